@@ -1,0 +1,136 @@
+package v1alpha1
+
+import (
+	"github.com/fluxcd/pkg/apis/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Annotations and labels that bulla reads or writes on cluster objects.
+const (
+	// OwnerLabel marks every object that bulla applied; its value is the name
+	// of the Placement. Objects are re-adopted by it.
+	OwnerLabel = "bulla.dev/placement"
+	// FleetLabel carries the fleet id beside [OwnerLabel].
+	FleetLabel = "bulla.dev/fleet"
+	// ContentAnnotation carries a content digest: on a sealed object its own,
+	// in a pod template (as bulla.dev/content-NAME) that of a secret it uses.
+	ContentAnnotation = "bulla.dev/content"
+	// PruneAnnotation set to "disabled" keeps an object when Git drops it.
+	PruneAnnotation = "bulla.dev/prune"
+	// ConsentAnnotation on a Delivery or FleetSync, set to the revision named
+	// in its PruneBlocked condition, lets the guarded prune of that revision go on.
+	ConsentAnnotation = "bulla.dev/consent"
+)
+
+// DeliverySpec is written by FleetSync only, except Suspend.
+type DeliverySpec struct {
+	// Revision is the head at which this placement was last resolved.
+	Revision string `json:"revision"`
+	// BuildDigest is the digest of everything that this placement builds. A
+	// Delivery works only when it changed, or when something of its own drifted.
+	BuildDigest string `json:"buildDigest"`
+	// Removed is set when Git no longer places this here: prune everything,
+	// confirm, and go.
+	// +optional
+	Removed bool `json:"removed,omitempty"`
+	// Suspend stops this Delivery. Operators may set it.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// DeliveryStatus is what was delivered.
+type DeliveryStatus struct {
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// AppliedRevision is the head of the last complete apply.
+	// +optional
+	AppliedRevision string `json:"appliedRevision,omitempty"`
+	// AppliedBuildDigest is the build digest of the last complete apply.
+	// +optional
+	AppliedBuildDigest string `json:"appliedBuildDigest,omitempty"`
+	// Inventory is what this Delivery may own: before an apply old and new
+	// together, after it what stands.
+	// +optional
+	Inventory []InventoryEntry `json:"inventory,omitempty"`
+	// Objects is the number of inventory entries.
+	// +optional
+	Objects int `json:"objects,omitempty"`
+	// Secrets is the number of sealed objects among them.
+	// +optional
+	Secrets int `json:"secrets,omitempty"`
+	// Attempts counts failed attempts at BuildDigest since the last success.
+	// +optional
+	Attempts int64 `json:"attempts,omitempty"`
+
+	meta.ReconcileRequestStatus `json:",inline"`
+}
+
+// InventoryEntry is one object of a Delivery.
+type InventoryEntry struct {
+	// ID is namespace_name_group_kind, as in Flux's inventory.
+	ID string `json:"id"`
+	// Version of the API the object was applied with.
+	Version string `json:"v"`
+	// UID of the object as applied; deletes carry it.
+	// +optional
+	UID string `json:"uid,omitempty"`
+	// Applied is the hash of the object as Git has it, for objects without
+	// secrets: equal and undrifted objects are not sent again.
+	// +optional
+	Applied string `json:"applied,omitempty"`
+	// Generation of the live object after the apply, where the kind has one.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
+	// ResourceVersion of the live object after the apply. Equal means nothing
+	// changed; different means look.
+	// +optional
+	ResourceVersion string `json:"rv,omitempty"`
+	// Stub is the stub digest at the last apply, for sealed objects.
+	// +optional
+	Stub string `json:"stub,omitempty"`
+	// Content is the content digest at the last apply, for sealed objects.
+	// +optional
+	Content string `json:"content,omitempty"`
+	// MAC is HMAC-SHA256 under a per-cluster key over identity, uid, content
+	// digest and owned data: a live Secret is compared without unsealing, and
+	// the status gives nobody a hash to guess against.
+	// +optional
+	MAC string `json:"mac,omitempty"`
+}
+
+// Delivery is one placement on this cluster. Its name is the Placement's.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
+// +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=".status.objects"
+// +kubebuilder:printcolumn:name="Secrets",type=integer,JSONPath=".status.secrets"
+// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=".status.appliedRevision"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
+// +kubebuilder:printcolumn:name="Status",type=string,priority=1,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
+type Delivery struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec DeliverySpec `json:"spec"`
+	// +optional
+	Status DeliveryStatus `json:"status,omitempty"`
+}
+
+// GetConditions lets fluxcd/pkg/runtime read the conditions.
+func (d *Delivery) GetConditions() []metav1.Condition { return d.Status.Conditions }
+
+// SetConditions lets fluxcd/pkg/runtime write the conditions.
+func (d *Delivery) SetConditions(conditions []metav1.Condition) { d.Status.Conditions = conditions }
+
+// DeliveryList is a list of Deliveries.
+//
+// +kubebuilder:object:root=true
+type DeliveryList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Delivery `json:"items"`
+}

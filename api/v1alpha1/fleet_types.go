@@ -1,0 +1,127 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Suite names the public-key algorithms of a sealing key. It belongs to the
+// key record, never to a lock, so that an attacker cannot choose it.
+type Suite string
+
+const (
+	// SuiteHybrid is MLKEM768-P256, HKDF-SHA256, AES-256-GCM: ciphertext in Git
+	// is kept for ever and can be harvested today.
+	SuiteHybrid Suite = "MLKEM768-P256"
+	// SuiteP256 is DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM
+	// (RFC 9180, KEM 0x0010).
+	SuiteP256 Suite = "P256"
+)
+
+// KeyStatus is where a sealing key stands in its life.
+type KeyStatus string
+
+const (
+	// KeyActive keys seal and open. Exactly one key of a fleet is Active.
+	KeyActive KeyStatus = "Active"
+	// KeySuperseded keys open but no longer seal.
+	KeySuperseded KeyStatus = "Superseded"
+	// KeyRetired keys open nothing.
+	KeyRetired KeyStatus = "Retired"
+)
+
+// Fleet is the root of trust in Git: fleet.yaml, one to a repository.
+type Fleet struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        Metadata  `json:"metadata"`
+	Spec            FleetSpec `json:"spec"`
+}
+
+// FleetSpec is what the fleet's members agree on.
+type FleetSpec struct {
+	// ID is random, immutable, made by `bulla-keyservice init`: 32 lower-case
+	// hexadecimal digits. It is part of every lock's context.
+	ID string `json:"id"`
+	// SealingKeys are the public halves of the key pairs in the HSM.
+	SealingKeys []SealingKey `json:"sealingKeys"`
+	// RecoveryRecipients are age recipients of offline keys that can open every
+	// payload without the HSM. Post-quantum where the Active suite is.
+	RecoveryRecipients []string `json:"recoveryRecipients,omitempty"`
+	// Signing says who must have signed commits.
+	Signing *Signing `json:"signing,omitempty"`
+	// Prune bounds what one revision may delete.
+	Prune *FleetPrune `json:"prune,omitempty"`
+	// Signature is a signed note (golang.org/x/mod/sumdb/note) by the HSM's
+	// root key over ID, SealingKeys and RecoveryRecipients; see
+	// [FleetSpec.SignedText].
+	Signature string `json:"signature"`
+}
+
+// SealingKey is the public record of one key version.
+type SealingKey struct {
+	// ID names the key version, for example 2026-11-a.
+	ID    string `json:"id"`
+	Suite Suite  `json:"suite"`
+	// PublicKey is in age's own text form for hardware keys: age1tagpq1… for
+	// MLKEM768-P256, age1tag1… for P256.
+	PublicKey string    `json:"publicKey"`
+	Status    KeyStatus `json:"status"`
+}
+
+// Signing says which commits count.
+type Signing struct {
+	// AllowedSigners are lines of OpenSSH's allowed_signers file format.
+	AllowedSigners []string `json:"allowedSigners,omitempty"`
+	// Require lists path prefixes whose changes must be signed.
+	Require []string `json:"require,omitempty"`
+}
+
+// FleetPrune bounds what one revision may delete without consent.
+type FleetPrune struct {
+	// MaxShare is the greatest share, in percent, of a placement's objects, or
+	// of a cluster's Deliveries, that one revision may remove without consent
+	// in the cluster. Default 50%.
+	MaxShare string `json:"maxShare,omitempty"`
+}
+
+// Metadata is the part of ObjectMeta that kinds for Git may carry. Everything
+// else (finalizers, ownerReferences, generateName) is an unknown field.
+type Metadata struct {
+	Name        string            `json:"name"`
+	Namespace   string            `json:"namespace,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Cluster is one member of the fleet: clusters/NAME.yaml.
+type Cluster struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        Metadata    `json:"metadata"`
+	Spec            ClusterSpec `json:"spec"`
+}
+
+// ClusterSpec holds a cluster's public keys and its state in the fleet.
+type ClusterSpec struct {
+	// Identity is "sha256:" and the hexadecimal SHA-256 of the cluster's mTLS
+	// public key (SubjectPublicKeyInfo, DER).
+	Identity string `json:"identity"`
+	// Recipient is the cluster's age recipient (age1pq1…); its identity never
+	// leaves the cluster.
+	Recipient string `json:"recipient"`
+	// Suspend stops unsealing for this cluster; nothing is pruned.
+	Suspend bool `json:"suspend,omitempty"`
+	// Decommission deprovisions everything placed here.
+	Decommission bool `json:"decommission,omitempty"`
+}
+
+// ClusterSet is a set of clusters computed from their labels, never listed.
+type ClusterSet struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        Metadata       `json:"metadata"`
+	Spec            ClusterSetSpec `json:"spec"`
+}
+
+// ClusterSetSpec selects members. An empty selector is refused: it would
+// silently mean every cluster that is ever added.
+type ClusterSetSpec struct {
+	Selector metav1.LabelSelector `json:"selector"`
+}

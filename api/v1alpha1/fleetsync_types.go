@@ -1,0 +1,112 @@
+package v1alpha1
+
+import (
+	"github.com/fluxcd/pkg/apis/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// FleetSyncSpec says which repository this cluster follows and as whom.
+type FleetSyncSpec struct {
+	// URL of the fleet repository: https://, http:// (only on loopback unless
+	// the controller is told otherwise) or ssh://.
+	// +kubebuilder:validation:Pattern="^(http|https|ssh)://.*$"
+	URL string `json:"url"`
+	// Ref is the branch to follow.
+	// +kubebuilder:default=main
+	// +optional
+	Ref string `json:"ref,omitempty"`
+	// SecretRef names a Secret with Git credentials, keys as in Flux: username
+	// and password, or identity and known_hosts, and caFile.
+	// +optional
+	SecretRef *meta.LocalObjectReference `json:"secretRef,omitempty"`
+	// ClusterName is this cluster's name in the fleet.
+	// +kubebuilder:validation:Pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+	// +kubebuilder:validation:MaxLength=63
+	ClusterName string `json:"clusterName"`
+	// KeyService says where the key service is.
+	KeyService KeyServiceReference `json:"keyService"`
+	// Interval between looks at the remote's head.
+	// +kubebuilder:default="1m"
+	// +optional
+	Interval metav1.Duration `json:"interval,omitempty"`
+	// Timeout of Git operations. Default 60s.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// Suspend stops following the repository; nothing is pruned.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// KeyServiceReference locates the key service and, until enrolled, the join
+// token.
+type KeyServiceReference struct {
+	// URL of the key service, https:// only.
+	// +kubebuilder:validation:Pattern="^https://.*$"
+	URL string `json:"url"`
+	// JoinTokenSecretRef names a Secret with the key "token". It is read once,
+	// to enrol.
+	// +optional
+	JoinTokenSecretRef *meta.LocalObjectReference `json:"joinTokenSecretRef,omitempty"`
+}
+
+// FleetSyncStatus is what this cluster follows, and its public keys.
+type FleetSyncStatus struct {
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Head is the accepted head, as ref@sha1:hash.
+	// +optional
+	Head string `json:"head,omitempty"`
+	// Fleet is the fleet's id.
+	// +optional
+	Fleet string `json:"fleet,omitempty"`
+	// Recipient is this cluster's age recipient, for its Cluster file.
+	// +optional
+	Recipient string `json:"recipient,omitempty"`
+	// Identity is "sha256:" and the hash of this cluster's mTLS public key.
+	// +optional
+	Identity string `json:"identity,omitempty"`
+	// Placements is the number of placements on this cluster at Head.
+	// +optional
+	Placements int `json:"placements,omitempty"`
+	// CertificateNotAfter is when the mTLS certificate expires.
+	// +optional
+	CertificateNotAfter *metav1.Time `json:"certificateNotAfter,omitempty"`
+
+	meta.ReconcileRequestStatus `json:",inline"`
+}
+
+// FleetSync follows one fleet repository as one cluster. One to a cluster.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Cluster",type=string,JSONPath=".spec.clusterName"
+// +kubebuilder:printcolumn:name="Head",type=string,JSONPath=".status.head"
+// +kubebuilder:printcolumn:name="Placements",type=integer,JSONPath=".status.placements"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
+type FleetSync struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec FleetSyncSpec `json:"spec"`
+	// +optional
+	Status FleetSyncStatus `json:"status,omitempty"`
+}
+
+// GetConditions lets fluxcd/pkg/runtime read the conditions.
+func (f *FleetSync) GetConditions() []metav1.Condition { return f.Status.Conditions }
+
+// SetConditions lets fluxcd/pkg/runtime write the conditions.
+func (f *FleetSync) SetConditions(conditions []metav1.Condition) { f.Status.Conditions = conditions }
+
+// FleetSyncList is a list of FleetSyncs.
+//
+// +kubebuilder:object:root=true
+type FleetSyncList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []FleetSync `json:"items"`
+}

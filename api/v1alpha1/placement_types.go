@@ -1,0 +1,68 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Placement says which application goes where: placements/NAME.yaml. It is
+// what reviewers review, and merging it is the grant.
+type Placement struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        Metadata      `json:"metadata"`
+	Spec            PlacementSpec `json:"spec"`
+}
+
+// PlacementSpec names an application's folder, its targets and its limits.
+// Field names follow Flux's Kustomization.
+type PlacementSpec struct {
+	// Path is the folder to build, relative to the repository's root, without
+	// "..", leading "/" or empty segments.
+	Path string `json:"path"`
+	// Targets are ORed.
+	Targets []PlacementTarget `json:"targets"`
+	// TargetNamespace is the one namespace of this placement. Objects without a
+	// namespace get it. Exactly one of TargetNamespace and Namespaces is set.
+	TargetNamespace string `json:"targetNamespace,omitempty"`
+	// Namespaces are the namespaces that this placement may write.
+	Namespaces []string `json:"namespaces,omitempty"`
+	// DependsOn names placements that must be Ready on the same cluster first.
+	DependsOn []PlacementReference `json:"dependsOn,omitempty"`
+	// ServiceAccountName, in the target namespace (the first of Namespaces), is
+	// impersonated for apply and prune.
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// Allow lists what this placement may do beyond the common case. Each line
+	// stands in review.
+	Allow *PlacementAllow `json:"allow,omitempty"`
+	// Prune deletes what Git no longer places. Default true.
+	Prune *bool `json:"prune,omitempty"`
+	// Wait waits for health before Ready. Default true.
+	Wait *bool `json:"wait,omitempty"`
+	// Timeout bounds waiting for health, and for workloads to go before their
+	// secrets are pruned. Default 5m.
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// Interval is the jittered backstop of drift detection. Default 10m.
+	Interval *metav1.Duration `json:"interval,omitempty"`
+	// Suspend stops reconciling on every target; nothing is pruned.
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// PlacementTarget names one cluster or one set: exactly one field.
+type PlacementTarget struct {
+	ClusterName string `json:"clusterName,omitempty"`
+	ClusterSet  string `json:"clusterSet,omitempty"`
+}
+
+// PlacementReference names another Placement.
+type PlacementReference struct {
+	Name string `json:"name"`
+}
+
+// PlacementAllow widens what a placement may build.
+type PlacementAllow struct {
+	// FleetScope admits stubs with scope Fleet.
+	FleetScope bool `json:"fleetScope,omitempty"`
+	// ClusterResources admits cluster-scoped kinds, as "Kind.group" (for
+	// example CustomResourceDefinition.apiextensions.k8s.io), "Kind" for the
+	// core group. A Namespace that the placement names needs no line.
+	ClusterResources []string `json:"clusterResources,omitempty"`
+}

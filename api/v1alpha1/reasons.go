@@ -1,0 +1,37 @@
+package v1alpha1
+
+// Reasons of conditions beside those of github.com/fluxcd/pkg/apis/meta.
+// Programs read these; messages are for people.
+const (
+	// NotEnrolledReason: the cluster has no certificate yet.
+	NotEnrolledReason = "NotEnrolled"
+	// NotInFleetReason: the accepted head has no Cluster file for this cluster,
+	// or it is suspended. Nothing is unsealed, nothing is pruned.
+	NotInFleetReason = "NotInFleet"
+	// RecipientMismatchReason: this cluster's own file does not hold exactly its
+	// own keys. The controller stops.
+	RecipientMismatchReason = "RecipientMismatch"
+	// FleetMismatchReason: the repository's fleet is not the pinned one, or its
+	// signature does not verify under the pinned root key.
+	FleetMismatchReason = "FleetMismatch"
+	// HistoryRewrittenReason: the remote's head does not descend from the
+	// accepted one.
+	HistoryRewrittenReason = "HistoryRewritten"
+	// InvalidFleetReason: the tree at the remote's head cannot be read as a fleet.
+	InvalidFleetReason = "InvalidFleet"
+	// ConflictReason: two placements claim one object, or an object on the
+	// cluster belongs to somebody else.
+	ConflictReason = "Conflict"
+	// KeyServiceUnavailableReason: a new value waits for the key service.
+	KeyServiceUnavailableReason = "KeyServiceUnavailable"
+	// UnsealDeniedReason: the key service refused; the message has its code.
+	UnsealDeniedReason = "UnsealDenied"
+	// UnsealFailedReason: the answer did not open the payload.
+	UnsealFailedReason = "UnsealFailed"
+	// ApplyFailedReason: the API server refused an object.
+	ApplyFailedReason = "ApplyFailed"
+	// PruneBlockedReason: the guard wants consent; see [ConsentAnnotation].
+	PruneBlockedReason = "PruneBlocked"
+	// DeprovisioningReason: Git no longer places this here; objects are going.
+	DeprovisioningReason = "Deprovisioning"
+)

@@ -1,0 +1,91 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Scope says which of an object's identity a lock is bound to.
+type Scope string
+
+const (
+	// ScopeStrict binds namespace and name. It is the default.
+	ScopeStrict Scope = "Strict"
+	// ScopeNamespace binds the namespace only.
+	ScopeNamespace Scope = "Namespace"
+	// ScopeFleet binds neither; it needs a line in the Placement.
+	ScopeFleet Scope = "Fleet"
+)
+
+// StubAnnotation carries a stub's digest through kustomize, from the stub's
+// template to the built object. Input that already has it is refused.
+const StubAnnotation = "bulla.dev/stub"
+
+// SealedManifest is the stub: an object whose secret values are ciphertext
+// locked to clusters. One to a file, so that the file's bytes are its digest.
+type SealedManifest struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        Metadata           `json:"metadata"`
+	Spec            SealedManifestSpec `json:"spec"`
+}
+
+// SealedManifestSpec is the public template and the sealed blocks.
+type SealedManifestSpec struct {
+	// Template is everything about the object that may be public: apiVersion,
+	// kind, type, metadata.labels and metadata.annotations, public data. Name
+	// and namespace are the stub's own.
+	Template runtime.RawExtension `json:"template"`
+	// Scope is what the locks are bound to. Default Strict.
+	Scope Scope `json:"scope,omitempty"`
+	// DeliverAs wires the secret into workloads. Not supported yet: refused.
+	DeliverAs []DeliverAs `json:"deliverAs,omitempty"`
+	// Blocks hold the sealed values, one block for each value or for values
+	// that must change together.
+	Blocks []Block `json:"blocks"`
+}
+
+// DeliverAs names a workload and how it gets the secret.
+type DeliverAs struct {
+	Workload WorkloadReference `json:"workload"`
+	// Env adds the secret as envFrom.
+	Env *DeliverEnv `json:"env,omitempty"`
+	// Volume mounts the secret from memory.
+	Volume *DeliverVolume `json:"volume,omitempty"`
+}
+
+// WorkloadReference names a workload in the stub's namespace.
+type WorkloadReference struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// DeliverEnv has no fields yet.
+type DeliverEnv struct{}
+
+// DeliverVolume says where the secret is mounted.
+type DeliverVolume struct {
+	MountPath string `json:"mountPath"`
+}
+
+// Block is one payload with its locks.
+type Block struct {
+	// Fields are RFC 6901 pointers into the object, sorted and unique: exactly
+	// the keys of the payload's JSON object. Secrets seal under /data only.
+	Fields []string `json:"fields"`
+	// Payload is an armored age v1 file holding a JSON object from pointer to
+	// value (base64 under /data, as in a Secret).
+	Payload string `json:"payload"`
+	// Locks open the payload's file key, one for each target and key.
+	Locks []Lock `json:"locks"`
+}
+
+// Lock is a file key sealed to the HSM for one target.
+type Lock struct {
+	// Target is "set/NAME" or "cluster/NAME".
+	Target string `json:"target"`
+	// Key is the ID of the sealing key.
+	Key string `json:"key"`
+	// Ciphertext is the HPKE enc and ciphertext, concatenated, in standard
+	// base64 with padding; its length is fixed by suite and target kind.
+	Ciphertext string `json:"ciphertext"`
+}
