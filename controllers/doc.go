@@ -1,0 +1,18 @@
+// Package controllers is the half of bulla that runs in a cluster: it makes
+// the cluster equal to what the fleet repository places on it.
+//
+// Two loops share one process. FleetSync follows the repository: it enrols the
+// cluster, watches the remote's head, checks the fleet's root signature,
+// resolves what is placed here and writes one Delivery for each placement. A
+// Delivery makes one placement so. Between them stands a [Snapshot]: immutable,
+// complete, and replaced whole, so that a Delivery never sees half a revision.
+//
+// Promises:
+//
+//   - Plaintext lives in memory only, between [Unsealer.Unseal] and the apply.
+//   - Nothing is pruned but from a complete, verified snapshot.
+//   - No finalizers: whoever deletes our objects orphans the application, and
+//     orphans are adopted again by owner label. Uninstalling deletes nothing.
+//   - A pass with nothing changed costs one look at the remote's head: no
+//     fetch, no build, no unseal, no write.
+package controllers
