@@ -1,0 +1,21 @@
+package keyservicev1
+
+// Reasons why a whole request was refused. They are the entire message of the
+// error: a caller gets a code, the detail is in the service's log. Programs
+// branch on them.
+const (
+	// ReasonCertificate: no client certificate, or not a valid one of this fleet.
+	ReasonCertificate = "Certificate"
+	// ReasonNotInFleet: the accepted head has no Cluster file of that name.
+	ReasonNotInFleet = "NotInFleet"
+	// ReasonIdentity: the Cluster file names another public key.
+	ReasonIdentity = "IdentityMismatch"
+	// ReasonSuspended: the Cluster file says suspend.
+	ReasonSuspended = "Suspended"
+	// ReasonToken: the join token is unknown, used, expired or not for this.
+	ReasonToken = "Token"
+	// ReasonRequest: the request itself is malformed.
+	ReasonRequest = "Request"
+	// ReasonUnavailable: the service cannot decide or record now; retry later.
+	ReasonUnavailable = "Unavailable"
+)
