@@ -1,0 +1,55 @@
+package kustomize
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// Build is what one placement builds. It is shared and read-only: deep-copy an
+// object before changing it.
+type Build struct {
+	Placement string
+	// Digest is "sha256:…" over every built object and stub digest: equal means
+	// nothing to do.
+	Digest string
+	// Objects are in the order of kustomize's output. There may be none.
+	Objects []Object
+}
+
+// Object is one built object, with the identity it has in the cluster.
+type Object struct {
+	*unstructured.Unstructured
+	// Stub is nil for objects without sealed values.
+	Stub *Stub
+}
+
+// ID is the object's identity.
+func (o Object) ID() ObjectID { return ObjectIDOf(o.Unstructured) }
+
+// Stub is the stub file that an object was built from.
+type Stub struct {
+	// Digest is of the file's bytes in Git: it authorises.
+	Digest string
+	// Path of the file in the tree.
+	Path     string
+	Manifest *v1alpha1.SealedManifest
+}
+
+// ObjectID is an object's identity in a cluster, whatever its version.
+type ObjectID struct {
+	Group, Kind, Namespace, Name string
+}
+
+// ObjectIDOf returns an object's identity.
+func ObjectIDOf(u *unstructured.Unstructured) ObjectID {
+	gvk := u.GroupVersionKind()
+	return ObjectID{Group: gvk.Group, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
+}
+
+// String is namespace_name_group_kind, as in Flux's inventory.
+func (id ObjectID) String() string {
+	return fmt.Sprintf("%s_%s_%s_%s", id.Namespace, id.Name, id.Group, id.Kind)
+}
