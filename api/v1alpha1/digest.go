@@ -1,0 +1,39 @@
+package v1alpha1
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// StubDigest is "sha256:" and the hexadecimal SHA-256 of a stub file's bytes
+// in Git. It authorises: a key service opens a digest that the accepted head
+// places, and nothing else.
+func StubDigest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// SignedText is the text that the fleet's signature covers: one line for the
+// format, the id, each sealing key and each recovery recipient, in the order
+// of the file, each value in quotes so that no value can end its own line:
+//
+//	bulla.dev/fleet/v1
+//	id "6f1c…"
+//	key "2026-11-a" "MLKEM768-P256" "Active" "age1tagpq1…"
+//	recovery "age1pq1…"
+//
+// Quotes are those of [strconv.Quote]; values of a parsed fleet need no escapes.
+func (s FleetSpec) SignedText() []byte {
+	var text bytes.Buffer
+	text.WriteString("bulla.dev/fleet/v1\n")
+	fmt.Fprintf(&text, "id %q\n", s.ID)
+	for _, key := range s.SealingKeys {
+		fmt.Fprintf(&text, "key %q %q %q %q\n", key.ID, string(key.Suite), string(key.Status), key.PublicKey)
+	}
+	for _, recipient := range s.RecoveryRecipients {
+		fmt.Fprintf(&text, "recovery %q\n", recipient)
+	}
+	return text.Bytes()
+}

@@ -1,0 +1,231 @@
+package v1alpha1
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+
+// checkType compares a node with a Go type, so that an unknown field or a
+// wrong type is reported with its line and its path, which encoding/json
+// cannot do. It also records the line of every path for the rules that follow.
+func (p *problems) checkType(node *yaml.Node, path string, t reflect.Type) {
+	p.lines[path] = node.Line
+	if !p.checkNode(node, path) {
+		return
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case reflect.PointerTo(t).Implements(unmarshaler):
+		p.checkCustom(node, path, t)
+	case t.Kind() == reflect.Struct:
+		p.checkStruct(node, path, t)
+	case t.Kind() == reflect.Map:
+		p.checkMapping(node, path, func(string) (reflect.Type, bool) { return t.Elem(), true })
+	case t.Kind() == reflect.Slice:
+		p.checkSequence(node, path, t)
+	case t.Kind() == reflect.Bool:
+		if node.Kind != yaml.ScalarNode || node.Tag != "!!bool" {
+			p.add(path, "must be true or false")
+		}
+	case t.Kind() == reflect.String:
+		if !isString(node) {
+			p.add(path, "must be a string; put it in quotes")
+		}
+	default:
+		panic(fmt.Sprintf("no rule for fields of type %s", t))
+	}
+}
+
+// checkNode refuses the parts of YAML that make a text mean something else
+// than it shows.
+func (p *problems) checkNode(node *yaml.Node, path string) bool {
+	switch {
+	case node.Kind == yaml.AliasNode:
+		p.add(path, "is an alias; write the value itself")
+	case node.Anchor != "":
+		p.add(path, "has an anchor; remove it")
+	case node.Style&yaml.TaggedStyle != 0:
+		p.add(path, "has an explicit tag; remove it")
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
+		p.add(path, "is null; remove the field or give it a value")
+	default:
+		return true
+	}
+	return false
+}
+
+// isString admits timestamps: 2026-11-01 is a date to YAML and a name to
+// people, and its text is kept as written.
+func isString(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && (node.Tag == "!!str" || node.Tag == "!!timestamp")
+}
+
+func (p *problems) checkStruct(node *yaml.Node, path string, t reflect.Type) {
+	fields := map[string]reflect.Type{}
+	collectFields(t, fields)
+	p.checkMapping(node, path, func(key string) (reflect.Type, bool) {
+		field, ok := fields[key]
+		return field, ok
+	})
+}
+
+func collectFields(t reflect.Type, into map[string]reflect.Type) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case options == "inline":
+			collectFields(field.Type, into)
+		case name != "" && name != "-":
+			into[name] = field.Type
+		}
+	}
+}
+
+func (p *problems) checkMapping(node *yaml.Node, path string, typeOf func(key string) (reflect.Type, bool)) {
+	if node.Kind != yaml.MappingNode {
+		p.add(path, "must be a mapping")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		field := join(path, key.Value)
+		p.lines[field] = key.Line
+		if !p.checkNode(key, field) {
+			continue
+		}
+		if !isString(key) {
+			p.add(field, "is not a string key")
+			continue
+		}
+		if seen[key.Value] {
+			p.add(field, "stands twice")
+			continue
+		}
+		seen[key.Value] = true
+		t, ok := typeOf(key.Value)
+		if !ok {
+			p.add(field, "is not a field of this kind")
+			continue
+		}
+		p.checkType(value, field, t)
+		p.lines[field] = key.Line
+	}
+}
+
+func (p *problems) checkSequence(node *yaml.Node, path string, t reflect.Type) {
+	if node.Kind != yaml.SequenceNode {
+		p.add(path, "must be a list")
+		return
+	}
+	for i, item := range node.Content {
+		p.checkType(item, fmt.Sprintf("%s[%d]", path, i), t.Elem())
+	}
+}
+
+// checkCustom checks a type with its own decoding: anything that is plain
+// JSON and that the type accepts.
+func (p *problems) checkCustom(node *yaml.Node, path string, t reflect.Type) {
+	before := len(p.list)
+	p.checkPlain(node, path)
+	if len(p.list) > before {
+		return
+	}
+	if err := decodeJSON(node, reflect.New(t).Interface()); err != nil {
+		p.add(path, "%s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+}
+
+// checkPlain checks a tree without a Go type: no aliases, tags, nulls,
+// duplicate or non-string keys anywhere.
+func (p *problems) checkPlain(node *yaml.Node, path string) {
+	if !p.checkNode(node, path) {
+		return
+	}
+	switch node.Kind {
+	case yaml.SequenceNode:
+		for i, item := range node.Content {
+			field := fmt.Sprintf("%s[%d]", path, i)
+			p.lines[field] = item.Line
+			p.checkPlain(item, field)
+		}
+	case yaml.MappingNode:
+		seen := map[string]bool{}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := node.Content[i]
+			field := join(path, key.Value)
+			p.lines[field] = key.Line
+			switch {
+			case !p.checkNode(key, field):
+			case !isString(key):
+				p.add(field, "is not a string key")
+			case seen[key.Value]:
+				p.add(field, "stands twice")
+			default:
+				seen[key.Value] = true
+				p.checkPlain(node.Content[i+1], field)
+			}
+		}
+	}
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// toJSON turns a checked node into what encoding/json would have read.
+func toJSON(node *yaml.Node) (any, error) {
+	switch node.Kind {
+	case yaml.MappingNode:
+		object := map[string]any{}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			value, err := toJSON(node.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			object[node.Content[i].Value] = value
+		}
+		return object, nil
+	case yaml.SequenceNode:
+		list := make([]any, 0, len(node.Content))
+		for _, item := range node.Content {
+			value, err := toJSON(item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		return list, nil
+	case yaml.ScalarNode:
+		return scalarToJSON(node)
+	}
+	return nil, fmt.Errorf("has a node that is neither mapping, list nor scalar")
+}
+
+func scalarToJSON(node *yaml.Node) (any, error) {
+	if isString(node) {
+		return node.Value, nil
+	}
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return nil, fmt.Errorf("has an unreadable value in line %d", node.Line)
+	}
+	if _, err := json.Marshal(value); err != nil {
+		return nil, fmt.Errorf("has a value in line %d that JSON does not have", node.Line)
+	}
+	return value, nil
+}

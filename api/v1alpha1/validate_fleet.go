@@ -1,0 +1,145 @@
+package v1alpha1
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+var (
+	fleetID  = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	identity = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	percent  = regexp.MustCompile(`^(100|[1-9]?[0-9])%$`)
+)
+
+// keyPrefix is how the text of a public key starts, by suite.
+var keyPrefix = map[Suite]string{SuiteHybrid: "age1tagpq1", SuiteP256: "age1tag1"}
+
+func (f *Fleet) validate(p *problems) {
+	p.checkMetadata(f.Metadata)
+	s := f.Spec
+	if !fleetID.MatchString(s.ID) {
+		p.add("spec.id", "must be 32 lower-case hexadecimal digits, made by `bulla-keyservice init`")
+	}
+	s.validateKeys(p)
+	s.validateRecovery(p)
+	s.validateSigning(p)
+	if s.Prune != nil && s.Prune.MaxShare != "" && !percent.MatchString(s.Prune.MaxShare) {
+		p.add("spec.prune.maxShare", "%q is not a percentage from 0%% to 100%%", s.Prune.MaxShare)
+	}
+	if strings.TrimSpace(s.Signature) == "" {
+		p.add("spec.signature", "is missing; `bulla-keyservice init` signs the fleet")
+	}
+}
+
+func (s FleetSpec) validateKeys(p *problems) {
+	active := 0
+	for i, key := range s.SealingKeys {
+		field := fmt.Sprintf("spec.sealingKeys[%d]", i)
+		p.checkLabel(field+".id", key.ID)
+		if prefix, ok := keyPrefix[key.Suite]; !ok {
+			p.add(field+".suite", "%q is not a suite; write %s or %s", key.Suite, SuiteHybrid, SuiteP256)
+		} else {
+			p.checkRecipient(field+".publicKey", key.PublicKey, prefix)
+		}
+		if !slices.Contains([]KeyStatus{KeyActive, KeySuperseded, KeyRetired}, key.Status) {
+			p.add(field+".status", "%q is not a status; write %s, %s or %s", key.Status, KeyActive, KeySuperseded, KeyRetired)
+		}
+		if key.Status == KeyActive {
+			active++
+		}
+	}
+	if i, ok := firstDuplicate(s.SealingKeys, func(k SealingKey) string { return k.ID }); ok {
+		p.add(fmt.Sprintf("spec.sealingKeys[%d].id", i), "%q stands twice", s.SealingKeys[i].ID)
+	}
+	if i, ok := firstDuplicate(s.SealingKeys, func(k SealingKey) string { return k.PublicKey }); ok {
+		p.add(fmt.Sprintf("spec.sealingKeys[%d].publicKey", i), "belongs to another key version already")
+	}
+	if active != 1 {
+		p.add("spec.sealingKeys", "%d keys are Active; exactly one must be", active)
+	}
+}
+
+func (s FleetSpec) validateRecovery(p *problems) {
+	prefixes := []string{"age1pq1", "age1tagpq1"}
+	if active, ok := s.ActiveKey(); ok && active.Suite == SuiteP256 {
+		prefixes = []string{"age1"}
+	}
+	for i, recipient := range s.RecoveryRecipients {
+		// A classic recovery key beside a hybrid lock would make the whole
+		// payload as weak as the classic one.
+		p.checkRecipient(fmt.Sprintf("spec.recoveryRecipients[%d]", i), recipient, prefixes...)
+	}
+	if i, ok := firstDuplicate(s.RecoveryRecipients, itself); ok {
+		p.add(fmt.Sprintf("spec.recoveryRecipients[%d]", i), "stands twice")
+	}
+}
+
+func (s FleetSpec) validateSigning(p *problems) {
+	if s.Signing == nil {
+		return
+	}
+	for i, line := range s.Signing.AllowedSigners {
+		if strings.TrimSpace(line) == "" || strings.Contains(line, "\n") {
+			p.add(fmt.Sprintf("spec.signing.allowedSigners[%d]", i), "must be one line of OpenSSH's allowed_signers format")
+		}
+	}
+	for i, prefix := range s.Signing.Require {
+		p.checkPath(fmt.Sprintf("spec.signing.require[%d]", i), strings.TrimSuffix(prefix, "/"))
+	}
+}
+
+// Key returns the sealing key with the given ID, whatever its status.
+func (s FleetSpec) Key(id string) (SealingKey, bool) {
+	i := slices.IndexFunc(s.SealingKeys, func(k SealingKey) bool { return k.ID == id })
+	if i < 0 {
+		return SealingKey{}, false
+	}
+	return s.SealingKeys[i], true
+}
+
+// ActiveKey returns the key that seals. A parsed fleet has exactly one.
+func (s FleetSpec) ActiveKey() (SealingKey, bool) {
+	i := slices.IndexFunc(s.SealingKeys, func(k SealingKey) bool { return k.Status == KeyActive })
+	if i < 0 {
+		return SealingKey{}, false
+	}
+	return s.SealingKeys[i], true
+}
+
+// defaultMaxShare is in percent.
+const defaultMaxShare = 50
+
+// MaxShare is the share, in percent, that one revision may remove without
+// consent. Default 50.
+func (s FleetSpec) MaxShare() int {
+	if s.Prune == nil || !percent.MatchString(s.Prune.MaxShare) {
+		return defaultMaxShare
+	}
+	share, _ := strconv.Atoi(strings.TrimSuffix(s.Prune.MaxShare, "%"))
+	return share
+}
+
+func (c *Cluster) validate(p *problems) {
+	p.checkMetadata(c.Metadata)
+	if !identity.MatchString(c.Spec.Identity) {
+		p.add("spec.identity", "must be sha256: and 64 lower-case hexadecimal digits; `bulla cluster add` writes it")
+	}
+	p.checkRecipient("spec.recipient", c.Spec.Recipient, "age1pq1")
+}
+
+func (c *ClusterSet) validate(p *problems) {
+	p.checkMetadata(c.Metadata)
+	selector := &c.Spec.Selector
+	if len(selector.MatchLabels)+len(selector.MatchExpressions) == 0 {
+		p.add("spec.selector", "is empty: it would mean every cluster that is ever added; name at least one label")
+		return
+	}
+	if _, err := metav1.LabelSelectorAsSelector(selector); err != nil {
+		p.add("spec.selector", "%v", err)
+	}
+}

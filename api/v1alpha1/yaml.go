@@ -1,0 +1,104 @@
+package v1alpha1
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// readDocument reads the one YAML document of a file as a tree of nodes, or
+// says in which line it is not plain enough. Everything refused here is a way
+// for two readers (a reviewer, the CLI, the key service, kustomize) to see
+// different things in the same bytes.
+func readDocument(file string, data []byte, limit int) (*yaml.Node, error) {
+	if len(data) > limit {
+		return nil, &ParseError{File: file, Line: 1, Problem: fmt.Sprintf("is %d bytes long, the limit is %d", len(data), limit)}
+	}
+	if err := checkText(file, data); err != nil {
+		return nil, err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	document, err := decodeNode(decoder)
+	if errors.Is(err, io.EOF) {
+		return nil, &ParseError{File: file, Line: 1, Problem: "is empty"}
+	}
+	if err != nil {
+		return nil, yamlError(file, err)
+	}
+	if second, err := decodeNode(decoder); !errors.Is(err, io.EOF) {
+		line := 1
+		if err == nil {
+			line = second.Line
+		}
+		return nil, &ParseError{File: file, Line: line, Problem: "has a second document; write one document to a file"}
+	}
+	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
+		return nil, &ParseError{File: file, Line: 1, Problem: "is not a mapping"}
+	}
+	return document.Content[0], nil
+}
+
+// decodeNode turns a panic of the YAML library into an error: the bytes are an
+// attacker's, and the key service serves others.
+func decodeNode(decoder *yaml.Decoder) (node *yaml.Node, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("yaml: cannot be parsed")
+		}
+	}()
+	node = new(yaml.Node)
+	return node, decoder.Decode(node)
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
+
+func yamlError(file string, err error) error {
+	problem, line := err.Error(), 1
+	if m := yamlLine.FindStringSubmatch(problem); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		problem = problem[len(m[0]):]
+	}
+	return &ParseError{File: file, Line: line, Problem: "is not YAML: " + strings.TrimPrefix(problem, "yaml: ")}
+}
+
+// checkText refuses bytes that look like other bytes, or like none, on a
+// reviewer's screen.
+func checkText(file string, data []byte) error {
+	line := 1
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if problem := runeProblem(r, size); problem != "" {
+			return &ParseError{File: file, Line: line, Problem: problem}
+		}
+		if r == '\n' {
+			line++
+		}
+		i += size
+	}
+	return nil
+}
+
+func runeProblem(r rune, size int) string {
+	switch {
+	case r == utf8.RuneError && size <= 1:
+		return "is not UTF-8"
+	case r == '\uFEFF':
+		return "has a byte order mark"
+	case r == '\r':
+		return "has a carriage return; lines end with LF alone (.gitattributes: * -text)"
+	case r < 0x20 && r != '\n' && r != '\t', r == 0x7F:
+		return fmt.Sprintf("has the control character %U", r)
+	case r == '\u0085', r == '\u2028', r == '\u2029':
+		return fmt.Sprintf("has the line separator %U, which editors and YAML count differently", r)
+	case r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069':
+		return fmt.Sprintf("has the bidirectional control %U, which hides text from reviewers", r)
+	}
+	return ""
+}
