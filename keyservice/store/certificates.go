@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Authority returns the certificate (DER) of the fleet's authority, or
+// [ErrNotFound].
+func (s *SQLite) Authority(ctx context.Context, fleet string) ([]byte, error) {
+	var der []byte
+	err := s.reads.QueryRowContext(ctx, "SELECT certificate FROM authority WHERE fleet = ?", fleet).Scan(&der)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read certificate authority: %w", err)
+	}
+	return der, nil
+}
+
+// AddAuthority records it. A second one for a fleet is an error.
+func (s *SQLite) AddAuthority(ctx context.Context, fleet string, der []byte) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO authority (fleet, certificate) VALUES (?, ?)", fleet, der)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record certificate authority: %w", err)
+	}
+	return nil
+}
+
+// AddCertificate records an issued certificate.
+func (s *SQLite) AddCertificate(ctx context.Context, c Certificate) error {
+	err := s.write(ctx, func(tx *sql.Tx) error { return addCertificate(ctx, tx, c) })
+	if err != nil {
+		return fmt.Errorf("record certificate: %w", err)
+	}
+	return nil
+}
+
+func addCertificate(ctx context.Context, tx *sql.Tx, c Certificate) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO certificates (serial, fleet, cluster, identity, not_before, not_after) VALUES (?, ?, ?, ?, ?, ?)",
+		c.Serial, c.Fleet, c.Cluster, c.Identity, stamp(c.NotBefore), stamp(c.NotAfter))
+	return err
+}
+
+// Enrolled returns the names of clusters with a certificate valid at now,
+// sorted: those that may ask soon.
+func (s *SQLite) Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT DISTINCT cluster FROM certificates WHERE fleet = ? AND not_after > ? ORDER BY cluster", fleet, stamp(now))
+	if err != nil {
+		return nil, fmt.Errorf("read certificates: %w", err)
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("read certificates: %w", err)
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}

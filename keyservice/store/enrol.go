@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// AddToken records a new join token by its hash.
+func (s *SQLite) AddToken(ctx context.Context, t Token) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES (?, ?, ?, ?, ?)",
+			t.Hash[:], t.Fleet, t.Cluster, stamp(t.Created), stamp(t.Expires))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record join token: %w", err)
+	}
+	return nil
+}
+
+// BeginEnrolment keeps e for the unspent, unexpired token with this hash, in
+// place of what an earlier attempt left there: only the newest challenge can be
+// answered. It returns the token's fleet and cluster, or [ErrToken].
+func (s *SQLite) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, now time.Time) (Enrolment, error) {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		var err error
+		if e.Fleet, e.Cluster, err = usable(ctx, tx, token, now); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO enrolments (token, public_key, recipient, challenge, begun) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (token) DO UPDATE SET public_key = excluded.public_key, recipient = excluded.recipient,
+			challenge = excluded.challenge, begun = excluded.begun`,
+			token[:], e.PublicKey, e.Recipient, e.Challenge[:], stamp(now))
+		return err
+	})
+	if err != nil {
+		return Enrolment{}, fmt.Errorf("begin enrolment: %w", err)
+	}
+	return e, nil
+}
+
+// usable is where a token's single use and its lifetime are held.
+func usable(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (fleet, cluster string, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT fleet, cluster FROM tokens WHERE hash = ? AND spent IS NULL AND expires > ?",
+		token[:], stamp(now)).Scan(&fleet, &cluster)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", "", ErrToken
+	}
+	return fleet, cluster, err
+}
+
+// AnswerEnrolment returns the begun enrolment whose challenge has this hash. A
+// wrong answer ends the attempt, so that a challenge is guessed at once at most.
+// The token is not spent yet: [SQLite.CompleteEnrolment] does that.
+func (s *SQLite) AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (Enrolment, error) {
+	var e Enrolment
+	right := false
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		var err error
+		if e, err = begun(ctx, tx, token, now); err != nil {
+			return err
+		}
+		if right = subtle.ConstantTimeCompare(e.Challenge[:], challenge[:]) == 1; right {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = ?", token[:])
+		return err
+	})
+	if err == nil && !right {
+		err = ErrToken
+	}
+	if err != nil {
+		return Enrolment{}, fmt.Errorf("answer enrolment: %w", err)
+	}
+	return e, nil
+}
+
+func begun(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (Enrolment, error) {
+	var e Enrolment
+	var err error
+	if e.Fleet, e.Cluster, err = usable(ctx, tx, token, now); err != nil {
+		return Enrolment{}, err
+	}
+	var challenge []byte
+	err = tx.QueryRowContext(ctx, "SELECT public_key, recipient, challenge FROM enrolments WHERE token = ?", token[:]).
+		Scan(&e.PublicKey, &e.Recipient, &challenge)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Enrolment{}, ErrToken
+	}
+	copy(e.Challenge[:], challenge)
+	return e, err
+}
+
+// CompleteEnrolment spends the token and records the certificate, both or
+// neither; [ErrToken] when another request was first.
+func (s *SQLite) CompleteEnrolment(ctx context.Context, token, challenge [32]byte, c Certificate, now time.Time) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		e, err := begun(ctx, tx, token, now)
+		if err != nil {
+			return err
+		}
+		if subtle.ConstantTimeCompare(e.Challenge[:], challenge[:]) != 1 {
+			return ErrToken
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = ?", token[:]); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE tokens SET spent = ? WHERE hash = ?", stamp(now), token[:]); err != nil {
+			return err
+		}
+		return addCertificate(ctx, tx, c)
+	})
+	if err != nil {
+		return fmt.Errorf("complete enrolment: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// LastHead returns the head accepted last for ref, or [ErrNotFound].
+func (s *SQLite) LastHead(ctx context.Context, fleet, ref string) (Head, error) {
+	h, err := lastHead(s.reads.QueryRowContext(ctx, lastHeadQuery, fleet, ref))
+	if err != nil {
+		return Head{}, fmt.Errorf("read accepted head: %w", err)
+	}
+	return h, nil
+}
+
+const lastHeadQuery = "SELECT fleet, ref, hash, parent, accepted FROM heads WHERE fleet = ? AND ref = ? ORDER BY id DESC LIMIT 1"
+
+func lastHead(row *sql.Row) (Head, error) {
+	var h Head
+	var accepted int64
+	err := row.Scan(&h.Fleet, &h.Ref, &h.Hash, &h.Parent, &accepted)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Head{}, ErrNotFound
+	}
+	h.Accepted = unstamp(accepted)
+	return h, err
+}
+
+// AddHead records an accepted head. Its Parent must be the head accepted last
+// (empty when there is none), or nothing is written and the error is
+// [ErrHeadMoved]: two services on one store cannot fork the line.
+func (s *SQLite) AddHead(ctx context.Context, h Head) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		last, err := lastHead(tx.QueryRowContext(ctx, lastHeadQuery, h.Fleet, h.Ref))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if last.Hash != h.Parent {
+			return ErrHeadMoved
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO heads (fleet, ref, hash, parent, accepted) VALUES (?, ?, ?, ?, ?)",
+			h.Fleet, h.Ref, h.Hash, h.Parent, stamp(h.Accepted))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record accepted head: %w", err)
+	}
+	return nil
+}
+
+// AddPlaced remembers that head placed these stub digests on cluster.
+func (s *SQLite) AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error {
+	if len(digests) == 0 {
+		return nil
+	}
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		insert, err := tx.PrepareContext(ctx, "INSERT INTO placed (fleet, cluster, digest, head) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+		if err != nil {
+			return err
+		}
+		defer insert.Close()
+		for _, digest := range digests {
+			if _, err := insert.ExecContext(ctx, fleet, cluster, digest, head); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record placed digests: %w", err)
+	}
+	return nil
+}
+
+// WasPlaced reports whether an accepted head ever placed digest on cluster, as
+// far as this service looked.
+func (s *SQLite) WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error) {
+	var n int
+	err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM placed WHERE fleet = ? AND cluster = ? AND digest = ?",
+		fleet, cluster, digest).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("read placed digests: %w", err)
+	}
+	return n > 0, nil
+}
