@@ -1,0 +1,59 @@
+package sealing
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// contentFormat is the first element of what a content digest covers.
+const contentFormat = "bulla.dev/content/v1"
+
+// ContentDigest is "sha256:" and the hexadecimal SHA-256 over the fleet's id,
+// the stub's template and each block's fields and payload, without the locks:
+// it decides whether a secret changed and stands in pod templates, so that
+// another lock, or a new sealing key, unseals nothing and rolls nothing.
+//
+// The elements are length-prefixed as in [Context.Bytes]; the template is
+// canonical JSON:
+//
+//	format ‖ fleet ‖ template ‖ count(blocks) ‖ (count(fields) ‖ field… ‖ payload)…
+func ContentDigest(fleet string, stub *v1alpha1.SealedManifest) (string, error) {
+	template, err := canonicalJSON(stub.Spec.Template.Raw)
+	if err != nil {
+		return "", err
+	}
+	b := appendElement(nil, contentFormat)
+	b = appendElement(b, fleet)
+	b = appendElement(b, template)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(stub.Spec.Blocks)))
+	for _, block := range stub.Spec.Blocks {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(block.Fields)))
+		for _, field := range block.Fields {
+			b = appendElement(b, field)
+		}
+		b = appendElement(b, block.Payload)
+	}
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// canonicalJSON sorts keys and drops spaces. Numbers keep their spelling.
+func canonicalJSON(raw []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value map[string]any
+	if err := decoder.Decode(&value); err != nil || value == nil {
+		return nil, errors.New("read template: not a JSON object")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read template: trailing data")
+	}
+	return json.Marshal(value)
+}
