@@ -1,6 +1,17 @@
 package kustomize
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+)
 
 // Auth is what the remote wants to see. The zero value is anonymous.
 type Auth struct {
@@ -21,44 +32,280 @@ func (Auth) String() string { return "credentials" }
 // GoString hides every credential.
 func (Auth) GoString() string { return "credentials" }
 
+// maxPacks is when a mirror is cloned afresh: every fetch adds a pack, and
+// every look-up asks each of them.
+const maxPacks = 256
+
 // Mirror is a bare copy of one ref of a repository. It is safe for concurrent
 // use.
+//
+// On disk it is a folder with the objects ("objects-N") and a file "head" with
+// the last fetched commit. The head lives outside the objects, so that a
+// damaged copy that is cloned again still cannot move backwards.
 type Mirror struct {
+	path   string
+	ref    plumbing.ReferenceName
+	url    string // safe to print
+	remote remote
+	limits Limits
+
+	fetching sync.Mutex // one fetch at a time
+
+	mu      sync.Mutex
+	objects *objects
+	head    string
+	trees   map[string]*Tree // the last trees asked for, by commit
+	order   []string
 }
 
 // OpenMirror opens or makes the mirror in dir. Nothing goes over the network
 // yet. url is http://, https://, ssh:// or user@host:path and must not hold a
 // password; ref is a branch name or a full ref name.
 func OpenMirror(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error) {
-	panic("not written yet")
+	limits = limits.orDefaults()
+	name, err := branchRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	remote, safe, err := parseRemote(url, auth, limits)
+	if err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, trees: map[string]*Tree{}}
+	if m.head, err = readHead(dir); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	if m.objects, err = openObjects(dir, limits); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	return m, nil
+}
+
+func branchRef(ref string) (plumbing.ReferenceName, error) {
+	name := plumbing.ReferenceName(ref)
+	if !strings.HasPrefix(ref, "refs/") {
+		name = plumbing.NewBranchReferenceName(ref)
+	}
+	if err := name.Validate(); err != nil || name.IsTag() {
+		return "", fmt.Errorf("ref %q is not a branch", ref)
+	}
+	return name, nil
 }
 
 // RemoteHead asks the remote which commit the ref points at, and takes nothing
 // else: what an idle fleet costs.
-func (m *Mirror) RemoteHead(ctx context.Context) (string, error) { panic("not written yet") }
+func (m *Mirror) RemoteHead(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.limits.Head)
+	defer cancel()
+	adv, err := m.remote.refs(ctx)
+	if err == nil {
+		var h plumbing.Hash
+		if h, err = refHash(adv, m.ref); err == nil {
+			return h.String(), nil
+		}
+	}
+	return "", fmt.Errorf("look at %s of %s: %w", m.ref.Short(), m.url, answerError(ctx, err))
+}
 
 // Head is the commit last fetched, "" before the first fetch.
-func (m *Mirror) Head() string { panic("not written yet") }
+func (m *Mirror) Head() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.head
+}
 
 // Fetch takes what the ref points at now and returns its hash. It moves forward
 // only: a head that does not descend from [Mirror.Head] is
-// [ErrHistoryRewritten], and the mirror stays as it was.
-func (m *Mirror) Fetch(ctx context.Context) (hash string, err error) { panic("not written yet") }
+// [ErrHistoryRewritten], and the mirror's head stays as it was.
+func (m *Mirror) Fetch(ctx context.Context) (hash string, err error) {
+	m.fetching.Lock()
+	defer m.fetching.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, m.limits.Fetch)
+	defer cancel()
+	hash, err = m.fetch(ctx)
+	if errors.Is(err, ErrCorrupt) && ctx.Err() == nil {
+		// Clone again; damage that comes from the remote is there again.
+		m.store().markDamaged()
+		hash, err = m.fetch(ctx)
+	}
+	if err != nil {
+		return "", fmt.Errorf("fetch %s of %s: %w", m.ref.Short(), m.url, err)
+	}
+	return hash, nil
+}
+
+func (m *Mirror) fetch(ctx context.Context) (string, error) {
+	old, objects := m.Head(), m.store()
+	fresh := objects.damaged() || objects.packs() >= maxPacks || (old != "" && !objects.contains(old))
+	if fresh {
+		var err error
+		if objects, err = newObjects(m.path, m.limits); err != nil {
+			return "", err
+		}
+		defer func() {
+			if m.store() != objects {
+				objects.remove()
+			}
+		}()
+	}
+	head, err := m.receive(ctx, objects)
+	if err != nil {
+		return "", err
+	}
+	if err := m.accept(objects, head, old); err != nil {
+		return "", err
+	}
+	return head, m.swap(objects, head)
+}
+
+// receive brings the ref's commit and everything that it needs into objects.
+func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) {
+	var head plumbing.Hash
+	have := m.Head()
+	pack, err := m.remote.pack(ctx, func(adv *packp.AdvRefs) (*packp.UploadPackRequest, error) {
+		var err error
+		if head, err = refHash(adv, m.ref); err != nil {
+			return nil, err
+		}
+		if objects.contains(head.String()) {
+			return nil, errUpToDate
+		}
+		request := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
+		request.Wants = []plumbing.Hash{head}
+		if have != "" && objects.contains(have) {
+			request.Haves = []plumbing.Hash{plumbing.NewHash(have)}
+		}
+		_ = request.Capabilities.Set("no-progress")
+		return request, nil
+	})
+	if errors.Is(err, errUpToDate) {
+		return head.String(), nil
+	}
+	if err != nil {
+		return "", answerError(ctx, err)
+	}
+	defer pack.Close()
+	if err := objects.take(ctx, pack); err != nil {
+		return "", err
+	}
+	return head.String(), nil
+}
+
+var errUpToDate = errors.New("up to date")
+
+// accept decides whether a received commit may become the head: a commit that
+// parses, whose history and tree are whole, and that moves forward.
+func (m *Mirror) accept(objects *objects, head, old string) error {
+	if _, err := objects.commit(head); err != nil {
+		return fmt.Errorf("remote's head: %w", err)
+	}
+	if old == "" || old == head {
+		return nil
+	}
+	if !objects.contains(old) {
+		return ErrHistoryRewritten
+	}
+	ok, err := objects.descends(head, old)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrHistoryRewritten
+	}
+	return nil
+}
+
+// swap makes objects and head the mirror's.
+func (m *Mirror) swap(objects *objects, head string) error {
+	if err := writeHead(m.path, head); err != nil {
+		return fmt.Errorf("keep head: %w", err)
+	}
+	m.mu.Lock()
+	previous := m.objects
+	m.objects, m.head = objects, head
+	if previous != objects {
+		m.trees, m.order = map[string]*Tree{}, nil
+	}
+	m.mu.Unlock()
+	if previous != objects {
+		previous.remove()
+	}
+	return nil
+}
 
 // AcceptRewrite forgets [Mirror.Head], so that the next Fetch takes a head that
 // does not descend from it. For an operator's decision only.
-func (m *Mirror) AcceptRewrite() error { panic("not written yet") }
+func (m *Mirror) AcceptRewrite() error {
+	m.fetching.Lock()
+	defer m.fetching.Unlock()
+	if err := os.Remove(filepath.Join(m.path, headFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forget head: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.head = ""
+	return nil
+}
 
-// Tree returns the validated tree of a commit.
-func (m *Mirror) Tree(hash string) (*Tree, error) { panic("not written yet") }
+func (m *Mirror) store() *objects {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.objects
+}
 
 // Contains reports whether the mirror holds a commit.
-func (m *Mirror) Contains(hash string) bool { panic("not written yet") }
+func (m *Mirror) Contains(hash string) bool { return m.store().contains(hash) }
 
 // Descends reports whether newHash is oldHash or has it among its ancestors.
 // [ErrUnknownRevision] when the mirror lacks one of them.
-func (m *Mirror) Descends(newHash, oldHash string) (bool, error) { panic("not written yet") }
+func (m *Mirror) Descends(newHash, oldHash string) (bool, error) {
+	objects := m.store()
+	for _, h := range []string{newHash, oldHash} {
+		if !objects.contains(h) {
+			return false, fmt.Errorf("%q: %w", h, ErrUnknownRevision)
+		}
+	}
+	return objects.descends(newHash, oldHash)
+}
 
 // RawCommit returns the bytes of a commit object as Git hashed them, for
 // signature checks: never re-encoded.
-func (m *Mirror) RawCommit(hash string) ([]byte, error) { panic("not written yet") }
+func (m *Mirror) RawCommit(hash string) ([]byte, error) {
+	return m.store().read(plumbing.CommitObject, hash, m.limits.Blob)
+}
+
+const headFile = "head"
+
+func readHead(dir string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, headFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	head := strings.TrimSpace(string(data))
+	if _, ok := parseHash(head); !ok {
+		// Starting without a head would accept any history.
+		return "", fmt.Errorf("%s does not hold a commit hash: restore or remove it", filepath.Join(dir, headFile))
+	}
+	return head, nil
+}
+
+// writeHead replaces the file whole, so that a crash leaves the old or the new.
+func writeHead(dir, head string) error {
+	file, err := os.CreateTemp(dir, headFile+"-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.WriteString(head + "\n")
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), filepath.Join(dir, headFile))
+}

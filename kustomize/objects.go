@@ -1,0 +1,233 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+)
+
+// objects is a bare Git object store on disk. Every object that is read is
+// hashed again: a damaged or exchanged file is [ErrCorrupt], never content.
+type objects struct {
+	path   string
+	limits Limits
+	bad    atomic.Bool
+
+	mu      sync.Mutex // go-git's storage is not safe for concurrent use
+	storage *filesystem.Storage
+	commits map[string]*commit
+}
+
+const objectsPrefix = "objects-"
+
+// openObjects opens the newest store in dir, or makes the first one, and
+// removes what an interrupted swap left.
+func openObjects(dir string, limits Limits) (*objects, error) {
+	numbers, err := storeNumbers(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(numbers) == 0 {
+		return newObjects(dir, limits)
+	}
+	// The oldest is the one that was in use: a newer one beside it was not
+	// finished.
+	for _, n := range numbers[1:] {
+		if err := os.RemoveAll(storePath(dir, n)); err != nil {
+			return nil, err
+		}
+	}
+	return openStore(storePath(dir, numbers[0]), limits), nil
+}
+
+func newObjects(dir string, limits Limits) (*objects, error) {
+	numbers, err := storeNumbers(dir)
+	if err != nil {
+		return nil, err
+	}
+	next := 0
+	if len(numbers) > 0 {
+		next = numbers[len(numbers)-1] + 1
+	}
+	path := storePath(dir, next)
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return nil, err
+	}
+	return openStore(path, limits), nil
+}
+
+func storePath(dir string, n int) string {
+	return filepath.Join(dir, objectsPrefix+strconv.Itoa(n))
+}
+
+func storeNumbers(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []int
+	for _, e := range entries {
+		digits, ok := strings.CutPrefix(e.Name(), objectsPrefix)
+		if n, err := strconv.Atoi(digits); ok && err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+func openStore(path string, limits Limits) *objects {
+	return &objects{
+		path:    path,
+		limits:  limits,
+		storage: openStorage(path),
+		commits: map[string]*commit{},
+	}
+}
+
+func openStorage(path string) *filesystem.Storage {
+	return filesystem.NewStorageWithOptions(osfs.New(path, osfs.WithBoundOS()),
+		cache.NewObjectLRU(4*cache.MiByte), filesystem.Options{ExclusiveAccess: true})
+}
+
+func (o *objects) damaged() bool { return o.bad.Load() }
+func (o *objects) markDamaged()  { o.bad.Store(true) }
+func (o *objects) remove()       { _ = os.RemoveAll(o.path) }
+
+func (o *objects) packs() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	packs, err := o.storage.ObjectPacks()
+	if err != nil {
+		return 0
+	}
+	return len(packs)
+}
+
+// contains reports whether a commit is here.
+func (o *objects) contains(commitHash string) bool {
+	if _, ok := parseHash(commitHash); !ok {
+		return false
+	}
+	_, err := o.commit(commitHash)
+	return err == nil
+}
+
+// has reports whether an object is in the store, without reading it.
+func (o *objects) has(h hash) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.storage.HasEncodedObject(plumbing.Hash(h)) == nil
+}
+
+// read returns an object's bytes, at most limit of them.
+func (o *objects) read(t plumbing.ObjectType, name string, limit int64) ([]byte, error) {
+	h, ok := parseHash(name)
+	if !ok {
+		return nil, fmt.Errorf("%q: %w", name, ErrUnknownRevision)
+	}
+	data, err := o.readLocked(t, h, limit)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return nil, err
+	case errors.Is(err, plumbing.ErrObjectNotFound) && t == plumbing.CommitObject:
+		return nil, fmt.Errorf("%q: %w", name, ErrUnknownRevision)
+	case err != nil:
+		o.markDamaged()
+		return nil, fmt.Errorf("%s %s: %w", t, name, ErrCorrupt)
+	}
+	if hash(plumbing.ComputeHash(t, data)) != h {
+		o.markDamaged()
+		return nil, fmt.Errorf("%s %s has other bytes: %w", t, name, ErrCorrupt)
+	}
+	return data, nil
+}
+
+func (o *objects) readLocked(t plumbing.ObjectType, h hash, limit int64) (data []byte, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	// go-git's pack readers have panicked on damaged files more than once.
+	defer func() {
+		if r := recover(); r != nil {
+			data, err = nil, ErrCorrupt
+		}
+	}()
+	// The size is asked first: an object is inflated in memory whole.
+	size, err := o.storage.EncodedObjectSize(plumbing.Hash(h))
+	if err != nil {
+		return nil, err
+	}
+	if size > limit {
+		return nil, fmt.Errorf("%d bytes, the limit is %d: %w", size, limit, ErrTooLarge)
+	}
+	object, err := o.storage.EncodedObject(t, plumbing.Hash(h))
+	if err != nil {
+		return nil, err
+	}
+	r, err := object.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, limit))
+}
+
+func (o *objects) size(h hash) (int64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	size, err := o.storage.EncodedObjectSize(plumbing.Hash(h))
+	if err != nil {
+		return 0, fmt.Errorf("blob %s: %w", h, ErrCorrupt)
+	}
+	return size, nil
+}
+
+// take adds a pack. It lands in a file first and is measured there: go-git
+// inflates whole objects in memory, so a small pack could ask for gigabytes.
+func (o *objects) take(ctx context.Context, pack io.Reader) error {
+	file, err := os.CreateTemp(o.path, "incoming-")
+	if err != nil {
+		return fmt.Errorf("keep pack: %w", err)
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	if _, err := io.Copy(file, pack); err != nil {
+		return answerError(ctx, err)
+	}
+	if err := measurePack(ctx, file, o.limits); err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := storePack(o.storage, file); err != nil {
+		return fmt.Errorf("store pack: %w", ErrCorrupt)
+	}
+	o.storage.Reindex()
+	return nil
+}
+
+func storePack(storage *filesystem.Storage, pack io.Reader) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = ErrCorrupt
+		}
+	}()
+	return packfile.WritePackfileToObjectStorage(storage, pack)
+}

@@ -1,0 +1,141 @@
+package kustomize
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// OpenDir reads a working tree with the same checks as a commit. The ".git"
+// entry of its root is left out. Names are read now, contents when first asked
+// for, and kept: later changes on disk to what was read are not seen.
+func OpenDir(root string) (*Tree, error) {
+	handle, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, fmt.Errorf("open folder: %w", err)
+	}
+	limits := DefaultLimits
+	source := &dirSource{root: handle, limit: limits.Blob, kept: map[string][]byte{}}
+	d, err := source.load("", limits, limits.Depth)
+	if err != nil {
+		handle.Close()
+		return nil, fmt.Errorf("read folder: %w", err)
+	}
+	return &Tree{hash: "folder-" + rand.Text(), root: d, source: source}, nil
+}
+
+// dirSource reads files below an open folder; os.Root keeps links from leading
+// out of it between the listing and the reading.
+type dirSource struct {
+	root  *os.Root
+	limit int64
+
+	mu   sync.Mutex
+	kept map[string][]byte
+}
+
+func (s *dirSource) load(path string, limits Limits, depth int) (*dir, error) {
+	if depth < 0 {
+		return nil, &TreeError{Path: path, Problem: "too many folders inside each other"}
+	}
+	open := path
+	if open == "" {
+		open = "."
+	}
+	entries, err := fs.ReadDir(s.root.FS(), open)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	d := &dir{}
+	for _, e := range entries {
+		if path == "" && e.Name() == ".git" {
+			continue
+		}
+		at := join(path, e.Name())
+		if problem := nameProblem(e.Name()); problem != "" {
+			return nil, &TreeError{Path: strings.ToValidUTF8(at, "?"), Problem: problem}
+		}
+		n := node{name: e.Name(), kind: linkNode}
+		switch {
+		case e.IsDir():
+			n.kind = dirNode
+			if n.dir, err = s.load(at, limits, depth-1); err != nil {
+				return nil, err
+			}
+		case e.Type().IsRegular():
+			n.kind = fileNode
+		}
+		if n.kind == dirNode && n.dir.files == 0 {
+			continue // Git knows no empty folders
+		}
+		if err := d.add(n, at, limits); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (s *dirSource) read(path string, _ *node) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if data, ok := s.kept[path]; ok {
+		return data, nil
+	}
+	file, err := s.root.Open(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, s.limit+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if int64(len(data)) > s.limit {
+		return nil, fmt.Errorf("file of more than %d bytes: %w", s.limit, ErrTooLarge)
+	}
+	s.kept[path] = data
+	return data, nil
+}
+
+func (s *dirSource) size(path string, n *node) (int64, error) {
+	info, err := s.root.Stat(path)
+	if err != nil {
+		return 0, withoutPath(err)
+	}
+	return info.Size(), nil
+}
+
+// blob hashes the file's bytes; one too large to read is known by its size and
+// time instead, which is enough to tell it from another.
+func (s *dirSource) blob(path string, n *node) (hash, error) {
+	data, err := s.read(path, n)
+	if errors.Is(err, ErrTooLarge) {
+		info, err := s.root.Stat(path)
+		if err != nil {
+			return hash{}, withoutPath(err)
+		}
+		data = fmt.Appendf(nil, "%d %d", info.Size(), info.ModTime().UnixNano())
+	} else if err != nil {
+		return hash{}, err
+	}
+	return hash(plumbing.ComputeHash(plumbing.BlobObject, data)), nil
+}
+
+// withoutPath drops the absolute path that os errors carry; callers name the
+// file by its place in the tree.
+func withoutPath(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
