@@ -1,0 +1,130 @@
+package hsm
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// ceremonyDeadline is ample: some tokens take seconds to generate a key.
+const ceremonyDeadline = time.Minute
+
+// Made is what a ceremony made: public keys only.
+type Made struct {
+	Fleet         string
+	Root, CA, Log *ecdsa.PublicKey
+	Sealing       sealing.PublicKey
+	// Key is the sealing key's record for fleet.yaml, Active.
+	Key v1alpha1.SealingKey
+}
+
+// KeyInfo describes one key pair of a fleet in the token.
+type KeyInfo struct {
+	Label string
+	// Use is "root", "ca", "log" or "seal".
+	Use string
+	// KeyID is set for sealing keys.
+	KeyID string
+	// Suite is set for sealing keys: MLKEM768-P256 when the token also has the
+	// secret key that the ML-KEM seed comes from.
+	Suite v1alpha1.Suite
+	// Public is the uncompressed P-256 point, 65 bytes.
+	Public []byte
+	// Problem says what is wrong with the key; empty when nothing is.
+	Problem string
+}
+
+// Ceremony generates a fleet's keys in the token: root, ca, log and the sealing
+// key keyID. Each is read back and its attributes checked, and each is used once
+// before Ceremony returns. cfg.Fleet and cfg.PinnedKeys are ignored.
+//
+// Errors: ErrLabelTaken when one of the labels is in use (nothing is generated
+// then), ErrAttributes, and those of [Start]. What a failed ceremony made is
+// destroyed.
+func Ceremony(cfg Config, fleet, keyID string, suite v1alpha1.Suite) (*Made, error) {
+	cfg.Fleet = fleet
+	if keyID == "" {
+		return nil, errors.New("hold key ceremony: the key id is empty")
+	}
+	if suite != v1alpha1.SuiteHybrid && suite != v1alpha1.SuiteP256 {
+		return nil, fmt.Errorf("hold key ceremony: %q is not a suite", suite)
+	}
+	r, err := once(cfg, request{Op: opCeremony, Key: keyID, Suite: suite})
+	if err != nil {
+		return nil, fmt.Errorf("hold key ceremony: %w", err)
+	}
+	m := &Made{Fleet: fleet}
+	for role, to := range map[string]**ecdsa.PublicKey{RoleRoot: &m.Root, RoleCA: &m.CA, RoleLog: &m.Log} {
+		if *to, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), r.Made[role]); err != nil {
+			return nil, fmt.Errorf("read the %s key: %w", role, err)
+		}
+	}
+	if m.Sealing, err = sealing.NewPublicKey(suite, r.Data, r.Extra); err != nil {
+		return nil, fmt.Errorf("read sealing key %q: %w", keyID, err)
+	}
+	m.Key = v1alpha1.SealingKey{ID: keyID, Suite: suite, PublicKey: m.Sealing.String(), Status: v1alpha1.KeyActive}
+	return m, nil
+}
+
+// List finds the keys of a fleet in the token, sorted by label.
+func List(cfg Config, fleet string) ([]KeyInfo, error) {
+	cfg.Fleet = fleet
+	r, err := once(cfg, request{Op: opList})
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return r.Keys, nil
+}
+
+// Random gives n bytes from the token's generator, for the ids that a ceremony
+// needs.
+func Random(cfg Config, n int) ([]byte, error) {
+	cfg.Fleet = "random" // no key is looked for
+	if n < 1 || n > 1024 {
+		return nil, fmt.Errorf("read random bytes: %d is not between 1 and 1024", n)
+	}
+	r, err := once(cfg, request{Op: opRandom, Size: n})
+	if err != nil {
+		return nil, fmt.Errorf("read random bytes: %w", err)
+	}
+	if len(r.Data) != n {
+		return nil, fmt.Errorf("read random bytes: the token gave %d of %d", len(r.Data), n)
+	}
+	return r.Data, nil
+}
+
+// once starts a worker for one request. Nothing is retried: a ceremony that
+// failed half-way is a person's business.
+func once(cfg Config, req request) (*response, error) {
+	cfg = cfg.withDefaults()
+	cfg.Sessions, cfg.PinnedKeys = 1, nil
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	argv, err := workerCommand(nil)
+	if err != nil {
+		return nil, err
+	}
+	p, err := startProcess(context.Background(), cfg, argv)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		p.retire()
+		<-p.exited
+	}()
+	r, err := p.call(context.Background(), req, ceremonyDeadline)
+	if err != nil {
+		return nil, err
+	}
+	if err := publicError(r.Err); err != nil {
+		return nil, err
+	}
+	return r, nil
+}

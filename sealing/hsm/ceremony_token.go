@@ -1,0 +1,212 @@
+//go:build cgo
+
+package hsm
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// idSize is the size of CKA_ID, in bytes.
+const idSize = 16
+
+// ceremony generates a fleet's keys. It has a session of its own, because the
+// others are read-only: a worker that serves could not make or destroy a key.
+func (t *token) ceremony(req *request) (*response, error) {
+	handle, err := t.m.OpenSession(t.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		return nil, tokenError("open session", err)
+	}
+	c := &ceremony{session: &session{token: t, handle: handle, login: t.logins.Load(), handles: map[objectName]pkcs11.ObjectHandle{}}}
+	defer func() { _ = t.m.CloseSession(handle) }() // the process ends next
+	r, err := c.hold(req.Key, req.Suite)
+	if err != nil {
+		return nil, tokenError("make keys", errors.Join(err, c.undo()))
+	}
+	return r, nil
+}
+
+type ceremony struct {
+	*session
+	made []pkcs11.ObjectHandle
+}
+
+func (c *ceremony) hold(keyID string, suite v1alpha1.Suite) (*response, error) {
+	t := c.token
+	labels := []string{SealingLabel(t.fleet, keyID)}
+	for _, role := range Roles() {
+		labels = append(labels, SignerLabel(t.fleet, role))
+	}
+	for _, label := range labels {
+		if err := c.checkFree(label); err != nil {
+			return nil, err
+		}
+	}
+	for _, role := range Roles() {
+		if err := c.keyPair(SignerLabel(t.fleet, role), signPrivate); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.keyPair(labels[0], derivePrivate); err != nil {
+		return nil, err
+	}
+	if suite == v1alpha1.SuiteHybrid {
+		if err := c.secret(labels[0]); err != nil {
+			return nil, err
+		}
+	}
+	k, err := t.load(v1alpha1.SealingKey{ID: keyID, Suite: suite})
+	if err != nil {
+		return nil, err
+	}
+	r := k.response()
+	r.Made = map[string][]byte{}
+	for _, role := range Roles() {
+		if r.Made[role], err = t.trySigner(role); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// checkFree refuses a label that any object has: a second key under it would
+// make every later look-up ambiguous, or be used in place of the first.
+func (c *ceremony) checkFree(label string) error {
+	found, err := findObjects(c.token.m, c.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}, 1)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return faulty(faultTaken, "make key %q: %v", label, ErrLabelTaken)
+	}
+	return nil
+}
+
+func (c *ceremony) keyPair(label string, uses []attribute) error {
+	m := c.token.m
+	id, err := m.GenerateRandom(c.handle, idSize)
+	if err != nil {
+		return err
+	}
+	verify := slices.ContainsFunc(uses, func(a attribute) bool { return a.typ == pkcs11.CKA_SIGN && a.want })
+	public, private, err := m.GenerateKeyPair(c.handle,
+		[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
+		publicTemplate(label, id, verify), privateTemplate(label, id, uses))
+	if err != nil {
+		return err
+	}
+	c.made = append(c.made, public, private)
+	return c.checkMade(private, label, uses)
+}
+
+func (c *ceremony) secret(label string) error {
+	m := c.token.m
+	id, err := m.GenerateRandom(c.handle, idSize)
+	if err != nil {
+		return err
+	}
+	key, err := m.GenerateKey(c.handle,
+		[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_GENERIC_SECRET_KEY_GEN, nil)}, secretTemplate(label, id))
+	if err != nil {
+		return err
+	}
+	c.made = append(c.made, key)
+	return c.checkMade(key, label, seedSecret)
+}
+
+// undo destroys what this ceremony made, by handle: nothing has used it yet, and
+// by label it might be somebody else's.
+func (c *ceremony) undo() error {
+	var errs []error
+	for _, object := range c.made {
+		errs = append(errs, c.token.m.DestroyObject(c.handle, object))
+	}
+	return errors.Join(errs...)
+}
+
+// trySigner returns the public point of a signing key after it signed once.
+func (t *token) trySigner(role string) ([]byte, error) {
+	key, err := t.signer(&request{Key: role})
+	if err != nil {
+		return nil, err
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), key.Data)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256([]byte(rand.Text()))
+	signed, err := t.sign(&request{Key: role, Data: digest[:]})
+	if err != nil {
+		return nil, err
+	}
+	half := len(signed.Data) / 2
+	r, s := new(big.Int).SetBytes(signed.Data[:half]), new(big.Int).SetBytes(signed.Data[half:])
+	if !ecdsa.Verify(public, digest[:], r, s) {
+		return nil, faulty(faultWrongKey, "test key %q: its signature does not verify", role)
+	}
+	return key.Data, nil
+}
+
+// maxListed bounds a list; a fleet has a handful of keys.
+const maxListed = 4096
+
+func (t *token) list() (*response, error) {
+	r := &response{}
+	err := t.do(func(s *session) error {
+		r.Keys = nil
+		found, err := findObjects(t.m, s.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY)}, maxListed)
+		if err != nil {
+			return err
+		}
+		for _, object := range found {
+			values, err := s.read(object, pkcs11.CKA_LABEL)
+			if err != nil {
+				return err
+			}
+			name, ours := strings.CutPrefix(string(values[0]), SignerLabel(t.fleet, ""))
+			if ours {
+				r.Keys = append(r.Keys, s.describe(string(values[0]), name))
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(r.Keys, func(a, b KeyInfo) int { return strings.Compare(a.Label, b.Label) })
+	return r, err
+}
+
+// describe looks at one key pair. What is wrong with it is part of the answer.
+func (s *session) describe(label, name string) KeyInfo {
+	info := KeyInfo{Label: label, Use: name}
+	uses := signPrivate
+	if id, ok := strings.CutPrefix(name, "seal/"); ok {
+		info.Use, info.KeyID, info.Suite, uses = "seal", id, v1alpha1.SuiteP256, derivePrivate
+		err := s.checkKept(pkcs11.CKO_SECRET_KEY, label, seedSecret)
+		if e := workerErrorOf(err); e == nil || e.Fault != faultKey {
+			info.Suite = v1alpha1.SuiteHybrid
+			info.note(err)
+		}
+	}
+	public, err := s.publicPoint(label)
+	if err == nil {
+		info.Public = public.Bytes()
+	}
+	info.note(err)
+	info.note(s.checkKept(pkcs11.CKO_PRIVATE_KEY, label, uses))
+	return info
+}
+
+func (k *KeyInfo) note(err error) {
+	if err != nil && k.Problem == "" {
+		k.Problem = err.Error()
+	}
+}

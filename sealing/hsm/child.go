@@ -1,0 +1,117 @@
+package hsm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// MaybeRunWorker runs the token worker and exits when this process was started
+// as one, and returns at once otherwise. It must be the first call of every main
+// and TestMain whose program uses this package.
+func MaybeRunWorker() {
+	if os.Getenv(workerMarker) == "" {
+		return
+	}
+	// A module that crashes must not write the PIN and the seeds to a core file.
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
+		fmt.Fprintf(os.Stderr, "hsm-worker: forbid core files: %v\n", err)
+		os.Exit(1)
+	}
+	in, out := os.NewFile(3, "requests"), os.NewFile(4, "responses")
+	if !isPipe(in) || !isPipe(out) {
+		fmt.Fprintln(os.Stderr, "hsm-worker: no pipes; it is started by the key service, not by hand")
+		os.Exit(1)
+	}
+	if err := RunWorker(in, out); err != nil {
+		fmt.Fprintf(os.Stderr, "hsm-worker: %v\n", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func isPipe(f *os.File) bool {
+	if f == nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeNamedPipe != 0
+}
+
+// backend is the token as the worker's loop sees it. handle is called from many
+// goroutines at a time.
+type backend interface {
+	handle(*request) *response
+	close()
+}
+
+// RunWorker is the child: it reads the hello and then requests from in until the
+// end, and writes responses to out as they are ready, in any order. It returns
+// when in ends, which is how the parent stops it and how it notices that the
+// parent died. One process may run one worker, because a module is initialised
+// once for each process.
+func RunWorker(in io.Reader, out io.Writer) error {
+	c := newConn(in, out)
+	var h hello
+	if err := c.dec.Decode(&h); err != nil {
+		return fmt.Errorf("read hello: %w", err)
+	}
+	b, err := openBackend(&h)
+	welcome := &response{Err: workerErrorOf(err)}
+	if sendErr := errors.Join(c.enc.Encode(welcome), c.w.Flush()); sendErr != nil {
+		return fmt.Errorf("answer hello: %w", sendErr)
+	}
+	if err != nil {
+		return nil // the parent says it
+	}
+	return serve(c, b)
+}
+
+func serve(c *conn, b backend) error {
+	answers := make(chan *response, 256)
+	written := make(chan error, 1)
+	go func() {
+		err := pump(c, answers)
+		for range answers { // nobody listens any more; let the handlers end
+		}
+		written <- err
+	}()
+	var handlers sync.WaitGroup
+	var err error
+	for {
+		req := new(request)
+		if err = c.dec.Decode(req); err != nil {
+			break
+		}
+		handlers.Go(func() {
+			r := b.handle(req)
+			r.ID = req.ID
+			answers <- r
+		})
+	}
+	handlers.Wait()
+	close(answers)
+	writeErr := <-written
+	b.close()
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return errors.Join(err, writeErr)
+}
+
+func workerErrorOf(err error) *workerError {
+	if err == nil {
+		return nil
+	}
+	var e *workerError
+	if errors.As(err, &e) {
+		if e.Text == err.Error() {
+			return e
+		}
+		return &workerError{Fault: e.Fault, Text: err.Error(), Hint: e.Hint}
+	}
+	return &workerError{Fault: faultLost, Text: err.Error()}
+}

@@ -1,0 +1,203 @@
+//go:build cgo
+
+package hsm
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/hpke"
+	"crypto/mlkem"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// sealingKey is a pinned key, ready for use.
+type sealingKey struct {
+	record v1alpha1.SealingKey
+	label  string
+	public *ecdh.PublicKey
+	// seed holds the ML-KEM half under the hybrid suite, else nil.
+	seed *mlkem.DecapsulationKey768
+}
+
+// exchanger is one use of a key: crypto/hpke's door to the token. It keeps the
+// token's error apart, so that a sick token never passes for a bad ciphertext.
+type exchanger struct {
+	token *token
+	key   *sealingKey
+	err   error
+}
+
+var _ ecdh.KeyExchanger = (*exchanger)(nil)
+
+func (x *exchanger) PublicKey() *ecdh.PublicKey { return x.key.public }
+func (x *exchanger) Curve() ecdh.Curve          { return ecdh.P256() }
+
+// ECDH runs in the token. crypto/hpke calls it only with a point that crypto/ecdh
+// found to be on the curve.
+func (x *exchanger) ECDH(peer *ecdh.PublicKey) (secret []byte, err error) {
+	point := peer.Bytes()
+	x.err = x.token.do(func(s *session) error {
+		private, err := s.find(pkcs11.CKO_PRIVATE_KEY, x.key.label)
+		if err != nil {
+			return err
+		}
+		secret, err = s.ecdh(private, point)
+		return err
+	})
+	return secret, x.err
+}
+
+// hpkeKey returns the private key for one use, and the exchanger that will have
+// the token's error.
+func (k *sealingKey) hpkeKey(t *token) (hpke.PrivateKey, *exchanger, error) {
+	x := &exchanger{token: t, key: k}
+	if k.seed != nil {
+		private, err := hpke.NewHybridPrivateKey(k.seed, x)
+		return private, x, err
+	}
+	private, err := hpke.NewDHKEMPrivateKey(x)
+	return private, x, err
+}
+
+// open opens an HPKE ciphertext. Everything but the ECDH runs in the caller's
+// goroutine, beside the session.
+func (k *sealingKey) open(t *token, info, ciphertext []byte) ([]byte, error) {
+	private, x, err := k.hpkeKey(t)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := hpke.Open(private, hpke.HKDFSHA256(), hpke.AES256GCM(), info, ciphertext)
+	if x.err != nil {
+		return nil, x.err
+	}
+	if err != nil {
+		return nil, faulty(faultOpen, "open ciphertext")
+	}
+	return plain, nil
+}
+
+// selfTest seals to the public key and opens with the token: it shows that the
+// token gives the shared secret and that the private key belongs to the public.
+func (k *sealingKey) selfTest(t *token) error {
+	private, _, err := k.hpkeKey(t)
+	if err != nil {
+		return err
+	}
+	info, want := []byte("bulla.dev/self-test"), []byte(rand.Text())
+	sealed, err := hpke.Seal(private.PublicKey(), hpke.HKDFSHA256(), hpke.AES256GCM(), info, want)
+	if err != nil {
+		return fmt.Errorf("seal for the self-test: %w", err)
+	}
+	got, err := k.open(t, info, sealed)
+	var e *workerError
+	if (errors.As(err, &e) && e.Fault == faultOpen) || (err == nil && !bytes.Equal(got, want)) {
+		return faulty(faultWrongKey, "test key %q: its private key does not belong to its public key", k.record.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("test key %q: %w", k.record.ID, err)
+	}
+	return nil
+}
+
+// load finds a sealing key in the token, checks what it may do, derives its
+// ML-KEM half, compares it with the pin if the record has one, and tests it.
+func (t *token) load(record v1alpha1.SealingKey) (*sealingKey, error) {
+	k := &sealingKey{record: record, label: SealingLabel(t.fleet, record.ID)}
+	hybrid := record.Suite == v1alpha1.SuiteHybrid
+	err := t.do(func(s *session) error {
+		if err := s.checkKept(pkcs11.CKO_PRIVATE_KEY, k.label, derivePrivate); err != nil {
+			return err
+		}
+		var err error
+		if k.public, err = s.publicPoint(k.label); err != nil || !hybrid {
+			return err
+		}
+		if err := s.checkKept(pkcs11.CKO_SECRET_KEY, k.label, seedSecret); err != nil {
+			return err
+		}
+		k.seed, err = s.mlkemSeed(t.fleet, record.ID)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load sealing key %q: %w", record.ID, err)
+	}
+	if record.PublicKey != "" {
+		if err := k.checkPin(t); err != nil {
+			return nil, err
+		}
+	}
+	return k, k.selfTest(t)
+}
+
+// checkPin refuses a token that was initialised again, or in which somebody put
+// another key under the same label.
+func (k *sealingKey) checkPin(t *token) error {
+	pinned, err := sealing.ParsePublicKey(k.record.Suite, k.record.PublicKey)
+	if err != nil {
+		return faulty(faultSetup, "read the pinned public key of %q: %v", k.record.ID, err)
+	}
+	private, _, err := k.hpkeKey(t)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(pinned.HPKE().Bytes(), private.PublicKey().Bytes()) {
+		return faulty(faultWrongKey, "compare sealing key %q with its pin: %v", k.record.ID, ErrWrongKey)
+	}
+	return nil
+}
+
+// publicPoint reads the point of a public key object, always of P-256.
+func (s *session) publicPoint(label string) (*ecdh.PublicKey, error) {
+	object, err := s.find(pkcs11.CKO_PUBLIC_KEY, label)
+	if err != nil {
+		return nil, err
+	}
+	values, err := s.read(object, pkcs11.CKA_EC_PARAMS, pkcs11.CKA_EC_POINT)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(values[0], p256Params) {
+		return nil, faulty(faultWrongKey, "read public key %q: its curve is not P-256", label)
+	}
+	point := values[1]
+	// CKA_EC_POINT is a DER OCTET STRING (PKCS#11 2.40, 2.3.3); some tokens give
+	// the bare point.
+	if len(point) == 67 && point[0] == 0x04 && point[1] == 65 {
+		point = point[2:]
+	}
+	public, err := ecdh.P256().NewPublicKey(point)
+	if err != nil {
+		return nil, faulty(faultWrongKey, "read public key %q: its point is not on P-256", label)
+	}
+	return public, nil
+}
+
+// mlkemSeed computes the 64-byte seed d ‖ z (FIPS 203, 7.1) as two HMAC-SHA256
+// outputs, so that a backup of the token is a backup of the whole key.
+func (s *session) mlkemSeed(fleet, keyID string) (*mlkem.DecapsulationKey768, error) {
+	key, err := s.find(pkcs11.CKO_SECRET_KEY, SealingLabel(fleet, keyID))
+	if err != nil {
+		return nil, err
+	}
+	seed := make([]byte, 0, mlkem.SeedSize)
+	defer clear(seed[:cap(seed)])
+	for _, half := range []string{"d", "z"} {
+		out, err := s.sign(pkcs11.CKM_SHA256_HMAC, key, fmt.Appendf(nil, "bulla.dev/v1/mlkem768-seed/%s/%s/%s", half, fleet, keyID))
+		if err != nil {
+			return nil, err
+		}
+		if len(out) != mlkem.SeedSize/2 {
+			return nil, faulty(faultBusy, "derive ML-KEM seed: the token gave %d bytes", len(out))
+		}
+		seed = append(seed, out...)
+		clear(out)
+	}
+	return mlkem.NewDecapsulationKey768(seed)
+}

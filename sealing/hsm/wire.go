@@ -1,0 +1,95 @@
+package hsm
+
+import (
+	"bufio"
+	"encoding/gob"
+	"io"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// The pipe carries gob values: one hello, one response to it, then requests one
+// way and responses the other, in any order. Both ends are the same binary, so
+// there is no version to negotiate.
+
+type op uint8
+
+const (
+	opOpen     op = iota + 1 // Key, Info, Data → Data: HPKE open
+	opSign                   // Key, Data (digest) → Data: r ‖ s
+	opSigner                 // Key → Data: uncompressed point of a signing key
+	opPublic                 // Key, Suite → Data: uncompressed point, Extra: ML-KEM key
+	opPin                    // Pins: replaces the set of pinned keys
+	opReady                  // derive-and-read with every pinned key
+	opRandom                 // Size → Data
+	opCeremony               // Key, Suite → Made
+	opList                   // → Keys
+)
+
+// String names the operation in errors.
+func (o op) String() string {
+	names := [...]string{opOpen: "open", opSign: "signing", opSigner: "a signing key", opPublic: "a public key",
+		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony", opList: "listing keys"}
+	if int(o) < len(names) {
+		return names[o]
+	}
+	return "an unknown operation"
+}
+
+type hello struct {
+	Module, TokenLabel, PIN, Fleet string
+	Sessions                       int
+	Pins                           []v1alpha1.SealingKey
+}
+
+// request asks the worker for one operation. Key is a key id for sealing keys
+// and a role for signing keys; the worker makes the label.
+type request struct {
+	ID    uint64
+	Op    op
+	Key   string
+	Suite v1alpha1.Suite
+	Info  []byte
+	Data  []byte
+	Size  int
+	Pins  []v1alpha1.SealingKey
+}
+
+type response struct {
+	ID    uint64
+	Data  []byte
+	Extra []byte
+	Keys  []KeyInfo
+	Made  map[string][]byte // role → uncompressed point
+	Err   *workerError
+}
+
+// conn sends values of one type and receives values of another. Sends are
+// buffered until flush, so that a burst of requests is one system call.
+type conn struct {
+	w   *bufio.Writer
+	enc *gob.Encoder
+	dec *gob.Decoder
+}
+
+func newConn(in io.Reader, out io.Writer) *conn {
+	w := bufio.NewWriterSize(out, 64<<10)
+	return &conn{w: w, enc: gob.NewEncoder(w), dec: gob.NewDecoder(bufio.NewReaderSize(in, 64<<10))}
+}
+
+// pump encodes what comes from queue until it is closed or a write fails,
+// flushing whenever nothing more is waiting.
+func pump[T any](c *conn, queue <-chan *T) error {
+	for v := range queue {
+		if err := c.enc.Encode(v); err != nil {
+			return err
+		}
+		if len(queue) > 0 {
+			continue
+		}
+		if err := c.w.Flush(); err != nil {
+			return err
+		}
+	}
+	return c.w.Flush()
+}
