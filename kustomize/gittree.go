@@ -16,10 +16,6 @@ const keptTrees = 4
 func (m *Mirror) Tree(commitHash string) (*Tree, error) {
 	m.mu.Lock()
 	t, ok := m.trees[commitHash]
-	known := map[hash]*dir{}
-	for _, kept := range m.trees {
-		kept.root.collect(known)
-	}
 	objects := m.objects
 	m.mu.Unlock()
 	if ok {
@@ -29,7 +25,7 @@ func (m *Mirror) Tree(commitHash string) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read commit: %w", err)
 	}
-	loader := &treeLoader{objects: objects, limits: m.limits, known: known}
+	loader := &treeLoader{objects: objects, limits: m.limits, known: m.knownDirs(objects)}
 	root, err := loader.load(c.tree, "", m.limits.Depth)
 	if err != nil {
 		return nil, fmt.Errorf("read tree of %s: %w", commitHash, err)
@@ -39,9 +35,24 @@ func (m *Mirror) Tree(commitHash string) (*Tree, error) {
 		revision: m.ref.Short() + "@sha1:" + commitHash,
 		root:     root,
 		source:   &gitSource{objects: objects, limit: m.limits.Blob},
+		parsed:   &m.parsed,
 	}
 	m.keep(t, objects)
 	return t, nil
+}
+
+// knownDirs are the folders already read from a store.
+func (m *Mirror) knownDirs(from *objects) map[hash]*dir {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := map[hash]*dir{}
+	if m.objects != from || from.damaged() {
+		return known
+	}
+	for _, t := range m.trees {
+		t.root.collect(known)
+	}
+	return known
 }
 
 func (m *Mirror) keep(t *Tree, from *objects) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -39,9 +38,10 @@ const maxPacks = 256
 // Mirror is a bare copy of one ref of a repository. It is safe for concurrent
 // use.
 //
-// On disk it is a folder with the objects ("objects-N") and a file "head" with
-// the last fetched commit. The head lives outside the objects, so that a
-// damaged copy that is cloned again still cannot move backwards.
+// On disk it is a folder with the objects ("objects-N") and a file "head" that
+// names the last fetched commit and the folder in use. The head lives outside
+// the objects, so that a damaged copy that is cloned again still cannot move
+// backwards.
 type Mirror struct {
 	path   string
 	ref    plumbing.ReferenceName
@@ -53,9 +53,14 @@ type Mirror struct {
 
 	mu      sync.Mutex
 	objects *objects
-	head    string
-	trees   map[string]*Tree // the last trees asked for, by commit
-	order   []string
+	// previous is the store before the last swap: trees that callers still
+	// hold read from it.
+	previous *objects
+	head     string
+	trees    map[string]*Tree // the last trees asked for, by commit
+	order    []string
+
+	parsed parseCache
 }
 
 // OpenMirror opens or makes the mirror in dir. Nothing goes over the network
@@ -75,10 +80,11 @@ func OpenMirror(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error)
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
 	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, trees: map[string]*Tree{}}
-	if m.head, err = readHead(dir); err != nil {
+	var store string
+	if m.head, store, err = readHead(dir); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
-	if m.objects, err = openObjects(dir, limits); err != nil {
+	if m.objects, err = openObjects(dir, store, limits); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
 	return m, nil
@@ -139,7 +145,7 @@ func (m *Mirror) Fetch(ctx context.Context) (hash string, err error) {
 
 func (m *Mirror) fetch(ctx context.Context) (string, error) {
 	old, objects := m.Head(), m.store()
-	fresh := objects.damaged() || objects.packs() >= maxPacks || (old != "" && !objects.contains(old))
+	fresh := objects.damaged() || len(objects.packNames()) >= maxPacks || (old != "" && !objects.contains(old))
 	if fresh {
 		var err error
 		if objects, err = newObjects(m.path, m.limits); err != nil {
@@ -151,11 +157,14 @@ func (m *Mirror) fetch(ctx context.Context) (string, error) {
 			}
 		}()
 	}
+	before := objects.packNames()
 	head, err := m.receive(ctx, objects)
-	if err != nil {
-		return "", err
+	if err == nil {
+		err = m.accept(objects, head, old)
 	}
-	if err := m.accept(objects, head, old); err != nil {
+	if err != nil {
+		// What was refused does not stay: a remote could fill the disk with it.
+		objects.dropPacksBut(before)
 		return "", err
 	}
 	return head, m.swap(objects, head)
@@ -197,42 +206,48 @@ func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) 
 var errUpToDate = errors.New("up to date")
 
 // accept decides whether a received commit may become the head: a commit that
-// parses, whose history and tree are whole, and that moves forward.
+// parses, moves forward, and whose files are all here. A tree that is refused
+// for what it holds may be the head: the next commit can mend it.
 func (m *Mirror) accept(objects *objects, head, old string) error {
-	if _, err := objects.commit(head); err != nil {
+	c, err := objects.commit(head)
+	if err != nil {
 		return fmt.Errorf("remote's head: %w", err)
 	}
-	if old == "" || old == head {
-		return nil
+	if old != "" && old != head {
+		if !objects.contains(old) {
+			return ErrHistoryRewritten
+		}
+		ok, err := objects.descends(head, old)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrHistoryRewritten
+		}
 	}
-	if !objects.contains(old) {
-		return ErrHistoryRewritten
-	}
-	ok, err := objects.descends(head, old)
-	if err != nil {
+	loader := &treeLoader{objects: objects, limits: m.limits, known: m.knownDirs(objects)}
+	if _, err := loader.load(c.tree, "", m.limits.Depth); errors.Is(err, ErrCorrupt) {
 		return err
-	}
-	if !ok {
-		return ErrHistoryRewritten
 	}
 	return nil
 }
 
 // swap makes objects and head the mirror's.
 func (m *Mirror) swap(objects *objects, head string) error {
-	if err := writeHead(m.path, head); err != nil {
+	if err := writeHead(m.path, head, objects); err != nil {
 		return fmt.Errorf("keep head: %w", err)
 	}
 	m.mu.Lock()
-	previous := m.objects
-	m.objects, m.head = objects, head
-	if previous != objects {
-		m.trees, m.order = map[string]*Tree{}, nil
+	defer m.mu.Unlock()
+	m.head = head
+	if m.objects == objects {
+		return nil
 	}
-	m.mu.Unlock()
-	if previous != objects {
-		previous.remove()
+	if m.previous != nil {
+		m.previous.remove()
 	}
+	m.previous, m.objects = m.objects, objects
+	m.trees, m.order = map[string]*Tree{}, nil
 	return nil
 }
 
@@ -241,11 +256,11 @@ func (m *Mirror) swap(objects *objects, head string) error {
 func (m *Mirror) AcceptRewrite() error {
 	m.fetching.Lock()
 	defer m.fetching.Unlock()
-	if err := os.Remove(filepath.Join(m.path, headFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("forget head: %w", err)
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := writeHead(m.path, "", m.objects); err != nil {
+		return fmt.Errorf("forget head: %w", err)
+	}
 	m.head = ""
 	return nil
 }
@@ -275,37 +290,4 @@ func (m *Mirror) Descends(newHash, oldHash string) (bool, error) {
 // signature checks: never re-encoded.
 func (m *Mirror) RawCommit(hash string) ([]byte, error) {
 	return m.store().read(plumbing.CommitObject, hash, m.limits.Blob)
-}
-
-const headFile = "head"
-
-func readHead(dir string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(dir, headFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	head := strings.TrimSpace(string(data))
-	if _, ok := parseHash(head); !ok {
-		// Starting without a head would accept any history.
-		return "", fmt.Errorf("%s does not hold a commit hash: restore or remove it", filepath.Join(dir, headFile))
-	}
-	return head, nil
-}
-
-// writeHead replaces the file whole, so that a crash leaves the old or the new.
-func writeHead(dir, head string) error {
-	file, err := os.CreateTemp(dir, headFile+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name())
-	_, err = file.WriteString(head + "\n")
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), filepath.Join(dir, headFile))
 }

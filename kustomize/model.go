@@ -1,6 +1,19 @@
 package kustomize
 
-import "github.com/bulla-dev/bulla/api/v1alpha1"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
 
 // Model is the fleet written in one tree. It is read-only.
 type Model struct {
@@ -24,19 +37,231 @@ type Problem struct {
 	Err  error
 }
 
+func (p Problem) Error() string { return fmt.Sprintf("%s: %v", p.File, p.Err) }
+
+// FleetFile is where the fleet's root of trust stands.
+const FleetFile = "fleet.yaml"
+
+// folders of a fleet repository and the kind that each is for. What stands
+// anywhere else (apps/) is content, and grants nothing by itself.
+var folders = []struct{ path, kind string }{
+	{"clusters", v1alpha1.KindCluster},
+	{"clustersets", v1alpha1.KindClusterSet},
+	{"placements", v1alpha1.KindPlacement},
+}
+
 // LoadModel reads the fleet. The error is about fleet.yaml only; a bad other
 // file is a [Problem].
-func LoadModel(t *Tree) (*Model, error) { panic("not written yet") }
+func LoadModel(t *Tree) (*Model, error) {
+	data, err := t.ReadFile(FleetFile)
+	if err != nil {
+		return nil, fmt.Errorf("load fleet: %w", err)
+	}
+	fleet, err := v1alpha1.ParseFleet(FleetFile, data)
+	if err != nil {
+		return nil, fmt.Errorf("load fleet: %w", err)
+	}
+	m := &Model{
+		Fleet:      fleet,
+		Clusters:   map[string]*v1alpha1.Cluster{},
+		Sets:       map[string]*v1alpha1.ClusterSet{},
+		Placements: map[string]*v1alpha1.Placement{},
+		Files:      map[string]string{},
+	}
+	parsed := t.parsed.begin()
+	for _, folder := range folders {
+		m.loadFolder(t, parsed, folder.path, folder.kind)
+	}
+	t.parsed.end(parsed)
+	m.checkTargets()
+	slices.SortFunc(m.Problems, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Kind, b.Kind))
+	})
+	return m, nil
+}
+
+// loadFolder reads every file of a folder. Files come sorted, so which of two
+// files of one name is blamed does not depend on chance: both are.
+func (m *Model) loadFolder(t *Tree, parsed *parsing, folder, kind string) {
+	byName := map[string][]string{}
+	t.walk(folder, func(file string, n *node) {
+		if n.kind == dirNode {
+			return
+		}
+		name, problem := baseName(file)
+		if n.kind == linkNode {
+			problem = "is a link or a submodule"
+		}
+		if problem == "" && file == folder {
+			problem = "is a file where a folder belongs"
+		}
+		if problem != "" {
+			m.problem(file, kind, name, errors.New(problem))
+			return
+		}
+		if name != "" {
+			byName[name] = append(byName[name], file)
+		}
+	})
+	if _, err := t.lookup(folder); err != nil {
+		m.problem(folder, kind, "", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		files := byName[name]
+		if len(files) > 1 {
+			for _, file := range files {
+				m.problem(file, kind, name, fmt.Errorf("name %q stands in more than one file: %s", name, strings.Join(files, ", ")))
+			}
+			continue
+		}
+		m.loadFile(t, parsed, files[0], kind, name)
+	}
+}
+
+// baseName takes the name of an object from its file's. Both are empty for a
+// file that is no object (a README beside them).
+func baseName(file string) (name, problem string) {
+	base := path.Base(file)
+	if name, ok := strings.CutSuffix(base, ".yaml"); ok {
+		return name, ""
+	}
+	for _, other := range []string{".yml", ".json"} {
+		if name, ok := strings.CutSuffix(strings.ToLower(base), other); ok {
+			return name, "hint: name it " + strings.TrimSuffix(base, path.Ext(base)) + ".yaml"
+		}
+	}
+	if strings.HasSuffix(strings.ToLower(base), ".yaml") {
+		return base, "hint: the ending is .yaml, in lower case"
+	}
+	return "", ""
+}
+
+func (m *Model) loadFile(t *Tree, parsed *parsing, file, kind, name string) {
+	object, err := parsed.parse(t, file, kind)
+	if err != nil {
+		m.problem(file, kind, name, err)
+		return
+	}
+	declared := ""
+	switch o := object.(type) {
+	case *v1alpha1.Cluster:
+		declared = o.Metadata.Name
+		if declared == name {
+			m.Clusters[name] = o
+		}
+	case *v1alpha1.ClusterSet:
+		declared = o.Metadata.Name
+		if declared == name {
+			m.Sets[name] = o
+		}
+	case *v1alpha1.Placement:
+		declared = o.Metadata.Name
+		if declared == name {
+			m.Placements[name] = o
+		}
+	}
+	if declared != name {
+		m.problem(file, kind, name, fmt.Errorf("metadata.name is %q, the file's name says %q", declared, name))
+		return
+	}
+	m.Files[kind+"/"+name] = file
+}
+
+// checkTargets reports targets that name nothing. A cluster may have left the
+// fleet; a set that is not there is a different matter: removing its file is
+// not consent to remove what it placed, see [Resolution].
+func (m *Model) checkTargets() {
+	for _, name := range slices.Sorted(maps.Keys(m.Placements)) {
+		for _, target := range m.Placements[name].Spec.Targets {
+			if target.ClusterSet != "" && m.Sets[target.ClusterSet] == nil {
+				m.problem(m.Files[v1alpha1.KindPlacement+"/"+name], v1alpha1.KindClusterSet, target.ClusterSet,
+					fmt.Errorf("placement %q targets cluster set %q, which does not exist", name, target.ClusterSet))
+			}
+		}
+	}
+}
+
+func (m *Model) problem(file, kind, name string, err error) {
+	m.Problems = append(m.Problems, Problem{File: file, Kind: kind, Name: name, Err: err})
+}
 
 // Members returns the clusters of a set, sorted.
-func (m *Model) Members(set string) []string { panic("not written yet") }
+func (m *Model) Members(set string) []string {
+	s, ok := m.Sets[set]
+	if !ok {
+		return nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&s.Spec.Selector)
+	if err != nil || selector.Empty() {
+		return nil
+	}
+	var members []string
+	for name, cluster := range m.Clusters {
+		if selector.Matches(labels.Set(cluster.Metadata.Labels)) {
+			members = append(members, name)
+		}
+	}
+	slices.Sort(members)
+	return members
+}
 
 // SetsOf returns the sets that a cluster is in, sorted.
-func (m *Model) SetsOf(cluster string) []string { panic("not written yet") }
+func (m *Model) SetsOf(cluster string) []string {
+	c, ok := m.Clusters[cluster]
+	if !ok {
+		return nil
+	}
+	var sets []string
+	for name, s := range m.Sets {
+		selector, err := metav1.LabelSelectorAsSelector(&s.Spec.Selector)
+		if err == nil && !selector.Empty() && selector.Matches(labels.Set(c.Metadata.Labels)) {
+			sets = append(sets, name)
+		}
+	}
+	slices.Sort(sets)
+	return sets
+}
 
 // PlacedOn returns the placements that target a cluster, sorted: none for a
 // cluster that is unknown or being decommissioned.
-func (m *Model) PlacedOn(cluster string) []string { panic("not written yet") }
+func (m *Model) PlacedOn(cluster string) []string {
+	c, ok := m.Clusters[cluster]
+	if !ok || c.Spec.Decommission {
+		return nil
+	}
+	sets := m.SetsOf(cluster)
+	var placed []string
+	for name, p := range m.Placements {
+		if slices.ContainsFunc(p.Spec.Targets, func(t v1alpha1.PlacementTarget) bool {
+			return t.ClusterName == cluster || t.ClusterSet != "" && slices.Contains(sets, t.ClusterSet)
+		}) {
+			placed = append(placed, name)
+		}
+	}
+	slices.Sort(placed)
+	return placed
+}
 
-// TargetsOf returns the clusters that a placement targets, sorted.
-func (m *Model) TargetsOf(placement string) []string { panic("not written yet") }
+// TargetsOf returns the clusters that a placement targets, sorted: only those
+// that exist and are not being decommissioned.
+func (m *Model) TargetsOf(placement string) []string {
+	p, ok := m.Placements[placement]
+	if !ok {
+		return nil
+	}
+	targets := map[string]bool{}
+	for _, t := range p.Spec.Targets {
+		if t.ClusterName != "" {
+			targets[t.ClusterName] = true
+			continue
+		}
+		for _, member := range m.Members(t.ClusterSet) {
+			targets[member] = true
+		}
+	}
+	maps.DeleteFunc(targets, func(name string, _ bool) bool {
+		c, ok := m.Clusters[name]
+		return !ok || c.Spec.Decommission
+	})
+	return slices.Sorted(maps.Keys(targets))
+}

@@ -34,24 +34,28 @@ type objects struct {
 
 const objectsPrefix = "objects-"
 
-// openObjects opens the newest store in dir, or makes the first one, and
-// removes what an interrupted swap left.
-func openObjects(dir string, limits Limits) (*objects, error) {
+// openObjects opens the named store in dir, or makes one, and removes what an
+// interrupted swap left beside it.
+func openObjects(dir, store string, limits Limits) (*objects, error) {
 	numbers, err := storeNumbers(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(numbers) == 0 {
-		return newObjects(dir, limits)
-	}
-	// The oldest is the one that was in use: a newer one beside it was not
-	// finished.
-	for _, n := range numbers[1:] {
-		if err := os.RemoveAll(storePath(dir, n)); err != nil {
+	found := false
+	for _, n := range numbers {
+		path := storePath(dir, n)
+		if filepath.Base(path) == store {
+			found = true
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
 			return nil, err
 		}
 	}
-	return openStore(storePath(dir, numbers[0]), limits), nil
+	if !found {
+		return newObjects(dir, limits)
+	}
+	return openStore(filepath.Join(dir, store), limits), nil
 }
 
 func newObjects(dir string, limits Limits) (*objects, error) {
@@ -108,14 +112,34 @@ func (o *objects) damaged() bool { return o.bad.Load() }
 func (o *objects) markDamaged()  { o.bad.Store(true) }
 func (o *objects) remove()       { _ = os.RemoveAll(o.path) }
 
-func (o *objects) packs() int {
+func (o *objects) packNames() []plumbing.Hash {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	packs, err := o.storage.ObjectPacks()
 	if err != nil {
-		return 0
+		return nil
 	}
-	return len(packs)
+	return slices.Clone(packs)
+}
+
+func (o *objects) dropPacksBut(keep []plumbing.Hash) {
+	dropped := false
+	for _, pack := range o.packNames() {
+		if slices.Contains(keep, pack) {
+			continue
+		}
+		dropped = true
+		for _, suffix := range []string{".pack", ".idx", ".rev"} {
+			_ = os.Remove(filepath.Join(o.path, "objects", "pack", "pack-"+pack.String()+suffix))
+		}
+	}
+	if !dropped {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.storage = openStorage(o.path)
+	clear(o.commits)
 }
 
 // contains reports whether a commit is here.

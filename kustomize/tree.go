@@ -17,6 +17,8 @@ type Tree struct {
 	revision string
 	root     *dir
 	source   source
+	// parsed is shared by the trees of one mirror; nil for a folder.
+	parsed *parseCache
 }
 
 // source gives the bytes of files.

@@ -1,0 +1,83 @@
+package kustomize
+
+import (
+	"maps"
+	"sync"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// parseCache keeps what the last model parsed, by path and blob: a head that
+// changed one file of three thousand parses one file. A nil cache keeps nothing.
+type parseCache struct {
+	mu   sync.Mutex
+	last map[parseKey]parseResult
+}
+
+type parseKey struct {
+	file string
+	blob hash
+}
+
+type parseResult struct {
+	object any
+	err    error
+}
+
+// parsing is one model's use of the cache.
+type parsing struct {
+	known, used map[parseKey]parseResult
+}
+
+func (c *parseCache) begin() *parsing {
+	p := &parsing{used: map[parseKey]parseResult{}}
+	if c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		p.known = maps.Clone(c.last)
+	}
+	return p
+}
+
+func (c *parseCache) end(p *parsing) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = p.used
+}
+
+// parse returns the object in a file, parsed as the kind that its folder is for.
+func (p *parsing) parse(t *Tree, file, kind string) (any, error) {
+	n, err := t.lookup(file)
+	if err != nil || n == nil {
+		return nil, err
+	}
+	blob, err := t.source.blob(file, n)
+	if err != nil {
+		return nil, err
+	}
+	key := parseKey{file, blob}
+	if r, ok := p.known[key]; ok {
+		p.used[key] = r
+		return r.object, r.err
+	}
+	data, err := t.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	object, err := parseKind(file, kind, data)
+	p.used[key] = parseResult{object, err}
+	return object, err
+}
+
+func parseKind(file, kind string, data []byte) (any, error) {
+	switch kind {
+	case v1alpha1.KindCluster:
+		return v1alpha1.ParseCluster(file, data)
+	case v1alpha1.KindClusterSet:
+		return v1alpha1.ParseClusterSet(file, data)
+	}
+	return v1alpha1.ParsePlacement(file, data)
+}
