@@ -17,6 +17,9 @@ const (
 	ContentAnnotation = "bulla.dev/content"
 	// PruneAnnotation set to "disabled" keeps an object when Git drops it.
 	PruneAnnotation = "bulla.dev/prune"
+	// ForceAnnotation set to "enabled" in a stub's template lets a Secret whose
+	// type or immutable content changes be deleted and made anew.
+	ForceAnnotation = "bulla.dev/force"
 	// ConsentAnnotation on a Delivery or FleetSync, set to the revision named
 	// in its PruneBlocked condition, lets the guarded prune of that revision go on.
 	ConsentAnnotation = "bulla.dev/consent"
@@ -63,8 +66,23 @@ type DeliveryStatus struct {
 	// Attempts counts failed attempts at BuildDigest since the last success.
 	// +optional
 	Attempts int64 `json:"attempts,omitempty"`
+	// Policy is how the Placement that was applied last wants its objects to go.
+	// +optional
+	Policy *DeliveryPolicy `json:"policy,omitempty"`
 
 	meta.ReconcileRequestStatus `json:",inline"`
+}
+
+// DeliveryPolicy is kept of a Placement, because the Placement is no longer
+// there to be asked when it is removed.
+type DeliveryPolicy struct {
+	// Prune false leaves the objects behind.
+	Prune bool `json:"prune"`
+	// ServiceAccount is impersonated, as namespace/name; "" is the controller's own.
+	// +optional
+	ServiceAccount string `json:"serviceAccount,omitempty"`
+	// Timeout bounds the wait for workloads to go before their secrets do.
+	Timeout metav1.Duration `json:"timeout"`
 }
 
 // InventoryEntry is one object of a Delivery.
@@ -76,8 +94,8 @@ type InventoryEntry struct {
 	// UID of the object as applied; deletes carry it.
 	// +optional
 	UID string `json:"uid,omitempty"`
-	// Applied is the hash of the object as Git has it, for objects without
-	// secrets: equal and undrifted objects are not sent again.
+	// Applied is the hash of the object as Git has it, of a sealed object without
+	// its values: equal and undrifted objects are not sent again.
 	// +optional
 	Applied string `json:"applied,omitempty"`
 	// Generation of the live object after the apply, where the kind has one.
