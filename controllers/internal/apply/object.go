@@ -1,0 +1,167 @@
+// Package apply makes objects of a build stand in a cluster, by server-side
+// apply, and takes them away again.
+//
+// Promises:
+//
+//   - An object that lives and does not carry our owner label is never touched:
+//     see [ConflictError].
+//   - A sealed object is sent as a typed Secret, and nothing that the API
+//     server says about it leaves this package: see [MaskAPIError].
+//   - A delete carries the uid and the resource version that were checked.
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// FieldManager is the name under which bulla applies.
+const FieldManager = "bulla-controller"
+
+// Owner says for whom objects are applied.
+type Owner struct {
+	// Fleet is the fleet's id, Placement the placement's name.
+	Fleet, Placement string
+}
+
+// Labels are the owner labels.
+func (o Owner) Labels() map[string]string {
+	return map[string]string{v1alpha1.OwnerLabel: o.Placement, v1alpha1.FleetLabel: o.Fleet}
+}
+
+// Object is a built object as it is to stand: labelled, and with the content
+// digests of the secrets that it uses in its pod template.
+type Object struct {
+	ID ID
+	// Manifest is everything about the object that is public: all of a plain
+	// object, the template of a sealed one.
+	Manifest *unstructured.Unstructured
+	// Hash is of Manifest: equal and undrifted objects are not sent again.
+	Hash string
+	// Built is the object as built.
+	Built kustomize.Object
+	// Content is the content digest, "" for plain objects.
+	Content string
+	// Keys are the keys under data of a sealed object, template's and sealed.
+	Keys []string
+}
+
+// ID is an object's identity.
+type ID = inventory.ID
+
+// Sealed reports whether the object has sealed values.
+func (o Object) Sealed() bool { return o.Built.Stub != nil }
+
+// StubDigest is "" for plain objects.
+func (o Object) StubDigest() string {
+	if o.Built.Stub == nil {
+		return ""
+	}
+	return o.Built.Stub.Digest
+}
+
+// Digester gives the content digest of a stub.
+type Digester func(*v1alpha1.SealedManifest) (string, error)
+
+// Prepare gives a build's objects as they are to stand. It changes none of
+// built.
+func Prepare(owner Owner, built []kustomize.Object, digest Digester) ([]Object, error) {
+	objects := make([]Object, 0, len(built))
+	contents := map[ID]string{}
+	for _, b := range built {
+		o := Object{ID: b.ID(), Built: b, Manifest: b.DeepCopy()}
+		own(o.Manifest, owner)
+		if o.Sealed() {
+			content, err := digest(b.Stub.Manifest)
+			if err != nil {
+				return nil, fmt.Errorf("digest content of %s: %w", Describe(o.ID), err)
+			}
+			o.Content, contents[o.ID] = content, content
+			o.Keys = sealedKeys(b)
+			annotate(o.Manifest, v1alpha1.ContentAnnotation, content)
+		}
+		objects = append(objects, o)
+	}
+	for i := range objects {
+		annotateTemplates(objects[i].Manifest, contents)
+		hash, err := hashOf(objects[i].Manifest)
+		if err != nil {
+			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)
+		}
+		objects[i].Hash = hash
+	}
+	return objects, nil
+}
+
+// Describe names an object for people: Kind namespace/name.
+func Describe(id ID) string {
+	if id.Namespace == "" {
+		return id.Kind + " " + id.Name
+	}
+	return id.Kind + " " + id.Namespace + "/" + id.Name
+}
+
+func own(u *unstructured.Unstructured, owner Owner) {
+	labels := u.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for key, value := range owner.Labels() {
+		labels[key] = value
+	}
+	u.SetLabels(labels)
+}
+
+func annotate(u *unstructured.Unstructured, key, value string) {
+	annotations := u.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	u.SetAnnotations(annotations)
+}
+
+// sealedKeys are the keys under data that the stub and its template give.
+func sealedKeys(o kustomize.Object) []string {
+	var keys []string
+	data, _, _ := unstructured.NestedMap(o.Object, "data")
+	for key := range data {
+		keys = append(keys, key)
+	}
+	for _, block := range o.Stub.Manifest.Spec.Blocks {
+		for _, field := range block.Fields {
+			if key, ok := dataKey(field); ok {
+				keys = append(keys, key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// dataKey gives the key of an RFC 6901 pointer /data/KEY. Keys of Secrets have
+// neither "~" nor "/", so nothing is escaped in a valid one.
+func dataKey(pointer string) (string, bool) {
+	key, ok := strings.CutPrefix(pointer, "/data/")
+	return key, ok && key != "" && !strings.ContainsAny(key, "~/")
+}
+
+// hashOf relies on encoding/json writing maps in the order of their keys.
+func hashOf(u *unstructured.Unstructured) (string, error) {
+	data, err := json.Marshal(u.Object)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}

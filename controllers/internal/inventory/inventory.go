@@ -1,0 +1,100 @@
+// Package inventory remembers which objects a Delivery may own, and compares
+// them with what lives without asking for a secret again.
+//
+// Before an apply the inventory is the union of old and new; after it, what
+// stands. A crash between the two therefore never leaves an object that nobody
+// remembers, and a forgotten status is rebuilt from owner labels.
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/cli-utils/pkg/object"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// ID is an object's identity, whatever its version.
+type ID = kustomize.ObjectID
+
+// Inventory is a set of entries by identity.
+type Inventory map[ID]v1alpha1.InventoryEntry
+
+// Format writes an identity as namespace_name_group_kind, as Flux does, colons
+// of RBAC names transcoded.
+func Format(id ID) string {
+	return object.ObjMetadata{
+		Namespace: id.Namespace, Name: id.Name,
+		GroupKind: schema.GroupKind{Group: id.Group, Kind: id.Kind},
+	}.String()
+}
+
+// Parse reads what Format wrote.
+func Parse(text string) (ID, error) {
+	m, err := object.ParseObjMetadata(text)
+	if err != nil || m.Name == "" || m.GroupKind.Kind == "" {
+		return ID{}, fmt.Errorf("parse inventory id %q", text)
+	}
+	return ID{Group: m.GroupKind.Group, Kind: m.GroupKind.Kind, Namespace: m.Namespace, Name: m.Name}, nil
+}
+
+// Read gives the inventory that a status holds. Entries that do not parse were
+// written by somebody else and name nothing that could be deleted: they are
+// left out.
+func Read(entries []v1alpha1.InventoryEntry) Inventory {
+	inv := make(Inventory, len(entries))
+	for _, entry := range entries {
+		if id, err := Parse(entry.ID); err == nil && entry.Version != "" {
+			inv[id] = entry
+		}
+	}
+	return inv
+}
+
+// Entries gives the inventory as a status holds it, sorted by id.
+func (inv Inventory) Entries() []v1alpha1.InventoryEntry {
+	entries := make([]v1alpha1.InventoryEntry, 0, len(inv))
+	for id, entry := range inv {
+		entry.ID = Format(id)
+		entries = append(entries, entry)
+	}
+	slices.SortFunc(entries, func(a, b v1alpha1.InventoryEntry) int { return strings.Compare(a.ID, b.ID) })
+	return entries
+}
+
+// Add puts an object into the inventory without overwriting what is known of it.
+func (inv Inventory) Add(id ID, version string) {
+	if _, ok := inv[id]; !ok {
+		inv[id] = v1alpha1.InventoryEntry{ID: Format(id), Version: version}
+	}
+}
+
+// Secrets counts the sealed objects.
+func (inv Inventory) Secrets() int {
+	n := 0
+	for _, entry := range inv {
+		if entry.Content != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Kinds gives the kinds of the inventory, sorted, each once.
+func (inv Inventory) Kinds() []schema.GroupVersionKind {
+	var kinds []schema.GroupVersionKind
+	for id, entry := range inv {
+		kinds = append(kinds, GVK(id, entry))
+	}
+	slices.SortFunc(kinds, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(kinds)
+}
+
+// GVK is the kind of an entry, in the version it was applied with.
+func GVK(id ID, entry v1alpha1.InventoryEntry) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: id.Group, Version: entry.Version, Kind: id.Kind}
+}
