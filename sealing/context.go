@@ -42,8 +42,8 @@ func ContextOf(fleet string, stub *v1alpha1.SealedManifest, block int, namespace
 	if err := json.Unmarshal(stub.Spec.Template.Raw, &object); err != nil {
 		return Context{}, errors.New("read template: not JSON")
 	}
-	group, _, core := strings.Cut(object.APIVersion, "/")
-	if !core {
+	group, _, grouped := strings.Cut(object.APIVersion, "/")
+	if !grouped {
 		group = ""
 	}
 	c := Context{
@@ -86,13 +86,13 @@ func (c Context) Digest() [32]byte { return sha256.Sum256(c.Bytes()) }
 func (c Context) check() error {
 	switch {
 	case c.Fleet == "":
-		return errors.New("check context: no fleet id")
+		return refuse(ClassParse, "context has no fleet id")
 	case c.Kind == "":
-		return errors.New("check context: no kind")
+		return refuse(ClassParse, "context has no kind")
 	case len(c.Fields) == 0:
-		return errors.New("check context: no fields")
+		return refuse(ClassParse, "context has no fields")
 	case !sortedUnique(c.Fields):
-		return errors.New("check context: fields are not sorted and unique")
+		return refuse(ClassParse, "context has fields that are not sorted and unique")
 	}
 	var namespace, name bool
 	switch c.Scope {
@@ -102,10 +102,10 @@ func (c Context) check() error {
 		namespace = true
 	case v1alpha1.ScopeFleet:
 	default:
-		return fmt.Errorf("check context: scope %q is not known", c.Scope)
+		return refuse(ClassParse, "context has the unknown scope %q", c.Scope)
 	}
 	if (c.Namespace != "") != namespace || (c.Name != "") != name {
-		return fmt.Errorf("check context: namespace %q and name %q do not fit scope %s", c.Namespace, c.Name, c.Scope)
+		return refuse(ClassParse, "context has namespace %q and name %q, which do not fit scope %s", c.Namespace, c.Name, c.Scope)
 	}
 	return nil
 }

@@ -44,7 +44,8 @@ func ContentDigest(fleet string, stub *v1alpha1.SealedManifest) (string, error) 
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
-// canonicalJSON sorts keys and drops spaces. Numbers keep their spelling.
+// canonicalJSON sorts keys, drops spaces and escapes no more than JSON demands.
+// Numbers keep their spelling.
 func canonicalJSON(raw []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -55,5 +56,5 @@ func canonicalJSON(raw []byte) ([]byte, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("read template: trailing data")
 	}
-	return json.Marshal(value)
+	return encodeJSON(value)
 }

@@ -10,11 +10,13 @@ import (
 
 // encodeValues writes the plaintext of a payload: a JSON object from pointer
 // to base64 value, keys sorted, no spaces, no HTML escapes.
-func encodeValues(values map[string]string) ([]byte, error) {
+func encodeValues(values map[string]string) ([]byte, error) { return encodeJSON(values) }
+
+func encodeJSON(value any) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(values); err != nil {
+	if err := encoder.Encode(value); err != nil {
 		return nil, refuse(ClassParse, "values cannot be written as JSON")
 	}
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil

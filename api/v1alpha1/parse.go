@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func (p *problems) line(field string) int {
 		}
 		field = field[:max(0, strings.LastIndexAny(field, ".["))]
 	}
-	return 1
+	return max(1, p.lines[""])
 }
 
 // maxProblems bounds the length of an error: a hostile file has as many
@@ -134,7 +135,9 @@ func (p *problems) line(field string) int {
 const maxProblems = 20
 
 func (p *problems) err() error {
-	slices.SortStableFunc(p.list, func(a, b *ParseError) int { return a.Line - b.Line })
+	slices.SortStableFunc(p.list, func(a, b *ParseError) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
+	})
 	var errs []error
 	for i, e := range p.list {
 		if i == maxProblems {
@@ -207,11 +210,13 @@ func decodeJSON(node *yaml.Node, into any) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder := json.NewDecoder(&text)
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return err
