@@ -1,0 +1,108 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// system kinds and objects are made by Kubernetes itself and go with their
+// namespace.
+var (
+	systemKinds = map[schema.GroupKind]bool{
+		{Kind: "Event"}:                                        true,
+		{Group: "events.k8s.io", Kind: "Event"}:                true,
+		{Kind: "Endpoints"}:                                    true,
+		{Group: "discovery.k8s.io", Kind: "EndpointSlice"}:     true,
+		{Group: "metrics.k8s.io", Kind: "PodMetrics"}:          true,
+		{Group: "coordination.k8s.io", Kind: "LeaseCandidate"}: true,
+	}
+	systemObjects = map[ID]bool{
+		{Kind: "ServiceAccount", Name: "default"}:     true,
+		{Kind: "ConfigMap", Name: "kube-root-ca.crt"}: true,
+	}
+)
+
+// Occupied names something that would die with a Namespace or a CRD, "" when
+// nothing would. Everything of ours went in earlier stages, so whatever is left
+// is somebody else's, or still going. An answer that is not complete is an
+// error: it deletes nothing.
+func (c *Client) Occupied(ctx context.Context, finder discovery.DiscoveryInterface, id ID) (string, error) {
+	switch groupKind(id) {
+	case namespace:
+		return c.inNamespace(ctx, finder, id.Name)
+	case crd:
+		return c.instances(ctx, id.Name)
+	}
+	return "", nil
+}
+
+func (c *Client) inNamespace(ctx context.Context, finder discovery.DiscoveryInterface, name string) (string, error) {
+	lists, err := finder.ServerPreferredNamespacedResources()
+	if err != nil {
+		return "", fmt.Errorf("look into namespace %q: %w", name, err)
+	}
+	for _, list := range lists {
+		gv, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			return "", fmt.Errorf("look into namespace %q: %w", name, err)
+		}
+		for _, resource := range list.APIResources {
+			gvk := gv.WithKind(resource.Kind)
+			if !slices.Contains(resource.Verbs, "list") || systemKinds[gvk.GroupKind()] {
+				continue
+			}
+			found, err := c.first(ctx, gvk, client.InNamespace(name))
+			if err != nil || found != "" {
+				return found, err
+			}
+		}
+	}
+	return "", nil
+}
+
+func (c *Client) instances(ctx context.Context, name string) (string, error) {
+	definition := &unstructured.Unstructured{}
+	definition.SetGroupVersionKind(crd.WithVersion("v1"))
+	if err := c.Reader.Get(ctx, client.ObjectKey{Name: name}, definition); err != nil {
+		return "", client.IgnoreNotFound(err)
+	}
+	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
+	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	for _, item := range versions {
+		version, _ := item.(map[string]any)
+		text, _ := version["name"].(string)
+		if served, _ := version["served"].(bool); !served || text == "" {
+			continue
+		}
+		// Every version shows the same objects: one is enough.
+		return c.first(ctx, schema.GroupVersionKind{Group: group, Version: text, Kind: kind})
+	}
+	return "", nil
+}
+
+// first names an object of a kind, "" for none.
+func (c *Client) first(ctx context.Context, gvk schema.GroupVersionKind, options ...client.ListOption) (string, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	if err := c.Reader.List(ctx, list, options...); err != nil {
+		if meta.IsNoMatchError(err) {
+			return "", nil
+		}
+		return "", fmt.Errorf("list %s: %w", gvk.GroupKind(), err)
+	}
+	for _, item := range list.Items {
+		if !systemObjects[ID{Group: gvk.Group, Kind: gvk.Kind, Name: item.Name}] {
+			return Describe(ID{Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}), nil
+		}
+	}
+	return "", nil
+}

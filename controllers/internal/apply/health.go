@@ -1,0 +1,68 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Health is kstatus's word for one object, with a message for people.
+type Health struct {
+	Status  status.Status
+	Message string
+}
+
+// Current reports whether the object is as it should be.
+func (h Health) Current() bool { return h.Status == status.CurrentStatus }
+
+// Failed reports whether it will not become so by waiting.
+func (h Health) Failed() bool { return h.Status == status.FailedStatus }
+
+// Health reads an object and computes its status by kstatus. Passive kinds are
+// not read: no Secret ever is.
+func (c *Client) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind) (Health, error) {
+	if Passive(id) {
+		return Health{Status: status.CurrentStatus}, nil
+	}
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(gvk)
+	err := c.Reader.Get(ctx, keyOf(id), live)
+	switch {
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
+	case err != nil:
+		return Health{}, fmt.Errorf("read status of %s: %w", Describe(id), err)
+	}
+	if groupKind(id) == (schema.GroupKind{Group: batchv1.GroupName, Kind: "Job"}) {
+		return jobHealth(live), nil
+	}
+	result, err := status.Compute(live)
+	if err != nil {
+		return Health{}, fmt.Errorf("compute status of %s: %w", Describe(id), err)
+	}
+	return Health{Status: result.Status, Message: result.Message}, nil
+}
+
+// jobHealth waits for a Job to end: kstatus alone calls a running one current.
+func jobHealth(job *unstructured.Unstructured) Health {
+	conditions, _, _ := unstructured.NestedSlice(job.Object, "status", "conditions")
+	for _, item := range conditions {
+		condition, _ := item.(map[string]any)
+		if condition["status"] != "True" {
+			continue
+		}
+		switch condition["type"] {
+		case string(batchv1.JobComplete):
+			return Health{Status: status.CurrentStatus}
+		case string(batchv1.JobFailed):
+			return Health{Status: status.FailedStatus, Message: "the Job failed"}
+		}
+	}
+	return Health{Status: status.InProgressStatus, Message: "the Job has not ended"}
+}

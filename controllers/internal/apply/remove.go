@@ -1,0 +1,97 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+)
+
+// Fate is what became of an object that is to go.
+type Fate struct {
+	// Gone: confirmed absent by reading, or not ours to delete; either way it
+	// leaves the inventory. Kept says why it was left alone, "" when absent.
+	Gone bool
+	Kept string
+	// Owner is the placement that a live object is labelled with.
+	Owner string
+	// Deleting is since when the API server is deleting it.
+	Deleting time.Time
+}
+
+// Look reads what became of an object without deleting it.
+func (c *Client) Look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, error) {
+	fate, _, err := c.look(ctx, id, entry)
+	return fate, err
+}
+
+// Remove deletes an object of ours, and reads it again. The delete carries the
+// uid and the resource version of the object whose owner was checked; if it
+// changed meanwhile the check is made again, so that an object which another
+// placement has just taken over is never lost.
+func (c *Client) Remove(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, error) {
+	const tries = 3
+	for try := 0; ; try++ {
+		fate, live, err := c.look(ctx, id, entry)
+		if err != nil || fate.Gone || !fate.Deleting.IsZero() {
+			return fate, err
+		}
+		err = c.Writer.Delete(ctx, live, preconditions(live), client.PropagationPolicy(propagation(id)))
+		switch {
+		case apierrors.IsConflict(err) && try+1 < tries:
+			continue
+		case err != nil && !apierrors.IsNotFound(err):
+			return fate, c.explainRemoval(id, entry, "delete", err)
+		}
+		return c.Look(ctx, id, entry)
+	}
+}
+
+func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, *metav1.PartialObjectMetadata, error) {
+	live, err := c.metadata(ctx, id, inventory.GVK(id, entry))
+	if err != nil {
+		return Fate{}, nil, c.explainRemoval(id, entry, "read", err)
+	}
+	if live == nil {
+		return Fate{Gone: true}, nil, nil
+	}
+	fate := Fate{Owner: live.Labels[v1alpha1.OwnerLabel]}
+	switch {
+	case fate.Owner != c.Owner.Placement || live.Labels[v1alpha1.FleetLabel] != c.Owner.Fleet:
+		fate.Gone, fate.Kept = true, "its owner label names somebody else"
+	case live.Annotations[v1alpha1.PruneAnnotation] == "disabled":
+		fate.Gone, fate.Kept = true, "it is annotated "+v1alpha1.PruneAnnotation+": disabled"
+	case live.DeletionTimestamp != nil:
+		fate.Deleting = live.DeletionTimestamp.Time
+	}
+	return fate, live, nil
+}
+
+// explainRemoval masks what an API server says about any Secret: an admission
+// policy that refuses a delete may quote the object.
+func (c *Client) explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb string, err error) error {
+	if entry.Content != "" || id.Kind == "Secret" {
+		return fmt.Errorf("%s: %w", verb, MaskAPIError(id, err))
+	}
+	return fmt.Errorf("%s %s: %w", verb, Describe(id), err)
+}
+
+func preconditions(live *metav1.PartialObjectMetadata) client.Preconditions {
+	uid, version := live.UID, live.ResourceVersion
+	return client.Preconditions{UID: &uid, ResourceVersion: &version}
+}
+
+// propagation is foreground for what runs something: the object then stays
+// until its pods are gone, which is what its secrets wait for.
+func propagation(id ID) metav1.DeletionPropagation {
+	if RemovalStage(id) == RemoveWorkloads {
+		return metav1.DeletePropagationForeground
+	}
+	return metav1.DeletePropagationBackground
+}
