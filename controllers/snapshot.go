@@ -32,6 +32,9 @@ type Snapshot struct {
 	// ClusterSuspended says that Head suspends this cluster or has no file for
 	// it: nothing new is unsealed and nothing is pruned. What runs keeps running.
 	ClusterSuspended bool
+
+	// notInFleet says why ClusterSuspended, for the FleetSync's condition.
+	notInFleet string
 }
 
 // Placed gives the named placement on this cluster; nil when the snapshot does
@@ -69,7 +72,7 @@ func (s *Snapshots) Store(next *Snapshot) {
 }
 
 // OnStore registers a listener; previous is nil the first time. Listeners must
-// not block: they enqueue. With [ChangedPlacements] a Delivery learns of what
+// not block: they enqueue. next is nil once the last FleetSync is gone. With [ChangedPlacements] a Delivery learns of what
 // reaches it without a write to its spec: the first snapshot after a start, a
 // build that fails or heals, and a change of its Placement's own fields.
 func (s *Snapshots) OnStore(listen func(previous, next *Snapshot)) {

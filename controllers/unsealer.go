@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/fluxcd/pkg/apis/meta"
+
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -30,7 +32,8 @@ type Unsealer interface {
 // values.
 type UnsealError struct {
 	// Reason is one of KeyServiceUnavailableReason, UnsealDeniedReason,
-	// UnsealFailedReason and NotInFleetReason of api/v1alpha1.
+	// UnsealFailedReason and NotInFleetReason of api/v1alpha1, or FailedReason
+	// of fluxcd/pkg/apis/meta when our own API server is the trouble.
 	Reason string
 	// Message is for people.
 	Message string
@@ -47,9 +50,9 @@ func (e *UnsealError) Error() string { return fmt.Sprintf("unseal: %s", e.Messag
 func (e *UnsealError) Unwrap() error { return e.Err }
 
 // Retryable says whether the same request may succeed later without a change
-// in Git: an unavailable service or a head that moved.
+// in Git: an unavailable service, a head that moved, an API server in trouble.
 func (e *UnsealError) Retryable() bool {
-	return e.Stale || e.Reason == v1alpha1.KeyServiceUnavailableReason
+	return e.Stale || e.Reason == v1alpha1.KeyServiceUnavailableReason || e.Reason == meta.FailedReason
 }
 
 // IsStale says whether err asks for a fetch and a retry.

@@ -21,7 +21,8 @@ const (
 	// type or immutable content changes be deleted and made anew.
 	ForceAnnotation = "bulla.dev/force"
 	// ConsentAnnotation on a Delivery or FleetSync, set to the revision named
-	// in its PruneBlocked condition, lets the guarded prune of that revision go on.
+	// in its PruneBlocked condition, lets the guarded prune of that revision go
+	// on; on a FleetSync it also accepts the head named in HistoryRewritten.
 	ConsentAnnotation = "bulla.dev/consent"
 )
 

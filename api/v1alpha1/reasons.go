@@ -14,6 +14,9 @@ const (
 	// FleetMismatchReason: the repository's fleet is not the pinned one, or its
 	// signature does not verify under the pinned root key.
 	FleetMismatchReason = "FleetMismatch"
+	// GitOperationFailedReason: the remote or the mirror failed; the last
+	// accepted head stands.
+	GitOperationFailedReason = "GitOperationFailed"
 	// HistoryRewrittenReason: the remote's head does not descend from the
 	// accepted one.
 	HistoryRewrittenReason = "HistoryRewritten"

@@ -1,0 +1,218 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// retryBuilds is how long a snapshot with failing builds stands before they are
+// tried again at the same head. A build is a function of the tree, so only a
+// time-out or a starved machine can heal by itself.
+const retryBuilds = 10 * time.Minute
+
+// accept turns the head into the standing snapshot: the fleet's signature under
+// the pinned root key, this cluster's own file, what is placed here, built. A
+// head that fails any of that is not accepted, and what stood stays.
+func (r *FleetSyncReconciler) accept(ctx context.Context, p *pass) error {
+	if standing := r.Snapshots.Load(); standing != nil && standing.Head == p.head && !r.rebuild(p, standing) {
+		p.snapshot = standing
+	} else {
+		next, err := r.snapshot(ctx, p, p.head)
+		if err != nil {
+			return err
+		}
+		r.store(p, next)
+	}
+	status := &p.obj.Status
+	if status.Head != p.snapshot.Revision {
+		r.note(p.obj, "HeadAccepted", "accepted head "+p.snapshot.Revision)
+	}
+	status.Head = p.snapshot.Revision
+	status.Placements = len(p.snapshot.Model.PlacedOn(p.obj.Spec.ClusterName))
+	return nil
+}
+
+func (r *FleetSyncReconciler) store(p *pass, next *Snapshot) {
+	r.Snapshots.Store(next)
+	r.resolved = p.now
+	p.snapshot = next
+	r.Metrics.snapshot(next)
+}
+
+// rebuild says whether failing builds are tried again at the same head.
+func (r *FleetSyncReconciler) rebuild(p *pass, standing *Snapshot) bool {
+	if len(failing(standing)) == 0 || standing.ClusterSuspended {
+		return false
+	}
+	return p.requested() != r.handled || p.now.Sub(r.resolved) > retryBuilds
+}
+
+// restore brings back the accepted head from the mirror after a restart that
+// finds the remote down or its new head refused: drift heals meanwhile.
+func (r *FleetSyncReconciler) restore(ctx context.Context, p *pass) {
+	accepted := hashOf(p.obj.Status.Head)
+	if p.identity == nil || r.mirror.Mirror == nil || accepted == "" || !r.mirror.Contains(accepted) {
+		return
+	}
+	next, err := r.snapshot(ctx, p, accepted)
+	if err != nil {
+		logf.FromContext(ctx).Info("accepted head is not restored", "head", accepted, "why", err.Error())
+		return
+	}
+	r.store(p, next)
+}
+
+// snapshot reads, verifies and resolves one head.
+func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string) (*Snapshot, error) {
+	tree, model, err := r.read(head)
+	if err != nil {
+		return nil, err
+	}
+	if err := verifyFleet(model.Fleet, p.identity); err != nil {
+		return nil, err
+	}
+	next := &Snapshot{Head: head, Revision: revisionOf(p.obj, head), Fleet: model.Fleet, Model: model}
+	if next.notInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
+		return nil, err
+	}
+	if next.notInFleet != "" {
+		next.ClusterSuspended = true
+		next.Resolution, err = r.delivered(ctx, p)
+		return next, err
+	}
+	started := r.now()
+	next.Resolution = r.Builder.Resolve(ctx, tree, model, p.obj.Spec.ClusterName)
+	r.Metrics.resolve(r.now().Sub(started))
+	return next, ctx.Err()
+}
+
+func (r *FleetSyncReconciler) read(head string) (*kustomize.Tree, *kustomize.Model, error) {
+	tree, err := r.mirror.Tree(head)
+	if err != nil {
+		return nil, nil, unreadable(head, err)
+	}
+	model, err := kustomize.LoadModel(tree)
+	if err != nil {
+		return nil, nil, unreadable(head, err)
+	}
+	return tree, model, nil
+}
+
+// unreadable says whether the tree or the disk is at fault.
+func unreadable(head string, err error) error {
+	if errors.Is(err, kustomize.ErrUnknownRevision) || errors.Is(err, kustomize.ErrCorrupt) {
+		return waiting(v1alpha1.GitOperationFailedReason, "read head %s: %w", head, err)
+	}
+	return stalled(v1alpha1.InvalidFleetReason, "head %s is not a fleet: %w", head, err)
+}
+
+// verifyFleet holds the repository to what the join token pinned. Without it
+// whoever hosts the repository could put other sealing keys into fleet.yaml.
+func verifyFleet(fleet *v1alpha1.Fleet, identity *Identity) error {
+	if fleet.Spec.ID != identity.fleet {
+		return stalled(v1alpha1.FleetMismatchReason, "the repository holds fleet %s, and this cluster belongs to fleet %s",
+			fleet.Spec.ID, identity.fleet)
+	}
+	if err := sealing.VerifyFleet(&fleet.Spec, identity.rootKey); err != nil {
+		return stalled(v1alpha1.FleetMismatchReason, "fleet.yaml is not signed by the pinned root key: %w", err)
+	}
+	return nil
+}
+
+// membership reads this cluster's own file. It gives why the cluster is not in
+// the fleet now, "" when it is. Keys that are not exactly its own mean that
+// somebody else would get its secrets: that stops everything, and comes before
+// suspension and decommission, since such a file may not decide those either.
+func membership(m *kustomize.Model, name string, identity *Identity) (string, error) {
+	for _, problem := range m.Problems {
+		if problem.Kind == "Cluster" && problem.Name == name {
+			return fmt.Sprintf("%s cannot be read: %v", problem.File, problem.Err), nil
+		}
+	}
+	own := m.Clusters[name]
+	if own == nil {
+		return fmt.Sprintf("the repository has no file for cluster %q", name), nil
+	}
+	file := m.Files["Cluster/"+name]
+	if own.Spec.Identity != identity.Fingerprint() {
+		return "", stalled(v1alpha1.RecipientMismatchReason, "%s: spec.identity is %s, and this cluster's is %s",
+			file, own.Spec.Identity, identity.Fingerprint())
+	}
+	if own.Spec.Recipient != identity.Recipient() {
+		return "", stalled(v1alpha1.RecipientMismatchReason, "%s: spec.recipient is not this cluster's, which is in status.recipient", file)
+	}
+	if own.Spec.Suspend {
+		return file + " suspends this cluster", nil
+	}
+	return "", nil
+}
+
+// delivered is what was delivered last, for a cluster that Git suspends: the
+// resolution that stood or, after a restart, what each Delivery was told, built
+// again from the commit that it was told at. It holds all deletes.
+func (r *FleetSyncReconciler) delivered(ctx context.Context, p *pass) (*kustomize.Resolution, error) {
+	const why = "this cluster is suspended in Git"
+	if standing := r.Snapshots.Load(); standing != nil {
+		held := *standing.Resolution
+		held.HoldAllDeletes, held.HoldReason = true, why
+		return &held, nil
+	}
+	held := &kustomize.Resolution{
+		Cluster: p.obj.Spec.ClusterName, HoldAllDeletes: true, HoldReason: why,
+		Placed: map[string]*kustomize.Placed{}, Owners: map[ObjectID]string{},
+	}
+	deliveries, err := r.deliveries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range deliveries {
+		placed := r.deliveredOne(ctx, &d)
+		if placed == nil {
+			continue
+		}
+		held.Placed[d.Name] = placed
+		for _, object := range placed.Build.Objects {
+			held.Owners[object.ID()] = d.Name
+		}
+	}
+	return held, ctx.Err()
+}
+
+// deliveredOne builds a Delivery as it was told; nil when that is not to be had
+// any more, and the Delivery then waits.
+func (r *FleetSyncReconciler) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Placed {
+	hash := hashOf(d.Spec.Revision)
+	if d.Spec.Removed || hash == "" || !r.mirror.Contains(hash) {
+		return nil
+	}
+	tree, model, err := r.read(hash)
+	if err != nil || model.Placements[d.Name] == nil {
+		return nil
+	}
+	build, err := r.Builder.Build(ctx, tree, model.Placements[d.Name])
+	if err != nil || build.Digest != d.Spec.BuildDigest {
+		return nil
+	}
+	return &kustomize.Placed{Placement: model.Placements[d.Name], Build: build}
+}
+
+// failing gives the placements that do not build, sorted.
+func failing(s *Snapshot) []string {
+	var names []string
+	for name, placed := range s.Resolution.Placed {
+		if placed.Err != nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

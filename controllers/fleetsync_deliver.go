@@ -1,0 +1,169 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// deliver makes the Deliveries say what the snapshot places. A Delivery is
+// written only when its build digest or its removal changes: a head that moved
+// without touching it writes nothing.
+func (r *FleetSyncReconciler) deliver(ctx context.Context, p *pass) error {
+	if p.snapshot.ClusterSuspended {
+		return waiting(v1alpha1.NotInFleetReason,
+			"%s: nothing new is unsealed, nothing is pruned, what runs keeps running", p.snapshot.notInFleet)
+	}
+	deliveries, err := r.deliveries(ctx)
+	if err != nil {
+		return err
+	}
+	plan := planDeliveries(p.snapshot, p.obj.Spec.ClusterName, deliveries, r.consented(p))
+	for _, d := range plan.create {
+		if err := r.create(ctx, d); err != nil {
+			return err
+		}
+	}
+	for _, w := range plan.update {
+		patch := client.MergeFrom(w.from)
+		if err := r.Client.Patch(ctx, w.to, patch, client.FieldOwner(FieldManager)); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("write delivery %q: %w", w.to.Name, err)
+		}
+		if w.to.Spec.Removed && !w.from.Spec.Removed {
+			r.note(p.obj, "DeliveryRemoved", fmt.Sprintf("placement %q left this cluster at %s", w.to.Name, p.snapshot.Revision))
+		}
+	}
+	r.Metrics.deliveries(len(deliveries)+len(plan.create), len(plan.blocked))
+	return plan.verdict(p.snapshot)
+}
+
+func (r *FleetSyncReconciler) create(ctx context.Context, d *v1alpha1.Delivery) error {
+	d.Namespace = r.Namespace
+	d.Labels = map[string]string{managedByLabel: managedBy}
+	err := r.Client.Create(ctx, d, client.FieldOwner(FieldManager))
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create delivery %q: %w", d.Name, err)
+	}
+	return nil
+}
+
+// deliveries gives those of this cluster, by name.
+func (r *FleetSyncReconciler) deliveries(ctx context.Context) ([]v1alpha1.Delivery, error) {
+	list := &v1alpha1.DeliveryList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.Delivery) int { return strings.Compare(a.Name, b.Name) })
+	return list.Items, nil
+}
+
+// deliveryPlan is what to write, and what is held back.
+type deliveryPlan struct {
+	create []*v1alpha1.Delivery
+	update []deliveryWrite
+	// held are Deliveries that Git may have dropped, and that stay because the
+	// snapshot cannot tell for certain.
+	held []string
+	// blocked are those that the guard holds until somebody consents.
+	blocked []string
+	total   int
+}
+
+type deliveryWrite struct{ from, to *v1alpha1.Delivery }
+
+// planDeliveries compares what stands with what the snapshot places. It is pure.
+func planDeliveries(s *Snapshot, cluster string, standing []v1alpha1.Delivery, consented func(*v1alpha1.Delivery) bool) deliveryPlan {
+	var plan deliveryPlan
+	var leaving []*v1alpha1.Delivery
+	exists := map[string]bool{}
+	for i := range standing {
+		d := &standing[i]
+		exists[d.Name] = true
+		if !d.Spec.Removed {
+			plan.total++
+		}
+		placed := s.Placed(d.Name)
+		if placed == nil {
+			if !d.Spec.Removed {
+				leaving = append(leaving, d)
+			}
+			continue
+		}
+		next := d.DeepCopy()
+		next.Spec.Removed = false
+		if buildsHere(placed) {
+			next.Spec.BuildDigest = placed.Build.Digest
+		}
+		plan.change(d, next, s.Revision)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Resolution.Placed)) {
+		if placed := s.Resolution.Placed[name]; !exists[name] && !placed.Placement.Spec.Suspend {
+			plan.create = append(plan.create, newDelivery(name, placed, s.Revision))
+		}
+	}
+	plan.remove(s, cluster, leaving, consented)
+	return plan
+}
+
+// buildsHere says whether a placement tells its Delivery something new: not
+// while it fails to build, and not while Git suspends it.
+func buildsHere(p *kustomize.Placed) bool { return p.Err == nil && !p.Placement.Spec.Suspend }
+
+// newDelivery is the Delivery of a placement that has none. One that fails to
+// build gets it all the same, without a digest, so that `kubectl get deliveries`
+// shows the failure.
+func newDelivery(name string, placed *kustomize.Placed, revision string) *v1alpha1.Delivery {
+	d := &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DeliverySpec{Revision: revision}}
+	if placed.Err == nil {
+		d.Spec.BuildDigest = placed.Build.Digest
+	}
+	return d
+}
+
+// change adds a write when there is one; the revision goes along, never alone.
+func (p *deliveryPlan) change(from, to *v1alpha1.Delivery, revision string) {
+	if from.Spec.BuildDigest == to.Spec.BuildDigest && from.Spec.Removed == to.Spec.Removed {
+		return
+	}
+	to.Spec.Revision = revision
+	p.update = append(p.update, deliveryWrite{from: from, to: to})
+}
+
+// verdict is the pass's result once everything that can be written is.
+func (p *deliveryPlan) verdict(s *Snapshot) error {
+	if len(p.blocked) > 0 {
+		return stalled(v1alpha1.PruneBlockedReason,
+			"%s removes %d of %d deliveries (%s), more than the fleet's share of %d%%; they stay until the annotation %s=%s consents",
+			s.Revision, len(p.blocked), p.total, list(p.blocked), s.Fleet.Spec.MaxShare(), v1alpha1.ConsentAnnotation, s.Revision)
+	}
+	if s.Resolution.HoldAllDeletes {
+		return stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended", s.Resolution.HoldReason)
+	}
+	if why := unsure(s); why != "" && len(p.held) > 0 {
+		return stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, list(p.held))
+	}
+	if names := failing(s); len(names) > 0 {
+		return waiting(meta.BuildFailedReason, "%d of %d placements do not build: %w",
+			len(names), len(s.Resolution.Placed), s.Resolution.Placed[names[0]].Err)
+	}
+	return nil
+}
+
+// list names the first few; a status is no place for a thousand names.
+func list(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}

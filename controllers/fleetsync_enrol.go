@@ -1,0 +1,173 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+)
+
+// joinTokenKey is the key of the join token in its Secret.
+const joinTokenKey = "token"
+
+// identify makes the cluster's keys on the first pass and shows the public ones:
+// they are what the Cluster file in Git must hold.
+func (r *FleetSyncReconciler) identify(ctx context.Context, p *pass) error {
+	identity, err := r.Identities.Get(ctx)
+	if err != nil {
+		return err
+	}
+	r.take(p, identity)
+	return nil
+}
+
+// take makes identity the pass's and puts its public side into the status.
+func (r *FleetSyncReconciler) take(p *pass, identity *Identity) {
+	p.identity = identity
+	status := &p.obj.Status
+	status.Recipient, status.Identity, status.Fleet = identity.Recipient(), identity.Fingerprint(), identity.Fleet()
+	status.CertificateNotAfter = nil
+	if identity.certificate != nil {
+		status.CertificateNotAfter = &metav1.Time{Time: identity.certificate.NotAfter}
+		r.Metrics.certificate(identity.certificate.NotAfter)
+	}
+}
+
+// enrol gets the cluster a certificate: by the join token when it has none, by
+// renewal from two thirds of its life on. Without a certificate the fleet's root
+// key is not pinned either, so the pass ends; with an expired one the root key
+// still is, and Git is followed on: only new values wait.
+func (r *FleetSyncReconciler) enrol(ctx context.Context, p *pass) error {
+	cluster := p.obj.Spec.ClusterName
+	if p.identity.enrolledAs(cluster, p.now) {
+		if p.now.After(p.identity.renewAt()) {
+			if err := r.renew(ctx, p); err != nil {
+				// The certificate is good for a third of its life yet.
+				logf.FromContext(ctx).Error(steady(err), "renew certificate")
+				r.warn(p.obj, "RenewFailed", fmt.Sprintf("certificate is not renewed: %v", steady(err)))
+			}
+		}
+		r.connect(p)
+		return nil
+	}
+	known := p.identity.certificate != nil && p.identity.cluster == cluster
+	if known && r.renew(ctx, p) == nil {
+		r.connect(p)
+		return nil
+	}
+	err := r.join(ctx, p)
+	if err == nil {
+		r.connect(p)
+		return nil
+	}
+	if known {
+		p.later = err
+		return nil
+	}
+	return err
+}
+
+func (r *FleetSyncReconciler) connect(p *pass) {
+	r.Link.connect(r.dialer(), p.obj.Spec.KeyService.URL, p.identity)
+}
+
+func (r *FleetSyncReconciler) dialer() Dialer {
+	if r.Dial != nil {
+		return r.Dial
+	}
+	return Dial
+}
+
+func (r *FleetSyncReconciler) renew(ctx context.Context, p *pass) error {
+	service := r.dialer()(p.obj.Spec.KeyService.URL, p.identity.tlsCertificate(), p.identity.ca)
+	if closer, ok := service.(interface{ Close() }); ok {
+		defer closer.Close()
+	}
+	credentials, err := service.Renew(ctx)
+	if err != nil {
+		return err
+	}
+	return r.keep(ctx, p, credentials, p.identity.rootKey)
+}
+
+// join enrols with the join token.
+func (r *FleetSyncReconciler) join(ctx context.Context, p *pass) error {
+	token, err := r.joinToken(ctx, p)
+	if err != nil {
+		return err
+	}
+	enroll := r.Enroll
+	if enroll == nil {
+		enroll = keyservice.Enroll
+	}
+	credentials, err := enroll(ctx, keyservice.EnrollOptions{
+		Token: token, Key: p.identity.key, Identity: p.identity.identity, Recipient: p.identity.Recipient(),
+	})
+	if errors.Is(err, keyservice.ErrUnavailable) {
+		return waiting(v1alpha1.NotEnrolledReason, "key service %s does not answer: %w", token.URL, steady(err))
+	}
+	if err != nil {
+		return waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", token.URL, err)
+	}
+	return r.keep(ctx, p, credentials, token.RootKey)
+}
+
+// joinToken reads the token, which is a credential: no message quotes it.
+func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservice.JoinToken, error) {
+	none := keyservice.JoinToken{}
+	ref := p.obj.Spec.KeyService.JoinTokenSecretRef
+	if ref == nil {
+		return none, stalled(v1alpha1.NotEnrolledReason,
+			"this cluster has no certificate, and spec.keyService.joinTokenSecretRef names no join token")
+	}
+	secret := &corev1.Secret{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
+	if apierrors.IsNotFound(err) {
+		return none, waiting(v1alpha1.NotEnrolledReason, "the join token's secret %q does not exist", ref.Name)
+	}
+	if err != nil {
+		return none, fmt.Errorf("read join token: %w", err)
+	}
+	token, err := keyservice.ParseJoinToken(string(secret.Data[joinTokenKey]))
+	if err != nil {
+		return none, stalled(v1alpha1.NotEnrolledReason, "secret %q, key %q: %w", ref.Name, joinTokenKey, err)
+	}
+	if token.Cluster != p.obj.Spec.ClusterName {
+		return none, stalled(v1alpha1.NotEnrolledReason, "the join token is for cluster %q, and spec.clusterName is %q",
+			token.Cluster, p.obj.Spec.ClusterName)
+	}
+	if p.identity.fleet != "" && p.identity.fleet != token.Fleet {
+		return none, stalled(v1alpha1.FleetMismatchReason,
+			"the join token is for fleet %s, and this cluster belongs to fleet %s; to leave it, delete the secret %q",
+			token.Fleet, p.identity.fleet, IdentitySecret)
+	}
+	// The authority is pinned by the token whatever the address: the one that
+	// this cluster was told to use counts.
+	token.URL = p.obj.Spec.KeyService.URL
+	return token, nil
+}
+
+func (r *FleetSyncReconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, rootKey string) error {
+	next, err := p.identity.withCredentials(credentials)
+	if err != nil {
+		return waiting(v1alpha1.NotEnrolledReason, "%w", err)
+	}
+	next.rootKey = rootKey
+	if err := r.Identities.Put(ctx, next); err != nil {
+		return err
+	}
+	first := p.identity.certificate == nil
+	r.take(p, next)
+	if first {
+		r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled as cluster %q of fleet %s", next.cluster, next.fleet))
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// defaultTimeout bounds one Git operation, defaultInterval is between looks.
+const (
+	defaultTimeout  = time.Minute
+	defaultInterval = time.Minute
+)
+
+// openMirror is the mirror that is open, and what it was opened with.
+type openMirror struct {
+	*kustomize.Mirror
+	key string
+}
+
+// look asks the remote for its head, which is all that an idle fleet costs, and
+// fetches when it moved. It only goes forward.
+func (r *FleetSyncReconciler) look(ctx context.Context, p *pass) error {
+	if err := r.open(ctx, p); err != nil {
+		return err
+	}
+	if !r.due(p) {
+		p.head = r.Snapshots.Load().Head
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeoutOf(p.obj))
+	defer cancel()
+	remote, err := r.mirror.RemoteHead(ctx)
+	if err != nil {
+		r.Metrics.look("failed")
+		return gitError(p.obj, err)
+	}
+	r.looked = p.now
+	accepted := hashOf(p.obj.Status.Head)
+	if remote == accepted && r.mirror.Contains(remote) {
+		r.Metrics.look("unchanged")
+		p.head = remote
+		return nil
+	}
+	r.Metrics.look("moved")
+	if p.head, err = r.fetch(ctx, p, remote); err != nil {
+		return err
+	}
+	return r.forward(p, accepted)
+}
+
+// due says whether the remote is asked in this pass. A pass that a Delivery's
+// event started soon after a look is not a reason for another.
+func (r *FleetSyncReconciler) due(p *pass) bool {
+	return r.wanted.Swap(false) || r.Snapshots.Load() == nil || r.failures > 0 ||
+		p.requested() != r.handled || p.obj.Generation != p.obj.Status.ObservedGeneration ||
+		p.now.Sub(r.looked) > intervalOf(p.obj)/2
+}
+
+func (r *FleetSyncReconciler) fetch(ctx context.Context, p *pass, remote string) (string, error) {
+	head, err := r.mirror.Fetch(ctx)
+	if errors.Is(err, kustomize.ErrHistoryRewritten) && consents(p.obj, remote) {
+		if err := r.mirror.AcceptRewrite(); err != nil {
+			return "", gitError(p.obj, err)
+		}
+		head, err = r.mirror.Fetch(ctx)
+	}
+	if errors.Is(err, kustomize.ErrHistoryRewritten) {
+		return "", rewritten(p.obj, remote)
+	}
+	if err != nil {
+		return "", gitError(p.obj, err)
+	}
+	return head, nil
+}
+
+// forward refuses a head that does not descend from the accepted one: the mirror
+// looks after its own line, the accepted head in the status outlives the mirror.
+func (r *FleetSyncReconciler) forward(p *pass, accepted string) error {
+	if accepted == "" || consents(p.obj, p.head) {
+		return nil
+	}
+	ok, err := r.mirror.Descends(p.head, accepted)
+	if errors.Is(err, kustomize.ErrUnknownRevision) || err == nil && !ok {
+		return rewritten(p.obj, p.head)
+	}
+	if err != nil {
+		return gitError(p.obj, err)
+	}
+	return nil
+}
+
+func rewritten(obj *v1alpha1.FleetSync, head string) error {
+	return stalled(v1alpha1.HistoryRewrittenReason,
+		"the remote's head %s does not descend from the accepted %s; nothing changes here until the history is restored, or the annotation %s=%s accepts it",
+		head, obj.Status.Head, v1alpha1.ConsentAnnotation, revisionOf(obj, head))
+}
+
+// consents says whether the FleetSync's annotation names this head.
+func consents(obj *v1alpha1.FleetSync, head string) bool {
+	return head != "" && hashOf(obj.Annotations[v1alpha1.ConsentAnnotation]) == head
+}
+
+// open opens the mirror again when the URL, the ref or the credentials changed.
+func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {
+	if err := r.checkURL(p.obj.Spec.URL); err != nil {
+		return err
+	}
+	auth, err := r.auth(ctx, p.obj)
+	if err != nil {
+		return err
+	}
+	ref := refOf(p.obj)
+	place := sha256.Sum256([]byte(p.obj.Spec.URL + "\x00" + ref))
+	key := fmt.Sprintf("%x %x", place, digestOf(auth))
+	if r.mirror.Mirror != nil && r.mirror.key == key {
+		return nil
+	}
+	dir := filepath.Join(r.Storage, "mirror-"+hex.EncodeToString(place[:8]))
+	mirror, err := kustomize.OpenMirror(dir, p.obj.Spec.URL, ref, auth, r.Limits)
+	if err != nil {
+		return gitError(p.obj, err)
+	}
+	r.mirror = openMirror{Mirror: mirror, key: key}
+	r.Link.follow(mirror.Descends)
+	return nil
+}
+
+// checkURL refuses what would put a password into logs, or onto the wire.
+func (r *FleetSyncReconciler) checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return stalled(meta.InvalidURLReason, "spec.url is not a URL with a host")
+	}
+	if _, password := u.User.Password(); password || u.User != nil && u.Scheme != "ssh" {
+		return stalled(meta.InvalidURLReason, "spec.url holds credentials; put them into the secret of spec.secretRef")
+	}
+	if u.Scheme == "http" && !r.AllowHTTP && !loopback(u.Hostname()) {
+		return stalled(meta.InsecureConnectionsDisallowedReason,
+			"spec.url is http:// to %q; use https://, or start the controller with --allow-insecure-http", u.Hostname())
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// auth reads the credentials, under the names that Flux gives them.
+func (r *FleetSyncReconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (kustomize.Auth, error) {
+	auth := kustomize.Auth{InsecureHTTP: r.AllowHTTP}
+	ref := obj.Spec.SecretRef
+	if ref == nil {
+		return auth, nil
+	}
+	secret := &corev1.Secret{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
+	if apierrors.IsNotFound(err) {
+		return auth, waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist", ref.Name)
+	}
+	if err != nil {
+		return auth, fmt.Errorf("read git credentials: %w", err)
+	}
+	auth.Username, auth.Password = string(secret.Data["username"]), string(secret.Data["password"])
+	auth.SSHKey, auth.KnownHosts = secret.Data["identity"], secret.Data["known_hosts"]
+	auth.CAFile = secret.Data["caFile"]
+	if len(auth.CAFile) == 0 {
+		auth.CAFile = secret.Data["ca.crt"]
+	}
+	if auth.Username == "" && len(auth.SSHKey) == 0 && len(auth.CAFile) == 0 {
+		return auth, stalled(v1alpha1.GitOperationFailedReason,
+			"the secret %q of spec.secretRef has none of username and password, identity and known_hosts, caFile", ref.Name)
+	}
+	return auth, nil
+}
+
+// digestOf tells one set of credentials from another, in memory only.
+func digestOf(a kustomize.Auth) [32]byte {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(a.Username), []byte(a.Password), a.SSHKey, a.KnownHosts, a.CAFile} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// gitError says what to do about a failure of the mirror.
+func gitError(obj *v1alpha1.FleetSync, err error) error {
+	for _, act := range []error{
+		kustomize.ErrRefGone, kustomize.ErrEmptyRepository, kustomize.ErrUnauthorized,
+		kustomize.ErrHostKey, kustomize.ErrRedirected, kustomize.ErrTooLarge,
+	} {
+		if errors.Is(err, act) {
+			return stalled(v1alpha1.GitOperationFailedReason, "%s, ref %q: %w", obj.Spec.URL, refOf(obj), err)
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return waiting(v1alpha1.GitOperationFailedReason, "%s does not answer within %s", obj.Spec.URL, timeoutOf(obj))
+	}
+	return waiting(v1alpha1.GitOperationFailedReason, "%s: %w", obj.Spec.URL, steady(err))
+}
+
+func refOf(obj *v1alpha1.FleetSync) string {
+	if obj.Spec.Ref == "" {
+		return "main"
+	}
+	return obj.Spec.Ref
+}
+
+func timeoutOf(obj *v1alpha1.FleetSync) time.Duration {
+	if t := obj.Spec.Timeout; t != nil && t.Duration > 0 {
+		return t.Duration
+	}
+	return defaultTimeout
+}
+
+func intervalOf(obj *v1alpha1.FleetSync) time.Duration {
+	if obj.Spec.Interval.Duration > 0 {
+		return obj.Spec.Interval.Duration
+	}
+	return defaultInterval
+}
+
+// revisionOf is ref@sha1:hash (sha256 for a repository of that format).
+func revisionOf(obj *v1alpha1.FleetSync, hash string) string {
+	format := "sha1"
+	if len(hash) == 64 {
+		format = "sha256"
+	}
+	return strings.TrimPrefix(refOf(obj), "refs/heads/") + "@" + format + ":" + hash
+}
+
+// hashOf is the hash of a revision; "" when text is none.
+func hashOf(text string) string {
+	_, hash, ok := strings.Cut(text, ":")
+	if !ok || strings.Trim(hash, "0123456789abcdef") != "" || (len(hash) != 40 && len(hash) != 64) {
+		return ""
+	}
+	return hash
+}

@@ -1,0 +1,126 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
+	"github.com/fluxcd/pkg/runtime/patch"
+	"github.com/fluxcd/pkg/runtime/reconcile"
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// fleetSyncOwned are the conditions that this loop alone writes.
+var fleetSyncOwned = []string{meta.ReadyCondition, meta.ReconcilingCondition, meta.StalledCondition}
+
+// firstRetry is the back-off after one failure; it doubles up to the interval.
+const firstRetry = time.Second
+
+// requested is the value of the annotation that asks for a pass now.
+func (p *pass) requested() string {
+	value, _ := meta.ReconcileAnnotationValue(p.obj.GetAnnotations())
+	return value
+}
+
+// begin shows a new generation as in progress before the work on it starts: an
+// object without a status counts as done for kstatus.
+func (r *FleetSyncReconciler) begin(ctx context.Context, p *pass, patcher *patch.SerialPatcher) error {
+	if p.obj.Status.ObservedGeneration == p.obj.Generation || conditions.IsReconciling(p.obj) {
+		return nil
+	}
+	conditions.Delete(p.obj, meta.StalledCondition)
+	reconcile.ProgressiveStatus(true, p.obj, meta.ProgressingReason, "reading the fleet repository")
+	return client.IgnoreNotFound(patcher.Patch(ctx, p.obj, reconcile.AddPatchOptions(p.obj, nil, fleetSyncOwned, FieldManager)...))
+}
+
+// finish turns the pass's result into conditions, events and the time of the
+// next pass. It is the only place that does.
+func (r *FleetSyncReconciler) finish(ctx context.Context, p *pass, patcher *patch.SerialPatcher, result error) (ctrl.Result, error) {
+	before := conditions.Get(p.obj, meta.ReadyCondition)
+	r.conclude(p, result)
+	after := conditions.Get(p.obj, meta.ReadyCondition)
+	if before == nil || before.Reason != after.Reason || result != nil && before.Message != after.Message {
+		if result != nil {
+			logf.FromContext(ctx).Info("pass ended early", "reason", after.Reason, "why", result.Error())
+			r.warn(p.obj, after.Reason, after.Message)
+		} else {
+			r.note(p.obj, after.Reason, after.Message)
+		}
+	}
+	r.handled = p.requested()
+	if r.handled != "" {
+		p.obj.Status.SetLastHandledReconcileRequest(r.handled)
+	}
+	options := reconcile.AddPatchOptions(p.obj, nil, fleetSyncOwned, FieldManager)
+	if err := client.IgnoreNotFound(patcher.Patch(ctx, p.obj, options...)); err != nil {
+		return ctrl.Result{}, fmt.Errorf("write status: %w", err)
+	}
+	return ctrl.Result{RequeueAfter: r.next(p, result)}, nil
+}
+
+// conclude writes the conditions.
+func (r *FleetSyncReconciler) conclude(p *pass, result error) {
+	if result == nil {
+		conditions.Delete(p.obj, meta.StalledCondition)
+		conditions.Delete(p.obj, meta.ReconcilingCondition)
+		conditions.MarkTrue(p.obj, meta.ReadyCondition, meta.SucceededReason, "%s", r.success(p))
+		return
+	}
+	reason, message, stuck := meta.FailedReason, result.Error(), false
+	var ended *stepError
+	if errors.As(result, &ended) {
+		reason, message, stuck = ended.reason, ended.message, ended.stalled
+	}
+	conditions.MarkFalse(p.obj, meta.ReadyCondition, reason, "%s", message)
+	if stuck {
+		conditions.Delete(p.obj, meta.ReconcilingCondition)
+		conditions.MarkStalled(p.obj, reason, "%s", message)
+		return
+	}
+	conditions.Delete(p.obj, meta.StalledCondition)
+	conditions.MarkReconciling(p.obj, meta.ProgressingWithRetryReason, "%s", message)
+}
+
+func (r *FleetSyncReconciler) success(p *pass) string {
+	if own := p.snapshot.Model.Clusters[p.obj.Spec.ClusterName]; own != nil && own.Spec.Decommission {
+		return "this cluster is decommissioned: everything placed here is deprovisioned"
+	}
+	return fmt.Sprintf("%d placements at %s", p.obj.Status.Placements, p.snapshot.Revision)
+}
+
+// next is when to look again. Failures back off up to the interval, with jitter
+// so that a fleet does not return to a recovered remote in one moment.
+func (r *FleetSyncReconciler) next(p *pass, result error) time.Duration {
+	interval := intervalOf(p.obj)
+	var ended *stepError
+	if result == nil || errors.As(result, &ended) && ended.stalled {
+		r.failures = 0
+		return jittered(interval)
+	}
+	delay := min(interval, firstRetry<<min(r.failures, 10))
+	r.failures++
+	return jittered(delay)
+}
+
+// jittered is d, a tenth more or less.
+func jittered(d time.Duration) time.Duration {
+	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d))
+}
+
+// note and warn record an event; messages hold revisions and names, no values.
+func (r *FleetSyncReconciler) note(obj *v1alpha1.FleetSync, reason, message string) {
+	r.Recorder.Event(obj, corev1.EventTypeNormal, reason, message)
+}
+
+func (r *FleetSyncReconciler) warn(obj *v1alpha1.FleetSync, reason, message string) {
+	r.Recorder.Event(obj, corev1.EventTypeWarning, reason, message)
+}

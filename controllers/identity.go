@@ -1,0 +1,203 @@
+package controllers
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+)
+
+// Keys of the Secret [IdentitySecret].
+const (
+	keyTLS     = "tls.key"      // PKCS #8, PEM: the mTLS key, ECDSA P-256
+	keyAge     = "identity.age" // AGE-SECRET-KEY-PQ-1…: opens answers
+	keyHMAC    = "hmac.key"     // 32 bytes: live Secrets are compared under it
+	keyCert    = "tls.crt"      // PEM; absent until enrolled
+	keyCA      = "ca.crt"       // PEM; the key service's authority, pinned by the join token
+	keyRoot    = "root.key"     // the fleet's root verifier key, pinned by the join token
+	keyFleet   = "fleet"        // the fleet's id, pinned by the join token
+	keyCluster = "cluster"      // the name that the certificate is for
+)
+
+// hmacSize is the size of the HMAC key in bytes: that of SHA-256's output.
+const hmacSize = 32
+
+// Identity is who this cluster is: three secrets made in the cluster that never
+// leave it, and what enrolment pinned. It is immutable. Nothing of it prints.
+type Identity struct {
+	key      *ecdsa.PrivateKey
+	identity *age.HybridIdentity
+	hmac     []byte
+
+	// The rest is zero until enrolled.
+	certificate *x509.Certificate
+	ca          *x509.Certificate
+	rootKey     string
+	fleet       string
+	cluster     string
+}
+
+// newIdentity makes the three secrets.
+func newIdentity() (*Identity, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make mTLS key: %w", err)
+	}
+	identity, err := age.GenerateHybridIdentity()
+	if err != nil {
+		return nil, fmt.Errorf("make age identity: %w", err)
+	}
+	mac := make([]byte, hmacSize)
+	rand.Read(mac)
+	return &Identity{key: key, identity: identity, hmac: mac}, nil
+}
+
+// String keeps an Identity out of logs, whatever the verb.
+func (i *Identity) String() string { return "identity(masked)" }
+
+// GoString is String, for %#v.
+func (i *Identity) GoString() string { return i.String() }
+
+// MarshalLog is String, for structured logs.
+func (i *Identity) MarshalLog() any { return i.String() }
+
+// Recipient is the cluster's age recipient, age1pq1…, as its Cluster file must
+// have it.
+func (i *Identity) Recipient() string { return i.identity.Recipient().String() }
+
+// Fingerprint is "sha256:" and the hash of the mTLS public key, as the Cluster
+// file must have it.
+func (i *Identity) Fingerprint() string {
+	hash, err := client.PublicKeyHash(i.key.Public())
+	if err != nil {
+		panic("controllers: a P-256 key has no SPKI: " + err.Error())
+	}
+	return hash
+}
+
+// HMACKey is the per-cluster key under which live Secrets are compared. The
+// caller must not change it.
+func (i *Identity) HMACKey() []byte { return i.hmac }
+
+// Fleet is the pinned fleet id; empty until enrolled.
+func (i *Identity) Fleet() string { return i.fleet }
+
+// enrolledAs says whether the certificate is there, for this name, and good at
+// the given time.
+func (i *Identity) enrolledAs(cluster string, at time.Time) bool {
+	return i.certificate != nil && i.cluster == cluster && at.Before(i.certificate.NotAfter)
+}
+
+// renewAt is two thirds into the certificate's life.
+func (i *Identity) renewAt() time.Time {
+	life := i.certificate.NotAfter.Sub(i.certificate.NotBefore)
+	return i.certificate.NotBefore.Add(life * 2 / 3)
+}
+
+// tlsCertificate is what the cluster presents to the key service.
+func (i *Identity) tlsCertificate() tls.Certificate {
+	return tls.Certificate{Certificate: [][]byte{i.certificate.Raw}, PrivateKey: i.key, Leaf: i.certificate}
+}
+
+// withCredentials is the identity after enrolment or renewal.
+func (i *Identity) withCredentials(c *client.Credentials) (*Identity, error) {
+	leaf := c.Certificate.Leaf
+	if leaf == nil || c.CA == nil {
+		return nil, errors.New("take credentials: certificate or authority is missing")
+	}
+	fleet, cluster, err := client.ParseClusterURI(leaf)
+	if err != nil {
+		return nil, fmt.Errorf("take credentials: %w", err)
+	}
+	next := *i
+	next.certificate, next.ca, next.fleet, next.cluster = leaf, c.CA, fleet, cluster
+	return &next, nil
+}
+
+// data is the identity as the Secret's data.
+func (i *Identity) data() (map[string][]byte, error) {
+	key, err := x509.MarshalPKCS8PrivateKey(i.key)
+	if err != nil {
+		return nil, errors.New("write identity: the mTLS key does not marshal")
+	}
+	data := map[string][]byte{
+		keyTLS:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		keyAge:  []byte(i.identity.String()),
+		keyHMAC: i.hmac,
+	}
+	if i.certificate == nil {
+		return data, nil
+	}
+	data[keyCert] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.certificate.Raw})
+	data[keyCA] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.ca.Raw})
+	data[keyRoot], data[keyFleet], data[keyCluster] = []byte(i.rootKey), []byte(i.fleet), []byte(i.cluster)
+	return data, nil
+}
+
+// parseIdentity reads what data wrote. Its errors name keys of the Secret, never
+// their values.
+func parseIdentity(data map[string][]byte) (*Identity, error) {
+	i := &Identity{hmac: data[keyHMAC]}
+	if len(i.hmac) != hmacSize {
+		return nil, fmt.Errorf("read key %q: want %d bytes", keyHMAC, hmacSize)
+	}
+	block, rest := pem.Decode(data[keyTLS])
+	if block == nil || len(rest) > 0 {
+		return nil, fmt.Errorf("read key %q: not one PEM block", keyTLS)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok || key.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("read key %q: not an ECDSA P-256 key", keyTLS)
+	}
+	i.key = key
+	if i.identity, err = age.ParseHybridIdentity(string(data[keyAge])); err != nil {
+		return nil, fmt.Errorf("read key %q: not a hybrid age identity", keyAge)
+	}
+	if len(data[keyCert]) == 0 {
+		return i, nil
+	}
+	return i, i.parseEnrolment(data)
+}
+
+func (i *Identity) parseEnrolment(data map[string][]byte) (err error) {
+	if i.certificate, err = parseCertificate(keyCert, data); err != nil {
+		return err
+	}
+	if i.ca, err = parseCertificate(keyCA, data); err != nil {
+		return err
+	}
+	if client.SPKIHash(i.certificate) != i.Fingerprint() {
+		return fmt.Errorf("read key %q: the certificate is for another key", keyCert)
+	}
+	i.rootKey, i.fleet, i.cluster = string(data[keyRoot]), string(data[keyFleet]), string(data[keyCluster])
+	if i.rootKey == "" {
+		return fmt.Errorf("read key %q: missing", keyRoot)
+	}
+	fleet, cluster, err := client.ParseClusterURI(i.certificate)
+	if err != nil || fleet != i.fleet || cluster != i.cluster {
+		return fmt.Errorf("read key %q: the certificate names another fleet or cluster", keyCert)
+	}
+	return nil
+}
+
+func parseCertificate(name string, data map[string][]byte) (*x509.Certificate, error) {
+	block, rest := pem.Decode(data[name])
+	if block == nil || len(rest) > 0 {
+		return nil, fmt.Errorf("read key %q: not one PEM block", name)
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read key %q: %w", name, err)
+	}
+	return certificate, nil
+}

@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"sync"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+)
+
+// KeyService is what the controllers need of the key service;
+// *[client.Client] is one.
+type KeyService interface {
+	// Unseal asks for the stubs with these digests, at most
+	// [client.MaxDigests], at the head that the caller works at.
+	Unseal(ctx context.Context, revision string, digests []string) (*client.Answers, error)
+	// Renew gets a fresh certificate for the same key.
+	Renew(ctx context.Context) (*client.Credentials, error)
+}
+
+// Dialer makes the connection to a key service.
+type Dialer func(url string, certificate tls.Certificate, ca *x509.Certificate) KeyService
+
+// Dial is the Dialer of the product.
+func Dial(url string, certificate tls.Certificate, ca *x509.Certificate) KeyService {
+	return client.New(url, certificate, ca)
+}
+
+// Link is the connection to the key service, made by FleetSync once the cluster
+// is enrolled and used by the unsealer. The zero value has none.
+type Link struct {
+	mu      sync.Mutex
+	url     string
+	serial  string
+	service KeyService
+	heads   func(newer, older string) (bool, error)
+}
+
+// connect replaces the connection when the URL or the certificate is another.
+func (l *Link) connect(dial Dialer, url string, identity *Identity) KeyService {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	serial := identity.certificate.SerialNumber.String()
+	if l.service == nil || l.url != url || l.serial != serial {
+		if old, ok := l.service.(interface{ Close() }); ok {
+			old.Close()
+		}
+		l.service, l.url, l.serial = dial(url, identity.tlsCertificate(), identity.ca), url, serial
+	}
+	return l.service
+}
+
+// current gives the connection; nil until enrolled.
+func (l *Link) current() KeyService {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.service
+}
+
+// follow says how to compare heads: by the mirror.
+func (l *Link) follow(descends func(newer, older string) (bool, error)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heads = descends
+}
+
+// sameLine says whether the two heads lie on one line of the repository that
+// this cluster follows. A key service that decided at a head which this
+// repository does not hold reads another history than this cluster (a Git host
+// that shows each its own): nothing of its answer is used.
+func (l *Link) sameLine(a, b string) bool {
+	if a == b {
+		return true
+	}
+	l.mu.Lock()
+	descends := l.heads
+	l.mu.Unlock()
+	if descends == nil {
+		return false
+	}
+	for _, pair := range [][2]string{{a, b}, {b, a}} {
+		if ok, err := descends(pair[0], pair[1]); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}

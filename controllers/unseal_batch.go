@@ -1,0 +1,138 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+)
+
+const (
+	// maxBatch is how many stubs go into one request: large enough to share the
+	// round trip, small enough to leave the token to other clusters between two.
+	maxBatch = 100
+	// maxRequests bounds the requests of this cluster in flight.
+	maxRequests = 4
+	// requestTimeout bounds one request, whoever waits for it.
+	requestTimeout = 2 * time.Minute
+)
+
+// answer is the result for one stub, with the head and the fleet of the request
+// that it came with.
+type answer struct {
+	client.Result
+	fleet, head string
+}
+
+// batcher makes few requests of many questions. It is safe for concurrent use.
+type batcher struct {
+	window  time.Duration
+	metrics *Metrics
+	flight  chan struct{}
+
+	mu   *sync.Mutex
+	open map[batchKey]*batch // by what they may share; still taking questions
+}
+
+// batchKey keeps apart what no request may mix: a new connection after a
+// renewal, and Deliveries that work at different heads.
+type batchKey struct {
+	service KeyService
+	head    string
+}
+
+type batch struct {
+	digests []string
+	has     map[string]bool
+	done    chan struct{}
+	// answers and err are set before done is closed.
+	answers *client.Answers
+	err     error
+}
+
+func newBatcher(window time.Duration, metrics *Metrics) batcher {
+	return batcher{
+		window: window, metrics: metrics, flight: make(chan struct{}, maxRequests),
+		mu: &sync.Mutex{}, open: map[batchKey]*batch{},
+	}
+}
+
+// ask gives the answer for each digest. It waits for the window and the request;
+// a caller that leaves does not take the request from the others.
+func (b *batcher) ask(ctx context.Context, service KeyService, head string, digests []string) (map[string]answer, error) {
+	joined := map[*batch][]string{}
+	for _, digest := range digests {
+		into := b.join(batchKey{service, head}, digest)
+		joined[into] = append(joined[into], digest)
+	}
+	results := make(map[string]answer, len(digests))
+	for batch, mine := range joined {
+		select {
+		case <-batch.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if batch.err != nil {
+			return nil, batch.err
+		}
+		for _, digest := range mine {
+			result, ok := batch.answers.Results[digest]
+			if !ok {
+				return nil, errors.New("read key service answer: a digest is missing")
+			}
+			results[digest] = answer{Result: result, fleet: batch.answers.Fleet, head: batch.answers.Head}
+		}
+	}
+	return results, nil
+}
+
+// join puts a digest into the open batch, opening one when there is none. A full
+// batch leaves at once.
+func (b *batcher) join(key batchKey, digest string) *batch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	current := b.open[key]
+	if current == nil {
+		current = &batch{has: map[string]bool{}, done: make(chan struct{})}
+		b.open[key] = current
+		time.AfterFunc(b.window, func() { b.send(key, current) })
+	}
+	if !current.has[digest] {
+		current.has[digest] = true
+		current.digests = append(current.digests, digest)
+	}
+	if len(current.digests) == maxBatch {
+		delete(b.open, key)
+		go b.request(key, current)
+	}
+	return current
+}
+
+// send closes the window, unless the batch left full before.
+func (b *batcher) send(key batchKey, current *batch) {
+	b.mu.Lock()
+	mine := b.open[key] == current
+	if mine {
+		delete(b.open, key)
+	}
+	b.mu.Unlock()
+	if mine {
+		b.request(key, current)
+	}
+}
+
+func (b *batcher) request(key batchKey, current *batch) {
+	defer close(current.done)
+	b.flight <- struct{}{}
+	defer func() { <-b.flight }()
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	current.answers, current.err = key.service.Unseal(ctx, key.head, current.digests)
+	result := "answered"
+	if current.err != nil {
+		result = "failed"
+	}
+	b.metrics.request(result, len(current.digests))
+}

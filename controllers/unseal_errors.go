@@ -1,0 +1,58 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// requestError says why a whole request has no answer.
+func requestError(err error) error {
+	var denied *client.DeniedError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &denied):
+		return &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: denied.Error(), Err: err}
+	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
+			Message: fmt.Sprintf("the key service does not answer: %v", steady(err)), Err: err}
+	}
+	return &UnsealError{Reason: v1alpha1.UnsealFailedReason, Message: steady(err).Error(), Err: err}
+}
+
+// refusal says why one stub was refused.
+func refusal(n need, code keyservicev1.Refusal) *UnsealError {
+	e := &UnsealError{Reason: v1alpha1.UnsealDeniedReason}
+	switch code {
+	case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:
+		e.Reason = v1alpha1.KeyServiceUnavailableReason
+	case keyservicev1.Refusal_REFUSAL_STALE_REVISION:
+		e.Reason, e.Stale = v1alpha1.KeyServiceUnavailableReason, true
+	}
+	e.Message = fmt.Sprintf("%s: the key service says %s", describe(n), codeName(code))
+	return e
+}
+
+// codeName is the code as a reason: NotPlaced for REFUSAL_NOT_PLACED.
+func codeName(code keyservicev1.Refusal) string {
+	var name strings.Builder
+	for word := range strings.SplitSeq(strings.TrimPrefix(code.String(), "REFUSAL_"), "_") {
+		name.WriteString(word[:1] + strings.ToLower(word[1:]))
+	}
+	return name.String()
+}
+
+// worse keeps the error that a person must hear of: a final one before one that
+// heals, the first among equals.
+func worse(a, b *UnsealError) *UnsealError {
+	if a == nil || a.Retryable() && !b.Retryable() {
+		return b
+	}
+	return a
+}
