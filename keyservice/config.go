@@ -1,0 +1,221 @@
+package keyservice
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// Config is the configuration file of `bulla-keyservice serve`.
+type Config struct {
+	// Fleet is the fleet's id. A head of any other fleet is refused.
+	Fleet string `yaml:"fleet"`
+	// RootKey is the root verifier key that `bulla-keyservice init` printed. A
+	// head whose fleet.yaml does not verify under it is refused.
+	RootKey    string     `yaml:"rootKey"`
+	Repository Repository `yaml:"repository"`
+	Token      TokenFile  `yaml:"token"`
+	// Listen is the address of the TLS listener.
+	Listen string `yaml:"listen"`
+	// ServerNames are the DNS names and IP addresses of the serving certificate.
+	ServerNames []string `yaml:"serverNames"`
+	// URL goes into join tokens. Default https:// and the first server name,
+	// with the port of Listen.
+	URL string `yaml:"url"`
+	// Health is the address of the plain listener for /healthz, /readyz and
+	// /metrics. Loopback unless you mean it: it has no authentication.
+	Health string `yaml:"health"`
+	// DataDir holds the mirror, and the store unless Store says otherwise.
+	DataDir string `yaml:"dataDir"`
+	// Store is the SQLite file. Default DataDir/keyservice.db.
+	Store string `yaml:"store"`
+	// CertificateTTL is the life of a cluster's certificate. Default 24h.
+	CertificateTTL Duration `yaml:"certificateTTL"`
+}
+
+// Repository is the fleet repository as the service reads it.
+type Repository struct {
+	URL string `yaml:"url"`
+	// Ref is a branch name or a full ref name. Default main.
+	Ref string `yaml:"ref"`
+	// Interval between looks at the remote's head. Default 30s.
+	Interval       Duration `yaml:"interval"`
+	UsernameFile   string   `yaml:"usernameFile"`
+	PasswordFile   string   `yaml:"passwordFile"`
+	SSHKeyFile     string   `yaml:"sshKeyFile"`
+	KnownHostsFile string   `yaml:"knownHostsFile"`
+	CAFile         string   `yaml:"caFile"`
+}
+
+// TokenFile names the PKCS#11 token. The PIN is in a file of its own, or in the
+// environment variable BULLA_PIN; never here.
+type TokenFile struct {
+	// Module is the absolute path of the PKCS#11 library.
+	Module  string `yaml:"module"`
+	Label   string `yaml:"label"`
+	PINFile string `yaml:"pinFile"`
+	// Sessions is how many operations the token does at a time. Default 4.
+	Sessions int `yaml:"sessions"`
+	// Deadline of one token operation. Default 5s.
+	Deadline Duration `yaml:"deadline"`
+}
+
+// Duration is a time.Duration written as 30s or 24h.
+type Duration time.Duration
+
+// UnmarshalText reads the form of [time.ParseDuration].
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration such as 30s or 24h", text)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// LoadConfig reads the file strictly: an unknown field, a duplicate key, an
+// alias or a second document is a [*ConfigError]. Relative paths in it are
+// relative to the file.
+func LoadConfig(file string) (*Config, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	var c Config
+	lines, err := decodeStrict(file, data, &c)
+	if err != nil {
+		return nil, err
+	}
+	c.setDefaults(filepath.Dir(file))
+	if field, problem, hint := c.problem(); problem != "" {
+		return nil, &ConfigError{File: file, Line: lines.of(field), Field: field, Problem: problem, Hint: hint}
+	}
+	return &c, nil
+}
+
+func (c *Config) setDefaults(dir string) {
+	for _, path := range []*string{&c.Repository.UsernameFile, &c.Repository.PasswordFile, &c.Repository.SSHKeyFile,
+		&c.Repository.KnownHostsFile, &c.Repository.CAFile, &c.Token.PINFile, &c.DataDir, &c.Store} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	if c.Repository.Ref == "" {
+		c.Repository.Ref = "main"
+	}
+	if c.Repository.Interval == 0 {
+		c.Repository.Interval = Duration(30 * time.Second)
+	}
+	if c.Token.Sessions == 0 {
+		c.Token.Sessions = 4
+	}
+	if c.Token.Deadline == 0 {
+		c.Token.Deadline = Duration(5 * time.Second)
+	}
+	if c.Store == "" && c.DataDir != "" {
+		c.Store = filepath.Join(c.DataDir, "keyservice.db")
+	}
+	if c.CertificateTTL == 0 {
+		c.CertificateTTL = Duration(24 * time.Hour)
+	}
+	if c.URL == "" && len(c.ServerNames) > 0 {
+		if _, port, err := net.SplitHostPort(c.Listen); err == nil {
+			c.URL = "https://" + net.JoinHostPort(c.ServerNames[0], port)
+		}
+	}
+}
+
+var fleetID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// problem finds the first field that cannot be served with.
+func (c *Config) problem() (field, problem, hint string) {
+	for _, required := range []struct{ field, value, hint string }{
+		{"fleet", c.Fleet, "`bulla-keyservice init` printed it"},
+		{"rootKey", c.RootKey, "`bulla-keyservice init` printed it; it is pinned here, outside Git"},
+		{"repository.url", c.Repository.URL, "the fleet repository, https:// or ssh://"},
+		{"token.module", c.Token.Module, "for SoftHSM: /usr/lib/softhsm/libsofthsm2.so"},
+		{"token.label", c.Token.Label, "the label that the token was initialised with"},
+		{"listen", c.Listen, "for example 0.0.0.0:8443"},
+		{"health", c.Health, "for example 127.0.0.1:9090"},
+		{"dataDir", c.DataDir, "a folder of the service's own"},
+	} {
+		if required.value == "" {
+			return required.field, "is missing", required.hint
+		}
+	}
+	switch {
+	case !fleetID.MatchString(c.Fleet):
+		return "fleet", "is not 32 lower-case hexadecimal digits", ""
+	case !filepath.IsAbs(c.Token.Module):
+		return "token.module", "is not an absolute path", "the loader must never search for a library that gets the PIN"
+	case len(c.ServerNames) == 0:
+		return "serverNames", "is missing", "the names under which controllers reach this service"
+	case c.Token.Sessions < 1 || c.Token.Sessions > 256:
+		return "token.sessions", "is not between 1 and 256", ""
+	case time.Duration(c.Token.Deadline) < 100*time.Millisecond:
+		return "token.deadline", "is shorter than 100ms", ""
+	case time.Duration(c.Repository.Interval) < time.Second:
+		return "repository.interval", "is shorter than 1s", ""
+	case time.Duration(c.CertificateTTL) < time.Minute || time.Duration(c.CertificateTTL) > 31*24*time.Hour:
+		return "certificateTTL", "is not between 1m and 744h", "short lives are what makes a stolen certificate worthless"
+	}
+	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return "url", "is not https://HOST[:PORT]", "controllers reach the service by it"
+	}
+	return "", "", ""
+}
+
+// Auth reads the credential files.
+func (r Repository) Auth() (kustomize.Auth, error) {
+	var auth kustomize.Auth
+	var failed error
+	read := func(path string) []byte {
+		if path == "" {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		failed = errors.Join(failed, err)
+		return data
+	}
+	auth.Username = strings.TrimSpace(string(read(r.UsernameFile)))
+	auth.Password = strings.TrimSpace(string(read(r.PasswordFile)))
+	auth.SSHKey, auth.KnownHosts, auth.CAFile = read(r.SSHKeyFile), read(r.KnownHostsFile), read(r.CAFile)
+	if failed != nil {
+		return kustomize.Auth{}, fmt.Errorf("read repository credentials: %w", failed)
+	}
+	return auth, nil
+}
+
+// PIN reads the PIN from its file, or from BULLA_PIN. It is never an argument:
+// arguments are public on the machine.
+func PIN(file string) (string, error) {
+	if file == "" {
+		if pin := os.Getenv("BULLA_PIN"); pin != "" {
+			return pin, nil
+		}
+		return "", errors.New("read PIN: no PIN file is named and BULLA_PIN is not set")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read PIN: %w", err)
+	}
+	pin := strings.TrimRight(string(data), "\r\n")
+	if pin == "" {
+		return "", fmt.Errorf("read PIN: %q is empty", file)
+	}
+	return pin, nil
+}
+
+// LogValue keeps a stray %v of the configuration to what is public.
+func (c *Config) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("fleet", c.Fleet), slog.String("listen", c.Listen), slog.String("ref", c.Repository.Ref))
+}

@@ -1,0 +1,29 @@
+// Package keyservice decides what a cluster may unseal, and has the token do it.
+//
+// # What it promises
+//
+//   - The reviewed tree is the grant. A digest opens only while the accepted
+//     head places it on the asking cluster. Cluster and fleet come from the
+//     client certificate, bytes from the service's own mirror; a request names
+//     digests and nothing else.
+//   - One token operation a block, never trial decryption. Which built object a
+//     digest stands for is chosen by the context digest in the payload's header
+//     before the token is asked; a malformed stub never reaches the token.
+//   - No answer without its audit rows on disk. If they cannot be written,
+//     nothing is answered.
+//   - An answer is an age stanza that only the asking cluster can open.
+//   - Callers get codes; the detail is in the log. No body, token, file key or
+//     value is ever logged.
+//
+// # Rooms
+//
+// [Routes] is the whole attack surface as a table. [Server] serves it over TLS
+// 1.3. Authority issues certificates under the token's key. Heads follows the
+// configured ref and accepts what descends, parses and verifies under the pinned
+// root key. Index says what one head places on one cluster. A decision goes
+// through the steps of [Steps], in that order. Package store keeps what must not
+// be forgotten.
+//
+// Everything that a request reads of a head is one immutable value behind an
+// atomic pointer, loaded once for the request.
+package keyservice

@@ -1,0 +1,176 @@
+package keyservice
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+const (
+	challengeSize = 32
+	maxRecipient  = 4 << 10
+)
+
+// NewTokenSecret makes the secret of a join token, and the row that the store
+// keeps of it: a hash. 32 random bytes need no slow hash.
+func NewTokenSecret(fleet, cluster string, ttl time.Duration, now time.Time) (secret string, row store.Token) {
+	raw := make([]byte, 32)
+	rand.Read(raw)
+	secret = base64.RawURLEncoding.EncodeToString(raw)
+	return secret, store.Token{Hash: sha256.Sum256([]byte(secret)), Fleet: fleet, Cluster: cluster, Created: now, Expires: now.Add(ttl)}
+}
+
+// BeginEnroll keeps the request for the token and encrypts a challenge to the
+// recipient. The token names fleet and cluster; the request cannot.
+func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRequest) (*keyservicev1.BeginEnrollResponse, error) {
+	public, err := readCSR(in.GetCsr())
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, err)
+	}
+	if len(in.GetRecipient()) > maxRecipient {
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the recipient is too long"))
+	}
+	recipient, err := age.ParseHybridRecipient(in.GetRecipient())
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the recipient is not age1pq1…"))
+	}
+	answer := make([]byte, challengeSize)
+	rand.Read(answer)
+	challenge, err := encryptTo(recipient, answer)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, err)
+	}
+	begun, err := s.store.BeginEnrolment(ctx, sha256.Sum256([]byte(in.GetToken())), store.Enrolment{
+		PublicKey: public, Recipient: in.GetRecipient(), Challenge: sha256.Sum256(answer),
+	}, s.now())
+	if err != nil {
+		return nil, s.refuseEnrolment(err)
+	}
+	s.log.Info("enrolment begun", "cluster", begun.Cluster)
+	return &keyservicev1.BeginEnrollResponse{Challenge: challenge}, nil
+}
+
+// CompleteEnroll issues the certificate first and spends the token with it in
+// one transaction: a token is not lost to a sick HSM, and of two requests that
+// race with it one is answered.
+func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEnrollRequest) (*keyservicev1.CompleteEnrollResponse, error) {
+	if len(in.GetAnswer()) != challengeSize {
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the answer is not 32 bytes"))
+	}
+	token, answer := sha256.Sum256([]byte(in.GetToken())), sha256.Sum256(in.GetAnswer())
+	begun, err := s.store.AnswerEnrolment(ctx, token, answer, s.now())
+	if err != nil {
+		return nil, s.refuseEnrolment(err)
+	}
+	public, err := x509.ParsePKIXPublicKey(begun.PublicKey)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
+	}
+	certificate, err := s.authority.issueClient(begun.Cluster, public)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
+	}
+	row := certificateRow(begun.Fleet, begun.Cluster, certificate)
+	if err := s.store.CompleteEnrolment(ctx, token, answer, row, s.now()); err != nil {
+		return nil, s.refuseEnrolment(err)
+	}
+	s.log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
+	return &keyservicev1.CompleteEnrollResponse{Certificate: certificate.Raw, Ca: s.authority.certificate.Raw}, nil
+}
+
+// Renew issues a certificate for the same key and name. It grants nothing: a
+// cluster whose file is not merged yet, or says suspend, keeps its certificate
+// alive so that it need not enrol again; one whose file names another key does
+// not.
+func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*keyservicev1.RenewResponse, error) {
+	who, err := callerOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	der, err := readCSR(in.GetCsr())
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.cluster)
+	}
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.cluster)
+	}
+	if !isSameKey(who, public) {
+		return nil, s.refuse(keyservicev1.ReasonIdentity, errors.New("renewal for another key"), "cluster", who.cluster)
+	}
+	current := s.heads.current.Load()
+	if current == nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
+	}
+	if _, reason := clusterAtHead(who, current.model); reason == keyservicev1.ReasonIdentity {
+		return nil, s.refuse(reason, errors.New("the Cluster file names another key"), "cluster", who.cluster)
+	}
+	certificate, err := s.authority.issueClient(who.cluster, public)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	row := certificateRow(who.fleet, who.cluster, certificate)
+	if err := s.store.AddCertificate(ctx, row); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
+	return &keyservicev1.RenewResponse{Certificate: certificate.Raw, Ca: s.authority.certificate.Raw}, nil
+}
+
+func isSameKey(who caller, public any) bool {
+	hash, err := client.PublicKeyHash(public)
+	return err == nil && hash == who.identity
+}
+
+// readCSR returns the public key (SubjectPublicKeyInfo, DER) that a request
+// proves. Names and extensions in it are not read at all.
+func readCSR(der []byte) ([]byte, error) {
+	csr, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		return nil, errors.New("the certificate request does not parse")
+	}
+	if err := csr.CheckSignature(); err != nil {
+		return nil, errors.New("the certificate request does not prove its key")
+	}
+	public, ok := csr.PublicKey.(*ecdsa.PublicKey)
+	if !ok || public.Curve != elliptic.P256() {
+		return nil, errors.New("the key is not ECDSA P-256")
+	}
+	return x509.MarshalPKIXPublicKey(public)
+}
+
+func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, recipient)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt challenge: %w", err)
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, fmt.Errorf("encrypt challenge: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("encrypt challenge: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func (s *Server) refuseEnrolment(err error) error {
+	if errors.Is(err, store.ErrToken) {
+		return s.refuse(keyservicev1.ReasonToken, err)
+	}
+	return s.refuse(keyservicev1.ReasonUnavailable, err)
+}

@@ -1,0 +1,36 @@
+package keyservice
+
+import (
+	"errors"
+
+	"connectrpc.com/connect"
+
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// codes maps reasons to the protocol's codes. A reason is all that a caller
+// gets; what is behind it goes to the log.
+var codes = map[string]connect.Code{
+	keyservicev1.ReasonCertificate: connect.CodeUnauthenticated,
+	keyservicev1.ReasonToken:       connect.CodeUnauthenticated,
+	keyservicev1.ReasonNotInFleet:  connect.CodePermissionDenied,
+	keyservicev1.ReasonIdentity:    connect.CodePermissionDenied,
+	keyservicev1.ReasonSuspended:   connect.CodePermissionDenied,
+	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
+	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
+}
+
+// refuse logs why and returns the reason.
+func (s *Server) refuse(reason string, why error, attrs ...any) error {
+	attrs = append([]any{"reason", reason, "error", why.Error()}, attrs...)
+	if reason == keyservicev1.ReasonUnavailable {
+		s.log.Error("request failed", attrs...)
+	} else {
+		s.log.Warn("request refused", attrs...)
+	}
+	return wireError(reason)
+}
+
+func wireError(reason string) error {
+	return connect.NewError(codes[reason], errors.New(reason))
+}

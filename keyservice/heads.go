@@ -1,0 +1,256 @@
+package keyservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+const (
+	// lookEvery bounds how often requests make the service ask Git: callers who
+	// invent revisions cannot hammer the remote.
+	lookEvery = time.Second
+	lookBurst = 3
+	// lookPatience is how long a request waits for that before it is decided at
+	// the head we have.
+	lookPatience = 10 * time.Second
+)
+
+// head is one accepted head: immutable, but for the indexes built on demand.
+type head struct {
+	hash    string
+	tree    *kustomize.Tree
+	model   *kustomize.Model
+	indexes indexes
+}
+
+// refusedHead says why a tip was not accepted. Reason is one of v1alpha1's.
+type refusedHead struct {
+	hash, reason string
+	err          error
+}
+
+func (e *refusedHead) Error() string {
+	return fmt.Sprintf("refuse head %s: %s: %v", e.hash, e.reason, e.err)
+}
+
+func (e *refusedHead) Unwrap() error { return e.err }
+
+// heads follows the configured ref. Authority is always the head accepted last;
+// a tip that cannot be accepted changes nothing but the readiness detail.
+type heads struct {
+	fleet, ref, rootKey string
+	mirror              *kustomize.Mirror
+	builder             *kustomize.Builder
+	rows                interface {
+		headStore
+		placedStore
+	}
+	token   Token
+	log     *slog.Logger
+	metrics *metrics
+	now     func() time.Time
+
+	looks   coalescer
+	limiter *rate.Limiter
+	// life ends with the service: a look outlives the request that caused it.
+	life    context.Context
+	current atomic.Pointer[head]
+	// accepted is called with each new head.
+	accepted func(*head)
+	// pinned is the head whose keys the token has. One look at a time writes it.
+	pinned string
+
+	mu      sync.Mutex
+	trouble error // of the last look; nil when it went well
+}
+
+func (h *heads) start(life context.Context) {
+	h.life = life
+	h.limiter = rate.NewLimiter(rate.Every(lookEvery), lookBurst)
+	h.looks.run = h.look
+}
+
+// restore takes up the head accepted last, verified again: the pins may have
+// changed. When the mirror lost it, the first look fetches it back.
+func (h *heads) restore(ctx context.Context) error {
+	last, err := h.rows.LastHead(ctx, h.fleet, h.ref)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !h.mirror.Contains(last.Hash) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("restore accepted head: %w", err)
+	}
+	accepted, err := h.verify(last.Hash)
+	if err != nil {
+		return fmt.Errorf("restore accepted head: %w", err)
+	}
+	return h.take(accepted, last.Accepted)
+}
+
+// follow looks at the remote every interval until ctx ends.
+func (h *heads) follow(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if err := h.looks.do(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error("look at the fleet repository failed", "error", err.Error())
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// know makes sure that a revision the mirror does not hold was looked for. It
+// grants nothing: whatever happens, the decision is made at the accepted head.
+func (h *heads) know(ctx context.Context, revision string) {
+	if current := h.current.Load(); current != nil && (current.hash == revision || h.mirror.Contains(revision)) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	if err := h.looks.do(ctx); err != nil {
+		h.log.Warn("look for a requested revision failed", "revision", revision, "error", err.Error())
+	}
+}
+
+// look asks the remote for its head, and takes it when it is new.
+func (h *heads) look() error {
+	err := h.lookOnce()
+	h.mu.Lock()
+	h.trouble = err
+	h.mu.Unlock()
+	h.metrics.looked(err)
+	return err
+}
+
+func (h *heads) lookOnce() error {
+	if err := h.limiter.Wait(h.life); err != nil {
+		return err
+	}
+	tip, err := h.mirror.RemoteHead(h.life)
+	if err != nil {
+		return fmt.Errorf("ask for the remote's head: %w", err)
+	}
+	if current := h.current.Load(); current != nil && current.hash == tip {
+		return h.pin(current)
+	}
+	tip, err = h.mirror.Fetch(h.life)
+	if errors.Is(err, kustomize.ErrHistoryRewritten) {
+		return &refusedHead{hash: tip, reason: v1alpha1.HistoryRewrittenReason, err: err}
+	}
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	h.metrics.fetches.Inc()
+	return h.accept(h.life, tip)
+}
+
+// accept takes a tip that this service observed on the configured ref.
+func (h *heads) accept(ctx context.Context, tip string) error {
+	last, err := h.rows.LastHead(ctx, h.fleet, h.ref)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := h.descends(tip, last.Hash); err != nil {
+		return err
+	}
+	candidate, err := h.verify(tip)
+	if err != nil {
+		return err
+	}
+	if last.Hash == tip { // the mirror had lost it
+		return h.take(candidate, last.Accepted)
+	}
+	now := h.now()
+	if err := h.rows.AddHead(ctx, store.Head{Fleet: h.fleet, Ref: h.ref, Hash: tip, Parent: last.Hash, Accepted: now}); err != nil {
+		return err
+	}
+	return h.take(candidate, now)
+}
+
+// descends refuses a rewritten history: it could grant again what was revoked.
+func (h *heads) descends(tip, last string) error {
+	if last == "" {
+		return nil
+	}
+	ok, err := h.mirror.Descends(tip, last)
+	if err == nil && !ok {
+		err = fmt.Errorf("it does not descend from the accepted head %s", last)
+	}
+	if err != nil {
+		return &refusedHead{hash: tip, reason: v1alpha1.HistoryRewrittenReason, err: err}
+	}
+	return nil
+}
+
+// verify reads a head and holds it to the pins: the fleet's id, and the
+// signature of fleet.yaml under the root key.
+func (h *heads) verify(hash string) (*head, error) {
+	refuse := func(reason string, err error) (*head, error) {
+		return nil, &refusedHead{hash: hash, reason: reason, err: err}
+	}
+	tree, err := h.mirror.Tree(hash)
+	if err != nil {
+		return refuse(v1alpha1.InvalidFleetReason, err)
+	}
+	model, err := kustomize.LoadModel(tree)
+	if err != nil {
+		return refuse(v1alpha1.InvalidFleetReason, err)
+	}
+	if model.Fleet.Spec.ID != h.fleet {
+		return refuse(v1alpha1.FleetMismatchReason, fmt.Errorf("fleet.yaml is of fleet %q, pinned is %q", model.Fleet.Spec.ID, h.fleet))
+	}
+	if err := sealing.VerifyFleet(&model.Fleet.Spec, h.rootKey); err != nil {
+		return refuse(v1alpha1.FleetMismatchReason, err)
+	}
+	return &head{hash: hash, tree: tree, model: model}, nil
+}
+
+// take makes a verified head the authority, and its keys the token's. The head
+// counts even if the token does not have its keys: what it revokes is revoked.
+func (h *heads) take(next *head, accepted time.Time) error {
+	next.indexes.of, next.indexes.build = map[string]*pendingIndex{}, h.buildIndex(next)
+	h.current.Store(next)
+	h.metrics.acceptedHead(accepted)
+	h.log.Info("accepted head", "head", next.hash, "clusters", len(next.model.Clusters),
+		"placements", len(next.model.Placements), "problems", len(next.model.Problems))
+	h.accepted(next)
+	return h.pin(next)
+}
+
+// pin tells the token the keys of a head; the next look tries again if it fails.
+func (h *heads) pin(current *head) error {
+	if h.pinned == current.hash {
+		return nil
+	}
+	if err := h.token.Pin(h.life, current.model.Fleet.Spec.SealingKeys); err != nil {
+		return fmt.Errorf("use the keys of head %s: %w", current.hash, err)
+	}
+	h.pinned = current.hash
+	return nil
+}
+
+// state is for readiness: the head in use, and what the last look ran into.
+func (h *heads) state() (hash string, trouble error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if current := h.current.Load(); current != nil {
+		hash = current.hash
+	}
+	return hash, h.trouble
+}

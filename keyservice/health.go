@@ -1,0 +1,78 @@
+package keyservice
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const (
+	readyTimeout = 5 * time.Second
+	// readyFor is how long a verdict on token and store is repeated: who polls
+	// readiness must not be able to load the token.
+	readyFor = 5 * time.Second
+)
+
+// health answers on the plain listener.
+func (s *Server) health() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	return mux
+}
+
+// readyz says, one line each, what works. A head that was not accepted is a
+// line, not a failure: the last good one serves on.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	var text strings.Builder
+	ready := true
+	line := func(what string, err error) {
+		if err != nil {
+			ready = false
+			fmt.Fprintf(&text, "not ready: %s: %v\n", what, err)
+			return
+		}
+		fmt.Fprintf(&text, "ok: %s\n", what)
+	}
+	token, rows := s.verdicts.get(r.Context(), s)
+	line("token", token)
+	line("store", rows)
+	hash, trouble := s.heads.state()
+	if hash == "" {
+		line("head", fmt.Errorf("none is accepted yet"))
+	} else {
+		line("head "+hash, nil)
+	}
+	if trouble != nil {
+		fmt.Fprintf(&text, "note: last look at the repository: %v\n", trouble)
+	}
+	if !ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	fmt.Fprint(w, text.String())
+}
+
+// verdicts keeps the last self-test of token and store.
+type verdicts struct {
+	mu          sync.Mutex
+	at          time.Time
+	token, rows error
+}
+
+func (v *verdicts) get(ctx context.Context, s *Server) (token, rows error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if time.Since(v.at) > readyFor {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+		defer cancel()
+		v.token, v.rows = s.token.Ready(ctx), s.store.Ready(ctx)
+		v.at = time.Now()
+	}
+	return v.token, v.rows
+}

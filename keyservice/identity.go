@@ -1,0 +1,91 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// caller is who asks, from the client certificate alone.
+type caller struct {
+	fleet, cluster string
+	// identity is "sha256:" and the hash of the certificate's public key.
+	identity string
+	serial   string
+}
+
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+func callerOf(ctx context.Context) (caller, error) {
+	c, ok := ctx.Value(callerKey{}).(caller)
+	if !ok {
+		return caller{}, errors.New("read caller: the route did not authenticate it")
+	}
+	return c, nil
+}
+
+// readCaller checks the certificate of a connection once more for this request.
+// The handshake may be days old: a connection outlives a certificate.
+func (a *authority) readCaller(state *tls.ConnectionState) (caller, error) {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return caller{}, errors.New("no client certificate")
+	}
+	leaf := state.PeerCertificates[0]
+	if !validAt(leaf, a.now()) {
+		return caller{}, errors.New("the client certificate is not valid now")
+	}
+	if err := leaf.CheckSignatureFrom(a.certificate); err != nil {
+		return caller{}, errors.New("the client certificate is not of this fleet's authority")
+	}
+	if !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		return caller{}, errors.New("the certificate is not for a client")
+	}
+	fleet, cluster, err := client.ParseClusterURI(leaf)
+	if err != nil {
+		return caller{}, err
+	}
+	if fleet != a.fleet {
+		return caller{}, errors.New("the client certificate is of another fleet")
+	}
+	return caller{fleet: fleet, cluster: cluster, identity: client.SPKIHash(leaf), serial: leaf.SerialNumber.Text(16)}, nil
+}
+
+func validAt(c *x509.Certificate, now time.Time) bool {
+	return !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+}
+
+// clusterAtHead is the cluster that may unseal: it has a file at the accepted
+// head, the file names exactly the key of the certificate, and does not say
+// suspend. Removing or suspending the file stops the next request, on open
+// connections too.
+func clusterAtHead(c caller, model *kustomize.Model) (cluster *v1alpha1.Cluster, reason string) {
+	cluster, ok := model.Clusters[c.cluster]
+	switch {
+	case !ok:
+		return nil, keyservicev1.ReasonNotInFleet
+	case !isPinnedIdentity(c, cluster):
+		return nil, keyservicev1.ReasonIdentity
+	case cluster.Spec.Suspend:
+		return nil, keyservicev1.ReasonSuspended
+	}
+	return cluster, ""
+}
+
+// isPinnedIdentity holds the certificate's public key to the one in Git: who
+// tricks the authority into a certificate for a name still has the wrong key.
+func isPinnedIdentity(c caller, cluster *v1alpha1.Cluster) bool {
+	return subtle.ConstantTimeCompare([]byte(c.identity), []byte(cluster.Spec.Identity)) == 1
+}

@@ -1,0 +1,155 @@
+package keyservice
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+const (
+	// indexTimeout bounds building one cluster's index.
+	indexTimeout = 2 * time.Minute
+	// indexRetry is how long an index with failed builds is kept: a build may
+	// fail because the machine was busy. Trying again costs little, since builds
+	// are cached by what they read.
+	indexRetry = 30 * time.Second
+)
+
+// index is what one head places on one cluster, by stub digest. It is immutable.
+type index struct {
+	cluster *v1alpha1.Cluster
+	// targets are what a lock must name, in order of preference: this cluster,
+	// then the sets that it is in.
+	targets []string
+	stubs   map[string][]candidate
+	// unusable says that the Cluster file's recipient cannot be sealed to.
+	unusable bool
+	// failed says that a placement did not build.
+	failed bool
+}
+
+// candidate is one built object that a stub digest stands for.
+type candidate struct {
+	placement string
+	object    kustomize.ObjectID
+	manifest  *v1alpha1.SealedManifest
+}
+
+// indexes are those of one head, built once each for all who wait.
+type indexes struct {
+	build func(cluster string) (*index, error)
+
+	mu sync.Mutex
+	of map[string]*pendingIndex
+}
+
+type pendingIndex struct {
+	done  chan struct{}
+	index *index
+	err   error
+	until time.Time // zero: for as long as the head is accepted
+}
+
+// get returns the cluster's index, building it if nobody did. A caller that
+// leaves does not stop the build.
+func (x *indexes) get(ctx context.Context, cluster string) (*index, error) {
+	x.mu.Lock()
+	p, ok := x.of[cluster]
+	if !ok || p.stale(time.Now()) {
+		p = &pendingIndex{done: make(chan struct{})}
+		x.of[cluster] = p
+		go func() {
+			defer close(p.done)
+			p.index, p.err = x.build(cluster)
+			if p.err != nil || p.index.failed {
+				p.until = time.Now().Add(indexRetry)
+			}
+		}()
+	}
+	x.mu.Unlock()
+	select {
+	case <-p.done:
+		return p.index, p.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pendingIndex) stale(now time.Time) bool {
+	select {
+	case <-p.done:
+		return !p.until.IsZero() && now.After(p.until)
+	default:
+		return false
+	}
+}
+
+func (h *heads) buildIndex(of *head) func(string) (*index, error) {
+	return func(cluster string) (*index, error) {
+		ctx, cancel := context.WithTimeout(h.life, indexTimeout)
+		defer cancel()
+		x, err := newIndex(ctx, of, h.builder, cluster)
+		if err != nil {
+			return nil, err
+		}
+		digests := slices.Sorted(maps.Keys(x.stubs))
+		if err := h.rows.AddPlaced(ctx, h.fleet, cluster, of.hash, digests); err != nil {
+			return nil, err
+		}
+		return x, nil
+	}
+}
+
+func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster string) (*index, error) {
+	file, ok := of.model.Clusters[cluster]
+	if !ok {
+		return nil, fmt.Errorf("index cluster %q: not in the fleet", cluster)
+	}
+	x := &index{cluster: file, stubs: map[string][]candidate{}}
+	if _, err := age.ParseHybridRecipient(file.Spec.Recipient); err != nil {
+		x.unusable = true
+	}
+	x.targets = append(x.targets, sealing.Target{Kind: sealing.Cluster, Name: cluster}.String())
+	for _, set := range of.model.SetsOf(cluster) {
+		x.targets = append(x.targets, sealing.Target{Kind: sealing.Set, Name: set}.String())
+	}
+	resolution := builder.Resolve(ctx, of.tree, of.model, cluster)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
+		x.add(name, resolution)
+	}
+	return x, nil
+}
+
+// add takes the stubs of one placement: none of a placement that does not build
+// or that claims another's object, and none but those the map of objects gives
+// to it.
+func (x *index) add(name string, resolution *kustomize.Resolution) {
+	placed := resolution.Placed[name]
+	if placed.Err != nil {
+		x.failed = true
+		return
+	}
+	if len(placed.Conflicts) > 0 {
+		return
+	}
+	for _, object := range placed.Build.Objects {
+		owner, ok := resolution.Owner(object.ID())
+		if object.Stub == nil || !ok || owner != name {
+			continue
+		}
+		digest := object.Stub.Digest
+		x.stubs[digest] = append(x.stubs[digest], candidate{placement: name, object: object.ID(), manifest: object.Stub.Manifest})
+	}
+}

@@ -1,0 +1,209 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+const (
+	// pipeline is how many blocks are under way for each session of the token,
+	// so that one is always at hand while others are unpacked and wrapped.
+	pipeline = 8
+	// stopPatience is how long requests under way may take after a stop signal.
+	stopPatience = 20 * time.Second
+)
+
+// Options are the parts of a [Server]. All but Now are required.
+type Options struct {
+	Config  *Config
+	Store   Store
+	Token   Token
+	Mirror  *kustomize.Mirror
+	Builder *kustomize.Builder
+	Log     *slog.Logger
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// Server is the key service. It answers from [Server.Serve] on.
+type Server struct {
+	config    *Config
+	store     Store
+	token     Token
+	authority *authority
+	heads     *heads
+	slots     *semaphore.Weighted
+	metrics   *metrics
+	verdicts  verdicts
+	log       *slog.Logger
+	now       func() time.Time
+	serving   atomic.Pointer[tls.Certificate]
+}
+
+// New opens the certificate authority (making it at the first start) and takes
+// up the head accepted last. Nothing is served yet.
+func New(ctx context.Context, o Options) (*Server, error) {
+	s := &Server{config: o.Config, store: o.Store, token: o.Token, log: o.Log, now: o.Now, metrics: newMetrics()}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.slots = semaphore.NewWeighted(int64(pipeline * max(o.Config.Token.Sessions, 1)))
+	var err error
+	s.authority, err = openAuthority(ctx, o.Config.Fleet, o.Token, o.Store, time.Duration(o.Config.CertificateTTL), s.now)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.certify(); err != nil {
+		return nil, err
+	}
+	s.heads = &heads{
+		fleet: o.Config.Fleet, ref: o.Config.Repository.Ref, rootKey: o.Config.RootKey,
+		mirror: o.Mirror, builder: o.Builder, rows: o.Store, token: o.Token,
+		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.warm,
+	}
+	return s, nil
+}
+
+// Authority is the certificate of the fleet's authority, which join tokens pin.
+func (s *Server) Authority() *x509.Certificate { return s.authority.certificate }
+
+// Serve answers on both listeners until ctx ends, then lets requests under way
+// finish. It closes the listeners.
+func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.heads.start(life)
+	if err := s.heads.restore(ctx); err != nil {
+		// Not fatal: the next head may be good, and readiness says so.
+		s.log.Error("accepted head is not usable", "error", err.Error())
+	}
+	public := s.httpServer(s.handler())
+	public.TLSConfig = s.tlsConfig()
+	private := s.httpServer(s.health())
+	failed := make(chan error, 2)
+	go func() { failed <- public.ServeTLS(listener, "", "") }()
+	go func() { failed <- private.Serve(health) }()
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	defer end()
+	loops.Go(func() { s.heads.follow(life, time.Duration(s.config.Repository.Interval)) })
+	loops.Go(func() { s.recertify(life) })
+	s.log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())
+
+	var err error
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping")
+	case err = <-failed:
+	}
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	return errors.Join(err, public.Shutdown(patience), private.Shutdown(patience))
+}
+
+func (s *Server) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       3 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 64},
+		ErrorLog:          log.New(lineLog{s.log}, "", 0),
+	}
+}
+
+// lineLog takes the HTTP server's own lines: failed handshakes and the like.
+type lineLog struct{ log *slog.Logger }
+
+func (l lineLog) Write(line []byte) (int, error) {
+	l.log.Debug("connection", "detail", string(line))
+	return len(line), nil
+}
+
+var _ io.Writer = lineLog{}
+
+// tlsConfig admits TLS 1.3 only: no version to fall back to, no early data in
+// Go's server, and no session tickets, so that every connection shows its
+// certificate.
+func (s *Server) tlsConfig() *tls.Config {
+	authorities := x509.NewCertPool()
+	authorities.AddCert(s.authority.certificate)
+	return &tls.Config{
+		MinVersion:             tls.VersionTLS13,
+		ClientAuth:             tls.VerifyClientCertIfGiven,
+		ClientCAs:              authorities,
+		SessionTicketsDisabled: true,
+		Time:                   s.now,
+		NextProtos:             []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return s.serving.Load(), nil
+		},
+	}
+}
+
+func (s *Server) certify() error {
+	certificate, err := s.authority.issueServing(s.config.ServerNames)
+	if err != nil {
+		return err
+	}
+	s.serving.Store(certificate)
+	return nil
+}
+
+// recertify replaces the serving certificate at half its life. A sick token
+// leaves the old one in use and is asked again within the hour.
+func (s *Server) recertify(ctx context.Context) {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.serving.Load().Leaf.NotAfter.Sub(s.now()) > servingTTL/2 {
+			continue
+		}
+		if err := s.certify(); err != nil {
+			s.log.Error("serving certificate is not renewed", "error", err.Error())
+		}
+	}
+}
+
+// warm builds the indexes of a new head for the clusters that may ask soon,
+// until the next head takes over.
+func (s *Server) warm(of *head) {
+	go func() {
+		names, err := s.store.Enrolled(s.heads.life, s.config.Fleet, s.now())
+		if err != nil {
+			s.log.Warn("indexes are not built ahead", "error", err.Error())
+			return
+		}
+		for _, name := range names {
+			if s.heads.current.Load() != of || s.heads.life.Err() != nil {
+				return
+			}
+			if _, ok := of.model.Clusters[name]; !ok {
+				continue
+			}
+			if _, err := of.indexes.get(s.heads.life, name); err != nil {
+				s.log.Warn("index is not built ahead", "cluster", name, "error", err.Error())
+			}
+		}
+	}()
+}

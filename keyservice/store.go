@@ -1,0 +1,56 @@
+package keyservice
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+// Store is what the service keeps; [*store.SQLite] is the one there is. A
+// method that returns nil has made its change durable: the service answers on
+// the strength of it. A method that fails has changed nothing.
+type Store interface {
+	headStore
+	placedStore
+	auditStore
+	enrolStore
+	authorityStore
+	// Ready reports whether rows can be written now.
+	Ready(ctx context.Context) error
+}
+
+type headStore interface {
+	// LastHead returns the head accepted last, or store.ErrNotFound.
+	LastHead(ctx context.Context, fleet, ref string) (store.Head, error)
+	// AddHead fails with store.ErrHeadMoved unless its parent is the last one.
+	AddHead(ctx context.Context, h store.Head) error
+}
+
+type placedStore interface {
+	AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error
+	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
+}
+
+type auditStore interface {
+	// Record writes all entries or none.
+	Record(ctx context.Context, entries []store.Entry) error
+}
+
+// enrolStore spends a token at most once, however many requests race. Its
+// methods fail with store.ErrToken when token or challenge do not serve.
+type enrolStore interface {
+	BeginEnrolment(ctx context.Context, token [32]byte, e store.Enrolment, now time.Time) (store.Enrolment, error)
+	AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (store.Enrolment, error)
+	CompleteEnrolment(ctx context.Context, token, challenge [32]byte, c store.Certificate, now time.Time) error
+}
+
+type authorityStore interface {
+	// Authority returns store.ErrNotFound before AddAuthority.
+	Authority(ctx context.Context, fleet string) ([]byte, error)
+	AddAuthority(ctx context.Context, fleet string, der []byte) error
+	AddCertificate(ctx context.Context, c store.Certificate) error
+	Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error)
+}
+
+var _ Store = (*store.SQLite)(nil)

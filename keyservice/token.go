@@ -1,0 +1,23 @@
+package keyservice
+
+import (
+	"context"
+	"crypto"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// Token is the part of the token worker that the service uses. It is safe for
+// concurrent use; [*hsm.Worker] is the one there is.
+type Token interface {
+	// Opener opens with a pinned key. sealing.ErrOpen blames the ciphertext;
+	// any other error blames the token.
+	sealing.Opener
+	// Signer returns the signing key with this label.
+	Signer(ctx context.Context, label string) (crypto.Signer, error)
+	// Pin sets the sealing keys that may be used, replacing those before.
+	Pin(ctx context.Context, keys []v1alpha1.SealingKey) error
+	// Ready runs the self-test.
+	Ready(ctx context.Context) error
+}

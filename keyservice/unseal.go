@@ -1,0 +1,226 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// recordTimeout bounds writing the audit rows of one request.
+const recordTimeout = 20 * time.Second
+
+// request is one Unseal: who asks, and the head that decides, both fixed once.
+type request struct {
+	id       string
+	caller   caller
+	revision string
+	head     *head
+	index    *index
+	rows     placedStore
+	log      *slog.Logger
+}
+
+var (
+	commitHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	stubDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+// Unseal decides on each digest, in the order of DESIGN §4: who asks, at which
+// head, the steps, the token, the audit, the answer.
+func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
+	who, err := callerOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	if problem := checkUnseal(in); problem != "" {
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "cluster", who.cluster)
+	}
+	s.heads.know(ctx, in.GetRevision())
+	now := s.heads.current.Load()
+	if now == nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
+	}
+	id := make([]byte, 8)
+	rand.Read(id)
+	q := &request{id: hex.EncodeToString(id), caller: who, revision: in.GetRevision(), head: now, rows: s.store}
+	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)
+	if _, reason := clusterAtHead(who, now.model); reason != "" {
+		return nil, s.deny(ctx, q, in.GetDigests(), reason)
+	}
+	if q.index, err = now.indexes.get(ctx, who.cluster); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	decisions := make([]decision, len(in.GetDigests()))
+	for i, digest := range in.GetDigests() {
+		decisions[i].digest = digest
+		q.decide(ctx, &decisions[i])
+	}
+	s.open(ctx, q, decisions)
+	if err := s.record(ctx, q, decisions); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	return respond(q, in.GetNonce(), decisions), nil
+}
+
+func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
+	switch {
+	case !commitHash.MatchString(in.GetRevision()):
+		return "revision is not 40 or 64 hexadecimal digits"
+	case len(in.GetNonce()) < 16 || len(in.GetNonce()) > 32:
+		return "nonce is not 16 to 32 bytes"
+	case len(in.GetDigests()) == 0 || len(in.GetDigests()) > client.MaxDigests:
+		return "not 1 to 1000 digests"
+	}
+	seen := make(map[string]bool, len(in.GetDigests()))
+	for _, digest := range in.GetDigests() {
+		if !stubDigest.MatchString(digest) || seen[digest] {
+			return "a digest is not sha256: and 64 hexadecimal digits, or stands twice"
+		}
+		seen[digest] = true
+	}
+	return ""
+}
+
+// deny refuses a whole request for who asks it, with one audit row a digest:
+// what a suspended cluster still asks for is worth knowing.
+func (s *Server) deny(ctx context.Context, q *request, digests []string, reason string) error {
+	entries := make([]store.Entry, len(digests))
+	for i, digest := range digests {
+		entries[i] = s.entry(q, &decision{digest: digest}, reason)
+	}
+	if err := s.store.Record(ctx, entries); err != nil {
+		return s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.caller.cluster)
+	}
+	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(digests)))
+	return s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.caller.cluster)
+}
+
+// open asks the token, one operation a block, as many blocks at a time as keep
+// every session busy. Blocks of all requests share that number.
+func (s *Server) open(ctx context.Context, q *request, decisions []decision) {
+	var group sync.WaitGroup
+	for i := range decisions {
+		d := &decisions[i]
+		if d.refusal != granted {
+			continue
+		}
+		d.stanzas = make([]sealing.Stanza, len(d.blocks))
+		refusals := make([]keyservicev1.Refusal, len(d.blocks))
+		var blocks sync.WaitGroup
+		for n := range d.blocks {
+			if s.slots.Acquire(ctx, 1) != nil {
+				refusals[n] = unavailable
+				break
+			}
+			d.operations++
+			blocks.Add(1)
+			go func() {
+				defer s.slots.Release(1)
+				defer blocks.Done()
+				d.stanzas[n], refusals[n] = s.unlock(ctx, q, d, n)
+			}()
+		}
+		group.Go(func() {
+			blocks.Wait()
+			d.settle(refusals)
+		})
+	}
+	group.Wait()
+}
+
+// settle refuses the digest when a block was refused: half a secret is no use.
+func (d *decision) settle(refusals []keyservicev1.Refusal) {
+	for _, refusal := range refusals {
+		if refusal != granted {
+			d.refusal, d.stanzas = refusal, nil
+			return
+		}
+	}
+}
+
+func (s *Server) unlock(ctx context.Context, q *request, d *decision, n int) (sealing.Stanza, keyservicev1.Refusal) {
+	b := d.blocks[n]
+	stanza, err := sealing.Unlock(ctx, s.token, b.context, b.block, b.lock, b.suite, q.index.cluster.Spec.Recipient)
+	var refused *sealing.Error
+	switch {
+	case err == nil:
+		s.metrics.operations.WithLabelValues("opened").Inc()
+		return stanza, granted
+	case errors.As(err, &refused), errors.Is(err, sealing.ErrOpen):
+		s.metrics.operations.WithLabelValues("refused").Inc()
+		q.log.Info("block does not open", "digest", d.digest, "block", n)
+		return sealing.Stanza{}, invalid
+	}
+	s.metrics.operations.WithLabelValues("failed").Inc()
+	q.log.Error("token failed", "digest", d.digest, "block", n, "key", b.lock.Key, "error", err.Error())
+	return sealing.Stanza{}, unavailable
+}
+
+// record writes one audit row a digest. Until it returns nil nothing may leave.
+func (s *Server) record(ctx context.Context, q *request, decisions []decision) error {
+	entries := make([]store.Entry, len(decisions))
+	for i := range decisions {
+		entries[i] = s.entry(q, &decisions[i], outcome(decisions[i].refusal))
+	}
+	// The token was asked: a caller that left meanwhile is recorded all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	if err := s.store.Record(ctx, entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		s.metrics.unseals.WithLabelValues(e.Outcome).Inc()
+	}
+	return nil
+}
+
+// outcome is "Granted" or the refusal's name without its prefix.
+func outcome(refusal keyservicev1.Refusal) string {
+	if refusal == granted {
+		return "Granted"
+	}
+	return strings.TrimPrefix(refusal.String(), "REFUSAL_")
+}
+
+func (s *Server) entry(q *request, d *decision, outcome string) store.Entry {
+	e := store.Entry{
+		Time: s.now(), Request: q.id,
+		Fleet: q.caller.fleet, Cluster: q.caller.cluster, Identity: q.caller.identity, Serial: q.caller.serial,
+		Head: q.head.hash, Revision: q.revision, Digest: d.digest, Outcome: outcome, Operations: d.operations,
+	}
+	if d.chosen != nil {
+		e.Placement, e.Object = d.chosen.placement, d.chosen.object.Namespace+"/"+d.chosen.object.Name
+	}
+	var keys []string
+	for _, b := range d.blocks {
+		if b.lock.Key != "" && (len(keys) == 0 || keys[len(keys)-1] != b.lock.Key) {
+			keys = append(keys, b.lock.Key)
+		}
+	}
+	e.Keys = strings.Join(keys, ",")
+	return e
+}
+
+func respond(q *request, nonce []byte, decisions []decision) *keyservicev1.UnsealResponse {
+	out := &keyservicev1.UnsealResponse{Fleet: q.caller.fleet, Head: q.head.hash, Nonce: nonce}
+	for i := range decisions {
+		d := &decisions[i]
+		result := &keyservicev1.UnsealResult{Digest: d.digest, Refusal: d.refusal}
+		for _, stanza := range d.stanzas {
+			result.Stanzas = append(result.Stanzas, &keyservicev1.Stanza{Type: stanza.Type, Args: stanza.Args, Body: stanza.Body})
+		}
+		out.Results = append(out.Results, result)
+	}
+	return out
+}
