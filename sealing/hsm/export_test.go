@@ -1,0 +1,85 @@
+package hsm
+
+import (
+	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// Pid is the worker process's id, 0 while there is none.
+func (w *Worker) Pid() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.proc == nil {
+		return 0
+	}
+	return w.proc.cmd.Process.Pid
+}
+
+// Direct is a token used in the test's own process.
+type Direct struct{ t *token }
+
+// OpenDirect opens a token in this process, which can be done once at a time.
+func OpenDirect(cfg Config, sessions int, wrap func(m *pkcs11.Ctx) Module) (*Direct, error) {
+	m, err := loadModule(cfg.Module)
+	if err != nil {
+		return nil, err
+	}
+	if wrap != nil {
+		m = wrap(m.(*pkcs11.Ctx))
+	}
+	t, err := openToken(m, &hello{TokenLabel: cfg.TokenLabel, PIN: cfg.PIN, Fleet: cfg.Fleet, Sessions: sessions})
+	if err != nil {
+		return nil, err
+	}
+	return &Direct{t}, nil
+}
+
+// Module is the PKCS#11 library as the worker sees it.
+type Module = module
+
+// Module gives the library of an open token.
+func (d *Direct) Module() Module { return d.t.m }
+
+// Slot is where the token is.
+func (d *Direct) Slot() uint { return d.t.slot }
+
+// Close finalises the library.
+func (d *Direct) Close() { d.t.close() }
+
+// Ceremony runs the worker's half of [Ceremony].
+func (d *Direct) Ceremony(keyID string, suite v1alpha1.Suite) error {
+	_, err := d.t.ceremony(&request{Key: keyID, Suite: suite})
+	if err != nil {
+		return workerErrorOf(err)
+	}
+	return nil
+}
+
+// Exchange is the raw operation: one ECDH with a sealing key, in a session.
+func (d *Direct) Exchange(keyID string, point []byte) (secret []byte, err error) {
+	err = d.t.do(func(s *session) error {
+		key, err := s.find(pkcs11.CKO_PRIVATE_KEY, SealingLabel(d.t.fleet, keyID))
+		if err != nil {
+			return err
+		}
+		secret, err = s.ecdh(key, point)
+		return err
+	})
+	return secret, err
+}
+
+// ExchangeMany is Exchange n times on one session without leaving it: nothing
+// but the token's own work.
+func (d *Direct) ExchangeMany(keyID string, point []byte, n int) error {
+	return d.t.do(func(s *session) error {
+		key, err := s.find(pkcs11.CKO_PRIVATE_KEY, SealingLabel(d.t.fleet, keyID))
+		for range n {
+			if err != nil {
+				return err
+			}
+			_, err = s.ecdh(key, point)
+		}
+		return err
+	})
+}
