@@ -118,3 +118,14 @@ func hybridRecipient(t testing.TB, identity *softkey.Identity) *age.HybridRecipi
 	}
 	return recipient
 }
+
+func deriveKey(t testing.TB, suite v1alpha1.Suite, label string) softkey.Key {
+	t.Helper()
+	key, err := softkey.Derive(suite, label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func ptr[T any](v T) *T { return &v }
