@@ -17,6 +17,8 @@ func requestError(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &denied) && (denied.Reason == keyservicev1.ReasonNotInFleet || denied.Reason == keyservicev1.ReasonSuspended):
+		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err}
 	case errors.As(err, &denied):
 		return &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: denied.Error(), Err: err}
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):

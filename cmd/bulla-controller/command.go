@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/fluxcd/pkg/runtime/client"
+	"github.com/fluxcd/pkg/runtime/leaderelection"
+	"github.com/fluxcd/pkg/runtime/logger"
+	"github.com/spf13/cobra"
+	_ "sigs.k8s.io/controller-runtime/pkg/client/config" // the --kubeconfig flag
+
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// options are the flags.
+type options struct {
+	namespace   string
+	storage     string
+	metricsAddr string
+	healthAddr  string
+	eventsAddr  string
+	allowHTTP   bool
+	concurrent  int
+	shutdown    time.Duration
+
+	build  kustomize.BuilderOptions
+	memory int64 // MiB of one build
+
+	client client.Options
+	leader leaderelection.Options
+	log    logger.Options
+}
+
+func command() *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "bulla-controller",
+		Short: "Deliver what the fleet repository places on this cluster",
+		Long: `Deliver what the fleet repository places on this cluster.
+
+The controller needs its CRDs, one FleetSync in its own namespace and a
+directory that outlives its restarts. The chart in charts/bulla-controller
+brings all of it.`,
+		Example: `  # In a cluster, as the chart starts it:
+  bulla-controller --storage-path=/data --enable-leader-election
+
+  # From a workstation, against the current kube context:
+  bulla-controller --kubeconfig ~/.kube/config --namespace bulla-system --storage-path /tmp/bulla`,
+		Args:          cobra.NoArgs,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			logger.SetLogger(logger.NewLogger(o.log))
+			return run(cmd.Context(), o)
+		},
+	}
+	o.bind(cmd)
+	return cmd
+}
+
+func (o *options) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.namespace, "namespace", os.Getenv("RUNTIME_NAMESPACE"),
+		"Namespace of the FleetSync, the Deliveries and the controller's own Secrets. Default: $RUNTIME_NAMESPACE.")
+	f.StringVar(&o.storage, "storage-path", "/data",
+		"Directory for the mirror of the fleet repository. Kept over restarts, it lets drift heal while the remote is down.")
+	f.StringVar(&o.metricsAddr, "metrics-addr", ":8080", "Address of the metrics endpoint; 0 turns it off.")
+	f.StringVar(&o.healthAddr, "health-addr", ":9440", "Address of /healthz and /readyz.")
+	f.StringVar(&o.eventsAddr, "events-addr", "", "Address of a receiver of events, such as Flux's notification-controller.")
+	f.BoolVar(&o.allowHTTP, "allow-insecure-http", false, "Admit fleet repositories over plain http:// that are not on loopback.")
+	f.IntVar(&o.concurrent, "concurrent", 4, "Deliveries worked on at once.")
+	f.DurationVar(&o.build.Timeout, "build-timeout", 30*time.Second, "Time limit of one build.")
+	f.Int64Var(&o.memory, "build-memory", 512, "Memory limit of one build, in MiB.")
+	f.IntVar(&o.build.Concurrency, "build-concurrency", 2, "Builds at once.")
+	f.DurationVar(&o.shutdown, "graceful-shutdown-timeout", 30*time.Second, "Time for running passes to end on a signal.")
+	o.client.BindFlags(f)
+	o.leader.BindFlags(f)
+	o.log.BindFlags(f)
+	if kubeconfig := flag.CommandLine.Lookup("kubeconfig"); kubeconfig != nil {
+		f.AddGoFlag(kubeconfig)
+	}
+}
+
+func (o *options) validate() error {
+	if o.namespace == "" {
+		return errors.New("--namespace is empty and $RUNTIME_NAMESPACE is not set")
+	}
+	if o.concurrent < 1 || o.build.Concurrency < 1 || o.memory < 64 || o.build.Timeout <= 0 {
+		return errors.New("--concurrent and --build-concurrency are at least 1, --build-memory at least 64, --build-timeout more than 0")
+	}
+	o.build.MemoryLimit = o.memory << 20
+	if err := os.MkdirAll(o.storage, 0o700); err != nil {
+		return fmt.Errorf("use --storage-path: %w", err)
+	}
+	return nil
+}

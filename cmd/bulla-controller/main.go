@@ -1,0 +1,24 @@
+// Command bulla-controller runs in a cluster and makes it equal to what the
+// fleet repository places on it. It is two loops in one process, FleetSync and
+// Delivery; package controllers describes them.
+//
+// It re-executes itself for every build of a kustomization, so that a
+// repository's author gets a process without environment, network or keys.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+func main() {
+	kustomize.MaybeRunBuildWorker()
+	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, "bulla-controller:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fluxcd/pkg/runtime/client"
+	"github.com/fluxcd/pkg/runtime/events"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+const leaseName = "bulla-controller-leader-election"
+
+// run starts the two loops and waits for the context's end.
+func run(ctx context.Context, o *options) error {
+	mgr, err := manager(o)
+	if err != nil {
+		return err
+	}
+	if err := loops(mgr, o); err != nil {
+		return err
+	}
+	for name, add := range map[string]func(string, healthz.Checker) error{"healthz": mgr.AddHealthzCheck, "readyz": mgr.AddReadyzCheck} {
+		if err := add("ping", healthz.Ping); err != nil {
+			return fmt.Errorf("add %s check: %w", name, err)
+		}
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+func manager(o *options) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register kinds: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register kinds: %w", err)
+	}
+	own := cache.ByObject{Namespaces: map[string]cache.Config{o.namespace: {}}}
+	mgr, err := ctrl.NewManager(client.GetConfigOrDie(o.client), ctrl.Options{
+		Scheme:                        scheme,
+		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddr},
+		HealthProbeBindAddress:        o.healthAddr,
+		GracefulShutdownTimeout:       &o.shutdown,
+		LeaderElection:                o.leader.Enable,
+		LeaderElectionReleaseOnCancel: o.leader.ReleaseOnCancel,
+		LeaseDuration:                 &o.leader.LeaseDuration,
+		RenewDeadline:                 &o.leader.RenewDeadline,
+		RetryPeriod:                   &o.leader.RetryPeriod,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       o.namespace,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject: map[ctrlclient.Object]cache.ByObject{
+				&v1alpha1.FleetSync{}: own,
+				&v1alpha1.Delivery{}:  own,
+			},
+		},
+		// A cache of Secrets would hold the values of all of them in memory.
+		Client: ctrlclient.Options{Cache: &ctrlclient.CacheOptions{DisableFor: []ctrlclient.Object{&corev1.Secret{}}}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make manager: %w", err)
+	}
+	return mgr, nil
+}
+
+func loops(mgr ctrl.Manager, o *options) error {
+	recorder, err := events.NewRecorder(mgr, ctrl.Log.WithName("events"), o.eventsAddr, "bulla-controller")
+	if err != nil {
+		return fmt.Errorf("make event recorder: %w", err)
+	}
+	own := controllers.NewMetrics(metrics.Registry)
+	snapshots, link := &controllers.Snapshots{}, &controllers.Link{}
+	identities := &controllers.Identities{Client: mgr.GetClient(), Namespace: o.namespace}
+	fleetSync := &controllers.FleetSyncReconciler{
+		Client: mgr.GetClient(), Recorder: recorder, Namespace: o.namespace,
+		Storage: o.storage, AllowHTTP: o.allowHTTP,
+		Builder: kustomize.NewBuilder(o.build), Snapshots: snapshots, Identities: identities, Link: link,
+		Metrics: own,
+	}
+	if err := fleetSync.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up fleetsync: %w", err)
+	}
+	return controllers.SetupDelivery(mgr, controllers.DeliveryOptions{
+		Namespace: o.namespace, Snapshots: snapshots, Concurrency: o.concurrent,
+		Unsealer: controllers.NewUnsealing(mgr.GetClient(), o.namespace, identities, link, fleetSync.Refetch, own),
+		MACKey: func(ctx context.Context) ([]byte, error) {
+			identity, err := identities.Get(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return identity.HMACKey(), nil
+		},
+	})
+}
