@@ -200,7 +200,8 @@ func (r Repository) Auth() (kustomize.Auth, error) {
 func PIN(file string) (string, error) {
 	if file == "" {
 		if pin := os.Getenv("BULLA_PIN"); pin != "" {
-			return pin, nil
+			// Child processes must not inherit it.
+			return pin, os.Unsetenv("BULLA_PIN")
 		}
 		return "", errors.New("read PIN: no PIN file is named and BULLA_PIN is not set")
 	}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "bulla-keyservice",
+		Short: "Unseal for each cluster what the reviewed tree places there",
+		Long: `bulla-keyservice is the central service of a fleet. Its private keys are made in
+a PKCS#11 token and never leave it. It reads the fleet repository itself: a stub
+opens for a cluster only while the accepted head places it there.`,
+		Example: `  # once: make the keys in the token, and the fleet's root of trust
+  bulla-keyservice init --name acme --module /usr/lib/softhsm/libsofthsm2.so \
+    --token-label acme --pin-file pin --recovery-recipient age1pq1… --out fleet
+
+  # then
+  bulla-keyservice serve --config keyservice.yaml
+  bulla-keyservice token create --config keyservice.yaml --cluster prod-eu`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          needs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{withHint(err, "see "+cmd.CommandPath()+" --help")}
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newTokenCommand(), newWorkerCommand())
+	return root
+}
+
+// newWorkerCommand stands for the child process in process lists. A child never
+// gets here: main's hook takes it before.
+func newWorkerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "hsm-worker",
+		Short:  "The token's own process, started by the service",
+		Hidden: true,
+		Args:   needs(),
+		RunE: func(*cobra.Command, []string) error {
+			return &usageError{errors.New("the token worker is started by the service, not by hand")}
+		},
+	}
+}
+
+// needs admits no arguments, and demands these flags. It is in the place of
+// cobra's own checks so that wrong usage has one type and one exit code.
+func needs(flags ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		hint := "see " + cmd.CommandPath() + " --help"
+		if len(args) > 0 {
+			return &usageError{withHint(fmt.Errorf("%q is not a command or flag of %s", args[0], cmd.CommandPath()), hint)}
+		}
+		missing := slices.IndexFunc(flags, func(name string) bool { return !cmd.Flags().Changed(name) })
+		if missing >= 0 {
+			return &usageError{withHint(fmt.Errorf("--%s is missing", flags[missing]), hint)}
+		}
+		return nil
+	}
+}

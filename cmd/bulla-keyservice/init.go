@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/mlkem"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+type initOptions struct {
+	name, fleet, keyID, suite string
+	recovery                  []string
+	module, label, pinFile    string
+	out                       string
+}
+
+func newInitCommand() *cobra.Command {
+	var o initOptions
+	cmd := &cobra.Command{
+		Use:   "init --name NAME --module PATH --token-label LABEL [--pin-file FILE]",
+		Short: "Hold the key ceremony and write fleet.yaml",
+		Long: `init makes the fleet's keys in the token (root, ca, log and the first sealing
+key), reads their attributes back, and writes fleet.yaml, signed by the root key.
+
+It prints the fleet id and the root verifier key. Pin the verifier key outside
+Git: in the service's configuration, and with "bulla trust" for each developer.
+
+The PIN comes from --pin-file or from BULLA_PIN, never from an argument: a
+machine shows arguments to everybody on it.
+
+A recovery recipient is the public half of an offline key (age-keygen -pq). Who
+has it can open every payload without the token; without one, a lost token is a
+lost fleet, and two-lock stubs are refused.`,
+		Example: `  age-keygen -pq -o recovery.key   # then keep it offline
+  bulla-keyservice init --name acme --module /usr/lib/softhsm/libsofthsm2.so \
+    --token-label acme --pin-file pin --recovery-recipient age1pq1… --out fleet`,
+		Args: needs("name", "module", "token-label"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.name, "name", "", "name of the fleet, for people")
+	flags.StringVar(&o.fleet, "fleet-id", "", "fleet id, 32 hexadecimal digits (default random)")
+	flags.StringVar(&o.keyID, "key-id", time.Now().UTC().Format("2006-01")+"-a", "id of the first sealing key")
+	flags.StringVar(&o.suite, "suite", string(v1alpha1.SuiteHybrid), "algorithms of the sealing key: MLKEM768-P256 or P256")
+	flags.StringArrayVar(&o.recovery, "recovery-recipient", nil, "age recipient of an offline recovery key (repeatable)")
+	flags.StringVar(&o.module, "module", "", "absolute path of the PKCS#11 library")
+	flags.StringVar(&o.label, "token-label", "", "label of the token")
+	flags.StringVar(&o.pinFile, "pin-file", "", "file with the user PIN (default: the variable BULLA_PIN)")
+	flags.StringVar(&o.out, "out", ".", "folder for fleet.yaml; an existing file is never overwritten")
+	return cmd
+}
+
+func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
+	file := filepath.Join(o.out, "fleet.yaml")
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("write %q: %w", file, os.ErrExist)
+	}
+	if o.fleet == "" {
+		id := make([]byte, 16)
+		rand.Read(id)
+		o.fleet = hex.EncodeToString(id)
+	}
+	// Everything that can be wrong with the arguments is found before a key is
+	// made: a token with half a ceremony in it is a person's afternoon.
+	if err := o.rehearse(); err != nil {
+		return &usageError{err}
+	}
+	pin, err := keyservice.PIN(o.pinFile)
+	if err != nil {
+		return &usageError{err}
+	}
+	config := hsm.Config{Module: o.module, TokenLabel: o.label, PIN: pin, Fleet: o.fleet}
+	made, err := hsm.Ceremony(config, o.fleet, o.keyID, v1alpha1.Suite(o.suite))
+	if err != nil {
+		return err
+	}
+	root := sealing.VerifierKey(o.name, made.Root)
+	fleet := o.record(made.Key)
+	if err := sign(ctx, config, fleet, o.name); err != nil {
+		return err
+	}
+	if err := publish(file, fleet, root); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "fleet: %s\nrootKey: %s\n", o.fleet, root)
+	fmt.Fprintf(stderr, "wrote %s\nnext: commit it, and pin rootKey outside Git (bulla trust; rootKey in the service's configuration)\n", file)
+	return nil
+}
+
+func (o *initOptions) record(key v1alpha1.SealingKey) *v1alpha1.Fleet {
+	return &v1alpha1.Fleet{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
+		Metadata: v1alpha1.Metadata{Name: o.name},
+		Spec: v1alpha1.FleetSpec{
+			ID: o.fleet, SealingKeys: []v1alpha1.SealingKey{key}, RecoveryRecipients: o.recovery,
+		},
+	}
+}
+
+// rehearse goes through the ceremony's outcome with a throwaway key.
+func (o *initOptions) rehearse() error {
+	point, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	var lattice []byte
+	if v1alpha1.Suite(o.suite) == v1alpha1.SuiteHybrid {
+		key, err := mlkem.GenerateKey768()
+		if err != nil {
+			return err
+		}
+		lattice = key.EncapsulationKey().Bytes()
+	}
+	public, err := sealing.NewPublicKey(v1alpha1.Suite(o.suite), point.PublicKey().Bytes(), lattice)
+	if err != nil {
+		return withHint(fmt.Errorf("read --suite %q: %w", o.suite, err), "MLKEM768-P256 or P256")
+	}
+	key := v1alpha1.SealingKey{ID: o.keyID, Suite: v1alpha1.Suite(o.suite), PublicKey: public.String(), Status: v1alpha1.KeyActive}
+	if _, err := sealing.NewSealer(key, o.recovery); err != nil {
+		return withHint(err, "make a recovery key with `age-keygen -pq`; under MLKEM768-P256 it must be age1pq1…")
+	}
+	fleet := o.record(key)
+	fleet.Spec.Signature = "none yet\n\n"
+	data, err := yaml.Marshal(fleet)
+	if err != nil {
+		return err
+	}
+	_, err = v1alpha1.ParseFleet("fleet.yaml", data)
+	return err
+}
+
+func sign(ctx context.Context, config hsm.Config, fleet *v1alpha1.Fleet, name string) error {
+	config.PinnedKeys, config.Sessions = fleet.Spec.SealingKeys, 1
+	worker, err := hsm.Start(ctx, config, nil)
+	if err != nil {
+		return err
+	}
+	defer worker.Close()
+	root, err := worker.Signer(ctx, hsm.SignerLabel(config.Fleet, hsm.RoleRoot))
+	if err != nil {
+		return err
+	}
+	return sealing.SignFleet(&fleet.Spec, name, root)
+}
+
+// publish writes the file only if what is in it reads back and verifies.
+func publish(file string, fleet *v1alpha1.Fleet, root string) error {
+	data, err := yaml.Marshal(fleet)
+	if err != nil {
+		return fmt.Errorf("write %q: %w", file, err)
+	}
+	parsed, err := v1alpha1.ParseFleet(file, data)
+	if err != nil {
+		return fmt.Errorf("read back fleet: %w", err)
+	}
+	if err := sealing.VerifyFleet(&parsed.Spec, root); err != nil {
+		return fmt.Errorf("read back fleet: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("write %q: %w", file, err)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("write %q: %w", file, err)
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+func newKeysCommand() *cobra.Command {
+	keys := &cobra.Command{Use: "keys", Short: "Look at the fleet's keys", Args: needs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var file string
+	list := &cobra.Command{
+		Use:   "list --config FILE",
+		Short: "List the fleet's keys in the token, and what fleet.yaml says of them",
+		Long: `list shows every key of the fleet in the token. STATUS is what fleet.yaml at the
+accepted head says of a sealing key, "-" where it says nothing.`,
+		Example: `  bulla-keyservice keys list --config keyservice.yaml`,
+		Args:    needs("config"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return listKeys(cmd.Context(), file, cmd.OutOrStdout())
+		},
+	}
+	addConfigFlag(list, &file)
+	keys.AddCommand(list)
+	return keys
+}
+
+func listKeys(ctx context.Context, file string, stdout io.Writer) error {
+	config, err := keyservice.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	token, err := tokenConfig(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	keys, err := hsm.List(token, config.Fleet)
+	if err != nil {
+		return err
+	}
+	status, err := acceptedStatus(ctx, config)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "USE\tKEY\tSUITE\tSTATUS\tPROBLEM")
+	for _, key := range keys {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", key.Use, orDash(key.KeyID), orDash(string(key.Suite)), orDash(string(status[key.KeyID])), orDash(key.Problem))
+	}
+	return table.Flush()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// acceptedStatus reads the accepted head from the data folder; a service that
+// never ran has none.
+func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]v1alpha1.KeyStatus, error) {
+	if _, err := os.Stat(config.Store); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	rows, err := store.Open(ctx, config.Store)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	last, err := rows.LastHead(ctx, config.Fleet, config.Repository.Ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	mirror, err := openMirror(config)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := mirror.Tree(last.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("read accepted head: %w", err)
+	}
+	model, err := kustomize.LoadModel(tree)
+	if err != nil {
+		return nil, fmt.Errorf("read accepted head: %w", err)
+	}
+	status := map[string]v1alpha1.KeyStatus{}
+	for _, key := range model.Fleet.Spec.SealingKeys {
+		status[key.ID] = key.Status
+	}
+	return status, nil
+}

@@ -1,0 +1,86 @@
+// Command bulla-keyservice is the central service of a fleet: it holds the
+// key ceremony, and then unseals for each cluster what the reviewed tree places
+// there, with private keys that stay in a PKCS#11 token.
+//
+// Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+func main() {
+	kustomize.MaybeRunBuildWorker()
+	hsm.MaybeRunWorker()
+	os.Exit(run())
+}
+
+// run is the program between the hooks of the child processes and its exit.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command := newCommand()
+	err := command.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	report(command.ErrOrStderr(), err)
+	var usage *usageError
+	var config *keyservice.ConfigError
+	if errors.As(err, &usage) || errors.As(err, &config) {
+		return 2
+	}
+	return 1
+}
+
+// usageError is a mistake on the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// hintError is an error that knows what to do about it.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+func withHint(err error, hint string) error { return &hintError{err: err, hint: hint} }
+
+func report(w io.Writer, err error) {
+	fmt.Fprintf(w, "error: %v\n", err)
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", hint)
+	}
+}
+
+func hintOf(err error) string {
+	var hinted *hintError
+	var config *keyservice.ConfigError
+	switch {
+	case errors.As(err, &hinted):
+		return hinted.hint
+	case errors.As(err, &config):
+		return config.Hint
+	case errors.Is(err, hsm.ErrPIN):
+		return "it was tried once and is not tried again, because tokens lock; check the PIN file"
+	case errors.Is(err, hsm.ErrLabelTaken):
+		return "the token already holds keys of this fleet; nothing was generated"
+	case errors.Is(err, os.ErrExist):
+		return "nothing is ever overwritten; choose another --out folder"
+	}
+	return ""
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// startTimeout bounds loading the token's module and logging in.
+const startTimeout = time.Minute
+
+func newServeCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Answer the clusters",
+		Long: `serve reads the fleet repository, opens the token in a process of its own, and
+answers over TLS 1.3. Logs go to standard error, one JSON object a line. The
+health listener has /healthz, /readyz and /metrics.
+
+It stops on SIGTERM or Ctrl-C, after the requests under way.`,
+		Example: `  bulla-keyservice serve --config keyservice.yaml
+
+  # keyservice.yaml
+  fleet: 6f1c…                # printed by init
+  rootKey: acme+…             # printed by init
+  repository: {url: https://git.example.com/fleet.git, ref: main, passwordFile: git-password}
+  token: {module: /usr/lib/softhsm/libsofthsm2.so, label: acme, pinFile: pin, sessions: 4}
+  listen: 0.0.0.0:8443
+  serverNames: [keyservice.example.com]
+  health: 127.0.0.1:9090
+  dataDir: /var/lib/bulla`,
+		Args: needs("config"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), file, cmd.ErrOrStderr())
+		},
+	}
+	addConfigFlag(cmd, &file)
+	return cmd
+}
+
+func addConfigFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "configuration file")
+}
+
+func serve(ctx context.Context, file string, stderr io.Writer) error {
+	config, err := keyservice.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
+	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make data folder: %w", err)
+	}
+	rows, err := store.Open(ctx, config.Store)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	mirror, err := openMirror(config)
+	if err != nil {
+		return err
+	}
+	token, err := startToken(ctx, config, log)
+	if err != nil {
+		return err
+	}
+	defer token.Close()
+	service, err := keyservice.New(ctx, keyservice.Options{
+		Config: config, Store: rows, Token: token, Mirror: mirror, Log: log,
+		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
+	})
+	if err != nil {
+		return err
+	}
+	listener, health, err := listen(config)
+	if err != nil {
+		return err
+	}
+	return service.Serve(ctx, listener, health)
+}
+
+func openMirror(config *keyservice.Config) (*kustomize.Mirror, error) {
+	auth, err := config.Repository.Auth()
+	if err != nil {
+		return nil, err
+	}
+	return kustomize.OpenMirror(filepath.Join(config.DataDir, "mirror"), config.Repository.URL, config.Repository.Ref, auth, kustomize.Limits{})
+}
+
+func tokenConfig(config *keyservice.Config, log *slog.Logger) (hsm.Config, error) {
+	pin, err := keyservice.PIN(config.Token.PINFile)
+	if err != nil {
+		return hsm.Config{}, withHint(err, "set token.pinFile in the configuration")
+	}
+	return hsm.Config{
+		Module: config.Token.Module, TokenLabel: config.Token.Label, PIN: pin, Fleet: config.Fleet,
+		Sessions: config.Token.Sessions, Deadline: time.Duration(config.Token.Deadline), Logger: log,
+	}, nil
+}
+
+func startToken(ctx context.Context, config *keyservice.Config, log *slog.Logger) (*hsm.Worker, error) {
+	token, err := tokenConfig(config, log)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return hsm.Start(ctx, token, nil)
+}
+
+func listen(config *keyservice.Config) (public, health net.Listener, err error) {
+	if public, err = net.Listen("tcp", config.Listen); err != nil {
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	if health, err = net.Listen("tcp", config.Health); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listen for health: %w", err), public.Close())
+	}
+	return public, health, nil
+}

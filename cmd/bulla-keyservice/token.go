@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+const (
+	shortestTTL = time.Minute
+	longestTTL  = 7 * 24 * time.Hour
+)
+
+func newTokenCommand() *cobra.Command {
+	token := &cobra.Command{Use: "token", Short: "Make join tokens", Args: needs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var file, cluster string
+	var ttl time.Duration
+	create := &cobra.Command{
+		Use:   "create --config FILE --cluster NAME",
+		Short: "Make a join token for one cluster",
+		Long: `create prints a join token. It lets one cluster of that name enrol, once, while it
+lasts; the service keeps only its hash. It grants nothing by itself: that takes
+the cluster's file in the fleet repository.`,
+		Example: `  bulla-keyservice token create --config keyservice.yaml --cluster prod-eu --ttl 1h |
+    kubectl -n bulla-system create secret generic bulla-join --from-file=token=/dev/stdin`,
+		Args: needs("config", "cluster"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return createToken(cmd.Context(), file, cluster, ttl, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	addConfigFlag(create, &file)
+	create.Flags().StringVar(&cluster, "cluster", "", "name of the cluster, as in clusters/NAME.yaml")
+	create.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long it can be used")
+	token.AddCommand(create)
+	return token
+}
+
+func createToken(ctx context.Context, file, cluster string, ttl time.Duration, stdout, stderr io.Writer) error {
+	if len(validation.IsDNS1123Label(cluster)) > 0 {
+		return &usageError{withHint(fmt.Errorf("cluster %q is not a name", cluster), "lower-case letters, digits and '-', at most 63")}
+	}
+	if ttl < shortestTTL || ttl > longestTTL {
+		return &usageError{fmt.Errorf("ttl %s is not between %s and %s", ttl, shortestTTL, longestTTL)}
+	}
+	config, err := keyservice.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	authority, rows, err := openAuthority(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	secret, row := keyservice.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
+	if err := rows.AddToken(ctx, row); err != nil {
+		return err
+	}
+	token := client.JoinToken{
+		Fleet: config.Fleet, Cluster: cluster, Secret: secret,
+		CAHash: client.SPKIHash(authority), RootKey: config.RootKey, URL: config.URL,
+	}
+	fmt.Fprintln(stdout, token.String())
+	fmt.Fprintf(stderr, "for cluster %s, once, until %s; it is not shown again\n", cluster, row.Expires.Format(time.RFC3339))
+	return nil
+}
+
+// openAuthority reads the authority's certificate, which the token pins. It
+// exists once the service was served.
+func openAuthority(ctx context.Context, config *keyservice.Config) (*x509.Certificate, *store.SQLite, error) {
+	const hint = "start `bulla-keyservice serve` once: it makes the certificate authority that the token pins"
+	if _, err := os.Stat(config.Store); err != nil {
+		return nil, nil, withHint(fmt.Errorf("open store: %w", err), hint)
+	}
+	rows, err := store.Open(ctx, config.Store)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := rows.Authority(ctx, config.Fleet)
+	if err == nil {
+		var authority *x509.Certificate
+		if authority, err = x509.ParseCertificate(der); err == nil {
+			return authority, rows, nil
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = withHint(err, hint)
+	}
+	return nil, nil, errors.Join(err, rows.Close())
+}
