@@ -66,7 +66,8 @@ func (p *problems) checkPath(field, value string) {
 	}
 }
 
-var bech32 = regexp.MustCompile(`^age1[02-9a-z]+$`)
+// bech32 also has the separator of the longer prefixes, as in age1tagpq1….
+var bech32 = regexp.MustCompile(`^age1(?:[a-z]+1)?[02-9a-z]+$`)
 
 // checkRecipient wants the shape of an age recipient with one of the prefixes;
 // package sealing parses it.
