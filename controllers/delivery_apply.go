@@ -1,0 +1,197 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// Waiting for a namespace or a CRD that was just applied is the one wait inside
+// a pass: it takes milliseconds, and nothing can go on without it.
+const (
+	establishTimeout = 10 * time.Second
+	establishPoll    = 50 * time.Millisecond
+)
+
+// converge plans, unseals what changed, writes the intended inventory and
+// applies in stages.
+func (p *deliveryPass) converge(ctx context.Context, full bool) error {
+	changes, err := p.plan(ctx, full)
+	if err != nil {
+		return err
+	}
+	changes, values, sealed := p.unseal(ctx, changes)
+	if sealed != nil && p.obj.Status.AppliedBuildDigest != p.obj.Spec.BuildDigest {
+		return sealed // a new stub: the application is held whole
+	}
+	if err := p.intend(ctx, changes); err != nil {
+		return err
+	}
+	if err := p.apply(ctx, changes, values); err != nil {
+		return errors.Join(err, sealed)
+	}
+	if sealed == nil && full {
+		p.mem.digest = p.obj.Spec.BuildDigest
+	}
+	p.mem.planned = sealed == nil && (full || p.mem.digest == p.obj.Spec.BuildDigest)
+	return sealed
+}
+
+// unseal asks for the values of the sealed objects among changes, and for no
+// others. When they cannot be had, the changes without sealed objects remain.
+func (p *deliveryPass) unseal(ctx context.Context, changes []change) ([]change, map[ObjectID]map[string]string, error) {
+	var objects []kustomize.Object
+	for _, c := range changes {
+		if c.object.Sealed() {
+			objects = append(objects, c.object.Built)
+		}
+	}
+	if len(objects) == 0 {
+		return changes, nil, nil
+	}
+	values, err := p.options.Unsealer.Unseal(ctx, p.obj.Name, p.snapshot, objects)
+	if err == nil {
+		return changes, values, nil
+	}
+	plain := slices.DeleteFunc(slices.Clone(changes), func(c change) bool { return c.object.Sealed() })
+	var unseal *UnsealError
+	if errors.As(err, &unseal) {
+		return plain, nil, &deliveryError{reason: unseal.Reason, message: unseal.Message, retry: unseal.Retryable()}
+	}
+	return plain, nil, &deliveryError{reason: v1alpha1.UnsealFailedReason, message: "the values could not be had", retry: true}
+}
+
+// intend writes the inventory that is old and new together before anything of
+// it exists: an apply that is cut short leaves nothing that nobody remembers.
+// The write carries the resource version that was read, so that a controller
+// which lost its lease fails here, before it touches anything.
+func (p *deliveryPass) intend(ctx context.Context, changes []change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	for _, c := range changes {
+		p.inv.Add(c.object.ID, c.object.Manifest.GroupVersionKind().Version)
+	}
+	p.obj.Status.Inventory = p.inv.Entries()
+	if len(p.obj.Status.Inventory) != len(p.saved.Status.Inventory) || p.saved.Status.Policy == nil ||
+		*p.obj.Status.Policy != *p.saved.Status.Policy {
+		p.progress("applying %s", p.obj.Spec.Revision)
+		return p.save(ctx)
+	}
+	return nil
+}
+
+// apply sends the changes, stage by stage. Failures of one object do not keep
+// its neighbours of the stage; they keep the stages after it.
+func (p *deliveryPass) apply(ctx context.Context, changes []change, values map[ObjectID]map[string]string) error {
+	objects := make([]apply.Object, 0, len(changes))
+	reverts := map[ObjectID]bool{}
+	for _, c := range changes {
+		objects = append(objects, c.object)
+		if c.revert {
+			reverts[c.object.ID] = true
+		}
+	}
+	for stage, objects := range apply.Stages(objects) {
+		var errs []error
+		for _, o := range objects {
+			if err := p.applyOne(ctx, o, values[o.ID], reverts[o.ID]); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if len(errs) > 0 {
+			return applyFailed(errors.Join(errs...))
+		}
+		if stage == apply.ApplyDefinitions {
+			if err := p.established(ctx, objects); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *deliveryPass) applyOne(ctx context.Context, o apply.Object, values map[string]string, revert bool) error {
+	entry, err := p.hands.Apply(ctx, o, p.inv[o.ID], values)
+	if err != nil {
+		return err
+	}
+	p.inv[o.ID] = entry
+	p.mem.right(o.ID, version{entry.ResourceVersion, entry.Generation})
+	p.mem.healthy = false
+	if revert {
+		p.mem.fights.Reverted(o.ID, p.now())
+		p.event("DriftReverted", apply.Describe(o.ID)+" had been changed or deleted")
+	}
+	return nil
+}
+
+// established waits until namespaces are active and CRDs are served.
+func (p *deliveryPass) established(ctx context.Context, objects []apply.Object) error {
+	for _, o := range objects {
+		err := wait.PollUntilContextTimeout(ctx, establishPoll, establishTimeout, true, func(ctx context.Context) (bool, error) {
+			health, err := p.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+			return health.Current(), err
+		})
+		if err != nil {
+			return applyFailed(fmt.Errorf("wait for %s to be established: %w", apply.Describe(o.ID), err))
+		}
+	}
+	return nil
+}
+
+// conflicts ends the pass when another placement claims an object of this one.
+// Everything else was applied; nothing is pruned.
+func (p *deliveryPass) conflicts() error {
+	if len(p.placed.Conflicts) == 0 {
+		return nil
+	}
+	c := p.placed.Conflicts[0]
+	return held(v1alpha1.ConflictReason, "%s is claimed by %s too, and %d conflicts in all: nobody gets it",
+		apply.Describe(c.ID), list(c.With), len(p.placed.Conflicts))
+}
+
+// applied notes a complete apply.
+func (p *deliveryPass) applied() {
+	if p.mem.digest != p.obj.Spec.BuildDigest {
+		return
+	}
+	if p.obj.Status.AppliedBuildDigest != p.obj.Spec.BuildDigest || p.mem.since.IsZero() {
+		p.mem.since = p.now()
+	}
+	p.obj.Status.AppliedBuildDigest = p.obj.Spec.BuildDigest
+	p.obj.Status.AppliedRevision = p.obj.Spec.Revision
+	p.mem.backstop = p.now().Add(jittered(p.placed.Placement.Spec.IntervalOrDefault()))
+	if p.mem.healthy {
+		p.mem.healthy = false // the backstop looks at health too
+	}
+}
+
+// settle ends the work on objects: what is in the inventory stands. Answers for
+// values that stand no more are dropped.
+func (p *deliveryPass) settle(ctx context.Context) {
+	contents := map[string]bool{}
+	for _, entry := range p.inv {
+		if entry.Content != "" {
+			contents[entry.Content] = true
+		}
+	}
+	keep := slices.Sorted(maps.Keys(contents))
+	if text := fmt.Sprint(keep); p.mem.kept != text {
+		if err := p.options.Unsealer.Forget(ctx, p.obj.Name, keep); err != nil {
+			p.notes = append(p.notes, "answers of values that are gone could not be dropped yet")
+			p.later(forgetRetry)
+			return
+		}
+		p.mem.kept = text
+	}
+}

@@ -1,0 +1,260 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
+	"github.com/bulla-dev/bulla/controllers/internal/drift"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// DeliveryReconciler makes one placement so. A pass never blocks on health, on
+// rollouts or on deletions: it looks, and comes back when something moved, so
+// that one sick application holds no worker and a newer digest is taken up at
+// once.
+type DeliveryReconciler struct {
+	options  DeliveryOptions
+	client   client.Client // writes Deliveries; reads them from the cache
+	reader   client.Reader // the API server itself
+	writers  *writers
+	finder   discovery.DiscoveryInterface
+	watcher  *drift.Watcher
+	recorder record.EventRecorder
+	adopter  *adopter
+	memories *memories
+	queue    atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
+	now      func() time.Time
+}
+
+// deliveryPass is one look at one Delivery, and what is done about it.
+type deliveryPass struct {
+	*DeliveryReconciler
+	obj *v1alpha1.Delivery
+	// saved is the Delivery as the API server has it.
+	saved    *v1alpha1.Delivery
+	mem      *memory
+	snapshot *Snapshot
+	placed   *kustomize.Placed
+	hands    *apply.Client
+
+	// objects are what Git wants to stand, without those in conflict.
+	objects []apply.Object
+	desired map[ObjectID]apply.Object
+	inv     inventory.Inventory
+	dirty   map[ObjectID]bool
+	// notes are said in the Ready message of a success.
+	notes []string
+	// again asks for another pass within this time, 0 for none.
+	again time.Duration
+}
+
+// errQuiet ends a pass that has nothing to say: the status stays as it is.
+var errQuiet = errors.New("nothing to do")
+
+// Reconcile makes one pass.
+func (r *DeliveryReconciler) Reconcile(ctx context.Context, request reconcile.Request) (ctrl.Result, error) {
+	obj := &v1alpha1.Delivery{}
+	// Not the cache: a pass on an inventory that is one write old could forget
+	// an object.
+	if err := r.reader.Get(ctx, request.NamespacedName, obj); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.memories.forget(request.Name)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !obj.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	p := &deliveryPass{
+		DeliveryReconciler: r, obj: obj, saved: obj.DeepCopy(),
+		mem: r.memories.of(obj), snapshot: r.options.Snapshots.Load(),
+	}
+	return p.finish(ctx, p.run(ctx))
+}
+
+// run decides what kind of pass this is.
+func (p *deliveryPass) run(ctx context.Context) error {
+	if p.snapshot == nil || p.obj.Spec.Suspend {
+		return errQuiet
+	}
+	p.placed = p.snapshot.Placed(p.obj.Name)
+	if p.obj.Spec.Removed {
+		return p.remove(ctx)
+	}
+	switch {
+	case p.placed == nil || p.placed.Placement.Spec.Suspend:
+		return errQuiet
+	case p.placed.Err != nil:
+		return failed(meta.BuildFailedReason, p.placed.Err)
+	case p.placed.Build == nil || p.placed.Build.Digest != p.obj.Spec.BuildDigest:
+		return errQuiet // FleetSync is about to write the digest
+	}
+	return p.deliver(ctx)
+}
+
+// deliver makes the cluster as the build says: plan, unseal, intend, apply,
+// prune, settle, health.
+func (p *deliveryPass) deliver(ctx context.Context) error {
+	if err := p.dependencies(ctx); err != nil {
+		return err
+	}
+	if err := p.begin(ctx, policyOf(p.placed.Placement)); err != nil {
+		return err
+	}
+	full := p.full()
+	if full || len(p.dirty) > 0 {
+		p.mem.planned = false
+		if err := p.converge(ctx, full); err != nil {
+			return err
+		}
+	}
+	if err := p.conflicts(); err != nil {
+		return err
+	}
+	if full {
+		p.applied()
+	}
+	if err := p.prune(ctx, p.guard); err != nil {
+		return err
+	}
+	p.settle(ctx)
+	return p.health(ctx)
+}
+
+// full says whether every object is to be compared, or only the dirty ones.
+func (p *deliveryPass) full() bool {
+	m, status := p.mem, p.obj.Status
+	return !m.planned || m.digest != p.obj.Spec.BuildDigest ||
+		status.AppliedBuildDigest != p.obj.Spec.BuildDigest ||
+		p.requested() != status.LastHandledReconcileAt ||
+		!p.now().Before(m.backstop)
+}
+
+// begin readies what every working pass needs: the inventory, the objects to
+// stand, the clients, the watches.
+func (p *deliveryPass) begin(ctx context.Context, policy *v1alpha1.DeliveryPolicy) error {
+	p.dirty = p.mem.takeDirty()
+	p.obj.Status.Policy = policy
+	fleet := p.snapshot.Fleet.Spec.ID
+	key, err := p.options.MACKey(ctx)
+	if err != nil {
+		return fmt.Errorf("read the cluster's comparison key: %w", err)
+	}
+	writer, err := p.writers.as(policy.ServiceAccount)
+	if err != nil {
+		return err
+	}
+	p.hands = &apply.Client{
+		Owner:  apply.Owner{Fleet: fleet, Placement: p.obj.Name},
+		Reader: p.reader, Writer: writer, Key: key,
+	}
+	if err := p.want(fleet); err != nil {
+		return err
+	}
+	if err := p.remember(ctx); err != nil {
+		return err
+	}
+	return p.watch(ctx)
+}
+
+// want prepares the objects of the build that the revision's one map gives to
+// this placement: an object that two claim, nobody gets.
+func (p *deliveryPass) want(fleet string) error {
+	p.desired = map[ObjectID]apply.Object{}
+	if p.placed == nil || p.placed.Build == nil || p.obj.Spec.Removed {
+		return nil
+	}
+	objects, err := p.mem.prepare(fleet, p.placed.Build)
+	if err != nil {
+		return failed(meta.BuildFailedReason, err)
+	}
+	for _, o := range objects {
+		if owner, ok := p.snapshot.Resolution.Owner(o.ID); ok && owner == p.obj.Name {
+			p.objects = append(p.objects, o)
+			p.desired[o.ID] = o
+		}
+	}
+	return nil
+}
+
+// remember reads the inventory. An empty one on a Delivery that never settled
+// may be a Delivery that somebody deleted: its objects carry the owner label.
+func (p *deliveryPass) remember(ctx context.Context) error {
+	p.inv = inventory.Read(p.obj.Status.Inventory)
+	if len(p.obj.Status.Inventory) == 0 && p.obj.Status.AppliedBuildDigest == "" {
+		adopted, err := p.adopter.adopt(ctx, p.obj, p.snapshot.Fleet.Spec.ID)
+		if err != nil {
+			return fmt.Errorf("look for objects to adopt again: %w", err)
+		}
+		if len(adopted) > 0 {
+			p.event("Adopted", fmt.Sprintf("%d objects carry this placement's owner label", len(adopted)))
+			p.inv, p.obj.Status.Objects = adopted, len(adopted)
+		}
+	}
+	p.mem.learn(p.inv)
+	return nil
+}
+
+func (p *deliveryPass) watch(ctx context.Context) error {
+	kinds := p.inv.Kinds()
+	for _, o := range p.objects {
+		kinds = append(kinds, o.Manifest.GroupVersionKind())
+	}
+	for _, gvk := range kinds {
+		if err := p.watcher.Watch(ctx, gvk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dependencies holds a new digest until what it depends on stands at its own.
+func (p *deliveryPass) dependencies(ctx context.Context) error {
+	if p.obj.Status.AppliedBuildDigest == p.obj.Spec.BuildDigest {
+		return nil
+	}
+	for _, dependency := range p.placed.Placement.Spec.DependsOn {
+		other := &v1alpha1.Delivery{}
+		key := client.ObjectKey{Namespace: p.obj.Namespace, Name: dependency.Name}
+		if err := client.IgnoreNotFound(p.client.Get(ctx, key, other)); err != nil {
+			return fmt.Errorf("read dependency %q: %w", dependency.Name, err)
+		}
+		if !standsAtHead(p.snapshot.Placed(dependency.Name), other) {
+			p.again = dependencyRetry
+			return held(meta.DependencyNotReadyReason, "waits for placement %q to be ready on this cluster", dependency.Name)
+		}
+	}
+	return nil
+}
+
+// standsAtHead: Ready, and at the digest that the snapshot gives it.
+func standsAtHead(placed *kustomize.Placed, d *v1alpha1.Delivery) bool {
+	return placed != nil && placed.Build != nil && ready(d) &&
+		d.Spec.BuildDigest == placed.Build.Digest &&
+		d.Status.AppliedBuildDigest == placed.Build.Digest &&
+		d.Status.ObservedGeneration == d.Generation
+}
+
+// policyOf is what a Placement wants of its objects' going.
+func policyOf(placement *v1alpha1.Placement) *v1alpha1.DeliveryPolicy {
+	policy := &v1alpha1.DeliveryPolicy{Prune: placement.Spec.PruneEnabled()}
+	policy.Timeout.Duration = placement.Spec.TimeoutOrDefault()
+	if account := placement.Spec.ServiceAccountName; account != "" {
+		policy.ServiceAccount = placement.Spec.AllNamespaces()[0] + "/" + account
+	}
+	return policy
+}

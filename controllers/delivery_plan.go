@@ -1,0 +1,109 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
+)
+
+// change is an object to send, and why.
+type change struct {
+	object apply.Object
+	// revert is set when Git did not change: somebody else did.
+	revert bool
+}
+
+// plan compares the objects in scope with the inventory and with what lives. It
+// asks for no value: a plain object is compared by the hash of what Git has, a
+// sealed one by its content digest, and what lives by version first.
+func (p *deliveryPass) plan(ctx context.Context, full bool) ([]change, error) {
+	var changes []change
+	for _, o := range p.objects {
+		if !full && !p.dirty[o.ID] {
+			continue
+		}
+		entry, known := p.inv[o.ID]
+		if !known || entry.Applied != o.Hash || entry.Content != o.Content || o.Sealed() && entry.MAC == "" {
+			changes = append(changes, change{object: o})
+			continue
+		}
+		reverts, err := p.drifted(ctx, o, entry)
+		if err != nil {
+			return nil, err
+		}
+		if reverts {
+			if wait := p.mem.fights.Wait(o.ID, p.now()); wait > 0 {
+				p.later(wait)
+				p.mark(o.ID)
+				continue
+			}
+			changes = append(changes, change{object: o, revert: true})
+			continue
+		}
+		if entry.Stub != o.StubDigest() {
+			// The locks alone changed: the same values, authorised by other bytes.
+			entry.Stub = o.StubDigest()
+			p.inv[o.ID] = entry
+		}
+	}
+	return changes, nil
+}
+
+// drifted looks at one object that Git did not change. What the watch holds
+// answers without a request in all but the rare case.
+func (p *deliveryPass) drifted(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) (bool, error) {
+	if p.undisturbed(ctx, o, entry) {
+		return false, nil
+	}
+	verdict, seen, err := p.hands.Inspect(ctx, o, entry)
+	if err != nil {
+		return false, applyFailed(err)
+	}
+	if verdict != apply.Same {
+		return true, nil
+	}
+	p.mem.right(o.ID, version{seen.ResourceVersion, seen.Generation})
+	return false, nil
+}
+
+// undisturbed: the live object has a version that is known to be right; or a
+// kind with a generation has the same generation and our metadata, so that only
+// its status moved.
+func (p *deliveryPass) undisturbed(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
+	live, known := p.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
+	if !known || live == nil || string(live.UID) != entry.UID {
+		return false
+	}
+	right, ok := p.mem.version(o.ID)
+	if !ok {
+		return false
+	}
+	if live.ResourceVersion == right.resourceVersion {
+		return true
+	}
+	if live.Generation == 0 || live.Generation != right.generation ||
+		!apply.MetadataStands(o, live.Labels, live.Annotations) {
+		return false
+	}
+	p.mem.right(o.ID, version{live.ResourceVersion, live.Generation})
+	return true
+}
+
+// mark keeps an object dirty for a later pass.
+func (p *deliveryPass) mark(id ObjectID) {
+	p.mem.mu.Lock()
+	defer p.mem.mu.Unlock()
+	if p.mem.dirty == nil {
+		p.mem.dirty = map[ObjectID]bool{}
+	}
+	p.mem.dirty[id] = true
+}
+
+// later asks for another pass within d.
+func (p *deliveryPass) later(d time.Duration) {
+	if p.again == 0 || d < p.again {
+		p.again = d
+	}
+}
