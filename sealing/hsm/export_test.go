@@ -1,6 +1,8 @@
 package hsm
 
 import (
+	"crypto/ecdh"
+
 	"github.com/miekg/pkcs11"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -82,4 +84,9 @@ func (d *Direct) ExchangeMany(keyID string, point []byte, n int) error {
 		}
 		return err
 	})
+}
+
+// Exchanger gives a sealing key as crypto/hpke sees it. public is its point.
+func (d *Direct) Exchanger(keyID string, public *ecdh.PublicKey) ecdh.KeyExchanger {
+	return &exchanger{token: d.t, key: &sealingKey{label: SealingLabel(d.t.fleet, keyID), public: public}}
 }

@@ -44,7 +44,7 @@ func (x *exchanger) Curve() ecdh.Curve          { return ecdh.P256() }
 func (x *exchanger) ECDH(peer *ecdh.PublicKey) (secret []byte, err error) {
 	point := peer.Bytes()
 	x.err = x.token.do(func(s *session) error {
-		private, err := s.find(pkcs11.CKO_PRIVATE_KEY, x.key.label)
+		private, err := s.findAgain(pkcs11.CKO_PRIVATE_KEY, x.key.label)
 		if err != nil {
 			return err
 		}

@@ -112,7 +112,7 @@ func (t *token) sign(req *request) (*response, error) {
 	}
 	r := &response{}
 	err = t.do(func(s *session) error {
-		private, err := s.find(pkcs11.CKO_PRIVATE_KEY, label)
+		private, err := s.findAgain(pkcs11.CKO_PRIVATE_KEY, label) // the parent read its public half first
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@
 package hsm
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -113,6 +114,17 @@ func (s *session) find(class uint, label string) (pkcs11.ObjectHandle, error) {
 	default:
 		return 0, faulty(faultWrongKey, "find key %q: the token has more than one", label)
 	}
+}
+
+// findAgain is find for a key that was in the token when it was loaded. SoftHSM
+// shows no objects once its files are away, and does not see them come back.
+func (s *session) findAgain(class uint, label string) (pkcs11.ObjectHandle, error) {
+	object, err := s.find(class, label)
+	var e *workerError
+	if errors.As(err, &e) && e.Fault == faultKey {
+		return 0, faulty(faultLost, "find key %q: the token has it no more", label)
+	}
+	return object, err
 }
 
 // findObjects returns at most limit handles.
