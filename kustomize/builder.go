@@ -2,9 +2,17 @@ package kustomize
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
 
 // BuilderOptions bound builds. Zero fields take defaults.
@@ -20,24 +28,173 @@ type BuilderOptions struct {
 	CacheSize int
 }
 
+// Bounds on one build's output.
+const (
+	maxOutput  = 64 << 20
+	maxObjects = 10_000
+)
+
 // Builder builds placements and keeps the results. It is safe for concurrent
 // use.
 type Builder struct {
+	options   worker.Options
+	slots     chan struct{}
+	cache     *buildCache
+	flights   singleflight.Group
+	processes atomic.Int64
+	confined  atomic.Pointer[worker.Confinement]
 }
 
 // NewBuilder returns a builder with an empty cache.
-func NewBuilder(o BuilderOptions) *Builder { panic("not written yet") }
-
-// Build builds a placement's folder at a tree. The error is a [BuildError], or
-// the context's.
-func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (*Build, error) {
-	panic("not written yet")
+func NewBuilder(o BuilderOptions) *Builder {
+	fill(&o.Timeout, 30*time.Second)
+	fill(&o.MemoryLimit, int64(512<<20))
+	fill(&o.Concurrency, 2)
+	fill(&o.CacheSize, 4096)
+	return &Builder{
+		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
+		slots:   make(chan struct{}, o.Concurrency),
+		cache:   newBuildCache(o.CacheSize),
+	}
 }
 
 // MaybeRunBuildWorker makes this process a build worker when it was started as
 // one, and does not return then. It must be the first line of every main and
 // TestMain that builds.
-func MaybeRunBuildWorker() {}
+func MaybeRunBuildWorker() { worker.MaybeRun() }
 
 // Processes is the number of build processes started so far.
-func (b *Builder) Processes() int64 { panic("not written yet") }
+func (b *Builder) Processes() int64 { return b.processes.Load() }
+
+// Build builds a placement's folder at a tree. The error is a [BuildError], or
+// the context's. A build that would ask the tree the same questions and get the
+// same answers as one before is not repeated.
+func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (*Build, error) {
+	key, err := keyOf(p)
+	if err != nil {
+		return nil, err
+	}
+	if r, ok := b.cache.get(key, t); ok {
+		return r.build, r.err
+	}
+	// Whoever asks first must not decide for the others when to give up: the
+	// build has a deadline of its own.
+	flight := b.flights.DoChan(key.placement+" "+key.spec+" "+t.Hash(), func() (any, error) {
+		if r, ok := b.cache.get(key, t); ok {
+			return r.build, r.err
+		}
+		b.slots <- struct{}{}
+		defer func() { <-b.slots }()
+		return b.build(context.WithoutCancel(ctx), t, p, key)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case r := <-flight:
+		build, _ := r.Val.(*Build)
+		return build, r.Err
+	}
+}
+
+func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key buildKey) (*Build, error) {
+	v, err := newView(t, p.Spec.Path)
+	var build *Build
+	if err == nil {
+		build, err = b.run(ctx, v, p)
+	}
+	failure := &worker.Failure{}
+	switch {
+	case err == nil:
+		b.cache.put(key, &buildResult{answers: v.answers, tree: t, build: build})
+		return build, nil
+	case errors.As(err, &failure):
+		err = &BuildError{Placement: p.Metadata.Name, File: failure.File, Problem: failure.Problem, Err: errInput}
+		r := &buildResult{answers: v.answers, tree: t, err: err}
+		if failure.Temporary {
+			r.until = time.Now().Add(temporaryFor)
+		}
+		b.cache.put(key, r)
+		return nil, err
+	}
+	return nil, &BuildError{Placement: p.Metadata.Name, Problem: err.Error(), Err: err}
+}
+
+// errInput marks build errors that the tree is to blame for: the same tree
+// gives the same error.
+var errInput = errors.New("input is refused")
+
+// temporaryFor is how long a build is not tried again that ran out of time: it
+// may have been the machine.
+const temporaryFor = 5 * time.Minute
+
+// run builds, and turns the output into checked objects.
+func (b *Builder) run(ctx context.Context, v *view, p *v1alpha1.Placement) (*Build, error) {
+	build := &Build{Placement: p.Metadata.Name}
+	if !v.empty() {
+		b.processes.Add(1)
+		result, err := worker.Build(ctx, b.options, v, v.root)
+		if err != nil {
+			return nil, err
+		}
+		b.confined.Store(&result.Confinement)
+		if build.Objects, err = v.objects(result.Objects); err != nil {
+			return nil, v.refuse(err)
+		}
+	}
+	settle(p, build.Objects)
+	if err := Check(p, build.Objects); err != nil {
+		return nil, v.refuse(err)
+	}
+	build.Digest = digest(build.Objects)
+	return build, nil
+}
+
+// objects parses a build's output. JSON numbers come out as kubectl has them:
+// int64 where they fit.
+func (v *view) objects(output [][]byte) ([]Object, error) {
+	var objects []Object
+	var errs []error
+	for _, data := range output {
+		u := &unstructured.Unstructured{}
+		if err := utiljson.Unmarshal(data, &u.Object); err != nil || u.Object == nil {
+			return nil, errors.New("an object is not a mapping")
+		}
+		stub, err := v.unmark(u)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		objects = append(objects, Object{Unstructured: u, Stub: stub})
+	}
+	return objects, errors.Join(errs...)
+}
+
+// refuse names the file that a refused object seems to come from.
+func (v *view) refuse(err error) error {
+	failure := &worker.Failure{Problem: lines(err)}
+	if id, ok := firstObject(err); ok {
+		failure.File = v.blame(id)
+	}
+	return failure
+}
+
+// digest is over every object, in the order of identities, with its stub.
+func digest(objects []Object) string {
+	type entry struct {
+		Object map[string]any
+		Stub   string `json:",omitempty"`
+	}
+	entries := map[string]entry{}
+	for _, o := range objects {
+		e := entry{Object: o.Object}
+		if o.Stub != nil {
+			e.Stub = o.Stub.Digest
+		}
+		entries[o.ID().String()] = e
+	}
+	// Maps are written with their keys sorted; objects came from JSON.
+	data, err := json.Marshal(entries)
+	if err != nil {
+		return ""
+	}
+	return "sha256:" + hashText(data)
+}

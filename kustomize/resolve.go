@@ -2,6 +2,11 @@ package kustomize
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
@@ -45,7 +50,90 @@ type Conflict struct {
 // Resolve builds everything placed on a cluster. It does not fail as a whole
 // but for a cancelled context, which leaves an error in every [Placed].
 func (b *Builder) Resolve(ctx context.Context, t *Tree, m *Model, cluster string) *Resolution {
-	panic("not written yet")
+	r := &Resolution{
+		Cluster:        cluster,
+		Placed:         map[string]*Placed{},
+		Owners:         map[ObjectID]string{},
+		Conflicts:      map[ObjectID][]string{},
+		HeldNamespaces: map[string]string{},
+	}
+	r.hold(m)
+	names := m.PlacedOn(cluster)
+	var wg sync.WaitGroup
+	for _, name := range names {
+		placed := &Placed{Placement: m.Placements[name]}
+		r.Placed[name] = placed
+		wg.Go(func() {
+			placed.Build, placed.Err = b.Build(ctx, t, placed.Placement)
+		})
+	}
+	wg.Wait()
+	r.claim(names)
+	r.holdNamespaces(names)
+	return r
+}
+
+// hold decides whether anything may be deleted at all. What cannot be read
+// might place anything here; what is missing is no consent.
+func (r *Resolution) hold(m *Model) {
+	if m.Clusters[r.Cluster] == nil {
+		r.HoldAllDeletes, r.HoldReason = true, fmt.Sprintf("cluster %q is not in the fleet", r.Cluster)
+		return
+	}
+	if m.Clusters[r.Cluster].Spec.Decommission {
+		return
+	}
+	for _, p := range m.Problems {
+		if p.Kind == v1alpha1.KindPlacement || p.Kind == v1alpha1.KindClusterSet {
+			r.HoldAllDeletes, r.HoldReason = true, p.Error()
+			return
+		}
+	}
+}
+
+// claim writes the map from object to placement. An object of two placements
+// belongs to neither, whichever came first: who wins must not depend on a name.
+func (r *Resolution) claim(names []string) {
+	claims := map[ObjectID][]string{}
+	for _, name := range names {
+		if build := r.Placed[name].Build; build != nil {
+			for _, o := range build.Objects {
+				claims[o.ID()] = append(claims[o.ID()], name)
+			}
+		}
+	}
+	for id, claimants := range claims {
+		if len(claimants) == 1 {
+			r.Owners[id] = claimants[0]
+			continue
+		}
+		r.Conflicts[id] = claimants
+		for _, name := range claimants {
+			others := slices.DeleteFunc(slices.Clone(claimants), func(other string) bool { return other == name })
+			r.Placed[name].Conflicts = append(r.Placed[name].Conflicts, Conflict{ID: id, With: others})
+		}
+	}
+	for _, placed := range r.Placed {
+		slices.SortFunc(placed.Conflicts, func(a, b Conflict) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	}
+}
+
+func (r *Resolution) holdNamespaces(names []string) {
+	for _, name := range names {
+		placed := r.Placed[name]
+		if placed.Err == nil {
+			continue
+		}
+		held := placed.Placement.Spec.AllNamespaces()
+		if len(clusterResources(placed.Placement)) > 0 {
+			held = append(slices.Clone(held), "")
+		}
+		for _, namespace := range held {
+			if _, ok := r.HeldNamespaces[namespace]; !ok {
+				r.HeldNamespaces[namespace] = name
+			}
+		}
+	}
 }
 
 // Owner returns the placement that may apply an object.
@@ -55,5 +143,36 @@ func (r *Resolution) Owner(id ObjectID) (placement string, ok bool) {
 }
 
 // MayDelete reports whether an object may be pruned at this resolution, and if
-// not, why.
-func (r *Resolution) MayDelete(id ObjectID) (ok bool, reason string) { panic("not written yet") }
+// not, why. A namespaces's own object is held with what is in it.
+func (r *Resolution) MayDelete(id ObjectID) (ok bool, reason string) {
+	if r.HoldAllDeletes {
+		return false, r.HoldReason
+	}
+	if owner, ok := r.Owners[id]; ok {
+		return false, fmt.Sprintf("placement %q has it", owner)
+	}
+	if claimants, ok := r.Conflicts[id]; ok {
+		return false, fmt.Sprintf("placements %s claim it", strings.Join(claimants, ", "))
+	}
+	namespace := id.Namespace
+	if id.Group == "" && id.Kind == "Namespace" {
+		namespace = id.Name
+	}
+	for _, held := range []string{namespace, id.Namespace} {
+		if failing, ok := r.HeldNamespaces[held]; ok {
+			return false, fmt.Sprintf("placement %q does not build", failing)
+		}
+	}
+	return true, ""
+}
+
+// Failing returns the placements that do not build, sorted.
+func (r *Resolution) Failing() []string {
+	var failing []string
+	for _, name := range slices.Sorted(maps.Keys(r.Placed)) {
+		if r.Placed[name].Err != nil {
+			failing = append(failing, name)
+		}
+	}
+	return failing
+}

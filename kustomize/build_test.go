@@ -1,0 +1,156 @@
+package kustomize
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// files is a tree to write: path to content.
+type files map[string]string
+
+func (f files) with(more files) files {
+	all := maps.Clone(f)
+	maps.Copy(all, more)
+	return all
+}
+
+// tree writes files to a folder and opens it.
+func tree(t testing.TB, f files) *Tree {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range f {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+func placement(change ...func(*v1alpha1.Placement)) *v1alpha1.Placement {
+	p := &v1alpha1.Placement{
+		Metadata: v1alpha1.Metadata{Name: "app"},
+		Spec: v1alpha1.PlacementSpec{
+			Path:            "apps/app",
+			Targets:         []v1alpha1.PlacementTarget{{ClusterName: "one"}},
+			TargetNamespace: "app",
+		},
+	}
+	for _, c := range change {
+		c(p)
+	}
+	return p
+}
+
+func configMap(name string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + "\ndata:\n  key: value\n"
+}
+
+// ids lists what was built, and the stub of each sealed object.
+func ids(b *Build) []string {
+	var all []string
+	for _, o := range b.Objects {
+		id := o.ID().String()
+		if o.Stub != nil {
+			id += " from " + o.Stub.Path
+		}
+		all = append(all, id)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func build(t testing.TB, f files, p *v1alpha1.Placement) *Build {
+	t.Helper()
+	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, f), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func buildError(t testing.TB, f files, p *v1alpha1.Placement, words ...string) *BuildError {
+	t.Helper()
+	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, f), p)
+	if err == nil {
+		t.Fatalf("built %v, want an error", ids(b))
+	}
+	refused, ok := err.(*BuildError)
+	if !ok {
+		t.Fatalf("error is %T, want a BuildError: %v", err, err)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("error does not say %q: %v", word, err)
+		}
+	}
+	return refused
+}
+
+func TestBuildGivesObjectsTheirBuiltIdentity(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		files files
+		want  []string
+	}{
+		{
+			name:  "a folder without a kustomization takes every YAML file below it",
+			files: files{"apps/app/b.yaml": configMap("b"), "apps/app/sub/a.yml": configMap("a"), "apps/app/README.md": "# not YAML: {"},
+			want:  []string{"app_a__ConfigMap", "app_b__ConfigMap"},
+		},
+		{
+			name: "a folder with a kustomization below one without is taken as a base",
+			files: files{
+				"apps/app/a.yaml":                 configMap("a"),
+				"apps/app/sub/kustomization.yaml": "namePrefix: sub-\nresources: [b.yaml]\n",
+				"apps/app/sub/b.yaml":             configMap("b"),
+				"apps/app/sub/unused.yaml":        configMap("unused"),
+			},
+			want: []string{"app_a__ConfigMap", "app_sub-b__ConfigMap"},
+		},
+		{
+			name: "a base outside the folder, a component and a file beside it",
+			files: files{
+				"apps/app/kustomization.yaml":       "resources: [../base, ../shared.yaml]\ncomponents: [../component]\n",
+				"apps/base/kustomization.yaml":      "resources: [a.yaml]\n",
+				"apps/base/a.yaml":                  configMap("a"),
+				"apps/shared.yaml":                  configMap("shared"),
+				"apps/component/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -x\nresources: [c.yaml]\n",
+				"apps/component/c.yaml":             configMap("c"),
+			},
+			want: []string{"app_a-x__ConfigMap", "app_c-x__ConfigMap", "app_shared-x__ConfigMap"},
+		},
+		{
+			name:  "a folder with nothing to build builds nothing",
+			files: files{"apps/app/README.md": "nothing"},
+		},
+		{
+			name: "a kustomization that removes everything builds nothing",
+			files: files{
+				"apps/app/kustomization.yaml": "resources: [a.yaml]\npatches:\n- patch: |\n    $patch: delete\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: a}\n",
+				"apps/app/a.yaml":             configMap("a"),
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, ids(build(t, test.files, placement()))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

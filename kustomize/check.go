@@ -1,0 +1,209 @@
+package kustomize
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// objectError is a refusal of one built object.
+type objectError struct {
+	id      ObjectID
+	problem string
+}
+
+func (e *objectError) Error() string {
+	name := e.id.Name
+	if e.id.Namespace != "" {
+		name = e.id.Namespace + "/" + name
+	}
+	return fmt.Sprintf("%s %s: %s", e.id.Kind, name, e.problem)
+}
+
+// Check holds a placement's built objects against what the placement may do. It
+// is the one place where that is decided: builds go through it on every side.
+//
+//   - every object stands in the placement's namespaces;
+//   - cluster-scoped kinds need a line in allow.clusterResources, except a
+//     Namespace that the placement names;
+//   - a Secret without a stub holds no data: plaintext has no business in Git;
+//   - an object of a stub is of the template's kind, and its public data is the
+//     template's, so that no patch adds to what was sealed;
+//   - scope Fleet needs allow.fleetScope;
+//   - no object stands twice, none is of bulla's own kinds, none is marked as
+//     somebody else's.
+func Check(p *v1alpha1.Placement, objects []Object) error {
+	var errs []error
+	known := newScopes(clusterResources(p), objects)
+	seen := map[ObjectID]bool{}
+	for _, o := range objects {
+		problem := checkObject(p, known, o)
+		id := o.ID()
+		if problem == "" && seen[id] {
+			problem = "stands twice in this build"
+		}
+		seen[id] = true
+		if problem != "" {
+			errs = append(errs, &objectError{id, problem})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkObject(p *v1alpha1.Placement, known scopes, o Object) string {
+	for _, check := range []func(*v1alpha1.Placement, scopes, Object) string{
+		checkIdentity, checkNamespace, checkMarks, checkPlaintext, checkSealed,
+	} {
+		if problem := check(p, known, o); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+func checkIdentity(_ *v1alpha1.Placement, _ scopes, o Object) string {
+	gvk := o.GroupVersionKind()
+	switch {
+	case gvk.Kind == "" || gvk.Version == "":
+		return "has no apiVersion and kind"
+	case gvk.Group == v1alpha1.Group && gvk.Kind == v1alpha1.KindSealedManifest:
+		return "a SealedManifest must stand alone in its file"
+	case gvk.Group == v1alpha1.Group:
+		return "bulla's own kinds are not applied by a placement"
+	case o.IsList():
+		return "lists are not applied; write the objects out"
+	case o.GetName() == "":
+		return "has no name (generateName is refused: the object could not be tracked)"
+	}
+	return ""
+}
+
+func checkNamespace(p *v1alpha1.Placement, known scopes, o Object) string {
+	gk := o.GroupVersionKind().GroupKind()
+	if known.cluster(gk) {
+		switch {
+		case gk.String() == "Namespace" && slices.Contains(p.Spec.AllNamespaces(), o.GetName()):
+			return ""
+		case known.allowed[gk.String()]:
+			return ""
+		}
+		return fmt.Sprintf("is cluster-scoped; the placement needs %q in allow.clusterResources", gk.String())
+	}
+	switch namespace := o.GetNamespace(); {
+	case namespace == "":
+		return "has no namespace, and the placement has more than one to choose from"
+	case !slices.Contains(p.Spec.AllNamespaces(), namespace):
+		return fmt.Sprintf("is in namespace %q, which is not the placement's", namespace)
+	}
+	return ""
+}
+
+// checkMarks refuses what would make the controller take the object for
+// another's, and what would let the garbage collector delete it.
+func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
+	for _, label := range []string{v1alpha1.OwnerLabel, v1alpha1.FleetLabel} {
+		if _, ok := o.GetLabels()[label]; ok {
+			return fmt.Sprintf("label %s is bulla's own", label)
+		}
+	}
+	for _, annotation := range []string{v1alpha1.ContentAnnotation, v1alpha1.StubAnnotation} {
+		if _, ok := o.GetAnnotations()[annotation]; ok {
+			return fmt.Sprintf("annotation %s is bulla's own", annotation)
+		}
+	}
+	if len(o.GetOwnerReferences()) > 0 {
+		return "has ownerReferences"
+	}
+	return ""
+}
+
+func checkPlaintext(_ *v1alpha1.Placement, _ scopes, o Object) string {
+	gk := o.GroupVersionKind().GroupKind()
+	if o.Stub != nil || gk.Group != "" || gk.Kind != "Secret" {
+		return ""
+	}
+	for _, field := range []string{"data", "stringData"} {
+		if value, ok := o.Object[field]; ok && !isEmpty(value) {
+			return "is a Secret with plaintext " + field + "; hint: bulla seal"
+		}
+	}
+	return ""
+}
+
+func checkSealed(p *v1alpha1.Placement, _ scopes, o Object) string {
+	if o.Stub == nil {
+		return ""
+	}
+	template, err := o.Stub.template()
+	if err != nil {
+		return err.Error()
+	}
+	switch {
+	case o.Object["apiVersion"] != template["apiVersion"] || o.Object["kind"] != template["kind"]:
+		return fmt.Sprintf("is not of the kind of its stub %s", o.Stub.Path)
+	case !sameData(o.Object["data"], template["data"]) || !isEmpty(o.Object["stringData"]):
+		return fmt.Sprintf("has other data than its stub %s", o.Stub.Path)
+	case o.Stub.Manifest.Spec.Scope == v1alpha1.ScopeFleet && (p.Spec.Allow == nil || !p.Spec.Allow.FleetScope):
+		return fmt.Sprintf("stub %s has scope Fleet; the placement needs allow.fleetScope", o.Stub.Path)
+	}
+	return ""
+}
+
+func sameData(a, b any) bool {
+	return isEmpty(a) && isEmpty(b) || reflect.DeepEqual(a, b)
+}
+
+func isEmpty(value any) bool {
+	if value == nil {
+		return true
+	}
+	m, ok := value.(map[string]any)
+	return ok && len(m) == 0
+}
+
+func clusterResources(p *v1alpha1.Placement) []string {
+	if p.Spec.Allow == nil {
+		return nil
+	}
+	return p.Spec.Allow.ClusterResources
+}
+
+// settle gives objects without a namespace the placement's, and takes it from
+// cluster-scoped ones, where a namespace transformer may have put it.
+func settle(p *v1alpha1.Placement, objects []Object) {
+	known := newScopes(clusterResources(p), objects)
+	for _, o := range objects {
+		if known.cluster(o.GroupVersionKind().GroupKind()) {
+			unstructured.RemoveNestedField(o.Object, "metadata", "namespace")
+			continue
+		}
+		if o.GetNamespace() == "" && p.Spec.TargetNamespace != "" {
+			o.SetNamespace(p.Spec.TargetNamespace)
+		}
+	}
+}
+
+// firstObject returns the first refused object of an error from [Check].
+func firstObject(err error) (ObjectID, bool) {
+	var refused *objectError
+	if errors.As(err, &refused) {
+		return refused.id, true
+	}
+	return ObjectID{}, false
+}
+
+// lines bounds a joined error to a readable text.
+func lines(err error) string {
+	const most = 10
+	all := strings.Split(err.Error(), "\n")
+	if len(all) > most {
+		all = append(all[:most], fmt.Sprintf("and %d more", len(all)-most))
+	}
+	return strings.Join(all, "; ")
+}

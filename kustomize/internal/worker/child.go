@@ -1,0 +1,132 @@
+package worker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/yaml"
+)
+
+// Name is argv[0] of a worker: the hidden mark by which a binary knows what it
+// was started for. It takes no other argument.
+const Name = "bulla-build-worker"
+
+// The pipes that a worker gets.
+const (
+	inFD  = 3
+	outFD = 4
+)
+
+// MaybeRun makes this process a worker, and does not return then, when it was
+// started as one.
+func MaybeRun() {
+	if len(os.Args) != 1 || os.Args[0] != Name {
+		return
+	}
+	in, out := os.NewFile(inFD, "in"), os.NewFile(outFD, "out")
+	if in == nil || out == nil {
+		os.Exit(2)
+	}
+	if err := run(newPipe(in, out)); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// run makes one build. Its error is about the pipe only: there is nobody to
+// tell.
+func run(p *pipe) error {
+	kind, body, err := p.receive(1 << 16)
+	if err != nil || kind != frameStart {
+		return errors.Join(err, errFrame)
+	}
+	var s start
+	if err := json.Unmarshal(body, &s); err != nil {
+		return err
+	}
+	// Two threads build, one collects: more would only cost memory.
+	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(s.Memory / 4 * 3)
+	os.Clearenv()
+	http.DefaultTransport = refuse{}
+	if err := p.sendJSON(frameReady, confine(s.Memory, s.CPU)); err != nil {
+		return err
+	}
+	objects, err := build(&remoteFS{pipe: p}, s.Dir)
+	if err != nil {
+		failure := &Failure{}
+		if !errors.As(err, &failure) {
+			failure.Problem = plain(err.Error())
+		}
+		return p.sendJSON(frameFailed, failure)
+	}
+	for _, object := range objects {
+		if err := p.send(frameObject, object); err != nil {
+			return err
+		}
+	}
+	return p.send(frameDone)
+}
+
+// build returns the built objects as JSON, in kustomize's order. The way to
+// JSON is the one kubectl takes: YAML 1.1, where a date stays a string.
+func build(fs *remoteFS, dir string) (objects [][]byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			objects, err = nil, &Failure{Problem: "kustomize panicked"}
+		}
+	}()
+	options := krusty.MakeDefaultOptions()
+	// The parent's answers are the load restriction: files may come from
+	// anywhere in the repository, as with Flux, and from nowhere else.
+	options.LoadRestrictions = types.LoadRestrictionsNone
+	options.PluginConfig = types.DisabledPluginConfig()
+	resources, err := krusty.MakeKustomizer(options).Run(fs, filepath.Join(Root, dir))
+	if fs.refused != nil {
+		return nil, fs.refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range resources.Resources() {
+		text, err := r.AsYAML()
+		if err != nil {
+			return nil, err
+		}
+		object, err := yaml.YAMLToJSON(text)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+// plain takes the child's own names out of kustomize's text, and bounds it.
+func plain(text string) string {
+	text = strings.ReplaceAll(text, Root+"/", "")
+	text = strings.ReplaceAll(text, Root, ".")
+	text = strings.ToValidUTF8(text, "?")
+	if len(text) > 2000 {
+		text = strings.ToValidUTF8(text[:2000], "") + " …"
+	}
+	return text
+}
+
+// refuse is the transport of a process without a network. The address is not
+// repeated: it may hold credentials.
+type refuse struct{}
+
+func (refuse) RoundTrip(r *http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("a build has no network: remote references are refused")
+}

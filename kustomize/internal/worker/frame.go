@@ -1,0 +1,125 @@
+package worker
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Frame types.
+const (
+	frameStart  = 's' // parent: start
+	frameReady  = 'y' // child: Confinement
+	frameStat   = 'q' // child: path
+	frameRead   = 'r' // child: path
+	frameList   = 'l' // child: path
+	frameAnswer = 'a' // parent: Kind byte, then data
+	frameObject = 'o' // child: one built object, JSON
+	frameFailed = 'e' // child: Failure
+	frameDone   = 'd' // child: nothing
+)
+
+// maxFrame bounds one frame, in bytes.
+const maxFrame = 64 << 20
+
+var errFrame = errors.New("malformed frame")
+
+type pipe struct {
+	r *bufio.Reader
+	w io.Writer
+}
+
+func newPipe(r io.Reader, w io.Writer) *pipe { return &pipe{r: bufio.NewReaderSize(r, 64<<10), w: w} }
+
+// send writes one frame with one write, so that a small frame is one wake-up.
+func (p *pipe) send(kind byte, body ...[]byte) error {
+	size := 0
+	for _, b := range body {
+		size += len(b)
+	}
+	if size > maxFrame {
+		return errFrame
+	}
+	frame := make([]byte, 5, 5+size)
+	binary.BigEndian.PutUint32(frame, uint32(size))
+	frame[4] = kind
+	for _, b := range body {
+		frame = append(frame, b...)
+	}
+	_, err := p.w.Write(frame)
+	return err
+}
+
+func (p *pipe) sendJSON(kind byte, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return p.send(kind, body)
+}
+
+func (p *pipe) receive(limit int) (kind byte, body []byte, err error) {
+	var header [5]byte
+	if _, err := io.ReadFull(p.r, header[:]); err != nil {
+		return 0, nil, err
+	}
+	size := binary.BigEndian.Uint32(header[:4])
+	if int64(size) > int64(limit) {
+		return 0, nil, fmt.Errorf("frame of %d bytes: %w", size, errFrame)
+	}
+	body = make([]byte, size)
+	_, err = io.ReadFull(p.r, body)
+	return header[4], body, err
+}
+
+// Kind is what a path is.
+type Kind byte
+
+// Kinds.
+const (
+	None Kind = iota
+	File
+	Dir
+)
+
+// start is what a child is told.
+type start struct {
+	// Dir is the folder to build, below Root.
+	Dir string
+	// Memory in bytes and CPU in seconds are the child's bounds.
+	Memory int64
+	CPU    uint64
+}
+
+// Root is where the repository seems to be. It is deep enough that ".." above
+// the repository is seen as such.
+const Root = "/repository"
+
+// Confinement is what a child could do to itself.
+type Confinement struct {
+	// Seccomp: sockets, files and programs are refused by the kernel.
+	Seccomp bool
+	// Network: the network namespace is its own.
+	Network bool
+	// Memory: the address space is bounded by the kernel.
+	Memory bool
+}
+
+// Failure is why a build failed.
+type Failure struct {
+	// File relative to the repository, if one is known.
+	File    string `json:",omitempty"`
+	Problem string
+	// Temporary: the same input may well build at another time.
+	Temporary bool `json:"-"`
+}
+
+func (f *Failure) Error() string {
+	if f.File == "" {
+		return f.Problem
+	}
+	return f.File + ": " + f.Problem
+}

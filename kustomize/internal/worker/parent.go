@@ -1,0 +1,237 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// Files answers a build's questions. Paths are clean, slash-separated and
+// relative to the repository; "." is its root. An error ends the build.
+type Files interface {
+	Stat(path string) (Kind, error)
+	// Read returns ok false when there is no such file.
+	Read(path string) (data []byte, ok bool, err error)
+	// List returns ok false when there is no such folder.
+	List(path string) (names []string, ok bool, err error)
+}
+
+// Options bound one build.
+type Options struct {
+	Timeout time.Duration
+	// Memory in bytes.
+	Memory int64
+	// Output is the greatest sum of the sizes of built objects, in bytes;
+	// Objects their greatest number.
+	Output  int64
+	Objects int
+}
+
+// Result is what a build gave.
+type Result struct {
+	// Objects as JSON, in kustomize's order.
+	Objects     [][]byte
+	Confinement Confinement
+}
+
+// ErrOutside is given to a build that asks for something outside the repository.
+var ErrOutside = errors.New("path leaves the repository")
+
+// Build builds a folder in a process of its own. The error is a [Failure] when
+// the input is to blame, and otherwise from [Files], the context or the system.
+func Build(ctx context.Context, o Options, files Files, dir string) (*Result, error) {
+	deadline, cancel := context.WithTimeoutCause(ctx, o.Timeout, errDeadline)
+	defer cancel()
+	child, err := spawn(deadline)
+	if err != nil {
+		return nil, fmt.Errorf("start build process: %w", err)
+	}
+	result, err := serve(newPipe(child.out, child.in), o, files, dir)
+	if err != nil {
+		// A child that broke off says why only in how it ended.
+		child.finish(errors.Is(err, errBroken))
+		return nil, explain(ctx, deadline, o, child, err)
+	}
+	child.finish(true)
+	return result, nil
+}
+
+var (
+	errDeadline = errors.New("build deadline")
+	errBroken   = errors.New("build process ended early")
+)
+
+func explain(ctx, deadline context.Context, o Options, child *child, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !errors.Is(err, errBroken) {
+		return err
+	}
+	stderr := child.stderr.String()
+	switch {
+	case errors.Is(context.Cause(deadline), errDeadline), strings.Contains(stderr, "SIGXCPU"):
+		return &Failure{Problem: fmt.Sprintf("build takes longer than %v", o.Timeout), Temporary: true}
+	case strings.Contains(stderr, "out of memory"), strings.Contains(stderr, "cannot allocate memory"):
+		return &Failure{Problem: fmt.Sprintf("build needs more than %d MiB of memory", o.Memory>>20)}
+	}
+	return &Failure{Problem: "build process died: " + child.cmd.ProcessState.String(), Temporary: true}
+}
+
+// serve answers a child's questions until it has finished.
+func serve(p *pipe, o Options, files Files, dir string) (*Result, error) {
+	cpu := uint64(o.Timeout/time.Second) + 1
+	if err := p.sendJSON(frameStart, start{Dir: dir, Memory: o.Memory, CPU: cpu}); err != nil {
+		return nil, errBroken
+	}
+	result, size := &Result{}, int64(0)
+	for {
+		kind, body, err := p.receive(maxFrame)
+		if errors.Is(err, errFrame) {
+			return nil, &Failure{Problem: "an object is too large"}
+		}
+		if err != nil {
+			return nil, errBroken
+		}
+		switch kind {
+		case frameReady:
+			err = json.Unmarshal(body, &result.Confinement)
+		case frameStat, frameRead, frameList:
+			err = answer(p, files, kind, string(body))
+		case frameObject:
+			size += int64(len(body))
+			if size > o.Output || len(result.Objects) >= o.Objects {
+				return nil, &Failure{Problem: fmt.Sprintf("build makes more than %d objects or %d MiB", o.Objects, o.Output>>20)}
+			}
+			result.Objects = append(result.Objects, body)
+		case frameFailed:
+			failure := &Failure{}
+			if err := json.Unmarshal(body, failure); err != nil {
+				return nil, err
+			}
+			return nil, failure
+		case frameDone:
+			return result, nil
+		default:
+			err = errFrame
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func answer(p *pipe, files Files, question byte, name string) error {
+	path, ok := strings.CutPrefix(name, Root+"/")
+	if name == Root {
+		path, ok = ".", true
+	}
+	if !ok {
+		return &Failure{Problem: fmt.Sprintf("%q: %v", name, ErrOutside)}
+	}
+	kind, data := None, []byte(nil)
+	var err error
+	switch question {
+	case frameStat:
+		kind, err = files.Stat(path)
+	case frameRead:
+		if data, ok, err = files.Read(path); ok {
+			kind = File
+		}
+	case frameList:
+		var names []string
+		if names, ok, err = files.List(path); ok {
+			kind, data = Dir, []byte(strings.Join(names, "\x00"))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.send(frameAnswer, []byte{byte(kind)}, data); err != nil {
+		return errBroken
+	}
+	return nil
+}
+
+// child is a running worker.
+type child struct {
+	cmd     *exec.Cmd
+	in, out *os.File
+	stderr  *head
+}
+
+// spawn starts this binary as a worker, confined as far as the system permits.
+func spawn(ctx context.Context) (*child, error) {
+	for {
+		permitted := namespaces()
+		c, err := spawnWith(ctx, permitted)
+		if err != nil && permitted && ctx.Err() == nil {
+			giveUpNamespaces()
+			continue
+		}
+		return c, err
+	}
+}
+
+func spawnWith(ctx context.Context, namespaces bool) (*child, error) {
+	path, err := executable()
+	if err != nil {
+		return nil, err
+	}
+	childIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	out, childOut, err := os.Pipe()
+	if err != nil {
+		childIn.Close()
+		in.Close()
+		return nil, err
+	}
+	c := &child{in: in, out: out, stderr: &head{}}
+	c.cmd = exec.CommandContext(ctx, path)
+	c.cmd.Args = []string{Name}
+	c.cmd.Env = []string{}
+	c.cmd.Dir = "/"
+	c.cmd.Stderr = c.stderr
+	c.cmd.ExtraFiles = []*os.File{childIn, childOut}
+	c.cmd.WaitDelay = time.Second
+	c.cmd.SysProcAttr = attributes(namespaces)
+	err = c.cmd.Start()
+	childIn.Close()
+	childOut.Close()
+	if err != nil {
+		in.Close()
+		out.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// finish closes the pipes and waits; a child that has not ended by itself is
+// killed.
+func (c *child) finish(byItself bool) {
+	c.in.Close()
+	c.out.Close()
+	if !byItself {
+		_ = c.cmd.Process.Kill()
+	}
+	_ = c.cmd.Wait()
+}
+
+// head keeps the start of what is written to it, for telling causes apart. It
+// is never shown: a crash prints what was in memory.
+type head struct{ bytes.Buffer }
+
+func (h *head) Write(p []byte) (int, error) {
+	if room := 4096 - h.Len(); room > 0 {
+		h.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}

@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+func isKustomization(name string) bool {
+	return slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name))
+}
+
+// reference is a value of a kustomization that kustomize loads from somewhere.
+type reference struct{ field, value string }
+
+// scan looks through a kustomization in dir for what a build may not do, and
+// says what in one line. A file that does not parse is left to kustomize, which
+// says it better.
+func scan(f *remoteFS, dir string, data []byte) string {
+	var k types.Kustomization
+	if err := k.Unmarshal(data); err != nil {
+		return ""
+	}
+	if k.HelmGlobals != nil || len(k.HelmCharts) > 0 || len(k.HelmChartInflationGenerator) > 0 {
+		return "helmCharts: Helm is not run; render the chart into the repository"
+	}
+	for _, r := range references(&k) {
+		switch {
+		case strings.Contains(r.value, "\n"), strings.HasPrefix(r.value, "{"), strings.HasPrefix(r.value, "["):
+			// written out in place, where a URL may well be content
+		case isRemote(r.value), isHost(f, dir, r.value):
+			return fmt.Sprintf("%s: remote reference is refused; everything must be in the repository", r.field)
+		case strings.HasPrefix(r.value, "/"):
+			return fmt.Sprintf("%s: %q is an absolute path", r.field, r.value)
+		case !within(path.Join(dir, r.value)):
+			return fmt.Sprintf("%s: %q leaves the repository", r.field, r.value)
+		}
+	}
+	return ""
+}
+
+func references(k *types.Kustomization) []reference {
+	var all []reference
+	list := func(field string, values ...string) {
+		for i, value := range values {
+			if value != "" {
+				all = append(all, reference{fmt.Sprintf("%s[%d]", field, i), value})
+			}
+		}
+	}
+	list("resources", k.Resources...)
+	list("bases", k.Bases...)
+	list("components", k.Components...)
+	list("crds", k.Crds...)
+	list("configurations", k.Configurations...)
+	list("generators", k.Generators...)
+	list("transformers", k.Transformers...)
+	list("validators", k.Validators...)
+	for i, p := range k.PatchesStrategicMerge {
+		list(fmt.Sprintf("patchesStrategicMerge[%d]", i), string(p))
+	}
+	for i, p := range k.Patches {
+		list(fmt.Sprintf("patches[%d].path", i), p.Path)
+	}
+	for i, p := range k.PatchesJson6902 {
+		list(fmt.Sprintf("patchesJson6902[%d].path", i), p.Path)
+	}
+	for i, r := range k.Replacements {
+		list(fmt.Sprintf("replacements[%d].path", i), r.Path)
+	}
+	if p, ok := k.OpenAPI["path"]; ok {
+		list("openapi.path", p)
+	}
+	for i, g := range k.ConfigMapGenerator {
+		list(fmt.Sprintf("configMapGenerator[%d]", i), sources(g.KvPairSources)...)
+	}
+	for i, g := range k.SecretGenerator {
+		list(fmt.Sprintf("secretGenerator[%d]", i), sources(g.KvPairSources)...)
+	}
+	return all
+}
+
+// sources are files ("[key=]path") and env files of a generator.
+func sources(s types.KvPairSources) []string {
+	var paths []string
+	for _, file := range s.FileSources {
+		if _, p, ok := strings.Cut(file, "="); ok {
+			file = p
+		}
+		paths = append(paths, file)
+	}
+	return append(append(paths, s.EnvSources...), s.EnvSource)
+}
+
+var (
+	// user@host:path and user@host/path, which kustomize hands to git.
+	withUser = regexp.MustCompile(`^[^/]*@.*[:/]`)
+	// A scheme with or without slashes, and the short names of hosts.
+	withScheme = regexp.MustCompile(`^(?i:[a-z][a-z0-9+.-]*:|github\.com/)`)
+)
+
+// isRemote errs on the side of refusing: a path that looks like a URL, or like
+// one of the many forms that kustomize hands to git, is not worth a doubt.
+func isRemote(value string) bool {
+	value = strings.TrimSpace(value)
+	return strings.Contains(value, "://") || strings.Contains(value, "::") ||
+		strings.Contains(value, "?ref=") || strings.Contains(value, "?version=") ||
+		withUser.MatchString(value) || withScheme.MatchString(value)
+}
+
+// isHost catches "example.com/org/repo": a first segment that looks like a host
+// where the repository has nothing by that name.
+func isHost(f *remoteFS, dir, value string) bool {
+	first, _, more := strings.Cut(value, "/")
+	if !more || strings.HasPrefix(first, ".") || !strings.Contains(first, ".") {
+		return false
+	}
+	return within(path.Join(dir, first)) && !f.Exists(path.Join(dir, first))
+}
+
+func within(p string) bool { return p == Root || strings.HasPrefix(p, Root+"/") }

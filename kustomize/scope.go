@@ -1,0 +1,93 @@
+package kustomize
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// clusterScoped lists the cluster-scoped kinds of Kubernetes itself, as
+// "Kind.group". A build is a pure function of the tree, so no API server is
+// asked; and no schema that the tree could change is trusted.
+var clusterScoped = func() map[string]bool {
+	kinds := map[string]bool{}
+	for group, names := range map[string]string{
+		"":                             "Namespace Node PersistentVolume ComponentStatus",
+		"admissionregistration.k8s.io": "MutatingWebhookConfiguration ValidatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding MutatingAdmissionPolicy MutatingAdmissionPolicyBinding",
+		"apiextensions.k8s.io":         "CustomResourceDefinition",
+		"apiregistration.k8s.io":       "APIService",
+		"authentication.k8s.io":        "TokenReview SelfSubjectReview",
+		"authorization.k8s.io":         "SubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview",
+		"certificates.k8s.io":          "CertificateSigningRequest ClusterTrustBundle",
+		"flowcontrol.apiserver.k8s.io": "FlowSchema PriorityLevelConfiguration",
+		"imagepolicy.k8s.io":           "ImageReview",
+		"internal.apiserver.k8s.io":    "StorageVersion",
+		"networking.k8s.io":            "IngressClass IPAddress ServiceCIDR",
+		"node.k8s.io":                  "RuntimeClass",
+		"policy":                       "PodSecurityPolicy",
+		"rbac.authorization.k8s.io":    "ClusterRole ClusterRoleBinding",
+		"resource.k8s.io":              "DeviceClass ResourceSlice DeviceTaintRule",
+		"scheduling.k8s.io":            "PriorityClass",
+		"storage.k8s.io":               "StorageClass CSIDriver CSINode VolumeAttachment VolumeAttributesClass",
+		"storagemigration.k8s.io":      "StorageVersionMigration",
+	} {
+		for _, kind := range strings.Fields(names) {
+			kinds[schema.GroupKind{Group: group, Kind: kind}.String()] = true
+		}
+	}
+	return kinds
+}()
+
+// builtinGroup reports whether a group is Kubernetes' own, whose kinds are all
+// known here.
+func builtinGroup(group string) bool {
+	return slices.Contains([]string{"", "apps", "batch", "autoscaling", "policy", "extensions"}, group) ||
+		strings.HasSuffix(group, ".k8s.io") && !strings.HasSuffix(group, ".x-k8s.io") && clusterGroups[group]
+}
+
+var clusterGroups = func() map[string]bool {
+	groups := map[string]bool{"coordination.k8s.io": true, "discovery.k8s.io": true, "events.k8s.io": true}
+	for name := range clusterScoped {
+		_, group, _ := strings.Cut(name, ".")
+		groups[group] = true
+	}
+	return groups
+}()
+
+// scopes tells which kinds of a build are cluster-scoped: those of Kubernetes;
+// for any other group what the build's own CustomResourceDefinitions say, and
+// what the placement's allow list says. An unknown kind counts as namespaced.
+type scopes struct {
+	own     map[string]bool // cluster-scoped, by "Kind.group"
+	allowed map[string]bool
+}
+
+func newScopes(allowed []string, objects []Object) scopes {
+	s := scopes{own: map[string]bool{}, allowed: map[string]bool{}}
+	for _, name := range allowed {
+		s.allowed[name] = true
+	}
+	for _, o := range objects {
+		if o.GroupVersionKind().GroupKind().String() != "CustomResourceDefinition.apiextensions.k8s.io" {
+			continue
+		}
+		group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
+		kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
+		scope, _, _ := unstructured.NestedString(o.Object, "spec", "scope")
+		s.own[schema.GroupKind{Group: group, Kind: kind}.String()] = scope == "Cluster"
+	}
+	return s
+}
+
+func (s scopes) cluster(gk schema.GroupKind) bool {
+	name := gk.String()
+	if builtinGroup(gk.Group) {
+		return clusterScoped[name]
+	}
+	if cluster, ok := s.own[name]; ok {
+		return cluster
+	}
+	return s.allowed[name]
+}

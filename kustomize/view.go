@@ -1,0 +1,234 @@
+package kustomize
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+)
+
+// question is one thing that a build asked its tree.
+type question struct {
+	kind byte
+	path string
+}
+
+const (
+	askStat      = 's'
+	askRead      = 'r'
+	askList      = 'l'
+	askGenerated = 'g' // the names below a folder without kustomization
+)
+
+// ask returns what a tree answers, as a text that is equal exactly when the
+// build would see the same. A build that asks the same questions and gets the
+// same answers is the same build: that is the whole cache.
+func (t *Tree) ask(q question) string {
+	n, err := t.lookup(q.path)
+	switch {
+	case err != nil:
+		return "refused"
+	case n == nil:
+		return "none"
+	}
+	switch q.kind {
+	case askRead:
+		if n.kind != fileNode {
+			return "folder"
+		}
+		blob, err := t.source.blob(q.path, n)
+		if err != nil {
+			return "unreadable " + err.Error()
+		}
+		return blob.String()
+	case askList:
+		names, _ := json.Marshal(listing(n))
+		return hashText(names)
+	case askGenerated:
+		return hashText(generate(t, q.path))
+	}
+	if n.kind == dirNode {
+		return "folder"
+	}
+	return "file"
+}
+
+func hashText(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func listing(n *node) []string {
+	if n.kind != dirNode {
+		return nil
+	}
+	names := make([]string, len(n.dir.entries))
+	for i, e := range n.dir.entries {
+		names[i] = e.name
+	}
+	return names
+}
+
+// view is a tree as one build sees it: stubs are replaced by their templates,
+// and a folder without a kustomization has one. It records every question.
+type view struct {
+	tree *Tree
+	root string
+	// generated is the kustomization of root when it has none.
+	generated []byte
+
+	answers map[question]string
+	// stubs by digest; reads counts how often each stub's file was read: no
+	// build can have more objects of a stub than that.
+	stubs map[string]*Stub
+	reads map[string]int
+	files map[string][]byte
+}
+
+var _ worker.Files = (*view)(nil)
+
+// newView looks at the folder to build. A folder that is not there is an error,
+// never a build of nothing: deletes are held.
+func newView(t *Tree, root string) (*view, error) {
+	v := &view{
+		tree: t, root: root,
+		answers: map[question]string{},
+		stubs:   map[string]*Stub{}, reads: map[string]int{}, files: map[string][]byte{},
+	}
+	kind, err := v.Stat(root)
+	if err != nil {
+		return v, err
+	}
+	if kind != worker.Dir {
+		return v, &worker.Failure{File: root, Problem: "folder does not exist"}
+	}
+	if !hasKustomization(v.Stat, root) {
+		v.record(askGenerated, root)
+		v.generated = generate(t, root)
+	}
+	return v, nil
+}
+
+func (v *view) record(kind byte, path string) {
+	q := question{kind, path}
+	if _, ok := v.answers[q]; !ok {
+		v.answers[q] = v.tree.ask(q)
+	}
+}
+
+// Stat implements [worker.Files].
+func (v *view) Stat(p string) (worker.Kind, error) {
+	if v.isGenerated(p) {
+		return worker.File, nil
+	}
+	v.record(askStat, p)
+	n, err := v.tree.lookup(p)
+	switch {
+	case err != nil:
+		return worker.None, refusal(err)
+	case n == nil:
+		return worker.None, nil
+	case n.kind == dirNode:
+		return worker.Dir, nil
+	}
+	return worker.File, nil
+}
+
+// Read implements [worker.Files].
+func (v *view) Read(p string) ([]byte, bool, error) {
+	if v.isGenerated(p) {
+		return v.generated, true, nil
+	}
+	v.record(askRead, p)
+	if data, ok := v.files[p]; ok {
+		return v.replace(p, data)
+	}
+	n, err := v.tree.lookup(p)
+	if err != nil {
+		return nil, false, refusal(err)
+	}
+	if n == nil || n.kind != fileNode {
+		return nil, false, nil
+	}
+	data, err := v.tree.ReadFile(p)
+	if errors.Is(err, ErrTooLarge) {
+		return nil, false, &worker.Failure{File: p, Problem: "file is too large"}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	v.files[p] = data
+	return v.replace(p, data)
+}
+
+// List implements [worker.Files].
+func (v *view) List(p string) ([]string, bool, error) {
+	v.record(askList, p)
+	n, err := v.tree.lookup(p)
+	if err != nil {
+		return nil, false, refusal(err)
+	}
+	if n == nil || n.kind != dirNode {
+		return nil, false, nil
+	}
+	names := listing(n)
+	if v.generated != nil && p == v.root {
+		names = append(names, kustomizationFile)
+	}
+	return names, true, nil
+}
+
+func (v *view) isGenerated(p string) bool {
+	return v.generated != nil && p == path.Join(v.root, kustomizationFile)
+}
+
+func refusal(err error) error {
+	var refused *TreeError
+	if errors.As(err, &refused) {
+		return &worker.Failure{File: refused.Path, Problem: refused.Problem}
+	}
+	return err
+}
+
+// replace turns a stub into its template, named as the stub is and marked with
+// the stub's digest: transformers then treat it as what it will be, and renames
+// reach every reference. Nothing else may carry the mark.
+func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
+	if bytes.Contains(data, []byte(v1alpha1.StubAnnotation)) {
+		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", v1alpha1.StubAnnotation)}
+	}
+	if !isStub(data) {
+		return data, true, nil
+	}
+	digest := v1alpha1.StubDigest(data)
+	v.reads[digest]++
+	stub, ok := v.stubs[digest]
+	if !ok {
+		manifest, err := v1alpha1.ParseSealedManifest(p, data)
+		if err != nil {
+			return nil, false, &worker.Failure{Problem: err.Error()}
+		}
+		stub = &Stub{Digest: digest, Path: p, Manifest: manifest}
+		v.stubs[digest] = stub
+	}
+	object, err := stub.object()
+	if err != nil {
+		return nil, false, &worker.Failure{File: p, Problem: err.Error()}
+	}
+	return object, true, nil
+}
+
+func isStub(data []byte) bool {
+	// Parsing every file to learn its kind would cost more than the build.
+	if !bytes.Contains(data, []byte(v1alpha1.KindSealedManifest)) {
+		return false
+	}
+	apiVersion, kind, ok := v1alpha1.KindOf(data)
+	return ok && kind == v1alpha1.KindSealedManifest && apiVersion == v1alpha1.GroupVersion.String()
+}
