@@ -1,0 +1,515 @@
+package controllers
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
+	"github.com/fluxcd/pkg/runtime/conditions/check"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/cluster"
+	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/softkey"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+const (
+	testFleet   = "00112233445566778899aabbccddeeff"
+	testCluster = "prod-eu"
+)
+
+// world is a fleet repository, a cluster that follows it and what stands in for
+// the key service: its authority is real, its token is not.
+type world struct {
+	*testing.T
+	cluster   *cluster.Cluster
+	client    client.Client
+	namespace string
+	server    *gitserver.Server
+	repo      *gitserver.Repo
+	root      *ecdsa.PrivateKey
+	sealing   softkey.Key
+	ca        *authorityForTest
+	storage   string
+
+	snapshots *Snapshots
+	link      *Link
+	loop      *FleetSyncReconciler
+	stop      func()
+	enrolled  atomic.Int64
+	renewed   atomic.Int64
+}
+
+// newWorld starts a repository with the fleet and this cluster in it, and a
+// FleetSync that has enrolled. Placements come by place.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := bareWorld(t)
+	w.start()
+	w.join()
+	return w
+}
+
+// bareWorld has a repository with fleet.yaml only, and no controller running.
+func bareWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{T: t, cluster: cluster.ForTest(t), storage: t.TempDir(), ca: newAuthorityForTest(t)}
+	w.namespace = w.cluster.NewNamespace(t)
+	w.client = testClient(t, w.cluster.Config())
+	w.server = gitserver.ForTest(t)
+	var err error
+	if w.repo, err = w.server.NewRepo("fleet"); err != nil {
+		t.Fatal(err)
+	}
+	if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if w.sealing, err = softkey.Derive(v1alpha1.SuiteP256, t.Name()); err != nil {
+		t.Fatal(err)
+	}
+	w.commit("start the fleet", map[string]*string{"fleet.yaml": w.fleet(func(*v1alpha1.FleetSpec) {})})
+	w.create(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "git"},
+		StringData: map[string]string{"username": w.repo.Username, "password": w.repo.Password},
+	})
+	w.create(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "join"},
+		StringData: map[string]string{joinTokenKey: w.token(testCluster).String()},
+	})
+	return w
+}
+
+func testScheme(t testing.TB) *runtime.Scheme {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	return scheme
+}
+
+// testClient has the CRDs installed and reads from the API server itself.
+func testClient(t testing.TB, cfg *rest.Config) client.Client {
+	t.Helper()
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{
+		Paths: []string{filepath.Join("..", "charts", "bulla-controller", "crds")}, ErrorIfPathMissing: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(cfg, client.Options{Scheme: testScheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// start runs the FleetSync loop alone; the Deliveries are looked at, not worked on.
+func (w *world) start() {
+	w.Helper()
+	mgr, err := ctrl.NewManager(w.cluster.Config(), ctrl.Options{
+		Scheme:  testScheme(w.T),
+		Metrics: metricsserver.Options{BindAddress: "0"},
+		Cache:   cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
+		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		// Several managers run in one test process.
+		Controller: config.Controller{SkipNameValidation: new(true)},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.snapshots, w.link = &Snapshots{}, &Link{}
+	w.loop = &FleetSyncReconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorderFor("bulla-controller"), Namespace: w.namespace,
+		Storage: w.storage, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
+		Identities: &Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
+		Dial: w.dial, Enroll: w.enroll,
+	}
+	if err := w.loop.SetupWithManager(mgr); err != nil {
+		w.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	w.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.Error(err)
+		}
+		w.stop = func() {}
+	}
+	w.Cleanup(func() { w.stop() })
+}
+
+// restart is a new process: only what is stored is left.
+func (w *world) restart() {
+	w.Helper()
+	w.stop()
+	w.start()
+}
+
+// join creates the FleetSync, waits for its keys and merges its Cluster file.
+func (w *world) join() {
+	w.Helper()
+	w.create(w.fleetSync())
+	obj := w.sync()
+	w.commit("add the cluster", map[string]*string{"clusters/" + testCluster + ".yaml": w.clusterFile(obj, func(*v1alpha1.ClusterSpec) {})})
+}
+
+func (w *world) fleetSync() *v1alpha1.FleetSync {
+	return &v1alpha1.FleetSync{
+		ObjectMeta: metav1.ObjectMeta{Name: "fleet"},
+		Spec: v1alpha1.FleetSyncSpec{
+			URL: w.repo.URL(), SecretRef: &meta.LocalObjectReference{Name: "git"}, ClusterName: testCluster,
+			KeyService: v1alpha1.KeyServiceReference{
+				URL: "https://127.0.0.1:1", JoinTokenSecretRef: &meta.LocalObjectReference{Name: "join"},
+			},
+			Interval: metav1.Duration{Duration: time.Hour},
+		},
+	}
+}
+
+// sync asks for a pass and waits until one that began afterwards ended.
+func (w *world) sync() *v1alpha1.FleetSync {
+	w.Helper()
+	obj := w.get()
+	request := rand.Text()
+	before := obj.DeepCopy()
+	if obj.Annotations == nil {
+		obj.Annotations = map[string]string{}
+	}
+	obj.Annotations[meta.ReconcileRequestAnnotation] = request
+	if err := w.client.Patch(w.Context(), obj, client.MergeFrom(before)); err != nil {
+		w.Fatal(err)
+	}
+	w.eventually("the FleetSync has obeyed the request", func() bool {
+		obj = w.get()
+		return obj.Status.LastHandledReconcileAt == request
+	})
+	w.checkStatus(obj)
+	return obj
+}
+
+// synced is sync for a pass that must succeed.
+func (w *world) synced() *v1alpha1.FleetSync {
+	w.Helper()
+	obj := w.sync()
+	if !conditions.IsReady(obj) {
+		w.Fatalf("FleetSync is not ready: %s: %s", conditions.GetReason(obj, meta.ReadyCondition), conditions.GetMessage(obj, meta.ReadyCondition))
+	}
+	return obj
+}
+
+// refused is sync for a pass that must end with a reason.
+func (w *world) refused(reason string) *v1alpha1.FleetSync {
+	w.Helper()
+	obj := w.sync()
+	if got := conditions.GetReason(obj, meta.ReadyCondition); conditions.IsReady(obj) || got != reason {
+		w.Fatalf("Ready has reason %q (%s), want False with %q", got, conditions.GetMessage(obj, meta.ReadyCondition), reason)
+	}
+	return obj
+}
+
+func (w *world) get() *v1alpha1.FleetSync {
+	w.Helper()
+	obj := &v1alpha1.FleetSync{}
+	if err := w.client.Get(w.Context(), client.ObjectKey{Namespace: w.namespace, Name: "fleet"}, obj); err != nil {
+		w.Fatal(err)
+	}
+	return obj
+}
+
+// checkStatus holds every observed status to Flux's and kstatus's rules.
+func (w *world) checkStatus(obj *v1alpha1.FleetSync) {
+	w.Helper()
+	checker := check.NewChecker(w.client, &check.Conditions{NegativePolarity: []string{meta.StalledCondition, meta.ReconcilingCondition}})
+	checker.DisableFetch = true
+	if fail, warn := checker.Check(w.Context(), obj); fail != nil || warn != nil {
+		w.Errorf("status breaks the rules: %v, %v", fail, warn)
+	}
+	if !conditions.IsReady(obj) && !conditions.IsStalled(obj) && !conditions.IsReconciling(obj) {
+		w.Errorf("kstatus cannot tell what becomes of it: %v", obj.Status.Conditions)
+	}
+}
+
+// deliveries gives what stands, by name.
+func (w *world) deliveries() map[string]v1alpha1.Delivery {
+	w.Helper()
+	list := &v1alpha1.DeliveryList{}
+	if err := w.client.List(w.Context(), list, client.InNamespace(w.namespace)); err != nil {
+		w.Fatal(err)
+	}
+	out := map[string]v1alpha1.Delivery{}
+	for _, d := range list.Items {
+		out[d.Name] = d
+	}
+	return out
+}
+
+// expect is the oracle: exactly these Deliveries stand, those in removed are
+// marked so, and every other says what the standing snapshot builds.
+func (w *world) expect(standing []string, removed ...string) {
+	w.Helper()
+	got, want := map[string]bool{}, map[string]bool{}
+	for _, name := range standing {
+		want[name] = false
+	}
+	for _, name := range removed {
+		want[name] = true
+	}
+	for name, d := range w.deliveries() {
+		got[name] = d.Spec.Removed
+		if hashOf(d.Spec.Revision) == "" {
+			w.Errorf("delivery %q has revision %q", name, d.Spec.Revision)
+		}
+		if placed := w.snapshots.Load().Placed(name); !d.Spec.Removed && placed != nil && placed.Err == nil && placed.Build.Digest != d.Spec.BuildDigest {
+			w.Errorf("delivery %q has build digest %s, the snapshot %s", name, d.Spec.BuildDigest, placed.Build.Digest)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.Errorf("deliveries, true for removed (-want +got):\n%s", diff)
+	}
+}
+
+// versions gives the resource version of every Delivery: equal means unwritten.
+func (w *world) versions() map[string]string {
+	out := map[string]string{}
+	for name, d := range w.deliveries() {
+		out[name] = string(d.UID) + "@" + d.ResourceVersion
+	}
+	return out
+}
+
+func (w *world) eventually(what string, done func() bool) {
+	w.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			w.Fatalf("it never came that %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (w *world) create(obj client.Object) {
+	w.Helper()
+	obj.SetNamespace(w.namespace)
+	if err := w.client.Create(w.Context(), obj); err != nil && !apierrors.IsAlreadyExists(err) {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) commit(message string, files map[string]*string) string {
+	w.Helper()
+	hash, err := w.repo.Commit(message, files)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return hash
+}
+
+// fleet is fleet.yaml, signed by the root key after change.
+func (w *world) fleet(change func(*v1alpha1.FleetSpec)) *string {
+	w.Helper()
+	f := &v1alpha1.Fleet{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
+		Metadata: v1alpha1.Metadata{Name: "acme"},
+		Spec:     v1alpha1.FleetSpec{ID: testFleet, SealingKeys: []v1alpha1.SealingKey{w.sealing.Record("2026-11-a")}},
+	}
+	change(&f.Spec)
+	if err := sealing.SignFleet(&f.Spec, "acme", w.root); err != nil {
+		w.Fatal(err)
+	}
+	return w.yaml(f)
+}
+
+func (w *world) clusterFile(obj *v1alpha1.FleetSync, change func(*v1alpha1.ClusterSpec)) *string {
+	w.Helper()
+	c := &v1alpha1.Cluster{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Cluster"},
+		Metadata: v1alpha1.Metadata{Name: testCluster, Labels: map[string]string{"tier": "store"}},
+		Spec:     v1alpha1.ClusterSpec{Identity: obj.Status.Identity, Recipient: obj.Status.Recipient},
+	}
+	change(&c.Spec)
+	return w.yaml(c)
+}
+
+func (w *world) yaml(object any) *string {
+	w.Helper()
+	data, err := yaml.Marshal(object)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return new(string(data))
+}
+
+// app is a placement of one ConfigMap on this cluster, with its folder.
+func (w *world) app(name, value string) map[string]*string {
+	return map[string]*string{
+		"placements/" + name + ".yaml": w.yaml(&v1alpha1.Placement{
+			TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Placement"},
+			Metadata: v1alpha1.Metadata{Name: name},
+			Spec: v1alpha1.PlacementSpec{
+				Path: "apps/" + name, TargetNamespace: name,
+				Targets: []v1alpha1.PlacementTarget{{ClusterName: testCluster}},
+			},
+		}),
+		"apps/" + name + "/config.yaml": new(fmt.Sprintf(
+			"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  value: %q\n", name, value)),
+	}
+}
+
+// place commits apps, each with value as its content.
+func (w *world) place(value string, apps ...string) {
+	w.Helper()
+	files := map[string]*string{}
+	for _, name := range apps {
+		for path, content := range w.app(name, value) {
+			files[path] = content
+		}
+	}
+	w.commit("place "+value, files)
+}
+
+// unplace removes placements, and leaves their folders.
+func (w *world) unplace(apps ...string) {
+	w.Helper()
+	files := map[string]*string{}
+	for _, name := range apps {
+		files["placements/"+name+".yaml"] = nil
+	}
+	w.commit("remove placements", files)
+}
+
+func (w *world) annotate(key, value string) {
+	w.Helper()
+	obj := w.get()
+	before := obj.DeepCopy()
+	obj.Annotations[key] = value
+	if err := w.client.Patch(w.Context(), obj, client.MergeFrom(before)); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) token(name string) keyservice.JoinToken {
+	return keyservice.JoinToken{
+		Fleet: testFleet, Cluster: name, Secret: "s", CAHash: keyservice.SPKIHash(w.ca.certificate),
+		RootKey: sealing.VerifierKey("acme", &w.root.PublicKey), URL: "https://127.0.0.1:1",
+	}
+}
+
+// enroll stands in for the key service's enrolment: its own tests have it.
+func (w *world) enroll(_ context.Context, o keyservice.EnrollOptions) (*keyservice.Credentials, error) {
+	w.enrolled.Add(1)
+	return w.ca.issue(o.Token.Fleet, o.Token.Cluster, o.Key.(*ecdsa.PrivateKey))
+}
+
+func (w *world) dial(_ string, certificate tls.Certificate, _ *x509.Certificate) KeyService {
+	return &silentService{w: w, key: certificate.PrivateKey.(*ecdsa.PrivateKey)}
+}
+
+// silentService renews and unseals nothing.
+type silentService struct {
+	w   *world
+	key *ecdsa.PrivateKey
+}
+
+func (s *silentService) Unseal(context.Context, string, []string) (*keyservice.Answers, error) {
+	return nil, &keyservice.UnavailableError{Err: errors.New("not here")}
+}
+
+func (s *silentService) Renew(context.Context) (*keyservice.Credentials, error) {
+	s.w.renewed.Add(1)
+	return s.w.ca.issue(testFleet, testCluster, s.key)
+}
+
+// authorityForTest issues cluster certificates of a settable life.
+type authorityForTest struct {
+	t           *testing.T
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+	serial      atomic.Int64
+	from, life  atomic.Int64 // nanoseconds from now, and long
+}
+
+func newAuthorityForTest(t *testing.T) *authorityForTest {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &authorityForTest{t: t, certificate: certificate, key: key}
+	a.life.Store(int64(time.Hour))
+	return a
+}
+
+func (a *authorityForTest) issue(fleet, name string, key *ecdsa.PrivateKey) (*keyservice.Credentials, error) {
+	from := time.Now().Add(time.Duration(a.from.Load()))
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(100 + a.serial.Add(1)), Subject: pkix.Name{CommonName: name},
+		URIs:      []*url.URL{keyservice.ClusterURI(fleet, name)},
+		NotBefore: from, NotAfter: from.Add(time.Duration(a.life.Load())), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, a.certificate, key.Public(), a.key)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &keyservice.Credentials{
+		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, CA: a.certificate,
+	}, nil
+}
+
+// several gives names app-1 to app-n.
+func several(n int) []string {
+	var names []string
+	for i := 1; i <= n; i++ {
+		names = append(names, "app-"+strconv.Itoa(i))
+	}
+	return names
+}
