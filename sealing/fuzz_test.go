@@ -1,0 +1,177 @@
+package sealing_test
+
+import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// seeds adds what pick finds in every vector, and fails when that is nothing:
+// a fuzz target without seeds tests nothing and stays green.
+func seeds(f *testing.F, pick func(v vector) []string) {
+	f.Helper()
+	added := map[string]bool{}
+	for _, v := range readVectors(f) {
+		for _, text := range pick(v) {
+			if !added[text] {
+				added[text] = true
+				f.Add(text)
+			}
+		}
+	}
+	if len(added) == 0 {
+		f.Fatal("no seeds")
+	}
+}
+
+// FuzzPayload: what parses is the armor of its own bytes, and parses to the
+// same context each time.
+func FuzzPayload(f *testing.F) {
+	seeds(f, func(v vector) []string { return []string{v.Block.Payload} })
+	f.Fuzz(func(t *testing.T, armored string) {
+		payload, err := sealing.ParsePayload(armored)
+		if err != nil {
+			return
+		}
+		again, err := sealing.EncodeArmor(dearmor(t, armored))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again != armored {
+			t.Fatalf("parses, but marshals to other bytes:\n%q\n%q", armored, again)
+		}
+		if payload.Hash() != hashOf(armored) {
+			t.Error("hash is not over the text")
+		}
+	})
+}
+
+// FuzzStanza: what parses marshals back to the same bytes.
+func FuzzStanza(f *testing.F) {
+	for _, text := range stanzaSeeds(f) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		stanza, err := sealing.ParseStanza([]byte(text))
+		if err != nil {
+			return
+		}
+		if got := string(stanza.Marshal()); got != text {
+			t.Fatalf("parses, but marshals to other bytes:\n%q\n%q", text, got)
+		}
+	})
+}
+
+func stanzaSeeds(f *testing.F) []string {
+	f.Helper()
+	identity := newIdentity(f, "fuzz")
+	stanza, err := sealing.WrapFor(hybridRecipient(f, identity), make([]byte, sealing.FileKeySize))
+	if err != nil {
+		f.Fatal(err)
+	}
+	text := string(stanza.Marshal())
+	return []string{text, stray(text), strings.Replace(text, " ", "  ", 1), strings.ReplaceAll(text, "\n", "\r\n"), text + "\n", ""}
+}
+
+// FuzzLock: what CheckLock passes is one canonical spelling, of a length that
+// the suite has, and the opener never sees anything else.
+func FuzzLock(f *testing.F) {
+	seeds(f, func(v vector) (texts []string) {
+		for _, lock := range v.Block.Locks {
+			texts = append(texts, lock.Target+" "+lock.Ciphertext)
+		}
+		return texts
+	})
+	f.Fuzz(func(t *testing.T, text string) {
+		target, ciphertext, _ := strings.Cut(text, " ")
+		for _, suite := range suites {
+			lock := v1alpha1.Lock{Target: target, Key: keyID, Ciphertext: ciphertext}
+			if sealing.CheckLock(suite, lock) != nil {
+				continue
+			}
+			raw, err := base64.StdEncoding.DecodeString(ciphertext)
+			if err != nil || base64.StdEncoding.EncodeToString(raw) != ciphertext {
+				t.Fatalf("passes, but is not canonical: %q", ciphertext)
+			}
+			if parsed, err := sealing.ParseTarget(target); err != nil || parsed.String() != target {
+				t.Fatalf("passes, but its target is not canonical: %q", target)
+			}
+		}
+	})
+}
+
+// FuzzValues: plaintext that decodes encodes back to the same bytes.
+func FuzzValues(f *testing.F) {
+	fields := testContext().Fields
+	texts := []string{`{"/data/password":"YQ==","/data/user":""}`}
+	for _, r := range valueRecipes() {
+		texts = append(texts, r.plaintext)
+	}
+	if len(texts) < 10 {
+		f.Fatalf("%d seeds", len(texts))
+	}
+	for _, text := range texts {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := sealing.DecodeValues(fields, []byte(text))
+		if err != nil {
+			return
+		}
+		got, err := sealing.EncodeValues(values)
+		if err != nil || string(got) != text {
+			t.Fatalf("decodes, but encodes to other bytes: %q, %q (%v)", text, got, err)
+		}
+	})
+}
+
+// FuzzOpen: whatever a sealer of bad faith writes, the cluster gets values of
+// exactly its fields or an error, never a panic.
+func FuzzOpen(f *testing.F) {
+	seeds(f, func(v vector) []string { return []string{v.Block.Payload} })
+	identity := newIdentity(f, "bulla vector recovery")
+	f.Fuzz(func(t *testing.T, armored string) {
+		payload, err := sealing.ParsePayload(armored)
+		if err != nil {
+			return
+		}
+		values, err := payload.OpenWith(testContext(), identity)
+		if err == nil && len(values) != len(testContext().Fields) {
+			t.Fatalf("%d values for %d fields", len(values), len(testContext().Fields))
+		}
+	})
+}
+
+// FuzzPublicKey: a key that parses has one spelling.
+func FuzzPublicKey(f *testing.F) {
+	seeds(f, func(v vector) []string { return []string{v.PublicKey, strings.ToUpper(v.PublicKey)} })
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, suite := range suites {
+			if key, err := sealing.ParsePublicKey(suite, text); err == nil && key.String() != text {
+				t.Fatalf("%q parses as %q", text, key)
+			}
+		}
+	})
+}
+
+// TestThereAreVectors holds the number of seeds and vectors from below: a
+// checkout that lost its testdata must not pass.
+func TestThereAreVectors(t *testing.T) {
+	const atLeast = 140
+	if got := len(readVectors(t)); got < atLeast {
+		t.Errorf("%d vectors, want at least %d", got, atLeast)
+	}
+	if want := len(recipes()); want != len(readVectors(t)) {
+		t.Errorf("%d vectors, but %d recipes: run go test -run TestVectors -update", len(readVectors(t)), want)
+	}
+	for name := range recipes() {
+		if _, err := os.Stat(filepath.Join(vectorDir, name+".json")); err != nil {
+			t.Errorf("%v: run go test -run TestVectors -update", err)
+		}
+	}
+}
