@@ -87,7 +87,7 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 	if err != nil {
 		return nil, err
 	}
-	p := &problems{file: file, lines: map[string]int{}}
+	p := &problems{file: file, root: root, lines: map[string]int{}}
 	p.checkKind(root, kind)
 	if len(p.list) == 0 {
 		p.checkType(root, "", typeOf[T]())
@@ -109,6 +109,7 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 // problems gathers what is wrong with one file.
 type problems struct {
 	file string
+	root *yaml.Node
 	// lines has the line of every field path that the file has.
 	lines map[string]int
 	list  []*ParseError

@@ -143,7 +143,8 @@ func (p *problems) checkCustom(node *yaml.Node, path string, t reflect.Type) {
 		return
 	}
 	if err := decodeJSON(node, reflect.New(t).Interface()); err != nil {
-		p.add(path, "%s", strings.TrimPrefix(err.Error(), "json: "))
+		// Durations are the only ones that refuse anything.
+		p.add(path, "%q is not a duration; write for example 5m30s", node.Value)
 	}
 }
 

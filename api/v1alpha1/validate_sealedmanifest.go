@@ -68,19 +68,13 @@ func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool
 		p.add("spec.template", "is missing")
 		return nil, false
 	}
-	// encoding/json again, now into the type: lines are known already.
-	for field, problem := range templateProblems {
-		if _, ok := p.lines["spec.template."+field]; ok {
-			p.add("spec.template."+field, "%s", problem)
-		}
-	}
-	p.checkTemplateFields(s.Template.Raw)
+	p.checkTemplate()
 	if len(p.list) > before {
 		return nil, false
 	}
 	template := new(secretTemplate)
 	if err := json.Unmarshal(s.Template.Raw, template); err != nil {
-		p.add("spec.template", "is not a v1/Secret: %s", strings.TrimPrefix(err.Error(), "json: "))
+		p.add("spec.template", "is not a v1 Secret")
 		return nil, false
 	}
 	if template.APIVersion != "v1" || template.Kind != "Secret" {
@@ -96,30 +90,13 @@ func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool
 	return template, len(p.list) == before
 }
 
-// checkTemplateFields refuses fields that the template of a Secret has not.
-func (p *problems) checkTemplateFields(raw []byte) {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(raw, &object) != nil {
-		p.add("spec.template", "must be a mapping")
-		return
-	}
-	p.unknownFields("spec.template", object, reflect.TypeFor[secretTemplate]())
-	var metadata map[string]json.RawMessage
-	if json.Unmarshal(object["metadata"], &metadata) == nil {
-		p.unknownFields("spec.template.metadata", metadata, reflect.TypeFor[templateMetadata]())
-	}
-}
-
-func (p *problems) unknownFields(path string, object map[string]json.RawMessage, t reflect.Type) {
-	known := map[string]reflect.Type{}
-	collectFields(t, known)
-	for key := range object {
-		field := path + "." + key
-		if _, explained := templateProblems[strings.TrimPrefix(field, "spec.template.")]; explained {
-			continue
-		}
-		if _, ok := known[key]; !ok {
-			p.add(field, "is not a field that the template of a Secret may have")
+// checkTemplate compares the template with the one kind that can be sealed.
+func (p *problems) checkTemplate() {
+	before := len(p.list)
+	p.checkType(lookup(lookup(p.root, "spec"), "template"), "spec.template", reflect.TypeFor[secretTemplate]())
+	for _, problem := range p.list[before:] {
+		if explained, ok := templateProblems[strings.TrimPrefix(problem.Field, "spec.template.")]; ok {
+			problem.Problem = explained
 		}
 	}
 }

@@ -32,12 +32,11 @@ func readDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 	if err != nil {
 		return nil, yamlError(file, err)
 	}
-	if second, err := decodeNode(decoder); !errors.Is(err, io.EOF) {
-		line := 1
-		if err == nil {
-			line = second.Line
-		}
-		return nil, &ParseError{File: file, Line: line, Problem: "has a second document; write one document to a file"}
+	switch second, err := decodeNode(decoder); {
+	case err == nil:
+		return nil, &ParseError{File: file, Line: second.Line, Problem: "has a second document; write one document to a file"}
+	case !errors.Is(err, io.EOF):
+		return nil, yamlError(file, err)
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, &ParseError{File: file, Line: 1, Problem: "is not a mapping"}
