@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+)
+
+const clusterAddLong = `Add a cluster to the fleet: writes clusters/NAME.yaml.
+
+The cluster's public keys come from the cluster itself, never from the key
+service. With --context they are read from its FleetSync. Without access to the
+cluster, give --identity and --recipient, and compare the fingerprint with a
+person who has access: they run ` + "`bulla cluster fingerprint NAME --context …`" + `.
+
+Labels decide which cluster sets it joins, and so which secrets it gains once
+this is merged; the command lists them.`
+
+const clusterAddExample = `  bulla cluster add prod-eu --context prod-eu --label env=prod --label region=eu
+
+  # no access to the cluster: the keys by mail, the fingerprint by telephone
+  bulla cluster add store-17 --label tier=store \
+    --identity sha256:3f0a... --recipient age1pq1... \
+    --fingerprint 8c1f-0b6e-55aa-93d2-4410-e7c9-6b02-a1fd`
+
+func newCluster(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "cluster", Short: "Clusters of the fleet", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newClusterAdd(a), newClusterList(a), newClusterRemove(a), newClusterFingerprint(a))
+	return cmd
+}
+
+type clusterAddOptions struct {
+	context, kubeconfig, identity, recipient, fingerprint string
+	labels                                                []string
+}
+
+func newClusterAdd(a *app) *cobra.Command {
+	var o clusterAddOptions
+	cmd := &cobra.Command{
+		Use: "add NAME", Short: "Add a cluster", Long: clusterAddLong, Example: clusterAddExample,
+		Args: args("the name of a cluster", 1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.clusterAdd(cmd.Context(), args[0], o) },
+	}
+	f := cmd.Flags()
+	kubeFlags(cmd, &o.context, &o.kubeconfig)
+	f.StringVar(&o.identity, "identity", "", "`hash` of the cluster's mTLS public key, sha256:…")
+	f.StringVar(&o.recipient, "recipient", "", "the cluster's age `recipient`, age1pq1…")
+	f.StringVar(&o.fingerprint, "fingerprint", "", "`fingerprint` of both, as a person at the cluster reads it out")
+	f.StringArrayVarP(&o.labels, "label", "l", nil, "`KEY=VALUE`; may be repeated")
+	return cmd
+}
+
+func kubeFlags(cmd *cobra.Command, context, kubeconfig *string) {
+	cmd.Flags().StringVar(context, "context", "", "kubeconfig `context` of the cluster")
+	cmd.Flags().StringVar(kubeconfig, "kubeconfig", "", "`path` of the kubeconfig (default $KUBECONFIG, then ~/.kube/config)")
+}
+
+func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) error {
+	repo, err := a.open()
+	if err != nil {
+		return err
+	}
+	if file, ok := repo.Model.Files[v1alpha1.KindCluster+"/"+name]; ok {
+		return fault.New("edit "+file+" to change it, or choose another name", "add cluster %q: %s is there", name, file)
+	}
+	labels, err := parseLabels(o.labels)
+	if err != nil {
+		return err
+	}
+	keys, err := a.clusterKeys(ctx, repo.Model.Fleet.Spec.ID, name, o)
+	if err != nil {
+		return err
+	}
+	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
+		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status", "add cluster %q: the recipient is not an age recipient", name)
+	}
+	file := "clusters/" + name + ".yaml"
+	data := []byte(renderCluster(name, labels, keys))
+	if _, err := v1alpha1.ParseCluster(file, data); err != nil {
+		return err
+	}
+	if err := sharesKeys(repo, keys); err != nil {
+		return err
+	}
+	if err := files.Create(repo.Abs(file), data, 0o644); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return fault.New("`bulla validate` says why", "%s is there, but it is not a cluster that counts", file)
+		}
+		return err
+	}
+	return a.reportCluster(repo.Root, name, file)
+}
+
+// sharesKeys refuses keys that another cluster has: whoever holds them could
+// answer for both.
+func sharesKeys(repo *fleetrepo.Repo, keys clusterkeys.Keys) error {
+	for name, other := range repo.Model.Clusters {
+		if other.Spec.Identity == keys.Identity || other.Spec.Recipient == keys.Recipient {
+			return fault.New("every cluster makes its own keys; was one restored from the other's backup?", "add cluster %q: cluster %q has the same key", keys.Cluster, name)
+		}
+	}
+	return nil
+}
+
+func parseLabels(texts []string) (map[string]string, error) {
+	labels := map[string]string{}
+	for _, text := range texts {
+		key, value, ok := strings.Cut(text, "=")
+		if _, twice := labels[key]; !ok || twice {
+			return nil, fault.NewUsage("write --label KEY=VALUE, each key once", "--label %q is not a label", text)
+		}
+		labels[key] = value
+	}
+	return labels, nil
+}
+
+// clusterKeys gets the keys from the cluster, or from a person who compares.
+func (a *app) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOptions) (clusterkeys.Keys, error) {
+	given := clusterkeys.Keys{Fleet: fleet, Cluster: name, Identity: o.identity, Recipient: o.recipient}
+	switch {
+	case o.identity == "" && o.recipient == "":
+		if o.context == "" {
+			return given, fault.NewUsage("give --context, or --identity and --recipient", "add cluster %q: nothing says where its keys are", name)
+		}
+		keys, err := clusterkeys.Read(ctx, o.kubeconfig, o.context, name)
+		if err != nil {
+			return given, err
+		}
+		if keys.Fleet != "" && keys.Fleet != fleet {
+			return given, fault.NewTrust("is this the right context, and the right repository?", "add cluster %q: it follows fleet %s, this is %s", name, keys.Fleet, fleet)
+		}
+		keys.Fleet = fleet
+		return keys, nil
+	case o.identity == "" || o.recipient == "" || o.context != "":
+		return given, fault.NewUsage("give --context alone, or --identity and --recipient", "add cluster %q: its keys come from two places", name)
+	}
+	return given, a.confirm(given, o.fingerprint)
+}
+
+// confirm wants a person, or the fingerprint that a person was told.
+func (a *app) confirm(keys clusterkeys.Keys, told string) error {
+	if told != "" {
+		if !strings.EqualFold(told, keys.Fingerprint()) {
+			return fault.NewTrust("somebody changed a key on its way, or it is another cluster or fleet; ask again by another channel",
+				"add cluster %q: the fingerprint is not that of these keys", keys.Cluster)
+		}
+		return nil
+	}
+	file, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return fault.NewTrust("ask somebody at the cluster for `bulla cluster fingerprint "+keys.Cluster+" --context …` and give it with --fingerprint",
+			"add cluster %q: nobody compared its keys", keys.Cluster)
+	}
+	fmt.Fprintf(a.stderr, "fingerprint: %s\nDoes somebody at the cluster read out the same? Type yes: ", keys.Fingerprint())
+	line, _ := bufio.NewReader(file).ReadString('\n')
+	if strings.TrimSpace(line) != "yes" {
+		return fault.NewTrust("nothing was written", "add cluster %q: the fingerprint was not confirmed", keys.Cluster)
+	}
+	return nil
+}
+
+func renderCluster(name string, labels map[string]string, keys clusterkeys.Keys) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", v1alpha1.GroupVersion, v1alpha1.KindCluster, name)
+	if len(labels) > 0 {
+		b.WriteString("  labels:\n")
+		for _, key := range slices.Sorted(maps.Keys(labels)) {
+			fmt.Fprintf(&b, "    %s: %q\n", key, labels[key])
+		}
+	}
+	fmt.Fprintf(&b, "spec:\n  identity: %s\n  recipient: %s\n", keys.Identity, keys.Recipient)
+	return b.String()
+}
+
+// reportCluster says what the cluster gains when this is merged.
+func (a *app) reportCluster(root, name, file string) error {
+	repo, err := fleetrepo.Open(root)
+	if err != nil {
+		return err
+	}
+	a.printf("wrote %s\n", file)
+	if sets := repo.Model.SetsOf(name); len(sets) > 0 {
+		a.printf("  joins %s\n", strings.Join(sets, ", "))
+	}
+	if placed := repo.Model.PlacedOn(name); len(placed) > 0 {
+		a.printf("  gets %s\n", strings.Join(placed, ", "))
+	}
+	return nil
+}
+
+func newClusterFingerprint(a *app) *cobra.Command {
+	var kubeContext, kubeconfig string
+	cmd := &cobra.Command{
+		Use: "fingerprint NAME", Short: "Print a cluster's fingerprint, to compare by telephone",
+		Long: `Print the fingerprint of a cluster's public keys.
+
+With --context the keys are read from the cluster, without it from
+clusters/NAME.yaml. Equal fingerprints mean equal keys, cluster name and fleet.`,
+		Example: `  bulla cluster fingerprint store-17 --context store-17
+  bulla cluster fingerprint store-17`,
+		Args: args("the name of a cluster", 1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := a.keysOf(cmd.Context(), args[0], kubeContext, kubeconfig)
+			if err == nil {
+				a.printf("%s\n", keys.Fingerprint())
+			}
+			return err
+		},
+	}
+	kubeFlags(cmd, &kubeContext, &kubeconfig)
+	return cmd
+}
+
+func (a *app) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (clusterkeys.Keys, error) {
+	if kubeContext != "" {
+		keys, err := clusterkeys.Read(ctx, kubeconfig, kubeContext, name)
+		if err == nil && keys.Fleet == "" {
+			err = fault.New("its controller has not read the fleet yet; kubectl describe fleetsync says why", "the cluster of context %q does not know its fleet", kubeContext)
+		}
+		return keys, err
+	}
+	repo, err := a.open()
+	if err != nil {
+		return clusterkeys.Keys{}, err
+	}
+	cluster, ok := repo.Model.Clusters[name]
+	if !ok {
+		return clusterkeys.Keys{}, unknown("cluster", name, repo.Model.Clusters, "--context reads from a cluster itself")
+	}
+	return clusterkeys.Keys{Fleet: repo.Model.Fleet.Spec.ID, Cluster: name, Identity: cluster.Spec.Identity, Recipient: cluster.Spec.Recipient}, nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+)
+
+// clusterRow is one cluster of `bulla cluster list`.
+type clusterRow struct {
+	Name       string            `json:"name"`
+	State      string            `json:"state"`
+	Sets       []string          `json:"sets"`
+	Placements []string          `json:"placements"`
+	Labels     map[string]string `json:"labels"`
+	Identity   string            `json:"identity"`
+	Recipient  string            `json:"recipient"`
+}
+
+func newClusterList(a *app) *cobra.Command {
+	format := render.Text
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the clusters, their sets and what is placed on them", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := format.Check(); err != nil {
+				return err
+			}
+			repo, err := a.open()
+			if err != nil {
+				return err
+			}
+			rows := clusterRows(repo)
+			return format.Print(a.stdout, rows, clusterTable(rows))
+		},
+	}
+	outputFlag(cmd, &format)
+	return cmd
+}
+
+func clusterRows(repo *fleetrepo.Repo) []clusterRow {
+	rows := []clusterRow{}
+	for _, name := range slices.Sorted(maps.Keys(repo.Model.Clusters)) {
+		cluster := repo.Model.Clusters[name]
+		state := "Active"
+		switch {
+		case cluster.Spec.Suspend:
+			state = "Suspended"
+		case cluster.Spec.Decommission:
+			state = "Decommissioned"
+		}
+		rows = append(rows, clusterRow{
+			Name: name, State: state,
+			Sets:       append([]string{}, repo.Model.SetsOf(name)...),
+			Placements: append([]string{}, repo.Model.PlacedOn(name)...),
+			Labels:     maps.Clone(cluster.Metadata.Labels),
+			Identity:   cluster.Spec.Identity, Recipient: cluster.Spec.Recipient,
+		})
+	}
+	return rows
+}
+
+func clusterTable(rows []clusterRow) render.Table {
+	table := render.Table{Header: []string{"NAME", "STATE", "SETS", "PLACEMENTS", "LABELS"}}
+	for _, row := range rows {
+		var labels []string
+		for _, key := range slices.Sorted(maps.Keys(row.Labels)) {
+			labels = append(labels, key+"="+row.Labels[key])
+		}
+		table.Rows = append(table.Rows, []string{row.Name, row.State,
+			strings.Join(row.Sets, ","), strings.Join(row.Placements, ","), strings.Join(labels, ",")})
+	}
+	return table
+}
+
+const clusterRemoveLong = `Take a cluster out of the fleet.
+
+Removing clusters/NAME.yaml stops unsealing at once, but deletes nothing on the
+cluster: what runs there keeps running, with its secrets. To empty it, first set
+decommission and merge that; when its controller reports that everything is
+gone, remove the file.
+
+Without --decommission the file is removed only when it says decommission: true
+already, or with --keep-objects, which leaves the cluster's secrets where they are.`
+
+const clusterRemoveExample = `  # 1. empty it
+  bulla cluster remove store-17 --decommission
+  git commit -am "store-17: decommission" && git push
+
+  # 2. when "kubectl get deliveries" shows none
+  bulla cluster remove store-17`
+
+func newClusterRemove(a *app) *cobra.Command {
+	var decommission, keep bool
+	cmd := &cobra.Command{
+		Use: "remove NAME", Short: "Empty a cluster, then take it out of the fleet", Long: clusterRemoveLong, Example: clusterRemoveExample,
+		Args: args("the name of a cluster", 1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if decommission {
+				return a.decommission(args[0])
+			}
+			return a.clusterRemove(args[0], keep)
+		},
+	}
+	cmd.Flags().BoolVar(&decommission, "decommission", false, "set decommission: true, which empties the cluster once merged")
+	cmd.Flags().BoolVar(&keep, "keep-objects", false, "remove the file of a cluster that was not emptied")
+	cmd.MarkFlagsMutuallyExclusive("decommission", "keep-objects")
+	return cmd
+}
+
+func (a *app) clusterFile(name string) (*fleetrepo.Repo, string, *v1alpha1.Cluster, error) {
+	repo, err := a.open()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	cluster, ok := repo.Model.Clusters[name]
+	if !ok {
+		return nil, "", nil, unknown("cluster", name, repo.Model.Clusters, "names are those of the files in clusters/")
+	}
+	return repo, repo.Model.Files[v1alpha1.KindCluster+"/"+name], cluster, nil
+}
+
+func (a *app) decommission(name string) error {
+	repo, file, cluster, err := a.clusterFile(name)
+	if err != nil {
+		return err
+	}
+	if cluster.Spec.Decommission {
+		a.printf("%s: decommission is set already\n", file)
+		return nil
+	}
+	data, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return fmt.Errorf("edit %s: %w", file, err)
+	}
+	edited, err := yamltext.SetScalar(data, "true", "spec", "decommission")
+	if err == nil {
+		var got *v1alpha1.Cluster
+		if got, err = v1alpha1.ParseCluster(file, edited); err == nil && !got.Spec.Decommission {
+			err = yamltext.ErrShape
+		}
+	}
+	if err != nil {
+		return fault.New("set spec.decommission: true by hand", "edit %s: %w", file, err)
+	}
+	if err := files.Replace(repo.Abs(file), data, edited); err != nil {
+		return err
+	}
+	a.printf("changed %s: once merged, the cluster deletes everything that was placed there\n", file)
+	for _, placement := range repo.Model.PlacedOn(name) {
+		a.printf("  - %s\n", placement)
+	}
+	return nil
+}
+
+func (a *app) clusterRemove(name string, keep bool) error {
+	repo, file, cluster, err := a.clusterFile(name)
+	if err != nil {
+		return err
+	}
+	if !cluster.Spec.Decommission && !keep {
+		return fault.New("empty it first with --decommission, merge, and remove it when it is empty; or leave its objects there with --keep-objects",
+			"remove cluster %q: it was not decommissioned; removing its file would stop unsealing and delete nothing there", name)
+	}
+	for _, placement := range slices.Sorted(maps.Keys(repo.Model.Placements)) {
+		if slices.Contains(repo.Model.Placements[placement].Spec.Targets, v1alpha1.PlacementTarget{ClusterName: name}) {
+			return fault.New(fmt.Sprintf("bulla place %s --remove-target cluster/%s", placement, name),
+				"remove cluster %q: placement %q targets it by name", name, placement)
+		}
+	}
+	if err := os.Remove(repo.Abs(file)); err != nil {
+		return fmt.Errorf("remove cluster: %w", err)
+	}
+	a.printf("removed %s\n", file)
+	return nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const exitCodes = `Exit codes:
+
+  0  everything asked for was done
+  1  it failed; files are as they were
+  2  the command line was wrong
+  3  validate found problems
+  4  trust was refused: nothing is pinned for this fleet, or its keys are not
+     covered by the signature of the pinned root key
+
+An error is one line "error: what failed, where" on standard error, then a line
+"hint: what to do" where there is something to do.`
+
+func newExitCodes() *cobra.Command {
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodes}
+}
+
+const docsIntro = `# bulla: command reference
+
+Written by ` + "`go run ./cmd/bulla docs`" + `; a test compares.
+
+` + "`bulla`" + ` is also a kubectl plugin: link it as ` + "`kubectl-bulla`" + ` on the PATH and call ` + "`kubectl bulla`" + `.
+Completion for your shell: ` + "`source <(bulla completion bash)`" + `, likewise for zsh, fish and PowerShell.
+
+`
+
+func newDocs(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "docs", Short: "Print this reference as Markdown", Hidden: true, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			fmt.Fprint(a.stdout, docsIntro)
+			writeDocs(a.stdout, cmd.Root())
+			return nil
+		},
+	}
+}
+
+// writeDocs writes one section for a command and each of its children.
+func writeDocs(w io.Writer, cmd *cobra.Command) {
+	if cmd.Hidden || cmd.Name() == "help" || cmd.Name() == "completion" {
+		return
+	}
+	cmd.InitDefaultHelpFlag()
+	fmt.Fprintf(w, "## %s\n\n", cmd.CommandPath())
+	about := cmd.Long
+	if about == "" {
+		about = cmd.Short + "."
+	}
+	// Indented lines are code to Markdown, as they should be.
+	fmt.Fprintf(w, "%s\n\n", about)
+	if cmd.Runnable() && cmd.HasParent() {
+		fmt.Fprintf(w, "```\n%s\n```\n\n", cmd.UseLine())
+	}
+	if cmd.Example != "" {
+		fmt.Fprintf(w, "Examples:\n\n```sh\n%s\n```\n\n", outdent(cmd.Example))
+	}
+	if flags := cmd.NonInheritedFlags(); flags.HasAvailableFlags() {
+		fmt.Fprintf(w, "Flags:\n\n```\n%s```\n\n", flags.FlagUsages())
+	}
+	for _, child := range cmd.Commands() {
+		writeDocs(w, child)
+	}
+}
+
+func outdent(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimPrefix(line, "  ")
+	}
+	return strings.Join(lines, "\n")
+}

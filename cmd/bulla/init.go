@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+)
+
+const initLong = `Lay out a fleet repository.
+
+Takes the fleet.yaml that ` + "`bulla-keyservice init`" + ` made, verifies it under the
+pinned root key or --root-key, and writes it with the folders of a fleet, a
+README.md and a CODEOWNERS that covers everything that grants access.
+
+The folder (--repo, default: the current one) is the top of a Git repository,
+empty or not. Nothing is overwritten: a README.md or CODEOWNERS that is there
+stays, another fleet.yaml is an error.`
+
+const initExample = `  git init fleet && cd fleet
+  bulla trust acme+1b2c3d4e+AjQ... --fleet-id 6f1c0d0e5a7b4c3d8e9f001122334455
+  bulla init --fleet /tmp/fleet.yaml --owner @acme/platform
+
+  # straight from the key service's machine
+  ssh keys cat fleet.yaml | bulla init --fleet - --root-key acme+1b2c3d4e+AjQ...`
+
+func newInit(a *app) *cobra.Command {
+	var fleet string
+	var owners []string
+	cmd := &cobra.Command{
+		Use: "init --fleet FILE", Short: "Lay out a fleet repository", Long: initLong, Example: initExample, Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.init(fleet, owners) },
+	}
+	cmd.Flags().StringVar(&fleet, "fleet", "", "`file` made by bulla-keyservice init, - for standard input")
+	cmd.Flags().StringArrayVar(&owners, "owner", nil, "code `owner` of everything that grants access, such as @acme/platform; may be repeated")
+	return cmd
+}
+
+func (a *app) init(source string, owners []string) error {
+	if source == "" {
+		return fault.NewUsage("`bulla-keyservice init` makes it; --fleet - reads standard input", "--fleet is missing")
+	}
+	data, err := a.readFleetFile(source)
+	if err != nil {
+		return err
+	}
+	fleet, err := v1alpha1.ParseFleet(source, data)
+	if err != nil {
+		return err
+	}
+	store, err := trust.Open()
+	if err != nil {
+		return err
+	}
+	if err := fleetrepo.VerifyFleet(store, fleet, a.rootKey); err != nil {
+		return err
+	}
+	if err := checkGitTop(a.repo); err != nil {
+		return err
+	}
+	return a.layOut(fleet, data, owners)
+}
+
+func (a *app) readFleetFile(source string) ([]byte, error) {
+	in := a.stdin
+	if source != "-" {
+		f, err := os.Open(source)
+		if err != nil {
+			return nil, fault.New("`bulla-keyservice init` makes it", "read fleet: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, v1alpha1.MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read fleet: %w", err)
+	}
+	return data, nil
+}
+
+// checkGitTop wants the top of a Git working tree: paths in a fleet are
+// relative to it, for the key service too.
+func checkGitTop(folder string) error {
+	if _, err := os.Lstat(filepath.Join(folder, ".git")); err != nil {
+		return fault.New("run `git init` here first, or go to the top of your Git repository", "lay out fleet: %s is not the top of a Git repository", folder)
+	}
+	return nil
+}
+
+func (a *app) layOut(fleet *v1alpha1.Fleet, data []byte, owners []string) error {
+	target := filepath.Join(a.repo, fleetrepo.FleetFile)
+	switch old, err := os.ReadFile(target); {
+	case err == nil && string(old) != string(data):
+		return fault.New("a repository holds one fleet; remove the file yourself if you mean it", "lay out fleet: another %s is there", target)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("lay out fleet: %w", err)
+	}
+	readme, err := layout.ReadMe(fleet.Metadata.Name, fleet.Spec.ID)
+	if err != nil {
+		return fmt.Errorf("lay out fleet: %w", err)
+	}
+	write := []struct {
+		name string
+		data []byte
+	}{{fleetrepo.FleetFile, data}, {"CODEOWNERS", layout.CodeOwners(owners)}, {"README.md", readme}}
+	for _, folder := range layout.Folders {
+		write = append(write, struct {
+			name string
+			data []byte
+		}{folder + "/.gitkeep", nil})
+	}
+	for _, f := range write {
+		err := files.Create(filepath.Join(a.repo, f.name), f.data, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			a.printf("kept  %s\n", f.name)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		a.printf("wrote %s\n", f.name)
+	}
+	a.adviseOwners()
+	return nil
+}
+
+// adviseOwners says which grants nobody guards yet.
+func (a *app) adviseOwners() {
+	data, err := os.ReadFile(filepath.Join(a.repo, "CODEOWNERS"))
+	if err != nil {
+		return
+	}
+	for _, path := range layout.Missing(data) {
+		a.warnf("CODEOWNERS names nobody for %s, which grants access", path)
+	}
+}

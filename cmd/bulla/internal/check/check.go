@@ -1,0 +1,230 @@
+// Package check looks at a whole fleet and says what would not work once it is
+// merged: files that count for nothing, placements that do not build, objects
+// that two placements claim, stubs that no cluster can open.
+//
+// It builds every placement for every cluster with the code that the key
+// service and the controllers use, so what passes here is what they see. It
+// cannot open anything, and need not.
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// Finding is one problem.
+type Finding struct {
+	// Warning findings grant less than was meant, or nothing to nobody; the
+	// others are errors.
+	Warning bool   `json:"warning,omitempty"`
+	File    string `json:"file"`
+	// Line counts from 1; 0 when no line is known.
+	Line    int    `json:"line,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Problem string `json:"problem"`
+}
+
+// String is "file:line: field: problem", without the parts that are not known.
+func (f Finding) String() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d", f.Line)
+	}
+	b.WriteString(": ")
+	if f.Warning {
+		b.WriteString("warning: ")
+	}
+	if f.Field != "" {
+		b.WriteString(f.Field + ": ")
+	}
+	b.WriteString(f.Problem)
+	return b.String()
+}
+
+// Report is what was looked at and found.
+type Report struct {
+	Findings   []Finding `json:"findings"`
+	Clusters   int       `json:"clusters"`
+	Placements int       `json:"placements"`
+	Stubs      int       `json:"stubs"`
+}
+
+// Errors returns the number of findings that are not warnings.
+func (r *Report) Errors() int {
+	n := 0
+	for _, f := range r.Findings {
+		if !f.Warning {
+			n++
+		}
+	}
+	return n
+}
+
+// FromError turns the errors of a parser or a build into findings; file is
+// used for those that name none.
+func FromError(file string, err error) []Finding {
+	var findings []Finding
+	for _, e := range flatten(err) {
+		finding := Finding{File: file, Problem: e.Error()}
+		var parse *v1alpha1.ParseError
+		var build *kustomize.BuildError
+		switch {
+		case errors.As(e, &parse):
+			finding = Finding{File: parse.File, Line: parse.Line, Field: parse.Field, Problem: parse.Problem}
+		case errors.As(e, &build):
+			finding.Problem = build.Problem
+			if build.File != "" {
+				finding.File, finding.Problem = build.File, fmt.Sprintf("%s (placement %s)", build.Problem, build.Placement)
+			}
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// flatten takes errors.Join apart, and leaves errors that merely wrap several
+// whole.
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	var texts []string
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+		texts = append(texts, e.Error())
+	}
+	if err.Error() != strings.Join(texts, "\n") {
+		return []error{err}
+	}
+	return all
+}
+
+type checker struct {
+	tree     *kustomize.Tree
+	model    *kustomize.Model
+	builder  *kustomize.Builder
+	findings map[Finding]bool
+	stubs    map[string]*stubUse
+}
+
+// Fleet checks a fleet. progress is told what is being done.
+func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, progress func(string, ...any)) (*Report, error) {
+	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}}
+	for _, problem := range model.Problems {
+		c.add(FromError(problem.File, problem.Err)...)
+	}
+	names := slices.Sorted(maps.Keys(model.Clusters))
+	for i, cluster := range names {
+		progress("building for cluster %d of %d: %s", i+1, len(names), cluster)
+		c.cluster(builder.Resolve(ctx, tree, model, cluster))
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(model.Placements)) {
+		progress("building placement %s", name)
+		c.placement(ctx, name)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	progress("")
+	c.checkStubs()
+	c.checkLoose()
+	c.checkOwners()
+	report := &Report{
+		Findings: append([]Finding{}, slices.SortedFunc(maps.Keys(c.findings), compare)...),
+		Clusters: len(model.Clusters), Placements: len(model.Placements), Stubs: len(c.stubs),
+	}
+	return report, nil
+}
+
+func compare(a, b Finding) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Problem, b.Problem))
+}
+
+func (c *checker) add(findings ...Finding) {
+	for _, f := range findings {
+		c.findings[f] = true
+	}
+}
+
+func (c *checker) warn(file, format string, args ...any) {
+	c.add(Finding{Warning: true, File: file, Problem: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) placementFile(name string) string {
+	return c.model.Files[v1alpha1.KindPlacement+"/"+name]
+}
+
+// cluster notes what one cluster gets. A failing placement is one finding,
+// however many clusters it is on.
+func (c *checker) cluster(r *kustomize.Resolution) {
+	for name, placed := range r.Placed {
+		if placed.Err != nil {
+			c.add(FromError(c.placementFile(name), placed.Err)...)
+			continue
+		}
+		for _, conflict := range placed.Conflicts {
+			c.add(Finding{File: c.placementFile(name), Problem: fmt.Sprintf("%s is placed by %s too: neither gets it", describe(conflict.ID), strings.Join(conflict.With, ", "))})
+		}
+		c.note(placed.Build, r.Cluster)
+	}
+}
+
+func describe(id kustomize.ObjectID) string {
+	if id.Namespace == "" {
+		return fmt.Sprintf("%s %s", id.Kind, id.Name)
+	}
+	return fmt.Sprintf("%s %s/%s", id.Kind, id.Namespace, id.Name)
+}
+
+// placement checks what does not depend on the cluster, for placements that no
+// cluster gets too.
+func (c *checker) placement(ctx context.Context, name string) {
+	p := c.model.Placements[name]
+	build, err := c.builder.Build(ctx, c.tree, p)
+	if err != nil {
+		c.add(FromError(c.placementFile(name), err)...)
+	} else {
+		c.note(build, "")
+	}
+	if len(c.model.TargetsOf(name)) == 0 {
+		c.warn(c.placementFile(name), "it reaches no cluster")
+	}
+	for i, target := range p.Spec.Targets {
+		if _, ok := c.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok {
+			c.add(Finding{Warning: true, File: c.placementFile(name), Field: fmt.Sprintf("spec.targets[%d]", i),
+				Problem: fmt.Sprintf("cluster %q is not in the fleet", target.ClusterName)})
+		}
+	}
+}
+
+// checkOwners wants a reviewer for everything that grants access.
+func (c *checker) checkOwners() {
+	for _, file := range []string{"CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS"} {
+		data, err := c.tree.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		for _, path := range layout.Missing(data) {
+			if path != "/CODEOWNERS" || file == "CODEOWNERS" {
+				c.warn(file, "it names nobody for %s, which grants access", path)
+			}
+		}
+		return
+	}
+	c.warn("CODEOWNERS", "it is missing: nobody must approve what grants access")
+}

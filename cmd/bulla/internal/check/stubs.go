@@ -1,0 +1,182 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// object is one built object of a stub.
+type object struct{ placement, namespace, name string }
+
+// stubUse is a stub and what the fleet makes of it.
+type stubUse struct {
+	manifest *v1alpha1.SealedManifest
+	// clusters by built object.
+	clusters map[object]map[string]bool
+}
+
+// note records the stubs of a build on a cluster; "" is no cluster.
+func (c *checker) note(build *kustomize.Build, cluster string) {
+	for _, built := range build.Objects {
+		if built.Stub == nil {
+			continue
+		}
+		use, ok := c.stubs[built.Stub.Path]
+		if !ok {
+			use = &stubUse{manifest: built.Stub.Manifest, clusters: map[object]map[string]bool{}}
+			c.stubs[built.Stub.Path] = use
+		}
+		o := object{build.Placement, built.GetNamespace(), built.GetName()}
+		if use.clusters[o] == nil {
+			use.clusters[o] = map[string]bool{}
+		}
+		if cluster != "" {
+			use.clusters[o][cluster] = true
+		}
+	}
+}
+
+func (c *checker) checkStubs() {
+	for file, use := range c.stubs {
+		for i, block := range use.manifest.Spec.Blocks {
+			b := &blockCheck{checker: c, file: file, line: c.blockLine(file, i), index: i, block: block, use: use}
+			b.locks()
+			b.binding()
+			b.reach()
+		}
+	}
+}
+
+// blockLine returns the line of a block, 0 when the layout does not show it.
+func (c *checker) blockLine(file string, i int) int {
+	data, err := c.tree.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	blocks, err := yamltext.Find(data, "spec", "blocks")
+	if err != nil {
+		return 0
+	}
+	return blocks.Line(i)
+}
+
+type blockCheck struct {
+	*checker
+	file  string
+	line  int
+	index int
+	block v1alpha1.Block
+	use   *stubUse
+}
+
+func (b *blockCheck) report(warning bool, field, format string, args ...any) {
+	b.add(Finding{Warning: warning, File: b.file, Line: b.line, Field: fmt.Sprintf("spec.blocks[%d]%s", b.index, field), Problem: fmt.Sprintf(format, args...)})
+}
+
+// locks checks each lock alone.
+func (b *blockCheck) locks() {
+	for i, lock := range b.block.Locks {
+		field := fmt.Sprintf(".locks[%d]", i)
+		key, ok := b.model.Fleet.Spec.Key(lock.Key)
+		switch {
+		case !ok:
+			b.report(false, field+".key", "the fleet has no sealing key %q", lock.Key)
+			continue
+		case key.Status == v1alpha1.KeyRetired:
+			b.report(false, field+".key", "sealing key %q is Retired: it opens nothing; seal the value again", lock.Key)
+		case key.Status == v1alpha1.KeySuperseded:
+			b.report(true, field+".key", "sealing key %q is Superseded; seal the value again before it is Retired", lock.Key)
+		}
+		if err := sealing.CheckLock(key.Suite, lock); err != nil {
+			b.report(false, field+".ciphertext", "the lock is damaged: %v", err)
+		}
+		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 {
+			b.report(true, field+".target", "%s is no cluster of the fleet: this lock is for nobody", target)
+		}
+	}
+}
+
+func (b *blockCheck) members(target sealing.Target) []string {
+	if target.Kind == sealing.Set {
+		return b.model.Members(target.Name)
+	}
+	if _, ok := b.model.Clusters[target.Name]; ok {
+		return []string{target.Name}
+	}
+	return nil
+}
+
+// binding checks that the payload is sealed for the object that is built. The
+// digest in its header says so without opening it.
+func (b *blockCheck) binding() {
+	payload, err := sealing.ParsePayload(b.block.Payload)
+	if err != nil {
+		b.report(false, ".payload", "the payload is damaged: %v", err)
+		return
+	}
+	for o := range b.use.clusters {
+		c, err := sealing.ContextOf(b.model.Fleet.Spec.ID, b.use.manifest, b.index, o.namespace, o.name)
+		if err != nil {
+			b.report(false, "", "%v", err)
+			continue
+		}
+		if c.Digest() != payload.ContextDigest() {
+			b.report(false, ".payload", "it is sealed for another object than %s/%s, which placement %s makes of it: it will not open; seal with --for %s", o.namespace, o.name, o.placement, o.placement)
+		}
+	}
+}
+
+// reach checks that every cluster that gets the object has a lock.
+func (b *blockCheck) reach() {
+	reached := map[string]bool{}
+	for _, lock := range b.block.Locks {
+		target, err := sealing.ParseTarget(lock.Target)
+		if err != nil {
+			continue
+		}
+		for _, cluster := range b.members(target) {
+			reached[cluster] = true
+		}
+	}
+	locked := map[string]bool{}
+	for _, clusters := range b.use.clusters {
+		for cluster := range clusters {
+			if !reached[cluster] {
+				locked[cluster] = true
+			}
+		}
+	}
+	if len(locked) > 0 {
+		b.report(true, ".locks", "no lock opens %s on %s, where it is placed", strings.Join(b.block.Fields, " "), strings.Join(slices.Sorted(maps.Keys(locked)), ", "))
+	}
+}
+
+// checkLoose looks at stubs that no placement builds: a person who seals wants
+// them somewhere.
+func (c *checker) checkLoose() {
+	for _, entry := range c.tree.Files("") {
+		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" || c.stubs[entry.Path] != nil {
+			continue
+		}
+		data, err := c.tree.ReadFile(entry.Path)
+		if err != nil {
+			continue
+		}
+		if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
+			continue
+		}
+		if _, err := v1alpha1.ParseSealedManifest(entry.Path, data); err != nil {
+			c.add(FromError(entry.Path, err)...)
+			continue
+		}
+		c.warn(entry.Path, "no placement builds this stub")
+	}
+}

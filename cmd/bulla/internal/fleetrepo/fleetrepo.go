@@ -1,0 +1,129 @@
+// Package fleetrepo opens a fleet repository's working tree for the command
+// line: finds its root, reads it with the checks that the key service and the
+// controllers use, and verifies its keys under the root key that the user
+// pinned.
+package fleetrepo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// FleetFile is the root of trust in Git; the folder that holds it is the root.
+const FleetFile = "fleet.yaml"
+
+// Repo is an opened fleet repository.
+type Repo struct {
+	// Root is the absolute path of the repository.
+	Root  string
+	Tree  *kustomize.Tree
+	Model *kustomize.Model
+}
+
+// FindRoot walks up from a folder to the one that holds fleet.yaml.
+func FindRoot(from string) (string, error) {
+	folder, err := filepath.Abs(from)
+	if err != nil {
+		return "", fmt.Errorf("find fleet repository: %w", err)
+	}
+	for at := folder; ; at = filepath.Dir(at) {
+		if info, err := os.Lstat(filepath.Join(at, FleetFile)); err == nil && info.Mode().IsRegular() {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fault.New("run this inside a fleet repository, name one with --repo, or make one with `bulla init`",
+				"find fleet repository: no %s in %s or above it", FleetFile, folder)
+		}
+	}
+}
+
+// Open reads the repository that holds folder from. Nothing in it is trusted
+// yet; see [Repo.Verify].
+func Open(from string) (*Repo, error) {
+	root, err := FindRoot(from)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := kustomize.OpenDir(root)
+	if err != nil {
+		return nil, fmt.Errorf("read fleet repository: %w", err)
+	}
+	model, err := kustomize.LoadModel(tree)
+	if err != nil {
+		return nil, fmt.Errorf("read fleet repository: %w", err)
+	}
+	return &Repo{Root: root, Tree: tree, Model: model}, nil
+}
+
+// Verify checks the fleet's keys under rootKey or, when that is empty, under
+// the pinned key. A given key that is not the pinned one is refused too: one
+// of the two is wrong.
+func (r *Repo) Verify(store *trust.Store, rootKey string) error {
+	return VerifyFleet(store, r.Model.Fleet, rootKey)
+}
+
+// VerifyFleet is [Repo.Verify] for a fleet that is in no repository yet.
+func VerifyFleet(store *trust.Store, fleet *v1alpha1.Fleet, rootKey string) error {
+	pin, pinned, err := store.Lookup(fleet.Spec.ID)
+	if errors.Is(err, trust.ErrWritable) {
+		return fault.NewTrust("chmod 600 "+store.Path()+", then look at it with `bulla trust list`", "%w", err)
+	}
+	if err != nil {
+		return &fault.Error{Code: fault.Trust, Err: err}
+	}
+	switch {
+	case rootKey == "" && !pinned:
+		return fault.NewTrust("get the root verifier key from your fleet's operators, not from this repository, then: bulla trust KEY",
+			"no root key is pinned for fleet %q (%s)", fleet.Metadata.Name, fleet.Spec.ID)
+	case rootKey == "":
+		rootKey = pin.RootKey
+	case pinned && pin.RootKey != rootKey:
+		return fault.NewTrust("compare both with your fleet's operators; `bulla trust list` shows the pinned one",
+			"--root-key is not the root key pinned for fleet %q", fleet.Metadata.Name)
+	}
+	if err := sealing.VerifyFleet(&fleet.Spec, rootKey); err != nil && !errors.Is(err, sealing.ErrSignature) {
+		return fault.NewUsage("it has the form NAME+HASH+KEY, and `bulla-keyservice init` prints it", "this is not a root verifier key: %w", err)
+	} else if err != nil {
+		return fault.NewTrust("do not seal: somebody changed keys, recovery recipients or the id, or this is another fleet; ask your fleet's operators",
+			"verify %s: %w", FleetFile, err)
+	}
+	return nil
+}
+
+// Rel returns the slash-separated path of a file inside the repository.
+func (r *Repo) Rel(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("find file: %w", err)
+	}
+	rel, err := filepath.Rel(r.Root, abs)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return "", fault.New("a stub is part of the fleet repository: name a path inside it", "the file is outside the fleet repository %s", r.Root)
+	}
+	// A link on the way would put the file somewhere else than it says.
+	if real, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		root, err := filepath.EvalSymlinks(r.Root)
+		if err != nil {
+			return "", fmt.Errorf("find file: %w", err)
+		}
+		if want := filepath.Join(root, filepath.Dir(rel)); real != want {
+			return "", fault.New("name the file by its real path", "a link leads to the file's folder")
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("find file: %w", err)
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+// Abs returns where a file of the repository is on disk.
+func (r *Repo) Abs(rel string) string { return filepath.Join(r.Root, filepath.FromSlash(rel)) }

@@ -1,0 +1,80 @@
+// Package identity finds out which objects a stub file becomes.
+//
+// A lock is bound to the object that kustomize builds, after namePrefix,
+// namespace and overlays, not to what the stub file says. So sealing builds
+// the placements first, with the code that the key service and the controllers
+// use, and looks.
+package identity
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// Use is one object that a placement builds from a stub.
+type Use struct{ Placement, Namespace, Name string }
+
+// Result of a search.
+type Result struct {
+	Uses []Use
+	// Failed are the placements that do not build; they may hold more uses.
+	Failed map[string]error
+}
+
+// Find builds placements and returns where the stub file at path is used,
+// sorted.
+func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*v1alpha1.Placement, path string) (*Result, error) {
+	result := &Result{Failed: map[string]error{}}
+	for _, p := range placements {
+		build, err := b.Build(ctx, t, p)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			result.Failed[p.Metadata.Name] = err
+			continue
+		}
+		for _, object := range build.Objects {
+			if object.Stub != nil && object.Stub.Path == path {
+				result.Uses = append(result.Uses, Use{p.Metadata.Name, object.GetNamespace(), object.GetName()})
+			}
+		}
+	}
+	slices.SortFunc(result.Uses, compare)
+	return result, nil
+}
+
+func compare(a, b Use) int {
+	return cmp.Or(cmp.Compare(a.Placement, b.Placement), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
+// Bound returns the parts of an identity that a scope binds: two uses with
+// equal parts open with the same lock.
+func (u Use) Bound(scope v1alpha1.Scope) (namespace, name string) {
+	switch scope {
+	case v1alpha1.ScopeFleet:
+		return "", ""
+	case v1alpha1.ScopeNamespace:
+		return u.Namespace, ""
+	}
+	return u.Namespace, u.Name
+}
+
+// Distinct returns one use for every identity that the scope tells apart.
+func Distinct(uses []Use, scope v1alpha1.Scope) []Use {
+	var distinct []Use
+	for _, u := range uses {
+		ns, name := u.Bound(scope)
+		if !slices.ContainsFunc(distinct, func(d Use) bool {
+			dns, dname := d.Bound(scope)
+			return dns == ns && dname == name
+		}) {
+			distinct = append(distinct, u)
+		}
+	}
+	return distinct
+}

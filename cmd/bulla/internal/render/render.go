@@ -1,0 +1,77 @@
+// Package render prints lists as text, JSON or YAML.
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+)
+
+// Format is the value of -o.
+type Format string
+
+// The formats of -o.
+const (
+	Text Format = "text"
+	JSON Format = "json"
+	YAML Format = "yaml"
+)
+
+// Check refuses an unknown format before any work is done.
+func (f Format) Check() error {
+	switch f {
+	case Text, JSON, YAML:
+		return nil
+	}
+	return fault.NewUsage("-o takes text, json or yaml", "output format %q is unknown", string(f))
+}
+
+// Table is a list as text.
+type Table struct {
+	Header []string
+	Rows   [][]string
+}
+
+// Print writes data in the format; text is the table.
+func (f Format) Print(w io.Writer, data any, table Table) error {
+	switch f {
+	case JSON:
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(data)
+	case YAML:
+		out, err := yaml.Marshal(data)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(out)
+		return err
+	}
+	return table.print(w)
+}
+
+// print pads between columns but not after the last one, so that lines can be
+// compared and copied.
+func (t Table) print(w io.Writer) error {
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	tw := tabwriter.NewWriter(w, 0, 4, 3, ' ', 0)
+	for _, row := range append([][]string{t.Header}, t.Rows...) {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			if cells[i] = cell; cell == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(tw, strings.Join(cells, "\t"))
+	}
+	return tw.Flush()
+}

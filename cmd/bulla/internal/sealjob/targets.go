@@ -1,0 +1,144 @@
+package sealjob
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// targets decides whom a block is locked to: what was asked for, else the
+// placement's targets, else those of the block that it replaces, else those
+// that all other blocks of the file agree on, else those of the placements that
+// build the file.
+func (j *Job) targets(change stub.Change, found *identity.Result) ([]sealing.LockTarget, error) {
+	var targets []sealing.Target
+	var err error
+	switch kept := j.kept(change); {
+	case len(j.Targets) > 0:
+		if targets, err = j.Targets, j.checkTwoLock(j.Targets); err != nil {
+			return nil, err
+		}
+	case j.For != "":
+		if targets, err = j.placed(j.For); err != nil {
+			return nil, err
+		}
+	case len(kept) > 0:
+		targets = kept
+	default:
+		for _, use := range found.Uses {
+			more, err := j.placed(use.Placement)
+			if err != nil {
+				return nil, err
+			}
+			targets = append(targets, more...)
+		}
+	}
+	if len(targets) == 0 {
+		return nil, fault.NewUsage("give --set NAME, or --for PLACEMENT to take its targets", "seal %s: nothing says which clusters it is for", j.File)
+	}
+	return j.lockTargets(targets)
+}
+
+// kept returns the targets that the file has for these fields already.
+func (j *Job) kept(change stub.Change) []sealing.Target {
+	blocks := j.Stub.Spec.Blocks
+	if len(change.Replaces) > 0 {
+		var replaced []v1alpha1.Block
+		for _, i := range change.Replaces {
+			replaced = append(replaced, blocks[i])
+		}
+		blocks = replaced
+	}
+	var agreed []sealing.Target
+	for i, block := range blocks {
+		var targets []sealing.Target
+		for _, lock := range block.Locks {
+			if target, err := sealing.ParseTarget(lock.Target); err == nil && !slices.Contains(targets, target) {
+				targets = append(targets, target)
+			}
+		}
+		if i > 0 && !slices.Equal(targets, agreed) {
+			return nil
+		}
+		agreed = targets
+	}
+	return agreed
+}
+
+// placed turns a placement's targets into lock targets. A single cluster is
+// locked to only when that was asked for: such a lock dies with the cluster.
+func (j *Job) placed(placement string) ([]sealing.Target, error) {
+	var targets []sealing.Target
+	var single []string
+	spec := j.Repo.Model.Placements[placement].Spec
+	for _, t := range spec.Targets {
+		if t.ClusterSet != "" {
+			targets = append(targets, sealing.Target{Kind: sealing.Set, Name: t.ClusterSet})
+		}
+	}
+	for _, t := range spec.Targets {
+		switch {
+		case t.ClusterName == "":
+		case j.TwoLock:
+			targets = append(targets, sealing.Target{Kind: sealing.Cluster, Name: t.ClusterName})
+		case !j.inOneOf(t.ClusterName, targets):
+			single = append(single, t.ClusterName)
+		}
+	}
+	if len(single) > 0 {
+		return nil, fault.NewUsage("name a set that has it with --set (clustersets/NAME.yaml makes one, by labels), or lock to the cluster's own key with --two-lock",
+			"placement %q targets %s by name, in none of its sets", placement, strings.Join(single, ", "))
+	}
+	return targets, nil
+}
+
+func (j *Job) inOneOf(cluster string, targets []sealing.Target) bool {
+	return slices.ContainsFunc(targets, func(t sealing.Target) bool {
+		return t.Kind == sealing.Set && slices.Contains(j.Repo.Model.Members(t.Name), cluster)
+	})
+}
+
+func (j *Job) checkTwoLock(targets []sealing.Target) error {
+	for _, target := range targets {
+		if target.Kind == sealing.Cluster && !j.TwoLock {
+			return fault.NewUsage("add --two-lock if you mean it, or name a set with --set",
+				"a lock to %s opens with that cluster's own key only, and dies with it", target)
+		}
+	}
+	return nil
+}
+
+// lockTargets looks the targets up in the fleet.
+func (j *Job) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, error) {
+	var locks []sealing.LockTarget
+	for _, target := range targets {
+		lock := sealing.LockTarget{Target: target}
+		if slices.Contains(locks, lock) {
+			continue
+		}
+		if target.Kind == sealing.Set {
+			if _, ok := j.Repo.Model.Sets[target.Name]; !ok {
+				return nil, fault.New("clustersets/"+target.Name+".yaml makes one; `bulla cluster list` shows the sets", "cluster set %q is not in the fleet", target.Name)
+			}
+			locks = append(locks, lock)
+			continue
+		}
+		cluster, ok := j.Repo.Model.Clusters[target.Name]
+		if !ok {
+			return nil, fault.New("`bulla cluster list` shows the clusters", "cluster %q is not in the fleet", target.Name)
+		}
+		if len(j.Repo.Model.Fleet.Spec.RecoveryRecipients) == 0 {
+			return nil, fault.New("have a recovery recipient declared in fleet.yaml (bulla-keyservice signs it), or lock to a set",
+				"a lock to %s needs a recovery recipient in the fleet: a rebuilt cluster has new keys, and the value would be lost", target)
+		}
+		if lock.Recipient = cluster.Spec.Recipient; !slices.Contains(locks, lock) {
+			locks = append(locks, lock)
+		}
+	}
+	return locks, nil
+}

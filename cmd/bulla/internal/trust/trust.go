@@ -1,0 +1,143 @@
+// Package trust keeps the root verifier keys that a person trusts, one for
+// each fleet, outside Git.
+//
+// The fleet repository holds the sealing keys, and whoever can write to it can
+// put in a key of their own. So the key that signs them is pinned here, in the
+// user's configuration, once, from a channel that is not that repository. The
+// file is refused when anybody else can write to it: then it pins nothing.
+package trust
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+)
+
+// Pin is the trusted root verifier key of one fleet.
+type Pin struct {
+	// Fleet is the fleet's id.
+	Fleet string `json:"fleet"`
+	// Name is the fleet's name when it was pinned, for people only.
+	Name string `json:"name,omitempty"`
+	// RootKey is a note verifier key (golang.org/x/mod/sumdb/note).
+	RootKey string `json:"rootKey"`
+}
+
+// ErrWritable reports a store that other users can write to.
+var ErrWritable = errors.New("other users can write to it")
+
+// ConflictError reports that another key is pinned for the fleet.
+type ConflictError struct{ Pinned Pin }
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("fleet %s is pinned to another root key, %s", e.Pinned.Fleet, e.Pinned.RootKey)
+}
+
+// Store is the file of pins.
+type Store struct{ path string }
+
+// Open returns the user's store: bulla/trust.yaml in $XDG_CONFIG_HOME or, when
+// that is not set, in the system's folder for configuration.
+func Open() (*Store, error) {
+	folder := os.Getenv("XDG_CONFIG_HOME")
+	if folder == "" {
+		var err error
+		if folder, err = os.UserConfigDir(); err != nil {
+			return nil, fmt.Errorf("find the configuration folder: %w", err)
+		}
+	}
+	return &Store{path: filepath.Join(folder, "bulla", "trust.yaml")}, nil
+}
+
+// Path of the store's file, which may not exist yet.
+func (s *Store) Path() string { return s.path }
+
+type document struct {
+	Pins []Pin `json:"pins"`
+}
+
+// List returns the pins, sorted by fleet.
+func (s *Store) List() ([]Pin, error) {
+	info, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.path, err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("read %s: %w", s.path, ErrWritable)
+	}
+	data, err := os.ReadFile(s.path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.path, err)
+	}
+	var doc document
+	if err := yaml.UnmarshalStrict(bytes.TrimSpace(data), &doc); err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.path, err)
+	}
+	return doc.Pins, nil
+}
+
+// Lookup returns the pin of a fleet.
+func (s *Store) Lookup(fleet string) (Pin, bool, error) {
+	pins, err := s.List()
+	if err != nil {
+		return Pin{}, false, err
+	}
+	i := slices.IndexFunc(pins, func(p Pin) bool { return p.Fleet == fleet })
+	if i < 0 {
+		return Pin{}, false, nil
+	}
+	return pins[i], true, nil
+}
+
+// Add pins a key. Another key for the same fleet is a *[ConflictError] unless
+// replace is set.
+func (s *Store) Add(pin Pin, replace bool) error {
+	pins, err := s.List()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(pins, func(p Pin) bool { return p.Fleet == pin.Fleet })
+	switch {
+	case i < 0:
+		pins = append(pins, pin)
+	case pins[i].RootKey != pin.RootKey && !replace:
+		return &ConflictError{Pinned: pins[i]}
+	default:
+		pins[i] = pin
+	}
+	return s.write(pins)
+}
+
+// Remove forgets a fleet, and reports whether it was pinned.
+func (s *Store) Remove(fleet string) (bool, error) {
+	pins, err := s.List()
+	if err != nil {
+		return false, err
+	}
+	rest := slices.DeleteFunc(slices.Clone(pins), func(p Pin) bool { return p.Fleet == fleet })
+	if len(rest) == len(pins) {
+		return false, nil
+	}
+	return true, s.write(rest)
+}
+
+func (s *Store) write(pins []Pin) error {
+	slices.SortFunc(pins, func(a, b Pin) int { return cmp.Compare(a.Fleet, b.Fleet) })
+	data, err := yaml.Marshal(document{Pins: pins})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", s.path, err)
+	}
+	return files.Write(s.path, data, 0o600)
+}

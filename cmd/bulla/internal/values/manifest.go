@@ -1,0 +1,113 @@
+package values
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	yamlv3 "go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+)
+
+// Manifest is what a Secret manifest gives beside its values.
+type Manifest struct {
+	Name, Namespace string
+	Type            corev1.SecretType
+	Labels          map[string]string
+	Annotations     map[string]string
+	Immutable       *bool
+}
+
+var yamlLine = regexp.MustCompile(`\bline (\d+)\b`)
+
+// Secret reads a v1 Secret from path, - for standard input, and adds its data
+// and stringData to set.
+func (s *Source) Secret(set Set, path string) (*Manifest, error) {
+	data, err := s.readFile(path)
+	if err != nil {
+		return nil, fault.New("-f takes - for standard input, or the path of a Secret manifest", "read the Secret manifest: %w", err)
+	}
+	secret, err := parseSecret(data)
+	if err != nil {
+		return nil, fault.New("-f takes one v1 Secret, as `kubectl create secret … --dry-run=client -o yaml` prints it",
+			"read the Secret manifest: %w", err)
+	}
+	// The API server lets stringData win over data.
+	merged := map[string][]byte{}
+	maps.Copy(merged, secret.Data)
+	for key, value := range secret.StringData {
+		merged[key] = []byte(value)
+	}
+	if len(merged) == 0 {
+		return nil, fault.New("a Secret to seal has data or stringData", "read the Secret manifest: it has no values")
+	}
+	for _, key := range slices.Sorted(maps.Keys(merged)) {
+		if err := s.add(set, "-f", key, merged[key]); err != nil {
+			return nil, err
+		}
+	}
+	return &Manifest{
+		Name: secret.Name, Namespace: secret.Namespace, Type: secret.Type, Immutable: secret.Immutable,
+		Labels: secret.Labels, Annotations: publicAnnotations(secret.Annotations),
+	}, nil
+}
+
+// publicAnnotations drops kubectl's copy of the last applied object: it holds
+// every value in the clear.
+func publicAnnotations(all map[string]string) map[string]string {
+	public := maps.Clone(all)
+	delete(public, corev1.LastAppliedConfigAnnotation)
+	if len(public) == 0 {
+		return nil
+	}
+	return public
+}
+
+// parseSecret never returns a parser's own text: those quote the input.
+func parseSecret(data []byte) (*corev1.Secret, error) {
+	if documents(data) > 1 {
+		return nil, fmt.Errorf("more than one document")
+	}
+	raw, err := yaml.YAMLToJSONStrict(data)
+	if err != nil {
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			return nil, fmt.Errorf("line %s: not valid YAML or JSON", m[1])
+		}
+		return nil, fmt.Errorf("not valid YAML or JSON")
+	}
+	var head struct {
+		APIVersion any `json:"apiVersion"`
+		Kind       any `json:"kind"`
+	}
+	if json.Unmarshal(raw, &head) != nil || head.APIVersion != "v1" || head.Kind != "Secret" {
+		return nil, fmt.Errorf("it is not a v1 Secret")
+	}
+	var secret corev1.Secret
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&secret); err != nil {
+		return nil, fmt.Errorf("a field is unknown or has the wrong type; data must be base64, stringData text")
+	}
+	return &secret, nil
+}
+
+// documents counts YAML documents that hold something.
+func documents(data []byte) int {
+	decoder := yamlv3.NewDecoder(bytes.NewReader(data))
+	n := 0
+	for {
+		var doc yamlv3.Node
+		if decoder.Decode(&doc) != nil {
+			return n
+		}
+		if len(doc.Content) == 1 && doc.Content[0].Tag != "!!null" {
+			n++
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// transcript names a file that gets a copy of everything the commands print.
+const transcript = "BULLA_TEST_TRANSCRIPT"
+
+func TestMain(m *testing.M) {
+	kustomize.MaybeRunBuildWorker()
+	testscript.Main(m, map[string]func(){"bulla": recorded, "kubectl-bulla": recorded})
+}
+
+// recorded is main with a copy of its output kept for the canary sweep.
+func recorded() {
+	kustomize.MaybeRunBuildWorker()
+	f, err := os.OpenFile(os.Getenv(transcript), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	code := run(os.Args, os.Stdin, io.MultiWriter(os.Stdout, f), io.MultiWriter(os.Stderr, f))
+	f.Close()
+	os.Exit(int(code))
+}
+
+// TestScripts runs testdata/*.txtar. Each script is one feature, written as a
+// user would use it; the commands that a user does not have make what belongs
+// to other parts (the HSM, the clusters) and open what was sealed.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               setUp(t),
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Condition:           condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fleet": cmdFleet, "keys": cmdKeys, "cluster": cmdCluster,
+			"secret": cmdSecret, "fill": cmdFill, "opens": cmdOpens, "recovers": cmdRecovers, "blocks": cmdBlocks,
+			"exitcode": cmdExitCode,
+		},
+	})
+}
+
+// setUp gives each script a home of its own and, at its end, sweeps all that
+// the product wrote for the secrets that the script sealed.
+func setUp(t *testing.T) func(*testscript.Env) error {
+	return func(env *testscript.Env) error {
+		record := filepath.Join(env.WorkDir, ".transcript")
+		config := filepath.Join(env.WorkDir, ".config")
+		env.Setenv(transcript, record)
+		env.Setenv("XDG_CONFIG_HOME", config)
+		env.Setenv("HOME", env.WorkDir)
+		w := &world{identities: identities{}}
+		env.Values[worldKey{}] = w
+		env.Defer(func() {
+			if len(w.secrets) == 0 {
+				return
+			}
+			places := []canary.Place{canary.Path(record)}
+			for _, folder := range []string{config, filepath.Join(env.WorkDir, "acme")} {
+				if _, err := os.Stat(folder); err == nil {
+					places = append(places, canary.Path(folder))
+				}
+			}
+			canary.Check(t, w.secrets, places...)
+		})
+		return nil
+	}
+}
+
+// condition [unshare]: the machine lets a user make a network namespace.
+func condition(name string) (bool, error) {
+	if name != "unshare" {
+		return false, fmt.Errorf("unknown condition %s", name)
+	}
+	return exec.Command("unshare", "--user", "--map-root-user", "--net", "true").Run() == nil, nil
+}

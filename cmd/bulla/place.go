@@ -1,0 +1,303 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+const placeLong = `Say which application goes where.
+
+Writes placements/NAME.yaml, or adds targets to it, or takes targets away. An
+existing file keeps its comments and its order; only the list of targets
+changes. Merging the change is the grant.
+
+Taking a target away deprovisions: the cluster deletes what was placed there.`
+
+const placeExample = `  # a new placement
+  bulla place payments --path apps/payments/overlays/prod --namespace payments --set retail
+
+  # one more cluster, re-sealing nothing when the stubs are locked to a set it is in
+  bulla place payments --cluster prod-us
+
+  # not in retail any more: its clusters delete payments and its secrets
+  bulla place payments --remove-target set/retail`
+
+type placeOptions struct {
+	path, serviceAccount                 string
+	clusters, sets, namespaces, removals []string
+	dependsOn                            []string
+}
+
+func newPlace(a *app) *cobra.Command {
+	var o placeOptions
+	cmd := &cobra.Command{
+		Use: "place NAME", Short: "Say which application goes where", Long: placeLong, Example: placeExample,
+		Args: args("the name of a placement", 1, 1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.place(args[0], o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.path, "path", "", "`folder` to build, relative to the repository's root")
+	f.StringSliceVar(&o.clusters, "cluster", nil, "target `cluster`; may be repeated")
+	f.StringSliceVar(&o.sets, "set", nil, "target cluster `set`; may be repeated")
+	f.StringSliceVarP(&o.namespaces, "namespace", "n", nil, "`namespace` that it may write; may be repeated")
+	f.StringVar(&o.serviceAccount, "service-account", "", "service `account` impersonated for the apply, for a new placement")
+	f.StringSliceVar(&o.dependsOn, "depends-on", nil, "`placement` that must be ready first, for a new placement; may be repeated")
+	f.StringSliceVar(&o.removals, "remove-target", nil, "`target` to take away, cluster/NAME or set/NAME; may be repeated")
+	return cmd
+}
+
+func (a *app) place(name string, o placeOptions) error {
+	repo, err := a.open()
+	if err != nil {
+		return err
+	}
+	targets, err := o.targets(repo)
+	if err != nil {
+		return err
+	}
+	file, exists := repo.Model.Files[v1alpha1.KindPlacement+"/"+name]
+	if !exists {
+		return a.newPlacement(repo, name, o, targets)
+	}
+	return a.editPlacement(repo, file, name, o, targets)
+}
+
+// targets returns the targets to add, which must be in the fleet: a misspelt
+// name would be merged and grant nothing, or later something else.
+func (o placeOptions) targets(repo *fleetrepo.Repo) ([]v1alpha1.PlacementTarget, error) {
+	var targets []v1alpha1.PlacementTarget
+	for _, name := range o.clusters {
+		if _, ok := repo.Model.Clusters[name]; !ok {
+			return nil, unknown("cluster", name, repo.Model.Clusters, "bulla cluster add makes one")
+		}
+		targets = append(targets, v1alpha1.PlacementTarget{ClusterName: name})
+	}
+	for _, name := range o.sets {
+		if _, ok := repo.Model.Sets[name]; !ok {
+			return nil, unknown("cluster set", name, repo.Model.Sets, "write clustersets/NAME.yaml first")
+		}
+		targets = append(targets, v1alpha1.PlacementTarget{ClusterSet: name})
+	}
+	return targets, nil
+}
+
+// unknown says which names there are.
+func unknown[T any](what, name string, known map[string]T, hint string) error {
+	if len(known) > 0 {
+		hint = "the fleet has " + list(known) + "; " + hint
+	}
+	return fault.New(hint, "%s %q is not in the fleet", what, name)
+}
+
+// list names up to ten things.
+func list[T any](known map[string]T) string {
+	var names []string
+	for name := range known {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if len(names) > 10 {
+		names = append(names[:10], "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, targets []v1alpha1.PlacementTarget) error {
+	switch {
+	case len(o.removals) > 0:
+		return unknown("placement", name, repo.Model.Placements, "names are those of the files in placements/")
+	case o.path == "", len(targets) == 0, len(o.namespaces) == 0:
+		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set", "placement %q does not exist yet", name)
+	case !repo.Tree.IsDir(strings.TrimSuffix(o.path, "/")):
+		return fault.New("--path is relative to the repository's root, "+repo.Root, "there is no folder %q", o.path)
+	}
+	file := "placements/" + name + ".yaml"
+	data := []byte(renderPlacement(name, o, targets))
+	if _, err := v1alpha1.ParsePlacement(file, data); err != nil {
+		return err
+	}
+	if err := files.Create(repo.Abs(file), data, 0o644); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return fault.New("`bulla validate` says why", "%s is there, but it is not a placement that counts", file)
+		}
+		return err
+	}
+	return a.reportPlacement(repo, name, "wrote "+file)
+}
+
+func renderPlacement(name string, o placeOptions, targets []v1alpha1.PlacementTarget) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\nspec:\n  path: %s\n  targets:\n",
+		v1alpha1.GroupVersion, v1alpha1.KindPlacement, name, o.path)
+	for _, target := range targets {
+		fmt.Fprintf(&b, "  - %s\n", targetItem(target)[0])
+	}
+	if len(o.namespaces) == 1 {
+		fmt.Fprintf(&b, "  targetNamespace: %s\n", o.namespaces[0])
+	} else {
+		b.WriteString("  namespaces:\n")
+		for _, namespace := range o.namespaces {
+			fmt.Fprintf(&b, "  - %s\n", namespace)
+		}
+	}
+	if len(o.dependsOn) > 0 {
+		b.WriteString("  dependsOn:\n")
+		for _, dependency := range o.dependsOn {
+			fmt.Fprintf(&b, "  - name: %s\n", dependency)
+		}
+	}
+	if o.serviceAccount != "" {
+		fmt.Fprintf(&b, "  serviceAccountName: %s\n", o.serviceAccount)
+	}
+	return b.String()
+}
+
+func targetItem(t v1alpha1.PlacementTarget) yamltext.Item {
+	if t.ClusterName != "" {
+		return yamltext.Item{"clusterName: " + t.ClusterName}
+	}
+	return yamltext.Item{"clusterSet: " + t.ClusterSet}
+}
+
+func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOptions, add []v1alpha1.PlacementTarget) error {
+	old := repo.Model.Placements[name]
+	if err := o.sameAs(file, old); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return fmt.Errorf("edit %s: %w", file, err)
+	}
+	remove, err := removals(old, o.removals)
+	if err != nil {
+		return err
+	}
+	add = slices.DeleteFunc(add, func(t v1alpha1.PlacementTarget) bool { return slices.Contains(old.Spec.Targets, t) })
+	if len(add)+len(remove) == 0 {
+		a.printf("%s: nothing to change\n", file)
+		return nil
+	}
+	edited, err := editTargets(file, data, old, add, remove)
+	if errors.Is(err, yamltext.ErrShape) {
+		return fault.New("write spec.targets as a plain list and try again, or edit it by hand", "edit %s: %w", file, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := files.Replace(repo.Abs(file), data, edited); err != nil {
+		return err
+	}
+	return a.reportPlacement(repo, name, "changed "+file)
+}
+
+// sameAs refuses to change anything but targets: a moved path or namespace
+// deletes there and creates here, which a person should write and see.
+func (o placeOptions) sameAs(file string, old *v1alpha1.Placement) error {
+	namespaces := old.Spec.AllNamespaces()
+	switch {
+	case o.path != "" && o.path != old.Spec.Path:
+		return fault.New("edit the file: what the old path built will be deleted", "%s has the path %q already", file, old.Spec.Path)
+	case len(o.namespaces) > 0 && !slices.Equal(slices.Sorted(slices.Values(o.namespaces)), slices.Sorted(slices.Values(namespaces))):
+		return fault.New("edit the file: objects in the old namespaces will be deleted", "%s has namespaces already: %s", file, strings.Join(namespaces, ", "))
+	case o.serviceAccount != "" && o.serviceAccount != old.Spec.ServiceAccountName, len(o.dependsOn) > 0:
+		return fault.New("edit the file", "%s exists; --service-account and --depends-on are for new placements", file)
+	}
+	return nil
+}
+
+// removals returns the indexes of targets to take away.
+func removals(old *v1alpha1.Placement, texts []string) ([]int, error) {
+	var indexes []int
+	for _, text := range texts {
+		target, err := sealing.ParseTarget(text)
+		if err != nil {
+			return nil, fault.NewUsage("write cluster/NAME or set/NAME", "--remove-target %q is not a target", text)
+		}
+		want := v1alpha1.PlacementTarget{ClusterName: target.Name}
+		if target.Kind == sealing.Set {
+			want = v1alpha1.PlacementTarget{ClusterSet: target.Name}
+		}
+		i := slices.Index(old.Spec.Targets, want)
+		if i < 0 {
+			return nil, fault.New("its targets stand under spec.targets", "placement %q does not target %s", old.Metadata.Name, text)
+		}
+		if !slices.Contains(indexes, i) {
+			indexes = append(indexes, i)
+		}
+	}
+	return indexes, nil
+}
+
+func editTargets(file string, data []byte, old *v1alpha1.Placement, add []v1alpha1.PlacementTarget, remove []int) ([]byte, error) {
+	want := old.DeepCopy()
+	for _, i := range slices.SortedFunc(slices.Values(remove), func(x, y int) int { return cmp.Compare(y, x) }) {
+		want.Spec.Targets = slices.Delete(want.Spec.Targets, i, i+1)
+	}
+	want.Spec.Targets = append(want.Spec.Targets, add...)
+	if len(want.Spec.Targets) == 0 {
+		return nil, fault.New("delete "+file+" to place it nowhere: every cluster then deletes what it got", "placement %q would have no target left", old.Metadata.Name)
+	}
+	// Adding comes first: a list may lose its last old item, never its last.
+	if len(add) > 0 {
+		sequence, err := yamltext.Find(data, "spec", "targets")
+		if err != nil {
+			return nil, err
+		}
+		var items []yamltext.Item
+		for _, target := range add {
+			items = append(items, targetItem(target))
+		}
+		data = sequence.Append(items...)
+	}
+	if len(remove) > 0 {
+		sequence, err := yamltext.Find(data, "spec", "targets")
+		if err != nil {
+			return nil, err
+		}
+		data = sequence.Remove(remove...)
+	}
+	got, err := v1alpha1.ParsePlacement(file, data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", yamltext.ErrShape, err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		return nil, yamltext.ErrShape
+	}
+	return data, nil
+}
+
+// reportPlacement says what the file, once merged, means.
+func (a *app) reportPlacement(repo *fleetrepo.Repo, name, did string) error {
+	after, err := fleetrepo.Open(repo.Root)
+	if err != nil {
+		return err
+	}
+	before, now := repo.Model.TargetsOf(name), after.Model.TargetsOf(name)
+	a.printf("%s: placed on %s\n", did, count(len(now), "cluster"))
+	for _, cluster := range now {
+		if !slices.Contains(before, cluster) {
+			a.printf("  + %s\n", cluster)
+		}
+	}
+	for _, cluster := range before {
+		if !slices.Contains(now, cluster) {
+			a.printf("  - %s: deletes what was placed there\n", cluster)
+		}
+	}
+	return nil
+}

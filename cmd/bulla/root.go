@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+)
+
+// app is what every command shares.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	// repo and rootKey are the global flags.
+	repo, rootKey string
+}
+
+// run is main without the process: arguments in, exit code out.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRoot(a, filepath.Base(args[0]))
+	root.SetArgs(args[1:])
+	return fault.Print(stderr, explain(root.ExecuteContext(ctx)))
+}
+
+// explain turns cobra's own errors into usage faults.
+func explain(err error) error {
+	var f *fault.Error
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	for _, prefix := range []string{"unknown command", "required flag", "if any flags in the group", "at least one of the flags"} {
+		if strings.HasPrefix(err.Error(), prefix) {
+			return fault.NewUsage("bulla --help lists the commands", "%w", err)
+		}
+	}
+	return err
+}
+
+const rootLong = `bulla keeps Kubernetes secrets in Git as ciphertext locked to clusters.
+Merging a placement grants, reverting it revokes.
+
+Sealing needs public keys only: no network, no cluster, no login.`
+
+const rootExample = `  # start a fleet in an empty Git repository, then trust it
+  bulla init --fleet /tmp/fleet.yaml --root-key acme+1b2c3d4e+AjQ... --owner @acme/platform
+  bulla trust acme+1b2c3d4e+AjQ...
+
+  # one secret, for the clusters where "payments" is placed
+  bulla seal --for payments --name payments-db --from-file password=./password.txt
+  git add -A && git commit -m "payments: seal the database password"
+
+  # before every push, and in CI
+  bulla validate`
+
+func newRoot(a *app, base string) *cobra.Command {
+	root := &cobra.Command{
+		Use: "bulla", Short: "Kubernetes secrets in Git, as ciphertext locked to clusters",
+		Long: rootLong, Example: rootExample,
+		SilenceErrors: true, SilenceUsage: true, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	if strings.TrimSuffix(base, ".exe") == "kubectl-bulla" {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl bulla"}
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().StringVar(&a.repo, "repo", ".", "`folder` in the fleet repository")
+	root.PersistentFlags().StringVar(&a.rootKey, "root-key", "", "root verifier `key` to trust for this run, instead of the pinned one")
+	root.AddCommand(newInit(a), newTrust(a), newSeal(a), newCluster(a), newPlace(a), newValidate(a), newVersion(a), newExitCodes(), newDocs(a))
+	return root
+}
+
+// flagError never repeats more of an argument than the flag's name: what
+// follows may be a value on its way to --from-literal.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := cmd.CommandPath() + " --help lists the flags"
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		if unknown.GetSpecifiedShortnames() != "" {
+			return fault.NewUsage(hint, "unknown flag -%.1s", unknown.GetSpecifiedName())
+		}
+		return fault.NewUsage(hint, "unknown flag --%s", unknown.GetSpecifiedName())
+	}
+	return fault.NewUsage(hint, "%w", err)
+}
+
+// args wants a number of arguments, and does not quote them: see flagError.
+func args(usage string, low, high int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if len(given) < low || len(given) > high {
+			return fault.NewUsage(cmd.CommandPath()+" --help shows examples", "%s takes %s, not %d arguments", cmd.CommandPath(), usage, len(given))
+		}
+		return nil
+	}
+}
+
+func noArgs(cmd *cobra.Command, given []string) error {
+	if len(given) > 0 && cmd.HasSubCommands() {
+		return fault.NewUsage(cmd.CommandPath()+" --help lists the commands", "unknown command %q for %q", given[0], cmd.CommandPath())
+	}
+	return args("no arguments", 0, 0)(cmd, given)
+}
+
+// open reads the fleet repository without trusting it.
+func (a *app) open() (*fleetrepo.Repo, error) { return fleetrepo.Open(a.repo) }
+
+// openVerified reads the fleet repository and verifies its keys.
+func (a *app) openVerified() (*fleetrepo.Repo, error) {
+	repo, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	store, err := trust.Open()
+	if err != nil {
+		return nil, err
+	}
+	return repo, repo.Verify(store, a.rootKey)
+}
+
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+
+func (a *app) warnf(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "warning: "+format+"\n", args...)
+}
+
+// progress returns a function that shows one line on a terminal and nothing
+// elsewhere; an empty line clears it.
+func (a *app) progress() func(format string, args ...any) {
+	file, ok := a.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return func(string, ...any) {}
+	}
+	return func(format string, args ...any) { fmt.Fprintf(file, "\r\x1b[K"+format, args...) }
+}

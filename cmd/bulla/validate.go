@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+const validateLong = `Check a whole fleet before it is pushed or merged.
+
+Verifies the fleet's keys under the pinned root key, parses every file strictly,
+builds every placement for every cluster with the code that the key service and
+the controllers use, and looks whether every sealed value is bound to the object
+that it becomes and locked for every cluster that it is placed on.
+
+Problems are printed one to a line, as FILE:LINE: FIELD: PROBLEM. The exit code
+is 3 when there are any; warnings alone count only with --strict. No network and
+no cluster is asked.`
+
+const validateExample = `  bulla validate
+
+  # in CI, where nothing is pinned
+  bulla validate --strict --root-key "$BULLA_ROOT_KEY"
+
+  bulla validate -o json | jq '.findings[].file'`
+
+func newValidate(a *app) *cobra.Command {
+	format := render.Text
+	var strict bool
+	cmd := &cobra.Command{
+		Use: "validate [DIR]", Short: "Check a whole fleet", Long: validateLong, Example: validateExample,
+		Args: args("one folder", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				a.repo = args[0]
+			}
+			if err := format.Check(); err != nil {
+				return err
+			}
+			return a.validate(cmd.Context(), format, strict)
+		},
+	}
+	outputFlag(cmd, &format)
+	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are problems too")
+	return cmd
+}
+
+func (a *app) validate(ctx context.Context, format render.Format, strict bool) error {
+	report, err := a.check(ctx)
+	if err != nil {
+		return err
+	}
+	if format != render.Text {
+		if err := format.Print(a.stdout, report, render.Table{}); err != nil {
+			return err
+		}
+	} else {
+		for _, finding := range report.Findings {
+			a.printf("%s\n", finding)
+		}
+		a.summarize(report)
+	}
+	if report.Errors() > 0 || strict && len(report.Findings) > 0 {
+		return fault.ErrFindings
+	}
+	return nil
+}
+
+func (a *app) check(ctx context.Context) (*check.Report, error) {
+	repo, err := a.openVerified()
+	var parse *v1alpha1.ParseError
+	if errors.As(err, &parse) {
+		// fleet.yaml itself: without it nothing else can be looked at.
+		return &check.Report{Findings: check.FromError(fleetrepo.FleetFile, err)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return check.Fleet(ctx, repo.Tree, repo.Model, kustomize.NewBuilder(kustomize.BuilderOptions{}), a.progress())
+}
+
+func (a *app) summarize(r *check.Report) {
+	verdict := "ok"
+	if n := len(r.Findings); n > 0 {
+		verdict = fmt.Sprintf("%s, %s", count(r.Errors(), "problem"), count(n-r.Errors(), "warning"))
+	}
+	a.printf("%s: %s, %s, %s\n", verdict, count(r.Clusters, "cluster"), count(r.Placements, "placement"), count(r.Stubs, "stub"))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/rogpeppe/go-internal/testscript"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
+	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+type identities map[string]*age.HybridIdentity
+
+// world is what one script's users do not have: private keys, in software.
+type world struct {
+	keys       map[string]softkey.Key
+	recovery   *age.HybridIdentity
+	fleet      string
+	identities identities
+	secrets    []canary.Canary
+}
+
+type worldKey struct{}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+const sealingKey = "2026-11-a"
+
+// cmdFleet is the ceremony, in software:
+//
+//	fleet FILE [p256] [no-recovery]
+//
+// It writes a signed fleet.yaml and sets ROOTKEY and FLEETID.
+func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
+	suite, w := v1alpha1.SuiteHybrid, worldOf(ts)
+	fleet := &v1alpha1.Fleet{}
+	fleet.APIVersion, fleet.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindFleet
+	fleet.Metadata.Name = "acme"
+	fleet.Spec.ID = randomHex(16)
+	w.recovery, w.fleet = must(age.GenerateHybridIdentity()), fleet.Spec.ID
+	fleet.Spec.RecoveryRecipients = []string{w.recovery.Recipient().String()}
+	for _, arg := range args[1:] {
+		switch arg {
+		case "p256":
+			suite = v1alpha1.SuiteP256
+		case "no-recovery":
+			fleet.Spec.RecoveryRecipients = nil
+		default:
+			ts.Fatalf("fleet: unknown argument %s", arg)
+		}
+	}
+	key := must(softkey.Derive(suite, randomHex(16)))
+	w.keys = map[string]softkey.Key{sealingKey: key}
+	fleet.Spec.SealingKeys = []v1alpha1.SealingKey{key.Record(sealingKey)}
+	root := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), must(yaml.Marshal(fleet)), 0o644))
+	ts.Setenv("ROOTKEY", sealing.VerifierKey("acme", &root.PublicKey))
+	ts.Setenv("FLEETID", fleet.Spec.ID)
+}
+
+// cmdKeys makes a cluster's key pairs and sets IDENTITY, RECIPIENT and
+// FINGERPRINT, what the cluster would show:
+//
+//	keys NAME
+func cmdKeys(ts *testscript.TestScript, neg bool, args []string) {
+	keys := newClusterKeys(worldOf(ts), args[0])
+	ts.Setenv("IDENTITY", keys.Identity)
+	ts.Setenv("RECIPIENT", keys.Recipient)
+	ts.Setenv("FINGERPRINT", keys.Fingerprint())
+}
+
+func newClusterKeys(w *world, name string) clusterkeys.Keys {
+	identity := must(age.GenerateHybridIdentity())
+	w.identities[name] = identity
+	spki := sha256.Sum256([]byte(randomHex(16)))
+	return clusterkeys.Keys{Fleet: w.fleet, Cluster: name, Identity: "sha256:" + hex.EncodeToString(spki[:]), Recipient: identity.Recipient().String()}
+}
+
+// cmdCluster adds a cluster to the fleet in the current folder:
+//
+//	cluster NAME [KEY=VALUE…]
+func cmdCluster(ts *testscript.TestScript, neg bool, args []string) {
+	labels, err := parseLabels(args[1:])
+	ts.Check(err)
+	file := ts.MkAbs(filepath.Join("clusters", args[0]+".yaml"))
+	ts.Check(os.WriteFile(file, []byte(renderCluster(args[0], labels, newClusterKeys(worldOf(ts), args[0]))), 0o644))
+}
+
+// cmdSecret draws a secret value that no output may show:
+//
+//	secret NAME FILE
+//
+// It writes the value to FILE and sets NAME, NAME_BASE64 and NAME_JSON.
+func cmdSecret(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	value := canary.New(args[0])
+	w.secrets = append(w.secrets, value)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(value.Value()), 0o600))
+	ts.Setenv(args[0], value.Value())
+	ts.Setenv(args[0]+"_BASE64", base64.StdEncoding.EncodeToString([]byte(value.Value())))
+	ts.Setenv(args[0]+"_JSON", string(must(json.Marshal(value.Value()))))
+}
+
+// cmdFill replaces $NAME in a file by what `secret` and others set:
+//
+//	fill FILE…
+func cmdFill(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
+
+// cmdExitCode runs a command and wants its exit code:
+//
+//	exitcode N COMMAND…
+func cmdExitCode(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit, ok := err.(*exec.ExitError); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, not %s", code, args[0])
+	}
+}
+
+func randomHex(n int) string {
+	raw := make([]byte, n)
+	rand.Read(raw)
+	return hex.EncodeToString(raw)
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(fmt.Sprintf("test set-up: %v", err))
+	}
+	return value
+}
+
+// wanted reads KEY=VALUE arguments as pointers and base64.
+func wanted(ts *testscript.TestScript, args []string) map[string]string {
+	want := map[string]string{}
+	for _, arg := range args {
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			ts.Fatalf("%d arguments: one is not KEY=VALUE", len(args))
+		}
+		want["/data/"+key] = base64.StdEncoding.EncodeToString([]byte(value))
+	}
+	return want
+}
