@@ -1,0 +1,495 @@
+package controllers
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/cluster"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// deadline is how long a test waits for what must come.
+const deadline = 90 * time.Second
+
+// deliveryWorld is a cluster with a Delivery loop, and the Git that it should equal.
+// Git, FleetSync and the key service are stood in for, at the two interfaces
+// between the loops; the API server and its controllers are real.
+type deliveryWorld struct {
+	t         *testing.T
+	cluster   *cluster.Cluster
+	client    client.Client
+	fleet     string
+	system    string // namespace of the Deliveries
+	ns        string // namespace of applications
+	snapshots *Snapshots
+	unsealer  *tableUnsealer
+	events    *record.FakeRecorder // what the controller recorded
+	git       map[string]*app
+	suspended bool
+	maxShare  int
+	revisions int
+	foreign   map[string]client.Object
+	key       []byte
+	// config is the controller's, whose requests the audit log tells apart.
+	config *rest.Config
+}
+
+// controllerUser is who the controller is in the audit log.
+const controllerUser = "the-controller"
+
+// app is one placement in Git.
+type app struct {
+	spec    v1alpha1.PlacementSpec
+	objects []kustomize.Object
+	err     error
+}
+
+func newDeliveryWorld(t *testing.T) *deliveryWorld {
+	t.Helper()
+	c := cluster.ForTest(t)
+	w := &deliveryWorld{
+		t: t, cluster: c, fleet: strings.ToLower(rand.Text()[:16]),
+		snapshots: &Snapshots{}, unsealer: newTableUnsealer(),
+		git: map[string]*app{}, foreign: map[string]client.Object{}, key: make([]byte, 32), maxShare: 50,
+	}
+	if _, err := rand.Read(w.key); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if w.client, err = client.New(c.Config(), client.Options{Scheme: deliveryScheme(t)}); err != nil {
+		t.Fatal(err)
+	}
+	if w.config, err = c.NewUser(controllerUser, "system:masters"); err != nil {
+		t.Fatal(err)
+	}
+	w.config.QPS = -1
+	installCRDs(t, w.client)
+	w.system, w.ns = c.NewNamespace(t), c.NewNamespace(t)
+	return w
+}
+
+func deliveryScheme(t *testing.T) *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, apiextensionsv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return scheme
+}
+
+var crdsOnce sync.Once
+
+func installCRDs(t *testing.T, c client.Client) {
+	t.Helper()
+	crdsOnce.Do(func() {
+		files, err := filepath.Glob("../charts/bulla-controller/crds/*.yaml")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("find CRDs: %v, %v", files, err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			crd := &apiextensionsv1.CustomResourceDefinition{}
+			if err := yaml.UnmarshalStrict(data, crd); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Create(t.Context(), crd); err != nil && !apierrors.IsAlreadyExists(err) {
+				t.Fatal(err)
+			}
+		}
+	})
+	eventually(t, "the CRDs are served", func() error {
+		return c.List(t.Context(), &v1alpha1.DeliveryList{})
+	})
+}
+
+func (w *deliveryWorld) options() DeliveryOptions {
+	return DeliveryOptions{
+		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
+		MACKey: func(context.Context) ([]byte, error) { return w.key, nil },
+	}
+}
+
+func (w *deliveryWorld) manager(ctx context.Context) ctrl.Manager {
+	w.t.Helper()
+	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
+		Logger: logr.Discard(),
+		Scheme: deliveryScheme(w.t), Metrics: metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.system: {}}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return mgr
+}
+
+// run starts the controller; stop ends it and waits.
+func (w *deliveryWorld) run() (stop func()) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	mgr := w.manager(ctx)
+	if err := SetupDelivery(mgr, w.options()); err != nil {
+		w.t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// place sets what a placement of Git builds.
+func (w *deliveryWorld) place(name string, objects ...kustomize.Object) *app {
+	a := &app{objects: objects, spec: v1alpha1.PlacementSpec{
+		Path: "apps/" + name, TargetNamespace: w.ns, Timeout: &metav1.Duration{Duration: time.Minute},
+	}}
+	w.git[name] = a
+	return a
+}
+
+// commit makes what Git says now the accepted head, as FleetSync does.
+func (w *deliveryWorld) commit() string {
+	w.t.Helper()
+	w.revisions++
+	revision := fmt.Sprintf("main@sha1:%040d", w.revisions)
+	snapshot := &Snapshot{
+		Head: fmt.Sprintf("%040d", w.revisions), Revision: revision, ClusterSuspended: w.suspended,
+		Fleet: &v1alpha1.Fleet{Spec: v1alpha1.FleetSpec{ID: w.fleet, Prune: &v1alpha1.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
+		Model: &kustomize.Model{}, Resolution: w.resolve(),
+	}
+	w.snapshots.Store(snapshot)
+	standing := &v1alpha1.DeliveryList{}
+	w.must(w.client.List(w.t.Context(), standing, client.InNamespace(w.system)))
+	for i := range standing.Items {
+		d := &standing.Items[i]
+		if snapshot.Placed(d.Name) == nil && !d.Spec.Removed && !w.suspended {
+			w.writeSpec(d, func(s *v1alpha1.DeliverySpec) { s.Removed, s.Revision = true, revision })
+		}
+	}
+	for name, placed := range snapshot.Resolution.Placed {
+		w.writeDelivery(name, placed, revision)
+	}
+	return revision
+}
+
+func (w *deliveryWorld) writeDelivery(name string, placed *kustomize.Placed, revision string) {
+	w.t.Helper()
+	d := &v1alpha1.Delivery{}
+	err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.system, Name: name}, d)
+	digest := ""
+	if placed.Build != nil {
+		digest = placed.Build.Digest
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		d = &v1alpha1.Delivery{
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.system, Name: name},
+			Spec:       v1alpha1.DeliverySpec{Revision: revision, BuildDigest: digest},
+		}
+		w.must(w.client.Create(w.t.Context(), d))
+	case err != nil:
+		w.t.Fatal(err)
+	case digest != "" && (d.Spec.BuildDigest != digest || d.Spec.Removed):
+		w.writeSpec(d, func(s *v1alpha1.DeliverySpec) {
+			s.BuildDigest, s.Revision, s.Removed = digest, revision, false
+		})
+	}
+}
+
+func (w *deliveryWorld) writeSpec(d *v1alpha1.Delivery, change func(*v1alpha1.DeliverySpec)) {
+	w.t.Helper()
+	next := d.DeepCopy()
+	change(&next.Spec)
+	w.must(client.IgnoreNotFound(w.client.Patch(w.t.Context(), next, client.MergeFrom(d))))
+}
+
+func (w *deliveryWorld) resolve() *kustomize.Resolution {
+	r := &kustomize.Resolution{
+		Cluster: "test", Placed: map[string]*kustomize.Placed{}, Owners: map[ObjectID]string{},
+		Conflicts: map[ObjectID][]string{}, HeldNamespaces: map[string]string{},
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.git)) {
+		a := w.git[name]
+		placement := &v1alpha1.Placement{Metadata: v1alpha1.Metadata{Name: name}, Spec: a.spec}
+		placed := &kustomize.Placed{Placement: placement, Err: a.err}
+		r.Placed[name] = placed
+		if a.err != nil {
+			for _, ns := range a.spec.AllNamespaces() {
+				r.HeldNamespaces[ns] = name
+			}
+			continue
+		}
+		placed.Build = &kustomize.Build{Placement: name, Digest: buildDigestOf(a.objects), Objects: a.objects}
+		for _, o := range a.objects {
+			r.Owners[o.ID()] = name
+		}
+	}
+	return r
+}
+
+func buildDigestOf(objects []kustomize.Object) string {
+	sum := sha256.New()
+	for _, o := range objects {
+		data, _ := json.Marshal(o.Object)
+		sum.Write(data)
+		if o.Stub != nil {
+			sum.Write([]byte(o.Stub.Digest))
+		}
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
+}
+
+// settled waits until every Delivery stands as Git says, and checks the cluster.
+func (w *deliveryWorld) settled() {
+	w.t.Helper()
+	eventually(w.t, "every delivery stands", w.settledNow)
+	w.check()
+}
+
+func (w *deliveryWorld) settledNow() error {
+	list := &v1alpha1.DeliveryList{}
+	if err := w.client.List(w.t.Context(), list, client.InNamespace(w.system)); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, d := range list.Items {
+		seen[d.Name] = true
+		a := w.git[d.Name]
+		switch {
+		case a == nil:
+			return fmt.Errorf("%s is still here: %s", d.Name, describeConditions(&d))
+		case a.err != nil:
+			continue
+		case d.Spec.BuildDigest != d.Status.AppliedBuildDigest, !ready(&d), d.Status.ObservedGeneration != d.Generation,
+			len(d.Status.Inventory) != len(a.objects):
+			return fmt.Errorf("%s: %s, %d entries for %d objects", d.Name, describeConditions(&d), len(d.Status.Inventory), len(a.objects))
+		}
+	}
+	for name := range w.git {
+		if !seen[name] {
+			return fmt.Errorf("%s has no delivery", name)
+		}
+	}
+	return nil
+}
+
+// reason waits until a Delivery's Ready condition has a reason.
+func (w *deliveryWorld) reason(name, reason string) *v1alpha1.Delivery {
+	w.t.Helper()
+	d := &v1alpha1.Delivery{}
+	eventually(w.t, name+" says "+reason, func() error {
+		if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.system, Name: name}, d); err != nil {
+			return err
+		}
+		for _, c := range d.Status.Conditions {
+			if c.Type == "Ready" && c.Reason == reason && d.Status.ObservedGeneration == d.Generation {
+				return nil
+			}
+		}
+		return errors.New(describeConditions(d))
+	})
+	return d
+}
+
+func describeConditions(d *v1alpha1.Delivery) string {
+	var parts []string
+	for _, c := range d.Status.Conditions {
+		parts = append(parts, fmt.Sprintf("%s=%s %s %q", c.Type, c.Status, c.Reason, c.Message))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (w *deliveryWorld) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// eventually polls until ok returns nil.
+func eventually(t *testing.T, what string, ok func() error) {
+	t.Helper()
+	end := time.Now().Add(deadline)
+	for {
+		err := ok()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("wait until %s: %v", what, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// tableUnsealer stands in for the key service and the kept answers.
+type tableUnsealer struct {
+	mu     sync.Mutex
+	values map[string]map[string]string // by content digest
+	kept   map[string]map[string]bool   // by delivery, content digests
+	asked  []string                     // content digests that the key service was asked for
+	calls  int                          // every call, kept or not
+	down   bool
+}
+
+func newTableUnsealer() *tableUnsealer {
+	return &tableUnsealer{values: map[string]map[string]string{}, kept: map[string]map[string]bool{}}
+}
+
+func (u *tableUnsealer) Unseal(_ context.Context, delivery string, s *Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.calls++
+	out := map[ObjectID]map[string]string{}
+	for _, o := range objects {
+		content, err := sealing.ContentDigest(s.Fleet.Spec.ID, o.Stub.Manifest)
+		if err != nil {
+			return nil, err
+		}
+		if !u.kept[delivery][content] {
+			if u.down {
+				return nil, &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: "the key service is down"}
+			}
+			u.asked = append(u.asked, content)
+		}
+		values, ok := u.values[o.Stub.Manifest.Spec.Blocks[0].Payload]
+		if !ok {
+			return nil, &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: "no such payload"}
+		}
+		if u.kept[delivery] == nil {
+			u.kept[delivery] = map[string]bool{}
+		}
+		u.kept[delivery][content] = true
+		out[o.ID()] = values
+	}
+	return out, nil
+}
+
+func (u *tableUnsealer) Forget(_ context.Context, delivery string, keep []string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.kept[delivery], func(content string, _ bool) bool { return !slices.Contains(keep, content) })
+	return nil
+}
+
+func (u *tableUnsealer) set(down bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.down = down
+}
+
+func (u *tableUnsealer) counts() (calls, asked, kept int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, contents := range u.kept {
+		kept += len(contents)
+	}
+	return u.calls, len(u.asked), kept
+}
+
+// seal makes a built sealed Secret: every seal is a new payload.
+func (w *deliveryWorld) seal(name string, values map[string]string, change ...func(template map[string]any)) kustomize.Object {
+	template := map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}
+	for _, f := range change {
+		f(template)
+	}
+	block := v1alpha1.Block{Payload: "payload " + rand.Text(), Locks: []v1alpha1.Lock{{Target: "set/all", Key: "k1", Ciphertext: rand.Text()}}}
+	opened := map[string]string{}
+	for key, value := range values {
+		block.Fields = append(block.Fields, "/data/"+key)
+		opened["/data/"+key] = base64.StdEncoding.EncodeToString([]byte(value))
+	}
+	slices.Sort(block.Fields)
+	w.unsealer.mu.Lock()
+	w.unsealer.values[block.Payload] = opened
+	w.unsealer.mu.Unlock()
+	raw, err := json.Marshal(template)
+	w.must(err)
+	manifest := &v1alpha1.SealedManifest{
+		Metadata: v1alpha1.Metadata{Name: name, Namespace: w.ns},
+		Spec:     v1alpha1.SealedManifestSpec{Template: runtime.RawExtension{Raw: raw}, Blocks: []v1alpha1.Block{block}},
+	}
+	u := &unstructured.Unstructured{Object: template}
+	u.SetName(name)
+	u.SetNamespace(w.ns)
+	return kustomize.Object{Unstructured: u, Stub: &kustomize.Stub{Digest: "sha256:" + rand.Text(), Path: name + ".yaml", Manifest: manifest}}
+}
+
+// relock gives the same stub with other locks: another stub digest, the same
+// content.
+func relock(o kustomize.Object) kustomize.Object {
+	manifest := o.Stub.Manifest.DeepCopy()
+	manifest.Spec.Blocks[0].Locks = append(manifest.Spec.Blocks[0].Locks, v1alpha1.Lock{Target: "set/more", Key: "k2", Ciphertext: rand.Text()})
+	return kustomize.Object{Unstructured: o.DeepCopy(), Stub: &kustomize.Stub{Digest: "sha256:" + rand.Text(), Path: o.Stub.Path, Manifest: manifest}}
+}
+
+// object reads a plain object from YAML; %[1]s is the world's namespace.
+func (w *deliveryWorld) object(text string, args ...any) kustomize.Object {
+	w.t.Helper()
+	u := &unstructured.Unstructured{}
+	w.must(yaml.Unmarshal([]byte(fmt.Sprintf(text, append([]any{w.ns}, args...)...)), &u.Object))
+	return kustomize.Object{Unstructured: u}
+}
+
+func (w *deliveryWorld) configMap(name, value string) kustomize.Object {
+	return w.object("{apiVersion: v1, kind: ConfigMap, metadata: {name: %[2]s, namespace: %[1]s}, data: {key: %[3]q}}", name, value)
+}
+
+func (w *deliveryWorld) deployment(name, secret string) kustomize.Object {
+	return w.object(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %[2]s, namespace: %[1]s}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: %[2]s}}
+  template:
+    metadata: {labels: {app: %[2]s}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: main, image: example.com/app, envFrom: [{secretRef: {name: %[3]s}}]}
+`, name, secret)
+}
