@@ -31,10 +31,6 @@ func (Auth) String() string { return "credentials" }
 // GoString hides every credential.
 func (Auth) GoString() string { return "credentials" }
 
-// maxPacks is when a mirror is cloned afresh: every fetch adds a pack, and
-// every look-up asks each of them.
-const maxPacks = 256
-
 // Mirror is a bare copy of one ref of a repository. It is safe for concurrent
 // use.
 //
@@ -48,6 +44,9 @@ type Mirror struct {
 	url    string // safe to print
 	remote remote
 	limits Limits
+	// maxPacks is when the mirror is cloned afresh: every fetch adds a pack,
+	// and every look-up asks each of them.
+	maxPacks int
 
 	fetching sync.Mutex // one fetch at a time
 
@@ -79,7 +78,7 @@ func OpenMirror(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
-	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, trees: map[string]*Tree{}}
+	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, maxPacks: 256, trees: map[string]*Tree{}}
 	var store string
 	if m.head, store, err = readHead(dir); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
@@ -145,7 +144,7 @@ func (m *Mirror) Fetch(ctx context.Context) (hash string, err error) {
 
 func (m *Mirror) fetch(ctx context.Context) (string, error) {
 	old, objects := m.Head(), m.store()
-	fresh := objects.damaged() || len(objects.packNames()) >= maxPacks || (old != "" && !objects.contains(old))
+	fresh := objects.damaged() || len(objects.packNames()) >= m.maxPacks || (old != "" && !objects.contains(old))
 	if fresh {
 		var err error
 		if objects, err = newObjects(m.path, m.limits); err != nil {

@@ -105,12 +105,18 @@ func openStore(path string, limits Limits) *objects {
 
 func openStorage(path string) *filesystem.Storage {
 	return filesystem.NewStorageWithOptions(osfs.New(path, osfs.WithBoundOS()),
-		cache.NewObjectLRU(4*cache.MiByte), filesystem.Options{ExclusiveAccess: true})
+		cache.NewObjectLRU(4*cache.MiByte), filesystem.Options{MaxOpenDescriptors: 8})
 }
 
 func (o *objects) damaged() bool { return o.bad.Load() }
 func (o *objects) markDamaged()  { o.bad.Store(true) }
-func (o *objects) remove()       { _ = os.RemoveAll(o.path) }
+
+func (o *objects) remove() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_ = o.storage.Close()
+	_ = os.RemoveAll(o.path)
+}
 
 func (o *objects) packNames() []plumbing.Hash {
 	o.mu.Lock()
@@ -138,6 +144,7 @@ func (o *objects) dropPacksBut(keep []plumbing.Hash) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	_ = o.storage.Close()
 	o.storage = openStorage(o.path)
 	clear(o.commits)
 }
@@ -243,7 +250,6 @@ func (o *objects) take(ctx context.Context, pack io.Reader) error {
 	if err := storePack(o.storage, file); err != nil {
 		return fmt.Errorf("store pack: %w", ErrCorrupt)
 	}
-	o.storage.Reindex()
 	return nil
 }
 

@@ -102,6 +102,12 @@ var (
 // answerError maps a failure of the exchange to a text that quotes nothing the
 // remote sent: a server that knows the credentials could send them back.
 func answerError(ctx context.Context, err error) error {
+	// The text of url.Error has the address in it, and that of a redirect is
+	// the server's.
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
+	}
 	var netErr net.Error
 	switch {
 	case ctx.Err() != nil:
@@ -115,10 +121,6 @@ func answerError(ctx context.Context, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, packp.ErrEmptyInput):
 		return errors.New("remote ended the connection early")
 	case errors.As(err, &netErr):
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
-			err = urlErr.Err
-		}
 		return err
 	}
 	return errors.New("remote's answer is not Git's smart protocol")
