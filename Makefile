@@ -1,0 +1,76 @@
+# make help says what there is. Every tool has its version here and nowhere else.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO          ?= go
+BIN         := $(CURDIR)/bin
+FUZZTIME    ?= 10s
+LDFLAGS     := -s -w
+
+TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
+	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
+	connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.21.1 \
+	sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
+LINTERS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 \
+	golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+# Without these kubectl cannot parse the server's version.
+V := k8s.io/component-base/version
+KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitMinor=36 -X $(V).gitTreeState=clean \
+	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
+	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
+
+.PHONY: help build kube tools softhsm test generate verify fuzz-smoke mutants bench demo clean
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bulla, bulla-controller and bulla-keyservice into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla ./cmd/bulla-controller
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla-keyservice
+
+kube: bin/kube ## Build the control plane for tests into bin/kube (once; minutes)
+bin/kube: fixtures/kube/go.mod fixtures/kube/main.go
+	@echo "bin/kube: building etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok; about ten minutes on two cores, once"
+	cd fixtures/kube && CGO_ENABLED=0 $(GO) build -v -trimpath -ldflags '$(KUBE_LDFLAGS)' -o $(BIN)/kube.new . 2>&1 \
+		| awk '/^[a-z0-9.\/_-]+$$/{n++; if (n % 100 == 0) {printf "bin/kube: %d packages compiled\n", n; fflush()}; next} {print}'
+	mv $(BIN)/kube.new $(BIN)/kube && touch $@
+
+tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators and linters into bin/
+define tool
+bin/.$(notdir $(1)):
+	@echo "bin/$(notdir $(1))"
+	GOFLAGS= GOBIN=$(BIN) $(GO) install $(1)
+	@mkdir -p bin && touch $$@
+endef
+$(foreach t,$(TOOLS) $(LINTERS),$(eval $(call tool,$(t))))
+
+softhsm: ## Install SoftHSM2 when it is missing, or say how
+	@fixtures/install-softhsm.sh
+
+test: kube softhsm ## Run all tests, with the race detector, on real parts
+	@$(GO) test -race -p 2 -timeout 30m ./... 2>&1 | awk '/^ok /{ok++} /^FAIL\t/{failed++} !/\[no test files\]/{print; fflush()} \
+		END {printf "%d packages passed, %d failed\n", ok, failed}'
+
+generate: $(foreach t,$(TOOLS),bin/.$(notdir $(t))) ## Write generated code, CRDs and the command reference
+	bin/buf lint && bin/buf generate
+	bin/controller-gen object paths=./api/... crd output:crd:dir=charts/bulla-controller/crds paths=./api/...
+	$(GO) run ./cmd/bulla docs > docs/reference/bulla.md
+
+verify: tools ## Check everything that is no test: format, vet, lint, freshness, imports, go.mod, vulnerabilities
+	@fixtures/verify.sh
+
+fuzz-smoke: ## Fuzz every fuzz test for FUZZTIME (10s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | while read -r _ name; do \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; done; done
+
+mutants: ## Take every guard out, one at a time: a named test must fail
+	$(GO) run ./fixtures/mutants
+
+bench: kube softhsm ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./fixtures/... ./sealing/...
+
+demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked
+	@$(GO) run ./fixtures/demo -bin $(BIN)
+
+clean: ## Remove what make built
+	rm -rf bin .cache
