@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -68,6 +70,8 @@ type world struct {
 	link      *Link
 	loop      *FleetSyncReconciler
 	stop      func()
+	good      string // the hash of the last good head
+	noService bool
 	enrolled  atomic.Int64
 	renewed   atomic.Int64
 }
@@ -322,6 +326,16 @@ func (w *world) eventually(what string, done func() bool) {
 	}
 }
 
+// git runs git in the developer's clone.
+func (w *world) git(arguments ...string) error {
+	cmd := exec.Command("git", append([]string{"-C", w.repo.Dir()}, arguments...)...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("git %v: %w: %s", arguments, err, out)
+	}
+	return nil
+}
+
 func (w *world) create(obj client.Object) {
 	w.Helper()
 	obj.SetNamespace(w.namespace)
@@ -431,6 +445,9 @@ func (w *world) token(name string) keyservice.JoinToken {
 
 // enroll stands in for the key service's enrolment: its own tests have it.
 func (w *world) enroll(_ context.Context, o keyservice.EnrollOptions) (*keyservice.Credentials, error) {
+	if w.noService {
+		return nil, &keyservice.UnavailableError{Err: errors.New("connection refused")}
+	}
 	w.enrolled.Add(1)
 	return w.ca.issue(o.Token.Fleet, o.Token.Cluster, o.Key.(*ecdsa.PrivateKey))
 }
