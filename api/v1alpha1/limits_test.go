@@ -31,7 +31,7 @@ func TestFilesThatAreRefusedWhole(t *testing.T) {
 		"one byte too many":    {padded(MaxFileSize + 1), "f:1: is 1048577 bytes long, the limit is 1048576"},
 		"UTF-16":               {"\xff\xfea\x00", "f:1: is not UTF-8"},
 		"a NUL":                {cluster + "#\x00\n", "f:11: has the control character U+0000"},
-		"an end and more":      {cluster + "...\nx: y\n", "f:12: is not YAML: did not find expected <document start>"},
+		"an end and more":      {cluster + "...\nx: y\n", "f:11: is not YAML: did not find expected <document start>"},
 		"an unfinished string": {"a: \"b\n", "f:2: is not YAML: found unexpected end of stream"},
 	}
 	for name, test := range tests {
