@@ -1,0 +1,79 @@
+package keyservice_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice"
+)
+
+const goodConfig = `fleet: 00112233445566778899aabbccddeeff
+rootKey: acme+00000000+AA==
+repository:
+  url: https://git.example.com/fleet.git
+  passwordFile: git-password
+token: {module: /usr/lib/softhsm/libsofthsm2.so, label: acme, pinFile: pin}
+listen: 0.0.0.0:8443
+serverNames: [keyservice.example.com]
+health: 127.0.0.1:9090
+dataDir: data
+`
+
+func load(t *testing.T, text string) (*keyservice.Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "keyservice.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return keyservice.LoadConfig(file)
+}
+
+func TestAConfigurationHasDefaults(t *testing.T) {
+	c, err := load(t, goodConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Repository.Ref != "main" || time.Duration(c.Repository.Interval) != 30*time.Second || c.Token.Sessions != 4 ||
+		time.Duration(c.CertificateTTL) != 24*time.Hour || c.URL != "https://keyservice.example.com:8443" {
+		t.Errorf("defaults: %+v", c)
+	}
+	for _, path := range []string{c.Repository.PasswordFile, c.Token.PINFile, c.DataDir, c.Store} {
+		if !filepath.IsAbs(path) {
+			t.Errorf("%q is not beside the file", path)
+		}
+	}
+}
+
+func TestAConfigurationIsReadStrictly(t *testing.T) {
+	for name, c := range map[string]struct {
+		text, place, problem string
+	}{
+		"an unknown field":          {goodConfig + "signing: {}\n", ":11:signing", "unknown field"},
+		"an unknown nested field":   {strings.Replace(goodConfig, "passwordFile", "password", 1), ":5:repository.password", "unknown field"},
+		"a second document":         {goodConfig + "---\nlisten: 0.0.0.0:1\n", ":11", "a second document"},
+		"a field twice":             {goodConfig + "listen: 0.0.0.0:1\n", ":11:listen", "stands twice"},
+		"an anchor":                 {strings.Replace(goodConfig, "data\n", "&a data\n", 1), ":10:dataDir", "anchors"},
+		"a duration without a unit": {goodConfig + "certificateTTL: 24\n", ":11:certificateTTL", "is not a duration"},
+		"a list that is one value":  {strings.Replace(goodConfig, "[keyservice.example.com]", "a", 1), ":8:serverNames", "is not a list"},
+		"a fleet id that is short":  {strings.Replace(goodConfig, "ddeeff", "", 1), ":1:fleet", "hexadecimal"},
+		"no root key":               {strings.Replace(goodConfig, "rootKey: acme+00000000+AA==\n", "", 1), ":1:rootKey", "is missing"},
+		"a module without a path":   {strings.Replace(goodConfig, "/usr/lib/softhsm/", "", 1), ":6:token.module", "absolute"},
+		"a text that is a mapping":  {strings.Replace(goodConfig, "dataDir: data", "dataDir: {a: b}", 1), ":10:dataDir", "single value"},
+		"text that is not YAML":     {"\t:", ":1", "not YAML"},
+		"nothing":                   {"", ":1", "not YAML"},
+	} {
+		_, err := load(t, c.text)
+		var problem *keyservice.ConfigError
+		if !errors.As(err, &problem) {
+			t.Errorf("%s: %v, want a ConfigError", name, err)
+			continue
+		}
+		if !strings.Contains(err.Error(), c.place+": ") || !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: %q, want %q at %q", name, err, c.problem, c.place)
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package keyservice_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"database/sql"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+func (w *world) get(path string) string {
+	w.t.Helper()
+	r, err := http.Get(w.health + path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(body)
+}
+
+// TestATipThatIsNotAcceptedChangesNothing: the last good head goes on serving,
+// and readiness says what is wrong.
+func TestATipThatIsNotAcceptedChangesNothing(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	for _, c := range []struct {
+		name, fleet, reason string
+	}{
+		{"fleet.yaml of another fleet", strings.ReplaceAll(f.fleetFile(f.made.Key), f.fleet, strings.Repeat("a", 32)), v1alpha1.FleetMismatchReason},
+		{"a key that the signature does not cover", strings.Replace(f.fleetFile(f.made.Key), "id: "+keyID, "id: 2026-12-a", 1), v1alpha1.FleetMismatchReason},
+		{"fleet.yaml that does not parse", "kind: Fleet\n", v1alpha1.InvalidFleetReason},
+		{"no fleet.yaml", "", v1alpha1.InvalidFleetReason},
+	} {
+		tip := f.commit(map[string]string{"fleet.yaml": c.fleet, "placements/payments.yaml": placementFile("payments", "payments", "set/all")})
+		answers, result := f.us.unseal(tip, f.digest)
+		if answers.Head != f.head || result.Granted() {
+			t.Errorf("%s: decided at %s, want %s; granted %v", c.name, answers.Head, f.head, result.Granted())
+		}
+		if ready := f.get("/readyz"); !strings.Contains(ready, c.reason) || !strings.Contains(ready, "ok: head "+f.head) {
+			t.Errorf("%s: readiness says\n%s", c.name, ready)
+		}
+		if metric := f.get("/metrics"); !strings.Contains(metric, `bulla_keyservice_heads_refused_total{reason="`+c.reason+`"}`) {
+			t.Errorf("%s: no metric", c.name)
+		}
+	}
+	repaired := f.commit(map[string]string{"fleet.yaml": f.fleetFile(f.made.Key)})
+	if answers, result := f.us.unseal(repaired, f.digest); answers.Head != repaired || !result.Granted() {
+		t.Errorf("after the repair: %v at %s", result.Refusal, answers.Head)
+	}
+}
+
+func TestARewrittenHistoryIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	revoked := f.commit(map[string]string{"placements/payments.yaml": ""})
+	f.settle(revoked)
+	// Back to the commit that granted, and on from there.
+	if err := f.repo.ForcePush(f.head); err != nil {
+		t.Fatal(err)
+	}
+	rewritten := f.commit(map[string]string{"README": "again"})
+	for _, revision := range []string{f.head, rewritten} {
+		answers, result := f.eu.unseal(revision, f.digest)
+		if answers.Head != revoked || result.Granted() {
+			t.Errorf("asked at %s: decided at %s, granted %v", revision, answers.Head, result.Granted())
+		}
+	}
+	if ready := f.get("/readyz"); !strings.Contains(ready, v1alpha1.HistoryRewrittenReason) {
+		t.Errorf("readiness says\n%s", ready)
+	}
+}
+
+func TestUnknownRevisionsShareFetches(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	before := f.git.Requests()
+	var group sync.WaitGroup
+	for i := range 40 {
+		group.Go(func() {
+			if _, err := f.eu.client.Unseal(t.Context(), fmt.Sprintf("%040x", i+1), []string{f.digest}); err != nil {
+				t.Errorf("unknown revision: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	after := f.git.Requests()
+	if looks := after.ListRefs - before.ListRefs; looks > 5 {
+		t.Errorf("40 unknown revisions made %d looks at the remote", looks)
+	}
+	if fetches := after.UploadPacks - before.UploadPacks; fetches != 0 {
+		t.Errorf("%d fetches though nothing moved", fetches)
+	}
+}
+
+func TestAKnownRevisionCostsNoLook(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	before := f.git.Requests()
+	f.eu.unseal(f.head, f.digest)
+	f.eu.unseal(f.head, f.digest)
+	if after := f.git.Requests(); after != before {
+		t.Errorf("requests to the remote went from %+v to %+v", before, after)
+	}
+}
+
+func TestAServiceWhoseRemoteHangsServesTheLastHead(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	f.git.Hang()
+	defer f.git.Heal()
+	answers, result := f.eu.unseal(strings.Repeat("1", 40), f.digest)
+	if answers.Head != f.head || !result.Granted() {
+		t.Errorf("%v at %s", result.Refusal, answers.Head)
+	}
+}
+
+func TestARestartKeepsTheAcceptedHead(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	authority := client.SPKIHash(f.service.Authority())
+	f.stop()
+	f.git.Refuse(http.StatusServiceUnavailable)
+	f.start(2)
+	if client.SPKIHash(f.service.Authority()) != authority {
+		t.Error("the authority changed")
+	}
+	eu := client.New(f.url, f.eu.credentials.Certificate, f.eu.credentials.CA)
+	defer eu.Close()
+	answers, err := eu.Unseal(t.Context(), f.head, []string{f.digest})
+	if err != nil || !answers.Results[f.digest].Granted() {
+		t.Fatalf("with Git down after a restart: %v, %v", answers, err)
+	}
+}
+
+// TestNothingIsAnsweredThatIsNotRecorded breaks the audit table under the
+// running service.
+func TestNothingIsAnsweredThatIsNotRecorded(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	db, err := sql.Open("sqlite", filepath.Join(f.dir, "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), "PRAGMA busy_timeout = 10000; "+statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(FAIL, 'disk full'); END`)
+	answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest})
+	if answers != nil || !errors.Is(err, client.ErrUnavailable) {
+		t.Fatalf("answered %v, %v; want ErrUnavailable", answers, err)
+	}
+	if !strings.Contains(err.Error(), keyservicev1.ReasonUnavailable) || strings.Contains(err.Error(), "disk full") {
+		t.Errorf("error %q, want the code and nothing of the cause", err)
+	}
+	exec("DROP TRIGGER full")
+	if _, result := f.eu.unseal(f.head, f.digest); !result.Granted() {
+		t.Errorf("after the repair: %v", result.Refusal)
+	}
+}
+
+func TestEveryDecisionIsARow(t *testing.T) {
+	f := newFixture(t)
+	unknown := "sha256:" + strings.Repeat("f", 64)
+	f.settle(f.head)
+	before := f.operations()
+	if _, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest, unknown}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := f.rows.Entries(t.Context(), 2)
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("%d rows, %v", len(entries), err)
+	}
+	refused, granted := entries[0], entries[1]
+	if granted.Outcome != "Granted" || granted.Digest != f.digest || granted.Object != "payments/db" || granted.Placement != "payments" ||
+		granted.Keys != keyID || granted.Head != f.head || granted.Cluster != "prod-eu" || granted.Identity != f.eu.spki() {
+		t.Errorf("grant recorded as %+v", granted)
+	}
+	if refused.Outcome != "NOT_PLACED" || refused.Digest != unknown || refused.Request != granted.Request || refused.Operations != 0 {
+		t.Errorf("refusal recorded as %+v", refused)
+	}
+	if used := f.operations() - before; uint64(granted.Operations) != used {
+		t.Errorf("%d operations recorded, the token counted %d", granted.Operations, used)
+	}
+}
+
+func TestASickTokenIsNotTheStubsFault(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	if err := f.token.Fault("C_DeriveKey", 0x30, 1, 0); err != nil { // CKR_DEVICE_ERROR
+		t.Fatal(err)
+	}
+	_, result := f.eu.unseal(f.head, f.digest)
+	if result.Refusal != keyservicev1.Refusal_REFUSAL_UNAVAILABLE {
+		t.Errorf("%v, want UNAVAILABLE", result.Refusal)
+	}
+	if err := f.token.ClearFault(); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("the token is well again and the stub opens", func() bool {
+		_, result := f.eu.unseal(f.head, f.digest)
+		return result.Granted()
+	})
+}
+
+func TestStoppingLetsRequestsFinish(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	if err := f.token.Fault("C_DeriveKey", 0, 1, 500*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	go func() {
+		answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest})
+		if err == nil && !answers.Results[f.digest].Granted() {
+			err = fmt.Errorf("refused: %v", answers.Results[f.digest].Refusal)
+		}
+		result <- err
+	}()
+	before := f.operations()
+	f.eventually("the token works", func() bool { return f.operations() > before })
+	f.stop()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,304 @@
+package keyservice_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+func TestMain(m *testing.M) {
+	kustomize.MaybeRunBuildWorker()
+	hsm.MaybeRunWorker()
+	os.Exit(m.Run())
+}
+
+const keyID = "2026-11-a"
+
+// world is a fleet on real parts: a token, a Git remote, a store, and a service
+// on loopback.
+type world struct {
+	t       testing.TB
+	dir     string
+	fleet   string
+	rootKey string
+	token   *token.Token
+	made    *hsm.Made
+	worker  *hsm.Worker
+	repo    *gitserver.Repo
+	git     *gitserver.Server
+	rows    *store.SQLite
+	offset  atomic.Int64 // of the service's clock
+	logs    *logBuffer
+	service *keyservice.Server
+	url     string
+	health  string
+	stop    func()
+}
+
+func newWorld(t testing.TB) *world { return newWorldWith(t, v1alpha1.SuiteHybrid, 2) }
+
+func newWorldWith(t testing.TB, suite v1alpha1.Suite, sessions int) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}}
+	id := make([]byte, 16)
+	for i := range id {
+		id[i] = byte(rand.N(256))
+	}
+	w.fleet = hex.EncodeToString(id)
+	var err error
+	if w.made, err = w.token.Ceremony(w.fleet, keyID, suite); err != nil {
+		t.Fatal(err)
+	}
+	w.rootKey = sealing.VerifierKey("acme", w.made.Root)
+	config := w.token.Config(w.fleet)
+	config.Sessions = sessions
+	if w.worker, err = hsm.Start(t.Context(), config, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.worker.Close)
+	w.git = gitserver.ForTest(t)
+	if w.repo, err = w.git.NewRepo("fleet"); err != nil {
+		t.Fatal(err)
+	}
+	w.rows = w.openStore()
+	w.commit(map[string]string{"fleet.yaml": w.fleetFile(w.made.Key), "clustersets/all.yaml": setFile("all")})
+	w.start(sessions)
+	return w
+}
+
+func (w *world) openStore() *store.SQLite {
+	w.t.Helper()
+	rows, err := store.Open(w.t.Context(), filepath.Join(w.dir, "store.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { rows.Close() })
+	return rows
+}
+
+func (w *world) config(sessions int) *keyservice.Config {
+	return &keyservice.Config{
+		Fleet: w.fleet, RootKey: w.rootKey, ServerNames: []string{"127.0.0.1"},
+		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour)},
+		Token:          keyservice.TokenFile{Sessions: sessions},
+		CertificateTTL: keyservice.Duration(24 * time.Hour),
+	}
+}
+
+// start serves until the test ends, or until stop is called.
+func (w *world) start(sessions int) {
+	w.t.Helper()
+	mirror, err := kustomize.OpenMirror(filepath.Join(w.dir, "mirror"), w.repo.URL(), "main",
+		kustomize.Auth{Username: w.repo.Username, Password: w.repo.Password}, kustomize.Limits{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
+		Config: w.config(sessions), Store: w.rows, Token: w.worker, Mirror: mirror,
+		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
+		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:     func() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	listener, health := w.listen(), w.listen()
+	w.url, w.health = "https://"+listener.Addr().String(), "http://"+health.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := w.service.Serve(ctx, listener, health); err != nil {
+			w.t.Errorf("serve: %v", err)
+		}
+	}()
+	w.stop = func() {
+		cancel()
+		select {
+		case <-done:
+		case <-time.After(30 * time.Second):
+			w.t.Error("the service does not stop")
+		}
+	}
+	w.t.Cleanup(w.stop)
+}
+
+func (w *world) listen() net.Listener {
+	w.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+// commit pushes files; an empty text deletes.
+func (w *world) commit(files map[string]string) string {
+	w.t.Helper()
+	changes := map[string]*string{}
+	for path, text := range files {
+		changes[path] = &text
+		if text == "" {
+			changes[path] = nil
+		}
+	}
+	hash, err := w.repo.Commit("change the fleet", changes)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return hash
+}
+
+// fleetFile is fleet.yaml signed by the root key in the token.
+func (w *world) fleetFile(keys ...v1alpha1.SealingKey) string {
+	w.t.Helper()
+	root, err := w.worker.Signer(w.t.Context(), hsm.SignerLabel(w.fleet, hsm.RoleRoot))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	spec := v1alpha1.FleetSpec{ID: w.fleet, SealingKeys: keys}
+	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
+		w.t.Fatal(err)
+	}
+	return marshal(w.t, v1alpha1.Fleet{TypeMeta: kindOf("Fleet"), Metadata: v1alpha1.Metadata{Name: "acme"}, Spec: spec})
+}
+
+func kindOf(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: "bulla.dev/v1alpha1", Kind: kind}
+}
+
+func marshal(t testing.TB, object any) string {
+	t.Helper()
+	data, err := yaml.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func setFile(name string) string {
+	return "apiVersion: bulla.dev/v1alpha1\nkind: ClusterSet\nmetadata: {name: " + name + "}\nspec: {selector: {matchLabels: {set: " + name + "}}}\n"
+}
+
+func placementFile(name, namespace string, targets ...string) string {
+	text := fmt.Sprintf("apiVersion: bulla.dev/v1alpha1\nkind: Placement\nmetadata: {name: %s}\nspec:\n  path: apps/%s\n  targetNamespace: %s\n  targets:\n", name, name, namespace)
+	for _, target := range targets {
+		kind, name, _ := strings.Cut(target, "/")
+		text += fmt.Sprintf("  - {%s: %s}\n", map[string]string{"set": "clusterSet", "cluster": "clusterName"}[kind], name)
+	}
+	return text
+}
+
+// stub describes a SealedManifest to seal.
+type stub struct {
+	namespace, name string
+	// built is the namespace and name that it is sealed for; its own by default.
+	builtNamespace, builtName string
+	targets                   []sealing.LockTarget
+	values                    map[string]string
+	key                       v1alpha1.SealingKey
+	fleet                     string
+	// change edits the manifest after sealing.
+	change func(*v1alpha1.SealedManifest)
+}
+
+var toAll = []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "all"}}}
+
+// seal returns the stub's file and digest.
+func (w *world) seal(s stub) (file, digest string) {
+	w.t.Helper()
+	if s.key.ID == "" {
+		s.key = w.made.Key
+	}
+	if s.targets == nil {
+		s.targets = toAll
+	}
+	if s.builtNamespace == "" {
+		s.builtNamespace = s.namespace
+	}
+	if s.builtName == "" {
+		s.builtName = s.name
+	}
+	if s.fleet == "" {
+		s.fleet = w.fleet
+	}
+	manifest := v1alpha1.SealedManifest{
+		TypeMeta: kindOf("SealedManifest"), Metadata: v1alpha1.Metadata{Name: s.name, Namespace: s.namespace},
+		Spec: v1alpha1.SealedManifestSpec{Template: runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)}},
+	}
+	for pointer, value := range s.values {
+		manifest.Spec.Blocks = append(manifest.Spec.Blocks, v1alpha1.Block{Fields: []string{pointer}})
+		c, err := sealing.ContextOf(s.fleet, &manifest, len(manifest.Spec.Blocks)-1, s.builtNamespace, s.builtName)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var recovery []string
+		for _, target := range s.targets {
+			if target.Kind == sealing.Cluster {
+				recovery = []string{target.Recipient} // two-lock demands one; any will do here
+			}
+		}
+		sealer, err := sealing.NewSealer(s.key, recovery)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		block, err := sealer.Seal(c, map[string]string{pointer: base64.StdEncoding.EncodeToString([]byte(value))}, s.targets)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		manifest.Spec.Blocks[len(manifest.Spec.Blocks)-1] = block
+	}
+	if s.change != nil {
+		s.change(&manifest)
+	}
+	file = marshal(w.t, manifest)
+	return file, v1alpha1.StubDigest([]byte(file))
+}
+
+// operations counts the key agreements in the token so far.
+func (w *world) operations() uint64 {
+	w.t.Helper()
+	return w.calls("C_DeriveKey")
+}
+
+func (w *world) calls(function string) uint64 {
+	w.t.Helper()
+	calls, err := w.token.Calls()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return calls[function]
+}
+
+// eventually polls until what is true, for at most a minute.
+func (w *world) eventually(what string, is func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("never happened: %s", what)
+		}
+	}
+}
