@@ -7,9 +7,21 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
 
-var nameLine = regexp.MustCompile(`(?m)^[\s-]*"?name"?:\s*["']?([^\s"',}]+)`)
+var nameLine = regexp.MustCompile(`(?m)(?:^|[\s{,-])"?name"?:\s*["']?([^\s"',}]+)`)
+
+// fileOf names the file of a failure. kustomize's own texts name it relative to
+// some folder; the file read last tells which.
+func (v *view) fileOf(failure *worker.Failure) string {
+	if failure.File == "" && v.last != "" && strings.Contains(failure.Problem, path.Base(v.last)) &&
+		!strings.Contains(failure.Problem, v.last) {
+		return v.last
+	}
+	return failure.File
+}
 
 // blame guesses which file an object came from: kustomize does not say, and
 // renames things. It reads lines, not YAML: what broke a build is not worth

@@ -108,7 +108,7 @@ func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key
 		b.cache.put(key, &buildResult{answers: v.answers, tree: t, build: build})
 		return build, nil
 	case errors.As(err, &failure):
-		err = &BuildError{Placement: p.Metadata.Name, File: failure.File, Problem: failure.Problem, Err: errInput}
+		err = &BuildError{Placement: p.Metadata.Name, File: v.fileOf(failure), Problem: failure.Problem, Err: errInput}
 		r := &buildResult{answers: v.answers, tree: t, err: err}
 		if failure.Temporary {
 			r.until = time.Now().Add(temporaryFor)

@@ -89,6 +89,8 @@ type view struct {
 	stubs map[string]*Stub
 	reads map[string]int
 	files map[string][]byte
+	// last is the file read last: most likely the one that a parser stopped at.
+	last string
 }
 
 var _ worker.Files = (*view)(nil)
@@ -146,6 +148,7 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 		return v.generated, true, nil
 	}
 	v.record(askRead, p)
+	v.last = p
 	if data, ok := v.files[p]; ok {
 		return v.replace(p, data)
 	}

@@ -1,0 +1,128 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
+	base := files{
+		"apps/app/kustomization.yaml":       "resources: [../base, extra]\n",
+		"apps/base/kustomization.yaml":      "resources: [a.yaml]\n",
+		"apps/base/a.yaml":                  configMap("a"),
+		"apps/app/extra/kustomization.yaml": "configMapGenerator: [{name: g, files: [file.txt]}]\n",
+		"apps/app/extra/file.txt":           "one",
+	}
+	plain := files{"apps/app/a.yaml": configMap("a")}
+	for _, test := range []struct {
+		name      string
+		base      files
+		change    files
+		remove    string
+		processes int64 // after the first
+	}{
+		{"nothing", base, nil, "", 0},
+		{"a file of another application", base, files{"apps/other/a.yaml": configMap("b")}, "", 0},
+		{"a file beside the base that it does not read", base, files{"apps/base/unused.yaml": configMap("b")}, "", 0},
+		{"a manifest of the base", base, files{"apps/base/a.yaml": configMap("b")}, "", 1},
+		{"a file of a generator", base, files{"apps/app/extra/file.txt": "two"}, "", 1},
+		{"a kustomization", base, files{"apps/base/kustomization.yaml": "namePrefix: x-\nresources: [a.yaml]\n"}, "", 1},
+		{"a second name of the kustomization, not there before", base, files{"apps/base/kustomization.yml": "resources: [a.yaml]\n"}, "", 1},
+		{"a manifest is removed", base, nil, "apps/base/a.yaml", 1},
+		{"a new file where none is listed but all are taken", plain, files{"apps/app/b.yaml": configMap("b")}, "", 1},
+		{"a new file that is no manifest", plain, files{"apps/app/README.md": "x"}, "", 0},
+		{"a kustomization where there was none", plain, files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n"}, "", 1},
+		{"a folder below becomes a base", plain.with(files{"apps/app/sub/b.yaml": configMap("b")}), files{"apps/app/sub/kustomization.yaml": "resources: [b.yaml]\n"}, "", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := NewBuilder(BuilderOptions{})
+			_, _ = b.Build(t.Context(), tree(t, test.base), placement())
+			if got := b.Processes(); got != 1 {
+				t.Fatalf("%d processes for the first build", got)
+			}
+			next := test.base.with(test.change)
+			delete(next, test.remove)
+			cached, cachedErr := b.Build(t.Context(), tree(t, next), placement())
+			if got := b.Processes() - 1; got != test.processes {
+				t.Errorf("%d more processes, want %d", got, test.processes)
+			}
+			// The cache must never be seen in the result.
+			fresh, freshErr := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, next), placement())
+			if fmt.Sprint(cachedErr) != fmt.Sprint(freshErr) || fresh != nil && fresh.Digest != cached.Digest {
+				t.Errorf("cached: %v %v\nfresh: %v %v", cached, cachedErr, fresh, freshErr)
+			}
+			_, _ = b.Build(t.Context(), tree(t, test.base), placement())
+			if got := b.Processes() - 1; got != test.processes {
+				t.Errorf("a revert started a process")
+			}
+		})
+	}
+}
+
+func TestAFailedBuildIsNotRepeatedEither(t *testing.T) {
+	b := NewBuilder(BuilderOptions{})
+	f := files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}
+	for range 3 {
+		if _, err := b.Build(t.Context(), tree(t, f), placement()); err == nil {
+			t.Fatal("build did not fail")
+		}
+	}
+	if got := b.Processes(); got != 1 {
+		t.Errorf("%d processes, want 1", got)
+	}
+	if _, err := b.Build(t.Context(), tree(t, f.with(files{"apps/app/gone.yaml": configMap("a")})), placement()); err != nil {
+		t.Errorf("the missing file is there: %v", err)
+	}
+}
+
+func TestTheSpecOfAPlacementIsPartOfItsBuild(t *testing.T) {
+	b := NewBuilder(BuilderOptions{})
+	tr := tree(t, files{"apps/app/a.yaml": configMap("a")})
+	first, err := b.Build(t.Context(), tr, placement())
+	must(t, err)
+	second, err := b.Build(t.Context(), tr, placement(func(p *v1alpha1.Placement) { p.Spec.TargetNamespace = "other" }))
+	must(t, err)
+	if first.Objects[0].GetNamespace() != "app" || second.Objects[0].GetNamespace() != "other" {
+		t.Errorf("namespaces %q and %q", first.Objects[0].GetNamespace(), second.Objects[0].GetNamespace())
+	}
+}
+
+func TestManyAskersOfOneBuildStartOneProcess(t *testing.T) {
+	b := NewBuilder(BuilderOptions{})
+	tr := tree(t, files{"apps/app/a.yaml": configMap("a")})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			ctx := t.Context()
+			if i == 0 {
+				ctx = gone // one that gives up must not fail the others
+			}
+			if _, err := b.Build(ctx, tr, placement()); err != nil && !(i == 0 && errors.Is(err, context.Canceled)) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := b.Processes(); got != 1 {
+		t.Errorf("%d processes, want 1", got)
+	}
+}
+
+func TestTheCacheIsBounded(t *testing.T) {
+	b := NewBuilder(BuilderOptions{CacheSize: 2})
+	tr := tree(t, files{"apps/app/README.md": "nothing to build"})
+	for i := range 5 {
+		_, err := b.Build(t.Context(), tr, placement(func(p *v1alpha1.Placement) { p.Metadata.Name = fmt.Sprint("app", i) }))
+		must(t, err)
+	}
+	if got := len(b.cache.results); got != 2 {
+		t.Errorf("%d placements are kept, want 2", got)
+	}
+}
