@@ -25,9 +25,9 @@ import (
 const clusterAddLong = `Add a cluster to the fleet: writes clusters/NAME.yaml.
 
 The cluster's public keys come from the cluster itself, never from the key
-service. With --context they are read from its FleetSync. Without access to the
-cluster, give --identity and --recipient, and compare the fingerprint with a
-person who has access: they run ` + "`bulla cluster fingerprint NAME --context …`" + `.
+service. With --context or --kubeconfig they are read from its FleetSync. Without
+access to the cluster, give --identity and --recipient, and compare the fingerprint with
+a person who has it: they run ` + "`bulla cluster fingerprint NAME --context …`" + `.
 
 Labels decide which cluster sets it joins, and so which secrets it gains once
 this is merged; the command lists them.`
@@ -138,8 +138,8 @@ func (a *app) clusterKeys(ctx context.Context, fleet, name string, o clusterAddO
 	given := clusterkeys.Keys{Fleet: fleet, Cluster: name, Identity: o.identity, Recipient: o.recipient}
 	switch {
 	case o.identity == "" && o.recipient == "":
-		if o.context == "" {
-			return given, fault.NewUsage("give --context, or --identity and --recipient", "add cluster %q: nothing says where its keys are", name)
+		if o.context == "" && o.kubeconfig == "" {
+			return given, fault.NewUsage("give --context or --kubeconfig, or --identity and --recipient", "add cluster %q: nothing says where its keys are", name)
 		}
 		keys, err := clusterkeys.Read(ctx, o.kubeconfig, o.context, name)
 		if err != nil {
@@ -150,8 +150,8 @@ func (a *app) clusterKeys(ctx context.Context, fleet, name string, o clusterAddO
 		}
 		keys.Fleet = fleet
 		return keys, nil
-	case o.identity == "" || o.recipient == "" || o.context != "":
-		return given, fault.NewUsage("give --context alone, or --identity and --recipient", "add cluster %q: its keys come from two places", name)
+	case o.identity == "" || o.recipient == "" || o.context != "" || o.kubeconfig != "":
+		return given, fault.NewUsage("give --context or --kubeconfig alone, or --identity and --recipient", "add cluster %q: its keys come from two places", name)
 	}
 	return given, a.confirm(given, o.fingerprint)
 }
@@ -213,7 +213,7 @@ func newClusterFingerprint(a *app) *cobra.Command {
 		Use: "fingerprint NAME", Short: "Print a cluster's fingerprint, to compare by telephone",
 		Long: `Print the fingerprint of a cluster's public keys.
 
-With --context the keys are read from the cluster, without it from
+With --context or --kubeconfig the keys are read from the cluster, else from
 clusters/NAME.yaml. Equal fingerprints mean equal keys, cluster name and fleet.`,
 		Example: `  bulla cluster fingerprint store-17 --context store-17
   bulla cluster fingerprint store-17`,
@@ -231,10 +231,10 @@ clusters/NAME.yaml. Equal fingerprints mean equal keys, cluster name and fleet.`
 }
 
 func (a *app) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (clusterkeys.Keys, error) {
-	if kubeContext != "" {
+	if kubeContext != "" || kubeconfig != "" {
 		keys, err := clusterkeys.Read(ctx, kubeconfig, kubeContext, name)
 		if err == nil && keys.Fleet == "" {
-			err = fault.New("its controller has not read the fleet yet; kubectl describe fleetsync says why", "the cluster of context %q does not know its fleet", kubeContext)
+			err = fault.New("its controller has not read the fleet yet; kubectl describe fleetsync says why", "cluster %q does not know its fleet", name)
 		}
 		return keys, err
 	}

@@ -115,7 +115,7 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 		return err
 	}
 	job := &sealjob.Job{
-		Repo: repo, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Warn: a.warnf, Values: set,
+		Repo: repo, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Warn: a.warnf, Progress: a.progress(), Values: set,
 		For: o.placement, TwoLock: o.twoLock, Together: o.together, Key: o.key,
 	}
 	if job.File, err = o.path(repo, file, manifest); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -35,6 +36,7 @@ type world struct {
 	fleet      string
 	identities identities
 	secrets    []canary.Canary
+	kube       dynamic.Interface
 }
 
 type worldKey struct{}

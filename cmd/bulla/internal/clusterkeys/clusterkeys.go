@@ -49,10 +49,15 @@ func (k Keys) Fingerprint() string {
 
 const timeout = 15 * time.Second
 
-// Read takes the keys from the status of the cluster's one FleetSync.
+// Read takes the keys from the status of the cluster's one FleetSync. Empty
+// kubeconfig and kubeContext mean kubectl's own choice.
 func Read(ctx context.Context, kubeconfig, kubeContext, cluster string) (Keys, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	where := fmt.Sprintf("context %q", kubeContext)
+	if kubeContext == "" {
+		where = "the current context"
+	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: kubeContext}).ClientConfig()
@@ -65,25 +70,25 @@ func Read(ctx context.Context, kubeconfig, kubeContext, cluster string) (Keys, e
 	}
 	list, err := client.Resource(v1alpha1.GroupVersion.WithResource("fleetsyncs")).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return Keys{}, fault.New("is bulla-controller installed there, and may you list fleetsyncs.bulla.dev?", "read FleetSync of context %q: %w", kubeContext, err)
+		return Keys{}, fault.New("is bulla-controller installed there, and may you list fleetsyncs.bulla.dev?", "read FleetSync of %s: %w", where, err)
 	}
 	if len(list.Items) != 1 {
-		return Keys{}, fault.New("a cluster follows one fleet; create one FleetSync", "read FleetSync of context %q: there are %d", kubeContext, len(list.Items))
+		return Keys{}, fault.New("a cluster follows one fleet; create one FleetSync", "read FleetSync of %s: there are %d", where, len(list.Items))
 	}
 	var sync v1alpha1.FleetSync
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[0].Object, &sync); err != nil {
-		return Keys{}, fmt.Errorf("read FleetSync of context %q: %w", kubeContext, err)
+		return Keys{}, fmt.Errorf("read FleetSync of %s: %w", where, err)
 	}
 	keys := Keys{Fleet: sync.Status.Fleet, Cluster: sync.Spec.ClusterName, Identity: sync.Status.Identity, Recipient: sync.Status.Recipient}
-	return keys, keys.check(kubeContext, cluster)
+	return keys, keys.check(where, cluster)
 }
 
-func (k Keys) check(kubeContext, cluster string) error {
+func (k Keys) check(where, cluster string) error {
 	switch {
 	case k.Cluster != cluster:
-		return fault.New("is this the right context?", "the cluster of context %q calls itself %q, not %q", kubeContext, k.Cluster, cluster)
+		return fault.New("is this the right context?", "the cluster of %s calls itself %q, not %q", where, k.Cluster, cluster)
 	case k.Identity == "" || k.Recipient == "":
-		return fault.New("kubectl describe fleetsync says why; its controller makes the keys at its first start", "the cluster of context %q has no keys yet", kubeContext)
+		return fault.New("kubectl describe fleetsync says why; its controller makes the keys at its first start", "the cluster of %s has no keys yet", where)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -26,26 +27,44 @@ type Result struct {
 }
 
 // Find builds placements and returns where the stub file at path is used,
-// sorted.
-func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*v1alpha1.Placement, path string) (*Result, error) {
+// sorted. progress is told how many are built.
+func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*v1alpha1.Placement, path string, progress func(string, ...any)) (*Result, error) {
 	result := &Result{Failed: map[string]error{}}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	built := 0
 	for _, p := range placements {
-		build, err := b.Build(ctx, t, p)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil {
-			result.Failed[p.Metadata.Name] = err
-			continue
-		}
-		for _, object := range build.Objects {
-			if object.Stub != nil && object.Stub.Path == path {
-				result.Uses = append(result.Uses, Use{p.Metadata.Name, object.GetNamespace(), object.GetName()})
+		// The builder bounds how many processes run at a time.
+		group.Go(func() {
+			build, err := b.Build(ctx, t, p)
+			mu.Lock()
+			defer mu.Unlock()
+			built++
+			progress("built %d of %d placements", built, len(placements))
+			if err != nil {
+				result.Failed[p.Metadata.Name] = err
+				return
 			}
-		}
+			result.Uses = append(result.Uses, uses(build, path)...)
+		})
+	}
+	group.Wait()
+	progress("")
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	slices.SortFunc(result.Uses, compare)
 	return result, nil
+}
+
+func uses(build *kustomize.Build, path string) []Use {
+	var found []Use
+	for _, object := range build.Objects {
+		if object.Stub != nil && object.Stub.Path == path {
+			found = append(found, Use{build.Placement, object.GetNamespace(), object.GetName()})
+		}
+	}
+	return found
 }
 
 func compare(a, b Use) int {

@@ -29,7 +29,8 @@ type Job struct {
 	// Repo is verified: its keys are the pinned root key's.
 	Repo    *fleetrepo.Repo
 	Builder *kustomize.Builder
-	Warn    func(format string, args ...any)
+	// Warn prints a warning; Progress says on a terminal what takes long.
+	Warn, Progress func(format string, args ...any)
 
 	// File is the stub's path in the repository.
 	File string
@@ -166,7 +167,7 @@ func (j *Job) uses(ctx context.Context, sealer *sealing.Sealer, changes []stub.C
 			return nil, err
 		}
 	}
-	result, err := identity.Find(ctx, j.Builder, tree, placements, j.File)
+	result, err := identity.Find(ctx, j.Builder, tree, placements, j.File, j.Progress)
 	if err != nil {
 		return nil, err
 	}

@@ -55,16 +55,9 @@ func (s *Sequence) findBlock(node *yaml.Node) error {
 		if i+1 < len(node.Content) && end > node.Content[i+1].Line {
 			return fmt.Errorf("%w: line %d", ErrShape, item.Line)
 		}
-		s.spans = append(s.spans, span{t.offset(item.Line, 1), endOffset(s.data, t, end)})
+		s.spans = append(s.spans, span{t.offset(item.Line, 1), t.offset(end, 1)})
 	}
 	return nil
-}
-
-func endOffset(data []byte, t *text, line int) int {
-	if line > len(t.lines) {
-		return len(data)
-	}
-	return t.offset(line, 1)
 }
 
 func (s *Sequence) findFlow(node *yaml.Node) error {

@@ -54,11 +54,15 @@ func split(data []byte) *text {
 	return &text{lines: strings.SplitAfter(string(data), "\n")}
 }
 
-// offset of a node position, which counts from one and columns in runes.
+// offset of a node position, which counts from one and columns in runes. A line
+// past the last one is the end of the file.
 func (t *text) offset(line, column int) int {
 	n := 0
-	for _, l := range t.lines[:line-1] {
+	for _, l := range t.lines[:min(line-1, len(t.lines))] {
 		n += len(l)
+	}
+	if line > len(t.lines) {
+		return n
 	}
 	runes := 0
 	for i := range t.lines[line-1] {

@@ -1,0 +1,65 @@
+package stub_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+)
+
+func TestPlan(t *testing.T) {
+	blocks := []v1alpha1.Block{{Fields: []string{"/data/a"}}, {Fields: []string{"/data/b", "/data/c"}}}
+	for _, test := range []struct {
+		name     string
+		pointers []string
+		together bool
+		want     []stub.Change
+		partial  *stub.PartialError
+	}{
+		{
+			name:     "a value of its own block is replaced there",
+			pointers: []string{"/data/a"},
+			want:     []stub.Change{{Fields: []string{"/data/a"}, Replaces: []int{0}}},
+		},
+		{
+			name:     "new values get a block each",
+			pointers: []string{"/data/z", "/data/y"},
+			want:     []stub.Change{{Fields: []string{"/data/y"}}, {Fields: []string{"/data/z"}}},
+		},
+		{
+			name:     "values that were together stay together",
+			pointers: []string{"/data/c", "/data/b"},
+			want:     []stub.Change{{Fields: []string{"/data/b", "/data/c"}, Replaces: []int{1}}},
+		},
+		{
+			name:     "a part of what was together cannot be replaced",
+			pointers: []string{"/data/c"},
+			partial:  &stub.PartialError{Given: []string{"/data/c"}, Missing: []string{"/data/b"}},
+		},
+		{
+			name:     "together takes the place of every block that it covers",
+			pointers: []string{"/data/c", "/data/z", "/data/a", "/data/b"}, together: true,
+			want: []stub.Change{{Fields: []string{"/data/a", "/data/b", "/data/c", "/data/z"}, Replaces: []int{0, 1}}},
+		},
+		{
+			name:     "together takes no part of a block either",
+			pointers: []string{"/data/a", "/data/b"}, together: true,
+			partial: &stub.PartialError{Given: []string{"/data/b"}, Missing: []string{"/data/c"}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := stub.Plan(blocks, test.pointers, test.together)
+			var partial *stub.PartialError
+			errors.As(err, &partial)
+			if diff := cmp.Diff(test.partial, partial); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
