@@ -218,18 +218,19 @@ func (p *deliveryPass) remove(ctx context.Context) error {
 		return err
 	}
 	noGuard := func([]ObjectID) error { return nil } // the removal was reviewed: that is the consent
-	if err := p.prune(ctx, noGuard); err != nil {
-		var going *deliveryError
-		if errors.As(err, &going) && going.progress {
-			going.reason = v1alpha1.DeprovisioningReason
-		}
-		return err
-	}
-	if len(p.inv) > 0 {
+	err := p.prune(ctx, noGuard)
+	switch {
+	case err == nil && len(p.inv) == 0:
+		err = p.leave(ctx)
+	case err == nil:
 		p.later(handOverRetry)
-		return progressing("%s", strings.Join(p.notes, "; "))
+		err = progressing("%s", strings.Join(p.notes, "; "))
 	}
-	return p.leave(ctx)
+	var going *deliveryError
+	if errors.As(err, &going) && going.progress {
+		going.reason = v1alpha1.DeprovisioningReason
+	}
+	return err
 }
 
 // leave forgets the answers and deletes the Delivery. The delete carries the

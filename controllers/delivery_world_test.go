@@ -59,6 +59,7 @@ type deliveryWorld struct {
 	events    *record.FakeRecorder // what the controller recorded
 	git       map[string]*app
 	suspended bool
+	holdAll   bool
 	maxShare  int
 	revisions int
 	foreign   map[string]client.Object
@@ -249,6 +250,7 @@ func (w *deliveryWorld) resolve() *kustomize.Resolution {
 	r := &kustomize.Resolution{
 		Cluster: "test", Placed: map[string]*kustomize.Placed{}, Owners: map[ObjectID]string{},
 		Conflicts: map[ObjectID][]string{}, HeldNamespaces: map[string]string{},
+		HoldAllDeletes: w.holdAll, HoldReason: "a file cannot be read",
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.git)) {
 		a := w.git[name]
