@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+func TestMain(m *testing.M) {
+	kustomize.MaybeRunBuildWorker()
+	hsm.MaybeRunWorker()
+	testscript.Main(m, map[string]func(){"bulla-keyservice": func() { os.Exit(run()) }})
+}
+
+// parts are the real things that a script talks to.
+type parts struct {
+	token *token.Token
+	git   *gitserver.Server
+	repo  *gitserver.Repo
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"push": push, "calls": calls, "ready": ready, "configure": configure,
+		},
+	})
+}
+
+// setup gives a script a token, a Git remote and free ports.
+func setup(env *testscript.Env) error {
+	p := &parts{}
+	var err error
+	dir := filepath.Join(env.WorkDir, ".parts")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if p.token, err = token.New(dir); err != nil {
+		return err
+	}
+	if p.git, err = gitserver.Start(filepath.Join(dir, "git")); err != nil {
+		return err
+	}
+	env.Defer(func() { p.git.Close() })
+	if p.repo, err = p.git.NewRepo("fleet"); err != nil {
+		return err
+	}
+	env.Vars = append(env.Vars, p.token.Env...)
+	env.Setenv("MODULE", p.token.Module)
+	env.Setenv("LABEL", p.token.Label)
+	env.Setenv("LISTEN", freeAddress())
+	env.Setenv("HEALTH", freeAddress())
+	env.Values["parts"] = p
+	for name, text := range map[string]string{"pin": p.token.PIN + "\n", "wrong-pin": "0000", "git-password": p.repo.Password, "git-user": p.repo.Username} {
+		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func partsOf(ts *testscript.TestScript) *parts { return ts.Value("parts").(*parts) }
+
+// push FILE [PATH] commits a file to the fleet repository.
+func push(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	_, err := partsOf(ts).repo.Commit("change the fleet", map[string]*string{args[len(args)-1]: &text})
+	ts.Check(err)
+}
+
+// calls FUNCTION N fails unless the token was asked exactly N times.
+func calls(ts *testscript.TestScript, _ bool, args []string) {
+	counts, err := partsOf(ts).token.Calls()
+	ts.Check(err)
+	want, err := strconv.ParseUint(args[1], 10, 64)
+	ts.Check(err)
+	if counts[args[0]] != want {
+		ts.Fatalf("%s was called %d times, want %d", args[0], counts[args[0]], want)
+	}
+}
+
+// ready waits until the service is ready, or with "!" fails at once if it is.
+func ready(ts *testscript.TestScript, _ bool, _ []string) {
+	url := "http://" + ts.Getenv("HEALTH") + "/readyz"
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		r, err := http.Get(url)
+		if err != nil {
+			continue
+		}
+		r.Body.Close()
+		if r.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("the service was never ready")
+}
+
+// configure FILE FLEET-OUTPUT writes keyservice.yaml from what init printed.
+func configure(ts *testscript.TestScript, _ bool, args []string) {
+	p := partsOf(ts)
+	text := strings.TrimSpace(ts.ReadFile(args[1])) + fmt.Sprintf(`
+repository: {url: %q, ref: main, usernameFile: git-user, passwordFile: git-password, interval: 1s}
+token: {module: %q, label: %q, pinFile: pin, sessions: 2}
+listen: %q
+serverNames: [127.0.0.1]
+health: %q
+dataDir: data
+`, p.repo.URL(), p.token.Module, p.token.Label, ts.Getenv("LISTEN"), ts.Getenv("HEALTH"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
