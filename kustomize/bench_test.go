@@ -3,17 +3,69 @@ package kustomize
 import (
 	"fmt"
 	"testing"
-
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
+// applications is a fleet of n applications with 20 stubs and a workload each,
+// all on cluster "one".
+func applications(n int) files {
+	f := fleet()
+	delete(f, "placements/app.yaml")
+	delete(f, "placements/team/tool.yaml")
+	for i := range n {
+		name := fmt.Sprintf("app%d", i)
+		f["placements/"+name+".yaml"] = placementFile(name, "apps/"+name, name, "{clusterSet: stores}")
+		f["apps/"+name+"/api.yaml"] = deployment
+		for j := range 20 {
+			f[fmt.Sprintf("apps/%s/secret-%02d.yaml", name, j)] = stub(fmt.Sprintf("secret-%02d", j))
+		}
+	}
+	return f
+}
+
+// BenchmarkBuild is one cold build of 20 stubs and a workload: one process.
 func BenchmarkBuild(b *testing.B) {
-	tr := tree(b, files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/a.yaml": configMap("a")})
+	tr, m := model(b, applications(1))
 	for b.Loop() {
-		if _, err := NewBuilder(BuilderOptions{}).Build(b.Context(), tr, placement()); err != nil {
+		if _, err := NewBuilder(BuilderOptions{}).Build(b.Context(), tr, m.Placements["app0"]); err != nil {
 			b.Fatal(err)
 		}
 	}
-	_ = fmt.Sprint
-	_ = v1alpha1.Group
+}
+
+// BenchmarkResolveCold is 50 applications of 20 stubs, nothing kept.
+func BenchmarkResolveCold(b *testing.B) {
+	tr, m := model(b, applications(50))
+	for b.Loop() {
+		r := NewBuilder(BuilderOptions{}).Resolve(b.Context(), tr, m, "one")
+		if len(r.Owners) != 50*21 {
+			b.Fatalf("%d objects: %v", len(r.Owners), r.Failing())
+		}
+	}
+}
+
+// BenchmarkResolveCached is the same fleet at a head that touched none of it.
+func BenchmarkResolveCached(b *testing.B) {
+	f := applications(50)
+	tr, m := model(b, f)
+	other, _ := model(b, f.with(files{"README.md": "new"}))
+	builder := NewBuilder(BuilderOptions{})
+	builder.Resolve(b.Context(), tr, m, "one")
+	before := builder.Processes()
+	for b.Loop() {
+		tr, other = other, tr
+		builder.Resolve(b.Context(), tr, m, "one")
+	}
+	if got := builder.Processes(); got != before {
+		b.Fatalf("%d processes were started", got-before)
+	}
+}
+
+// BenchmarkLoadModel is the model of 500 placements at a new head.
+func BenchmarkLoadModel(b *testing.B) {
+	tr := tree(b, applications(500))
+	for b.Loop() {
+		if _, err := LoadModel(tr); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -228,6 +228,8 @@ func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 		words string
 	}{
 		"a stub of 50 MB":                    {files{"apps/app/db.yaml": stub("db") + strings.Repeat("# padding\n", 5<<20)}, "apps/app/db.yaml: file is too large"},
+		"a bomb that calls itself a stub":    {files{"apps/app/db.yaml": strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1)}, ""},
+		"a bomb in the shape of a stub":      {files{"apps/app/db.yaml": strings.Replace(strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1), "apiVersion: v1", "apiVersion: bulla.dev/v1alpha1", 1)}, "apps/app/db.yaml"},
 		"bytes that are no text":             {files{"apps/app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \xff\xfe}\n"}, "apps/app"},
 		"a stub with bytes that are no text": {files{"apps/app/a.yaml": stub("a\xff")}, "apps/app/a.yaml"},
 		"YAML that does not parse":           {files{"apps/app/a.yaml": "a: [\n"}, "apps/app"},
