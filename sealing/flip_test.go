@@ -69,7 +69,7 @@ func TestEveryFlippedByteOfAPayloadIsRefused(t *testing.T) {
 		}
 		check("file", i, armored)
 	}
-	for i := range len(file) - 1 {
+	for i := 0; i < len(file); i += 5 {
 		armored, err := sealing.EncodeArmor(file[:i])
 		if err != nil {
 			t.Fatal(err)
@@ -103,6 +103,10 @@ func TestEveryFlippedByteOfALockIsRefused(t *testing.T) {
 				checkFlip(t, string(suite)+" "+lock.Target+" ciphertext", i, values, err)
 			}
 			for i := range lock.Ciphertext {
+				// Every byte is flipped above; this is about their spelling.
+				if i%16 != 0 && i < len(lock.Ciphertext)-8 {
+					continue
+				}
 				changed := lock
 				changed.Ciphertext = flipped(lock.Ciphertext, i, 0x20)
 				values, err := w.open(t, testContext(), block, changed)

@@ -1,11 +1,14 @@
 package sealing_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"filippo.io/age"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/sealing"
@@ -29,8 +32,8 @@ func seeds(f *testing.F, pick func(v vector) []string) {
 	}
 }
 
-// FuzzPayload: what parses is the armor of its own bytes, and parses to the
-// same context each time.
+// FuzzPayload: what parses is the armor of its own bytes, and its header is
+// what age would write.
 func FuzzPayload(f *testing.F) {
 	seeds(f, func(v vector) []string { return []string{v.Block.Payload} })
 	f.Fuzz(func(t *testing.T, armored string) {
@@ -38,7 +41,12 @@ func FuzzPayload(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := sealing.EncodeArmor(dearmor(t, armored))
+		file := dearmor(t, armored)
+		header, err := age.ExtractHeader(bytes.NewReader(file))
+		if err != nil || !bytes.HasPrefix(file, header) {
+			t.Fatalf("parses, but its header marshals to other bytes (%v):\n%q", err, file)
+		}
+		again, err := sealing.EncodeArmor(file)
 		if err != nil {
 			t.Fatal(err)
 		}

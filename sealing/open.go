@@ -33,17 +33,16 @@ func (p *Payload) open(c Context, ids ...age.Identity) (map[string]string, error
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	want := c.Digest()
-	if p.context != want {
-		return nil, errBinding
-	}
 	bound := make([]age.Identity, len(ids))
 	for i, id := range ids {
-		bound[i] = boundIdentity{want: want, identity: id}
+		bound[i] = boundIdentity{want: c.Digest(), identity: id}
 	}
 	reader, err := age.Decrypt(bytes.NewReader(p.file), bound...)
 	if match := new(age.NoIdentityMatchError); errors.As(err, &match) {
 		return nil, fmt.Errorf("open payload: %w", err)
+	}
+	if errors.Is(err, errBinding) {
+		return nil, errBinding
 	}
 	if err != nil {
 		return nil, errMAC
