@@ -1,0 +1,250 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/fixtures/cluster"
+)
+
+const (
+	chart   = "../../charts/bulla-controller"
+	release = "bulla"
+	// account is the chart's ServiceAccount for that release.
+	account = "bulla-bulla-controller"
+)
+
+// helm runs the real Helm that `make test` builds.
+func helm(t *testing.T, arguments ...string) (string, error) {
+	t.Helper()
+	binary, err := filepath.Abs("../../bin/helm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(binary); err != nil {
+		t.Fatalf("%v; hint: GOBIN=$PWD/bin go install helm.sh/helm/v4/cmd/helm@v4.3.1", err)
+	}
+	home := t.TempDir()
+	cmd := exec.Command(binary, arguments...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "HELM_CACHE_HOME=" + home, "HELM_CONFIG_HOME=" + home, "HELM_DATA_HOME=" + home}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// install installs the chart into a namespace of its own on the shared cluster.
+func install(t *testing.T, values ...string) (c *cluster.Cluster, namespace string) {
+	t.Helper()
+	c = cluster.ForTest(t)
+	namespace = c.NewNamespace(t)
+	label(t, c, namespace)
+	arguments := []string{"install", release, chart, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()}
+	for _, value := range values {
+		arguments = append(arguments, "--set", value)
+	}
+	if out, err := helm(t, arguments...); err != nil {
+		t.Fatalf("helm install: %v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := helm(t, "uninstall", release, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()); err != nil {
+			t.Errorf("helm uninstall: %v\n%s", err, out)
+		}
+	})
+	return c, namespace
+}
+
+// label makes the API server enforce the restricted pod security standard.
+func label(t *testing.T, c *cluster.Cluster, namespace string) {
+	t.Helper()
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`))
+	if err := c.Client().Patch(t.Context(), object, patch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// right is one line of `kubectl auth can-i`.
+type right struct {
+	verb, group, resource, subresource, namespace, name string
+}
+
+func (r right) String() string {
+	return strings.Join([]string{r.verb, r.group, r.resource, r.subresource, "in", r.namespace, r.name}, " ")
+}
+
+// may asks the API server as the ServiceAccount itself.
+func may(t *testing.T, asAccount client.Client, r right) bool {
+	t.Helper()
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource, Namespace: r.namespace, Name: r.name,
+		},
+	}}
+	if err := asAccount.Create(t.Context(), review); err != nil {
+		t.Fatal(err)
+	}
+	return review.Status.Allowed
+}
+
+func as(t *testing.T, c *cluster.Cluster, namespace string) (client.Client, *rest.Config) {
+	t.Helper()
+	config, err := c.NewServiceAccount(t.Context(), namespace, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asAccount, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asAccount, config
+}
+
+func TestTheChartGrantsWhatTheControllerNeedsAndNoMore(t *testing.T) {
+	c, own := install(t)
+	asAccount, _ := as(t, c, own)
+	const other = "default"
+	needed := []right{
+		{"list", "bulla.dev", "fleetsyncs", "", own, ""}, {"watch", "bulla.dev", "fleetsyncs", "", own, ""},
+		{"patch", "bulla.dev", "fleetsyncs", "status", own, "fleet"},
+		{"create", "bulla.dev", "deliveries", "", own, ""}, {"patch", "bulla.dev", "deliveries", "", own, "a"},
+		{"delete", "bulla.dev", "deliveries", "", own, "a"}, {"patch", "bulla.dev", "deliveries", "status", own, "a"},
+		{"update", "bulla.dev", "deliveries", "status", own, "a"},
+		{"get", "", "secrets", "", own, "bulla-identity"}, {"create", "", "secrets", "", own, ""},
+		{"update", "", "secrets", "", own, "bulla-identity"}, {"delete", "", "secrets", "", own, "bulla-answers-a"},
+		{"create", "coordination.k8s.io", "leases", "", own, ""}, {"update", "coordination.k8s.io", "leases", "", own, leaseName},
+		{"create", "", "events", "", own, ""}, {"patch", "", "events", "", own, "e"},
+		{"create", "", "namespaces", "", "", ""}, {"delete", "", "namespaces", "", "", "payments"},
+		{"patch", "", "secrets", "", other, "db"}, {"delete", "", "secrets", "", other, "db"},
+		{"patch", "apps", "deployments", "", other, "api"}, {"patch", "batch", "jobs", "", other, "j"},
+		{"watch", "apps", "deployments", "", "", ""}, {"list", "example.com", "widgets", "", "", ""},
+		{"impersonate", "", "serviceaccounts", "", other, "payments-deployer"},
+	}
+	for _, r := range needed {
+		if !may(t, asAccount, r) {
+			t.Errorf("the chart does not grant: %s", r)
+		}
+	}
+	refused := []right{
+		{"create", "bulla.dev", "fleetsyncs", "", own, ""}, {"patch", "bulla.dev", "fleetsyncs", "", own, "fleet"},
+		{"create", "bulla.dev", "deliveries", "", other, ""},
+		{"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", ""},
+		{"patch", "rbac.authorization.k8s.io", "clusterroles", "", "", "x"},
+		{"escalate", "rbac.authorization.k8s.io", "clusterroles", "", "", ""}, {"bind", "rbac.authorization.k8s.io", "roles", "", other, ""},
+		{"impersonate", "", "users", "", "", "admin"}, {"impersonate", "", "groups", "", "", "system:masters"},
+		{"create", "", "serviceaccounts", "token", other, "default"}, {"create", "", "pods", "exec", other, "p"},
+		{"create", "", "pods", "eviction", other, "p"}, {"create", "", "nodes", "", "", ""}, {"delete", "", "nodes", "", "", "n"},
+		{"patch", "apiextensions.k8s.io", "customresourcedefinitions", "", "", "x"},
+		{"create", "admissionregistration.k8s.io", "validatingwebhookconfigurations", "", "", ""},
+		{"update", "coordination.k8s.io", "leases", "", "kube-system", "kube-scheduler"},
+		{"update", "coordination.k8s.io", "leases", "", own, "another"},
+	}
+	for _, r := range refused {
+		if may(t, asAccount, r) {
+			t.Errorf("the chart grants what the controller must not do: %s", r)
+		}
+	}
+}
+
+func TestALockedDownChartWritesNothingInItsOwnName(t *testing.T) {
+	c, own := install(t, "rbac.apply.enabled=false", "rbac.impersonate.serviceAccounts={payments-deployer}")
+	asAccount, _ := as(t, c, own)
+	for r, want := range map[right]bool{
+		{"patch", "", "secrets", "", "default", "db"}:                                   false,
+		{"create", "", "namespaces", "", "", ""}:                                        false,
+		{"patch", "apps", "deployments", "", "default", "api"}:                          false,
+		{"impersonate", "", "serviceaccounts", "", "default", "admin"}:                  false,
+		{"impersonate", "", "serviceaccounts", "", "payments", "payments-deployer"}:     true,
+		{"create", "bulla.dev", "deliveries", "", own, ""}:                              true,
+		{"watch", "", "secrets", "", "", ""}:                                            true,
+		{"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", "extra"}: false,
+	} {
+		if got := may(t, asAccount, r); got != want {
+			t.Errorf("%s: allowed %v, want %v", r, got, want)
+		}
+	}
+}
+
+func TestAPodOfTheChartIsAdmittedAsRestricted(t *testing.T) {
+	c, namespace := install(t)
+	eventually(t, "a pod of the Deployment is admitted", func() error {
+		pods := &corev1.PodList{}
+		if err := c.Client().List(t.Context(), pods, client.InNamespace(namespace)); err != nil || len(pods.Items) == 1 {
+			return err
+		}
+		events := &corev1.EventList{}
+		if err := c.Client().List(t.Context(), events, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		said := []string{"no pod yet"}
+		for _, event := range events.Items {
+			said = append(said, event.Message)
+		}
+		return errors.New(strings.Join(said, "; "))
+	})
+}
+
+// eventually polls until check gives nil.
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(90 * time.Second)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came that %s: %v", what, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {
+	tests := []struct{ name, value, names string }{
+		{"a value that does not exist", "rbac.clusterAdmin=true", "clusterAdmin"},
+		{"a digest that is none", "image.digest=latest", "digest"},
+		{"a FleetSync without a URL", "fleetSync.create=true", "fleetSync.url"},
+		{"a key service without TLS", "fleetSync.keyService.url=http://keys.example.com", "keyService"},
+		{"a rule with verbs of its own", "rbac.apply.rules[0].verbs[0]=escalate", "rules"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			out, err := helm(t, "template", release, chart, "--set", test.value)
+			if exit := new(exec.ExitError); !errors.As(err, &exit) || !strings.Contains(out, test.names) {
+				t.Errorf("helm template --set %s: %v, want a refusal that names %s:\n%s", test.value, err, test.names, out)
+			}
+		})
+	}
+}
+
+func TestUninstallingLeavesCRDsAndIdentity(t *testing.T) {
+	c := cluster.ForTest(t)
+	namespace := c.NewNamespace(t)
+	if out, err := helm(t, "install", release, chart, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()); err != nil {
+		t.Fatalf("helm install: %v\n%s", err, out)
+	}
+	identity := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bulla-identity"}}
+	if err := c.Client().Create(t.Context(), identity); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := helm(t, "uninstall", release, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()); err != nil {
+		t.Fatalf("helm uninstall: %v\n%s", err, out)
+	}
+	if err := c.Client().Get(t.Context(), client.ObjectKeyFromObject(identity), identity); err != nil {
+		t.Errorf("the identity went with the chart: %v", err)
+	}
+	deliveries := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: "bulla.dev/v1alpha1", Kind: "DeliveryList"}}
+	if err := c.Client().List(t.Context(), deliveries); err != nil {
+		t.Errorf("the CRDs went with the chart: %v", err)
+	}
+}
