@@ -21,7 +21,7 @@ func MaybeRunWorker() {
 		fmt.Fprintf(os.Stderr, "hsm-worker: forbid core files: %v\n", err)
 		os.Exit(1)
 	}
-	in, out := os.NewFile(3, "requests"), os.NewFile(4, "responses")
+	in, out := inherited(3, "requests"), inherited(4, "responses")
 	if !isPipe(in) || !isPipe(out) {
 		fmt.Fprintln(os.Stderr, "hsm-worker: no pipes; it is started by the key service, not by hand")
 		os.Exit(1)
@@ -31,6 +31,15 @@ func MaybeRunWorker() {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// inherited opens a pipe that the parent passed. os/exec passes it blocking, and
+// a blocking read would hold a thread and cost the runtime a hand-over each time.
+func inherited(fd int, name string) *os.File {
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return nil
+	}
+	return os.NewFile(uintptr(fd), name)
 }
 
 func isPipe(f *os.File) bool {
@@ -61,7 +70,7 @@ func RunWorker(in io.Reader, out io.Writer) error {
 	}
 	b, err := openBackend(&h)
 	welcome := &response{Err: workerErrorOf(err)}
-	if sendErr := errors.Join(c.enc.Encode(welcome), c.w.Flush()); sendErr != nil {
+	if sendErr := c.send(welcome); sendErr != nil {
 		return fmt.Errorf("answer hello: %w", sendErr)
 	}
 	if err != nil {
@@ -71,35 +80,26 @@ func RunWorker(in io.Reader, out io.Writer) error {
 }
 
 func serve(c *conn, b backend) error {
-	answers := make(chan *response, 256)
-	written := make(chan error, 1)
-	go func() {
-		err := pump(c, answers)
-		for range answers { // nobody listens any more; let the handlers end
-		}
-		written <- err
-	}()
 	var handlers sync.WaitGroup
-	var err error
+	var readErr error
 	for {
 		req := new(request)
-		if err = c.dec.Decode(req); err != nil {
+		if readErr = c.dec.Decode(req); readErr != nil {
 			break
 		}
 		handlers.Go(func() {
 			r := b.handle(req)
 			r.ID = req.ID
-			answers <- r
+			// A parent that does not listen any more is noticed by reading.
+			_ = c.send(r)
 		})
 	}
 	handlers.Wait()
-	close(answers)
-	writeErr := <-written
 	b.close()
-	if errors.Is(err, io.EOF) {
-		err = nil
+	if errors.Is(readErr, io.EOF) {
+		return nil
 	}
-	return errors.Join(err, writeErr)
+	return readErr
 }
 
 func workerErrorOf(err error) *workerError {

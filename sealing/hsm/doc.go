@@ -13,15 +13,16 @@
 // pipe, and replaces it when it dies, hangs past the deadline, or reports that
 // the token is lost. It promises:
 //
-//   - the PIN is tried once for each child, and a refused PIN is never tried
+//   - the PIN is tried once for each login, and a refused PIN is never tried
 //     again until a person restarts the program, because tokens lock;
-//   - an operation is tried at most twice, the second time on a fresh session or
-//     a fresh child, so that one lost session costs no client an error;
+//   - an operation that lost its session, its login or its handle is taken up
+//     again in the same child, and one that lost its child once more in another,
+//     so that such a loss costs no client an error;
 //   - a sick token gives *[UnavailableError]; a bad ciphertext gives
 //     [sealing.ErrOpen] and counts for nothing: nobody can stop the service by
 //     committing a malformed stub;
 //   - an answer belongs to the question: a child answers by number, and a
-//     session belongs to one thread.
+//     session belongs to one goroutine.
 //
 // # What the token does
 //

@@ -37,7 +37,7 @@ func TestPassingFaultsCostNoClientAnError(t *testing.T) {
 		"a session is lost at every seventh reading":     {"C_GetAttributeValue", ckrSessionHandleBad, 7},
 		"the login is lost at every fifth derivation":    {"C_DeriveKey", ckrUserNotLoggedIn, 5},
 		"handles are lost at every fifth derivation":     {"C_DeriveKey", ckrObjectHandleInvalid, 5},
-		"the token is busy at every third derivation":    {"C_DeriveKey", ckrFunctionFailed, 3},
+		"the token is busy at every fourth derivation":   {"C_DeriveKey", ckrFunctionFailed, 4},
 		"the derived object is lost at every destroying": {"C_DestroyObject", ckrSessionHandleBad, 5},
 	} {
 		t.Run(name, func(t *testing.T) {

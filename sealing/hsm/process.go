@@ -34,7 +34,7 @@ func (e *lostError) Error() string { return "token worker lost: " + e.cause }
 type process struct {
 	cmd      *exec.Cmd
 	deadline time.Duration
-	queue    chan *request
+	conn     *conn
 	window   chan struct{}
 	gone     chan struct{} // closed once lost is set
 	exited   chan struct{} // closed once the child was waited for
@@ -43,7 +43,7 @@ type process struct {
 	pending map[uint64]*call
 	next    uint64
 	retired bool
-	closed  bool // queue is closed
+	ending  bool // told to end
 	lost    error
 	in, out *os.File
 }
@@ -61,7 +61,7 @@ func startProcess(ctx context.Context, cfg Config, argv []string) (*process, err
 		// Without this a main that forgot the hook would start itself for ever.
 		return nil, errors.New("start token worker: this process is one; its main does not call hsm.MaybeRunWorker")
 	}
-	p, c, err := spawn(cfg, argv)
+	p, err := spawn(cfg, argv)
 	if err != nil {
 		return nil, fmt.Errorf("start token worker: %w", err)
 	}
@@ -72,12 +72,9 @@ func startProcess(ctx context.Context, cfg Config, argv []string) (*process, err
 	h := &hello{Module: cfg.Module, TokenLabel: cfg.TokenLabel, PIN: cfg.PIN, Fleet: cfg.Fleet,
 		Sessions: cfg.Sessions, Pins: cfg.PinnedKeys}
 	var welcome response
-	err = c.enc.Encode(h)
+	err = p.conn.send(h)
 	if err == nil {
-		err = c.w.Flush()
-	}
-	if err == nil {
-		err = c.dec.Decode(&welcome)
+		err = p.conn.dec.Decode(&welcome)
 	}
 	if err != nil {
 		p.lose(&lostError{"it ended before it was ready"})
@@ -89,21 +86,20 @@ func startProcess(ctx context.Context, cfg Config, argv []string) (*process, err
 		go p.wait()
 		return nil, fmt.Errorf("start token worker: %w", publicError(welcome.Err))
 	}
-	go p.write(c)
-	go p.read(c)
+	go p.read()
 	return p, nil
 }
 
-func spawn(cfg Config, argv []string) (*process, *conn, error) {
+func spawn(cfg Config, argv []string) (*process, error) {
 	toChild, out, err := os.Pipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer toChild.Close()
 	in, fromChild, err := os.Pipe()
 	if err != nil {
 		out.Close()
-		return nil, nil, err
+		return nil, err
 	}
 	defer fromChild.Close()
 	cmd := exec.Command(argv[0], argv[1:]...)
@@ -114,30 +110,23 @@ func spawn(cfg Config, argv []string) (*process, *conn, error) {
 	if err := cmd.Start(); err != nil {
 		in.Close()
 		out.Close()
-		return nil, nil, err
+		return nil, err
 	}
 	window := windowPerSession * cfg.Sessions
-	p := &process{cmd: cmd, deadline: cfg.Deadline, queue: make(chan *request, window),
+	p := &process{cmd: cmd, deadline: cfg.Deadline, conn: newConn(in, out),
 		window: make(chan struct{}, window), gone: make(chan struct{}), exited: make(chan struct{}),
 		pending: map[uint64]*call{}, in: in, out: out}
-	return p, newConn(in, out), nil
+	return p, nil
 }
 
 func hung(d time.Duration) error {
 	return &lostError{fmt.Sprintf("it did not answer within %s", d)}
 }
 
-func (p *process) write(c *conn) {
-	if err := pump(c, p.queue); err != nil {
-		p.lose(&lostError{"its pipe is closed"})
-	}
-	p.out.Close()
-}
-
-func (p *process) read(c *conn) {
+func (p *process) read() {
 	for {
 		r := new(response)
-		if err := c.dec.Decode(r); err != nil {
+		if err := p.conn.dec.Decode(r); err != nil {
 			p.lose(&lostError{"it ended"})
 			p.wait()
 			return
@@ -156,10 +145,13 @@ func (p *process) call(ctx context.Context, req request, limit time.Duration) (*
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	c, err := p.send(&req, limit)
+	c, err := p.register(&req, limit)
 	if err != nil {
 		<-p.window
 		return nil, err
+	}
+	if err := p.conn.send(&req); err != nil {
+		p.lose(&lostError{"its pipe is closed"})
 	}
 	select {
 	case r := <-c.answer:
@@ -172,7 +164,8 @@ func (p *process) call(ctx context.Context, req request, limit time.Duration) (*
 	}
 }
 
-func (p *process) send(req *request, limit time.Duration) (*call, error) {
+// register numbers a request and starts its clock.
+func (p *process) register(req *request, limit time.Duration) (*call, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.lost != nil {
@@ -186,7 +179,6 @@ func (p *process) send(req *request, limit time.Duration) (*call, error) {
 	c := &call{id: req.ID, answer: make(chan *response, 1)}
 	c.timer = time.AfterFunc(limit, func() { p.lose(hung(limit)) })
 	p.pending[c.id] = c
-	p.queue <- req // has room: the queue is as long as the window
 	return c, nil
 }
 
@@ -195,7 +187,7 @@ func (p *process) finish(r *response) {
 	c := p.pending[r.ID]
 	delete(p.pending, r.ID)
 	if p.retired && len(p.pending) == 0 {
-		p.closeQueue()
+		p.end()
 	}
 	p.mu.Unlock()
 	if c == nil {
@@ -214,18 +206,18 @@ func (p *process) retire() {
 	defer p.mu.Unlock()
 	p.retired = true
 	if len(p.pending) == 0 {
-		p.closeQueue()
+		p.end()
 	}
 }
 
-// closeQueue ends the worker: it stops at the end of its input. A worker that
-// hangs in C_Finalize is killed. Called with mu held.
-func (p *process) closeQueue() {
-	if p.closed {
+// end ends the worker: it stops at the end of its input. A worker that hangs in
+// C_Finalize is killed. Called with mu held.
+func (p *process) end() {
+	if p.ending {
 		return
 	}
-	p.closed = true
-	close(p.queue)
+	p.ending = true
+	p.out.Close()
 	time.AfterFunc(p.deadline, func() { p.lose(&lostError{"it did not end when told to"}) })
 }
 
@@ -240,15 +232,13 @@ func (p *process) lose(err error) {
 	p.lost = err
 	pending := p.pending
 	p.pending = map[uint64]*call{}
-	if !p.closed {
-		p.closed = true
-		close(p.queue)
-	}
+	p.ending = true
 	p.mu.Unlock()
 	close(p.gone)
 	_ = p.cmd.Process.Kill() // already gone is as good
-	// Wakes a reader or a writer that waits on a pipe which a grandchild holds.
+	// Wakes a reader or a writer that a pipe holds up.
 	p.in.Close()
+	p.out.Close()
 	for _, c := range pending {
 		c.timer.Stop()
 		c.answer <- nil

@@ -6,19 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"time"
 
 	"github.com/miekg/pkcs11"
 )
 
 // maxRecoveries bounds how often one operation is taken up again in this
-// process: a session may turn out to be gone and, once it is opened again, the
-// login as well.
-const maxRecoveries = 3
+// process. One that lost its session may find the login gone as well, and beside
+// other sessions it may be the unlucky one several times.
+const maxRecoveries = 8
 
-// session is one PKCS#11 session. It belongs to the goroutine that runs loop,
-// and that goroutine to one thread; nothing else may touch it.
+// session is one PKCS#11 session. It belongs to the goroutine that runs loop, and
+// nothing else may touch it: two threads in one session crash the process.
 type session struct {
 	token   *token
 	handle  pkcs11.SessionHandle
@@ -37,7 +36,6 @@ type job struct {
 }
 
 func (s *session) loop() {
-	runtime.LockOSThread()
 	for j := range s.token.jobs {
 		j.done <- s.do(j.run)
 	}
@@ -66,7 +64,8 @@ func (s *session) do(run func(*session) error) error {
 				return loginErr
 			}
 		case recoverPause:
-			time.Sleep(time.Duration(tried+1) * (5*time.Millisecond + rand.N(5*time.Millisecond)))
+			// Short enough that eight of them stay far below any deadline.
+			time.Sleep(time.Duration(tried+1) * (time.Millisecond + rand.N(2*time.Millisecond)))
 		default:
 			return err
 		}

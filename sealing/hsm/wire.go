@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/gob"
 	"io"
+	"sync"
+	"sync/atomic"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
@@ -64,12 +66,15 @@ type response struct {
 	Err   *workerError
 }
 
-// conn sends values of one type and receives values of another. Sends are
-// buffered until flush, so that a burst of requests is one system call.
+// conn sends values of one type from many goroutines and receives values of
+// another in one.
 type conn struct {
-	w   *bufio.Writer
-	enc *gob.Encoder
 	dec *gob.Decoder
+
+	waiting atomic.Int64 // senders that have not encoded yet
+	mu      sync.Mutex
+	w       *bufio.Writer
+	enc     *gob.Encoder
 }
 
 func newConn(in io.Reader, out io.Writer) *conn {
@@ -77,19 +82,18 @@ func newConn(in io.Reader, out io.Writer) *conn {
 	return &conn{w: w, enc: gob.NewEncoder(w), dec: gob.NewDecoder(bufio.NewReaderSize(in, 64<<10))}
 }
 
-// pump encodes what comes from queue until it is closed or a write fails,
-// flushing whenever nothing more is waiting.
-func pump[T any](c *conn, queue <-chan *T) error {
-	for v := range queue {
-		if err := c.enc.Encode(v); err != nil {
-			return err
-		}
-		if len(queue) > 0 {
-			continue
-		}
-		if err := c.w.Flush(); err != nil {
-			return err
-		}
+// send encodes v and, unless another sender is about to, flushes: a burst is one
+// system call, and no goroutine is woken to write.
+func (c *conn) send(v any) error {
+	c.waiting.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.waiting.Add(-1) == 0
+	if err := c.enc.Encode(v); err != nil {
+		return err
+	}
+	if !last {
+		return nil
 	}
 	return c.w.Flush()
 }

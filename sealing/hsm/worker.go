@@ -108,7 +108,8 @@ func (w *Worker) Stats() Stats {
 		Restarts: w.restarts.Load(), Healthy: w.proc != nil && w.final == nil}
 }
 
-// Close ends the worker process. Operations under way fail with ErrClosed.
+// Close lets the operations under way finish, ends the worker process and waits
+// for it, no longer than the deadline. Later calls fail with ErrClosed.
 func (w *Worker) Close() {
 	w.mu.Lock()
 	p := w.proc
@@ -181,7 +182,8 @@ func (w *Worker) doWithin(ctx context.Context, req request, limit time.Duration)
 // this operation; any other error when the process must be replaced.
 func (w *Worker) judge(p *process, e *workerError) error {
 	switch {
-	case e == nil, e.Fault == faultOpen, e.Fault == faultKey, e.Fault == faultWrongKey, e.Fault == faultAttrs, e.Fault == faultTaken:
+	case e == nil, e.Fault == faultOpen, e.Fault == faultKey, e.Fault == faultWrongKey,
+		e.Fault == faultAttrs, e.Fault == faultTaken, e.Fault == faultSetup:
 		w.operations.Add(1)
 		w.mu.Lock()
 		w.since, w.backoff = 0, firstBackoff

@@ -86,7 +86,8 @@ func TestOnlyPinnedKeysOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong, retired, unknown := b.made.Key, b.made.Key, b.made.Key
+	wrong, retired, unknown, broken := b.made.Key, b.made.Key, b.made.Key, b.made.Key
+	broken.PublicKey = "age1tagpq1nonsense"
 	wrong.PublicKey = other.Key.PublicKey
 	retired.Status = v1alpha1.KeyRetired
 	unknown.ID = "2026-12-a"
@@ -106,6 +107,10 @@ func TestOnlyPinnedKeysOpen(t *testing.T) {
 		if err := b.worker.Pin(t.Context(), cfg.PinnedKeys); !errors.Is(err, c.want) {
 			t.Errorf("pin %s: %v, want %v", name, err, c.want)
 		}
+	}
+	var setup *hsm.SetupError
+	if err := b.worker.Pin(t.Context(), []v1alpha1.SealingKey{broken}); !errors.As(err, &setup) {
+		t.Errorf("pin a broken public key: %v, want SetupError", err)
 	}
 	if err := b.roundTrip(t, "the former pins stand"); err != nil {
 		t.Error(err)
@@ -141,6 +146,10 @@ func TestAnswersNeverMix(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	// A derived object that stays costs 8.5 KB until the session ends.
+	if made, gone := b.calls(t, "C_DeriveKey"), b.calls(t, "C_DestroyObject"); made != gone {
+		t.Errorf("%d objects derived and %d destroyed", made, gone)
+	}
 }
 
 func TestARefusedPINIsTriedOnce(t *testing.T) {
