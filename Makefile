@@ -4,6 +4,7 @@ SHELL       := /bin/bash
 GO          ?= go
 BIN         := $(CURDIR)/bin
 FUZZTIME    ?= 10s
+PKG         ?= ./...
 LDFLAGS     := -s -w
 
 TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
@@ -30,30 +31,29 @@ build: ## Build bulla, bulla-controller and bulla-keyservice into bin/
 kube: bin/kube ## Build the control plane for tests into bin/kube (once; minutes)
 bin/kube: fixtures/kube/go.mod fixtures/kube/main.go
 	@echo "bin/kube: building etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok; about ten minutes on two cores, once"
-	cd fixtures/kube && CGO_ENABLED=0 $(GO) build -v -trimpath -ldflags '$(KUBE_LDFLAGS)' -o $(BIN)/kube.new . 2>&1 \
+	@cd fixtures/kube && CGO_ENABLED=0 $(GO) build -v -trimpath -ldflags '$(KUBE_LDFLAGS)' -o $(BIN)/kube.new . 2>&1 \
 		| awk '/^[a-z0-9.\/_-]+$$/{n++; if (n % 100 == 0) {printf "bin/kube: %d packages compiled\n", n; fflush()}; next} {print}'
-	mv $(BIN)/kube.new $(BIN)/kube && touch $@
+	@mv $(BIN)/kube.new $(BIN)/kube && touch $@
 
 tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators and linters into bin/
 define tool
 bin/.$(notdir $(1)):
 	@echo "bin/$(notdir $(1))"
-	GOFLAGS= GOBIN=$(BIN) $(GO) install $(1)
-	@mkdir -p bin && touch $$@
+	@GOFLAGS= GOBIN=$(BIN) $(GO) install $(1) && touch $$@
 endef
 $(foreach t,$(TOOLS) $(LINTERS),$(eval $(call tool,$(t))))
 
 softhsm: ## Install SoftHSM2 when it is missing, or say how
 	@fixtures/install-softhsm.sh
 
-test: kube softhsm ## Run all tests, with the race detector, on real parts
-	@$(GO) test -race -p 2 -timeout 30m ./... 2>&1 | awk '/^ok /{ok++} /^FAIL\t/{failed++} !/\[no test files\]/{print; fflush()} \
+test: kube softhsm ## Run all tests (PKG=./... to choose) with the race detector, on real parts
+	@$(GO) test -race -p 2 -timeout 30m $(PKG) 2>&1 | awk '/^ok /{ok++} /^FAIL\t/{failed++} !/\[no test files\]/{print; fflush()} \
 		END {printf "%d packages passed, %d failed\n", ok, failed}'
 
 generate: $(foreach t,$(TOOLS),bin/.$(notdir $(t))) ## Write generated code, CRDs and the command reference
 	bin/buf lint && bin/buf generate
 	bin/controller-gen object paths=./api/... crd output:crd:dir=charts/bulla-controller/crds paths=./api/...
-	$(GO) run ./cmd/bulla docs > docs/reference/bulla.md
+	$(GO) run ./cmd/bulla docs > bin/cli.md && mv bin/cli.md docs/reference/cli.md
 
 verify: tools ## Check everything that is no test: format, vet, lint, freshness, imports, go.mod, vulnerabilities
 	@fixtures/verify.sh
