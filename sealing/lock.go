@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 
-	"filippo.io/age"
-
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -100,12 +98,4 @@ func innerSecret(fileKey []byte, target LockTarget) ([]byte, error) {
 		return nil, err
 	}
 	return stanza.marshal(), nil
-}
-
-func parseClusterRecipient(text string) (*age.HybridRecipient, error) {
-	recipient, err := age.ParseHybridRecipient(text)
-	if err != nil || recipient.String() != text {
-		return nil, refuse(ClassParse, "recipient is not a cluster's age recipient (age1pq1…)")
-	}
-	return recipient, nil
 }

@@ -3,6 +3,7 @@ package sealing
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"filippo.io/age"
 	"filippo.io/age/tag"
@@ -67,4 +68,33 @@ func parseAny(text string) (age.Recipient, error) {
 		return tag.ParseRecipient(text)
 	}
 	return age.ParseX25519Recipient(text)
+}
+
+// parsedRecipients keeps clusters' recipients: a batch of a hundred blocks
+// has one, and decoding its 2,000 characters costs as much as using it.
+var parsedRecipients = struct {
+	sync.Mutex
+	byText map[string]*age.HybridRecipient
+}{byText: map[string]*age.HybridRecipient{}}
+
+// maxParsed bounds parsedRecipients, in entries of about 5 kB.
+const maxParsed = 1000
+
+// parseClusterRecipient reads age1pq1…. The text has one spelling: age refuses
+// upper case for its prefix, and Bech32 refuses mixed case.
+func parseClusterRecipient(text string) (*age.HybridRecipient, error) {
+	parsedRecipients.Lock()
+	defer parsedRecipients.Unlock()
+	if recipient, ok := parsedRecipients.byText[text]; ok {
+		return recipient, nil
+	}
+	recipient, err := age.ParseHybridRecipient(text)
+	if err != nil {
+		return nil, refuse(ClassParse, "recipient is not a cluster's age recipient (age1pq1…)")
+	}
+	if len(parsedRecipients.byText) >= maxParsed {
+		clear(parsedRecipients.byText)
+	}
+	parsedRecipients.byText[text] = recipient
+	return recipient, nil
 }
