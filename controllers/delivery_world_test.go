@@ -431,7 +431,8 @@ func (u *tableUnsealer) counts() (calls, asked, kept int) {
 	return u.calls, len(u.asked), kept
 }
 
-// seal makes a built sealed Secret: every seal is a new payload.
+// seal makes a built sealed Secret: every seal is a new payload, and every value
+// ends in a canary that occurs nowhere by chance.
 func (w *deliveryWorld) seal(name string, values map[string]string, change ...func(template map[string]any)) kustomize.Object {
 	template := map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}
 	for _, f := range change {
@@ -441,7 +442,7 @@ func (w *deliveryWorld) seal(name string, values map[string]string, change ...fu
 	opened := map[string]string{}
 	for key, value := range values {
 		block.Fields = append(block.Fields, "/data/"+key)
-		opened["/data/"+key] = base64.StdEncoding.EncodeToString([]byte(value))
+		opened["/data/"+key] = base64.StdEncoding.EncodeToString([]byte(value + " " + rand.Text()))
 	}
 	slices.Sort(block.Fields)
 	w.unsealer.mu.Lock()
