@@ -1,0 +1,444 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/fixtures/cluster"
+	"github.com/bulla-dev/bulla/fixtures/fleets"
+	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// TestTheControllerWorksUnderTheChartsAccount is the whole way on real parts: a
+// SoftHSM token, the key service's own binary, Git over HTTP, and this binary
+// as a process under the token of the chart's ServiceAccount and nothing else.
+func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
+	c, own := install(t, "replicas=0")
+	w := &processWorld{T: t, cluster: c, own: own, app: "shop-" + own[len("test-"):], dir: t.TempDir()}
+	w.client = w.admin()
+	w.serveKeys()
+	w.startController()
+	secret := canary.New("db password")
+
+	t.Log("it enrols, and waits for its Cluster file")
+	sync := w.waitFor("enrolled", func(s *v1alpha1.FleetSync) error {
+		if reason := conditions.GetReason(s, meta.ReadyCondition); reason != v1alpha1.NotInFleetReason {
+			return fmt.Errorf("%s: %s", reason, conditions.GetMessage(s, meta.ReadyCondition))
+		}
+		return nil
+	})
+	w.commit(map[string]*string{"clusters/prod-eu.yaml": new(fmt.Sprintf(`apiVersion: bulla.dev/v1alpha1
+kind: Cluster
+metadata: {name: prod-eu, labels: {tier: store}}
+spec:
+  identity: %s
+  recipient: %s
+`, sync.Status.Identity, sync.Status.Recipient))})
+
+	t.Log("it delivers a Namespace, a Secret and a Deployment")
+	w.commit(w.files(secret.Value()))
+	w.request()
+	w.waitForDelivery(func(d *v1alpha1.Delivery) error {
+		if !conditions.IsReady(d) {
+			return errors.New(conditions.GetMessage(d, meta.ReadyCondition))
+		}
+		return nil
+	})
+	live := &corev1.Secret{}
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.app, Name: "db"}, live); err != nil || string(live.Data["password"]) != secret.Value() {
+		t.Fatalf("the Secret is not as sealed: %v", err)
+	}
+
+	t.Log("a restart with the key service down heals a deleted Secret")
+	w.stopController()
+	w.stopKeys()
+	if err := w.client.Delete(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	w.startController()
+	eventually(t, "the Secret is back", func() error {
+		return w.client.Get(t.Context(), client.ObjectKey{Namespace: w.app, Name: "db"}, live)
+	})
+
+	t.Log("an unplaced application goes, its Delivery last")
+	w.commit(map[string]*string{"placements/shop.yaml": nil})
+	w.request()
+	eventually(t, "the application and its Delivery are gone", func() error {
+		for name, object := range map[client.ObjectKey]client.Object{
+			{Namespace: w.app, Name: "db"}:   &corev1.Secret{},
+			{Namespace: w.app, Name: "api"}:  &appsv1.Deployment{},
+			{Namespace: w.own, Name: "shop"}: &v1alpha1.Delivery{},
+		} {
+			if err := w.client.Get(t.Context(), name, object); !apierrors.IsNotFound(err) {
+				return fmt.Errorf("%s is still there: %v", name, err)
+			}
+		}
+		return nil
+	})
+	w.stopController()
+	w.nothingForbidden()
+	w.sweep(secret)
+}
+
+// processWorld is the parts of that test.
+type processWorld struct {
+	*testing.T
+	cluster    *cluster.Cluster
+	client     client.Client
+	own, app   string // namespaces: the controller's, the application's
+	dir        string
+	repo       *gitserver.Repo
+	token      *token.Token
+	fleet      *v1alpha1.Fleet
+	listen     string
+	keys       *exec.Cmd
+	controller *exec.Cmd
+}
+
+func (w *processWorld) admin() client.Client {
+	w.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		w.Fatal(err)
+	}
+	admin, err := client.New(w.cluster.Config(), client.Options{Scheme: scheme})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return admin
+}
+
+func (w *processWorld) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *processWorld) write(name, content string) string {
+	w.Helper()
+	if err := os.WriteFile(w.path(name), []byte(content), 0o600); err != nil {
+		w.Fatal(err)
+	}
+	return w.path(name)
+}
+
+func (w *processWorld) commit(files map[string]*string) {
+	w.Helper()
+	if _, err := w.repo.Commit("change the fleet", files); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// serveKeys holds the ceremony and starts the key service.
+func (w *processWorld) serveKeys() {
+	w.Helper()
+	server := gitserver.ForTest(w.T)
+	var err error
+	if w.repo, err = server.NewRepo("fleet"); err != nil {
+		w.Fatal(err)
+	}
+	w.token = token.ForTest(w.T)
+	build := exec.Command("go", "build", "-o", w.path("bulla-keyservice"), "../bulla-keyservice")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	if out, err := build.CombinedOutput(); err != nil {
+		w.Fatalf("build the key service: %v\n%s", err, out)
+	}
+	pin := w.write("pin", w.token.PIN)
+	printed := w.keyservice("init", "--name", "acme", "--module", w.token.Module, "--token-label", w.token.Label, "--pin-file", pin, "--out", w.dir)
+	data, err := os.ReadFile(w.path("fleet.yaml"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.fleet = &v1alpha1.Fleet{}
+	if err := yaml.UnmarshalStrict(data, w.fleet); err != nil {
+		w.Fatal(err)
+	}
+	w.commit(map[string]*string{"fleet.yaml": new(string(data))})
+	_, root, _ := strings.Cut(printed, "rootKey: ")
+	root, _, _ = strings.Cut(root, "\n")
+	w.write("git-username", w.repo.Username)
+	w.write("git-password", w.repo.Password)
+	w.listen = freeAddress(w.T)
+	if err := os.Mkdir(w.path("data"), 0o700); err != nil {
+		w.Fatal(err)
+	}
+	health := freeAddress(w.T)
+	config := w.write("keyservice.yaml", fmt.Sprintf(`fleet: %q
+rootKey: %q
+repository: {url: %q, interval: 1h, usernameFile: git-username, passwordFile: git-password}
+token: {module: %q, label: %q, pinFile: pin, sessions: 2}
+listen: %q
+serverNames: ["127.0.0.1"]
+health: %q
+dataDir: data
+`, w.fleet.Spec.ID, root, w.repo.URL(), w.token.Module, w.token.Label, w.listen, health))
+	w.keys = w.run("keyservice.log", w.token.Env, w.path("bulla-keyservice"), "serve", "--config", config)
+	eventually(w.T, "the key service is ready", func() error { return get("http://" + health + "/readyz") })
+
+	join := w.keyservice("token", "create", "--config", config, "--cluster", "prod-eu")
+	for _, object := range []client.Object{
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "join"}, StringData: map[string]string{"token": join}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "git"}, StringData: map[string]string{"username": w.repo.Username, "password": w.repo.Password}},
+		&v1alpha1.FleetSync{ObjectMeta: metav1.ObjectMeta{Name: "fleet"}, Spec: v1alpha1.FleetSyncSpec{
+			URL: w.repo.URL(), ClusterName: "prod-eu", SecretRef: &meta.LocalObjectReference{Name: "git"},
+			KeyService: v1alpha1.KeyServiceReference{URL: "https://" + w.listen, JoinTokenSecretRef: &meta.LocalObjectReference{Name: "join"}},
+			Interval:   metav1.Duration{Duration: time.Second},
+		}},
+	} {
+		object.SetNamespace(w.own)
+		if err := w.client.Create(w.Context(), object); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// keyservice runs one of its commands and gives its standard output.
+func (w *processWorld) keyservice(arguments ...string) string {
+	w.Helper()
+	cmd := exec.Command(w.path("bulla-keyservice"), arguments...)
+	cmd.Dir, cmd.Env = w.dir, append([]string{"HOME=" + w.dir}, w.token.Env...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		w.Fatalf("bulla-keyservice %s: %v\n%s", arguments[0], err, &errs)
+	}
+	return string(out)
+}
+
+// run starts a process that dies with this one; its output goes to a file.
+func (w *processWorld) run(log string, env []string, argv ...string) *exec.Cmd {
+	w.Helper()
+	file, err := os.OpenFile(w.path(log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer file.Close()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, append([]string{"HOME=" + w.dir}, env...), file, file
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if w.Failed() {
+			data, _ := os.ReadFile(w.path(log))
+			w.Logf("%s ends with:\n%s", log, data[max(0, len(data)-3000):])
+		}
+	})
+	return cmd
+}
+
+func (w *processWorld) startController() {
+	w.Helper()
+	_, config := as(w.T, w.cluster, w.own)
+	kubeconfig := w.path("controller.kubeconfig")
+	if err := cluster.WriteKubeconfig(kubeconfig, config); err != nil {
+		w.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.controller = w.run("controller.log", []string{beTheController + "=1"}, self, "--kubeconfig", kubeconfig, "--namespace", w.own,
+		"--storage-path", w.path("storage"), "--metrics-addr", freeAddress(w.T), "--health-addr", freeAddress(w.T), "--enable-leader-election")
+}
+
+func (w *processWorld) stopController() { w.end(w.controller) }
+func (w *processWorld) stopKeys()       { w.end(w.keys) }
+
+// end asks a process to end; one that does not end by itself fails the test.
+func (w *processWorld) end(cmd *exec.Cmd) {
+	w.Helper()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		w.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		w.Errorf("%s ended with %v", filepath.Base(cmd.Path), err)
+	}
+}
+
+// files is an application with one sealed value and a workload that uses it.
+func (w *processWorld) files(value string) map[string]*string {
+	w.Helper()
+	key, ok := w.fleet.Spec.ActiveKey()
+	if !ok {
+		w.Fatal("the fleet has no active key")
+	}
+	sealer, err := sealing.NewSealer(key, w.fleet.Spec.RecoveryRecipients)
+	if err != nil {
+		w.Fatal(err)
+	}
+	stub, err := fleets.Seal(sealer, w.fleet.Spec.ID, nil)(fleets.Stub{
+		Namespace: w.app, Name: "db", BuiltNamespace: w.app, BuiltName: "db", Scope: v1alpha1.ScopeStrict,
+		Type: "Opaque", Targets: []string{"set/retail"}, Values: map[string]string{"password": value},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	files := map[string]string{
+		"clustersets/retail.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: ClusterSet\nmetadata: {name: retail}\nspec: {selector: {matchLabels: {tier: store}}}\n",
+		"placements/shop.yaml": fmt.Sprintf("apiVersion: bulla.dev/v1alpha1\nkind: Placement\nmetadata: {name: shop}\nspec:\n"+
+			"  path: apps/shop\n  targetNamespace: %s\n  targets: [{clusterSet: retail}]\n", w.app),
+		"apps/shop/namespace.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + w.app + "}\n",
+		"apps/shop/db.yaml":        string(stub),
+		"apps/shop/api.yaml": `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers:
+      - {name: api, image: registry.example/api, envFrom: [{secretRef: {name: db}}]}
+`,
+	}
+	out := map[string]*string{}
+	for path, content := range files {
+		out[path] = &content
+	}
+	return out
+}
+
+// request asks the FleetSync for a pass now.
+func (w *processWorld) request() {
+	w.Helper()
+	sync := &v1alpha1.FleetSync{ObjectMeta: metav1.ObjectMeta{Namespace: w.own, Name: "fleet"}}
+	patch := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, time.Now().Format(time.RFC3339Nano)))
+	if err := w.client.Patch(w.Context(), sync, patch); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *processWorld) waitFor(what string, check func(*v1alpha1.FleetSync) error) *v1alpha1.FleetSync {
+	w.Helper()
+	sync := &v1alpha1.FleetSync{}
+	eventually(w.T, "the FleetSync is "+what, func() error {
+		if err := w.client.Get(w.Context(), client.ObjectKey{Namespace: w.own, Name: "fleet"}, sync); err != nil {
+			return err
+		}
+		return check(sync)
+	})
+	return sync
+}
+
+func (w *processWorld) waitForDelivery(check func(*v1alpha1.Delivery) error) {
+	w.Helper()
+	eventually(w.T, "the Delivery is ready", func() error {
+		d := &v1alpha1.Delivery{}
+		if err := w.client.Get(w.Context(), client.ObjectKey{Namespace: w.own, Name: "shop"}, d); err != nil {
+			return err
+		}
+		return check(d)
+	})
+}
+
+// nothingForbidden reads the API server's audit log: a right that the chart
+// forgot would show here though the loop got by without it.
+func (w *processWorld) nothingForbidden() {
+	w.Helper()
+	events, err := w.cluster.AuditEvents()
+	if err != nil {
+		w.Fatal(err)
+	}
+	user := "system:serviceaccount:" + w.own + ":" + account
+	writes := 0
+	for _, event := range events {
+		if event.User != user {
+			continue
+		}
+		if event.Write() {
+			writes++
+		}
+		if event.Code == http.StatusForbidden {
+			w.Errorf("the API server refused the controller: %s", event)
+		}
+	}
+	if writes == 0 {
+		w.Error("the audit log shows no write of the controller")
+	}
+	if data, err := os.ReadFile(w.path("controller.log")); err != nil || strings.Contains(string(data), "is forbidden") {
+		w.Errorf("the controller's log has a refusal, or is not there: %v", err)
+	}
+}
+
+// sweep looks for the secret value wherever the run left something.
+func (w *processWorld) sweep(secret canary.Canary) {
+	w.Helper()
+	objects := &v1alpha1.DeliveryList{}
+	syncs := &v1alpha1.FleetSyncList{}
+	events := &corev1.EventList{}
+	for _, list := range []client.ObjectList{objects, syncs, events} {
+		if err := w.client.List(w.Context(), list, client.InNamespace(w.own)); err != nil {
+			w.Fatal(err)
+		}
+	}
+	said, err := yaml.Marshal([]any{objects, syncs, events})
+	if err != nil {
+		w.Fatal(err)
+	}
+	hits, err := canary.Sweep([]canary.Canary{secret}, canary.Path(w.path("controller.log")), canary.Path(w.path("storage")),
+		canary.Path(w.path("keyservice.log")), canary.Path(w.path("data")), canary.Bytes("statuses and events", said))
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, hit := range hits {
+		w.Errorf("the secret value shows: %v", hit)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func get(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return err
+}
