@@ -110,19 +110,30 @@ func (r *Repo) Rel(path string) (string, error) {
 	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
 		return "", fault.New("a stub is part of the fleet repository: name a path inside it", "the file is outside the fleet repository %s", r.Root)
 	}
-	// A link on the way would put the file somewhere else than it says.
-	if real, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
-		root, err := filepath.EvalSymlinks(r.Root)
-		if err != nil {
-			return "", fmt.Errorf("find file: %w", err)
-		}
-		if want := filepath.Join(root, filepath.Dir(rel)); real != want {
-			return "", fault.New("name the file by its real path", "a link leads to the file's folder")
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("find file: %w", err)
+	if err := r.checkLinks(filepath.FromSlash(rel)); err != nil {
+		return "", err
 	}
 	return filepath.ToSlash(rel), nil
+}
+
+// checkLinks refuses a path with a link in it: the file would be somewhere else
+// than it says, outside the repository for all we know.
+func (r *Repo) checkLinks(rel string) error {
+	at := r.Root
+	for _, name := range strings.Split(rel, string(filepath.Separator)) {
+		at = filepath.Join(at, name)
+		info, err := os.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("find file: %w", err)
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return fault.New("name the file by its real path", "a link leads to the file")
+		}
+	}
+	return nil
 }
 
 // Abs returns where a file of the repository is on disk.
