@@ -148,7 +148,6 @@ func (r *sshRemote) pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.U
 }
 
 type sshSession struct {
-	conn   net.Conn
 	client *ssh.Client
 	in     io.WriteCloser
 	out    io.Reader
@@ -199,7 +198,7 @@ func (r *sshRemote) start(ctx context.Context) (*sshSession, error) {
 		}
 		return nil, err
 	}
-	s := &sshSession{conn: conn, client: ssh.NewClient(c, channels, requests), stop: stop}
+	s := &sshSession{client: ssh.NewClient(c, channels, requests), stop: stop}
 	if err := s.run("git-upload-pack " + shellQuote(r.path)); err != nil {
 		s.Close()
 		return nil, err

@@ -75,10 +75,11 @@ func explain(ctx, deadline context.Context, o Options, child *child, err error) 
 		return err
 	}
 	stderr := child.stderr.String()
+	starved := func(words string) bool { return strings.Contains(stderr, words) }
 	switch {
 	case errors.Is(context.Cause(deadline), errDeadline), strings.Contains(stderr, "SIGXCPU"):
 		return &Failure{Problem: fmt.Sprintf("build takes longer than %v", o.Timeout), Temporary: true}
-	case strings.Contains(stderr, "out of memory"), strings.Contains(stderr, "cannot allocate memory"):
+	case starved("out of memory"), starved("cannot allocate memory"), starved("failed to allocate"):
 		return &Failure{Problem: fmt.Sprintf("build needs more than %d MiB of memory", o.Memory>>20)}
 	}
 	return &Failure{Problem: "build process died: " + child.cmd.ProcessState.String(), Temporary: true}
