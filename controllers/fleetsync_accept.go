@@ -44,7 +44,7 @@ func (r *FleetSyncReconciler) accept(ctx context.Context, p *pass) error {
 func (r *FleetSyncReconciler) store(p *pass, next *Snapshot) {
 	r.Snapshots.Store(next)
 	r.resolved = p.now
-	p.snapshot = next
+	p.snapshot, p.moved = next, true
 	r.Metrics.snapshot(next)
 }
 

@@ -72,6 +72,8 @@ type pass struct {
 	// head is the remote's.
 	head     string
 	snapshot *Snapshot
+	// moved is set when this pass stored the snapshot.
+	moved bool
 	// later is a failure that did not end the pass, and is its result all the same.
 	later error
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fluxcd/pkg/apis/meta"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -44,7 +45,33 @@ func (r *FleetSyncReconciler) deliver(ctx context.Context, p *pass) error {
 		}
 	}
 	r.Metrics.deliveries(len(deliveries)+len(plan.create), len(plan.blocked))
+	if p.moved {
+		if err := r.dropAnswers(ctx, p.snapshot, deliveries); err != nil {
+			return err
+		}
+	}
 	return plan.verdict(p.snapshot)
+}
+
+// dropAnswers deletes kept answers of Deliveries that are neither there nor
+// placed. A Delivery drops its own when it has pruned; these are of one that
+// somebody deleted before Git dropped its placement.
+func (r *FleetSyncReconciler) dropAnswers(ctx context.Context, s *Snapshot, standing []v1alpha1.Delivery) error {
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := r.Client.List(ctx, secrets, client.InNamespace(r.Namespace), client.HasLabels{AnswersLabel}); err != nil {
+		return fmt.Errorf("list kept answers: %w", err)
+	}
+	for _, secret := range secrets.Items {
+		name := secret.Labels[AnswersLabel]
+		if s.Placed(name) != nil || slices.ContainsFunc(standing, func(d v1alpha1.Delivery) bool { return d.Name == name }) {
+			continue
+		}
+		if err := r.Client.Delete(ctx, &secret, client.Preconditions{UID: &secret.UID}); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("drop kept answers of %q: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (r *FleetSyncReconciler) create(ctx context.Context, d *v1alpha1.Delivery) error {

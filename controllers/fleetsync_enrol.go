@@ -126,7 +126,7 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservic
 	ref := p.obj.Spec.KeyService.JoinTokenSecretRef
 	if ref == nil {
 		return none, stalled(v1alpha1.NotEnrolledReason,
-			"this cluster has no certificate, and spec.keyService.joinTokenSecretRef names no join token")
+			"this cluster has no valid certificate, and spec.keyService.joinTokenSecretRef names no join token")
 	}
 	secret := &corev1.Secret{}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)

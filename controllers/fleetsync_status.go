@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
@@ -118,9 +119,18 @@ func jittered(d time.Duration) time.Duration {
 
 // note and warn record an event; messages hold revisions and names, no values.
 func (r *FleetSyncReconciler) note(obj *v1alpha1.FleetSync, reason, message string) {
-	r.Recorder.Event(obj, corev1.EventTypeNormal, reason, message)
+	r.Recorder.Event(obj, corev1.EventTypeNormal, reason, short(message))
 }
 
 func (r *FleetSyncReconciler) warn(obj *v1alpha1.FleetSync, reason, message string) {
-	r.Recorder.Event(obj, corev1.EventTypeWarning, reason, message)
+	r.Recorder.Event(obj, corev1.EventTypeWarning, reason, short(message))
+}
+
+// short keeps a message within what an Event may hold, 1 KiB.
+func short(message string) string {
+	const most = 1000
+	if len(message) <= most {
+		return message
+	}
+	return strings.ToValidUTF8(message[:most], "") + "…"
 }

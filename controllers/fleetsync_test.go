@@ -119,6 +119,39 @@ func TestDeliveriesSayWhatGitPlaces(t *testing.T) {
 	w.expect(several(3))
 }
 
+func TestAnswersOfADeliveryThatIsGoneAreDropped(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(2)...)
+	w.synced()
+	for _, name := range []string{"app-1", "app-2", "long-gone"} {
+		w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: AnswersSecretPrefix + name, Labels: map[string]string{AnswersLabel: name}}})
+	}
+	kept := func() (names []string) {
+		secrets := &corev1.SecretList{}
+		if err := w.client.List(t.Context(), secrets, client.InNamespace(w.namespace), client.HasLabels{AnswersLabel}); err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range secrets.Items {
+			names = append(names, secret.Labels[AnswersLabel])
+		}
+		return names
+	}
+	w.unplace("app-1")
+	w.synced()
+	if diff := cmp.Diff([]string{"app-1", "app-2"}, kept()); diff != "" {
+		t.Errorf("a Delivery that still prunes lost its answers (-want +got):\n%s", diff)
+	}
+	gone := w.deliveries()["app-1"]
+	if err := w.client.Delete(t.Context(), &gone); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("a head after the deletion drops its answers", func() bool {
+		w.commit("write a note", map[string]*string{"README.md": new("note\n")})
+		w.synced()
+		return cmp.Diff([]string{"app-2"}, kept()) == ""
+	})
+}
+
 func TestAnIdlePassWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.place("one", several(2)...)
