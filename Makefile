@@ -11,6 +11,7 @@ TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
 	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
 	connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.21.1 \
 	sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
+HELM := helm.sh/helm/v4/cmd/helm@v4.3.1
 LINTERS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 \
 	golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -41,12 +42,12 @@ bin/.$(notdir $(1)):
 	@echo "bin/$(notdir $(1))"
 	@GOFLAGS= GOBIN=$(BIN) $(GO) install $(1) && touch $$@
 endef
-$(foreach t,$(TOOLS) $(LINTERS),$(eval $(call tool,$(t))))
+$(foreach t,$(TOOLS) $(LINTERS) $(HELM),$(eval $(call tool,$(t))))
 
 softhsm: ## Install SoftHSM2 when it is missing, or say how
 	@fixtures/install-softhsm.sh
 
-test: kube softhsm ## Run all tests (PKG=./... to choose) with the race detector, on real parts
+test: kube softhsm bin/.helm ## Run all tests (PKG=./... to choose) with the race detector, on real parts
 	@$(GO) test -race -p 2 -timeout 30m $(PKG) 2>&1 | awk '/^ok /{ok++} /^FAIL\t/{failed++} !/\[no test files\]/{print; fflush()} \
 		END {printf "%d packages passed, %d failed\n", ok, failed}'
 
