@@ -35,6 +35,38 @@ func TestAPlacedStubOpensOnItsClusterOnly(t *testing.T) {
 	}
 }
 
+// TestOneStubInTwoPlacesOpensForTheOneItIsSealedFor: the file is in a base of
+// two overlays. The payload's header says which built object is meant, whatever
+// comes first.
+func TestOneStubInTwoPlacesOpensForTheOneItIsSealedFor(t *testing.T) {
+	for _, namespace := range []string{"one", "two"} {
+		t.Run(namespace, func(t *testing.T) {
+			f := newFixture(t)
+			file, digest := f.seal(stub{namespace: "base", name: "s", builtNamespace: namespace, values: map[string]string{"/data/key": "v"}})
+			overlay := func(ns string) string { return "namespace: " + ns + "\nresources: [../../base]\n" }
+			head := f.commit(map[string]string{
+				"base/s.yaml": file, "base/kustomization.yaml": "resources: [s.yaml]\n",
+				"apps/one/kustomization.yaml": overlay("one"), "apps/two/kustomization.yaml": overlay("two"),
+				"placements/one.yaml": placementFile("one", "one", "cluster/prod-eu"), "placements/two.yaml": placementFile("two", "two", "cluster/prod-eu"),
+			})
+			f.settle(head)
+			before := f.operations()
+			_, result := f.eu.unseal(head, digest)
+			if !result.Granted() {
+				t.Fatalf("refused: %v\n%s", result.Refusal, f.logs.tail())
+			}
+			f.eu.open(file, namespace, "s", result)
+			if got := f.operations() - before; got != 1 {
+				t.Errorf("%d token operations, want 1: no trying", got)
+			}
+			entries, err := f.rows.Entries(t.Context(), 1)
+			if err != nil || entries[0].Placement != namespace || entries[0].Object != namespace+"/s" {
+				t.Errorf("audit names %+v, %v", entries, err)
+			}
+		})
+	}
+}
+
 func TestATwoLockStubIsOpenedByItsClusterAlone(t *testing.T) {
 	f := newFixture(t)
 	file, digest := f.seal(stub{namespace: "payments", name: "api", values: map[string]string{"/data/key": "v"},

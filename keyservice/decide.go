@@ -2,7 +2,6 @@ package keyservice
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -60,10 +59,12 @@ type decision struct {
 
 // openBlock is one block with the lock to open.
 type openBlock struct {
-	block   *v1alpha1.Block
-	context sealing.Context
-	lock    v1alpha1.Lock
-	suite   v1alpha1.Suite
+	block    *v1alpha1.Block
+	payload  *sealing.Payload
+	context  sealing.Context
+	lock     v1alpha1.Lock
+	suite    v1alpha1.Suite
+	prepared *sealing.Prepared
 }
 
 func (q *request) decide(ctx context.Context, d *decision) {
@@ -132,7 +133,7 @@ func bind(fleet string, c *candidate) ([]openBlock, error) {
 		if !isBoundTo(payload, where) {
 			return nil, nil
 		}
-		blocks[i] = openBlock{block: block, context: where}
+		blocks[i] = openBlock{block: block, payload: payload, context: where}
 	}
 	return blocks, nil
 }
@@ -185,10 +186,11 @@ func usableLock(model *kustomize.Model, block *v1alpha1.Block, target string) (v
 // locksParse is the last question, asked of every block before the token is
 // asked for the first: a malformed lock looks to a token like a sick token.
 func locksParse(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
-	for _, b := range d.blocks {
-		if err := sealing.CheckLock(b.suite, b.lock); err != nil {
-			q.log.LogAttrs(context.Background(), slog.LevelInfo, "lock is not acceptable",
-				slog.String("digest", d.digest), slog.String("error", err.Error()))
+	for i := range d.blocks {
+		b := &d.blocks[i]
+		var err error
+		if b.prepared, err = sealing.Prepare(b.context, b.payload, b.lock, b.suite); err != nil {
+			q.log.Info("lock is not acceptable", "digest", d.digest, "error", err.Error())
 			return invalid
 		}
 	}

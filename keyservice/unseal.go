@@ -151,7 +151,7 @@ func (d *decision) settle(refusals []keyservicev1.Refusal) {
 
 func (s *Server) unlock(ctx context.Context, q *request, d *decision, n int) (sealing.Stanza, keyservicev1.Refusal) {
 	b := d.blocks[n]
-	stanza, err := sealing.Unlock(ctx, s.token, b.context, b.block, b.lock, b.suite, q.index.cluster.Spec.Recipient)
+	stanza, err := b.prepared.Unlock(ctx, s.token, q.index.cluster.Spec.Recipient)
 	var refused *sealing.Error
 	switch {
 	case err == nil:

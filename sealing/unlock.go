@@ -31,27 +31,60 @@ type Opener interface {
 // *[Error], the cryptographic ones are [ErrOpen], and any other error is
 // trouble of the token.
 func Unlock(ctx context.Context, o Opener, c Context, block *v1alpha1.Block, lock v1alpha1.Lock, suite v1alpha1.Suite, recipient string) (Stanza, error) {
-	info, ciphertext, err := prepareUnlock(c, block, lock, suite)
+	payload, err := ParsePayload(block.Payload)
 	if err != nil {
 		return Stanza{}, err
 	}
+	prepared, err := Prepare(c, payload, lock, suite)
+	if err != nil {
+		return Stanza{}, err
+	}
+	return prepared.Unlock(ctx, o, recipient)
+}
+
+// Prepared is a lock that passed every check that needs no token, so that a
+// whole batch can be checked before the token is asked for the first of it.
+type Prepared struct {
+	target           Target
+	key              string
+	info, ciphertext []byte
+}
+
+// Prepare is the first half of [Unlock], with the payload parsed already.
+func Prepare(c Context, payload *Payload, lock v1alpha1.Lock, suite v1alpha1.Suite) (*Prepared, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	ciphertext, err := decodeLock(suite, lock)
+	if err != nil {
+		return nil, err
+	}
+	if payload.ContextDigest() != c.Digest() {
+		return nil, errBinding
+	}
+	target, err := ParseTarget(lock.Target)
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{target: target, key: lock.Key, info: lockInfo(c, target, payload.Hash()), ciphertext: ciphertext}, nil
+}
+
+// Unlock is the second half: one use of the token, and the wrapping for the
+// cluster with recipient.
+func (p *Prepared) Unlock(ctx context.Context, o Opener, recipient string) (Stanza, error) {
 	cluster, err := parseClusterRecipient(recipient)
 	if err != nil {
 		return Stanza{}, err
 	}
-	target, err := ParseTarget(lock.Target)
-	if err != nil {
-		return Stanza{}, err
-	}
-	inner, err := o.Open(ctx, lock.Key, info, ciphertext)
+	inner, err := o.Open(ctx, p.key, p.info, p.ciphertext)
 	defer clear(inner)
 	if errors.Is(err, ErrOpen) {
 		return Stanza{}, errMAC
 	}
 	if err != nil {
-		return Stanza{}, fmt.Errorf("open lock of key %q: %w", lock.Key, err)
+		return Stanza{}, fmt.Errorf("open lock of key %q: %w", p.key, err)
 	}
-	return answer(target, inner, cluster)
+	return answer(p.target, inner, cluster)
 }
 
 // answer makes the stanza for the asking cluster from the inner secret.
@@ -65,27 +98,4 @@ func answer(target Target, inner []byte, cluster *age.HybridRecipient) (Stanza, 
 		return Stanza{}, refuse(ClassLength, "lock holds %d bytes, not a file key", len(inner))
 	}
 	return wrapFor(cluster, inner)
-}
-
-// prepareUnlock checks all that can be checked without the token.
-func prepareUnlock(c Context, block *v1alpha1.Block, lock v1alpha1.Lock, suite v1alpha1.Suite) (info, ciphertext []byte, err error) {
-	if err := c.check(); err != nil {
-		return nil, nil, err
-	}
-	ciphertext, err = decodeLock(suite, lock)
-	if err != nil {
-		return nil, nil, err
-	}
-	payload, err := ParsePayload(block.Payload)
-	if err != nil {
-		return nil, nil, err
-	}
-	if payload.ContextDigest() != c.Digest() {
-		return nil, nil, errBinding
-	}
-	target, err := ParseTarget(lock.Target)
-	if err != nil {
-		return nil, nil, err
-	}
-	return lockInfo(c, target, payload.Hash()), ciphertext, nil
 }
