@@ -73,6 +73,7 @@ func (r *DeliveryReconciler) Reconcile(ctx context.Context, request reconcile.Re
 	if err := r.reader.Get(ctx, request.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.memories.forget(request.Name)
+			r.unwatch(ctx)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -119,6 +120,9 @@ func (p *deliveryPass) deliver(ctx context.Context) error {
 	if full || len(p.dirty) > 0 {
 		p.mem.planned = false
 		if err := p.converge(ctx, full); err != nil {
+			return err
+		}
+		if err := p.watch(ctx); err != nil { // a CRD of this build may just have come
 			return err
 		}
 	}
@@ -209,17 +213,30 @@ func (p *deliveryPass) remember(ctx context.Context) error {
 	return nil
 }
 
+// watch watches the kinds of the inventory and of the build, and no longer those
+// of nobody: the informer of a kind whose CRD is gone would ask for ever.
 func (p *deliveryPass) watch(ctx context.Context) error {
 	kinds := p.inv.Kinds()
 	for _, o := range p.objects {
 		kinds = append(kinds, o.Manifest.GroupVersionKind())
 	}
+	p.mem.watches(kinds)
 	for _, gvk := range kinds {
 		if err := p.watcher.Watch(ctx, gvk); err != nil {
 			return err
 		}
 	}
+	p.unwatch(ctx)
 	return nil
+}
+
+func (r *DeliveryReconciler) unwatch(ctx context.Context) {
+	used := r.memories.kinds()
+	for _, gvk := range r.watcher.Kinds() {
+		if !used[gvk] {
+			r.watcher.Unwatch(ctx, gvk)
+		}
+	}
 }
 
 // dependencies holds a new digest until what it depends on stands at its own.

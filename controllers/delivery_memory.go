@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -38,6 +39,7 @@ type memory struct {
 	// versions are live resource versions known to be right.
 	versions map[ObjectID]version
 	dirty    map[ObjectID]bool
+	kinds    []schema.GroupVersionKind
 	// watched by events: a status that moves wakes a Delivery that waits.
 	waiting   bool
 	unsettled bool
@@ -85,6 +87,12 @@ func (m *memory) gone(id ObjectID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.versions, id)
+}
+
+func (m *memory) watches(kinds []schema.GroupVersionKind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kinds = kinds
 }
 
 // state says to the event handlers what is waited for.
@@ -169,6 +177,19 @@ func (s *memories) all() map[string]*memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.by)
+}
+
+// kinds are those that any Delivery has objects of.
+func (s *memories) kinds() map[schema.GroupVersionKind]bool {
+	used := map[schema.GroupVersionKind]bool{}
+	for _, m := range s.all() {
+		m.mu.Lock()
+		for _, gvk := range m.kinds {
+			used[gvk] = true
+		}
+		m.mu.Unlock()
+	}
+	return used
 }
 
 func (m *memory) isUnsettled() bool {

@@ -128,7 +128,7 @@ func (c *Client) replace(ctx context.Context, o Object, live *metav1.PartialObje
 	if o.Manifest.GetAnnotations()[v1alpha1.ForceAnnotation] != "enabled" {
 		return &ImmutableError{ID: o.ID}
 	}
-	return c.Writer.Delete(ctx, live, preconditions(live), client.PropagationPolicy(metav1.DeletePropagationBackground))
+	return c.delete(ctx, live, metav1.DeletePropagationBackground)
 }
 
 // Verdict is what a look at a live object found.

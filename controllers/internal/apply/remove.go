@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -42,7 +43,7 @@ func (c *Client) Remove(ctx context.Context, id ID, entry v1alpha1.InventoryEntr
 		if err != nil || fate.Gone || !fate.Deleting.IsZero() {
 			return fate, err
 		}
-		err = c.Writer.Delete(ctx, live, preconditions(live), client.PropagationPolicy(propagation(id)))
+		err = c.delete(ctx, live, propagation(id))
 		switch {
 		case apierrors.IsConflict(err) && try+1 < tries:
 			continue
@@ -80,6 +81,16 @@ func (c *Client) explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb strin
 		return fmt.Errorf("%s: %w", verb, MaskAPIError(id, err))
 	}
 	return fmt.Errorf("%s %s: %w", verb, Describe(id), err)
+}
+
+// delete names the object by kind: the client reads the answer, and knows no
+// custom kinds.
+func (c *Client) delete(ctx context.Context, live *metav1.PartialObjectMetadata, how metav1.DeletionPropagation) error {
+	target := &unstructured.Unstructured{}
+	target.SetGroupVersionKind(live.GroupVersionKind())
+	target.SetNamespace(live.Namespace)
+	target.SetName(live.Name)
+	return c.Writer.Delete(ctx, target, preconditions(live), client.PropagationPolicy(how))
 }
 
 func preconditions(live *metav1.PartialObjectMetadata) client.Preconditions {

@@ -170,8 +170,10 @@ func (w *Watcher) handler(gvk schema.GroupVersionKind) toolscache.ResourceEventH
 		})
 	}
 	return toolscache.ResourceEventHandlerDetailedFuncs{
-		AddFunc: func(added any, initial bool) {
-			if o, ok := added.(*metav1.PartialObjectMetadata); ok && !initial {
+		// Objects of the first list count too: they may have changed between
+		// their apply and the watch of a kind that was just defined.
+		AddFunc: func(added any, _ bool) {
+			if o, ok := added.(*metav1.PartialObjectMetadata); ok {
 				send(o, o.ResourceVersion, false)
 			}
 		},
