@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,8 +70,8 @@ type heads struct {
 	current atomic.Pointer[head]
 	// accepted is called with each new head.
 	accepted func(*head)
-	// pinned is the head whose keys the token has. One look at a time writes it.
-	pinned string
+	// pinned are the keys that the token has. One look at a time writes it.
+	pinned []v1alpha1.SealingKey
 
 	mu      sync.Mutex
 	trouble error // of the last look; nil when it went well
@@ -233,15 +234,17 @@ func (h *heads) take(next *head, accepted time.Time) error {
 	return h.pin(next)
 }
 
-// pin tells the token the keys of a head; the next look tries again if it fails.
+// pin tells the token the keys of a head when they changed; the next look tries
+// again if it fails. A head that moved for other reasons costs the token nothing.
 func (h *heads) pin(current *head) error {
-	if h.pinned == current.hash {
+	keys := current.model.Fleet.Spec.SealingKeys
+	if slices.Equal(h.pinned, keys) {
 		return nil
 	}
-	if err := h.token.Pin(h.life, current.model.Fleet.Spec.SealingKeys); err != nil {
+	if err := h.token.Pin(h.life, keys); err != nil {
 		return fmt.Errorf("use the keys of head %s: %w", current.hash, err)
 	}
-	h.pinned = current.hash
+	h.pinned = keys
 	return nil
 }
 

@@ -117,6 +117,16 @@ func TestAKnownRevisionCostsNoLook(t *testing.T) {
 	}
 }
 
+func TestAHeadThatMovedForOtherReasonsCostsTheTokenNothing(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	before := f.operations()
+	f.settle(f.commit(map[string]string{"README": "moved"}))
+	if after := f.operations(); after != before {
+		t.Errorf("%d token operations for a head without new keys", after-before)
+	}
+}
+
 func TestAServiceWhoseRemoteHangsServesTheLastHead(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)

@@ -13,9 +13,10 @@ import (
 
 const (
 	readyTimeout = 5 * time.Second
-	// readyFor is how long a verdict on token and store is repeated: who polls
-	// readiness must not be able to load the token.
-	readyFor = 5 * time.Second
+	// goodFor and badFor are how long a verdict on token and store is repeated:
+	// who polls readiness must not be able to load the token.
+	goodFor = 15 * time.Second
+	badFor  = time.Second
 )
 
 // health answers on the plain listener.
@@ -68,7 +69,11 @@ type verdicts struct {
 func (v *verdicts) get(ctx context.Context, s *Server) (token, rows error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if time.Since(v.at) > readyFor {
+	keep := goodFor
+	if v.token != nil || v.rows != nil {
+		keep = badFor
+	}
+	if time.Since(v.at) > keep {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 		defer cancel()
 		v.token, v.rows = s.token.Ready(ctx), s.store.Ready(ctx)

@@ -89,7 +89,8 @@ func (s *SQLite) Close() error {
 	return readErr
 }
 
-// Ready reports whether the file can be written now.
+// Ready reports whether a transaction commits now, by forgetting enrolments
+// whose token expired.
 func (s *SQLite) Ready(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token IN (SELECT hash FROM tokens WHERE expires < ?)", stamp(time.Now()))
