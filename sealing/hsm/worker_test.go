@@ -169,15 +169,19 @@ func TestARefusedPINIsTriedOnce(t *testing.T) {
 }
 
 func TestAPINRefusedLaterIsNeverTriedAgain(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
+	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Sessions = 4 })
 	before := b.calls(t, "C_Login")
 	b.fault(t, "C_Login", 0xA0, 1, 0)      // CKR_PIN_INCORRECT
 	b.fault(t, "C_DeriveKey", 0x101, 1, 0) // CKR_USER_NOT_LOGGED_IN
-	for range 3 {
-		if err := b.roundTrip(t, "x"); !errors.Is(err, hsm.ErrPIN) {
-			t.Fatalf("open: %v, want ErrPIN", err)
-		}
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			if err := b.roundTrip(t, "x"); !errors.Is(err, hsm.ErrPIN) {
+				t.Errorf("open: %v, want ErrPIN", err)
+			}
+		})
 	}
+	wg.Wait()
 	b.heal(t)
 	var unavailable *hsm.UnavailableError
 	if err := b.roundTrip(t, "x"); !errors.Is(err, hsm.ErrPIN) || !errors.As(err, &unavailable) {
