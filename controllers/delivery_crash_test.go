@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -133,7 +132,6 @@ func (w *deliveryWorld) lives() (born func(*saboteur) *life) {
 	return func(s *saboteur) *life {
 		w.t.Helper()
 		options := w.options()
-		options.Recorder = record.NewFakeRecorder(10_000)
 		if s != nil {
 			options.wrap = s.wrap
 		}

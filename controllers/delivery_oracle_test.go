@@ -76,21 +76,25 @@ func (w *deliveryWorld) checkForeign() {
 	}
 }
 
-// checkStatuses looks for every value, raw and in base64, in every status.
+// checkStatuses looks for every value, raw and in base64, in every status, and
+// in everything that was logged or recorded.
 func (w *deliveryWorld) checkStatuses() {
 	w.t.Helper()
 	list := &v1alpha1.DeliveryList{}
 	w.must(w.client.List(w.t.Context(), list, client.InNamespace(w.system)))
 	text, err := json.Marshal(list)
 	w.must(err)
+	spoken := said.String()
 	w.unsealer.mu.Lock()
 	defer w.unsealer.mu.Unlock()
 	for _, values := range w.unsealer.values {
 		for pointer, encoded := range values {
 			raw, err := base64.StdEncoding.DecodeString(encoded)
 			w.must(err)
-			if strings.Contains(string(text), encoded) || strings.Contains(string(text), string(raw)) {
-				w.t.Errorf("the value of %s stands in a status", pointer)
+			for where, text := range map[string]string{"a status": string(text), "a log or an event": spoken} {
+				if strings.Contains(text, encoded) || strings.Contains(text, string(raw)) {
+					w.t.Errorf("the value of %s stands in %s", pointer, where)
+				}
 			}
 		}
 	}

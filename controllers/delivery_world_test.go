@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +25,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -56,7 +54,6 @@ type deliveryWorld struct {
 	ns        string // namespace of applications
 	snapshots *Snapshots
 	unsealer  *tableUnsealer
-	events    *record.FakeRecorder // what the controller recorded
 	git       map[string]*app
 	suspended bool
 	holdAll   bool
@@ -143,14 +140,14 @@ func installCRDs(t *testing.T, c client.Client) {
 func (w *deliveryWorld) options() DeliveryOptions {
 	return DeliveryOptions{
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
-		MACKey: func(context.Context) ([]byte, error) { return w.key, nil },
+		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
+		Recorder: recorder(),
 	}
 }
 
 func (w *deliveryWorld) manager(ctx context.Context) ctrl.Manager {
 	w.t.Helper()
 	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
-		Logger: logr.Discard(),
 		Scheme: deliveryScheme(w.t), Metrics: metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.system: {}}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fluxcd/pkg/ssa"
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -54,6 +55,7 @@ type Client struct {
 // it returns a [ConflictError] and writes nothing. Errors about sealed objects
 // are masked.
 func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (v1alpha1.InventoryEntry, error) {
+	ctx = silent(ctx, o)
 	live, err := c.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
 	if err != nil {
 		return entry, c.explain(o, "read", err)
@@ -155,7 +157,7 @@ type Seen struct {
 // server is asked what an apply would change (a dry run).
 func (c *Client) Inspect(ctx context.Context, o Object, entry v1alpha1.InventoryEntry) (Verdict, Seen, error) {
 	if o.Sealed() {
-		return c.inspectSecret(ctx, o, entry)
+		return c.inspectSecret(silent(ctx, o), o, entry)
 	}
 	live, err := c.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
 	switch {
@@ -256,6 +258,15 @@ func (c *Client) mac(o Object, uid, kind string, data map[string][]byte) string 
 	return inventory.MAC(c.Key, inventory.Live{
 		ID: o.ID, UID: uid, Content: o.Content, Type: kind, Data: data, Owned: o.Keys,
 	})
+}
+
+// silent takes the logger out of a context that carries a sealed object to the
+// API server: client-go logs whole bodies at level 8.
+func silent(ctx context.Context, o Object) context.Context {
+	if !o.Sealed() {
+		return ctx
+	}
+	return logr.NewContext(ctx, logr.Discard())
 }
 
 func keyOf(id ID) client.ObjectKey { return client.ObjectKey{Namespace: id.Namespace, Name: id.Name} }

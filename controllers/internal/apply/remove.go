@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -90,6 +91,8 @@ func (c *Client) delete(ctx context.Context, live *metav1.PartialObjectMetadata,
 	target.SetGroupVersionKind(live.GroupVersionKind())
 	target.SetNamespace(live.Namespace)
 	target.SetName(live.Name)
+	// The answer may hold the whole object, and client-go logs bodies.
+	ctx = logr.NewContext(ctx, logr.Discard())
 	return c.Writer.Delete(ctx, target, preconditions(live), client.PropagationPolicy(how))
 }
 
