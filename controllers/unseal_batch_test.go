@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,15 +15,26 @@ import (
 
 // countingService grants everything and remembers what each request named.
 type countingService struct {
-	requests [][]string
-	delay    time.Duration
-	err      error
+	delay time.Duration
+	err   error
+
+	mu   sync.Mutex
+	sent [][]string
+}
+
+// requests gives the digests of each request so far.
+func (s *countingService) requests() [][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sent)
 }
 
 func (s *countingService) Renew(context.Context) (*keyservice.Credentials, error) { return nil, nil }
 
 func (s *countingService) Unseal(_ context.Context, head string, digests []string) (*keyservice.Answers, error) {
-	s.requests = append(s.requests, digests)
+	s.mu.Lock()
+	s.sent = append(s.sent, digests)
+	s.mu.Unlock()
 	time.Sleep(s.delay)
 	answers := &keyservice.Answers{Head: head, Results: map[string]keyservice.Result{}}
 	for _, digest := range digests {
@@ -42,13 +55,13 @@ func TestQuestionsWithinAWindowAreOneRequest(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if len(service.requests) != 0 {
+		if len(service.requests()) != 0 {
 			t.Error("a request left before the window closed")
 		}
 		time.Sleep(unsealWindow)
 		synctest.Wait()
-		if len(service.requests) != 1 || len(service.requests[0]) != 21 {
-			t.Errorf("requests are %v, want one of 21 stubs", service.requests)
+		if len(service.requests()) != 1 || len(service.requests()[0]) != 21 {
+			t.Errorf("requests are %v, want one of 21 stubs", service.requests())
 		}
 	})
 }
@@ -65,7 +78,7 @@ func TestBatchesAreBounded(t *testing.T) {
 			t.Errorf("%d answers, %v", len(got), err)
 		}
 		sizes := map[int]int{}
-		for _, request := range service.requests {
+		for _, request := range service.requests() {
 			sizes[len(request)]++
 		}
 		if sizes[maxBatch] != 2 || sizes[1] != 1 || len(sizes) != 2 {
@@ -87,8 +100,8 @@ func TestHeadsAreNotMixedInOneRequest(t *testing.T) {
 		}
 		time.Sleep(2 * unsealWindow)
 		synctest.Wait()
-		if len(service.requests) != 2 {
-			t.Errorf("%d requests, want 2", len(service.requests))
+		if len(service.requests()) != 2 {
+			t.Errorf("%d requests, want 2", len(service.requests()))
 		}
 	})
 }
@@ -111,8 +124,8 @@ func TestALeavingCallerDoesNotTakeTheRequestAlong(t *testing.T) {
 		leave()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if len(service.requests) != 1 {
-			t.Errorf("%d requests, want 1", len(service.requests))
+		if len(service.requests()) != 1 {
+			t.Errorf("%d requests, want 1", len(service.requests()))
 		}
 	})
 }
@@ -130,8 +143,8 @@ func TestAFailedRequestFailsAllThatShareIt(t *testing.T) {
 		}
 		time.Sleep(2 * unsealWindow)
 		synctest.Wait()
-		if len(service.requests) != 1 {
-			t.Errorf("%d requests, want 1", len(service.requests))
+		if len(service.requests()) != 1 {
+			t.Errorf("%d requests, want 1", len(service.requests()))
 		}
 	})
 }
