@@ -105,7 +105,7 @@ func (u *Unsealing) fresh(ctx context.Context, identity *Identity, s *Snapshot, 
 	for _, n := range missing {
 		result := results[n.object.Stub.Digest]
 		if !result.Granted() {
-			refused = worse(refused, refusal(n, result.Refusal))
+			refused = worse(refused, refusal(n, result.Refusal, result.head == s.Head))
 			continue
 		}
 		opened, err := n.open(s.Fleet.Spec.ID, identity, result.Stanzas)
@@ -141,7 +141,11 @@ func (u *Unsealing) ask(ctx context.Context, s *Snapshot, missing []need) (map[s
 	}
 	results, err := u.batches.ask(ctx, service, s.Head, digests)
 	if err != nil {
-		return nil, requestError(err)
+		err = requestError(err)
+		if IsStale(err) {
+			u.refetch()
+		}
+		return nil, err
 	}
 	for _, result := range results {
 		if result.fleet != s.Fleet.Spec.ID {

@@ -18,7 +18,8 @@ func requestError(err error) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &denied) && (denied.Reason == keyservicev1.ReasonNotInFleet || denied.Reason == keyservicev1.ReasonSuspended):
-		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err}
+		// Our head says that we are in: one of the two is behind.
+		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err, Stale: true}
 	case errors.As(err, &denied):
 		return &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: denied.Error(), Err: err}
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
@@ -28,9 +29,10 @@ func requestError(err error) error {
 	return &UnsealError{Reason: v1alpha1.UnsealFailedReason, Message: steady(err).Error(), Err: err}
 }
 
-// refusal says why one stub was refused.
-func refusal(n need, code keyservicev1.Refusal) *UnsealError {
-	e := &UnsealError{Reason: v1alpha1.UnsealDeniedReason}
+// refusal says why one stub was refused. At another head than ours it may be
+// granted when the two meet.
+func refusal(n need, code keyservicev1.Refusal, sameHead bool) *UnsealError {
+	e := &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Stale: !sameHead}
 	switch code {
 	case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:
 		e.Reason = v1alpha1.KeyServiceUnavailableReason
