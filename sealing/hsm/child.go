@@ -21,7 +21,13 @@ func MaybeRunWorker() {
 		fmt.Fprintf(os.Stderr, "hsm-worker: forbid core files: %v\n", err)
 		os.Exit(1)
 	}
-	in, out := inherited(3, "requests"), inherited(4, "responses")
+	// os/exec passes pipes blocking, and a blocking read would hold a thread and
+	// cost the runtime a hand-over each time.
+	if err := errors.Join(syscall.SetNonblock(3, true), syscall.SetNonblock(4, true)); err != nil {
+		fmt.Fprintf(os.Stderr, "hsm-worker: no pipes; it is started by the key service, not by hand: %v\n", err)
+		os.Exit(1)
+	}
+	in, out := os.NewFile(3, "requests"), os.NewFile(4, "responses")
 	if !isPipe(in) || !isPipe(out) {
 		fmt.Fprintln(os.Stderr, "hsm-worker: no pipes; it is started by the key service, not by hand")
 		os.Exit(1)
@@ -31,15 +37,6 @@ func MaybeRunWorker() {
 		os.Exit(1)
 	}
 	os.Exit(0)
-}
-
-// inherited opens a pipe that the parent passed. os/exec passes it blocking, and
-// a blocking read would hold a thread and cost the runtime a hand-over each time.
-func inherited(fd int, name string) *os.File {
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		return nil
-	}
-	return os.NewFile(uintptr(fd), name)
 }
 
 func isPipe(f *os.File) bool {

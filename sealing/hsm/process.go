@@ -98,7 +98,7 @@ func spawn(cfg Config, argv []string) (*process, error) {
 	defer toChild.Close()
 	in, fromChild, err := os.Pipe()
 	if err != nil {
-		out.Close()
+		_ = out.Close()
 		return nil, err
 	}
 	defer fromChild.Close()
@@ -108,8 +108,8 @@ func spawn(cfg Config, argv []string) (*process, error) {
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Env = append(append(os.Environ(), cfg.Env...), workerMarker+"=1")
 	if err := cmd.Start(); err != nil {
-		in.Close()
-		out.Close()
+		_ = in.Close()
+		_ = out.Close()
 		return nil, err
 	}
 	window := windowPerSession * cfg.Sessions
@@ -217,7 +217,7 @@ func (p *process) end() {
 		return
 	}
 	p.ending = true
-	p.out.Close()
+	_ = p.out.Close()
 	time.AfterFunc(p.deadline, func() { p.lose(&lostError{"it did not end when told to"}) })
 }
 
@@ -237,8 +237,8 @@ func (p *process) lose(err error) {
 	close(p.gone)
 	_ = p.cmd.Process.Kill() // already gone is as good
 	// Wakes a reader or a writer that a pipe holds up.
-	p.in.Close()
-	p.out.Close()
+	_ = p.in.Close()
+	_ = p.out.Close()
 	for _, c := range pending {
 		c.timer.Stop()
 		c.answer <- nil
@@ -253,7 +253,7 @@ func (p *process) cause() error {
 
 func (p *process) wait() {
 	_ = p.cmd.Wait() // why it ended is in lost; its status says no more
-	p.in.Close()
-	p.out.Close()
+	_ = p.in.Close()
+	_ = p.out.Close()
 	close(p.exited)
 }

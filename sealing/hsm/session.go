@@ -65,7 +65,7 @@ func (s *session) do(run func(*session) error) error {
 			}
 		case recoverPause:
 			// Short enough that eight of them stay far below any deadline.
-			time.Sleep(time.Duration(tried+1) * (time.Millisecond + rand.N(2*time.Millisecond)))
+			time.Sleep(time.Duration(tried+1) * (time.Millisecond + rand.N(2*time.Millisecond))) //nolint:gosec // jitter
 		default:
 			return err
 		}

@@ -313,7 +313,7 @@ func (w *Worker) awaitNeed(ctx context.Context) (pause time.Duration, cfg Config
 		p, final, changed := w.proc, w.final, w.changed
 		if w.sick != nil {
 			// Jitter, so that replicas do not all knock at a recovering token.
-			pause = w.backoff/2 + rand.N(w.backoff/2+1)
+			pause = w.backoff/2 + rand.N(w.backoff/2+1) //nolint:gosec // jitter
 			w.backoff = min(2*w.backoff, lastBackoff)
 		}
 		cfg = w.cfg

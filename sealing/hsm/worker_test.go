@@ -286,7 +286,7 @@ func TestOpenTellsNothingButErrOpen(t *testing.T) {
 	sealed := seal(t, b.made.Sealing, "info", "x")
 	sealed[len(sealed)-1] ^= 1
 	_, err := b.worker.Open(t.Context(), keyID, []byte("info"), sealed)
-	if err != sealing.ErrOpen {
-		t.Errorf("open: %v, want sealing.ErrOpen itself", err)
+	if !errors.Is(err, sealing.ErrOpen) || err.Error() != sealing.ErrOpen.Error() {
+		t.Errorf("open: %v, want sealing.ErrOpen and no word more", err)
 	}
 }
