@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,15 +33,15 @@ func TestWhoAsksDuringARunSharesTheNext(t *testing.T) {
 
 func TestWhoLeavesDoesNotStopTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		finished := false
-		c := &coalescer{run: func() error { time.Sleep(time.Minute); finished = true; return nil }}
+		var finished atomic.Bool
+		c := &coalescer{run: func() error { time.Sleep(time.Minute); finished.Store(true); return nil }}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := c.do(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v, want the caller's deadline", err)
 		}
 		time.Sleep(2 * time.Minute)
-		if !finished {
+		if !finished.Load() {
 			t.Error("the run was stopped")
 		}
 	})
