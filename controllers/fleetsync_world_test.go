@@ -5,13 +5,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +37,6 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
-	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -434,92 +428,6 @@ func (w *world) annotate(key, value string) {
 	if err := w.client.Patch(w.Context(), obj, client.MergeFrom(before)); err != nil {
 		w.Fatal(err)
 	}
-}
-
-func (w *world) token(name string) keyservice.JoinToken {
-	return keyservice.JoinToken{
-		Fleet: testFleet, Cluster: name, Secret: "s", CAHash: keyservice.SPKIHash(w.ca.certificate),
-		RootKey: sealing.VerifierKey("acme", &w.root.PublicKey), URL: "https://127.0.0.1:1",
-	}
-}
-
-// enroll stands in for the key service's enrolment: its own tests have it.
-func (w *world) enroll(_ context.Context, o keyservice.EnrollOptions) (*keyservice.Credentials, error) {
-	if w.noService {
-		return nil, &keyservice.UnavailableError{Err: errors.New("connection refused")}
-	}
-	w.enrolled.Add(1)
-	return w.ca.issue(o.Token.Fleet, o.Token.Cluster, o.Key.(*ecdsa.PrivateKey))
-}
-
-func (w *world) dial(_ string, certificate tls.Certificate, _ *x509.Certificate) KeyService {
-	return &silentService{w: w, key: certificate.PrivateKey.(*ecdsa.PrivateKey)}
-}
-
-// silentService renews and unseals nothing.
-type silentService struct {
-	w   *world
-	key *ecdsa.PrivateKey
-}
-
-func (s *silentService) Unseal(context.Context, string, []string) (*keyservice.Answers, error) {
-	return nil, &keyservice.UnavailableError{Err: errors.New("not here")}
-}
-
-func (s *silentService) Renew(context.Context) (*keyservice.Credentials, error) {
-	s.w.renewed.Add(1)
-	return s.w.ca.issue(testFleet, testCluster, s.key)
-}
-
-// authorityForTest issues cluster certificates of a settable life.
-type authorityForTest struct {
-	t           *testing.T
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-	serial      atomic.Int64
-	from, life  atomic.Int64 // nanoseconds from now, and long
-}
-
-func newAuthorityForTest(t *testing.T) *authorityForTest {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authorityForTest{t: t, certificate: certificate, key: key}
-	a.life.Store(int64(time.Hour))
-	return a
-}
-
-func (a *authorityForTest) issue(fleet, name string, key *ecdsa.PrivateKey) (*keyservice.Credentials, error) {
-	from := time.Now().Add(time.Duration(a.from.Load()))
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(100 + a.serial.Add(1)), Subject: pkix.Name{CommonName: name},
-		URIs:      []*url.URL{keyservice.ClusterURI(fleet, name)},
-		NotBefore: from, NotAfter: from.Add(time.Duration(a.life.Load())), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, a.certificate, key.Public(), a.key)
-	if err != nil {
-		return nil, err
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	return &keyservice.Credentials{
-		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, CA: a.certificate,
-	}, nil
 }
 
 // several gives names app-1 to app-n.
