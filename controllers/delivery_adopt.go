@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -56,8 +57,10 @@ func (a *adopter) look(ctx context.Context, asking *v1alpha1.Delivery, fleet str
 	if err := a.client.List(ctx, known, client.InNamespace(a.namespace)); err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
 	}
+	// An aggregated API that is down must not keep every new application out:
+	// what answers is looked through.
 	kinds, err := a.finder.ServerPreferredResources()
-	if err != nil {
+	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
 		return fmt.Errorf("discover kinds: %w", err)
 	}
 	a.covered = map[types.UID]bool{asking.UID: true}
@@ -87,8 +90,8 @@ func (a *adopter) lookAt(ctx context.Context, gvk schema.GroupVersionKind, fleet
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	err := a.reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: fleet}, client.HasLabels{v1alpha1.OwnerLabel})
 	if err != nil {
-		if meta.IsNoMatchError(err) {
-			return nil
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) {
+			return nil // nor could it be pruned
 		}
 		return fmt.Errorf("list %s: %w", gvk.GroupKind(), err)
 	}

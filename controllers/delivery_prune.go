@@ -129,7 +129,7 @@ func (p *deliveryPass) removeStages(ctx context.Context, leaving []ObjectID) err
 			continue
 		}
 		if stage == apply.RemoveWorkloads && p.now().Sub(since) > p.timeout() && len(stages[apply.RemovePassive]) > 0 {
-			p.event("TimedOut", remaining+" is still terminating; its secrets go all the same")
+			p.note("%s is still terminating; its secrets go all the same", remaining)
 			continue
 		}
 		p.later(removalPoll)

@@ -31,6 +31,7 @@ const (
 	dependencyRetry       = 30 * time.Second
 	forgetRetry           = 10 * time.Second
 	longestRetry          = 2 * time.Minute
+	slowRetry             = 10 * time.Minute // what waits for a person, or for Git
 	defaultRemovalTimeout = 5 * time.Minute
 )
 
@@ -81,7 +82,7 @@ func applyFailed(err error) error {
 // finish is the one place that turns the end of a pass into a status.
 func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, error) {
 	if errors.Is(result, errQuiet) {
-		p.mem.state(false, false)
+		p.mem.state(false, true) // the next snapshot may have something to say
 		return ctrl.Result{}, nil
 	}
 	before := conditions.Get(p.obj, meta.ReadyCondition)
@@ -136,7 +137,7 @@ func (p *deliveryPass) conclude(result error) {
 	if ended.retry {
 		status.Attempts++
 	}
-	if ended.retry || p.again > 0 {
+	if ended.retry || p.again > 0 { // it comes back by itself
 		conditions.Delete(p.obj, meta.StalledCondition)
 		conditions.MarkReconciling(p.obj, meta.ProgressingWithRetryReason, "%s", ended.message)
 		return
@@ -163,6 +164,9 @@ func (p *deliveryPass) next(result error) time.Duration {
 		return p.again
 	}
 	p.mem.failures = 0
+	if result != nil {
+		p.later(jittered(slowRetry))
+	}
 	if !p.mem.backstop.IsZero() {
 		p.later(max(time.Second, p.mem.backstop.Sub(p.now())))
 	}

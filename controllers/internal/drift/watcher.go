@@ -100,6 +100,10 @@ func (w *Watcher) Watch(ctx context.Context, gvk schema.GroupVersionKind) error 
 	case err != nil:
 		return fmt.Errorf("watch %s: %w", gvk.GroupKind(), err)
 	}
+	// Before the cache is started GetInformer does not wait.
+	if !toolscache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+		return fmt.Errorf("watch %s: %w", gvk.GroupKind(), ctx.Err())
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.kinds[gvk] == informer {
