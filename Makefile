@@ -68,10 +68,10 @@ mutants: ## Take every guard out, one at a time: a named test must fail
 	$(GO) run ./fixtures/mutants
 
 bench: kube softhsm ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./fixtures/... ./sealing/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice ./fixtures/story
 
-demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked
-	@$(GO) run ./fixtures/demo -bin $(BIN)
+demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1 leaves it running)
+	@$(GO) run ./fixtures/demo -bin $(BIN) $(if $(KEEP),-keep)
 
 clean: ## Remove what make built
 	rm -rf bin .cache
