@@ -22,7 +22,7 @@ import (
 const (
 	// pipeline is how many blocks are under way for each session of the token,
 	// so that one is always at hand while others are unpacked and wrapped.
-	pipeline = 8
+	pipeline = 16
 	// stopPatience is how long requests under way may take after a stop signal.
 	stopPatience = 20 * time.Second
 )

@@ -64,9 +64,8 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 	decisions := make([]decision, len(in.GetDigests()))
 	for i, digest := range in.GetDigests() {
 		decisions[i].digest = digest
-		q.decide(ctx, &decisions[i])
 	}
-	s.open(ctx, q, decisions)
+	s.work(ctx, q, decisions)
 	if err := s.record(ctx, q, decisions); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
@@ -106,37 +105,41 @@ func (s *Server) deny(ctx context.Context, q *request, digests []string, reason 
 	return s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.caller.cluster)
 }
 
-// open asks the token, one operation a block, as many blocks at a time as keep
-// every session busy. Blocks of all requests share that number.
-func (s *Server) open(ctx context.Context, q *request, decisions []decision) {
+// work decides on each digest and asks the token, one operation a block, as
+// many blocks at a time as keep every session busy. The token opens the first
+// blocks while the next digests are decided on. Blocks of all requests share
+// the slots, first come, first served.
+func (s *Server) work(ctx context.Context, q *request, decisions []decision) {
 	var group sync.WaitGroup
+	defer group.Wait()
 	for i := range decisions {
 		d := &decisions[i]
-		if d.refusal != granted {
-			continue
+		if q.decide(ctx, d); d.refusal == granted {
+			s.open(ctx, q, d, &group)
 		}
-		d.stanzas = make([]sealing.Stanza, len(d.blocks))
-		refusals := make([]keyservicev1.Refusal, len(d.blocks))
-		var blocks sync.WaitGroup
-		for n := range d.blocks {
-			if s.slots.Acquire(ctx, 1) != nil {
-				refusals[n] = unavailable
-				break
-			}
-			d.operations++
-			blocks.Add(1)
-			go func() {
-				defer s.slots.Release(1)
-				defer blocks.Done()
-				d.stanzas[n], refusals[n] = s.unlock(ctx, q, d, n)
-			}()
+	}
+}
+
+// open starts the blocks of one digest and returns; group ends when they did.
+func (s *Server) open(ctx context.Context, q *request, d *decision, group *sync.WaitGroup) {
+	d.stanzas = make([]sealing.Stanza, len(d.blocks))
+	refusals := make([]keyservicev1.Refusal, len(d.blocks))
+	var blocks sync.WaitGroup
+	for n := range d.blocks {
+		if s.slots.Acquire(ctx, 1) != nil {
+			refusals[n] = unavailable
+			break
 		}
-		group.Go(func() {
-			blocks.Wait()
-			d.settle(refusals)
+		d.operations++
+		blocks.Go(func() {
+			defer s.slots.Release(1)
+			d.stanzas[n], refusals[n] = s.unlock(ctx, q, d, n)
 		})
 	}
-	group.Wait()
+	group.Go(func() {
+		blocks.Wait()
+		d.settle(refusals)
+	})
 }
 
 // settle refuses the digest when a block was refused: half a secret is no use.

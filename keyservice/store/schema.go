@@ -73,5 +73,4 @@ CREATE TABLE audit (
   keys       TEXT NOT NULL,
   operations INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX audit_by_digest ON audit (digest, cluster);
 `
