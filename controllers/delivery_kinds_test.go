@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -281,6 +282,68 @@ func TestAFightBacksOff(t *testing.T) {
 		t.Errorf("the fourth edit in a row was reverted at once: %q", live.Data["key"])
 	}
 	w.heals() // and reverted all the same, later
+}
+
+func TestAnObjectThatTwoPlacementsClaimStaysAsItIs(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	w.place("first", w.configMap("shared", "1"), w.configMap("a", "1"))
+	w.place("second", w.configMap("b", "1"))
+	w.commit()
+	w.settled()
+	versions := w.versions()
+	id := w.configMap("shared", "").ID().String()
+	w.place("second", w.configMap("b", "1"), w.configMap("shared", "2"))
+	w.commit()
+	w.reason("first", v1alpha1.ConflictReason)
+	w.reason("second", v1alpha1.ConflictReason)
+	w.quiet()
+	if got := w.versions(); got[id] != versions[id] {
+		t.Error("an object that two placements claim was written")
+	}
+	// The one that had it gives it up: the other gets it, alive.
+	w.place("first", w.configMap("a", "1"))
+	w.commit()
+	w.settled()
+	if got := w.versions(); uidOf(got[id]) != uidOf(versions[id]) {
+		t.Error("it was deleted on the way")
+	}
+}
+
+func TestANamespaceThatSomebodyDeletesIsFilledAgain(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	w.place("shop", append(w.configMaps("a"), w.seal("db", map[string]string{"password": "one"}))...)
+	w.commit()
+	w.settled()
+	w.unsealer.set(true) // from the kept answers
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}}
+	w.must(w.client.Delete(t.Context(), namespace))
+	eventually(t, "the namespace is gone", func() error {
+		err := w.client.Get(t.Context(), client.ObjectKeyFromObject(namespace), namespace)
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return errors.New("it stands")
+	})
+	w.must(w.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}}))
+	w.heals()
+	w.settled()
+}
+
+func TestAnAPIServerThatGoesAwayDuringAnApplyIsSurvived(t *testing.T) {
+	w := newDeliveryWorldOn(t, cluster.ForTestOwn(t))
+	w.run()
+	w.place("shop", append(w.configMaps("a", "b"), w.seal("db", map[string]string{"password": "one"}), w.idle("api", "db"))...)
+	w.commit()
+	w.settled()
+	w.place("shop", append(w.configMaps("a", "c"), w.seal("db", map[string]string{"password": "two"}), w.idle("api", "db"))...)
+	w.commit()
+	w.must(w.cluster.StopAPIServer(t.Context()))
+	w.must(w.cluster.StartAPIServer(t.Context()))
+	w.settled()
+	w.must(w.client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "db"}}))
+	w.heals() // the watches came back too
 }
 
 // edited changes a live object of any kind.

@@ -77,7 +77,11 @@ type app struct {
 
 func newDeliveryWorld(t *testing.T) *deliveryWorld {
 	t.Helper()
-	c := cluster.ForTest(t)
+	return newDeliveryWorldOn(t, cluster.ForTest(t))
+}
+
+func newDeliveryWorldOn(t *testing.T, c *cluster.Cluster) *deliveryWorld {
+	t.Helper()
 	w := &deliveryWorld{
 		t: t, cluster: c, fleet: strings.ToLower(rand.Text()[:16]),
 		snapshots: &Snapshots{}, unsealer: newTableUnsealer(),
@@ -109,29 +113,25 @@ func deliveryScheme(t *testing.T) *runtime.Scheme {
 	return scheme
 }
 
-var crdsOnce sync.Once
-
 func installCRDs(t *testing.T, c client.Client) {
 	t.Helper()
-	crdsOnce.Do(func() {
-		files, err := filepath.Glob("../charts/bulla-controller/crds/*.yaml")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("find CRDs: %v, %v", files, err)
+	files, err := filepath.Glob("../charts/bulla-controller/crds/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find CRDs: %v, %v", files, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			crd := &apiextensionsv1.CustomResourceDefinition{}
-			if err := yaml.UnmarshalStrict(data, crd); err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Create(t.Context(), crd); err != nil && !apierrors.IsAlreadyExists(err) {
-				t.Fatal(err)
-			}
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.UnmarshalStrict(data, crd); err != nil {
+			t.Fatal(err)
 		}
-	})
+		if err := c.Create(t.Context(), crd); err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Fatal(err)
+		}
+	}
 	eventually(t, "the CRDs are served", func() error {
 		return c.List(t.Context(), &v1alpha1.DeliveryList{})
 	})
@@ -262,7 +262,17 @@ func (w *deliveryWorld) resolve() *kustomize.Resolution {
 		}
 		placed.Build = &kustomize.Build{Placement: name, Digest: buildDigestOf(a.objects), Objects: a.objects}
 		for _, o := range a.objects {
+			if other, taken := r.Owners[o.ID()]; taken {
+				r.Conflicts[o.ID()] = []string{other, name}
+			}
 			r.Owners[o.ID()] = name
+		}
+	}
+	for id, claimants := range r.Conflicts {
+		delete(r.Owners, id)
+		for i, name := range claimants {
+			placed := r.Placed[name]
+			placed.Conflicts = append(placed.Conflicts, kustomize.Conflict{ID: id, With: claimants[1-i : 2-i]})
 		}
 	}
 	return r

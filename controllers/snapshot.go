@@ -74,7 +74,8 @@ func (s *Snapshots) Store(next *Snapshot) {
 // OnStore registers a listener; previous is nil the first time. Listeners must
 // not block: they enqueue. next is nil once the last FleetSync is gone. With [ChangedPlacements] a Delivery learns of what
 // reaches it without a write to its spec: the first snapshot after a start, a
-// build that fails or heals, and a change of its Placement's own fields.
+// build that fails or heals, a change of its Placement's own fields, and an
+// object that another placement begins or ends to claim.
 func (s *Snapshots) OnStore(listen func(previous, next *Snapshot)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +94,8 @@ func ChangedPlacements(previous, next *Snapshot) []string {
 		before := previous.Placed(name)
 		if before == nil || previous.ClusterSuspended != next.ClusterSuspended ||
 			(before.Err == nil) != (placed.Err == nil) ||
-			!reflect.DeepEqual(before.Placement, placed.Placement) {
+			!reflect.DeepEqual(before.Placement, placed.Placement) ||
+			!reflect.DeepEqual(before.Conflicts, placed.Conflicts) {
 			changed[name] = true
 		}
 	}

@@ -30,8 +30,8 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
 
-// syncTimeout bounds the first list of a kind. Past it the kind is not known,
-// and its objects are read one by one.
+// syncTimeout bounds the first list of a kind. A kind that cannot be listed
+// cannot be watched, and that is an error: drift would go unseen.
 const syncTimeout = 10 * time.Second
 
 // Event says that an object of a placement changed or went.
