@@ -15,11 +15,11 @@ import (
 type Auth string
 
 const (
-	// AuthToken: the body carries a join token, which the handler spends. A
+	// AuthToken says that the body carries a join token, which the handler spends. A
 	// client certificate is neither needed nor looked at.
 	AuthToken Auth = "join token"
-	// AuthCertificate: a client certificate of the fleet's authority, checked
-	// for this request. The handler asks the accepted head about its name.
+	// AuthCertificate demands a client certificate of the fleet's authority,
+	// checked for this request. The handler asks the accepted head about its name.
 	AuthCertificate Auth = "client certificate"
 )
 

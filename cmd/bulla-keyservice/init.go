@@ -174,10 +174,10 @@ func publish(file string, fleet *v1alpha1.Fleet, root string) error {
 	if err := sealing.VerifyFleet(&parsed.Spec, root); err != nil {
 		return fmt.Errorf("read back fleet: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // a Git working tree
 		return fmt.Errorf("write %q: %w", file, err)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // public: it goes to Git
 	if err != nil {
 		return fmt.Errorf("write %q: %w", file, err)
 	}

@@ -80,7 +80,7 @@ func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // only read
 	last, err := rows.LastHead(ctx, config.Fleet, config.Repository.Ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil

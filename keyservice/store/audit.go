@@ -45,7 +45,7 @@ func insertEntries(ctx context.Context, tx *sql.Tx, entries []Entry) error {
 	for _, e := range entries {
 		values = append(values, e.values()...)
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO audit ("+auditColumns+") VALUES "+rows, values...)
+	_, err := tx.ExecContext(ctx, "INSERT INTO audit ("+auditColumns+") VALUES "+rows, values...) //nolint:gosec // names and question marks only
 	return err
 }
 
@@ -55,7 +55,7 @@ func (s *SQLite) Entries(ctx context.Context, n int) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read decisions: %w", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err has what matters
 	var entries []Entry
 	for rows.Next() {
 		var e Entry

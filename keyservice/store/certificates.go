@@ -56,7 +56,7 @@ func (s *SQLite) Enrolled(ctx context.Context, fleet string, now time.Time) ([]s
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err has what matters
 	var names []string
 	for rows.Next() {
 		var name string

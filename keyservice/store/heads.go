@@ -61,7 +61,7 @@ func (s *SQLite) AddPlaced(ctx context.Context, fleet, cluster, head string, dig
 		if err != nil {
 			return err
 		}
-		defer insert.Close()
+		defer insert.Close() //nolint:errcheck // ends with the transaction
 		for _, digest := range digests {
 			if _, err := insert.ExecContext(ctx, fleet, cluster, digest, head); err != nil {
 				return err

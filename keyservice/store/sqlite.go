@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -35,12 +36,10 @@ func Open(ctx context.Context, path string) (*SQLite, error) {
 		return nil, fmt.Errorf("open store %q: %w", path, err)
 	}
 	if s.reads, err = connect(path, 4); err != nil {
-		s.db.Close()
-		return nil, fmt.Errorf("open store %q: %w", path, err)
+		return nil, fmt.Errorf("open store %q: %w", path, errors.Join(err, s.db.Close()))
 	}
 	if err := s.migrate(ctx); err != nil {
-		s.Close()
-		return nil, fmt.Errorf("open store %q: %w", path, err)
+		return nil, fmt.Errorf("open store %q: %w", path, errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
@@ -104,7 +103,7 @@ func (s *SQLite) write(ctx context.Context, f func(*sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // no effect after Commit
+	defer tx.Rollback() //nolint:errcheck // no effect after Commit
 	if err := f(tx); err != nil {
 		return err
 	}
