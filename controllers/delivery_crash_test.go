@@ -26,6 +26,9 @@ const (
 	fails
 	// persists: the write is done, and its answer is lost.
 	persists
+	// diesAndReverts: the process ends, and before the next one begins Git goes
+	// back to where it was: what came half-way must be found and taken away.
+	diesAndReverts
 )
 
 var errFault = errors.New("injected fault")
@@ -44,7 +47,7 @@ func (s *saboteur) write(do func() error) error {
 	s.mu.Lock()
 	s.count++
 	hit := s.count == s.at
-	s.dead = s.dead || hit && s.kind == dies
+	s.dead = s.dead || hit && (s.kind == dies || s.kind == diesAndReverts)
 	dead := s.dead
 	s.mu.Unlock()
 	if dead || hit && s.kind == fails {
@@ -188,7 +191,10 @@ func (w *deliveryWorld) idle(name, secret string) kustomize.Object {
 }
 
 func TestAFaultAtAnyWriteIsRecoveredFrom(t *testing.T) {
-	for name, kind := range map[string]fault{"killed before it": dies, "it fails": fails, "it persists and its answer is lost": persists} {
+	for name, kind := range map[string]fault{
+		"killed before it": dies, "it fails": fails, "it persists and its answer is lost": persists,
+		"killed before it, and Git goes back": diesAndReverts,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newDeliveryWorld(t)
@@ -220,24 +226,49 @@ func (w *deliveryWorld) transit(born func(*saboteur) *life, s *saboteur, from, t
 	if len(w.git) > 0 {
 		kept = w.versions()
 	}
-	clear(w.git)
-	for name, objects := range to {
-		w.place(name, objects...)
-	}
-	w.commit()
+	stays := w.turn(from, to)
 	names := []string{"shop", "other"}
 	born(s).converge(s, names...)
 	if s.isDead() {
+		if s.kind == diesAndReverts {
+			w.turn(to, from)
+		}
 		sane := &saboteur{}
 		born(sane).converge(sane, names...)
 	}
 	w.check()
 	for id, version := range w.versions() {
-		if before, ok := kept[id]; ok && uidOf(before) != uidOf(version) {
+		if before, ok := kept[id]; ok && stays[id] && uidOf(before) != uidOf(version) {
 			w.t.Errorf("%s stands in both states and was deleted between them", id)
 		}
 	}
+	if s.isDead() && s.kind == diesAndReverts {
+		w.turn(from, to)
+		sane := &saboteur{}
+		born(sane).converge(sane, names...)
+		w.check()
+	}
 	return s.reached()
+}
+
+// turn commits a state of Git; it gives the objects that stand in both.
+func (w *deliveryWorld) turn(from, to map[string][]kustomize.Object) map[string]bool {
+	w.t.Helper()
+	before, stays := map[string]bool{}, map[string]bool{}
+	for _, objects := range from {
+		for _, o := range objects {
+			before[o.ID().String()] = true
+		}
+	}
+	clear(w.git)
+	for name, objects := range to {
+		w.place(name, objects...)
+		for _, o := range objects {
+			stays[o.ID().String()] = before[o.ID().String()]
+		}
+	}
+	w.commit()
+	return stays
 }
 
 func uidOf(version string) string { return strings.Split(version, "@")[0] }
