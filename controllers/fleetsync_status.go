@@ -114,7 +114,7 @@ func (r *FleetSyncReconciler) next(p *pass, result error) time.Duration {
 
 // jittered is d, a tenth more or less.
 func jittered(d time.Duration) time.Duration {
-	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d))
+	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // jitter, not a secret
 }
 
 // note and warn record an event; messages hold revisions and names, no values.

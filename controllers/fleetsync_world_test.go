@@ -149,7 +149,7 @@ func (w *world) start() {
 	}
 	w.snapshots, w.link = &Snapshots{}, &Link{}
 	w.loop = &FleetSyncReconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorderFor("bulla-controller"), Namespace: w.namespace,
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorderFor("bulla-controller"), Namespace: w.namespace, //nolint:staticcheck // the interface that fluxcd's recorder has too
 		Storage: w.storage, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
 		Identities: &Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
 		Dial: w.dial, Enroll: w.enroll,

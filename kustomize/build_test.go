@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -90,8 +91,8 @@ func buildError(t testing.TB, f files, p *v1alpha1.Placement, words ...string) *
 	if err == nil {
 		t.Fatalf("built %v, want an error", ids(b))
 	}
-	refused, ok := err.(*BuildError)
-	if !ok {
+	var refused *BuildError
+	if !errors.As(err, &refused) {
 		t.Fatalf("error is %T, want a BuildError: %v", err, err)
 	}
 	for _, word := range words {

@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -196,7 +197,7 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 	}
 	for range 2 {
 		err := <-bombed
-		if _, ok := err.(*BuildError); !ok {
+		if refused := (*BuildError)(nil); !errors.As(err, &refused) {
 			t.Errorf("the bomb: %T %v, want a BuildError", err, err)
 		}
 	}

@@ -125,7 +125,7 @@ func (r *sshRemote) refs(ctx context.Context) (*packp.AdvRefs, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	adv, err := decodeRefs(s.out, r.limits.Refs)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (r *sshRemote) pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.U
 	}
 	pack, err := s.request(ask, r.limits)
 	if err != nil {
-		s.Close()
+		_ = s.Close()
 		return nil, err
 	}
 	return pack, nil
@@ -192,7 +192,7 @@ func (r *sshRemote) start(ctx context.Context) (*sshSession, error) {
 	c, channels, requests, err := ssh.NewClientConn(conn, r.address, r.config)
 	if err != nil {
 		stop()
-		conn.Close()
+		_ = conn.Close()
 		if strings.Contains(err.Error(), "unable to authenticate") {
 			return nil, ErrUnauthorized
 		}
@@ -200,7 +200,7 @@ func (r *sshRemote) start(ctx context.Context) (*sshSession, error) {
 	}
 	s := &sshSession{client: ssh.NewClient(c, channels, requests), stop: stop}
 	if err := s.run("git-upload-pack " + shellQuote(r.path)); err != nil {
-		s.Close()
+		_ = s.Close()
 		return nil, err
 	}
 	return s, nil

@@ -15,15 +15,15 @@ var ErrOpen = errors.New("cannot be opened: wrong binding, point or MAC")
 type Class string
 
 const (
-	// ClassParse: not the canonical form of what it should be.
+	// ClassParse is not the canonical form of what it should be.
 	ClassParse Class = "parse"
-	// ClassLength: a fixed length is not met.
+	// ClassLength is a fixed length that is not met.
 	ClassLength Class = "length"
-	// ClassPoint: not an uncompressed point on P-256. Is [ErrOpen].
+	// ClassPoint is not an uncompressed point on P-256. Is [ErrOpen].
 	ClassPoint Class = "point"
-	// ClassBinding: sealed for another context. Is [ErrOpen].
+	// ClassBinding is sealed for another context. Is [ErrOpen].
 	ClassBinding Class = "binding"
-	// ClassMAC: HPKE, age's header MAC or age's payload AEAD refused. Is [ErrOpen].
+	// ClassMAC is a refusal by HPKE, age's header MAC or age's payload AEAD. Is [ErrOpen].
 	ClassMAC Class = "mac"
 )
 

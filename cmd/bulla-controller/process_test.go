@@ -97,7 +97,7 @@ spec:
 			{Namespace: w.own, Name: "shop"}: &v1alpha1.Delivery{},
 		} {
 			if err := w.client.Get(t.Context(), name, object); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("%s is still there: %v", name, err)
+				return fmt.Errorf("%s is still there: %q", name, apierrors.ReasonForError(err))
 			}
 		}
 		return nil

@@ -75,7 +75,7 @@ func New(config *rest.Config, scheme *runtime.Scheme, mapper meta.RESTMapper, no
 // Start runs the informers until ctx ends.
 func (w *Watcher) Start(ctx context.Context) error { return w.cache.Start(ctx) }
 
-// NeedLeaderElection: only the leader compares, so only the leader watches.
+// NeedLeaderElection is true: only the leader compares, so only the leader watches.
 func (w *Watcher) NeedLeaderElection() bool { return true }
 
 // Watch begins to watch a kind and waits for its first list. A kind that the

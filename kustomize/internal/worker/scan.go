@@ -54,20 +54,20 @@ func references(k *types.Kustomization) []reference {
 		}
 	}
 	list("resources", k.Resources...)
-	list("bases", k.Bases...)
+	list("bases", k.Bases...) //nolint:staticcheck // deprecated fields are loaded all the same
 	list("components", k.Components...)
 	list("crds", k.Crds...)
 	list("configurations", k.Configurations...)
 	list("generators", k.Generators...)
 	list("transformers", k.Transformers...)
 	list("validators", k.Validators...)
-	for i, p := range k.PatchesStrategicMerge {
+	for i, p := range k.PatchesStrategicMerge { //nolint:staticcheck // likewise
 		list(fmt.Sprintf("patchesStrategicMerge[%d]", i), string(p))
 	}
 	for i, p := range k.Patches {
 		list(fmt.Sprintf("patches[%d].path", i), p.Path)
 	}
-	for i, p := range k.PatchesJson6902 {
+	for i, p := range k.PatchesJson6902 { //nolint:staticcheck // likewise
 		list(fmt.Sprintf("patchesJson6902[%d].path", i), p.Path)
 	}
 	for i, r := range k.Replacements {
