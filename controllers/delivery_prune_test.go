@@ -216,6 +216,27 @@ func TestAnObjectMovesBetweenPlacementsAlive(t *testing.T) {
 	}
 }
 
+func TestAnObjectThatNeverArrivesAtItsNewPlacementIsNotForgotten(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	w.place("from", w.configMaps("a", "moves")...)
+	w.place("to", w.configMaps("b")...)
+	w.commit()
+	w.settled()
+	w.unsealer.set(true)
+	w.place("from", w.configMaps("a")...)
+	w.place("to", append(w.configMaps("b", "moves"), w.seal("db", map[string]string{"password": "one"}))...)
+	w.commit()
+	w.reason("to", v1alpha1.KeyServiceUnavailableReason)
+	w.reason("from", "ReconciliationSucceeded")
+	if !w.exists(&corev1.ConfigMap{}, "moves") {
+		t.Error("it was deleted on the way")
+	}
+	w.place("to", w.configMaps("b")...)
+	w.commit()
+	w.settled()
+}
+
 func TestAnInventoryThatSomebodyEditedDeletesNothingOfOthers(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.alien(w.configMap("theirs", "x"))
