@@ -187,12 +187,23 @@ func (p *deliveryPass) want(fleet string) error {
 		return failed(meta.BuildFailedReason, err)
 	}
 	for _, o := range objects {
+		if inOwnNamespace(o.ID, p.options.Namespace) {
+			return held(v1alpha1.ConflictReason, "%s: %q is the controller's own namespace, and no placement writes there",
+				apply.Describe(o.ID), p.options.Namespace)
+		}
 		if owner, ok := p.snapshot.Resolution.Owner(o.ID); ok && owner == p.obj.Name {
 			p.objects = append(p.objects, o)
 			p.desired[o.ID] = o
 		}
 	}
 	return nil
+}
+
+// inOwnNamespace says whether an object is in the namespace that holds the
+// cluster's keys, or is that namespace. A Pod there could mount them, and who
+// has them opens what is locked to this cluster.
+func inOwnNamespace(id ObjectID, own string) bool {
+	return id.Namespace == own || id.Group == "" && id.Kind == "Namespace" && id.Name == own
 }
 
 // remember reads the inventory. An empty one on a Delivery that never settled

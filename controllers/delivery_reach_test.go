@@ -41,7 +41,7 @@ func TestAKindThatIsClusterScopedHereIsNotAppliedAsNamespaced(t *testing.T) {
 	w.place("shop", instance)
 	w.commit()
 	said := message(w.reason("shop", v1alpha1.ApplyFailedReason))
-	for _, want := range []string{"is cluster-scoped here", "allow.clusterResources", instance.GroupVersionKind().GroupKind().String()} {
+	for _, want := range []string{"cluster-scoped here", "allow.clusterResources", instance.GroupVersionKind().GroupKind().String()} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q does not say %q", said, want)
 		}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
@@ -39,6 +40,24 @@ func (e *ImmutableError) Error() string {
 		Describe(e.ID), v1alpha1.ForceAnnotation)
 }
 
+// ScopeError says that a kind is cluster-scoped here and was built as namespaced,
+// or the other way round. A build knows Kubernetes' own kinds and what the tree
+// says of others; the API server would drop a namespace without a word, and so
+// carry an object past the placement's allow list.
+type ScopeError struct {
+	ID ID
+	// Namespaced is what the kind is on this cluster.
+	Namespaced bool
+}
+
+func (e *ScopeError) Error() string {
+	kind := groupKind(e.ID).String()
+	if e.Namespaced {
+		return fmt.Sprintf("%s: the kind is namespaced here; take %q out of the placement's allow.clusterResources", Describe(e.ID), kind)
+	}
+	return fmt.Sprintf("%s: the kind is cluster-scoped here; the placement needs %q in allow.clusterResources", Describe(e.ID), kind)
+}
+
 // Client applies and removes the objects of one placement. It is for one pass.
 type Client struct {
 	Owner Owner
@@ -56,6 +75,9 @@ type Client struct {
 // are masked.
 func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (v1alpha1.InventoryEntry, error) {
 	ctx = silent(ctx, o)
+	if err := c.checkScope(o.ID, o.Manifest.GroupVersionKind()); err != nil {
+		return entry, c.explain(o, "apply", err)
+	}
 	live, err := c.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
 	if err != nil {
 		return entry, c.explain(o, "read", err)
@@ -225,6 +247,19 @@ func (c *Client) owns(live *metav1.PartialObjectMetadata, entry v1alpha1.Invento
 	return entry.UID != "" && string(live.UID) == entry.UID
 }
 
+// checkScope holds an identity to what the kind is on this cluster. A kind that
+// is not served is a NoMatch error.
+func (c *Client) checkScope(id ID, gvk schema.GroupVersionKind) error {
+	namespaced, err := apiutil.IsGVKNamespaced(gvk, c.Writer.RESTMapper())
+	if err != nil {
+		return err
+	}
+	if namespaced != (id.Namespace != "") {
+		return &ScopeError{ID: id, Namespaced: namespaced}
+	}
+	return nil
+}
+
 // metadata reads an object's metadata; nil when it, or its kind, does not exist.
 func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKind) (*metav1.PartialObjectMetadata, error) {
 	live := &metav1.PartialObjectMetadata{}
@@ -245,7 +280,8 @@ func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKin
 func (c *Client) explain(o Object, verb string, err error) error {
 	var immutable *ImmutableError
 	var value *ValueError
-	if errors.As(err, &immutable) || errors.As(err, &value) {
+	var scope *ScopeError
+	if errors.As(err, &immutable) || errors.As(err, &value) || errors.As(err, &scope) {
 		return err
 	}
 	if o.Sealed() || o.ID.Kind == "Secret" {

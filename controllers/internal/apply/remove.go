@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,7 +57,13 @@ func (c *Client) Remove(ctx context.Context, id ID, entry v1alpha1.InventoryEntr
 }
 
 func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, *metav1.PartialObjectMetadata, error) {
-	live, err := c.metadata(ctx, id, inventory.GVK(id, entry))
+	gvk := inventory.GVK(id, entry)
+	var scope *ScopeError
+	if errors.As(c.checkScope(id, gvk), &scope) {
+		// No such object can be: a read would find another one of that name.
+		return Fate{Gone: true}, nil, nil
+	}
+	live, err := c.metadata(ctx, id, gvk)
 	if err != nil {
 		return Fate{}, nil, c.explainRemoval(id, entry, "read", err)
 	}
