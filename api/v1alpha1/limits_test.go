@@ -200,6 +200,11 @@ func TestStubDigest(t *testing.T) {
 	if got := StubDigest([]byte("abc")); got != "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
 		t.Error(got)
 	}
+	for _, other := range []string{"abc\n", " abc", "abc ", "\ufeffabc", "abc\r\n", "ABC"} {
+		if StubDigest([]byte(other)) == StubDigest([]byte("abc")) {
+			t.Errorf("%q has the digest of another file", other)
+		}
+	}
 }
 
 // FuzzParse: no panic, no error but ParseErrors, and what parses says the same
