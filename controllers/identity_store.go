@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +79,7 @@ func (s *Identities) create(ctx context.Context) (*Identity, error) {
 		return nil, err
 	}
 	// Another replica may have been first: its keys stand.
-	if err := s.Client.Create(ctx, secret); apierrors.IsAlreadyExists(err) {
+	if err := s.Client.Create(silent(ctx), secret); apierrors.IsAlreadyExists(err) {
 		return s.load(ctx)
 	} else if err != nil {
 		return nil, fmt.Errorf("create secret %q: %w", IdentitySecret, secretError(err))
@@ -100,10 +101,10 @@ func (s *Identities) Put(ctx context.Context, identity *Identity) error {
 	err = s.Client.Get(ctx, client.ObjectKeyFromObject(next), current)
 	switch {
 	case apierrors.IsNotFound(err):
-		err = s.Client.Create(ctx, next)
+		err = s.Client.Create(silent(ctx), next)
 	case err == nil:
 		current.Data = next.Data
-		err = s.Client.Update(ctx, current)
+		err = s.Client.Update(silent(ctx), current)
 	}
 	if err != nil {
 		return fmt.Errorf("write secret %q: %w", IdentitySecret, secretError(err))
@@ -145,3 +146,7 @@ func (e maskedError) Error() string { return "the API server refused it: " + e.r
 
 // Unwrap lets apierrors.IsConflict and the like see the cause.
 func (e maskedError) Unwrap() error { return e.err }
+
+// silent takes the logger out of a context for a request that carries key
+// material: client-go logs whole bodies at level 8.
+func silent(ctx context.Context) context.Context { return logr.NewContext(ctx, logr.Discard()) }

@@ -81,11 +81,11 @@ func (k *keptAnswers) save(ctx context.Context, s *shelf) error {
 		case !one.dirty:
 		case secret.ResourceVersion == "" && len(secret.Data) > 0:
 			secret.Namespace = k.namespace
-			err = k.client.Create(ctx, secret)
+			err = k.client.Create(silent(ctx), secret)
 		case secret.ResourceVersion != "" && len(secret.Data) == 0:
 			err = client.IgnoreNotFound(k.client.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}))
 		case secret.ResourceVersion != "":
-			err = k.client.Update(ctx, secret)
+			err = k.client.Update(silent(ctx), secret)
 		}
 		if err != nil {
 			return fmt.Errorf("write secret %q: %w", one.secret.Name, secretError(err))
