@@ -70,7 +70,10 @@ type pass struct {
 	now      time.Time
 	identity *Identity
 	// head is the remote's.
-	head     string
+	head string
+	// damaged is set when the mirror was, and was fetched again: a snapshot of
+	// the same head may lack a file.
+	damaged  bool
 	snapshot *Snapshot
 	// moved is set when this pass stored the snapshot.
 	moved bool

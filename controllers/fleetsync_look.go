@@ -34,7 +34,7 @@ type openMirror struct {
 }
 
 // look asks the remote for its head, which is all that an idle fleet costs, and
-// fetches when it moved. It only goes forward.
+// fetches when it moved, or when the mirror is damaged. It only goes forward.
 func (r *FleetSyncReconciler) look(ctx context.Context, p *pass) error {
 	if err := r.open(ctx, p); err != nil {
 		return err
@@ -52,7 +52,8 @@ func (r *FleetSyncReconciler) look(ctx context.Context, p *pass) error {
 	}
 	r.looked = p.now
 	accepted := hashOf(p.obj.Status.Head)
-	if remote == accepted && r.mirror.Contains(remote) {
+	p.damaged = r.mirror.Damaged()
+	if remote == accepted && r.mirror.Contains(remote) && !p.damaged {
 		r.Metrics.look("unchanged")
 		p.head = remote
 		return nil

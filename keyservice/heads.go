@@ -159,7 +159,9 @@ func (h *heads) lookOnce() error {
 	if err != nil {
 		return fmt.Errorf("ask for the remote's head: %w", err)
 	}
-	if current := h.current.Load(); current != nil && current.hash == tip {
+	// What a damaged mirror gave may be wrong by a file: it is read again from a
+	// fresh one, though the tip is the same.
+	if current := h.current.Load(); current != nil && current.hash == tip && !h.mirror.Damaged() {
 		return h.pin(current)
 	}
 	tip, err = h.mirror.Fetch(h.life)
@@ -186,7 +188,7 @@ func (h *heads) accept(ctx context.Context, tip string) error {
 	if err != nil {
 		return err
 	}
-	if last.Hash == tip { // the mirror had lost it
+	if last.Hash == tip { // the mirror had lost it, or a part of it
 		return h.take(candidate, last.Accepted)
 	}
 	now := h.now()

@@ -270,6 +270,10 @@ func (m *Mirror) store() *objects {
 	return m.objects
 }
 
+// Damaged reports whether a file of the mirror was found damaged. The next
+// [Mirror.Fetch] clones again, whether or not the remote moved.
+func (m *Mirror) Damaged() bool { return m.store().damaged() }
+
 // Contains reports whether the mirror holds a commit.
 func (m *Mirror) Contains(hash string) bool { return m.store().contains(hash) }
 
