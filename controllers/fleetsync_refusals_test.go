@@ -8,11 +8,13 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	"github.com/fluxcd/pkg/runtime/conditions"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -160,6 +162,12 @@ func TestABadRepositoryChangesNothing(t *testing.T) {
 			reason: v1alpha1.GitOperationFailedReason,
 		},
 		{
+			name:   "remote hangs",
+			spoil:  func(w *world) { w.patience(2 * time.Second); w.server.Hang() },
+			mend:   func(w *world) { w.server.Heal(); w.patience(time.Minute) },
+			reason: v1alpha1.GitOperationFailedReason, names: "does not answer within 2s",
+		},
+		{
 			name: "placement file unreadable",
 			spoil: func(w *world) {
 				w.commit("break", map[string]*string{"placements/app-2.yaml": new("kind: Placement\nbogus: 1\n")})
@@ -237,6 +245,17 @@ func (w *world) dump() map[string]string {
 	}
 	delete(dump, fleetSync)
 	return dump
+}
+
+// patience sets how long the FleetSync waits for Git.
+func (w *world) patience(d time.Duration) {
+	w.Helper()
+	obj := w.get()
+	next := obj.DeepCopy()
+	next.Spec.Timeout = &metav1.Duration{Duration: d}
+	if err := w.client.Patch(w.Context(), next, client.MergeFrom(obj)); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // revert commits the tree of the last good head again.
