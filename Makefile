@@ -47,7 +47,7 @@ $(foreach t,$(TOOLS) $(LINTERS) $(HELM),$(eval $(call tool,$(t))))
 softhsm: ## Install SoftHSM2 when it is missing, or say how
 	@fixtures/install-softhsm.sh
 
-test: kube softhsm bin/.helm ## Run all tests (PKG=./... to choose) with the race detector, on real parts
+test: kube softhsm bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... to choose) with the race detector, on real parts
 	@$(GO) test -race -p 2 -timeout 30m $(PKG) 2>&1 | awk '/^ok /{ok++} /^FAIL\t/{failed++} !/\[no test files\]/{print; fflush()} \
 		END {printf "%d packages passed, %d failed\n", ok, failed}'
 
