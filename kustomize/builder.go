@@ -1,9 +1,11 @@
 package kustomize
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -180,17 +182,22 @@ func (v *view) refuse(err error) error {
 // digest is over every object, in the order of identities, with its stub.
 func digest(objects []Object) string {
 	type entry struct {
+		ID     ObjectID
 		Object map[string]any
 		Stub   string `json:",omitempty"`
 	}
-	entries := map[string]entry{}
+	entries := make([]entry, 0, len(objects))
 	for _, o := range objects {
-		e := entry{Object: o.Object}
+		e := entry{ID: o.ID(), Object: o.Object}
 		if o.Stub != nil {
 			e.Stub = o.Stub.Digest
 		}
-		entries[o.ID().String()] = e
+		entries = append(entries, e)
 	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.ID.Group, b.ID.Group), cmp.Compare(a.ID.Kind, b.ID.Kind),
+			cmp.Compare(a.ID.Namespace, b.ID.Namespace), cmp.Compare(a.ID.Name, b.ID.Name))
+	})
 	// Maps are written with their keys sorted; objects came from JSON.
 	data, err := json.Marshal(entries)
 	if err != nil {

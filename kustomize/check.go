@@ -104,12 +104,24 @@ func checkNamespace(p *v1alpha1.Placement, known scopes, o Object) string {
 	return ""
 }
 
+// labelled are the places whose labels end on live objects: a Pod made from a
+// template with the owner label would pass for an object of that placement.
+var labelled = [][]string{
+	{"metadata"},
+	{"spec", "template", "metadata"},
+	{"spec", "jobTemplate", "metadata"},
+	{"spec", "jobTemplate", "spec", "template", "metadata"},
+}
+
 // checkMarks refuses what would make the controller take the object for
 // another's, and what would let the garbage collector delete it.
 func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
-	for _, label := range []string{v1alpha1.OwnerLabel, v1alpha1.FleetLabel} {
-		if _, ok := o.GetLabels()[label]; ok {
-			return fmt.Sprintf("label %s is bulla's own", label)
+	for _, place := range labelled {
+		labels, _, _ := unstructured.NestedMap(o.Object, append(slices.Clone(place), "labels")...)
+		for _, label := range []string{v1alpha1.OwnerLabel, v1alpha1.FleetLabel} {
+			if _, ok := labels[label]; ok {
+				return fmt.Sprintf("label %s is bulla's own", label)
+			}
 		}
 	}
 	for _, annotation := range []string{v1alpha1.ContentAnnotation, v1alpha1.StubAnnotation} {

@@ -148,6 +148,8 @@ func TestWhatAPlacementMayNotBuild(t *testing.T) {
 		{"a generated name", files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n"}, []string{"apps/app"}},
 		{"an owner", named("ConfigMap", "a, ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: b}]", ""), []string{"ownerReferences"}},
 		{"another's label", named("ConfigMap", "a, labels: {bulla.dev/placement: other}", ""), []string{"bulla's own"}},
+		{"another's label in a pod template", files{"apps/app/x.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {metadata: {labels: {bulla.dev/placement: other}}}}\n"}, []string{"bulla's own"}},
+		{"another's label in a job's pod template", files{"apps/app/x.yaml": "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\nspec: {jobTemplate: {spec: {template: {metadata: {labels: {bulla.dev/fleet: other}}}}}}\n"}, []string{"bulla's own"}},
 		{"one object twice", files{"apps/app/x.yaml": configMap("a"), "apps/app/y.yaml": configMap("a") + ""}, []string{"a"}},
 		{"one object twice by default of namespace", files{"apps/app/x.yaml": configMap("a"), "apps/app/y.yaml": strings.Replace(configMap("a"), "name: a", "name: a\n  namespace: app", 1)}, []string{"twice"}},
 	} {

@@ -93,6 +93,8 @@ func (c *Client) instances(ctx context.Context, name string) (string, error) {
 func (c *Client) first(ctx context.Context, gvk schema.GroupVersionKind, options ...client.ListOption) (string, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	// More than the system puts into a namespace is enough to tell.
+	options = append(options, client.Limit(len(systemObjects)+1))
 	if err := c.Reader.List(ctx, list, options...); err != nil {
 		if meta.IsNoMatchError(err) {
 			return "", nil
