@@ -28,7 +28,7 @@ const trustExample = `  # inside the fleet repository
   bulla trust acme+1b2c3d4e+AjQ...
 
   # before there is a repository
-  bulla trust acme+1b2c3d4e+AjQ... --fleet-id 6f1c0d0e5a7b4c3d8e9f00112233445566
+  bulla trust acme+1b2c3d4e+AjQ... --fleet-id 6f1c0d0e5a7b4c3d8e9f001122334455
 
   bulla trust list
   bulla trust remove 6f1c0d0e5a7b4c3d8e9f001122334455`

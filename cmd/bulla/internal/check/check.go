@@ -117,11 +117,13 @@ type checker struct {
 	builder  *kustomize.Builder
 	findings map[Finding]bool
 	stubs    map[string]*stubUse
+	// broken holds the folders of placements that do not build.
+	broken map[string]bool
 }
 
 // Fleet checks a fleet. progress is told what is being done.
 func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, progress func(string, ...any)) (*Report, error) {
-	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}}
+	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}}
 	for _, problem := range model.Problems {
 		c.add(FromError(problem.File, problem.Err)...)
 	}
@@ -175,6 +177,7 @@ func (c *checker) cluster(r *kustomize.Resolution) {
 	for name, placed := range r.Placed {
 		if placed.Err != nil {
 			c.add(FromError(c.placementFile(name), placed.Err)...)
+			c.broken[c.model.Placements[name].Spec.Path] = true
 			continue
 		}
 		for _, conflict := range placed.Conflicts {
@@ -198,6 +201,7 @@ func (c *checker) placement(ctx context.Context, name string) {
 	build, err := c.builder.Build(ctx, c.tree, p)
 	if err != nil {
 		c.add(FromError(c.placementFile(name), err)...)
+		c.broken[c.model.Placements[name].Spec.Path] = true
 	} else {
 		c.note(build, "")
 	}

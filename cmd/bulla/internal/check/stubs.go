@@ -160,7 +160,7 @@ func (b *blockCheck) reach() {
 }
 
 // checkLoose looks at stubs that no placement builds: a person who seals wants
-// them somewhere.
+// them somewhere. Where a placement fails to build, that is the finding.
 func (c *checker) checkLoose() {
 	for _, entry := range c.tree.Files("") {
 		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" || c.stubs[entry.Path] != nil {
@@ -177,6 +177,17 @@ func (c *checker) checkLoose() {
 			c.add(FromError(entry.Path, err)...)
 			continue
 		}
-		c.warn(entry.Path, "no placement builds this stub")
+		if !c.inBroken(entry.Path) {
+			c.warn(entry.Path, "no placement builds this stub")
+		}
 	}
+}
+
+func (c *checker) inBroken(file string) bool {
+	for folder := range c.broken {
+		if strings.HasPrefix(file, folder+"/") {
+			return true
+		}
+	}
+	return false
 }

@@ -30,7 +30,8 @@ type Repo struct {
 	Model *kustomize.Model
 }
 
-// FindRoot walks up from a folder to the one that holds fleet.yaml.
+// FindRoot walks up from a folder to the one that holds fleet.yaml, and not
+// beyond the top of a Git repository: a fleet.yaml beside a clone is another's.
 func FindRoot(from string) (string, error) {
 	folder, err := filepath.Abs(from)
 	if err != nil {
@@ -40,7 +41,8 @@ func FindRoot(from string) (string, error) {
 		if info, err := os.Lstat(filepath.Join(at, FleetFile)); err == nil && info.Mode().IsRegular() {
 			return at, nil
 		}
-		if at == filepath.Dir(at) {
+		_, err := os.Lstat(filepath.Join(at, ".git"))
+		if err == nil || at == filepath.Dir(at) {
 			return "", fault.New("run this inside a fleet repository, name one with --repo, or make one with `bulla init`",
 				"find fleet repository: no %s in %s or above it", FleetFile, folder)
 		}
