@@ -127,9 +127,9 @@ type InventoryEntry struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=".status.objects"
 // +kubebuilder:printcolumn:name="Secrets",type=integer,JSONPath=".status.secrets"
-// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=".status.appliedRevision"
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
-// +kubebuilder:printcolumn:name="Status",type=string,priority=1,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
+// +kubebuilder:printcolumn:name="Revision",type=string,priority=1,JSONPath=".status.appliedRevision"
 type Delivery struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
