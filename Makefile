@@ -71,7 +71,7 @@ bench: kube softhsm ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice ./fixtures/story
 
 demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1 leaves it running)
-	@$(GO) run ./fixtures/demo -bin $(BIN) $(if $(KEEP),-keep)
+	@$(GO) build -o $(BIN)/.demo ./fixtures/demo && exec $(BIN)/.demo -bin $(BIN) $(if $(KEEP),-keep)
 
 clean: ## Remove what make built
 	rm -rf bin .cache
