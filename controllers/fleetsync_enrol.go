@@ -120,7 +120,8 @@ func (r *FleetSyncReconciler) join(ctx context.Context, p *pass) error {
 	return r.keep(ctx, p, credentials, token.RootKey)
 }
 
-// joinToken reads the token, which is a credential: no message quotes it.
+// joinToken reads the token, which is a credential: no message quotes it. A
+// wrong token is waited out: the Secret is not watched, and may be replaced.
 func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservice.JoinToken, error) {
 	none := keyservice.JoinToken{}
 	ref := p.obj.Spec.KeyService.JoinTokenSecretRef
@@ -138,10 +139,10 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservic
 	}
 	token, err := keyservice.ParseJoinToken(string(secret.Data[joinTokenKey]))
 	if err != nil {
-		return none, stalled(v1alpha1.NotEnrolledReason, "secret %q, key %q: %w", ref.Name, joinTokenKey, err)
+		return none, waiting(v1alpha1.NotEnrolledReason, "secret %q, key %q: %w", ref.Name, joinTokenKey, err)
 	}
 	if token.Cluster != p.obj.Spec.ClusterName {
-		return none, stalled(v1alpha1.NotEnrolledReason, "the join token is for cluster %q, and spec.clusterName is %q",
+		return none, waiting(v1alpha1.NotEnrolledReason, "the join token is for cluster %q, and spec.clusterName is %q",
 			token.Cluster, p.obj.Spec.ClusterName)
 	}
 	if p.identity.fleet != "" && p.identity.fleet != token.Fleet {

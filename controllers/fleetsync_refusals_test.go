@@ -381,6 +381,25 @@ func TestEnrolmentSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Nobody should have to know that a replaced Secret wakes nothing.
+func TestAJoinTokenThatIsReplacedIsTried(t *testing.T) {
+	w := bareWorld(t)
+	w.start()
+	w.setToken(w.token("prod-us").String())
+	w.create(w.fleetSync())
+	w.refused(v1alpha1.NotEnrolledReason)
+	w.setToken(w.token(testCluster).String())
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		reason := conditions.GetReason(w.get(), meta.ReadyCondition) // no request to look again
+		if reason == v1alpha1.NotInFleetReason {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("reason is still %q", reason)
+		}
+	}
+}
+
 func (w *world) setToken(text string) {
 	w.Helper()
 	secret := &corev1.Secret{}
