@@ -52,6 +52,10 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 		if reason := conditions.GetReason(s, meta.ReadyCondition); reason != v1alpha1.NotInFleetReason {
 			return fmt.Errorf("%s: %s", reason, conditions.GetMessage(s, meta.ReadyCondition))
 		}
+		// Conditions and the rest of a status are written by two requests.
+		if s.Status.Identity == "" || s.Status.Recipient == "" {
+			return errors.New("the status does not show its keys yet")
+		}
 		return nil
 	})
 	w.commit(map[string]*string{"clusters/prod-eu.yaml": new(fmt.Sprintf(`apiVersion: bulla.dev/v1alpha1
@@ -239,8 +243,7 @@ func (w *processWorld) run(log string, env []string, argv ...string) *exec.Cmd {
 	defer file.Close()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, append([]string{"HOME=" + w.dir}, env...), file, file
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	if err := cluster.StartChild(cmd, syscall.SIGKILL); err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() {
