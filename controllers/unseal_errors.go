@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -39,17 +38,8 @@ func refusal(n need, code keyservicev1.Refusal, sameHead bool) *UnsealError {
 	case keyservicev1.Refusal_REFUSAL_STALE_REVISION:
 		e.Reason, e.Stale = v1alpha1.KeyServiceUnavailableReason, true
 	}
-	e.Message = fmt.Sprintf("%s: the key service says %s", describe(n), codeName(code))
+	e.Message = fmt.Sprintf("%s: the key service says %s", describe(n), code.Name())
 	return e
-}
-
-// codeName is the code as a reason: NotPlaced for REFUSAL_NOT_PLACED.
-func codeName(code keyservicev1.Refusal) string {
-	var name strings.Builder
-	for word := range strings.SplitSeq(strings.TrimPrefix(code.String(), "REFUSAL_"), "_") {
-		name.WriteString(word[:1] + strings.ToLower(word[1:]))
-	}
-	return name.String()
 }
 
 // worse keeps the error that a person must hear of: a final one before one that

@@ -203,7 +203,7 @@ func TestEveryDecisionIsARow(t *testing.T) {
 		granted.Keys != keyID || granted.Head != f.head || granted.Cluster != "prod-eu" || granted.Identity != f.eu.spki() {
 		t.Errorf("grant recorded as %+v", granted)
 	}
-	if refused.Outcome != "NOT_PLACED" || refused.Digest != unknown || refused.Request != granted.Request || refused.Operations != 0 {
+	if refused.Outcome != "NotPlaced" || refused.Digest != unknown || refused.Request != granted.Request || refused.Operations != 0 {
 		t.Errorf("refusal recorded as %+v", refused)
 	}
 	if used := f.operations() - before; uint64(granted.Operations) != used {

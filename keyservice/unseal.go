@@ -174,7 +174,7 @@ func (s *Server) unlock(ctx context.Context, q *request, d *decision, n int) (se
 func (s *Server) record(ctx context.Context, q *request, decisions []decision) error {
 	entries := make([]store.Entry, len(decisions))
 	for i := range decisions {
-		entries[i] = s.entry(q, &decisions[i], outcome(decisions[i].refusal))
+		entries[i] = s.entry(q, &decisions[i], decisions[i].refusal.Name())
 	}
 	// The token was asked: a caller that left meanwhile is recorded all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
@@ -186,14 +186,6 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) e
 		s.metrics.unseals.WithLabelValues(e.Outcome).Inc()
 	}
 	return nil
-}
-
-// outcome is "Granted" or the refusal's name without its prefix.
-func outcome(refusal keyservicev1.Refusal) string {
-	if refusal == granted {
-		return "Granted"
-	}
-	return strings.TrimPrefix(refusal.String(), "REFUSAL_")
 }
 
 func (s *Server) entry(q *request, d *decision, outcome string) store.Entry {

@@ -3,6 +3,8 @@
 // that its errors carry.
 package keyservicev1
 
+import "strings"
+
 // Reasons why a whole request was refused. They are the entire message of the
 // error: a caller gets a code, the detail is in the service's log. Programs
 // branch on them.
@@ -22,3 +24,16 @@ const (
 	// ReasonUnavailable: the service cannot decide or record now; retry later.
 	ReasonUnavailable = "Unavailable"
 )
+
+// Name is the refusal as people and metrics spell it: NotPlaced for
+// REFUSAL_NOT_PLACED, Granted for REFUSAL_UNSPECIFIED.
+func (r Refusal) Name() string {
+	if r == Refusal_REFUSAL_UNSPECIFIED {
+		return "Granted"
+	}
+	var name strings.Builder
+	for word := range strings.SplitSeq(strings.TrimPrefix(r.String(), "REFUSAL_"), "_") {
+		name.WriteString(word[:1] + strings.ToLower(word[1:]))
+	}
+	return name.String()
+}
