@@ -130,7 +130,7 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservic
 			"this cluster has no valid certificate, and spec.keyService.joinTokenSecretRef names no join token")
 	}
 	secret := &corev1.Secret{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
+	err := r.Client.Get(silent(ctx), client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
 	if apierrors.IsNotFound(err) {
 		return none, waiting(v1alpha1.NotEnrolledReason, "the join token's secret %q does not exist", ref.Name)
 	}

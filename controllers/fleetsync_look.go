@@ -171,7 +171,7 @@ func (r *FleetSyncReconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync)
 		return auth, nil
 	}
 	secret := &corev1.Secret{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
+	err := r.Client.Get(silent(ctx), client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
 	if apierrors.IsNotFound(err) {
 		return auth, waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist", ref.Name)
 	}

@@ -59,7 +59,7 @@ func (s *Identities) Get(ctx context.Context) (*Identity, error) {
 
 func (s *Identities) load(ctx context.Context) (*Identity, error) {
 	secret := &corev1.Secret{}
-	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: IdentitySecret}, secret); err != nil {
+	if err := s.Client.Get(silent(ctx), client.ObjectKey{Namespace: s.Namespace, Name: IdentitySecret}, secret); err != nil {
 		return nil, err
 	}
 	identity, err := parseIdentity(secret.Data)
@@ -98,7 +98,7 @@ func (s *Identities) Put(ctx context.Context, identity *Identity) error {
 		return err
 	}
 	current := &corev1.Secret{}
-	err = s.Client.Get(ctx, client.ObjectKeyFromObject(next), current)
+	err = s.Client.Get(silent(ctx), client.ObjectKeyFromObject(next), current)
 	switch {
 	case apierrors.IsNotFound(err):
 		err = s.Client.Create(silent(ctx), next)
@@ -147,6 +147,6 @@ func (e maskedError) Error() string { return "the API server refused it: " + e.r
 // Unwrap lets apierrors.IsConflict and the like see the cause.
 func (e maskedError) Unwrap() error { return e.err }
 
-// silent takes the logger out of a context for a request that carries key
-// material: client-go logs whole bodies at level 8.
+// silent takes the logger out of a context for a request or answer with key
+// material or credentials: client-go logs whole bodies at level 8.
 func silent(ctx context.Context) context.Context { return logr.NewContext(ctx, logr.Discard()) }

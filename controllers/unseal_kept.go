@@ -58,7 +58,7 @@ type shard struct {
 
 func (k *keptAnswers) load(ctx context.Context, delivery string) (*shelf, error) {
 	list := &corev1.SecretList{}
-	if err := k.client.List(ctx, list, client.InNamespace(k.namespace), client.MatchingLabels{AnswersLabel: delivery}); err != nil {
+	if err := k.client.List(silent(ctx), list, client.InNamespace(k.namespace), client.MatchingLabels{AnswersLabel: delivery}); err != nil {
 		return nil, fmt.Errorf("list kept answers: %w", err)
 	}
 	s := &shelf{delivery: delivery}
