@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -41,6 +42,8 @@ type Options struct {
 
 // Server is the key service. It answers from [Server.Serve] on.
 type Server struct {
+	keyservicev1connect.UnimplementedKeyServiceHandler
+
 	config    *Config
 	store     Store
 	token     Token

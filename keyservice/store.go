@@ -7,7 +7,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
-// Store is what the service keeps; [*store.SQLite] is the one there is. A
+// Store is what the service keeps; [*store.DB] is the one there is. A
 // method that returns nil has made its change durable: the service answers on
 // the strength of it. A method that fails has changed nothing.
 type Store interface {
@@ -53,4 +53,4 @@ type authorityStore interface {
 	Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error)
 }
 
-var _ Store = (*store.SQLite)(nil)
+var _ Store = (*store.DB)(nil)

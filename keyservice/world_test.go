@@ -49,7 +49,7 @@ type world struct {
 	worker  *hsm.Worker
 	repo    *gitserver.Repo
 	git     *gitserver.Server
-	rows    *store.SQLite
+	rows    *store.DB
 	offset  atomic.Int64 // of the service's clock
 	logs    *logBuffer
 	service *keyservice.Server
@@ -89,7 +89,7 @@ func newWorldWith(t testing.TB, suite v1alpha1.Suite, sessions int) *world {
 	return w
 }
 
-func (w *world) openStore() *store.SQLite {
+func (w *world) openStore() *store.DB {
 	w.t.Helper()
 	rows, err := store.Open(w.t.Context(), filepath.Join(w.dir, "store.db"))
 	if err != nil {

@@ -78,7 +78,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 
 // openAuthority reads the authority's certificate, which the token pins. It
 // exists once the service was served.
-func openAuthority(ctx context.Context, config *keyservice.Config) (*x509.Certificate, *store.SQLite, error) {
+func openAuthority(ctx context.Context, config *keyservice.Config) (*x509.Certificate, *store.DB, error) {
 	const hint = "start `bulla-keyservice serve` once: it makes the certificate authority that the token pins"
 	if _, err := os.Stat(config.Store); err != nil {
 		return nil, nil, withHint(fmt.Errorf("open store: %w", err), hint)

@@ -99,6 +99,64 @@ func (Refusal) EnumDescriptor() ([]byte, []int) {
 	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{0}
 }
 
+// SecretState is where a secret stands on one cluster. Configured (placed by
+// the accepted head, nothing reported) is computed by the service.
+type SecretState int32
+
+const (
+	SecretState_SECRET_STATE_UNSPECIFIED SecretState = 0
+	SecretState_SECRET_STATE_CONFIGURED  SecretState = 1
+	SecretState_SECRET_STATE_PROVISIONED SecretState = 2
+	SecretState_SECRET_STATE_IN_USE      SecretState = 3
+	// Confirmed absent.
+	SecretState_SECRET_STATE_DEPROVISIONED SecretState = 4
+)
+
+// Enum value maps for SecretState.
+var (
+	SecretState_name = map[int32]string{
+		0: "SECRET_STATE_UNSPECIFIED",
+		1: "SECRET_STATE_CONFIGURED",
+		2: "SECRET_STATE_PROVISIONED",
+		3: "SECRET_STATE_IN_USE",
+		4: "SECRET_STATE_DEPROVISIONED",
+	}
+	SecretState_value = map[string]int32{
+		"SECRET_STATE_UNSPECIFIED":   0,
+		"SECRET_STATE_CONFIGURED":    1,
+		"SECRET_STATE_PROVISIONED":   2,
+		"SECRET_STATE_IN_USE":        3,
+		"SECRET_STATE_DEPROVISIONED": 4,
+	}
+)
+
+func (x SecretState) Enum() *SecretState {
+	p := new(SecretState)
+	*p = x
+	return p
+}
+
+func (x SecretState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SecretState) Descriptor() protoreflect.EnumDescriptor {
+	return file_keyservice_keyservicev1_keyservice_proto_enumTypes[1].Descriptor()
+}
+
+func (SecretState) Type() protoreflect.EnumType {
+	return &file_keyservice_keyservicev1_keyservice_proto_enumTypes[1]
+}
+
+func (x SecretState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SecretState.Descriptor instead.
+func (SecretState) EnumDescriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{1}
+}
+
 type BeginEnrollRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
@@ -418,7 +476,10 @@ type UnsealRequest struct {
 	// 16 to 32 bytes, echoed.
 	Nonce []byte `protobuf:"bytes,2,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	// "sha256:" and 64 hexadecimal digits each; at most 1,000, unique.
-	Digests       []string `protobuf:"bytes,3,rep,name=digests,proto3" json:"digests,omitempty"`
+	Digests []string `protobuf:"bytes,3,rep,name=digests,proto3" json:"digests,omitempty"`
+	// The size of the audit log that the caller saw last; 0 for none. The answer
+	// proves that its log grew from that one.
+	LogSize       uint64 `protobuf:"varint,4,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,6 +535,13 @@ func (x *UnsealRequest) GetDigests() []string {
 	return nil
 }
 
+func (x *UnsealRequest) GetLogSize() uint64 {
+	if x != nil {
+		return x.LogSize
+	}
+	return 0
+}
+
 type UnsealResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Fleet string                 `protobuf:"bytes,1,opt,name=fleet,proto3" json:"fleet,omitempty"`
@@ -481,7 +549,9 @@ type UnsealResponse struct {
 	Head  string `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
 	Nonce []byte `protobuf:"bytes,3,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	// In the order of the request's digests.
-	Results       []*UnsealResult `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*UnsealResult `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
+	// The audit log with the entries of this answer in it.
+	Log           *LogState `protobuf:"bytes,5,opt,name=log,proto3" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -544,20 +614,150 @@ func (x *UnsealResponse) GetResults() []*UnsealResult {
 	return nil
 }
 
+func (x *UnsealResponse) GetLog() *LogState {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+// LogState is a state of the audit log.
+type LogState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A signed note (C2SP tlog-checkpoint) by the token's log key.
+	Checkpoint []byte `protobuf:"bytes,1,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// 32 bytes each: that the log grew from the caller's log_size (RFC 6962,
+	// 2.1.2). Empty when log_size is 0 or the checkpoint's own.
+	Consistency   [][]byte `protobuf:"bytes,2,rep,name=consistency,proto3" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogState) Reset() {
+	*x = LogState{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogState) ProtoMessage() {}
+
+func (x *LogState) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogState.ProtoReflect.Descriptor instead.
+func (*LogState) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LogState) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *LogState) GetConsistency() [][]byte {
+	if x != nil {
+		return x.Consistency
+	}
+	return nil
+}
+
+// Inclusion is one entry of the audit log with its proof.
+type Inclusion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// The leaf: one JSON object, as package keyservice/audit defines it.
+	Entry []byte `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	// 32 bytes each, towards the checkpoint that the answer carries (RFC 6962,
+	// 2.1.1).
+	Proof         [][]byte `protobuf:"bytes,3,rep,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Inclusion) Reset() {
+	*x = Inclusion{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Inclusion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Inclusion) ProtoMessage() {}
+
+func (x *Inclusion) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Inclusion.ProtoReflect.Descriptor instead.
+func (*Inclusion) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Inclusion) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Inclusion) GetEntry() []byte {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *Inclusion) GetProof() [][]byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
 type UnsealResult struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Digest string                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
 	// UNSPECIFIED means granted.
 	Refusal Refusal `protobuf:"varint,2,opt,name=refusal,proto3,enum=bulla.keyservice.v1.Refusal" json:"refusal,omitempty"`
 	// One for each block of the stub, in order; empty when refused.
-	Stanzas       []*Stanza `protobuf:"bytes,3,rep,name=stanzas,proto3" json:"stanzas,omitempty"`
+	Stanzas []*Stanza `protobuf:"bytes,3,rep,name=stanzas,proto3" json:"stanzas,omitempty"`
+	// The entry that records this decision. Absent for a refusal that was counted
+	// together with earlier ones.
+	Inclusion     *Inclusion `protobuf:"bytes,4,opt,name=inclusion,proto3" json:"inclusion,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UnsealResult) Reset() {
 	*x = UnsealResult{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[8]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +769,7 @@ func (x *UnsealResult) String() string {
 func (*UnsealResult) ProtoMessage() {}
 
 func (x *UnsealResult) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[8]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +782,7 @@ func (x *UnsealResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsealResult.ProtoReflect.Descriptor instead.
 func (*UnsealResult) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{8}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UnsealResult) GetDigest() string {
@@ -606,6 +806,13 @@ func (x *UnsealResult) GetStanzas() []*Stanza {
 	return nil
 }
 
+func (x *UnsealResult) GetInclusion() *Inclusion {
+	if x != nil {
+		return x.Inclusion
+	}
+	return nil
+}
+
 // Stanza is an age recipient stanza (C2SP age.md).
 type Stanza struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -618,7 +825,7 @@ type Stanza struct {
 
 func (x *Stanza) Reset() {
 	*x = Stanza{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[9]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -630,7 +837,7 @@ func (x *Stanza) String() string {
 func (*Stanza) ProtoMessage() {}
 
 func (x *Stanza) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[9]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -643,7 +850,7 @@ func (x *Stanza) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stanza.ProtoReflect.Descriptor instead.
 func (*Stanza) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{9}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Stanza) GetType() string {
@@ -667,6 +874,1118 @@ func (x *Stanza) GetBody() []byte {
 	return nil
 }
 
+type ReportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The head that the caller works at.
+	Head string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// What changed since the last report; everything when complete is set. Empty
+	// says only that the cluster is alive. At most 1,000.
+	Secrets []*SecretReport `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Secrets that the ledger has and a complete report does not are gone.
+	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportRequest) Reset() {
+	*x = ReportRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportRequest) ProtoMessage() {}
+
+func (x *ReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
+func (*ReportRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReportRequest) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *ReportRequest) GetSecrets() []*SecretReport {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+func (x *ReportRequest) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+type ReportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ledger lacks what came before: report everything.
+	CompleteWanted bool `protobuf:"varint,1,opt,name=complete_wanted,json=completeWanted,proto3" json:"complete_wanted,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReportResponse) Reset() {
+	*x = ReportResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportResponse) ProtoMessage() {}
+
+func (x *ReportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
+func (*ReportResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReportResponse) GetCompleteWanted() bool {
+	if x != nil {
+		return x.CompleteWanted
+	}
+	return false
+}
+
+// SecretReport is what a cluster says of one sealed object. The service cannot
+// check it; it is recorded as the cluster's word.
+type SecretReport struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	Namespace string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name      string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The stub digest it was made from.
+	Digest string      `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	State  SecretState `protobuf:"varint,5,opt,name=state,proto3,enum=bulla.keyservice.v1.SecretState" json:"state,omitempty"`
+	// Kind/name of the workloads that use it, in its namespace. At most 100.
+	Workloads     []string `protobuf:"bytes,6,rep,name=workloads,proto3" json:"workloads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecretReport) Reset() {
+	*x = SecretReport{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecretReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecretReport) ProtoMessage() {}
+
+func (x *SecretReport) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecretReport.ProtoReflect.Descriptor instead.
+func (*SecretReport) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SecretReport) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *SecretReport) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *SecretReport) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SecretReport) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *SecretReport) GetState() SecretState {
+	if x != nil {
+		return x.State
+	}
+	return SecretState_SECRET_STATE_UNSPECIFIED
+}
+
+func (x *SecretReport) GetWorkloads() []string {
+	if x != nil {
+		return x.Workloads
+	}
+	return nil
+}
+
+type ProveConsistencyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FromSize      uint64                 `protobuf:"varint,1,opt,name=from_size,json=fromSize,proto3" json:"from_size,omitempty"`
+	ToSize        uint64                 `protobuf:"varint,2,opt,name=to_size,json=toSize,proto3" json:"to_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveConsistencyRequest) Reset() {
+	*x = ProveConsistencyRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveConsistencyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveConsistencyRequest) ProtoMessage() {}
+
+func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveConsistencyRequest.ProtoReflect.Descriptor instead.
+func (*ProveConsistencyRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ProveConsistencyRequest) GetFromSize() uint64 {
+	if x != nil {
+		return x.FromSize
+	}
+	return 0
+}
+
+func (x *ProveConsistencyRequest) GetToSize() uint64 {
+	if x != nil {
+		return x.ToSize
+	}
+	return 0
+}
+
+type ProveConsistencyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Proof         [][]byte               `protobuf:"bytes,1,rep,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveConsistencyResponse) Reset() {
+	*x = ProveConsistencyResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveConsistencyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveConsistencyResponse) ProtoMessage() {}
+
+func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveConsistencyResponse.ProtoReflect.Descriptor instead.
+func (*ProveConsistencyResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ProveConsistencyResponse) GetProof() [][]byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+type ListAuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first index to read.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// At most 1,000; 0 for the service's choice.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Filters; empty ones match all.
+	Cluster string `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Person  string `protobuf:"bytes,4,opt,name=person,proto3" json:"person,omitempty"`
+	Kind    string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	Outcome string `protobuf:"bytes,6,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Digest  string `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
+	// namespace/name of the built object.
+	Object string `protobuf:"bytes,8,opt,name=object,proto3" json:"object,omitempty"`
+	// Microseconds since 1970, UTC; 0 for no bound.
+	Since int64 `protobuf:"varint,9,opt,name=since,proto3" json:"since,omitempty"`
+	Until int64 `protobuf:"varint,10,opt,name=until,proto3" json:"until,omitempty"`
+	// The size of the audit log that the caller saw last; 0 for none.
+	LogSize       uint64 `protobuf:"varint,11,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditRequest) Reset() {
+	*x = ListAuditRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditRequest) ProtoMessage() {}
+
+func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListAuditRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetLogSize() uint64 {
+	if x != nil {
+		return x.LogSize
+	}
+	return 0
+}
+
+type ListAuditResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In order of index. The proofs are towards the checkpoint of log.
+	Entries []*Inclusion `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Where to read on; 0 at the end.
+	Next          uint64    `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	Log           *LogState `protobuf:"bytes,3,opt,name=log,proto3" json:"log,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditResponse) Reset() {
+	*x = ListAuditResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditResponse) ProtoMessage() {}
+
+func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListAuditResponse) GetEntries() []*Inclusion {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ListAuditResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *ListAuditResponse) GetLog() *LogState {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+type ListLedgerRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Cluster   string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Placement string                 `protobuf:"bytes,2,opt,name=placement,proto3" json:"placement,omitempty"`
+	// namespace/name of the built object.
+	Object        string `protobuf:"bytes,3,opt,name=object,proto3" json:"object,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLedgerRequest) Reset() {
+	*x = ListLedgerRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLedgerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLedgerRequest) ProtoMessage() {}
+
+func (x *ListLedgerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLedgerRequest.ProtoReflect.Descriptor instead.
+func (*ListLedgerRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListLedgerRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *ListLedgerRequest) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *ListLedgerRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+type ListLedgerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Clusters      []*LedgerCluster       `protobuf:"bytes,1,rep,name=clusters,proto3" json:"clusters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLedgerResponse) Reset() {
+	*x = ListLedgerResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLedgerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLedgerResponse) ProtoMessage() {}
+
+func (x *ListLedgerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLedgerResponse.ProtoReflect.Descriptor instead.
+func (*ListLedgerResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListLedgerResponse) GetClusters() []*LedgerCluster {
+	if x != nil {
+		return x.Clusters
+	}
+	return nil
+}
+
+// LedgerCluster is one cluster's part of the ledger.
+type LedgerCluster struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Cluster string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// The head that it reported last.
+	Head string `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	// Microseconds since 1970, UTC; 0 for never.
+	Reported int64 `protobuf:"varint,3,opt,name=reported,proto3" json:"reported,omitempty"`
+	// It is in the fleet at the accepted head.
+	Member        bool            `protobuf:"varint,4,opt,name=member,proto3" json:"member,omitempty"`
+	Suspended     bool            `protobuf:"varint,5,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	Secrets       []*LedgerSecret `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerCluster) Reset() {
+	*x = LedgerCluster{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerCluster) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerCluster) ProtoMessage() {}
+
+func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerCluster.ProtoReflect.Descriptor instead.
+func (*LedgerCluster) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *LedgerCluster) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *LedgerCluster) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *LedgerCluster) GetReported() int64 {
+	if x != nil {
+		return x.Reported
+	}
+	return 0
+}
+
+func (x *LedgerCluster) GetMember() bool {
+	if x != nil {
+		return x.Member
+	}
+	return false
+}
+
+func (x *LedgerCluster) GetSuspended() bool {
+	if x != nil {
+		return x.Suspended
+	}
+	return false
+}
+
+func (x *LedgerCluster) GetSecrets() []*LedgerSecret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+type LedgerSecret struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Secret *SecretReport          `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	// Microseconds since 1970, UTC: since when it is in this state, and when the
+	// cluster last said so (0 for never).
+	Since    int64 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
+	Reported int64 `protobuf:"varint,3,opt,name=reported,proto3" json:"reported,omitempty"`
+	// What the accepted head places here; empty when it places nothing.
+	PlacedDigest  string `protobuf:"bytes,4,opt,name=placed_digest,json=placedDigest,proto3" json:"placed_digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerSecret) Reset() {
+	*x = LedgerSecret{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerSecret) ProtoMessage() {}
+
+func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerSecret.ProtoReflect.Descriptor instead.
+func (*LedgerSecret) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *LedgerSecret) GetSecret() *SecretReport {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
+func (x *LedgerSecret) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *LedgerSecret) GetReported() int64 {
+	if x != nil {
+		return x.Reported
+	}
+	return 0
+}
+
+func (x *LedgerSecret) GetPlacedDigest() string {
+	if x != nil {
+		return x.PlacedDigest
+	}
+	return ""
+}
+
+type RewrapRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The accepted head that the caller works at.
+	Head string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// Stub digests, at most 1,000, unique.
+	Digests       []string `protobuf:"bytes,2,rep,name=digests,proto3" json:"digests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RewrapRequest) Reset() {
+	*x = RewrapRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RewrapRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RewrapRequest) ProtoMessage() {}
+
+func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RewrapRequest.ProtoReflect.Descriptor instead.
+func (*RewrapRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RewrapRequest) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *RewrapRequest) GetDigests() []string {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+type RewrapResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Head  string                 `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// The key that the new locks are under.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// In the order of the request's digests.
+	Results       []*RewrapResult `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RewrapResponse) Reset() {
+	*x = RewrapResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RewrapResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RewrapResponse) ProtoMessage() {}
+
+func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RewrapResponse.ProtoReflect.Descriptor instead.
+func (*RewrapResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RewrapResponse) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *RewrapResponse) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *RewrapResponse) GetResults() []*RewrapResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+type RewrapResult struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Digest  string                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	Refusal Refusal                `protobuf:"varint,2,opt,name=refusal,proto3,enum=bulla.keyservice.v1.Refusal" json:"refusal,omitempty"`
+	// One for each block of the stub, in order; empty when refused.
+	Blocks        []*BlockLocks `protobuf:"bytes,3,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RewrapResult) Reset() {
+	*x = RewrapResult{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RewrapResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RewrapResult) ProtoMessage() {}
+
+func (x *RewrapResult) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RewrapResult.ProtoReflect.Descriptor instead.
+func (*RewrapResult) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *RewrapResult) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *RewrapResult) GetRefusal() Refusal {
+	if x != nil {
+		return x.Refusal
+	}
+	return Refusal_REFUSAL_UNSPECIFIED
+}
+
+func (x *RewrapResult) GetBlocks() []*BlockLocks {
+	if x != nil {
+		return x.Blocks
+	}
+	return nil
+}
+
+type BlockLocks struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the block's locks, each with the target it had.
+	Locks         []*Lock `protobuf:"bytes,1,rep,name=locks,proto3" json:"locks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockLocks) Reset() {
+	*x = BlockLocks{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockLocks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockLocks) ProtoMessage() {}
+
+func (x *BlockLocks) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockLocks.ProtoReflect.Descriptor instead.
+func (*BlockLocks) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *BlockLocks) GetLocks() []*Lock {
+	if x != nil {
+		return x.Locks
+	}
+	return nil
+}
+
+type Lock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Ciphertext    string                 `protobuf:"bytes,3,opt,name=ciphertext,proto3" json:"ciphertext,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lock) Reset() {
+	*x = Lock{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lock) ProtoMessage() {}
+
+func (x *Lock) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lock.ProtoReflect.Descriptor instead.
+func (*Lock) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Lock) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Lock) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Lock) GetCiphertext() string {
+	if x != nil {
+		return x.Ciphertext
+	}
+	return ""
+}
+
+type AcceptHistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rewritten head, 40 or 64 hexadecimal digits: exactly this one.
+	Head          string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptHistoryRequest) Reset() {
+	*x = AcceptHistoryRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptHistoryRequest) ProtoMessage() {}
+
+func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptHistoryRequest.ProtoReflect.Descriptor instead.
+func (*AcceptHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *AcceptHistoryRequest) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+type AcceptHistoryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptHistoryResponse) Reset() {
+	*x = AcceptHistoryResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptHistoryResponse) ProtoMessage() {}
+
+func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptHistoryResponse.ProtoReflect.Descriptor instead.
+func (*AcceptHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
+}
+
 var File_keyservice_keyservicev1_keyservice_proto protoreflect.FileDescriptor
 
 const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
@@ -688,24 +2007,112 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"A\n" +
 	"\rRenewResponse\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x0e\n" +
-	"\x02ca\x18\x02 \x01(\fR\x02ca\"[\n" +
+	"\x02ca\x18\x02 \x01(\fR\x02ca\"v\n" +
 	"\rUnsealRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x18\n" +
-	"\adigests\x18\x03 \x03(\tR\adigests\"\x8d\x01\n" +
+	"\adigests\x18\x03 \x03(\tR\adigests\x12\x19\n" +
+	"\blog_size\x18\x04 \x01(\x04R\alogSize\"\xbe\x01\n" +
 	"\x0eUnsealResponse\x12\x14\n" +
 	"\x05fleet\x18\x01 \x01(\tR\x05fleet\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\tR\x04head\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12;\n" +
-	"\aresults\x18\x04 \x03(\v2!.bulla.keyservice.v1.UnsealResultR\aresults\"\x95\x01\n" +
+	"\aresults\x18\x04 \x03(\v2!.bulla.keyservice.v1.UnsealResultR\aresults\x12/\n" +
+	"\x03log\x18\x05 \x01(\v2\x1d.bulla.keyservice.v1.LogStateR\x03log\"L\n" +
+	"\bLogState\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x01 \x01(\fR\n" +
+	"checkpoint\x12 \n" +
+	"\vconsistency\x18\x02 \x03(\fR\vconsistency\"M\n" +
+	"\tInclusion\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\fR\x05entry\x12\x14\n" +
+	"\x05proof\x18\x03 \x03(\fR\x05proof\"\xd3\x01\n" +
 	"\fUnsealResult\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x126\n" +
 	"\arefusal\x18\x02 \x01(\x0e2\x1c.bulla.keyservice.v1.RefusalR\arefusal\x125\n" +
-	"\astanzas\x18\x03 \x03(\v2\x1b.bulla.keyservice.v1.StanzaR\astanzas\"D\n" +
+	"\astanzas\x18\x03 \x03(\v2\x1b.bulla.keyservice.v1.StanzaR\astanzas\x12<\n" +
+	"\tinclusion\x18\x04 \x01(\v2\x1e.bulla.keyservice.v1.InclusionR\tinclusion\"D\n" +
 	"\x06Stanza\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x12\x12\n" +
-	"\x04body\x18\x03 \x01(\fR\x04body*\xad\x01\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\"|\n" +
+	"\rReportRequest\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\x12;\n" +
+	"\asecrets\x18\x02 \x03(\v2!.bulla.keyservice.v1.SecretReportR\asecrets\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"9\n" +
+	"\x0eReportResponse\x12'\n" +
+	"\x0fcomplete_wanted\x18\x01 \x01(\bR\x0ecompleteWanted\"\xcc\x01\n" +
+	"\fSecretReport\x12\x1c\n" +
+	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\x126\n" +
+	"\x05state\x18\x05 \x01(\x0e2 .bulla.keyservice.v1.SecretStateR\x05state\x12\x1c\n" +
+	"\tworkloads\x18\x06 \x03(\tR\tworkloads\"O\n" +
+	"\x17ProveConsistencyRequest\x12\x1b\n" +
+	"\tfrom_size\x18\x01 \x01(\x04R\bfromSize\x12\x17\n" +
+	"\ato_size\x18\x02 \x01(\x04R\x06toSize\"0\n" +
+	"\x18ProveConsistencyResponse\x12\x14\n" +
+	"\x05proof\x18\x01 \x03(\fR\x05proof\"\x93\x02\n" +
+	"\x10ListAuditRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x18\n" +
+	"\acluster\x18\x03 \x01(\tR\acluster\x12\x16\n" +
+	"\x06person\x18\x04 \x01(\tR\x06person\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x18\n" +
+	"\aoutcome\x18\x06 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06digest\x18\a \x01(\tR\x06digest\x12\x16\n" +
+	"\x06object\x18\b \x01(\tR\x06object\x12\x14\n" +
+	"\x05since\x18\t \x01(\x03R\x05since\x12\x14\n" +
+	"\x05until\x18\n" +
+	" \x01(\x03R\x05until\x12\x19\n" +
+	"\blog_size\x18\v \x01(\x04R\alogSize\"\x92\x01\n" +
+	"\x11ListAuditResponse\x128\n" +
+	"\aentries\x18\x01 \x03(\v2\x1e.bulla.keyservice.v1.InclusionR\aentries\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\x12/\n" +
+	"\x03log\x18\x03 \x01(\v2\x1d.bulla.keyservice.v1.LogStateR\x03log\"c\n" +
+	"\x11ListLedgerRequest\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1c\n" +
+	"\tplacement\x18\x02 \x01(\tR\tplacement\x12\x16\n" +
+	"\x06object\x18\x03 \x01(\tR\x06object\"T\n" +
+	"\x12ListLedgerResponse\x12>\n" +
+	"\bclusters\x18\x01 \x03(\v2\".bulla.keyservice.v1.LedgerClusterR\bclusters\"\xcc\x01\n" +
+	"\rLedgerCluster\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\tR\x04head\x12\x1a\n" +
+	"\breported\x18\x03 \x01(\x03R\breported\x12\x16\n" +
+	"\x06member\x18\x04 \x01(\bR\x06member\x12\x1c\n" +
+	"\tsuspended\x18\x05 \x01(\bR\tsuspended\x12;\n" +
+	"\asecrets\x18\x06 \x03(\v2!.bulla.keyservice.v1.LedgerSecretR\asecrets\"\xa0\x01\n" +
+	"\fLedgerSecret\x129\n" +
+	"\x06secret\x18\x01 \x01(\v2!.bulla.keyservice.v1.SecretReportR\x06secret\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x03R\x05since\x12\x1a\n" +
+	"\breported\x18\x03 \x01(\x03R\breported\x12#\n" +
+	"\rplaced_digest\x18\x04 \x01(\tR\fplacedDigest\"=\n" +
+	"\rRewrapRequest\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\x12\x18\n" +
+	"\adigests\x18\x02 \x03(\tR\adigests\"s\n" +
+	"\x0eRewrapResponse\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12;\n" +
+	"\aresults\x18\x03 \x03(\v2!.bulla.keyservice.v1.RewrapResultR\aresults\"\x97\x01\n" +
+	"\fRewrapResult\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\x126\n" +
+	"\arefusal\x18\x02 \x01(\x0e2\x1c.bulla.keyservice.v1.RefusalR\arefusal\x127\n" +
+	"\x06blocks\x18\x03 \x03(\v2\x1f.bulla.keyservice.v1.BlockLocksR\x06blocks\"=\n" +
+	"\n" +
+	"BlockLocks\x12/\n" +
+	"\x05locks\x18\x01 \x03(\v2\x19.bulla.keyservice.v1.LockR\x05locks\"P\n" +
+	"\x04Lock\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1e\n" +
+	"\n" +
+	"ciphertext\x18\x03 \x01(\tR\n" +
+	"ciphertext\"*\n" +
+	"\x14AcceptHistoryRequest\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\"\x17\n" +
+	"\x15AcceptHistoryResponse*\xad\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_STALE_REVISION\x10\x01\x12\x16\n" +
@@ -713,13 +2120,27 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x12REFUSAL_NOT_LOCKED\x10\x03\x12\x13\n" +
 	"\x0fREFUSAL_INVALID\x10\x04\x12\x0f\n" +
 	"\vREFUSAL_KEY\x10\x05\x12\x17\n" +
-	"\x13REFUSAL_UNAVAILABLE\x10\x062\xfc\x02\n" +
+	"\x13REFUSAL_UNAVAILABLE\x10\x06*\x9f\x01\n" +
+	"\vSecretState\x12\x1c\n" +
+	"\x18SECRET_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17SECRET_STATE_CONFIGURED\x10\x01\x12\x1c\n" +
+	"\x18SECRET_STATE_PROVISIONED\x10\x02\x12\x17\n" +
+	"\x13SECRET_STATE_IN_USE\x10\x03\x12\x1e\n" +
+	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\xc0\x04\n" +
 	"\n" +
 	"KeyService\x12`\n" +
 	"\vBeginEnroll\x12'.bulla.keyservice.v1.BeginEnrollRequest\x1a(.bulla.keyservice.v1.BeginEnrollResponse\x12i\n" +
 	"\x0eCompleteEnroll\x12*.bulla.keyservice.v1.CompleteEnrollRequest\x1a+.bulla.keyservice.v1.CompleteEnrollResponse\x12N\n" +
 	"\x05Renew\x12!.bulla.keyservice.v1.RenewRequest\x1a\".bulla.keyservice.v1.RenewResponse\x12Q\n" +
-	"\x06Unseal\x12\".bulla.keyservice.v1.UnsealRequest\x1a#.bulla.keyservice.v1.UnsealResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
+	"\x06Unseal\x12\".bulla.keyservice.v1.UnsealRequest\x1a#.bulla.keyservice.v1.UnsealResponse\x12Q\n" +
+	"\x06Report\x12\".bulla.keyservice.v1.ReportRequest\x1a#.bulla.keyservice.v1.ReportResponse\x12o\n" +
+	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse2\x84\x03\n" +
+	"\fAdminService\x12Z\n" +
+	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
+	"\n" +
+	"ListLedger\x12&.bulla.keyservice.v1.ListLedgerRequest\x1a'.bulla.keyservice.v1.ListLedgerResponse\x12Q\n" +
+	"\x06Rewrap\x12\".bulla.keyservice.v1.RewrapRequest\x1a#.bulla.keyservice.v1.RewrapResponse\x12f\n" +
+	"\rAcceptHistory\x12).bulla.keyservice.v1.AcceptHistoryRequest\x1a*.bulla.keyservice.v1.AcceptHistoryResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
 
 var (
 	file_keyservice_keyservicev1_keyservice_proto_rawDescOnce sync.Once
@@ -733,38 +2154,84 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 	return file_keyservice_keyservicev1_keyservice_proto_rawDescData
 }
 
-var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
-	(Refusal)(0),                   // 0: bulla.keyservice.v1.Refusal
-	(*BeginEnrollRequest)(nil),     // 1: bulla.keyservice.v1.BeginEnrollRequest
-	(*BeginEnrollResponse)(nil),    // 2: bulla.keyservice.v1.BeginEnrollResponse
-	(*CompleteEnrollRequest)(nil),  // 3: bulla.keyservice.v1.CompleteEnrollRequest
-	(*CompleteEnrollResponse)(nil), // 4: bulla.keyservice.v1.CompleteEnrollResponse
-	(*RenewRequest)(nil),           // 5: bulla.keyservice.v1.RenewRequest
-	(*RenewResponse)(nil),          // 6: bulla.keyservice.v1.RenewResponse
-	(*UnsealRequest)(nil),          // 7: bulla.keyservice.v1.UnsealRequest
-	(*UnsealResponse)(nil),         // 8: bulla.keyservice.v1.UnsealResponse
-	(*UnsealResult)(nil),           // 9: bulla.keyservice.v1.UnsealResult
-	(*Stanza)(nil),                 // 10: bulla.keyservice.v1.Stanza
+	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
+	(SecretState)(0),                 // 1: bulla.keyservice.v1.SecretState
+	(*BeginEnrollRequest)(nil),       // 2: bulla.keyservice.v1.BeginEnrollRequest
+	(*BeginEnrollResponse)(nil),      // 3: bulla.keyservice.v1.BeginEnrollResponse
+	(*CompleteEnrollRequest)(nil),    // 4: bulla.keyservice.v1.CompleteEnrollRequest
+	(*CompleteEnrollResponse)(nil),   // 5: bulla.keyservice.v1.CompleteEnrollResponse
+	(*RenewRequest)(nil),             // 6: bulla.keyservice.v1.RenewRequest
+	(*RenewResponse)(nil),            // 7: bulla.keyservice.v1.RenewResponse
+	(*UnsealRequest)(nil),            // 8: bulla.keyservice.v1.UnsealRequest
+	(*UnsealResponse)(nil),           // 9: bulla.keyservice.v1.UnsealResponse
+	(*LogState)(nil),                 // 10: bulla.keyservice.v1.LogState
+	(*Inclusion)(nil),                // 11: bulla.keyservice.v1.Inclusion
+	(*UnsealResult)(nil),             // 12: bulla.keyservice.v1.UnsealResult
+	(*Stanza)(nil),                   // 13: bulla.keyservice.v1.Stanza
+	(*ReportRequest)(nil),            // 14: bulla.keyservice.v1.ReportRequest
+	(*ReportResponse)(nil),           // 15: bulla.keyservice.v1.ReportResponse
+	(*SecretReport)(nil),             // 16: bulla.keyservice.v1.SecretReport
+	(*ProveConsistencyRequest)(nil),  // 17: bulla.keyservice.v1.ProveConsistencyRequest
+	(*ProveConsistencyResponse)(nil), // 18: bulla.keyservice.v1.ProveConsistencyResponse
+	(*ListAuditRequest)(nil),         // 19: bulla.keyservice.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 20: bulla.keyservice.v1.ListAuditResponse
+	(*ListLedgerRequest)(nil),        // 21: bulla.keyservice.v1.ListLedgerRequest
+	(*ListLedgerResponse)(nil),       // 22: bulla.keyservice.v1.ListLedgerResponse
+	(*LedgerCluster)(nil),            // 23: bulla.keyservice.v1.LedgerCluster
+	(*LedgerSecret)(nil),             // 24: bulla.keyservice.v1.LedgerSecret
+	(*RewrapRequest)(nil),            // 25: bulla.keyservice.v1.RewrapRequest
+	(*RewrapResponse)(nil),           // 26: bulla.keyservice.v1.RewrapResponse
+	(*RewrapResult)(nil),             // 27: bulla.keyservice.v1.RewrapResult
+	(*BlockLocks)(nil),               // 28: bulla.keyservice.v1.BlockLocks
+	(*Lock)(nil),                     // 29: bulla.keyservice.v1.Lock
+	(*AcceptHistoryRequest)(nil),     // 30: bulla.keyservice.v1.AcceptHistoryRequest
+	(*AcceptHistoryResponse)(nil),    // 31: bulla.keyservice.v1.AcceptHistoryResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
-	9,  // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
-	0,  // 1: bulla.keyservice.v1.UnsealResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	10, // 2: bulla.keyservice.v1.UnsealResult.stanzas:type_name -> bulla.keyservice.v1.Stanza
-	1,  // 3: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	3,  // 4: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	5,  // 5: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	7,  // 6: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	2,  // 7: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	4,  // 8: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	6,  // 9: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	8,  // 10: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	7,  // [7:11] is the sub-list for method output_type
-	3,  // [3:7] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	12, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
+	10, // 1: bulla.keyservice.v1.UnsealResponse.log:type_name -> bulla.keyservice.v1.LogState
+	0,  // 2: bulla.keyservice.v1.UnsealResult.refusal:type_name -> bulla.keyservice.v1.Refusal
+	13, // 3: bulla.keyservice.v1.UnsealResult.stanzas:type_name -> bulla.keyservice.v1.Stanza
+	11, // 4: bulla.keyservice.v1.UnsealResult.inclusion:type_name -> bulla.keyservice.v1.Inclusion
+	16, // 5: bulla.keyservice.v1.ReportRequest.secrets:type_name -> bulla.keyservice.v1.SecretReport
+	1,  // 6: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
+	11, // 7: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
+	10, // 8: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
+	23, // 9: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
+	24, // 10: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
+	16, // 11: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
+	27, // 12: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
+	0,  // 13: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
+	28, // 14: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
+	29, // 15: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
+	2,  // 16: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	4,  // 17: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	6,  // 18: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	8,  // 19: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	14, // 20: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	17, // 21: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	19, // 22: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	21, // 23: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	25, // 24: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	30, // 25: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	3,  // 26: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	5,  // 27: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	7,  // 28: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	9,  // 29: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	15, // 30: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	18, // 31: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	20, // 32: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	22, // 33: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	26, // 34: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	31, // 35: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	26, // [26:36] is the sub-list for method output_type
+	16, // [16:26] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -777,10 +2244,10 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   10,
+			NumEnums:      2,
+			NumMessages:   30,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_keyservice_keyservicev1_keyservice_proto_goTypes,
 		DependencyIndexes: file_keyservice_keyservicev1_keyservice_proto_depIdxs,

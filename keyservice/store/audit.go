@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 )
 
 // auditColumns stand in the order of [Entry.values].
@@ -21,7 +20,7 @@ func (e Entry) values() []any {
 }
 
 // Record writes all entries or none. When it returns nil they are on disk.
-func (s *SQLite) Record(ctx context.Context, entries []Entry) error {
+func (s *DB) Record(ctx context.Context, entries []Entry) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		for len(entries) > 0 {
 			n := min(len(entries), auditRows)
@@ -39,19 +38,17 @@ func (s *SQLite) Record(ctx context.Context, entries []Entry) error {
 }
 
 func insertEntries(ctx context.Context, tx *sql.Tx, entries []Entry) error {
-	row := "(" + strings.TrimSuffix(strings.Repeat("?, ", auditWidth), ", ") + ")"
-	rows := strings.TrimSuffix(strings.Repeat(row+", ", len(entries)), ", ")
 	values := make([]any, 0, len(entries)*auditWidth)
 	for _, e := range entries {
 		values = append(values, e.values()...)
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO audit ("+auditColumns+") VALUES "+rows, values...) //nolint:gosec // names and question marks only
+	_, err := tx.ExecContext(ctx, "INSERT INTO audit ("+auditColumns+") VALUES "+places(len(entries), auditWidth), values...) //nolint:gosec // names and numbers only
 	return err
 }
 
 // Entries returns the newest n audit rows, newest first.
-func (s *SQLite) Entries(ctx context.Context, n int) ([]Entry, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT "+auditColumns+" FROM audit ORDER BY id DESC LIMIT ?", n)
+func (s *DB) Entries(ctx context.Context, n int) ([]Entry, error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT "+auditColumns+" FROM audit ORDER BY id DESC LIMIT $1", n)
 	if err != nil {
 		return nil, fmt.Errorf("read decisions: %w", err)
 	}

@@ -1,4 +1,4 @@
-// Package store keeps what the key service must not forget, in one SQLite file:
+// Package store keeps what the key service must not forget, in SQLite or PostgreSQL:
 // accepted heads, hashes of join tokens, enrolments, certificates, the
 // certificate authority's own certificate, digests ever placed, and the audit
 // rows.

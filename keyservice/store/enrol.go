@@ -10,9 +10,9 @@ import (
 )
 
 // AddToken records a new join token by its hash.
-func (s *SQLite) AddToken(ctx context.Context, t Token) error {
+func (s *DB) AddToken(ctx context.Context, t Token) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES (?, ?, ?, ?, ?)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES ($1, $2, $3, $4, $5)",
 			t.Hash[:], t.Fleet, t.Cluster, stamp(t.Created), stamp(t.Expires))
 		return err
 	})
@@ -25,13 +25,13 @@ func (s *SQLite) AddToken(ctx context.Context, t Token) error {
 // BeginEnrolment keeps e for the unspent, unexpired token with this hash, in
 // place of what an earlier attempt left there: only the newest challenge can be
 // answered. It returns the token's fleet and cluster, or [ErrToken].
-func (s *SQLite) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, now time.Time) (Enrolment, error) {
+func (s *DB) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, now time.Time) (Enrolment, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		var err error
 		if e.Fleet, e.Cluster, err = usable(ctx, tx, token, now); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO enrolments (token, public_key, recipient, challenge, begun) VALUES (?, ?, ?, ?, ?)
+		_, err = tx.ExecContext(ctx, `INSERT INTO enrolments (token, public_key, recipient, challenge, begun) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (token) DO UPDATE SET public_key = excluded.public_key, recipient = excluded.recipient,
 			challenge = excluded.challenge, begun = excluded.begun`,
 			token[:], e.PublicKey, e.Recipient, e.Challenge[:], stamp(now))
@@ -45,7 +45,7 @@ func (s *SQLite) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment
 
 // usable is where a token's single use and its lifetime are held.
 func usable(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (fleet, cluster string, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT fleet, cluster FROM tokens WHERE hash = ? AND spent IS NULL AND expires > ?",
+	err = tx.QueryRowContext(ctx, "SELECT fleet, cluster FROM tokens WHERE hash = $1 AND spent IS NULL AND expires > $2",
 		token[:], stamp(now)).Scan(&fleet, &cluster)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", "", ErrToken
@@ -55,8 +55,8 @@ func usable(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (fle
 
 // AnswerEnrolment returns the begun enrolment whose challenge has this hash. A
 // wrong answer ends the attempt, so that a challenge is guessed at once at most.
-// The token is not spent yet: [SQLite.CompleteEnrolment] does that.
-func (s *SQLite) AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (Enrolment, error) {
+// The token is not spent yet: [DB.CompleteEnrolment] does that.
+func (s *DB) AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (Enrolment, error) {
 	var e Enrolment
 	right := false
 	err := s.write(ctx, func(tx *sql.Tx) error {
@@ -67,7 +67,7 @@ func (s *SQLite) AnswerEnrolment(ctx context.Context, token, challenge [32]byte,
 		if right = subtle.ConstantTimeCompare(e.Challenge[:], challenge[:]) == 1; right {
 			return nil
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = ?", token[:])
+		_, err = tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = $1", token[:])
 		return err
 	})
 	if err == nil && !right {
@@ -86,7 +86,7 @@ func begun(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (Enro
 		return Enrolment{}, err
 	}
 	var challenge []byte
-	err = tx.QueryRowContext(ctx, "SELECT public_key, recipient, challenge FROM enrolments WHERE token = ?", token[:]).
+	err = tx.QueryRowContext(ctx, "SELECT public_key, recipient, challenge FROM enrolments WHERE token = $1", token[:]).
 		Scan(&e.PublicKey, &e.Recipient, &challenge)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Enrolment{}, ErrToken
@@ -97,7 +97,7 @@ func begun(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (Enro
 
 // CompleteEnrolment spends the token and records the certificate, both or
 // neither; [ErrToken] when another request was first.
-func (s *SQLite) CompleteEnrolment(ctx context.Context, token, challenge [32]byte, c Certificate, now time.Time) error {
+func (s *DB) CompleteEnrolment(ctx context.Context, token, challenge [32]byte, c Certificate, now time.Time) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		e, err := begun(ctx, tx, token, now)
 		if err != nil {
@@ -106,10 +106,10 @@ func (s *SQLite) CompleteEnrolment(ctx context.Context, token, challenge [32]byt
 		if subtle.ConstantTimeCompare(e.Challenge[:], challenge[:]) != 1 {
 			return ErrToken
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = ?", token[:]); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = $1", token[:]); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE tokens SET spent = ? WHERE hash = ?", stamp(now), token[:]); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE tokens SET spent = $1 WHERE hash = $2", stamp(now), token[:]); err != nil {
 			return err
 		}
 		return addCertificate(ctx, tx, c)

@@ -8,7 +8,7 @@ import (
 )
 
 // LastHead returns the head accepted last for ref, or [ErrNotFound].
-func (s *SQLite) LastHead(ctx context.Context, fleet, ref string) (Head, error) {
+func (s *DB) LastHead(ctx context.Context, fleet, ref string) (Head, error) {
 	h, err := lastHead(s.reads.QueryRowContext(ctx, lastHeadQuery, fleet, ref))
 	if err != nil {
 		return Head{}, fmt.Errorf("read accepted head: %w", err)
@@ -16,7 +16,7 @@ func (s *SQLite) LastHead(ctx context.Context, fleet, ref string) (Head, error) 
 	return h, nil
 }
 
-const lastHeadQuery = "SELECT fleet, ref, hash, parent, accepted FROM heads WHERE fleet = ? AND ref = ? ORDER BY id DESC LIMIT 1"
+const lastHeadQuery = "SELECT fleet, ref, hash, parent, accepted FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC LIMIT 1"
 
 func lastHead(row *sql.Row) (Head, error) {
 	var h Head
@@ -32,7 +32,7 @@ func lastHead(row *sql.Row) (Head, error) {
 // AddHead records an accepted head. Its Parent must be the head accepted last
 // (empty when there is none), or nothing is written and the error is
 // [ErrHeadMoved]: two services on one store cannot fork the line.
-func (s *SQLite) AddHead(ctx context.Context, h Head) error {
+func (s *DB) AddHead(ctx context.Context, h Head) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		last, err := lastHead(tx.QueryRowContext(ctx, lastHeadQuery, h.Fleet, h.Ref))
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -41,7 +41,7 @@ func (s *SQLite) AddHead(ctx context.Context, h Head) error {
 		if last.Hash != h.Parent {
 			return ErrHeadMoved
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO heads (fleet, ref, hash, parent, accepted) VALUES (?, ?, ?, ?, ?)",
+		_, err = tx.ExecContext(ctx, "INSERT INTO heads (fleet, ref, hash, parent, accepted) VALUES ($1, $2, $3, $4, $5)",
 			h.Fleet, h.Ref, h.Hash, h.Parent, stamp(h.Accepted))
 		return err
 	})
@@ -52,12 +52,12 @@ func (s *SQLite) AddHead(ctx context.Context, h Head) error {
 }
 
 // AddPlaced remembers that head placed these stub digests on cluster.
-func (s *SQLite) AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error {
+func (s *DB) AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error {
 	if len(digests) == 0 {
 		return nil
 	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		insert, err := tx.PrepareContext(ctx, "INSERT INTO placed (fleet, cluster, digest, head) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+		insert, err := tx.PrepareContext(ctx, "INSERT INTO placed (fleet, cluster, digest, head) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
 		if err != nil {
 			return err
 		}
@@ -77,9 +77,9 @@ func (s *SQLite) AddPlaced(ctx context.Context, fleet, cluster, head string, dig
 
 // WasPlaced reports whether an accepted head ever placed digest on cluster, as
 // far as this service looked.
-func (s *SQLite) WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error) {
+func (s *DB) WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error) {
 	var n int
-	err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM placed WHERE fleet = ? AND cluster = ? AND digest = ?",
+	err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM placed WHERE fleet = $1 AND cluster = $2 AND digest = $3",
 		fleet, cluster, digest).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("read placed digests: %w", err)

@@ -1,51 +1,104 @@
 package store
 
-// schemaVersion is kept in SQLite's user_version. A file of a newer version is
-// refused: an older service must not decide on rows it cannot read.
-const schemaVersion = 1
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
 
-// Times are microseconds since 1970, UTC.
+// migrations bring the tables from one version to the next; the version is how
+// many of them were made. A database of a newer version is refused: an older
+// service must not decide on rows it cannot read.
+//
+// Names in braces are the dialect's types. Times are microseconds since 1970,
+// UTC.
+var migrations = []string{schema}
+
+func (s *DB) migrate(ctx context.Context) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, s.ddl("CREATE TABLE IF NOT EXISTS schema_version (version {{int}} NOT NULL) {{end}}")); err != nil {
+			return fmt.Errorf("create schema_version: %w", err)
+		}
+		version, err := schemaVersion(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if version > len(migrations) {
+			return fmt.Errorf("schema version %d is newer than this program's %d", version, len(migrations))
+		}
+		for n, migration := range migrations[version:] {
+			if _, err := tx.ExecContext(ctx, s.ddl(migration)); err != nil {
+				return fmt.Errorf("migrate to schema version %d: %w", version+n+1, err)
+			}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE schema_version SET version = $1", len(migrations))
+		return err
+	})
+}
+
+func schemaVersion(ctx context.Context, tx *sql.Tx) (int, error) {
+	var version int
+	err := tx.QueryRowContext(ctx, "SELECT version FROM schema_version").Scan(&version)
+	if errors.Is(err, sql.ErrNoRows) {
+		_, err = tx.ExecContext(ctx, "INSERT INTO schema_version (version) VALUES (0)")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read schema version: %w", err)
+	}
+	return version, nil
+}
+
+// ddl spells a statement for this engine.
+func (s *DB) ddl(statement string) string {
+	for name, spelling := range s.dialect.types {
+		statement = strings.ReplaceAll(statement, name, spelling)
+	}
+	return statement
+}
+
 const schema = `
 CREATE TABLE heads (
-  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  id       {{serial}},
   fleet    TEXT NOT NULL,
   ref      TEXT NOT NULL,
   hash     TEXT NOT NULL,
   parent   TEXT NOT NULL,
-  accepted INTEGER NOT NULL
-) STRICT;
+  accepted {{int}} NOT NULL
+) {{end}};
 CREATE INDEX heads_by_ref ON heads (fleet, ref, id);
 
 CREATE TABLE authority (
   fleet       TEXT PRIMARY KEY,
-  certificate BLOB NOT NULL
-) STRICT;
+  certificate {{bytes}} NOT NULL
+) {{end}};
 
 CREATE TABLE tokens (
-  hash    BLOB PRIMARY KEY,
+  hash    {{bytes}} PRIMARY KEY,
   fleet   TEXT NOT NULL,
   cluster TEXT NOT NULL,
-  created INTEGER NOT NULL,
-  expires INTEGER NOT NULL,
-  spent   INTEGER
-) STRICT;
+  created {{int}} NOT NULL,
+  expires {{int}} NOT NULL,
+  spent   {{int}}
+) {{end}};
 
 CREATE TABLE enrolments (
-  token      BLOB PRIMARY KEY REFERENCES tokens (hash),
-  public_key BLOB NOT NULL,
+  token      {{bytes}} PRIMARY KEY REFERENCES tokens (hash),
+  public_key {{bytes}} NOT NULL,
   recipient  TEXT NOT NULL,
-  challenge  BLOB NOT NULL,
-  begun      INTEGER NOT NULL
-) STRICT;
+  challenge  {{bytes}} NOT NULL,
+  begun      {{int}} NOT NULL
+) {{end}};
 
 CREATE TABLE certificates (
   serial     TEXT PRIMARY KEY,
   fleet      TEXT NOT NULL,
   cluster    TEXT NOT NULL,
   identity   TEXT NOT NULL,
-  not_before INTEGER NOT NULL,
-  not_after  INTEGER NOT NULL
-) STRICT;
+  not_before {{int}} NOT NULL,
+  not_after  {{int}} NOT NULL
+) {{end}};
 CREATE INDEX certificates_by_expiry ON certificates (fleet, not_after);
 
 CREATE TABLE placed (
@@ -54,11 +107,11 @@ CREATE TABLE placed (
   digest  TEXT NOT NULL,
   head    TEXT NOT NULL,
   PRIMARY KEY (fleet, cluster, digest)
-) STRICT, WITHOUT ROWID;
+) {{end}};
 
 CREATE TABLE audit (
-  id         INTEGER PRIMARY KEY AUTOINCREMENT,
-  time       INTEGER NOT NULL,
+  id         {{serial}},
+  time       {{int}} NOT NULL,
   request    TEXT NOT NULL,
   fleet      TEXT NOT NULL,
   cluster    TEXT NOT NULL,
@@ -71,6 +124,6 @@ CREATE TABLE audit (
   placement  TEXT NOT NULL,
   object     TEXT NOT NULL,
   keys       TEXT NOT NULL,
-  operations INTEGER NOT NULL
-) STRICT;
+  operations {{int}} NOT NULL
+) {{end}};
 `

@@ -17,7 +17,7 @@ import (
 
 const fleet = "00112233445566778899aabbccddeeff"
 
-func open(t *testing.T, path string) *store.SQLite {
+func open(t *testing.T, path string) *store.DB {
 	t.Helper()
 	s, err := store.Open(t.Context(), path)
 	if err != nil {

@@ -32,6 +32,8 @@ const _ = connect.IsAtLeastVersion1_13_0
 const (
 	// KeyServiceName is the fully-qualified name of the KeyService service.
 	KeyServiceName = "bulla.keyservice.v1.KeyService"
+	// AdminServiceName is the fully-qualified name of the AdminService service.
+	AdminServiceName = "bulla.keyservice.v1.AdminService"
 )
 
 // These constants are the fully-qualified names of the RPCs defined in this package. They're
@@ -51,6 +53,20 @@ const (
 	KeyServiceRenewProcedure = "/bulla.keyservice.v1.KeyService/Renew"
 	// KeyServiceUnsealProcedure is the fully-qualified name of the KeyService's Unseal RPC.
 	KeyServiceUnsealProcedure = "/bulla.keyservice.v1.KeyService/Unseal"
+	// KeyServiceReportProcedure is the fully-qualified name of the KeyService's Report RPC.
+	KeyServiceReportProcedure = "/bulla.keyservice.v1.KeyService/Report"
+	// KeyServiceProveConsistencyProcedure is the fully-qualified name of the KeyService's
+	// ProveConsistency RPC.
+	KeyServiceProveConsistencyProcedure = "/bulla.keyservice.v1.KeyService/ProveConsistency"
+	// AdminServiceListAuditProcedure is the fully-qualified name of the AdminService's ListAudit RPC.
+	AdminServiceListAuditProcedure = "/bulla.keyservice.v1.AdminService/ListAudit"
+	// AdminServiceListLedgerProcedure is the fully-qualified name of the AdminService's ListLedger RPC.
+	AdminServiceListLedgerProcedure = "/bulla.keyservice.v1.AdminService/ListLedger"
+	// AdminServiceRewrapProcedure is the fully-qualified name of the AdminService's Rewrap RPC.
+	AdminServiceRewrapProcedure = "/bulla.keyservice.v1.AdminService/Rewrap"
+	// AdminServiceAcceptHistoryProcedure is the fully-qualified name of the AdminService's
+	// AcceptHistory RPC.
+	AdminServiceAcceptHistoryProcedure = "/bulla.keyservice.v1.AdminService/AcceptHistory"
 )
 
 // KeyServiceClient is a client for the bulla.keyservice.v1.KeyService service.
@@ -68,6 +84,12 @@ type KeyServiceClient interface {
 	// Unseal answers, for each stub digest, with one age stanza a block that
 	// only the asking cluster can open, or with a refusal.
 	Unseal(context.Context, *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error)
+	// Report tells the ledger what became of secrets on the caller's cluster. A
+	// cluster that left the fleet may still report, for a bounded time.
+	Report(context.Context, *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error)
+	// ProveConsistency shows that the log of one size is a prefix of the log of
+	// another (RFC 6962, 2.1.2), for a caller that saw both.
+	ProveConsistency(context.Context, *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error)
 }
 
 // NewKeyServiceClient constructs a client for the bulla.keyservice.v1.KeyService service. By
@@ -105,15 +127,29 @@ func NewKeyServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(keyServiceMethods.ByName("Unseal")),
 			connect.WithClientOptions(opts...),
 		),
+		report: connect.NewClient[keyservicev1.ReportRequest, keyservicev1.ReportResponse](
+			httpClient,
+			baseURL+KeyServiceReportProcedure,
+			connect.WithSchema(keyServiceMethods.ByName("Report")),
+			connect.WithClientOptions(opts...),
+		),
+		proveConsistency: connect.NewClient[keyservicev1.ProveConsistencyRequest, keyservicev1.ProveConsistencyResponse](
+			httpClient,
+			baseURL+KeyServiceProveConsistencyProcedure,
+			connect.WithSchema(keyServiceMethods.ByName("ProveConsistency")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // keyServiceClient implements KeyServiceClient.
 type keyServiceClient struct {
-	beginEnroll    *connect.Client[keyservicev1.BeginEnrollRequest, keyservicev1.BeginEnrollResponse]
-	completeEnroll *connect.Client[keyservicev1.CompleteEnrollRequest, keyservicev1.CompleteEnrollResponse]
-	renew          *connect.Client[keyservicev1.RenewRequest, keyservicev1.RenewResponse]
-	unseal         *connect.Client[keyservicev1.UnsealRequest, keyservicev1.UnsealResponse]
+	beginEnroll      *connect.Client[keyservicev1.BeginEnrollRequest, keyservicev1.BeginEnrollResponse]
+	completeEnroll   *connect.Client[keyservicev1.CompleteEnrollRequest, keyservicev1.CompleteEnrollResponse]
+	renew            *connect.Client[keyservicev1.RenewRequest, keyservicev1.RenewResponse]
+	unseal           *connect.Client[keyservicev1.UnsealRequest, keyservicev1.UnsealResponse]
+	report           *connect.Client[keyservicev1.ReportRequest, keyservicev1.ReportResponse]
+	proveConsistency *connect.Client[keyservicev1.ProveConsistencyRequest, keyservicev1.ProveConsistencyResponse]
 }
 
 // BeginEnroll calls bulla.keyservice.v1.KeyService.BeginEnroll.
@@ -152,6 +188,24 @@ func (c *keyServiceClient) Unseal(ctx context.Context, req *keyservicev1.UnsealR
 	return nil, err
 }
 
+// Report calls bulla.keyservice.v1.KeyService.Report.
+func (c *keyServiceClient) Report(ctx context.Context, req *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error) {
+	response, err := c.report.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ProveConsistency calls bulla.keyservice.v1.KeyService.ProveConsistency.
+func (c *keyServiceClient) ProveConsistency(ctx context.Context, req *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error) {
+	response, err := c.proveConsistency.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // KeyServiceHandler is an implementation of the bulla.keyservice.v1.KeyService service.
 type KeyServiceHandler interface {
 	// BeginEnroll proves the TLS key (by the CSR's own signature), names the age
@@ -167,6 +221,12 @@ type KeyServiceHandler interface {
 	// Unseal answers, for each stub digest, with one age stanza a block that
 	// only the asking cluster can open, or with a refusal.
 	Unseal(context.Context, *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error)
+	// Report tells the ledger what became of secrets on the caller's cluster. A
+	// cluster that left the fleet may still report, for a bounded time.
+	Report(context.Context, *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error)
+	// ProveConsistency shows that the log of one size is a prefix of the log of
+	// another (RFC 6962, 2.1.2), for a caller that saw both.
+	ProveConsistency(context.Context, *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error)
 }
 
 // NewKeyServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -200,6 +260,18 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(keyServiceMethods.ByName("Unseal")),
 		connect.WithHandlerOptions(opts...),
 	)
+	keyServiceReportHandler := connect.NewUnaryHandlerSimple(
+		KeyServiceReportProcedure,
+		svc.Report,
+		connect.WithSchema(keyServiceMethods.ByName("Report")),
+		connect.WithHandlerOptions(opts...),
+	)
+	keyServiceProveConsistencyHandler := connect.NewUnaryHandlerSimple(
+		KeyServiceProveConsistencyProcedure,
+		svc.ProveConsistency,
+		connect.WithSchema(keyServiceMethods.ByName("ProveConsistency")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulla.keyservice.v1.KeyService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case KeyServiceBeginEnrollProcedure:
@@ -210,6 +282,10 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 			keyServiceRenewHandler.ServeHTTP(w, r)
 		case KeyServiceUnsealProcedure:
 			keyServiceUnsealHandler.ServeHTTP(w, r)
+		case KeyServiceReportProcedure:
+			keyServiceReportHandler.ServeHTTP(w, r)
+		case KeyServiceProveConsistencyProcedure:
+			keyServiceProveConsistencyHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -233,4 +309,186 @@ func (UnimplementedKeyServiceHandler) Renew(context.Context, *keyservicev1.Renew
 
 func (UnimplementedKeyServiceHandler) Unseal(context.Context, *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.Unseal is not implemented"))
+}
+
+func (UnimplementedKeyServiceHandler) Report(context.Context, *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.Report is not implemented"))
+}
+
+func (UnimplementedKeyServiceHandler) ProveConsistency(context.Context, *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.ProveConsistency is not implemented"))
+}
+
+// AdminServiceClient is a client for the bulla.keyservice.v1.AdminService service.
+type AdminServiceClient interface {
+	// ListAudit reads the audit log. Roles: auditor, operator.
+	ListAudit(context.Context, *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error)
+	// ListLedger says what became of each secret on each cluster. Every role.
+	ListLedger(context.Context, *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error)
+	// Rewrap moves the locks of stubs that the accepted head places to the Active
+	// sealing key. Nothing but the key changes. Role: operator.
+	Rewrap(context.Context, *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error)
+	// AcceptHistory takes one rewritten head, once. Role: operator.
+	AcceptHistory(context.Context, *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error)
+}
+
+// NewAdminServiceClient constructs a client for the bulla.keyservice.v1.AdminService service. By
+// default, it uses the Connect protocol with the binary Protobuf Codec, asks for gzipped responses,
+// and sends uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the
+// connect.WithGRPC() or connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) AdminServiceClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	adminServiceMethods := keyservicev1.File_keyservice_keyservicev1_keyservice_proto.Services().ByName("AdminService").Methods()
+	return &adminServiceClient{
+		listAudit: connect.NewClient[keyservicev1.ListAuditRequest, keyservicev1.ListAuditResponse](
+			httpClient,
+			baseURL+AdminServiceListAuditProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListAudit")),
+			connect.WithClientOptions(opts...),
+		),
+		listLedger: connect.NewClient[keyservicev1.ListLedgerRequest, keyservicev1.ListLedgerResponse](
+			httpClient,
+			baseURL+AdminServiceListLedgerProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListLedger")),
+			connect.WithClientOptions(opts...),
+		),
+		rewrap: connect.NewClient[keyservicev1.RewrapRequest, keyservicev1.RewrapResponse](
+			httpClient,
+			baseURL+AdminServiceRewrapProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Rewrap")),
+			connect.WithClientOptions(opts...),
+		),
+		acceptHistory: connect.NewClient[keyservicev1.AcceptHistoryRequest, keyservicev1.AcceptHistoryResponse](
+			httpClient,
+			baseURL+AdminServiceAcceptHistoryProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("AcceptHistory")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// adminServiceClient implements AdminServiceClient.
+type adminServiceClient struct {
+	listAudit     *connect.Client[keyservicev1.ListAuditRequest, keyservicev1.ListAuditResponse]
+	listLedger    *connect.Client[keyservicev1.ListLedgerRequest, keyservicev1.ListLedgerResponse]
+	rewrap        *connect.Client[keyservicev1.RewrapRequest, keyservicev1.RewrapResponse]
+	acceptHistory *connect.Client[keyservicev1.AcceptHistoryRequest, keyservicev1.AcceptHistoryResponse]
+}
+
+// ListAudit calls bulla.keyservice.v1.AdminService.ListAudit.
+func (c *adminServiceClient) ListAudit(ctx context.Context, req *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error) {
+	response, err := c.listAudit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListLedger calls bulla.keyservice.v1.AdminService.ListLedger.
+func (c *adminServiceClient) ListLedger(ctx context.Context, req *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+	response, err := c.listLedger.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Rewrap calls bulla.keyservice.v1.AdminService.Rewrap.
+func (c *adminServiceClient) Rewrap(ctx context.Context, req *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
+	response, err := c.rewrap.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// AcceptHistory calls bulla.keyservice.v1.AdminService.AcceptHistory.
+func (c *adminServiceClient) AcceptHistory(ctx context.Context, req *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error) {
+	response, err := c.acceptHistory.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// AdminServiceHandler is an implementation of the bulla.keyservice.v1.AdminService service.
+type AdminServiceHandler interface {
+	// ListAudit reads the audit log. Roles: auditor, operator.
+	ListAudit(context.Context, *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error)
+	// ListLedger says what became of each secret on each cluster. Every role.
+	ListLedger(context.Context, *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error)
+	// Rewrap moves the locks of stubs that the accepted head places to the Active
+	// sealing key. Nothing but the key changes. Role: operator.
+	Rewrap(context.Context, *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error)
+	// AcceptHistory takes one rewritten head, once. Role: operator.
+	AcceptHistory(context.Context, *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error)
+}
+
+// NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
+// path on which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	adminServiceMethods := keyservicev1.File_keyservice_keyservicev1_keyservice_proto.Services().ByName("AdminService").Methods()
+	adminServiceListAuditHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListAuditProcedure,
+		svc.ListAudit,
+		connect.WithSchema(adminServiceMethods.ByName("ListAudit")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListLedgerHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListLedgerProcedure,
+		svc.ListLedger,
+		connect.WithSchema(adminServiceMethods.ByName("ListLedger")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceRewrapHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceRewrapProcedure,
+		svc.Rewrap,
+		connect.WithSchema(adminServiceMethods.ByName("Rewrap")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceAcceptHistoryHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceAcceptHistoryProcedure,
+		svc.AcceptHistory,
+		connect.WithSchema(adminServiceMethods.ByName("AcceptHistory")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/bulla.keyservice.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case AdminServiceListAuditProcedure:
+			adminServiceListAuditHandler.ServeHTTP(w, r)
+		case AdminServiceListLedgerProcedure:
+			adminServiceListLedgerHandler.ServeHTTP(w, r)
+		case AdminServiceRewrapProcedure:
+			adminServiceRewrapHandler.ServeHTTP(w, r)
+		case AdminServiceAcceptHistoryProcedure:
+			adminServiceAcceptHistoryHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedAdminServiceHandler returns CodeUnimplemented from all methods.
+type UnimplementedAdminServiceHandler struct{}
+
+func (UnimplementedAdminServiceHandler) ListAudit(context.Context, *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.ListAudit is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListLedger(context.Context, *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.ListLedger is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Rewrap(context.Context, *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.Rewrap is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) AcceptHistory(context.Context, *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.AcceptHistory is not implemented"))
 }

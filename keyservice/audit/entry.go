@@ -1,0 +1,62 @@
+package audit
+
+import "time"
+
+// Entry is one leaf of the log: one decision, or one act of administration. It
+// never holds a value, a file key, a token or a PIN. Empty fields are left out.
+type Entry struct {
+	// Time is when the service decided, UTC, to the microsecond. It never goes
+	// back from one entry to the next.
+	Time time.Time `json:"time"`
+	Kind Kind      `json:"kind"`
+	// Outcome is Granted, Done, or the reason of a refusal.
+	Outcome string `json:"outcome"`
+	Fleet   string `json:"fleet"`
+	// Request joins the entries of one request; random.
+	Request string `json:"request,omitempty"`
+	// Cluster or Person is who asked, by the client certificate; both are empty
+	// for what the service does itself.
+	Cluster string `json:"cluster,omitempty"`
+	Person  string `json:"person,omitempty"`
+	// Certificate is the serial number of the client certificate, in hexadecimal;
+	// Identity "sha256:" and the hash of its public key.
+	Certificate string `json:"certificate,omitempty"`
+	Identity    string `json:"identity,omitempty"`
+	// Head is the accepted head that the decision was made at, Revision what the
+	// caller said it works at.
+	Head     string `json:"head,omitempty"`
+	Revision string `json:"revision,omitempty"`
+	// Placement and Object (namespace/name) are what the digest stands for.
+	Placement string `json:"placement,omitempty"`
+	Object    string `json:"object,omitempty"`
+	Digest    string `json:"digest,omitempty"`
+	// Targets and Keys are of the locks that were opened, one for each block.
+	Targets []string `json:"targets,omitempty"`
+	Keys    []string `json:"keys,omitempty"`
+	// Operations is how many token operations were started for it.
+	Operations int `json:"operations,omitempty"`
+	// Count is how many refusals this entry stands for beyond the first.
+	Count int `json:"count,omitempty"`
+	// Detail says in a few words what the other fields cannot, for people.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Kind says what an entry records.
+type Kind string
+
+// What is recorded.
+const (
+	Unseal   Kind = "Unseal"
+	Enrol    Kind = "Enrol"
+	Renew    Kind = "Renew"
+	Report   Kind = "Report"
+	Rewrap   Kind = "Rewrap"
+	Head     Kind = "Head"     // a head was accepted, or refused
+	History  Kind = "History"  // an operator accepted a rewritten history
+	Key      Kind = "Key"      // a key was made, retired or succeeded
+	Token    Kind = "Token"    // a join token was made
+	Person   Kind = "Person"   // what a person did that is none of the above
+	Clone    Kind = "Clone"    // a certificate is in use in two places
+	Coalesce Kind = "Coalesce" // refusals counted instead of recorded one by one
+	Start    Kind = "Start"    // the service started
+)

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DB is the store in an SQL database: one SQLite file ([Open]) or PostgreSQL
+// ([OpenPostgres]). Both run the same statements. It is safe for concurrent use.
+type DB struct {
+	dialect dialect
+	// db runs what writes.
+	db *sql.DB
+	// reads runs what only reads, so that a read never waits for a commit to
+	// reach the disk.
+	reads *sql.DB
+}
+
+// Change is something to be written together with something else: it runs in a
+// transaction that the other side commits. It must not keep tx.
+type Change func(ctx context.Context, tx *sql.Tx) error
+
+// dialect is what the two engines do not share.
+type dialect struct {
+	name string
+	// types replaces the names in braces of the schema.
+	types map[string]string
+	// transaction is how what writes begins.
+	transaction sql.TxOptions
+	// again says whether a transaction failed only because of another one.
+	again func(error) bool
+}
+
+// attempts bounds how often a transaction is begun again because of others.
+const attempts = 10
+
+// Close closes the database.
+func (s *DB) Close() error {
+	err := s.reads.Close()
+	if s.db != s.reads {
+		err = errors.Join(err, s.db.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// Ready reports whether a transaction commits now, by forgetting enrolments
+// whose token expired.
+func (s *DB) Ready(ctx context.Context) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token IN (SELECT hash FROM tokens WHERE expires < $1)", stamp(time.Now()))
+		return err
+	})
+}
+
+// write runs f in one transaction that is on disk when write returns nil. f may
+// run more than once: it must not change anything outside but what it assigns.
+func (s *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
+	var err error
+	for range attempts {
+		if err = s.writeOnce(ctx, f); err == nil || !s.dialect.again(err) {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *DB) writeOnce(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, &s.dialect.transaction)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // no effect after Commit
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// places spells the parameters of many rows: ($1, $2), ($3, $4).
+func places(rows, width int) string {
+	var b strings.Builder
+	for n := range rows * width {
+		switch {
+		case n == 0:
+			b.WriteString("(")
+		case n%width == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(n+1))
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+func stamp(t time.Time) int64 { return t.UnixMicro() }
+
+func unstamp(us int64) time.Time { return time.UnixMicro(us).UTC() }
