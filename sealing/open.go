@@ -50,11 +50,28 @@ func (p *Payload) open(c Context, ids ...age.Identity) (map[string]string, error
 	// The plaintext is shorter than the file: one buffer, cleared once.
 	plaintext := make([]byte, len(p.file))
 	defer clear(plaintext)
-	n, err := io.ReadFull(reader, plaintext)
-	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	n, err := readToEnd(reader, plaintext)
+	if err != nil {
 		return nil, errMAC
 	}
 	return decodeValues(c.Fields, plaintext[:n])
+}
+
+// readToEnd fills buffer, which is longer than what r has. It is not
+// io.ReadFull: age says io.ErrUnexpectedEOF of a stream whose last chunk was cut
+// off, and that must not pass for the end of a short one.
+func readToEnd(r io.Reader, buffer []byte) (n int, err error) {
+	for n < len(buffer) {
+		read, err := r.Read(buffer[n:])
+		n += read
+		if err == io.EOF { //nolint:errorlint // io.Reader's contract; a wrapped one is not the end
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, io.ErrShortBuffer
 }
 
 // heldKey is a file key as an identity. It is only ever used inside a
