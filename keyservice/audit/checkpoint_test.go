@@ -1,0 +1,198 @@
+package audit_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+)
+
+func TestACheckpointOpensUnderItsKeyAndOriginAlone(t *testing.T) {
+	origin := audit.Origin(fleet)
+	signer, verifier := newLogKey(t, origin)
+	stranger, _ := newLogKey(t, origin)
+	witness, _ := newLogKey(t, "witness.example")
+	c := numbered(t, 7).at(7)
+	signed, err := audit.SignCheckpoint(c, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := origin + "\n7\n" + base64.StdEncoding.EncodeToString(c.Root[:]) + "\n\n— " + origin + " "; !strings.HasPrefix(string(signed), want) {
+		t.Errorf("the note is\n%s", signed)
+	}
+	got, err := audit.OpenCheckpoint(signed, origin, verifier)
+	if err != nil || got != c {
+		t.Fatalf("opened %+v, %v", got, err)
+	}
+	opened, err := note.Open(signed, note.VerifierList(verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigned, err := note.Sign(opened, witness)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := audit.OpenCheckpoint(cosigned, origin, verifier); err != nil {
+		t.Errorf("a witness's line beside it: %v", err)
+	}
+	by := func(s note.Signer, text string) string {
+		t.Helper()
+		out, err := note.Sign(&note.Note{Text: text}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	text := c.Text()
+	for name, signed := range map[string]string{
+		"nothing":               "",
+		"another key":           by(stranger, text),
+		"no signature":          text + "\n",
+		"a witness alone":       by(witness, text),
+		"a changed size":        strings.Replace(string(signed), "\n7\n", "\n8\n", 1),
+		"another fleet's log":   by(signer, strings.Replace(text, "00112233", "ffffffff", 1)),
+		"a sum database's tree": by(signer, string(tlog.FormatTree(tlog.Tree{N: 7, Hash: c.Root}))),
+		"an extension line":     by(signer, text+"more\n"),
+		"a line less":           by(signer, origin+"\n7\n"),
+		"a size with a zero":    by(signer, strings.Replace(text, "\n7\n", "\n07\n", 1)),
+		"a size with a sign":    by(signer, strings.Replace(text, "\n7\n", "\n+7\n", 1)),
+		"a negative size":       by(signer, strings.Replace(text, "\n7\n", "\n-7\n", 1)),
+		"a size without end":    by(signer, strings.Replace(text, "\n7\n", "\n9223372036854775807\n", 1)),
+		"a root that is short":  by(signer, origin+"\n7\n"+base64.StdEncoding.EncodeToString(c.Root[:31])+"\n"),
+		"a root with spaces":    by(signer, strings.TrimSuffix(text, "\n")+"\r\n"),
+		"a note without end":    string(signed) + strings.Repeat("— x AAAAAAA=\n", 2000),
+	} {
+		if got, err := audit.OpenCheckpoint([]byte(signed), origin, verifier); !errors.Is(err, audit.ErrCheckpoint) {
+			t.Errorf("%s: opens as %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestNoCheckpointIsSignedThatDoesNotOpen(t *testing.T) {
+	signer, _ := newLogKey(t, audit.Origin(fleet))
+	for name, c := range map[string]audit.Checkpoint{
+		"no origin":        {Size: 1},
+		"two lines":        {Origin: "a\nb", Size: 1},
+		"a negative size":  {Origin: "a", Size: -1},
+		"too large a size": {Origin: "a", Size: audit.MaxSize + 1},
+	} {
+		if signed, err := audit.SignCheckpoint(c, signer); err == nil {
+			t.Errorf("%s: signed\n%s", name, signed)
+		}
+	}
+}
+
+func TestEveryEntryIsShownInEveryLaterLog(t *testing.T) {
+	const n = 20
+	m := numbered(t, n)
+	for size := int64(1); size <= n; size++ {
+		for index := range size {
+			if err := audit.CheckInclusion(m.at(size), index, m.leaves[index], m.inclusion(size, index)); err != nil {
+				t.Errorf("entry %d of %d: %v", index, size, err)
+			}
+		}
+		for older := range size + 1 {
+			if err := audit.CheckConsistency(m.at(older), m.at(size), m.consistency(older, size)); err != nil {
+				t.Errorf("%d to %d: %v", older, size, err)
+			}
+		}
+	}
+	if err := audit.CheckConsistency(audit.Checkpoint{}, m.at(n), nil); err != nil {
+		t.Errorf("nothing seen before: %v", err)
+	}
+}
+
+func TestWhatDoesNotShowAnEntry(t *testing.T) {
+	m := numbered(t, 9)
+	c, proof := m.at(9), m.inclusion(9, 4)
+	huge := c
+	huge.Size = math.MaxInt64
+	for name, err := range map[string]error{
+		"an edited entry":         audit.CheckInclusion(c, 4, []byte("entry 4."), proof),
+		"another entry":           audit.CheckInclusion(c, 4, m.leaves[5], proof),
+		"another index":           audit.CheckInclusion(c, 5, m.leaves[4], proof),
+		"another entry's proof":   audit.CheckInclusion(c, 4, m.leaves[4], m.inclusion(9, 5)),
+		"a proof to another size": audit.CheckInclusion(c, 4, m.leaves[4], m.inclusion(8, 4)),
+		"no proof":                audit.CheckInclusion(c, 4, m.leaves[4], nil),
+		"a proof with more":       audit.CheckInclusion(c, 4, m.leaves[4], append(m.inclusion(9, 4), proof[0])),
+		"a short hash":            audit.CheckInclusion(c, 4, m.leaves[4], append([][]byte{proof[0][:31]}, proof[1:]...)),
+		"a proof without end":     audit.CheckInclusion(c, 4, m.leaves[4], make([][]byte, 1000)),
+		"an index past the end":   audit.CheckInclusion(c, 9, m.leaves[4], proof),
+		"a negative index":        audit.CheckInclusion(c, -1, m.leaves[4], proof),
+		"a log without end":       audit.CheckInclusion(huge, 4, m.leaves[4], proof),
+		"a node as an entry":      audit.CheckInclusion(m.at(2), 0, append(append([]byte{}, m.hashes[0][:]...), m.hashes[1][:]...), nil),
+	} {
+		if !errors.Is(err, audit.ErrInclusion) {
+			t.Errorf("%s: %v, want ErrInclusion", name, err)
+		}
+	}
+}
+
+func TestWhatIsNotTheLogThatWasSeen(t *testing.T) {
+	m, fork := numbered(t, 9), numbered(t, 5)
+	fork.add([]byte("another entry"))
+	for i := 6; i < 9; i++ {
+		fork.add(m.leaves[i])
+	}
+	other := m.at(6)
+	other.Origin = audit.Origin("another")
+	huge := m.at(9)
+	huge.Size = math.MaxInt64
+	empty := m.at(0)
+	empty.Root[0] ^= 1
+	for name, err := range map[string]error{
+		"an edited entry":             audit.CheckConsistency(m.at(6), fork.at(9), m.consistency(6, 9)),
+		"the fork's own proof":        audit.CheckConsistency(m.at(6), fork.at(9), fork.consistency(6, 9)),
+		"a smaller log":               audit.CheckConsistency(m.at(9), m.at(6), m.consistency(6, 9)),
+		"an empty log after one":      audit.CheckConsistency(m.at(9), m.at(0), nil),
+		"two roots of one size":       audit.CheckConsistency(m.at(9), fork.at(9), nil),
+		"no proof":                    audit.CheckConsistency(m.at(6), m.at(9), nil),
+		"a proof between other sizes": audit.CheckConsistency(m.at(6), m.at(9), m.consistency(7, 9)),
+		"a proof with more":           audit.CheckConsistency(m.at(6), m.at(9), append(m.consistency(6, 9), make([]byte, 32))),
+		"a proof where none is due":   audit.CheckConsistency(m.at(9), m.at(9), [][]byte{make([]byte, 32)}),
+		"a long hash":                 audit.CheckConsistency(m.at(6), m.at(9), [][]byte{make([]byte, 33)}),
+		"another log":                 audit.CheckConsistency(other, m.at(9), m.consistency(6, 9)),
+		"a log without end":           audit.CheckConsistency(m.at(6), huge, m.consistency(6, 9)),
+		"an empty log with a root":    audit.CheckConsistency(empty, m.at(9), nil),
+	} {
+		if !errors.Is(err, audit.ErrConsistency) {
+			t.Errorf("%s: %v, want ErrConsistency", name, err)
+		}
+	}
+}
+
+func FuzzOpenCheckpoint(f *testing.F) {
+	origin := audit.Origin(fleet)
+	signer, verifier := newLogKey(f, origin)
+	signed, err := audit.SignCheckpoint(numbered(f, 3).at(3), signer)
+	if err != nil {
+		f.Fatal(err)
+	}
+	text, rest, ok := strings.Cut(string(signed), "\n\n")
+	if !ok {
+		f.Fatal("no seed")
+	}
+	f.Add(text+"\n", "\n"+rest)
+	f.Add("", "")
+	f.Fuzz(func(t *testing.T, text, rest string) {
+		// Signed as it is: the parser behind the signature is what is tried.
+		if again, err := note.Sign(&note.Note{Text: text}, signer); err == nil {
+			c, err := audit.OpenCheckpoint(again, origin, verifier)
+			if err == nil && c.Text() != text {
+				t.Fatalf("%q reads as %q", text, c.Text())
+			}
+			if err != nil && !errors.Is(err, audit.ErrCheckpoint) {
+				t.Fatal(err)
+			}
+		}
+		if c, err := audit.OpenCheckpoint([]byte(text+rest), origin, verifier); err == nil && c.Text() != text {
+			t.Fatalf("a note that nobody signed opens as %+v", c)
+		}
+	})
+}
