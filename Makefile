@@ -21,7 +21,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm test generate verify fuzz-smoke mutants bench demo clean
+.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke mutants bench demo clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -47,7 +47,10 @@ $(foreach t,$(TOOLS) $(LINTERS) $(HELM),$(eval $(call tool,$(t))))
 softhsm: ## Install SoftHSM2 when it is missing, or say how
 	@fixtures/install-softhsm.sh
 
-test: kube softhsm bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... to choose) with the race detector, on real parts
+postgres: ## Install PostgreSQL's server programs when they are missing, or say how
+	@fixtures/install-postgres.sh
+
+test: kube softhsm postgres bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... to choose) with the race detector, on real parts
 	@$(GO) test -race -p 2 -timeout 30m $(PKG) 2>&1 | awk '/^ok /{ok++} /^FAIL\t/{failed++} !/\[no test files\]/{print; fflush()} \
 		END {printf "%d packages passed, %d failed\n", ok, failed}'
 
