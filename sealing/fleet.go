@@ -15,7 +15,7 @@ import (
 // over other keys and recipients than the fleet has.
 var ErrSignature = errors.New("fleet signature does not verify")
 
-// SignFleet signs the fleet's id, sealing keys and recovery recipients and
+// SignFleet signs what [v1alpha1.FleetSpec.SignedText] has and
 // sets spec.Signature to the signed note. Signer has a P-256 key.
 func SignFleet(spec *v1alpha1.FleetSpec, name string, signer crypto.Signer) error {
 	root, err := NewSigner(name, signer)

@@ -32,6 +32,7 @@ func signedFleet(t *testing.T, root *ecdsa.PrivateKey) *v1alpha1.FleetSpec {
 		ID:                 "6f1c0000000000000000000000000001",
 		SealingKeys:        []v1alpha1.SealingKey{deriveKey(t, v1alpha1.SuiteHybrid, "a").Record("2026-11-a"), {ID: "2025-11-a", Suite: v1alpha1.SuiteP256, PublicKey: "age1tag1qqq", Status: v1alpha1.KeySuperseded}},
 		RecoveryRecipients: []string{"age1pq1one", "age1pq1two"},
+		LogKey:             "bulla.dev/log/6f1c0000000000000000000000000001+0f1e2d3c+AjBZMBMG",
 	}
 	if err := sealing.SignFleet(spec, "acme", root); err != nil {
 		t.Fatal(err)
@@ -66,6 +67,8 @@ func TestWhatTheFleetSignatureCovers(t *testing.T) {
 		"one key less":             func(s *v1alpha1.FleetSpec) { s.SealingKeys = s.SealingKeys[:1] },
 		"one recovery key less":    func(s *v1alpha1.FleetSpec) { s.RecoveryRecipients = s.RecoveryRecipients[:1] },
 		"one recovery key more":    func(s *v1alpha1.FleetSpec) { s.RecoveryRecipients = append(s.RecoveryRecipients, "age1pq1x") },
+		"another log key":          func(s *v1alpha1.FleetSpec) { s.LogKey = "bulla.dev/log/x+00000000+AA==" },
+		"no log key":               func(s *v1alpha1.FleetSpec) { s.LogKey = "" },
 		"a key that ends its line": func(s *v1alpha1.FleetSpec) { s.RecoveryRecipients = []string{"age1pq1one\"\nrecovery \"age1pq1two"} },
 		"no signature":             func(s *v1alpha1.FleetSpec) { s.Signature = "" },
 		"no signature line":        func(s *v1alpha1.FleetSpec) { s.Signature = s.Signature[:strings.LastIndex(s.Signature, "\u2014")] },

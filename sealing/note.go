@@ -11,7 +11,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -98,7 +97,7 @@ func parseVerifierKey(text string) (noteKey, error) {
 	if err != nil {
 		return noteKey{}, err
 	}
-	if want, err := strconv.ParseUint(hash, 16, 32); err != nil || uint32(want) != key.hash {
+	if hash != fmt.Sprintf("%08x", key.hash) {
 		return noteKey{}, errors.New("the hash does not fit the key")
 	}
 	return key, nil

@@ -16,13 +16,14 @@ func StubDigest(data []byte) string {
 }
 
 // SignedText is the text that the fleet's signature covers: one line for the
-// format, the id, each sealing key and each recovery recipient, in the order
-// of the file, each value in quotes so that no value can end its own line:
+// format, the id, each sealing key, each recovery recipient and the log's key if
+// there is one, in the order of the file, each value in quotes so that no value can end its own line:
 //
 //	bulla.dev/fleet/v1
 //	id "6f1c…"
 //	key "2026-11-a" "MLKEM768-P256" "Active" "age1tagpq1…"
 //	recovery "age1pq1…"
+//	log "bulla.dev/log/6f1c…+0f1e2d3c+AjBZ…"
 //
 // Quotes are those of [strconv.Quote]; values of a parsed fleet need no escapes.
 func (s FleetSpec) SignedText() []byte {
@@ -34,6 +35,9 @@ func (s FleetSpec) SignedText() []byte {
 	}
 	for _, recipient := range s.RecoveryRecipients {
 		fmt.Fprintf(&text, "recovery %q\n", recipient)
+	}
+	if s.LogKey != "" {
+		fmt.Fprintf(&text, "log %q\n", s.LogKey)
 	}
 	return text.Bytes()
 }

@@ -46,12 +46,17 @@ type FleetSpec struct {
 	// RecoveryRecipients are age recipients of offline keys that can open every
 	// payload without the HSM. Post-quantum where the Active suite is.
 	RecoveryRecipients []string `json:"recoveryRecipients,omitempty"`
+	// LogKey is the verifier key of the audit log (C2SP signed-note, ECDSA
+	// P-256; its name is bulla.dev/log/ID), made by `bulla-keyservice init`.
+	// Clusters use no answer that this key's log does not record. Another key
+	// starts another log.
+	LogKey string `json:"logKey,omitempty"`
 	// Signing says who must have signed commits.
 	Signing *Signing `json:"signing,omitempty"`
 	// Prune bounds what one revision may delete.
 	Prune *FleetPrune `json:"prune,omitempty"`
 	// Signature is a signed note (golang.org/x/mod/sumdb/note) by the HSM's
-	// root key over ID, SealingKeys and RecoveryRecipients; see
+	// root key over ID, SealingKeys, RecoveryRecipients and LogKey; see
 	// [FleetSpec.SignedText].
 	Signature string `json:"signature"`
 }

@@ -189,6 +189,7 @@ id "6f1c0000000000000000000000000001"
 key "2026-11-a" "MLKEM768-P256" "Active" "age1tagpq1` + strings.Repeat("q", 40) + `"
 key "2025-11-01" "P256" "Superseded" "age1tag1` + strings.Repeat("q", 40) + `"
 recovery "age1pq1` + strings.Repeat("q", 40) + `"
+log "bulla.dev/log/6f1c0000000000000000000000000001+0f1e2d3c+AjBZMBMG"
 `
 	if diff := cmp.Diff(want, string(spec.SignedText())); diff != "" {
 		t.Error(diff)

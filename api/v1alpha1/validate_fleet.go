@@ -13,6 +13,7 @@ import (
 var (
 	fleetID  = regexp.MustCompile(`^[0-9a-f]{32}$`)
 	identity = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	logKey   = regexp.MustCompile(`^[0-9a-f]{8}\+[A-Za-z0-9+/]{1,300}={0,2}$`)
 	percent  = regexp.MustCompile(`^(100|[1-9]?[0-9])%$`)
 )
 
@@ -27,6 +28,7 @@ func (f *Fleet) validate(p *problems) {
 	}
 	s.validateKeys(p)
 	s.validateRecovery(p)
+	s.validateLogKey(p)
 	s.validateSigning(p)
 	if s.Prune != nil && s.Prune.MaxShare != "" && !percent.MatchString(s.Prune.MaxShare) {
 		p.add("spec.prune.maxShare", "%q is not a percentage from 0%% to 100%%", s.Prune.MaxShare)
@@ -76,6 +78,19 @@ func (s FleetSpec) validateRecovery(p *problems) {
 	}
 	if i, ok := firstDuplicate(s.RecoveryRecipients, itself); ok {
 		p.add(fmt.Sprintf("spec.recoveryRecipients[%d]", i), "stands twice")
+	}
+}
+
+// validateLogKey holds the key's name to the fleet: the same key may serve
+// another fleet's log, whose checkpoints must not pass for this one's.
+func (s FleetSpec) validateLogKey(p *problems) {
+	name, key, _ := strings.Cut(s.LogKey, "+")
+	switch {
+	case s.LogKey == "":
+	case name != "bulla.dev/log/"+s.ID:
+		p.add("spec.logKey", "must be named bulla.dev/log/ and the fleet's id")
+	case !logKey.MatchString(key):
+		p.add("spec.logKey", "is not a verifier key, NAME+HASH+KEY, made by `bulla-keyservice init`")
 	}
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/mlkem"
 	"crypto/rand"
 	"encoding/hex"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -93,7 +96,7 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	root := sealing.VerifierKey(o.name, made.Root)
-	fleet := o.record(made.Key)
+	fleet := o.record(made.Key, made.Log)
 	if err := sign(ctx, config, fleet, o.name); err != nil {
 		return err
 	}
@@ -105,12 +108,13 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return nil
 }
 
-func (o *initOptions) record(key v1alpha1.SealingKey) *v1alpha1.Fleet {
+func (o *initOptions) record(key v1alpha1.SealingKey, log *ecdsa.PublicKey) *v1alpha1.Fleet {
 	return &v1alpha1.Fleet{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
 		Metadata: v1alpha1.Metadata{Name: o.name},
 		Spec: v1alpha1.FleetSpec{
 			ID: o.fleet, SealingKeys: []v1alpha1.SealingKey{key}, RecoveryRecipients: o.recovery,
+			LogKey: sealing.VerifierKey(audit.Origin(o.fleet), log),
 		},
 	}
 }
@@ -137,7 +141,11 @@ func (o *initOptions) rehearse() error {
 	if _, err := sealing.NewSealer(key, o.recovery); err != nil {
 		return withHint(err, "make a recovery key with `age-keygen -pq`; under MLKEM768-P256 it must be age1pq1…")
 	}
-	fleet := o.record(key)
+	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	fleet := o.record(key, &signing.PublicKey)
 	fleet.Spec.Signature = "none yet\n\n"
 	data, err := yaml.Marshal(fleet)
 	if err != nil {
@@ -172,6 +180,9 @@ func publish(file string, fleet *v1alpha1.Fleet, root string) error {
 		return fmt.Errorf("read back fleet: %w", err)
 	}
 	if err := sealing.VerifyFleet(&parsed.Spec, root); err != nil {
+		return fmt.Errorf("read back fleet: %w", err)
+	}
+	if _, err := audit.FleetVerifier(&parsed.Spec); err != nil {
 		return fmt.Errorf("read back fleet: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // a Git working tree

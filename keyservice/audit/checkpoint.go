@@ -9,6 +9,9 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // MaxCheckpoint bounds a signed checkpoint in bytes, with room for the lines of
@@ -23,6 +26,25 @@ const MaxSize = 1 << 48
 // ErrCheckpoint means that bytes are not a checkpoint of this log under this
 // key.
 var ErrCheckpoint = errors.New("not a checkpoint of this audit log")
+
+// ErrNoLogKey means that fleet.yaml names no key for the audit log.
+var ErrNoLogKey = errors.New("fleet.yaml has no spec.logKey")
+
+// FleetVerifier gives the key that checkpoints of the fleet's log verify under.
+// The caller has verified the fleet's signature, which covers it.
+func FleetVerifier(spec *v1alpha1.FleetSpec) (note.Verifier, error) {
+	if spec.LogKey == "" {
+		return nil, ErrNoLogKey
+	}
+	verifier, err := sealing.NewVerifier(spec.LogKey)
+	if err != nil {
+		return nil, fmt.Errorf("read spec.logKey: %w", err)
+	}
+	if verifier.Name() != Origin(spec.ID) {
+		return nil, fmt.Errorf("read spec.logKey: it is of %q, not %q", verifier.Name(), Origin(spec.ID))
+	}
+	return verifier, nil
+}
 
 // Checkpoint is the state of a log: its first Size entries and the root of the
 // Merkle tree over them (C2SP tlog-checkpoint). Another Root at the same Size is

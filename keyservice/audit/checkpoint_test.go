@@ -1,6 +1,9 @@
 package audit_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"math"
@@ -10,7 +13,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 func TestACheckpointOpensUnderItsKeyAndOriginAlone(t *testing.T) {
@@ -195,4 +200,29 @@ func FuzzOpenCheckpoint(f *testing.F) {
 			t.Fatalf("a note that nobody signed opens as %+v", c)
 		}
 	})
+}
+
+func TestTheLogKeyIsTheFleetsOwn(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := sealing.VerifierKey(audit.Origin(fleet), &key.PublicKey)
+	verifier, err := audit.FleetVerifier(&v1alpha1.FleetSpec{ID: fleet, LogKey: text})
+	if err != nil || verifier.Name() != audit.Origin(fleet) {
+		t.Fatalf("verifier %v, %v", verifier, err)
+	}
+	if _, err := audit.FleetVerifier(&v1alpha1.FleetSpec{ID: fleet}); !errors.Is(err, audit.ErrNoLogKey) {
+		t.Errorf("no key: %v, want ErrNoLogKey", err)
+	}
+	for name, spec := range map[string]v1alpha1.FleetSpec{
+		"another fleet's key": {ID: strings.Repeat("0", 32), LogKey: text},
+		"a key of no log":     {ID: fleet, LogKey: sealing.VerifierKey("acme", &key.PublicKey)},
+		"a key cut short":     {ID: fleet, LogKey: text[:len(text)-9]},
+		"another hash":        {ID: fleet, LogKey: strings.Replace(text, "+", "+0", 1)},
+	} {
+		if _, err := audit.FleetVerifier(&spec); err == nil {
+			t.Errorf("%s: is taken", name)
+		}
+	}
 }
