@@ -3,7 +3,8 @@
 //
 // It seals with public keys only and needs neither network nor cluster, except
 // `bulla cluster add --context`, which reads two public keys from a cluster.
-// It never holds a private key and cannot open what it sealed.
+// It cannot open what it sealed, except with an offline recovery key that a
+// person gives it: `bulla open` and `bulla recover`.
 package main
 
 import (

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -29,7 +30,11 @@ func recorded() {
 	if err != nil {
 		panic(err)
 	}
-	code := run(os.Args, os.Stdin, io.MultiWriter(os.Stdout, f), io.MultiWriter(os.Stderr, f))
+	stdout := io.MultiWriter(os.Stdout, f)
+	if slices.Contains(os.Args, "open") {
+		stdout = os.Stdout // what this command is for; its errors are swept all the same
+	}
+	code := run(os.Args, os.Stdin, stdout, io.MultiWriter(os.Stderr, f))
 	f.Close()
 	os.Exit(int(code))
 }
@@ -41,12 +46,13 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Setup:               setUp(t),
+		Setup:               setUp(t, stockAge(t)),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fleet": cmdFleet, "keys": cmdKeys, "cluster": cmdCluster,
 			"secret": cmdSecret, "fill": cmdFill, "opens": cmdOpens, "recovers": cmdRecovers, "blocks": cmdBlocks,
+			"losehsm": cmdLoseHSM, "content": cmdContent, "recipient": cmdRecipient,
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
 		},
 	})
@@ -54,8 +60,9 @@ func TestScripts(t *testing.T) {
 
 // setUp gives each script a home of its own and, at its end, sweeps all that
 // the product wrote for the secrets that the script sealed.
-func setUp(t *testing.T) func(*testscript.Env) error {
+func setUp(t *testing.T, age string) func(*testscript.Env) error {
 	return func(env *testscript.Env) error {
+		env.Setenv("PATH", age+string(os.PathListSeparator)+env.Getenv("PATH"))
 		record := filepath.Join(env.WorkDir, ".transcript")
 		config := filepath.Join(env.WorkDir, ".config")
 		env.Setenv(transcript, record)
@@ -77,6 +84,18 @@ func setUp(t *testing.T) func(*testscript.Env) error {
 		})
 		return nil
 	}
+}
+
+// stockAge builds age and age-keygen, as their users have them, and returns
+// their folder.
+func stockAge(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	build := exec.Command("go", "build", "-o", folder, "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build age: %v\n%s", err, out)
+	}
+	return folder
 }
 
 // condition [unshare]: the machine lets a user make a network namespace.

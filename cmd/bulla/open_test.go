@@ -43,7 +43,7 @@ func cmdOpens(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var errNoLock = errors.New("no lock for this cluster")
+var errNoLock = errors.New("no lock for this cluster, or none under a key of the fleet")
 
 func openStub(w *world, model *kustomize.Model, text, object, cluster string) (map[string]string, error) {
 	manifest, err := v1alpha1.ParseSealedManifest("stub", []byte(text))
@@ -74,7 +74,10 @@ func openBlock(w *world, model *kustomize.Model, c sealing.Context, block *v1alp
 	if i < 0 {
 		return nil, errNoLock
 	}
-	key, _ := model.Fleet.Spec.Key(block.Locks[i].Key)
+	key, ok := model.Fleet.Spec.Key(block.Locks[i].Key)
+	if !ok {
+		return nil, errNoLock
+	}
 	recipient := w.identities[cluster].Recipient().String()
 	stanza, err := sealing.Unlock(context.Background(), softkey.NewOpener(w.keys), c, block, block.Locks[i], key.Suite, recipient)
 	if err != nil {

@@ -48,9 +48,10 @@ const sealingKey = "2026-11-a"
 
 // cmdFleet is the ceremony, in software:
 //
-//	fleet FILE [p256] [no-recovery]
+//	fleet FILE [p256] [no-recovery] [recovery=RECIPIENT]
 //
-// It writes a signed fleet.yaml and sets ROOTKEY and FLEETID.
+// It writes a signed fleet.yaml and sets ROOTKEY and FLEETID. The recovery key
+// is one that the age library made, unless RECIPIENT is somebody's own.
 func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	suite, w := v1alpha1.SuiteHybrid, worldOf(ts)
 	fleet := &v1alpha1.Fleet{}
@@ -60,11 +61,14 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	w.recovery, w.fleet = must(age.GenerateHybridIdentity()), fleet.Spec.ID
 	fleet.Spec.RecoveryRecipients = []string{w.recovery.Recipient().String()}
 	for _, arg := range args[1:] {
-		switch arg {
-		case "p256":
+		recipient, own := strings.CutPrefix(arg, "recovery=")
+		switch {
+		case arg == "p256":
 			suite = v1alpha1.SuiteP256
-		case "no-recovery":
+		case arg == "no-recovery":
 			fleet.Spec.RecoveryRecipients = nil
+		case own:
+			fleet.Spec.RecoveryRecipients = []string{recipient}
 		default:
 			ts.Fatalf("fleet: unknown argument %s", arg)
 		}
@@ -72,11 +76,52 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	key := must(softkey.Derive(suite, randomHex(16)))
 	w.keys = map[string]softkey.Key{sealingKey: key}
 	fleet.Spec.SealingKeys = []v1alpha1.SealingKey{key.Record(sealingKey)}
+	signFleet(ts, args[0], fleet)
+	ts.Setenv("FLEETID", fleet.Spec.ID)
+}
+
+// signFleet signs with a new root key, writes the file and sets ROOTKEY.
+func signFleet(ts *testscript.TestScript, file string, fleet *v1alpha1.Fleet) {
 	root := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), must(yaml.Marshal(fleet)), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(file), must(yaml.Marshal(fleet)), 0o644))
 	ts.Setenv("ROOTKEY", sealing.VerifierKey("acme", &root.PublicKey))
-	ts.Setenv("FLEETID", fleet.Spec.ID)
+}
+
+// cmdLoseHSM is the ceremony with another token after the first is lost: the
+// fleet keeps its id and its recovery recipients, and all its keys are new.
+//
+//	losehsm FILE KEYID
+func cmdLoseHSM(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	fleet, err := v1alpha1.ParseFleet(args[0], []byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	key := must(softkey.Derive(fleet.Spec.SealingKeys[0].Suite, randomHex(16)))
+	w.keys = map[string]softkey.Key{args[1]: key}
+	fleet.Spec.SealingKeys = []v1alpha1.SealingKey{key.Record(args[1])}
+	signFleet(ts, args[0], fleet)
+}
+
+// cmdRecipient sets a variable to what stands in a file:
+//
+//	recipient NAME FILE
+func cmdRecipient(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// cmdContent wants two versions of a stub to have one content digest:
+//
+//	content OLD NEW
+func cmdContent(ts *testscript.TestScript, neg bool, args []string) {
+	var digests [2]string
+	for i, file := range args {
+		manifest, err := v1alpha1.ParseSealedManifest(file, []byte(ts.ReadFile(file)))
+		ts.Check(err)
+		digests[i] = must(sealing.ContentDigest(worldOf(ts).fleet, manifest))
+	}
+	if (digests[0] == digests[1]) == neg {
+		ts.Fatalf("content digests are %s and %s", digests[0], digests[1])
+	}
 }
 
 // cmdKeys makes a cluster's key pairs and sets IDENTITY, RECIPIENT and

@@ -23,7 +23,8 @@ const (
 	Failure Code = 1
 	// Usage means that the command line itself was wrong.
 	Usage Code = 2
-	// Findings means that validate found problems.
+	// Findings means that validate found problems, or that recover refused
+	// some stubs.
 	Findings Code = 3
 	// Trust means that a key or signature was refused, or nothing is pinned.
 	Trust Code = 4

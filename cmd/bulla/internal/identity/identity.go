@@ -19,9 +19,17 @@ import (
 // Use is one object that a placement builds from a stub.
 type Use struct{ Placement, Namespace, Name string }
 
-// Result of a search.
+// Result of a search for one stub.
 type Result struct {
 	Uses []Use
+	// Failed are the placements that do not build; they may hold more uses.
+	Failed map[string]error
+}
+
+// Index holds where every stub is used.
+type Index struct {
+	// Uses by the stub's path, sorted.
+	Uses map[string][]Use
 	// Failed are the placements that do not build; they may hold more uses.
 	Failed map[string]error
 }
@@ -29,7 +37,16 @@ type Result struct {
 // Find builds placements and returns where the stub file at path is used,
 // sorted. progress is told how many are built.
 func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*v1alpha1.Placement, path string, progress func(string, ...any)) (*Result, error) {
-	result := &Result{Failed: map[string]error{}}
+	index, err := All(ctx, b, t, placements, progress)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Uses: index.Uses[path], Failed: index.Failed}, nil
+}
+
+// All builds placements and returns where each stub is used.
+func All(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*v1alpha1.Placement, progress func(string, ...any)) (*Index, error) {
+	result := &Index{Uses: map[string][]Use{}, Failed: map[string]error{}}
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	built := 0
@@ -45,7 +62,12 @@ func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placemen
 				result.Failed[p.Metadata.Name] = err
 				return
 			}
-			result.Uses = append(result.Uses, uses(build, path)...)
+			for _, object := range build.Objects {
+				if object.Stub != nil {
+					use := Use{build.Placement, object.GetNamespace(), object.GetName()}
+					result.Uses[object.Stub.Path] = append(result.Uses[object.Stub.Path], use)
+				}
+			}
 		})
 	}
 	group.Wait()
@@ -53,18 +75,10 @@ func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placemen
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	slices.SortFunc(result.Uses, compare)
-	return result, nil
-}
-
-func uses(build *kustomize.Build, path string) []Use {
-	var found []Use
-	for _, object := range build.Objects {
-		if object.Stub != nil && object.Stub.Path == path {
-			found = append(found, Use{build.Placement, object.GetNamespace(), object.GetName()})
-		}
+	for _, uses := range result.Uses {
+		slices.SortFunc(uses, compare)
 	}
-	return found
+	return result, nil
 }
 
 func compare(a, b Use) int {

@@ -116,24 +116,40 @@ func Apply(file string, data []byte, old *v1alpha1.SealedManifest, changes []Cha
 			want.Spec.Blocks = slices.Delete(want.Spec.Blocks, i, i+1)
 		}
 	}
-	got, err := v1alpha1.ParseSealedManifest(file, data)
-	if err != nil {
+	if err := same(file, data, want); err != nil {
 		return nil, err
-	}
-	if !reflect.DeepEqual(got.Spec.Blocks, want.Spec.Blocks) || !reflect.DeepEqual(got.Metadata, want.Metadata) ||
-		string(got.Spec.Template.Raw) != string(want.Spec.Template.Raw) || got.Spec.Scope != want.Spec.Scope {
-		return nil, fmt.Errorf("edit %s: %w", file, errDiffers)
 	}
 	return data, nil
 }
 
-func find(file string, data []byte) (*yamltext.Sequence, error) {
-	sequence, err := yamltext.Find(data, "spec", "blocks")
+// same refuses an edited file that does not parse as what was meant.
+func same(file string, data []byte, want *v1alpha1.SealedManifest) error {
+	got, err := v1alpha1.ParseSealedManifest(file, data)
 	if err != nil {
-		return nil, fmt.Errorf("edit %s: %w", file, err)
+		return err
+	}
+	if !reflect.DeepEqual(got.Spec.Blocks, want.Spec.Blocks) || !reflect.DeepEqual(got.Metadata, want.Metadata) ||
+		string(got.Spec.Template.Raw) != string(want.Spec.Template.Raw) || got.Spec.Scope != want.Spec.Scope {
+		return fmt.Errorf("edit %s: %w", file, errDiffers)
+	}
+	return nil
+}
+
+func find(file string, data []byte) (*yamltext.Sequence, error) {
+	sequence, err := findAt(file, data, "spec", "blocks")
+	if err != nil {
+		return nil, err
 	}
 	if sequence.Flow() {
 		return nil, fmt.Errorf("edit %s: spec.blocks: %w", file, yamltext.ErrShape)
+	}
+	return sequence, nil
+}
+
+func findAt(file string, data []byte, path ...string) (*yamltext.Sequence, error) {
+	sequence, err := yamltext.Find(data, path...)
+	if err != nil {
+		return nil, fmt.Errorf("edit %s: %w", file, err)
 	}
 	return sequence, nil
 }

@@ -121,9 +121,19 @@ func item(block v1alpha1.Block) yamltext.Item {
 	}
 	lines = append(lines, "locks:")
 	for _, lock := range block.Locks {
-		lines = append(lines, "- target: "+lock.Target, "  key: "+quoteID(lock.Key), "  ciphertext: "+lock.Ciphertext)
+		for i, line := range lockItem(lock) {
+			lead := "  "
+			if i == 0 {
+				lead = "- "
+			}
+			lines = append(lines, lead+line)
+		}
 	}
 	return lines
+}
+
+func lockItem(lock v1alpha1.Lock) yamltext.Item {
+	return yamltext.Item{"target: " + lock.Target, "key: " + quoteID(lock.Key), "ciphertext: " + lock.Ciphertext}
 }
 
 // quoteID quotes an id that YAML would read as a date or a number.

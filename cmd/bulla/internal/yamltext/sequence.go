@@ -21,7 +21,8 @@ type Sequence struct {
 // dash on; in flow style the item alone.
 type span struct{ from, to int }
 
-// Find returns the sequence at a path of mapping keys. It must not be empty.
+// Find returns the sequence at a path of mapping keys; the key of an item of a
+// sequence is its index, from zero. The sequence must not be empty.
 func Find(data []byte, path ...string) (*Sequence, error) {
 	node, _, _, err := lookup(data, path...)
 	if err != nil {

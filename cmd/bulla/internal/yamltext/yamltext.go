@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -23,7 +24,7 @@ var ErrShape = errors.New("the file is laid out in a way that this command canno
 
 // lookup returns the value at a path of mapping keys, the mapping it stands
 // in, and that mapping's index of the key. value is nil when the last key is
-// missing.
+// missing. In a sequence a key is the index of an item, from zero.
 func lookup(data []byte, path ...string) (value, parent *yaml.Node, index int, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
@@ -34,6 +35,10 @@ func lookup(data []byte, path ...string) (value, parent *yaml.Node, index int, e
 	}
 	value = doc.Content[0]
 	for _, key := range path {
+		if item, ok := itemOf(value, key); ok {
+			value = item
+			continue
+		}
 		if value == nil || value.Kind != yaml.MappingNode {
 			return nil, nil, 0, fmt.Errorf("%w: no mapping holds %q", ErrShape, key)
 		}
@@ -45,6 +50,15 @@ func lookup(data []byte, path ...string) (value, parent *yaml.Node, index int, e
 		}
 	}
 	return value, parent, index, nil
+}
+
+// itemOf returns the item of a sequence at an index.
+func itemOf(sequence *yaml.Node, index string) (*yaml.Node, bool) {
+	i, err := strconv.Atoi(index)
+	if err != nil || sequence == nil || sequence.Kind != yaml.SequenceNode || i < 0 || i >= len(sequence.Content) {
+		return nil, false
+	}
+	return sequence.Content[i], true
 }
 
 // text is a file as lines, each with its line end.

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
+)
+
+const openLong = `Open stubs with an offline recovery key and print the Secrets.
+
+The key is the private half of a recovery recipient that fleet.yaml declared
+when the values were sealed: a file as age-keygen -pq writes it, also encrypted
+with a passphrase. No HSM, key service or cluster is asked.
+
+The Secret is the object that the placements make of the stub, or that the stub
+names when none does. A payload that was moved from another stub is refused.
+
+Values go to standard output and nowhere else, unless --out names a new file,
+which others cannot read. The stock age command opens a payload too; it does not
+check what the payload was sealed for.`
+
+const openExample = `  # the whole Secret, ready to apply
+  bulla open --identity recovery.key apps/payments/payments-db.yaml
+
+  # one value, as it is
+  bulla open --identity recovery.key apps/payments/payments-db.yaml --field password
+
+  # without bulla
+  yq '.spec.blocks[0].payload' apps/payments/payments-db.yaml | age -d -i recovery.key`
+
+type openOptions struct {
+	identities            []string
+	placement, field, out string
+	format                string
+}
+
+func newOpen(a *app) *cobra.Command {
+	var o openOptions
+	cmd := &cobra.Command{
+		Use: "open --identity FILE STUB...", Short: "Open stubs with a recovery key", Long: openLong, Example: openExample,
+		Args: args("stub files", 1, maxOpened),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.openStubs(cmd.Context(), args, o) },
+	}
+	identityFlag(cmd, &o.identities)
+	f := cmd.Flags()
+	f.StringVar(&o.placement, "for", "", "`placement` that builds the stubs (default: all are looked through)")
+	f.StringVar(&o.field, "field", "", "print one `field` as it is: /data/KEY or KEY")
+	f.StringVarP(&o.format, "output", "o", "yaml", "`format`: yaml or json")
+	f.StringVar(&o.out, "out", "", "new `file` to write to instead of standard output")
+	return cmd
+}
+
+// maxOpened bounds the arguments of one run.
+const maxOpened = 10_000
+
+// identityFlag is spelled as age spells it.
+func identityFlag(cmd *cobra.Command, to *[]string) {
+	cmd.Flags().StringArrayVarP(to, "identity", "i", nil, "`file` with the recovery key, - for standard input; may be repeated")
+	_ = cmd.MarkFlagRequired("identity") // fails for an unknown flag only
+}
+
+func (o openOptions) check(stubs []string) error {
+	switch {
+	case o.format != "yaml" && o.format != "json":
+		return fault.NewUsage("-o takes yaml or json", "output format %q is unknown", o.format)
+	case o.field != "" && len(stubs) != 1:
+		return fault.NewUsage("give one stub with --field", "--field of %d stubs", len(stubs))
+	}
+	return nil
+}
+
+func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) error {
+	if err := o.check(paths); err != nil {
+		return err
+	}
+	// Not verified: no key of fleet.yaml is used, and its id is checked by each
+	// payload. A recovery must work from what is left of a repository.
+	repo, err := a.open()
+	if err != nil {
+		return err
+	}
+	ids, err := a.identitySource().Identities(o.identities)
+	if err != nil {
+		return err
+	}
+	finder := &recovery.Finder{Repo: repo, For: o.placement, Warn: a.warnf, Progress: a.progress()}
+	if err := finder.Build(ctx); err != nil {
+		return err
+	}
+	var secrets []map[string]any
+	for _, path := range paths {
+		file, manifest, err := readStub(repo, path)
+		if err != nil {
+			return err
+		}
+		object, err := finder.Object(file, manifest)
+		if err != nil {
+			return err
+		}
+		values, err := recovery.Open(repo.Model.Fleet.Spec.ID, file, manifest, object, ids)
+		if err != nil {
+			return err
+		}
+		if o.field != "" {
+			value, err := recovery.Field(file, o.field, values)
+			if err != nil {
+				return err
+			}
+			return a.emit(value, o.out)
+		}
+		secret, err := recovery.Secret(manifest, object, values)
+		if err != nil {
+			return err
+		}
+		secrets = append(secrets, secret)
+	}
+	text, err := renderSecrets(secrets, o.format)
+	if err != nil {
+		return err
+	}
+	return a.emit(text, o.out)
+}
+
+func readStub(repo *fleetrepo.Repo, path string) (string, *v1alpha1.SealedManifest, error) {
+	file, err := repo.Rel(path)
+	if err != nil {
+		return "", nil, err
+	}
+	data, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return "", nil, fmt.Errorf("read stub: %w", err)
+	}
+	if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
+		return "", nil, fault.New("`bulla seal` makes stubs", "%s is not a %s", file, v1alpha1.KindSealedManifest)
+	}
+	manifest, err := v1alpha1.ParseSealedManifest(file, data)
+	return file, manifest, err
+}
+
+// renderSecrets writes what kubectl apply -f - takes.
+func renderSecrets(secrets []map[string]any, format string) ([]byte, error) {
+	if format == "json" {
+		var object any = secrets[0]
+		if len(secrets) > 1 {
+			object = map[string]any{"apiVersion": "v1", "kind": "List", "items": secrets}
+		}
+		text, err := json.MarshalIndent(object, "", "  ")
+		return append(text, '\n'), err
+	}
+	var text []byte
+	for i, secret := range secrets {
+		if i > 0 {
+			text = append(text, "---\n"...)
+		}
+		document, err := yaml.Marshal(secret)
+		if err != nil {
+			return nil, fmt.Errorf("write Secret: %w", err)
+		}
+		text = append(text, document...)
+	}
+	return text, nil
+}
+
+// emit writes plaintext to standard output, or to a new file of the user's own.
+func (a *app) emit(text []byte, out string) error {
+	defer clear(text)
+	if out == "" {
+		_, err := a.stdout.Write(text)
+		return err
+	}
+	err := files.Create(out, text, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New("name a file that is not there", "%w", err)
+	}
+	return err
+}
+
+func (a *app) identitySource() *recovery.Source {
+	return &recovery.Source{Stdin: a.stdin, Warn: a.warnf, Passphrase: a.passphrase}
+}
+
+// passphrase asks on the terminal. There is no flag and no variable for it:
+// both are seen by others on the machine.
+func (a *app) passphrase(file string) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return "", fault.New("run this on a terminal, or decrypt the identity file first: age -d -o - FILE | bulla open --identity -", "no terminal to ask on")
+	}
+	defer tty.Close()
+	_, _ = io.WriteString(tty, "Passphrase of "+file+": ")
+	defer func() { _, _ = io.WriteString(tty, "\n") }()
+	text, err := term.ReadPassword(int(tty.Fd()))
+	return string(text), err
+}
