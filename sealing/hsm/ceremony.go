@@ -27,7 +27,7 @@ type Made struct {
 // KeyInfo describes one key pair of a fleet in the token.
 type KeyInfo struct {
 	Label string
-	// Use is "root", "ca", "log" or "seal".
+	// Use is "seal" or a role: "root", "ca", "log", or a successor as "ca-2".
 	Use string
 	// KeyID is set for sealing keys.
 	KeyID string
@@ -70,6 +70,23 @@ func Ceremony(cfg Config, fleet, keyID string, suite v1alpha1.Suite) (*Made, err
 	}
 	m.Key = v1alpha1.SealingKey{ID: keyID, Suite: suite, PublicKey: m.Sealing.String(), Status: v1alpha1.KeyActive}
 	return m, nil
+}
+
+// MakeSigner generates one more signing key in the token, for a role that
+// succeeds another ([NextRole]). It is read back, checked and used once.
+//
+// Errors: those of [Ceremony]; a failed call leaves no key behind.
+func MakeSigner(cfg Config, fleet, role string) (*ecdsa.PublicKey, error) {
+	cfg.Fleet = fleet
+	r, err := once(cfg, request{Op: opMakeSigner, Key: role})
+	if err != nil {
+		return nil, fmt.Errorf("make signing key %q: %w", role, err)
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), r.Data)
+	if err != nil {
+		return nil, fmt.Errorf("make signing key %q: %w", role, err)
+	}
+	return public, nil
 }
 
 // List finds the keys of a fleet in the token, sorted by label.

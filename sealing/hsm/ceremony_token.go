@@ -20,16 +20,40 @@ import (
 // idSize is the size of CKA_ID, in bytes.
 const idSize = 16
 
-// ceremony generates a fleet's keys. It has a session of its own, because the
-// others are read-only: a worker that serves could not make or destroy a key.
+// ceremony generates a fleet's keys.
 func (t *token) ceremony(req *request) (*response, error) {
+	return t.generate(func(c *ceremony) (*response, error) { return c.hold(req.Key, req.Suite) })
+}
+
+// makeSigner generates one more signing key beside those of the ceremony.
+func (t *token) makeSigner(req *request) (*response, error) {
+	label, err := t.signingLabel(req.Key)
+	if err != nil {
+		return nil, err
+	}
+	return t.generate(func(c *ceremony) (*response, error) {
+		if err := c.checkFree(label); err != nil {
+			return nil, err
+		}
+		if err := c.keyPair(label, signPrivate); err != nil {
+			return nil, err
+		}
+		public, err := t.trySigner(req.Key)
+		return &response{Data: public}, err
+	})
+}
+
+// generate makes keys, or none when make fails. It has a session of its own,
+// because the others are read-only: a worker that serves could not make or
+// destroy a key.
+func (t *token) generate(make func(*ceremony) (*response, error)) (*response, error) {
 	handle, err := t.m.OpenSession(t.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 	if err != nil {
 		return nil, tokenError("open session", err)
 	}
 	c := &ceremony{session: &session{token: t, handle: handle, login: t.logins.Load(), handles: map[objectName]pkcs11.ObjectHandle{}}}
 	defer func() { _ = t.m.CloseSession(handle) }() // the process ends next
-	r, err := c.hold(req.Key, req.Suite)
+	r, err := make(c)
 	if err != nil {
 		return nil, tokenError("make keys", errors.Join(err, c.undo()))
 	}

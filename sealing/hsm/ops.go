@@ -3,8 +3,6 @@
 package hsm
 
 import (
-	"slices"
-
 	"github.com/miekg/pkcs11"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -80,7 +78,7 @@ func (t *token) random(req *request) (r *response, err error) {
 // signingLabel refuses what is not a role: a request must not sign with a
 // sealing key, whatever the token would say.
 func (t *token) signingLabel(role string) (string, error) {
-	if !slices.Contains(Roles(), role) {
+	if !IsRole(role) {
 		return "", faulty(faultKey, "find signing key %q: there is no such role", role)
 	}
 	return SignerLabel(t.fleet, role), nil

@@ -10,16 +10,15 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"slices"
 	"strings"
 )
 
 // Signer returns the signing key with a label of [SignerLabel]: root, ca or log
-// of the configured fleet. It signs SHA-256 digests, gives ASN.1 DER, and checks
+// of the configured fleet, or one that succeeds it ([IsRole]). It signs SHA-256 digests, gives ASN.1 DER, and checks
 // each signature before it returns it.
 func (w *Worker) Signer(ctx context.Context, label string) (crypto.Signer, error) {
 	role := strings.TrimPrefix(label, SignerLabel(w.cfg.Fleet, ""))
-	if !slices.Contains(Roles(), role) || label != SignerLabel(w.cfg.Fleet, role) {
+	if !IsRole(role) || label != SignerLabel(w.cfg.Fleet, role) {
 		return nil, fmt.Errorf("find signing key %q: %w", label, ErrNoKey)
 	}
 	r, err := w.do(ctx, request{Op: opSigner, Key: role})

@@ -140,6 +140,8 @@ func (t *token) answer(req *request) (*response, error) {
 		return t.ceremony(req)
 	case opList:
 		return t.list()
+	case opMakeSigner:
+		return t.makeSigner(req)
 	}
 	return nil, faulty(faultSetup, "operation %d is unknown", req.Op)
 }

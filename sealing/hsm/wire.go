@@ -17,21 +17,23 @@ import (
 type op uint8
 
 const (
-	opOpen     op = iota + 1 // Key, Info, Data → Data: HPKE open
-	opSign                   // Key, Data (digest) → Data: r ‖ s
-	opSigner                 // Key → Data: uncompressed point of a signing key
-	opPublic                 // Key, Suite → Data: uncompressed point, Extra: ML-KEM key
-	opPin                    // Pins: replaces the set of pinned keys
-	opReady                  // derive-and-read with every pinned key
-	opRandom                 // Size → Data
-	opCeremony               // Key, Suite → Made
-	opList                   // → Keys
+	opOpen       op = iota + 1 // Key, Info, Data → Data: HPKE open
+	opSign                     // Key, Data (digest) → Data: r ‖ s
+	opSigner                   // Key → Data: uncompressed point of a signing key
+	opPublic                   // Key, Suite → Data: uncompressed point, Extra: ML-KEM key
+	opPin                      // Pins: replaces the set of pinned keys
+	opReady                    // derive-and-read with every pinned key
+	opRandom                   // Size → Data
+	opCeremony                 // Key, Suite → Made
+	opList                     // → Keys
+	opMakeSigner               // Key → Data: uncompressed point of a new signing key
 )
 
 // String names the operation in errors.
 func (o op) String() string {
 	names := [...]string{opOpen: "open", opSign: "signing", opSigner: "a signing key", opPublic: "a public key",
-		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony", opList: "listing keys"}
+		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony", opList: "listing keys",
+		opMakeSigner: "making a signing key"}
 	if int(o) < len(names) {
 		return names[o]
 	}
