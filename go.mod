@@ -3,6 +3,7 @@ module github.com/bulla-dev/bulla
 go 1.26.2
 
 require (
+	c2sp.org/CCTV/age v0.0.0-20260829155415-4448f2097b2d
 	connectrpc.com/connect v1.21.1
 	filippo.io/age v1.3.2
 	github.com/bitnami-labs/sealed-secrets v0.36.6
@@ -42,7 +43,6 @@ require (
 )
 
 require (
-	c2sp.org/CCTV/age v0.0.0-20260829155415-4448f2097b2d // indirect
 	dario.cat/mergo v1.0.1 // indirect
 	filippo.io/edwards25519 v1.2.0 // indirect
 	filippo.io/hpke v0.4.0 // indirect

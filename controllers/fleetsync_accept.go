@@ -30,6 +30,9 @@ func (r *FleetSyncReconciler) accept(ctx context.Context, p *pass) error {
 		if err != nil {
 			return err
 		}
+		if err := r.remember(ctx, p, next.known); err != nil {
+			return err
+		}
 		r.store(p, next)
 	}
 	status := &p.obj.Status
@@ -77,10 +80,11 @@ func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string
 	if err != nil {
 		return nil, err
 	}
-	if err := verifyFleet(model.Fleet, p.identity); err != nil {
+	known, err := verifyFleet(model.Fleet, p.identity)
+	if err != nil {
 		return nil, err
 	}
-	next := &Snapshot{Head: head, Revision: revisionOf(p.obj, head), Fleet: model.Fleet, Model: model}
+	next := &Snapshot{Head: head, Revision: revisionOf(p.obj, head), Fleet: model.Fleet, Model: model, known: known}
 	if next.notInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
 		return nil, err
 	}
@@ -115,16 +119,36 @@ func unreadable(head string, err error) error {
 	return stalled(v1alpha1.InvalidFleetReason, "head %s is not a fleet: %w", head, err)
 }
 
-// verifyFleet holds the repository to what the join token pinned. Without it
-// whoever hosts the repository could put other sealing keys into fleet.yaml.
-func verifyFleet(fleet *v1alpha1.Fleet, identity *Identity) error {
+// verifyFleet holds the repository to what the join token pinned, and to the
+// newest fleet.yaml that was accepted here. Without it whoever hosts the
+// repository could put other sealing keys into fleet.yaml, or old ones back.
+func verifyFleet(fleet *v1alpha1.Fleet, identity *Identity) (sealing.Known, error) {
 	if fleet.Spec.ID != identity.fleet {
-		return stalled(v1alpha1.FleetMismatchReason, "the repository holds fleet %s, and this cluster belongs to fleet %s",
+		return sealing.Known{}, stalled(v1alpha1.FleetMismatchReason, "the repository holds fleet %s, and this cluster belongs to fleet %s",
 			fleet.Spec.ID, identity.fleet)
 	}
-	if err := sealing.VerifyFleet(&fleet.Spec, identity.rootKey); err != nil {
-		return stalled(v1alpha1.FleetMismatchReason, "fleet.yaml is not signed by the pinned root key: %w", err)
+	known, err := identity.known.Accept(&fleet.Spec, identity.rootKey)
+	if errors.Is(err, sealing.ErrRolledBack) {
+		return known, stalled(v1alpha1.FleetRolledBackReason, "%w; put the newer one back, or have the change signed anew", err)
 	}
+	if err != nil {
+		return known, stalled(v1alpha1.FleetMismatchReason, "fleet.yaml is not signed by the pinned root key: %w", err)
+	}
+	return known, nil
+}
+
+// remember makes what an accepted head's fleet.yaml tells durable, before
+// anything is done on the strength of that head.
+func (r *FleetSyncReconciler) remember(ctx context.Context, p *pass, known sealing.Known) error {
+	if known == p.identity.known {
+		return nil
+	}
+	next := *p.identity
+	next.known = known
+	if err := r.Identities.Put(ctx, &next); err != nil {
+		return fmt.Errorf("remember serial %d of fleet.yaml: %w", known.Serial, err)
+	}
+	r.take(p, &next)
 	return nil
 }
 

@@ -66,6 +66,7 @@ type world struct {
 	stop      func()
 	good      string // the hash of the last good head
 	noService bool
+	keep      func(client.Client) client.Client // of the identity; nil for the loop's own
 	enrolled  atomic.Int64
 	renewed   atomic.Int64
 }
@@ -153,6 +154,9 @@ func (w *world) start() {
 		Storage: w.storage, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
 		Identities: &Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
 		Dial: w.dial, Enroll: w.enroll,
+	}
+	if w.keep != nil {
+		w.loop.Identities.Client = w.keep(mgr.GetClient())
 	}
 	if err := w.loop.SetupWithManager(mgr); err != nil {
 		w.Fatal(err)
@@ -353,7 +357,7 @@ func (w *world) fleet(change func(*v1alpha1.FleetSpec)) *string {
 	f := &v1alpha1.Fleet{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
 		Metadata: v1alpha1.Metadata{Name: "acme"},
-		Spec:     v1alpha1.FleetSpec{ID: testFleet, SealingKeys: []v1alpha1.SealingKey{w.sealing.Record("2026-11-a")}},
+		Spec:     v1alpha1.FleetSpec{ID: testFleet, Serial: 1, SealingKeys: []v1alpha1.SealingKey{w.sealing.Record("2026-11-a")}},
 	}
 	change(&f.Spec)
 	if err := sealing.SignFleet(&f.Spec, "acme", w.root); err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // Keys of the Secret [IdentitySecret].
@@ -26,6 +28,7 @@ const (
 	keyRoot    = "root.key"     // the fleet's root verifier key, pinned by the join token
 	keyFleet   = "fleet"        // the fleet's id, pinned by the join token
 	keyCluster = "cluster"      // the name that the certificate is for
+	keyKnown   = "fleet.known"  // JSON: the newest fleet.yaml accepted; absent before the first
 )
 
 // hmacSize is the size of the HMAC key in bytes: that of SHA-256's output.
@@ -44,6 +47,10 @@ type Identity struct {
 	rootKey     string
 	fleet       string
 	cluster     string
+	// known is here and not in the FleetSync's status: it qualifies the pinned
+	// root key and must last exactly as long, and whoever may write a status, or
+	// delete a FleetSync, must not be able to make it forgotten.
+	known sealing.Known
 }
 
 // newIdentity makes the three secrets.
@@ -140,6 +147,12 @@ func (i *Identity) data() (map[string][]byte, error) {
 	data[keyCert] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.certificate.Raw})
 	data[keyCA] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.ca.Raw})
 	data[keyRoot], data[keyFleet], data[keyCluster] = []byte(i.rootKey), []byte(i.fleet), []byte(i.cluster)
+	if i.known.Serial == 0 {
+		return data, nil
+	}
+	if data[keyKnown], err = json.Marshal(i.known); err != nil {
+		return nil, errors.New("write identity: what is known of the fleet does not marshal")
+	}
 	return data, nil
 }
 
@@ -186,6 +199,9 @@ func (i *Identity) parseEnrolment(data map[string][]byte) (err error) {
 	fleet, cluster, err := client.ParseClusterURI(i.certificate)
 	if err != nil || fleet != i.fleet || cluster != i.cluster {
 		return fmt.Errorf("read key %q: the certificate names another fleet or cluster", keyCert)
+	}
+	if len(data[keyKnown]) > 0 && json.Unmarshal(data[keyKnown], &i.known) != nil {
+		return fmt.Errorf("read key %q: not what this program wrote", keyKnown)
 	}
 	return nil
 }

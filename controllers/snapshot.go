@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // ObjectID names a built object: group, kind, namespace and name.
@@ -33,6 +34,8 @@ type Snapshot struct {
 	// it: nothing new is unsealed and nothing is pruned. What runs keeps running.
 	ClusterSuspended bool
 
+	// known is what Fleet tells about later ones.
+	known sealing.Known
 	// notInFleet says why ClusterSuspended, for the FleetSync's condition.
 	notInFleet string
 }

@@ -33,6 +33,7 @@ type head struct {
 	hash    string
 	tree    *kustomize.Tree
 	model   *kustomize.Model
+	known   sealing.Known
 	indexes indexes
 }
 
@@ -93,7 +94,7 @@ func (h *heads) restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
-	accepted, err := h.verify(last.Hash)
+	accepted, err := h.verify(ctx, last.Hash)
 	if err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
@@ -184,7 +185,7 @@ func (h *heads) accept(ctx context.Context, tip string) error {
 	if err := h.descends(tip, last.Hash); err != nil {
 		return err
 	}
-	candidate, err := h.verify(tip)
+	candidate, err := h.verify(ctx, tip)
 	if err != nil {
 		return err
 	}
@@ -192,7 +193,7 @@ func (h *heads) accept(ctx context.Context, tip string) error {
 		return h.take(candidate, last.Accepted)
 	}
 	now := h.now()
-	if err := h.rows.AddHead(ctx, store.Head{Fleet: h.fleet, Ref: h.ref, Hash: tip, Parent: last.Hash, Accepted: now}); err != nil {
+	if err := h.rows.AddHead(ctx, store.Head{Fleet: h.fleet, Ref: h.ref, Hash: tip, Parent: last.Hash, Accepted: now, Known: candidate.known}); err != nil {
 		return err
 	}
 	return h.take(candidate, now)
@@ -214,8 +215,9 @@ func (h *heads) descends(tip, last string) error {
 }
 
 // verify reads a head and holds it to the pins: the fleet's id, and the
-// signature of fleet.yaml under the root key.
-func (h *heads) verify(hash string) (*head, error) {
+// signature of fleet.yaml under the root key, which must not be an older one
+// than was accepted before.
+func (h *heads) verify(ctx context.Context, hash string) (*head, error) {
 	refuse := func(reason string, err error) (*head, error) {
 		return nil, &refusedHead{hash: hash, reason: reason, err: err}
 	}
@@ -230,10 +232,18 @@ func (h *heads) verify(hash string) (*head, error) {
 	if model.Fleet.Spec.ID != h.fleet {
 		return refuse(v1alpha1.FleetMismatchReason, fmt.Errorf("fleet.yaml is of fleet %q, pinned is %q", model.Fleet.Spec.ID, h.fleet))
 	}
-	if err := sealing.VerifyFleet(&model.Fleet.Spec, h.rootKey); err != nil {
+	known, err := h.rows.KnownFleet(ctx, h.fleet)
+	if err != nil {
+		return nil, err
+	}
+	next, err := known.Accept(&model.Fleet.Spec, h.rootKey)
+	if errors.Is(err, sealing.ErrRolledBack) {
+		return refuse(v1alpha1.FleetRolledBackReason, err)
+	}
+	if err != nil {
 		return refuse(v1alpha1.FleetMismatchReason, err)
 	}
-	return &head{hash: hash, tree: tree, model: model}, nil
+	return &head{hash: hash, tree: tree, model: model, known: next}, nil
 }
 
 // take makes a verified head the authority, and its keys the token's. The head

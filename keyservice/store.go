@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // Store is what the service keeps; [*store.DB] is the one there is. A
@@ -25,6 +26,8 @@ type headStore interface {
 	LastHead(ctx context.Context, fleet, ref string) (store.Head, error)
 	// AddHead fails with store.ErrHeadMoved unless its parent is the last one.
 	AddHead(ctx context.Context, h store.Head) error
+	// KnownFleet returns the zero value before the first head of any ref.
+	KnownFleet(ctx context.Context, fleet string) (sealing.Known, error)
 }
 
 type placedStore interface {

@@ -53,6 +53,7 @@ type world struct {
 	offset  atomic.Int64 // of the service's clock
 	logs    *logBuffer
 	service *keyservice.Server
+	serial  int64 // of the fleet.yaml signed last
 	url     string
 	health  string
 	stop    func()
@@ -172,14 +173,16 @@ func (w *world) commit(files map[string]string) string {
 	return hash
 }
 
-// fleetFile is fleet.yaml signed by the root key in the token.
+// fleetFile is fleet.yaml with the next serial, signed by the root key in the
+// token.
 func (w *world) fleetFile(keys ...v1alpha1.SealingKey) string {
 	w.t.Helper()
 	root, err := w.worker.Signer(w.t.Context(), hsm.SignerLabel(w.fleet, hsm.RoleRoot))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	spec := v1alpha1.FleetSpec{ID: w.fleet, SealingKeys: keys}
+	w.serial++
+	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys}
 	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
 		w.t.Fatal(err)
 	}

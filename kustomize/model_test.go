@@ -38,7 +38,7 @@ func setFile(name string) string {
 func fleet() files {
 	return files{
 		"fleet.yaml": kinds + "Fleet\nmetadata: {name: acme}\nspec:\n  id: " + strings.Repeat("0a", 16) +
-			"\n  sealingKeys: [{id: k1, suite: MLKEM768-P256, publicKey: age1tagpq1xyz, status: Active}]\n  signature: |\n    text\n",
+			"\n  serial: 1\n  sealingKeys: [{id: k1, suite: MLKEM768-P256, publicKey: age1tagpq1xyz, status: Active}]\n  signature: |\n    text\n",
 		"clusters/one.yaml":         clusterFile("one", ""),
 		"clusters/eu/two.yaml":      clusterFile("two", ""),
 		"clustersets/stores.yaml":   setFile("stores"),

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -30,19 +31,42 @@ func SignFleet(spec *v1alpha1.FleetSpec, name string, signer crypto.Signer) erro
 	return nil
 }
 
-// VerifyFleet checks spec.Signature under the pinned root key. A signature
-// that is missing, foreign or over other keys is [ErrSignature].
+// VerifyFleet checks spec.Signature under the pinned root key, or under the key
+// that spec.RootSuccession leads to from it. A signature that is missing,
+// foreign or over another text is [ErrSignature], and so is a succession that
+// does not lead from the pinned key. It does not see that a file is old: that is
+// [Known.Accept].
 func VerifyFleet(spec *v1alpha1.FleetSpec, verifierKey string) error {
-	key, err := NewVerifier(verifierKey)
+	_, err := verifiedLine(spec, verifierKey)
+	return err
+}
+
+// verifiedLine returns the root keys, oldest first, of a fleet that verifies
+// under the pinned one; the last is the one that signed.
+func verifiedLine(spec *v1alpha1.FleetSpec, pinned string) ([]string, error) {
+	if _, err := parseVerifierKey(pinned); err != nil {
+		return nil, fmt.Errorf("read root verifier key: %w", err)
+	}
+	line, err := rootLine(spec)
 	if err != nil {
-		return fmt.Errorf("read root verifier key: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	if line == nil {
+		line = []string{pinned}
+	}
+	if !slices.Contains(line, pinned) {
+		return nil, fmt.Errorf("%w: the root succession does not lead from the pinned key", ErrSignature)
+	}
+	key, err := parseVerifierKey(line[len(line)-1])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	opened, err := note.Open([]byte(spec.Signature), note.VerifierList(key))
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSignature, err)
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	if !bytes.Equal([]byte(opened.Text), spec.SignedText()) {
-		return fmt.Errorf("%w: it covers other keys or recipients than the fleet has", ErrSignature)
+		return nil, fmt.Errorf("%w: it covers something else than the fleet has", ErrSignature)
 	}
-	return nil
+	return line, nil
 }

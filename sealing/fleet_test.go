@@ -30,6 +30,7 @@ func signedFleet(t *testing.T, root *ecdsa.PrivateKey) *v1alpha1.FleetSpec {
 	t.Helper()
 	spec := &v1alpha1.FleetSpec{
 		ID:                 "6f1c0000000000000000000000000001",
+		Serial:             3,
 		SealingKeys:        []v1alpha1.SealingKey{deriveKey(t, v1alpha1.SuiteHybrid, "a").Record("2026-11-a"), {ID: "2025-11-a", Suite: v1alpha1.SuiteP256, PublicKey: "age1tag1qqq", Status: v1alpha1.KeySuperseded}},
 		RecoveryRecipients: []string{"age1pq1one", "age1pq1two"},
 		LogKey:             "bulla.dev/log/6f1c0000000000000000000000000001+0f1e2d3c+AjBZMBMG",
@@ -59,6 +60,8 @@ func TestWhatTheFleetSignatureCovers(t *testing.T) {
 	key := sealing.VerifierKey("acme", &root.PublicKey)
 	changes := map[string]func(*v1alpha1.FleetSpec){
 		"another id":               func(s *v1alpha1.FleetSpec) { s.ID = strings.Repeat("0", 32) },
+		"another serial":           func(s *v1alpha1.FleetSpec) { s.Serial++ },
+		"a succession more":        func(s *v1alpha1.FleetSpec) { s.RootSuccession = []string{succeed(t, s, root, newRoot(t), 3)} },
 		"another key id":           func(s *v1alpha1.FleetSpec) { s.SealingKeys[0].ID = "x" },
 		"another suite":            func(s *v1alpha1.FleetSpec) { s.SealingKeys[0].Suite = v1alpha1.SuiteP256 },
 		"another status":           func(s *v1alpha1.FleetSpec) { s.SealingKeys[1].Status = v1alpha1.KeyActive },
@@ -103,10 +106,11 @@ func TestRootKeysThatAreRefused(t *testing.T) {
 	root := newRoot(t)
 	spec, key := signedFleet(t, root), sealing.VerifierKey("acme", &root.PublicKey)
 	for name, bad := range map[string]string{
-		"nothing":      "",
-		"no key":       "acme+00000000+",
-		"a wrong hash": "acme+00000000" + key[strings.LastIndex(key[:15], "+"):],
-		"cut short":    key[:len(key)-4],
+		"nothing":                    "",
+		"no key":                     "acme+00000000+",
+		"a wrong hash":               "acme+00000000" + key[strings.LastIndex(key[:15], "+"):],
+		"cut short":                  key[:len(key)-4],
+		"a hash in another spelling": "acme+0" + key[len("acme+"):],
 	} {
 		if err := sealing.VerifyFleet(spec, bad); err == nil || errors.Is(err, sealing.ErrSignature) {
 			t.Errorf("%s: error %v, want one about the key", name, err)

@@ -41,6 +41,10 @@ type FleetSpec struct {
 	// ID is random, immutable, made by `bulla-keyservice init`: 32 lower-case
 	// hexadecimal digits. It is part of every lock's context.
 	ID string `json:"id"`
+	// Serial numbers the signed versions of this file, from 1. Whoever accepted
+	// one refuses a lower one, and another text under the same number, so that an
+	// old file with its good signature cannot be put back.
+	Serial int64 `json:"serial"`
 	// SealingKeys are the public halves of the key pairs in the HSM.
 	SealingKeys []SealingKey `json:"sealingKeys"`
 	// RecoveryRecipients are age recipients of offline keys that can open every
@@ -51,13 +55,17 @@ type FleetSpec struct {
 	// Clusters use no answer that this key's log does not record. Another key
 	// starts another log.
 	LogKey string `json:"logKey,omitempty"`
+	// RootSuccession leads from the first root key to the one that signs now:
+	// signed notes, oldest first, each by a root key over its successor's
+	// verifier key; see sealing.SignSuccession. Empty until a root key changes.
+	RootSuccession []string `json:"rootSuccession,omitempty"`
 	// Signing says who must have signed commits.
 	Signing *Signing `json:"signing,omitempty"`
 	// Prune bounds what one revision may delete.
 	Prune *FleetPrune `json:"prune,omitempty"`
 	// Signature is a signed note (golang.org/x/mod/sumdb/note) by the HSM's
-	// root key over ID, SealingKeys, RecoveryRecipients and LogKey; see
-	// [FleetSpec.SignedText].
+	// root key over ID, Serial, SealingKeys, RecoveryRecipients, LogKey and
+	// RootSuccession; see [FleetSpec.SignedText].
 	Signature string `json:"signature"`
 }
 

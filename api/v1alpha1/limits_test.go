@@ -186,6 +186,7 @@ func TestFleetAccessors(t *testing.T) {
 	}
 	want := `bulla.dev/fleet/v1
 id "6f1c0000000000000000000000000001"
+serial 1
 key "2026-11-a" "MLKEM768-P256" "Active" "age1tagpq1` + strings.Repeat("q", 40) + `"
 key "2025-11-01" "P256" "Superseded" "age1tag1` + strings.Repeat("q", 40) + `"
 recovery "age1pq1` + strings.Repeat("q", 40) + `"

@@ -14,6 +14,9 @@ const (
 	// FleetMismatchReason: the repository's fleet is not the pinned one, or its
 	// signature does not verify under the pinned root key.
 	FleetMismatchReason = "FleetMismatch"
+	// FleetRolledBackReason: fleet.yaml is older than one that was accepted, or
+	// is another one under the same serial.
+	FleetRolledBackReason = "FleetRolledBack"
 	// GitOperationFailedReason: the remote or the mirror failed; the last
 	// accepted head stands.
 	GitOperationFailedReason = "GitOperationFailed"

@@ -4,10 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// wholeNumber is the one spelling of an integer: YAML also has 0x1f, 0o17 and
+// 1_000, and readers differ over them.
+var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,17})$`)
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
@@ -36,6 +41,10 @@ func (p *problems) checkType(node *yaml.Node, path string, t reflect.Type) {
 	case t.Kind() == reflect.Bool:
 		if node.Kind != yaml.ScalarNode || node.Tag != "!!bool" {
 			p.add(path, "must be true or false")
+		}
+	case t.Kind() == reflect.Int64:
+		if node.Kind != yaml.ScalarNode || node.Tag != "!!int" || !wholeNumber.MatchString(node.Value) {
+			p.add(path, "must be a whole number")
 		}
 	case t.Kind() == reflect.String:
 		if !isString(node) {

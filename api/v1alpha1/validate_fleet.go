@@ -26,9 +26,13 @@ func (f *Fleet) validate(p *problems) {
 	if !fleetID.MatchString(s.ID) {
 		p.add("spec.id", "must be 32 lower-case hexadecimal digits, made by `bulla-keyservice init`")
 	}
+	if s.Serial < 1 {
+		p.add("spec.serial", "must be a number from 1 on; `bulla-keyservice` counts it up with each signature")
+	}
 	s.validateKeys(p)
 	s.validateRecovery(p)
 	s.validateLogKey(p)
+	s.validateSuccession(p)
 	s.validateSigning(p)
 	if s.Prune != nil && s.Prune.MaxShare != "" && !percent.MatchString(s.Prune.MaxShare) {
 		p.add("spec.prune.maxShare", "%q is not a percentage from 0%% to 100%%", s.Prune.MaxShare)
@@ -91,6 +95,25 @@ func (s FleetSpec) validateLogKey(p *problems) {
 		p.add("spec.logKey", "must be named bulla.dev/log/ and the fleet's id")
 	case !logKey.MatchString(key):
 		p.add("spec.logKey", "is not a verifier key, NAME+HASH+KEY, made by `bulla-keyservice init`")
+	}
+}
+
+const (
+	// maxSuccession is far beyond the root keys of a fleet's life.
+	maxSuccession = 32
+	// maxSuccessionSize is in bytes; a link of a fleet has some 600.
+	maxSuccessionSize = 2048
+)
+
+func (s FleetSpec) validateSuccession(p *problems) {
+	if len(s.RootSuccession) > maxSuccession {
+		p.add("spec.rootSuccession", "has %d links; at most %d", len(s.RootSuccession), maxSuccession)
+		return
+	}
+	for i, link := range s.RootSuccession {
+		if len(link) > maxSuccessionSize || !strings.HasPrefix(link, "bulla.dev/root-succession/") {
+			p.add(fmt.Sprintf("spec.rootSuccession[%d]", i), "is no signed succession; `bulla-keyservice root rotate` writes it")
+		}
 	}
 }
 

@@ -327,6 +327,11 @@ func (in *FleetSpec) DeepCopyInto(out *FleetSpec) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.RootSuccession != nil {
+		in, out := &in.RootSuccession, &out.RootSuccession
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Signing != nil {
 		in, out := &in.Signing, &out.Signing
 		*out = new(Signing)

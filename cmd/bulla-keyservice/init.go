@@ -113,7 +113,7 @@ func (o *initOptions) record(key v1alpha1.SealingKey, log *ecdsa.PublicKey) *v1a
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
 		Metadata: v1alpha1.Metadata{Name: o.name},
 		Spec: v1alpha1.FleetSpec{
-			ID: o.fleet, SealingKeys: []v1alpha1.SealingKey{key}, RecoveryRecipients: o.recovery,
+			ID: o.fleet, Serial: 1, SealingKeys: []v1alpha1.SealingKey{key}, RecoveryRecipients: o.recovery,
 			LogKey: sealing.VerifierKey(audit.Origin(o.fleet), log),
 		},
 	}

@@ -63,7 +63,7 @@ func (a *app) init(source string, owners []string) error {
 	if err != nil {
 		return err
 	}
-	if err := fleetrepo.VerifyFleet(store, fleet, a.rootKey); err != nil {
+	if _, err := fleetrepo.VerifyFleet(store, fleet, a.rootKey); err != nil {
 		return err
 	}
 	if err := checkGitTop(a.repo); err != nil {

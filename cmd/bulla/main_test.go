@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"fmt"
 	"io"
 	"os"
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fleet": cmdFleet, "keys": cmdKeys, "cluster": cmdCluster,
+			"fleet": cmdFleet, "resign": cmdResign, "keys": cmdKeys, "cluster": cmdCluster,
 			"secret": cmdSecret, "fill": cmdFill, "opens": cmdOpens, "recovers": cmdRecovers, "blocks": cmdBlocks,
 			"losehsm": cmdLoseHSM, "content": cmdContent, "recipient": cmdRecipient,
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
@@ -68,7 +69,7 @@ func setUp(t *testing.T, age string) func(*testscript.Env) error {
 		env.Setenv(transcript, record)
 		env.Setenv("XDG_CONFIG_HOME", config)
 		env.Setenv("HOME", env.WorkDir)
-		w := &world{identities: identities{}}
+		w := &world{identities: identities{}, roots: map[string]*ecdsa.PrivateKey{}}
 		env.Values[worldKey{}] = w
 		env.Defer(func() {
 			if len(w.secrets) == 0 {

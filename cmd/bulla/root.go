@@ -135,6 +135,18 @@ func (a *app) openVerified() (*fleetrepo.Repo, error) {
 	return repo, repo.Verify(store, a.rootKey)
 }
 
+// remember keeps that the repository's fleet.yaml was sealed under. A store
+// that cannot be written, as on many a build machine, is no reason to fail.
+func (a *app) remember(repo *fleetrepo.Repo) {
+	store, err := trust.Open()
+	if err == nil {
+		err = repo.Remember(store)
+	}
+	if err != nil {
+		a.warnf("an older fleet.yaml would not be noticed from now on: %v", err)
+	}
+}
+
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 
 func (a *app) warnf(format string, args ...any) {

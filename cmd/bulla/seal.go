@@ -137,6 +137,7 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 	if err != nil {
 		return err
 	}
+	a.remember(repo)
 	return a.writeStub(job, out, o.dryRun)
 }
 

@@ -59,7 +59,7 @@ func (a *app) trust(key, id string, replace bool) error {
 	}
 	pin := trust.Pin{Fleet: id, RootKey: key}
 	if id == "" {
-		if pin, err = a.pinOfRepo(key); err != nil {
+		if pin, err = a.pinOfRepo(store, key, replace); err != nil {
 			return err
 		}
 	} else if !fleetID.MatchString(id) {
@@ -89,17 +89,28 @@ func checkVerifierKey(key string) error {
 	return nil
 }
 
-// pinOfRepo pins nothing that the key does not sign.
-func (a *app) pinOfRepo(key string) (trust.Pin, error) {
+// pinOfRepo pins nothing that the key does not sign, and, without replace,
+// nothing older than what was sealed under before.
+func (a *app) pinOfRepo(store *trust.Store, key string, replace bool) (trust.Pin, error) {
 	repo, err := a.open()
 	if err != nil {
 		return trust.Pin{}, fault.New("run this inside the fleet repository, or give --fleet-id", "find the fleet to pin: %w", err)
 	}
 	fleet := repo.Model.Fleet
-	if err := sealing.VerifyFleet(&fleet.Spec, key); err != nil {
+	pin := trust.Pin{Fleet: fleet.Spec.ID, Name: fleet.Metadata.Name, RootKey: key}
+	var known sealing.Known
+	if former, _, err := store.Lookup(pin.Fleet); err == nil && !replace {
+		known = former.Newest()
+	}
+	known, err = known.Accept(&fleet.Spec, key)
+	if errors.Is(err, sealing.ErrRolledBack) {
+		return trust.Pin{}, fault.NewTrust("get the newest fleet.yaml; --replace takes this one, if your fleet's operators say so", "pin root key: %w", err)
+	}
+	if err != nil {
 		return trust.Pin{}, fault.NewTrust("compare the key with your fleet's operators", "fleet.yaml is not signed by this key: %w", err)
 	}
-	return trust.Pin{Fleet: fleet.Spec.ID, Name: fleet.Metadata.Name, RootKey: key}, nil
+	pin.Known = &known
+	return pin, nil
 }
 
 func newTrustList(a *app) *cobra.Command {

@@ -33,6 +33,7 @@ type identities map[string]*age.HybridIdentity
 // world is what one script's users do not have: private keys, in software.
 type world struct {
 	keys       map[string]softkey.Key
+	roots      map[string]*ecdsa.PrivateKey // by fleet id
 	recovery   *age.HybridIdentity
 	fleet      string
 	identities identities
@@ -57,7 +58,7 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	fleet := &v1alpha1.Fleet{}
 	fleet.APIVersion, fleet.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindFleet
 	fleet.Metadata.Name = "acme"
-	fleet.Spec.ID = randomHex(16)
+	fleet.Spec.ID, fleet.Spec.Serial = randomHex(16), 1
 	w.recovery, w.fleet = must(age.GenerateHybridIdentity()), fleet.Spec.ID
 	fleet.Spec.RecoveryRecipients = []string{w.recovery.Recipient().String()}
 	for _, arg := range args[1:] {
@@ -83,6 +84,7 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 // signFleet signs with a new root key, writes the file and sets ROOTKEY.
 func signFleet(ts *testscript.TestScript, file string, fleet *v1alpha1.Fleet) {
 	root := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	worldOf(ts).roots[fleet.Spec.ID] = root
 	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
 	ts.Check(os.WriteFile(ts.MkAbs(file), must(yaml.Marshal(fleet)), 0o644))
 	ts.Setenv("ROOTKEY", sealing.VerifierKey("acme", &root.PublicKey))
@@ -122,6 +124,19 @@ func cmdContent(ts *testscript.TestScript, neg bool, args []string) {
 	if (digests[0] == digests[1]) == neg {
 		ts.Fatalf("content digests are %s and %s", digests[0], digests[1])
 	}
+}
+
+// cmdResign signs a changed fleet.yaml by the root key of its fleet:
+//
+//	resign FILE SERIAL [no-recovery]
+func cmdResign(ts *testscript.TestScript, neg bool, args []string) {
+	fleet := must(v1alpha1.ParseFleet(args[0], []byte(ts.ReadFile(args[0]))))
+	fleet.Spec.Serial = must(strconv.ParseInt(args[1], 10, 64))
+	if len(args) > 2 {
+		fleet.Spec.RecoveryRecipients = nil
+	}
+	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", worldOf(ts).roots[fleet.Spec.ID]))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), must(yaml.Marshal(fleet)), 0o644))
 }
 
 // cmdKeys makes a cluster's key pairs and sets IDENTITY, RECIPIENT and

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // LastHead returns the head accepted last for ref, or [ErrNotFound].
@@ -16,12 +18,26 @@ func (s *DB) LastHead(ctx context.Context, fleet, ref string) (Head, error) {
 	return h, nil
 }
 
-const lastHeadQuery = "SELECT fleet, ref, hash, parent, accepted FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC LIMIT 1"
+const (
+	headColumns   = "fleet, ref, hash, parent, accepted, fleet_serial, fleet_digest, root_key, pinned_key"
+	lastHeadQuery = "SELECT " + headColumns + " FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC LIMIT 1"
+)
+
+// KnownFleet returns what the head accepted last, of any ref, makes known of
+// fleet.yaml; the zero value before the first.
+func (s *DB) KnownFleet(ctx context.Context, fleet string) (sealing.Known, error) {
+	h, err := lastHead(s.reads.QueryRowContext(ctx, "SELECT "+headColumns+" FROM heads WHERE fleet = $1 ORDER BY id DESC LIMIT 1", fleet))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return sealing.Known{}, fmt.Errorf("read what is known of the fleet: %w", err)
+	}
+	return h.Known, nil
+}
 
 func lastHead(row *sql.Row) (Head, error) {
 	var h Head
 	var accepted int64
-	err := row.Scan(&h.Fleet, &h.Ref, &h.Hash, &h.Parent, &accepted)
+	err := row.Scan(&h.Fleet, &h.Ref, &h.Hash, &h.Parent, &accepted,
+		&h.Known.Serial, &h.Known.Digest, &h.Known.RootKey, &h.Known.Pinned)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Head{}, ErrNotFound
 	}
@@ -41,8 +57,9 @@ func (s *DB) AddHead(ctx context.Context, h Head) error {
 		if last.Hash != h.Parent {
 			return ErrHeadMoved
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO heads (fleet, ref, hash, parent, accepted) VALUES ($1, $2, $3, $4, $5)",
-			h.Fleet, h.Ref, h.Hash, h.Parent, stamp(h.Accepted))
+		_, err = tx.ExecContext(ctx, "INSERT INTO heads ("+headColumns+") VALUES "+places(1, 9),
+			h.Fleet, h.Ref, h.Hash, h.Parent, stamp(h.Accepted),
+			h.Known.Serial, h.Known.Digest, h.Known.RootKey, h.Known.Pinned)
 		return err
 	})
 	if err != nil {

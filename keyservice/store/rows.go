@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"time"
+
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // Errors that callers branch on, with errors.Is.
@@ -22,6 +24,9 @@ type Head struct {
 	// Parent is the head accepted before it; empty for the first.
 	Parent   string
 	Accepted time.Time
+	// Known is what its fleet.yaml makes known: an older one is refused from
+	// then on, on whatever ref.
+	Known sealing.Known
 }
 
 // Token is a join token as the service keeps it.

@@ -14,7 +14,7 @@ import (
 //
 // Names in braces are the dialect's types. Times are microseconds since 1970,
 // UTC.
-var migrations = []string{schema}
+var migrations = []string{schema, knownFleet}
 
 func (s *DB) migrate(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -126,4 +126,12 @@ CREATE TABLE audit (
   keys       TEXT NOT NULL,
   operations {{int}} NOT NULL
 ) {{end}};
+`
+
+// knownFleet makes each head say which fleet.yaml it was accepted with.
+const knownFleet = `
+ALTER TABLE heads ADD COLUMN fleet_serial {{int}} NOT NULL DEFAULT 0;
+ALTER TABLE heads ADD COLUMN fleet_digest TEXT NOT NULL DEFAULT '';
+ALTER TABLE heads ADD COLUMN root_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE heads ADD COLUMN pinned_key TEXT NOT NULL DEFAULT '';
 `

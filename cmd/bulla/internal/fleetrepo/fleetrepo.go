@@ -28,6 +28,8 @@ type Repo struct {
 	Root  string
 	Tree  *kustomize.Tree
 	Model *kustomize.Model
+	// known is what the fleet tells about later ones; set by Verify.
+	known sealing.Known
 }
 
 // FindRoot walks up from a folder to the one that holds fleet.yaml, and not
@@ -70,36 +72,49 @@ func Open(from string) (*Repo, error) {
 // Verify checks the fleet's keys under rootKey or, when that is empty, under
 // the pinned key. A given key that is not the pinned one is refused too: one
 // of the two is wrong.
-func (r *Repo) Verify(store *trust.Store, rootKey string) error {
-	return VerifyFleet(store, r.Model.Fleet, rootKey)
+func (r *Repo) Verify(store *trust.Store, rootKey string) (err error) {
+	r.known, err = VerifyFleet(store, r.Model.Fleet, rootKey)
+	return err
+}
+
+// Remember keeps that this fleet.yaml was used: an older one is refused from
+// then on. Looking at a branch does not count, or a review of a new key would
+// make the main branch look old.
+func (r *Repo) Remember(store *trust.Store) error {
+	return store.Remember(r.Model.Fleet.Spec.ID, r.known)
 }
 
 // VerifyFleet is [Repo.Verify] for a fleet that is in no repository yet.
-func VerifyFleet(store *trust.Store, fleet *v1alpha1.Fleet, rootKey string) error {
+func VerifyFleet(store *trust.Store, fleet *v1alpha1.Fleet, rootKey string) (sealing.Known, error) {
 	pin, pinned, err := store.Lookup(fleet.Spec.ID)
 	if errors.Is(err, trust.ErrWritable) {
-		return fault.NewTrust("chmod 600 "+store.Path()+", then look at it with `bulla trust list`", "%w", err)
+		return sealing.Known{}, fault.NewTrust("chmod 600 "+store.Path()+", then look at it with `bulla trust list`", "%w", err)
 	}
 	if err != nil {
-		return &fault.Error{Code: fault.Trust, Err: err}
+		return sealing.Known{}, &fault.Error{Code: fault.Trust, Err: err}
 	}
 	switch {
 	case rootKey == "" && !pinned:
-		return fault.NewTrust("get the root verifier key from your fleet's operators, not from this repository, then: bulla trust KEY",
+		return sealing.Known{}, fault.NewTrust("get the root verifier key from your fleet's operators, not from this repository, then: bulla trust KEY",
 			"no root key is pinned for fleet %q (%s)", fleet.Metadata.Name, fleet.Spec.ID)
 	case rootKey == "":
 		rootKey = pin.RootKey
 	case pinned && pin.RootKey != rootKey:
-		return fault.NewTrust("compare both with your fleet's operators; `bulla trust list` shows the pinned one",
+		return sealing.Known{}, fault.NewTrust("compare both with your fleet's operators; `bulla trust list` shows the pinned one",
 			"--root-key is not the root key pinned for fleet %q", fleet.Metadata.Name)
 	}
-	if err := sealing.VerifyFleet(&fleet.Spec, rootKey); err != nil && !errors.Is(err, sealing.ErrSignature) {
-		return fault.NewUsage("it has the form NAME+HASH+KEY, and `bulla-keyservice init` prints it", "this is not a root verifier key: %w", err)
-	} else if err != nil {
-		return fault.NewTrust("do not seal: somebody changed keys, recovery recipients or the id, or this is another fleet; ask your fleet's operators",
+	known, err := pin.Newest().Accept(&fleet.Spec, rootKey)
+	switch {
+	case errors.Is(err, sealing.ErrRolledBack):
+		return known, fault.NewTrust("get the newest "+FleetFile+" (merge the default branch); if your fleet's operators say that this one is right: bulla trust KEY --replace",
 			"verify %s: %w", FleetFile, err)
+	case errors.Is(err, sealing.ErrSignature):
+		return known, fault.NewTrust("do not seal: somebody changed keys, recovery recipients or the id, or this is another fleet; ask your fleet's operators",
+			"verify %s: %w", FleetFile, err)
+	case err != nil:
+		return known, fault.NewUsage("it has the form NAME+HASH+KEY, and `bulla-keyservice init` prints it", "this is not a root verifier key: %w", err)
 	}
-	return nil
+	return known, nil
 }
 
 // Rel returns the slash-separated path of a file inside the repository.

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // Pin is the trusted root verifier key of one fleet.
@@ -30,6 +31,16 @@ type Pin struct {
 	Name string `json:"name,omitempty"`
 	// RootKey is a note verifier key (golang.org/x/mod/sumdb/note).
 	RootKey string `json:"rootKey"`
+	// Known is what the newest fleet.yaml that was sealed under tells; nil before.
+	Known *sealing.Known `json:"known,omitempty"`
+}
+
+// Newest is Known, or the zero value.
+func (p Pin) Newest() sealing.Known {
+	if p.Known == nil {
+		return sealing.Known{}
+	}
+	return *p.Known
 }
 
 // ErrWritable reports a store that other users can write to.
@@ -115,8 +126,25 @@ func (s *Store) Add(pin Pin, replace bool) error {
 	case pins[i].RootKey != pin.RootKey && !replace:
 		return &ConflictError{Pinned: pins[i]}
 	default:
+		if pin.Known == nil {
+			pin.Known = pins[i].Known
+		}
 		pins[i] = pin
 	}
+	return s.write(pins)
+}
+
+// Remember keeps what is known of a pinned fleet from now on.
+func (s *Store) Remember(fleet string, known sealing.Known) error {
+	pins, err := s.List()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(pins, func(p Pin) bool { return p.Fleet == fleet })
+	if i < 0 || pins[i].Newest() == known {
+		return nil
+	}
+	pins[i].Known = &known
 	return s.write(pins)
 }
 

@@ -1,0 +1,113 @@
+package keyservice_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// signFleet is fleet.yaml as the key signs it after change.
+func (w *world) signFleet(root *ecdsa.PrivateKey, change func(*v1alpha1.FleetSpec)) string {
+	w.t.Helper()
+	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: []v1alpha1.SealingKey{w.made.Key}}
+	change(&spec)
+	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
+		w.t.Fatal(err)
+	}
+	return marshal(w.t, v1alpha1.Fleet{TypeMeta: kindOf("Fleet"), Metadata: v1alpha1.Metadata{Name: "acme"}, Spec: spec})
+}
+
+// refused pushes fleet.yaml and wants it refused with that reason, at the head
+// that stood.
+func (f *fixture) refused(what, fleet, reason string) {
+	f.t.Helper()
+	tip := f.commit(map[string]string{"fleet.yaml": fleet})
+	if answers, _ := f.eu.unseal(tip, f.digest); answers.Head != f.head {
+		f.t.Errorf("%s: decided at %s, want %s", what, answers.Head, f.head)
+	}
+	if ready := f.get("/readyz"); !strings.Contains(ready, reason) {
+		f.t.Errorf("%s: readiness says\n%s", what, ready)
+	}
+}
+
+// restart stops the service and starts another on the same store and mirror.
+func (f *fixture) restart() {
+	f.t.Helper()
+	f.stop()
+	f.start(2)
+	f.eu.client = client.New(f.url, f.eu.credentials.Certificate, f.eu.credentials.CA)
+}
+
+// A pusher puts back a fleet.yaml that the root key once signed: a retired key
+// would open again, a recovery recipient that was taken out would read on.
+func TestAnOldFleetFileIsNotPutBack(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	old := f.fleetFile(f.made.Key)
+	f.head = f.commit(map[string]string{"fleet.yaml": old})
+	f.settle(f.head)
+	f.head = f.commit(map[string]string{"fleet.yaml": f.fleetFile(f.made.Key)})
+	f.settle(f.head)
+	f.refused("an older one", old, v1alpha1.FleetRolledBackReason)
+
+	// Whoever restarts the service does not make it forget.
+	f.restart()
+	f.refused("an older one after a restart", old+"# again\n", v1alpha1.FleetRolledBackReason)
+
+	f.serial--
+	another := f.made.Key
+	another.ID = "2026-12-a"
+	f.refused("another one of the same serial", f.fleetFile(another), v1alpha1.FleetRolledBackReason)
+
+	next := f.commit(map[string]string{"fleet.yaml": f.fleetFile(f.made.Key)})
+	if answers, result := f.eu.unseal(next, f.digest); answers.Head != next || !result.Granted() {
+		t.Errorf("a newer one: %v at %s", result.Refusal, answers.Head)
+	}
+}
+
+// Who has the old root key signs whatever they like once it was succeeded.
+func TestARootKeyThatWasSucceededSignsNoFleet(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	next, mine := softRoot(t), softRoot(t)
+	old, err := f.worker.Signer(t.Context(), hsm.SignerLabel(f.fleet, hsm.RoleRoot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	succeed := func(to *ecdsa.PrivateKey, serial int64) string {
+		link, err := sealing.SignSuccession(f.fleet, serial, "acme", old, sealing.VerifierKey("acme", &to.PublicKey))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return link
+	}
+	f.serial++
+	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(next, func(s *v1alpha1.FleetSpec) {
+		s.RootSuccession = []string{succeed(next, s.Serial)}
+	})})
+	if answers, result := f.eu.unseal(f.head, f.digest); answers.Head != f.head || !result.Granted() {
+		t.Fatalf("under the new root key: %v at %s, want %s", result.Refusal, answers.Head, f.head)
+	}
+	f.restart()
+	f.refused("the old key alone", f.fleetFile(f.made.Key), v1alpha1.FleetMismatchReason)
+	f.refused("the old key with a successor of its own", f.signFleet(mine, func(s *v1alpha1.FleetSpec) {
+		s.Serial += 5
+		s.RootSuccession = []string{succeed(mine, s.Serial)}
+	}), v1alpha1.FleetMismatchReason)
+}
+
+func softRoot(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
