@@ -40,6 +40,10 @@ type Config struct {
 	Store string `yaml:"store"`
 	// CertificateTTL is the life of a cluster's certificate. Default 24h.
 	CertificateTTL Duration `yaml:"certificateTTL"`
+	// People may use the service by client certificate, as their roles say. It is
+	// read again on SIGHUP; who is not in it any more is refused from the next
+	// request on.
+	People []Person `yaml:"people"`
 }
 
 // Repository is the fleet repository as the service reads it.
@@ -171,7 +175,7 @@ func (c *Config) problem() (field, problem, hint string) {
 	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 		return "url", "is not https://HOST[:PORT]", "controllers reach the service by it"
 	}
-	return "", "", ""
+	return peopleProblem(c.People)
 }
 
 // Auth reads the credential files.

@@ -23,6 +23,10 @@ health: 127.0.0.1:9090
 dataDir: data
 `
 
+var identityA, identityB = "sha256:" + strings.Repeat("a", 64), "sha256:" + strings.Repeat("b", 64)
+
+func people(entries ...string) string { return "people:\n- " + strings.Join(entries, "\n- ") + "\n" }
+
 func load(t *testing.T, text string) (*keyservice.Config, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keyservice.yaml")
@@ -52,19 +56,28 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 	for name, c := range map[string]struct {
 		text, place, problem string
 	}{
-		"an unknown field":          {goodConfig + "signing: {}\n", ":11:signing", "unknown field"},
-		"an unknown nested field":   {strings.Replace(goodConfig, "passwordFile", "password", 1), ":5:repository.password", "unknown field"},
-		"a second document":         {goodConfig + "---\nlisten: 0.0.0.0:1\n", ":11", "a second document"},
-		"a field twice":             {goodConfig + "listen: 0.0.0.0:1\n", ":11:listen", "stands twice"},
-		"an anchor":                 {strings.Replace(goodConfig, "data\n", "&a data\n", 1), ":10:dataDir", "anchors"},
-		"a duration without a unit": {goodConfig + "certificateTTL: 24\n", ":11:certificateTTL", "is not a duration"},
-		"a list that is one value":  {strings.Replace(goodConfig, "[keyservice.example.com]", "a", 1), ":8:serverNames", "is not a list"},
-		"a fleet id that is short":  {strings.Replace(goodConfig, "ddeeff", "", 1), ":1:fleet", "hexadecimal"},
-		"no root key":               {strings.Replace(goodConfig, "rootKey: acme+00000000+AA==\n", "", 1), ":1:rootKey", "is missing"},
-		"a module without a path":   {strings.Replace(goodConfig, "/usr/lib/softhsm/", "", 1), ":6:token.module", "absolute"},
-		"a text that is a mapping":  {strings.Replace(goodConfig, "dataDir: data", "dataDir: {a: b}", 1), ":10:dataDir", "single value"},
-		"text that is not YAML":     {"\t:", ":1", "not YAML"},
-		"nothing":                   {"", ":1", "not YAML"},
+		"an unknown field":             {goodConfig + "signing: {}\n", ":11:signing", "unknown field"},
+		"an unknown nested field":      {strings.Replace(goodConfig, "passwordFile", "password", 1), ":5:repository.password", "unknown field"},
+		"a second document":            {goodConfig + "---\nlisten: 0.0.0.0:1\n", ":11", "a second document"},
+		"a field twice":                {goodConfig + "listen: 0.0.0.0:1\n", ":11:listen", "stands twice"},
+		"an anchor":                    {strings.Replace(goodConfig, "data\n", "&a data\n", 1), ":10:dataDir", "anchors"},
+		"a duration without a unit":    {goodConfig + "certificateTTL: 24\n", ":11:certificateTTL", "is not a duration"},
+		"a list that is one value":     {strings.Replace(goodConfig, "[keyservice.example.com]", "a", 1), ":8:serverNames", "is not a list"},
+		"a fleet id that is short":     {strings.Replace(goodConfig, "ddeeff", "", 1), ":1:fleet", "hexadecimal"},
+		"no root key":                  {strings.Replace(goodConfig, "rootKey: acme+00000000+AA==\n", "", 1), ":1:rootKey", "is missing"},
+		"a module without a path":      {strings.Replace(goodConfig, "/usr/lib/softhsm/", "", 1), ":6:token.module", "absolute"},
+		"a text that is a mapping":     {strings.Replace(goodConfig, "dataDir: data", "dataDir: {a: b}", 1), ":10:dataDir", "single value"},
+		"a role that does not exist":   {goodConfig + people("{name: alice, identity: "+identityA+", roles: [operator, admin]}"), ":12:people[0].roles", `"admin" is not a role`},
+		"a person without a role":      {goodConfig + people("{name: alice, identity: "+identityA+"}"), ":12:people[0].roles", "is missing"},
+		"a person twice":               {goodConfig + people("{name: alice, identity: "+identityA+", roles: [auditor]}", "{name: alice, identity: "+identityB+", roles: [auditor]}"), ":13:people[1].name", "stands twice"},
+		"a key of two people":          {goodConfig + people("{name: alice, identity: "+identityA+", roles: [auditor]}", "{name: bob, identity: "+identityA+", roles: [auditor]}"), ":13:people[1].identity", "another person's"},
+		"an identity that is short":    {goodConfig + people("{name: alice, identity: sha256:00, roles: [auditor]}"), ":12:people[0].identity", "64 hexadecimal"},
+		"a person's name with a slash": {goodConfig + people("{name: a/b, identity: "+identityA+", roles: [auditor]}"), ":12:people[0].name", "is not a name"},
+		"an unknown field of a person": {goodConfig + people("{name: alice, role: auditor}"), ":12:people[0].role", "unknown field"},
+		"a role that is a list":        {goodConfig + people("{name: alice, identity: "+identityA+", roles: [[auditor]]}"), ":12:people[0].roles[0]", "single value"},
+		"people that are a mapping":    {goodConfig + "people: {alice: auditor}\n", ":11:people", "is not a list"},
+		"text that is not YAML":        {"\t:", ":1", "not YAML"},
+		"nothing":                      {"", ":1", "not YAML"},
 	} {
 		_, err := load(t, c.text)
 		var problem *keyservice.ConfigError

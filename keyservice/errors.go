@@ -16,6 +16,8 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonNotInFleet:  connect.CodePermissionDenied,
 	keyservicev1.ReasonIdentity:    connect.CodePermissionDenied,
 	keyservicev1.ReasonSuspended:   connect.CodePermissionDenied,
+	keyservicev1.ReasonPerson:      connect.CodePermissionDenied,
+	keyservicev1.ReasonRole:        connect.CodePermissionDenied,
 	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
 }

@@ -37,21 +37,11 @@ func callerOf(ctx context.Context) (caller, error) {
 	return c, nil
 }
 
-// readCaller checks the certificate of a connection once more for this request.
-// The handshake may be days old: a connection outlives a certificate.
+// readCaller is the cluster behind a connection.
 func (a *authority) readCaller(state *tls.ConnectionState) (caller, error) {
-	if state == nil || len(state.VerifiedChains) == 0 {
-		return caller{}, errors.New("no client certificate")
-	}
-	leaf := state.PeerCertificates[0]
-	if !validAt(leaf, a.now()) {
-		return caller{}, errors.New("the client certificate is not valid now")
-	}
-	if err := leaf.CheckSignatureFrom(a.certificate); err != nil {
-		return caller{}, errors.New("the client certificate is not of this fleet's authority")
-	}
-	if !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
-		return caller{}, errors.New("the certificate is not for a client")
+	leaf, err := a.readLeaf(state)
+	if err != nil {
+		return caller{}, err
 	}
 	fleet, cluster, err := client.ParseClusterURI(leaf)
 	if err != nil {
@@ -61,6 +51,26 @@ func (a *authority) readCaller(state *tls.ConnectionState) (caller, error) {
 		return caller{}, errors.New("the client certificate is of another fleet")
 	}
 	return caller{fleet: fleet, cluster: cluster, identity: client.SPKIHash(leaf), serial: leaf.SerialNumber.Text(16)}, nil
+}
+
+// readLeaf checks the certificate of a connection once more for this request.
+// The handshake may be days old: a connection outlives a certificate. Whose it
+// is remains to be read, as a cluster's or as a person's, never as either.
+func (a *authority) readLeaf(state *tls.ConnectionState) (*x509.Certificate, error) {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return nil, errors.New("no client certificate")
+	}
+	leaf := state.PeerCertificates[0]
+	if !validAt(leaf, a.now()) {
+		return nil, errors.New("the client certificate is not valid now")
+	}
+	if err := leaf.CheckSignatureFrom(a.certificate); err != nil {
+		return nil, errors.New("the client certificate is not of this fleet's authority")
+	}
+	if !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		return nil, errors.New("the certificate is not for a client")
+	}
+	return leaf, nil
 }
 
 func validAt(c *x509.Certificate, now time.Time) bool {

@@ -2,6 +2,8 @@ package keyservice
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"net/http"
 	"time"
 
@@ -21,6 +23,9 @@ const (
 	// AuthCertificate demands a client certificate of the fleet's authority,
 	// checked for this request. The handler asks the accepted head about its name.
 	AuthCertificate Auth = "client certificate"
+	// AuthPerson demands a person's certificate, whose name, key and role the
+	// configuration has, checked for this request.
+	AuthPerson Auth = "person's certificate"
 )
 
 // Route is one entry of the attack surface.
@@ -33,6 +38,8 @@ type Route struct {
 	// InFlight bounds requests at a time; more wait, for as long as Timeout.
 	InFlight int
 	Auth     Auth
+	// Roles, one of which a person must have; for AuthPerson only.
+	Roles []Role
 }
 
 // maxBody is the greatest Body of all routes.
@@ -41,16 +48,21 @@ const maxBody = 128 << 10
 // Routes is everything that the TLS listener answers.
 func Routes() []Route {
 	return []Route{
-		{http.MethodPost, keyservicev1connect.KeyServiceBeginEnrollProcedure, 16 << 10, 15 * time.Second, 16, AuthToken},
-		{http.MethodPost, keyservicev1connect.KeyServiceCompleteEnrollProcedure, 4 << 10, 15 * time.Second, 16, AuthToken},
-		{http.MethodPost, keyservicev1connect.KeyServiceRenewProcedure, 4 << 10, 15 * time.Second, 64, AuthCertificate},
-		{http.MethodPost, keyservicev1connect.KeyServiceUnsealProcedure, maxBody, 60 * time.Second, 256, AuthCertificate},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceBeginEnrollProcedure, Body: 16 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceCompleteEnrollProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceRenewProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: maxBody, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
+			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
 	}
 }
 
 // handler serves the routes and nothing else.
 func (s *Server) handler() http.Handler {
-	_, rpc := keyservicev1connect.NewKeyServiceHandler(s, connect.WithReadMaxBytes(maxBody), connect.WithRecover(s.recovered))
+	rpc := http.NewServeMux()
+	options := []connect.HandlerOption{connect.WithReadMaxBytes(maxBody), connect.WithRecover(s.recovered)}
+	rpc.Handle(keyservicev1connect.NewKeyServiceHandler(s, options...))
+	rpc.Handle(keyservicev1connect.NewAdminServiceHandler(s, options...))
 	mux := http.NewServeMux()
 	for _, route := range Routes() {
 		mux.Handle(route.Method+" "+route.Path, s.guard(route, rpc))
@@ -60,24 +72,21 @@ func (s *Server) handler() http.Handler {
 
 // guard holds a route to its entry.
 func (s *Server) guard(route Route, next http.Handler) http.Handler {
-	errors := connect.NewErrorWriter()
+	failures := connect.NewErrorWriter()
 	slots := make(chan struct{}, route.InFlight)
 	inFlight := s.metrics.inFlight.WithLabelValues(route.Path)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), route.Timeout)
 		defer cancel()
-		if route.Auth == AuthCertificate {
-			who, err := s.authority.readCaller(r.TLS)
-			if err != nil {
-				_ = errors.Write(w, r, s.refuse(keyservicev1.ReasonCertificate, err)) // the caller left
-				return
-			}
-			ctx = withCaller(ctx, who)
+		ctx, err := s.admit(ctx, r.TLS, route)
+		if err != nil {
+			_ = failures.Write(w, r, err) // the caller left
+			return
 		}
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
-			_ = errors.Write(w, r, s.refuse(keyservicev1.ReasonUnavailable, ctx.Err()))
+			_ = failures.Write(w, r, s.refuse(keyservicev1.ReasonUnavailable, ctx.Err()))
 			return
 		}
 		defer func() { <-slots }()
@@ -86,6 +95,23 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, route.Body)
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// admit asks who the caller is, as the route demands.
+func (s *Server) admit(ctx context.Context, state *tls.ConnectionState, route Route) (context.Context, error) {
+	switch route.Auth {
+	case AuthToken:
+		return ctx, nil
+	case AuthCertificate:
+		who, err := s.authority.readCaller(state)
+		if err != nil {
+			return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		}
+		return withCaller(ctx, who), nil
+	case AuthPerson:
+		return s.admitPerson(ctx, state, route)
+	}
+	return nil, s.refuse(keyservicev1.ReasonCertificate, errors.New("the route does not say who may use it"))
 }
 
 // recovered keeps a panic's text, which may quote what it choked on, from

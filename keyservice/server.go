@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -43,6 +44,7 @@ type Options struct {
 // Server is the key service. It answers from [Server.Serve] on.
 type Server struct {
 	keyservicev1connect.UnimplementedKeyServiceHandler
+	keyservicev1connect.UnimplementedAdminServiceHandler
 
 	config    *Config
 	store     Store
@@ -55,6 +57,10 @@ type Server struct {
 	log       *slog.Logger
 	now       func() time.Time
 	serving   atomic.Pointer[tls.Certificate]
+	people    atomic.Pointer[roster]
+
+	limitersMu sync.Mutex
+	limiters   map[string]*rate.Limiter // of people, by name
 }
 
 // New opens the certificate authority (making it at the first start) and takes
@@ -65,6 +71,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		s.now = time.Now
 	}
 	s.slots = semaphore.NewWeighted(int64(pipeline * max(o.Config.Token.Sessions, 1)))
+	s.limiters = map[string]*rate.Limiter{}
+	s.people.Store(newRoster(o.Config.People))
 	var err error
 	s.authority, err = openAuthority(ctx, o.Config.Fleet, o.Token, o.Store, time.Duration(o.Config.CertificateTTL), s.now)
 	if err != nil {

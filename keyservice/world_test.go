@@ -54,6 +54,7 @@ type world struct {
 	logs    *logBuffer
 	service *keyservice.Server
 	serial  int64 // of the fleet.yaml signed last
+	people  []keyservice.Person
 	url     string
 	health  string
 	stop    func()
@@ -106,6 +107,7 @@ func (w *world) config(sessions int) *keyservice.Config {
 		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour)},
 		Token:          keyservice.TokenFile{Sessions: sessions},
 		CertificateTTL: keyservice.Duration(24 * time.Hour),
+		People:         w.people,
 	}
 }
 

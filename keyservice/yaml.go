@@ -75,6 +75,9 @@ func checkFields(file, at string, node *yaml.Node, t reflect.Type, lines fieldLi
 	if node.Kind == yaml.AliasNode || node.Anchor != "" {
 		return fail(node, at, "anchors and aliases are not read here", "write the value out")
 	}
+	if t.Kind() == reflect.Slice {
+		return checkList(file, at, node, t.Elem(), lines)
+	}
 	if t.Kind() != reflect.Struct {
 		return checkValue(fail, at, node, t)
 	}
@@ -106,15 +109,25 @@ func checkFields(file, at string, node *yaml.Node, t reflect.Type, lines fieldLi
 	return nil
 }
 
+// checkList holds each element to its type; element N of a list is the field
+// "list[N]".
+func checkList(file, at string, node *yaml.Node, t reflect.Type, lines fieldLines) error {
+	if node.Kind != yaml.SequenceNode {
+		return &ConfigError{File: file, Line: node.Line, Field: at, Problem: "is not a list", Hint: "write it as [a, b]"}
+	}
+	for n, element := range node.Content {
+		field := fmt.Sprintf("%s[%d]", at, n)
+		lines[field] = element.Line
+		if err := checkFields(file, field, element, t, lines); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkValue compares shapes, and text of durations, so that the error names
 // the field; the library's own names only a line.
 func checkValue(fail func(*yaml.Node, string, string, string) error, at string, node *yaml.Node, t reflect.Type) error {
-	if t.Kind() == reflect.Slice {
-		if node.Kind != yaml.SequenceNode {
-			return fail(node, at, "is not a list", "write it as [a, b]")
-		}
-		return nil
-	}
 	if node.Kind != yaml.ScalarNode {
 		return fail(node, at, "is not a single value", "")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"fmt"
 	"net"
 	"net/http"
@@ -30,6 +31,7 @@ type parts struct {
 	token *token.Token
 	git   *gitserver.Server
 	repo  *gitserver.Repo
+	key   *ecdsa.PrivateKey // of a person
 }
 
 func TestScripts(t *testing.T) {
@@ -40,6 +42,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "calls": calls, "ready": ready, "configure": configure,
+			"person": person, "asks": asks, "hangup": hangup, "append": appendLine,
 		},
 	})
 }

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +33,9 @@ func newServeCommand() *cobra.Command {
 answers over TLS 1.3. Logs go to standard error, one JSON object a line. The
 health listener has /healthz, /readyz and /metrics.
 
-It stops on SIGTERM or Ctrl-C, after the requests under way.`,
+It stops on SIGTERM or Ctrl-C, after the requests under way. On SIGHUP it reads
+"people" of the configuration again: who was removed is refused from the next
+request on, on open connections too.`,
 		Example: `  bulla-keyservice serve --config keyservice.yaml
 
   # keyservice.yaml
@@ -90,7 +94,33 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer reloadPeople(file, service, log)()
 	return service.Serve(ctx, listener, health)
+}
+
+// reloadPeople reads the people again on SIGHUP, until the function that it
+// returns is called. Nothing else of the file is taken: the rest needs a start. A
+// file that does not load changes nothing, and the log says so.
+func reloadPeople(file string, service *keyservice.Server, log *slog.Logger) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			config, err := keyservice.LoadConfig(file)
+			if err == nil {
+				err = service.SetPeople(config.People)
+			}
+			if err != nil {
+				log.Error("people are not read again; those of before stay", "error", err.Error())
+				continue
+			}
+			log.Info("people are read again", "people", len(config.People))
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 func openMirror(config *keyservice.Config) (*kustomize.Mirror, error) {

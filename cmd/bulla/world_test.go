@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -39,6 +40,8 @@ type world struct {
 	identities identities
 	secrets    []canary.Canary
 	kube       dynamic.Interface
+	caKey      *ecdsa.PrivateKey // of the key service's authority
+	ca         *x509.Certificate
 }
 
 type worldKey struct{}

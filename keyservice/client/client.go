@@ -92,15 +92,18 @@ func newTransport(config *tls.Config) *http.Transport {
 	}
 }
 
-func newRPC(transport *http.Transport, url string) keyservicev1connect.KeyServiceClient {
-	httpClient := &http.Client{
+func newHTTPClient(transport *http.Transport) *http.Client {
+	return &http.Client{
 		Transport: transport,
 		Timeout:   timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}
-	return keyservicev1connect.NewKeyServiceClient(httpClient, url,
+}
+
+func newRPC(transport *http.Transport, url string) keyservicev1connect.KeyServiceClient {
+	return keyservicev1connect.NewKeyServiceClient(newHTTPClient(transport), url,
 		connect.WithReadMaxBytes(maxAnswer), connect.WithAcceptCompression("gzip", nil, nil))
 }
 

@@ -17,6 +17,11 @@ const (
 	ReasonIdentity = "IdentityMismatch"
 	// ReasonSuspended: the Cluster file says suspend.
 	ReasonSuspended = "Suspended"
+	// ReasonPerson: the service's configuration does not have that person, or
+	// with another public key.
+	ReasonPerson = "Person"
+	// ReasonRole: the person's roles do not cover what was asked for.
+	ReasonRole = "Role"
 	// ReasonToken: the join token is unknown, used, expired or not for this.
 	ReasonToken = "Token"
 	// ReasonRequest: the request itself is malformed.

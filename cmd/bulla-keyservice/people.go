@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+const (
+	shortestPersonTTL = time.Hour
+	longestPersonTTL  = 90 * 24 * time.Hour
+	// maxRequest bounds a certificate request file, in bytes.
+	maxRequest = 16 << 10
+)
+
+func newPeopleCommand() *cobra.Command {
+	people := &cobra.Command{Use: "people", Short: "Let people use the service", Args: needs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var file, name, request string
+	var ttl time.Duration
+	issue := &cobra.Command{
+		Use:   "issue --config FILE --name NAME --csr FILE",
+		Short: "Issue the client certificate of a person",
+		Long: `issue signs the certificate request that "bulla login" printed, with the
+authority's key in the token, and prints the certificate. The person must be in
+the configuration with the key of the request:
+
+  people:
+  - {name: alice, identity: "sha256:…", roles: [operator]}
+
+Compare the identity with alice herself, not with the message that brought it.
+The certificate grants nothing beyond that entry: remove the entry, send SIGHUP
+to the service, and the next request is refused, whatever the certificate says.`,
+		Example: `  bulla-keyservice people issue --config keyservice.yaml --name alice --csr alice.csr > alice.pem
+
+  # what alice does with it
+  bulla login --certificate alice.pem --url https://keyservice.example.com:8443`,
+		Args: needs("config", "name", "csr"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return issuePerson(cmd.Context(), file, name, request, ttl, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	addConfigFlag(issue, &file)
+	issue.Flags().StringVar(&name, "name", "", "the person, as in the configuration")
+	issue.Flags().StringVar(&request, "csr", "", "the certificate request; - for standard input")
+	issue.Flags().DurationVar(&ttl, "ttl", 30*24*time.Hour, "life of the certificate")
+	people.AddCommand(issue)
+	return people
+}
+
+func issuePerson(ctx context.Context, file, name, request string, ttl time.Duration, stdin io.Reader, stdout, stderr io.Writer) error {
+	if ttl < shortestPersonTTL || ttl > longestPersonTTL {
+		return &usageError{fmt.Errorf("ttl %s is not between %s and %s", ttl, shortestPersonTTL, longestPersonTTL)}
+	}
+	config, err := keyservice.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	csr, identity, err := readRequest(request, stdin)
+	if err != nil {
+		return err
+	}
+	rows, err := store.Open(ctx, config.Store)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // every write was committed
+	token, err := startToken(ctx, config, slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err != nil {
+		return err
+	}
+	defer token.Close()
+	certificate, ca, err := keyservice.IssuePerson(ctx, keyservice.Options{Config: config, Store: rows, Token: token}, name, csr, ttl)
+	if errors.Is(err, keyservice.ErrNotConfigured) {
+		return withHint(err, fmt.Sprintf("when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, roles: [developer]}", file, name, identity))
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := stdout.Write(client.WritePerson(certificate, ca)); err != nil {
+		return fmt.Errorf("write certificate: %w", err)
+	}
+	fmt.Fprintf(stderr, "for %s, key %s, until %s\nnext, by %s: bulla login --certificate FILE --url %s\n",
+		name, identity, certificate.NotAfter.Format(time.RFC3339), name, config.URL)
+	return nil
+}
+
+func readRequest(path string, stdin io.Reader) (csr []byte, identity string, err error) {
+	from := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, "", fmt.Errorf("read certificate request: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // only read
+		from = f
+	}
+	data, err := io.ReadAll(io.LimitReader(from, maxRequest))
+	if err != nil {
+		return nil, "", fmt.Errorf("read certificate request: %w", err)
+	}
+	const hint = "it is what `bulla login` prints to standard output"
+	if csr, err = client.ReadRequest(data); err != nil {
+		return nil, "", withHint(err, hint)
+	}
+	if identity, err = keyservice.ReadIdentity(csr); err != nil {
+		return nil, "", withHint(err, hint)
+	}
+	return csr, identity, nil
+}

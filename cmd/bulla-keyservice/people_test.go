@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// person FILE makes somebody's key, writes their certificate request to FILE
+// and sets IDENTITY.
+func person(ts *testscript.TestScript, _ bool, args []string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	partsOf(ts).key = key
+	request, err := client.PersonRequest(key)
+	ts.Check(err)
+	identity, err := client.PublicKeyHash(key.Public())
+	ts.Check(err)
+	ts.Setenv("IDENTITY", identity)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), request, 0o600))
+}
+
+// asks CERTIFICATE waits until the service answers the person; "! asks
+// CERTIFICATE REASON" until it refuses them for that reason.
+func asks(ts *testscript.TestScript, neg bool, args []string) {
+	credentials, _, err := client.ReadPerson([]byte(ts.ReadFile(args[0])), partsOf(ts).key)
+	ts.Check(err)
+	admin := client.NewAdmin("https://"+ts.Getenv("LISTEN"), credentials.Certificate, credentials.CA)
+	defer admin.Close()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		_, err = admin.ListLedger(context.Background(), &keyservicev1.ListLedgerRequest{})
+		var denied *client.DeniedError
+		if !neg && err == nil || neg && errors.As(err, &denied) && denied.Reason == args[1] {
+			return
+		}
+	}
+	ts.Fatalf("asks: %v", err)
+}
+
+// hangup sends SIGHUP to the service.
+func hangup(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, process := range ts.BackgroundCmds() {
+		ts.Check(process.Process.Signal(syscall.SIGHUP))
+	}
+}
+
+// append FILE TEXT adds a line.
+func appendLine(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+strings.Join(args[1:], " ")+"\n"), 0o600))
+}

@@ -1,0 +1,70 @@
+package login
+
+import (
+	"errors"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+const howToLogIn = "run `bulla login`, give what it prints to an operator of the key service, then: bulla login --certificate FILE --url URL"
+
+// Load returns a client of the fleet's key service in the name of the user;
+// fleet may be empty when there is one login only. Its errors say what to do.
+func Load(fleet string) (*client.Admin, error) {
+	store, err := Open()
+	if err != nil {
+		return nil, err
+	}
+	l, err := store.Find(fleet)
+	if err != nil {
+		return nil, Explain(store, err)
+	}
+	if l.Certificate == "" {
+		return nil, fault.New("give the request that `bulla login` prints to an operator; then: bulla login --certificate FILE --url URL",
+			"the login to fleet %s has no certificate yet", l.Fleet)
+	}
+	admin, err := l.Admin()
+	if err != nil {
+		return nil, Explain(store, err)
+	}
+	return admin, nil
+}
+
+// Explain gives an error of the store its hint.
+func Explain(store *Store, err error) error {
+	switch {
+	case errors.Is(err, ErrExposed):
+		return fault.NewTrust("chmod 600 "+store.Path()+", and if somebody else may have read the key: bulla login --new-key", "%w", err)
+	case errors.Is(err, ErrNone):
+		return fault.New(howToLogIn, "no login for this fleet's key service")
+	case errors.Is(err, ErrSeveral):
+		return fault.New("run this inside a fleet repository, or give --fleet-id", "%w", err)
+	case errors.Is(err, ErrExpired):
+		return fault.New("give the request that `bulla login` prints to an operator, for a new certificate", "log in to key service: %w", err)
+	}
+	return err
+}
+
+// Refused gives an error of a call its hint.
+func Refused(err error) error {
+	var denied *client.DeniedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, client.ErrUnavailable):
+		return fault.New("is the URL right, and the service up? `bulla login list` shows the URL", "%w", err)
+	case !errors.As(err, &denied):
+		return err
+	}
+	switch denied.Reason {
+	case keyservicev1.ReasonCertificate:
+		return fault.New("the certificate expired, or is of another fleet: `bulla login list` shows it, and `bulla login` prints the request for a new one", "%w", err)
+	case keyservicev1.ReasonPerson:
+		return fault.New("the service's configuration does not list you, or with another key: give an operator what `bulla login` prints", "%w", err)
+	case keyservicev1.ReasonRole:
+		return fault.New("your roles in the service's configuration do not cover this: ask an operator", "%w", err)
+	}
+	return err
+}

@@ -1,0 +1,111 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"connectrpc.com/connect"
+
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+)
+
+// Admin asks the key service in the name of one person. What a person may do
+// is the service's to say: each call may fail with a [*DeniedError] of reason
+// ReasonPerson or ReasonRole. It is safe for concurrent use.
+type Admin struct {
+	rpc       keyservicev1connect.AdminServiceClient
+	transport *http.Transport
+	fleet     string
+	person    string
+	err       error // what is wrong with the arguments of NewAdmin
+}
+
+// NewAdmin returns a client of the service at url that presents a person's
+// certificate and trusts ca alone. An unusable argument is reported by the first
+// call.
+func NewAdmin(url string, certificate tls.Certificate, ca *x509.Certificate) *Admin {
+	a := &Admin{}
+	if a.err = a.prepare(url, certificate, ca); a.err != nil {
+		a.err = fmt.Errorf("make key service client: %w", a.err)
+		return a
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca)
+	a.transport = newTransport(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{certificate}})
+	a.rpc = keyservicev1connect.NewAdminServiceClient(newHTTPClient(a.transport), url,
+		connect.WithReadMaxBytes(maxAnswer), connect.WithAcceptCompression("gzip", nil, nil))
+	return a
+}
+
+func (a *Admin) prepare(url string, certificate tls.Certificate, ca *x509.Certificate) error {
+	if ca == nil {
+		return errors.New("no certificate authority")
+	}
+	if err := checkURL(url); err != nil {
+		return err
+	}
+	if len(certificate.Certificate) == 0 {
+		return errors.New("no certificate")
+	}
+	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+	if err != nil {
+		return err
+	}
+	a.fleet, a.person, err = ParsePersonURI(leaf)
+	return err
+}
+
+// CheckURL reports whether a service can be asked at a URL: an https origin.
+func CheckURL(url string) error { return checkURL(url) }
+
+// Close ends idle connections.
+func (a *Admin) Close() {
+	if a.transport != nil {
+		a.transport.CloseIdleConnections()
+	}
+}
+
+// Fleet is the fleet that the certificate names.
+func (a *Admin) Fleet() string { return a.fleet }
+
+// Person is the person that the certificate names.
+func (a *Admin) Person() string { return a.person }
+
+// ListAudit reads entries of the audit log. Nothing in the answer is verified;
+// package keyservice/audit does that.
+func (a *Admin) ListAudit(ctx context.Context, in *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.ListAudit, in)
+}
+
+// ListLedger reads what became of each secret on each cluster.
+func (a *Admin) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.ListLedger, in)
+}
+
+// Rewrap gets new locks under the Active sealing key for stubs that the
+// accepted head places.
+func (a *Admin) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.Rewrap, in)
+}
+
+// AcceptHistory has the service take one rewritten head, once.
+func (a *Admin) AcceptHistory(ctx context.Context, head string) error {
+	_, err := administer(ctx, a, keyservicev1connect.AdminServiceClient.AcceptHistory, &keyservicev1.AcceptHistoryRequest{Head: head})
+	return err
+}
+
+func administer[In, Out any](ctx context.Context, a *Admin, call func(keyservicev1connect.AdminServiceClient, context.Context, *In) (*Out, error), in *In) (*Out, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	out, err := call(a.rpc, ctx, in)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return out, nil
+}

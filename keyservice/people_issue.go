@@ -1,0 +1,85 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+)
+
+// ErrNotConfigured reports a person, or a key, that the configuration does not
+// have. Nothing was issued.
+var ErrNotConfigured = errors.New("not in the configuration")
+
+// ReadIdentity returns the identity of the key that a certificate request (DER)
+// proves. Nothing else in the request is read.
+func ReadIdentity(csr []byte) (string, error) {
+	der, err := readCSR(csr)
+	if err != nil {
+		return "", fmt.Errorf("read certificate request: %w", err)
+	}
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return "", fmt.Errorf("read certificate request: %w", err)
+	}
+	return client.PublicKeyHash(public)
+}
+
+// IssuePerson makes a certificate for a person whom the configuration has, for
+// the key that it has for them, and returns it with the authority's. The name is
+// the configuration's: the request proves a key and nothing else.
+func IssuePerson(ctx context.Context, o Options, name string, csr []byte, ttl time.Duration) (certificate, ca *x509.Certificate, err error) {
+	identity, err := ReadIdentity(csr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := newRoster(o.Config.People).findPerson(name, identity); err != nil {
+		return nil, nil, fmt.Errorf("issue certificate for %q: %w: %w", name, ErrNotConfigured, err)
+	}
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	a, err := openAuthority(ctx, o.Config.Fleet, o.Token, o.Store, ttl, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if certificate, err = a.issuePerson(name, csr); err != nil {
+		return nil, nil, err
+	}
+	return certificate, a.certificate, nil
+}
+
+// issuePerson makes a certificate that only [authority.readPerson] reads.
+func (a *authority) issuePerson(name string, csr []byte) (*x509.Certificate, error) {
+	der, err := readCSR(csr)
+	if err != nil {
+		return nil, fmt.Errorf("issue certificate: %w", err)
+	}
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("issue certificate: %w", err)
+	}
+	template := a.template(pkix.Name{CommonName: name, OrganizationalUnit: []string{"people"}}, a.ttl)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	template.URIs = []*url.URL{client.PersonURI(a.fleet, name)}
+	if der, err = x509.CreateCertificate(rand.Reader, template, a.certificate, public, a.signer); err != nil {
+		return nil, fmt.Errorf("issue certificate: %w", err)
+	}
+	return x509.ParseCertificate(der)
+}
+
+// IssuedEntry is the entry of the audit log for a person's new certificate.
+func IssuedEntry(fleet, name string, c *x509.Certificate, now time.Time) audit.Entry {
+	return audit.Entry{Time: now, Kind: audit.Person, Outcome: outcomeDone, Fleet: fleet, Person: name,
+		Certificate: c.SerialNumber.Text(16), Identity: client.SPKIHash(c),
+		Detail: "certificate issued until " + c.NotAfter.UTC().Format(time.RFC3339)}
+}

@@ -1,0 +1,108 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"path"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+const (
+	// A person asks by hand or by a script; each request is an entry of the log.
+	personEvery = 50 * time.Millisecond
+	personBurst = 200
+)
+
+// person is who asks, from the client certificate and the configuration.
+type person struct {
+	fleet, name string
+	// identity is "sha256:" and the hash of the certificate's public key.
+	identity string
+	serial   string
+}
+
+type personKey struct{}
+
+func personOf(ctx context.Context) (person, error) {
+	p, ok := ctx.Value(personKey{}).(person)
+	if !ok {
+		return person{}, errors.New("read person: the route did not authenticate it")
+	}
+	return p, nil
+}
+
+// readPerson is the person behind a connection. It does not read a cluster's
+// certificate, as readCaller does not read a person's.
+func (a *authority) readPerson(state *tls.ConnectionState) (person, error) {
+	leaf, err := a.readLeaf(state)
+	if err != nil {
+		return person{}, err
+	}
+	fleet, name, err := client.ParsePersonURI(leaf)
+	if err != nil {
+		return person{}, err
+	}
+	if fleet != a.fleet {
+		return person{}, errors.New("the client certificate is of another fleet")
+	}
+	return person{fleet: fleet, name: name, identity: client.SPKIHash(leaf), serial: leaf.SerialNumber.Text(16)}, nil
+}
+
+// admitPerson lets a person through to a route: certificate, entry in the
+// configuration, role, rate, and the audit entry of what they are about to do.
+// Routes cannot forget to record: what is not on disk is not begun.
+func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, route Route) (context.Context, error) {
+	who, err := s.authority.readPerson(state)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	entry, err := s.people.Load().findPerson(who.name, who.identity)
+	if err != nil {
+		return nil, s.denyPerson(ctx, who, route, keyservicev1.ReasonPerson, err)
+	}
+	if !mayUse(entry, route.Roles) {
+		return nil, s.denyPerson(ctx, who, route, keyservicev1.ReasonRole, errors.New("no role for it"))
+	}
+	if !s.personLimiter(who.name).Allow() {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.name)
+	}
+	if err := s.recordAct(ctx, s.personEntry(who, audit.Person, outcomeDone, path.Base(route.Path))); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	return context.WithValue(ctx, personKey{}, who), nil
+}
+
+// outcomeDone is the outcome of what was not refused.
+const outcomeDone = "Done"
+
+func (s *Server) denyPerson(ctx context.Context, who person, route Route, reason string, why error) error {
+	if err := s.recordDenial(ctx, s.personEntry(who, audit.Person, reason, path.Base(route.Path))); err != nil {
+		return s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	return s.refuse(reason, why, "person", who.name, "identity", who.identity, "procedure", path.Base(route.Path))
+}
+
+// personEntry is an entry of the audit log under a person's name.
+func (s *Server) personEntry(who person, kind audit.Kind, outcome, detail string) audit.Entry {
+	return audit.Entry{Time: s.now(), Kind: kind, Outcome: outcome, Fleet: who.fleet,
+		Person: who.name, Certificate: who.serial, Identity: who.identity, Detail: detail}
+}
+
+// personLimiter is one for each name in the configuration: only those get here.
+func (s *Server) personLimiter(name string) *rate.Limiter {
+	s.limitersMu.Lock()
+	defer s.limitersMu.Unlock()
+	l, ok := s.limiters[name]
+	if !ok {
+		l = rate.NewLimiter(rate.Every(personEvery), personBurst)
+		s.limiters[name] = l
+	}
+	return l
+}
