@@ -130,8 +130,8 @@ func TestAPersonIsWhoTheConfigurationSays(t *testing.T) {
 	wantDenied(t, alice.look(t), keyservicev1.ReasonCertificate)
 }
 
-// post asks with an empty message, and returns the status and the answer.
-func post(w *world, certificate tls.Certificate, path string) (status int, text string) {
+// postAs asks with an empty message, and returns the status and the answer.
+func postAs(w *world, certificate tls.Certificate, path string) (status int, text string) {
 	w.t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(w.service.Authority())
@@ -209,7 +209,7 @@ func TestAPersonIsNotACluster(t *testing.T) {
 		if route.Auth != keyservice.AuthPerson {
 			continue
 		}
-		if status, text := post(f.world, eu.credentials.Certificate, route.Path); status != 401 || !strings.Contains(text, keyservicev1.ReasonCertificate) {
+		if status, text := postAs(f.world, eu.credentials.Certificate, route.Path); status != 401 || !strings.Contains(text, keyservicev1.ReasonCertificate) {
 			t.Errorf("%s with a cluster's certificate: %d %s", route.Path, status, text)
 		}
 	}
@@ -243,13 +243,13 @@ func TestAForgedPersonIsNobody(t *testing.T) {
 	}
 	namesake := &x509.Certificate{Subject: w.service.Authority().Subject}
 	path := keyservice.Routes()[len(keyservice.Routes())-1].Path
-	if status, text := post(w, alice.credentials.Certificate, path); status != 200 {
+	if status, text := postAs(w, alice.credentials.Certificate, path); status != 200 {
 		t.Fatalf("the issued certificate: %d %s", status, text)
 	}
 	ours := func(change func(*x509.Certificate)) tls.Certificate {
 		return forge(change, w.service.Authority(), authority)
 	}
-	if status, text := post(w, ours(func(*x509.Certificate) {}), path); status != 200 {
+	if status, text := postAs(w, ours(func(*x509.Certificate) {}), path); status != 200 {
 		t.Fatalf("what the authority's key signs as it should: %d %s", status, text)
 	}
 	for name, certificate := range map[string]tls.Certificate{
@@ -269,7 +269,7 @@ func TestAForgedPersonIsNobody(t *testing.T) {
 		"not valid yet":     ours(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }),
 		"expired":           ours(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Second) }),
 	} {
-		if status, text := post(w, certificate, path); status == 200 {
+		if status, text := postAs(w, certificate, path); status == 200 {
 			t.Errorf("%s: answered %s", name, text)
 		}
 	}
