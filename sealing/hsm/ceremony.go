@@ -49,11 +49,8 @@ type KeyInfo struct {
 // destroyed.
 func Ceremony(cfg Config, fleet, keyID string, suite v1alpha1.Suite) (*Made, error) {
 	cfg.Fleet = fleet
-	if keyID == "" {
-		return nil, errors.New("hold key ceremony: the key id is empty")
-	}
-	if suite != v1alpha1.SuiteHybrid && suite != v1alpha1.SuiteP256 {
-		return nil, fmt.Errorf("hold key ceremony: %q is not a suite", suite)
+	if err := checkRecord(keyID, suite); err != nil {
+		return nil, fmt.Errorf("hold key ceremony: %w", err)
 	}
 	r, err := once(cfg, request{Op: opCeremony, Key: keyID, Suite: suite})
 	if err != nil {
@@ -68,8 +65,43 @@ func Ceremony(cfg Config, fleet, keyID string, suite v1alpha1.Suite) (*Made, err
 	if m.Sealing, err = sealing.NewPublicKey(suite, r.Data, r.Extra); err != nil {
 		return nil, fmt.Errorf("read sealing key %q: %w", keyID, err)
 	}
-	m.Key = v1alpha1.SealingKey{ID: keyID, Suite: suite, PublicKey: m.Sealing.String(), Status: v1alpha1.KeyActive}
+	m.Key = activeRecord(keyID, m.Sealing)
 	return m, nil
+}
+
+func checkRecord(keyID string, suite v1alpha1.Suite) error {
+	if keyID == "" {
+		return errors.New("the key id is empty")
+	}
+	if suite != v1alpha1.SuiteHybrid && suite != v1alpha1.SuiteP256 {
+		return fmt.Errorf("%q is not a suite", suite)
+	}
+	return nil
+}
+
+func activeRecord(keyID string, public sealing.PublicKey) v1alpha1.SealingKey {
+	return v1alpha1.SealingKey{ID: keyID, Suite: public.Suite(), PublicKey: public.String(), Status: v1alpha1.KeyActive}
+}
+
+// AddSealingKey generates one more sealing key in the token and returns its
+// record for fleet.yaml, Active. It is read back, its attributes are checked, and
+// it is used once. Whether it opens anything is fleet.yaml's to say.
+//
+// Errors: those of [Ceremony]; a failed call leaves no key behind.
+func AddSealingKey(cfg Config, fleet, keyID string, suite v1alpha1.Suite) (v1alpha1.SealingKey, error) {
+	cfg.Fleet = fleet
+	if err := checkRecord(keyID, suite); err != nil {
+		return v1alpha1.SealingKey{}, fmt.Errorf("make sealing key: %w", err)
+	}
+	r, err := once(cfg, request{Op: opAddSealing, Key: keyID, Suite: suite})
+	if err != nil {
+		return v1alpha1.SealingKey{}, fmt.Errorf("make sealing key %q: %w", keyID, err)
+	}
+	public, err := sealing.NewPublicKey(suite, r.Data, r.Extra)
+	if err != nil {
+		return v1alpha1.SealingKey{}, fmt.Errorf("read sealing key %q: %w", keyID, err)
+	}
+	return activeRecord(keyID, public), nil
 }
 
 // MakeSigner generates one more signing key in the token, for a role that

@@ -43,6 +43,20 @@ func (t *token) makeSigner(req *request) (*response, error) {
 	})
 }
 
+// addSealing generates one more sealing key beside that of the ceremony.
+func (t *token) addSealing(req *request) (*response, error) {
+	return t.generate(func(c *ceremony) (*response, error) {
+		if err := c.checkFree(SealingLabel(t.fleet, req.Key)); err != nil {
+			return nil, err
+		}
+		k, err := c.sealingKey(req.Key, req.Suite)
+		if err != nil {
+			return nil, err
+		}
+		return k.response(), nil
+	})
+}
+
 // generate makes keys, or none when make fails. It has a session of its own,
 // because the others are read-only: a worker that serves could not make or
 // destroy a key.
@@ -81,15 +95,7 @@ func (c *ceremony) hold(keyID string, suite v1alpha1.Suite) (*response, error) {
 			return nil, err
 		}
 	}
-	if err := c.keyPair(labels[0], derivePrivate); err != nil {
-		return nil, err
-	}
-	if suite == v1alpha1.SuiteHybrid {
-		if err := c.secret(labels[0]); err != nil {
-			return nil, err
-		}
-	}
-	k, err := t.load(v1alpha1.SealingKey{ID: keyID, Suite: suite})
+	k, err := c.sealingKey(keyID, suite)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +107,21 @@ func (c *ceremony) hold(keyID string, suite v1alpha1.Suite) (*response, error) {
 		}
 	}
 	return r, nil
+}
+
+// sealingKey generates both halves under one label, and loads and tests them as
+// a worker that serves would.
+func (c *ceremony) sealingKey(keyID string, suite v1alpha1.Suite) (*sealingKey, error) {
+	label := SealingLabel(c.token.fleet, keyID)
+	if err := c.keyPair(label, derivePrivate); err != nil {
+		return nil, err
+	}
+	if suite == v1alpha1.SuiteHybrid {
+		if err := c.secret(label); err != nil {
+			return nil, err
+		}
+	}
+	return c.token.load(v1alpha1.SealingKey{ID: keyID, Suite: suite})
 }
 
 // checkFree refuses a label that any object has: a second key under it would

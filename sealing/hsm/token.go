@@ -142,6 +142,8 @@ func (t *token) answer(req *request) (*response, error) {
 		return t.list()
 	case opMakeSigner:
 		return t.makeSigner(req)
+	case opAddSealing:
+		return t.addSealing(req)
 	}
 	return nil, faulty(faultSetup, "operation %d is unknown", req.Op)
 }

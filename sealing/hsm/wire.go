@@ -27,13 +27,14 @@ const (
 	opCeremony                 // Key, Suite → Made
 	opList                     // → Keys
 	opMakeSigner               // Key → Data: uncompressed point of a new signing key
+	opAddSealing               // Key, Suite → Data, Extra: as opPublic, of a new sealing key
 )
 
 // String names the operation in errors.
 func (o op) String() string {
 	names := [...]string{opOpen: "open", opSign: "signing", opSigner: "a signing key", opPublic: "a public key",
 		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony", opList: "listing keys",
-		opMakeSigner: "making a signing key"}
+		opMakeSigner: "making a signing key", opAddSealing: "making a sealing key"}
 	if int(o) < len(names) {
 		return names[o]
 	}

@@ -1,0 +1,70 @@
+package sealing
+
+import (
+	"context"
+	"crypto/hpke"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// Rewrap moves a lock to another sealing key: it opens the lock in the token and
+// seals the inner secret, as it is, to the fleet's Active key. Context, target
+// and payload are those that the old lock was bound to and go into the new one
+// as the same bytes: there is no argument that could change them. What a
+// cluster/NAME lock holds stays wrapped to that cluster's own key.
+//
+// It is one use of the token. What an honest sealer could not have put in is
+// refused, not moved on. Errors are those of [Prepared.Unlock].
+func (p *Prepared) Rewrap(ctx context.Context, o Opener, key v1alpha1.SealingKey) (v1alpha1.Lock, error) {
+	public, err := rewrapKey(p.key, key)
+	if err != nil {
+		return v1alpha1.Lock{}, err
+	}
+	inner, err := o.Open(ctx, p.key, p.info, p.ciphertext)
+	defer clear(inner)
+	if errors.Is(err, ErrOpen) {
+		return v1alpha1.Lock{}, errMAC
+	}
+	if err != nil {
+		return v1alpha1.Lock{}, fmt.Errorf("open lock of key %q: %w", p.key, err)
+	}
+	if err := checkInner(p.target, inner); err != nil {
+		return v1alpha1.Lock{}, err
+	}
+	ciphertext, err := hpke.Seal(public.HPKE(), hpke.HKDFSHA256(), hpke.AES256GCM(), p.info, inner)
+	if err != nil {
+		return v1alpha1.Lock{}, fmt.Errorf("seal lock for %s: %w", p.target, err)
+	}
+	return v1alpha1.Lock{Target: p.target.String(), Key: key.ID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)}, nil
+}
+
+// rewrapKey refuses any key but an Active one that the lock is not under yet.
+func rewrapKey(from string, to v1alpha1.SealingKey) (PublicKey, error) {
+	if to.Status != v1alpha1.KeyActive {
+		return PublicKey{}, fmt.Errorf("rewrap to key %q: it is %s, not %s", to.ID, to.Status, v1alpha1.KeyActive)
+	}
+	if to.ID == from {
+		return PublicKey{}, fmt.Errorf("rewrap to key %q: the lock is under it", to.ID)
+	}
+	public, err := ParsePublicKey(to.Suite, to.PublicKey)
+	if err != nil {
+		return PublicKey{}, fmt.Errorf("rewrap to key %q: %w", to.ID, err)
+	}
+	return public, nil
+}
+
+// checkInner wants what a lock for this kind of target holds: one age stanza,
+// or a file key.
+func checkInner(target Target, inner []byte) error {
+	if target.Kind == Cluster {
+		_, err := parseStanza(inner)
+		return err
+	}
+	if len(inner) != fileKeySize {
+		return refuse(ClassLength, "lock holds %d bytes, not a file key", len(inner))
+	}
+	return nil
+}
