@@ -18,8 +18,8 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 const clusterAddLong = `Add a cluster to the fleet: writes clusters/NAME.yaml.

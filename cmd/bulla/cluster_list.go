@@ -11,10 +11,10 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
 // clusterRow is one cluster of `bulla cluster list`.

@@ -12,10 +12,10 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 const initLong = `Lay out a fleet repository.

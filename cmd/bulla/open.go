@@ -15,9 +15,9 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 const openLong = `Open stubs with an offline recovery key and print the Secrets.

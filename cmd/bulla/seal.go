@@ -14,12 +14,12 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
 // SetLocks writes new locks of blocks, by their index, into the stub file data,

@@ -16,7 +16,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/yamltext"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
 // New returns a stub without blocks. manifest may be nil.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 func TestFilesAreWrittenWholeOrNotAtAll(t *testing.T) {
