@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // Config is the configuration file of `bulla-keyservice serve`.
@@ -60,19 +61,6 @@ type Repository struct {
 	CAFile         string   `yaml:"caFile"`
 }
 
-// TokenFile names the PKCS#11 token. The PIN is in a file of its own, or in the
-// environment variable BULLA_PIN; never here.
-type TokenFile struct {
-	// Module is the absolute path of the PKCS#11 library.
-	Module  string `yaml:"module"`
-	Label   string `yaml:"label"`
-	PINFile string `yaml:"pinFile"`
-	// Sessions is how many operations the token does at a time. Default 4.
-	Sessions int `yaml:"sessions"`
-	// Deadline of one token operation. Default 5s.
-	Deadline Duration `yaml:"deadline"`
-}
-
 // Duration is a time.Duration written as 30s or 24h.
 type Duration time.Duration
 
@@ -98,6 +86,9 @@ func LoadConfig(file string) (*Config, error) {
 	lines, err := decodeStrict(file, data, &c)
 	if err != nil {
 		return nil, err
+	}
+	if wrong := (*hsm.URIError)(nil); errors.As(c.Token.ReadURI(), &wrong) {
+		return nil, &ConfigError{File: file, Line: lines.of("token.uri"), Field: "token.uri", Problem: wrong.Error(), Hint: wrong.Hint}
 	}
 	c.setDefaults(filepath.Dir(file))
 	if field, problem, hint := c.problem(); problem != "" {
@@ -146,7 +137,7 @@ func (c *Config) problem() (field, problem, hint string) {
 		{"fleet", c.Fleet, "`bulla-keyservice init` printed it"},
 		{"rootKey", c.RootKey, "`bulla-keyservice init` printed it; it is pinned here, outside Git"},
 		{"repository.url", c.Repository.URL, "the fleet repository, https:// or ssh://"},
-		{"token.module", c.Token.Module, "for SoftHSM: /usr/lib/softhsm/libsofthsm2.so"},
+		{"token.module", c.Token.Module, "for SoftHSM: /usr/lib/softhsm/libsofthsm2.so; or module-path in token.uri"},
 		{"token.label", c.Token.Label, "the label that the token was initialised with"},
 		{"listen", c.Listen, "for example 0.0.0.0:8443"},
 		{"health", c.Health, "for example 127.0.0.1:9090"},
@@ -197,27 +188,6 @@ func (r Repository) Auth() (kustomize.Auth, error) {
 		return kustomize.Auth{}, fmt.Errorf("read repository credentials: %w", failed)
 	}
 	return auth, nil
-}
-
-// PIN reads the PIN from its file, or from BULLA_PIN. It is never an argument:
-// arguments are public on the machine.
-func PIN(file string) (string, error) {
-	if file == "" {
-		if pin := os.Getenv("BULLA_PIN"); pin != "" {
-			// Child processes must not inherit it.
-			return pin, os.Unsetenv("BULLA_PIN")
-		}
-		return "", errors.New("read PIN: no PIN file is named and BULLA_PIN is not set")
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read PIN: %w", err)
-	}
-	pin := strings.TrimRight(string(data), "\r\n")
-	if pin == "" {
-		return "", fmt.Errorf("read PIN: %q is empty", file)
-	}
-	return pin, nil
 }
 
 // LogValue keeps a stray %v of the configuration to what is public.

@@ -90,3 +90,52 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		}
 	}
 }
+
+const goodURI = "pkcs11:token=acme;serial=0123?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/bulla/pin"
+
+// withToken is goodConfig with another token section.
+func withToken(token string) string {
+	const old = "token: {module: /usr/lib/softhsm/libsofthsm2.so, label: acme, pinFile: pin}"
+	return strings.Replace(goodConfig, old, "token: "+token, 1)
+}
+
+func TestATokenURIIsTheOtherWayToNameTheToken(t *testing.T) {
+	for name, token := range map[string]string{
+		"all in the URI":       `{uri: "` + goodURI + `"}`,
+		"the module beside it": `{uri: "pkcs11:token=acme;serial=0123?pin-source=/etc/bulla/pin", module: /usr/lib/softhsm/libsofthsm2.so}`,
+		"the PIN beside it":    `{uri: "pkcs11:serial=0123;token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so", pinFile: /etc/bulla/pin}`,
+	} {
+		c, err := load(t, withToken(token))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := c.Token.HSM(c.Fleet, "1234")
+		if got.Module != "/usr/lib/softhsm/libsofthsm2.so" || got.TokenLabel != "acme" || got.Serial != "0123" || c.Token.PINFile != "/etc/bulla/pin" {
+			t.Errorf("%s: %s, PIN in %s", name, got, c.Token.PINFile)
+		}
+	}
+}
+
+func TestATokenThatIsNamedTwiceIsRefused(t *testing.T) {
+	for name, c := range map[string]struct{ token, problem string }{
+		"the label twice":     {`{uri: "` + goodURI + `", label: acme}`, "token stands beside a label of its own"},
+		"the module twice":    {`{uri: "` + goodURI + `", module: /usr/lib/softhsm/libsofthsm2.so}`, "module-path stands beside a module of its own"},
+		"the PIN file twice":  {`{uri: "` + goodURI + `", pinFile: pin}`, "pin-source stands beside a PIN file of its own"},
+		"no module at all":    {`{uri: "pkcs11:token=acme"}`, "is missing"},
+		"a PIN in the URI":    {`{uri: "pkcs11:token=acme?pin-value=8642"}`, "pin-value puts the PIN where it is kept and shown"},
+		"a PIN that runs":     {`{uri: "pkcs11:token=acme?pin-source=|/bin/pin"}`, "pin-source is neither"},
+		"not a URI":           {`{uri: acme}`, "does not begin with pkcs11:"},
+		"a slot":              {`{uri: "pkcs11:token=acme;slot-id=3"}`, "renumbered"},
+		"an unexported field": {`{serial: "0123"}`, "unknown field"},
+	} {
+		_, err := load(t, withToken(c.token))
+		var problem *keyservice.ConfigError
+		if !errors.As(err, &problem) || !strings.Contains(err.Error(), ":6:token") || !strings.Contains(problem.Problem, c.problem) {
+			t.Errorf("%s: %v, want %q at line 6", name, err, c.problem)
+		}
+		if err != nil && strings.Contains(err.Error()+problem.Hint, "8642") {
+			t.Errorf("%s: the error repeats the PIN", name)
+		}
+	}
+}

@@ -87,6 +87,9 @@ func checkFields(file, at string, node *yaml.Node, t reflect.Type, lines fieldLi
 	known := map[string]reflect.Type{}
 	var names []string
 	for i := range t.NumField() {
+		if !t.Field(i).IsExported() {
+			continue
+		}
 		name := t.Field(i).Tag.Get("yaml")
 		known[name] = t.Field(i).Type
 		names = append(names, name)

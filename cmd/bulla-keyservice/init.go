@@ -29,14 +29,14 @@ import (
 type initOptions struct {
 	name, fleet, keyID, suite string
 	recovery                  []string
-	module, label, pinFile    string
+	token                     keyservice.TokenFile
 	out                       string
 }
 
 func newInitCommand() *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
-		Use:   "init --name NAME --module PATH --token-label LABEL [--pin-file FILE]",
+		Use:   "init --name NAME {--token-uri URI | --module PATH --token-label LABEL} [--pin-file FILE]",
 		Short: "Hold the key ceremony and write fleet.yaml",
 		Long: `init makes the fleet's keys in the token (root, ca, log and the first sealing
 key), reads their attributes back, and writes fleet.yaml, signed by the root key.
@@ -44,16 +44,20 @@ key), reads their attributes back, and writes fleet.yaml, signed by the root key
 It prints the fleet id and the root verifier key. Pin the verifier key outside
 Git: in the service's configuration, and with "bulla trust" for each developer.
 
-The PIN comes from --pin-file or from BULLA_PIN, never from an argument: a
-machine shows arguments to everybody on it.
+The PIN comes from --pin-file, from the pin-source of --token-uri or from
+BULLA_PIN, never from an argument: a machine shows arguments to everybody on it.
 
 A recovery recipient is the public half of an offline key (age-keygen -pq). Who
 has it can open every payload without the token; without one, a lost token is a
 lost fleet, and two-lock stubs are refused.`,
 		Example: `  age-keygen -pq -o recovery.key   # then keep it offline
   bulla-keyservice init --name acme --module /usr/lib/softhsm/libsofthsm2.so \
-    --token-label acme --pin-file pin --recovery-recipient age1pq1… --out fleet`,
-		Args: needs("name", "module", "token-label"),
+    --token-label acme --pin-file pin --recovery-recipient age1pq1… --out fleet
+
+  # the token as a PKCS#11 URI (RFC 7512)
+  bulla-keyservice init --name acme --recovery-recipient age1pq1… --out fleet \
+    --token-uri 'pkcs11:token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/bulla/pin'`,
+		Args: needs("name"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -64,9 +68,7 @@ lost fleet, and two-lock stubs are refused.`,
 	flags.StringVar(&o.keyID, "key-id", time.Now().UTC().Format("2006-01")+"-a", "id of the first sealing key")
 	flags.StringVar(&o.suite, "suite", string(v1alpha1.SuiteHybrid), "algorithms of the sealing key: MLKEM768-P256 or P256")
 	flags.StringArrayVar(&o.recovery, "recovery-recipient", nil, "age recipient of an offline recovery key (repeatable)")
-	flags.StringVar(&o.module, "module", "", "absolute path of the PKCS#11 library")
-	flags.StringVar(&o.label, "token-label", "", "label of the token")
-	flags.StringVar(&o.pinFile, "pin-file", "", "file with the user PIN (default: the variable BULLA_PIN)")
+	addTokenFlags(flags, &o.token)
 	flags.StringVar(&o.out, "out", ".", "folder for fleet.yaml; an existing file is never overwritten")
 	return cmd
 }
@@ -86,11 +88,10 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := o.rehearse(); err != nil {
 		return &usageError{err}
 	}
-	pin, err := keyservice.PIN(o.pinFile)
+	config, err := tokenOf(o.token, o.fleet)
 	if err != nil {
 		return &usageError{err}
 	}
-	config := hsm.Config{Module: o.module, TokenLabel: o.label, PIN: pin, Fleet: o.fleet}
 	made, err := hsm.Ceremony(config, o.fleet, o.keyID, v1alpha1.Suite(o.suite))
 	if err != nil {
 		return err

@@ -70,9 +70,12 @@ func report(w io.Writer, err error) {
 func hintOf(err error) string {
 	var hinted *hintError
 	var config *keyservice.ConfigError
+	var uri *hsm.URIError
 	switch {
 	case errors.As(err, &hinted):
 		return hinted.hint
+	case errors.As(err, &uri):
+		return uri.Hint
 	case errors.As(err, &config):
 		return config.Hint
 	case errors.Is(err, hsm.ErrPIN):

@@ -136,10 +136,9 @@ func tokenConfig(config *keyservice.Config, log *slog.Logger) (hsm.Config, error
 	if err != nil {
 		return hsm.Config{}, withHint(err, "set token.pinFile in the configuration")
 	}
-	return hsm.Config{
-		Module: config.Token.Module, TokenLabel: config.Token.Label, PIN: pin, Fleet: config.Fleet,
-		Sessions: config.Token.Sessions, Deadline: time.Duration(config.Token.Deadline), Logger: log,
-	}, nil
+	c := config.Token.HSM(config.Fleet, pin)
+	c.Logger = log
+	return c, nil
 }
 
 func startToken(ctx context.Context, config *keyservice.Config, log *slog.Logger) (*hsm.Worker, error) {

@@ -31,6 +31,9 @@ type Config struct {
 	// TokenLabel is the label given when the token was initialised. Exactly one
 	// token must have it.
 	TokenLabel string
+	// Serial, Manufacturer and Model must be the token's own, where they are not
+	// empty; see [URI].
+	Serial, Manufacturer, Model string
 	// PIN is the user PIN. It goes to the worker over a pipe, never through
 	// arguments or the environment, and no method of Config prints it.
 	PIN string `json:"-"`

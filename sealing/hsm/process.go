@@ -69,8 +69,8 @@ func startProcess(ctx context.Context, cfg Config, argv []string) (*process, err
 	stop := context.AfterFunc(ctx, func() { p.lose(ctx.Err()) })
 	defer limit.Stop()
 	defer stop()
-	h := &hello{Module: cfg.Module, TokenLabel: cfg.TokenLabel, PIN: cfg.PIN, Fleet: cfg.Fleet,
-		Sessions: cfg.Sessions, Pins: cfg.PinnedKeys}
+	h := &hello{Module: cfg.Module, PIN: cfg.PIN, Fleet: cfg.Fleet, Sessions: cfg.Sessions, Pins: cfg.PinnedKeys,
+		Token: tokenName{Label: cfg.TokenLabel, Serial: cfg.Serial, Manufacturer: cfg.Manufacturer, Model: cfg.Model}}
 	var welcome response
 	err = p.conn.send(h)
 	if err == nil {

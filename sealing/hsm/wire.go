@@ -3,7 +3,9 @@ package hsm
 import (
 	"bufio"
 	"encoding/gob"
+	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -42,9 +44,24 @@ func (o op) String() string {
 }
 
 type hello struct {
-	Module, TokenLabel, PIN, Fleet string
-	Sessions                       int
-	Pins                           []v1alpha1.SealingKey
+	Module, PIN, Fleet string
+	Token              tokenName
+	Sessions           int
+	Pins               []v1alpha1.SealingKey
+}
+
+// tokenName says which token of a module is meant.
+type tokenName struct{ Label, Serial, Manufacturer, Model string }
+
+// String is for errors.
+func (n tokenName) String() string {
+	text := strconv.Quote(n.Label)
+	for _, part := range []struct{ name, value string }{{"serial", n.Serial}, {"manufacturer", n.Manufacturer}, {"model", n.Model}} {
+		if part.value != "" {
+			text += fmt.Sprintf(" with %s %q", part.name, part.value)
+		}
+	}
+	return text
 }
 
 // request asks the worker for one operation. Key is a key id for sealing keys

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// addTokenFlags adds the flags that name a token where no configuration file
+// does.
+func addTokenFlags(flags *pflag.FlagSet, to *keyservice.TokenFile) {
+	flags.StringVar(&to.URI, "token-uri", "", "token as a PKCS#11 URI, instead of --module and --token-label (RFC 7512)")
+	flags.StringVar(&to.Module, "module", "", "absolute path of the PKCS#11 library")
+	flags.StringVar(&to.Label, "token-label", "", "label of the token")
+	flags.StringVar(&to.PINFile, "pin-file", "", "file with the user PIN (default: pin-source of --token-uri, or the variable BULLA_PIN)")
+}
+
+// tokenOf reads the flags and the PIN. Its errors are of the command line.
+func tokenOf(token keyservice.TokenFile, fleet string) (hsm.Config, error) {
+	if err := token.ReadURI(); err != nil {
+		return hsm.Config{}, err
+	}
+	switch {
+	case token.Module == "":
+		return hsm.Config{}, withHint(errors.New("--module is missing"), "the absolute path of the PKCS#11 library, or --token-uri with module-path")
+	case token.Label == "":
+		return hsm.Config{}, withHint(errors.New("--token-label is missing"), "the label that the token was initialised with, or --token-uri")
+	}
+	pin, err := keyservice.PIN(token.PINFile)
+	if err != nil {
+		return hsm.Config{}, err
+	}
+	return token.HSM(fleet, pin), nil
+}
