@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/mlkem"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -122,23 +120,10 @@ func (o *initOptions) record(key v1alpha1.SealingKey, log *ecdsa.PublicKey) *v1a
 
 // rehearse goes through the ceremony's outcome with a throwaway key.
 func (o *initOptions) rehearse() error {
-	point, err := ecdh.P256().GenerateKey(rand.Reader)
+	key, err := throwawayKey(o.keyID, v1alpha1.Suite(o.suite))
 	if err != nil {
 		return err
 	}
-	var lattice []byte
-	if v1alpha1.Suite(o.suite) == v1alpha1.SuiteHybrid {
-		key, err := mlkem.GenerateKey768()
-		if err != nil {
-			return err
-		}
-		lattice = key.EncapsulationKey().Bytes()
-	}
-	public, err := sealing.NewPublicKey(v1alpha1.Suite(o.suite), point.PublicKey().Bytes(), lattice)
-	if err != nil {
-		return withHint(fmt.Errorf("read --suite %q: %w", o.suite, err), "MLKEM768-P256 or P256")
-	}
-	key := v1alpha1.SealingKey{ID: o.keyID, Suite: v1alpha1.Suite(o.suite), PublicKey: public.String(), Status: v1alpha1.KeyActive}
 	if _, err := sealing.NewSealer(key, o.recovery); err != nil {
 		return withHint(err, "make a recovery key with `age-keygen -pq`; under MLKEM768-P256 it must be age1pq1…")
 	}

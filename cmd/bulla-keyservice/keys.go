@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -19,7 +18,7 @@ import (
 )
 
 func newKeysCommand() *cobra.Command {
-	keys := &cobra.Command{Use: "keys", Short: "Look at the fleet's keys", Args: needs(),
+	keys := &cobra.Command{Use: "keys", Short: "Look at the fleet's keys, and change them", Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
 	list := &cobra.Command{
@@ -34,7 +33,7 @@ accepted head says of a sealing key, "-" where it says nothing.`,
 		},
 	}
 	addConfigFlag(list, &file)
-	keys.AddCommand(list)
+	keys.AddCommand(list, newKeysRotateCommand())
 	return keys
 }
 
@@ -73,11 +72,8 @@ func orDash(s string) string {
 // acceptedStatus reads the accepted head from the data folder; a service that
 // never ran has none.
 func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]v1alpha1.KeyStatus, error) {
-	if _, err := os.Stat(config.Store); errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	rows, err := store.Open(ctx, config.Store)
-	if err != nil {
+	rows, err := openRows(ctx, config)
+	if rows == nil || err != nil {
 		return nil, err
 	}
 	defer rows.Close() //nolint:errcheck // only read

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"fmt"
 	"net"
@@ -14,8 +15,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -41,7 +44,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"push": push, "calls": calls, "ready": ready, "configure": configure,
+			"push": push, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus,
 			"person": person, "asks": asks, "hangup": hangup, "append": appendLine,
 		},
 	})
@@ -122,6 +125,21 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 	ts.Fatalf("the service was never ready")
+}
+
+// keystatus CONFIG KEY STATUS waits until the service's accepted head says so.
+func keyStatus(ts *testscript.TestScript, _ bool, args []string) {
+	config, err := keyservice.LoadConfig(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var status map[string]v1alpha1.KeyStatus
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		status, err = acceptedStatus(context.Background(), config)
+		ts.Check(err)
+		if string(status[args[1]]) == args[2] {
+			return
+		}
+	}
+	ts.Fatalf("key %s is %q, want %s", args[1], status[args[1]], args[2])
 }
 
 // configure FILE FLEET-OUTPUT writes keyservice.yaml from what init printed.

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// fleetOptions say which fleet.yaml to start from and where the new one goes.
+type fleetOptions struct {
+	config, file, out string
+	inPlace           bool
+}
+
+func (o *fleetOptions) addFlags(cmd *cobra.Command) {
+	addConfigFlag(cmd, &o.config)
+	cmd.Flags().StringVar(&o.file, "fleet-file", "", "fleet.yaml to start from, - for standard input")
+	cmd.Flags().StringVar(&o.out, "out", "", "new file to write, - for standard output; an existing file is never overwritten")
+	cmd.Flags().BoolVar(&o.inPlace, "in-place", false, "overwrite the file of --fleet-file, to review as a diff")
+}
+
+const fleetFileHelp = `
+The new fleet.yaml has the next serial and the root key's signature. It goes to
+a new file (--out) or over the old one (--in-place); nothing is committed. A
+fleet.yaml that does not verify under the pinned rootKey, or that is older than
+the service accepted, is not built upon.`
+
+// fleetFile is a fleet.yaml that verified, and is about to be changed and
+// signed anew.
+type fleetFile struct {
+	options fleetOptions
+	config  *keyservice.Config
+	old     []byte
+	fleet   *v1alpha1.Fleet
+	known   sealing.Known
+}
+
+// open reads and verifies the file. What it does not verify it must not sign:
+// whoever edited the working tree would have their own keys signed.
+func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, error) {
+	if o.inPlace == (o.out != "") || o.inPlace && o.file == "-" {
+		return nil, &usageError{withHint(errors.New("nothing says where the new fleet.yaml goes"), "give --in-place to overwrite the file of --fleet-file, or --out FILE for a new one")}
+	}
+	config, err := keyservice.LoadConfig(o.config)
+	if err != nil {
+		return nil, err
+	}
+	f := &fleetFile{options: *o, config: config}
+	if f.old, err = readLimited(o.file, stdin); err != nil {
+		return nil, fmt.Errorf("read fleet.yaml: %w", err)
+	}
+	if f.fleet, err = v1alpha1.ParseFleet(o.file, f.old); err != nil {
+		return nil, err
+	}
+	if f.fleet.Spec.ID != config.Fleet {
+		return nil, fmt.Errorf("%s is of fleet %q, and the configuration of %q", o.file, f.fleet.Spec.ID, config.Fleet)
+	}
+	accepted, err := acceptedFleet(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	f.known, err = accepted.Accept(&f.fleet.Spec, config.RootKey)
+	if errors.Is(err, sealing.ErrRolledBack) {
+		return nil, withHint(fmt.Errorf("verify %s: %w", o.file, err), "start from the fleet.yaml of the branch that the service follows")
+	}
+	if err != nil {
+		return nil, withHint(fmt.Errorf("verify %s: %w", o.file, err), "nothing is signed on top of what the root key did not sign; start from the fleet.yaml of the branch that the service follows")
+	}
+	return f, nil
+}
+
+func readLimited(file string, stdin io.Reader) ([]byte, error) {
+	from := stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // only read
+		from = f
+	}
+	return io.ReadAll(io.LimitReader(from, v1alpha1.MaxFileSize+1))
+}
+
+// acceptedFleet is what the service knows; nothing when it never ran.
+func acceptedFleet(ctx context.Context, config *keyservice.Config) (sealing.Known, error) {
+	rows, err := openRows(ctx, config)
+	if rows == nil || err != nil {
+		return sealing.Known{}, err
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	return rows.KnownFleet(ctx, config.Fleet)
+}
+
+// openRows opens the service's store; nil when there is none yet.
+func openRows(ctx context.Context, config *keyservice.Config) (*store.DB, error) {
+	if _, err := os.Stat(config.Store); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return store.Open(ctx, config.Store)
+}
+
+// next is the fleet with the next serial, to be changed and signed.
+func (f *fleetFile) next() *v1alpha1.FleetSpec {
+	next := f.fleet.Spec.DeepCopy()
+	next.Serial++
+	return next
+}
+
+// sign signs with the root key that signed the old one.
+func (f *fleetFile) sign(ctx context.Context, next *v1alpha1.FleetSpec) error {
+	return f.withToken(ctx, next.SealingKeys, func(worker *hsm.Worker) error {
+		_, root, err := currentRoot(ctx, worker, f.known.RootKey, f.config.Fleet)
+		if err != nil {
+			return err
+		}
+		return sealing.SignFleet(next, keyName(f.known.RootKey), root)
+	})
+}
+
+// withToken starts a worker that has the pinned keys: a record that is not the
+// token's key is not signed.
+func (f *fleetFile) withToken(ctx context.Context, pinned []v1alpha1.SealingKey, use func(*hsm.Worker) error) error {
+	config, err := f.tokenConfig()
+	if err != nil {
+		return err
+	}
+	config.PinnedKeys, config.Sessions = pinned, 1
+	worker, err := hsm.Start(ctx, config, nil)
+	if err != nil {
+		return err
+	}
+	defer worker.Close()
+	return use(worker)
+}
+
+func (f *fleetFile) tokenConfig() (hsm.Config, error) {
+	return tokenConfig(f.config, slog.New(slog.DiscardHandler))
+}
+
+// keyName is the name in a verifier key.
+func keyName(verifierKey string) string {
+	name, _, _ := strings.Cut(verifierKey, "+")
+	return name
+}
+
+// write writes the signed fleet, once what is in it reads back and is what the
+// service, the clusters and the developers will accept after the old one.
+func (f *fleetFile) write(next *v1alpha1.FleetSpec, stdout, stderr io.Writer) error {
+	data, kept, err := editFleet(f.options.file, f.old, &f.fleet.Spec, next)
+	if err != nil {
+		return err
+	}
+	parsed, err := v1alpha1.ParseFleet(f.options.file, data)
+	if err != nil {
+		return fmt.Errorf("read back fleet: %w", err)
+	}
+	if _, err := f.known.Accept(&parsed.Spec, f.known.Pinned); err != nil {
+		return fmt.Errorf("read back fleet: %w", err)
+	}
+	if !kept {
+		fmt.Fprintln(stderr, "note: fleet.yaml is laid out in a way that cannot be edited in place; it was written anew, without its comments")
+	}
+	switch {
+	case f.options.inPlace:
+		err = files.Replace(f.options.file, f.old, data)
+	case f.options.out == "-":
+		_, err = stdout.Write(data)
+	default:
+		err = files.Create(f.options.out, data, 0o644)
+	}
+	return err
+}
