@@ -35,12 +35,8 @@ func (s *DB) AddAuthority(ctx context.Context, fleet string, der []byte) error {
 }
 
 // AddCertificate records an issued certificate.
-func (s *DB) AddCertificate(ctx context.Context, c Certificate) error {
-	err := s.write(ctx, func(tx *sql.Tx) error { return addCertificate(ctx, tx, c) })
-	if err != nil {
-		return fmt.Errorf("record certificate: %w", err)
-	}
-	return nil
+func (s *DB) AddCertificate(c Certificate) Change {
+	return func(ctx context.Context, tx *sql.Tx) error { return addCertificate(ctx, tx, c) }
 }
 
 func addCertificate(ctx context.Context, tx *sql.Tx, c Certificate) error {

@@ -22,7 +22,9 @@ type DB struct {
 }
 
 // Change is something to be written together with something else: it runs in a
-// transaction that the other side commits. It must not keep tx.
+// transaction that the other side commits, possibly more than once. It must not
+// keep tx. [ErrToken], [ErrHeadMoved] and [ErrNotFound] say no, and leave the
+// transaction to others; any other error ends it.
 type Change func(ctx context.Context, tx *sql.Tx) error
 
 // dialect is what the two engines do not share.
@@ -30,8 +32,11 @@ type dialect struct {
 	name string
 	// types replaces the names in braces of the schema.
 	types map[string]string
-	// transaction is how what writes begins.
-	transaction sql.TxOptions
+	// transaction is how what writes begins, and appending how what holds the lock
+	// of a log does.
+	transaction, appending sql.TxOptions
+	// forUpdate locks the row that a SELECT reads.
+	forUpdate string
 	// again says whether a transaction failed only because of another one.
 	again func(error) bool
 }
@@ -60,20 +65,36 @@ func (s *DB) Ready(ctx context.Context) error {
 	})
 }
 
+// Do makes changes in one transaction that is on disk when Do returns nil.
+func (s *DB) Do(ctx context.Context, changes ...Change) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		for _, change := range changes {
+			if err := change(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // write runs f in one transaction that is on disk when write returns nil. f may
 // run more than once: it must not change anything outside but what it assigns.
 func (s *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
+	return s.writeAs(ctx, &s.dialect.transaction, f)
+}
+
+func (s *DB) writeAs(ctx context.Context, how *sql.TxOptions, f func(*sql.Tx) error) error {
 	var err error
 	for range attempts {
-		if err = s.writeOnce(ctx, f); err == nil || !s.dialect.again(err) {
+		if err = s.writeOnce(ctx, how, f); err == nil || !s.dialect.again(err) {
 			return err
 		}
 	}
 	return err
 }
 
-func (s *DB) writeOnce(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, &s.dialect.transaction)
+func (s *DB) writeOnce(ctx context.Context, how *sql.TxOptions, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, how)
 	if err != nil {
 		return err
 	}
@@ -105,3 +126,11 @@ func places(rows, width int) string {
 func stamp(t time.Time) int64 { return t.UnixMicro() }
 
 func unstamp(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// unstampSet takes 0 for the zero time.
+func unstampSet(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return unstamp(us)
+}

@@ -10,16 +10,12 @@ import (
 )
 
 // AddToken records a new join token by its hash.
-func (s *DB) AddToken(ctx context.Context, t Token) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+func (s *DB) AddToken(t Token) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES ($1, $2, $3, $4, $5)",
 			t.Hash[:], t.Fleet, t.Cluster, stamp(t.Created), stamp(t.Expires))
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("record join token: %w", err)
 	}
-	return nil
 }
 
 // BeginEnrolment keeps e for the unspent, unexpired token with this hash, in
@@ -96,9 +92,11 @@ func begun(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (Enro
 }
 
 // CompleteEnrolment spends the token and records the certificate, both or
-// neither; [ErrToken] when another request was first.
-func (s *DB) CompleteEnrolment(ctx context.Context, token, challenge [32]byte, c Certificate, now time.Time) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+// neither; [ErrToken] when another request was first. The rows are asked again
+// by what is written: another transaction may have changed them since they were
+// read.
+func (s *DB) CompleteEnrolment(token, challenge [32]byte, c Certificate, now time.Time) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
 		e, err := begun(ctx, tx, token, now)
 		if err != nil {
 			return err
@@ -106,16 +104,24 @@ func (s *DB) CompleteEnrolment(ctx context.Context, token, challenge [32]byte, c
 		if subtle.ConstantTimeCompare(e.Challenge[:], challenge[:]) != 1 {
 			return ErrToken
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = $1", token[:]); err != nil {
+		if err := one(tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = $1 AND challenge = $2", token[:], challenge[:])); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE tokens SET spent = $1 WHERE hash = $2", stamp(now), token[:]); err != nil {
+		if err := one(tx.ExecContext(ctx, "UPDATE tokens SET spent = $1 WHERE hash = $2 AND spent IS NULL", stamp(now), token[:])); err != nil {
 			return err
 		}
 		return addCertificate(ctx, tx, c)
-	})
-	if err != nil {
-		return fmt.Errorf("complete enrolment: %w", err)
 	}
-	return nil
+}
+
+// one is [ErrToken] when a statement found no row to change.
+func one(done sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		err = ErrToken
+	}
+	return err
 }

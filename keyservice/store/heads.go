@@ -48,8 +48,8 @@ func lastHead(row *sql.Row) (Head, error) {
 // AddHead records an accepted head. Its Parent must be the head accepted last
 // (empty when there is none), or nothing is written and the error is
 // [ErrHeadMoved]: two services on one store cannot fork the line.
-func (s *DB) AddHead(ctx context.Context, h Head) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+func (s *DB) AddHead(h Head) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
 		last, err := lastHead(tx.QueryRowContext(ctx, lastHeadQuery, h.Fleet, h.Ref))
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
@@ -61,11 +61,7 @@ func (s *DB) AddHead(ctx context.Context, h Head) error {
 			h.Fleet, h.Ref, h.Hash, h.Parent, stamp(h.Accepted),
 			h.Known.Serial, h.Known.Digest, h.Known.RootKey, h.Known.Pinned)
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("record accepted head: %w", err)
 	}
-	return nil
 }
 
 // AddPlaced remembers that head placed these stub digests on cluster.

@@ -16,7 +16,11 @@ var postgres = dialect{
 	name:        "postgres",
 	types:       map[string]string{"{{int}}": "BIGINT", "{{bytes}}": "BYTEA", "{{serial}}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{{end}}": ""},
 	transaction: sql.TxOptions{Isolation: sql.LevelSerializable},
-	again:       metAnother,
+	// Who waited for the log's row must see what its holder wrote, which a
+	// snapshot of before the wait would not have.
+	appending: sql.TxOptions{Isolation: sql.LevelReadCommitted},
+	forUpdate: " FOR UPDATE",
+	again:     metAnother,
 }
 
 // connections bounds what one replica opens to PostgreSQL.

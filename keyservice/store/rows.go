@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -58,24 +60,35 @@ type Certificate struct {
 	NotBefore, NotAfter time.Time
 }
 
-// Entry is one audit row: one decision on one stub digest.
-type Entry struct {
-	Time time.Time
-	// Request joins the rows of one request; random.
-	Request string
-	// Fleet, Cluster, Identity and Serial come from the client certificate.
-	Fleet, Cluster, Identity, Serial string
-	// Head is the accepted head that the decision was made at.
-	Head string
-	// Revision is what the caller said it works at.
-	Revision string
-	Digest   string
-	// Outcome is "Granted" or the refusal.
-	Outcome string
-	// Placement and Object (namespace/name) that the digest stood for.
-	Placement, Object string
-	// Keys are the sealing keys used, comma-separated.
-	Keys string
-	// Operations is how many token operations were started for it.
-	Operations int
+// LogState is where the audit log of a fleet stands.
+type LogState struct {
+	// Size is how many entries it has.
+	Size int64
+	// Checkpoint is the signed note over them; empty when there are none.
+	Checkpoint []byte
+	// Last is the time of the last entry; zero when there is none.
+	Last time.Time
+}
+
+// Leaf is one entry of the audit log.
+type Leaf struct {
+	Index int64
+	Time  time.Time
+	Entry []byte
+	// Hashes are those that the entry completes, its own first, then of the
+	// subtrees that end with it (tlog.StoredHashes).
+	Hashes []tlog.Hash
+	// What entry says, repeated for [LogFilter].
+	Kind, Outcome, Cluster, Person, Digest, Object string
+}
+
+// LogFilter says which entries to read. Empty fields match all.
+type LogFilter struct {
+	// From is the first index to look at; To is where to stop, 0 for the end.
+	From, To int64
+	// Since and Until bound the entry's time: not before, and before.
+	Since, Until                                   time.Time
+	Kind, Outcome, Cluster, Person, Digest, Object string
+	// Limit is how many to return at most.
+	Limit int
 }

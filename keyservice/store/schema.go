@@ -14,7 +14,7 @@ import (
 //
 // Names in braces are the dialect's types. Times are microseconds since 1970,
 // UTC.
-var migrations = []string{schema, knownFleet}
+var migrations = []string{schema, knownFleet, logSchema}
 
 func (s *DB) migrate(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -108,23 +108,46 @@ CREATE TABLE placed (
   head    TEXT NOT NULL,
   PRIMARY KEY (fleet, cluster, digest)
 ) {{end}};
+`
 
-CREATE TABLE audit (
+// logSchema is the audit log. A leaf's hashes are those that it completes
+// (golang.org/x/mod/sumdb/tlog, StoredHashes), so that a leaf is written once
+// and never touched again; its other columns repeat what entry says, for
+// [DB.FindLeaves]. Pending holds entries of programs without a signing key.
+const logSchema = `
+DROP TABLE IF EXISTS audit;
+
+CREATE TABLE logs (
   id         {{serial}},
-  time       {{int}} NOT NULL,
-  request    TEXT NOT NULL,
-  fleet      TEXT NOT NULL,
-  cluster    TEXT NOT NULL,
-  identity   TEXT NOT NULL,
-  serial     TEXT NOT NULL,
-  head       TEXT NOT NULL,
-  revision   TEXT NOT NULL,
-  digest     TEXT NOT NULL,
-  outcome    TEXT NOT NULL,
-  placement  TEXT NOT NULL,
-  object     TEXT NOT NULL,
-  keys       TEXT NOT NULL,
-  operations {{int}} NOT NULL
+  fleet      TEXT NOT NULL UNIQUE,
+  size       {{int}} NOT NULL,
+  last       {{int}} NOT NULL,
+  checkpoint {{bytes}} NOT NULL
+) {{end}};
+
+CREATE TABLE leaves (
+  log     {{int}} NOT NULL REFERENCES logs (id),
+  idx     {{int}} NOT NULL,
+  time    {{int}} NOT NULL,
+  entry   {{bytes}} NOT NULL,
+  hashes  {{bytes}} NOT NULL,
+  kind    TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  cluster TEXT NOT NULL,
+  person  TEXT NOT NULL,
+  digest  TEXT NOT NULL,
+  object  TEXT NOT NULL,
+  PRIMARY KEY (log, idx)
+) {{end}};
+CREATE INDEX leaves_by_cluster ON leaves (log, cluster, idx) WHERE cluster <> '';
+CREATE INDEX leaves_by_person ON leaves (log, person, idx) WHERE person <> '';
+CREATE INDEX leaves_by_digest ON leaves (log, digest, idx) WHERE digest <> '';
+CREATE INDEX leaves_by_object ON leaves (log, object, idx) WHERE object <> '';
+
+CREATE TABLE pending (
+  id    {{serial}},
+  fleet TEXT NOT NULL,
+  entry {{bytes}} NOT NULL
 ) {{end}};
 `
 
