@@ -55,6 +55,9 @@ type decision struct {
 	blocks     []openBlock
 	stanzas    []sealing.Stanza
 	operations int
+	// leaf is the place of its record in the receipt, -1 when it was counted with
+	// earlier refusals.
+	leaf int
 }
 
 // openBlock is one block with the lock to open.

@@ -15,6 +15,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -58,7 +59,7 @@ func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRe
 		PublicKey: public, Recipient: in.GetRecipient(), Challenge: sha256.Sum256(answer),
 	}, s.now())
 	if err != nil {
-		return nil, s.refuseEnrolment(err)
+		return nil, s.refuseEnrolment(ctx, err)
 	}
 	s.log.Info("enrolment begun", "cluster", begun.Cluster)
 	return &keyservicev1.BeginEnrollResponse{Challenge: challenge}, nil
@@ -74,7 +75,7 @@ func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEn
 	token, answer := sha256.Sum256([]byte(in.GetToken())), sha256.Sum256(in.GetAnswer())
 	begun, err := s.store.AnswerEnrolment(ctx, token, answer, s.now())
 	if err != nil {
-		return nil, s.refuseEnrolment(err)
+		return nil, s.refuseEnrolment(ctx, err)
 	}
 	public, err := x509.ParsePKIXPublicKey(begun.PublicKey)
 	if err != nil {
@@ -85,8 +86,9 @@ func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEn
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
 	row := certificateRow(begun.Fleet, begun.Cluster, certificate)
-	if err := s.store.CompleteEnrolment(ctx, token, answer, row, s.now()); err != nil {
-		return nil, s.refuseEnrolment(err)
+	e := audit.Entry{Kind: audit.Enrol, Outcome: outcomeDone, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity}
+	if _, err := s.journal.append(ctx, []audit.Entry{e}, s.store.CompleteEnrolment(token, answer, row, s.now())); err != nil {
+		return nil, s.refuseEnrolment(ctx, err)
 	}
 	s.log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
 	return &keyservicev1.CompleteEnrollResponse{Certificate: certificate.Raw, Ca: s.authority.certificate.Raw}, nil
@@ -110,21 +112,23 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.cluster)
 	}
 	if !isSameKey(who, public) {
-		return nil, s.refuse(keyservicev1.ReasonIdentity, errors.New("renewal for another key"), "cluster", who.cluster)
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
 	}
 	current := s.heads.current.Load()
 	if current == nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
 	}
 	if _, reason := clusterAtHead(who, current.model); reason == keyservicev1.ReasonIdentity {
-		return nil, s.refuse(reason, errors.New("the Cluster file names another key"), "cluster", who.cluster)
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, reason), errors.New("the Cluster file names another key"))
 	}
 	certificate, err := s.authority.issueClient(who.cluster, public)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	row := certificateRow(who.fleet, who.cluster, certificate)
-	if err := s.store.AddCertificate(ctx, row); err != nil {
+	e := who.entry(audit.Renew, outcomeDone)
+	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.serial
+	if _, err := s.journal.append(ctx, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
@@ -168,9 +172,10 @@ func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func (s *Server) refuseEnrolment(err error) error {
+// refuseEnrolment has no name to record: who holds no good token is nobody.
+func (s *Server) refuseEnrolment(ctx context.Context, err error) error {
 	if errors.Is(err, store.ErrToken) {
-		return s.refuse(keyservicev1.ReasonToken, err)
+		return s.refuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonToken}, err)
 	}
 	return s.refuse(keyservicev1.ReasonUnavailable, err)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -63,6 +64,9 @@ type heads struct {
 	log     *slog.Logger
 	metrics *metrics
 	now     func() time.Time
+	journal recorder
+	// denied records refusals.
+	denied func(context.Context, ...audit.Entry) error
 
 	looks   coalescer
 	limiter *rate.Limiter
@@ -145,11 +149,24 @@ func (h *heads) isBehind(revision string) bool {
 // look asks the remote for its head, and takes it when it is new.
 func (h *heads) look() error {
 	err := h.lookOnce()
+	var refused *refusedHead
+	if errors.As(err, &refused) {
+		err = errors.Join(err, h.denied(h.life, h.refusal(refused)))
+	}
 	h.mu.Lock()
 	h.trouble = err
 	h.mu.Unlock()
 	h.metrics.looked(err)
 	return err
+}
+
+// refusal is what is recorded of a tip that was not accepted.
+func (h *heads) refusal(refused *refusedHead) audit.Entry {
+	e := audit.Entry{Kind: audit.Head, Outcome: refused.reason, Revision: refused.hash, Detail: refused.err.Error()}
+	if current := h.current.Load(); current != nil {
+		e.Head = current.hash
+	}
+	return e
 }
 
 func (h *heads) lookOnce() error {
@@ -193,7 +210,8 @@ func (h *heads) accept(ctx context.Context, tip string) error {
 		return h.take(candidate, last.Accepted)
 	}
 	now := h.now()
-	if err := h.rows.AddHead(ctx, store.Head{Fleet: h.fleet, Ref: h.ref, Hash: tip, Parent: last.Hash, Accepted: now, Known: candidate.known}); err != nil {
+	row := store.Head{Fleet: h.fleet, Ref: h.ref, Hash: tip, Parent: last.Hash, Accepted: now, Known: candidate.known}
+	if _, err := h.journal.append(ctx, headEntries(candidate, h.current.Load(), last.Hash), h.rows.AddHead(row)); err != nil {
 		return err
 	}
 	return h.take(candidate, now)

@@ -45,7 +45,7 @@ func newMember(w *world, name string) *member {
 func (w *world) joinToken(cluster string, ttl time.Duration) client.JoinToken {
 	w.t.Helper()
 	secret, row := keyservice.NewTokenSecret(w.fleet, cluster, ttl, time.Now())
-	if err := w.rows.AddToken(w.t.Context(), row); err != nil {
+	if err := w.rows.Do(w.t.Context(), w.rows.AddToken(row)); err != nil {
 		w.t.Fatal(err)
 	}
 	return client.JoinToken{Fleet: w.fleet, Cluster: cluster, Secret: secret,

@@ -19,6 +19,11 @@ type metrics struct {
 	accepted   prometheus.Gauge
 	inFlight   *prometheus.GaugeVec
 	panics     prometheus.Counter
+	logSize    prometheus.Gauge
+	appends    prometheus.Histogram
+	appendSize prometheus.Histogram
+	appendErrs prometheus.Counter
+	coalesced  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -38,10 +43,22 @@ func newMetrics() *metrics {
 			Namespace: space, Name: "head_accepted_timestamp_seconds", Help: "When the head in use was accepted."}),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: space, Name: "requests_in_flight", Help: "Requests being handled."}, []string{"route"}),
+		logSize: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: space, Name: "audit_log_entries", Help: "Entries of the audit log."}),
+		appends: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: space, Name: "audit_append_seconds", Help: "Time of one append to the audit log: lock, signature, commit.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}),
+		appendSize: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: space, Name: "audit_append_entries", Help: "Entries that one append wrote.",
+			Buckets: prometheus.ExponentialBuckets(1, 4, 7)}),
+		appendErrs: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: space, Name: "audit_append_failures_total", Help: "Appends to the audit log that failed: nothing was answered."}),
+		coalesced: counter("audit_coalesced_total", "Refusals that were counted in the audit log instead of recorded one by one.", "kind"),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "panics_total", Help: "Handlers that panicked."}),
 	}
 	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics,
+		m.logSize, m.appends, m.appendSize, m.appendErrs, m.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,6 +74,15 @@ func (m *metrics) looked(err error) {
 	default:
 		m.looks.WithLabelValues("failed").Inc()
 	}
+}
+
+func (m *metrics) appended(took time.Duration, entries int, failed bool) {
+	m.appends.Observe(took.Seconds())
+	if failed {
+		m.appendErrs.Inc()
+		return
+	}
+	m.appendSize.Observe(float64(entries))
 }
 
 func (m *metrics) acceptedHead(at time.Time) { m.accepted.Set(float64(at.UnixMilli()) / 1000) }

@@ -61,7 +61,7 @@ func (a *authority) readPerson(state *tls.ConnectionState) (person, error) {
 func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, route Route) (context.Context, error) {
 	who, err := s.authority.readPerson(state)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.refuseRecorded(ctx, stranger(route), err)
 	}
 	entry, err := s.people.Load().findPerson(who.name, who.identity)
 	if err != nil {
@@ -78,9 +78,6 @@ func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, ro
 	}
 	return context.WithValue(ctx, personKey{}, who), nil
 }
-
-// outcomeDone is the outcome of what was not refused.
-const outcomeDone = "Done"
 
 func (s *Server) denyPerson(ctx context.Context, who person, route Route, reason string, why error) error {
 	if err := s.recordDenial(ctx, s.personEntry(who, audit.Person, reason, path.Base(route.Path))); err != nil {

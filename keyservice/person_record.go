@@ -8,11 +8,13 @@ import (
 
 // recordAct puts an entry into the audit log. When it returns nil the entry is
 // on disk.
-func (s *Server) recordAct(_ context.Context, e audit.Entry) error {
-	s.log.Info("act", "kind", string(e.Kind), "outcome", e.Outcome, "person", e.Person, "detail", e.Detail)
-	return nil
+func (s *Server) recordAct(ctx context.Context, e audit.Entry) error {
+	_, err := s.journal.append(ctx, []audit.Entry{e})
+	return err
 }
 
 // recordDenial is [Server.recordAct] for a refusal, which a stranger can cause
 // as often as they like.
-func (s *Server) recordDenial(ctx context.Context, e audit.Entry) error { return s.recordAct(ctx, e) }
+func (s *Server) recordDenial(ctx context.Context, e audit.Entry) error {
+	return s.recordDenials(ctx, e)
+}

@@ -51,6 +51,7 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceBeginEnrollProcedure, Body: 16 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceCompleteEnrollProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceRenewProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceProveConsistencyProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: maxBody, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
 			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
@@ -105,7 +106,7 @@ func (s *Server) admit(ctx context.Context, state *tls.ConnectionState, route Ro
 	case AuthCertificate:
 		who, err := s.authority.readCaller(state)
 		if err != nil {
-			return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+			return nil, s.refuseRecorded(ctx, stranger(route), err)
 		}
 		return withCaller(ctx, who), nil
 	case AuthPerson:

@@ -51,6 +51,8 @@ type Server struct {
 	token     Token
 	authority *authority
 	heads     *heads
+	journal   recorder
+	denials   *denials
 	slots     *semaphore.Weighted
 	metrics   *metrics
 	verdicts  verdicts
@@ -81,12 +83,28 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.certify(); err != nil {
 		return nil, err
 	}
+	if err := s.openLog(ctx); err != nil {
+		return nil, err
+	}
 	s.heads = &heads{
 		fleet: o.Config.Fleet, ref: o.Config.Repository.Ref, rootKey: o.Config.RootKey,
 		mirror: o.Mirror, builder: o.Builder, rows: o.Store, token: o.Token,
 		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.warm,
+		journal: s.journal, denied: s.recordDenials,
 	}
 	return s, nil
+}
+
+// openLog takes up the audit log and records the start: a service that cannot
+// record does not serve.
+func (s *Server) openLog(ctx context.Context) error {
+	journal, err := openJournal(ctx, s.config.Fleet, s.token, s.store, s.log, s.metrics, s.now)
+	if err != nil {
+		return err
+	}
+	s.journal, s.denials = journal, newDenials(s.now, s.metrics)
+	_, err = journal.append(ctx, s.began(journal))
+	return err
 }
 
 // Authority is the certificate of the fleet's authority, which join tokens pin.
@@ -112,6 +130,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	defer end()
 	loops.Go(func() { s.heads.follow(life, time.Duration(s.config.Repository.Interval)) })
 	loops.Go(func() { s.recertify(life) })
+	loops.Go(func() { s.followDenials(life) })
 	s.log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())
 
 	var err error
@@ -122,7 +141,9 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
-	return errors.Join(err, public.Shutdown(patience), private.Shutdown(patience))
+	err = errors.Join(err, public.Shutdown(patience), private.Shutdown(patience))
+	s.flushDenials(patience, true)
+	return err
 }
 
 func (s *Server) httpServer(handler http.Handler) *http.Server {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -14,7 +16,7 @@ import (
 type Store interface {
 	headStore
 	placedStore
-	auditStore
+	logStore
 	enrolStore
 	authorityStore
 	// Ready reports whether rows can be written now.
@@ -24,10 +26,10 @@ type Store interface {
 type headStore interface {
 	// LastHead returns the head accepted last, or store.ErrNotFound.
 	LastHead(ctx context.Context, fleet, ref string) (store.Head, error)
-	// AddHead fails with store.ErrHeadMoved unless its parent is the last one.
-	AddHead(ctx context.Context, h store.Head) error
 	// KnownFleet returns the zero value before the first head of any ref.
 	KnownFleet(ctx context.Context, fleet string) (sealing.Known, error)
+	// AddHead says store.ErrHeadMoved unless its parent is the last one.
+	AddHead(h store.Head) store.Change
 }
 
 type placedStore interface {
@@ -35,9 +37,14 @@ type placedStore interface {
 	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
 }
 
-type auditStore interface {
-	// Record writes all entries or none.
-	Record(ctx context.Context, entries []store.Entry) error
+// logStore is the audit log. Its appends exclude each other, of other processes
+// too; one that fails has either written nothing, or all and lost the answer.
+type logStore interface {
+	LogState(ctx context.Context, fleet string) (store.LogState, error)
+	LogHashes(ctx context.Context, fleet string, indexes []int64) ([]tlog.Hash, error)
+	AppendLog(ctx context.Context, fleet string, groups [][]store.Change, build func(*store.Appending) (store.Appended, error)) error
+	FindLeaves(ctx context.Context, fleet string, f store.LogFilter) (leaves []store.Leaf, next int64, err error)
+	HasPending(ctx context.Context, fleet string) (bool, error)
 }
 
 // enrolStore spends a token at most once, however many requests race. Its
@@ -45,14 +52,14 @@ type auditStore interface {
 type enrolStore interface {
 	BeginEnrolment(ctx context.Context, token [32]byte, e store.Enrolment, now time.Time) (store.Enrolment, error)
 	AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (store.Enrolment, error)
-	CompleteEnrolment(ctx context.Context, token, challenge [32]byte, c store.Certificate, now time.Time) error
+	CompleteEnrolment(token, challenge [32]byte, c store.Certificate, now time.Time) store.Change
 }
 
 type authorityStore interface {
 	// Authority returns store.ErrNotFound before AddAuthority.
 	Authority(ctx context.Context, fleet string) ([]byte, error)
 	AddAuthority(ctx context.Context, fleet string, der []byte) error
-	AddCertificate(ctx context.Context, c store.Certificate) error
+	AddCertificate(c store.Certificate) store.Change
 	Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error)
 }
 

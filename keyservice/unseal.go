@@ -6,29 +6,27 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"math"
 	"regexp"
-	"strings"
 	"sync"
-	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
-	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
 )
-
-// recordTimeout bounds writing the audit rows of one request.
-const recordTimeout = 20 * time.Second
 
 // request is one Unseal: who asks, and the head that decides, both fixed once.
 type request struct {
 	id       string
 	caller   caller
 	revision string
-	head     *head
-	index    *index
-	rows     placedStore
-	log      *slog.Logger
+	// logSize is how much of the audit log the caller saw.
+	logSize uint64
+	head    *head
+	index   *index
+	rows    placedStore
+	log     *slog.Logger
 }
 
 var (
@@ -44,7 +42,11 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
 	if problem := checkUnseal(in); problem != "" {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "cluster", who.cluster)
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Unseal, keyservicev1.ReasonRequest), errors.New(problem))
+	}
+	// A log that lost entries which a cluster saw decides nothing more.
+	if _, err := s.journal.latest(ctx, in.GetLogSize()); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.heads.know(ctx, in.GetRevision())
 	now := s.heads.current.Load()
@@ -53,7 +55,7 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 	}
 	id := make([]byte, 8)
 	rand.Read(id)
-	q := &request{id: hex.EncodeToString(id), caller: who, revision: in.GetRevision(), head: now, rows: s.store}
+	q := &request{id: hex.EncodeToString(id), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
 	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)
 	if _, reason := clusterAtHead(who, now.model); reason != "" {
 		return nil, s.deny(ctx, q, in.GetDigests(), reason)
@@ -66,10 +68,16 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		decisions[i].digest = digest
 	}
 	s.work(ctx, q, decisions)
-	if err := s.record(ctx, q, decisions); err != nil {
+	receipt, err := s.record(ctx, q, decisions)
+	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
-	return respond(q, in.GetNonce(), decisions), nil
+	out, err := s.respond(ctx, q, receipt, decisions)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	out.Nonce = in.GetNonce()
+	return out, nil
 }
 
 func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
@@ -81,6 +89,9 @@ func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
 	case len(in.GetDigests()) == 0 || len(in.GetDigests()) > client.MaxDigests:
 		return "not 1 to 1000 digests"
 	}
+	if in.GetLogSize() > math.MaxInt64 {
+		return "log_size is out of range"
+	}
 	seen := make(map[string]bool, len(in.GetDigests()))
 	for _, digest := range in.GetDigests() {
 		if !stubDigest.MatchString(digest) || seen[digest] {
@@ -91,14 +102,14 @@ func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
 	return ""
 }
 
-// deny refuses a whole request for who asks it, with one audit row a digest:
-// what a suspended cluster still asks for is worth knowing.
+// deny refuses a whole request for who asks it, with one record a digest: what a
+// suspended cluster still asks for is worth knowing.
 func (s *Server) deny(ctx context.Context, q *request, digests []string, reason string) error {
-	entries := make([]store.Entry, len(digests))
+	entries := make([]audit.Entry, len(digests))
 	for i, digest := range digests {
 		entries[i] = s.entry(q, &decision{digest: digest}, reason)
 	}
-	if err := s.store.Record(ctx, entries); err != nil {
+	if err := s.recordDenials(ctx, entries...); err != nil {
 		return s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.caller.cluster)
 	}
 	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(digests)))
@@ -170,52 +181,24 @@ func (s *Server) unlock(ctx context.Context, q *request, d *decision, n int) (se
 	return sealing.Stanza{}, unavailable
 }
 
-// record writes one audit row a digest. Until it returns nil nothing may leave.
-func (s *Server) record(ctx context.Context, q *request, decisions []decision) error {
-	entries := make([]store.Entry, len(decisions))
-	for i := range decisions {
-		entries[i] = s.entry(q, &decisions[i], decisions[i].refusal.Name())
+func (s *Server) respond(ctx context.Context, q *request, r *receipt, decisions []decision) (*keyservicev1.UnsealResponse, error) {
+	out := &keyservicev1.UnsealResponse{Fleet: q.caller.fleet, Head: q.head.hash}
+	var err error
+	if out.Log, err = s.logState(ctx, r, q.logSize); err != nil {
+		return nil, err
 	}
-	// The token was asked: a caller that left meanwhile is recorded all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	if err := s.store.Record(ctx, entries); err != nil {
-		return err
-	}
-	for _, e := range entries {
-		s.metrics.unseals.WithLabelValues(e.Outcome).Inc()
-	}
-	return nil
-}
-
-func (s *Server) entry(q *request, d *decision, outcome string) store.Entry {
-	e := store.Entry{
-		Time: s.now(), Request: q.id,
-		Fleet: q.caller.fleet, Cluster: q.caller.cluster, Identity: q.caller.identity, Serial: q.caller.serial,
-		Head: q.head.hash, Revision: q.revision, Digest: d.digest, Outcome: outcome, Operations: d.operations,
-	}
-	if d.chosen != nil {
-		e.Placement, e.Object = d.chosen.placement, d.chosen.object.Namespace+"/"+d.chosen.object.Name
-	}
-	var keys []string
-	for _, b := range d.blocks {
-		if b.lock.Key != "" && (len(keys) == 0 || keys[len(keys)-1] != b.lock.Key) {
-			keys = append(keys, b.lock.Key)
-		}
-	}
-	e.Keys = strings.Join(keys, ",")
-	return e
-}
-
-func respond(q *request, nonce []byte, decisions []decision) *keyservicev1.UnsealResponse {
-	out := &keyservicev1.UnsealResponse{Fleet: q.caller.fleet, Head: q.head.hash, Nonce: nonce}
 	for i := range decisions {
 		d := &decisions[i]
 		result := &keyservicev1.UnsealResult{Digest: d.digest, Refusal: d.refusal}
 		for _, stanza := range d.stanzas {
 			result.Stanzas = append(result.Stanzas, &keyservicev1.Stanza{Type: stanza.Type, Args: stanza.Args, Body: stanza.Body})
 		}
+		if d.leaf >= 0 {
+			if result.Inclusion, err = r.inclusion(d.leaf); err != nil {
+				return nil, err
+			}
+		}
 		out.Results = append(out.Results, result)
 	}
-	return out
+	return out, nil
 }

@@ -86,6 +86,10 @@ func newWorldWith(t testing.TB, suite v1alpha1.Suite, sessions int) *world {
 		t.Fatal(err)
 	}
 	w.rows = w.openStore()
+	t.Cleanup(func() {
+		w.rows = w.openStore() // a test may have closed it
+		w.checkLog()
+	})
 	w.commit(map[string]string{"fleet.yaml": w.fleetFile(w.made.Key), "clustersets/all.yaml": setFile("all")})
 	w.start(sessions)
 	return w
@@ -93,7 +97,7 @@ func newWorldWith(t testing.TB, suite v1alpha1.Suite, sessions int) *world {
 
 func (w *world) openStore() *store.DB {
 	w.t.Helper()
-	rows, err := store.Open(w.t.Context(), filepath.Join(w.dir, "store.db"))
+	rows, err := store.Open(context.WithoutCancel(w.t.Context()), filepath.Join(w.dir, "store.db"))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -87,6 +87,10 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 	if err != nil {
 		return err
 	}
+	now := time.Now()
+	if err := rows.Do(ctx, keyservice.RecordLater(rows, config.Fleet, keyservice.IssuedEntry(config.Fleet, name, certificate, now), now)); err != nil {
+		return fmt.Errorf("record certificate: %w", err)
+	}
 	if _, err := stdout.Write(client.WritePerson(certificate, ca)); err != nil {
 		return fmt.Errorf("write certificate: %w", err)
 	}

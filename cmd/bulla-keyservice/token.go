@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
@@ -64,8 +65,9 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
 	secret, row := keyservice.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
-	if err := rows.AddToken(ctx, row); err != nil {
-		return err
+	made := audit.Entry{Kind: audit.Token, Outcome: "Done", Cluster: cluster, Detail: "until " + row.Expires.UTC().Format(time.RFC3339)}
+	if err := rows.Do(ctx, rows.AddToken(row), keyservice.RecordLater(rows, config.Fleet, made, row.Created)); err != nil {
+		return fmt.Errorf("record join token: %w", err)
 	}
 	token := client.JoinToken{
 		Fleet: config.Fleet, Cluster: cluster, Secret: secret,

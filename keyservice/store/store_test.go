@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"os"
@@ -38,12 +37,12 @@ func TestHeadsGoForwardOnly(t *testing.T) {
 	first := store.Head{Fleet: fleet, Ref: "main", Hash: "a1", Accepted: now}
 	second := store.Head{Fleet: fleet, Ref: "main", Hash: "b2", Parent: "a1", Accepted: now}
 	for _, h := range []store.Head{first, second} {
-		if err := s.AddHead(ctx, h); err != nil {
+		if err := s.Do(ctx, s.AddHead(h)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	fork := store.Head{Fleet: fleet, Ref: "main", Hash: "c3", Parent: "a1", Accepted: now}
-	if err := s.AddHead(ctx, fork); !errors.Is(err, store.ErrHeadMoved) {
+	if err := s.Do(ctx, s.AddHead(fork)); !errors.Is(err, store.ErrHeadMoved) {
 		t.Fatalf("fork: %v, want ErrHeadMoved", err)
 	}
 	s.Close()
@@ -68,7 +67,7 @@ func TestATokenIsSpentOnce(t *testing.T) {
 	ctx := t.Context()
 	now := time.Now()
 	token, challenge := sha256.Sum256([]byte("secret")), sha256.Sum256([]byte("nonce"))
-	if err := s.AddToken(ctx, store.Token{Hash: token, Fleet: fleet, Cluster: "prod-eu", Created: now, Expires: now.Add(time.Hour)}); err != nil {
+	if err := s.Do(ctx, s.AddToken(store.Token{Hash: token, Fleet: fleet, Cluster: "prod-eu", Created: now, Expires: now.Add(time.Hour)})); err != nil {
 		t.Fatal(err)
 	}
 	begin := func() {
@@ -98,7 +97,7 @@ func TestATokenIsSpentOnce(t *testing.T) {
 	for i := range 8 {
 		group.Go(func() {
 			c := store.Certificate{Serial: string(rune('a' + i)), Fleet: fleet, Cluster: "prod-eu", Identity: "sha256:x", NotBefore: now, NotAfter: now.Add(time.Hour)}
-			if err := s.CompleteEnrolment(ctx, token, challenge, c, now); err == nil {
+			if err := s.Do(ctx, s.CompleteEnrolment(token, challenge, c, now)); err == nil {
 				wins.Store(i, true)
 			} else if !errors.Is(err, store.ErrToken) {
 				t.Errorf("complete: %v", err)
@@ -120,36 +119,6 @@ func TestATokenIsSpentOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"prod-eu"}, names); diff != "" {
 		t.Fatal(diff)
-	}
-}
-
-func TestEntriesAreWrittenAllOrNone(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "store.db"))
-	now := time.Now().UTC().Truncate(time.Microsecond)
-	var entries []store.Entry
-	for i := range 250 {
-		entries = append(entries, store.Entry{Time: now, Request: "r", Fleet: fleet, Cluster: "prod-eu", Digest: "sha256:x", Outcome: "Granted", Operations: i})
-	}
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Record(cancelled, entries); err == nil {
-		t.Fatal("a cancelled write succeeded")
-	}
-	got, err := s.Entries(t.Context(), 1000)
-	if err != nil || len(got) != 0 {
-		t.Fatalf("%d rows after a failed write, %v", len(got), err)
-	}
-	if err := s.Record(t.Context(), entries); err != nil {
-		t.Fatal(err)
-	}
-	if got, err = s.Entries(t.Context(), 1000); err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 250 {
-		t.Fatalf("%d rows, want 250", len(got))
-	}
-	if diff := cmp.Diff(entries[249], got[0]); diff != "" {
-		t.Fatalf("newest row (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,0 +1,272 @@
+package keyservice
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+)
+
+// Refusals cost an entry of the log each, and nothing else: a caller must not be
+// able to fill the disk with them. The first of a kind is recorded before it is
+// answered, the same again within a window is counted, and beyond a caller's
+// budget all are counted together.
+const (
+	// denialWindow is how long the same refusal is counted before the count is
+	// recorded, and how long a crash may lose such a count.
+	denialWindow = time.Minute
+	// A caller's budget of refusals recorded one by one: a burst, which a cluster
+	// with a broken application stays within, and one more every denialEvery. It
+	// makes at most 14,400 entries a day, and a count a minute.
+	denialBurst = 256
+	denialEvery = 6 * time.Second
+	// maxCallers and maxKinds bound the memory, to some 50 MiB: beyond the first,
+	// new callers share one budget; beyond the second, refusals are counted.
+	maxCallers = 1 << 14
+	maxKinds   = 1 << 15
+)
+
+// denial is one kind of refusal: what is the same for all that are counted
+// together.
+type denial struct {
+	kind                  audit.Kind
+	digest, outcome, head string
+	act                   string
+}
+
+func denialOf(e audit.Entry) denial {
+	d := denial{kind: e.Kind, digest: e.Digest, outcome: e.Outcome, head: e.Head}
+	if e.Kind == audit.Person {
+		d.act = e.Detail // the procedure: one of a few
+	}
+	return d
+}
+
+// denials counts refusals, by caller.
+type denials struct {
+	now     func() time.Time
+	metrics *metrics
+
+	mu      sync.Mutex
+	callers map[string]*denier
+	kinds   int // of all callers' seen
+}
+
+func newDenials(now func() time.Time, m *metrics) *denials {
+	return &denials{now: now, metrics: m, callers: map[string]*denier{}}
+}
+
+// denier is what one caller was refused lately.
+type denier struct {
+	budget *rate.Limiter
+	// seen are the refusals recorded one by one in the last window, with how often
+	// they came again.
+	seen map[denial]*repeated
+	// beyond counts, by outcome, what was over the budget.
+	beyond map[string]*repeated
+}
+
+type repeated struct {
+	// entry is the first of them.
+	entry audit.Entry
+	since time.Time
+	// recorded is set once entry is on disk: before that nothing is counted.
+	recorded bool
+	// How often it came again, and the token operations of those.
+	count, operations int
+}
+
+func (r *repeated) again(e audit.Entry) {
+	r.count++
+	r.operations += e.Operations
+}
+
+// everybody is the caller that those without a certificate are, and those that
+// are too many to be told apart. No cluster or person is named so.
+const everybody = ""
+
+// admit says which refusals are to be recorded before they are answered, and
+// counts the others. At has, for each entry to record, its place in refused. Of
+// those beyond the budget the first of a window is a Coalesce entry, at -1: who
+// reads the log knows that what follows it was counted. Call recorded when they
+// are on disk.
+func (d *denials) admit(refused []audit.Entry) (record []audit.Entry, at []int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	said := map[string]bool{} // outcomes that this call has a Coalesce entry for
+	for i, e := range refused {
+		c := d.caller(callerName(e))
+		known := c.seen[denialOf(e)]
+		if known != nil && known.recorded {
+			known.again(e)
+			d.metrics.coalesced.WithLabelValues("repeated").Inc()
+			continue
+		}
+		if d.withinBudget(c, now) {
+			if known == nil {
+				d.kinds++
+				c.seen[denialOf(e)] = &repeated{entry: e, since: now}
+			}
+			record, at = append(record, e), append(at, i)
+			continue
+		}
+		d.metrics.coalesced.WithLabelValues("beyond budget").Inc()
+		over := c.beyond[e.Outcome]
+		if over == nil {
+			over = &repeated{entry: summary(e), since: now}
+			c.beyond[e.Outcome] = over
+		}
+		over.again(e)
+		if !over.recorded && !said[e.Outcome] {
+			said[e.Outcome] = true
+			first := over.entry
+			first.Detail = "more refusals than are recorded one by one: counted from here"
+			record, at = append(record, first), append(at, -1)
+		}
+	}
+	return record, at
+}
+
+// recorded says that entries which admit picked are on disk.
+func (d *denials) recorded(entries []audit.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range entries {
+		c := d.callers[callerName(e)]
+		if c == nil {
+			c = d.callers[everybody]
+		}
+		if c == nil {
+			continue
+		}
+		r := c.seen[denialOf(e)]
+		if e.Kind == audit.Coalesce {
+			r = c.beyond[e.Outcome]
+		}
+		if r != nil {
+			r.recorded = true
+		}
+	}
+}
+
+// withinBudget is what keeps a caller from filling the disk, and all of them from
+// filling the memory.
+func (d *denials) withinBudget(c *denier, now time.Time) bool {
+	return d.kinds < maxKinds && c.budget.AllowN(now, 1)
+}
+
+// summary keeps of a refusal what is the same for all that it stands for.
+func summary(e audit.Entry) audit.Entry {
+	return audit.Entry{Kind: audit.Coalesce, Outcome: e.Outcome, Cluster: e.Cluster, Person: e.Person,
+		Certificate: e.Certificate, Identity: e.Identity}
+}
+
+func callerName(e audit.Entry) string {
+	switch {
+	case e.Cluster != "":
+		return "cluster/" + e.Cluster
+	case e.Person != "":
+		return "person/" + e.Person
+	}
+	return everybody
+}
+
+func (d *denials) caller(name string) *denier {
+	if d.callers[name] == nil && len(d.callers) >= maxCallers {
+		name = everybody
+	}
+	c := d.callers[name]
+	if c == nil {
+		c = &denier{budget: rate.NewLimiter(rate.Every(denialEvery), denialBurst),
+			seen: map[denial]*repeated{}, beyond: map[string]*repeated{}}
+		d.callers[name] = c
+	}
+	return c
+}
+
+// due takes the counts of windows that ended, as entries; all of them when the
+// service stops.
+func (d *denials) due(all bool) []audit.Entry {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	var entries []audit.Entry
+	take := func(r *repeated) (ended bool) {
+		if ended = all || now.Sub(r.since) >= denialWindow; ended && r.count > 0 {
+			e := r.entry
+			e.Count, e.Operations, e.Detail = r.count, r.operations, "again since "+r.since.UTC().Format(time.RFC3339)
+			entries = append(entries, e)
+		}
+		return ended
+	}
+	for name, c := range d.callers {
+		for key, r := range c.seen {
+			if take(r) {
+				delete(c.seen, key)
+				d.kinds--
+			}
+		}
+		for outcome, r := range c.beyond {
+			if take(r) {
+				delete(c.beyond, outcome)
+			}
+		}
+		if len(c.seen)+len(c.beyond) == 0 && c.budget.TokensAt(now) >= denialBurst {
+			delete(d.callers, name)
+		}
+	}
+	return entries
+}
+
+// recordDenials makes refusals durable, or counts them. The caller may answer
+// when it returns nil.
+func (s *Server) recordDenials(ctx context.Context, refused ...audit.Entry) error {
+	record, _ := s.denials.admit(refused)
+	if len(record) == 0 {
+		return nil
+	}
+	if _, err := s.journal.append(ctx, record); err != nil {
+		return err
+	}
+	s.denials.recorded(record)
+	return nil
+}
+
+// flushDenials records the counts that are due, and what other programs left.
+func (s *Server) flushDenials(ctx context.Context, all bool) {
+	entries := s.denials.due(all)
+	if len(entries) == 0 {
+		if waits, err := s.store.HasPending(ctx, s.config.Fleet); err != nil || !waits {
+			return
+		}
+	}
+	for len(entries) > maxAppend {
+		s.flush(ctx, entries[:maxAppend])
+		entries = entries[maxAppend:]
+	}
+	s.flush(ctx, entries)
+}
+
+func (s *Server) flush(ctx context.Context, entries []audit.Entry) {
+	if _, err := s.journal.append(ctx, entries); err != nil {
+		s.log.Error("counts of refusals are not recorded", "counts", len(entries), "error", err.Error())
+	}
+}
+
+// followDenials flushes until ctx ends.
+func (s *Server) followDenials(ctx context.Context) {
+	ticker := time.NewTicker(denialWindow / 6)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.flushDenials(ctx, false)
+		}
+	}
+}

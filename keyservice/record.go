@@ -1,0 +1,153 @@
+package keyservice
+
+import (
+	"context"
+	"os"
+	"os/user"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+// outcomeDone is the outcome of what was not refused and releases nothing.
+const outcomeDone = "Done"
+
+// entry is what is recorded of one decision.
+func (s *Server) entry(q *request, d *decision, outcome string) audit.Entry {
+	e := q.caller.entry(audit.Unseal, outcome)
+	e.Request, e.Head, e.Revision, e.Digest, e.Operations = q.id, q.head.hash, q.revision, d.digest, d.operations
+	if d.chosen != nil {
+		e.Placement, e.Object = d.chosen.placement, d.chosen.object.Namespace+"/"+d.chosen.object.Name
+	}
+	for _, b := range d.blocks {
+		if b.lock.Key != "" {
+			e.Targets, e.Keys = append(e.Targets, b.lock.Target), append(e.Keys, b.lock.Key)
+		}
+	}
+	return e
+}
+
+// entry begins the record of what a caller asked for.
+func (c caller) entry(kind audit.Kind, outcome string) audit.Entry {
+	return audit.Entry{Kind: kind, Outcome: outcome, Cluster: c.cluster, Identity: c.identity, Certificate: c.serial}
+}
+
+// stranger is what is recorded of a caller without a certificate: all of them are
+// counted together.
+func stranger(route Route) audit.Entry {
+	e := audit.Entry{Kind: audit.Unseal, Outcome: keyservicev1.ReasonCertificate, Detail: route.Path}
+	switch route.Path {
+	case keyservicev1connect.KeyServiceRenewProcedure:
+		e.Kind = audit.Renew
+	case keyservicev1connect.KeyServiceReportProcedure:
+		e.Kind = audit.Report
+	}
+	if route.Auth == AuthPerson {
+		e.Kind = audit.Person
+	}
+	return e
+}
+
+// refuseRecorded records a refusal and answers it. What cannot be recorded is
+// refused all the same, as unavailable.
+func (s *Server) refuseRecorded(ctx context.Context, e audit.Entry, why error) error {
+	attrs := []any{}
+	if e.Cluster != "" {
+		attrs = append(attrs, "cluster", e.Cluster)
+	}
+	if err := s.recordDenials(ctx, e); err != nil {
+		return s.refuse(keyservicev1.ReasonUnavailable, err, attrs...)
+	}
+	return s.refuse(e.Outcome, why, attrs...)
+}
+
+// record makes the decisions of one request durable. Until it returns nil nothing
+// may leave. Each decision gets its place in the receipt, or -1 when it was
+// counted together with earlier ones.
+func (s *Server) record(ctx context.Context, q *request, decisions []decision) (*receipt, error) {
+	entries, refused := make([]audit.Entry, 0, len(decisions)), []audit.Entry{}
+	var whose []*decision
+	for i := range decisions {
+		d := &decisions[i]
+		e := s.entry(q, d, d.refusal.Name())
+		s.metrics.unseals.WithLabelValues(e.Outcome).Inc()
+		d.leaf = -1
+		if d.refusal == granted {
+			d.leaf = len(entries)
+			entries = append(entries, e)
+			continue
+		}
+		refused, whose = append(refused, e), append(whose, d)
+	}
+	picked, at := s.denials.admit(refused)
+	for n, e := range picked {
+		if at[n] >= 0 {
+			whose[at[n]].leaf = len(entries)
+		}
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return s.journal.latest(ctx, q.logSize)
+	}
+	receipt, err := s.journal.append(ctx, entries)
+	if err == nil {
+		s.denials.recorded(picked)
+	}
+	return receipt, err
+}
+
+// began is what the log says when the service starts; at its very beginning also
+// with which keys.
+func (s *Server) began(j *journal) []audit.Entry {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "a host without a name"
+	}
+	entries := []audit.Entry{{Kind: audit.Start, Outcome: outcomeDone, Detail: "on " + host}}
+	if j.tip.Load().Size == 0 {
+		entries = append(entries,
+			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "root key " + s.config.RootKey},
+			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "log key " + j.key},
+			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(s.authority.certificate), Detail: "certificate authority"})
+	}
+	return entries
+}
+
+// RecordLater leaves an entry for the log to a program that changes the store
+// beside the service: the token's log key signs in one place only. The service
+// takes it into the log with its next append, at the latest within a minute, and
+// before anything that rests on the change.
+func RecordLater(rows *store.DB, fleet string, e audit.Entry, now time.Time) store.Change {
+	e.Fleet, e.Time = fleet, now
+	if who, err := user.Current(); err == nil {
+		e.Detail = strings.TrimLeft(e.Detail+"; by "+who.Username+" on the service's machine", "; ")
+	}
+	return rows.AddPending(fleet, e.Marshal())
+}
+
+// headEntries are what is recorded of an accepted head: itself, and each sealing
+// key that is new in it or stands otherwise than before.
+func headEntries(next *head, before *head, parent string) []audit.Entry {
+	e := audit.Entry{Kind: audit.Head, Outcome: outcomeDone, Head: next.hash, Detail: "first"}
+	if parent != "" {
+		e.Detail = "after " + parent
+	}
+	entries := []audit.Entry{e}
+	var known []v1alpha1.SealingKey
+	if before != nil {
+		known = before.model.Fleet.Spec.SealingKeys
+	}
+	for _, key := range next.model.Fleet.Spec.SealingKeys {
+		if !slices.Contains(known, key) {
+			entries = append(entries, audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Head: next.hash, Keys: []string{key.ID}, Detail: "sealing key is " + string(key.Status)})
+		}
+	}
+	return entries
+}
