@@ -26,6 +26,9 @@ func (r *FleetSyncReconciler) accept(ctx context.Context, p *pass) error {
 	if standing := r.Snapshots.Load(); standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) {
 		p.snapshot = standing
 	} else {
+		if err := r.vouch(ctx, p); err != nil {
+			return err
+		}
 		next, err := r.snapshot(ctx, p, p.head)
 		if err != nil {
 			return err

@@ -71,6 +71,9 @@ type pass struct {
 	identity *Identity
 	// head is the remote's.
 	head string
+	// rewritten is head or behind it, and accepted by name though the accepted
+	// head is not.
+	rewritten string
 	// damaged is set when the mirror was, and was fetched again: a snapshot of
 	// the same head may lack a file.
 	damaged  bool

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (r *FleetSyncReconciler) look(ctx context.Context, p *pass) error {
 		return nil
 	}
 	r.Metrics.look("moved")
-	if p.head, err = r.fetch(ctx, p, remote); err != nil {
+	if p.head, err = r.fetch(ctx, p, remote, accepted); err != nil {
 		return err
 	}
 	return r.forward(p, accepted)
@@ -73,13 +74,13 @@ func (r *FleetSyncReconciler) due(p *pass) bool {
 		p.now.Sub(r.looked) > intervalOf(p.obj)/2
 }
 
-func (r *FleetSyncReconciler) fetch(ctx context.Context, p *pass, remote string) (string, error) {
-	head, err := r.mirror.Fetch(ctx)
-	if errors.Is(err, kustomize.ErrHistoryRewritten) && consents(p.obj, remote) {
-		if err := r.mirror.AcceptRewrite(); err != nil {
-			return "", gitError(p.obj, err)
-		}
-		head, err = r.mirror.Fetch(ctx)
+// fetch goes forward from the accepted head, not from what was fetched last:
+// commits that were refused may leave the branch again.
+func (r *FleetSyncReconciler) fetch(ctx context.Context, p *pass, remote, accepted string) (string, error) {
+	named := acceptedRewrite(p.obj, accepted)
+	head, err := r.mirror.FetchFrom(ctx, accepted)
+	if errors.Is(err, kustomize.ErrHistoryRewritten) && named != "" {
+		head, err = r.mirror.FetchFrom(ctx, named)
 	}
 	if errors.Is(err, kustomize.ErrHistoryRewritten) {
 		return "", rewritten(p.obj, remote)
@@ -87,13 +88,16 @@ func (r *FleetSyncReconciler) fetch(ctx context.Context, p *pass, remote string)
 	if err != nil {
 		return "", gitError(p.obj, err)
 	}
+	if behind, err := r.mirror.Descends(head, named); named != "" && err == nil && behind {
+		p.rewritten = named
+	}
 	return head, nil
 }
 
 // forward refuses a head that does not descend from the accepted one: the mirror
 // looks after its own line, the accepted head in the status outlives the mirror.
 func (r *FleetSyncReconciler) forward(p *pass, accepted string) error {
-	if accepted == "" || consents(p.obj, p.head) {
+	if accepted == "" || p.rewritten != "" {
 		return nil
 	}
 	ok, err := r.mirror.Descends(p.head, accepted)
@@ -108,14 +112,22 @@ func (r *FleetSyncReconciler) forward(p *pass, accepted string) error {
 
 func rewritten(obj *v1alpha1.FleetSync, head string) error {
 	return stalled(v1alpha1.HistoryRewrittenReason,
-		"the remote's head %s does not descend from the accepted %s; nothing changes here until the history is restored, or the annotation %s=%s accepts it",
-		head, obj.Status.Head, v1alpha1.ConsentAnnotation, revisionOf(obj, head))
+		"the remote's head %s does not descend from the accepted %s; nothing changes here until the history is restored, or the annotation %s=%s..%s accepts it",
+		head, obj.Status.Head, v1alpha1.AcceptRewriteAnnotation, hashOf(obj.Status.Head), head)
 }
 
-// consents says whether the FleetSync's annotation names this head.
-func consents(obj *v1alpha1.FleetSync, head string) bool {
-	return head != "" && hashOf(obj.Annotations[v1alpha1.ConsentAnnotation]) == head
+// acceptedRewrite is the head that the annotation OLD..NEW accepts in the place
+// of the accepted head, "" if it names another. Both are named, so that an
+// annotation which stays behind accepts nothing a second time.
+func acceptedRewrite(obj *v1alpha1.FleetSync, accepted string) string {
+	from, to, ok := strings.Cut(obj.Annotations[v1alpha1.AcceptRewriteAnnotation], "..")
+	if !ok || accepted == "" || from != accepted || from == to || !fullHash.MatchString(to) {
+		return ""
+	}
+	return to
 }
+
+var fullHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // open opens the mirror again when the URL, the ref or the credentials changed.
 func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {

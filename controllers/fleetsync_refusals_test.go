@@ -127,7 +127,7 @@ func TestABadRepositoryChangesNothing(t *testing.T) {
 				}
 			},
 			mend:   func(w *world) { w.reset() },
-			reason: v1alpha1.HistoryRewrittenReason, stalled: true, names: v1alpha1.ConsentAnnotation,
+			reason: v1alpha1.HistoryRewrittenReason, stalled: true, names: v1alpha1.AcceptRewriteAnnotation,
 		},
 		{
 			name: "branch set back to an older commit",
@@ -282,24 +282,6 @@ func (w *world) reset() {
 func (w *world) setCluster(change func(*v1alpha1.ClusterSpec)) {
 	w.Helper()
 	w.commit("change the cluster", map[string]*string{ownFile: w.clusterFile(w.get(), change)})
-}
-
-func TestARewrittenHistoryIsAcceptedByConsent(t *testing.T) {
-	w := newWorld(t)
-	w.place("one", several(2)...)
-	w.synced()
-	hash, err := w.repo.Rewrite("start over")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.refused(v1alpha1.HistoryRewrittenReason)
-	w.annotate(v1alpha1.ConsentAnnotation, "main@sha1:"+strings.Repeat("0", 40))
-	w.refused(v1alpha1.HistoryRewrittenReason)
-	w.annotate(v1alpha1.ConsentAnnotation, "main@sha1:"+hash)
-	if obj := w.synced(); hashOf(obj.Status.Head) != hash {
-		t.Errorf("head is %s, want %s", obj.Status.Head, hash)
-	}
-	w.expect(several(2))
 }
 
 func TestALostMirrorDoesNotLoseTheLine(t *testing.T) {

@@ -3,9 +3,10 @@ package kustomize
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/commitsig"
 )
 
 // commit is what the mirror needs of a commit object.
@@ -14,53 +15,20 @@ type commit struct {
 	parents []hash
 }
 
-// parseCommit reads a commit's header strictly: one tree line first, then
-// parents, one author, one committer. Two tree lines are how two programs came
-// to read two trees from one signed commit (CVE-2026-45022).
+// parseCommit reads a commit with the one reader that signatures are checked
+// with: see [commitsig.Parse].
 func parseCommit(data []byte) (*commit, error) {
-	header, _, ok := strings.Cut(string(data), "\n\n")
-	if !ok {
-		header = strings.TrimSuffix(string(data), "\n")
-	}
-	lines := strings.Split(header, "\n")
-	c := &commit{}
-	var err error
-	if c.tree, lines, err = hashLine(lines, "tree "); err != nil {
+	parsed, err := commitsig.Parse(data)
+	if err != nil {
 		return nil, err
 	}
-	for len(lines) > 0 && strings.HasPrefix(lines[0], "parent ") {
-		var parent hash
-		if parent, lines, err = hashLine(lines, "parent "); err != nil {
-			return nil, err
-		}
+	c := &commit{}
+	c.tree, _ = parseHash(parsed.Tree)
+	for _, name := range parsed.Parents {
+		parent, _ := parseHash(name)
 		c.parents = append(c.parents, parent)
 	}
-	for _, want := range []string{"author ", "committer "} {
-		if len(lines) == 0 || !strings.HasPrefix(lines[0], want) {
-			return nil, errors.New("commit header is out of order")
-		}
-		lines = lines[1:]
-	}
-	for _, line := range lines {
-		word, _, _ := strings.Cut(line, " ")
-		switch word {
-		case "tree", "parent", "author", "committer":
-			return nil, fmt.Errorf("commit has a second %s line", word)
-		}
-	}
 	return c, nil
-}
-
-func hashLine(lines []string, key string) (hash, []string, error) {
-	if len(lines) == 0 {
-		return hash{}, nil, errors.New("commit header is cut short")
-	}
-	value, ok := strings.CutPrefix(lines[0], key)
-	h, valid := parseHash(value)
-	if !ok || !valid {
-		return hash{}, nil, fmt.Errorf("commit has no valid %sline", key)
-	}
-	return h, lines[1:], nil
 }
 
 // maxCommits bounds the parsed commits that are kept.

@@ -126,15 +126,23 @@ func (m *Mirror) Head() string {
 // only: a head that does not descend from [Mirror.Head] is
 // [ErrHistoryRewritten], and the mirror's head stays as it was.
 func (m *Mirror) Fetch(ctx context.Context) (hash string, err error) {
+	return m.FetchFrom(ctx, "")
+}
+
+// FetchFrom is Fetch, forward from base instead of from [Mirror.Head]: base is
+// what the caller accepted last, so that commits which were fetched and never
+// accepted may leave the branch again; or a head of a rewritten history that an
+// operator accepted by its hash. "" is Mirror.Head.
+func (m *Mirror) FetchFrom(ctx context.Context, base string) (hash string, err error) {
 	m.fetching.Lock()
 	defer m.fetching.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, m.limits.Fetch)
 	defer cancel()
-	hash, err = m.fetch(ctx)
+	hash, err = m.fetch(ctx, base)
 	if errors.Is(err, ErrCorrupt) && ctx.Err() == nil {
 		// Clone again; damage that comes from the remote is there again.
 		m.store().markDamaged()
-		hash, err = m.fetch(ctx)
+		hash, err = m.fetch(ctx, base)
 	}
 	if err != nil {
 		return "", fmt.Errorf("fetch %s of %s: %w", m.ref.Short(), m.url, err)
@@ -142,7 +150,7 @@ func (m *Mirror) Fetch(ctx context.Context) (hash string, err error) {
 	return hash, nil
 }
 
-func (m *Mirror) fetch(ctx context.Context) (string, error) {
+func (m *Mirror) fetch(ctx context.Context, base string) (string, error) {
 	old, objects := m.Head(), m.store()
 	fresh := objects.damaged() || len(objects.packNames()) >= m.maxPacks || (old != "" && !objects.contains(old))
 	if fresh {
@@ -159,7 +167,10 @@ func (m *Mirror) fetch(ctx context.Context) (string, error) {
 	before := objects.packNames()
 	head, err := m.receive(ctx, objects)
 	if err == nil {
-		err = m.accept(objects, head, old)
+		if base == "" {
+			base = old
+		}
+		err = m.accept(objects, head, base)
 	}
 	if err != nil {
 		// What was refused does not stay: a remote could fill the disk with it.
@@ -247,20 +258,6 @@ func (m *Mirror) swap(objects *objects, head string) error {
 	}
 	m.previous, m.objects = m.objects, objects
 	m.trees, m.order = map[string]*Tree{}, nil
-	return nil
-}
-
-// AcceptRewrite forgets [Mirror.Head], so that the next Fetch takes a head that
-// does not descend from it. For an operator's decision only.
-func (m *Mirror) AcceptRewrite() error {
-	m.fetching.Lock()
-	defer m.fetching.Unlock()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := writeHead(m.path, "", m.objects); err != nil {
-		return fmt.Errorf("forget head: %w", err)
-	}
-	m.head = ""
 	return nil
 }
 

@@ -205,9 +205,28 @@ func TestARewriteIsTakenOnceAnOperatorAcceptsIt(t *testing.T) {
 	if m.Contains(rewritten) {
 		t.Error("what was refused stayed in the mirror")
 	}
-	must(t, m.AcceptRewrite())
-	if got := fetch(t, m); got != rewritten {
-		t.Errorf("fetched %s, want %s", got, rewritten)
+	if _, err := m.FetchFrom(t.Context(), strings.Repeat("1", 40)); !errors.Is(err, ErrHistoryRewritten) {
+		t.Fatalf("fetch from a commit that the history does not have: %v", err)
+	}
+	if got, err := m.FetchFrom(t.Context(), rewritten); err != nil || got != rewritten {
+		t.Errorf("fetched %s, %v; want %s", got, err, rewritten)
+	}
+}
+
+// A commit that was fetched and never accepted may leave the branch again.
+func TestAForcePushOverWhatWasNotAcceptedIsForward(t *testing.T) {
+	_, r, accepted := repo(t)
+	m := mirror(t, r, t.TempDir(), Limits{})
+	fetch(t, m)
+	push(t, r, files{"fleet.yaml": "mistake\n"})
+	fetch(t, m)
+	must(t, r.ForcePush(accepted))
+	mended := push(t, r, files{"fleet.yaml": "mended\n"})
+	if _, err := m.Fetch(t.Context()); !errors.Is(err, ErrHistoryRewritten) {
+		t.Fatalf("fetch forward from what was fetched: %v", err)
+	}
+	if got, err := m.FetchFrom(t.Context(), accepted); err != nil || got != mended {
+		t.Errorf("fetched %s, %v; want %s", got, err, mended)
 	}
 }
 

@@ -61,6 +61,9 @@ func LoadModel(t *Tree) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load fleet: %w", err)
 	}
+	if _, err := NewSigning(fleet.Spec.Signing); err != nil {
+		return nil, fmt.Errorf("load fleet: %s: spec.signing: %w", FleetFile, err)
+	}
 	m := &Model{
 		Fleet:      fleet,
 		Clusters:   map[string]*v1alpha1.Cluster{},

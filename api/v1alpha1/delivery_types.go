@@ -22,8 +22,13 @@ const (
 	ForceAnnotation = "bulla.dev/force"
 	// ConsentAnnotation on a Delivery or FleetSync, set to the revision named
 	// in its PruneBlocked condition, lets the guarded prune of that revision go
-	// on; on a FleetSync it also accepts the head named in HistoryRewritten.
+	// on.
 	ConsentAnnotation = "bulla.dev/consent"
+	// AcceptRewriteAnnotation on a FleetSync, set to OLD..NEW (two full commit
+	// hashes), accepts that NEW follows the accepted head OLD although it does
+	// not descend from it, or although commits between them do not verify. It
+	// names both, so that it counts once and for nothing else.
+	AcceptRewriteAnnotation = "bulla.dev/accept-rewrite"
 )
 
 // DeliverySpec is written by FleetSync only, except Suspend.

@@ -80,11 +80,24 @@ type SealingKey struct {
 	Status    KeyStatus `json:"status"`
 }
 
-// Signing says which commits count.
+// Signing says which commits count: a commit that changes a path of Require
+// counts only if one of the signers signed it. It is read from the commit
+// before, so that nobody can let himself in.
 type Signing struct {
-	// AllowedSigners are lines of OpenSSH's allowed_signers file format.
+	// AllowedSigners are lines of OpenSSH's allowed_signers file format
+	// (ssh-keygen(1), ALLOWED SIGNERS). The principals must match the
+	// committer's address. cert-authority is refused, and times end in Z.
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
 	AllowedSigners []string `json:"allowedSigners,omitempty"`
-	// Require lists path prefixes whose changes must be signed.
+	// OpenPGPKeys are armored OpenPGP public keys, one to an entry.
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	OpenPGPKeys []string `json:"openPGPKeys,omitempty"`
+	// Require lists files and folders whose changes must be signed: a folder
+	// with everything below it. fleet.yaml is always among them.
+	// +kubebuilder:validation:MaxItems=100
+	// +optional
 	Require []string `json:"require,omitempty"`
 }
 

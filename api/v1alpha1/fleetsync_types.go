@@ -25,6 +25,10 @@ type FleetSyncSpec struct {
 	ClusterName string `json:"clusterName"`
 	// KeyService says where the key service is.
 	KeyService KeyServiceReference `json:"keyService"`
+	// Signing is the floor under what fleet.yaml says of signatures: Git cannot
+	// lower it. What it demands, its own signers must sign, if it names any.
+	// +optional
+	Signing *Signing `json:"signing,omitempty"`
 	// Interval between looks at the remote's head.
 	// +kubebuilder:default="1m"
 	// +optional

@@ -23,6 +23,9 @@ const (
 	// HistoryRewrittenReason: the remote's head does not descend from the
 	// accepted one.
 	HistoryRewrittenReason = "HistoryRewritten"
+	// CommitNotVerifiedReason: a commit since the accepted head changes what must
+	// be signed, and is not signed by one who may.
+	CommitNotVerifiedReason = "CommitNotVerified"
 	// InvalidFleetReason: the tree at the remote's head cannot be read as a fleet.
 	InvalidFleetReason = "InvalidFleet"
 	// ConflictReason: two placements claim one object, or an object on the

@@ -117,17 +117,15 @@ func (s FleetSpec) validateSuccession(p *problems) {
 	}
 }
 
+// validateSigning checks shapes; the keys themselves are read where signatures
+// are verified.
 func (s FleetSpec) validateSigning(p *problems) {
 	if s.Signing == nil {
 		return
 	}
-	for i, line := range s.Signing.AllowedSigners {
-		if strings.TrimSpace(line) == "" || strings.Contains(line, "\n") {
-			p.add(fmt.Sprintf("spec.signing.allowedSigners[%d]", i), "must be one line of OpenSSH's allowed_signers format")
-		}
-	}
-	for i, prefix := range s.Signing.Require {
-		p.checkPath(fmt.Sprintf("spec.signing.require[%d]", i), strings.TrimSuffix(prefix, "/"))
+	s.Signing.validate(p, "spec.signing")
+	if s.Signing.signers() == 0 && len(s.Signing.Require) > 0 {
+		p.add("spec.signing.require", "demands signatures that nobody can give; add allowedSigners or openPGPKeys")
 	}
 }
 

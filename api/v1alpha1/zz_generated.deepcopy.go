@@ -422,6 +422,11 @@ func (in *FleetSyncSpec) DeepCopyInto(out *FleetSyncSpec) {
 		**out = **in
 	}
 	in.KeyService.DeepCopyInto(&out.KeyService)
+	if in.Signing != nil {
+		in, out := &in.Signing, &out.Signing
+		*out = new(Signing)
+		(*in).DeepCopyInto(*out)
+	}
 	out.Interval = in.Interval
 	if in.Timeout != nil {
 		in, out := &in.Timeout, &out.Timeout
@@ -752,6 +757,11 @@ func (in *Signing) DeepCopyInto(out *Signing) {
 	*out = *in
 	if in.AllowedSigners != nil {
 		in, out := &in.AllowedSigners, &out.AllowedSigners
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.OpenPGPKeys != nil {
+		in, out := &in.OpenPGPKeys, &out.OpenPGPKeys
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}

@@ -1,0 +1,105 @@
+package kustomize
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize/internal/commitsig"
+)
+
+// Signing says which changes must be signed, and whose signatures count. A nil
+// Signing demands nothing.
+type Signing struct {
+	signers *commitsig.Signers
+	// require are clean paths without a slash at the end. FleetFile is always
+	// one of them: rules that anybody may change are none.
+	require []string
+}
+
+// NewSigning reads what fleet.yaml or an operator's configuration says. Every
+// entry is read or the whole is refused.
+func NewSigning(s *v1alpha1.Signing) (*Signing, error) {
+	if s.Empty() {
+		return nil, nil
+	}
+	signers, err := commitsig.NewSigners(s.AllowedSigners, s.OpenPGPKeys)
+	if err != nil {
+		return nil, fmt.Errorf("read signers: %w", err)
+	}
+	rules := &Signing{signers: signers}
+	for _, path := range s.Require {
+		rules.require = append(rules.require, strings.TrimSuffix(path, "/"))
+	}
+	if len(rules.require) > 0 {
+		rules.require = append(rules.require, FleetFile)
+	}
+	return rules, nil
+}
+
+// NewFloor reads the signing block of an operator's configuration. Nil for one
+// that says nothing.
+func NewFloor(s *v1alpha1.Signing) (*Signing, error) {
+	if err := s.ValidateFloor(); err != nil {
+		return nil, err
+	}
+	return NewSigning(s)
+}
+
+// demand is one path whose change must be signed by one of signers.
+type demand struct {
+	path    string
+	signers *commitsig.Signers
+}
+
+// demands joins what the parent commit says with the floor. What the floor
+// demands, its own signers must sign, if it names any: whoever may change
+// fleet.yaml could add a signer there. A signer of the floor may sign for Git's
+// demands too, so that an operator can mend a fleet whose signers are all gone.
+func demands(parent, floor *Signing) []demand {
+	ofParent, ofFloor := &commitsig.Signers{}, &commitsig.Signers{}
+	if parent != nil {
+		ofParent = parent.signers
+	}
+	if floor != nil {
+		ofFloor = floor.signers
+	}
+	var all []demand
+	if floor != nil {
+		signers := ofFloor
+		if signers.Empty() {
+			signers = ofParent
+		}
+		for _, path := range floor.require {
+			all = append(all, demand{path, signers})
+		}
+	}
+	if parent != nil {
+		either := ofParent.Join(ofFloor)
+		for _, path := range parent.require {
+			all = append(all, demand{path, either})
+		}
+	}
+	return all
+}
+
+// UnverifiedError is a commit that may not be accepted.
+type UnverifiedError struct {
+	Commit string
+	// Path is what the commit changes, and Require the rule that demands a
+	// signature for it. Both are empty when the shape of the history is at fault.
+	Path, Require string
+	// Hint says what to do.
+	Hint string
+	Err  error
+}
+
+func (e *UnverifiedError) Error() string {
+	text := "commit " + e.Commit
+	if e.Require != "" {
+		text += fmt.Sprintf(" changes %q, and changes of %q must be signed", e.Path, e.Require)
+	}
+	return text + ": " + e.Err.Error() + "; hint: " + e.Hint
+}
+
+func (e *UnverifiedError) Unwrap() error { return e.Err }

@@ -1,0 +1,272 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/commitsig"
+)
+
+// Acceptance is a head that somebody is about to accept.
+type Acceptance struct {
+	Head string
+	// Last is the head accepted before it; "" when there is none.
+	Last string
+	// Rewritten is Head or an ancestor of it, named by an operator as the one
+	// commit that may follow Last though it does not descend from it, or though
+	// commits between them do not verify. It is judged by its whole difference
+	// to Last.
+	Rewritten string
+	// Floor is what Git cannot lower.
+	Floor *Signing
+	// Now is the time of acceptance, at which signers must be valid: the dates
+	// in a commit are the signer's own word.
+	Now time.Time
+}
+
+// Vouched is what was verified.
+type Vouched struct {
+	// Commits is how many commits were judged, Signatures how many signatures
+	// were demanded and hold.
+	Commits, Signatures int
+	// Signers made them, newest last.
+	Signers []string
+	// trees is how many tree objects that took.
+	trees int
+}
+
+// maxChain bounds the commits between two accepted heads.
+const maxChain = 100_000
+
+// VerifyCommits judges every commit on the first-parent chain from a.Last to
+// a.Head by the rules that stood before it: the signing block of its first
+// parent's fleet.yaml, and the floor. A commit that changes nothing that must be
+// signed needs no signature. A merge commit is judged by its difference to its
+// first parent, so its signer vouches for everything that it brings in.
+//
+// Without a last head, the newest commit on the chain that changes what must be
+// signed by the rules at the head stands for everything before it.
+//
+// The error is *[UnverifiedError] for a commit that may not be accepted.
+func (m *Mirror) VerifyCommits(ctx context.Context, a Acceptance) (*Vouched, error) {
+	objects := m.store()
+	v := &verifier{
+		ctx: ctx, objects: objects, limits: m.limits, floor: a.Floor, now: a.Now, vouched: &Vouched{},
+		diff: &treeDiff{objects: objects, limit: m.limits.Object, read: map[hash][]rawEntry{}},
+	}
+	var err error
+	switch {
+	case a.Rewritten != "":
+		if err = v.rewritten(a.Last, a.Rewritten); err == nil {
+			err = v.chain(a.Rewritten, a.Head)
+		}
+	case a.Last != "":
+		err = v.chain(a.Last, a.Head)
+	default:
+		err = v.first(a.Head)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("verify commits: %w", err)
+	}
+	v.vouched.trees = v.diff.reads
+	return v.vouched, nil
+}
+
+// verifier is one use of VerifyCommits.
+type verifier struct {
+	ctx     context.Context
+	objects *objects
+	limits  Limits
+	floor   *Signing
+	now     time.Time
+	diff    *treeDiff
+	vouched *Vouched
+	// rulesOf the last fleet.yaml read, by its blob.
+	blob    hash
+	rulesOf *Signing
+}
+
+// chain judges what lies between an accepted head and a new one, oldest first.
+func (v *verifier) chain(last, head string) error {
+	rules, err := v.rules(last)
+	if err != nil && !isUnreadable(err) {
+		return err
+	}
+	if err != nil {
+		return &UnverifiedError{Commit: last, Hint: acceptHint, Err: fmt.Errorf("the signing rules of the accepted head cannot be read: %w", err)}
+	}
+	names, err := v.between(last, head)
+	if errors.Is(err, errNotOnChain) {
+		// While nothing must be signed, a history may take any shape.
+		if len(demands(rules, v.floor)) == 0 {
+			return nil
+		}
+		return &UnverifiedError{Commit: head, Hint: sideHint, Err: fmt.Errorf("the accepted head %s is not on its first-parent chain: it came in from the side", last)}
+	}
+	if err != nil {
+		return err
+	}
+	parent := last
+	for _, name := range names {
+		if err := v.judge(parent, name, demands(rules, v.floor)); err != nil {
+			return err
+		}
+		// A fleet.yaml that cannot be read lifts no demand: the rules before it
+		// go on until one can.
+		if next, err := v.rules(name); err == nil {
+			rules = next
+		} else if !isUnreadable(err) {
+			return err
+		}
+		parent = name
+	}
+	return nil
+}
+
+const (
+	acceptHint = "have an operator accept one signed head by its hash"
+	signHint   = "nothing of it was accepted: sign it (git rebase --exec 'git commit --amend --no-edit -S'), or have an allowed signer do so, and push the branch again"
+	sideHint   = "merge the other way round: check out the fleet's branch and merge yours into it"
+)
+
+var errNotOnChain = errors.New("not on the first-parent chain")
+
+// between lists the first-parent chain from last (left out) to head, oldest
+// first.
+func (v *verifier) between(last, head string) ([]string, error) {
+	var names []string
+	for name := head; name != last; {
+		if err := v.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if len(names) == maxChain {
+			return nil, fmt.Errorf("more than %d commits since the accepted head: %w", maxChain, ErrTooLarge)
+		}
+		names = append(names, name)
+		c, err := v.objects.commit(name)
+		if err != nil {
+			return nil, err
+		}
+		if len(c.parents) == 0 {
+			return nil, errNotOnChain
+		}
+		name = c.parents[0].String()
+	}
+	slices.Reverse(names)
+	return names, nil
+}
+
+// first judges a head that nothing was accepted before. There is no earlier
+// rule to go by but the floor; the head's own rules are asked as well, so that
+// a fleet which demands signatures is not begun with a commit that lacks one.
+func (v *verifier) first(head string) error {
+	rules, err := v.rules(head)
+	if err != nil && !isUnreadable(err) {
+		return err
+	}
+	wanted := demands(rules, v.floor)
+	for name, n := head, 0; len(wanted) > 0; n++ {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		if n == maxChain {
+			return fmt.Errorf("more than %d commits without a signature: %w", maxChain, ErrTooLarge)
+		}
+		c, err := v.objects.commit(name)
+		if err != nil {
+			return err
+		}
+		parent := ""
+		if len(c.parents) > 0 {
+			parent = c.parents[0].String()
+		}
+		if err := v.judge(parent, name, wanted); err != nil || v.vouched.Signatures > 0 || parent == "" {
+			return err
+		}
+		name = parent
+	}
+	return nil
+}
+
+// rewritten judges a head that an operator named, by all that it changes since
+// the last one, under the rules of the last one. If the mirror lost that, its
+// rules are lost too, and the head is judged as a first one.
+func (v *verifier) rewritten(last, head string) error {
+	if !v.objects.contains(last) {
+		return v.first(head)
+	}
+	rules, err := v.rules(last)
+	if isUnreadable(err) {
+		return v.first(head)
+	}
+	if err != nil {
+		return err
+	}
+	return v.judge(last, head, demands(rules, v.floor))
+}
+
+// judge holds one commit to the demands on what it changes since parent; ""
+// is the empty tree.
+func (v *verifier) judge(parent, name string, wanted []demand) error {
+	v.vouched.Commits++
+	from, err := v.treeOf(parent)
+	if err != nil {
+		return err
+	}
+	to, err := v.treeOf(name)
+	if err != nil {
+		return err
+	}
+	signed := map[*commitsig.Signers]bool{}
+	for _, d := range wanted {
+		file, touched, err := v.diff.touches(from, to, d.path)
+		if err != nil {
+			return err
+		}
+		if !touched || signed[d.signers] {
+			continue
+		}
+		if err := v.verify(name, d.signers); err != nil {
+			return &UnverifiedError{Commit: name, Path: file, Require: d.path, Hint: signHint, Err: err}
+		}
+		signed[d.signers] = true
+	}
+	return nil
+}
+
+// verify checks a commit's signature over its bytes as they were hashed.
+func (v *verifier) verify(name string, signers *commitsig.Signers) error {
+	raw, err := v.objects.read(plumbing.CommitObject, name, v.limits.Blob)
+	if err != nil {
+		return err
+	}
+	c, err := commitsig.Parse(raw)
+	if err != nil {
+		return err
+	}
+	who, err := signers.Verify(c, v.now)
+	if err != nil {
+		return err
+	}
+	v.vouched.Signatures++
+	if !slices.Contains(v.vouched.Signers, who) {
+		v.vouched.Signers = append(v.vouched.Signers, who)
+	}
+	return nil
+}
+
+func (v *verifier) treeOf(name string) (hash, error) {
+	if name == "" {
+		return hash{}, nil
+	}
+	c, err := v.objects.commit(name)
+	if err != nil {
+		return hash{}, err
+	}
+	return c.tree, nil
+}
