@@ -45,6 +45,9 @@ type Config struct {
 	// read again on SIGHUP; who is not in it any more is refused from the next
 	// request on.
 	People []Person `yaml:"people"`
+	// ReportAfterRemoval is how long a cluster that left the fleet may still report
+	// what became of its secrets, while its certificate lasts. Default 168h.
+	ReportAfterRemoval Duration `yaml:"reportAfterRemoval"`
 }
 
 // Repository is the fleet repository as the service reads it.
@@ -122,6 +125,9 @@ func (c *Config) setDefaults(dir string) {
 	if c.CertificateTTL == 0 {
 		c.CertificateTTL = Duration(24 * time.Hour)
 	}
+	if c.ReportAfterRemoval == 0 {
+		c.ReportAfterRemoval = Duration(7 * 24 * time.Hour)
+	}
 	if c.URL == "" && len(c.ServerNames) > 0 {
 		if _, port, err := net.SplitHostPort(c.Listen); err == nil {
 			c.URL = "https://" + net.JoinHostPort(c.ServerNames[0], port)
@@ -165,6 +171,9 @@ func (c *Config) problem() (field, problem, hint string) {
 	}
 	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 		return "url", "is not https://HOST[:PORT]", "controllers reach the service by it"
+	}
+	if after := time.Duration(c.ReportAfterRemoval); after < time.Minute || after > 90*24*time.Hour {
+		return "reportAfterRemoval", "is not between 1m and 2160h", "after it a removed cluster is told that it is not in the fleet"
 	}
 	return peopleProblem(c.People)
 }

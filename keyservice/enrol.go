@@ -121,6 +121,11 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 	if _, reason := clusterAtHead(who, current.model); reason == keyservicev1.ReasonIdentity {
 		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, reason), errors.New("the Cluster file names another key"))
 	}
+	if left, err := s.hasLeft(ctx, who, current); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	} else if left {
+		return nil, s.refuse(keyservicev1.ReasonNotInFleet, errors.New("the cluster left the fleet"), "cluster", who.cluster)
+	}
 	certificate, err := s.authority.issueClient(who.cluster, public)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)

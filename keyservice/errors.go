@@ -18,6 +18,8 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonSuspended:   connect.CodePermissionDenied,
 	keyservicev1.ReasonPerson:      connect.CodePermissionDenied,
 	keyservicev1.ReasonRole:        connect.CodePermissionDenied,
+	keyservicev1.ReasonLedgerFull:  connect.CodeFailedPrecondition,
+	keyservicev1.ReasonTooMuch:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
 }

@@ -1,28 +1,212 @@
 package keyservice
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// ListLedger says what became of each secret on each cluster.
+// maxLedgerAnswer bounds an answer to ListLedger, in secrets of all clusters: it
+// keeps it below what a client reads.
+const maxLedgerAnswer = 150_000
+
+// errLedgerAnswer: there is more than an answer holds.
+var errLedgerAnswer = fmt.Errorf("more than %d secrets: name a cluster, a placement or an object", maxLedgerAnswer)
+
+// ledgerView is what one ListLedger reads, each once.
+type ledgerView struct {
+	head     *head
+	members  map[string]store.Member
+	reported map[string][]store.LedgerSecret // by cluster
+	since    map[[2]string]time.Time         // by cluster and digest
+	indexes  map[string]*index               // of the members at head
+}
+
+// ListLedger joins what clusters said with what the accepted head places on them.
 func (s *Server) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
-	if _, err := personOf(ctx); err != nil {
+	who, err := personOf(ctx)
+	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
 	now := s.heads.current.Load()
 	if now == nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"))
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "person", who.name)
 	}
-	out := &keyservicev1.ListLedgerResponse{}
-	for _, name := range slices.Sorted(maps.Keys(now.model.Clusters)) {
-		if in.GetCluster() == "" || in.GetCluster() == name {
-			out.Clusters = append(out.Clusters, &keyservicev1.LedgerCluster{Cluster: name, Member: true, Suspended: now.model.Clusters[name].Spec.Suspend})
-		}
+	out, err := s.listLedger(ctx, now, in)
+	if errors.Is(err, errLedgerAnswer) {
+		return nil, s.refuse(keyservicev1.ReasonTooMuch, err, "person", who.name)
+	}
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
 	return out, nil
+}
+
+func (s *Server) listLedger(ctx context.Context, now *head, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+	view := &ledgerView{head: now, reported: map[string][]store.LedgerSecret{}, indexes: map[string]*index{}}
+	if err := view.read(ctx, s.config.Fleet, in.GetCluster(), s.store); err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for name := range view.members {
+		names[name] = true
+	}
+	for name := range now.model.Clusters {
+		names[name] = true
+	}
+	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro()}
+	count := 0
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if in.GetCluster() != "" && in.GetCluster() != name {
+			continue
+		}
+		cluster := view.cluster(name, in)
+		if count += len(cluster.Secrets); count > maxLedgerAnswer {
+			return nil, errLedgerAnswer
+		}
+		out.Clusters = append(out.Clusters, cluster)
+	}
+	return out, nil
+}
+
+// read builds the indexes first: they are what digests get into the store by.
+func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows ledgerStore) error {
+	var err error
+	for name := range v.head.model.Clusters {
+		if cluster != "" && cluster != name {
+			continue
+		}
+		if v.indexes[name], err = v.head.indexes.get(ctx, name); err != nil {
+			return err
+		}
+	}
+	if v.members, err = rows.Members(ctx, fleet); err != nil {
+		return err
+	}
+	if v.since, err = rows.PlacedSince(ctx, fleet, cluster); err != nil {
+		return err
+	}
+	secrets, err := rows.Ledger(ctx, fleet, cluster)
+	for _, secret := range secrets {
+		v.reported[secret.Cluster] = append(v.reported[secret.Cluster], secret)
+	}
+	return err
+}
+
+// cluster is one cluster's part, with what the filters of in admit.
+func (v *ledgerView) cluster(name string, in *keyservicev1.ListLedgerRequest) *keyservicev1.LedgerCluster {
+	member := v.members[name]
+	out := &keyservicev1.LedgerCluster{Cluster: name, Head: member.Head, Reported: micro(member.Reported), Left: micro(member.Left)}
+	placed := map[[2]string]candidateAt{}
+	if file, ok := v.head.model.Clusters[name]; ok {
+		out.Member, out.Suspended, out.Left = true, file.Spec.Suspend, 0
+		placed = placedObjects(v.indexes[name])
+	}
+	secrets := make([]*keyservicev1.LedgerSecret, 0, len(placed))
+	for _, said := range v.reported[name] {
+		key := [2]string{said.Namespace, said.Name}
+		here := placed[key]
+		delete(placed, key)
+		secrets = append(secrets, v.merge(said, here))
+	}
+	for key, here := range placed {
+		secrets = append(secrets, v.configured(name, key, here))
+	}
+	for _, secret := range secrets {
+		if matches(in, secret.GetSecret()) {
+			out.Secrets = append(out.Secrets, secret)
+		}
+	}
+	slices.SortFunc(out.Secrets, func(a, b *keyservicev1.LedgerSecret) int {
+		return cmp.Or(cmp.Compare(a.Secret.Namespace, b.Secret.Namespace), cmp.Compare(a.Secret.Name, b.Secret.Name))
+	})
+	return out
+}
+
+func matches(in *keyservicev1.ListLedgerRequest, secret *keyservicev1.SecretReport) bool {
+	return (in.GetPlacement() == "" || in.GetPlacement() == secret.GetPlacement()) &&
+		(in.GetObject() == "" || in.GetObject() == secret.GetNamespace()+"/"+secret.GetName())
+}
+
+// merge is what a cluster said, beside what the head places. Of something that is
+// placed again after it was gone, nothing was said yet.
+func (v *ledgerView) merge(said store.LedgerSecret, here candidateAt) *keyservicev1.LedgerSecret {
+	state := keyservicev1.SecretState(said.State)
+	isGone := state == keyservicev1.SecretState_SECRET_STATE_DEPROVISIONED || state == keyservicev1.SecretState_SECRET_STATE_UNSPECIFIED
+	if here.digest != "" && isGone {
+		return v.configured(said.Cluster, [2]string{said.Namespace, said.Name}, here)
+	}
+	return &keyservicev1.LedgerSecret{
+		Secret: &keyservicev1.SecretReport{Placement: said.Placement, Namespace: said.Namespace, Name: said.Name, Digest: said.Digest,
+			State: state, Workloads: said.Workloads},
+		Since: micro(said.Since), Reported: micro(said.Reported), PlacedDigest: here.digest, NeverPlaced: said.NeverPlaced,
+	}
+}
+
+// configured is what the head places and the cluster said nothing of.
+func (v *ledgerView) configured(cluster string, key [2]string, here candidateAt) *keyservicev1.LedgerSecret {
+	return &keyservicev1.LedgerSecret{
+		Secret: &keyservicev1.SecretReport{Placement: here.placement, Namespace: key[0], Name: key[1],
+			State: keyservicev1.SecretState_SECRET_STATE_CONFIGURED},
+		Since: micro(v.since[[2]string{cluster, here.digest}]), PlacedDigest: here.digest,
+	}
+}
+
+// candidateAt is what the head places as one object.
+type candidateAt struct{ digest, placement string }
+
+// placedObjects turns an index around: what stands for each built object.
+func placedObjects(x *index) map[[2]string]candidateAt {
+	placed := map[[2]string]candidateAt{}
+	for digest, candidates := range x.stubs {
+		for _, c := range candidates {
+			placed[[2]string{c.object.Namespace, ledgerName(c.object)}] = candidateAt{digest: digest, placement: c.placement}
+		}
+	}
+	return placed
+}
+
+// ledgerName is how the ledger calls a built object: by its kind too, if it is
+// no Secret.
+func ledgerName(id kustomize.ObjectID) string {
+	if id.Group == "" && id.Kind == "Secret" {
+		return id.Name
+	}
+	return id.Kind + "/" + id.Name
+}
+
+func micro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// noteMembers writes down who is in the fleet at a new head, and since when the
+// others are not, until it succeeds or the next head takes over.
+func (s *Server) noteMembers(of *head) {
+	identities := make(map[string]string, len(of.model.Clusters))
+	for name, cluster := range of.model.Clusters {
+		identities[name] = cluster.Spec.Identity
+	}
+	for wait := time.Second; s.heads.current.Load() == of; wait = min(2*wait, time.Minute) {
+		err := s.store.SyncMembers(s.heads.life, store.Head{Fleet: s.config.Fleet, Ref: s.config.Repository.Ref, Hash: of.hash}, identities, s.now())
+		if err == nil || s.heads.life.Err() != nil {
+			return
+		}
+		s.log.Warn("members are not written down", "head", of.hash, "error", err.Error())
+		select {
+		case <-time.After(wait):
+		case <-s.heads.life.Done():
+			return
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 // recordAct puts an entry into the audit log. When it returns nil the entry is
@@ -17,4 +18,15 @@ func (s *Server) recordAct(ctx context.Context, e audit.Entry) error {
 // as often as they like.
 func (s *Server) recordDenial(ctx context.Context, e audit.Entry) error {
 	return s.recordDenials(ctx, e)
+}
+
+// recordReport puts a report into the ledger and the audit log, both or neither.
+// A sign of life changes nothing, and the log does not mention it.
+func (s *Server) recordReport(ctx context.Context, who caller, at *head, r *store.LedgerReport, change store.Change) error {
+	e := reportEntry(who, at, r)
+	if e == nil {
+		return s.store.Write(ctx, change)
+	}
+	_, err := s.journal.append(ctx, []audit.Entry{*e}, change)
+	return err
 }

@@ -43,7 +43,7 @@ type Route struct {
 }
 
 // maxBody is the greatest Body of all routes.
-const maxBody = 128 << 10
+const maxBody = 256 << 10
 
 // Routes is everything that the TLS listener answers.
 func Routes() []Route {
@@ -51,8 +51,13 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceBeginEnrollProcedure, Body: 16 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceCompleteEnrollProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceRenewProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
+<<<<<<< HEAD
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceProveConsistencyProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: maxBody, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},
+=======
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: 128 << 10, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceReportProcedure, Body: maxBody, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
+>>>>>>> 75503a0 (keyservice: take reports into a ledger of secrets, and list it)
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
 			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
 	}

@@ -89,8 +89,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.heads = &heads{
 		fleet: o.Config.Fleet, ref: o.Config.Repository.Ref, rootKey: o.Config.RootKey,
 		mirror: o.Mirror, builder: o.Builder, rows: o.Store, token: o.Token,
+<<<<<<< HEAD
 		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.warm,
 		journal: s.journal, denied: s.recordDenials,
+=======
+		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.onHead,
+>>>>>>> 75503a0 (keyservice: take reports into a ledger of secrets, and list it)
 	}
 	return s, nil
 }
@@ -215,6 +219,12 @@ func (s *Server) recertify(ctx context.Context) {
 			s.log.Error("serving certificate is not renewed", "error", err.Error())
 		}
 	}
+}
+
+// onHead begins what a new head is the occasion for.
+func (s *Server) onHead(of *head) {
+	go s.noteMembers(of)
+	s.warm(of)
 }
 
 // warm builds the indexes of a new head for the clusters that may ask soon,

@@ -19,6 +19,7 @@ type Store interface {
 	logStore
 	enrolStore
 	authorityStore
+	ledgerStore
 	// Ready reports whether rows can be written now.
 	Ready(ctx context.Context) error
 }
@@ -61,6 +62,20 @@ type authorityStore interface {
 	AddAuthority(ctx context.Context, fleet string, der []byte) error
 	AddCertificate(c store.Certificate) store.Change
 	Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error)
+}
+
+// ledgerStore is what clusters say became of their secrets.
+type ledgerStore interface {
+	SyncMembers(ctx context.Context, h store.Head, identities map[string]string, at time.Time) error
+	Members(ctx context.Context, fleet string) (map[string]store.Member, error)
+	// Member returns store.ErrNotFound for who never was in the fleet.
+	Member(ctx context.Context, fleet, cluster string) (store.Member, error)
+	// Report fails with store.ErrLedgerFull beyond the bound of a cluster.
+	Report(r store.LedgerReport, wanted *bool) store.Change
+	Ledger(ctx context.Context, fleet, cluster string) ([]store.LedgerSecret, error)
+	PlacedSince(ctx context.Context, fleet, cluster string) (map[[2]string]time.Time, error)
+	// Write runs a change by itself.
+	Write(ctx context.Context, change store.Change) error
 }
 
 var _ Store = (*store.DB)(nil)

@@ -112,6 +112,8 @@ func (w *world) config(sessions int) *keyservice.Config {
 		Token:          keyservice.TokenFile{Sessions: sessions},
 		CertificateTTL: keyservice.Duration(24 * time.Hour),
 		People:         w.people,
+
+		ReportAfterRemoval: keyservice.Duration(time.Hour),
 	}
 }
 

@@ -104,6 +104,7 @@ func (Refusal) EnumDescriptor() ([]byte, []int) {
 type SecretState int32
 
 const (
+	// Unknown: the cluster had it, and does not say any more what became of it.
 	SecretState_SECRET_STATE_UNSPECIFIED SecretState = 0
 	SecretState_SECRET_STATE_CONFIGURED  SecretState = 1
 	SecretState_SECRET_STATE_PROVISIONED SecretState = 2
@@ -879,10 +880,15 @@ type ReportRequest struct {
 	// The head that the caller works at.
 	Head string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
 	// What changed since the last report; everything when complete is set. Empty
-	// says only that the cluster is alive. At most 1,000.
+	// says only that the cluster is alive. At most 1,000, each object once.
 	Secrets []*SecretReport `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
-	// Secrets that the ledger has and a complete report does not are gone.
-	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	// Secrets that the ledger has and a complete report does not are unknown from
+	// then on: whether they are gone nobody said.
+	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	// A complete report may come in parts, in order: this counts them from 0, and
+	// more says that another follows.
+	Part          uint32 `protobuf:"varint,4,opt,name=part,proto3" json:"part,omitempty"`
+	More          bool   `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -938,6 +944,20 @@ func (x *ReportRequest) GetComplete() bool {
 	return false
 }
 
+func (x *ReportRequest) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *ReportRequest) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
 type ReportResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ledger lacks what came before: report everything.
@@ -989,8 +1009,9 @@ type SecretReport struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
 	Namespace string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name      string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// The stub digest it was made from.
+	// Kind/NAME for a sealed object that is no Secret.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The stub digest it was made from; empty for the one reported before.
 	Digest string      `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
 	State  SecretState `protobuf:"varint,5,opt,name=state,proto3,enum=bulla.keyservice.v1.SecretState" json:"state,omitempty"`
 	// Kind/name of the workloads that use it, in its namespace. At most 100.
@@ -1421,8 +1442,12 @@ func (x *ListLedgerRequest) GetObject() string {
 }
 
 type ListLedgerResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Clusters      []*LedgerCluster       `protobuf:"bytes,1,rep,name=clusters,proto3" json:"clusters,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Clusters []*LedgerCluster       `protobuf:"bytes,1,rep,name=clusters,proto3" json:"clusters,omitempty"`
+	// The accepted head.
+	Head string `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	// The service's clock: microseconds since 1970, UTC.
+	Time          int64 `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1464,6 +1489,20 @@ func (x *ListLedgerResponse) GetClusters() []*LedgerCluster {
 	return nil
 }
 
+func (x *ListLedgerResponse) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *ListLedgerResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 // LedgerCluster is one cluster's part of the ledger.
 type LedgerCluster struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1473,9 +1512,11 @@ type LedgerCluster struct {
 	// Microseconds since 1970, UTC; 0 for never.
 	Reported int64 `protobuf:"varint,3,opt,name=reported,proto3" json:"reported,omitempty"`
 	// It is in the fleet at the accepted head.
-	Member        bool            `protobuf:"varint,4,opt,name=member,proto3" json:"member,omitempty"`
-	Suspended     bool            `protobuf:"varint,5,opt,name=suspended,proto3" json:"suspended,omitempty"`
-	Secrets       []*LedgerSecret `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	Member    bool            `protobuf:"varint,4,opt,name=member,proto3" json:"member,omitempty"`
+	Suspended bool            `protobuf:"varint,5,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	Secrets   []*LedgerSecret `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Microseconds since 1970, UTC: when it left the fleet; 0 if it did not.
+	Left          int64 `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1552,6 +1593,13 @@ func (x *LedgerCluster) GetSecrets() []*LedgerSecret {
 	return nil
 }
 
+func (x *LedgerCluster) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
 type LedgerSecret struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Secret *SecretReport          `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
@@ -1560,7 +1608,10 @@ type LedgerSecret struct {
 	Since    int64 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
 	Reported int64 `protobuf:"varint,3,opt,name=reported,proto3" json:"reported,omitempty"`
 	// What the accepted head places here; empty when it places nothing.
-	PlacedDigest  string `protobuf:"bytes,4,opt,name=placed_digest,json=placedDigest,proto3" json:"placed_digest,omitempty"`
+	PlacedDigest string `protobuf:"bytes,4,opt,name=placed_digest,json=placedDigest,proto3" json:"placed_digest,omitempty"`
+	// The reported digest was never placed here, as far as the service knows: the
+	// cluster made it up, or has it from elsewhere.
+	NeverPlaced   bool `protobuf:"varint,5,opt,name=never_placed,json=neverPlaced,proto3" json:"never_placed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1621,6 +1672,13 @@ func (x *LedgerSecret) GetPlacedDigest() string {
 		return x.PlacedDigest
 	}
 	return ""
+}
+
+func (x *LedgerSecret) GetNeverPlaced() bool {
+	if x != nil {
+		return x.NeverPlaced
+	}
+	return false
 }
 
 type RewrapRequest struct {
@@ -2036,11 +2094,13 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06Stanza\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x12\x12\n" +
-	"\x04body\x18\x03 \x01(\fR\x04body\"|\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\"\xa4\x01\n" +
 	"\rReportRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\x12;\n" +
 	"\asecrets\x18\x02 \x03(\v2!.bulla.keyservice.v1.SecretReportR\asecrets\x12\x1a\n" +
-	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"9\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\rR\x04part\x12\x12\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"9\n" +
 	"\x0eReportResponse\x12'\n" +
 	"\x0fcomplete_wanted\x18\x01 \x01(\bR\x0ecompleteWanted\"\xcc\x01\n" +
 	"\fSecretReport\x12\x1c\n" +
@@ -2075,21 +2135,25 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x11ListLedgerRequest\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1c\n" +
 	"\tplacement\x18\x02 \x01(\tR\tplacement\x12\x16\n" +
-	"\x06object\x18\x03 \x01(\tR\x06object\"T\n" +
+	"\x06object\x18\x03 \x01(\tR\x06object\"|\n" +
 	"\x12ListLedgerResponse\x12>\n" +
-	"\bclusters\x18\x01 \x03(\v2\".bulla.keyservice.v1.LedgerClusterR\bclusters\"\xcc\x01\n" +
+	"\bclusters\x18\x01 \x03(\v2\".bulla.keyservice.v1.LedgerClusterR\bclusters\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\tR\x04head\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\"\xe0\x01\n" +
 	"\rLedgerCluster\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\tR\x04head\x12\x1a\n" +
 	"\breported\x18\x03 \x01(\x03R\breported\x12\x16\n" +
 	"\x06member\x18\x04 \x01(\bR\x06member\x12\x1c\n" +
 	"\tsuspended\x18\x05 \x01(\bR\tsuspended\x12;\n" +
-	"\asecrets\x18\x06 \x03(\v2!.bulla.keyservice.v1.LedgerSecretR\asecrets\"\xa0\x01\n" +
+	"\asecrets\x18\x06 \x03(\v2!.bulla.keyservice.v1.LedgerSecretR\asecrets\x12\x12\n" +
+	"\x04left\x18\a \x01(\x03R\x04left\"\xc3\x01\n" +
 	"\fLedgerSecret\x129\n" +
 	"\x06secret\x18\x01 \x01(\v2!.bulla.keyservice.v1.SecretReportR\x06secret\x12\x14\n" +
 	"\x05since\x18\x02 \x01(\x03R\x05since\x12\x1a\n" +
 	"\breported\x18\x03 \x01(\x03R\breported\x12#\n" +
-	"\rplaced_digest\x18\x04 \x01(\tR\fplacedDigest\"=\n" +
+	"\rplaced_digest\x18\x04 \x01(\tR\fplacedDigest\x12!\n" +
+	"\fnever_placed\x18\x05 \x01(\bR\vneverPlaced\"=\n" +
 	"\rRewrapRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\x12\x18\n" +
 	"\adigests\x18\x02 \x03(\tR\adigests\"s\n" +

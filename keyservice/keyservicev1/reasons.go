@@ -24,6 +24,10 @@ const (
 	ReasonRole = "Role"
 	// ReasonToken: the join token is unknown, used, expired or not for this.
 	ReasonToken = "Token"
+	// ReasonLedgerFull: the ledger keeps no more of this cluster.
+	ReasonLedgerFull = "LedgerFull"
+	// ReasonTooMuch: the answer would be too large; ask for less.
+	ReasonTooMuch = "TooMuch"
 	// ReasonRequest: the request itself is malformed.
 	ReasonRequest = "Request"
 	// ReasonUnavailable: the service cannot decide or record now; retry later.
@@ -36,8 +40,21 @@ func (r Refusal) Name() string {
 	if r == Refusal_REFUSAL_UNSPECIFIED {
 		return "Granted"
 	}
+	return camel(strings.TrimPrefix(r.String(), "REFUSAL_"))
+}
+
+// Name is the state as people spell it: InUse for SECRET_STATE_IN_USE, Unknown
+// for SECRET_STATE_UNSPECIFIED.
+func (s SecretState) Name() string {
+	if s == SecretState_SECRET_STATE_UNSPECIFIED {
+		return "Unknown"
+	}
+	return camel(strings.TrimPrefix(s.String(), "SECRET_STATE_"))
+}
+
+func camel(upper string) string {
 	var name strings.Builder
-	for word := range strings.SplitSeq(strings.TrimPrefix(r.String(), "REFUSAL_"), "_") {
+	for word := range strings.SplitSeq(upper, "_") {
 		name.WriteString(word[:1] + strings.ToLower(word[1:]))
 	}
 	return name.String()

@@ -1,0 +1,187 @@
+package keyservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+// maxWorkloads is how many workloads one secret may be said to be used by.
+const maxWorkloads = 100
+
+// Names as Kubernetes has them, bounded: what does not fit is refused, so that
+// nothing that a cluster says can break a line of somebody's terminal.
+var (
+	placementForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+	namespaceForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$`)
+	objectForm    = regexp.MustCompile(`^([A-Z][A-Za-z0-9]{0,62}/)?[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$`)
+	workloadForm  = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+)
+
+// Report takes a cluster's word on what became of its secrets. The cluster is the
+// certificate's: a report has no field for it, so that none can touch another's
+// rows. Nothing is decided on what is reported.
+func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error) {
+	who, err := callerOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	report, err := readReport(in)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.cluster)
+	}
+	now := s.heads.current.Load()
+	if now == nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
+	}
+	reason, err := s.mayReport(ctx, who, now)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	if reason != "" {
+		return nil, s.refuse(reason, errors.New("the accepted head does not let this cluster report"), "cluster", who.cluster)
+	}
+	report.Fleet, report.Cluster, report.Identity, report.At = who.fleet, who.cluster, who.identity, s.now()
+	wanted := false
+	err = s.recordReport(ctx, who, now, report, s.store.Report(*report, &wanted))
+	if errors.Is(err, store.ErrLedgerFull) {
+		return nil, s.refuse(keyservicev1.ReasonLedgerFull, err, "cluster", who.cluster)
+	}
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	return &keyservicev1.ReportResponse{CompleteWanted: wanted}, nil
+}
+
+// mayReport: who is in the fleet, suspended or not; and for a bounded time who
+// was, with the key that the file had last. What such a cluster may do elsewhere
+// is what nobody in the fleet may: nothing.
+func (s *Server) mayReport(ctx context.Context, who caller, at *head) (reason string, err error) {
+	if cluster, ok := at.model.Clusters[who.cluster]; ok {
+		if !isPinnedIdentity(who, cluster) {
+			return keyservicev1.ReasonIdentity, nil
+		}
+		return "", nil
+	}
+	was, err := s.store.Member(ctx, who.fleet, who.cluster)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return keyservicev1.ReasonNotInFleet, nil
+	case err != nil:
+		return "", err
+	case was.Identity != who.identity:
+		return keyservicev1.ReasonIdentity, nil
+	case was.Left.IsZero():
+		return "", errors.New("that the cluster left is not taken note of yet")
+	case !mayStillReport(was, s.now(), time.Duration(s.config.ReportAfterRemoval)):
+		return keyservicev1.ReasonNotInFleet, nil
+	}
+	return "", nil
+}
+
+// mayStillReport bounds how long a cluster that left says what became of its
+// secrets.
+func mayStillReport(was store.Member, now time.Time, grace time.Duration) bool {
+	return now.Before(was.Left.Add(grace))
+}
+
+// hasLeft tells a cluster that was in the fleet from one that is not yet: the
+// second keeps its certificate alive until its file merges, the first does not.
+func (s *Server) hasLeft(ctx context.Context, who caller, at *head) (bool, error) {
+	if _, ok := at.model.Clusters[who.cluster]; ok {
+		return false, nil
+	}
+	_, err := s.store.Member(ctx, who.fleet, who.cluster)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// readReport holds a report to its form.
+func readReport(in *keyservicev1.ReportRequest) (*store.LedgerReport, error) {
+	switch {
+	case !commitHash.MatchString(in.GetHead()):
+		return nil, errors.New("head is not 40 or 64 hexadecimal digits")
+	case len(in.GetSecrets()) > client.MaxSecrets:
+		return nil, fmt.Errorf("more than %d secrets", client.MaxSecrets)
+	case !in.GetComplete() && (in.GetPart() != 0 || in.GetMore()):
+		return nil, errors.New("parts of a report that is not complete")
+	}
+	r := &store.LedgerReport{Head: in.GetHead(), Complete: in.GetComplete(), Part: in.GetPart(), More: in.GetMore()}
+	seen := map[[2]string]bool{}
+	for _, secret := range in.GetSecrets() {
+		key := [2]string{secret.GetNamespace(), secret.GetName()}
+		if problem := checkSecret(secret); problem != "" || seen[key] {
+			return nil, fmt.Errorf("a secret stands twice, or is malformed: %s", problem)
+		}
+		seen[key] = true
+		workloads := slices.Sorted(slices.Values(secret.GetWorkloads()))
+		r.Secrets = append(r.Secrets, store.LedgerSecret{
+			Namespace: secret.GetNamespace(), Name: secret.GetName(), Placement: secret.GetPlacement(), Digest: secret.GetDigest(),
+			State: int32(secret.GetState()), Workloads: slices.Compact(workloads),
+		})
+	}
+	return r, nil
+}
+
+func checkSecret(secret *keyservicev1.SecretReport) (problem string) {
+	switch {
+	case !placementForm.MatchString(secret.GetPlacement()):
+		return "placement"
+	case !namespaceForm.MatchString(secret.GetNamespace()):
+		return "namespace"
+	case !objectForm.MatchString(secret.GetName()):
+		return "name"
+	case secret.GetDigest() != "" && !stubDigest.MatchString(secret.GetDigest()):
+		return "digest"
+	case len(secret.GetWorkloads()) > maxWorkloads:
+		return "workloads"
+	case !slices.Contains(reportable, secret.GetState()):
+		return "state"
+	}
+	for _, workload := range secret.GetWorkloads() {
+		if !workloadForm.MatchString(workload) {
+			return "workload"
+		}
+	}
+	return ""
+}
+
+// reportable are the states that a cluster may report: Configured is ours to
+// say.
+var reportable = []keyservicev1.SecretState{
+	keyservicev1.SecretState_SECRET_STATE_UNSPECIFIED, keyservicev1.SecretState_SECRET_STATE_PROVISIONED,
+	keyservicev1.SecretState_SECRET_STATE_IN_USE, keyservicev1.SecretState_SECRET_STATE_DEPROVISIONED,
+}
+
+// reportEntry is what the audit log says of a report; nil of one that says
+// only that the cluster is alive.
+func reportEntry(who caller, at *head, r *store.LedgerReport) *audit.Entry {
+	if len(r.Secrets) == 0 && !r.Complete {
+		return nil
+	}
+	counts := map[string]int{}
+	for _, secret := range r.Secrets {
+		counts[keyservicev1.SecretState(secret.State).Name()]++
+	}
+	var said []string
+	for _, state := range slices.Sorted(maps.Keys(counts)) {
+		said = append(said, fmt.Sprintf("%d %s", counts[state], state))
+	}
+	if r.Complete {
+		said = append(said, "complete")
+	}
+	return &audit.Entry{Time: r.At, Kind: audit.Report, Outcome: outcomeDone, Fleet: who.fleet, Cluster: who.cluster,
+		Certificate: who.serial, Identity: who.identity, Head: at.hash, Revision: r.Head, Detail: strings.Join(said, ", ")}
+}
