@@ -124,7 +124,7 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 	if left, err := s.hasLeft(ctx, who, current); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	} else if left {
-		return nil, s.refuse(keyservicev1.ReasonNotInFleet, errors.New("the cluster left the fleet"), "cluster", who.cluster)
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
 	}
 	certificate, err := s.authority.issueClient(who.cluster, public)
 	if err != nil {

@@ -1,12 +1,15 @@
 package keyservice
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -99,25 +102,38 @@ func newRoster(people []Person) *roster {
 }
 
 // SetPeople replaces who may use the service, for every request from now on, on
-// open connections too. The list must be that of a [Config] that was loaded.
-func (s *Server) SetPeople(people []Person) error {
+// open connections too. It counts even if the audit log cannot be told.
+func (s *Server) SetPeople(ctx context.Context, people []Person) error {
 	if field, problem, _ := peopleProblem(people); problem != "" {
 		return fmt.Errorf("set people: %s %s", field, problem)
 	}
-	before := *s.people.Load()
-	after := newRoster(people)
+	before, after := *s.people.Load(), newRoster(people)
 	s.people.Store(after)
-	for name, p := range *after {
-		if was, ok := before[name]; !ok || was.Identity != p.Identity || !slices.Equal(was.Roles, p.Roles) {
-			s.log.Info("person may use the service", "person", name, "identity", p.Identity, "roles", spellRoles(p.Roles))
-		}
-	}
-	for name := range before {
-		if _, ok := (*after)[name]; !ok {
-			s.log.Info("person may not use the service any more", "person", name)
+	if entries := changesOf(before, *after); len(entries) > 0 {
+		if _, err := s.journal.append(ctx, entries); err != nil {
+			return fmt.Errorf("set people: %w", err)
 		}
 	}
 	return nil
+}
+
+// changesOf is what the audit log says of a new list, one entry a person.
+func changesOf(before, after roster) []audit.Entry {
+	var entries []audit.Entry
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		p := after[name]
+		if was, ok := before[name]; !ok || was.Identity != p.Identity || !slices.Equal(was.Roles, p.Roles) {
+			entries = append(entries, audit.Entry{Kind: audit.Person, Outcome: outcomeDone, Person: name, Identity: p.Identity,
+				Detail: "may use the service as " + spellRoles(p.Roles)})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, stays := after[name]; !stays {
+			entries = append(entries, audit.Entry{Kind: audit.Person, Outcome: outcomeDone, Person: name, Identity: before[name].Identity,
+				Detail: "may not use the service any more"})
+		}
+	}
+	return entries
 }
 
 func spellRoles(given []Role) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 // ErrNotConfigured reports a person, or a key, that the configuration does not
@@ -34,8 +35,9 @@ func ReadIdentity(csr []byte) (string, error) {
 
 // IssuePerson makes a certificate for a person whom the configuration has, for
 // the key that it has for them, and returns it with the authority's. The name is
-// the configuration's: the request proves a key and nothing else.
-func IssuePerson(ctx context.Context, o Options, name string, csr []byte, ttl time.Duration) (certificate, ca *x509.Certificate, err error) {
+// the configuration's: the request proves a key and nothing else. It runs beside
+// the service, on the same store, and leaves the entry for the audit log there.
+func IssuePerson(ctx context.Context, o Options, rows *store.DB, name string, csr []byte, ttl time.Duration) (certificate, ca *x509.Certificate, err error) {
 	identity, err := ReadIdentity(csr)
 	if err != nil {
 		return nil, nil, err
@@ -52,6 +54,9 @@ func IssuePerson(ctx context.Context, o Options, name string, csr []byte, ttl ti
 		return nil, nil, err
 	}
 	if certificate, err = a.issuePerson(name, csr); err != nil {
+		return nil, nil, err
+	}
+	if err := rows.Do(ctx, RecordLater(rows, o.Config.Fleet, issued(name, certificate), now())); err != nil {
 		return nil, nil, err
 	}
 	return certificate, a.certificate, nil
@@ -77,9 +82,9 @@ func (a *authority) issuePerson(name string, csr []byte) (*x509.Certificate, err
 	return x509.ParseCertificate(der)
 }
 
-// IssuedEntry is the entry of the audit log for a person's new certificate.
-func IssuedEntry(fleet, name string, c *x509.Certificate, now time.Time) audit.Entry {
-	return audit.Entry{Time: now, Kind: audit.Person, Outcome: outcomeDone, Fleet: fleet, Person: name,
+// issued is the entry of the audit log for a person's new certificate.
+func issued(name string, c *x509.Certificate) audit.Entry {
+	return audit.Entry{Kind: audit.Person, Outcome: outcomeDone, Person: name,
 		Certificate: c.SerialNumber.Text(16), Identity: client.SPKIHash(c),
 		Detail: "certificate issued until " + c.NotAfter.UTC().Format(time.RFC3339)}
 }

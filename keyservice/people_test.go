@@ -18,9 +18,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -54,7 +58,7 @@ func (w *world) person(name string, roles ...keyservice.Role) *somebody {
 
 func (w *world) setPeople() {
 	w.t.Helper()
-	if err := w.service.SetPeople(w.people); err != nil {
+	if err := w.service.SetPeople(w.t.Context(), w.people); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -82,7 +86,7 @@ func (w *world) issue(name string, key *ecdsa.PrivateKey, ttl time.Duration) (le
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return keyservice.IssuePerson(w.t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker}, name, csr, ttl)
+	return keyservice.IssuePerson(w.t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker}, w.rows, name, csr, ttl)
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
@@ -242,7 +246,7 @@ func TestAForgedPersonIsNobody(t *testing.T) {
 		return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: alice.key}
 	}
 	namesake := &x509.Certificate{Subject: w.service.Authority().Subject}
-	path := keyservice.Routes()[len(keyservice.Routes())-1].Path
+	path := keyservicev1connect.AdminServiceListLedgerProcedure
 	if status, text := postAs(w, alice.credentials.Certificate, path); status != 200 {
 		t.Fatalf("the issued certificate: %d %s", status, text)
 	}
@@ -272,5 +276,72 @@ func TestAForgedPersonIsNobody(t *testing.T) {
 		if status, text := postAs(w, certificate, path); status == 200 {
 			t.Errorf("%s: answered %s", name, text)
 		}
+	}
+}
+
+// TestARoleIsAllThatAPersonMay asks every route of a person with every role.
+func TestARoleIsAllThatAPersonMay(t *testing.T) {
+	w := newWorld(t)
+	w.eventually("ready", w.isReady)
+	all := []keyservice.Role{keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper}
+	for _, role := range all {
+		p := w.person(string(role), role)
+		for _, route := range keyservice.Routes() {
+			if route.Auth != keyservice.AuthPerson {
+				continue
+			}
+			status, text := postAs(w, p.credentials.Certificate, route.Path)
+			if refused := status == 403 && strings.Contains(text, keyservicev1.ReasonRole); refused == slices.Contains(route.Roles, role) {
+				t.Errorf("%s by %s: %d %s", route.Path, role, status, text)
+			}
+		}
+	}
+	may := map[string][]keyservice.Role{}
+	for _, route := range keyservice.Routes() {
+		if (route.Auth == keyservice.AuthPerson) != (len(route.Roles) > 0) {
+			t.Errorf("%s: %s with roles %v", route.Path, route.Auth, route.Roles)
+		}
+		may[route.Path] = route.Roles
+	}
+	if slices.Contains(may[keyservicev1connect.AdminServiceListAuditProcedure], keyservice.RoleDeveloper) {
+		t.Error("a developer reads the audit log")
+	}
+}
+
+// TestWhatAPersonDoesIsRecordedUnderTheirName, and what they may not do too.
+func TestWhatAPersonDoesIsRecordedUnderTheirName(t *testing.T) {
+	w := newWorld(t)
+	w.eventually("ready", w.isReady)
+	auditor, dev := w.person("ann", keyservice.RoleAuditor), w.person("dev", keyservice.RoleDeveloper)
+	if err := dev.look(t); err != nil {
+		t.Fatal(err)
+	}
+	_, err := dev.admin.ListAudit(t.Context(), &keyservicev1.ListAuditRequest{})
+	wantDenied(t, err, keyservicev1.ReasonRole)
+	w.people = w.people[:1]
+	w.setPeople()
+	wantDenied(t, dev.look(t), keyservicev1.ReasonPerson)
+	wantDenied(t, dev.look(t), keyservicev1.ReasonPerson) // once more is counted, not recorded
+
+	out, err := auditor.admin.ListAudit(t.Context(), &keyservicev1.ListAuditRequest{Person: "dev"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, entry := range out.GetEntries() {
+		e, err := audit.ParseEntry(entry.GetEntry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind != audit.Person || !strings.HasPrefix(e.Identity, "sha256:") {
+			t.Errorf("%+v", e)
+		}
+		what, _, _ := strings.Cut(e.Detail, " until ")
+		got = append(got, e.Outcome+": "+what)
+	}
+	want := []string{"Done: may use the service as developer", "Done: certificate issued", "Done: ListLedger",
+		"Role: ListAudit", "Done: may not use the service any more", "Person: ListLedger"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -73,23 +73,22 @@ func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, ro
 	if !s.personLimiter(who.name).Allow() {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.name)
 	}
-	if err := s.recordAct(ctx, s.personEntry(who, audit.Person, outcomeDone, path.Base(route.Path))); err != nil {
+	if err := s.recordAct(ctx, who.entry(audit.Person, outcomeDone, path.Base(route.Path))); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
 	return context.WithValue(ctx, personKey{}, who), nil
 }
 
 func (s *Server) denyPerson(ctx context.Context, who person, route Route, reason string, why error) error {
-	if err := s.recordDenial(ctx, s.personEntry(who, audit.Person, reason, path.Base(route.Path))); err != nil {
+	if err := s.recordDenial(ctx, who.entry(audit.Person, reason, path.Base(route.Path))); err != nil {
 		return s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
 	return s.refuse(reason, why, "person", who.name, "identity", who.identity, "procedure", path.Base(route.Path))
 }
 
-// personEntry is an entry of the audit log under a person's name.
-func (s *Server) personEntry(who person, kind audit.Kind, outcome, detail string) audit.Entry {
-	return audit.Entry{Time: s.now(), Kind: kind, Outcome: outcome, Fleet: who.fleet,
-		Person: who.name, Certificate: who.serial, Identity: who.identity, Detail: detail}
+// entry is one of the audit log under a person's name.
+func (who person) entry(kind audit.Kind, outcome, detail string) audit.Entry {
+	return audit.Entry{Kind: kind, Outcome: outcome, Person: who.name, Certificate: who.serial, Identity: who.identity, Detail: detail}
 }
 
 // personLimiter is one for each name in the configuration: only those get here.

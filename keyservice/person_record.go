@@ -25,7 +25,7 @@ func (s *Server) recordDenial(ctx context.Context, e audit.Entry) error {
 func (s *Server) recordReport(ctx context.Context, who caller, at *head, r *store.LedgerReport, change store.Change) error {
 	e := reportEntry(who, at, r)
 	if e == nil {
-		return s.store.Write(ctx, change)
+		return s.store.Do(ctx, change)
 	}
 	_, err := s.journal.append(ctx, []audit.Entry{*e}, change)
 	return err

@@ -117,7 +117,7 @@ func (s *Server) began(j *journal) []audit.Entry {
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "log key " + j.key},
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(s.authority.certificate), Detail: "certificate authority"})
 	}
-	return entries
+	return append(entries, changesOf(nil, *s.people.Load())...)
 }
 
 // RecordLater leaves an entry for the log to a program that changes the store

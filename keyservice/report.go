@@ -38,7 +38,7 @@ func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*k
 	}
 	report, err := readReport(in)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.cluster)
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Report, keyservicev1.ReasonRequest), err)
 	}
 	now := s.heads.current.Load()
 	if now == nil {
@@ -49,13 +49,13 @@ func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	if reason != "" {
-		return nil, s.refuse(reason, errors.New("the accepted head does not let this cluster report"), "cluster", who.cluster)
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Report, reason), errors.New("the accepted head does not let this cluster report"))
 	}
 	report.Fleet, report.Cluster, report.Identity, report.At = who.fleet, who.cluster, who.identity, s.now()
 	wanted := false
 	err = s.recordReport(ctx, who, now, report, s.store.Report(*report, &wanted))
 	if errors.Is(err, store.ErrLedgerFull) {
-		return nil, s.refuse(keyservicev1.ReasonLedgerFull, err, "cluster", who.cluster)
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Report, keyservicev1.ReasonLedgerFull), err)
 	}
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
@@ -182,6 +182,7 @@ func reportEntry(who caller, at *head, r *store.LedgerReport) *audit.Entry {
 	if r.Complete {
 		said = append(said, "complete")
 	}
-	return &audit.Entry{Time: r.At, Kind: audit.Report, Outcome: outcomeDone, Fleet: who.fleet, Cluster: who.cluster,
-		Certificate: who.serial, Identity: who.identity, Head: at.hash, Revision: r.Head, Detail: strings.Join(said, ", ")}
+	e := who.entry(audit.Report, outcomeDone)
+	e.Head, e.Revision, e.Detail = at.hash, r.Head, strings.Join(said, ", ")
+	return &e
 }

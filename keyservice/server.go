@@ -89,12 +89,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.heads = &heads{
 		fleet: o.Config.Fleet, ref: o.Config.Repository.Ref, rootKey: o.Config.RootKey,
 		mirror: o.Mirror, builder: o.Builder, rows: o.Store, token: o.Token,
-<<<<<<< HEAD
-		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.warm,
-		journal: s.journal, denied: s.recordDenials,
-=======
 		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.onHead,
->>>>>>> 75503a0 (keyservice: take reports into a ledger of secrets, and list it)
+		journal: s.journal, denied: s.recordDenials,
 	}
 	return s, nil
 }

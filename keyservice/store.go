@@ -74,8 +74,8 @@ type ledgerStore interface {
 	Report(r store.LedgerReport, wanted *bool) store.Change
 	Ledger(ctx context.Context, fleet, cluster string) ([]store.LedgerSecret, error)
 	PlacedSince(ctx context.Context, fleet, cluster string) (map[[2]string]time.Time, error)
-	// Write runs a change by itself.
-	Write(ctx context.Context, change store.Change) error
+	// Do makes changes by themselves.
+	Do(ctx context.Context, changes ...store.Change) error
 }
 
 var _ Store = (*store.DB)(nil)

@@ -80,16 +80,12 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 		return err
 	}
 	defer token.Close()
-	certificate, ca, err := keyservice.IssuePerson(ctx, keyservice.Options{Config: config, Store: rows, Token: token}, name, csr, ttl)
+	certificate, ca, err := keyservice.IssuePerson(ctx, keyservice.Options{Config: config, Store: rows, Token: token}, rows, name, csr, ttl)
 	if errors.Is(err, keyservice.ErrNotConfigured) {
 		return withHint(err, fmt.Sprintf("when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, roles: [developer]}", file, name, identity))
 	}
 	if err != nil {
 		return err
-	}
-	now := time.Now()
-	if err := rows.Do(ctx, keyservice.RecordLater(rows, config.Fleet, keyservice.IssuedEntry(config.Fleet, name, certificate, now), now)); err != nil {
-		return fmt.Errorf("record certificate: %w", err)
 	}
 	if _, err := stdout.Write(client.WritePerson(certificate, ca)); err != nil {
 		return fmt.Errorf("write certificate: %w", err)

@@ -94,21 +94,21 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer reloadPeople(file, service, log)()
+	defer reloadPeople(ctx, file, service, log)()
 	return service.Serve(ctx, listener, health)
 }
 
 // reloadPeople reads the people again on SIGHUP, until the function that it
 // returns is called. Nothing else of the file is taken: the rest needs a start. A
 // file that does not load changes nothing, and the log says so.
-func reloadPeople(file string, service *keyservice.Server, log *slog.Logger) (stop func()) {
+func reloadPeople(ctx context.Context, file string, service *keyservice.Server, log *slog.Logger) (stop func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
 		for range hangups {
 			config, err := keyservice.LoadConfig(file)
 			if err == nil {
-				err = service.SetPeople(config.People)
+				err = service.SetPeople(ctx, config.People)
 			}
 			if err != nil {
 				log.Error("people are not read again; those of before stay", "error", err.Error())

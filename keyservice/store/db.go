@@ -65,7 +65,6 @@ func (s *DB) Ready(ctx context.Context) error {
 	})
 }
 
-<<<<<<< HEAD
 // Do makes changes in one transaction that is on disk when Do returns nil.
 func (s *DB) Do(ctx context.Context, changes ...Change) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -76,12 +75,6 @@ func (s *DB) Do(ctx context.Context, changes ...Change) error {
 		}
 		return nil
 	})
-=======
-// Write runs a change by itself, in one transaction that is on disk when it
-// returns nil.
-func (s *DB) Write(ctx context.Context, change Change) error {
-	return s.write(ctx, func(tx *sql.Tx) error { return change(ctx, tx) })
->>>>>>> 75503a0 (keyservice: take reports into a ledger of secrets, and list it)
 }
 
 // write runs f in one transaction that is on disk when write returns nil. f may

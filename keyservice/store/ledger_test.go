@@ -59,7 +59,7 @@ func (l *ledger) report(r store.LedgerReport, secrets ...store.LedgerSecret) (wa
 	if r.Cluster == "" {
 		r.Cluster = "prod-eu"
 	}
-	err = l.Write(l.t.Context(), l.Report(r, &wanted))
+	err = l.Do(l.t.Context(), l.Report(r, &wanted))
 	return wanted, err
 }
 
@@ -209,7 +209,7 @@ func TestWhoLeftIsRememberedWithTheTime(t *testing.T) {
 
 func addHead(t *testing.T, s *store.DB, h store.Head) {
 	t.Helper()
-	if err := s.AddHead(t.Context(), h); err != nil {
+	if err := s.Do(t.Context(), s.AddHead(h)); err != nil {
 		t.Fatal(err)
 	}
 }

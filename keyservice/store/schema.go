@@ -14,11 +14,7 @@ import (
 //
 // Names in braces are the dialect's types. Times are microseconds since 1970,
 // UTC.
-<<<<<<< HEAD
-var migrations = []string{schema, knownFleet, logSchema}
-=======
-var migrations = []string{schema, knownFleet, ledgerSchema}
->>>>>>> 75503a0 (keyservice: take reports into a ledger of secrets, and list it)
+var migrations = []string{schema, knownFleet, logSchema, ledgerSchema}
 
 func (s *DB) migrate(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
