@@ -23,7 +23,7 @@ func TestACheckpointOpensUnderItsKeyAndOriginAlone(t *testing.T) {
 	signer, verifier := newLogKey(t, origin)
 	stranger, _ := newLogKey(t, origin)
 	witness, _ := newLogKey(t, "witness.example")
-	c := numbered(t, 7).at(7)
+	c := numbered(t, 7).At(7)
 	signed, err := audit.SignCheckpoint(c, signer)
 	if err != nil {
 		t.Fatal(err)
@@ -98,40 +98,44 @@ func TestEveryEntryIsShownInEveryLaterLog(t *testing.T) {
 	m := numbered(t, n)
 	for size := int64(1); size <= n; size++ {
 		for index := range size {
-			if err := audit.CheckInclusion(m.at(size), index, m.leaves[index], m.inclusion(size, index)); err != nil {
+			if err := audit.CheckInclusion(m.At(size), index, m.Leaf(index), m.Inclusion(size, index)); err != nil {
 				t.Errorf("entry %d of %d: %v", index, size, err)
 			}
 		}
 		for older := range size + 1 {
-			if err := audit.CheckConsistency(m.at(older), m.at(size), m.consistency(older, size)); err != nil {
+			if err := audit.CheckConsistency(m.At(older), m.At(size), m.Consistency(older, size)); err != nil {
 				t.Errorf("%d to %d: %v", older, size, err)
 			}
 		}
 	}
-	if err := audit.CheckConsistency(audit.Checkpoint{}, m.at(n), nil); err != nil {
+	if err := audit.CheckConsistency(audit.Checkpoint{}, m.At(n), nil); err != nil {
 		t.Errorf("nothing seen before: %v", err)
 	}
 }
 
 func TestWhatDoesNotShowAnEntry(t *testing.T) {
 	m := numbered(t, 9)
-	c, proof := m.at(9), m.inclusion(9, 4)
+	c, proof := m.At(9), m.Inclusion(9, 4)
 	huge := c
 	huge.Size = math.MaxInt64
+	two := m.At(2) // the leaf that looks like the node above two leaves
+	left, right := tlog.RecordHash(m.Leaf(0)), tlog.RecordHash(m.Leaf(1))
+	node := append(left[:], right[:]...)
+	two.Size = 1
 	for name, err := range map[string]error{
 		"an edited entry":         audit.CheckInclusion(c, 4, []byte("entry 4."), proof),
-		"another entry":           audit.CheckInclusion(c, 4, m.leaves[5], proof),
-		"another index":           audit.CheckInclusion(c, 5, m.leaves[4], proof),
-		"another entry's proof":   audit.CheckInclusion(c, 4, m.leaves[4], m.inclusion(9, 5)),
-		"a proof to another size": audit.CheckInclusion(c, 4, m.leaves[4], m.inclusion(8, 4)),
-		"no proof":                audit.CheckInclusion(c, 4, m.leaves[4], nil),
-		"a proof with more":       audit.CheckInclusion(c, 4, m.leaves[4], append(m.inclusion(9, 4), proof[0])),
-		"a short hash":            audit.CheckInclusion(c, 4, m.leaves[4], append([][]byte{proof[0][:31]}, proof[1:]...)),
-		"a proof without end":     audit.CheckInclusion(c, 4, m.leaves[4], make([][]byte, 1000)),
-		"an index past the end":   audit.CheckInclusion(c, 9, m.leaves[4], proof),
-		"a negative index":        audit.CheckInclusion(c, -1, m.leaves[4], proof),
-		"a log without end":       audit.CheckInclusion(huge, 4, m.leaves[4], proof),
-		"a node as an entry":      audit.CheckInclusion(m.at(2), 0, append(append([]byte{}, m.hashes[0][:]...), m.hashes[1][:]...), nil),
+		"another entry":           audit.CheckInclusion(c, 4, m.Leaf(5), proof),
+		"another index":           audit.CheckInclusion(c, 5, m.Leaf(4), proof),
+		"another entry's proof":   audit.CheckInclusion(c, 4, m.Leaf(4), m.Inclusion(9, 5)),
+		"a proof to another size": audit.CheckInclusion(c, 4, m.Leaf(4), m.Inclusion(8, 4)),
+		"no proof":                audit.CheckInclusion(c, 4, m.Leaf(4), nil),
+		"a proof with more":       audit.CheckInclusion(c, 4, m.Leaf(4), append(m.Inclusion(9, 4), proof[0])),
+		"a short hash":            audit.CheckInclusion(c, 4, m.Leaf(4), append([][]byte{proof[0][:31]}, proof[1:]...)),
+		"a proof without end":     audit.CheckInclusion(c, 4, m.Leaf(4), make([][]byte, 1000)),
+		"an index past the end":   audit.CheckInclusion(c, 9, m.Leaf(4), proof),
+		"a negative index":        audit.CheckInclusion(c, -1, m.Leaf(4), proof),
+		"a log without end":       audit.CheckInclusion(huge, 4, m.Leaf(4), proof),
+		"a node as an entry":      audit.CheckInclusion(two, 0, node, nil),
 	} {
 		if !errors.Is(err, audit.ErrInclusion) {
 			t.Errorf("%s: %v, want ErrInclusion", name, err)
@@ -140,31 +144,29 @@ func TestWhatDoesNotShowAnEntry(t *testing.T) {
 }
 
 func TestWhatIsNotTheLogThatWasSeen(t *testing.T) {
-	m, fork := numbered(t, 9), numbered(t, 5)
-	fork.add([]byte("another entry"))
-	for i := 6; i < 9; i++ {
-		fork.add(m.leaves[i])
-	}
-	other := m.at(6)
+	m := numbered(t, 9)
+	fork := m.Fork(5)
+	fork.Append([]byte("another entry"), m.Leaf(6), m.Leaf(7), m.Leaf(8))
+	other := m.At(6)
 	other.Origin = audit.Origin("another")
-	huge := m.at(9)
+	huge := m.At(9)
 	huge.Size = math.MaxInt64
-	empty := m.at(0)
+	empty := m.At(0)
 	empty.Root[0] ^= 1
 	for name, err := range map[string]error{
-		"an edited entry":             audit.CheckConsistency(m.at(6), fork.at(9), m.consistency(6, 9)),
-		"the fork's own proof":        audit.CheckConsistency(m.at(6), fork.at(9), fork.consistency(6, 9)),
-		"a smaller log":               audit.CheckConsistency(m.at(9), m.at(6), m.consistency(6, 9)),
-		"an empty log after one":      audit.CheckConsistency(m.at(9), m.at(0), nil),
-		"two roots of one size":       audit.CheckConsistency(m.at(9), fork.at(9), nil),
-		"no proof":                    audit.CheckConsistency(m.at(6), m.at(9), nil),
-		"a proof between other sizes": audit.CheckConsistency(m.at(6), m.at(9), m.consistency(7, 9)),
-		"a proof with more":           audit.CheckConsistency(m.at(6), m.at(9), append(m.consistency(6, 9), make([]byte, 32))),
-		"a proof where none is due":   audit.CheckConsistency(m.at(9), m.at(9), [][]byte{make([]byte, 32)}),
-		"a long hash":                 audit.CheckConsistency(m.at(6), m.at(9), [][]byte{make([]byte, 33)}),
-		"another log":                 audit.CheckConsistency(other, m.at(9), m.consistency(6, 9)),
-		"a log without end":           audit.CheckConsistency(m.at(6), huge, m.consistency(6, 9)),
-		"an empty log with a root":    audit.CheckConsistency(empty, m.at(9), nil),
+		"an edited entry":             audit.CheckConsistency(m.At(6), fork.At(9), m.Consistency(6, 9)),
+		"the fork's own proof":        audit.CheckConsistency(m.At(6), fork.At(9), fork.Consistency(6, 9)),
+		"a smaller log":               audit.CheckConsistency(m.At(9), m.At(6), m.Consistency(6, 9)),
+		"an empty log after one":      audit.CheckConsistency(m.At(9), m.At(0), nil),
+		"two roots of one size":       audit.CheckConsistency(m.At(9), fork.At(9), nil),
+		"no proof":                    audit.CheckConsistency(m.At(6), m.At(9), nil),
+		"a proof between other sizes": audit.CheckConsistency(m.At(6), m.At(9), m.Consistency(7, 9)),
+		"a proof with more":           audit.CheckConsistency(m.At(6), m.At(9), append(m.Consistency(6, 9), make([]byte, 32))),
+		"a proof where none is due":   audit.CheckConsistency(m.At(9), m.At(9), [][]byte{make([]byte, 32)}),
+		"a long hash":                 audit.CheckConsistency(m.At(6), m.At(9), [][]byte{make([]byte, 33)}),
+		"another log":                 audit.CheckConsistency(other, m.At(9), m.Consistency(6, 9)),
+		"a log without end":           audit.CheckConsistency(m.At(6), huge, m.Consistency(6, 9)),
+		"an empty log with a root":    audit.CheckConsistency(empty, m.At(9), nil),
 	} {
 		if !errors.Is(err, audit.ErrConsistency) {
 			t.Errorf("%s: %v, want ErrConsistency", name, err)
@@ -175,7 +177,7 @@ func TestWhatIsNotTheLogThatWasSeen(t *testing.T) {
 func FuzzOpenCheckpoint(f *testing.F) {
 	origin := audit.Origin(fleet)
 	signer, verifier := newLogKey(f, origin)
-	signed, err := audit.SignCheckpoint(numbered(f, 3).at(3), signer)
+	signed, err := audit.SignCheckpoint(numbered(f, 3).At(3), signer)
 	if err != nil {
 		f.Fatal(err)
 	}
