@@ -35,7 +35,7 @@ func (w *world) enroll(_ context.Context, o keyservice.EnrollOptions) (*keyservi
 	return w.ca.issue(o.Token.Fleet, o.Token.Cluster, o.Key.(*ecdsa.PrivateKey))
 }
 
-func (w *world) dial(_ string, certificate tls.Certificate, _ *x509.Certificate) KeyService {
+func (w *world) dial(_ string, certificate tls.Certificate, _ *x509.Certificate, _ *keyservice.Log) KeyService {
 	return &silentService{w: w, key: certificate.PrivateKey.(*ecdsa.PrivateKey)}
 }
 

@@ -62,6 +62,7 @@ type FleetSyncReconciler struct {
 	failures int       // in a row
 	wanted   atomic.Bool
 	wake     chan event.GenericEvent
+	log      *keyservice.Log // see auditLog
 }
 
 // pass is what one reconciliation learns, step by step.

@@ -76,7 +76,7 @@ func (r *FleetSyncReconciler) enrol(ctx context.Context, p *pass) error {
 }
 
 func (r *FleetSyncReconciler) connect(p *pass) {
-	r.Link.connect(r.dialer(), p.obj.Spec.KeyService.URL, p.identity)
+	r.Link.connect(r.dialer(), p.obj.Spec.KeyService.URL, p.identity, r.auditLog())
 }
 
 func (r *FleetSyncReconciler) dialer() Dialer {
@@ -87,7 +87,7 @@ func (r *FleetSyncReconciler) dialer() Dialer {
 }
 
 func (r *FleetSyncReconciler) renew(ctx context.Context, p *pass) error {
-	service := r.dialer()(p.obj.Spec.KeyService.URL, p.identity.tlsCertificate(), p.identity.ca)
+	service := r.dialer()(p.obj.Spec.KeyService.URL, p.identity.tlsCertificate(), p.identity.ca, r.auditLog())
 	if closer, ok := service.(interface{ Close() }); ok {
 		defer closer.Close()
 	}

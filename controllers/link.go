@@ -19,12 +19,13 @@ type KeyService interface {
 	Renew(ctx context.Context) (*client.Credentials, error)
 }
 
-// Dialer makes the connection to a key service.
-type Dialer func(url string, certificate tls.Certificate, ca *x509.Certificate) KeyService
+// Dialer makes the connection to a key service. Answers that log does not bear
+// out are a *[client.LogError].
+type Dialer func(url string, certificate tls.Certificate, ca *x509.Certificate, log *client.Log) KeyService
 
 // Dial is the Dialer of the product.
-func Dial(url string, certificate tls.Certificate, ca *x509.Certificate) KeyService {
-	return client.New(url, certificate, ca)
+func Dial(url string, certificate tls.Certificate, ca *x509.Certificate, log *client.Log) KeyService {
+	return client.New(url, certificate, ca, log)
 }
 
 // Link is the connection to the key service, made by FleetSync once the cluster
@@ -38,7 +39,7 @@ type Link struct {
 }
 
 // connect replaces the connection when the URL or the certificate is another.
-func (l *Link) connect(dial Dialer, url string, identity *Identity) KeyService {
+func (l *Link) connect(dial Dialer, url string, identity *Identity, log *client.Log) KeyService {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	serial := identity.certificate.SerialNumber.String()
@@ -46,7 +47,7 @@ func (l *Link) connect(dial Dialer, url string, identity *Identity) KeyService {
 		if old, ok := l.service.(interface{ Close() }); ok {
 			old.Close()
 		}
-		l.service, l.url, l.serial = dial(url, identity.tlsCertificate(), identity.ca), url, serial
+		l.service, l.url, l.serial = dial(url, identity.tlsCertificate(), identity.ca, log), url, serial
 	}
 	return l.service
 }

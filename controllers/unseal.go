@@ -8,8 +8,10 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -141,6 +143,9 @@ func (u *Unsealing) ask(ctx context.Context, s *Snapshot, missing []need) (map[s
 	}
 	results, err := u.batches.ask(ctx, service, s.Head, digests)
 	if err != nil {
+		if errors.As(err, new(*keyservice.LogError)) {
+			logf.FromContext(ctx).Error(err, "the audit log does not agree: nothing of the answer is used")
+		}
 		err = requestError(err)
 		if IsStale(err) {
 			u.refetch()

@@ -134,5 +134,8 @@ func (b *batcher) request(key batchKey, current *batch) {
 	if current.err != nil {
 		result = "failed"
 	}
+	if errors.As(current.err, new(*client.LogError)) {
+		result = "mismatch" // an alarm
+	}
 	b.metrics.request(result, len(current.digests))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -13,9 +14,15 @@ import (
 // requestError says why a whole request has no answer.
 func requestError(err error) error {
 	var denied *client.DeniedError
+	var own *UnsealError
+	var log *client.LogError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &log):
+		return logMismatch(log)
 	case errors.As(err, &denied) && (denied.Reason == keyservicev1.ReasonNotInFleet || denied.Reason == keyservicev1.ReasonSuspended):
 		// Our head says that we are in: one of the two is behind.
 		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err, Stale: true}
@@ -27,6 +34,30 @@ func requestError(err error) error {
 	}
 	return &UnsealError{Reason: v1alpha1.UnsealFailedReason, Message: steady(err).Error(), Err: err}
 }
+
+// logMismatch is an answer that the audit log does not bear out. It is tried
+// again, with back-off: a service that was repaired is believed again, and until
+// then every try is refused the same way.
+func logMismatch(err *client.LogError) *UnsealError {
+	message := "the audit log's entry is of another decision"
+	for sentinel, text := range map[error]string{
+		audit.ErrNoLogKey:    "fleet.yaml has no spec.logKey, so no answer can be held against the audit log",
+		audit.ErrCheckpoint:  "the answer carries no checkpoint of this fleet's audit log",
+		audit.ErrConsistency: "the audit log is not the one that this cluster saw before",
+		audit.ErrInclusion:   "the answer is not in the audit log",
+		audit.ErrEntry:       "the audit log's entry cannot be read",
+	} {
+		if errors.Is(err, sentinel) {
+			message = text
+		}
+	}
+	return &UnsealError{Reason: v1alpha1.AuditLogMismatchReason, Message: message + "; hint: " + mismatchHint, Err: err}
+}
+
+// mismatchHint is for whoever reads the condition. Numbers are in the log: a
+// message that changed with every try would be an event each.
+const mismatchHint = `somebody rewrote the log or put an old copy of it in its place; ` +
+	`see "When the audit log does not agree" in docs/operations.md before anything is changed`
 
 // refusal says why one stub was refused. At another head than ours it may be
 // granted when the two meet.

@@ -32,7 +32,8 @@ type Unsealer interface {
 // values.
 type UnsealError struct {
 	// Reason is one of KeyServiceUnavailableReason, UnsealDeniedReason,
-	// UnsealFailedReason and NotInFleetReason of api/v1alpha1, or FailedReason
+	// UnsealFailedReason, AuditLogMismatchReason and NotInFleetReason of
+	// api/v1alpha1, or FailedReason
 	// of fluxcd/pkg/apis/meta when our own API server is the trouble.
 	Reason string
 	// Message is for people.
@@ -50,9 +51,11 @@ func (e *UnsealError) Error() string { return fmt.Sprintf("unseal: %s", e.Messag
 func (e *UnsealError) Unwrap() error { return e.Err }
 
 // Retryable says whether the same request may succeed later without a change
-// in Git: an unavailable service, a head that moved, an API server in trouble.
+// in Git: an unavailable service, a head that moved, an API server in trouble, a
+// log that does not agree.
 func (e *UnsealError) Retryable() bool {
-	return e.Stale || e.Reason == v1alpha1.KeyServiceUnavailableReason || e.Reason == meta.FailedReason
+	return e.Stale || e.Reason == v1alpha1.KeyServiceUnavailableReason || e.Reason == meta.FailedReason ||
+		e.Reason == v1alpha1.AuditLogMismatchReason
 }
 
 // IsStale says whether err asks for a fetch and a retry.

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // TestADamagedMirrorHealsThoughGitDoesNotMove: what a disk spoiled is fetched
@@ -24,7 +22,7 @@ func TestADamagedMirrorHealsThoughGitDoesNotMove(t *testing.T) {
 	// the largest object of the last: spoil its bytes only.
 	spoiled := spoilLargest(t, packs)
 	f.start(2)
-	eu := client.New(f.url, f.eu.credentials.Certificate, f.eu.credentials.CA)
+	eu := f.eu.dial()
 	defer eu.Close()
 	f.eventually("the spoiled "+filepath.Base(spoiled)+" is fetched again", func() bool {
 		// An unknown revision asks for a look, as the interval does.

@@ -149,7 +149,7 @@ func TestARestartKeepsTheAcceptedHead(t *testing.T) {
 	if client.SPKIHash(f.service.Authority()) != authority {
 		t.Error("the authority changed")
 	}
-	eu := client.New(f.url, f.eu.credentials.Certificate, f.eu.credentials.CA)
+	eu := f.eu.dial()
 	defer eu.Close()
 	answers, err := eu.Unseal(t.Context(), f.head, []string{f.digest})
 	if err != nil || !answers.Results[f.digest].Granted() {

@@ -13,7 +13,9 @@ import (
 	"filippo.io/age"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -26,6 +28,8 @@ type member struct {
 	identity    *age.HybridIdentity
 	credentials *client.Credentials
 	client      *client.Client
+	// log outlives clients: what one saw of the audit log binds the next.
+	log *client.Log
 }
 
 func newMember(w *world, name string) *member {
@@ -38,7 +42,13 @@ func newMember(w *world, name string) *member {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &member{w: w, name: name, key: key, identity: identity}
+	logKey := sealing.VerifierKey(audit.Origin(w.fleet), w.made.Log)
+	return &member{w: w, name: name, key: key, identity: identity, log: client.NewLog(func() string { return logKey }, &auditlog.Memory{})}
+}
+
+// dial makes a client that trusts the fleet's audit log as far as it goes.
+func (m *member) dial() *client.Client {
+	return client.New(m.w.url, m.credentials.Certificate, m.credentials.CA, m.log)
 }
 
 // joinToken makes a token as `token create` does.
@@ -65,7 +75,7 @@ func (w *world) join(name string) *member {
 		w.t.Fatal(err)
 	}
 	m.credentials = credentials
-	m.client = client.New(w.url, credentials.Certificate, credentials.CA)
+	m.client = m.dial()
 	w.t.Cleanup(m.client.Close)
 	return m
 }

@@ -200,7 +200,7 @@ func TestAPersonIsNotACluster(t *testing.T) {
 	if f.operations() != before {
 		t.Error("the token was used for a person")
 	}
-	if c := client.New(f.url, alice.credentials.Certificate, alice.credentials.CA); c.Cluster() != "" {
+	if c := client.New(f.url, alice.credentials.Certificate, alice.credentials.CA, nil); c.Cluster() != "" {
 		t.Errorf("the client took a person's certificate for cluster %q", c.Cluster())
 	}
 

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -42,7 +41,7 @@ func (f *fixture) restart() {
 	f.t.Helper()
 	f.stop()
 	f.start(2)
-	f.eu.client = client.New(f.url, f.eu.credentials.Certificate, f.eu.credentials.CA)
+	f.eu.client = f.eu.dial()
 }
 
 // A pusher puts back a fleet.yaml that the root key once signed: a retired key

@@ -2,8 +2,6 @@ package keyservice
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"math"
@@ -53,9 +51,7 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 	if now == nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
 	}
-	id := make([]byte, 8)
-	rand.Read(id)
-	q := &request{id: hex.EncodeToString(id), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
+	q := &request{id: client.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
 	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)
 	if _, reason := clusterAtHead(who, now.model); reason != "" {
 		return nil, s.deny(ctx, q, in.GetDigests(), reason)

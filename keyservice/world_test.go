@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -190,7 +191,7 @@ func (w *world) fleetFile(keys ...v1alpha1.SealingKey) string {
 		w.t.Fatal(err)
 	}
 	w.serial++
-	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys}
+	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys, LogKey: sealing.VerifierKey(audit.Origin(w.fleet), w.made.Log)}
 	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
 		w.t.Fatal(err)
 	}

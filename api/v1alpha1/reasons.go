@@ -37,6 +37,10 @@ const (
 	UnsealDeniedReason = "UnsealDenied"
 	// UnsealFailedReason: the answer did not open the payload.
 	UnsealFailedReason = "UnsealFailed"
+	// AuditLogMismatchReason: the key service's answer is not in its audit log,
+	// or the log is not the one that this cluster saw before. Nothing of the
+	// answer is used.
+	AuditLogMismatchReason = "AuditLogMismatch"
 	// ApplyFailedReason: the API server refused an object.
 	ApplyFailedReason = "ApplyFailed"
 	// PruneBlockedReason: the guard wants consent; see [ConsentAnnotation].

@@ -38,13 +38,16 @@ type Client struct {
 	ca          *x509.Certificate
 	fleet       string
 	cluster     string
+	leaf        *x509.Certificate // the certificate, parsed
+	log         *Log
 	err         error // what is wrong with the arguments of New
 }
 
 // New returns a client of the service at url that presents certificate and
-// trusts ca alone. An unusable argument is reported by the first call.
-func New(url string, certificate tls.Certificate, ca *x509.Certificate) *Client {
-	c := &Client{certificate: certificate, ca: ca}
+// trusts ca alone. Answers of Unseal are held against log; with nil nothing is
+// unsealed. An unusable argument is reported by the first call.
+func New(url string, certificate tls.Certificate, ca *x509.Certificate, log *Log) *Client {
+	c := &Client{certificate: certificate, ca: ca, log: log}
 	if c.err = c.prepare(url); c.err != nil {
 		return c
 	}
@@ -69,11 +72,11 @@ func (c *Client) prepare(url string) error {
 	if len(c.certificate.Certificate) == 0 {
 		return errors.New("make key service client: no certificate")
 	}
-	leaf, err := x509.ParseCertificate(c.certificate.Certificate[0])
-	if err != nil {
+	var err error
+	if c.leaf, err = x509.ParseCertificate(c.certificate.Certificate[0]); err != nil {
 		return fmt.Errorf("make key service client: %w", err)
 	}
-	if c.fleet, c.cluster, err = ParseClusterURI(leaf); err != nil {
+	if c.fleet, c.cluster, err = ParseClusterURI(c.leaf); err != nil {
 		return fmt.Errorf("make key service client: %w", err)
 	}
 	return nil
@@ -141,7 +144,8 @@ type Result struct {
 func (r Result) Granted() bool { return r.Refusal == keyservicev1.Refusal_REFUSAL_UNSPECIFIED }
 
 // Unseal asks for the stubs with these digests ("sha256:…", at most
-// [MaxDigests], unique). revision is the head that the caller works at.
+// [MaxDigests], unique). revision is the head that the caller works at. An
+// answer that the audit log does not bear out is a [*LogError], and lost.
 func (c *Client) Unseal(ctx context.Context, revision string, digests []string) (*Answers, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -149,19 +153,40 @@ func (c *Client) Unseal(ctx context.Context, revision string, digests []string) 
 	if len(digests) > MaxDigests {
 		return nil, fmt.Errorf("ask key service: %d digests, at most %d", len(digests), MaxDigests)
 	}
+	if c.log == nil {
+		return nil, errors.New("ask key service: no audit log to hold the answer against")
+	}
+	w, err := c.log.witness(ctx, c.fleet)
+	if err != nil {
+		return nil, err
+	}
 	nonce := make([]byte, 32)
 	rand.Read(nonce)
-	response, err := c.rpc.Unseal(ctx, &keyservicev1.UnsealRequest{Revision: revision, Nonce: nonce, Digests: digests})
+	question := &keyservicev1.UnsealRequest{Revision: revision, Nonce: nonce, Digests: digests, LogSize: uint64(w.before.Size)} //nolint:gosec // a size is not negative
+	response, err := c.rpc.Unseal(ctx, question)
 	if err != nil {
 		return nil, classify(err)
 	}
+	answers, err := c.read(question, response)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.hold(ctx, w, question, response); err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+// read checks that a response is to the question.
+func (c *Client) read(question *keyservicev1.UnsealRequest, response *keyservicev1.UnsealResponse) (*Answers, error) {
+	nonce := question.GetNonce()
 	if subtle.ConstantTimeCompare(response.GetNonce(), nonce) != 1 {
 		return nil, errors.New("read key service answer: it carries another request's nonce")
 	}
 	if response.GetFleet() != c.fleet {
 		return nil, fmt.Errorf("read key service answer: it is for fleet %q, not %q", response.GetFleet(), c.fleet)
 	}
-	return readResults(response, digests)
+	return readResults(response, question.GetDigests())
 }
 
 // readResults takes exactly what was asked for, in the order it was asked: an

@@ -98,24 +98,11 @@ var (
 	digests  = []string{"sha256:" + strings.Repeat("1", 64), "sha256:" + strings.Repeat("2", 64)}
 )
 
-func honest(in *keyservicev1.UnsealRequest) *keyservicev1.UnsealResponse {
-	return &keyservicev1.UnsealResponse{Fleet: fleet, Head: strings.Repeat("a", 40), Nonce: in.GetNonce(), Results: []*keyservicev1.UnsealResult{
-		{Digest: digests[0], Stanzas: []*keyservicev1.Stanza{{Type: "t", Args: []string{"a"}, Body: []byte("b")}}},
-		{Digest: digests[1], Refusal: keyservicev1.Refusal_REFUSAL_NOT_PLACED},
-	}}
-}
-
 func TestAnAnswerIsUsedOnlyIfItIsForTheQuestion(t *testing.T) {
-	authority := newCA(t)
 	ask := func(change func(*keyservicev1.UnsealResponse)) (*client.Answers, error) {
-		address := authority.serve(muxOf(liar{answer: func(in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
-			out := honest(in)
-			change(out)
-			return out, nil
-		}}), loopback)
-		c := client.New(address, authority.client(), authority.certificate)
-		defer c.Close()
-		return c.Unseal(t.Context(), strings.Repeat("a", 40), digests)
+		s := newService(t)
+		s.tamper = func(_ *keyservicev1.UnsealRequest, out *keyservicev1.UnsealResponse) { change(out) }
+		return s.ask()
 	}
 	got, err := ask(func(*keyservicev1.UnsealResponse) {})
 	if err != nil {
@@ -139,7 +126,7 @@ func TestAnAnswerIsUsedOnlyIfItIsForTheQuestion(t *testing.T) {
 		"a refusal with stanzas":    func(r *keyservicev1.UnsealResponse) { r.Results[1].Stanzas = r.Results[0].Stanzas },
 		"an unknown kind of answer": func(r *keyservicev1.UnsealResponse) { r.Results[0].Refusal = 99 },
 	} {
-		if _, err := ask(change); err == nil || errors.Is(err, client.ErrUnavailable) {
+		if _, err := ask(change); err == nil || errors.Is(err, client.ErrUnavailable) || errors.As(err, new(*client.LogError)) {
 			t.Errorf("%s: %v, want an error that is not worth a retry", name, err)
 		}
 	}
@@ -172,7 +159,7 @@ func TestTroubleOnTheWayIsNotADecision(t *testing.T) {
 		"a server with another's name": {address: authority.serve(refuse(connect.CodePermissionDenied, keyservicev1.ReasonSuspended), net.IPv4(127, 0, 0, 9))},
 		"nobody there":                 {address: "https://127.0.0.1:1"},
 	} {
-		cl := client.New(c.address, authority.client(), authority.certificate)
+		cl := client.New(c.address, authority.client(), authority.certificate, auditlogOf(t))
 		_, err := cl.Unseal(t.Context(), strings.Repeat("a", 40), digests)
 		cl.Close()
 		var denied *client.DeniedError
@@ -221,10 +208,10 @@ func TestACertificateNamesOneCluster(t *testing.T) {
 func TestArgumentsOfNewAreChecked(t *testing.T) {
 	authority := newCA(t)
 	for name, c := range map[string]*client.Client{
-		"plain http":           client.New("http://127.0.0.1:1", authority.client(), authority.certificate),
-		"credentials in a URL": client.New("https://u:p@127.0.0.1:1", authority.client(), authority.certificate),
-		"no authority":         client.New("https://127.0.0.1:1", authority.client(), nil),
-		"no certificate":       client.New("https://127.0.0.1:1", tls.Certificate{}, authority.certificate),
+		"plain http":           client.New("http://127.0.0.1:1", authority.client(), authority.certificate, auditlogOf(t)),
+		"credentials in a URL": client.New("https://u:p@127.0.0.1:1", authority.client(), authority.certificate, auditlogOf(t)),
+		"no authority":         client.New("https://127.0.0.1:1", authority.client(), nil, auditlogOf(t)),
+		"no certificate":       client.New("https://127.0.0.1:1", tls.Certificate{}, authority.certificate, auditlogOf(t)),
 	} {
 		if _, err := c.Unseal(t.Context(), "", nil); err == nil || errors.Is(err, client.ErrUnavailable) {
 			t.Errorf("%s: %v", name, err)
