@@ -65,7 +65,7 @@ func (t *token) generate(make func(*ceremony) (*response, error)) (*response, er
 	if err != nil {
 		return nil, tokenError("open session", err)
 	}
-	c := &ceremony{session: &session{token: t, handle: handle, login: t.logins.Load(), handles: map[objectName]pkcs11.ObjectHandle{}}}
+	c := &ceremony{session: newSession(t, handle)}
 	defer func() { _ = t.m.CloseSession(handle) }() // the process ends next
 	r, err := make(c)
 	if err != nil {

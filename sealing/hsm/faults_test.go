@@ -21,8 +21,11 @@ import (
 const (
 	ckrGeneralError        = 0x05
 	ckrFunctionFailed      = 0x06
+	ckrSlotIDInvalid       = 0x03
+	ckrDeviceError         = 0x30
 	ckrDeviceRemoved       = 0x32
 	ckrObjectHandleInvalid = 0x82
+	ckrSessionCount        = 0xB1
 	ckrSessionHandleBad    = 0xB3
 	ckrUserNotLoggedIn     = 0x101
 )
@@ -72,22 +75,39 @@ func (b *bench) hammer(t *testing.T, g, n int) {
 }
 
 func TestALostTokenReplacesTheWorkerOnce(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
-	pid := b.worker.Pid()
-	b.fault(t, "C_DeriveKey", ckrGeneralError, 3, 0)
-	for i := range 2 {
-		if err := b.roundTrip(t, fmt.Sprint(i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if b.worker.Pid() != pid {
-		t.Error("the worker was replaced without a fault")
-	}
-	if err := b.roundTrip(t, "the third"); err != nil {
-		t.Errorf("the operation that met the fault: %v", err)
-	}
-	if b.worker.Pid() == pid {
-		t.Error("the worker was not replaced: C_Initialize alone brings some tokens back")
+	for name, ckr := range map[string]uint{
+		"a general error, as SoftHSM gives for a lost token": ckrGeneralError,
+		"a device error":                   ckrDeviceError,
+		"a device without memory":          0x31,
+		"a token that was removed":         ckrDeviceRemoved,
+		"a token that is not present":      0xE0,
+		"a token that is not recognised":   0xE1,
+		"a library that lost its start":    0x190,
+		"a host without memory":            0x02,
+		"a slot that is nobody's any more": ckrSlotIDInvalid,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, v1alpha1.SuiteP256, nil)
+			pid := b.worker.Pid()
+			b.fault(t, "C_DeriveKey", ckr, 3, 0)
+			for i := range 2 {
+				if err := b.roundTrip(t, fmt.Sprint(i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if b.worker.Pid() != pid {
+				t.Error("the worker was replaced without a fault")
+			}
+			if err := b.roundTrip(t, "the third"); err != nil {
+				t.Errorf("the operation that met the fault: %v", err)
+			}
+			if b.worker.Pid() == pid {
+				t.Error("the worker was not replaced: C_Initialize alone brings some tokens back")
+			}
+			if s := b.worker.Stats(); s.Restarts != 1 || s.Failures != 0 {
+				t.Errorf("it was replaced more than once, or a caller was failed: %+v", s)
+			}
+		})
 	}
 }
 

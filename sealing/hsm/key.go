@@ -8,8 +8,10 @@ import (
 	"crypto/hpke"
 	"crypto/mlkem"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/miekg/pkcs11"
 
@@ -24,6 +26,9 @@ type sealingKey struct {
 	public *ecdh.PublicKey
 	// seed holds the ML-KEM half under the hybrid suite, else nil.
 	seed *mlkem.DecapsulationKey768
+	// proven is the handle of the private key that was seen to belong to public;
+	// 0 (CK_INVALID_HANDLE) before the self-test.
+	proven atomic.Uint64
 }
 
 // exchanger is one use of a key: crypto/hpke's door to the token. It keeps the
@@ -48,10 +53,45 @@ func (x *exchanger) ECDH(peer *ecdh.PublicKey) (secret []byte, err error) {
 		if err != nil {
 			return err
 		}
+		if err := s.prove(x.key, private); err != nil {
+			return err
+		}
 		secret, err = s.ecdh(private, point)
 		return err
 	})
 	return secret, x.err
+}
+
+// prove shows that a private key that was looked up again is still the other
+// half of the public one. Somebody may have put another key under the label
+// since: with it every good ciphertext would pass for a bad one, and the stubs
+// would be blamed. The first key is shown by the self-test that follows loading.
+func (s *session) prove(k *sealingKey, private pkcs11.ObjectHandle) error {
+	if s.proven[private] {
+		return nil
+	}
+	if k.proven.CompareAndSwap(0, uint64(private)) || k.proven.Load() == uint64(private) {
+		s.proven[private] = true
+		return nil
+	}
+	probe, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("test key %q: %w", k.record.ID, err)
+	}
+	want, err := probe.ECDH(k.public)
+	if err != nil {
+		return fmt.Errorf("test key %q: %w", k.record.ID, err)
+	}
+	got, err := s.ecdh(private, probe.PublicKey().Bytes())
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(got, want) != 1 {
+		return faulty(faultLost, "test key %q: another key is under its label now", k.record.ID)
+	}
+	k.proven.Store(uint64(private))
+	s.proven[private] = true
+	return nil
 }
 
 // hpkeKey returns the private key for one use, and the exchanger that will have

@@ -43,7 +43,12 @@ func (t *token) open(req *request) (*response, error) {
 
 func (t *token) ready() error {
 	for _, k := range *t.keys.Load() {
-		if err := k.selfTest(t); err != nil {
+		err := k.selfTest(t)
+		if e := workerErrorOf(err); e != nil && e.Fault == faultWrongKey {
+			// Not the key that was loaded: another worker finds out which it is.
+			return faulty(faultLost, "%s", e.Text)
+		}
+		if err != nil {
 			return err
 		}
 	}

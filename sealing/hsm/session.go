@@ -23,6 +23,19 @@ type session struct {
 	handle  pkcs11.SessionHandle
 	login   uint64 // the login that handles belong to
 	handles map[objectName]pkcs11.ObjectHandle
+	// proven are private keys among handles that were seen to be the right ones.
+	proven map[pkcs11.ObjectHandle]bool
+}
+
+func newSession(t *token, handle pkcs11.SessionHandle) *session {
+	return &session{token: t, handle: handle, login: t.logins.Load(),
+		handles: map[objectName]pkcs11.ObjectHandle{}, proven: map[pkcs11.ObjectHandle]bool{}}
+}
+
+// forget drops what was found: the next use looks it up again.
+func (s *session) forget() {
+	clear(s.handles)
+	clear(s.proven)
 }
 
 type objectName struct {
@@ -46,7 +59,7 @@ func (s *session) loop() {
 func (s *session) do(run func(*session) error) error {
 	for tried := 0; ; tried++ {
 		if login := s.token.logins.Load(); login != s.login {
-			clear(s.handles)
+			s.forget()
 			s.login = login
 		}
 		err := run(s)
@@ -59,7 +72,7 @@ func (s *session) do(run func(*session) error) error {
 				return fmt.Errorf("%w (and opening a session again: %w)", err, openErr)
 			}
 		case recoverLogin:
-			clear(s.handles)
+			s.forget()
 			if loginErr := s.token.relogin(s.login); loginErr != nil {
 				return loginErr
 			}
@@ -81,7 +94,7 @@ func (s *session) reopen() error {
 		return err
 	}
 	s.handle = h
-	clear(s.handles)
+	s.forget()
 	return nil
 }
 

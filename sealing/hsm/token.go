@@ -60,12 +60,16 @@ func openToken(m module, h *hello) (*token, error) {
 	if err := t.relogin(0); err != nil {
 		return nil, err
 	}
-	for range h.Sessions {
+	for i := range h.Sessions {
 		handle, err := m.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION)
+		if errors.Is(err, pkcs11.Error(pkcs11.CKR_SESSION_COUNT)) {
+			return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("open session %d of %d: %v", i+1, h.Sessions, err),
+				Hint: "the token's table of sessions is full: lower token.sessions, or end what else uses the token"}
+		}
 		if err != nil {
 			return nil, tokenError("open session", err)
 		}
-		s := &session{token: t, handle: handle, handles: map[objectName]pkcs11.ObjectHandle{}}
+		s := newSession(t, handle)
 		t.sessions.Go(s.loop)
 	}
 	return t, nil
