@@ -73,7 +73,7 @@ func (v *verdicts) get(ctx context.Context, s *Server) (token, rows error) {
 	if v.token != nil || v.rows != nil {
 		keep = badFor
 	}
-	if time.Since(v.at) > keep {
+	if time.Since(v.at) > keep || v.token == nil && sick(s.token) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 		defer cancel()
 		v.token, v.rows = s.token.Ready(ctx), s.store.Ready(ctx)

@@ -21,3 +21,15 @@ type Token interface {
 	// Ready runs the self-test.
 	Ready(ctx context.Context) error
 }
+
+// ailing is a Token that knows, without asking the token, that it cannot answer.
+type ailing interface {
+	// Sick says why, or nil.
+	Sick() error
+}
+
+// sick asks a token that knows of itself.
+func sick(t Token) bool {
+	a, ok := t.(ailing)
+	return ok && a.Sick() != nil
+}

@@ -121,7 +121,7 @@ func TestTheBreakerOpensForASickTokenAndClosesByItself(t *testing.T) {
 			t.Fatalf("open on a removed token: %v, want UnavailableError with a pause", err)
 		}
 	}
-	if b.worker.Stats().Healthy {
+	if b.worker.Stats().Healthy || b.worker.Sick() == nil {
 		t.Error("healthy without a token")
 	}
 	if err := b.worker.Ready(t.Context()); err == nil {
@@ -131,6 +131,9 @@ func TestTheBreakerOpensForASickTokenAndClosesByItself(t *testing.T) {
 	eventually(t, "the breaker closes", func() bool { return b.roundTrip(t, "x") == nil })
 	if err := b.worker.Ready(t.Context()); err != nil {
 		t.Errorf("ready after the token came back: %v", err)
+	}
+	if err := b.worker.Sick(); err != nil {
+		t.Errorf("sick after the token came back: %v", err)
 	}
 }
 

@@ -108,6 +108,18 @@ func (w *Worker) Stats() Stats {
 		Restarts: w.restarts.Load(), Healthy: w.proc != nil && w.final == nil}
 }
 
+// Sick says why nothing can be asked of the token now: the breaker is open, the
+// PIN was refused, or the worker is closed. It costs the token nothing; nil
+// does not mean that the token works.
+func (w *Worker) Sick() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.final != nil {
+		return w.final
+	}
+	return w.sick
+}
+
 // Close lets the operations under way finish, ends the worker process and waits
 // for it, no longer than the deadline. Later calls fail with ErrClosed.
 func (w *Worker) Close() {
