@@ -45,28 +45,7 @@ func BenchmarkUnseal(b *testing.B) {
 
 func benchmarkUnseal(b *testing.B, suite v1alpha1.Suite, sessions, clients int, delay time.Duration) {
 	w := newWorldWith(b, suite, sessions)
-	eu := w.join("prod-eu")
-	files := map[string]string{eu.path(): eu.file(nil, "all"), "placements/bench.yaml": placementFile("bench", "bench", "set/all")}
-	digests := make([]string, batch)
-	for i := range digests {
-		name := fmt.Sprintf("s%03d", i)
-		var file string
-		file, digests[i] = w.seal(stub{namespace: "bench", name: name, values: map[string]string{"/data/key": "value"}})
-		files["apps/bench/"+name+".yaml"] = file
-	}
-	head := w.commit(files)
-	unseal := func() {
-		answers, err := eu.client.Unseal(b.Context(), head, digests)
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		for _, digest := range digests {
-			if !answers.Results[digest].Granted() {
-				b.Errorf("refused: %v", answers.Results[digest].Refusal)
-			}
-		}
-	}
+	unseal, _ := w.benchFleet(b)
 	raw := newRawToken(b, w, sessions)
 	unseal() // builds the index
 	if delay > 0 {
@@ -98,6 +77,33 @@ func benchmarkUnseal(b *testing.B, suite v1alpha1.Suite, sessions, clients int, 
 	b.ReportMetric(n/whole.Seconds(), "unseals/s")
 	b.ReportMetric(n/bare.Seconds(), "raw-ecdh/s")
 	b.ReportMetric(bare.Seconds()/whole.Seconds(), "of-raw")
+}
+
+// benchFleet is a cluster with a batch of stubs; unseal asks for all of them.
+func (w *world) benchFleet(b *testing.B) (unseal func(), eu *member) {
+	eu = w.join("prod-eu")
+	files := map[string]string{eu.path(): eu.file(nil, "all"), "placements/bench.yaml": placementFile("bench", "bench", "set/all")}
+	digests := make([]string, batch)
+	for i := range digests {
+		name := fmt.Sprintf("s%03d", i)
+		var file string
+		file, digests[i] = w.seal(stub{namespace: "bench", name: name, values: map[string]string{"/data/key": "value"}})
+		files["apps/bench/"+name+".yaml"] = file
+	}
+	head := w.commit(files)
+	unseal = func() {
+		answers, err := eu.client.Unseal(b.Context(), head, digests)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		for _, digest := range digests {
+			if !answers.Results[digest].Granted() {
+				b.Errorf("refused: %v", answers.Results[digest].Refusal)
+			}
+		}
+	}
+	return unseal, eu
 }
 
 // rawToken is the token with nothing between: the module in this process, one

@@ -19,7 +19,8 @@ type receipt struct {
 	// first is the index of the first entry.
 	first   int64
 	entries [][]byte
-	hashes  *hashes
+	// hashes around the end of the tree, in memory.
+	hashes tlog.HashReader
 }
 
 // inclusion is entry i of the receipt with its proof.

@@ -83,7 +83,7 @@ func (s *DB) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][
 	if err := follows(l, next); err != nil {
 		return err
 	}
-	if err := insertLeaves(ctx, tx, l.id, next.Leaves); err != nil {
+	if err := s.insertLeaves(ctx, tx, l.id, next.Leaves); err != nil {
 		return err
 	}
 	if err := dropPending(ctx, tx, ids); err != nil {
@@ -147,14 +147,14 @@ func attempt(ctx context.Context, tx *sql.Tx, changes []Change) (refused, failed
 	return refused, failed
 }
 
-func insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []Leaf) error {
+func (s *DB) insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []Leaf) error {
 	for len(leaves) > 0 {
 		n := min(len(leaves), leafRows)
 		values := make([]any, 0, n*leafWidth)
 		for _, leaf := range leaves[:n] {
 			values = append(values, leaf.values(log)...)
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO leaves ("+leafColumns+") VALUES "+places(n, leafWidth), values...); err != nil { //nolint:gosec // names and numbers only
+		if _, err := tx.ExecContext(ctx, "INSERT INTO leaves ("+leafColumns+") VALUES "+s.dialect.manyPlaces(n, leafWidth), values...); err != nil { //nolint:gosec // names and numbers only
 			return err
 		}
 		leaves = leaves[n:]

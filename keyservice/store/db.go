@@ -35,6 +35,8 @@ type dialect struct {
 	// transaction is how what writes begins, and appending how what holds the lock
 	// of a log does.
 	transaction, appending sql.TxOptions
+	// unnamed says that a parameter may be spelled "?".
+	unnamed bool
 	// forUpdate locks the row that a SELECT reads.
 	forUpdate string
 	// again says whether a transaction failed only because of another one.
@@ -107,6 +109,20 @@ func (s *DB) writeOnce(ctx context.Context, how *sql.TxOptions, f func(*sql.Tx) 
 
 // places spells the parameters of many rows: ($1, $2), ($3, $4).
 func places(rows, width int) string {
+	return spellPlaces(rows, width, func(n int) string { return "$" + strconv.Itoa(n) })
+}
+
+// manyPlaces is places for hundreds of parameters. SQLite searches its list of
+// names for each one of a name, when it parses and when it binds; one without a
+// name costs nothing.
+func (d dialect) manyPlaces(rows, width int) string {
+	if d.unnamed {
+		return spellPlaces(rows, width, func(int) string { return "?" })
+	}
+	return places(rows, width)
+}
+
+func spellPlaces(rows, width int, spell func(n int) string) string {
 	var b strings.Builder
 	for n := range rows * width {
 		switch {
@@ -117,7 +133,7 @@ func places(rows, width int) string {
 		default:
 			b.WriteString(", ")
 		}
-		b.WriteString("$" + strconv.Itoa(n+1))
+		b.WriteString(spell(n + 1))
 	}
 	b.WriteString(")")
 	return b.String()

@@ -13,9 +13,10 @@ import (
 
 // sqlite waits for the one writer (busy_timeout) instead of beginning again.
 var sqlite = dialect{
-	name:  "sqlite",
-	types: map[string]string{"{{int}}": "INTEGER", "{{bytes}}": "BLOB", "{{serial}}": "INTEGER PRIMARY KEY AUTOINCREMENT", "{{end}}": "STRICT"},
-	again: func(error) bool { return false },
+	name:    "sqlite",
+	types:   map[string]string{"{{int}}": "INTEGER", "{{bytes}}": "BLOB", "{{serial}}": "INTEGER PRIMARY KEY AUTOINCREMENT", "{{end}}": "STRICT"},
+	again:   func(error) bool { return false },
+	unnamed: true,
 }
 
 // Open opens or creates the SQLite file at path, mode 0600, and brings its
