@@ -23,7 +23,7 @@ func (s *DB) LogState(ctx context.Context, fleet string) (LogState, error) {
 		(SELECT coalesce(max(idx) + 1, 0) FROM leaves WHERE log = logs.id) FROM logs WHERE fleet = $1`, fleet).
 		Scan(&l.Size, &last, &l.Checkpoint, &end)
 	if errors.Is(err, sql.ErrNoRows) {
-		return LogState{}, nil
+		return LogState{}, s.nobodysLeaves(ctx)
 	}
 	if err == nil {
 		err = endsWhereItSays(l.Size, end)
@@ -33,6 +33,20 @@ func (s *DB) LogState(ctx context.Context, fleet string) (LogState, error) {
 	}
 	l.Last = unstampSet(last)
 	return l, nil
+}
+
+// nobodysLeaves refuses to begin a log where the row of one was deleted.
+func (s *DB) nobodysLeaves(ctx context.Context) error {
+	var n int
+	err := s.reads.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT max(log) AS log FROM leaves) AS newest
+		WHERE log IS NOT NULL AND log NOT IN (SELECT id FROM logs)`).Scan(&n)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%w: there are entries and no log", ErrLog)
+	}
+	if err != nil {
+		return fmt.Errorf("read state of audit log: %w", err)
+	}
+	return nil
 }
 
 // logRow is the row of a log.
