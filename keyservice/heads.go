@@ -29,13 +29,14 @@ const (
 	lookPatience = 10 * time.Second
 )
 
-// head is one accepted head: immutable, but for the indexes built on demand.
+// head is one accepted head: immutable, but for what is built on demand.
 type head struct {
 	hash    string
 	tree    *kustomize.Tree
 	model   *kustomize.Model
 	known   sealing.Known
 	indexes indexes
+	samples samples
 }
 
 // refusedHead says why a tip was not accepted. Reason is one of v1alpha1's.

@@ -58,6 +58,8 @@ func Routes() []Route {
 			Roles: []Role{RoleOperator, RoleAuditor}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
 			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceRewrapProcedure, Body: 128 << 10, Timeout: 100 * time.Second, InFlight: 2, Auth: AuthPerson,
+			Roles: []Role{RoleOperator}},
 	}
 }
 

@@ -1,0 +1,50 @@
+package keyservice
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// samples are clusters that stand for all: what a head places on a cluster, and
+// builds for it, is a function of which placements it has. Ten thousand shops
+// with the same placements have one sample.
+type samples struct {
+	once  sync.Once
+	names []string
+}
+
+func (h *head) sampleClusters() []string {
+	h.samples.once.Do(func() {
+		seen := map[string]bool{}
+		for _, name := range slices.Sorted(maps.Keys(h.model.Clusters)) {
+			if key := strings.Join(h.model.PlacedOn(name), "\n"); key != "" && !seen[key] {
+				seen[key] = true
+				h.samples.names = append(h.samples.names, name)
+			}
+		}
+	})
+	return h.samples.names
+}
+
+// placedAnywhere returns what the digests stand for on any cluster of the head.
+func (h *head) placedAnywhere(ctx context.Context, digests []string) (map[string][]candidate, error) {
+	found := map[string][]candidate{}
+	for _, cluster := range h.sampleClusters() {
+		x, err := h.indexes.get(ctx, cluster)
+		if err != nil {
+			return nil, fmt.Errorf("look for stubs on cluster %q: %w", cluster, err)
+		}
+		for _, digest := range digests {
+			for _, c := range x.stubs[digest] {
+				if !slices.ContainsFunc(found[digest], func(f candidate) bool { return f.placement == c.placement && f.object == c.object }) {
+					found[digest] = append(found[digest], c)
+				}
+			}
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,282 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// rewrap is one Rewrap: who asks, the head that decides, and the key that locks
+// move to, all fixed once.
+type rewrap struct {
+	id       string
+	who      person
+	revision string
+	head     *head
+	to       v1alpha1.SealingKey
+	log      *slog.Logger
+}
+
+// rewrapped is what becomes of one digest.
+type rewrapped struct {
+	digest  string
+	refusal keyservicev1.Refusal
+	chosen  *candidate
+	blocks  []rewrapBlock
+}
+
+// rewrapBlock is one block: a lock for each target, in the order of the file.
+type rewrapBlock struct {
+	openBlock
+
+	locks []rewrapLock
+}
+
+// rewrapLock is one lock. Prepared is nil when it is under the key already.
+type rewrapLock struct {
+	old, new v1alpha1.Lock
+	prepared *sealing.Prepared
+}
+
+// Rewrap moves the locks of stubs to the Active key. The caller names digests,
+// and that is all they say: bytes come from the accepted head, context from the
+// object that the head builds, target from the lock itself, which does not open
+// under another, and the key from the signed fleet.yaml. There is no field for a
+// ciphertext, a scope, a name, a target or a key, and no plaintext: see
+// sealing.Prepared.Rewrap. A digest of history is refused, also one that was
+// placed once: what was revoked stays so.
+func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
+	who, err := personOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	if problem := checkRewrap(in); problem != "" {
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.name)
+	}
+	s.heads.know(ctx, in.GetHead())
+	now := s.heads.current.Load()
+	if now == nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "person", who.name)
+	}
+	id := make([]byte, 8)
+	rand.Read(id)
+	to, _ := now.model.Fleet.Spec.ActiveKey() // a parsed fleet has one
+	q := &rewrap{id: hex.EncodeToString(id), who: who, revision: in.GetHead(), head: now, to: to}
+	q.log = s.log.With("request", q.id, "person", who.name, "head", now.hash)
+	placed, err := now.placedAnywhere(ctx, in.GetDigests())
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	results := make([]rewrapped, len(in.GetDigests()))
+	var group errgroup.Group
+	group.SetLimit(max(s.config.Token.Sessions, 1)) // clusters come first
+	for i, digest := range in.GetDigests() {
+		r := &results[i]
+		r.digest = digest
+		if r.refusal = q.decide(placed[digest], r); r.refusal == granted {
+			group.Go(func() error { r.refusal = s.move(ctx, q, r); return nil })
+		}
+	}
+	_ = group.Wait() // every result has its own outcome
+	if err := s.recordRewrap(ctx, q, results); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	return q.respond(results), nil
+}
+
+func checkRewrap(in *keyservicev1.RewrapRequest) (problem string) {
+	switch {
+	case !commitHash.MatchString(in.GetHead()):
+		return "head is not 40 or 64 hexadecimal digits"
+	case len(in.GetDigests()) == 0 || len(in.GetDigests()) > client.MaxDigests:
+		return "not 1 to 1000 digests"
+	}
+	seen := make(map[string]bool, len(in.GetDigests()))
+	for _, digest := range in.GetDigests() {
+		if !stubDigest.MatchString(digest) || seen[digest] {
+			return "a digest is not sha256: and 64 hexadecimal digits, or stands twice"
+		}
+		seen[digest] = true
+	}
+	return ""
+}
+
+// decide asks what Unseal asks, but for the cluster: placed at the head, bound
+// to one built object there, every lock parses, and its key opens.
+func (q *rewrap) decide(placed []candidate, r *rewrapped) keyservicev1.Refusal {
+	if !isPlacedAtHead(placed) {
+		return notPlaced
+	}
+	for i := range placed {
+		blocks, err := bind(q.who.fleet, &placed[i])
+		if err != nil {
+			q.log.Info("payload is not acceptable", "digest", r.digest, "error", err.Error())
+			return invalid
+		}
+		if blocks != nil {
+			r.chosen = &placed[i]
+			return q.prepare(r, blocks)
+		}
+	}
+	return invalid
+}
+
+// isPlacedAtHead refuses history: the candidates are of the accepted head.
+func isPlacedAtHead(placed []candidate) bool { return len(placed) > 0 }
+
+func (q *rewrap) prepare(r *rewrapped, blocks []openBlock) keyservicev1.Refusal {
+	for _, b := range blocks {
+		moved := rewrapBlock{openBlock: b}
+		var targets []string
+		for _, lock := range b.block.Locks {
+			if slices.Contains(targets, lock.Target) {
+				continue
+			}
+			targets = append(targets, lock.Target)
+			old, suite, ok := usableLock(q.head.model, b.block, lock.Target)
+			if !ok {
+				return keyRefused
+			}
+			next := rewrapLock{old: old, new: old}
+			if old.Key != q.to.ID {
+				var err error
+				if next.prepared, err = sealing.Prepare(b.context, b.payload, old, suite); err != nil {
+					q.log.Info("lock is not acceptable", "digest", r.digest, "error", err.Error())
+					return invalid
+				}
+			}
+			moved.locks = append(moved.locks, next)
+		}
+		r.blocks = append(r.blocks, moved)
+	}
+	return granted
+}
+
+// move asks the token, one operation a lock. Half a stub is no use: the first
+// lock that does not move ends it.
+func (s *Server) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1.Refusal {
+	for b := range r.blocks {
+		for l := range r.blocks[b].locks {
+			lock := &r.blocks[b].locks[l]
+			if lock.prepared == nil {
+				continue
+			}
+			if s.slots.Acquire(ctx, 1) != nil {
+				return unavailable
+			}
+			next, err := lock.prepared.Rewrap(ctx, s.token, q.to)
+			s.slots.Release(1)
+			if refusal := s.judge(q, r.digest, err); refusal != granted {
+				return refusal
+			}
+			lock.new = next
+		}
+	}
+	return granted
+}
+
+func (s *Server) judge(q *rewrap, digest string, err error) keyservicev1.Refusal {
+	var refused *sealing.Error
+	switch {
+	case err == nil:
+		s.metrics.operations.WithLabelValues("rewrapped").Inc()
+		return granted
+	case errors.As(err, &refused), errors.Is(err, sealing.ErrOpen):
+		s.metrics.operations.WithLabelValues("refused").Inc()
+		q.log.Info("lock does not open", "digest", digest)
+		return invalid
+	}
+	s.metrics.operations.WithLabelValues("failed").Inc()
+	q.log.Error("token failed", "digest", digest, "error", err.Error())
+	return unavailable
+}
+
+// recordRewrap writes one entry a lock that moved, and one a digest that was
+// refused. Until it returns nil nothing may leave.
+func (s *Server) recordRewrap(ctx context.Context, q *rewrap, results []rewrapped) error {
+	var entries []audit.Entry
+	for i := range results {
+		entries = append(entries, s.rewrapEntries(q, &results[i])...)
+	}
+	if len(entries) == 0 {
+		return nil // every lock was under the key already: nothing left the token
+	}
+	_, err := s.journal.append(ctx, entries)
+	return err
+}
+
+func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
+	of := func(outcome string) audit.Entry {
+		e := q.who.entry(audit.Rewrap, outcome, "")
+		e.Request, e.Head, e.Revision, e.Digest = q.id, q.head.hash, q.revision, r.digest
+		if r.chosen != nil {
+			e.Placement, e.Object = r.chosen.placement, r.chosen.object.Namespace+"/"+r.chosen.object.Name
+		}
+		return e
+	}
+	if r.refusal != granted {
+		e := of(r.refusal.Name())
+		e.Operations = r.started()
+		return []audit.Entry{e}
+	}
+	var entries []audit.Entry
+	for _, block := range r.blocks {
+		for _, lock := range block.locks {
+			if lock.prepared == nil {
+				continue
+			}
+			e := of(outcomeDone)
+			e.Targets, e.Keys, e.Operations = []string{lock.new.Target}, []string{lock.old.Key, lock.new.Key}, 1
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// started is how many locks the token was asked for, the one that failed
+// included.
+func (r *rewrapped) started() (n int) {
+	for _, block := range r.blocks {
+		for _, lock := range block.locks {
+			if lock.prepared == nil {
+				continue
+			}
+			n++
+			if lock.new == lock.old {
+				return n
+			}
+		}
+	}
+	return n
+}
+
+func (q *rewrap) respond(results []rewrapped) *keyservicev1.RewrapResponse {
+	out := &keyservicev1.RewrapResponse{Head: q.head.hash, Key: q.to.ID}
+	for i := range results {
+		r := &results[i]
+		result := &keyservicev1.RewrapResult{Digest: r.digest, Refusal: r.refusal}
+		for _, block := range r.blocks {
+			if r.refusal != granted {
+				break
+			}
+			locks := &keyservicev1.BlockLocks{}
+			for _, lock := range block.locks {
+				locks.Locks = append(locks.Locks, &keyservicev1.Lock{Target: lock.new.Target, Key: lock.new.Key, Ciphertext: lock.new.Ciphertext})
+			}
+			result.Blocks = append(result.Blocks, locks)
+		}
+		out.Results = append(out.Results, result)
+	}
+	return out
+}
