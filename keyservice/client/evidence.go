@@ -27,7 +27,7 @@ func (c *Client) hold(ctx context.Context, w *witness, asked *keyservicev1.Unsea
 	}
 	for _, result := range answer.GetResults() {
 		want := c.recorded(asked, answer, result)
-		if err := checkRecorded(checkpoint, w.before.Size, result, want); err != nil {
+		if err := checkRecorded(checkpoint, result, want); err != nil {
 			return &LogError{fmt.Errorf("stub %s: %w", result.GetDigest(), err)}
 		}
 	}
@@ -43,9 +43,9 @@ func (c *Client) recorded(asked *keyservicev1.UnsealRequest, answer *keyservicev
 	}
 }
 
-// checkRecorded checks that a result is in the log, after what was there when it
-// was asked for. A refusal may be counted together with earlier ones instead.
-func checkRecorded(c audit.Checkpoint, before int64, result *keyservicev1.UnsealResult, want audit.Entry) error {
+// checkRecorded checks that a result is in the log. A refusal may be counted
+// together with earlier ones instead.
+func checkRecorded(c audit.Checkpoint, result *keyservicev1.UnsealResult, want audit.Entry) error {
 	in := result.GetInclusion()
 	granted := result.GetRefusal() == keyservicev1.Refusal_REFUSAL_UNSPECIFIED
 	switch {
@@ -55,8 +55,6 @@ func checkRecorded(c audit.Checkpoint, before int64, result *keyservicev1.Unseal
 		return nil
 	case in.GetIndex() > audit.MaxSize:
 		return fmt.Errorf("entry %d is past every log", in.GetIndex())
-	case int64(in.GetIndex()) < before: //nolint:gosec // bounded above
-		return fmt.Errorf("entry %d was there before the question", in.GetIndex())
 	}
 	if err := audit.CheckInclusion(c, int64(in.GetIndex()), in.GetEntry(), in.GetProof()); err != nil { //nolint:gosec // bounded above
 		return err
