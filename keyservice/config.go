@@ -48,6 +48,21 @@ type Config struct {
 	// ReportAfterRemoval is how long a cluster that left the fleet may still report
 	// what became of its secrets, while its certificate lasts. Default 168h.
 	ReportAfterRemoval Duration `yaml:"reportAfterRemoval"`
+	// Renewal is the listener where certificates are renewed that expired of late.
+	Renewal Renewal `yaml:"renewal"`
+}
+
+// Renewal says where, and for how long, an expired certificate is renewed. Without
+// Listen there is no such place: a cluster that was away for longer than its
+// certificate lived enrols again.
+type Renewal struct {
+	// Listen is the address of a TLS listener that serves Renew alone.
+	Listen string `yaml:"listen"`
+	// URL is what clusters are told. Default https:// and the first server name,
+	// with the port of Listen.
+	URL string `yaml:"url"`
+	// Grace is how long after its end a certificate is renewed. Default 168h.
+	Grace Duration `yaml:"grace"`
 }
 
 // Repository is the fleet repository as the service reads it.
@@ -128,10 +143,19 @@ func (c *Config) setDefaults(dir string) {
 	if c.ReportAfterRemoval == 0 {
 		c.ReportAfterRemoval = Duration(7 * 24 * time.Hour)
 	}
-	if c.URL == "" && len(c.ServerNames) > 0 {
-		if _, port, err := net.SplitHostPort(c.Listen); err == nil {
-			c.URL = "https://" + net.JoinHostPort(c.ServerNames[0], port)
-		}
+	c.setURL(&c.URL, c.Listen)
+	c.setURL(&c.Renewal.URL, c.Renewal.Listen)
+	if c.Renewal.Grace == 0 {
+		c.Renewal.Grace = Duration(7 * 24 * time.Hour)
+	}
+}
+
+func (c *Config) setURL(url *string, listen string) {
+	if *url != "" || len(c.ServerNames) == 0 {
+		return
+	}
+	if _, port, err := net.SplitHostPort(listen); err == nil {
+		*url = "https://" + net.JoinHostPort(c.ServerNames[0], port)
 	}
 }
 
@@ -169,13 +193,33 @@ func (c *Config) problem() (field, problem, hint string) {
 	case time.Duration(c.CertificateTTL) < time.Minute || time.Duration(c.CertificateTTL) > 31*24*time.Hour:
 		return "certificateTTL", "is not between 1m and 744h", "short lives are what makes a stolen certificate worthless"
 	}
-	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+	if !isOrigin(c.URL) {
 		return "url", "is not https://HOST[:PORT]", "controllers reach the service by it"
 	}
 	if after := time.Duration(c.ReportAfterRemoval); after < time.Minute || after > 90*24*time.Hour {
 		return "reportAfterRemoval", "is not between 1m and 2160h", "after it a removed cluster is told that it is not in the fleet"
 	}
+	if field, problem, hint := c.Renewal.problem(); problem != "" {
+		return field, problem, hint
+	}
 	return peopleProblem(c.People)
+}
+
+func (r Renewal) problem() (field, problem, hint string) {
+	switch {
+	case r.Listen == "" && r.URL != "":
+		return "renewal.listen", "is missing", "renewal.url is of no use without it"
+	case r.Listen != "" && !isOrigin(r.URL):
+		return "renewal.url", "is not https://HOST[:PORT]", "controllers reach the renewal listener by it"
+	case time.Duration(r.Grace) < time.Hour || time.Duration(r.Grace) > 31*24*time.Hour:
+		return "renewal.grace", "is not between 1h and 744h", "a stolen certificate can be renewed for so long, while its Cluster file stands"
+	}
+	return "", "", ""
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Host != "" && strings.Trim(u.Path, "/") == ""
 }
 
 // Auth reads the credential files.

@@ -81,23 +81,26 @@ func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEn
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
-	certificate, err := s.authority.issueClient(begun.Cluster, public)
+	certificate, by, err := s.authority.issueClient(begun.Cluster, public)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
-	row := certificateRow(begun.Fleet, begun.Cluster, certificate)
+	row := certificateRow(begun.Fleet, begun.Cluster, "", certificate)
 	e := audit.Entry{Kind: audit.Enrol, Outcome: outcomeDone, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity}
 	if _, err := s.journal.append(ctx, []audit.Entry{e}, s.store.CompleteEnrolment(token, answer, row, s.now())); err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
 	s.log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
-	return &keyservicev1.CompleteEnrollResponse{Certificate: certificate.Raw, Ca: s.authority.certificate.Raw}, nil
+	return &keyservicev1.CompleteEnrollResponse{
+		Certificate: certificate.Raw, Ca: by.Certificate, Succession: s.authority.succession(by),
+		GraceUrl: s.config.Renewal.URL, Time: s.now().UnixMicro(),
+	}, nil
 }
 
 // Renew issues a certificate for the same key and name. It grants nothing: a
 // cluster whose file is not merged yet, or says suspend, keeps its certificate
 // alive so that it need not enrol again; one whose file names another key does
-// not.
+// not. See mayRenew for expired ones.
 func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*keyservicev1.RenewResponse, error) {
 	who, err := callerOf(ctx)
 	if err != nil {
@@ -118,26 +121,30 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 	if current == nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
 	}
-	if _, reason := clusterAtHead(who, current.model); reason == keyservicev1.ReasonIdentity {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, reason), errors.New("the Cluster file names another key"))
+	if reason := s.mayRenew(who, current); reason != "" {
+		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
 	}
 	if left, err := s.hasLeft(ctx, who, current); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	} else if left {
 		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
 	}
-	certificate, err := s.authority.issueClient(who.cluster, public)
+	certificate, by, err := s.authority.issueClient(who.cluster, public)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
-	row := certificateRow(who.fleet, who.cluster, certificate)
+	row := certificateRow(who.fleet, who.cluster, who.serial, certificate)
 	e := who.entry(audit.Renew, outcomeDone)
 	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.serial
 	if _, err := s.journal.append(ctx, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
-	return &keyservicev1.RenewResponse{Certificate: certificate.Raw, Ca: s.authority.certificate.Raw}, nil
+	s.compareClocks(ctx, who, in.GetTime())
+	return &keyservicev1.RenewResponse{
+		Certificate: certificate.Raw, Ca: by.Certificate, Succession: s.authority.succession(by),
+		GraceUrl: s.config.Renewal.URL, Time: s.now().UnixMicro(),
+	}, nil
 }
 
 func isSameKey(who caller, public any) bool {

@@ -186,12 +186,16 @@ func TestACertificateIsRenewedForItsOwnKeyOnly(t *testing.T) {
 }
 
 func rawClient(w *world, certificate tls.Certificate) keyservicev1connect.KeyServiceClient {
+	return rawClientAt(w, w.url, certificate)
+}
+
+func rawClientAt(w *world, url string, certificate tls.Certificate) keyservicev1connect.KeyServiceClient {
 	roots := x509.NewCertPool()
 	roots.AddCert(w.service.Authority())
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{
 		RootCAs: roots, MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}}}
 	w.t.Cleanup(transport.CloseIdleConnections)
-	return keyservicev1connect.NewKeyServiceClient(&http.Client{Transport: transport}, w.url)
+	return keyservicev1connect.NewKeyServiceClient(&http.Client{Transport: transport}, url)
 }
 
 func (w *world) isReady() bool {

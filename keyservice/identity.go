@@ -21,6 +21,8 @@ type caller struct {
 	// identity is "sha256:" and the hash of the certificate's public key.
 	identity string
 	serial   string
+	// expired says that the certificate is good for renewal only.
+	expired bool
 }
 
 type callerKey struct{}
@@ -43,6 +45,11 @@ func (a *authority) readCaller(state *tls.ConnectionState) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
+	return a.clusterOf(leaf)
+}
+
+// clusterOf reads the name in a certificate that was checked.
+func (a *authority) clusterOf(leaf *x509.Certificate) (caller, error) {
 	fleet, cluster, err := client.ParseClusterURI(leaf)
 	if err != nil {
 		return caller{}, err
@@ -64,7 +71,7 @@ func (a *authority) readLeaf(state *tls.ConnectionState) (*x509.Certificate, err
 	if !validAt(leaf, a.now()) {
 		return nil, errors.New("the client certificate is not valid now")
 	}
-	if err := leaf.CheckSignatureFrom(a.certificate); err != nil {
+	if !a.issued(leaf) {
 		return nil, errors.New("the client certificate is not of this fleet's authority")
 	}
 	if !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {

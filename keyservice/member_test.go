@@ -177,7 +177,12 @@ const canary = "s3cr3t-canary-value"
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{world: newWorld(t)}
+	return newFixtureIn(newWorld(t))
+}
+
+func newFixtureIn(w *world) *fixture {
+	w.t.Helper()
+	f := &fixture{world: w}
 	f.eu, f.us = f.join("prod-eu"), f.join("prod-us")
 	f.file, f.digest = f.seal(stub{namespace: "payments", name: "db", values: map[string]string{"/data/password": canary, "/data/user": "app"}})
 	f.head = f.commit(map[string]string{

@@ -24,6 +24,7 @@ type metrics struct {
 	appendSize prometheus.Histogram
 	appendErrs prometheus.Counter
 	coalesced  *prometheus.CounterVec
+	clocks     prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -56,8 +57,10 @@ func newMetrics() *metrics {
 		coalesced: counter("audit_coalesced_total", "Refusals that were counted in the audit log instead of recorded one by one.", "kind"),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "panics_total", Help: "Handlers that panicked."}),
+		clocks: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: space, Name: "clocks_apart_total", Help: "Renewals by clusters whose clock is more than ten minutes off."}),
 	}
-	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics,
+	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics, m.clocks,
 		m.logSize, m.appends, m.appendSize, m.appendErrs, m.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

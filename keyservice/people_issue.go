@@ -2,7 +2,6 @@ package keyservice
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -45,41 +44,36 @@ func IssuePerson(ctx context.Context, o Options, rows *store.DB, name string, cs
 	if _, err := newRoster(o.Config.People).findPerson(name, identity); err != nil {
 		return nil, nil, fmt.Errorf("issue certificate for %q: %w: %w", name, ErrNotConfigured, err)
 	}
-	now := o.Now
-	if now == nil {
-		now = time.Now
-	}
-	a, err := openAuthority(ctx, o.Config.Fleet, o.Token, o.Store, ttl, now)
+	a, err := openAuthority(ctx, o, ttl)
 	if err != nil {
 		return nil, nil, err
 	}
-	if certificate, err = a.issuePerson(name, csr); err != nil {
+	if certificate, ca, err = a.issuePerson(name, csr); err != nil {
 		return nil, nil, err
 	}
-	if err := rows.Do(ctx, RecordLater(rows, o.Config.Fleet, issued(name, certificate), now())); err != nil {
+	if err := rows.Do(ctx, RecordLater(rows, o.Config.Fleet, issued(name, certificate), a.now())); err != nil {
 		return nil, nil, err
 	}
-	return certificate, a.certificate, nil
+	return certificate, ca, nil
 }
 
 // issuePerson makes a certificate that only [authority.readPerson] reads.
-func (a *authority) issuePerson(name string, csr []byte) (*x509.Certificate, error) {
+func (a *authority) issuePerson(name string, csr []byte) (certificate, ca *x509.Certificate, err error) {
 	der, err := readCSR(csr)
 	if err != nil {
-		return nil, fmt.Errorf("issue certificate: %w", err)
+		return nil, nil, fmt.Errorf("issue certificate: %w", err)
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return nil, fmt.Errorf("issue certificate: %w", err)
+		return nil, nil, fmt.Errorf("issue certificate: %w", err)
 	}
-	template := a.template(pkix.Name{CommonName: name, OrganizationalUnit: []string{"people"}}, a.ttl)
+	template := newTemplate(pkix.Name{CommonName: name, OrganizationalUnit: []string{"people"}}, a.now(), a.ttl)
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	template.URIs = []*url.URL{client.PersonURI(a.fleet, name)}
-	if der, err = x509.CreateCertificate(rand.Reader, template, a.certificate, public, a.signer); err != nil {
-		return nil, fmt.Errorf("issue certificate: %w", err)
-	}
-	return x509.ParseCertificate(der)
+	by := a.issuer()
+	certificate, err = by.issue(template, public)
+	return certificate, by.certificate, err
 }
 
 // issued is the entry of the audit log for a person's new certificate.

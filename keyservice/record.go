@@ -115,7 +115,7 @@ func (s *Server) began(j *journal) []audit.Entry {
 		entries = append(entries,
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "root key " + s.config.RootKey},
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "log key " + j.key},
-			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(s.authority.certificate), Detail: "certificate authority"})
+			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(s.Authority()), Detail: "certificate authority"})
 	}
 	return append(entries, changesOf(nil, *s.people.Load())...)
 }
@@ -124,7 +124,9 @@ func (s *Server) began(j *journal) []audit.Entry {
 // beside the service: the token's log key signs in one place only. The service
 // takes it into the log with its next append, at the latest within a minute, and
 // before anything that rests on the change.
-func RecordLater(rows *store.DB, fleet string, e audit.Entry, now time.Time) store.Change {
+func RecordLater(rows interface {
+	AddPending(fleet string, entry []byte) store.Change
+}, fleet string, e audit.Entry, now time.Time) store.Change {
 	e.Fleet, e.Time = fleet, now
 	if who, err := user.Current(); err == nil {
 		e.Detail = strings.TrimLeft(e.Detail+"; by "+who.Username+" on the service's machine", "; ")

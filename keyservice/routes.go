@@ -23,6 +23,8 @@ const (
 	// AuthCertificate demands a client certificate of the fleet's authority,
 	// checked for this request. The handler asks the accepted head about its name.
 	AuthCertificate Auth = "client certificate"
+	// AuthExpired demands the same, but the certificate may have expired of late.
+	AuthExpired Auth = "client certificate, expired or not"
 	// AuthPerson demands a person's certificate, whose name, key and role the
 	// configuration has, checked for this request.
 	AuthPerson Auth = "person's certificate"
@@ -69,8 +71,13 @@ func (s *Server) handler() http.Handler {
 	options := []connect.HandlerOption{connect.WithReadMaxBytes(maxBody), connect.WithRecover(s.recovered)}
 	rpc.Handle(keyservicev1connect.NewKeyServiceHandler(s, options...))
 	rpc.Handle(keyservicev1connect.NewAdminServiceHandler(s, options...))
+	return s.mux(Routes(), rpc)
+}
+
+// mux serves what a table has.
+func (s *Server) mux(table []Route, rpc http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range Routes() {
+	for _, route := range table {
 		mux.Handle(route.Method+" "+route.Path, s.guard(route, rpc))
 	}
 	return mux
@@ -110,14 +117,21 @@ func (s *Server) admit(ctx context.Context, state *tls.ConnectionState, route Ro
 		return ctx, nil
 	case AuthCertificate:
 		who, err := s.authority.readCaller(state)
-		if err != nil {
-			return nil, s.refuseRecorded(ctx, stranger(route), err)
-		}
-		return withCaller(ctx, who), nil
+		return s.admitCluster(ctx, route, who, err)
+	case AuthExpired:
+		who, err := s.authority.readExpired(state, time.Duration(s.config.Renewal.Grace))
+		return s.admitCluster(ctx, route, who, err)
 	case AuthPerson:
 		return s.admitPerson(ctx, state, route)
 	}
 	return nil, s.refuse(keyservicev1.ReasonCertificate, errors.New("the route does not say who may use it"))
+}
+
+func (s *Server) admitCluster(ctx context.Context, route Route, who caller, err error) (context.Context, error) {
+	if err != nil {
+		return nil, s.refuseRecorded(ctx, stranger(route), err)
+	}
+	return withCaller(ctx, who), nil
 }
 
 // recovered keeps a panic's text, which may quote what it choked on, from

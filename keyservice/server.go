@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +31,7 @@ const (
 	stopPatience = 20 * time.Second
 )
 
-// Options are the parts of a [Server]. All but Now are required.
+// Options are the parts of a [Server]. All but the last three are required.
 type Options struct {
 	Config  *Config
 	Store   Store
@@ -39,6 +41,11 @@ type Options struct {
 	Log     *slog.Logger
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
+	// RefreshEvery is how often a succession of the authority is looked for; 10s
+	// by default.
+	RefreshEvery time.Duration
+	// Renewal is the listener of [RenewalRoutes]; nil for none.
+	Renewal net.Listener
 }
 
 // Server is the key service. It answers from [Server.Serve] on.
@@ -61,6 +68,9 @@ type Server struct {
 	serving   atomic.Pointer[tls.Certificate]
 	people    atomic.Pointer[roster]
 
+	refreshEvery time.Duration
+	renewal      net.Listener
+
 	limitersMu sync.Mutex
 	limiters   map[string]*rate.Limiter // of people, by name
 }
@@ -68,15 +78,18 @@ type Server struct {
 // New opens the certificate authority (making it at the first start) and takes
 // up the head accepted last. Nothing is served yet.
 func New(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{config: o.Config, store: o.Store, token: o.Token, log: o.Log, now: o.Now, metrics: newMetrics()}
+	s := &Server{config: o.Config, store: o.Store, token: o.Token, log: o.Log, now: o.Now, metrics: newMetrics(), renewal: o.Renewal}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.refreshEvery = o.RefreshEvery; s.refreshEvery == 0 {
+		s.refreshEvery = refreshEvery
 	}
 	s.slots = semaphore.NewWeighted(int64(pipeline * max(o.Config.Token.Sessions, 1)))
 	s.limiters = map[string]*rate.Limiter{}
 	s.people.Store(newRoster(o.Config.People))
 	var err error
-	s.authority, err = openAuthority(ctx, o.Config.Fleet, o.Token, o.Store, time.Duration(o.Config.CertificateTTL), s.now)
+	s.authority, err = openAuthority(ctx, o, time.Duration(o.Config.CertificateTTL))
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +121,7 @@ func (s *Server) openLog(ctx context.Context) error {
 }
 
 // Authority is the certificate of the fleet's authority, which join tokens pin.
-func (s *Server) Authority() *x509.Certificate { return s.authority.certificate }
+func (s *Server) Authority() *x509.Certificate { return s.authority.certificate() }
 
 // Serve answers on both listeners until ctx ends, then lets requests under way
 // finish. It closes the listeners.
@@ -122,9 +135,14 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	public := s.httpServer(s.handler())
 	public.TLSConfig = s.tlsConfig()
 	private := s.httpServer(s.health())
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	go func() { failed <- public.ServeTLS(listener, "", "") }()
 	go func() { failed <- private.Serve(health) }()
+	renewal := s.httpServer(s.renewalHandler())
+	renewal.TLSConfig = s.renewalTLS()
+	if s.renewal != nil {
+		go func() { failed <- renewal.ServeTLS(s.renewal, "", "") }()
+	}
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer end()
@@ -141,7 +159,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
-	err = errors.Join(err, public.Shutdown(patience), private.Shutdown(patience))
+	err = errors.Join(err, public.Shutdown(patience), private.Shutdown(patience), renewal.Shutdown(patience))
 	s.flushDenials(patience, true)
 	return err
 }
@@ -171,14 +189,12 @@ var _ io.Writer = lineLog{}
 
 // tlsConfig admits TLS 1.3 only: no version to fall back to, no early data in
 // Go's server, and no session tickets, so that every connection shows its
-// certificate.
+// certificate. The authorities are read for each connection, since they are
+// succeeded while the service runs.
 func (s *Server) tlsConfig() *tls.Config {
-	authorities := x509.NewCertPool()
-	authorities.AddCert(s.authority.certificate)
-	return &tls.Config{
+	base := &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		ClientAuth:             tls.VerifyClientCertIfGiven,
-		ClientCAs:              authorities,
 		SessionTicketsDisabled: true,
 		Time:                   s.now,
 		NextProtos:             []string{"h2", "http/1.1"},
@@ -186,6 +202,13 @@ func (s *Server) tlsConfig() *tls.Config {
 			return s.serving.Load(), nil
 		},
 	}
+	config := base.Clone()
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		each := base.Clone()
+		each.ClientCAs = s.authority.pool()
+		return each, nil
+	}
+	return config
 }
 
 func (s *Server) certify() error {
@@ -197,10 +220,11 @@ func (s *Server) certify() error {
 	return nil
 }
 
-// recertify replaces the serving certificate at half its life. A sick token
-// leaves the old one in use and is asked again within the hour.
+// recertify replaces the serving certificate at half its life, and when the
+// authority was succeeded. A sick token leaves the old one in use and is asked
+// again at the next turn.
 func (s *Server) recertify(ctx context.Context) {
-	ticker := time.NewTicker(time.Hour)
+	ticker := time.NewTicker(s.refreshEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -208,7 +232,12 @@ func (s *Server) recertify(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if s.serving.Load().Leaf.NotAfter.Sub(s.now()) > servingTTL/2 {
+		if changed, err := s.authority.refresh(ctx); err != nil {
+			s.log.Error("certificate authority is not read again", "error", err.Error())
+		} else if changed {
+			s.log.Info("certificate authority changed", "generations", len(s.authority.generations()))
+		}
+		if s.isCertified() {
 			continue
 		}
 		if err := s.certify(); err != nil {
@@ -221,6 +250,16 @@ func (s *Server) recertify(ctx context.Context) {
 func (s *Server) onHead(of *head) {
 	go s.noteMembers(of)
 	s.warm(of)
+}
+
+// isCertified reports whether the serving certificate may stay: it has half its
+// life before it, is of the generation that issues, and shows all that are
+// accepted.
+func (s *Server) isCertified() bool {
+	serving := s.serving.Load()
+	return serving.Leaf.NotAfter.Sub(s.now()) > servingTTL/2 &&
+		serving.Leaf.CheckSignatureFrom(s.authority.certificate()) == nil &&
+		slices.EqualFunc(serving.Certificate[1:], s.authority.presented(), bytes.Equal)
 }
 
 // warm builds the indexes of a new head for the clusters that may ask soon,

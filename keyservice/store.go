@@ -57,9 +57,13 @@ type enrolStore interface {
 }
 
 type authorityStore interface {
-	// Authority returns store.ErrNotFound before AddAuthority.
-	Authority(ctx context.Context, fleet string) ([]byte, error)
-	AddAuthority(ctx context.Context, fleet string, der []byte) error
+	// Authorities returns every generation, oldest first; none before AddAuthority.
+	Authorities(ctx context.Context, fleet string) ([]store.Authority, error)
+	// AddAuthority refuses a second one of a number.
+	AddAuthority(a store.Authority, formerEnds time.Time) store.Change
+	// Do makes changes that the journal does not make.
+	Do(ctx context.Context, changes ...store.Change) error
+	AddPending(fleet string, entry []byte) store.Change
 	AddCertificate(c store.Certificate) store.Change
 	Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error)
 }

@@ -57,15 +57,30 @@ type world struct {
 	serial  int64 // of the fleet.yaml signed last
 	people  []keyservice.Person
 	url     string
+	renewal string
 	health  string
 	stop    func()
+	// refresh is how often the service looks for a new authority. It also renews
+	// its own certificate then, which a test that moves the clock by days must not
+	// have: the client's clock stays.
+	refresh time.Duration
 }
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, v1alpha1.SuiteHybrid, 2) }
 
 func newWorldWith(t testing.TB, suite v1alpha1.Suite, sessions int) *world {
+	return newWorldOf(t, suite, sessions, 0)
+}
+
+// newWorldAt has a service whose clock is ahead.
+func newWorldAt(t testing.TB, ahead time.Duration) *world {
+	return newWorldOf(t, v1alpha1.SuiteHybrid, 2, ahead)
+}
+
+func newWorldOf(t testing.TB, suite v1alpha1.Suite, sessions int, ahead time.Duration) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}}
+	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour}
+	w.offset.Store(int64(ahead))
 	id := make([]byte, 16)
 	for i := range id {
 		id[i] = byte(rand.N(256))
@@ -113,10 +128,14 @@ func (w *world) config(sessions int) *keyservice.Config {
 		Token:          keyservice.TokenFile{Sessions: sessions},
 		CertificateTTL: keyservice.Duration(24 * time.Hour),
 		People:         w.people,
+		Renewal:        keyservice.Renewal{URL: w.renewal, Grace: keyservice.Duration(7 * 24 * time.Hour)},
 
 		ReportAfterRemoval: keyservice.Duration(time.Hour),
 	}
 }
+
+// now is the service's clock.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
 
 // start serves until the test ends, or until stop is called.
 func (w *world) start(sessions int) {
@@ -126,11 +145,13 @@ func (w *world) start(sessions int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	renewal := w.listen()
+	w.renewal = "https://" + renewal.Addr().String()
 	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
 		Config: w.config(sessions), Store: w.rows, Token: w.worker, Mirror: mirror,
 		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:     func() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) },
+		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -83,19 +83,19 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 		return err
 	}
 	defer token.Close()
+	ports, err := listen(config)
+	if err != nil {
+		return err
+	}
 	service, err := keyservice.New(ctx, keyservice.Options{
 		Config: config, Store: rows, Token: token, Mirror: mirror, Log: log,
-		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
+		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Renewal: ports.renewal,
 	})
 	if err != nil {
-		return err
-	}
-	listener, health, err := listen(config)
-	if err != nil {
-		return err
+		return errors.Join(err, ports.close())
 	}
 	defer reloadPeople(ctx, file, service, log)()
-	return service.Serve(ctx, listener, health)
+	return service.Serve(ctx, ports.public, ports.health)
 }
 
 // reloadPeople reads the people again on SIGHUP, until the function that it
@@ -151,12 +151,32 @@ func startToken(ctx context.Context, config *keyservice.Config, log *slog.Logger
 	return hsm.Start(ctx, token, nil)
 }
 
-func listen(config *keyservice.Config) (public, health net.Listener, err error) {
-	if public, err = net.Listen("tcp", config.Listen); err != nil {
-		return nil, nil, fmt.Errorf("listen: %w", err)
+// ports are the listeners; renewal is nil where none is configured.
+type ports struct{ public, health, renewal net.Listener }
+
+func listen(config *keyservice.Config) (p ports, err error) {
+	for _, l := range []struct {
+		what, address string
+		into          *net.Listener
+	}{
+		{"clusters", config.Listen, &p.public}, {"health", config.Health, &p.health}, {"renewal", config.Renewal.Listen, &p.renewal},
+	} {
+		if l.address == "" {
+			continue
+		}
+		if *l.into, err = net.Listen("tcp", l.address); err != nil {
+			return ports{}, errors.Join(fmt.Errorf("listen for %s: %w", l.what, err), p.close())
+		}
 	}
-	if health, err = net.Listen("tcp", config.Health); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listen for health: %w", err), public.Close())
+	return p, nil
+}
+
+func (p ports) close() error {
+	var errs []error
+	for _, l := range []net.Listener{p.public, p.health, p.renewal} {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
 	}
-	return public, health, nil
+	return errors.Join(errs...)
 }

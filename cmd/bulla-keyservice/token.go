@@ -71,7 +71,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	}
 	token := client.JoinToken{
 		Fleet: config.Fleet, Cluster: cluster, Secret: secret,
-		CAHash: client.SPKIHash(authority), RootKey: config.RootKey, URL: config.URL,
+		CAHash: client.SPKIHash(authority), RootKey: config.RootKey, URL: config.URL, RenewalURL: config.Renewal.URL,
 	}
 	fmt.Fprintln(stdout, token.String())
 	fmt.Fprintf(stderr, "for cluster %s, once, until %s; it is not shown again\n", cluster, row.Expires.Format(time.RFC3339))
@@ -89,10 +89,10 @@ func openAuthority(ctx context.Context, config *keyservice.Config) (*x509.Certif
 	if err != nil {
 		return nil, nil, err
 	}
-	der, err := rows.Authority(ctx, config.Fleet)
+	generations, err := rows.Authorities(ctx, config.Fleet)
 	if err == nil {
 		var authority *x509.Certificate
-		if authority, err = x509.ParseCertificate(der); err == nil {
+		if authority, err = keyservice.AuthorityOf(generations, time.Now()); err == nil {
 			return authority, rows, nil
 		}
 	}

@@ -226,11 +226,11 @@ func (c *Client) Renew(ctx context.Context) (*Credentials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("renew certificate: %w", err)
 	}
-	response, err := c.rpc.Renew(ctx, &keyservicev1.RenewRequest{Csr: csr})
+	response, err := c.rpc.Renew(ctx, &keyservicev1.RenewRequest{Csr: csr, Time: time.Now().UnixMicro()})
 	if err != nil {
 		return nil, classify(err)
 	}
-	credentials, err := readCredentials(response.GetCertificate(), response.GetCa(), SPKIHash(c.ca), key, c.fleet, c.cluster)
+	credentials, err := readCredentials(response, SPKIHash(c.ca), key, c.fleet, c.cluster)
 	if err != nil {
 		return nil, fmt.Errorf("renew certificate: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -39,7 +38,26 @@ type EnrollOptions struct {
 // authority that it trusts.
 type Credentials struct {
 	Certificate tls.Certificate
-	CA          *x509.Certificate
+	// CA is the authority to trust from now on: the one before, or its successor.
+	CA *x509.Certificate
+	// GraceURL is where the certificate is renewed after it expired; empty where
+	// the service has no such place.
+	GraceURL string
+	// Life is how long the certificate is good for from now on, by the service's
+	// clock: it says more than NotAfter to a cluster whose own clock is off.
+	Life time.Duration
+	// Skew is how far the service's clock is ahead of this one; zero when it did
+	// not say.
+	Skew time.Duration
+}
+
+// issued is what the service answers to enrolment and renewal alike.
+type issued interface {
+	GetCertificate() []byte
+	GetCa() []byte
+	GetSuccession() [][]byte
+	GetGraceUrl() string
+	GetTime() int64
 }
 
 // Enroll proves possession of both private keys and gets a certificate. The
@@ -73,9 +91,12 @@ func Enroll(ctx context.Context, o EnrollOptions) (*Credentials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", classify(err))
 	}
-	credentials, err := readCredentials(done.GetCertificate(), done.GetCa(), o.Token.CAHash, o.Key, o.Token.Fleet, o.Token.Cluster)
+	credentials, err := readCredentials(done, o.Token.CAHash, o.Key, o.Token.Fleet, o.Token.Cluster)
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	if credentials.GraceURL == "" {
+		credentials.GraceURL = o.Token.RenewalURL
 	}
 	return credentials, nil
 }
@@ -101,16 +122,18 @@ func verifyPinned(chain []*x509.Certificate, host, caHash string) error {
 	if len(chain) < 2 {
 		return errors.New("verify key service: it does not send its authority")
 	}
+	// Others may lead from the pinned authority to its successor.
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
 	for _, ca := range chain[1:] {
-		if subtle.ConstantTimeCompare([]byte(SPKIHash(ca)), []byte(caHash)) != 1 {
+		if !isPinned(ca, caHash) || ca.CheckSignatureFrom(ca) != nil {
 			continue
-		}
-		if err := ca.CheckSignatureFrom(ca); err != nil {
-			return fmt.Errorf("verify key service: %w", err)
 		}
 		roots := x509.NewCertPool()
 		roots.AddCert(ca)
-		if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: host, Intermediates: x509.NewCertPool()}); err != nil {
+		if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: host, Intermediates: between}); err != nil {
 			return fmt.Errorf("verify key service: %w", err)
 		}
 		return nil
@@ -146,24 +169,26 @@ func newCSR(key crypto.Signer) ([]byte, error) {
 	return der, nil
 }
 
-// readCredentials takes a certificate only if it is of the pinned authority,
-// for our key and for the name we enrolled.
-func readCredentials(leafDER, caDER []byte, caHash string, key crypto.Signer, fleet, cluster string) (*Credentials, error) {
-	leaf, err := x509.ParseCertificate(leafDER)
+// readCredentials takes a certificate only if it is of the pinned authority or
+// its proven successor, for our key and for the name we enrolled.
+func readCredentials(answer issued, pin string, key crypto.Signer, fleet, cluster string) (*Credentials, error) {
+	leaf, err := x509.ParseCertificate(answer.GetCertificate())
 	if err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
-	ca, err := x509.ParseCertificate(caDER)
+	ca, err := readAuthority(answer.GetCa(), answer.GetSuccession(), pin)
 	if err != nil {
-		return nil, fmt.Errorf("read certificate authority: %w", err)
-	}
-	if SPKIHash(ca) != caHash {
-		return nil, errors.New("read certificate: it comes from another authority than the pinned one")
+		return nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(ca)
+	// Whether it is valid now is the service's to judge, by its clock.
+	both := leaf.NotBefore
+	if ca.NotBefore.After(both) {
+		both = ca.NotBefore
+	}
 	if _, err := leaf.Verify(x509.VerifyOptions{
-		Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: leaf.NotBefore.Add(time.Second),
+		Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: both.Add(time.Second),
 	}); err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
@@ -181,8 +206,25 @@ func readCredentials(leafDER, caDER []byte, caHash string, key crypto.Signer, fl
 	if gotFleet != fleet || gotCluster != cluster {
 		return nil, fmt.Errorf("read certificate: it names cluster %q of fleet %q, not %q of %q", gotCluster, gotFleet, cluster, fleet)
 	}
-	return &Credentials{
-		Certificate: tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: key, Leaf: leaf},
-		CA:          ca,
-	}, nil
+	if answer.GetGraceUrl() != "" {
+		if err := checkURL(answer.GetGraceUrl()); err != nil {
+			return nil, fmt.Errorf("read grace url: %w", err)
+		}
+	}
+	c := &Credentials{
+		Certificate: tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf},
+		CA:          ca, GraceURL: answer.GetGraceUrl(),
+	}
+	c.reckon(answer.GetTime(), time.Now())
+	return c, nil
+}
+
+// reckon says how long the certificate is good for, by the clock that judges it.
+func (c *Credentials) reckon(theirs int64, ours time.Time) {
+	now := ours
+	if theirs != 0 {
+		now = time.UnixMicro(theirs)
+		c.Skew = now.Sub(ours)
+	}
+	c.Life = c.Certificate.Leaf.NotAfter.Sub(now)
 }

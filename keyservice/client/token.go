@@ -38,6 +38,9 @@ type JoinToken struct {
 	RootKey string `json:"rootKey"`
 	// URL of the key service, https.
 	URL string `json:"url"`
+	// RenewalURL is where a certificate is renewed after it expired; empty where
+	// the service has no such place.
+	RenewalURL string `json:"renewalUrl,omitempty"`
 }
 
 // String is "bulla1_" and the token as JSON in unpadded base64url.
@@ -95,6 +98,11 @@ func (t JoinToken) check() error {
 		return errors.New("caHash is not sha256: and 64 hexadecimal digits")
 	case t.RootKey == "":
 		return errors.New("rootKey is missing")
+	}
+	if t.RenewalURL != "" {
+		if err := checkURL(t.RenewalURL); err != nil {
+			return errors.New("renewalUrl is not https://HOST[:PORT]")
+		}
 	}
 	return checkURL(t.URL)
 }

@@ -322,8 +322,17 @@ type CompleteEnrollResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// X.509, DER.
 	Certificate []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	// The CA's certificate, DER. Its hash is in the join token.
-	Ca            []byte `protobuf:"bytes,2,opt,name=ca,proto3" json:"ca,omitempty"`
+	// The CA's certificate, DER. Its hash is in the join token, or succession
+	// leads to it from one whose hash is.
+	Ca []byte `protobuf:"bytes,2,opt,name=ca,proto3" json:"ca,omitempty"`
+	// The CA's line, DER, oldest first: each certificate after the first is signed
+	// by the key of the one before (RFC 4210, 4.4: NewWithOld). At most 8.
+	Succession [][]byte `protobuf:"bytes,3,rep,name=succession,proto3" json:"succession,omitempty"`
+	// Where an expired certificate is renewed for a bounded time; empty where the
+	// service has no such listener.
+	GraceUrl string `protobuf:"bytes,4,opt,name=grace_url,json=graceUrl,proto3" json:"grace_url,omitempty"`
+	// The service's clock: microseconds since 1970, UTC.
+	Time          int64 `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -372,10 +381,34 @@ func (x *CompleteEnrollResponse) GetCa() []byte {
 	return nil
 }
 
+func (x *CompleteEnrollResponse) GetSuccession() [][]byte {
+	if x != nil {
+		return x.Succession
+	}
+	return nil
+}
+
+func (x *CompleteEnrollResponse) GetGraceUrl() string {
+	if x != nil {
+		return x.GraceUrl
+	}
+	return ""
+}
+
+func (x *CompleteEnrollResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 type RenewRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// PKCS#10, DER, of the same key as the presented certificate.
-	Csr           []byte `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"`
+	Csr []byte `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"`
+	// The caller's clock: microseconds since 1970, UTC. It decides nothing; the
+	// service says when the two are far apart.
+	Time          int64 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,10 +450,23 @@ func (x *RenewRequest) GetCsr() []byte {
 	return nil
 }
 
+func (x *RenewRequest) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 type RenewResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Certificate   []byte                 `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	Ca            []byte                 `protobuf:"bytes,2,opt,name=ca,proto3" json:"ca,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Certificate []byte                 `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The CA to trust from now on. One of another key than the caller's is taken
+	// only with the proof in succession.
+	Ca []byte `protobuf:"bytes,2,opt,name=ca,proto3" json:"ca,omitempty"`
+	// As in CompleteEnrollResponse.
+	Succession    [][]byte `protobuf:"bytes,3,rep,name=succession,proto3" json:"succession,omitempty"`
+	GraceUrl      string   `protobuf:"bytes,4,opt,name=grace_url,json=graceUrl,proto3" json:"grace_url,omitempty"`
+	Time          int64    `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +513,27 @@ func (x *RenewResponse) GetCa() []byte {
 		return x.Ca
 	}
 	return nil
+}
+
+func (x *RenewResponse) GetSuccession() [][]byte {
+	if x != nil {
+		return x.Succession
+	}
+	return nil
+}
+
+func (x *RenewResponse) GetGraceUrl() string {
+	if x != nil {
+		return x.GraceUrl
+	}
+	return ""
+}
+
+func (x *RenewResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
 }
 
 type UnsealRequest struct {
@@ -2057,15 +2124,26 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\tchallenge\x18\x01 \x01(\fR\tchallenge\"E\n" +
 	"\x15CompleteEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x16\n" +
-	"\x06answer\x18\x02 \x01(\fR\x06answer\"J\n" +
+	"\x06answer\x18\x02 \x01(\fR\x06answer\"\x9b\x01\n" +
 	"\x16CompleteEnrollResponse\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x0e\n" +
-	"\x02ca\x18\x02 \x01(\fR\x02ca\" \n" +
+	"\x02ca\x18\x02 \x01(\fR\x02ca\x12\x1e\n" +
+	"\n" +
+	"succession\x18\x03 \x03(\fR\n" +
+	"succession\x12\x1b\n" +
+	"\tgrace_url\x18\x04 \x01(\tR\bgraceUrl\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\"4\n" +
 	"\fRenewRequest\x12\x10\n" +
-	"\x03csr\x18\x01 \x01(\fR\x03csr\"A\n" +
+	"\x03csr\x18\x01 \x01(\fR\x03csr\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"\x92\x01\n" +
 	"\rRenewResponse\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x0e\n" +
-	"\x02ca\x18\x02 \x01(\fR\x02ca\"v\n" +
+	"\x02ca\x18\x02 \x01(\fR\x02ca\x12\x1e\n" +
+	"\n" +
+	"succession\x18\x03 \x03(\fR\n" +
+	"succession\x12\x1b\n" +
+	"\tgrace_url\x18\x04 \x01(\tR\bgraceUrl\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\"v\n" +
 	"\rUnsealRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x18\n" +

@@ -58,6 +58,8 @@ type Certificate struct {
 	// Identity is "sha256:" and the hash of its public key.
 	Identity            string
 	NotBefore, NotAfter time.Time
+	// Parent is the serial that it was renewed from; empty when enrolled.
+	Parent string
 }
 
 // LogState is where the audit log of a fleet stands.

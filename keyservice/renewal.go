@@ -1,0 +1,105 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+)
+
+// clockAlarm is how far a cluster's clock may be off before the log says so.
+const clockAlarm = 10 * time.Minute
+
+// RenewalRoutes is everything that the renewal listener answers: a cluster whose
+// certificate expired, of late, gets a fresh one there, and nothing else.
+func RenewalRoutes() []Route {
+	return []Route{
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceRenewProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthExpired},
+	}
+}
+
+// renewalHandler serves the renewal routes and nothing else.
+func (s *Server) renewalHandler() http.Handler {
+	_, rpc := keyservicev1connect.NewKeyServiceHandler(s, connect.WithReadMaxBytes(maxBody), connect.WithRecover(s.recovered))
+	return s.mux(RenewalRoutes(), rpc)
+}
+
+// renewalTLS asks for a certificate and checks it by hand, since Go's own check
+// refuses an expired one before anybody can ask how long ago that was.
+func (s *Server) renewalTLS() *tls.Config {
+	config := s.tlsConfig()
+	admit := config.GetConfigForClient
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		each, err := admit(hello)
+		if err != nil {
+			return nil, err
+		}
+		each.ClientAuth = tls.RequireAnyClientCert
+		each.VerifyConnection = func(state tls.ConnectionState) error {
+			_, err := s.authority.readExpired(&state, time.Duration(s.config.Renewal.Grace))
+			return err
+		}
+		return each, nil
+	}
+	return config
+}
+
+// readExpired is the cluster behind a connection to the renewal listener.
+func (a *authority) readExpired(state *tls.ConnectionState, grace time.Duration) (caller, error) {
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return caller{}, errors.New("no client certificate")
+	}
+	leaf := state.PeerCertificates[0]
+	if !inGrace(leaf, a.now(), grace) {
+		return caller{}, errors.New("the client certificate expired too long ago")
+	}
+	// The rest is as if the certificate had not expired.
+	at := a.now()
+	if at.After(leaf.NotAfter) {
+		at = leaf.NotAfter
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: a.pool(), CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	if err != nil || !a.issued(leaf) {
+		return caller{}, errors.New("the client certificate is not of this fleet's authority")
+	}
+	who, err := a.clusterOf(leaf)
+	who.expired = true
+	return who, err
+}
+
+// inGrace bounds how long an expired certificate is good for renewal.
+func inGrace(leaf *x509.Certificate, now time.Time, grace time.Duration) bool {
+	return !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter.Add(grace))
+}
+
+// mayRenew asks the accepted head. With a certificate that still counts, a
+// cluster whose file is not merged yet, or says suspend, keeps it alive; with an
+// expired one the file must be there, name this key and not say suspend.
+func (s *Server) mayRenew(who caller, at *head) (reason string) {
+	_, reason = clusterAtHead(who, at.model)
+	if reason == keyservicev1.ReasonIdentity || who.expired {
+		return reason
+	}
+	return ""
+}
+
+// compareClocks says when a cluster's clock is far from ours. Nothing is decided
+// by it: certificates start a day before they are issued, and clusters reckon
+// their life from when they got them.
+func (s *Server) compareClocks(ctx context.Context, who caller, theirs int64) {
+	if theirs == 0 {
+		return
+	}
+	off := time.UnixMicro(theirs).Sub(s.now())
+	if off.Abs() > clockAlarm {
+		s.metrics.clocks.Inc()
+		s.log.WarnContext(ctx, "the clocks of cluster and service are apart", "cluster", who.cluster, "seconds", int64(off.Seconds()))
+	}
+}

@@ -1,0 +1,185 @@
+package keyservice_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// succeed makes a new generation, as `ca rotate` does, and returns once the
+// service serves under it.
+func (w *world) succeed(role string, overlap time.Duration) *x509.Certificate {
+	w.t.Helper()
+	if role != hsm.RoleCA {
+		if _, err := hsm.MakeSigner(w.token.Config(w.fleet), w.fleet, role); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	next, err := keyservice.SucceedAuthority(w.t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker, Now: w.now}, role, overlap)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return next
+}
+
+// restartWith serves again, looking for a new authority that often.
+func (w *world) restartWith(refresh time.Duration) {
+	w.t.Helper()
+	w.stop()
+	w.refresh = refresh
+	w.start(2)
+}
+
+// TestEverybodyConnectsWhileTheAuthorityIsSucceeded runs clusters that unseal,
+// renew and enrol all the time, before, in and after the overlap.
+func TestEverybodyConnectsWhileTheAuthorityIsSucceeded(t *testing.T) {
+	w := newWorld(t)
+	w.restartWith(50 * time.Millisecond)
+	f := newFixtureIn(w)
+	f.settle(f.head)
+	first := f.service.Authority()
+	oldToken := f.joinToken("prod-jp", time.Hour)
+	knowsOld := client.New(f.url, f.us.credentials.Certificate, first, f.us.log)
+	defer knowsOld.Close()
+
+	var asked, failed atomic.Int64
+	var load sync.WaitGroup
+	stop := make(chan struct{})
+	for _, m := range []*member{f.eu, f.us} {
+		load.Go(func() {
+			own := m.credentials
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				// A new connection every time: each is a handshake.
+				c := client.New(f.url, own.Certificate, own.CA, m.log)
+				_, err := c.Unseal(t.Context(), f.head, []string{f.digest})
+				asked.Add(1)
+				if err == nil && n%5 == 4 {
+					if renewed, e := c.Renew(t.Context()); e == nil {
+						own = renewed
+					} else {
+						err = e
+					}
+				}
+				c.Close()
+				if err != nil {
+					failed.Add(1)
+					t.Errorf("%s: %v", m.name, err)
+					return
+				}
+			}
+		})
+	}
+	next := f.succeed("ca-2", 24*time.Hour)
+	f.offset.Store(int64(2 * time.Minute))
+	f.eventually("the new authority serves", func() bool { return f.service.Authority().Equal(next) })
+	goOn := asked.Load() + 40
+	f.eventually("the load went on", func() bool { return asked.Load() > goOn || failed.Load() > 0 })
+	close(stop)
+	load.Wait()
+	if failed.Load() != 0 {
+		t.Fatalf("%d of %d failed", failed.Load(), asked.Load())
+	}
+
+	// Who knows the old authority only.
+	if _, err := knowsOld.Unseal(t.Context(), f.head, []string{f.digest}); err != nil {
+		t.Errorf("a cluster that knows the old authority: %v", err)
+	}
+	renewed, err := knowsOld.Renew(t.Context())
+	if err != nil || !renewed.CA.Equal(next) {
+		t.Fatalf("it does not learn the new one: %v", err)
+	}
+	// Who knows the new one only.
+	knowsNew := client.New(f.url, renewed.Certificate, renewed.CA, f.us.log)
+	defer knowsNew.Close()
+	if _, err := knowsNew.Unseal(t.Context(), f.head, []string{f.digest}); err != nil {
+		t.Errorf("a cluster that knows the new authority: %v", err)
+	}
+	// A join token of before and one of now.
+	for _, token := range []client.JoinToken{oldToken, f.joinToken("prod-br", time.Hour)} {
+		joined, err := client.Enroll(t.Context(), newMember(f.world, token.Cluster).options(token))
+		if err != nil || !joined.CA.Equal(next) {
+			t.Errorf("%s: %v", token.Cluster, err)
+		}
+	}
+	// After the overlap what the old one issued is nobody.
+	f.offset.Store(int64(24*time.Hour + 10*time.Minute))
+	stranger := rawClient(f.world, f.eu.credentials.Certificate)
+	if _, err := stranger.Renew(t.Context(), &keyservicev1.RenewRequest{}); err == nil {
+		t.Error("a certificate of the old authority is accepted after the overlap")
+	}
+}
+
+func TestANewCertificateForTheSameAuthorityKeyIsTaken(t *testing.T) {
+	w := newWorld(t)
+	w.restartWith(50 * time.Millisecond)
+	m := w.join("prod-eu")
+	w.eventually("a head is accepted", w.isReady)
+	first := w.service.Authority()
+	next := w.succeed(hsm.RoleCA, 24*time.Hour)
+	if client.SPKIHash(next) != client.SPKIHash(first) || next.Equal(first) {
+		t.Fatal("not a new certificate for the same key")
+	}
+	w.offset.Store(int64(2 * time.Minute))
+	w.eventually("it serves", func() bool { return w.service.Authority().Equal(next) })
+	renewed, err := m.client.Renew(t.Context())
+	if err != nil || !renewed.CA.Equal(next) {
+		t.Fatalf("renew: %v", err)
+	}
+	c := client.New(w.url, renewed.Certificate, renewed.CA, m.log)
+	defer c.Close()
+	if _, err := c.Renew(t.Context()); err != nil {
+		t.Errorf("with the new one: %v", err)
+	}
+}
+
+func TestASuccessionIsNotBegunTwice(t *testing.T) {
+	w := newWorld(t)
+	w.succeed("ca-2", time.Hour)
+	_, err := keyservice.SucceedAuthority(t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker, Now: w.now}, hsm.RoleCA, time.Hour)
+	if !errors.Is(err, keyservice.ErrSuccession) {
+		t.Errorf("%v, want ErrSuccession", err)
+	}
+}
+
+func TestAStoreWithTheCertificateOfAnotherKeyIsRefused(t *testing.T) {
+	w := newWorld(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := w.rows.Authorities(t.Context(), w.fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := w.service.Authority()
+	template := &x509.Certificate{SerialNumber: ours.SerialNumber, Subject: ours.Subject, NotBefore: ours.NotBefore,
+		NotAfter: ours.NotAfter, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	forged := all[0]
+	forged.Fleet = w.fleet
+	forged.Generation = 2
+	if forged.Certificate, err = x509.CreateCertificate(rand.Reader, template, template, key.Public(), key); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.rows.Do(t.Context(), w.rows.AddAuthority(forged, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keyservice.SucceedAuthority(t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker}, "ca-2", time.Hour); err == nil {
+		t.Error("an authority whose key is not in the token was taken")
+	}
+}
