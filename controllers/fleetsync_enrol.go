@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -47,6 +49,10 @@ func (r *FleetSyncReconciler) take(p *pass, identity *Identity) {
 // still is, and Git is followed on: only new values wait.
 func (r *FleetSyncReconciler) enrol(ctx context.Context, p *pass) error {
 	cluster := p.obj.Spec.ClusterName
+	if p.identity.enrolledAs(cluster, p.now) && r.rejoin(ctx, p) {
+		r.connect(p)
+		return nil
+	}
 	if p.identity.enrolledAs(cluster, p.now) {
 		if p.now.After(p.identity.renewAt()) {
 			if err := r.renew(ctx, p); err != nil {
@@ -95,7 +101,39 @@ func (r *FleetSyncReconciler) renew(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	return r.keep(ctx, p, credentials, p.identity.rootKey)
+	return r.keep(ctx, p, credentials, p.identity.rootKey, p.identity.joined)
+}
+
+// rejoin enrols anew when the operator put another join token into the Secret:
+// the key service has a new authority or a new root key, as after a lost token,
+// and what this cluster pinned of the old ones leads nowhere. It reports whether
+// it did. The cluster's own keys stay, so its file in Git does too. When it
+// fails, what the cluster has is used on.
+func (r *FleetSyncReconciler) rejoin(ctx context.Context, p *pass) bool {
+	token, err := r.joinToken(ctx, p)
+	if err != nil || !isAnotherToken(token, p.identity) {
+		return false
+	}
+	if err := r.joinWith(ctx, p, token); err != nil {
+		logf.FromContext(ctx).Error(steady(err), "enrol with the new join token")
+		r.warn(p.obj, "RejoinFailed", fmt.Sprintf("not enrolled with the new join token: %v", steady(err)))
+		return false
+	}
+	r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled with a new join token as cluster %q of fleet %s", p.identity.cluster, p.identity.fleet))
+	return true
+}
+
+// isAnotherToken says whether a join token is not the one that this cluster
+// enrolled with.
+func isAnotherToken(token keyservice.JoinToken, identity *Identity) bool {
+	return identity.joined != "" && tokenHash(token) != identity.joined
+}
+
+// tokenHash is what is kept of a join token that was used: it is spent, and its
+// secret is 32 random bytes.
+func tokenHash(token keyservice.JoinToken) string {
+	sum := sha256.Sum256([]byte(token.Secret))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // join enrols with the join token.
@@ -104,6 +142,10 @@ func (r *FleetSyncReconciler) join(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
+	return r.joinWith(ctx, p, token)
+}
+
+func (r *FleetSyncReconciler) joinWith(ctx context.Context, p *pass, token keyservice.JoinToken) error {
 	enroll := r.Enroll
 	if enroll == nil {
 		enroll = keyservice.Enroll
@@ -117,7 +159,7 @@ func (r *FleetSyncReconciler) join(ctx context.Context, p *pass) error {
 	if err != nil {
 		return waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", token.URL, err)
 	}
-	return r.keep(ctx, p, credentials, token.RootKey)
+	return r.keep(ctx, p, credentials, token.RootKey, tokenHash(token))
 }
 
 // joinToken reads the token, which is a credential: no message quotes it. A
@@ -156,12 +198,12 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservic
 	return token, nil
 }
 
-func (r *FleetSyncReconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, rootKey string) error {
+func (r *FleetSyncReconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, rootKey, joined string) error {
 	next, err := p.identity.withCredentials(credentials)
 	if err != nil {
 		return waiting(v1alpha1.NotEnrolledReason, "%w", err)
 	}
-	next.rootKey = rootKey
+	next.rootKey, next.joined = rootKey, joined
 	if err := r.Identities.Put(ctx, next); err != nil {
 		return err
 	}

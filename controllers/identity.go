@@ -28,6 +28,7 @@ const (
 	keyRoot    = "root.key"     // the fleet's root verifier key, pinned by the join token
 	keyFleet   = "fleet"        // the fleet's id, pinned by the join token
 	keyCluster = "cluster"      // the name that the certificate is for
+	keyJoined  = "join.sha256"  // hash of the join token that it enrolled with
 	keyKnown   = "fleet.known"  // JSON: the newest fleet.yaml accepted; absent before the first
 )
 
@@ -47,6 +48,8 @@ type Identity struct {
 	rootKey     string
 	fleet       string
 	cluster     string
+	// joined is the hash of the join token that the above came with.
+	joined string
 	// known is here and not in the FleetSync's status: it qualifies the pinned
 	// root key and must last exactly as long, and whoever may write a status, or
 	// delete a FleetSync, must not be able to make it forgotten.
@@ -147,6 +150,7 @@ func (i *Identity) data() (map[string][]byte, error) {
 	data[keyCert] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.certificate.Raw})
 	data[keyCA] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.ca.Raw})
 	data[keyRoot], data[keyFleet], data[keyCluster] = []byte(i.rootKey), []byte(i.fleet), []byte(i.cluster)
+	data[keyJoined] = []byte(i.joined)
 	if i.known.Serial == 0 {
 		return data, nil
 	}
@@ -193,6 +197,7 @@ func (i *Identity) parseEnrolment(data map[string][]byte) (err error) {
 		return fmt.Errorf("read key %q: the certificate is for another key", keyCert)
 	}
 	i.rootKey, i.fleet, i.cluster = string(data[keyRoot]), string(data[keyFleet]), string(data[keyCluster])
+	i.joined = string(data[keyJoined])
 	if i.rootKey == "" {
 		return fmt.Errorf("read key %q: missing", keyRoot)
 	}
