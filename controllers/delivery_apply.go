@@ -128,6 +128,7 @@ func (p *deliveryPass) applyOne(ctx context.Context, o apply.Object, values map[
 	p.inv[o.ID] = entry
 	p.mem.right(o.ID, version{entry.ResourceVersion, entry.Generation})
 	p.mem.healthy = false
+	delete(p.mem.rolled, o.ID)
 	if revert {
 		p.mem.fights.Reverted(o.ID, p.now())
 		p.event("DriftReverted", apply.Describe(o.ID)+" had been changed or deleted")

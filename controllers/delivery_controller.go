@@ -73,6 +73,7 @@ func (r *DeliveryReconciler) Reconcile(ctx context.Context, request reconcile.Re
 	if err := r.reader.Get(ctx, request.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.memories.forget(request.Name)
+			r.options.Reporter.left(request.Name)
 			r.unwatch(ctx)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -136,7 +137,11 @@ func (p *deliveryPass) deliver(ctx context.Context) error {
 		return err
 	}
 	p.settle(ctx)
-	return p.health(ctx)
+	err := p.health(ctx)
+	if looked := p.rollouts(ctx); err == nil {
+		err = looked
+	}
+	return err
 }
 
 // full says whether every object is to be compared, or only the dirty ones.

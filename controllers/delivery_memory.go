@@ -28,7 +28,8 @@ type memory struct {
 	since    time.Time
 	backstop time.Time
 	failures int
-	kept     string // the content digests that answers are kept for
+	rolled   map[ObjectID]bool // rolled out since it was applied last
+	kept     string            // the content digests that answers are kept for
 	fights   drift.Fights
 	prepared struct {
 		key     string

@@ -163,6 +163,8 @@ func (p *deliveryPass) removeStage(ctx context.Context, ids []ObjectID) (remaini
 		case fate.Gone:
 			if fate.Kept != "" {
 				p.event("Released", fmt.Sprintf("%s stays: %s", apply.Describe(id), fate.Kept))
+			} else {
+				p.reportAbsent(id)
 			}
 			p.drop(id)
 		default:

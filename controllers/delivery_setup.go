@@ -35,6 +35,8 @@ type DeliveryOptions struct {
 	// MACKey gives the per-cluster key under which live Secrets are compared:
 	// 32 bytes, the same as long as the cluster lives.
 	MACKey func(context.Context) ([]byte, error)
+	// Reporter tells the key service's ledger what stands; nil for nobody.
+	Reporter *Reporter
 	// Recorder records events. Default: the manager's.
 	Recorder record.EventRecorder
 	// Concurrency is how many Deliveries work at once. Default 4.

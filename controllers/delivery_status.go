@@ -83,6 +83,7 @@ func applyFailed(err error) error {
 func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, error) {
 	if errors.Is(result, errQuiet) {
 		p.mem.state(false, true) // the next snapshot may have something to say
+		p.report()
 		return ctrl.Result{}, nil
 	}
 	before := conditions.Get(p.obj, meta.ReadyCondition)
@@ -94,6 +95,7 @@ func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, e
 		p.mem.planned = false
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	p.report()
 	p.tell(ctx, before)
 	var ended *deliveryError
 	waiting := errors.As(result, &ended) && (ended.progress || ended.reason == meta.HealthCheckFailedReason)

@@ -60,6 +60,9 @@ type deliveryWorld struct {
 	key       []byte
 	// config is the controller's, whose requests the audit log tells apart.
 	config *rest.Config
+	ledger *bookkeeper
+	// reportEvery is the interval of reports; 0 for the product's.
+	reportEvery time.Duration
 }
 
 // controllerUser is who the controller is in the audit log.
@@ -82,7 +85,7 @@ func newDeliveryWorldOn(t *testing.T, c *cluster.Cluster) *deliveryWorld {
 	w := &deliveryWorld{
 		t: t, cluster: c, fleet: strings.ToLower(rand.Text()[:16]),
 		snapshots: &Snapshots{}, unsealer: newTableUnsealer(),
-		git: map[string]*app{}, foreign: map[string]client.Object{}, key: make([]byte, 32), maxShare: 50,
+		git: map[string]*app{}, foreign: map[string]client.Object{}, key: make([]byte, 32), maxShare: 50, ledger: newBookkeeper(),
 	}
 	if _, err := rand.Read(w.key); err != nil {
 		t.Fatal(err)
@@ -138,8 +141,21 @@ func (w *deliveryWorld) options() DeliveryOptions {
 	return DeliveryOptions{
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
 		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
-		Recorder: recorder(),
+		Recorder: recorder(), Reporter: w.reporter(),
 	}
+}
+
+// reporter is one that was not started. Its client does not cache, as the
+// product's does not cache Secrets.
+func (w *deliveryWorld) reporter() *Reporter {
+	w.t.Helper()
+	own, err := client.New(w.config, client.Options{Scheme: deliveryScheme(w.t)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := &Reporter{Client: own, Namespace: w.system, Snapshots: w.snapshots, Link: &Link{service: w.ledger},
+		Every: w.reportEvery, Pause: 20 * time.Millisecond, Retry: 50 * time.Millisecond}
+	return r.Init()
 }
 
 func (w *deliveryWorld) manager(ctx context.Context) ctrl.Manager {
@@ -160,7 +176,11 @@ func (w *deliveryWorld) run() (stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	mgr := w.manager(ctx)
-	if err := SetupDelivery(mgr, w.options()); err != nil {
+	options := w.options()
+	if err := SetupDelivery(mgr, options); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := mgr.Add(options.Reporter); err != nil {
 		w.t.Fatal(err)
 	}
 	done := make(chan error, 1)

@@ -16,6 +16,7 @@ type Metrics struct {
 	requests    *prometheus.CounterVec
 	batch       prometheus.Histogram
 	kept        prometheus.Counter
+	reports     *prometheus.CounterVec
 }
 
 // NewMetrics makes and registers them.
@@ -45,7 +46,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "bulla_unseal_kept_total", Help: "Stubs opened with a kept answer, without the key service.",
 		}),
 	}
-	registry.MustRegister(m.looks, m.resolveTime, m.state, m.notAfter, m.requests, m.batch, m.kept)
+	m.reports = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "bulla_reports_total", Help: "Reports to the key service's ledger, by result.",
+	}, []string{"result"})
+	registry.MustRegister(m.looks, m.resolveTime, m.state, m.notAfter, m.requests, m.batch, m.kept, m.reports)
 	return m
 }
 
@@ -86,6 +90,12 @@ func (m *Metrics) request(result string, size int) {
 	if m != nil {
 		m.requests.WithLabelValues(result).Inc()
 		m.batch.Observe(float64(size))
+	}
+}
+
+func (m *Metrics) report(result string) {
+	if m != nil {
+		m.reports.WithLabelValues(result).Inc()
 	}
 }
 

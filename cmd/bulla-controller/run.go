@@ -97,8 +97,12 @@ func loops(mgr ctrl.Manager, o *options) error {
 	if err := fleetSync.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up fleetsync: %w", err)
 	}
+	reporter := (&controllers.Reporter{Client: mgr.GetClient(), Namespace: o.namespace, Snapshots: snapshots, Link: link, Metrics: own}).Init()
+	if err := mgr.Add(reporter); err != nil {
+		return fmt.Errorf("set up reporter: %w", err)
+	}
 	return controllers.SetupDelivery(mgr, controllers.DeliveryOptions{
-		Namespace: o.namespace, Snapshots: snapshots, Concurrency: o.concurrent,
+		Namespace: o.namespace, Snapshots: snapshots, Concurrency: o.concurrent, Reporter: reporter,
 		Unsealer: controllers.NewUnsealing(mgr.GetClient(), o.namespace, identities, link, fleetSync.Refetch, own),
 		MACKey: func(ctx context.Context) ([]byte, error) {
 			identity, err := identities.Get(ctx)

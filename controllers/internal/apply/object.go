@@ -54,6 +54,8 @@ type Object struct {
 	Content string
 	// Keys are the keys under data of a sealed object, template's and sealed.
 	Keys []string
+	// Reads are the names of the Secrets that the object's pods read, sorted.
+	Reads []string
 }
 
 // ID is an object's identity.
@@ -94,6 +96,7 @@ func Prepare(owner Owner, built []kustomize.Object, digest Digester) ([]Object, 
 	}
 	for i := range objects {
 		annotateTemplates(objects[i].Manifest, contents)
+		objects[i].Reads = reads(objects[i].Manifest)
 		hash, err := hashOf(objects[i].Manifest)
 		if err != nil {
 			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)

@@ -3,6 +3,8 @@ package apply
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -59,6 +61,26 @@ func templatePath(u *unstructured.Unstructured) []string {
 	return nil
 }
 
+// reads gives the names of the Secrets that an object's pods read: of what has a
+// pod template, of a Job, which rotation does not touch, and of a bare Pod.
+func reads(u *unstructured.Unstructured) []string {
+	path := templatePath(u)
+	gvk := u.GroupVersionKind()
+	switch {
+	case gvk.Group == "batch" && gvk.Kind == "Job":
+		path = []string{"spec", "template"}
+	case gvk.Group == "" && gvk.Kind == "Pod":
+		path = []string{}
+	case path == nil:
+		return nil
+	}
+	spec, ok, _ := unstructured.NestedMap(u.Object, append(path, "spec")...)
+	if !ok {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(secretNames(spec)))
+}
+
 // secretNames are the Secrets that a pod spec reads: envFrom, env, volumes and
 // projected volumes.
 func secretNames(spec map[string]any) map[string]bool {
@@ -69,27 +91,27 @@ func secretNames(spec map[string]any) map[string]bool {
 		}
 	}
 	for _, list := range []string{"containers", "initContainers"} {
-		for _, container := range maps(spec, list) {
-			for _, source := range maps(container, "envFrom") {
+		for _, container := range mapsIn(spec, list) {
+			for _, source := range mapsIn(container, "envFrom") {
 				add(source, "secretRef", "name")
 			}
-			for _, env := range maps(container, "env") {
+			for _, env := range mapsIn(container, "env") {
 				add(env, "valueFrom", "secretKeyRef", "name")
 			}
 		}
 	}
-	for _, volume := range maps(spec, "volumes") {
+	for _, volume := range mapsIn(spec, "volumes") {
 		add(volume, "secret", "secretName")
 		projected, _, _ := unstructured.NestedMap(volume, "projected")
-		for _, source := range maps(projected, "sources") {
+		for _, source := range mapsIn(projected, "sources") {
 			add(source, "secret", "name")
 		}
 	}
 	return names
 }
 
-// maps gives the maps in a list field, skipping anything else.
-func maps(from map[string]any, field string) []map[string]any {
+// mapsIn gives the maps in a list field, skipping anything else.
+func mapsIn(from map[string]any, field string) []map[string]any {
 	list, _, _ := unstructured.NestedSlice(from, field)
 	var out []map[string]any
 	for _, item := range list {

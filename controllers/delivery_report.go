@@ -1,0 +1,109 @@
+package controllers
+
+import (
+	"context"
+
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// rollouts looks which workloads that read sealed secrets have rolled out. It
+// asks the API server about those that had not when it looked last, and about
+// none once the whole placement is healthy.
+func (p *deliveryPass) rollouts(ctx context.Context) error {
+	if p.options.Reporter == nil {
+		return nil
+	}
+	waits := false
+	for _, o := range p.objects {
+		if p.mem.rolled[o.ID] || len(p.sealedReads(o)) == 0 {
+			continue
+		}
+		if !p.mem.healthy {
+			health, err := p.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+			if err != nil {
+				return applyFailed(err)
+			}
+			if !health.Current() {
+				waits = true
+				continue
+			}
+		}
+		p.mem.rollsOut(o.ID)
+	}
+	if waits && p.now().Sub(p.mem.since) <= p.timeout() {
+		p.later(unhealthyPoll)
+	}
+	return nil
+}
+
+// sealedReads are the sealed Secrets of this placement that an object's pods
+// read.
+func (p *deliveryPass) sealedReads(o apply.Object) []ObjectID {
+	var reads []ObjectID
+	for _, name := range o.Reads {
+		id := ObjectID{Kind: "Secret", Namespace: o.ID.Namespace, Name: name}
+		if secret, ok := p.desired[id]; ok && secret.Sealed() {
+			reads = append(reads, id)
+		}
+	}
+	return reads
+}
+
+// report tells the reporter what stands after a pass.
+func (p *deliveryPass) report() {
+	reporter := p.options.Reporter
+	if reporter == nil || p.snapshot == nil {
+		return
+	}
+	if p.inv == nil { // the pass did not get to the inventory: the status has it
+		if !reporter.book.knows(p.obj.Name) {
+			reporter.book.stands(p.obj.Name, p.standing(inventory.Read(p.obj.Status.Inventory), nil))
+		}
+		return
+	}
+	users := map[ObjectID][]string{}
+	for _, o := range p.objects {
+		if p.mem.rolled[o.ID] {
+			for _, id := range p.sealedReads(o) {
+				users[id] = append(users[id], o.ID.Kind+"/"+o.ID.Name)
+			}
+		}
+	}
+	reporter.book.stands(p.obj.Name, p.standing(p.inv, users))
+}
+
+// standing are the sealed objects of an inventory. An object whose locks alone
+// changed is as good as made from the stub that Git has now.
+func (p *deliveryPass) standing(inv inventory.Inventory, users map[ObjectID][]string) []*keyservicev1.SecretReport {
+	reports := []*keyservicev1.SecretReport{}
+	for id, entry := range inv {
+		if entry.Content == "" {
+			continue
+		}
+		digest := entry.Stub
+		if o, ok := p.desired[id]; ok && o.Content == entry.Content {
+			digest = o.StubDigest()
+		}
+		reports = append(reports, newSecretReport(p.obj.Name, id, digest, users[id]))
+	}
+	return sorted(reports)
+}
+
+// reportAbsent says that a sealed object is confirmed absent.
+func (p *deliveryPass) reportAbsent(id ObjectID) {
+	entry := p.inv[id]
+	if p.options.Reporter == nil || entry.Content == "" {
+		return
+	}
+	p.options.Reporter.book.absent(newSecretReport(p.obj.Name, id, entry.Stub, nil))
+}
+
+// rollsOut remembers that a workload rolled out since it was applied last.
+func (m *memory) rollsOut(id ObjectID) {
+	if m.rolled == nil {
+		m.rolled = map[ObjectID]bool{}
+	}
+	m.rolled[id] = true
+}

@@ -1,0 +1,303 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// bookkeeper is the key service's ledger as one cluster sees it.
+type bookkeeper struct {
+	mu       sync.Mutex
+	down     bool
+	complete bool
+	parts    map[string]bool // of the complete report under way
+	rows     map[string]*keyservicev1.SecretReport
+	heads    map[string]bool
+	calls    int
+}
+
+func newBookkeeper() *bookkeeper {
+	return &bookkeeper{rows: map[string]*keyservicev1.SecretReport{}, heads: map[string]bool{}}
+}
+
+func (b *bookkeeper) Unseal(context.Context, string, []string) (*keyservice.Answers, error) {
+	return nil, keyservice.ErrUnavailable
+}
+
+func (b *bookkeeper) Renew(context.Context) (*keyservice.Credentials, error) {
+	return nil, keyservice.ErrUnavailable
+}
+
+func (b *bookkeeper) Report(_ context.Context, in *keyservicev1.ReportRequest) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.down {
+		return false, &keyservice.UnavailableError{Err: errors.New("down")}
+	}
+	b.calls++
+	b.heads[in.GetHead()] = true
+	if in.GetComplete() && in.GetPart() == 0 {
+		b.parts = map[string]bool{}
+	}
+	for _, secret := range in.GetSecrets() {
+		key := secret.GetNamespace() + "/" + secret.GetName()
+		b.rows[key] = secret
+		if in.GetComplete() {
+			b.parts[key] = true
+		}
+	}
+	if in.GetComplete() && !in.GetMore() {
+		maps.DeleteFunc(b.rows, func(key string, _ *keyservicev1.SecretReport) bool { return !b.parts[key] })
+		b.complete = true
+	}
+	return !b.complete, nil
+}
+
+func (b *bookkeeper) set(down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
+}
+
+// forget loses the database.
+func (b *bookkeeper) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.rows)
+	b.complete = false
+}
+
+// says is "name: State workloads", sorted.
+func (b *bookkeeper) says() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lines := []string{}
+	for _, secret := range b.rows {
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s: %s %s", secret.GetName(), secret.GetState().Name(), strings.Join(secret.GetWorkloads(), ","))))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (b *bookkeeper) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls
+}
+
+// hears waits until the ledger has exactly these lines.
+func (w *deliveryWorld) hears(want ...string) {
+	w.t.Helper()
+	eventually(w.t, "the ledger hears it", func() error {
+		if diff := cmp.Diff(want, w.ledger.says()); diff != "" {
+			return fmt.Errorf("(-want +got):\n%s", diff)
+		}
+		return nil
+	})
+}
+
+func TestTheLedgerHearsWhatBecomesOfASecret(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	db, lone := w.seal("db", map[string]string{"password": "x9"}), w.seal("lone", map[string]string{"a": "b"})
+	w.place("shop", w.deployment("api", "db"), w.deployment("plain", "unsealed"), db, lone)
+	w.commit()
+	w.hears("db: InUse Deployment/api", "lone: Provisioned")
+	w.settled()
+	for _, secret := range w.ledger.rows {
+		if secret.GetPlacement() != "shop" || secret.GetNamespace() != w.ns || !strings.HasPrefix(secret.GetDigest(), "sha256:") {
+			t.Errorf("%v", secret)
+		}
+	}
+
+	// A workload and a secret leave the placement that stays.
+	w.place("shop", w.deployment("plain", "unsealed"), db)
+	w.commit()
+	w.hears("db: Provisioned", "lone: Deprovisioned")
+
+	// A rotated value is another stub; its digest follows.
+	next := w.seal("db", map[string]string{"password": "y1"})
+	w.place("shop", w.deployment("api", "db"), next)
+	w.commit()
+	w.hears("db: InUse Deployment/api", "lone: Deprovisioned")
+	if got := w.ledger.rows[w.ns+"/db"].GetDigest(); got != next.Stub.Digest {
+		t.Errorf("digest %s, want %s", got, next.Stub.Digest)
+	}
+
+	delete(w.git, "shop")
+	w.commit()
+	w.hears("db: Deprovisioned", "lone: Deprovisioned")
+	w.settled()
+}
+
+func TestAPlacementThatDoesNotWaitIsInUseOnceItRolledOut(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	wait := false
+	w.place("shop", w.deployment("api", "db"), w.seal("db", map[string]string{"a": "b"})).spec.Wait = &wait
+	w.commit()
+	w.settled()
+	eventually(t, "it is in use", func() error {
+		w.ask("shop", time.Now().String()) // a test does not wait for the poll
+		if diff := cmp.Diff([]string{"db: InUse Deployment/api"}, w.ledger.says()); diff != "" {
+			return errors.New(diff)
+		}
+		return nil
+	})
+}
+
+func TestReportingHoldsUpNothingAndForgetsNothing(t *testing.T) {
+	w := newDeliveryWorld(t)
+	stop := w.run()
+	w.place("shop", w.deployment("api", "db"), w.seal("db", map[string]string{"a": "b"}))
+	w.place("other", w.seal("key", map[string]string{"a": "b"}))
+	w.commit()
+	w.hears("db: InUse Deployment/api", "key: Provisioned")
+
+	// With the ledger down everything is pruned, and the Delivery goes.
+	w.ledger.set(true)
+	delete(w.git, "shop")
+	w.commit()
+	w.settled()
+	eventually(t, "what was not reported is kept", func() error {
+		return w.client.Get(t.Context(), client.ObjectKey{Namespace: w.system, Name: UnreportedSecret}, &corev1.Secret{})
+	})
+	stop()
+
+	// Over a restart it is not forgotten.
+	w.run()
+	w.settled()
+	w.ledger.set(false)
+	w.hears("db: Deprovisioned", "key: Provisioned")
+	eventually(t, "nothing is kept any more", func() error {
+		err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.system, Name: UnreportedSecret}, &corev1.Secret{})
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the secret is still there: %w", err)
+		}
+		return nil
+	})
+}
+
+func TestALedgerThatForgotHearsEverythingAgain(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.reportEvery = 300 * time.Millisecond
+	w.run()
+	w.place("shop", w.deployment("api", "db"), w.seal("db", map[string]string{"a": "b"}))
+	w.commit()
+	w.hears("db: InUse Deployment/api")
+	w.settled()
+	w.quiet()
+
+	// Alive is all that a cluster says in which nothing happens, and it costs the
+	// API server nothing.
+	mark, calls := w.mark(), w.ledger.count()
+	eventually(t, "it says that it is alive", func() error {
+		if w.ledger.count() < calls+3 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	for _, e := range w.audit(mark) {
+		if e.User == controllerUser && e.Write() && e.Resource != "leases" {
+			t.Errorf("reporting did: %s", e)
+		}
+	}
+	w.ledger.forget()
+	w.hears("db: InUse Deployment/api")
+}
+
+func TestWhatIsReportedOnceIsNotNews(t *testing.T) {
+	woken := 0
+	b := newReportBook(func() { woken++ })
+	secret := func(name string, workloads ...string) *keyservicev1.SecretReport {
+		return newSecretReport("shop", ObjectID{Kind: "Secret", Namespace: "ns", Name: name}, "sha256:1", workloads)
+	}
+	names := func(secrets []*keyservicev1.SecretReport) (out []string) {
+		for _, s := range secrets {
+			out = append(out, s.GetName()+" "+s.GetState().Name())
+		}
+		return out
+	}
+	check := func(what string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, names(b.news())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	b.stands("shop", []*keyservicev1.SecretReport{secret("a"), secret("b", "Deployment/api")})
+	check("at first", "a Provisioned", "b InUse")
+	b.took(b.news())
+	check("once it is there")
+	before := woken
+	b.stands("shop", []*keyservicev1.SecretReport{secret("a"), secret("b", "Deployment/api")})
+	if woken != before {
+		t.Error("an idle pass woke the reporter")
+	}
+
+	b.absent(secret("a"))
+	b.stands("shop", []*keyservicev1.SecretReport{secret("b", "Deployment/api")})
+	check("one is gone", "a Deprovisioned")
+	b.stands("other", []*keyservicev1.SecretReport{secret("a")})
+	check("and comes back elsewhere")
+	b.left("other")
+	check("and is orphaned", "a Unknown")
+	b.took(b.news())
+	check("as the ledger knows")
+	b.left("shop")
+	b.absent(secret("b"))
+	check("the rest is pruned", "b Deprovisioned")
+	taken := b.news()
+	b.took(taken)
+	check("at the end")
+	if len(b.pending()) != 0 {
+		t.Errorf("kept: %v", names(b.pending()))
+	}
+	config := newSecretReport("shop", ObjectID{Group: "example.com", Kind: "Vault", Namespace: "ns", Name: "a"}, "", nil)
+	if config.GetName() != "Vault/a" {
+		t.Errorf("an object that is no Secret is called %q", config.GetName())
+	}
+}
+
+func TestAReportIsCutToWhatARequestTakes(t *testing.T) {
+	if parts := batches(nil); len(parts) != 1 || len(parts[0]) != 0 {
+		t.Errorf("nothing to say: %v", parts)
+	}
+	var secrets []*keyservicev1.SecretReport
+	for n := range 2500 {
+		var workloads []string
+		for i := range n % maxReportedWorkloads {
+			workloads = append(workloads, fmt.Sprintf("Deployment/%s-%d", strings.Repeat("w", 200), i))
+		}
+		secrets = append(secrets, newSecretReport("shop", ObjectID{Kind: "Secret", Namespace: "ns", Name: fmt.Sprint("s", n)}, "sha256:1", workloads))
+	}
+	total := 0
+	for n, part := range batches(secrets) {
+		data, err := protojson.Marshal(&keyservicev1.ReportRequest{Secrets: part})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(part) == 0 || len(part) > keyservice.MaxSecrets || len(data) > 256<<10 {
+			t.Errorf("part %d: %d secrets, %d bytes", n, len(part), len(data))
+		}
+		total += len(part)
+	}
+	if total != len(secrets) {
+		t.Errorf("%d of %d", total, len(secrets))
+	}
+}

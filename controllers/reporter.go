@@ -1,0 +1,227 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+const (
+	// reportEvery is how often a cluster says that it is alive when there is
+	// nothing else to say.
+	reportEvery = 10 * time.Minute
+	// reportPause lets the Deliveries of one commit share a report.
+	reportPause = 2 * time.Second
+	// reportRetry doubles up to reportEvery.
+	reportRetry = 5 * time.Second
+	// reportSize bounds the secrets of one request in bytes; the service takes 256
+	// KiB, in JSON too.
+	reportSize = 96 << 10
+	// reportTimeout bounds one request.
+	reportTimeout = 30 * time.Second
+)
+
+// Reports is what a key service that keeps a ledger can do beside [KeyService];
+// *keyservice/client.Client can.
+type Reports interface {
+	// Report says what became of secrets here. wanted asks for everything.
+	Report(ctx context.Context, in *keyservicev1.ReportRequest) (wanted bool, err error)
+}
+
+// Reporter tells the key service's ledger what became of secrets on this
+// cluster: changes soon, in batches; that the cluster is alive at an interval;
+// everything after a start, and when the service asks for it. It tries for ever,
+// with back-off, and nothing waits for it.
+type Reporter struct {
+	// Client reads Deliveries from a cache, and Secrets from the API server.
+	Client client.Client
+	// Namespace is the controller's.
+	Namespace string
+	Snapshots *Snapshots
+	Link      *Link
+	Metrics   *Metrics
+	// Every, Pause and Retry are the times of tests; 0 for the product's.
+	Every, Pause, Retry time.Duration
+
+	book  *reportBook
+	woken chan struct{}
+	// whole says that the ledger wants everything; saved is what the Secret holds.
+	whole bool
+	saved string
+}
+
+// Init readies a Reporter for use; Start runs it.
+func (r *Reporter) Init() *Reporter {
+	for value, product := range map[*time.Duration]time.Duration{&r.Every: reportEvery, &r.Pause: reportPause, &r.Retry: reportRetry} {
+		if *value == 0 {
+			*value = product
+		}
+	}
+	r.woken, r.whole = make(chan struct{}, 1), true
+	r.book = newReportBook(func() {
+		select {
+		case r.woken <- struct{}{}:
+		default:
+		}
+	})
+	return r
+}
+
+// Start reports until ctx ends. It is a manager's Runnable, of the leader only.
+func (r *Reporter) Start(ctx context.Context) error {
+	log := logf.FromContext(ctx).WithName("report")
+	if err := r.recall(ctx); err != nil {
+		log.Error(steady(err), "what was not reported before the restart is lost")
+	}
+	wait, failures := jittered(r.Pause), 0
+	for r.sleep(ctx, wait, failures > 0) {
+		said, err := r.report(ctx)
+		switch {
+		case err == nil && said:
+			failures, wait = 0, jittered(r.Every)
+			r.Metrics.report("ok")
+		case err == nil: // not ready to say anything
+			wait = jittered(r.Retry)
+		default:
+			wait = jittered(min(r.Every, r.Retry<<min(failures, 10)))
+			if failures++; failures == 1 {
+				log.Error(steady(err), "report to key service")
+			}
+			r.Metrics.report("failed")
+		}
+		if err := r.save(ctx, failures > 0); err != nil {
+			log.Error(steady(err), "keep what is not reported yet")
+		}
+	}
+	return nil
+}
+
+// sleep waits; news make it shorter, but for a little that lets more of them
+// come along. After a failure they do not.
+func (r *Reporter) sleep(ctx context.Context, wait time.Duration, failing bool) bool {
+	news := r.woken
+	if failing {
+		news = nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-news:
+			news = nil
+			timer.Reset(min(wait, jittered(r.Pause)))
+		}
+	}
+}
+
+// report says what there is to say once, or that the cluster is alive. It says
+// nothing before there is a snapshot and a connection.
+func (r *Reporter) report(ctx context.Context) (said bool, err error) {
+	service, ok := r.Link.current().(Reports)
+	snapshot := r.Snapshots.Load()
+	if !ok || snapshot == nil {
+		return false, nil
+	}
+	if r.whole {
+		if ready, err := r.everybodyKnown(ctx); err != nil || !ready {
+			return false, err
+		}
+		return true, r.sayAll(ctx, service, snapshot.Head)
+	}
+	return true, r.sayNews(ctx, service, snapshot.Head)
+}
+
+// everybodyKnown: a complete report says that there is nothing else, so every
+// Delivery must have said what it has.
+func (r *Reporter) everybodyKnown(ctx context.Context) (bool, error) {
+	list := &v1alpha1.DeliveryList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
+		return false, fmt.Errorf("list deliveries: %w", err)
+	}
+	for _, d := range list.Items {
+		if !r.book.knows(d.Name) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (r *Reporter) sayAll(ctx context.Context, service Reports, head string) error {
+	r.book.forgetLedger()
+	var all []*keyservicev1.SecretReport
+	for _, secret := range r.book.all() {
+		all = append(all, secret)
+	}
+	parts := batches(sorted(all))
+	for n, part := range parts {
+		in := &keyservicev1.ReportRequest{Head: head, Secrets: part, Complete: true, Part: uint32(n), More: n < len(parts)-1} //nolint:gosec // a few
+		if _, err := r.say(ctx, service, in); err != nil {
+			return err
+		}
+	}
+	r.whole = false
+	return nil
+}
+
+func (r *Reporter) sayNews(ctx context.Context, service Reports, head string) error {
+	for _, part := range batches(r.book.news()) {
+		wanted, err := r.say(ctx, service, &keyservicev1.ReportRequest{Head: head, Secrets: part})
+		if err != nil {
+			return err
+		}
+		if wanted {
+			r.whole = true
+			r.book.wake()
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *Reporter) say(ctx context.Context, service Reports, in *keyservicev1.ReportRequest) (wanted bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	if wanted, err = service.Report(ctx, in); err != nil {
+		return false, err
+	}
+	r.book.took(in.GetSecrets())
+	return wanted, nil
+}
+
+// batches cuts a report to what requests take; there is at least one, which may
+// be empty.
+func batches(secrets []*keyservicev1.SecretReport) [][]*keyservicev1.SecretReport {
+	parts, size := [][]*keyservicev1.SecretReport{nil}, 0
+	for _, secret := range secrets {
+		last := &parts[len(parts)-1]
+		each := proto.Size(secret)
+		if len(*last) > 0 && (size+each > reportSize || len(*last) == keyservice.MaxSecrets) {
+			parts, size = append(parts, nil), 0
+			last = &parts[len(parts)-1]
+		}
+		*last, size = append(*last, secret), size+each
+	}
+	return parts
+}
+
+var errUnreported = errors.New("the secret does not hold what the controller writes there")
+
+// left is safe to call on a nil Reporter.
+func (r *Reporter) left(delivery string) {
+	if r != nil {
+		r.book.left(delivery)
+	}
+}
