@@ -45,7 +45,19 @@ func BenchmarkUnseal(b *testing.B) {
 
 func benchmarkUnseal(b *testing.B, suite v1alpha1.Suite, sessions, clients int, delay time.Duration) {
 	w := newWorldWith(b, suite, sessions)
-	unseal, _ := w.benchFleet(b)
+	eu, head, digests := w.benchFleet()
+	unseal := func() {
+		answers, err := eu.client.Unseal(b.Context(), head, digests)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		for _, digest := range digests {
+			if !answers.Results[digest].Granted() {
+				b.Errorf("refused: %v", answers.Results[digest].Refusal)
+			}
+		}
+	}
 	raw := newRawToken(b, w, sessions)
 	unseal() // builds the index
 	if delay > 0 {
@@ -79,31 +91,18 @@ func benchmarkUnseal(b *testing.B, suite v1alpha1.Suite, sessions, clients int, 
 	b.ReportMetric(bare.Seconds()/whole.Seconds(), "of-raw")
 }
 
-// benchFleet is a cluster with a batch of stubs; unseal asks for all of them.
-func (w *world) benchFleet(b *testing.B) (unseal func(), eu *member) {
+// benchFleet is a cluster with a batch of stubs.
+func (w *world) benchFleet() (eu *member, head string, digests []string) {
 	eu = w.join("prod-eu")
 	files := map[string]string{eu.path(): eu.file(nil, "all"), "placements/bench.yaml": placementFile("bench", "bench", "set/all")}
-	digests := make([]string, batch)
+	digests = make([]string, batch)
 	for i := range digests {
 		name := fmt.Sprintf("s%03d", i)
 		var file string
 		file, digests[i] = w.seal(stub{namespace: "bench", name: name, values: map[string]string{"/data/key": "value"}})
 		files["apps/bench/"+name+".yaml"] = file
 	}
-	head := w.commit(files)
-	unseal = func() {
-		answers, err := eu.client.Unseal(b.Context(), head, digests)
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		for _, digest := range digests {
-			if !answers.Results[digest].Granted() {
-				b.Errorf("refused: %v", answers.Results[digest].Refusal)
-			}
-		}
-	}
-	return unseal, eu
+	return eu, w.commit(files), digests
 }
 
 // rawToken is the token with nothing between: the module in this process, one

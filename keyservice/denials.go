@@ -53,6 +53,8 @@ type denials struct {
 	mu      sync.Mutex
 	callers map[string]*denier
 	kinds   int // of all callers' seen
+	// owed are counts that could not be recorded yet.
+	owed []audit.Entry
 }
 
 func newDenials(now func() time.Time, m *metrics) *denials {
@@ -194,7 +196,8 @@ func (d *denials) due(all bool) []audit.Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
-	var entries []audit.Entry
+	entries := d.owed
+	d.owed = nil
 	take := func(r *repeated) (ended bool) {
 		if ended = all || now.Sub(r.since) >= denialWindow; ended && r.count > 0 {
 			e := r.entry
@@ -220,6 +223,13 @@ func (d *denials) due(all bool) []audit.Entry {
 		}
 	}
 	return entries
+}
+
+// owe takes counts back that could not be recorded.
+func (d *denials) owe(entries []audit.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.owed = append(d.owed, entries[:min(len(entries), maxKinds-len(d.owed))]...)
 }
 
 // recordDenials makes refusals durable, or counts them. The caller may answer
@@ -253,7 +263,8 @@ func (s *Server) flushDenials(ctx context.Context, all bool) {
 
 func (s *Server) flush(ctx context.Context, entries []audit.Entry) {
 	if _, err := s.journal.append(ctx, entries); err != nil {
-		s.log.Error("counts of refusals are not recorded", "counts", len(entries), "error", err.Error())
+		s.log.Error("counts of refusals are not recorded yet", "counts", len(entries), "error", err.Error())
+		s.denials.owe(entries)
 	}
 }
 

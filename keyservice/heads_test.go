@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"database/sql"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -162,18 +159,7 @@ func TestARestartKeepsTheAcceptedHead(t *testing.T) {
 func TestNothingIsAnsweredThatIsNotRecorded(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
-	db, err := sql.Open("sqlite", filepath.Join(f.dir, "store.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	exec := func(statement string) {
-		t.Helper()
-		if _, err := db.ExecContext(t.Context(), "PRAGMA busy_timeout = 10000; "+statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec(`CREATE TRIGGER full BEFORE INSERT ON leaves BEGIN SELECT RAISE(FAIL, 'disk full'); END`)
+	f.execStore(`CREATE TRIGGER full BEFORE INSERT ON leaves BEGIN SELECT RAISE(FAIL, 'disk full'); END`)
 	answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest})
 	if answers != nil || !errors.Is(err, client.ErrUnavailable) {
 		t.Fatalf("answered %v, %v; want ErrUnavailable", answers, err)
@@ -181,7 +167,7 @@ func TestNothingIsAnsweredThatIsNotRecorded(t *testing.T) {
 	if !strings.Contains(err.Error(), keyservicev1.ReasonUnavailable) || strings.Contains(err.Error(), "disk full") {
 		t.Errorf("error %q, want the code and nothing of the cause", err)
 	}
-	exec("DROP TRIGGER full")
+	f.execStore("DROP TRIGGER full")
 	if _, result := f.eu.unseal(f.head, f.digest); !result.Granted() {
 		t.Errorf("after the repair: %v", result.Refusal)
 	}
