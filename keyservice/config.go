@@ -41,6 +41,9 @@ type Config struct {
 	Store string `yaml:"store"`
 	// CertificateTTL is the life of a cluster's certificate. Default 24h.
 	CertificateTTL Duration `yaml:"certificateTTL"`
+	// Signing is the floor under what fleet.yaml says of signatures: Git cannot
+	// lower it.
+	Signing SigningFloor `yaml:"signing"`
 	// People may use the service by client certificate, as their roles say. It is
 	// read again on SIGHUP; who is not in it any more is refused from the next
 	// request on.
@@ -192,6 +195,9 @@ func (c *Config) problem() (field, problem, hint string) {
 		return "repository.interval", "is shorter than 1s", ""
 	case time.Duration(c.CertificateTTL) < time.Minute || time.Duration(c.CertificateTTL) > 31*24*time.Hour:
 		return "certificateTTL", "is not between 1m and 744h", "short lives are what makes a stolen certificate worthless"
+	}
+	if field, problem, hint := c.Signing.problem(); problem != "" {
+		return field, problem, hint
 	}
 	if !isOrigin(c.URL) {
 		return "url", "is not https://HOST[:PORT]", "controllers reach the service by it"

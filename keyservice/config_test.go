@@ -56,7 +56,10 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 	for name, c := range map[string]struct {
 		text, place, problem string
 	}{
-		"an unknown field":             {goodConfig + "signing: {}\n", ":11:signing", "unknown field"},
+		"a floor of no key":            {goodConfig + "signing: {require: [clusters/], allowedSigners: [ada]}\n", ":11:signing.allowedSigners[0]", "no key"},
+		"a floor without a demand":     {goodConfig + "signing: {allowedSigners: [ada]}\n", ":11:signing.require", "demand nothing"},
+		"a floor of a path outside":    {goodConfig + "signing: {require: [../clusters]}\n", ":11:signing.require[0]", "not a clean path"},
+		"an unknown field":             {goodConfig + "signature: {}\n", ":11:signature", "unknown field"},
 		"an unknown nested field":      {strings.Replace(goodConfig, "passwordFile", "password", 1), ":5:repository.password", "unknown field"},
 		"a second document":            {goodConfig + "---\nlisten: 0.0.0.0:1\n", ":11", "a second document"},
 		"a field twice":                {goodConfig + "listen: 0.0.0.0:1\n", ":11:listen", "stands twice"},

@@ -39,8 +39,11 @@ type denial struct {
 
 func denialOf(e audit.Entry) denial {
 	d := denial{kind: e.Kind, digest: e.Digest, outcome: e.Outcome, head: e.Head}
-	if e.Kind == audit.Person {
+	switch e.Kind {
+	case audit.Person:
 		d.act = e.Detail // the procedure: one of a few
+	case audit.Head:
+		d.act = e.Revision // another tip is another refusal
 	}
 	return d
 }

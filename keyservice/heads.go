@@ -55,9 +55,11 @@ func (e *refusedHead) Unwrap() error { return e.err }
 // a tip that cannot be accepted changes nothing but the readiness detail.
 type heads struct {
 	fleet, ref, rootKey string
-	mirror              *kustomize.Mirror
-	builder             *kustomize.Builder
-	rows                interface {
+	// floor is what must be signed whatever Git says.
+	floor   *kustomize.Signing
+	mirror  *kustomize.Mirror
+	builder *kustomize.Builder
+	rows    interface {
 		headStore
 		placedStore
 	}
@@ -183,52 +185,55 @@ func (h *heads) lookOnce() error {
 	if current := h.current.Load(); current != nil && current.hash == tip && !h.mirror.Damaged() {
 		return h.pin(current)
 	}
-	tip, err = h.mirror.Fetch(h.life)
-	if errors.Is(err, kustomize.ErrHistoryRewritten) {
-		return &refusedHead{hash: tip, reason: v1alpha1.HistoryRewrittenReason, err: err}
-	}
+	plan, err := h.fetch(h.life, tip)
 	if err != nil {
-		return fmt.Errorf("fetch: %w", err)
+		return err
 	}
 	h.metrics.fetches.Inc()
-	return h.accept(h.life, tip)
+	return h.accept(h.life, plan)
 }
 
 // accept takes a tip that this service observed on the configured ref.
-func (h *heads) accept(ctx context.Context, tip string) error {
-	last, err := h.rows.LastHead(ctx, h.fleet, h.ref)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+func (h *heads) accept(ctx context.Context, p *plan) error {
+	if err := h.descends(p); err != nil {
 		return err
 	}
-	if err := h.descends(tip, last.Hash); err != nil {
-		return err
-	}
-	candidate, err := h.verify(ctx, tip)
+	candidate, err := h.verify(ctx, p.tip)
 	if err != nil {
 		return err
 	}
-	if last.Hash == tip { // the mirror had lost it, or a part of it
-		return h.take(candidate, last.Accepted)
+	if p.last.Hash == p.tip { // the mirror had lost it, or a part of it
+		return h.take(candidate, p.last.Accepted)
+	}
+	vouched, err := h.vouch(ctx, p)
+	if err != nil {
+		return err
 	}
 	now := h.now()
-	row := store.Head{Fleet: h.fleet, Ref: h.ref, Hash: tip, Parent: last.Hash, Accepted: now, Known: candidate.known}
-	if _, err := h.journal.append(ctx, headEntries(candidate, h.current.Load(), last.Hash), h.rows.AddHead(row)); err != nil {
+	row := store.Head{Fleet: h.fleet, Ref: h.ref, Hash: p.tip, Parent: p.last.Hash, Accepted: now, Known: candidate.known}
+	changes := []store.Change{h.rows.AddHead(row)}
+	if p.rewrite != nil {
+		changes = append(changes, h.rows.SpendRewrite(*p.rewrite, now))
+	}
+	entries := headEntries(candidate, h.current.Load(), p.last.Hash)
+	entries[0].Detail += vouchedDetail(p, vouched)
+	if _, err := h.journal.append(ctx, entries, changes...); err != nil {
 		return err
 	}
 	return h.take(candidate, now)
 }
 
 // descends refuses a rewritten history: it could grant again what was revoked.
-func (h *heads) descends(tip, last string) error {
-	if last == "" {
+func (h *heads) descends(p *plan) error {
+	if p.last.Hash == "" || p.rewrite != nil {
 		return nil
 	}
-	ok, err := h.mirror.Descends(tip, last)
+	ok, err := h.mirror.Descends(p.tip, p.last.Hash)
 	if err == nil && !ok {
-		err = fmt.Errorf("it does not descend from the accepted head %s", last)
+		err = fmt.Errorf("it does not descend from the accepted head %s", p.last.Hash)
 	}
 	if err != nil {
-		return &refusedHead{hash: tip, reason: v1alpha1.HistoryRewrittenReason, err: err}
+		return &refusedHead{hash: p.tip, reason: v1alpha1.HistoryRewrittenReason, err: err}
 	}
 	return nil
 }

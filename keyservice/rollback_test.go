@@ -41,7 +41,7 @@ func (f *fixture) restart() {
 	f.t.Helper()
 	f.stop()
 	f.start(2)
-	f.eu.client = f.eu.dial()
+	f.eu.client, f.us.client = f.eu.dial(), f.us.dial()
 }
 
 // A pusher puts back a fleet.yaml that the root key once signed: a retired key

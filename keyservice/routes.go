@@ -62,6 +62,8 @@ func Routes() []Route {
 			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceRewrapProcedure, Body: 128 << 10, Timeout: 100 * time.Second, InFlight: 2, Auth: AuthPerson,
 			Roles: []Role{RoleOperator}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceAcceptHistoryProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
+			Roles: []Role{RoleOperator}},
 	}
 }
 

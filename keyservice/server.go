@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -99,8 +100,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.openLog(ctx); err != nil {
 		return nil, err
 	}
+	floor, err := kustomize.NewFloor(o.Config.Signing.spec())
+	if err != nil {
+		return nil, fmt.Errorf("read signing of the configuration: %w", err)
+	}
 	s.heads = &heads{
-		fleet: o.Config.Fleet, ref: o.Config.Repository.Ref, rootKey: o.Config.RootKey,
+		fleet: o.Config.Fleet, floor: floor, ref: o.Config.Repository.Ref, rootKey: o.Config.RootKey,
 		mirror: o.Mirror, builder: o.Builder, rows: o.Store, token: o.Token,
 		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.onHead,
 		journal: s.journal, denied: s.recordDenials,

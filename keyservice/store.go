@@ -31,6 +31,13 @@ type headStore interface {
 	KnownFleet(ctx context.Context, fleet string) (sealing.Known, error)
 	// AddHead says store.ErrHeadMoved unless its parent is the last one.
 	AddHead(h store.Head) store.Change
+	// OpenRewrite returns store.ErrNotFound when nothing unused was accepted in
+	// the place of what follows from.
+	OpenRewrite(ctx context.Context, fleet, ref, from string) (store.Rewrite, error)
+	// AddRewrite says store.ErrHeadMoved unless its From is the last head.
+	AddRewrite(r store.Rewrite) store.Change
+	// SpendRewrite says store.ErrHeadMoved unless r is the newest unused one.
+	SpendRewrite(r store.Rewrite, now time.Time) store.Change
 }
 
 type placedStore interface {

@@ -43,6 +43,8 @@ func TestRoutesAreThese(t *testing.T) {
 			Roles: []keyservice.Role{keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper}},
 		{Method: "POST", Path: admin + "Rewrap", Body: 131072, Timeout: 100 * time.Second, InFlight: 2, Auth: keyservice.AuthPerson,
 			Roles: []keyservice.Role{keyservice.RoleOperator}},
+		{Method: "POST", Path: admin + "AcceptHistory", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
+			Roles: []keyservice.Role{keyservice.RoleOperator}},
 	}
 	if diff := cmp.Diff(want, keyservice.Routes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

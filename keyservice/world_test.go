@@ -56,6 +56,7 @@ type world struct {
 	service *keyservice.Server
 	serial  int64 // of the fleet.yaml signed last
 	people  []keyservice.Person
+	signing keyservice.SigningFloor
 	url     string
 	renewal string
 	health  string
@@ -123,7 +124,7 @@ func (w *world) openStore() *store.DB {
 
 func (w *world) config(sessions int) *keyservice.Config {
 	return &keyservice.Config{
-		Fleet: w.fleet, RootKey: w.rootKey, ServerNames: []string{"127.0.0.1"},
+		Fleet: w.fleet, RootKey: w.rootKey, Signing: w.signing, ServerNames: []string{"127.0.0.1"},
 		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour)},
 		Token:          keyservice.TokenFile{Sessions: sessions},
 		CertificateTTL: keyservice.Duration(24 * time.Hour),

@@ -46,6 +46,9 @@ func NewFloor(s *v1alpha1.Signing) (*Signing, error) {
 	return NewSigning(s)
 }
 
+// SignerError says which entry of a signing block cannot be read.
+type SignerError = commitsig.LineError
+
 // demand is one path whose change must be signed by one of signers.
 type demand struct {
 	path    string

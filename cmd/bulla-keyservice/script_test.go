@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,7 +46,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"push": push, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus,
+			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus,
 			"person": person, "asks": asks, "hangup": hangup, "append": appendLine,
 		},
 	})
@@ -154,4 +156,35 @@ health: %q
 dataDir: data
 `, p.repo.URL(), p.token.Module, p.token.Label, ts.Getenv("LISTEN"), ts.Getenv("HEALTH"))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// rewrite commits a file in a history of its own, and sets HASH to its head.
+func rewrite(ts *testscript.TestScript, _ bool, args []string) {
+	repo := partsOf(ts).repo
+	text := ts.ReadFile(args[0])
+	_, err := repo.Commit("change the fleet", map[string]*string{args[len(args)-1]: &text})
+	ts.Check(err)
+	hash, err := repo.Rewrite("start over")
+	ts.Check(err)
+	ts.Setenv("HASH", hash)
+}
+
+// says waits until readiness has a line that matches.
+func says(ts *testscript.TestScript, _ bool, args []string) {
+	expression, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	var last string
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		r, err := http.Get("http://" + ts.Getenv("HEALTH") + "/readyz")
+		if err != nil {
+			continue
+		}
+		text, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		ts.Check(err)
+		if last = string(text); expression.MatchString(last) {
+			return
+		}
+	}
+	ts.Fatalf("readiness never said %s:\n%s", args[0], last)
 }

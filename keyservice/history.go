@@ -1,0 +1,82 @@
+package keyservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+// Errors of accepting a rewritten history, beside store.ErrHeadMoved.
+var (
+	// ErrNoHash: the head is not a full commit hash. A branch or a beginning of a
+	// hash could come to mean another commit.
+	ErrNoHash = errors.New("not a full commit hash of 40 lower-case hexadecimal digits")
+	// ErrNothingAccepted: no head was accepted yet, and the first needs nobody's word.
+	ErrNothingAccepted = errors.New("no head was accepted yet")
+	// ErrInForce: the head is the one in force.
+	ErrInForce = errors.New("the head is accepted already")
+)
+
+var fullHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// NewRewrite is an operator's word that head may follow the head accepted last,
+// and what the audit log says of it; both are to be written in one transaction.
+// It counts for that one step, once: from the head in force to this head, or to
+// one that descends from it by commits that verify. The head itself must be
+// signed as the last head's rules and the floor demand.
+func NewRewrite(last store.Head, head, person string, now time.Time) (store.Rewrite, audit.Entry, error) {
+	switch {
+	case !fullHash.MatchString(head):
+		return store.Rewrite{}, audit.Entry{}, fmt.Errorf("accept head %q: %w", head, ErrNoHash)
+	case last.Hash == "":
+		return store.Rewrite{}, audit.Entry{}, fmt.Errorf("accept head %s: %w", head, ErrNothingAccepted)
+	case last.Hash == head:
+		return store.Rewrite{}, audit.Entry{}, fmt.Errorf("accept head %s: %w", head, ErrInForce)
+	}
+	r := store.Rewrite{Fleet: last.Fleet, Ref: last.Ref, From: last.Hash, To: head, By: person, Accepted: now}
+	e := audit.Entry{Kind: audit.History, Outcome: outcomeDone, Person: person, Head: last.Hash, Revision: head, Detail: "may follow the accepted head, once"}
+	return r, e, nil
+}
+
+// AcceptHistory records an operator's word and has the service look at the
+// remote. Whether the head is then accepted is in the log and in readiness.
+func (s *Server) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error) {
+	who, err := personOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	err = s.acceptHistory(ctx, who, in.GetHead())
+	switch {
+	case errors.Is(err, ErrNoHash), errors.Is(err, ErrNothingAccepted), errors.Is(err, ErrInForce):
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "person", who.name)
+	case err != nil:
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	if err := s.heads.looks.do(ctx); err != nil {
+		s.log.Warn("look after a rewritten history was accepted failed", "head", in.GetHead(), "error", err.Error())
+	}
+	return &keyservicev1.AcceptHistoryResponse{}, nil
+}
+
+func (s *Server) acceptHistory(ctx context.Context, who person, head string) error {
+	last, err := s.store.LastHead(ctx, s.config.Fleet, s.config.Repository.Ref)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	rewrite, said, err := NewRewrite(last, head, who.name, s.now())
+	if err != nil {
+		return err
+	}
+	entry := who.entry(audit.History, outcomeDone, said.Detail)
+	entry.Head, entry.Revision = said.Head, said.Revision
+	_, err = s.journal.append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
+	return err
+}
