@@ -53,6 +53,11 @@ func spliceFleet(data []byte, was, now *v1alpha1.FleetSpec) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if was.LogKey != now.LogKey && was.LogKey != "" {
+		if data, err = yamltext.SetScalar(data, now.LogKey, "spec", "logKey"); err != nil {
+			return nil, err
+		}
+	}
 	if !slices.Equal(was.RootSuccession, now.RootSuccession) {
 		if data, err = yamltext.SetEntry(data, yamltext.Literals("rootSuccession", now.RootSuccession), "spec", "rootSuccession"); err != nil {
 			return nil, err

@@ -29,12 +29,15 @@ type initOptions struct {
 	recovery                  []string
 	token                     keyservice.TokenFile
 	out                       string
+
+	replaces, oldRootKey string
+	lost                 *lostFleet
 }
 
 func newInitCommand() *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
-		Use:   "init --name NAME {--token-uri URI | --module PATH --token-label LABEL} [--pin-file FILE]",
+		Use:   "init {--name NAME | --replaces FILE --old-root-key KEY} {--token-uri URI | --module PATH --token-label LABEL} [--pin-file FILE]",
 		Short: "Hold the key ceremony and write fleet.yaml",
 		Long: `init makes the fleet's keys in the token (root, ca, log and the first sealing
 key), reads their attributes back, and writes fleet.yaml, signed by the root key.
@@ -47,16 +50,33 @@ BULLA_PIN, never from an argument: a machine shows arguments to everybody on it.
 
 A recovery recipient is the public half of an offline key (age-keygen -pq). Who
 has it can open every payload without the token; without one, a lost token is a
-lost fleet, and two-lock stubs are refused.`,
+lost fleet, and two-lock stubs are refused.
+
+--replaces makes the keys of a fleet whose token is lost, in another token. The
+fleet keeps its id, its recovery recipients and all that is no key; it has a new
+root key, which must be pinned anew, and the lost sealing keys are Retired. Then
+"bulla recover" locks what is in Git to the new key. docs/operations.md has the
+whole way, and "make drill-recovery" walks it.`,
 		Example: `  age-keygen -pq -o recovery.key   # then keep it offline
   bulla-keyservice init --name acme --module /usr/lib/softhsm/libsofthsm2.so \
     --token-label acme --pin-file pin --recovery-recipient age1pq1… --out fleet
 
   # the token as a PKCS#11 URI (RFC 7512)
   bulla-keyservice init --name acme --recovery-recipient age1pq1… --out fleet \
-    --token-uri 'pkcs11:token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/bulla/pin'`,
-		Args: needs("name"),
+    --token-uri 'pkcs11:token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/bulla/pin'
+
+  # the token is lost: another one, the same fleet
+  bulla-keyservice init --replaces fleet/fleet.yaml --old-root-key acme+1b2c3d4e+AjQ... --out new \
+    --module /usr/lib/softhsm/libsofthsm2.so --token-label acme-2 --pin-file pin`,
+		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.replaces != "" {
+				if err := o.takeOver(cmd.Flags().Changed); err != nil {
+					return &usageError{err}
+				}
+			} else if o.name == "" {
+				return &usageError{withHint(errors.New("--name is missing"), "see "+cmd.CommandPath()+" --help")}
+			}
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -66,6 +86,8 @@ lost fleet, and two-lock stubs are refused.`,
 	flags.StringVar(&o.keyID, "key-id", time.Now().UTC().Format("2006-01")+"-a", "id of the first sealing key")
 	flags.StringVar(&o.suite, "suite", string(v1alpha1.SuiteHybrid), "algorithms of the sealing key: MLKEM768-P256 or P256")
 	flags.StringArrayVar(&o.recovery, "recovery-recipient", nil, "age recipient of an offline recovery key (repeatable)")
+	flags.StringVar(&o.replaces, "replaces", "", "fleet.yaml of the same fleet, whose token is lost")
+	flags.StringVar(&o.oldRootKey, "old-root-key", "", "root verifier key that was pinned for --replaces")
 	addTokenFlags(flags, &o.token)
 	flags.StringVar(&o.out, "out", ".", "folder for fleet.yaml; an existing file is never overwritten")
 	return cmd
@@ -99,21 +121,46 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := sign(ctx, config, fleet, o.name); err != nil {
 		return err
 	}
-	if err := publish(file, fleet, root); err != nil {
+	data, err := o.text(fleet)
+	if err != nil {
+		return fmt.Errorf("write %q: %w", file, err)
+	}
+	if err := publish(file, data, root); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "fleet: %s\nrootKey: %s\n", o.fleet, root)
-	fmt.Fprintf(stderr, "wrote %s\nnext: commit it, and pin rootKey outside Git (bulla trust; rootKey in the service's configuration)\n", file)
+	fmt.Fprintf(stderr, "wrote %s\n%s\n", file, o.next())
 	return nil
 }
 
+// text is the file: that of a lost fleet with what changed in it, or a new one.
+func (o *initOptions) text(fleet *v1alpha1.Fleet) ([]byte, error) {
+	if o.lost == nil {
+		return yaml.Marshal(fleet)
+	}
+	data, _, err := editFleet(o.replaces, o.lost.text, &o.lost.fleet.Spec, &fleet.Spec)
+	return data, err
+}
+
+func (o *initOptions) next() string {
+	if o.lost == nil {
+		return "next: commit it, and pin rootKey outside Git (bulla trust; rootKey in the service's configuration)"
+	}
+	return "next: pin rootKey (bulla trust --replace; rootKey in the service's configuration, with a new store), put the file into the repository,\n" +
+		"      run bulla recover there, merge both together, and give each cluster a new join token"
+}
+
 func (o *initOptions) record(key v1alpha1.SealingKey, log *ecdsa.PublicKey) *v1alpha1.Fleet {
+	logKey := sealing.VerifierKey(audit.Origin(o.fleet), log)
+	if o.lost != nil {
+		return o.lost.successor(key, logKey)
+	}
 	return &v1alpha1.Fleet{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
 		Metadata: v1alpha1.Metadata{Name: o.name},
 		Spec: v1alpha1.FleetSpec{
 			ID: o.fleet, Serial: 1, SealingKeys: []v1alpha1.SealingKey{key}, RecoveryRecipients: o.recovery,
-			LogKey: sealing.VerifierKey(audit.Origin(o.fleet), log),
+			LogKey: logKey,
 		},
 	}
 }
@@ -133,7 +180,7 @@ func (o *initOptions) rehearse() error {
 	}
 	fleet := o.record(key, &signing.PublicKey)
 	fleet.Spec.Signature = "none yet\n\n"
-	data, err := yaml.Marshal(fleet)
+	data, err := o.text(fleet)
 	if err != nil {
 		return err
 	}
@@ -156,11 +203,7 @@ func sign(ctx context.Context, config hsm.Config, fleet *v1alpha1.Fleet, name st
 }
 
 // publish writes the file only if what is in it reads back and verifies.
-func publish(file string, fleet *v1alpha1.Fleet, root string) error {
-	data, err := yaml.Marshal(fleet)
-	if err != nil {
-		return fmt.Errorf("write %q: %w", file, err)
-	}
+func publish(file string, data []byte, root string) error {
 	parsed, err := v1alpha1.ParseFleet(file, data)
 	if err != nil {
 		return fmt.Errorf("read back fleet: %w", err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus,
-			"person": person, "asks": asks, "hangup": hangup, "append": appendLine,
+			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom,
 		},
 	})
 }
@@ -76,6 +77,11 @@ func setup(env *testscript.Env) error {
 	env.Setenv("LISTEN", freeAddress())
 	env.Setenv("HEALTH", freeAddress())
 	env.Values["parts"] = p
+	recovery, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	env.Setenv("RECOVERY", recovery.Recipient().String())
 	for name, text := range map[string]string{"pin": p.token.PIN + "\n", "wrong-pin": "0000", "git-password": p.repo.Password, "git-user": p.repo.Username} {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(text), 0o600); err != nil {
 			return err
@@ -100,6 +106,11 @@ func push(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	_, err := partsOf(ts).repo.Commit("change the fleet", map[string]*string{args[len(args)-1]: &text})
 	ts.Check(err)
+}
+
+// setfrom NAME FILE sets a variable to what stands in a file.
+func setFrom(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
 }
 
 // calls FUNCTION N fails unless the token was asked exactly N times.

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// lostFleet is the fleet.yaml of a token that is lost, to be taken over by
+// another one.
+type lostFleet struct {
+	text  []byte
+	fleet *v1alpha1.Fleet
+}
+
+// takeOver reads what the ceremony takes from the lost fleet: everything but the
+// keys. It must verify under the root key that was pinned: what the new root
+// key signs on top of an edited file, a stranger's recovery recipient for one,
+// everybody would trust.
+func (o *initOptions) takeOver(changed func(flag string) bool) error {
+	for _, flag := range []string{"name", "fleet-id", "recovery-recipient"} {
+		if changed(flag) {
+			return withHint(fmt.Errorf("--%s stands beside --replaces", flag), "the fleet keeps what its fleet.yaml says")
+		}
+	}
+	if o.oldRootKey == "" {
+		return withHint(errors.New("--old-root-key is missing"), "the root verifier key that was pinned so far: rootKey in the service's configuration, or `bulla trust list`")
+	}
+	text, err := os.ReadFile(o.replaces)
+	if err != nil {
+		return fmt.Errorf("read the lost fleet: %w", err)
+	}
+	fleet, err := v1alpha1.ParseFleet(o.replaces, text)
+	if err != nil {
+		return err
+	}
+	if err := sealing.VerifyFleet(&fleet.Spec, o.oldRootKey); err != nil {
+		return withHint(fmt.Errorf("verify %s: %w", o.replaces, err), "nothing is signed on top of what the old root key did not sign; start from the fleet.yaml that was accepted last")
+	}
+	if len(fleet.Spec.RecoveryRecipients) == 0 {
+		return withHint(fmt.Errorf("%s declares no recovery recipient", o.replaces), "without one nothing in Git can be opened any more: begin a new fleet, and seal every value again")
+	}
+	active, _ := fleet.Spec.ActiveKey() // a parsed fleet has one
+	o.name, o.fleet, o.recovery = fleet.Metadata.Name, fleet.Spec.ID, fleet.Spec.RecoveryRecipients
+	if !changed("suite") {
+		o.suite = string(active.Suite)
+	}
+	if !changed("key-id") {
+		o.keyID = freeKeyID(&fleet.Spec, time.Now())
+	}
+	if _, taken := fleet.Spec.Key(o.keyID); taken {
+		// A lock under the lost key would pass for one under the new.
+		return withHint(fmt.Errorf("key id %q is of a lost key", o.keyID), "leave --key-id out to take the next free one")
+	}
+	o.lost = &lostFleet{text: text, fleet: fleet}
+	return nil
+}
+
+// successor is the lost fleet with the new token's keys. The lost keys stay in
+// it, Retired: they open nothing, and `bulla validate` finds the locks that are
+// still theirs. The line of root keys begins anew, as nobody can sign a step
+// from a lost key.
+func (l *lostFleet) successor(key v1alpha1.SealingKey, logKey string) *v1alpha1.Fleet {
+	next := *l.fleet
+	next.Spec = *l.fleet.Spec.DeepCopy()
+	next.Spec.Serial++
+	for i := range next.Spec.SealingKeys {
+		next.Spec.SealingKeys[i].Status = v1alpha1.KeyRetired
+	}
+	next.Spec.SealingKeys = append(next.Spec.SealingKeys, key)
+	next.Spec.LogKey, next.Spec.RootSuccession, next.Spec.Signature = logKey, nil, ""
+	return &next
+}
