@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			"secret": cmdSecret, "fill": cmdFill, "opens": cmdOpens, "recovers": cmdRecovers, "blocks": cmdBlocks,
 			"losehsm": cmdLoseHSM, "content": cmdContent, "recipient": cmdRecipient,
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
-			"certify": cmdCertify,
+			"certify": cmdCertify, "admin": cmdAdmin,
 		},
 	})
 }

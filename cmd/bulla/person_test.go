@@ -1,18 +1,30 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 )
 
 // cmdCertify is an operator of the key service, with an authority in software:
@@ -47,4 +59,53 @@ func (w *world) issue(template *x509.Certificate, public any) *x509.Certificate 
 		parent = template
 	}
 	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, parent, public, w.caKey))))
+}
+
+// adminService answers people with what a script says.
+type adminService struct {
+	keyservicev1connect.UnimplementedAdminServiceHandler
+	answer *keyservicev1.ListLedgerResponse
+	refuse string
+	asked  string // file for the last request
+}
+
+func (s *adminService) ListLedger(_ context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+	if s.refuse != "" {
+		return nil, connect.NewError(connect.CodePermissionDenied, errors.New(s.refuse))
+	}
+	if err := os.WriteFile(s.asked, []byte(in.GetCluster()+" "+in.GetPlacement()+" "+in.GetObject()+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	out := proto.CloneOf(s.answer)
+	out.Clusters = slices.DeleteFunc(out.Clusters, func(c *keyservicev1.LedgerCluster) bool {
+		return in.GetCluster() != "" && in.GetCluster() != c.GetCluster()
+	})
+	return out, nil
+}
+
+// cmdAdmin is the key service's side for people, until the script ends:
+//
+//	admin LEDGER [REASON]
+//
+// LEDGER is the JSON of its answer to ListLedger; with a REASON it refuses. It
+// sets URL, and writes what it was asked for to the file asked.
+func cmdAdmin(ts *testscript.TestScript, neg bool, args []string) {
+	w, s := worldOf(ts), &adminService{answer: &keyservicev1.ListLedgerResponse{}, asked: ts.MkAbs("asked")}
+	ts.Check(protojson.Unmarshal([]byte(ts.ReadFile(args[0])), s.answer))
+	if len(args) > 1 {
+		s.refuse = args[1]
+	}
+	mux := http.NewServeMux()
+	mux.Handle(keyservicev1connect.NewAdminServiceHandler(s))
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	clients := x509.NewCertPool()
+	clients.AddCert(w.authority())
+	serving := w.issue(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, key.Public())
+	server := httptest.NewUnstartedServer(mux)
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{serving.Raw}, PrivateKey: key}}}
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	ts.Defer(server.Close)
+	ts.Setenv("URL", server.URL)
 }

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+const statusLong = `Say where each secret stands on each cluster.
+
+  Configured      Git places it there, and the cluster did not say anything of it
+  Provisioned     it is applied
+  InUse           a workload of its placement that reads it has rolled out
+  Deprovisioned   it is confirmed absent
+  Unknown         the cluster had it, and does not say any more what became of it
+
+DIGEST compares what the cluster has with what the head places that the key
+service accepted last: Current, Outdated, Missing, NotPlaced, or Unknown where the
+cluster does not say. Everything but Configured is the cluster's own word.
+
+A cluster says that it is alive every ten minutes. One that did not for longer
+than --silent-after is named after the list.
+
+It asks the key service, with your login (see "bulla login"); any role will do.`
+
+const statusExample = `  # everything that you may see
+  bulla status
+
+  # one secret on all clusters, one cluster, one application
+  bulla status payments/payments-db
+  bulla status --cluster prod-eu
+  bulla status --placement payments -o json
+
+  # in a script: fail when something is silent, outdated or missing
+  bulla status --placement payments --check`
+
+type statusFlags struct {
+	fleet, cluster, placement string
+	patience                  time.Duration
+	check                     bool
+	format                    render.Format
+}
+
+func newStatus(a *app) *cobra.Command {
+	f := statusFlags{format: render.Text}
+	cmd := &cobra.Command{
+		Use: "status [SECRET]", Short: "Say where each secret stands on each cluster", Long: statusLong, Example: statusExample,
+		Args: args("at most one secret, NAME or NAMESPACE/NAME", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.status(cmd.Context(), f, strings.Join(args, ""))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
+	flags.StringVar(&f.cluster, "cluster", "", "only this `cluster`")
+	flags.StringVar(&f.placement, "placement", "", "only what this `placement` places")
+	flags.DurationVar(&f.patience, "silent-after", 30*time.Minute, "how long a cluster may say nothing")
+	flags.BoolVar(&f.check, "check", false, "exit with code 3 when something is silent, outdated or missing")
+	outputFlag(cmd, &f.format)
+	_ = cmd.RegisterFlagCompletionFunc("cluster", a.completeNames(func(n names) []string { return n.clusters }))
+	_ = cmd.RegisterFlagCompletionFunc("placement", a.completeNames(func(n names) []string { return n.placements }))
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, f statusFlags, secret string) error {
+	if err := f.format.Check(); err != nil {
+		return err
+	}
+	admin, err := a.admin(f.fleet)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	in := &keyservicev1.ListLedgerRequest{Cluster: f.cluster, Placement: f.placement}
+	if strings.Contains(secret, "/") {
+		in.Object = secret
+	}
+	out, err := admin.ListLedger(ctx, in)
+	if err != nil {
+		return refusedLedger(err)
+	}
+	status := ledger.Read(out, f.patience)
+	if f.cluster != "" && len(status.Clusters) == 0 {
+		return fault.New("names are those of the files in clusters/; `bulla status` lists them", "the key service knows no cluster %q", f.cluster)
+	}
+	if secret != "" && in.Object == "" {
+		status.KeepNamed(secret)
+	}
+	if err := f.format.Print(a.stdout, status, statusTable(status)); err != nil {
+		return err
+	}
+	if f.format == render.Text {
+		a.warnSilent(status)
+	}
+	if f.check && status.Troubled() {
+		return fault.ErrFindings
+	}
+	return nil
+}
+
+func refusedLedger(err error) error {
+	var denied *client.DeniedError
+	if errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonTooMuch {
+		return fault.New("ask for less: --cluster, --placement or NAMESPACE/NAME", "%w", err)
+	}
+	return login.Refused(err)
+}
+
+func statusTable(status ledger.Status) render.Table {
+	table := render.Table{Header: []string{"SECRET", "CLUSTER", "STATE", "SINCE", "DIGEST", "USED BY", "LAST REPORT"}}
+	for _, c := range status.Clusters {
+		for _, s := range c.Secrets {
+			match := string(s.Match)
+			if s.NeverPlaced {
+				match += ", never placed"
+			}
+			table.Rows = append(table.Rows, []string{s.Object(), c.Name, s.State, ago(status.Time, s.Since), match,
+				strings.Join(s.Workloads, ","), ago(status.Time, c.Reported)})
+		}
+	}
+	slices.SortStableFunc(table.Rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+	return table
+}
+
+// ago is how long ago something was, by the service's clock.
+func ago(now time.Time, t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return duration.HumanDuration(max(0, now.Sub(*t)))
+}
+
+func (a *app) warnSilent(status ledger.Status) {
+	for _, c := range status.Clusters {
+		switch {
+		case c.Silent && c.Reported == nil:
+			a.warnf("cluster %s has never reported", c.Name)
+		case c.Silent:
+			a.warnf("cluster %s is silent since %s (%s)", c.Name, c.Reported.Format(time.RFC3339), ago(status.Time, c.Reported))
+		}
+	}
+}
+
+// names are what a fleet repository has, for the completion of flags.
+type names struct{ clusters, placements []string }
+
+func (a *app) completeNames(pick func(names) []string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		repo, err := a.open()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var n names
+		for name := range repo.Model.Clusters {
+			n.clusters = append(n.clusters, name)
+		}
+		for name := range repo.Model.Placements {
+			n.placements = append(n.placements, name)
+		}
+		slices.Sort(n.clusters)
+		slices.Sort(n.placements)
+		return pick(n), cobra.ShellCompDirectiveNoFileComp
+	}
+}
