@@ -25,6 +25,7 @@ type metrics struct {
 	appendErrs prometheus.Counter
 	coalesced  *prometheus.CounterVec
 	clocks     prometheus.Counter
+	clones     prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -57,10 +58,12 @@ func newMetrics() *metrics {
 		coalesced: counter("audit_coalesced_total", "Refusals that were counted in the audit log instead of recorded one by one.", "kind"),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "panics_total", Help: "Handlers that panicked."}),
+		clones: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: space, Name: "cloned_certificates_total", Help: "Uses of a certificate that is in use in two places."}),
 		clocks: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "clocks_apart_total", Help: "Renewals by clusters whose clock is more than ten minutes off."}),
 	}
-	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics, m.clocks,
+	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics, m.clocks, m.clones,
 		m.logSize, m.appends, m.appendSize, m.appendErrs, m.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -43,7 +43,10 @@ func (s *Server) renewalTLS() *tls.Config {
 		}
 		each.ClientAuth = tls.RequireAnyClientCert
 		each.VerifyConnection = func(state tls.ConnectionState) error {
-			_, err := s.authority.readExpired(&state, time.Duration(s.config.Renewal.Grace))
+			who, err := s.authority.readExpired(&state, time.Duration(s.config.Renewal.Grace))
+			if err == nil {
+				s.connections.admit(hello.Conn, who)
+			}
 			return err
 		}
 		return each, nil

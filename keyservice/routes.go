@@ -93,6 +93,9 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), route.Timeout)
 		defer cancel()
+		body := http.MaxBytesReader(w, r.Body, route.Body)
+		w, end := s.connections.begin(w, r)
+		defer end()
 		ctx, err := s.admit(ctx, r.TLS, route)
 		if err != nil {
 			_ = failures.Write(w, r, err) // the caller left
@@ -107,7 +110,7 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 		defer func() { <-slots }()
 		inFlight.Inc()
 		defer inFlight.Dec()
-		r.Body = http.MaxBytesReader(w, r.Body, route.Body)
+		r.Body = body
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
@@ -133,6 +136,7 @@ func (s *Server) admitCluster(ctx context.Context, route Route, who caller, err 
 	if err != nil {
 		return nil, s.refuseRecorded(ctx, stranger(route), err)
 	}
+	s.trace(ctx, who, route.Path == keyservicev1connect.KeyServiceRenewProcedure)
 	return withCaller(ctx, who), nil
 }
 

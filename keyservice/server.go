@@ -69,6 +69,9 @@ type Server struct {
 	serving   atomic.Pointer[tls.Certificate]
 	people    atomic.Pointer[roster]
 
+	connections *connections
+	clones      *clones
+
 	refreshEvery time.Duration
 	renewal      net.Listener
 
@@ -79,7 +82,8 @@ type Server struct {
 // New opens the certificate authority (making it at the first start) and takes
 // up the head accepted last. Nothing is served yet.
 func New(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{config: o.Config, store: o.Store, token: o.Token, log: o.Log, now: o.Now, metrics: newMetrics(), renewal: o.Renewal}
+	s := &Server{config: o.Config, store: o.Store, token: o.Token, log: o.Log, now: o.Now, metrics: newMetrics(), renewal: o.Renewal,
+		connections: newConnections(), clones: newClones()}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -179,6 +183,8 @@ func (s *Server) httpServer(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    16 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 64},
 		ErrorLog:          log.New(lineLog{s.log}, "", 0),
+		ConnContext:       withConn,
+		ConnState:         s.connections.forget,
 	}
 }
 
@@ -208,9 +214,15 @@ func (s *Server) tlsConfig() *tls.Config {
 		},
 	}
 	config := base.Clone()
-	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		each := base.Clone()
 		each.ClientCAs = s.authority.pool()
+		each.VerifyConnection = func(state tls.ConnectionState) error {
+			if who, err := s.authority.readCaller(&state); err == nil {
+				s.connections.admit(hello.Conn, who)
+			}
+			return nil
+		}
 		return each, nil
 	}
 	return config
@@ -253,6 +265,9 @@ func (s *Server) recertify(ctx context.Context) {
 
 // onHead begins what a new head is the occasion for.
 func (s *Server) onHead(of *head) {
+	if n := s.connections.cut(of.model); n > 0 {
+		s.log.Info("connections are cut: their clusters are not let in any more", "head", of.hash, "connections", n)
+	}
 	go s.noteMembers(of)
 	s.warm(of)
 }

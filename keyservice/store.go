@@ -19,6 +19,7 @@ type Store interface {
 	logStore
 	enrolStore
 	authorityStore
+	lineageStore
 	ledgerStore
 	// Ready reports whether rows can be written now.
 	Ready(ctx context.Context) error

@@ -64,6 +64,9 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		decisions[i].digest = digest
 	}
 	s.work(ctx, q, decisions)
+	if reason := s.leftMeanwhile(who); reason != "" {
+		return nil, s.deny(ctx, q, in.GetDigests(), reason)
+	}
 	receipt, err := s.record(ctx, q, decisions)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
@@ -74,6 +77,13 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 	}
 	out.Nonce = in.GetNonce()
 	return out, nil
+}
+
+// leftMeanwhile asks the head again before anything is answered: what takes the
+// cluster out of the fleet counts for the requests under way too.
+func (s *Server) leftMeanwhile(who caller) (reason string) {
+	_, reason = clusterAtHead(who, s.heads.current.Load().model)
+	return reason
 }
 
 func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
