@@ -5,7 +5,8 @@
 //
 //   - A [Mirror] is a bare copy of the fleet repository. It moves forward only
 //     and treats the remote as hostile: everything it takes is bounded in size,
-//     count and time.
+//     count and time. [Mirror.VerifyCommits] says whether those who may signed
+//     what must be signed.
 //   - A [Tree] is one commit's files, strictly validated and immutable.
 //     [OpenDir] gives the same view of a working tree.
 //   - A [Model] is the fleet written in a tree: clusters, sets, placements. A
