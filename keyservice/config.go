@@ -39,6 +39,8 @@ type Config struct {
 	DataDir string `yaml:"dataDir"`
 	// Store is the SQLite file. Default DataDir/keyservice.db.
 	Store string `yaml:"store"`
+	// Database is in the place of Store where replicas share their state.
+	Database Database `yaml:"database"`
 	// CertificateTTL is the life of a cluster's certificate. Default 24h.
 	CertificateTTL Duration `yaml:"certificateTTL"`
 	// Signing is the floor under what fleet.yaml says of signatures: Git cannot
@@ -111,8 +113,15 @@ func LoadConfig(file string) (*Config, error) {
 	if wrong := (*hsm.URIError)(nil); errors.As(c.Token.ReadURI(), &wrong) {
 		return nil, &ConfigError{File: file, Line: lines.of("token.uri"), Field: "token.uri", Problem: wrong.Error(), Hint: wrong.Hint}
 	}
+	if err := c.Database.takeEnvironment(); err != nil {
+		return nil, err
+	}
+	field, problem, hint := c.databaseProblem()
 	c.setDefaults(filepath.Dir(file))
-	if field, problem, hint := c.problem(); problem != "" {
+	if problem == "" {
+		field, problem, hint = c.problem()
+	}
+	if problem != "" {
 		return nil, &ConfigError{File: file, Line: lines.of(field), Field: field, Problem: problem, Hint: hint}
 	}
 	return &c, nil
@@ -120,7 +129,7 @@ func LoadConfig(file string) (*Config, error) {
 
 func (c *Config) setDefaults(dir string) {
 	for _, path := range []*string{&c.Repository.UsernameFile, &c.Repository.PasswordFile, &c.Repository.SSHKeyFile,
-		&c.Repository.KnownHostsFile, &c.Repository.CAFile, &c.Token.PINFile, &c.DataDir, &c.Store} {
+		&c.Repository.KnownHostsFile, &c.Repository.CAFile, &c.Token.PINFile, &c.DataDir, &c.Store, &c.Database.URLFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(dir, *path)
 		}
@@ -137,7 +146,7 @@ func (c *Config) setDefaults(dir string) {
 	if c.Token.Deadline == 0 {
 		c.Token.Deadline = Duration(5 * time.Second)
 	}
-	if c.Store == "" && c.DataDir != "" {
+	if c.Store == "" && c.DataDir != "" && !c.Database.Shared() {
 		c.Store = filepath.Join(c.DataDir, "keyservice.db")
 	}
 	if c.CertificateTTL == 0 {

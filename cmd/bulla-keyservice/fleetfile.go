@@ -14,7 +14,6 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
-	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -103,14 +102,6 @@ func acceptedFleet(ctx context.Context, config *keyservice.Config) (sealing.Know
 	}
 	defer rows.Close() //nolint:errcheck // only read
 	return rows.KnownFleet(ctx, config.Fleet)
-}
-
-// openRows opens the service's store; nil when there is none yet.
-func openRows(ctx context.Context, config *keyservice.Config) (*store.DB, error) {
-	if _, err := os.Stat(config.Store); errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return store.Open(ctx, config.Store)
 }
 
 // next is the fleet with the next serial, to be changed and signed.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -82,6 +83,8 @@ func hintOf(err error) string {
 		return "it was tried once and is not tried again, because tokens lock; check the PIN file"
 	case errors.Is(err, hsm.ErrLabelTaken):
 		return "the token already holds keys of this fleet; nothing was generated"
+	case errors.Is(err, store.ErrUnverified):
+		return "add sslmode=verify-full to the URL, and sslrootcert=FILE where the system does not know the authority"
 	case errors.Is(err, os.ErrExist):
 		return "nothing is ever overwritten; choose another --out folder"
 	}

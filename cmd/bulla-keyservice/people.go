@@ -13,7 +13,6 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 const (
@@ -70,7 +69,7 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 	if err != nil {
 		return err
 	}
-	rows, err := store.Open(ctx, config.Store)
+	rows, err := openStore(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -49,6 +50,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus,
 			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom,
+			"postgres": startPostgres,
 		},
 	})
 }
@@ -100,6 +102,19 @@ func freeAddress() string {
 }
 
 func partsOf(ts *testscript.TestScript) *parts { return ts.Value("parts").(*parts) }
+
+// startPostgres FILE starts a PostgreSQL server that stops with the script, and
+// writes the URL of an empty database.
+func startPostgres(ts *testscript.TestScript, _ bool, args []string) {
+	server, err := postgres.Start(context.Background())
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(server.Stop()) })
+	database, err := server.NewDatabase(context.Background())
+	ts.Check(err)
+	ts.Setenv("DATABASE_PASSWORD", server.Password)
+	ts.Setenv("DATABASE_URL", server.URL(database))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(server.URL(database)+"\n"), 0o600))
+}
 
 // push FILE [PATH] commits a file to the fleet repository.
 func push(ts *testscript.TestScript, _ bool, args []string) {

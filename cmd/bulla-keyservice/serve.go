@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/keyservice"
-	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -69,7 +68,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}
-	rows, err := store.Open(ctx, config.Store)
+	rows, err := openStore(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,12 +81,12 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 // exists once the service was served.
 func openAuthority(ctx context.Context, config *keyservice.Config) (*x509.Certificate, *store.DB, error) {
 	const hint = "start `bulla-keyservice serve` once: it makes the certificate authority that the token pins"
-	if _, err := os.Stat(config.Store); err != nil {
-		return nil, nil, withHint(fmt.Errorf("open store: %w", err), hint)
-	}
-	rows, err := store.Open(ctx, config.Store)
+	rows, err := openRows(ctx, config)
 	if err != nil {
 		return nil, nil, err
+	}
+	if rows == nil {
+		return nil, nil, withHint(fmt.Errorf("open store: %q does not exist", config.Store), hint)
 	}
 	generations, err := rows.Authorities(ctx, config.Fleet)
 	if err == nil {

@@ -23,9 +23,6 @@ var postgres = dialect{
 	again:     metAnother,
 }
 
-// connections bounds what one replica opens to PostgreSQL.
-const connections = 8
-
 // OpenPostgres connects to a PostgreSQL database by its URL or key=value string
 // and brings its tables up to this version. Errors never carry the string: it
 // may hold a password.
@@ -34,11 +31,18 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, errors.New("open store: the database URL does not parse")
 	}
+	if err := checkVerified(config); err != nil {
+		return nil, fmt.Errorf("open store in database %q on %q: %w", config.Database, config.Host, err)
+	}
+	setDefaults(config)
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	s := &DB{dialect: postgres, db: db, reads: db}
-	if err := s.migrate(ctx); err != nil {
+	if err = s.checkDurable(ctx); err == nil {
+		err = s.migrate(ctx)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open store in database %q on %q: %w", config.Database, config.Host, errors.Join(err, s.Close()))
 	}
 	return s, nil
