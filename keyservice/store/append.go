@@ -51,7 +51,7 @@ func refusal(err error) bool {
 // After any other error the outcome is unknown: the commit may have been
 // executed and its answer lost. The caller reads the state again.
 func (s *DB) AppendLog(ctx context.Context, fleet string, groups [][]Change, build func(*Appending) (Appended, error)) error {
-	err := s.writeAs(ctx, &s.dialect.appending, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		return s.appendLog(ctx, tx, fleet, groups, build)
 	})
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *DB) AppendLog(ctx context.Context, fleet string, groups [][]Change, bui
 }
 
 func (s *DB) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][]Change, build func(*Appending) (Appended, error)) error {
-	l, err := s.lockLog(ctx, tx, fleet)
+	l, err := logOf(ctx, tx, fleet)
 	if err != nil {
 		return err
 	}
@@ -94,18 +94,17 @@ func (s *DB) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][
 	return err
 }
 
-// lockLog holds the log against every other process until the transaction ends.
-// SQLite has one writer anyway; PostgreSQL locks the row. A process that is
-// stopped in between loses the lock with its connection, and its commit fails.
-func (s *DB) lockLog(ctx context.Context, tx *sql.Tx, fleet string) (logRow, error) {
-	l, err := readLog(ctx, tx, fleet, s.dialect.forUpdate)
+// logOf reads the row of the fleet's log, made at the first append. There is one
+// writer at a time, so it stands until the transaction ends.
+func logOf(ctx context.Context, tx *sql.Tx, fleet string) (logRow, error) {
+	l, err := readLog(ctx, tx, fleet)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return l, err
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO logs (fleet, size, last, checkpoint) VALUES ($1, 0, 0, $2) ON CONFLICT (fleet) DO NOTHING", fleet, []byte{}); err != nil {
 		return logRow{}, err
 	}
-	return readLog(ctx, tx, fleet, s.dialect.forUpdate)
+	return readLog(ctx, tx, fleet)
 }
 
 // follows refuses leaves that do not stand where the log ends.

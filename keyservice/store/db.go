@@ -32,19 +32,13 @@ type dialect struct {
 	name string
 	// types replaces the names in braces of the schema.
 	types map[string]string
-	// transaction is how what writes begins, and appending how what holds the lock
-	// of a log does.
-	transaction, appending sql.TxOptions
 	// unnamed says that a parameter may be spelled "?".
 	unnamed bool
-	// forUpdate locks the row that a SELECT reads.
-	forUpdate string
-	// again says whether a transaction failed only because of another one.
-	again func(error) bool
+	// isolation of what writes.
+	isolation sql.IsolationLevel
+	// lock makes a transaction the only one that writes, until it ends.
+	lock func(context.Context, *sql.Tx) error
 }
-
-// attempts bounds how often a transaction is begun again because of others.
-const attempts = 10
 
 // Close closes the database.
 func (s *DB) Close() error {
@@ -79,28 +73,22 @@ func (s *DB) Do(ctx context.Context, changes ...Change) error {
 	})
 }
 
-// write runs f in one transaction that is on disk when write returns nil. f may
-// run more than once: it must not change anything outside but what it assigns.
+// write runs f in one transaction that is on disk when write returns nil. There
+// is one writer at a time, over all processes and both engines, and every
+// statement of f sees what the writers before it committed: what f reads stays
+// true until it commits.
+//
+// After an error the outcome is unknown when the commit was already sent: it may
+// have been executed and its answer lost.
 func (s *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
-	return s.writeAs(ctx, &s.dialect.transaction, f)
-}
-
-func (s *DB) writeAs(ctx context.Context, how *sql.TxOptions, f func(*sql.Tx) error) error {
-	var err error
-	for range attempts {
-		if err = s.writeOnce(ctx, how, f); err == nil || !s.dialect.again(err) {
-			return err
-		}
-	}
-	return err
-}
-
-func (s *DB) writeOnce(ctx context.Context, how *sql.TxOptions, f func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, how)
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: s.dialect.isolation})
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // no effect after Commit
+	if err := s.dialect.lock(ctx, tx); err != nil {
+		return fmt.Errorf("wait for other writers: %w", err)
+	}
 	if err := f(tx); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func scanLeaf(rows *sql.Rows) (Leaf, error) {
 // read on; next is 0 at the end. One call looks at a bounded part of the log: it
 // may return fewer than f.Limit, none too, with more to come.
 func (s *DB) FindLeaves(ctx context.Context, fleet string, f LogFilter) (leaves []Leaf, next int64, err error) {
-	l, err := readLog(ctx, s.reads, fleet, "")
+	l, err := readLog(ctx, s.reads, fleet)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, nil
 	}

@@ -61,10 +61,10 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func readLog(ctx context.Context, q querier, fleet, lock string) (logRow, error) {
+func readLog(ctx context.Context, q querier, fleet string) (logRow, error) {
 	var l logRow
 	var last int64
-	err := q.QueryRowContext(ctx, "SELECT id, size, last, checkpoint FROM logs WHERE fleet = $1"+lock, fleet).
+	err := q.QueryRowContext(ctx, "SELECT id, size, last, checkpoint FROM logs WHERE fleet = $1", fleet).
 		Scan(&l.id, &l.Size, &last, &l.Checkpoint)
 	l.Last = unstampSet(last)
 	return l, err
@@ -81,7 +81,7 @@ func endsWhereItSays(size, end int64) error {
 
 // LogHashes returns stored hashes by their index (tlog.StoredHashIndex).
 func (s *DB) LogHashes(ctx context.Context, fleet string, indexes []int64) ([]tlog.Hash, error) {
-	l, err := readLog(ctx, s.reads, fleet, "")
+	l, err := readLog(ctx, s.reads, fleet)
 	if err != nil {
 		return nil, fmt.Errorf("read hashes of audit log: %w", err)
 	}

@@ -7,20 +7,29 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// postgres runs what writes as if alone (SERIALIZABLE), and again when two met.
+// postgres has one writer by a lock. Serializable transactions would need none,
+// but every change adds to one log: all but one of those that meet would fail,
+// after the token had signed for them. Who waited for the lock reads what its
+// last holder wrote only under READ COMMITTED, where a statement has a snapshot
+// of its own.
 var postgres = dialect{
-	name:        "postgres",
-	types:       map[string]string{"{{int}}": "BIGINT", "{{bytes}}": "BYTEA", "{{serial}}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{{end}}": ""},
-	transaction: sql.TxOptions{Isolation: sql.LevelSerializable},
-	// Who waited for the log's row must see what its holder wrote, which a
-	// snapshot of before the wait would not have.
-	appending: sql.TxOptions{Isolation: sql.LevelReadCommitted},
-	forUpdate: " FOR UPDATE",
-	again:     metAnother,
+	name:      "postgres",
+	types:     map[string]string{"{{int}}": "BIGINT", "{{bytes}}": "BYTEA", "{{serial}}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{{end}}": ""},
+	isolation: sql.LevelReadCommitted,
+	lock:      becomeWriter,
+}
+
+// writerLock is the advisory lock of the one writer: "bulla" in ASCII.
+const writerLock = 0x62756c6c61
+
+// becomeWriter waits until no other replica writes. PostgreSQL gives the lock up
+// when the transaction ends, after its changes can be seen.
+func becomeWriter(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", writerLock)
+	return err
 }
 
 // OpenPostgres connects to a PostgreSQL database by its URL or key=value string
@@ -46,11 +55,4 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 		return nil, fmt.Errorf("open store in database %q on %q: %w", config.Database, config.Host, errors.Join(err, s.Close()))
 	}
 	return s, nil
-}
-
-// metAnother recognises serialization_failure and deadlock_detected (PostgreSQL
-// documentation, appendix A): nothing was written, and the next try may succeed.
-func metAnother(err error) bool {
-	var failure *pgconn.PgError
-	return errors.As(err, &failure) && (failure.Code == "40001" || failure.Code == "40P01")
 }

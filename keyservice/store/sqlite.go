@@ -11,11 +11,11 @@ import (
 	_ "modernc.org/sqlite" // the database driver
 )
 
-// sqlite waits for the one writer (busy_timeout) instead of beginning again.
+// sqlite has one writer by nature: BEGIN IMMEDIATE waits for it (busy_timeout).
 var sqlite = dialect{
 	name:    "sqlite",
 	types:   map[string]string{"{{int}}": "INTEGER", "{{bytes}}": "BLOB", "{{serial}}": "INTEGER PRIMARY KEY AUTOINCREMENT", "{{end}}": "STRICT"},
-	again:   func(error) bool { return false },
+	lock:    func(context.Context, *sql.Tx) error { return nil },
 	unnamed: true,
 }
 
