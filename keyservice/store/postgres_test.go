@@ -1,0 +1,106 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/bulla-dev/bulla/fixtures/postgres"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+func TestADatabaseElsewhereMustProveThatItIsTheOne(t *testing.T) {
+	for address, verified := range map[string]bool{
+		"postgres://u:p@db.invalid/bulla":                                           false, // pgx would try TLS and then do without
+		"postgres://u:p@db.invalid/bulla?sslmode=disable":                           false,
+		"postgres://u:p@db.invalid/bulla?sslmode=require":                           false,
+		"postgres://u:p@127.0.0.1:1,db.invalid/bulla?sslmode=disable":               false,
+		"host=db.invalid user=u password=p dbname=bulla sslmode=allow":              false,
+		"postgres://u:p@db.invalid/bulla?sslmode=verify-full":                       true,
+		"postgres://u:p@db.invalid/bulla?sslmode=verify-ca":                         true,
+		"postgres://u:p@127.0.0.1:1/bulla?sslmode=disable":                          true,
+		"host=/nonexistent user=u password=p dbname=bulla":                          true,
+		"postgres://u:p@[::1]:1,localhost:1/bulla?sslmode=prefer&connect_timeout=1": true,
+	} {
+		_, err := store.OpenPostgres(t.Context(), address)
+		if err == nil || errors.Is(err, store.ErrUnverified) == verified {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+func TestErrorsOfADatabaseNeverCarryItsPassword(t *testing.T) {
+	server := postgres.ForTestOwn(t)
+	const password = "s3cr3t-canary-password"
+	right := server.URL("postgres")
+	wrong := strings.Replace(right, server.Password, password, 1)
+	for name, address := range map[string]string{
+		"a URL that does not parse": "postgres://bulla:" + password + "@%zz/",
+		"an unknown parameter":      with(wrong, "sslmode", "nonsense"),
+		"a wrong password":          wrong,
+		"an unknown database":       strings.Replace(wrong, "/postgres?", "/nothing?", 1),
+		"nobody there":              strings.Replace(wrong, server.Address(), "127.0.0.1:1", 1),
+		"an unverified host":        "postgres://bulla:" + password + "@db.invalid/bulla",
+	} {
+		_, err := store.OpenPostgres(t.Context(), address)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		} else if strings.Contains(err.Error(), password) {
+			t.Errorf("%s: the error carries the password", name)
+		}
+	}
+}
+
+func TestAServerThatDoesNotFlushIsRefused(t *testing.T) {
+	server := postgres.ForTestOwn(t)
+	must(t, server.Exec(t.Context(), "postgres", "ALTER SYSTEM SET fsync = off"))
+	must(t, server.Restart(t.Context()))
+	if _, err := store.OpenPostgres(t.Context(), server.URL(server.Database(t))); err == nil || !strings.Contains(err.Error(), "fsync") {
+		t.Fatalf("%v, want a refusal", err)
+	}
+}
+
+func TestCommitsAreFlushedWhateverTheServersDefault(t *testing.T) {
+	server := postgres.ForTest(t)
+	database := server.Database(t)
+	must(t, server.Exec(t.Context(), "postgres", "ALTER DATABASE "+database+" SET synchronous_commit = off"))
+	must(t, server.Exec(t.Context(), database, "CREATE FUNCTION flushed() RETURNS event_trigger AS $$ BEGIN "+
+		"IF current_setting('synchronous_commit') <> 'on' THEN RAISE 'not flushed'; END IF; END $$ LANGUAGE plpgsql; "+
+		"CREATE EVENT TRIGGER flushed ON ddl_command_end EXECUTE FUNCTION flushed()"))
+	s, err := store.OpenPostgres(t.Context(), server.URL(database))
+	must(t, err)
+	must(t, s.Close())
+}
+
+func TestReplicasThatStartAtOnceMakeTheTablesOnce(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, e engine) {
+		begin := make(chan struct{})
+		failed := make(chan error, 6)
+		for range cap(failed) {
+			go func() {
+				<-begin
+				s, err := e.connect(t.Context())
+				if err == nil {
+					err = s.Close()
+				}
+				failed <- err
+			}()
+		}
+		close(begin)
+		for range cap(failed) {
+			must(t, <-failed)
+		}
+	})
+}
+
+func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
+	server := postgres.ForTest(t)
+	database := server.Database(t)
+	s, err := store.OpenPostgres(t.Context(), server.URL(database))
+	must(t, err)
+	must(t, s.Close())
+	must(t, server.Exec(t.Context(), database, "UPDATE schema_version SET version = version + 1"))
+	if _, err := store.OpenPostgres(t.Context(), server.URL(database)); err == nil || !strings.Contains(err.Error(), "newer than this program") {
+		t.Fatalf("%v, want a refusal", err)
+	}
+}
