@@ -3,7 +3,6 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -26,9 +25,9 @@ type ledger struct {
 	head string
 }
 
-func newLedger(t *testing.T, clusters ...string) *ledger {
+func newLedger(t *testing.T, e engine, clusters ...string) *ledger {
 	t.Helper()
-	l := &ledger{DB: open(t, filepath.Join(t.TempDir(), "store.db")), t: t, now: time.Now().UTC().Truncate(time.Microsecond)}
+	l := &ledger{DB: e.open(t), t: t, now: time.Now().UTC().Truncate(time.Microsecond)}
 	l.accept(clusters...)
 	return l
 }
@@ -81,7 +80,11 @@ func secret(name string, state int32, digest string) store.LedgerSecret {
 }
 
 func TestTheLedgerKeepsWhatACompleteReportSaid(t *testing.T) {
-	l := newLedger(t, "prod-eu", "prod-us")
+	onBothEngines(t, theLedgerKeepsWhatACompleteReportSaid)
+}
+
+func theLedgerKeepsWhatACompleteReportSaid(t *testing.T, e engine) {
+	l := newLedger(t, e, "prod-eu", "prod-us")
 	if wanted, err := l.report(store.LedgerReport{}, secret("db", provisioned, "d1")); err != nil || !wanted {
 		t.Fatalf("a first report: wanted %v, %v", wanted, err)
 	}
@@ -123,8 +126,10 @@ func TestTheLedgerKeepsWhatACompleteReportSaid(t *testing.T) {
 	}
 }
 
-func TestAReportTouchesNoOtherCluster(t *testing.T) {
-	l := newLedger(t, "prod-eu", "prod-us")
+func TestAReportTouchesNoOtherCluster(t *testing.T) { onBothEngines(t, aReportTouchesNoOtherCluster) }
+
+func aReportTouchesNoOtherCluster(t *testing.T, e engine) {
+	l := newLedger(t, e, "prod-eu", "prod-us")
 	if _, err := l.report(store.LedgerReport{Cluster: "prod-us", Complete: true}, secret("db", inUse, "d1")); err != nil {
 		t.Fatal(err)
 	}
@@ -148,8 +153,10 @@ func TestAReportTouchesNoOtherCluster(t *testing.T) {
 	}
 }
 
-func TestALedgerThatIsFullTakesNothing(t *testing.T) {
-	l := newLedger(t, "prod-eu")
+func TestALedgerThatIsFullTakesNothing(t *testing.T) { onBothEngines(t, aLedgerThatIsFullTakesNothing) }
+
+func aLedgerThatIsFullTakesNothing(t *testing.T, e engine) {
+	l := newLedger(t, e, "prod-eu")
 	var secrets []store.LedgerSecret
 	for n := range store.MaxLedgerSecrets {
 		secrets = append(secrets, secret(fmt.Sprintf("s%d", n), provisioned, "d"))
@@ -171,7 +178,11 @@ func TestALedgerThatIsFullTakesNothing(t *testing.T) {
 }
 
 func TestWhoLeftIsRememberedWithTheTime(t *testing.T) {
-	l := newLedger(t, "prod-eu", "prod-us")
+	onBothEngines(t, whoLeftIsRememberedWithTheTime)
+}
+
+func whoLeftIsRememberedWithTheTime(t *testing.T, e engine) {
+	l := newLedger(t, e, "prod-eu", "prod-us")
 	if _, err := l.report(store.LedgerReport{Complete: true}, secret("db", inUse, "d1")); err != nil {
 		t.Fatal(err)
 	}
