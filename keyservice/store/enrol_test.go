@@ -112,24 +112,28 @@ func TestBeginAgainWhileATokenIsSpentRevivesNothing(t *testing.T) {
 	})
 }
 
+func authority(der byte) store.Authority {
+	return store.Authority{Fleet: fleet, Generation: 1, Role: "ca", Certificate: []byte{der}, Starts: time.Now()}
+}
+
 func TestAnAuthorityIsMadeOnceByManyReplicas(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, engine engine) {
 		handles, ctx := engine.replicas(t, 3), t.Context()
 		var made atomic.Int64
 		race(handles, 2, func(s *store.DB, n int) {
-			if err := s.AddAuthority(ctx, fleet, []byte{byte(n)}); err == nil {
+			if err := s.Do(ctx, s.AddAuthority(authority(byte(n)), time.Time{})); err == nil {
 				made.Add(1)
 			}
 		})
 		if made.Load() != 1 {
 			t.Fatalf("%d authorities were made, want 1", made.Load())
 		}
-		first, err := handles[0].Authority(ctx, fleet)
+		first, err := handles[0].Authorities(ctx, fleet)
 		must(t, err)
-		second, err := handles[1].Authority(ctx, fleet)
+		second, err := handles[1].Authorities(ctx, fleet)
 		must(t, err)
-		if diff := cmp.Diff(first, second); diff != "" {
-			t.Fatal(diff)
+		if diff := cmp.Diff(first, second); diff != "" || len(first) != 1 {
+			t.Fatalf("%d authorities; %s", len(first), diff)
 		}
 	})
 }

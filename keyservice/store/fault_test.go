@@ -87,9 +87,13 @@ func writes() []write {
 		{name: "AddCertificate", do: func(ctx context.Context, s *store.DB) error {
 			return s.Do(ctx, s.AddCertificate(e.certificate("a")))
 		}, done: enrolled, again: errAny},
-		{name: "AddAuthority", do: func(ctx context.Context, s *store.DB) error { return s.AddAuthority(ctx, fleet, []byte("der")) },
-			done:  func(t *testing.T, s *store.DB) bool { _, err := s.Authority(t.Context(), fleet); return err == nil },
-			again: errAny},
+		{name: "AddAuthority", do: func(ctx context.Context, s *store.DB) error {
+			return s.Do(ctx, s.AddAuthority(authority(1), time.Time{}))
+		}, done: func(t *testing.T, s *store.DB) bool {
+			all, err := s.Authorities(t.Context(), fleet)
+			must(t, err)
+			return len(all) == 1
+		}, again: errAny},
 		{name: "AddPending", do: func(ctx context.Context, s *store.DB) error { return s.Do(ctx, s.AddPending(fleet, []byte("entry"))) },
 			done: func(t *testing.T, s *store.DB) bool {
 				waits, err := s.HasPending(t.Context(), fleet)
