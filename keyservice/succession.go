@@ -193,6 +193,22 @@ func (a *authority) certificate() *x509.Certificate { return a.issuer().certific
 // ErrSuccession reports that the authority cannot be succeeded now.
 var ErrSuccession = errors.New("a succession is under way")
 
+// MayRotate says whether the last of a fleet's generations can be succeeded: one
+// at a time.
+func MayRotate(generations []store.Authority, now time.Time) error {
+	n := len(generations)
+	if n > 1 && (&issuer{Authority: generations[n-2]}).accepted(now) {
+		return fmt.Errorf("succeed authority: %w: what generation %d issued is accepted until %s",
+			ErrSuccession, generations[n-2].Generation, generations[n-2].Ends.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// ParseAuthority reads the certificate of a generation.
+func ParseAuthority(g store.Authority) (*x509.Certificate, error) {
+	return x509.ParseCertificate(g.Certificate)
+}
+
 // SucceedAuthority makes the next generation of the authority under the signing
 // key role, which the token has: a new key ([hsm.NextRole]), or the last one's
 // again for a new certificate. It begins to issue in a minute; what the last
@@ -204,9 +220,12 @@ func SucceedAuthority(ctx context.Context, o Options, role string, overlap time.
 	}
 	line := a.generations()
 	last := line[len(line)-1]
-	if n := len(line); n > 1 && line[n-2].accepted(a.now()) {
-		return nil, fmt.Errorf("succeed authority: %w: what generation %d issued is accepted until %s",
-			ErrSuccession, line[n-2].Generation, line[n-2].Ends.Format(time.RFC3339))
+	rows := make([]store.Authority, len(line))
+	for n, i := range line {
+		rows[n] = i.Authority
+	}
+	if err := MayRotate(rows, a.now()); err != nil {
+		return nil, err
 	}
 	if last.signer == nil {
 		return nil, fmt.Errorf("succeed authority: the token does not have the key %q", last.Role)

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+const (
+	shortestOverlap = time.Hour
+	longestOverlap  = 366 * 24 * time.Hour
+)
+
+func newCACommand() *cobra.Command {
+	ca := &cobra.Command{Use: "ca", Short: "Look at the certificate authority, and succeed it", Args: needs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	ca.AddCommand(newCAListCommand(), newCARotateCommand())
+	return ca
+}
+
+func newCAListCommand() *cobra.Command {
+	var file string
+	list := &cobra.Command{
+		Use:     "list --config FILE",
+		Short:   "List the generations of the certificate authority",
+		Example: `  bulla-keyservice ca list --config keyservice.yaml`,
+		Args:    needs("config"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return listCA(cmd.Context(), file, cmd.OutOrStdout())
+		},
+	}
+	addConfigFlag(list, &file)
+	return list
+}
+
+func listCA(ctx context.Context, file string, stdout io.Writer) error {
+	config, err := keyservice.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	_, rows, err := openAuthority(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	generations, err := rows.Authorities(ctx, config.Fleet)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "GENERATION\tKEY\tIDENTITY\tISSUES FROM\tACCEPTED UNTIL")
+	for _, g := range generations {
+		certificate, err := keyservice.ParseAuthority(g)
+		if err != nil {
+			return err
+		}
+		until := "-"
+		if !g.Ends.IsZero() {
+			until = g.Ends.Format(time.RFC3339)
+		}
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", g.Generation, g.Role, client.SPKIHash(certificate), g.Starts.Format(time.RFC3339), until)
+	}
+	return table.Flush()
+}
+
+func newCARotateCommand() *cobra.Command {
+	var file string
+	var sameKey bool
+	var overlap time.Duration
+	rotate := &cobra.Command{
+		Use:   "rotate --config FILE",
+		Short: "Make the next certificate authority, while the one before is still accepted",
+		Long: `rotate makes a new key in the token for the certificate authority, or with
+--same-key a new certificate for the key it has. The service takes it up by
+itself and issues under it a minute later. Until the overlap ends, what the
+authority before issued is accepted too, and clusters connect whichever of the
+two they know.
+
+A cluster learns the new authority when it renews, and takes it because the old
+key signed for it; so the overlap must be longer than a certificate lives, with
+the grace of the renewal listener. A cluster that was away for longer enrols
+again. People get a new certificate with "people issue" before the overlap ends.
+
+Join tokens that were made before keep working. This is for a planned change: an
+authority whose key was stolen can sign for a successor too.`,
+		Example: `  bulla-keyservice ca rotate --config keyservice.yaml
+  bulla-keyservice ca list --config keyservice.yaml`,
+		Args: needs("config"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return rotateCA(cmd.Context(), file, sameKey, overlap, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	addConfigFlag(rotate, &file)
+	rotate.Flags().BoolVar(&sameKey, "same-key", false, "make a new certificate for the key there is")
+	rotate.Flags().DurationVar(&overlap, "overlap", 14*24*time.Hour, "how long what the authority before issued is accepted")
+	return rotate
+}
+
+func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Duration, stdout, stderr io.Writer) error {
+	if overlap < shortestOverlap || overlap > longestOverlap {
+		return &usageError{fmt.Errorf("overlap %s is not between %s and %s", overlap, shortestOverlap, longestOverlap)}
+	}
+	config, err := keyservice.LoadConfig(file)
+	if err != nil {
+		return err
+	}
+	if least := time.Duration(config.CertificateTTL) + time.Duration(config.Renewal.Grace); overlap < least {
+		return &usageError{withHint(fmt.Errorf("overlap %s is shorter than a certificate lives and is renewed, %s", overlap, least),
+			"clusters learn the new authority when they renew")}
+	}
+	_, rows, err := openAuthority(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // every write was committed
+	generations, err := rows.Authorities(ctx, config.Fleet)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	if err := keyservice.MayRotate(generations, time.Now()); err != nil {
+		return withHint(err, "see `bulla-keyservice ca list`; wait until the overlap ends")
+	}
+	role := generations[len(generations)-1].Role
+	if !sameKey {
+		role = hsm.NextRole(role)
+		if err := makeCAKey(config, role, log, stderr); err != nil {
+			return err
+		}
+	}
+	token, err := startToken(ctx, config, log)
+	if err != nil {
+		return err
+	}
+	defer token.Close()
+	next, err := keyservice.SucceedAuthority(ctx, keyservice.Options{Config: config, Store: rows, Token: token, Log: log}, role, overlap)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s\n", client.SPKIHash(next))
+	fmt.Fprintf(stderr, "certificate authority %s issues in a minute; the one before is accepted for %s after that\n", role, overlap)
+	return nil
+}
+
+// makeCAKey makes the key, or takes the one that an attempt left behind that ended
+// between the token and the store: nothing was ever issued under it.
+func makeCAKey(config *keyservice.Config, role string, log *slog.Logger, stderr io.Writer) error {
+	token, err := tokenConfig(config, log)
+	if err != nil {
+		return err
+	}
+	_, err = hsm.MakeSigner(token, config.Fleet, role)
+	if errors.Is(err, hsm.ErrLabelTaken) {
+		fmt.Fprintf(stderr, "the token already has the key %s, of an attempt that did not finish; it is used\n", role)
+		return nil
+	}
+	return err
+}
