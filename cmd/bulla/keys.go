@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+const keysListLong = `List the fleet's sealing keys, and what uses them in the working tree.
+
+LOCKS and STUBS count every stub file, whether a placement builds it or not.
+NEEDED counts the stubs that have a lock for some cluster or set under this key
+and no other that opens: they would open no more if the key were retired.
+PLACEMENTS counts those that build a stub with a lock under the key.
+
+A key that locks name and fleet.yaml does not has the status Unknown.`
+
+const keysListExample = `  # after a rotation: what still needs the old key
+  bulla keys ls
+
+  # in a script
+  bulla keys ls -o json | jq '.[] | select(.status == "Superseded") | .needed'`
+
+func newKeys(a *app) *cobra.Command {
+	keys := &cobra.Command{
+		Use: "keys", Short: "Look at the fleet's sealing keys", Args: noArgs,
+		Long: "Look at the fleet's sealing keys. They are made, rotated and retired where the\nHSM is: see `bulla-keyservice keys --help`.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	format := render.Text
+	list := &cobra.Command{
+		Use: "ls", Aliases: []string{"list"}, Short: "List sealing keys with what uses them", Long: keysListLong, Example: keysListExample, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := format.Check(); err != nil {
+				return err
+			}
+			return a.listKeys(cmd.Context(), format)
+		},
+	}
+	outputFlag(list, &format)
+	keys.AddCommand(list)
+	return keys
+}
+
+// keyRow is one key of `bulla keys ls`.
+type keyRow struct {
+	Key        string             `json:"key"`
+	Suite      v1alpha1.Suite     `json:"suite,omitempty"`
+	Status     v1alpha1.KeyStatus `json:"status"`
+	Locks      int                `json:"locks"`
+	Stubs      int                `json:"stubs"`
+	Needed     int                `json:"needed"`
+	Placements int                `json:"placements"`
+}
+
+// keyUnknown is the status of a key that only locks name.
+const keyUnknown v1alpha1.KeyStatus = "Unknown"
+
+func (a *app) listKeys(ctx context.Context, format render.Format) error {
+	repo, err := a.openVerified()
+	if err != nil {
+		return err
+	}
+	rows, err := a.keyRows(ctx, repo)
+	if err != nil {
+		return err
+	}
+	table := render.Table{Header: []string{"KEY", "SUITE", "STATUS", "LOCKS", "STUBS", "NEEDED", "PLACEMENTS"}}
+	for _, r := range rows {
+		table.Rows = append(table.Rows, []string{r.Key, string(r.Suite), string(r.Status),
+			strconv.Itoa(r.Locks), strconv.Itoa(r.Stubs), strconv.Itoa(r.Needed), strconv.Itoa(r.Placements)})
+	}
+	return format.Print(a.stdout, rows, table)
+}
+
+func (a *app) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error) {
+	spec := &repo.Model.Fleet.Spec
+	stubs, broken := new(keyuse.Reader).Read(repo.Tree)
+	for _, file := range broken {
+		a.warnf("%s cannot be read and is not counted; `bulla validate` says why", file)
+	}
+	index, err := identity.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.progress())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(index.Failed)) {
+		a.warnf("placement %s does not build and is not counted; `bulla validate` says why", name)
+	}
+	rows := map[string]*keyRow{}
+	for _, key := range spec.SealingKeys {
+		rows[key.ID] = &keyRow{Key: key.ID, Suite: key.Suite, Status: key.Status}
+	}
+	placements := map[string]map[string]bool{}
+	for _, stub := range stubs {
+		for key, locks := range stub.Locks {
+			row, ok := rows[key]
+			if !ok {
+				row = &keyRow{Key: key, Status: keyUnknown}
+				rows[key] = row
+			}
+			row.Stubs++
+			row.Locks += locks
+			if stub.Needs(key, keyuse.Opens(spec)) {
+				row.Needed++
+			}
+			for _, use := range index.Uses[stub.Path] {
+				if placements[key] == nil {
+					placements[key] = map[string]bool{}
+				}
+				placements[key][use.Placement] = true
+			}
+		}
+	}
+	all := make([]keyRow, 0, len(rows))
+	for key, row := range rows {
+		row.Placements = len(placements[key])
+		all = append(all, *row)
+	}
+	order := func(r keyRow) int {
+		if i := slices.IndexFunc(spec.SealingKeys, func(k v1alpha1.SealingKey) bool { return k.ID == r.Key }); i >= 0 {
+			return i
+		}
+		return len(spec.SealingKeys)
+	}
+	slices.SortFunc(all, func(a, b keyRow) int { return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Key, b.Key)) })
+	return all, nil
+}
