@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // transcript names a file that gets a copy of everything the commands print.
@@ -21,6 +22,7 @@ const transcript = "BULLA_TEST_TRANSCRIPT"
 
 func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
+	hsm.MaybeRunWorker()
 	testscript.Main(m, map[string]func(){"bulla": recorded, "kubectl-bulla": recorded})
 }
 
@@ -56,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"losehsm": cmdLoseHSM, "content": cmdContent, "recipient": cmdRecipient,
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
 			"certify": cmdCertify, "admin": cmdAdmin,
+			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
 		},
 	})
 }

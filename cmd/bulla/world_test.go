@@ -34,6 +34,7 @@ type identities map[string]*age.HybridIdentity
 // world is what one script's users do not have: private keys, in software.
 type world struct {
 	keys       map[string]softkey.Key
+	service    *service
 	roots      map[string]*ecdsa.PrivateKey // by fleet id
 	recovery   *age.HybridIdentity
 	fleet      string

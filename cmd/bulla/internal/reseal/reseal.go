@@ -1,0 +1,203 @@
+// Package reseal moves the locks of a fleet's stubs to its Active sealing key,
+// through the key service and without plaintext.
+//
+// The service is asked by digest: it reads the bytes itself, at the head that it
+// accepted. What it answers is not taken on trust. A new lock must be for the
+// target of the old one, under the key that the pinned root key signed as
+// Active, and of the form that an honest sealer makes; and nothing but the text
+// of locks is written. (A service that lies can give a lock that does not open.
+// It cannot give one that opens for somebody else: the payload is not touched.)
+package reseal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// batch is how many stubs are asked for at a time: what a token does in seconds,
+// so that progress shows and an error costs little.
+const batch = 50
+
+// Service is the key service as an operator sees it.
+type Service interface {
+	Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error)
+}
+
+// Job moves the locks of one working tree.
+type Job struct {
+	// Repo is verified: its Active key is the pinned root key's word.
+	Repo    *fleetrepo.Repo
+	Service Service
+	// Head is the commit that is checked out.
+	Head     string
+	Progress func(format string, args ...any)
+}
+
+// Outcome says what became of each stub with a lock under another key than the
+// Active one, in the order of paths.
+type Outcome struct {
+	Key   string
+	Moved []string
+	Left  []Left
+}
+
+// Left is a stub that was not moved.
+type Left struct {
+	Path    string
+	Refusal keyservicev1.Refusal
+	// Err is set for a problem on this side.
+	Err error
+}
+
+// stale is a stub with a lock to move.
+type stale struct {
+	path   string
+	data   []byte
+	parsed *v1alpha1.SealedManifest
+	digest string
+}
+
+// ErrOtherKey means that the service moves locks to another key than the working
+// tree's Active one.
+var ErrOtherKey = errors.New("the key service's Active key is another")
+
+// ErrAnswer means that the service's answer is not what was asked for.
+var ErrAnswer = errors.New("the key service's answer is not acceptable")
+
+// Run moves what can be moved. With an error, what the outcome lists as moved is
+// written all the same.
+func (j *Job) Run(ctx context.Context) (*Outcome, error) {
+	active, ok := j.Repo.Model.Fleet.Spec.ActiveKey()
+	if !ok {
+		return nil, errors.New("find the Active key: the fleet has none")
+	}
+	out := &Outcome{Key: active.ID}
+	todo := j.find(active.ID)
+	defer j.Progress("")
+	for asked := range slices.Chunk(todo, batch) {
+		j.Progress("moved %d of %d stubs to key %s", len(out.Moved), len(todo), active.ID)
+		if err := j.ask(ctx, active, asked, out); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// find lists the stubs with a lock under any key but the Active one.
+func (j *Job) find(active string) []stale {
+	var found []stale
+	for _, entry := range j.Repo.Tree.Files("") {
+		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		data, err := j.Repo.Tree.ReadFile(entry.Path)
+		if err != nil {
+			continue // `bulla validate` reports it
+		}
+		if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
+			continue
+		}
+		parsed, err := v1alpha1.ParseSealedManifest(entry.Path, data)
+		if err == nil && hasOther(parsed, active) {
+			found = append(found, stale{path: entry.Path, data: data, parsed: parsed, digest: v1alpha1.StubDigest(data)})
+		}
+	}
+	return found
+}
+
+func hasOther(parsed *v1alpha1.SealedManifest, active string) bool {
+	return slices.ContainsFunc(parsed.Spec.Blocks, func(b v1alpha1.Block) bool {
+		return slices.ContainsFunc(b.Locks, func(l v1alpha1.Lock) bool { return l.Key != active })
+	})
+}
+
+// ask asks for one batch and writes what comes back. Two files with the same
+// bytes are asked for once.
+func (j *Job) ask(ctx context.Context, active v1alpha1.SealingKey, stubs []stale, out *Outcome) error {
+	in := &keyservicev1.RewrapRequest{Head: j.Head}
+	for _, s := range stubs {
+		if !slices.Contains(in.Digests, s.digest) {
+			in.Digests = append(in.Digests, s.digest)
+		}
+	}
+	answer, err := j.Service.Rewrap(ctx, in)
+	if err != nil {
+		return err
+	}
+	if answer.GetKey() != active.ID {
+		return fmt.Errorf("%w: %q, and fleet.yaml here says %q", ErrOtherKey, answer.GetKey(), active.ID)
+	}
+	if len(answer.GetResults()) != len(in.Digests) {
+		return fmt.Errorf("%w: %d results for %d stubs", ErrAnswer, len(answer.GetResults()), len(in.Digests))
+	}
+	for _, s := range stubs {
+		result := answer.GetResults()[slices.Index(in.Digests, s.digest)]
+		err := j.write(active, s, result)
+		switch {
+		case result.GetRefusal() != keyservicev1.Refusal_REFUSAL_UNSPECIFIED:
+			out.Left = append(out.Left, Left{Path: s.path, Refusal: result.GetRefusal()})
+		case err != nil:
+			out.Left = append(out.Left, Left{Path: s.path, Err: err})
+		default:
+			out.Moved = append(out.Moved, s.path)
+		}
+	}
+	return nil
+}
+
+func (j *Job) write(active v1alpha1.SealingKey, s stale, result *keyservicev1.RewrapResult) error {
+	if result.GetRefusal() != keyservicev1.Refusal_REFUSAL_UNSPECIFIED {
+		return nil
+	}
+	if result.GetDigest() != s.digest || len(result.GetBlocks()) != len(s.parsed.Spec.Blocks) {
+		return fmt.Errorf("%w: it is for another stub", ErrAnswer)
+	}
+	locks := map[int][]v1alpha1.Lock{}
+	for i, block := range s.parsed.Spec.Blocks {
+		var err error
+		if locks[i], err = accept(active, block.Locks, result.GetBlocks()[i].GetLocks()); err != nil {
+			return fmt.Errorf("block %d: %w", i, err)
+		}
+	}
+	data, err := stub.SetLocks(s.path, s.data, s.parsed, locks)
+	if err != nil {
+		return err
+	}
+	return files.Replace(j.Repo.Abs(s.path), s.data, data)
+}
+
+// accept takes new locks that are for the targets of the old ones, in their
+// order, and under the Active key alone.
+func accept(active v1alpha1.SealingKey, old []v1alpha1.Lock, given []*keyservicev1.Lock) ([]v1alpha1.Lock, error) {
+	var targets []string
+	for _, lock := range old {
+		if !slices.Contains(targets, lock.Target) {
+			targets = append(targets, lock.Target)
+		}
+	}
+	if len(given) != len(targets) {
+		return nil, fmt.Errorf("%w: %d locks for %d targets", ErrAnswer, len(given), len(targets))
+	}
+	var locks []v1alpha1.Lock
+	for i, lock := range given {
+		next := v1alpha1.Lock{Target: lock.GetTarget(), Key: lock.GetKey(), Ciphertext: lock.GetCiphertext()}
+		if next.Target != targets[i] || next.Key != active.ID {
+			return nil, fmt.Errorf("%w: a lock for %q under %q, not for %q under %q", ErrAnswer, next.Target, next.Key, targets[i], active.ID)
+		}
+		if err := sealing.CheckLock(active.Suite, next); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
+		}
+		locks = append(locks, next)
+	}
+	return locks, nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// service is a whole key service on a token in SoftHSM, in this process.
+type service struct {
+	dir     string
+	token   *token.Token
+	worker  *hsm.Worker
+	repo    *gitserver.Repo
+	rows    *store.DB
+	server  *keyservice.Server
+	config  *keyservice.Config
+	people  []keyservice.Person
+	address string
+	health  string
+}
+
+// cmdService is the key service's operator: the ceremony, the remote, a service.
+//
+//	service
+//
+// It sets ROOTKEY, FLEETID, URL and CLONE, a clone with fleet.yaml in it.
+func cmdService(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	w.fleet = randomHex(16)
+	s := &service{dir: ts.MkAbs(".service")}
+	ts.Check(os.MkdirAll(filepath.Join(s.dir, "token"), 0o700))
+	s.token = must(token.New(filepath.Join(s.dir, "token")))
+	made := must(s.token.Ceremony(w.fleet, sealingKey, v1alpha1.SuiteHybrid))
+	config := s.token.Config(w.fleet)
+	config.PinnedKeys = []v1alpha1.SealingKey{made.Key}
+	s.worker = must(hsm.Start(context.Background(), config, nil))
+	git := must(gitserver.Start(filepath.Join(s.dir, "git")))
+	ts.Defer(func() { git.Close() })
+	s.repo = must(git.NewRepo("fleet"))
+	fleet := &v1alpha1.Fleet{}
+	fleet.APIVersion, fleet.Kind, fleet.Metadata.Name = v1alpha1.GroupVersion.String(), v1alpha1.KindFleet, "acme"
+	fleet.Spec.ID, fleet.Spec.SealingKeys = w.fleet, []v1alpha1.SealingKey{made.Key}
+	fleet.Spec.LogKey = sealing.VerifierKey(audit.Origin(w.fleet), made.Log)
+	s.sign(ts, fleet)
+	must(s.repo.CommitAll("begin"))
+	s.config = &keyservice.Config{
+		Fleet: w.fleet, RootKey: sealing.VerifierKey("acme", made.Root), ServerNames: []string{"127.0.0.1"},
+		Repository: keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Second)},
+		Token:      keyservice.TokenFile{Sessions: 2}, CertificateTTL: keyservice.Duration(time.Hour),
+	}
+	s.serve(ts)
+	w.service = s
+	ts.Setenv("ROOTKEY", s.config.RootKey)
+	ts.Setenv("FLEETID", w.fleet)
+	ts.Setenv("URL", "https://"+s.address)
+	ts.Setenv("CLONE", s.repo.Dir())
+}
+
+// sign gives the fleet its next serial and writes it into the clone.
+func (s *service) sign(ts *testscript.TestScript, fleet *v1alpha1.Fleet) {
+	fleet.Spec.Serial++
+	root := must(s.worker.Signer(context.Background(), hsm.SignerLabel(fleet.Spec.ID, hsm.RoleRoot)))
+	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
+	ts.Check(os.WriteFile(filepath.Join(s.repo.Dir(), "fleet.yaml"), must(yaml.Marshal(fleet)), 0o644))
+}
+
+func (s *service) serve(ts *testscript.TestScript) {
+	s.rows = must(store.Open(context.Background(), filepath.Join(s.dir, "keyservice.db")))
+	mirror := must(kustomize.OpenMirror(filepath.Join(s.dir, "mirror"), s.repo.URL(), "main",
+		kustomize.Auth{Username: s.repo.Username, Password: s.repo.Password}, kustomize.Limits{}))
+	s.server = must(keyservice.New(context.Background(), keyservice.Options{
+		Config: s.config, Store: s.rows, Token: s.worker, Mirror: mirror,
+		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Log: slog.New(slog.DiscardHandler),
+	}))
+	listener, health := must(net.Listen("tcp", "127.0.0.1:0")), must(net.Listen("tcp", "127.0.0.1:0"))
+	s.address, s.health = listener.Addr().String(), health.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.server.Serve(ctx, listener, health) }()
+	ts.Defer(func() {
+		cancel()
+		if err := <-done; err != nil {
+			ts.Logf("serve: %v", err)
+		}
+		s.worker.Close()
+		s.rows.Close()
+	})
+}
+
+// cmdPublish commits and pushes the clone, and waits until the service accepted
+// it:
+//
+//	publish MESSAGE
+func cmdPublish(ts *testscript.TestScript, neg bool, args []string) {
+	s := worldOf(ts).service
+	status := must(s.repo.Git("status", "--porcelain"))
+	if strings.TrimSpace(status) != "" {
+		must(s.repo.CommitAll(args[0]))
+	} else {
+		must(s.repo.Push())
+	}
+	head := must(s.repo.Head())
+	var ready string
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		r, err := http.Get("http://" + s.health + "/readyz")
+		if err != nil {
+			continue
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		if ready = string(body); strings.Contains(ready, head) {
+			return
+		}
+	}
+	ts.Fatalf("the service does not accept %s:\n%s", head, ready)
+}
+
+// cmdRotate is `bulla-keyservice keys rotate`, or `keys retire` of the first key:
+//
+//	rotate KEYID
+//	rotate --retire KEYID
+func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
+	s := worldOf(ts).service
+	file := filepath.Join(s.repo.Dir(), "fleet.yaml")
+	fleet := must(v1alpha1.ParseFleet("fleet.yaml", must(os.ReadFile(file))))
+	for i := range fleet.Spec.SealingKeys {
+		key := &fleet.Spec.SealingKeys[i]
+		switch {
+		case args[0] == "--retire" && key.ID == args[1]:
+			key.Status = v1alpha1.KeyRetired
+		case args[0] != "--retire" && key.Status == v1alpha1.KeyActive:
+			key.Status = v1alpha1.KeySuperseded
+		}
+	}
+	if args[0] != "--retire" {
+		fleet.Spec.SealingKeys = append(fleet.Spec.SealingKeys,
+			must(hsm.AddSealingKey(s.token.Config(fleet.Spec.ID), fleet.Spec.ID, args[0], v1alpha1.SuiteHybrid)))
+	}
+	s.sign(ts, fleet)
+}
+
+// cmdIssue is the service's operator, who lists a person and certifies them:
+//
+//	issue NAME ROLE REQUEST CERTIFICATE
+func cmdIssue(ts *testscript.TestScript, neg bool, args []string) {
+	s := worldOf(ts).service
+	csr := must(client.ReadRequest([]byte(ts.ReadFile(args[2]))))
+	person := keyservice.Person{Name: args[0], Identity: must(keyservice.ReadIdentity(csr)), Roles: []keyservice.Role{keyservice.Role(args[1])}}
+	s.people = append(slices.DeleteFunc(s.people, func(p keyservice.Person) bool { return p.Name == args[0] }), person)
+	s.config.People = s.people
+	ts.Check(s.server.SetPeople(context.Background(), s.people))
+	leaf, ca, err := keyservice.IssuePerson(context.Background(), keyservice.Options{Config: s.config, Store: s.rows, Token: s.worker}, s.rows, args[0], csr, time.Hour)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), client.WritePerson(leaf, ca), 0o644))
+}
