@@ -242,7 +242,7 @@ func (s *Server) recordDenials(ctx context.Context, refused ...audit.Entry) erro
 	if len(record) == 0 {
 		return nil
 	}
-	if _, err := s.journal.append(ctx, record); err != nil {
+	if _, err := s.journal.leave(ctx, record); err != nil {
 		return err
 	}
 	s.denials.recorded(record)
@@ -265,7 +265,7 @@ func (s *Server) flushDenials(ctx context.Context, all bool) {
 }
 
 func (s *Server) flush(ctx context.Context, entries []audit.Entry) {
-	if _, err := s.journal.append(ctx, entries); err != nil {
+	if _, err := s.journal.leave(ctx, entries); err != nil {
 		s.log.Error("counts of refusals are not recorded yet", "counts", len(entries), "error", err.Error())
 		s.denials.owe(entries)
 	}

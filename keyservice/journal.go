@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,9 @@ const (
 	maxQueue  = 1 << 15
 )
 
+// errUnsigned: the token does not sign the log now.
+var errUnsigned = errors.New("the token does not sign the audit log")
+
 var errQueue = errors.New("too many entries wait for the audit log")
 
 // recorder is the audit log as the decisions see it.
@@ -36,6 +40,10 @@ type recorder interface {
 	// are on disk under a signed checkpoint. A change that says no (store.ErrToken,
 	// store.ErrHeadMoved) is the error, and then nothing is recorded either.
 	append(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error)
+	// leave is append for what releases nothing: when the token cannot sign, the
+	// entries are on disk all the same, and the next append signs them. The receipt
+	// is nil then.
+	leave(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error)
 	// latest is the newest state of the log, which has at least size entries.
 	latest(ctx context.Context, size uint64) (*receipt, error)
 	// newest is the newest state that any process wrote.
@@ -93,6 +101,22 @@ func (j *journal) append(ctx context.Context, entries []audit.Entry, changes ...
 		return nil, fmt.Errorf("record decisions: %w", g.err)
 	}
 	return g.receipt, nil
+}
+
+// leave implements [recorder].
+func (j *journal) leave(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error) {
+	r, err := j.append(ctx, entries, changes...)
+	if !errors.Is(err, errUnsigned) {
+		return r, err
+	}
+	changes = slices.Clone(changes)
+	for _, e := range entries {
+		e.Fleet, e.Time = j.fleet, j.now()
+		changes = append(changes, j.rows.AddPending(j.fleet, e.Marshal()))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+	defer cancel()
+	return nil, j.rows.Do(ctx, changes...)
 }
 
 func (j *journal) enqueue(g *group) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -80,10 +81,10 @@ func (j *journal) seal(w *drafting) (*tip, error) {
 	}
 	next.Checkpoint = audit.Checkpoint{Origin: audit.Origin(j.fleet), Size: size, Root: root}
 	if next.signed, err = audit.SignCheckpoint(next.Checkpoint, j.signer); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errUnsigned, err)
 	}
 	if err := j.opensAsItself(next); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errUnsigned, err)
 	}
 	return next, nil
 }
@@ -136,7 +137,11 @@ func (w *drafting) add(e audit.Entry) error {
 func (w *drafting) addPending(data []byte) error {
 	e, err := audit.ParseEntry(data)
 	if err != nil {
-		e = audit.Entry{Kind: audit.Person, Outcome: "Unreadable", Detail: "an entry that another program left does not parse"}
+		e = audit.Entry{Time: w.at, Kind: audit.Person, Outcome: "Unreadable", Detail: "an entry that another program left does not parse"}
+	}
+	// Every entry has the time of its append; one that waited says since when.
+	if w.at.Sub(e.Time) > time.Second {
+		e.Detail = strings.TrimLeft(e.Detail+"; decided at "+e.Time.UTC().Format(time.RFC3339), "; ")
 	}
 	return w.add(e)
 }

@@ -413,6 +413,35 @@ func TestATokenThatDoesNotSignRecordsNothing(t *testing.T) {
 	b.checkLog()
 }
 
+// TestWhatReleasesNothingIsRecordedWithoutTheToken: refusals, heads and counts are
+// on disk at once, and signed when the token is back, before anything newer.
+func TestWhatReleasesNothingIsRecordedWithoutTheToken(t *testing.T) {
+	b := newBench(t)
+	b.add(b.j, numbered(0, 3))
+	b.key.sick.Store(true)
+	head := store.Head{Fleet: testFleet, Ref: "main", Hash: "a1", Accepted: time.Now()}
+	refused := []audit.Entry{refusedUnseal("prod-eu", 7), refusedUnseal("prod-eu", 8)}
+	if r, err := b.j.leave(t.Context(), refused, b.rows.AddHead(head)); r != nil || err != nil {
+		t.Fatalf("%v, %v; want no receipt and no error", r, err)
+	}
+	if last, err := b.rows.LastHead(t.Context(), testFleet, "main"); err != nil || last.Hash != "a1" {
+		t.Errorf("head %+v, %v", last, err)
+	}
+	fork := store.Head{Fleet: testFleet, Ref: "main", Hash: "b2", Parent: "elsewhere", Accepted: time.Now()}
+	if _, err := b.j.leave(t.Context(), refused, b.rows.AddHead(fork)); !errors.Is(err, store.ErrHeadMoved) {
+		t.Errorf("%v, want ErrHeadMoved", err)
+	}
+	if c := b.checkLog(); c.Size != 3 {
+		t.Errorf("%d entries are signed, want 3", c.Size)
+	}
+	b.key.sick.Store(false)
+	b.j = b.mustOpen(b.rows) // a restart in between
+	if r := b.add(b.j, numbered(3, 1)); r.first != 5 {
+		t.Errorf("the next entry is number %d, want 5: after those that waited", r.first)
+	}
+	b.checkLog()
+}
+
 func TestEntriesNeverGoBackInTime(t *testing.T) {
 	b := newBench(t)
 	b.add(b.j, numbered(0, 1))

@@ -93,14 +93,31 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 		}
 		entries = append(entries, e)
 	}
-	if len(entries) == 0 {
+	receipt, err := s.recordAll(ctx, entries, len(picked) < len(entries))
+	if err != nil {
+		return nil, err
+	}
+	s.denials.recorded(picked)
+	if receipt == nil { // nothing new in the signed log
+		for i := range decisions {
+			decisions[i].leaf = -1
+		}
 		return s.journal.latest(ctx, q.logSize)
 	}
-	receipt, err := s.journal.append(ctx, entries)
-	if err == nil {
-		s.denials.recorded(picked)
+	return receipt, nil
+}
+
+// recordAll demands a signed record of what releases a secret. What only refuses
+// may wait for its signature: a token that is gone does not keep the service from
+// saying no.
+func (s *Server) recordAll(ctx context.Context, entries []audit.Entry, releases bool) (*receipt, error) {
+	switch {
+	case len(entries) == 0:
+		return nil, nil
+	case releases:
+		return s.journal.append(ctx, entries)
 	}
-	return receipt, err
+	return s.journal.leave(ctx, entries)
 }
 
 // began is what the log says when the service starts; at its very beginning also

@@ -53,6 +53,10 @@ type logStore interface {
 	LogHashes(ctx context.Context, fleet string, indexes []int64) ([]tlog.Hash, error)
 	AppendLog(ctx context.Context, fleet string, groups [][]store.Change, build func(*store.Appending) (store.Appended, error)) error
 	FindLeaves(ctx context.Context, fleet string, f store.LogFilter) (leaves []store.Leaf, next int64, err error)
+	// AddPending keeps an entry for the next append.
+	AddPending(fleet string, entry []byte) store.Change
+	// Do makes changes, all or none.
+	Do(ctx context.Context, changes ...store.Change) error
 	HasPending(ctx context.Context, fleet string) (bool, error)
 }
 

@@ -14,7 +14,7 @@ const (
 	// parameters, and a statement's cost is mostly its preparation.
 	leafRows = 100
 	// pendingRows is how many entries of other programs one append takes along.
-	pendingRows = 100
+	pendingRows = 1000
 )
 
 // Appending is an append under way: what the log and the store say while no
@@ -34,12 +34,6 @@ type Appending struct {
 type Appended struct {
 	LogState
 	Leaves []Leaf
-}
-
-// refusal is an error that a change gives to say no. The groups beside its own
-// do not suffer.
-func refusal(err error) bool {
-	return errors.Is(err, ErrToken) || errors.Is(err, ErrHeadMoved) || errors.Is(err, ErrNotFound)
 }
 
 // AppendLog makes changes and adds the entries that belong to them, in one
@@ -82,6 +76,9 @@ func (s *DB) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][
 	}
 	if err := follows(l, next); err != nil {
 		return err
+	}
+	if len(next.Leaves) == 0 {
+		return nil
 	}
 	if err := s.insertLeaves(ctx, tx, l.id, next.Leaves); err != nil {
 		return err
@@ -133,7 +130,7 @@ func attempt(ctx context.Context, tx *sql.Tx, changes []Change) (refused, failed
 		if err == nil {
 			continue
 		}
-		if !refusal(err) {
+		if refusal := Refusal(""); !errors.As(err, &refusal) {
 			return nil, err
 		}
 		if _, failed := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT changes"); failed != nil {

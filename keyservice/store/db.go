@@ -23,8 +23,7 @@ type DB struct {
 
 // Change is something to be written together with something else: it runs in a
 // transaction that the other side commits, possibly more than once. It must not
-// keep tx. [ErrToken], [ErrHeadMoved] and [ErrNotFound] say no, and leave the
-// transaction to others; any other error ends it.
+// keep tx. It says no with a [Refusal].
 type Change func(ctx context.Context, tx *sql.Tx) error
 
 // dialect is what the two engines do not share.

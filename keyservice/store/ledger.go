@@ -11,7 +11,7 @@ import (
 
 // ErrLedgerFull: a cluster's part of the ledger would grow past its bound.
 // Nothing of the report was taken.
-var ErrLedgerFull = errors.New("the cluster's part of the ledger is full")
+var ErrLedgerFull error = Refusal("the cluster's part of the ledger is full")
 
 const (
 	// MaxLedgerSecrets is how many objects of one cluster the ledger keeps: what

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -9,15 +8,22 @@ import (
 	"github.com/bulla-dev/bulla/sealing"
 )
 
+// Refusal is an error by which a [Change] says no. What else is written in the
+// same transaction does not suffer by it; any other error ends the transaction,
+// and with it the changes of other callers.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
 // Errors that callers branch on, with errors.Is.
 var (
 	// ErrNotFound: there is no such row.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound error = Refusal("not found")
 	// ErrToken: the join token is unknown, used or expired, or its challenge is
 	// not this one. One error, so that nobody can ask which.
-	ErrToken = errors.New("join token not usable")
+	ErrToken error = Refusal("join token not usable")
 	// ErrHeadMoved: another head was accepted meanwhile.
-	ErrHeadMoved = errors.New("accepted head moved")
+	ErrHeadMoved error = Refusal("accepted head moved")
 )
 
 // Head is one accepted head of the fleet's repository.
