@@ -162,6 +162,17 @@ func TestAPlacementThatDoesNotWaitIsInUseOnceItRolledOut(t *testing.T) {
 	})
 }
 
+func TestAWorkloadThatDidNotRollOutUsesNothing(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	stuck := w.deployment("stuck", "db")
+	template := stuck.Object["spec"].(map[string]any)["template"].(map[string]any)
+	template["spec"].(map[string]any)["nodeSelector"] = map[string]any{"no": "such-node"}
+	w.place("shop", stuck, w.deployment("api", "key"), w.seal("db", map[string]string{"a": "b"}), w.seal("key", map[string]string{"a": "b"}))
+	w.commit()
+	w.hears("db: Provisioned", "key: InUse Deployment/api")
+}
+
 func TestReportingHoldsUpNothingAndForgetsNothing(t *testing.T) {
 	w := newDeliveryWorld(t)
 	stop := w.run()

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -52,7 +53,10 @@ func FuzzTheProtocol(f *testing.F) {
 			}
 		}
 	}
-	client := w.eu.stranger()
+	// A person with every role, so that nothing stops before the handlers.
+	person := w.person("fuzz", keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper)
+	clients := map[keyservice.Auth]*http.Client{
+		keyservice.AuthToken: stranger(w.eu.credentials), keyservice.AuthCertificate: stranger(w.eu.credentials), keyservice.AuthPerson: stranger(person.credentials)}
 	f.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -63,7 +67,7 @@ func FuzzTheProtocol(f *testing.F) {
 	f.Fuzz(func(t *testing.T, route, kind uint8, body []byte) {
 		routes := keyservice.Routes()
 		r := routes[int(route)%len(routes)]
-		answer, status := post(t, client, w.url+r.Path, contentTypes[int(kind)%len(contentTypes)], body)
+		answer, status := post(t, clients[r.Auth], w.url+r.Path, contentTypes[int(kind)%len(contentTypes)], body)
 		if status < 200 || status >= 600 {
 			t.Errorf("%s: status %d", r.Path, status)
 		}
@@ -89,26 +93,28 @@ func protocolSeeds(w *fixture) []proto.Message {
 			State: keyservicev1.SecretState_SECRET_STATE_IN_USE, Workloads: []string{"Deployment/api"}}}},
 		&keyservicev1.ProveConsistencyRequest{FromSize: 1, ToSize: 2},
 		&keyservicev1.ListAuditRequest{Limit: 10, Cluster: "prod-eu", Since: -1},
+		&keyservicev1.ListLedgerRequest{Cluster: "prod-eu", Object: "payments/db"},
+		&keyservicev1.AcceptHistoryRequest{Head: w.head},
 		&keyservicev1.RewrapRequest{Head: w.head, Digests: []string{w.digest}},
 	}
 }
 
-// stranger is an HTTP client with the member's certificate and nothing else.
-func (m *member) stranger() *http.Client {
+// stranger is an HTTP client with a certificate and nothing else.
+func stranger(credentials *client.Credentials) *http.Client {
 	roots := x509.NewCertPool()
-	roots.AddCert(m.credentials.CA)
+	roots.AddCert(credentials.CA)
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{ForceAttemptHTTP2: true,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{m.credentials.Certificate}}}}
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{credentials.Certificate}}}}
 }
 
-func post(t *testing.T, client *http.Client, url, contentType string, body []byte) (answer []byte, status int) {
+func post(t *testing.T, asker *http.Client, url, contentType string, body []byte) (answer []byte, status int) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", contentType)
-	response, err := client.Do(request)
+	response, err := asker.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

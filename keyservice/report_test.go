@@ -1,6 +1,9 @@
 package keyservice_test
 
 import (
+	"database/sql"
+	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,8 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -231,5 +236,62 @@ func TestAClusterThatLiesIsTakenAtItsWordOnly(t *testing.T) {
 	wantDenied(t, err, keyservicev1.ReasonIdentity)
 	if got := dev.ledger(t, &keyservicev1.ListLedgerRequest{})["prod-eu"]; !got.GetSuspended() || got.GetSecrets()[0].GetSecret().GetState() != provisioned {
 		t.Errorf("suspended: %v", got)
+	}
+}
+
+// TestAReportIsInTheLogAndTheLedgerOrInNeither breaks the disk under each of the
+// two.
+func TestAReportIsInTheLogAndTheLedgerOrInNeither(t *testing.T) {
+	f := newFixture(t)
+	f.atHead(f.head)
+	ann := f.person("ann", keyservice.RoleAuditor)
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(f.dir, "store.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	reports := func() int {
+		t.Helper()
+		out, err := ann.admin.ListAudit(t.Context(), &keyservicev1.ListAuditRequest{Kind: string(audit.Report), Outcome: "Done"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(out.GetEntries())
+	}
+	state := func() keyservicev1.SecretState {
+		t.Helper()
+		return ann.ledger(t, &keyservicev1.ListLedgerRequest{Cluster: "prod-eu"})["prod-eu"].GetSecrets()[0].GetSecret().GetState()
+	}
+	say := func(s keyservicev1.SecretState) error {
+		_, err := f.eu.client.Report(t.Context(), &keyservicev1.ReportRequest{Head: f.head, Secrets: []*keyservicev1.SecretReport{f.said(s)}})
+		return err
+	}
+	for _, c := range []struct{ what, table, statement string }{
+		{"the ledger", "ledger", "INSERT"},
+		{"the cluster's row", "members", "UPDATE"},
+		{"the log", "leaves", "INSERT"},
+	} {
+		before := reports()
+		if _, err := db.ExecContext(t.Context(), "CREATE TRIGGER broken BEFORE "+c.statement+" ON "+c.table+" BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"); err != nil {
+			t.Fatal(err)
+		}
+		if err := say(provisioned); !errors.Is(err, client.ErrUnavailable) {
+			t.Errorf("%s: %v, want ErrUnavailable", c.what, err)
+		}
+		if _, err := db.ExecContext(t.Context(), "DROP TRIGGER broken"); err != nil {
+			t.Fatal(err)
+		}
+		if got := reports() - before; got != 0 || state() != configured {
+			t.Errorf("%s: %d entries, state %v", c.what, got, state())
+		}
+	}
+	// Said twice, because the first answer was lost: the same.
+	for range 2 {
+		if err := say(provisioned); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if state() != provisioned {
+		t.Errorf("state %v", state())
 	}
 }

@@ -13,7 +13,8 @@ const exitCodes = `Exit codes:
   0  everything asked for was done
   1  it failed; files are as they were
   2  the command line was wrong
-  3  validate found problems, or recover or reseal left a stub as it was
+  3  validate or status --check found problems, or recover or reseal left a stub
+     as it was
   4  trust was refused: nothing is pinned for this fleet, or its keys are not
      covered by the signature of the pinned root key
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
@@ -150,6 +151,28 @@ func aReportTouchesNoOtherCluster(t *testing.T, e engine) {
 	}
 	if diff := cmp.Diff(map[string]int32{"db": inUse}, l.states("prod-us")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAReportThatIsRepeatedChangesNothing(t *testing.T) {
+	onBothEngines(t, aReportThatIsRepeatedChangesNothing)
+}
+
+func aReportThatIsRepeatedChangesNothing(t *testing.T, e engine) {
+	l := newLedger(t, e, "prod-eu")
+	var before []store.LedgerSecret
+	for n := range 3 {
+		if _, err := l.report(store.LedgerReport{Complete: n > 0}, secret("db", inUse, "d1"), secret("old", deprovisioned, "d2")); err != nil {
+			t.Fatal(err)
+		}
+		after, err := l.Ledger(t.Context(), fleet, "prod-eu")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(before, after, cmpopts.IgnoreFields(store.LedgerSecret{}, "Reported")); n > 0 && diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		before, l.now = after, l.now.Add(time.Minute)
 	}
 }
 
