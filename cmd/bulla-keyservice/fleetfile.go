@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -102,6 +104,17 @@ func acceptedFleet(ctx context.Context, config *keyservice.Config) (sealing.Know
 	}
 	defer rows.Close() //nolint:errcheck // only read
 	return rows.KnownFleet(ctx, config.Fleet)
+}
+
+// record leaves an entry for the service's audit log. A service that never ran
+// has no log to leave it in.
+func (f *fleetFile) record(ctx context.Context, e audit.Entry) error {
+	rows, err := openRows(ctx, f.config)
+	if rows == nil || err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // what was written was committed
+	return rows.Do(ctx, keyservice.RecordLater(rows, f.config.Fleet, e, time.Now()))
 }
 
 // next is the fleet with the next serial, to be changed and signed.

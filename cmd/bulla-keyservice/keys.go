@@ -33,7 +33,7 @@ accepted head says of a sealing key, "-" where it says nothing.`,
 		},
 	}
 	addConfigFlag(list, &file)
-	keys.AddCommand(list, newKeysRotateCommand())
+	keys.AddCommand(list, newKeysRotateCommand(), newKeysRetireCommand())
 	return keys
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -79,6 +80,10 @@ func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 	}
 	next := rotated(f, key)
 	if err := f.sign(ctx, next); err != nil {
+		return o.afterwards(err)
+	}
+	if err := f.record(ctx, audit.Entry{Kind: audit.Key, Outcome: "Done", Keys: []string{key.ID},
+		Detail: fmt.Sprintf("made sealing key, and signed serial %d, in which it is Active", next.Serial)}); err != nil {
 		return o.afterwards(err)
 	}
 	if err := f.write(next, stdout, stderr); err != nil {

@@ -17,6 +17,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
@@ -24,6 +26,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -48,7 +51,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus,
+			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus, "stub": stubFile, "head": headAccepted,
 			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom,
 			"postgres": startPostgres,
 		},
@@ -168,6 +171,47 @@ func keyStatus(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("key %s is %q, want %s", args[1], status[args[1]], args[2])
+}
+
+// head CONFIG waits until the service accepted what was pushed last.
+func headAccepted(ts *testscript.TestScript, _ bool, args []string) {
+	config, err := keyservice.LoadConfig(ts.MkAbs(args[0]))
+	ts.Check(err)
+	rows, err := openRows(context.Background(), config)
+	ts.Check(err)
+	defer rows.Close()
+	want, err := partsOf(ts).repo.Head()
+	ts.Check(err)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		last, err := rows.LastHead(context.Background(), config.Fleet, config.Repository.Ref)
+		ts.Check(err)
+		if last.Hash == want {
+			return
+		}
+	}
+	ts.Fatalf("the service does not accept %s", want)
+}
+
+// stub FLEET KEY FILE seals a value under a key of a fleet.yaml.
+func stubFile(ts *testscript.TestScript, _ bool, args []string) {
+	fleet, err := v1alpha1.ParseFleet(args[0], []byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	key, _ := fleet.Spec.Key(args[1])
+	key.Status = v1alpha1.KeyActive
+	sealer, err := sealing.NewSealer(key, nil)
+	ts.Check(err)
+	stub := &v1alpha1.SealedManifest{}
+	stub.APIVersion, stub.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindSealedManifest
+	stub.Metadata = v1alpha1.Metadata{Name: "db", Namespace: "shop"}
+	stub.Spec.Template = runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)}
+	stub.Spec.Blocks = []v1alpha1.Block{{Fields: []string{"/data/key"}}}
+	where, err := sealing.ContextOf(fleet.Spec.ID, stub, 0, "shop", "db")
+	ts.Check(err)
+	stub.Spec.Blocks[0], err = sealer.Seal(where, map[string]string{"/data/key": "dg=="}, []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "all"}}})
+	ts.Check(err)
+	data, err := yaml.Marshal(stub)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), data, 0o600))
 }
 
 // configure FILE FLEET-OUTPUT writes keyservice.yaml from what init printed.

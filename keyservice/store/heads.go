@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -33,7 +34,8 @@ func (s *DB) KnownFleet(ctx context.Context, fleet string) (sealing.Known, error
 	return h.Known, nil
 }
 
-func lastHead(row *sql.Row) (Head, error) {
+// lastHead scans one row, of either kind.
+func lastHead(row interface{ Scan(into ...any) error }) (Head, error) {
 	var h Head
 	var accepted int64
 	err := row.Scan(&h.Fleet, &h.Ref, &h.Hash, &h.Parent, &accepted,
@@ -62,6 +64,30 @@ func (s *DB) AddHead(h Head) Change {
 			h.Known.Serial, h.Known.Digest, h.Known.RootKey, h.Known.Pinned)
 		return err
 	}
+}
+
+// HeadsSince returns the heads of ref that were in force at some time since
+// then, the newest first: those accepted since, and the one before them.
+func (s *DB) HeadsSince(ctx context.Context, fleet, ref string, since time.Time) ([]Head, error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT "+headColumns+" FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC", fleet, ref)
+	if err != nil {
+		return nil, fmt.Errorf("read accepted heads: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has it
+	var heads []Head
+	for rows.Next() {
+		h, err := lastHead(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read accepted heads: %w", err)
+		}
+		if heads = append(heads, h); h.Accepted.Before(since) {
+			return heads, nil
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read accepted heads: %w", err)
+	}
+	return heads, nil
 }
 
 // AddPlaced remembers that head placed these stub digests on cluster.

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// keyNeeds are the stubs that a key is needed for.
+type keyNeeds struct {
+	// head is the accepted head that current is of.
+	head    string
+	current []needed
+	// history are those that current has not, each at the newest commit that
+	// has it.
+	history []needed
+	// unread are files of the accepted head that cannot be read.
+	unread []string
+}
+
+type needed struct{ path, digest, commit string }
+
+// findNeeds looks at the accepted head, and at every commit that was in force
+// since then: the heads that the service accepted, and what lies between them.
+func findNeeds(ctx context.Context, f *fleetFile, key string, next *v1alpha1.FleetSpec, since time.Time) (*keyNeeds, error) {
+	mirror, commits, err := inForce(ctx, f, since)
+	if err != nil {
+		return nil, err
+	}
+	found, seen := &keyNeeds{head: commits[0]}, map[string]bool{}
+	reader, opens := &keyuse.Reader{}, keyuse.Opens(next)
+	for i, commit := range commits {
+		tree, err := mirror.Tree(commit)
+		if err != nil {
+			return nil, fmt.Errorf("read commit %s: %w", commit, err)
+		}
+		stubs, broken := reader.Read(tree)
+		if i == 0 {
+			found.unread = broken
+		}
+		for _, stub := range stubs {
+			if seen[stub.Path+stub.Digest] || !stub.Needs(key, opens) {
+				continue
+			}
+			seen[stub.Path+stub.Digest] = true
+			n := needed{stub.Path, stub.Digest, commit}
+			if i == 0 {
+				found.current = append(found.current, n)
+			} else {
+				found.history = append(found.history, n)
+			}
+		}
+	}
+	return found, nil
+}
+
+// inForce lists the commits that decided since then, the newest first.
+func inForce(ctx context.Context, f *fleetFile, since time.Time) (*kustomize.Mirror, []string, error) {
+	const hint = "start `bulla-keyservice serve` once: what needs the key is looked up where the service looks"
+	rows, err := openRows(ctx, f.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rows == nil {
+		return nil, nil, withHint(errors.New("find what needs the key: the service never ran"), hint)
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	heads, err := rows.HeadsSince(ctx, f.config.Fleet, f.config.Repository.Ref, since)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(heads) == 0 {
+		return nil, nil, withHint(fmt.Errorf("find what needs the key: no head is accepted: %w", store.ErrNotFound), hint)
+	}
+	mirror, err := openMirror(f.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	commits, err := mirror.FirstParents(ctx, heads[0].Hash, heads[len(heads)-1].Hash)
+	if err != nil {
+		return nil, nil, err
+	}
+	listed := map[string]bool{}
+	for _, commit := range commits {
+		listed[commit] = true
+	}
+	for _, head := range heads { // one that came in from the side, or was rewritten
+		if !listed[head.Hash] && mirror.Contains(head.Hash) {
+			commits = append(commits, head.Hash)
+		}
+	}
+	return mirror, commits, nil
+}
+
+func (n *keyNeeds) print(w io.Writer) {
+	for _, file := range n.unread {
+		fmt.Fprintf(w, "warning: %s cannot be read, and is not counted\n", file)
+	}
+	for _, s := range n.current {
+		fmt.Fprintf(w, "needed now: %s\n", s.path)
+	}
+	for _, s := range n.history {
+		fmt.Fprintf(w, "needed by a rollback to %.12s: %s\n", s.commit, s.path)
+	}
+}

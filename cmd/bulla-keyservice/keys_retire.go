@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+)
+
+type retireOptions struct {
+	fleetOptions
+
+	key                         string
+	window                      time.Duration
+	breakCurrent, breakRollback bool
+	undo                        bool
+}
+
+func newKeysRetireCommand() *cobra.Command {
+	var o retireOptions
+	cmd := &cobra.Command{
+		Use:   "retire KEY --config FILE --fleet-file FILE (--in-place | --out FILE)",
+		Short: "Say what still needs a sealing key, and write a fleet.yaml that retires it",
+		Long: `retire lists the stubs that open under this key and no other that opens: at the
+accepted head, and at any commit that was in force during --window, to which
+somebody may want to roll back. Without anything in the list it writes a
+fleet.yaml in which the key is Retired. With something, it refuses until told:
+
+  --break-current    stubs of the accepted head stop opening for clusters that do
+                     not have them yet, or lose them ("bulla reseal" moves them)
+  --break-rollback   a rollback to a commit in the list would bring stubs back
+                     that do not open
+
+A retired key opens nothing, from the merge of that file on. Clusters keep what
+they have. The key stays in the token: --undo writes a fleet.yaml in which it is
+Superseded again.
+` + fleetFileHelp,
+		Example: `  bulla-keyservice keys retire 2026-11-a --config keyservice.yaml --fleet-file fleet/fleet.yaml --in-place
+  bulla-keyservice keys retire 2026-11-a --config keyservice.yaml --fleet-file fleet/fleet.yaml --in-place --window 168h --break-rollback`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &usageError{withHint(errors.New("keys retire takes the id of one key"), "bulla-keyservice keys list shows them")}
+			}
+			o.key = args[0]
+			return needs("config", "fleet-file")(cmd, nil)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().DurationVar(&o.window, "window", 30*24*time.Hour, "how far back a rollback must stay possible")
+	cmd.Flags().BoolVar(&o.breakCurrent, "break-current", false, "retire it though stubs of the accepted head need it")
+	cmd.Flags().BoolVar(&o.breakRollback, "break-rollback", false, "retire it though stubs of the window's history need it")
+	cmd.Flags().BoolVar(&o.undo, "undo", false, "make a retired key Superseded again: it opens, and seals no more")
+	return cmd
+}
+
+func (o *retireOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+	f, err := o.open(ctx, stdin)
+	if err != nil {
+		return err
+	}
+	next, err := o.retired(f)
+	if err != nil {
+		return &usageError{err}
+	}
+	if o.undo {
+		return o.finish(ctx, f, next, audit.Entry{Detail: "taken back"}, stdout, stderr)
+	}
+	needed, err := findNeeds(ctx, f, o.key, next, time.Now().Add(-o.window))
+	if err != nil {
+		return err
+	}
+	needed.print(stderr)
+	if err := o.mayRetire(needed); err != nil {
+		return err
+	}
+	return o.finish(ctx, f, next, audit.Entry{Head: needed.head,
+		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.current), len(needed.history), o.window)}, stdout, stderr)
+}
+
+// finish signs, records and writes.
+func (o *retireOptions) finish(ctx context.Context, f *fleetFile, next *v1alpha1.FleetSpec, e audit.Entry, stdout, stderr io.Writer) error {
+	if err := f.sign(ctx, next); err != nil {
+		return err
+	}
+	key, _ := next.Key(o.key)
+	e.Kind, e.Outcome, e.Keys = audit.Key, "Done", []string{o.key}
+	e.Detail = fmt.Sprintf("signed serial %d, in which the key is %s; %s", next.Serial, key.Status, e.Detail)
+	if err := f.record(ctx, e); err != nil {
+		return err
+	}
+	if err := f.write(next, stdout, stderr); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "key %s is %s in serial %d\nnext: review and merge it; it counts from then on\n", o.key, key.Status, next.Serial)
+	return nil
+}
+
+// retired is the next fleet with the key retired.
+func (o *retireOptions) retired(f *fleetFile) (*v1alpha1.FleetSpec, error) {
+	next := f.next()
+	for i := range next.SealingKeys {
+		key := &next.SealingKeys[i]
+		switch {
+		case key.ID != o.key:
+		case o.undo && key.Status == v1alpha1.KeyRetired:
+			key.Status = v1alpha1.KeySuperseded
+			return next, nil
+		case o.undo:
+			return nil, fmt.Errorf("key %s is %s, not Retired", o.key, key.Status)
+		case key.Status == v1alpha1.KeyActive:
+			return nil, withHint(fmt.Errorf("key %s is Active", o.key), "bulla-keyservice keys rotate makes another one, then bulla reseal moves the locks")
+		case key.Status == v1alpha1.KeyRetired:
+			return nil, fmt.Errorf("key %s is Retired already", o.key)
+		default:
+			key.Status = v1alpha1.KeyRetired
+			return next, nil
+		}
+	}
+	return nil, withHint(fmt.Errorf("fleet.yaml has no key %q", o.key), "bulla-keyservice keys list shows them")
+}
+
+// mayRetire wants a person's word for what would stop opening.
+func (o *retireOptions) mayRetire(n *keyNeeds) error {
+	if len(n.current) > 0 && !o.breakCurrent {
+		return withHint(fmt.Errorf("key %s is needed: %d stubs of the accepted head open under no other", o.key, len(n.current)),
+			"bulla reseal moves their locks; --break-current retires the key all the same")
+	}
+	if len(n.history) > 0 && !o.breakRollback {
+		return withHint(fmt.Errorf("key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.history), o.window),
+			"wait until the window is past, or give up these rollbacks with --break-rollback")
+	}
+	return nil
+}
