@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"connectrpc.com/connect"
-
-	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
 // ErrUnavailable matches, with errors.Is, every failure after which the caller
@@ -33,17 +30,6 @@ type DeniedError struct {
 }
 
 func (e *DeniedError) Error() string { return "key service refused the request: " + e.Reason }
-
-// IsRefusedCertificate reports whether the service did not take the client
-// certificate: in the handshake, where the reason is an alert, or for a request.
-func IsRefusedCertificate(err error) bool {
-	var denied *DeniedError
-	if errors.As(err, &denied) {
-		return denied.Reason == keyservicev1.ReasonCertificate
-	}
-	var alert *net.OpError
-	return errors.As(err, &alert) && alert.Op == "remote error"
-}
 
 // classify turns what connect returns into one of the two types above.
 func classify(err error) error {
