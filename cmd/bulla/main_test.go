@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
 			"certify": cmdCertify, "admin": cmdAdmin,
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
+			"auditlog": cmdAuditLog, "rewrite": cmdRewrite,
 		},
 	})
 }
@@ -73,7 +74,7 @@ func setUp(t *testing.T, age string) func(*testscript.Env) error {
 		env.Setenv(transcript, record)
 		env.Setenv("XDG_CONFIG_HOME", config)
 		env.Setenv("HOME", env.WorkDir)
-		w := &world{identities: identities{}, roots: map[string]*ecdsa.PrivateKey{}}
+		w := &world{t: t, identities: identities{}, roots: map[string]*ecdsa.PrivateKey{}}
 		env.Values[worldKey{}] = w
 		env.Defer(func() {
 			if len(w.secrets) == 0 {

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
+	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
@@ -43,6 +45,9 @@ type world struct {
 	kube       dynamic.Interface
 	caKey      *ecdsa.PrivateKey // of the key service's authority
 	ca         *x509.Certificate
+	t          testing.TB
+	log        *auditlog.Log // the key service's
+	logs       *auditlog.Service
 }
 
 type worldKey struct{}
@@ -53,7 +58,7 @@ const sealingKey = "2026-11-a"
 
 // cmdFleet is the ceremony, in software:
 //
-//	fleet FILE [p256] [no-recovery] [recovery=RECIPIENT]
+//	fleet FILE [p256] [no-recovery] [recovery=RECIPIENT] [log]
 //
 // It writes a signed fleet.yaml and sets ROOTKEY and FLEETID. The recovery key
 // is one that the age library made, unless RECIPIENT is somebody's own.
@@ -72,6 +77,11 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 			suite = v1alpha1.SuiteP256
 		case arg == "no-recovery":
 			fleet.Spec.RecoveryRecipients = nil
+		case arg == "log":
+			w.log, w.logs = auditlog.New(w.t, w.fleet), &auditlog.Service{}
+			w.logs.Use(w.log)
+			fleet.Spec.LogKey = w.log.VerifierKey()
+			ts.Setenv("LOGKEY", fleet.Spec.LogKey)
 		case own:
 			fleet.Spec.RecoveryRecipients = []string{recipient}
 		default:

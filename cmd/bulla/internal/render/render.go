@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"sigs.k8s.io/yaml"
 
@@ -57,6 +58,17 @@ func (f Format) Print(w io.Writer, data any, table Table) error {
 	return table.print(w)
 }
 
+// Printable takes out what would move a terminal's cursor, or end a line: texts
+// of commits and logs are somebody else's.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
 // print pads between columns but not after the last one, so that lines can be
 // compared and copied.
 func (t Table) print(w io.Writer) error {
@@ -67,7 +79,7 @@ func (t Table) print(w io.Writer) error {
 	for _, row := range append([][]string{t.Header}, t.Rows...) {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			if cells[i] = cell; cell == "" {
+			if cells[i] = Printable(cell); cell == "" {
 				cells[i] = "-"
 			}
 		}

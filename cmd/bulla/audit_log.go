@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+)
+
+const auditLogLong = `Show entries of the audit log, oldest first.
+
+Each entry that is shown is proven to be in the log that the HSM signed. With
+filters, that nothing else matches is the service's word: export the log and read
+it with --file to be sure of that too.
+
+--export writes the whole log to a file, one JSON object a line, for an archive
+that the service cannot reach. Run it again to add what came since; it goes on
+where it was interrupted. "bulla audit verify" reads it.`
+
+const auditLogExample = `  # what did prod-eu open since yesterday?
+  bulla audit log --cluster prod-eu --kind Unseal --since 24h
+
+  # who was refused, and why?
+  bulla audit log --kind Unseal -o json | jq '.[] | select(.entry.outcome != "Granted")'
+
+  # keep a copy out of the service's reach, every night
+  bulla audit log --export /archive/acme.jsonl
+  bulla audit verify /archive/acme.jsonl`
+
+type auditLogFlags struct {
+	logFlags
+	auditlog.Filter
+	since, until, export string
+	limit                int
+}
+
+func newAuditLog(a *app) *cobra.Command {
+	var f auditLogFlags
+	format := render.Text
+	cmd := &cobra.Command{
+		Use: "log", Short: "Show entries of the audit log", Long: auditLogLong, Example: auditLogExample,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := format.Check(); err != nil {
+				return err
+			}
+			if f.export != "" {
+				return a.auditExport(cmd.Context(), f)
+			}
+			return a.auditLog(cmd.Context(), f, format)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&f.export, "export", "", "write the whole log to this `file`, or go on with it")
+	outputFlag(cmd, &format)
+	filters := map[string]*string{
+		"cluster": &f.Cluster, "person": &f.Person, "kind": &f.Kind, "outcome": &f.Outcome, "digest": &f.Digest, "object": &f.Object,
+	}
+	usage := map[string]string{
+		"cluster": "of this cluster (`name`)", "person": "of this person (`name`)",
+		"kind": "of this `kind`: Unseal, Enrol, Renew, Rewrap, Head, Person, …", "outcome": "with this `outcome`: Granted, Done, or the reason of a refusal",
+		"digest": "about the stub with this `digest` (sha256:…)", "object": "about this object (`namespace/name`)",
+	}
+	for name, value := range filters {
+		cmd.Flags().StringVar(value, name, "", usage[name])
+		cmd.MarkFlagsMutuallyExclusive("export", name)
+	}
+	cmd.Flags().StringVar(&f.since, "since", "", "from this `time` on: a date, RFC 3339, or 36h for that long ago")
+	cmd.Flags().StringVar(&f.until, "until", "", "before this `time`")
+	cmd.Flags().IntVar(&f.limit, "limit", 1000, "show the newest `n` of them")
+	for _, name := range []string{"file", "since", "until", "limit", "output"} {
+		cmd.MarkFlagsMutuallyExclusive("export", name)
+	}
+	return cmd
+}
+
+func (a *app) auditLog(ctx context.Context, f auditLogFlags, format render.Format) (err error) {
+	if f.limit < 1 {
+		return fault.NewUsage("--limit takes a number from 1 on", "--limit is %d", f.limit)
+	}
+	now := time.Now()
+	if f.Since, err = moment("since", f.since, now); err != nil {
+		return err
+	}
+	if f.Until, err = moment("until", f.until, now); err != nil {
+		return err
+	}
+	source, done, err := a.source(f.logFlags)
+	if err != nil {
+		return err
+	}
+	defer done()
+	entries, left, err := newest(ctx, source, f.Filter, f.limit)
+	if err != nil {
+		return err
+	}
+	if left > 0 {
+		a.warnf("%d earlier entries are not shown: --limit or --until shows them", left)
+	}
+	return a.auditLines(format, entries)
+}
+
+func (a *app) auditExport(ctx context.Context, f auditLogFlags) error {
+	key, verifier, err := a.logKey(f.logKey)
+	if err != nil {
+		return err
+	}
+	service, done, err := a.logService(f.logFlags, key, verifier)
+	if err != nil {
+		return err
+	}
+	defer done()
+	out, err := service.Export(ctx, f.export, verifier)
+	if err != nil {
+		return err
+	}
+	a.printf("%s holds the whole log: %d entries, %d of them new\n", f.export, out.Size, out.Size-out.Had)
+	return nil
+}

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+const auditWhoLong = `Show who could read a secret, when, and because of which commit.
+
+SECRET is the object as clusters have it, namespace/name, or its stub file. Each
+line is a cluster that the key service answered, with the version of the stub, the
+placement, and the accepted head that granted it. Clusters that the working tree
+places it on and that did not ask yet are told after that.
+
+With --cluster NAME and no SECRET: the cluster is lost. It lists every secret
+that it opened, and which files of the working tree still carry those values: seal
+those anew, and change the values where they are used. A file whose locks alone
+changed counts as the same; so that this can be seen, run it in a clone with
+history.
+
+What is in no log: holders of a recovery key, and what a cluster's administrators
+did with what it opened.`
+
+const auditWhoExample = `  bulla audit who payments/db
+  bulla audit who apps/payments/base/db.yaml
+
+  # store-17 was stolen: what to rotate?
+  bulla audit who --cluster store-17
+  bulla audit who --cluster store-17 -o json | jq -r '.[].rotate[].path' | sort -u`
+
+func newAuditWho(a *app) *cobra.Command {
+	var f logFlags
+	var cluster string
+	format := render.Text
+	cmd := &cobra.Command{
+		Use: "who [SECRET]", Short: "Show who could read a secret, and what to rotate after a cluster is lost", Long: auditWhoLong, Example: auditWhoExample,
+		Args: args("one secret, or --cluster", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := format.Check(); err != nil {
+				return err
+			}
+			switch {
+			case len(args) == 1:
+				return a.auditWho(cmd.Context(), f, args[0], cluster, format)
+			case cluster != "":
+				return a.auditLost(cmd.Context(), f, cluster, format)
+			}
+			return fault.NewUsage("name a secret as namespace/name, or a lost cluster with --cluster", "neither a secret nor a cluster is named")
+		},
+	}
+	f.add(cmd)
+	outputFlag(cmd, &format)
+	cmd.Flags().StringVar(&cluster, "cluster", "", "this cluster alone; without SECRET, everything that it opened (`name`)")
+	return cmd
+}
+
+// whoReport is the answer of `audit who SECRET`.
+type whoReport struct {
+	Objects  []string           `json:"objects"`
+	Readings []exposure.Reading `json:"readings"`
+	// Placed are the clusters that may open it now and did not ask yet.
+	Placed []placedOn `json:"placed"`
+	// RecoveryKeys is how many offline keys open every stub, unlogged.
+	RecoveryKeys int `json:"recoveryKeys"`
+}
+
+type placedOn struct {
+	Cluster   string `json:"cluster"`
+	Placement string `json:"placement"`
+	Object    string `json:"object"`
+}
+
+// auditWho answers for one secret. Without a fleet repository it says what the
+// log says, and nothing of now.
+func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, format render.Format) error {
+	repo, err := a.open()
+	if err != nil && f.logKey == "" {
+		return err
+	}
+	report, digest := &whoReport{Objects: []string{secret}, Readings: []exposure.Reading{}, Placed: []placedOn{}}, ""
+	var uses map[string][]identity.Use
+	if repo != nil {
+		report.RecoveryKeys = len(repo.Model.Fleet.Spec.RecoveryRecipients)
+		if uses, err = a.uses(ctx, repo); err != nil {
+			return err
+		}
+		if report.Objects, digest, err = objectsOf(repo, uses, secret); err != nil {
+			return err
+		}
+	} else if strings.Count(secret, "/") != 1 {
+		return fault.NewUsage("outside of a fleet repository, write namespace/name", "%q is not namespace/name", secret)
+	}
+	source, done, err := a.source(f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	entries, err := grants(ctx, source, cluster, digest, report.Objects)
+	if err != nil {
+		return err
+	}
+	report.Readings = append(report.Readings, exposure.Readings(entries)...)
+	if repo != nil {
+		history, stubs := exposure.OpenClone(repo.Root), exposure.Stubs(repo.Tree)
+		for i := range report.Readings {
+			r := &report.Readings[i]
+			r.Commit = history.Describe(r.Head)
+			r.Current = slices.ContainsFunc(stubs, func(s exposure.Stub) bool { return s.Digest == r.Digest })
+		}
+		report.Placed = placedUnread(repo, uses, report, cluster)
+	}
+	return a.printWho(report, format)
+}
+
+// uses builds every placement: the log has objects as they are built.
+func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]identity.Use, error) {
+	placements := slices.SortedFunc(maps.Values(repo.Model.Placements), func(a, b *v1alpha1.Placement) int {
+		return cmp.Compare(a.Metadata.Name, b.Metadata.Name)
+	})
+	index, err := identity.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), repo.Tree, placements, a.progress())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(index.Failed)) {
+		a.warnf("placement %q does not build, so what it places is not told: %v", name, index.Failed[name])
+	}
+	return index.Uses, nil
+}
+
+// objectsOf finds what a person means: a stub file and what it becomes, or an
+// object by name. The digest is set for a file.
+func objectsOf(repo *fleetrepo.Repo, uses map[string][]identity.Use, secret string) (objects []string, digest string, err error) {
+	if _, err := os.Stat(secret); err != nil {
+		if strings.Count(secret, "/") != 1 || strings.HasSuffix(secret, ".yaml") {
+			return nil, "", fault.New("write namespace/name, or the path of a stub file", "%q is no file and not namespace/name", secret)
+		}
+		return []string{secret}, "", nil
+	}
+	file, err := repo.Rel(secret)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, stub := range exposure.Stubs(repo.Tree) {
+		if stub.Path == file {
+			digest = stub.Digest
+			objects = append(objects, stub.Manifest.Metadata.Namespace+"/"+stub.Manifest.Metadata.Name)
+		}
+	}
+	if digest == "" {
+		return nil, "", fault.New("bulla validate tells more", "%s is not a stub", file)
+	}
+	if len(uses[file]) > 0 {
+		objects = nil // what it is built into counts, not what it says
+	}
+	for _, use := range uses[file] {
+		objects = append(objects, use.Namespace+"/"+use.Name)
+	}
+	slices.Sort(objects)
+	return slices.Compact(objects), digest, nil
+}
+
+// grants reads the answers that were given for objects, and for a version.
+func grants(ctx context.Context, source auditlog.Source, cluster, digest string, objects []string) ([]client.AuditEntry, error) {
+	found := map[int64]client.AuditEntry{}
+	read := func(f auditlog.Filter) error {
+		f.Cluster = cluster
+		return source.Read(ctx, f, func(e client.AuditEntry) error { found[e.Index] = e; return nil })
+	}
+	for _, object := range objects {
+		f := exposure.Granted
+		f.Object = object
+		if err := read(f); err != nil {
+			return nil, err
+		}
+	}
+	if digest != "" {
+		f := exposure.Granted
+		f.Digest = digest
+		if err := read(f); err != nil {
+			return nil, err
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b client.AuditEntry) int { return cmp.Compare(a.Index, b.Index) }), nil
+}
+
+// placedUnread lists the clusters that the working tree places a secret on, and
+// that did not open the version it has.
+func placedUnread(repo *fleetrepo.Repo, uses map[string][]identity.Use, report *whoReport, only string) []placedOn {
+	read := map[placedOn]bool{}
+	for _, r := range report.Readings {
+		if r.Current {
+			read[placedOn{r.Cluster, r.Placement, r.Object}] = true
+		}
+	}
+	placed := []placedOn{}
+	for _, file := range slices.Sorted(maps.Keys(uses)) {
+		for _, use := range uses[file] {
+			object := use.Namespace + "/" + use.Name
+			if !slices.Contains(report.Objects, object) {
+				continue
+			}
+			for _, cluster := range repo.Model.TargetsOf(use.Placement) {
+				p := placedOn{cluster, use.Placement, object}
+				if !read[p] && !slices.Contains(placed, p) && (only == "" || only == cluster) {
+					placed = append(placed, p)
+				}
+			}
+		}
+	}
+	return placed
+}
+
+func (a *app) printWho(report *whoReport, format render.Format) error {
+	table := render.Table{Header: []string{"CLUSTER", "OBJECT", "VERSION", "FIRST", "LAST", "TIMES", "PLACEMENT", "HEAD", "COMMIT"}}
+	for _, r := range report.Readings {
+		version := short(strings.TrimPrefix(r.Digest, "sha256:"))
+		if r.Current {
+			version += " (current)"
+		}
+		table.Rows = append(table.Rows, []string{r.Cluster, r.Object, version, stamp(r.First), stamp(r.Last), fmt.Sprint(r.Times), r.Placement, short(r.Head), r.Commit})
+	}
+	if err := format.Print(a.stdout, report, table); err != nil || format != render.Text {
+		return err
+	}
+	if len(report.Readings) == 0 {
+		a.printf("no cluster opened %s\n", strings.Join(report.Objects, ", "))
+	}
+	for _, p := range report.Placed {
+		a.printf("may open it now, and did not ask: %s (placement %s)\n", p.Cluster, p.Placement)
+	}
+	if report.RecoveryKeys > 0 {
+		a.printf("recovery keys: %d; whoever has one reads it from Git, and no log tells\n", report.RecoveryKeys)
+	}
+	return nil
+}
+
+func stamp(t time.Time) string { return t.Format("2006-01-02T15:04Z") }
+
+// auditLost answers for a lost cluster.
+func (a *app) auditLost(ctx context.Context, f logFlags, cluster string, format render.Format) error {
+	repo, err := a.open()
+	if err != nil {
+		return err
+	}
+	source, done, err := a.source(f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	filter := exposure.Granted
+	filter.Cluster = cluster
+	var entries []client.AuditEntry
+	if err := source.Read(ctx, filter, func(e client.AuditEntry) error { entries = append(entries, e); return nil }); err != nil {
+		return err
+	}
+	history := exposure.OpenClone(repo.Root)
+	lost := exposure.After(exposure.Readings(entries), exposure.Stubs(repo.Tree), history)
+	for i := range lost {
+		lost[i].Commit = history.Describe(lost[i].Head)
+	}
+	return a.printLost(cluster, repo.Model, lost, format)
+}
+
+func (a *app) printLost(cluster string, model *kustomize.Model, lost []exposure.Lost, format render.Format) error {
+	table := render.Table{Header: []string{"OBJECT", "STATE", "VERSION", "LAST OPENED", "SEAL ANEW"}}
+	files, unknown := map[string]bool{}, 0
+	for _, l := range lost {
+		if l.State == exposure.Unknown {
+			unknown++
+		}
+		var rotate []string
+		for _, still := range l.Rotate {
+			files[still.Path] = true
+			rotate = append(rotate, still.String())
+		}
+		table.Rows = append(table.Rows, []string{l.Object, string(l.State), short(strings.TrimPrefix(l.Digest, "sha256:")), stamp(l.Last), strings.Join(rotate, ", ")})
+	}
+	if err := format.Print(a.stdout, lost, table); err != nil || format != render.Text {
+		return err
+	}
+	if len(lost) == 0 {
+		a.printf("cluster %s opened nothing\n", cluster)
+	} else {
+		a.printf("%d files to seal anew; change each value where it is used, too\n", len(files))
+	}
+	if unknown > 0 {
+		a.warnf("%d are Unknown: this clone does not have the commits that granted them; fetch them and run this again, or count them as Same", unknown)
+	}
+	if c, member := model.Clusters[cluster]; member && !c.Spec.Suspend {
+		a.warnf("%s is still in the fleet and may open more: set suspend: true or remove its file, and merge that first", cluster)
+	}
+	return nil
+}
