@@ -21,9 +21,9 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke mutants bench demo clean
+.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke mutants bench demo drill-recovery clean
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bulla, bulla-controller and bulla-keyservice into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla ./cmd/bulla-controller
@@ -75,6 +75,9 @@ bench: kube softhsm ## Run the benchmarks
 
 demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1 leaves it running)
 	@$(GO) build -o $(BIN)/.demo ./fixtures/demo && exec $(BIN)/.demo -bin $(BIN) $(if $(KEEP),-keep)
+
+drill-recovery: build kube softhsm ## Lose the HSM, a cluster and a token, and get them back, every sentence checked
+	@$(GO) build -o $(BIN)/.demo ./fixtures/demo && exec $(BIN)/.demo -bin $(BIN) -recovery $(if $(KEEP),-keep)
 
 clean: ## Remove what make built
 	rm -rf bin .cache

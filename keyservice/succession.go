@@ -106,7 +106,7 @@ func (a *authority) load(ctx context.Context, row store.Authority) (*issuer, err
 		// Another generation issues; what this one issued is accepted all the same.
 		a.log.Warn("the token does not give a key of the authority", "role", row.Role, "error", err.Error())
 	case !isTokensKey(i.certificate, signer):
-		return nil, errors.New("the store's certificate is for another key than the token's")
+		return nil, ErrOtherToken
 	default:
 		i.signer = signer
 	}

@@ -79,6 +79,8 @@ func hintOf(err error) string {
 		return uri.Hint
 	case errors.As(err, &config):
 		return config.Hint
+	case errors.Is(err, keyservice.ErrOtherToken):
+		return "if the token was lost and replaced, give the service a new store and keep the old one: docs/operations.md, Recovery"
 	case errors.Is(err, hsm.ErrPIN):
 		return "it was tried once and is not tried again, because tokens lock; check the PIN file"
 	case errors.Is(err, hsm.ErrLabelTaken):

@@ -30,14 +30,22 @@ access to the cluster, give --identity and --recipient, and compare the fingerpr
 a person who has it: they run ` + "`bulla cluster fingerprint NAME --context …`" + `.
 
 Labels decide which cluster sets it joins, and so which secrets it gains once
-this is merged; the command lists them.`
+this is merged; the command lists them.
+
+A cluster that was built anew under its old name has made new keys: --rebuilt
+puts them into its file and leaves the rest of it. Stubs locked to a set open
+there again once that is merged. Those locked to its old key do not: see
+"bulla recover --cluster".`
 
 const clusterAddExample = `  bulla cluster add prod-eu --context prod-eu --label env=prod --label region=eu
 
   # no access to the cluster: the keys by mail, the fingerprint by telephone
   bulla cluster add store-17 --label tier=store \
     --identity sha256:3f0a... --recipient age1pq1... \
-    --fingerprint 8c1f-0b6e-55aa-93d2-4410-e7c9-6b02-a1fd`
+    --fingerprint 8c1f-0b6e-55aa-93d2-4410-e7c9-6b02-a1fd
+
+  # it was built anew
+  bulla cluster add prod-eu --rebuilt --context prod-eu`
 
 func newCluster(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -51,6 +59,7 @@ func newCluster(a *app) *cobra.Command {
 type clusterAddOptions struct {
 	context, kubeconfig, identity, recipient, fingerprint string
 	labels                                                []string
+	rebuilt                                               bool
 }
 
 func newClusterAdd(a *app) *cobra.Command {
@@ -66,6 +75,7 @@ func newClusterAdd(a *app) *cobra.Command {
 	f.StringVar(&o.recipient, "recipient", "", "the cluster's age `recipient`, age1pq1…")
 	f.StringVar(&o.fingerprint, "fingerprint", "", "`fingerprint` of both, as a person at the cluster reads it out")
 	f.StringArrayVarP(&o.labels, "label", "l", nil, "`KEY=VALUE`; may be repeated")
+	f.BoolVar(&o.rebuilt, "rebuilt", false, "put the new keys of a cluster that was built anew into its file")
 	return cmd
 }
 
@@ -79,8 +89,12 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 	if err != nil {
 		return err
 	}
-	if file, ok := repo.Model.Files[v1alpha1.KindCluster+"/"+name]; ok {
-		return fault.New("edit "+file+" to change it, or choose another name", "add cluster %q: %s is there", name, file)
+	file, exists := repo.Model.Files[v1alpha1.KindCluster+"/"+name]
+	if o.rebuilt {
+		return a.clusterRebuilt(ctx, repo, file, name, o)
+	}
+	if exists {
+		return fault.New("edit "+file+" to change it, or choose another name; --rebuilt gives a cluster that was built anew its new keys", "add cluster %q: %s is there", name, file)
 	}
 	labels, err := parseLabels(o.labels)
 	if err != nil {
@@ -93,7 +107,7 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
 		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status", "add cluster %q: the recipient is not an age recipient", name)
 	}
-	file := "clusters/" + name + ".yaml"
+	file = "clusters/" + name + ".yaml"
 	data := []byte(renderCluster(name, labels, keys))
 	if _, err := v1alpha1.ParseCluster(file, data); err != nil {
 		return err

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"filippo.io/age"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+)
+
+// clusterRebuilt puts the keys of a cluster that was built anew into its file.
+func (a *app) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, name string, o clusterAddOptions) error {
+	old, ok := repo.Model.Clusters[name]
+	switch {
+	case !ok:
+		return unknown("cluster", name, repo.Model.Clusters, "leave --rebuilt out to add it")
+	case len(o.labels) > 0:
+		return fault.NewUsage("edit "+file+" to change its labels", "--label stands beside --rebuilt")
+	}
+	keys, err := a.clusterKeys(ctx, repo.Model.Fleet.Spec.ID, name, o)
+	if err != nil {
+		return err
+	}
+	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
+		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status", "cluster %q: the recipient is not an age recipient", name)
+	}
+	if old.Spec.Identity == keys.Identity && old.Spec.Recipient == keys.Recipient {
+		return fault.New("is this the right context?", "cluster %q has the keys that %s has: it was not built anew", name, file)
+	}
+	delete(repo.Model.Clusters, name) // it may share a key with its former self
+	if err := sharesKeys(repo, keys); err != nil {
+		return err
+	}
+	before, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return fmt.Errorf("read cluster: %w", err)
+	}
+	data := before
+	for field, value := range map[string]string{"identity": keys.Identity, "recipient": keys.Recipient} {
+		if data, err = yamltext.SetScalar(data, value, "spec", field); err != nil {
+			return fault.New("write its spec.identity and spec.recipient by hand", "edit %s: %w", file, err)
+		}
+	}
+	read, err := v1alpha1.ParseCluster(file, data)
+	if err != nil {
+		return err
+	}
+	if read.Spec.Identity != keys.Identity || read.Spec.Recipient != keys.Recipient {
+		return fault.New("write its spec.identity and spec.recipient by hand", "edit %s: it does not read back as it was meant", file)
+	}
+	if err := files.Replace(repo.Abs(file), before, data); err != nil {
+		return err
+	}
+	if err := a.reportCluster(repo.Root, name, file); err != nil {
+		return err
+	}
+	a.printf("  stubs locked to its old key open after `bulla recover --identity FILE --cluster %s`\n", name)
+	return nil
+}
