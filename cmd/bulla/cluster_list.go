@@ -97,7 +97,7 @@ const clusterRemoveExample = `  # 1. empty it
   bulla cluster remove store-17 --decommission
   git commit -am "store-17: decommission" && git push
 
-  # 2. when "kubectl get deliveries" shows none
+  # 2. when "bulla status --cluster store-17" shows nothing but Deprovisioned
   bulla cluster remove store-17`
 
 func newClusterRemove(a *app) *cobra.Command {
