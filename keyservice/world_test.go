@@ -33,6 +33,7 @@ import (
 func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
+	keyservice.MaybeRunAppender()
 	os.Exit(m.Run())
 }
 
