@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -170,6 +171,33 @@ func TestNothingIsAnsweredThatIsNotRecorded(t *testing.T) {
 	f.execStore("DROP TRIGGER full")
 	if _, result := f.eu.unseal(f.head, f.digest); !result.Granted() {
 		t.Errorf("after the repair: %v", result.Refusal)
+	}
+}
+
+// TestNothingIsReleasedThatIsNotSigned: a token that opens and does not sign. The
+// refusals of that time are kept, and signed later.
+func TestNothingIsReleasedThatIsNotSigned(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	if err := f.token.Fault("C_Sign", 0x30, 1, 0); err != nil { // CKR_DEVICE_ERROR
+		t.Fatal(err)
+	}
+	answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest})
+	if answers != nil || !errors.Is(err, client.ErrUnavailable) {
+		t.Fatalf("answered %v, %v; want ErrUnavailable", answers, err)
+	}
+	if _, result := f.us.unseal(f.head, f.digest); result.Refusal != keyservicev1.Refusal_REFUSAL_NOT_PLACED {
+		t.Errorf("a refusal: %v, want NOT_PLACED", result.Refusal)
+	}
+	if err := f.token.ClearFault(); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("the stub opens", func() bool {
+		answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest})
+		return err == nil && answers.Results[f.digest].Granted()
+	})
+	if !slices.ContainsFunc(f.recorded(audit.Unseal), func(e audit.Entry) bool { return e.Outcome == "NotPlaced" && e.Cluster == "prod-us" }) {
+		t.Error("the refusal of that time is not in the log")
 	}
 }
 
