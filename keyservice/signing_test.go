@@ -191,8 +191,11 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 	if err := f.say(old); !errors.Is(err, keyservice.ErrInForce) {
 		t.Errorf("the head in force: %v", err)
 	}
-	if err := f.say(first); err != nil {
-		t.Fatal(err)
+	// Twice: the first answer may have been lost.
+	for range 2 {
+		if err := f.say(first); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// A commit follows the one that was named before the service looks.
 	second := f.commit(map[string]string{"README": "and on"})

@@ -9,12 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 )
 
@@ -224,6 +227,30 @@ func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {
 				t.Errorf("helm template --set %s: %v, want a refusal that names %s:\n%s", test.value, err, test.names, out)
 			}
 		})
+	}
+}
+
+func TestTheFloorUnderSignaturesReachesTheFleetSync(t *testing.T) {
+	args := []string{"template", release, chart, "--set", "fleetSync.create=true", "--set", "fleetSync.url=https://git.example.com/fleet.git",
+		"--set", "fleetSync.clusterName=prod-eu", "--set", "fleetSync.keyService.url=https://keys.example.com", "--show-only", "templates/fleetsync.yaml"}
+	const signers = `["ada@acme.example namespaces=\"git\" ssh-ed25519 AAAA"]`
+	out, err := helm(t, append(args, "--set-json", `fleetSync.signing={"require":["clusters/"],"allowedSigners":`+signers+`}`)...)
+	if err != nil {
+		t.Fatalf("helm template: %v\n%s", err, out)
+	}
+	var sync v1alpha1.FleetSync
+	if err := yaml.UnmarshalStrict([]byte(out), &sync); err != nil {
+		t.Fatal(err)
+	}
+	want := &v1alpha1.Signing{Require: []string{"clusters/"}, AllowedSigners: []string{`ada@acme.example namespaces="git" ssh-ed25519 AAAA`}}
+	if diff := cmp.Diff(want, sync.Spec.Signing); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if out, err = helm(t, args...); err != nil || strings.Contains(out, "signing") {
+		t.Errorf("without a floor: %v\n%s", err, out)
+	}
+	if out, err := helm(t, append(args, "--set-json", `fleetSync.signing={"requires":[]}`)...); err == nil {
+		t.Errorf("a field that does not exist is taken:\n%s", out)
 	}
 }
 
