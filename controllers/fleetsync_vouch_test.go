@@ -24,7 +24,9 @@ func (w *world) signs(k *signer.Key) {
 	}
 }
 
-func readyMessage(obj *v1alpha1.FleetSync) string { return conditions.GetMessage(obj, meta.ReadyCondition) }
+func readyMessage(obj *v1alpha1.FleetSync) string {
+	return conditions.GetMessage(obj, meta.ReadyCondition)
+}
 
 func signing(keys ...*signer.Key) *v1alpha1.Signing {
 	s := &v1alpha1.Signing{Require: []string{"clusters/", "placements/"}}

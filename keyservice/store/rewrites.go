@@ -46,7 +46,7 @@ func (s *DB) AddRewrite(r Rewrite) Change {
 		if err != nil || last.Hash != r.From {
 			return ErrHeadMoved
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO rewrites (fleet, ref, from_head, to_head, person, accepted) VALUES "+places(1, 6),
+		_, err = tx.ExecContext(ctx, "INSERT INTO rewrites (fleet, ref, from_head, to_head, person, accepted) VALUES ($1, $2, $3, $4, $5, $6)",
 			r.Fleet, r.Ref, r.From, r.To, r.By, stamp(r.Accepted))
 		return err
 	}

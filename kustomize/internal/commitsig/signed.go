@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ErrUnsigned: the commit carries no signature.
+// ErrUnsigned means that the commit carries no signature.
 var ErrUnsigned = errors.New("it is not signed")
 
 // maxSignature bounds an armored signature, in bytes. The largest honest one,
