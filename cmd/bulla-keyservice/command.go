@@ -33,7 +33,7 @@ opens for a cluster only while the accepted head places it there.`,
 		return &usageError{withHint(err, "see "+cmd.CommandPath()+" --help")}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(), newPeopleCommand(), newHistoryCommand(), newCACommand(), newWorkerCommand())
+	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(), newPeopleCommand(), newHistoryCommand(), newCACommand(), newHSMCommand(), newWorkerCommand())
 	return root
 }
 

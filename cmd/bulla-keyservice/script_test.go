@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus, "stub": stubFile, "head": headAccepted,
-			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom,
+			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom, "fault": fault,
 			"postgres": startPostgres,
 		},
 	})
@@ -124,6 +124,13 @@ func push(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	_, err := partsOf(ts).repo.Commit("change the fleet", map[string]*string{args[len(args)-1]: &text})
 	ts.Check(err)
+}
+
+// fault FUNCTION CKR makes every call of a PKCS#11 function fail.
+func fault(ts *testscript.TestScript, _ bool, args []string) {
+	ckr, err := strconv.ParseUint(args[1], 0, 32)
+	ts.Check(err)
+	ts.Check(partsOf(ts).token.Fault(args[0], uint(ckr), 1, 0))
 }
 
 // setfrom NAME FILE sets a variable to what stands in a file.

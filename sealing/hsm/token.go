@@ -144,6 +144,8 @@ func (t *token) answer(req *request) (*response, error) {
 		return t.ceremony(req)
 	case opList:
 		return t.list()
+	case opCheck:
+		return t.check(req)
 	case opMakeSigner:
 		return t.makeSigner(req)
 	case opAddSealing:

@@ -30,13 +30,14 @@ const (
 	opList                     // → Keys
 	opMakeSigner               // Key → Data: uncompressed point of a new signing key
 	opAddSealing               // Key, Suite → Data, Extra: as opPublic, of a new sealing key
+	opCheck                    // Size (sessions) → Checks
 )
 
 // String names the operation in errors.
 func (o op) String() string {
 	names := [...]string{opOpen: "open", opSign: "signing", opSigner: "a signing key", opPublic: "a public key",
 		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony", opList: "listing keys",
-		opMakeSigner: "making a signing key", opAddSealing: "making a sealing key"}
+		opMakeSigner: "making a signing key", opAddSealing: "making a sealing key", opCheck: "the check"}
 	if int(o) < len(names) {
 		return names[o]
 	}
@@ -82,8 +83,10 @@ type response struct {
 	Data  []byte
 	Extra []byte
 	Keys  []KeyInfo
-	Made  map[string][]byte // role → uncompressed point
-	Err   *workerError
+	// Checks answers opCheck.
+	Checks []Check
+	Made   map[string][]byte // role → uncompressed point
+	Err    *workerError
 }
 
 // conn sends values of one type from many goroutines and receives values of

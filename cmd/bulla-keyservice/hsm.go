@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+func newHSMCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "hsm", Short: "Look whether a token will do", Args: needs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(newHSMCheckCommand())
+	return cmd
+}
+
+type checkOptions struct {
+	config   string
+	token    keyservice.TokenFile
+	sessions int
+}
+
+func newHSMCheckCommand() *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check {--config FILE | --token-uri URI | --module PATH --token-label LABEL}",
+		Short: "Try in the token everything that a fleet needs of it",
+		Long: `check makes throwaway keys in the token, with the attributes that a ceremony asks
+for, reads the attributes back, derives, signs and computes with them, and
+destroys them. It prints a line for each thing tried, and exits with 1 when one
+failed. Do it before the ceremony, and after the token's firmware or its mode
+changed. docs/hsm.md says what each is for, and has settings for tokens of
+several vendors.
+
+The PIN is tried once.`,
+		Example: `  bulla-keyservice hsm check --config keyservice.yaml
+  bulla-keyservice hsm check --module /usr/lib/softhsm/libsofthsm2.so --token-label acme --pin-file pin`,
+		Args: needs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout()) },
+	}
+	addConfigFlag(cmd, &o.config)
+	addTokenFlags(cmd.Flags(), &o.token)
+	cmd.Flags().IntVar(&o.sessions, "sessions", 0, "sessions to try (default: token.sessions of the configuration, or 4)")
+	for _, flag := range []string{"token-uri", "module", "token-label", "pin-file"} {
+		cmd.MarkFlagsMutuallyExclusive("config", flag)
+	}
+	return cmd
+}
+
+// hsmConfig is the token of the configuration, or of the flags.
+func (o *checkOptions) hsmConfig() (hsm.Config, error) {
+	if o.config == "" {
+		config, err := tokenOf(o.token, "")
+		if err != nil {
+			return config, &usageError{err}
+		}
+		return config, nil
+	}
+	config, err := keyservice.LoadConfig(o.config)
+	if err != nil {
+		return hsm.Config{}, err
+	}
+	return tokenConfig(config, slog.New(slog.DiscardHandler))
+}
+
+func (o *checkOptions) run(stdout io.Writer) error {
+	config, err := o.hsmConfig()
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.sessions < 0 || o.sessions > hsm.MaxSessions:
+		return &usageError{fmt.Errorf("--sessions %d is not between 1 and %d", o.sessions, hsm.MaxSessions)}
+	case o.sessions > 0:
+		config.Sessions = o.sessions
+	case config.Sessions == 0:
+		config.Sessions = 4
+	}
+	checks, err := hsm.CheckToken(config, config.Sessions)
+	if err != nil {
+		return err
+	}
+	failed := 0
+	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
+	for _, check := range checks {
+		state := "ok"
+		if check.Problem != "" {
+			state, failed = "FAILED", failed+1
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", state, check.Mechanism, check.What)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return reportChecks(stdout, checks, failed)
+}
+
+func reportChecks(stdout io.Writer, checks []hsm.Check, failed int) error {
+	for _, check := range checks {
+		if check.Problem != "" {
+			fmt.Fprintf(stdout, "\n%s: %s\n  %s\n", check.What, check.Problem, check.Hint)
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	return withHint(errors.New("the token does not do what a fleet needs of it"), "docs/hsm.md says what each is for, and which settings of a token matter")
+}

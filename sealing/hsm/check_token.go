@@ -1,0 +1,162 @@
+//go:build cgo
+
+package hsm
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/miekg/pkcs11"
+)
+
+// checkLabel begins the labels of the throwaway keys.
+const checkLabel = "check"
+
+// check tries what the worker and the ceremony use, each part with the code that
+// they use.
+func (t *token) check(req *request) (*response, error) {
+	r := &response{}
+	_, err := t.generate(func(c *ceremony) (*response, error) {
+		k := checker{ceremony: c, label: SignerLabel(t.fleet, checkLabel) + "/" + rand.Text()}
+		for _, step := range []struct {
+			Check
+			run func() error
+		}{
+			{Check{What: "random numbers", Mechanism: "C_GenerateRandom", Hint: "for ids"}, k.random},
+			{Check{What: fmt.Sprintf("%d sessions at a time", req.Size), Mechanism: "C_OpenSession", Hint: "lower token.sessions, or end what else uses the token"}, func() error { return k.sessions(req.Size) }},
+			{Check{What: "P-256 key pair that derives, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN", Hint: "for sealing keys"}, k.derivePair},
+			{Check{What: "shared secret, readable", Mechanism: "CKM_ECDH1_DERIVE", Hint: "for opening locks; a mode that hides derived secrets must be off"}, k.derive},
+			{Check{What: "P-256 key pair that signs, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN", Hint: "for root, authority and audit log"}, k.signPair},
+			{Check{What: "signature that verifies", Mechanism: "CKM_ECDSA", Hint: "for root, authority and audit log"}, k.signature},
+			{Check{What: "secret key that cannot leave", Mechanism: "CKM_GENERIC_SECRET_KEY_GEN", Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.secretKey},
+			{Check{What: "HMAC-SHA256, the same each time", Mechanism: "CKM_SHA256_HMAC", Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.mac},
+			{Check{What: "keys can be destroyed", Mechanism: "C_DestroyObject", Hint: "remove the objects whose labels begin with " + k.label}, c.undo},
+		} {
+			if err := step.run(); err != nil {
+				step.Problem = err.Error()
+			} else {
+				step.Hint = ""
+			}
+			r.Checks = append(r.Checks, step.Check)
+		}
+		return nil, nil
+	})
+	return r, err
+}
+
+type checker struct {
+	*ceremony
+	label string
+}
+
+func (k *checker) random() error {
+	a, err := k.token.m.GenerateRandom(k.handle, 32)
+	if err != nil {
+		return err
+	}
+	b, err := k.token.m.GenerateRandom(k.handle, 32)
+	if err != nil {
+		return err
+	}
+	if len(a) != 32 || bytes.Equal(a, b) {
+		return errors.New("it gives the same bytes twice")
+	}
+	return nil
+}
+
+// sessions opens what a worker would, beside those that are open.
+func (k *checker) sessions(n int) (err error) {
+	m := k.token.m
+	for i := range n {
+		handle, openErr := m.OpenSession(k.token.slot, pkcs11.CKF_SERIAL_SESSION)
+		if openErr != nil {
+			return fmt.Errorf("session %d: %w", i+1, openErr)
+		}
+		defer func() { err = errors.Join(err, m.CloseSession(handle)) }()
+	}
+	return nil
+}
+
+func (k *checker) derivePair() error { return k.keyPair(k.label+"/derive", derivePrivate) }
+
+func (k *checker) derive() error {
+	private, err := k.find(pkcs11.CKO_PRIVATE_KEY, k.label+"/derive")
+	if err != nil {
+		return err
+	}
+	public, err := k.publicPoint(k.label + "/derive")
+	if err != nil {
+		return err
+	}
+	probe, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	want, err := probe.ECDH(public)
+	if err != nil {
+		return err
+	}
+	got, err := k.ecdh(private, probe.PublicKey().Bytes())
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(got, want) {
+		return errors.New("it is not the secret that both sides must have")
+	}
+	return nil
+}
+
+func (k *checker) signPair() error { return k.keyPair(k.label+"/sign", signPrivate) }
+
+func (k *checker) signature() error {
+	private, err := k.find(pkcs11.CKO_PRIVATE_KEY, k.label+"/sign")
+	if err != nil {
+		return err
+	}
+	point, err := k.publicPoint(k.label + "/sign")
+	if err != nil {
+		return err
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point.Bytes())
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256([]byte(rand.Text()))
+	signed, err := k.sign(pkcs11.CKM_ECDSA, private, digest[:])
+	if err != nil {
+		return err
+	}
+	half := len(signed) / 2
+	if !ecdsa.Verify(public, digest[:], new(big.Int).SetBytes(signed[:half]), new(big.Int).SetBytes(signed[half:])) {
+		return errors.New("it does not verify")
+	}
+	return nil
+}
+
+func (k *checker) secretKey() error { return k.secret(k.label + "/mac") }
+
+func (k *checker) mac() error {
+	key, err := k.find(pkcs11.CKO_SECRET_KEY, k.label+"/mac")
+	if err != nil {
+		return err
+	}
+	a, err := k.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(k.label))
+	if err != nil {
+		return err
+	}
+	b, err := k.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(k.label))
+	if err != nil {
+		return err
+	}
+	if len(a) != sha256.Size || !bytes.Equal(a, b) {
+		return fmt.Errorf("it gives %d bytes, and not the same twice", len(a))
+	}
+	return nil
+}
