@@ -50,6 +50,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	} else {
 		line("head "+hash, nil)
 	}
+	if current := s.heads.current.Load(); current != nil {
+		line("log key", s.checkLogKey(current))
+	}
 	if trouble != nil {
 		fmt.Fprintf(&text, "note: last look at the repository: %v\n", trouble)
 	}

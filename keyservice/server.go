@@ -60,6 +60,7 @@ type Server struct {
 	authority *authority
 	heads     *heads
 	journal   recorder
+	logKey    string // the journal's, as fleet.yaml must have it
 	denials   *denials
 	slots     *semaphore.Weighted
 	metrics   *metrics
@@ -124,7 +125,7 @@ func (s *Server) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.journal, s.denials = journal, newDenials(s.now, s.metrics)
+	s.journal, s.logKey, s.denials = journal, journal.key, newDenials(s.now, s.metrics)
 	_, err = journal.append(ctx, s.began(journal))
 	return err
 }

@@ -55,7 +55,8 @@ type world struct {
 	offset  atomic.Int64 // of the service's clock
 	logs    *logBuffer
 	service *keyservice.Server
-	serial  int64 // of the fleet.yaml signed last
+	serial  int64   // of the fleet.yaml signed last
+	logKey  *string // in fleet.yaml; nil: the token's
 	people  []keyservice.Person
 	signing keyservice.SigningFloor
 	url     string
@@ -215,6 +216,9 @@ func (w *world) fleetFile(keys ...v1alpha1.SealingKey) string {
 	}
 	w.serial++
 	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys, LogKey: sealing.VerifierKey(audit.Origin(w.fleet), w.made.Log)}
+	if w.logKey != nil {
+		spec.LogKey = *w.logKey
+	}
 	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
 		w.t.Fatal(err)
 	}
