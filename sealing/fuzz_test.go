@@ -2,6 +2,9 @@ package sealing_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -182,4 +185,50 @@ func TestThereAreVectors(t *testing.T) {
 			t.Errorf("%v: run go test -run TestVectors -update", err)
 		}
 	}
+}
+
+// FuzzRootSuccession: a fleet verifies with a list of successions only if each
+// was signed as it stands. Every process of the fuzzer derives the same keys.
+func FuzzRootSuccession(f *testing.F) {
+	first, second, third := fuzzRoot(f, "first"), fuzzRoot(f, "second"), fuzzRoot(f, "third")
+	spec := &v1alpha1.FleetSpec{ID: "6f1c0000000000000000000000000001", Serial: 9}
+	var genuine []string
+	for i, keys := range [][2]*ecdsa.PrivateKey{{first, second}, {second, third}} {
+		link, err := sealing.SignSuccession(spec.ID, int64(i+2), "acme", keys[0], verifierKey(keys[1]))
+		if err != nil {
+			f.Fatal(err)
+		}
+		genuine = append(genuine, link)
+	}
+	f.Add(genuine[0], genuine[1])
+	f.Add(genuine[1], genuine[0])
+	f.Add(genuine[0], genuine[0])
+	f.Add(genuine[0], "")
+	f.Add(strings.Replace(genuine[0], "serial 2", "serial 3", 1), genuine[1])
+	f.Fuzz(func(t *testing.T, one, two string) {
+		candidate := *spec
+		candidate.RootSuccession = []string{one, two}
+		if err := sealing.SignFleet(&candidate, "acme", third); err != nil {
+			t.Fatal(err)
+		}
+		err := sealing.VerifyFleet(&candidate, verifierKey(first))
+		text := func(note string) string { text, _, _ := strings.Cut(note, "\n\n"); return text }
+		honest := text(one) == text(genuine[0]) && text(two) == text(genuine[1])
+		if err == nil && !honest {
+			t.Fatalf("verifies:\n%q\n%q", one, two)
+		}
+		if err != nil && one == genuine[0] && two == genuine[1] {
+			t.Fatalf("the genuine line does not verify: %v", err)
+		}
+	})
+}
+
+func fuzzRoot(f *testing.F, label string) *ecdsa.PrivateKey {
+	f.Helper()
+	scalar := sha256.Sum256([]byte("FuzzRootSuccession " + label))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
+	if err != nil {
+		f.Fatal(err)
+	}
+	return key
 }

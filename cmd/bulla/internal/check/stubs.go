@@ -93,7 +93,7 @@ func (b *blockCheck) locks() {
 		case key.Status == v1alpha1.KeyRetired:
 			b.report(false, field+".key", "sealing key %q is Retired: it opens nothing; seal the value again", lock.Key)
 		case key.Status == v1alpha1.KeySuperseded:
-			b.report(true, field+".key", "sealing key %q is Superseded; seal the value again before it is Retired", lock.Key)
+			b.report(true, field+".key", "sealing key %q is Superseded: `bulla reseal` moves the lock before it is Retired", lock.Key)
 		}
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {
 			b.report(false, field+".ciphertext", "the lock is damaged: %v", err)

@@ -1,0 +1,98 @@
+package keyuse_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// stub is a stub file with these locks, TARGET=KEY, in each block.
+func stub(name string, blocks ...string) string {
+	text := "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata: {name: " + name + "}\nspec:\n" +
+		"  template: {apiVersion: v1, kind: Secret, type: Opaque}\n  blocks:\n"
+	for i, locks := range blocks {
+		text += fmt.Sprintf("  - fields: [/data/f%d]\n    payload: |\n      -----BEGIN AGE ENCRYPTED FILE-----\n      AAAA\n      -----END AGE ENCRYPTED FILE-----\n    locks:\n", i)
+		for lock := range strings.FieldsSeq(locks) {
+			target, key, _ := strings.Cut(lock, "=")
+			text += "    - {target: " + target + ", key: " + key + ", ciphertext: AAAA}\n"
+		}
+	}
+	return text
+}
+
+func tree(t *testing.T, files map[string]string) *kustomize.Tree {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened, err := kustomize.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
+	spec := &v1alpha1.FleetSpec{SealingKeys: []v1alpha1.SealingKey{
+		{ID: "a", Status: v1alpha1.KeyRetired}, {ID: "b", Status: v1alpha1.KeySuperseded}, {ID: "c", Status: v1alpha1.KeyActive},
+	}}
+	for _, test := range []struct {
+		name, file string
+		needs      []string
+	}{
+		{"one lock", stub("x", "set/s=b"), []string{"b"}},
+		{"a lock under two keys that open", stub("x", "set/s=b set/s=c"), nil},
+		{"a lock under a key that opens and one that is retired", stub("x", "set/s=a set/s=b"), []string{"b"}},
+		{"a lock under a key that nobody knows", stub("x", "set/s=b set/s=z"), []string{"b"}},
+		{"two targets under two keys", stub("x", "set/s=b set/u=c"), []string{"b", "c"}},
+		{"one of two blocks moved", stub("x", "set/s=c", "set/s=b set/s=c", "set/s=b"), []string{"b", "c"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stubs, broken := new(keyuse.Reader).Read(tree(t, map[string]string{"x.yaml": test.file}))
+			if len(stubs) != 1 || len(broken) != 0 {
+				t.Fatalf("read %d stubs, %d broken", len(stubs), len(broken))
+			}
+			var needs []string
+			for _, key := range []string{"b", "c"} {
+				if stubs[0].Needs(key, keyuse.Opens(spec)) {
+					needs = append(needs, key)
+				}
+			}
+			if diff := cmp.Diff(test.needs, needs); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEveryStubIsCountedAndNothingElse(t *testing.T) {
+	reader := &keyuse.Reader{}
+	same := stub("x", "set/s=b set/u=b", "set/s=c")
+	stubs, broken := reader.Read(tree(t, map[string]string{
+		"one.yaml": same, "two.yml": same, "notes.txt": same, "map.yaml": "apiVersion: v1\nkind: ConfigMap\n",
+		"bad.yaml": strings.Replace(same, "blocks", "block", 1), "not.yaml": "{",
+	}))
+	if diff := cmp.Diff([]string{"bad.yaml"}, broken); diff != "" {
+		t.Errorf("broken (-want +got):\n%s", diff)
+	}
+	if len(stubs) != 2 || stubs[0].Path != "one.yaml" || stubs[1].Path != "two.yml" {
+		t.Fatalf("read %+v", stubs)
+	}
+	if diff := cmp.Diff(map[string]int{"b": 2, "c": 1}, stubs[1].Locks); diff != "" {
+		t.Errorf("locks (-want +got):\n%s", diff)
+	}
+	if stubs[0].Digest != v1alpha1.StubDigest([]byte(same)) {
+		t.Error("the digest is another")
+	}
+}
