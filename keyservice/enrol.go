@@ -117,9 +117,9 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 	if !isSameKey(who, public) {
 		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
 	}
-	current := s.heads.current.Load()
-	if current == nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
+	current, err := s.heads.usable(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	if reason := s.mayRenew(who, current); reason != "" {
 		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
@@ -136,7 +136,7 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 	row := certificateRow(who.fleet, who.cluster, who.serial, certificate)
 	e := who.entry(audit.Renew, outcomeDone)
 	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.serial
-	if _, err := s.journal.append(ctx, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
+	if _, err := s.appendAt(ctx, current, s.journal.append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)

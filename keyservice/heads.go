@@ -37,6 +37,8 @@ type head struct {
 	known   sealing.Known
 	indexes indexes
 	samples samples
+	// superseded is set when another head was found in force.
+	superseded atomic.Bool
 }
 
 // refusedHead says why a tip was not accepted. Reason is one of v1alpha1's.
@@ -110,16 +112,22 @@ func (h *heads) restore(ctx context.Context) error {
 
 // follow looks at the remote every interval until ctx ends.
 func (h *heads) follow(ctx context.Context, interval time.Duration) {
-	ticker := time.NewTicker(interval)
+	ticker, row := time.NewTicker(interval), time.NewTicker(rowEvery)
 	defer ticker.Stop()
+	defer row.Stop()
 	for {
 		if err := h.looks.do(ctx); err != nil && ctx.Err() == nil {
 			h.log.Error("look at the fleet repository failed", "error", err.Error())
 		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
+		for due := false; !due; {
+			select {
+			case <-ticker.C:
+				due = true
+			case <-row.C:
+				due = h.isBehindRow(ctx)
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
 }
@@ -183,8 +191,21 @@ func (h *heads) lookOnce() error {
 	// What a damaged mirror gave may be wrong by a file: it is read again from a
 	// fresh one, though the tip is the same.
 	if current := h.current.Load(); current != nil && current.hash == tip && !h.mirror.Damaged() {
-		return h.pin(current)
+		if is, err := h.inForce(h.life, current); is || err != nil {
+			return errors.Join(err, h.pin(current))
+		}
 	}
+	// Replicas see a push at once. The one that is second takes what the first
+	// one accepted.
+	for range decideAttempts {
+		if err = h.fetchAndAccept(tip); !errors.Is(err, store.ErrHeadMoved) {
+			break
+		}
+	}
+	return err
+}
+
+func (h *heads) fetchAndAccept(tip string) error {
 	plan, err := h.fetch(h.life, tip)
 	if err != nil {
 		return err
@@ -202,7 +223,10 @@ func (h *heads) accept(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
-	if p.last.Hash == p.tip { // the mirror had lost it, or a part of it
+	if p.last.Hash == p.tip { // another replica was first, or the mirror had lost a part of it
+		if err := h.trust(ctx, p); err != nil {
+			return err
+		}
 		return h.take(candidate, p.last.Accepted)
 	}
 	vouched, err := h.vouch(ctx, p)
@@ -296,12 +320,13 @@ func (h *heads) pin(current *head) error {
 	return nil
 }
 
-// state is for readiness: the head in use, and what the last look ran into.
-func (h *heads) state() (hash string, trouble error) {
+// state is for readiness: the head in use, whether another one is in force, and
+// what the last look ran into.
+func (h *heads) state() (hash string, behind bool, trouble error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if current := h.current.Load(); current != nil {
-		hash = current.hash
+		hash, behind = current.hash, current.superseded.Load()
 	}
-	return hash, h.trouble
+	return hash, behind, h.trouble
 }

@@ -44,10 +44,13 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	token, rows := s.verdicts.get(r.Context(), s)
 	line("token", token)
 	line("store", rows)
-	hash, trouble := s.heads.state()
-	if hash == "" {
+	hash, behind, trouble := s.heads.state()
+	switch {
+	case hash == "":
 		line("head", fmt.Errorf("none is accepted yet"))
-	} else {
+	case behind:
+		line("head "+hash, errBehind)
+	default:
 		line("head "+hash, nil)
 	}
 	if current := s.heads.current.Load(); current != nil {

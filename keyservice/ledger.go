@@ -36,9 +36,9 @@ func (s *Server) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequ
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
-	now := s.heads.current.Load()
-	if now == nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "person", who.name)
+	now, err := s.heads.usable(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
 	out, err := s.listLedger(ctx, now, in)
 	if errors.Is(err, errLedgerAnswer) {

@@ -27,6 +27,6 @@ func (s *Server) recordReport(ctx context.Context, who caller, at *head, r *stor
 	if e == nil {
 		return s.store.Do(ctx, change)
 	}
-	_, err := s.journal.leave(ctx, []audit.Entry{*e}, change)
+	_, err := s.appendAt(ctx, at, s.journal.leave, []audit.Entry{*e}, change)
 	return err
 }

@@ -77,7 +77,6 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 	for i := range decisions {
 		d := &decisions[i]
 		e := s.entry(q, d, d.refusal.Name())
-		s.metrics.unseals.WithLabelValues(e.Outcome).Inc()
 		d.leaf = -1
 		if d.refusal == granted {
 			d.leaf = len(entries)
@@ -93,7 +92,7 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 		}
 		entries = append(entries, e)
 	}
-	receipt, err := s.recordAll(ctx, entries, len(picked) < len(entries))
+	receipt, err := s.recordAll(ctx, q.head, entries, len(picked) < len(entries))
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +109,14 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 // recordAll demands a signed record of what releases a secret. What only refuses
 // may wait for its signature: a token that is gone does not keep the service from
 // saying no.
-func (s *Server) recordAll(ctx context.Context, entries []audit.Entry, releases bool) (*receipt, error) {
+func (s *Server) recordAll(ctx context.Context, at *head, entries []audit.Entry, releases bool) (*receipt, error) {
 	switch {
 	case len(entries) == 0:
-		return nil, nil
+		return nil, s.heads.stillAt(ctx, at)
 	case releases:
-		return s.journal.append(ctx, entries)
+		return s.appendAt(ctx, at, s.journal.append, entries)
 	}
-	return s.journal.leave(ctx, entries)
+	return s.appendAt(ctx, at, s.journal.leave, entries)
 }
 
 // began is what the log says when the service starts; at its very beginning also

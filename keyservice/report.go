@@ -40,9 +40,9 @@ func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*k
 	if err != nil {
 		return nil, s.refuseRecorded(ctx, who.entry(audit.Report, keyservicev1.ReasonRequest), err)
 	}
-	now := s.heads.current.Load()
-	if now == nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
+	now, err := s.heads.usable(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	reason, err := s.mayReport(ctx, who, now)
 	if err != nil {

@@ -65,9 +65,9 @@ func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.name)
 	}
 	s.heads.know(ctx, in.GetHead())
-	now := s.heads.current.Load()
-	if now == nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "person", who.name)
+	now, err := s.heads.usable(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
 	id := make([]byte, 8)
 	rand.Read(id)
@@ -212,7 +212,7 @@ func (s *Server) recordRewrap(ctx context.Context, q *rewrap, results []rewrappe
 	if len(entries) == 0 {
 		return nil // every lock was under the key already: nothing left the token
 	}
-	_, err := s.journal.append(ctx, entries)
+	_, err := s.appendAt(ctx, q.head, s.journal.append, entries)
 	return err
 }
 

@@ -32,6 +32,8 @@ type headStore interface {
 	KnownFleet(ctx context.Context, fleet string) (sealing.Known, error)
 	// AddHead says store.ErrHeadMoved unless its parent is the last one.
 	AddHead(h store.Head) store.Change
+	// AtHead says store.ErrHeadMoved unless hash is the last head.
+	AtHead(fleet, ref, hash string) store.Change
 	// OpenRewrite returns store.ErrNotFound when nothing unused was accepted in
 	// the place of what follows from.
 	OpenRewrite(ctx context.Context, fleet, ref, from string) (store.Rewrite, error)

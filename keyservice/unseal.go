@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -47,9 +48,22 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.heads.know(ctx, in.GetRevision())
-	now := s.heads.current.Load()
-	if now == nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("no head is accepted yet"), "cluster", who.cluster)
+	for range decideAttempts {
+		out, err := s.unsealAt(ctx, who, in)
+		if !errors.Is(err, store.ErrHeadMoved) {
+			return out, err
+		}
+	}
+	return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("heads are accepted faster than a request is decided"), "cluster", who.cluster)
+}
+
+// unsealAt decides at the head that is in force. store.ErrHeadMoved means that
+// another one was accepted meanwhile, here or by another replica: nothing was
+// released or recorded, and it is to be decided again.
+func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
+	now, err := s.heads.usable(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	q := &request{id: client.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
 	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)
@@ -64,10 +78,10 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		decisions[i].digest = digest
 	}
 	s.work(ctx, q, decisions)
-	if reason := s.leftMeanwhile(who); reason != "" {
-		return nil, s.deny(ctx, q, in.GetDigests(), reason)
-	}
 	receipt, err := s.record(ctx, q, decisions)
+	if errors.Is(err, store.ErrHeadMoved) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
@@ -75,15 +89,11 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
+	for i := range decisions {
+		s.metrics.unseals.WithLabelValues(decisions[i].refusal.Name()).Inc()
+	}
 	out.Nonce = in.GetNonce()
 	return out, nil
-}
-
-// leftMeanwhile asks the head again before anything is answered: what takes the
-// cluster out of the fleet counts for the requests under way too.
-func (s *Server) leftMeanwhile(who caller) (reason string) {
-	_, reason = clusterAtHead(who, s.heads.current.Load().model)
-	return reason
 }
 
 func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {

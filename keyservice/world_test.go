@@ -21,6 +21,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
 	keyservice.MaybeRunAppender()
-	os.Exit(m.Run())
+	os.Exit(postgres.Main(m))
 }
 
 const keyID = "2026-11-a"
@@ -67,6 +68,13 @@ type world struct {
 	// its own certificate then, which a test that moves the clock by days must not
 	// have: the client's clock stays.
 	refresh time.Duration
+	// database is the URL of a PostgreSQL database; a SQLite file without one.
+	database string
+	// remote is where the service reads the repository, where it is not the
+	// server's own address.
+	remote string
+	// between stands between the service and its store.
+	between func(keyservice.Store) keyservice.Store
 }
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, v1alpha1.SuiteHybrid, 2) }
@@ -80,10 +88,13 @@ func newWorldAt(t testing.TB, ahead time.Duration) *world {
 	return newWorldOf(t, v1alpha1.SuiteHybrid, 2, ahead)
 }
 
-func newWorldOf(t testing.TB, suite v1alpha1.Suite, sessions int, ahead time.Duration) *world {
+func newWorldOf(t testing.TB, suite v1alpha1.Suite, sessions int, ahead time.Duration, prepare ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour}
 	w.offset.Store(int64(ahead))
+	for _, change := range prepare {
+		change(w)
+	}
 	id := make([]byte, 16)
 	for i := range id {
 		id[i] = byte(rand.N(256))
@@ -116,7 +127,12 @@ func newWorldOf(t testing.TB, suite v1alpha1.Suite, sessions int, ahead time.Dur
 
 func (w *world) openStore() *store.DB {
 	w.t.Helper()
-	rows, err := store.Open(context.WithoutCancel(w.t.Context()), filepath.Join(w.dir, "store.db"))
+	ctx := context.WithoutCancel(w.t.Context())
+	open := func() (*store.DB, error) { return store.Open(ctx, filepath.Join(w.dir, "store.db")) }
+	if w.database != "" {
+		open = func() (*store.DB, error) { return store.OpenPostgres(ctx, w.database) }
+	}
+	rows, err := open()
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -143,7 +159,14 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.L
 // start serves until the test ends, or until stop is called.
 func (w *world) start(sessions int) {
 	w.t.Helper()
-	mirror, err := kustomize.OpenMirror(filepath.Join(w.dir, "mirror"), w.repo.URL(), "main",
+	remote, rows := w.repo.URL(), keyservice.Store(w.rows)
+	if w.remote != "" {
+		remote = w.remote
+	}
+	if w.between != nil {
+		rows = w.between(rows)
+	}
+	mirror, err := kustomize.OpenMirror(filepath.Join(w.dir, "mirror"), remote, "main",
 		kustomize.Auth{Username: w.repo.Username, Password: w.repo.Password}, kustomize.Limits{})
 	if err != nil {
 		w.t.Fatal(err)
@@ -151,7 +174,7 @@ func (w *world) start(sessions int) {
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
-		Config: w.config(sessions), Store: w.rows, Token: w.worker, Mirror: mirror,
+		Config: w.config(sessions), Store: rows, Token: w.worker, Mirror: mirror,
 		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,12 +46,12 @@ func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) err
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(config.Store); err != nil {
-		return withHint(fmt.Errorf("open store: %w", err), "the service was never served from here")
-	}
-	rows, err := store.Open(ctx, config.Store)
+	rows, err := openRows(ctx, config)
 	if err != nil {
 		return err
+	}
+	if rows == nil {
+		return withHint(fmt.Errorf("open store: %q does not exist", config.Store), "the service was never served from here")
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
 	last, err := rows.LastHead(ctx, config.Fleet, config.Repository.Ref)

@@ -90,6 +90,26 @@ func (s *DB) HeadsSince(ctx context.Context, fleet, ref string, since time.Time)
 	return heads, nil
 }
 
+// AtHead says [ErrHeadMoved] unless hash is the head accepted last. It goes with
+// what was decided at that head: of replicas that share the store, one that is
+// behind can commit nothing.
+func (s *DB) AtHead(fleet, ref, hash string) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		last, err := lastHead(tx.QueryRowContext(ctx, lastHeadQuery, fleet, ref))
+		if err != nil {
+			return err
+		}
+		return stillLast(last, hash)
+	}
+}
+
+func stillLast(last Head, hash string) error {
+	if last.Hash != hash {
+		return ErrHeadMoved
+	}
+	return nil
+}
+
 // AddPlaced remembers that head placed these stub digests on cluster.
 func (s *DB) AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error {
 	if len(digests) == 0 {

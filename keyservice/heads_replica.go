@@ -1,0 +1,110 @@
+package keyservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+const (
+	// rowEvery is how often the row of the accepted head is read: a replica learns
+	// by it that another one accepted a head, without asking Git.
+	rowEvery = 2 * time.Second
+	// decideAttempts bounds how often a request is decided again because a head was
+	// accepted while it was under way.
+	decideAttempts = 3
+)
+
+// errBehind says that another replica accepted a head that this one does not have.
+var errBehind = errors.New("another replica accepted a newer head, and it is not here yet")
+
+// usable is the head to decide at. A replica that is behind looks for the newer
+// head first, and has none to decide at until it has that one.
+func (h *heads) usable(ctx context.Context) (*head, error) {
+	now := h.current.Load()
+	if now != nil && now.superseded.Load() {
+		h.catchUp(ctx)
+		now = h.current.Load()
+	}
+	switch {
+	case now == nil:
+		return nil, errors.New("no head is accepted yet")
+	case now.superseded.Load():
+		return nil, errBehind
+	}
+	return now, nil
+}
+
+func (h *heads) catchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	if err := h.looks.do(ctx); err != nil {
+		h.log.Warn("look for a head that another replica accepted failed", "error", err.Error())
+	}
+}
+
+// inForce compares a head with the row, and remembers the outcome.
+func (h *heads) inForce(ctx context.Context, of *head) (bool, error) {
+	last, err := h.rows.LastHead(ctx, h.fleet, h.ref)
+	if err != nil {
+		return false, err
+	}
+	is := last.Hash == of.hash
+	of.superseded.Store(!is)
+	return is, nil
+}
+
+// isBehindRow reports whether another replica went ahead. What cannot be asked is
+// found out by the next append.
+func (h *heads) isBehindRow(ctx context.Context) bool {
+	now := h.current.Load()
+	if now == nil {
+		return true
+	}
+	is, err := h.inForce(ctx, now)
+	return err == nil && !is
+}
+
+// trust holds a head that another replica accepted to this replica's own eyes:
+// every commit since the head that it had itself, where the one descends from the
+// other. A rewritten history was vouched for by an operator, once, elsewhere.
+func (h *heads) trust(ctx context.Context, p *plan) error {
+	had := h.current.Load()
+	if had == nil || had.hash == p.tip || !h.isFrom(p.tip, had.hash) {
+		return nil
+	}
+	_, err := h.vouch(ctx, &plan{tip: p.tip, last: store.Head{Hash: had.hash}})
+	return err
+}
+
+// stillAt is for what was decided and not recorded, being counted with earlier
+// refusals: store.ErrHeadMoved unless the head is in force.
+func (h *heads) stillAt(ctx context.Context, of *head) error {
+	is, err := h.inForce(ctx, of)
+	if err != nil {
+		return fmt.Errorf("compare with the accepted head: %w", err)
+	}
+	if !is {
+		return store.ErrHeadMoved
+	}
+	return nil
+}
+
+// appendAt records what was decided at a head, if that is still the accepted one:
+// the transaction that makes a grant durable reads the row. store.ErrHeadMoved
+// means that it is to be decided again. record is append or leave of the journal.
+func (s *Server) appendAt(ctx context.Context, at *head,
+	record func(context.Context, []audit.Entry, ...store.Change) (*receipt, error),
+	entries []audit.Entry, changes ...store.Change,
+) (*receipt, error) {
+	still := s.store.AtHead(s.config.Fleet, s.config.Repository.Ref, at.hash)
+	receipt, err := record(ctx, entries, append([]store.Change{still}, changes...)...)
+	if errors.Is(err, store.ErrHeadMoved) {
+		at.superseded.Store(true)
+	}
+	return receipt, err
+}
