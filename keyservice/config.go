@@ -41,6 +41,9 @@ type Config struct {
 	Store string `yaml:"store"`
 	// Database is in the place of Store where replicas share their state.
 	Database Database `yaml:"database"`
+	// Drain is how long the service goes on answering after a stop signal, not
+	// ready any more: as long as balancers need to notice. Default 0.
+	Drain Duration `yaml:"drain"`
 	// CertificateTTL is the life of a cluster's certificate. Default 24h.
 	CertificateTTL Duration `yaml:"certificateTTL"`
 	// Signing is the floor under what fleet.yaml says of signatures: Git cannot
@@ -202,6 +205,8 @@ func (c *Config) problem() (field, problem, hint string) {
 		return "token.deadline", "is shorter than 100ms", ""
 	case time.Duration(c.Repository.Interval) < time.Second:
 		return "repository.interval", "is shorter than 1s", ""
+	case c.Drain < 0 || time.Duration(c.Drain) > 5*time.Minute:
+		return "drain", "is not between 0s and 5m", ""
 	case time.Duration(c.CertificateTTL) < time.Minute || time.Duration(c.CertificateTTL) > 31*24*time.Hour:
 		return "certificateTTL", "is not between 1m and 744h", "short lives are what makes a stolen certificate worthless"
 	}

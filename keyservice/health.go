@@ -2,6 +2,7 @@ package keyservice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -44,6 +45,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	token, rows := s.verdicts.get(r.Context(), s)
 	line("token", token)
 	line("store", rows)
+	if s.stopping.Load() {
+		line("service", errors.New("it is stopping"))
+	}
 	hash, behind, trouble := s.heads.state()
 	switch {
 	case hash == "":

@@ -68,6 +68,7 @@ type Server struct {
 	log       *slog.Logger
 	now       func() time.Time
 	serving   atomic.Pointer[tls.Certificate]
+	stopping  atomic.Bool
 	people    atomic.Pointer[roster]
 
 	connections *connections
@@ -165,6 +166,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping")
+		err = s.drain(failed)
 	case err = <-failed:
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
@@ -172,6 +174,17 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	err = errors.Join(err, public.Shutdown(patience), private.Shutdown(patience), renewal.Shutdown(patience))
 	s.flushDenials(patience, true)
 	return err
+}
+
+// drain goes on answering, not ready, until balancers have noticed.
+func (s *Server) drain(failed <-chan error) error {
+	s.stopping.Store(true)
+	select {
+	case <-time.After(time.Duration(s.config.Drain)):
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
 func (s *Server) httpServer(handler http.Handler) *http.Server {

@@ -27,6 +27,10 @@ const (
 	maxAnswer = 64 << 20
 	// timeout of one request; the service's own is shorter.
 	timeout = 90 * time.Second
+	// A connection that is silent for pingAfter is asked whether it lives, and is
+	// given up after pingPatience.
+	pingAfter    = 10 * time.Second
+	pingPatience = 5 * time.Second
 )
 
 // Client asks the key service in the name of one cluster. It is safe for
@@ -92,6 +96,9 @@ func newTransport(config *tls.Config) *http.Transport {
 		TLSHandshakeTimeout: 15 * time.Second,
 		IdleConnTimeout:     2 * time.Minute,
 		MaxIdleConns:        4,
+		// A service that was stopped, or lost with its machine, answers no ping: the
+		// connection is given up, and the next one may reach another replica.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingPatience},
 	}
 }
 
@@ -127,6 +134,8 @@ func (c *Client) Cluster() string { return c.cluster }
 type Answers struct {
 	// Fleet is the fleet's id, equal to the certificate's.
 	Fleet string
+	// Request is how the audit log names the request: [RequestID] of its nonce.
+	Request string
 	// Head is the accepted head that the decision was made at.
 	Head string
 	// Results by stub digest, one for each digest asked for.
@@ -195,7 +204,7 @@ func readResults(response *keyservicev1.UnsealResponse, digests []string) (*Answ
 	if len(response.GetResults()) != len(digests) {
 		return nil, fmt.Errorf("read key service answer: %d results for %d digests", len(response.GetResults()), len(digests))
 	}
-	answers := &Answers{Fleet: response.GetFleet(), Head: response.GetHead(), Results: make(map[string]Result, len(digests))}
+	answers := &Answers{Fleet: response.GetFleet(), Request: RequestID(response.GetNonce()), Head: response.GetHead(), Results: make(map[string]Result, len(digests))}
 	for i, result := range response.GetResults() {
 		if result.GetDigest() != digests[i] {
 			return nil, fmt.Errorf("read key service answer: result %d is for another digest", i)
