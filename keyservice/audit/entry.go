@@ -12,7 +12,9 @@ type Entry struct {
 	// Outcome is Granted, Done, or the reason of a refusal.
 	Outcome string `json:"outcome"`
 	Fleet   string `json:"fleet"`
-	// Request joins the entries of one request; random.
+	// Request joins the entries of one request. For Unseal it is the first 16
+	// bytes of the SHA-256 of the caller's nonce, in hexadecimal: the caller knows
+	// its own entries by it. Otherwise it is random.
 	Request string `json:"request,omitempty"`
 	// Cluster or Person is who asked, by the client certificate; both are empty
 	// for what the service does itself.

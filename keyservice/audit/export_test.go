@@ -68,6 +68,13 @@ func TestAnExportOfAnHonestLogIsWithoutFindings(t *testing.T) {
 	}
 }
 
+// vector is an export, the entries that a finding is about, and its words.
+type vector struct {
+	text        string
+	first, last int64
+	want        string
+}
+
 // A vector is one thing done to an honest export. What is said names the entries
 // from first to last.
 func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
@@ -107,11 +114,7 @@ func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
 	for i := range int64(9) {
 		stranger.Append(log.Leaf(i))
 	}
-	for name, c := range map[string]struct {
-		text        string
-		first, last int64
-		want        string
-	}{
+	vectors := map[string]vector{
 		"an entry is edited":                   {with(set(6, strings.Replace(lines[entry(6)], "prod-eu", "prod-us", 1))), 6, 6, "entry 6 was changed"},
 		"an entry is edited with its hash":     {with(set(6, string(audit.AppendEntry(nil, 6, edited(6))))), 4, 8, "not those that the checkpoint"},
 		"an early one is edited with its hash": {with(set(2, string(audit.AppendEntry(nil, 2, edited(2))))), 0, 3, "not those that the checkpoint"},
@@ -144,7 +147,11 @@ func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
 		"a line with a space":     {with(set(6, strings.Replace(lines[entry(6)], `,"hash"`, `, "hash"`, 1))), 6, 6, "line 8"},
 		"a line with more":        {with(set(6, strings.Replace(lines[entry(6)], `,"hash"`, `,"more":1,"hash"`, 1))), 6, 6, "line 8"},
 		"a line without end":      {with(set(6, strings.Repeat(" ", 1<<20)+"\n")), 6, 6, "line 8 has more than"},
-	} {
+	}
+	if *update {
+		writeVectors(t, log, vectors)
+	}
+	for name, c := range vectors {
 		t.Run(name, func(t *testing.T) {
 			v := verify(t, log, c.text)
 			if len(v.Findings) == 0 {
