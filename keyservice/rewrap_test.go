@@ -360,3 +360,23 @@ func TestARewrapThatTheTokenCannotDoIsTriedLater(t *testing.T) {
 		return err == nil && out.GetResults()[0].GetRefusal() == keyservicev1.Refusal_REFUSAL_UNSPECIFIED
 	})
 }
+
+// Locks say which key they are under: nothing is tried.
+func TestStubsUnderTwoKeysCostOneOperationABlock(t *testing.T) {
+	f := newRotated(t)
+	file, digest := f.seal(stub{namespace: "payments", name: "new", key: f.second, values: map[string]string{"/data/key": "v"}})
+	f.push(map[string]string{"apps/payments/new.yaml": file})
+	before := f.operations()
+	answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest, digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{f.digest, digest} {
+		if !answers.Results[d].Granted() {
+			t.Errorf("%s: %v", d, answers.Results[d].Refusal)
+		}
+	}
+	if n := f.operations() - before; n != 3 {
+		t.Errorf("%d token operations for three blocks", n)
+	}
+}
