@@ -20,7 +20,7 @@ const (
 	// state of the key service's audit log that this cluster saw last. It is not
 	// secret. Whoever deletes it, or brings back an older one, makes this cluster
 	// believe a log that was rewritten since; nothing else follows from it.
-	AuditLogSecret = "bulla-audit-log"
+	AuditLogSecret = "bulla-audit-log" //nolint:gosec // a name
 	// checkpointKey is the key in it: a signed note.
 	checkpointKey = "checkpoint"
 )

@@ -142,7 +142,7 @@ func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
 			t.Errorf("key %q, want %q", got, key)
 		}
 	}
-	if r.auditLog() != r.auditLog() {
+	if first, second := r.auditLog(), r.auditLog(); first != second {
 		t.Error("connections do not share what was seen")
 	}
 }

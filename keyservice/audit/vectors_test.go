@@ -89,7 +89,7 @@ func TestExportVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close() //nolint:errcheck // it was read
+		defer file.Close()
 		v, err := audit.VerifyExport(file, audit.Origin(fleet), verifier, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -43,7 +43,7 @@ func (a *Admin) ReadAudit(ctx context.Context, log *Log, in *keyservicev1.ListAu
 		return nil, err
 	}
 	question := proto.CloneOf(in)
-	question.LogSize = uint64(w.before.Size) //nolint:gosec // a size is not negative
+	question.LogSize = uint64(w.before.Size)
 	answer, err := a.ListAudit(ctx, question)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (p *AuditPage) take(question *keyservicev1.ListAuditRequest, answer *keyser
 			return fmt.Errorf("entry %d is out of order", in.GetIndex())
 		}
 		due = in.GetIndex() + 1
-		e := AuditEntry{Index: int64(in.GetIndex()), Leaf: in.GetEntry()} //nolint:gosec // bounded above
+		e := AuditEntry{Index: int64(in.GetIndex()), Leaf: in.GetEntry()}
 		if err := audit.CheckInclusion(p.Checkpoint, e.Index, e.Leaf, in.GetProof()); err != nil {
 			return err
 		}
@@ -84,10 +84,10 @@ func (p *AuditPage) take(question *keyservicev1.ListAuditRequest, answer *keyser
 		}
 		p.Entries = append(p.Entries, e)
 	}
-	if next := answer.GetNext(); next != 0 && (next < due || next <= question.GetFrom() || next > uint64(p.Checkpoint.Size)) { //nolint:gosec // a size is not negative
+	if next := answer.GetNext(); next != 0 && (next < due || next <= question.GetFrom() || next > uint64(p.Checkpoint.Size)) {
 		return fmt.Errorf("it reads on at entry %d", next)
 	}
-	p.Next = int64(answer.GetNext()) //nolint:gosec // bounded by a size
+	p.Next = int64(answer.GetNext())
 	return nil
 }
 

@@ -171,7 +171,7 @@ func (c *Client) Unseal(ctx context.Context, revision string, digests []string) 
 	}
 	nonce := make([]byte, 32)
 	rand.Read(nonce)
-	question := &keyservicev1.UnsealRequest{Revision: revision, Nonce: nonce, Digests: digests, LogSize: uint64(w.before.Size)} //nolint:gosec // a size is not negative
+	question := &keyservicev1.UnsealRequest{Revision: revision, Nonce: nonce, Digests: digests, LogSize: uint64(w.before.Size)}
 	response, err := c.rpc.Unseal(ctx, question)
 	if err != nil {
 		return nil, classify(err)

@@ -151,7 +151,7 @@ func joined(ctx context.Context, a, b audit.Checkpoint, prove prover) error {
 // prove asks with ProveConsistency. A refusal is as good as a fork: every honest
 // service can show it.
 func (c *Client) prove(ctx context.Context, older, newer int64) ([][]byte, error) {
-	response, err := c.rpc.ProveConsistency(ctx, &keyservicev1.ProveConsistencyRequest{FromSize: uint64(older), ToSize: uint64(newer)}) //nolint:gosec // sizes are not negative
+	response, err := c.rpc.ProveConsistency(ctx, &keyservicev1.ProveConsistencyRequest{FromSize: uint64(older), ToSize: uint64(newer)})
 	if err == nil {
 		return response.GetProof(), nil
 	}

@@ -78,7 +78,7 @@ func (s *Service) Read(ctx context.Context, f Filter, each func(client.AuditEntr
 			return nil
 		}
 		s.Progress("read up to entry %d of %d", page.Next, page.Checkpoint.Size)
-		request.From = uint64(page.Next) //nolint:gosec // an index is not negative
+		request.From = uint64(page.Next)
 	}
 }
 
@@ -130,7 +130,7 @@ func Verify(path string, verifier note.Verifier, each func(index int64, e audit.
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it was read
+	defer file.Close()
 	var failed error
 	verified, err := audit.VerifyExport(file, verifier.Name(), verifier, func(index int64, e audit.Entry) {
 		if each != nil && failed == nil {

@@ -33,14 +33,14 @@ func (s *Service) Export(ctx context.Context, path string, verifier note.Verifie
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // Sync has what matters
+	defer file.Close()
 	had, tree, err := resume(file, verifier)
 	if err != nil {
 		return nil, err
 	}
 	out := &Exported{Had: had.Size, Size: had.Size}
 	for {
-		page, err := s.Admin.ReadAudit(ctx, s.Log, &keyservicev1.ListAuditRequest{From: uint64(out.Size)}) //nolint:gosec // a size is not negative
+		page, err := s.Admin.ReadAudit(ctx, s.Log, &keyservicev1.ListAuditRequest{From: uint64(out.Size)})
 		if err != nil {
 			return nil, Refused(err)
 		}

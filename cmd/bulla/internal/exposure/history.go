@@ -98,7 +98,7 @@ func (c *Clone) read(file *object.File) (stubFile, error) {
 	if err != nil {
 		return stubFile{}, err
 	}
-	defer reader.Close() //nolint:errcheck // it was read
+	defer reader.Close()
 	data, err := io.ReadAll(io.LimitReader(reader, maxStub))
 	if err != nil {
 		return stubFile{}, err
