@@ -21,7 +21,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke mutants bench demo drill-recovery clean
+.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke mutants bench demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -78,6 +78,9 @@ demo: build kube softhsm ## Tell the whole story on real parts, every sentence c
 
 drill-recovery: build kube softhsm ## Lose the HSM, a cluster and a token, and get them back, every sentence checked
 	@$(GO) build -o $(BIN)/.demo ./fixtures/demo && exec $(BIN)/.demo -bin $(BIN) -recovery $(if $(KEEP),-keep)
+
+drill-replicas: softhsm postgres ## Kill, stop and replace replicas on a real PostgreSQL under load, every sentence checked
+	@$(GO) test -count=1 -v -timeout 20m ./fixtures/drills
 
 clean: ## Remove what make built
 	rm -rf bin .cache
