@@ -97,15 +97,17 @@ func mayStillReport(was store.Member, now time.Time, grace time.Duration) bool {
 
 // hasLeft tells a cluster that was in the fleet from one that is not yet: the
 // second keeps its certificate alive until its file merges, the first does not.
+// One that is built anew under the name of one that left has another key, and is
+// not yet in it.
 func (s *Server) hasLeft(ctx context.Context, who caller, at *head) (bool, error) {
 	if _, ok := at.model.Clusters[who.cluster]; ok {
 		return false, nil
 	}
-	_, err := s.store.Member(ctx, who.fleet, who.cluster)
+	was, err := s.store.Member(ctx, who.fleet, who.cluster)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && was.Identity == who.identity, err
 }
 
 // readReport holds a report to its form.

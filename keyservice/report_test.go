@@ -173,6 +173,9 @@ func TestARemovedClusterReportsAndNothingElse(t *testing.T) {
 	}
 	_, err = again.client.Report(t.Context(), &keyservicev1.ReportRequest{Head: f.head})
 	wantDenied(t, err, keyservicev1.ReasonIdentity)
+	if _, err = again.client.Renew(t.Context()); err != nil {
+		t.Errorf("who is to come back with a new key renews until the file merges: %v", err)
+	}
 	_, err = f.join("prod-new").client.Report(t.Context(), &keyservicev1.ReportRequest{Head: f.head})
 	wantDenied(t, err, keyservicev1.ReasonNotInFleet)
 

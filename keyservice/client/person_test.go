@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"net/url"
 	"strings"
 	"testing"
@@ -90,4 +92,32 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// FuzzReadPerson: two readers of files that people send each other. What is read
+// is one request, or one certificate of one person.
+func FuzzReadPerson(f *testing.F) {
+	authority := newCA(f)
+	key := newKey(f)
+	leaf := authority.issue(&x509.Certificate{URIs: []*url.URL{client.PersonURI(fleet, "alice")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, key).Leaf
+	seeds := [][]byte{client.WritePerson(leaf, authority.certificate), must(client.PersonRequest(key)), []byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")}
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
+	if _, _, err := client.ReadPerson(seeds[0], key); err != nil {
+		f.Fatalf("the first seed is not read: %v", err)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if _, who, err := client.ReadPerson(file, key); err == nil && (who.Fleet != fleet || !client.IsPersonName(who.Name)) {
+			t.Errorf("%+v", who)
+		}
+		der, err := client.ReadRequest(file)
+		if err != nil {
+			return
+		}
+		again, err := client.ReadRequest(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+		if err != nil || !bytes.Equal(again, der) {
+			t.Errorf("does not read back: %v", err)
+		}
+	})
 }
