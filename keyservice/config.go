@@ -56,6 +56,8 @@ type Config struct {
 	// ReportAfterRemoval is how long a cluster that left the fleet may still report
 	// what became of its secrets, while its certificate lasts. Default 168h.
 	ReportAfterRemoval Duration `yaml:"reportAfterRemoval"`
+	// Limits bound what one caller takes of the service.
+	Limits Limits `yaml:"limits"`
 	// Renewal is the listener where certificates are renewed that expired of late.
 	Renewal Renewal `yaml:"renewal"`
 }
@@ -158,6 +160,7 @@ func (c *Config) setDefaults(dir string) {
 	if c.ReportAfterRemoval == 0 {
 		c.ReportAfterRemoval = Duration(7 * 24 * time.Hour)
 	}
+	c.Limits.setDefaults()
 	c.setURL(&c.URL, c.Listen)
 	c.setURL(&c.Renewal.URL, c.Renewal.Listen)
 	if c.Renewal.Grace == 0 {
@@ -218,6 +221,9 @@ func (c *Config) problem() (field, problem, hint string) {
 	}
 	if after := time.Duration(c.ReportAfterRemoval); after < time.Minute || after > 90*24*time.Hour {
 		return "reportAfterRemoval", "is not between 1m and 2160h", "after it a removed cluster is told that it is not in the fleet"
+	}
+	if field, problem, hint := c.Limits.problem(); problem != "" {
+		return field, problem, hint
 	}
 	if field, problem, hint := c.Renewal.problem(); problem != "" {
 		return field, problem, hint

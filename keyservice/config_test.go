@@ -45,6 +45,9 @@ func TestAConfigurationHasDefaults(t *testing.T) {
 		time.Duration(c.CertificateTTL) != 24*time.Hour || c.URL != "https://keyservice.example.com:8443" {
 		t.Errorf("defaults: %+v", c)
 	}
+	if c.Renewal.URL != "" || time.Duration(c.Renewal.Grace) != 7*24*time.Hour || c.Limits.RequestBurst != 3000 || c.Limits.DigestBurst != 5000 || c.Limits.InFlight != 16 {
+		t.Errorf("defaults: %+v, %+v", c.Renewal, c.Limits)
+	}
 	for _, path := range []string{c.Repository.PasswordFile, c.Token.PINFile, c.DataDir, c.Store} {
 		if !filepath.IsAbs(path) {
 			t.Errorf("%q is not beside the file", path)
@@ -79,6 +82,11 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"an unknown field of a person":    {goodConfig + people("{name: alice, role: auditor}"), ":12:people[0].role", "unknown field"},
 		"a role that is a list":           {goodConfig + people("{name: alice, identity: "+identityA+", roles: [[auditor]]}"), ":12:people[0].roles[0]", "single value"},
 		"a year of reports after removal": {goodConfig + "reportAfterRemoval: 8760h\n", ":11:reportAfterRemoval", "is not between"},
+		"a grace without a place for it":  {goodConfig + "renewal: {url: https://keys.example.com:8444}\n", ":11:renewal.listen", "is missing"},
+		"a grace that is no short time":   {goodConfig + "renewal: {listen: 0.0.0.0:8444, grace: 9000h}\n", ":11:renewal.grace", "between 1h and 744h"},
+		"a renewal url with a path":       {goodConfig + "renewal: {listen: 0.0.0.0:8444, url: https://keys.example.com/renew}\n", ":11:renewal.url", "is not https"},
+		"a quota below one whole request": {goodConfig + "limits: {digestBurst: 100}\n", ":11:limits.digestBurst", "too small"},
+		"a negative limit":                {goodConfig + "limits: {requestsPerSecond: -1}\n", ":11:limits.requestsPerSecond", "too small"},
 		"people that are a mapping":       {goodConfig + "people: {alice: auditor}\n", ":11:people", "is not a list"},
 		"text that is not YAML":           {"\t:", ":1", "not YAML"},
 		"nothing":                         {"", ":1", "not YAML"},

@@ -26,6 +26,8 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonTooMuch:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
+	keyservicev1.ReasonLimited:     connect.CodeResourceExhausted,
+	keyservicev1.ReasonOverloaded:  connect.CodeResourceExhausted,
 }
 
 // refuse logs why and returns the reason.

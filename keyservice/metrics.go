@@ -26,6 +26,7 @@ type metrics struct {
 	coalesced  *prometheus.CounterVec
 	clocks     prometheus.Counter
 	clones     prometheus.Counter
+	limited    *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -39,6 +40,7 @@ func newMetrics() *metrics {
 		operations: counter("token_operations_total", "Unlock operations asked of the token, by result.", "result"),
 		looks:      counter("looks_total", "Looks at the remote's head, by result.", "result"),
 		refused:    counter("heads_refused_total", "Tips of the configured ref that were not accepted.", "reason"),
+		limited:    counter("requests_sent_away_total", "Requests beyond their caller's quota, or while too many were under way.", "why"),
 		fetches: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "fetches_total", Help: "Fetches from the fleet repository."}),
 		accepted: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -63,7 +65,7 @@ func newMetrics() *metrics {
 		clocks: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "clocks_apart_total", Help: "Renewals by clusters whose clock is more than ten minutes off."}),
 	}
-	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics, m.clocks, m.clones,
+	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics, m.clocks, m.clones, m.limited,
 		m.logSize, m.appends, m.appendSize, m.appendErrs, m.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

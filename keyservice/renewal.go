@@ -44,10 +44,11 @@ func (s *Server) renewalTLS() *tls.Config {
 		each.ClientAuth = tls.RequireAnyClientCert
 		each.VerifyConnection = func(state tls.ConnectionState) error {
 			who, err := s.authority.readExpired(&state, time.Duration(s.config.Renewal.Grace))
-			if err == nil {
-				s.connections.admit(hello.Conn, who)
+			if err != nil {
+				return err
 			}
-			return err
+			s.connections.admit(hello.Conn, who)
+			return shown(hello.Conn, true)
 		}
 		return each, nil
 	}

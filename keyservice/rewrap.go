@@ -172,11 +172,11 @@ func (s *Server) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1
 			if lock.prepared == nil {
 				continue
 			}
-			if s.slots.Acquire(ctx, 1) != nil {
+			if s.slots.acquire(ctx, "rewrap") != nil {
 				return unavailable
 			}
 			next, err := lock.prepared.Rewrap(ctx, s.token, q.to)
-			s.slots.Release(1)
+			s.slots.release()
 			if refusal := s.judge(q, r.digest, err); refusal != granted {
 				return refusal
 			}

@@ -37,7 +37,8 @@ type Route struct {
 	Body int64
 	// Timeout bounds the handler.
 	Timeout time.Duration
-	// InFlight bounds requests at a time; more wait, for as long as Timeout.
+	// InFlight bounds requests at a time; twice as many wait, for at most half of
+	// Timeout, and the rest are told when to come back.
 	InFlight int
 	Auth     Auth
 	// Roles, one of which a person must have; for AuthPerson only.
@@ -88,7 +89,7 @@ func (s *Server) mux(table []Route, rpc http.Handler) http.Handler {
 // guard holds a route to its entry.
 func (s *Server) guard(route Route, next http.Handler) http.Handler {
 	failures := connect.NewErrorWriter()
-	slots := make(chan struct{}, route.InFlight)
+	gate := newGate(route.InFlight, route.Timeout)
 	inFlight := s.metrics.inFlight.WithLabelValues(route.Path)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), route.Timeout)
@@ -96,18 +97,26 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 		body := http.MaxBytesReader(w, r.Body, route.Body)
 		w, end := s.connections.begin(w, r)
 		defer end()
-		ctx, err := s.admit(ctx, r.TLS, route)
+		quota, err := s.limit(ctx, r, route)
 		if err != nil {
 			_ = failures.Write(w, r, err) // the caller left
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			_ = failures.Write(w, r, s.refuse(keyservicev1.ReasonUnavailable, ctx.Err()))
+		defer quota.end()
+		ctx, err = s.admit(ctx, r.TLS, route)
+		if err != nil {
+			_ = failures.Write(w, r, err)
 			return
 		}
-		defer func() { <-slots }()
+		leave, back, ok := gate.enter(ctx, quota)
+		if !ok {
+			// A connection that waits for nothing is not kept: there may be thousands.
+			w.Header().Set("Connection", "close")
+			_ = failures.Write(w, r, s.refuseBusy(route, back))
+			return
+		}
+		defer leave()
+		ctx = withQuota(ctx, quota)
 		inFlight.Inc()
 		defer inFlight.Dec()
 		r.Body = body

@@ -17,7 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
@@ -62,7 +61,8 @@ type Server struct {
 	journal   recorder
 	logKey    string // the journal's, as fleet.yaml must have it
 	denials   *denials
-	slots     *semaphore.Weighted
+	slots     *turns
+	limiter   *limiter
 	metrics   *metrics
 	verdicts  verdicts
 	log       *slog.Logger
@@ -92,7 +92,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.refreshEvery = o.RefreshEvery; s.refreshEvery == 0 {
 		s.refreshEvery = refreshEvery
 	}
-	s.slots = semaphore.NewWeighted(int64(pipeline * max(o.Config.Token.Sessions, 1)))
+	s.slots = newTurns(pipeline * max(o.Config.Token.Sessions, 1))
+	s.limiter = newLimiter(s.limits())
 	s.limiters = map[string]*rate.Limiter{}
 	s.people.Store(newRoster(o.Config.People))
 	var err error
@@ -143,16 +144,18 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 		// Not fatal: the next head may be good, and readiness says so.
 		s.log.Error("accepted head is not usable", "error", err.Error())
 	}
+	limits := s.limits()
 	public := s.httpServer(s.handler())
 	public.TLSConfig = s.tlsConfig()
 	private := s.httpServer(s.health())
 	failed := make(chan error, 3)
-	go func() { failed <- public.ServeTLS(listener, "", "") }()
+	door := newDoorway(listener, limits.Connections)
+	go func() { failed <- public.ServeTLS(door, "", "") }()
 	go func() { failed <- private.Serve(health) }()
 	renewal := s.httpServer(s.renewalHandler())
 	renewal.TLSConfig = s.renewalTLS()
 	if s.renewal != nil {
-		go func() { failed <- renewal.ServeTLS(s.renewal, "", "") }()
+		go func() { failed <- renewal.ServeTLS(newDoorway(s.renewal, limits.Connections), "", "") }()
 	}
 	var loops sync.WaitGroup
 	defer loops.Wait()
@@ -185,6 +188,13 @@ func (s *Server) drain(failed <-chan error) error {
 	case err := <-failed:
 		return err
 	}
+}
+
+// limits are those of the configuration, or the standard ones.
+func (s *Server) limits() Limits {
+	limits := s.config.Limits
+	limits.setDefaults()
+	return limits
 }
 
 func (s *Server) httpServer(handler http.Handler) *http.Server {
@@ -235,7 +245,7 @@ func (s *Server) tlsConfig() *tls.Config {
 			if who, err := s.authority.readCaller(&state); err == nil {
 				s.connections.admit(hello.Conn, who)
 			}
-			return nil
+			return shown(hello.Conn, len(state.PeerCertificates) > 0)
 		}
 		return each, nil
 	}

@@ -43,6 +43,9 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 	if problem := checkUnseal(in); problem != "" {
 		return nil, s.refuseRecorded(ctx, who.entry(audit.Unseal, keyservicev1.ReasonRequest), errors.New(problem))
 	}
+	if err := s.limitDigests(ctx, who, len(in.GetDigests())); err != nil {
+		return nil, err
+	}
 	// A log that lost entries which a cluster saw decides nothing more.
 	if _, err := s.journal.latest(ctx, in.GetLogSize()); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
@@ -78,6 +81,7 @@ func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.Unse
 		decisions[i].digest = digest
 	}
 	s.work(ctx, q, decisions)
+	chargeBlocks(ctx, decisions)
 	receipt, err := s.record(ctx, q, decisions)
 	if errors.Is(err, store.ErrHeadMoved) {
 		return nil, err
@@ -135,7 +139,7 @@ func (s *Server) deny(ctx context.Context, q *request, digests []string, reason 
 // work decides on each digest and asks the token, one operation a block, as
 // many blocks at a time as keep every session busy. The token opens the first
 // blocks while the next digests are decided on. Blocks of all requests share
-// the slots, first come, first served.
+// the slots, one caller's after the other's.
 func (s *Server) work(ctx context.Context, q *request, decisions []decision) {
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -153,13 +157,13 @@ func (s *Server) open(ctx context.Context, q *request, d *decision, group *sync.
 	refusals := make([]keyservicev1.Refusal, len(d.blocks))
 	var blocks sync.WaitGroup
 	for n := range d.blocks {
-		if s.slots.Acquire(ctx, 1) != nil {
+		if s.slots.acquire(ctx, q.caller.identity) != nil {
 			refusals[n] = unavailable
 			break
 		}
 		d.operations++
 		blocks.Go(func() {
-			defer s.slots.Release(1)
+			defer s.slots.release()
 			d.stanzas[n], refusals[n] = s.unlock(ctx, q, d, n)
 		})
 	}

@@ -75,6 +75,7 @@ type world struct {
 	remote string
 	// between stands between the service and its store.
 	between func(keyservice.Store) keyservice.Store
+	limits  keyservice.Limits
 }
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, v1alpha1.SuiteHybrid, 2) }
@@ -147,6 +148,7 @@ func (w *world) config(sessions int) *keyservice.Config {
 		Token:          keyservice.TokenFile{Sessions: sessions},
 		CertificateTTL: keyservice.Duration(24 * time.Hour),
 		People:         w.people,
+		Limits:         w.limits,
 		Renewal:        keyservice.Renewal{URL: w.renewal, Grace: keyservice.Duration(7 * 24 * time.Hour)},
 
 		ReportAfterRemoval: keyservice.Duration(time.Hour),

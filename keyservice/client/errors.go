@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
+	"time"
 
 	"connectrpc.com/connect"
+
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
 // ErrUnavailable matches, with errors.Is, every failure after which the caller
@@ -13,7 +18,33 @@ import (
 var ErrUnavailable = errors.New("key service unavailable")
 
 // UnavailableError is the type behind [ErrUnavailable].
-type UnavailableError struct{ Err error }
+type UnavailableError struct {
+	Err error
+	// RetryAfter is when the service wants to be asked again; zero when it did not
+	// say. At most five minutes.
+	RetryAfter time.Duration
+}
+
+// maxRetryAfter bounds what a service, or who stands before it, can hold us up by.
+const maxRetryAfter = 5 * time.Minute
+
+// RetryAfter is how long the service asked to be left alone; zero when it did not.
+func RetryAfter(err error) time.Duration {
+	var unavailable *UnavailableError
+	if errors.As(err, &unavailable) {
+		return unavailable.RetryAfter
+	}
+	return 0
+}
+
+// readRetryAfter takes the form in seconds (RFC 9110, 10.2.3).
+func readRetryAfter(answer *connect.Error) time.Duration {
+	seconds, err := strconv.ParseUint(answer.Meta().Get("Retry-After"), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, maxRetryAfter) //nolint:gosec // 32 bits
+}
 
 func (e *UnavailableError) Error() string { return fmt.Sprintf("%v: %v", ErrUnavailable, e.Err) }
 
@@ -30,6 +61,17 @@ type DeniedError struct {
 }
 
 func (e *DeniedError) Error() string { return "key service refused the request: " + e.Reason }
+
+// IsRefusedCertificate reports whether the service did not take the client
+// certificate: in the handshake, where the reason is an alert, or for a request.
+func IsRefusedCertificate(err error) bool {
+	var denied *DeniedError
+	if errors.As(err, &denied) {
+		return denied.Reason == keyservicev1.ReasonCertificate
+	}
+	var alert *net.OpError
+	return errors.As(err, &alert) && alert.Op == "remote error"
+}
 
 // classify turns what connect returns into one of the two types above.
 func classify(err error) error {
@@ -48,5 +90,5 @@ func classify(err error) error {
 	case connect.CodeCanceled:
 		return fmt.Errorf("ask key service: %w", context.Canceled)
 	}
-	return &UnavailableError{Err: err}
+	return &UnavailableError{Err: err, RetryAfter: readRetryAfter(answer)}
 }

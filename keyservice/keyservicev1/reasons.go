@@ -30,6 +30,11 @@ const (
 	ReasonTooMuch = "TooMuch"
 	// ReasonRequest: the request itself is malformed.
 	ReasonRequest = "Request"
+	// ReasonLimited: the caller is over its own quota; come back after the time in
+	// the header Retry-After.
+	ReasonLimited = "Limited"
+	// ReasonOverloaded: too many requests of everybody; as above.
+	ReasonOverloaded = "Overloaded"
 	// ReasonUnavailable: the service cannot decide or record now; retry later.
 	ReasonUnavailable = "Unavailable"
 )

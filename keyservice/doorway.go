@@ -1,0 +1,114 @@
+package keyservice
+
+import (
+	"errors"
+	"net"
+	"sync"
+)
+
+const (
+	// maxStrangers bounds connections whose handshake is not done: what a flood of
+	// them costs in memory and processor time is bounded by it. Each has as long as
+	// ReadHeaderTimeout.
+	maxStrangers = 2048
+	// maxAnonymous bounds connections without a client certificate: they can enrol,
+	// and nothing else.
+	maxAnonymous = 256
+)
+
+// doorway bounds open connections: all, and of those the ones that have not shown
+// a certificate yet. Beyond, they wait in the kernel.
+type doorway struct {
+	net.Listener
+	all, strangers chan struct{}
+	anonymous      chan struct{}
+	closed         chan struct{}
+	once           sync.Once
+}
+
+func newDoorway(l net.Listener, connections int) *doorway {
+	return &doorway{Listener: l, all: make(chan struct{}, connections), strangers: make(chan struct{}, min(connections, maxStrangers)),
+		anonymous: make(chan struct{}, maxAnonymous), closed: make(chan struct{})}
+}
+
+// Accept waits for a place before it takes a connection.
+func (d *doorway) Accept() (net.Conn, error) {
+	for _, places := range []chan struct{}{d.all, d.strangers} {
+		select {
+		case places <- struct{}{}:
+		case <-d.closed:
+			return nil, net.ErrClosed
+		}
+	}
+	conn, err := d.Listener.Accept()
+	if err != nil {
+		<-d.all
+		<-d.strangers
+		return nil, err
+	}
+	return &guest{Conn: conn, door: d, stands: d.strangers}, nil
+}
+
+// Close ends Accept too while it waits for a place.
+func (d *doorway) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return d.Listener.Close()
+}
+
+// guest is one connection, with its places.
+type guest struct {
+	net.Conn
+	door *doorway
+
+	mu     sync.Mutex
+	stands chan struct{} // where it is counted beside all; nil when known
+	gone   bool
+}
+
+// errCrowded refuses a handshake.
+var errCrowded = errors.New("too many connections without a client certificate")
+
+// shown moves a connection on after its handshake. One without a certificate is
+// refused when there are too many of those.
+func (g *guest) shown(certificate bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone || g.stands != g.door.strangers {
+		return nil
+	}
+	if certificate {
+		<-g.stands
+		g.stands = nil
+		return nil
+	}
+	select {
+	case g.door.anonymous <- struct{}{}:
+	default:
+		return errCrowded
+	}
+	<-g.stands
+	g.stands = g.door.anonymous
+	return nil
+}
+
+// Close gives the places back, once.
+func (g *guest) Close() error {
+	g.mu.Lock()
+	if !g.gone {
+		g.gone = true
+		<-g.door.all
+		if g.stands != nil {
+			<-g.stands
+		}
+	}
+	g.mu.Unlock()
+	return g.Conn.Close()
+}
+
+// shown is for connections of any listener.
+func shown(conn net.Conn, certificate bool) error {
+	if g, ok := conn.(*guest); ok {
+		return g.shown(certificate)
+	}
+	return nil
+}

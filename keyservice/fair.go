@@ -1,0 +1,96 @@
+package keyservice
+
+import (
+	"context"
+	"sync"
+)
+
+// turns shares the token's slots between callers: who waits gets one in turn, one
+// after the other, however much each asks for. A cluster with a thousand blocks
+// waiting holds a cluster with one up by one block.
+type turns struct {
+	mu   sync.Mutex
+	free int
+	// waiting has the callers' own lines, and order whose turn is next.
+	waiting map[string][]chan struct{}
+	order   []string
+}
+
+func newTurns(slots int) *turns {
+	return &turns{free: slots, waiting: map[string][]chan struct{}{}}
+}
+
+// acquire waits for a slot in the caller's turn, or for the end of ctx.
+func (t *turns) acquire(ctx context.Context, caller string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	if t.free > 0 { // nobody waits
+		t.free--
+		t.mu.Unlock()
+		return nil
+	}
+	mine := make(chan struct{})
+	if _, stands := t.waiting[caller]; !stands {
+		t.order = append(t.order, caller)
+	}
+	t.waiting[caller] = append(t.waiting[caller], mine)
+	t.mu.Unlock()
+	select {
+	case <-mine:
+		return nil
+	case <-ctx.Done():
+		return t.leave(caller, mine, ctx.Err())
+	}
+}
+
+// leave takes a caller out of its line. One whose turn came in that moment passes
+// the slot on.
+func (t *turns) leave(caller string, mine chan struct{}, why error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-mine:
+		t.pass()
+		return why
+	default:
+	}
+	line := t.waiting[caller]
+	for i, other := range line {
+		if other == mine {
+			t.waiting[caller] = append(line[:i:i], line[i+1:]...)
+			break
+		}
+	}
+	return why
+}
+
+func (t *turns) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pass()
+}
+
+// pass gives the slot to the next caller in turn, and that caller's next block a
+// place after everybody else's.
+func (t *turns) pass() {
+	for len(t.order) > 0 {
+		caller := t.order[0]
+		t.order = t.order[1:]
+		line := t.waiting[caller]
+		if len(line) == 0 { // all left
+			delete(t.waiting, caller)
+			continue
+		}
+		close(line[0])
+		if len(line) == 1 {
+			delete(t.waiting, caller)
+		} else {
+			t.waiting[caller] = line[1:]
+			t.order = append(t.order, caller)
+		}
+		return
+	}
+	t.free++
+}

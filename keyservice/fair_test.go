@@ -1,0 +1,133 @@
+package keyservice
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSlotsGoRound: one caller has many blocks waiting when another comes with
+// few. The slots are given by hand, so the order is exact.
+func TestSlotsGoRound(t *testing.T) {
+	slots := newTurns(1)
+	if err := slots.acquire(t.Context(), "first"); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string)
+	wait := func(caller string) {
+		go func() {
+			if slots.acquire(context.Background(), caller) == nil {
+				got <- caller
+			}
+		}()
+		lined := func() int {
+			slots.mu.Lock()
+			defer slots.mu.Unlock()
+			return len(slots.waiting[caller])
+		}
+		before := lined()
+		for end := time.Now().Add(time.Minute); lined() == before; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("it does not wait")
+			}
+		}
+	}
+	for range 4 {
+		wait("greedy")
+	}
+	wait("modest")
+	wait("other")
+	wait("modest")
+	var order []string
+	for range 7 {
+		slots.release()
+		order = append(order, <-got)
+	}
+	if diff := cmp.Diff([]string{"greedy", "modest", "other", "greedy", "modest", "greedy", "greedy"}, order); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	slots.release()
+	if slots.free != 1 || len(slots.waiting) != 0 || len(slots.order) != 0 {
+		t.Errorf("left over: %d free, %v, %v", slots.free, slots.waiting, slots.order)
+	}
+}
+
+func TestWhoLeavesTheLineLosesNoSlot(t *testing.T) {
+	slots := newTurns(1)
+	if err := slots.acquire(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() { left <- slots.acquire(gone, "b") }()
+	cancel()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	slots.release()
+	if err := slots.acquire(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	slots.release()
+	if slots.free != 1 {
+		t.Errorf("%d slots of 1", slots.free)
+	}
+}
+
+func TestATurnIsGivenOncePerCaller(t *testing.T) {
+	g, now := newGate(1, time.Minute), time.Now()
+	g.every = time.Second
+	limits := Limits{}
+	limits.setDefaults()
+	l := newLimiter(limits)
+	first := g.turn(l.clusters.get("a"), now)
+	for range 100 {
+		if again := g.turn(l.clusters.get("a"), now); again != first {
+			t.Fatalf("asking again moves the turn from %s to %s", first, again)
+		}
+	}
+	second := g.turn(l.clusters.get("b"), now)
+	if want := first + time.Duration(eager*float64(time.Second)); second != want {
+		t.Errorf("the next caller comes back in %s, want %s", second, want)
+	}
+	for caller := range 1000 {
+		if back := g.turn(l.clusters.get(string(rune(caller+1000))), now); back > maxRetryAfter {
+			t.Fatalf("told to come back in %s", back)
+		}
+	}
+}
+
+func TestQuotasAreBoundedAndForgetTheOneNotSeenForLongest(t *testing.T) {
+	made := 0
+	q := newQuotas(func() *quota { made++; return &quota{} })
+	for i := range maxQuotas {
+		q.get(string(rune(i)) + "x")
+	}
+	q.get(string(rune(0)) + "x") // seen
+	q.get("one more")
+	if len(q.of) != maxQuotas || q.order.Len() != maxQuotas || made != maxQuotas+1 {
+		t.Errorf("%d kept, %d in order, %d made", len(q.of), q.order.Len(), made)
+	}
+	q.get(string(rune(0)) + "x")
+	if made != maxQuotas+1 {
+		t.Error("the caller seen of late was forgotten")
+	}
+	q.get(string(rune(1)) + "x")
+	if made != maxQuotas+2 {
+		t.Error("the caller not seen for longest was kept")
+	}
+}
+
+func TestAnAddressIsWhereTheConnectionComesFrom(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.7:4711": "192.0.2.7", "[2001:db8:1:2:3:4:5:6]:4711": "2001:db8:1:2::/64",
+		"[2001:db8:1:2::1]:80": "2001:db8:1:2::/64", "[fe80::1%eth0]:80": "fe80::/64", "@": "@",
+	} {
+		if got := sourceOf(remote); got != want {
+			t.Errorf("%s: %s, want %s", remote, got, want)
+		}
+	}
+}
