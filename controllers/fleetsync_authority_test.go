@@ -35,13 +35,17 @@ func (w *world) enroll(_ context.Context, o keyservice.EnrollOptions) (*keyservi
 	return w.ca.issue(o.Token.Fleet, o.Token.Cluster, o.Key.(*ecdsa.PrivateKey))
 }
 
-func (w *world) dial(_ string, certificate tls.Certificate, _ *x509.Certificate, _ *keyservice.Log) KeyService {
-	return &silentService{w: w, key: certificate.PrivateKey.(*ecdsa.PrivateKey)}
+func (w *world) dial(url string, certificate tls.Certificate, _ *x509.Certificate, _ *keyservice.Log) KeyService {
+	return &silentService{w: w, url: url, key: certificate.PrivateKey.(*ecdsa.PrivateKey)}
 }
+
+// graceURL is where expired certificates are renewed.
+const graceURL = "https://127.0.0.1:2"
 
 // silentService renews and unseals nothing.
 type silentService struct {
 	w   *world
+	url string
 	key *ecdsa.PrivateKey
 }
 
@@ -50,6 +54,12 @@ func (s *silentService) Unseal(context.Context, string, []string) (*keyservice.A
 }
 
 func (s *silentService) Renew(context.Context) (*keyservice.Credentials, error) {
+	if s.w.mainRefuses.Load() && s.url != graceURL {
+		return nil, &keyservice.UnavailableError{Err: errors.New("remote error: tls: expired certificate")}
+	}
+	if s.url == graceURL {
+		s.w.late.Add(1)
+	}
 	s.w.renewed.Add(1)
 	return s.w.ca.issue(testFleet, testCluster, s.key)
 }
@@ -101,6 +111,6 @@ func (a *authorityForTest) issue(fleet, name string, key *ecdsa.PrivateKey) (*ke
 		return nil, err
 	}
 	return &keyservice.Credentials{
-		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, CA: a.certificate,
+		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, CA: a.certificate, GraceURL: graceURL,
 	}, nil
 }

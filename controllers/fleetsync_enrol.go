@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +17,10 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
+
+// clockAlarm is how far the key service's clock may be off before an event says
+// so. Nothing depends on it but what people read.
+const clockAlarm = 10 * time.Minute
 
 // joinTokenKey is the key of the join token in its Secret.
 const joinTokenKey = "token"
@@ -54,7 +59,7 @@ func (r *FleetSyncReconciler) enrol(ctx context.Context, p *pass) error {
 		return nil
 	}
 	if p.identity.enrolledAs(cluster, p.now) {
-		if p.now.After(p.identity.renewAt()) {
+		if p.identity.renewable(p.now) || r.Link.isRefused(p.identity) {
 			if err := r.renew(ctx, p); err != nil {
 				// The certificate is good for a third of its life yet.
 				logf.FromContext(ctx).Error(steady(err), "renew certificate")
@@ -92,16 +97,33 @@ func (r *FleetSyncReconciler) dialer() Dialer {
 	return Dial
 }
 
+// renew asks the key service, and where that does not take the certificate any
+// more, the place for expired ones that it named before.
 func (r *FleetSyncReconciler) renew(ctx context.Context, p *pass) error {
-	service := r.dialer()(p.obj.Spec.KeyService.URL, p.identity.tlsCertificate(), p.identity.ca, r.auditLog())
-	if closer, ok := service.(interface{ Close() }); ok {
-		defer closer.Close()
+	credentials, err := r.renewAt(ctx, p, p.obj.Spec.KeyService.URL)
+	if mayUseGrace(err) && p.identity.life.grace != "" {
+		if late, failed := r.renewAt(ctx, p, p.identity.life.grace); failed == nil {
+			credentials, err = late, nil
+		}
 	}
-	credentials, err := service.Renew(ctx)
 	if err != nil {
 		return err
 	}
 	return r.keep(ctx, p, credentials, p.identity.rootKey, p.identity.joined)
+}
+
+func (r *FleetSyncReconciler) renewAt(ctx context.Context, p *pass, url string) (*keyservice.Credentials, error) {
+	service := r.dialer()(url, p.identity.tlsCertificate(), p.identity.ca, r.auditLog())
+	if closer, ok := service.(interface{ Close() }); ok {
+		defer closer.Close()
+	}
+	return service.Renew(ctx)
+}
+
+// mayUseGrace says whether a refused renewal may be for the certificate's age: a
+// handshake with an expired one just fails.
+func mayUseGrace(err error) bool {
+	return errors.Is(err, keyservice.ErrUnavailable) || keyservice.IsRefusedCertificate(err)
 }
 
 // rejoin enrols anew when the operator put another join token into the Secret:
@@ -199,13 +221,16 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservic
 }
 
 func (r *FleetSyncReconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, rootKey, joined string) error {
-	next, err := p.identity.withCredentials(credentials)
+	next, err := p.identity.withCredentials(credentials, p.now)
 	if err != nil {
 		return waiting(v1alpha1.NotEnrolledReason, "%w", err)
 	}
 	next.rootKey, next.joined = rootKey, joined
 	if err := r.Identities.Put(ctx, next); err != nil {
 		return err
+	}
+	if credentials.Skew.Abs() > clockAlarm {
+		r.warn(p.obj, "ClockSkew", fmt.Sprintf("the key service's clock is %s ahead of this cluster's", credentials.Skew.Round(time.Second)))
 	}
 	first := p.identity.certificate == nil
 	r.take(p, next)

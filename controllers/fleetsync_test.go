@@ -54,6 +54,30 @@ func TestACertificateIsRenewedAtTwoThirdsOfItsLife(t *testing.T) {
 	}
 }
 
+// TestAnExpiredCertificateIsRenewedWhereTheServiceSaid: the controller was down for
+// longer than its certificate lived, and its join token is spent.
+func TestAnExpiredCertificateIsRenewedWhereTheServiceSaid(t *testing.T) {
+	w := bareWorld(t)
+	w.ca.from.Store(-int64(2 * time.Hour)) // and lives one
+	w.mainRefuses.Store(true)
+	w.start()
+	w.join()
+	w.ca.from.Store(0)
+	w.synced()
+	if w.late.Load() == 0 {
+		t.Fatal("the expired certificate was not renewed in its grace")
+	}
+	if got := w.get().Status.CertificateNotAfter; !got.After(time.Now()) {
+		t.Errorf("the certificate is good until %s", got)
+	}
+	late := w.late.Load()
+	w.restart()
+	w.synced()
+	if w.late.Load() != late {
+		t.Error("the fresh certificate was renewed again after a restart")
+	}
+}
+
 func TestDeliveriesSayWhatGitPlaces(t *testing.T) {
 	w := newWorld(t)
 	w.place("one", several(3)...)

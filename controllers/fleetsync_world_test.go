@@ -69,6 +69,10 @@ type world struct {
 	keep      func(client.Client) client.Client // of the identity; nil for the loop's own
 	enrolled  atomic.Int64
 	renewed   atomic.Int64
+	// mainRefuses makes renewals fail but where expired certificates are renewed;
+	// late counts those.
+	mainRefuses atomic.Bool
+	late        atomic.Int64
 }
 
 // newWorld starts a repository with the fleet and this cluster in it, and a

@@ -44,6 +44,7 @@ type Identity struct {
 
 	// The rest is zero until enrolled.
 	certificate *x509.Certificate
+	life        tenure
 	ca          *x509.Certificate
 	rootKey     string
 	fleet       string
@@ -104,13 +105,12 @@ func (i *Identity) Fleet() string { return i.fleet }
 // enrolledAs says whether the certificate is there, for this name, and good at
 // the given time.
 func (i *Identity) enrolledAs(cluster string, at time.Time) bool {
-	return i.certificate != nil && i.cluster == cluster && at.Before(i.certificate.NotAfter)
+	return i.certificate != nil && i.cluster == cluster && !i.life.over(at)
 }
 
-// renewAt is two thirds into the certificate's life.
-func (i *Identity) renewAt() time.Time {
-	life := i.certificate.NotAfter.Sub(i.certificate.NotBefore)
-	return i.certificate.NotBefore.Add(life * 2 / 3)
+// renewable says whether it is time to renew the certificate.
+func (i *Identity) renewable(at time.Time) bool {
+	return i.life.renewable(at, i.certificate.SerialNumber.Bytes())
 }
 
 // tlsCertificate is what the cluster presents to the key service.
@@ -119,7 +119,7 @@ func (i *Identity) tlsCertificate() tls.Certificate {
 }
 
 // withCredentials is the identity after enrolment or renewal.
-func (i *Identity) withCredentials(c *client.Credentials) (*Identity, error) {
+func (i *Identity) withCredentials(c *client.Credentials, now time.Time) (*Identity, error) {
 	leaf := c.Certificate.Leaf
 	if leaf == nil || c.CA == nil {
 		return nil, errors.New("take credentials: certificate or authority is missing")
@@ -130,6 +130,7 @@ func (i *Identity) withCredentials(c *client.Credentials) (*Identity, error) {
 	}
 	next := *i
 	next.certificate, next.ca, next.fleet, next.cluster = leaf, c.CA, fleet, cluster
+	next.life = lifeOf(c, now)
 	return &next, nil
 }
 
@@ -148,6 +149,7 @@ func (i *Identity) data() (map[string][]byte, error) {
 		return data, nil
 	}
 	data[keyCert] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.certificate.Raw})
+	i.life.write(data)
 	data[keyCA] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.ca.Raw})
 	data[keyRoot], data[keyFleet], data[keyCluster] = []byte(i.rootKey), []byte(i.fleet), []byte(i.cluster)
 	data[keyJoined] = []byte(i.joined)
@@ -191,6 +193,9 @@ func (i *Identity) parseEnrolment(data map[string][]byte) (err error) {
 		return err
 	}
 	if i.ca, err = parseCertificate(keyCA, data); err != nil {
+		return err
+	}
+	if i.life, err = readLife(data, i.certificate); err != nil {
 		return err
 	}
 	if client.SPKIHash(i.certificate) != i.Fingerprint() {

@@ -35,6 +35,7 @@ type Link struct {
 	url     string
 	serial  string
 	service KeyService
+	refused string // the serial that the service did not take
 	heads   func(newer, older string) (bool, error)
 }
 
@@ -50,6 +51,21 @@ func (l *Link) connect(dial Dialer, url string, identity *Identity, log *client.
 		l.service, l.url, l.serial = dial(url, identity.tlsCertificate(), identity.ca, log), url, serial
 	}
 	return l.service
+}
+
+// refuse takes note that the service does not take the certificate in use, whatever
+// its life is reckoned to be: the next pass renews it.
+func (l *Link) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = l.serial
+}
+
+// isRefused says whether the service did not take this certificate.
+func (l *Link) isRefused(identity *Identity) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refused != "" && l.refused == identity.certificate.SerialNumber.String()
 }
 
 // current gives the connection; nil until enrolled.

@@ -146,6 +146,9 @@ func (u *Unsealing) ask(ctx context.Context, s *Snapshot, missing []need) (map[s
 		if errors.As(err, new(*keyservice.LogError)) {
 			logf.FromContext(ctx).Error(err, "the audit log does not agree: nothing of the answer is used")
 		}
+		if keyservice.IsRefusedCertificate(err) {
+			u.link.refuse()
+		}
 		err = requestError(err)
 		if IsStale(err) {
 			u.refetch()

@@ -23,6 +23,10 @@ func requestError(err error) error {
 		return own
 	case errors.As(err, &log):
 		return logMismatch(log)
+	case client.IsRefusedCertificate(err):
+		// The FleetSync renews it, whatever it reckons its life to be.
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
+			Message: "the key service does not take this cluster's certificate; it is renewed", Err: err, Stale: true}
 	case errors.As(err, &denied) && (denied.Reason == keyservicev1.ReasonNotInFleet || denied.Reason == keyservicev1.ReasonSuspended):
 		// Our head says that we are in: one of the two is behind.
 		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err, Stale: true}
