@@ -90,7 +90,7 @@ func readLimited(file string, stdin io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		from = f
 	}
 	return io.ReadAll(io.LimitReader(from, v1alpha1.MaxFileSize+1))

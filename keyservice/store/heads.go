@@ -21,7 +21,8 @@ func (s *DB) LastHead(ctx context.Context, fleet, ref string) (Head, error) {
 
 const (
 	headColumns   = "fleet, ref, hash, parent, accepted, fleet_serial, fleet_digest, root_key, pinned_key"
-	lastHeadQuery = "SELECT " + headColumns + " FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC LIMIT 1"
+	headsQuery    = "SELECT " + headColumns + " FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC"
+	lastHeadQuery = headsQuery + " LIMIT 1"
 )
 
 // KnownFleet returns what the head accepted last, of any ref, makes known of
@@ -69,7 +70,7 @@ func (s *DB) AddHead(h Head) Change {
 // HeadsSince returns the heads of ref that were in force at some time since
 // then, the newest first: those accepted since, and the one before them.
 func (s *DB) HeadsSince(ctx context.Context, fleet, ref string, since time.Time) ([]Head, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT "+headColumns+" FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC", fleet, ref)
+	rows, err := s.reads.QueryContext(ctx, headsQuery, fleet, ref)
 	if err != nil {
 		return nil, fmt.Errorf("read accepted heads: %w", err)
 	}

@@ -40,5 +40,8 @@
 //
 // [Ceremony] makes them, all under labels that begin with bulla/FLEET/: root,
 // ca and log (ECDSA P-256, sign only) and seal/KEYID (derive only), the latter
-// with a secret key of the same label where the suite asks for it.
+// with a secret key of the same label where the suite asks for it. Later ones are
+// made one at a time: [AddSealingKey], and [MakeSigner] for the role that
+// succeeds another, such as root-2. Each is read back, checked and used once, or
+// not made at all.
 package hsm
