@@ -34,6 +34,8 @@ type Commit struct {
 // header is one header with the lines that continue it.
 type header struct {
 	name string
+	// valued is false for a line that is a word alone.
+	valued bool
 	// lines of the value, without the space that marks a continuation.
 	lines []string
 	// start and end are its bytes in the object, the last line feed included.
@@ -84,12 +86,12 @@ func (c *Commit) read(p *parser) error {
 		last.lines, last.end = append(last.lines, rest), p.pos
 		return nil
 	}
-	name, value, _ := strings.Cut(line, " ")
+	name, value, valued := strings.Cut(line, " ")
 	switch name {
 	case "tree", "parent", "author", "committer":
 		return fmt.Errorf("commit has a second %s line", name)
 	}
-	c.others = append(c.others, header{name: name, lines: []string{value}, start: start, end: p.pos})
+	c.others = append(c.others, header{name: name, valued: valued, lines: []string{value}, start: start, end: p.pos})
 	return nil
 }
 

@@ -61,8 +61,8 @@ func (c *Commit) unambiguous() error {
 	seen := map[string]bool{}
 	for _, h := range c.others {
 		switch {
-		case !headerName.MatchString(h.name):
-			return fmt.Errorf("its header has the line %.40q, which has no name", h.name)
+		case !headerName.MatchString(h.name) || !h.valued:
+			return fmt.Errorf("its header has the line %.40q, which is not a name and a value", h.name)
 		case h.name != signatureHeader && strings.HasPrefix(strings.ToLower(h.name), signatureHeader):
 			// Git leaves every gpgsig-… out of what it verifies: what stands
 			// there is vouched for by nobody.
