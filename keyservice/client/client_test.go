@@ -104,11 +104,12 @@ func TestAnAnswerIsUsedOnlyIfItIsForTheQuestion(t *testing.T) {
 		s.tamper = func(_ *keyservicev1.UnsealRequest, out *keyservicev1.UnsealResponse) { change(out) }
 		return s.ask()
 	}
-	got, err := ask(func(*keyservicev1.UnsealResponse) {})
+	var request string
+	got, err := ask(func(out *keyservicev1.UnsealResponse) { request = client.RequestID(out.GetNonce()) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &client.Answers{Fleet: fleet, Head: strings.Repeat("a", 40), Results: map[string]client.Result{
+	want := &client.Answers{Fleet: fleet, Request: request, Head: strings.Repeat("a", 40), Results: map[string]client.Result{
 		digests[0]: {Stanzas: []sealing.Stanza{{Type: "t", Args: []string{"a"}, Body: []byte("b")}}},
 		digests[1]: {Refusal: keyservicev1.Refusal_REFUSAL_NOT_PLACED},
 	}}
