@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/proxy"
+	"github.com/bulla-dev/bulla/fixtures/signer"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -217,6 +218,29 @@ func TestAJoinTokenIsSpentOnceOverReplicas(t *testing.T) {
 		if spent.Load() > 1 {
 			t.Fatalf("%d enrolments with one token", spent.Load())
 		}
+	}
+}
+
+func TestAHeadThatOnlyTheDatabaseVouchesForIsNotTaken(t *testing.T) {
+	f := sharedFixture(t)
+	f.settle(f.head)
+	f.head = f.commit(map[string]string{"fleet.yaml": f.fleetSigned(signer.SSH(t, "ada@acme.example"))})
+	f.settle(f.head)
+	f.signs(nil)
+	tip := f.grantTo("set/all") // pushed, and refused: nobody signed it
+	last, err := f.rows.LastHead(t.Context(), f.fleet, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last.Parent, last.Hash = last.Hash, tip
+	if err := f.rows.Do(t.Context(), f.rows.AddHead(last)); err != nil {
+		t.Fatal(err)
+	}
+	if answers, err := f.us.client.Unseal(t.Context(), tip, []string{f.digest}); !errors.Is(err, client.ErrUnavailable) {
+		t.Fatalf("%v, %+v, want Unavailable", err, answers)
+	}
+	if ready := f.get("/readyz"); !strings.Contains(ready, v1alpha1.CommitNotVerifiedReason) {
+		t.Errorf("readiness does not say why:\n%s", ready)
 	}
 }
 

@@ -60,12 +60,14 @@ func TestAServerThatDoesNotFlushIsRefused(t *testing.T) {
 	}
 }
 
-func TestCommitsAreFlushedWhateverTheServersDefault(t *testing.T) {
+func TestCommitsAreFlushedAndWaitsBoundedWhateverTheServersDefault(t *testing.T) {
 	server := postgres.ForTest(t)
 	database := server.Database(t)
 	must(t, server.Exec(t.Context(), "postgres", "ALTER DATABASE "+database+" SET synchronous_commit = off"))
 	must(t, server.Exec(t.Context(), database, "CREATE FUNCTION flushed() RETURNS event_trigger AS $$ BEGIN "+
-		"IF current_setting('synchronous_commit') <> 'on' THEN RAISE 'not flushed'; END IF; END $$ LANGUAGE plpgsql; "+
+		"IF current_setting('synchronous_commit') <> 'on' THEN RAISE 'not flushed'; END IF; "+
+		"IF '0' IN (current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout'), current_setting('statement_timeout')) THEN RAISE 'unbounded'; END IF; "+
+		"END $$ LANGUAGE plpgsql; "+
 		"CREATE EVENT TRIGGER flushed ON ddl_command_end EXECUTE FUNCTION flushed()"))
 	s, err := store.OpenPostgres(t.Context(), server.URL(database))
 	must(t, err)
