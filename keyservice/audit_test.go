@@ -290,6 +290,16 @@ func (w *world) execStore(statements ...string) {
 	}
 }
 
+// TestNothingIsUnpacked: a compressed body is not a body.
+func TestNothingIsUnpacked(t *testing.T) {
+	f := newFixture(t)
+	rpc := rawClient(f.world, f.eu.credentials.Certificate, connect.WithSendGzip())
+	_, err := rpc.Unseal(t.Context(), &keyservicev1.UnsealRequest{Revision: f.head, Nonce: make([]byte, 16), Digests: []string{f.digest}})
+	if connect.CodeOf(err) != connect.CodeUnimplemented {
+		t.Errorf("%v, want Unimplemented", err)
+	}
+}
+
 // TestTheLogIsReadInPagesWithProofs: what an auditor gets is shown to be in the
 // log, filtered or not, and the pages leave nothing out.
 func TestTheLogIsReadInPagesWithProofs(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
@@ -185,17 +186,17 @@ func TestACertificateIsRenewedForItsOwnKeyOnly(t *testing.T) {
 	}
 }
 
-func rawClient(w *world, certificate tls.Certificate) keyservicev1connect.KeyServiceClient {
-	return rawClientAt(w, w.url, certificate)
+func rawClient(w *world, certificate tls.Certificate, options ...connect.ClientOption) keyservicev1connect.KeyServiceClient {
+	return rawClientAt(w, w.url, certificate, options...)
 }
 
-func rawClientAt(w *world, url string, certificate tls.Certificate) keyservicev1connect.KeyServiceClient {
+func rawClientAt(w *world, url string, certificate tls.Certificate, options ...connect.ClientOption) keyservicev1connect.KeyServiceClient {
 	roots := x509.NewCertPool()
 	roots.AddCert(w.service.Authority())
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{
 		RootCAs: roots, MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}}}
 	w.t.Cleanup(transport.CloseIdleConnections)
-	return keyservicev1connect.NewKeyServiceClient(&http.Client{Transport: transport}, url)
+	return keyservicev1connect.NewKeyServiceClient(&http.Client{Transport: transport}, url, options...)
 }
 
 func (w *world) isReady() bool {

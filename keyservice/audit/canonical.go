@@ -149,8 +149,22 @@ func (b *builder) name(name string) {
 	*b = append(*b, ':')
 }
 
+// isPlain says that a string stands for itself between quotes, as nearly all do.
+func isPlain(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // quote writes a string as RFC 8785, section 3.2.2.2, has it.
 func (b *builder) quote(value string) {
+	if isPlain(value) {
+		*b = append(append(append(*b, '"'), value...), '"')
+		return
+	}
 	*b = append(*b, '"')
 	for _, r := range strings.ToValidUTF8(value, replacement) {
 		switch short := strings.IndexRune("\b\t\n\f\r\"\\", r); {

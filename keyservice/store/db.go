@@ -31,6 +31,9 @@ type dialect struct {
 	name string
 	// types replaces the names in braces of the schema.
 	types map[string]string
+	// insertOrUndo begins an INSERT of many rows whose failure undoes the whole
+	// transaction anyway.
+	insertOrUndo string
 	// unnamed says that a parameter may be spelled "?".
 	unnamed bool
 	// isolation of what writes.

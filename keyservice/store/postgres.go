@@ -16,10 +16,11 @@ import (
 // last holder wrote only under READ COMMITTED, where a statement has a snapshot
 // of its own.
 var postgres = dialect{
-	name:      "postgres",
-	types:     map[string]string{"{{int}}": "BIGINT", "{{bytes}}": "BYTEA", "{{serial}}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{{end}}": ""},
-	isolation: sql.LevelReadCommitted,
-	lock:      becomeWriter,
+	name:         "postgres",
+	types:        map[string]string{"{{int}}": "BIGINT", "{{bytes}}": "BYTEA", "{{serial}}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{{end}}": ""},
+	isolation:    sql.LevelReadCommitted,
+	lock:         becomeWriter,
+	insertOrUndo: "INSERT",
 }
 
 // writerLock is the advisory lock of the one writer: "bulla" in ASCII.

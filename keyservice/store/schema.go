@@ -126,7 +126,7 @@ CREATE TABLE logs (
 ) {{end}};
 
 CREATE TABLE leaves (
-  log     {{int}} NOT NULL REFERENCES logs (id),
+  log     {{int}} NOT NULL,
   idx     {{int}} NOT NULL,
   time    {{int}} NOT NULL,
   entry   {{bytes}} NOT NULL,
@@ -141,7 +141,6 @@ CREATE TABLE leaves (
 ) {{end}};
 CREATE INDEX leaves_by_cluster ON leaves (log, cluster, idx) WHERE cluster <> '';
 CREATE INDEX leaves_by_person ON leaves (log, person, idx) WHERE person <> '';
-CREATE INDEX leaves_by_digest ON leaves (log, digest, idx) WHERE digest <> '';
 CREATE INDEX leaves_by_object ON leaves (log, object, idx) WHERE object <> '';
 
 CREATE TABLE pending (

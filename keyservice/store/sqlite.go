@@ -17,6 +17,9 @@ var sqlite = dialect{
 	types:   map[string]string{"{{int}}": "INTEGER", "{{bytes}}": "BLOB", "{{serial}}": "INTEGER PRIMARY KEY AUTOINCREMENT", "{{end}}": "STRICT"},
 	lock:    func(context.Context, *sql.Tx) error { return nil },
 	unnamed: true,
+	// OR FAIL spares the copy of every page that undoing the statement alone would
+	// need.
+	insertOrUndo: "INSERT OR FAIL",
 }
 
 // Open opens or creates the SQLite file at path, mode 0600, and brings its
@@ -46,7 +49,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 
 func connectSQLite(path string, connections int) (*sql.DB, error) {
 	query := url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "foreign_keys(ON)"},
 		"_txlock": {"immediate"},
 	}
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
