@@ -21,7 +21,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke mutants bench demo drill-recovery drill-replicas clean
+.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats mutants bench demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -66,6 +66,9 @@ fuzz-smoke: ## Fuzz every fuzz test for FUZZTIME (10s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
 		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | while read -r _ name; do \
 			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; done; done
+
+threats: ## Attack every row of docs/threats.md, and say which held
+	@$(GO) run ./fixtures/threats
 
 mutants: ## Take every guard out, one at a time: a named test must fail
 	$(GO) run ./fixtures/mutants
