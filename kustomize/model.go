@@ -61,8 +61,8 @@ func LoadModel(t *Tree) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load fleet: %w", err)
 	}
-	if _, err := NewSigning(fleet.Spec.Signing); err != nil {
-		return nil, fmt.Errorf("load fleet: %s: spec.signing: %w", FleetFile, err)
+	if err := checkSigning(data, fleet); err != nil {
+		return nil, fmt.Errorf("load fleet: %w", err)
 	}
 	m := &Model{
 		Fleet:      fleet,

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -48,6 +49,29 @@ func (v *verifier) rules(name string) (*Signing, error) {
 	}
 	v.blob, v.rulesOf = entry.hash, rules
 	return rules, nil
+}
+
+// checkSigning reads the signers of a fleet.yaml. Errors are
+// *[v1alpha1.ParseError], joined.
+func checkSigning(data []byte, fleet *v1alpha1.Fleet) error {
+	_, err := NewSigning(fleet.Spec.Signing)
+	if err == nil {
+		return nil
+	}
+	entries := []error{err}
+	if joined, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
+		entries = joined.Unwrap()
+	}
+	var failed []error
+	for _, e := range entries {
+		problem := &v1alpha1.ParseError{File: FleetFile, Line: 1, Field: "spec.signing", Problem: e.Error()}
+		if entry := new(SignerError); errors.As(e, &entry) {
+			problem.Field, problem.Problem = fmt.Sprintf("spec.signing.%s[%d]", entry.List, entry.Index), entry.Err.Error()
+			problem.Line = v1alpha1.FleetLine(data, problem.Field)
+		}
+		failed = append(failed, problem)
+	}
+	return errors.Join(failed...)
 }
 
 func rulesIn(data []byte) (*Signing, error) {

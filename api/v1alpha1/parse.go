@@ -106,6 +106,18 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 	return object, nil
 }
 
+// FleetLine returns the line of a field of a fleet.yaml that parses, for who
+// finds a mistake that this package cannot see.
+func FleetLine(data []byte, field string) int {
+	root, err := readDocument("fleet.yaml", data, MaxFileSize)
+	if err != nil {
+		return 1
+	}
+	p := &problems{root: root, lines: map[string]int{}}
+	p.checkType(root, "", typeOf[Fleet]())
+	return p.line(field)
+}
+
 // problems gathers what is wrong with one file.
 type problems struct {
 	file string

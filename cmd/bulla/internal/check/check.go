@@ -146,6 +146,7 @@ func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, bu
 	c.checkStubs()
 	c.checkLoose()
 	c.checkOwners()
+	c.checkSigning()
 	report := &Report{
 		Findings: append([]Finding{}, slices.SortedFunc(maps.Keys(c.findings), compare)...),
 		Clusters: len(model.Clusters), Placements: len(model.Placements), Stubs: len(c.stubs),
