@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -65,7 +66,7 @@ func (p *deliveryPass) unseal(ctx context.Context, changes []change) ([]change, 
 	plain := slices.DeleteFunc(slices.Clone(changes), func(c change) bool { return c.object.Sealed() })
 	var unseal *UnsealError
 	if errors.As(err, &unseal) {
-		return plain, nil, &deliveryError{reason: unseal.Reason, message: unseal.Message, retry: unseal.Retryable()}
+		return plain, nil, &deliveryError{reason: unseal.Reason, message: unseal.Message, retry: unseal.Retryable(), after: keyservice.RetryAfter(unseal.Err)}
 	}
 	return plain, nil, &deliveryError{reason: v1alpha1.UnsealFailedReason, message: "the values could not be had", retry: true}
 }

@@ -42,6 +42,8 @@ type deliveryError struct {
 	message string
 	// retry: the same may succeed later, without a change in Git.
 	retry bool
+	// after is the soonest that it may; zero for the usual back-off.
+	after time.Duration
 	// progress: nothing is wrong, it takes time.
 	progress bool
 	err      error
@@ -161,7 +163,11 @@ func (p *deliveryPass) next(result error) time.Duration {
 	var ended *deliveryError
 	retries := result != nil && (!errors.As(result, &ended) || ended.retry)
 	if retries {
-		p.later(jittered(min(longestRetry, firstRetry<<min(p.mem.failures, 10))))
+		delay := jittered(min(longestRetry, firstRetry<<min(p.mem.failures, 10)))
+		if ended != nil && ended.after > 0 {
+			delay = max(delay, spread(ended.after))
+		}
+		p.later(delay)
 		p.mem.failures++
 		return p.again
 	}

@@ -117,6 +117,11 @@ func jittered(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // jitter, not a secret
 }
 
+// spread is d or up to a fifth more: never sooner than somebody asked for.
+func spread(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Float64()*0.2*float64(d)) //nolint:gosec // jitter, not a secret
+}
+
 // note and warn record an event; messages hold revisions and names, no values.
 func (r *FleetSyncReconciler) note(obj *v1alpha1.FleetSync, reason, message string) {
 	r.Recorder.Event(obj, corev1.EventTypeNormal, reason, short(message))

@@ -32,8 +32,10 @@ type batcher struct {
 	metrics *Metrics
 	flight  chan struct{}
 
-	mu   *sync.Mutex
-	open map[batchKey]*batch // by what they may share; still taking questions
+	mu *sync.Mutex
+	// quiet is until when the service asked to be left alone.
+	quiet time.Time
+	open  map[batchKey]*batch // by what they may share; still taking questions
 }
 
 // batchKey keeps apart what no request may mix: a new connection after a
@@ -62,6 +64,9 @@ func newBatcher(window time.Duration, metrics *Metrics) batcher {
 // ask gives the answer for each digest. It waits for the window and the request;
 // a caller that leaves does not take the request from the others.
 func (b *batcher) ask(ctx context.Context, service KeyService, head string, digests []string) (map[string]answer, error) {
+	if wait := b.silence(); wait > 0 {
+		return nil, &client.UnavailableError{Err: errors.New("it asked to be left alone for a while"), RetryAfter: wait}
+	}
 	joined := map[*batch][]string{}
 	for _, digest := range digests {
 		into := b.join(batchKey{service, head}, digest)
@@ -86,6 +91,27 @@ func (b *batcher) ask(ctx context.Context, service KeyService, head string, dige
 		}
 	}
 	return results, nil
+}
+
+// silence is how long nothing is to be asked yet.
+func (b *batcher) silence() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Until(b.quiet)
+}
+
+// heed takes note of when the service wants to be asked again: the other
+// Deliveries must not ask in the place of the one that it told.
+func (b *batcher) heed(err error) {
+	wait := client.RetryAfter(err)
+	if wait <= 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until := time.Now().Add(wait); until.After(b.quiet) {
+		b.quiet = until
+	}
 }
 
 // join puts a digest into the open batch, opening one when there is none. A full
@@ -130,6 +156,7 @@ func (b *batcher) request(key batchKey, current *batch) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	current.answers, current.err = key.service.Unseal(ctx, key.head, current.digests)
+	b.heed(current.err)
 	result := "answered"
 	if current.err != nil {
 		result = "failed"

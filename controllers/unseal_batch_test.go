@@ -148,3 +148,50 @@ func TestAFailedRequestFailsAllThatShareIt(t *testing.T) {
 		}
 	})
 }
+
+// TestAServiceThatAsksToBeLeftAloneIs: one Delivery is told when to come back, and
+// no other asks in its place before that.
+func TestAServiceThatAsksToBeLeftAloneIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &countingService{err: &keyservice.UnavailableError{Err: errors.New("overloaded"), RetryAfter: 40 * time.Second}}
+		b := newBatcher(unsealWindow, nil)
+		ask := func(digest string) error {
+			_, err := b.ask(t.Context(), service, "head", []string{digest})
+			return err
+		}
+		if got := keyservice.RetryAfter(requestErrorCause(ask("a"))); got != 40*time.Second {
+			t.Fatalf("told to come back in %s", got)
+		}
+		time.Sleep(10 * time.Second)
+		if got := keyservice.RetryAfter(ask("b")); got > 30*time.Second || got <= 0 {
+			t.Errorf("another Delivery is told %s", got)
+		}
+		if n := len(service.requests()); n != 1 {
+			t.Errorf("%d requests while it wants to be left alone", n)
+		}
+		time.Sleep(31 * time.Second)
+		service.err = nil
+		if err := ask("b"); err != nil {
+			t.Errorf("after that: %v", err)
+		}
+	})
+}
+
+// requestErrorCause is what a Delivery's pass sees of a request's failure.
+func requestErrorCause(err error) error {
+	var unseal *UnsealError
+	if errors.As(requestError(err), &unseal) {
+		return unseal.Err
+	}
+	return err
+}
+
+func TestADeliveryComesBackWhenItWasTold(t *testing.T) {
+	for range 100 {
+		p := &deliveryPass{mem: &memory{}}
+		got := p.next(&deliveryError{reason: "x", retry: true, after: 3 * time.Minute})
+		if got < 3*time.Minute || got > 3*time.Minute+40*time.Second {
+			t.Fatalf("it comes back in %s, told 3m", got)
+		}
+	}
+}

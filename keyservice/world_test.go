@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
 	keyservice.MaybeRunAppender()
+	maybeReconnect()
 	os.Exit(postgres.Main(m))
 }
 
