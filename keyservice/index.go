@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +31,8 @@ type index struct {
 	// targets are what a lock must name, in order of preference: this cluster,
 	// then the sets that it is in.
 	targets []string
-	stubs   map[string][]candidate
+	// stubs are shared by all clusters with the same placements.
+	stubs map[string][]candidate
 	// unusable says that the Cluster file's recipient cannot be sealed to.
 	unusable bool
 	// failed says that a placement did not build.
@@ -50,6 +52,17 @@ type indexes struct {
 
 	mu sync.Mutex
 	of map[string]*pendingIndex
+	// placed is by the names of the placements: a build is a function of the tree
+	// and the placement, never of the cluster, so ten thousand clusters of one kind
+	// are resolved once.
+	placed sync.Map // of *placedStubs
+}
+
+// placedStubs are the stubs of a set of placements, by digest.
+type placedStubs struct {
+	mu     sync.Mutex
+	stubs  map[string][]candidate // nil until resolved
+	failed bool
 }
 
 type pendingIndex struct {
@@ -114,7 +127,7 @@ func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster
 	if !ok {
 		return nil, fmt.Errorf("index cluster %q: not in the fleet", cluster)
 	}
-	x := &index{cluster: file, stubs: map[string][]candidate{}}
+	x := &index{cluster: file}
 	if _, err := age.ParseHybridRecipient(file.Spec.Recipient); err != nil {
 		x.unusable = true
 	}
@@ -122,20 +135,40 @@ func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster
 	for _, set := range of.model.SetsOf(cluster) {
 		x.targets = append(x.targets, sealing.Target{Kind: sealing.Set, Name: set}.String())
 	}
-	resolution := builder.Resolve(ctx, of.tree, of.model, cluster)
-	if err := ctx.Err(); err != nil {
+	placed, err := of.indexes.resolve(ctx, of, builder, cluster)
+	if err != nil {
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
-		x.add(name, resolution)
-	}
+	x.stubs, x.failed = placed.stubs, placed.failed
 	return x, nil
+}
+
+// resolve gives the stubs of the cluster's placements, found once for all clusters
+// that have the same. What did not build is tried again.
+func (x *indexes) resolve(ctx context.Context, of *head, builder *kustomize.Builder, cluster string) (*placedStubs, error) {
+	known, _ := x.placed.LoadOrStore(strings.Join(of.model.PlacedOn(cluster), "\n"), &placedStubs{})
+	shared := known.(*placedStubs)
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.stubs != nil && !shared.failed {
+		return shared, nil
+	}
+	resolution := builder.Resolve(ctx, of.tree, of.model, cluster)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	fresh := &placedStubs{stubs: map[string][]candidate{}}
+	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
+		fresh.add(name, resolution)
+	}
+	shared.stubs, shared.failed = fresh.stubs, fresh.failed
+	return fresh, nil
 }
 
 // add takes the stubs of one placement: none of a placement that does not build
 // or that claims another's object, and none but those the map of objects gives
 // to it.
-func (x *index) add(name string, resolution *kustomize.Resolution) {
+func (x *placedStubs) add(name string, resolution *kustomize.Resolution) {
 	placed := resolution.Placed[name]
 	if placed.Err != nil {
 		x.failed = true

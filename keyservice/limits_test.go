@@ -225,7 +225,7 @@ func TestEnrolmentIsLimitedByAddressWhateverHeadersSay(t *testing.T) {
 			limited++
 		}
 	}
-	if limited < 30 {
+	if limited < 40 { // the bound of all addresses together alone lets 25 and more through
 		t.Errorf("%d of 60 guesses were limited", limited)
 	}
 	if _, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest}); err != nil {
