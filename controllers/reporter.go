@@ -167,7 +167,7 @@ func (r *Reporter) sayAll(ctx context.Context, service Reports, head string) err
 	}
 	parts := batches(sorted(all))
 	for n, part := range parts {
-		in := &keyservicev1.ReportRequest{Head: head, Secrets: part, Complete: true, Part: uint32(n), More: n < len(parts)-1} //nolint:gosec // a few
+		in := &keyservicev1.ReportRequest{Head: head, Secrets: part, Complete: true, Part: uint32(n), More: n < len(parts)-1}
 		if _, err := r.say(ctx, service, in); err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func readToEnd(r io.Reader, buffer []byte) (n int, err error) {
 	for n < len(buffer) {
 		read, err := r.Read(buffer[n:])
 		n += read
-		if err == io.EOF { //nolint:errorlint // io.Reader's contract; a wrapped one is not the end
+		if err == io.EOF {
 			return n, nil
 		}
 		if err != nil {

@@ -101,7 +101,7 @@ func readRequest(path string, stdin io.Reader) (csr []byte, identity string, err
 		if err != nil {
 			return nil, "", fmt.Errorf("read certificate request: %w", err)
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		from = f
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxRequest))

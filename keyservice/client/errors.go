@@ -43,7 +43,7 @@ func readRetryAfter(answer *connect.Error) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(time.Duration(seconds)*time.Second, maxRetryAfter) //nolint:gosec // 32 bits
+	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 }
 
 func (e *UnavailableError) Error() string { return fmt.Sprintf("%v: %v", ErrUnavailable, e.Err) }

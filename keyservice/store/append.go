@@ -150,7 +150,7 @@ func (s *DB) insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []L
 		for _, leaf := range leaves[:n] {
 			values = append(values, leaf.values(log)...)
 		}
-		if _, err := tx.ExecContext(ctx, s.dialect.insertOrUndo+" INTO leaves ("+leafColumns+") VALUES "+s.dialect.manyPlaces(n, leafWidth), values...); err != nil { //nolint:gosec // names and numbers only
+		if _, err := tx.ExecContext(ctx, s.dialect.insertOrUndo+" INTO leaves ("+leafColumns+") VALUES "+s.dialect.manyPlaces(n, leafWidth), values...); err != nil {
 			return err
 		}
 		leaves = leaves[n:]

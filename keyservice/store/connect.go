@@ -30,7 +30,7 @@ const (
 	connectPatience   = 5 * time.Second
 )
 
-// ErrUnverified: the connection would not prove that it is the database's.
+// ErrUnverified means that the connection would not prove that it is the database's.
 var ErrUnverified = errors.New("the connection is not verified")
 
 // checkVerified refuses a connection to another machine that somebody between

@@ -123,7 +123,7 @@ func (w write) start(t *testing.T, s *store.DB) {
 func (w write) finish(t *testing.T, s *store.DB, want error) {
 	t.Helper()
 	switch err := w.do(t.Context(), s); {
-	case want == errAny && err == nil, want != errAny && !errors.Is(err, want):
+	case errors.Is(want, errAny) && err == nil, !errors.Is(want, errAny) && !errors.Is(err, want):
 		t.Errorf("again: %v, want %v", err, want)
 	}
 	if !w.done(t, s) {

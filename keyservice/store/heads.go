@@ -60,7 +60,7 @@ func (s *DB) AddHead(h Head) Change {
 		if last.Hash != h.Parent {
 			return ErrHeadMoved
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO heads ("+headColumns+") VALUES "+places(1, 9),
+		_, err = tx.ExecContext(ctx, "INSERT INTO heads ("+headColumns+") VALUES "+places(1, 9), //nolint:gosec // names and numbers only
 			h.Fleet, h.Ref, h.Hash, h.Parent, stamp(h.Accepted),
 			h.Known.Serial, h.Known.Digest, h.Known.RootKey, h.Known.Pinned)
 		return err

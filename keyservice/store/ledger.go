@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrLedgerFull: a cluster's part of the ledger would grow past its bound.
+// ErrLedgerFull means that a cluster's part of the ledger would grow past its bound.
 // Nothing of the report was taken.
 var ErrLedgerFull error = Refusal("the cluster's part of the ledger is full")
 
@@ -215,6 +215,7 @@ func beginReport(ctx context.Context, tx *sql.Tx, r LedgerReport) (round int64, 
 	return round, whole != 0, err
 }
 
+//nolint:gosec // a statement, no credential
 const putSecret = `INSERT INTO ledger (fleet, cluster, namespace, name, placement, digest, state, workloads, since, reported, round)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
 	ON CONFLICT (fleet, cluster, namespace, name) DO UPDATE SET

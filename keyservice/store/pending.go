@@ -50,6 +50,6 @@ func dropPending(ctx context.Context, tx *sql.Tx, ids []any) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM pending WHERE id IN "+places(1, len(ids)), ids...)
+	_, err := tx.ExecContext(ctx, "DELETE FROM pending WHERE id IN "+places(1, len(ids)), ids...) //nolint:gosec // numbers only
 	return err
 }

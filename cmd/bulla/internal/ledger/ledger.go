@@ -14,17 +14,17 @@ import (
 type Match string
 
 const (
-	// Current: the cluster has what Git places.
+	// Current means that the cluster has what Git places.
 	Current Match = "Current"
-	// Outdated: Git places another stub than the cluster has.
+	// Outdated means that Git places another stub than the cluster has.
 	Outdated Match = "Outdated"
-	// Missing: Git places a stub, and the cluster has none.
+	// Missing means that Git places a stub, and the cluster has none.
 	Missing Match = "Missing"
-	// NotPlaced: the cluster has a stub that Git does not place there (any more).
+	// NotPlaced means that the cluster has a stub that Git does not place there (any more).
 	NotPlaced Match = "NotPlaced"
-	// Unknown: the cluster did not say what its object was made from.
+	// Unknown means that the cluster did not say what its object was made from.
 	Unknown Match = "Unknown"
-	// None: Git places nothing and the cluster has nothing.
+	// None means that Git places nothing and the cluster has nothing.
 	None Match = "None"
 )
 
