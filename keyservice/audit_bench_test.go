@@ -26,7 +26,7 @@ func BenchmarkAuditCost(b *testing.B) {
 	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
 		for _, clients := range []int{1, 4, 16} {
 			b.Run(fmt.Sprintf("suite=%s/clients=%d", suite, clients), func(b *testing.B) {
-				w := newWorldWith(b, suite, 2)
+				w := newBenchWorld(b, suite, 2)
 				unseal := w.unchecked(b)
 				unseal(true) // builds the index
 				round := func(recorded bool) (took, cpu time.Duration) {
