@@ -5,6 +5,7 @@ GO          ?= go
 BIN         := $(CURDIR)/bin
 FUZZTIME    ?= 10s
 PKG         ?= ./...
+CLUSTERS    ?= 100,1000
 LDFLAGS     := -s -w
 
 TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
@@ -21,7 +22,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats mutants bench demo drill-recovery drill-replicas clean
+.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats mutants bench bench-reconnect demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -77,7 +78,7 @@ bench: kube softhsm ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice ./fixtures/story
 
 bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000)
-	BULLA_RECONNECT=$(or $(CLUSTERS),100,1000) $(GO) test -run '^$$' -bench Reconnect -benchtime 1x -timeout 90m ./keyservice
+	BULLA_RECONNECT=$(CLUSTERS) $(GO) test -run '^$$' -bench Reconnect -benchtime 1x -timeout 90m ./keyservice
 
 demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1 leaves it running)
 	@$(GO) build -o $(BIN)/.demo ./fixtures/demo && exec $(BIN)/.demo -bin $(BIN) $(if $(KEEP),-keep)

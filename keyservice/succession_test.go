@@ -13,7 +13,6 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -85,7 +84,7 @@ func TestEverybodyConnectsWhileTheAuthorityIsSucceeded(t *testing.T) {
 			}
 		})
 	}
-	next := f.succeed("ca-2", 24*time.Hour)
+	next := f.succeed("ca-2", 2*time.Hour)
 	f.offset.Store(int64(2 * time.Minute))
 	f.eventually("the new authority serves", func() bool { return f.service.Authority().Equal(next) })
 	goOn := asked.Load() + 40
@@ -117,10 +116,19 @@ func TestEverybodyConnectsWhileTheAuthorityIsSucceeded(t *testing.T) {
 			t.Errorf("%s: %v", token.Cluster, err)
 		}
 	}
-	// After the overlap what the old one issued is nobody.
-	f.offset.Store(int64(24*time.Hour + 10*time.Minute))
-	stranger := rawClient(f.world, f.eu.credentials.Certificate)
-	if _, err := stranger.Renew(t.Context(), &keyservicev1.RenewRequest{}); err == nil {
+	// After the overlap what the old one issued is nobody, though it has not expired.
+	old := client.New(f.url, f.eu.credentials.Certificate, next, f.eu.log)
+	defer old.Close()
+	if _, err := old.Renew(t.Context()); err != nil {
+		t.Errorf("in the overlap: %v", err)
+	}
+	f.offset.Store(int64(3 * time.Hour))
+	if _, err := old.Renew(t.Context()); err == nil {
+		t.Error("a certificate of the old authority is accepted after the overlap, on an open connection")
+	}
+	again := client.New(f.url, f.eu.credentials.Certificate, next, f.eu.log)
+	defer again.Close()
+	if _, err := again.Renew(t.Context()); err == nil {
 		t.Error("a certificate of the old authority is accepted after the overlap")
 	}
 }
