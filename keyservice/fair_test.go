@@ -18,17 +18,17 @@ func TestSlotsGoRound(t *testing.T) {
 	}
 	got := make(chan string)
 	wait := func(caller string) {
-		go func() {
-			if slots.acquire(context.Background(), caller) == nil {
-				got <- caller
-			}
-		}()
 		lined := func() int {
 			slots.mu.Lock()
 			defer slots.mu.Unlock()
 			return len(slots.waiting[caller])
 		}
 		before := lined()
+		go func() {
+			if slots.acquire(context.Background(), caller) == nil {
+				got <- caller
+			}
+		}()
 		for end := time.Now().Add(time.Minute); lined() == before; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("it does not wait")

@@ -250,7 +250,7 @@ func (c *reconnectingCluster) run(plan *reconnecting, roots *x509.CertPool, sent
 			sentAway.Add(1)
 			seconds, _ := strconv.Atoi(refused.Meta().Get("Retry-After"))
 			time.Sleep(time.Duration((0.9 + 0.2*mathrand.Float64()) * float64(time.Duration(max(1, seconds))*time.Second)))
-		case errors.As(err, &refused) && refused.Code() == connect.CodeUnavailable:
+		case errors.As(err, &refused) && (refused.Code() == connect.CodeUnavailable || refused.Code() == connect.CodeCanceled || refused.Code() == connect.CodeDeadlineExceeded):
 			time.Sleep(time.Duration((0.5 + mathrand.Float64()) * float64(wait)))
 			wait = min(2*wait, 30*time.Second)
 		default:

@@ -88,7 +88,10 @@ func classify(err error) error {
 			return &DeniedError{Reason: answer.Message()}
 		}
 	case connect.CodeCanceled:
-		return fmt.Errorf("ask key service: %w", context.Canceled)
+		// connect says so of a broken pipe too: only our own giving up counts.
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("ask key service: %w", context.Canceled)
+		}
 	}
 	return &UnavailableError{Err: err, RetryAfter: readRetryAfter(answer)}
 }
