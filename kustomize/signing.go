@@ -67,18 +67,18 @@ func demands(parent, floor *Signing) []demand {
 	if floor != nil {
 		ofFloor = floor.signers
 	}
+	either := ofParent.Join(ofFloor)
 	var all []demand
 	if floor != nil {
 		signers := ofFloor
 		if signers.Empty() {
-			signers = ofParent
+			signers = either
 		}
 		for _, path := range floor.require {
 			all = append(all, demand{path, signers})
 		}
 	}
 	if parent != nil {
-		either := ofParent.Join(ofFloor)
 		for _, path := range parent.require {
 			all = append(all, demand{path, either})
 		}

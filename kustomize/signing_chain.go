@@ -50,7 +50,8 @@ const maxChain = 100_000
 // first parent, so its signer vouches for everything that it brings in.
 //
 // Without a last head, the newest commit on the chain that changes what must be
-// signed by the rules at the head stands for everything before it.
+// signed by the rules at the head stands for everything before it; one that only
+// the head's own signers signed, for all but the floor's demands.
 //
 // The error is *[UnverifiedError] for a commit that may not be accepted.
 func (m *Mirror) VerifyCommits(ctx context.Context, a Acceptance) (*Vouched, error) {
@@ -113,7 +114,7 @@ func (v *verifier) chain(last, head string) error {
 	}
 	parent := last
 	for _, name := range names {
-		if err := v.judge(parent, name, demands(rules, v.floor)); err != nil {
+		if _, err := v.judge(parent, name, demands(rules, v.floor)); err != nil {
 			return err
 		}
 		// A fleet.yaml that cannot be read lifts no demand: the rules before it
@@ -164,6 +165,8 @@ func (v *verifier) between(last, head string) ([]string, error) {
 // first judges a head that nothing was accepted before. There is no earlier
 // rule to go by but the floor; the head's own rules are asked as well, so that
 // a fleet which demands signatures is not begun with a commit that lacks one.
+// Whose signature the head's own rules name is the head's word: it stands for
+// what they demand, and for nothing that the floor demands of its own signers.
 func (v *verifier) first(head string) error {
 	rules, err := v.rules(head)
 	if err != nil && !isUnreadable(err) {
@@ -185,12 +188,23 @@ func (v *verifier) first(head string) error {
 		if len(c.parents) > 0 {
 			parent = c.parents[0].String()
 		}
-		if err := v.judge(parent, name, wanted); err != nil || v.vouched.Signatures > 0 || parent == "" {
+		signed, err := v.judge(parent, name, wanted)
+		if err != nil || parent == "" {
 			return err
 		}
+		wanted = unmet(wanted, signed)
 		name = parent
 	}
 	return nil
+}
+
+// unmet leaves out what the signers that signed stand for, in a list of
+// [demands]: the floor's, which come first there, for everything.
+func unmet(wanted []demand, signed map[*commitsig.Signers]bool) []demand {
+	if signed[wanted[0].signers] {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(wanted), func(d demand) bool { return signed[d.signers] })
 }
 
 // rewritten judges a head that an operator named, by all that it changes since
@@ -207,36 +221,37 @@ func (v *verifier) rewritten(last, head string) error {
 	if err != nil {
 		return err
 	}
-	return v.judge(last, head, demands(rules, v.floor))
+	_, err = v.judge(last, head, demands(rules, v.floor))
+	return err
 }
 
 // judge holds one commit to the demands on what it changes since parent; ""
-// is the empty tree.
-func (v *verifier) judge(parent, name string, wanted []demand) error {
+// is the empty tree. It says whose signatures it found, of those demanded.
+func (v *verifier) judge(parent, name string, wanted []demand) (signed map[*commitsig.Signers]bool, err error) {
 	v.vouched.Commits++
 	from, err := v.treeOf(parent)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	to, err := v.treeOf(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	signed := map[*commitsig.Signers]bool{}
+	signed = map[*commitsig.Signers]bool{}
 	for _, d := range wanted {
 		file, touched, err := v.diff.touches(from, to, d.path)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !touched || signed[d.signers] {
 			continue
 		}
 		if err := v.verify(name, d.signers); err != nil {
-			return &UnverifiedError{Commit: name, Path: file, Require: d.path, Hint: signHint, Err: err}
+			return nil, &UnverifiedError{Commit: name, Path: file, Require: d.path, Hint: signHint, Err: err}
 		}
 		signed[d.signers] = true
 	}
-	return nil
+	return signed, nil
 }
 
 // verify checks a commit's signature over its bytes as they were hashed.

@@ -40,6 +40,14 @@ func TestTheFirstHead(t *testing.T) {
 		{"the tip is signed by one whom only Git lists", func(g *guarded) string {
 			return g.as(b).push(files{"fleet.yaml": fleetWith(t, by(guardedPaths, b))})
 		}, rules(t, by(guardedPaths, a)), "not an allowed signer"},
+		{"a signer whom only Git lists signs over unsigned changes that the floor guards", func(g *guarded) string {
+			g.as(nil).push(files{"fleet.yaml": fleetWith(t, by([]string{"placements/"}, b)), "clusters/three.yaml": cluster("three")["clusters/three.yaml"]})
+			return g.as(b).push(files{"placements/more.txt": "x\n"})
+		}, rules(t, by([]string{"clusters/"}, a)), "not signed"},
+		{"the floor's signer stands for what Git's signers did not sign before", func(g *guarded) string {
+			g.as(nil).push(files{"fleet.yaml": fleetWith(t, by(guardedPaths, b))})
+			return g.as(a).push(cluster("three"))
+		}, rules(t, by([]string{"clusters/"}, a)), ""},
 		{"nobody signed anything, and the floor demands it", func(g *guarded) string { return g.as(nil).push(files{"README.md": "a\n"}) }, rules(t, by(guardedPaths, a)), "not signed"},
 	} {
 		g := newGuarded(t, nil)
