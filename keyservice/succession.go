@@ -237,7 +237,7 @@ func SucceedAuthority(ctx context.Context, o Options, role string, overlap time.
 	if err != nil {
 		return nil, fmt.Errorf("succeed authority: %w", err)
 	}
-	next, err := a.successor(last, role, signer)
+	next, ends, err := a.successor(last, role, signer, overlap)
 	if err != nil {
 		return nil, fmt.Errorf("succeed authority: %w", err)
 	}
@@ -245,7 +245,6 @@ func SucceedAuthority(ctx context.Context, o Options, role string, overlap time.
 	if err != nil {
 		return nil, fmt.Errorf("succeed authority: %w", err)
 	}
-	ends := next.Starts.Add(overlap)
 	e := audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(made),
 		Detail: fmt.Sprintf("certificate authority %s; the one before is accepted until %s", role, ends.UTC().Format(time.RFC3339))}
 	if err := a.rows.Do(ctx, a.rows.AddAuthority(next, ends), RecordLater(a.rows, a.fleet, e, a.now())); err != nil {
@@ -254,24 +253,36 @@ func SucceedAuthority(ctx context.Context, o Options, role string, overlap time.
 	return made, nil
 }
 
-func (a *authority) successor(last *issuer, role string, signer crypto.Signer) (store.Authority, error) {
+// successor makes the next generation, and says when the last one ends.
+func (a *authority) successor(last *issuer, role string, signer crypto.Signer, overlap time.Duration) (store.Authority, time.Time, error) {
 	now := a.now()
 	next := store.Authority{Fleet: a.fleet, Generation: last.Generation + 1, Role: role, Starts: now.Add(successionLead)}
+	ends := next.Starts.Add(overlap)
 	var err error
 	if next.Certificate, err = selfSign(a.fleet, role, signer, now); err != nil || role == last.Role {
-		return next, err
+		return next, ends, err
 	}
 	template := authorityTemplate(a.fleet, role, now)
 	if next.Forward, err = x509.CreateCertificate(rand.Reader, template, last.certificate, signer.Public(), last.signer); err != nil {
-		return next, err
+		return next, ends, err
 	}
 	certificate, err := x509.ParseCertificate(next.Certificate)
 	if err != nil {
-		return next, err
+		return next, ends, err
 	}
-	template = authorityTemplate(a.fleet, last.Role, now)
+	template = wayBack(authorityTemplate(a.fleet, last.Role, now), ends)
 	next.Back, err = x509.CreateCertificate(rand.Reader, template, certificate, last.signer.Public(), signer)
-	return next, err
+	return next, ends, err
+}
+
+// wayBack bounds what the new key says for the old one: that serving certificates
+// of the overlap are good. The certificate is shown to everybody. Without the
+// bounds, whoever has the old key, years after it was left, could serve to
+// clusters that trust the new one alone, and sign successors for them.
+func wayBack(template *x509.Certificate, ends time.Time) *x509.Certificate {
+	template.NotAfter = ends
+	template.MaxPathLen, template.MaxPathLenZero = 0, true
+	return template
 }
 
 // AuthorityOf picks, of a fleet's generations, the certificate that a join token

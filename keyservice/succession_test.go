@@ -133,6 +133,24 @@ func TestEverybodyConnectsWhileTheAuthorityIsSucceeded(t *testing.T) {
 	}
 }
 
+// What the new key says for the old one is shown to everybody, and the old key may
+// be out by then: it must not outlive the overlap, nor lead from one to the other.
+func TestTheWayBackToAnAuthorityEndsWithTheOverlap(t *testing.T) {
+	w := newWorld(t)
+	w.succeed("ca-2", 24*time.Hour)
+	all, err := w.rows.Authorities(t.Context(), w.fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := x509.ParseCertificate(all[1].Back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back.NotAfter.After(all[0].Ends) || !back.MaxPathLenZero {
+		t.Errorf("the old key is certified until %s, and the overlap ends %s; path length 0: %t", back.NotAfter, all[0].Ends, back.MaxPathLenZero)
+	}
+}
+
 func TestANewCertificateForTheSameAuthorityKeyIsTaken(t *testing.T) {
 	w := newWorld(t)
 	w.restartWith(50 * time.Millisecond)

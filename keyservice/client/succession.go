@@ -45,14 +45,16 @@ func isPinned(c *x509.Certificate, pin string) bool {
 }
 
 // succeeds walks the line from the certificate with the pinned key: each further
-// one counts if the key of the last that counted signed it (RFC 4210, 4.4).
+// one counts if the key of the last that counted signed it (RFC 4210, 4.4). The
+// way back, from a new key to the one it succeeded, does not: its path length is
+// 0, so that a key that was left leads nobody anywhere.
 func succeeds(ca *x509.Certificate, line []*x509.Certificate, pin string) bool {
 	var last *x509.Certificate
 	for _, c := range line {
 		switch {
 		case last == nil && isPinned(c, pin):
 			last = c
-		case last != nil && c.IsCA && c.CheckSignatureFrom(last) == nil:
+		case last != nil && c.IsCA && !c.MaxPathLenZero && c.CheckSignatureFrom(last) == nil:
 			last = c
 		}
 	}

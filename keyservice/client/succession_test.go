@@ -57,6 +57,11 @@ func TestASuccessorOfTheAuthorityNeedsTheOldKeysSignature(t *testing.T) {
 		defer c.Close()
 		return c.Renew(t.Context())
 	}
+	wayBack, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(9), NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true}, pinned.certificate, second.key.Public(), pinned.key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	first, second2, third3 := pinned.certificate.Raw, certify(t, pinned, second, true), certify(t, second, third, true)
 	for name, c := range map[string]struct {
 		ca   *ca
@@ -84,6 +89,7 @@ func TestASuccessorOfTheAuthorityNeedsTheOldKeysSignature(t *testing.T) {
 		"a line with a step missing":           {third, [][]byte{first, third3}},
 		"a line in the wrong order":            {third, [][]byte{first, third3, second2}},
 		"a key that was not made an authority": {second, [][]byte{first, certify(t, pinned, second, false)}},
+		"the way back to a key that was left":  {second, [][]byte{first, wayBack}},
 		"a line that is too long":              {second, append([][]byte{first, first, first, first, first, first, first, first}, second2)},
 		"bytes that are no certificate":        {second, [][]byte{first, []byte("x")}},
 	} {
