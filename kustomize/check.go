@@ -6,7 +6,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -20,6 +22,9 @@ type objectError struct {
 
 func (e *objectError) Error() string {
 	name := e.id.Name
+	if !isObjectName(name) {
+		name = fmt.Sprintf("%.60q", name)
+	}
 	if e.id.Namespace != "" {
 		name = e.id.Namespace + "/" + name
 	}
@@ -80,8 +85,17 @@ func checkIdentity(_ *v1alpha1.Placement, _ scopes, o Object) string {
 		return "lists are not applied; write the objects out"
 	case o.GetName() == "":
 		return "has no name (generateName is refused: the object could not be tracked)"
+	case !isObjectName(o.GetName()):
+		return "has a name that Kubernetes does not take"
 	}
 	return ""
+}
+
+// isObjectName is what every API server holds names to, whatever the kind, and a
+// bound: names go into logs and databases, and kustomize makes them of any length.
+func isObjectName(name string) bool {
+	const longest = 253 // a DNS-1123 subdomain
+	return len(name) <= longest && len(path.IsValidPathSegmentName(name)) == 0 && utf8.ValidString(name) && !strings.ContainsFunc(name, isControl)
 }
 
 func checkNamespace(p *v1alpha1.Placement, known scopes, o Object) string {

@@ -146,6 +146,8 @@ func TestWhatAPlacementMayNotBuild(t *testing.T) {
 		{"a cluster-scoped kind of its own", files{"apps/app/x.yaml": crd("Cluster") + "---\napiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\n"}, []string{`"Thing.example.com"`}},
 		{"one of bulla's own kinds", files{"apps/app/x.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: FleetSync\nmetadata: {name: a}\n"}, []string{"bulla's own kinds"}},
 		{"a generated name", files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n"}, []string{"apps/app"}},
+		{"a stub named with a NUL", kustomization("nameSuffix: \"\\0\"\n"), []string{`"db\x00"`, "a name that Kubernetes does not take"}},
+		{"a stub with a name of 64 KiB", kustomization("namePrefix: " + strings.Repeat("a", 64<<10) + "\n"), []string{"a name that Kubernetes does not take"}},
 		{"an owner", named("ConfigMap", "a, ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: b}]", ""), []string{"ownerReferences"}},
 		{"another's label", named("ConfigMap", "a, labels: {bulla.dev/placement: other}", ""), []string{"bulla's own"}},
 		{"another's label in a pod template", files{"apps/app/x.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {metadata: {labels: {bulla.dev/placement: other}}}}\n"}, []string{"bulla's own"}},
