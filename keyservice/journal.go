@@ -86,6 +86,9 @@ type group struct {
 // append implements [recorder]. A caller that leaves does not stop it: what was
 // decided is recorded.
 func (j *journal) append(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error) {
+	if err := checkEntries(entries); err != nil {
+		return nil, fmt.Errorf("record decisions: %w", err)
+	}
 	g := &group{entries: entries, changes: changes, done: make(chan struct{})}
 	if err := j.enqueue(g); err != nil {
 		return nil, fmt.Errorf("record decisions: %w", err)

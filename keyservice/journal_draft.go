@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -110,6 +112,26 @@ type drafting struct {
 	at     time.Time
 	known  *hashes
 	leaves []store.Leaf
+}
+
+// checkEntries refuses what cannot be recorded before it stands in a batch with
+// others: what comes from Git may be of any length, and a database takes no NUL.
+func checkEntries(entries []audit.Entry) error {
+	// drafting adds fleet and time, and addPending a few words.
+	const added, escaped = 512, 6
+	for _, e := range entries {
+		free := len(e.Object) + len(e.Placement)
+		for _, text := range slices.Concat(e.Targets, e.Keys) {
+			free += len(text)
+		}
+		if escaped*free > audit.MaxEntry/2 && len(e.Marshal()) > audit.MaxEntry-added {
+			return fmt.Errorf("%w: more than %d bytes", audit.ErrEntry, audit.MaxEntry-added)
+		}
+		if strings.ContainsRune(e.Object, 0) || !utf8.ValidString(e.Object) {
+			return fmt.Errorf("%w: object %.100q", audit.ErrEntry, e.Object)
+		}
+	}
+	return nil
 }
 
 // add makes the entry the next leaf. Every entry of one append has its time.

@@ -268,6 +268,35 @@ func (s *heldStore) AppendLog(ctx context.Context, fleet string, groups [][]stor
 	return s.DB.AppendLog(ctx, fleet, groups, build)
 }
 
+// TestAnEntryThatCannotBeRecordedLosesItselfOnly: a name that somebody put into
+// Git must not keep what others wait for out of the log.
+func TestAnEntryThatCannotBeRecordedLosesItselfOnly(t *testing.T) {
+	b := newBench(t)
+	held := &heldStore{DB: b.rows, entered: make(chan struct{}, 8), release: make(chan struct{})}
+	j := b.mustOpen(held)
+	var group sync.WaitGroup
+	call := func(refused bool, entries ...audit.Entry) {
+		group.Go(func() {
+			if _, err := j.append(t.Context(), entries); errors.Is(err, audit.ErrEntry) != refused || !refused && err != nil {
+				t.Errorf("%v, want refused: %t", err, refused)
+			}
+		})
+	}
+	call(false, numbered(0, 1)...)
+	<-held.entered
+	for _, object := range []string{strings.Repeat("a", audit.MaxEntry), strings.Repeat("\x01", audit.MaxEntry/6), "web/a\x00b", "web/\xff"} {
+		call(true, audit.Entry{Kind: audit.Unseal, Outcome: "Granted", Object: object})
+	}
+	call(false, numbered(1, 1)...)
+	waitFor(t, func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.queue) > 0 })
+	time.Sleep(10 * time.Millisecond) // the others were turned away, or wait too
+	close(held.release)
+	group.Wait()
+	if c := b.checkLog(); c.Size != 2 {
+		t.Errorf("%d entries, want the 2 that can be recorded", c.Size)
+	}
+}
+
 // TestTooManyEntriesAreTurnedAway: a log that hangs costs bounded memory.
 func TestTooManyEntriesAreTurnedAway(t *testing.T) {
 	b := newBench(t)
