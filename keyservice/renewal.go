@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"connectrpc.com/connect"
-
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 )
@@ -27,7 +25,7 @@ func RenewalRoutes() []Route {
 
 // renewalHandler serves the renewal routes and nothing else.
 func (s *Server) renewalHandler() http.Handler {
-	_, rpc := keyservicev1connect.NewKeyServiceHandler(s, connect.WithReadMaxBytes(maxBody), connect.WithRecover(s.recovered))
+	_, rpc := keyservicev1connect.NewKeyServiceHandler(s, s.rpcOptions()...)
 	return s.mux(RenewalRoutes(), rpc)
 }
 

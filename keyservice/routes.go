@@ -71,13 +71,17 @@ func Routes() []Route {
 // handler serves the routes and nothing else.
 func (s *Server) handler() http.Handler {
 	rpc := http.NewServeMux()
-	// No compression: a caller could have the service unpack what is larger than
-	// it seems, and pack answers, most of which is ciphertext and hashes.
-	options := []connect.HandlerOption{connect.WithReadMaxBytes(maxBody), connect.WithRecover(s.recovered),
-		connect.WithCompression("gzip", nil, nil)}
+	options := s.rpcOptions()
 	rpc.Handle(keyservicev1connect.NewKeyServiceHandler(s, options...))
 	rpc.Handle(keyservicev1connect.NewAdminServiceHandler(s, options...))
 	return s.mux(Routes(), rpc)
+}
+
+// rpcOptions are those of every listener. No compression: a caller could have the
+// service unpack what is larger than it seems, and pack answers, most of which is
+// ciphertext and hashes.
+func (s *Server) rpcOptions() []connect.HandlerOption {
+	return []connect.HandlerOption{connect.WithReadMaxBytes(maxBody), connect.WithRecover(s.recovered), connect.WithCompression("gzip", nil, nil)}
 }
 
 // mux serves what a table has.

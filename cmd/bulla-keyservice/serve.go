@@ -106,11 +106,12 @@ func reloadPeople(ctx context.Context, file string, service *keyservice.Server, 
 	go func() {
 		for range hangups {
 			config, err := keyservice.LoadConfig(file)
-			if err == nil {
-				err = service.SetPeople(ctx, config.People)
-			}
 			if err != nil {
 				log.Error("people are not read again; those of before stay", "error", err.Error())
+				continue
+			}
+			if err := service.SetPeople(ctx, config.People); err != nil {
+				log.Error("people are read again, and something is wrong", "error", err.Error())
 				continue
 			}
 			log.Info("people are read again", "people", len(config.People))
