@@ -10,7 +10,7 @@ const (
 	// maxStrangers bounds connections whose handshake is not done: what a flood of
 	// them costs in memory and processor time is bounded by it. Each has as long as
 	// ReadHeaderTimeout.
-	maxStrangers = 2048
+	maxStrangers = 512
 	// maxAnonymous bounds connections without a client certificate: they can enrol,
 	// and nothing else.
 	maxAnonymous = 256

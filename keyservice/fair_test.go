@@ -100,6 +100,27 @@ func TestATurnIsGivenOncePerCaller(t *testing.T) {
 	}
 }
 
+// TestAStallSendsNobodyAwayForLongerThanItLasts: the token hangs for a minute while
+// requests wait, and everything is slow for a while after it.
+func TestAStallSendsNobodyAwayForLongerThanItLasts(t *testing.T) {
+	g, now := newGate(1, time.Minute), time.Now()
+	g.waiting <- struct{}{}
+	for range 50 {
+		now = now.Add(time.Minute)
+		g.pace(now)
+	}
+	limits := Limits{}
+	limits.setDefaults()
+	l := newLimiter(limits)
+	var back time.Duration
+	for caller := range 100 {
+		back = g.turn(l.clusters.get(string(rune(caller+1000))), now)
+	}
+	if back > 10*time.Second {
+		t.Errorf("the hundredth caller is told to come back in %s", back)
+	}
+}
+
 func TestQuotasAreBoundedAndForgetTheOneNotSeenForLongest(t *testing.T) {
 	made := 0
 	q := newQuotas(func() *quota { made++; return &quota{} })

@@ -33,6 +33,10 @@ const (
 	// eager is how much faster than the service callers are called back, so that it
 	// does not wait for one that does not come.
 	eager = 0.85
+	// slowest bounds the pace that is reckoned with: a stall of the token must not
+	// send a fleet away for longer than it lasts. Who comes too early is told again,
+	// which costs little; a service that waits for callers costs them all.
+	slowest = 40 * time.Millisecond
 )
 
 func newGate(inFlight int, timeout time.Duration) *gate {
@@ -79,7 +83,7 @@ func (g *gate) pace(now time.Time) {
 	}
 	if !g.ended.IsZero() {
 		const weight = 0.05
-		g.every = time.Duration((1-weight)*float64(g.every) + weight*float64(now.Sub(g.ended)))
+		g.every = min(slowest, time.Duration((1-weight)*float64(g.every)+weight*float64(now.Sub(g.ended))))
 	}
 	g.ended = now
 }
