@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,10 +18,14 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
+// asks is how many batches each caller asks for in one turn: while one waits for
+// its record, the token works for the others.
+const asks = 4
+
 // BenchmarkAuditCost unseals batches of 100 stubs with the audit log (entries,
 // signature, rows on disk, a proof for each stub and one that the log grew) and,
 // turn by turn in the same run, without it: "cost-%" is by how much the log
-// lowers the rate, "cpu-%" how much more of the processors service, token and
+// lowers the rate at the median of all turns, "cpu-%" how much more of the processors service, token and
 // caller use. What a cluster does to check the proofs is not in it.
 func BenchmarkAuditCost(b *testing.B) {
 	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
@@ -33,25 +38,33 @@ func BenchmarkAuditCost(b *testing.B) {
 					start, busy := time.Now(), cpuTime(b)
 					var group sync.WaitGroup
 					for range clients {
-						group.Go(func() { unseal(recorded) })
+						group.Go(func() {
+							for range asks {
+								unseal(recorded)
+							}
+						})
 					}
 					group.Wait()
 					return time.Since(start), cpuTime(b) - busy
 				}
 				round(true)
 				var with, without, busyWith, busyWithout time.Duration
+				var costs []float64
 				for b.Loop() {
-					took, cpu := round(true)
-					with, busyWith = with+took, busyWith+cpu
+					recorded, cpu := round(true)
+					with, busyWith = with+recorded, busyWith+cpu
 					restore := w.service.Unrecorded()
+					var took time.Duration
 					took, cpu = round(false)
 					without, busyWithout = without+took, busyWithout+cpu
 					restore()
+					costs = append(costs, 100*(1-took.Seconds()/recorded.Seconds()))
 				}
-				n := float64(b.N * batch * clients)
+				n := float64(b.N * batch * clients * asks)
 				b.ReportMetric(n/with.Seconds(), "unseals/s")
 				b.ReportMetric(n/without.Seconds(), "unrecorded/s")
-				b.ReportMetric(100*(1-without.Seconds()/with.Seconds()), "cost-%")
+				slices.Sort(costs)
+				b.ReportMetric(costs[len(costs)/2], "cost-%")
 				b.ReportMetric(100*(busyWith.Seconds()/busyWithout.Seconds()-1), "cpu-%")
 			})
 		}
