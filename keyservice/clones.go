@@ -43,6 +43,13 @@ func newClones() *clones {
 	return &clones{good: map[string]time.Time{}, noticed: map[string]time.Time{}}
 }
 
+// forget makes a clone news again: it could not be recorded.
+func (c *clones) forget(serial string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.noticed, serial)
+}
+
 // isKnown reports whether a certificate was found to be the newest of late.
 func (c *clones) isKnown(serial string, now time.Time) bool {
 	c.mu.Lock()
@@ -105,6 +112,7 @@ func (s *Server) noticeClone(ctx context.Context, who caller, fits store.Lineage
 	s.log.Warn("a certificate is in use in two places: suspend the cluster if its key may be stolen",
 		"cluster", who.cluster, "identity", who.identity, "serial", who.serial, "detail", e.Detail)
 	if _, err := s.journal.append(ctx, []audit.Entry{e}); err != nil {
+		s.clones.forget(who.serial)
 		s.log.Error("a clone is not recorded", "cluster", who.cluster, "error", err.Error())
 	}
 }

@@ -38,7 +38,7 @@ func (q *quota) allowDigests(n int) (wait time.Duration, ok bool) { return take(
 // below nothing: the next request waits for it.
 func (q *quota) charge(n int) {
 	for n > 0 {
-		part := min(n, q.digests.Burst())
+		part := min(n, max(1, q.digests.Burst()))
 		q.digests.ReserveN(time.Now(), part)
 		n -= part
 	}
@@ -109,7 +109,7 @@ func chargeBlocks(ctx context.Context, decisions []decision) {
 // they cannot choose: the key of a certificate that the authority signed, or the
 // address that the connection comes from. What a header says counts for nothing.
 type quotas struct {
-	make func() *quota
+	grant func() *quota
 
 	mu    sync.Mutex
 	of    map[string]*list.Element
@@ -121,8 +121,8 @@ type keptQuota struct {
 	quota  *quota
 }
 
-func newQuotas(make func() *quota) *quotas {
-	return &quotas{make: make, of: map[string]*list.Element{}, order: list.New()}
+func newQuotas(grant func() *quota) *quotas {
+	return &quotas{grant: grant, of: map[string]*list.Element{}, order: list.New()}
 }
 
 func (q *quotas) get(caller string) *quota {
@@ -137,7 +137,7 @@ func (q *quotas) get(caller string) *quota {
 		q.order.Remove(last)
 		delete(q.of, last.Value.(*keptQuota).caller)
 	}
-	fresh := &keptQuota{caller, q.make()}
+	fresh := &keptQuota{caller, q.grant()}
 	q.of[caller] = q.order.PushFront(fresh)
 	return fresh.quota
 }

@@ -128,17 +128,10 @@ func members(ctx context.Context, q interface {
 		if err := rows.Scan(&m.Cluster, &m.Identity, &left, &m.Head, &reported); err != nil {
 			return nil, err
 		}
-		m.Left, m.Reported = unstampOrZero(left), unstampOrZero(reported)
+		m.Left, m.Reported = unstampSet(left), unstampSet(reported)
 		known[m.Cluster] = m
 	}
 	return known, rows.Err()
-}
-
-func unstampOrZero(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return unstamp(us)
 }
 
 // Members returns who is or was in the fleet, by name.
@@ -162,7 +155,7 @@ func (s *DB) Member(ctx context.Context, fleet, cluster string) (Member, error) 
 	if err != nil {
 		return Member{}, fmt.Errorf("read member: %w", err)
 	}
-	m.Left, m.Reported = unstampOrZero(left), unstampOrZero(reported)
+	m.Left, m.Reported = unstampSet(left), unstampSet(reported)
 	return m, nil
 }
 
