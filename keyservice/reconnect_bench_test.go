@@ -121,8 +121,8 @@ func benchmarkReconnect(b *testing.B, clusters int) {
 			b.Fatalf("%d of %d clusters failed: %s", result.Failed, clusters, result.First)
 		}
 		operations := float64(w.operations() - before)
-		if want := float64(clusters * stubsEach); operations != want {
-			b.Errorf("%.0f operations in the token, want %.0f", operations, want)
+		if least := float64(clusters * stubsEach); operations < least {
+			b.Errorf("%.0f operations in the token, want %.0f or, where answers came too late, more", operations, least)
 		}
 		unseals := float64(clusters * stubsEach)
 		b.ReportMetric(result.Seconds, "s")
@@ -240,12 +240,21 @@ func (c *reconnectingCluster) run(plan *reconnecting, roots *x509.CertPool, sent
 		var refused *connect.Error
 		switch {
 		case err == nil:
+			again := false
 			for _, r := range answer.GetResults() {
-				if r.GetRefusal() != keyservicev1.Refusal_REFUSAL_UNSPECIFIED {
+				switch r.GetRefusal() {
+				case keyservicev1.Refusal_REFUSAL_UNSPECIFIED:
+				case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:
+					again = true
+				default:
 					return fmt.Errorf("refused: %s", r.GetRefusal().Name())
 				}
 			}
-			return nil
+			if !again {
+				return nil
+			}
+			time.Sleep(time.Duration((0.5 + mathrand.Float64()) * float64(wait)))
+			wait = min(2*wait, 30*time.Second)
 		case errors.As(err, &refused) && refused.Code() == connect.CodeResourceExhausted:
 			sentAway.Add(1)
 			seconds, _ := strconv.Atoi(refused.Meta().Get("Retry-After"))
