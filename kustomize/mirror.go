@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -73,6 +74,10 @@ func OpenMirror(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error)
 	}
 	remote, safe, err := parseRemote(url, auth, limits)
 	if err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	// The object store is bound to its folder, and takes no ".." in its name.
+	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -124,6 +124,18 @@ func TestMirrorFollowsTheRemoteForward(t *testing.T) {
 	}
 }
 
+func TestAMirrorMayBeInAFolderAboveThisOne(t *testing.T) {
+	_, r, first := repo(t)
+	below := filepath.Join(t.TempDir(), "below")
+	if err := os.Mkdir(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(below)
+	if got := fetch(t, mirror(t, r, filepath.Join("..", "mirror"), Limits{})); got != first {
+		t.Errorf("fetched %s, want %s", got, first)
+	}
+}
+
 func TestFetchTakesTheChangeOnly(t *testing.T) {
 	_, r, _ := repo(t)
 	big := strings.Repeat("x", 1<<20)

@@ -248,7 +248,7 @@ func (o *objects) take(ctx context.Context, pack io.Reader) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := storePack(o.storage, file); err != nil {
-		return fmt.Errorf("store pack: %w", ErrCorrupt)
+		return fmt.Errorf("store pack: %w: %w", ErrCorrupt, err)
 	}
 	return nil
 }
@@ -256,7 +256,7 @@ func (o *objects) take(ctx context.Context, pack io.Reader) error {
 func storePack(storage *filesystem.Storage, pack io.Reader) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = ErrCorrupt
+			err = fmt.Errorf("go-git panicked: %v", r)
 		}
 	}()
 	return packfile.WritePackfileToObjectStorage(storage, pack)

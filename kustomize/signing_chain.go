@@ -131,7 +131,7 @@ func (v *verifier) chain(last, head string) error {
 
 const (
 	acceptHint = "have an operator accept one signed head by its hash"
-	signHint   = "nothing of it was accepted: sign it (git rebase --exec 'git commit --amend --no-edit -S'), or have an allowed signer do so, and push the branch again"
+	signHint   = "nothing of it was accepted: sign it (git rebase %s^ --exec 'git commit --amend --no-edit -S'), or have an allowed signer do so, and push the branch again"
 	sideHint   = "merge the other way round: check out the fleet's branch and merge yours into it"
 )
 
@@ -247,7 +247,7 @@ func (v *verifier) judge(parent, name string, wanted []demand) (signed map[*comm
 			continue
 		}
 		if err := v.verify(name, d.signers); err != nil {
-			return nil, &UnverifiedError{Commit: name, Path: file, Require: d.path, Hint: signHint, Err: err}
+			return nil, &UnverifiedError{Commit: name, Path: file, Require: d.path, Hint: fmt.Sprintf(signHint, name), Err: err}
 		}
 		signed[d.signers] = true
 	}
