@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -121,8 +122,12 @@ func LoadConfig(file string) (*Config, error) {
 	if err := c.Database.takeEnvironment(); err != nil {
 		return nil, err
 	}
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
 	field, problem, hint := c.databaseProblem()
-	c.setDefaults(filepath.Dir(file))
+	c.setDefaults(dir)
 	if problem == "" {
 		field, problem, hint = c.problem()
 	}
@@ -198,6 +203,12 @@ func (c *Config) problem() (field, problem, hint string) {
 	switch {
 	case !fleetID.MatchString(c.Fleet):
 		return "fleet", "is not 32 lower-case hexadecimal digits", ""
+	case !isVerifierKey(c.RootKey):
+		return "rootKey", "is not a root verifier key", "copy the whole of what `bulla-keyservice init` or `root rotate` printed: NAME+HASH+KEY"
+	case !isAddress(c.Listen):
+		return "listen", "is not ADDRESS:PORT", "for example 0.0.0.0:8443"
+	case !isAddress(c.Health):
+		return "health", "is not ADDRESS:PORT", "for example 127.0.0.1:9090"
 	case !filepath.IsAbs(c.Token.Module):
 		return "token.module", "is not an absolute path", "the loader must never search for a library that gets the PIN"
 	case len(c.ServerNames) == 0:
@@ -231,10 +242,22 @@ func (c *Config) problem() (field, problem, hint string) {
 	return peopleProblem(c.People)
 }
 
+func isVerifierKey(text string) bool {
+	_, err := sealing.NewVerifier(text)
+	return err == nil
+}
+
+func isAddress(text string) bool {
+	_, _, err := net.SplitHostPort(text)
+	return err == nil
+}
+
 func (r Renewal) problem() (field, problem, hint string) {
 	switch {
 	case r.Listen == "" && r.URL != "":
 		return "renewal.listen", "is missing", "renewal.url is of no use without it"
+	case r.Listen != "" && !isAddress(r.Listen):
+		return "renewal.listen", "is not ADDRESS:PORT", "for example 0.0.0.0:8444"
 	case r.Listen != "" && !isOrigin(r.URL):
 		return "renewal.url", "is not https://HOST[:PORT]", "controllers reach the renewal listener by it"
 	case time.Duration(r.Grace) < time.Hour || time.Duration(r.Grace) > 31*24*time.Hour:

@@ -12,7 +12,7 @@ import (
 )
 
 const goodConfig = `fleet: 00112233445566778899aabbccddeeff
-rootKey: acme+00000000+AA==
+rootKey: hafen+65c4e5d8+AjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABC1aO+XUZ1Pz5pzZ4HG4AaWRdTZ5GO/cbddc/EIVnOviFlEdAF0kXmnu/mAMfUo77oMAKkr3VRXDa1RSLtIF1N4=
 repository:
   url: https://git.example.com/fleet.git
   passwordFile: git-password
@@ -74,7 +74,9 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"a duration without a unit":       {goodConfig + "certificateTTL: 24\n", ":11:certificateTTL", "is not a duration"},
 		"a list that is one value":        {strings.Replace(goodConfig, "[keyservice.example.com]", "a", 1), ":8:serverNames", "is not a list"},
 		"a fleet id that is short":        {strings.Replace(goodConfig, "ddeeff", "", 1), ":1:fleet", "hexadecimal"},
-		"no root key":                     {strings.Replace(goodConfig, "rootKey: acme+00000000+AA==\n", "", 1), ":1:rootKey", "is missing"},
+		"a root key with a slip":          {strings.Replace(goodConfig, "rootKey: hafen+65c4e5d8", "rootKey: hafen+65c4e5d9", 1), ":2:rootKey", "is not a root verifier key"},
+		"a port without an address":       {strings.Replace(goodConfig, "0.0.0.0:8443", "8443", 1), ":7:listen", "is not ADDRESS:PORT"},
+		"no root key":                     {strings.Replace(goodConfig, "rootKey: hafen+65c4e5d8+AjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABC1aO+XUZ1Pz5pzZ4HG4AaWRdTZ5GO/cbddc/EIVnOviFlEdAF0kXmnu/mAMfUo77oMAKkr3VRXDa1RSLtIF1N4=\n", "", 1), ":1:rootKey", "is missing"},
 		"a module without a path":         {strings.Replace(goodConfig, "/usr/lib/softhsm/", "", 1), ":6:token.module", "absolute"},
 		"a text that is a mapping":        {strings.Replace(goodConfig, "dataDir: data", "dataDir: {a: b}", 1), ":10:dataDir", "single value"},
 		"a role that does not exist":      {goodConfig + people("{name: alice, identity: "+identityA+", roles: [operator, admin]}"), ":12:people[0].roles", `"admin" is not a role`},
@@ -153,5 +155,28 @@ func TestATokenThatIsNamedTwiceIsRefused(t *testing.T) {
 		if err != nil && strings.Contains(err.Error()+problem.Hint, "8642") {
 			t.Errorf("%s: the error repeats the PIN", name)
 		}
+	}
+}
+
+func TestPathsBesideAFileWithARelativeNameAreAbsolute(t *testing.T) {
+	parent := t.TempDir()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(filepath.Join(parent, "keyservice.yaml"), []byte(goodConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(here, filepath.Join(parent, "keyservice.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := keyservice.LoadConfig(relative)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(parent, "data"); c.DataDir != want {
+		t.Errorf("from %q: data in %q, want %q", relative, c.DataDir, want)
 	}
 }
