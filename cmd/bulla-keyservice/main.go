@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/bulla-dev/bulla/keyservice"
@@ -62,8 +63,10 @@ func (e *hintError) Unwrap() error { return e.err }
 func withHint(err error, hint string) error { return &hintError{err: err, hint: hint} }
 
 func report(w io.Writer, err error) {
-	fmt.Fprintf(w, "error: %v\n", err)
-	if hint := hintOf(err); hint != "" {
+	hint := hintOf(err)
+	// What logs hold on one line has two here.
+	fmt.Fprintf(w, "error: %s\n", strings.Replace(err.Error(), " (hint: "+hint+")", "", 1))
+	if hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
 }
@@ -72,11 +75,14 @@ func hintOf(err error) string {
 	var hinted *hintError
 	var config *keyservice.ConfigError
 	var uri *hsm.URIError
+	var setup *hsm.SetupError
 	switch {
 	case errors.As(err, &hinted):
 		return hinted.hint
 	case errors.As(err, &uri):
 		return uri.Hint
+	case errors.As(err, &setup):
+		return setup.Hint
 	case errors.As(err, &config):
 		return config.Hint
 	case errors.Is(err, keyservice.ErrOtherToken):

@@ -143,7 +143,7 @@ func (a *app) completeLogin(store *login.Store, l *login.Login, f loginFlags) er
 func readSmall(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, fault.New("name the file that `bulla-keyservice people issue` made", "read certificate: %w", err)
 	}
 	if info.Size() > limit {
 		return nil, fault.NewUsage("name the file that `bulla-keyservice people issue` made", "%s is larger than %d bytes", path, limit)

@@ -35,18 +35,22 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRoot(a, filepath.Base(args[0]))
 	root.SetArgs(args[1:])
-	return fault.Print(stderr, explain(root.ExecuteContext(ctx)))
+	cmd, err := root.ExecuteContextC(ctx)
+	return fault.Print(stderr, explain(cmd, err))
 }
 
 // explain turns cobra's own errors into usage faults.
-func explain(err error) error {
+func explain(cmd *cobra.Command, err error) error {
 	var f *fault.Error
 	if err == nil || errors.As(err, &f) {
 		return err
 	}
-	for _, prefix := range []string{"unknown command", "required flag", "if any flags in the group", "at least one of the flags"} {
+	if strings.HasPrefix(err.Error(), "unknown command") {
+		return fault.NewUsage("bulla --help lists the commands", "%w", err)
+	}
+	for _, prefix := range []string{"required flag", "if any flags in the group", "at least one of the flags"} {
 		if strings.HasPrefix(err.Error(), prefix) {
-			return fault.NewUsage("bulla --help lists the commands", "%w", err)
+			return fault.NewUsage(cmd.CommandPath()+" --help lists the flags", "%w", err)
 		}
 	}
 	return err
