@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	apinames "k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -95,7 +95,7 @@ func checkIdentity(_ *v1alpha1.Placement, _ scopes, o Object) string {
 // bound: names go into logs and databases, and kustomize makes them of any length.
 func isObjectName(name string) bool {
 	const longest = 253 // a DNS-1123 subdomain
-	return len(name) <= longest && len(path.IsValidPathSegmentName(name)) == 0 && utf8.ValidString(name) && !strings.ContainsFunc(name, isControl)
+	return len(name) <= longest && len(apinames.IsPathSegmentName(name)) == 0 && utf8.ValidString(name) && !strings.ContainsFunc(name, isControl)
 }
 
 func checkNamespace(p *v1alpha1.Placement, known scopes, o Object) string {
