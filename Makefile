@@ -77,8 +77,8 @@ mutants: ## Take every guard out, one at a time: a named test must fail
 bench: kube softhsm ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice ./fixtures/story
 
-bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000)
-	BULLA_RECONNECT=$(CLUSTERS) $(GO) test -run '^$$' -bench Reconnect -benchtime 1x -timeout 90m ./keyservice
+bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000 DELAY=2ms, of the token)
+	BULLA_RECONNECT=$(CLUSTERS) BULLA_RECONNECT_DELAY=$(DELAY) $(GO) test -run '^$$' -bench Reconnect -benchtime 1x -timeout 90m ./keyservice
 
 demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1 leaves it running)
 	@$(GO) build -o $(BIN)/.demo ./fixtures/demo && exec $(BIN)/.demo -bin $(BIN) $(if $(KEEP),-keep)
