@@ -28,8 +28,9 @@ head places somewhere are moved, and only by an operator ("bulla login").
 Files are changed in place, in the text of their locks alone, to be reviewed and
 merged as any change; --commit also commits them, and nothing else. Payloads and
 content digests stay, so that clusters neither unseal nor restart anything when
-it is merged. What cannot be moved is listed with the reason (exit code 3), and
-stays as it is. Run it again after an interruption: it goes on.`
+it is merged. What cannot be moved, or not even be read, is listed with the reason
+and stays as it is; the others are moved, and the exit code is 3. Run it again
+after an interruption: it goes on.`
 
 const resealExample = `  git switch -c reseal
   bulla reseal --commit
@@ -101,7 +102,7 @@ func whyLeft(left reseal.Left) string {
 	case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:
 		return "the key service could not move it now: run this again"
 	}
-	return left.Err.Error()
+	return strings.ReplaceAll(left.Err.Error(), "\n", "; ")
 }
 
 func explainReseal(err error) error {

@@ -5,7 +5,9 @@
 package keyuse
 
 import (
+	"bytes"
 	"path"
+	"regexp"
 	"slices"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -79,17 +81,34 @@ func (r *Reader) Read(tree *kustomize.Tree) (stubs []Stub, broken []string) {
 	return stubs, broken
 }
 
+// claims is how a file says that it is a stub, where it is no YAML any more: a
+// merge leaves its marks in the middle of a file.
+var claims = regexp.MustCompile(`(?m)^kind:[ \t]*["']?SealedManifest\b`)
+
+// Parse reads a file that is a stub, or that says so. A file of another kind is
+// neither a stub nor an error.
+func Parse(file string, data []byte) (*v1alpha1.SealedManifest, error) {
+	_, kind, ok := v1alpha1.KindOf(data)
+	if !ok && bytes.Contains(data, []byte(v1alpha1.Group)) && claims.Match(data) {
+		kind = v1alpha1.KindSealedManifest
+	}
+	if kind != v1alpha1.KindSealedManifest {
+		return nil, nil
+	}
+	return v1alpha1.ParseSealedManifest(file, data)
+}
+
 func readStub(tree *kustomize.Tree, file string) *read {
 	data, err := tree.ReadFile(file)
 	if err != nil {
 		return &read{broken: true}
 	}
-	if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
-		return &read{}
-	}
-	parsed, err := v1alpha1.ParseSealedManifest(file, data)
+	parsed, err := Parse(file, data)
 	if err != nil {
 		return &read{broken: true}
+	}
+	if parsed == nil {
+		return &read{}
 	}
 	stub := &Stub{Digest: v1alpha1.StubDigest(data), Locks: map[string]int{}}
 	for _, block := range parsed.Spec.Blocks {

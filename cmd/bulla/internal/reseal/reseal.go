@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -44,7 +45,8 @@ type Job struct {
 }
 
 // Outcome says what became of each stub with a lock under another key than the
-// Active one, in the order of paths.
+// Active one, in the order of paths; those that cannot be read are the first of
+// Left, since nobody knows which keys they need.
 type Outcome struct {
 	Key   string
 	Moved []string
@@ -81,8 +83,8 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	if !ok {
 		return nil, errors.New("find the Active key: the fleet has none")
 	}
-	out := &Outcome{Key: active.ID}
-	todo := j.find(active.ID)
+	todo, broken := j.find(active.ID)
+	out := &Outcome{Key: active.ID, Left: broken}
 	defer j.Progress("")
 	for asked := range slices.Chunk(todo, batch) {
 		j.Progress("moved %d of %d stubs to key %s", len(out.Moved), len(todo), active.ID)
@@ -93,26 +95,26 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	return out, nil
 }
 
-// find lists the stubs with a lock under any key but the Active one.
-func (j *Job) find(active string) []stale {
-	var found []stale
+// find lists the stubs with a lock under any key but the Active one, and those
+// that cannot be read.
+func (j *Job) find(active string) (found []stale, broken []Left) {
 	for _, entry := range j.Repo.Tree.Files("") {
 		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" {
 			continue
 		}
 		data, err := j.Repo.Tree.ReadFile(entry.Path)
-		if err != nil {
-			continue // `bulla validate` reports it
+		var parsed *v1alpha1.SealedManifest
+		if err == nil {
+			parsed, err = keyuse.Parse(entry.Path, data)
 		}
-		if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
-			continue
-		}
-		parsed, err := v1alpha1.ParseSealedManifest(entry.Path, data)
-		if err == nil && hasOther(parsed, active) {
+		switch {
+		case err != nil:
+			broken = append(broken, Left{Path: entry.Path, Err: err})
+		case parsed != nil && hasOther(parsed, active):
 			found = append(found, stale{path: entry.Path, data: data, parsed: parsed, digest: v1alpha1.StubDigest(data)})
 		}
 	}
-	return found
+	return found, broken
 }
 
 func hasOther(parsed *v1alpha1.SealedManifest, active string) bool {
