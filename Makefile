@@ -75,7 +75,7 @@ mutants: ## Take every guard out, one at a time: a named test must fail
 	$(GO) run ./fixtures/mutants
 
 bench: kube softhsm ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice ./fixtures/story
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice ./keyservice/journal ./fixtures/story
 
 bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000 DELAY=2ms, of the token)
 	BULLA_RECONNECT=$(CLUSTERS) BULLA_RECONNECT_DELAY=$(DELAY) $(GO) test -run '^$$' -bench Reconnect -benchtime 1x -timeout 90m ./keyservice

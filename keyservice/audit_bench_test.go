@@ -53,7 +53,8 @@ func BenchmarkAuditCost(b *testing.B) {
 				for b.Loop() {
 					recorded, cpu := round(true)
 					with, busyWith = with+recorded, busyWith+cpu
-					restore := w.service.Unrecorded()
+					restore, err := w.service.Unrecorded(b.Context(), batch)
+					must(b, err)
 					var took time.Duration
 					took, cpu = round(false)
 					without, busyWithout = without+took, busyWithout+cpu

@@ -111,7 +111,7 @@ func (s *Server) noticeClone(ctx context.Context, who caller, fits store.Lineage
 	}
 	s.log.Warn("a certificate is in use in two places: suspend the cluster if its key may be stolen",
 		"cluster", who.cluster, "identity", who.identity, "serial", who.serial, "detail", e.Detail)
-	if _, err := s.journal.append(ctx, []audit.Entry{e}); err != nil {
+	if _, err := s.journal.Append(ctx, []audit.Entry{e}); err != nil {
 		s.clones.forget(who.serial)
 		s.log.Error("a clone is not recorded", "cluster", who.cluster, "error", err.Error())
 	}

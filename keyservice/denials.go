@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 )
 
 // Refusals cost an entry of the log each, and nothing else: a caller must not be
@@ -242,7 +243,7 @@ func (s *Server) recordDenials(ctx context.Context, refused ...audit.Entry) erro
 	if len(record) == 0 {
 		return nil
 	}
-	if _, err := s.journal.leave(ctx, record); err != nil {
+	if _, err := s.journal.Leave(ctx, record); err != nil {
 		return err
 	}
 	s.denials.recorded(record)
@@ -257,15 +258,15 @@ func (s *Server) flushDenials(ctx context.Context, all bool) {
 			return
 		}
 	}
-	for len(entries) > maxAppend {
-		s.flush(ctx, entries[:maxAppend])
-		entries = entries[maxAppend:]
+	for len(entries) > journal.MaxAppend {
+		s.flush(ctx, entries[:journal.MaxAppend])
+		entries = entries[journal.MaxAppend:]
 	}
 	s.flush(ctx, entries)
 }
 
 func (s *Server) flush(ctx context.Context, entries []audit.Entry) {
-	if _, err := s.journal.leave(ctx, entries); err != nil {
+	if _, err := s.journal.Leave(ctx, entries); err != nil {
 		s.log.Error("counts of refusals are not recorded yet", "counts", len(entries), "error", err.Error())
 		s.denials.owe(entries)
 	}

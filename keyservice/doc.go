@@ -21,8 +21,8 @@
 // 1.3. Authority issues certificates under the token's key. Heads follows the
 // configured ref and accepts what descends, parses and verifies under the pinned
 // root key. Index says what one head places on one cluster. A decision goes
-// through the steps of [Steps], in that order. Package store keeps what must not
-// be forgotten.
+// through the steps of [Steps], in that order. Package journal writes the signed
+// log of them, package store keeps what must not be forgotten.
 //
 // Everything that a request reads of a head is one immutable value behind an
 // atomic pointer, loaded once for the request.

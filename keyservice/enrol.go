@@ -87,7 +87,7 @@ func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEn
 	}
 	row := certificateRow(begun.Fleet, begun.Cluster, "", certificate)
 	e := audit.Entry{Kind: audit.Enrol, Outcome: outcomeDone, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity}
-	if _, err := s.journal.append(ctx, []audit.Entry{e}, s.store.CompleteEnrolment(token, answer, row, s.now())); err != nil {
+	if _, err := s.journal.Append(ctx, []audit.Entry{e}, s.store.CompleteEnrolment(token, answer, row, s.now())); err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
 	s.log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
@@ -136,7 +136,7 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 	row := certificateRow(who.fleet, who.cluster, who.serial, certificate)
 	e := who.entry(audit.Renew, outcomeDone)
 	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.serial
-	if _, err := s.appendAt(ctx, current, s.journal.append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
+	if _, err := s.appendAt(ctx, current, s.journal.Append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)

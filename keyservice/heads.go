@@ -241,7 +241,7 @@ func (h *heads) accept(ctx context.Context, p *plan) error {
 	}
 	entries := headEntries(candidate, h.current.Load(), p.last.Hash)
 	entries[0].Detail += vouchedDetail(p, vouched)
-	if _, err := h.journal.leave(ctx, entries, changes...); err != nil {
+	if _, err := h.journal.Leave(ctx, entries, changes...); err != nil {
 		return err
 	}
 	return h.take(candidate, now)

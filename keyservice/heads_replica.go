@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -96,11 +97,11 @@ func (h *heads) stillAt(ctx context.Context, of *head) error {
 
 // appendAt records what was decided at a head, if that is still the accepted one:
 // the transaction that makes a grant durable reads the row. store.ErrHeadMoved
-// means that it is to be decided again. record is append or leave of the journal.
+// means that it is to be decided again. record is Append or Leave of the journal.
 func (s *Server) appendAt(ctx context.Context, at *head,
-	record func(context.Context, []audit.Entry, ...store.Change) (*receipt, error),
+	record func(context.Context, []audit.Entry, ...store.Change) (*journal.Receipt, error),
 	entries []audit.Entry, changes ...store.Change,
-) (*receipt, error) {
+) (*journal.Receipt, error) {
 	still := s.store.AtHead(s.config.Fleet, s.config.Repository.Ref, at.hash)
 	receipt, err := record(ctx, entries, append([]store.Change{still}, changes...)...)
 	if errors.Is(err, store.ErrHeadMoved) {

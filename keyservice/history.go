@@ -77,6 +77,6 @@ func (s *Server) acceptHistory(ctx context.Context, who person, head string) err
 	}
 	entry := who.entry(audit.History, outcomeDone, said.Detail)
 	entry.Head, entry.Revision = said.Head, said.Revision
-	_, err = s.journal.append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
+	_, err = s.journal.Append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
 	return err
 }

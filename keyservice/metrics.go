@@ -84,7 +84,8 @@ func (m *metrics) looked(err error) {
 	}
 }
 
-func (m *metrics) appended(took time.Duration, entries int, failed bool) {
+// Appended implements [journal.Observer].
+func (m *metrics) Appended(took time.Duration, entries int, failed bool) {
 	m.appends.Observe(took.Seconds())
 	if failed {
 		m.appendErrs.Inc()
@@ -92,5 +93,8 @@ func (m *metrics) appended(took time.Duration, entries int, failed bool) {
 	}
 	m.appendSize.Observe(float64(entries))
 }
+
+// Grew implements [journal.Observer].
+func (m *metrics) Grew(size int64) { m.logSize.Set(float64(size)) }
 
 func (m *metrics) acceptedHead(at time.Time) { m.accepted.Set(float64(at.UnixMilli()) / 1000) }

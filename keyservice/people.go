@@ -110,7 +110,7 @@ func (s *Server) SetPeople(ctx context.Context, people []Person) error {
 	before, after := *s.people.Load(), newRoster(people)
 	s.people.Store(after)
 	if entries := changesOf(before, *after); len(entries) > 0 {
-		if _, err := s.journal.leave(ctx, entries); err != nil {
+		if _, err := s.journal.Leave(ctx, entries); err != nil {
 			return fmt.Errorf("set people: they count, and the audit log does not say so: %w", err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -51,7 +52,7 @@ func IssuePerson(ctx context.Context, o Options, rows *store.DB, name string, cs
 	if certificate, ca, err = a.issuePerson(name, csr); err != nil {
 		return nil, nil, err
 	}
-	if err := rows.Do(ctx, RecordLater(rows, o.Config.Fleet, issued(name, certificate), a.now())); err != nil {
+	if err := rows.Do(ctx, journal.Later(rows, o.Config.Fleet, issued(name, certificate), a.now())); err != nil {
 		return nil, nil, err
 	}
 	return certificate, ca, nil

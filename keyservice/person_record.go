@@ -10,7 +10,7 @@ import (
 // recordAct puts an entry into the audit log. When it returns nil the entry is
 // on disk.
 func (s *Server) recordAct(ctx context.Context, e audit.Entry) error {
-	_, err := s.journal.leave(ctx, []audit.Entry{e})
+	_, err := s.journal.Leave(ctx, []audit.Entry{e})
 	return err
 }
 
@@ -27,6 +27,6 @@ func (s *Server) recordReport(ctx context.Context, who caller, at *head, r *stor
 	if e == nil {
 		return s.store.Do(ctx, change)
 	}
-	_, err := s.appendAt(ctx, at, s.journal.leave, []audit.Entry{*e}, change)
+	_, err := s.appendAt(ctx, at, s.journal.Leave, []audit.Entry{*e}, change)
 	return err
 }

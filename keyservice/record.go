@@ -3,18 +3,26 @@ package keyservice
 import (
 	"context"
 	"os"
-	"os/user"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
+
+// recorder is the audit log as the decisions see it; [*journal.Journal] is the one
+// there is, and says what its methods promise.
+type recorder interface {
+	Append(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*journal.Receipt, error)
+	// Leave may return a nil receipt.
+	Leave(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*journal.Receipt, error)
+	Latest(ctx context.Context, size uint64) (*journal.Receipt, error)
+	Newest(ctx context.Context) (*journal.Receipt, error)
+}
 
 // outcomeDone is the outcome of what was not refused and releases nothing.
 const outcomeDone = "Done"
@@ -71,7 +79,7 @@ func (s *Server) refuseRecorded(ctx context.Context, e audit.Entry, why error) e
 // record makes the decisions of one request durable. Until it returns nil nothing
 // may leave. Each decision gets its place in the receipt, or -1 when it was
 // counted together with earlier ones.
-func (s *Server) record(ctx context.Context, q *request, decisions []decision) (*receipt, error) {
+func (s *Server) record(ctx context.Context, q *request, decisions []decision) (*journal.Receipt, error) {
 	entries, refused := make([]audit.Entry, 0, len(decisions)), []audit.Entry{}
 	var whose []*decision
 	for i := range decisions {
@@ -101,7 +109,7 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 		for i := range decisions {
 			decisions[i].leaf = -1
 		}
-		return s.journal.latest(ctx, q.logSize)
+		return s.journal.Latest(ctx, q.logSize)
 	}
 	return receipt, nil
 }
@@ -109,45 +117,31 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 // recordAll demands a signed record of what releases a secret. What only refuses
 // may wait for its signature: a token that is gone does not keep the service from
 // saying no.
-func (s *Server) recordAll(ctx context.Context, at *head, entries []audit.Entry, releases bool) (*receipt, error) {
+func (s *Server) recordAll(ctx context.Context, at *head, entries []audit.Entry, releases bool) (*journal.Receipt, error) {
 	switch {
 	case len(entries) == 0:
 		return nil, s.heads.stillAt(ctx, at)
 	case releases:
-		return s.appendAt(ctx, at, s.journal.append, entries)
+		return s.appendAt(ctx, at, s.journal.Append, entries)
 	}
-	return s.appendAt(ctx, at, s.journal.leave, entries)
+	return s.appendAt(ctx, at, s.journal.Leave, entries)
 }
 
 // began is what the log says when the service starts; at its very beginning also
 // with which keys.
-func (s *Server) began(j *journal) []audit.Entry {
+func (s *Server) began(j *journal.Journal) []audit.Entry {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "a host without a name"
 	}
 	entries := []audit.Entry{{Kind: audit.Start, Outcome: outcomeDone, Detail: "on " + host}}
-	if j.tip.Load().Size == 0 {
+	if j.Size() == 0 {
 		entries = append(entries,
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "root key " + s.config.RootKey},
-			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "log key " + j.key},
+			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "log key " + j.Key()},
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(s.Authority()), Detail: "certificate authority"})
 	}
 	return append(entries, changesOf(nil, *s.people.Load())...)
-}
-
-// RecordLater leaves an entry for the log to a program that changes the store
-// beside the service: the token's log key signs in one place only. The service
-// takes it into the log with its next append, at the latest within a minute, and
-// before anything that rests on the change.
-func RecordLater(rows interface {
-	AddPending(fleet string, entry []byte) store.Change
-}, fleet string, e audit.Entry, now time.Time) store.Change {
-	e.Fleet, e.Time = fleet, now
-	if who, err := user.Current(); err == nil {
-		e.Detail = strings.TrimLeft(e.Detail+"; by "+who.Username+" on the service's machine", "; ")
-	}
-	return rows.AddPending(fleet, e.Marshal())
 }
 
 // headEntries are what is recorded of an accepted head: itself, and each sealing

@@ -212,7 +212,7 @@ func (s *Server) recordRewrap(ctx context.Context, q *rewrap, results []rewrappe
 	if len(entries) == 0 {
 		return nil // every lock was under the key already: nothing left the token
 	}
-	_, err := s.appendAt(ctx, q.head, s.journal.append, entries)
+	_, err := s.appendAt(ctx, q.head, s.journal.Append, entries)
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -123,12 +124,14 @@ func New(ctx context.Context, o Options) (*Server, error) {
 // openLog takes up the audit log and records the start: a service that cannot
 // record does not serve.
 func (s *Server) openLog(ctx context.Context) error {
-	journal, err := openJournal(ctx, s.config.Fleet, s.token, s.store, s.log, s.metrics, s.now)
+	j, err := journal.Open(ctx, journal.Options{
+		Fleet: s.config.Fleet, Token: s.token, Store: s.store, Observer: s.metrics, Log: s.log, Now: s.now,
+	})
 	if err != nil {
 		return err
 	}
-	s.journal, s.logKey, s.denials = journal, journal.key, newDenials(s.now, s.metrics)
-	_, err = journal.append(ctx, s.began(journal))
+	s.journal, s.logKey, s.denials = j, j.Key(), newDenials(s.now, s.metrics)
+	_, err = j.Append(ctx, s.began(j))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/signer"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
@@ -156,7 +157,7 @@ func (f *fixture) say(head string) error {
 	if err != nil {
 		return err
 	}
-	return f.rows.Do(f.t.Context(), f.rows.AddRewrite(r), keyservice.RecordLater(f.rows, f.fleet, e, time.Now()))
+	return f.rows.Do(f.t.Context(), f.rows.AddRewrite(r), journal.Later(f.rows, f.fleet, e, time.Now()))
 }
 
 func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {

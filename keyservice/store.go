@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -48,17 +47,10 @@ type placedStore interface {
 	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
 }
 
-// logStore is the audit log. Its appends exclude each other, of other processes
-// too; one that fails has either written nothing, or all and lost the answer.
+// logStore is the audit log.
 type logStore interface {
-	LogState(ctx context.Context, fleet string) (store.LogState, error)
-	LogHashes(ctx context.Context, fleet string, indexes []int64) ([]tlog.Hash, error)
-	AppendLog(ctx context.Context, fleet string, groups [][]store.Change, build func(*store.Appending) (store.Appended, error)) error
-	FindLeaves(ctx context.Context, fleet string, f store.LogFilter) (leaves []store.Leaf, next int64, err error)
-	// AddPending keeps an entry for the next append.
-	AddPending(fleet string, entry []byte) store.Change
-	// Do makes changes, all or none.
-	Do(ctx context.Context, changes ...store.Change) error
+	journal.Store
+	// HasPending reports whether an entry waits for the next append.
 	HasPending(ctx context.Context, fleet string) (bool, error)
 }
 

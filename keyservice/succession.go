@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -247,7 +248,7 @@ func SucceedAuthority(ctx context.Context, o Options, role string, overlap time.
 	}
 	e := audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(made),
 		Detail: fmt.Sprintf("certificate authority %s; the one before is accepted until %s", role, ends.UTC().Format(time.RFC3339))}
-	if err := a.rows.Do(ctx, a.rows.AddAuthority(next, ends), RecordLater(a.rows, a.fleet, e, a.now())); err != nil {
+	if err := a.rows.Do(ctx, a.rows.AddAuthority(next, ends), journal.Later(a.rows, a.fleet, e, a.now())); err != nil {
 		return nil, fmt.Errorf("succeed authority: %w", err)
 	}
 	return made, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
@@ -47,7 +48,7 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		return nil, err
 	}
 	// A log that lost entries which a cluster saw decides nothing more.
-	if _, err := s.journal.latest(ctx, in.GetLogSize()); err != nil {
+	if _, err := s.journal.Latest(ctx, in.GetLogSize()); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.heads.know(ctx, in.GetRevision())
@@ -201,10 +202,10 @@ func (s *Server) unlock(ctx context.Context, q *request, d *decision, n int) (se
 	return sealing.Stanza{}, unavailable
 }
 
-func (s *Server) respond(ctx context.Context, q *request, r *receipt, decisions []decision) (*keyservicev1.UnsealResponse, error) {
+func (s *Server) respond(ctx context.Context, q *request, r *journal.Receipt, decisions []decision) (*keyservicev1.UnsealResponse, error) {
 	out := &keyservicev1.UnsealResponse{Fleet: q.caller.fleet, Head: q.head.hash}
 	var err error
-	if out.Log, err = s.logState(ctx, r, q.logSize); err != nil {
+	if out.Log, err = r.State(ctx, q.logSize); err != nil {
 		return nil, err
 	}
 	for i := range decisions {
@@ -214,7 +215,7 @@ func (s *Server) respond(ctx context.Context, q *request, r *receipt, decisions 
 			result.Stanzas = append(result.Stanzas, &keyservicev1.Stanza{Type: stanza.Type, Args: stanza.Args, Body: stanza.Body})
 		}
 		if d.leaf >= 0 {
-			if result.Inclusion, err = r.inclusion(d.leaf); err != nil {
+			if result.Inclusion, err = r.Inclusion(d.leaf); err != nil {
 				return nil, err
 			}
 		}

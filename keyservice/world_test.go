@@ -34,7 +34,6 @@ import (
 func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
-	keyservice.MaybeRunAppender()
 	maybeReconnect()
 	os.Exit(postgres.Main(m))
 }

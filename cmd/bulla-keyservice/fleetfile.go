@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -114,7 +115,7 @@ func (f *fleetFile) record(ctx context.Context, e audit.Entry) error {
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // what was written was committed
-	return rows.Do(ctx, keyservice.RecordLater(rows, f.config.Fleet, e, time.Now()))
+	return rows.Do(ctx, journal.Later(rows, f.config.Fleet, e, time.Now()))
 }
 
 // next is the fleet with the next serial, to be changed and signed.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -68,7 +69,7 @@ func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) err
 	case err != nil:
 		return err
 	}
-	err = rows.Do(ctx, rows.AddRewrite(rewrite), keyservice.RecordLater(rows, config.Fleet, entry, now))
+	err = rows.Do(ctx, rows.AddRewrite(rewrite), journal.Later(rows, config.Fleet, entry, now))
 	if errors.Is(err, store.ErrHeadMoved) {
 		return withHint(err, "the service accepted another head meanwhile: look at /readyz again")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -65,7 +66,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	defer rows.Close() //nolint:errcheck // every write was committed
 	secret, row := keyservice.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
 	made := audit.Entry{Kind: audit.Token, Outcome: "Done", Cluster: cluster, Detail: "until " + row.Expires.UTC().Format(time.RFC3339)}
-	if err := rows.Do(ctx, rows.AddToken(row), keyservice.RecordLater(rows, config.Fleet, made, row.Created)); err != nil {
+	if err := rows.Do(ctx, rows.AddToken(row), journal.Later(rows, config.Fleet, made, row.Created)); err != nil {
 		return fmt.Errorf("record join token: %w", err)
 	}
 	token := client.JoinToken{

@@ -1,11 +1,10 @@
-package keyservice
+package journal
 
 import (
 	"context"
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -21,27 +20,27 @@ import (
 // crosses it.
 const checkedTail = 4096
 
-// openJournal takes up the fleet's audit log. A log that is not whole, that its
+// Open takes up the fleet's audit log. A log that is not whole, that its
 // checkpoint was not signed for, or that another key signed, is refused: to go on
 // with it would hide what happened to it.
-func openJournal(ctx context.Context, fleet string, token Token, rows logStore, log *slog.Logger, m *metrics, now func() time.Time) (*journal, error) {
-	key, err := token.Signer(ctx, "bulla/"+fleet+"/log")
+func Open(ctx context.Context, o Options) (*Journal, error) {
+	key, err := o.Token.Signer(ctx, "bulla/"+o.Fleet+"/log")
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	j := &journal{fleet: fleet, rows: rows, now: now, log: log, metrics: m}
-	if j.signer, err = sealing.NewSigner(audit.Origin(fleet), key); err != nil {
+	j := &Journal{fleet: o.Fleet, rows: o.Store, now: o.Now, log: o.Log, observer: o.Observer}
+	if j.signer, err = sealing.NewSigner(audit.Origin(o.Fleet), key); err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
 	public, ok := key.Public().(*ecdsa.PublicKey)
 	if !ok {
 		return nil, errors.New("open audit log: the token's log key is not ECDSA")
 	}
-	j.key = sealing.VerifierKey(audit.Origin(fleet), public)
+	j.key = sealing.VerifierKey(audit.Origin(o.Fleet), public)
 	if j.verifier, err = sealing.NewVerifier(j.key); err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	state, err := rows.LogState(ctx, fleet)
+	state, err := o.Store.LogState(ctx, o.Fleet)
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
@@ -53,12 +52,12 @@ func openJournal(ctx context.Context, fleet string, token Token, rows logStore, 
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
 	j.tip.Store(opened)
-	m.logSize.Set(float64(opened.Size))
+	j.observer.Grew(opened.Size)
 	return j, nil
 }
 
 // checkTail hashes the last entries again.
-func (j *journal) checkTail(ctx context.Context, t *tip, entries int64) error {
+func (j *Journal) checkTail(ctx context.Context, t *tip, entries int64) error {
 	const page = 1000
 	check := tailCheck{fleet: j.fleet, next: max(0, t.Size-entries), older: j.stored(ctx), seen: map[int64]tlog.Hash{}}
 	for check.next < t.Size {

@@ -1,4 +1,4 @@
-package keyservice
+package journal
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ type draft struct {
 	tip    *tip
 	leaves []store.Leaf
 	// For each group: what its caller gets, or why its changes were not made.
-	receipts []*receipt
+	receipts []*Receipt
 	refused  []error
 }
 
@@ -35,7 +35,7 @@ func (d *draft) appended() store.Appended {
 
 // draft builds the tree over what the log has and what the batch adds, and has
 // the token sign it.
-func (j *journal) draft(now *store.Appending, batch []*group) (*draft, error) {
+func (j *Journal) draft(now *store.Appending, batch []*group) (*draft, error) {
 	base, err := j.base(now)
 	if err != nil {
 		return nil, err
@@ -46,12 +46,12 @@ func (j *journal) draft(now *store.Appending, batch []*group) (*draft, error) {
 			return nil, err
 		}
 	}
-	d := &draft{refused: now.Refused, receipts: make([]*receipt, len(batch))}
+	d := &draft{refused: now.Refused, receipts: make([]*Receipt, len(batch))}
 	for i, g := range batch {
 		if d.refused[i] != nil {
 			continue
 		}
-		d.receipts[i] = &receipt{first: base.Size + int64(len(w.leaves)), hashes: w.known}
+		d.receipts[i] = &Receipt{journal: j, first: base.Size + int64(len(w.leaves)), hashes: w.known}
 		for _, e := range g.entries {
 			if err := w.add(e); err != nil {
 				return nil, err
@@ -74,7 +74,7 @@ func (j *journal) draft(now *store.Appending, batch []*group) (*draft, error) {
 }
 
 // seal signs the tree with the new leaves.
-func (j *journal) seal(w *drafting) (*tip, error) {
+func (j *Journal) seal(w *drafting) (*tip, error) {
 	size := w.base.Size + int64(len(w.leaves))
 	next := &tip{last: w.at}
 	root, err := next.take(size, w.known)
@@ -83,10 +83,10 @@ func (j *journal) seal(w *drafting) (*tip, error) {
 	}
 	next.Checkpoint = audit.Checkpoint{Origin: audit.Origin(j.fleet), Size: size, Root: root}
 	if next.signed, err = audit.SignCheckpoint(next.Checkpoint, j.signer); err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnsigned, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnsigned, err)
 	}
 	if err := j.opensAsItself(next); err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnsigned, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnsigned, err)
 	}
 	return next, nil
 }
@@ -94,7 +94,7 @@ func (j *journal) seal(w *drafting) (*tip, error) {
 // opensAsItself reads the note back before anything rests on it: a token that
 // signs wrongly would leave entries that no cluster accepts, and a log that does
 // not open again.
-func (j *journal) opensAsItself(t *tip) error {
+func (j *Journal) opensAsItself(t *tip) error {
 	opened, err := audit.OpenCheckpoint(t.signed, audit.Origin(j.fleet), j.verifier)
 	if err == nil && opened != t.Checkpoint {
 		err = errors.New("it is another checkpoint")
@@ -154,20 +154,6 @@ func (w *drafting) add(e audit.Entry) error {
 	return nil
 }
 
-// addPending takes over what another program left. What does not parse is
-// recorded as that: it would otherwise hold up the log for ever.
-func (w *drafting) addPending(data []byte) error {
-	e, err := audit.ParseEntry(data)
-	if err != nil {
-		e = audit.Entry{Time: w.at, Kind: audit.Person, Outcome: "Unreadable", Detail: "an entry that another program left does not parse"}
-	}
-	// Every entry has the time of its append; one that waited says since when.
-	if w.at.Sub(e.Time) > time.Second {
-		e.Detail = strings.TrimLeft(e.Detail+"; decided at "+e.Time.UTC().Format(time.RFC3339), "; ")
-	}
-	return w.add(e)
-}
-
 // laterOf keeps the log's time from going back: a clock that was set back stands
 // still there until it has caught up.
 func laterOf(last, now time.Time) time.Time {
@@ -180,7 +166,7 @@ func laterOf(last, now time.Time) time.Time {
 
 // base is the state that an append follows on. Another process may have written
 // since: its checkpoint is checked, and that it follows on ours.
-func (j *journal) base(now *store.Appending) (*tip, error) {
+func (j *Journal) base(now *store.Appending) (*tip, error) {
 	known := j.tip.Load()
 	if known.Size == now.Size && bytes.Equal(known.signed, now.Checkpoint) {
 		return known, nil

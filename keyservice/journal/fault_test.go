@@ -1,4 +1,4 @@
-package keyservice
+package journal
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func TestAFailedAppendLeavesNothing(t *testing.T) {
 	b.add(j, numbered(0, 5))
 	head := store.Head{Fleet: testFleet, Ref: "main", Hash: "a1", Accepted: time.Now()}
 	fault.before.Store(true)
-	if _, err := j.append(t.Context(), numbered(5, 1), b.rows.AddHead(head)); err == nil || !strings.Contains(err.Error(), "disk full") {
+	if _, err := j.Append(t.Context(), numbered(5, 1), b.rows.AddHead(head)); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Fatalf("append: %v, want the store's error", err)
 	}
 	if c := b.checkLog(); c.Size != 5 {
@@ -78,7 +78,7 @@ func TestATokenThatDoesNotSignRecordsNothing(t *testing.T) {
 	b.add(b.j, numbered(0, 3))
 	for name, fault := range map[string]*atomic.Bool{"no signature": &b.key.sick, "a signature of something else": &b.key.wrong} {
 		fault.Store(true)
-		if _, err := b.j.append(t.Context(), numbered(3, 1)); err == nil {
+		if _, err := b.j.Append(t.Context(), numbered(3, 1)); err == nil {
 			t.Errorf("%s: the append succeeded", name)
 		}
 		if c := b.checkLog(); c.Size != 3 {
@@ -97,15 +97,18 @@ func TestWhatReleasesNothingIsRecordedWithoutTheToken(t *testing.T) {
 	b.add(b.j, numbered(0, 3))
 	b.key.sick.Store(true)
 	head := store.Head{Fleet: testFleet, Ref: "main", Hash: "a1", Accepted: time.Now()}
-	refused := []audit.Entry{refusedUnseal("prod-eu", 7), refusedUnseal("prod-eu", 8)}
-	if r, err := b.j.leave(t.Context(), refused, b.rows.AddHead(head)); r != nil || err != nil {
+	refused := numbered(7, 2)
+	for i := range refused {
+		refused[i].Outcome = "NotPlaced"
+	}
+	if r, err := b.j.Leave(t.Context(), refused, b.rows.AddHead(head)); r != nil || err != nil {
 		t.Fatalf("%v, %v; want no receipt and no error", r, err)
 	}
 	if last, err := b.rows.LastHead(t.Context(), testFleet, "main"); err != nil || last.Hash != "a1" {
 		t.Errorf("head %+v, %v", last, err)
 	}
 	fork := store.Head{Fleet: testFleet, Ref: "main", Hash: "b2", Parent: "elsewhere", Accepted: time.Now()}
-	if _, err := b.j.leave(t.Context(), refused, b.rows.AddHead(fork)); !errors.Is(err, store.ErrHeadMoved) {
+	if _, err := b.j.Leave(t.Context(), refused, b.rows.AddHead(fork)); !errors.Is(err, store.ErrHeadMoved) {
 		t.Errorf("%v, want ErrHeadMoved", err)
 	}
 	if c := b.checkLog(); c.Size != 3 {
@@ -140,12 +143,12 @@ func TestEntriesNeverGoBackInTime(t *testing.T) {
 // neither forks it.
 func TestTwoProcessesWriteOneLog(t *testing.T) {
 	b := newBench(t)
-	journals := []*journal{b.j, b.mustOpen(b.store()), b.mustOpen(b.store())}
+	journals := []*Journal{b.j, b.mustOpen(b.store()), b.mustOpen(b.store())}
 	var group sync.WaitGroup
 	for who, j := range journals {
 		group.Go(func() {
 			for i := range 40 {
-				r, err := j.append(t.Context(), numbered(who*1000+i*5, i%5+1))
+				r, err := j.Append(t.Context(), numbered(who*1000+i*5, i%5+1))
 				if err != nil {
 					t.Error(err)
 					return
@@ -160,12 +163,12 @@ func TestTwoProcessesWriteOneLog(t *testing.T) {
 	}
 	// What one of them wrote is shown by another, to a cluster that saw it.
 	b.add(journals[2], numbered(9000, 1))
-	r, err := journals[0].latest(t.Context(), 361)
+	r, err := journals[0].Latest(t.Context(), 361)
 	if err != nil || r.tip.Size != 361 {
 		t.Fatalf("%v, %v; want the state of 361 entries", r, err)
 	}
-	if _, err := journals[0].latest(t.Context(), 362); !errors.Is(err, errLogBehind) {
-		t.Errorf("%v, want errLogBehind: nobody wrote 362 entries", err)
+	if _, err := journals[0].Latest(t.Context(), 362); !errors.Is(err, ErrBehind) {
+		t.Errorf("%v, want ErrBehind: nobody wrote 362 entries", err)
 	}
 }
 
@@ -175,11 +178,11 @@ func TestEntriesOfOtherProgramsComeFirst(t *testing.T) {
 	b := newBench(t)
 	beside := b.store()
 	now := time.Now()
-	made := audit.Entry{Kind: audit.Token, Outcome: outcomeDone, Cluster: "prod-eu"}
-	if err := beside.Do(t.Context(), RecordLater(beside, testFleet, made, now), beside.AddPending(testFleet, []byte("{}"))); err != nil {
+	made := audit.Entry{Kind: audit.Token, Outcome: "Done", Cluster: "prod-eu"}
+	if err := beside.Do(t.Context(), Later(beside, testFleet, made, now), beside.AddPending(testFleet, []byte("{}"))); err != nil {
 		t.Fatal(err)
 	}
-	r := b.add(b.j, []audit.Entry{{Kind: audit.Enrol, Outcome: outcomeDone, Cluster: "prod-eu"}})
+	r := b.add(b.j, []audit.Entry{{Kind: audit.Enrol, Outcome: "Done", Cluster: "prod-eu"}})
 	if r.first != 2 {
 		t.Errorf("the service's entry is number %d, want 2", r.first)
 	}

@@ -1,4 +1,4 @@
-package keyservice
+package journal
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ func BenchmarkAppend(b *testing.B) {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				if _, err := w.j.append(b.Context(), entries); err != nil {
+				if _, err := w.j.Append(b.Context(), entries); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,4 +1,4 @@
-package keyservice
+package journal
 
 import (
 	"database/sql"
@@ -161,18 +161,18 @@ func TestALogThatIsReplacedUnderTheServiceIsNotContinued(t *testing.T) {
 	// The same token signs another continuation of the first ten entries.
 	b.exec("DELETE FROM leaves WHERE idx >= 10", "UPDATE logs SET size = 10")
 	b.setCheckpoint(old.signed)
-	if _, err := b.j.append(t.Context(), numbered(90, 1)); !errors.Is(err, errLogBehind) {
-		t.Errorf("an old copy was put back: %v, want errLogBehind", err)
+	if _, err := b.j.Append(t.Context(), numbered(90, 1)); !errors.Is(err, ErrBehind) {
+		t.Errorf("an old copy was put back: %v, want ErrBehind", err)
 	}
-	if _, err := b.j.newest(t.Context()); !errors.Is(err, errLogBehind) {
-		t.Errorf("an old copy was put back: %v, want errLogBehind", err)
+	if _, err := b.j.Newest(t.Context()); !errors.Is(err, ErrBehind) {
+		t.Errorf("an old copy was put back: %v, want ErrBehind", err)
 	}
 	fork := b.mustOpen(b.rows)
 	b.add(fork, numbered(50, 30))
-	if _, err := b.j.append(t.Context(), numbered(90, 1)); !errors.Is(err, audit.ErrConsistency) {
+	if _, err := b.j.Append(t.Context(), numbered(90, 1)); !errors.Is(err, audit.ErrConsistency) {
 		t.Errorf("a fork is in its place: %v, want ErrConsistency", err)
 	}
-	if _, err := b.j.newest(t.Context()); !errors.Is(err, audit.ErrConsistency) {
+	if _, err := b.j.Newest(t.Context()); !errors.Is(err, audit.ErrConsistency) {
 		t.Errorf("a fork is in its place: %v, want ErrConsistency", err)
 	}
 	if got := b.j.tip.Load(); got.Size != 20 {

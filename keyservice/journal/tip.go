@@ -1,8 +1,7 @@
-package keyservice
+package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,9 +10,6 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
-
-// errLogBehind: the store's log is shorter than one that was seen.
-var errLogBehind = errors.New("the audit log in the store is behind what was seen of it: it was cut, or an old copy was put in its place")
 
 // tip is a state of the log: immutable.
 type tip struct {
@@ -82,7 +78,7 @@ func (h *hashes) get(index int64) (tlog.Hash, bool) {
 }
 
 // stored reads hashes from the store.
-func (j *journal) stored(ctx context.Context) tlog.HashReaderFunc {
+func (j *Journal) stored(ctx context.Context) tlog.HashReaderFunc {
 	return func(indexes []int64) ([]tlog.Hash, error) {
 		return j.rows.LogHashes(ctx, j.fleet, indexes)
 	}
@@ -91,13 +87,13 @@ func (j *journal) stored(ctx context.Context) tlog.HashReaderFunc {
 // follow checks a state that another process wrote: it is signed by the token's
 // log key, its root is that of the stored hashes, and it has known as its
 // beginning.
-func (j *journal) follow(known *tip, state store.LogState, read tlog.HashReaderFunc) (*tip, error) {
+func (j *Journal) follow(known *tip, state store.LogState, read tlog.HashReaderFunc) (*tip, error) {
 	next, err := j.open(state, read)
 	if err != nil {
 		return nil, err
 	}
 	if next.Size < known.Size {
-		return nil, fmt.Errorf("%w: %d entries of %d", errLogBehind, next.Size, known.Size)
+		return nil, fmt.Errorf("%w: %d entries of %d", ErrBehind, next.Size, known.Size)
 	}
 	if err := growsFrom(known, next, read); err != nil {
 		return nil, err
@@ -118,7 +114,7 @@ func growsFrom(known, next *tip, read tlog.HashReader) error {
 }
 
 // open checks a state of the log as it is stored.
-func (j *journal) open(state store.LogState, read tlog.HashReader) (*tip, error) {
+func (j *Journal) open(state store.LogState, read tlog.HashReader) (*tip, error) {
 	t := &tip{signed: state.Checkpoint, last: state.Last}
 	root, err := t.take(state.Size, read)
 	if err != nil {

@@ -3,10 +3,9 @@ package keyservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -21,7 +20,7 @@ func (s *Server) ListAudit(ctx context.Context, in *keyservicev1.ListAuditReques
 	if problem := checkListAudit(in); problem != "" {
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem))
 	}
-	tip, err := s.journal.newest(ctx)
+	newest, err := s.journal.Newest(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err)
 	}
@@ -30,7 +29,7 @@ func (s *Server) ListAudit(ctx context.Context, in *keyservicev1.ListAuditReques
 		limit = maxListed
 	}
 	leaves, next, err := s.store.FindLeaves(ctx, s.config.Fleet, store.LogFilter{
-		From: int64(in.GetFrom()), To: tip.tip.Size, Since: moment(in.GetSince()), Until: moment(in.GetUntil()),
+		From: int64(in.GetFrom()), To: newest.Size(), Since: moment(in.GetSince()), Until: moment(in.GetUntil()),
 		Kind: in.GetKind(), Outcome: in.GetOutcome(), Cluster: in.GetCluster(), Person: in.GetPerson(),
 		Digest: in.GetDigest(), Object: in.GetObject(), Limit: limit,
 	})
@@ -38,10 +37,10 @@ func (s *Server) ListAudit(ctx context.Context, in *keyservicev1.ListAuditReques
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err)
 	}
 	out := &keyservicev1.ListAuditResponse{Next: uint64(next)}
-	if out.Entries, err = s.proveLeaves(ctx, tip, leaves); err != nil {
+	if out.Entries, err = newest.Inclusions(ctx, leaves); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err)
 	}
-	if out.Log, err = s.logState(ctx, tip, in.GetLogSize()); err != nil {
+	if out.Log, err = newest.State(ctx, in.GetLogSize()); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err)
 	}
 	return out, nil
@@ -72,40 +71,26 @@ func moment(us int64) time.Time {
 	return time.UnixMicro(us)
 }
 
-// proveLeaves proves each leaf. Neighbours share most of their proofs' hashes:
-// each is read once.
-func (s *Server) proveLeaves(ctx context.Context, r *receipt, leaves []store.Leaf) ([]*keyservicev1.Inclusion, error) {
-	known := map[int64]tlog.Hash{}
-	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		var missing []int64
-		for _, index := range indexes {
-			if _, ok := known[index]; !ok {
-				missing = append(missing, index)
-			}
-		}
-		found, err := s.store.LogHashes(ctx, s.config.Fleet, missing)
-		if err != nil {
-			return nil, err
-		}
-		for i, index := range missing {
-			known[index] = found[i]
-		}
-		out := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			out[i] = known[index]
-		}
-		return out, nil
-	})
-	inclusions := make([]*keyservicev1.Inclusion, len(leaves))
-	for i, leaf := range leaves {
-		for n, hash := range leaf.Hashes {
-			known[tlog.StoredHashIndex(0, leaf.Index)+int64(n)] = hash
-		}
-		proof, err := tlog.ProveRecord(r.tip.Size, leaf.Index, read)
-		if err != nil {
-			return nil, err
-		}
-		inclusions[i] = &keyservicev1.Inclusion{Index: uint64(leaf.Index), Entry: leaf.Entry, Proof: proofBytes(proof)}
+// ProveConsistency implements the protocol, for sizes that the log had.
+func (s *Server) ProveConsistency(ctx context.Context, in *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error) {
+	who, err := callerOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
-	return inclusions, nil
+	older, newer := in.GetFromSize(), in.GetToSize()
+	if older == 0 || older > newer || newer > math.MaxInt64 {
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the sizes are not 0 < from <= to"), "cluster", who.cluster)
+	}
+	state, err := s.journal.Latest(ctx, newer)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	proof, err := state.Growth(ctx, int64(older), int64(newer))
+	if errors.Is(err, store.ErrLog) {
+		err = fmt.Errorf("%w; see docs/operations.md", err)
+	}
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
+	return &keyservicev1.ProveConsistencyResponse{Proof: proof}, nil
 }

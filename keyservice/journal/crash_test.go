@@ -1,4 +1,4 @@
-package keyservice
+package journal
 
 import (
 	"bufio"
@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -29,14 +28,19 @@ import (
 // the folder that it names.
 const appenderEnv = "BULLA_TEST_APPENDER"
 
-// MaybeRunAppender is the child's side of the tests below; it does not return in
+func TestMain(m *testing.M) {
+	maybeRunAppender()
+	os.Exit(m.Run())
+}
+
+// maybeRunAppender is the child's side of the tests below; it does not return in
 // a child.
-func MaybeRunAppender() {
+func maybeRunAppender() {
 	what, dir, child := strings.Cut(os.Getenv(appenderEnv), ":")
 	if !child {
 		return
 	}
-	run := map[string]func(*journal) error{"forever": appendForever, "full": appendUntilFull}[what]
+	run := map[string]func(*Journal) error{"forever": appendForever, "full": appendUntilFull}[what]
 	if err := inFolder(dir, run); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -44,7 +48,7 @@ func MaybeRunAppender() {
 	os.Exit(0)
 }
 
-func inFolder(dir string, run func(*journal) error) error {
+func inFolder(dir string, run func(*Journal) error) error {
 	der, err := os.ReadFile(filepath.Join(dir, "log.key"))
 	if err != nil {
 		return err
@@ -58,7 +62,7 @@ func inFolder(dir string, run func(*journal) error) error {
 	if err != nil {
 		return err
 	}
-	j, err := openJournal(ctx, testFleet, &logKey{key: key.(*ecdsa.PrivateKey)}, rows, slog.New(slog.DiscardHandler), newMetrics(), time.Now)
+	j, err := Open(ctx, options(&logKey{key: key.(*ecdsa.PrivateKey)}, rows, time.Now))
 	if err != nil {
 		return err
 	}
@@ -67,13 +71,13 @@ func inFolder(dir string, run func(*journal) error) error {
 
 // appendForever says each entry that it was given a receipt for: as an answer
 // that leaves the service.
-func appendForever(j *journal) error {
+func appendForever(j *Journal) error {
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	for who := range 4 {
 		group.Go(func() {
 			for n := 0; ; n++ {
-				r, err := j.append(context.Background(), numbered(who*1_000_000+n*3, 3))
+				r, err := j.Append(context.Background(), numbered(who*1_000_000+n*3, 3))
 				if err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					os.Exit(1)
@@ -160,7 +164,7 @@ func TestWhatWasAnsweredSurvivesAKill(t *testing.T) {
 
 // appendUntilFull appends on a disk that is full after 1 MiB, and goes on when
 // there is room again.
-func appendUntilFull(j *journal) error {
+func appendUntilFull(j *Journal) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	room := func(bytes uint64) error {
 		var limit syscall.Rlimit
@@ -179,7 +183,7 @@ func appendUntilFull(j *journal) error {
 		if n > 5000 {
 			return errors.New("the disk is never full")
 		}
-		_, err := j.append(ctx, numbered(n*10, 10))
+		_, err := j.Append(ctx, numbered(n*10, 10))
 		switch {
 		case err != nil:
 			failed++
@@ -196,7 +200,7 @@ func appendUntilFull(j *journal) error {
 	if err := room(64 << 20); err != nil {
 		return err
 	}
-	r, err := j.append(ctx, []audit.Entry{{Kind: audit.Start, Outcome: outcomeDone}})
+	r, err := j.Append(ctx, []audit.Entry{{Kind: audit.Start, Outcome: "Done"}})
 	if err != nil {
 		return fmt.Errorf("with room again: %w", err)
 	}

@@ -1,4 +1,4 @@
-package keyservice
+package journal
 
 import (
 	"context"
@@ -23,46 +23,36 @@ const (
 	// appendPatience is how long a caller waits for its entries to be on disk: an
 	// append under way, and its own.
 	appendPatience = 2 * appendTimeout
-	// maxAppend is how many entries one append writes, and maxQueue how many wait.
-	// Beyond that callers are turned away at once: they come back with back-off.
-	maxAppend = 4096
-	maxQueue  = 1 << 15
+	// MaxAppend is how many entries one append writes, unless a single caller has
+	// more: who has thousands brings them in so many pieces.
+	MaxAppend = 4096
+	// maxQueue is how many entries wait. Beyond that callers are turned away at
+	// once: they come back with back-off.
+	maxQueue = 1 << 15
 )
 
-// errUnsigned: the token does not sign the log now.
-var errUnsigned = errors.New("the token does not sign the audit log")
+var (
+	// ErrUnsigned: the token does not sign the log now. Nothing was recorded.
+	ErrUnsigned = errors.New("the token does not sign the audit log")
+	// ErrQueue: the store is slower than the callers. Nothing was recorded.
+	ErrQueue = errors.New("too many entries wait for the audit log")
+	// ErrBehind: the store's log is shorter than one that was seen.
+	ErrBehind = errors.New("the audit log in the store is behind what was seen of it: it was cut, or an old copy was put in its place")
+)
 
-var errQueue = errors.New("too many entries wait for the audit log")
-
-// recorder is the audit log as the decisions see it.
-type recorder interface {
-	// append makes changes and records entries with them. When it returns nil both
-	// are on disk under a signed checkpoint. A change that says no (store.ErrToken,
-	// store.ErrHeadMoved) is the error, and then nothing is recorded either.
-	append(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error)
-	// leave is append for what releases nothing: when the token cannot sign, the
-	// entries are on disk all the same, and the next append signs them. The receipt
-	// is nil then.
-	leave(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error)
-	// latest is the newest state of the log, which has at least size entries.
-	latest(ctx context.Context, size uint64) (*receipt, error)
-	// newest is the newest state that any process wrote.
-	newest(ctx context.Context) (*receipt, error)
-}
-
-// journal is the audit log of a fleet. Everything that waits while an append is
+// Journal is the audit log of a fleet, safe for concurrent use. Everything that waits while an append is
 // under way goes into the next one together: one transaction, one signature by
 // the token, one flush of the disk.
-type journal struct {
+type Journal struct {
 	fleet string
-	rows  logStore
+	rows  Store
 	// key is the verifier of signer in its text form.
 	key      string
 	signer   note.Signer
 	verifier note.Verifier
 	now      func() time.Time
 	log      *slog.Logger
-	metrics  *metrics
+	observer Observer
 
 	// tip is the newest state of the log that this process wrote or checked.
 	tip atomic.Pointer[tip]
@@ -73,19 +63,30 @@ type journal struct {
 	running bool
 }
 
+// Key is the verifier of the log's checkpoints, in the text form that fleet.yaml
+// has it in (golang.org/x/mod/sumdb/note).
+func (j *Journal) Key() string { return j.key }
+
+// Size is how many entries the log has, as far as this process knows.
+func (j *Journal) Size() int64 { return j.tip.Load().Size }
+
 // group is what one caller wants written, all or nothing.
 type group struct {
 	entries []audit.Entry
 	changes []store.Change
 
 	done    chan struct{}
-	receipt *receipt
+	receipt *Receipt
 	err     error
 }
 
-// append implements [recorder]. A caller that leaves does not stop it: what was
-// decided is recorded.
-func (j *journal) append(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error) {
+// Append makes changes and records entries with them; fleet and time of an entry
+// are filled in. When it returns nil both are on disk under a signed checkpoint.
+// A change that says no (store.ErrToken, store.ErrHeadMoved) is the error, and
+// then nothing is recorded either; other errors are ErrUnsigned, ErrQueue,
+// ErrBehind, audit.ErrEntry for an entry that is too long or no text, and the
+// store's. A caller that leaves does not stop it: what was decided is recorded.
+func (j *Journal) Append(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*Receipt, error) {
 	if err := checkEntries(entries); err != nil {
 		return nil, fmt.Errorf("record decisions: %w", err)
 	}
@@ -106,10 +107,12 @@ func (j *journal) append(ctx context.Context, entries []audit.Entry, changes ...
 	return g.receipt, nil
 }
 
-// leave implements [recorder].
-func (j *journal) leave(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*receipt, error) {
-	r, err := j.append(ctx, entries, changes...)
-	if !errors.Is(err, errUnsigned) {
+// Leave is Append for what releases nothing: when the token cannot sign, the
+// entries are on disk all the same, and the next append signs them. The receipt
+// is nil then.
+func (j *Journal) Leave(ctx context.Context, entries []audit.Entry, changes ...store.Change) (*Receipt, error) {
+	r, err := j.Append(ctx, entries, changes...)
+	if !errors.Is(err, ErrUnsigned) {
 		return r, err
 	}
 	changes = slices.Clone(changes)
@@ -122,11 +125,11 @@ func (j *journal) leave(ctx context.Context, entries []audit.Entry, changes ...s
 	return nil, j.rows.Do(ctx, changes...)
 }
 
-func (j *journal) enqueue(g *group) error {
+func (j *Journal) enqueue(g *group) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.queued+len(g.entries) > maxQueue {
-		return errQueue
+		return ErrQueue
 	}
 	j.queue = append(j.queue, g)
 	j.queued += len(g.entries)
@@ -138,7 +141,7 @@ func (j *journal) enqueue(g *group) error {
 }
 
 // run writes what waits until nothing does.
-func (j *journal) run() {
+func (j *Journal) run() {
 	for {
 		batch := j.next()
 		if batch == nil {
@@ -152,11 +155,11 @@ func (j *journal) run() {
 }
 
 // next takes groups in the order they came, at least one.
-func (j *journal) next() []*group {
+func (j *Journal) next() []*group {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n, entries := 0, 0
-	for n < len(j.queue) && (n == 0 || entries+len(j.queue[n].entries) <= maxAppend) {
+	for n < len(j.queue) && (n == 0 || entries+len(j.queue[n].entries) <= MaxAppend) {
 		entries += len(j.queue[n].entries)
 		n++
 	}
@@ -171,7 +174,7 @@ func (j *journal) next() []*group {
 }
 
 // write appends a batch and settles its groups.
-func (j *journal) write(batch []*group) {
+func (j *Journal) write(batch []*group) {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
 	start := time.Now()
@@ -190,14 +193,14 @@ func (j *journal) write(batch []*group) {
 		err = nil
 	}
 	if err != nil {
-		j.metrics.appended(time.Since(start), 0, true)
+		j.observer.Appended(time.Since(start), 0, true)
 		j.log.Error("append to the audit log failed", "error", err.Error())
 		for _, g := range batch {
 			g.err = err
 		}
 		return
 	}
-	j.metrics.appended(time.Since(start), len(built.leaves), false)
+	j.observer.Appended(time.Since(start), len(built.leaves), false)
 	j.publish(built.tip)
 	for i, g := range batch {
 		g.receipt, g.err = built.receipts[i], built.refused[i]
@@ -206,7 +209,7 @@ func (j *journal) write(batch []*group) {
 
 // persisted says whether a failed append is on disk all the same: its commit was
 // executed, and the answer was lost. Others may have appended since.
-func (j *journal) persisted(t *tip) bool {
+func (j *Journal) persisted(t *tip) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
 	now, err := j.rows.LogState(ctx, j.fleet)
@@ -218,14 +221,14 @@ func (j *journal) persisted(t *tip) bool {
 }
 
 // publish makes a state the newest unless a newer one is.
-func (j *journal) publish(next *tip) {
+func (j *Journal) publish(next *tip) {
 	for {
 		now := j.tip.Load()
 		if now.Size >= next.Size {
 			return
 		}
 		if j.tip.CompareAndSwap(now, next) {
-			j.metrics.logSize.Set(float64(next.Size))
+			j.observer.Grew(next.Size)
 			return
 		}
 	}
