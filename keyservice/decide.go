@@ -51,10 +51,12 @@ type decision struct {
 	refusal keyservicev1.Refusal
 	// chosen is the one built object that the digest stands for, and blocks
 	// what to open of it.
-	chosen     *candidate
-	blocks     []openBlock
-	stanzas    []sealing.Stanza
-	operations int
+	chosen  *candidate
+	blocks  []openBlock
+	stanzas []sealing.Stanza
+	// operations is what this attempt asked of the token, and before what earlier
+	// ones did that stand in no entry.
+	operations, before int
 	// leaf is the place of its record in the receipt, -1 when it was counted with
 	// earlier refusals.
 	leaf int

@@ -120,13 +120,7 @@ func (d *denials) admit(refused []audit.Entry) (record []audit.Entry, at []int) 
 			record, at = append(record, e), append(at, i)
 			continue
 		}
-		d.metrics.coalesced.WithLabelValues("beyond budget").Inc()
-		over := c.beyond[e.Outcome]
-		if over == nil {
-			over = &repeated{entry: summary(e), since: now}
-			c.beyond[e.Outcome] = over
-		}
-		over.again(e)
+		over := d.countBeyond(c, e, now)
 		if !over.recorded && !said[e.Outcome] {
 			said[e.Outcome] = true
 			first := over.entry
@@ -135,6 +129,25 @@ func (d *denials) admit(refused []audit.Entry) (record []audit.Entry, at []int) 
 		}
 	}
 	return record, at
+}
+
+// countBeyond counts a refusal that gets no entry of its own.
+func (d *denials) countBeyond(c *denier, e audit.Entry, now time.Time) *repeated {
+	d.metrics.coalesced.WithLabelValues("beyond budget").Inc()
+	over := c.beyond[e.Outcome]
+	if over == nil {
+		over = &repeated{entry: summary(e), since: now}
+		c.beyond[e.Outcome] = over
+	}
+	over.again(e)
+	return over
+}
+
+// count takes a refusal that could not be recorded into the caller's next count.
+func (d *denials) count(e audit.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.countBeyond(d.caller(callerName(e)), e, d.now())
 }
 
 // recorded says that entries which admit picked are on disk.

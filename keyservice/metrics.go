@@ -37,7 +37,7 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry:   prometheus.NewRegistry(),
 		unseals:    counter("unseals_total", "Decisions on stub digests, by outcome.", "result"),
-		operations: counter("token_operations_total", "Unlock operations asked of the token, by result.", "result"),
+		operations: counter("token_operations_total", "Unlock operations asked of the token, by result; lost are those, counted by their own result too, of requests that could not be recorded and released nothing.", "result"),
 		looks:      counter("looks_total", "Looks at the remote's head, by result.", "result"),
 		refused:    counter("heads_refused_total", "Tips of the configured ref that were not accepted.", "reason"),
 		limited:    counter("requests_sent_away_total", "Requests beyond their caller's quota, or while too many were under way.", "why"),

@@ -92,17 +92,11 @@ func (s *Server) limitDigests(ctx context.Context, who caller, n int) error {
 	return nil
 }
 
-// chargeBlocks charges for the blocks of a request beyond one a stub.
-func chargeBlocks(ctx context.Context, decisions []decision) {
-	q, ok := ctx.Value(quotaKey{}).(*quota)
-	if !ok {
-		return
+// charge takes what a request cost beyond what it was let in for.
+func charge(ctx context.Context, operations int) {
+	if q, ok := ctx.Value(quotaKey{}).(*quota); ok {
+		q.charge(operations)
 	}
-	more := 0
-	for _, d := range decisions {
-		more += max(0, d.operations-1)
-	}
-	q.charge(more)
 }
 
 // quotas are those of the callers seen of late. Callers are told apart by what

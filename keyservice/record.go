@@ -30,7 +30,7 @@ const outcomeDone = "Done"
 // entry is what is recorded of one decision.
 func (s *Server) entry(q *request, d *decision, outcome string) audit.Entry {
 	e := q.caller.entry(audit.Unseal, outcome)
-	e.Request, e.Head, e.Revision, e.Digest, e.Operations = q.id, q.head.hash, q.revision, d.digest, d.operations
+	e.Request, e.Head, e.Revision, e.Digest, e.Operations = q.id, q.head.hash, q.revision, d.digest, d.started()
 	if d.chosen != nil {
 		e.Placement, e.Object = d.chosen.placement, d.chosen.object.Namespace+"/"+d.chosen.object.Name
 	}

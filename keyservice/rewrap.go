@@ -34,6 +34,8 @@ type rewrapped struct {
 	refusal keyservicev1.Refusal
 	chosen  *candidate
 	blocks  []rewrapBlock
+	// operations is what was asked of the token, the one that failed included.
+	operations int
 }
 
 // rewrapBlock is one block: a lock for each target, in the order of the file.
@@ -90,6 +92,7 @@ func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*k
 	}
 	_ = group.Wait() // every result has its own outcome
 	if err := s.recordRewrap(ctx, q, results); err != nil {
+		s.owe(who.entry(audit.Rewrap, keyservicev1.ReasonUnavailable, ""), operationsOf(results))
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
 	return q.respond(results), nil
@@ -175,6 +178,7 @@ func (s *Server) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1
 			if s.slots.acquire(ctx, "rewrap") != nil {
 				return unavailable
 			}
+			r.operations++
 			next, err := lock.prepared.Rewrap(ctx, s.token, q.to)
 			s.slots.release()
 			if refusal := s.judge(q, r.digest, err); refusal != granted {
@@ -227,7 +231,7 @@ func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
 	}
 	if r.refusal != granted {
 		e := of(r.refusal.Name())
-		e.Operations = r.started()
+		e.Operations = r.operations
 		return []audit.Entry{e}
 	}
 	var entries []audit.Entry
@@ -244,19 +248,9 @@ func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
 	return entries
 }
 
-// started is how many locks the token was asked for, the one that failed
-// included.
-func (r *rewrapped) started() (n int) {
-	for _, block := range r.blocks {
-		for _, lock := range block.locks {
-			if lock.prepared == nil {
-				continue
-			}
-			n++
-			if lock.new == lock.old {
-				return n
-			}
-		}
+func operationsOf(results []rewrapped) (n int) {
+	for i := range results {
+		n += results[i].operations
 	}
 	return n
 }

@@ -52,8 +52,10 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	s.heads.know(ctx, in.GetRevision())
+	spent := newSpending(len(in.GetDigests()))
+	defer func() { s.owe(who.entry(audit.Unseal, keyservicev1.ReasonUnavailable), spent.unrecordedTotal()) }()
 	for range decideAttempts {
-		out, err := s.unsealAt(ctx, who, in)
+		out, err := s.unsealAt(ctx, who, in, spent)
 		if !errors.Is(err, store.ErrHeadMoved) {
 			return out, err
 		}
@@ -63,27 +65,26 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 
 // unsealAt decides at the head that is in force. store.ErrHeadMoved means that
 // another one was accepted meanwhile, here or by another replica: nothing was
-// released or recorded, and it is to be decided again.
-func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
+// released or recorded, and it is to be decided again. What the token was asked
+// meanwhile stands in spent, for the entries of the next attempt.
+func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.UnsealRequest, spent *spending) (*keyservicev1.UnsealResponse, error) {
 	now, err := s.heads.usable(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
 	q := &request{id: client.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
 	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)
+	decisions := spent.decisions(in.GetDigests())
 	if _, reason := clusterAtHead(who, now.model); reason != "" {
-		return nil, s.deny(ctx, q, in.GetDigests(), reason)
+		return nil, s.deny(ctx, q, decisions, reason, spent)
 	}
 	if q.index, err = now.indexes.get(ctx, who.cluster); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
-	decisions := make([]decision, len(in.GetDigests()))
-	for i, digest := range in.GetDigests() {
-		decisions[i].digest = digest
-	}
 	s.work(ctx, q, decisions)
-	chargeBlocks(ctx, decisions)
+	charge(ctx, spent.add(decisions))
 	receipt, err := s.record(ctx, q, decisions)
+	spent.settle(decisions, err == nil)
 	if errors.Is(err, store.ErrHeadMoved) {
 		return nil, err
 	}
@@ -125,15 +126,16 @@ func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
 
 // deny refuses a whole request for who asks it, with one record a digest: what a
 // suspended cluster still asks for is worth knowing.
-func (s *Server) deny(ctx context.Context, q *request, digests []string, reason string) error {
-	entries := make([]audit.Entry, len(digests))
-	for i, digest := range digests {
-		entries[i] = s.entry(q, &decision{digest: digest}, reason)
+func (s *Server) deny(ctx context.Context, q *request, decisions []decision, reason string, spent *spending) error {
+	entries := make([]audit.Entry, len(decisions))
+	for i := range decisions {
+		entries[i] = s.entry(q, &decisions[i], reason)
 	}
 	if err := s.recordDenials(ctx, entries...); err != nil {
 		return s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.caller.cluster)
 	}
-	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(digests)))
+	spent.settle(decisions, true)
+	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(decisions)))
 	return s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.caller.cluster)
 }
 

@@ -35,7 +35,8 @@ type Entry struct {
 	// Targets and Keys are of the locks that were opened, one for each block.
 	Targets []string `json:"targets,omitempty"`
 	Keys    []string `json:"keys,omitempty"`
-	// Operations is how many token operations were started for it.
+	// Operations is how many token operations were started for it, those of
+	// attempts among them that were thrown away since another head was accepted.
 	Operations int `json:"operations,omitempty"`
 	// Count is how many refusals this entry stands for beyond the first.
 	Count int `json:"count,omitempty"`
