@@ -32,6 +32,7 @@ func newCAListCommand() *cobra.Command {
 	var file string
 	list := &cobra.Command{
 		Use:     "list --config FILE",
+		Aliases: []string{"ls"},
 		Short:   "List the generations of the certificate authority",
 		Example: `  bulla-keyservice ca list --config keyservice.yaml`,
 		Args:    needs("config"),

@@ -22,11 +22,12 @@ func newKeysCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
 	list := &cobra.Command{
-		Use:   "list --config FILE",
-		Short: "List the fleet's keys in the token, and what fleet.yaml says of them",
-		Long: `list shows every key of the fleet in the token. STATUS is what fleet.yaml at the
+		Use:     "ls --config FILE",
+		Aliases: []string{"list"},
+		Short:   "List the fleet's keys in the token, and what fleet.yaml says of them",
+		Long: `ls shows every key of the fleet in the token. STATUS is what fleet.yaml at the
 accepted head says of a sealing key, "-" where it says nothing.`,
-		Example: `  bulla-keyservice keys list --config keyservice.yaml`,
+		Example: `  bulla-keyservice keys ls --config keyservice.yaml`,
 		Args:    needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return listKeys(cmd.Context(), file, cmd.OutOrStdout())

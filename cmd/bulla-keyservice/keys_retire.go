@@ -45,7 +45,7 @@ Superseded again.
   bulla-keyservice keys retire 2026-11-a --config keyservice.yaml --fleet-file fleet/fleet.yaml --in-place --window 168h --break-rollback`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{withHint(errors.New("keys retire takes the id of one key"), "bulla-keyservice keys list shows them")}
+				return &usageError{withHint(errors.New("keys retire takes the id of one key"), "`bulla-keyservice keys ls` shows them")}
 			}
 			o.key = args[0]
 			return needs("config", "fleet-file")(cmd, nil)
@@ -125,7 +125,7 @@ func (o *retireOptions) retired(f *fleetFile) (*v1alpha1.FleetSpec, error) {
 			return next, nil
 		}
 	}
-	return nil, withHint(fmt.Errorf("fleet.yaml has no key %q", o.key), "bulla-keyservice keys list shows them")
+	return nil, withHint(fmt.Errorf("fleet.yaml has no key %q", o.key), "`bulla-keyservice keys ls` shows them")
 }
 
 // mayRetire wants a person's word for what would stop opening.

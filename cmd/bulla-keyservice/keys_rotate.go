@@ -58,7 +58,7 @@ fleet.yaml: run the same again with --key-id and --existing.`,
 
 func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	if o.existing && o.keyID == "" {
-		return &usageError{withHint(errors.New("--existing needs --key-id"), "bulla-keyservice keys list shows the keys in the token")}
+		return &usageError{withHint(errors.New("--existing needs --key-id"), "`bulla-keyservice keys ls` shows the keys in the token")}
 	}
 	f, err := o.open(ctx, stdin)
 	if err != nil {

@@ -31,7 +31,7 @@ type clusterRow struct {
 func newClusterList(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the clusters, their sets and what is placed on them", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters, their sets and what is placed on them", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := format.Check(); err != nil {
 				return err

@@ -8,23 +8,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const exitCodes = `Exit codes:
-
-  0  everything asked for was done
-  1  it failed; files are as they were
-  2  the command line was wrong
-  3  validate or status --check found problems, or recover or reseal left a stub
-     as it was
-  4  trust was refused: nothing is pinned for this fleet, or its keys are not
-     covered by the signature of the pinned root key
-
-An error is one line "error: what failed, where" on standard error, then a line
-"hint: what to do" where there is something to do.`
-
-func newExitCodes() *cobra.Command {
-	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodes}
-}
-
 const docsIntro = `# bulla: command reference
 
 Written by ` + "`go run ./cmd/bulla docs`" + `; a test compares.
@@ -60,6 +43,9 @@ func writeDocs(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintf(w, "%s\n\n", about)
 	if cmd.Runnable() && cmd.HasParent() {
 		fmt.Fprintf(w, "```\n%s\n```\n\n", cmd.UseLine())
+	}
+	if len(cmd.Aliases) > 0 {
+		fmt.Fprintf(w, "Also: `%s %s`.\n\n", cmd.Parent().CommandPath(), strings.Join(cmd.Aliases, "`, `"))
 	}
 	if cmd.Example != "" {
 		fmt.Fprintf(w, "Examples:\n\n```sh\n%s\n```\n\n", outdent(cmd.Example))

@@ -189,7 +189,7 @@ type loginRow struct {
 func newLoginList(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Short: "List your logins", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List your logins", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := format.Check(); err != nil {
 				return err

@@ -116,7 +116,7 @@ func (a *app) pinOfRepo(store *trust.Store, key string, replace bool) (trust.Pin
 func newTrustList(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the pinned root keys", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the pinned root keys", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := format.Check(); err != nil {
 				return err

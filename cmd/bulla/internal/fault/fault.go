@@ -19,14 +19,16 @@ type Code int
 const (
 	// OK means that everything asked for was done.
 	OK Code = 0
-	// Failure means that something failed; files are unchanged.
+	// Failure means that something failed; files are unchanged, but for those that
+	// were listed as done.
 	Failure Code = 1
 	// Usage means that the command line itself was wrong.
 	Usage Code = 2
-	// Findings means that validate found problems, or that recover refused
-	// some stubs.
+	// Findings means that what was asked for was done, and that something is
+	// wrong or was left as it was. `bulla exit-codes` has the list.
 	Findings Code = 3
-	// Trust means that a key or signature was refused, or nothing is pinned.
+	// Trust means that a key, a signature or a log was refused, or nothing is
+	// pinned.
 	Trust Code = 4
 )
 
