@@ -224,6 +224,9 @@ func (c *Config) problem() (field, problem, hint string) {
 	case time.Duration(c.CertificateTTL) < time.Minute || time.Duration(c.CertificateTTL) > 31*24*time.Hour:
 		return "certificateTTL", "is not between 1m and 744h", "short lives are what makes a stolen certificate worthless"
 	}
+	if field, problem, hint := c.Repository.problem(); problem != "" {
+		return field, problem, hint
+	}
 	if field, problem, hint := c.Signing.problem(); problem != "" {
 		return field, problem, hint
 	}
@@ -269,6 +272,18 @@ func (r Renewal) problem() (field, problem, hint string) {
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Host != "" && strings.Trim(u.Path, "/") == ""
+}
+
+// problem finds what no mirror can be made of.
+func (r Repository) problem() (field, problem, hint string) {
+	if err := kustomize.CheckURL(r.URL); err != nil {
+		return "repository.url", strings.TrimPrefix(err.Error(), "repository URL: "),
+			"https://HOST/PATH, ssh://HOST/PATH or git@HOST:PATH; a folder is not read: put a Git server in front of it"
+	}
+	if kustomize.CheckRef(r.Ref) != nil {
+		return "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint
+	}
+	return "", "", ""
 }
 
 // Auth reads the credential files.

@@ -60,6 +60,10 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		text, place, problem string
 	}{
 		"a floor of no key":               {goodConfig + "signing: {require: [clusters/], allowedSigners: [ada]}\n", ":11:signing.allowedSigners[0]", "no key"},
+		"a repository in a folder":        {strings.Replace(goodConfig, "https://git.example.com", "file:///srv", 1), ":4:repository.url", "scheme is not http, https or ssh"},
+		"a repository that is a path":     {strings.Replace(goodConfig, "https://git.example.com", "/srv", 1), ":4:repository.url", "is not http://"},
+		"a password in a repository URL":  {strings.Replace(goodConfig, "https://git.", "https://bot:hunter2@git.", 1), ":4:repository.url", "holds credentials"},
+		"a ref that is a tag":             {strings.Replace(goodConfig, "passwordFile", "ref: refs/tags/v1\n  passwordFile", 1), ":5:repository.ref", "is not a branch"},
 		"a floor without a demand":        {goodConfig + "signing: {allowedSigners: [ada]}\n", ":11:signing.require", "demand nothing"},
 		"a floor of a path outside":       {goodConfig + "signing: {require: [../clusters]}\n", ":11:signing.require[0]", "not a clean path"},
 		"a database URL as a store":       {goodConfig + "store: postgres://u:p@db/bulla\n", ":11:store", "not the path of a file"},
@@ -105,6 +109,9 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), c.place+": ") || !strings.Contains(err.Error(), c.problem) {
 			t.Errorf("%s: %q, want %q at %q", name, err, c.problem, c.place)
+		}
+		if strings.Contains(err.Error()+problem.Hint, "hunter2") {
+			t.Errorf("%s: the error repeats the password", name)
 		}
 	}
 }

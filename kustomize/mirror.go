@@ -94,6 +94,12 @@ func OpenMirror(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error)
 	return m, nil
 }
 
+// CheckRef says why [OpenMirror] takes no such ref.
+func CheckRef(ref string) error {
+	_, err := branchRef(ref)
+	return err
+}
+
 func branchRef(ref string) (plumbing.ReferenceName, error) {
 	name := plumbing.ReferenceName(ref)
 	if !strings.HasPrefix(ref, "refs/") {

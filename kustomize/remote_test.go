@@ -151,7 +151,7 @@ func TestRepositoryURLs(t *testing.T) {
 		{"https://git.example.com", key, "path"},
 		{"ext::sh -c urlsecret", key, "user@host"},
 		{"-sh@-c:urlsecret", key, "host"},
-		{"file:///etc/urlsecret", key, "host"},
+		{"file:///etc/urlsecret", key, "scheme"},
 		{"file://host/etc/urlsecret", key, "scheme"},
 		{"git://git.example.com/urlsecret", key, "scheme"},
 		{"ssh://-oProxyCommand=urlsecret/x", key, "host"},

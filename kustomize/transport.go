@@ -38,15 +38,19 @@ func parseRemote(raw string, auth Auth, limits Limits) (remote, string, error) {
 		return nil, "", err
 	}
 	safe := u.Scheme + "://" + u.Host + u.Path
-	switch u.Scheme {
-	case "http", "https":
-		r, err := newHTTPRemote(u, auth, limits)
-		return r, safe, err
-	case "ssh":
+	if u.Scheme == "ssh" {
 		r, err := newSSHRemote(u, auth, limits)
 		return r, safe, err
 	}
-	return nil, "", errors.New("repository URL: scheme is not http, https or ssh")
+	r, err := newHTTPRemote(u, auth, limits)
+	return r, safe, err
+}
+
+// CheckURL says why [OpenMirror] takes no such URL, whatever the credentials.
+// What it says does not quote the URL.
+func CheckURL(raw string) error {
+	_, err := parseURL(raw)
+	return err
 }
 
 func parseURL(raw string) (*url.URL, error) {
@@ -65,6 +69,8 @@ func parseURL(raw string) (*url.URL, error) {
 	}
 	_, password := u.User.Password()
 	switch {
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh":
+		return nil, errors.New("repository URL: scheme is not http, https or ssh")
 	case u.Host == "" || u.Opaque != "" || u.Hostname() == "" || strings.HasPrefix(u.Hostname(), "-"):
 		return nil, errors.New("repository URL: has no host")
 	case password, u.User != nil && u.Scheme != "ssh":
