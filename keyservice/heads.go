@@ -85,6 +85,8 @@ type heads struct {
 
 	mu      sync.Mutex
 	trouble error // of the last look; nil when it went well
+
+	told toldRefusal
 }
 
 func (h *heads) start(life context.Context) {
@@ -116,7 +118,7 @@ func (h *heads) follow(ctx context.Context, interval time.Duration) {
 	defer ticker.Stop()
 	defer row.Stop()
 	for {
-		if err := h.looks.do(ctx); err != nil && ctx.Err() == nil {
+		if err := h.looks.do(ctx); err != nil && ctx.Err() == nil && h.told.again(err, h.now()) {
 			h.log.Error("look at the fleet repository failed", "error", err.Error())
 		}
 		for due := false; !due; {
@@ -140,7 +142,7 @@ func (h *heads) know(ctx context.Context, revision string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	if err := h.looks.do(ctx); err != nil {
+	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.now()) {
 		h.log.Warn("look for a requested revision failed", "revision", revision, "error", err.Error())
 	}
 }
@@ -186,7 +188,7 @@ func (h *heads) lookOnce() error {
 	}
 	tip, err := h.mirror.RemoteHead(h.life)
 	if err != nil {
-		return fmt.Errorf("ask for the remote's head: %w", err)
+		return fmt.Errorf("ask for the remote's head: %w", h.refGone(err))
 	}
 	// What a damaged mirror gave may be wrong by a file: it is read again from a
 	// fresh one, though the tip is the same.

@@ -43,7 +43,7 @@ func (h *heads) usable(ctx context.Context) (*head, error) {
 func (h *heads) catchUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	if err := h.looks.do(ctx); err != nil {
+	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.now()) {
 		h.log.Warn("look for a head that another replica accepted failed", "error", err.Error())
 	}
 }
