@@ -45,8 +45,15 @@ func (m *logMemory) Last(ctx context.Context) ([]byte, error) {
 	if err := m.load(ctx); err != nil {
 		return nil, err
 	}
-	return slices.Clone(m.secret.Data[checkpointKey]), nil
+	signed, ok := m.secret.Data[checkpointKey]
+	if !ok && m.secret.ResourceVersion != "" {
+		return []byte{}, nil // it was there: what it held is lost
+	}
+	return slices.Clone(signed), nil
 }
+
+// String says where it is kept.
+func (m *logMemory) String() string { return "secret " + m.namespace + "/" + AuditLogSecret }
 
 // Remember implements [keyservice.Checkpoints].
 func (m *logMemory) Remember(ctx context.Context, signed []byte) error {

@@ -131,6 +131,36 @@ func TestAnAnswerThatTheLogDoesNotBearOutIsNotUsed(t *testing.T) {
 	}
 }
 
+// TestADamagedStateOfTheLogHoldsNewValues: to take it for none would let who
+// damages it have a rewritten log believed.
+func TestADamagedStateOfTheLogHoldsNewValues(t *testing.T) {
+	w := newUnsealWorld(t)
+	db := w.seal("db", map[string]string{"password": "p4ss"})
+	process := w.process()
+	cause := &keyservice.MemoryError{Where: "secret bulla-system/" + AuditLogSecret, Err: errors.New("malformed note of 7 bytes")}
+	w.service.err = fmt.Errorf("ask key service: %w", cause)
+	values, err := process.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{db})
+	var unseal *UnsealError
+	if values != nil || !errors.As(err, &unseal) || unseal.Reason != v1alpha1.AuditLogMismatchReason || !unseal.Retryable() || unseal.Stale {
+		t.Fatalf("%d values, error %v; want AuditLogMismatch, tried again", len(values), err)
+	}
+	if !strings.Contains(unseal.Message, cause.Where+" is damaged") || !strings.Contains(unseal.Message, "hint: ") || strings.Contains(unseal.Message, "7") {
+		t.Errorf("message %q", unseal.Message)
+	}
+
+	memory := &logMemory{client: w.client, namespace: w.namespace}
+	if err := memory.Remember(t.Context(), []byte("state")); err != nil {
+		t.Fatal(err)
+	}
+	memory.secret.Data = nil
+	if err := w.client.Update(t.Context(), memory.secret); err != nil {
+		t.Fatal(err)
+	}
+	if signed, err := (&logMemory{client: w.client, namespace: w.namespace}).Last(t.Context()); err != nil || signed == nil || len(signed) != 0 {
+		t.Errorf("a Secret without its checkpoint reads as %q, %v; want an empty one, which is damaged", signed, err)
+	}
+}
+
 func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
 	r := &FleetSyncReconciler{Snapshots: &Snapshots{}}
 	if key := r.logKey(); key != "" {

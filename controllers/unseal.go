@@ -143,7 +143,7 @@ func (u *Unsealing) ask(ctx context.Context, s *Snapshot, missing []need) (map[s
 	}
 	results, err := u.batches.ask(ctx, service, s.Head, digests)
 	if err != nil {
-		if errors.As(err, new(*keyservice.LogError)) {
+		if errors.As(err, new(*keyservice.LogError)) || errors.As(err, new(*keyservice.MemoryError)) {
 			logf.FromContext(ctx).Error(err, "the audit log does not agree: nothing of the answer is used")
 		}
 		if keyservice.IsRefusedCertificate(err) {

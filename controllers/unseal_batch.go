@@ -161,7 +161,7 @@ func (b *batcher) request(key batchKey, current *batch) {
 	if current.err != nil {
 		result = "failed"
 	}
-	if errors.As(current.err, new(*client.LogError)) {
+	if errors.As(current.err, new(*client.LogError)) || errors.As(current.err, new(*client.MemoryError)) {
 		result = "mismatch" // an alarm
 	}
 	b.metrics.request(result, len(current.digests))

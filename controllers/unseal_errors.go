@@ -16,6 +16,7 @@ func requestError(err error) error {
 	var denied *client.DeniedError
 	var own *UnsealError
 	var log *client.LogError
+	var memory *client.MemoryError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -23,6 +24,9 @@ func requestError(err error) error {
 		return own
 	case errors.As(err, &log):
 		return logMismatch(log)
+	case errors.As(err, &memory):
+		return &UnsealError{Reason: v1alpha1.AuditLogMismatchReason, Message: memory.Where + " is damaged: " +
+			"it is not known which audit log this cluster saw, and nothing is asked; hint: " + memoryHint, Err: err}
 	case client.IsRefusedCertificate(err):
 		// The FleetSync renews it, whatever it reckons its life to be.
 		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
@@ -62,6 +66,8 @@ func logMismatch(err *client.LogError) *UnsealError {
 // message that changed with every try would be an event each.
 const mismatchHint = `somebody rewrote the log or put an old copy of it in its place; ` +
 	`see "When the audit log does not agree" in docs/operations.md before anything is changed`
+
+const memoryHint = `find out who wrote to it; see "When the audit log does not agree" in docs/operations.md before it is deleted`
 
 // refusal says why one stub was refused. At another head than ours it may be
 // granted when the two meet.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,10 @@ const MaxSize = 1 << 48
 // ErrCheckpoint means that bytes are not a checkpoint of this log under this
 // key.
 var ErrCheckpoint = errors.New("not a checkpoint of this audit log")
+
+// ErrOtherKey means that a checkpoint is of the log, whole, and signed by another
+// key of its name. It comes with [ErrCheckpoint].
+var ErrOtherKey = errors.New("it is signed by another key of this log")
 
 // ErrNoLogKey means that fleet.yaml names no key for the audit log.
 var ErrNoLogKey = errors.New("fleet.yaml has no spec.logKey")
@@ -85,6 +90,9 @@ func OpenCheckpoint(signed []byte, origin string, verifier note.Verifier) (Check
 		return Checkpoint{}, fmt.Errorf("%w: %d bytes, at most %d", ErrCheckpoint, len(signed), MaxCheckpoint)
 	}
 	opened, err := note.Open(signed, note.VerifierList(verifier))
+	if isOfOtherKey(err, origin) {
+		return Checkpoint{}, fmt.Errorf("%w: %w: %w", ErrCheckpoint, ErrOtherKey, err)
+	}
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
@@ -96,6 +104,18 @@ func OpenCheckpoint(signed []byte, origin string, verifier note.Verifier) (Check
 		return Checkpoint{}, fmt.Errorf("%w: it is of %.100q, not %q", ErrCheckpoint, c.Origin, origin)
 	}
 	return c, nil
+}
+
+// isOfOtherKey tells a checkpoint under a key that was replaced from bytes that
+// were damaged: they have lost what they said of the log.
+func isOfOtherKey(err error, origin string) bool {
+	var unverified *note.UnverifiedNoteError
+	if !errors.As(err, &unverified) {
+		return false
+	}
+	c, err := parseText(unverified.Note.Text)
+	return err == nil && c.Origin == origin &&
+		slices.ContainsFunc(unverified.Note.UnverifiedSigs, func(s note.Signature) bool { return s.Name == origin })
 }
 
 // parseText reads exactly what Text writes. Extension lines, which C2SP admits,

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -154,6 +155,8 @@ type memory struct {
 	writes int
 	fail   error
 }
+
+func (m *memory) String() string { return "the memory of the test" }
 
 func (m *memory) Last(context.Context) ([]byte, error) {
 	m.mu.Lock()
@@ -463,12 +466,49 @@ func TestAnOlderMemoryIsHarmless(t *testing.T) {
 	s.mustAsk()
 	backup := s.memory.signed
 	s.mustAsk()
-	for name, restored := range map[string][]byte{"an older checkpoint": backup, "none": nil, "what does not read": []byte("?")} {
+	for name, restored := range map[string][]byte{"an older checkpoint": backup, "none": nil} {
 		s.memory.signed = restored
 		if _, err := s.ask(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestADamagedMemoryIsNotTakenForNone: who damages it would have a log believed
+// that was rewritten since.
+func TestADamagedMemoryIsNotTakenForNone(t *testing.T) {
+	s := newService(t)
+	s.mustAsk()
+	good := slices.Clone(s.memory.signed)
+	flip := func(at int) []byte {
+		bad := slices.Clone(good)
+		bad[at] ^= 1
+		return bad
+	}
+	forked := s.log.Fork(1) // rewritten, and shorter
+	for name, damaged := range map[string][]byte{
+		"another text":      []byte("?"),
+		"an empty one":      {},
+		"one cut off":       good[:len(good)-10],
+		"another origin":    flip(3),
+		"another root":      flip(bytes.IndexByte(good, '=') - 5),
+		"another signature": flip(len(good) - 8),
+		"a large one":       append(slices.Clone(good), make([]byte, audit.MaxCheckpoint)...),
+	} {
+		s.logOf = func(int) *auditlog.Log { return forked }
+		s.memory.signed = damaged
+		asked, writes := s.asked, s.memory.writes
+		answers, err := s.ask()
+		var memory *client.MemoryError
+		if answers != nil || !errors.As(err, &memory) || memory.Where != "the memory of the test" || errors.Is(err, client.ErrUnavailable) {
+			t.Errorf("%s: answers %v, error %v; want a MemoryError that says where", name, answers, err)
+		}
+		if s.asked != asked || s.memory.writes != writes {
+			t.Errorf("%s: the service was asked, or it was written over", name)
+		}
+	}
+	s.logOf, s.memory.signed = nil, good
+	s.mustAsk()
 }
 
 // Another key starts another log: it stands in fleet.yaml under the root key.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -15,7 +16,8 @@ import (
 // Checkpoints remembers the state of the audit log that was verified last. It is
 // safe for concurrent use.
 type Checkpoints interface {
-	// Last gives what was remembered last, a signed checkpoint; nil for none.
+	// Last gives what was remembered last, a signed checkpoint; nil for none, and
+	// only then: an empty one is damaged.
 	Last(ctx context.Context) ([]byte, error)
 	// Remember makes a signed checkpoint durable before it returns nil. Nothing
 	// of an answer is used before.
@@ -36,7 +38,8 @@ type Log struct {
 // NewLog makes it. key gives spec.logKey of the fleet.yaml that the caller
 // accepted, at the time of each question. A checkpoint that was signed by
 // another key counts as none: another key starts another log, and it stands in
-// Git, signed by the root key, for everybody to see.
+// Git, signed by the root key, for everybody to see. One that is damaged is a
+// [*MemoryError]. Checkpoints that are a [fmt.Stringer] say where they are kept.
 func NewLog(key func() string, checkpoints Checkpoints) *Log {
 	return &Log{key: key, checkpoints: checkpoints, turn: make(chan struct{}, 1)}
 }
@@ -53,6 +56,23 @@ func (e *LogError) Error() string {
 
 // Unwrap returns the cause.
 func (e *LogError) Unwrap() error { return e.Err }
+
+// MemoryError means that what was remembered of the audit log is damaged. Nothing
+// is asked: to take it for nothing would let who damages it have a rewritten log
+// believed. It does not heal by itself; who takes it away starts anew, with the
+// log as the service shows it then.
+type MemoryError struct {
+	// Where it is kept; "" when that is not known.
+	Where string
+	Err   error
+}
+
+func (e *MemoryError) Error() string {
+	return strings.TrimRight("the state of the audit log that was seen last is damaged: "+e.Where, ": ") + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *MemoryError) Unwrap() error { return e.Err }
 
 // witness is the log as it was known when a question was asked.
 type witness struct {
@@ -78,9 +98,19 @@ func (w *witness) last(ctx context.Context) (audit.Checkpoint, error) {
 	if err != nil {
 		return audit.Checkpoint{}, fmt.Errorf("read the checkpoint seen last: %w", err)
 	}
-	c, err := audit.OpenCheckpoint(signed, w.origin, w.verifier)
-	if err != nil {
+	if signed == nil {
 		return audit.Checkpoint{}, nil
+	}
+	c, err := audit.OpenCheckpoint(signed, w.origin, w.verifier)
+	if errors.Is(err, audit.ErrOtherKey) {
+		return audit.Checkpoint{}, nil
+	}
+	if err != nil {
+		damaged := &MemoryError{Err: err}
+		if where, ok := w.log.checkpoints.(fmt.Stringer); ok {
+			damaged.Where = where.String()
+		}
+		return audit.Checkpoint{}, damaged
 	}
 	return c, nil
 }

@@ -95,6 +95,11 @@ func Refused(err error) error {
 		return fault.NewTrust("the log was rewritten, or an old copy of it was put in its place; keep your export, tell the security team, and see docs/operations.md",
 			"%w", err)
 	}
+	var memory *client.MemoryError
+	if errors.As(err, &memory) {
+		return fault.NewTrust("whoever damaged it may have rewritten the log: hold an older export against the service's log, then move "+
+			memory.Where+" away to believe the log as it is shown now; see docs/operations.md", "%w", err)
+	}
 	return login.Refused(err)
 }
 

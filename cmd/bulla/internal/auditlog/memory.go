@@ -3,7 +3,7 @@ package auditlog
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,18 +38,19 @@ func (m *Memory) Last(context.Context) ([]byte, error) {
 	if m.signed != nil {
 		return m.signed, nil
 	}
-	info, err := os.Stat(m.Path)
+	file, err := os.Open(m.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil && info.Size() > audit.MaxCheckpoint {
-		err = errors.New("it is too large for a checkpoint")
-	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", m.Path, err)
+		return nil, err
 	}
-	return os.ReadFile(m.Path)
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, audit.MaxCheckpoint+1)) // one too many is no checkpoint
 }
+
+// String says where it is kept.
+func (m *Memory) String() string { return m.Path }
 
 // Remember implements client.Checkpoints.
 func (m *Memory) Remember(_ context.Context, signed []byte) error {
