@@ -40,9 +40,9 @@ var (
 	ErrBehind = errors.New("the audit log in the store is behind what was seen of it: it was cut, or an old copy was put in its place")
 )
 
-// Journal is the audit log of a fleet, safe for concurrent use. Everything that waits while an append is
-// under way goes into the next one together: one transaction, one signature by
-// the token, one flush of the disk.
+// Journal is the audit log of a fleet, safe for concurrent use. Everything that
+// waits while an append is under way goes into the next one together: one
+// transaction, one signature by the token, one flush of the disk.
 type Journal struct {
 	fleet string
 	rows  Store
@@ -69,16 +69,6 @@ func (j *Journal) Key() string { return j.key }
 
 // Size is how many entries the log has, as far as this process knows.
 func (j *Journal) Size() int64 { return j.tip.Load().Size }
-
-// group is what one caller wants written, all or nothing.
-type group struct {
-	entries []audit.Entry
-	changes []store.Change
-
-	done    chan struct{}
-	receipt *Receipt
-	err     error
-}
 
 // Append makes changes and records entries with them; fleet and time of an entry
 // are filled in. When it returns nil both are on disk under a signed checkpoint.
@@ -123,113 +113,4 @@ func (j *Journal) Leave(ctx context.Context, entries []audit.Entry, changes ...s
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
 	return nil, j.rows.Do(ctx, changes...)
-}
-
-func (j *Journal) enqueue(g *group) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.queued+len(g.entries) > maxQueue {
-		return ErrQueue
-	}
-	j.queue = append(j.queue, g)
-	j.queued += len(g.entries)
-	if !j.running {
-		j.running = true
-		go j.run()
-	}
-	return nil
-}
-
-// run writes what waits until nothing does.
-func (j *Journal) run() {
-	for {
-		batch := j.next()
-		if batch == nil {
-			return
-		}
-		j.write(batch)
-		for _, g := range batch {
-			close(g.done)
-		}
-	}
-}
-
-// next takes groups in the order they came, at least one.
-func (j *Journal) next() []*group {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	n, entries := 0, 0
-	for n < len(j.queue) && (n == 0 || entries+len(j.queue[n].entries) <= MaxAppend) {
-		entries += len(j.queue[n].entries)
-		n++
-	}
-	batch := j.queue[:n:n]
-	j.queue = j.queue[n:]
-	j.queued -= entries
-	if n == 0 {
-		j.running, j.queue = false, nil
-		return nil
-	}
-	return batch
-}
-
-// write appends a batch and settles its groups.
-func (j *Journal) write(batch []*group) {
-	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
-	defer cancel()
-	start := time.Now()
-	changes := make([][]store.Change, len(batch))
-	for i, g := range batch {
-		changes[i] = g.changes
-	}
-	var built *draft
-	err := j.rows.AppendLog(ctx, j.fleet, changes, func(now *store.Appending) (store.Appended, error) {
-		var err error
-		built, err = j.draft(now, batch)
-		return built.appended(), err
-	})
-	if err != nil && built != nil && len(built.leaves) > 0 && j.persisted(built.tip) {
-		j.log.Warn("an append to the audit log was on disk though it failed", "size", built.tip.Size, "error", err.Error())
-		err = nil
-	}
-	if err != nil {
-		j.observer.Appended(time.Since(start), 0, true)
-		j.log.Error("append to the audit log failed", "error", err.Error())
-		for _, g := range batch {
-			g.err = err
-		}
-		return
-	}
-	j.observer.Appended(time.Since(start), len(built.leaves), false)
-	j.publish(built.tip)
-	for i, g := range batch {
-		g.receipt, g.err = built.receipts[i], built.refused[i]
-	}
-}
-
-// persisted says whether a failed append is on disk all the same: its commit was
-// executed, and the answer was lost. Others may have appended since.
-func (j *Journal) persisted(t *tip) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
-	defer cancel()
-	now, err := j.rows.LogState(ctx, j.fleet)
-	if err != nil || now.Size < t.Size {
-		return false
-	}
-	root, err := treeRoot(t.Size, j.stored(ctx))
-	return err == nil && root == t.Root
-}
-
-// publish makes a state the newest unless a newer one is.
-func (j *Journal) publish(next *tip) {
-	for {
-		now := j.tip.Load()
-		if now.Size >= next.Size {
-			return
-		}
-		if j.tip.CompareAndSwap(now, next) {
-			j.observer.Grew(next.Size)
-			return
-		}
-	}
 }

@@ -84,6 +84,20 @@ func (j *Journal) stored(ctx context.Context) tlog.HashReaderFunc {
 	}
 }
 
+// publish makes a state the newest unless a newer one is.
+func (j *Journal) publish(next *tip) {
+	for {
+		now := j.tip.Load()
+		if now.Size >= next.Size {
+			return
+		}
+		if j.tip.CompareAndSwap(now, next) {
+			j.observer.Grew(next.Size)
+			return
+		}
+	}
+}
+
 // follow checks a state that another process wrote: it is signed by the token's
 // log key, its root is that of the stored hashes, and it has known as its
 // beginning.
