@@ -92,7 +92,7 @@ func hintOf(err error) string {
 	case errors.Is(err, hsm.ErrLabelTaken):
 		return "the token already holds keys of this fleet; nothing was generated"
 	case errors.Is(err, store.ErrUnverified):
-		return "add sslmode=verify-full to the URL, and sslrootcert=FILE where the system does not know the authority"
+		return "add sslmode=verify-full to the URL (verify-ca does not prove which host answers), and sslrootcert=FILE where the system does not know the authority"
 	case errors.Is(err, os.ErrExist):
 		return "nothing is ever overwritten; choose another --out folder"
 	}

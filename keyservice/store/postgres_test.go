@@ -1,32 +1,60 @@
 package store_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 func TestADatabaseElsewhereMustProveThatItIsTheOne(t *testing.T) {
+	authority := url.QueryEscape(authorityFile(t))
 	for address, verified := range map[string]bool{
-		"postgres://u:p@db.invalid/bulla":                                           false, // pgx would try TLS and then do without
-		"postgres://u:p@db.invalid/bulla?sslmode=disable":                           false,
-		"postgres://u:p@db.invalid/bulla?sslmode=require":                           false,
-		"postgres://u:p@127.0.0.1:1,db.invalid/bulla?sslmode=disable":               false,
-		"host=db.invalid user=u password=p dbname=bulla sslmode=allow":              false,
-		"postgres://u:p@db.invalid/bulla?sslmode=verify-full":                       true,
-		"postgres://u:p@db.invalid/bulla?sslmode=verify-ca":                         true,
-		"postgres://u:p@127.0.0.1:1/bulla?sslmode=disable":                          true,
-		"host=/nonexistent user=u password=p dbname=bulla":                          true,
-		"postgres://u:p@[::1]:1,localhost:1/bulla?sslmode=prefer&connect_timeout=1": true,
+		"postgres://u:p@db.invalid/bulla":                              false, // pgx would try TLS and then do without
+		"postgres://u:p@db.invalid/bulla?sslmode=disable":              false,
+		"postgres://u:p@db.invalid/bulla?sslmode=require":              false,
+		"postgres://u:p@127.0.0.1:1,db.invalid/bulla?sslmode=disable":  false,
+		"host=db.invalid user=u password=p dbname=bulla sslmode=allow": false,
+		"postgres://u:p@db.invalid/bulla?sslmode=verify-full":          true,
+		// Any certificate of the authority would do.
+		"postgres://u:p@db.invalid/bulla?sslmode=verify-ca":                            false,
+		"postgres://u:p@db.invalid/bulla?sslmode=require&sslrootcert=" + authority:     false,
+		"postgres://u:p@127.0.0.1:1,db.invalid/bulla?sslmode=verify-ca":                false,
+		"postgres://u:p@db.invalid/bulla?sslmode=verify-full&sslrootcert=" + authority: true,
+		"postgres://u:p@127.0.0.1:1/bulla?sslmode=disable":                             true,
+		"host=/nonexistent user=u password=p dbname=bulla":                             true,
+		"postgres://u:p@[::1]:1,localhost:1/bulla?sslmode=prefer&connect_timeout=1":    true,
 	} {
 		_, err := store.OpenPostgres(t.Context(), address)
 		if err == nil || errors.Is(err, store.ErrUnverified) == verified {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
+}
+
+// authorityFile is a certificate to trust; nobody has its key.
+func authorityFile(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	must(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	return path
 }
 
 func TestErrorsOfADatabaseNeverCarryItsPassword(t *testing.T) {
