@@ -32,11 +32,11 @@ const (
 )
 
 var (
-	// ErrUnsigned: the token does not sign the log now. Nothing was recorded.
+	// ErrUnsigned means that the token does not sign the log now: nothing was recorded.
 	ErrUnsigned = errors.New("the token does not sign the audit log")
-	// ErrQueue: the store is slower than the callers. Nothing was recorded.
+	// ErrQueue means that the store is slower than the callers: nothing was recorded.
 	ErrQueue = errors.New("too many entries wait for the audit log")
-	// ErrBehind: the store's log is shorter than one that was seen.
+	// ErrBehind means that the store's log is shorter than one that was seen.
 	ErrBehind = errors.New("the audit log in the store is behind what was seen of it: it was cut, or an old copy was put in its place")
 )
 
