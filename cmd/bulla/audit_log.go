@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,7 @@ func newAuditLog(a *app) *cobra.Command {
 	}
 	usage := map[string]string{
 		"cluster": "of this cluster (`name`)", "person": "of this person (`name`)",
-		"kind": "of this `kind`: Unseal, Enrol, Renew, Rewrap, Head, Person, …", "outcome": "with this `outcome`: Granted, Done, or the reason of a refusal",
+		"kind": "of this `kind`: " + strings.Join(auditlog.Kinds(), ", "), "outcome": "with this `outcome`: Granted, Done, or the reason of a refusal",
 		"digest": "about the stub with this `digest` (sha256:…)", "object": "about this object (`namespace/name`)",
 	}
 	for name, value := range filters {
@@ -81,6 +82,12 @@ func newAuditLog(a *app) *cobra.Command {
 func (a *app) auditLog(ctx context.Context, f auditLogFlags, format render.Format) (err error) {
 	if f.limit < 1 {
 		return fault.NewUsage("--limit takes a number from 1 on", "--limit is %d", f.limit)
+	}
+	if err := oneOf("kind", f.Kind, auditlog.Kinds()); err != nil {
+		return err
+	}
+	if err := oneOf("outcome", f.Outcome, auditlog.Outcomes()); err != nil {
+		return err
 	}
 	now := time.Now()
 	if f.Since, err = moment("since", f.since, now); err != nil {
@@ -101,6 +108,7 @@ func (a *app) auditLog(ctx context.Context, f auditLogFlags, format render.Forma
 	if left > 0 {
 		a.warnf("%d earlier entries are not shown: --limit or --until shows them", left)
 	}
+	a.nothing(len(entries), "the audit log has no such entry")
 	return a.auditLines(format, entries)
 }
 

@@ -41,6 +41,7 @@ func newClusterList(a *app) *cobra.Command {
 				return err
 			}
 			rows := clusterRows(repo)
+			a.nothing(len(rows), "the fleet has no cluster yet; `bulla cluster add` adds one")
 			return format.Print(a.stdout, rows, clusterTable(rows))
 		},
 	}

@@ -202,6 +202,7 @@ func newLoginList(a *app) *cobra.Command {
 			for _, r := range rows {
 				table.Rows = append(table.Rows, []string{r.Fleet, r.Person, r.URL, r.Expires, r.Identity})
 			}
+			a.nothing(len(rows), "there is no login yet; `bulla login` begins one")
 			return format.Print(a.stdout, rows, table)
 		},
 	}

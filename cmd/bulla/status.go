@@ -98,9 +98,11 @@ func (a *app) status(ctx context.Context, f statusFlags, secret string) error {
 	if secret != "" && in.Object == "" {
 		status.KeepNamed(secret)
 	}
-	if err := f.format.Print(a.stdout, status, statusTable(status)); err != nil {
+	table := statusTable(status)
+	if err := f.format.Print(a.stdout, status, table); err != nil {
 		return err
 	}
+	a.nothing(len(table.Rows), "no such secret is placed on a cluster, or was reported by one")
 	if f.format == render.Text {
 		a.warnSilent(status)
 	}

@@ -133,6 +133,7 @@ func newTrustList(a *app) *cobra.Command {
 			for _, pin := range pins {
 				table.Rows = append(table.Rows, []string{pin.Fleet, pin.Name, pin.RootKey})
 			}
+			a.nothing(len(pins), "no root key is pinned; `bulla trust KEY` pins one")
 			return format.Print(a.stdout, append([]trust.Pin{}, pins...), table)
 		},
 	}
