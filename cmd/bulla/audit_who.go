@@ -118,6 +118,11 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 		return err
 	}
 	report.Readings = append(report.Readings, exposure.Readings(entries)...)
+	if len(entries) == 0 && digest == "" {
+		if err := isNamed(ctx, source, repo, uses, secret); err != nil {
+			return err
+		}
+	}
 	if repo != nil {
 		history, stubs := exposure.OpenClone(repo.Root), exposure.Stubs(repo.Tree)
 		for i := range report.Readings {
@@ -270,6 +275,11 @@ func (a *app) auditLost(ctx context.Context, f logFlags, cluster string, format 
 	var entries []client.AuditEntry
 	if err := source.Read(ctx, filter, func(e client.AuditEntry) error { entries = append(entries, e); return nil }); err != nil {
 		return err
+	}
+	if len(entries) == 0 {
+		if err := isMember(ctx, source, repo, cluster); err != nil {
+			return err
+		}
 	}
 	history := exposure.OpenClone(repo.Root)
 	lost := exposure.After(exposure.Readings(entries), exposure.Stubs(repo.Tree), history)

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/keyservice/client"
+)
+
+// isNamed refuses an object that nothing names. Without it a slip of the pen
+// reads as "nobody opened it", to somebody who asks what was stolen.
+func isNamed(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, uses map[string][]identity.Use, object string) error {
+	var names []string
+	place := "placement or stub of the working tree"
+	if repo == nil {
+		place = ""
+	} else {
+		names = objectNames(repo, uses)
+	}
+	if slices.Contains(names, object) {
+		return nil
+	}
+	if has, err := logHas(ctx, source, auditlog.Filter{Object: object}); has || err != nil {
+		return err
+	}
+	return unknownTo(place, "secret", object, names, "write namespace/name as clusters have it, or the path of a stub file")
+}
+
+// isMember does the same for a cluster.
+func isMember(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, cluster string) error {
+	if _, member := repo.Model.Clusters[cluster]; member {
+		return nil
+	}
+	if has, err := logHas(ctx, source, auditlog.Filter{Cluster: cluster}); has || err != nil {
+		return err
+	}
+	return unknownTo("file in clusters/", "cluster", cluster, slices.Sorted(maps.Keys(repo.Model.Clusters)), "`bulla cluster list` shows those of the fleet")
+}
+
+// objectNames are the objects of the working tree: as placements build them and,
+// where none does, as stubs say.
+func objectNames(repo *fleetrepo.Repo, uses map[string][]identity.Use) []string {
+	var names []string
+	for _, of := range uses {
+		for _, use := range of {
+			names = append(names, use.Namespace+"/"+use.Name)
+		}
+	}
+	for _, stub := range exposure.Stubs(repo.Tree) {
+		if len(uses[stub.Path]) == 0 {
+			names = append(names, stub.Manifest.Metadata.Namespace+"/"+stub.Manifest.Metadata.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+var errFound = errors.New("found")
+
+// logHas says whether the log has any entry that a filter chooses.
+func logHas(ctx context.Context, source auditlog.Source, filter auditlog.Filter) (bool, error) {
+	err := source.Read(ctx, filter, func(client.AuditEntry) error { return errFound })
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+// unknownTo is the error about a name that neither the log has nor a place where
+// such names stand; an empty place was not looked at.
+func unknownTo(place, what, name string, names []string, hint string) error {
+	if near := closest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean %s? %s", near, hint)
+	}
+	if place != "" {
+		place = " and no " + place
+	}
+	return fault.New(hint, "no entry of the audit log%s names a %s %q", place, what, name)
+}
