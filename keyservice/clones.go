@@ -34,13 +34,21 @@ type lineageStore interface {
 // clones notices certificates that are used in two places.
 type clones struct {
 	mu sync.Mutex
-	// good and noticed are until when a serial need not be looked up, or recorded,
-	// again.
-	good, noticed map[string]time.Time
+	// found is what a serial was found to be of late.
+	found map[string]verdict
+	// noticed is until when a serial's clone need not be recorded again.
+	noticed map[string]time.Time
+}
+
+// verdict is how the use of a certificate fits, for as long as it need not be
+// looked up again.
+type verdict struct {
+	fits  store.Lineage
+	until time.Time
 }
 
 func newClones() *clones {
-	return &clones{good: map[string]time.Time{}, noticed: map[string]time.Time{}}
+	return &clones{found: map[string]verdict{}, noticed: map[string]time.Time{}}
 }
 
 // forget makes a clone news again: it could not be recorded.
@@ -50,20 +58,23 @@ func (c *clones) forget(serial string) {
 	delete(c.noticed, serial)
 }
 
-// isKnown reports whether a certificate was found to be the newest of late.
-func (c *clones) isKnown(serial string, now time.Time) bool {
+// lookUp is what a certificate was found to be of late. A superseded one stays so
+// but for what an operator does to the store; asked of the store at each use it
+// would be a transaction for every request of a thief.
+func (c *clones) lookUp(serial string, now time.Time) (fits store.Lineage, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return now.Before(c.good[serial])
+	v, ok := c.found[serial]
+	return v.fits, ok && now.Before(v.until)
 }
 
-func (c *clones) know(serial string, until time.Time) {
+func (c *clones) know(serial string, v verdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.good) >= maxTraced {
-		clear(c.good)
+	if len(c.found) >= maxTraced {
+		clear(c.found)
 	}
-	c.good[serial] = until
+	c.found[serial] = v
 }
 
 // isNews reports whether a clone is to be recorded now.
@@ -82,21 +93,29 @@ func (c *clones) isNews(serial string, now time.Time) bool {
 
 // trace takes note of a certificate's use, and says so where it looks cloned.
 func (s *Server) trace(ctx context.Context, who caller, renewing bool) {
-	now := s.now()
-	if !renewing && s.clones.isKnown(who.serial, now) {
-		return
-	}
-	fits, err := s.store.UseCertificate(ctx, store.Use{
-		Fleet: who.fleet, Cluster: who.cluster, Identity: who.identity, Serial: who.serial, Renewing: renewing}, now, cloneTolerance)
+	fits, err := s.lineageOf(ctx, who, renewing)
 	switch {
 	case err != nil:
 		// What cannot be read here cannot be recorded either, and is not answered.
 		s.log.Error("lineage of a certificate is not known", "cluster", who.cluster, "error", err.Error())
-	case fits == store.Linear:
-		s.clones.know(who.serial, now.Add(traceEvery))
-	default:
+	case fits != store.Linear:
 		s.noticeClone(ctx, who, fits)
 	}
+}
+
+// lineageOf asks the store how a use fits, at most once every traceEvery. A
+// renewal is always asked about: what is merely late for a request is not for it.
+func (s *Server) lineageOf(ctx context.Context, who caller, renewing bool) (store.Lineage, error) {
+	now := s.now()
+	if fits, known := s.clones.lookUp(who.serial, now); known && !renewing {
+		return fits, nil
+	}
+	fits, err := s.store.UseCertificate(ctx, store.Use{
+		Fleet: who.fleet, Cluster: who.cluster, Identity: who.identity, Serial: who.serial, Renewing: renewing}, now, cloneTolerance)
+	if err == nil && (fits == store.Linear || !renewing) {
+		s.clones.know(who.serial, verdict{fits, now.Add(traceEvery)})
+	}
+	return fits, err
 }
 
 func (s *Server) noticeClone(ctx context.Context, who caller, fits store.Lineage) {

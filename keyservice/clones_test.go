@@ -1,12 +1,18 @@
 package keyservice_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 // copyOf is a thief with everything that a member has at this time.
@@ -97,6 +103,53 @@ func TestACloneIsNoticed(t *testing.T) {
 			t.Errorf("noticed %v, want the renewal and the use", got)
 		}
 	})
+}
+
+// tracing counts what is asked of the store.
+type tracing struct {
+	keyservice.Store
+	asked atomic.Int64
+}
+
+func (s *tracing) UseCertificate(ctx context.Context, u store.Use, now time.Time, tolerance time.Duration) (store.Lineage, error) {
+	s.asked.Add(1)
+	return s.Store.UseCertificate(ctx, u, now, tolerance)
+}
+
+// TestACloneInUseIsLookedUpOnceAMinute: a thief must not have the store write for
+// every request.
+func TestACloneInUseIsLookedUpOnceAMinute(t *testing.T) {
+	rows := &tracing{}
+	f := newFixtureIn(newWorldOf(t, v1alpha1.SuiteHybrid, 2, 0, func(w *world) {
+		w.between = func(s keyservice.Store) keyservice.Store { rows.Store = s; return rows }
+	}))
+	f.eu.unseal(f.head, f.digest)
+	thief := copyOf(f.eu)
+	f.eu.renew()
+	f.eu.unseal(f.head, f.digest)
+	uses := 0
+	for n, ahead := range []time.Duration{10 * time.Minute, 12 * time.Minute, 80 * time.Minute} {
+		f.offset.Store(int64(ahead))
+		before := rows.asked.Load()
+		for range 5 {
+			thief.unseal(f.head, f.digest)
+			uses++
+		}
+		if asked := rows.asked.Load() - before; asked != 1 {
+			t.Errorf("after %v: five uses ask the store %d times, want once", ahead, asked)
+		}
+		if metric := fmt.Sprintf("bulla_keyservice_cloned_certificates_total %d\n", uses); !strings.Contains(f.get("/metrics"), metric) {
+			t.Errorf("after %v: the metric does not count each of %d uses", ahead, uses)
+		}
+		if got, want := len(f.clonesOf("prod-eu")), []int{1, 1, 2}[n]; got != want {
+			t.Errorf("after %v: recorded %d times, want %d: once an hour", ahead, got, want)
+		}
+	}
+	before := rows.asked.Load()
+	thief.renew()
+	if rows.asked.Load() == before {
+		t.Error("a renewal is not asked about")
+	}
 }
 
 func TestAnHonestClusterIsNoClone(t *testing.T) {
