@@ -123,6 +123,7 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 			return
 		}
 		defer leave()
+		s.traceCluster(ctx, route)
 		ctx = withQuota(ctx, quota)
 		inFlight.Inc()
 		defer inFlight.Dec()
@@ -152,8 +153,16 @@ func (s *Server) admitCluster(ctx context.Context, route Route, who caller, err 
 	if err != nil {
 		return nil, s.refuseRecorded(ctx, stranger(route), err)
 	}
-	s.trace(ctx, who, route.Path == keyservicev1connect.KeyServiceRenewProcedure)
 	return withCaller(ctx, who), nil
+}
+
+// traceCluster takes note of a cluster's certificate, once its request is let in:
+// a certificate's first use is written down, and a fleet that reconnects as one
+// would wait for that with ten thousand connections open.
+func (s *Server) traceCluster(ctx context.Context, route Route) {
+	if who, err := callerOf(ctx); err == nil {
+		s.trace(ctx, who, route.Path == keyservicev1connect.KeyServiceRenewProcedure)
+	}
 }
 
 // recovered keeps a panic's text, which may quote what it choked on, from
