@@ -36,12 +36,19 @@ func requestError(err error) error {
 		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err, Stale: true}
 	case errors.As(err, &denied):
 		return &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: denied.Error(), Err: err}
+	case client.IsRepositoryStale(err):
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: repositoryStale, Err: err}
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
 			Message: fmt.Sprintf("the key service does not answer: %v", steady(err)), Err: err}
 	}
 	return &UnsealError{Reason: v1alpha1.UnsealFailedReason, Message: steady(err).Error(), Err: err}
 }
+
+// repositoryStale is for a service that opens nothing new. Which commit hides
+// the news, and since when, is known there alone.
+const repositoryStale = "the key service has not seen for too long whether its head is the repository's newest (RepositoryStale): " +
+	"it opens nothing new, and what runs is kept; hint: ask who runs the key service: its /readyz says since when, and what the last look gave"
 
 // logMismatch is an answer that the audit log does not bear out. It is tried
 // again, with back-off: a service that was repaired is believed again, and until

@@ -82,7 +82,13 @@ type Repository struct {
 	// Ref is a branch name or a full ref name. Default main.
 	Ref string `yaml:"ref"`
 	// Interval between looks at the remote's head. Default 30s.
-	Interval       Duration `yaml:"interval"`
+	Interval Duration `yaml:"interval"`
+	// MaxAge is how long ago the remote may have been seen last at the accepted
+	// head, by any replica, for the service to unseal and rewrap. 0 is no bound.
+	// LoadConfig's default is 72h: longer than a weekend, so that a Git host which
+	// is down, or a branch whose tip is not accepted, stops no fleet before somebody
+	// is back.
+	MaxAge         Duration `yaml:"maxAge"`
 	UsernameFile   string   `yaml:"usernameFile"`
 	PasswordFile   string   `yaml:"passwordFile"`
 	SSHKeyFile     string   `yaml:"sshKeyFile"`
@@ -111,7 +117,7 @@ func LoadConfig(file string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	var c Config
+	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge)}} // here, because 0 says something
 	lines, err := decodeStrict(file, data, &c)
 	if err != nil {
 		return nil, err
@@ -217,8 +223,6 @@ func (c *Config) problem() (field, problem, hint string) {
 		return "token.sessions", "is not between 1 and 256", ""
 	case time.Duration(c.Token.Deadline) < 100*time.Millisecond:
 		return "token.deadline", "is shorter than 100ms", ""
-	case time.Duration(c.Repository.Interval) < time.Second:
-		return "repository.interval", "is shorter than 1s", ""
 	case c.Drain < 0 || time.Duration(c.Drain) > 5*time.Minute:
 		return "drain", "is not between 0s and 5m", ""
 	case time.Duration(c.CertificateTTL) < time.Minute || time.Duration(c.CertificateTTL) > 31*24*time.Hour:
@@ -243,6 +247,27 @@ func (c *Config) problem() (field, problem, hint string) {
 		return field, problem, hint
 	}
 	return peopleProblem(c.People)
+}
+
+const (
+	standardMaxAge = 72 * time.Hour
+	longestMaxAge  = 90 * 24 * time.Hour
+	// looksInMaxAge is how many looks in a row may fail at least. A replica that
+	// does not see Git itself hears of another's look after two intervals.
+	looksInMaxAge = 5
+)
+
+func (r Repository) problem() (field, problem, hint string) {
+	interval, age := time.Duration(r.Interval), time.Duration(r.MaxAge)
+	least := looksInMaxAge * max(leastBetweenSaves, interval)
+	switch {
+	case interval < time.Second:
+		return "repository.interval", "is shorter than 1s", ""
+	case age != 0 && (age < least || age > longestMaxAge):
+		return "repository.maxAge", fmt.Sprintf("is not between %s and 2160h", least),
+			"after so long without a look at the remote that found the accepted head nothing is unsealed; at least five intervals, and 5m; 0 for no bound"
+	}
+	return "", "", ""
 }
 
 func isVerifierKey(text string) bool {

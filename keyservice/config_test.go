@@ -41,6 +41,9 @@ func TestAConfigurationHasDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if time.Duration(c.Repository.MaxAge) != 72*time.Hour {
+		t.Errorf("the greatest age of a look is %s, want 72h", time.Duration(c.Repository.MaxAge))
+	}
 	if c.Repository.Ref != "main" || time.Duration(c.Repository.Interval) != 30*time.Second || c.Token.Sessions != 4 ||
 		time.Duration(c.CertificateTTL) != 24*time.Hour || c.URL != "https://keyservice.example.com:8443" {
 		t.Errorf("defaults: %+v", c)
@@ -51,6 +54,50 @@ func TestAConfigurationHasDefaults(t *testing.T) {
 	for _, path := range []string{c.Repository.PasswordFile, c.Token.PINFile, c.DataDir, c.Store} {
 		if !filepath.IsAbs(path) {
 			t.Errorf("%q is not beside the file", path)
+		}
+	}
+}
+
+// repository is goodConfig with settings of the repository, on lines of their own.
+func repository(settings string) string {
+	lines := "  " + strings.ReplaceAll(settings, ", ", "\n  ") + "\n"
+	return strings.Replace(goodConfig, "  passwordFile: git-password\n", lines, 1)
+}
+
+func TestALookMayBeOfAnyAgeOnlyWhereThatIsSaid(t *testing.T) {
+	for setting, want := range map[string]time.Duration{
+		"ref: main":                   72 * time.Hour,
+		"maxAge:":                     72 * time.Hour,
+		"maxAge: 0":                   0,
+		"maxAge: 0s":                  0,
+		"maxAge: 5m":                  5 * time.Minute,
+		"interval: 1h, maxAge: 2160h": 2160 * time.Hour,
+	} {
+		c, err := load(t, repository(setting))
+		if err != nil {
+			t.Errorf("%s: %v", setting, err)
+			continue
+		}
+		if got := time.Duration(c.Repository.MaxAge); got != want {
+			t.Errorf("%s: %s, want %s", setting, got, want)
+		}
+	}
+}
+
+func TestTheAgeOfALookHasBounds(t *testing.T) {
+	for settings, want := range map[string]string{
+		"maxAge: 1m":                 ":5:repository.maxAge: is not between 5m0s and 2160h",
+		"interval: 10m, maxAge: 20m": ":6:repository.maxAge: is not between 50m0s and 2160h",
+		"maxAge: 8760h":              ":5:repository.maxAge: is not between 5m0s and 2160h",
+		"maxAge: -24h":               ":5:repository.maxAge: is not between 5m0s and 2160h",
+		"maxAge: 72":                 ":5:repository.maxAge: is not a duration",
+		"interval: 1ms":              ":5:repository.interval: is shorter than 1s",
+	} {
+		_, err := load(t, repository(settings))
+		if problem := (*keyservice.ConfigError)(nil); !errors.As(err, &problem) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", settings, err, want)
+		} else if problem.Hint == "" && strings.Contains(want, "between") {
+			t.Errorf("%s: no hint", settings)
 		}
 	}
 }

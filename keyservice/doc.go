@@ -12,6 +12,8 @@
 //   - No answer without its audit rows on disk. If they cannot be written,
 //     nothing is answered.
 //   - An answer is an age stanza that only the asking cluster can open.
+//   - Nothing opens at a head that was not seen to be the newest for too long
+//     (repository.maxAge): who hides Git from the service gains that much.
 //   - Callers get codes; the detail is in the log. No body, token, file key or
 //     value is ever logged.
 //

@@ -26,6 +26,7 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonTooMuch:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
+	keyservicev1.ReasonStale:       connect.CodeUnavailable,
 	keyservicev1.ReasonLimited:     connect.CodeResourceExhausted,
 	keyservicev1.ReasonOverloaded:  connect.CodeResourceExhausted,
 }
@@ -33,7 +34,7 @@ var codes = map[string]connect.Code{
 // refuse logs why and returns the reason.
 func (s *Server) refuse(reason string, why error, attrs ...any) error {
 	attrs = append([]any{"reason", reason, "error", why.Error()}, attrs...)
-	if reason == keyservicev1.ReasonUnavailable {
+	if codes[reason] == connect.CodeUnavailable {
 		s.log.Error("request failed", attrs...)
 	} else {
 		s.log.Warn("request refused", attrs...)

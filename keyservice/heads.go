@@ -80,6 +80,8 @@ type heads struct {
 	current atomic.Pointer[head]
 	// accepted is called with each new head.
 	accepted func(*head)
+	// fresh says how long ago the head was seen to be the newest.
+	fresh *freshness
 	// pinned are the keys that the token has. One look at a time writes it.
 	pinned []v1alpha1.SealingKey
 
@@ -107,6 +109,9 @@ func (h *heads) restore(ctx context.Context) error {
 	}
 	accepted, err := h.verify(ctx, last.Hash)
 	if err != nil {
+		return fmt.Errorf("restore accepted head: %w", err)
+	}
+	if err := h.beginFresh(ctx, last); err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
 	return h.take(accepted, last.Accepted)
@@ -166,6 +171,7 @@ func (h *heads) look() error {
 	if errors.As(err, &refused) {
 		err = errors.Join(err, h.denied(h.life, h.refusal(refused)))
 	}
+	err = errors.Join(err, h.keepLook(h.life))
 	h.mu.Lock()
 	h.trouble = err
 	h.mu.Unlock()
@@ -186,6 +192,7 @@ func (h *heads) lookOnce() error {
 	if err := h.limiter.Wait(h.life); err != nil {
 		return err
 	}
+	began := h.now()
 	tip, err := h.mirror.RemoteHead(h.life)
 	if err != nil {
 		return fmt.Errorf("ask for the remote's head: %w", h.refGone(err))
@@ -193,25 +200,30 @@ func (h *heads) lookOnce() error {
 	// What a damaged mirror gave may be wrong by a file: it is read again from a
 	// fresh one, though the tip is the same.
 	if current := h.current.Load(); current != nil && current.hash == tip && !h.mirror.Damaged() {
-		if is, err := h.inForce(h.life, current); is || err != nil {
+		is, err := h.inForce(h.life, current)
+		if is {
+			h.fresh.verified(h.fleet, h.ref, tip, began)
+		}
+		if is || err != nil {
 			return errors.Join(err, h.pin(current))
 		}
 	}
 	// Replicas see a push at once. The one that is second takes what the first
 	// one accepted.
 	for range decideAttempts {
-		if err = h.fetchAndAccept(tip); !errors.Is(err, store.ErrHeadMoved) {
+		if err = h.fetchAndAccept(tip, began); !errors.Is(err, store.ErrHeadMoved) {
 			break
 		}
 	}
 	return err
 }
 
-func (h *heads) fetchAndAccept(tip string) error {
+func (h *heads) fetchAndAccept(tip string, began time.Time) error {
 	plan, err := h.fetch(h.life, tip)
 	if err != nil {
 		return err
 	}
+	plan.began = began
 	h.metrics.fetches.Inc()
 	return h.accept(h.life, plan)
 }
@@ -229,6 +241,7 @@ func (h *heads) accept(ctx context.Context, p *plan) error {
 		if err := h.trust(ctx, p); err != nil {
 			return err
 		}
+		h.fresh.verified(h.fleet, h.ref, p.tip, p.began)
 		return h.take(candidate, p.last.Accepted)
 	}
 	vouched, err := h.vouch(ctx, p)
@@ -246,6 +259,7 @@ func (h *heads) accept(ctx context.Context, p *plan) error {
 	if _, err := h.journal.Leave(ctx, entries, changes...); err != nil {
 		return err
 	}
+	h.fresh.verified(h.fleet, h.ref, p.tip, p.began)
 	return h.take(candidate, now)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -14,6 +15,8 @@ import (
 // plan is a tip that was fetched, and what it would follow.
 type plan struct {
 	tip string
+	// began is when the look began that found it.
+	began time.Time
 	// last is the head accepted last; its hash is "" before the first.
 	last store.Head
 	// rewrite is set when an operator accepted the tip, or an ancestor of it, in

@@ -30,7 +30,9 @@ func (s *Server) health() http.Handler {
 }
 
 // readyz says, one line each, what works. A head that was not accepted is a
-// line, not a failure: the last good one serves on.
+// line, not a failure: the last good one serves on. So is a head that was not
+// seen for too long: it is so at all replicas, and a balancer that took them all
+// out would stop renewals and reports as well, which need no newer head.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	var text strings.Builder
 	ready := true
@@ -59,6 +61,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	if current := s.heads.current.Load(); current != nil {
 		line("log key", s.checkLogKey(current))
+	}
+	if stale := s.heads.stale(); stale != nil && hash != "" {
+		fmt.Fprintf(&text, "stale: %v: nothing is unsealed until one is\n", stale)
 	}
 	if trouble != nil {
 		fmt.Fprintf(&text, "note: last look at the repository: %v\n", trouble)

@@ -17,6 +17,8 @@ type metrics struct {
 	fetches    prometheus.Counter
 	refused    *prometheus.CounterVec
 	accepted   prometheus.Gauge
+	verified   prometheus.Gauge
+	maxAge     prometheus.Gauge
 	inFlight   *prometheus.GaugeVec
 	panics     prometheus.Counter
 	logSize    prometheus.Gauge
@@ -45,6 +47,10 @@ func newMetrics() *metrics {
 			Namespace: space, Name: "fetches_total", Help: "Fetches from the fleet repository."}),
 		accepted: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: space, Name: "head_accepted_timestamp_seconds", Help: "When the head in use was accepted."}),
+		verified: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: space, Name: "last_verified_look_timestamp_seconds", Help: "When a look at the remote last found the head in force, or one that was accepted, whichever replica looked."}),
+		maxAge: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: space, Name: "repository_max_age_seconds", Help: "Age of the last verified look from which on nothing is unsealed; 0 for none."}),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: space, Name: "requests_in_flight", Help: "Requests being handled."}, []string{"route"}),
 		logSize: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -65,7 +71,7 @@ func newMetrics() *metrics {
 		clocks: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "clocks_apart_total", Help: "Renewals by clusters whose clock is more than ten minutes off."}),
 	}
-	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.inFlight, m.panics, m.clocks, m.clones, m.limited,
+	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.verified, m.maxAge, m.inFlight, m.panics, m.clocks, m.clones, m.limited,
 		m.logSize, m.appends, m.appendSize, m.appendErrs, m.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -98,3 +104,5 @@ func (m *metrics) Appended(took time.Duration, entries int, failed bool) {
 func (m *metrics) Grew(size int64) { m.logSize.Set(float64(size)) }
 
 func (m *metrics) acceptedHead(at time.Time) { m.accepted.Set(float64(at.UnixMilli()) / 1000) }
+
+func (m *metrics) verifiedLook(at time.Time) { m.verified.Set(float64(at.UnixMilli()) / 1000) }

@@ -67,9 +67,9 @@ func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.name)
 	}
 	s.heads.know(ctx, in.GetHead())
-	now, err := s.heads.usable(ctx)
+	now, err := s.heads.openable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(headReason(err), err, "person", who.name)
 	}
 	id := make([]byte, 8)
 	rand.Read(id)

@@ -40,6 +40,12 @@ type headStore interface {
 	AddRewrite(r store.Rewrite) store.Change
 	// SpendRewrite says store.ErrHeadMoved unless r is the newest unused one.
 	SpendRewrite(r store.Rewrite, now time.Time) store.Change
+	// LastLook returns the look recorded last, or store.ErrNotFound.
+	LastLook(ctx context.Context, fleet, ref string) (store.Look, error)
+	// AddLook says store.ErrHeadMoved unless the look is at the last head.
+	AddLook(ctx context.Context, l store.Look) (number int64, err error)
+	// AgeLook makes a look older, never younger, and says as AddLook.
+	AgeLook(ctx context.Context, l store.Look) error
 }
 
 type placedStore interface {

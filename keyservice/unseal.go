@@ -68,9 +68,9 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 // released or recorded, and it is to be decided again. What the token was asked
 // meanwhile stands in spent, for the entries of the next attempt.
 func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.UnsealRequest, spent *spending) (*keyservicev1.UnsealResponse, error) {
-	now, err := s.heads.usable(ctx)
+	now, err := s.heads.openable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(headReason(err), err, "cluster", who.cluster)
 	}
 	q := &request{id: client.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
 	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)

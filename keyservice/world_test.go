@@ -76,6 +76,8 @@ type world struct {
 	// between stands between the service and its store.
 	between func(keyservice.Store) keyservice.Store
 	limits  keyservice.Limits
+	// maxAge of the last verified look; none when 0.
+	maxAge time.Duration
 }
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, v1alpha1.SuiteHybrid, 2) }
@@ -144,7 +146,7 @@ func (w *world) openStore() *store.DB {
 func (w *world) config(sessions int) *keyservice.Config {
 	return &keyservice.Config{
 		Fleet: w.fleet, RootKey: w.rootKey, Signing: w.signing, ServerNames: []string{"127.0.0.1"},
-		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour)},
+		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour), MaxAge: keyservice.Duration(w.maxAge)},
 		Token:          keyservice.TokenFile{Sessions: sessions},
 		CertificateTTL: keyservice.Duration(24 * time.Hour),
 		People:         w.people,

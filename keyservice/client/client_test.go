@@ -151,9 +151,11 @@ func TestTroubleOnTheWayIsNotADecision(t *testing.T) {
 	for name, c := range map[string]struct {
 		address string
 		denied  string // reason; otherwise ErrUnavailable
+		stale   bool
 	}{
 		"the service's refusal":        {address: elsewhere, denied: keyservicev1.ReasonSuspended},
 		"its overload":                 {address: authority.serve(refuse(connect.CodeUnavailable, keyservicev1.ReasonUnavailable), loopback)},
+		"its repository being stale":   {address: authority.serve(refuse(connect.CodeUnavailable, keyservicev1.ReasonStale), loopback), stale: true},
 		"a proxy's 403":                {address: authority.serve(proxy, loopback)},
 		"a redirect":                   {address: authority.serve(http.RedirectHandler(elsewhere, http.StatusTemporaryRedirect), loopback)},
 		"a server of other authority":  {address: stranger.serve(refuse(connect.CodePermissionDenied, keyservicev1.ReasonSuspended), loopback)},
@@ -169,6 +171,8 @@ func TestTroubleOnTheWayIsNotADecision(t *testing.T) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)
 		case c.denied != "" && (!errors.As(err, &denied) || denied.Reason != c.denied):
 			t.Errorf("%s: %v, want reason %s", name, err, c.denied)
+		case client.IsRepositoryStale(err) != c.stale:
+			t.Errorf("%s: %v, a stale repository: %v", name, err, !c.stale)
 		}
 	}
 }

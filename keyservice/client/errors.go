@@ -23,6 +23,9 @@ type UnavailableError struct {
 	// RetryAfter is when the service wants to be asked again; zero when it did not
 	// say. At most five minutes.
 	RetryAfter time.Duration
+	// Reason is one of keyservicev1's Reason constants when the service itself
+	// answered; empty otherwise.
+	Reason string
 }
 
 // maxRetryAfter bounds what a service, or who stands before it, can hold us up by.
@@ -35,6 +38,14 @@ func RetryAfter(err error) time.Duration {
 		return unavailable.RetryAfter
 	}
 	return 0
+}
+
+// IsRepositoryStale reports whether the service opens nothing because it has not
+// seen for too long whether its head is the newest. It matches [ErrUnavailable]
+// too.
+func IsRepositoryStale(err error) bool {
+	var unavailable *UnavailableError
+	return errors.As(err, &unavailable) && unavailable.Reason == keyservicev1.ReasonStale
 }
 
 // readRetryAfter takes the form in seconds (RFC 9110, 10.2.3).
@@ -93,5 +104,9 @@ func classify(err error) error {
 			return fmt.Errorf("ask key service: %w", context.Canceled)
 		}
 	}
-	return &UnavailableError{Err: err, RetryAfter: readRetryAfter(answer)}
+	unavailable := &UnavailableError{Err: err, RetryAfter: readRetryAfter(answer)}
+	if connect.IsWireError(err) {
+		unavailable.Reason = answer.Message()
+	}
+	return unavailable
 }

@@ -37,6 +37,9 @@ const (
 	ReasonOverloaded = "Overloaded"
 	// ReasonUnavailable: the service cannot decide or record now; retry later.
 	ReasonUnavailable = "Unavailable"
+	// ReasonStale: the service has not seen for too long whether its accepted head
+	// is still the newest, and opens nothing until it has; retry later.
+	ReasonStale = "RepositoryStale"
 )
 
 // Name is the refusal as people and metrics spell it: NotPlaced for

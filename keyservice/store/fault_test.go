@@ -57,7 +57,7 @@ func writes() []write {
 	head := store.Head{Fleet: fleet, Ref: "main", Hash: "a1", Accepted: now}
 	token := func(t *testing.T, s *store.DB) { newEnrolment(t, s, "secret") }
 	begun := func(t *testing.T, s *store.DB) { newEnrolment(t, s, "secret").begin(t, s) }
-	return []write{
+	return append(lookWrites(), []write{
 		{name: "AddHead", do: func(ctx context.Context, s *store.DB) error { return s.Do(ctx, s.AddHead(head)) },
 			done: func(t *testing.T, s *store.DB) bool {
 				_, err := s.LastHead(t.Context(), fleet, "main")
@@ -105,7 +105,7 @@ func writes() []write {
 				return addTo(fmt.Sprintf("entry %d", now.Size))(now)
 			})
 		}, done: func(t *testing.T, s *store.DB) bool { return len(checkLog(t, s)) > 0 }},
-	}
+	}...)
 }
 
 // start prepares a write on a database of its own.

@@ -1,0 +1,95 @@
+package keyservice
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+// TestAnAgeIsWhatTheClockWentForward: whatever a clock does, only a look makes
+// the head young again.
+func TestAnAgeIsWhatTheClockWentForward(t *testing.T) {
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	for name, c := range map[string]struct {
+		steps []time.Duration // of the clock
+		want  time.Duration
+	}{
+		"a clock that goes":                      {[]time.Duration{time.Hour, time.Minute}, time.Hour + time.Minute},
+		"a clock that is set back":               {[]time.Duration{time.Hour, -day}, time.Hour},
+		"and goes on":                            {[]time.Duration{time.Hour, -day, time.Minute}, time.Hour + time.Minute},
+		"a clock that is set back again":         {[]time.Duration{time.Hour, -time.Hour, time.Hour, -time.Hour}, 2 * time.Hour},
+		"a clock that jumps ahead":               {[]time.Duration{year}, year},
+		"a clock that jumps ahead by a lot":      {[]time.Duration{250 * year, time.Hour}, eternity},
+		"a clock that jumps ahead again":         {[]time.Duration{90 * year, 90 * year, 90 * year, 90 * year}, eternity},
+		"a clock that is put right after a jump": {[]time.Duration{year, -year}, year},
+	} {
+		now := start
+		f := newFreshness(Repository{MaxAge: Duration(time.Hour)}, func() time.Time { return now })
+		if f.age() != 0 {
+			t.Errorf("%s: %s old before the first look", name, f.age())
+		}
+		f.verified("fleet", "main", "a1", now)
+		for _, step := range c.steps {
+			now = now.Add(step)
+			f.age()
+		}
+		if got := f.age(); got != c.want {
+			t.Errorf("%s: %s old, want %s", name, got, c.want)
+		}
+		f.verified("fleet", "main", "a1", now)
+		if got := f.age(); got != 0 {
+			t.Errorf("%s: %s old after a look", name, got)
+		}
+	}
+}
+
+// TestAnotherReplicasLookIsTakenOnceAndNeverMakesOlder: whatever its clock says.
+func TestAnotherReplicasLookIsTakenOnceAndNeverMakesOlder(t *testing.T) {
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		row  store.Look
+		want time.Duration
+	}{
+		"a newer look":                        {store.Look{Hash: "a1", Number: 2, At: start.Add(50 * time.Minute)}, 10 * time.Minute},
+		"of a clock that is ahead":            {store.Look{Hash: "a1", Number: 2, At: start.Add(time.Hour * 24)}, 0},
+		"of a clock that is ahead, grown old": {store.Look{Hash: "a1", Number: 2, At: start.Add(time.Hour * 24), Age: 20 * time.Minute}, 20 * time.Minute},
+		"of a clock that is behind":           {store.Look{Hash: "a1", Number: 2, At: start.Add(-time.Hour * 24)}, time.Hour},
+		"the look that is known":              {store.Look{Hash: "a1", Number: 1, At: start.Add(59 * time.Minute)}, time.Hour},
+		"a look at another head":              {store.Look{Hash: "b2", Number: 2, At: start.Add(59 * time.Minute)}, time.Hour},
+	} {
+		now := start
+		f := newFreshness(Repository{}, func() time.Time { return now })
+		f.begin(store.Head{Fleet: "fleet", Ref: "main", Hash: "a1", Accepted: start}, store.Look{Hash: "a1", Number: 1, At: start})
+		now = now.Add(time.Hour)
+		f.learn(c.row)
+		if got := f.age(); got != c.want {
+			t.Errorf("%s: %s old, want %s", name, got, c.want)
+		}
+		now = now.Add(-time.Hour) // the same row again, with the clock set back
+		f.learn(c.row)
+		if got := f.age(); got != c.want {
+			t.Errorf("%s, read again: %s old, want %s", name, got, c.want)
+		}
+	}
+}
+
+// TestARowIsWrittenOnceInAWhile: looks come every 30 seconds.
+func TestARowIsWrittenOnceInAWhile(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	f := newFreshness(Repository{Interval: Duration(30 * time.Second)}, func() time.Time { return now })
+	writes := 0
+	for range 20 {
+		f.verified("fleet", "main", "a1", now)
+		if look, _, is := f.due(); is {
+			writes++
+			look.Number = int64(writes)
+			f.saved(look)
+		}
+		now = now.Add(30 * time.Second)
+	}
+	if writes != 10 {
+		t.Errorf("the row was written %d times in ten minutes, want 10", writes)
+	}
+}
