@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -74,26 +73,6 @@ type Renewal struct {
 	URL string `yaml:"url"`
 	// Grace is how long after its end a certificate is renewed. Default 168h.
 	Grace Duration `yaml:"grace"`
-}
-
-// Repository is the fleet repository as the service reads it.
-type Repository struct {
-	URL string `yaml:"url"`
-	// Ref is a branch name or a full ref name. Default main.
-	Ref string `yaml:"ref"`
-	// Interval between looks at the remote's head. Default 30s.
-	Interval Duration `yaml:"interval"`
-	// MaxAge is how long ago the remote may have been seen last at the accepted
-	// head, by any replica, for the service to unseal and rewrap. 0 is no bound.
-	// LoadConfig's default is 72h: longer than a weekend, so that a Git host which
-	// is down, or a branch whose tip is not accepted, stops no fleet before somebody
-	// is back.
-	MaxAge         Duration `yaml:"maxAge"`
-	UsernameFile   string   `yaml:"usernameFile"`
-	PasswordFile   string   `yaml:"passwordFile"`
-	SSHKeyFile     string   `yaml:"sshKeyFile"`
-	KnownHostsFile string   `yaml:"knownHostsFile"`
-	CAFile         string   `yaml:"caFile"`
 }
 
 // Duration is a time.Duration written as 30s or 24h.
@@ -249,27 +228,6 @@ func (c *Config) problem() (field, problem, hint string) {
 	return peopleProblem(c.People)
 }
 
-const (
-	standardMaxAge = 72 * time.Hour
-	longestMaxAge  = 90 * 24 * time.Hour
-	// looksInMaxAge is how many looks in a row may fail at least. A replica that
-	// does not see Git itself hears of another's look after two intervals.
-	looksInMaxAge = 5
-)
-
-func (r Repository) problem() (field, problem, hint string) {
-	interval, age := time.Duration(r.Interval), time.Duration(r.MaxAge)
-	least := looksInMaxAge * max(leastBetweenSaves, interval)
-	switch {
-	case interval < time.Second:
-		return "repository.interval", "is shorter than 1s", ""
-	case age != 0 && (age < least || age > longestMaxAge):
-		return "repository.maxAge", fmt.Sprintf("is not between %s and 2160h", least),
-			"after so long without a look at the remote that found the accepted head nothing is unsealed; at least five intervals, and 5m; 0 for no bound"
-	}
-	return "", "", ""
-}
-
 func isVerifierKey(text string) bool {
 	_, err := sealing.NewVerifier(text)
 	return err == nil
@@ -297,39 +255,6 @@ func (r Renewal) problem() (field, problem, hint string) {
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Host != "" && strings.Trim(u.Path, "/") == ""
-}
-
-// problem finds what no mirror can be made of.
-func (r Repository) problem() (field, problem, hint string) {
-	if err := kustomize.CheckURL(r.URL); err != nil {
-		return "repository.url", strings.TrimPrefix(err.Error(), "repository URL: "),
-			"https://HOST/PATH, ssh://HOST/PATH or git@HOST:PATH; a folder is not read: put a Git server in front of it"
-	}
-	if kustomize.CheckRef(r.Ref) != nil {
-		return "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint
-	}
-	return "", "", ""
-}
-
-// Auth reads the credential files.
-func (r Repository) Auth() (kustomize.Auth, error) {
-	var auth kustomize.Auth
-	var failed error
-	read := func(path string) []byte {
-		if path == "" {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		failed = errors.Join(failed, err)
-		return data
-	}
-	auth.Username = strings.TrimSpace(string(read(r.UsernameFile)))
-	auth.Password = strings.TrimSpace(string(read(r.PasswordFile)))
-	auth.SSHKey, auth.KnownHosts, auth.CAFile = read(r.SSHKeyFile), read(r.KnownHostsFile), read(r.CAFile)
-	if failed != nil {
-		return kustomize.Auth{}, fmt.Errorf("read repository credentials: %w", failed)
-	}
-	return auth, nil
 }
 
 // LogValue keeps a stray %v of the configuration to what is public.
