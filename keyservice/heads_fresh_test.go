@@ -197,3 +197,23 @@ func TestWithoutALookTheAcceptanceCounts(t *testing.T) {
 	f.look()
 	f.opens("after the first look", f.eu, f.head)
 }
+
+// TestALookThatIsNotWrittenCountsUntilTheServiceStops: a row that cannot be
+// written stops nobody, and makes nothing fresh that a restart would forget.
+func TestALookThatIsNotWrittenCountsUntilTheServiceStops(t *testing.T) {
+	f := boundFixture(t)
+	f.execStore(`CREATE TRIGGER full BEFORE INSERT ON looks BEGIN SELECT RAISE(FAIL, 'disk full'); END`)
+	f.later(bound + time.Minute)
+	f.look()
+	f.opens("after a look", f.eu, f.head)
+	if ready := f.get("/readyz"); !f.isReady() || !strings.Contains(ready, "note: last look at the repository: record look: ") {
+		t.Errorf("readiness says\n%s", ready)
+	}
+	f.git.Refuse(http.StatusBadGateway)
+	f.restart()
+	f.opensNothing("after a restart", f.eu, f.head)
+	f.git.Heal()
+	f.execStore("DROP TRIGGER full")
+	f.look()
+	f.opens("after the repair", f.eu, f.head)
+}
