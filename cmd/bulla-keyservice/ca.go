@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -103,20 +104,20 @@ authority whose key was stolen can sign for a successor too.`,
 	}
 	addConfigFlag(rotate, &file)
 	rotate.Flags().BoolVar(&sameKey, "same-key", false, "make a new certificate for the key there is")
-	rotate.Flags().DurationVar(&overlap, "overlap", 14*24*time.Hour, "how long what the authority before issued is accepted")
+	period.Var(rotate.Flags(), &overlap, "overlap", 14*24*time.Hour, "how long what the authority before issued is accepted")
 	return rotate
 }
 
 func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Duration, stdout, stderr io.Writer) error {
-	if overlap < shortestOverlap || overlap > longestOverlap {
-		return &usageError{fmt.Errorf("overlap %s is not between %s and %s", overlap, shortestOverlap, longestOverlap)}
+	if err := between("overlap", overlap, shortestOverlap, longestOverlap); err != nil {
+		return err
 	}
 	config, err := keyservice.LoadConfig(file)
 	if err != nil {
 		return err
 	}
 	if least := time.Duration(config.CertificateTTL) + time.Duration(config.Renewal.Grace); overlap < least {
-		return &usageError{withHint(fmt.Errorf("overlap %s is shorter than a certificate lives and is renewed, %s", overlap, least),
+		return &usageError{withHint(fmt.Errorf("--overlap %s is shorter than a certificate lives and is renewed, %s", period.Text(overlap), period.Text(least)),
 			"clusters learn the new authority when they renew")}
 	}
 	_, rows, err := openAuthority(ctx, config)
@@ -149,7 +150,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 		return err
 	}
 	fmt.Fprintf(stdout, "%s\n", client.SPKIHash(next))
-	fmt.Fprintf(stderr, "certificate authority %s issues in a minute; the one before is accepted for %s after that\n", role, overlap)
+	fmt.Fprintf(stderr, "certificate authority %s issues in a minute; the one before is accepted for %s after that\n", role, period.Text(overlap))
 	return nil
 }
 

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 )
 
 func newCommand() *cobra.Command {
@@ -49,6 +52,16 @@ func newWorkerCommand() *cobra.Command {
 			return &usageError{errors.New("the token worker is started by the service, not by hand")}
 		},
 	}
+}
+
+// between refuses a span of time on the command line that is too short or too
+// long.
+func between(flag string, given, least, most time.Duration) error {
+	if given < least || given > most {
+		return &usageError{withHint(fmt.Errorf("--%s %s is not between %s and %s", flag, period.Text(given), period.Text(least), period.Text(most)),
+			fmt.Sprintf("hours, minutes and seconds, such as --%s %s or --%s 1h30m", flag, period.Text(most), flag))}
+	}
+	return nil
 }
 
 // needs admits no arguments, and demands these flags. It is in the place of

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 )
 
@@ -55,7 +56,7 @@ Superseded again.
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().DurationVar(&o.window, "window", 30*24*time.Hour, "how far back a rollback must stay possible")
+	period.Var(cmd.Flags(), &o.window, "window", 30*24*time.Hour, "how far back a rollback must stay possible")
 	cmd.Flags().BoolVar(&o.breakCurrent, "break-current", false, "retire it though stubs of the accepted head need it")
 	cmd.Flags().BoolVar(&o.breakRollback, "break-rollback", false, "retire it though stubs of the window's history need it")
 	cmd.Flags().BoolVar(&o.undo, "undo", false, "make a retired key Superseded again: it opens, and seals no more")
@@ -83,7 +84,7 @@ func (o *retireOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 		return err
 	}
 	return o.finish(ctx, f, next, audit.Entry{Head: needed.head,
-		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.current), len(needed.history), o.window)}, stdout, stderr)
+		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.current), len(needed.history), period.Text(o.window))}, stdout, stderr)
 }
 
 // finish signs, records and writes.
@@ -135,7 +136,7 @@ func (o *retireOptions) mayRetire(n *keyNeeds) error {
 			"bulla reseal moves their locks; --break-current retires the key all the same")
 	}
 	if len(n.history) > 0 && !o.breakRollback {
-		return withHint(fmt.Errorf("key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.history), o.window),
+		return withHint(fmt.Errorf("key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.history), period.Text(o.window)),
 			"wait until the window is past, or give up these rollbacks with --break-rollback")
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
@@ -52,14 +53,14 @@ to the service, and the next request is refused, whatever the certificate says.`
 	addConfigFlag(issue, &file)
 	issue.Flags().StringVar(&name, "name", "", "the person, as in the configuration")
 	issue.Flags().StringVar(&request, "csr", "", "the certificate request; - for standard input")
-	issue.Flags().DurationVar(&ttl, "ttl", 30*24*time.Hour, "life of the certificate")
+	period.Var(issue.Flags(), &ttl, "ttl", 30*24*time.Hour, "life of the certificate")
 	people.AddCommand(issue)
 	return people
 }
 
 func issuePerson(ctx context.Context, file, name, request string, ttl time.Duration, stdin io.Reader, stdout, stderr io.Writer) error {
-	if ttl < shortestPersonTTL || ttl > longestPersonTTL {
-		return &usageError{fmt.Errorf("ttl %s is not between %s and %s", ttl, shortestPersonTTL, longestPersonTTL)}
+	if err := between("ttl", ttl, shortestPersonTTL, longestPersonTTL); err != nil {
+		return err
 	}
 	config, err := keyservice.LoadConfig(file)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -43,7 +44,7 @@ the cluster's file in the fleet repository.`,
 	}
 	addConfigFlag(create, &file)
 	create.Flags().StringVar(&cluster, "cluster", "", "name of the cluster, as in clusters/NAME.yaml")
-	create.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long it can be used")
+	period.Var(create.Flags(), &ttl, "ttl", time.Hour, "how long it can be used")
 	token.AddCommand(create)
 	return token
 }
@@ -52,8 +53,8 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	if len(validation.IsDNS1123Label(cluster)) > 0 {
 		return &usageError{withHint(fmt.Errorf("cluster %q is not a name", cluster), "lower-case letters, digits and '-', at most 63")}
 	}
-	if ttl < shortestTTL || ttl > longestTTL {
-		return &usageError{fmt.Errorf("ttl %s is not between %s and %s", ttl, shortestTTL, longestTTL)}
+	if err := between("ttl", ttl, shortestTTL, longestTTL); err != nil {
+		return err
 	}
 	config, err := keyservice.LoadConfig(file)
 	if err != nil {

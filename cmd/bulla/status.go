@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -66,7 +67,7 @@ func newStatus(a *app) *cobra.Command {
 	flags.StringVar(&f.fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
 	flags.StringVar(&f.cluster, "cluster", "", "only this `cluster`")
 	flags.StringVar(&f.placement, "placement", "", "only what this `placement` places")
-	flags.DurationVar(&f.patience, "silent-after", 30*time.Minute, "how long a cluster may say nothing")
+	period.Var(flags, &f.patience, "silent-after", 30*time.Minute, "how long a cluster may say nothing")
 	flags.BoolVar(&f.check, "check", false, "exit with code 3 when something is silent, outdated or missing")
 	outputFlag(cmd, &f.format)
 	_ = cmd.RegisterFlagCompletionFunc("cluster", a.completeNames(func(n names) []string { return n.clusters }))
