@@ -46,7 +46,7 @@ func newCAListCommand() *cobra.Command {
 }
 
 func listCA(ctx context.Context, file string, stdout io.Writer) error {
-	config, err := keyservice.LoadConfig(file)
+	config, err := loadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 	if err := between("overlap", overlap, shortestOverlap, longestOverlap); err != nil {
 		return err
 	}
-	config, err := keyservice.LoadConfig(file)
+	config, err := loadConfig(file)
 	if err != nil {
 		return err
 	}

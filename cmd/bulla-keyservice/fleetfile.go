@@ -56,13 +56,13 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	if o.inPlace == (o.out != "") || o.inPlace && o.file == "-" {
 		return nil, &usageError{withHint(errors.New("nothing says where the new fleet.yaml goes"), "give --in-place to overwrite the file of --fleet-file, or --out FILE for a new one")}
 	}
-	config, err := keyservice.LoadConfig(o.config)
+	config, err := loadConfig(o.config)
 	if err != nil {
 		return nil, err
 	}
 	f := &fleetFile{options: *o, config: config}
 	if f.old, err = readLimited(o.file, stdin); err != nil {
-		return nil, fmt.Errorf("read fleet.yaml: %w", err)
+		return nil, withHint(fmt.Errorf("read fleet.yaml: %w", err), files.Hint(err, "--fleet-file is the fleet.yaml of a clone of the fleet repository, or - for standard input"))
 	}
 	if f.fleet, err = v1alpha1.ParseFleet(o.file, f.old); err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ with the annotation bulla.dev/accept-rewrite=OLD..NEW on its FleetSync.`,
 }
 
 func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) error {
-	config, err := keyservice.LoadConfig(file)
+	config, err := loadConfig(file)
 	if err != nil {
 		return err
 	}

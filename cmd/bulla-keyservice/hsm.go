@@ -62,7 +62,7 @@ func (o *checkOptions) hsmConfig() (hsm.Config, error) {
 		}
 		return config, nil
 	}
-	config, err := keyservice.LoadConfig(o.config)
+	config, err := loadConfig(o.config)
 	if err != nil {
 		return hsm.Config{}, err
 	}

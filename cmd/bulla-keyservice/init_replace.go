@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -32,7 +33,7 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 	}
 	text, err := os.ReadFile(o.replaces)
 	if err != nil {
-		return fmt.Errorf("read the lost fleet: %w", err)
+		return withHint(fmt.Errorf("read the lost fleet: %w", err), files.Hint(err, "--replaces is the fleet.yaml that was accepted last, from Git"))
 	}
 	fleet, err := v1alpha1.ParseFleet(o.replaces, text)
 	if err != nil {

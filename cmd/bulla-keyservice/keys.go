@@ -39,7 +39,7 @@ accepted head says of a sealing key, "-" where it says nothing.`,
 }
 
 func listKeys(ctx context.Context, file string, stdout io.Writer) error {
-	config, err := keyservice.LoadConfig(file)
+	config, err := loadConfig(file)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -96,5 +97,5 @@ func hintOf(err error) string {
 	case errors.Is(err, os.ErrExist):
 		return "nothing is ever overwritten; choose another --out folder"
 	}
-	return ""
+	return files.Hint(err, "")
 }

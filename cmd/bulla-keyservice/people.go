@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -62,7 +63,7 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 	if err := between("ttl", ttl, shortestPersonTTL, longestPersonTTL); err != nil {
 		return err
 	}
-	config, err := keyservice.LoadConfig(file)
+	config, err := loadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -96,20 +97,20 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 }
 
 func readRequest(path string, stdin io.Reader) (csr []byte, identity string, err error) {
+	const hint = "it is what `bulla login` prints to standard output"
 	from := stdin
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, "", fmt.Errorf("read certificate request: %w", err)
+			return nil, "", withHint(fmt.Errorf("read certificate request: %w", err), files.Hint(err, "--csr: "+hint))
 		}
 		defer f.Close()
 		from = f
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxRequest))
 	if err != nil {
-		return nil, "", fmt.Errorf("read certificate request: %w", err)
+		return nil, "", withHint(fmt.Errorf("read certificate request: %w", err), files.Hint(err, "--csr: "+hint))
 	}
-	const hint = "it is what `bulla login` prints to standard output"
 	if csr, err = client.ReadRequest(data); err != nil {
 		return nil, "", withHint(err, hint)
 	}

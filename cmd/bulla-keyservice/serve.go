@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -55,12 +56,8 @@ request on, on open connections too.`,
 	return cmd
 }
 
-func addConfigFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVar(file, "config", "", "configuration file")
-}
-
 func serve(ctx context.Context, file string, stderr io.Writer) error {
-	config, err := keyservice.LoadConfig(file)
+	config, err := loadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -105,7 +102,7 @@ func reloadPeople(ctx context.Context, file string, service *keyservice.Server, 
 	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
 		for range hangups {
-			config, err := keyservice.LoadConfig(file)
+			config, err := loadConfig(file)
 			if err != nil {
 				log.Error("people are not read again; those of before stay", "error", err.Error())
 				continue
@@ -134,7 +131,7 @@ func openMirror(config *keyservice.Config) (*kustomize.Mirror, error) {
 func tokenConfig(config *keyservice.Config, log *slog.Logger) (hsm.Config, error) {
 	pin, err := keyservice.PIN(config.Token.PINFile)
 	if err != nil {
-		return hsm.Config{}, withHint(err, "set token.pinFile in the configuration")
+		return hsm.Config{}, withHint(err, files.Hint(err, "token.pinFile in the configuration, or pin-source of token.uri, names a file that holds the PIN alone; or set BULLA_PIN"))
 	}
 	c := config.Token.HSM(config.Fleet, pin)
 	c.Logger = log

@@ -56,7 +56,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	if err := between("ttl", ttl, shortestTTL, longestTTL); err != nil {
 		return err
 	}
-	config, err := keyservice.LoadConfig(file)
+	config, err := loadConfig(file)
 	if err != nil {
 		return err
 	}

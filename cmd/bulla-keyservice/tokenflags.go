@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -31,7 +32,7 @@ func tokenOf(token keyservice.TokenFile, fleet string) (hsm.Config, error) {
 	}
 	pin, err := keyservice.PIN(token.PINFile)
 	if err != nil {
-		return hsm.Config{}, err
+		return hsm.Config{}, withHint(err, files.Hint(err, "--pin-file, or pin-source of --token-uri, names a file that holds the PIN alone; or set BULLA_PIN"))
 	}
 	return token.HSM(fleet, pin), nil
 }

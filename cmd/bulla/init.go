@@ -77,7 +77,7 @@ func (a *app) readFleetFile(source string) ([]byte, error) {
 	if source != "-" {
 		f, err := os.Open(source)
 		if err != nil {
-			return nil, fault.New("`bulla-keyservice init` makes it", "read fleet: %w", err)
+			return nil, fault.New(files.Hint(err, "`bulla-keyservice init` makes it"), "read fleet: %w", err)
 		}
 		defer f.Close()
 		in = f

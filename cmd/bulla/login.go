@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -143,7 +144,7 @@ func (a *app) completeLogin(store *login.Store, l *login.Login, f loginFlags) er
 func readSmall(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.New("name the file that `bulla-keyservice people issue` made", "read certificate: %w", err)
+		return nil, fault.New(files.Hint(err, "name the file that `bulla-keyservice people issue` made"), "read certificate: %w", err)
 	}
 	if info.Size() > limit {
 		return nil, fault.NewUsage("name the file that `bulla-keyservice people issue` made", "%s is larger than %d bytes", path, limit)

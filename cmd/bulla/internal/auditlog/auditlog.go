@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -133,7 +134,7 @@ func (f *File) Read(ctx context.Context, filter Filter, each func(client.AuditEn
 func Verify(path string, verifier note.Verifier, each func(index int64, e audit.Entry) error) (*audit.Verified, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fault.New(files.Hint(err, "`bulla audit log --export FILE` writes an export"), "read export: %w", err)
 	}
 	defer file.Close()
 	var failed error

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 // Code is an exit code of the command line.
@@ -71,6 +73,9 @@ func Print(w io.Writer, err error) Code {
 	var f *Error
 	if errors.As(err, &f) {
 		code, hint = f.Code, f.Hint
+	}
+	if hint == "" {
+		hint = files.Hint(err, "")
 	}
 	if !errors.Is(err, ErrFindings) {
 		for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {

@@ -21,6 +21,7 @@ import (
 	"filippo.io/age/armor"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 // maxIdentityFile bounds an identity file, in bytes; a key is 2,000 at most.
@@ -43,7 +44,7 @@ func (s *Source) Identities(paths []string) ([]age.Identity, error) {
 	for _, path := range paths {
 		data, err := s.read(path)
 		if err != nil {
-			return nil, fault.New("--identity takes the file that `age-keygen -pq -o FILE` wrote, or - for standard input", "read identity: %w", err)
+			return nil, fault.New(files.Hint(err, "--identity takes the file that `age-keygen -pq -o FILE` wrote, or - for standard input"), "read identity: %w", err)
 		}
 		ids, err := s.parse(path, data)
 		clear(data)

@@ -1,0 +1,42 @@
+package files
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Hint says what to do about a file that a person named and that cannot be read;
+// about says what the file is, or is empty. The path is never in it: it may be a
+// value that was given to the wrong flag.
+func Hint(err error, about string) string {
+	var hints []string
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		hints = append(hints, "there is no such file"+from(err))
+	case errors.Is(err, fs.ErrPermission):
+		hints = append(hints, "this user may not do that to the file: look at its owner and mode, and at those of its folder")
+	case errors.Is(err, syscall.EISDIR):
+		hints = append(hints, "it is a folder: name a file in it")
+	}
+	if about != "" {
+		hints = append(hints, about)
+	}
+	return strings.Join(hints, "; ")
+}
+
+// from says where a relative path begins.
+func from(err error) string {
+	var p *fs.PathError
+	if !errors.As(err, &p) || filepath.IsAbs(p.Path) {
+		return ""
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return " seen from " + here
+}

@@ -1,0 +1,39 @@
+package files_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+)
+
+func TestAFileThatCannotBeReadComesWithAHintThatDoesNotNameIt(t *testing.T) {
+	here := t.TempDir()
+	t.Chdir(here)
+	read := func(path string) error {
+		_, err := os.ReadFile(path)
+		return fmt.Errorf("read it: %w", err)
+	}
+	for _, c := range []struct {
+		name        string
+		err         error
+		about, want string
+	}{
+		{"a relative path that is not there", read("hunter2"), "", "there is no such file seen from " + here},
+		{"an absolute one", read(filepath.Join(here, "hunter2")), "", "there is no such file"},
+		{"with what it is", read(filepath.Join(here, "hunter2")), "init wrote it", "there is no such file; init wrote it"},
+		{"a folder", read(here), "", "it is a folder: name a file in it"},
+		{"a file of somebody else", &fs.PathError{Op: "open", Path: "hunter2", Err: fs.ErrPermission}, "",
+			"this user may not do that to the file: look at its owner and mode, and at those of its folder"},
+		{"what has nothing to do with files", errors.New("broken"), "", ""},
+		{"and what is known of it", errors.New("broken"), "init wrote it", "init wrote it"},
+	} {
+		if got := files.Hint(c.err, c.about); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
