@@ -28,6 +28,10 @@ func (s *Server) refuseBusy(route Route, back time.Duration) error {
 	return comeBack(wireError(keyservicev1.ReasonOverloaded), back)
 }
 
+// refuseStranger counts a connection that is closed since its address has its
+// share. There may be thousands: the metric is all that is said.
+func (s *Server) refuseStranger() { s.metrics.limited.WithLabelValues("address").Inc() }
+
 // comeBack puts the time into the error, in whole seconds (RFC 9110, 10.2.3).
 func comeBack(err error, back time.Duration) error {
 	var wire *connect.Error

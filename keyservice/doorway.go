@@ -9,7 +9,7 @@ import (
 const (
 	// maxStrangers bounds connections whose handshake is not done: what a flood of
 	// them costs in memory and processor time is bounded by it. Each has as long as
-	// ReadHeaderTimeout.
+	// ReadHeaderTimeout (net/http bounds the handshake by it).
 	maxStrangers = 512
 	// maxAnonymous bounds connections without a client certificate: they can enrol,
 	// and nothing else.
@@ -17,18 +17,23 @@ const (
 )
 
 // doorway bounds open connections: all, and of those the ones that have not shown
-// a certificate yet. Beyond, they wait in the kernel.
+// a certificate yet. Beyond, they wait in the kernel. One whose address has its
+// share of those without a certificate is closed at once: waiting would hold up
+// everybody behind it.
 type doorway struct {
 	net.Listener
 	all, strangers chan struct{}
 	anonymous      chan struct{}
+	shares         shares
+	refused        func() // is called for each connection beyond its share
 	closed         chan struct{}
 	once           sync.Once
 }
 
-func newDoorway(l net.Listener, connections int) *doorway {
-	return &doorway{Listener: l, all: make(chan struct{}, connections), strangers: make(chan struct{}, min(connections, maxStrangers)),
-		anonymous: make(chan struct{}, maxAnonymous), closed: make(chan struct{})}
+func newDoorway(l net.Listener, limits Limits, refused func()) *doorway {
+	return &doorway{Listener: l, all: make(chan struct{}, limits.Connections), strangers: make(chan struct{}, min(limits.Connections, maxStrangers)),
+		anonymous: make(chan struct{}, maxAnonymous), closed: make(chan struct{}),
+		shares: shares{most: limits.StrangersPerAddress, of: map[string]int{}}, refused: refused}
 }
 
 // Accept waits for a place before it takes a connection.
@@ -40,13 +45,20 @@ func (d *doorway) Accept() (net.Conn, error) {
 			return nil, net.ErrClosed
 		}
 	}
-	conn, err := d.Listener.Accept()
-	if err != nil {
-		<-d.all
-		<-d.strangers
-		return nil, err
+	for {
+		conn, err := d.Listener.Accept()
+		if err != nil {
+			<-d.all
+			<-d.strangers
+			return nil, err
+		}
+		address := sourceOf(conn.RemoteAddr().String())
+		if d.shares.take(address) {
+			return &guest{Conn: conn, door: d, address: address, stands: d.strangers}, nil
+		}
+		d.refused()
+		_ = conn.Close()
 	}
-	return &guest{Conn: conn, door: d, stands: d.strangers}, nil
 }
 
 // Close ends Accept too while it waits for a place.
@@ -58,7 +70,8 @@ func (d *doorway) Close() error {
 // guest is one connection, with its places.
 type guest struct {
 	net.Conn
-	door *doorway
+	door    *doorway
+	address string
 
 	mu     sync.Mutex
 	stands chan struct{} // where it is counted beside all; nil when known
@@ -77,8 +90,7 @@ func (g *guest) shown(certificate bool) error {
 		return nil
 	}
 	if certificate {
-		<-g.stands
-		g.stands = nil
+		g.leaveStrangers()
 		return nil
 	}
 	select {
@@ -91,6 +103,13 @@ func (g *guest) shown(certificate bool) error {
 	return nil
 }
 
+// leaveStrangers gives back what is kept for those without a certificate.
+func (g *guest) leaveStrangers() {
+	<-g.stands
+	g.stands = nil
+	g.door.shares.give(g.address)
+}
+
 // Close gives the places back, once.
 func (g *guest) Close() error {
 	g.mu.Lock()
@@ -98,7 +117,7 @@ func (g *guest) Close() error {
 		g.gone = true
 		<-g.door.all
 		if g.stands != nil {
-			<-g.stands
+			g.leaveStrangers()
 		}
 	}
 	g.mu.Unlock()

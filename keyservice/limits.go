@@ -23,6 +23,11 @@ type Limits struct {
 	EnrolmentsPerSecond int `yaml:"enrolmentsPerSecond"`
 	// Connections bounds open connections. Default 16,384.
 	Connections int `yaml:"connections"`
+	// StrangersPerAddress bounds the connections of one address (of IPv6, of one
+	// /64) that have shown no client certificate; more are closed at once. Default
+	// 0, which is no bound: behind a TCP balancer, or a site's NAT, all clusters
+	// have one address, and a bound would let one stranger keep all of them out.
+	StrangersPerAddress int `yaml:"strangersPerAddress"`
 }
 
 func (l *Limits) setDefaults() {
@@ -48,7 +53,7 @@ func (l *Limits) problem() (field, problem, hint string) {
 		{"requestsPerSecond", l.RequestsPerSecond, 1, 1 << 20}, {"requestBurst", l.RequestBurst, 1, 1 << 20},
 		{"digestsPerSecond", l.DigestsPerSecond, 1, 1 << 20}, {"digestBurst", l.DigestBurst, 1000, 1 << 24},
 		{"inFlight", l.InFlight, 1, 1024}, {"enrolmentsPerSecond", l.EnrolmentsPerSecond, 1, 1 << 20},
-		{"connections", l.Connections, 64, 1 << 20},
+		{"connections", l.Connections, 64, 1 << 20}, {"strangersPerAddress", l.StrangersPerAddress, 0, maxStrangers},
 	} {
 		if d.value < d.least {
 			return "limits." + d.field, "is too small", "a request may name 1,000 stubs, and a controller has 4 under way"

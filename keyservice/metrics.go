@@ -42,7 +42,7 @@ func newMetrics() *metrics {
 		operations: counter("token_operations_total", "Unlock operations asked of the token, by result; lost are those, counted by their own result too, of requests that could not be recorded and released nothing.", "result"),
 		looks:      counter("looks_total", "Looks at the remote's head, by result.", "result"),
 		refused:    counter("heads_refused_total", "Tips of the configured ref that were not accepted.", "reason"),
-		limited:    counter("requests_sent_away_total", "Requests beyond their caller's quota, or while too many were under way.", "why"),
+		limited:    counter("requests_sent_away_total", "Requests beyond their caller's quota, or while too many were under way; connections beyond their address's share.", "why"),
 		fetches: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "fetches_total", Help: "Fetches from the fleet repository."}),
 		accepted: prometheus.NewGauge(prometheus.GaugeOpts{

@@ -153,13 +153,13 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	public.TLSConfig = s.tlsConfig()
 	private := s.httpServer(s.health())
 	failed := make(chan error, 3)
-	door := newDoorway(listener, limits.Connections)
+	door := newDoorway(listener, limits, s.refuseStranger)
 	go func() { failed <- public.ServeTLS(door, "", "") }()
 	go func() { failed <- private.Serve(health) }()
 	renewal := s.httpServer(s.renewalHandler())
 	renewal.TLSConfig = s.renewalTLS()
 	if s.renewal != nil {
-		go func() { failed <- renewal.ServeTLS(newDoorway(s.renewal, limits.Connections), "", "") }()
+		go func() { failed <- renewal.ServeTLS(newDoorway(s.renewal, limits, s.refuseStranger), "", "") }()
 	}
 	var loops sync.WaitGroup
 	defer loops.Wait()

@@ -1,0 +1,30 @@
+package keyservice_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestASilentConnectionDoesNotStay: it holds a place at the door until the
+// handshake's deadline, ten seconds.
+func TestASilentConnectionDoesNotStay(t *testing.T) {
+	w := newWorld(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(40 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for buffer := make([]byte, 512); err == nil; {
+		_, err = conn.Read(buffer)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the service leaves it open")
+	}
+}
