@@ -48,7 +48,7 @@ func openBackend(h *hello) (backend, error) {
 // openToken logs in once and opens the sessions one after the other: to open
 // them together would try a wrong PIN as often, and lock the token.
 func openToken(m module, h *hello) (*token, error) {
-	slot, err := findSlot(m, h.Token)
+	slot, err := awaitSlot(m, h.Token)
 	if err != nil {
 		return nil, err
 	}
