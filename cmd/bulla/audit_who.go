@@ -28,7 +28,8 @@ const auditWhoLong = `Show who could read a secret, when, and because of which c
 SECRET is the object as clusters have it, namespace/name, or its stub file. Each
 line is a cluster that the key service answered, with the version of the stub, the
 placement, and the accepted head that granted it. Clusters that the working tree
-places it on and that did not ask yet are told after that.
+places it on and that did not ask yet are told after that. A name that neither the
+log nor the working tree has is refused: it is more likely misspelt than safe.
 
 With --cluster NAME and no SECRET: the cluster is lost. It lists every secret
 that it opened, and which files of the working tree still carry those values: seal

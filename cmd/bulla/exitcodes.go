@@ -34,7 +34,8 @@ var exitCodes = []struct {
 		"by the signature of the pinned root key, or its fleet.yaml is older than one",
 		"that was seen; a cluster's keys were not confirmed; other users can read the",
 		"login or write the pinned keys; or the audit log that the key service shows is",
-		"not borne out by its signature, or not the one that was seen before",
+		"not borne out by its signature, or not the one that was seen before, or what",
+		"was remembered of it is damaged",
 	}},
 }
 
