@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 
@@ -12,7 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -80,17 +81,11 @@ func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*k
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
-	results := make([]rewrapped, len(in.GetDigests()))
-	var group errgroup.Group
-	group.SetLimit(max(s.config.Token.Sessions, 1)) // clusters come first
-	for i, digest := range in.GetDigests() {
-		r := &results[i]
-		r.digest = digest
-		if r.refusal = q.decide(placed[digest], r); r.refusal == granted {
-			group.Go(func() error { r.refusal = s.move(ctx, q, r); return nil })
-		}
+	results, locks := q.decideAll(in.GetDigests(), placed)
+	if isTooMuch(locks, len(results)) {
+		return nil, s.refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d locks or more to move, at most %d for several stubs", locks, maxMoves), "person", who.name)
 	}
-	_ = group.Wait() // every result has its own outcome
+	s.moveAll(ctx, q, results)
 	if err := s.recordRewrap(ctx, q, results); err != nil {
 		s.owe(who.entry(audit.Rewrap, keyservicev1.ReasonUnavailable, ""), operationsOf(results))
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
@@ -99,20 +94,47 @@ func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*k
 }
 
 func checkRewrap(in *keyservicev1.RewrapRequest) (problem string) {
-	switch {
-	case !commitHash.MatchString(in.GetHead()):
+	if !commitHash.MatchString(in.GetHead()) {
 		return "head is not 40 or 64 hexadecimal digits"
-	case len(in.GetDigests()) == 0 || len(in.GetDigests()) > client.MaxDigests:
-		return "not 1 to 1000 digests"
 	}
-	seen := make(map[string]bool, len(in.GetDigests()))
-	for _, digest := range in.GetDigests() {
-		if !stubDigest.MatchString(digest) || seen[digest] {
-			return "a digest is not sha256: and 64 hexadecimal digits, or stands twice"
+	return digestsProblem(in.GetDigests())
+}
+
+// maxMoves bounds the locks that one request moves. Each is an entry of the audit
+// log, and all go into one append: a thousand stubs may have more than the log
+// takes at all, which would be found out only when the token has done its work.
+const maxMoves = journal.MaxAppend
+
+// isTooMuch lets a stub pass by itself whatever it has: a file bounds that.
+func isTooMuch(locks, digests int) bool { return locks > maxMoves && digests > 1 }
+
+// decideAll decides before the token is asked for the first, and counts the locks
+// to move. It ends where they are too many.
+func (q *rewrap) decideAll(digests []string, placed map[string][]candidate) (results []rewrapped, locks int) {
+	results = make([]rewrapped, len(digests))
+	for i, digest := range digests {
+		r := &results[i]
+		r.digest = digest
+		if r.refusal = q.decide(placed[digest], r); r.refusal == granted {
+			locks += r.moves()
 		}
-		seen[digest] = true
+		if isTooMuch(locks, len(digests)) {
+			break
+		}
 	}
-	return ""
+	return results, locks
+}
+
+// moves counts the locks that are under another key.
+func (r *rewrapped) moves() (n int) {
+	for _, block := range r.blocks {
+		for _, lock := range block.locks {
+			if lock.prepared != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // decide asks what Unseal asks, but for the cluster: placed at the head, bound
@@ -164,6 +186,18 @@ func (q *rewrap) prepare(r *rewrapped, blocks []openBlock) keyservicev1.Refusal 
 		r.blocks = append(r.blocks, moved)
 	}
 	return granted
+}
+
+// moveAll asks the token for several stubs at a time.
+func (s *Server) moveAll(ctx context.Context, q *rewrap, results []rewrapped) {
+	var group errgroup.Group
+	group.SetLimit(max(s.config.Token.Sessions, 1)) // clusters come first
+	for i := range results {
+		if r := &results[i]; r.refusal == granted {
+			group.Go(func() error { r.refusal = s.move(ctx, q, r); return nil })
+		}
+	}
+	_ = group.Wait() // every result has its own outcome
 }
 
 // move asks the token, one operation a lock. Half a stub is no use: the first

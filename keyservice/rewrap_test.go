@@ -361,6 +361,41 @@ func TestARewrapThatTheTokenCannotDoIsTriedLater(t *testing.T) {
 	})
 }
 
+// TestMoreLocksThanTheLogTakesAreRefusedBeforeTheTokenIsAsked: each lock that
+// moves is an entry, and a thousand stubs may have a million.
+func TestMoreLocksThanTheLogTakesAreRefusedBeforeTheTokenIsAsked(t *testing.T) {
+	f := newRotated(t)
+	files := map[string]string{"placements/many.yaml": placementFile("many", "many", "cluster/prod-eu")}
+	var digests []string
+	for n := range 3 {
+		file, digest := f.seal(stub{namespace: "many", name: fmt.Sprintf("s%d", n), key: activeAgain(f.first), values: map[string]string{"/data/key": "v"},
+			change: func(m *v1alpha1.SealedManifest) {
+				locks := m.Spec.Blocks[0].Locks
+				for i := range 1500 { // the token would refuse them, one by one
+					locks = append(locks, v1alpha1.Lock{Target: fmt.Sprintf("set/s%d", i), Key: locks[0].Key, Ciphertext: locks[0].Ciphertext})
+				}
+				m.Spec.Blocks[0].Locks = locks
+			}})
+		files[fmt.Sprintf("apps/many/s%d.yaml", n)] = file
+		digests = append(digests, digest)
+	}
+	f.push(files)
+	before := f.operations()
+	_, err := f.operator.admin.Rewrap(t.Context(), &keyservicev1.RewrapRequest{Head: f.head, Digests: digests})
+	var denied *client.DeniedError
+	if !errors.As(err, &denied) || denied.Reason != keyservicev1.ReasonTooMuch {
+		t.Errorf("%v, want %s", err, keyservicev1.ReasonTooMuch)
+	}
+	if n := f.operations() - before; n != 0 {
+		t.Errorf("the token was asked %d times", n)
+	}
+	for _, result := range f.rewrap(digests[:2]...).GetResults() { // half of it is decided
+		if result.GetRefusal() != keyservicev1.Refusal_REFUSAL_INVALID {
+			t.Errorf("fewer at a time: %v, want INVALID for a forged lock", result.GetRefusal())
+		}
+	}
+}
+
 // Locks say which key they are under: nothing is tried.
 func TestStubsUnderTwoKeysCostOneOperationABlock(t *testing.T) {
 	f := newRotated(t)

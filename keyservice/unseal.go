@@ -108,14 +108,18 @@ func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
 		return "revision is not 40 or 64 hexadecimal digits"
 	case len(in.GetNonce()) < 16 || len(in.GetNonce()) > 32:
 		return "nonce is not 16 to 32 bytes"
-	case len(in.GetDigests()) == 0 || len(in.GetDigests()) > client.MaxDigests:
-		return "not 1 to 1000 digests"
-	}
-	if in.GetLogSize() > math.MaxInt64 {
+	case in.GetLogSize() > math.MaxInt64:
 		return "log_size is out of range"
 	}
-	seen := make(map[string]bool, len(in.GetDigests()))
-	for _, digest := range in.GetDigests() {
+	return digestsProblem(in.GetDigests())
+}
+
+func digestsProblem(digests []string) string {
+	if len(digests) == 0 || len(digests) > client.MaxDigests {
+		return "not 1 to 1000 digests"
+	}
+	seen := make(map[string]bool, len(digests))
+	for _, digest := range digests {
 		if !stubDigest.MatchString(digest) || seen[digest] {
 			return "a digest is not sha256: and 64 hexadecimal digits, or stands twice"
 		}

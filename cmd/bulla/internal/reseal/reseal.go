@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -133,6 +134,13 @@ func (j *Job) ask(ctx context.Context, active v1alpha1.SealingKey, stubs []stale
 		}
 	}
 	answer, err := j.Service.Rewrap(ctx, in)
+	if isTooMuch(err) && len(in.Digests) > 1 {
+		half := len(stubs) / 2
+		if err := j.ask(ctx, active, stubs[:half], out); err != nil {
+			return err
+		}
+		return j.ask(ctx, active, stubs[half:], out)
+	}
 	if err != nil {
 		return err
 	}
@@ -155,6 +163,12 @@ func (j *Job) ask(ctx context.Context, active v1alpha1.SealingKey, stubs []stale
 		}
 	}
 	return nil
+}
+
+// isTooMuch reports whether the stubs have more locks than one request moves.
+func isTooMuch(err error) bool {
+	var denied *client.DeniedError
+	return errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonTooMuch
 }
 
 func (j *Job) write(active v1alpha1.SealingKey, s stale, result *keyservicev1.RewrapResult) error {

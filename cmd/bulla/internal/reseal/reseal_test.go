@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -211,5 +212,43 @@ func TestAFileThatIsEditedMeanwhileIsLeftAlone(t *testing.T) {
 	}
 	if read(t, file) != edited {
 		t.Error("the edit was overwritten")
+	}
+}
+
+// frugal takes few stubs at a time, as a service does whose log takes so many
+// locks at once.
+type frugal struct {
+	reseal.Service
+	most, asked int
+}
+
+func (f *frugal) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
+	f.asked++
+	if len(in.GetDigests()) > f.most {
+		return nil, &client.DeniedError{Reason: keyservicev1.ReasonTooMuch}
+	}
+	return f.Service.Rewrap(ctx, in)
+}
+
+func TestStubsThatAreTooMuchTogetherAreAskedForInParts(t *testing.T) {
+	job, service, file := world(t)
+	for n := range 4 {
+		copied := strings.Replace(file, "db.yaml", "db"+strings.Repeat("x", n+1)+".yaml", 1)
+		if err := os.WriteFile(copied, []byte(read(t, file)+strings.Repeat("#", n+1)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if job.Repo, err = fleetrepo.Open(filepath.Dir(file)); err != nil {
+		t.Fatal(err)
+	}
+	few := &frugal{Service: service, most: 1}
+	job.Service = few
+	out, err := job.Run(t.Context())
+	if err != nil || len(out.Moved) != 5 || len(out.Left) != 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if few.asked != 9 { // 5; 2 and 3; 1, 1, 1 and 2; 1 and 1
+		t.Errorf("asked %d times", few.asked)
 	}
 }
