@@ -71,7 +71,11 @@ type adminService struct {
 
 func (s *adminService) ListLedger(_ context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
 	if s.refuse != "" {
-		return nil, connect.NewError(connect.CodePermissionDenied, errors.New(s.refuse))
+		code := connect.CodePermissionDenied
+		if s.refuse == keyservicev1.ReasonStale {
+			code = connect.CodeUnavailable
+		}
+		return nil, connect.NewError(code, errors.New(s.refuse))
 	}
 	if err := os.WriteFile(s.asked, []byte(in.GetCluster()+" "+in.GetPlacement()+" "+in.GetObject()+"\n"), 0o600); err != nil {
 		return nil, err
