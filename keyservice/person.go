@@ -7,8 +7,6 @@ import (
 	"path"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -70,7 +68,7 @@ func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, ro
 	if !mayUse(entry, route.Roles) {
 		return nil, s.denyPerson(ctx, who, route, keyservicev1.ReasonRole, errors.New("no role for it"))
 	}
-	if !s.personLimiter(who.name).Allow() {
+	if _, ok := s.limiter.people.get(who.name).allow(); !ok {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.name)
 	}
 	if err := s.recordAct(ctx, who.entry(audit.Person, outcomeDone, path.Base(route.Path))); err != nil {
@@ -89,16 +87,4 @@ func (s *Server) denyPerson(ctx context.Context, who person, route Route, reason
 // entry is one of the audit log under a person's name.
 func (who person) entry(kind audit.Kind, outcome, detail string) audit.Entry {
 	return audit.Entry{Kind: kind, Outcome: outcome, Person: who.name, Certificate: who.serial, Identity: who.identity, Detail: detail}
-}
-
-// personLimiter is one for each name in the configuration: only those get here.
-func (s *Server) personLimiter(name string) *rate.Limiter {
-	s.limitersMu.Lock()
-	defer s.limitersMu.Unlock()
-	l, ok := s.limiters[name]
-	if !ok {
-		l = rate.NewLimiter(rate.Every(personEvery), personBurst)
-		s.limiters[name] = l
-	}
-	return l
 }

@@ -136,10 +136,11 @@ func (q *quotas) get(caller string) *quota {
 	return fresh.quota
 }
 
-// limiter has the quotas of everybody.
+// limiter has the quotas of everybody. People have one by name beside that of
+// their certificate: they are few, and each request of theirs is an entry.
 type limiter struct {
-	clusters, addresses *quotas
-	enrolments          *rate.Limiter
+	clusters, addresses, people *quotas
+	enrolments                  *rate.Limiter
 }
 
 func newLimiter(l Limits) *limiter {
@@ -152,6 +153,9 @@ func newLimiter(l Limits) *limiter {
 		addresses: newQuotas(func() *quota {
 			share := max(1, 2*l.EnrolmentsPerSecond/5)
 			return &quota{requests: rate.NewLimiter(perSecond(share), 5*share), digests: rate.NewLimiter(0, 0), inFlight: l.InFlight}
+		}),
+		people: newQuotas(func() *quota {
+			return &quota{requests: rate.NewLimiter(rate.Every(personEvery), personBurst), digests: rate.NewLimiter(0, 0), inFlight: l.InFlight}
 		}),
 		enrolments: rate.NewLimiter(perSecond(l.EnrolmentsPerSecond), 5*l.EnrolmentsPerSecond),
 	}

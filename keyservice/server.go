@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -77,9 +75,6 @@ type Server struct {
 
 	refreshEvery time.Duration
 	renewal      net.Listener
-
-	limitersMu sync.Mutex
-	limiters   map[string]*rate.Limiter // of people, by name
 }
 
 // New opens the certificate authority (making it at the first start) and takes
@@ -95,7 +90,6 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.slots = newTurns(pipeline * max(o.Config.Token.Sessions, 1))
 	s.limiter = newLimiter(s.limits())
-	s.limiters = map[string]*rate.Limiter{}
 	s.people.Store(newRoster(o.Config.People))
 	var err error
 	s.authority, err = openAuthority(ctx, o, time.Duration(o.Config.CertificateTTL))
