@@ -62,6 +62,9 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
+	if err := readNamedFiles(config, log); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}
@@ -92,6 +95,16 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	}
 	defer reloadPeople(ctx, file, service, log)()
 	return service.Serve(ctx, ports.public, ports.health)
+}
+
+// readNamedFiles reads the credentials that the configuration names, so that a
+// wrong path is said before anything is made.
+func readNamedFiles(config *keyservice.Config, log *slog.Logger) error {
+	if _, err := config.Repository.Auth(); err != nil {
+		return err
+	}
+	_, err := tokenConfig(config, log)
+	return err
 }
 
 // reloadPeople reads the people again on SIGHUP, until the function that it
