@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -70,15 +71,21 @@ func (t *TokenFile) ReadURI() error {
 	return nil
 }
 
+// environmentPIN takes the PIN out of the environment, once: child processes must
+// not inherit it, and a command may ask for it again.
+var environmentPIN = sync.OnceValues(func() (string, error) {
+	return os.Getenv("BULLA_PIN"), os.Unsetenv("BULLA_PIN")
+})
+
 // PIN reads the PIN from its file, or from BULLA_PIN. It is never an argument:
 // arguments are public on the machine.
 func PIN(file string) (string, error) {
 	if file == "" {
-		if pin := os.Getenv("BULLA_PIN"); pin != "" {
-			// Child processes must not inherit it.
-			return pin, os.Unsetenv("BULLA_PIN")
+		pin, err := environmentPIN()
+		if pin == "" && err == nil {
+			err = errors.New("read PIN: no PIN file is named and BULLA_PIN is not set")
 		}
-		return "", errors.New("read PIN: no PIN file is named and BULLA_PIN is not set")
+		return pin, err
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {

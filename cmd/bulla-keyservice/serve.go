@@ -62,7 +62,13 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
-	if err := readNamedFiles(config, log); err != nil {
+	// The credentials that the configuration names are read before anything is
+	// made; the PIN once, since it may come through a pipe.
+	if _, err := config.Repository.Auth(); err != nil {
+		return err
+	}
+	access, err := tokenConfig(config, log)
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
@@ -77,7 +83,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	token, err := startToken(ctx, config, log)
+	token, err := startWorker(ctx, access)
 	if err != nil {
 		return err
 	}
@@ -95,16 +101,6 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	}
 	defer reloadPeople(ctx, file, service, log)()
 	return service.Serve(ctx, ports.public, ports.health)
-}
-
-// readNamedFiles reads the credentials that the configuration names, so that a
-// wrong path is said before anything is made.
-func readNamedFiles(config *keyservice.Config, log *slog.Logger) error {
-	if _, err := config.Repository.Auth(); err != nil {
-		return err
-	}
-	_, err := tokenConfig(config, log)
-	return err
 }
 
 // reloadPeople reads the people again on SIGHUP, until the function that it
@@ -156,6 +152,10 @@ func startToken(ctx context.Context, config *keyservice.Config, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	return startWorker(ctx, token)
+}
+
+func startWorker(ctx context.Context, token hsm.Config) (*hsm.Worker, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	return hsm.Start(ctx, token, nil)
