@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -91,5 +92,36 @@ func TestARowIsWrittenOnceInAWhile(t *testing.T) {
 	}
 	if writes != 10 {
 		t.Errorf("the row was written %d times in ten minutes, want 10", writes)
+	}
+}
+
+// noRows is a store in which nobody looked.
+type noRows struct {
+	headStore
+	placedStore
+}
+
+func (noRows) LastLook(context.Context, string, string) (store.Look, error) {
+	return store.Look{}, store.ErrNotFound
+}
+
+// TestALookThatIsVerifiedWhileARequestAsks: there is a head to open at or a
+// reason why not, whenever the look comes.
+func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
+	for moment := 1; moment <= 10; moment++ {
+		now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+		readings, f := 0, (*freshness)(nil)
+		f = newFreshness(Repository{MaxAge: Duration(time.Hour)}, func() time.Time {
+			if readings++; readings == moment {
+				f.look.Age = 0 // as verified does, under the lock that is held here
+			}
+			return now
+		})
+		f.look, f.read = store.Look{Hash: "a1", Age: 2 * time.Hour}, now
+		h := &heads{fresh: f, rows: noRows{}, metrics: newMetrics(), now: func() time.Time { return now }}
+		h.current.Store(&head{hash: "a1"})
+		if found, err := h.openable(t.Context()); (found == nil) == (err == nil) {
+			t.Errorf("a look at reading %d of the clock: %v, %v; want a head or a reason", moment, found, err)
+		}
 	}
 }

@@ -119,8 +119,8 @@ func (f *freshness) age() time.Duration {
 	return f.look.Age
 }
 
-// isFresh says whether the accepted head was seen of late.
-func (f *freshness) isFresh() bool { return f.max == 0 || f.age() <= f.max }
+// isFresh says whether a look of this age is of late.
+func (f *freshness) isFresh(age time.Duration) bool { return f.max == 0 || age <= f.max }
 
 // due returns what the row does not have, when it is time to write it.
 func (f *freshness) due() (look store.Look, own, is bool) {
@@ -145,26 +145,27 @@ func (f *freshness) saved(look store.Look) {
 // be the newest of late. What opens nothing goes on at a head that was not.
 func (h *heads) openable(ctx context.Context) (*head, error) {
 	now, err := h.usable(ctx)
-	if err != nil || h.fresh.isFresh() {
+	if err != nil || h.stale() == nil {
 		return now, err
 	}
 	// Another replica may see what this one does not.
 	if err := h.learn(ctx); err != nil {
 		return nil, err
 	}
-	if h.fresh.isFresh() {
-		return now, nil
+	if err := h.stale(); err != nil {
+		return nil, err
 	}
-	return nil, h.stale()
+	return now, nil
 }
 
 // stale is errStale with the numbers; nil when the head was seen of late.
 func (h *heads) stale() error {
-	if h.fresh.isFresh() {
+	age := h.fresh.age() // once: a look may be verified at any time
+	if h.fresh.isFresh(age) {
 		return nil
 	}
 	return fmt.Errorf("%w: the last verified look is %s old, repository.maxAge is %s",
-		errStale, h.fresh.age().Round(time.Second), h.fresh.max)
+		errStale, age.Round(time.Second), h.fresh.max)
 }
 
 // headReason is the reason for which a request without a head to decide at is
