@@ -90,7 +90,7 @@ func OpenCheckpoint(signed []byte, origin string, verifier note.Verifier) (Check
 		return Checkpoint{}, fmt.Errorf("%w: %d bytes, at most %d", ErrCheckpoint, len(signed), MaxCheckpoint)
 	}
 	opened, err := note.Open(signed, note.VerifierList(verifier))
-	if isOfOtherKey(err, origin) {
+	if isOfOtherKey(err, origin, verifier) {
 		return Checkpoint{}, fmt.Errorf("%w: %w: %w", ErrCheckpoint, ErrOtherKey, err)
 	}
 	if err != nil {
@@ -107,15 +107,20 @@ func OpenCheckpoint(signed []byte, origin string, verifier note.Verifier) (Check
 }
 
 // isOfOtherKey tells a checkpoint under a key that was replaced from bytes that
-// were damaged: they have lost what they said of the log.
-func isOfOtherKey(err error, origin string) bool {
+// were damaged: they have lost what they said of the log. A signature that is this
+// key's under the hash of another key was damaged in that hash.
+func isOfOtherKey(err error, origin string, verifier note.Verifier) bool {
 	var unverified *note.UnverifiedNoteError
 	if !errors.As(err, &unverified) {
 		return false
 	}
-	c, err := parseText(unverified.Note.Text)
-	return err == nil && c.Origin == origin &&
-		slices.ContainsFunc(unverified.Note.UnverifiedSigs, func(s note.Signature) bool { return s.Name == origin })
+	text := unverified.Note.Text
+	c, err := parseText(text)
+	return err == nil && c.Origin == origin && slices.ContainsFunc(unverified.Note.UnverifiedSigs, func(s note.Signature) bool {
+		const hash = 4 // bytes, before the signature
+		data, err := base64.StdEncoding.DecodeString(s.Base64)
+		return err == nil && len(data) > hash && s.Name == origin && !verifier.Verify([]byte(text), data[hash:])
+	})
 }
 
 // parseText reads exactly what Text writes. Extension lines, which C2SP admits,

@@ -77,6 +77,12 @@ func TestADamagedMemoryIsNotTakenForNone(t *testing.T) {
 			t.Errorf("%s: the service was asked, or it was written over", name)
 		}
 	}
+	for at := range good { // a damaged hash of the key is not another key
+		s.memory.signed = flip(at)
+		if answers, err := s.ask(); answers != nil || err == nil {
+			t.Errorf("byte %d (%q) is damaged: answers %v, error %v; want none of a log that was rewritten", at, good[at], answers, err)
+		}
+	}
 	s.logOf, s.memory.signed = nil, good
 	s.mustAsk()
 }
