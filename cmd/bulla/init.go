@@ -51,6 +51,12 @@ func (a *app) init(source string, owners []string) error {
 	if source == "" {
 		return fault.NewUsage("`bulla-keyservice init` makes it; --fleet - reads standard input", "--fleet is missing")
 	}
+	for _, owner := range owners {
+		if !layout.IsOwner(owner) {
+			return fault.NewUsage("write @user, @organization/team or a mail address: a forge ignores a line of CODEOWNERS with anything else on it",
+				"--owner %q is not a code owner", owner)
+		}
+	}
 	data, err := a.readFleetFile(source)
 	if err != nil {
 		return err

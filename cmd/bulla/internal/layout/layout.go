@@ -4,6 +4,7 @@ package layout
 import (
 	"bytes"
 	_ "embed"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -43,12 +44,30 @@ func CodeOwners(owners []string) []byte {
 	return []byte(b.String())
 }
 
-// Missing returns the grants that a CODEOWNERS file has no line for.
+// IsOwner says whether forges take s for somebody: @user, @group/team or a mail
+// address. Of a line with anything else on it GitHub ignores all, so a forgotten
+// @ guards nothing and nobody is told.
+func IsOwner(s string) bool {
+	before, after, ok := strings.Cut(s, "@")
+	return ok && after != "" && !strings.ContainsAny(s, " \t\r\n#") && !strings.HasSuffix(s, "/") && !strings.Contains(before, "/")
+}
+
+// owned says whether a line's owners, up to a comment, are all owners, and
+// somebody among them is.
+func owned(owners []string) bool {
+	if i := slices.IndexFunc(owners, func(s string) bool { return strings.HasPrefix(s, "#") }); i >= 0 {
+		owners = owners[:i]
+	}
+	return len(owners) > 0 && !slices.ContainsFunc(owners, func(s string) bool { return s == Placeholder || !IsOwner(s) })
+}
+
+// Missing returns the grants that a CODEOWNERS file has no line for that names
+// somebody.
 func Missing(codeowners []byte) []string {
 	guarded := map[string]bool{}
 	for line := range strings.Lines(string(codeowners)) {
 		fields := strings.Fields(line)
-		if len(fields) >= 2 && !strings.HasPrefix(fields[0], "#") && fields[1] != Placeholder {
+		if len(fields) >= 2 && !strings.HasPrefix(fields[0], "#") && owned(fields[1:]) {
 			guarded[strings.Trim(fields[0], "/*")] = true
 		}
 	}
