@@ -68,7 +68,7 @@ func newStatus(a *app) *cobra.Command {
 	flags.StringVar(&f.cluster, "cluster", "", "only this `cluster`")
 	flags.StringVar(&f.placement, "placement", "", "only what this `placement` places")
 	period.Var(flags, &f.patience, "silent-after", 30*time.Minute, "how long a cluster may say nothing")
-	flags.BoolVar(&f.check, "check", false, "exit with code 3 when something is silent, outdated or missing")
+	flags.BoolVar(&f.check, "check", false, "exit with code 3 when something is silent, outdated or missing, or nothing has the name")
 	outputFlag(cmd, &f.format)
 	_ = cmd.RegisterFlagCompletionFunc("cluster", a.completeNames(func(n names) []string { return n.clusters }))
 	_ = cmd.RegisterFlagCompletionFunc("placement", a.completeNames(func(n names) []string { return n.placements }))
@@ -107,10 +107,16 @@ func (a *app) status(ctx context.Context, f statusFlags, secret string) error {
 	if f.format == render.Text {
 		a.warnSilent(status)
 	}
-	if f.check && status.Troubled() {
+	if f.check && (status.Troubled() || checkedNothing(f, secret, len(table.Rows))) {
 		return fault.ErrFindings
 	}
 	return nil
+}
+
+// checkedNothing: a misspelt secret or placement would pass every check, and a
+// script would take it for well. A cluster may have nothing.
+func checkedNothing(f statusFlags, secret string, found int) bool {
+	return found == 0 && (secret != "" || f.placement != "")
 }
 
 func refusedLedger(err error) error {
