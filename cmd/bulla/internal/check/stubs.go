@@ -129,9 +129,22 @@ func (b *blockCheck) binding() {
 			continue
 		}
 		if c.Digest() != payload.ContextDigest() {
-			b.report(false, ".payload", "it is sealed for another object than %s/%s, which placement %s makes of it: it will not open; seal with --for %s", o.namespace, o.name, o.placement, o.placement)
+			b.report(false, ".payload", "it is sealed for another object than %s/%s, which placement %s makes of it: it will not open; %s", o.namespace, o.name, o.placement, b.use.advice(o.placement))
 		}
 	}
+}
+
+// advice is how to seal for what placement makes of a stub. When it becomes
+// several objects, sealing it for one takes it from the others.
+func (u *stubUse) advice(placement string) string {
+	objects := map[string]bool{}
+	for o := range u.clusters {
+		objects[o.namespace+"/"+o.name] = true
+	}
+	if len(objects) > 1 {
+		return "it becomes several objects: seal a new stub with --scope namespace or fleet, or keep one for each overlay"
+	}
+	return "seal with --for " + placement
 }
 
 // reach checks that every cluster that gets the object has a lock.
