@@ -70,6 +70,11 @@ func (a *app) place(name string, o placeOptions) error {
 	if err != nil {
 		return err
 	}
+	for _, on := range o.dependsOn {
+		if _, ok := repo.Model.Placements[on]; !ok {
+			return unknown("placement", on, repo.Model.Placements, "place that one first")
+		}
+	}
 	file, exists := repo.Model.Files[v1alpha1.KindPlacement+"/"+name]
 	if !exists {
 		return a.newPlacement(repo, name, o, targets)

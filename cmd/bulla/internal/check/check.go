@@ -143,6 +143,7 @@ func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, bu
 		}
 	}
 	progress("")
+	c.checkDependencies()
 	c.checkStubs()
 	c.checkLoose()
 	c.checkOwners()
