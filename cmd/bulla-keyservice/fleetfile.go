@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -56,6 +57,9 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	if o.inPlace == (o.out != "") || o.inPlace && o.file == "-" {
 		return nil, &usageError{withHint(errors.New("nothing says where the new fleet.yaml goes"), "give --in-place to overwrite the file of --fleet-file, or --out FILE for a new one")}
 	}
+	if err := o.checkOut(); err != nil {
+		return nil, err
+	}
 	config, err := loadConfig(o.config)
 	if err != nil {
 		return nil, err
@@ -82,6 +86,21 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 		return nil, withHint(fmt.Errorf("verify %s: %w", o.file, err), "nothing is signed on top of what the root key did not sign; start from the fleet.yaml of the branch that the service follows")
 	}
 	return f, nil
+}
+
+// checkOut wants a place for the new file before a key is made: a key that is in
+// the token and in no file is a mistake to clear up.
+func (o *fleetOptions) checkOut() error {
+	if o.out == "" || o.out == "-" {
+		return nil
+	}
+	if _, err := os.Lstat(o.out); err == nil {
+		return withHint(fmt.Errorf("write %s: file already exists", o.out), "nothing was made; name a new file with --out, or overwrite that of --fleet-file with --in-place")
+	}
+	if info, err := os.Stat(filepath.Dir(o.out)); err != nil || !info.IsDir() {
+		return withHint(fmt.Errorf("write %s: its folder does not exist", o.out), "nothing was made; make the folder, or name another file with --out")
+	}
+	return nil
 }
 
 func readLimited(file string, stdin io.Reader) ([]byte, error) {

@@ -95,8 +95,8 @@ whole way, and "make drill-recovery" walks it.`,
 
 func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	file := filepath.Join(o.out, "fleet.yaml")
-	if _, err := os.Lstat(file); err == nil {
-		return fmt.Errorf("write %q: %w", file, os.ErrExist)
+	if err := checkFolder(file, o.out); err != nil {
+		return err
 	}
 	if o.fleet == "" {
 		id := make([]byte, 16)
@@ -130,7 +130,30 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "fleet: %s\nrootKey: %s\n", o.fleet, root)
 	fmt.Fprintf(stderr, "wrote %s\n%s\n", file, o.next())
+	if len(fleet.Spec.RecoveryRecipients) == 0 {
+		fmt.Fprintln(stderr, "warning: without a recovery recipient a lost token is a lost fleet: before anything is sealed, hold the ceremony again with --recovery-recipient")
+	}
 	return nil
+}
+
+// checkFolder wants a folder, there or to be made, and no such file in it.
+func checkFolder(file, folder string) error {
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("write %q: %w", file, os.ErrExist)
+	}
+	for ; ; folder = filepath.Dir(folder) {
+		info, err := os.Stat(folder)
+		if errors.Is(err, os.ErrNotExist) && folder != filepath.Dir(folder) {
+			continue
+		}
+		if err == nil && !info.IsDir() {
+			err = errors.New("it is a file")
+		}
+		if err != nil {
+			return withHint(fmt.Errorf("write %q: use folder %q: %w", file, folder, err), "--out names the folder for fleet.yaml; no key was made")
+		}
+		return nil
+	}
 }
 
 // text is the file: that of a lost fleet with what changed in it, or a new one.
