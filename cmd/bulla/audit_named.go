@@ -34,15 +34,20 @@ func isNamed(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, 
 	return unknownTo(place, "secret", object, names, "write namespace/name as clusters have it, or the path of a stub file")
 }
 
-// isMember does the same for a cluster.
+// isMember does the same for a cluster; without a repository the log alone is asked.
 func isMember(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, cluster string) error {
-	if _, member := repo.Model.Clusters[cluster]; member {
+	var names []string
+	place := ""
+	if repo != nil {
+		place, names = "file in clusters/", slices.Sorted(maps.Keys(repo.Model.Clusters))
+	}
+	if slices.Contains(names, cluster) {
 		return nil
 	}
 	if has, err := logHas(ctx, source, auditlog.Filter{Cluster: cluster}); has || err != nil {
 		return err
 	}
-	return unknownTo("file in clusters/", "cluster", cluster, slices.Sorted(maps.Keys(repo.Model.Clusters)), "`bulla cluster list` shows those of the fleet")
+	return unknownTo(place, "cluster", cluster, names, "`bulla cluster list` shows those of the fleet")
 }
 
 // objectNames are the objects of the working tree: as placements build them and,

@@ -124,6 +124,11 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 			return err
 		}
 	}
+	if len(entries) == 0 && cluster != "" {
+		if err := isMember(ctx, source, repo, cluster); err != nil {
+			return err
+		}
+	}
 	if repo != nil {
 		history, stubs := exposure.OpenClone(repo.Root), exposure.Stubs(repo.Tree)
 		for i := range report.Readings {
