@@ -54,7 +54,7 @@ func Refused(err error) error {
 	case err == nil:
 		return nil
 	case client.IsRepositoryStale(err):
-		return fault.New("the service cannot reach the fleet repository, and opens nothing until it did: tell its operators, and run this again", "%w", err)
+		return fault.New("the service has not seen for too long whether its head is the newest, and opens nothing until it has: tell its operators, and run this again", "%w", err)
 	case errors.Is(err, client.ErrUnavailable):
 		return fault.New("is the URL right, and the service up? `bulla login list` shows the URL", "%w", err)
 	case !errors.As(err, &denied):
