@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -61,8 +62,9 @@ type deliveryWorld struct {
 	// config is the controller's, whose requests the audit log tells apart.
 	config *rest.Config
 	ledger *bookkeeper
-	// reportEvery is the interval of reports; 0 for the product's.
-	reportEvery time.Duration
+	// reportEvery is the interval of reports; 0 for the product's. reportRetry is
+	// the first pause after one that failed; 0 for a short one.
+	reportEvery, reportRetry time.Duration
 }
 
 // controllerUser is who the controller is in the audit log.
@@ -154,7 +156,7 @@ func (w *deliveryWorld) reporter() *Reporter {
 		w.t.Fatal(err)
 	}
 	r := &Reporter{Client: own, Namespace: w.system, Snapshots: w.snapshots, Link: &Link{service: w.ledger},
-		Every: w.reportEvery, Pause: 20 * time.Millisecond, Retry: 50 * time.Millisecond}
+		Every: w.reportEvery, Pause: 20 * time.Millisecond, Retry: cmp.Or(w.reportRetry, 50*time.Millisecond)}
 	return r.Init()
 }
 

@@ -25,6 +25,8 @@ import (
 type bookkeeper struct {
 	mu       sync.Mutex
 	down     bool
+	refuses  bool
+	refused  int
 	complete bool
 	parts    map[string]bool // of the complete report under way
 	rows     map[string]*keyservicev1.SecretReport
@@ -50,6 +52,10 @@ func (b *bookkeeper) Report(_ context.Context, in *keyservicev1.ReportRequest) (
 	if b.down {
 		return false, &keyservice.UnavailableError{Err: errors.New("down")}
 	}
+	if b.refuses {
+		b.refused++
+		return false, &keyservice.DeniedError{Reason: keyservicev1.ReasonNotInFleet}
+	}
 	b.calls++
 	b.heads[in.GetHead()] = true
 	if in.GetComplete() && in.GetPart() == 0 {
@@ -73,6 +79,19 @@ func (b *bookkeeper) set(down bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.down = down
+}
+
+// refuse has the service say that the cluster is not in the fleet.
+func (b *bookkeeper) refuse(refuses bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refuses = refuses
+}
+
+func (b *bookkeeper) refusals() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refused
 }
 
 // forget loses the database.
@@ -203,6 +222,26 @@ func TestReportingHoldsUpNothingAndForgetsNothing(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestAClusterThatWasRefusedReportsAtTheNextHead(t *testing.T) {
+	w := newDeliveryWorld(t)
+	// Nothing but another head shortens these.
+	w.reportEvery, w.reportRetry = 24*time.Hour, 24*time.Hour
+	w.ledger.refuse(true)
+	w.run()
+	w.place("shop", w.seal("db", map[string]string{"a": "b"}))
+	w.commit()
+	eventually(t, "it is refused", func() error {
+		if w.ledger.refusals() == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	w.ledger.refuse(false)
+	w.place("other", w.seal("key", map[string]string{"a": "b"}))
+	w.commit()
+	w.hears("db: Provisioned", "key: Provisioned")
 }
 
 func TestALedgerThatForgotHearsEverythingAgain(t *testing.T) {

@@ -54,6 +54,8 @@ type Reporter struct {
 
 	book  *reportBook
 	woken chan struct{}
+	// moved says that another head is in force.
+	moved chan struct{}
 	// whole says that the ledger wants everything; saved is what the Secret holds.
 	whole bool
 	saved string
@@ -66,14 +68,22 @@ func (r *Reporter) Init() *Reporter {
 			*value = product
 		}
 	}
-	r.woken, r.whole = make(chan struct{}, 1), true
-	r.book = newReportBook(func() {
-		select {
-		case r.woken <- struct{}{}:
-		default:
+	r.woken, r.moved, r.whole = make(chan struct{}, 1), make(chan struct{}, 1), true
+	r.book = newReportBook(func() { nudge(r.woken) })
+	r.Snapshots.OnStore(func(previous, next *Snapshot) {
+		if next != nil && (previous == nil || previous.Head != next.Head) {
+			nudge(r.moved)
 		}
 	})
 	return r
+}
+
+// nudge leaves one message, if there is none.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Start reports until ctx ends. It is a manager's Runnable, of the leader only.
@@ -82,9 +92,17 @@ func (r *Reporter) Start(ctx context.Context) error {
 	if err := r.recall(ctx); err != nil {
 		log.Error(steady(err), "what was not reported before the restart is lost")
 	}
-	wait, failures := jittered(r.Pause), 0
-	for r.sleep(ctx, wait, failures > 0) {
+	wait, failures, refused := jittered(r.Pause), 0, false
+	for {
+		moved, going := r.sleep(ctx, wait, failures > 0, refused)
+		if !going {
+			return nil
+		}
+		if moved {
+			failures = 0
+		}
 		said, err := r.report(ctx)
+		refused = isRefusal(err)
 		switch {
 		case err == nil && said:
 			failures, wait = 0, jittered(r.Every)
@@ -102,24 +120,37 @@ func (r *Reporter) Start(ctx context.Context) error {
 			log.Error(steady(err), "keep what is not reported yet")
 		}
 	}
-	return nil
+}
+
+// isRefusal: the service answered, and by what the head says takes no report. A
+// cluster asks so before its file is merged, for hours if the review takes them.
+func isRefusal(err error) bool {
+	var denied *keyservice.DeniedError
+	return errors.As(err, &denied)
 }
 
 // sleep waits; news make it shorter, but for a little that lets more of them
-// come along. After a failure they do not.
-func (r *Reporter) sleep(ctx context.Context, wait time.Duration, failing bool) bool {
-	news := r.woken
+// come along. After a failure they do not; after a refusal another head does,
+// and moved says so: what was refused may be taken there.
+func (r *Reporter) sleep(ctx context.Context, wait time.Duration, failing, refused bool) (moved, going bool) {
+	news, heads := r.woken, r.moved
 	if failing {
 		news = nil
+	}
+	if !refused {
+		heads = nil
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return false
+			return moved, false
 		case <-timer.C:
-			return true
+			return moved, true
+		case <-heads:
+			moved, heads = true, nil
+			timer.Reset(min(wait, jittered(r.Pause)))
 		case <-news:
 			news = nil
 			timer.Reset(min(wait, jittered(r.Pause)))
