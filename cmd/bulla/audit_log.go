@@ -89,12 +89,18 @@ func (a *app) auditLog(ctx context.Context, f auditLogFlags, format render.Forma
 	if err := oneOf("outcome", f.Outcome, auditlog.Outcomes()); err != nil {
 		return err
 	}
+	if err := checkFilters(f); err != nil {
+		return err
+	}
 	now := time.Now()
 	if f.Since, err = moment("since", f.since, now); err != nil {
 		return err
 	}
 	if f.Until, err = moment("until", f.until, now); err != nil {
 		return err
+	}
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
+		return fault.NewUsage("36h is that long ago: the greater one is the earlier", "--until %q is not after --since %q", f.until, f.since)
 	}
 	source, done, err := a.source(f.logFlags)
 	if err != nil {
@@ -110,6 +116,18 @@ func (a *app) auditLog(ctx context.Context, f auditLogFlags, format render.Forma
 	}
 	a.nothing(len(entries), "the audit log has no such entry")
 	return a.auditLines(format, entries)
+}
+
+// checkFilters refuses what no entry can match: an empty answer would be taken
+// for nothing having happened.
+func checkFilters(f auditLogFlags) error {
+	if namespace, name, ok := strings.Cut(f.Object, "/"); f.Object != "" && (!ok || namespace == "" || name == "") {
+		return fault.NewUsage("write namespace/name as clusters have it, with what an overlay adds", "--object %q is not namespace/name", f.Object)
+	}
+	if hash, ok := strings.CutPrefix(f.Digest, "sha256:"); f.Digest != "" && (!ok || len(hash) != 64) {
+		return fault.NewUsage("it is sha256: and 64 hexadecimal digits; -o json shows whole ones", "--digest %q is not the digest of a stub", f.Digest)
+	}
+	return nil
 }
 
 func (a *app) auditExport(ctx context.Context, f auditLogFlags) error {
