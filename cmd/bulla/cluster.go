@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +16,7 @@ import (
 	"filippo.io/age"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
@@ -104,8 +107,8 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 	if err != nil {
 		return err
 	}
-	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
-		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status", "add cluster %q: the recipient is not an age recipient", name)
+	if err := checkKeys(keys); err != nil {
+		return err
 	}
 	file = "clusters/" + name + ".yaml"
 	data := []byte(renderCluster(name, labels, keys))
@@ -142,6 +145,9 @@ func parseLabels(texts []string) (map[string]string, error) {
 		if _, twice := labels[key]; !ok || twice {
 			return nil, fault.NewUsage("write --label KEY=VALUE, each key once", "--label %q is not a label", text)
 		}
+		if problems := append(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)...); len(problems) > 0 {
+			return nil, fault.NewUsage(problems[0], "--label %q is not a label", text)
+		}
 		labels[key] = value
 	}
 	return labels, nil
@@ -167,7 +173,23 @@ func (a *app) clusterKeys(ctx context.Context, fleet, name string, o clusterAddO
 	case o.identity == "" || o.recipient == "" || o.context != "" || o.kubeconfig != "":
 		return given, fault.NewUsage("give --context or --kubeconfig alone, or --identity and --recipient", "add cluster %q: its keys come from two places", name)
 	}
+	if err := checkKeys(given); err != nil {
+		return given, err
+	}
 	return given, a.confirm(given, o.fingerprint)
+}
+
+// checkKeys tells keys that were cut off from keys that somebody changed: those
+// are for the fingerprint.
+func checkKeys(keys clusterkeys.Keys) error {
+	hash, ok := strings.CutPrefix(keys.Identity, "sha256:")
+	if sum, err := hex.DecodeString(hash); !ok || err != nil || len(sum) != sha256.Size || hash != strings.ToLower(hash) {
+		return fault.NewUsage("it is sha256: and 64 hexadecimal digits, and stands in the FleetSync's status", "add cluster %q: the identity is not that of a cluster", keys.Cluster)
+	}
+	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
+		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status", "add cluster %q: the recipient is not an age recipient", keys.Cluster)
+	}
+	return nil
 }
 
 // confirm wants a person, or the fingerprint that a person was told.
