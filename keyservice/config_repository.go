@@ -47,13 +47,16 @@ func (r Repository) problem() (field, problem, hint string) {
 	if kustomize.CheckRef(r.Ref) != nil {
 		return "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint
 	}
+	if (r.UsernameFile != "" || r.PasswordFile != "") && kustomize.IsOpen(r.URL) {
+		return "repository.url", "would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read"
+	}
 	interval, age := time.Duration(r.Interval), time.Duration(r.MaxAge)
 	least := looksInMaxAge * max(leastBetweenSaves, interval)
 	switch {
 	case interval < time.Second:
 		return "repository.interval", "is shorter than 1s", ""
 	case age != 0 && (age < least || age > longestMaxAge):
-		return "repository.maxAge", fmt.Sprintf("is not between %s and 2160h", least),
+		return "repository.maxAge", fmt.Sprintf("is not between %gm and 2160h", least.Minutes()),
 			"after so long without a look that found the accepted head nothing is unsealed: at least five intervals and 5m, or 0 for no bound"
 	}
 	return "", "", ""

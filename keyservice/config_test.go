@@ -86,10 +86,10 @@ func TestALookMayBeOfAnyAgeOnlyWhereThatIsSaid(t *testing.T) {
 
 func TestTheAgeOfALookHasBounds(t *testing.T) {
 	for settings, want := range map[string]string{
-		"maxAge: 1m":                 ":5:repository.maxAge: is not between 5m0s and 2160h",
-		"interval: 10m, maxAge: 20m": ":6:repository.maxAge: is not between 50m0s and 2160h",
-		"maxAge: 8760h":              ":5:repository.maxAge: is not between 5m0s and 2160h",
-		"maxAge: -24h":               ":5:repository.maxAge: is not between 5m0s and 2160h",
+		"maxAge: 1m":                 ":5:repository.maxAge: is not between 5m and 2160h",
+		"interval: 10m, maxAge: 20m": ":6:repository.maxAge: is not between 50m and 2160h",
+		"maxAge: 8760h":              ":5:repository.maxAge: is not between 5m and 2160h",
+		"maxAge: -24h":               ":5:repository.maxAge: is not between 5m and 2160h",
 		"maxAge: 72":                 ":5:repository.maxAge: is not a duration",
 		"interval: 1ms":              ":5:repository.interval: is shorter than 1s",
 	} {
@@ -109,6 +109,7 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"a floor of no key":               {goodConfig + "signing: {require: [clusters/], allowedSigners: [ada]}\n", ":11:signing.allowedSigners[0]", "no key"},
 		"a repository in a folder":        {strings.Replace(goodConfig, "https://git.example.com", "file:///srv", 1), ":4:repository.url", "scheme is not http, https or ssh"},
 		"a repository that is a path":     {strings.Replace(goodConfig, "https://git.example.com", "/srv", 1), ":4:repository.url", "is not http://"},
+		"a password over plain http":      {strings.Replace(goodConfig, "https://git.", "http://git.", 1), ":4:repository.url", "over plain http"},
 		"a password in a repository URL":  {strings.Replace(goodConfig, "https://git.", "https://bot:hunter2@git.", 1), ":4:repository.url", "holds credentials"},
 		"a ref that is a tag":             {strings.Replace(goodConfig, "passwordFile", "ref: refs/tags/v1\n  passwordFile", 1), ":5:repository.ref", "is not a branch"},
 		"a floor without a demand":        {goodConfig + "signing: {allowedSigners: [ada]}\n", ":11:signing.require", "demand nothing"},

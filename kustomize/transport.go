@@ -53,6 +53,13 @@ func CheckURL(raw string) error {
 	return err
 }
 
+// IsOpen says whether what is sent to the URL is seen on its way: plain http, and
+// not to this machine.
+func IsOpen(raw string) bool {
+	u, err := parseURL(raw)
+	return err == nil && u.Scheme == "http" && !isLoopback(u.Hostname())
+}
+
 func parseURL(raw string) (*url.URL, error) {
 	if !strings.Contains(raw, "://") {
 		// user@host:path, as Git and everybody's clipboard write it.
