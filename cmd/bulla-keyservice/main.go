@@ -92,6 +92,8 @@ func hintOf(err error) string {
 		return "it was tried once and is not tried again, because tokens lock; check the PIN file"
 	case errors.Is(err, hsm.ErrLabelTaken):
 		return "the token already holds keys of this fleet; nothing was generated"
+	case errors.Is(err, hsm.ErrNoKey):
+		return "fleet in the configuration is the id that init printed, and the token is that of the ceremony: `bulla-keyservice keys ls` shows what it holds"
 	case errors.Is(err, store.ErrUnverified):
 		return "add sslmode=verify-full to the URL (verify-ca does not prove which host answers), and sslrootcert=FILE where the system does not know the authority"
 	case errors.Is(err, os.ErrExist):
