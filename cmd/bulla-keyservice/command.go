@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,7 +34,7 @@ opens for a cluster only while the accepted head places it there.`,
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{withHint(err, "see "+cmd.CommandPath()+" --help")}
+		return &usageError{withHint(err, cmp.Or(period.Hint(err), "see "+cmd.CommandPath()+" --help"))}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(), newPeopleCommand(), newHistoryCommand(), newCACommand(), newHSMCommand(), newWorkerCommand())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 )
 
 // app is what every command shares.
@@ -105,7 +107,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 		return fault.NewUsage(hint, "unknown flag --%s", unknown.GetSpecifiedName())
 	}
-	return fault.NewUsage(hint, "%w", err)
+	return fault.NewUsage(cmp.Or(period.Hint(err), hint), "%w", err)
 }
 
 // args wants a number of arguments, and does not quote them: see flagError.

@@ -3,6 +3,7 @@
 package period
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -19,6 +20,16 @@ func Text(d time.Duration) string {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
+}
+
+// Hint says how a span is written, when err is of a flag that takes one and was
+// given something else; "" otherwise.
+func Hint(err error) string {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "duration" {
+		return "hours, minutes and seconds, such as --" + invalid.GetFlag().Name + " 36h or 1h30m; a day is 24h"
+	}
+	return ""
 }
 
 // Var defines a flag as pflag does, with its default as [Text] in the help.
