@@ -96,7 +96,8 @@ func LoadConfig(file string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge)}} // here, because 0 says something
+	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge)}}
+	c.Limits.setDefaults() // both here, because 0 says something, or is a mistake
 	lines, err := decodeStrict(file, data, &c)
 	if err != nil {
 		return nil, err
@@ -150,7 +151,6 @@ func (c *Config) setDefaults(dir string) {
 	if c.ReportAfterRemoval == 0 {
 		c.ReportAfterRemoval = Duration(7 * 24 * time.Hour)
 	}
-	c.Limits.setDefaults()
 	c.setURL(&c.URL, c.Listen)
 	c.setURL(&c.Renewal.URL, c.Renewal.Listen)
 	if c.Renewal.Grace == 0 {

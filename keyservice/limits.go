@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -55,11 +56,9 @@ func (l *Limits) problem() (field, problem, hint string) {
 		{"inFlight", l.InFlight, 1, 1024}, {"enrolmentsPerSecond", l.EnrolmentsPerSecond, 1, 1 << 20},
 		{"connections", l.Connections, 64, 1 << 20}, {"strangersPerAddress", l.StrangersPerAddress, 0, maxStrangers},
 	} {
-		if d.value < d.least {
-			return "limits." + d.field, "is too small", "a request may name 1,000 stubs, and a controller has 4 under way"
-		}
-		if d.value > d.most {
-			return "limits." + d.field, "is too large", ""
+		if d.value < d.least || d.value > d.most {
+			return "limits." + d.field, fmt.Sprintf("is not between %d and %d", d.least, d.most),
+				"take it out for the default; a request may name 1,000 stubs, and a controller has 4 under way"
 		}
 	}
 	return "", "", ""
