@@ -93,7 +93,7 @@ func hintOf(err error) string {
 	case errors.Is(err, hsm.ErrLabelTaken):
 		return "the token already holds keys of this fleet; nothing was generated"
 	case errors.Is(err, hsm.ErrNoKey):
-		return "fleet in the configuration is the id that init printed, and the token is that of the ceremony: `bulla-keyservice keys ls` shows what it holds"
+		return "`bulla-keyservice keys ls` shows what the token holds; fleet in the configuration is the id that init printed there"
 	case errors.Is(err, store.ErrUnverified):
 		return "add sslmode=verify-full to the URL (verify-ca does not prove which host answers), and sslrootcert=FILE where the system does not know the authority"
 	case errors.Is(err, os.ErrExist):
