@@ -72,10 +72,17 @@ type adminService struct {
 func (s *adminService) ListLedger(_ context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
 	if s.refuse != "" {
 		code := connect.CodePermissionDenied
-		if s.refuse == keyservicev1.ReasonStale {
+		switch s.refuse {
+		case keyservicev1.ReasonStale:
 			code = connect.CodeUnavailable
+		case keyservicev1.ReasonLimited:
+			code = connect.CodeResourceExhausted
 		}
-		return nil, connect.NewError(code, errors.New(s.refuse))
+		refusal := connect.NewError(code, errors.New(s.refuse))
+		if s.refuse == keyservicev1.ReasonLimited {
+			refusal.Meta().Set("Retry-After", "90")
+		}
+		return nil, refusal
 	}
 	if err := os.WriteFile(s.asked, []byte(in.GetCluster()+" "+in.GetPlacement()+" "+in.GetObject()+"\n"), 0o600); err != nil {
 		return nil, err

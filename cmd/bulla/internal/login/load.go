@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -47,6 +48,12 @@ func Explain(store *Store, err error) error {
 	return err
 }
 
+// isSentAway reports whether the service itself said to come back later.
+func isSentAway(err error) bool {
+	var unavailable *client.UnavailableError
+	return errors.As(err, &unavailable) && (unavailable.Reason == keyservicev1.ReasonLimited || unavailable.Reason == keyservicev1.ReasonOverloaded)
+}
+
 // Refused gives an error of a call its hint.
 func Refused(err error) error {
 	var denied *client.DeniedError
@@ -55,6 +62,12 @@ func Refused(err error) error {
 		return nil
 	case client.IsRepositoryStale(err):
 		return fault.New("the service has not seen for too long whether its head is the newest, and opens nothing until it has: tell its operators, and run this again", "%w", err)
+	case isSentAway(err):
+		wait := "in a moment"
+		if after := client.RetryAfter(err); after > 0 {
+			wait = "in " + period.Text(after)
+		}
+		return fault.New("the service is up, and was asked more than it takes at a time, of you or of all: run this again "+wait, "%w", err)
 	case errors.Is(err, client.ErrUnavailable):
 		return fault.New("is the URL right, and the service up? `bulla login list` shows the URL", "%w", err)
 	case !errors.As(err, &denied):
