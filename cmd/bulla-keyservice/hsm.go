@@ -42,14 +42,18 @@ The PIN is tried once.`,
 		Example: `  bulla-keyservice hsm check --config keyservice.yaml
   bulla-keyservice hsm check --module /usr/lib/softhsm/libsofthsm2.so --token-label acme --pin-file pin`,
 		Args: needs(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, flag := range []string{"token-uri", "module", "token-label", "pin-file"} {
+				if cmd.Flags().Changed("config") && cmd.Flags().Changed(flag) {
+					return &usageError{withHint(fmt.Errorf("--%s is given beside --config", flag), "the configuration names a token: give it, or the token, alone")}
+				}
+			}
+			return o.run(cmd.OutOrStdout())
+		},
 	}
 	addConfigFlag(cmd, &o.config)
 	addTokenFlags(cmd.Flags(), &o.token)
 	cmd.Flags().IntVar(&o.sessions, "sessions", 0, "sessions to try (default: token.sessions of the configuration, or 4)")
-	for _, flag := range []string{"token-uri", "module", "token-label", "pin-file"} {
-		cmd.MarkFlagsMutuallyExclusive("config", flag)
-	}
 	return cmd
 }
 
