@@ -89,6 +89,8 @@ type heads struct {
 	trouble error // of the last look; nil when it went well
 
 	told toldRefusal
+	// toldStale says which of the two [heads.tellStale] said last.
+	toldStale bool
 }
 
 func (h *heads) start(life context.Context) {
@@ -127,6 +129,7 @@ func (h *heads) follow(ctx context.Context, interval time.Duration) {
 			h.log.Error("look at the fleet repository failed", "error", err.Error())
 		}
 		for due := false; !due; {
+			h.tellStale()
 			select {
 			case <-ticker.C:
 				due = true

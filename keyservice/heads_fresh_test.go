@@ -95,9 +95,12 @@ func TestAServiceThatDoesNotSeeGitOpensNothing(t *testing.T) {
 				t.Errorf("readiness says\n%s", ready)
 			}
 
+			f.eventually("the log says so", func() bool { return strings.Contains(f.logs.String(), "nothing is opened until") })
+
 			f.git.Heal()
 			repaired := f.commit(map[string]string{"fleet.yaml": f.fleetFile(f.made.Key)})
 			f.opens("when Git is seen again", f.us, repaired)
+			f.eventually("the log says that it goes on", func() bool { return strings.Contains(f.logs.String(), "secrets are opened again") })
 			if ready := f.get("/readyz"); strings.Contains(ready, "stale: ") {
 				t.Errorf("readiness says\n%s", ready)
 			}

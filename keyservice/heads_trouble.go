@@ -45,3 +45,18 @@ func (t *toldRefusal) again(err error, now time.Time) bool {
 	t.text, t.at = err.Error(), now
 	return true
 }
+
+// tellStale logs when the service stops opening anything for want of a verified
+// look, and when it goes on.
+func (h *heads) tellStale() {
+	err := h.stale()
+	if (err != nil) == h.toldStale {
+		return
+	}
+	h.toldStale = err != nil
+	if err != nil {
+		h.log.Error("nothing is opened until the repository is seen at the accepted head", "error", err.Error())
+		return
+	}
+	h.log.Info("the repository was seen at the accepted head: secrets are opened again")
+}

@@ -13,11 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	_ "sigs.k8s.io/controller-runtime/pkg/client/config" // the --kubeconfig flag
 
+	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize"
 )
-
-// version is set by the linker.
-var version = "dev"
 
 // options are the flags.
 type options struct {
@@ -54,7 +52,7 @@ brings all of it.`,
   # From a workstation, against the current kube context:
   bulla-controller --kubeconfig ~/.kube/config --namespace bulla-system --storage-path /tmp/bulla`,
 		Args:          cobra.NoArgs,
-		Version:       version,
+		Version:       version.Text(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

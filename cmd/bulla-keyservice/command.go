@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/cmd/internal/version"
 )
 
 func newCommand() *cobra.Command {
@@ -26,6 +27,7 @@ opens for a cluster only while the accepted head places it there.`,
   # then
   bulla-keyservice serve --config keyservice.yaml
   bulla-keyservice token create --config keyservice.yaml --cluster prod-eu`,
+		Version:       version.Text(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          needs(),
