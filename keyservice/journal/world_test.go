@@ -150,6 +150,29 @@ func (b *bench) checkReceipt(r *Receipt, entries []audit.Entry) {
 	}
 }
 
+// hashAnew computes the stored hashes of a log, and tells which of them each leaf
+// completes.
+func (b *bench) hashAnew(leaves []store.Leaf, each func(leaf int, completed []tlog.Hash)) tlog.HashReaderFunc {
+	b.t.Helper()
+	var all []tlog.Hash
+	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		found := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			found[i] = all[index]
+		}
+		return found, nil
+	})
+	for i, leaf := range leaves {
+		hashes, err := tlog.StoredHashes(int64(i), leaf.Entry, read)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		all = append(all, hashes...)
+		each(i, hashes)
+	}
+	return read
+}
+
 // checkLog is the oracle: the tree over the stored entries, hashed again from
 // nothing, is what the stored checkpoint says.
 func (b *bench) checkLog() audit.Checkpoint {
@@ -166,21 +189,7 @@ func (b *bench) checkLog() audit.Checkpoint {
 	if err != nil || next != 0 {
 		b.t.Fatal(next, err)
 	}
-	var all []tlog.Hash
-	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		found := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			found[i] = all[index]
-		}
-		return found, nil
-	})
-	for i, leaf := range leaves {
-		hashes, err := tlog.StoredHashes(int64(i), leaf.Entry, read)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		all = append(all, hashes...)
-	}
+	read := b.hashAnew(leaves, func(int, []tlog.Hash) {})
 	root, err := tlog.TreeHash(int64(len(leaves)), read)
 	if err != nil {
 		b.t.Fatal(err)
