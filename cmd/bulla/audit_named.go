@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -82,11 +81,8 @@ func logHas(ctx context.Context, source auditlog.Source, filter auditlog.Filter)
 // unknownTo is the error about a name that neither the log has nor a place where
 // such names stand; an empty place was not looked at.
 func unknownTo(place, what, name string, names []string, hint string) error {
-	if near := closest(name, names); near != "" {
-		hint = fmt.Sprintf("did you mean %s? %s", near, hint)
-	}
 	if place != "" {
 		place = " and no " + place
 	}
-	return fault.New(hint, "no entry of the audit log%s names a %s %q", place, what, name)
+	return fault.New(didYouMean(name, names)+hint, "no entry of the audit log%s names a %s %q", place, what, name)
 }

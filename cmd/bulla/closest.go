@@ -19,6 +19,14 @@ func closest(name string, names []string) string {
 	return best
 }
 
+// didYouMean begins a hint with the closest name, if there is one.
+func didYouMean(name string, names []string) string {
+	if near := closest(name, names); near != "" {
+		return fmt.Sprintf("did you mean %s? ", near)
+	}
+	return ""
+}
+
 // distance is how many characters must be put in, taken out or replaced
 // (Levenshtein).
 func distance(a, b string) int {
@@ -46,11 +54,7 @@ func oneOf(flag, value string, known []string) error {
 	if value == "" || slices.Contains(known, value) {
 		return nil
 	}
-	hint := "one of " + strings.Join(known, ", ")
-	if near := closest(value, known); near != "" {
-		hint = fmt.Sprintf("did you mean %s? %s", near, hint)
-	}
-	return fault.NewUsage(hint, "--%s %q is unknown", flag, value)
+	return fault.NewUsage(didYouMean(value, known)+"one of "+strings.Join(known, ", "), "--%s %q is unknown", flag, value)
 }
 
 // nothing tells on standard error that a list is empty: what is on standard
