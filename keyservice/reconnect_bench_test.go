@@ -127,6 +127,7 @@ func benchmarkReconnect(b *testing.B, clusters int, delay time.Duration) {
 	for range b.N {
 		debug.FreeOSMemory()                                      // what making the fleet took
 		_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak counts from here
+		b.ReportMetric(peakMiB(b), "before-MiB")
 		before := w.operations()
 		result := runClusters(b, path)
 		if result.Failed > 0 {

@@ -201,8 +201,8 @@ func (s *Server) httpServer(handler http.Handler) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      2 * time.Minute,
-		// A connection costs about 60 KB, and its handshake a millisecond: clusters
-		// that report every ten minutes need not hold theirs in between.
+		// A connection costs more memory than its handshake costs time: clusters that
+		// report every ten minutes need not hold theirs in between.
 		IdleTimeout:    time.Minute,
 		MaxHeaderBytes: 16 << 10,
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 64},
