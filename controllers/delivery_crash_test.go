@@ -6,12 +6,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -304,11 +304,7 @@ func TestAnotherProcessThatLostItsLeaseWritesNothing(t *testing.T) {
 	current := born(sane)
 	current.converge(sane, "shop")
 	close(woken)
-	select {
-	case <-done:
-	case <-time.After(deadline):
-		t.Fatal("the old process does not end")
-	}
+	wait.Receive(t, "the old process ends", done)
 	old.stop()
 	w.check()
 }

@@ -34,11 +34,9 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 )
-
-// deadline is how long a test waits for what must come.
-const deadline = 90 * time.Second
 
 // deliveryWorld is a cluster with a Delivery loop, and the Git that it should equal.
 // Git, FleetSync and the key service are stood in for, at the two interfaces
@@ -379,15 +377,5 @@ func (w *deliveryWorld) must(err error) {
 // eventually polls until ok returns nil.
 func eventually(t *testing.T, what string, ok func() error) {
 	t.Helper()
-	end := time.Now().Add(deadline)
-	for {
-		err := ok()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("wait until %s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	wait.For(t, what, ok)
 }

@@ -371,15 +371,9 @@ func TestAJoinTokenThatIsReplacedIsTried(t *testing.T) {
 	w.create(w.fleetSync())
 	w.refused(v1alpha1.NotEnrolledReason)
 	w.setToken(w.token(testCluster).String())
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		reason := conditions.GetReason(w.get(), meta.ReadyCondition) // no request to look again
-		if reason == v1alpha1.NotInFleetReason {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("reason is still %q", reason)
-		}
-	}
+	w.eventually("the new token is tried", func() bool {
+		return conditions.GetReason(w.get(), meta.ReadyCondition) == v1alpha1.NotInFleetReason // no request to look again
+	})
 }
 
 func (w *world) setToken(text string) {

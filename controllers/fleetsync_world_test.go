@@ -37,6 +37,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -319,13 +320,7 @@ func (w *world) versions() map[string]string {
 
 func (w *world) eventually(what string, done func() bool) {
 	w.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !done() {
-		if time.Now().After(deadline) {
-			w.Fatalf("it never came that %s", what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	wait.Until(w, what, done)
 }
 
 // git runs git in the developer's clone.

@@ -15,13 +15,21 @@ import (
 // holding stops who asks for a certificate's line, while it is armed.
 type holding struct {
 	keyservice.Store
-	gate   atomic.Pointer[chan struct{}]
-	inside atomic.Int64
+	gate                atomic.Pointer[chan struct{}]
+	counts              atomic.Bool
+	asked, inside, most atomic.Int64
 }
 
 func (h *holding) UseCertificate(ctx context.Context, u store.Use, now time.Time, tolerance time.Duration) (store.Lineage, error) {
+	if !h.counts.Load() {
+		return h.Store.UseCertificate(ctx, u, now, tolerance)
+	}
+	h.asked.Add(1)
+	defer h.inside.Add(-1)
+	if inside := h.inside.Add(1); inside > h.most.Load() {
+		h.most.Store(inside) // a lost race counts one too few, never one too many
+	}
 	if gate := h.gate.Load(); gate != nil {
-		h.inside.Add(1)
 		select {
 		case <-*gate:
 		case <-ctx.Done():
@@ -32,9 +40,10 @@ func (h *holding) UseCertificate(ctx context.Context, u store.Use, now time.Time
 
 // TestWhoIsNotLetInWaitsForNothing: ten thousand clusters that reconnect as one
 // have certificates whose first use is to be written down. Those that find no
-// place are sent away before that, and take no memory.
+// place are sent away before that, and take no memory. How many they are depends
+// on how fast they come; that nobody else comes to the store does not.
 func TestWhoIsNotLetInWaitsForNothing(t *testing.T) {
-	const inFlight, waiting, all = 64, 128, 200 // of Renew's route, and some more
+	const inFlight, all = 64, 200 // of Renew's route, which lets twice as many wait; and some more
 	h := &holding{}
 	w := newWorld(t)
 	w.stop()
@@ -45,6 +54,7 @@ func TestWhoIsNotLetInWaitsForNothing(t *testing.T) {
 	f.settle(f.head)
 	gate := make(chan struct{})
 	h.gate.Store(&gate)
+	h.counts.Store(true)
 	var group sync.WaitGroup
 	results := make(chan error, all)
 	for range all / 40 {
@@ -57,20 +67,22 @@ func TestWhoIsNotLetInWaitsForNothing(t *testing.T) {
 			})
 		}
 	}
-	f.eventually("the rest is sent away", func() bool { return len(results) == all-inFlight-waiting })
-	for range all - inFlight - waiting {
-		wantSentAway(t, <-results, keyservicev1.ReasonOverloaded)
-	}
-	if inside := h.inside.Load(); inside != inFlight {
-		t.Errorf("%d requests wait for the store, want the %d that have a place", inside, inFlight)
-	}
+	f.eventually("somebody is sent away", func() bool { return len(results) > 0 })
 	h.gate.Store(nil)
 	close(gate)
 	group.Wait()
 	close(results)
+	sentAway := 0
 	for err := range results {
 		if err != nil {
-			t.Errorf("one that had a place: %v", err)
+			wantSentAway(t, err, keyservicev1.ReasonOverloaded)
+			sentAway++
 		}
+	}
+	if asked := h.asked.Load(); asked != int64(all-sentAway) {
+		t.Errorf("%d of %d requests came to the store, want all but the %d that were sent away", asked, all, sentAway)
+	}
+	if most := h.most.Load(); most > inFlight {
+		t.Errorf("%d requests waited for the store at a time, want at most %d", most, inFlight)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -198,11 +199,7 @@ func (w *world) start(sessions int) {
 	}()
 	w.stop = func() {
 		cancel()
-		select {
-		case <-done:
-		case <-time.After(30 * time.Second):
-			w.t.Error("the service does not stop")
-		}
+		wait.Receive(w.t, "the service stops", done)
 	}
 	w.t.Cleanup(w.stop)
 }
@@ -362,9 +359,5 @@ func (w *world) calls(function string) uint64 {
 // eventually polls until what is true, for at most a minute.
 func (w *world) eventually(what string, is func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			w.t.Fatalf("never happened: %s", what)
-		}
-	}
+	wait.Until(w.t, what, is)
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 const (
@@ -199,17 +199,7 @@ func TestAPodOfTheChartIsAdmittedAsRestricted(t *testing.T) {
 // eventually polls until check gives nil.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(90 * time.Second)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came that %s: %v", what, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	wait.For(t, what, check)
 }
 
 func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {

@@ -5,20 +5,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 var (
@@ -52,8 +51,7 @@ func cmdKube(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func installCRDs(client dynamic.Interface) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	ctx := context.Background()
 	files, err := filepath.Glob("../../charts/bulla-controller/crds/*.yaml")
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("find the chart's CRDs: %d files, %w", len(files), err)
@@ -71,9 +69,9 @@ func installCRDs(client dynamic.Interface) error {
 			return err
 		}
 	}
-	return wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+	return wait.Poll(ctx, func(ctx context.Context) error {
 		_, err := client.Resource(fleetSyncs).List(ctx, metav1.ListOptions{})
-		return err == nil, nil
+		return err
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
@@ -74,11 +75,7 @@ func TestWhatWaitsIsWrittenTogether(t *testing.T) {
 
 func waitFor(t testing.TB, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it never happened")
-		}
-	}
+	wait.Until(t, "it happens", is)
 }
 
 type heldStore struct {

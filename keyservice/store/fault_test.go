@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/proxy"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -244,11 +245,7 @@ func TestADatabaseThatCrashesLosesNothingAndIsUsedAgain(t *testing.T) {
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
+	wait.Until(t, what, is)
 }
 
 // fill appends until the disk is full, and returns what was acknowledged.

@@ -14,9 +14,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bulla-dev/bulla/fixtures/child"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -96,13 +96,7 @@ func (a *actor) read(out io.ReadCloser) {
 // next waits for a line; "" at the end.
 func (a *actor) next(t testing.TB) string {
 	t.Helper()
-	select {
-	case line := <-a.lines:
-		return line
-	case <-time.After(time.Minute):
-		t.Fatal("the process says nothing")
-		return ""
-	}
+	return wait.Receive(t, "the process says something", a.lines)
 }
 
 // rest ends the process and returns what it still said.
