@@ -42,6 +42,18 @@ func (v *view) blame(id ObjectID) string {
 	return best
 }
 
+// filesRead are the files that the build was given, sorted.
+func (v *view) filesRead() []string {
+	var files []string
+	for q, answer := range v.answers {
+		if q.kind == askRead && !slices.Contains([]string{answerNone, answerFolder, answerRefused}, answer) {
+			files = append(files, q.path)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
 // mentions: a manifest names the kind; a kustomization generates it.
 func mentions(file string, data []byte, kind string) bool {
 	if isKustomizationName(path.Base(file)) {

@@ -142,12 +142,15 @@ func (b *Builder) run(ctx context.Context, v *view, p *v1alpha1.Placement) (*Bui
 		if build.Objects, err = v.objects(result.Objects); err != nil {
 			return nil, v.refuse(err)
 		}
+		if err := v.account(build, result.Deletions); err != nil {
+			return nil, err
+		}
 	}
 	settle(p, build.Objects)
 	if err := Check(p, build.Objects); err != nil {
 		return nil, v.refuse(err)
 	}
-	build.Digest = digest(build.Objects)
+	build.Digest, build.Files = digest(build.Objects), v.filesRead()
 	return build, nil
 }
 
@@ -173,8 +176,9 @@ func (v *view) objects(output [][]byte) ([]Object, error) {
 // refuse names the file that a refused object seems to come from.
 func (v *view) refuse(err error) error {
 	failure := &worker.Failure{Problem: lines(err)}
-	if id, ok := firstObject(err); ok {
-		failure.File = v.blame(id)
+	var refused *objectError
+	if errors.As(err, &refused) {
+		failure.File = v.fault(refused)
 	}
 	return failure
 }

@@ -3,6 +3,7 @@ package kustomize
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,6 +19,9 @@ import (
 type objectError struct {
 	id      ObjectID
 	problem string
+	// file is at fault, if that is known; stub is whose object was changed.
+	file string
+	stub *Stub
 }
 
 func (e *objectError) Error() string {
@@ -39,7 +43,7 @@ func (e *objectError) Error() string {
 //     Namespace that the placement names;
 //   - a Secret without a stub holds no data: plaintext has no business in Git;
 //   - an object of a stub is of the template's kind, and its public data is the
-//     template's, so that no patch adds to what was sealed;
+//     template's, and its type, so that no patch adds to what was sealed;
 //   - scope Fleet needs allow.fleetScope;
 //   - no object stands twice, none is of bulla's own kinds, none is marked as
 //     somebody else's.
@@ -48,28 +52,38 @@ func Check(p *v1alpha1.Placement, objects []Object) error {
 	known := newScopes(clusterResources(p), objects)
 	seen := map[ObjectID]bool{}
 	for _, o := range objects {
-		problem := checkObject(p, known, o)
+		refused := checkObject(p, known, o)
 		id := o.ID()
-		if problem == "" && seen[id] {
-			problem = "stands twice in this build"
+		if refused == nil && seen[id] {
+			refused = &objectError{problem: "stands twice in this build"}
 		}
 		seen[id] = true
-		if problem != "" {
-			errs = append(errs, &objectError{id, problem})
+		if refused != nil {
+			refused.id = id
+			errs = append(errs, refused)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func checkObject(p *v1alpha1.Placement, known scopes, o Object) string {
+func checkObject(p *v1alpha1.Placement, known scopes, o Object) *objectError {
 	for _, check := range []func(*v1alpha1.Placement, scopes, Object) string{
-		checkIdentity, checkNamespace, checkMarks, checkPlaintext, checkSealed,
+		checkIdentity, checkNamespace, checkMarks, checkPlaintext,
 	} {
 		if problem := check(p, known, o); problem != "" {
-			return problem
+			return &objectError{problem: problem}
 		}
 	}
-	return ""
+	if o.Stub == nil {
+		return nil
+	}
+	if problem := checkSealed(o); problem != "" {
+		return &objectError{problem: problem, stub: o.Stub}
+	}
+	if o.Stub.Manifest.Spec.Scope == v1alpha1.ScopeFleet && (p.Spec.Allow == nil || !p.Spec.Allow.FleetScope) {
+		return &objectError{problem: fmt.Sprintf("stub %s has scope Fleet; the placement needs allow.fleetScope", o.Stub.Path), file: o.Stub.Path}
+	}
+	return nil
 }
 
 func checkIdentity(_ *v1alpha1.Placement, _ scopes, o Object) string {
@@ -162,10 +176,9 @@ func checkPlaintext(_ *v1alpha1.Placement, _ scopes, o Object) string {
 	return ""
 }
 
-func checkSealed(p *v1alpha1.Placement, _ scopes, o Object) string {
-	if o.Stub == nil {
-		return ""
-	}
+// checkSealed holds what became of a stub against its template: what is sealed
+// was reviewed as that, and nothing else.
+func checkSealed(o Object) string {
 	template, err := o.Stub.template()
 	if err != nil {
 		return err.Error()
@@ -174,11 +187,40 @@ func checkSealed(p *v1alpha1.Placement, _ scopes, o Object) string {
 	case o.Object["apiVersion"] != template["apiVersion"] || o.Object["kind"] != template["kind"]:
 		return fmt.Sprintf("is not of the kind of its stub %s", o.Stub.Path)
 	case !sameData(o.Object["data"], template["data"]) || !isEmpty(o.Object["stringData"]):
-		return fmt.Sprintf("has other data than its stub %s", o.Stub.Path)
-	case o.Stub.Manifest.Spec.Scope == v1alpha1.ScopeFleet && (p.Spec.Allow == nil || !p.Spec.Allow.FleetScope):
-		return fmt.Sprintf("stub %s has scope Fleet; the placement needs allow.fleetScope", o.Stub.Path)
+		return fmt.Sprintf("has other data than its stub %s%s; hint: seal the key into the stub with bulla seal, or write it under spec.template.data there",
+			o.Stub.Path, otherKeys(o.Object, template))
+	case secretType(o.Object) != secretType(template):
+		return fmt.Sprintf("is of type %.60q, its stub %s of %q; hint: the type stands in the stub, as spec.template.type", secretType(o.Object), o.Stub.Path, secretType(template))
 	}
 	return ""
+}
+
+// secretType is the type that Kubernetes gives a Secret which says none.
+func secretType(secret map[string]any) string {
+	if text, ok := secret["type"].(string); ok && text != "" {
+		return text
+	}
+	return "Opaque"
+}
+
+// otherKeys names the keys that a Secret has and its stub's template has not, or
+// has with another value.
+func otherKeys(object, template map[string]any) string {
+	public := mapping(template["data"])
+	var keys []string
+	for _, field := range []string{"data", "stringData"} {
+		values := mapping(object[field])
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if values[key] != public[key] {
+				keys = append(keys, fmt.Sprintf("%s.%.60s", field, key))
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	const most = 5
+	return " (" + strings.Join(keys[:min(len(keys), most)], ", ") + ")"
 }
 
 func sameData(a, b any) bool {
@@ -213,15 +255,6 @@ func settle(p *v1alpha1.Placement, objects []Object) {
 			o.SetNamespace(p.Spec.TargetNamespace)
 		}
 	}
-}
-
-// firstObject returns the first refused object of an error from [Check].
-func firstObject(err error) (ObjectID, bool) {
-	var refused *objectError
-	if errors.As(err, &refused) {
-		return refused.id, true
-	}
-	return ObjectID{}, false
 }
 
 // lines bounds a joined error to a readable text.

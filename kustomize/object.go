@@ -17,6 +17,10 @@ type Build struct {
 	Digest string
 	// Objects are in the order of kustomize's output. There may be none.
 	Objects []Object
+	// Deleted are the stubs that the folder reads and a patch deletes.
+	Deleted []Deleted
+	// Files are those that were read, sorted.
+	Files []string
 }
 
 // Object is one built object, with the identity it has in the cluster.

@@ -3,10 +3,7 @@ package kustomize
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
@@ -20,51 +17,36 @@ func (s *Stub) template() (map[string]any, error) {
 	return template, nil
 }
 
-// object is the template with the stub's name, namespace and digest, as JSON
-// (which is YAML).
-func (s *Stub) object() ([]byte, error) {
+// object is the template with the stub's name, namespace and digest and the
+// places of its sealed values, as JSON (which is YAML).
+func (s *Stub) object(places map[string]string) ([]byte, error) {
 	template, err := s.template()
 	if err != nil {
 		return nil, err
 	}
-	metadata, _ := template["metadata"].(map[string]any)
-	metadata = maps.Clone(metadata)
-	if metadata == nil {
-		metadata = map[string]any{}
-	}
+	metadata := mapping(template["metadata"])
 	metadata["name"] = s.Manifest.Metadata.Name
 	if s.Manifest.Metadata.Namespace != "" {
 		metadata["namespace"] = s.Manifest.Metadata.Namespace
 	}
-	annotations, _ := metadata["annotations"].(map[string]any)
-	annotations = maps.Clone(annotations)
-	if annotations == nil {
-		annotations = map[string]any{}
-	}
+	annotations := mapping(metadata["annotations"])
 	annotations[v1alpha1.StubAnnotation] = s.Digest
 	metadata["annotations"] = annotations
 	template["metadata"] = metadata
+	data := mapping(template["data"])
+	for pointer, text := range places {
+		data[dataKey(pointer)] = text
+	}
+	template["data"] = data
 	return json.Marshal(template)
 }
 
-// unmark takes the mark off a built object and returns the stub it named.
-func (v *view) unmark(u *unstructured.Unstructured) (*Stub, error) {
-	annotations := u.GetAnnotations()
-	digest, ok := annotations[v1alpha1.StubAnnotation]
-	if !ok {
-		return nil, nil
+// mapping returns a copy of a mapping, an empty one where there is none.
+func mapping(value any) map[string]any {
+	m, _ := value.(map[string]any)
+	m = maps.Clone(m)
+	if m == nil {
+		m = map[string]any{}
 	}
-	stub, ok := v.stubs[digest]
-	if !ok {
-		return nil, &objectError{ObjectIDOf(u), fmt.Sprintf("annotation %s names no stub of this build", v1alpha1.StubAnnotation)}
-	}
-	if v.reads[digest]--; v.reads[digest] < 0 {
-		return nil, &objectError{ObjectIDOf(u), fmt.Sprintf("there are more objects marked with stub %s than the build loads", stub.Path)}
-	}
-	delete(annotations, v1alpha1.StubAnnotation)
-	if len(annotations) == 0 {
-		annotations = nil
-	}
-	u.SetAnnotations(annotations)
-	return stub, nil
+	return m
 }

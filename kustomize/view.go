@@ -26,6 +26,13 @@ const (
 	askGenerated = 'g' // the names below a folder without kustomization
 )
 
+// Answers about what is no file.
+const (
+	answerNone    = "none"
+	answerFolder  = "folder"
+	answerRefused = "refused"
+)
+
 // ask returns what a tree answers, as a text that is equal exactly when the
 // build would see the same. A build that asks the same questions and gets the
 // same answers is the same build: that is the whole cache.
@@ -33,14 +40,14 @@ func (t *Tree) ask(q question) string {
 	n, err := t.lookup(q.path)
 	switch {
 	case err != nil:
-		return "refused"
+		return answerRefused
 	case n == nil:
-		return "none"
+		return answerNone
 	}
 	switch q.kind {
 	case askRead:
 		if n.kind != fileNode {
-			return "folder"
+			return answerFolder
 		}
 		blob, err := t.source.blob(q.path, n)
 		if err != nil {
@@ -54,7 +61,7 @@ func (t *Tree) ask(q question) string {
 		return hashText(generate(t, q.path))
 	}
 	if n.kind == dirNode {
-		return "folder"
+		return answerFolder
 	}
 	return "file"
 }
@@ -84,11 +91,16 @@ type view struct {
 	generated []byte
 
 	answers map[question]string
-	// stubs by digest; reads counts how often each stub's file was read: no
-	// build can have more objects of a stub than that.
+	// stubs by digest, and in the order in which they were read.
 	stubs map[string]*Stub
-	reads map[string]int
-	files map[string][]byte
+	order []string
+	// reads counts how often each stub's file was read, built how many objects
+	// came of it: the two must be equal, see account.
+	reads, built map[string]int
+	places       *places
+	// inputs are the stubs as kustomize sees them, by digest.
+	inputs map[string][]byte
+	files  map[string][]byte
 	// last is the file read last: most likely the one that a parser stopped at.
 	last string
 }
@@ -101,7 +113,8 @@ func newView(t *Tree, root string) (*view, error) {
 	v := &view{
 		tree: t, root: root,
 		answers: map[question]string{},
-		stubs:   map[string]*Stub{}, reads: map[string]int{}, files: map[string][]byte{},
+		stubs:   map[string]*Stub{}, reads: map[string]int{}, built: map[string]int{}, places: newPlaces(),
+		inputs: map[string][]byte{}, files: map[string][]byte{},
 	}
 	kind, err := v.Stat(root)
 	if err != nil {
@@ -211,20 +224,21 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 	}
 	digest := v1alpha1.StubDigest(data)
 	v.reads[digest]++
-	stub, ok := v.stubs[digest]
-	if !ok {
-		manifest, err := v1alpha1.ParseSealedManifest(p, data)
-		if err != nil {
-			return nil, false, &worker.Failure{Problem: err.Error()}
-		}
-		stub = &Stub{Digest: digest, Path: p, Manifest: manifest}
-		v.stubs[digest] = stub
+	if input, ok := v.inputs[digest]; ok {
+		return input, true, nil
 	}
-	object, err := stub.object()
+	manifest, err := v1alpha1.ParseSealedManifest(p, data)
+	if err != nil {
+		return nil, false, &worker.Failure{Problem: err.Error()}
+	}
+	stub := &Stub{Digest: digest, Path: p, Manifest: manifest}
+	input, err := stub.object(v.places.holdAll(stub))
 	if err != nil {
 		return nil, false, &worker.Failure{File: p, Problem: err.Error()}
 	}
-	return object, true, nil
+	v.stubs[digest], v.inputs[digest] = stub, input
+	v.order = append(v.order, digest)
+	return input, true, nil
 }
 
 func isStub(data []byte) bool {

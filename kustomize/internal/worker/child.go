@@ -62,7 +62,8 @@ func run(p *pipe) error {
 	if err := p.sendJSON(frameReady, confine(s.Memory, s.CPU)); err != nil {
 		return err
 	}
-	objects, err := build(&remoteFS{pipe: p}, s.Dir)
+	files := &remoteFS{pipe: p, patches: patches{}}
+	objects, deletions, err := build(files, s.Dir)
 	if err != nil {
 		failure := &Failure{}
 		if !errors.As(err, &failure) {
@@ -75,15 +76,19 @@ func run(p *pipe) error {
 			return err
 		}
 	}
+	if err := p.sendJSON(frameDeletions, deletions); err != nil {
+		return err
+	}
 	return p.send(frameDone)
 }
 
-// build returns the built objects as JSON, in kustomize's order. The way to
+// build returns the built objects as JSON, in kustomize's order, and what patches
+// deleted. The way to
 // JSON is the one kubectl takes: YAML 1.1, where a date stays a string.
-func build(fs *remoteFS, dir string) (objects [][]byte, err error) {
+func build(fs *remoteFS, dir string) (objects [][]byte, deletions []Deletion, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			objects, err = nil, &Failure{Problem: "kustomize panicked"}
+			objects, deletions, err = nil, nil, &Failure{Problem: "kustomize panicked"}
 		}
 	}()
 	options := krusty.MakeDefaultOptions()
@@ -93,23 +98,23 @@ func build(fs *remoteFS, dir string) (objects [][]byte, err error) {
 	options.PluginConfig = types.DisabledPluginConfig()
 	resources, err := krusty.MakeKustomizer(options).Run(fs, filepath.Join(Root, dir))
 	if fs.refused != nil {
-		return nil, fs.refused
+		return nil, nil, fs.refused
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, r := range resources.Resources() {
 		text, err := r.AsYAML()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		object, err := yaml.YAMLToJSON(text)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		objects = append(objects, object)
 	}
-	return objects, nil
+	return objects, fs.patches.deletions(), nil
 }
 
 // plain takes the child's own names out of kustomize's text, and bounds it.

@@ -19,6 +19,8 @@ type remoteFS struct {
 	// refused is the first refusal. kustomize wraps errors beyond
 	// recognition, and tries something else after one; this is what counts.
 	refused *Failure
+	// patches are read again when the build is done.
+	patches patches
 }
 
 var _ filesys.FileSystem = (*remoteFS)(nil)
@@ -52,6 +54,7 @@ func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 	if kind != File {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}
+	f.patches.keep(strings.TrimPrefix(path.Clean(name), Root+"/"), data)
 	if isKustomization(name) {
 		file := strings.TrimPrefix(path.Clean(name), Root+"/")
 		if problem := scan(f, path.Dir(path.Clean(name)), data); problem != "" {

@@ -20,6 +20,8 @@ const (
 	frameObject = 'o' // child: one built object, JSON
 	frameFailed = 'e' // child: Failure
 	frameDone   = 'd' // child: nothing
+	// frameDeletions comes once, before frameDone.
+	frameDeletions = 'x' // child: []Deletion
 )
 
 // maxFrame bounds one frame, in bytes.

@@ -36,7 +36,9 @@ type Options struct {
 // Result is what a build gave.
 type Result struct {
 	// Objects as JSON, in kustomize's order.
-	Objects     [][]byte
+	Objects [][]byte
+	// Deletions are the patches that take objects out.
+	Deletions   []Deletion
 	Confinement Confinement
 }
 
@@ -111,6 +113,8 @@ func serve(p *pipe, o Options, files Files, dir string) (*Result, error) {
 				return nil, &Failure{Problem: fmt.Sprintf("build makes more than %d objects or %d MiB", o.Objects, o.Output>>20)}
 			}
 			result.Objects = append(result.Objects, body)
+		case frameDeletions:
+			err = json.Unmarshal(body, &result.Deletions)
 		case frameFailed:
 			failure := &Failure{}
 			if err := json.Unmarshal(body, failure); err != nil {

@@ -119,11 +119,13 @@ type checker struct {
 	stubs    map[string]*stubUse
 	// broken holds the folders of placements that do not build.
 	broken map[string]bool
+	// deleted are the stubs that a patch takes out of a build.
+	deleted map[string]bool
 }
 
 // Fleet checks a fleet. progress is told what is being done.
 func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, progress func(string, ...any)) (*Report, error) {
-	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}}
+	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}, deleted: map[string]bool{}}
 	for _, problem := range model.Problems {
 		c.add(FromError(problem.File, problem.Err)...)
 	}

@@ -25,6 +25,10 @@ type stubUse struct {
 
 // note records the stubs of a build on a cluster; "" is no cluster.
 func (c *checker) note(build *kustomize.Build, cluster string) {
+	for _, d := range build.Deleted {
+		c.deleted[d.Stub.Path] = true
+		c.warn(d.File, "it deletes the Secret of stub %s: placement %s gets none of its values", d.Stub.Path, build.Placement)
+	}
 	for _, built := range build.Objects {
 		if built.Stub == nil {
 			continue
@@ -190,7 +194,7 @@ func (c *checker) checkLoose() {
 			c.add(FromError(entry.Path, err)...)
 			continue
 		}
-		if !c.inBroken(entry.Path) {
+		if !c.inBroken(entry.Path) && !c.deleted[entry.Path] {
 			c.warn(entry.Path, "no placement builds this stub")
 		}
 	}

@@ -1,0 +1,44 @@
+package kustomize
+
+import (
+	"cmp"
+	"path"
+	"regexp"
+)
+
+// fault names the file of a refused object.
+func (v *view) fault(refused *objectError) string {
+	file := refused.file
+	if file == "" && refused.stub != nil {
+		file, _ = v.culprits(refused.stub)
+	}
+	return cmp.Or(file, v.blame(refused.id))
+}
+
+// changing matches the fields of a kustomization that change or make objects
+// beyond their names, labels and images.
+var changing = regexp.MustCompile(`(?m)(?:^|[\s{,])"?(patches|patchesStrategicMerge|patchesJson6902|replacements|transformers|generators|secretGenerator|configMapGenerator|vars|configurations)"?\s*:`)
+
+// culprits names who may have spoiled a stub's object: the one kustomization
+// that changes objects, if there is one; else the stub's file, and those that do.
+func (v *view) culprits(stub *Stub) (file string, others []string) {
+	for _, name := range v.filesRead() {
+		if !isKustomizationName(path.Base(name)) {
+			continue
+		}
+		if data, err := v.tree.ReadFile(name); err == nil && changing.Match(data) {
+			others = append(others, name)
+		}
+	}
+	if len(others) == 1 {
+		return others[0], nil
+	}
+	const most = 5
+	if len(others) > most {
+		others = append(others[:most], "and more")
+	}
+	if stub != nil {
+		file = stub.Path
+	}
+	return file, others
+}

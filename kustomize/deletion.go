@@ -1,0 +1,51 @@
+package kustomize
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+)
+
+// Deleted is a stub that a patch takes out of a build, openly, with
+// `$patch: delete`.
+type Deleted struct {
+	Stub *Stub
+	// File says so.
+	File string
+}
+
+// deleted looks for the patch that deletes a stub's object. Patches name objects
+// by the names that they have at that point, so a prefix or suffix may stand
+// around the stub's.
+func deleted(stub *Stub, deletions []worker.Deletion) (file string, ok bool) {
+	template, err := stub.template()
+	if err != nil {
+		return "", false
+	}
+	kind, _ := template["kind"].(string)
+	for _, d := range deletions {
+		if d.Pattern {
+			ok = matches(d.Kind, kind) && (matches(d.Name, stub.Manifest.Metadata.Name) || strings.Contains(d.Name, stub.Manifest.Metadata.Name))
+		} else {
+			ok = d.Kind == kind && strings.Contains(d.Name, stub.Manifest.Metadata.Name)
+		}
+		if ok {
+			return d.File, true
+		}
+	}
+	return "", false
+}
+
+// matches is how a patch's target selects: an empty pattern is any.
+func matches(pattern, text string) bool {
+	const longest = 512
+	if pattern == "" {
+		return true
+	}
+	if len(pattern) > longest {
+		return false
+	}
+	re, err := regexp.Compile("^(?:" + pattern + ")$")
+	return err == nil && re.MatchString(text)
+}
