@@ -46,7 +46,7 @@ func (v *view) blame(id ObjectID) string {
 func (v *view) filesRead() []string {
 	var files []string
 	for q, answer := range v.answers {
-		if q.kind == askRead && !slices.Contains([]string{answerNone, answerFolder, answerRefused}, answer) {
+		if q.kind == askRead && answer != answerNone && answer != answerFolder && !strings.HasPrefix(answer, answerRefused) {
 			files = append(files, q.path)
 		}
 	}

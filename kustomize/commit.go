@@ -42,7 +42,7 @@ func (o *objects) commit(name string) (*commit, error) {
 	if ok {
 		return c, nil
 	}
-	data, err := o.read(plumbing.CommitObject, name, o.limits.Blob)
+	data, err := o.read(plumbing.CommitObject, name, o.limits.Object)
 	if err != nil {
 		return nil, err
 	}

@@ -49,12 +49,17 @@ func generate(t *Tree, root string) []byte {
 	return data
 }
 
+// isBase says whether a folder has a kustomization of its own.
+func isBase(d *dir) bool {
+	return slices.ContainsFunc(d.entries, func(n node) bool { return isKustomizationName(n.name) })
+}
+
 func collectResources(d *dir, at string, resources *[]string) {
 	for _, i := range pathOrder(d) {
 		e := &d.entries[i]
 		p := join(at, e.name)
 		switch {
-		case e.kind == dirNode && slices.ContainsFunc(e.dir.entries, func(n node) bool { return isKustomizationName(n.name) }):
+		case e.kind == dirNode && isBase(e.dir):
 			*resources = append(*resources, "./"+p)
 		case e.kind == dirNode:
 			collectResources(e.dir, p, resources)

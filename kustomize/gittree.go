@@ -25,7 +25,7 @@ func (m *Mirror) Tree(commitHash string) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read commit: %w", err)
 	}
-	loader := &treeLoader{objects: objects, limits: m.limits, known: m.knownDirs(objects)}
+	loader := newTreeLoader(objects, m.limits, m.knownDirs(objects))
 	root, err := loader.load(c.tree, "", m.limits.Depth)
 	if err != nil {
 		return nil, fmt.Errorf("read tree of %s: %w", commitHash, err)
@@ -75,66 +75,108 @@ func (d *dir) collect(known map[hash]*dir) {
 		if e.kind != dirNode || known[e.hash] != nil {
 			continue
 		}
-		known[e.hash] = e.dir
+		if !e.dir.cut && !e.dir.isClosed() {
+			known[e.hash] = e.dir
+		}
 		e.dir.collect(known)
 	}
 }
 
 // treeLoader reads tree objects. A folder already known is not read again: its
-// checks do not depend on where it stands, and its counts add up.
+// checks do not depend on where it stands, and its counts add up. One that is
+// too deep for where it stands is known for that depth only.
 type treeLoader struct {
 	objects *objects
 	limits  Limits
 	known   map[hash]*dir
+	placed  map[placedDir]*dir
+	// left bounds the names that are read, whatever of them is kept.
+	left int
 }
 
+// namesPerFile is how many names a tree may hold for each file that it may have:
+// what is beyond the bound on files is read before it is left out.
+const namesPerFile = 4
+
+type placedDir struct {
+	hash  hash
+	depth int
+}
+
+func newTreeLoader(objects *objects, limits Limits, known map[hash]*dir) *treeLoader {
+	return &treeLoader{objects: objects, limits: limits, known: known, placed: map[placedDir]*dir{}, left: namesPerFile * limits.Files}
+}
+
+// load reads a folder; depth is how many may be inside it. The error is about
+// the store, or the context's: whatever the folder holds is for its readers.
 func (l *treeLoader) load(h hash, path string, depth int) (*dir, error) {
-	if d, ok := l.known[h]; ok {
+	if d, ok := l.known[h]; ok && d.depth <= depth {
 		return d, nil
 	}
 	if depth < 0 {
-		return nil, &TreeError{Path: path, Problem: "too many folders inside each other"}
+		d := closed("", tooDeep)
+		d.cut = true
+		return d, nil
 	}
-	data, err := l.read(h)
+	place := placedDir{h, depth}
+	if d, ok := l.placed[place]; ok {
+		return d, nil
+	}
+	d, err := l.read(h, path, depth)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := parseTree(path, data)
-	if err != nil {
-		return nil, err
+	if d.cut {
+		l.placed[place] = d
+	} else {
+		l.known[h] = d
 	}
-	d := &dir{entries: make([]node, 0, len(raw))}
-	for _, e := range raw {
-		n, at := node{name: e.name, hash: e.hash}, join(path, e.name)
-		switch e.mode {
-		case "40000":
-			n.kind = dirNode
-			if n.dir, err = l.load(e.hash, at, depth-1); err != nil {
-				return nil, err
-			}
-		case "120000", "160000":
-			n.kind = linkNode
-		default:
-			if !l.objects.has(e.hash) {
-				l.objects.markDamaged()
-				return nil, fmt.Errorf("file %q is missing: %w", at, ErrCorrupt)
-			}
-		}
-		if err := d.add(n, at, l.limits); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(d.entries, func(a, b node) int { return strings.Compare(a.name, b.name) })
-	l.known[h] = d
 	return d, nil
 }
 
-func (l *treeLoader) read(h hash) ([]byte, error) {
+func (l *treeLoader) read(h hash, path string, depth int) (*dir, error) {
 	data, err := l.objects.read(plumbing.TreeObject, h.String(), l.limits.Object)
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return nil, fmt.Errorf("tree %s is missing: %w", h, ErrCorrupt)
+	if errors.Is(err, ErrTooLarge) {
+		return closed("", "folder has too long a list of names"), nil
 	}
-	return data, err
+	if err != nil {
+		return nil, fmt.Errorf("read folder %q: %w", path, err)
+	}
+	raw, found := parseTree(data)
+	if l.left -= len(raw); l.left < 0 {
+		return nil, &TreeError{Path: path, Problem: tooManyFiles}
+	}
+	d := &dir{entries: make([]node, 0, min(len(raw), l.limits.Files+1)), flaw: found}
+	if found != nil && found.closed {
+		d.files = 1
+	}
+	for _, e := range raw {
+		n, err := l.node(e, join(path, e.name), depth)
+		if err != nil {
+			return nil, err
+		}
+		d.add(n)
+		if d = d.shrink(l.limits); d.flaw != nil && d.flaw.closed {
+			return d, nil
+		}
+	}
+	slices.SortFunc(d.entries, func(a, b node) int { return strings.Compare(a.name, b.name) })
+	return d, nil
+}
+
+func (l *treeLoader) node(e rawEntry, at string, depth int) (node, error) {
+	n := node{name: e.name, kind: kindOf(e), hash: e.hash}
+	var err error
+	switch n.kind {
+	case dirNode:
+		n.dir, err = l.load(e.hash, at, depth-1)
+	case fileNode:
+		if !l.objects.has(e.hash) && !l.objects.lacks.lacks(e.hash, true) {
+			l.objects.markDamaged()
+			err = fmt.Errorf("file %q is missing: %w", at, ErrCorrupt)
+		}
+	}
+	return n, err
 }
 
 // gitSource reads files from a mirror's objects.

@@ -9,10 +9,11 @@ type Limits struct {
 	Pack int64
 	// Unpacked is the greatest sum of object sizes in one fetched pack, in bytes.
 	Unpacked int64
-	// Object is the greatest size of one object in a pack, in bytes. A file
-	// above it makes the repository unusable until history is rewritten.
+	// Object is the greatest size of one object that is kept of a pack, in bytes.
+	// A larger file is left out, wherever in history it stands: see Blob.
 	Object int64
-	// Blob is the greatest size of one file that is read, in bytes.
+	// Blob is the greatest size of one file that is read, in bytes. Larger ones
+	// are not fetched from a remote that can leave them out.
 	Blob int64
 	// Objects is the greatest number of objects in one pack.
 	Objects int

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 )
 
 // Auth is what the remote wants to see. The zero value is anonymous.
@@ -48,6 +49,9 @@ type Mirror struct {
 	// maxPacks is when the mirror is cloned afresh: every fetch adds a pack,
 	// and every look-up asks each of them.
 	maxPacks int
+	// whole is set when the next fetch asks for files of any size: the last one
+	// did not, and failed, and a remote may offer a filter that it then refuses.
+	whole bool
 
 	fetching sync.Mutex // one fetch at a time
 
@@ -194,7 +198,7 @@ func (m *Mirror) fetch(ctx context.Context, base string) (string, error) {
 // receive brings the ref's commit and everything that it needs into objects.
 func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) {
 	var head plumbing.Hash
-	have := m.Head()
+	have, filtered := m.Head(), false
 	pack, err := m.remote.pack(ctx, func(adv *packp.AdvRefs) (*packp.UploadPackRequest, error) {
 		var err error
 		if head, err = refHash(adv, m.ref); err != nil {
@@ -209,19 +213,37 @@ func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) 
 			request.Haves = []plumbing.Hash{plumbing.NewHash(have)}
 		}
 		_ = request.Capabilities.Set("no-progress")
+		filtered = m.filter(request, adv)
 		return request, nil
 	})
 	if errors.Is(err, errUpToDate) {
 		return head.String(), nil
 	}
 	if err != nil {
+		m.whole = filtered
 		return "", answerError(ctx, err)
 	}
 	defer pack.Close()
+	if filtered {
+		if err := objects.lacks.note(partialFiles); err != nil {
+			return "", err
+		}
+	}
 	if err := objects.take(ctx, pack); err != nil {
+		m.whole = filtered
 		return "", err
 	}
 	return head.String(), nil
+}
+
+// filter asks the remote to leave out the files that are too large to be read.
+func (m *Mirror) filter(request *packp.UploadPackRequest, adv *packp.AdvRefs) bool {
+	if m.whole || !adv.Capabilities.Supports(capability.Filter) {
+		return false
+	}
+	_ = request.Capabilities.Set(capability.Filter)
+	request.Filter = packp.FilterBlobLimit(uint64(m.limits.Blob)+1, packp.BlobLimitPrefixNone) //nolint:gosec // a bound, not negative
+	return true
 }
 
 var errUpToDate = errors.New("up to date")
@@ -246,7 +268,7 @@ func (m *Mirror) accept(objects *objects, head, old string) error {
 			return ErrHistoryRewritten
 		}
 	}
-	loader := &treeLoader{objects: objects, limits: m.limits, known: m.knownDirs(objects)}
+	loader := newTreeLoader(objects, m.limits, m.knownDirs(objects))
 	if _, err := loader.load(c.tree, "", m.limits.Depth); errors.Is(err, ErrCorrupt) {
 		return err
 	}
@@ -300,5 +322,5 @@ func (m *Mirror) Descends(newHash, oldHash string) (bool, error) {
 // RawCommit returns the bytes of a commit object as Git hashed them, for
 // signature checks: never re-encoded.
 func (m *Mirror) RawCommit(hash string) ([]byte, error) {
-	return m.store().read(plumbing.CommitObject, hash, m.limits.Blob)
+	return m.store().read(plumbing.CommitObject, hash, m.limits.Object)
 }

@@ -89,11 +89,12 @@ func (m *Model) loadFolder(t *Tree, parsed *parsing, folder, kind string) {
 	byName := map[string][]string{}
 	t.walk(folder, func(file string, n *node) {
 		if n.kind == dirNode {
+			m.flaw(n, file, kind)
 			return
 		}
 		name, problem := baseName(file)
-		if n.kind == linkNode {
-			problem = "is a link or a submodule"
+		if n.kind != fileNode {
+			problem = "is a link, a submodule or of no known mode"
 		}
 		if problem == "" && file == folder {
 			problem = "is a file where a folder belongs"
@@ -106,8 +107,10 @@ func (m *Model) loadFolder(t *Tree, parsed *parsing, folder, kind string) {
 			byName[name] = append(byName[name], file)
 		}
 	})
-	if _, err := t.lookup(folder); err != nil {
+	if n, err := t.lookup(folder); err != nil {
 		m.problem(folder, kind, "", err)
+	} else if n != nil {
+		m.flaw(n, folder, kind)
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		files := byName[name]
@@ -119,6 +122,16 @@ func (m *Model) loadFolder(t *Tree, parsed *parsing, folder, kind string) {
 		}
 		m.loadFile(t, parsed, files[0], kind, name)
 	}
+}
+
+// flaw reports what of a folder cannot be told. It counts for a file of the
+// folder's kind, and blocks no other one.
+func (m *Model) flaw(n *node, folder, kind string) {
+	if n.kind != dirNode || n.dir.flaw == nil {
+		return
+	}
+	err := n.dir.flaw.at(folder)
+	m.problem(err.Path, kind, "", errors.New(err.Problem))
 }
 
 // baseName takes the name of an object from its file's. Both are empty for a

@@ -10,8 +10,9 @@ import (
 // A name that one program reads differently from another is how a policy and a
 // build come to see two trees: "a/f" walks out as a path, "..", ".GIT" and
 // "git~1" mean other places on other file systems (git's fsck, verify_path and
-// its HFS and NTFS forms). Reviewers must see what is built, so control
-// characters and bytes that are not UTF-8 are refused too.
+// its HFS and NTFS forms). Reviewers must see what is built, so what turns text
+// around or cannot be seen is refused too, and bytes that are not UTF-8. Names
+// that people use are not: Persian is written with joiners, and emoji are.
 func nameProblem(name string) string {
 	switch {
 	case name == "":
@@ -25,27 +26,65 @@ func nameProblem(name string) string {
 	case !utf8.ValidString(name):
 		return "name is not UTF-8"
 	case strings.ContainsFunc(name, isControl):
-		return "name has a control or formatting character"
+		return "name has a control character, or one that turns text around or is not seen"
+	case hasLooseJoiner(name):
+		return "name has a joiner between letters that do not join, where nobody sees it"
 	case isDotGit(name):
 		return "name stands for .git"
 	}
 	return ""
 }
 
-// isControl covers C0, C1, DEL and the characters that HFS+ ignores or that
-// turn text around in a review.
+// isControl covers C0, C1, DEL, what turns text around in a review, and what has
+// no width and no use in a name. The two joiners are not among them.
 func isControl(r rune) bool {
 	switch {
-	case r < 0x20, r >= 0x7f && r < 0xa0, r == 0xfeff, r == 0x2028, r == 0x2029:
+	case r < 0x20, r >= 0x7f && r < 0xa0, r == 0xfeff, r == 0x2028, r == 0x2029, r == 0x061c:
 		return true
-	case r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
+	case r == 0x200b, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
 		return true
 	}
 	return false
 }
 
+// isJoiner is true for ZWNJ, which Persian and Indic scripts are spelled with,
+// and ZWJ, which also makes one emoji of several.
+func isJoiner(r rune) bool { return r == 0x200c || r == 0x200d }
+
+// hasLooseJoiner finds a joiner without a letter beside it that it could join:
+// in "pay\u200dments" it only makes two names look like one.
+func hasLooseJoiner(name string) bool {
+	runes := []rune(name)
+	joins := func(i int) bool {
+		return i >= 0 && i < len(runes) && runes[i] >= utf8.RuneSelf && !isJoiner(runes[i])
+	}
+	for i, r := range runes {
+		if isJoiner(r) && !joins(i-1) && !joins(i+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// isDotGit reads a name as HFS+ does, which ignores joiners, and as NTFS does.
 func isDotGit(name string) bool {
+	name = strings.Map(func(r rune) rune {
+		if isJoiner(r) {
+			return -1
+		}
+		return r
+	}, name)
 	name, _, _ = strings.Cut(name, ":")
 	name = strings.ToLower(strings.TrimRight(name, ". "))
 	return name == ".git" || name == "git~1"
+}
+
+// printable is a name as an error may show it.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || isControl(r) || isJoiner(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "?"))
 }

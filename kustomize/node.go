@@ -15,6 +15,9 @@ const (
 	// linkNode is a symbolic link or a gitlink: seen, so that a build that
 	// touches it is refused by its path; never followed, never read.
 	linkNode
+	// oddNode is an entry of a mode that Git does not write: it may not be
+	// missing, since what is missing from placements/ is removed.
+	oddNode
 )
 
 // hash is a Git object's SHA-1.
@@ -46,6 +49,11 @@ type dir struct {
 	// files and dirs are counts at and below this folder, depth the folders
 	// below it: bounds hold however a tree repeats itself.
 	files, dirs, depth int
+	// flaw is set when not everything in this very folder can be told.
+	flaw *flaw
+	// cut says that something below was left out for where it stands: the same
+	// folder elsewhere may have it.
+	cut bool
 }
 
 func (d *dir) find(name string) *node {
@@ -58,26 +66,64 @@ func (d *dir) find(name string) *node {
 	return &d.entries[i]
 }
 
-// add counts a finished entry and checks the bounds, which hold in every
-// folder so that an absurd tree is refused before it is walked.
-func (d *dir) add(n node, path string, limits Limits) error {
-	switch n.kind {
-	case dirNode:
-		d.files += n.dir.files
-		d.dirs += n.dir.dirs + 1
-		d.depth = max(d.depth, n.dir.depth+1)
-	default:
-		d.files++
-	}
-	if d.files > limits.Files || d.dirs > limits.Files {
-		return &TreeError{Path: path, Problem: "too many files"}
-	}
-	if d.depth > limits.Depth {
-		return &TreeError{Path: path, Problem: "too many folders inside each other"}
-	}
+// add appends a finished entry and counts it.
+func (d *dir) add(n node) {
 	d.entries = append(d.entries, n)
-	return nil
+	d.count(n)
 }
+
+func (d *dir) count(n node) {
+	if n.kind != dirNode {
+		d.files++
+		return
+	}
+	d.files += n.dir.files
+	d.dirs += n.dir.dirs + 1
+	d.depth = max(d.depth, n.dir.depth+1)
+	d.cut = d.cut || n.dir.cut
+}
+
+// exceeds says which bound of a tree the folder passes, "" for none.
+func (d *dir) exceeds(limits Limits) string {
+	switch {
+	case d.files > limits.Files || d.dirs > limits.Files:
+		return tooManyFiles
+	case d.depth > limits.Depth:
+		return tooDeep
+	}
+	return ""
+}
+
+const (
+	tooManyFiles = "too many files"
+	tooDeep      = "too many folders inside each other"
+)
+
+// shrink closes the largest folders below until the bound on files holds: who
+// adds a million files to docs/ loses docs/, and nobody else anything. The
+// outcome depends on the entries alone. A folder with too many files of its own
+// is closed itself.
+func (d *dir) shrink(limits Limits) *dir {
+	for d.exceeds(limits) == tooManyFiles {
+		largest := -1
+		for i, n := range d.entries {
+			if n.kind == dirNode && n.dir.size() > 1 && (largest < 0 || n.dir.size() > d.entries[largest].dir.size()) {
+				largest = i
+			}
+		}
+		if largest < 0 {
+			return closed("", tooManyFiles)
+		}
+		d.entries[largest].dir = closed("", tooManyFiles)
+		d.files, d.dirs, d.depth, d.cut = 0, 0, 0, false
+		for _, n := range d.entries {
+			d.count(n)
+		}
+	}
+	return d
+}
+
+func (d *dir) size() int { return d.files + d.dirs }
 
 // rawEntry is one entry of a Git tree object: mode SP name NUL hash.
 type rawEntry struct {
@@ -87,48 +133,57 @@ type rawEntry struct {
 }
 
 // parseTree reads a Git tree object strictly: entries in Git's order, unique,
-// plain modes, plain names.
-func parseTree(path string, data []byte) ([]rawEntry, error) {
+// with plain names. An object that is not so has no entries and a flaw that
+// closes it: two programs may read it as two trees, so nobody reads it. An entry
+// with a name that is refused is left out, and is the flaw.
+func parseTree(data []byte) ([]rawEntry, *flaw) {
 	var entries []rawEntry
+	var found *flaw
 	seen := map[string]bool{}
 	last := ""
 	for len(data) > 0 {
 		header, rest, ok := bytes.Cut(data, []byte{0})
 		if !ok || len(rest) < len(hash{}) {
-			return nil, &TreeError{Path: path, Problem: "tree object is cut short"}
+			return nil, corrupt("", "tree object is cut short")
 		}
 		mode, name, ok := strings.Cut(string(header), " ")
 		if !ok {
-			return nil, &TreeError{Path: path, Problem: "tree object has an entry without a mode"}
+			return nil, corrupt("", "tree object has an entry without a mode")
 		}
 		e := rawEntry{mode: mode, name: name, hash: hash(rest[:len(hash{})])}
 		data = rest[len(hash{}):]
-		if problem := entryProblem(e); problem != "" {
-			return nil, &TreeError{Path: join(path, strings.ToValidUTF8(name, "?")), Problem: problem}
-		}
 		if seen[name] {
-			return nil, &TreeError{Path: join(path, name), Problem: "name stands twice"}
+			return nil, corrupt(name, "name stands twice")
 		}
 		key := sortKey(e)
 		if key <= last {
-			return nil, &TreeError{Path: join(path, name), Problem: "entries are not sorted"}
+			return nil, corrupt(name, "entries are not sorted")
 		}
 		last, seen[name] = key, true
+		if problem := nameProblem(name); problem != "" {
+			if found == nil {
+				found = &flaw{entry: printable(name), problem: problem}
+			}
+			continue
+		}
 		entries = append(entries, e)
 	}
-	return entries, nil
+	return entries, found
 }
 
-func entryProblem(e rawEntry) string {
-	switch e.mode {
-	case "40000", "100644", "100755", "120000", "160000":
-	default:
-		return "mode is not 040000, 100644 or 100755"
+// kindOf is the kind of an entry by its mode, oddNode for one without a hash.
+func kindOf(e rawEntry) nodeKind {
+	switch {
+	case e.hash == (hash{}):
+		return oddNode
+	case e.mode == "40000":
+		return dirNode
+	case e.mode == "100644", e.mode == "100755":
+		return fileNode
+	case e.mode == "120000", e.mode == "160000":
+		return linkNode
 	}
-	if e.hash == (hash{}) {
-		return "entry has no hash"
-	}
-	return nameProblem(e.name)
+	return oddNode
 }
 
 // sortKey orders folders as if their name ended in "/", as Git does.

@@ -26,6 +26,7 @@ type objects struct {
 	path   string
 	limits Limits
 	bad    atomic.Bool
+	lacks  *partial
 
 	mu      sync.Mutex // go-git's storage is not safe for concurrent use
 	storage *filesystem.Storage
@@ -98,6 +99,7 @@ func openStore(path string, limits Limits) *objects {
 	return &objects{
 		path:    path,
 		limits:  limits,
+		lacks:   &partial{path: filepath.Join(path, partialFile)},
 		storage: openStorage(path),
 		commits: map[string]*commit{},
 	}
@@ -177,6 +179,8 @@ func (o *objects) read(t plumbing.ObjectType, name string, limit int64) ([]byte,
 		return nil, err
 	case errors.Is(err, plumbing.ErrObjectNotFound) && t == plumbing.CommitObject:
 		return nil, fmt.Errorf("%q: %w", name, ErrUnknownRevision)
+	case errors.Is(err, plumbing.ErrObjectNotFound) && o.lacks.lacks(h, t == plumbing.BlobObject):
+		return nil, fmt.Errorf("it was left out of the mirror for its size: %w", ErrTooLarge)
 	case err != nil:
 		o.markDamaged()
 		return nil, fmt.Errorf("%s %s: %w", t, name, ErrCorrupt)
@@ -217,10 +221,14 @@ func (o *objects) readLocked(t plumbing.ObjectType, h hash, limit int64) (data [
 	return io.ReadAll(io.LimitReader(r, limit))
 }
 
+// size is that of a file; of one that was left out, the least that it can be.
 func (o *objects) size(h hash) (int64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	size, err := o.storage.EncodedObjectSize(plumbing.Hash(h))
+	if errors.Is(err, plumbing.ErrObjectNotFound) && o.lacks.lacks(h, true) {
+		return o.limits.Blob + 1, nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("blob %s: %w", h, ErrCorrupt)
 	}
@@ -228,18 +236,32 @@ func (o *objects) size(h hash) (int64, error) {
 }
 
 // take adds a pack. It lands in a file first and is measured there: go-git
-// inflates whole objects in memory, so a small pack could ask for gigabytes.
+// inflates whole objects in memory, so a small pack could ask for gigabytes. What
+// is too large to be kept is left out.
 func (o *objects) take(ctx context.Context, pack io.Reader) error {
-	file, err := os.CreateTemp(o.path, "incoming-")
+	file, err := o.incoming()
 	if err != nil {
-		return fmt.Errorf("keep pack: %w", err)
+		return err
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
+	defer discard(file)
 	if _, err := io.Copy(file, pack); err != nil {
 		return answerError(ctx, err)
 	}
-	if err := measurePack(ctx, file, o.limits); err != nil {
+	measured, err := measurePack(ctx, file, o.limits)
+	if err == nil && measured.leavesOut() {
+		smaller, failed := o.incoming()
+		if failed != nil {
+			return failed
+		}
+		defer discard(smaller)
+		err = errors.Join(measured.write(ctx, smaller, file), o.lacks.note(measured.notes()...))
+		file = smaller
+	}
+	if ctx.Err() != nil {
+		// It is here whole: what takes so long is what it holds.
+		return fmt.Errorf("pack is not read in time: %w", ErrTooLarge)
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
@@ -251,6 +273,19 @@ func (o *objects) take(ctx context.Context, pack io.Reader) error {
 		return fmt.Errorf("store pack: %w: %w", ErrCorrupt, err)
 	}
 	return nil
+}
+
+func (o *objects) incoming() (*os.File, error) {
+	file, err := os.CreateTemp(o.path, "incoming-")
+	if err != nil {
+		return nil, fmt.Errorf("keep pack: %w", err)
+	}
+	return file, nil
+}
+
+func discard(file *os.File) {
+	_ = file.Close()
+	_ = os.Remove(file.Name())
 }
 
 func storePack(storage *filesystem.Storage, pack io.Reader) (err error) {

@@ -44,7 +44,7 @@ type dirSource struct {
 
 func (s *dirSource) load(path string, limits Limits, depth int) (*dir, error) {
 	if depth < 0 {
-		return nil, &TreeError{Path: path, Problem: "too many folders inside each other"}
+		return closed("", tooDeep), nil
 	}
 	open := path
 	if open == "" {
@@ -62,7 +62,11 @@ func (s *dirSource) load(path string, limits Limits, depth int) (*dir, error) {
 		}
 		at := join(path, e.Name())
 		if problem := nameProblem(e.Name()); problem != "" {
-			return nil, &TreeError{Path: strings.ToValidUTF8(at, "?"), Problem: problem}
+			if d.flaw == nil {
+				d.flaw = &flaw{entry: printable(e.Name()), problem: problem}
+				d.files++
+			}
+			continue
 		}
 		n := node{name: e.Name(), kind: linkNode}
 		switch {
@@ -77,8 +81,9 @@ func (s *dirSource) load(path string, limits Limits, depth int) (*dir, error) {
 		if n.kind == dirNode && n.dir.files == 0 {
 			continue // Git knows no empty folders
 		}
-		if err := d.add(n, at, limits); err != nil {
-			return nil, err
+		d.add(n)
+		if d = d.shrink(limits); d.isClosed() {
+			return d, nil
 		}
 	}
 	return d, nil

@@ -59,11 +59,12 @@ func (d *dir) with(at string, names []string) (*dir, error) {
 	entries := slices.DeleteFunc(slices.Clone(d.entries), func(e node) bool { return e.name == name })
 	entries = append(entries, n)
 	slices.SortFunc(entries, func(a, b node) int { return strings.Compare(a.name, b.name) })
-	copied := &dir{}
+	copied := &dir{flaw: d.flaw}
 	for _, e := range entries {
-		if err := copied.add(e, at, DefaultLimits); err != nil {
-			return nil, err
-		}
+		copied.add(e)
+	}
+	if problem := copied.exceeds(DefaultLimits); problem != "" {
+		return nil, &TreeError{Path: at, Problem: problem}
 	}
 	return copied, nil
 }

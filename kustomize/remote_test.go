@@ -30,7 +30,6 @@ func TestARemoteThatMisbehavesIsBounded(t *testing.T) {
 		{"it lists too many refs", Limits{Refs: 16}, func(*gitserver.Server) {}, ErrTooLarge, ""},
 		{"its pack is too large", Limits{Pack: 64}, func(*gitserver.Server) {}, ErrTooLarge, ""},
 		{"its pack has too many objects", Limits{Objects: 2}, func(*gitserver.Server) {}, ErrTooLarge, ""},
-		{"an object is too large", Limits{Object: 1 << 10}, func(*gitserver.Server) {}, ErrTooLarge, ""},
 		{"its objects are too large together", Limits{Unpacked: 1 << 10}, func(*gitserver.Server) {}, ErrTooLarge, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

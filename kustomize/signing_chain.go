@@ -256,7 +256,7 @@ func (v *verifier) judge(parent, name string, wanted []demand) (signed map[*comm
 
 // verify checks a commit's signature over its bytes as they were hashed.
 func (v *verifier) verify(name string, signers *commitsig.Signers) error {
-	raw, err := v.objects.read(plumbing.CommitObject, name, v.limits.Blob)
+	raw, err := v.objects.read(plumbing.CommitObject, name, v.limits.Object)
 	if err != nil {
 		return err
 	}

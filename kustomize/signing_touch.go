@@ -39,7 +39,7 @@ func (d *treeDiff) touches(from, to hash, path string) (file string, touched boo
 		}
 	}
 	var refused *TreeError
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) || errors.Is(err, ErrTooLarge) {
 		return path, true, nil
 	}
 	return "", false, err
@@ -109,9 +109,11 @@ func (d *treeDiff) entries(h hash) ([]rawEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := parseTree("", data)
-	if err != nil {
-		return nil, err
+	// A name that is refused is a name beside the path that is asked for: only an
+	// object that two programs may read as two trees is one of unknown content.
+	entries, found := parseTree(data)
+	if found != nil && found.closed {
+		return nil, found.at("")
 	}
 	if len(d.read) >= keptRawTrees {
 		clear(d.read)

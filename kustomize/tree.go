@@ -35,7 +35,8 @@ type source interface {
 // Entry is one file of a [Tree].
 type Entry struct {
 	Path string
-	// Size in bytes.
+	// Size in bytes, or the least that it can be for a file that is not here because
+	// it is too large to be read.
 	Size int64
 	// Blob is the Git blob hash in hexadecimal: equal blobs are equal bytes.
 	Blob string
@@ -113,13 +114,19 @@ func (t *Tree) lookup(p string) (*node, error) {
 		if current.kind != dirNode {
 			return nil, nil
 		}
+		if current.dir.isClosed() {
+			return nil, current.dir.flaw.at(at)
+		}
 		current = current.dir.find(name)
 		if current == nil {
 			return nil, nil
 		}
 		at = join(at, name)
-		if current.kind == linkNode {
+		switch current.kind {
+		case linkNode:
 			return nil, &TreeError{Path: at, Problem: "links and submodules are not read"}
+		case oddNode:
+			return nil, &TreeError{Path: at, Problem: "mode is not 040000, 100644 or 100755, or it has no hash"}
 		}
 	}
 	return current, nil

@@ -30,17 +30,21 @@ const (
 const (
 	answerNone    = "none"
 	answerFolder  = "folder"
-	answerRefused = "refused"
+	answerRefused = "refused" // and why
 )
 
 // ask returns what a tree answers, as a text that is equal exactly when the
 // build would see the same. A build that asks the same questions and gets the
 // same answers is the same build: that is the whole cache.
 func (t *Tree) ask(q question) string {
-	n, err := t.lookup(q.path)
+	find := t.forBuild
+	if q.kind == askList {
+		find = t.forListing
+	}
+	n, err := find(q.path)
 	switch {
 	case err != nil:
-		return answerRefused
+		return answerRefused + " " + err.Error()
 	case n == nil:
 		return answerNone
 	}
@@ -58,6 +62,9 @@ func (t *Tree) ask(q question) string {
 		names, _ := json.Marshal(listing(n))
 		return hashText(names)
 	case askGenerated:
+		if err := t.forGenerating(q.path); err != nil {
+			return answerRefused + " " + err.Error()
+		}
 		return hashText(generate(t, q.path))
 	}
 	if n.kind == dirNode {
@@ -125,6 +132,9 @@ func newView(t *Tree, root string) (*view, error) {
 	}
 	if !hasKustomization(v.Stat, root) {
 		v.record(askGenerated, root)
+		if err := t.forGenerating(root); err != nil {
+			return v, refusal(err)
+		}
 		v.generated = generate(t, root)
 	}
 	return v, nil
@@ -143,7 +153,7 @@ func (v *view) Stat(p string) (worker.Kind, error) {
 		return worker.File, nil
 	}
 	v.record(askStat, p)
-	n, err := v.tree.lookup(p)
+	n, err := v.tree.forBuild(p)
 	switch {
 	case err != nil:
 		return worker.None, refusal(err)
@@ -165,7 +175,7 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 	if data, ok := v.files[p]; ok {
 		return v.replace(p, data)
 	}
-	n, err := v.tree.lookup(p)
+	n, err := v.tree.forBuild(p)
 	if err != nil {
 		return nil, false, refusal(err)
 	}
@@ -186,7 +196,7 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 // List implements [worker.Files].
 func (v *view) List(p string) ([]string, bool, error) {
 	v.record(askList, p)
-	n, err := v.tree.lookup(p)
+	n, err := v.tree.forListing(p)
 	if err != nil {
 		return nil, false, refusal(err)
 	}

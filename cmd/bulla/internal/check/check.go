@@ -129,6 +129,7 @@ func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, bu
 	for _, problem := range model.Problems {
 		c.add(FromError(problem.File, problem.Err)...)
 	}
+	c.checkFlaws()
 	names := slices.Sorted(maps.Keys(model.Clusters))
 	for i, cluster := range names {
 		progress("building for cluster %d of %d: %s", i+1, len(names), cluster)

@@ -176,6 +176,16 @@ func (b *blockCheck) reach() {
 	}
 }
 
+// checkFlaws tells of folders that nothing is built from. Where they grant, or a
+// placement builds them, that is an error already.
+func (c *checker) checkFlaws() {
+	for _, flawed := range c.tree.Flaws() {
+		if !slices.ContainsFunc(c.model.Problems, func(p kustomize.Problem) bool { return p.File == flawed.Path }) {
+			c.warn(flawed.Path, "%s: no placement can build its folder; hint: give it another name (git mv)", flawed.Problem)
+		}
+	}
+}
+
 // checkLoose looks at stubs that no placement builds: a person who seals wants
 // them somewhere. Where a placement fails to build, that is the finding.
 func (c *checker) checkLoose() {

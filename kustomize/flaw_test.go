@@ -1,0 +1,237 @@
+package kustomize
+
+import (
+	"errors"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/gitserver"
+)
+
+// TestANameSpoilsItsOwnFolder: and whoever builds from it, with its path; never a
+// commit, since what that commit revokes is revoked.
+func TestANameSpoilsItsOwnFolder(t *testing.T) {
+	_, r, _ := repo(t)
+	for name, c := range map[string]struct {
+		entry  string
+		spoils bool
+	}{
+		"Latin-1":             {"caf\xe9.txt", true},
+		"a Windows path":      {`a\b.txt`, true},
+		"turned around":       {"a\u202etxt.exe", true},
+		"an isolate":          {"a\u2066b.txt", true},
+		"a line break":        {"a\nb.txt", true},
+		"an escape":           {"a\x1b[2J.txt", true},
+		"no width":            {"a\u200bb.txt", true},
+		"a joiner in Latin":   {"pay\u200dments.txt", true},
+		"another repository":  {".git", true},
+		".git for HFS":        {".g\u200cit", true},
+		"Persian":             {"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.txt", false},
+		"Persian, a number":   {"\u0646\u0633\u062e\u0647\u200c2.txt", false},
+		"an emoji of several": {"\U0001f468\u200d\U0001f4bb.md", false},
+		"an emoji, selected":  {"\u2764\ufe0f\u200d\U0001f525.md", false},
+		"a flag of tags":      {"\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", false},
+		"an accent":           {"re\u0301sume\u0301.txt", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			blob, err := r.InjectObject("blob", []byte(configMap("a")))
+			must(t, err)
+			below, err := r.InjectTree(gitserver.TreeEntry{Mode: "100644", Name: "a.yaml", Hash: blob})
+			must(t, err)
+			entries := []gitserver.TreeEntry{{Mode: "100644", Name: c.entry, Hash: blob}, {Mode: "40000", Name: "zz", Hash: below}}
+			slices.SortFunc(entries, func(a, b gitserver.TreeEntry) int { return strings.Compare(a.Name, b.Name) })
+			folder, err := r.InjectTree(entries...)
+			must(t, err)
+			root, err := r.InjectTree(gitserver.TreeEntry{Mode: "40000", Name: "apps", Hash: below}, gitserver.TreeEntry{Mode: "40000", Name: "docs", Hash: folder})
+			must(t, err)
+			head, err := r.InjectCommit(root)
+			must(t, err)
+			m := mirror(t, r, t.TempDir(), Limits{})
+			fetch(t, m)
+			tr, err := m.Tree(head)
+			must(t, err)
+			builds := func(folder string) error {
+				_, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tr, placementAt(t, "app", folder))
+				return err
+			}
+			for _, folder := range []string{"apps", "docs/zz"} {
+				must(t, builds(folder))
+			}
+			err = builds("docs")
+			if (err != nil) != c.spoils {
+				t.Fatalf("build of the folder: %v", err)
+			}
+			var failed *BuildError
+			if c.spoils && (!errors.As(err, &failed) || path.Dir(failed.File) != "docs") {
+				t.Errorf("build of the folder: %v; want its entry named", err)
+			}
+			if err != nil && strings.ContainsFunc(err.Error(), isControl) {
+				t.Errorf("the error turns text around: %q", err)
+			}
+		})
+	}
+}
+
+// placementAt is one of namespace app that builds a folder.
+func placementAt(t *testing.T, name, folder string) *v1alpha1.Placement {
+	t.Helper()
+	p, err := v1alpha1.ParsePlacement("placements/"+name+".yaml", []byte("apiVersion: bulla.dev/v1alpha1\nkind: Placement\n"+
+		"metadata: {name: "+name+"}\nspec: {path: "+folder+", targetNamespace: app, targets: [{clusterName: one}]}\n"))
+	must(t, err)
+	return p
+}
+
+// TestAFolderWithAFlawIsNoOtherBuild: what was built before a name was added is
+// not taken for what is there now, and the other way round.
+func TestAFolderWithAFlawIsNoOtherBuild(t *testing.T) {
+	_, r, _ := repo(t)
+	m := mirror(t, r, t.TempDir(), Limits{})
+	b, p := NewBuilder(BuilderOptions{}), placementAt(t, "app", "apps/app")
+	build := func() error {
+		fetch(t, m)
+		tr, err := m.Tree(m.Head())
+		must(t, err)
+		_, err = b.Build(t.Context(), tr, p)
+		return err
+	}
+	must(t, build())
+	push(t, r, files{"apps/app/a\u202eb": "x"})
+	if err := build(); err == nil {
+		t.Error("a build from before the name was there was taken")
+	}
+	push(t, r, files{"apps/app/a\u202eb": ""})
+	must(t, build())
+}
+
+// TestAnObjectTooLargeIsLeftOut: anywhere in history, from a remote that can leave
+// it out and from one that cannot; whoever reads it is told.
+func TestAnObjectTooLargeIsLeftOut(t *testing.T) {
+	for name, filter := range map[string]string{"with a filter": "true", "without": "false"} {
+		t.Run(name, func(t *testing.T) {
+			_, r, _ := repo(t)
+			must(t, exec.Command("git", "-C", r.Bare(), "config", "uploadpack.allowFilter", filter).Run())
+			limits := Limits{Object: 64 << 10, Blob: 32 << 10}
+			m := mirror(t, r, t.TempDir(), limits)
+			fetch(t, m)
+			// So large that a delta against it is larger than the bound, too.
+			big := strings.Repeat(strings.Repeat("0123456789abcdef\n", 64)+"\n", 100)
+			push(t, r, files{"docs/film": big, "apps/two/film.yaml": big + "#", "apps/app/b.yaml": configMap("b")})
+			head := push(t, r, files{"docs/film": big + big, "clusters/README.md": "x"})
+			for when, m := range map[string]*Mirror{"fetched on": m, "cloned": mirror(t, r, t.TempDir(), limits)} {
+				fetch(t, m)
+				tr, err := m.Tree(head)
+				must(t, err)
+				b := NewBuilder(BuilderOptions{})
+				if _, err := b.Build(t.Context(), tr, placementAt(t, "app", "apps/app")); err != nil {
+					t.Errorf("%s: %v", when, err)
+				}
+				if _, err := tr.ReadFile("docs/film"); !errors.Is(err, ErrTooLarge) {
+					t.Errorf("%s: read: %v, want %v", when, err, ErrTooLarge)
+				}
+				if _, err := b.Build(t.Context(), tr, placementAt(t, "two", "apps/two")); err == nil || !strings.Contains(err.Error(), "apps/two/film.yaml: file is too large") {
+					t.Errorf("%s: build of the folder: %v", when, err)
+				}
+				if m.Damaged() {
+					t.Errorf("%s: what was left out is taken for damage", when)
+				}
+			}
+			mended := push(t, r, files{"docs/film": "", "apps/two/film.yaml": ""})
+			m = mirror(t, r, m.path, limits)
+			if got := fetch(t, m); got != mended {
+				t.Errorf("fetched %s, want %s", got, mended)
+			}
+			if _, err := m.Tree(mended); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestAMissingFileOfAWholeStoreIsDamage: only what the mirror asked to be left
+// out, or left out itself, may be missing.
+func TestAMissingFileOfAWholeStoreIsDamage(t *testing.T) {
+	o, err := newObjects(t.TempDir(), DefaultLimits)
+	must(t, err)
+	missing, _ := parseHash(strings.Repeat("ab", 20))
+	other, _ := parseHash(strings.Repeat("cd", 20))
+	if o.lacks.lacks(missing, true) {
+		t.Error("a file may be missing from a store that is whole")
+	}
+	must(t, o.lacks.note(missing.String()))
+	again := openStore(o.path, DefaultLimits)
+	if !again.lacks.lacks(missing, true) || again.lacks.lacks(other, true) {
+		t.Error("what was left out is not what was written down")
+	}
+	must(t, again.lacks.note(partialFiles))
+	if !again.lacks.lacks(other, true) || again.lacks.lacks(other, false) {
+		t.Error("a filter leaves out files, and nothing else")
+	}
+}
+
+// TestFoldersThatAreTooMuchAreClosed: the largest one, and the depth that is too
+// much, whatever else is in the tree.
+func TestFoldersThatAreTooMuchAreClosed(t *testing.T) {
+	_, r, _ := repo(t)
+	much := files{}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"} {
+		much["docs/"+name] = name
+	}
+	deep := "docs2/" + strings.Repeat("d/", 10) + "file"
+	much[deep] = "x"
+	head := push(t, r, much)
+	m := mirror(t, r, t.TempDir(), Limits{Files: 12, Depth: 4})
+	fetch(t, m)
+	for range 2 {
+		tr, err := m.Tree(head)
+		must(t, err)
+		for _, file := range []string{"fleet.yaml", "apps/app/a.yaml"} {
+			if _, err := tr.ReadFile(file); err != nil {
+				t.Error(err)
+			}
+		}
+		for file, want := range map[string]string{"docs/a": tooManyFiles, deep: tooDeep} {
+			if _, err := tr.ReadFile(file); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("read %s: %v, want %q", file, err, want)
+			}
+		}
+		push(t, r, files{"fleet.yaml": "two\n"})
+		head = fetch(t, m) // the folders are known from the tree before
+	}
+}
+
+// TestAFlawInAFolderThatGrantsIsAProblem: it holds deletes, is told, and takes
+// nothing from the files beside it.
+func TestAFlawInAFolderThatGrantsIsAProblem(t *testing.T) {
+	_, r, _ := repo(t)
+	for folder, kind := range map[string]string{"placements": v1alpha1.KindPlacement, "placements/team": v1alpha1.KindPlacement, "clustersets": v1alpha1.KindClusterSet, "clusters": v1alpha1.KindCluster} {
+		t.Run(folder, func(t *testing.T) {
+			blob, err := r.InjectObject("blob", []byte("x"))
+			must(t, err)
+			hash, err := r.InjectTree(gitserver.TreeEntry{Mode: "100644", Name: "pay\u202e.yaml", Hash: blob}, gitserver.TreeEntry{Mode: "100644", Name: "web.yaml", Hash: blob})
+			must(t, err)
+			for at := folder; at != "."; at = path.Dir(at) {
+				hash, err = r.InjectTree(gitserver.TreeEntry{Mode: "40000", Name: path.Base(at), Hash: hash})
+				must(t, err)
+			}
+			head, err := r.InjectCommit(hash)
+			must(t, err)
+			m := mirror(t, r, t.TempDir(), Limits{})
+			fetch(t, m)
+			tr, err := m.Tree(head)
+			must(t, err)
+			loaded := &Model{Files: map[string]string{}}
+			loaded.loadFolder(tr, tr.parsed.begin(), path.Dir(folder + "/")[:strings.IndexByte(folder+"/", '/')], kind)
+			var told []string
+			for _, p := range loaded.Problems {
+				told = append(told, p.File)
+			}
+			if len(told) != 2 || told[0] != folder+"/pay?.yaml" && told[1] != folder+"/pay?.yaml" {
+				t.Errorf("told of %q, want the name and the file beside it that does not parse", told)
+			}
+		})
+	}
+}
