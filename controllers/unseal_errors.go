@@ -85,10 +85,18 @@ func refusal(n need, code keyservicev1.Refusal, sameHead bool) *UnsealError {
 		e.Reason = v1alpha1.KeyServiceUnavailableReason
 	case keyservicev1.Refusal_REFUSAL_STALE_REVISION:
 		e.Reason, e.Stale = v1alpha1.KeyServiceUnavailableReason, true
+	case keyservicev1.Refusal_REFUSAL_DENIED:
+		// Whatever the head: no commit makes it other.
+		return &UnsealError{Reason: v1alpha1.DeniedReason, Message: fmt.Sprintf("%s: %s", describe(n), deniedByOperator)}
 	}
 	e.Message = fmt.Sprintf("%s: the key service says %s", describe(n), code.Name())
 	return e
 }
+
+// deniedByOperator is for who looks at the cluster; who denied it, until when and
+// why is for people with a login.
+const deniedByOperator = "an operator of the key service denies it for a time (Denied); what runs goes on, and it is asked for again; " +
+	"hint: `bulla deny ls` says who, until when and why"
 
 // worse keeps the error that a person must hear of: a final one before one that
 // heals, the first among equals.

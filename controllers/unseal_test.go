@@ -130,6 +130,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 	}{
 		{"stale revision", refuse(keyservicev1.Refusal_REFUSAL_STALE_REVISION), v1alpha1.KeyServiceUnavailableReason, true, true, "StaleRevision"},
 		{"token cannot answer", refuse(keyservicev1.Refusal_REFUSAL_UNAVAILABLE), v1alpha1.KeyServiceUnavailableReason, false, true, "Unavailable"},
+		{"denied by an operator", refuse(keyservicev1.Refusal_REFUSAL_DENIED), v1alpha1.DeniedReason, false, false, "Denied"},
 		{"not placed", refuse(keyservicev1.Refusal_REFUSAL_NOT_PLACED), v1alpha1.UnsealDeniedReason, false, false, "NotPlaced"},
 		{"not locked", refuse(keyservicev1.Refusal_REFUSAL_NOT_LOCKED), v1alpha1.UnsealDeniedReason, false, false, "NotLocked"},
 		{"invalid", refuse(keyservicev1.Refusal_REFUSAL_INVALID), v1alpha1.UnsealDeniedReason, false, false, "Invalid"},

@@ -32,7 +32,7 @@ type Unsealer interface {
 // values.
 type UnsealError struct {
 	// Reason is one of KeyServiceUnavailableReason, UnsealDeniedReason,
-	// UnsealFailedReason, AuditLogMismatchReason and NotInFleetReason of
+	// DeniedReason, UnsealFailedReason, AuditLogMismatchReason and NotInFleetReason of
 	// api/v1alpha1, or FailedReason
 	// of fluxcd/pkg/apis/meta when our own API server is the trouble.
 	Reason string

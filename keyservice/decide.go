@@ -18,6 +18,7 @@ const (
 	invalid     = keyservicev1.Refusal_REFUSAL_INVALID
 	keyRefused  = keyservicev1.Refusal_REFUSAL_KEY
 	unavailable = keyservicev1.Refusal_REFUSAL_UNAVAILABLE
+	denied      = keyservicev1.Refusal_REFUSAL_DENIED
 )
 
 // step is one question that a digest must pass before the token is asked. It
@@ -31,7 +32,8 @@ type step struct {
 // refuse but the token itself and the audit.
 var steps = []step{
 	{"the accepted head places the digest on this cluster", placedHere},
-	{"its payloads are bound to one built object there", boundHere},
+	{"its payloads are bound to built objects there", boundHere},
+	{"no operator denies it", notDenied},
 	{"each block has a lock for this cluster or a set it is in", lockedHere},
 	{"each lock parses canonically", locksParse},
 }
@@ -49,9 +51,9 @@ func Steps() []string {
 type decision struct {
 	digest  string
 	refusal keyservicev1.Refusal
-	// chosen is the one built object that the digest stands for, and blocks
-	// what to open of it.
-	chosen  *candidate
+	// stands are the built objects that the digest stands for here, and blocks what
+	// to open of it: the same file keys for all of them.
+	stands  []*candidate
 	blocks  []openBlock
 	stanzas []sealing.Stanza
 	// operations is what this attempt asked of the token, and before what earlier
@@ -102,9 +104,10 @@ func placedHere(ctx context.Context, q *request, d *decision) keyservicev1.Refus
 	return notPlaced
 }
 
-// boundHere finds the built object that every payload's header names by its
-// context digest. There is no trying of one object after the other in the
-// token: a digest whose payloads were sealed for another place costs nothing.
+// boundHere finds the built objects that every payload's header names by its
+// context digest: one for scope Strict, and all that the digest opens for a wider
+// one. There is no trying of one object after the other in the token: a digest
+// whose payloads were sealed for another place costs nothing.
 func boundHere(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
 	for i := range q.index.stubs[d.digest] {
 		c := &q.index.stubs[d.digest][i]
@@ -113,12 +116,17 @@ func boundHere(_ context.Context, q *request, d *decision) keyservicev1.Refusal 
 			q.log.Info("payload is not acceptable", "digest", d.digest, "error", err.Error())
 			return invalid
 		}
-		if blocks != nil {
-			d.chosen, d.blocks = c, blocks
-			return granted
+		if blocks == nil {
+			continue
+		}
+		if d.stands = append(d.stands, c); len(d.stands) == 1 {
+			d.blocks = blocks
 		}
 	}
-	return invalid
+	if len(d.stands) == 0 {
+		return invalid
+	}
+	return granted
 }
 
 // bind returns the blocks of a candidate with their contexts, or nil when a

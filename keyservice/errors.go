@@ -24,6 +24,7 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonRole:        connect.CodePermissionDenied,
 	keyservicev1.ReasonLedgerFull:  connect.CodeFailedPrecondition,
 	keyservicev1.ReasonTooMuch:     connect.CodeInvalidArgument,
+	keyservicev1.ReasonNoDenial:    connect.CodeNotFound,
 	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
 	keyservicev1.ReasonStale:       connect.CodeUnavailable,

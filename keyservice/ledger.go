@@ -62,7 +62,11 @@ func (s *Server) listLedger(ctx context.Context, now *head, in *keyservicev1.Lis
 	for name := range now.model.Clusters {
 		names[name] = true
 	}
-	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro()}
+	denied, err := s.readDenyList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro(), Denials: denied.spell()}
 	count := 0
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if in.GetCluster() != "" && in.GetCluster() != name {

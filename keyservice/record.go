@@ -27,13 +27,16 @@ type recorder interface {
 // outcomeDone is the outcome of what was not refused and releases nothing.
 const outcomeDone = "Done"
 
-// entry is what is recorded of one decision.
+// entries is what is recorded of one decision: one entry, and more of them only
+// where the digest stands for more objects than one takes.
+func (s *Server) entries(q *request, d *decision, outcome string) []audit.Entry {
+	return nameBuilt(s.entry(q, d, outcome), d.stands)
+}
+
+// entry is what is recorded of one decision, but for what the digest stands for.
 func (s *Server) entry(q *request, d *decision, outcome string) audit.Entry {
 	e := q.caller.entry(audit.Unseal, outcome)
 	e.Request, e.Head, e.Revision, e.Digest, e.Operations = q.id, q.head.hash, q.revision, d.digest, d.started()
-	if d.chosen != nil {
-		e.Placement, e.Object = d.chosen.placement, d.chosen.object.Namespace+"/"+d.chosen.object.Name
-	}
 	for _, b := range d.blocks {
 		if b.lock.Key != "" {
 			e.Targets, e.Keys = append(e.Targets, b.lock.Target), append(e.Keys, b.lock.Key)
@@ -84,13 +87,14 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 	var whose []*decision
 	for i := range decisions {
 		d := &decisions[i]
-		e := s.entry(q, d, d.refusal.Name())
 		d.leaf = -1
 		if d.refusal == granted {
 			d.leaf = len(entries)
-			entries = append(entries, e)
+			entries = append(entries, s.entries(q, d, d.refusal.Name())...)
 			continue
 		}
+		// Counted refusals have one entry, and so has the first of them.
+		e := s.entries(q, d, d.refusal.Name())[0]
 		refused, whose = append(refused, e), append(whose, d)
 	}
 	picked, at := s.denials.admit(refused)
@@ -100,7 +104,7 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 		}
 		entries = append(entries, e)
 	}
-	receipt, err := s.recordAll(ctx, q.head, entries, len(picked) < len(entries))
+	receipt, err := s.recordAll(ctx, q, entries, len(picked) < len(entries))
 	if err != nil {
 		return nil, err
 	}
@@ -117,14 +121,14 @@ func (s *Server) record(ctx context.Context, q *request, decisions []decision) (
 // recordAll demands a signed record of what releases a secret. What only refuses
 // may wait for its signature: a token that is gone does not keep the service from
 // saying no.
-func (s *Server) recordAll(ctx context.Context, at *head, entries []audit.Entry, releases bool) (*journal.Receipt, error) {
+func (s *Server) recordAll(ctx context.Context, q *request, entries []audit.Entry, releases bool) (*journal.Receipt, error) {
 	switch {
 	case len(entries) == 0:
-		return nil, s.heads.stillAt(ctx, at)
+		return nil, s.heads.stillAt(ctx, q.head)
 	case releases:
-		return s.appendAt(ctx, at, s.journal.Append, entries)
+		return s.appendDecided(ctx, q, entries)
 	}
-	return s.appendAt(ctx, at, s.journal.Leave, entries)
+	return s.appendAt(ctx, q.head, s.journal.Leave, entries)
 }
 
 // began is what the log says when the service starts; at its very beginning also

@@ -33,8 +33,9 @@ type rewrap struct {
 type rewrapped struct {
 	digest  string
 	refusal keyservicev1.Refusal
-	chosen  *candidate
-	blocks  []rewrapBlock
+	// stands are the built objects that the digest stands for, on any cluster.
+	stands []*candidate
+	blocks []rewrapBlock
 	// operations is what was asked of the token, the one that failed included.
 	operations int
 }
@@ -143,18 +144,24 @@ func (q *rewrap) decide(placed []candidate, r *rewrapped) keyservicev1.Refusal {
 	if !isPlacedAtHead(placed) {
 		return notPlaced
 	}
+	var bound []openBlock
 	for i := range placed {
 		blocks, err := bind(q.who.fleet, &placed[i])
 		if err != nil {
 			q.log.Info("payload is not acceptable", "digest", r.digest, "error", err.Error())
 			return invalid
 		}
-		if blocks != nil {
-			r.chosen = &placed[i]
-			return q.prepare(r, blocks)
+		if blocks == nil {
+			continue
+		}
+		if r.stands = append(r.stands, &placed[i]); len(r.stands) == 1 {
+			bound = blocks
 		}
 	}
-	return invalid
+	if bound == nil {
+		return invalid
+	}
+	return q.prepare(r, bound)
 }
 
 // isPlacedAtHead refuses history: the candidates are of the accepted head.
@@ -255,18 +262,15 @@ func (s *Server) recordRewrap(ctx context.Context, q *rewrap, results []rewrappe
 }
 
 func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
-	of := func(outcome string) audit.Entry {
+	of := func(outcome string) []audit.Entry {
 		e := q.who.entry(audit.Rewrap, outcome, "")
 		e.Request, e.Head, e.Revision, e.Digest = q.id, q.head.hash, q.revision, r.digest
-		if r.chosen != nil {
-			e.Placement, e.Object = r.chosen.placement, r.chosen.object.Namespace+"/"+r.chosen.object.Name
-		}
-		return e
+		return nameBuilt(e, r.stands)
 	}
 	if r.refusal != granted {
-		e := of(r.refusal.Name())
-		e.Operations = r.operations
-		return []audit.Entry{e}
+		refused := of(r.refusal.Name())
+		refused[0].Operations = r.operations
+		return refused
 	}
 	var entries []audit.Entry
 	for _, block := range r.blocks {
@@ -274,9 +278,10 @@ func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
 			if lock.prepared == nil {
 				continue
 			}
-			e := of(outcomeDone)
+			moved := of(outcomeDone)
+			e := &moved[0]
 			e.Targets, e.Keys, e.Operations = []string{lock.new.Target}, []string{lock.old.Key, lock.new.Key}, 1
-			entries = append(entries, e)
+			entries = append(entries, moved...)
 		}
 	}
 	return entries

@@ -65,6 +65,14 @@ func Routes() []Route {
 			Roles: []Role{RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceAcceptHistoryProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
 			Roles: []Role{RoleOperator}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceDenyProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson,
+			Roles: []Role{RoleOperator}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceLiftDenialProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson,
+			Roles: []Role{RoleOperator}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListDenialsProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 8, Auth: AuthPerson,
+			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceLookProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
+			Roles: []Role{RoleOperator, RoleDeveloper}},
 	}
 }
 

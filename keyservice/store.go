@@ -20,6 +20,7 @@ type Store interface {
 	authorityStore
 	lineageStore
 	ledgerStore
+	denialStore
 	// Ready reports whether rows can be written now.
 	Ready(ctx context.Context) error
 }
@@ -92,6 +93,19 @@ type ledgerStore interface {
 	PlacedSince(ctx context.Context, fleet, cluster string) (map[[2]string]time.Time, error)
 	// Do makes changes by themselves.
 	Do(ctx context.Context, changes ...store.Change) error
+}
+
+// denialStore is what operators denied.
+type denialStore interface {
+	// Denials returns what is denied at a time, and the number of the list.
+	Denials(ctx context.Context, fleet string, now time.Time) ([]store.Denial, int64, error)
+	// AddDenial says store.ErrDenialsFull beyond the bound.
+	AddDenial(d store.Denial, id *int64) store.Change
+	// LiftDenial says store.ErrNotFound when there is none of that id.
+	LiftDenial(fleet string, id int64, now time.Time, lifted *store.Denial) store.Change
+	// Decided says store.ErrHeadMoved as AtHead does, and store.ErrDenied when
+	// something was denied since the list of that number.
+	Decided(fleet, ref, hash string, number int64) store.Change
 }
 
 var _ Store = (*store.DB)(nil)

@@ -45,6 +45,14 @@ func TestRoutesAreThese(t *testing.T) {
 			Roles: []keyservice.Role{keyservice.RoleOperator}},
 		{Method: "POST", Path: admin + "AcceptHistory", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
 			Roles: []keyservice.Role{keyservice.RoleOperator}},
+		{Method: "POST", Path: admin + "Deny", Body: 4096, Timeout: 15 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
+			Roles: []keyservice.Role{keyservice.RoleOperator}},
+		{Method: "POST", Path: admin + "LiftDenial", Body: 1024, Timeout: 15 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
+			Roles: []keyservice.Role{keyservice.RoleOperator}},
+		{Method: "POST", Path: admin + "ListDenials", Body: 1024, Timeout: 15 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
+			Roles: []keyservice.Role{keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper}},
+		{Method: "POST", Path: admin + "Look", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
+			Roles: []keyservice.Role{keyservice.RoleOperator, keyservice.RoleDeveloper}},
 	}
 	if diff := cmp.Diff(want, keyservice.Routes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -22,11 +22,12 @@ type request struct {
 	caller   caller
 	revision string
 	// logSize is how much of the audit log the caller saw.
-	logSize uint64
-	head    *head
-	index   *index
-	rows    placedStore
-	log     *slog.Logger
+	logSize  uint64
+	head     *head
+	index    *index
+	denyList *denyList
+	rows     placedStore
+	log      *slog.Logger
 }
 
 var (
@@ -56,16 +57,22 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 	defer func() { s.owe(who.entry(audit.Unseal, keyservicev1.ReasonUnavailable), spent.unrecordedTotal()) }()
 	for range decideAttempts {
 		out, err := s.unsealAt(ctx, who, in, spent)
-		if !errors.Is(err, store.ErrHeadMoved) {
+		if !isMoved(err) {
 			return out, err
 		}
 	}
-	return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("heads are accepted faster than a request is decided"), "cluster", who.cluster)
+	return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("heads are accepted, or denied, faster than a request is decided"), "cluster", who.cluster)
 }
 
-// unsealAt decides at the head that is in force. store.ErrHeadMoved means that
-// another one was accepted meanwhile, here or by another replica: nothing was
-// released or recorded, and it is to be decided again. What the token was asked
+// isMoved: what the decision was made on is not in force any more.
+func isMoved(err error) bool {
+	return errors.Is(err, store.ErrHeadMoved) || errors.Is(err, store.ErrDenied)
+}
+
+// unsealAt decides at the head and the deny list that are in force. An error that
+// isMoved means that another head was accepted meanwhile, or something denied,
+// here or by another replica: nothing was released or recorded, and it is to be
+// decided again. What the token was asked
 // meanwhile stands in spent, for the entries of the next attempt.
 func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.UnsealRequest, spent *spending) (*keyservicev1.UnsealResponse, error) {
 	now, err := s.heads.openable(ctx)
@@ -81,11 +88,14 @@ func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.Unse
 	if q.index, err = now.indexes.get(ctx, who.cluster); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
 	}
+	if q.denyList, err = s.readDenyList(ctx); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	}
 	s.work(ctx, q, decisions)
 	charge(ctx, spent.add(decisions))
 	receipt, err := s.record(ctx, q, decisions)
 	spent.settle(decisions, err == nil)
-	if errors.Is(err, store.ErrHeadMoved) {
+	if isMoved(err) {
 		return nil, err
 	}
 	if err != nil {

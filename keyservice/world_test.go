@@ -284,6 +284,7 @@ type stub struct {
 	values                    map[string]string
 	key                       v1alpha1.SealingKey
 	fleet                     string
+	fleetScope                bool
 	// change edits the manifest after sealing.
 	change func(*v1alpha1.SealedManifest)
 }
@@ -311,6 +312,9 @@ func (w *world) seal(s stub) (file, digest string) {
 	manifest := v1alpha1.SealedManifest{
 		TypeMeta: kindOf("SealedManifest"), Metadata: v1alpha1.Metadata{Name: s.name, Namespace: s.namespace},
 		Spec: v1alpha1.SealedManifestSpec{Template: runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)}},
+	}
+	if s.fleetScope {
+		manifest.Spec.Scope = v1alpha1.ScopeFleet
 	}
 	for pointer, value := range s.values {
 		manifest.Spec.Blocks = append(manifest.Spec.Blocks, v1alpha1.Block{Fields: []string{pointer}})

@@ -35,6 +35,9 @@ const (
 	KeyServiceUnavailableReason = "KeyServiceUnavailable"
 	// UnsealDeniedReason: the key service refused; the message has its code.
 	UnsealDeniedReason = "UnsealDenied"
+	// DeniedReason: an operator denies it at the key service, for a time. What runs
+	// goes on.
+	DeniedReason = "Denied"
 	// UnsealFailedReason: the answer did not open the payload.
 	UnsealFailedReason = "UnsealFailed"
 	// AuditLogMismatchReason: the key service's answer is not in its audit log,

@@ -155,13 +155,18 @@ func who(e audit.Entry) string {
 }
 
 func what(e audit.Entry) string {
+	var objects []string
+	for _, built := range e.Built() {
+		objects = append(objects, built.Object)
+	}
+	named := strings.Join(objects, ",")
 	switch {
-	case e.Object != "" && e.Digest != "":
-		return e.Object + "@" + short(strings.TrimPrefix(e.Digest, "sha256:"))
+	case named != "" && e.Digest != "":
+		return named + "@" + short(strings.TrimPrefix(e.Digest, "sha256:"))
 	case e.Digest != "":
 		return short(strings.TrimPrefix(e.Digest, "sha256:"))
 	}
-	return e.Object
+	return named
 }
 
 func detail(e audit.Entry) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -71,7 +72,12 @@ var errFound = errors.New("found")
 
 // logHas says whether the log has any entry that a filter chooses.
 func logHas(ctx context.Context, source auditlog.Source, filter auditlog.Filter) (bool, error) {
-	err := source.Read(ctx, filter, func(client.AuditEntry) error { return errFound })
+	err := source.Read(ctx, filter, func(e client.AuditEntry) error {
+		if e.Entry.Kind == audit.Deny { // an operator may misspell a name too
+			return nil
+		}
+		return errFound
+	})
 	if errors.Is(err, errFound) {
 		return true, nil
 	}

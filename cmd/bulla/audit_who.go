@@ -118,7 +118,7 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 	if err != nil {
 		return err
 	}
-	report.Readings = append(report.Readings, exposure.Readings(entries)...)
+	report.Readings = append(report.Readings, about(exposure.Readings(entries), report.Objects, digest)...)
 	if len(entries) == 0 && digest == "" {
 		if err := isNamed(ctx, source, repo, uses, secret); err != nil {
 			return err
@@ -210,6 +210,13 @@ func grants(ctx context.Context, source auditlog.Source, cluster, digest string,
 		}
 	}
 	return slices.SortedFunc(maps.Values(found), func(a, b client.AuditEntry) int { return cmp.Compare(a.Index, b.Index) }), nil
+}
+
+// about leaves out what an entry names beside what was asked for.
+func about(readings []exposure.Reading, objects []string, digest string) []exposure.Reading {
+	return slices.DeleteFunc(readings, func(r exposure.Reading) bool {
+		return !slices.Contains(objects, r.Object) && (digest == "" || r.Digest != digest)
+	})
 }
 
 // placedUnread lists the clusters that the working tree places a secret on, and

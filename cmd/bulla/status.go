@@ -106,6 +106,7 @@ func (a *app) status(ctx context.Context, f statusFlags, secret string) error {
 	a.nothing(len(table.Rows), "no such secret is placed on a cluster, or was reported by one")
 	if f.format == render.Text {
 		a.warnSilent(status)
+		a.warnDenied(status)
 	}
 	if f.check && (status.Troubled() || checkedNothing(f, secret, len(table.Rows))) {
 		return fault.ErrFindings
@@ -135,6 +136,9 @@ func statusTable(status ledger.Status) render.Table {
 			if s.NeverPlaced {
 				match += ", never placed"
 			}
+			if s.Denied {
+				match += ", denied"
+			}
 			table.Rows = append(table.Rows, []string{s.Object(), c.Name, s.State, ago(status.Time, s.Since), match,
 				strings.Join(s.Workloads, ","), ago(status.Time, c.Reported)})
 		}
@@ -159,6 +163,12 @@ func (a *app) warnSilent(status ledger.Status) {
 		case c.Silent:
 			a.warnf("cluster %s is silent since %s (%s)", c.Name, c.Reported.Format(time.RFC3339), ago(status.Time, c.Reported))
 		}
+	}
+}
+
+func (a *app) warnDenied(status ledger.Status) {
+	for _, d := range status.Denied {
+		a.warnf("denied until %s by %s: %s (%s)", d.Until.Format(time.RFC3339), d.Person, d.What(), d.Reason)
 	}
 }
 

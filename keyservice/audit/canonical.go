@@ -37,6 +37,7 @@ const timeForm = "2006-01-02T15:04:05.000000Z"
 func (e Entry) Marshal() []byte {
 	b := make(builder, 0, 512)
 	b = append(b, '{')
+	b.list("also", e.Also)
 	b.text("certificate", e.Certificate)
 	b.text("cluster", e.Cluster)
 	b.number("count", e.Count)

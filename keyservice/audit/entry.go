@@ -17,7 +17,7 @@ type Entry struct {
 	// its own entries by it. Otherwise it is random.
 	Request string `json:"request,omitempty"`
 	// Cluster or Person is who asked, by the client certificate; both are empty
-	// for what the service does itself.
+	// for what the service does itself. Of a Deny entry, Cluster is who is denied.
 	Cluster string `json:"cluster,omitempty"`
 	Person  string `json:"person,omitempty"`
 	// Certificate is the serial number of the client certificate, in hexadecimal;
@@ -28,10 +28,13 @@ type Entry struct {
 	// caller said it works at.
 	Head     string `json:"head,omitempty"`
 	Revision string `json:"revision,omitempty"`
-	// Placement and Object (namespace/name) are what the digest stands for.
-	Placement string `json:"placement,omitempty"`
-	Object    string `json:"object,omitempty"`
-	Digest    string `json:"digest,omitempty"`
+	// Placement and Object (namespace/name) are what the digest stands for. Where
+	// it stands for more on that cluster, Also has the others, each as
+	// [Built.String] writes it: who may open one of them can open all.
+	Placement string   `json:"placement,omitempty"`
+	Object    string   `json:"object,omitempty"`
+	Also      []string `json:"also,omitempty"`
+	Digest    string   `json:"digest,omitempty"`
 	// Targets and Keys are of the locks that were opened, one for each block.
 	Targets []string `json:"targets,omitempty"`
 	Keys    []string `json:"keys,omitempty"`
@@ -58,6 +61,7 @@ const (
 	History  Kind = "History"  // an operator accepted a rewritten history
 	Key      Kind = "Key"      // a key was made, retired or succeeded
 	Token    Kind = "Token"    // a join token was made
+	Deny     Kind = "Deny"     // an operator denied something, or lifted that
 	Person   Kind = "Person"   // what a person did that is none of the above
 	Clone    Kind = "Clone"    // a certificate is in use in two places
 	Coalesce Kind = "Coalesce" // refusals counted instead of recorded one by one

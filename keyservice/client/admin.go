@@ -99,6 +99,28 @@ func (a *Admin) AcceptHistory(ctx context.Context, head string) error {
 	return err
 }
 
+// Deny keeps something from being unsealed until a time.
+func (a *Admin) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.Deny, in)
+}
+
+// LiftDenial ends a denial before its time.
+func (a *Admin) LiftDenial(ctx context.Context, id uint64) (*keyservicev1.Denial, error) {
+	out, err := administer(ctx, a, keyservicev1connect.AdminServiceClient.LiftDenial, &keyservicev1.LiftDenialRequest{Id: id})
+	return out.GetDenial(), err
+}
+
+// ListDenials says what is denied now.
+func (a *Admin) ListDenials(ctx context.Context) (*keyservicev1.ListDenialsResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.ListDenials, &keyservicev1.ListDenialsRequest{})
+}
+
+// Look has the service ask the repository for its head, and says which one is in
+// force then.
+func (a *Admin) Look(ctx context.Context) (*keyservicev1.LookResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.Look, &keyservicev1.LookRequest{})
+}
+
 func administer[In, Out any](ctx context.Context, a *Admin, call func(keyservicev1connect.AdminServiceClient, context.Context, *In) (*Out, error), in *In) (*Out, error) {
 	if a.err != nil {
 		return nil, a.err

@@ -95,11 +95,14 @@ func (p *AuditPage) take(question *keyservicev1.ListAuditRequest, answer *keyser
 func asked(in *keyservicev1.ListAuditRequest, e audit.Entry) bool {
 	for _, filter := range []struct{ want, got string }{
 		{in.GetCluster(), e.Cluster}, {in.GetPerson(), e.Person}, {in.GetKind(), string(e.Kind)},
-		{in.GetOutcome(), e.Outcome}, {in.GetDigest(), e.Digest}, {in.GetObject(), e.Object},
+		{in.GetOutcome(), e.Outcome}, {in.GetDigest(), e.Digest},
 	} {
 		if filter.want != "" && filter.want != filter.got {
 			return false
 		}
+	}
+	if in.GetObject() != "" && !e.Names(in.GetObject()) {
+		return false
 	}
 	since, until := in.GetSince(), in.GetUntil()
 	return (since == 0 || !e.Time.Before(time.UnixMicro(since))) && (until == 0 || e.Time.Before(time.UnixMicro(until)))

@@ -121,14 +121,16 @@ func checkEntries(entries []audit.Entry) error {
 	const added, escaped = 512, 6
 	for _, e := range entries {
 		free := len(e.Object) + len(e.Placement)
-		for _, text := range slices.Concat(e.Targets, e.Keys) {
+		for _, text := range slices.Concat(e.Targets, e.Keys, e.Also) {
 			free += len(text)
 		}
 		if escaped*free > audit.MaxEntry/2 && len(e.Marshal()) > audit.MaxEntry-added {
 			return fmt.Errorf("%w: more than %d bytes", audit.ErrEntry, audit.MaxEntry-added)
 		}
-		if strings.ContainsRune(e.Object, 0) || !utf8.ValidString(e.Object) {
-			return fmt.Errorf("%w: object %.100q", audit.ErrEntry, e.Object)
+		for _, object := range append([]string{e.Object}, e.Also...) {
+			if strings.ContainsRune(object, 0) || !utf8.ValidString(object) {
+				return fmt.Errorf("%w: object %.100q", audit.ErrEntry, object)
+			}
 		}
 	}
 	return nil
@@ -149,9 +151,17 @@ func (w *drafting) add(e audit.Entry) error {
 	w.known.fresh = append(w.known.fresh, completed...)
 	w.leaves = append(w.leaves, store.Leaf{
 		Index: index, Time: e.Time, Entry: data, Hashes: completed,
-		Kind: string(e.Kind), Outcome: e.Outcome, Cluster: e.Cluster, Person: e.Person, Digest: e.Digest, Object: e.Object,
+		Kind: string(e.Kind), Outcome: e.Outcome, Cluster: e.Cluster, Person: e.Person, Digest: e.Digest, Object: e.Object, Also: alsoObjects(e),
 	})
 	return nil
+}
+
+// alsoObjects are the objects of an entry beyond the first.
+func alsoObjects(e audit.Entry) (objects []string) {
+	for _, b := range e.Built()[min(1, len(e.Built())):] {
+		objects = append(objects, b.Object)
+	}
+	return objects
 }
 
 // laterOf keeps the log's time from going back: a clock that was set back stands

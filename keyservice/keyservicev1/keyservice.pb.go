@@ -48,6 +48,8 @@ const (
 	Refusal_REFUSAL_KEY Refusal = 5
 	// The token cannot answer now: retry later.
 	Refusal_REFUSAL_UNAVAILABLE Refusal = 6
+	// An operator denied it at the service, for a time: retry later.
+	Refusal_REFUSAL_DENIED Refusal = 7
 )
 
 // Enum value maps for Refusal.
@@ -60,6 +62,7 @@ var (
 		4: "REFUSAL_INVALID",
 		5: "REFUSAL_KEY",
 		6: "REFUSAL_UNAVAILABLE",
+		7: "REFUSAL_DENIED",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_UNSPECIFIED":    0,
@@ -69,6 +72,7 @@ var (
 		"REFUSAL_INVALID":        4,
 		"REFUSAL_KEY":            5,
 		"REFUSAL_UNAVAILABLE":    6,
+		"REFUSAL_DENIED":         7,
 	}
 )
 
@@ -97,6 +101,56 @@ func (x Refusal) Number() protoreflect.EnumNumber {
 // Deprecated: Use Refusal.Descriptor instead.
 func (Refusal) EnumDescriptor() ([]byte, []int) {
 	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{0}
+}
+
+type Readiness int32
+
+const (
+	// Not known yet.
+	Readiness_READINESS_UNSPECIFIED Readiness = 0
+	Readiness_READINESS_READY       Readiness = 1
+	Readiness_READINESS_NOT_READY   Readiness = 2
+)
+
+// Enum value maps for Readiness.
+var (
+	Readiness_name = map[int32]string{
+		0: "READINESS_UNSPECIFIED",
+		1: "READINESS_READY",
+		2: "READINESS_NOT_READY",
+	}
+	Readiness_value = map[string]int32{
+		"READINESS_UNSPECIFIED": 0,
+		"READINESS_READY":       1,
+		"READINESS_NOT_READY":   2,
+	}
+)
+
+func (x Readiness) Enum() *Readiness {
+	p := new(Readiness)
+	*p = x
+	return p
+}
+
+func (x Readiness) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Readiness) Descriptor() protoreflect.EnumDescriptor {
+	return file_keyservice_keyservicev1_keyservice_proto_enumTypes[1].Descriptor()
+}
+
+func (Readiness) Type() protoreflect.EnumType {
+	return &file_keyservice_keyservicev1_keyservice_proto_enumTypes[1]
+}
+
+func (x Readiness) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Readiness.Descriptor instead.
+func (Readiness) EnumDescriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{1}
 }
 
 // SecretState is where a secret stands on one cluster. Configured (placed by
@@ -142,11 +196,11 @@ func (x SecretState) String() string {
 }
 
 func (SecretState) Descriptor() protoreflect.EnumDescriptor {
-	return file_keyservice_keyservicev1_keyservice_proto_enumTypes[1].Descriptor()
+	return file_keyservice_keyservicev1_keyservice_proto_enumTypes[2].Descriptor()
 }
 
 func (SecretState) Type() protoreflect.EnumType {
-	return &file_keyservice_keyservicev1_keyservice_proto_enumTypes[1]
+	return &file_keyservice_keyservicev1_keyservice_proto_enumTypes[2]
 }
 
 func (x SecretState) Number() protoreflect.EnumNumber {
@@ -155,7 +209,7 @@ func (x SecretState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SecretState.Descriptor instead.
 func (SecretState) EnumDescriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{1}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{2}
 }
 
 type BeginEnrollRequest struct {
@@ -954,8 +1008,11 @@ type ReportRequest struct {
 	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
 	// A complete report may come in parts, in order: this counts them from 0, and
 	// more says that another follows.
-	Part          uint32 `protobuf:"varint,4,opt,name=part,proto3" json:"part,omitempty"`
-	More          bool   `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"`
+	Part uint32 `protobuf:"varint,4,opt,name=part,proto3" json:"part,omitempty"`
+	More bool   `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"`
+	// What the cluster says of itself and its placements; absent for what it said
+	// last.
+	State         *ClusterState `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1025,6 +1082,231 @@ func (x *ReportRequest) GetMore() bool {
 	return false
 }
 
+func (x *ReportRequest) GetState() *ClusterState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+// ClusterState is what a cluster says of itself. The service cannot check it.
+type ClusterState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its FleetSync is suspended: it looks at no commit.
+	Suspended *Suspension `protobuf:"bytes,1,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	// Each placement at most once, at most 2,000.
+	Deliveries []*DeliveryState `protobuf:"bytes,2,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// How many more there are that the list has no room for.
+	LeftOut       uint32 `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClusterState) Reset() {
+	*x = ClusterState{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterState) ProtoMessage() {}
+
+func (x *ClusterState) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterState.ProtoReflect.Descriptor instead.
+func (*ClusterState) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ClusterState) GetSuspended() *Suspension {
+	if x != nil {
+		return x.Suspended
+	}
+	return nil
+}
+
+func (x *ClusterState) GetDeliveries() []*DeliveryState {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ClusterState) GetLeftOut() uint32 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+// Suspension says who stopped something, and since when.
+type Suspension struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Microseconds since 1970, UTC, by the cluster's clock; 0 where it is not known.
+	Since int64 `protobuf:"varint,1,opt,name=since,proto3" json:"since,omitempty"`
+	// The field manager that set it, as the API server has it: hearsay, such as
+	// "kubectl-edit". At most 128 bytes.
+	By            string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspension) Reset() {
+	*x = Suspension{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspension) ProtoMessage() {}
+
+func (x *Suspension) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
+func (*Suspension) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Suspension) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *Suspension) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// DeliveryState is one placement on one cluster.
+type DeliveryState struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	Ready     Readiness              `protobuf:"varint,2,opt,name=ready,proto3,enum=bulla.keyservice.v1.Readiness" json:"ready,omitempty"`
+	// The reason of its Ready condition, and its message where it is not Ready. At
+	// most 64 and 512 bytes; never a value.
+	Reason  string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// Microseconds since 1970, UTC, by the cluster's clock; 0 where it is not known.
+	Since int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	// Somebody set spec.suspend of the Delivery on the cluster.
+	Suspended *Suspension `protobuf:"bytes,6,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	// How many objects stand of it.
+	Objects       uint32 `protobuf:"varint,7,opt,name=objects,proto3" json:"objects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryState) Reset() {
+	*x = DeliveryState{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryState) ProtoMessage() {}
+
+func (x *DeliveryState) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryState.ProtoReflect.Descriptor instead.
+func (*DeliveryState) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DeliveryState) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *DeliveryState) GetReady() Readiness {
+	if x != nil {
+		return x.Ready
+	}
+	return Readiness_READINESS_UNSPECIFIED
+}
+
+func (x *DeliveryState) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeliveryState) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *DeliveryState) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *DeliveryState) GetSuspended() *Suspension {
+	if x != nil {
+		return x.Suspended
+	}
+	return nil
+}
+
+func (x *DeliveryState) GetObjects() uint32 {
+	if x != nil {
+		return x.Objects
+	}
+	return 0
+}
+
 type ReportResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ledger lacks what came before: report everything.
@@ -1035,7 +1317,7 @@ type ReportResponse struct {
 
 func (x *ReportResponse) Reset() {
 	*x = ReportResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[13]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1329,7 @@ func (x *ReportResponse) String() string {
 func (*ReportResponse) ProtoMessage() {}
 
 func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[13]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1342,7 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{13}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReportResponse) GetCompleteWanted() bool {
@@ -1089,7 +1371,7 @@ type SecretReport struct {
 
 func (x *SecretReport) Reset() {
 	*x = SecretReport{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[14]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1383,7 @@ func (x *SecretReport) String() string {
 func (*SecretReport) ProtoMessage() {}
 
 func (x *SecretReport) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[14]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1396,7 @@ func (x *SecretReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecretReport.ProtoReflect.Descriptor instead.
 func (*SecretReport) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{14}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SecretReport) GetPlacement() string {
@@ -1169,7 +1451,7 @@ type ProveConsistencyRequest struct {
 
 func (x *ProveConsistencyRequest) Reset() {
 	*x = ProveConsistencyRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[15]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1463,7 @@ func (x *ProveConsistencyRequest) String() string {
 func (*ProveConsistencyRequest) ProtoMessage() {}
 
 func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[15]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1476,7 @@ func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyRequest.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{15}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ProveConsistencyRequest) GetFromSize() uint64 {
@@ -1220,7 +1502,7 @@ type ProveConsistencyResponse struct {
 
 func (x *ProveConsistencyResponse) Reset() {
 	*x = ProveConsistencyResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[16]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1514,7 @@ func (x *ProveConsistencyResponse) String() string {
 func (*ProveConsistencyResponse) ProtoMessage() {}
 
 func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[16]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1527,7 @@ func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyResponse.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{16}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ProveConsistencyResponse) GetProof() [][]byte {
@@ -1280,7 +1562,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[17]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1574,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[17]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1587,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{17}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListAuditRequest) GetFrom() uint64 {
@@ -1398,7 +1680,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1692,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1705,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{18}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListAuditResponse) GetEntries() []*Inclusion {
@@ -1459,7 +1741,7 @@ type ListLedgerRequest struct {
 
 func (x *ListLedgerRequest) Reset() {
 	*x = ListLedgerRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1753,7 @@ func (x *ListLedgerRequest) String() string {
 func (*ListLedgerRequest) ProtoMessage() {}
 
 func (x *ListLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1766,7 @@ func (x *ListLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerRequest.ProtoReflect.Descriptor instead.
 func (*ListLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{19}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListLedgerRequest) GetCluster() string {
@@ -1514,14 +1796,22 @@ type ListLedgerResponse struct {
 	// The accepted head.
 	Head string `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
 	// The service's clock: microseconds since 1970, UTC.
-	Time          int64 `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`
+	Time int64 `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`
+	// What operators denied, now.
+	Denials []*Denial `protobuf:"bytes,4,rep,name=denials,proto3" json:"denials,omitempty"`
+	// Placements of the accepted head, those that the filters admit.
+	Placements []*LedgerPlacement `protobuf:"bytes,5,rep,name=placements,proto3" json:"placements,omitempty"`
+	// Microseconds since 1970, UTC: when the head was accepted, and when it was
+	// last seen to be the newest; 0 where it is not known.
+	Accepted      int64 `protobuf:"varint,6,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Looked        int64 `protobuf:"varint,7,opt,name=looked,proto3" json:"looked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListLedgerResponse) Reset() {
 	*x = ListLedgerResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1823,7 @@ func (x *ListLedgerResponse) String() string {
 func (*ListLedgerResponse) ProtoMessage() {}
 
 func (x *ListLedgerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1836,7 @@ func (x *ListLedgerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerResponse.ProtoReflect.Descriptor instead.
 func (*ListLedgerResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{20}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListLedgerResponse) GetClusters() []*LedgerCluster {
@@ -1570,6 +1860,107 @@ func (x *ListLedgerResponse) GetTime() int64 {
 	return 0
 }
 
+func (x *ListLedgerResponse) GetDenials() []*Denial {
+	if x != nil {
+		return x.Denials
+	}
+	return nil
+}
+
+func (x *ListLedgerResponse) GetPlacements() []*LedgerPlacement {
+	if x != nil {
+		return x.Placements
+	}
+	return nil
+}
+
+func (x *ListLedgerResponse) GetAccepted() int64 {
+	if x != nil {
+		return x.Accepted
+	}
+	return 0
+}
+
+func (x *ListLedgerResponse) GetLooked() int64 {
+	if x != nil {
+		return x.Looked
+	}
+	return 0
+}
+
+// LedgerPlacement is one Placement at the accepted head.
+type LedgerPlacement struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	// Git says suspend.
+	Suspended bool `protobuf:"varint,2,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	// The clusters that it targets.
+	Clusters []string `protobuf:"bytes,3,rep,name=clusters,proto3" json:"clusters,omitempty"`
+	// Why it does not build, in the service's words; empty if it does, or was not
+	// tried yet.
+	Broken        string `protobuf:"bytes,4,opt,name=broken,proto3" json:"broken,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerPlacement) Reset() {
+	*x = LedgerPlacement{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerPlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerPlacement) ProtoMessage() {}
+
+func (x *LedgerPlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerPlacement.ProtoReflect.Descriptor instead.
+func (*LedgerPlacement) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *LedgerPlacement) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *LedgerPlacement) GetSuspended() bool {
+	if x != nil {
+		return x.Suspended
+	}
+	return false
+}
+
+func (x *LedgerPlacement) GetClusters() []string {
+	if x != nil {
+		return x.Clusters
+	}
+	return nil
+}
+
+func (x *LedgerPlacement) GetBroken() string {
+	if x != nil {
+		return x.Broken
+	}
+	return ""
+}
+
 // LedgerCluster is one cluster's part of the ledger.
 type LedgerCluster struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1583,14 +1974,20 @@ type LedgerCluster struct {
 	Suspended bool            `protobuf:"varint,5,opt,name=suspended,proto3" json:"suspended,omitempty"`
 	Secrets   []*LedgerSecret `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"`
 	// Microseconds since 1970, UTC: when it left the fleet; 0 if it did not.
-	Left          int64 `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`
+	Left int64 `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`
+	// What it said of itself last; absent before it did.
+	State          *ClusterState `protobuf:"bytes,8,opt,name=state,proto3" json:"state,omitempty"`
+	Decommissioned bool          `protobuf:"varint,9,opt,name=decommissioned,proto3" json:"decommissioned,omitempty"`
+	// The head that it reported was accepted by this service, at this time
+	// (microseconds since 1970, UTC); 0 for never.
+	HeadAccepted  int64 `protobuf:"varint,10,opt,name=head_accepted,json=headAccepted,proto3" json:"head_accepted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LedgerCluster) Reset() {
 	*x = LedgerCluster{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1999,7 @@ func (x *LedgerCluster) String() string {
 func (*LedgerCluster) ProtoMessage() {}
 
 func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +2012,7 @@ func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerCluster.ProtoReflect.Descriptor instead.
 func (*LedgerCluster) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{21}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LedgerCluster) GetCluster() string {
@@ -1667,6 +2064,27 @@ func (x *LedgerCluster) GetLeft() int64 {
 	return 0
 }
 
+func (x *LedgerCluster) GetState() *ClusterState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *LedgerCluster) GetDecommissioned() bool {
+	if x != nil {
+		return x.Decommissioned
+	}
+	return false
+}
+
+func (x *LedgerCluster) GetHeadAccepted() int64 {
+	if x != nil {
+		return x.HeadAccepted
+	}
+	return 0
+}
+
 type LedgerSecret struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Secret *SecretReport          `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
@@ -1685,7 +2103,7 @@ type LedgerSecret struct {
 
 func (x *LedgerSecret) Reset() {
 	*x = LedgerSecret{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +2115,7 @@ func (x *LedgerSecret) String() string {
 func (*LedgerSecret) ProtoMessage() {}
 
 func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +2128,7 @@ func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerSecret.ProtoReflect.Descriptor instead.
 func (*LedgerSecret) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{22}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LedgerSecret) GetSecret() *SecretReport {
@@ -1760,7 +2178,7 @@ type RewrapRequest struct {
 
 func (x *RewrapRequest) Reset() {
 	*x = RewrapRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +2190,7 @@ func (x *RewrapRequest) String() string {
 func (*RewrapRequest) ProtoMessage() {}
 
 func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +2203,7 @@ func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapRequest.ProtoReflect.Descriptor instead.
 func (*RewrapRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{23}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RewrapRequest) GetHead() string {
@@ -1815,7 +2233,7 @@ type RewrapResponse struct {
 
 func (x *RewrapResponse) Reset() {
 	*x = RewrapResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +2245,7 @@ func (x *RewrapResponse) String() string {
 func (*RewrapResponse) ProtoMessage() {}
 
 func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +2258,7 @@ func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResponse.ProtoReflect.Descriptor instead.
 func (*RewrapResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RewrapResponse) GetHead() string {
@@ -1876,7 +2294,7 @@ type RewrapResult struct {
 
 func (x *RewrapResult) Reset() {
 	*x = RewrapResult{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2306,7 @@ func (x *RewrapResult) String() string {
 func (*RewrapResult) ProtoMessage() {}
 
 func (x *RewrapResult) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2319,7 @@ func (x *RewrapResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResult.ProtoReflect.Descriptor instead.
 func (*RewrapResult) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RewrapResult) GetDigest() string {
@@ -1935,7 +2353,7 @@ type BlockLocks struct {
 
 func (x *BlockLocks) Reset() {
 	*x = BlockLocks{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2365,7 @@ func (x *BlockLocks) String() string {
 func (*BlockLocks) ProtoMessage() {}
 
 func (x *BlockLocks) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2378,7 @@ func (x *BlockLocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockLocks.ProtoReflect.Descriptor instead.
 func (*BlockLocks) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *BlockLocks) GetLocks() []*Lock {
@@ -1981,7 +2399,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2411,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2424,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Lock) GetTarget() string {
@@ -2040,7 +2458,7 @@ type AcceptHistoryRequest struct {
 
 func (x *AcceptHistoryRequest) Reset() {
 	*x = AcceptHistoryRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2052,7 +2470,7 @@ func (x *AcceptHistoryRequest) String() string {
 func (*AcceptHistoryRequest) ProtoMessage() {}
 
 func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2065,7 +2483,7 @@ func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryRequest.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AcceptHistoryRequest) GetHead() string {
@@ -2083,7 +2501,7 @@ type AcceptHistoryResponse struct {
 
 func (x *AcceptHistoryResponse) Reset() {
 	*x = AcceptHistoryResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2513,7 @@ func (x *AcceptHistoryResponse) String() string {
 func (*AcceptHistoryResponse) ProtoMessage() {}
 
 func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2526,521 @@ func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryResponse.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
+}
+
+type DenyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is denied: all that are set must match, and one must be set. A digest
+	// stands for every stub that carries a value of it.
+	Cluster   string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Placement string `protobuf:"bytes,2,opt,name=placement,proto3" json:"placement,omitempty"`
+	Digest    string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Microseconds since 1970, UTC: when it ends by itself, at most 366 days from
+	// now.
+	Until int64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+	// For people, 1 to 256 bytes.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DenyRequest) Reset() {
+	*x = DenyRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DenyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DenyRequest) ProtoMessage() {}
+
+func (x *DenyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DenyRequest.ProtoReflect.Descriptor instead.
+func (*DenyRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *DenyRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *DenyRequest) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *DenyRequest) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *DenyRequest) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *DenyRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type DenyResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Denial *Denial                `protobuf:"bytes,1,opt,name=denial,proto3" json:"denial,omitempty"`
+	// The accepted head places nothing of that name: it may be misspelt.
+	Unknown bool `protobuf:"varint,2,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	// The stub is placed, and its values are denied whatever file carries them.
+	ByValue       bool `protobuf:"varint,3,opt,name=by_value,json=byValue,proto3" json:"by_value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DenyResponse) Reset() {
+	*x = DenyResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DenyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DenyResponse) ProtoMessage() {}
+
+func (x *DenyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DenyResponse.ProtoReflect.Descriptor instead.
+func (*DenyResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *DenyResponse) GetDenial() *Denial {
+	if x != nil {
+		return x.Denial
+	}
+	return nil
+}
+
+func (x *DenyResponse) GetUnknown() bool {
+	if x != nil {
+		return x.Unknown
+	}
+	return false
+}
+
+func (x *DenyResponse) GetByValue() bool {
+	if x != nil {
+		return x.ByValue
+	}
+	return false
+}
+
+type LiftDenialRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiftDenialRequest) Reset() {
+	*x = LiftDenialRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiftDenialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiftDenialRequest) ProtoMessage() {}
+
+func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiftDenialRequest.ProtoReflect.Descriptor instead.
+func (*LiftDenialRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *LiftDenialRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+type LiftDenialResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Denial        *Denial                `protobuf:"bytes,1,opt,name=denial,proto3" json:"denial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiftDenialResponse) Reset() {
+	*x = LiftDenialResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiftDenialResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiftDenialResponse) ProtoMessage() {}
+
+func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiftDenialResponse.ProtoReflect.Descriptor instead.
+func (*LiftDenialResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *LiftDenialResponse) GetDenial() *Denial {
+	if x != nil {
+		return x.Denial
+	}
+	return nil
+}
+
+type ListDenialsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDenialsRequest) Reset() {
+	*x = ListDenialsRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDenialsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDenialsRequest) ProtoMessage() {}
+
+func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDenialsRequest.ProtoReflect.Descriptor instead.
+func (*ListDenialsRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
+}
+
+type ListDenialsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id.
+	Denials []*Denial `protobuf:"bytes,1,rep,name=denials,proto3" json:"denials,omitempty"`
+	// The service's clock: microseconds since 1970, UTC.
+	Time          int64 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDenialsResponse) Reset() {
+	*x = ListDenialsResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDenialsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDenialsResponse) ProtoMessage() {}
+
+func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDenialsResponse.ProtoReflect.Descriptor instead.
+func (*ListDenialsResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ListDenialsResponse) GetDenials() []*Denial {
+	if x != nil {
+		return x.Denials
+	}
+	return nil
+}
+
+func (x *ListDenialsResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+// Denial is an operator's word that something is not unsealed for a time.
+type Denial struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Cluster   string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Placement string                 `protobuf:"bytes,3,opt,name=placement,proto3" json:"placement,omitempty"`
+	Digest    string                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	Reason    string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Person    string                 `protobuf:"bytes,6,opt,name=person,proto3" json:"person,omitempty"`
+	// Microseconds since 1970, UTC.
+	Since         int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	Until         int64 `protobuf:"varint,8,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Denial) Reset() {
+	*x = Denial{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Denial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Denial) ProtoMessage() {}
+
+func (x *Denial) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Denial.ProtoReflect.Descriptor instead.
+func (*Denial) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Denial) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Denial) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *Denial) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Denial) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Denial) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Denial) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
+func (x *Denial) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *Denial) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+type LookRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LookRequest) Reset() {
+	*x = LookRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LookRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LookRequest) ProtoMessage() {}
+
+func (x *LookRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LookRequest.ProtoReflect.Descriptor instead.
+func (*LookRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
+}
+
+type LookResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The head in force after the look.
+	Head string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// What the look found did not become the head in force: why is for readiness
+	// and the service's log.
+	Refused       bool `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LookResponse) Reset() {
+	*x = LookResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LookResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LookResponse) ProtoMessage() {}
+
+func (x *LookResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LookResponse.ProtoReflect.Descriptor instead.
+func (*LookResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *LookResponse) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *LookResponse) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
 }
 
 var File_keyservice_keyservicev1_keyservice_proto protoreflect.FileDescriptor
@@ -2172,13 +3104,32 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06Stanza\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x12\x12\n" +
-	"\x04body\x18\x03 \x01(\fR\x04body\"\xa4\x01\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\"\xdd\x01\n" +
 	"\rReportRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\x12;\n" +
 	"\asecrets\x18\x02 \x03(\v2!.bulla.keyservice.v1.SecretReportR\asecrets\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12\x12\n" +
 	"\x04part\x18\x04 \x01(\rR\x04part\x12\x12\n" +
-	"\x04more\x18\x05 \x01(\bR\x04more\"9\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\x127\n" +
+	"\x05state\x18\x06 \x01(\v2!.bulla.keyservice.v1.ClusterStateR\x05state\"\xac\x01\n" +
+	"\fClusterState\x12=\n" +
+	"\tsuspended\x18\x01 \x01(\v2\x1f.bulla.keyservice.v1.SuspensionR\tsuspended\x12B\n" +
+	"\n" +
+	"deliveries\x18\x02 \x03(\v2\".bulla.keyservice.v1.DeliveryStateR\n" +
+	"deliveries\x12\x19\n" +
+	"\bleft_out\x18\x03 \x01(\rR\aleftOut\"2\n" +
+	"\n" +
+	"Suspension\x12\x14\n" +
+	"\x05since\x18\x01 \x01(\x03R\x05since\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\"\x84\x02\n" +
+	"\rDeliveryState\x12\x1c\n" +
+	"\tplacement\x18\x01 \x01(\tR\tplacement\x124\n" +
+	"\x05ready\x18\x02 \x01(\x0e2\x1e.bulla.keyservice.v1.ReadinessR\x05ready\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
+	"\x05since\x18\x05 \x01(\x03R\x05since\x12=\n" +
+	"\tsuspended\x18\x06 \x01(\v2\x1f.bulla.keyservice.v1.SuspensionR\tsuspended\x12\x18\n" +
+	"\aobjects\x18\a \x01(\rR\aobjects\"9\n" +
 	"\x0eReportResponse\x12'\n" +
 	"\x0fcomplete_wanted\x18\x01 \x01(\bR\x0ecompleteWanted\"\xcc\x01\n" +
 	"\fSecretReport\x12\x1c\n" +
@@ -2213,11 +3164,22 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x11ListLedgerRequest\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1c\n" +
 	"\tplacement\x18\x02 \x01(\tR\tplacement\x12\x16\n" +
-	"\x06object\x18\x03 \x01(\tR\x06object\"|\n" +
+	"\x06object\x18\x03 \x01(\tR\x06object\"\xad\x02\n" +
 	"\x12ListLedgerResponse\x12>\n" +
 	"\bclusters\x18\x01 \x03(\v2\".bulla.keyservice.v1.LedgerClusterR\bclusters\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\tR\x04head\x12\x12\n" +
-	"\x04time\x18\x03 \x01(\x03R\x04time\"\xe0\x01\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\x125\n" +
+	"\adenials\x18\x04 \x03(\v2\x1b.bulla.keyservice.v1.DenialR\adenials\x12D\n" +
+	"\n" +
+	"placements\x18\x05 \x03(\v2$.bulla.keyservice.v1.LedgerPlacementR\n" +
+	"placements\x12\x1a\n" +
+	"\baccepted\x18\x06 \x01(\x03R\baccepted\x12\x16\n" +
+	"\x06looked\x18\a \x01(\x03R\x06looked\"\x81\x01\n" +
+	"\x0fLedgerPlacement\x12\x1c\n" +
+	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x1c\n" +
+	"\tsuspended\x18\x02 \x01(\bR\tsuspended\x12\x1a\n" +
+	"\bclusters\x18\x03 \x03(\tR\bclusters\x12\x16\n" +
+	"\x06broken\x18\x04 \x01(\tR\x06broken\"\xe6\x02\n" +
 	"\rLedgerCluster\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\tR\x04head\x12\x1a\n" +
@@ -2225,7 +3187,11 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06member\x18\x04 \x01(\bR\x06member\x12\x1c\n" +
 	"\tsuspended\x18\x05 \x01(\bR\tsuspended\x12;\n" +
 	"\asecrets\x18\x06 \x03(\v2!.bulla.keyservice.v1.LedgerSecretR\asecrets\x12\x12\n" +
-	"\x04left\x18\a \x01(\x03R\x04left\"\xc3\x01\n" +
+	"\x04left\x18\a \x01(\x03R\x04left\x127\n" +
+	"\x05state\x18\b \x01(\v2!.bulla.keyservice.v1.ClusterStateR\x05state\x12&\n" +
+	"\x0edecommissioned\x18\t \x01(\bR\x0edecommissioned\x12#\n" +
+	"\rhead_accepted\x18\n" +
+	" \x01(\x03R\fheadAccepted\"\xc3\x01\n" +
 	"\fLedgerSecret\x129\n" +
 	"\x06secret\x18\x01 \x01(\v2!.bulla.keyservice.v1.SecretReportR\x06secret\x12\x14\n" +
 	"\x05since\x18\x02 \x01(\x03R\x05since\x12\x1a\n" +
@@ -2254,7 +3220,38 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"ciphertext\"*\n" +
 	"\x14AcceptHistoryRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\"\x17\n" +
-	"\x15AcceptHistoryResponse*\xad\x01\n" +
+	"\x15AcceptHistoryResponse\"\x8b\x01\n" +
+	"\vDenyRequest\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1c\n" +
+	"\tplacement\x18\x02 \x01(\tR\tplacement\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\x12\x14\n" +
+	"\x05until\x18\x04 \x01(\x03R\x05until\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"x\n" +
+	"\fDenyResponse\x123\n" +
+	"\x06denial\x18\x01 \x01(\v2\x1b.bulla.keyservice.v1.DenialR\x06denial\x12\x18\n" +
+	"\aunknown\x18\x02 \x01(\bR\aunknown\x12\x19\n" +
+	"\bby_value\x18\x03 \x01(\bR\abyValue\"#\n" +
+	"\x11LiftDenialRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"I\n" +
+	"\x12LiftDenialResponse\x123\n" +
+	"\x06denial\x18\x01 \x01(\v2\x1b.bulla.keyservice.v1.DenialR\x06denial\"\x14\n" +
+	"\x12ListDenialsRequest\"`\n" +
+	"\x13ListDenialsResponse\x125\n" +
+	"\adenials\x18\x01 \x03(\v2\x1b.bulla.keyservice.v1.DenialR\adenials\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"\xc4\x01\n" +
+	"\x06Denial\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12\x1c\n" +
+	"\tplacement\x18\x03 \x01(\tR\tplacement\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06person\x18\x06 \x01(\tR\x06person\x12\x14\n" +
+	"\x05since\x18\a \x01(\x03R\x05since\x12\x14\n" +
+	"\x05until\x18\b \x01(\x03R\x05until\"\r\n" +
+	"\vLookRequest\"<\n" +
+	"\fLookResponse\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\x12\x18\n" +
+	"\arefused\x18\x02 \x01(\bR\arefused*\xc1\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_STALE_REVISION\x10\x01\x12\x16\n" +
@@ -2262,7 +3259,12 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x12REFUSAL_NOT_LOCKED\x10\x03\x12\x13\n" +
 	"\x0fREFUSAL_INVALID\x10\x04\x12\x0f\n" +
 	"\vREFUSAL_KEY\x10\x05\x12\x17\n" +
-	"\x13REFUSAL_UNAVAILABLE\x10\x06*\x9f\x01\n" +
+	"\x13REFUSAL_UNAVAILABLE\x10\x06\x12\x12\n" +
+	"\x0eREFUSAL_DENIED\x10\a*T\n" +
+	"\tReadiness\x12\x19\n" +
+	"\x15READINESS_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fREADINESS_READY\x10\x01\x12\x17\n" +
+	"\x13READINESS_NOT_READY\x10\x02*\x9f\x01\n" +
 	"\vSecretState\x12\x1c\n" +
 	"\x18SECRET_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17SECRET_STATE_CONFIGURED\x10\x01\x12\x1c\n" +
@@ -2276,13 +3278,18 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x05Renew\x12!.bulla.keyservice.v1.RenewRequest\x1a\".bulla.keyservice.v1.RenewResponse\x12Q\n" +
 	"\x06Unseal\x12\".bulla.keyservice.v1.UnsealRequest\x1a#.bulla.keyservice.v1.UnsealResponse\x12Q\n" +
 	"\x06Report\x12\".bulla.keyservice.v1.ReportRequest\x1a#.bulla.keyservice.v1.ReportResponse\x12o\n" +
-	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse2\x84\x03\n" +
+	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse2\xdf\x05\n" +
 	"\fAdminService\x12Z\n" +
 	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
 	"\n" +
 	"ListLedger\x12&.bulla.keyservice.v1.ListLedgerRequest\x1a'.bulla.keyservice.v1.ListLedgerResponse\x12Q\n" +
 	"\x06Rewrap\x12\".bulla.keyservice.v1.RewrapRequest\x1a#.bulla.keyservice.v1.RewrapResponse\x12f\n" +
-	"\rAcceptHistory\x12).bulla.keyservice.v1.AcceptHistoryRequest\x1a*.bulla.keyservice.v1.AcceptHistoryResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
+	"\rAcceptHistory\x12).bulla.keyservice.v1.AcceptHistoryRequest\x1a*.bulla.keyservice.v1.AcceptHistoryResponse\x12K\n" +
+	"\x04Deny\x12 .bulla.keyservice.v1.DenyRequest\x1a!.bulla.keyservice.v1.DenyResponse\x12]\n" +
+	"\n" +
+	"LiftDenial\x12&.bulla.keyservice.v1.LiftDenialRequest\x1a'.bulla.keyservice.v1.LiftDenialResponse\x12`\n" +
+	"\vListDenials\x12'.bulla.keyservice.v1.ListDenialsRequest\x1a(.bulla.keyservice.v1.ListDenialsResponse\x12K\n" +
+	"\x04Look\x12 .bulla.keyservice.v1.LookRequest\x1a!.bulla.keyservice.v1.LookResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
 
 var (
 	file_keyservice_keyservicev1_keyservice_proto_rawDescOnce sync.Once
@@ -2296,84 +3303,117 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 	return file_keyservice_keyservicev1_keyservice_proto_rawDescData
 }
 
-var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
-	(SecretState)(0),                 // 1: bulla.keyservice.v1.SecretState
-	(*BeginEnrollRequest)(nil),       // 2: bulla.keyservice.v1.BeginEnrollRequest
-	(*BeginEnrollResponse)(nil),      // 3: bulla.keyservice.v1.BeginEnrollResponse
-	(*CompleteEnrollRequest)(nil),    // 4: bulla.keyservice.v1.CompleteEnrollRequest
-	(*CompleteEnrollResponse)(nil),   // 5: bulla.keyservice.v1.CompleteEnrollResponse
-	(*RenewRequest)(nil),             // 6: bulla.keyservice.v1.RenewRequest
-	(*RenewResponse)(nil),            // 7: bulla.keyservice.v1.RenewResponse
-	(*UnsealRequest)(nil),            // 8: bulla.keyservice.v1.UnsealRequest
-	(*UnsealResponse)(nil),           // 9: bulla.keyservice.v1.UnsealResponse
-	(*LogState)(nil),                 // 10: bulla.keyservice.v1.LogState
-	(*Inclusion)(nil),                // 11: bulla.keyservice.v1.Inclusion
-	(*UnsealResult)(nil),             // 12: bulla.keyservice.v1.UnsealResult
-	(*Stanza)(nil),                   // 13: bulla.keyservice.v1.Stanza
-	(*ReportRequest)(nil),            // 14: bulla.keyservice.v1.ReportRequest
-	(*ReportResponse)(nil),           // 15: bulla.keyservice.v1.ReportResponse
-	(*SecretReport)(nil),             // 16: bulla.keyservice.v1.SecretReport
-	(*ProveConsistencyRequest)(nil),  // 17: bulla.keyservice.v1.ProveConsistencyRequest
-	(*ProveConsistencyResponse)(nil), // 18: bulla.keyservice.v1.ProveConsistencyResponse
-	(*ListAuditRequest)(nil),         // 19: bulla.keyservice.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 20: bulla.keyservice.v1.ListAuditResponse
-	(*ListLedgerRequest)(nil),        // 21: bulla.keyservice.v1.ListLedgerRequest
-	(*ListLedgerResponse)(nil),       // 22: bulla.keyservice.v1.ListLedgerResponse
-	(*LedgerCluster)(nil),            // 23: bulla.keyservice.v1.LedgerCluster
-	(*LedgerSecret)(nil),             // 24: bulla.keyservice.v1.LedgerSecret
-	(*RewrapRequest)(nil),            // 25: bulla.keyservice.v1.RewrapRequest
-	(*RewrapResponse)(nil),           // 26: bulla.keyservice.v1.RewrapResponse
-	(*RewrapResult)(nil),             // 27: bulla.keyservice.v1.RewrapResult
-	(*BlockLocks)(nil),               // 28: bulla.keyservice.v1.BlockLocks
-	(*Lock)(nil),                     // 29: bulla.keyservice.v1.Lock
-	(*AcceptHistoryRequest)(nil),     // 30: bulla.keyservice.v1.AcceptHistoryRequest
-	(*AcceptHistoryResponse)(nil),    // 31: bulla.keyservice.v1.AcceptHistoryResponse
+	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
+	(SecretState)(0),                 // 2: bulla.keyservice.v1.SecretState
+	(*BeginEnrollRequest)(nil),       // 3: bulla.keyservice.v1.BeginEnrollRequest
+	(*BeginEnrollResponse)(nil),      // 4: bulla.keyservice.v1.BeginEnrollResponse
+	(*CompleteEnrollRequest)(nil),    // 5: bulla.keyservice.v1.CompleteEnrollRequest
+	(*CompleteEnrollResponse)(nil),   // 6: bulla.keyservice.v1.CompleteEnrollResponse
+	(*RenewRequest)(nil),             // 7: bulla.keyservice.v1.RenewRequest
+	(*RenewResponse)(nil),            // 8: bulla.keyservice.v1.RenewResponse
+	(*UnsealRequest)(nil),            // 9: bulla.keyservice.v1.UnsealRequest
+	(*UnsealResponse)(nil),           // 10: bulla.keyservice.v1.UnsealResponse
+	(*LogState)(nil),                 // 11: bulla.keyservice.v1.LogState
+	(*Inclusion)(nil),                // 12: bulla.keyservice.v1.Inclusion
+	(*UnsealResult)(nil),             // 13: bulla.keyservice.v1.UnsealResult
+	(*Stanza)(nil),                   // 14: bulla.keyservice.v1.Stanza
+	(*ReportRequest)(nil),            // 15: bulla.keyservice.v1.ReportRequest
+	(*ClusterState)(nil),             // 16: bulla.keyservice.v1.ClusterState
+	(*Suspension)(nil),               // 17: bulla.keyservice.v1.Suspension
+	(*DeliveryState)(nil),            // 18: bulla.keyservice.v1.DeliveryState
+	(*ReportResponse)(nil),           // 19: bulla.keyservice.v1.ReportResponse
+	(*SecretReport)(nil),             // 20: bulla.keyservice.v1.SecretReport
+	(*ProveConsistencyRequest)(nil),  // 21: bulla.keyservice.v1.ProveConsistencyRequest
+	(*ProveConsistencyResponse)(nil), // 22: bulla.keyservice.v1.ProveConsistencyResponse
+	(*ListAuditRequest)(nil),         // 23: bulla.keyservice.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 24: bulla.keyservice.v1.ListAuditResponse
+	(*ListLedgerRequest)(nil),        // 25: bulla.keyservice.v1.ListLedgerRequest
+	(*ListLedgerResponse)(nil),       // 26: bulla.keyservice.v1.ListLedgerResponse
+	(*LedgerPlacement)(nil),          // 27: bulla.keyservice.v1.LedgerPlacement
+	(*LedgerCluster)(nil),            // 28: bulla.keyservice.v1.LedgerCluster
+	(*LedgerSecret)(nil),             // 29: bulla.keyservice.v1.LedgerSecret
+	(*RewrapRequest)(nil),            // 30: bulla.keyservice.v1.RewrapRequest
+	(*RewrapResponse)(nil),           // 31: bulla.keyservice.v1.RewrapResponse
+	(*RewrapResult)(nil),             // 32: bulla.keyservice.v1.RewrapResult
+	(*BlockLocks)(nil),               // 33: bulla.keyservice.v1.BlockLocks
+	(*Lock)(nil),                     // 34: bulla.keyservice.v1.Lock
+	(*AcceptHistoryRequest)(nil),     // 35: bulla.keyservice.v1.AcceptHistoryRequest
+	(*AcceptHistoryResponse)(nil),    // 36: bulla.keyservice.v1.AcceptHistoryResponse
+	(*DenyRequest)(nil),              // 37: bulla.keyservice.v1.DenyRequest
+	(*DenyResponse)(nil),             // 38: bulla.keyservice.v1.DenyResponse
+	(*LiftDenialRequest)(nil),        // 39: bulla.keyservice.v1.LiftDenialRequest
+	(*LiftDenialResponse)(nil),       // 40: bulla.keyservice.v1.LiftDenialResponse
+	(*ListDenialsRequest)(nil),       // 41: bulla.keyservice.v1.ListDenialsRequest
+	(*ListDenialsResponse)(nil),      // 42: bulla.keyservice.v1.ListDenialsResponse
+	(*Denial)(nil),                   // 43: bulla.keyservice.v1.Denial
+	(*LookRequest)(nil),              // 44: bulla.keyservice.v1.LookRequest
+	(*LookResponse)(nil),             // 45: bulla.keyservice.v1.LookResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
-	12, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
-	10, // 1: bulla.keyservice.v1.UnsealResponse.log:type_name -> bulla.keyservice.v1.LogState
+	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
+	11, // 1: bulla.keyservice.v1.UnsealResponse.log:type_name -> bulla.keyservice.v1.LogState
 	0,  // 2: bulla.keyservice.v1.UnsealResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	13, // 3: bulla.keyservice.v1.UnsealResult.stanzas:type_name -> bulla.keyservice.v1.Stanza
-	11, // 4: bulla.keyservice.v1.UnsealResult.inclusion:type_name -> bulla.keyservice.v1.Inclusion
-	16, // 5: bulla.keyservice.v1.ReportRequest.secrets:type_name -> bulla.keyservice.v1.SecretReport
-	1,  // 6: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
-	11, // 7: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
-	10, // 8: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
-	23, // 9: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
-	24, // 10: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
-	16, // 11: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
-	27, // 12: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
-	0,  // 13: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	28, // 14: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
-	29, // 15: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
-	2,  // 16: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	4,  // 17: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	6,  // 18: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	8,  // 19: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	14, // 20: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	17, // 21: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	19, // 22: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	21, // 23: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	25, // 24: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	30, // 25: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	3,  // 26: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	5,  // 27: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	7,  // 28: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	9,  // 29: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	15, // 30: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	18, // 31: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	20, // 32: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	22, // 33: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	26, // 34: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	31, // 35: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	26, // [26:36] is the sub-list for method output_type
-	16, // [16:26] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	14, // 3: bulla.keyservice.v1.UnsealResult.stanzas:type_name -> bulla.keyservice.v1.Stanza
+	12, // 4: bulla.keyservice.v1.UnsealResult.inclusion:type_name -> bulla.keyservice.v1.Inclusion
+	20, // 5: bulla.keyservice.v1.ReportRequest.secrets:type_name -> bulla.keyservice.v1.SecretReport
+	16, // 6: bulla.keyservice.v1.ReportRequest.state:type_name -> bulla.keyservice.v1.ClusterState
+	17, // 7: bulla.keyservice.v1.ClusterState.suspended:type_name -> bulla.keyservice.v1.Suspension
+	18, // 8: bulla.keyservice.v1.ClusterState.deliveries:type_name -> bulla.keyservice.v1.DeliveryState
+	1,  // 9: bulla.keyservice.v1.DeliveryState.ready:type_name -> bulla.keyservice.v1.Readiness
+	17, // 10: bulla.keyservice.v1.DeliveryState.suspended:type_name -> bulla.keyservice.v1.Suspension
+	2,  // 11: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
+	12, // 12: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
+	11, // 13: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
+	28, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
+	43, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	27, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
+	29, // 17: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
+	16, // 18: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
+	20, // 19: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
+	32, // 20: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
+	0,  // 21: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
+	33, // 22: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
+	34, // 23: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
+	43, // 24: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	43, // 25: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	43, // 26: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	3,  // 27: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	5,  // 28: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	7,  // 29: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	9,  // 30: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	15, // 31: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	21, // 32: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	23, // 33: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	25, // 34: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	30, // 35: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	35, // 36: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	37, // 37: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	39, // 38: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	41, // 39: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	44, // 40: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	4,  // 41: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 42: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 43: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 44: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 45: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	22, // 46: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	24, // 47: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	26, // 48: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	31, // 49: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	36, // 50: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	38, // 51: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	40, // 52: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	42, // 53: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	45, // 54: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	41, // [41:55] is the sub-list for method output_type
+	27, // [27:41] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -2386,8 +3426,8 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   30,
+			NumEnums:      3,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

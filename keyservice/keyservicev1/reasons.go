@@ -28,6 +28,8 @@ const (
 	ReasonLedgerFull = "LedgerFull"
 	// ReasonTooMuch: the answer would be too large; ask for less.
 	ReasonTooMuch = "TooMuch"
+	// ReasonNoDenial: no denial of that number counts.
+	ReasonNoDenial = "NoDenial"
 	// ReasonRequest: the request itself is malformed.
 	ReasonRequest = "Request"
 	// ReasonLimited: the caller is over its own quota; come back after the time in

@@ -153,6 +153,9 @@ func (s *DB) insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []L
 		if _, err := tx.ExecContext(ctx, s.dialect.insertOrUndo+" INTO leaves ("+leafColumns+") VALUES "+s.dialect.manyPlaces(n, leafWidth), values...); err != nil {
 			return err
 		}
+		if err := insertObjects(ctx, tx, log, leaves[:n]); err != nil {
+			return err
+		}
 		leaves = leaves[n:]
 	}
 	return nil

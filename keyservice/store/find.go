@@ -85,6 +85,12 @@ func findLeaves(ctx context.Context, q querier, l logRow, f LogFilter) ([]Leaf, 
 	args = append(args, stop, f.Limit+1)
 	where += " AND idx < $" + strconv.Itoa(len(args)-1) + " ORDER BY idx LIMIT $" + strconv.Itoa(len(args))
 	leaves, err := queryLeaves(ctx, q, "SELECT "+leafColumns+" FROM leaves WHERE "+where, args)
+	if err == nil && f.Object != "" {
+		var also []Leaf
+		if also, err = alsoAbout(ctx, q, l, f, from, stop); err == nil {
+			leaves = inOrder(leaves, also, f.Limit+1)
+		}
+	}
 	switch {
 	case err != nil:
 		return nil, 0, err

@@ -88,6 +88,9 @@ type Leaf struct {
 	Hashes []tlog.Hash
 	// What entry says, repeated for [LogFilter].
 	Kind, Outcome, Cluster, Person, Digest, Object string
+	// Also are further objects that it is about. They are written, not read back:
+	// the entry has them.
+	Also []string
 }
 
 // LogFilter says which entries to read. Empty fields match all.

@@ -67,6 +67,15 @@ const (
 	// AdminServiceAcceptHistoryProcedure is the fully-qualified name of the AdminService's
 	// AcceptHistory RPC.
 	AdminServiceAcceptHistoryProcedure = "/bulla.keyservice.v1.AdminService/AcceptHistory"
+	// AdminServiceDenyProcedure is the fully-qualified name of the AdminService's Deny RPC.
+	AdminServiceDenyProcedure = "/bulla.keyservice.v1.AdminService/Deny"
+	// AdminServiceLiftDenialProcedure is the fully-qualified name of the AdminService's LiftDenial RPC.
+	AdminServiceLiftDenialProcedure = "/bulla.keyservice.v1.AdminService/LiftDenial"
+	// AdminServiceListDenialsProcedure is the fully-qualified name of the AdminService's ListDenials
+	// RPC.
+	AdminServiceListDenialsProcedure = "/bulla.keyservice.v1.AdminService/ListDenials"
+	// AdminServiceLookProcedure is the fully-qualified name of the AdminService's Look RPC.
+	AdminServiceLookProcedure = "/bulla.keyservice.v1.AdminService/Look"
 )
 
 // KeyServiceClient is a client for the bulla.keyservice.v1.KeyService service.
@@ -330,6 +339,16 @@ type AdminServiceClient interface {
 	Rewrap(context.Context, *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error)
 	// AcceptHistory takes one rewritten head, once. Role: operator.
 	AcceptHistory(context.Context, *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error)
+	// Deny keeps something from being unsealed until a time, whatever Git says.
+	// Role: operator.
+	Deny(context.Context, *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error)
+	// LiftDenial ends a denial before its time. Role: operator.
+	LiftDenial(context.Context, *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error)
+	// ListDenials says what is denied now. Every role.
+	ListDenials(context.Context, *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error)
+	// Look has the service ask the repository for its head now, and says which
+	// head is in force then. Roles: operator, developer.
+	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
 }
 
 // NewAdminServiceClient constructs a client for the bulla.keyservice.v1.AdminService service. By
@@ -367,6 +386,30 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("AcceptHistory")),
 			connect.WithClientOptions(opts...),
 		),
+		deny: connect.NewClient[keyservicev1.DenyRequest, keyservicev1.DenyResponse](
+			httpClient,
+			baseURL+AdminServiceDenyProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Deny")),
+			connect.WithClientOptions(opts...),
+		),
+		liftDenial: connect.NewClient[keyservicev1.LiftDenialRequest, keyservicev1.LiftDenialResponse](
+			httpClient,
+			baseURL+AdminServiceLiftDenialProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("LiftDenial")),
+			connect.WithClientOptions(opts...),
+		),
+		listDenials: connect.NewClient[keyservicev1.ListDenialsRequest, keyservicev1.ListDenialsResponse](
+			httpClient,
+			baseURL+AdminServiceListDenialsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListDenials")),
+			connect.WithClientOptions(opts...),
+		),
+		look: connect.NewClient[keyservicev1.LookRequest, keyservicev1.LookResponse](
+			httpClient,
+			baseURL+AdminServiceLookProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Look")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -376,6 +419,10 @@ type adminServiceClient struct {
 	listLedger    *connect.Client[keyservicev1.ListLedgerRequest, keyservicev1.ListLedgerResponse]
 	rewrap        *connect.Client[keyservicev1.RewrapRequest, keyservicev1.RewrapResponse]
 	acceptHistory *connect.Client[keyservicev1.AcceptHistoryRequest, keyservicev1.AcceptHistoryResponse]
+	deny          *connect.Client[keyservicev1.DenyRequest, keyservicev1.DenyResponse]
+	liftDenial    *connect.Client[keyservicev1.LiftDenialRequest, keyservicev1.LiftDenialResponse]
+	listDenials   *connect.Client[keyservicev1.ListDenialsRequest, keyservicev1.ListDenialsResponse]
+	look          *connect.Client[keyservicev1.LookRequest, keyservicev1.LookResponse]
 }
 
 // ListAudit calls bulla.keyservice.v1.AdminService.ListAudit.
@@ -414,6 +461,42 @@ func (c *adminServiceClient) AcceptHistory(ctx context.Context, req *keyservicev
 	return nil, err
 }
 
+// Deny calls bulla.keyservice.v1.AdminService.Deny.
+func (c *adminServiceClient) Deny(ctx context.Context, req *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error) {
+	response, err := c.deny.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// LiftDenial calls bulla.keyservice.v1.AdminService.LiftDenial.
+func (c *adminServiceClient) LiftDenial(ctx context.Context, req *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error) {
+	response, err := c.liftDenial.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListDenials calls bulla.keyservice.v1.AdminService.ListDenials.
+func (c *adminServiceClient) ListDenials(ctx context.Context, req *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error) {
+	response, err := c.listDenials.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Look calls bulla.keyservice.v1.AdminService.Look.
+func (c *adminServiceClient) Look(ctx context.Context, req *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
+	response, err := c.look.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // AdminServiceHandler is an implementation of the bulla.keyservice.v1.AdminService service.
 type AdminServiceHandler interface {
 	// ListAudit reads the audit log. Roles: auditor, operator.
@@ -425,6 +508,16 @@ type AdminServiceHandler interface {
 	Rewrap(context.Context, *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error)
 	// AcceptHistory takes one rewritten head, once. Role: operator.
 	AcceptHistory(context.Context, *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error)
+	// Deny keeps something from being unsealed until a time, whatever Git says.
+	// Role: operator.
+	Deny(context.Context, *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error)
+	// LiftDenial ends a denial before its time. Role: operator.
+	LiftDenial(context.Context, *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error)
+	// ListDenials says what is denied now. Every role.
+	ListDenials(context.Context, *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error)
+	// Look has the service ask the repository for its head now, and says which
+	// head is in force then. Roles: operator, developer.
+	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -458,6 +551,30 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("AcceptHistory")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceDenyHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceDenyProcedure,
+		svc.Deny,
+		connect.WithSchema(adminServiceMethods.ByName("Deny")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceLiftDenialHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceLiftDenialProcedure,
+		svc.LiftDenial,
+		connect.WithSchema(adminServiceMethods.ByName("LiftDenial")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListDenialsHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListDenialsProcedure,
+		svc.ListDenials,
+		connect.WithSchema(adminServiceMethods.ByName("ListDenials")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceLookHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceLookProcedure,
+		svc.Look,
+		connect.WithSchema(adminServiceMethods.ByName("Look")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulla.keyservice.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListAuditProcedure:
@@ -468,6 +585,14 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceRewrapHandler.ServeHTTP(w, r)
 		case AdminServiceAcceptHistoryProcedure:
 			adminServiceAcceptHistoryHandler.ServeHTTP(w, r)
+		case AdminServiceDenyProcedure:
+			adminServiceDenyHandler.ServeHTTP(w, r)
+		case AdminServiceLiftDenialProcedure:
+			adminServiceLiftDenialHandler.ServeHTTP(w, r)
+		case AdminServiceListDenialsProcedure:
+			adminServiceListDenialsHandler.ServeHTTP(w, r)
+		case AdminServiceLookProcedure:
+			adminServiceLookHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -491,4 +616,20 @@ func (UnimplementedAdminServiceHandler) Rewrap(context.Context, *keyservicev1.Re
 
 func (UnimplementedAdminServiceHandler) AcceptHistory(context.Context, *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.AcceptHistory is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Deny(context.Context, *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.Deny is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) LiftDenial(context.Context, *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.LiftDenial is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListDenials(context.Context, *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.ListDenials is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.Look is not implemented"))
 }

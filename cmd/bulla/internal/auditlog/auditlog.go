@@ -31,11 +31,14 @@ type Filter struct {
 func (f Filter) Match(e audit.Entry) bool {
 	for _, field := range [][2]string{
 		{f.Cluster, e.Cluster}, {f.Person, e.Person}, {f.Kind, string(e.Kind)},
-		{f.Outcome, e.Outcome}, {f.Digest, e.Digest}, {f.Object, e.Object},
+		{f.Outcome, e.Outcome}, {f.Digest, e.Digest},
 	} {
 		if field[0] != "" && field[0] != field[1] {
 			return false
 		}
+	}
+	if f.Object != "" && !e.Names(f.Object) {
+		return false
 	}
 	return (f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
 }

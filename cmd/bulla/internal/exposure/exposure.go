@@ -44,13 +44,12 @@ type Reading struct {
 }
 
 // Readings puts entries together: one for each cluster, object and version, the
-// earliest first.
+// earliest first. An entry counts for every object that it names.
 func Readings(entries []client.AuditEntry) []Reading {
 	type key struct{ cluster, object, digest, placement string }
 	at := map[key]int{}
 	var all []Reading
-	for _, e := range entries {
-		k := key{e.Entry.Cluster, e.Entry.Object, e.Entry.Digest, e.Entry.Placement}
+	count := func(k key, e client.AuditEntry) {
 		i, known := at[k]
 		if !known {
 			i, at[k] = len(all), len(all)
@@ -59,6 +58,11 @@ func Readings(entries []client.AuditEntry) []Reading {
 		}
 		all[i].Last = e.Entry.Time
 		all[i].Times++
+	}
+	for _, e := range entries {
+		for _, built := range e.Entry.Built() {
+			count(key{e.Entry.Cluster, built.Object, e.Entry.Digest, built.Placement}, e)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b Reading) int { return cmp.Compare(a.Entry, b.Entry) })
 	return all

@@ -92,3 +92,19 @@ func TestAFolderWithoutHistorySaysNothing(t *testing.T) {
 		t.Error("it says something")
 	}
 }
+
+func TestAnEntryCountsForEveryObjectThatItNames(t *testing.T) {
+	e := audit.Entry{Cluster: "eu", Placement: "ldap-prod", Object: "prod/ldap", Also: []string{"ldap-staging staging/ldap"}, Digest: "one"}
+	var got []string
+	for _, r := range Readings([]client.AuditEntry{{Index: 1, Entry: e}}) {
+		got = append(got, r.Placement+" "+r.Object)
+	}
+	if diff := cmp.Diff([]string{"ldap-prod prod/ldap", "ldap-staging staging/ldap"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for object, is := range map[string]bool{"prod/ldap": true, "staging/ldap": true, "staging/db": false} {
+		if e.Names(object) != is {
+			t.Errorf("Names(%q) is %v", object, !is)
+		}
+	}
+}

@@ -45,6 +45,8 @@ type Status struct {
 	Head     string    `json:"head"`
 	Time     time.Time `json:"time"`
 	Clusters []Cluster `json:"clusters"`
+	// Denied is what operators denied.
+	Denied []Denial `json:"denied,omitempty"`
 }
 
 // Cluster is one cluster's part.
@@ -75,6 +77,8 @@ type Secret struct {
 	Digest    string     `json:"digest,omitempty"`
 	// PlacedDigest is what Git places.
 	PlacedDigest string `json:"placedDigest,omitempty"`
+	// Denied: an operator denies what Git places.
+	Denied bool `json:"denied,omitempty"`
 	// NeverPlaced: the key service never saw the digest placed on this cluster.
 	NeverPlaced bool `json:"neverPlaced,omitempty"`
 }
@@ -85,13 +89,16 @@ func (s Secret) Object() string { return strings.TrimPrefix(s.Namespace+"/"+s.Na
 // Read reads an answer of the service. A cluster is silent when its last report
 // is older than patience, by the service's clock.
 func Read(in *keyservicev1.ListLedgerResponse, patience time.Duration) Status {
-	status := Status{Head: in.GetHead(), Time: time.UnixMicro(in.GetTime()).UTC(), Clusters: []Cluster{}}
+	status := Status{Head: in.GetHead(), Time: time.UnixMicro(in.GetTime()).UTC(), Clusters: []Cluster{},
+		Denied: ReadDenials(in.GetDenials())}
 	for _, c := range in.GetClusters() {
 		cluster := Cluster{Name: c.GetCluster(), Standing: standing(c), Head: c.GetHead(),
 			Reported: moment(c.GetReported()), Left: moment(c.GetLeft()), Secrets: []Secret{}}
 		cluster.Silent = cluster.Standing != Left && isSilent(c, status.Time, patience)
 		for _, s := range c.GetSecrets() {
-			cluster.Secrets = append(cluster.Secrets, read(s))
+			secret := read(s)
+			secret.Denied = slices.ContainsFunc(status.Denied, func(d Denial) bool { return d.Matches(cluster.Name, secret) })
+			cluster.Secrets = append(cluster.Secrets, secret)
 		}
 		status.Clusters = append(status.Clusters, cluster)
 	}

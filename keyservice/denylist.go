@@ -1,0 +1,234 @@
+package keyservice
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// What an operator denies is not unsealed until a time, whatever Git says: it
+// needs no commit, no review and no look at the remote, so that it acts while
+// those are attacked or slow. It grants nothing, and takes nothing back from who
+// opened it before.
+const (
+	// maxDenied is for how long at most: what is to stay belongs in Git.
+	maxDenied = 366 * 24 * time.Hour
+	// maxDenyReason bounds the reason, in bytes.
+	maxDenyReason = 256
+	// denyPatience is how long a denial waits for what the digest stands for.
+	denyPatience = 500 * time.Millisecond
+)
+
+// denyList is what is denied, as one decision reads it.
+type denyList struct {
+	denials []store.Denial
+	// number is the store's: a grant that was decided on an older list is not
+	// recorded, and so not released.
+	number int64
+}
+
+// readDenyList asks the store, for each request: every replica has a denial as
+// soon as it is written.
+func (s *Server) readDenyList(ctx context.Context) (*denyList, error) {
+	denials, number, err := s.store.Denials(ctx, s.config.Fleet, s.now())
+	if err != nil {
+		return nil, err
+	}
+	return &denyList{denials: denials, number: number}, nil
+}
+
+// denied says whether an operator denies what a digest stands for on a cluster.
+// A file key opens every object that the digest stands for there, so that one
+// denied placement is enough.
+func (l *denyList) denied(cluster, digest string, stands []*candidate, blocks []openBlock) bool {
+	return slices.ContainsFunc(l.denials, func(d store.Denial) bool {
+		return deniesCluster(d, cluster) && deniesPlacement(d, stands) && deniesValue(d, digest, blocks)
+	})
+}
+
+func deniesCluster(d store.Denial, cluster string) bool {
+	return d.Cluster == "" || d.Cluster == cluster
+}
+
+func deniesPlacement(d store.Denial, stands []*candidate) bool {
+	return d.Placement == "" || slices.ContainsFunc(stands, func(c *candidate) bool { return c.placement == d.Placement })
+}
+
+// deniesValue compares payloads beside the digest: one byte more in the file makes
+// another digest, and anyone may push that. The payload is what nobody can make
+// anew without the value.
+func deniesValue(d store.Denial, digest string, blocks []openBlock) bool {
+	if d.Digest == "" || d.Digest == digest {
+		return true
+	}
+	return slices.ContainsFunc(blocks, func(b openBlock) bool { return slices.Contains(d.Payloads, payloadHash(b.payload)) })
+}
+
+func payloadHash(p *sealing.Payload) string {
+	hash := p.Hash()
+	return hex.EncodeToString(hash[:])
+}
+
+// notDenied asks the deny list last of what needs no token. It stands behind the
+// questions of where the digest is placed, so that a cluster learns nothing of
+// what is denied elsewhere; and a denial names a placement, which only the built
+// object has.
+func notDenied(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
+	if q.denyList.denied(q.caller.cluster, d.digest, d.stands, d.blocks) {
+		return denied
+	}
+	return granted
+}
+
+// Deny takes an operator's word. It counts for what is decided from now on, here
+// and on every replica, even while the token cannot sign the entry.
+func (s *Server) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error) {
+	who, err := personOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	now := s.now()
+	if problem := checkDeny(in, now); problem != "" {
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.name)
+	}
+	d := store.Denial{Fleet: s.config.Fleet, Cluster: in.GetCluster(), Placement: in.GetPlacement(), Digest: in.GetDigest(),
+		Reason: in.GetReason(), Person: who.name, Since: now, Until: time.UnixMicro(in.GetUntil())}
+	var known bool
+	d.Payloads, known = s.standsFor(ctx, d)
+	_, err = s.journal.Leave(ctx, []audit.Entry{denyEntry(who, d, "denied until "+d.Until.UTC().Format(time.RFC3339)+": "+d.Reason)},
+		s.store.AddDenial(d, &d.ID))
+	if errors.Is(err, store.ErrDenialsFull) {
+		return nil, s.refuse(keyservicev1.ReasonTooMuch, err, "person", who.name)
+	}
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	s.log.Warn("an operator denied", "person", who.name, "id", d.ID, "cluster", d.Cluster, "placement", d.Placement, "digest", d.Digest)
+	return &keyservicev1.DenyResponse{Denial: spellDenial(d), Unknown: !known, ByValue: len(d.Payloads) > 0}, nil
+}
+
+// standsFor finds, in a little time, the payloads of the denied stub, and whether
+// the head has all that the denial names.
+func (s *Server) standsFor(ctx context.Context, d store.Denial) (payloads []string, known bool) {
+	at := s.heads.current.Load()
+	if at == nil {
+		return nil, false
+	}
+	_, isCluster := at.model.Clusters[d.Cluster]
+	_, isPlacement := at.model.Placements[d.Placement]
+	known = (d.Cluster == "" || isCluster) && (d.Placement == "" || isPlacement)
+	if d.Digest == "" {
+		return nil, known
+	}
+	ctx, cancel := context.WithTimeout(ctx, denyPatience)
+	defer cancel()
+	placed, err := at.placedAnywhere(ctx, []string{d.Digest})
+	if err != nil || len(placed[d.Digest]) == 0 {
+		return nil, false
+	}
+	for _, block := range placed[d.Digest][0].manifest.Spec.Blocks {
+		if payload, err := sealing.ParsePayload(block.Payload); err == nil {
+			payloads = append(payloads, payloadHash(payload))
+		}
+	}
+	return payloads, known
+}
+
+// LiftDenial ends a denial.
+func (s *Server) LiftDenial(ctx context.Context, in *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error) {
+	who, err := personOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	list, err := s.readDenyList(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	at := slices.IndexFunc(list.denials, func(d store.Denial) bool { return uint64(d.ID) == in.GetId() })
+	if at < 0 {
+		return nil, s.refuse(keyservicev1.ReasonNoDenial, fmt.Errorf("no denial %d counts", in.GetId()), "person", who.name)
+	}
+	d := list.denials[at]
+	_, err = s.journal.Leave(ctx, []audit.Entry{denyEntry(who, d, fmt.Sprintf("denial %d lifted", d.ID))},
+		s.store.LiftDenial(s.config.Fleet, d.ID, s.now(), &d))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, s.refuse(keyservicev1.ReasonNoDenial, err, "person", who.name)
+	}
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	return &keyservicev1.LiftDenialResponse{Denial: spellDenial(d)}, nil
+}
+
+// ListDenials says what is denied.
+func (s *Server) ListDenials(ctx context.Context, _ *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error) {
+	who, err := personOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	list, err := s.readDenyList(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+	}
+	return &keyservicev1.ListDenialsResponse{Denials: list.spell(), Time: s.now().UnixMicro()}, nil
+}
+
+func (l *denyList) spell() []*keyservicev1.Denial {
+	var denials []*keyservicev1.Denial
+	for _, d := range l.denials {
+		denials = append(denials, spellDenial(d))
+	}
+	return denials
+}
+
+func spellDenial(d store.Denial) *keyservicev1.Denial {
+	return &keyservicev1.Denial{Id: uint64(d.ID), Cluster: d.Cluster, Placement: d.Placement, Digest: d.Digest,
+		Reason: d.Reason, Person: d.Person, Since: d.Since.UnixMicro(), Until: d.Until.UnixMicro()}
+}
+
+// denyEntry stands under the person's name, and is found by what is denied.
+func denyEntry(who person, d store.Denial, detail string) audit.Entry {
+	e := who.entry(audit.Deny, outcomeDone, detail)
+	e.Cluster, e.Placement, e.Digest = d.Cluster, d.Placement, d.Digest
+	return e
+}
+
+func checkDeny(in *keyservicev1.DenyRequest, now time.Time) (problem string) {
+	until := time.UnixMicro(in.GetUntil())
+	switch {
+	case in.GetCluster() == "" && in.GetPlacement() == "" && in.GetDigest() == "":
+		return "neither a cluster nor a placement nor a digest is named"
+	case in.GetCluster() != "" && !placementForm.MatchString(in.GetCluster()):
+		return "cluster is no name"
+	case in.GetPlacement() != "" && !placementForm.MatchString(in.GetPlacement()):
+		return "placement is no name"
+	case in.GetDigest() != "" && !stubDigest.MatchString(in.GetDigest()):
+		return "digest is not sha256: and 64 hexadecimal digits"
+	case !until.After(now) || until.After(now.Add(maxDenied)):
+		return fmt.Sprintf("until is not within %d days from now", int(maxDenied.Hours()/24))
+	}
+	return textProblem("reason", in.GetReason(), 1, maxDenyReason)
+}
+
+// textProblem holds what people will read to one printable line: what a stranger
+// wrote must not move the cursor, or turn the direction of what follows.
+func textProblem(field, text string, least, most int) (problem string) {
+	switch {
+	case len(text) < least || len(text) > most:
+		return fmt.Sprintf("%s is not %d to %d bytes", field, least, most)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return field + " has characters that do not print"
+	}
+	return ""
+}
