@@ -149,3 +149,35 @@ func TestLeavesAreFoundByWhatTheySay(t *testing.T) {
 		}
 	})
 }
+
+// TestLeavesAreFoundByEveryObjectThatTheyAreAbout: pages of both kinds are one
+// list, in order and without a leaf twice.
+func TestLeavesAreFoundByEveryObjectThatTheyAreAbout(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, e engine) {
+		s, ctx := e.open(t), t.Context()
+		must(t, s.AppendLog(ctx, fleet, nil, func(now *store.Appending) (store.Appended, error) {
+			next, err := addTo("a", "b", "c", "d", "e")(now)
+			for i, object := range []string{"two/db", "one/db", "two/db", "one/db", "two/db"} {
+				next.Leaves[i].Object = object
+			}
+			next.Leaves[1].Also, next.Leaves[3].Also = []string{"two/db", "three/db"}, []string{"two/db"}
+			return next, err
+		}))
+		var found string
+		for from, more := int64(0), true; more; more = from != 0 {
+			leaves, next, err := s.FindLeaves(ctx, fleet, store.LogFilter{Object: "two/db", Cluster: "prod-eu", From: from, Limit: 2})
+			must(t, err)
+			for _, leaf := range leaves {
+				found += string(leaf.Entry)
+			}
+			from = next
+		}
+		leaves, _, err := s.FindLeaves(ctx, fleet, store.LogFilter{Object: "three/db", Limit: 9})
+		must(t, err)
+		others, _, err := s.FindLeaves(ctx, fleet, store.LogFilter{Object: "two/db", Cluster: "prod-us", Limit: 9})
+		must(t, err)
+		if found != "abcde" || len(leaves) != 1 || len(others) != 0 {
+			t.Fatalf("found %q, %d of a second object, %d of another cluster", found, len(leaves), len(others))
+		}
+	})
+}
