@@ -73,7 +73,10 @@ type heads struct {
 	// denied records refusals.
 	denied func(context.Context, ...audit.Entry) error
 
-	looks   coalescer
+	looks coalescer
+	// looked is closed when the first look of this process has ended, however it
+	// did.
+	looked  chan struct{}
 	limiter *rate.Limiter
 	// life ends with the service: a look outlives the request that caused it.
 	life    context.Context
@@ -97,6 +100,7 @@ func (h *heads) start(life context.Context) {
 	h.life = life
 	h.limiter = rate.NewLimiter(rate.Every(lookEvery), lookBurst)
 	h.looks.run = h.look
+	h.looked = make(chan struct{})
 }
 
 // restore takes up the head accepted last, verified again: the pins may have
@@ -124,10 +128,12 @@ func (h *heads) follow(ctx context.Context, interval time.Duration) {
 	ticker, row := time.NewTicker(interval), time.NewTicker(rowEvery)
 	defer ticker.Stop()
 	defer row.Stop()
+	first := sync.OnceFunc(func() { close(h.looked) })
 	for {
 		if err := h.looks.do(ctx); err != nil && ctx.Err() == nil && h.told.again(err, h.now()) {
 			h.log.Error("look at the fleet repository failed", "error", err.Error())
 		}
+		first()
 		for due := false; !due; {
 			h.tellStale()
 			select {

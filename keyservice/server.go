@@ -307,9 +307,15 @@ func (s *Server) isCertified() bool {
 }
 
 // warm builds the indexes of a new head for the clusters that may ask soon,
-// until the next head takes over.
+// until the next head takes over. A head that was taken up at the start waits for
+// the first look: what follows it in Git may be the mending of what it builds.
 func (s *Server) warm(of *head) {
 	go func() {
+		select {
+		case <-s.heads.looked:
+		case <-s.heads.life.Done():
+			return
+		}
 		names, err := s.store.Enrolled(s.heads.life, s.config.Fleet, s.now())
 		if err != nil {
 			s.log.Warn("indexes are not built ahead", "error", err.Error())

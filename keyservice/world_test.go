@@ -57,6 +57,7 @@ type world struct {
 	offset  atomic.Int64 // of the service's clock
 	logs    *logBuffer
 	service *keyservice.Server
+	builder *kustomize.Builder // of the service
 	serial  int64   // of the fleet.yaml signed last
 	logKey  *string // in fleet.yaml; nil: the token's
 	people  []keyservice.Person
@@ -176,11 +177,12 @@ func (w *world) start(sessions int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{})
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
 		Config: w.config(sessions), Store: rows, Token: w.worker, Mirror: mirror,
-		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
+		Builder: w.builder,
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh,
 	})

@@ -2,7 +2,6 @@ package kustomize
 
 import (
 	"bytes"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -25,11 +24,17 @@ func (v *view) fileOf(failure *worker.Failure) string {
 
 // blame guesses which file an object came from: kustomize does not say, and
 // renames things. It reads lines, not YAML: what broke a build is not worth
-// parsing in this process. "" when nothing fits.
-func (v *view) blame(id ObjectID) string {
+// parsing in this process. A field at fault may come from another file than its
+// object, a patch: that one is named if it alone spells the field. "" when
+// nothing fits.
+func (v *view) blame(id ObjectID, field string) string {
 	best, length := "", 0
-	for _, file := range slices.Sorted(maps.Keys(v.files)) {
-		data := v.files[file]
+	var spelled []string
+	for _, file := range v.filesRead() {
+		data, _ := v.tree.ReadFile(file)
+		if field != "" && bytes.Contains(data, []byte(field)) {
+			spelled = append(spelled, file)
+		}
 		if !mentions(file, data, id.Kind) {
 			continue
 		}
@@ -38,6 +43,9 @@ func (v *view) blame(id ObjectID) string {
 				best, length = file, len(name)
 			}
 		}
+	}
+	if len(spelled) == 1 {
+		return spelled[0]
 	}
 	return best
 }
@@ -54,10 +62,14 @@ func (v *view) filesRead() []string {
 	return files
 }
 
-// mentions: a manifest names the kind; a kustomization generates it.
+// mentions: a manifest names the kind; a kustomization generates it. An object
+// whose kind is not text fits any manifest.
 func mentions(file string, data []byte, kind string) bool {
-	if isKustomizationName(path.Base(file)) {
-		return bytes.Contains(data, []byte(strings.ToLower(kind[:1])+kind[1:]+"Generator"))
+	switch {
+	case !isKustomizationName(path.Base(file)):
+		return bytes.Contains(data, []byte(kind))
+	case kind == "":
+		return false
 	}
-	return bytes.Contains(data, []byte(kind))
+	return bytes.Contains(data, []byte(strings.ToLower(kind[:1])+kind[1:]+"Generator"))
 }

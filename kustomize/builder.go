@@ -9,12 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"golang.org/x/sync/singleflight"
 )
 
 // BuilderOptions bound builds. Zero fields take defaults.
@@ -71,7 +68,8 @@ func (b *Builder) Processes() int64 { return b.processes.Load() }
 // Build builds a placement's folder at a tree. The error is a [BuildError], or
 // the context's. A build that would ask the tree the same questions and get the
 // same answers as one before is not repeated.
-func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (*Build, error) {
+func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (_ *Build, err error) {
+	defer catch(p, &err)
 	key, err := keyOf(p)
 	if err != nil {
 		return nil, err
@@ -81,7 +79,9 @@ func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (*B
 	}
 	// Whoever asks first must not decide for the others when to give up: the
 	// build has a deadline of its own.
-	flight := b.flights.DoChan(key.placement+" "+key.spec+" "+t.Hash(), func() (any, error) {
+	flight := b.flights.DoChan(key.placement+" "+key.spec+" "+t.Hash(), func() (_ any, err error) {
+		// The flight has a goroutine of its own, where no caller could recover.
+		defer catch(p, &err)
 		if r, ok := b.cache.get(key, t); ok {
 			return r.build, r.err
 		}
@@ -99,11 +99,7 @@ func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (*B
 }
 
 func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key buildKey) (*Build, error) {
-	v, err := newView(t, p.Spec.Path)
-	var build *Build
-	if err == nil {
-		build, err = b.run(ctx, v, p)
-	}
+	v, build, err := b.attempt(ctx, t, p)
 	failure := &worker.Failure{}
 	switch {
 	case err == nil:
@@ -119,6 +115,21 @@ func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key
 		return nil, err
 	}
 	return nil, &BuildError{Placement: p.Metadata.Name, Problem: err.Error(), Err: err}
+}
+
+// attempt builds once. A panic is a refusal of the input, kept as every other:
+// the same tree would panic again.
+func (b *Builder) attempt(ctx context.Context, t *Tree, p *v1alpha1.Placement) (v *view, build *Build, err error) {
+	v = emptyView(t, p.Spec.Path)
+	defer func() {
+		if r := recover(); r != nil {
+			build, err = nil, &worker.Failure{Problem: panicked()}
+		}
+	}()
+	if err = v.open(); err == nil {
+		build, err = b.run(ctx, v, p)
+	}
+	return v, build, err
 }
 
 // errInput marks build errors that the tree is to blame for: the same tree
@@ -154,15 +165,19 @@ func (b *Builder) run(ctx context.Context, v *view, p *v1alpha1.Placement) (*Bui
 	return build, nil
 }
 
-// objects parses a build's output. JSON numbers come out as kubectl has them:
-// int64 where they fit.
+// objects takes a build's output in.
 func (v *view) objects(output [][]byte) ([]Object, error) {
 	var objects []Object
 	var errs []error
+	var in entry
 	for _, data := range output {
-		u := &unstructured.Unstructured{}
-		if err := utiljson.Unmarshal(data, &u.Object); err != nil || u.Object == nil {
-			return nil, errors.New("an object is not a mapping")
+		u, err := in.object(data)
+		if err != nil {
+			if u == nil {
+				return nil, err
+			}
+			errs = append(errs, err)
+			continue
 		}
 		stub, err := v.unmark(u)
 		if err != nil {

@@ -22,6 +22,8 @@ type objectError struct {
 	// file is at fault, if that is known; stub is whose object was changed.
 	file string
 	stub *Stub
+	// key is the name of the field at fault, if a file would spell it.
+	key string
 }
 
 func (e *objectError) Error() string {
@@ -145,19 +147,26 @@ var labelled = [][]string{
 // another's, and what would let the garbage collector delete it.
 func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
 	for _, place := range labelled {
-		labels, _, _ := unstructured.NestedMap(o.Object, append(slices.Clone(place), "labels")...)
+		labels, _, err := unstructured.NestedMap(o.Object, append(slices.Clone(place), "labels")...)
+		if err != nil {
+			return fmt.Sprintf("cannot be read: %v", err)
+		}
 		for _, label := range []string{v1alpha1.OwnerLabel, v1alpha1.FleetLabel} {
 			if _, ok := labels[label]; ok {
 				return fmt.Sprintf("label %s is bulla's own", label)
 			}
 		}
 	}
+	annotations, _, err := unstructured.NestedStringMap(o.Object, "metadata", "annotations")
+	if err != nil {
+		return fmt.Sprintf("cannot be read: %v", err)
+	}
 	for _, annotation := range []string{v1alpha1.ContentAnnotation, v1alpha1.StubAnnotation} {
-		if _, ok := o.GetAnnotations()[annotation]; ok {
+		if _, ok := annotations[annotation]; ok {
 			return fmt.Sprintf("annotation %s is bulla's own", annotation)
 		}
 	}
-	if len(o.GetOwnerReferences()) > 0 {
+	if list, _, err := unstructured.NestedSlice(o.Object, "metadata", "ownerReferences"); err != nil || len(list) > 0 {
 		return "has ownerReferences"
 	}
 	return ""

@@ -12,7 +12,7 @@ func (v *view) fault(refused *objectError) string {
 	if file == "" && refused.stub != nil {
 		file, _ = v.culprits(refused.stub)
 	}
-	return cmp.Or(file, v.blame(refused.id))
+	return cmp.Or(file, v.blame(refused.id, refused.key))
 }
 
 // changing matches the fields of a kustomization that change or make objects

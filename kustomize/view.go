@@ -107,37 +107,39 @@ type view struct {
 	places       *places
 	// inputs are the stubs as kustomize sees them, by digest.
 	inputs map[string][]byte
-	files  map[string][]byte
 	// last is the file read last: most likely the one that a parser stopped at.
 	last string
 }
 
 var _ worker.Files = (*view)(nil)
 
-// newView looks at the folder to build. A folder that is not there is an error,
-// never a build of nothing: deletes are held.
-func newView(t *Tree, root string) (*view, error) {
-	v := &view{
+func emptyView(t *Tree, root string) *view {
+	return &view{
 		tree: t, root: root,
 		answers: map[question]string{},
 		stubs:   map[string]*Stub{}, reads: map[string]int{}, built: map[string]int{}, places: newPlaces(),
-		inputs: map[string][]byte{}, files: map[string][]byte{},
+		inputs: map[string][]byte{},
 	}
-	kind, err := v.Stat(root)
+}
+
+// open looks at the folder to build. A folder that is not there is an error,
+// never a build of nothing: deletes are held.
+func (v *view) open() error {
+	kind, err := v.Stat(v.root)
 	if err != nil {
-		return v, err
+		return err
 	}
 	if kind != worker.Dir {
-		return v, &worker.Failure{File: root, Problem: "folder does not exist"}
+		return &worker.Failure{File: v.root, Problem: "folder does not exist"}
 	}
-	if !hasKustomization(v.Stat, root) {
-		v.record(askGenerated, root)
-		if err := t.forGenerating(root); err != nil {
-			return v, refusal(err)
+	if !hasKustomization(v.Stat, v.root) {
+		v.record(askGenerated, v.root)
+		if err := v.tree.forGenerating(v.root); err != nil {
+			return refusal(err)
 		}
-		v.generated = generate(t, root)
+		v.generated = generate(v.tree, v.root)
 	}
-	return v, nil
+	return nil
 }
 
 func (v *view) record(kind byte, path string) {
@@ -172,9 +174,6 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 	}
 	v.record(askRead, p)
 	v.last = p
-	if data, ok := v.files[p]; ok {
-		return v.replace(p, data)
-	}
 	n, err := v.tree.forBuild(p)
 	if err != nil {
 		return nil, false, refusal(err)
@@ -189,7 +188,6 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	v.files[p] = data
 	return v.replace(p, data)
 }
 

@@ -82,7 +82,15 @@ func ParseSealedManifest(file string, data []byte) (*SealedManifest, error) {
 // parse reads data into a T in three passes: plain text and YAML, the fields
 // of the Go type, and the kind's own rules. A pass runs only when the one
 // before found nothing, so that one mistake is one message.
-func parse[T any](file string, data []byte, limit int, kind string, validate func(*T, *problems)) (*T, error) {
+//
+// The bytes are an attacker's, and who reads them serves others: a panic is an
+// error of the file.
+func parse[T any](file string, data []byte, limit int, kind string, validate func(*T, *problems)) (_ *T, err error) {
+	defer func() {
+		if recover() != nil {
+			err = &ParseError{File: file, Line: 1, Problem: "cannot be read: bulla itself fails over it"}
+		}
+	}()
 	root, err := readDocument(file, data, limit)
 	if err != nil {
 		return nil, err

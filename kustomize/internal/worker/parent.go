@@ -54,6 +54,8 @@ func Build(ctx context.Context, o Options, files Files, dir string) (*Result, er
 	if err != nil {
 		return nil, fmt.Errorf("start build process: %w", err)
 	}
+	// A panic in serving leaves no process behind; nothing to do otherwise.
+	defer child.finish(false)
 	result, err := serve(newPipe(child.out, child.in), o, files, dir)
 	if err != nil {
 		// A child that broke off says why only in how it ended.
@@ -169,6 +171,8 @@ type child struct {
 	cmd     *exec.Cmd
 	in, out *os.File
 	stderr  *head
+
+	finished bool
 }
 
 // spawn starts this binary as a worker, confined as far as the system permits.
@@ -220,8 +224,12 @@ func spawnWith(ctx context.Context, namespaces bool) (*child, error) {
 }
 
 // finish closes the pipes and waits; a child that has not ended by itself is
-// killed.
+// killed. It works once.
 func (c *child) finish(byItself bool) {
+	if c.finished {
+		return
+	}
+	c.finished = true
 	c.in.Close()
 	c.out.Close()
 	if !byItself {

@@ -1,0 +1,163 @@
+package kustomize
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// TestWhatABuildGivesHasItsTypes: the getters of Kubernetes' libraries answer a
+// wrong type as if there were nothing, and what is nothing is taken away at the
+// next write.
+func TestWhatABuildGivesHasItsTypes(t *testing.T) {
+	object := func(kind, more string) string {
+		return "apiVersion: v1\nkind: " + kind + "\nmetadata:\n  name: x\n" + more
+	}
+	deployment := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  selector:\n    matchLabels: {app: LABEL}\n  template:\n    metadata:\n      labels: {app: POD}\n    spec: {containers: [{name: c, image: i}], nodeSelector: {zone: NODE}}\n"
+	in := func(old, value string) string {
+		text := strings.Replace(deployment, old, value, 1)
+		return strings.NewReplacer("LABEL", "x", "POD", "x", "NODE", "x").Replace(text)
+	}
+	const file = "apps/app/x.yaml"
+	for name, test := range map[string]struct {
+		files files
+		field string
+		file  string
+	}{
+		"kind":                    {files{file: "apiVersion: v1\nkind: 5\nmetadata: {name: x}\n"}, "kind is the number 5", file},
+		"a label":                 {files{file: object("Namespace", "  labels: {team: a, cost-center: 4711}\n")}, "metadata.labels.cost-center is the number 4711", file},
+		"a fraction":              {files{file: object("ConfigMap", "  labels: {version: 1.5}\n")}, "metadata.labels.version is the number 1.5", file},
+		"labels as a list":        {files{file: object("ConfigMap", "  labels: [a]\n")}, "metadata.labels", file},
+		"finalizers":              {files{file: object("ConfigMap", "  finalizers: [example.com/x, 5]\n")}, "metadata.finalizers[1]", file},
+		"finalizers as text":      {files{file: object("ConfigMap", "  finalizers: example.com/x\n")}, "metadata.finalizers", file},
+		"ownerReferences as text": {files{file: object("ConfigMap", "  ownerReferences: [x]\n")}, "metadata.ownerReferences[0]", file},
+		"data of a ConfigMap":     {files{file: object("ConfigMap", "data: {port: 8080}\n")}, "data.port is the number 8080", file},
+		"a selector":              {files{file: in("LABEL", "5")}, "spec.selector.matchLabels.app", file},
+		"a pod template":          {files{file: in("POD", "true")}, "spec.template.metadata.labels.app", file},
+		"a node selector":         {files{file: in("NODE", "1")}, "spec.template.spec.nodeSelector.zone", file},
+		"a template's metadata":   {files{file: strings.Replace(in("", ""), "    metadata:\n      labels: {app: x}\n", "    metadata: x\n", 1)}, "spec.template.metadata is text", file},
+		"a CronJob": {files{file: "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {jobTemplate: {metadata: {labels: {a: 1}}, spec: {template: {metadata: {annotations: {b: c}}}}}}\n"},
+			"spec.jobTemplate.metadata.labels.a", file},
+		"a claim template": {files{file: "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec: {volumeClaimTemplates: [{metadata: {name: d, labels: {a: 1}}}]}\n"},
+			"spec.volumeClaimTemplates[0].metadata.labels.a", file},
+		"a custom kind's template": {files{file: "apiVersion: example.com/v1\nkind: Rollout\nmetadata: {name: x}\nspec: {template: {metadata: {labels: {a: 1}}}}\n"},
+			"spec.template.metadata.labels.a", file},
+		"through a patch": {files{
+			"apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |-\n    - {op: add, path: /metadata/labels, value: {rev: 7}}\n",
+			file:                          object("ConfigMap", ""),
+		}, "metadata.labels.rev is the number 7", "apps/app/kustomization.yaml"},
+		"through a patch in a file": {files{
+			"apps/app/kustomization.yaml": "resources: [x.yaml]\npatches: [{path: p.yaml}]\n",
+			"apps/app/p.yaml":             object("ConfigMap", "  labels: {scrape: true}\n"),
+			file:                          object("ConfigMap", ""),
+		}, "metadata.labels.scrape", "apps/app/p.yaml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := buildError(t, test.files, placement(), test.field)
+			if err.File != test.file {
+				t.Errorf("error names %q, want %q: %v", err.File, test.file, err)
+			}
+		})
+	}
+}
+
+// TestWhatKustomizeMakesText: it writes annotations anew, and nulls of labels.
+func TestWhatKustomizeMakesText(t *testing.T) {
+	b := build(t, files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  labels: {a: b, version: }\n  annotations: {ready: true, n: 5}\n"}, placement())
+	o := b.Objects[0]
+	if diff := cmp.Diff(map[string]string{"a": "b", "version": ""}, o.GetLabels()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]string{"ready": "true", "n": "5"}, o.GetAnnotations()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestWhatIsNoMistakeOfTypes: what Kubernetes takes, and what a custom kind may
+// mean by the names that Kubernetes uses.
+func TestWhatIsNoMistakeOfTypes(t *testing.T) {
+	b := build(t, files{
+		"apps/app/nulls.yaml":  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: nulls\n  creationTimestamp: null\n  labels:\n  annotations:\ndata:\n",
+		"apps/app/custom.yaml": "apiVersion: example.com/v1\nkind: Policy\nmetadata: {name: custom}\nspec: {match: {matchLabels: {a: 5}}, metadata: {labels: [x]}, patch: {template: {metadata: {annotations: {gone: null}}}}}\n",
+		"apps/app/data.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data}\ndata: {metadata: text, matchLabels: text, template: text}\n",
+		"apps/app/crd.yaml":    "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: rs.example.com}\nspec: {group: example.com, names: {kind: R, plural: rs}, scope: Namespaced, versions: [{name: v1, schema: {openAPIV3Schema: {properties: {matchLabels: {type: object}, metadata: {properties: {labels: {maxProperties: 5}}}}}}}]}\n",
+	}, placement(func(p *v1alpha1.Placement) {
+		p.Spec.Allow = &v1alpha1.PlacementAllow{ClusterResources: []string{"CustomResourceDefinition.apiextensions.k8s.io"}}
+	}))
+	want := []string{"_rs.example.com_apiextensions.k8s.io_CustomResourceDefinition", "app_custom_example.com_Policy", "app_data__ConfigMap", "app_nulls__ConfigMap"}
+	if diff := cmp.Diff(want, ids(b)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestABuildsOutputIsBoundedBeforeItIsDecoded: decoded, it takes many times the
+// memory, and it is walked by recursion.
+func TestABuildsOutputIsBoundedBeforeItIsDecoded(t *testing.T) {
+	object := func(inner string) string {
+		return `{"apiVersion":"example.com/v1","kind":"K","metadata":{"name":"x","annotations":{"a":"}]{[\"}"}},"spec":` + inner + `}`
+	}
+	nested := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+	for name, test := range map[string]struct {
+		text string
+		want string
+	}{
+		"as deep as may be": {object(nested(maxDepth - 1)), ""},
+		"deeper":            {object(nested(maxDepth)), "nested deeper than 64"},
+		"very deep":         {object(nested(1_000_000)), "nested deeper than 64"},
+		"many values":       {object("[" + strings.Repeat("0,", maxNodes) + "0]"), "more than 1048576 values"},
+		"many empty lists":  {object("[" + strings.Repeat("[],", maxNodes) + "0]"), "more than 1048576 values"},
+	} {
+		var in entry
+		_, err := in.object([]byte(test.text))
+		if text := fmt.Sprint(err); (err != nil) != (test.want != "") || !strings.Contains(text, test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+	var in entry // counts over all objects of one build
+	half := []byte(object("[" + strings.Repeat("0,", maxNodes*2/3) + "0]"))
+	if _, err := in.object(half); err != nil {
+		t.Error(err)
+	}
+	if _, err := in.object(half); err == nil {
+		t.Error("each object has the bound of a whole build")
+	}
+}
+
+// panicking is a tree whose files break whoever reads them.
+type panicking struct{ source }
+
+func (panicking) read(string, *node) ([]byte, error) { panic("secret words") }
+
+// TestAPanicIsTheBuildErrorOfItsPlacement: a flight's own goroutine has nobody
+// above it, so one that panics ends the process for everybody.
+func TestAPanicIsTheBuildErrorOfItsPlacement(t *testing.T) {
+	opened := tree(t, files{"apps/app/a.yaml": configMap("a"), "apps/other/b.yaml": configMap("b")})
+	broken := &Tree{hash: opened.hash, root: opened.root, source: panicking{opened.source}}
+	builder := NewBuilder(BuilderOptions{Concurrency: 1})
+	for range 2 {
+		_, err := builder.Build(t.Context(), broken, placement())
+		var refused *BuildError
+		if !errors.As(err, &refused) || refused.Placement != "app" {
+			t.Fatalf("error is %v, want a BuildError of app", err)
+		}
+		if !strings.Contains(err.Error(), "panicking") || strings.Contains(err.Error(), "secret words") {
+			t.Errorf("error is %q; want the place, and nothing of the value", err)
+		}
+	}
+	if n := builder.Processes(); n != 1 {
+		t.Errorf("%d processes: the same tree is tried again and again", n)
+	}
+	other := placement(func(p *v1alpha1.Placement) { p.Metadata.Name, p.Spec.Path = "other", "apps/other" })
+	if _, err := builder.Build(t.Context(), opened, other); err != nil {
+		t.Errorf("another placement is held up: %v", err)
+	}
+	_, err := builder.Build(t.Context(), nil, placement())
+	if err == nil {
+		t.Error("no tree builds")
+	}
+}
