@@ -58,8 +58,8 @@ type world struct {
 	logs    *logBuffer
 	service *keyservice.Server
 	builder *kustomize.Builder // of the service
-	serial  int64   // of the fleet.yaml signed last
-	logKey  *string // in fleet.yaml; nil: the token's
+	serial  int64              // of the fleet.yaml signed last
+	logKey  *string            // in fleet.yaml; nil: the token's
 	people  []keyservice.Person
 	signing keyservice.SigningFloor
 	url     string
