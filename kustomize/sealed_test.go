@@ -56,7 +56,7 @@ func TestAStubComesOutWholeOrNotAtAll(t *testing.T) {
 		{"a value removed", sealedApp(patch(secret, `- {op: remove, path: /data/password}`)), []string{"removed or overwritten"}},
 		{"a value overwritten", sealedApp(patch(secret, `- {op: replace, path: /data/password, value: YQ==}`)), []string{"removed or overwritten"}},
 		{"a value renamed", sealedApp(patch(secret, `- {op: move, from: /data/password, path: /data/pass}`)), []string{"copied or moved to /data/pass"}},
-		{"a value in another field too", sealedApp(patch(secret, `- {op: copy, from: /data/password, path: /metadata/labels}`)), []string{"copied or moved to /metadata/labels"}},
+		{"a value in another field too", sealedApp(patch(secret, `- {op: copy, from: /data/password, path: /metadata/annotations/copy}`)), []string{"copied or moved to /metadata/annotations/copy"}},
 		{"values removed by a merge", sealedApp(merge("metadata: {name: db}\n    data: null")), []string{"removed or overwritten"}},
 		{"values replaced by a merge", sealedApp(merge("metadata: {name: db}\n    data: {$patch: replace, a: YQ==}")), []string{"removed or overwritten"}},
 		{"values deleted by a merge", sealedApp(merge("metadata: {name: db}\n    data: {$patch: delete}")), []string{"removed or overwritten"}},
