@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -162,6 +163,7 @@ func (b *Builder) run(ctx context.Context, v *view, p *v1alpha1.Placement) (*Bui
 		return nil, v.refuse(err)
 	}
 	build.Digest, build.Files = digest(build.Objects), v.filesRead()
+	build.LeftOut = slices.Sorted(maps.Keys(v.leftOut))
 	return build, nil
 }
 

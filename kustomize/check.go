@@ -47,6 +47,8 @@ func (e *objectError) Error() string {
 //   - an object of a stub is of the template's kind, and its public data is the
 //     template's, and its type, so that no patch adds to what was sealed;
 //   - scope Fleet needs allow.fleetScope;
+//   - a workload that names a stub's Secret by the name that the stub gives it
+//     finds it under that name;
 //   - no object stands twice, none is of bulla's own kinds, none is marked as
 //     somebody else's.
 func Check(p *v1alpha1.Placement, objects []Object) error {
@@ -64,6 +66,9 @@ func Check(p *v1alpha1.Placement, objects []Object) error {
 			refused.id = id
 			errs = append(errs, refused)
 		}
+	}
+	if len(errs) == 0 {
+		return checkReaders(objects)
 	}
 	return errors.Join(errs...)
 }
@@ -169,8 +174,19 @@ func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
 	if list, _, err := unstructured.NestedSlice(o.Object, "metadata", "ownerReferences"); err != nil || len(list) > 0 {
 		return "has ownerReferences"
 	}
+	metadata, _ := o.Object["metadata"].(map[string]any)
+	for _, field := range clustersOwn {
+		if _, ok := metadata[field]; ok {
+			return fmt.Sprintf("has metadata.%s, which a cluster gives an object that stands there; "+
+				"hint: take %s out of the file (an export has them all)", field, strings.Join(clustersOwn, ", "))
+		}
+	}
 	return ""
 }
+
+// clustersOwn are the fields of metadata that an API server refuses, or holds
+// against the live object, when they are written.
+var clustersOwn = []string{"resourceVersion", "uid", "managedFields", "deletionTimestamp"}
 
 func checkPlaintext(_ *v1alpha1.Placement, _ scopes, o Object) string {
 	gk := o.GroupVersionKind().GroupKind()

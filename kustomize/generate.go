@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
 
@@ -27,10 +26,11 @@ func hasKustomization(stat func(string) (worker.Kind, error), dir string) bool {
 }
 
 // generate writes the kustomization of a folder that has none, as Flux does:
-// every YAML file below it, in order; a folder below it with a kustomization of
-// its own is taken as a base and not looked into. A link among them is listed
-// too, so that the build refuses it by its name. nil means that there is
-// nothing to build.
+// every YAML and JSON file below it, in order, whatever the case of its ending; a
+// folder below it with a kustomization of its own is taken as a base and not
+// looked into. A link among them is listed too, so that the build refuses it by
+// its name. What holds no object is left out when it is read, see [view.leaves].
+// nil means that there is nothing to build.
 func generate(t *Tree, root string) []byte {
 	n, err := t.lookup(root)
 	if err != nil || n == nil || n.kind != dirNode {
@@ -63,10 +63,55 @@ func collectResources(d *dir, at string, resources *[]string) {
 			*resources = append(*resources, "./"+p)
 		case e.kind == dirNode:
 			collectResources(e.dir, p, resources)
-		case e.kind == linkNode, strings.HasSuffix(e.name, ".yaml"), strings.HasSuffix(e.name, ".yml"):
+		case e.kind == linkNode, manifestEnding(e.name):
 			*resources = append(*resources, "./"+p)
 		}
 	}
+}
+
+// charted finds what is no folder of manifests: files for a program that makes
+// them. "" when there is nothing to say.
+func charted(t *Tree, root string) (file, problem string) {
+	n, err := t.lookup(root)
+	if err != nil || n == nil || n.kind != dirNode {
+		return "", ""
+	}
+	return chartIn(n.dir, root)
+}
+
+func chartIn(d *dir, at string) (file, problem string) {
+	if slices.ContainsFunc(d.entries, func(n node) bool { return isKustomizationName(n.name) }) {
+		return "", ""
+	}
+	if d.find("Chart.yaml") != nil {
+		return join(at, "Chart.yaml"), "this folder is a Helm chart, and Helm is not run; " +
+			"hint: render it (helm template) into a folder of the repository, and place that one"
+	}
+	for i := range d.entries {
+		if e := &d.entries[i]; e.kind == dirNode {
+			if file, problem = chartIn(e.dir, join(at, e.name)); problem != "" {
+				return file, problem
+			}
+		}
+	}
+	return "", ""
+}
+
+// leaves reports whether a file of a folder without kustomization is left out of
+// the build: it holds no object. Whether it does is read off its bytes, so that
+// nothing else decides it.
+func (v *view) leaves(p string, data []byte) bool {
+	if v.generated == nil || !v.listed[p] || isStub(data) {
+		return false
+	}
+	keys := KeysOf(p, data)
+	if isJSON(p) {
+		return !keys.APIVersion || !keys.Kind
+	}
+	if first, _ := contentLines(string(data)); first == "" {
+		return false // nothing but comments
+	}
+	return !keys.APIVersion && !keys.Kind
 }
 
 // empty reports whether a generated kustomization builds nothing: kustomize
@@ -75,6 +120,18 @@ func (v *view) empty() bool {
 	if v.generated == nil {
 		return false
 	}
+	return len(v.listed) == 0
+}
+
+// resourcesOf lists the files and folders of a generated kustomization.
+func resourcesOf(root string, generated []byte) map[string]bool {
 	var k struct{ Resources []string }
-	return json.Unmarshal(v.generated, &k) == nil && len(k.Resources) == 0
+	if json.Unmarshal(generated, &k) != nil {
+		return nil
+	}
+	listed := map[string]bool{}
+	for _, p := range k.Resources {
+		listed[path.Join(root, p)] = true
+	}
+	return listed
 }

@@ -19,8 +19,9 @@ type Build struct {
 	Objects []Object
 	// Deleted are the stubs that the folder reads and a patch deletes.
 	Deleted []Deleted
-	// Files are those that were read, sorted.
-	Files []string
+	// Files are those that were read, sorted; LeftOut those of a folder without
+	// kustomization that hold no object.
+	Files, LeftOut []string
 }
 
 // Object is one built object, with the identity it has in the cluster.

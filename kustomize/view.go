@@ -96,6 +96,9 @@ type view struct {
 	root string
 	// generated is the kustomization of root when it has none.
 	generated []byte
+	// listed are its files and folders; leftOut are those without an object.
+	listed  map[string]bool
+	leftOut map[string]bool
 
 	answers map[question]string
 	// stubs by digest, and in the order in which they were read.
@@ -118,7 +121,7 @@ func emptyView(t *Tree, root string) *view {
 		tree: t, root: root,
 		answers: map[question]string{},
 		stubs:   map[string]*Stub{}, reads: map[string]int{}, built: map[string]int{}, places: newPlaces(),
-		inputs: map[string][]byte{},
+		inputs: map[string][]byte{}, leftOut: map[string]bool{},
 	}
 }
 
@@ -137,7 +140,11 @@ func (v *view) open() error {
 		if err := v.tree.forGenerating(v.root); err != nil {
 			return refusal(err)
 		}
+		if file, problem := charted(v.tree, v.root); problem != "" {
+			return &worker.Failure{File: file, Problem: problem}
+		}
 		v.generated = generate(v.tree, v.root)
+		v.listed = resourcesOf(v.root, v.generated)
 	}
 	return nil
 }
@@ -183,12 +190,21 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 	}
 	data, err := v.tree.ReadFile(p)
 	if errors.Is(err, ErrTooLarge) {
-		return nil, false, &worker.Failure{File: p, Problem: "file is too large"}
+		return v.tooLarge(p)
 	}
 	if err != nil {
 		return nil, false, err
 	}
 	return v.replace(p, data)
+}
+
+// tooLarge: a JSON file of that size in a folder without kustomization is data.
+func (v *view) tooLarge(p string) ([]byte, bool, error) {
+	if v.generated != nil && v.listed[p] && isJSON(p) {
+		v.leftOut[p] = true
+		return nil, true, nil
+	}
+	return nil, false, &worker.Failure{File: p, Problem: "file is too large"}
 }
 
 // List implements [worker.Files].
@@ -224,7 +240,13 @@ func refusal(err error) error {
 // the stub's digest: transformers then treat it as what it will be, and renames
 // reach every reference. Nothing else may carry the mark.
 func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
-	if bytes.Contains(data, []byte(v1alpha1.StubAnnotation)) {
+	switch {
+	case bytes.HasPrefix(data, lfsPointer):
+		return nil, false, &worker.Failure{File: p, Problem: lfsProblem}
+	case v.leaves(p, data):
+		v.leftOut[p] = true
+		return nil, true, nil
+	case bytes.Contains(data, []byte(v1alpha1.StubAnnotation)):
 		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", v1alpha1.StubAnnotation)}
 	}
 	if !isStub(data) {

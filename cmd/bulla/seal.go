@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -244,7 +245,7 @@ func (o sealOptions) fits(job *sealjob.Job, scope v1alpha1.Scope, manifest *valu
 	switch {
 	case name != "" && name != metadata.Name:
 		return fault.New("give the right file, or leave --name out", "%s is named %q, not %q", job.File, metadata.Name, name)
-	case namespace != "" && namespace != metadata.Namespace:
+	case namespace != "" && namespace != metadata.Namespace && (metadata.Namespace != "" || !o.placedIn(job.Repo, namespace)):
 		return fault.New("give the right file, or leave --namespace out", "%s is in namespace %q, not %q", job.File, metadata.Namespace, namespace)
 	case kind != "" && kind != first(has, corev1.SecretTypeOpaque):
 		return fault.New("a Secret's type cannot change; write a new stub", "%s makes a Secret of type %q, not %q", job.File, has, kind)
@@ -252,6 +253,16 @@ func (o sealOptions) fits(job *sealjob.Job, scope v1alpha1.Scope, manifest *valu
 		return fault.New("all values of a stub have one scope; write a new stub", "%s has scope %s, not %s", job.File, isScope, scope)
 	}
 	return nil
+}
+
+// placedIn: a stub that says no namespace gets that of its placement.
+func (o sealOptions) placedIn(repo *fleetrepo.Repo, namespace string) bool {
+	for name, p := range repo.Model.Placements {
+		if (o.placement == "" || o.placement == name) && slices.Contains(p.Spec.AllNamespaces(), namespace) {
+			return true
+		}
+	}
+	return false
 }
 
 func (o sealOptions) begin(job *sealjob.Job, scope v1alpha1.Scope, manifest *values.Manifest) error {

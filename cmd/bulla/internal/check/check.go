@@ -87,9 +87,15 @@ func FromError(file string, err error) []Finding {
 				finding.File, finding.Problem = build.File, fmt.Sprintf("%s (placement %s)", build.Problem, build.Placement)
 			}
 		}
+		finding.Problem = oneLine(finding.Problem)
 		findings = append(findings, finding)
 	}
 	return findings
+}
+
+// oneLine: a finding is a line.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
 // flatten takes errors.Join apart, and leaves errors that merely wrap several
@@ -121,11 +127,14 @@ type checker struct {
 	broken map[string]bool
 	// deleted are the stubs that a patch takes out of a build.
 	deleted map[string]bool
+	// read are the files of all builds, folders where they lie.
+	read, folders map[string]bool
 }
 
 // Fleet checks a fleet. progress is told what is being done.
 func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, progress func(string, ...any)) (*Report, error) {
-	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}, deleted: map[string]bool{}}
+	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}, deleted: map[string]bool{},
+		read: map[string]bool{}, folders: map[string]bool{}}
 	for _, problem := range model.Problems {
 		c.add(FromError(problem.File, problem.Err)...)
 	}
@@ -149,6 +158,8 @@ func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, bu
 	c.checkDependencies()
 	c.checkStubs()
 	c.checkLoose()
+	c.checkUnread()
+	c.checkAimed()
 	c.checkOwners()
 	c.checkSigning()
 	report := &Report{
@@ -209,6 +220,7 @@ func (c *checker) placement(ctx context.Context, name string) {
 		c.broken[c.model.Placements[name].Spec.Path] = true
 	} else {
 		c.note(build, "")
+		c.files(build)
 	}
 	if len(c.model.TargetsOf(name)) == 0 {
 		c.warn(c.placementFile(name), "it reaches no cluster")

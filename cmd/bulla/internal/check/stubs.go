@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -190,7 +189,7 @@ func (c *checker) checkFlaws() {
 // them somewhere. Where a placement fails to build, that is the finding.
 func (c *checker) checkLoose() {
 	for _, entry := range c.tree.Files("") {
-		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" || c.stubs[entry.Path] != nil {
+		if !manifest(entry.Path) || c.stubs[entry.Path] != nil {
 			continue
 		}
 		data, err := c.tree.ReadFile(entry.Path)

@@ -85,6 +85,9 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.Old == nil && object.Name != j.Stub.Metadata.Name {
+		j.Stub.Metadata.Namespace = j.written()
+	}
 	out := &Outcome{Object: object, Key: sealer.Key.ID}
 	var blocks []v1alpha1.Block
 	for _, change := range changes {
@@ -180,9 +183,22 @@ func (j *Job) uses(ctx context.Context, sealer *sealing.Sealer, changes []stub.C
 	return result, nil
 }
 
+// written is the namespace that the file of a renamed Secret says: none, where
+// the placement gives it. kustomize renames references only between objects of
+// one namespace, and workloads say none: they would ask for the old name.
+func (j *Job) written() string {
+	p, ok := j.Repo.Model.Placements[j.For]
+	if ok && j.Stub.Metadata.Namespace == p.Spec.TargetNamespace {
+		return ""
+	}
+	return j.Stub.Metadata.Namespace
+}
+
 // standIn is the stub with the fields to be sealed and without their values.
 func (j *Job) standIn(sealer *sealing.Sealer, changes []stub.Change) ([]byte, error) {
-	empty := &Job{Repo: j.Repo, Stub: j.Stub, Values: values.Set{}}
+	bare := *j.Stub
+	bare.Metadata.Namespace = j.written()
+	empty := &Job{Repo: j.Repo, Stub: &bare, Values: values.Set{}}
 	for key := range j.Values {
 		empty.Values[key] = nil
 	}

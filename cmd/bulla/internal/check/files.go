@@ -1,0 +1,114 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// files notes what a build read and left out, and whether it built anything.
+func (c *checker) files(build *kustomize.Build) {
+	for _, file := range build.Files {
+		c.read[file] = true
+		c.folders[path.Dir(file)] = true
+	}
+	for _, file := range build.LeftOut {
+		if !strings.EqualFold(path.Ext(file), ".json") {
+			c.warn(file, "it holds no Kubernetes object (neither apiVersion nor kind), and is left out")
+		}
+	}
+	if len(build.Objects) == 0 && len(build.Deleted) == 0 {
+		c.warn(c.placementFile(build.Placement), "it builds nothing: %s", c.nothing(c.model.Placements[build.Placement].Spec.Path))
+	}
+}
+
+// nothing says why a folder builds nothing.
+func (c *checker) nothing(folder string) string {
+	for _, entry := range c.tree.Files(folder) {
+		switch path.Ext(entry.Path) {
+		case ".jsonnet", ".libsonnet":
+			return fmt.Sprintf("%s is jsonnet, which is not run; hint: write what it makes into the repository, and place that", entry.Path)
+		case ".tf", ".cue", ".pkl", ".dhall", ".ts", ".go":
+			return fmt.Sprintf("%s is a program, which is not run; hint: write what it makes into the repository, and place that", entry.Path)
+		}
+	}
+	return "no file in " + folder + " holds a Kubernetes object"
+}
+
+// checkUnread looks for manifests that lie where builds read and are read by
+// none: a file that a kustomization does not list, or that was renamed. An object
+// that it held is deleted.
+func (c *checker) checkUnread() {
+	for _, entry := range c.tree.Files("") {
+		if c.read[entry.Path] || !c.near(entry.Path) || c.inBroken(entry.Path) || !manifest(entry.Path) {
+			continue
+		}
+		data, err := c.tree.ReadFile(entry.Path)
+		if err != nil {
+			continue
+		}
+		if keys := kustomize.KeysOf(entry.Path, data); !keys.APIVersion || !keys.Kind || ownKind(data) {
+			continue
+		}
+		c.warn(entry.Path, "it holds a Kubernetes object, and no placement reads it: nothing of it is applied, and what it held before is deleted; "+
+			"hint: list it in a kustomization.yaml, or take it out")
+	}
+}
+
+func manifest(file string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file)))
+}
+
+var ofOwnKind = regexp.MustCompile(`(?m)apiVersion"?\s*:\s*["']?(?:` + regexp.QuoteMeta(v1alpha1.Group) + `|kustomize\.config\.k8s\.io)/`)
+
+// ownKind: stubs are looked at in checkLoose; a kustomization that nobody reads is
+// an overlay that is not placed.
+func ownKind(data []byte) bool { return ofOwnKind.Match(data) }
+
+// near reports whether a file lies in a folder that a build reads, or below a
+// placement's, and not in an overlay of its own that nobody builds.
+func (c *checker) near(file string) bool {
+	if c.folders[path.Dir(file)] {
+		return true
+	}
+	for folder := path.Dir(file); folder != "."; folder = path.Dir(folder) {
+		if slices.ContainsFunc(slices.Collect(maps.Values(c.model.Placements)), func(p *v1alpha1.Placement) bool { return p.Spec.Path == folder }) {
+			return true
+		}
+		for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+			if c.tree.Exists(path.Join(folder, name)) {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// aimed matches what selects or patches objects of a kind.
+var aimed = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?` + v1alpha1.KindSealedManifest + `\b`)
+
+// checkAimed finds patches, replacements and transformers for a kind that no
+// build has: stubs are built as what their template says.
+func (c *checker) checkAimed() {
+	for _, file := range slices.Sorted(maps.Keys(c.read)) {
+		data, err := c.tree.ReadFile(file)
+		if err != nil || !aimed.Match(data) {
+			continue
+		}
+		if _, kind, ok := v1alpha1.KindOf(data); ok && kind == v1alpha1.KindSealedManifest && !strings.Contains(path.Base(file), "ustomization") {
+			continue
+		}
+		for i, line := range strings.Split(string(data), "\n") {
+			if aimed.MatchString(line) {
+				c.add(Finding{File: file, Line: i + 1, Problem: "nothing is of kind " + v1alpha1.KindSealedManifest +
+					" in a build, so this matches nothing: stubs are built as what their template says, a v1 Secret; hint: write kind: Secret"})
+			}
+		}
+	}
+}
