@@ -25,6 +25,10 @@ type Config struct {
 	RootKey    string     `yaml:"rootKey"`
 	Repository Repository `yaml:"repository"`
 	Token      TokenFile  `yaml:"token"`
+	// RootInServiceToken is "accepted" where somebody decided that the root key may
+	// hang on the service's own login. Otherwise a service to which its login shows
+	// a root key does not start.
+	RootInServiceToken string `yaml:"rootInServiceToken"`
 	// Listen is the address of the TLS listener.
 	Listen string `yaml:"listen"`
 	// ServerNames are the DNS names and IP addresses of the serving certificate.
@@ -190,6 +194,8 @@ func (c *Config) problem() (field, problem, hint string) {
 		return "fleet", "is not 32 lower-case hexadecimal digits", ""
 	case !isVerifierKey(c.RootKey):
 		return "rootKey", "is not a root verifier key", "copy the whole of what `bulla-keyservice init` or `root rotate` printed: NAME+HASH+KEY"
+	case c.RootInServiceToken != "" && !c.RootInService():
+		return "rootInServiceToken", "is neither left out nor " + rootAccepted, "it lets whoever runs code in this service sign as the fleet's root"
 	case !isAddress(c.Listen):
 		return "listen", "is not ADDRESS:PORT", "for example 0.0.0.0:8443"
 	case !isAddress(c.Health):

@@ -1,7 +1,6 @@
 package keyservice
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -71,19 +70,27 @@ func (t *TokenFile) ReadURI() error {
 	return nil
 }
 
-// environmentPIN takes the PIN out of the environment, once: child processes must
-// not inherit it, and a command may ask for it again.
-var environmentPIN = sync.OnceValues(func() (string, error) {
-	return os.Getenv("BULLA_PIN"), os.Unsetenv("BULLA_PIN")
-})
+// PIN reads the PIN of the service's token from its file, or from BULLA_PIN. It is
+// never an argument: arguments are public on the machine.
+func PIN(file string) (string, error) { return readPIN(file, "BULLA_PIN", servicePIN) }
 
-// PIN reads the PIN from its file, or from BULLA_PIN. It is never an argument:
-// arguments are public on the machine.
-func PIN(file string) (string, error) {
+// RootPIN reads the PIN of the token that has the root key, or takes it from
+// BULLA_ROOT_PIN. The service never does.
+func RootPIN(file string) (string, error) { return readPIN(file, "BULLA_ROOT_PIN", rootPIN) }
+
+// The PINs are taken out of the environment, once: child processes must not
+// inherit them, and a command may ask for one again.
+var servicePIN, rootPIN = environmentPIN("BULLA_PIN"), environmentPIN("BULLA_ROOT_PIN")
+
+func environmentPIN(name string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) { return os.Getenv(name), os.Unsetenv(name) })
+}
+
+func readPIN(file, name string, environment func() (string, error)) (string, error) {
 	if file == "" {
-		pin, err := environmentPIN()
+		pin, err := environment()
 		if pin == "" && err == nil {
-			err = errors.New("read PIN: no PIN file is named and BULLA_PIN is not set")
+			err = fmt.Errorf("read PIN: no PIN file is named and %s is not set", name)
 		}
 		return pin, err
 	}

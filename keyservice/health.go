@@ -62,6 +62,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if current := s.heads.current.Load(); current != nil {
 		line("log key", s.checkLogKey(current))
 	}
+	if shown := s.roots.problem(); shown != nil {
+		line("root key", shown)
+	}
 	if stale := s.heads.stale(); stale != nil && hash != "" {
 		fmt.Fprintf(&text, "stale: %v: nothing is unsealed until one is\n", stale)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/sealing"
-	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // signFleet is fleet.yaml as the key signs it after change.
@@ -76,10 +75,7 @@ func TestARootKeyThatWasSucceededSignsNoFleet(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
 	next, mine := softRoot(t), softRoot(t)
-	old, err := f.worker.Signer(t.Context(), hsm.SignerLabel(f.fleet, hsm.RoleRoot))
-	if err != nil {
-		t.Fatal(err)
-	}
+	old := f.root()
 	succeed := func(to *ecdsa.PrivateKey, serial int64) string {
 		link, err := sealing.SignSuccession(f.fleet, serial, "acme", old, sealing.VerifierKey("acme", &to.PublicKey))
 		if err != nil {

@@ -69,6 +69,7 @@ type Server struct {
 	serving   atomic.Pointer[tls.Certificate]
 	stopping  atomic.Bool
 	people    atomic.Pointer[roster]
+	roots     shownRoots
 
 	connections *connections
 	clones      *clones
@@ -92,6 +93,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.limiter = newLimiter(s.limits())
 	s.people.Store(newRoster(o.Config.People))
 	var err error
+	if err := s.refuseRoots(ctx); err != nil {
+		return nil, err
+	}
 	s.authority, err = openAuthority(ctx, o, time.Duration(o.Config.CertificateTTL))
 	if err != nil {
 		return nil, err
@@ -293,6 +297,7 @@ func (s *Server) onHead(of *head) {
 		s.log.Info("connections are cut: their clusters are not let in any more", "head", of.hash, "connections", n)
 	}
 	go s.noteMembers(of)
+	go s.watchRoots(of)
 	s.warm(of)
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
-	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 var demanded = []string{"clusters/", "placements/"}
@@ -35,10 +34,7 @@ func (w *world) signs(k *signer.Key) {
 // fleetSigned is fleet.yaml that demands signatures by these keys.
 func (w *world) fleetSigned(keys ...*signer.Key) string {
 	w.t.Helper()
-	root, err := w.worker.Signer(w.t.Context(), hsm.SignerLabel(w.fleet, hsm.RoleRoot))
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	root := w.root()
 	signing := &v1alpha1.Signing{Require: demanded}
 	for _, k := range keys {
 		signing.AllowedSigners = append(signing.AllowedSigners, k.Allowed)

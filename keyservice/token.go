@@ -3,6 +3,7 @@ package keyservice
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/sealing"
@@ -20,6 +21,9 @@ type Token interface {
 	Pin(ctx context.Context, keys []v1alpha1.SealingKey) error
 	// Ready runs the self-test.
 	Ready(ctx context.Context) error
+	// RootKeys lists the root keys whose private half the login shows: those of
+	// known under any label, and what is labelled as one.
+	RootKeys(ctx context.Context, known ...*ecdsa.PublicKey) ([]string, error)
 }
 
 // ailing is a Token that knows, without asking the token, that it cannot answer.

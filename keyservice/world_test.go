@@ -2,6 +2,7 @@ package keyservice_test
 
 import (
 	"context"
+	"crypto"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -50,6 +51,9 @@ type world struct {
 	rootKey string
 	token   *token.Token
 	made    *hsm.Made
+	// rootSigner is root's, once that was asked for.
+	rootSigner crypto.Signer
+
 	worker  *hsm.Worker
 	repo    *gitserver.Repo
 	git     *gitserver.Server
@@ -78,6 +82,8 @@ type world struct {
 	// between stands between the service and its store.
 	between func(keyservice.Store) keyservice.Store
 	limits  keyservice.Limits
+	// through stands between the service and its token.
+	through keyservice.Token
 	// maxAge of the last verified look; none when 0.
 	maxAge time.Duration
 }
@@ -177,11 +183,15 @@ func (w *world) start(sessions int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	token := keyservice.Token(w.worker)
+	if w.through != nil {
+		token = w.through
+	}
 	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{})
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
-		Config: w.config(sessions), Store: rows, Token: w.worker, Mirror: mirror,
+		Config: w.config(sessions), Store: rows, Token: token, Mirror: mirror,
 		Builder: w.builder,
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh,
@@ -236,10 +246,7 @@ func (w *world) commit(files map[string]string) string {
 // token.
 func (w *world) fleetFile(keys ...v1alpha1.SealingKey) string {
 	w.t.Helper()
-	root, err := w.worker.Signer(w.t.Context(), hsm.SignerLabel(w.fleet, hsm.RoleRoot))
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	root := w.root()
 	w.serial++
 	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys, LogKey: sealing.VerifierKey(audit.Origin(w.fleet), w.made.Log)}
 	if w.logKey != nil {
@@ -249,6 +256,14 @@ func (w *world) fleetFile(keys ...v1alpha1.SealingKey) string {
 		w.t.Fatal(err)
 	}
 	return marshal(w.t, v1alpha1.Fleet{TypeMeta: kindOf("Fleet"), Metadata: v1alpha1.Metadata{Name: "acme"}, Spec: spec})
+}
+
+// root signs with the root key, which the service's login does not show.
+func (w *world) root() crypto.Signer {
+	if w.rootSigner == nil {
+		w.rootSigner = w.token.RootSigner(w.t, w.fleet)
+	}
+	return w.rootSigner
 }
 
 func kindOf(kind string) metav1.TypeMeta {

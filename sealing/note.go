@@ -42,6 +42,15 @@ func NewVerifier(text string) (note.Verifier, error) {
 	return key, nil
 }
 
+// ReadVerifierKey is the key in the text form that [VerifierKey] writes.
+func ReadVerifierKey(text string) (*ecdsa.PublicKey, error) {
+	key, err := parseVerifierKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return key.pub, nil
+}
+
 // NewSigner signs notes as name with a P-256 key, which may be in a token.
 func NewSigner(name string, signer crypto.Signer) (note.Signer, error) {
 	pub, ok := signer.Public().(*ecdsa.PublicKey)

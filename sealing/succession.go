@@ -91,6 +91,13 @@ func rootLine(spec *v1alpha1.FleetSpec) ([]string, error) {
 	return line, nil
 }
 
+// RootKeys returns the fleet's root keys as verifier keys, oldest first: those that
+// were succeeded, and the one that signed. pinned is one of them. Errors are
+// [ErrSignature], as [VerifyFleet] gives it.
+func RootKeys(spec *v1alpha1.FleetSpec, pinned string) ([]string, error) {
+	return verifiedLine(spec, pinned)
+}
+
 // openSuccession reads a step and verifies it under the key that it names as
 // the old one.
 func openSuccession(signed string) (succession, error) {

@@ -170,8 +170,9 @@ func (w *processWorld) serveKeys() {
 	if out, err := build.CombinedOutput(); err != nil {
 		w.Fatalf("build the key service: %v\n%s", err, out)
 	}
-	pin := w.write("pin", w.token.PIN)
-	printed := w.keyservice("init", "--name", "acme", "--module", w.token.Module, "--token-label", w.token.Label, "--pin-file", pin, "--out", w.dir)
+	pin, rootPIN := w.write("pin", w.token.PIN), w.write("root-pin", w.token.Root.PIN)
+	printed := w.keyservice("init", "--name", "acme", "--module", w.token.Module, "--token-label", w.token.Label, "--pin-file", pin,
+		"--root-token-label", w.token.Root.Label, "--root-pin-file", rootPIN, "--out", w.dir)
 	data, err := os.ReadFile(w.path("fleet.yaml"))
 	if err != nil {
 		w.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -26,12 +27,16 @@ import (
 type fleetOptions struct {
 	config, file, out string
 	inPlace           bool
+	root              tokenFlags
+	// leaves is set where the root key leaves a token: without a word, the service's.
+	leaves bool
 }
 
 func (o *fleetOptions) addFlags(cmd *cobra.Command) {
 	addConfigFlag(cmd, &o.config)
 	cmd.Flags().StringVar(&o.file, "fleet-file", "", "fleet.yaml to start from, - for standard input")
 	cmd.Flags().StringVar(&o.out, "out", "", "new file to write, - for standard output; an existing file is never overwritten")
+	o.root.add(cmd.Flags(), "root-", "label of the token that has the root key")
 	cmd.Flags().BoolVar(&o.inPlace, "in-place", false, "overwrite the file of --fleet-file, to review as a diff")
 }
 
@@ -39,7 +44,11 @@ const fleetFileHelp = `
 The new fleet.yaml has the next serial and the root key's signature. It goes to
 a new file (--out) or over the old one (--in-place); nothing is committed. A
 fleet.yaml that does not verify under the pinned rootKey, or that is older than
-the service accepted, is not built upon.`
+the service accepted, is not built upon.
+
+The root key's token is named beside the configuration (--root-token-label,
+--root-pin-file), which has nothing of it. With "rootInServiceToken: accepted" it
+is the service's.`
 
 // fleetFile is a fleet.yaml that verified, and is about to be changed and
 // signed anew.
@@ -49,6 +58,8 @@ type fleetFile struct {
 	old     []byte
 	fleet   *v1alpha1.Fleet
 	known   sealing.Known
+	// root is the token that has the root key.
+	root hsm.Config
 }
 
 // open reads and verifies the file. What it does not verify it must not sign:
@@ -85,7 +96,8 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	if err != nil {
 		return nil, withHint(fmt.Errorf("verify %s: %w", o.file, err), "nothing is signed on top of what the root key did not sign; start from the fleet.yaml of the branch that the service follows")
 	}
-	return f, nil
+	f.root, err = f.rootConfig()
+	return f, err
 }
 
 // checkOut wants a place for the new file before a key is made: a key that is in
@@ -144,31 +156,34 @@ func (f *fleetFile) next() *v1alpha1.FleetSpec {
 	return next
 }
 
-// sign signs with the root key that signed the old one.
+// sign signs with the root key that signed the old one, once the service's token
+// was seen to have what is signed.
 func (f *fleetFile) sign(ctx context.Context, next *v1alpha1.FleetSpec) error {
-	return f.withToken(ctx, next.SealingKeys, func(worker *hsm.Worker) error {
-		_, root, err := currentRoot(ctx, worker, f.known.RootKey, f.config.Fleet)
-		if err != nil {
-			return err
-		}
+	service, err := f.tokenConfig()
+	if err != nil {
+		return err
+	}
+	if err := checkKeys(ctx, service, next.SealingKeys); err != nil {
+		return err
+	}
+	return withRoot(ctx, f.root, f.known.RootKey, func(root crypto.Signer) error {
 		return sealing.SignFleet(next, keyName(f.known.RootKey), root)
 	})
 }
 
-// withToken starts a worker that has the pinned keys: a record that is not the
-// token's key is not signed.
-func (f *fleetFile) withToken(ctx context.Context, pinned []v1alpha1.SealingKey, use func(*hsm.Worker) error) error {
-	config, err := f.tokenConfig()
+// rootConfig is the token that has the root key.
+func (f *fleetFile) rootConfig() (hsm.Config, error) {
+	service, err := f.tokenConfig()
 	if err != nil {
-		return err
+		return hsm.Config{}, err
 	}
-	config.PinnedKeys, config.Sessions = pinned, 1
-	worker, err := hsm.Start(ctx, config, nil)
-	if err != nil {
-		return err
+	if f.options.root.given() {
+		return besideService(&f.options.root, service)
 	}
-	defer worker.Close()
-	return use(worker)
+	if f.options.leaves || f.config.RootInService() {
+		return service, nil
+	}
+	return hsm.Config{}, errNoRootToken("; where it is still in the service's token, see `bulla-keyservice root move --help`")
 }
 
 func (f *fleetFile) tokenConfig() (hsm.Config, error) {

@@ -28,6 +28,8 @@ type initOptions struct {
 	name, fleet, keyID, suite string
 	recovery                  []string
 	token                     keyservice.TokenFile
+	root                      tokenFlags
+	rootInService             bool
 	out                       string
 
 	replaces, oldRootKey string
@@ -37,16 +39,23 @@ type initOptions struct {
 func newInitCommand() *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
-		Use:   "init {--name NAME | --replaces FILE --old-root-key KEY} {--token-uri URI | --module PATH --token-label LABEL} [--pin-file FILE]",
+		Use:   "init {--name NAME | --replaces FILE --old-root-key KEY} {--token-uri URI | --module PATH --token-label LABEL} [--pin-file FILE] {--root-token-uri URI | --root-token-label LABEL} [--root-pin-file FILE]",
 		Short: "Hold the key ceremony and write fleet.yaml",
-		Long: `init makes the fleet's keys in the token (root, ca, log and the first sealing
-key), reads their attributes back, and writes fleet.yaml, signed by the root key.
+		Long: `init makes the fleet's keys, reads their attributes back, and writes fleet.yaml,
+signed by the root key. Two tokens (or partitions) hold them, each with a PIN of
+its own: ca, log and the first sealing key are in the service's, the root key is
+in one that no service logs into. Whoever runs code in the service can use what
+its login shows, and a root key signs recovery recipients and successors. Where
+one token must do, --root-in-service-token says that somebody decided so; the
+service then starts with "rootInServiceToken: accepted" in its configuration only.
 
 It prints the fleet id and the root verifier key. Pin the verifier key outside
 Git: in the service's configuration, and with "bulla trust" for each developer.
 
 The PIN comes from --pin-file, from the pin-source of --token-uri or from
-BULLA_PIN, never from an argument: a machine shows arguments to everybody on it.
+BULLA_PIN, that of the root key's token from --root-pin-file, the pin-source of
+--root-token-uri or BULLA_ROOT_PIN; never from an argument: a machine shows
+arguments to everybody on it.
 
 A recovery recipient is the public half of an offline key (age-keygen -pq). Who
 has it can open every payload without the token; without one, a lost token is a
@@ -59,15 +68,18 @@ root key, which must be pinned anew, and the lost sealing keys are Retired. Then
 whole way, and "make drill-recovery" walks it.`,
 		Example: `  age-keygen -pq -o recovery.key   # then keep it offline
   bulla-keyservice init --name acme --module /usr/lib/softhsm/libsofthsm2.so \
-    --token-label acme --pin-file pin --recovery-recipient age1pq1… --out fleet
+    --token-label acme --pin-file pin --root-token-label acme-root --root-pin-file root-pin \
+    --recovery-recipient age1pq1… --out fleet
 
   # the token as a PKCS#11 URI (RFC 7512)
   bulla-keyservice init --name acme --recovery-recipient age1pq1… --out fleet \
-    --token-uri 'pkcs11:token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/bulla/pin'
+    --token-uri 'pkcs11:token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/bulla/pin' \
+    --root-token-uri 'pkcs11:token=acme-root?pin-source=file:/media/ceremony/root-pin'
 
   # the token is lost: another one, the same fleet
   bulla-keyservice init --replaces fleet/fleet.yaml --old-root-key acme+1b2c3d4e+AjQ... --out new \
-    --module /usr/lib/softhsm/libsofthsm2.so --token-label acme-2 --pin-file pin`,
+    --module /usr/lib/softhsm/libsofthsm2.so --token-label acme-2 --pin-file pin \
+    --root-token-label acme-root-2 --root-pin-file root-pin`,
 		Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.replaces != "" {
@@ -89,6 +101,8 @@ whole way, and "make drill-recovery" walks it.`,
 	flags.StringVar(&o.replaces, "replaces", "", "fleet.yaml of the same fleet, whose token is lost")
 	flags.StringVar(&o.oldRootKey, "old-root-key", "", "root verifier key that was pinned for --replaces")
 	addTokenFlags(flags, &o.token)
+	o.root.add(flags, "root-", "label of the token that has the root key to itself")
+	flags.BoolVar(&o.rootInService, "root-in-service-token", false, "put the root key into the service's token: whoever runs code in the service signs as root")
 	flags.StringVar(&o.out, "out", ".", "folder for fleet.yaml; an existing file is never overwritten")
 	return cmd
 }
@@ -112,13 +126,17 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	made, err := hsm.Ceremony(config, o.fleet, o.keyID, v1alpha1.Suite(o.suite))
+	rootConfig, err := o.rootToken(config)
+	if err != nil {
+		return err
+	}
+	made, err := hsm.Ceremony(config, rootConfig, o.fleet, o.keyID, v1alpha1.Suite(o.suite))
 	if err != nil {
 		return err
 	}
 	root := sealing.VerifierKey(o.name, made.Root)
 	fleet := o.record(made.Key, made.Log)
-	if err := sign(ctx, config, fleet, o.name); err != nil {
+	if err := sign(ctx, config, rootConfig, fleet, o.name); err != nil {
 		return err
 	}
 	data, err := o.text(fleet)
@@ -211,18 +229,49 @@ func (o *initOptions) rehearse() error {
 	return err
 }
 
-func sign(ctx context.Context, config hsm.Config, fleet *v1alpha1.Fleet, name string) error {
-	config.PinnedKeys, config.Sessions = fleet.Spec.SealingKeys, 1
+// rootToken is the token that gets the root key.
+func (o *initOptions) rootToken(service hsm.Config) (hsm.Config, error) {
+	switch {
+	case o.rootInService && o.root.given():
+		return hsm.Config{}, &usageError{withHint(errors.New("--root-in-service-token stands beside a token for the root key"), "say one of both")}
+	case o.rootInService:
+		return service, nil
+	case !o.root.given():
+		return hsm.Config{}, errNoRootToken("; --root-in-service-token where somebody decided otherwise")
+	}
+	return besideService(&o.root, service)
+}
+
+// sign signs with the root key, once the service's token was seen to have what is
+// signed.
+func sign(ctx context.Context, service, root hsm.Config, fleet *v1alpha1.Fleet, name string) error {
+	if err := checkKeys(ctx, service, fleet.Spec.SealingKeys); err != nil {
+		return err
+	}
+	return withWorker(ctx, root, func(worker *hsm.Worker) error {
+		signer, err := worker.Signer(ctx, hsm.SignerLabel(root.Fleet, hsm.RoleRoot))
+		if err != nil {
+			return err
+		}
+		return sealing.SignFleet(&fleet.Spec, name, signer)
+	})
+}
+
+// checkKeys starts a worker with these keys pinned: a record that is not the
+// token's key is not signed.
+func checkKeys(ctx context.Context, service hsm.Config, pinned []v1alpha1.SealingKey) error {
+	service.PinnedKeys = pinned
+	return withWorker(ctx, service, func(*hsm.Worker) error { return nil })
+}
+
+func withWorker(ctx context.Context, config hsm.Config, use func(*hsm.Worker) error) error {
+	config.Sessions = 1
 	worker, err := hsm.Start(ctx, config, nil)
 	if err != nil {
 		return err
 	}
 	defer worker.Close()
-	root, err := worker.Signer(ctx, hsm.SignerLabel(config.Fleet, hsm.RoleRoot))
-	if err != nil {
-		return err
-	}
-	return sealing.SignFleet(&fleet.Spec, name, root)
+	return use(worker)
 }
 
 // publish writes the file only if what is in it reads back and verifies.

@@ -21,24 +21,27 @@ func newKeysCommand() *cobra.Command {
 	keys := &cobra.Command{Use: "keys", Short: "Look at the fleet's keys, and change them", Args: needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
+	var root tokenFlags
 	list := &cobra.Command{
 		Use:     "ls --config FILE",
 		Aliases: []string{"list"},
 		Short:   "List the fleet's keys in the token, and what fleet.yaml says of them",
-		Long: `ls shows every key of the fleet in the token. STATUS is what fleet.yaml at the
+		Long: `ls shows every key of the fleet in the service's token, and in the root key's where
+--root-token-label names it. STATUS is what fleet.yaml at the
 accepted head says of a sealing key, "-" where it says nothing.`,
 		Example: `  bulla-keyservice keys ls --config keyservice.yaml`,
 		Args:    needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return listKeys(cmd.Context(), file, cmd.OutOrStdout())
+			return listKeys(cmd.Context(), file, &root, cmd.OutOrStdout())
 		},
 	}
 	addConfigFlag(list, &file)
+	root.add(list.Flags(), "root-", "label of the root key's token, to list that too")
 	keys.AddCommand(list, newKeysRotateCommand(), newKeysRetireCommand())
 	return keys
 }
 
-func listKeys(ctx context.Context, file string, stdout io.Writer) error {
+func listKeys(ctx context.Context, file string, root *tokenFlags, stdout io.Writer) error {
 	config, err := loadConfig(file)
 	if err != nil {
 		return err
@@ -50,6 +53,17 @@ func listKeys(ctx context.Context, file string, stdout io.Writer) error {
 	keys, err := hsm.List(token, config.Fleet)
 	if err != nil {
 		return err
+	}
+	if root.given() {
+		beside, err := besideService(root, token)
+		if err != nil {
+			return err
+		}
+		more, err := hsm.List(beside, config.Fleet)
+		if err != nil {
+			return err
+		}
+		keys = append(more, keys...)
 	}
 	status, err := acceptedStatus(ctx, config)
 	if err != nil {
@@ -73,6 +87,19 @@ func orDash(s string) string {
 // acceptedStatus reads the accepted head from the data folder; a service that
 // never ran has none.
 func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]v1alpha1.KeyStatus, error) {
+	model, err := acceptedModel(ctx, config)
+	if model == nil || err != nil {
+		return nil, err
+	}
+	status := map[string]v1alpha1.KeyStatus{}
+	for _, key := range model.Fleet.Spec.SealingKeys {
+		status[key.ID] = key.Status
+	}
+	return status, nil
+}
+
+// acceptedModel is the accepted head's; nil when there is none.
+func acceptedModel(ctx context.Context, config *keyservice.Config) (*kustomize.Model, error) {
 	rows, err := openRows(ctx, config)
 	if rows == nil || err != nil {
 		return nil, err
@@ -97,9 +124,5 @@ func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]
 	if err != nil {
 		return nil, fmt.Errorf("read accepted head: %w", err)
 	}
-	status := map[string]v1alpha1.KeyStatus{}
-	for _, key := range model.Fleet.Spec.SealingKeys {
-		status[key.ID] = key.Status
-	}
-	return status, nil
+	return model, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdh"
 	"crypto/mlkem"
 	"crypto/rand"
@@ -74,6 +75,10 @@ func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 	if err := o.rehearse(f); err != nil {
 		return &usageError{err}
 	}
+	// A root token that does not answer is found before the service's has a key more.
+	if err := withRoot(ctx, f.root, f.known.RootKey, func(crypto.Signer) error { return nil }); err != nil {
+		return err
+	}
 	key, err := o.key(ctx, f)
 	if err != nil {
 		return err
@@ -124,7 +129,11 @@ func (o *rotateOptions) key(ctx context.Context, f *fleetFile) (key v1alpha1.Sea
 		}
 		return key, err
 	}
-	err = f.withToken(ctx, nil, func(worker *hsm.Worker) error {
+	service, err := f.tokenConfig()
+	if err != nil {
+		return key, err
+	}
+	err = withWorker(ctx, service, func(worker *hsm.Worker) error {
 		public, err := worker.PublicKey(ctx, o.keyID, v1alpha1.Suite(o.suite))
 		key = v1alpha1.SealingKey{ID: o.keyID, Suite: v1alpha1.Suite(o.suite), PublicKey: public.String(), Status: v1alpha1.KeyActive}
 		return err

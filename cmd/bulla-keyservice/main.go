@@ -88,6 +88,8 @@ func hintOf(err error) string {
 		return config.Hint
 	case errors.Is(err, keyservice.ErrOtherToken):
 		return "if the token was lost and replaced, give the service a new store and keep the old one: docs/operations.md, Recovery"
+	case errors.Is(err, keyservice.ErrRootInToken):
+		return "`bulla-keyservice root move` and `root forget` bring it into a token of its own, docs/operations.md says how; rootInServiceToken: accepted in the configuration where somebody decided that whoever runs code in this service may sign as root"
 	case errors.Is(err, hsm.ErrPIN):
 		return "it was tried once and is not tried again, because tokens lock; check the PIN file"
 	case errors.Is(err, hsm.ErrLabelTaken):

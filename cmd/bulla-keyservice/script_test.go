@@ -79,6 +79,7 @@ func setup(env *testscript.Env) error {
 	env.Vars = append(env.Vars, p.token.Env...)
 	env.Setenv("MODULE", p.token.Module)
 	env.Setenv("LABEL", p.token.Label)
+	env.Setenv("ROOTLABEL", p.token.Root.Label)
 	env.Setenv("LISTEN", freeAddress())
 	env.Setenv("HEALTH", freeAddress())
 	env.Values["parts"] = p
@@ -87,7 +88,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("RECOVERY", recovery.Recipient().String())
-	for name, text := range map[string]string{"pin": p.token.PIN + "\n", "wrong-pin": "0000", "git-password": p.repo.Password, "git-user": p.repo.Username} {
+	for name, text := range map[string]string{"pin": p.token.PIN + "\n", "root-pin": p.token.Root.PIN + "\n", "wrong-pin": "0000", "git-password": p.repo.Password, "git-user": p.repo.Username} {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(text), 0o600); err != nil {
 			return err
 		}

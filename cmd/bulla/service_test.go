@@ -32,6 +32,7 @@ type service struct {
 	dir     string
 	token   *token.Token
 	worker  *hsm.Worker
+	root    *hsm.Worker
 	repo    *gitserver.Repo
 	rows    *store.DB
 	server  *keyservice.Server
@@ -56,6 +57,8 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	config := s.token.Config(w.fleet)
 	config.PinnedKeys = []v1alpha1.SealingKey{made.Key}
 	s.worker = must(hsm.Start(context.Background(), config, nil))
+	s.root = must(s.token.StartRoot(context.Background(), w.fleet))
+	ts.Defer(s.root.Close)
 	git := must(gitserver.Start(filepath.Join(s.dir, "git")))
 	ts.Defer(func() { git.Close() })
 	s.repo = must(git.NewRepo("fleet"))
@@ -81,7 +84,7 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 // sign gives the fleet its next serial and writes it into the clone.
 func (s *service) sign(ts *testscript.TestScript, fleet *v1alpha1.Fleet) {
 	fleet.Spec.Serial++
-	root := must(s.worker.Signer(context.Background(), hsm.SignerLabel(fleet.Spec.ID, hsm.RoleRoot)))
+	root := must(s.root.Signer(context.Background(), hsm.SignerLabel(fleet.Spec.ID, hsm.RoleRoot)))
 	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
 	ts.Check(os.WriteFile(filepath.Join(s.repo.Dir(), "fleet.yaml"), must(yaml.Marshal(fleet)), 0o644))
 }

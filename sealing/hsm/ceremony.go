@@ -40,33 +40,56 @@ type KeyInfo struct {
 	Problem string
 }
 
-// Ceremony generates a fleet's keys in the token: root, ca, log and the sealing
-// key keyID. Each is read back and its attributes checked, and each is used once
-// before Ceremony returns. cfg.Fleet and cfg.PinnedKeys are ignored.
+// Ceremony generates a fleet's keys: the root key in the token of root, and ca,
+// log and the sealing key keyID in that of service. Each is read back and its
+// attributes checked, and each is used once before Ceremony returns. Fleet and
+// PinnedKeys of both are ignored.
 //
 // Errors: ErrLabelTaken when one of the labels is in use (nothing is generated
 // then), ErrAttributes, and those of [Start]. What a failed ceremony made is
 // destroyed.
-func Ceremony(cfg Config, fleet, keyID string, suite v1alpha1.Suite) (*Made, error) {
-	cfg.Fleet = fleet
+func Ceremony(service, root Config, fleet, keyID string, suite v1alpha1.Suite) (*Made, error) {
+	service.Fleet = fleet
 	if err := checkRecord(keyID, suite); err != nil {
 		return nil, fmt.Errorf("hold key ceremony: %w", err)
 	}
-	r, err := once(cfg, request{Op: opCeremony, Key: keyID, Suite: suite})
-	if err != nil {
+	// Looked at first: the root key is made before the others, and would have to
+	// be destroyed again.
+	if _, err := once(service, request{Op: opFree, Key: keyID}); err != nil {
 		return nil, fmt.Errorf("hold key ceremony: %w", err)
 	}
 	m := &Made{Fleet: fleet}
-	for role, to := range map[string]**ecdsa.PublicKey{RoleRoot: &m.Root, RoleCA: &m.CA, RoleLog: &m.Log} {
+	var err error
+	if m.Root, err = MakeSigner(root, fleet, RoleRoot); err != nil {
+		return nil, fmt.Errorf("hold key ceremony: %w", err)
+	}
+	err = CheckApart(service, root, m.Root)
+	if err == nil {
+		err = m.makeRest(service, keyID, suite)
+	}
+	if err != nil {
+		_, undone := ForgetKeys(root, m.Root)
+		return nil, fmt.Errorf("hold key ceremony: %w", errors.Join(err, undone))
+	}
+	return m, nil
+}
+
+// makeRest makes what the service uses.
+func (m *Made) makeRest(service Config, keyID string, suite v1alpha1.Suite) error {
+	r, err := once(service, request{Op: opCeremony, Key: keyID, Suite: suite})
+	if err != nil {
+		return err
+	}
+	for role, to := range map[string]**ecdsa.PublicKey{RoleCA: &m.CA, RoleLog: &m.Log} {
 		if *to, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), r.Made[role]); err != nil {
-			return nil, fmt.Errorf("read the %s key: %w", role, err)
+			return fmt.Errorf("read the %s key: %w", role, err)
 		}
 	}
 	if m.Sealing, err = sealing.NewPublicKey(suite, r.Data, r.Extra); err != nil {
-		return nil, fmt.Errorf("read sealing key %q: %w", keyID, err)
+		return fmt.Errorf("read sealing key %q: %w", keyID, err)
 	}
 	m.Key = activeRecord(keyID, m.Sealing)
-	return m, nil
+	return nil
 }
 
 func checkRecord(keyID string, suite v1alpha1.Suite) error {

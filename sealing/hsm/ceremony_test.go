@@ -28,13 +28,11 @@ func TestListShowsWhatTheCeremonyMade(t *testing.T) {
 		fleet: {
 			{Label: "bulla/" + fleet + "/ca", Use: "ca"},
 			{Label: "bulla/" + fleet + "/log", Use: "log"},
-			{Label: "bulla/" + fleet + "/root", Use: "root"},
 			{Label: "bulla/" + fleet + "/seal/" + keyID, Use: "seal", KeyID: keyID, Suite: v1alpha1.SuiteHybrid},
 		},
 		"another": {
 			{Label: "bulla/another/ca", Use: "ca"},
 			{Label: "bulla/another/log", Use: "log"},
-			{Label: "bulla/another/root", Use: "root"},
 			{Label: "bulla/another/seal/" + keyID, Use: "seal", KeyID: keyID, Suite: v1alpha1.SuiteP256},
 		},
 		"nobody": nil,

@@ -20,7 +20,7 @@ import (
 // idSize is the size of CKA_ID, in bytes.
 const idSize = 16
 
-// ceremony generates a fleet's keys.
+// ceremony generates a fleet's keys, but for the root key.
 func (t *token) ceremony(req *request) (*response, error) {
 	return t.generate(func(c *ceremony) (*response, error) { return c.hold(req.Key, req.Suite) })
 }
@@ -81,16 +81,10 @@ type ceremony struct {
 
 func (c *ceremony) hold(keyID string, suite v1alpha1.Suite) (*response, error) {
 	t := c.token
-	labels := []string{SealingLabel(t.fleet, keyID)}
-	for _, role := range Roles() {
-		labels = append(labels, SignerLabel(t.fleet, role))
+	if err := c.checkAllFree(keyID); err != nil {
+		return nil, err
 	}
-	for _, label := range labels {
-		if err := c.checkFree(label); err != nil {
-			return nil, err
-		}
-	}
-	for _, role := range Roles() {
+	for _, role := range serviceRoles {
 		if err := c.keyPair(SignerLabel(t.fleet, role), signPrivate); err != nil {
 			return nil, err
 		}
@@ -101,7 +95,7 @@ func (c *ceremony) hold(keyID string, suite v1alpha1.Suite) (*response, error) {
 	}
 	r := k.response()
 	r.Made = map[string][]byte{}
-	for _, role := range Roles() {
+	for _, role := range serviceRoles {
 		if r.Made[role], err = t.trySigner(role); err != nil {
 			return nil, err
 		}
@@ -124,10 +118,25 @@ func (c *ceremony) sealingKey(keyID string, suite v1alpha1.Suite) (*sealingKey, 
 	return c.token.load(v1alpha1.SealingKey{ID: keyID, Suite: suite})
 }
 
+// checkAllFree refuses a token that has one of the keys already which a ceremony
+// makes in the service's token.
+func (s *session) checkAllFree(keyID string) error {
+	labels := []string{SealingLabel(s.token.fleet, keyID)}
+	for _, role := range serviceRoles {
+		labels = append(labels, SignerLabel(s.token.fleet, role))
+	}
+	for _, label := range labels {
+		if err := s.checkFree(label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkFree refuses a label that any object has: a second key under it would
 // make every later look-up ambiguous, or be used in place of the first.
-func (c *ceremony) checkFree(label string) error {
-	found, err := findObjects(c.token.m, c.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}, 1)
+func (s *session) checkFree(label string) error {
+	found, err := findObjects(s.token.m, s.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}, 1)
 	if err != nil {
 		return err
 	}

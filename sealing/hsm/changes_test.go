@@ -112,7 +112,7 @@ func TestAKeyReplacedUnderItsLabelIsNeverUsed(t *testing.T) {
 	for name, meet := range map[string]func(*testing.T, *bench){
 		"when the old key is used": func(*testing.T, *bench) {},
 		"when the label is looked up again": func(t *testing.T, b *bench) {
-			root, err := b.worker.Signer(t.Context(), hsm.SignerLabel(fleet, hsm.RoleRoot))
+			log, err := b.worker.Signer(t.Context(), hsm.SignerLabel(fleet, hsm.RoleLog))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func TestAKeyReplacedUnderItsLabelIsNeverUsed(t *testing.T) {
 			b.fault(t, "C_SignInit", ckrObjectHandleInvalid, 2, 0)
 			digest := sha256.Sum256(nil)
 			for range 4 {
-				if _, err := root.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
+				if _, err := log.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -228,7 +228,7 @@ func TestATokenRestoredFromBackupOpensWhatWasSealedBefore(t *testing.T) {
 			if err != nil || public.String() != b.made.Key.PublicKey {
 				t.Errorf("the restored token's public key is another one (%v)", err)
 			}
-			checkSigner(t, w, hsm.RoleRoot, b.made.Root)
+			checkSigner(t, start(t, b.token.Root.Config(fleet)), hsm.RoleRoot, b.made.Root)
 			checkSigner(t, w, hsm.RoleCA, b.made.CA)
 			checkSigner(t, w, hsm.RoleLog, b.made.Log)
 		})

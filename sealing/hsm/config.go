@@ -68,6 +68,13 @@ func (c Config) GoString() string { return c.String() }
 // LogValue is String, for log/slog.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
+// SameToken reports whether both name one token. Two paths of one module hide it;
+// [Ceremony] asks the token as well.
+func (c Config) SameToken(other Config) bool {
+	return c.Module == other.Module && c.TokenLabel == other.TokenLabel &&
+		(c.Serial == "" || other.Serial == "" || c.Serial == other.Serial)
+}
+
 func (c Config) withDefaults() Config {
 	if c.Sessions == 0 {
 		c.Sessions = DefaultSessions
@@ -112,6 +119,10 @@ const (
 
 // Roles lists the signing keys that a ceremony makes.
 func Roles() []string { return []string{RoleRoot, RoleCA, RoleLog} }
+
+// serviceRoles are those that the key service uses: the root key is none of them,
+// and is made apart, where the service has no login.
+var serviceRoles = []string{RoleCA, RoleLog}
 
 var successor = regexp.MustCompile(`^([a-z]+)-([2-9]|[1-9][0-9])$`)
 

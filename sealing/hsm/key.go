@@ -206,17 +206,20 @@ func (s *session) publicPoint(label string) (*ecdh.PublicKey, error) {
 	if !bytes.Equal(values[0], p256Params) {
 		return nil, faulty(faultWrongKey, "read public key %q: its curve is not P-256", label)
 	}
-	point := values[1]
-	// CKA_EC_POINT is a DER OCTET STRING (PKCS#11 2.40, 2.3.3); some tokens give
-	// the bare point.
-	if len(point) == 67 && point[0] == 0x04 && point[1] == 65 {
-		point = point[2:]
-	}
-	public, err := ecdh.P256().NewPublicKey(point)
+	public, err := ecdh.P256().NewPublicKey(barePoint(values[1]))
 	if err != nil {
 		return nil, faulty(faultWrongKey, "read public key %q: its point is not on P-256", label)
 	}
 	return public, nil
+}
+
+// barePoint is a P-256 point out of CKA_EC_POINT, a DER OCTET STRING (PKCS#11
+// 2.40, 2.3.3); some tokens give the point itself.
+func barePoint(value []byte) []byte {
+	if len(value) == 67 && value[0] == 0x04 && value[1] == 65 {
+		return value[2:]
+	}
+	return value
 }
 
 // mlkemSeed computes the 64-byte seed d ‖ z (FIPS 203, 7.1) as two HMAC-SHA256

@@ -150,6 +150,12 @@ func (t *token) answer(req *request) (*response, error) {
 		return t.makeSigner(req)
 	case opAddSealing:
 		return t.addSealing(req)
+	case opFree:
+		return &response{}, t.do(func(s *session) error { return s.checkAllFree(req.Key) })
+	case opRoots:
+		return t.roots(req)
+	case opForget:
+		return t.forget(req)
 	}
 	return nil, faulty(faultSetup, "operation %d is unknown", req.Op)
 }

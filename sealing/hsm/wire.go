@@ -31,13 +31,17 @@ const (
 	opMakeSigner               // Key → Data: uncompressed point of a new signing key
 	opAddSealing               // Key, Suite → Data, Extra: as opPublic, of a new sealing key
 	opCheck                    // Size (sessions) → Checks
+	opFree                     // Key: fails when a label of the ceremony is taken
+	opRoots                    // Points → Keys: root keys that the login shows
+	opForget                   // Points → Keys: destroys the private keys of these points
 )
 
 // String names the operation in errors.
 func (o op) String() string {
 	names := [...]string{opOpen: "open", opSign: "signing", opSigner: "a signing key", opPublic: "a public key",
 		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony", opList: "listing keys",
-		opMakeSigner: "making a signing key", opAddSealing: "making a sealing key", opCheck: "the check"}
+		opMakeSigner: "making a signing key", opAddSealing: "making a sealing key", opCheck: "the check",
+		opFree: "finding labels free", opRoots: "looking for root keys", opForget: "destroying keys"}
 	if int(o) < len(names) {
 		return names[o]
 	}
@@ -76,6 +80,8 @@ type request struct {
 	Data  []byte
 	Size  int
 	Pins  []v1alpha1.SealingKey
+	// Points are uncompressed P-256 points.
+	Points [][]byte
 }
 
 type response struct {

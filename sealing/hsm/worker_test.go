@@ -37,9 +37,10 @@ func TestKeysOfACeremonyOpenAndSign(t *testing.T) {
 			if public.String() != b.made.Key.PublicKey {
 				t.Errorf("the token's public key reads %s after the ceremony gave %s", public, b.made.Key.PublicKey)
 			}
-			for role, want := range map[string]*ecdsa.PublicKey{hsm.RoleRoot: b.made.Root, hsm.RoleCA: b.made.CA, hsm.RoleLog: b.made.Log} {
+			for role, want := range map[string]*ecdsa.PublicKey{hsm.RoleCA: b.made.CA, hsm.RoleLog: b.made.Log} {
 				checkSigner(t, b.worker, role, want)
 			}
+			checkSigner(t, start(t, b.token.Root.Config(fleet)), hsm.RoleRoot, b.made.Root)
 		})
 	}
 }

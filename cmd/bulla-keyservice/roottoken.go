@@ -1,0 +1,72 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// tokenFlags names a token whose flags begin with a prefix of their own, beside
+// the service's: the one that has the root key, or gets it.
+type tokenFlags struct {
+	prefix string
+	file   keyservice.TokenFile
+}
+
+func (f *tokenFlags) add(flags *pflag.FlagSet, prefix, what string) {
+	f.prefix = prefix
+	flags.StringVar(&f.file.URI, prefix+"token-uri", "", what+", as a PKCS#11 URI (RFC 7512)")
+	flags.StringVar(&f.file.Module, prefix+"module", "", "its PKCS#11 library, an absolute path (default: that of the service's token)")
+	flags.StringVar(&f.file.Label, prefix+"token-label", "", what)
+	flags.StringVar(&f.file.PINFile, prefix+"pin-file", "", "file with its user PIN (default: pin-source of the URI, or the variable BULLA_ROOT_PIN)")
+}
+
+func (f *tokenFlags) given() bool {
+	return f.file != keyservice.TokenFile{}
+}
+
+// beside reads the flags and the PIN of a token that is not the service's. Its
+// errors are of the command line.
+func (f *tokenFlags) beside(service hsm.Config) (hsm.Config, error) {
+	file := f.file
+	if err := file.ReadURI(); err != nil {
+		return hsm.Config{}, err
+	}
+	file.Module = cmp.Or(file.Module, service.Module)
+	if file.Label == "" {
+		return hsm.Config{}, withHint(fmt.Errorf("--%stoken-label is missing", f.prefix), "the label of the token (or partition) that the root key has to itself, or --"+f.prefix+"token-uri")
+	}
+	pin, err := keyservice.RootPIN(file.PINFile)
+	if err != nil {
+		return hsm.Config{}, withHint(err, files.Hint(err, "--"+f.prefix+"pin-file, or pin-source of --"+f.prefix+"token-uri, names a file that holds the PIN alone; or set BULLA_ROOT_PIN"))
+	}
+	root := file.HSM(service.Fleet, pin)
+	root.Env = service.Env
+	if root.SameToken(service) {
+		return hsm.Config{}, withHint(fmt.Errorf("--%stoken-label names the service's token", f.prefix), "whoever runs code in the service has its login: initialise a token or a partition of its own for the root key")
+	}
+	if pin == service.PIN {
+		return hsm.Config{}, withHint(errors.New("the root key's token has the PIN of the service's token"), "whoever runs code in the service has that PIN: give the root key's token one of its own")
+	}
+	return root, nil
+}
+
+// besideService is beside for flags whose errors are of the command line.
+func besideService(f *tokenFlags, service hsm.Config) (hsm.Config, error) {
+	root, err := f.beside(service)
+	if err != nil {
+		return root, &usageError{err}
+	}
+	return root, nil
+}
+
+// errNoRootToken is for a command that signs and is not told where the root key is.
+func errNoRootToken(hint string) error {
+	return &usageError{withHint(errors.New("--root-token-label is missing"), "the root key has a token (or partition) of its own, with a PIN of its own: --root-token-label and --root-pin-file, or --root-token-uri"+hint)}
+}
