@@ -169,13 +169,22 @@ func (c *ceremony) secret(label string) error {
 	if err != nil {
 		return err
 	}
-	key, err := m.GenerateKey(c.handle,
-		[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_GENERIC_SECRET_KEY_GEN, nil)}, secretTemplate(label, id))
-	if err != nil {
-		return err
+	var first error
+	for _, form := range secretForms {
+		key, err := m.GenerateKey(c.handle,
+			[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_GENERIC_SECRET_KEY_GEN, nil)}, secretTemplate(label, id, form))
+		if err == nil {
+			c.made = append(c.made, key)
+			return c.checkMade(key, label, seedSecret)
+		}
+		if first == nil {
+			first = err
+		}
+		if !isOfTemplate(err) {
+			break
+		}
 	}
-	c.made = append(c.made, key)
-	return c.checkMade(key, label, seedSecret)
+	return first // of the usual form
 }
 
 // undo destroys what this ceremony made, by handle: nothing has used it yet, and

@@ -10,6 +10,10 @@ type Check struct {
 	Hint string
 }
 
+// noFleet stands for a fleet that there is not yet. It is as long as any: tokens
+// bound the length of labels.
+const noFleet = "00000000000000000000000000000000"
+
 // CheckToken tries everything that a fleet asks of a token, with throwaway keys
 // that have the attributes of a ceremony's and are destroyed at the end: the
 // answer that a data sheet does not give. sessions is how many the worker would
@@ -17,7 +21,7 @@ type Check struct {
 // way; it may then hold keys whose labels begin with bulla/FLEET/check.
 func CheckToken(cfg Config, sessions int) ([]Check, error) {
 	if cfg.Fleet == "" {
-		cfg.Fleet = "check"
+		cfg.Fleet = noFleet
 	}
 	r, err := once(cfg, request{Op: opCheck, Size: sessions})
 	if err != nil {

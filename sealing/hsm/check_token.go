@@ -20,23 +20,26 @@ import (
 const checkLabel = "check"
 
 // check tries what the worker and the ceremony use, each part with the code that
-// they use.
+// they use, and in a session of the kind that they have: keys are made and
+// destroyed in a read-write session, and used in a read-only one. There are tokens
+// that derive in one and not in the other.
 func (t *token) check(req *request) (*response, error) {
 	r := &response{}
 	_, err := t.generate(func(c *ceremony) (*response, error) {
-		k := checker{ceremony: c, label: SignerLabel(t.fleet, checkLabel) + "/" + rand.Text()}
+		// Short, so that no label is longer than a ceremony's: tokens bound them.
+		k := checker{ceremony: c, label: SignerLabel(t.fleet, checkLabel) + "/" + rand.Text()[:8]}
 		for _, step := range []struct {
 			Check
 			run func() error
 		}{
-			{Check{What: "random numbers", Mechanism: "C_GenerateRandom", Hint: "for ids"}, k.random},
+			{Check{What: "random numbers", Mechanism: "C_GenerateRandom", Hint: "for ids"}, k.inUse(randomness)},
 			{Check{What: fmt.Sprintf("%d sessions at a time", req.Size), Mechanism: "C_OpenSession", Hint: "lower token.sessions, or end what else uses the token"}, func() error { return k.sessions(req.Size) }},
 			{Check{What: "P-256 key pair that derives, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN", Hint: "for sealing keys"}, k.derivePair},
-			{Check{What: "shared secret, readable", Mechanism: "CKM_ECDH1_DERIVE", Hint: "for opening locks; a mode that hides derived secrets must be off"}, k.derive},
+			{Check{What: "shared secret, readable", Mechanism: "CKM_ECDH1_DERIVE", Hint: "for opening locks; a mode that hides derived secrets must be off"}, k.inUse(derives)},
 			{Check{What: "P-256 key pair that signs, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN", Hint: "for root, authority and audit log"}, k.signPair},
-			{Check{What: "signature that verifies", Mechanism: "CKM_ECDSA", Hint: "for root, authority and audit log"}, k.signature},
+			{Check{What: "signature that verifies", Mechanism: "CKM_ECDSA", Hint: "for root, authority and audit log"}, k.inUse(signature)},
 			{Check{What: "secret key that cannot leave", Mechanism: "CKM_GENERIC_SECRET_KEY_GEN", Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.secretKey},
-			{Check{What: "HMAC-SHA256, the same each time", Mechanism: "CKM_SHA256_HMAC", Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.mac},
+			{Check{What: "HMAC-SHA256, the same each time", Mechanism: "CKM_SHA256_HMAC", Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.inUse(mac)},
 			{Check{What: "keys can be destroyed", Mechanism: "C_DestroyObject", Hint: "remove the objects whose labels begin with " + k.label}, c.undo},
 		} {
 			if err := step.run(); err != nil {
@@ -56,12 +59,19 @@ type checker struct {
 	label string
 }
 
-func (k *checker) random() error {
-	a, err := k.token.m.GenerateRandom(k.handle, 32)
+// inUse runs a probe where the service would: in one of the worker's sessions.
+func (k *checker) inUse(probe func(s *session, label string) error) func() error {
+	return func() error {
+		return k.token.do(func(s *session) error { return probe(s, k.label) })
+	}
+}
+
+func randomness(s *session, _ string) error {
+	a, err := s.token.m.GenerateRandom(s.handle, 32)
 	if err != nil {
 		return err
 	}
-	b, err := k.token.m.GenerateRandom(k.handle, 32)
+	b, err := s.token.m.GenerateRandom(s.handle, 32)
 	if err != nil {
 		return err
 	}
@@ -86,12 +96,12 @@ func (k *checker) sessions(n int) (err error) {
 
 func (k *checker) derivePair() error { return k.keyPair(k.label+"/derive", derivePrivate) }
 
-func (k *checker) derive() error {
-	private, err := k.find(pkcs11.CKO_PRIVATE_KEY, k.label+"/derive")
+func derives(s *session, label string) error {
+	private, err := s.find(pkcs11.CKO_PRIVATE_KEY, label+"/derive")
 	if err != nil {
 		return err
 	}
-	public, err := k.publicPoint(k.label + "/derive")
+	public, err := s.publicPoint(label + "/derive")
 	if err != nil {
 		return err
 	}
@@ -103,7 +113,7 @@ func (k *checker) derive() error {
 	if err != nil {
 		return err
 	}
-	got, err := k.ecdh(private, probe.PublicKey().Bytes())
+	got, err := s.ecdh(private, probe.PublicKey().Bytes())
 	if err != nil {
 		return err
 	}
@@ -115,12 +125,12 @@ func (k *checker) derive() error {
 
 func (k *checker) signPair() error { return k.keyPair(k.label+"/sign", signPrivate) }
 
-func (k *checker) signature() error {
-	private, err := k.find(pkcs11.CKO_PRIVATE_KEY, k.label+"/sign")
+func signature(s *session, label string) error {
+	private, err := s.find(pkcs11.CKO_PRIVATE_KEY, label+"/sign")
 	if err != nil {
 		return err
 	}
-	point, err := k.publicPoint(k.label + "/sign")
+	point, err := s.publicPoint(label + "/sign")
 	if err != nil {
 		return err
 	}
@@ -129,7 +139,7 @@ func (k *checker) signature() error {
 		return err
 	}
 	digest := sha256.Sum256([]byte(rand.Text()))
-	signed, err := k.sign(pkcs11.CKM_ECDSA, private, digest[:])
+	signed, err := s.sign(pkcs11.CKM_ECDSA, private, digest[:])
 	if err != nil {
 		return err
 	}
@@ -142,16 +152,16 @@ func (k *checker) signature() error {
 
 func (k *checker) secretKey() error { return k.secret(k.label + "/mac") }
 
-func (k *checker) mac() error {
-	key, err := k.find(pkcs11.CKO_SECRET_KEY, k.label+"/mac")
+func mac(s *session, label string) error {
+	key, err := s.find(pkcs11.CKO_SECRET_KEY, label+"/mac")
 	if err != nil {
 		return err
 	}
-	a, err := k.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(k.label))
+	a, err := s.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(label))
 	if err != nil {
 		return err
 	}
-	b, err := k.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(k.label))
+	b, err := s.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(label))
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,15 @@ func (d *Direct) Ceremony(keyID string, suite v1alpha1.Suite) error {
 	return nil
 }
 
+// Check runs the worker's half of [CheckToken].
+func (d *Direct) Check(sessions int) ([]Check, error) {
+	r, err := d.t.check(&request{Size: sessions})
+	if err != nil {
+		return nil, workerErrorOf(err)
+	}
+	return r.Checks, nil
+}
+
 // Exchange is the raw operation: one ECDH with a sealing key, in a session.
 func (d *Direct) Exchange(keyID string, point []byte) (secret []byte, err error) {
 	err = d.t.do(func(s *session) error {

@@ -4,6 +4,7 @@ package hsm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/miekg/pkcs11"
@@ -99,13 +100,33 @@ func publicTemplate(label string, id []byte, verify bool) []*pkcs11.Attribute {
 	}
 }
 
-// secretTemplate asks for the 32-byte key behind the ML-KEM seed.
-func secretTemplate(label string, id []byte) []*pkcs11.Attribute {
-	return append(privateTemplate(label, id, seedSecret),
-		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY),
-		pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET),
-		pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32),
-	)
+// secretForms are the ways to ask for the 32-byte key behind the ML-KEM seed, the
+// usual one first. YubiHSM makes HMAC keys of the hash's own type alone, whose
+// length is not asked for.
+var secretForms = [][]*pkcs11.Attribute{
+	{pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET), pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32)},
+	{pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_SHA256_HMAC), pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32)},
+	{pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_SHA256_HMAC)},
+}
+
+func secretTemplate(label string, id []byte, form []*pkcs11.Attribute) []*pkcs11.Attribute {
+	template := append(privateTemplate(label, id, seedSecret), pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY))
+	return append(template, form...)
+}
+
+// isOfTemplate says whether a token refused what was asked of a key, and not to
+// make one: another form may be to its liking.
+func isOfTemplate(err error) bool {
+	var code pkcs11.Error
+	if !errors.As(err, &code) {
+		return false
+	}
+	switch code {
+	case pkcs11.CKR_TEMPLATE_INCONSISTENT, pkcs11.CKR_TEMPLATE_INCOMPLETE, pkcs11.CKR_ATTRIBUTE_TYPE_INVALID,
+		pkcs11.CKR_ATTRIBUTE_VALUE_INVALID, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_KEY_SIZE_RANGE:
+		return true
+	}
+	return false
 }
 
 // checkMade reads a key that was just generated back: tokens are known to ignore
