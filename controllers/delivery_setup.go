@@ -95,7 +95,7 @@ func newDeliveryReconciler(mgr ctrl.Manager, o DeliveryOptions) (*DeliveryReconc
 	}
 	r := &DeliveryReconciler{
 		options: o, client: own, reader: mgr.GetAPIReader(), finder: finder,
-		recorder: o.Recorder, now: o.now, memories: &memories{},
+		recorder: showing{o.Recorder}, now: o.now, memories: &memories{},
 		writers: &writers{config: mgr.GetConfig(), scheme: mgr.GetScheme(), mapper: mgr.GetRESTMapper(), wrap: o.wrap},
 		adopter: &adopter{namespace: o.Namespace, client: mgr.GetClient(), reader: mgr.GetAPIReader(), finder: finder},
 	}

@@ -185,6 +185,7 @@ func (p *deliveryPass) next(result error) time.Duration {
 // process wrote the status since it was read; a spec or an annotation written
 // meanwhile does not count.
 func (p *deliveryPass) save(ctx context.Context) error {
+	showable(p.obj.Status.Conditions)
 	if equality.Semantic.DeepEqual(p.obj.Status, p.saved.Status) {
 		return nil
 	}

@@ -70,6 +70,7 @@ func (r *FleetSyncReconciler) finish(ctx context.Context, p *pass, patcher *patc
 
 // conclude writes the conditions.
 func (r *FleetSyncReconciler) conclude(p *pass, result error) {
+	defer func() { showable(p.obj.Status.Conditions) }()
 	if result == nil {
 		conditions.Delete(p.obj, meta.StalledCondition)
 		conditions.Delete(p.obj, meta.ReconcilingCondition)
@@ -124,11 +125,11 @@ func spread(d time.Duration) time.Duration {
 
 // note and warn record an event; messages hold revisions and names, no values.
 func (r *FleetSyncReconciler) note(obj *v1alpha1.FleetSync, reason, message string) {
-	r.Recorder.Event(obj, corev1.EventTypeNormal, reason, short(message))
+	showing{r.Recorder}.Event(obj, corev1.EventTypeNormal, reason, short(message))
 }
 
 func (r *FleetSyncReconciler) warn(obj *v1alpha1.FleetSync, reason, message string) {
-	r.Recorder.Event(obj, corev1.EventTypeWarning, reason, short(message))
+	showing{r.Recorder}.Event(obj, corev1.EventTypeWarning, reason, short(message))
 }
 
 // short keeps a message within what an Event may hold, 1 KiB.

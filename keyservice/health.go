@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 const (
@@ -74,7 +76,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if !ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	fmt.Fprint(w, text.String())
+	fmt.Fprint(w, printable.Text(text.String())) // it repeats names and errors of the repository
 }
 
 // verdicts keeps the last self-test of token and store.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // options are the flags.
@@ -59,7 +60,7 @@ brings all of it.`,
 			if err := o.validate(); err != nil {
 				return err
 			}
-			logger.SetLogger(logger.NewLogger(o.log))
+			logger.SetLogger(newLogger(o.log, printable.Writer(os.Stderr)))
 			return run(cmd.Context(), o)
 		},
 	}

@@ -13,12 +13,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 func main() {
 	kustomize.MaybeRunBuildWorker()
 	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
-		fmt.Fprintln(os.Stderr, "bulla-controller:", err)
+		fmt.Fprintln(printable.Writer(os.Stderr), "bulla-controller:", err)
 		os.Exit(1)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/journal"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -217,7 +218,7 @@ func (f *fleetFile) write(next *v1alpha1.FleetSpec, stdout, stderr io.Writer) er
 	case f.options.inPlace:
 		err = files.Replace(f.options.file, f.old, data)
 	case f.options.out == "-":
-		_, err = stdout.Write(data)
+		_, err = printable.Product(stdout).Write(data)
 	default:
 		err = files.Create(f.options.out, data, 0o644)
 	}

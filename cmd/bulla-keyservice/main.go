@@ -19,6 +19,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -33,6 +34,9 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	command := newCommand()
+	// Git's texts reach the log, and errors of the command line.
+	command.SetOut(printable.Writer(os.Stdout))
+	command.SetErr(printable.Writer(os.Stderr))
 	err := command.ExecuteContext(ctx)
 	if err == nil {
 		return 0

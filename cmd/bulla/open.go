@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 const openLong = `Open stubs with an offline recovery key and print the Secrets.
@@ -179,7 +180,7 @@ func renderSecrets(secrets []map[string]any, format string) ([]byte, error) {
 func (a *app) emit(text []byte, out string) error {
 	defer clear(text)
 	if out == "" {
-		_, err := a.stdout.Write(text)
+		_, err := printable.Product(a.stdout).Write(text)
 		return err
 	}
 	err := files.Create(out, text, 0o600)

@@ -20,12 +20,17 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // app is what every command shares.
 type app struct {
 	stdin          io.Reader
+	// stdout and stderr escape what a terminal would act on; printable.Product is
+	// for values and files that must arrive unchanged.
 	stdout, stderr io.Writer
+	// screen is stderr as it was given.
+	screen io.Writer
 	// repo and rootKey are the global flags.
 	repo, rootKey string
 }
@@ -34,11 +39,11 @@ type app struct {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: printable.Writer(stdout), stderr: printable.Writer(stderr), screen: stderr}
 	root := newRoot(a, filepath.Base(args[0]))
 	root.SetArgs(args[1:])
 	cmd, err := root.ExecuteContextC(ctx)
-	return fault.Print(stderr, explain(cmd, err))
+	return fault.Print(a.stderr, explain(cmd, err))
 }
 
 // explain turns cobra's own errors into usage faults.
@@ -164,9 +169,11 @@ func (a *app) warnf(format string, args ...any) {
 // progress returns a function that shows one line on a terminal and nothing
 // elsewhere; an empty line clears it.
 func (a *app) progress() func(format string, args ...any) {
-	file, ok := a.stderr.(*os.File)
+	file, ok := a.screen.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return func(string, ...any) {}
 	}
-	return func(format string, args ...any) { fmt.Fprintf(file, "\r\x1b[K"+format, args...) }
+	return func(format string, args ...any) {
+		fmt.Fprint(file, "\r\x1b[K", printable.Text(fmt.Sprintf(format, args...)))
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -290,7 +291,7 @@ func first[T ~string](a, b T) T {
 
 func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, dryRun bool) error {
 	if dryRun {
-		_, err := a.stdout.Write(out.Data)
+		_, err := printable.Product(a.stdout).Write(out.Data)
 		return err
 	}
 	var err error

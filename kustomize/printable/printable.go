@@ -1,0 +1,42 @@
+// Package printable makes texts of strangers safe to show. A file name, an error or
+// a commit message of a branch under review may hold escape sequences that rewrite
+// what a terminal shows, or bidirectional controls that reorder it; here they stand
+// as \u001b and \u202e, which is also how JSON writes them.
+//
+// It belongs in what writes ([Writer], the messages of conditions and events), not
+// in each call that makes a text: one that is forgotten is enough.
+package printable
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Text escapes control characters but newline and tab, line and paragraph
+// separators, bidirectional controls, and bytes that are no UTF-8.
+func Text(s string) string {
+	if strings.IndexFunc(s, harmful) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case harmful(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// harmful says what a terminal would act on. All of it is below U+10000.
+func harmful(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp))
+}
