@@ -25,7 +25,7 @@ import (
 
 // app is what every command shares.
 type app struct {
-	stdin          io.Reader
+	stdin io.Reader
 	// stdout and stderr escape what a terminal would act on; printable.Product is
 	// for values and files that must arrive unchanged.
 	stdout, stderr io.Writer
