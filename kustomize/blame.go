@@ -12,12 +12,11 @@ import (
 
 var nameLine = regexp.MustCompile(`(?m)(?:^|[\s{,-])"?name"?:\s*["']?([^\s"',}]+)`)
 
-// fileOf names the file of a failure. kustomize's own texts name it relative to
-// some folder; the file read last tells which.
+// fileOf names the file of a failure. A kustomization that nobody wrote is the
+// folder's.
 func (v *view) fileOf(failure *worker.Failure) string {
-	if failure.File == "" && v.last != "" && strings.Contains(failure.Problem, path.Base(v.last)) &&
-		!strings.Contains(failure.Problem, v.last) {
-		return v.last
+	if v.isGenerated(failure.File) {
+		return v.root
 	}
 	return failure.File
 }
@@ -35,11 +34,8 @@ func (v *view) blame(id ObjectID, field string) string {
 		if field != "" && bytes.Contains(data, []byte(field)) {
 			spelled = append(spelled, file)
 		}
-		if !mentions(file, data, id.Kind) {
-			continue
-		}
-		for _, match := range nameLine.FindAllSubmatch(data, -1) {
-			if name := string(match[1]); strings.Contains(id.Name, name) && len(name) > length {
+		for _, name := range named(file, data, id.Kind) {
+			if strings.Contains(id.Name, name) && len(name) > length {
 				best, length = file, len(name)
 			}
 		}
@@ -62,14 +58,24 @@ func (v *view) filesRead() []string {
 	return files
 }
 
-// mentions: a manifest names the kind; a kustomization generates it. An object
-// whose kind is not text fits any manifest.
-func mentions(file string, data []byte, kind string) bool {
-	switch {
-	case !isKustomizationName(path.Base(file)):
-		return bytes.Contains(data, []byte(kind))
-	case kind == "":
-		return false
+// named lists the names in the documents of a kind: a manifest says the kind, a
+// kustomization generates it. An object whose kind is not text fits any manifest.
+func named(file string, data []byte, kind string) []string {
+	says := regexp.MustCompile(`(?m)(?:^|[\s{,])["']?kind["']?\s*:\s*["']?` + regexp.QuoteMeta(kind) + `(?:["']|\b|$)`)
+	if isKustomizationName(path.Base(file)) {
+		if kind == "" {
+			return nil
+		}
+		says = regexp.MustCompile(regexp.QuoteMeta(strings.ToLower(kind[:1]) + kind[1:] + "Generator"))
 	}
-	return bytes.Contains(data, []byte(strings.ToLower(kind[:1])+kind[1:]+"Generator"))
+	var names []string
+	for _, document := range documentEnd.Split(string(data), -1) {
+		if !says.MatchString(document) {
+			continue
+		}
+		for _, match := range nameLine.FindAllStringSubmatch(document, -1) {
+			names = append(names, match[1])
+		}
+	}
+	return names
 }

@@ -107,7 +107,9 @@ func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key
 		b.cache.put(key, &buildResult{answers: v.answers, tree: t, build: build})
 		return build, nil
 	case errors.As(err, &failure):
-		err = &BuildError{Placement: p.Metadata.Name, File: v.fileOf(failure), Problem: failure.Problem, Err: errInput}
+		refused := &BuildError{Placement: p.Metadata.Name, Line: failure.Line, Problem: failure.Problem, Err: errInput}
+		refused.File = v.fileOf(failure)
+		err = refused
 		r := &buildResult{answers: v.answers, tree: t, err: err}
 		if failure.Temporary {
 			r.until = time.Now().Add(temporaryFor)

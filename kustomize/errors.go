@@ -47,6 +47,8 @@ type BuildError struct {
 	Placement string
 	// File is the file at fault, when one is known.
 	File string
+	// Line of the file, from 1; 0 when none is known.
+	Line int
 	// Problem says what is wrong in words for the file's author.
 	Problem string
 	// Err is the cause, if there is one beside Problem.
@@ -57,6 +59,9 @@ func (e *BuildError) Error() string {
 	where := ""
 	if e.File != "" {
 		where = e.File + ": "
+		if e.Line > 0 {
+			where = fmt.Sprintf("%s:%d: ", e.File, e.Line)
+		}
 	}
 	return fmt.Sprintf("build placement %q: %s%s", e.Placement, where, e.Problem)
 }

@@ -234,7 +234,7 @@ func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 		"bytes that are no text":             {files{"apps/app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \xff\xfe}\n"}, "apps/app"},
 		"a stub with bytes that are no text": {files{"apps/app/a.yaml": stub("a\xff")}, "apps/app/a.yaml"},
 		"YAML that does not parse":           {files{"apps/app/a.yaml": "a: [\n"}, "apps/app"},
-		"a document that is no object":       {files{"apps/app/a.yaml": "- a\n- b\n"}, "apps/app"},
+		"a document that is no object":       {files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/a.yaml": "- a\n- b\n"}, "apps/app/a.yaml:1: is no Kubernetes object"},
 		"a cycle of bases":                   {files{"apps/app/kustomization.yaml": "resources: [../b]\n", "apps/b/kustomization.yaml": "resources: [../app]\n"}, "cycle"},
 		"a missing resource":                 {files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}, "gone.yaml"},
 		"an unknown field":                   {files{"apps/app/kustomization.yaml": "resource: [a.yaml]\n"}, "resource"},

@@ -198,6 +198,9 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 	return v.replace(p, data)
 }
 
+// Aside implements [worker.Files].
+func (v *view) Aside(p string) bool { return v.leftOut[p] }
+
 // tooLarge: a JSON file of that size in a folder without kustomization is data.
 func (v *view) tooLarge(p string) ([]byte, bool, error) {
 	if v.generated != nil && v.listed[p] && isJSON(p) {
@@ -245,7 +248,7 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 		return nil, false, &worker.Failure{File: p, Problem: lfsProblem}
 	case v.leaves(p, data):
 		v.leftOut[p] = true
-		return nil, true, nil
+		return data, true, nil
 	case bytes.Contains(data, []byte(v1alpha1.StubAnnotation)):
 		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", v1alpha1.StubAnnotation)}
 	}

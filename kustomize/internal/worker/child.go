@@ -67,7 +67,7 @@ func run(p *pipe) error {
 	if err != nil {
 		failure := &Failure{}
 		if !errors.As(err, &failure) {
-			failure.Problem = plain(err.Error())
+			failure = diagnose(files, err)
 		}
 		return p.sendJSON(frameFailed, failure)
 	}

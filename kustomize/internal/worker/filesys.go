@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ type remoteFS struct {
 	refused *Failure
 	// patches are read again when the build is done.
 	patches patches
+	// order has the files that were read, relative to the repository.
+	order []string
 }
 
 var _ filesys.FileSystem = (*remoteFS)(nil)
@@ -51,10 +54,18 @@ func (f *remoteFS) Exists(name string) bool { return f.stat(name) != None }
 // takes from elsewhere is named by file and field before kustomize tries it.
 func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 	kind, data := f.ask(frameRead, name)
-	if kind != File {
+	switch kind {
+	case File:
+	case Aside:
+		return f.aside(name, data)
+	default:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}
-	f.patches.keep(strings.TrimPrefix(path.Clean(name), Root+"/"), data)
+	relative := strings.TrimPrefix(path.Clean(name), Root+"/")
+	f.patches.keep(relative, data)
+	if !slices.Contains(f.order, relative) {
+		f.order = append(f.order, relative)
+	}
 	if isKustomization(name) {
 		file := strings.TrimPrefix(path.Clean(name), Root+"/")
 		if problem := scan(f, path.Dir(path.Clean(name)), data); problem != "" {
@@ -64,9 +75,35 @@ func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 	return data, nil
 }
 
+// aside reads a file that is left out as nothing. One that is damaged may have
+// held an object.
+func (f *remoteFS) aside(name string, data []byte) ([]byte, error) {
+	file := strings.TrimPrefix(path.Clean(name), Root+"/")
+	if strings.EqualFold(path.Ext(file), ".json") {
+		return nil, nil
+	}
+	if failure := syntax(file, data); failure != nil {
+		return nil, f.fail(failure)
+	}
+	return nil, nil
+}
+
+// again reads a file a second time.
+func (f *remoteFS) again(file string) ([]byte, error) {
+	kind, data := f.ask(frameRead, path.Join(Root, file))
+	if kind != File {
+		return nil, fs.ErrNotExist
+	}
+	return data, nil
+}
+
 func (f *remoteFS) refuse(file, problem string) error {
+	return f.fail(&Failure{File: file, Problem: problem})
+}
+
+func (f *remoteFS) fail(failure *Failure) error {
 	if f.refused == nil {
-		f.refused = &Failure{File: file, Problem: problem}
+		f.refused = failure
 	}
 	return f.refused
 }

@@ -85,6 +85,9 @@ const (
 	None Kind = iota
 	File
 	Dir
+	// Aside is a file that holds no object and is listed because nobody wrote a
+	// list: nothing, if it is YAML at all.
+	Aside
 )
 
 // start is what a child is told.
@@ -113,7 +116,9 @@ type Confinement struct {
 // Failure is why a build failed.
 type Failure struct {
 	// File relative to the repository, if one is known.
-	File    string `json:",omitempty"`
+	File string `json:",omitempty"`
+	// Line counts from 1; 0 when none is known.
+	Line    int `json:",omitempty"`
 	Problem string
 	// Temporary: the same input may well build at another time.
 	Temporary bool `json:"-"`

@@ -18,6 +18,8 @@ type Files interface {
 	Stat(path string) (Kind, error)
 	// Read returns ok false when there is no such file.
 	Read(path string) (data []byte, ok bool, err error)
+	// Aside reports whether a file that was read is left out of the build.
+	Aside(path string) bool
 	// List returns ok false when there is no such folder.
 	List(path string) (names []string, ok bool, err error)
 }
@@ -150,6 +152,9 @@ func answer(p *pipe, files Files, question byte, name string) error {
 	case frameRead:
 		if data, ok, err = files.Read(path); ok {
 			kind = File
+			if files.Aside(path) {
+				kind = Aside
+			}
 		}
 	case frameList:
 		var names []string

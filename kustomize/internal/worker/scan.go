@@ -53,6 +53,11 @@ func references(k *types.Kustomization) []reference {
 			}
 		}
 	}
+	one := func(field, value string) {
+		if value != "" {
+			all = append(all, reference{field, value})
+		}
+	}
 	list("resources", k.Resources...)
 	list("bases", k.Bases...) //nolint:staticcheck // deprecated fields are loaded all the same
 	list("components", k.Components...)
@@ -62,19 +67,19 @@ func references(k *types.Kustomization) []reference {
 	list("transformers", k.Transformers...)
 	list("validators", k.Validators...)
 	for i, p := range k.PatchesStrategicMerge { //nolint:staticcheck // likewise
-		list(fmt.Sprintf("patchesStrategicMerge[%d]", i), string(p))
+		one(fmt.Sprintf("patchesStrategicMerge[%d]", i), string(p))
 	}
 	for i, p := range k.Patches {
-		list(fmt.Sprintf("patches[%d].path", i), p.Path)
+		one(fmt.Sprintf("patches[%d].path", i), p.Path)
 	}
 	for i, p := range k.PatchesJson6902 { //nolint:staticcheck // likewise
-		list(fmt.Sprintf("patchesJson6902[%d].path", i), p.Path)
+		one(fmt.Sprintf("patchesJson6902[%d].path", i), p.Path)
 	}
 	for i, r := range k.Replacements {
-		list(fmt.Sprintf("replacements[%d].path", i), r.Path)
+		one(fmt.Sprintf("replacements[%d].path", i), r.Path)
 	}
 	if p, ok := k.OpenAPI["path"]; ok {
-		list("openapi.path", p)
+		one("openapi.path", p)
 	}
 	for i, g := range k.ConfigMapGenerator {
 		list(fmt.Sprintf("configMapGenerator[%d]", i), sources(g.KvPairSources)...)

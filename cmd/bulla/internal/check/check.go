@@ -84,7 +84,7 @@ func FromError(file string, err error) []Finding {
 		case errors.As(e, &build):
 			finding.Problem = build.Problem
 			if build.File != "" {
-				finding.File, finding.Problem = build.File, fmt.Sprintf("%s (placement %s)", build.Problem, build.Placement)
+				finding.File, finding.Line, finding.Problem = build.File, build.Line, fmt.Sprintf("%s (placement %s)", build.Problem, build.Placement)
 			}
 		}
 		finding.Problem = oneLine(finding.Problem)
