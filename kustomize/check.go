@@ -195,7 +195,7 @@ func checkPlaintext(_ *v1alpha1.Placement, _ scopes, o Object) string {
 	}
 	for _, field := range []string{"data", "stringData"} {
 		if value, ok := o.Object[field]; ok && !isEmpty(value) {
-			return "is a Secret with plaintext " + field + "; hint: bulla seal"
+			return "is a Secret with plaintext " + field + "; hint: bulla seal --replace FILE makes it a stub"
 		}
 	}
 	return ""

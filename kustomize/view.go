@@ -252,6 +252,9 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 	case bytes.Contains(data, []byte(v1alpha1.StubAnnotation)):
 		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", v1alpha1.StubAnnotation)}
 	}
+	if line, ok := v1alpha1.MergeMark(data); ok && isYAML(p) {
+		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("line %d has a merge mark: a merge is not finished", line)}
+	}
 	if !isStub(data) {
 		return data, true, nil
 	}
@@ -273,6 +276,8 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 	v.order = append(v.order, digest)
 	return input, true, nil
 }
+
+func isYAML(p string) bool { return path.Ext(p) == ".yaml" || path.Ext(p) == ".yml" }
 
 func isStub(data []byte) bool {
 	// Parsing every file to learn its kind would cost more than the build.

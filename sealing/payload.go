@@ -127,3 +127,17 @@ func encodeArmor(file []byte) (string, error) {
 	}
 	return text.String(), nil
 }
+
+// PlaintextSize is the length of the JSON object inside, in bytes. An age file
+// does not hide it: after the header there is a nonce, and each chunk of 64 KiB
+// is followed by a tag.
+func (p *Payload) PlaintextSize() int {
+	const nonce, tag, chunk = 16, 16, 64 << 10
+	header, err := age.ExtractHeader(bytes.NewReader(p.file))
+	if err != nil {
+		return 0 // parsed before
+	}
+	stream := len(p.file) - len(header) - nonce
+	chunks := (stream + chunk + tag - 1) / (chunk + tag)
+	return max(0, stream-chunks*tag)
+}

@@ -24,6 +24,9 @@ func readDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 	if err := checkText(file, data); err != nil {
 		return nil, err
 	}
+	if line, ok := MergeMark(data); ok {
+		return nil, &ParseError{File: file, Line: line, Problem: "has a merge mark: two branches changed it, and the merge is not finished (git status lists such files)"}
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	document, err := decodeNode(decoder)
 	if errors.Is(err, io.EOF) {
@@ -91,7 +94,7 @@ func runeProblem(r rune, size int) string {
 	case r == '\uFEFF':
 		return "has a byte order mark"
 	case r == '\r':
-		return "has a carriage return; lines end with LF alone (.gitattributes: * -text)"
+		return "has a carriage return; lines end with LF alone. Write `* -text` into .gitattributes, commit, then renew the checkout: git rm -rq --cached . && git reset -q --hard"
 	case r < 0x20 && r != '\n' && r != '\t', r == 0x7F:
 		return fmt.Sprintf("has the control character %U", r)
 	case r == '\u0085', r == '\u2028', r == '\u2029':

@@ -22,11 +22,13 @@ const initLong = `Lay out a fleet repository.
 
 Takes the fleet.yaml that ` + "`bulla-keyservice init`" + ` made, verifies it under the
 pinned root key or --root-key, and writes it with the folders of a fleet, a
-README.md and a CODEOWNERS that covers everything that grants access.
+README.md, a CODEOWNERS that covers everything that grants access, and a
+.gitattributes that keeps line ends as they are. Git is told to merge stubs with
+"bulla merge" in this clone.
 
 The folder (--repo, default: the current one) is the top of a Git repository,
-empty or not. Nothing is overwritten: a README.md or CODEOWNERS that is there
-stays, another fleet.yaml is an error.`
+empty or not. Nothing is overwritten: a README.md, CODEOWNERS or
+.gitattributes that is there stays, another fleet.yaml is an error.`
 
 const initExample = `  git init fleet && cd fleet
   bulla trust acme+1b2c3d4e+AjQ... --fleet-id 6f1c0d0e5a7b4c3d8e9f001122334455
@@ -40,7 +42,13 @@ func newInit(a *app) *cobra.Command {
 	var owners []string
 	cmd := &cobra.Command{
 		Use: "init --fleet FILE", Short: "Lay out a fleet repository", Long: initLong, Example: initExample, Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.init(fleet, owners) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.init(fleet, owners); err != nil {
+				return err
+			}
+			a.adviseAttributes()
+			return a.installMerge(cmd.Context(), a.repo)
+		},
 	}
 	cmd.Flags().StringVar(&fleet, "fleet", "", "`file` made by bulla-keyservice init, - for standard input")
 	cmd.Flags().StringArrayVar(&owners, "owner", nil, "code `owner` of everything that grants access, such as @acme/platform; may be repeated")
@@ -119,7 +127,7 @@ func (a *app) layOut(fleet *v1alpha1.Fleet, data []byte, owners []string) error 
 	write := []struct {
 		name string
 		data []byte
-	}{{fleetrepo.FleetFile, data}, {"CODEOWNERS", layout.CodeOwners(owners)}, {"README.md", readme}}
+	}{{fleetrepo.FleetFile, data}, {"CODEOWNERS", layout.CodeOwners(owners)}, {".gitattributes", layout.GitAttributes()}, {"README.md", readme}}
 	for _, folder := range layout.Folders {
 		write = append(write, struct {
 			name string
@@ -149,5 +157,13 @@ func (a *app) adviseOwners() {
 	}
 	for _, path := range layout.Missing(data) {
 		a.warnf("CODEOWNERS names nobody for %s, which grants access", path)
+	}
+}
+
+// adviseAttributes says that line ends may be converted.
+func (a *app) adviseAttributes() {
+	data, err := os.ReadFile(filepath.Join(a.repo, ".gitattributes"))
+	if err == nil && layout.ConvertsLines(data) {
+		a.warnf(".gitattributes does not keep line ends as they are: write `* -text` into it, or a checkout on Windows cannot be read")
 	}
 }

@@ -122,16 +122,20 @@ func cmdBlocks(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the text before the blocks changed")
 	}
 	var got []string
-	for i := 1; i < max(len(before), len(after)); i++ {
+	for _, block := range after[1:] {
+		i := slices.IndexFunc(before, func(b string) bool { return fieldsOf(b) == fieldsOf(block) })
 		switch {
-		case i >= len(before):
+		case i < 0:
 			got = append(got, "added")
-		case i >= len(after):
-			got = append(got, "removed")
-		case before[i] == after[i]:
+		case before[i] == block:
 			got = append(got, "same")
 		default:
 			got = append(got, "changed")
+		}
+	}
+	for _, block := range before[1:] {
+		if !slices.ContainsFunc(after, func(b string) bool { return fieldsOf(b) == fieldsOf(block) }) {
+			got = append(got, "removed")
 		}
 	}
 	if !slices.Equal(got, args[2:]) {
@@ -141,4 +145,9 @@ func cmdBlocks(ts *testscript.TestScript, neg bool, args []string) {
 
 func blockTexts(text string) []string {
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n  - fields:")
+}
+
+func fieldsOf(block string) string {
+	fields, _, _ := strings.Cut(block, "payload:")
+	return fields
 }

@@ -97,7 +97,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.rootKey, "root-key", "", "root verifier `key` to trust for this run, instead of the pinned one")
 	root.AddCommand(newInit(a), newTrust(a), newSeal(a), newOpen(a), newRecover(a), newCluster(a), newPlace(a))
 	root.AddCommand(newValidate(a), newVersion(a), newExitCodes(), newDocs(a), newLogin(a), newStatus(a), newKeys(a), newReseal(a))
-	root.AddCommand(newAudit(a), newHistory(a), newDeny(a))
+	root.AddCommand(newAudit(a), newHistory(a), newDeny(a), newMerge(a))
 	return root
 }
 
@@ -164,6 +164,10 @@ func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format,
 
 func (a *app) warnf(format string, args ...any) {
 	fmt.Fprintf(a.stderr, "warning: "+format+"\n", args...)
+}
+
+func (a *app) notef(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "note: "+format+"\n", args...)
 }
 
 // progress returns a function that shows one line on a terminal and nothing

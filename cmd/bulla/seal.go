@@ -3,21 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
@@ -49,13 +44,25 @@ the pinned root key did not sign are refused.
 
 A value given with --from-literal stays in your shell's history and is seen in
 the list of processes; --from-file KEY=- reads standard input and does neither.
-Files are sealed as they are, with their last line end.`
+Files are sealed as they are, with their last line end; a note says where that
+may not be meant.
+
+What an API server would refuse is refused here: a type's missing keys, more
+than 1 MiB, JSON that is none. Labels, annotations and immutable of a manifest
+come along; marks of other owners (Argo CD, Helm, Flux, kubectl) do not.`
 
 const sealExample = `  # a new secret for what is placed as "payments"
   bulla seal --for payments --name payments-db --from-file password=./password.txt
 
   # change one value, or add one, in an existing stub
   pass show payments/db | tr -d '\n' | bulla seal apps/payments/payments-db.yaml --from-file password=-
+
+  # a Secret in the clear becomes a stub, in its place
+  bulla seal --replace apps/payments/secret.yaml --for payments
+
+  # take a key away; give one another name, with its value again
+  bulla seal apps/payments/payments-db.yaml --remove token
+  bulla seal apps/payments/payments-db.yaml --rename pass=password --from-file password=-
 
   # from a Secret manifest
   kubectl create secret generic payments-db --from-literal=user=app --dry-run=client -o yaml |
@@ -69,8 +76,9 @@ const sealExample = `  # a new secret for what is placed as "payments"
 
 type sealOptions struct {
 	name, namespace, placement, key, scope, manifest, secretType string
-	literals, fromFiles, sets, clusters                          []string
-	twoLock, together, dryRun, allowEmpty                        bool
+	literals, fromFiles, envFiles, sets, clusters                []string
+	removals, renames                                            []string
+	twoLock, together, apart, dryRun, allowEmpty, asIs, replace  bool
 }
 
 func newSeal(a *app) *cobra.Command {
@@ -78,23 +86,31 @@ func newSeal(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "seal [STUB]", Short: "Seal values into a stub file", Long: sealLong, Example: sealExample,
 		Args: args("one stub file", 0, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.seal(cmd.Context(), strings.Join(args, ""), o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.apart = cmd.Flags().Changed("together") && !o.together
+			return a.seal(cmd.Context(), strings.Join(args, ""), o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.literals, "from-literal", nil, "`KEY=VALUE` to seal; may be repeated (stays in your shell's history)")
 	f.StringArrayVar(&o.fromFiles, "from-file", nil, "`KEY=PATH` or PATH to seal, KEY=- for standard input; may be repeated")
+	f.StringArrayVar(&o.envFiles, "from-env-file", nil, "`path` of a file of lines KEY=VALUE, - for standard input; may be repeated")
+	f.StringArrayVar(&o.removals, "remove", nil, "`key` to take away; may be repeated")
+	f.StringArrayVar(&o.renames, "rename", nil, "`OLD=NEW` takes OLD away; the value is given again for NEW; may be repeated")
+	f.BoolVar(&o.replace, "replace", false, "STUB is a Secret manifest in the clear: put the stub in its place, and list it in the kustomization")
 	f.StringVarP(&o.manifest, "file", "f", "", "`path` of a v1 Secret manifest to seal, - for standard input")
 	f.StringVar(&o.placement, "for", "", "`placement` that builds the stub")
 	f.StringSliceVar(&o.sets, "set", nil, "cluster `set` to lock to; may be repeated")
 	f.StringSliceVar(&o.clusters, "cluster", nil, "`cluster` to lock to, with --two-lock; may be repeated")
 	f.BoolVar(&o.twoLock, "two-lock", false, "lock to single clusters with their own keys")
-	f.BoolVar(&o.together, "together", false, "seal the values into one block: they change together")
+	f.BoolVar(&o.together, "together", false, "seal the values into one block: they change together (NAME.crt and NAME.key are, unless --together=false)")
 	f.StringVar(&o.scope, "scope", "", "`scope` of a new stub: strict (default), namespace or fleet")
 	f.StringVar(&o.name, "name", "", "`name` of a new stub (default: that of the file or manifest)")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of a new stub (default: that of the placement or manifest)")
 	f.StringVar(&o.secretType, "type", "", "`type` of a new Secret (default: Opaque, or that of the manifest)")
 	f.StringVar(&o.key, "key", "", "`id` of the sealing key that must be used (default: the Active one)")
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "seal empty values too")
+	f.BoolVar(&o.asIs, "as-is", false, "seal values that look like placeholders of other tools")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the file instead of writing it")
 	return cmd
 }
@@ -108,6 +124,15 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := o.checkNames(); err != nil {
+		return err
+	}
+	if o.replace {
+		if file == "" || o.manifest != "" {
+			return fault.NewUsage("bulla seal --replace apps/shop/secret.yaml", "--replace takes the path of one Secret manifest, and no -f")
+		}
+		o.manifest = file
+	}
 	set, manifest, err := o.read(a)
 	if err != nil {
 		return err
@@ -116,21 +141,23 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 	if err != nil {
 		return err
 	}
-	job := &sealjob.Job{
-		Repo: repo, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Warn: a.warnf, Progress: a.progress(), Values: set,
-		For: o.placement, TwoLock: o.twoLock, Together: o.together, Key: o.key,
+	job, err := o.job(a, repo, set)
+	if err != nil {
+		return err
 	}
 	if job.File, err = o.path(repo, file, manifest); err != nil {
 		return err
 	}
+	if manifest != nil && len(manifest.LeftOut) > 0 {
+		job.Note("left out of %s, as marks of another owner: %s", job.File, strings.Join(manifest.LeftOut, ", "))
+	}
 	if err := o.load(job, scope, manifest); err != nil {
 		return err
 	}
-	for _, name := range o.sets {
-		job.Targets = append(job.Targets, sealing.Target{Kind: sealing.Set, Name: name})
-	}
-	for _, name := range o.clusters {
-		job.Targets = append(job.Targets, sealing.Target{Kind: sealing.Cluster, Name: name})
+	if o.replace {
+		if err := listStub(job); err != nil {
+			return err
+		}
 	}
 	out, err := job.Run(ctx)
 	if errors.Is(err, yamltext.ErrShape) {
@@ -140,7 +167,35 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 		return err
 	}
 	a.remember(repo)
-	return a.writeStub(job, out, o.dryRun)
+	return a.writeStub(job, out, o)
+}
+
+// job is what the flags ask for.
+func (o sealOptions) job(a *app, repo *fleetrepo.Repo, set values.Set) (*sealjob.Job, error) {
+	job := &sealjob.Job{
+		Repo: repo, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
+		Warn: a.warnf, Note: a.notef, Progress: a.progress(), Values: set, Without: slices.Clone(o.removals), Renamed: map[string]string{},
+		For: o.placement, TwoLock: o.twoLock, Together: o.together, Apart: o.apart, Key: o.key, AsIs: o.asIs,
+	}
+	for _, text := range o.renames {
+		old, now, ok := strings.Cut(text, "=")
+		if !ok || old == "" || now == "" {
+			return nil, fault.NewUsage("write --rename OLD=NEW", "--rename takes two keys")
+		}
+		job.Renamed[old], job.Without = now, append(job.Without, old)
+	}
+	for _, key := range job.Without {
+		if _, given := set[key]; given {
+			return nil, fault.NewUsage("do one of the two", "key %q is given a value and taken away", key)
+		}
+	}
+	for _, name := range o.sets {
+		job.Targets = append(job.Targets, sealing.Target{Kind: sealing.Set, Name: name})
+	}
+	for _, name := range o.clusters {
+		job.Targets = append(job.Targets, sealing.Target{Kind: sealing.Cluster, Name: name})
+	}
+	return job, job.CheckRenamed()
 }
 
 func parseScope(text string) (v1alpha1.Scope, error) {
@@ -175,8 +230,11 @@ func (o sealOptions) read(a *app) (values.Set, *values.Manifest, error) {
 	if err := source.Files(set, o.fromFiles); err != nil {
 		return nil, nil, err
 	}
-	if len(set) == 0 {
-		return nil, nil, fault.NewUsage("give --from-file, --from-literal or -f", "there is nothing to seal")
+	if err := source.EnvFiles(set, o.envFiles); err != nil {
+		return nil, nil, err
+	}
+	if len(set) == 0 && len(o.removals)+len(o.renames) == 0 {
+		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal or -f", "there is nothing to seal")
 	}
 	return set, manifest, set.CheckSize()
 }
@@ -211,76 +269,6 @@ func (o sealOptions) path(repo *fleetrepo.Repo, file string, manifest *values.Ma
 	return rel, nil
 }
 
-// load reads the stub, or begins a new one.
-func (o sealOptions) load(job *sealjob.Job, scope v1alpha1.Scope, manifest *values.Manifest) error {
-	data, err := os.ReadFile(job.Repo.Abs(job.File))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return o.begin(job, scope, manifest)
-	case err != nil:
-		return fmt.Errorf("read stub: %w", err)
-	}
-	if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
-		// Not parsed further: it may be a Secret in the clear, and errors quote.
-		return fault.New("name a new file; a Secret manifest goes in with -f", "%s is there and is not a %s", job.File, v1alpha1.KindSealedManifest)
-	}
-	if job.Stub, err = v1alpha1.ParseSealedManifest(job.File, data); err != nil {
-		return err
-	}
-	job.Old = data
-	return o.fits(job, scope, manifest)
-}
-
-// fits refuses what would change more of an existing stub than its values.
-func (o sealOptions) fits(job *sealjob.Job, scope v1alpha1.Scope, manifest *values.Manifest) error {
-	metadata := job.Stub.Metadata
-	name, namespace, kind := o.name, o.namespace, corev1.SecretType(o.secretType)
-	if manifest != nil {
-		name, namespace, kind = first(name, manifest.Name), first(namespace, manifest.Namespace), first(kind, manifest.Type)
-	}
-	has, err := stub.Type(job.Stub)
-	if err != nil {
-		return err
-	}
-	isScope := first(job.Stub.Spec.Scope, v1alpha1.ScopeStrict)
-	switch {
-	case name != "" && name != metadata.Name:
-		return fault.New("give the right file, or leave --name out", "%s is named %q, not %q", job.File, metadata.Name, name)
-	case namespace != "" && namespace != metadata.Namespace && (metadata.Namespace != "" || !o.placedIn(job.Repo, namespace)):
-		return fault.New("give the right file, or leave --namespace out", "%s is in namespace %q, not %q", job.File, metadata.Namespace, namespace)
-	case kind != "" && kind != first(has, corev1.SecretTypeOpaque):
-		return fault.New("a Secret's type cannot change; write a new stub", "%s makes a Secret of type %q, not %q", job.File, has, kind)
-	case scope != "" && scope != isScope:
-		return fault.New("all values of a stub have one scope; write a new stub", "%s has scope %s, not %s", job.File, isScope, scope)
-	}
-	return nil
-}
-
-// placedIn: a stub that says no namespace gets that of its placement.
-func (o sealOptions) placedIn(repo *fleetrepo.Repo, namespace string) bool {
-	for name, p := range repo.Model.Placements {
-		if (o.placement == "" || o.placement == name) && slices.Contains(p.Spec.AllNamespaces(), namespace) {
-			return true
-		}
-	}
-	return false
-}
-
-func (o sealOptions) begin(job *sealjob.Job, scope v1alpha1.Scope, manifest *values.Manifest) error {
-	base := path.Base(job.File)
-	name, namespace, kind := o.name, o.namespace, corev1.SecretType(o.secretType)
-	if manifest != nil {
-		name, namespace, kind = first(name, manifest.Name), first(namespace, manifest.Namespace), first(kind, manifest.Type)
-	}
-	if placement, ok := job.Repo.Model.Placements[o.placement]; ok {
-		namespace = first(namespace, placement.Spec.TargetNamespace)
-	}
-	var err error
-	job.Stub, err = stub.New(first(name, strings.TrimSuffix(base, path.Ext(base))), namespace,
-		first(scope, v1alpha1.ScopeStrict), first(kind, corev1.SecretTypeOpaque), manifest)
-	return err
-}
-
 // first returns the first of two texts that is not empty.
 func first[T ~string](a, b T) T {
 	if a != "" {
@@ -289,8 +277,8 @@ func first[T ~string](a, b T) T {
 	return b
 }
 
-func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, dryRun bool) error {
-	if dryRun {
+func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, o sealOptions) error {
+	if o.dryRun {
 		_, err := printable.Product(a.stdout).Write(out.Data)
 		return err
 	}
@@ -303,9 +291,19 @@ func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, dryRun bool) err
 	if err != nil {
 		return err
 	}
-	a.printf("%s: sealed as %s/%s under key %s\n", job.File, out.Object.Namespace, out.Object.Name, out.Key)
+	if out.Key == "" {
+		a.printf("%s: sealed nothing anew\n", job.File)
+	} else {
+		a.printf("%s: sealed as %s/%s under key %s\n", job.File, out.Object.Namespace, out.Object.Name, out.Key)
+	}
 	for _, sealed := range out.Sealed {
 		a.printf("  %s for %s\n", strings.Join(sealed.Fields, " "), strings.Join(sealed.Targets, ", "))
+	}
+	for _, key := range out.Gone {
+		a.printf("  /data/%s taken away\n", key)
+	}
+	if o.replace {
+		return a.finishReplace(job)
 	}
 	return nil
 }

@@ -5,9 +5,7 @@
 package keyuse
 
 import (
-	"bytes"
 	"path"
-	"regexp"
 	"slices"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -81,18 +79,10 @@ func (r *Reader) Read(tree *kustomize.Tree) (stubs []Stub, broken []string) {
 	return stubs, broken
 }
 
-// claims is how a file says that it is a stub, where it is no YAML any more: a
-// merge leaves its marks in the middle of a file.
-var claims = regexp.MustCompile(`(?m)^kind:[ \t]*["']?SealedManifest\b`)
-
 // Parse reads a file that is a stub, or that says so. A file of another kind is
 // neither a stub nor an error.
 func Parse(file string, data []byte) (*v1alpha1.SealedManifest, error) {
-	_, kind, ok := v1alpha1.KindOf(data)
-	if !ok && bytes.Contains(data, []byte(v1alpha1.Group)) && claims.Match(data) {
-		kind = v1alpha1.KindSealedManifest
-	}
-	if kind != v1alpha1.KindSealedManifest {
+	if !v1alpha1.ClaimsStub(data) {
 		return nil, nil
 	}
 	return v1alpha1.ParseSealedManifest(file, data)

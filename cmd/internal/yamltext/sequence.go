@@ -123,6 +123,19 @@ func (s *Sequence) Append(items ...Item) []byte {
 	return splice(s.data, s.after, s.after, b.String())
 }
 
+// Insert returns the file with an item of a block sequence before item i.
+// Comments above item i stay with it.
+func (s *Sequence) Insert(i int, item Item) []byte {
+	if i >= len(s.spans) {
+		return s.Append(item)
+	}
+	at := s.spans[i].from
+	if i > 0 {
+		at = s.spans[i-1].to
+	}
+	return splice(s.data, at, at, s.render(item))
+}
+
 // Replace returns the file with item i written anew.
 func (s *Sequence) Replace(i int, item Item) []byte {
 	return splice(s.data, s.spans[i].from, s.spans[i].to, s.render(item))

@@ -221,6 +221,7 @@ func (c *checker) placement(ctx context.Context, name string) {
 	} else {
 		c.note(build, "")
 		c.files(build)
+		c.admit(build)
 	}
 	if len(c.model.TargetsOf(name)) == 0 {
 		c.warn(c.placementFile(name), "it reaches no cluster")

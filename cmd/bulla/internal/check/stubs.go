@@ -132,9 +132,16 @@ func (b *blockCheck) binding() {
 			continue
 		}
 		if c.Digest() != payload.ContextDigest() {
-			b.report(false, ".payload", "it is sealed for another object than %s/%s, which placement %s makes of it: it will not open; %s", o.namespace, o.name, o.placement, b.use.advice(o.placement))
+			b.report(false, ".payload", "%s: it will not open; %s", b.mismatch(o), b.use.advice(o.placement))
 		}
 	}
+}
+
+// mismatch says what a payload is not sealed for. The header's digest is of all
+// that it is bound to, so that a renamed field looks like a renamed object.
+func (b *blockCheck) mismatch(o object) string {
+	return fmt.Sprintf("it is sealed for another object than %s/%s, which placement %s makes of it, or for other fields than %s",
+		o.namespace, o.name, o.placement, strings.Join(b.block.Fields, " "))
 }
 
 // advice is how to seal for what placement makes of a stub. When it becomes
@@ -196,7 +203,7 @@ func (c *checker) checkLoose() {
 		if err != nil {
 			continue
 		}
-		if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
+		if !v1alpha1.ClaimsStub(data) {
 			continue
 		}
 		if _, err := v1alpha1.ParseSealedManifest(entry.Path, data); err != nil {

@@ -90,3 +90,23 @@ func ReadMe(fleet, id string) ([]byte, error) {
 	err = t.Execute(&b, map[string]string{"Fleet": fleet, "ID": id})
 	return b.Bytes(), err
 }
+
+// GitAttributes returns the .gitattributes file. What is hashed may not be
+// converted: a stub's bytes are its digest.
+func GitAttributes() []byte {
+	return []byte("# A stub's bytes are its digest: no line ends are converted, on no machine.\n* -text\n\n" +
+		"# Each sealed value is merged from the side that changed it (bulla merge --install).\n" +
+		"*.yaml merge=bulla\n*.yml merge=bulla\n")
+}
+
+// ConvertsLines reports whether a .gitattributes file leaves line ends to each
+// machine's own settings.
+func ConvertsLines(attributes []byte) bool {
+	for line := range strings.Lines(string(attributes)) {
+		fields := strings.Fields(line)
+		if len(fields) >= 2 && (fields[0] == "*" || fields[0] == "**") && slices.ContainsFunc(fields[1:], func(a string) bool { return a == "-text" || a == "binary" || a == "eol=lf" }) {
+			return false
+		}
+	}
+	return true
+}

@@ -78,8 +78,8 @@ func (f *Finder) Object(file string, stub *v1alpha1.SealedManifest) (identity.Us
 	for _, candidate := range candidates {
 		names = append(names, candidate.Namespace+"/"+candidate.Name)
 	}
-	return identity.Use{}, fault.New("it was moved, or copied from another stub: find out who did that; a renamed object needs its values sealed again",
-		"%s is sealed for another object than %s, which it becomes", file, strings.Join(names, " or "))
+	return identity.Use{}, fault.New("it was moved or copied, or its fields were renamed: look at its history; what has a new name needs its values sealed again",
+		"%s is sealed for another object than %s, which it becomes, or for other fields", file, strings.Join(names, " or "))
 }
 
 // sealedFor compares what every payload's header says it is bound to. It only

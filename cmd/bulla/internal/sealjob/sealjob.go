@@ -10,8 +10,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -29,16 +27,25 @@ type Job struct {
 	// Repo is verified: its keys are the pinned root key's.
 	Repo    *fleetrepo.Repo
 	Builder *kustomize.Builder
-	// Warn prints a warning; Progress says on a terminal what takes long.
-	Warn, Progress func(format string, args ...any)
+	// Warn prints a warning, Note what is good to know; Progress says on a
+	// terminal what takes long.
+	Warn, Note, Progress func(format string, args ...any)
 
 	// File is the stub's path in the repository.
 	File string
-	// Old are the file's bytes, nil for a new one.
+	// Old are the file's bytes on disk, nil when there is none.
 	Old []byte
+	// Text is the stub to edit, nil for a new one. It may differ from Old.
+	Text []byte
 	// Stub is the parsed file, or a new stub without blocks.
 	Stub   *v1alpha1.SealedManifest
 	Values values.Set
+	// Also are other files of the repository as they will be.
+	Also map[string][]byte
+	// Without are keys to take away; Renamed those among them that are there
+	// again under another name, with a value that was given.
+	Without []string
+	Renamed map[string]string
 
 	// For is the placement to seal for; "" looks through all of them.
 	For string
@@ -47,6 +54,10 @@ type Job struct {
 	Targets []sealing.Target
 	// TwoLock admits targets that are single clusters.
 	TwoLock, Together bool
+	// Apart leaves a certificate and its key in blocks of their own.
+	Apart bool
+	// AsIs admits values that look like placeholders of other tools.
+	AsIs bool
 	// Key is the id of the sealing key asked for; "" is the Active one.
 	Key string
 }
@@ -56,6 +67,8 @@ type Outcome struct {
 	Data []byte
 	// Sealed lists each block that was written.
 	Sealed []Sealed
+	// Gone are the keys that were taken away.
+	Gone []string
 	// Object is the built object that the blocks are bound to.
 	Object identity.Use
 	Key    string
@@ -69,33 +82,50 @@ type Sealed struct {
 
 // Run seals. It writes nothing.
 func (j *Job) Run(ctx context.Context) (*Outcome, error) {
+	if err := j.checkValues(); err != nil {
+		return nil, err
+	}
+	edit, err := j.plan()
+	if err != nil {
+		return nil, err
+	}
+	out := &Outcome{Gone: j.Without}
+	var blocks []v1alpha1.Block
+	if len(edit.Changes) > 0 {
+		if blocks, err = j.sealAll(ctx, edit, out); err != nil {
+			return nil, err
+		}
+	}
+	if out.Data, err = j.write(edit, blocks); err != nil {
+		return nil, err
+	}
+	return out, j.checkWhole(out.Data)
+}
+
+// sealAll seals each changed block for the object that the stub becomes.
+func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) ([]v1alpha1.Block, error) {
 	sealer, err := j.sealer()
 	if err != nil {
 		return nil, err
 	}
-	changes, err := j.plan()
+	uses, err := j.uses(ctx, sealer, edit)
 	if err != nil {
 		return nil, err
 	}
-	uses, err := j.uses(ctx, sealer, changes)
-	if err != nil {
+	if out.Object, err = j.object(uses); err != nil {
 		return nil, err
 	}
-	object, err := j.object(uses)
-	if err != nil {
-		return nil, err
-	}
-	if j.Old == nil && object.Name != j.Stub.Metadata.Name {
+	if j.Text == nil && out.Object.Name != j.Stub.Metadata.Name {
 		j.Stub.Metadata.Namespace = j.written()
 	}
-	out := &Outcome{Object: object, Key: sealer.Key.ID}
+	out.Key = sealer.Key.ID
 	var blocks []v1alpha1.Block
-	for _, change := range changes {
+	for _, change := range edit.Changes {
 		targets, err := j.targets(change, uses)
 		if err != nil {
 			return nil, err
 		}
-		block, err := j.seal(sealer, change.Fields, targets, object)
+		block, err := j.seal(sealer, change.Fields, targets, out.Object)
 		if err != nil {
 			return nil, err
 		}
@@ -106,8 +136,7 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 		}
 		out.Sealed = append(out.Sealed, sealed)
 	}
-	out.Data, err = j.write(changes, blocks)
-	return out, err
+	return blocks, nil
 }
 
 // sealer picks the key. The whole list is covered by the fleet's signature,
@@ -131,71 +160,8 @@ func (j *Job) sealer() (*sealing.Sealer, error) {
 	return sealer, nil
 }
 
-func (j *Job) plan() ([]stub.Change, error) {
-	public, err := stub.PublicData(j.Stub)
-	if err != nil {
-		return nil, err
-	}
-	var pointers []string
-	for key := range j.Values {
-		if public[key] {
-			return nil, fault.New("take it out of spec.template.data first", "%s: key %q stands in the clear in the template", j.File, key)
-		}
-		pointers = append(pointers, "/data/"+key)
-	}
-	changes, err := stub.Plan(j.Stub.Spec.Blocks, pointers, j.Together)
-	if err != nil {
-		return nil, fault.New("values sealed together change together: give them all", "%s: %w", j.File, err)
-	}
-	return changes, nil
-}
-
-// uses builds the placements and returns what the stub becomes in them.
-func (j *Job) uses(ctx context.Context, sealer *sealing.Sealer, changes []stub.Change) (*identity.Result, error) {
-	placements := slices.Collect(maps.Values(j.Repo.Model.Placements))
-	if j.For != "" {
-		p, ok := j.Repo.Model.Placements[j.For]
-		if !ok {
-			return nil, fault.New("`bulla place` makes one; `bulla validate` says if its file is wrong", "placement %q is not in the fleet", j.For)
-		}
-		placements = []*v1alpha1.Placement{p}
-	}
-	tree := j.Repo.Tree
-	if j.Old == nil && len(placements) > 0 {
-		standIn, err := j.standIn(sealer, changes)
-		if err != nil {
-			return nil, err
-		}
-		if tree, err = tree.With(j.File, standIn); err != nil {
-			return nil, err
-		}
-	}
-	result, err := identity.Find(ctx, j.Builder, tree, placements, j.File, j.Progress)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(result.Failed)) {
-		if j.For != "" {
-			return nil, fault.New("correct it, then seal", "%w", result.Failed[name])
-		}
-		j.Warn("%v", result.Failed[name])
-	}
-	return result, nil
-}
-
-// written is the namespace that the file of a renamed Secret says: none, where
-// the placement gives it. kustomize renames references only between objects of
-// one namespace, and workloads say none: they would ask for the old name.
-func (j *Job) written() string {
-	p, ok := j.Repo.Model.Placements[j.For]
-	if ok && j.Stub.Metadata.Namespace == p.Spec.TargetNamespace {
-		return ""
-	}
-	return j.Stub.Metadata.Namespace
-}
-
 // standIn is the stub with the fields to be sealed and without their values.
-func (j *Job) standIn(sealer *sealing.Sealer, changes []stub.Change) ([]byte, error) {
+func (j *Job) standIn(sealer *sealing.Sealer, edit *stub.Edit) ([]byte, error) {
 	bare := *j.Stub
 	bare.Metadata.Namespace = j.written()
 	empty := &Job{Repo: j.Repo, Stub: &bare, Values: values.Set{}}
@@ -205,42 +171,14 @@ func (j *Job) standIn(sealer *sealing.Sealer, changes []stub.Change) ([]byte, er
 	object := identity.Use{Namespace: "stand-in", Name: "stand-in"}
 	nobody := []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "stand-in"}}}
 	var blocks []v1alpha1.Block
-	for _, change := range changes {
+	for _, change := range edit.Changes {
 		block, err := empty.seal(sealer, change.Fields, nobody, object)
 		if err != nil {
 			return nil, err
 		}
 		blocks = append(blocks, block)
 	}
-	return empty.write(changes, blocks)
-}
-
-// object decides which built object the values are bound to.
-func (j *Job) object(found *identity.Result) (identity.Use, error) {
-	distinct := identity.Distinct(found.Uses, j.Stub.Spec.Scope)
-	switch {
-	case len(distinct) == 1:
-		return distinct[0], nil
-	case len(distinct) > 1:
-		var names []string
-		for _, use := range distinct {
-			names = append(names, fmt.Sprintf("%s/%s in placement %s", use.Namespace, use.Name, use.Placement))
-		}
-		hint := "seal with --scope namespace or --scope fleet, so that one lock fits them, or keep one stub for each overlay"
-		if j.For == "" {
-			hint = "choose one with --for PLACEMENT, or " + hint
-		}
-		return identity.Use{}, fault.New(hint, "%s becomes several objects: %s", j.File, strings.Join(names, ", "))
-	case j.For != "":
-		return identity.Use{}, fault.New(
-			fmt.Sprintf("put the file below %s and list it under resources in the kustomization.yaml there", j.Repo.Model.Placements[j.For].Spec.Path),
-			"placement %q does not build %s", j.For, j.File)
-	case j.Stub.Metadata.Namespace == "":
-		return identity.Use{}, fault.NewUsage("give --for PLACEMENT, or --namespace", "%s: no placement builds it yet, and it has no namespace", j.File)
-	}
-	j.Warn("no placement builds %s yet: sealed for %s/%s, as the file says; --for PLACEMENT looks at what kustomize makes of it",
-		j.File, j.Stub.Metadata.Namespace, j.Stub.Metadata.Name)
-	return identity.Use{Namespace: j.Stub.Metadata.Namespace, Name: j.Stub.Metadata.Name}, nil
+	return empty.write(edit, blocks)
 }
 
 // seal seals the fields into one block.
@@ -263,9 +201,9 @@ func (j *Job) seal(sealer *sealing.Sealer, fields []string, targets []sealing.Lo
 }
 
 // write returns the file with the blocks in it. What it returns parses.
-func (j *Job) write(changes []stub.Change, blocks []v1alpha1.Block) ([]byte, error) {
-	if j.Old != nil {
-		return stub.Apply(j.File, j.Old, j.Stub, changes, blocks)
+func (j *Job) write(edit *stub.Edit, blocks []v1alpha1.Block) ([]byte, error) {
+	if j.Text != nil {
+		return stub.Apply(j.File, j.Text, j.Stub, edit, blocks)
 	}
 	whole := *j.Stub
 	whole.Spec.Blocks = blocks

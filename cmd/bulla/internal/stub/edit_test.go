@@ -16,7 +16,10 @@ func TestPlan(t *testing.T) {
 		name     string
 		pointers []string
 		together bool
+		apart    bool
+		without  []string
 		want     []stub.Change
+		gone     []int
 		partial  *stub.PartialError
 	}{
 		{
@@ -45,13 +48,44 @@ func TestPlan(t *testing.T) {
 			want: []stub.Change{{Fields: []string{"/data/a", "/data/b", "/data/c", "/data/z"}, Replaces: []int{0, 1}}},
 		},
 		{
+			name:    "a key that is taken away takes its block with it",
+			without: []string{"/data/a"}, gone: []int{0},
+		},
+		{
+			name:    "what was together with it is not lost",
+			without: []string{"/data/b"},
+			partial: &stub.PartialError{Given: []string{"/data/b"}, Missing: []string{"/data/c"}},
+		},
+		{
+			name:    "given again, it stays alone",
+			without: []string{"/data/b"}, pointers: []string{"/data/c"},
+			want: []stub.Change{{Fields: []string{"/data/c"}, Replaces: []int{1}}},
+		},
+		{
+			name:     "a certificate and its key are one block",
+			pointers: []string{"/data/tls.key", "/data/ca.crt", "/data/tls.crt"},
+			want:     []stub.Change{{Fields: []string{"/data/ca.crt"}}, {Fields: []string{"/data/tls.crt", "/data/tls.key"}}},
+		},
+		{
+			name:     "unless they are wanted apart",
+			pointers: []string{"/data/tls.key", "/data/tls.crt"}, apart: true,
+			want: []stub.Change{{Fields: []string{"/data/tls.crt"}}, {Fields: []string{"/data/tls.key"}}},
+		},
+		{
 			name:     "together takes no part of a block either",
 			pointers: []string{"/data/a", "/data/b"}, together: true,
 			partial: &stub.PartialError{Given: []string{"/data/b"}, Missing: []string{"/data/c"}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := stub.Plan(blocks, test.pointers, test.together)
+			edit, err := stub.Plan(blocks, stub.Wish{Pointers: test.pointers, Without: test.without, Together: test.together, Apart: test.apart})
+			var got []stub.Change
+			if edit != nil {
+				got = edit.Changes
+				if diff := cmp.Diff(test.gone, edit.Gone); diff != "" {
+					t.Errorf("gone (-want +got):\n%s", diff)
+				}
+			}
 			var partial *stub.PartialError
 			errors.As(err, &partial)
 			if diff := cmp.Diff(test.partial, partial); diff != "" {

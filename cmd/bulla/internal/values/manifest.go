@@ -22,6 +22,8 @@ type Manifest struct {
 	Labels          map[string]string
 	Annotations     map[string]string
 	Immutable       *bool
+	// LeftOut names what belongs to another owner and does not come along.
+	LeftOut []string
 }
 
 var yamlLine = regexp.MustCompile(`\bline (\d+)\b`)
@@ -52,21 +54,32 @@ func (s *Source) Secret(set Set, path string) (*Manifest, error) {
 			return nil, err
 		}
 	}
-	return &Manifest{
-		Name: secret.Name, Namespace: secret.Namespace, Type: secret.Type, Immutable: secret.Immutable,
-		Labels: secret.Labels, Annotations: publicAnnotations(secret.Annotations),
-	}, nil
+	return newManifest(secret, set), nil
 }
 
-// publicAnnotations drops kubectl's copy of the last applied object: it holds
-// every value in the clear.
-func publicAnnotations(all map[string]string) map[string]string {
-	public := maps.Clone(all)
-	delete(public, corev1.LastAppliedConfigAnnotation)
-	if len(public) == 0 {
-		return nil
+// newManifest takes what may be public and belongs to nobody else. kubectl's
+// copy of the last applied object, for one, holds every value in the clear.
+func newManifest(secret *corev1.Secret, set Set) *Manifest {
+	m := &Manifest{Name: secret.Name, Namespace: secret.Namespace, Type: secret.Type, Immutable: secret.Immutable}
+	live := secret.UID != "" || secret.ResourceVersion != ""
+	var labels, annotations []string
+	m.Labels, labels = marks("label", secret.Labels, live, set)
+	m.Annotations, annotations = marks("annotation", secret.Annotations, live, set)
+	m.LeftOut = append(labels, annotations...)
+	if len(secret.OwnerReferences) > 0 {
+		m.LeftOut = append(m.LeftOut, "ownerReferences")
 	}
-	return public
+	if len(secret.Finalizers) > 0 {
+		m.LeftOut = append(m.LeftOut, "finalizers")
+	}
+	return m
+}
+
+// otherKinds says what to do with kinds that people have instead of a Secret.
+var otherKinds = map[string]string{
+	"List":           "; write the Secret out: kubectl get secret NAME -o yaml",
+	"SealedSecret":   "; take the Secret that it made: kubectl get secret NAME -o yaml",
+	"ExternalSecret": "; take the Secret that it made: kubectl get secret NAME -o yaml",
 }
 
 // parseSecret never returns a parser's own text: those quote the input.
@@ -84,14 +97,21 @@ func parseSecret(data []byte) (*corev1.Secret, error) {
 	var head struct {
 		APIVersion any `json:"apiVersion"`
 		Kind       any `json:"kind"`
+		SOPS       any `json:"sops"`
 	}
 	if json.Unmarshal(raw, &head) != nil || head.APIVersion != "v1" || head.Kind != "Secret" {
-		return nil, fmt.Errorf("it is not a v1 Secret")
+		return nil, fmt.Errorf("it is not a v1 Secret%s", otherKinds[fmt.Sprint(head.Kind)])
+	}
+	if head.SOPS != nil {
+		return nil, fmt.Errorf("it is encrypted with SOPS; open it first: sops -d FILE | bulla seal -f -")
 	}
 	var secret corev1.Secret
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&secret); err != nil {
+		if problem := badValue(data); problem != "" {
+			return nil, fmt.Errorf("%s", problem)
+		}
 		return nil, fmt.Errorf("a field is unknown or has the wrong type; data must be base64, stringData text")
 	}
 	return &secret, nil

@@ -1,0 +1,61 @@
+package sealjob
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/admission"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+)
+
+// checkValues refuses values that no cluster would take, while they are there
+// to be looked at, and says what else is odd about them.
+func (j *Job) checkValues() error {
+	kind, err := stub.Type(j.Stub)
+	if err != nil {
+		return err
+	}
+	for _, p := range admission.Values(kind, j.Values) {
+		switch {
+		case p.Warning, p.Placeholder && j.AsIs:
+			j.Warn("%s: %s", j.File, p)
+		case p.Placeholder:
+			return fault.New("fill it in first, or seal it all the same with --as-is", "%s: %s", j.File, p)
+		default:
+			return fault.New("give the value as the program that reads it gets it; nothing was sealed", "%s: %s", j.File, p)
+		}
+	}
+	for _, note := range j.Values.Notes() {
+		j.Warn("%s: the value of %s %s; it is sealed as it is", j.File, note.Key, note.Text)
+	}
+	return nil
+}
+
+// checkWhole refuses a stub whose Secret no cluster would take: new values and
+// those that were there already count together.
+func (j *Job) checkWhole(data []byte) error {
+	manifest, err := v1alpha1.ParseSealedManifest(j.File, data)
+	if err != nil {
+		return err
+	}
+	var object map[string]any
+	if err := json.Unmarshal(manifest.Spec.Template.Raw, &object); err != nil {
+		return fmt.Errorf("read template: %w", err)
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+		object["metadata"] = metadata
+	}
+	metadata["name"] = manifest.Metadata.Name
+	for _, p := range admission.Check(admission.Object{Content: object, Blocks: manifest.Spec.Blocks}) {
+		if p.Warning || p.Overlaid {
+			j.Warn("%s: %s", j.File, p)
+			continue
+		}
+		return fault.New("every cluster would refuse this Secret; nothing was sealed", "%s: %s", j.File, p)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
+)
+
+const mergeLong = `Merge two changes of one stub, for Git.
+
+Git calls this for files with the attribute merge=bulla, which "bulla init"
+writes into .gitattributes, where the clone says how:
+
+  git config merge.bulla.driver 'bulla merge %O %A %B %P'
+
+"bulla init" and "bulla merge --install" set that. Without it Git merges text, as
+ever: two people who each add a key then conflict.
+
+Sealed values that one side added, changed or took away are taken from that side,
+payload and locks together. Where both sides changed one value nobody but a person
+can choose: the file gets Git's usual marks, and the exit code is 3. Other files
+are merged as text.`
+
+const mergeExample = `  # once in each clone
+  bulla merge --install
+
+  # after a conflict: keep one side, then seal the value of the other again
+  git checkout --ours apps/payments/payments-db.yaml`
+
+// mergeDriver is how Git calls this.
+const mergeDriver = "bulla merge %O %A %B %P"
+
+func newMerge(a *app) *cobra.Command {
+	var install bool
+	cmd := &cobra.Command{
+		Use: "merge BASE OURS THEIRS [PATH]", Short: "Merge two changes of one stub, for Git", Long: mergeLong, Example: mergeExample,
+		Args: args("three files, and the path that they are of", 0, 4),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if install {
+				return a.installMerge(cmd.Context(), a.repo)
+			}
+			if len(args) < 3 {
+				return fault.NewUsage("Git gives them; `bulla merge --install` tells it to", "%s takes three files", cmd.CommandPath())
+			}
+			return a.merge(cmd.Context(), append(args, args[1])[:4])
+		},
+	}
+	cmd.Flags().BoolVar(&install, "install", false, "have Git call this in the clone")
+	return cmd
+}
+
+// installMerge sets the driver in the clone's own configuration.
+func (a *app) installMerge(ctx context.Context, folder string) error {
+	for _, setting := range [][2]string{{"merge.bulla.name", "sealed values, each from the side that changed it"}, {"merge.bulla.driver", mergeDriver}} {
+		if _, err := git(ctx, folder, nil, "config", "--local", setting[0], setting[1]); err != nil {
+			return fault.New("git config "+setting[0]+" '"+setting[1]+"'", "have Git merge stubs: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *app) merge(ctx context.Context, args []string) error {
+	base, ours, theirs, path := args[0], args[1], args[2], args[3]
+	var texts [3][]byte
+	stubs := 0
+	for i, file := range []string{base, ours, theirs} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("merge %s: %w", path, err)
+		}
+		if texts[i] = data; i > 0 && v1alpha1.ClaimsStub(data) {
+			stubs++
+		}
+	}
+	if stubs < 2 {
+		return mergeText(ctx, path, base, ours, theirs)
+	}
+	merged, err := stub.Merge(path, texts[0], texts[1], texts[2])
+	var conflict *stub.ConflictError
+	if errors.As(err, &conflict) {
+		_ = mergeText(ctx, path, base, ours, theirs) // leaves the usual marks
+		return &fault.Error{Code: fault.Findings, Err: fmt.Errorf("merge %s: %w", path, err),
+			Hint: "keep one side (git checkout --ours or --theirs " + path + "), then seal what the other side changed again"}
+	}
+	if err != nil {
+		return mergeText(ctx, path, base, ours, theirs)
+	}
+	return files.Replace(ours, texts[1], merged)
+}
+
+// mergeText is Git's own merge, into ours.
+func mergeText(ctx context.Context, path, base, ours, theirs string) error {
+	_, err := git(ctx, ".", nil, "merge-file", "-L", "ours", "-L", "base", "-L", "theirs", ours, base, theirs)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() < 128 {
+		return &fault.Error{Code: fault.Findings, Err: fmt.Errorf("merge %s: both sides changed the same lines", path)}
+	}
+	return err
+}
