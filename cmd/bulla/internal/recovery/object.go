@@ -63,6 +63,10 @@ func (f *Finder) Object(file string, stub *v1alpha1.SealedManifest) (identity.Us
 		if f.For != "" {
 			return identity.Use{}, fault.New("leave --for out to look through all placements", "placement %q does not build %s", f.For, file)
 		}
+		if stub.Metadata.Namespace == "" && stub.Spec.Scope != v1alpha1.ScopeFleet {
+			return identity.Use{}, fault.New("mend or write the placement that builds it, so that it is known which object it becomes",
+				"no placement builds %s, and it names no namespace", file)
+		}
 		candidates = []identity.Use{{Namespace: stub.Metadata.Namespace, Name: stub.Metadata.Name}}
 	}
 	for _, candidate := range candidates {
