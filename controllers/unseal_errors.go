@@ -38,6 +38,8 @@ func requestError(err error) error {
 		return &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: denied.Error(), Err: err}
 	case client.IsRepositoryStale(err):
 		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: repositoryStale, Err: err}
+	case client.IsHeadRefused(err):
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: headRefused, Err: err}
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
 			Message: fmt.Sprintf("the key service does not answer: %v", steady(err)), Err: err}
@@ -49,6 +51,10 @@ func requestError(err error) error {
 // the news, and since when, is known there alone.
 const repositoryStale = "the key service has not seen for too long whether its head is the repository's newest (RepositoryStale): " +
 	"it opens nothing new, and what runs is kept; hint: ask who runs the key service: its /readyz says since when, and what the last look gave"
+
+// headRefused is for a service that sees a tip which it does not accept.
+const headRefused = "the key service does not accept the tip of the repository, and did not for too long (HeadRefused): " +
+	"it opens nothing new, and what runs is kept; hint: mend the branch; the FleetSync's condition and the key service's /readyz say what is wrong with it"
 
 // logMismatch is an answer that the audit log does not bear out. It is tried
 // again, with back-off: a service that was repaired is believed again, and until

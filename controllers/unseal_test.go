@@ -136,6 +136,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 		{"invalid", refuse(keyservicev1.Refusal_REFUSAL_INVALID), v1alpha1.UnsealDeniedReason, false, false, "Invalid"},
 		{"unknown key", refuse(keyservicev1.Refusal_REFUSAL_KEY), v1alpha1.UnsealDeniedReason, false, false, "Key"},
 		{"network down", fail(&keyservice.UnavailableError{Err: errors.New("connection refused")}), v1alpha1.KeyServiceUnavailableReason, false, true, "does not answer"},
+		{"a service that refuses the tip", fail(&keyservice.UnavailableError{Err: errors.New("unavailable"), Reason: keyservicev1.ReasonHeadRefused}), v1alpha1.KeyServiceUnavailableReason, false, true, "hint: mend the branch"},
 		{"a service that does not see Git any more", fail(&keyservice.UnavailableError{Err: errors.New("unavailable"), Reason: keyservicev1.ReasonStale}), v1alpha1.KeyServiceUnavailableReason, false, true, "what runs is kept; hint: "},
 		{"cluster suspended at the service", fail(&keyservice.DeniedError{Reason: keyservicev1.ReasonSuspended}), v1alpha1.NotInFleetReason, true, true, "Suspended"},
 		{"identity refused", fail(&keyservice.DeniedError{Reason: keyservicev1.ReasonIdentity}), v1alpha1.UnsealDeniedReason, false, false, "IdentityMismatch"},

@@ -100,7 +100,7 @@ func LoadConfig(file string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge)}}
+	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge), RefusedGrace: Duration(standardRefusedGrace)}}
 	c.Limits.setDefaults() // both here, because 0 says something, or is a mistake
 	lines, err := decodeStrict(file, data, &c)
 	if err != nil {

@@ -22,7 +22,13 @@ type Repository struct {
 	// LoadConfig's default is 72h: longer than a weekend, so that a Git host which
 	// is down, or a branch whose tip is not accepted, stops no fleet before somebody
 	// is back.
-	MaxAge         Duration `yaml:"maxAge"`
+	MaxAge Duration `yaml:"maxAge"`
+	// RefusedGrace is how long a tip may be seen and not be accepted (unsigned,
+	// rewritten, of another root or fleet, broken) for the service to go on unsealing
+	// and rewrapping at the head before. 0 is no bound. LoadConfig's default is 10m:
+	// long enough to mend a branch that somebody broke, and too short to be of use to
+	// who hides a revocation behind a commit that nobody accepts.
+	RefusedGrace   Duration `yaml:"refusedGrace"`
 	UsernameFile   string   `yaml:"usernameFile"`
 	PasswordFile   string   `yaml:"passwordFile"`
 	SSHKeyFile     string   `yaml:"sshKeyFile"`
@@ -31,8 +37,10 @@ type Repository struct {
 }
 
 const (
-	standardMaxAge = 72 * time.Hour
-	longestMaxAge  = 90 * 24 * time.Hour
+	standardMaxAge       = 72 * time.Hour
+	standardRefusedGrace = 10 * time.Minute
+	longestMaxAge        = 90 * 24 * time.Hour
+	leastGrace           = time.Minute
 	// looksInMaxAge is how many looks in a row may fail at least. A replica that
 	// does not see Git itself hears of another's look after two intervals.
 	looksInMaxAge = 5
@@ -50,7 +58,7 @@ func (r Repository) problem() (field, problem, hint string) {
 	if (r.UsernameFile != "" || r.PasswordFile != "") && kustomize.IsOpen(r.URL) {
 		return "repository.url", "would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read"
 	}
-	interval, age := time.Duration(r.Interval), time.Duration(r.MaxAge)
+	interval, age, grace := time.Duration(r.Interval), time.Duration(r.MaxAge), time.Duration(r.RefusedGrace)
 	least := looksInMaxAge * max(leastBetweenSaves, interval)
 	switch {
 	case interval < time.Second:
@@ -58,6 +66,9 @@ func (r Repository) problem() (field, problem, hint string) {
 	case age != 0 && (age < least || age > longestMaxAge):
 		return "repository.maxAge", fmt.Sprintf("is not between %gm and 2160h", least.Minutes()),
 			"after so long without a look that found the accepted head nothing is unsealed: at least five intervals and 5m, or 0 for no bound"
+	case grace < 0 || grace > longestMaxAge || grace != 0 && grace < leastGrace:
+		return "repository.refusedGrace", fmt.Sprintf("is not between %gm and 2160h", leastGrace.Minutes()),
+			"after so long at a tip that is not accepted nothing is unsealed; 0 for no bound"
 	}
 	return "", "", ""
 }

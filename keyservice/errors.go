@@ -28,6 +28,7 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
 	keyservicev1.ReasonStale:       connect.CodeUnavailable,
+	keyservicev1.ReasonHeadRefused: connect.CodeUnavailable,
 	keyservicev1.ReasonLimited:     connect.CodeResourceExhausted,
 	keyservicev1.ReasonOverloaded:  connect.CodeResourceExhausted,
 }

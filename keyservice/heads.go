@@ -85,6 +85,8 @@ type heads struct {
 	accepted func(*head)
 	// fresh says how long ago the head was seen to be the newest.
 	fresh *freshness
+	// refusals says since when its tip is refused.
+	refusals *refusal
 	// pinned are the keys that the token has. One look at a time writes it.
 	pinned []v1alpha1.SealingKey
 
@@ -117,7 +119,7 @@ func (h *heads) restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
-	if err := h.beginFresh(ctx, last); err != nil {
+	if err := errors.Join(h.beginFresh(ctx, last), h.beginRefused(ctx, last)); err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
 	return h.take(accepted, last.Accepted)
@@ -180,7 +182,8 @@ func (h *heads) look() error {
 	if errors.As(err, &refused) {
 		err = errors.Join(err, h.denied(h.life, h.refusal(refused)))
 	}
-	err = errors.Join(err, h.keepLook(h.life))
+	h.noteRefusal(err)
+	err = errors.Join(err, h.keepLook(h.life), h.keepRefusal(h.life, err != nil))
 	h.mu.Lock()
 	h.trouble = err
 	h.mu.Unlock()
@@ -211,7 +214,7 @@ func (h *heads) lookOnce() error {
 	if current := h.current.Load(); current != nil && current.hash == tip && !h.mirror.Damaged() {
 		is, err := h.inForce(h.life, current)
 		if is {
-			h.fresh.verified(h.fleet, h.ref, tip, began)
+			h.verified(tip, began)
 		}
 		if is || err != nil {
 			return errors.Join(err, h.pin(current))
@@ -220,7 +223,7 @@ func (h *heads) lookOnce() error {
 	// Replicas see a push at once. The one that is second takes what the first
 	// one accepted.
 	for range decideAttempts {
-		if err = h.fetchAndAccept(tip, began); !errors.Is(err, store.ErrHeadMoved) {
+		if err = judged(tip, h.fetchAndAccept(tip, began)); !errors.Is(err, store.ErrHeadMoved) {
 			break
 		}
 	}
@@ -250,7 +253,7 @@ func (h *heads) accept(ctx context.Context, p *plan) error {
 		if err := h.trust(ctx, p); err != nil {
 			return err
 		}
-		h.fresh.verified(h.fleet, h.ref, p.tip, p.began)
+		h.verified(p.tip, p.began)
 		return h.take(candidate, p.last.Accepted)
 	}
 	vouched, err := h.vouch(ctx, p)
@@ -268,7 +271,7 @@ func (h *heads) accept(ctx context.Context, p *plan) error {
 	if _, err := h.journal.Leave(ctx, entries, changes...); err != nil {
 		return err
 	}
-	h.fresh.verified(h.fleet, h.ref, p.tip, p.began)
+	h.verified(p.tip, p.began)
 	return h.take(candidate, now)
 }
 

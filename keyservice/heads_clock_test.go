@@ -119,6 +119,7 @@ func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
 		})
 		f.look, f.read = store.Look{Hash: "a1", Age: 2 * time.Hour}, now
 		h := &heads{fresh: f, rows: noRows{}, metrics: newMetrics(), now: func() time.Time { return now }}
+		h.refusals = newRefusal(Repository{}, h.now)
 		h.current.Store(&head{hash: "a1"})
 		if found, err := h.openable(t.Context()); (found == nil) == (err == nil) {
 			t.Errorf("a look at reading %d of the clock: %v, %v; want a head or a reason", moment, found, err)

@@ -145,8 +145,14 @@ func (f *freshness) saved(look store.Look) {
 // be the newest of late. What opens nothing goes on at a head that was not.
 func (h *heads) openable(ctx context.Context) (*head, error) {
 	now, err := h.usable(ctx)
-	if err != nil || h.stale() == nil {
-		return now, err
+	if err == nil {
+		err = h.refused(now.hash)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if h.stale() == nil {
+		return now, nil
 	}
 	// Another replica may see what this one does not.
 	if err := h.learn(ctx); err != nil {
@@ -173,6 +179,9 @@ func (h *heads) stale() error {
 func headReason(err error) string {
 	if errors.Is(err, errStale) {
 		return keyservicev1.ReasonStale
+	}
+	if errors.Is(err, errRefused) {
+		return keyservicev1.ReasonHeadRefused
 	}
 	return keyservicev1.ReasonUnavailable
 }

@@ -19,6 +19,7 @@ type metrics struct {
 	accepted   prometheus.Gauge
 	verified   prometheus.Gauge
 	maxAge     prometheus.Gauge
+	tip, grace prometheus.Gauge
 	inFlight   *prometheus.GaugeVec
 	panics     prometheus.Counter
 	logSize    prometheus.Gauge
@@ -51,6 +52,10 @@ func newMetrics() *metrics {
 			Namespace: space, Name: "last_verified_look_timestamp_seconds", Help: "When a look at the remote last found the head in force, or one that was accepted, whichever replica looked."}),
 		maxAge: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: space, Name: "repository_max_age_seconds", Help: "Age of the last verified look from which on nothing is unsealed; 0 for none."}),
+		tip: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: space, Name: "tip_refused_since_timestamp_seconds", Help: "Since when the tip of the configured ref is seen and not accepted; 0 while it is."}),
+		grace: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: space, Name: "repository_refused_grace_seconds", Help: "How long the tip may be refused until nothing is unsealed; 0 for ever."}),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: space, Name: "requests_in_flight", Help: "Requests being handled."}, []string{"route"}),
 		logSize: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -71,7 +76,7 @@ func newMetrics() *metrics {
 		clocks: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "clocks_apart_total", Help: "Renewals by clusters whose clock is more than ten minutes off."}),
 	}
-	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.verified, m.maxAge, m.inFlight, m.panics, m.clocks, m.clones, m.limited,
+	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.verified, m.maxAge, m.tip, m.grace, m.inFlight, m.panics, m.clocks, m.clones, m.limited,
 		m.logSize, m.appends, m.appendSize, m.appendErrs, m.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -106,3 +111,12 @@ func (m *metrics) Grew(size int64) { m.logSize.Set(float64(size)) }
 func (m *metrics) acceptedHead(at time.Time) { m.accepted.Set(float64(at.UnixMilli()) / 1000) }
 
 func (m *metrics) verifiedLook(at time.Time) { m.verified.Set(float64(at.UnixMilli()) / 1000) }
+
+// tipRefused is told since when the tip is refused, the zero time when it is not.
+func (m *metrics) tipRefused(since time.Time) {
+	if since.IsZero() {
+		m.tip.Set(0)
+		return
+	}
+	m.tip.Set(float64(since.UnixMilli()) / 1000)
+}

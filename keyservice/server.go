@@ -114,9 +114,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		fleet: o.Config.Fleet, floor: floor, ref: o.Config.Repository.Ref, rootKey: o.Config.RootKey,
 		mirror: o.Mirror, builder: o.Builder, rows: o.Store, token: o.Token,
 		log: o.Log, metrics: s.metrics, now: s.now, accepted: s.onHead,
-		journal: s.journal, denied: s.recordDenials, fresh: newFreshness(o.Config.Repository, s.now),
+		journal: s.journal, denied: s.recordDenials, fresh: newFreshness(o.Config.Repository, s.now), refusals: newRefusal(o.Config.Repository, s.now),
 	}
 	s.metrics.maxAge.Set(time.Duration(o.Config.Repository.MaxAge).Seconds())
+	s.metrics.grace.Set(time.Duration(o.Config.Repository.RefusedGrace).Seconds())
 	return s, nil
 }
 

@@ -47,6 +47,11 @@ type headStore interface {
 	AddLook(ctx context.Context, l store.Look) (number int64, err error)
 	// AgeLook makes a look older, never younger, and says as AddLook.
 	AgeLook(ctx context.Context, l store.Look) error
+	// LastRefusal returns what was refused last, or store.ErrNotFound.
+	LastRefusal(ctx context.Context, fleet, ref string) (store.RefusedTip, error)
+	// KeepRefusal never makes one younger, and says as AddLook.
+	KeepRefusal(ctx context.Context, r store.RefusedTip) error
+	EndRefusal(ctx context.Context, fleet, ref, head string) error
 }
 
 type placedStore interface {

@@ -86,6 +86,8 @@ type world struct {
 	through keyservice.Token
 	// maxAge of the last verified look; none when 0.
 	maxAge time.Duration
+	// refusedGrace of a tip; none when 0.
+	refusedGrace time.Duration
 }
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, v1alpha1.SuiteHybrid, 2) }
@@ -154,7 +156,7 @@ func (w *world) openStore() *store.DB {
 func (w *world) config(sessions int) *keyservice.Config {
 	return &keyservice.Config{
 		Fleet: w.fleet, RootKey: w.rootKey, Signing: w.signing, ServerNames: []string{"127.0.0.1"},
-		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour), MaxAge: keyservice.Duration(w.maxAge)},
+		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour), MaxAge: keyservice.Duration(w.maxAge), RefusedGrace: keyservice.Duration(w.refusedGrace)},
 		Token:          keyservice.TokenFile{Sessions: sessions},
 		CertificateTTL: keyservice.Duration(24 * time.Hour),
 		People:         w.people,

@@ -112,7 +112,7 @@ func explainReseal(err error) error {
 		return fault.New("merge the fleet.yaml with the new key, and update your clone; the service follows the merged branch", "move locks: %w", err)
 	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRole:
 		return fault.New("an operator moves locks: ask one, or for the role in the key service's configuration", "move locks: %w", err)
-	case errors.Is(err, client.ErrUnavailable) && !client.IsRepositoryStale(err):
+	case errors.Is(err, client.ErrUnavailable) && !client.IsRepositoryStale(err) && !client.IsHeadRefused(err):
 		return fault.New("what is listed as moved is written; run this again when the key service answers", "move locks: %w", err)
 	}
 	return login.Refused(fmt.Errorf("move locks: %w", err))

@@ -156,6 +156,7 @@ func TestTroubleOnTheWayIsNotADecision(t *testing.T) {
 		"the service's refusal":        {address: elsewhere, denied: keyservicev1.ReasonSuspended},
 		"its overload":                 {address: authority.serve(refuse(connect.CodeUnavailable, keyservicev1.ReasonUnavailable), loopback)},
 		"its repository being stale":   {address: authority.serve(refuse(connect.CodeUnavailable, keyservicev1.ReasonStale), loopback), stale: true},
+		"its tip being refused":        {address: authority.serve(refuse(connect.CodeUnavailable, keyservicev1.ReasonHeadRefused), loopback)},
 		"a proxy's 403":                {address: authority.serve(proxy, loopback)},
 		"a redirect":                   {address: authority.serve(http.RedirectHandler(elsewhere, http.StatusTemporaryRedirect), loopback)},
 		"a server of other authority":  {address: stranger.serve(refuse(connect.CodePermissionDenied, keyservicev1.ReasonSuspended), loopback)},
@@ -171,6 +172,8 @@ func TestTroubleOnTheWayIsNotADecision(t *testing.T) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)
 		case c.denied != "" && (!errors.As(err, &denied) || denied.Reason != c.denied):
 			t.Errorf("%s: %v, want reason %s", name, err, c.denied)
+		case client.IsHeadRefused(err) != (name == "its tip being refused"):
+			t.Errorf("%s: %v, which is not about the tip", name, err)
 		case client.IsRepositoryStale(err) != c.stale:
 			t.Errorf("%s: %v, a stale repository: %v", name, err, !c.stale)
 		}

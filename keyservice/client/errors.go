@@ -48,6 +48,14 @@ func IsRepositoryStale(err error) bool {
 	return errors.As(err, &unavailable) && unavailable.Reason == keyservicev1.ReasonStale
 }
 
+// IsHeadRefused reports whether the service opens nothing because the tip of the
+// repository is one that it does not accept, for too long. It matches
+// [ErrUnavailable] too.
+func IsHeadRefused(err error) bool {
+	var unavailable *UnavailableError
+	return errors.As(err, &unavailable) && unavailable.Reason == keyservicev1.ReasonHeadRefused
+}
+
 // readRetryAfter takes the form in seconds (RFC 9110, 10.2.3).
 func readRetryAfter(answer *connect.Error) time.Duration {
 	seconds, err := strconv.ParseUint(answer.Meta().Get("Retry-After"), 10, 32)

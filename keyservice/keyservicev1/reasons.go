@@ -42,6 +42,10 @@ const (
 	// ReasonStale: the service has not seen for too long whether its accepted head
 	// is still the newest, and opens nothing until it has; retry later.
 	ReasonStale = "RepositoryStale"
+	// ReasonHeadRefused: the service sees a tip of the repository that it has not
+	// been able to accept for too long, and opens nothing until that is mended; retry
+	// later.
+	ReasonHeadRefused = "HeadRefused"
 )
 
 // Name is the refusal as people and metrics spell it: NotPlaced for

@@ -62,6 +62,8 @@ func Refused(err error) error {
 		return nil
 	case client.IsRepositoryStale(err):
 		return fault.New("the service has not seen for too long whether its head is the newest, and opens nothing until it has: tell its operators, and run this again", "%w", err)
+	case client.IsHeadRefused(err):
+		return fault.New("the service does not accept the tip of the repository, and opens nothing until it is mended or taken off the branch: its /readyz and its log say which commit and why", "%w", err)
 	case isSentAway(err):
 		wait := "in a moment"
 		if after := client.RetryAfter(err); after > 0 {

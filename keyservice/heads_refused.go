@@ -1,0 +1,243 @@
+package keyservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// errRefused says that the tip of the ref was seen and is not accepted, for too
+// long: it may be the commit that revokes, behind one that nobody can accept.
+// Whoever may push could otherwise keep the service at an old head for maxAge.
+var errRefused = errors.New("the tip of the repository is refused, and was for too long")
+
+// refusal remembers since when the tip is refused at the head in force. Another
+// refused tip does not begin it anew; a look that finds the head at the tip, and a
+// head that is accepted, end it. While Git is out of reach it goes on.
+//
+// Each replica believes its own eyes. The row in the store is for a restart, and
+// for a replica that does not see Git. The age is kept as [freshness] keeps it.
+type refusal struct {
+	// max is the age from which on nothing is opened; 0 for none.
+	max time.Duration
+	// every is the least time between two writes of an older row.
+	every time.Duration
+	now   func() time.Time
+
+	mu   sync.Mutex
+	row  store.RefusedTip // its Head is "" when nothing is refused
+	read time.Time
+	// unsaved is how far the clock went since the row was written.
+	unsaved time.Duration
+	// ended is the head of a row that is to be taken back.
+	ended string
+}
+
+func newRefusal(r Repository, now func() time.Time) *refusal {
+	return &refusal{max: time.Duration(r.RefusedGrace), every: max(leastBetweenSaves, time.Duration(r.Interval)), now: now}
+}
+
+// begin takes up the row after a start.
+func (r *refusal) begin(row store.RefusedTip) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read = r.now()
+	row.Age = max(row.Age, forward(row.Since, r.read))
+	r.row, r.unsaved = row, r.every
+}
+
+// saw counts a look of this replica that found a tip which it does not accept.
+func (r *refusal) saw(x store.RefusedTip) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.advance()
+	r.ended = ""
+	if r.row.Head == x.Head && r.row.Tip == x.Tip && r.row.Reason == x.Reason {
+		return
+	}
+	r.unsaved = r.every
+	if r.row.Head == x.Head {
+		r.row.Tip, r.row.Reason = x.Tip, x.Reason
+		return
+	}
+	r.row, r.read = x, x.Since
+	r.advance()
+}
+
+// over counts a look of this replica that was verified.
+func (r *refusal) over() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.row.Head != "" {
+		r.ended = r.row.Head
+	}
+	r.row = store.RefusedTip{}
+}
+
+// learn takes up what another replica saw, for one whose look failed.
+func (r *refusal) learn(row store.RefusedTip) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.advance()
+	row.Age = max(row.Age, forward(row.Since, r.read))
+	if r.row.Head != row.Head || r.row.Age < row.Age {
+		r.row = row
+	}
+}
+
+// advance reads the clock. Callers hold the lock.
+func (r *refusal) advance() {
+	now := r.now()
+	if r.row.Head != "" {
+		step := forward(r.read, now)
+		r.row.Age = min(r.row.Age+step, eternity)
+		r.unsaved = min(r.unsaved+step, eternity)
+	}
+	r.read = now
+}
+
+// at is what stands refused at a head.
+func (r *refusal) at(head string) (store.RefusedTip, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.advance()
+	return r.row, head != "" && r.row.Head == head
+}
+
+// isTooOld says whether a refusal of this age stops what is opened.
+func (r *refusal) isTooOld(age time.Duration) bool { return r.max != 0 && age > r.max }
+
+// due returns the row to write, if it is time, and the head of one to take back.
+func (r *refusal) due() (row store.RefusedTip, is bool, ended string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.advance()
+	return r.row, r.row.Head != "" && r.unsaved >= r.every, r.ended
+}
+
+func (r *refusal) saved(ended string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsaved = 0
+	if r.ended == ended {
+		r.ended = ""
+	}
+}
+
+// refused is errRefused with the numbers; nil while secrets may be opened at a head.
+func (h *heads) refused(at string) error {
+	row, is := h.refusals.at(at)
+	if !is || !h.refusals.isTooOld(row.Age) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s, %s, for %s, repository.refusedGrace is %s", errRefused,
+		tipName(row), row.Reason, row.Age.Round(time.Second), h.refusals.max)
+}
+
+func tipName(row store.RefusedTip) string {
+	if row.Tip == "" {
+		return "the ref is gone"
+	}
+	return row.Tip
+}
+
+// verified counts a look that found the head in force, or one that was accepted.
+func (h *heads) verified(hash string, began time.Time) {
+	h.fresh.verified(h.fleet, h.ref, hash, began)
+	h.refusals.over()
+}
+
+// judged makes a refusal of a failure that the tip is to blame for: what it holds,
+// not how it came. A remote that cannot be reached, or breaks off, refuses nothing.
+func judged(tip string, err error) error {
+	var refused *refusedHead
+	var tree *kustomize.TreeError
+	switch {
+	case err == nil, errors.As(err, &refused), errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &tree), errors.Is(err, kustomize.ErrTooLarge), errors.Is(err, kustomize.ErrCorrupt),
+		errors.Is(err, kustomize.ErrUnknownRevision):
+		return &refusedHead{hash: tip, reason: v1alpha1.InvalidFleetReason, err: err}
+	}
+	return err
+}
+
+// noteRefusal remembers what a look ran into, if it is a refusal.
+func (h *heads) noteRefusal(err error) {
+	current := h.current.Load()
+	if current == nil {
+		return
+	}
+	seen := store.RefusedTip{Fleet: h.fleet, Ref: h.ref, Head: current.hash, Since: h.now()}
+	var refused *refusedHead
+	switch {
+	case errors.As(err, &refused):
+		seen.Tip, seen.Reason = refused.hash, refused.reason
+	case errors.Is(err, kustomize.ErrRefGone), errors.Is(err, kustomize.ErrEmptyRepository), errors.Is(err, kustomize.ErrTooLarge):
+		seen.Reason = v1alpha1.InvalidFleetReason
+	default:
+		return
+	}
+	h.refusals.saw(seen)
+}
+
+// beginRefused takes up, after a start, since when the tip was refused.
+func (h *heads) beginRefused(ctx context.Context, last store.Head) error {
+	row, err := h.rows.LastRefusal(ctx, h.fleet, h.ref)
+	if errors.Is(err, store.ErrNotFound) || err == nil && row.Head != last.Hash {
+		return nil
+	}
+	if err == nil {
+		h.refusals.begin(row)
+	}
+	return err
+}
+
+// keepRefusal writes what the row does not have; blind says that this replica did
+// not see the ref, and takes another one's word.
+func (h *heads) keepRefusal(ctx context.Context, blind bool) error {
+	defer h.showRefusal()
+	if blind {
+		row, err := h.rows.LastRefusal(ctx, h.fleet, h.ref)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if current := h.current.Load(); err == nil && current != nil && row.Head == current.hash {
+			h.refusals.learn(row)
+		}
+	}
+	row, is, ended := h.refusals.due()
+	if ended != "" {
+		if err := h.rows.EndRefusal(ctx, h.fleet, h.ref, ended); err != nil {
+			return err
+		}
+	}
+	if is {
+		if err := h.rows.KeepRefusal(ctx, row); err != nil && !errors.Is(err, store.ErrHeadMoved) {
+			return err
+		}
+	}
+	if is || ended != "" {
+		h.refusals.saved(ended)
+	}
+	return nil
+}
+
+// showRefusal is since when the tip is refused, by this replica's clock of now.
+func (h *heads) showRefusal() {
+	current := h.current.Load()
+	if current == nil {
+		return
+	}
+	since := time.Time{}
+	if row, is := h.refusals.at(current.hash); is {
+		since = h.now().Add(-row.Age)
+	}
+	h.metrics.tipRefused(since)
+}
