@@ -47,6 +47,32 @@ func TestFilesThatAreRefusedWhole(t *testing.T) {
 	}
 }
 
+// TestAFileIsBoundedInDepthAndValues: what is refused whole is named in one line.
+func TestAFileIsBoundedInDepthAndValues(t *testing.T) {
+	stub := func(template string) string {
+		return "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata: {name: x}\nspec:\n  template: " + template + "\n"
+	}
+	nested := func(depth int) string { return stub(strings.Repeat("[", depth) + strings.Repeat("]", depth)) }
+	for name, test := range map[string]struct{ data, want string }{
+		"deep":          {nested(maxDepth), "f:5: is nested deeper than 64 levels"},
+		"very deep":     {nested(5_000), "f:5: is nested deeper than 64 levels"},
+		"in a block":    {stub("\n    " + strings.Repeat("- ", maxDepth) + "x"), "f:6: is nested deeper than 64 levels"},
+		"many values":   {stub("[" + strings.Repeat("x,", maxValues) + "]"), "f:1: has more than 65536 values"},
+		"many mappings": {stub("[" + strings.Repeat("{},", maxValues) + "]"), "f:1: has more than 65536 values"},
+	} {
+		if _, err := ParseSealedManifest("f", []byte(test.data)); err == nil || err.Error() != test.want {
+			t.Errorf("%s: error %.200v, want %s", name, err, test.want)
+		}
+	}
+	if _, err := ParseSealedManifest("f", []byte(nested(maxDepth-4))); err == nil || strings.Contains(err.Error(), "nested deeper") {
+		t.Errorf("not too deep: %v", err)
+	}
+	_, err := ParseSealedManifest("f", []byte(stub("{"+strings.Repeat("k", 100_000)+": null, "+strings.Repeat("l", 100_000)+": *x}")))
+	if err == nil || len(err.Error()) > 5_000 {
+		t.Errorf("an error of %d bytes", len(fmt.Sprint(err)))
+	}
+}
+
 // Bombs: what takes kustomize past its memory must be an error at once here.
 func TestBombsAreErrors(t *testing.T) {
 	bomb := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"

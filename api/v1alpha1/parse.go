@@ -95,12 +95,12 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 	if err != nil {
 		return nil, err
 	}
-	p := &problems{file: file, root: root, lines: map[string]int{}}
+	p := &problems{file: file, root: root}
 	p.checkKind(root, kind)
-	if len(p.list) == 0 {
+	if p.count == 0 {
 		p.checkType(root, "", typeOf[T]())
 	}
-	if len(p.list) > 0 {
+	if p.count > 0 {
 		return nil, p.err()
 	}
 	object := new(T)
@@ -108,7 +108,7 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 		return nil, &ParseError{File: file, Line: root.Line, Problem: err.Error()}
 	}
 	validate(object, p)
-	if len(p.list) > 0 {
+	if p.count > 0 {
 		return nil, p.err()
 	}
 	return object, nil
@@ -121,34 +121,50 @@ func FleetLine(data []byte, field string) int {
 	if err != nil {
 		return 1
 	}
-	p := &problems{root: root, lines: map[string]int{}}
-	p.checkType(root, "", typeOf[Fleet]())
-	return p.line(field)
+	return (&problems{root: root}).line(field)
 }
 
 // problems gathers what is wrong with one file.
 type problems struct {
 	file string
 	root *yaml.Node
-	// lines has the line of every field path that the file has.
-	lines map[string]int
+	// list has the first of them, count is of all.
 	list  []*ParseError
+	count int
 }
 
 // add records a problem of a field. A missing field is reported in the line
 // of the nearest parent that is there.
 func (p *problems) add(field, format string, args ...any) {
-	p.list = append(p.list, &ParseError{File: p.file, Line: p.line(field), Field: field, Problem: fmt.Sprintf(format, args...)})
+	p.addAt(0, field, format, args...)
+}
+
+// addAt records a problem in a line; 0 for the field's own.
+func (p *problems) addAt(line int, field, format string, args ...any) {
+	p.count++
+	if len(p.list) == maxProblems {
+		return
+	}
+	if line == 0 {
+		line = p.line(field)
+	}
+	p.list = append(p.list, &ParseError{File: p.file, Line: line, Field: clip(field), Problem: clip(fmt.Sprintf(format, args...))})
+}
+
+// addStep records a problem where the path is not text yet.
+func (p *problems) addStep(line int, path *step, problem string) {
+	if len(p.list) == maxProblems {
+		p.count++
+		return
+	}
+	p.addAt(line, path.String(), "%s", problem)
 }
 
 func (p *problems) line(field string) int {
-	for field != "" {
-		if line, ok := p.lines[field]; ok {
-			return line
-		}
-		field = field[:max(0, strings.LastIndexAny(field, ".["))]
+	if p.root == nil {
+		return 1
 	}
-	return max(1, p.lines[""])
+	return cmp.Or(lineOf(p.root, field), max(1, p.root.Line))
 }
 
 // maxProblems bounds the length of an error: a hostile file has as many
@@ -159,12 +175,9 @@ func (p *problems) err() error {
 	slices.SortStableFunc(p.list, func(a, b *ParseError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
 	})
-	var errs []error
+	errs := make([]error, len(p.list))
 	for i, e := range p.list {
-		if i == maxProblems {
-			break
-		}
-		errs = append(errs, e)
+		errs[i] = e
 	}
 	return errors.Join(errs...)
 }
@@ -177,8 +190,7 @@ func (p *problems) checkKind(root *yaml.Node, kind string) {
 		case value == nil:
 			p.add(key, "is missing; write %s", want[key])
 		case value.Kind != yaml.ScalarNode || value.Value != want[key]:
-			p.lines[key] = value.Line
-			p.add(key, "is %q, not %s", value.Value, want[key])
+			p.addAt(value.Line, key, "is %q, not %s", clip(value.Value), want[key])
 		}
 	}
 }
@@ -197,7 +209,7 @@ func lookup(mapping *yaml.Node, key string) *yaml.Node {
 func KindOf(data []byte) (apiVersion, kind string, ok bool) {
 	// A file that cannot spell the group, even with escapes or in UTF-16, is
 	// not worth parsing.
-	if len(data) > MaxStubSize || !bytes.Contains(data, []byte(Group)) && !bytes.ContainsAny(data, "\\\x00") {
+	if len(data) > MaxStubSize || manyValues(data) || !bytes.Contains(data, []byte(Group)) && !bytes.ContainsAny(data, "\\\x00") {
 		return "", "", false
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))

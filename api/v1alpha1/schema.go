@@ -20,10 +20,10 @@ var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // checkType compares a node with a Go type, so that an unknown field or a
 // wrong type is reported with its line and its path, which encoding/json
-// cannot do. It also records the line of every path for the rules that follow.
+// cannot do.
 func (p *problems) checkType(node *yaml.Node, path string, t reflect.Type) {
-	p.lines[path] = node.Line
-	if !p.checkNode(node, path) {
+	if problem := nodeProblem(node); problem != "" {
+		p.addAt(node.Line, path, "%s", problem)
 		return
 	}
 	if t.Kind() == reflect.Pointer {
@@ -40,37 +40,50 @@ func (p *problems) checkType(node *yaml.Node, path string, t reflect.Type) {
 		p.checkSequence(node, path, t)
 	case t.Kind() == reflect.Bool:
 		if node.Kind != yaml.ScalarNode || node.Tag != "!!bool" {
-			p.add(path, "must be true or false")
+			p.addAt(node.Line, path, "must be true or false")
 		}
 	case t.Kind() == reflect.Int64:
 		if node.Kind != yaml.ScalarNode || node.Tag != "!!int" || !wholeNumber.MatchString(node.Value) {
-			p.add(path, "must be a whole number")
+			p.addAt(node.Line, path, "must be a whole number")
 		}
 	case t.Kind() == reflect.String:
 		if !isString(node) {
-			p.add(path, "must be a string; put it in quotes")
+			p.addAt(node.Line, path, "must be a string; put it in quotes")
 		}
 	default:
 		panic(fmt.Sprintf("no rule for fields of type %s", t))
 	}
 }
 
-// checkNode refuses the parts of YAML that make a text mean something else
+// nodeProblem refuses the parts of YAML that make a text mean something else
 // than it shows.
-func (p *problems) checkNode(node *yaml.Node, path string) bool {
+func nodeProblem(node *yaml.Node) string {
 	switch {
 	case node.Kind == yaml.AliasNode:
-		p.add(path, "is an alias; write the value itself")
+		return "is an alias; write the value itself"
 	case node.Anchor != "":
-		p.add(path, "has an anchor; remove it")
+		return "has an anchor; remove it"
 	case node.Style&yaml.TaggedStyle != 0:
-		p.add(path, "has an explicit tag; remove it")
+		return "has an explicit tag; remove it"
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
-		p.add(path, "is null; remove the field or give it a value")
-	default:
-		return true
+		return "is null; remove the field or give it a value"
 	}
-	return false
+	return ""
+}
+
+// keyProblem refuses what is no key of a mapping, or stood before.
+func keyProblem(key *yaml.Node, seen map[string]bool) string {
+	problem := nodeProblem(key)
+	switch {
+	case problem != "":
+		return problem
+	case !isString(key):
+		return "is not a string key"
+	case seen[key.Value]:
+		return "stands twice"
+	}
+	seen[key.Value] = true
+	return ""
 }
 
 // isString admits timestamps: 2026-11-01 is a date to YAML and a name to
@@ -103,39 +116,29 @@ func collectFields(t reflect.Type, into map[string]reflect.Type) {
 
 func (p *problems) checkMapping(node *yaml.Node, path string, typeOf func(key string) (reflect.Type, bool)) {
 	if node.Kind != yaml.MappingNode {
-		p.add(path, "must be a mapping")
+		p.addAt(node.Line, path, "must be a mapping")
 		return
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		field := join(path, key.Value)
-		p.lines[field] = key.Line
-		if !p.checkNode(key, field) {
+		if problem := keyProblem(key, seen); problem != "" {
+			p.addAt(key.Line, field, "%s", problem)
 			continue
 		}
-		if !isString(key) {
-			p.add(field, "is not a string key")
-			continue
-		}
-		if seen[key.Value] {
-			p.add(field, "stands twice")
-			continue
-		}
-		seen[key.Value] = true
 		t, ok := typeOf(key.Value)
 		if !ok {
-			p.add(field, "is not a field of this kind")
+			p.addAt(key.Line, field, "is not a field of this kind")
 			continue
 		}
 		p.checkType(value, field, t)
-		p.lines[field] = key.Line
 	}
 }
 
 func (p *problems) checkSequence(node *yaml.Node, path string, t reflect.Type) {
 	if node.Kind != yaml.SequenceNode {
-		p.add(path, "must be a list")
+		p.addAt(node.Line, path, "must be a list")
 		return
 	}
 	for i, item := range node.Content {
@@ -146,46 +149,39 @@ func (p *problems) checkSequence(node *yaml.Node, path string, t reflect.Type) {
 // checkCustom checks a type with its own decoding: anything that is plain
 // JSON and that the type accepts.
 func (p *problems) checkCustom(node *yaml.Node, path string, t reflect.Type) {
-	before := len(p.list)
-	p.checkPlain(node, path)
-	if len(p.list) > before {
+	before := p.count
+	p.checkPlain(node, node.Line, &step{key: path})
+	if p.count > before {
 		return
 	}
 	if err := decodeJSON(node, reflect.New(t).Interface()); err != nil {
 		// Durations are the only ones that refuse anything.
-		p.add(path, "%q is not a duration; write for example 5m30s", node.Value)
+		p.addAt(node.Line, path, "%q is not a duration; write for example 5m30s", clip(node.Value))
 	}
 }
 
 // checkPlain checks a tree without a Go type: no aliases, tags, nulls,
-// duplicate or non-string keys anywhere.
-func (p *problems) checkPlain(node *yaml.Node, path string) {
-	if !p.checkNode(node, path) {
+// duplicate or non-string keys anywhere. line is where the field stands.
+func (p *problems) checkPlain(node *yaml.Node, line int, path *step) {
+	if problem := nodeProblem(node); problem != "" {
+		p.addStep(line, path, problem)
 		return
 	}
 	switch node.Kind {
 	case yaml.SequenceNode:
 		for i, item := range node.Content {
-			field := fmt.Sprintf("%s[%d]", path, i)
-			p.lines[field] = item.Line
-			p.checkPlain(item, field)
+			p.checkPlain(item, item.Line, &step{parent: path, item: i})
 		}
 	case yaml.MappingNode:
 		seen := map[string]bool{}
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key := node.Content[i]
-			field := join(path, key.Value)
-			p.lines[field] = key.Line
-			switch {
-			case !p.checkNode(key, field):
-			case !isString(key):
-				p.add(field, "is not a string key")
-			case seen[key.Value]:
-				p.add(field, "stands twice")
-			default:
-				seen[key.Value] = true
-				p.checkPlain(node.Content[i+1], field)
+			field := &step{parent: path, key: key.Value}
+			if problem := keyProblem(key, seen); problem != "" {
+				p.addStep(key.Line, field, problem)
+				continue
 			}
+			p.checkPlain(node.Content[i+1], key.Line, field)
 		}
 	}
 }

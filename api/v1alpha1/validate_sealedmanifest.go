@@ -63,13 +63,13 @@ var templateProblems = map[string]string{
 }
 
 func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool) {
-	before := len(p.list)
+	before := p.count
 	if len(s.Template.Raw) == 0 {
 		p.add("spec.template", "is missing")
 		return nil, false
 	}
 	p.checkTemplate()
-	if len(p.list) > before {
+	if p.count > before {
 		return nil, false
 	}
 	template := new(secretTemplate)
@@ -87,7 +87,7 @@ func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool
 			p.add("spec.template.data."+key, "is not canonical base64")
 		}
 	}
-	return template, len(p.list) == before
+	return template, p.count == before
 }
 
 // checkTemplate compares the template with the one kind that can be sealed.

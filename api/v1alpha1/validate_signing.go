@@ -45,7 +45,7 @@ func (s *Signing) ValidateFloor() error {
 	if s.Empty() {
 		return nil
 	}
-	p := &problems{lines: map[string]int{}}
+	p := &problems{}
 	s.validate(p, "signing")
 	if len(s.Require) == 0 {
 		p.add("signing.require", "is missing: signers alone demand nothing")

@@ -27,6 +27,9 @@ func readDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 	if line, ok := MergeMark(data); ok {
 		return nil, &ParseError{File: file, Line: line, Problem: "has a merge mark: two branches changed it, and the merge is not finished (git status lists such files)"}
 	}
+	if manyValues(data) {
+		return nil, &ParseError{File: file, Line: 1, Problem: fmt.Sprintf("has more than %d values", maxValues)}
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	document, err := decodeNode(decoder)
 	if errors.Is(err, io.EOF) {
@@ -43,6 +46,9 @@ func readDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, &ParseError{File: file, Line: 1, Problem: "is not a mapping"}
+	}
+	if line := checkDepth(document.Content[0], maxDepth); line > 0 {
+		return nil, &ParseError{File: file, Line: line, Problem: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}
 	}
 	return document.Content[0], nil
 }
