@@ -110,6 +110,7 @@ type view struct {
 	places       *places
 	// inputs are the stubs as kustomize sees them, by digest.
 	inputs map[string][]byte
+	used   allowance
 	// last is the file read last: most likely the one that a parser stopped at.
 	last string
 }
@@ -136,7 +137,9 @@ func (v *view) open() error {
 		return &worker.Failure{File: v.root, Problem: "folder does not exist"}
 	}
 	if !hasKustomization(v.Stat, v.root) {
-		v.record(askGenerated, v.root)
+		if err := v.record(askGenerated, v.root); err != nil {
+			return err
+		}
 		if err := v.tree.forGenerating(v.root); err != nil {
 			return refusal(err)
 		}
@@ -149,11 +152,20 @@ func (v *view) open() error {
 	return nil
 }
 
-func (v *view) record(kind byte, path string) {
+// record keeps what the tree answers. It refuses what would be too much to keep.
+func (v *view) record(kind byte, path string) error {
 	q := question{kind, path}
-	if _, ok := v.answers[q]; !ok {
-		v.answers[q] = v.tree.ask(q)
+	if _, ok := v.answers[q]; ok {
+		return nil
 	}
+	switch {
+	case len(path) > maxPath:
+		return &worker.Failure{Problem: fmt.Sprintf("build asks for a path of more than %d bytes", maxPath)}
+	case len(v.answers) >= maxQuestions:
+		return &worker.Failure{Problem: fmt.Sprintf("build asks for more than %d paths", maxQuestions)}
+	}
+	v.answers[q] = v.tree.ask(q)
+	return nil
 }
 
 // Stat implements [worker.Files].
@@ -161,7 +173,9 @@ func (v *view) Stat(p string) (worker.Kind, error) {
 	if v.isGenerated(p) {
 		return worker.File, nil
 	}
-	v.record(askStat, p)
+	if err := v.record(askStat, p); err != nil {
+		return worker.None, err
+	}
 	n, err := v.tree.forBuild(p)
 	switch {
 	case err != nil:
@@ -179,7 +193,9 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 	if v.isGenerated(p) {
 		return v.generated, true, nil
 	}
-	v.record(askRead, p)
+	if err := v.record(askRead, p); err != nil {
+		return nil, false, err
+	}
 	v.last = p
 	n, err := v.tree.forBuild(p)
 	if err != nil {
@@ -193,6 +209,9 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 		return v.tooLarge(p)
 	}
 	if err != nil {
+		return nil, false, err
+	}
+	if err := v.used.reads(p, len(data)); err != nil {
 		return nil, false, err
 	}
 	return v.replace(p, data)
@@ -212,7 +231,9 @@ func (v *view) tooLarge(p string) ([]byte, bool, error) {
 
 // List implements [worker.Files].
 func (v *view) List(p string) ([]string, bool, error) {
-	v.record(askList, p)
+	if err := v.record(askList, p); err != nil {
+		return nil, false, err
+	}
 	n, err := v.tree.forListing(p)
 	if err != nil {
 		return nil, false, refusal(err)
@@ -262,6 +283,9 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 	v.reads[digest]++
 	if input, ok := v.inputs[digest]; ok {
 		return input, true, nil
+	}
+	if err := v.used.keeps(p, len(data)); err != nil {
+		return nil, false, err
 	}
 	manifest, err := v1alpha1.ParseSealedManifest(p, data)
 	if err != nil {

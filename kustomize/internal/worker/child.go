@@ -45,7 +45,7 @@ func MaybeRun() {
 // run makes one build. Its error is about the pipe only: there is nobody to
 // tell.
 func run(p *pipe) error {
-	kind, body, err := p.receive(1 << 16)
+	kind, body, err := p.receive(func(byte) int { return 64 << 10 })
 	if err != nil || kind != frameStart {
 		return errors.Join(err, errFrame)
 	}

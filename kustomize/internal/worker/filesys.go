@@ -35,7 +35,7 @@ func (f *remoteFS) ask(question byte, name string) (Kind, []byte) {
 	if err := f.pipe.send(question, []byte(name)); err != nil {
 		os.Exit(1)
 	}
-	kind, body, err := f.pipe.receive(maxFrame)
+	kind, body, err := f.pipe.receive(func(byte) int { return maxFrame })
 	if err != nil || kind != frameAnswer || len(body) == 0 {
 		os.Exit(1)
 	}

@@ -63,13 +63,25 @@ func (p *pipe) sendJSON(kind byte, v any) error {
 	return p.send(kind, body)
 }
 
-func (p *pipe) receive(limit int) (kind byte, body []byte, err error) {
+// frameLimit bounds what a child may send, by what it is: memory is taken before
+// the frame has come.
+func frameLimit(kind byte) int {
+	switch kind {
+	case frameStat, frameRead, frameList:
+		return 16 << 10
+	case frameReady, frameFailed:
+		return 64 << 10
+	}
+	return maxFrame
+}
+
+func (p *pipe) receive(limit func(kind byte) int) (kind byte, body []byte, err error) {
 	var header [5]byte
 	if _, err := io.ReadFull(p.r, header[:]); err != nil {
 		return 0, nil, err
 	}
 	size := binary.BigEndian.Uint32(header[:4])
-	if int64(size) > int64(limit) {
+	if int64(size) > int64(limit(header[4])) {
 		return 0, nil, fmt.Errorf("frame of %d bytes: %w", size, errFrame)
 	}
 	body = make([]byte, size)

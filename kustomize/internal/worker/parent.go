@@ -99,9 +99,9 @@ func serve(p *pipe, o Options, files Files, dir string) (*Result, error) {
 	}
 	result, size := &Result{}, int64(0)
 	for {
-		kind, body, err := p.receive(maxFrame)
+		kind, body, err := p.receive(frameLimit)
 		if errors.Is(err, errFrame) {
-			return nil, &Failure{Problem: "an object is too large"}
+			return nil, &Failure{Problem: "an object or a path is too large"}
 		}
 		if err != nil {
 			return nil, errBroken

@@ -1,0 +1,42 @@
+package kustomize
+
+import (
+	"fmt"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+)
+
+// Bounds on what one build may ask of its tree. The child's memory is bounded by
+// the kernel; what it asks costs the parent, which serves others.
+const (
+	// maxQuestions is the greatest number of different questions: every answer is
+	// kept for as long as the build is.
+	maxQuestions = 200_000
+	// maxPath is the greatest length of a path that is asked for.
+	maxPath = 4096
+	// maxRead is the greatest sum of the files given to one build, in bytes, each
+	// as often as it is read.
+	maxRead = 256 << 20
+	// maxStubs is the greatest sum of the sizes of the stubs of one build, in bytes:
+	// they are kept.
+	maxStubs = 64 << 20
+)
+
+// allowance is what one build has used.
+type allowance struct {
+	read, stubs int64
+}
+
+func (a *allowance) reads(path string, size int) error {
+	if a.read += int64(size); a.read > maxRead {
+		return &worker.Failure{File: path, Problem: fmt.Sprintf("build reads more than %d MiB", maxRead>>20)}
+	}
+	return nil
+}
+
+func (a *allowance) keeps(path string, size int) error {
+	if a.stubs += int64(size); a.stubs > maxStubs {
+		return &worker.Failure{File: path, Problem: fmt.Sprintf("build has more than %d MiB of stubs", maxStubs>>20)}
+	}
+	return nil
+}

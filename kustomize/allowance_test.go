@@ -1,0 +1,84 @@
+package kustomize
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+)
+
+// fresh is a tree whose files are read anew each time, as those of a mirror are.
+type fresh struct {
+	source
+	length int
+}
+
+func (f fresh) read(string, *node) ([]byte, error) { return make([]byte, f.length), nil }
+
+func (f fresh) blob(string, *node) (hash, error) { return hash{}, nil }
+
+// TestABuildKeepsNothingOfWhatItReads: hundreds of paths may lead to one large
+// blob, and a build that is allowed costs its reader no more than the largest.
+func TestABuildKeepsNothingOfWhatItReads(t *testing.T) {
+	f := files{}
+	for i := range 40 {
+		f[fmt.Sprintf("apps/app/%02d.txt", i)] = "x"
+	}
+	opened := tree(t, f)
+	v := emptyView(&Tree{root: opened.root, source: fresh{opened.source, 1 << 20}}, "apps/app")
+	if err := v.open(); err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	for i := range 40 {
+		if _, ok, err := v.Read(fmt.Sprintf("apps/app/%02d.txt", i)); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if kept := heap() - before; kept > 4<<20 {
+		t.Errorf("%d KiB are kept of 40 files of 1 MiB", kept>>10)
+	}
+	runtime.KeepAlive(v)
+}
+
+func heap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// TestABuildAsksAndReadsSoMuchAndNoMore: every answer is kept with the build.
+func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
+	opened := tree(t, files{"apps/app/a.txt": strings.Repeat("x", 1<<20)})
+	refused := func(what, words string, ask func(v *view, i int) error, most int) {
+		t.Helper()
+		v := emptyView(opened, "apps/app")
+		for i := range most + 1 {
+			err := ask(v, i)
+			if err == nil {
+				continue
+			}
+			if failure, ok := err.(*worker.Failure); !ok || !strings.Contains(failure.Problem, words) {
+				t.Errorf("%s: %v, want %q", what, err, words)
+			}
+			return
+		}
+		t.Errorf("%s: nothing is refused", what)
+	}
+	refused("paths", "more than 200000 paths", func(v *view, i int) error {
+		_, err := v.Stat(fmt.Sprintf("apps/app/%d", i))
+		return err
+	}, maxQuestions)
+	refused("a long path", "more than 4096 bytes", func(v *view, _ int) error {
+		_, err := v.Stat("apps/" + strings.Repeat("x", maxPath))
+		return err
+	}, 1)
+	refused("reading", "more than 256 MiB", func(v *view, _ int) error {
+		_, _, err := v.Read("apps/app/a.txt")
+		return err
+	}, maxRead>>20)
+	refused("stubs", "more than 64 MiB of stubs", func(v *view, _ int) error { return v.used.keeps("x", 1<<20) }, maxStubs>>20)
+}
