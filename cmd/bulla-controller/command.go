@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	_ "sigs.k8s.io/controller-runtime/pkg/client/config" // the --kubeconfig flag
 
+	"github.com/bulla-dev/bulla/cmd/internal/unknown"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -52,7 +53,7 @@ brings all of it.`,
 
   # From a workstation, against the current kube context:
   bulla-controller --kubeconfig ~/.kube/config --namespace bulla-system --storage-path /tmp/bulla`,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
 		Version:       version.Text(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -103,4 +104,12 @@ func (o *options) validate() error {
 		return fmt.Errorf("use --storage-path: %w", err)
 	}
 	return nil
+}
+
+func noArgs(cmd *cobra.Command, given []string) error {
+	if len(given) == 0 {
+		return nil
+	}
+	problem, hint := unknown.Command(cmd, given[0])
+	return fmt.Errorf("%w; hint: %s", problem, hint)
 }

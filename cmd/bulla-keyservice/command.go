@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/cmd/internal/unknown"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 )
 
@@ -73,7 +74,7 @@ func needs(flags ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		hint := "see " + cmd.CommandPath() + " --help"
 		if len(args) > 0 {
-			return &usageError{withHint(fmt.Errorf("%q is not a command or flag of %s", args[0], cmd.CommandPath()), hint)}
+			return &usageError{withHint(unknown.Command(cmd, args[0]))}
 		}
 		missing := slices.IndexFunc(flags, func(name string) bool { return !cmd.Flags().Changed(name) })
 		if missing >= 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
+	unknowncmd "github.com/bulla-dev/bulla/cmd/internal/unknown"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -96,7 +97,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.repo, "repo", ".", "`folder` in the fleet repository")
 	root.PersistentFlags().StringVar(&a.rootKey, "root-key", "", "root verifier `key` to trust for this run, instead of the pinned one")
 	root.AddCommand(newInit(a), newTrust(a), newSeal(a), newOpen(a), newRecover(a), newCluster(a), newPlace(a))
-	root.AddCommand(newValidate(a), newVersion(a), newExitCodes(), newDocs(a), newLogin(a), newStatus(a), newKeys(a), newReseal(a))
+	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newLogin(a), newStatus(a), newKeys(a), newReseal(a))
 	root.AddCommand(newAudit(a), newHistory(a), newDeny(a), newMerge(a))
 	return root
 }
@@ -127,7 +128,8 @@ func args(usage string, low, high int) cobra.PositionalArgs {
 
 func noArgs(cmd *cobra.Command, given []string) error {
 	if len(given) > 0 && cmd.HasSubCommands() {
-		return fault.NewUsage(cmd.CommandPath()+" --help lists the commands", "unknown command %q for %q", given[0], cmd.CommandPath())
+		problem, hint := unknowncmd.Command(cmd, given[0])
+		return fault.NewUsage(hint, "%w", problem)
 	}
 	return args("no arguments", 0, 0)(cmd, given)
 }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+const buildLong = `Print what a placement builds.
+
+Builds the placement's folder with the code that the key service and the
+controllers use, and prints every object as it would be applied, in the order of
+the build. Sealed values are masked: nothing is opened, and no key, network or
+cluster is asked. A comment above an object says which stub it comes from.
+
+With --cluster, the placement must be placed on that cluster, and objects that
+another placement claims there too are refused, as they are for the cluster.
+
+What is printed is for reading: what is sealed says (sealed), which no cluster
+takes.`
+
+const buildExample = `  bulla build payments
+
+  # what a branch changes
+  diff <(git stash -q; bulla build payments; git stash pop -q) <(bulla build payments)
+
+  bulla build payments --cluster prod-eu | grep -A3 'kind: Secret'`
+
+// maskedValue stands where a value is sealed. It is no base64, so that no API
+// server takes it for one.
+const maskedValue = "(sealed)"
+
+func newBuild(a *app) *cobra.Command {
+	var cluster string
+	cmd := &cobra.Command{
+		Use: "build PLACEMENT", Short: "Print what a placement builds, sealed values masked", Long: buildLong, Example: buildExample,
+		Args: args("the name of a placement", 1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.build(cmd.Context(), args[0], cluster) },
+	}
+	cmd.Flags().StringVar(&cluster, "cluster", "", "`cluster` that it must be placed on")
+	return cmd
+}
+
+func (a *app) build(ctx context.Context, name, cluster string) error {
+	repo, err := a.open()
+	if err != nil {
+		return err
+	}
+	p, ok := repo.Model.Placements[name]
+	if !ok {
+		return unknown("placement", name, repo.Model.Placements, "`bulla validate` says if its file is wrong")
+	}
+	built, err := a.builtFor(ctx, repo, p, cluster)
+	if err != nil {
+		return fault.New("bulla validate looks at the whole fleet", "%w", err)
+	}
+	for _, d := range built.Deleted {
+		a.warnf("%s deletes the Secret of stub %s", d.File, d.Stub.Path)
+	}
+	for _, file := range built.LeftOut {
+		a.warnf("%s holds no Kubernetes object, and is left out", file)
+	}
+	if len(built.Objects) == 0 {
+		a.warnf("placement %q builds nothing", name)
+	}
+	for _, o := range built.Objects {
+		text, err := shown(o)
+		if err != nil {
+			return err
+		}
+		a.printf("%s", text)
+	}
+	return nil
+}
+
+// builtFor builds a placement for one cluster, or for none in particular.
+func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *v1alpha1.Placement, cluster string) (*kustomize.Build, error) {
+	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
+	if cluster == "" {
+		return builder.Build(ctx, repo.Tree, p)
+	}
+	if _, ok := repo.Model.Clusters[cluster]; !ok {
+		return nil, unknown("cluster", cluster, repo.Model.Clusters, "`bulla cluster list` shows them")
+	}
+	name := p.Metadata.Name
+	if !slices.Contains(repo.Model.PlacedOn(cluster), name) {
+		return nil, fmt.Errorf("placement %q is not placed on cluster %q", name, cluster)
+	}
+	placed := builder.Resolve(ctx, repo.Tree, repo.Model, cluster).Placed[name]
+	if placed.Err != nil {
+		return nil, placed.Err
+	}
+	for _, conflict := range placed.Conflicts {
+		return nil, fmt.Errorf("%s %s/%s is placed on cluster %q by %s too: neither gets it",
+			conflict.ID.Kind, conflict.ID.Namespace, conflict.ID.Name, cluster, strings.Join(conflict.With, ", "))
+	}
+	return placed.Build, nil
+}
+
+// shown is one object as YAML, with the places of its sealed values.
+func shown(o kustomize.Object) (string, error) {
+	var b strings.Builder
+	b.WriteString("---\n")
+	object := o.DeepCopy().Object
+	if o.Stub != nil {
+		fields := mask(object, o.Stub.Manifest)
+		fmt.Fprintf(&b, "# from %s; sealed: %s\n", o.Stub.Path, strings.Join(fields, " "))
+	}
+	text, err := yaml.Marshal(object)
+	if err != nil {
+		return "", fmt.Errorf("print %s %s: %w", o.GetKind(), o.GetName(), err)
+	}
+	b.Write(text)
+	return b.String(), nil
+}
+
+// mask puts a word where the values of an object will stand.
+func mask(object map[string]any, stub *v1alpha1.SealedManifest) (fields []string) {
+	data, _ := object["data"].(map[string]any)
+	if data == nil {
+		data = map[string]any{}
+		object["data"] = data
+	}
+	for _, block := range stub.Spec.Blocks {
+		for _, field := range block.Fields {
+			data[strings.TrimPrefix(field, "/data/")] = maskedValue
+			fields = append(fields, field)
+		}
+	}
+	slices.Sort(fields)
+	return fields
+}
