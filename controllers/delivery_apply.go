@@ -26,7 +26,7 @@ const (
 // converge plans, unseals what changed, writes the intended inventory and
 // applies in stages.
 func (p *deliveryPass) converge(ctx context.Context, full bool) error {
-	changes, err := p.plan(ctx, full)
+	changes, err := p.plan(ctx, p.objects, full)
 	if err != nil {
 		return err
 	}
@@ -172,6 +172,7 @@ func (p *deliveryPass) applied() {
 	}
 	p.obj.Status.AppliedBuildDigest = p.obj.Spec.BuildDigest
 	p.obj.Status.AppliedRevision = p.obj.Spec.Revision
+	p.mem.stood = stood{digest: p.obj.Spec.BuildDigest, objects: p.objects}
 	p.mem.backstop = p.now().Add(jittered(p.placed.Placement.Spec.IntervalOrDefault()))
 	if p.mem.healthy {
 		p.mem.healthy = false // the backstop looks at health too

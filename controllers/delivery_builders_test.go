@@ -62,6 +62,22 @@ func (u *tableUnsealer) Unseal(_ context.Context, delivery string, s *Snapshot, 
 	return out, nil
 }
 
+func (u *tableUnsealer) Kept(_ context.Context, delivery string, s *Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	out := map[ObjectID]map[string]string{}
+	for _, o := range objects {
+		content, err := sealing.ContentDigest(s.Fleet.Spec.ID, o.Stub.Manifest)
+		if err != nil {
+			return nil, err
+		}
+		if u.kept[delivery][content] {
+			out[o.ID()] = u.values[o.Stub.Manifest.Spec.Blocks[0].Payload]
+		}
+	}
+	return out, nil
+}
+
 func (u *tableUnsealer) Forget(_ context.Context, delivery string, keep []string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -56,6 +56,8 @@ type deliveryPass struct {
 	desired map[ObjectID]apply.Object
 	inv     inventory.Inventory
 	dirty   map[ObjectID]bool
+	// hold is why the build is not begun, nil when it is.
+	hold error
 	// notes are said in the Ready message of a success.
 	notes []string
 	// again asks for another pass within this time, 0 for none.
@@ -101,7 +103,7 @@ func (p *deliveryPass) run(ctx context.Context) error {
 	case p.placed == nil || p.placed.Placement.Spec.Suspend:
 		return errQuiet
 	case p.placed.Err != nil:
-		return failed(meta.BuildFailedReason, p.placed.Err)
+		return p.broken(ctx)
 	case p.placed.Build == nil || p.placed.Build.Digest != p.obj.Spec.BuildDigest:
 		return errQuiet // FleetSync is about to write the digest
 	}
@@ -111,17 +113,20 @@ func (p *deliveryPass) run(ctx context.Context) error {
 // deliver makes the cluster as the build says: plan, unseal, intend, apply,
 // prune, settle, health.
 func (p *deliveryPass) deliver(ctx context.Context) error {
-	if err := p.dependencies(ctx); err != nil {
-		return err
-	}
 	if err := p.begin(ctx, policyOf(p.placed.Placement)); err != nil {
 		return err
+	}
+	if p.hold == nil {
+		p.hold = p.dependencies(ctx)
+	}
+	if p.hold != nil {
+		return p.waits(ctx, p.hold)
 	}
 	full := p.full()
 	if full || len(p.dirty) > 0 {
 		p.mem.planned = false
 		if err := p.converge(ctx, full); err != nil {
-			return err
+			return p.waits(ctx, err)
 		}
 		if err := p.watch(ctx); err != nil { // a CRD of this build may just have come
 			return err
@@ -142,6 +147,15 @@ func (p *deliveryPass) deliver(ctx context.Context) error {
 		err = looked
 	}
 	return err
+}
+
+// broken is a placement that does not build: what stood is all there is.
+func (p *deliveryPass) broken(ctx context.Context) error {
+	hold := failed(meta.BuildFailedReason, p.placed.Err)
+	if err := p.begin(ctx, policyOf(p.placed.Placement)); err != nil {
+		return hold
+	}
+	return p.waits(ctx, hold)
 }
 
 // full says whether every object is to be compared, or only the dirty ones.
@@ -171,9 +185,7 @@ func (p *deliveryPass) begin(ctx context.Context, policy *v1alpha1.DeliveryPolic
 		Owner:  apply.Owner{Fleet: fleet, Placement: p.obj.Name},
 		Reader: p.reader, Writer: writer, Key: key,
 	}
-	if err := p.want(fleet); err != nil {
-		return err
-	}
+	p.hold = p.want(fleet)
 	if err := p.remember(ctx); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type memory struct {
 		key     string
 		objects []apply.Object
 	}
+	stood stood
 
 	mu sync.Mutex
 	// versions are live resource versions known to be right.
@@ -127,15 +128,19 @@ func (m *memory) prepare(fleet string, build *kustomize.Build) ([]apply.Object, 
 	if m.prepared.key == key {
 		return m.prepared.objects, nil
 	}
-	owner := apply.Owner{Fleet: fleet, Placement: build.Placement}
-	objects, err := apply.Prepare(owner, build.Objects, func(stub *v1alpha1.SealedManifest) (string, error) {
-		return sealing.ContentDigest(fleet, stub)
-	})
+	objects, err := prepare(fleet, build)
 	if err != nil {
 		return nil, err
 	}
 	m.prepared.key, m.prepared.objects = key, objects
 	return objects, nil
+}
+
+func prepare(fleet string, build *kustomize.Build) ([]apply.Object, error) {
+	owner := apply.Owner{Fleet: fleet, Placement: build.Placement}
+	return apply.Prepare(owner, build.Objects, func(stub *v1alpha1.SealedManifest) (string, error) {
+		return sealing.ContentDigest(fleet, stub)
+	})
 }
 
 // memories are the process's, by Delivery.

@@ -18,9 +18,9 @@ type change struct {
 // plan compares the objects in scope with the inventory and with what lives. It
 // asks for no value: a plain object is compared by the hash of what Git has, a
 // sealed one by its content digest, and what lives by version first.
-func (p *deliveryPass) plan(ctx context.Context, full bool) ([]change, error) {
+func (p *deliveryPass) plan(ctx context.Context, objects []apply.Object, full bool) ([]change, error) {
 	var changes []change
-	for _, o := range p.objects {
+	for _, o := range objects {
 		if !full && !p.dirty[o.ID] {
 			continue
 		}

@@ -57,7 +57,7 @@ func (p *deliveryPass) report() {
 	if reporter == nil || p.snapshot == nil {
 		return
 	}
-	if p.inv == nil { // the pass did not get to the inventory: the status has it
+	if p.inv == nil || p.placed != nil && p.placed.Err != nil { // nothing new is known: the status has it
 		if !reporter.book.knows(p.obj.Name) {
 			reporter.book.stands(p.obj.Name, p.standing(inventory.Read(p.obj.Status.Inventory), nil))
 		}

@@ -78,6 +78,11 @@ func SetupDelivery(mgr ctrl.Manager, o DeliveryOptions) error {
 		return fmt.Errorf("set up delivery: %w", err)
 	}
 	o.Snapshots.OnStore(r.onStore)
+	if u, ok := o.Unsealer.(interface {
+		Wakes(wake func(delivery string))
+	}); ok {
+		u.Wakes(r.enqueue)
+	}
 	return r.register(mgr, cmp.Or(o.Concurrency, 4))
 }
 

@@ -30,6 +30,7 @@ const (
 	handOverRetry         = 30 * time.Second
 	dependencyRetry       = 30 * time.Second
 	forgetRetry           = 10 * time.Second
+	healRetry             = 10 * time.Second
 	longestRetry          = 2 * time.Minute
 	slowRetry             = 10 * time.Minute // what waits for a person, or for Git
 	defaultRemovalTimeout = 5 * time.Minute

@@ -51,6 +51,7 @@ type deliveryWorld struct {
 	snapshots *Snapshots
 	unsealer  *tableUnsealer
 	git       map[string]*app
+	builds    map[string]*kustomize.Build // of all revisions, by digest
 	suspended bool
 	holdAll   bool
 	maxShare  int
@@ -85,7 +86,7 @@ func newDeliveryWorldOn(t *testing.T, c *cluster.Cluster) *deliveryWorld {
 	w := &deliveryWorld{
 		t: t, cluster: c, fleet: strings.ToLower(rand.Text()[:16]),
 		snapshots: &Snapshots{}, unsealer: newTableUnsealer(),
-		git: map[string]*app{}, foreign: map[string]client.Object{}, key: make([]byte, 32), maxShare: 50, ledger: newBookkeeper(),
+		git: map[string]*app{}, builds: map[string]*kustomize.Build{}, foreign: map[string]client.Object{}, key: make([]byte, 32), maxShare: 50, ledger: newBookkeeper(),
 	}
 	if _, err := rand.Read(w.key); err != nil {
 		t.Fatal(err)
@@ -213,6 +214,12 @@ func (w *deliveryWorld) commit() string {
 		Head: fmt.Sprintf("%040d", w.revisions), Revision: revision, ClusterSuspended: w.suspended,
 		Fleet: &v1alpha1.Fleet{Spec: v1alpha1.FleetSpec{ID: w.fleet, Prune: &v1alpha1.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
 		Model: &kustomize.Model{}, Resolution: w.resolve(),
+		stood: func(_ context.Context, d *v1alpha1.Delivery) *kustomize.Build { return w.builds[d.Status.AppliedBuildDigest] },
+	}
+	for _, placed := range snapshot.Resolution.Placed {
+		if placed.Build != nil {
+			w.builds[placed.Build.Digest] = placed.Build
+		}
 	}
 	w.snapshots.Store(snapshot)
 	standing := &v1alpha1.DeliveryList{}

@@ -79,7 +79,7 @@ func (r *FleetSyncReconciler) restore(ctx context.Context, p *pass) {
 
 // snapshot reads, verifies and resolves one head.
 func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string) (*Snapshot, error) {
-	tree, model, err := r.read(head)
+	tree, model, err := readHead(r.mirror.Mirror, head)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,10 @@ func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string
 	if err != nil {
 		return nil, err
 	}
-	next := &Snapshot{Head: head, Revision: revisionOf(p.obj, head), Fleet: model.Fleet, Model: model, known: known}
+	next := &Snapshot{
+		Head: head, Revision: revisionOf(p.obj, head), Fleet: model.Fleet, Model: model, known: known,
+		stood: buildsAgain(r.mirror.Mirror, r.Builder),
+	}
 	if next.notInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
 		return nil, err
 	}
@@ -102,8 +105,8 @@ func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string
 	return next, ctx.Err()
 }
 
-func (r *FleetSyncReconciler) read(head string) (*kustomize.Tree, *kustomize.Model, error) {
-	tree, err := r.mirror.Tree(head)
+func readHead(mirror *kustomize.Mirror, head string) (*kustomize.Tree, *kustomize.Model, error) {
+	tree, err := mirror.Tree(head)
 	if err != nil {
 		return nil, nil, unreadable(head, err)
 	}
@@ -217,19 +220,40 @@ func (r *FleetSyncReconciler) delivered(ctx context.Context, p *pass) (*kustomiz
 // deliveredOne builds a Delivery as it was told; nil when that is not to be had
 // any more, and the Delivery then waits.
 func (r *FleetSyncReconciler) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Placed {
-	hash := hashOf(d.Spec.Revision)
-	if d.Spec.Removed || hash == "" || !r.mirror.Contains(hash) {
+	if d.Spec.Removed {
 		return nil
 	}
-	tree, model, err := r.read(hash)
-	if err != nil || model.Placements[d.Name] == nil {
+	return buildAgain(ctx, r.mirror.Mirror, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
+}
+
+// buildsAgain is for [Snapshot.stood]. The mirror is the one that the snapshot
+// came from, whatever is opened later.
+func buildsAgain(mirror *kustomize.Mirror, builder *kustomize.Builder) func(context.Context, *v1alpha1.Delivery) *kustomize.Build {
+	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
+		placed := buildAgain(ctx, mirror, builder, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
+		if placed == nil {
+			return nil
+		}
+		return placed.Build
+	}
+}
+
+// buildAgain builds a placement at an earlier revision. Nothing but the digest
+// that was noted then counts: a revision that gives another is not what stood.
+func buildAgain(ctx context.Context, mirror *kustomize.Mirror, builder *kustomize.Builder, name, revision, digest string) *kustomize.Placed {
+	hash := hashOf(revision)
+	if hash == "" || !mirror.Contains(hash) {
 		return nil
 	}
-	build, err := r.Builder.Build(ctx, tree, model.Placements[d.Name])
-	if err != nil || build.Digest != d.Spec.BuildDigest {
+	tree, model, err := readHead(mirror, hash)
+	if err != nil || model.Placements[name] == nil {
 		return nil
 	}
-	return &kustomize.Placed{Placement: model.Placements[d.Name], Build: build}
+	build, err := builder.Build(ctx, tree, model.Placements[name])
+	if err != nil || build.Digest != digest {
+		return nil
+	}
+	return &kustomize.Placed{Placement: model.Placements[name], Build: build}
 }
 
 // failing gives the placements that do not build, sorted.

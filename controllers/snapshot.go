@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"maps"
 	"reflect"
 	"slices"
@@ -38,6 +39,9 @@ type Snapshot struct {
 	known sealing.Known
 	// notInFleet says why ClusterSuspended, for the FleetSync's condition.
 	notInFleet string
+	// stood builds what a Delivery applied last again, from the revision that it
+	// was built from; nil when that is not to be had any more.
+	stood func(context.Context, *v1alpha1.Delivery) *kustomize.Build
 }
 
 // Placed gives the named placement on this cluster; nil when the snapshot does

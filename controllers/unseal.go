@@ -37,6 +37,7 @@ type Unsealing struct {
 	link       *Link
 	kept       keptAnswers
 	batches    batcher
+	outage     outage
 	refetch    func()
 	metrics    *Metrics
 }
@@ -61,44 +62,84 @@ type need struct {
 
 // Unseal implements [Unsealer].
 func (u *Unsealing) Unseal(ctx context.Context, delivery string, snapshot *Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
-	fleet := snapshot.Fleet.Spec.ID
-	needs, err := needsOf(fleet, objects)
+	needs, err := needsOf(snapshot.Fleet.Spec.ID, objects)
 	if err != nil || len(needs) == 0 {
 		return map[ObjectID]map[string]string{}, err
 	}
+	defer u.kept.lock(delivery)()
+	o, err := u.opener(ctx, delivery, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	values, missing := o.open(needs)
+	u.metrics.fromKept(len(values))
+	if len(missing) == 0 {
+		return values, nil
+	}
+	if snapshot.ClusterSuspended {
+		return nil, &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: fmt.Sprintf(
+			"%s: %s is not unsealed", snapshot.notInFleet, describe(missing[0]))}
+	}
+	if down := u.outage.admit(delivery); down != nil {
+		return nil, down
+	}
+	values, err = u.fresh(ctx, o, snapshot, missing, values)
+	u.outage.heard(delivery, err)
+	return values, err
+}
+
+// Kept implements [Unsealer].
+func (u *Unsealing) Kept(ctx context.Context, delivery string, snapshot *Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
+	needs, err := needsOf(snapshot.Fleet.Spec.ID, objects)
+	if err != nil || len(needs) == 0 {
+		return nil, err
+	}
+	defer u.kept.lock(delivery)()
+	o, err := u.opener(ctx, delivery, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	values, _ := o.open(needs)
+	u.metrics.fromKept(len(values))
+	return values, nil
+}
+
+// opener opens kept answers of one Delivery.
+type opener struct {
+	fleet    string
+	identity *Identity
+	shelf    *shelf
+}
+
+func (u *Unsealing) opener(ctx context.Context, delivery string, snapshot *Snapshot) (*opener, error) {
 	identity, err := u.identities.Get(ctx)
 	if err != nil {
 		return nil, &UnsealError{Reason: meta.FailedReason, Message: "the cluster's identity cannot be read", Err: err}
 	}
-	defer u.kept.lock(delivery)()
 	shelf, err := u.kept.load(ctx, delivery)
 	if err != nil {
 		return nil, &UnsealError{Reason: meta.FailedReason, Message: "kept answers cannot be read", Err: err}
 	}
-	values := make(map[ObjectID]map[string]string, len(needs))
-	var missing []need
+	return &opener{fleet: snapshot.Fleet.Spec.ID, identity: identity, shelf: shelf}, nil
+}
+
+// open gives what can be opened, and what cannot. A kept answer that does not
+// open is as good as none.
+func (o *opener) open(needs []need) (values map[ObjectID]map[string]string, missing []need) {
+	values = make(map[ObjectID]map[string]string, len(needs))
 	for _, n := range needs {
-		// A kept answer that does not open is as good as none: ask again.
-		if opened, err := n.open(fleet, identity, shelf.get(n.content)); err == nil {
+		if opened, err := n.open(o.fleet, o.identity, o.shelf.get(n.content)); err == nil {
 			values[n.object.ID()] = opened
 		} else {
 			missing = append(missing, n)
 		}
 	}
-	u.metrics.fromKept(len(values))
-	if len(missing) == 0 {
-		return values, nil
-	}
-	return u.fresh(ctx, identity, snapshot, shelf, missing, values)
+	return values, missing
 }
 
 // fresh asks for what is missing. What was granted is kept even when something
 // else was refused, so that the next try does not ask for it again.
-func (u *Unsealing) fresh(ctx context.Context, identity *Identity, s *Snapshot, shelf *shelf, missing []need, values map[ObjectID]map[string]string) (map[ObjectID]map[string]string, error) {
-	if s.ClusterSuspended {
-		return nil, &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: fmt.Sprintf(
-			"%s: %s is not unsealed", s.notInFleet, describe(missing[0]))}
-	}
+func (u *Unsealing) fresh(ctx context.Context, o *opener, s *Snapshot, missing []need, values map[ObjectID]map[string]string) (map[ObjectID]map[string]string, error) {
 	results, err := u.ask(ctx, s, missing)
 	if err != nil {
 		return nil, err
@@ -110,16 +151,16 @@ func (u *Unsealing) fresh(ctx context.Context, identity *Identity, s *Snapshot, 
 			refused = worse(refused, refusal(n, result.Refusal, result.head == s.Head))
 			continue
 		}
-		opened, err := n.open(s.Fleet.Spec.ID, identity, result.Stanzas)
+		opened, err := n.open(o.fleet, o.identity, result.Stanzas)
 		if err != nil {
 			refused = worse(refused, &UnsealError{Reason: v1alpha1.UnsealFailedReason,
 				Message: fmt.Sprintf("%s: the key service's answer does not open it", describe(n)), Err: err})
 			continue
 		}
 		values[n.object.ID()] = opened
-		shelf.put(n.content, result.Stanzas)
+		o.shelf.put(n.content, result.Stanzas)
 	}
-	if err := u.kept.save(ctx, shelf); err != nil {
+	if err := u.kept.save(ctx, o.shelf); err != nil {
 		return nil, &UnsealError{Reason: meta.FailedReason, Message: "answers cannot be kept", Err: err}
 	}
 	if refused != nil {

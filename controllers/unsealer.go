@@ -22,6 +22,9 @@ type Unsealer interface {
 	// changed. The answer is complete or there is none; failures are
 	// *[UnsealError].
 	Unseal(ctx context.Context, delivery string, snapshot *Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error)
+	// Kept gives the values of those of objects that were opened here before, and
+	// asks nobody. It is for what stood: the others are left out.
+	Kept(ctx context.Context, delivery string, snapshot *Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error)
 	// Forget drops the kept answers of a Delivery but for those of the content
 	// digests in keep. Call it once the objects of the others are confirmed
 	// absent or replaced; with keep empty nothing of the Delivery is kept.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -27,6 +28,9 @@ const (
 	maxAnswer = 64 << 20
 	// timeout of one request; the service's own is shorter.
 	timeout = 90 * time.Second
+	// dialTimeout is of one connection: what is behind a host that is gone answers
+	// nothing, and who asks has other work.
+	dialTimeout = 10 * time.Second
 	// A connection that is silent for pingAfter is asked whether it lives, and is
 	// given up after pingPatience.
 	pingAfter    = 10 * time.Second
@@ -90,6 +94,7 @@ func (c *Client) prepare(url string) error {
 // the repository's author may control, and no compression of secrets' wrapping.
 func newTransport(config *tls.Config) *http.Transport {
 	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		TLSClientConfig:     config,
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true,
