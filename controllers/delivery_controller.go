@@ -58,6 +58,8 @@ type deliveryPass struct {
 	dirty   map[ObjectID]bool
 	// hold is why the build is not begun, nil when it is.
 	hold error
+	// pruned is what this pass confirmed absent, for the event.
+	pruned []string
 	// notes are said in the Ready message of a success.
 	notes []string
 	// again asks for another pass within this time, 0 for none.
@@ -138,11 +140,12 @@ func (p *deliveryPass) deliver(ctx context.Context) error {
 	if full {
 		p.applied()
 	}
-	if err := p.prune(ctx, p.guard); err != nil {
-		return err
+	inUse := p.prune(ctx, p.guard)
+	if !stays(inUse) {
+		return inUse
 	}
 	p.settle(ctx)
-	err := p.health(ctx)
+	err := together(p.health(ctx), inUse)
 	if looked := p.rollouts(ctx); err == nil {
 		err = looked
 	}
@@ -278,10 +281,14 @@ func (p *deliveryPass) dependencies(ctx context.Context) error {
 		if err := client.IgnoreNotFound(p.client.Get(ctx, key, other)); err != nil {
 			return fmt.Errorf("read dependency %q: %w", dependency.Name, err)
 		}
-		if !standsAtHead(p.snapshot.Placed(dependency.Name), other) {
-			p.again = dependencyRetry
-			return held(meta.DependencyNotReadyReason, "waits for placement %q to be ready on this cluster", dependency.Name)
+		if standsAtHead(p.snapshot.Placed(dependency.Name), other) {
+			continue
 		}
+		if never := p.snapshot.never(p.obj.Name, dependency.Name); never != "" {
+			return held(meta.DependencyNotReadyReason, "%s", never)
+		}
+		p.again = dependencyRetry
+		return held(meta.DependencyNotReadyReason, "waits for placement %q to be ready on this cluster%s", dependency.Name, whyNot(other))
 	}
 	return nil
 }

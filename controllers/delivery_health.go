@@ -21,10 +21,16 @@ func (p *deliveryPass) health(ctx context.Context) error {
 		if err != nil {
 			return applyFailed(err)
 		}
+		message := fmt.Sprintf("%s is %s: %s", apply.Describe(o.ID), health.Status, health.Message)
 		if health.Current() {
+			// Nothing but the kubelet finds out by itself, and not before it starts a pod.
+			if message, err = p.hands.Lacks(ctx, o, p.desired); err != nil {
+				return applyFailed(err)
+			}
+		}
+		if message == "" {
 			continue
 		}
-		message := fmt.Sprintf("%s is %s: %s", apply.Describe(o.ID), health.Status, health.Message)
 		if health.Failed() || p.now().Sub(p.mem.since) > p.timeout() {
 			p.later(unhealthyPoll)
 			return &deliveryError{reason: meta.HealthCheckFailedReason, message: message}

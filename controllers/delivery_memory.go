@@ -28,8 +28,10 @@ type memory struct {
 	since    time.Time
 	backstop time.Time
 	failures int
-	rolled   map[ObjectID]bool // rolled out since it was applied last
-	kept     string            // the content digests that answers are kept for
+	rolled   map[ObjectID]bool      // rolled out since it was applied last
+	kept     string                 // the content digests that answers are kept for
+	leaving  map[ObjectID]time.Time // what is to go, and since when
+	moved    map[string]int         // objects that another placement took, by its name
 	fights   drift.Fights
 	prepared struct {
 		key     string

@@ -29,6 +29,7 @@ func (p *deliveryPass) prune(ctx context.Context, guard func(leaving []ObjectID)
 	if err != nil {
 		return err
 	}
+	p.mem.leaves(leaving, p.now())
 	if len(leaving) == 0 {
 		return nil
 	}
@@ -84,6 +85,7 @@ func (p *deliveryPass) handOver(ctx context.Context, id ObjectID, to string) err
 		return pruneFailed(err)
 	}
 	if fate.Gone {
+		p.mem.moves(to)
 		p.drop(id)
 		return nil
 	}
@@ -112,14 +114,18 @@ func (p *deliveryPass) guard(leaving []ObjectID) error {
 }
 
 // removeStages deletes stage by stage. A stage begins when the one before it is
-// confirmed absent; Secrets wait for workloads at most the policy's timeout.
+// confirmed absent. What somebody still names stays, and with it the namespace and
+// the kind that it is in.
 func (p *deliveryPass) removeStages(ctx context.Context, leaving []ObjectID) error {
-	stages := apply.Removals(leaving)
+	defer p.sayPruned()
+	stages, held := apply.Removals(leaving), inUse{}
 	for stage, ids := range stages {
-		if stage == apply.RemovePassive && len(ids) > 0 {
-			if waits, err := p.rollout(ctx, ids); waits || err != nil {
-				return err
-			}
+		if stage > apply.RemoveAccess && len(held) > 0 {
+			break
+		}
+		ids, err := p.unused(ctx, ids, held)
+		if err != nil {
+			return err
 		}
 		remaining, since, err := p.removeStage(ctx, ids)
 		if err != nil {
@@ -129,17 +135,17 @@ func (p *deliveryPass) removeStages(ctx context.Context, leaving []ObjectID) err
 			continue
 		}
 		if stage == apply.RemoveWorkloads && p.now().Sub(since) > p.timeout() && len(stages[apply.RemovePassive]) > 0 {
-			p.note("%s is still terminating; its secrets go all the same", remaining)
+			p.note("%s is still terminating; its secrets go as soon as nobody names them", remaining)
 			continue
 		}
 		p.later(removalPoll)
 		return progressing("waits for %s to go", remaining)
 	}
-	if p.stillLeaving(leaving) {
+	if len(held) == 0 && p.stillLeaving(leaving) {
 		p.later(removalPoll)
 		return progressing("waits for objects to go")
 	}
-	return nil
+	return p.stay(held)
 }
 
 // removeStage deletes the objects of one stage. It names one that is still
@@ -165,10 +171,11 @@ func (p *deliveryPass) removeStage(ctx context.Context, ids []ObjectID) (remaini
 				p.event("Released", fmt.Sprintf("%s stays: %s", apply.Describe(id), fate.Kept))
 			} else {
 				p.reportAbsent(id)
+				p.pruned = append(p.pruned, apply.Describe(id))
 			}
 			p.drop(id)
 		default:
-			remaining = apply.Describe(id)
+			remaining = apply.Describe(id) + fate.HeldBy()
 			if started := fate.Deleting; !started.IsZero() && (since.IsZero() || started.Before(since)) {
 				since = started
 			}
@@ -181,29 +188,6 @@ func (p *deliveryPass) removeStage(ctx context.Context, ids []ObjectID) (remaini
 		since = p.now()
 	}
 	return remaining, since, nil
-}
-
-// rollout waits, at most the timeout, until the workloads that stay have rolled
-// away from the Secrets that go.
-func (p *deliveryPass) rollout(ctx context.Context, ids []ObjectID) (bool, error) {
-	if p.mem.healthy || p.mem.since.IsZero() || p.now().Sub(p.mem.since) > p.timeout() ||
-		!slices.ContainsFunc(ids, func(id ObjectID) bool { return id.Kind == "Secret" && id.Group == "" }) {
-		return false, nil
-	}
-	for _, o := range p.objects {
-		if apply.RemovalStage(o.ID) != apply.RemoveWorkloads {
-			continue
-		}
-		health, err := p.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
-		if err != nil {
-			return false, err
-		}
-		if !health.Current() {
-			p.later(removalPoll)
-			return true, progressing("secrets that Git dropped wait for %s to roll out", apply.Describe(o.ID))
-		}
-	}
-	return false, nil
 }
 
 // remove takes a Delivery away whose placement left: everything pruned and
@@ -248,7 +232,7 @@ func (p *deliveryPass) leave(ctx context.Context) error {
 		return err
 	}
 	uid, version := p.saved.UID, p.saved.ResourceVersion
-	p.event("Deprovisioned", fmt.Sprintf("everything is confirmed absent at %s", p.obj.Spec.Revision))
+	p.event("Deprovisioned", p.mem.farewell(p.obj.Spec.Revision))
 	if err := p.client.Delete(ctx, p.obj, client.Preconditions{UID: &uid, ResourceVersion: &version}); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete delivery: %w", err)
 	}

@@ -38,12 +38,11 @@ func (p *deliveryPass) rollouts(ctx context.Context) error {
 	return nil
 }
 
-// sealedReads are the sealed Secrets of this placement that an object's pods
-// read.
+// sealedReads are the sealed Secrets of this placement that an object names.
 func (p *deliveryPass) sealedReads(o apply.Object) []ObjectID {
 	var reads []ObjectID
-	for _, name := range o.Reads {
-		id := ObjectID{Kind: "Secret", Namespace: o.ID.Namespace, Name: name}
+	for _, ref := range o.Reads {
+		id := apply.IDOf(ref, o.ID.Namespace)
 		if secret, ok := p.desired[id]; ok && secret.Sealed() {
 			reads = append(reads, id)
 		}

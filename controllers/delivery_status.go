@@ -47,7 +47,9 @@ type deliveryError struct {
 	after time.Duration
 	// progress: nothing is wrong, it takes time.
 	progress bool
-	err      error
+	// inUse: what Git dropped stays because somebody names it. Nothing else waits.
+	inUse bool
+	err   error
 }
 
 func (e *deliveryError) Error() string { return e.message }
@@ -101,7 +103,7 @@ func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, e
 	p.report()
 	p.tell(ctx, before)
 	var ended *deliveryError
-	waiting := errors.As(result, &ended) && (ended.progress || ended.reason == meta.HealthCheckFailedReason)
+	waiting := errors.As(result, &ended) && (ended.progress || ended.inUse || ended.reason == meta.HealthCheckFailedReason)
 	p.mem.state(waiting, result != nil || len(p.inv) > len(p.desired))
 	return ctrl.Result{RequeueAfter: p.next(result)}, nil
 }
@@ -230,6 +232,11 @@ func (p *deliveryPass) tell(ctx context.Context, before *metav1.Condition) {
 // event records something that happened. Messages name objects, never values.
 func (p *deliveryPass) event(reason, message string) {
 	p.recorder.Event(p.obj, corev1.EventTypeNormal, reason, message)
+}
+
+// warn records something that a person should look at.
+func (p *deliveryPass) warn(reason, message string) {
+	p.recorder.Event(p.obj, corev1.EventTypeWarning, reason, message)
 }
 
 func (p *deliveryPass) note(format string, args ...any) {

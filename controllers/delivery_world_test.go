@@ -214,7 +214,9 @@ func (w *deliveryWorld) commit() string {
 		Head: fmt.Sprintf("%040d", w.revisions), Revision: revision, ClusterSuspended: w.suspended,
 		Fleet: &v1alpha1.Fleet{Spec: v1alpha1.FleetSpec{ID: w.fleet, Prune: &v1alpha1.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
 		Model: &kustomize.Model{}, Resolution: w.resolve(),
-		stood: func(_ context.Context, d *v1alpha1.Delivery) *kustomize.Build { return w.builds[d.Status.AppliedBuildDigest] },
+		stood: func(_ context.Context, d *v1alpha1.Delivery) *kustomize.Build {
+			return w.builds[d.Status.AppliedBuildDigest]
+		},
 	}
 	for _, placed := range snapshot.Resolution.Placed {
 		if placed.Build != nil {

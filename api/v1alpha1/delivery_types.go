@@ -15,8 +15,11 @@ const (
 	// ContentAnnotation carries a content digest: on a sealed object its own,
 	// in a pod template (as bulla.dev/content-NAME) that of a secret it uses.
 	ContentAnnotation = "bulla.dev/content"
-	// PruneAnnotation set to "disabled" keeps an object when Git drops it.
+	// PruneAnnotation set to "disabled" keeps an object when Git drops it; set to
+	// [PruneForce] it goes at the end of the placement's timeout though pods name it.
 	PruneAnnotation = "bulla.dev/prune"
+	// PruneForce is a value of [PruneAnnotation].
+	PruneForce = "force"
 	// ForceAnnotation set to "enabled" in a stub's template lets a Secret whose
 	// type or immutable content changes be deleted and made anew.
 	ForceAnnotation = "bulla.dev/force"

@@ -65,4 +65,7 @@ type PlacementAllow struct {
 	// example CustomResourceDefinition.apiextensions.k8s.io), "Kind" for the
 	// core group. A Namespace that the placement names needs no line.
 	ClusterResources []string `json:"clusterResources,omitempty"`
+	// PruneInUse lets what Git drops go at the end of the timeout though somebody
+	// still names it. Without it such an object stays until nobody does.
+	PruneInUse bool `json:"pruneInUse,omitempty"`
 }

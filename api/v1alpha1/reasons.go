@@ -48,6 +48,9 @@ const (
 	ApplyFailedReason = "ApplyFailed"
 	// PruneBlockedReason: the guard wants consent; see [ConsentAnnotation].
 	PruneBlockedReason = "PruneBlocked"
+	// StillInUseReason: something that Git dropped stays, because a pod, or an
+	// object of Git, still names it.
+	StillInUseReason = "StillInUse"
 	// DeprovisioningReason: Git no longer places this here; objects are going.
 	DeprovisioningReason = "Deprovisioning"
 )

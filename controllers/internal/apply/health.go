@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
 // Health is kstatus's word for one object, with a message for people.
@@ -39,6 +41,20 @@ func (c *Client) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind)
 	case err != nil:
 		return Health{}, fmt.Errorf("read status of %s: %w", Describe(id), err)
 	}
+	health, err := compute(id, live)
+	if err != nil || health.Status != status.InProgressStatus {
+		return health, err
+	}
+	if why, ok := rests(live); ok {
+		return Health{Status: status.CurrentStatus, Message: why}, nil
+	}
+	if groupKind(id) == (schema.GroupKind{Kind: workload.Claim}) {
+		return c.claimHealth(ctx, live, health)
+	}
+	return health, nil
+}
+
+func compute(id ID, live *unstructured.Unstructured) (Health, error) {
 	if groupKind(id) == (schema.GroupKind{Group: batchv1.GroupName, Kind: "Job"}) {
 		return jobHealth(live), nil
 	}

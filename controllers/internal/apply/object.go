@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
 // FieldManager is the name under which bulla applies.
@@ -54,8 +55,8 @@ type Object struct {
 	Content string
 	// Keys are the keys under data of a sealed object, template's and sealed.
 	Keys []string
-	// Reads are the names of the Secrets that the object's pods read, sorted.
-	Reads []string
+	// Reads is what the object and its pods name.
+	Reads []workload.Ref
 }
 
 // ID is an object's identity.
@@ -96,7 +97,7 @@ func Prepare(owner Owner, built []kustomize.Object, digest Digester) ([]Object, 
 	}
 	for i := range objects {
 		annotateTemplates(objects[i].Manifest, contents)
-		objects[i].Reads = reads(objects[i].Manifest)
+		objects[i].Reads = workload.Reads(objects[i].Manifest.Object)
 		hash, err := hashOf(objects[i].Manifest)
 		if err != nil {
 			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -24,8 +26,19 @@ type Fate struct {
 	Kept string
 	// Owner is the placement that a live object is labelled with.
 	Owner string
-	// Deleting is since when the API server is deleting it.
-	Deleting time.Time
+	// Deleting is since when the API server is deleting it, and Finalizers are what
+	// it waits for, the garbage collector's aside.
+	Deleting   time.Time
+	Finalizers []string
+}
+
+// HeldBy says what keeps an object that is being deleted; "" when nothing does
+// that a person could look after.
+func (f Fate) HeldBy() string {
+	if len(f.Finalizers) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (deleted %s, held by its finalizer %q)", f.Deleting.UTC().Format(time.RFC3339), strings.Join(f.Finalizers, ", "))
 }
 
 // Look reads what became of an object without deleting it.
@@ -78,6 +91,9 @@ func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry)
 		fate.Gone, fate.Kept = true, "it is annotated "+v1alpha1.PruneAnnotation+": disabled"
 	case live.DeletionTimestamp != nil:
 		fate.Deleting = live.DeletionTimestamp.Time
+		fate.Finalizers = slices.DeleteFunc(slices.Clone(live.Finalizers), func(name string) bool {
+			return name == metav1.FinalizerDeleteDependents || name == metav1.FinalizerOrphanDependents
+		})
 	}
 	return fate, live, nil
 }

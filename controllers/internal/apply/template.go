@@ -3,123 +3,59 @@ package apply
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
-// annotateTemplates writes into the object's pod template, if it has one, the
-// content digest of every sealed Secret of this build that the template uses:
-// a changed value changes the template, and the workload rolls once.
+// annotateTemplates writes into the object's pod templates that roll the content
+// digest of every sealed Secret of this build that their pods use: a changed value
+// changes the template, and the workload rolls once.
 func annotateTemplates(u *unstructured.Unstructured, contents map[ID]string) {
-	path := templatePath(u)
-	if path == nil || len(contents) == 0 {
+	if len(contents) == 0 {
 		return
 	}
-	spec, ok, _ := unstructured.NestedMap(u.Object, append(path, "spec")...)
-	if !ok {
-		return
-	}
-	annotations, _, err := unstructured.NestedStringMap(u.Object, append(path, "metadata", "annotations")...)
-	if err != nil {
-		return // not a pod template after all
-	}
-	changed := false
-	for name := range secretNames(spec) {
-		content, ok := contents[ID{Kind: "Secret", Namespace: u.GetNamespace(), Name: name}]
-		if !ok {
+	for _, template := range workload.Templates(u.Object) {
+		if !template.Rolls {
 			continue
 		}
-		if annotations == nil {
-			annotations = map[string]string{}
+		path := append(slices.Clone(template.Path), "metadata", "annotations")
+		annotations, _, err := unstructured.NestedStringMap(u.Object, path...)
+		if err != nil {
+			continue // not a pod template after all
 		}
-		annotations[contentKey(name)] = content
-		changed = true
-	}
-	if changed {
-		_ = unstructured.SetNestedStringMap(u.Object, annotations, append(path, "metadata", "annotations")...)
-	}
-}
-
-// templatePath says where an object keeps its pod template: nil for none.
-// Custom kinds that hold one at spec.template roll as Deployments do. A Job's
-// is immutable and runs once: a rotation has nothing to roll there.
-func templatePath(u *unstructured.Unstructured) []string {
-	gvk := u.GroupVersionKind()
-	switch {
-	case gvk.Group == "batch" && gvk.Kind == "Job":
-		return nil
-	case gvk.Group == "batch" && gvk.Kind == "CronJob":
-		return []string{"spec", "jobTemplate", "spec", "template"}
-	}
-	if _, ok, err := unstructured.NestedSlice(u.Object, "spec", "template", "spec", "containers"); ok && err == nil {
-		return []string{"spec", "template"}
-	}
-	return nil
-}
-
-// reads gives the names of the Secrets that an object's pods read: of what has a
-// pod template, of a Job, which rotation does not touch, and of a bare Pod.
-func reads(u *unstructured.Unstructured) []string {
-	path := templatePath(u)
-	gvk := u.GroupVersionKind()
-	switch {
-	case gvk.Group == "batch" && gvk.Kind == "Job":
-		path = []string{"spec", "template"}
-	case gvk.Group == "" && gvk.Kind == "Pod":
-		path = []string{}
-	case path == nil:
-		return nil
-	}
-	spec, ok, _ := unstructured.NestedMap(u.Object, append(path, "spec")...)
-	if !ok {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(secretNames(spec)))
-}
-
-// secretNames are the Secrets that a pod spec reads: envFrom, env, volumes and
-// projected volumes.
-func secretNames(spec map[string]any) map[string]bool {
-	names := map[string]bool{}
-	add := func(from map[string]any, path ...string) {
-		if name, ok, _ := unstructured.NestedString(from, path...); ok && name != "" {
-			names[name] = true
-		}
-	}
-	for _, list := range []string{"containers", "initContainers"} {
-		for _, container := range mapsIn(spec, list) {
-			for _, source := range mapsIn(container, "envFrom") {
-				add(source, "secretRef", "name")
+		changed := false
+		for _, ref := range workload.Reads(u.Object) {
+			content, ok := contents[IDOf(ref, u.GetNamespace())]
+			if !ok || pullsOnly(ref) {
+				continue
 			}
-			for _, env := range mapsIn(container, "env") {
-				add(env, "valueFrom", "secretKeyRef", "name")
+			if annotations == nil {
+				annotations = map[string]string{}
 			}
+			annotations[contentKey(ref.Name)] = content
+			changed = true
+		}
+		if changed {
+			_ = unstructured.SetNestedStringMap(u.Object, annotations, path...)
 		}
 	}
-	for _, volume := range mapsIn(spec, "volumes") {
-		add(volume, "secret", "secretName")
-		projected, _, _ := unstructured.NestedMap(volume, "projected")
-		for _, source := range mapsIn(projected, "sources") {
-			add(source, "secret", "name")
-		}
-	}
-	return names
 }
 
-// mapsIn gives the maps in a list field, skipping anything else.
-func mapsIn(from map[string]any, field string) []map[string]any {
-	list, _, _ := unstructured.NestedSlice(from, field)
-	var out []map[string]any
-	for _, item := range list {
-		if m, ok := item.(map[string]any); ok {
-			out = append(out, m)
-		}
+// pullsOnly: the kubelet reads a pull secret anew with each image. No running pod
+// has it, so that another value is no reason to restart one.
+func pullsOnly(ref workload.Ref) bool { return strings.Contains(ref.Path, "/imagePullSecrets/") }
+
+// IDOf is the identity of what an object in a namespace names.
+func IDOf(ref workload.Ref, namespace string) ID {
+	if ref.Namespace != "" {
+		namespace = ref.Namespace
 	}
-	return out
+	return ID{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}
 }
 
 // contentKey is bulla.dev/content-NAME. The part after the slash has at most 63
