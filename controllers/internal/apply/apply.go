@@ -285,9 +285,9 @@ func (c *Client) explain(o Object, verb string, err error) error {
 		return err
 	}
 	if o.Sealed() || o.ID.Kind == "Secret" {
-		return MaskAPIError(o.ID, err)
+		return MaskAPIError(o.ID, err, o.Keys...)
 	}
-	return fmt.Errorf("%s %s: %w", verb, Describe(o.ID), err)
+	return fmt.Errorf("%s %s: %w", verb, Describe(o.ID), hinted(err))
 }
 
 func (c *Client) mac(o Object, uid, kind string, data map[string][]byte) string {

@@ -39,7 +39,7 @@ func (c *Client) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind)
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
 	case err != nil:
-		return Health{}, fmt.Errorf("read status of %s: %w", Describe(id), err)
+		return Health{}, fmt.Errorf("read status of %s: %w", Describe(id), hinted(err))
 	}
 	health, err := compute(id, live)
 	if err != nil || health.Status != status.InProgressStatus {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -11,7 +12,8 @@ import (
 )
 
 // MaskedError is what may be said about a request for a sealed object that
-// failed. It holds nothing that the API server wrote.
+// failed. It holds nothing that the API server wrote, but for names that are known
+// to be no values.
 type MaskedError struct {
 	// Object is named as [Describe] does.
 	Object string
@@ -19,12 +21,21 @@ type MaskedError struct {
 	Reason metav1.StatusReason
 	// Code is the HTTP status, 0 when there was no answer.
 	Code int32
+	// Details say what is wrong with which field, and who refused it.
+	Details []string
 	// ctx is context.Canceled or context.DeadlineExceeded, or nil.
 	ctx error
 }
 
 func (e *MaskedError) Error() string {
-	return fmt.Sprintf("%s: %s", e.Object, maskedText(e.Reason, e.ctx))
+	text := maskedText(e.Reason, e.Code, e.ctx)
+	if len(e.Details) > 0 {
+		text += ": " + strings.Join(e.Details, ", ")
+	}
+	if withheld[e.Reason] {
+		text += "; its text is withheld, because it may quote a value"
+	}
+	return fmt.Sprintf("%s: %s", e.Object, text)
 }
 
 // Unwrap gives a context's error and nothing else.
@@ -38,8 +49,9 @@ func (e *MaskedError) Status() metav1.Status {
 // MaskAPIError maps the error of a request that carried, or answered with, an
 // object built from a stub to its reason. The API server quotes what it does
 // not like (".data.PIN: expected string, got 918273645"), and so do admission
-// webhooks: none of their text may reach a status, an event or a log.
-func MaskAPIError(id ID, err error) error {
+// webhooks: none of their text may reach a status, an event or a log. keys are
+// those of the object's data, which stand in Git and may be named.
+func MaskAPIError(id ID, err error, keys ...string) error {
 	if err == nil {
 		return nil
 	}
@@ -53,6 +65,7 @@ func MaskAPIError(id ID, err error) error {
 	switch {
 	case errors.As(err, &status):
 		masked.Reason, masked.Code = knownReason(status.Status().Reason), status.Status().Code
+		masked.Details = details(id, status.Status(), keys)
 	case meta.IsNoMatchError(err):
 		masked.Reason = metav1.StatusReasonNotFound
 	}
@@ -61,8 +74,8 @@ func MaskAPIError(id ID, err error) error {
 
 // reasonTexts are sentences for the reasons that a person can act on.
 var reasonTexts = map[metav1.StatusReason]string{
-	metav1.StatusReasonInvalid:               "the API server finds it invalid (Invalid); its text is withheld, because it may quote a value",
-	metav1.StatusReasonBadRequest:            "the API server cannot read it (BadRequest); its text is withheld, because it may quote a value",
+	metav1.StatusReasonInvalid:               "the API server finds it invalid (Invalid)",
+	metav1.StatusReasonBadRequest:            "the API server cannot read it (BadRequest)",
 	metav1.StatusReasonForbidden:             "not allowed, or refused by admission (Forbidden)",
 	metav1.StatusReasonUnauthorized:          "not authenticated (Unauthorized)",
 	metav1.StatusReasonConflict:              "it was changed meanwhile, or another field manager owns a field (Conflict)",
@@ -87,9 +100,17 @@ func knownReason(reason metav1.StatusReason) metav1.StatusReason {
 	return metav1.StatusReasonUnknown
 }
 
-func maskedText(reason metav1.StatusReason, ctx error) string {
+// withheld are the reasons whose text would help, and may quote a value.
+var withheld = map[metav1.StatusReason]bool{
+	metav1.StatusReasonInvalid: true, metav1.StatusReasonBadRequest: true, metav1.StatusReasonUnknown: true,
+}
+
+func maskedText(reason metav1.StatusReason, code int32, ctx error) string {
 	if text, ok := reasonTexts[reason]; ok {
 		return text
+	}
+	if code != 0 {
+		return fmt.Sprintf("the API server, or an admission webhook, refused it (HTTP status %d)", code)
 	}
 	if ctx != nil {
 		return ctx.Error()

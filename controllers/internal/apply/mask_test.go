@@ -62,3 +62,66 @@ func TestEveryErrorIsMappedToAReasonAndItsTextWithheld(t *testing.T) {
 		t.Error("no error became one")
 	}
 }
+
+func TestAMaskedErrorSaysEverythingThatIsNotAValue(t *testing.T) {
+	const value = "hunter2"
+	id := ID{Kind: "Secret", Namespace: "ns", Name: "db"}
+	data := field.NewPath("data")
+	denied := func(reason metav1.StatusReason, code int32, message string, causes ...metav1.StatusCause) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{
+			Reason: reason, Code: code, Message: message, Details: &metav1.StatusDetails{Causes: causes},
+		}}
+	}
+	tests := map[string]struct {
+		err  error
+		want []string
+	}{
+		"rules of fields": {
+			apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "db", field.ErrorList{
+				field.Required(data.Key("tls.key"), value), field.Invalid(data.Key("password"), value, value), field.TooLong(data, value, 1),
+				field.Forbidden(field.NewPath("type"), value), field.Invalid(field.NewPath("metadata", "labels"), value, value),
+			}),
+			[]string{"data[tls.key] is required", "data[password] is invalid", "data is too long", "type may not be set or changed", "metadata.labels is invalid"},
+		},
+		"a namespace that goes": {
+			denied(metav1.StatusReasonForbidden, 403, value, metav1.StatusCause{Type: "NamespaceTerminating", Field: "metadata.namespace", Message: value}),
+			[]string{"metadata.namespace is being deleted"},
+		},
+		"another manager's key": {
+			denied(metav1.StatusReasonConflict, 409, value, metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Field: ".data.password", Message: value}),
+			[]string{"data[password] belongs to another field manager"},
+		},
+		"a webhook that gives no reason": {
+			denied("", 403, `admission webhook "no.example.com" denied the request: `+value),
+			[]string{"refused it (HTTP status 403)", "admission webhook no.example.com"},
+		},
+		"a webhook that does not answer": {
+			denied(metav1.StatusReasonInternalError, 500, `Internal error occurred: failed calling webhook "no.example.com": `+value),
+			[]string{"no answer of admission webhook no.example.com"},
+		},
+		"a policy": {
+			denied(metav1.StatusReasonForbidden, 403, `secrets "db" is forbidden: ValidatingAdmissionPolicy 'weak' with binding 'all' denied request: `+value),
+			[]string{"ValidatingAdmissionPolicy weak"},
+		},
+		"values where fields, rules and names belong": {
+			denied(value, 422, value+` admission webhook "`+value+`" denied the request`,
+				metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Field: "data[password]: " + value},
+				metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Field: value},
+				metav1.StatusCause{Type: value, Field: "data[password]"}),
+			[]string{"refused it (HTTP status 422)"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			text := fmt.Sprintf("%v %#v", MaskAPIError(id, test.err, "password"), MaskAPIError(id, test.err, "password"))
+			for _, want := range test.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is not in %s", want, text)
+				}
+			}
+			if strings.Contains(text, value) {
+				t.Errorf("the value passes: %s", text)
+			}
+		})
+	}
+}

@@ -104,7 +104,7 @@ func (c *Client) explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb strin
 	if entry.Content != "" || id.Kind == "Secret" {
 		return fmt.Errorf("%s: %w", verb, MaskAPIError(id, err))
 	}
-	return fmt.Errorf("%s %s: %w", verb, Describe(id), err)
+	return fmt.Errorf("%s %s: %w", verb, Describe(id), hinted(err))
 }
 
 // delete names the object by kind: the client reads the answer, and knows no
