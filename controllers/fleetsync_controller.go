@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/runtime/patch"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -171,6 +172,22 @@ func (r *FleetSyncReconciler) Refetch() {
 	}
 }
 
+// usersOf are the FleetSyncs whose Git credentials are in a Secret: what somebody
+// mends there is tried at once.
+func (r *FleetSyncReconciler) usersOf(ctx context.Context, secret client.Object) []reconcile.Request {
+	list := &v1alpha1.FleetSyncList{}
+	if secret.GetNamespace() != r.Namespace || r.Client.List(ctx, list, client.InNamespace(r.Namespace)) != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, item := range list.Items {
+		if ref := item.Spec.SecretRef; ref != nil && ref.Name == secret.GetName() {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+		}
+	}
+	return requests
+}
+
 // SetupWithManager registers the loop. It wakes for a changed spec or annotation
 // of a FleetSync, for a Delivery whose spec somebody else wrote or that is gone,
 // and for Refetch.
@@ -200,6 +217,7 @@ func (r *FleetSyncReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.FleetSync{}, builder.WithPredicates(
 			predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&v1alpha1.Delivery{}, every, builder.WithPredicates(foreign)).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOf), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(r.wake, every)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
 		Complete(r)

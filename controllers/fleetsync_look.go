@@ -149,6 +149,8 @@ func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {
 	if err != nil {
 		return gitError(p.obj, err)
 	}
+	// What was changed is tried at once, whatever the answer was before.
+	r.wanted.Store(true)
 	r.mirror = openMirror{Mirror: mirror, key: key}
 	r.Link.follow(mirror.Descends)
 	return nil

@@ -18,6 +18,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // fleetSyncOwned are the conditions that this loop alone writes.
@@ -110,7 +111,7 @@ func (r *FleetSyncReconciler) next(p *pass, result error) time.Duration {
 	}
 	delay := min(interval, firstRetry<<min(r.failures, 10))
 	r.failures++
-	return jittered(delay)
+	return max(jittered(delay), spread(kustomize.RetryAfter(result)))
 }
 
 // jittered is d, a tenth more or less.

@@ -21,6 +21,8 @@ var (
 	// ErrRedirected: the remote redirected to another host. It is not followed:
 	// credentials would go along.
 	ErrRedirected = errors.New("remote redirects to another host")
+	// ErrCertificate: the remote's TLS certificate is not one to be trusted.
+	ErrCertificate = errors.New("the remote's certificate is not trusted")
 	// ErrTooLarge: a bound of [Limits] was passed.
 	ErrTooLarge = errors.New("too large")
 	// ErrUnknownRevision: the mirror does not hold that commit.

@@ -122,11 +122,14 @@ func answerError(ctx context.Context, err error) error {
 		err = urlErr.Err
 	}
 	var netErr net.Error
+	certificate := certificateError(err)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("remote did not finish in time: %w", context.Cause(ctx))
+	case certificate != nil:
+		return certificate
 	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrUnauthorized), errors.Is(err, ErrRedirected),
-		errors.Is(err, ErrHostKey), errors.Is(err, ErrEmptyRepository), errors.Is(err, ErrRefGone),
+		errors.Is(err, ErrHostKey), errors.Is(err, ErrCertificate), errors.Is(err, ErrEmptyRepository), errors.Is(err, ErrRefGone),
 		errors.Is(err, errForbiddenAddress), errors.Is(err, errRemote):
 		return err
 	case errors.Is(err, packp.ErrEmptyAdvRefs), errors.Is(err, transport.ErrEmptyRemoteRepository):

@@ -25,6 +25,7 @@ type httpRemote struct {
 	auth   Auth
 	client *http.Client
 	limits Limits
+	quiet  silence
 }
 
 func newHTTPRemote(u *url.URL, auth Auth, limits Limits) (*httpRemote, error) {
@@ -134,11 +135,20 @@ func (r *httpRemote) do(ctx context.Context, method, path string, content io.Rea
 	if r.auth.Username != "" || r.auth.Password != "" {
 		req.SetBasicAuth(r.auth.Username, r.auth.Password)
 	}
+	if err := r.quiet.check(time.Now()); err != nil {
+		return nil, err
+	}
 	res, err := r.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	if err := statusError(res, contentType); err != nil {
+	switch res.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		err = r.quiet.heed(res, time.Now())
+	default:
+		err = statusError(res, contentType)
+	}
+	if err != nil {
 		res.Body.Close()
 		return nil, err
 	}

@@ -69,6 +69,8 @@ func manager(o *options) (ctrl.Manager, error) {
 			ByObject: map[ctrlclient.Object]cache.ByObject{
 				&v1alpha1.FleetSync{}: own,
 				&v1alpha1.Delivery{}:  own,
+				// By metadata alone: Git's credentials are looked at when they change.
+				&corev1.Secret{}: own,
 			},
 		},
 		// A cache of Secrets would hold the values of all of them in memory.
