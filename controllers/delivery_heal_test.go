@@ -19,6 +19,9 @@ import (
 // again.
 func (w *deliveryWorld) lose(stood []kustomize.Object, lost map[string]client.Object) {
 	w.t.Helper()
+	next := w.git["shop"].objects
+	w.git["shop"].objects = stood // what a pod template says is held against it
+	defer func() { w.git["shop"].objects = next }()
 	for name, o := range lost {
 		o.SetNamespace(w.ns)
 		o.SetName(name)
