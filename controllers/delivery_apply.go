@@ -82,12 +82,17 @@ func (p *deliveryPass) intend(ctx context.Context, changes []change) error {
 	for _, c := range changes {
 		p.inv.Add(c.object.ID, c.object.Manifest.GroupVersionKind().Version)
 	}
-	p.obj.Status.Inventory = p.inv.Entries()
-	if len(p.obj.Status.Inventory) != len(p.saved.Status.Inventory) || p.saved.Status.Policy == nil ||
-		*p.obj.Status.Policy != *p.saved.Status.Policy {
-		p.progress("applying %s", p.obj.Spec.Revision)
-		return p.save(ctx)
+	if len(p.inv) == p.remembered && p.saved.Status.Policy != nil && *p.obj.Status.Policy == *p.saved.Status.Policy {
+		return nil
 	}
+	if err := p.setInventory(); err != nil {
+		return err
+	}
+	p.progress("applying %s", p.obj.Spec.Revision)
+	if err := p.save(ctx); err != nil {
+		return err
+	}
+	p.remembered = len(p.inv)
 	return nil
 }
 

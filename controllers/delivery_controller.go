@@ -55,7 +55,11 @@ type deliveryPass struct {
 	objects []apply.Object
 	desired map[ObjectID]apply.Object
 	inv     inventory.Inventory
-	dirty   map[ObjectID]bool
+	// remembered is how many entries the saved status has, parts are what it is to
+	// name beside itself.
+	remembered int
+	parts      []inventory.Part
+	dirty      map[ObjectID]bool
 	// hold is why the build is not begun, nil when it is.
 	hold error
 	// pruned is what this pass confirmed absent, for the event.
@@ -229,8 +233,17 @@ func inOwnNamespace(id ObjectID, own string) bool {
 // remember reads the inventory. An empty one on a Delivery that never settled
 // may be a Delivery that somebody deleted: its objects carry the owner label.
 func (p *deliveryPass) remember(ctx context.Context) error {
-	p.inv = inventory.Read(p.obj.Status.Inventory)
-	if len(p.obj.Status.Inventory) == 0 && p.obj.Status.AppliedBuildDigest == "" {
+	known, err := p.readInventory(ctx)
+	// Parts that somebody took away are as a Delivery that somebody deleted.
+	lost := err != nil && len(p.obj.Status.InventoryParts) > 0 && p.missing(err)
+	if err != nil && !lost {
+		return err
+	}
+	if known == nil {
+		known = inventory.Inventory{}
+	}
+	p.inv, p.remembered = known, len(known)
+	if lost || len(known) == 0 && p.obj.Status.AppliedBuildDigest == "" {
 		adopted, err := p.adopter.adopt(ctx, p.obj, p.snapshot.Fleet.Spec.ID)
 		if err != nil {
 			return fmt.Errorf("look for objects to adopt again: %w", err)

@@ -226,7 +226,8 @@ func (p *deliveryPass) leave(ctx context.Context) error {
 		p.later(forgetRetry)
 		return progressing("answers of values that are gone could not be dropped yet")
 	}
-	p.obj.Status.Inventory, p.obj.Status.Objects, p.obj.Status.Secrets = nil, 0, 0
+	p.obj.Status.Inventory, p.obj.Status.InventoryParts, p.parts = nil, nil, nil
+	p.obj.Status.Objects, p.obj.Status.Secrets = 0, 0
 	p.progress("everything is gone")
 	if err := p.save(ctx); err != nil {
 		return err

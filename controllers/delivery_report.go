@@ -51,14 +51,16 @@ func (p *deliveryPass) sealedReads(o apply.Object) []ObjectID {
 }
 
 // report tells the reporter what stands after a pass.
-func (p *deliveryPass) report() {
+func (p *deliveryPass) report(ctx context.Context) {
 	reporter := p.options.Reporter
 	if reporter == nil || p.snapshot == nil {
 		return
 	}
 	if p.inv == nil || p.placed != nil && p.placed.Err != nil { // nothing new is known: the status has it
 		if !reporter.book.knows(p.obj.Name) {
-			reporter.book.stands(p.obj.Name, p.standing(inventory.Read(p.obj.Status.Inventory), nil))
+			if inv, err := p.readInventory(ctx); err == nil {
+				reporter.book.stands(p.obj.Name, p.standing(inv, nil))
+			}
 		}
 		return
 	}

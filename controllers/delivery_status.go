@@ -88,19 +88,22 @@ func applyFailed(err error) error {
 func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, error) {
 	if errors.Is(result, errQuiet) {
 		p.mem.state(false, true) // the next snapshot may have something to say
-		p.report()
+		p.report(ctx)
 		return ctrl.Result{}, nil
 	}
 	before := conditions.Get(p.obj, meta.ReadyCondition)
 	if p.inv != nil {
-		p.count()
+		if err := p.count(); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
 	p.conclude(result)
 	if err := p.save(ctx); err != nil {
 		p.mem.planned = false
+		p.unsaved(ctx, err)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	p.report()
+	p.report(ctx)
 	p.tell(ctx, before)
 	var ended *deliveryError
 	waiting := errors.As(result, &ended) && (ended.progress || ended.inUse || ended.reason == meta.HealthCheckFailedReason)
@@ -110,13 +113,16 @@ func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, e
 
 // count writes the inventory into the status. Objects is what stood when the
 // Delivery last settled: the guard measures against it.
-func (p *deliveryPass) count() {
-	p.obj.Status.Inventory = p.inv.Entries()
+func (p *deliveryPass) count() error {
+	if err := p.setInventory(); err != nil {
+		return err
+	}
 	p.obj.Status.Secrets = p.inv.Secrets()
 	settled := p.obj.Status.AppliedBuildDigest == p.obj.Spec.BuildDigest && !p.obj.Spec.Removed
 	if settled && len(p.inv) == len(p.desired) {
 		p.obj.Status.Objects = len(p.inv)
 	}
+	return nil
 }
 
 // conclude writes conditions and counters.
@@ -192,6 +198,10 @@ func (p *deliveryPass) save(ctx context.Context) error {
 	if equality.Semantic.DeepEqual(p.obj.Status, p.saved.Status) {
 		return nil
 	}
+	if err := p.saveParts(ctx); err != nil {
+		return err
+	}
+	parts := p.saved.Status.InventoryParts
 	for try := 0; ; try++ {
 		next := p.saved.DeepCopy()
 		p.obj.Status.DeepCopyInto(&next.Status)
@@ -199,7 +209,7 @@ func (p *deliveryPass) save(ctx context.Context) error {
 		err := p.client.Status().Patch(ctx, next, locked, client.FieldOwner(FieldManager))
 		if err == nil {
 			p.saved = next
-			return nil
+			return p.dropParts(ctx, parts)
 		}
 		if !apierrors.IsConflict(err) || try > 3 {
 			return fmt.Errorf("write status: %w", err)

@@ -3,11 +3,13 @@ package controllers
 import (
 	"encoding/base64"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -278,7 +280,8 @@ func TestStubsAloneBesideAnotherFieldManager(t *testing.T) {
 	w.alien(w.configMap("theirs", "x"))
 	flux := w.deployment("api", "db")
 	w.must(w.client.Create(t.Context(), flux.DeepCopy(), client.FieldOwner("kustomize-controller")))
-	w.place("shop-secrets", w.seal("db", map[string]string{"password": "one"}))
+	// The other's pods hold the Secret back for the placement's timeout, and no longer.
+	w.place("shop-secrets", w.seal("db", map[string]string{"password": "one"})).spec.Timeout = &metav1.Duration{Duration: 2 * time.Second}
 	w.commit()
 	w.settled()
 	if got := w.generation("api"); got != 1 {

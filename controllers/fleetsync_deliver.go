@@ -53,22 +53,24 @@ func (r *FleetSyncReconciler) deliver(ctx context.Context, p *pass) error {
 	return plan.verdict(p.snapshot)
 }
 
-// dropAnswers deletes kept answers of Deliveries that are neither there nor
-// placed. A Delivery drops its own when it has pruned; these are of one that
-// somebody deleted before Git dropped its placement.
+// dropAnswers deletes kept answers and inventories of Deliveries that are neither
+// there nor placed. A Delivery drops its own when it has pruned; these are of one
+// that somebody deleted before Git dropped its placement.
 func (r *FleetSyncReconciler) dropAnswers(ctx context.Context, s *Snapshot, standing []v1alpha1.Delivery) error {
-	secrets := &metav1.PartialObjectMetadataList{}
-	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	if err := r.Client.List(ctx, secrets, client.InNamespace(r.Namespace), client.HasLabels{AnswersLabel}); err != nil {
-		return fmt.Errorf("list kept answers: %w", err)
-	}
-	for _, secret := range secrets.Items {
-		name := secret.Labels[AnswersLabel]
-		if s.Placed(name) != nil || slices.ContainsFunc(standing, func(d v1alpha1.Delivery) bool { return d.Name == name }) {
-			continue
+	for _, label := range []string{AnswersLabel, InventoryLabel} {
+		secrets := &metav1.PartialObjectMetadataList{}
+		secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+		if err := r.Client.List(ctx, secrets, client.InNamespace(r.Namespace), client.HasLabels{label}); err != nil {
+			return fmt.Errorf("list kept answers: %w", err)
 		}
-		if err := r.Client.Delete(ctx, &secret, client.Preconditions{UID: &secret.UID}); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("drop kept answers of %q: %w", name, err)
+		for _, secret := range secrets.Items {
+			name := secret.Labels[label]
+			if s.Placed(name) != nil || slices.ContainsFunc(standing, func(d v1alpha1.Delivery) bool { return d.Name == name }) {
+				continue
+			}
+			if err := r.Client.Delete(ctx, &secret, client.Preconditions{UID: &secret.UID}); client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("drop kept answers of %q: %w", name, err)
+			}
 		}
 	}
 	return nil

@@ -66,6 +66,10 @@ type DeliveryStatus struct {
 	// together, after it what stands.
 	// +optional
 	Inventory []InventoryEntry `json:"inventory,omitempty"`
+	// InventoryParts are the digests of the Secrets that hold the inventory, packed,
+	// when it is too large for this status.
+	// +optional
+	InventoryParts []string `json:"inventoryParts,omitempty"`
 	// Objects is the number of inventory entries.
 	// +optional
 	Objects int `json:"objects,omitempty"`

@@ -48,6 +48,9 @@ const (
 	ApplyFailedReason = "ApplyFailed"
 	// PruneBlockedReason: the guard wants consent; see [ConsentAnnotation].
 	PruneBlockedReason = "PruneBlocked"
+	// StatusNotSavedReason: the API server does not take the status, so that what is
+	// owned could not be remembered; nothing is applied.
+	StatusNotSavedReason = "StatusNotSaved"
 	// StillInUseReason: something that Git dropped stays, because a pod, or an
 	// object of Git, still names it.
 	StillInUseReason = "StillInUse"

@@ -263,6 +263,11 @@ func (in *DeliveryStatus) DeepCopyInto(out *DeliveryStatus) {
 		*out = make([]InventoryEntry, len(*in))
 		copy(*out, *in)
 	}
+	if in.InventoryParts != nil {
+		in, out := &in.InventoryParts, &out.InventoryParts
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Policy != nil {
 		in, out := &in.Policy, &out.Policy
 		*out = new(DeliveryPolicy)

@@ -1,0 +1,105 @@
+package inventory
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// large is an inventory of sealed Secrets whose names of 253 characters nothing
+// compresses.
+func large(n int) Inventory {
+	inv := Inventory{}
+	for range n {
+		name := strings.ToLower(rand.Text() + rand.Text() + rand.Text() + rand.Text() + rand.Text() + rand.Text() + rand.Text() + rand.Text() + rand.Text() + rand.Text())[:253]
+		id := ID{Kind: "Secret", Namespace: strings.Repeat("n", 63), Name: name}
+		digest := func() string {
+			sum := make([]byte, 32)
+			_, _ = rand.Read(sum)
+			return fmt.Sprintf("sha256:%x", sum)
+		}
+		inv[id] = v1alpha1.InventoryEntry{ID: Format(id), Version: "v1", UID: rand.Text(), Applied: digest(), ResourceVersion: "1234567",
+			Stub: digest(), Content: digest(), MAC: digest()}
+	}
+	return inv
+}
+
+func TestTheLargestBuildsInventoryFits(t *testing.T) {
+	const objects = 10_000 // kustomize.maxObjects
+	inv := large(objects)
+	inline, parts, err := inv.Split()
+	if err != nil || inline != nil {
+		t.Fatalf("%d entries stand in the status, %v", len(inline), err)
+	}
+	var names []string
+	var entries []v1alpha1.InventoryEntry
+	for _, part := range parts {
+		if len(part.Data) > 900<<10 {
+			t.Errorf("a part has %d KiB", len(part.Data)>>10)
+		}
+		names = append(names, part.Digest)
+		unpacked, err := Unpack(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, unpacked...)
+	}
+	if text, _ := json.Marshal(names); len(text) > 4<<10 {
+		t.Errorf("the names of the parts take %d bytes of a status", len(text))
+	}
+	if diff := cmp.Diff(inv, Read(entries)); diff != "" {
+		t.Errorf("parts hold another inventory:\n%s", diff)
+	}
+}
+
+func TestAChangedEntryChangesOnePart(t *testing.T) {
+	inv := large(2000)
+	_, before, err := inv.Split()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, entry := range inv {
+		entry.ResourceVersion = "2"
+		inv[id] = entry
+		break
+	}
+	_, after, err := inv.Split()
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := 0
+	for _, part := range after {
+		if !slices.ContainsFunc(before, func(b Part) bool { return b.Digest == part.Digest }) {
+			changed++
+		}
+	}
+	if changed != 1 || len(before) < 3 {
+		t.Errorf("%d of %d parts changed", changed, len(before))
+	}
+}
+
+func TestASmallInventoryStaysReadable(t *testing.T) {
+	inv := large(100)
+	inline, parts, err := inv.Split()
+	if err != nil || len(inline) != 100 || parts != nil {
+		t.Errorf("%d entries, %d parts, %v", len(inline), len(parts), err)
+	}
+}
+
+func TestAPartThatSomebodyWroteIsNotRead(t *testing.T) {
+	_, parts, err := large(1000).Split()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts[0].Data = parts[1].Data
+	if _, err := Unpack(parts[0]); err == nil {
+		t.Error("a part that holds another's entries is read")
+	}
+}
