@@ -115,7 +115,7 @@ func TestHealthKnowsWhatAWorkloadReadsAndWhatRests(t *testing.T) {
 	w.reason("base", "ReconciliationSucceeded")
 	w.says("app", "Secret "+w.ns+"/mysql-pass does not exist, and Deployment "+w.ns+"/api names it at /spec/template/spec")
 	w.says("one", "waits for itself: one → two → one", "Stalled=True")
-	w.says("lost", `waits for placement "nowhere", which Git does not place on this cluster`, "Stalled=True")
+	w.says("lost", "which Git does not place on this cluster", "Stalled=True")
 
 	w.must(w.client.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "mysql-pass"}}))
 	w.ask("app", "look again")
