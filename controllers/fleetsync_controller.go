@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fluxcd/pkg/apis/meta"
 	"github.com/fluxcd/pkg/runtime/patch"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/record"
@@ -172,8 +173,8 @@ func (r *FleetSyncReconciler) Refetch() {
 	}
 }
 
-// usersOf are the FleetSyncs whose Git credentials are in a Secret: what somebody
-// mends there is tried at once.
+// usersOf are the FleetSyncs whose Git credentials or join token are in a Secret:
+// what somebody mends there is tried at once.
 func (r *FleetSyncReconciler) usersOf(ctx context.Context, secret client.Object) []reconcile.Request {
 	list := &v1alpha1.FleetSyncList{}
 	if secret.GetNamespace() != r.Namespace || r.Client.List(ctx, list, client.InNamespace(r.Namespace)) != nil {
@@ -181,8 +182,10 @@ func (r *FleetSyncReconciler) usersOf(ctx context.Context, secret client.Object)
 	}
 	var requests []reconcile.Request
 	for _, item := range list.Items {
-		if ref := item.Spec.SecretRef; ref != nil && ref.Name == secret.GetName() {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+		for _, ref := range []*meta.LocalObjectReference{item.Spec.SecretRef, item.Spec.KeyService.JoinTokenSecretRef} {
+			if ref != nil && ref.Name == secret.GetName() {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+			}
 		}
 	}
 	return requests
