@@ -59,7 +59,8 @@ func objectNames(repo *fleetrepo.Repo, uses map[string][]identity.Use) []string 
 			names = append(names, use.Namespace+"/"+use.Name)
 		}
 	}
-	for _, stub := range exposure.Stubs(repo.Tree) {
+	stubs, _ := exposure.Stubs(repo.Tree) // told by who answers the question
+	for _, stub := range stubs {
 		if len(uses[stub.Path]) == 0 {
 			names = append(names, stub.Manifest.Metadata.Namespace+"/"+stub.Manifest.Metadata.Name)
 		}

@@ -130,7 +130,9 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 		}
 	}
 	if repo != nil {
-		history, stubs := exposure.OpenClone(repo.Root), exposure.Stubs(repo.Tree)
+		history := exposure.OpenClone(repo.Root)
+		stubs, unreadable := exposure.Stubs(repo.Tree)
+		a.leaveOutAll(unreadable)
 		for i := range report.Readings {
 			r := &report.Readings[i]
 			r.Commit = history.Describe(r.Head)
@@ -151,7 +153,7 @@ func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]iden
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(index.Failed)) {
-		a.warnf("placement %q does not build, so what it places is not told: %v", name, index.Failed[name])
+		a.leaveOut("placement %q does not build, so what it places is not told: %v", name, index.Failed[name])
 	}
 	return index.Uses, nil
 }
@@ -169,7 +171,13 @@ func objectsOf(repo *fleetrepo.Repo, uses map[string][]identity.Use, secret stri
 	if err != nil {
 		return nil, "", err
 	}
-	for _, stub := range exposure.Stubs(repo.Tree) {
+	stubs, unreadable := exposure.Stubs(repo.Tree)
+	for _, u := range unreadable {
+		if u.Path == file {
+			return nil, "", u.Err
+		}
+	}
+	for _, stub := range stubs {
 		if stub.Path == file {
 			digest = stub.Digest
 			objects = append(objects, stub.Manifest.Metadata.Namespace+"/"+stub.Manifest.Metadata.Name)
@@ -295,7 +303,9 @@ func (a *app) auditLost(ctx context.Context, f logFlags, cluster string, format 
 		}
 	}
 	history := exposure.OpenClone(repo.Root)
-	lost := exposure.After(exposure.Readings(entries), exposure.Stubs(repo.Tree), history)
+	stubs, unreadable := exposure.Stubs(repo.Tree)
+	a.leaveOutAll(unreadable)
+	lost := exposure.After(exposure.Readings(entries), stubs, history)
 	for i := range lost {
 		lost[i].Commit = history.Describe(lost[i].Head)
 	}

@@ -88,14 +88,14 @@ func (a *app) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, erro
 	spec := &repo.Model.Fleet.Spec
 	stubs, broken := new(keyuse.Reader).Read(repo.Tree)
 	for _, file := range broken {
-		a.warnf("%s cannot be read and is not counted; `bulla validate` says why", file)
+		a.leaveOut("%s cannot be read and is not counted; `bulla validate` says why", file)
 	}
 	index, err := identity.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.progress())
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(index.Failed)) {
-		a.warnf("placement %s does not build and is not counted; `bulla validate` says why", name)
+		a.leaveOut("placement %s does not build and is not counted; `bulla validate` says why", name)
 	}
 	rows := map[string]*keyRow{}
 	for _, key := range spec.SealingKeys {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
@@ -133,22 +131,17 @@ func (a *app) stubsToRecover(finder *recovery.Finder, paths []string) ([]string,
 	if len(paths) > 0 {
 		return stubs, nil
 	}
-	for _, entry := range finder.Repo.Tree.Files("") {
-		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" {
-			continue
+	found, unreadable := finder.Repo.Tree.Stubs()
+	a.leaveOutAll(unreadable)
+	for _, stub := range found {
+		switch failed := finder.MayBuild(stub.Path); {
+		case len(finder.Uses(stub.Path)) > 0:
+			stubs = append(stubs, stub.Path)
+		case failed != "":
+			a.leaveOut("%s is left out: placement %s does not build, so that nobody knows which object it becomes", stub.Path, failed)
+		default:
+			a.warnf("%s is left out: no placement builds it; name it to lock it anew all the same", stub.Path)
 		}
-		data, err := finder.Repo.Tree.ReadFile(entry.Path)
-		if err != nil {
-			return nil, err
-		}
-		if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
-			continue
-		}
-		if len(finder.Uses(entry.Path)) == 0 {
-			a.warnf("%s is left out: no placement builds it; name it to lock it anew all the same", entry.Path)
-			continue
-		}
-		stubs = append(stubs, entry.Path)
 	}
 	return stubs, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	unknowncmd "github.com/bulla-dev/bulla/cmd/internal/unknown"
+	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -34,6 +35,9 @@ type app struct {
 	screen io.Writer
 	// repo and rootKey are the global flags.
 	repo, rootKey string
+	// missed counts files and placements that a command had to leave out of what
+	// it did or told.
+	missed int
 }
 
 // run is main without the process: arguments in, exit code out.
@@ -44,6 +48,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	root := newRoot(a, filepath.Base(args[0]))
 	root.SetArgs(args[1:])
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil && a.missed > 0 {
+		err = &fault.Error{Code: fault.Findings, Hint: "`bulla validate` says why; mend them, then run this again",
+			Err: fmt.Errorf("what cannot be read was left out, %s above", count(a.missed, "warning"))}
+	}
 	return fault.Print(a.stderr, explain(cmd, err))
 }
 
@@ -166,6 +174,20 @@ func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format,
 
 func (a *app) warnf(format string, args ...any) {
 	fmt.Fprintf(a.stderr, "warning: "+format+"\n", args...)
+}
+
+// leaveOut tells of what cannot be read. The command goes on without it and ends
+// with exit code 3: what it did or told is not all there is.
+func (a *app) leaveOut(format string, args ...any) {
+	a.missed++
+	a.warnf(format, args...)
+}
+
+// leaveOutAll tells of stubs that cannot be read.
+func (a *app) leaveOutAll(unreadable []kustomize.Unreadable) {
+	for _, u := range unreadable {
+		a.leaveOut("%s is left out: %v", u.Path, strings.ReplaceAll(u.Err.Error(), "\n", "; "))
+	}
 }
 
 func (a *app) notef(format string, args ...any) {

@@ -5,7 +5,6 @@
 package keyuse
 
 import (
-	"path"
 	"slices"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -42,66 +41,24 @@ func Opens(spec *v1alpha1.FleetSpec) func(key string) bool {
 
 // Reader reads the stubs of several trees, each blob once. It is not safe for
 // concurrent use.
-type Reader struct {
-	blobs map[string]*read
-}
-
-// read is what stands in one blob: a stub, an unreadable one, or neither.
-type read struct {
-	stub   *Stub
-	broken bool
-}
+type Reader struct{ stubs kustomize.StubReader }
 
 // Read returns the stubs of a tree in the order of paths, and the paths of those
 // that cannot be read: nobody knows what they need, and nothing opens them.
 func (r *Reader) Read(tree *kustomize.Tree) (stubs []Stub, broken []string) {
-	if r.blobs == nil {
-		r.blobs = map[string]*read{}
+	found, unreadable := r.stubs.Read(tree)
+	for _, u := range unreadable {
+		broken = append(broken, u.Path)
 	}
-	for _, entry := range tree.Files("") {
-		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" {
-			continue
-		}
-		found, ok := r.blobs[entry.Blob]
-		if !ok {
-			found = readStub(tree, entry.Path)
-			r.blobs[entry.Blob] = found
-		}
-		switch {
-		case found.broken:
-			broken = append(broken, entry.Path)
-		case found.stub != nil:
-			stub := *found.stub
-			stub.Path = entry.Path
-			stubs = append(stubs, stub)
-		}
+	for _, file := range found {
+		stubs = append(stubs, needsOf(file))
 	}
 	return stubs, broken
 }
 
-// Parse reads a file that is a stub, or that says so. A file of another kind is
-// neither a stub nor an error.
-func Parse(file string, data []byte) (*v1alpha1.SealedManifest, error) {
-	if !v1alpha1.ClaimsStub(data) {
-		return nil, nil
-	}
-	return v1alpha1.ParseSealedManifest(file, data)
-}
-
-func readStub(tree *kustomize.Tree, file string) *read {
-	data, err := tree.ReadFile(file)
-	if err != nil {
-		return &read{broken: true}
-	}
-	parsed, err := Parse(file, data)
-	if err != nil {
-		return &read{broken: true}
-	}
-	if parsed == nil {
-		return &read{}
-	}
-	stub := &Stub{Digest: v1alpha1.StubDigest(data), Locks: map[string]int{}}
-	for _, block := range parsed.Spec.Blocks {
+func needsOf(file kustomize.StubFile) Stub {
+	stub := Stub{Path: file.Path, Digest: file.Digest, Locks: map[string]int{}}
+	for _, block := range file.Manifest.Spec.Blocks {
 		byTarget := map[string][]string{}
 		for _, lock := range block.Locks {
 			stub.Locks[lock.Key]++
@@ -111,5 +68,5 @@ func readStub(tree *kustomize.Tree, file string) *read {
 			stub.only = append(stub.only, keys)
 		}
 	}
-	return &read{stub: stub}
+	return stub
 }

@@ -195,23 +195,13 @@ func (c *checker) checkFlaws() {
 // checkLoose looks at stubs that no placement builds: a person who seals wants
 // them somewhere. Where a placement fails to build, that is the finding.
 func (c *checker) checkLoose() {
-	for _, entry := range c.tree.Files("") {
-		if !manifest(entry.Path) || c.stubs[entry.Path] != nil {
-			continue
-		}
-		data, err := c.tree.ReadFile(entry.Path)
-		if err != nil {
-			continue
-		}
-		if !v1alpha1.ClaimsStub(data) {
-			continue
-		}
-		if _, err := v1alpha1.ParseSealedManifest(entry.Path, data); err != nil {
-			c.add(FromError(entry.Path, err)...)
-			continue
-		}
-		if !c.inBroken(entry.Path) && !c.deleted[entry.Path] {
-			c.warn(entry.Path, "no placement builds this stub")
+	stubs, unreadable := c.tree.Stubs()
+	for _, u := range unreadable {
+		c.add(FromError(u.Path, u.Err)...)
+	}
+	for _, stub := range stubs {
+		if c.stubs[stub.Path] == nil && !c.deleted[stub.Path] && !c.inBroken(stub.Path) {
+			c.warn(stub.Path, "no placement builds this stub")
 		}
 	}
 }

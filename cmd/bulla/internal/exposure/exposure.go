@@ -8,7 +8,6 @@ package exposure
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -74,34 +73,14 @@ type Stub struct {
 	Manifest     *v1alpha1.SealedManifest
 }
 
-// Stubs reads the stubs of a tree. A file that does not parse is left out:
-// `bulla validate` tells of it.
-func Stubs(tree *kustomize.Tree) []Stub {
-	var stubs []Stub
-	for _, entry := range tree.Files("") {
-		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" {
-			continue
-		}
-		data, err := tree.ReadFile(entry.Path)
-		if err != nil {
-			continue
-		}
-		if manifest := parse(entry.Path, data); manifest != nil {
-			stubs = append(stubs, Stub{Path: entry.Path, Digest: v1alpha1.StubDigest(data), Manifest: manifest})
-		}
+// Stubs reads the stubs of a tree, and says which files cannot be read: what is
+// in them is not looked at.
+func Stubs(tree *kustomize.Tree) (stubs []Stub, unreadable []kustomize.Unreadable) {
+	found, unreadable := tree.Stubs()
+	for _, file := range found {
+		stubs = append(stubs, Stub{Path: file.Path, Digest: file.Digest, Manifest: file.Manifest})
 	}
-	return stubs
-}
-
-func parse(file string, data []byte) *v1alpha1.SealedManifest {
-	if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
-		return nil
-	}
-	manifest, err := v1alpha1.ParseSealedManifest(file, data)
-	if err != nil {
-		return nil
-	}
-	return manifest
+	return stubs, unreadable
 }
 
 // State is what became of a value that a lost cluster could read.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // maxStub bounds what is read of one file in history, in bytes.
@@ -103,7 +104,10 @@ func (c *Clone) read(file *object.File) (stubFile, error) {
 	if err != nil {
 		return stubFile{}, err
 	}
-	stub := stubFile{digest: v1alpha1.StubDigest(data), manifest: parse(file.Name, data)}
+	stub := stubFile{digest: v1alpha1.StubDigest(data)}
+	if parsed, err := kustomize.ParseStub(file.Name, data); err == nil && parsed != nil {
+		stub.manifest = parsed.Manifest
+	}
 	c.stubs[file.Hash] = stub
 	return stub, nil
 }

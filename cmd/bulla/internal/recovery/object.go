@@ -39,8 +39,11 @@ func (f *Finder) Build(ctx context.Context) error {
 		}
 		placements = []*v1alpha1.Placement{p}
 	}
-	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
-	index, err := identity.All(ctx, builder, f.Repo.Tree, placements, f.Progress)
+	tree, err := f.readable()
+	if err != nil {
+		return err
+	}
+	index, err := identity.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), tree, placements, f.Progress)
 	if err != nil {
 		return err
 	}
@@ -49,6 +52,34 @@ func (f *Finder) Build(ctx context.Context) error {
 	}
 	f.index = index
 	return nil
+}
+
+// readable is the tree without what stands in stubs that cannot be read: one
+// damaged file must not keep the other stubs of its placement from being found.
+func (f *Finder) readable() (*kustomize.Tree, error) {
+	tree := f.Repo.Tree
+	_, unreadable := tree.Stubs()
+	for _, u := range unreadable {
+		var err error
+		if tree, err = tree.With(u.Path, []byte("# cannot be read\n")); err != nil {
+			return nil, err
+		}
+	}
+	return tree, nil
+}
+
+// MayBuild names a placement that does not build and may be one of a stub's.
+func (f *Finder) MayBuild(file string) string {
+	failed := slices.Sorted(maps.Keys(f.index.Failed))
+	for _, name := range failed {
+		if strings.HasPrefix(file, f.Repo.Model.Placements[name].Spec.Path+"/") {
+			return name
+		}
+	}
+	if len(failed) > 0 {
+		return failed[0] // a base lies anywhere
+	}
+	return ""
 }
 
 // Uses returns the objects that the placements build from a stub.

@@ -13,14 +13,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
-	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
@@ -99,20 +97,13 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 // find lists the stubs with a lock under any key but the Active one, and those
 // that cannot be read.
 func (j *Job) find(active string) (found []stale, broken []Left) {
-	for _, entry := range j.Repo.Tree.Files("") {
-		if ext := path.Ext(entry.Path); ext != ".yaml" && ext != ".yml" {
-			continue
-		}
-		data, err := j.Repo.Tree.ReadFile(entry.Path)
-		var parsed *v1alpha1.SealedManifest
-		if err == nil {
-			parsed, err = keyuse.Parse(entry.Path, data)
-		}
-		switch {
-		case err != nil:
-			broken = append(broken, Left{Path: entry.Path, Err: err})
-		case parsed != nil && hasOther(parsed, active):
-			found = append(found, stale{path: entry.Path, data: data, parsed: parsed, digest: v1alpha1.StubDigest(data)})
+	stubs, unreadable := j.Repo.Tree.Stubs()
+	for _, u := range unreadable {
+		broken = append(broken, Left{Path: u.Path, Err: u.Err})
+	}
+	for _, s := range stubs {
+		if hasOther(s.Manifest, active) {
+			found = append(found, stale{path: s.Path, data: s.Data, parsed: s.Manifest, digest: s.Digest})
 		}
 	}
 	return found, broken
