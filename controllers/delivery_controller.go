@@ -98,16 +98,22 @@ func (r *DeliveryReconciler) Reconcile(ctx context.Context, request reconcile.Re
 
 // run decides what kind of pass this is.
 func (p *deliveryPass) run(ctx context.Context) error {
-	if p.snapshot == nil || p.obj.Spec.Suspend {
+	if p.snapshot == nil {
 		return errQuiet
+	}
+	if p.obj.Spec.Suspend {
+		return held(v1alpha1.SuspendedReason, "suspended on this cluster%s: nothing is applied, healed or pruned; hint: %s",
+			bySince(suspension(p.obj)), resumeHint(p.obj.Name))
 	}
 	p.placed = p.snapshot.Placed(p.obj.Name)
 	if p.obj.Spec.Removed {
 		return p.remove(ctx)
 	}
 	switch {
-	case p.placed == nil || p.placed.Placement.Spec.Suspend:
+	case p.placed == nil:
 		return errQuiet
+	case p.placed.Placement.Spec.Suspend:
+		return held(v1alpha1.SuspendedReason, "Git suspends the placement as of %s: nothing is applied, healed or pruned", p.snapshot.Revision)
 	case p.placed.Err != nil:
 		return p.broken(ctx)
 	case p.placed.Build == nil || p.placed.Build.Digest != p.obj.Spec.BuildDigest:

@@ -56,12 +56,19 @@ func (p *deliveryPass) report(ctx context.Context) {
 	if reporter == nil || p.snapshot == nil {
 		return
 	}
+	defer reporter.book.wake()                                  // the conditions may say something else
 	if p.inv == nil || p.placed != nil && p.placed.Err != nil { // nothing new is known: the status has it
-		if !reporter.book.knows(p.obj.Name) {
-			if inv, err := p.readInventory(ctx); err == nil {
-				reporter.book.stands(p.obj.Name, p.standing(inv, nil))
-			}
+		inv, err := p.readInventory(ctx)
+		if err != nil {
+			return
 		}
+		said, known := reporter.book.said(p.obj.Name)
+		if !known {
+			said = p.standing(inv, nil)
+		}
+		stand, gone := p.presence(ctx, inv, said)
+		reporter.book.stands(p.obj.Name, stand)
+		reporter.book.lost(gone)
 		return
 	}
 	users := map[ObjectID][]string{}
@@ -72,7 +79,9 @@ func (p *deliveryPass) report(ctx context.Context) {
 			}
 		}
 	}
-	reporter.book.stands(p.obj.Name, p.standing(p.inv, users))
+	stand, gone := p.presence(ctx, p.inv, p.standing(p.inv, users))
+	reporter.book.stands(p.obj.Name, stand)
+	reporter.book.lost(gone)
 }
 
 // standing are the sealed objects of an inventory. An object whose locks alone

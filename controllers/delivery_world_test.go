@@ -154,7 +154,7 @@ func (w *deliveryWorld) reporter() *Reporter {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r := &Reporter{Client: own, Namespace: w.system, Snapshots: w.snapshots, Link: &Link{service: w.ledger},
+	r := &Reporter{Client: own, Reader: own, Namespace: w.system, Snapshots: w.snapshots, Link: &Link{service: w.ledger},
 		Every: w.reportEvery, Pause: 20 * time.Millisecond, Retry: cmp.Or(w.reportRetry, 50*time.Millisecond)}
 	return r.Init()
 }

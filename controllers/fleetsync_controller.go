@@ -105,10 +105,10 @@ func (r *FleetSyncReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 		}
 		return ctrl.Result{}, err
 	}
-	if obj.Spec.Suspend {
-		return ctrl.Result{}, nil
-	}
 	patcher := patch.NewSerialPatcher(obj, r.Client)
+	if obj.Spec.Suspend {
+		return ctrl.Result{}, r.suspended(ctx, obj, patcher)
+	}
 	p := &pass{obj: obj, now: r.now()}
 	if err := r.begin(ctx, p, patcher); err != nil {
 		return ctrl.Result{}, err

@@ -25,7 +25,7 @@ import (
 // defaultTimeout bounds one Git operation, defaultInterval is between looks.
 const (
 	defaultTimeout  = time.Minute
-	defaultInterval = time.Minute
+	defaultInterval = 15 * time.Second
 )
 
 // openMirror is the mirror that is open, and what it was opened with.

@@ -13,6 +13,7 @@ import (
 	"github.com/fluxcd/pkg/runtime/patch"
 	"github.com/fluxcd/pkg/runtime/reconcile"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -62,11 +63,13 @@ func (r *FleetSyncReconciler) finish(ctx context.Context, p *pass, patcher *patc
 	if r.handled != "" {
 		p.obj.Status.SetLastHandledReconcileRequest(r.handled)
 	}
+	wait := r.next(p, result)
+	p.obj.Status.NextLook = &metav1.Time{Time: p.now.Add(wait).Truncate(time.Second)}
 	options := reconcile.AddPatchOptions(p.obj, nil, fleetSyncOwned, FieldManager)
 	if err := client.IgnoreNotFound(patcher.Patch(ctx, p.obj, options...)); err != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", err)
 	}
-	return ctrl.Result{RequeueAfter: r.next(p, result)}, nil
+	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
 // conclude writes the conditions.
@@ -140,4 +143,16 @@ func short(message string) string {
 		return message
 	}
 	return strings.ToValidUTF8(message[:most], "") + "…"
+}
+
+// suspended says that nobody looks at the repository: an object that says Ready
+// while the fleet moves on without it would be believed.
+func (r *FleetSyncReconciler) suspended(ctx context.Context, obj *v1alpha1.FleetSync, patcher *patch.SerialPatcher) error {
+	obj.Status.NextLook = nil
+	conditions.Delete(obj, meta.ReconcilingCondition)
+	conditions.Delete(obj, meta.StalledCondition)
+	conditions.MarkFalse(obj, meta.ReadyCondition, v1alpha1.SuspendedReason,
+		"suspended: no commit is looked at, and nothing new is delivered; what stands is kept as of %s; hint: set spec.suspend to false", obj.Status.Head)
+	options := reconcile.AddPatchOptions(obj, nil, fleetSyncOwned, FieldManager)
+	return client.IgnoreNotFound(patcher.Patch(ctx, obj, options...))
 }

@@ -87,6 +87,28 @@ func (b *reportBook) knows(delivery string) bool {
 	return known
 }
 
+// said is what a Delivery said last that it has.
+func (b *reportBook) said(delivery string) (secrets []*keyservicev1.SecretReport, known bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	secrets, known = b.standing[delivery]
+	return secrets, known
+}
+
+// lost says that sealed objects are not there, whoever deleted them: as absent,
+// if the ledger has them standing. It may be said in every pass.
+func (b *reportBook) lost(secrets []*keyservicev1.SecretReport) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, secret := range secrets {
+		if has := b.ledger[keyOf(secret)]; has == nil || !isStanding(has) {
+			continue
+		}
+		secret.State = keyservicev1.SecretState_SECRET_STATE_DEPROVISIONED
+		b.gone[keyOf(secret)] = secret
+	}
+}
+
 // left says that a Delivery is no more. What stood of it and was not pruned is
 // nobody's now.
 func (b *reportBook) left(delivery string) {

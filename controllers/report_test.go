@@ -32,6 +32,7 @@ type bookkeeper struct {
 	rows     map[string]*keyservicev1.SecretReport
 	heads    map[string]bool
 	calls    int
+	state    *keyservicev1.ClusterState
 }
 
 func newBookkeeper() *bookkeeper {
@@ -58,6 +59,9 @@ func (b *bookkeeper) Report(_ context.Context, in *keyservicev1.ReportRequest) (
 	}
 	b.calls++
 	b.heads[in.GetHead()] = true
+	if in.State != nil {
+		b.state = in.State
+	}
 	if in.GetComplete() && in.GetPart() == 0 {
 		b.parts = map[string]bool{}
 	}

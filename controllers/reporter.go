@@ -46,6 +46,8 @@ type Reporter struct {
 	Client client.Client
 	// Namespace is the controller's.
 	Namespace string
+	// Reader is the API server itself: it knows who suspended what. Nil for nobody.
+	Reader    client.Reader
 	Snapshots *Snapshots
 	Link      *Link
 	Metrics   *Metrics
@@ -59,6 +61,10 @@ type Reporter struct {
 	// whole says that the ledger wants everything; saved is what the Secret holds.
 	whole bool
 	saved string
+	// told and toldHead are what the service has, spoke when it was said anything.
+	told     *keyservicev1.ClusterState
+	toldHead string
+	spoke    time.Time
 }
 
 // Init readies a Reporter for use; Start runs it.
@@ -73,6 +79,7 @@ func (r *Reporter) Init() *Reporter {
 	r.Snapshots.OnStore(func(previous, next *Snapshot) {
 		if next != nil && (previous == nil || previous.Head != next.Head) {
 			nudge(r.moved)
+			nudge(r.woken) // the ledger says at which head a cluster is
 		}
 	})
 	return r
@@ -166,13 +173,17 @@ func (r *Reporter) report(ctx context.Context) (said bool, err error) {
 	if !ok || snapshot == nil {
 		return false, nil
 	}
+	state, err := r.state(ctx, snapshot)
+	if err != nil {
+		return false, err
+	}
 	if r.whole {
 		if ready, err := r.everybodyKnown(ctx); err != nil || !ready {
 			return false, err
 		}
-		return true, r.sayAll(ctx, service, snapshot.Head)
+		return true, r.sayAll(ctx, service, snapshot.Head, state)
 	}
-	return true, r.sayNews(ctx, service, snapshot.Head)
+	return true, r.sayNews(ctx, service, snapshot.Head, state)
 }
 
 // everybodyKnown: a complete report says that there is nothing else, so every
@@ -190,7 +201,7 @@ func (r *Reporter) everybodyKnown(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-func (r *Reporter) sayAll(ctx context.Context, service Reports, head string) error {
+func (r *Reporter) sayAll(ctx context.Context, service Reports, head string, state *keyservicev1.ClusterState) error {
 	r.book.forgetLedger()
 	var all []*keyservicev1.SecretReport
 	for _, secret := range r.book.all() {
@@ -199,17 +210,28 @@ func (r *Reporter) sayAll(ctx context.Context, service Reports, head string) err
 	parts := batches(sorted(all))
 	for n, part := range parts {
 		in := &keyservicev1.ReportRequest{Head: head, Secrets: part, Complete: true, Part: uint32(n), More: n < len(parts)-1}
+		if !in.More {
+			in.State = state
+		}
 		if _, err := r.say(ctx, service, in); err != nil {
 			return err
 		}
 	}
-	r.whole = false
+	r.whole, r.told = false, state
 	return nil
 }
 
-func (r *Reporter) sayNews(ctx context.Context, service Reports, head string) error {
-	for _, part := range batches(r.book.news()) {
-		wanted, err := r.say(ctx, service, &keyservicev1.ReportRequest{Head: head, Secrets: part})
+func (r *Reporter) sayNews(ctx context.Context, service Reports, head string, state *keyservicev1.ClusterState) error {
+	news := r.book.news()
+	if len(news) == 0 && proto.Equal(state, r.told) && head == r.toldHead && time.Since(r.spoke) < r.Every/2 {
+		return nil // a pass that changed nothing is no reason to speak
+	}
+	for n, part := range batches(news) {
+		in := &keyservicev1.ReportRequest{Head: head, Secrets: part}
+		if n == 0 && !proto.Equal(state, r.told) {
+			in.State = state
+		}
+		wanted, err := r.say(ctx, service, in)
 		if err != nil {
 			return err
 		}
@@ -217,6 +239,9 @@ func (r *Reporter) sayNews(ctx context.Context, service Reports, head string) er
 			r.whole = true
 			r.book.wake()
 			return nil
+		}
+		if in.State != nil {
+			r.told = state
 		}
 	}
 	return nil
@@ -229,6 +254,7 @@ func (r *Reporter) say(ctx context.Context, service Reports, in *keyservicev1.Re
 		return false, err
 	}
 	r.book.took(in.GetSecrets())
+	r.spoke, r.toldHead = time.Now(), in.GetHead()
 	return wanted, nil
 }
 

@@ -138,7 +138,7 @@ func (c *Config) setDefaults(dir string) {
 		c.Repository.Ref = "main"
 	}
 	if c.Repository.Interval == 0 {
-		c.Repository.Interval = Duration(30 * time.Second)
+		c.Repository.Interval = Duration(15 * time.Second)
 	}
 	if c.Token.Sessions == 0 {
 		c.Token.Sessions = 4

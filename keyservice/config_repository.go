@@ -15,7 +15,7 @@ type Repository struct {
 	URL string `yaml:"url"`
 	// Ref is a branch name or a full ref name. Default main.
 	Ref string `yaml:"ref"`
-	// Interval between looks at the remote's head. Default 30s.
+	// Interval between looks at the remote's head. Default 15s.
 	Interval Duration `yaml:"interval"`
 	// MaxAge is how long ago the remote may have been seen last at the accepted
 	// head, by any replica, for the service to unseal and rewrap. 0 is no bound.

@@ -44,7 +44,7 @@ func TestAConfigurationHasDefaults(t *testing.T) {
 	if time.Duration(c.Repository.MaxAge) != 72*time.Hour {
 		t.Errorf("the greatest age of a look is %s, want 72h", time.Duration(c.Repository.MaxAge))
 	}
-	if c.Repository.Ref != "main" || time.Duration(c.Repository.Interval) != 30*time.Second || c.Token.Sessions != 4 ||
+	if c.Repository.Ref != "main" || time.Duration(c.Repository.Interval) != 15*time.Second || c.Token.Sessions != 4 ||
 		time.Duration(c.CertificateTTL) != 24*time.Hour || c.URL != "https://keyservice.example.com:8443" {
 		t.Errorf("defaults: %+v", c)
 	}

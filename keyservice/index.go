@@ -37,6 +37,8 @@ type index struct {
 	unusable bool
 	// failed says that a placement did not build.
 	failed bool
+	// broken are the placements that do not build, and why, for people.
+	broken map[string]string
 }
 
 // candidate is one built object that a stub digest stands for.
@@ -63,6 +65,7 @@ type placedStubs struct {
 	mu     sync.Mutex
 	stubs  map[string][]candidate // nil until resolved
 	failed bool
+	broken map[string]string
 }
 
 type pendingIndex struct {
@@ -139,7 +142,7 @@ func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster
 	if err != nil {
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
-	x.stubs, x.failed = placed.stubs, placed.failed
+	x.stubs, x.failed, x.broken = placed.stubs, placed.failed, placed.broken
 	return x, nil
 }
 
@@ -157,12 +160,17 @@ func (x *indexes) resolve(ctx context.Context, of *head, builder *kustomize.Buil
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	fresh := &placedStubs{stubs: map[string][]candidate{}}
+	fresh := &placedStubs{stubs: map[string][]candidate{}, broken: map[string]string{}}
 	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
 		fresh.add(name, resolution)
 	}
-	shared.stubs, shared.failed = fresh.stubs, fresh.failed
+	shared.stubs, shared.failed, shared.broken = fresh.stubs, fresh.failed, fresh.broken
 	return fresh, nil
+}
+
+// clashes says of an object that several placements claim.
+func clashes(c kustomize.Conflict) string {
+	return fmt.Sprintf("%s %s/%s is claimed by %s too", c.ID.Kind, c.ID.Namespace, c.ID.Name, strings.Join(c.With, ", "))
 }
 
 // add takes the stubs of one placement: none of a placement that does not build
@@ -171,10 +179,11 @@ func (x *indexes) resolve(ctx context.Context, of *head, builder *kustomize.Buil
 func (x *placedStubs) add(name string, resolution *kustomize.Resolution) {
 	placed := resolution.Placed[name]
 	if placed.Err != nil {
-		x.failed = true
+		x.failed, x.broken[name] = true, placed.Err.Error()
 		return
 	}
 	if len(placed.Conflicts) > 0 {
+		x.broken[name] = clashes(placed.Conflicts[0])
 		return
 	}
 	for _, object := range placed.Build.Objects {

@@ -28,6 +28,8 @@ type ledgerView struct {
 	reported map[string][]store.LedgerSecret // by cluster
 	since    map[[2]string]time.Time         // by cluster and digest
 	indexes  map[string]*index               // of the members at head
+	states   map[string][]byte               // by cluster
+	accepted map[string]time.Time            // by head that a cluster reported, and the head in force
 }
 
 // ListLedger joins what clusters said with what the accepted head places on them.
@@ -66,7 +68,11 @@ func (s *Server) listLedger(ctx context.Context, now *head, in *keyservicev1.Lis
 	if err != nil {
 		return nil, err
 	}
-	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro(), Denials: denied.spell()}
+	if err := view.readHeads(ctx, s.config.Fleet, s.config.Repository.Ref, s.store); err != nil {
+		return nil, err
+	}
+	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro(), Denials: denied.spell(), Placements: view.placements(in),
+		Accepted: micro(view.accepted[now.hash]), Looked: s.now().Add(-s.heads.fresh.age()).UnixMicro()}
 	count := 0
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if in.GetCluster() != "" && in.GetCluster() != name {
@@ -95,6 +101,9 @@ func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows ledge
 	if v.members, err = rows.Members(ctx, fleet); err != nil {
 		return err
 	}
+	if v.states, err = rows.States(ctx, fleet, cluster); err != nil {
+		return err
+	}
 	if v.since, err = rows.PlacedSince(ctx, fleet, cluster); err != nil {
 		return err
 	}
@@ -105,13 +114,36 @@ func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows ledge
 	return err
 }
 
+// readHeads finds when the heads were accepted that clusters say they are at.
+func (v *ledgerView) readHeads(ctx context.Context, fleet, ref string, rows ledgerStore) error {
+	heads := map[string]bool{v.head.hash: true}
+	for _, member := range v.members {
+		heads[member.Head] = true
+	}
+	var err error
+	v.accepted, err = rows.HeadTimes(ctx, fleet, ref, sortedKeys(heads))
+	return err
+}
+
+func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
+
+// state is what a cluster said of itself, with what the filters of in admit.
+func (v *ledgerView) state(name string, in *keyservicev1.ListLedgerRequest) *keyservicev1.ClusterState {
+	state := readState(v.states[name])
+	if state != nil && in.GetPlacement() != "" {
+		state.Deliveries = slices.DeleteFunc(state.Deliveries, func(d *keyservicev1.DeliveryState) bool { return d.GetPlacement() != in.GetPlacement() })
+	}
+	return state
+}
+
 // cluster is one cluster's part, with what the filters of in admit.
 func (v *ledgerView) cluster(name string, in *keyservicev1.ListLedgerRequest) *keyservicev1.LedgerCluster {
 	member := v.members[name]
-	out := &keyservicev1.LedgerCluster{Cluster: name, Head: member.Head, Reported: micro(member.Reported), Left: micro(member.Left)}
+	out := &keyservicev1.LedgerCluster{Cluster: name, Head: member.Head, Reported: micro(member.Reported), Left: micro(member.Left),
+		State: v.state(name, in), HeadAccepted: micro(v.accepted[member.Head])}
 	placed := map[[2]string]candidateAt{}
 	if file, ok := v.head.model.Clusters[name]; ok {
-		out.Member, out.Suspended, out.Left = true, file.Spec.Suspend, 0
+		out.Member, out.Suspended, out.Decommissioned, out.Left = true, file.Spec.Suspend, file.Spec.Decommission, 0
 		placed = placedObjects(v.indexes[name])
 	}
 	secrets := make([]*keyservicev1.LedgerSecret, 0, len(placed))

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -121,6 +123,16 @@ func readReport(in *keyservicev1.ReportRequest) (*store.LedgerReport, error) {
 		return nil, errors.New("parts of a report that is not complete")
 	}
 	r := &store.LedgerReport{Head: in.GetHead(), Complete: in.GetComplete(), Part: in.GetPart(), More: in.GetMore()}
+	if in.State != nil {
+		if problem := checkState(in.GetState()); problem != "" {
+			return nil, fmt.Errorf("state: %s", problem)
+		}
+		var err error
+		if r.State, err = proto.Marshal(in.GetState()); err != nil {
+			return nil, fmt.Errorf("state: %w", err)
+		}
+		r.State = append([]byte{}, r.State...) // an empty one is one
+	}
 	seen := map[[2]string]bool{}
 	for _, secret := range in.GetSecrets() {
 		key := [2]string{secret.GetNamespace(), secret.GetName()}

@@ -141,6 +141,7 @@ type InventoryEntry struct {
 // +kubebuilder:printcolumn:name="Secrets",type=integer,JSONPath=".status.secrets"
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=".spec.suspend"
 // +kubebuilder:printcolumn:name="Revision",type=string,priority=1,JSONPath=".status.appliedRevision"
 type Delivery struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -74,6 +74,10 @@ type FleetSyncStatus struct {
 	// Placements is the number of placements on this cluster at Head.
 	// +optional
 	Placements int `json:"placements,omitempty"`
+	// NextLook is when the remote is asked next, at the latest; absent while
+	// suspended. The annotation reconcile.fluxcd.io/requestedAt asks at once.
+	// +optional
+	NextLook *metav1.Time `json:"nextLook,omitempty"`
 	// CertificateNotAfter is when the mTLS certificate expires.
 	// +optional
 	CertificateNotAfter *metav1.Time `json:"certificateNotAfter,omitempty"`
@@ -90,6 +94,7 @@ type FleetSyncStatus struct {
 // +kubebuilder:printcolumn:name="Placements",type=integer,JSONPath=".status.placements"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
+// +kubebuilder:printcolumn:name="Next look",type=string,JSONPath=".status.nextLook"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
 type FleetSync struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -38,6 +38,9 @@ const (
 	// DeniedReason: an operator denies it at the key service, for a time. What runs
 	// goes on.
 	DeniedReason = "Denied"
+	// SuspendedReason: somebody suspended it, in Git or on the cluster. Nothing is
+	// applied, healed or pruned.
+	SuspendedReason = "Suspended"
 	// UnsealFailedReason: the answer did not open the payload.
 	UnsealFailedReason = "UnsealFailed"
 	// AuditLogMismatchReason: the key service's answer is not in its audit log,

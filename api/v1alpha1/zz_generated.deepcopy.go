@@ -460,6 +460,10 @@ func (in *FleetSyncStatus) DeepCopyInto(out *FleetSyncStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.NextLook != nil {
+		in, out := &in.NextLook, &out.NextLook
+		*out = (*in).DeepCopy()
+	}
 	if in.CertificateNotAfter != nil {
 		in, out := &in.CertificateNotAfter, &out.CertificateNotAfter
 		*out = (*in).DeepCopy()

@@ -99,7 +99,7 @@ func loops(mgr ctrl.Manager, o *options) error {
 	if err := fleetSync.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up fleetsync: %w", err)
 	}
-	reporter := (&controllers.Reporter{Client: mgr.GetClient(), Namespace: o.namespace, Snapshots: snapshots, Link: link, Metrics: own}).Init()
+	reporter := (&controllers.Reporter{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: o.namespace, Snapshots: snapshots, Link: link, Metrics: own}).Init()
 	if err := mgr.Add(reporter); err != nil {
 		return fmt.Errorf("set up reporter: %w", err)
 	}

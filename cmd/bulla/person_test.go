@@ -94,6 +94,14 @@ func (s *adminService) ListLedger(_ context.Context, in *keyservicev1.ListLedger
 	return out, nil
 }
 
+// Look finds the head that the script has.
+func (s *adminService) Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
+	if s.refuse != "" {
+		return nil, connect.NewError(connect.CodePermissionDenied, errors.New(s.refuse))
+	}
+	return &keyservicev1.LookResponse{Head: s.answer.GetHead()}, nil
+}
+
 // cmdAdmin is the key service's side for people, until the script ends:
 //
 //	admin LEDGER [REASON]

@@ -106,7 +106,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.rootKey, "root-key", "", "root verifier `key` to trust for this run, instead of the pinned one")
 	root.AddCommand(newInit(a), newTrust(a), newSeal(a), newOpen(a), newRecover(a), newCluster(a), newPlace(a))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newLogin(a), newStatus(a), newKeys(a), newReseal(a))
-	root.AddCommand(newAudit(a), newHistory(a), newDeny(a), newMerge(a))
+	root.AddCommand(newAudit(a), newHistory(a), newDeny(a), newReconcile(a), newMerge(a))
 	return root
 }
 

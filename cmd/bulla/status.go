@@ -19,7 +19,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
-const statusLong = `Say where each secret stands on each cluster.
+const statusLong = `Say where each secret and each placement stands on each cluster.
 
   Configured      Git places it there, and the cluster did not say anything of it
   Provisioned     it is applied
@@ -28,11 +28,20 @@ const statusLong = `Say where each secret stands on each cluster.
   Unknown         the cluster had it, and does not say any more what became of it
 
 DIGEST compares what the cluster has with what the head places that the key
-service accepted last: Current, Outdated, Missing, NotPlaced, or Unknown where the
-cluster does not say. Everything but Configured is the cluster's own word.
+service accepted last: Current, Outdated, Missing, NotPlaced, Broken where the
+placement does not build, or Unknown where the cluster does not say. Everything
+but Configured is the cluster's own word.
+
+The first line is that head. Then clusters with the head that each works at, then
+secrets, then placements: those that are not ready, and those without secrets.
+What is suspended says by whom and since when, where the cluster knows.
 
 A cluster says that it is alive every ten minutes. One that did not for longer
 than --silent-after is named after the list.
+
+For CI: --check has the key service look at Git first, and fails when anything is
+not as the head it then has wants it; --wait asks until it is, for --timeout;
+--head REV fails until that commit, or one after it, was accepted.
 
 It asks the key service, with your login (see "bulla login"); any role will do.`
 
@@ -44,13 +53,18 @@ const statusExample = `  # everything that you may see
   bulla status --cluster prod-eu
   bulla status --placement payments -o json
 
-  # in a script: fail when something is silent, outdated or missing
-  bulla status --placement payments --check`
+  # in a script: fail when something is not as Git has it now
+  bulla status --placement payments --check
+
+  # after a push: wait until the commit stands everywhere
+  bulla status --placement payments --wait --head $(git rev-parse HEAD) --timeout 10m`
 
 type statusFlags struct {
 	fleet, cluster, placement string
 	patience                  time.Duration
-	check                     bool
+	check, wait               bool
+	head                      string
+	timeout                   time.Duration
 	format                    render.Format
 }
 
@@ -68,7 +82,10 @@ func newStatus(a *app) *cobra.Command {
 	flags.StringVar(&f.cluster, "cluster", "", "only this `cluster`")
 	flags.StringVar(&f.placement, "placement", "", "only what this `placement` places")
 	period.Var(flags, &f.patience, "silent-after", 30*time.Minute, "how long a cluster may say nothing")
-	flags.BoolVar(&f.check, "check", false, "exit with code 3 when something is silent, outdated or missing, or nothing has the name")
+	flags.BoolVar(&f.check, "check", false, "exit with code 3 when something is not as Git has it now, or nothing has the name")
+	flags.BoolVar(&f.wait, "wait", false, "ask until everything is as Git has it, and exit with code 3 when --timeout is over")
+	flags.StringVar(&f.head, "head", "", "with --check or --wait: this `commit`, or one after it, must be accepted")
+	period.Var(flags, &f.timeout, "timeout", 10*time.Minute, "how long --wait asks")
 	outputFlag(cmd, &f.format)
 	_ = cmd.RegisterFlagCompletionFunc("cluster", a.completeNames(func(n names) []string { return n.clusters }))
 	_ = cmd.RegisterFlagCompletionFunc("placement", a.completeNames(func(n names) []string { return n.placements }))
@@ -88,27 +105,21 @@ func (a *app) status(ctx context.Context, f statusFlags, secret string) error {
 	if strings.Contains(secret, "/") {
 		in.Object = secret
 	}
-	out, err := admin.ListLedger(ctx, in)
-	if err != nil {
-		return refusedLedger(err)
+	if err := a.lookFirst(ctx, admin, f); err != nil {
+		return err
 	}
-	status := ledger.Read(out, f.patience)
+	status, err := a.readStatus(ctx, admin, f, in, secret)
+	if err != nil {
+		return err
+	}
 	if f.cluster != "" && len(status.Clusters) == 0 {
 		return fault.New("names are those of the files in clusters/; `bulla status` lists them", "the key service knows no cluster %q", f.cluster)
 	}
-	if secret != "" && in.Object == "" {
-		status.KeepNamed(secret)
-	}
 	table := statusTable(status)
-	if err := f.format.Print(a.stdout, status, table); err != nil {
+	if err := a.printStatus(f.format, status, table, secret); err != nil {
 		return err
 	}
-	a.nothing(len(table.Rows), "no such secret is placed on a cluster, or was reported by one")
-	if f.format == render.Text {
-		a.warnSilent(status)
-		a.warnDenied(status)
-	}
-	if f.check && (status.Troubled() || checkedNothing(f, secret, len(table.Rows))) {
+	if (f.check || f.wait) && (a.notThere(status, f.head) || status.Troubled() || checkedNothing(f, secret, status, len(table.Rows))) {
 		return fault.ErrFindings
 	}
 	return nil
@@ -116,8 +127,8 @@ func (a *app) status(ctx context.Context, f statusFlags, secret string) error {
 
 // checkedNothing: a misspelt secret or placement would pass every check, and a
 // script would take it for well. A cluster may have nothing.
-func checkedNothing(f statusFlags, secret string, found int) bool {
-	return found == 0 && (secret != "" || f.placement != "")
+func checkedNothing(f statusFlags, secret string, status ledger.Status, found int) bool {
+	return found == 0 && (secret != "" || f.placement != "" && len(status.Placements) == 0)
 }
 
 func refusedLedger(err error) error {
@@ -143,7 +154,7 @@ func statusTable(status ledger.Status) render.Table {
 				strings.Join(s.Workloads, ","), ago(status.Time, c.Reported)})
 		}
 	}
-	slices.SortStableFunc(table.Rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+	table.Sort()
 	return table
 }
 

@@ -11,6 +11,13 @@ import (
 // most 256 KiB besides.
 const MaxSecrets = 1000
 
+const (
+	// MaxDeliveries is how many placements one report may have a word on, and
+	// MaxMessage how long the message of one may be, in bytes.
+	MaxDeliveries = 2000
+	MaxMessage    = 512
+)
+
 // Report says what became of secrets on this cluster. wanted asks for a complete
 // report: the ledger lacks what came before.
 func (c *Client) Report(ctx context.Context, in *keyservicev1.ReportRequest) (wanted bool, err error) {

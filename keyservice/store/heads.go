@@ -91,6 +91,24 @@ func (s *DB) HeadsSince(ctx context.Context, fleet, ref string, since time.Time)
 	return heads, nil
 }
 
+// HeadTimes returns when heads of ref were accepted, by hash; the last time of one
+// that was accepted twice.
+func (s *DB) HeadTimes(ctx context.Context, fleet, ref string, hashes []string) (map[string]time.Time, error) {
+	times := map[string]time.Time{}
+	for _, hash := range hashes {
+		var at int64
+		err := s.reads.QueryRowContext(ctx, "SELECT coalesce(max(accepted), 0) FROM heads WHERE fleet = $1 AND ref = $2 AND hash = $3",
+			fleet, ref, hash).Scan(&at)
+		if err != nil {
+			return nil, fmt.Errorf("read accepted heads: %w", err)
+		}
+		if at != 0 {
+			times[hash] = unstamp(at)
+		}
+	}
+	return times, nil
+}
+
 // AtHead says [ErrHeadMoved] unless hash is the head accepted last. It goes with
 // what was decided at that head: of replicas that share the store, one that is
 // behind can commit nothing.

@@ -63,6 +63,8 @@ type LedgerReport struct {
 	Part     uint32
 	More     bool
 	Secrets  []LedgerSecret
+	// State is what the cluster said of itself; nil for what it said last.
+	State []byte
 }
 
 // SyncMembers takes note of who is in the fleet: the identities of the clusters
@@ -168,6 +170,9 @@ func (s *DB) Report(r LedgerReport, wanted *bool) Change {
 			return fmt.Errorf("record report: %w", err)
 		}
 		if err := putSecrets(ctx, tx, r, round); err != nil {
+			return fmt.Errorf("record report: %w", err)
+		}
+		if err := putState(ctx, tx, r); err != nil {
 			return fmt.Errorf("record report: %w", err)
 		}
 		if r.Complete && !r.More {

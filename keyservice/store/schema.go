@@ -14,7 +14,7 @@ import (
 //
 // Names in braces are the dialect's types. Times are microseconds since 1970,
 // UTC.
-var migrations = []string{schema, knownFleet, logSchema, ledgerSchema, certificateSchema, rewriteSchema, lookSchema, denialSchema, leafObjectSchema, refusalSchema}
+var migrations = []string{schema, knownFleet, logSchema, ledgerSchema, certificateSchema, rewriteSchema, lookSchema, denialSchema, leafObjectSchema, refusalSchema, stateSchema}
 
 func (s *DB) migrate(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {

@@ -14,13 +14,11 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 )
 
 // Keys are a cluster's public keys.
@@ -54,29 +52,17 @@ const timeout = 15 * time.Second
 func Read(ctx context.Context, kubeconfig, kubeContext, cluster string) (Keys, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	where := fmt.Sprintf("context %q", kubeContext)
-	if kubeContext == "" {
-		where = "the current context"
-	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: kubeContext}).ClientConfig()
+	there, err := kube.Connect(kubeconfig, kubeContext)
 	if err != nil {
-		return Keys{}, fault.New("`kubectl config get-contexts` lists them", "read kubeconfig: %w", err)
+		return Keys{}, err
 	}
-	client, err := dynamic.NewForConfig(config)
+	where := there.Where
+	object, err := there.FleetSync(ctx)
 	if err != nil {
-		return Keys{}, fmt.Errorf("read kubeconfig: %w", err)
-	}
-	list, err := client.Resource(v1alpha1.GroupVersion.WithResource("fleetsyncs")).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return Keys{}, fault.New("is bulla-controller installed there, and may you list fleetsyncs.bulla.dev?", "read FleetSync of %s: %w", where, err)
-	}
-	if len(list.Items) != 1 {
-		return Keys{}, fault.New("a cluster follows one fleet; create one FleetSync", "read FleetSync of %s: there are %d", where, len(list.Items))
+		return Keys{}, err
 	}
 	var sync v1alpha1.FleetSync
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[0].Object, &sync); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &sync); err != nil {
 		return Keys{}, fmt.Errorf("read FleetSync of %s: %w", where, err)
 	}
 	keys := Keys{Fleet: sync.Status.Fleet, Cluster: sync.Spec.ClusterName, Identity: sync.Status.Identity, Recipient: sync.Status.Recipient}

@@ -55,6 +55,20 @@ func (c *Clone) commit(hash string) *object.Commit {
 	return commit
 }
 
+// Descends says that a commit is another one or comes after it, as far as the
+// clone knows both.
+func (c *Clone) Descends(hash, from string) bool {
+	if hash == from {
+		return true
+	}
+	tip, base := c.commit(hash), c.commit(from)
+	if tip == nil || base == nil {
+		return false
+	}
+	is, err := base.IsAncestor(tip)
+	return err == nil && is
+}
+
 // Describe implements [History].
 func (c *Clone) Describe(hash string) string {
 	commit := c.commit(hash)

@@ -24,6 +24,9 @@ const (
 	NotPlaced Match = "NotPlaced"
 	// Unknown means that the cluster did not say what its object was made from.
 	Unknown Match = "Unknown"
+	// Broken means that the placement of what the cluster has does not build at the
+	// accepted head, so that nobody can say what it places.
+	Broken Match = "Broken"
 	// None means that Git places nothing and the cluster has nothing.
 	None Match = "None"
 )
@@ -42,9 +45,13 @@ const (
 // cluster's word.
 type Status struct {
 	// Head is the head that the key service accepted last.
-	Head     string    `json:"head"`
-	Time     time.Time `json:"time"`
-	Clusters []Cluster `json:"clusters"`
+	Head string `json:"head"`
+	// Accepted is when that was, Looked when it was last seen to be the newest.
+	Accepted   *time.Time  `json:"accepted,omitempty"`
+	Looked     *time.Time  `json:"looked,omitempty"`
+	Time       time.Time   `json:"time"`
+	Clusters   []Cluster   `json:"clusters"`
+	Placements []Placement `json:"placements,omitempty"`
 	// Denied is what operators denied.
 	Denied []Denial `json:"denied,omitempty"`
 }
@@ -57,9 +64,14 @@ type Cluster struct {
 	Head     string     `json:"head,omitempty"`
 	Reported *time.Time `json:"reported,omitempty"`
 	// Silent: it is in the fleet, and did not report for too long.
-	Silent  bool       `json:"silent"`
-	Left    *time.Time `json:"left,omitempty"`
-	Secrets []Secret   `json:"secrets"`
+	Silent bool       `json:"silent"`
+	Left   *time.Time `json:"left,omitempty"`
+	// Decommissioned: everything on it goes.
+	Decommissioned bool `json:"decommissioned,omitempty"`
+	// Suspended: somebody suspended its FleetSync, on the cluster.
+	Suspended  *Suspension `json:"suspended,omitempty"`
+	Deliveries []Delivery  `json:"deliveries,omitempty"`
+	Secrets    []Secret    `json:"secrets"`
 }
 
 // Secret is one sealed object on one cluster.
@@ -90,19 +102,28 @@ func (s Secret) Object() string { return strings.TrimPrefix(s.Namespace+"/"+s.Na
 // is older than patience, by the service's clock.
 func Read(in *keyservicev1.ListLedgerResponse, patience time.Duration) Status {
 	status := Status{Head: in.GetHead(), Time: time.UnixMicro(in.GetTime()).UTC(), Clusters: []Cluster{},
+		Accepted: moment(in.GetAccepted()), Looked: moment(in.GetLooked()), Placements: readPlacements(in.GetPlacements()),
 		Denied: ReadDenials(in.GetDenials())}
 	for _, c := range in.GetClusters() {
 		cluster := Cluster{Name: c.GetCluster(), Standing: standing(c), Head: c.GetHead(),
-			Reported: moment(c.GetReported()), Left: moment(c.GetLeft()), Secrets: []Secret{}}
+			Reported: moment(c.GetReported()), Left: moment(c.GetLeft()), Secrets: []Secret{},
+			Decommissioned: c.GetDecommissioned(), Suspended: readSuspension(c.GetState().GetSuspended()), Deliveries: readDeliveries(c.GetState().GetDeliveries())}
 		cluster.Silent = cluster.Standing != Left && isSilent(c, status.Time, patience)
 		for _, s := range c.GetSecrets() {
 			secret := read(s)
 			secret.Denied = slices.ContainsFunc(status.Denied, func(d Denial) bool { return d.Matches(cluster.Name, secret) })
+			if secret.Match == NotPlaced && status.isBroken(secret.Placement) {
+				secret.Match = Broken
+			}
 			cluster.Secrets = append(cluster.Secrets, secret)
 		}
 		status.Clusters = append(status.Clusters, cluster)
 	}
 	return status
+}
+
+func (s Status) isBroken(placement string) bool {
+	return slices.ContainsFunc(s.Placements, func(p Placement) bool { return p.Name == placement && p.Broken != "" })
 }
 
 func standing(c *keyservicev1.LedgerCluster) Standing {
@@ -154,11 +175,14 @@ func moment(us int64) *time.Time {
 	return &t
 }
 
-// Troubled reports whether a cluster is silent, or has something else than Git
-// places there.
+// Troubled reports whether a cluster is silent, suspended, behind the accepted
+// head, or has something else than Git places there; or a placement is not well.
 func (s Status) Troubled() bool {
+	if s.placementTroubled() {
+		return true
+	}
 	for _, c := range s.Clusters {
-		if c.Silent {
+		if c.Silent || c.Suspended != nil || c.Standing == Suspended || s.Behind(c) {
 			return true
 		}
 		for _, secret := range c.Secrets {
@@ -170,10 +194,16 @@ func (s Status) Troubled() bool {
 	return false
 }
 
-// KeepNamed drops the secrets that have another name, whatever their namespace.
-func (s Status) KeepNamed(name string) {
+// KeepSecrets drops everything but the secrets of one name, NAME in any namespace
+// or NAMESPACE/NAME, and the placements that they are of.
+func (s *Status) KeepSecrets(name string) {
+	placements := map[string]bool{}
 	for i := range s.Clusters {
 		c := &s.Clusters[i]
-		c.Secrets = slices.DeleteFunc(c.Secrets, func(secret Secret) bool { return secret.Name != name })
+		c.Secrets = slices.DeleteFunc(c.Secrets, func(secret Secret) bool { return secret.Name != name && secret.Object() != name })
+		for _, secret := range c.Secrets {
+			placements[secret.Placement] = true
+		}
 	}
+	s.Placements = slices.DeleteFunc(s.Placements, func(p Placement) bool { return !placements[p.Name] })
 }

@@ -39,7 +39,7 @@ func Explain(store *Store, err error) error {
 	case errors.Is(err, ErrExposed):
 		return fault.NewTrust("chmod 600 "+store.Path()+", and if somebody else may have read the key: bulla login --new-key", "%w", err)
 	case errors.Is(err, ErrNone):
-		return fault.New(howToLogIn, "no login for this fleet's key service")
+		return fault.New(howToLogIn, "%w", ErrNone)
 	case errors.Is(err, ErrSeveral):
 		return fault.New("run this inside a fleet repository, or give --fleet-id", "%w", err)
 	case errors.Is(err, ErrExpired):

@@ -38,7 +38,7 @@ var (
 	ErrExposed = errors.New("other users can read or write it")
 	// ErrNone: there is no login for the fleet, or none that was completed with a
 	// certificate.
-	ErrNone = errors.New("not logged in")
+	ErrNone = errors.New("no login for this fleet's key service")
 	// ErrSeveral: there are logins for several fleets, and none was named.
 	ErrSeveral = errors.New("logged in to several fleets")
 	// ErrExpired: the certificate's life is over.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -37,6 +38,12 @@ func (f Format) Check() error {
 type Table struct {
 	Header []string
 	Rows   [][]string
+}
+
+// Sort sorts rows by their first column, and leaves those that have the same in
+// their order.
+func (t Table) Sort() {
+	slices.SortStableFunc(t.Rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
 }
 
 // Print writes data in the format; text is the table.

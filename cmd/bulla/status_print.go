@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+)
+
+// printStatus writes the whole of it; a secret that is named stands alone.
+func (a *app) printStatus(format render.Format, status ledger.Status, secrets render.Table, secret string) error {
+	if format != render.Text {
+		return format.Print(a.stdout, status, secrets)
+	}
+	if head := headLine(status); head != "" && secret == "" {
+		a.printf("%s\n\n", head)
+	}
+	tables := []render.Table{secrets}
+	if secret == "" {
+		tables = []render.Table{clustersTable(status), secrets, placementsTable(status)}
+	}
+	printed := false
+	for _, table := range tables {
+		if len(table.Rows) == 0 {
+			continue
+		}
+		if printed {
+			a.printf("\n")
+		}
+		if err := format.Print(a.stdout, status, table); err != nil {
+			return err
+		}
+		printed = true
+	}
+	if secret != "" || countSecrets(status)+len(status.Placements) == 0 {
+		a.nothing(len(secrets.Rows), "no such secret is placed on a cluster, or was reported by one")
+	}
+	a.warnSilent(status)
+	a.warnDenied(status)
+	return nil
+}
+
+func headLine(status ledger.Status) string {
+	if status.Head == "" {
+		return ""
+	}
+	line := "head " + status.Head
+	if status.Accepted != nil {
+		line += ", accepted " + ago(status.Time, status.Accepted) + " ago"
+	}
+	if status.Looked != nil {
+		line += ", seen to be the newest " + ago(status.Time, status.Looked) + " ago"
+	}
+	return line
+}
+
+func clustersTable(status ledger.Status) render.Table {
+	table := render.Table{Header: []string{"CLUSTER", "STANDING", "HEAD", "LAST REPORT"}}
+	for _, c := range status.Clusters {
+		table.Rows = append(table.Rows, []string{c.Name, standingOf(c), headOf(status, c), ago(status.Time, c.Reported)})
+	}
+	return table
+}
+
+func standingOf(c ledger.Cluster) string {
+	text := string(c.Standing)
+	if c.Decommissioned {
+		text += ", decommissioned"
+	}
+	if c.Suspended != nil {
+		text += ", FleetSync suspended" + suspendedBy(c.Suspended)
+	}
+	return text
+}
+
+func headOf(status ledger.Status, c ledger.Cluster) string {
+	switch {
+	case c.Head == "":
+		return ""
+	case status.Behind(c):
+		return short(c.Head) + " (not the accepted one)"
+	}
+	return short(c.Head)
+}
+
+func suspendedBy(s *ledger.Suspension) string {
+	var text string
+	if s.By != "" {
+		text = " by " + s.By
+	}
+	if s.Since != nil {
+		text += " since " + s.Since.Format(time.RFC3339)
+	}
+	return text
+}
+
+// placementsTable has what is not well, and what has no secret that would stand in
+// the other table.
+func placementsTable(status ledger.Status) render.Table {
+	table := render.Table{Header: []string{"PLACEMENT", "CLUSTER", "STATE", "SINCE", "SAYS"}}
+	for _, p := range status.Placements {
+		switch {
+		case p.Broken != "":
+			table.Rows = append(table.Rows, []string{p.Name, "", "Broken", "", p.Broken})
+		case p.Suspended:
+			table.Rows = append(table.Rows, []string{p.Name, "", "Suspended", "", "in Git"})
+		}
+		for _, c := range status.Clusters {
+			if c.Standing != ledger.Left && slices.Contains(p.Clusters, c.Name) {
+				table.Rows = append(table.Rows, deliveryRows(status, p, c)...)
+			}
+		}
+	}
+	for _, c := range status.Clusters { // what Git does not place any more
+		for _, d := range c.Deliveries {
+			if !slices.ContainsFunc(status.Placements, func(p ledger.Placement) bool { return p.Name == d.Placement }) {
+				table.Rows = append(table.Rows, deliveryRow(status, c, d))
+			}
+		}
+	}
+	table.Sort()
+	return table
+}
+
+func deliveryRows(status ledger.Status, p ledger.Placement, c ledger.Cluster) [][]string {
+	d := c.Delivery(p.Name)
+	if d == nil {
+		return [][]string{{p.Name, c.Name, "Unknown", "", "the cluster says nothing of it"}}
+	}
+	hasSecrets := slices.ContainsFunc(c.Secrets, func(s ledger.Secret) bool { return s.Placement == p.Name })
+	if d.Well() && hasSecrets {
+		return nil
+	}
+	return [][]string{deliveryRow(status, c, *d)}
+}
+
+func deliveryRow(status ledger.Status, c ledger.Cluster, d ledger.Delivery) []string {
+	says := d.Message
+	if d.Suspended != nil {
+		says = strings.TrimSpace("on the cluster" + suspendedBy(d.Suspended))
+	} else if d.Well() {
+		says = fmt.Sprintf("%d objects", d.Objects)
+	}
+	return []string{d.Placement, c.Name, d.String(), ago(status.Time, d.Since), says}
+}

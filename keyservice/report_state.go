@@ -1,0 +1,91 @@
+package keyservice
+
+import (
+	"regexp"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/kustomize/printable"
+)
+
+// maxManager bounds the name of a field manager, in bytes.
+const maxManager = 128
+
+// reasonForm is that of a condition's reason.
+var reasonForm = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]{0,63})?$`)
+
+// checkState holds what a cluster says of itself to its form. Its texts will stand
+// on people's terminals, and it may be an attacker's.
+func checkState(state *keyservicev1.ClusterState) (problem string) {
+	if len(state.GetDeliveries()) > client.MaxDeliveries {
+		return "more deliveries than a report may have"
+	}
+	if problem := checkSuspension(state.GetSuspended()); problem != "" {
+		return problem
+	}
+	seen := map[string]bool{}
+	for _, d := range state.GetDeliveries() {
+		if problem := checkDelivery(d); problem != "" || seen[d.GetPlacement()] {
+			return "a delivery stands twice, or is malformed: " + problem
+		}
+		seen[d.GetPlacement()] = true
+	}
+	return ""
+}
+
+func checkDelivery(d *keyservicev1.DeliveryState) (problem string) {
+	_, known := keyservicev1.Readiness_name[int32(d.GetReady())]
+	switch {
+	case !placementForm.MatchString(d.GetPlacement()):
+		return "placement"
+	case !known:
+		return "readiness"
+	case !reasonForm.MatchString(d.GetReason()):
+		return "reason"
+	case d.GetSince() < 0:
+		return "since"
+	}
+	if problem := textProblem("message", d.GetMessage(), 0, client.MaxMessage); problem != "" {
+		return problem
+	}
+	return checkSuspension(d.GetSuspended())
+}
+
+func checkSuspension(s *keyservicev1.Suspension) (problem string) {
+	if s.GetSince() < 0 {
+		return "since"
+	}
+	return textProblem("by", s.GetBy(), 0, maxManager)
+}
+
+// readState is what a cluster said last; nil where it said nothing that is read.
+func readState(data []byte) *keyservicev1.ClusterState {
+	state := &keyservicev1.ClusterState{}
+	if data == nil || proto.Unmarshal(data, state) != nil {
+		return nil
+	}
+	return state
+}
+
+// placements are what the head places, whether it has secrets or not, and what
+// does not build.
+func (v *ledgerView) placements(in *keyservicev1.ListLedgerRequest) []*keyservicev1.LedgerPlacement {
+	var out []*keyservicev1.LedgerPlacement
+	for _, name := range sortedKeys(v.head.model.Placements) {
+		if in.GetPlacement() != "" && in.GetPlacement() != name {
+			continue
+		}
+		p := &keyservicev1.LedgerPlacement{Placement: name, Suspended: v.head.model.Placements[name].Spec.Suspend,
+			Clusters: v.head.model.TargetsOf(name)}
+		for _, cluster := range p.Clusters {
+			if x := v.indexes[cluster]; x != nil && x.broken[name] != "" {
+				p.Broken = printable.Line(x.broken[name], client.MaxMessage)
+				break
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
