@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +70,7 @@ func (a *app) validate(ctx context.Context, format render.Format, strict bool) e
 		}
 		a.summarize(report)
 	}
-	if report.Errors() > 0 || strict && len(report.Findings) > 0 {
+	if report.Errors() > 0 || strict && report.Warnings() > 0 {
 		return fault.ErrFindings
 	}
 	return nil
@@ -85,13 +86,13 @@ func (a *app) check(ctx context.Context) (*check.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return check.Fleet(ctx, repo.Tree, repo.Model, kustomize.NewBuilder(kustomize.BuilderOptions{}), a.progress())
+	return check.Fleet(ctx, repo.Tree, repo.Model, kustomize.NewBuilder(kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU())}), a.progress())
 }
 
 func (a *app) summarize(r *check.Report) {
 	verdict := "ok"
-	if n := len(r.Findings); n > 0 {
-		verdict = fmt.Sprintf("%s, %s", count(r.Errors(), "problem"), count(n-r.Errors(), "warning"))
+	if r.Errors()+r.Warnings() > 0 {
+		verdict = fmt.Sprintf("%s, %s", count(r.Errors(), "problem"), count(r.Warnings(), "warning"))
 	}
 	a.printf("%s: %s, %s, %s\n", verdict, count(r.Clusters, "cluster"), count(r.Placements, "placement"), count(r.Stubs, "stub"))
 }

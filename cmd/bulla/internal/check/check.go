@@ -25,8 +25,10 @@ import (
 type Finding struct {
 	// Warning findings grant less than was meant, or nothing to nobody; the
 	// others are errors.
-	Warning bool   `json:"warning,omitempty"`
-	File    string `json:"file"`
+	Warning bool `json:"warning,omitempty"`
+	// Note findings are good to know, and count for nothing.
+	Note bool   `json:"note,omitempty"`
+	File string `json:"file"`
 	// Line counts from 1; 0 when no line is known.
 	Line    int    `json:"line,omitempty"`
 	Field   string `json:"field,omitempty"`
@@ -41,8 +43,11 @@ func (f Finding) String() string {
 		fmt.Fprintf(&b, ":%d", f.Line)
 	}
 	b.WriteString(": ")
-	if f.Warning {
+	switch {
+	case f.Warning:
 		b.WriteString("warning: ")
+	case f.Note:
+		b.WriteString("note: ")
 	}
 	if f.Field != "" {
 		b.WriteString(f.Field + ": ")
@@ -59,11 +64,18 @@ type Report struct {
 	Stubs      int       `json:"stubs"`
 }
 
-// Errors returns the number of findings that are not warnings.
+// Errors returns the number of findings that are neither warnings nor notes.
 func (r *Report) Errors() int {
+	return r.count(func(f Finding) bool { return !f.Warning && !f.Note })
+}
+
+// Warnings returns the number of warnings.
+func (r *Report) Warnings() int { return r.count(func(f Finding) bool { return f.Warning }) }
+
+func (r *Report) count(is func(Finding) bool) int {
 	n := 0
 	for _, f := range r.Findings {
-		if !f.Warning {
+		if is(f) {
 			n++
 		}
 	}
@@ -129,6 +141,8 @@ type checker struct {
 	deleted map[string]bool
 	// read are the files of all builds, folders where they lie.
 	read, folders map[string]bool
+	// builds are those of all placements that build.
+	builds []*kustomize.Build
 }
 
 // Fleet checks a fleet. progress is told what is being done.
@@ -160,6 +174,7 @@ func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, bu
 	c.checkLoose()
 	c.checkUnread()
 	c.checkAimed()
+	c.checkReads()
 	c.checkOwners()
 	c.checkSigning()
 	report := &Report{
@@ -222,6 +237,7 @@ func (c *checker) placement(ctx context.Context, name string) {
 		c.note(build, "")
 		c.files(build)
 		c.admit(build)
+		c.builds = append(c.builds, build)
 	}
 	if len(c.model.TargetsOf(name)) == 0 {
 		c.warn(c.placementFile(name), "it reaches no cluster")

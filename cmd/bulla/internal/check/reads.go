@@ -1,0 +1,81 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/workload"
+)
+
+// fleetObjects are the objects that the fleet places, whatever builds them.
+type fleetObjects struct {
+	known map[kustomize.ObjectID]bool
+	// cluster are the kinds that some CustomResourceDefinition of the fleet makes
+	// cluster-scoped, as "Kind.group".
+	cluster map[string]bool
+}
+
+func (c *checker) objects() fleetObjects {
+	all := fleetObjects{known: map[kustomize.ObjectID]bool{}, cluster: map[string]bool{}}
+	for _, build := range c.builds {
+		for _, o := range build.Objects {
+			all.known[o.ID()] = true
+			if o.GroupVersionKind().GroupKind().String() == "CustomResourceDefinition.apiextensions.k8s.io" {
+				all.define(o.Object)
+			}
+		}
+	}
+	return all
+}
+
+func (f fleetObjects) define(crd map[string]any) {
+	spec, _ := crd["spec"].(map[string]any)
+	names, _ := spec["names"].(map[string]any)
+	if spec["scope"] == "Cluster" {
+		f.cluster[fmt.Sprintf("%v.%v", names["kind"], spec["group"])] = true
+	}
+}
+
+// checkReads says what a placement counts on and the fleet does not have: a
+// namespace, and what workloads name. It may be there, made by somebody else.
+func (c *checker) checkReads() {
+	if len(c.broken) > 0 {
+		return // who knows what those would make
+	}
+	all := c.objects()
+	for _, build := range c.builds {
+		for _, namespace := range c.model.Placements[build.Placement].Spec.AllNamespaces() {
+			if !all.known[kustomize.ObjectID{Kind: "Namespace", Name: namespace}] {
+				c.add(Finding{Note: true, File: c.placementFile(build.Placement),
+					Problem: fmt.Sprintf("no placement makes namespace %s: it must be there before, or nothing is applied", namespace)})
+			}
+		}
+		for _, o := range build.Objects {
+			c.checkReader(build, o, all)
+			if gk := o.GroupVersionKind().GroupKind().String(); o.GetNamespace() != "" && all.cluster[gk] {
+				c.add(Finding{File: c.placementFile(build.Placement), Problem: fmt.Sprintf(
+					"%s is cluster-scoped, as its CustomResourceDefinition says; hint: write %q under spec.allow.clusterResources", describe(o.ID()), gk)})
+			}
+		}
+	}
+}
+
+// made are the objects that every namespace has by itself.
+var made = []workload.Ref{{Kind: workload.ServiceAccount, Name: "default"}, {Kind: workload.ConfigMap, Name: "kube-root-ca.crt"}}
+
+func (c *checker) checkReader(build *kustomize.Build, o kustomize.Object, all fleetObjects) {
+	for _, ref := range workload.Reads(o.Object) {
+		if ref.Optional || ref.Kind == workload.Claim || slices.ContainsFunc(made, func(m workload.Ref) bool { return m.Kind == ref.Kind && m.Name == ref.Name }) {
+			continue
+		}
+		namespace := ref.Namespace
+		if namespace == "" {
+			namespace = o.GetNamespace()
+		}
+		if !all.known[kustomize.ObjectID{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}] {
+			c.warn(c.placementFile(build.Placement), "%s names %s %s (%s), which no placement makes in namespace %s: its pods wait for it",
+				describe(o.ID()), ref.Kind, ref.Name, ref.Path, namespace)
+		}
+	}
+}
