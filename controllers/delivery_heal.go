@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -81,7 +83,8 @@ func (p *deliveryPass) healable(ctx context.Context) ([]apply.Object, error) {
 		owner, owned := p.snapshot.Resolution.Owner(o.ID)
 		switch {
 		case taken[o.ID], !known, entry.Applied != o.Hash, entry.Content != o.Content,
-			owned && owner != p.obj.Name, !owned && o.Sealed() && p.placed.Err == nil,
+			owned && owner != p.obj.Name, !owned && !mayStand(p.placed.Placement, o.ID),
+			!owned && o.Sealed() && p.placed.Err == nil,
 			o.Sealed() && entry.MAC == "":
 			continue
 		}
@@ -89,6 +92,21 @@ func (p *deliveryPass) healable(ctx context.Context) ([]apply.Object, error) {
 		objects = append(objects, o)
 	}
 	return objects, nil
+}
+
+// mayStand says whether a placement, as the head has it, may place an object: what
+// it may no longer is not made again, though it stood.
+func mayStand(placement *v1alpha1.Placement, id ObjectID) bool {
+	namespaces := placement.Spec.AllNamespaces()
+	switch {
+	case id.Namespace != "":
+		return slices.Contains(namespaces, id.Namespace)
+	case id.Group == "" && id.Kind == "Namespace" && slices.Contains(namespaces, id.Name):
+		return true
+	}
+	allow := placement.Spec.Allow
+	kind := schema.GroupKind{Group: id.Group, Kind: id.Kind}
+	return allow != nil && slices.Contains(allow.ClusterResources, kind.String())
 }
 
 // stood gives the objects of the build that was applied last. This process has

@@ -89,3 +89,21 @@ func TestWhatStoodIsHealedWhileWhatIsNewWaits(t *testing.T) {
 	w.commit()
 	w.settled()
 }
+
+func TestWhatAPlacementMayNoLongerPlaceIsNotHealed(t *testing.T) {
+	placement := &v1alpha1.Placement{Spec: v1alpha1.PlacementSpec{
+		Namespaces: []string{"shop"}, Allow: &v1alpha1.PlacementAllow{ClusterResources: []string{"IngressClass.networking.k8s.io"}},
+	}}
+	for id, want := range map[ObjectID]bool{
+		{Kind: "ConfigMap", Namespace: "shop", Name: "a"}:                    true,
+		{Kind: "ConfigMap", Namespace: "before", Name: "a"}:                  false,
+		{Kind: "Namespace", Name: "shop"}:                                    true,
+		{Kind: "Namespace", Name: "before"}:                                  false,
+		{Group: "networking.k8s.io", Kind: "IngressClass", Name: "a"}:        true,
+		{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "a"}: false,
+	} {
+		if got := mayStand(placement, id); got != want {
+			t.Errorf("%s: %v", id, got)
+		}
+	}
+}

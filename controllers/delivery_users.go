@@ -128,14 +128,15 @@ func (p *deliveryPass) stay(held inUse) error {
 	if len(held) == 0 {
 		return nil
 	}
-	p.later(usersPoll) // a Delivery that waits is woken by its own workloads, not by pods
 	ids := slices.SortedFunc(maps.Keys(held), compareIDs)
 	first := ids[0]
 	over := slices.IndexFunc(ids, p.overdue)
 	if over < 0 {
+		p.later(usersPoll) // pods are not watched
 		return &deliveryError{inUse: true, progress: true, reason: meta.ProgressingReason, message: fmt.Sprintf(
 			"%s, which Git dropped, %swaits for %s to name it no more", apply.Describe(first), more(ids), held[first])}
 	}
+	p.later(unhealthyPoll)
 	first = ids[over]
 	return &deliveryError{inUse: true, reason: v1alpha1.StillInUseReason, message: fmt.Sprintf(
 		"%s, which Git dropped, %sstays: %s still names it; hint: finish the rollout, or let it go with allow.pruneInUse in the placement",

@@ -1,0 +1,42 @@
+package apply
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestAnErrorSaysWhatToDo(t *testing.T) {
+	terminating := &apierrors.StatusError{ErrStatus: metav1.Status{Message: "forbidden", Details: &metav1.StatusDetails{
+		Causes: []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}},
+	}}}
+	for text, err := range map[string]error{
+		"hint: the webhook that converts": errors.New("conversion webhook for example.com/v1, Kind=Widget failed: connection refused"),
+		"another type than its kind":      errors.New("failed to create typed patch object (ns/a; apps/v1, Kind=Deployment): .spec.replicas: expected numeric"),
+		"its namespace is being deleted":  terminating,
+	} {
+		hinted := hinted(err)
+		if !errors.Is(hinted, err) || !strings.Contains(hinted.Error(), text) {
+			t.Errorf("%v does not say %q", hinted, text)
+		}
+	}
+	if plain := errors.New("something else"); hinted(plain) != plain {
+		t.Error("an error without a hint was changed")
+	}
+}
+
+func TestAFinalizerThatHoldsAnObjectIsNamed(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	if got, want := (Fate{Deleting: at, Finalizers: []string{"example.com/stuck"}}).HeldBy(),
+		` (deleted 2026-01-02T03:04:05Z, held by its finalizer "example.com/stuck")`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := (Fate{Deleting: at}).HeldBy(); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
