@@ -50,8 +50,8 @@ func (inv Inventory) Split() (inline []v1alpha1.InventoryEntry, parts []Part, er
 	buckets := make([][]v1alpha1.InventoryEntry, 2*(1+len(entries)/perPart))
 	for _, entry := range entries {
 		h := fnv.New32a()
-		h.Write([]byte(entry.ID))
-		n := int(h.Sum32() % uint32(len(buckets))) //nolint:gosec // few buckets
+		_, _ = h.Write([]byte(entry.ID))
+		n := int(h.Sum32() % uint32(len(buckets)))
 		buckets[n] = append(buckets[n], entry)
 	}
 	for _, bucket := range buckets {
