@@ -47,6 +47,7 @@ func (e *objectError) Error() string {
 //   - an object of a stub is of the template's kind, and its public data is the
 //     template's, and its type, so that no patch adds to what was sealed;
 //   - scope Fleet needs allow.fleetScope;
+//   - a Namespace's pod-security labels need allow.podSecurity;
 //   - a workload that names a stub's Secret by the name that the stub gives it
 //     finds it under that name;
 //   - no object stands twice, none is of bulla's own kinds, none is marked as
@@ -75,7 +76,7 @@ func Check(p *v1alpha1.Placement, objects []Object) error {
 
 func checkObject(p *v1alpha1.Placement, known scopes, o Object) *objectError {
 	for _, check := range []func(*v1alpha1.Placement, scopes, Object) string{
-		checkIdentity, checkNamespace, checkMarks, checkPlaintext,
+		checkIdentity, checkNamespace, checkPodSecurity, checkMarks, checkPlaintext,
 	} {
 		if problem := check(p, known, o); problem != "" {
 			return &objectError{problem: problem}
@@ -135,6 +136,26 @@ func checkNamespace(p *v1alpha1.Placement, known scopes, o Object) string {
 		return "has no namespace, and the placement has more than one to choose from"
 	case !slices.Contains(p.Spec.AllNamespaces(), namespace):
 		return fmt.Sprintf("is in namespace %q, which is not the placement's", namespace)
+	}
+	return ""
+}
+
+// podSecurity begins the labels by which a Namespace's pods are admitted.
+const podSecurity = "pod-security.kubernetes.io/"
+
+// checkPodSecurity wants a reviewed line for what decides what pods may do to the
+// node: a folder alone could make its namespace privileged, whatever the cluster's
+// own default is.
+func checkPodSecurity(p *v1alpha1.Placement, _ scopes, o Object) string {
+	if o.GroupVersionKind().GroupKind().String() != "Namespace" || p.Spec.Allow != nil && p.Spec.Allow.PodSecurity {
+		return ""
+	}
+	metadata, _ := o.Object["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	for label := range labels {
+		if strings.HasPrefix(label, podSecurity) {
+			return fmt.Sprintf("sets the label %q; the placement needs allow.podSecurity", label)
+		}
 	}
 	return ""
 }

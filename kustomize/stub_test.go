@@ -143,6 +143,8 @@ func TestWhatAPlacementMayNotBuild(t *testing.T) {
 		{"a damaged stub", files{"apps/app/db.yaml": strings.Replace(stub("db"), "scope: Strict", "scope: Wide", 1)}, []string{"apps/app/db.yaml", "scope"}},
 		{"an object in another namespace", named("ConfigMap", "a, namespace: kube-system", ""), []string{`namespace "kube-system"`}},
 		{"a Namespace that is not the placement's", named("Namespace", "other", ""), []string{"allow.clusterResources"}},
+		{"a Namespace that says what its pods may do", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app, labels: {pod-security.kubernetes.io/enforce: privileged}}\n"}, []string{"pod-security.kubernetes.io/enforce", "allow.podSecurity"}},
+		{"a Namespace that a transformer makes say so", files{"apps/app/kustomization.yaml": "resources: [x.yaml]\nlabels: [{pairs: {pod-security.kubernetes.io/warn: restricted}}]\n", "apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n"}, []string{"pod-security.kubernetes.io/warn", "allow.podSecurity"}},
 		{"a ClusterRole", files{"apps/app/x.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n"}, []string{`"ClusterRole.rbac.authorization.k8s.io"`}},
 		{"a cluster-scoped kind of its own", files{"apps/app/x.yaml": crd("Cluster") + "---\napiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\n"}, []string{`"Thing.example.com"`}},
 		{"one of bulla's own kinds", files{"apps/app/x.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: FleetSync\nmetadata: {name: a}\n"}, []string{"bulla's own kinds"}},
@@ -181,6 +183,8 @@ func TestWhatAPlacementMayBuildWithALine(t *testing.T) {
 		want   []string
 	}{
 		{"its own Namespace needs none", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n"}, func(*v1alpha1.Placement) {}, []string{"_app__Namespace"}},
+		{"its own Namespace with pod security", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app, labels: {pod-security.kubernetes.io/enforce: restricted}}\n"}, allow(v1alpha1.PlacementAllow{PodSecurity: true}), []string{"_app__Namespace"}},
+		{"a label of another kind says nothing", files{"apps/app/x.yaml": strings.Replace(configMap("a"), "name: a", "name: a\n  labels: {pod-security.kubernetes.io/enforce: x}", 1)}, func(*v1alpha1.Placement) {}, []string{"app_a__ConfigMap"}},
 		{"an empty Secret needs none", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: token}\ntype: kubernetes.io/service-account-token\n"}, func(*v1alpha1.Placement) {}, []string{"app_token__Secret"}},
 		{"scope Fleet", files{"apps/app/db.yaml": stub("db", "Fleet")}, allow(v1alpha1.PlacementAllow{FleetScope: true}), []string{"app_db__Secret from apps/app/db.yaml"}},
 		{"a ClusterRole", files{"apps/app/kustomization.yaml": "namespace: app\nresources: [x.yaml]\n", "apps/app/x.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n"},

@@ -68,4 +68,7 @@ type PlacementAllow struct {
 	// PruneInUse lets what Git drops go at the end of the timeout though somebody
 	// still names it. Without it such an object stays until nobody does.
 	PruneInUse bool `json:"pruneInUse,omitempty"`
+	// PodSecurity admits pod-security.kubernetes.io/ labels on a Namespace: they
+	// say what its pods may do to the node.
+	PodSecurity bool `json:"podSecurity,omitempty"`
 }
