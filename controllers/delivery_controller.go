@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,11 @@ func (p *deliveryPass) run(ctx context.Context) error {
 // deliver makes the cluster as the build says: plan, unseal, intend, apply,
 // prune, settle, health.
 func (p *deliveryPass) deliver(ctx context.Context) error {
-	if err := p.begin(ctx, policyOf(p.placed.Placement)); err != nil {
+	policy, err := p.options.policyOf(p.placed.Placement)
+	if err != nil {
+		return err
+	}
+	if err := p.begin(ctx, policy); err != nil {
 		return err
 	}
 	if p.hold == nil {
@@ -155,7 +160,7 @@ func (p *deliveryPass) deliver(ctx context.Context) error {
 		return inUse
 	}
 	p.settle(ctx)
-	err := together(p.health(ctx), inUse)
+	err = together(p.health(ctx), inUse)
 	if looked := p.rollouts(ctx); err == nil {
 		err = looked
 	}
@@ -165,7 +170,11 @@ func (p *deliveryPass) deliver(ctx context.Context) error {
 // broken is a placement that does not build: what stood is all there is.
 func (p *deliveryPass) broken(ctx context.Context) error {
 	hold := failed(meta.BuildFailedReason, p.placed.Err)
-	if err := p.begin(ctx, policyOf(p.placed.Placement)); err != nil {
+	policy, err := p.options.policyOf(p.placed.Placement)
+	if err == nil {
+		err = p.begin(ctx, policy)
+	}
+	if err != nil {
 		return hold
 	}
 	return p.waits(ctx, hold)
@@ -320,12 +329,18 @@ func standsAtHead(placed *kustomize.Placed, d *v1alpha1.Delivery) bool {
 		d.Status.ObservedGeneration == d.Generation
 }
 
-// policyOf is what a Placement wants of its objects' going.
-func policyOf(placement *v1alpha1.Placement) *v1alpha1.DeliveryPolicy {
+// policyOf is what a Placement wants of its objects' going, and as whom it is
+// applied.
+func (o DeliveryOptions) policyOf(placement *v1alpha1.Placement) (*v1alpha1.DeliveryPolicy, error) {
 	policy := &v1alpha1.DeliveryPolicy{Prune: placement.Spec.PruneEnabled()}
 	policy.Timeout.Duration = placement.Spec.TimeoutOrDefault()
-	if account := placement.Spec.ServiceAccountName; account != "" {
+	account := cmp.Or(placement.Spec.ServiceAccountName, o.DefaultServiceAccount)
+	switch {
+	case account != "":
 		policy.ServiceAccount = placement.Spec.AllNamespaces()[0] + "/" + account
+	case !o.ApplyAsController:
+		return nil, held(v1alpha1.NoServiceAccountReason, "the placement has no serviceAccountName, and the controller applies nothing in its own name; "+
+			"hint: name an account of namespace %q in the placement, or give the controller --default-service-account", placement.Spec.AllNamespaces()[0])
 	}
-	return policy
+	return policy, nil
 }

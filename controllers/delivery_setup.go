@@ -39,6 +39,11 @@ type DeliveryOptions struct {
 	Reporter *Reporter
 	// Recorder records events. Default: the manager's.
 	Recorder record.EventRecorder
+	// DefaultServiceAccount applies, in its own first namespace, a Placement that
+	// names no account. Without one such a Placement is refused.
+	DefaultServiceAccount string
+	// ApplyAsController applies it with the controller's own rights instead.
+	ApplyAsController bool
 	// Concurrency is how many Deliveries work at once. Default 4.
 	Concurrency int
 

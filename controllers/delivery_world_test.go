@@ -143,6 +143,7 @@ func (w *deliveryWorld) options() DeliveryOptions {
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
 		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
 		Recorder: recorder(), Reporter: w.reporter(),
+		ApplyAsController: true, // but where a placement names its account
 	}
 }
 

@@ -35,6 +35,9 @@ const (
 	KeyServiceUnavailableReason = "KeyServiceUnavailable"
 	// UnsealDeniedReason: the key service refused; the message has its code.
 	UnsealDeniedReason = "UnsealDenied"
+	// NoServiceAccountReason: the Placement names no service account, and the
+	// controller has neither a default for it nor leave to apply in its own name.
+	NoServiceAccountReason = "NoServiceAccount"
 	// DeniedReason: an operator denies it at the key service, for a time. What runs
 	// goes on.
 	DeniedReason = "Denied"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"os/exec"
@@ -126,11 +127,9 @@ func TestTheChartGrantsWhatTheControllerNeedsAndNoMore(t *testing.T) {
 		{"update", "", "secrets", "", own, "bulla-identity"}, {"delete", "", "secrets", "", own, "bulla-answers-a"},
 		{"create", "coordination.k8s.io", "leases", "", own, ""}, {"update", "coordination.k8s.io", "leases", "", own, leaseName},
 		{"create", "", "events", "", own, ""}, {"patch", "", "events", "", own, "e"},
-		{"create", "", "namespaces", "", "", ""}, {"delete", "", "namespaces", "", "", "payments"},
-		{"patch", "", "secrets", "", other, "db"}, {"delete", "", "secrets", "", other, "db"},
-		{"patch", "apps", "deployments", "", other, "api"}, {"patch", "batch", "jobs", "", other, "j"},
 		{"watch", "apps", "deployments", "", "", ""}, {"list", "example.com", "widgets", "", "", ""},
-		{"impersonate", "", "serviceaccounts", "", other, "payments-deployer"},
+		{"list", "", "pods", "", "", ""}, {"watch", "", "pods", "", "", ""},
+		{"impersonate", "", "serviceaccounts", "", other, "bulla-deployer"},
 	}
 	for _, r := range needed {
 		if !may(t, asAccount, r) {
@@ -144,6 +143,10 @@ func TestTheChartGrantsWhatTheControllerNeedsAndNoMore(t *testing.T) {
 		{"patch", "rbac.authorization.k8s.io", "clusterroles", "", "", "x"},
 		{"escalate", "rbac.authorization.k8s.io", "clusterroles", "", "", ""}, {"bind", "rbac.authorization.k8s.io", "roles", "", other, ""},
 		{"impersonate", "", "users", "", "", "admin"}, {"impersonate", "", "groups", "", "", "system:masters"},
+		{"impersonate", "", "serviceaccounts", "", "kube-system", "clusterrole-aggregation-controller"}, {"impersonate", "", "serviceaccounts", "", other, ""},
+		{"create", "", "namespaces", "", "", ""}, {"delete", "", "namespaces", "", "", "payments"},
+		{"patch", "", "secrets", "", other, "db"}, {"delete", "", "secrets", "", other, "db"}, {"create", "", "pods", "", other, ""},
+		{"patch", "apps", "deployments", "", other, "api"}, {"patch", "batch", "jobs", "", other, "j"},
 		{"create", "", "serviceaccounts", "token", other, "default"}, {"create", "", "pods", "exec", other, "p"},
 		{"create", "", "pods", "eviction", other, "p"}, {"create", "", "nodes", "", "", ""}, {"delete", "", "nodes", "", "", "n"},
 		{"patch", "apiextensions.k8s.io", "customresourcedefinitions", "", "", "x"},
@@ -158,22 +161,60 @@ func TestTheChartGrantsWhatTheControllerNeedsAndNoMore(t *testing.T) {
 	}
 }
 
-func TestALockedDownChartWritesNothingInItsOwnName(t *testing.T) {
-	c, own := install(t, "rbac.apply.enabled=false", "rbac.impersonate.serviceAccounts={payments-deployer}")
+// A tenant's account writes what placements hold, in its own namespace alone.
+func TestATenantsAccountWritesInItsOwnNamespaceOnly(t *testing.T) {
+	app := tenant()
+	c, own := install(t, "rbac.tenants[0].namespace="+app, "rbac.tenants[0].createNamespace=true",
+		"rbac.tenants[0].serviceAccount=payments-deployer", "defaultServiceAccount=", "rbac.impersonate.serviceAccounts={others}")
+	config, err := c.NewServiceAccount(t.Context(), app, "payments-deployer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployer, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asController, _ := as(t, c, own)
+	for who, rights := range map[client.Client]map[right]bool{
+		deployer: {
+			{"patch", "", "secrets", "", app, "db"}: true, {"patch", "apps", "deployments", "", app, "api"}: true, {"patch", "", "namespaces", "", app, app}: true,
+			{"patch", "", "secrets", "", "default", "db"}: false, {"patch", "", "secrets", "", own, "bulla-identity"}: false, {"create", "", "namespaces", "", "", ""}: false,
+			{"create", "rbac.authorization.k8s.io", "rolebindings", "", app, ""}: false, {"impersonate", "", "serviceaccounts", "", app, "default"}: false,
+		},
+		asController: {
+			{"impersonate", "", "serviceaccounts", "", app, "payments-deployer"}: true, {"impersonate", "", "serviceaccounts", "", app, "others"}: true,
+			{"impersonate", "", "serviceaccounts", "", app, "bulla-deployer"}: false, {"patch", "", "secrets", "", app, "db"}: false,
+		},
+	} {
+		for r, want := range rights {
+			if got := may(t, who, r); got != want {
+				t.Errorf("%s: allowed %v, want %v", r, got, want)
+			}
+		}
+	}
+}
+
+// tenant is the name of a namespace that a chart is to make.
+func tenant() string { return "shop-" + strings.ToLower(rand.Text()[:10]) }
+
+// Where an operator says so, the controller applies in its own name.
+func TestTheControllersOwnRightsAreAskedFor(t *testing.T) {
+	c, own := install(t, "rbac.apply.enabled=true", "rbac.impersonate.any=true")
 	asAccount, _ := as(t, c, own)
 	for r, want := range map[right]bool{
-		{"patch", "", "secrets", "", "default", "db"}:                                   false,
-		{"create", "", "namespaces", "", "", ""}:                                        false,
-		{"patch", "apps", "deployments", "", "default", "api"}:                          false,
-		{"impersonate", "", "serviceaccounts", "", "default", "admin"}:                  false,
-		{"impersonate", "", "serviceaccounts", "", "payments", "payments-deployer"}:     true,
-		{"create", "bulla.dev", "deliveries", "", own, ""}:                              true,
-		{"watch", "", "secrets", "", "", ""}:                                            true,
-		{"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", "extra"}: false,
+		{"patch", "", "secrets", "", "default", "db"}: true, {"patch", "apps", "deployments", "", "default", "api"}: true,
+		{"impersonate", "", "serviceaccounts", "", "default", "anybody"}: true, {"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", ""}: false,
 	} {
 		if got := may(t, asAccount, r); got != want {
 			t.Errorf("%s: allowed %v, want %v", r, got, want)
 		}
+	}
+	out, err := helm(t, "template", release, chart, "--set", "rbac.apply.enabled=true", "--show-only", "templates/deployment.yaml")
+	if err != nil || !strings.Contains(out, "--apply-as-controller") || !strings.Contains(out, "--default-service-account=bulla-deployer") {
+		t.Errorf("the Deployment's flags (%v):\n%s", err, out)
+	}
+	if out, err = helm(t, "template", release, chart, "--show-only", "templates/deployment.yaml"); err != nil || strings.Contains(out, "--apply-as-controller") {
+		t.Errorf("by default (%v):\n%s", err, out)
 	}
 }
 
@@ -208,6 +249,7 @@ func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {
 		{"a digest that is none", "image.digest=latest", "digest"},
 		{"a FleetSync without a URL", "fleetSync.create=true", "fleetSync.url"},
 		{"a key service without TLS", "fleetSync.keyService.url=http://keys.example.com", "keyService"},
+		{"a tenant without an account", "defaultServiceAccount=,rbac.tenants[0].namespace=shop", "shop has no serviceAccount"},
 		{"a rule with verbs of its own", "rbac.apply.rules[0].verbs[0]=escalate", "rules"},
 	}
 	for _, test := range tests {

@@ -30,6 +30,9 @@ type options struct {
 	concurrent  int
 	shutdown    time.Duration
 
+	defaultAccount    string
+	applyAsController bool
+
 	build  kustomize.BuilderOptions
 	memory int64 // MiB of one build
 
@@ -79,6 +82,10 @@ func (o *options) bind(cmd *cobra.Command) {
 	f.StringVar(&o.healthAddr, "health-addr", ":9440", "Address of /healthz and /readyz.")
 	f.StringVar(&o.eventsAddr, "events-addr", "", "Address of a receiver of events, such as Flux's notification-controller.")
 	f.BoolVar(&o.allowHTTP, "allow-insecure-http", false, "Admit fleet repositories over plain http:// that are not on loopback.")
+	f.StringVar(&o.defaultAccount, "default-service-account", "",
+		"Service account, in a placement's own namespace, that placements without serviceAccountName are applied as. Without one they are refused.")
+	f.BoolVar(&o.applyAsController, "apply-as-controller", false,
+		"Apply placements without serviceAccountName with the controller's own rights, where there is no --default-service-account.")
 	f.IntVar(&o.concurrent, "concurrent", 4, "Deliveries worked on at once.")
 	f.DurationVar(&o.build.Timeout, "build-timeout", 30*time.Second, "Time limit of one build.")
 	f.Int64Var(&o.memory, "build-memory", 512, "Memory limit of one build, in MiB.")

@@ -40,8 +40,9 @@ import (
 // SoftHSM token, the key service's own binary, Git over HTTP, and this binary
 // as a process under the token of the chart's ServiceAccount and nothing else.
 func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
-	c, own := install(t, "replicas=0")
-	w := &processWorld{T: t, cluster: c, own: own, app: "shop-" + own[len("test-"):], dir: t.TempDir()}
+	app := tenant()
+	c, own := install(t, "replicas=0", "rbac.tenants[0].namespace="+app, "rbac.tenants[0].createNamespace=true")
+	w := &processWorld{T: t, cluster: c, own: own, app: app, dir: t.TempDir()}
 	w.client = w.admin()
 	w.serveKeys()
 	w.startController()
@@ -66,7 +67,7 @@ spec:
   recipient: %s
 `, sync.Status.Identity, sync.Status.Recipient))})
 
-	t.Log("it delivers a Namespace, a Secret and a Deployment")
+	t.Log("it delivers a Secret and a Deployment, as the account of their namespace")
 	w.commit(w.files(secret.Value()))
 	w.request()
 	w.waitForDelivery(func(d *v1alpha1.Delivery) error {
@@ -270,7 +271,8 @@ func (w *processWorld) startController() {
 		w.Fatal(err)
 	}
 	w.controller = w.run("controller.log", []string{beTheController + "=1"}, self, "--kubeconfig", kubeconfig, "--namespace", w.own,
-		"--storage-path", w.path("storage"), "--metrics-addr", freeAddress(w.T), "--health-addr", freeAddress(w.T), "--enable-leader-election")
+		"--storage-path", w.path("storage"), "--metrics-addr", freeAddress(w.T), "--health-addr", freeAddress(w.T), "--enable-leader-election",
+		"--default-service-account", "bulla-deployer")
 }
 
 func (w *processWorld) stopController() { w.end(w.controller) }
@@ -309,8 +311,7 @@ func (w *processWorld) files(value string) map[string]*string {
 		"clustersets/retail.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: ClusterSet\nmetadata: {name: retail}\nspec: {selector: {matchLabels: {tier: store}}}\n",
 		"placements/shop.yaml": fmt.Sprintf("apiVersion: bulla.dev/v1alpha1\nkind: Placement\nmetadata: {name: shop}\nspec:\n"+
 			"  path: apps/shop\n  targetNamespace: %s\n  targets: [{clusterSet: retail}]\n", w.app),
-		"apps/shop/namespace.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + w.app + "}\n",
-		"apps/shop/db.yaml":        string(stub),
+		"apps/shop/db.yaml": string(stub),
 		"apps/shop/api.yaml": `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: api}

@@ -105,6 +105,7 @@ func loops(mgr ctrl.Manager, o *options) error {
 	}
 	return controllers.SetupDelivery(mgr, controllers.DeliveryOptions{
 		Namespace: o.namespace, Snapshots: snapshots, Concurrency: o.concurrent, Reporter: reporter,
+		DefaultServiceAccount: o.defaultAccount, ApplyAsController: o.applyAsController,
 		Unsealer: controllers.NewUnsealing(mgr.GetClient(), o.namespace, identities, link, fleetSync.Refetch, own),
 		MACKey: func(ctx context.Context) ([]byte, error) {
 			identity, err := identities.Get(ctx)

@@ -25,3 +25,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
+
+{{/* The accounts that placements are applied as, as far as values know them. */}}
+{{- define "bulla.accounts" -}}
+{{- $names := .Values.rbac.impersonate.serviceAccounts }}
+{{- with .Values.defaultServiceAccount }}{{ $names = append $names . }}{{ end }}
+{{- range .Values.rbac.tenants }}{{ with .serviceAccount }}{{ $names = append $names . }}{{ end }}{{ end }}
+{{- $names | uniq | sortAlpha | toJson }}
+{{- end }}
