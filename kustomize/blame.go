@@ -26,25 +26,33 @@ func (v *view) fileOf(failure *worker.Failure) string {
 // parsing in this process. A field at fault may come from another file than its
 // object, a patch: that one is named if it alone spells the field. "" when
 // nothing fits.
-func (v *view) blame(id ObjectID, field string) string {
-	best, length := "", 0
-	var spelled []string
-	for _, file := range v.filesRead() {
-		data, _ := v.tree.ReadFile(file)
+func (v *view) blame(id ObjectID, field string) (file string, line int) {
+	length := 0
+	var spelled []mention
+	for _, name := range v.filesRead() {
+		data, _ := v.tree.ReadFile(name)
 		if field != "" && bytes.Contains(data, []byte(field)) {
-			spelled = append(spelled, file)
+			spelled = append(spelled, mention{name, lineAt(data, bytes.Index(data, []byte(field)))})
 		}
-		for _, name := range named(file, data, id.Kind) {
-			if strings.Contains(id.Name, name) && len(name) > length {
-				best, length = file, len(name)
+		for _, n := range named(name, data, id.Kind) {
+			if strings.Contains(id.Name, n.text) && len(n.text) > length {
+				file, line, length = name, n.line, len(n.text)
 			}
 		}
 	}
 	if len(spelled) == 1 {
-		return spelled[0]
+		return spelled[0].text, spelled[0].line
 	}
-	return best
+	return file, line
 }
+
+// mention is a text and the line where it stands.
+type mention struct {
+	text string
+	line int
+}
+
+func lineAt(data []byte, offset int) int { return 1 + bytes.Count(data[:offset], []byte("\n")) }
 
 // filesRead are the files that the build was given, sorted.
 func (v *view) filesRead() []string {
@@ -60,7 +68,7 @@ func (v *view) filesRead() []string {
 
 // named lists the names in the documents of a kind: a manifest says the kind, a
 // kustomization generates it. An object whose kind is not text fits any manifest.
-func named(file string, data []byte, kind string) []string {
+func named(file string, data []byte, kind string) []mention {
 	says := regexp.MustCompile(`(?m)(?:^|[\s{,])["']?kind["']?\s*:\s*["']?` + regexp.QuoteMeta(kind) + `(?:["']|\b|$)`)
 	if isKustomizationName(path.Base(file)) {
 		if kind == "" {
@@ -68,14 +76,16 @@ func named(file string, data []byte, kind string) []string {
 		}
 		says = regexp.MustCompile(regexp.QuoteMeta(strings.ToLower(kind[:1]) + kind[1:] + "Generator"))
 	}
-	var names []string
-	for _, document := range documentEnd.Split(string(data), -1) {
-		if !says.MatchString(document) {
-			continue
+	var names []mention
+	from := 0
+	for _, end := range append(documentEnd.FindAllIndex(data, -1), []int{len(data), len(data)}) {
+		document := data[from:end[0]]
+		if says.Match(document) {
+			for _, match := range nameLine.FindAllSubmatchIndex(document, -1) {
+				names = append(names, mention{string(document[match[2]:match[3]]), lineAt(data, from+match[2])})
+			}
 		}
-		for _, match := range nameLine.FindAllStringSubmatch(document, -1) {
-			names = append(names, match[1])
-		}
+		from = end[1]
 	}
 	return names
 }

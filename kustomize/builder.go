@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -109,6 +110,9 @@ func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key
 	case errors.As(err, &failure):
 		refused := &BuildError{Placement: p.Metadata.Name, Line: failure.Line, Problem: failure.Problem, Err: errInput}
 		refused.File = v.fileOf(failure)
+		for _, more := range failure.More {
+			refused.More = append(refused.More, &BuildError{Placement: p.Metadata.Name, File: v.fileOf(more), Line: more.Line, Problem: more.Problem})
+		}
 		err = refused
 		r := &buildResult{answers: v.answers, tree: t, err: err}
 		if failure.Temporary {
@@ -194,12 +198,45 @@ func (v *view) objects(output [][]byte) ([]Object, error) {
 
 // refuse names the file that a refused object seems to come from.
 func (v *view) refuse(err error) error {
-	failure := &worker.Failure{Problem: lines(err)}
+	all := refusals(err)
+	if len(all) == 0 {
+		return &worker.Failure{Problem: lines(err)}
+	}
+	const most = 10
+	first := v.refusalOf(all[0])
+	for _, refused := range all[1:min(len(all), most)] {
+		first.More = append(first.More, v.refusalOf(refused))
+	}
+	if len(all) > most {
+		first.More[len(first.More)-1].Problem += fmt.Sprintf("; and %d more", len(all)-most)
+	}
+	return first
+}
+
+func (v *view) refusalOf(refused *objectError) *worker.Failure {
+	file, line := v.fault(refused)
+	return &worker.Failure{File: file, Line: line, Problem: refused.Error()}
+}
+
+// refusals takes the refused objects out of joined errors; none if there is
+// another error among them.
+func refusals(err error) []*objectError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*objectError
+		for _, e := range joined.Unwrap() {
+			more := refusals(e)
+			if len(more) == 0 {
+				return nil
+			}
+			all = append(all, more...)
+		}
+		return all
+	}
 	var refused *objectError
 	if errors.As(err, &refused) {
-		failure.File = v.fault(refused)
+		return []*objectError{refused}
 	}
-	return failure
+	return nil
 }
 
 // digest is over every object, in the order of identities, with its stub.

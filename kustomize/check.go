@@ -55,14 +55,14 @@ func (e *objectError) Error() string {
 func Check(p *v1alpha1.Placement, objects []Object) error {
 	var errs []error
 	known := newScopes(clusterResources(p), objects)
-	seen := map[ObjectID]bool{}
+	seen := map[ObjectID]*Object{}
 	for _, o := range objects {
 		refused := checkObject(p, known, o)
 		id := o.ID()
-		if refused == nil && seen[id] {
-			refused = &objectError{problem: "stands twice in this build"}
+		if refused == nil && seen[id] != nil {
+			refused = standsTwice(*seen[id], o)
 		}
-		seen[id] = true
+		seen[id] = &o
 		if refused != nil {
 			refused.id = id
 			errs = append(errs, refused)
@@ -72,6 +72,26 @@ func Check(p *v1alpha1.Placement, objects []Object) error {
 		return checkReaders(objects)
 	}
 	return errors.Join(errs...)
+}
+
+// standsTwice: kustomize sees two objects of one name where one says the
+// namespace that the other gets.
+func standsTwice(a, b Object) *objectError {
+	var paths []string
+	for _, o := range []Object{a, b} {
+		if o.Stub != nil {
+			paths = append(paths, "stub "+o.Stub.Path)
+		}
+	}
+	refused := &objectError{problem: "stands twice in this build"}
+	if len(paths) > 0 {
+		refused.problem += ", from " + strings.Join(paths, " and ")
+	}
+	if b.Stub != nil {
+		refused.file = b.Stub.Path
+	}
+	refused.problem += "; hint: keep one"
+	return refused
 }
 
 func checkObject(p *v1alpha1.Placement, known scopes, o Object) *objectError {

@@ -1,18 +1,20 @@
 package kustomize
 
 import (
-	"cmp"
 	"path"
 	"regexp"
 )
 
-// fault names the file of a refused object.
-func (v *view) fault(refused *objectError) string {
-	file := refused.file
+// fault names the file of a refused object, and its line where that is known.
+func (v *view) fault(refused *objectError) (file string, line int) {
+	file = refused.file
 	if file == "" && refused.stub != nil {
 		file, _ = v.culprits(refused.stub)
 	}
-	return cmp.Or(file, v.blame(refused.id, refused.key))
+	if file != "" {
+		return file, 0
+	}
+	return v.blame(refused.id, refused.key)
 }
 
 // changing matches the fields of a kustomization that change or make objects

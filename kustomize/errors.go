@@ -3,6 +3,7 @@ package kustomize
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errors of a [Mirror] that callers branch on.
@@ -53,6 +54,8 @@ type BuildError struct {
 	Line int
 	// Problem says what is wrong in words for the file's author.
 	Problem string
+	// More are further problems, each with its own file.
+	More []*BuildError
 	// Err is the cause, if there is one beside Problem.
 	Err error
 }
@@ -65,7 +68,11 @@ func (e *BuildError) Error() string {
 			where = fmt.Sprintf("%s:%d: ", e.File, e.Line)
 		}
 	}
-	return fmt.Sprintf("build placement %q: %s%s", e.Placement, where, e.Problem)
+	text := fmt.Sprintf("build placement %q: %s%s", e.Placement, where, e.Problem)
+	for _, more := range e.More {
+		text += "; " + strings.TrimPrefix(more.Error(), fmt.Sprintf("build placement %q: ", e.Placement))
+	}
+	return text
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }

@@ -152,7 +152,7 @@ func TestWhatAPlacementMayNotBuild(t *testing.T) {
 		{"a stub named with a NUL", kustomization("nameSuffix: \"\\0\"\n"), []string{`"db\x00"`, "a name that Kubernetes does not take"}},
 		{"a stub with a name of 64 KiB", kustomization("namePrefix: " + strings.Repeat("a", 64<<10) + "\n"), []string{"a name that Kubernetes does not take"}},
 		{"an owner", named("ConfigMap", "a, ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: b}]", ""), []string{"ownerReferences"}},
-		{"an exported object", named("ConfigMap", `a, resourceVersion: "48151"`, ""), []string{"apps/app/x.yaml: ConfigMap app/a: has metadata.resourceVersion", "take resourceVersion, uid"}},
+		{"an exported object", named("ConfigMap", `a, resourceVersion: "48151"`, ""), []string{"apps/app/x.yaml:3: ConfigMap app/a: has metadata.resourceVersion", "take resourceVersion, uid"}},
 		{"a live object's uid", named("ConfigMap", "a, uid: 5d1c", ""), []string{"metadata.uid"}},
 		{"another's label", named("ConfigMap", "a, labels: {bulla.dev/placement: other}", ""), []string{"bulla's own"}},
 		{"another's label in a pod template", files{"apps/app/x.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {metadata: {labels: {bulla.dev/placement: other}}}}\n"}, []string{"bulla's own"}},

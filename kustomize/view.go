@@ -289,7 +289,7 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 	}
 	manifest, err := v1alpha1.ParseSealedManifest(p, data)
 	if err != nil {
-		return nil, false, &worker.Failure{Problem: err.Error()}
+		return nil, false, parseFailure(p, err)
 	}
 	stub := &Stub{Digest: digest, Path: p, Manifest: manifest}
 	input, err := stub.object(v.places.holdAll(stub))
@@ -302,6 +302,27 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 }
 
 func isYAML(p string) bool { return path.Ext(p) == ".yaml" || path.Ext(p) == ".yml" }
+
+// parseFailure has the file and line of each problem of a stub.
+func parseFailure(p string, err error) *worker.Failure {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
+		var all []*worker.Failure
+		for _, e := range joined.Unwrap() {
+			all = append(all, parseFailure(p, e))
+		}
+		all[0].More = all[1:]
+		return all[0]
+	}
+	var parse *v1alpha1.ParseError
+	if !errors.As(err, &parse) {
+		return &worker.Failure{File: p, Problem: err.Error()}
+	}
+	problem := parse.Problem
+	if parse.Field != "" {
+		problem = parse.Field + ": " + problem
+	}
+	return &worker.Failure{File: parse.File, Line: parse.Line, Problem: problem}
+}
 
 func isStub(data []byte) bool {
 	// Parsing every file to learn its kind would cost more than the build.

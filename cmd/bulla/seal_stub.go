@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -27,6 +28,9 @@ func (o sealOptions) load(job *sealjob.Job, scope v1alpha1.Scope, manifest *valu
 	case errors.Is(err, fs.ErrNotExist):
 		return o.begin(job, scope, manifest)
 	case err != nil:
+		if errors.Is(err, syscall.ENAMETOOLONG) {
+			return fault.NewUsage("give the path of the file, with a shorter name", "the stub's name is too long for the name of a file")
+		}
 		return fmt.Errorf("read stub: %w", err)
 	}
 	job.Old = data

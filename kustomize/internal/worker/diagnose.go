@@ -13,6 +13,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
 // diagnose says why a build failed, in words for the author of its files: which
@@ -54,6 +56,8 @@ type document struct {
 	file                  string
 	line                  int
 	kind, namespace, name string
+	// stub: it is sealed, and came as its template.
+	stub bool
 }
 
 func (d *diagnosis) listed(file string) bool { return d.resources[file] }
@@ -165,6 +169,7 @@ func (d *diagnosis) object(file string, node *yaml.Node) *Failure {
 	if namespace := valueOf(metadata, "namespace"); namespace != nil {
 		doc.namespace = namespace.Value
 	}
+	doc.stub = valueOf(valueOf(metadata, "annotations"), v1alpha1.StubAnnotation) != nil
 	d.documents = append(d.documents, doc)
 	return nil
 }

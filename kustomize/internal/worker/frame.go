@@ -132,6 +132,8 @@ type Failure struct {
 	// Line counts from 1; 0 when none is known.
 	Line    int `json:",omitempty"`
 	Problem string
+	// More are further problems, each with its own file.
+	More []*Failure `json:"-"`
 	// Temporary: the same input may well build at another time.
 	Temporary bool `json:"-"`
 }

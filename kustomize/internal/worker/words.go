@@ -21,7 +21,10 @@ var objectDump = regexp.MustCompile(`(?s)\{.*\}|0x[0-9a-f]{6,}|&[a-zA-Z.]+|map\[
 // sentences are tried in order: the innermost cause first.
 var sentences = []sentence{
 	{regexp.MustCompile(`already registered id: ` + id), func(d *diagnosis, m []string) *Failure { return d.twoOf(object(m)) }},
-	{regexp.MustCompile(`cannot merge or replace|does not exist; cannot merge`), func(d *diagnosis, _ []string) *Failure {
+	{regexp.MustCompile(`(?:Name:"([^"]*)".*)?(?:cannot merge or replace|behavior must be merge or replace)`), func(d *diagnosis, m []string) *Failure {
+		return d.overStub(m[1])
+	}},
+	{regexp.MustCompile(`cannot merge or replace`), func(d *diagnosis, _ []string) *Failure {
 		return d.in("Generator", "a generator says behavior: merge or replace, and nothing of that name is there to merge with; hint: leave behavior out, or list the file that has it")
 	}},
 	{regexp.MustCompile(`behavior must be merge or replace`), func(d *diagnosis, _ []string) *Failure {
@@ -97,7 +100,9 @@ var sentences = []sentence{
 func (d *diagnosis) words(text string) *Failure {
 	for _, s := range sentences {
 		if m := s.match.FindStringSubmatch(text); m != nil {
-			return s.say(d, m)
+			if failure := s.say(d, m); failure != nil {
+				return failure
+			}
 		}
 	}
 	last := text[strings.LastIndex(text, "': ")+1:]
@@ -169,6 +174,17 @@ func (d *diagnosis) twoOf(kind, name string) *Failure {
 	}
 	failure.Problem = fmt.Sprintf("%d files make %s %s: %s; hint: keep one", len(files), kind, name, strings.Join(files, ", "))
 	return failure
+}
+
+// overStub is about a generator that makes a stub's Secret too; nil if it is not.
+func (d *diagnosis) overStub(name string) *Failure {
+	for _, doc := range d.documents {
+		if doc.stub && doc.name == name {
+			return d.in("secretGenerator", fmt.Sprintf("secretGenerator cannot make or merge into Secret %s, which stub %s seals; "+
+				"hint: seal the key into the stub with bulla seal, or give the generator another name", name, doc.file))
+		}
+	}
+	return nil
 }
 
 // noTarget is about a patch for something that is not there.

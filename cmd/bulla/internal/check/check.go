@@ -94,15 +94,22 @@ func FromError(file string, err error) []Finding {
 		case errors.As(e, &parse):
 			finding = Finding{File: parse.File, Line: parse.Line, Field: parse.Field, Problem: parse.Problem}
 		case errors.As(e, &build):
-			finding.Problem = build.Problem
-			if build.File != "" {
-				finding.File, finding.Line, finding.Problem = build.File, build.Line, fmt.Sprintf("%s (placement %s)", build.Problem, build.Placement)
+			for _, one := range append([]*kustomize.BuildError{build}, build.More...) {
+				findings = append(findings, ofBuild(file, one))
 			}
+			continue
 		}
 		finding.Problem = oneLine(finding.Problem)
 		findings = append(findings, finding)
 	}
 	return findings
+}
+
+func ofBuild(file string, e *kustomize.BuildError) Finding {
+	if e.File == "" {
+		return Finding{File: file, Problem: oneLine(e.Problem)}
+	}
+	return Finding{File: e.File, Line: e.Line, Problem: fmt.Sprintf("%s (placement %s)", oneLine(e.Problem), e.Placement)}
 }
 
 // oneLine: a finding is a line.
@@ -178,7 +185,7 @@ func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, bu
 	c.checkOwners()
 	c.checkSigning()
 	report := &Report{
-		Findings: append([]Finding{}, slices.SortedFunc(maps.Keys(c.findings), compare)...),
+		Findings: append([]Finding{}, merged(c.findings)...),
 		Clusters: len(model.Clusters), Placements: len(model.Placements), Stubs: len(c.stubs),
 	}
 	return report, nil
