@@ -138,6 +138,7 @@ func (w *deliveryWorld) hears(want ...string) {
 func TestTheLedgerHearsWhatBecomesOfASecret(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()
+	w.alien(w.object("{apiVersion: v1, kind: Secret, metadata: {name: unsealed, namespace: %[1]s}}"))
 	db, lone := w.seal("db", map[string]string{"password": "x9"}), w.seal("lone", map[string]string{"a": "b"})
 	w.place("shop", w.deployment("api", "db"), w.deployment("plain", "unsealed"), db, lone)
 	w.commit()
