@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
@@ -34,12 +35,12 @@ type adopter struct {
 	found   map[string]inventory.Inventory
 }
 
-// adopt gives what carries a Delivery's owner label.
-func (a *adopter) adopt(ctx context.Context, d *v1alpha1.Delivery, fleet string) (inventory.Inventory, error) {
+// adopt gives what is proved to be of a Delivery's placement.
+func (a *adopter) adopt(ctx context.Context, d *v1alpha1.Delivery, hands *apply.Client) (inventory.Inventory, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.covered[d.UID] {
-		if err := a.look(ctx, d, fleet); err != nil {
+		if err := a.look(ctx, d, hands); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +53,7 @@ func (a *adopter) adopt(ctx context.Context, d *v1alpha1.Delivery, fleet string)
 	return found, nil
 }
 
-func (a *adopter) look(ctx context.Context, asking *v1alpha1.Delivery, fleet string) error {
+func (a *adopter) look(ctx context.Context, asking *v1alpha1.Delivery, hands *apply.Client) error {
 	known := &v1alpha1.DeliveryList{}
 	if err := a.client.List(ctx, known, client.InNamespace(a.namespace)); err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
@@ -77,43 +78,39 @@ func (a *adopter) look(ctx context.Context, asking *v1alpha1.Delivery, fleet str
 			if !slices.Contains(resource.Verbs, "list") || !slices.Contains(resource.Verbs, "delete") {
 				continue
 			}
-			if err := a.lookAt(ctx, gv.WithKind(resource.Kind), fleet); err != nil {
-				return err
+			// A kind that cannot be listed (its webhook is broken, its server is
+			// away) must not keep every new application out either.
+			if err := a.lookAt(ctx, gv.WithKind(resource.Kind), hands); err != nil {
+				logf.FromContext(ctx).Error(err, "objects of this kind are not looked through for ones to adopt again")
 			}
 		}
 	}
 	return nil
 }
 
-func (a *adopter) lookAt(ctx context.Context, gvk schema.GroupVersionKind, fleet string) error {
+func (a *adopter) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands *apply.Client) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-	err := a.reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: fleet}, client.HasLabels{v1alpha1.OwnerLabel})
+	err := a.reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: hands.Owner.Fleet}, client.HasLabels{v1alpha1.OwnerLabel})
 	if err != nil {
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) {
 			return nil // nor could it be pruned
 		}
 		return fmt.Errorf("list %s: %w", gvk.GroupKind(), err)
 	}
-	for _, item := range list.Items {
-		if !appliedByUs(&item) {
+	for i := range list.Items {
+		item := &list.Items[i]
+		id := ObjectID{Group: gvk.Group, Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}
+		// Labels are copied, by people and by controllers (a Service's reach its
+		// EndpointSlices), and forged: the proof alone counts.
+		name := hands.ProvenFor(id, item)
+		if name == "" {
 			continue
 		}
-		name := item.Labels[v1alpha1.OwnerLabel]
 		if a.found[name] == nil {
 			a.found[name] = inventory.Inventory{}
 		}
-		id := ObjectID{Group: gvk.Group, Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}
 		a.found[name][id] = v1alpha1.InventoryEntry{ID: inventory.Format(id), Version: gvk.Version, UID: string(item.UID)}
 	}
 	return nil
-}
-
-// appliedByUs: labels are copied, by people and by controllers (a Service's
-// reach its EndpointSlices). Only an object that our field manager applied, and
-// that no other object owns, was made by bulla.
-func appliedByUs(o *metav1.PartialObjectMetadata) bool {
-	return len(o.OwnerReferences) == 0 && slices.ContainsFunc(o.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
-		return entry.Manager == apply.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
-	})
 }

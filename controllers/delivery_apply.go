@@ -26,25 +26,22 @@ const (
 // converge plans, unseals what changed, writes the intended inventory and
 // applies in stages.
 func (p *deliveryPass) converge(ctx context.Context, full bool) error {
-	changes, err := p.plan(ctx, p.objects, full)
-	if err != nil {
-		return err
-	}
-	changes, values, sealed := p.unseal(ctx, changes)
+	changes, values, sealed := p.unseal(ctx, p.plan(ctx, p.objects, full))
 	if sealed != nil && p.obj.Status.AppliedBuildDigest != p.obj.Spec.BuildDigest {
 		return sealed // a new stub: the application is held whole
 	}
 	if err := p.intend(ctx, changes); err != nil {
 		return err
 	}
-	if err := p.apply(ctx, changes, values); err != nil {
-		return errors.Join(err, sealed)
+	p.apply(ctx, changes, values)
+	if sealed != nil {
+		return errors.Join(p.failed(), sealed)
 	}
-	if sealed == nil && full {
+	if full && !p.failures.any() {
 		p.mem.digest = p.obj.Spec.BuildDigest
 	}
-	p.mem.planned = sealed == nil && (full || p.mem.digest == p.obj.Spec.BuildDigest)
-	return sealed
+	p.mem.planned = !p.failures.any() && (full || p.mem.digest == p.obj.Spec.BuildDigest)
+	return nil
 }
 
 // unseal asks for the values of the sealed objects among changes, and for no
@@ -96,64 +93,78 @@ func (p *deliveryPass) intend(ctx context.Context, changes []change) error {
 	return nil
 }
 
-// apply sends the changes, stage by stage. Failures of one object do not keep
-// its neighbours of the stage; they keep the stages after it.
-func (p *deliveryPass) apply(ctx context.Context, changes []change, values map[ObjectID]map[string]string) error {
+// apply sends the changes, stage by stage. A failure of one object keeps only
+// what needs that object.
+func (p *deliveryPass) apply(ctx context.Context, changes []change, values map[ObjectID]map[string]string) {
 	objects := make([]apply.Object, 0, len(changes))
-	reverts := map[ObjectID]bool{}
+	by := map[ObjectID]change{}
 	for _, c := range changes {
 		objects = append(objects, c.object)
-		if c.revert {
-			reverts[c.object.ID] = true
-		}
+		by[c.object.ID] = c
 	}
 	for stage, objects := range apply.Stages(objects) {
-		var errs []error
 		for _, o := range objects {
-			if err := p.applyOne(ctx, o, values[o.ID], reverts[o.ID]); err != nil {
-				errs = append(errs, err)
+			if c := by[o.ID]; !p.blocked(c) {
+				p.applyOne(ctx, c, values[o.ID])
 			}
-		}
-		if len(errs) > 0 {
-			return applyFailed(errors.Join(errs...))
 		}
 		if stage == apply.ApplyDefinitions {
-			if err := p.established(ctx, objects); err != nil {
-				return err
-			}
+			p.established(ctx, objects)
 		}
 	}
-	return nil
 }
 
-func (p *deliveryPass) applyOne(ctx context.Context, o apply.Object, values map[string]string, revert bool) error {
-	entry, err := p.hands.Apply(ctx, o, p.inv[o.ID], values)
-	if err != nil {
-		return err
-	}
+func (p *deliveryPass) applyOne(ctx context.Context, c change, values map[string]string) {
+	o, before := c.object, p.inv[c.object.ID]
+	entry, err := p.hands.Apply(ctx, o, before, values)
 	p.inv[o.ID] = entry
-	p.mem.right(o.ID, version{entry.ResourceVersion, entry.Generation})
-	p.mem.healthy = false
-	delete(p.mem.rolled, o.ID)
-	if revert {
-		p.mem.fights.Reverted(o.ID, p.now())
-		p.event("DriftReverted", apply.Describe(o.ID)+" had been changed or deleted")
+	if err != nil {
+		p.notReplaced(o.ID, before, err)
+		p.fail(o, err)
+		return
 	}
-	return nil
+	p.mem.right(o.ID, version{entry.ResourceVersion, entry.Generation})
+	p.mem.touched(o.ID, p.now())
+	if entry.TakenOver && !before.TakenOver {
+		p.event("TakenOver", apply.Describe(o.ID)+" was somebody else's and is this placement's now, as Git says")
+	}
+	if c.revert {
+		p.mem.fights.Reverted(o.ID, c.deed, p.now())
+		p.event("DriftReverted", fmt.Sprintf("%s had been %s", apply.Describe(o.ID), c.deed))
+	}
+}
+
+// notReplaced follows what stands after a replacement that failed: the ledger
+// must not name a Secret that is gone.
+func (p *deliveryPass) notReplaced(id ObjectID, before v1alpha1.InventoryEntry, err error) {
+	var failed *apply.ReplaceError
+	if !errors.As(err, &failed) || failed.Outcome == apply.Stands {
+		return
+	}
+	p.mem.touched(id, p.now())
+	if failed.Outcome == apply.PutBack {
+		p.mem.right(id, version{p.inv[id].ResourceVersion, p.inv[id].Generation})
+		return
+	}
+	p.mem.gone(id)
+	p.reportLost(id, before)
 }
 
 // established waits until namespaces are active and CRDs are served.
-func (p *deliveryPass) established(ctx context.Context, objects []apply.Object) error {
+func (p *deliveryPass) established(ctx context.Context, objects []apply.Object) {
 	for _, o := range objects {
+		if _, failed := p.failures.of[o.ID]; failed {
+			continue
+		}
 		err := wait.PollUntilContextTimeout(ctx, establishPoll, establishTimeout, true, func(ctx context.Context) (bool, error) {
 			health, err := p.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
 			return health.Current(), err
 		})
 		if err != nil {
-			return applyFailed(fmt.Errorf("wait for %s to be established: %w", apply.Describe(o.ID), err))
+			p.fail(o, fmt.Errorf("wait for %s to be established: %w", apply.Describe(o.ID), err))
+			p.unlike(o.ID)
 		}
 	}
-	return nil
 }
 
 // conflicts ends the pass when another placement claims an object of this one.

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
@@ -65,6 +68,14 @@ type deliveryPass struct {
 	hold error
 	// pruned is what this pass confirmed absent, for the event.
 	pruned []string
+	// failures are what this pass could not do.
+	failures failures
+	// blind are kinds that cannot be watched.
+	blind map[schema.GroupVersionKind]error
+	// putOff are objects that differ, and whose revert waits.
+	putOff []drift.Contest
+	// running: something that ends by itself has not ended.
+	running bool
 	// notes are said in the Ready message of a success.
 	notes []string
 	// again asks for another pass within this time, 0 for none.
@@ -145,24 +156,40 @@ func (p *deliveryPass) deliver(ctx context.Context) error {
 		if err := p.converge(ctx, full); err != nil {
 			return p.waits(ctx, err)
 		}
-		if err := p.watch(ctx); err != nil { // a CRD of this build may just have come
-			return err
-		}
+		p.watch(ctx) // a CRD of this build may just have come
 	}
 	if err := p.conflicts(); err != nil {
-		return err
+		return errors.Join(p.failed(), err)
 	}
-	if full {
+	if full && !p.failures.any() {
 		p.applied()
 	}
 	inUse := p.prune(ctx, p.guard)
 	if !stays(inUse) {
-		return inUse
+		return errors.Join(p.failed(), inUse)
 	}
 	p.settle(ctx)
-	err = together(p.health(ctx), inUse)
+	return p.conclusion(ctx, inUse)
+}
+
+// conclusion is how a pass ends that went through: what failed comes first, then
+// who undoes what was done, then what is not well yet.
+func (p *deliveryPass) conclusion(ctx context.Context, inUse error) error {
+	err := p.runs(ctx)
+	if unwell := together(p.health(ctx), inUse); err == nil {
+		err = unwell
+	}
 	if looked := p.rollouts(ctx); err == nil {
 		err = looked
+	}
+	for _, unwatched := range p.blind {
+		err = applyFailed(unwatched)
+	}
+	if contested := p.contested(); contested != nil {
+		err = contested
+	}
+	if failed := p.failed(); failed != nil {
+		err = failed
 	}
 	return err
 }
@@ -205,13 +232,15 @@ func (p *deliveryPass) begin(ctx context.Context, policy *v1alpha1.DeliveryPolic
 	}
 	p.hands = &apply.Client{
 		Owner:  apply.Owner{Fleet: fleet, Placement: p.obj.Name},
-		Reader: p.reader, Writer: writer, Key: key,
+		Reader: p.reader, Writer: writer, Finder: p.finder, Key: key, Delivery: string(p.obj.UID),
+		Readopt: p.obj.Spec.Revision != "" && p.obj.Annotations[v1alpha1.TakeOverAnnotation] == p.obj.Spec.Revision,
 	}
 	p.hold = p.want(fleet)
 	if err := p.remember(ctx); err != nil {
 		return err
 	}
-	return p.watch(ctx)
+	p.watch(ctx)
+	return nil
 }
 
 // want prepares the objects of the build that the revision's one map gives to
@@ -246,7 +275,7 @@ func inOwnNamespace(id ObjectID, own string) bool {
 }
 
 // remember reads the inventory. An empty one on a Delivery that never settled
-// may be a Delivery that somebody deleted: its objects carry the owner label.
+// may be a Delivery that somebody deleted: its objects carry the proof of it.
 func (p *deliveryPass) remember(ctx context.Context) error {
 	known, err := p.readInventory(ctx)
 	// Parts that somebody took away are as a Delivery that somebody deleted.
@@ -259,12 +288,13 @@ func (p *deliveryPass) remember(ctx context.Context) error {
 	}
 	p.inv, p.remembered = known, len(known)
 	if lost || len(known) == 0 && p.obj.Status.AppliedBuildDigest == "" {
-		adopted, err := p.adopter.adopt(ctx, p.obj, p.snapshot.Fleet.Spec.ID)
+		adopted, err := p.adopter.adopt(ctx, p.obj, p.hands)
 		if err != nil {
 			return fmt.Errorf("look for objects to adopt again: %w", err)
 		}
+		maps.DeleteFunc(adopted, func(id ObjectID, _ v1alpha1.InventoryEntry) bool { return !p.reaches(id) })
 		if len(adopted) > 0 {
-			p.event("Adopted", fmt.Sprintf("%d objects carry this placement's owner label", len(adopted)))
+			p.event("Adopted", fmt.Sprintf("%d objects are proved to be this placement's", len(adopted)))
 			p.inv, p.obj.Status.Objects = adopted, len(adopted)
 		}
 	}
@@ -272,21 +302,42 @@ func (p *deliveryPass) remember(ctx context.Context) error {
 	return nil
 }
 
+// reaches reports whether an object is one that the build wants, or stands where
+// the placement may write. Of a placement that is gone nobody knows where that
+// was: the proof has to do.
+func (p *deliveryPass) reaches(id ObjectID) bool {
+	if _, wanted := p.desired[id]; wanted || p.placed == nil {
+		return true
+	}
+	own := p.placed.Placement.Spec.AllNamespaces()
+	if id.Namespace != "" {
+		return slices.Contains(own, id.Namespace)
+	}
+	kind, allow := schema.GroupKind{Group: id.Group, Kind: id.Kind}.String(), p.placed.Placement.Spec.Allow
+	return kind == "Namespace" && slices.Contains(own, id.Name) || allow != nil && slices.Contains(allow.ClusterResources, kind)
+}
+
 // watch watches the kinds of the inventory and of the build, and no longer those
-// of nobody: the informer of a kind whose CRD is gone would ask for ever.
-func (p *deliveryPass) watch(ctx context.Context) error {
+// of nobody: the informer of a kind whose CRD is gone would ask for ever. A kind
+// that cannot be watched is told at the end: it keeps nothing else.
+func (p *deliveryPass) watch(ctx context.Context) {
 	kinds := p.inv.Kinds()
 	for _, o := range p.objects {
 		kinds = append(kinds, o.Manifest.GroupVersionKind())
 	}
 	p.mem.watches(kinds)
 	for _, gvk := range kinds {
+		if p.blind[gvk] != nil {
+			continue // it takes long to find out
+		}
 		if err := p.watcher.Watch(ctx, gvk); err != nil {
-			return err
+			if p.blind == nil {
+				p.blind = map[schema.GroupVersionKind]error{}
+			}
+			p.blind[gvk] = err
 		}
 	}
 	p.unwatch(ctx)
-	return nil
 }
 
 func (r *DeliveryReconciler) unwatch(ctx context.Context) {

@@ -41,10 +41,7 @@ func (p *deliveryPass) heal(ctx context.Context) error {
 	if err != nil || len(objects) == 0 {
 		return err
 	}
-	changes, err := p.plan(ctx, objects, true)
-	if err != nil {
-		return err
-	}
+	changes := p.plan(ctx, objects, true)
 	var sealed []kustomize.Object
 	for _, c := range changes {
 		if c.object.Sealed() {
@@ -63,7 +60,8 @@ func (p *deliveryPass) heal(ctx context.Context) error {
 			possible = append(possible, c)
 		}
 	}
-	return p.apply(ctx, possible, values)
+	p.apply(ctx, possible, values)
+	return p.failed()
 }
 
 // healable are the objects whose present form the inventory has: of the build

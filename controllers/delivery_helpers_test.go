@@ -83,12 +83,18 @@ func (w *deliveryWorld) generation(deployment string) int64 {
 // edit changes a live object as a person would.
 func (w *deliveryWorld) edit(o client.Object, name string, change func(client.Object)) {
 	w.t.Helper()
+	w.editAs("kubectl-edit", o, name, change)
+}
+
+// editAs changes a live object as a field manager does.
+func (w *deliveryWorld) editAs(manager string, o client.Object, name string, change func(client.Object)) {
+	w.t.Helper()
 	eventually(w.t, "the edit is made", func() error {
 		if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.ns, Name: name}, o); err != nil {
 			return err
 		}
 		change(o)
-		err := w.client.Update(w.t.Context(), o, client.FieldOwner("kubectl-edit"))
+		err := w.client.Update(w.t.Context(), o, client.FieldOwner(manager))
 		if err != nil && !apierrors.IsConflict(err) {
 			w.t.Fatal(err)
 		}

@@ -26,6 +26,8 @@ type memory struct {
 	digest   string // the build digest that it was made for
 	healthy  bool   // digest was seen healthy
 	since    time.Time
+	well     bool                   // everything was healthy since the clock was set
+	changed  map[ObjectID]time.Time // when an object was applied last
 	backstop time.Time
 	failures int
 	rolled   map[ObjectID]bool      // rolled out since it was applied last
@@ -78,6 +80,17 @@ func (m *memory) right(id ObjectID, v version) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.versions[id] = v
+}
+
+// touched notes that an object was written: its health is to be looked at anew,
+// and the clock of it begins.
+func (m *memory) touched(id ObjectID, now time.Time) {
+	if m.changed == nil {
+		m.changed = map[ObjectID]time.Time{}
+	}
+	m.changed[id] = now
+	m.healthy = false
+	delete(m.rolled, id)
 }
 
 func (m *memory) version(id ObjectID) (version, bool) {

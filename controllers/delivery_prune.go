@@ -69,6 +69,12 @@ func (p *deliveryPass) leaving(ctx context.Context) ([]ObjectID, error) {
 			why[reason]++
 			continue
 		}
+		// What replaces it may be among what failed. A secret goes all the same: an
+		// object that somebody keeps failing must not keep a revoked value.
+		if p.failures.any() && p.inv[id].Content == "" {
+			why["not everything of Git could be applied"]++
+			continue
+		}
 		leaving = append(leaving, id)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(why)) {
@@ -243,6 +249,8 @@ func (p *deliveryPass) leave(ctx context.Context) error {
 // drop takes an object out of the inventory.
 func (p *deliveryPass) drop(id ObjectID) {
 	delete(p.inv, id)
+	delete(p.mem.changed, id)
+	p.mem.fights.Forget(id)
 	p.mem.gone(id)
 }
 

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -18,6 +19,9 @@ func (p *deliveryPass) rollouts(ctx context.Context) error {
 	waits := false
 	for _, o := range p.objects {
 		if p.mem.rolled[o.ID] || len(p.sealedReads(o)) == 0 {
+			continue
+		}
+		if _, gone := p.gone(o.ID); gone {
 			continue
 		}
 		if !p.mem.healthy {
@@ -103,7 +107,11 @@ func (p *deliveryPass) standing(inv inventory.Inventory, users map[ObjectID][]st
 
 // reportAbsent says that a sealed object is confirmed absent.
 func (p *deliveryPass) reportAbsent(id ObjectID) {
-	entry := p.inv[id]
+	p.reportLost(id, p.inv[id])
+}
+
+// reportLost says so of an object as the inventory had it.
+func (p *deliveryPass) reportLost(id ObjectID, entry v1alpha1.InventoryEntry) {
 	if p.options.Reporter == nil || entry.Content == "" {
 		return
 	}

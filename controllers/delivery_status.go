@@ -106,7 +106,7 @@ func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, e
 	p.report(ctx)
 	p.tell(ctx, before)
 	var ended *deliveryError
-	waiting := errors.As(result, &ended) && (ended.progress || ended.inUse || ended.reason == meta.HealthCheckFailedReason)
+	waiting := p.running || errors.As(result, &ended) && (ended.progress || ended.inUse || ended.reason == meta.HealthCheckFailedReason)
 	p.mem.state(waiting, result != nil || len(p.inv) > len(p.desired))
 	return ctrl.Result{RequeueAfter: p.next(result)}, nil
 }
@@ -120,7 +120,7 @@ func (p *deliveryPass) count() error {
 	p.obj.Status.Secrets = p.inv.Secrets()
 	settled := p.obj.Status.AppliedBuildDigest == p.obj.Spec.BuildDigest && !p.obj.Spec.Removed
 	if settled && len(p.inv) == len(p.desired) {
-		p.obj.Status.Objects = len(p.inv)
+		p.obj.Status.Objects, _ = p.standingNow()
 	}
 	return nil
 }
@@ -134,7 +134,14 @@ func (p *deliveryPass) conclude(result error) {
 		status.Attempts = 0
 		conditions.Delete(p.obj, meta.ReconcilingCondition)
 		conditions.Delete(p.obj, meta.StalledCondition)
-		message := fmt.Sprintf("%d objects stand as of %s", len(p.inv), status.AppliedRevision)
+		stand, ran := p.standingNow()
+		message := fmt.Sprintf("%d objects stand as of %s", stand, status.AppliedRevision)
+		if len(ran) > 0 {
+			p.note("ran to the end, and gone: %s", list(ran))
+		}
+		if taken := p.takenOver(); len(taken) > 0 {
+			p.note("taken over from somebody else: %s", list(taken))
+		}
 		conditions.MarkTrue(p.obj, meta.ReadyCondition, meta.ReconciliationSucceededReason, "%s",
 			strings.Join(append([]string{message}, p.notes...), "; "))
 		return

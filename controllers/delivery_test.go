@@ -202,7 +202,7 @@ func TestADeletedObjectComesBackWithTheKeyServiceDown(t *testing.T) {
 	}
 }
 
-func TestAnEditThatSomebodyElseOwnsStays(t *testing.T) {
+func TestAnAdditionOfAnotherControllerStays(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()
 	w.place("shop", w.seal("db", map[string]string{"password": "one"}), w.configMap("settings", "1"))
@@ -210,8 +210,8 @@ func TestAnEditThatSomebodyElseOwnsStays(t *testing.T) {
 	w.settled()
 	w.quiet()
 	calls := w.unsealer.calls
-	w.edit(&corev1.Secret{}, "db", func(o client.Object) { o.GetLabels()["team"] = "theirs" })
-	w.edit(&corev1.ConfigMap{}, "settings", func(o client.Object) { o.(*corev1.ConfigMap).Data["added"] = "theirs" })
+	w.editAs("their-controller", &corev1.Secret{}, "db", func(o client.Object) { o.GetLabels()["team"] = "theirs" })
+	w.editAs("their-controller", &corev1.ConfigMap{}, "settings", func(o client.Object) { o.(*corev1.ConfigMap).Data["added"] = "theirs" })
 	versions := w.versions()
 	w.ask("shop", "look")
 	w.quiet()

@@ -207,7 +207,7 @@ func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
 	if err != nil {
 		return fmt.Sprintf("cannot be read: %v", err)
 	}
-	for _, annotation := range []string{v1alpha1.ContentAnnotation, v1alpha1.StubAnnotation} {
+	for _, annotation := range []string{v1alpha1.OwnerAnnotation, v1alpha1.ContentAnnotation, v1alpha1.StubAnnotation} {
 		if _, ok := annotations[annotation]; ok {
 			return fmt.Sprintf("annotation %s is bulla's own", annotation)
 		}

@@ -8,10 +8,13 @@ import (
 // Annotations and labels that bulla reads or writes on cluster objects.
 const (
 	// OwnerLabel marks every object that bulla applied; its value is the name
-	// of the Placement. Objects are re-adopted by it.
+	// of the Placement. Objects are found by it; it proves nothing.
 	OwnerLabel = "bulla.dev/placement"
 	// FleetLabel carries the fleet id beside [OwnerLabel].
 	FleetLabel = "bulla.dev/fleet"
+	// OwnerAnnotation proves that this cluster's controller made an object, for
+	// which placement: an HMAC that no other object can carry.
+	OwnerAnnotation = "bulla.dev/owner"
 	// ContentAnnotation carries a content digest: on a sealed object its own,
 	// in a pod template (as bulla.dev/content-NAME) that of a secret it uses.
 	ContentAnnotation = "bulla.dev/content"
@@ -20,9 +23,14 @@ const (
 	PruneAnnotation = "bulla.dev/prune"
 	// PruneForce is a value of [PruneAnnotation].
 	PruneForce = "force"
-	// ForceAnnotation set to "enabled" in a stub's template lets a Secret whose
-	// type or immutable content changes be deleted and made anew.
+	// ForceAnnotation set to "enabled" on an object, or in a stub's template, lets
+	// it be deleted and made anew where it cannot change in place.
 	ForceAnnotation = "bulla.dev/force"
+	// TakeOverAnnotation set to "true" on an object, or in a stub's template, lets
+	// the controller take over a live object that somebody else made. On a
+	// Delivery, set to the revision named in its condition, it takes back objects
+	// that carry this placement's label and no proof that counts here.
+	TakeOverAnnotation = "bulla.dev/take-over"
 	// ConsentAnnotation on a Delivery or FleetSync, set to the revision named
 	// in its PruneBlocked condition, lets the guarded prune of that revision go
 	// on.
@@ -124,11 +132,30 @@ type InventoryEntry struct {
 	// Content is the content digest at the last apply, for sealed objects.
 	// +optional
 	Content string `json:"content,omitempty"`
+	// TakenOver: the object lived before, and somebody else had made it.
+	// +optional
+	TakenOver bool `json:"takenOver,omitempty"`
+	// Run is set for what ends by itself, a Job for example.
+	// +optional
+	Run *InventoryRun `json:"run,omitempty"`
 	// MAC is HMAC-SHA256 under a per-cluster key over identity, uid, content
 	// digest and owned data: a live Secret is compared without unsealing, and
 	// the status gives nobody a hash to guess against.
 	// +optional
 	MAC string `json:"mac,omitempty"`
+}
+
+// InventoryRun is the run of an object that ends by itself. It runs once for each
+// spec in Git, and is not made again when it is gone.
+type InventoryRun struct {
+	// Spec is the hash of the spec that runs.
+	Spec string `json:"spec"`
+	// Ended is Complete or Failed; Unseen when it was gone before anybody looked.
+	// +optional
+	Ended string `json:"ended,omitempty"`
+	// Gone: it ended and does not stand any more.
+	// +optional
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Delivery is one placement on this cluster. Its name is the Placement's.

@@ -52,6 +52,8 @@ const (
 	AuditLogMismatchReason = "AuditLogMismatch"
 	// ApplyFailedReason: the API server refused an object.
 	ApplyFailedReason = "ApplyFailed"
+	// ContestedReason: somebody else changes or deletes an object again and again.
+	ContestedReason = "Contested"
 	// PruneBlockedReason: the guard wants consent; see [ConsentAnnotation].
 	PruneBlockedReason = "PruneBlocked"
 	// StatusNotSavedReason: the API server does not take the status, so that what is

@@ -3,8 +3,8 @@
 //
 // Promises:
 //
-//   - An object that lives and does not carry our owner label is never touched:
-//     see [ConflictError].
+//   - An object that lives and is not provably ours is never touched, unless Git
+//     says that it may be taken over: see [ConflictError].
 //   - A sealed object is sent as a typed Secret, and nothing that the API
 //     server says about it leaves this package: see [MaskAPIError].
 //   - A delete carries the uid and the resource version that were checked.
@@ -49,6 +49,8 @@ type Object struct {
 	Manifest *unstructured.Unstructured
 	// Hash is of Manifest: equal and undrifted objects are not sent again.
 	Hash string
+	// Spec is the hash of the spec of what ends by itself, "" for anything else.
+	Spec string
 	// Built is the object as built.
 	Built kustomize.Object
 	// Content is the content digest, "" for plain objects.
@@ -78,14 +80,14 @@ type Digester func(*v1alpha1.SealedManifest) (string, error)
 
 // Prepare gives a build's objects as they are to stand. It changes none of
 // built.
-func Prepare(owner Owner, built []kustomize.Object, digest Digester) ([]Object, error) {
+func Prepare(owner Owner, built []kustomize.Object, contentOf Digester) ([]Object, error) {
 	objects := make([]Object, 0, len(built))
 	contents := map[ID]string{}
 	for _, b := range built {
 		o := Object{ID: b.ID(), Built: b, Manifest: b.DeepCopy()}
 		own(o.Manifest, owner)
 		if o.Sealed() {
-			content, err := digest(b.Stub.Manifest)
+			content, err := contentOf(b.Stub.Manifest)
 			if err != nil {
 				return nil, fmt.Errorf("digest content of %s: %w", Describe(o.ID), err)
 			}
@@ -103,6 +105,9 @@ func Prepare(owner Owner, built []kustomize.Object, digest Digester) ([]Object, 
 			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)
 		}
 		objects[i].Hash = hash
+		if objects[i].Spec, err = specOf(objects[i].Manifest); err != nil {
+			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)
+		}
 	}
 	return objects, nil
 }
@@ -162,7 +167,11 @@ func dataKey(pointer string) (string, bool) {
 
 // hashOf relies on encoding/json writing maps in the order of their keys.
 func hashOf(u *unstructured.Unstructured) (string, error) {
-	data, err := json.Marshal(u.Object)
+	return digest(u.Object)
+}
+
+func digest(value any) (string, error) {
+	data, err := json.Marshal(value)
 	if err != nil {
 		return "", err
 	}

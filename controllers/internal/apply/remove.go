@@ -11,7 +11,6 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -24,8 +23,6 @@ type Fate struct {
 	// leaves the inventory. Kept says why it was left alone, "" when absent.
 	Gone bool
 	Kept string
-	// Owner is the placement that a live object is labelled with.
-	Owner string
 	// Deleting is since when the API server is deleting it, and Finalizers are what
 	// it waits for, the garbage collector's aside.
 	Deleting   time.Time
@@ -83,10 +80,10 @@ func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry)
 	if live == nil {
 		return Fate{Gone: true}, nil, nil
 	}
-	fate := Fate{Owner: live.Labels[v1alpha1.OwnerLabel]}
+	var fate Fate
 	switch {
-	case fate.Owner != c.Owner.Placement || live.Labels[v1alpha1.FleetLabel] != c.Owner.Fleet:
-		fate.Gone, fate.Kept = true, "its owner label names somebody else"
+	case !c.keeps(id, live, entry):
+		fate.Gone, fate.Kept = true, "nothing proves that it is this placement's"
 	case live.Annotations[v1alpha1.PruneAnnotation] == "disabled":
 		fate.Gone, fate.Kept = true, "it is annotated "+v1alpha1.PruneAnnotation+": disabled"
 	case live.DeletionTimestamp != nil:
@@ -101,22 +98,20 @@ func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry)
 // explainRemoval masks what an API server says about any Secret: an admission
 // policy that refuses a delete may quote the object.
 func (c *Client) explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb string, err error) error {
+	if spoken(err) {
+		return err
+	}
 	if entry.Content != "" || id.Kind == "Secret" {
 		return fmt.Errorf("%s: %w", verb, MaskAPIError(id, err))
 	}
-	return fmt.Errorf("%s %s: %w", verb, Describe(id), hinted(err))
+	return refused(verb, id, err)
 }
 
-// delete names the object by kind: the client reads the answer, and knows no
-// custom kinds.
+// delete carries what was checked.
 func (c *Client) delete(ctx context.Context, live *metav1.PartialObjectMetadata, how metav1.DeletionPropagation) error {
-	target := &unstructured.Unstructured{}
-	target.SetGroupVersionKind(live.GroupVersionKind())
-	target.SetNamespace(live.Namespace)
-	target.SetName(live.Name)
 	// The answer may hold the whole object, and client-go logs bodies.
 	ctx = logr.NewContext(ctx, logr.Discard())
-	return c.Writer.Delete(ctx, target, preconditions(live), client.PropagationPolicy(how))
+	return c.Writer.Delete(ctx, refOf(live), preconditions(live), client.PropagationPolicy(how))
 }
 
 func preconditions(live *metav1.PartialObjectMetadata) client.Preconditions {

@@ -17,7 +17,7 @@ func TestAFightIsFoughtEverSlowerAndForgotten(t *testing.T) {
 		if wait := f.Wait(id, now); wait != 0 {
 			t.Fatalf("one of the first reverts waits %s", wait)
 		}
-		f.Reverted(id, now)
+		f.Reverted(id, Deed{}, now)
 	}
 	last := time.Duration(0)
 	for range 12 {
@@ -32,13 +32,13 @@ func TestAFightIsFoughtEverSlowerAndForgotten(t *testing.T) {
 		if f.Wait(id, now) != 0 {
 			t.Fatal("the wait does not end")
 		}
-		f.Reverted(id, now)
+		f.Reverted(id, Deed{}, now)
 	}
 	if last != longestWait {
 		t.Errorf("the longest wait is %s, want %s", last, longestWait)
 	}
 	now = now.Add(quietTime + time.Second)
-	f.Reverted(id, now)
+	f.Reverted(id, Deed{}, now)
 	if wait := f.Wait(id, now); wait != 0 {
 		t.Errorf("after a quiet time the first revert waits %s", wait)
 	}

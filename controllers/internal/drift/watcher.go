@@ -64,12 +64,27 @@ func New(config *rest.Config, scheme *runtime.Scheme, mapper meta.RESTMapper, no
 	c, err := cache.New(config, cache.Options{
 		Scheme: scheme, Mapper: mapper,
 		DefaultLabelSelector: labels.NewSelector().Add(*owned),
-		DefaultTransform:     cache.TransformStripManagedFields(),
+		DefaultTransform:     namesOfManagers,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch owned objects: %w", err)
 	}
 	return &Watcher{cache: c, notify: notify, kinds: map[schema.GroupVersionKind]cache.Informer{}}, nil
+}
+
+// namesOfManagers keeps who manages fields of an object, and drops which: the
+// names tell whether a person had a hand in it, the rest is most of the object.
+func namesOfManagers(in any) (any, error) {
+	o, err := meta.Accessor(in)
+	if err != nil {
+		return in, nil // a tombstone: what it holds was transformed before
+	}
+	entries := o.GetManagedFields()
+	for i := range entries {
+		entries[i].FieldsV1 = nil
+	}
+	o.SetManagedFields(entries)
+	return in, nil
 }
 
 // Start runs the informers until ctx ends.

@@ -1,0 +1,52 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// annotationValues are the annotations of objects in Git that the controller
+// obeys, with what it takes. A value that it does not know would be obeyed by
+// nobody, and seen by nobody until it is needed.
+var annotationValues = map[string][]string{
+	v1alpha1.PruneAnnotation:    {"disabled", "enabled"},
+	v1alpha1.ForceAnnotation:    {"enabled", "disabled"},
+	v1alpha1.TakeOverAnnotation: {"true", "false"},
+}
+
+// neverReplaced would take the objects of others along.
+var neverReplaced = []string{"Namespace", "CustomResourceDefinition.apiextensions.k8s.io"}
+
+// annotations checks what an object says to the controller.
+func (c *checker) annotations(placement string, o kustomize.Object) {
+	file := c.placementFile(placement)
+	if o.Stub != nil {
+		file = o.Stub.Path
+	}
+	said := o.GetAnnotations()
+	for _, key := range slices.Sorted(maps.Keys(said)) {
+		if problem := annotationProblem(o, key, said[key]); problem != "" {
+			c.add(Finding{File: file, Field: "annotation " + key, Problem: describe(o.ID()) + ": " + problem})
+		}
+	}
+}
+
+func annotationProblem(o kustomize.Object, key, value string) string {
+	values, known := annotationValues[key]
+	switch {
+	case !strings.HasPrefix(key, v1alpha1.Group+"/") || key == v1alpha1.StubAnnotation:
+		return ""
+	case !known:
+		return fmt.Sprintf("nothing reads it; there are %s", strings.Join(slices.Sorted(maps.Keys(annotationValues)), ", "))
+	case !slices.Contains(values, value):
+		return fmt.Sprintf("%q is none of %s", value, strings.Join(values, ", "))
+	case key == v1alpha1.ForceAnnotation && value == "enabled" && slices.Contains(neverReplaced, o.GroupVersionKind().GroupKind().String()):
+		return "it is never replaced: what others have in it would go with it"
+	}
+	return ""
+}

@@ -1,0 +1,78 @@
+package apply
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+func TestWhatEndsByItself(t *testing.T) {
+	for text, want := range map[string]struct{ ends, cleans bool }{
+		"{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: ns}, spec: {x: 1}}":                                                      {true, false},
+		"{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: ns}, spec: {ttlSecondsAfterFinished: 5}}":                                {true, true},
+		"{apiVersion: batch/v1, kind: CronJob, metadata: {name: a, namespace: ns}, spec: {jobTemplate: {spec: {ttlSecondsAfterFinished: 5}}}}":     {false, false},
+		"{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: ns}, spec: {restartPolicy: Never}}":                                            {true, false},
+		"{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: ns}, spec: {containers: []}}":                                                  {false, false},
+		"{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: a, namespace: ns}, spec: {ttlStrategy: {secondsAfterCompletion: 5}}}": {true, true},
+		"{apiVersion: kubeflow.org/v2, kind: MPIJob, metadata: {name: a, namespace: ns}, spec: {runPolicy: {ttlSecondsAfterFinished: 5}}}":         {true, true},
+		"{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: ns}, spec: {replicas: 1}}":                                         {false, false},
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: ns}, data: {spec: x}}":                                                   {false, false},
+	} {
+		for _, o := range prepare(t, manifest(t, text)) {
+			if o.Ends() != want.ends || o.CleansUp() != want.cleans {
+				t.Errorf("%s: ends %v, cleans up %v", text, o.Ends(), o.CleansUp())
+			}
+		}
+	}
+}
+
+func TestOneRunForEachSpecInGit(t *testing.T) {
+	job := func(text string) Object {
+		return prepare(t, manifest(t, "{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: ns}, spec: {"+text+"}}"))["Job/a"]
+	}
+	labelled := prepare(t, manifest(t, "{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: ns, labels: {v: '2'}}, spec: {a: 1}}"))["Job/a"]
+	one, two, cleaning := job("a: 1"), job("a: 2"), job("a: 1, ttlSecondsAfterFinished: 5")
+	run := func(o Object, ended string) v1alpha1.InventoryEntry {
+		return v1alpha1.InventoryEntry{Applied: o.Hash, Run: &v1alpha1.InventoryRun{Spec: o.Spec, Ended: ended}}
+	}
+	for name, test := range map[string]struct {
+		o     Object
+		entry v1alpha1.InventoryEntry
+		want  bool
+	}{
+		"it ended":                               {one, run(one, RunComplete), true},
+		"it failed":                              {one, run(one, RunFailed), true},
+		"it was deleted while it ran":            {one, run(one, ""), false},
+		"it is cleaned up, and nobody saw it":    {cleaning, run(cleaning, ""), true},
+		"another spec":                           {two, run(one, RunComplete), false},
+		"the same spec under another label":      {labelled, run(one, RunComplete), true},
+		"never applied":                          {one, v1alpha1.InventoryEntry{}, false},
+		"never applied, and is cleaned up":       {cleaning, v1alpha1.InventoryEntry{}, false},
+		"applied before runs were remembered":    {cleaning, v1alpha1.InventoryEntry{Applied: cleaning.Hash}, true},
+		"that, and it leaves the deletion to us": {one, v1alpha1.InventoryEntry{Applied: one.Hash}, false},
+	} {
+		if got := test.o.Ran(test.entry); got != test.want {
+			t.Errorf("%s: ran %v", name, got)
+		}
+	}
+}
+
+func TestTheEndOfARunIsReadWhereItIsWritten(t *testing.T) {
+	for text, want := range map[string]string{
+		"{status: {conditions: [{type: Complete, status: 'True'}]}}":              RunComplete,
+		"{status: {conditions: [{type: Failed, status: 'True'}]}}":                RunFailed,
+		"{status: {conditions: [{type: Failed, status: 'False'}]}}":               "",
+		"{status: {conditions: [{type: Suspended, status: 'True'}]}}":             "",
+		"{status: {phase: Succeeded}}":                                            RunComplete,
+		"{status: {phase: Failed}}":                                               RunFailed,
+		"{status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}}": "",
+		"{}": "",
+	} {
+		u := &unstructured.Unstructured{Object: manifest(t, text).Object}
+		if got := endOf(u); got != want {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package apply
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+)
+
+// replaceTime bounds what follows a delete: it goes on though the process is told
+// to end, because between the two nothing stands.
+const replaceTime = 10 * time.Second
+
+// replace deletes a live object that cannot change in place and makes it anew, if
+// Git asks for it. Nothing is deleted before a trial of the new one went through,
+// and if that is refused all the same, what stood is put back.
+func (c *Client) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string, live *metav1.PartialObjectMetadata, cause error) (v1alpha1.InventoryEntry, error) {
+	if cannot, err := c.cannotChange(ctx, o, cause); !cannot || err != nil {
+		return entry, c.explain(o, "apply", orElse(err, cause))
+	}
+	if !o.forced() {
+		return entry, &ImmutableError{ID: o.ID, Fields: immutableFields(cause)}
+	}
+	old, err := c.whole(ctx, o, live)
+	if err != nil {
+		return entry, c.explain(o, "read", err)
+	}
+	if err := c.rehearse(ctx, o, values); err != nil {
+		return entry, &ReplaceError{ID: o.ID, Outcome: Stands, Err: c.cause(o, err)}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replaceTime)
+	defer cancel()
+	if err := c.delete(ctx, metaOf(old), metav1.DeletePropagationBackground); err != nil {
+		return entry, c.explain(o, "delete", err)
+	}
+	if going, err := c.metadata(ctx, o.ID, live.GroupVersionKind()); err == nil && going != nil && going.UID == old.GetUID() {
+		return entry, &GoingError{ID: o.ID, Finalizers: going.Finalizers}
+	}
+	next, err := c.send(ctx, o, values, nil)
+	if err != nil {
+		return c.putBack(ctx, o, entry, old, err)
+	}
+	return c.settle(ctx, o, entry, next, values, nil)
+}
+
+// cannotChange reports whether immutability is the cause of a refusal. A Secret's
+// cause is looked for in the Secret: the API server's text is not read.
+func (c *Client) cannotChange(ctx context.Context, o Object, cause error) (bool, error) {
+	if !o.Sealed() {
+		return o.forced() || immutableFields(cause) != "", nil
+	}
+	var secret corev1.Secret
+	if err := c.Reader.Get(ctx, keyOf(o.ID), &secret); err != nil {
+		return false, err
+	}
+	return secret.Immutable != nil && *secret.Immutable || string(secret.Type) != templateType(o), nil
+}
+
+// forced: Git lets the object be replaced. What would take others' objects along
+// is never replaced, whatever Git says.
+func (o Object) forced() bool {
+	kind := groupKind(o.ID)
+	return kind != namespace && kind != crd && o.Manifest.GetAnnotations()[v1alpha1.ForceAnnotation] == "enabled"
+}
+
+// whole reads the object that is about to be deleted. It stays in memory.
+func (c *Client) whole(ctx context.Context, o Object, live *metav1.PartialObjectMetadata) (*unstructured.Unstructured, error) {
+	old := &unstructured.Unstructured{}
+	old.SetGroupVersionKind(live.GroupVersionKind())
+	if err := c.Reader.Get(ctx, keyOf(o.ID), old); err != nil {
+		return nil, err
+	}
+	if old.GetUID() != live.UID {
+		return nil, apierrors.NewConflict(corev1.Resource(strings.ToLower(o.ID.Kind)), o.ID.Name, nil)
+	}
+	return old, nil
+}
+
+// rehearse asks the API server, and admission, whether they would take the new
+// object: under another name, since the old one stands under its own.
+func (c *Client) rehearse(ctx context.Context, o Object, values map[string]string) error {
+	name := trialName(o.ID.Name)
+	options := []client.ApplyOption{client.FieldOwner(FieldManager), client.DryRunAll}
+	var err error
+	if o.Sealed() {
+		secret, build := BuildSecret(o, values)
+		if build != nil {
+			return build
+		}
+		err = c.Writer.Apply(ctx, secret.WithName(name), options...)
+	} else {
+		trial := o.Manifest.DeepCopy()
+		trial.SetName(name)
+		err = c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(trial), options...)
+	}
+	// A webhook that takes no part in trials says nothing about the new object.
+	if apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run") {
+		return nil
+	}
+	return err
+}
+
+// trialName is short enough for every kind, and nobody's.
+func trialName(name string) string {
+	const room = 40
+	name = strings.TrimRight(name[:min(len(name), room)], "-.")
+	return name + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+// putBack makes the old object again. Fields of others become ours by it, so that
+// the next apply that goes through drops what Git does not have.
+func (c *Client) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, old *unstructured.Unstructured, refusal error) (v1alpha1.InventoryEntry, error) {
+	failed := &ReplaceError{ID: o.ID, Outcome: PutBack, Err: c.cause(o, refusal)}
+	for pause := 100 * time.Millisecond; ; pause *= 2 {
+		again := bare(old)
+		annotate(again, v1alpha1.OwnerAnnotation, c.proof(o.ID, nil))
+		err := c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(again), client.FieldOwner(FieldManager))
+		if err == nil {
+			entry.UID, entry.ResourceVersion, entry.Generation = string(again.GetUID()), again.GetResourceVersion(), again.GetGeneration()
+			entry.MAC = "" // it was over the old uid
+			return entry, failed
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			failed.Outcome = Lost
+			return v1alpha1.InventoryEntry{ID: inventory.Format(o.ID), Version: entry.Version}, failed
+		}
+	}
+}
+
+// bare is an object without what the API server writes.
+func bare(old *unstructured.Unstructured) *unstructured.Unstructured {
+	again := old.DeepCopy()
+	for _, field := range []string{"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink",
+		"deletionTimestamp", "deletionGracePeriodSeconds"} {
+		unstructured.RemoveNestedField(again.Object, "metadata", field)
+	}
+	unstructured.RemoveNestedField(again.Object, "status")
+	return withoutJobLabels(again)
+}
+
+// withoutJobLabels takes out the selector and labels that the API server gives a
+// Job: they name the uid of the one that is gone, and it refuses them.
+func withoutJobLabels(job *unstructured.Unstructured) *unstructured.Unstructured {
+	if job.GetKind() != "Job" || job.GroupVersionKind().Group != "batch" {
+		return job
+	}
+	if manual, _, _ := unstructured.NestedBool(job.Object, "spec", "manualSelector"); manual {
+		return job
+	}
+	unstructured.RemoveNestedField(job.Object, "spec", "selector")
+	for _, place := range [][]string{{"metadata"}, {"spec", "template", "metadata"}} {
+		for _, label := range []string{"controller-uid", "batch.kubernetes.io/controller-uid"} {
+			unstructured.RemoveNestedField(job.Object, append(append([]string{}, place...), "labels", label)...)
+		}
+	}
+	return job
+}
+
+// cause is why a request failed, without the object's name: the sentence that it
+// goes into has it.
+func (c *Client) cause(o Object, err error) error {
+	if o.Sealed() || o.ID.Kind == "Secret" {
+		return MaskAPIError(o.ID, err, o.Keys...)
+	}
+	return &plainError{err}
+}
+
+func metaOf(o *unstructured.Unstructured) *metav1.PartialObjectMetadata {
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(o.GroupVersionKind())
+	m.Namespace, m.Name, m.UID, m.ResourceVersion = o.GetNamespace(), o.GetName(), o.GetUID(), o.GetResourceVersion()
+	return m
+}
+
+func orElse(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}

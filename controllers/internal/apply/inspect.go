@@ -1,0 +1,126 @@
+package apply
+
+import (
+	"context"
+
+	"github.com/fluxcd/pkg/ssa"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+)
+
+// Verdict is what a look at a live object found.
+type Verdict int
+
+// What [Client.Inspect] finds.
+const (
+	// Same: as applied; who else touched it touched nothing of ours.
+	Same Verdict = iota
+	// Drifted: ours, and changed.
+	Drifted
+	// Missing: it does not exist.
+	Missing
+)
+
+// Seen is a live object when it was looked at.
+type Seen struct {
+	ResourceVersion string
+	Generation      int64
+	// By is the field manager that changed it last, beside us; "" when unknown.
+	By string
+}
+
+func seen(live *metav1.PartialObjectMetadata) Seen {
+	return Seen{ResourceVersion: live.ResourceVersion, Generation: live.Generation, By: lastManager(live.ManagedFields)}
+}
+
+// lastManager names who wrote last, beside us and beside who reports a status.
+func lastManager(fields []metav1.ManagedFieldsEntry) string {
+	var last metav1.ManagedFieldsEntry
+	for _, entry := range fields {
+		if entry.Manager == FieldManager || entry.Subresource == "status" {
+			continue
+		}
+		if last.Manager == "" || entry.Time != nil && (last.Time == nil || !entry.Time.Before(last.Time)) {
+			last = entry
+		}
+	}
+	return last.Manager
+}
+
+// Inspect compares one live object with what was applied. It reads the object
+// itself: a Secret's data are compared by HMAC, and of a plain object the API
+// server is asked what an apply would change (a dry run).
+func (c *Client) Inspect(ctx context.Context, o Object, entry v1alpha1.InventoryEntry) (Verdict, Seen, error) {
+	if o.Sealed() {
+		return c.inspectSecret(silent(ctx, o), o, entry)
+	}
+	live, err := c.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
+	switch {
+	case err != nil:
+		return Drifted, Seen{}, c.explain(o, "read", err)
+	case live == nil:
+		return Missing, Seen{}, nil
+	case !c.owns(o.ID, live, entry):
+		return c.foreign(o, live)
+	case string(live.UID) != entry.UID || ByHand(live.ManagedFields):
+		return Drifted, seen(live), nil
+	}
+	manager := ssa.NewResourceManager(reading{c.Writer, c.Reader}, nil, ssa.Owner{Field: FieldManager, Group: v1alpha1.Group})
+	wanted := o.Manifest.DeepCopy()
+	annotate(wanted, v1alpha1.OwnerAnnotation, c.proof(o.ID, live))
+	change, _, _, err := manager.Diff(ctx, wanted, ssa.DefaultDiffOptions())
+	if err != nil {
+		return Drifted, seen(live), c.explain(o, "compare", err)
+	}
+	if change.Action != ssa.UnchangedAction {
+		return Drifted, seen(live), nil
+	}
+	return Same, seen(live), nil
+}
+
+// foreign is an object that somebody put in the place of ours: a conflict, unless
+// Git says that it may be taken over.
+func (c *Client) foreign(o Object, live *metav1.PartialObjectMetadata) (Verdict, Seen, error) {
+	if o.takesOver() {
+		return Drifted, seen(live), nil
+	}
+	return Drifted, Seen{}, &ConflictError{ID: o.ID, Labelled: c.labelled(live)}
+}
+
+func (c *Client) inspectSecret(ctx context.Context, o Object, entry v1alpha1.InventoryEntry) (Verdict, Seen, error) {
+	var secret corev1.Secret
+	err := c.Reader.Get(ctx, keyOf(o.ID), &secret)
+	live := &metav1.PartialObjectMetadata{ObjectMeta: secret.ObjectMeta}
+	switch {
+	case apierrors.IsNotFound(err):
+		return Missing, Seen{}, nil
+	case err != nil:
+		return Drifted, Seen{}, MaskAPIError(o.ID, err)
+	case !c.owns(o.ID, live, entry):
+		return c.foreign(o, live)
+	}
+	mac := c.mac(o, string(secret.UID), string(secret.Type), secret.Data)
+	if !inventory.SameMAC(mac, entry.MAC) || len(o.added(secret.Data)) > 0 ||
+		ByHand(live.ManagedFields) || !c.Proven(o.ID, live) || !MetadataStands(o, secret.Labels, secret.Annotations) {
+		return Drifted, seen(live), nil
+	}
+	return Same, seen(live), nil
+}
+
+// MetadataStands reports whether every label and annotation of o lives.
+func MetadataStands(o Object, labels, annotations map[string]string) bool {
+	return within(o.Manifest.GetLabels(), labels) && within(o.Manifest.GetAnnotations(), annotations)
+}
+
+func within(part, whole map[string]string) bool {
+	for key, value := range part {
+		if live, ok := whole[key]; !ok || live != value {
+			return false
+		}
+	}
+	return true
+}
