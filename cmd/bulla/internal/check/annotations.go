@@ -14,7 +14,7 @@ import (
 // obeys, with what it takes. A value that it does not know would be obeyed by
 // nobody, and seen by nobody until it is needed.
 var annotationValues = map[string][]string{
-	v1alpha1.PruneAnnotation:    {"disabled", "enabled"},
+	v1alpha1.PruneAnnotation:    {"disabled", v1alpha1.PruneForce, "enabled"},
 	v1alpha1.ForceAnnotation:    {"enabled", "disabled"},
 	v1alpha1.TakeOverAnnotation: {"true", "false"},
 }

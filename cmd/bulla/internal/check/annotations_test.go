@@ -17,6 +17,7 @@ func TestAnAnnotationThatNobodyObeysIsSaid(t *testing.T) {
 		"force of a namespace":      {"Namespace", "bulla.dev/force", "enabled", "never replaced"},
 		"force, not of a namespace": {"Namespace", "bulla.dev/force", "disabled", ""},
 		"prune":                     {"Secret", "bulla.dev/prune", "disabled", ""},
+		"prune, in use":             {"Secret", "bulla.dev/prune", "force", ""},
 		"prune, mistyped":           {"Secret", "bulla.dev/prune", "false", "none of"},
 		"take-over":                 {"Secret", "bulla.dev/take-over", "true", ""},
 		"take-over, mistyped":       {"Secret", "bulla.dev/take-over", "yes", "none of"},
