@@ -284,7 +284,7 @@ func TestTheBuildProcessIsConfined(t *testing.T) {
 	if c == nil || !c.Seccomp || !c.Memory {
 		t.Errorf("confinement is %+v, want seccomp and a bound on memory", c)
 	}
-	if os.Getuid() == 0 && !c.Network {
-		t.Errorf("confinement is %+v: root may make a network namespace", c)
+	if os.Getuid() == 0 && (!c.Network || !c.Processes) {
+		t.Errorf("confinement is %+v: root may make namespaces of network and processes", c)
 	}
 }

@@ -117,8 +117,12 @@ const Root = "/repository"
 
 // Confinement is what a child could do to itself.
 type Confinement struct {
-	// Seccomp: sockets, files and programs are refused by the kernel.
+	// Seccomp: the kernel refuses every system call but those that a computation
+	// needs.
 	Seccomp bool
+	// Processes: it sees no process but itself, so that there is none to signal or
+	// to trace.
+	Processes bool
 	// Network: the network namespace is its own.
 	Network bool
 	// Memory: the address space is bounded by the kernel.

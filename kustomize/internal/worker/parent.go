@@ -183,17 +183,17 @@ type child struct {
 // spawn starts this binary as a worker, confined as far as the system permits.
 func spawn(ctx context.Context) (*child, error) {
 	for {
-		permitted := namespaces()
-		c, err := spawnWith(ctx, permitted)
-		if err != nil && permitted && ctx.Err() == nil {
-			giveUpNamespaces()
+		most := isolated()
+		c, err := spawnWith(ctx, most)
+		if err != nil && most != bare && ctx.Err() == nil {
+			giveUp(most)
 			continue
 		}
 		return c, err
 	}
 }
 
-func spawnWith(ctx context.Context, namespaces bool) (*child, error) {
+func spawnWith(ctx context.Context, i isolation) (*child, error) {
 	path, err := executable()
 	if err != nil {
 		return nil, err
@@ -216,7 +216,7 @@ func spawnWith(ctx context.Context, namespaces bool) (*child, error) {
 	c.cmd.Stderr = c.stderr
 	c.cmd.ExtraFiles = []*os.File{childIn, childOut}
 	c.cmd.WaitDelay = time.Second
-	c.cmd.SysProcAttr = attributes(namespaces)
+	c.cmd.SysProcAttr = attributes(i)
 	err = c.cmd.Start()
 	childIn.Close()
 	childOut.Close()
