@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -85,7 +86,9 @@ func Prepare(owner Owner, built []kustomize.Object, contentOf Digester) ([]Objec
 	contents := map[ID]string{}
 	for _, b := range built {
 		o := Object{ID: b.ID(), Built: b, Manifest: b.DeepCopy()}
-		own(o.Manifest, owner)
+		if err := own(o.Manifest, owner); err != nil {
+			return nil, fmt.Errorf("label %s: %w", Describe(o.ID), err)
+		}
 		if o.Sealed() {
 			content, err := contentOf(b.Stub.Manifest)
 			if err != nil {
@@ -93,7 +96,9 @@ func Prepare(owner Owner, built []kustomize.Object, contentOf Digester) ([]Objec
 			}
 			o.Content, contents[o.ID] = content, content
 			o.Keys = sealedKeys(b)
-			annotate(o.Manifest, v1alpha1.ContentAnnotation, content)
+			if err := annotate(o.Manifest, v1alpha1.ContentAnnotation, content); err != nil {
+				return nil, fmt.Errorf("annotate %s: %w", Describe(o.ID), err)
+			}
 		}
 		objects = append(objects, o)
 	}
@@ -120,24 +125,35 @@ func Describe(id ID) string {
 	return id.Kind + " " + id.Namespace + "/" + id.Name
 }
 
-func own(u *unstructured.Unstructured, owner Owner) {
-	labels := u.GetLabels()
+// own adds the owner labels. What is not a mapping of text is an error: a getter
+// that answers "no labels" there would have them all taken away.
+func own(u *unstructured.Unstructured, owner Owner) error {
+	if _, _, err := unstructured.NestedStringMap(u.Object, "metadata", "annotations"); err != nil {
+		return err
+	}
+	labels, _, err := unstructured.NestedStringMap(u.Object, "metadata", "labels")
+	if err != nil {
+		return err
+	}
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	for key, value := range owner.Labels() {
-		labels[key] = value
-	}
+	maps.Copy(labels, owner.Labels())
 	u.SetLabels(labels)
+	return nil
 }
 
-func annotate(u *unstructured.Unstructured, key, value string) {
-	annotations := u.GetAnnotations()
+func annotate(u *unstructured.Unstructured, key, value string) error {
+	annotations, _, err := unstructured.NestedStringMap(u.Object, "metadata", "annotations")
+	if err != nil {
+		return err
+	}
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
 	annotations[key] = value
 	u.SetAnnotations(annotations)
+	return nil
 }
 
 // sealedKeys are the keys under data that the stub and its template give.

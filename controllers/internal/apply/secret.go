@@ -33,10 +33,18 @@ func BuildSecret(o Object, values map[string]string) (*corev1ac.SecretApplyConfi
 	}
 	secret := corev1ac.Secret(m.GetName(), m.GetNamespace()).
 		WithLabels(m.GetLabels()).WithAnnotations(m.GetAnnotations())
-	if kind, ok, _ := unstructured.NestedString(m.Object, "type"); ok && kind != "" {
+	kind, _, err := unstructured.NestedString(m.Object, "type")
+	if err != nil {
+		return nil, fail("type", "not text")
+	}
+	if kind != "" {
 		secret.WithType(corev1.SecretType(kind))
 	}
-	if immutable, ok, _ := unstructured.NestedBool(m.Object, "immutable"); ok {
+	immutable, says, err := unstructured.NestedBool(m.Object, "immutable")
+	if err != nil {
+		return nil, fail("immutable", "neither true nor false")
+	}
+	if says {
 		secret.WithImmutable(immutable)
 	}
 	data := map[string][]byte{}
