@@ -197,6 +197,9 @@ func (p *deliveryPass) conclusion(ctx context.Context, inUse error) error {
 // broken is a placement that does not build: what stood is all there is.
 func (p *deliveryPass) broken(ctx context.Context) error {
 	hold := failed(meta.BuildFailedReason, p.placed.Err)
+	if errors.Is(p.placed.Err, kustomize.ErrBuilding) {
+		hold = progressing("%v", p.placed.Err) // FleetSync comes back with the build
+	}
 	policy, err := p.options.policyOf(p.placed.Placement)
 	if err == nil {
 		err = p.begin(ctx, policy)

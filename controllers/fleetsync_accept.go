@@ -59,6 +59,9 @@ func (r *FleetSyncReconciler) rebuild(p *pass, standing *Snapshot) bool {
 	if len(failing(standing)) == 0 || standing.ClusterSuspended {
 		return false
 	}
+	if len(standing.Resolution.Building()) > 0 {
+		return true
+	}
 	return p.requested() != r.handled || p.now.Sub(r.resolved) > retryBuilds
 }
 
@@ -100,7 +103,7 @@ func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string
 		return next, err
 	}
 	started := r.now()
-	next.Resolution = r.Builder.Resolve(ctx, tree, model, p.obj.Spec.ClusterName)
+	next.Resolution = r.Builder.ResolveSoon(ctx, tree, model, p.obj.Spec.ClusterName)
 	r.Metrics.resolve(r.now().Sub(started))
 	return next, ctx.Err()
 }

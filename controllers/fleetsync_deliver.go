@@ -181,6 +181,10 @@ func (p *deliveryPlan) verdict(s *Snapshot) error {
 	if why := unsure(s); why != "" && len(p.held) > 0 {
 		return stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, list(p.held))
 	}
+	if names := s.Resolution.Building(); len(names) > 0 && len(names) == len(failing(s)) {
+		return waiting(meta.ProgressingReason, "%d of %d placements take long to build (%s); the others do not wait for them",
+			len(names), len(s.Resolution.Placed), list(names))
+	}
 	if names := failing(s); len(names) > 0 {
 		return waiting(meta.BuildFailedReason, "%d of %d placements do not build: %w",
 			len(names), len(s.Resolution.Placed), s.Resolution.Placed[names[0]].Err)

@@ -93,6 +93,9 @@ func placedHere(ctx context.Context, q *request, d *decision) keyservicev1.Refus
 		}
 		return granted
 	}
+	if q.index.mayCome(d.digest) {
+		return unavailable
+	}
 	was, err := q.rows.WasPlaced(ctx, q.caller.fleet, q.caller.cluster, d.digest)
 	switch {
 	case err != nil:
@@ -122,6 +125,9 @@ func boundHere(_ context.Context, q *request, d *decision) keyservicev1.Refusal 
 		if d.stands = append(d.stands, c); len(d.stands) == 1 {
 			d.blocks = blocks
 		}
+	}
+	if len(d.stands) == 0 && q.index.building {
+		return unavailable // it may be bound to an object that is still being built
 	}
 	if len(d.stands) == 0 {
 		return invalid

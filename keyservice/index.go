@@ -23,6 +23,8 @@ const (
 	// fail because the machine was busy. Trying again costs little, since builds
 	// are cached by what they read.
 	indexRetry = 30 * time.Second
+	// buildingRetry is that for one in which a build was not waited for.
+	buildingRetry = time.Second
 )
 
 // index is what one head places on one cluster, by stub digest. It is immutable.
@@ -35,10 +37,20 @@ type index struct {
 	stubs map[string][]candidate
 	// unusable says that the Cluster file's recipient cannot be sealed to.
 	unusable bool
+	// undecided are digests of objects that a placement whose build is under way may
+	// claim too, and building says that there is such a placement: what is not in
+	// stubs may still come.
+	undecided map[string]bool
+	building  bool
 	// failed says that a placement did not build.
 	failed bool
 	// broken are the placements that do not build, and why, for people.
 	broken map[string]string
+}
+
+// mayCome says whether what a digest stands for here is not known yet.
+func (x *index) mayCome(digest string) bool {
+	return x.building && (x.undecided[digest] || len(x.stubs[digest]) == 0)
 }
 
 // candidate is one built object that a stub digest stands for.
@@ -62,10 +74,12 @@ type indexes struct {
 
 // placedStubs are the stubs of a set of placements, by digest.
 type placedStubs struct {
-	mu     sync.Mutex
-	stubs  map[string][]candidate // nil until resolved
-	failed bool
-	broken map[string]string
+	mu        sync.Mutex
+	stubs     map[string][]candidate // nil until resolved
+	undecided map[string]bool
+	building  bool
+	failed    bool
+	broken    map[string]string
 }
 
 type pendingIndex struct {
@@ -86,7 +100,10 @@ func (x *indexes) get(ctx context.Context, cluster string) (*index, error) {
 		go func() {
 			defer close(p.done)
 			p.index, p.err = x.build(cluster)
-			if p.err != nil || p.index.failed {
+			switch {
+			case p.err == nil && p.index.building:
+				p.until = time.Now().Add(buildingRetry)
+			case p.err != nil || p.index.failed:
 				p.until = time.Now().Add(indexRetry)
 			}
 		}()
@@ -142,7 +159,7 @@ func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster
 	if err != nil {
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
-	x.stubs, x.failed, x.broken = placed.stubs, placed.failed, placed.broken
+	x.stubs, x.undecided, x.building, x.failed, x.broken = placed.stubs, placed.undecided, placed.building, placed.failed, placed.broken
 	return x, nil
 }
 
@@ -156,15 +173,19 @@ func (x *indexes) resolve(ctx context.Context, of *head, builder *kustomize.Buil
 	if shared.stubs != nil && !shared.failed {
 		return shared, nil
 	}
-	resolution := builder.Resolve(ctx, of.tree, of.model, cluster)
+	resolution := builder.ResolveSoon(ctx, of.tree, of.model, cluster)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	fresh := &placedStubs{stubs: map[string][]candidate{}, broken: map[string]string{}}
+	fresh := &placedStubs{
+		stubs: map[string][]candidate{}, undecided: map[string]bool{}, broken: map[string]string{},
+		building: len(resolution.Building()) > 0,
+	}
 	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
 		fresh.add(name, resolution)
 	}
-	shared.stubs, shared.failed, shared.broken = fresh.stubs, fresh.failed, fresh.broken
+	shared.stubs, shared.undecided, shared.building = fresh.stubs, fresh.undecided, fresh.building
+	shared.failed, shared.broken = fresh.failed, fresh.broken
 	return fresh, nil
 }
 
@@ -192,6 +213,10 @@ func (x *placedStubs) add(name string, resolution *kustomize.Resolution) {
 			continue
 		}
 		digest := object.Stub.Digest
+		if x.building && resolution.Undecided(object.ID()) {
+			x.undecided[digest] = true
+			continue
+		}
 		x.stubs[digest] = append(x.stubs[digest], candidate{placement: name, object: object.ID(), manifest: object.Stub.Manifest})
 	}
 }

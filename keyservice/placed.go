@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // samples are clusters that stand for all: what a head places on a cluster, and
@@ -32,11 +34,14 @@ func (h *head) sampleClusters() []string {
 
 // placedAnywhere returns what the digests stand for on any cluster of the head.
 func (h *head) placedAnywhere(ctx context.Context, digests []string) (map[string][]candidate, error) {
-	found := map[string][]candidate{}
+	found, building := map[string][]candidate{}, ""
 	for _, cluster := range h.sampleClusters() {
 		x, err := h.indexes.get(ctx, cluster)
 		if err != nil {
 			return nil, fmt.Errorf("look for stubs on cluster %q: %w", cluster, err)
+		}
+		if x.building {
+			building = cluster
 		}
 		for _, digest := range digests {
 			for _, c := range x.stubs[digest] {
@@ -44,6 +49,11 @@ func (h *head) placedAnywhere(ctx context.Context, digests []string) (map[string
 					found[digest] = append(found[digest], c)
 				}
 			}
+		}
+	}
+	for _, digest := range digests {
+		if building != "" && len(found[digest]) == 0 {
+			return nil, fmt.Errorf("look for stub %s on cluster %q: %w", digest, building, kustomize.ErrBuilding)
 		}
 	}
 	return found, nil

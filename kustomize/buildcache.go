@@ -34,6 +34,8 @@ type buildResult struct {
 	err     error
 	// until is set for results that do not hold for ever.
 	until time.Time
+	// tries is how often such a result was found in a row, of the same answers.
+	tries int
 	// tree is the last one that gave these answers.
 	tree *Tree
 }
@@ -77,6 +79,19 @@ func (c *buildCache) get(key buildKey, t *Tree) (*buildResult, bool) {
 		}
 	}
 	return nil, false
+}
+
+// tries is how often a build of the same input was given up in a row.
+func (c *buildCache) tries(key buildKey, t *Tree) int {
+	c.mu.Lock()
+	results := slices.Clone(c.results[key])
+	c.mu.Unlock()
+	for _, r := range results {
+		if r.holds(t) {
+			return r.tries
+		}
+	}
+	return 0
 }
 
 // holds reports whether a tree answers every question as before.

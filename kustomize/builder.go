@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
-	"golang.org/x/sync/singleflight"
 )
 
 // BuilderOptions bound builds. Zero fields take defaults.
@@ -39,11 +39,13 @@ const (
 // use.
 type Builder struct {
 	options   worker.Options
-	slots     chan struct{}
+	lanes     *lanes
 	cache     *buildCache
-	flights   singleflight.Group
 	processes atomic.Int64
 	confined  atomic.Pointer[worker.Confinement]
+
+	mu      sync.Mutex
+	flights map[string]*flight
 }
 
 // NewBuilder returns a builder with an empty cache.
@@ -54,8 +56,9 @@ func NewBuilder(o BuilderOptions) *Builder {
 	fill(&o.CacheSize, 4096)
 	return &Builder{
 		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
-		slots:   make(chan struct{}, o.Concurrency),
+		lanes:   newLanes(o.Concurrency),
 		cache:   newBuildCache(o.CacheSize),
+		flights: map[string]*flight{},
 	}
 }
 
@@ -79,24 +82,12 @@ func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (_ 
 	if r, ok := b.cache.get(key, t); ok {
 		return r.build, r.err
 	}
-	// Whoever asks first must not decide for the others when to give up: the
-	// build has a deadline of its own.
-	flight := b.flights.DoChan(key.placement+" "+key.spec+" "+t.Hash(), func() (_ any, err error) {
-		// The flight has a goroutine of its own, where no caller could recover.
-		defer catch(p, &err)
-		if r, ok := b.cache.get(key, t); ok {
-			return r.build, r.err
-		}
-		b.slots <- struct{}{}
-		defer func() { <-b.slots }()
-		return b.build(context.WithoutCancel(ctx), t, p, key)
-	})
+	f := b.begin(t, p, key)
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
-	case r := <-flight:
-		build, _ := r.Val.(*Build)
-		return build, r.Err
+	case <-f.done:
+		return f.build, f.err
 	}
 }
 
@@ -116,7 +107,8 @@ func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key
 		err = refused
 		r := &buildResult{answers: v.answers, tree: t, err: err}
 		if failure.Temporary {
-			r.until = time.Now().Add(temporaryFor)
+			r.tries = b.cache.tries(key, t) + 1
+			r.until = time.Now().Add(backOff(r.tries))
 		}
 		b.cache.put(key, r)
 		return nil, err
@@ -143,9 +135,16 @@ func (b *Builder) attempt(ctx context.Context, t *Tree, p *v1alpha1.Placement) (
 // gives the same error.
 var errInput = errors.New("input is refused")
 
-// temporaryFor is how long a build is not tried again that ran out of time: it
-// may have been the machine.
-const temporaryFor = 5 * time.Minute
+// A build that ran out of time may have been the machine's fault, so it is tried
+// again, later each time; a push that does not touch what it read tries nothing.
+const (
+	temporaryFor  = 5 * time.Minute
+	temporaryMost = 6 * time.Hour
+)
+
+func backOff(tries int) time.Duration {
+	return min(temporaryMost, temporaryFor<<min(tries-1, 10))
+}
 
 // run builds, and turns the output into checked objects.
 func (b *Builder) run(ctx context.Context, v *view, p *v1alpha1.Placement) (*Build, error) {

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,6 +51,19 @@ type Conflict struct {
 // Resolve builds everything placed on a cluster. It does not fail as a whole
 // but for a cancelled context, which leaves an error in every [Placed].
 func (b *Builder) Resolve(ctx context.Context, t *Tree, m *Model, cluster string) *Resolution {
+	return b.resolve(ctx, t, m, cluster, b.Build)
+}
+
+// ResolveSoon is Resolve without waiting for a build that takes long: it stands as
+// one that fails with [ErrBuilding], goes on, and is there for the next call. Who
+// shares a cluster with a slow application does not wait for it.
+func (b *Builder) ResolveSoon(ctx context.Context, t *Tree, m *Model, cluster string) *Resolution {
+	return b.resolve(ctx, t, m, cluster, b.soon)
+}
+
+func (b *Builder) resolve(ctx context.Context, t *Tree, m *Model, cluster string,
+	build func(context.Context, *Tree, *v1alpha1.Placement) (*Build, error),
+) *Resolution {
 	r := &Resolution{
 		Cluster:        cluster,
 		Placed:         map[string]*Placed{},
@@ -64,7 +78,7 @@ func (b *Builder) Resolve(ctx context.Context, t *Tree, m *Model, cluster string
 		placed := &Placed{Placement: m.Placements[name]}
 		r.Placed[name] = placed
 		wg.Go(func() {
-			placed.Build, placed.Err = b.Build(ctx, t, placed.Placement)
+			placed.Build, placed.Err = build(ctx, t, placed.Placement)
 		})
 	}
 	wg.Wait()
@@ -164,6 +178,24 @@ func (r *Resolution) MayDelete(id ObjectID) (ok bool, reason string) {
 		}
 	}
 	return true, ""
+}
+
+// Building returns the placements whose builds were not waited for, sorted.
+func (r *Resolution) Building() []string {
+	return slices.DeleteFunc(r.Failing(), func(name string) bool { return !errors.Is(r.Placed[name].Err, ErrBuilding) })
+}
+
+// Undecided reports whether a placement whose build is under way may turn out to
+// claim an object, too: it stands in a namespace of that placement, or outside of
+// all and the placement may have such objects.
+func (r *Resolution) Undecided(id ObjectID) bool {
+	return slices.ContainsFunc(r.Building(), func(name string) bool {
+		p := r.Placed[name].Placement
+		if id.Namespace == "" {
+			return len(clusterResources(p)) > 0 || slices.Contains(p.Spec.AllNamespaces(), id.Name)
+		}
+		return slices.Contains(p.Spec.AllNamespaces(), id.Namespace)
+	})
 }
 
 // Failing returns the placements that do not build, sorted.

@@ -1,0 +1,63 @@
+package keyservice_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// slowFolder is a diamond of bases: every step doubles the work of its build.
+func slowFolder(steps int) map[string]string {
+	files := map[string]string{
+		"apps/b0/kustomization.yaml": "resources: [cm.yaml]\n",
+		"apps/b0/cm.yaml":            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+	}
+	for i := 1; i <= steps; i++ {
+		files[fmt.Sprintf("apps/b%d/kustomization.yaml", i)] = "resources: [l, r]\n"
+		for _, side := range []string{"l", "r"} {
+			files[fmt.Sprintf("apps/b%d/%s/kustomization.yaml", i, side)] = fmt.Sprintf("namePrefix: %s-\nresources: [../../b%d]\n", side, i-1)
+		}
+	}
+	return files
+}
+
+// TestASlowBuildHoldsNoOtherApplicationUp: who shares a cluster with it is answered
+// while it goes on. What it may hold is not known yet, and nobody is told that it
+// is not placed.
+func TestASlowBuildHoldsNoOtherApplicationUp(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	files := slowFolder(14)
+	files["placements/slow.yaml"] = strings.Replace(placementFile("slow", "slow", "cluster/prod-eu"), "apps/slow", "apps/b14", 1)
+	head := f.commit(files)
+	unknown := "sha256:" + strings.Repeat("0", 64)
+	answers, err := f.eu.client.Unseal(t.Context(), head, []string{f.digest, unknown})
+	if err != nil || answers.Head != head {
+		t.Fatalf("%+v, %v; want an answer at %s", answers, err, head)
+	}
+	if result := answers.Results[f.digest]; !result.Granted() {
+		t.Errorf("the other application: %v", result.Refusal)
+	}
+	if got := answers.Results[unknown].Refusal; got != keyservicev1.Refusal_REFUSAL_UNAVAILABLE {
+		t.Errorf("what the slow build may hold: %v, want Unavailable", got)
+	}
+}
+
+// TestWhatASlowBuildMayClaimIsNotOpened: two placements that claim one object get
+// neither, and that is not known before both are built.
+func TestWhatASlowBuildMayClaimIsNotOpened(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	files := slowFolder(14)
+	files["placements/slow.yaml"] = strings.Replace(placementFile("slow", "payments", "cluster/prod-eu"), "apps/slow", "apps/b14", 1)
+	head := f.commit(files)
+	answers, err := f.eu.client.Unseal(t.Context(), head, []string{f.digest})
+	if err != nil || answers.Head != head {
+		t.Fatalf("%+v, %v; want an answer at %s", answers, err, head)
+	}
+	if got := answers.Results[f.digest].Refusal; got != keyservicev1.Refusal_REFUSAL_UNAVAILABLE {
+		t.Errorf("decided while a placement of the same namespace is being built: %v", got)
+	}
+}

@@ -1,0 +1,82 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// ErrBuilding says that a build is under way, and takes longer than others should
+// wait for.
+var ErrBuilding = errors.New("build is still running")
+
+// flight is one build that is under way, for all who want it.
+type flight struct {
+	done  chan struct{}
+	late  chan struct{} // closed when nobody should wait any more
+	once  sync.Once
+	build *Build
+	err   error
+}
+
+func (f *flight) isLate() { f.once.Do(func() { close(f.late) }) }
+
+// begin starts a build, or gives the one that is under way. It ends by a deadline
+// of its own: whoever asks first must not decide for the others when to give up.
+func (b *Builder) begin(t *Tree, p *v1alpha1.Placement, key buildKey) *flight {
+	id := key.placement + " " + key.spec + " " + t.Hash()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f, ok := b.flights[id]; ok {
+		return f
+	}
+	f := &flight{done: make(chan struct{}), late: make(chan struct{})}
+	b.flights[id] = f
+	go func() {
+		defer close(f.done)
+		defer func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			delete(b.flights, id)
+		}()
+		// The flight has a goroutine of its own, where no caller could recover.
+		defer catch(p, &f.err)
+		if r, ok := b.cache.get(key, t); ok {
+			f.build, f.err = r.build, r.err
+			return
+		}
+		b.lanes.run(key.placement, f.isLate, func(ctx context.Context) {
+			defer catch(p, &f.err)
+			f.build, f.err = b.build(ctx, t, p, key)
+		})
+	}()
+	return f
+}
+
+// soon is Build, but for a build that is late: [ErrBuilding] then, and it goes on.
+func (b *Builder) soon(ctx context.Context, t *Tree, p *v1alpha1.Placement) (_ *Build, err error) {
+	defer catch(p, &err)
+	key, err := keyOf(p)
+	if err != nil {
+		return nil, err
+	}
+	if r, ok := b.cache.get(key, t); ok {
+		return r.build, r.err
+	}
+	f := b.begin(t, p, key)
+	select {
+	case <-f.done:
+		return f.build, f.err
+	case <-f.late:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-f.done:
+		return f.build, f.err
+	default:
+		return nil, &BuildError{Placement: p.Metadata.Name, Problem: ErrBuilding.Error() + "; no other application waits for it", Err: ErrBuilding}
+	}
+}

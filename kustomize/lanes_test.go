@@ -1,0 +1,123 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestSlowBuildsHoldNobodyUp: as many as there may be, and nobody's place is taken
+// for longer than a fast build has it.
+func TestSlowBuildsHoldNobodyUp(t *testing.T) {
+	l := newLanes(2)
+	l.after = 20 * time.Millisecond
+	release := make(chan struct{})
+	var crowded, late atomic.Int64
+	ended := make(chan struct{}, 10)
+	for n := range 5 {
+		go func() {
+			l.run(fmt.Sprint("slow-", n), func() { late.Add(1) }, func(ctx context.Context) {
+				select {
+				case <-release:
+				case <-ctx.Done():
+					if errors.Is(context.Cause(ctx), errCrowded) {
+						crowded.Add(1)
+					}
+				}
+			})
+			ended <- struct{}{}
+		}()
+	}
+	for range 4 { // all but the one that has the slow place are given up
+		<-ended
+	}
+	done := make(chan struct{})
+	go l.run("fast", func() { t.Error("the fast build is late") }, func(context.Context) { close(done) })
+	<-done
+	if crowded.Load() != 4 || late.Load() != 5 {
+		t.Errorf("%d given up and %d late, want 4 and 5", crowded.Load(), late.Load())
+	}
+	waits := make(chan struct{})
+	go l.run("slow-0", func() { close(waits) }, func(context.Context) { ended <- struct{}{} })
+	<-waits // it is late before it begins: nobody waits, and it takes no fast place
+	close(release)
+	<-ended
+	<-ended
+}
+
+// TestOneSlowBuildIsNotWaitedFor: what others have is resolved without it; what it
+// may claim is not decided, and nothing of it may be deleted; it is there when it is
+// done, without a second build.
+func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
+	tr, m := model(t, fleet().with(files{
+		"placements/slow.yaml":  placementFor("slow", "shared"),
+		"placements/other.yaml": placementFor("other", "other"),
+		"placements/near.yaml":  placementFor("near", "shared"),
+		"apps/slow/a.yaml":      configMap("slow"), "apps/other/a.yaml": configMap("other"), "apps/near/a.yaml": configMap("near"),
+	}))
+	b := NewBuilder(BuilderOptions{})
+	b.lanes.late["slow"] = true
+	b.lanes.slow <- struct{}{} // somebody else's build is slower still
+	r := b.ResolveSoon(t.Context(), tr, m, "one")
+	if got := r.Building(); len(got) != 1 || got[0] != "slow" || !errors.Is(r.Placed["slow"].Err, ErrBuilding) {
+		t.Fatalf("being built: %v, %v", got, r.Placed["slow"].Err)
+	}
+	for name, undecided := range map[string]bool{"near": true, "other": false} {
+		id := r.Placed[name].Build.Objects[0].ID()
+		if got := r.Undecided(id); got != undecided {
+			t.Errorf("an object of %s is undecided: %v", name, got)
+		}
+	}
+	if ok, _ := r.MayDelete(ObjectID{Kind: "ConfigMap", Namespace: "shared", Name: "old"}); ok {
+		t.Error("an object may be deleted that the slow build may have")
+	}
+	<-b.lanes.slow
+	if r := b.Resolve(t.Context(), tr, m, "one"); len(r.Failing()) != 0 {
+		t.Errorf("after it was waited for: %v", r.Failing())
+	}
+	if got := b.Processes(); got != 5 {
+		t.Errorf("%d builds, want 5", got)
+	}
+}
+
+// TestABuildThatRanOutOfTimeBacksOff: the same input is tried later each time,
+// another one at once.
+func TestABuildThatRanOutOfTimeBacksOff(t *testing.T) {
+	last := time.Duration(0)
+	for tries := 1; tries < 100; tries++ {
+		next := backOff(tries)
+		if next < last || next > temporaryMost || tries < 4 && next != temporaryFor<<(tries-1) {
+			t.Fatalf("try %d comes after %s, the one before after %s", tries, next, last)
+		}
+		last = next
+	}
+	slow := files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": configMap("a")}
+	tr, m := model(t, fleet().with(slow))
+	key, err := keyOf(m.Placements["slow"])
+	must(t, err)
+	b := NewBuilder(BuilderOptions{})
+	if _, err := b.Build(t.Context(), tr, m.Placements["slow"]); err != nil {
+		t.Fatal(err)
+	}
+	result := b.cache.results[key][0]
+	result.tries, result.until = 3, time.Now().Add(time.Hour)
+	elsewhere, _ := model(t, fleet().with(slow).with(files{"docs/x": "x"}))
+	touched, _ := model(t, fleet().with(slow).with(files{"apps/slow/a.yaml": configMap("b")}))
+	if _, ok := b.cache.get(key, elsewhere); !ok || b.cache.tries(key, elsewhere) != 3 {
+		t.Error("a push of something else tries it again, or forgets how often it was tried")
+	}
+	if _, ok := b.cache.get(key, touched); ok || b.cache.tries(key, touched) != 0 {
+		t.Error("a push of its input does not try it at once")
+	}
+	result.until = time.Now().Add(-time.Second)
+	if _, ok := b.cache.get(key, tr); ok || b.cache.tries(key, tr) != 3 {
+		t.Error("after its time it is not tried again, or as if for the first time")
+	}
+}
+
+func placementFor(name, namespace string) string {
+	return placementFile(name, "apps/"+name, namespace, "{clusterName: one}")
+}
