@@ -76,7 +76,7 @@ func newManifest(secret *corev1.Secret, set Set) *Manifest {
 }
 
 // otherKinds says what to do with kinds that people have instead of a Secret.
-var otherKinds = map[string]string{
+var otherKinds = map[string]string{ //nolint:gosec // kinds, no credentials
 	"List":           "; write the Secret out: kubectl get secret NAME -o yaml",
 	"SealedSecret":   "; take the Secret that it made: kubectl get secret NAME -o yaml",
 	"ExternalSecret": "; take the Secret that it made: kubectl get secret NAME -o yaml",
