@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"path"
 	"time"
+
+	"connectrpc.com/connect"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -66,7 +69,9 @@ func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, ro
 		return nil, s.denyPerson(ctx, who, route, keyservicev1.ReasonPerson, err)
 	}
 	if !mayUse(entry, route.Roles) {
-		return nil, s.denyPerson(ctx, who, route, keyservicev1.ReasonRole, errors.New("no role for it"))
+		needed, had := spellRoles(route.Roles), spellRoles(entry.Roles)
+		refused := s.denyPerson(ctx, who, route, keyservicev1.ReasonRole, fmt.Errorf("it takes one of the roles %s, and the person has %s", needed, had))
+		return nil, withRoles(refused, needed, had)
 	}
 	if _, ok := s.limiter.people.get(who.name).allow(); !ok {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.name)
@@ -75,6 +80,16 @@ func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, ro
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
 	}
 	return context.WithValue(ctx, personKey{}, who), nil
+}
+
+// withRoles tells a person, whose certificate and entry are good, what they lack.
+func withRoles(refused error, needed, had string) error {
+	var answer *connect.Error
+	if errors.As(refused, &answer) && answer.Message() == keyservicev1.ReasonRole {
+		answer.Meta().Set(keyservicev1.HeaderRolesNeeded, needed)
+		answer.Meta().Set(keyservicev1.HeaderRolesHad, had)
+	}
+	return refused
 }
 
 func (s *Server) denyPerson(ctx context.Context, who person, route Route, reason string, why error) error {

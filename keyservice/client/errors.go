@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -77,6 +78,9 @@ func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailab
 type DeniedError struct {
 	// Reason is one of keyservicev1's Reason constants.
 	Reason string
+	// Needed and Had are, for ReasonRole, the roles one of which it takes, and those
+	// that the person has; empty where the service does not say.
+	Needed, Had string
 }
 
 func (e *DeniedError) Error() string { return "key service refused the request: " + e.Reason }
@@ -92,6 +96,16 @@ func IsRefusedCertificate(err error) bool {
 	return errors.As(err, &alert) && alert.Op == "remote error"
 }
 
+// roleList is what a list of roles looks like: nothing else is shown.
+var roleList = regexp.MustCompile(`^[a-z]{1,20}(,[a-z]{1,20}){0,9}$`)
+
+func readRoles(answer *connect.Error, header string) string {
+	if roles := answer.Meta().Get(header); roleList.MatchString(roles) {
+		return roles
+	}
+	return ""
+}
+
 // classify turns what connect returns into one of the two types above.
 func classify(err error) error {
 	var answer *connect.Error
@@ -104,7 +118,7 @@ func classify(err error) error {
 		// Only the service's own word counts: a proxy's 403 must not look like
 		// a decision.
 		if connect.IsWireError(err) {
-			return &DeniedError{Reason: answer.Message()}
+			return &DeniedError{Reason: answer.Message(), Needed: readRoles(answer, keyservicev1.HeaderRolesNeeded), Had: readRoles(answer, keyservicev1.HeaderRolesHad)}
 		}
 	case connect.CodeCanceled:
 		// connect says so of a broken pipe too: only our own giving up counts.

@@ -5,6 +5,13 @@ package keyservicev1
 
 import "strings"
 
+// Headers of a refusal with ReasonRole: the roles, one of which it takes, and those
+// that the person has.
+const (
+	HeaderRolesNeeded = "Bulla-Roles-Needed"
+	HeaderRolesHad    = "Bulla-Roles-Had"
+)
+
 // Reasons why a whole request was refused. They are the entire message of the
 // error: a caller gets a code, the detail is in the service's log. Programs
 // branch on them.

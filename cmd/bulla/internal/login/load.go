@@ -2,6 +2,8 @@ package login
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
@@ -81,6 +83,10 @@ func Refused(err error) error {
 	case keyservicev1.ReasonPerson:
 		return fault.New("the service's configuration does not list you, or with another key: give an operator what `bulla login` prints", "%w", err)
 	case keyservicev1.ReasonRole:
+		if denied.Needed != "" {
+			return fault.New(fmt.Sprintf("it takes the role %s, and the service's configuration gives you %s: ask an operator",
+				strings.ReplaceAll(denied.Needed, ",", " or "), strings.ReplaceAll(denied.Had, ",", " and ")), "%w", err)
+		}
 		return fault.New("your roles in the service's configuration do not cover this: ask an operator", "%w", err)
 	}
 	return err
