@@ -152,7 +152,7 @@ func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {
 	// What was changed is tried at once, whatever the answer was before.
 	r.wanted.Store(true)
 	r.mirror = openMirror{Mirror: mirror, key: key}
-	r.Link.follow(mirror.Descends)
+	r.Link.follow(mirror.SameLine)
 	return nil
 }
 

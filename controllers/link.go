@@ -36,7 +36,7 @@ type Link struct {
 	serial  string
 	service KeyService
 	refused string // the serial that the service did not take
-	heads   func(newer, older string) (bool, error)
+	heads   func(a, b string) bool
 }
 
 // connect replaces the connection when the URL or the certificate is another.
@@ -76,10 +76,10 @@ func (l *Link) current() KeyService {
 }
 
 // follow says how to compare heads: by the mirror.
-func (l *Link) follow(descends func(newer, older string) (bool, error)) {
+func (l *Link) follow(sameLine func(a, b string) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heads = descends
+	l.heads = sameLine
 }
 
 // sameLine says whether the two heads lie on one line of the repository that
@@ -91,15 +91,7 @@ func (l *Link) sameLine(a, b string) bool {
 		return true
 	}
 	l.mu.Lock()
-	descends := l.heads
+	compare := l.heads
 	l.mu.Unlock()
-	if descends == nil {
-		return false
-	}
-	for _, pair := range [][2]string{{a, b}, {b, a}} {
-		if ok, err := descends(pair[0], pair[1]); err == nil && ok {
-			return true
-		}
-	}
-	return false
+	return compare != nil && compare(a, b)
 }

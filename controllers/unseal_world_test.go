@@ -61,7 +61,7 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 // process is a controller process: what it holds in memory is gone with it.
 func (w *unsealWorld) process() *Unsealing {
 	link := &Link{service: w.service}
-	link.follow(func(newer, older string) (bool, error) { return newer == "ahead" && older == "head", nil })
+	link.follow(func(a, b string) bool { return a == "ahead" && b == "head" })
 	u := NewUnsealing(w.client, w.namespace, &Identities{Client: w.client, Namespace: w.namespace}, link, func() { w.refetched++ }, nil)
 	return u
 }

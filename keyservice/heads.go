@@ -150,31 +150,6 @@ func (h *heads) follow(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// know makes sure that a revision the mirror does not hold was looked for. It
-// grants nothing: whatever happens, the decision is made at the accepted head.
-func (h *heads) know(ctx context.Context, revision string) {
-	if h.isBehind(revision) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
-	defer cancel()
-	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.now()) {
-		h.log.Warn("look for a requested revision failed", "revision", revision, "error", err.Error())
-	}
-}
-
-// isBehind says whether the head in use has a revision in its history. That the
-// mirror holds it is not enough: it may have been fetched and not be accepted
-// yet, and a decision at the head before it would refuse what it grants.
-func (h *heads) isBehind(revision string) bool {
-	current := h.current.Load()
-	if current == nil || !h.mirror.Contains(revision) {
-		return false
-	}
-	behind, err := h.mirror.Descends(current.hash, revision)
-	return err == nil && behind
-}
-
 // look asks the remote for its head, and takes it when it is new.
 func (h *heads) look() error {
 	err := h.lookOnce()

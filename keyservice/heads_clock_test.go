@@ -126,3 +126,25 @@ func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
 		}
 	}
 }
+
+// TestARefusalIsAsOldAsItsFirstTip: whatever stands in the store, which may be out
+// of reach.
+func TestARefusalIsAsOldAsItsFirstTip(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	r := newRefusal(Repository{}, func() time.Time { return now })
+	for _, tip := range []string{"b2", "c3", "", "b2"} {
+		r.saw(store.RefusedTip{Fleet: "fleet", Ref: "main", Head: "a1", Tip: tip, Reason: "Any", Since: now})
+		now = now.Add(time.Minute)
+	}
+	row, is := r.at("a1")
+	if want := 4 * time.Minute; !is || row.Age != want || row.Tip != "b2" {
+		t.Errorf("%+v (%v); want b2, and the first tip's age %s", row, is, want)
+	}
+	if _, is := r.at("b2"); is {
+		t.Error("a refusal holds at another head")
+	}
+	r.over()
+	if row, is := r.at("a1"); is {
+		t.Errorf("a verified look left %+v", row)
+	}
+}

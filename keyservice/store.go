@@ -30,6 +30,8 @@ type headStore interface {
 	LastHead(ctx context.Context, fleet, ref string) (store.Head, error)
 	// KnownFleet returns the zero value before the first head of any ref.
 	KnownFleet(ctx context.Context, fleet string) (sealing.Known, error)
+	// WasBefore reports whether hash was accepted before head was.
+	WasBefore(ctx context.Context, fleet, ref, hash, head string) (bool, error)
 	// AddHead says store.ErrHeadMoved unless its parent is the last one.
 	AddHead(h store.Head) store.Change
 	// AtHead says store.ErrHeadMoved unless hash is the last head.

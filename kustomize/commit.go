@@ -58,14 +58,18 @@ func (o *objects) commit(name string) (*commit, error) {
 	return c, nil
 }
 
-// descends walks the ancestors of newName, nearest first.
-func (o *objects) descends(newName, oldName string) (bool, error) {
+// descends walks the ancestors of newName, nearest first, and reads at most so
+// many of them.
+func (o *objects) descends(newName, oldName string, most int) (bool, error) {
 	queue, seen := []string{newName}, map[string]bool{newName: true}
-	for len(queue) > 0 {
+	for read := 0; len(queue) > 0; read++ {
 		name := queue[0]
 		queue = queue[1:]
 		if name == oldName {
 			return true, nil
+		}
+		if read == most {
+			return false, fmt.Errorf("%s is not among the %d commits next to %s: %w", oldName, most, newName, ErrTooLarge)
 		}
 		c, err := o.commit(name)
 		if errors.Is(err, ErrUnknownRevision) {

@@ -21,6 +21,8 @@ type Limits struct {
 	Files int
 	// Depth is the greatest number of folders above a file.
 	Depth int
+	// History is the greatest number of commits that are walked for an ancestor.
+	History int
 	// Refs is the greatest size of the remote's list of refs, in bytes.
 	Refs int64
 	// Head bounds one look at the remote's head, Fetch one fetch.
@@ -36,6 +38,7 @@ var DefaultLimits = Limits{
 	Objects:  4_000_000,
 	Files:    250_000,
 	Depth:    64,
+	History:  100_000,
 	Refs:     32 << 20,
 	Head:     20 * time.Second,
 	Fetch:    10 * time.Minute,
@@ -50,6 +53,7 @@ func (l Limits) orDefaults() Limits {
 	fill(&l.Objects, d.Objects)
 	fill(&l.Files, d.Files)
 	fill(&l.Depth, d.Depth)
+	fill(&l.History, d.History)
 	fill(&l.Refs, d.Refs)
 	fill(&l.Head, d.Head)
 	fill(&l.Fetch, d.Fetch)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"k8s.io/utils/lru"
 )
 
 // Auth is what the remote wants to see. The zero value is anonymous.
@@ -65,6 +66,7 @@ type Mirror struct {
 	order    []string
 
 	parsed parseCache
+	lines  *lru.Cache // of [line]
 }
 
 // OpenMirror opens or makes the mirror in dir. Nothing goes over the network
@@ -87,7 +89,7 @@ func OpenMirror(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
-	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, maxPacks: 256, trees: map[string]*Tree{}}
+	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, maxPacks: 256, trees: map[string]*Tree{}, lines: lru.New(maxLines)}
 	var store string
 	if m.head, store, err = readHead(dir); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
@@ -260,7 +262,10 @@ func (m *Mirror) accept(objects *objects, head, old string) error {
 		if !objects.contains(old) {
 			return ErrHistoryRewritten
 		}
-		ok, err := objects.descends(head, old)
+		ok, err := objects.descends(head, old, m.limits.History)
+		if errors.Is(err, ErrTooLarge) { // as for any other line that is not ours, an operator may accept it
+			return fmt.Errorf("%w: %w", ErrHistoryRewritten, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -306,18 +311,6 @@ func (m *Mirror) Damaged() bool { return m.store().damaged() }
 
 // Contains reports whether the mirror holds a commit.
 func (m *Mirror) Contains(hash string) bool { return m.store().contains(hash) }
-
-// Descends reports whether newHash is oldHash or has it among its ancestors.
-// [ErrUnknownRevision] when the mirror lacks one of them.
-func (m *Mirror) Descends(newHash, oldHash string) (bool, error) {
-	objects := m.store()
-	for _, h := range []string{newHash, oldHash} {
-		if !objects.contains(h) {
-			return false, fmt.Errorf("%q: %w", h, ErrUnknownRevision)
-		}
-	}
-	return objects.descends(newHash, oldHash)
-}
 
 // RawCommit returns the bytes of a commit object as Git hashed them, for
 // signature checks: never re-encoded.

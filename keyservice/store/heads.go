@@ -109,6 +109,21 @@ func (s *DB) HeadTimes(ctx context.Context, fleet, ref string, hashes []string) 
 	return times, nil
 }
 
+// WasBefore reports whether hash was accepted for ref before head was. It is what
+// many ask of an old revision, so it reads rows by their hash, whatever number of
+// heads there is.
+func (s *DB) WasBefore(ctx context.Context, fleet, ref, hash, head string) (bool, error) {
+	var n int
+	err := s.reads.QueryRowContext(ctx, wasBeforeQuery, fleet, ref, hash, head).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("read accepted heads: %w", err)
+	}
+	return n > 0, nil
+}
+
+const wasBeforeQuery = `SELECT count(*) FROM heads WHERE fleet = $1 AND ref = $2 AND hash = $3
+	AND id < (SELECT max(id) FROM heads WHERE fleet = $1 AND ref = $2 AND hash = $4)`
+
 // AtHead says [ErrHeadMoved] unless hash is the head accepted last. It goes with
 // what was decided at that head: of replicas that share the store, one that is
 // behind can commit nothing.

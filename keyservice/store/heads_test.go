@@ -92,3 +92,27 @@ func TestTheFileBelongsToTheServiceAlone(t *testing.T) {
 		t.Errorf("mode %v, want 0600", info.Mode())
 	}
 }
+
+// TestWhatWasAcceptedBefore: in the line of the ref, whatever Git makes of it.
+func TestWhatWasAcceptedBefore(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, e engine) {
+		s, ctx, parent := e.open(t), t.Context(), ""
+		for _, hash := range []string{"a1", "b2", "c3", "b2"} { // an operator took b2 back
+			must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "main", Hash: hash, Parent: parent, Accepted: time.Now()})))
+			parent = hash
+		}
+		must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "other", Hash: "d4", Accepted: time.Now()})))
+		for _, c := range []struct {
+			hash, head string
+			want       bool
+		}{
+			{"a1", "b2", true}, {"a1", "c3", true}, {"c3", "b2", true}, {"b2", "c3", true}, {"b2", "b2", true},
+			{"c3", "a1", false}, {"a1", "a1", false}, {"c3", "c3", false},
+			{"d4", "b2", false}, {"a1", "d4", false}, {"e5", "b2", false}, {"a1", "e5", false},
+		} {
+			if got, err := s.WasBefore(ctx, fleet, "main", c.hash, c.head); err != nil || got != c.want {
+				t.Errorf("WasBefore(%s, %s) = %v, %v; want %v", c.hash, c.head, got, err, c.want)
+			}
+		}
+	})
+}
