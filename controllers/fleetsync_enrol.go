@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
 // clockAlarm is how far the key service's clock may be off before an event says
@@ -167,6 +168,10 @@ func (r *FleetSyncReconciler) join(ctx context.Context, p *pass) error {
 	return r.joinWith(ctx, p, token)
 }
 
+// tokenHint says where the answer is that a stranger does not get.
+const tokenHint = "the join token is used, expired or not that service's: its log says which, and so does `bulla audit log --kind Enrol`; " +
+	"put a new one into the Secret, from `bulla-keyservice token create`"
+
 func (r *FleetSyncReconciler) joinWith(ctx context.Context, p *pass, token keyservice.JoinToken) error {
 	enroll := r.Enroll
 	if enroll == nil {
@@ -175,13 +180,22 @@ func (r *FleetSyncReconciler) joinWith(ctx context.Context, p *pass, token keyse
 	credentials, err := enroll(ctx, keyservice.EnrollOptions{
 		Token: token, Key: p.identity.key, Identity: p.identity.identity, Recipient: p.identity.Recipient(),
 	})
-	if errors.Is(err, keyservice.ErrUnavailable) {
-		return waiting(v1alpha1.NotEnrolledReason, "key service %s does not answer: %w", token.URL, steady(err))
-	}
 	if err != nil {
-		return waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", token.URL, err)
+		return notEnrolled(token.URL, err)
 	}
 	return r.keep(ctx, p, credentials, token.RootKey, tokenHash(token))
+}
+
+// notEnrolled is what the condition says when enrolment failed.
+func notEnrolled(url string, err error) error {
+	denied := (*keyservice.DeniedError)(nil)
+	switch {
+	case errors.Is(err, keyservice.ErrUnavailable):
+		return waiting(v1alpha1.NotEnrolledReason, "key service %s does not answer: %w", url, steady(err))
+	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonToken:
+		return waiting(v1alpha1.NotEnrolledReason, "key service %s: %w; hint: %s", url, err, tokenHint)
+	}
+	return waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", url, err)
 }
 
 // joinToken reads the token, which is a credential: no message quotes it. A

@@ -1,19 +1,12 @@
 package keyservice
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"time"
-
-	"github.com/bulla-dev/bulla/sealing"
-	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // Config is the configuration file of `bulla-keyservice serve`.
@@ -93,36 +86,33 @@ func (d *Duration) UnmarshalText(text []byte) error {
 }
 
 // LoadConfig reads the file strictly: an unknown field, a duplicate key, an
-// alias or a second document is a [*ConfigError]. Relative paths in it are
+// alias, a second document, or anything that [v1alpha1.ReadDocument] refuses is a
+// [*ConfigError]. All that are found are joined. Relative paths in it are
 // relative to the file.
 func LoadConfig(file string) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge), RefusedGrace: Duration(standardRefusedGrace)}}
-	c.Limits.setDefaults() // both here, because 0 says something, or is a mistake
-	lines, err := decodeStrict(file, data, &c)
-	if err != nil {
-		return nil, err
-	}
-	if wrong := (*hsm.URIError)(nil); errors.As(c.Token.ReadURI(), &wrong) {
-		return nil, &ConfigError{File: file, Line: lines.of("token.uri"), Field: "token.uri", Problem: wrong.Error(), Hint: wrong.Hint}
-	}
-	if err := c.Database.takeEnvironment(); err != nil {
-		return nil, err
-	}
 	dir, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	field, problem, hint := c.databaseProblem()
-	c.setDefaults(dir)
-	if problem == "" {
-		field, problem, hint = c.problem()
+	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge), RefusedGrace: Duration(standardRefusedGrace)}}
+	c.Limits.setDefaults() // both here, because 0 says something, or is a mistake
+	m, err := decodeStrict(file, data, &c)
+	if err != nil {
+		return nil, err
 	}
-	if problem != "" {
-		return nil, &ConfigError{File: file, Line: lines.of(field), Field: field, Problem: problem, Hint: hint}
+	if err := c.Database.takeEnvironment(); err != nil {
+		return nil, err
+	}
+	c.checkTokenURI(m)
+	c.checkDatabase(m)
+	c.setDefaults(dir)
+	c.check(m)
+	if err := m.err(); err != nil {
+		return nil, err
 	}
 	return &c, nil
 }
@@ -169,98 +159,6 @@ func (c *Config) setURL(url *string, listen string) {
 	if _, port, err := net.SplitHostPort(listen); err == nil {
 		*url = "https://" + net.JoinHostPort(c.ServerNames[0], port)
 	}
-}
-
-var fleetID = regexp.MustCompile(`^[0-9a-f]{32}$`)
-
-// problem finds the first field that cannot be served with.
-func (c *Config) problem() (field, problem, hint string) {
-	for _, required := range []struct{ field, value, hint string }{
-		{"fleet", c.Fleet, "`bulla-keyservice init` printed it"},
-		{"rootKey", c.RootKey, "`bulla-keyservice init` printed it; it is pinned here, outside Git"},
-		{"repository.url", c.Repository.URL, "the fleet repository, https:// or ssh://"},
-		{"token.module", c.Token.Module, "for SoftHSM: /usr/lib/softhsm/libsofthsm2.so; or module-path in token.uri"},
-		{"token.label", c.Token.Label, "the label that the token was initialised with"},
-		{"listen", c.Listen, "for example 0.0.0.0:8443"},
-		{"health", c.Health, "for example 127.0.0.1:9090"},
-		{"dataDir", c.DataDir, "a folder of the service's own"},
-	} {
-		if required.value == "" {
-			return required.field, "is missing", required.hint
-		}
-	}
-	switch {
-	case !fleetID.MatchString(c.Fleet):
-		return "fleet", "is not 32 lower-case hexadecimal digits", ""
-	case !isVerifierKey(c.RootKey):
-		return "rootKey", "is not a root verifier key", "copy the whole of what `bulla-keyservice init` or `root rotate` printed: NAME+HASH+KEY"
-	case c.RootInServiceToken != "" && !c.RootInService():
-		return "rootInServiceToken", "is neither left out nor " + rootAccepted, "it lets whoever runs code in this service sign as the fleet's root"
-	case !isAddress(c.Listen):
-		return "listen", "is not ADDRESS:PORT", "for example 0.0.0.0:8443"
-	case !isAddress(c.Health):
-		return "health", "is not ADDRESS:PORT", "for example 127.0.0.1:9090"
-	case !filepath.IsAbs(c.Token.Module):
-		return "token.module", "is not an absolute path", "the loader must never search for a library that gets the PIN"
-	case len(c.ServerNames) == 0:
-		return "serverNames", "is missing", "the names under which controllers reach this service"
-	case c.Token.Sessions < 1 || c.Token.Sessions > 256:
-		return "token.sessions", "is not between 1 and 256", ""
-	case time.Duration(c.Token.Deadline) < 100*time.Millisecond:
-		return "token.deadline", "is shorter than 100ms", ""
-	case c.Drain < 0 || time.Duration(c.Drain) > 5*time.Minute:
-		return "drain", "is not between 0s and 5m", ""
-	case time.Duration(c.CertificateTTL) < time.Minute || time.Duration(c.CertificateTTL) > 31*24*time.Hour:
-		return "certificateTTL", "is not between 1m and 744h", "short lives are what makes a stolen certificate worthless"
-	}
-	if field, problem, hint := c.Repository.problem(); problem != "" {
-		return field, problem, hint
-	}
-	if field, problem, hint := c.Signing.problem(); problem != "" {
-		return field, problem, hint
-	}
-	if !isOrigin(c.URL) {
-		return "url", "is not https://HOST[:PORT]", "controllers reach the service by it"
-	}
-	if after := time.Duration(c.ReportAfterRemoval); after < time.Minute || after > 90*24*time.Hour {
-		return "reportAfterRemoval", "is not between 1m and 2160h", "after it a removed cluster is told that it is not in the fleet"
-	}
-	if field, problem, hint := c.Limits.problem(); problem != "" {
-		return field, problem, hint
-	}
-	if field, problem, hint := c.Renewal.problem(); problem != "" {
-		return field, problem, hint
-	}
-	return peopleProblem(c.People)
-}
-
-func isVerifierKey(text string) bool {
-	_, err := sealing.NewVerifier(text)
-	return err == nil
-}
-
-func isAddress(text string) bool {
-	_, _, err := net.SplitHostPort(text)
-	return err == nil
-}
-
-func (r Renewal) problem() (field, problem, hint string) {
-	switch {
-	case r.Listen == "" && r.URL != "":
-		return "renewal.listen", "is missing", "renewal.url is of no use without it"
-	case r.Listen != "" && !isAddress(r.Listen):
-		return "renewal.listen", "is not ADDRESS:PORT", "for example 0.0.0.0:8444"
-	case r.Listen != "" && !isOrigin(r.URL):
-		return "renewal.url", "is not https://HOST[:PORT]", "controllers reach the renewal listener by it"
-	case time.Duration(r.Grace) < time.Hour || time.Duration(r.Grace) > 31*24*time.Hour:
-		return "renewal.grace", "is not between 1h and 744h", "a stolen certificate can be renewed for so long, while its Cluster file stands"
-	}
-	return "", "", ""
-}
-
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Scheme == "https" && u.Host != "" && strings.Trim(u.Path, "/") == ""
 }
 
 // LogValue keeps a stray %v of the configuration to what is public.

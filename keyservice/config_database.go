@@ -49,17 +49,14 @@ func (d Database) ReadURL() (string, error) {
 	return address, nil
 }
 
-// databaseProblem finds what cannot be served with, before the defaults of the
-// file are set.
-func (c *Config) databaseProblem() (field, problem, hint string) {
-	switch {
-	case strings.Contains(c.Store, "://"):
-		return "store", "is not the path of a file", "for PostgreSQL put the URL into a file and name it in database.urlFile"
-	case c.Database.Shared() && c.Store != "":
-		return "store", "is set beside a database", "the state is in one place: take out store, or database.urlFile and " + databaseVariable
-	case c.Database.Shared() && time.Duration(c.Token.Deadline) >= store.Patience:
-		return "token.deadline", fmt.Sprintf("is not shorter than %s", store.Patience),
-			"the database ends a transaction that waits longer for a signature, so that a stopped replica does not stop the others"
-	}
-	return "", "", ""
+// checkDatabase finds what cannot be served with, before the defaults of the file
+// are set.
+func (c *Config) checkDatabase(m *mistakes) {
+	m.when(strings.Contains(c.Store, "://"), "store", "is not the path of a file",
+		"for PostgreSQL put the URL into a file and name it in database.urlFile")
+	m.when(c.Database.Shared() && c.Store != "", "store", "is set beside a database",
+		"the state is in one place: take out store, or database.urlFile and "+databaseVariable)
+	m.when(c.Database.Shared() && time.Duration(c.Token.Deadline) >= store.Patience, "token.deadline",
+		fmt.Sprintf("is not shorter than %s", store.Patience),
+		"the database ends a transaction that waits longer for a signature, so that a stopped replica does not stop the others")
 }

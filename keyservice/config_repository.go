@@ -46,31 +46,23 @@ const (
 	looksInMaxAge = 5
 )
 
-// problem finds what no mirror can be made of, or cannot be followed.
-func (r Repository) problem() (field, problem, hint string) {
+// check finds what no mirror can be made of, or cannot be followed.
+func (r Repository) check(m *mistakes) {
 	if err := kustomize.CheckURL(r.URL); err != nil {
-		return "repository.url", strings.TrimPrefix(err.Error(), "repository URL: "),
-			"https://HOST/PATH, ssh://HOST/PATH or git@HOST:PATH; a folder is not read: put a Git server in front of it"
+		m.when(true, "repository.url", strings.TrimPrefix(err.Error(), "repository URL: "),
+			"https://HOST/PATH, ssh://HOST/PATH or git@HOST:PATH; a folder is not read: put a Git server in front of it")
 	}
-	if kustomize.CheckRef(r.Ref) != nil {
-		return "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint
-	}
-	if (r.UsernameFile != "" || r.PasswordFile != "") && kustomize.IsOpen(r.URL) {
-		return "repository.url", "would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read"
-	}
+	m.when(kustomize.CheckRef(r.Ref) != nil, "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint)
+	m.when((r.UsernameFile != "" || r.PasswordFile != "") && kustomize.IsOpen(r.URL), "repository.url",
+		"would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read")
 	interval, age, grace := time.Duration(r.Interval), time.Duration(r.MaxAge), time.Duration(r.RefusedGrace)
 	least := looksInMaxAge * max(leastBetweenSaves, interval)
-	switch {
-	case interval < time.Second:
-		return "repository.interval", "is shorter than 1s", ""
-	case age != 0 && (age < least || age > longestMaxAge):
-		return "repository.maxAge", fmt.Sprintf("is not between %gm and 2160h", least.Minutes()),
-			"after so long without a look that found the accepted head nothing is unsealed: at least five intervals and 5m, or 0 for no bound"
-	case grace < 0 || grace > longestMaxAge || grace != 0 && grace < leastGrace:
-		return "repository.refusedGrace", fmt.Sprintf("is not between %gm and 2160h", leastGrace.Minutes()),
-			"after so long at a tip that is not accepted nothing is unsealed; 0 for no bound"
-	}
-	return "", "", ""
+	m.when(interval < time.Second, "repository.interval", "is shorter than 1s", "")
+	m.when(age != 0 && (age < least || age > longestMaxAge), "repository.maxAge", fmt.Sprintf("is not between %gm and 2160h", least.Minutes()),
+		"after so long without a look that found the accepted head nothing is unsealed: at least five intervals and 5m, or 0 for no bound")
+	m.when(grace < 0 || grace > longestMaxAge || grace != 0 && grace < leastGrace, "repository.refusedGrace",
+		fmt.Sprintf("is not between %gm and 2160h", leastGrace.Minutes()),
+		"after so long at a tip that is not accepted nothing is unsealed; 0 for no bound")
 }
 
 // Auth reads the credential files.

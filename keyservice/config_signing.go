@@ -2,6 +2,7 @@ package keyservice
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -24,18 +25,32 @@ func (f SigningFloor) spec() *v1alpha1.Signing {
 	return &v1alpha1.Signing{AllowedSigners: f.AllowedSigners, OpenPGPKeys: f.OpenPGPKeys, Require: f.Require}
 }
 
-// problem finds the first entry that cannot be served with.
-func (f SigningFloor) problem() (field, problem, hint string) {
+// check finds the entries that cannot be served with.
+func (f SigningFloor) check(m *mistakes) {
 	_, err := kustomize.NewFloor(f.spec())
-	if err == nil {
-		return "", "", ""
+	for _, err := range parts(err) {
+		var signer *kustomize.SignerError
+		if errors.As(err, &signer) {
+			m.when(true, fmt.Sprintf("signing.%s[%d]", signer.List, signer.Index), signer.Err.Error(),
+				"ssh-keygen(1), ALLOWED SIGNERS; gpg --armor --export KEY")
+			continue
+		}
+		field, problem, _ := strings.Cut(err.Error(), ": ")
+		m.when(true, field, problem, "")
 	}
-	const keys = "ssh-keygen(1), ALLOWED SIGNERS; gpg --armor --export KEY"
-	var signer *kustomize.SignerError
-	if errors.As(err, &signer) {
-		return "signing." + strings.TrimPrefix(strings.SplitN(signer.Error(), ":", 2)[0], "signing."), signer.Err.Error(), keys
+}
+
+// parts are the errors that one error joins, at whatever depth they are joined.
+func parts(err error) []error {
+	var joined interface {
+		error
+		Unwrap() []error
 	}
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	field, problem, _ = strings.Cut(first, ": ")
-	return field, problem, ""
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &joined):
+		return joined.Unwrap()
+	}
+	return []error{err}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,9 +121,9 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"a drain of an hour":              {goodConfig + "drain: 1h\n", ":11:drain", "between 0s and 5m"},
 		"an unknown field":                {goodConfig + "signature: {}\n", ":11:signature", "unknown field"},
 		"an unknown nested field":         {strings.Replace(goodConfig, "passwordFile", "password", 1), ":5:repository.password", "unknown field"},
-		"a second document":               {goodConfig + "---\nlisten: 0.0.0.0:1\n", ":11", "a second document"},
+		"a second document":               {goodConfig + "---\nlisten: 0.0.0.0:1\n", ":11", "has a second document"},
 		"a field twice":                   {goodConfig + "listen: 0.0.0.0:1\n", ":11:listen", "stands twice"},
-		"an anchor":                       {strings.Replace(goodConfig, "data\n", "&a data\n", 1), ":10:dataDir", "anchors"},
+		"an anchor":                       {strings.Replace(goodConfig, "data\n", "&a data\n", 1), ":10:dataDir", "has an anchor"},
 		"a duration without a unit":       {goodConfig + "certificateTTL: 24\n", ":11:certificateTTL", "is not a duration"},
 		"a list that is one value":        {strings.Replace(goodConfig, "[keyservice.example.com]", "a", 1), ":8:serverNames", "is not a list"},
 		"a fleet id that is short":        {strings.Replace(goodConfig, "ddeeff", "", 1), ":1:fleet", "hexadecimal"},
@@ -149,7 +150,18 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"a limit beyond the places":       {goodConfig + "limits: {strangersPerAddress: 9999}\n", ":11:limits.strangersPerAddress", "is not between 0 and"},
 		"people that are a mapping":       {goodConfig + "people: {alice: auditor}\n", ":11:people", "is not a list"},
 		"text that is not YAML":           {"\t:", ":1", "not YAML"},
-		"nothing":                         {"", ":1", "not YAML"},
+		"nothing":                         {"", ":1", "is empty"},
+		"a comment alone":                 {"# nothing\n", ":1", "is "},
+		"an unfinished merge":             {"<<<<<<< HEAD\n" + goodConfig, ":1", "has a merge mark"},
+		"text that shows as other text":   {goodConfig + "# \u202e\n", ":11", "has the bidirectional control U+202E"},
+		"a carriage return":               {goodConfig + "drain: 1s\r\n", ":11", "has a carriage return"},
+		"values without end":              {goodConfig + "signing: {require: [" + strings.Repeat("a,", 1<<16) + "]}\n", ":1", "values"},
+		"lists in lists":                  {goodConfig + "signing: {require: " + strings.Repeat("[", 90) + strings.Repeat("]", 90) + "}\n", ":11", "nested deeper"},
+		"what the library fails over":     {"#\u2028\n" + goodConfig, ":1", "line separator"},
+		"a file of a megabyte":            {goodConfig + "#" + strings.Repeat("a", 1<<20), ":1", "the limit is"},
+		"an element that is empty":        {goodConfig + "people:\n-\n- {name: bob, identity: 1, roles: [auditor]}\n", ":12:people[0]", "is empty"},
+		"an explicit tag":                 {goodConfig + "drain: !!str 1s\n", ":11:drain", "explicit tag"},
+		"an alias":                        {goodConfig + "store: &a b\nurl: *a\n", ":12:url", "is an alias"},
 	} {
 		_, err := load(t, c.text)
 		var problem *keyservice.ConfigError
@@ -163,6 +175,40 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		if strings.Contains(err.Error()+problem.Hint, "hunter2") {
 			t.Errorf("%s: the error repeats the password", name)
 		}
+	}
+}
+
+// TestAllMistakesOfAConfigurationAreToldAtOnce: one after the other takes a start of
+// the service each.
+func TestAllMistakesOfAConfigurationAreToldAtOnce(t *testing.T) {
+	text := strings.NewReplacer("ddeeff\n", "\n", "0.0.0.0:8443", "8443", "passwordFile", "password", "https://git.", "ftp://git.").Replace(goodConfig) +
+		"drain: 1h\ncertificateTTL: soon\nlimits: {digestBurst: 1, requestBurst: 0}\nrenewal: {listen: 1}\ntoken: {}\n" +
+		people("{name: a/b, identity: "+identityA+", roles: [king]}", "[]", "{name: bob, identity: sha256:0, roles: [auditor]}") +
+		"signing: {allowedSigners: [ada, bob], require: [../x]}\n"
+	_, err := load(t, text)
+	if err == nil {
+		t.Fatal("it is taken")
+	}
+	var got []string
+	for _, line := range strings.Split(err.Error(), "\n") {
+		_, place, _ := strings.Cut(line, "keyservice.yaml:")
+		place, _, _ = strings.Cut(place, ": ")
+		got = append(got, place)
+	}
+	want := []string{
+		"1:fleet", "4:repository.url", "5:repository.password", "7:listen", "11:drain", "12:certificateTTL",
+		"13:limits.requestBurst", "13:limits.digestBurst", "14:renewal.listen", "15:token",
+		"17:people[0].name", "17:people[0].roles", "18:people[1]", "19:people[2].identity", "20:signing.require[0]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nwant %q", err, want)
+	}
+}
+
+func TestMistakesOfAConfigurationAreBounded(t *testing.T) {
+	_, err := load(t, goodConfig+people(strings.Split(strings.Repeat("{name: a/b},", 500), ",")[:500]...))
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != 21 || !strings.HasSuffix(lines[20], "mistakes more") {
+		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
 }
 

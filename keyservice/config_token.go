@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -68,6 +69,17 @@ func (t *TokenFile) ReadURI() error {
 	}
 	t.serial, t.manufacturer, t.model = u.Serial, u.Manufacturer, u.Model
 	return nil
+}
+
+// checkTokenURI takes the token's fields from its URI. Where it cannot be read they
+// are not missed besides.
+func (c *Config) checkTokenURI(m *mistakes) {
+	wrong := (*hsm.URIError)(nil)
+	if !errors.As(c.Token.ReadURI(), &wrong) {
+		return
+	}
+	m.add(m.lines.of("token.uri"), "token.uri", wrong.Error(), wrong.Hint)
+	m.excuse("token.module", "token.label")
 }
 
 // PIN reads the PIN of the service's token from its file, or from BULLA_PIN. It is

@@ -43,6 +43,8 @@ func denialOf(e audit.Entry) denial {
 	switch e.Kind {
 	case audit.Person:
 		d.act = e.Detail // the procedure: one of a few
+	case audit.Enrol:
+		d.act = e.Detail // what is wrong with the token: a few for each that was made
 	case audit.Head:
 		d.act = e.Revision // another tip is another refusal
 	}

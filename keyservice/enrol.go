@@ -61,6 +61,9 @@ func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRe
 	if err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
+	if err := s.ofThisFleet(begun); err != nil {
+		return nil, s.refuseEnrolment(ctx, err)
+	}
 	s.log.Info("enrolment begun", "cluster", begun.Cluster)
 	return &keyservicev1.BeginEnrollResponse{Challenge: challenge}, nil
 }
@@ -75,6 +78,9 @@ func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEn
 	token, answer := sha256.Sum256([]byte(in.GetToken())), sha256.Sum256(in.GetAnswer())
 	begun, err := s.store.AnswerEnrolment(ctx, token, answer, s.now())
 	if err != nil {
+		return nil, s.refuseEnrolment(ctx, err)
+	}
+	if err := s.ofThisFleet(begun); err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
 	public, err := x509.ParsePKIXPublicKey(begun.PublicKey)
@@ -184,10 +190,21 @@ func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// refuseEnrolment has no name to record: who holds no good token is nobody.
+// ofThisFleet holds a token to the fleet whose authority signs here: fleets may share
+// a database, and have clusters of one name.
+func (s *Server) ofThisFleet(begun store.Enrolment) error {
+	if begun.Fleet != s.config.Fleet {
+		return fmt.Errorf("%w: the one for cluster %q is of fleet %s", store.ErrToken, begun.Cluster, begun.Fleet)
+	}
+	return nil
+}
+
+// refuseEnrolment has no name to record: who holds no good token is nobody. Why it is
+// not good stands in the log and in the entry, and never in the answer: a stranger
+// would learn which token is worth a second try.
 func (s *Server) refuseEnrolment(ctx context.Context, err error) error {
 	if errors.Is(err, store.ErrToken) {
-		return s.refuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonToken}, err)
+		return s.refuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonToken, Detail: err.Error()}, err)
 	}
 	return s.refuse(keyservicev1.ReasonUnavailable, err)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ import (
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
@@ -55,6 +58,49 @@ func TestAJoinTokenEnrolsOneClusterOnce(t *testing.T) {
 	wantDenied(t, err, keyservicev1.ReasonToken)
 	if strings.Contains(w.logs.String(), token.Secret) {
 		t.Error("the log holds the token")
+	}
+}
+
+// TestWhatIsWrongWithAJoinTokenIsToldToTheOperatorAlone: all of them have one answer,
+// and each its own line in the log and its own entry.
+func TestWhatIsWrongWithAJoinTokenIsToldToTheOperatorAlone(t *testing.T) {
+	w := newWorld(t)
+	m := newMember(w, "prod-eu")
+	used, expired, unknown, foreign := w.joinToken("prod-eu", 3*time.Hour), w.joinToken("prod-us", time.Hour), w.joinToken("prod-eu", 3*time.Hour), w.joinToken("prod-eu", 3*time.Hour)
+	if _, err := client.Enroll(t.Context(), m.options(used)); err != nil {
+		t.Fatal(err)
+	}
+	unknown.Secret = strings.Repeat("A", 43)
+	other := strings.Repeat("9", 32)
+	secret, row := keyservice.NewTokenSecret(other, "prod-eu", 3*time.Hour, time.Now())
+	if err := w.rows.Do(t.Context(), w.rows.AddToken(row)); err != nil {
+		t.Fatal(err)
+	}
+	foreign.Secret = secret
+	w.offset.Store(int64(2 * time.Hour))
+	var answers []string
+	for _, c := range []struct {
+		token client.JoinToken
+		says  string
+	}{
+		{used, `the one for cluster "prod-eu" was used at 20`},
+		{expired, `the one for cluster "prod-us" expired at 20`},
+		{unknown, "this service never made it"},
+		{foreign, "is of fleet " + other},
+	} {
+		_, err := client.Enroll(t.Context(), m.options(c.token))
+		wantDenied(t, err, keyservicev1.ReasonToken)
+		answers = append(answers, err.Error())
+		entries := w.recorded(audit.Enrol)
+		if e := entries[len(entries)-1]; e.Outcome != keyservicev1.ReasonToken || e.Cluster != "" || !strings.Contains(e.Detail, c.says) {
+			t.Errorf("entry %+v, want %q", e, c.says)
+		}
+		if logged := strings.ReplaceAll(w.logs.String(), `\"`, `"`); !strings.Contains(logged, c.says) || strings.Contains(logged, c.token.Secret) {
+			t.Errorf("the log does not say %q, or holds the token:\n%s", c.says, logged)
+		}
+	}
+	if len(slices.Compact(answers)) != 1 {
+		t.Errorf("strangers are told what is wrong: %q", answers)
 	}
 }
 

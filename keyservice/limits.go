@@ -45,7 +45,7 @@ func (l *Limits) setDefaults() {
 	}
 }
 
-func (l *Limits) problem() (field, problem, hint string) {
+func (l *Limits) check(m *mistakes) {
 	for _, d := range []struct {
 		field       string
 		value       int
@@ -56,12 +56,9 @@ func (l *Limits) problem() (field, problem, hint string) {
 		{"inFlight", l.InFlight, 1, 1024}, {"enrolmentsPerSecond", l.EnrolmentsPerSecond, 1, 1 << 20},
 		{"connections", l.Connections, 64, 1 << 20}, {"strangersPerAddress", l.StrangersPerAddress, 0, maxStrangers},
 	} {
-		if d.value < d.least || d.value > d.most {
-			return "limits." + d.field, fmt.Sprintf("is not between %d and %d", d.least, d.most),
-				"take it out for the default; a request may name 1,000 stubs, and a controller has 4 under way"
-		}
+		m.when(d.value < d.least || d.value > d.most, "limits."+d.field, fmt.Sprintf("is not between %d and %d", d.least, d.most),
+			"take it out for the default; a request may name 1,000 stubs, and a controller has 4 under way")
 	}
-	return "", "", ""
 }
 
 const (

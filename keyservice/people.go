@@ -47,31 +47,24 @@ const maxPeople = 1000
 
 var identityForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// peopleProblem finds the first entry that cannot be served with. A key that
-// stands for two people would make the audit log say the wrong name.
-func peopleProblem(people []Person) (field, problem, hint string) {
+// checkPeople finds the entries that cannot be served with. A key that stands for
+// two people would make the audit log say the wrong name.
+func checkPeople(m *mistakes, people []Person) {
 	if len(people) > maxPeople {
-		return "people", fmt.Sprintf("has more than %d entries", maxPeople), ""
+		m.when(true, "people", fmt.Sprintf("has more than %d entries", maxPeople), "")
+		return
 	}
 	names, keys := map[string]bool{}, map[string]bool{}
 	for n, p := range people {
 		at := fmt.Sprintf("people[%d].", n)
-		switch {
-		case !client.IsPersonName(p.Name):
-			return at + "name", fmt.Sprintf("%q is not a name", p.Name), "lower-case letters, digits, '.', '_' and '-', at most 63"
-		case names[p.Name]:
-			return at + "name", fmt.Sprintf("%q stands twice", p.Name), "a person has one entry and one key"
-		case !identityForm.MatchString(p.Identity):
-			return at + "identity", "is not sha256: and 64 hexadecimal digits", "`bulla login` prints it"
-		case keys[p.Identity]:
-			return at + "identity", "is another person's too", "the audit log could not tell them apart"
-		}
-		if problem, hint := rolesProblem(p.Roles); problem != "" {
-			return at + "roles", problem, hint
-		}
+		m.when(!client.IsPersonName(p.Name), at+"name", fmt.Sprintf("%q is not a name", p.Name), "lower-case letters, digits, '.', '_' and '-', at most 63")
+		m.when(names[p.Name], at+"name", fmt.Sprintf("%q stands twice", p.Name), "a person has one entry and one key")
+		m.when(!identityForm.MatchString(p.Identity), at+"identity", "is not sha256: and 64 hexadecimal digits", "`bulla login` prints it")
+		m.when(keys[p.Identity], at+"identity", "is another person's too", "the audit log could not tell them apart")
+		problem, hint := rolesProblem(p.Roles)
+		m.when(problem != "", at+"roles", problem, hint)
 		names[p.Name], keys[p.Identity] = true, true
 	}
-	return "", "", ""
 }
 
 func rolesProblem(given []Role) (problem, hint string) {
@@ -104,8 +97,9 @@ func newRoster(people []Person) *roster {
 // SetPeople replaces who may use the service, for every request from now on, on
 // open connections too. It counts even if the audit log cannot be told.
 func (s *Server) SetPeople(ctx context.Context, people []Person) error {
-	if field, problem, _ := peopleProblem(people); problem != "" {
-		return fmt.Errorf("set people: %s %s", field, problem)
+	var m mistakes
+	if checkPeople(&m, people); len(m.list) > 0 {
+		return fmt.Errorf("set people: %s %s", m.list[0].Field, m.list[0].Problem)
 	}
 	before, after := *s.people.Load(), newRoster(people)
 	s.people.Store(after)

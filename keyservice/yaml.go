@@ -1,91 +1,101 @@
 package keyservice
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
-// ConfigError names the place of what is wrong in a configuration file.
-type ConfigError struct {
-	File    string
-	Line    int
-	Field   string
-	Problem string
-	// Hint says what to do; it may be empty.
-	Hint string
-}
-
-func (e *ConfigError) Error() string {
-	place := fmt.Sprintf("%s:%d", e.File, e.Line)
-	if e.Field != "" {
-		place += ":" + e.Field
+// decodeStrict decodes a file into the struct that into points at, as far as it is
+// sound, and returns the mistakes of its shape. The reader is the one of the kinds
+// in Git, with its bounds, and refuses what deceives who reviews a file.
+func decodeStrict(file string, data []byte, into any) (*mistakes, error) {
+	root, err := v1alpha1.ReadDocument(file, data, v1alpha1.MaxFileSize)
+	if wrong := (*v1alpha1.ParseError)(nil); errors.As(err, &wrong) {
+		return nil, &ConfigError{File: file, Line: wrong.Line, Problem: wrong.Problem}
 	}
-	return place + ": " + e.Problem
-}
-
-// fieldLines gives the line on which a field, named with dots, stands.
-type fieldLines map[string]int
-
-func (l fieldLines) of(field string) int {
-	for field != "" {
-		if line, ok := l[field]; ok {
-			return line
-		}
-		cut := strings.LastIndexByte(field, '.')
-		if cut < 0 {
-			break
-		}
-		field = field[:cut]
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return 1
-}
-
-// decodeStrict decodes one document into the struct that into points at. The
-// decoder of the library stops at the end of the first document and says
-// nothing about a second one, which is where somebody would hide an override.
-func decodeStrict(file string, data []byte, into any) (fieldLines, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var root, second yaml.Node
-	if err := decoder.Decode(&root); err != nil {
-		return nil, &ConfigError{File: file, Line: 1, Problem: "not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
-	}
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, &ConfigError{File: file, Line: max(second.Line, 1), Problem: "a second document follows", Hint: "keep one; nothing after --- is read"}
-	}
-	lines := fieldLines{}
-	if err := checkFields(file, "", root.Content[0], reflect.TypeOf(into).Elem(), lines); err != nil {
-		return nil, err
-	}
+	m := &mistakes{file: file, lines: fieldLines{}}
+	m.checkNode("", root, reflect.TypeOf(into).Elem())
 	if err := root.Decode(into); err != nil {
-		return nil, &ConfigError{File: file, Line: 1, Problem: strings.TrimPrefix(err.Error(), "yaml: ")}
+		m.add(1, "", strings.TrimPrefix(err.Error(), "yaml: "), "")
 	}
-	return lines, nil
+	return m, nil
 }
 
-func checkFields(file, at string, node *yaml.Node, t reflect.Type, lines fieldLines) error {
-	fail := func(n *yaml.Node, field, problem, hint string) error {
-		return &ConfigError{File: file, Line: n.Line, Field: field, Problem: problem, Hint: hint}
+// checkNode holds a node to its type. What is wrong is recorded and made blank, so
+// that the rest can be decoded.
+func (m *mistakes) checkNode(at string, node *yaml.Node, t reflect.Type) {
+	problem, hint := v1alpha1.NodeProblem(node), ""
+	switch {
+	case problem != "" && !isEmpty(node):
+	case t.Kind() == reflect.Slice:
+		problem, hint = m.checkList(at, node, t.Elem())
+	case t.Kind() == reflect.Struct:
+		problem = m.checkMapping(at, node, t)
+	default:
+		problem = valueProblem(node, t)
 	}
-	if node.Kind == yaml.AliasNode || node.Anchor != "" {
-		return fail(node, at, "anchors and aliases are not read here", "write the value out")
+	if problem != "" {
+		m.add(node.Line, at, problem, hint)
+		*node = blank(t)
 	}
-	if t.Kind() == reflect.Slice {
-		return checkList(file, at, node, t.Elem(), lines)
+}
+
+// blank is nothing of a type. It is no null in a list: the library leaves those out,
+// and the elements behind would have another one's number.
+func blank(t reflect.Type) yaml.Node {
+	switch t.Kind() {
+	case reflect.Struct:
+		return yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	case reflect.String:
+		return yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"}
 	}
-	if t.Kind() != reflect.Struct {
-		return checkValue(fail, at, node, t)
-	}
+	return yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
+}
+
+// isEmpty reports whether nothing is written where a value would be: that is the
+// default, as if the field were not there.
+func isEmpty(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && node.Value == "" && node.Tag == "!!null" && node.Anchor == "" && node.Style == 0
+}
+
+func (m *mistakes) checkMapping(at string, node *yaml.Node, t reflect.Type) (problem string) {
 	if node.Kind != yaml.MappingNode {
-		return fail(node, at, "is not a mapping", "")
+		return "is not a mapping"
 	}
-	known := map[string]reflect.Type{}
-	var names []string
+	known, names := fieldsOf(t)
+	seen := map[string]bool{}
+	var sound []*yaml.Node
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		field := strings.TrimPrefix(at+"."+key.Value, ".")
+		if problem := v1alpha1.KeyProblem(key, seen); problem != "" {
+			m.add(key.Line, field, problem, "")
+			continue
+		}
+		fieldType, ok := known[key.Value]
+		if !ok {
+			m.add(key.Line, field, "unknown field", "fields here: "+strings.Join(names, ", "))
+			continue
+		}
+		m.lines[field] = key.Line
+		m.checkNode(field, value, fieldType)
+		sound = append(sound, key, value)
+	}
+	node.Content = sound
+	return ""
+}
+
+func fieldsOf(t reflect.Type) (known map[string]reflect.Type, names []string) {
+	known = map[string]reflect.Type{}
 	for i := range t.NumField() {
 		if !t.Field(i).IsExported() {
 			continue
@@ -94,51 +104,38 @@ func checkFields(file, at string, node *yaml.Node, t reflect.Type, lines fieldLi
 		known[name] = t.Field(i).Type
 		names = append(names, name)
 	}
-	for i := 0; i < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		field := strings.TrimPrefix(at+"."+key.Value, ".")
-		fieldType, ok := known[key.Value]
-		if !ok {
-			return fail(key, field, "unknown field", "fields here: "+strings.Join(names, ", "))
-		}
-		if _, twice := lines[field]; twice {
-			return fail(key, field, "stands twice", "")
-		}
-		lines[field] = key.Line
-		if err := checkFields(file, field, value, fieldType, lines); err != nil {
-			return err
-		}
-	}
-	return nil
+	return known, names
 }
 
 // checkList holds each element to its type; element N of a list is the field
 // "list[N]".
-func checkList(file, at string, node *yaml.Node, t reflect.Type, lines fieldLines) error {
+func (m *mistakes) checkList(at string, node *yaml.Node, t reflect.Type) (problem, hint string) {
 	if node.Kind != yaml.SequenceNode {
-		return &ConfigError{File: file, Line: node.Line, Field: at, Problem: "is not a list", Hint: "write it as [a, b]"}
+		return "is not a list", "write it as [a, b]"
 	}
 	for n, element := range node.Content {
 		field := fmt.Sprintf("%s[%d]", at, n)
-		lines[field] = element.Line
-		if err := checkFields(file, field, element, t, lines); err != nil {
-			return err
+		m.lines[field] = element.Line
+		if isEmpty(element) {
+			m.add(element.Line, field, "is empty", "")
+			*element = blank(t)
+			continue
 		}
+		m.checkNode(field, element, t)
 	}
-	return nil
+	return "", ""
 }
 
-// checkValue compares shapes, and text of durations, so that the error names
+// valueProblem compares shapes, and text of durations, so that the error names
 // the field; the library's own names only a line.
-func checkValue(fail func(*yaml.Node, string, string, string) error, at string, node *yaml.Node, t reflect.Type) error {
+func valueProblem(node *yaml.Node, t reflect.Type) string {
 	if node.Kind != yaml.ScalarNode {
-		return fail(node, at, "is not a single value", "")
+		return "is not a single value"
 	}
-	target := reflect.New(t).Interface()
-	if err := node.Decode(target); err != nil {
-		return fail(node, at, "is not a "+kindName(t), "")
+	if err := node.Decode(reflect.New(t).Interface()); err != nil {
+		return "is not a " + kindName(t)
 	}
-	return nil
+	return ""
 }
 
 func kindName(t reflect.Type) string {

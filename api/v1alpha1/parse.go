@@ -91,7 +91,7 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 			err = &ParseError{File: file, Line: 1, Problem: "cannot be read: bulla itself fails over it"}
 		}
 	}()
-	root, err := readDocument(file, data, limit)
+	root, err := ReadDocument(file, data, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 // FleetLine returns the line of a field of a fleet.yaml that parses, for who
 // finds a mistake that this package cannot see.
 func FleetLine(data []byte, field string) int {
-	root, err := readDocument("fleet.yaml", data, MaxFileSize)
+	root, err := ReadDocument("fleet.yaml", data, MaxFileSize)
 	if err != nil {
 		return 1
 	}

@@ -22,7 +22,7 @@ var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 // wrong type is reported with its line and its path, which encoding/json
 // cannot do.
 func (p *problems) checkType(node *yaml.Node, path string, t reflect.Type) {
-	if problem := nodeProblem(node); problem != "" {
+	if problem := NodeProblem(node); problem != "" {
 		p.addAt(node.Line, path, "%s", problem)
 		return
 	}
@@ -55,9 +55,9 @@ func (p *problems) checkType(node *yaml.Node, path string, t reflect.Type) {
 	}
 }
 
-// nodeProblem refuses the parts of YAML that make a text mean something else
-// than it shows.
-func nodeProblem(node *yaml.Node) string {
+// NodeProblem refuses the parts of YAML that make a text mean something else
+// than it shows. It says nothing of what is plain.
+func NodeProblem(node *yaml.Node) string {
 	switch {
 	case node.Kind == yaml.AliasNode:
 		return "is an alias; write the value itself"
@@ -71,9 +71,9 @@ func nodeProblem(node *yaml.Node) string {
 	return ""
 }
 
-// keyProblem refuses what is no key of a mapping, or stood before.
-func keyProblem(key *yaml.Node, seen map[string]bool) string {
-	problem := nodeProblem(key)
+// KeyProblem refuses what is no key of a mapping, or stood before, as seen has it.
+func KeyProblem(key *yaml.Node, seen map[string]bool) string {
+	problem := NodeProblem(key)
 	switch {
 	case problem != "":
 		return problem
@@ -123,7 +123,7 @@ func (p *problems) checkMapping(node *yaml.Node, path string, typeOf func(key st
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		field := join(path, key.Value)
-		if problem := keyProblem(key, seen); problem != "" {
+		if problem := KeyProblem(key, seen); problem != "" {
 			p.addAt(key.Line, field, "%s", problem)
 			continue
 		}
@@ -163,7 +163,7 @@ func (p *problems) checkCustom(node *yaml.Node, path string, t reflect.Type) {
 // checkPlain checks a tree without a Go type: no aliases, tags, nulls,
 // duplicate or non-string keys anywhere. line is where the field stands.
 func (p *problems) checkPlain(node *yaml.Node, line int, path *step) {
-	if problem := nodeProblem(node); problem != "" {
+	if problem := NodeProblem(node); problem != "" {
 		p.addStep(line, path, problem)
 		return
 	}
@@ -177,7 +177,7 @@ func (p *problems) checkPlain(node *yaml.Node, line int, path *step) {
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key := node.Content[i]
 			field := &step{parent: path, key: key.Value}
-			if problem := keyProblem(key, seen); problem != "" {
+			if problem := KeyProblem(key, seen); problem != "" {
 				p.addStep(key.Line, field, problem)
 				continue
 			}

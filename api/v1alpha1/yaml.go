@@ -13,11 +13,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// readDocument reads the one YAML document of a file as a tree of nodes, or
-// says in which line it is not plain enough. Everything refused here is a way
+// ReadDocument reads the one YAML document of a file as a tree of nodes, a mapping,
+// or says in which line it is not plain enough. Everything refused here is a way
 // for two readers (a reviewer, the CLI, the key service, kustomize) to see
-// different things in the same bytes.
-func readDocument(file string, data []byte, limit int) (*yaml.Node, error) {
+// different things in the same bytes, or to take more memory than the bytes are
+// worth. Errors are *[ParseError].
+//
+// Nodes are as the library has them: see [NodeProblem] and [KeyProblem].
+func ReadDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 	if len(data) > limit {
 		return nil, &ParseError{File: file, Line: 1, Problem: fmt.Sprintf("is %d bytes long, the limit is %d", len(data), limit)}
 	}

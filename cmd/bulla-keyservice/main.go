@@ -67,7 +67,23 @@ func (e *hintError) Unwrap() error { return e.err }
 
 func withHint(err error, hint string) error { return &hintError{err: err, hint: hint} }
 
+// report says what failed, and every mistake of a configuration with its own hint.
 func report(w io.Writer, err error) {
+	var mistake *keyservice.ConfigError
+	var joined interface {
+		error
+		Unwrap() []error
+	}
+	if errors.As(err, &mistake) && errors.As(err, &joined) {
+		for _, err := range joined.Unwrap() {
+			reportOne(w, err)
+		}
+		return
+	}
+	reportOne(w, err)
+}
+
+func reportOne(w io.Writer, err error) {
 	hint := hintOf(err)
 	// What logs hold on one line has two here.
 	fmt.Fprintf(w, "error: %s\n", strings.Replace(err.Error(), " (hint: "+hint+")", "", 1))

@@ -40,8 +40,10 @@ the configuration with the key of the request:
   - {name: alice, identity: "sha256:…", roles: [operator]}
 
 Compare the identity with alice herself, not with the message that brought it.
-The certificate grants nothing beyond that entry: remove the entry, send SIGHUP
-to the service, and the next request is refused, whatever the certificate says.`,
+The service reads its people at its start and on SIGHUP, so send it one after the
+entry, each replica: kill -HUP "$(pidof bulla-keyservice)"
+The certificate grants nothing beyond that entry: remove it, send SIGHUP again,
+and the next request is refused, whatever the certificate says.`,
 		Example: `  bulla-keyservice people issue --config keyservice.yaml --name alice --csr alice.csr > alice.pem
 
   # what alice does with it
@@ -91,7 +93,10 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 	if _, err := stdout.Write(client.WritePerson(certificate, ca)); err != nil {
 		return fmt.Errorf("write certificate: %w", err)
 	}
-	fmt.Fprintf(stderr, "for %s, key %s, until %s\nnext, by %s: bulla login --certificate FILE --url %s\n",
+	fmt.Fprintf(stderr, `for %s, key %s, until %s
+next, here, unless the service was started after the entry under people: kill -HUP "$(pidof bulla-keyservice)" (each replica reads its people again)
+next, by %s: bulla login --certificate FILE --url %s
+`,
 		name, identity, certificate.NotAfter.Format(time.RFC3339), name, config.URL)
 	return nil
 }

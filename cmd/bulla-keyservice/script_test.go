@@ -36,6 +36,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"bulla-keyservice": func() { os.Exit(run()) }})
 }
 
+// operations is the page of who runs the service.
+var operations = mustAbs("../../docs/operations.md")
+
+func mustAbs(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		panic(err)
+	}
+	return absolute
+}
+
 // parts are the real things that a script talks to.
 type parts struct {
 	token *token.Token
@@ -51,7 +62,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "keystatus": keyStatus, "stub": stubFile, "head": headAccepted,
+			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "least": least, "keystatus": keyStatus, "stub": stubFile, "head": headAccepted,
 			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom, "fault": fault,
 			"postgres": startPostgres,
 		},
@@ -234,6 +245,43 @@ health: %q
 dataDir: data
 `, p.repo.URL(), p.token.Module, p.token.Label, ts.Getenv("LISTEN"), ts.Getenv("HEALTH"))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// least FILE [MADE] writes the least configuration that docs/operations.md shows: as
+// it stands there, or with what init printed and what is of this machine.
+func least(ts *testscript.TestScript, _ bool, args []string) {
+	page, err := os.ReadFile(operations)
+	ts.Check(err)
+	_, text, _ := strings.Cut(string(page), "```yaml\n# keyservice.yaml, the least.")
+	text, _, ok := strings.Cut(text, "```")
+	if !ok {
+		ts.Fatalf("%s shows no least configuration", operations)
+	}
+	if text = "#" + text; len(args) > 1 {
+		text = setValues(ts, text, ts.ReadFile(args[1]))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+func setValues(ts *testscript.TestScript, text, made string) string {
+	p := partsOf(ts)
+	for _, line := range strings.Split(strings.TrimSpace(made), "\n") {
+		if name, value, _ := strings.Cut(line, ": "); name == "fleet" || name == "rootKey" {
+			text = setValue(text, name, value)
+		}
+	}
+	text = strings.ReplaceAll(text, "  # passwordFile: git-password", "  usernameFile: git-user\n  passwordFile: git-password")
+	for name, value := range map[string]string{
+		"  url": p.repo.URL(), "  module": p.token.Module, "  label": p.token.Label,
+		"listen": ts.Getenv("LISTEN"), "serverNames": "[127.0.0.1]", "health": ts.Getenv("HEALTH"),
+	} {
+		text = setValue(text, name, value)
+	}
+	return text
+}
+
+func setValue(text, name, value string) string {
+	return regexp.MustCompile(`(?m)^`+name+`: \S+`).ReplaceAllLiteralString(text, name+": "+value)
 }
 
 // rewrite commits a file in a history of its own, and sets HASH to its head.

@@ -39,12 +39,21 @@ func (s *DB) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, no
 	return e, nil
 }
 
-// usable is where a token's single use and its lifetime are held.
+// usable is where a token's single use and its lifetime are held. Which of them it
+// fails is in the error's text, for who runs the service; nobody else is told.
 func usable(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (fleet, cluster string, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT fleet, cluster FROM tokens WHERE hash = $1 AND spent IS NULL AND expires > $2",
-		token[:], stamp(now)).Scan(&fleet, &cluster)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", "", ErrToken
+	var expires int64
+	var spent sql.NullInt64
+	err = tx.QueryRowContext(ctx, "SELECT fleet, cluster, expires, spent FROM tokens WHERE hash = $1", token[:]).
+		Scan(&fleet, &cluster, &expires, &spent)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		err = fmt.Errorf("%w: this service never made it, or lost the database that it was in; it may be another fleet's", ErrToken)
+	case err != nil:
+	case spent.Valid:
+		err = fmt.Errorf("%w: the one for cluster %q was used at %s", ErrToken, cluster, unstamp(spent.Int64).Format(time.RFC3339))
+	case expires <= stamp(now):
+		err = fmt.Errorf("%w: the one for cluster %q expired at %s", ErrToken, cluster, unstamp(expires).Format(time.RFC3339))
 	}
 	return fleet, cluster, err
 }
@@ -67,7 +76,7 @@ func (s *DB) AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now
 		return err
 	})
 	if err == nil && !right {
-		err = ErrToken
+		err = fmt.Errorf("%w: the challenge was not answered by the one for cluster %q", ErrToken, e.Cluster)
 	}
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("answer enrolment: %w", err)
@@ -85,7 +94,7 @@ func begun(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (Enro
 	err = tx.QueryRowContext(ctx, "SELECT public_key, recipient, challenge FROM enrolments WHERE token = $1", token[:]).
 		Scan(&e.PublicKey, &e.Recipient, &challenge)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Enrolment{}, ErrToken
+		return Enrolment{}, fmt.Errorf("%w: no challenge waits for the one for cluster %q", ErrToken, e.Cluster)
 	}
 	copy(e.Challenge[:], challenge)
 	return e, err

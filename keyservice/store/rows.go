@@ -20,7 +20,8 @@ var (
 	// ErrNotFound: there is no such row.
 	ErrNotFound error = Refusal("not found")
 	// ErrToken: the join token is unknown, used or expired, or its challenge is
-	// not this one. One error, so that nobody can ask which.
+	// not this one. One error, so that nobody can ask which; its text tells, and is
+	// for the log alone.
 	ErrToken error = Refusal("join token not usable")
 	// ErrHeadMoved: another head was accepted meanwhile.
 	ErrHeadMoved error = Refusal("accepted head moved")
