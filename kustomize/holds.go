@@ -47,8 +47,9 @@ func KeysOf(name string, data []byte) Keys {
 func keysOfJSON(data []byte) Keys {
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(data, &top); err != nil {
-		// A damaged manifest is an error; data that is not JSON at all is data.
-		damaged := bytes.Contains(data, []byte(`"apiVersion"`)) && bytes.Contains(data, []byte(`"kind"`))
+		// A damaged manifest is an error, and one in YAML is read; data that is not
+		// JSON at all is data.
+		damaged := bytes.Contains(data, []byte("apiVersion")) && bytes.Contains(data, []byte("kind"))
 		return Keys{damaged, damaged}
 	}
 	_, apiVersion := top["apiVersion"]

@@ -21,7 +21,6 @@ func TestFilesThatHoldObjectsAreReadWhateverTheirEnding(t *testing.T) {
 		"apps/app/sequence.yaml":  "- a\n- b\n",
 		"apps/app/empty.yaml":     "# nothing\n",
 		"apps/app/Db.YAML":        stub("db"),
-		"apps/app/big.json":       `{"a":"` + strings.Repeat("x", 5<<20) + `"}`,
 		"apps/app/README":         "apiVersion: v1\nkind: ConfigMap\n",
 		"apps/app/indented.yaml":  "  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: indented}\n",
 		"apps/app/quoted.yaml":    "\"apiVersion\": v1\n'kind': ConfigMap\nmetadata: {name: quoted}\n",
@@ -40,7 +39,7 @@ func TestFilesThatHoldObjectsAreReadWhateverTheirEnding(t *testing.T) {
 	if diff := cmp.Diff(want, ids(b)); diff != "" {
 		t.Error(diff)
 	}
-	left := []string{"big.json", "dashboard.json", "data.json", "list.json", "sequence.yaml", "values.yaml"}
+	left := []string{"dashboard.json", "data.json", "list.json", "sequence.yaml", "values.yaml"}
 	for i := range left {
 		left[i] = "apps/app/" + left[i]
 	}
@@ -61,6 +60,8 @@ func TestWhatMayBeAnObjectIsNotLeftOut(t *testing.T) {
 		"half of an object":       {"a.yaml", "apiVersion: v1\nmetadata: {name: a}\n", "apps/app"},
 		"the other half":          {"a.yaml", "kind: ConfigMap\nmetadata: {name: a}\n", "apps/app"},
 		"a damaged JSON manifest": {"a.json", `{"apiVersion": "v1", "kind": "ConfigMap", `, "apps/app"},
+		"a large JSON file":       {"a.json", `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "` + strings.Repeat("x", 5<<20) + `"}}`, "apps/app/a.json: file is too large to say"},
+		"a large YAML file":       {"a.YML", configMap("a") + "# " + strings.Repeat("x", 5<<20), "apps/app/a.YML: file is too large to say"},
 		"an object and a value":   {"a.yaml", configMap("a") + "---\nfoo: bar\n", "apps/app"},
 		"a chart":                 {"Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n", "apps/app/Chart.yaml: this folder is a Helm chart"},
 		"a chart below":           {"c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n", "apps/app/c/Chart.yaml: this folder is a Helm chart"},
@@ -68,6 +69,9 @@ func TestWhatMayBeAnObjectIsNotLeftOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			buildError(t, files{"apps/app/" + test.file: test.text}, placement(), test.words)
 		})
+	}
+	if b := build(t, files{"apps/app/a.json": configMap("a")}, placement()); len(b.Objects) != 1 {
+		t.Errorf("YAML in a file that is called JSON is left out: %v", b.LeftOut)
 	}
 	if b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, files{"apps/app/a.yaml": merge}), placement()); err == nil && len(b.Objects) == 0 {
 		t.Errorf("an object with a merge key is left out: %v", b.LeftOut)

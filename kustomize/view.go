@@ -206,7 +206,7 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 	}
 	data, err := v.tree.ReadFile(p)
 	if errors.Is(err, ErrTooLarge) {
-		return v.tooLarge(p)
+		return nil, false, v.tooLarge(p)
 	}
 	if err != nil {
 		return nil, false, err
@@ -220,13 +220,14 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 // Aside implements [worker.Files].
 func (v *view) Aside(p string) bool { return v.leftOut[p] }
 
-// tooLarge: a JSON file of that size in a folder without kustomization is data.
-func (v *view) tooLarge(p string) ([]byte, bool, error) {
-	if v.generated != nil && v.listed[p] && isJSON(p) {
-		v.leftOut[p] = true
-		return nil, true, nil
+// tooLarge refuses, in a folder without kustomization too, where the file may be
+// data: it may as well be a manifest that grew, and what it held would be deleted.
+func (v *view) tooLarge(p string) error {
+	problem := "file is too large"
+	if v.listed[p] {
+		problem += " to say whether it holds an object; hint: keep data out of the folder, or list what is built in a kustomization.yaml"
 	}
-	return nil, false, &worker.Failure{File: p, Problem: "file is too large"}
+	return &worker.Failure{File: p, Problem: problem}
 }
 
 // List implements [worker.Files].

@@ -62,7 +62,7 @@ func run(p *pipe) error {
 	if err := p.sendJSON(frameReady, confine(s.Memory, s.CPU)); err != nil {
 		return err
 	}
-	files := &remoteFS{pipe: p, patches: patches{}}
+	files := &remoteFS{pipe: p, patches: patches{}, texts: newTexts()}
 	objects, deletions, err := build(files, s.Dir)
 	if err != nil {
 		failure := &Failure{}
@@ -89,6 +89,10 @@ func build(fs *remoteFS, dir string) (objects [][]byte, deletions []Deletion, er
 	defer func() {
 		if r := recover(); r != nil {
 			objects, deletions, err = nil, nil, &Failure{Problem: "kustomize panicked"}
+		}
+		// What is of the wrong type is told by its file, whatever came of it.
+		if wrong := fs.texts.failure(); wrong != nil && fs.refused == nil {
+			objects, deletions, err = nil, nil, wrong
 		}
 	}()
 	options := krusty.MakeDefaultOptions()

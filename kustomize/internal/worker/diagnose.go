@@ -247,6 +247,8 @@ func unreadable(file string, data []byte, err error) *Failure {
 		if near := nearField(m[1]); near != "" {
 			failure.Problem += "; hint: did you mean " + near + "?"
 		}
+	} else if wrong := mistyped(file, data); wrong != nil {
+		return wrong
 	} else if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
 		field := m[2][strings.LastIndex(m[2], ".")+1:]
 		failure.Line, failure.Problem = keyLine(data, field), fmt.Sprintf("%s has the wrong type: %s", m[2], m[1])

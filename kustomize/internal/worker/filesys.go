@@ -22,6 +22,8 @@ type remoteFS struct {
 	refused *Failure
 	// patches are read again when the build is done.
 	patches patches
+	// texts are looked through as they are read.
+	texts *texts
 	// order has the files that were read, relative to the repository.
 	order []string
 }
@@ -67,11 +69,11 @@ func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 		f.order = append(f.order, relative)
 	}
 	if isKustomization(name) {
-		file := strings.TrimPrefix(path.Clean(name), Root+"/")
-		if problem := scan(f, path.Dir(path.Clean(name)), data); problem != "" {
-			return nil, f.refuse(file, problem)
+		if problem := scan(f, relative, data); problem != "" {
+			return nil, f.refuse(relative, problem)
 		}
 	}
+	f.texts.look(relative, data)
 	return data, nil
 }
 

@@ -137,7 +137,7 @@ type Failure struct {
 	Line    int `json:",omitempty"`
 	Problem string
 	// More are further problems, each with its own file.
-	More []*Failure `json:"-"`
+	More []*Failure `json:",omitempty"`
 	// Temporary: the same input may well build at another time.
 	Temporary bool `json:"-"`
 }

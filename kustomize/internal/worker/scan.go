@@ -18,10 +18,11 @@ func isKustomization(name string) bool {
 // reference is a value of a kustomization that kustomize loads from somewhere.
 type reference struct{ field, value string }
 
-// scan looks through a kustomization in dir for what a build may not do, and
+// scan looks through a kustomization for what a build may not do, and
 // says what in one line. A file that does not parse is left to kustomize, which
 // says it better.
-func scan(f *remoteFS, dir string, data []byte) string {
+func scan(f *remoteFS, file string, data []byte) string {
+	dir := path.Join(Root, path.Dir(file))
 	var k types.Kustomization
 	if err := k.Unmarshal(data); err != nil {
 		return ""
@@ -41,6 +42,7 @@ func scan(f *remoteFS, dir string, data []byte) string {
 			return fmt.Sprintf("%s: %q leaves the repository", r.field, r.value)
 		}
 	}
+	f.texts.lists(file, data, &k)
 	return ""
 }
 

@@ -90,6 +90,10 @@ var sentences = []sentence{
 	{regexp.MustCompile(`expected kind != '' in |configmap must have a name|missing [Rr]esource metadata|Object 'Kind' is missing`), func(d *diagnosis, _ []string) *Failure {
 		return &Failure{File: d.last(), Problem: "something that it lists or makes has no kind or no name"}
 	}},
+	{regexp.MustCompile(`considering field '([^']*)' of object ` + id + `:? *(?:[^:]*: )?wrong node kind`), func(d *diagnosis, m []string) *Failure {
+		kind, name := object(m[1:])
+		return d.noMapping(kind, name, strings.ReplaceAll(m[1], "/", "."))
+	}},
 	{regexp.MustCompile(`kustomize panicked`), func(d *diagnosis, _ []string) *Failure {
 		return &Failure{File: d.last(), Problem: "kustomize panicked"}
 	}},
@@ -173,6 +177,17 @@ func (d *diagnosis) twoOf(kind, name string) *Failure {
 		return failure
 	}
 	failure.Problem = fmt.Sprintf("%d files make %s %s: %s; hint: keep one", len(files), kind, name, strings.Join(files, ", "))
+	return failure
+}
+
+// noMapping is about a field below which kustomize is to write.
+func (d *diagnosis) noMapping(kind, name, field string) *Failure {
+	failure := &Failure{File: d.last(), Problem: fmt.Sprintf("%s %s: %s is no mapping, and the kustomization is to change what is in it", kind, name, field)}
+	for _, doc := range d.documents {
+		if doc.kind == kind && doc.name == name {
+			failure.File, failure.Line = doc.file, doc.line
+		}
+	}
 	return failure
 }
 
