@@ -110,10 +110,11 @@ func (m *merging) block(fields string, base, ours, theirs *v1alpha1.Block) *v1al
 	case ours.Payload == theirs.Payload:
 		return mergeLocks(base, ours, theirs)
 	// One side sealed a new value, the other locked the old one anew: the new
-	// value stands, if it is for all that the old one is for.
-	case base != nil && theirs.Payload == base.Payload && reaches(ours, theirs):
+	// value stands, if it is for all that the old one is for, and for nobody whom
+	// the other side took it from.
+	case base != nil && theirs.Payload == base.Payload && reaches(ours, theirs) && !takesFrom(base, theirs, ours):
 		return ours
-	case base != nil && ours.Payload == base.Payload && reaches(theirs, ours):
+	case base != nil && ours.Payload == base.Payload && reaches(theirs, ours) && !takesFrom(base, ours, theirs):
 		return theirs
 	}
 	m.problem("both sides changed %s", fields)
@@ -121,26 +122,38 @@ func (m *merging) block(fields string, base, ours, theirs *v1alpha1.Block) *v1al
 }
 
 func reaches(block, other *v1alpha1.Block) bool {
-	return !slices.ContainsFunc(other.Locks, func(lock v1alpha1.Lock) bool {
-		return !slices.ContainsFunc(block.Locks, func(l v1alpha1.Lock) bool { return l.Target == lock.Target })
-	})
+	return !slices.ContainsFunc(other.Locks, func(lock v1alpha1.Lock) bool { return !isFor(block, lock.Target) })
+}
+
+// takesFrom reports whether a side takes a target away that the other one keeps.
+func takesFrom(base, side, other *v1alpha1.Block) bool {
+	return slices.ContainsFunc(other.Locks, func(lock v1alpha1.Lock) bool { return isFor(base, lock.Target) && !isFor(side, lock.Target) })
+}
+
+func isFor(block *v1alpha1.Block, target string) bool {
+	return slices.ContainsFunc(block.Locks, func(l v1alpha1.Lock) bool { return l.Target == target })
 }
 
 // mergeLocks takes the locks of both sides to one payload. Two locks for one
-// target under one key open the same, whoever made them.
+// target under one key open the same, whoever made them. A target that one side
+// took away stays away, though the other moved its lock to a new key meanwhile:
+// a merge must not give back what a reviewer took.
 func mergeLocks(base, ours, theirs *v1alpha1.Block) *v1alpha1.Block {
 	has := func(b *v1alpha1.Block, lock v1alpha1.Lock) bool {
 		return b != nil && slices.ContainsFunc(b.Locks, func(l v1alpha1.Lock) bool { return l.Target == lock.Target && l.Key == lock.Key })
 	}
 	merged := *ours
 	merged.Locks = nil
+	gone := func(target string) bool {
+		return base != nil && isFor(base, target) && (!isFor(ours, target) || !isFor(theirs, target))
+	}
 	for _, lock := range ours.Locks {
-		if !has(base, lock) || has(theirs, lock) {
+		if !gone(lock.Target) && (!has(base, lock) || has(theirs, lock)) {
 			merged.Locks = append(merged.Locks, lock)
 		}
 	}
 	for _, lock := range theirs.Locks {
-		if !has(ours, lock) && !has(base, lock) {
+		if !gone(lock.Target) && !has(ours, lock) && !has(base, lock) {
 			merged.Locks = append(merged.Locks, lock)
 		}
 	}

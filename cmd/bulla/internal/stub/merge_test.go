@@ -68,6 +68,8 @@ func TestMergeTakesEachBlockFromTheSideThatChangedIt(t *testing.T) {
 		"moved by one, locked by other": {base: "a=1@e:1", ours: "a=1@e:2", theirs: "a=1@e:1,f:1", want: "a=1@e:2,f:1"},
 		"a new value, the old moved":    {base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=1@e:2", want: "a=2@e:1"},
 		"a new value, the old for more": {base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=1@e:1,f:1", conflict: "both sides changed /data/a"},
+		"moved by one, taken by other":  {base: "a=1@e:1,f:1", ours: "a=1@e:2,f:2", theirs: "a=1@e:1", want: "a=1@e:2"},
+		"a new value, taken from one":   {base: "a=1@e:1,f:1", ours: "a=2@e:1,f:1", theirs: "a=1@e:1", conflict: "both sides changed /data/a"},
 		"made by both, other values":    {ours: "a=1@e:1", theirs: "b=2@e:1", want: "a=1@e:1 b=2@e:1"},
 		"made by both, the same key":    {ours: "a=1@e:1", theirs: "a=2@e:1", conflict: "both sides changed /data/a"},
 		"no lock is left":               {base: "a=1@e:1,f:1", ours: "a=1@e:1", theirs: "a=1@f:1", conflict: "no lock is left of /data/a"},
