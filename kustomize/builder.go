@@ -79,10 +79,19 @@ func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (_ 
 	if err != nil {
 		return nil, err
 	}
-	if r, ok := b.cache.get(key, t); ok {
-		return r.build, r.err
+	for {
+		if r, ok := b.cache.get(key, t); ok {
+			return r.build, r.err
+		}
+		build, err := b.await(ctx, b.begin(t, p, key))
+		if !errors.Is(err, errCrowded) {
+			return build, err
+		}
 	}
-	f := b.begin(t, p, key)
+}
+
+func (b *Builder) await(ctx context.Context, f *flight) (*Build, error) {
+	defer b.leave(f)
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)

@@ -19,6 +19,14 @@ type flight struct {
 	once  sync.Once
 	build *Build
 	err   error
+
+	// placement is what it builds, wanted how many wait for it. drop is closed, and
+	// dropped set, when nobody does and a newer one of the placement begins. The
+	// builder's lock holds them.
+	placement string
+	wanted    int
+	drop      chan struct{}
+	dropped   bool
 }
 
 func (f *flight) isLate() { f.once.Do(func() { close(f.late) }) }
@@ -29,17 +37,21 @@ func (b *Builder) begin(t *Tree, p *v1alpha1.Placement, key buildKey) *flight {
 	id := key.placement + " " + key.spec + " " + t.Hash()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if f, ok := b.flights[id]; ok {
+	if f, ok := b.flights[id]; ok && !f.dropped {
+		f.wanted++
 		return f
 	}
-	f := &flight{done: make(chan struct{}), late: make(chan struct{})}
+	b.dropUnwanted(key.placement)
+	f := &flight{done: make(chan struct{}), late: make(chan struct{}), placement: key.placement, wanted: 1, drop: make(chan struct{}), err: errCrowded}
 	b.flights[id] = f
 	go func() {
 		defer close(f.done)
 		defer func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			delete(b.flights, id)
+			if b.flights[id] == f {
+				delete(b.flights, id)
+			}
 		}()
 		// The flight has a goroutine of its own, where no caller could recover.
 		defer catch(p, &f.err)
@@ -47,12 +59,30 @@ func (b *Builder) begin(t *Tree, p *v1alpha1.Placement, key buildKey) *flight {
 			f.build, f.err = r.build, r.err
 			return
 		}
-		b.lanes.run(key.placement, f.isLate, func(ctx context.Context) {
+		b.lanes.run(key.placement, f.drop, f.isLate, func(ctx context.Context) {
 			defer catch(p, &f.err)
 			f.build, f.err = b.build(ctx, t, p, key)
 		})
 	}()
 	return f
+}
+
+// dropUnwanted takes builds of a placement that nobody waits for out of the queue:
+// whoever pushes a slow folder again and again would fill it with heads that are
+// past, and everybody else's slow build would wait behind them. The lock is held.
+func (b *Builder) dropUnwanted(placement string) {
+	for _, f := range b.flights {
+		if f.placement == placement && f.wanted == 0 && !f.dropped {
+			f.dropped = true
+			close(f.drop)
+		}
+	}
+}
+
+func (b *Builder) leave(f *flight) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f.wanted--
 }
 
 // soon is Build, but for a build that is late: [ErrBuilding] then, and it goes on.
@@ -66,6 +96,7 @@ func (b *Builder) soon(ctx context.Context, t *Tree, p *v1alpha1.Placement) (_ *
 		return r.build, r.err
 	}
 	f := b.begin(t, p, key)
+	defer b.leave(f)
 	select {
 	case <-f.done:
 		return f.build, f.err

@@ -2,7 +2,7 @@ package kustomize
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -12,8 +12,9 @@ import (
 const slowAfter = 3 * time.Second
 
 // errCrowded ends a build that takes long while as many others do. It is tried
-// again, behind them.
-var errCrowded = errors.New("build takes long, and others do too: it is tried again when they are done")
+// again, behind them: nothing is decided about the placement, least of all that it
+// does not build.
+var errCrowded = fmt.Errorf("build takes long, and others do too: %w", ErrBuilding)
 
 // lanes are the places of build processes. Whoever may change one application may
 // make its build slow, and ten of them: they wait for each other, and nobody waits
@@ -34,14 +35,18 @@ func newLanes(places int) *lanes {
 }
 
 // run builds in a place of its own. late is called when nobody should wait for it
-// any more.
-func (l *lanes) run(placement string, late func(), build func(context.Context)) {
+// any more. A build that is dropped before it has a place is not begun.
+func (l *lanes) run(placement string, drop <-chan struct{}, late func(), build func(context.Context)) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	began, lane := time.Now(), l.fast
 	if l.isLate(placement) {
 		late()
-		l.slow <- struct{}{}
+		select {
+		case l.slow <- struct{}{}:
+		case <-drop:
+			return
+		}
 		began, lane = time.Now(), l.slow
 	} else {
 		l.fast <- struct{}{}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 // TestSlowBuildsHoldNobodyUp: as many as there may be, and nobody's place is taken
@@ -19,7 +22,7 @@ func TestSlowBuildsHoldNobodyUp(t *testing.T) {
 	ended := make(chan struct{}, 10)
 	for n := range 5 {
 		go func() {
-			l.run(fmt.Sprint("slow-", n), func() { late.Add(1) }, func(ctx context.Context) {
+			l.run(fmt.Sprint("slow-", n), nil, func() { late.Add(1) }, func(ctx context.Context) {
 				select {
 				case <-release:
 				case <-ctx.Done():
@@ -35,13 +38,13 @@ func TestSlowBuildsHoldNobodyUp(t *testing.T) {
 		<-ended
 	}
 	done := make(chan struct{})
-	go l.run("fast", func() { t.Error("the fast build is late") }, func(context.Context) { close(done) })
+	go l.run("fast", nil, func() { t.Error("the fast build is late") }, func(context.Context) { close(done) })
 	<-done
 	if crowded.Load() != 4 || late.Load() != 5 {
 		t.Errorf("%d given up and %d late, want 4 and 5", crowded.Load(), late.Load())
 	}
 	waits := make(chan struct{})
-	go l.run("slow-0", func() { close(waits) }, func(context.Context) { ended <- struct{}{} })
+	go l.run("slow-0", nil, func() { close(waits) }, func(context.Context) { ended <- struct{}{} })
 	<-waits // it is late before it begins: nobody waits, and it takes no fast place
 	close(release)
 	<-ended
@@ -80,6 +83,70 @@ func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
 	}
 	if got := b.Processes(); got != 5 {
 		t.Errorf("%d builds, want 5", got)
+	}
+}
+
+// TestACrowdedBuildIsOnlyPutOff: who keeps the slow place busy makes nobody's
+// build fail. It is under way for those who do not wait, and done for who does.
+func TestACrowdedBuildIsOnlyPutOff(t *testing.T) {
+	tr, m := model(t, fleet().with(files{"placements/honest.yaml": placementFor("honest", "honest"), "apps/honest/a.yaml": configMap("a")}))
+	b := NewBuilder(BuilderOptions{})
+	b.lanes.after = time.Millisecond
+	b.lanes.slow <- struct{}{} // somebody else's build
+	key, err := keyOf(m.Placements["honest"])
+	must(t, err)
+	crowded := b.begin(tr, m.Placements["honest"], key)
+	<-crowded.done
+	if !errors.Is(crowded.err, errCrowded) || !errors.Is(crowded.err, ErrBuilding) {
+		t.Fatalf("it is said to have failed: %v", crowded.err)
+	}
+	b.lanes.setLate("honest", false) // so that it is crowded out once more
+	built := make(chan error, 1)
+	go func() {
+		_, err := b.Build(t.Context(), tr, m.Placements["honest"])
+		built <- err
+	}()
+	wait.Until(t, "it is crowded out", func() bool { return b.lanes.isLate("honest") })
+	<-b.lanes.slow
+	if err := wait.Receive(t, "the build", built); err != nil {
+		t.Errorf("it was not tried again: %v", err)
+	}
+}
+
+// TestHeadsThatArePastTakeNoPlace: one push after the other of a slow folder waits
+// once, and not once for each.
+func TestHeadsThatArePastTakeNoPlace(t *testing.T) {
+	b := NewBuilder(BuilderOptions{})
+	b.lanes.late["slow"] = true
+	b.lanes.slow <- struct{}{} // somebody else's build
+	var flights []*flight
+	for n := range 5 {
+		tr, m := model(t, fleet().with(files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": configMap(fmt.Sprint("a", n))}))
+		if _, err := b.soon(t.Context(), tr, m.Placements["slow"]); !errors.Is(err, ErrBuilding) {
+			t.Fatal(err)
+		}
+		b.mu.Lock()
+		for _, f := range b.flights {
+			if !slices.Contains(flights, f) {
+				flights = append(flights, f)
+			}
+		}
+		b.mu.Unlock()
+	}
+	for _, past := range flights[:len(flights)-1] {
+		<-past.done
+		if !errors.Is(past.err, ErrBuilding) || past.build != nil {
+			t.Errorf("a head that is past was built: %v", past.err)
+		}
+	}
+	<-b.lanes.slow
+	last := flights[len(flights)-1]
+	<-last.done
+	if len(flights) != 5 || last.err != nil {
+		t.Errorf("of %d, the newest is not built: %v", len(flights), last.err)
+	}
+	if got := b.Processes(); got != 1 {
+		t.Errorf("%d builds, want 1", got)
 	}
 }
 
