@@ -110,7 +110,8 @@ func (a *adopter) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands
 		if a.found[name] == nil {
 			a.found[name] = inventory.Inventory{}
 		}
-		a.found[name][id] = v1alpha1.InventoryEntry{ID: inventory.Format(id), Version: gvk.Version, UID: string(item.UID)}
+		a.found[name][id] = v1alpha1.InventoryEntry{ID: inventory.Format(id), Version: gvk.Version, UID: string(item.UID),
+			Prune: item.Annotations[v1alpha1.PruneAnnotation]} // nobody else remembers
 	}
 	return nil
 }

@@ -58,9 +58,10 @@ func (p *deliveryPass) changed(ctx context.Context, o apply.Object) (*change, er
 		}
 		return &change{object: o, revert: true, deed: *deed}, nil
 	}
-	if entry = p.inv[o.ID]; entry.Stub != o.StubDigest() {
-		// The locks alone changed: the same values, authorised by other bytes.
-		entry.Stub = o.StubDigest()
+	// The locks alone changed: the same values, authorised by other bytes. And what
+	// was applied before the inventory had it says now whether it may go.
+	if entry = p.inv[o.ID]; entry.Stub != o.StubDigest() || entry.Prune != o.Prune() {
+		entry.Stub, entry.Prune = o.StubDigest(), o.Prune()
 		p.inv[o.ID] = entry
 	}
 	return nil, nil

@@ -38,11 +38,8 @@ func (p *deliveryPass) unused(ctx context.Context, ids []ObjectID, held inUse) (
 			free = append(free, id)
 			continue
 		}
-		goes, err := p.goesInUse(ctx, id)
 		switch {
-		case err != nil:
-			return nil, pruneFailed(fmt.Errorf("read %s: %w", apply.Describe(id), err))
-		case goes:
+		case p.goesInUse(id):
 			p.warn("PrunedInUse", fmt.Sprintf("%s goes though %s still names it", apply.Describe(id), user))
 			free = append(free, id)
 			continue
@@ -106,17 +103,15 @@ func namedInGit(r *kustomize.Resolution, ids []ObjectID) inUse {
 // goesInUse: after the timeout an object goes though somebody names it where Git
 // says so, and with a placement that left this cluster whole: that is Git's word
 // too, and nobody's pod keeps a cluster from losing what was taken from it.
-func (p *deliveryPass) goesInUse(ctx context.Context, id ObjectID) (bool, error) {
+func (p *deliveryPass) goesInUse(id ObjectID) bool {
 	if !p.overdue(id) {
-		return false, nil
+		return false
 	}
-	if p.obj.Spec.Removed {
-		return true, nil
+	if p.obj.Spec.Removed || p.inv[id].Prune == v1alpha1.PruneForce {
+		return true
 	}
-	if allow := p.placed.Placement.Spec.Allow; allow != nil && allow.PruneInUse {
-		return true, nil
-	}
-	return p.hands.Forced(ctx, id, p.inv[id])
+	allow := p.placed.Placement.Spec.Allow
+	return allow != nil && allow.PruneInUse
 }
 
 // overdue: it was to go for longer than the timeout.

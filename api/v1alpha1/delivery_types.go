@@ -132,6 +132,11 @@ type InventoryEntry struct {
 	// Content is the content digest at the last apply, for sealed objects.
 	// +optional
 	Content string `json:"content,omitempty"`
+	// Prune is what Git said of the object's removal at the last apply, as
+	// [PruneAnnotation]. What lives is not asked: whoever may patch an object could
+	// keep what Git takes away.
+	// +optional
+	Prune string `json:"prune,omitempty"`
 	// TakenOver: the object lived before, and somebody else had made it.
 	// +optional
 	TakenOver bool `json:"takenOver,omitempty"`

@@ -85,7 +85,7 @@ func (c *Client) send(ctx context.Context, o Object, values map[string]string, l
 	return v1alpha1.InventoryEntry{
 		ID: inventory.Format(o.ID), Version: o.Manifest.GroupVersionKind().Version,
 		UID: string(sent.GetUID()), Applied: o.Hash,
-		Generation: sent.GetGeneration(), ResourceVersion: sent.GetResourceVersion(),
+		Generation: sent.GetGeneration(), ResourceVersion: sent.GetResourceVersion(), Prune: o.Prune(),
 	}, nil
 }
 
@@ -101,7 +101,7 @@ func (c *Client) sendSecret(ctx context.Context, o Object, values map[string]str
 	entry := v1alpha1.InventoryEntry{
 		ID: inventory.Format(o.ID), Version: "v1", UID: string(*secret.UID),
 		Applied: o.Hash, ResourceVersion: *secret.ResourceVersion,
-		Stub: o.StubDigest(), Content: o.Content,
+		Stub: o.StubDigest(), Content: o.Content, Prune: o.Prune(),
 	}
 	// What others put beside the sealed values has no business there: who reads
 	// the Secret takes all of it for reviewed.

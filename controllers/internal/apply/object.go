@@ -76,6 +76,9 @@ func (o Object) StubDigest() string {
 	return o.Built.Stub.Digest
 }
 
+// Prune is what Git says of the object's removal.
+func (o Object) Prune() string { return o.Manifest.GetAnnotations()[v1alpha1.PruneAnnotation] }
+
 // Digester gives the content digest of a stub.
 type Digester func(*v1alpha1.SealedManifest) (string, error)
 

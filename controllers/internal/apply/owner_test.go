@@ -87,6 +87,34 @@ func TestWhatTheControllerMadeIsKnownAsItsOwn(t *testing.T) {
 	}
 }
 
+// Whoever may annotate an object must not keep what Git takes away, nor take what
+// Git has stay.
+func TestGitAloneSaysWhetherAnObjectStays(t *testing.T) {
+	const opted = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: ns, annotations: {bulla.dev/prune: disabled}}, data: {key: ours}}"
+	for name, test := range map[string]struct {
+		manifest, live string
+		kept           bool
+	}{
+		"a tenant says that it stays": {manifest: plain, live: "disabled"},
+		"a tenant says that it goes":  {manifest: opted, live: "force", kept: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			o := b.configMap(test.manifest)
+			entry := b.apply(o, v1alpha1.InventoryEntry{}, nil)
+			b.edit(o, "a-tenant", func(u *unstructured.Unstructured) {
+				annotations := u.GetAnnotations()
+				annotations[v1alpha1.PruneAnnotation] = test.live
+				u.SetAnnotations(annotations)
+			})
+			fate, err := b.hands.Remove(t.Context(), o.ID, entry)
+			if err != nil || !fate.Gone || (fate.Kept != "") != test.kept {
+				t.Errorf("removed: %+v, %v", fate, err)
+			}
+		})
+	}
+}
+
 // A process that dies between the creation and its answer has left an object
 // whose uid nobody wrote down.
 func TestWhatWasMadeJustBeforeACrashIsOurs(t *testing.T) {

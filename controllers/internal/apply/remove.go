@@ -84,7 +84,7 @@ func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry)
 	switch {
 	case !c.keeps(id, live, entry):
 		fate.Gone, fate.Kept = true, "nothing proves that it is this placement's"
-	case live.Annotations[v1alpha1.PruneAnnotation] == "disabled":
+	case entry.Prune == "disabled":
 		fate.Gone, fate.Kept = true, "it is annotated "+v1alpha1.PruneAnnotation+": disabled"
 	case live.DeletionTimestamp != nil:
 		fate.Deleting = live.DeletionTimestamp.Time

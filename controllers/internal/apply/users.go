@@ -10,8 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
@@ -80,14 +78,4 @@ func noteReads(pod *unstructured.Unstructured, ids map[ID]bool, users map[ID]str
 			users[id] = name
 		}
 	}
-}
-
-// Forced reports whether a live object says that it goes though it is in use. It
-// says what Git had it say: an edit by hand is drift.
-func (c *Client) Forced(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (bool, error) {
-	live, err := c.metadata(ctx, id, inventory.GVK(id, entry))
-	if err != nil || live == nil {
-		return false, err
-	}
-	return live.Annotations[v1alpha1.PruneAnnotation] == v1alpha1.PruneForce, nil
 }
