@@ -59,10 +59,13 @@ func TestADefinitionAndItsInstanceInOneBuild(t *testing.T) {
 	w.must(w.client.Create(t.Context(), theirs))
 	delete(w.git, "shop")
 	w.commit()
-	d := w.reason("shop", "PruneFailed")
-	if !strings.Contains(describeConditions(d), "Widget "+w.ns+"/theirs") {
-		t.Errorf("the status does not name what holds the definition: %s", describeConditions(d))
-	}
+	// A server that has just learned a definition may refuse its instances once.
+	eventually(t, "the status names what holds the definition", func() error {
+		if said := describeConditions(w.reason("shop", "PruneFailed")); !strings.Contains(said, "Widget "+w.ns+"/theirs") {
+			return errors.New(said)
+		}
+		return nil
+	})
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(theirs), theirs))
 	w.must(w.client.Delete(t.Context(), theirs))
 	w.settled()
@@ -349,9 +352,15 @@ func TestAnAPIServerThatGoesAwayDuringAnApplyIsSurvived(t *testing.T) {
 // edited changes a live object of any kind.
 func (w *deliveryWorld) edited(o kustomize.Object, change func(*unstructured.Unstructured) error) {
 	w.t.Helper()
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(o.GroupVersionKind())
-	w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(o.Unstructured), live))
-	w.must(change(live))
-	w.must(w.client.Update(w.t.Context(), live, client.FieldOwner("kubectl-edit")))
+	eventually(w.t, "the edit is made", func() error {
+		live := &unstructured.Unstructured{}
+		live.SetGroupVersionKind(o.GroupVersionKind())
+		w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(o.Unstructured), live))
+		w.must(change(live))
+		err := w.client.Update(w.t.Context(), live, client.FieldOwner("kubectl-edit"))
+		if err != nil && !apierrors.IsConflict(err) {
+			w.t.Fatal(err)
+		}
+		return err
+	})
 }
