@@ -223,7 +223,11 @@ func (v *view) refuse(err error) error {
 
 func (v *view) refusalOf(refused *objectError) *worker.Failure {
 	file, line := v.fault(refused)
-	return &worker.Failure{File: file, Line: line, Problem: refused.Error()}
+	problem := refused.Error()
+	if refused.plaintext {
+		problem += sealHint(file)
+	}
+	return &worker.Failure{File: file, Line: line, Problem: problem}
 }
 
 // refusals takes the refused objects out of joined errors; none if there is

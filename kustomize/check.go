@@ -1,9 +1,11 @@
 package kustomize
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,6 +26,8 @@ type objectError struct {
 	stub *Stub
 	// key is the name of the field at fault, if a file would spell it.
 	key string
+	// plaintext: it is a Secret that nobody sealed.
+	plaintext bool
 }
 
 func (e *objectError) Error() string {
@@ -96,14 +100,14 @@ func standsTwice(a, b Object) *objectError {
 
 func checkObject(p *v1alpha1.Placement, known scopes, o Object) *objectError {
 	for _, check := range []func(*v1alpha1.Placement, scopes, Object) string{
-		checkIdentity, checkNamespace, checkPodSecurity, checkMarks, checkPlaintext,
+		checkIdentity, checkNamespace, checkPodSecurity, checkMarks,
 	} {
 		if problem := check(p, known, o); problem != "" {
 			return &objectError{problem: problem}
 		}
 	}
 	if o.Stub == nil {
-		return nil
+		return checkPlaintext(o)
 	}
 	if problem := checkSealed(o); problem != "" {
 		return &objectError{problem: problem, stub: o.Stub}
@@ -229,17 +233,24 @@ func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
 // against the live object, when they are written.
 var clustersOwn = []string{"resourceVersion", "uid", "managedFields", "deletionTimestamp"}
 
-func checkPlaintext(_ *v1alpha1.Placement, _ scopes, o Object) string {
-	gk := o.GroupVersionKind().GroupKind()
-	if o.Stub != nil || gk.Group != "" || gk.Kind != "Secret" {
-		return ""
+func checkPlaintext(o Object) *objectError {
+	if gk := o.GroupVersionKind().GroupKind(); gk.Group != "" || gk.Kind != "Secret" {
+		return nil
 	}
 	for _, field := range []string{"data", "stringData"} {
 		if value, ok := o.Object[field]; ok && !isEmpty(value) {
-			return "is a Secret with plaintext " + field + "; hint: bulla seal --replace FILE makes it a stub"
+			return &objectError{problem: "is a Secret with plaintext " + field, plaintext: true}
 		}
 	}
-	return ""
+	return nil
+}
+
+// sealHint says what makes a stub of a Secret in the clear.
+func sealHint(file string) string {
+	if isKustomizationName(path.Base(file)) {
+		return "; hint: seal its values (bulla seal --for PLACEMENT --name NAME), list the stub under resources, and take the secretGenerator out"
+	}
+	return "; hint: `bulla seal --replace " + cmp.Or(file, "FILE") + "` makes it a stub"
 }
 
 // checkSealed holds what became of a stub against its template: what is sealed

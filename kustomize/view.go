@@ -275,7 +275,7 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", v1alpha1.StubAnnotation)}
 	}
 	if line, ok := v1alpha1.MergeMark(data); ok && isYAML(p) {
-		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("line %d has a merge mark: a merge is not finished", line)}
+		return nil, false, &worker.Failure{File: p, Line: line, Problem: v1alpha1.MergeMarkProblem}
 	}
 	if !isStub(data) {
 		return data, true, nil

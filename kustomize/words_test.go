@@ -33,6 +33,7 @@ func TestABuildSaysWhatIsWrongInTheWordsOfItsFiles(t *testing.T) {
 		{"a key twice beside a placement's", base.with(files{"apps/app/a.yaml": "kind: ConfigMap\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n"}), `apps/app/a.yaml:2: "kind" stands twice`},
 		{"a manifest that is no YAML", one("a.yaml", configMap("b")+"---\na: [\n"), "apps/app/a.yaml:"},
 		{"a generated name", one("job.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: m-\n"), "apps/app/job.yaml:4: metadata.generateName is refused"},
+		{"a generated name in a list", one("l.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {generateName: m-}}\n"), "apps/app/l.yaml:4: metadata.generateName is refused"},
 		{"no name", one("a.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n"), "apps/app/a.yaml:1: metadata.name is missing"},
 		{"no kind", one("a.yaml", "# x\napiVersion: v1\nmetadata: {name: a}\n"), "apps/app/a.yaml:2: kind is missing"},
 		{"values where a manifest is listed", with("resources: [values.yaml]\n").with(files{"apps/app/values.yaml": "foo: bar\n"}), "apps/app/values.yaml:1: is no Kubernetes object: it has neither apiVersion nor kind"},

@@ -13,6 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// MergeMarkProblem is said of a file with merge marks, by whoever reads it.
+const MergeMarkProblem = "has a merge mark: two branches changed it, and the merge is not finished (git status lists such files)"
+
 // ReadDocument reads the one YAML document of a file as a tree of nodes, a mapping,
 // or says in which line it is not plain enough. Everything refused here is a way
 // for two readers (a reviewer, the CLI, the key service, kustomize) to see
@@ -28,7 +31,7 @@ func ReadDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 		return nil, err
 	}
 	if line, ok := MergeMark(data); ok {
-		return nil, &ParseError{File: file, Line: line, Problem: "has a merge mark: two branches changed it, and the merge is not finished (git status lists such files)"}
+		return nil, &ParseError{File: file, Line: line, Problem: MergeMarkProblem}
 	}
 	if manyValues(data) {
 		return nil, &ParseError{File: file, Line: 1, Problem: fmt.Sprintf("has more than %d values", maxValues)}

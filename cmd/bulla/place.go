@@ -129,7 +129,8 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	case o.path == "", len(targets) == 0, len(o.namespaces) == 0:
 		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set", "placement %q does not exist yet", name)
 	case !repo.Tree.IsDir(strings.TrimSuffix(o.path, "/")):
-		return fault.New("--path is relative to the repository's root, "+repo.Root+"; seal or write something there first", "there is no folder %q with files in it", o.path)
+		return fault.New("--path is relative to the repository's root, "+repo.Root+"; write a manifest there, or seal the first value: "+
+			"bulla seal "+strings.TrimSuffix(o.path, "/")+"/NAME.yaml --namespace "+o.namespaces[0]+" --set SET --from-file KEY=PATH", "there is no folder %q with files in it", o.path)
 	}
 	file := "placements/" + name + ".yaml"
 	data := []byte(renderPlacement(name, o, targets))

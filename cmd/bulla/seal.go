@@ -255,6 +255,9 @@ func (o sealOptions) path(repo *fleetrepo.Repo, file string, manifest *values.Ma
 		}
 		return path.Join(placement.Spec.Path, name+".yaml"), nil
 	}
+	if o.replace && strings.EqualFold(path.Ext(file), ".json") {
+		return "", fault.NewUsage("give it another ending (git mv), in the kustomization too if that lists it; what is in it may stay JSON", "a stub's file ends in .yaml, and this one in .json")
+	}
 	if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" {
 		return "", fault.NewUsage("name the stub's file, such as apps/payments/payments-db.yaml", "the stub's path does not end in .yaml")
 	}

@@ -55,8 +55,8 @@ func (o sealOptions) load(job *sealjob.Job, scope v1alpha1.Scope, manifest *valu
 // takeOver puts what a manifest says beside its values into the stub, and says
 // what the stub has beyond it.
 func takeOver(job *sealjob.Job, manifest *values.Manifest) error {
-	if stub.Immutable(job.Stub) && len(job.Values) > 0 && stub.Annotation(job.Stub, v1alpha1.ForceAnnotation) == "" {
-		job.Warn("%s makes an immutable Secret: a cluster that has it refuses the new value. Seal a stub with a new name, or annotate the template with %s: \"true\" to have it deleted and made again",
+	if stub.Immutable(job.Stub) && len(job.Values) > 0 && stub.Annotation(job.Stub, v1alpha1.ForceAnnotation) != "enabled" {
+		job.Warn("%s makes an immutable Secret: a cluster that has it refuses the new value. Seal a stub with a new name, or annotate the template with %s: enabled to have it deleted and made again",
 			job.File, v1alpha1.ForceAnnotation)
 	}
 	if manifest == nil {
@@ -128,20 +128,46 @@ func (o sealOptions) begin(job *sealjob.Job, scope v1alpha1.Scope, manifest *val
 	if placement, ok := job.Repo.Model.Placements[o.placement]; ok {
 		namespace = first(namespace, placement.Spec.TargetNamespace)
 	}
+	name = first(name, strings.TrimSuffix(base, path.Ext(base)))
+	if len(job.Values) == 0 {
+		return fault.New("name a stub that is there", "%s: there is no such file", job.File)
+	}
+	if err := o.checkIdentity(job.File, name, namespace, manifest); err != nil {
+		return err
+	}
 	var err error
-	job.Stub, err = stub.New(first(name, strings.TrimSuffix(base, path.Ext(base))), namespace,
-		first(scope, v1alpha1.ScopeStrict), first(kind, corev1.SecretTypeOpaque), manifest)
+	job.Stub, err = stub.New(name, namespace, first(scope, v1alpha1.ScopeStrict), first(kind, corev1.SecretTypeOpaque), manifest)
 	return err
 }
+
+// checkIdentity holds names that no flag gave to the same rules, and says where
+// they come from.
+func (o sealOptions) checkIdentity(file, name, namespace string, manifest *values.Manifest) error {
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		if manifest != nil && manifest.Name == name {
+			return fault.New("give another with --name: "+subdomainRule, "read the Secret manifest: metadata.name %.60q is no name of a Secret", name)
+		}
+		return fault.NewUsage("give the Secret's name with --name: "+subdomainRule, "%s: the file's name gives the Secret's, and %.60q is none", file, name)
+	}
+	if problems := validation.IsDNS1123Label(namespace); namespace != "" && len(problems) > 0 {
+		return fault.New("give another with --namespace: "+labelRule, "read the Secret manifest: metadata.namespace %.60q is no name of a namespace", namespace)
+	}
+	return nil
+}
+
+const (
+	subdomainRule = "up to 253 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
+	labelRule     = "up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit"
+)
 
 // checkNames holds the flags that name things to Kubernetes' rules: an error
 // about the file that they would make says less.
 func (o sealOptions) checkNames() error {
 	if problems := validation.IsDNS1123Subdomain(o.name); o.name != "" && len(problems) > 0 {
-		return fault.NewUsage("up to 253 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit", "--name %.60q is no name of a Secret", o.name)
+		return fault.NewUsage(subdomainRule, "--name %.60q is no name of a Secret", o.name)
 	}
 	if problems := validation.IsDNS1123Label(o.namespace); o.namespace != "" && len(problems) > 0 {
-		return fault.NewUsage("up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit", "--namespace %.60q is no name of a namespace", o.namespace)
+		return fault.NewUsage(labelRule, "--namespace %.60q is no name of a namespace", o.namespace)
 	}
 	return nil
 }

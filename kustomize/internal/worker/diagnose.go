@@ -159,7 +159,7 @@ func (d *diagnosis) object(file string, node *yaml.Node) *Failure {
 	case kind == nil:
 		return fail(node.Line, "kind is missing")
 	case strings.HasSuffix(kind.Value, "List"):
-		return nil
+		return d.items(file, valueOf(node, "items"))
 	case name == nil && valueOf(metadata, "generateName") != nil:
 		return fail(valueOf(metadata, "generateName").Line, "metadata.generateName is refused: an object without a name of its own cannot be tracked; hint: write metadata.name")
 	case name == nil || name.Value == "":
@@ -171,6 +171,19 @@ func (d *diagnosis) object(file string, node *yaml.Node) *Failure {
 	}
 	doc.stub = valueOf(valueOf(metadata, "annotations"), v1alpha1.StubAnnotation) != nil
 	d.documents = append(d.documents, doc)
+	return nil
+}
+
+// items are objects as well.
+func (d *diagnosis) items(file string, list *yaml.Node) *Failure {
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return nil
+	}
+	for _, item := range list.Content {
+		if failure := d.object(file, item); failure != nil {
+			return failure
+		}
+	}
 	return nil
 }
 

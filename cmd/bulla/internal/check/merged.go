@@ -9,7 +9,7 @@ import (
 var ofPlacement = regexp.MustCompile(`^(.*) \(placement ([^ ()]+)\)$`)
 
 // merged sorts findings. What several placements have from one file, a base that
-// is broken, is one mistake and one line.
+// is broken, is one mistake and one line; so is what the file's own parser says too.
 func merged(findings map[Finding]bool) []Finding {
 	placements := map[Finding][]string{}
 	var all []Finding
@@ -22,6 +22,7 @@ func merged(findings map[Finding]bool) []Finding {
 		f.Problem = m[1]
 		placements[f] = append(placements[f], m[2])
 	}
+	all = slices.DeleteFunc(all, func(f Finding) bool { return placements[f] != nil })
 	for f, names := range placements {
 		slices.Sort(names)
 		what := " (placement "

@@ -164,7 +164,7 @@ func (j *Job) sealer() (*sealing.Sealer, error) {
 func (j *Job) standIn(sealer *sealing.Sealer, edit *stub.Edit) ([]byte, error) {
 	bare := *j.Stub
 	bare.Metadata.Namespace = j.written()
-	empty := &Job{Repo: j.Repo, Stub: &bare, Values: values.Set{}}
+	empty := &Job{Repo: j.Repo, File: j.File, Stub: &bare, Values: values.Set{}}
 	for key := range j.Values {
 		empty.Values[key] = nil
 	}

@@ -13,22 +13,36 @@ import (
 // where it must be, and names its key and line. A key is public in the stub; the
 // value is not looked at further than for its type.
 func badValue(data []byte) string {
+	return firstOf(data, func(member string, key, value *yamlv3.Node) string {
+		if problem := problemOf(member, value); problem != "" {
+			return fmt.Sprintf("%s.%s (line %d): %s", member, key.Value, value.Line, problem)
+		}
+		return ""
+	})
+}
+
+// badKey finds the key of a Secret manifest that no Secret can have. It stands in
+// a place for keys, so it is shown.
+func badKey(data []byte) string {
+	return firstOf(data, func(member string, key, _ *yamlv3.Node) string {
+		if len(validation.IsConfigMapKey(key.Value)) > 0 {
+			return fmt.Sprintf("%s (line %d): %.60q is no key of a Secret: letters, digits, '-', '_' and '.' only", member, key.Line, key.Value)
+		}
+		return ""
+	})
+}
+
+// firstOf returns the first problem of the values of a manifest.
+func firstOf(data []byte, problem func(member string, key, value *yamlv3.Node) string) string {
 	var document yamlv3.Node
 	if yamlv3.Unmarshal(data, &document) != nil || len(document.Content) != 1 {
 		return ""
 	}
 	for _, member := range []string{"data", "stringData"} {
 		values := memberOf(document.Content[0], member)
-		if values == nil || values.Kind != yamlv3.MappingNode {
-			continue
-		}
-		for i := 0; i+1 < len(values.Content); i += 2 {
-			key, value := values.Content[i], values.Content[i+1]
-			if len(validation.IsConfigMapKey(key.Value)) > 0 {
-				return fmt.Sprintf("%s (line %d): the key is none of a Secret: letters, digits, '-', '_' and '.' only", member, key.Line)
-			}
-			if problem := problemOf(member, value); problem != "" {
-				return fmt.Sprintf("%s.%s (line %d): %s", member, key.Value, value.Line, problem)
+		for i := 0; values != nil && values.Kind == yamlv3.MappingNode && i+1 < len(values.Content); i += 2 {
+			if text := problem(member, values.Content[i], values.Content[i+1]); text != "" {
+				return text
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package values
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -26,6 +27,12 @@ type Manifest struct {
 	LeftOut []string
 }
 
+// errSeveral has a hint of its own.
+var errSeveral = errors.New("more than one document")
+
+// twice is the one text of the parser that quotes a key and no value.
+var twice = regexp.MustCompile(`line (\d+): key "([\w.-]{1,253})" already set in map`)
+
 var yamlLine = regexp.MustCompile(`\bline (\d+)\b`)
 
 // Secret reads a v1 Secret from path, - for standard input, and adds its data
@@ -37,8 +44,11 @@ func (s *Source) Secret(set Set, path string) (*Manifest, error) {
 	}
 	secret, err := parseSecret(data)
 	if err != nil {
-		return nil, fault.New("-f takes one v1 Secret, as `kubectl create secret … --dry-run=client -o yaml` prints it",
-			"read the Secret manifest: %w", err)
+		hint := "-f takes one v1 Secret, as `kubectl create secret … --dry-run=client -o yaml` prints it"
+		if errors.Is(err, errSeveral) {
+			hint = "move the Secret into a file of its own, and seal that"
+		}
+		return nil, fault.New(hint, "read the Secret manifest: %w", err)
 	}
 	// The API server lets stringData win over data.
 	merged := map[string][]byte{}
@@ -77,7 +87,8 @@ func newManifest(secret *corev1.Secret, set Set) *Manifest {
 
 // otherKinds says what to do with kinds that people have instead of a Secret.
 var otherKinds = map[string]string{ //nolint:gosec // kinds, no credentials
-	"List":           "; write the Secret out: kubectl get secret NAME -o yaml",
+	"SealedManifest": "; it is a stub already: `bulla seal FILE --from-file KEY=PATH` gives it another value",
+	"List":           "; give the Secret alone, in a file of its own (kubectl get secret NAME -o yaml)",
 	"SealedSecret":   "; take the Secret that it made: kubectl get secret NAME -o yaml",
 	"ExternalSecret": "; take the Secret that it made: kubectl get secret NAME -o yaml",
 }
@@ -85,10 +96,13 @@ var otherKinds = map[string]string{ //nolint:gosec // kinds, no credentials
 // parseSecret never returns a parser's own text: those quote the input.
 func parseSecret(data []byte) (*corev1.Secret, error) {
 	if documents(data) > 1 {
-		return nil, fmt.Errorf("more than one document")
+		return nil, errSeveral
 	}
 	raw, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
+		if m := twice.FindStringSubmatch(err.Error()); m != nil {
+			return nil, fmt.Errorf("line %s: key %q stands twice in one mapping", m[1], m[2])
+		}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			return nil, fmt.Errorf("line %s: not valid YAML or JSON", m[1])
 		}
@@ -102,6 +116,9 @@ func parseSecret(data []byte) (*corev1.Secret, error) {
 	if json.Unmarshal(raw, &head) != nil || head.APIVersion != "v1" || head.Kind != "Secret" {
 		return nil, fmt.Errorf("it is not a v1 Secret%s", otherKinds[fmt.Sprint(head.Kind)])
 	}
+	if problem := badKey(data); problem != "" {
+		return nil, fmt.Errorf("%s", problem)
+	}
 	if head.SOPS != nil {
 		return nil, fmt.Errorf("it is encrypted with SOPS; open it first: sops -d FILE | bulla seal -f -")
 	}
@@ -112,9 +129,9 @@ func parseSecret(data []byte) (*corev1.Secret, error) {
 		if problem := badValue(data); problem != "" {
 			return nil, fmt.Errorf("%s", problem)
 		}
-		return nil, fmt.Errorf("a field is unknown or has the wrong type; data must be base64, stringData text")
+		return nil, badField(data, err)
 	}
-	return &secret, nil
+	return &secret, badMark(data, &secret)
 }
 
 // documents counts YAML documents that hold something.

@@ -69,13 +69,21 @@ func (s *Source) Files(set Set, args []string) error {
 		data, err := s.readFile(path)
 		if err != nil {
 			return fault.New("--from-file takes KEY=PATH or PATH; --from-literal takes KEY=VALUE",
-				"read --from-file number %d: %w", i+1, err)
+				"read --from-file number %d%s: %w", i+1, ofKey(key, ok), err)
 		}
 		if err := s.add(set, "--from-file", key, data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ofKey names the key, if it is one and no path or value in its place.
+func ofKey(key string, given bool) string {
+	if !given || len(validation.IsConfigMapKey(key)) > 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (key %s)", key)
 }
 
 func (s *Source) readFile(path string) ([]byte, error) {
