@@ -1,6 +1,10 @@
 package kustomize
 
-import "path"
+import (
+	"path"
+
+	"github.com/bulla-dev/bulla/kustomize/printable"
+)
 
 // flaw says why a folder is not read as it stands. It belongs to the folder,
 // which may stand in many places of a tree, so it knows no path.
@@ -28,7 +32,7 @@ func (f *flaw) at(folder string) *TreeError {
 }
 
 func corrupt(name, problem string) *flaw {
-	return &flaw{entry: printable(name), problem: problem, closed: true}
+	return &flaw{entry: printable.Name(name), problem: problem, closed: true}
 }
 
 // closed is a folder that nobody looks into. It counts as one file, so that a

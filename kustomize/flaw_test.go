@@ -229,7 +229,7 @@ func TestAFlawInAFolderThatGrantsIsAProblem(t *testing.T) {
 			for _, p := range loaded.Problems {
 				told = append(told, p.File)
 			}
-			if len(told) != 2 || told[0] != folder+"/pay?.yaml" && told[1] != folder+"/pay?.yaml" {
+			if len(told) != 2 || !slices.Contains(told, folder+`/pay\u202e.yaml`) {
 				t.Errorf("told of %q, want the name and the file beside it that does not parse", told)
 			}
 		})

@@ -78,13 +78,3 @@ func isDotGit(name string) bool {
 	name = strings.ToLower(strings.TrimRight(name, ". "))
 	return name == ".git" || name == "git~1"
 }
-
-// printable is a name as an error may show it.
-func printable(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || isControl(r) || isJoiner(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(name, "?"))
-}

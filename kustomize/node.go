@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 type nodeKind uint8
@@ -162,7 +164,7 @@ func parseTree(data []byte) ([]rawEntry, *flaw) {
 		last, seen[name] = key, true
 		if problem := nameProblem(name); problem != "" {
 			if found == nil {
-				found = &flaw{entry: printable(name), problem: problem}
+				found = &flaw{entry: printable.Name(name), problem: problem}
 			}
 			continue
 		}

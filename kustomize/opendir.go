@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // OpenDir reads a working tree with the same checks as a commit. The ".git"
@@ -63,7 +65,7 @@ func (s *dirSource) load(path string, limits Limits, depth int) (*dir, error) {
 		at := join(path, e.Name())
 		if problem := nameProblem(e.Name()); problem != "" {
 			if d.flaw == nil {
-				d.flaw = &flaw{entry: printable(e.Name()), problem: problem}
+				d.flaw = &flaw{entry: printable.Name(e.Name()), problem: problem}
 				d.files++
 			}
 			continue

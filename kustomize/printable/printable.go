@@ -11,12 +11,19 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // Text escapes control characters but newline and tab, line and paragraph
 // separators, bidirectional controls, and bytes that are no UTF-8.
-func Text(s string) string {
+func Text(s string) string { return escape(s, harmful) }
+
+// Name is Text for a name, of a file or whatever stands in a line beside others: it
+// escapes all that is not seen as what it is, a newline and a joiner too.
+func Name(s string) string { return escape(s, func(r rune) bool { return !unicode.IsPrint(r) }) }
+
+func escape(s string, harmful func(rune) bool) string {
 	if strings.IndexFunc(s, harmful) < 0 && utf8.ValidString(s) {
 		return s
 	}
@@ -27,7 +34,7 @@ func Text(s string) string {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case harmful(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
+			b.WriteString(escaped(r))
 		default:
 			b.WriteRune(r)
 		}
@@ -36,7 +43,15 @@ func Text(s string) string {
 	return b.String()
 }
 
-// harmful says what a terminal would act on. All of it is below U+10000.
+// escaped spells a character as JSON does.
+func escaped(r rune) string {
+	if high, low := utf16.EncodeRune(r); high != unicode.ReplacementChar {
+		return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+	}
+	return fmt.Sprintf(`\u%04x`, r)
+}
+
+// harmful says what a terminal would act on.
 func harmful(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp))
 }

@@ -37,6 +37,21 @@ func TestWhatATerminalActsOnIsEscaped(t *testing.T) {
 	}
 }
 
+func TestANameIsSeenAsWhatItIs(t *testing.T) {
+	for in, want := range map[string]string{
+		"apps/Größe 日本語.yaml": "apps/Größe 日本語.yaml",
+		"a\nb\tc":             `a\u000ab\u0009c`,
+		"pay\u202e.yaml":      `pay\u202e.yaml`,
+		"pay\u200dments":      `pay\u200dments`,
+		"a\u200b\ufeff\xff":   `a\u200b\ufeff\xff`,
+		"\U000e0041":          `\udb40\udc41`, // a tag, which no program shows
+	} {
+		if got := printable.Name(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestProductIsUnchanged(t *testing.T) {
 	var out bytes.Buffer
 	value := "\x1b\x00\xff"
