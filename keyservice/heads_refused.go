@@ -3,7 +3,6 @@ package keyservice
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -128,23 +127,6 @@ func (r *refusal) saved(ended string) {
 	if r.ended == ended {
 		r.ended = ""
 	}
-}
-
-// refused is errRefused with the numbers; nil while secrets may be opened at a head.
-func (h *heads) refused(at string) error {
-	row, is := h.refusals.at(at)
-	if !is || !h.refusals.isTooOld(row.Age) {
-		return nil
-	}
-	return fmt.Errorf("%w: %s, %s, for %s, repository.refusedGrace is %s", errRefused,
-		tipName(row), row.Reason, row.Age.Round(time.Second), h.refusals.max)
-}
-
-func tipName(row store.RefusedTip) string {
-	if row.Tip == "" {
-		return "the ref is gone"
-	}
-	return row.Tip
 }
 
 // verified counts a look that found the head in force, or one that was accepted.

@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
@@ -41,6 +42,27 @@ func (f *fixture) refusesTip(when string) {
 	}
 }
 
+func (f *fixture) ledgerRefused(p *somebody) *keyservicev1.RefusedTip {
+	f.t.Helper()
+	out, err := p.admin.ListLedger(f.t.Context(), &keyservicev1.ListLedgerRequest{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return out.GetRefused()
+}
+
+// shows wants people to be told of the refused tip, and when it stops grants.
+func (f *fixture) shows(p *somebody, stops time.Duration, when string) {
+	f.t.Helper()
+	tip, _ := f.repo.Head() // "" when the branch is gone
+	refused := f.ledgerRefused(p)
+	left := time.UnixMicro(refused.GetStops()).Sub(f.now())
+	if refused.GetReason() == "" || refused.GetTip() != tip || refused.GetStops()-refused.GetSince() != patience.Microseconds() ||
+		left > stops || left < stops-time.Minute {
+		f.t.Errorf("%s: the ledger says %v, %v left; want tip %q and %v, at most a minute less", when, refused, left, tip, stops)
+	}
+}
+
 // TestATipThatIsRefusedStopsGrants: whoever may push could otherwise keep the
 // service at the head before, and what was revoked open, by one commit that nobody
 // accepts.
@@ -63,6 +85,7 @@ func TestATipThatIsRefusedStopsGrants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := graceFixture(t)
+			dev := f.person("dev", keyservice.RoleDeveloper)
 			push(f)
 			f.look()
 			f.later(patience - time.Minute)
@@ -72,8 +95,10 @@ func TestATipThatIsRefusedStopsGrants(t *testing.T) {
 			if age := float64(f.now().Unix()) - since; err != nil || age < (patience-2*time.Minute).Seconds() || age > patience.Seconds() {
 				t.Errorf("the metric says that it is refused for %.0f seconds: %v", age, err)
 			}
+			f.shows(dev, time.Minute, "in the time to mend it")
 			f.later(patience + time.Minute)
 			f.refusesTip("after it")
+			f.shows(dev, -time.Minute, "after it")
 			if ready := f.get("/readyz"); !f.isReady() || !strings.Contains(ready, "refused: ") || !strings.Contains(ready, "nothing is unsealed until") {
 				t.Errorf("readiness says\n%s", ready)
 			}
@@ -89,6 +114,9 @@ func TestATipThatIsRefusedStopsGrants(t *testing.T) {
 			}
 			f.look()
 			f.opens("with the head at the tip again", f.eu, f.head)
+			if refused := f.ledgerRefused(f.person("dora", keyservice.RoleDeveloper)); refused != nil {
+				t.Errorf("the ledger still says %v", refused)
+			}
 			if ready := f.get("/readyz"); strings.Contains(ready, "refused: ") {
 				t.Errorf("readiness says\n%s", ready)
 			}

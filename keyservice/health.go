@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -81,18 +80,6 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	fmt.Fprint(w, printable.Text(text.String())) // it repeats names and errors of the repository
-}
-
-// refusedLine says what the tip's refusal does, and when.
-func refusedLine(row store.RefusedTip, grace time.Duration) string {
-	age, then := row.Age.Round(time.Second), "unsealing goes on: repository.refusedGrace is 0"
-	switch {
-	case grace != 0 && row.Age > grace:
-		then = "nothing is unsealed until the tip is accepted or leaves the branch"
-	case grace != 0:
-		then = fmt.Sprintf("nothing is unsealed from %s on (repository.refusedGrace)", grace)
-	}
-	return fmt.Sprintf("refused: %s (%s) for %s: %s\n", tipName(row), row.Reason, age, then)
 }
 
 // verdicts keeps the last self-test of token and store.

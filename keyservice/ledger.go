@@ -72,7 +72,7 @@ func (s *Server) listLedger(ctx context.Context, now *head, in *keyservicev1.Lis
 		return nil, err
 	}
 	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro(), Denials: denied.spell(), Placements: view.placements(in),
-		Accepted: micro(view.accepted[now.hash]), Looked: s.now().Add(-s.heads.fresh.age()).UnixMicro()}
+		Accepted: micro(view.accepted[now.hash]), Looked: s.now().Add(-s.heads.fresh.age()).UnixMicro(), Refused: s.heads.refusals.spell(now.hash)}
 	count := 0
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if in.GetCluster() != "" && in.GetCluster() != name {

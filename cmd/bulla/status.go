@@ -34,7 +34,9 @@ but Configured is the cluster's own word.
 
 The first line is that head. Then clusters with the head that each works at, then
 secrets, then placements: those that are not ready, and those without secrets.
-What is suspended says by whom and since when, where the cluster knows.
+What is suspended says by whom and since when, where the cluster knows. When the
+repository has a newer commit that the key service sees and does not accept, that
+is said after the list: why, since when, and when it stops what is unsealed.
 
 A cluster says that it is alive every ten minutes. One that did not for longer
 than --silent-after is named after the list.

@@ -38,6 +38,9 @@ func (a *app) printStatus(format render.Format, status ledger.Status, secrets re
 	if secret != "" || countSecrets(status)+len(status.Placements) == 0 {
 		a.nothing(len(secrets.Rows), "no such secret is placed on a cluster, or was reported by one")
 	}
+	if status.Refused != nil {
+		a.warnf("%s", status.Refused.Says(status.Time))
+	}
 	a.warnSilent(status)
 	a.warnDenied(status)
 	return nil

@@ -1803,8 +1803,11 @@ type ListLedgerResponse struct {
 	Placements []*LedgerPlacement `protobuf:"bytes,5,rep,name=placements,proto3" json:"placements,omitempty"`
 	// Microseconds since 1970, UTC: when the head was accepted, and when it was
 	// last seen to be the newest; 0 where it is not known.
-	Accepted      int64 `protobuf:"varint,6,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	Looked        int64 `protobuf:"varint,7,opt,name=looked,proto3" json:"looked,omitempty"`
+	Accepted int64 `protobuf:"varint,6,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Looked   int64 `protobuf:"varint,7,opt,name=looked,proto3" json:"looked,omitempty"`
+	// The tip of the ref, if the service sees and does not accept it: there is
+	// something newer than the head, and it may revoke.
+	Refused       *RefusedTip `protobuf:"bytes,8,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1888,6 +1891,86 @@ func (x *ListLedgerResponse) GetLooked() int64 {
 	return 0
 }
 
+func (x *ListLedgerResponse) GetRefused() *RefusedTip {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+// RefusedTip is what the ref points at and the service does not accept.
+type RefusedTip struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The commit; empty when the ref is gone.
+	Tip string `protobuf:"bytes,1,opt,name=tip,proto3" json:"tip,omitempty"`
+	// A reason of FleetSync's conditions, such as HistoryRewritten.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Microseconds since 1970, UTC: since when the tips are refused, the first of
+	// them; and from when on nothing is unsealed, 0 for never.
+	Since         int64 `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"`
+	Stops         int64 `protobuf:"varint,4,opt,name=stops,proto3" json:"stops,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefusedTip) Reset() {
+	*x = RefusedTip{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefusedTip) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefusedTip) ProtoMessage() {}
+
+func (x *RefusedTip) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefusedTip.ProtoReflect.Descriptor instead.
+func (*RefusedTip) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RefusedTip) GetTip() string {
+	if x != nil {
+		return x.Tip
+	}
+	return ""
+}
+
+func (x *RefusedTip) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RefusedTip) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *RefusedTip) GetStops() int64 {
+	if x != nil {
+		return x.Stops
+	}
+	return 0
+}
+
 // LedgerPlacement is one Placement at the accepted head.
 type LedgerPlacement struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -1905,7 +1988,7 @@ type LedgerPlacement struct {
 
 func (x *LedgerPlacement) Reset() {
 	*x = LedgerPlacement{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1917,7 +2000,7 @@ func (x *LedgerPlacement) String() string {
 func (*LedgerPlacement) ProtoMessage() {}
 
 func (x *LedgerPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1930,7 +2013,7 @@ func (x *LedgerPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerPlacement.ProtoReflect.Descriptor instead.
 func (*LedgerPlacement) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LedgerPlacement) GetPlacement() string {
@@ -1987,7 +2070,7 @@ type LedgerCluster struct {
 
 func (x *LedgerCluster) Reset() {
 	*x = LedgerCluster{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2082,7 @@ func (x *LedgerCluster) String() string {
 func (*LedgerCluster) ProtoMessage() {}
 
 func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2012,7 +2095,7 @@ func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerCluster.ProtoReflect.Descriptor instead.
 func (*LedgerCluster) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LedgerCluster) GetCluster() string {
@@ -2103,7 +2186,7 @@ type LedgerSecret struct {
 
 func (x *LedgerSecret) Reset() {
 	*x = LedgerSecret{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +2198,7 @@ func (x *LedgerSecret) String() string {
 func (*LedgerSecret) ProtoMessage() {}
 
 func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +2211,7 @@ func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerSecret.ProtoReflect.Descriptor instead.
 func (*LedgerSecret) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LedgerSecret) GetSecret() *SecretReport {
@@ -2178,7 +2261,7 @@ type RewrapRequest struct {
 
 func (x *RewrapRequest) Reset() {
 	*x = RewrapRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2273,7 @@ func (x *RewrapRequest) String() string {
 func (*RewrapRequest) ProtoMessage() {}
 
 func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2286,7 @@ func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapRequest.ProtoReflect.Descriptor instead.
 func (*RewrapRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RewrapRequest) GetHead() string {
@@ -2233,7 +2316,7 @@ type RewrapResponse struct {
 
 func (x *RewrapResponse) Reset() {
 	*x = RewrapResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2328,7 @@ func (x *RewrapResponse) String() string {
 func (*RewrapResponse) ProtoMessage() {}
 
 func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2341,7 @@ func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResponse.ProtoReflect.Descriptor instead.
 func (*RewrapResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RewrapResponse) GetHead() string {
@@ -2294,7 +2377,7 @@ type RewrapResult struct {
 
 func (x *RewrapResult) Reset() {
 	*x = RewrapResult{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2389,7 @@ func (x *RewrapResult) String() string {
 func (*RewrapResult) ProtoMessage() {}
 
 func (x *RewrapResult) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2402,7 @@ func (x *RewrapResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResult.ProtoReflect.Descriptor instead.
 func (*RewrapResult) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RewrapResult) GetDigest() string {
@@ -2353,7 +2436,7 @@ type BlockLocks struct {
 
 func (x *BlockLocks) Reset() {
 	*x = BlockLocks{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2448,7 @@ func (x *BlockLocks) String() string {
 func (*BlockLocks) ProtoMessage() {}
 
 func (x *BlockLocks) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2461,7 @@ func (x *BlockLocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockLocks.ProtoReflect.Descriptor instead.
 func (*BlockLocks) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *BlockLocks) GetLocks() []*Lock {
@@ -2399,7 +2482,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2411,7 +2494,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +2507,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Lock) GetTarget() string {
@@ -2458,7 +2541,7 @@ type AcceptHistoryRequest struct {
 
 func (x *AcceptHistoryRequest) Reset() {
 	*x = AcceptHistoryRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2553,7 @@ func (x *AcceptHistoryRequest) String() string {
 func (*AcceptHistoryRequest) ProtoMessage() {}
 
 func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2566,7 @@ func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryRequest.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AcceptHistoryRequest) GetHead() string {
@@ -2501,7 +2584,7 @@ type AcceptHistoryResponse struct {
 
 func (x *AcceptHistoryResponse) Reset() {
 	*x = AcceptHistoryResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2513,7 +2596,7 @@ func (x *AcceptHistoryResponse) String() string {
 func (*AcceptHistoryResponse) ProtoMessage() {}
 
 func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2526,7 +2609,7 @@ func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryResponse.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
 }
 
 type DenyRequest struct {
@@ -2547,7 +2630,7 @@ type DenyRequest struct {
 
 func (x *DenyRequest) Reset() {
 	*x = DenyRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +2642,7 @@ func (x *DenyRequest) String() string {
 func (*DenyRequest) ProtoMessage() {}
 
 func (x *DenyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2655,7 @@ func (x *DenyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyRequest.ProtoReflect.Descriptor instead.
 func (*DenyRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DenyRequest) GetCluster() string {
@@ -2623,7 +2706,7 @@ type DenyResponse struct {
 
 func (x *DenyResponse) Reset() {
 	*x = DenyResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +2718,7 @@ func (x *DenyResponse) String() string {
 func (*DenyResponse) ProtoMessage() {}
 
 func (x *DenyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2731,7 @@ func (x *DenyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyResponse.ProtoReflect.Descriptor instead.
 func (*DenyResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DenyResponse) GetDenial() *Denial {
@@ -2681,7 +2764,7 @@ type LiftDenialRequest struct {
 
 func (x *LiftDenialRequest) Reset() {
 	*x = LiftDenialRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2693,7 +2776,7 @@ func (x *LiftDenialRequest) String() string {
 func (*LiftDenialRequest) ProtoMessage() {}
 
 func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2706,7 +2789,7 @@ func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialRequest.ProtoReflect.Descriptor instead.
 func (*LiftDenialRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LiftDenialRequest) GetId() uint64 {
@@ -2725,7 +2808,7 @@ type LiftDenialResponse struct {
 
 func (x *LiftDenialResponse) Reset() {
 	*x = LiftDenialResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2737,7 +2820,7 @@ func (x *LiftDenialResponse) String() string {
 func (*LiftDenialResponse) ProtoMessage() {}
 
 func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2750,7 +2833,7 @@ func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialResponse.ProtoReflect.Descriptor instead.
 func (*LiftDenialResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LiftDenialResponse) GetDenial() *Denial {
@@ -2768,7 +2851,7 @@ type ListDenialsRequest struct {
 
 func (x *ListDenialsRequest) Reset() {
 	*x = ListDenialsRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2780,7 +2863,7 @@ func (x *ListDenialsRequest) String() string {
 func (*ListDenialsRequest) ProtoMessage() {}
 
 func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2793,7 +2876,7 @@ func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsRequest.ProtoReflect.Descriptor instead.
 func (*ListDenialsRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
 }
 
 type ListDenialsResponse struct {
@@ -2808,7 +2891,7 @@ type ListDenialsResponse struct {
 
 func (x *ListDenialsResponse) Reset() {
 	*x = ListDenialsResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2820,7 +2903,7 @@ func (x *ListDenialsResponse) String() string {
 func (*ListDenialsResponse) ProtoMessage() {}
 
 func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2833,7 +2916,7 @@ func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsResponse.ProtoReflect.Descriptor instead.
 func (*ListDenialsResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListDenialsResponse) GetDenials() []*Denial {
@@ -2868,7 +2951,7 @@ type Denial struct {
 
 func (x *Denial) Reset() {
 	*x = Denial{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +2963,7 @@ func (x *Denial) String() string {
 func (*Denial) ProtoMessage() {}
 
 func (x *Denial) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +2976,7 @@ func (x *Denial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Denial.ProtoReflect.Descriptor instead.
 func (*Denial) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Denial) GetId() uint64 {
@@ -2960,7 +3043,7 @@ type LookRequest struct {
 
 func (x *LookRequest) Reset() {
 	*x = LookRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2972,7 +3055,7 @@ func (x *LookRequest) String() string {
 func (*LookRequest) ProtoMessage() {}
 
 func (x *LookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2985,7 +3068,7 @@ func (x *LookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookRequest.ProtoReflect.Descriptor instead.
 func (*LookRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
 }
 
 type LookResponse struct {
@@ -3001,7 +3084,7 @@ type LookResponse struct {
 
 func (x *LookResponse) Reset() {
 	*x = LookResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3013,7 +3096,7 @@ func (x *LookResponse) String() string {
 func (*LookResponse) ProtoMessage() {}
 
 func (x *LookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3026,7 +3109,7 @@ func (x *LookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookResponse.ProtoReflect.Descriptor instead.
 func (*LookResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *LookResponse) GetHead() string {
@@ -3164,7 +3247,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x11ListLedgerRequest\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1c\n" +
 	"\tplacement\x18\x02 \x01(\tR\tplacement\x12\x16\n" +
-	"\x06object\x18\x03 \x01(\tR\x06object\"\xad\x02\n" +
+	"\x06object\x18\x03 \x01(\tR\x06object\"\xe8\x02\n" +
 	"\x12ListLedgerResponse\x12>\n" +
 	"\bclusters\x18\x01 \x03(\v2\".bulla.keyservice.v1.LedgerClusterR\bclusters\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\tR\x04head\x12\x12\n" +
@@ -3174,7 +3257,14 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"placements\x18\x05 \x03(\v2$.bulla.keyservice.v1.LedgerPlacementR\n" +
 	"placements\x12\x1a\n" +
 	"\baccepted\x18\x06 \x01(\x03R\baccepted\x12\x16\n" +
-	"\x06looked\x18\a \x01(\x03R\x06looked\"\x81\x01\n" +
+	"\x06looked\x18\a \x01(\x03R\x06looked\x129\n" +
+	"\arefused\x18\b \x01(\v2\x1f.bulla.keyservice.v1.RefusedTipR\arefused\"b\n" +
+	"\n" +
+	"RefusedTip\x12\x10\n" +
+	"\x03tip\x18\x01 \x01(\tR\x03tip\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05since\x18\x03 \x01(\x03R\x05since\x12\x14\n" +
+	"\x05stops\x18\x04 \x01(\x03R\x05stops\"\x81\x01\n" +
 	"\x0fLedgerPlacement\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x1c\n" +
 	"\tsuspended\x18\x02 \x01(\bR\tsuspended\x12\x1a\n" +
@@ -3304,7 +3394,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -3333,25 +3423,26 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*ListAuditResponse)(nil),        // 24: bulla.keyservice.v1.ListAuditResponse
 	(*ListLedgerRequest)(nil),        // 25: bulla.keyservice.v1.ListLedgerRequest
 	(*ListLedgerResponse)(nil),       // 26: bulla.keyservice.v1.ListLedgerResponse
-	(*LedgerPlacement)(nil),          // 27: bulla.keyservice.v1.LedgerPlacement
-	(*LedgerCluster)(nil),            // 28: bulla.keyservice.v1.LedgerCluster
-	(*LedgerSecret)(nil),             // 29: bulla.keyservice.v1.LedgerSecret
-	(*RewrapRequest)(nil),            // 30: bulla.keyservice.v1.RewrapRequest
-	(*RewrapResponse)(nil),           // 31: bulla.keyservice.v1.RewrapResponse
-	(*RewrapResult)(nil),             // 32: bulla.keyservice.v1.RewrapResult
-	(*BlockLocks)(nil),               // 33: bulla.keyservice.v1.BlockLocks
-	(*Lock)(nil),                     // 34: bulla.keyservice.v1.Lock
-	(*AcceptHistoryRequest)(nil),     // 35: bulla.keyservice.v1.AcceptHistoryRequest
-	(*AcceptHistoryResponse)(nil),    // 36: bulla.keyservice.v1.AcceptHistoryResponse
-	(*DenyRequest)(nil),              // 37: bulla.keyservice.v1.DenyRequest
-	(*DenyResponse)(nil),             // 38: bulla.keyservice.v1.DenyResponse
-	(*LiftDenialRequest)(nil),        // 39: bulla.keyservice.v1.LiftDenialRequest
-	(*LiftDenialResponse)(nil),       // 40: bulla.keyservice.v1.LiftDenialResponse
-	(*ListDenialsRequest)(nil),       // 41: bulla.keyservice.v1.ListDenialsRequest
-	(*ListDenialsResponse)(nil),      // 42: bulla.keyservice.v1.ListDenialsResponse
-	(*Denial)(nil),                   // 43: bulla.keyservice.v1.Denial
-	(*LookRequest)(nil),              // 44: bulla.keyservice.v1.LookRequest
-	(*LookResponse)(nil),             // 45: bulla.keyservice.v1.LookResponse
+	(*RefusedTip)(nil),               // 27: bulla.keyservice.v1.RefusedTip
+	(*LedgerPlacement)(nil),          // 28: bulla.keyservice.v1.LedgerPlacement
+	(*LedgerCluster)(nil),            // 29: bulla.keyservice.v1.LedgerCluster
+	(*LedgerSecret)(nil),             // 30: bulla.keyservice.v1.LedgerSecret
+	(*RewrapRequest)(nil),            // 31: bulla.keyservice.v1.RewrapRequest
+	(*RewrapResponse)(nil),           // 32: bulla.keyservice.v1.RewrapResponse
+	(*RewrapResult)(nil),             // 33: bulla.keyservice.v1.RewrapResult
+	(*BlockLocks)(nil),               // 34: bulla.keyservice.v1.BlockLocks
+	(*Lock)(nil),                     // 35: bulla.keyservice.v1.Lock
+	(*AcceptHistoryRequest)(nil),     // 36: bulla.keyservice.v1.AcceptHistoryRequest
+	(*AcceptHistoryResponse)(nil),    // 37: bulla.keyservice.v1.AcceptHistoryResponse
+	(*DenyRequest)(nil),              // 38: bulla.keyservice.v1.DenyRequest
+	(*DenyResponse)(nil),             // 39: bulla.keyservice.v1.DenyResponse
+	(*LiftDenialRequest)(nil),        // 40: bulla.keyservice.v1.LiftDenialRequest
+	(*LiftDenialResponse)(nil),       // 41: bulla.keyservice.v1.LiftDenialResponse
+	(*ListDenialsRequest)(nil),       // 42: bulla.keyservice.v1.ListDenialsRequest
+	(*ListDenialsResponse)(nil),      // 43: bulla.keyservice.v1.ListDenialsResponse
+	(*Denial)(nil),                   // 44: bulla.keyservice.v1.Denial
+	(*LookRequest)(nil),              // 45: bulla.keyservice.v1.LookRequest
+	(*LookResponse)(nil),             // 46: bulla.keyservice.v1.LookResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -3368,52 +3459,53 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	2,  // 11: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
 	12, // 12: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
 	11, // 13: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
-	28, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
-	43, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	27, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
-	29, // 17: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
-	16, // 18: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
-	20, // 19: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
-	32, // 20: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
-	0,  // 21: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	33, // 22: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
-	34, // 23: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
-	43, // 24: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	43, // 25: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	43, // 26: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	3,  // 27: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	5,  // 28: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	7,  // 29: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	9,  // 30: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	15, // 31: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	21, // 32: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	23, // 33: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	25, // 34: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	30, // 35: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	35, // 36: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	37, // 37: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	39, // 38: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	41, // 39: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	44, // 40: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	4,  // 41: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 42: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 43: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 44: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 45: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	22, // 46: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	24, // 47: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	26, // 48: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	31, // 49: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	36, // 50: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	38, // 51: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	40, // 52: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	42, // 53: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	45, // 54: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	41, // [41:55] is the sub-list for method output_type
-	27, // [27:41] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	29, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
+	44, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	28, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
+	27, // 17: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
+	30, // 18: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
+	16, // 19: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
+	20, // 20: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
+	33, // 21: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
+	0,  // 22: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
+	34, // 23: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
+	35, // 24: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
+	44, // 25: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	44, // 26: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	44, // 27: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	3,  // 28: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	5,  // 29: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	7,  // 30: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	9,  // 31: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	15, // 32: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	21, // 33: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	23, // 34: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	25, // 35: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	31, // 36: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	36, // 37: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	38, // 38: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	40, // 39: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	42, // 40: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	45, // 41: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	4,  // 42: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 43: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 44: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 45: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 46: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	22, // 47: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	24, // 48: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	26, // 49: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	32, // 50: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	37, // 51: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	39, // 52: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	41, // 53: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	43, // 54: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	46, // 55: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	42, // [42:56] is the sub-list for method output_type
+	28, // [28:42] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -3427,7 +3519,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -54,6 +54,9 @@ type Status struct {
 	Placements []Placement `json:"placements,omitempty"`
 	// Denied is what operators denied.
 	Denied []Denial `json:"denied,omitempty"`
+	// Refused is what the repository has instead of Head, if the service does not
+	// accept it.
+	Refused *RefusedTip `json:"refused,omitempty"`
 }
 
 // Cluster is one cluster's part.
@@ -103,7 +106,7 @@ func (s Secret) Object() string { return strings.TrimPrefix(s.Namespace+"/"+s.Na
 func Read(in *keyservicev1.ListLedgerResponse, patience time.Duration) Status {
 	status := Status{Head: in.GetHead(), Time: time.UnixMicro(in.GetTime()).UTC(), Clusters: []Cluster{},
 		Accepted: moment(in.GetAccepted()), Looked: moment(in.GetLooked()), Placements: readPlacements(in.GetPlacements()),
-		Denied: ReadDenials(in.GetDenials())}
+		Denied: ReadDenials(in.GetDenials()), Refused: readRefused(in.GetRefused())}
 	for _, c := range in.GetClusters() {
 		cluster := Cluster{Name: c.GetCluster(), Standing: standing(c), Head: c.GetHead(),
 			Reported: moment(c.GetReported()), Left: moment(c.GetLeft()), Secrets: []Secret{},
@@ -175,10 +178,10 @@ func moment(us int64) *time.Time {
 	return &t
 }
 
-// Troubled reports whether a cluster is silent, suspended, behind the accepted
+// Troubled reports whether the tip of the repository is refused, a cluster is silent, suspended, behind the accepted
 // head, or has something else than Git places there; or a placement is not well.
 func (s Status) Troubled() bool {
-	if s.placementTroubled() {
+	if s.Refused != nil || s.placementTroubled() {
 		return true
 	}
 	for _, c := range s.Clusters {

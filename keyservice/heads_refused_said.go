@@ -1,0 +1,53 @@
+package keyservice
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+// refused is errRefused with the numbers; nil while secrets may be opened at a head.
+func (h *heads) refused(at string) error {
+	row, is := h.refusals.at(at)
+	if !is || !h.refusals.isTooOld(row.Age) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s, %s, for %s, repository.refusedGrace is %s", errRefused,
+		tipName(row), row.Reason, row.Age.Round(time.Second), h.refusals.max)
+}
+
+func tipName(row store.RefusedTip) string {
+	if row.Tip == "" {
+		return "the ref is gone"
+	}
+	return row.Tip
+}
+
+// refusedLine says what the tip's refusal does, and when.
+func refusedLine(row store.RefusedTip, grace time.Duration) string {
+	age, then := row.Age.Round(time.Second), "unsealing goes on: repository.refusedGrace is 0"
+	switch {
+	case grace != 0 && row.Age > grace:
+		then = "nothing is unsealed until the tip is accepted or leaves the branch"
+	case grace != 0:
+		then = fmt.Sprintf("nothing is unsealed from %s on (repository.refusedGrace)", grace)
+	}
+	return fmt.Sprintf("refused: %s (%s) for %s: %s\n", tipName(row), row.Reason, age, then)
+}
+
+// spell is what stands refused at a head, for people who ask how things stand; nil
+// for nothing.
+func (r *refusal) spell(head string) *keyservicev1.RefusedTip {
+	row, is := r.at(head)
+	if !is {
+		return nil
+	}
+	since := r.now().Add(-row.Age)
+	out := &keyservicev1.RefusedTip{Tip: row.Tip, Reason: row.Reason, Since: since.UnixMicro()}
+	if r.max != 0 {
+		out.Stops = since.Add(r.max).UnixMicro()
+	}
+	return out
+}
