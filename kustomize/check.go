@@ -157,7 +157,7 @@ func checkNamespace(p *v1alpha1.Placement, known scopes, o Object) string {
 	}
 	switch namespace := o.GetNamespace(); {
 	case namespace == "":
-		return "has no namespace, and the placement has more than one to choose from"
+		return "has no namespace, and the placement has more than one to choose from; hint: write metadata.namespace: " + strings.Join(p.Spec.AllNamespaces(), " or ")
 	case !slices.Contains(p.Spec.AllNamespaces(), namespace):
 		return fmt.Sprintf("is in namespace %q, which is not the placement's", namespace)
 	}

@@ -179,7 +179,7 @@ func (b *blockCheck) reach() {
 		}
 	}
 	if len(locked) > 0 {
-		b.report(true, ".locks", "no lock opens %s on %s, where it is placed", strings.Join(b.block.Fields, " "), strings.Join(slices.Sorted(maps.Keys(locked)), ", "))
+		b.report(true, ".locks", "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal --set SET, a set that has it", strings.Join(b.block.Fields, " "), strings.Join(slices.Sorted(maps.Keys(locked)), ", "))
 	}
 }
 

@@ -2,6 +2,7 @@ package sealjob
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -35,17 +37,31 @@ func (j *Job) uses(ctx context.Context, sealer *sealing.Sealer, edit *stub.Edit)
 			return nil, err
 		}
 	}
-	result, err := identity.Find(ctx, j.Builder, tree, placements, j.File, j.Progress)
+	result, err := j.find(ctx, tree, placements)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(result.Failed)) {
 		if j.For != "" {
-			return nil, fault.New("`bulla validate` says it all; a Secret in the clear becomes a stub with `bulla seal --replace FILE`", "%w", result.Failed[name])
+			return nil, fault.New(j.failedHint(result.Failed[name]), "%w", result.Failed[name])
 		}
 		j.Warn("%v", result.Failed[name])
 	}
 	return result, j.checkFleetScope(result)
+}
+
+// failedHint says what to do about a placement that does not build.
+func (j *Job) failedHint(err error) string {
+	namespaces := j.Repo.Model.Placements[j.For].Spec.AllNamespaces()
+	var build *kustomize.BuildError
+	if errors.As(err, &build) && len(namespaces) > 1 && j.Stub.Metadata.Namespace == "" {
+		for _, one := range append([]*kustomize.BuildError{build}, build.More...) {
+			if one.File == j.File {
+				return "give --namespace: " + strings.Join(namespaces, " or ")
+			}
+		}
+	}
+	return "`bulla validate` says it all; a Secret in the clear becomes a stub with `bulla seal --replace FILE`"
 }
 
 // placements are those to look for the stub in. Scope Fleet needs a line in
@@ -119,9 +135,7 @@ func (j *Job) object(found *identity.Result) (identity.Use, error) {
 		}
 		return identity.Use{}, fault.New(j.wayOut(found.Uses), "%s becomes several objects: %s", j.File, strings.Join(names, ", "))
 	case j.For != "":
-		return identity.Use{}, fault.New(
-			fmt.Sprintf("put the file below %s and list it under resources in the kustomization.yaml there", j.Repo.Model.Placements[j.For].Spec.Path),
-			"placement %q does not build %s", j.For, j.File)
+		return identity.Use{}, fault.New(j.listHint(), "placement %q does not build %s", j.For, j.File)
 	case j.Stub.Metadata.Namespace == "":
 		return identity.Use{}, fault.NewUsage("give --for PLACEMENT, or --namespace", "%s: no placement builds it yet, and it has no namespace", j.File)
 	}
@@ -144,7 +158,7 @@ func (j *Job) wayOut(uses []identity.Use) string {
 		hint = fleet + ", or " + hint
 	}
 	if j.For == "" {
-		hint = "choose one with --for PLACEMENT, or " + hint
+		hint += "; --for PLACEMENT seals for one alone"
 	}
 	return hint
 }

@@ -1,0 +1,97 @@
+package sealjob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// absent is how a build says that a kustomization lists a file that is not there.
+var absent = regexp.MustCompile(`^resources\[\d+\]: "([^"]+\.ya?ml)" does not exist$`)
+
+// find builds the placements. Whoever lists several new stubs has none of them
+// yet: each would wait for the others. So files that are listed and not there are
+// built as an object that means nothing, and named.
+func (j *Job) find(ctx context.Context, tree *kustomize.Tree, placements []*v1alpha1.Placement) (*identity.Result, error) {
+	const most = 32
+	stoodIn := map[string]bool{}
+	for {
+		result, err := identity.Find(ctx, j.Builder, tree, placements, j.File, j.Progress)
+		if err != nil {
+			return nil, err
+		}
+		more := missing(result.Failed, stoodIn)
+		if len(more) == 0 || len(stoodIn) > most {
+			j.nameAbsent(stoodIn)
+			return result, nil
+		}
+		for _, file := range more {
+			stoodIn[file] = true
+			if tree, err = tree.With(file, nothing(len(stoodIn), placements)); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// missing are files that builds fail for, and that nothing stands in for yet.
+func missing(failed map[string]error, stoodIn map[string]bool) []string {
+	more := map[string]bool{}
+	for _, err := range failed {
+		var build *kustomize.BuildError
+		if !errors.As(err, &build) {
+			continue
+		}
+		m := absent.FindStringSubmatch(build.Problem)
+		if m == nil {
+			continue
+		}
+		if file := path.Join(path.Dir(build.File), m[1]); !stoodIn[file] && !strings.HasPrefix(file, "..") {
+			more[file] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(more))
+}
+
+// nothing is an object that no other one names. A placement with several
+// namespaces wants it to say one.
+func nothing(n int, placements []*v1alpha1.Placement) []byte {
+	namespace := ""
+	if all := placements[0].Spec.AllNamespaces(); len(placements) == 1 && len(all) > 1 {
+		namespace = ", namespace: " + all[0]
+	}
+	return fmt.Appendf(nil, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: not-there-yet-%d%s}\n", n, namespace)
+}
+
+func (j *Job) nameAbsent(files map[string]bool) {
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		j.Note("%s is listed and not there yet", file)
+	}
+}
+
+// listHint says where a new stub must be listed to be built.
+func (j *Job) listHint() string {
+	folder := j.Repo.Model.Placements[j.For].Spec.Path
+	if !strings.HasPrefix(j.File, strings.TrimSuffix(folder, "/")+"/") {
+		return fmt.Sprintf("put the file below %s, or list it under resources of the kustomization there", folder)
+	}
+	for dir := path.Dir(j.File); ; dir = path.Dir(dir) {
+		for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+			if file := path.Join(dir, name); j.Repo.Tree.Exists(file) {
+				return fmt.Sprintf("list %s under resources of %s first", strings.TrimPrefix(j.File, dir+"/"), file)
+			}
+		}
+		if dir == folder || dir == "." {
+			return fmt.Sprintf("list it under resources of a kustomization that %s builds", folder)
+		}
+	}
+}
