@@ -70,6 +70,16 @@ func MaybeRunBuildWorker() { worker.MaybeRun() }
 // Processes is the number of build processes started so far.
 func (b *Builder) Processes() int64 { return b.processes.Load() }
 
+// ConfinementHint says what to do about what [Builder.Unconfined] names.
+const ConfinementHint = "the kernel or the container refuses it; docs/security-model.md says what each part is for"
+
+// Unconfined names what builds on this system lack of their confinement, none for
+// nothing. It starts a process that builds nothing.
+func (b *Builder) Unconfined(ctx context.Context) ([]string, error) {
+	confinement, err := worker.Probe(ctx, b.options)
+	return confinement.Missing(), err
+}
+
 // Build builds a placement's folder at a tree. The error is a [BuildError], or
 // the context's. A build that would ask the tree the same questions and get the
 // same answers as one before is not repeated.

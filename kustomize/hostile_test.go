@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -281,6 +282,9 @@ func TestTheBuildProcessIsConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := b.confined.Load()
+	if missing, err := NewBuilder(BuilderOptions{}).Unconfined(t.Context()); err != nil || !slices.Equal(missing, c.Missing()) {
+		t.Errorf("asked before a build, %q is missing (%v); the build lacked %q", missing, err, c.Missing())
+	}
 	if c == nil || !c.Seccomp || !c.Memory {
 		t.Errorf("confinement is %+v, want seccomp and a bound on memory", c)
 	}

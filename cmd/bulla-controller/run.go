@@ -29,9 +29,11 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := loops(mgr, o); err != nil {
+	builder := kustomize.NewBuilder(o.build)
+	if err := loops(mgr, o, builder); err != nil {
 		return err
 	}
+	tellConfinement(ctx, builder)
 	for name, add := range map[string]func(string, healthz.Checker) error{"healthz": mgr.AddHealthzCheck, "readyz": mgr.AddReadyzCheck} {
 		if err := add("ping", healthz.Ping); err != nil {
 			return fmt.Errorf("add %s check: %w", name, err)
@@ -41,6 +43,21 @@ func run(ctx context.Context, o *options) error {
 		return fmt.Errorf("run: %w", err)
 	}
 	return nil
+}
+
+// tellConfinement says how far builds are kept from the rest of the machine: what a
+// container's settings take away is seen by nobody otherwise.
+func tellConfinement(ctx context.Context, builder *kustomize.Builder) {
+	log := ctrl.Log.WithName("builds")
+	missing, err := builder.Unconfined(ctx)
+	switch {
+	case err != nil:
+		log.Error(err, "how builds are confined is not known")
+	case len(missing) > 0:
+		log.Info("builds are confined, with parts missing", "missing", missing, "hint", kustomize.ConfinementHint)
+	default:
+		log.Info("builds are confined", "missing", missing)
+	}
 }
 
 func manager(o *options) (ctrl.Manager, error) {
@@ -82,7 +99,7 @@ func manager(o *options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-func loops(mgr ctrl.Manager, o *options) error {
+func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	recorder, err := events.NewRecorder(mgr, ctrl.Log.WithName("events"), o.eventsAddr, "bulla-controller")
 	if err != nil {
 		return fmt.Errorf("make event recorder: %w", err)
@@ -93,7 +110,7 @@ func loops(mgr ctrl.Manager, o *options) error {
 	fleetSync := &controllers.FleetSyncReconciler{
 		Client: mgr.GetClient(), Recorder: recorder, Namespace: o.namespace,
 		Storage: o.storage, AllowHTTP: o.allowHTTP,
-		Builder: kustomize.NewBuilder(o.build), Snapshots: snapshots, Identities: identities, Link: link,
+		Builder: builder, Snapshots: snapshots, Identities: identities, Link: link,
 		Metrics: own,
 	}
 	if err := fleetSync.SetupWithManager(mgr); err != nil {

@@ -92,15 +92,31 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
 	service, err := keyservice.New(ctx, keyservice.Options{
 		Config: config, Store: rows, Token: token, Mirror: mirror, Log: log,
-		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Renewal: ports.renewal,
+		Builder: builder, Renewal: ports.renewal,
 	})
 	if err != nil {
 		return errors.Join(err, ports.close())
 	}
+	tellConfinement(ctx, builder, log)
 	defer reloadPeople(ctx, file, service, log)()
 	return service.Serve(ctx, ports.public, ports.health)
+}
+
+// tellConfinement says how far builds are kept from the rest of the machine: what a
+// container's settings take away is seen by nobody otherwise.
+func tellConfinement(ctx context.Context, builder *kustomize.Builder, log *slog.Logger) {
+	missing, err := builder.Unconfined(ctx)
+	switch {
+	case err != nil:
+		log.Warn("how builds are confined is not known", "error", err.Error())
+	case len(missing) > 0:
+		log.Warn("builds are confined, with parts missing", "missing", missing, "hint", kustomize.ConfinementHint)
+	default:
+		log.Info("builds are confined", "missing", missing)
+	}
 }
 
 // reloadPeople reads the people again on SIGHUP, until the function that it

@@ -1,38 +1,56 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
 // clusterRow is one cluster of `bulla cluster list`.
 type clusterRow struct {
-	Name       string            `json:"name"`
-	State      string            `json:"state"`
-	Sets       []string          `json:"sets"`
-	Placements []string          `json:"placements"`
-	Labels     map[string]string `json:"labels"`
-	Identity   string            `json:"identity"`
-	Recipient  string            `json:"recipient"`
+	Name  string `json:"name"`
+	State string `json:"state"`
+	// Suspended: somebody suspended its FleetSync, on the cluster, as it reported.
+	Suspended  *ledger.Suspension `json:"suspended,omitempty"`
+	Sets       []string           `json:"sets"`
+	Placements []string           `json:"placements"`
+	Labels     map[string]string  `json:"labels"`
+	Identity   string             `json:"identity"`
+	Recipient  string             `json:"recipient"`
 }
+
+const clusterListLong = `List the clusters, their sets and what is placed on them, as this checkout has them.
+
+Where there is a login for the fleet, the key service is asked which cluster's
+FleetSync somebody suspended on the cluster itself. Without one, or when it does
+not answer, the list is what Git says.`
+
+// listPatience is how long the list waits for what it can do without.
+const listPatience = 5 * time.Second
 
 func newClusterList(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters, their sets and what is placed on them", Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		Long: clusterListLong,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := format.Check(); err != nil {
 				return err
 			}
@@ -41,12 +59,42 @@ func newClusterList(a *app) *cobra.Command {
 				return err
 			}
 			rows := clusterRows(repo)
+			a.addSuspended(cmd.Context(), rows)
 			a.nothing(len(rows), "the fleet has no cluster yet; `bulla cluster add` adds one")
 			return format.Print(a.stdout, rows, clusterTable(rows))
 		},
 	}
 	outputFlag(cmd, &format)
 	return cmd
+}
+
+// addSuspended adds what stands in no file. No login is no news to who works in Git
+// alone; an answer that does not come is.
+func (a *app) addSuspended(ctx context.Context, rows []clusterRow) {
+	const unknown = "what is suspended on the clusters themselves is not known: %v"
+	admin, err := a.admin("")
+	switch {
+	case errors.Is(err, login.ErrNone) || len(rows) == 0:
+		return
+	case err != nil:
+		a.warnf(unknown, err)
+		return
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(ctx, listPatience)
+	defer cancel()
+	answer, err := admin.ListLedger(ctx, &keyservicev1.ListLedgerRequest{})
+	if err != nil {
+		a.warnf(unknown, login.Refused(err))
+		return
+	}
+	clusters := ledger.Read(answer, listPatience).Clusters
+	for i := range rows {
+		at := slices.IndexFunc(clusters, func(c ledger.Cluster) bool { return c.Name == rows[i].Name })
+		if at >= 0 {
+			rows[i].Suspended = clusters[at].Suspended
+		}
+	}
 }
 
 func clusterRows(repo *fleetrepo.Repo) []clusterRow {
@@ -78,7 +126,11 @@ func clusterTable(rows []clusterRow) render.Table {
 		for _, key := range slices.Sorted(maps.Keys(row.Labels)) {
 			labels = append(labels, key+"="+row.Labels[key])
 		}
-		table.Rows = append(table.Rows, []string{row.Name, row.State,
+		state := row.State
+		if row.Suspended != nil {
+			state += ", FleetSync suspended" + suspendedBy(row.Suspended)
+		}
+		table.Rows = append(table.Rows, []string{row.Name, state,
 			strings.Join(row.Sets, ","), strings.Join(row.Placements, ","), strings.Join(labels, ",")})
 	}
 	return table

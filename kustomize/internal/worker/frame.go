@@ -129,6 +129,23 @@ type Confinement struct {
 	Memory bool
 }
 
+// Missing names what the system this runs on refused.
+func (c Confinement) Missing() []string {
+	var missing []string
+	for _, part := range []struct {
+		has  bool
+		name string
+	}{
+		{c.Seccomp, "seccomp filter"}, {c.Memory, "bound on memory"},
+		{c.Processes, "process namespace"}, {c.Network, "network namespace"},
+	} {
+		if !part.has {
+			missing = append(missing, part.name)
+		}
+	}
+	return missing
+}
+
 // Failure is why a build failed.
 type Failure struct {
 	// File relative to the repository, if one is known.

@@ -68,6 +68,26 @@ func Build(ctx context.Context, o Options, files Files, dir string) (*Result, er
 	return result, nil
 }
 
+// Probe starts a child that builds nothing, and says what it could do to itself.
+func Probe(ctx context.Context, o Options) (c Confinement, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, errDeadline)
+	defer cancel()
+	child, err := spawn(ctx)
+	if err != nil {
+		return c, fmt.Errorf("start build process: %w", err)
+	}
+	defer child.finish(false)
+	p := newPipe(child.out, child.in)
+	if err := p.sendJSON(frameStart, start{Dir: ".", Memory: o.Memory, CPU: 1}); err != nil {
+		return c, errBroken
+	}
+	kind, body, err := p.receive(frameLimit)
+	if err != nil || kind != frameReady {
+		return c, errBroken
+	}
+	return c, json.Unmarshal(body, &c)
+}
+
 var (
 	errDeadline = errors.New("build deadline")
 	errBroken   = errors.New("build process ended early")

@@ -1,0 +1,50 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/fluxcd/pkg/runtime/patch"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/record"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// TestAFleetSyncSaysWhenItLooksNext: after a push people wait, and want to know for
+// what. One that is suspended looks never.
+func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	obj := &v1alpha1.FleetSync{ObjectMeta: metav1.ObjectMeta{Name: "fleet", Namespace: "bulla-system"}}
+	obj.Spec.Interval = metav1.Duration{Duration: 10 * time.Minute}
+	own := fake.NewClientBuilder().WithScheme(scheme).WithObjects(obj).WithStatusSubresource(obj).Build()
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	r := &FleetSyncReconciler{Client: own, Recorder: record.NewFakeRecorder(8)}
+	read := func() *v1alpha1.FleetSync {
+		if err := own.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
+			t.Fatal(err)
+		}
+		return obj
+	}
+	p := &pass{obj: read(), now: now}
+	result, err := r.finish(t.Context(), p, patch.NewSerialPatcher(obj, own), stalled(v1alpha1.ConflictReason, "another one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := now.Add(result.RequeueAfter).Truncate(time.Second)
+	if got := read().Status.NextLook; got == nil || !got.Time.Equal(want) || want.Before(now.Add(9*time.Minute)) {
+		t.Errorf("the next look is said to be at %v, and it is at %v", got, want)
+	}
+	if err := r.suspended(t.Context(), read(), patch.NewSerialPatcher(obj, own)); err != nil {
+		t.Fatal(err)
+	}
+	if got := read().Status.NextLook; got != nil {
+		t.Errorf("suspended, it says that it looks at %v", got)
+	}
+}
