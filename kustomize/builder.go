@@ -27,6 +27,8 @@ type BuilderOptions struct {
 	Concurrency int
 	// CacheSize is the number of builds kept; default 4096.
 	CacheSize int
+	// Store, if any, keeps builds between runs.
+	Store *BuildStore
 }
 
 // Bounds on one build's output.
@@ -41,6 +43,7 @@ type Builder struct {
 	options   worker.Options
 	lanes     *lanes
 	cache     *buildCache
+	store     *BuildStore
 	processes atomic.Int64
 	confined  atomic.Pointer[worker.Confinement]
 
@@ -58,6 +61,7 @@ func NewBuilder(o BuilderOptions) *Builder {
 		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
 		lanes:   newLanes(o.Concurrency),
 		cache:   newBuildCache(o.CacheSize),
+		store:   o.Store,
 		flights: map[string]*flight{},
 	}
 }
@@ -110,12 +114,28 @@ func (b *Builder) await(ctx context.Context, f *flight) (*Build, error) {
 	}
 }
 
+// kept finds a build of this process or, if there is a store, of an earlier one.
+func (b *Builder) kept(key buildKey, t *Tree) (*buildResult, bool) {
+	if r, ok := b.cache.get(key, t); ok || b.store == nil {
+		return r, ok
+	}
+	r, ok := b.store.get(key, t)
+	if ok {
+		b.cache.put(key, r)
+	}
+	return r, ok
+}
+
 func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key buildKey) (*Build, error) {
 	v, build, err := b.attempt(ctx, t, p)
 	failure := &worker.Failure{}
 	switch {
 	case err == nil:
-		b.cache.put(key, &buildResult{answers: v.answers, tree: t, build: build})
+		r := &buildResult{answers: v.answers, tree: t, build: build}
+		b.cache.put(key, r)
+		if b.store != nil {
+			b.store.put(key, r)
+		}
 		return build, nil
 	case errors.As(err, &failure):
 		refused := &BuildError{Placement: p.Metadata.Name, Line: failure.Line, Problem: failure.Problem, Err: errInput}

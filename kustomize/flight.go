@@ -55,7 +55,7 @@ func (b *Builder) begin(t *Tree, p *v1alpha1.Placement, key buildKey) *flight {
 		}()
 		// The flight has a goroutine of its own, where no caller could recover.
 		defer catch(p, &f.err)
-		if r, ok := b.cache.get(key, t); ok {
+		if r, ok := b.kept(key, t); ok {
 			f.build, f.err = r.build, r.err
 			return
 		}

@@ -148,7 +148,7 @@ func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]iden
 	placements := slices.SortedFunc(maps.Values(repo.Model.Placements), func(a, b *v1alpha1.Placement) int {
 		return cmp.Compare(a.Metadata.Name, b.Metadata.Name)
 	})
-	index, err := identity.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), repo.Tree, placements, a.progress())
+	index, err := identity.All(ctx, builder(repo.Root), repo.Tree, placements, a.progress())
 	if err != nil {
 		return nil, err
 	}

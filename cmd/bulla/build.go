@@ -84,7 +84,7 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 
 // builtFor builds a placement for one cluster, or for none in particular.
 func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *v1alpha1.Placement, cluster string) (*kustomize.Build, error) {
-	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
+	builder := builder(repo.Root)
 	if cluster == "" {
 		return builder.Build(ctx, repo.Tree, p)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
-	"github.com/bulla-dev/bulla/kustomize"
 )
 
 const keysListLong = `List the fleet's sealing keys, and what uses them in the working tree.
@@ -90,7 +89,7 @@ func (a *app) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, erro
 	for _, file := range broken {
 		a.leaveOut("%s cannot be read and is not counted; `bulla validate` says why", file)
 	}
-	index, err := identity.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.progress())
+	index, err := identity.All(ctx, builder(repo.Root), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.progress())
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
-	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -173,7 +172,7 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 // job is what the flags ask for.
 func (o sealOptions) job(a *app, repo *fleetrepo.Repo, set values.Set) (*sealjob.Job, error) {
 	job := &sealjob.Job{
-		Repo: repo, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
+		Repo: repo, Builder: builder(repo.Root),
 		Warn: a.warnf, Note: a.notef, Progress: a.progress(), Values: set, Without: slices.Clone(o.removals), Renamed: map[string]string{},
 		For: o.placement, TwoLock: o.twoLock, Together: o.together, Apart: o.apart, Key: o.key, AsIs: o.asIs,
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
-	"github.com/bulla-dev/bulla/kustomize"
 )
 
 const validateLong = `Check a whole fleet before it is pushed or merged.
@@ -25,7 +23,13 @@ that it becomes and locked for every cluster that it is placed on.
 
 Problems are printed one to a line, as FILE:LINE: FIELD: PROBLEM. The exit code
 is 3 when there are any; warnings alone count only with --strict. No network and
-no cluster is asked.`
+no cluster is asked.
+
+The folder is compared with the last commit too: another value for a Secret that
+is immutable is a problem, and a placement that is gone is a note.
+
+What was built is kept in Git's own folder (.git/bulla, at most 64 MiB), by all
+that it was built from and by the program; deleting it costs time and nothing else.`
 
 const validateExample = `  bulla validate
 
@@ -86,7 +90,7 @@ func (a *app) check(ctx context.Context) (*check.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return check.Fleet(ctx, repo.Tree, repo.Model, kustomize.NewBuilder(kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU())}), a.progress())
+	return check.Fleet(ctx, repo.Tree, repo.Model, builder(repo.Root), check.OpenHead(repo.Root), a.progress())
 }
 
 func (a *app) summarize(r *check.Report) {

@@ -152,8 +152,9 @@ type checker struct {
 	builds []*kustomize.Build
 }
 
-// Fleet checks a fleet. progress is told what is being done.
-func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, progress func(string, ...any)) (*Report, error) {
+// Fleet checks a fleet, also against the last commit. progress is told what is
+// being done.
+func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, head *Head, progress func(string, ...any)) (*Report, error) {
 	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}, deleted: map[string]bool{},
 		read: map[string]bool{}, folders: map[string]bool{}}
 	for _, problem := range model.Problems {
@@ -184,6 +185,7 @@ func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, bu
 	c.checkReads()
 	c.checkOwners()
 	c.checkSigning()
+	c.checkSince(head)
 	report := &Report{
 		Findings: append([]Finding{}, merged(c.findings)...),
 		Clusters: len(model.Clusters), Placements: len(model.Placements), Stubs: len(c.stubs),

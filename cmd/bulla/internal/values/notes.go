@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"unicode/utf8"
 )
 
 // Note says of one value that it has something of the text file that it came
@@ -30,6 +31,9 @@ func artefacts(value []byte) []string {
 	case bytes.HasPrefix(value, []byte{0xEF, 0xBB, 0xBF}):
 		texts = append(texts, "begins with a UTF-8 byte order mark")
 	}
+	if !isText(value) {
+		return texts // any two bytes may stand in a keystore
+	}
 	if bytes.Contains(value, []byte("\r\n")) {
 		texts = append(texts, "has line ends of Windows (CR LF)")
 	}
@@ -42,3 +46,6 @@ func artefacts(value []byte) []string {
 	}
 	return texts
 }
+
+// isText: what no editor wrote has no line ends, whatever its bytes.
+func isText(value []byte) bool { return utf8.Valid(value) && !bytes.ContainsRune(value, 0) }

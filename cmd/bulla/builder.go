@@ -1,0 +1,33 @@
+package main
+
+import (
+	"runtime"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/internal/version"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// builder builds placements of the repository at root, and keeps what it built in
+// Git's folder, where no commit can write. Outside of Git it keeps nothing.
+func builder(root string) *kustomize.Builder {
+	return kustomize.NewBuilder(kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU()), Store: buildStore(root)})
+}
+
+// buildStore is nil where there can be none: a repository that may not be written
+// to is built all the same.
+func buildStore(root string) *kustomize.BuildStore {
+	git := fleetrepo.GitDir(root)
+	if git == "" {
+		return nil
+	}
+	program, err := version.Program()
+	if err != nil {
+		return nil
+	}
+	store, err := kustomize.OpenBuildStore(git, program)
+	if err != nil {
+		return nil
+	}
+	return store
+}
