@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"path"
 	"slices"
@@ -200,6 +201,79 @@ func TestFoldersThatAreTooMuchAreClosed(t *testing.T) {
 		}
 		push(t, r, files{"fleet.yaml": "two\n"})
 		head = fetch(t, m) // the folders are known from the tree before
+	}
+}
+
+// TestWhatGrantsIsReadWhateverElseThereIs: whoever may push a hundred thousand
+// files to a folder that nobody reads ends neither the fleet nor a revocation.
+func TestWhatGrantsIsReadWhateverElseThereIs(t *testing.T) {
+	placements := files{}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		placements["placements/"+name+".yaml"] = placementFile(name, "apps/app", name, "{clusterName: one}")
+	}
+	names := func(folder string, count int) files {
+		many := files{}
+		for n := range count {
+			many[fmt.Sprintf("%sf%02d", folder, n)] = "x"
+		}
+		return many
+	}
+	many := files{}
+	for n := range 8 {
+		many = many.with(names(fmt.Sprintf("a%d/", n), 3))
+	}
+	for name, push1 := range map[string]files{
+		"many folders, each smaller than what grants": many,
+		"more names than are read":                    names("a0/", 9).with(names("a1/", 19)).with(names("a2/", 19)).with(names("a3/", 19)).with(names("a4/", 19)),
+		"files beside fleet.yaml":                     names("", 30),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, r, _ := repo(t)
+			head := push(t, r, fleet().with(placements).with(push1))
+			m := mirror(t, r, t.TempDir(), Limits{Files: 18})
+			fetch(t, m)
+			tr, err := m.Tree(head)
+			must(t, err)
+			loaded, err := LoadModel(tr)
+			must(t, err)
+			for placement := range placements {
+				if got := loaded.Placements[strings.TrimSuffix(path.Base(placement), ".yaml")]; got == nil {
+					t.Errorf("%s is not read: %v", placement, loaded.Problems)
+				}
+			}
+			if len(loaded.Clusters) == 0 {
+				t.Error("no cluster is read")
+			}
+			if _, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tr, placementAt(t, "app", "nowhere")); err == nil {
+				t.Error("a folder that is not there builds to nothing")
+			}
+		})
+	}
+}
+
+// TestManySmallFoldersTakeNoTime: a quarter of a million of them are ten megabytes
+// to push. With work for each pair of them this test takes minutes.
+func TestManySmallFoldersTakeNoTime(t *testing.T) {
+	_, r, first := repo(t)
+	blob, err := r.InjectObject("blob", []byte("x"))
+	must(t, err)
+	small, err := r.InjectTree(gitserver.TreeEntry{Mode: "100644", Name: "a", Hash: blob}, gitserver.TreeEntry{Mode: "100644", Name: "b", Hash: blob})
+	must(t, err)
+	limits := Limits{Files: 60_000}
+	entries := make([]gitserver.TreeEntry, limits.Files)
+	for n := range entries {
+		entries[n] = gitserver.TreeEntry{Mode: "40000", Name: fmt.Sprintf("%06d", n), Hash: small}
+	}
+	hash, err := r.InjectTree(entries...)
+	must(t, err)
+	head, err := r.InjectCommit(hash, first)
+	must(t, err)
+	m := mirror(t, r, t.TempDir(), limits)
+	fetch(t, m)
+	tr, err := m.Tree(head)
+	must(t, err)
+	if got := tr.root.files; got > limits.Files {
+		t.Errorf("%d files are left", got)
 	}
 }
 

@@ -143,8 +143,14 @@ func (l *treeLoader) read(h hash, path string, depth int) (*dir, error) {
 		return nil, fmt.Errorf("read folder %q: %w", path, err)
 	}
 	raw, found := parseTree(data)
-	if l.left -= len(raw); l.left < 0 {
-		return nil, &TreeError{Path: path, Problem: tooManyFiles}
+	if path == "" {
+		// What grants is read first: names that nobody needs use up the bound on
+		// names, and are not read then.
+		slices.SortStableFunc(raw, func(a, b rawEntry) int { return grantsFirst(a.name) - grantsFirst(b.name) })
+	} else if l.left -= len(raw); l.left < 0 {
+		d := closed("", tooManyFiles)
+		d.cut = true
+		return d, nil
 	}
 	d := &dir{entries: make([]node, 0, min(len(raw), l.limits.Files+1)), flaw: found}
 	if found != nil && found.closed {
@@ -156,12 +162,16 @@ func (l *treeLoader) read(h hash, path string, depth int) (*dir, error) {
 			return nil, err
 		}
 		d.add(n)
-		if d = d.shrink(l.limits); d.flaw != nil && d.flaw.closed {
-			return d, nil
-		}
 	}
 	slices.SortFunc(d.entries, func(a, b node) int { return strings.Compare(a.name, b.name) })
-	return d, nil
+	return d.shrink(l.limits, path == ""), nil
+}
+
+func grantsFirst(name string) int {
+	if isGranting(name) {
+		return 0
+	}
+	return 1
 }
 
 func (l *treeLoader) node(e rawEntry, at string, depth int) (node, error) {

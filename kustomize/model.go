@@ -50,6 +50,11 @@ var folders = []struct{ path, kind string }{
 	{"placements", v1alpha1.KindPlacement},
 }
 
+// isGranting reports whether an entry of the root says who gets what.
+func isGranting(name string) bool {
+	return name == FleetFile || slices.ContainsFunc(folders, func(f struct{ path, kind string }) bool { return f.path == name })
+}
+
 // LoadModel reads the fleet. The error is about fleet.yaml only; a bad other
 // file is a [Problem].
 func LoadModel(t *Tree) (*Model, error) {

@@ -104,25 +104,53 @@ const (
 // shrink closes the largest folders below until the bound on files holds: who
 // adds a million files to docs/ loses docs/, and nobody else anything. The
 // outcome depends on the entries alone. A folder with too many files of its own
-// is closed itself.
-func (d *dir) shrink(limits Limits) *dir {
-	for d.exceeds(limits) == tooManyFiles {
-		largest := -1
-		for i, n := range d.entries {
-			if n.kind == dirNode && n.dir.size() > 1 && (largest < 0 || n.dir.size() > d.entries[largest].dir.size()) {
-				largest = i
-			}
-		}
-		if largest < 0 {
-			return closed("", tooManyFiles)
-		}
-		d.entries[largest].dir = closed("", tooManyFiles)
-		d.files, d.dirs, d.depth, d.cut = 0, 0, 0, false
-		for _, n := range d.entries {
-			d.count(n)
+// is closed itself. At the root, what grants stays: whoever may push could
+// otherwise end the fleet by files that nobody reads.
+//
+// It is asked once for a folder: asked for each entry, two hundred thousand small
+// folders would take minutes.
+func (d *dir) shrink(limits Limits, isRoot bool) *dir {
+	if d.exceeds(limits) != tooManyFiles {
+		return d
+	}
+	grants := func(n node) bool { return isRoot && isGranting(n.name) }
+	var below []int // what can be closed, the largest first
+	for i, n := range d.entries {
+		if n.kind == dirNode && n.dir.size() > 1 && !grants(n) {
+			below = append(below, i)
 		}
 	}
+	slices.SortStableFunc(below, func(a, b int) int { return d.entries[b].dir.size() - d.entries[a].dir.size() })
+	for _, i := range below {
+		d.files, d.dirs = d.files-d.entries[i].dir.files+1, d.dirs-d.entries[i].dir.dirs
+		d.entries[i].dir = closed("", tooManyFiles)
+		if d.files <= limits.Files && d.dirs <= limits.Files {
+			break
+		}
+	}
+	d.recount()
+	if d.exceeds(limits) == tooManyFiles {
+		return d.onlyGranting(limits, grants)
+	}
 	return d
+}
+
+// onlyGranting closes a folder but for what grants in it.
+func (d *dir) onlyGranting(limits Limits, grants func(node) bool) *dir {
+	kept := &dir{entries: slices.DeleteFunc(d.entries, func(n node) bool { return !grants(n) })}
+	kept.recount()
+	if len(kept.entries) == 0 || kept.exceeds(limits) != "" {
+		return closed("", tooManyFiles)
+	}
+	kept.flaw = &flaw{problem: tooManyFiles, closed: true}
+	return kept
+}
+
+func (d *dir) recount() {
+	d.files, d.dirs, d.depth, d.cut = 0, 0, 0, false
+	for _, n := range d.entries {
+		d.count(n)
+	}
 }
 
 func (d *dir) size() int { return d.files + d.dirs }

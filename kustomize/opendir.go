@@ -84,11 +84,8 @@ func (s *dirSource) load(path string, limits Limits, depth int) (*dir, error) {
 			continue // Git knows no empty folders
 		}
 		d.add(n)
-		if d = d.shrink(limits); d.isClosed() {
-			return d, nil
-		}
 	}
-	return d, nil
+	return d.shrink(limits, path == ""), nil
 }
 
 func (s *dirSource) read(path string, _ *node) ([]byte, error) {

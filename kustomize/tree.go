@@ -114,10 +114,11 @@ func (t *Tree) lookup(p string) (*node, error) {
 		if current.kind != dirNode {
 			return nil, nil
 		}
-		if current.dir.isClosed() {
+		next := current.dir.find(name)
+		if next == nil && current.dir.isClosed() {
 			return nil, current.dir.flaw.at(at)
 		}
-		current = current.dir.find(name)
+		current = next
 		if current == nil {
 			return nil, nil
 		}
