@@ -53,7 +53,7 @@ postgres: ## Install PostgreSQL's server programs when they are missing, or say 
 
 test: kube softhsm postgres bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... to choose) with the race detector, on real parts
 	@# Not awk: Debian's reads a pipe 4 KB at a time, and a package would be told of minutes after its end.
-	@$(GO) test -race -p 2 -timeout 30m $(PKG) 2>&1 | { ok=0 failed=0; while IFS= read -r line; do case "$$line" in \
+	@$(GO) test -race -p 2 -timeout 60m $(PKG) 2>&1 | { ok=0 failed=0; while IFS= read -r line; do case "$$line" in \
 		*'[no test files]'*) continue ;; 'ok '*) ok=$$((ok + 1)) ;; FAIL$$'\t'*) failed=$$((failed + 1)) ;; esac; printf '%s\n' "$$line"; done; \
 		printf '%d packages passed, %d failed\n' $$ok $$failed; }
 
