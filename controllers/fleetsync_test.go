@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/fleets"
 )
 
 func TestAClusterEnrolsAndShowsItsKeysBeforeItIsInGit(t *testing.T) {
@@ -141,6 +143,27 @@ func TestDeliveriesSayWhatGitPlaces(t *testing.T) {
 	w.eventually("the edit is reverted", func() bool { return !w.deliveries()["app-1"].Spec.Removed })
 	w.synced()
 	w.expect(several(3))
+
+	t.Log("one build that is under way holds no other Delivery up, and no other removal")
+	stood := w.deliveries()
+	files := w.app("app-1", "two")
+	maps.Copy(files, w.app("slow", "two"))
+	for path, text := range fleets.Diamond("apps/slow", 14) {
+		files[path] = &text
+	}
+	for path := range w.app("app-3", "one") {
+		files[path] = nil
+	}
+	delete(files, "apps/slow/config.yaml")
+	w.commit("a slow application", files)
+	if got := conditions.GetMessage(w.refused(meta.ProgressingReason), meta.ReadyCondition); !strings.Contains(got, "(slow)") {
+		t.Errorf("FleetSync says %q", got)
+	}
+	w.expect([]string{"app-1", "app-2", "slow"}, "app-3")
+	now := w.deliveries()
+	if now["app-1"].Spec.BuildDigest == stood["app-1"].Spec.BuildDigest || now["slow"].Spec.BuildDigest != "" {
+		t.Errorf("app-1 has digest %s as before, or slow has one: %q", now["app-1"].Spec.BuildDigest, now["slow"].Spec.BuildDigest)
+	}
 }
 
 func TestAnswersOfADeliveryThatIsGoneAreDropped(t *testing.T) {

@@ -1,27 +1,12 @@
 package keyservice_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/bulla-dev/bulla/fixtures/fleets"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
-
-// slowFolder is a diamond of bases: every step doubles the work of its build.
-func slowFolder(steps int) map[string]string {
-	files := map[string]string{
-		"apps/b0/kustomization.yaml": "resources: [cm.yaml]\n",
-		"apps/b0/cm.yaml":            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
-	}
-	for i := 1; i <= steps; i++ {
-		files[fmt.Sprintf("apps/b%d/kustomization.yaml", i)] = "resources: [l, r]\n"
-		for _, side := range []string{"l", "r"} {
-			files[fmt.Sprintf("apps/b%d/%s/kustomization.yaml", i, side)] = fmt.Sprintf("namePrefix: %s-\nresources: [../../b%d]\n", side, i-1)
-		}
-	}
-	return files
-}
 
 // TestASlowBuildHoldsNoOtherApplicationUp: who shares a cluster with it is answered
 // while it goes on. What it may hold is not known yet, and nobody is told that it
@@ -29,8 +14,8 @@ func slowFolder(steps int) map[string]string {
 func TestASlowBuildHoldsNoOtherApplicationUp(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
-	files := slowFolder(14)
-	files["placements/slow.yaml"] = strings.Replace(placementFile("slow", "slow", "cluster/prod-eu"), "apps/slow", "apps/b14", 1)
+	files := fleets.Diamond("apps/slow", 14)
+	files["placements/slow.yaml"] = placementFile("slow", "slow", "cluster/prod-eu")
 	head := f.commit(files)
 	unknown := "sha256:" + strings.Repeat("0", 64)
 	answers, err := f.eu.client.Unseal(t.Context(), head, []string{f.digest, unknown})
@@ -50,8 +35,8 @@ func TestASlowBuildHoldsNoOtherApplicationUp(t *testing.T) {
 func TestWhatASlowBuildMayClaimIsNotOpened(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
-	files := slowFolder(14)
-	files["placements/slow.yaml"] = strings.Replace(placementFile("slow", "payments", "cluster/prod-eu"), "apps/slow", "apps/b14", 1)
+	files := fleets.Diamond("apps/slow", 14)
+	files["placements/slow.yaml"] = placementFile("slow", "payments", "cluster/prod-eu")
 	head := f.commit(files)
 	answers, err := f.eu.client.Unseal(t.Context(), head, []string{f.digest})
 	if err != nil || answers.Head != head {

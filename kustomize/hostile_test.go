@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/fleets"
 )
 
 // canaryServer counts every request: there must be none.
@@ -209,16 +210,9 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 }
 
 func TestABuildHasADeadline(t *testing.T) {
-	// A diamond of bases doubles the work with every step.
-	f := files{"apps/b0/kustomization.yaml": "resources: [cm.yaml]\n", "apps/b0/cm.yaml": configMap("a")}
-	for i := 1; i <= 14; i++ {
-		f[fmt.Sprintf("apps/b%d/kustomization.yaml", i)] = "resources: [l, r]\n"
-		for _, side := range []string{"l", "r"} {
-			f[fmt.Sprintf("apps/b%d/%s/kustomization.yaml", i, side)] = fmt.Sprintf("namePrefix: %s-\nresources: [../../b%d]\n", side, i-1)
-		}
-	}
+	f := files(fleets.Diamond("apps/app", 14))
 	b := NewBuilder(BuilderOptions{Timeout: time.Second})
-	_, err := b.Build(t.Context(), tree(t, f), placement(func(p *v1alpha1.Placement) { p.Spec.Path = "apps/b14" }))
+	_, err := b.Build(t.Context(), tree(t, f), placement(func(p *v1alpha1.Placement) { p.Spec.Path = "apps/app" }))
 	if err == nil || !strings.Contains(err.Error(), "longer than 1s") {
 		t.Errorf("build: %v", err)
 	}
