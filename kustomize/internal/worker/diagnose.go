@@ -151,6 +151,9 @@ func (d *diagnosis) object(file string, node *yaml.Node) *Failure {
 	kind := valueOf(node, "kind")
 	metadata := valueOf(node, "metadata")
 	name := valueOf(metadata, "name")
+	if field, value, want := mistypedIdentity(node); want != "" {
+		return fail(value.Line, "%s is %s, not %s", field, typeOf(value), want)
+	}
 	switch {
 	case valueOf(node, "apiVersion") == nil && kind == nil:
 		return fail(node.Line, "is no Kubernetes object: it has neither apiVersion nor kind")
@@ -185,6 +188,23 @@ func (d *diagnosis) items(file string, list *yaml.Node) *Failure {
 		}
 	}
 	return nil
+}
+
+// mistypedIdentity finds what names an object and is no text; want is "" for nothing.
+func mistypedIdentity(node *yaml.Node) (field string, value *yaml.Node, want string) {
+	metadata := followed(valueOf(node, "metadata"))
+	if metadata != nil && metadata.Kind != yaml.MappingNode && !isNull(metadata) {
+		return "metadata", metadata, "a mapping"
+	}
+	for _, named := range []struct {
+		field string
+		value *yaml.Node
+	}{{"apiVersion", valueOf(node, "apiVersion")}, {"kind", valueOf(node, "kind")}, {"metadata.name", valueOf(metadata, "name")}, {"metadata.namespace", valueOf(metadata, "namespace")}} {
+		if value := followed(named.value); value != nil && value.Kind != yaml.ScalarNode {
+			return named.field, value, "text"
+		}
+	}
+	return "", nil, ""
 }
 
 func valueOf(node *yaml.Node, key string) *yaml.Node {

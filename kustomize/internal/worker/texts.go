@@ -17,10 +17,14 @@ import (
 type texts struct {
 	// resources and patches are what kustomizations list, by path.
 	resources, patches map[string]bool
-	found              []*Failure
+	// transformers are listed by the kustomization that is the value.
+	transformers map[string]string
+	found        []*Failure
 }
 
-func newTexts() *texts { return &texts{resources: map[string]bool{}, patches: map[string]bool{}} }
+func newTexts() *texts {
+	return &texts{resources: map[string]bool{}, patches: map[string]bool{}, transformers: map[string]string{}}
+}
 
 // lists notes what a kustomization lists, and looks through the patches that are
 // written out in it.
@@ -38,6 +42,13 @@ func (t *texts) lists(file string, data []byte, k *types.Kustomization) {
 		t.patches[at(string(p))] = true
 		written = append(written, string(p))
 	}
+	for _, transformer := range k.Transformers {
+		if strings.Contains(transformer, "\n") {
+			t.transform(file, file, []byte(transformer), data)
+		} else {
+			t.transformers[at(transformer)] = file
+		}
+	}
 	for _, patch := range written {
 		if strings.ContainsAny(patch, "\n{[") {
 			t.add(&textWalk{file: file, patch: true, around: data}, []byte(patch))
@@ -49,6 +60,26 @@ func (t *texts) lists(file string, data []byte, k *types.Kustomization) {
 func (t *texts) look(file string, data []byte) {
 	if patch := t.patches[file]; patch || t.resources[file] {
 		t.add(&textWalk{file: file, patch: patch && !t.resources[file]}, data)
+	}
+	if by := t.transformers[file]; by != "" {
+		t.transform(file, by, data, data)
+	}
+}
+
+// transform looks through the patches of transformers that are written out; their
+// paths start at the kustomization that lists them.
+func (t *texts) transform(file, by string, data, around []byte) {
+	for _, node := range documentsOf(data) {
+		for _, field := range []string{"patch", "jsonOp", "patches"} {
+			if text := textOf(valueOf(node, field)); text != "" {
+				t.add(&textWalk{file: file, patch: true, around: around}, []byte(text))
+			}
+		}
+		for _, item := range append(itemsOf(valueOf(node, "paths")), valueOf(node, "path")) {
+			if name := textOf(item); name != "" {
+				t.patches[path.Join(path.Dir(by), name)] = true
+			}
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func (w *textWalk) texts(field string, node *yaml.Node, loose bool) {
 	case node == nil, isNull(node):
 		return
 	case node.Kind != yaml.MappingNode:
-		w.wrong(node, field, field+" is "+typeOf(node)+", not a mapping")
+		w.wrong(node, field[strings.LastIndex(field, ".")+1:], field+" is "+typeOf(node)+", not a mapping")
 		return
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
