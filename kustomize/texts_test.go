@@ -30,6 +30,8 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 		"a mapping for an annotation": {one(object("  annotations:\n    a: {b: c}\n")), "apps/app/x.yaml:6: ConfigMap x: metadata.annotations.a is a mapping, not text"},
 		"a list for an annotation":    {one(object("  annotations:\n    ok: yes\n    a: [b]\n")), "apps/app/x.yaml:7: ConfigMap x: metadata.annotations.a is a list, not text"},
 		"a null for an annotation":    {one(object("  annotations: {a: null}\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations.a is null, not text"},
+		"a List whose items are none": {one("apiVersion: v1\nkind: List\nitems: 5\n"), "apps/app/x.yaml:3: List: items is the number 5, not a list"},
+		"items as a mapping":          {one("apiVersion: v1\nkind: ConfigMapList\nitems: {a: b}\n"), "apps/app/x.yaml:3: ConfigMapList: items is a mapping, not a list"},
 		"annotations as text":         {one(object("  annotations: x\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is text, not a mapping"},
 		"annotations as a number":     {one(object("  annotations: 5\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is the number 5, not a mapping"},
 		"annotations as a list":       {one(object("  annotations: [x]\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is a list, not a mapping"},

@@ -49,6 +49,9 @@ func (w *textWalk) object(node *yaml.Node) {
 		return
 	}
 	w.id = strings.TrimSpace(kind+" "+textOf(valueOf(metadata, "name"))) + ": "
+	if items := followed(valueOf(node, "items")); strings.HasSuffix(kind, "List") && items != nil && !isNull(items) && items.Kind != yaml.SequenceNode {
+		w.wrong(items, "items", "items is "+typeOf(items)+", not a list")
+	}
 	w.metadata(metadata)
 	if textOf(valueOf(node, "apiVersion")) == "v1" && (kind == "ConfigMap" || kind == "Secret") {
 		for _, field := range []string{"data", "stringData", "binaryData"} {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,17 +24,37 @@ var annotationValues = map[string][]string{
 var neverReplaced = []string{"Namespace", "CustomResourceDefinition.apiextensions.k8s.io"}
 
 // annotations checks what an object says to the controller.
-func (c *checker) annotations(placement string, o kustomize.Object) {
-	file := c.placementFile(placement)
-	if o.Stub != nil {
-		file = o.Stub.Path
-	}
+func (c *checker) annotations(build *kustomize.Build, o kustomize.Object) {
 	said := o.GetAnnotations()
 	for _, key := range slices.Sorted(maps.Keys(said)) {
 		if problem := annotationProblem(o, key, said[key]); problem != "" {
-			c.add(Finding{File: file, Field: "annotation " + key, Problem: describe(o.ID()) + ": " + problem})
+			file, line := c.spells(build, o, key)
+			c.add(Finding{File: file, Line: line, Field: "annotation " + key, Problem: describe(o.ID()) + ": " + problem})
 		}
 	}
+}
+
+// spells names the file that has the annotation: the stub, the one file of the
+// build that spells it, or nobody's but the placement's.
+func (c *checker) spells(build *kustomize.Build, o kustomize.Object, key string) (file string, line int) {
+	if o.Stub != nil {
+		return o.Stub.Path, 0
+	}
+	for _, name := range build.Files {
+		data, err := c.tree.ReadFile(name)
+		at := bytes.Index(data, []byte(key))
+		if err != nil || at < 0 {
+			continue
+		}
+		if file != "" {
+			return c.placementFile(build.Placement), 0
+		}
+		file, line = name, 1+bytes.Count(data[:at], []byte("\n"))
+	}
+	if file == "" {
+		return c.placementFile(build.Placement), 0
+	}
+	return file, line
 }
 
 func annotationProblem(o kustomize.Object, key, value string) string {

@@ -2,7 +2,9 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/workload"
@@ -10,17 +12,17 @@ import (
 
 // fleetObjects are the objects that the fleet places, whatever builds them.
 type fleetObjects struct {
-	known map[kustomize.ObjectID]bool
+	known map[kustomize.ObjectID]*kustomize.Object
 	// cluster are the kinds that some CustomResourceDefinition of the fleet makes
 	// cluster-scoped, as "Kind.group".
 	cluster map[string]bool
 }
 
 func (c *checker) objects() fleetObjects {
-	all := fleetObjects{known: map[kustomize.ObjectID]bool{}, cluster: map[string]bool{}}
+	all := fleetObjects{known: map[kustomize.ObjectID]*kustomize.Object{}, cluster: map[string]bool{}}
 	for _, build := range c.builds {
 		for _, o := range build.Objects {
-			all.known[o.ID()] = true
+			all.known[o.ID()] = &o
 			if o.GroupVersionKind().GroupKind().String() == "CustomResourceDefinition.apiextensions.k8s.io" {
 				all.define(o.Object)
 			}
@@ -46,7 +48,7 @@ func (c *checker) checkReads() {
 	all := c.objects()
 	for _, build := range c.builds {
 		for _, namespace := range c.model.Placements[build.Placement].Spec.AllNamespaces() {
-			if !all.known[kustomize.ObjectID{Kind: "Namespace", Name: namespace}] {
+			if all.known[kustomize.ObjectID{Kind: "Namespace", Name: namespace}] == nil {
 				c.add(Finding{Note: true, File: c.placementFile(build.Placement),
 					Problem: fmt.Sprintf("no placement makes namespace %s: it must be there before, or nothing is applied", namespace)})
 			}
@@ -73,9 +75,41 @@ func (c *checker) checkReader(build *kustomize.Build, o kustomize.Object, all fl
 		if namespace == "" {
 			namespace = o.GetNamespace()
 		}
-		if !all.known[kustomize.ObjectID{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}] {
+		named := all.known[kustomize.ObjectID{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}]
+		if named == nil {
 			c.warn(c.placementFile(build.Placement), "%s names %s %s (%s), which no placement makes in namespace %s: its pods wait for it",
 				describe(o.ID()), ref.Kind, ref.Name, ref.Path, namespace)
+			continue
+		}
+		has := keysOf(named)
+		for _, key := range ref.Keys {
+			if len(has) > 0 && !slices.Contains(has, key) {
+				c.warn(c.placementFile(build.Placement), "%s reads key %s of %s %s (%s), which has %s: its pods wait for it",
+					describe(o.ID()), key, ref.Kind, ref.Name, ref.Path, strings.Join(has, ", "))
+			}
 		}
 	}
+}
+
+// keysOf are the keys of a Secret or ConfigMap, none where somebody else fills
+// it: one that is empty in Git, the token of a service account.
+func keysOf(o *kustomize.Object) []string {
+	if o.Object["type"] == "kubernetes.io/service-account-token" {
+		return nil
+	}
+	keys := map[string]bool{}
+	for _, field := range []string{"data", "stringData", "binaryData"} {
+		values, _ := o.Object[field].(map[string]any)
+		for key := range values {
+			keys[key] = true
+		}
+	}
+	if o.Stub != nil {
+		for _, block := range o.Stub.Manifest.Spec.Blocks {
+			for _, pointer := range block.Fields {
+				keys[strings.TrimPrefix(pointer, "/data/")] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
 }

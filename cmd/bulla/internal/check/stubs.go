@@ -29,7 +29,7 @@ func (c *checker) note(build *kustomize.Build, cluster string) {
 		c.warn(d.File, "it deletes the Secret of stub %s: placement %s gets none of its values", d.Stub.Path, build.Placement)
 	}
 	for _, built := range build.Objects {
-		c.annotations(build.Placement, built)
+		c.annotations(build, built)
 		if built.Stub == nil {
 			continue
 		}

@@ -73,7 +73,7 @@ func line(data []byte, field string) string {
 	for rest := field; rest != ""; {
 		key, after := keyAt(node, rest)
 		if key == nil {
-			return anywhere(document.Content[0], field)
+			return anywhere(document.Content[0], field[strings.LastIndex(field, ".")+1:])
 		}
 		if node, rest = after, strings.TrimPrefix(strings.TrimPrefix(rest, key.Value), "."); rest == "" {
 			return fmt.Sprintf(" (line %d)", key.Line)
