@@ -42,7 +42,10 @@ func (b *Builder) begin(t *Tree, p *v1alpha1.Placement, key buildKey) *flight {
 		return f
 	}
 	b.dropUnwanted(key.placement)
-	f := &flight{done: make(chan struct{}), late: make(chan struct{}), placement: key.placement, wanted: 1, drop: make(chan struct{}), err: errCrowded}
+	f := &flight{
+		done: make(chan struct{}), late: make(chan struct{}), drop: make(chan struct{}),
+		placement: key.placement, wanted: 1, err: errCrowded,
+	}
 	b.flights[id] = f
 	go func() {
 		defer close(f.done)
