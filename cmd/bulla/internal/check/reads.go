@@ -55,6 +55,7 @@ func (c *checker) checkReads() {
 		}
 		for _, o := range build.Objects {
 			c.checkReader(build, o, all)
+			c.checkBinding(build, o, all)
 			if gk := o.GroupVersionKind().GroupKind().String(); o.GetNamespace() != "" && all.cluster[gk] {
 				c.add(Finding{File: c.placementFile(build.Placement), Problem: fmt.Sprintf(
 					"%s is cluster-scoped, as its CustomResourceDefinition says; hint: write %q under spec.allow.clusterResources", describe(o.ID()), gk)})

@@ -46,7 +46,7 @@ func (s *Source) Secret(set Set, path string) (*Manifest, error) {
 	if err != nil {
 		hint := "-f takes one v1 Secret, as `kubectl create secret … --dry-run=client -o yaml` prints it"
 		if errors.Is(err, errSeveral) {
-			hint = "move the Secret into a file of its own, and seal that"
+			hint = "move the Secret into a file of its own, then `bulla seal --replace` that file"
 		}
 		return nil, fault.New(hint, "read the Secret manifest: %w", err)
 	}
