@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -61,7 +62,7 @@ func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
 			if err == nil {
 				continue
 			}
-			if failure, ok := err.(*worker.Failure); !ok || !strings.Contains(failure.Problem, words) {
+			if failure := (*worker.Failure)(nil); !errors.As(err, &failure) || !strings.Contains(failure.Problem, words) {
 				t.Errorf("%s: %v, want %q", what, err, words)
 			}
 			return

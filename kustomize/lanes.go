@@ -39,7 +39,7 @@ func newLanes(places int) *lanes {
 func (l *lanes) run(placement string, drop <-chan struct{}, late func(), build func(context.Context)) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	began, lane := time.Now(), l.fast
+	lane := l.fast
 	if l.isLate(placement) {
 		late()
 		select {
@@ -47,11 +47,11 @@ func (l *lanes) run(placement string, drop <-chan struct{}, late func(), build f
 		case <-drop:
 			return
 		}
-		began, lane = time.Now(), l.slow
+		lane = l.slow
 	} else {
 		l.fast <- struct{}{}
-		began = time.Now()
 	}
+	began := time.Now()
 	var mu sync.Mutex
 	over := false
 	timer := time.AfterFunc(l.after, func() {

@@ -244,7 +244,7 @@ func (m *Mirror) filter(request *packp.UploadPackRequest, adv *packp.AdvRefs) bo
 		return false
 	}
 	_ = request.Capabilities.Set(capability.Filter)
-	request.Filter = packp.FilterBlobLimit(uint64(m.limits.Blob)+1, packp.BlobLimitPrefixNone) //nolint:gosec // a bound, not negative
+	request.Filter = packp.FilterBlobLimit(uint64(m.limits.Blob)+1, packp.BlobLimitPrefixNone)
 	return true
 }
 

@@ -32,7 +32,7 @@ const namespaceFlags = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWU
 // to this process only, which is how Go's scheduler interrupts a thread.
 func policy(info *arch.Info) seccomp.Policy {
 	known := func(name string) bool { _, ok := info.SyscallNames[name]; return ok }
-	self := seccomp.Condition{Argument: 0, Operation: seccomp.Equal, Value: uint64(os.Getpid())} //nolint:gosec // never negative
+	self := seccomp.Condition{Argument: 0, Operation: seccomp.Equal, Value: uint64(os.Getpid())}
 	thread := seccomp.ArgumentConditions{
 		{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_THREAD},
 		{Argument: 0, Operation: seccomp.BitsNotSet, Value: namespaceFlags},
