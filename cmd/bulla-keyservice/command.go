@@ -23,7 +23,8 @@ a PKCS#11 token and never leave it. It reads the fleet repository itself: a stub
 opens for a cluster only while the accepted head places it there.`,
 		Example: `  # once: make the keys in the token, and the fleet's root of trust
   bulla-keyservice init --name acme --module /usr/lib/softhsm/libsofthsm2.so \
-    --token-label acme --pin-file pin --recovery-recipient age1pq1… --out fleet
+    --token-label acme --pin-file pin --root-token-label acme-root --root-pin-file root-pin \
+    --recovery-recipient age1pq1… --out fleet
 
   # then
   bulla-keyservice serve --config keyservice.yaml

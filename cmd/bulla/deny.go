@@ -52,7 +52,6 @@ type denyFlags struct {
 	fleet, stub string
 	length      time.Duration
 	until       string
-	format      render.Format
 	in          keyservicev1.DenyRequest
 }
 
