@@ -104,7 +104,7 @@ func TestAStateIsCutToWhatTheServiceTakes(t *testing.T) {
 func TestASuspensionIsWhatTheAPIServerNoted(t *testing.T) {
 	at := metav1.NewTime(time.Unix(1790000000, 0))
 	field := func(manager, fields string) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: &at, FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	d := &v1alpha1.Delivery{}
 	d.ManagedFields = []metav1.ManagedFieldsEntry{

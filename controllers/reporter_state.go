@@ -47,7 +47,7 @@ func (r *Reporter) state(ctx context.Context, snapshot *Snapshot) (*keyservicev1
 }
 
 func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snapshot *Snapshot) *keyservicev1.DeliveryState {
-	s := &keyservicev1.DeliveryState{Placement: d.Name, Objects: uint32(max(0, d.Status.Objects))} //nolint:gosec // bounded by what a cluster holds
+	s := &keyservicev1.DeliveryState{Placement: d.Name, Objects: uint32(max(0, d.Status.Objects))}
 	if d.Spec.Suspend {
 		s.Suspended = r.suspension(ctx, d)
 	}
@@ -97,7 +97,7 @@ func bound(state *keyservicev1.ClusterState) {
 	size := 0
 	for i, d := range state.GetDeliveries() {
 		if size += proto.Size(d) + 4; size > stateSize || i == keyservice.MaxDeliveries {
-			state.LeftOut = uint32(len(state.Deliveries) - i) //nolint:gosec // a count
+			state.LeftOut = uint32(len(state.Deliveries) - i)
 			state.Deliveries = state.Deliveries[:i]
 			return
 		}

@@ -33,7 +33,7 @@ func setsSuspend(fields *metav1.FieldsV1) bool {
 	var owned struct {
 		Spec map[string]json.RawMessage `json:"f:spec"`
 	}
-	if fields == nil || json.Unmarshal(fields.Raw, &owned) != nil {
+	if fields == nil || json.Unmarshal(fields.GetRawBytes(), &owned) != nil {
 		return false
 	}
 	_, ok := owned.Spec["f:suspend"]

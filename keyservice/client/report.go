@@ -12,10 +12,10 @@ import (
 const MaxSecrets = 1000
 
 const (
-	// MaxDeliveries is how many placements one report may have a word on, and
-	// MaxMessage how long the message of one may be, in bytes.
+	// MaxDeliveries is how many placements one report may have a word on.
 	MaxDeliveries = 2000
-	MaxMessage    = 512
+	// MaxMessage is how long the message of one may be, in bytes.
+	MaxMessage = 512
 )
 
 // Report says what became of secrets on this cluster. wanted asks for a complete

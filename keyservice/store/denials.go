@@ -114,7 +114,7 @@ func (s *DB) AddDenial(d Denial, id *int64) Change {
 		if err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, "INSERT INTO denials ("+denialColumns+") VALUES "+places(1, 9)+" RETURNING id", //nolint:gosec // names and numbers only
+		return tx.QueryRowContext(ctx, "INSERT INTO denials ("+denialColumns+") VALUES "+places(1, 9)+" RETURNING id",
 			d.Fleet, d.Cluster, d.Placement, d.Digest, string(payloads), d.Reason, d.Person, stamp(d.Since), stamp(d.Until)).Scan(id)
 	}
 }

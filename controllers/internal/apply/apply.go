@@ -78,7 +78,9 @@ func (c *Client) send(ctx context.Context, o Object, values map[string]string, l
 		return c.sendSecret(ctx, o, values, live, options)
 	}
 	sent := o.Manifest.DeepCopy()
-	annotate(sent, v1alpha1.OwnerAnnotation, c.proof(o.ID, live))
+	if err := annotate(sent, v1alpha1.OwnerAnnotation, c.proof(o.ID, live)); err != nil {
+		return v1alpha1.InventoryEntry{}, err
+	}
 	if err := c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(sent), options...); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}

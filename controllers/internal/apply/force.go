@@ -122,8 +122,10 @@ func (c *Client) putBack(ctx context.Context, o Object, entry v1alpha1.Inventory
 	failed := &ReplaceError{ID: o.ID, Outcome: PutBack, Err: c.cause(o, refusal)}
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
 		again := bare(old)
-		annotate(again, v1alpha1.OwnerAnnotation, c.proof(o.ID, nil))
-		err := c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(again), client.FieldOwner(FieldManager))
+		err := annotate(again, v1alpha1.OwnerAnnotation, c.proof(o.ID, nil))
+		if err == nil {
+			err = c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(again), client.FieldOwner(FieldManager))
+		}
 		if err == nil {
 			entry.UID, entry.ResourceVersion, entry.Generation = string(again.GetUID()), again.GetResourceVersion(), again.GetGeneration()
 			entry.MAC = "" // it was over the old uid

@@ -71,7 +71,9 @@ func (c *Client) Inspect(ctx context.Context, o Object, entry v1alpha1.Inventory
 	}
 	manager := ssa.NewResourceManager(reading{c.Writer, c.Reader}, nil, ssa.Owner{Field: FieldManager, Group: v1alpha1.Group})
 	wanted := o.Manifest.DeepCopy()
-	annotate(wanted, v1alpha1.OwnerAnnotation, c.proof(o.ID, live))
+	if err := annotate(wanted, v1alpha1.OwnerAnnotation, c.proof(o.ID, live)); err != nil {
+		return Drifted, seen(live), c.explain(o, "compare", err)
+	}
 	change, _, _, err := manager.Diff(ctx, wanted, ssa.DefaultDiffOptions())
 	if err != nil {
 		return Drifted, seen(live), c.explain(o, "compare", err)

@@ -74,7 +74,7 @@ func TestALiveObjectIsTakenOverWhereGitSaysSo(t *testing.T) {
 	standing.Data["left"] = "over"
 	standing.ManagedFields = []metav1.ManagedFieldsEntry{{
 		Manager: "helm", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", FieldsType: "FieldsV1",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:data":{".":{},"f:key":{},"f:left":{}},"f:metadata":{"f:labels":{".":{},"f:app.kubernetes.io/managed-by":{}}}}`)},
+		FieldsV1: metav1.NewFieldsV1(`{"f:data":{".":{},"f:key":{},"f:left":{}},"f:metadata":{"f:labels":{".":{},"f:app.kubernetes.io/managed-by":{}}}}`),
 	}}
 	for _, say := range []string{"", "false", "yes", "true"} {
 		b := newBench(t, standing.DeepCopy())
