@@ -123,15 +123,15 @@ func (r *reader) environment() {
 		r.Fatal(err)
 	}
 	bin := r.path("bin")
-	for _, argv := range [][]string{
-		{checkout, "go", "build", "-o", bin + "/", "./cmd/bulla", "./cmd/bulla-keyservice", "filippo.io/age/cmd/age-keygen"},
-		{filepath.Join(checkout, "fixtures/kube"), "go", "build", "-trimpath", "-o", bin + "/", "k8s.io/kubernetes/cmd/kubectl"},
-	} {
-		if _, err := exec.LookPath("kubectl"); err == nil && strings.HasSuffix(argv[0], "kube") {
-			continue
-		}
-		build := exec.Command(argv[1], argv[2:]...)
-		build.Dir = argv[0]
+	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "./cmd/bulla", "./cmd/bulla-keyservice", "filippo.io/age/cmd/age-keygen")}
+	builds[0].Dir = checkout
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		kubectl := exec.Command("go", "build", "-trimpath", "-o", bin+"/", "k8s.io/kubernetes/cmd/kubectl")
+		kubectl.Dir = filepath.Join(checkout, "fixtures/kube")
+		kubectl.Env = append(os.Environ(), "CGO_ENABLED=0") // as bin/kube: most packages are compiled already
+		builds = append(builds, kubectl)
+	}
+	for _, build := range builds {
 		if out, err := build.CombinedOutput(); err != nil {
 			r.Fatalf("build what the steps use: %v\n%s", err, out)
 		}
