@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -91,11 +92,15 @@ func TestWhatAPushWouldLoseStands(t *testing.T) {
 		t.Helper()
 		w.push("shop", files)
 		w.commit()
-		d := w.reason("shop", "BuildFailed")
 		for _, word := range words {
-			if text := describeConditions(d); !strings.Contains(text, word) || ready(d) {
-				t.Errorf("the Delivery does not say %q: %s", word, text)
-			}
+			// What the push before was refused for stands until this one is seen.
+			eventually(t, "the Delivery says "+word, func() error {
+				d := w.reason("shop", "BuildFailed")
+				if text := describeConditions(d); !strings.Contains(text, word) || ready(d) {
+					return errors.New(text)
+				}
+				return nil
+			})
 		}
 		nowSecret, nowSettings := live()
 		if nowSecret.UID != secret.UID || !cmp.Equal(nowSecret.Data, secret.Data) || !cmp.Equal(nowSecret.Annotations, secret.Annotations) {

@@ -94,6 +94,7 @@ func TestWhoeverHealsDoesNotWaitForADeadService(t *testing.T) {
 		}
 		// Git took the waiting values back: the next question is asked.
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		a.o.wake = func(string) {}
 		time.Sleep(time.Hour)
 		if !a.pass("later") {
