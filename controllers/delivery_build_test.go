@@ -1,8 +1,8 @@
 package controllers
 
 import (
-	"errors"
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"

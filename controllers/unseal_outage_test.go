@@ -94,8 +94,9 @@ func TestWhoeverHealsDoesNotWaitForADeadService(t *testing.T) {
 		}
 		// Git took the waiting values back: the next question is asked.
 		time.Sleep(time.Minute)
-		synctest.Wait()
+		a.o.mu.Lock()
 		a.o.wake = func(string) {}
+		a.o.mu.Unlock()
 		time.Sleep(time.Hour)
 		if !a.pass("later") {
 			t.Error("nobody waits, and the service is not asked")
