@@ -381,7 +381,11 @@ func TestMoreLocksThanTheLogTakesAreRefusedBeforeTheTokenIsAsked(t *testing.T) {
 	}
 	f.push(files)
 	before := f.operations()
-	_, err := f.operator.admin.Rewrap(t.Context(), &keyservicev1.RewrapRequest{Head: f.head, Digests: digests})
+	var err error
+	f.eventually("the placement is built", func() bool { // under the race detector it is a slow one
+		_, err = f.operator.admin.Rewrap(t.Context(), &keyservicev1.RewrapRequest{Head: f.head, Digests: digests})
+		return !errors.Is(err, client.ErrUnavailable)
+	})
 	var denied *client.DeniedError
 	if !errors.As(err, &denied) || denied.Reason != keyservicev1.ReasonTooMuch {
 		t.Errorf("%v, want %s", err, keyservicev1.ReasonTooMuch)

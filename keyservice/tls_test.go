@@ -62,7 +62,8 @@ func TestRoutesAreThese(t *testing.T) {
 func TestDecisionsAskInThisOrder(t *testing.T) {
 	want := []string{
 		"the accepted head places the digest on this cluster",
-		"its payloads are bound to one built object there",
+		"its payloads are bound to built objects there",
+		"no operator denies it",
 		"each block has a lock for this cluster or a set it is in",
 		"each lock parses canonically",
 	}

@@ -125,6 +125,7 @@ func TestAConfinedProcessCanDoNothingElse(t *testing.T) {
 	for _, i := range []isolation{bare, ownNamespaces, ownProcesses} {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Args = []string{probeName, strconv.Itoa(os.Getpid())}
+		cmd.Env = environment
 		cmd.SysProcAttr = attributes(i)
 		out, err := cmd.Output()
 		if err != nil {

@@ -105,7 +105,8 @@ func explain(ctx, deadline context.Context, o Options, child *child, err error) 
 	switch {
 	case errors.Is(context.Cause(deadline), errDeadline), strings.Contains(stderr, "SIGXCPU"):
 		return &Failure{Problem: fmt.Sprintf("build takes longer than %v", o.Timeout), Temporary: true}
-	case starved("out of memory"), starved("cannot allocate memory"), starved("failed to allocate"):
+	case starved("out of memory"), starved("cannot allocate memory"), starved("failed to allocate"),
+		starved("pthread_create failed"), starved("failed to create new OS thread"): // there is no room for its stack
 		return &Failure{Problem: fmt.Sprintf("build needs more than %d MiB of memory", o.Memory>>20)}
 	}
 	return &Failure{Problem: "build process died: " + child.cmd.ProcessState.String(), Temporary: true}
@@ -200,6 +201,10 @@ type child struct {
 	finished bool
 }
 
+// environment of a child. Each arena of the C library reserves 64 MiB, which the
+// bound on memory counts: a few threads would use it up.
+var environment = []string{"MALLOC_ARENA_MAX=1"}
+
 // spawn starts this binary as a worker, confined as far as the system permits.
 func spawn(ctx context.Context) (*child, error) {
 	for {
@@ -231,7 +236,7 @@ func spawnWith(ctx context.Context, i isolation) (*child, error) {
 	c := &child{in: in, out: out, stderr: &head{}}
 	c.cmd = exec.CommandContext(ctx, path)
 	c.cmd.Args = []string{Name}
-	c.cmd.Env = []string{}
+	c.cmd.Env = environment
 	c.cmd.Dir = "/"
 	c.cmd.Stderr = c.stderr
 	c.cmd.ExtraFiles = []*os.File{childIn, childOut}
