@@ -12,10 +12,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // TestAFleetSyncSaysWhenItLooksNext: after a push people wait, and want to know for
-// what. One that is suspended looks never.
+// what. spec.interval says it, but where a host asked for more; and one that is
+// suspended looks never.
 func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -32,15 +34,26 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 		}
 		return obj
 	}
-	p := &pass{obj: read(), now: now}
-	result, err := r.finish(t.Context(), p, patch.NewSerialPatcher(obj, own), stalled(v1alpha1.ConflictReason, "another one"))
-	if err != nil {
-		t.Fatal(err)
+	ended := func(with error) time.Duration {
+		t.Helper()
+		p := &pass{obj: read(), now: now}
+		result, err := r.finish(t.Context(), p, patch.NewSerialPatcher(obj, own), with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.RequeueAfter
 	}
-	want := now.Add(result.RequeueAfter).Truncate(time.Second)
-	if got := read().Status.NextLook; got == nil || !got.Time.Equal(want) || want.Before(now.Add(9*time.Minute)) {
+	busy := gitError(obj, &kustomize.BusyError{Status: 429, After: 40 * time.Minute})
+	after := ended(busy)
+	want := now.Add(after).Truncate(time.Second)
+	if got := read().Status.NextLook; got == nil || !got.Time.Equal(want) || want.Before(now.Add(40*time.Minute)) {
 		t.Errorf("the next look is said to be at %v, and it is at %v", got, want)
 	}
+	after = ended(stalled(v1alpha1.ConflictReason, "another one"))
+	if got := read().Status.NextLook; got != nil || after > 11*time.Minute {
+		t.Errorf("it looks again after %s, at its interval, and says %v", after, got)
+	}
+	ended(busy)
 	if err := r.suspended(t.Context(), read(), patch.NewSerialPatcher(obj, own)); err != nil {
 		t.Fatal(err)
 	}

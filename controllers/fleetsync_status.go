@@ -64,7 +64,7 @@ func (r *FleetSyncReconciler) finish(ctx context.Context, p *pass, patcher *patc
 		p.obj.Status.SetLastHandledReconcileRequest(r.handled)
 	}
 	wait := r.next(p, result)
-	p.obj.Status.NextLook = &metav1.Time{Time: p.now.Add(wait).Truncate(time.Second)}
+	p.obj.Status.NextLook = nextLook(p.now, wait, intervalOf(p.obj))
 	options := reconcile.AddPatchOptions(p.obj, nil, fleetSyncOwned, FieldManager)
 	if err := client.IgnoreNotFound(patcher.Patch(ctx, p.obj, options...)); err != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", err)
@@ -115,6 +115,15 @@ func (r *FleetSyncReconciler) next(p *pass, result error) time.Duration {
 	delay := min(interval, firstRetry<<min(r.failures, 10))
 	r.failures++
 	return max(jittered(delay), spread(kustomize.RetryAfter(result)))
+}
+
+// nextLook is what the status says of the next look: nothing while spec.interval
+// says it. A time that is right at every pass would be a write for every look.
+func nextLook(now time.Time, wait, interval time.Duration) *metav1.Time {
+	if wait <= interval+interval/10 {
+		return nil
+	}
+	return &metav1.Time{Time: now.Add(wait).Truncate(time.Second)}
 }
 
 // jittered is d, a tenth more or less.

@@ -29,8 +29,8 @@ type FleetSyncSpec struct {
 	// lower it. What it demands, its own signers must sign, if it names any.
 	// +optional
 	Signing *Signing `json:"signing,omitempty"`
-	// Interval between looks at the remote's head.
-	// +kubebuilder:default="1m"
+	// Interval between looks at the remote's head, a tenth more or less.
+	// +kubebuilder:default="15s"
 	// +optional
 	Interval metav1.Duration `json:"interval,omitempty"`
 	// Timeout of Git operations. Default 60s.
@@ -74,8 +74,10 @@ type FleetSyncStatus struct {
 	// Placements is the number of placements on this cluster at Head.
 	// +optional
 	Placements int `json:"placements,omitempty"`
-	// NextLook is when the remote is asked next, at the latest; absent while
-	// suspended. The annotation reconcile.fluxcd.io/requestedAt asks at once.
+	// NextLook is when the remote is asked next, where that is later than
+	// spec.interval after the last look: its host asked to be left alone. Absent
+	// otherwise, and while suspended. The annotation
+	// reconcile.fluxcd.io/requestedAt asks at once.
 	// +optional
 	NextLook *metav1.Time `json:"nextLook,omitempty"`
 	// CertificateNotAfter is when the mTLS certificate expires.
@@ -94,6 +96,7 @@ type FleetSyncStatus struct {
 // +kubebuilder:printcolumn:name="Placements",type=integer,JSONPath=".status.placements"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
+// +kubebuilder:printcolumn:name="Every",type=string,JSONPath=".spec.interval"
 // +kubebuilder:printcolumn:name="Next look",type=string,JSONPath=".status.nextLook"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
 type FleetSync struct {
