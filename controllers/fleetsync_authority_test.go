@@ -16,12 +16,13 @@ import (
 	"time"
 
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
-func (w *world) token(name string) keyservice.JoinToken {
-	return keyservice.JoinToken{
-		Fleet: testFleet, Cluster: name, Secret: "s", CAHash: keyservice.SPKIHash(w.ca.certificate),
+func (w *world) token(name string) protocol.JoinToken {
+	return protocol.JoinToken{
+		Fleet: testFleet, Cluster: name, Secret: "s", CAHash: protocol.SPKIHash(w.ca.certificate),
 		RootKey: sealing.VerifierKey("acme", &w.root.PublicKey), URL: "https://127.0.0.1:1",
 	}
 }
@@ -100,7 +101,7 @@ func (a *authorityForTest) issue(fleet, name string, key *ecdsa.PrivateKey) (*ke
 	from := time.Now().Add(time.Duration(a.from.Load()))
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(100 + a.serial.Add(1)), Subject: pkix.Name{CommonName: name},
-		URIs:      []*url.URL{keyservice.ClusterURI(fleet, name)},
+		URIs:      []*url.URL{protocol.ClusterURI(fleet, name)},
 		NotBefore: from, NotAfter: from.Add(time.Duration(a.life.Load())), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, a.certificate, key.Public(), a.key)
 	if err != nil {

@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -14,9 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // clockAlarm is how far the key service's clock may be off before an event says
@@ -148,15 +148,14 @@ func (r *FleetSyncReconciler) rejoin(ctx context.Context, p *pass) bool {
 
 // isAnotherToken says whether a join token is not the one that this cluster
 // enrolled with.
-func isAnotherToken(token keyservice.JoinToken, identity *Identity) bool {
+func isAnotherToken(token protocol.JoinToken, identity *Identity) bool {
 	return identity.joined != "" && tokenHash(token) != identity.joined
 }
 
 // tokenHash is what is kept of a join token that was used: it is spent, and its
 // secret is 32 random bytes.
-func tokenHash(token keyservice.JoinToken) string {
-	sum := sha256.Sum256([]byte(token.Secret))
-	return "sha256:" + hex.EncodeToString(sum[:])
+func tokenHash(token protocol.JoinToken) string {
+	return hexid.Digest([]byte(token.Secret))
 }
 
 // join enrols with the join token.
@@ -172,7 +171,7 @@ func (r *FleetSyncReconciler) join(ctx context.Context, p *pass) error {
 const tokenHint = "the join token is used, expired or not that service's: its log says which, and so does `bulla audit log --kind Enrol`; " +
 	"put a new one into the Secret, from `bulla-keyservice token create`"
 
-func (r *FleetSyncReconciler) joinWith(ctx context.Context, p *pass, token keyservice.JoinToken) error {
+func (r *FleetSyncReconciler) joinWith(ctx context.Context, p *pass, token protocol.JoinToken) error {
 	enroll := r.Enroll
 	if enroll == nil {
 		enroll = keyservice.Enroll
@@ -200,8 +199,8 @@ func notEnrolled(url string, err error) error {
 
 // joinToken reads the token, which is a credential: no message quotes it. A
 // wrong token is waited out: the Secret is not watched, and may be replaced.
-func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservice.JoinToken, error) {
-	none := keyservice.JoinToken{}
+func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (protocol.JoinToken, error) {
+	none := protocol.JoinToken{}
 	ref := p.obj.Spec.KeyService.JoinTokenSecretRef
 	if ref == nil {
 		return none, stalled(v1alpha1.NotEnrolledReason,
@@ -215,7 +214,7 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (keyservic
 	if err != nil {
 		return none, fmt.Errorf("read join token: %w", err)
 	}
-	token, err := keyservice.ParseJoinToken(string(secret.Data[joinTokenKey]))
+	token, err := protocol.ParseJoinToken(string(secret.Data[joinTokenKey]))
 	if err != nil {
 		return none, waiting(v1alpha1.NotEnrolledReason, "secret %q, key %q: %w", ref.Name, joinTokenKey, err)
 	}

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -121,13 +121,11 @@ func rewritten(obj *v1alpha1.FleetSync, head string) error {
 // annotation which stays behind accepts nothing a second time.
 func acceptedRewrite(obj *v1alpha1.FleetSync, accepted string) string {
 	from, to, ok := strings.Cut(obj.Annotations[v1alpha1.AcceptRewriteAnnotation], "..")
-	if !ok || accepted == "" || from != accepted || from == to || !fullHash.MatchString(to) {
+	if !ok || accepted == "" || from != accepted || from == to || !hexid.IsSHA1Commit(to) {
 		return ""
 	}
 	return to
 }
-
-var fullHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // open opens the mirror again when the URL, the ref or the credentials changed.
 func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {
@@ -263,7 +261,7 @@ func revisionOf(obj *v1alpha1.FleetSync, hash string) string {
 // hashOf is the hash of a revision; "" when text is none.
 func hashOf(text string) string {
 	_, hash, ok := strings.Cut(text, ":")
-	if !ok || strings.Trim(hash, "0123456789abcdef") != "" || (len(hash) != 40 && len(hash) != 64) {
+	if !ok || !hexid.IsCommit(hash) {
 		return ""
 	}
 	return hash

@@ -15,6 +15,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -88,7 +89,7 @@ func (i *Identity) Recipient() string { return i.identity.Recipient().String() }
 // Fingerprint is "sha256:" and the hash of the mTLS public key, as the Cluster
 // file must have it.
 func (i *Identity) Fingerprint() string {
-	hash, err := client.PublicKeyHash(i.key.Public())
+	hash, err := protocol.PublicKeyHash(i.key.Public())
 	if err != nil {
 		panic("controllers: a P-256 key has no SPKI: " + err.Error())
 	}
@@ -124,7 +125,7 @@ func (i *Identity) withCredentials(c *client.Credentials, now time.Time) (*Ident
 	if leaf == nil || c.CA == nil {
 		return nil, errors.New("take credentials: certificate or authority is missing")
 	}
-	fleet, cluster, err := client.ParseClusterURI(leaf)
+	fleet, cluster, err := protocol.ParseClusterURI(leaf)
 	if err != nil {
 		return nil, fmt.Errorf("take credentials: %w", err)
 	}
@@ -198,7 +199,7 @@ func (i *Identity) parseEnrolment(data map[string][]byte) (err error) {
 	if i.life, err = readLife(data, i.certificate); err != nil {
 		return err
 	}
-	if client.SPKIHash(i.certificate) != i.Fingerprint() {
+	if protocol.SPKIHash(i.certificate) != i.Fingerprint() {
 		return fmt.Errorf("read key %q: the certificate is for another key", keyCert)
 	}
 	i.rootKey, i.fleet, i.cluster = string(data[keyRoot]), string(data[keyFleet]), string(data[keyCluster])
@@ -206,7 +207,7 @@ func (i *Identity) parseEnrolment(data map[string][]byte) (err error) {
 	if i.rootKey == "" {
 		return fmt.Errorf("read key %q: missing", keyRoot)
 	}
-	fleet, cluster, err := client.ParseClusterURI(i.certificate)
+	fleet, cluster, err := protocol.ParseClusterURI(i.certificate)
 	if err != nil || fleet != i.fleet || cluster != i.cluster {
 		return fmt.Errorf("read key %q: the certificate names another fleet or cluster", keyCert)
 	}

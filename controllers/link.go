@@ -13,7 +13,7 @@ import (
 // *[client.Client] is one.
 type KeyService interface {
 	// Unseal asks for the stubs with these digests, at most
-	// [client.MaxDigests], at the head that the caller works at.
+	// [protocol.MaxDigests], at the head that the caller works at.
 	Unseal(ctx context.Context, revision string, digests []string) (*client.Answers, error)
 	// Renew gets a fresh certificate for the same key.
 	Renew(ctx context.Context) (*client.Credentials, error)

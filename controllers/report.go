@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // What the key service's ledger knows of this cluster is what is reported here:
@@ -21,14 +22,8 @@ import (
 type reportKey struct{ namespace, name string }
 
 func reportKeyOf(id ObjectID) reportKey {
-	if id.Group == "" && id.Kind == "Secret" {
-		return reportKey{id.Namespace, id.Name}
-	}
-	return reportKey{id.Namespace, id.Kind + "/" + id.Name}
+	return reportKey{id.Namespace, protocol.LedgerName(id.Group, id.Kind, id.Name)}
 }
-
-// maxReportedWorkloads is how many users of one secret are named.
-const maxReportedWorkloads = 100
 
 func newSecretReport(placement string, id ObjectID, digest string, workloads []string) *keyservicev1.SecretReport {
 	key := reportKeyOf(id)
@@ -36,7 +31,7 @@ func newSecretReport(placement string, id ObjectID, digest string, workloads []s
 		State: keyservicev1.SecretState_SECRET_STATE_PROVISIONED}
 	if len(workloads) > 0 {
 		slices.Sort(workloads)
-		report.Workloads = workloads[:min(len(workloads), maxReportedWorkloads)]
+		report.Workloads = workloads[:min(len(workloads), protocol.MaxWorkloads)]
 		report.State = keyservicev1.SecretState_SECRET_STATE_IN_USE
 	}
 	return report

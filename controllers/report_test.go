@@ -19,6 +19,7 @@ import (
 
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // bookkeeper is the key service's ledger as one cluster sees it.
@@ -336,7 +337,7 @@ func TestAReportIsCutToWhatARequestTakes(t *testing.T) {
 	var secrets []*keyservicev1.SecretReport
 	for n := range 2500 {
 		var workloads []string
-		for i := range n % maxReportedWorkloads {
+		for i := range n % protocol.MaxWorkloads {
 			workloads = append(workloads, fmt.Sprintf("Deployment/%s-%d", strings.Repeat("w", 200), i))
 		}
 		secrets = append(secrets, newSecretReport("shop", ObjectID{Kind: "Secret", Namespace: "ns", Name: fmt.Sprint("s", n)}, "sha256:1", workloads))
@@ -347,7 +348,7 @@ func TestAReportIsCutToWhatARequestTakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(part) == 0 || len(part) > keyservice.MaxSecrets || len(data) > 256<<10 {
+		if len(part) == 0 || len(part) > protocol.MaxSecrets || len(data) > 256<<10 {
 			t.Errorf("part %d: %d secrets, %d bytes", n, len(part), len(data))
 		}
 		total += len(part)

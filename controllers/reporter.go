@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 const (
@@ -265,7 +266,7 @@ func batches(secrets []*keyservicev1.SecretReport) [][]*keyservicev1.SecretRepor
 	for _, secret := range secrets {
 		last := &parts[len(parts)-1]
 		each := proto.Size(secret)
-		if len(*last) > 0 && (size+each > reportSize || len(*last) == keyservice.MaxSecrets) {
+		if len(*last) > 0 && (size+each > reportSize || len(*last) == protocol.MaxSecrets) {
 			parts, size = append(parts, nil), 0
 			last = &parts[len(parts)-1]
 		}

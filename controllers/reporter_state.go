@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -67,7 +67,7 @@ func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snap
 		s.Ready = keyservicev1.Readiness_READINESS_NOT_READY
 	}
 	// Conditions are masked where they are written: they name objects, no values.
-	s.Message = printable.Line(ready.Message, keyservice.MaxMessage)
+	s.Message = printable.Line(ready.Message, protocol.MaxMessage)
 	return s
 }
 
@@ -96,7 +96,7 @@ func bound(state *keyservicev1.ClusterState) {
 	})
 	size := 0
 	for i, d := range state.GetDeliveries() {
-		if size += proto.Size(d) + 4; size > stateSize || i == keyservice.MaxDeliveries {
+		if size += proto.Size(d) + 4; size > stateSize || i == protocol.MaxDeliveries {
 			state.LeftOut = uint32(len(state.Deliveries) - i)
 			state.Deliveries = state.Deliveries[:i]
 			return

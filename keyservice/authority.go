@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -133,7 +133,7 @@ func (a *authority) issueClient(cluster string, public crypto.PublicKey) (*x509.
 	template := newTemplate(pkix.Name{CommonName: cluster}, a.now(), a.ttl)
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	template.URIs = []*url.URL{client.ClusterURI(a.fleet, cluster)}
+	template.URIs = []*url.URL{protocol.ClusterURI(a.fleet, cluster)}
 	by := a.issuer()
 	certificate, err := by.issue(template, public)
 	return certificate, by, err
@@ -167,7 +167,7 @@ func (a *authority) issueServing(names []string) (*tls.Certificate, error) {
 
 func certificateRow(fleet, cluster, parent string, c *x509.Certificate) store.Certificate {
 	return store.Certificate{
-		Serial: c.SerialNumber.Text(16), Fleet: fleet, Cluster: cluster, Identity: client.SPKIHash(c),
+		Serial: c.SerialNumber.Text(16), Fleet: fleet, Cluster: cluster, Identity: protocol.SPKIHash(c),
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, Parent: parent,
 	}
 }

@@ -4,19 +4,17 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/sealing"
 )
-
-var fleetID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // check finds every field that cannot be served with, after the defaults.
 func (c *Config) check(m *mistakes) {
 	c.checkRequired(m)
-	m.when(!fleetID.MatchString(c.Fleet), "fleet", "is not 32 lower-case hexadecimal digits", "")
+	m.when(!hexid.IsFleet(c.Fleet), "fleet", "is not 32 lower-case hexadecimal digits", "")
 	m.when(!isVerifierKey(c.RootKey), "rootKey", "is not a root verifier key",
 		"copy the whole of what `bulla-keyservice init` or `root rotate` printed: NAME+HASH+KEY")
 	m.when(c.RootInServiceToken != "" && !c.RootInService(), "rootInServiceToken", "is neither left out nor "+rootAccepted,

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -213,7 +214,7 @@ func checkDeny(in *keyservicev1.DenyRequest, now time.Time) (problem string) {
 		return "cluster is no name"
 	case in.GetPlacement() != "" && !placementForm.MatchString(in.GetPlacement()):
 		return "placement is no name"
-	case in.GetDigest() != "" && !stubDigest.MatchString(in.GetDigest()):
+	case in.GetDigest() != "" && !hexid.IsDigest(in.GetDigest()):
 		return "digest is not sha256: and 64 hexadecimal digits"
 	case !until.After(now) || until.After(now.Add(maxDenied)):
 		return fmt.Sprintf("until is not within %d days from now", int(maxDenied.Hours()/24))

@@ -16,15 +16,12 @@ import (
 	"filippo.io/age"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
-const (
-	challengeSize = 32
-	maxRecipient  = 4 << 10
-)
+const maxRecipient = 4 << 10
 
 // NewTokenSecret makes the secret of a join token, and the row that the store
 // keeps of it: a hash. 32 random bytes need no slow hash.
@@ -49,7 +46,7 @@ func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRe
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the recipient is not age1pq1…"))
 	}
-	answer := make([]byte, challengeSize)
+	answer := make([]byte, protocol.ChallengeSize)
 	rand.Read(answer)
 	challenge, err := encryptTo(recipient, answer)
 	if err != nil {
@@ -72,7 +69,7 @@ func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRe
 // one transaction: a token is not lost to a sick HSM, and of two requests that
 // race with it one is answered.
 func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEnrollRequest) (*keyservicev1.CompleteEnrollResponse, error) {
-	if len(in.GetAnswer()) != challengeSize {
+	if len(in.GetAnswer()) != protocol.ChallengeSize {
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the answer is not 32 bytes"))
 	}
 	token, answer := sha256.Sum256([]byte(in.GetToken())), sha256.Sum256(in.GetAnswer())
@@ -154,7 +151,7 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 }
 
 func isSameKey(who caller, public any) bool {
-	hash, err := client.PublicKeyHash(public)
+	hash, err := protocol.PublicKeyHash(public)
 	return err == nil && hash == who.identity
 }
 

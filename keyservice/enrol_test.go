@@ -22,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 func wantDenied(t *testing.T, err error, reason string) {
@@ -35,7 +36,7 @@ func wantDenied(t *testing.T, err error, reason string) {
 func TestAJoinTokenEnrolsOneClusterOnce(t *testing.T) {
 	w := newWorld(t)
 	token := w.joinToken("prod-eu", time.Hour)
-	parsed, err := client.ParseJoinToken(token.String() + "\n")
+	parsed, err := protocol.ParseJoinToken(token.String() + "\n")
 	if err != nil || parsed != token {
 		t.Fatalf("round trip: %v, %v", parsed != token, err)
 	}
@@ -51,7 +52,7 @@ func TestAJoinTokenEnrolsOneClusterOnce(t *testing.T) {
 	if life := time.Until(leaf.NotAfter); life > 24*time.Hour || life < 23*time.Hour {
 		t.Errorf("certificate lives %s, want 24h", life)
 	}
-	if client.SPKIHash(leaf) != m.spki() {
+	if protocol.SPKIHash(leaf) != m.spki() {
 		t.Error("certificate is for another key")
 	}
 	_, err = client.Enroll(t.Context(), m.options(token))
@@ -80,7 +81,7 @@ func TestWhatIsWrongWithAJoinTokenIsToldToTheOperatorAlone(t *testing.T) {
 	w.offset.Store(int64(2 * time.Hour))
 	var answers []string
 	for _, c := range []struct {
-		token client.JoinToken
+		token protocol.JoinToken
 		says  string
 	}{
 		{used, `the one for cluster "prod-eu" was used at 20`},
@@ -135,7 +136,7 @@ func TestAJoinTokenIsRefused(t *testing.T) {
 		if _, err := client.Enroll(t.Context(), m.options(token)); !errors.Is(err, client.ErrUnavailable) {
 			t.Errorf("%v, want no connection", err)
 		}
-		token.CAHash = client.SPKIHash(w.service.Authority())
+		token.CAHash = protocol.SPKIHash(w.service.Authority())
 		if _, err := client.Enroll(t.Context(), m.options(token)); err != nil {
 			t.Errorf("the token was sent to a service that was not verified: %v", err)
 		}
@@ -143,7 +144,7 @@ func TestAJoinTokenIsRefused(t *testing.T) {
 	t.Run("with one character changed in each place of its text", func(t *testing.T) {
 		text := w.joinToken("prod-eu", time.Hour).String()
 		for _, bad := range []string{text[1:], text[:len(text)-9], strings.ToUpper(text), text + "AAAA", "bulla2_" + text[7:]} {
-			if _, err := client.ParseJoinToken(bad); err == nil {
+			if _, err := protocol.ParseJoinToken(bad); err == nil {
 				t.Error("a damaged token parses")
 			} else if strings.Contains(err.Error(), text[20:60]) {
 				t.Error("the error quotes the token")

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 func (w *world) get(path string) string {
@@ -142,11 +143,11 @@ func TestAServiceWhoseRemoteHangsServesTheLastHead(t *testing.T) {
 func TestARestartKeepsTheAcceptedHead(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
-	authority := client.SPKIHash(f.service.Authority())
+	authority := protocol.SPKIHash(f.service.Authority())
 	f.stop()
 	f.git.Refuse(http.StatusServiceUnavailable)
 	f.start(2)
-	if client.SPKIHash(f.service.Authority()) != authority {
+	if protocol.SPKIHash(f.service.Authority()) != authority {
 		t.Error("the authority changed")
 	}
 	eu := f.eu.dial()

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -23,8 +23,6 @@ var (
 	ErrInForce = errors.New("the head is accepted already")
 )
 
-var fullHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // NewRewrite is an operator's word that head may follow the head accepted last,
 // and what the audit log says of it; both are to be written in one transaction.
 // It counts for that one step, once: from the head in force to this head, or to
@@ -32,7 +30,7 @@ var fullHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
 // signed as the last head's rules and the floor demand.
 func NewRewrite(last store.Head, head, person string, now time.Time) (store.Rewrite, audit.Entry, error) {
 	switch {
-	case !fullHash.MatchString(head):
+	case !hexid.IsSHA1Commit(head):
 		return store.Rewrite{}, audit.Entry{}, fmt.Errorf("accept head %q: %w", head, ErrNoHash)
 	case last.Hash == "":
 		return store.Rewrite{}, audit.Entry{}, fmt.Errorf("accept head %s: %w", head, ErrNothingAccepted)

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -50,14 +50,14 @@ func (a *authority) readCaller(state *tls.ConnectionState) (caller, error) {
 
 // clusterOf reads the name in a certificate that was checked.
 func (a *authority) clusterOf(leaf *x509.Certificate) (caller, error) {
-	fleet, cluster, err := client.ParseClusterURI(leaf)
+	fleet, cluster, err := protocol.ParseClusterURI(leaf)
 	if err != nil {
 		return caller{}, err
 	}
 	if fleet != a.fleet {
 		return caller{}, errors.New("the client certificate is of another fleet")
 	}
-	return caller{fleet: fleet, cluster: cluster, identity: client.SPKIHash(leaf), serial: leaf.SerialNumber.Text(16)}, nil
+	return caller{fleet: fleet, cluster: cluster, identity: protocol.SPKIHash(leaf), serial: leaf.SerialNumber.Text(16)}, nil
 }
 
 // readLeaf checks the certificate of a connection once more for this request.

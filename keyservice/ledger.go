@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // maxLedgerAnswer bounds an answer to ListLedger, in secrets of all clusters: it
@@ -204,19 +204,10 @@ func placedObjects(x *index) map[[2]string]candidateAt {
 	placed := map[[2]string]candidateAt{}
 	for digest, candidates := range x.stubs {
 		for _, c := range candidates {
-			placed[[2]string{c.object.Namespace, ledgerName(c.object)}] = candidateAt{digest: digest, placement: c.placement}
+			placed[[2]string{c.object.Namespace, protocol.LedgerName(c.object.Group, c.object.Kind, c.object.Name)}] = candidateAt{digest: digest, placement: c.placement}
 		}
 	}
 	return placed
-}
-
-// ledgerName is how the ledger calls a built object: by its kind too, if it is
-// no Secret.
-func ledgerName(id kustomize.ObjectID) string {
-	if id.Group == "" && id.Kind == "Secret" {
-		return id.Name
-	}
-	return id.Kind + "/" + id.Name
 }
 
 func micro(t time.Time) int64 {

@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -52,17 +53,17 @@ func (m *member) dial() *client.Client {
 }
 
 // joinToken makes a token as `token create` does.
-func (w *world) joinToken(cluster string, ttl time.Duration) client.JoinToken {
+func (w *world) joinToken(cluster string, ttl time.Duration) protocol.JoinToken {
 	w.t.Helper()
 	secret, row := keyservice.NewTokenSecret(w.fleet, cluster, ttl, time.Now())
 	if err := w.rows.Do(w.t.Context(), w.rows.AddToken(row)); err != nil {
 		w.t.Fatal(err)
 	}
-	return client.JoinToken{Fleet: w.fleet, Cluster: cluster, Secret: secret,
-		CAHash: client.SPKIHash(w.service.Authority()), RootKey: w.rootKey, URL: w.url}
+	return protocol.JoinToken{Fleet: w.fleet, Cluster: cluster, Secret: secret,
+		CAHash: protocol.SPKIHash(w.service.Authority()), RootKey: w.rootKey, URL: w.url}
 }
 
-func (m *member) options(token client.JoinToken) client.EnrollOptions {
+func (m *member) options(token protocol.JoinToken) client.EnrollOptions {
 	return client.EnrollOptions{Token: token, Key: m.key, Identity: m.identity, Recipient: m.identity.Recipient().String()}
 }
 
@@ -81,7 +82,7 @@ func (w *world) join(name string) *member {
 }
 
 func (m *member) spki() string {
-	hash, err := client.PublicKeyHash(m.key.Public())
+	hash, err := protocol.PublicKeyHash(m.key.Public())
 	if err != nil {
 		m.w.t.Fatal(err)
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // Role is what a person may do. Roles do not include one another; who needs two
@@ -45,8 +45,6 @@ type Person struct {
 // maxPeople bounds the list, and with it what is kept for each.
 const maxPeople = 1000
 
-var identityForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-
 // checkPeople finds the entries that cannot be served with. A key that stands for
 // two people would make the audit log say the wrong name.
 func checkPeople(m *mistakes, people []Person) {
@@ -57,9 +55,9 @@ func checkPeople(m *mistakes, people []Person) {
 	names, keys := map[string]bool{}, map[string]bool{}
 	for n, p := range people {
 		at := fmt.Sprintf("people[%d].", n)
-		m.when(!client.IsPersonName(p.Name), at+"name", fmt.Sprintf("%q is not a name", p.Name), "lower-case letters, digits, '.', '_' and '-', at most 63")
+		m.when(!protocol.IsPersonName(p.Name), at+"name", fmt.Sprintf("%q is not a name", p.Name), "lower-case letters, digits, '.', '_' and '-', at most 63")
 		m.when(names[p.Name], at+"name", fmt.Sprintf("%q stands twice", p.Name), "a person has one entry and one key")
-		m.when(!identityForm.MatchString(p.Identity), at+"identity", "is not sha256: and 64 hexadecimal digits", "`bulla login` prints it")
+		m.when(!hexid.IsDigest(p.Identity), at+"identity", "is not sha256: and 64 hexadecimal digits", "`bulla login` prints it")
 		m.when(keys[p.Identity], at+"identity", "is another person's too", "the audit log could not tell them apart")
 		problem, hint := rolesProblem(p.Roles)
 		m.when(problem != "", at+"roles", problem, hint)

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/journal"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -30,7 +30,7 @@ func ReadIdentity(csr []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read certificate request: %w", err)
 	}
-	return client.PublicKeyHash(public)
+	return protocol.PublicKeyHash(public)
 }
 
 // IssuePerson makes a certificate for a person whom the configuration has, for
@@ -71,7 +71,7 @@ func (a *authority) issuePerson(name string, csr []byte) (certificate, ca *x509.
 	template := newTemplate(pkix.Name{CommonName: name, OrganizationalUnit: []string{"people"}}, a.now(), a.ttl)
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	template.URIs = []*url.URL{client.PersonURI(a.fleet, name)}
+	template.URIs = []*url.URL{protocol.PersonURI(a.fleet, name)}
 	by := a.issuer()
 	certificate, err = by.issue(template, public)
 	return certificate, by.certificate, err
@@ -80,6 +80,6 @@ func (a *authority) issuePerson(name string, csr []byte) (certificate, ca *x509.
 // issued is the entry of the audit log for a person's new certificate.
 func issued(name string, c *x509.Certificate) audit.Entry {
 	return audit.Entry{Kind: audit.Person, Outcome: outcomeDone, Person: name,
-		Certificate: c.SerialNumber.Text(16), Identity: client.SPKIHash(c),
+		Certificate: c.SerialNumber.Text(16), Identity: protocol.SPKIHash(c),
 		Detail: "certificate issued until " + c.NotAfter.UTC().Format(time.RFC3339)}
 }

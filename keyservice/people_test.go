@@ -25,6 +25,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -38,7 +39,7 @@ type somebody struct {
 
 func (p *somebody) entry(t testing.TB, roles ...keyservice.Role) keyservice.Person {
 	t.Helper()
-	identity, err := client.PublicKeyHash(p.key.Public())
+	identity, err := protocol.PublicKeyHash(p.key.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func (w *world) certify(p *somebody, ttl time.Duration) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if p.credentials, _, err = client.ReadPerson(client.WritePerson(leaf, ca), p.key); err != nil {
+	if p.credentials, _, err = client.ReadPerson(protocol.WritePerson(leaf, ca), p.key); err != nil {
 		w.t.Fatal(err)
 	}
 	p.admin = client.NewAdmin(w.url, p.credentials.Certificate, p.credentials.CA)
@@ -78,11 +79,11 @@ func (w *world) certify(p *somebody, ttl time.Duration) {
 
 func (w *world) issue(name string, key *ecdsa.PrivateKey, ttl time.Duration) (leaf, ca *x509.Certificate, err error) {
 	w.t.Helper()
-	file, err := client.PersonRequest(key)
+	file, err := protocol.PersonRequest(key)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	csr, err := client.ReadRequest(file)
+	csr, err := protocol.ReadRequest(file)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -232,7 +233,7 @@ func TestAForgedPersonIsNobody(t *testing.T) {
 	forge := func(change func(*x509.Certificate), parent *x509.Certificate, signer crypto.Signer) tls.Certificate {
 		template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "alice"},
 			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, URIs: []*url.URL{client.PersonURI(w.fleet, "alice")}}
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, URIs: []*url.URL{protocol.PersonURI(w.fleet, "alice")}}
 		if change != nil {
 			change(template)
 		}
@@ -261,9 +262,9 @@ func TestAForgedPersonIsNobody(t *testing.T) {
 		"signed by herself":                  forge(nil, nil, alice.key),
 		"none at all":                        {},
 		"of another fleet": ours(func(c *x509.Certificate) {
-			c.URIs = []*url.URL{client.PersonURI(strings.Repeat("0", 32), "alice")}
+			c.URIs = []*url.URL{protocol.PersonURI(strings.Repeat("0", 32), "alice")}
 		}),
-		"a person and a cluster at once": ours(func(c *x509.Certificate) { c.URIs = append(c.URIs, client.ClusterURI(w.fleet, "alice")) }),
+		"a person and a cluster at once": ours(func(c *x509.Certificate) { c.URIs = append(c.URIs, protocol.ClusterURI(w.fleet, "alice")) }),
 		"with a DNS name beside":         ours(func(c *x509.Certificate) { c.DNSNames = []string{"alice"} }),
 		"for a server too": ours(func(c *x509.Certificate) {
 			c.ExtKeyUsage = append(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth)

@@ -11,8 +11,8 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 const (
@@ -46,14 +46,14 @@ func (a *authority) readPerson(state *tls.ConnectionState) (person, error) {
 	if err != nil {
 		return person{}, err
 	}
-	fleet, name, err := client.ParsePersonURI(leaf)
+	fleet, name, err := protocol.ParsePersonURI(leaf)
 	if err != nil {
 		return person{}, err
 	}
 	if fleet != a.fleet {
 		return person{}, errors.New("the client certificate is of another fleet")
 	}
-	return person{fleet: fleet, name: name, identity: client.SPKIHash(leaf), serial: leaf.SerialNumber.Text(16)}, nil
+	return person{fleet: fleet, name: name, identity: protocol.SPKIHash(leaf), serial: leaf.SerialNumber.Text(16)}, nil
 }
 
 // admitPerson lets a person through to a route: certificate, entry in the

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // quota is what one caller may take.
@@ -206,7 +206,7 @@ func certificateOf(state *tls.ConnectionState) string {
 	if state == nil || len(state.PeerCertificates) == 0 {
 		return ""
 	}
-	return client.SPKIHash(state.PeerCertificates[0])
+	return protocol.SPKIHash(state.PeerCertificates[0])
 }
 
 // sourceOf is the address of the connection's other end; of IPv6 the network that

@@ -30,9 +30,9 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -156,7 +156,7 @@ func (w *world) issueTo(b *testing.B, name string) (*ecdsa.PrivateKey, []byte) {
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: new(big.Int).SetBytes([]byte(rand.Text()[:8])), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, URIs: []*url.URL{client.ClusterURI(w.fleet, name)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, URIs: []*url.URL{protocol.ClusterURI(w.fleet, name)},
 	}, w.service.Authority(), key.Public(), signer)
 	must(b, err)
 	return key, der

@@ -7,10 +7,10 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -143,7 +143,7 @@ func (s *Server) began(j *journal.Journal) []audit.Entry {
 		entries = append(entries,
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "root key " + s.config.RootKey},
 			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "log key " + j.Key()},
-			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(s.Authority()), Detail: "certificate authority"})
+			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: protocol.SPKIHash(s.Authority()), Detail: "certificate authority"})
 	}
 	return append(entries, changesOf(nil, *s.people.Load())...)
 }

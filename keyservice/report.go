@@ -12,14 +12,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
-
-// maxWorkloads is how many workloads one secret may be said to be used by.
-const maxWorkloads = 100
 
 // Names as Kubernetes has them, bounded: what does not fit is refused, so that
 // nothing that a cluster says can break a line of somebody's terminal.
@@ -115,10 +113,10 @@ func (s *Server) hasLeft(ctx context.Context, who caller, at *head) (bool, error
 // readReport holds a report to its form.
 func readReport(in *keyservicev1.ReportRequest) (*store.LedgerReport, error) {
 	switch {
-	case !commitHash.MatchString(in.GetHead()):
+	case !hexid.IsCommit(in.GetHead()):
 		return nil, errors.New("head is not 40 or 64 hexadecimal digits")
-	case len(in.GetSecrets()) > client.MaxSecrets:
-		return nil, fmt.Errorf("more than %d secrets", client.MaxSecrets)
+	case len(in.GetSecrets()) > protocol.MaxSecrets:
+		return nil, fmt.Errorf("more than %d secrets", protocol.MaxSecrets)
 	case !in.GetComplete() && (in.GetPart() != 0 || in.GetMore()):
 		return nil, errors.New("parts of a report that is not complete")
 	}
@@ -157,9 +155,9 @@ func checkSecret(secret *keyservicev1.SecretReport) (problem string) {
 		return "namespace"
 	case !objectForm.MatchString(secret.GetName()):
 		return "name"
-	case secret.GetDigest() != "" && !stubDigest.MatchString(secret.GetDigest()):
+	case secret.GetDigest() != "" && !hexid.IsDigest(secret.GetDigest()):
 		return "digest"
-	case len(secret.GetWorkloads()) > maxWorkloads:
+	case len(secret.GetWorkloads()) > protocol.MaxWorkloads:
 		return "workloads"
 	case !slices.Contains(reportable, secret.GetState()):
 		return "state"

@@ -5,8 +5,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -19,7 +19,7 @@ var reasonForm = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]{0,63})?$`)
 // checkState holds what a cluster says of itself to its form. Its texts will stand
 // on people's terminals, and it may be an attacker's.
 func checkState(state *keyservicev1.ClusterState) (problem string) {
-	if len(state.GetDeliveries()) > client.MaxDeliveries {
+	if len(state.GetDeliveries()) > protocol.MaxDeliveries {
 		return "more deliveries than a report may have"
 	}
 	if problem := checkSuspension(state.GetSuspended()); problem != "" {
@@ -47,7 +47,7 @@ func checkDelivery(d *keyservicev1.DeliveryState) (problem string) {
 	case d.GetSince() < 0:
 		return "since"
 	}
-	if problem := textProblem("message", d.GetMessage(), 0, client.MaxMessage); problem != "" {
+	if problem := textProblem("message", d.GetMessage(), 0, protocol.MaxMessage); problem != "" {
 		return problem
 	}
 	return checkSuspension(d.GetSuspended())
@@ -81,7 +81,7 @@ func (v *ledgerView) placements(in *keyservicev1.ListLedgerRequest) []*keyservic
 			Clusters: v.head.model.TargetsOf(name)}
 		for _, cluster := range p.Clusters {
 			if x := v.indexes[cluster]; x != nil && x.broken[name] != "" {
-				p.Broken = printable.Line(x.broken[name], client.MaxMessage)
+				p.Broken = printable.Line(x.broken[name], protocol.MaxMessage)
 				break
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 func (m *member) reportState(t testing.TB, state *keyservicev1.ClusterState) error {
@@ -62,7 +63,7 @@ func TestWhatAClusterSaysOfItselfIsHeldToItsForm(t *testing.T) {
 		return &keyservicev1.ClusterState{Deliveries: []*keyservicev1.DeliveryState{d}}
 	}
 	many := &keyservicev1.ClusterState{}
-	for range client.MaxDeliveries + 1 {
+	for range protocol.MaxDeliveries + 1 {
 		many.Deliveries = append(many.Deliveries, &keyservicev1.DeliveryState{Placement: "p"})
 	}
 	for name, state := range map[string]*keyservicev1.ClusterState{

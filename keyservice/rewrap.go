@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/journal"
@@ -95,7 +96,7 @@ func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*k
 }
 
 func checkRewrap(in *keyservicev1.RewrapRequest) (problem string) {
-	if !commitHash.MatchString(in.GetHead()) {
+	if !hexid.IsCommit(in.GetHead()) {
 		return "head is not 40 or 64 hexadecimal digits"
 	}
 	return digestsProblem(in.GetDigests())

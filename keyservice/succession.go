@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/journal"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -246,7 +246,7 @@ func SucceedAuthority(ctx context.Context, o Options, role string, overlap time.
 	if err != nil {
 		return nil, fmt.Errorf("succeed authority: %w", err)
 	}
-	e := audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: client.SPKIHash(made),
+	e := audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: protocol.SPKIHash(made),
 		Detail: fmt.Sprintf("certificate authority %s; the one before is accepted until %s", role, ends.UTC().Format(time.RFC3339))}
 	if err := a.rows.Do(ctx, a.rows.AddAuthority(next, ends), journal.Later(a.rows, a.fleet, e, a.now())); err != nil {
 		return nil, fmt.Errorf("succeed authority: %w", err)

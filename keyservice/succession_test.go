@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -110,7 +111,7 @@ func TestEverybodyConnectsWhileTheAuthorityIsSucceeded(t *testing.T) {
 		t.Errorf("a cluster that knows the new authority: %v", err)
 	}
 	// A join token of before and one of now.
-	for _, token := range []client.JoinToken{oldToken, f.joinToken("prod-br", time.Hour)} {
+	for _, token := range []protocol.JoinToken{oldToken, f.joinToken("prod-br", time.Hour)} {
 		joined, err := client.Enroll(t.Context(), newMember(f.world, token.Cluster).options(token))
 		if err != nil || !joined.CA.Equal(next) {
 			t.Errorf("%s: %v", token.Cluster, err)
@@ -158,7 +159,7 @@ func TestANewCertificateForTheSameAuthorityKeyIsTaken(t *testing.T) {
 	w.eventually("a head is accepted", w.isReady)
 	first := w.service.Authority()
 	next := w.succeed(hsm.RoleCA, 24*time.Hour)
-	if client.SPKIHash(next) != client.SPKIHash(first) || next.Equal(first) {
+	if protocol.SPKIHash(next) != protocol.SPKIHash(first) || next.Equal(first) {
 		t.Fatal("not a new certificate for the same key")
 	}
 	w.offset.Store(int64(2 * time.Minute))

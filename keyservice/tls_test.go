@@ -22,8 +22,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulla-dev/bulla/keyservice"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // TestRoutesAreThese pins the whole attack surface. A change here is a change
@@ -96,7 +96,7 @@ func TestAForgedCertificateIsNobody(t *testing.T) {
 	template := func() *x509.Certificate {
 		return &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "prod-eu"},
 			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, URIs: []*url.URL{client.ClusterURI(f.fleet, "prod-eu")},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, URIs: []*url.URL{protocol.ClusterURI(f.fleet, "prod-eu")},
 			BasicConstraintsValid: true}
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

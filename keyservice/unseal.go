@@ -5,13 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"regexp"
 	"sync"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -29,11 +29,6 @@ type request struct {
 	rows     placedStore
 	log      *slog.Logger
 }
-
-var (
-	commitHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	stubDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-)
 
 // Unseal decides on each digest, in the order of DESIGN §4: who asks, at which
 // head, the steps, the token, the audit, the answer.
@@ -79,7 +74,7 @@ func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.Unse
 	if err != nil {
 		return nil, s.refuse(headReason(err), err, "cluster", who.cluster)
 	}
-	q := &request{id: client.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
+	q := &request{id: protocol.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
 	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)
 	decisions := spent.decisions(in.GetDigests())
 	if _, reason := clusterAtHead(who, now.model); reason != "" {
@@ -114,9 +109,9 @@ func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.Unse
 
 func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
 	switch {
-	case !commitHash.MatchString(in.GetRevision()):
+	case !hexid.IsCommit(in.GetRevision()):
 		return "revision is not 40 or 64 hexadecimal digits"
-	case len(in.GetNonce()) < 16 || len(in.GetNonce()) > 32:
+	case len(in.GetNonce()) < protocol.MinNonce || len(in.GetNonce()) > protocol.MaxNonce:
 		return "nonce is not 16 to 32 bytes"
 	case in.GetLogSize() > math.MaxInt64:
 		return "log_size is out of range"
@@ -125,12 +120,12 @@ func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
 }
 
 func digestsProblem(digests []string) string {
-	if len(digests) == 0 || len(digests) > client.MaxDigests {
+	if len(digests) == 0 || len(digests) > protocol.MaxDigests {
 		return "not 1 to 1000 digests"
 	}
 	seen := make(map[string]bool, len(digests))
 	for _, digest := range digests {
-		if !stubDigest.MatchString(digest) || seen[digest] {
+		if !hexid.IsDigest(digest) || seen[digest] {
 			return "a digest is not sha256: and 64 hexadecimal digits, or stands twice"
 		}
 		seen[digest] = true

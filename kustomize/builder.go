@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
@@ -305,5 +306,5 @@ func digest(objects []Object) string {
 	if err != nil {
 		return ""
 	}
-	return "sha256:" + hashText(data)
+	return hexid.Digest(data)
 }

@@ -2,13 +2,12 @@ package sealing
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -40,8 +39,7 @@ func ContentDigest(fleet string, stub *v1alpha1.SealedManifest) (string, error) 
 		}
 		b = appendElement(b, block.Payload)
 	}
-	sum := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return hexid.Digest(b), nil
 }
 
 // canonicalJSON sorts keys, drops spaces and escapes no more than JSON demands.

@@ -2,17 +2,16 @@ package v1alpha1
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 // StubDigest is "sha256:" and the hexadecimal SHA-256 of a stub file's bytes
 // in Git. It authorises: a key service opens a digest that the accepted head
 // places, and nothing else.
 func StubDigest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return hexid.Digest(data)
 }
 
 // SignedText is the text that the fleet's signature covers: one line for the

@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 var (
-	fleetID  = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	identity = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	logKey   = regexp.MustCompile(`^[0-9a-f]{8}\+[A-Za-z0-9+/]{1,300}={0,2}$`)
-	percent  = regexp.MustCompile(`^(100|[1-9]?[0-9])%$`)
+	logKey  = regexp.MustCompile(`^[0-9a-f]{8}\+[A-Za-z0-9+/]{1,300}={0,2}$`)
+	percent = regexp.MustCompile(`^(100|[1-9]?[0-9])%$`)
 )
 
 // keyPrefix is how the text of a public key starts, by suite.
@@ -23,7 +23,7 @@ var keyPrefix = map[Suite]string{SuiteHybrid: "age1tagpq1", SuiteP256: "age1tag1
 func (f *Fleet) validate(p *problems) {
 	p.checkMetadata(f.Metadata)
 	s := f.Spec
-	if !fleetID.MatchString(s.ID) {
+	if !hexid.IsFleet(s.ID) {
 		p.add("spec.id", "must be 32 lower-case hexadecimal digits, made by `bulla-keyservice init`")
 	}
 	if s.Serial < 1 {
@@ -162,7 +162,7 @@ func (s FleetSpec) MaxShare() int {
 
 func (c *Cluster) validate(p *problems) {
 	p.checkMetadata(c.Metadata)
-	if !identity.MatchString(c.Spec.Identity) {
+	if !hexid.IsDigest(c.Spec.Identity) {
 		p.add("spec.identity", "must be sha256: and 64 lower-case hexadecimal digits; `bulla cluster add` writes it")
 	}
 	p.checkRecipient("spec.recipient", c.Spec.Recipient, "age1pq1")

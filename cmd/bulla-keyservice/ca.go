@@ -13,7 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
-	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -70,7 +70,7 @@ func listCA(ctx context.Context, file string, stdout io.Writer) error {
 		if !g.Ends.IsZero() {
 			until = g.Ends.Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", g.Generation, g.Role, client.SPKIHash(certificate), g.Starts.Format(time.RFC3339), until)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", g.Generation, g.Role, protocol.SPKIHash(certificate), g.Starts.Format(time.RFC3339), until)
 	}
 	return table.Flush()
 }
@@ -149,7 +149,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s\n", client.SPKIHash(next))
+	fmt.Fprintf(stdout, "%s\n", protocol.SPKIHash(next))
 	fmt.Fprintf(stderr, "certificate authority %s issues in a minute; the one before is accepted for %s after that\n", role, period.Text(overlap))
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
-	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 const (
@@ -90,7 +90,7 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 	if err != nil {
 		return err
 	}
-	if _, err := stdout.Write(client.WritePerson(certificate, ca)); err != nil {
+	if _, err := stdout.Write(protocol.WritePerson(certificate, ca)); err != nil {
 		return fmt.Errorf("write certificate: %w", err)
 	}
 	fmt.Fprintf(stderr, `for %s, key %s, until %s
@@ -116,7 +116,7 @@ func readRequest(path string, stdin io.Reader) (csr []byte, identity string, err
 	if err != nil {
 		return nil, "", withHint(fmt.Errorf("read certificate request: %w", err), files.Hint(err, "--csr: "+hint))
 	}
-	if csr, err = client.ReadRequest(data); err != nil {
+	if csr, err = protocol.ReadRequest(data); err != nil {
 		return nil, "", withHint(err, hint)
 	}
 	if identity, err = keyservice.ReadIdentity(csr); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // person FILE makes somebody's key, writes their certificate request to FILE
@@ -23,9 +24,9 @@ func person(ts *testscript.TestScript, _ bool, args []string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ts.Check(err)
 	partsOf(ts).key = key
-	request, err := client.PersonRequest(key)
+	request, err := protocol.PersonRequest(key)
 	ts.Check(err)
-	identity, err := client.PublicKeyHash(key.Public())
+	identity, err := protocol.PublicKeyHash(key.Public())
 	ts.Check(err)
 	ts.Setenv("IDENTITY", identity)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), request, 0o600))

@@ -14,8 +14,8 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/journal"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -70,9 +70,9 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	if err := rows.Do(ctx, rows.AddToken(row), journal.Later(rows, config.Fleet, made, row.Created)); err != nil {
 		return fmt.Errorf("record join token: %w", err)
 	}
-	token := client.JoinToken{
+	token := protocol.JoinToken{
 		Fleet: config.Fleet, Cluster: cluster, Secret: secret,
-		CAHash: client.SPKIHash(authority), RootKey: config.RootKey, URL: config.URL, RenewalURL: config.Renewal.URL,
+		CAHash: protocol.SPKIHash(authority), RootKey: config.RootKey, URL: config.URL, RenewalURL: config.Renewal.URL,
 	}
 	fmt.Fprintln(stdout, token.String())
 	fmt.Fprintf(stderr, "for cluster %s, once, until %s; it is not shown again\n", cluster, row.Expires.Format(time.RFC3339))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
@@ -124,7 +125,7 @@ func checkFilters(f auditLogFlags) error {
 	if namespace, name, ok := strings.Cut(f.Object, "/"); f.Object != "" && (!ok || namespace == "" || name == "") {
 		return fault.NewUsage("write namespace/name as clusters have it, with what an overlay adds", "--object %q is not namespace/name", f.Object)
 	}
-	if hash, ok := strings.CutPrefix(f.Digest, "sha256:"); f.Digest != "" && (!ok || len(hash) != 64) {
+	if f.Digest != "" && !hexid.IsDigest(f.Digest) {
 		return fault.NewUsage("it is sha256: and 64 hexadecimal digits; -o json shows whole ones", "--digest %q is not the digest of a stub", f.Digest)
 	}
 	return nil

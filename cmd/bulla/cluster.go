@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +16,7 @@ import (
 	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
@@ -182,8 +181,7 @@ func (a *app) clusterKeys(ctx context.Context, fleet, name string, o clusterAddO
 // checkKeys tells keys that were cut off from keys that somebody changed: those
 // are for the fingerprint.
 func checkKeys(keys clusterkeys.Keys) error {
-	hash, ok := strings.CutPrefix(keys.Identity, "sha256:")
-	if sum, err := hex.DecodeString(hash); !ok || err != nil || len(sum) != sha256.Size || hash != strings.ToLower(hash) {
+	if !hexid.IsDigest(keys.Identity) {
 		return fault.NewUsage("it is sha256: and 64 hexadecimal digits, and stands in the FleetSync's status", "add cluster %q: the identity is not that of a cluster", keys.Cluster)
 	}
 	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {

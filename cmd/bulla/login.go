@@ -8,11 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 const loginLong = `Get access to the key service as a person.
@@ -118,7 +120,7 @@ func (a *app) completeLogin(store *login.Store, l *login.Login, f loginFlags) er
 			return fault.NewUsage("the operator's `bulla-keyservice people issue` printed it", "--certificate without --url")
 		}
 	}
-	if err := client.CheckURL(f.url); err != nil {
+	if err := protocol.CheckURL(f.url); err != nil {
 		return fault.NewUsage("it has the form https://HOST:PORT", "log in: %w", err)
 	}
 	data, err := readSmall(f.certificate, maxCertificate)
@@ -156,7 +158,7 @@ func readSmall(path string, limit int64) ([]byte, error) {
 // of the repository around; empty when there is neither.
 func (a *app) fleetID(flag string) (string, error) {
 	if flag != "" {
-		if !fleetID.MatchString(flag) {
+		if !hexid.IsFleet(flag) {
 			return "", fault.NewUsage("it stands in fleet.yaml under spec.id", "--fleet-id is not 32 lower-case hexadecimal digits")
 		}
 		return flag, nil

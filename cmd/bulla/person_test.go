@@ -22,9 +22,9 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // cmdCertify is an operator of the key service, with an authority in software:
@@ -32,14 +32,14 @@ import (
 //	certify [--cluster] NAME REQUEST CERTIFICATE
 func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	name := client.PersonURI
+	name := protocol.PersonURI
 	if args[0] == "--cluster" {
-		name, args = client.ClusterURI, args[1:]
+		name, args = protocol.ClusterURI, args[1:]
 	}
-	csr := must(x509.ParseCertificateRequest(must(client.ReadRequest([]byte(ts.ReadFile(args[1]))))))
+	csr := must(x509.ParseCertificateRequest(must(protocol.ReadRequest([]byte(ts.ReadFile(args[1]))))))
 	ca := w.authority()
 	leaf := w.issue(&x509.Certificate{URIs: []*url.URL{name(w.fleet, args[0])}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, csr.PublicKey)
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), client.WritePerson(leaf, ca), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), protocol.WritePerson(leaf, ca), 0o644))
 }
 
 // authority is the certificate of the key service's authority, made on demand.

@@ -20,7 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -169,12 +169,12 @@ func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
 //	issue NAME ROLE REQUEST CERTIFICATE
 func cmdIssue(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).service
-	csr := must(client.ReadRequest([]byte(ts.ReadFile(args[2]))))
+	csr := must(protocol.ReadRequest([]byte(ts.ReadFile(args[2]))))
 	person := keyservice.Person{Name: args[0], Identity: must(keyservice.ReadIdentity(csr)), Roles: []keyservice.Role{keyservice.Role(args[1])}}
 	s.people = append(slices.DeleteFunc(s.people, func(p keyservice.Person) bool { return p.Name == args[0] }), person)
 	s.config.People = s.people
 	ts.Check(s.server.SetPeople(context.Background(), s.people))
 	leaf, ca, err := keyservice.IssuePerson(context.Background(), keyservice.Options{Config: s.config, Store: s.rows, Token: s.worker}, s.rows, args[0], csr, time.Hour)
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[3]), client.WritePerson(leaf, ca), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), protocol.WritePerson(leaf, ca), 0o644))
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"regexp"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
@@ -17,12 +17,10 @@ import (
 // statusEvery is how often --wait asks: each time is an entry of the audit log.
 const statusEvery = 5 * time.Second
 
-var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
 // lookFirst has the service look at Git before anything is judged by its head: a
 // moment after a push, all is well as of the commit before.
 func (a *app) lookFirst(ctx context.Context, admin *client.Admin, f statusFlags) error {
-	if f.head != "" && !fullHash.MatchString(f.head) {
+	if f.head != "" && !hexid.IsCommit(f.head) {
 		return fault.NewUsage("give all digits: --head $(git rev-parse HEAD)", "--head %q is not a full commit hash", f.head)
 	}
 	if f.head != "" && !f.check && !f.wait {

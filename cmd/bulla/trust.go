@@ -2,10 +2,10 @@ package main
 
 import (
 	"errors"
-	"regexp"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
@@ -32,8 +32,6 @@ const trustExample = `  # inside the fleet repository
 
   bulla trust list
   bulla trust remove 6f1c0d0e5a7b4c3d8e9f001122334455`
-
-var fleetID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func newTrust(a *app) *cobra.Command {
 	var id string
@@ -62,7 +60,7 @@ func (a *app) trust(key, id string, replace bool) error {
 		if pin, err = a.pinOfRepo(store, key, replace); err != nil {
 			return err
 		}
-	} else if !fleetID.MatchString(id) {
+	} else if !hexid.IsFleet(id) {
 		return fault.NewUsage("it stands in fleet.yaml under spec.id", "--fleet-id is not 32 lower-case hexadecimal digits")
 	}
 	err = store.Add(pin, replace)

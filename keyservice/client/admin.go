@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // Admin asks the key service in the name of one person. What a person may do
@@ -46,7 +47,7 @@ func (a *Admin) prepare(url string, certificate tls.Certificate, ca *x509.Certif
 	if ca == nil {
 		return errors.New("no certificate authority")
 	}
-	if err := checkURL(url); err != nil {
+	if err := protocol.CheckURL(url); err != nil {
 		return err
 	}
 	if len(certificate.Certificate) == 0 {
@@ -56,12 +57,9 @@ func (a *Admin) prepare(url string, certificate tls.Certificate, ca *x509.Certif
 	if err != nil {
 		return err
 	}
-	a.fleet, a.person, err = ParsePersonURI(leaf)
+	a.fleet, a.person, err = protocol.ParsePersonURI(leaf)
 	return err
 }
-
-// CheckURL reports whether a service can be asked at a URL: an https origin.
-func CheckURL(url string) error { return checkURL(url) }
 
 // Close ends idle connections.
 func (a *Admin) Close() {

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 type library struct {
@@ -32,7 +33,7 @@ func newLibrary(t *testing.T) (*library, *client.Admin, *client.Log) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(keyservicev1connect.NewAdminServiceHandler(&l.Service))
-	person := authority.issue(&x509.Certificate{URIs: []*url.URL{client.PersonURI(fleet, "ada")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, newKey(t))
+	person := authority.issue(&x509.Certificate{URIs: []*url.URL{protocol.PersonURI(fleet, "ada")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, newKey(t))
 	admin := client.NewAdmin(authority.serve(mux, loopback), person, authority.certificate)
 	t.Cleanup(admin.Close)
 	key := l.log.VerifierKey()

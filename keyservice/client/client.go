@@ -17,12 +17,11 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 const (
-	// MaxDigests is how many digests one request may name.
-	MaxDigests = 1000
 	// maxAnswer bounds what is read from the service, in bytes: 1,000 stubs of
 	// a handful of blocks, each a post-quantum stanza of about 1.6 KB.
 	maxAnswer = 64 << 20
@@ -74,7 +73,7 @@ func (c *Client) prepare(url string) error {
 	if c.ca == nil {
 		return errors.New("make key service client: no certificate authority")
 	}
-	if err := checkURL(url); err != nil {
+	if err := protocol.CheckURL(url); err != nil {
 		return fmt.Errorf("make key service client: %w", err)
 	}
 	if len(c.certificate.Certificate) == 0 {
@@ -84,7 +83,7 @@ func (c *Client) prepare(url string) error {
 	if c.leaf, err = x509.ParseCertificate(c.certificate.Certificate[0]); err != nil {
 		return fmt.Errorf("make key service client: %w", err)
 	}
-	if c.fleet, c.cluster, err = ParseClusterURI(c.leaf); err != nil {
+	if c.fleet, c.cluster, err = protocol.ParseClusterURI(c.leaf); err != nil {
 		return fmt.Errorf("make key service client: %w", err)
 	}
 	return nil
@@ -139,7 +138,7 @@ func (c *Client) Cluster() string { return c.cluster }
 type Answers struct {
 	// Fleet is the fleet's id, equal to the certificate's.
 	Fleet string
-	// Request is how the audit log names the request: [RequestID] of its nonce.
+	// Request is how the audit log names the request: [protocol.RequestID] of its nonce.
 	Request string
 	// Head is the accepted head that the decision was made at.
 	Head string
@@ -158,14 +157,14 @@ type Result struct {
 func (r Result) Granted() bool { return r.Refusal == keyservicev1.Refusal_REFUSAL_UNSPECIFIED }
 
 // Unseal asks for the stubs with these digests ("sha256:…", at most
-// [MaxDigests], unique). revision is the head that the caller works at. An
+// [protocol.MaxDigests], unique). revision is the head that the caller works at. An
 // answer that the audit log does not bear out is a [*LogError], and lost.
 func (c *Client) Unseal(ctx context.Context, revision string, digests []string) (*Answers, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	if len(digests) > MaxDigests {
-		return nil, fmt.Errorf("ask key service: %d digests, at most %d", len(digests), MaxDigests)
+	if len(digests) > protocol.MaxDigests {
+		return nil, fmt.Errorf("ask key service: %d digests, at most %d", len(digests), protocol.MaxDigests)
 	}
 	if c.log == nil {
 		return nil, errors.New("ask key service: no audit log to hold the answer against")
@@ -209,7 +208,7 @@ func readResults(response *keyservicev1.UnsealResponse, digests []string) (*Answ
 	if len(response.GetResults()) != len(digests) {
 		return nil, fmt.Errorf("read key service answer: %d results for %d digests", len(response.GetResults()), len(digests))
 	}
-	answers := &Answers{Fleet: response.GetFleet(), Request: RequestID(response.GetNonce()), Head: response.GetHead(), Results: make(map[string]Result, len(digests))}
+	answers := &Answers{Fleet: response.GetFleet(), Request: protocol.RequestID(response.GetNonce()), Head: response.GetHead(), Results: make(map[string]Result, len(digests))}
 	for i, result := range response.GetResults() {
 		if result.GetDigest() != digests[i] {
 			return nil, fmt.Errorf("read key service answer: result %d is for another digest", i)
@@ -236,7 +235,7 @@ func (c *Client) Renew(ctx context.Context) (*Credentials, error) {
 	if !ok {
 		return nil, errors.New("renew certificate: the private key does not sign")
 	}
-	csr, err := newCSR(key)
+	csr, err := protocol.NewRequest(key)
 	if err != nil {
 		return nil, fmt.Errorf("renew certificate: %w", err)
 	}
@@ -244,7 +243,7 @@ func (c *Client) Renew(ctx context.Context) (*Credentials, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	credentials, err := readCredentials(response, SPKIHash(c.ca), key, c.fleet, c.cluster)
+	credentials, err := readCredentials(response, protocol.SPKIHash(c.ca), key, c.fleet, c.cluster)
 	if err != nil {
 		return nil, fmt.Errorf("renew certificate: %w", err)
 	}

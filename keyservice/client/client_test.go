@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -68,7 +69,7 @@ func (a *ca) issue(template *x509.Certificate, key *ecdsa.PrivateKey) tls.Certif
 }
 
 func (a *ca) client() tls.Certificate {
-	return a.issue(&x509.Certificate{URIs: []*url.URL{client.ClusterURI(fleet, "prod-eu")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, newKey(a.t))
+	return a.issue(&x509.Certificate{URIs: []*url.URL{protocol.ClusterURI(fleet, "prod-eu")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, newKey(a.t))
 }
 
 // serve answers with handler over TLS 1.3 and returns its address.
@@ -105,7 +106,7 @@ func TestAnAnswerIsUsedOnlyIfItIsForTheQuestion(t *testing.T) {
 		return s.ask()
 	}
 	var request string
-	got, err := ask(func(out *keyservicev1.UnsealResponse) { request = client.RequestID(out.GetNonce()) })
+	got, err := ask(func(out *keyservicev1.UnsealResponse) { request = protocol.RequestID(out.GetNonce()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,39 +181,6 @@ func TestTroubleOnTheWayIsNotADecision(t *testing.T) {
 	}
 }
 
-func TestACertificateNamesOneCluster(t *testing.T) {
-	authority := newCA(t)
-	uri := func(text string) *url.URL {
-		u, err := url.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
-	good := uri("bulla://" + fleet + "/prod-eu")
-	for name, c := range map[string]*x509.Certificate{
-		"no name":             {},
-		"two names":           {URIs: []*url.URL{good, good}},
-		"a DNS name beside":   {URIs: []*url.URL{good}, DNSNames: []string{"prod-us"}},
-		"another scheme":      {URIs: []*url.URL{uri("spiffe://" + fleet + "/prod-eu")}},
-		"a longer path":       {URIs: []*url.URL{uri("bulla://" + fleet + "/prod-eu/x")}},
-		"an escaped name":     {URIs: []*url.URL{uri("bulla://" + fleet + "/prod%2Deu")}},
-		"a query":             {URIs: []*url.URL{uri("bulla://" + fleet + "/prod-eu?cluster=prod-us")}},
-		"a user":              {URIs: []*url.URL{uri("bulla://x@" + fleet + "/prod-eu")}},
-		"capitals":            {URIs: []*url.URL{uri("bulla://" + fleet + "/Prod-EU")}},
-		"a fleet of no digit": {URIs: []*url.URL{uri("bulla://acme/prod-eu")}},
-	} {
-		leaf := authority.issue(c, newKey(t)).Leaf
-		if f, cluster, err := client.ParseClusterURI(leaf); err == nil {
-			t.Errorf("%s: reads as %q of %q", name, cluster, f)
-		}
-	}
-	f, cluster, err := client.ParseClusterURI(authority.client().Leaf)
-	if err != nil || f != fleet || cluster != "prod-eu" {
-		t.Errorf("%q of %q, %v", cluster, f, err)
-	}
-}
-
 func TestArgumentsOfNewAreChecked(t *testing.T) {
 	authority := newCA(t)
 	for name, c := range map[string]*client.Client{
@@ -228,20 +196,4 @@ func TestArgumentsOfNewAreChecked(t *testing.T) {
 			t.Errorf("%s: renewed", name)
 		}
 	}
-}
-
-func FuzzParseJoinToken(f *testing.F) {
-	token := client.JoinToken{Fleet: fleet, Cluster: "prod-eu", Secret: "s", CAHash: "sha256:" + strings.Repeat("0", 64), RootKey: "acme+0+0", URL: "https://k:1"}
-	f.Add(token.String())
-	f.Add("bulla1_e30")
-	f.Fuzz(func(t *testing.T, text string) {
-		parsed, err := client.ParseJoinToken(text)
-		if err != nil {
-			return
-		}
-		again, err := client.ParseJoinToken(parsed.String())
-		if err != nil || again != parsed {
-			t.Errorf("does not read back: %v", err)
-		}
-	})
 }

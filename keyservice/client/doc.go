@@ -2,7 +2,7 @@
 // controller and the command line. It builds without cgo and never sees a
 // sealing key.
 //
-// A cluster enrols once with a [JoinToken], which carries a pin of the
+// A cluster enrols once with a [protocol.JoinToken], which carries a pin of the
 // service's certificate authority: [Enroll] verifies the server's chain against
 // that pin before it sends one byte of the token. Afterwards [New] makes a
 // [Client] that presents the cluster's certificate and trusts that authority

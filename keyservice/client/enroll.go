@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -16,16 +15,13 @@ import (
 	"filippo.io/age"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
-
-// challengeSize is the size in bytes of what the service encrypts to the age
-// recipient to see that the cluster has the identity.
-const challengeSize = 32
 
 // EnrollOptions is what a cluster enrols with. Key and Identity were generated
 // in the cluster and never leave it.
 type EnrollOptions struct {
-	Token JoinToken
+	Token protocol.JoinToken
 	// Key is the cluster's mTLS key, ECDSA P-256.
 	Key crypto.Signer
 	// Identity is the cluster's age identity.
@@ -64,10 +60,10 @@ type issued interface {
 // token is spent by it. Nothing is granted to the cluster until its Cluster
 // file, with this key and this recipient, is merged.
 func Enroll(ctx context.Context, o EnrollOptions) (*Credentials, error) {
-	if err := o.Token.check(); err != nil {
+	if err := o.Token.Check(); err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
-	csr, err := newCSR(o.Key)
+	csr, err := protocol.NewRequest(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
@@ -146,27 +142,14 @@ func openChallenge(challenge []byte, identity age.Identity) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open challenge: %w", err)
 	}
-	answer, err := io.ReadAll(io.LimitReader(reader, challengeSize+1))
+	answer, err := io.ReadAll(io.LimitReader(reader, protocol.ChallengeSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("open challenge: %w", err)
 	}
-	if len(answer) != challengeSize {
-		return nil, fmt.Errorf("open challenge: %d bytes, want %d", len(answer), challengeSize)
+	if len(answer) != protocol.ChallengeSize {
+		return nil, fmt.Errorf("open challenge: %d bytes, want %d", len(answer), protocol.ChallengeSize)
 	}
 	return answer, nil
-}
-
-// newCSR carries the public key and nothing else: the name comes from the
-// token, or from the certificate presented, never from the caller.
-func newCSR(key crypto.Signer) ([]byte, error) {
-	if key == nil {
-		return nil, errors.New("make certificate request: no key")
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate request: %w", err)
-	}
-	return der, nil
 }
 
 // readCredentials takes a certificate only if it is of the pinned authority or
@@ -192,14 +175,14 @@ func readCredentials(answer issued, pin string, key crypto.Signer, fleet, cluste
 	}); err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
-	own, err := PublicKeyHash(key.Public())
+	own, err := protocol.PublicKeyHash(key.Public())
 	if err != nil {
 		return nil, err
 	}
-	if SPKIHash(leaf) != own {
+	if protocol.SPKIHash(leaf) != own {
 		return nil, errors.New("read certificate: it is for another key")
 	}
-	gotFleet, gotCluster, err := ParseClusterURI(leaf)
+	gotFleet, gotCluster, err := protocol.ParseClusterURI(leaf)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +190,7 @@ func readCredentials(answer issued, pin string, key crypto.Signer, fleet, cluste
 		return nil, fmt.Errorf("read certificate: it names cluster %q of fleet %q, not %q of %q", gotCluster, gotFleet, cluster, fleet)
 	}
 	if answer.GetGraceUrl() != "" {
-		if err := checkURL(answer.GetGraceUrl()); err != nil {
+		if err := protocol.CheckURL(answer.GetGraceUrl()); err != nil {
 			return nil, fmt.Errorf("read grace url: %w", err)
 		}
 	}

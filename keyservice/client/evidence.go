@@ -2,21 +2,12 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
-
-// RequestID is how the audit log names the request with this nonce: the first 16
-// bytes of its SHA-256, in hexadecimal. The caller chose the nonce, so that an
-// entry of another request cannot stand for this one.
-func RequestID(nonce []byte) string {
-	sum := sha256.Sum256(nonce)
-	return hex.EncodeToString(sum[:16])
-}
 
 // hold checks an answer against the log and remembers the log's new state. Until
 // it returns nil nothing of the answer is used.
@@ -37,8 +28,8 @@ func (c *Client) hold(ctx context.Context, w *witness, asked *keyservicev1.Unsea
 // recorded is what the log must say of a result.
 func (c *Client) recorded(asked *keyservicev1.UnsealRequest, answer *keyservicev1.UnsealResponse, result *keyservicev1.UnsealResult) audit.Entry {
 	return audit.Entry{
-		Kind: audit.Unseal, Outcome: result.GetRefusal().Name(), Request: RequestID(asked.GetNonce()),
-		Fleet: c.fleet, Cluster: c.cluster, Certificate: c.leaf.SerialNumber.Text(16), Identity: SPKIHash(c.leaf),
+		Kind: audit.Unseal, Outcome: result.GetRefusal().Name(), Request: protocol.RequestID(asked.GetNonce()),
+		Fleet: c.fleet, Cluster: c.cluster, Certificate: c.leaf.SerialNumber.Text(16), Identity: protocol.SPKIHash(c.leaf),
 		Head: answer.GetHead(), Revision: asked.GetRevision(), Digest: result.GetDigest(),
 	}
 }

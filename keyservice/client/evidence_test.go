@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 func TestWhatTheLogBearsOutIsUsed(t *testing.T) {
@@ -55,7 +56,7 @@ func TestNothingIsUsedThatTheLogDoesNotBearOut(t *testing.T) {
 		"an entry for a person":               func(e *audit.Entry) { e.Person = "mallory" },
 		"an entry of another kind":            func(e *audit.Entry) { e.Kind = audit.Renew },
 		"an entry of another outcome":         func(e *audit.Entry) { e.Outcome = "Invalid" },
-		"an entry of another request":         func(e *audit.Entry) { e.Request = client.RequestID(make([]byte, 32)) },
+		"an entry of another request":         func(e *audit.Entry) { e.Request = protocol.RequestID(make([]byte, 32)) },
 		"an entry that says nothing about it": func(e *audit.Entry) { *e = audit.Entry{Kind: audit.Start, Fleet: fleet} },
 	}
 	tampers := map[string]func(*service, *keyservicev1.UnsealRequest, *response){

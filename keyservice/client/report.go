@@ -5,17 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
-)
-
-// MaxSecrets is how many secrets one report may have; a request's body has at
-// most 256 KiB besides.
-const MaxSecrets = 1000
-
-const (
-	// MaxDeliveries is how many placements one report may have a word on.
-	MaxDeliveries = 2000
-	// MaxMessage is how long the message of one may be, in bytes.
-	MaxMessage = 512
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // Report says what became of secrets on this cluster. wanted asks for a complete
@@ -24,8 +14,8 @@ func (c *Client) Report(ctx context.Context, in *keyservicev1.ReportRequest) (wa
 	if c.err != nil {
 		return false, c.err
 	}
-	if len(in.GetSecrets()) > MaxSecrets {
-		return false, fmt.Errorf("report to key service: %d secrets, at most %d", len(in.GetSecrets()), MaxSecrets)
+	if len(in.GetSecrets()) > protocol.MaxSecrets {
+		return false, fmt.Errorf("report to key service: %d secrets, at most %d", len(in.GetSecrets()), protocol.MaxSecrets)
 	}
 	out, err := c.rpc.Report(ctx, in)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 var head = strings.Repeat("a", 40)
@@ -110,8 +111,8 @@ func (s *service) answer(n int, in *keyservicev1.UnsealRequest) *keyservicev1.Un
 func (s *service) entry(in *keyservicev1.UnsealRequest, result *keyservicev1.UnsealResult) audit.Entry {
 	leaf := s.certificate.Leaf
 	return audit.Entry{
-		Time: time.Unix(2, 0), Kind: audit.Unseal, Outcome: result.GetRefusal().Name(), Fleet: fleet, Request: client.RequestID(in.GetNonce()),
-		Cluster: "prod-eu", Certificate: leaf.SerialNumber.Text(16), Identity: client.SPKIHash(leaf), Head: head, Revision: in.GetRevision(),
+		Time: time.Unix(2, 0), Kind: audit.Unseal, Outcome: result.GetRefusal().Name(), Fleet: fleet, Request: protocol.RequestID(in.GetNonce()),
+		Cluster: "prod-eu", Certificate: leaf.SerialNumber.Text(16), Identity: protocol.SPKIHash(leaf), Head: head, Revision: in.GetRevision(),
 		Placement: "shop", Object: "shop/db", Digest: result.GetDigest(), Targets: []string{"set/all"}, Keys: []string{"k"}, Operations: 1,
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // maxSuccession bounds the authority's line in an answer; longer ones are refused.
@@ -41,7 +43,7 @@ func readAuthority(der []byte, line [][]byte, pin string) (*x509.Certificate, er
 }
 
 func isPinned(c *x509.Certificate, pin string) bool {
-	return subtle.ConstantTimeCompare([]byte(SPKIHash(c)), []byte(pin)) == 1
+	return subtle.ConstantTimeCompare([]byte(protocol.SPKIHash(c)), []byte(pin)) == 1
 }
 
 // succeeds walks the line from the certificate with the pinned key: each further
@@ -58,5 +60,5 @@ func succeeds(ca *x509.Certificate, line []*x509.Certificate, pin string) bool {
 			last = c
 		}
 	}
-	return last != nil && SPKIHash(last) == SPKIHash(ca)
+	return last != nil && protocol.SPKIHash(last) == protocol.SPKIHash(ca)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // renewer answers Renew with what the test says.
@@ -49,10 +50,10 @@ func TestASuccessorOfTheAuthorityNeedsTheOldKeysSignature(t *testing.T) {
 	pinned, second, third, stranger := newCA(t), newCA(t), newCA(t), newCA(t)
 	key := newKey(t)
 	renew := func(ca *ca, line ...[]byte) (*client.Credentials, error) {
-		leaf := ca.issue(&x509.Certificate{URIs: []*url.URL{client.ClusterURI(fleet, "prod-eu")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, key)
+		leaf := ca.issue(&x509.Certificate{URIs: []*url.URL{protocol.ClusterURI(fleet, "prod-eu")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, key)
 		address := pinned.serve(muxOf(renewer{answer: &keyservicev1.RenewResponse{
 			Certificate: leaf.Leaf.Raw, Ca: ca.certificate.Raw, Succession: line, Time: time.Now().UnixMicro(), GraceUrl: "https://keys.example.com:8444"}}), loopback)
-		presented := pinned.issue(&x509.Certificate{URIs: []*url.URL{client.ClusterURI(fleet, "prod-eu")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, key)
+		presented := pinned.issue(&x509.Certificate{URIs: []*url.URL{protocol.ClusterURI(fleet, "prod-eu")}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, key)
 		c := client.New(address, presented, pinned.certificate, nil)
 		defer c.Close()
 		return c.Renew(t.Context())

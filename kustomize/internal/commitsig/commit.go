@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 // The grammar of a commit object, gitformat-signature(5) and git's commit.c:
@@ -121,7 +123,7 @@ func (p *parser) object(name string) (string, error) {
 		return "", errors.New("commit header is cut short")
 	}
 	value, ok := strings.CutPrefix(p.line(), name+" ")
-	if !ok || !isHash(value) {
+	if !ok || !hexid.IsSHA1Commit(value) {
 		return "", fmt.Errorf("commit has no valid %s line", name)
 	}
 	return value, nil
@@ -133,8 +135,4 @@ func (p *parser) person(name string) (string, error) {
 		return "", errors.New("commit header is out of order")
 	}
 	return value, nil
-}
-
-func isHash(s string) bool {
-	return len(s) == 40 && strings.Trim(s, "0123456789abcdef") == ""
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -45,7 +46,7 @@ func OpenClone(folder string) *Clone {
 var _ History = (*Clone)(nil)
 
 func (c *Clone) commit(hash string) *object.Commit {
-	if c.repo == nil || len(hash) != 40 {
+	if c.repo == nil || !hexid.IsSHA1Commit(hash) {
 		return nil
 	}
 	commit, err := c.repo.CommitObject(plumbing.NewHash(hash))

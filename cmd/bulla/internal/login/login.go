@@ -27,6 +27,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // keyBlock is the type of a private key's PEM block (PKCS #8).
@@ -95,10 +96,10 @@ func (l *Login) Request() (request []byte, identity string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if request, err = client.PersonRequest(key); err != nil {
+	if request, err = protocol.PersonRequest(key); err != nil {
 		return nil, "", err
 	}
-	identity, err = client.PublicKeyHash(key.Public())
+	identity, err = protocol.PublicKeyHash(key.Public())
 	return request, identity, err
 }
 

@@ -1,18 +1,16 @@
-package client
+package protocol
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 const (
@@ -47,7 +45,7 @@ type JoinToken struct {
 func (t JoinToken) String() string {
 	data, err := json.Marshal(t) //nolint:gosec // this is where a token is written
 	if err != nil {
-		panic("client: a struct of strings does not marshal: " + err.Error())
+		panic("protocol: a struct of strings does not marshal: " + err.Error())
 	}
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(data)
 }
@@ -74,85 +72,41 @@ func ParseJoinToken(text string) (JoinToken, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return JoinToken{}, errors.New("parse join token: data after its end")
 	}
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return JoinToken{}, fmt.Errorf("parse join token: %w", err)
 	}
 	return t, nil
 }
 
-var (
-	fleetID     = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	clusterName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	spkiHash    = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-)
-
-func (t JoinToken) check() error {
+// Check reports what is missing or malformed; never a value.
+func (t JoinToken) Check() error {
 	switch {
-	case !fleetID.MatchString(t.Fleet):
+	case !hexid.IsFleet(t.Fleet):
 		return errors.New("fleet is not 32 hexadecimal digits")
 	case !clusterName.MatchString(t.Cluster):
 		return errors.New("cluster is not a name")
 	case t.Secret == "":
 		return errors.New("secret is missing")
-	case !spkiHash.MatchString(t.CAHash):
+	case !hexid.IsDigest(t.CAHash):
 		return errors.New("caHash is not sha256: and 64 hexadecimal digits")
 	case t.RootKey == "":
 		return errors.New("rootKey is missing")
 	}
 	if t.RenewalURL != "" {
-		if err := checkURL(t.RenewalURL); err != nil {
+		if err := CheckURL(t.RenewalURL); err != nil {
 			return errors.New("renewalUrl is not https://HOST[:PORT]")
 		}
 	}
-	return checkURL(t.URL)
+	return CheckURL(t.URL)
 }
 
-// checkURL admits an https origin and nothing else: a path, a query or
-// credentials in it would end up in logs.
-func checkURL(text string) error {
+// CheckURL reports whether a service can be asked at a URL: an https origin and
+// nothing else. A path, a query or credentials in it would end up in logs.
+func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("url is not https://HOST[:PORT]")
 	}
 	return nil
-}
-
-// SPKIHash is "sha256:" and the hexadecimal SHA-256 of the certificate's
-// SubjectPublicKeyInfo: the form of Cluster.spec.identity and of
-// [JoinToken].CAHash. It names the key, so it outlives a renewed certificate.
-func SPKIHash(certificate *x509.Certificate) string {
-	sum := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// PublicKeyHash is [SPKIHash] for a bare public key.
-func PublicKeyHash(public any) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return "", fmt.Errorf("hash public key: %w", err)
-	}
-	sum := sha256.Sum256(der)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
-}
-
-// ClusterURI is the subject alternative name of a cluster's certificate.
-func ClusterURI(fleet, cluster string) *url.URL {
-	return &url.URL{Scheme: "bulla", Host: fleet, Path: "/" + cluster}
-}
-
-// ParseClusterURI returns the fleet and the cluster that a client certificate
-// names. A certificate with any other name beside it is refused, so that no two
-// readers can pick different ones.
-func ParseClusterURI(certificate *x509.Certificate) (fleet, cluster string, err error) {
-	names := len(certificate.DNSNames) + len(certificate.EmailAddresses) + len(certificate.IPAddresses)
-	if len(certificate.URIs) != 1 || names != 0 {
-		return "", "", errors.New("read client certificate: it does not name exactly one cluster")
-	}
-	u := certificate.URIs[0]
-	fleet, cluster = u.Host, strings.TrimPrefix(u.Path, "/")
-	if !fleetID.MatchString(fleet) || !clusterName.MatchString(cluster) || u.String() != ClusterURI(fleet, cluster).String() {
-		return "", "", errors.New("read client certificate: its name is not bulla://FLEET/CLUSTER")
-	}
-	return fleet, cluster, nil
 }

@@ -1,0 +1,22 @@
+package protocol
+
+// Bounds of requests. The service refuses what is past them, and who asks does
+// not send it.
+const (
+	// MaxDigests is how many digests one request may name.
+	MaxDigests = 1000
+	// MinNonce and MaxNonce bound the nonce of a request, in bytes.
+	MinNonce, MaxNonce = 16, 32
+	// ChallengeSize is the size in bytes of what the service encrypts to the age
+	// recipient of a cluster that enrols, to see that it has the identity.
+	ChallengeSize = 32
+	// MaxSecrets is how many secrets one report may have; a request's body has at
+	// most 256 KiB besides.
+	MaxSecrets = 1000
+	// MaxWorkloads is how many workloads one secret may be said to be used by.
+	MaxWorkloads = 100
+	// MaxDeliveries is how many placements one report may have a word on.
+	MaxDeliveries = 2000
+	// MaxMessage is how long the message of one may be, in bytes.
+	MaxMessage = 512
+)
