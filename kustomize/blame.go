@@ -21,16 +21,20 @@ func (v *view) fileOf(failure *worker.Failure) string {
 	return failure.File
 }
 
-// blame guesses which file an object came from: kustomize does not say, and
-// renames things. It reads lines, not YAML: what broke a build is not worth
-// parsing in this process. A field at fault may come from another file than its
-// object, a patch: that one is named if it alone spells the field. "" when
-// nothing fits.
 func (v *view) blame(id ObjectID, field string) (file string, line int) {
+	return v.tree.Origin(v.filesRead(), id, field)
+}
+
+// Origin guesses which of a build's files an object came from: kustomize does not
+// say, and renames things. It reads lines, not YAML: what broke a build is not
+// worth parsing in this process. A field at fault may come from another file than
+// its object, a patch: that one is named if it alone spells the field; "" asks for
+// the object's own. The answer is "" when nothing fits.
+func (t *Tree) Origin(files []string, id ObjectID, field string) (file string, line int) {
 	length := 0
 	var spelled []mention
-	for _, name := range v.filesRead() {
-		data, _ := v.tree.ReadFile(name)
+	for _, name := range files {
+		data, _ := t.ReadFile(name)
 		if field != "" && bytes.Contains(data, []byte(field)) {
 			spelled = append(spelled, mention{name, lineAt(data, bytes.Index(data, []byte(field)))})
 		}

@@ -21,6 +21,10 @@ builds every placement for every cluster with the code that the key service and
 the controllers use, and looks whether every sealed value is bound to the object
 that it becomes and locked for every cluster that it is placed on.
 
+Objects of Kubernetes' own kinds are read as an API server reads them: a field
+that there is not, or a value of the wrong type, is a problem. Custom kinds are
+left to their owners.
+
 Problems are printed one to a line, as FILE:LINE: FIELD: PROBLEM. The exit code
 is 3 when there are any; warnings alone count only with --strict. No network and
 no cluster is asked.

@@ -18,7 +18,11 @@ import (
 type Problem struct {
 	// Field is the path in the object, such as metadata.labels.
 	Field string
-	Text  string
+	// Pointer is the same as a JSON pointer, and Value what stands there; not known
+	// for every problem.
+	Pointer string
+	Value   any
+	Text    string
 	// Warning: clusters take the object, and it is hardly what was meant.
 	Warning bool
 	// Placeholder: the value would have to be filled in by another tool.
@@ -43,7 +47,7 @@ type Object struct {
 
 // Check returns what is wrong with an object.
 func Check(o Object) []Problem {
-	problems := metadata(o.Content)
+	problems := append(fields(o.Content), metadata(o.Content)...)
 	if o.Content["apiVersion"] == "v1" {
 		switch o.Content["kind"] {
 		case "Secret":

@@ -12,13 +12,13 @@ import (
 func (c *checker) admit(build *kustomize.Build) {
 	for _, built := range build.Objects {
 		o := admission.Object{Content: built.Object}
-		file, name := c.placementFile(build.Placement), describe(built.ID())+": "
+		name := describe(built.ID()) + ": "
 		if built.Stub != nil {
-			o.Blocks = built.Stub.Manifest.Spec.Blocks
-			file, name = built.Stub.Path, ""
+			o.Blocks, name = built.Stub.Manifest.Spec.Blocks, ""
 		}
 		for _, p := range admission.Check(o) {
-			c.add(Finding{Warning: p.Warning, File: file, Problem: fmt.Sprintf("%s%s (placement %s)", name, p, build.Placement)})
+			file, line := c.place(build, built, p.Pointer, p.Value)
+			c.add(Finding{Warning: p.Warning, File: file, Line: line, Problem: fmt.Sprintf("%s%s (placement %s)", name, p, build.Placement)})
 		}
 	}
 }

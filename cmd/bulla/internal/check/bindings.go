@@ -18,7 +18,7 @@ func (c *checker) checkBinding(build *kustomize.Build, o kustomize.Object, all f
 		if account.Name == "default" || account.Name == spec.ServiceAccountName || !slices.Contains(spec.AllNamespaces(), account.Namespace) || all.known[account] != nil {
 			continue
 		}
-		c.warn(c.placementFile(build.Placement), "%s is for ServiceAccount %s, which no placement makes in namespace %s: whoever makes it gets its rights; "+
+		c.warnAt(build, o, "/subjects", "%s is for ServiceAccount %s, which no placement makes in namespace %s: whoever makes it gets its rights; "+
 			"hint: place the ServiceAccount too, or correct the name under subjects", describe(o.ID()), account.Name, account.Namespace)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -150,13 +152,15 @@ type checker struct {
 	read, folders map[string]bool
 	// builds are those of all placements that build.
 	builds []*kustomize.Build
+	// parsed are the files that a finding's place was looked for in.
+	parsed map[string][]*yaml.Node
 }
 
 // Fleet checks a fleet, also against the last commit. progress is told what is
 // being done.
 func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, head *Head, progress func(string, ...any)) (*Report, error) {
 	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}, deleted: map[string]bool{},
-		read: map[string]bool{}, folders: map[string]bool{}}
+		read: map[string]bool{}, folders: map[string]bool{}, parsed: map[string][]*yaml.Node{}}
 	for _, problem := range model.Problems {
 		c.add(FromError(problem.File, problem.Err)...)
 	}

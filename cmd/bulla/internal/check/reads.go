@@ -78,18 +78,24 @@ func (c *checker) checkReader(build *kustomize.Build, o kustomize.Object, all fl
 		}
 		named := all.known[kustomize.ObjectID{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}]
 		if named == nil {
-			c.warn(c.placementFile(build.Placement), "%s names %s %s (%s), which no placement makes in namespace %s: its pods wait for it",
+			c.warnAt(build, o, ref.Path, "%s names %s %s (%s), which no placement makes in namespace %s: its pods wait for it",
 				describe(o.ID()), ref.Kind, ref.Name, ref.Path, namespace)
 			continue
 		}
 		has := keysOf(named)
 		for _, key := range ref.Keys {
 			if len(has) > 0 && !slices.Contains(has, key) {
-				c.warn(c.placementFile(build.Placement), "%s reads key %s of %s %s (%s), which has %s: its pods wait for it",
+				c.warnAt(build, o, ref.Path, "%s reads key %s of %s %s (%s), which has %s: its pods wait for it",
 					describe(o.ID()), key, ref.Kind, ref.Name, ref.Path, strings.Join(has, ", "))
 			}
 		}
 	}
+}
+
+// warnAt warns about what a built object says, where it was written.
+func (c *checker) warnAt(build *kustomize.Build, o kustomize.Object, pointer, format string, args ...any) {
+	file, line := c.place(build, o, pointer, nil)
+	c.add(Finding{Warning: true, File: file, Line: line, Problem: fmt.Sprintf(format+" (placement %s)", append(args, build.Placement)...)})
 }
 
 // keysOf are the keys of a Secret or ConfigMap, none where somebody else fills
