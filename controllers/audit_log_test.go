@@ -10,6 +10,7 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
@@ -167,7 +168,7 @@ func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
 		t.Errorf("before a head is accepted: %q", key)
 	}
 	for _, key := range []string{"one", "two"} {
-		r.Snapshots.Store(&Snapshot{Fleet: &v1alpha1.Fleet{Spec: v1alpha1.FleetSpec{LogKey: key}}})
+		r.Snapshots.Store(&Snapshot{Fleet: &api.Fleet{Spec: api.FleetSpec{LogKey: key}}})
 		if got := r.logKey(); got != key {
 			t.Errorf("key %q, want %q", got, key)
 		}

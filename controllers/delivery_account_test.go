@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -24,7 +25,7 @@ func TestAPlacementIsAppliedAsAnAccountOfItsNamespace(t *testing.T) {
 		"none, and the controller": {DeliveryOptions{ApplyAsController: true}, "", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			placement := &v1alpha1.Placement{}
+			placement := &api.Placement{}
 			placement.Spec.Namespaces, placement.Spec.ServiceAccountName = []string{"shop", "jobs"}, c.named
 			policy, err := c.options.policyOf(placement)
 			if c.refused {

@@ -12,7 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -29,7 +29,7 @@ func (w *deliveryWorld) push(name string, files map[string]string) []kustomize.O
 	w.must(err)
 	before := w.git[name]
 	a := w.place(name)
-	p := &v1alpha1.Placement{Metadata: v1alpha1.Metadata{Name: name}, Spec: a.spec}
+	p := &api.Placement{Metadata: api.Metadata{Name: name}, Spec: a.spec}
 	built, err := kustomize.NewBuilder(kustomize.BuilderOptions{}).Build(w.t.Context(), tree, p)
 	if err != nil {
 		a.err, a.objects = err, before.objects // what stood is to stand

@@ -11,9 +11,9 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -107,7 +107,7 @@ func (w *deliveryWorld) seal(name string, values map[string]string, change ...fu
 	for _, f := range change {
 		f(template)
 	}
-	block := v1alpha1.Block{Payload: "payload " + rand.Text(), Locks: []v1alpha1.Lock{{Target: "set/all", Key: "k1", Ciphertext: rand.Text()}}}
+	block := api.Block{Payload: "payload " + rand.Text(), Locks: []api.Lock{{Target: "set/all", Key: "k1", Ciphertext: rand.Text()}}}
 	opened := map[string]string{}
 	for key, value := range values {
 		block.Fields = append(block.Fields, "/data/"+key)
@@ -119,9 +119,9 @@ func (w *deliveryWorld) seal(name string, values map[string]string, change ...fu
 	w.unsealer.mu.Unlock()
 	raw, err := json.Marshal(template)
 	w.must(err)
-	manifest := &v1alpha1.SealedManifest{
-		Metadata: v1alpha1.Metadata{Name: name, Namespace: w.ns},
-		Spec:     v1alpha1.SealedManifestSpec{Template: runtime.RawExtension{Raw: raw}, Blocks: []v1alpha1.Block{block}},
+	manifest := &api.SealedManifest{
+		Metadata: api.Metadata{Name: name, Namespace: w.ns},
+		Spec:     api.SealedManifestSpec{Template: raw, Blocks: []api.Block{block}},
 	}
 	u := &unstructured.Unstructured{Object: template}
 	u.SetName(name)
@@ -133,7 +133,7 @@ func (w *deliveryWorld) seal(name string, values map[string]string, change ...fu
 // content.
 func relock(o kustomize.Object) kustomize.Object {
 	manifest := o.Stub.Manifest.DeepCopy()
-	manifest.Spec.Blocks[0].Locks = append(manifest.Spec.Blocks[0].Locks, v1alpha1.Lock{Target: "set/more", Key: "k2", Ciphertext: rand.Text()})
+	manifest.Spec.Blocks[0].Locks = append(manifest.Spec.Blocks[0].Locks, api.Lock{Target: "set/more", Key: "k2", Ciphertext: rand.Text()})
 	return kustomize.Object{Unstructured: o.DeepCopy(), Stub: &kustomize.Stub{Digest: "sha256:" + rand.Text(), Path: o.Stub.Path, Manifest: manifest}}
 }
 

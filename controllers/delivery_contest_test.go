@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -55,7 +56,7 @@ func TestWhatIsUndoneAgainAndAgainIsNotReady(t *testing.T) {
 func TestHealingHasItsWholeTimeout(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()
-	w.place("shop", w.deployment("web", "db"), w.seal("db", map[string]string{"password": "one"})).spec.Timeout = &metav1.Duration{Duration: 3 * time.Second}
+	w.place("shop", w.deployment("web", "db"), w.seal("db", map[string]string{"password": "one"})).spec.Timeout = &api.Duration{Duration: 3 * time.Second}
 	w.commit()
 	w.settled()
 	time.Sleep(3 * time.Second) // the clock of the revision is over

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
@@ -385,7 +386,7 @@ func standsAtHead(placed *kustomize.Placed, d *v1alpha1.Delivery) bool {
 
 // policyOf is what a Placement wants of its objects' going, and as whom it is
 // applied.
-func (o DeliveryOptions) policyOf(placement *v1alpha1.Placement) (*v1alpha1.DeliveryPolicy, error) {
+func (o DeliveryOptions) policyOf(placement *api.Placement) (*v1alpha1.DeliveryPolicy, error) {
 	policy := &v1alpha1.DeliveryPolicy{Prune: placement.Spec.PruneEnabled()}
 	policy.Timeout.Duration = placement.Spec.TimeoutOrDefault()
 	account := cmp.Or(placement.Spec.ServiceAccountName, o.DefaultServiceAccount)

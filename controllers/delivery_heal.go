@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -94,7 +95,7 @@ func (p *deliveryPass) healable(ctx context.Context) ([]apply.Object, error) {
 
 // mayStand says whether a placement, as the head has it, may place an object: what
 // it may no longer is not made again, though it stood.
-func mayStand(placement *v1alpha1.Placement, id ObjectID) bool {
+func mayStand(placement *api.Placement, id ObjectID) bool {
 	namespaces := placement.Spec.AllNamespaces()
 	switch {
 	case id.Namespace != "":

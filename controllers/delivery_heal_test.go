@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -79,7 +80,7 @@ func TestWhatStoodIsHealedWhileWhatIsNewWaits(t *testing.T) {
 	w.lose(stood, everything())
 
 	w.git["shop"].err = nil
-	w.git["shop"].spec.DependsOn = []v1alpha1.PlacementReference{{Name: "nobody"}}
+	w.git["shop"].spec.DependsOn = []api.PlacementReference{{Name: "nobody"}}
 	w.commit()
 	w.reason("shop", "DependencyNotReady")
 	w.lose(stood, everything())
@@ -91,8 +92,8 @@ func TestWhatStoodIsHealedWhileWhatIsNewWaits(t *testing.T) {
 }
 
 func TestWhatAPlacementMayNoLongerPlaceIsNotHealed(t *testing.T) {
-	placement := &v1alpha1.Placement{Spec: v1alpha1.PlacementSpec{
-		Namespaces: []string{"shop"}, Allow: &v1alpha1.PlacementAllow{ClusterResources: []string{"IngressClass.networking.k8s.io"}},
+	placement := &api.Placement{Spec: api.PlacementSpec{
+		Namespaces: []string{"shop"}, Allow: &api.PlacementAllow{ClusterResources: []string{"IngressClass.networking.k8s.io"}},
 	}}
 	for id, want := range map[ObjectID]bool{
 		{Kind: "ConfigMap", Namespace: "shop", Name: "a"}:                    true,

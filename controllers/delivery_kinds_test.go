@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -183,7 +184,7 @@ func TestAServiceAccountBoundsWhatItsPlacementWrites(t *testing.T) {
 func TestADependentWaitsForWhatItDependsOn(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()
-	w.place("app", w.configMap("app", "1")).spec.DependsOn = []v1alpha1.PlacementReference{{Name: "base"}}
+	w.place("app", w.configMap("app", "1")).spec.DependsOn = []api.PlacementReference{{Name: "base"}}
 	w.place("base", w.seal("db", map[string]string{"password": "one"}))
 	w.unsealer.set(true)
 	w.commit()
@@ -219,7 +220,7 @@ func TestAnUnhealthyWorkloadIsReportedAndRecovers(t *testing.T) {
 	stuck := w.deployment("api", "db")
 	template := stuck.Object["spec"].(map[string]any)["template"].(map[string]any)
 	template["spec"].(map[string]any)["nodeSelector"] = map[string]any{"zone": w.ns}
-	w.place("shop", stuck, w.seal("db", map[string]string{"password": "one"})).spec.Timeout = &metav1.Duration{Duration: time.Second}
+	w.place("shop", stuck, w.seal("db", map[string]string{"password": "one"})).spec.Timeout = &api.Duration{Duration: time.Second}
 	w.commit()
 	d := w.reason("shop", "HealthCheckFailed")
 	if !strings.Contains(describeConditions(d), "Deployment "+w.ns+"/api") {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
@@ -153,7 +154,7 @@ func (m *memory) prepare(fleet string, build *kustomize.Build) ([]apply.Object, 
 
 func prepare(fleet string, build *kustomize.Build) ([]apply.Object, error) {
 	owner := apply.Owner{Fleet: fleet, Placement: build.Placement}
-	return apply.Prepare(owner, build.Objects, func(stub *v1alpha1.SealedManifest) (string, error) {
+	return apply.Prepare(owner, build.Objects, func(stub *api.SealedManifest) (string, error) {
 		return sealing.ContentDigest(fleet, stub)
 	})
 }

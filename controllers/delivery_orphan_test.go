@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 )
 
@@ -31,7 +31,7 @@ func TestDeletedDefinitionsOrNamespaceHarmNoApplication(t *testing.T) {
 	}{
 		{
 			"the definition of Deliveries",
-			&apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "deliveries." + v1alpha1.Group}},
+			&apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "deliveries." + api.Group}},
 			func() { installCRDs(t, w.client) },
 		},
 		{

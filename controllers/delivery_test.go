@@ -9,9 +9,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -281,7 +281,7 @@ func TestStubsAloneBesideAnotherFieldManager(t *testing.T) {
 	flux := w.deployment("api", "db")
 	w.must(w.client.Create(t.Context(), flux.DeepCopy(), client.FieldOwner("kustomize-controller")))
 	// The other's pods hold the Secret back for the placement's timeout, and no longer.
-	w.place("shop-secrets", w.seal("db", map[string]string{"password": "one"})).spec.Timeout = &metav1.Duration{Duration: 2 * time.Second}
+	w.place("shop-secrets", w.seal("db", map[string]string{"password": "one"})).spec.Timeout = &api.Duration{Duration: 2 * time.Second}
 	w.commit()
 	w.settled()
 	if got := w.generation("api"); got != 1 {

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -64,7 +64,7 @@ func TestWhatAPodOfAnOldReplicaSetNamesStays(t *testing.T) {
 	w.commit()
 	w.settled()
 
-	shop.spec.Timeout = &metav1.Duration{Duration: 2 * time.Second}
+	shop.spec.Timeout = &api.Duration{Duration: 2 * time.Second}
 	next := w.web("b", "      nodeSelector: {disk: none-such}")
 	shop.objects = next
 	w.commit()
@@ -86,7 +86,7 @@ func TestWhatAPodOfAnOldReplicaSetNamesStays(t *testing.T) {
 	}
 
 	// Git says that it goes all the same.
-	shop.spec.Allow = &v1alpha1.PlacementAllow{PruneInUse: true}
+	shop.spec.Allow = &api.PlacementAllow{PruneInUse: true}
 	shop.objects = w.web("c", "      nodeSelector: {disk: none-such}")
 	w.commit()
 	eventually(t, "what is in use goes", func() error {
@@ -107,10 +107,10 @@ func TestHealthKnowsWhatAWorkloadReadsAndWhatRests(t *testing.T) {
 		w.object("{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: data, namespace: %[1]s}, spec: {accessModes: [ReadWriteOnce], storageClassName: lazy-%[1]s, resources: {requests: {storage: 1Gi}}}}"),
 		w.object("{apiVersion: batch/v1, kind: Job, metadata: {name: later, namespace: %[1]s}, spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: x, image: example.com/x}]}}}}"),
 		w.object("{apiVersion: apps/v1, kind: Deployment, metadata: {name: idle, namespace: %[1]s}, spec: {paused: true, selector: {matchLabels: {app: idle}}, template: {metadata: {labels: {app: idle}}, spec: {containers: [{name: x, image: example.com/x}]}}}}"))
-	w.place("app", w.deployment("api", "mysql-pass")).spec.DependsOn = []v1alpha1.PlacementReference{{Name: "base"}}
-	w.place("one", w.configMap("one", "1")).spec.DependsOn = []v1alpha1.PlacementReference{{Name: "two"}}
-	w.place("two", w.configMap("two", "1")).spec.DependsOn = []v1alpha1.PlacementReference{{Name: "one"}}
-	w.place("lost", w.configMap("lost", "1")).spec.DependsOn = []v1alpha1.PlacementReference{{Name: "nowhere"}}
+	w.place("app", w.deployment("api", "mysql-pass")).spec.DependsOn = []api.PlacementReference{{Name: "base"}}
+	w.place("one", w.configMap("one", "1")).spec.DependsOn = []api.PlacementReference{{Name: "two"}}
+	w.place("two", w.configMap("two", "1")).spec.DependsOn = []api.PlacementReference{{Name: "one"}}
+	w.place("lost", w.configMap("lost", "1")).spec.DependsOn = []api.PlacementReference{{Name: "nowhere"}}
 	w.commit()
 	w.reason("base", "ReconciliationSucceeded")
 	w.says("app", "Secret "+w.ns+"/mysql-pass does not exist, and Deployment "+w.ns+"/api names it at /spec/template/spec")

@@ -32,6 +32,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -71,7 +72,7 @@ const controllerUser = "the-controller"
 
 // app is one placement in Git.
 type app struct {
-	spec    v1alpha1.PlacementSpec
+	spec    api.PlacementSpec
 	objects []kustomize.Object
 	err     error
 }
@@ -199,8 +200,8 @@ func (w *deliveryWorld) run() (stop func()) {
 
 // place sets what a placement of Git builds.
 func (w *deliveryWorld) place(name string, objects ...kustomize.Object) *app {
-	a := &app{objects: objects, spec: v1alpha1.PlacementSpec{
-		Path: "apps/" + name, TargetNamespace: w.ns, Timeout: &metav1.Duration{Duration: time.Minute},
+	a := &app{objects: objects, spec: api.PlacementSpec{
+		Path: "apps/" + name, TargetNamespace: w.ns, Timeout: &api.Duration{Duration: time.Minute},
 	}}
 	w.git[name] = a
 	return a
@@ -213,7 +214,7 @@ func (w *deliveryWorld) commit() string {
 	revision := fmt.Sprintf("main@sha1:%040d", w.revisions)
 	snapshot := &Snapshot{
 		Head: fmt.Sprintf("%040d", w.revisions), Revision: revision, ClusterSuspended: w.suspended,
-		Fleet: &v1alpha1.Fleet{Spec: v1alpha1.FleetSpec{ID: w.fleet, Prune: &v1alpha1.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
+		Fleet: &api.Fleet{Spec: api.FleetSpec{ID: w.fleet, Prune: &api.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
 		Model: &kustomize.Model{}, Resolution: w.resolve(),
 		stood: func(_ context.Context, d *v1alpha1.Delivery) *kustomize.Build {
 			return w.builds[d.Status.AppliedBuildDigest]
@@ -278,7 +279,7 @@ func (w *deliveryWorld) resolve() *kustomize.Resolution {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.git)) {
 		a := w.git[name]
-		placement := &v1alpha1.Placement{Metadata: v1alpha1.Metadata{Name: name}, Spec: a.spec}
+		placement := &api.Placement{Metadata: api.Metadata{Name: name}, Spec: a.spec}
 		placed := &kustomize.Placed{Placement: placement, Err: a.err}
 		r.Placed[name] = placed
 		if a.err != nil {

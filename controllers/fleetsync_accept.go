@@ -9,6 +9,7 @@ import (
 
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -131,7 +132,7 @@ func unreadable(head string, err error) error {
 // verifyFleet holds the repository to what the join token pinned, and to the
 // newest fleet.yaml that was accepted here. Without it whoever hosts the
 // repository could put other sealing keys into fleet.yaml, or old ones back.
-func verifyFleet(fleet *v1alpha1.Fleet, identity *Identity) (sealing.Known, error) {
+func verifyFleet(fleet *api.Fleet, identity *Identity) (sealing.Known, error) {
 	if fleet.Spec.ID != identity.fleet {
 		return sealing.Known{}, stalled(v1alpha1.FleetMismatchReason, "the repository holds fleet %s, and this cluster belongs to fleet %s",
 			fleet.Spec.ID, identity.fleet)

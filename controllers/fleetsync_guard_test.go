@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -41,8 +42,8 @@ func TestThePlanRemovesOnlyWhatItMayRemove(t *testing.T) {
 		{name: "consent that leaves one guarded", standing: []string{"a", "b"}, consent: []string{"a"}, want: result{Removed: []string{"a", "b"}}},
 		{name: "consent that leaves too many guarded", standing: []string{"a", "b", "c"}, consent: []string{"a"}, want: result{Removed: []string{"a"}, Blocked: []string{"b", "c"}}},
 		{name: "already removed ones do not count into the share", standing: []string{"a", "b", "-c", "-d"}, want: result{Blocked: []string{"a", "b"}}},
-		{name: "a fleet that allows all", standing: []string{"a", "b", "c"}, change: func(s *Snapshot) { s.Fleet.Spec.Prune = &v1alpha1.FleetPrune{MaxShare: "100%"} }, want: result{Removed: []string{"a", "b", "c"}}},
-		{name: "a fleet that allows none still lets one go", standing: []string{"a", "b", "c"}, placed: []string{"b", "c"}, change: func(s *Snapshot) { s.Fleet.Spec.Prune = &v1alpha1.FleetPrune{MaxShare: "0%"} }, want: result{Removed: []string{"a"}}},
+		{name: "a fleet that allows all", standing: []string{"a", "b", "c"}, change: func(s *Snapshot) { s.Fleet.Spec.Prune = &api.FleetPrune{MaxShare: "100%"} }, want: result{Removed: []string{"a", "b", "c"}}},
+		{name: "a fleet that allows none still lets one go", standing: []string{"a", "b", "c"}, placed: []string{"b", "c"}, change: func(s *Snapshot) { s.Fleet.Spec.Prune = &api.FleetPrune{MaxShare: "0%"} }, want: result{Removed: []string{"a"}}},
 		{name: "decommission asks nobody", standing: []string{"a", "b", "c"}, change: func(s *Snapshot) { s.Model.Clusters[testCluster].Spec.Decommission = true }, want: result{Removed: []string{"a", "b", "c"}}},
 		{name: "a resolution that holds deletes", standing: []string{"a"}, change: func(s *Snapshot) { s.Resolution.HoldAllDeletes = true }, want: result{Held: []string{"a"}}},
 		{name: "an unreadable cluster set", standing: []string{"a", "b"}, placed: []string{"b"}, change: func(s *Snapshot) {
@@ -93,12 +94,12 @@ func TestThePlanRemovesOnlyWhatItMayRemove(t *testing.T) {
 
 func planSnapshot(placed []string) *Snapshot {
 	s := &Snapshot{
-		Revision: "main@sha1:new", Fleet: &v1alpha1.Fleet{},
-		Model:      &kustomize.Model{Clusters: map[string]*v1alpha1.Cluster{testCluster: {}}},
+		Revision: "main@sha1:new", Fleet: &api.Fleet{},
+		Model:      &kustomize.Model{Clusters: map[string]*api.Cluster{testCluster: {}}},
 		Resolution: &kustomize.Resolution{Placed: map[string]*kustomize.Placed{}},
 	}
 	for _, name := range placed {
-		p := &kustomize.Placed{Placement: &v1alpha1.Placement{}, Build: &kustomize.Build{}}
+		p := &kustomize.Placed{Placement: &api.Placement{}, Build: &kustomize.Build{}}
 		switch name[0] {
 		case '+':
 			name = name[1:]
@@ -153,7 +154,7 @@ func TestDecommissionRemovesEveryDelivery(t *testing.T) {
 	w := newWorld(t)
 	w.place("one", several(3)...)
 	w.synced()
-	w.setCluster(func(s *v1alpha1.ClusterSpec) { s.Decommission = true })
+	w.setCluster(func(s *api.ClusterSpec) { s.Decommission = true })
 	w.synced()
 	w.expect(nil, several(3)...)
 }

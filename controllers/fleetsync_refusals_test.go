@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -53,8 +54,8 @@ func TestABadRepositoryChangesNothing(t *testing.T) {
 		},
 		{
 			name:   "cluster suspended while a placement leaves",
-			spoil:  func(w *world) { w.setCluster(func(s *v1alpha1.ClusterSpec) { s.Suspend = true }); w.unplace("app-3") },
-			mend:   func(w *world) { w.setCluster(func(*v1alpha1.ClusterSpec) {}); w.place("one", several(3)...) },
+			spoil:  func(w *world) { w.setCluster(func(s *api.ClusterSpec) { s.Suspend = true }); w.unplace("app-3") },
+			mend:   func(w *world) { w.setCluster(func(*api.ClusterSpec) {}); w.place("one", several(3)...) },
 			reason: v1alpha1.NotInFleetReason, names: ownFile, moves: true,
 		},
 		{
@@ -66,7 +67,7 @@ func TestABadRepositoryChangesNothing(t *testing.T) {
 		{
 			name: "another identity in the own cluster file",
 			spoil: func(w *world) {
-				w.setCluster(func(s *v1alpha1.ClusterSpec) { s.Identity = "sha256:" + strings.Repeat("0", 64) })
+				w.setCluster(func(s *api.ClusterSpec) { s.Identity = "sha256:" + strings.Repeat("0", 64) })
 			},
 			mend:   func(w *world) { w.revert() },
 			reason: v1alpha1.RecipientMismatchReason, stalled: true, names: "spec.identity",
@@ -78,7 +79,7 @@ func TestABadRepositoryChangesNothing(t *testing.T) {
 				if err != nil {
 					w.Fatal(err)
 				}
-				w.setCluster(func(s *v1alpha1.ClusterSpec) { s.Recipient, s.Decommission = other.Recipient(), true })
+				w.setCluster(func(s *api.ClusterSpec) { s.Recipient, s.Decommission = other.Recipient(), true })
 			},
 			mend:   func(w *world) { w.revert() },
 			reason: v1alpha1.RecipientMismatchReason, stalled: true, names: "spec.recipient",
@@ -91,7 +92,7 @@ func TestABadRepositoryChangesNothing(t *testing.T) {
 				if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 					w.Fatal(err)
 				}
-				w.commit("forge", map[string]*string{"fleet.yaml": w.fleet(func(*v1alpha1.FleetSpec) {})})
+				w.commit("forge", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
 				w.root = own
 			},
 			mend:   func(w *world) { w.revert() },
@@ -100,7 +101,7 @@ func TestABadRepositoryChangesNothing(t *testing.T) {
 		{
 			name: "another fleet, rightly signed",
 			spoil: func(w *world) {
-				w.commit("swap", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.ID = strings.Repeat("ab", 16) })})
+				w.commit("swap", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.ID = strings.Repeat("ab", 16) })})
 			},
 			mend:   func(w *world) { w.revert() },
 			reason: v1alpha1.FleetMismatchReason, stalled: true, names: testFleet,
@@ -279,7 +280,7 @@ func (w *world) reset() {
 	}
 }
 
-func (w *world) setCluster(change func(*v1alpha1.ClusterSpec)) {
+func (w *world) setCluster(change func(*api.ClusterSpec)) {
 	w.Helper()
 	w.commit("change the cluster", map[string]*string{ownFile: w.clusterFile(w.get(), change)})
 }
@@ -307,7 +308,7 @@ func TestARestartOfASuspendedClusterKeepsWhatWasDelivered(t *testing.T) {
 	w.place("two", "app-2")
 	w.synced()
 	digest := w.deliveries()["app-2"].Spec.BuildDigest
-	w.setCluster(func(s *v1alpha1.ClusterSpec) { s.Suspend = true })
+	w.setCluster(func(s *api.ClusterSpec) { s.Suspend = true })
 	w.place("three", several(3)...)
 	w.restart()
 	w.refused(v1alpha1.NotInFleetReason)

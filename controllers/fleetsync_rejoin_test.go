@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -25,7 +26,7 @@ func TestANewJoinTokenPinsAnewAndKeepsTheClustersKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ca = newAuthorityForTest(t)
-	w.commit("the fleet under another root key", map[string]*string{"fleet.yaml": w.fleet(func(*v1alpha1.FleetSpec) {})})
+	w.commit("the fleet under another root key", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
 	w.refused(v1alpha1.FleetMismatchReason)
 	if diff := cmp.Diff(built, w.built()); diff != "" {
 		t.Errorf("what stands was touched:\n%s", diff)

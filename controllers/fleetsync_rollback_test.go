@@ -12,6 +12,7 @@ import (
 	"github.com/fluxcd/pkg/runtime/conditions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -22,8 +23,8 @@ func TestAClusterDoesNotTakeAnOldFleetFileBack(t *testing.T) {
 	w := newWorld(t)
 	w.place("one", several(1)...)
 	w.synced()
-	old := w.fleet(func(*v1alpha1.FleetSpec) {})
-	w.commit("take a recovery key out", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Serial = 2 })})
+	old := w.fleet(func(*api.FleetSpec) {})
+	w.commit("take a recovery key out", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 2 })})
 	head := w.synced().Status.Head
 
 	w.commit("put it back", map[string]*string{"fleet.yaml": old})
@@ -39,11 +40,11 @@ func TestAClusterDoesNotTakeAnOldFleetFileBack(t *testing.T) {
 	w.create(w.fleetSync())
 	w.refused(v1alpha1.FleetRolledBackReason)
 
-	w.commit("another one of serial 2", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) {
+	w.commit("another one of serial 2", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) {
 		s.Serial, s.SealingKeys[0].ID = 2, "2027-01-a"
 	})})
 	w.refused(v1alpha1.FleetRolledBackReason)
-	w.commit("go on", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Serial = 3 })})
+	w.commit("go on", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 3 })})
 	w.synced()
 }
 
@@ -60,7 +61,7 @@ func TestAClusterFollowsASuccessionOfTheRootKeyAndNeverGoesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.root = next
-	w.commit("a new root key", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) {
+	w.commit("a new root key", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) {
 		s.Serial, s.RootSuccession = 2, []string{link}
 	})})
 	w.synced()
@@ -72,7 +73,7 @@ func TestAClusterFollowsASuccessionOfTheRootKeyAndNeverGoesBack(t *testing.T) {
 		t.Errorf("the pin moved to %s", identity.rootKey)
 	}
 	w.root = first
-	w.commit("the old key signs", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Serial = 9 })})
+	w.commit("the old key signs", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 9 })})
 	w.restart()
 	obj := w.refused(v1alpha1.FleetMismatchReason)
 	if message := conditions.GetMessage(obj, meta.ReadyCondition); message == "" {
@@ -108,7 +109,7 @@ func TestAHeadIsNotUsedBeforeItsFleetFileIsRemembered(t *testing.T) {
 	for i, fault := range []*atomic.Bool{&kept.fails, &kept.persists} {
 		serial := int64(i + 2)
 		before := w.synced().Status.Head
-		w.commit("a newer one", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Serial = serial })})
+		w.commit("a newer one", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = serial })})
 		fault.Store(true)
 		if obj := w.refused(meta.FailedReason); obj.Status.Head != before || w.snapshots.Load().Revision != before {
 			t.Errorf("serial %d: a head is used whose fleet.yaml could not be remembered", serial)

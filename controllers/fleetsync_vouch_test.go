@@ -8,6 +8,7 @@ import (
 	"github.com/fluxcd/pkg/runtime/conditions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/signer"
 )
@@ -28,8 +29,8 @@ func readyMessage(obj *v1alpha1.FleetSync) string {
 	return conditions.GetMessage(obj, meta.ReadyCondition)
 }
 
-func signing(keys ...*signer.Key) *v1alpha1.Signing {
-	s := &v1alpha1.Signing{Require: []string{"clusters/", "placements/"}}
+func signing(keys ...*signer.Key) *api.Signing {
+	s := &api.Signing{Require: []string{"clusters/", "placements/"}}
 	for _, k := range keys {
 		s.AllowedSigners = append(s.AllowedSigners, k.Allowed)
 	}
@@ -39,7 +40,7 @@ func signing(keys ...*signer.Key) *v1alpha1.Signing {
 func TestACommitThatIsNotVerifiedPlacesNothing(t *testing.T) {
 	ada, bob := signer.SSH(t, "ada@acme.example"), signer.SSH(t, "bob@acme.example")
 	w := newWorld(t)
-	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Signing = signing(ada) })})
+	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(ada) })})
 	w.signs(ada)
 	w.place("one", "app-1")
 	good := hashOf(w.synced().Status.Head)
@@ -71,7 +72,7 @@ func TestACommitThatIsNotVerifiedPlacesNothing(t *testing.T) {
 	}
 	w.synced()
 	w.signs(bob)
-	w.commit("let me in", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Signing = signing(ada, bob) })})
+	w.commit("let me in", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(ada, bob) })})
 	if obj := w.refused(v1alpha1.CommitNotVerifiedReason); !strings.Contains(readyMessage(obj), "not an allowed signer") {
 		t.Error(readyMessage(obj))
 	}
@@ -92,7 +93,7 @@ func TestTheFloorOfAFleetSyncIsNotLoweredByGit(t *testing.T) {
 	w.place("one", "app-1")
 	w.synced()
 	w.floor(signing(ada))
-	w.commit("rules of my own", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Signing = signing(bob) })})
+	w.commit("rules of my own", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(bob) })})
 	w.refused(v1alpha1.CommitNotVerifiedReason)
 	if err := w.repo.ForcePush("HEAD~1"); err != nil {
 		t.Fatal(err)
@@ -117,7 +118,7 @@ func TestTheFloorOfAFleetSyncIsNotLoweredByGit(t *testing.T) {
 	w.expect(several(2))
 }
 
-func (w *world) floor(s *v1alpha1.Signing) {
+func (w *world) floor(s *api.Signing) {
 	w.Helper()
 	obj := w.get()
 	before := obj.DeepCopy()
@@ -171,7 +172,7 @@ func TestARewrittenHistoryIsAcceptedByNameAndOnce(t *testing.T) {
 func TestARewrittenHeadMustBeSigned(t *testing.T) {
 	ada := signer.SSH(t, "ada@acme.example")
 	w := newWorld(t)
-	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *v1alpha1.FleetSpec) { s.Signing = signing(ada) })})
+	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(ada) })})
 	w.signs(ada)
 	w.place("one", "app-1")
 	old := hashOf(w.synced().Status.Head)

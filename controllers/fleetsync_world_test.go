@@ -33,6 +33,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
@@ -100,10 +101,10 @@ func bareWorld(t *testing.T) *world {
 	if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	if w.sealing, err = softkey.Derive(v1alpha1.SuiteP256, t.Name()); err != nil {
+	if w.sealing, err = softkey.Derive(api.SuiteP256, t.Name()); err != nil {
 		t.Fatal(err)
 	}
-	w.commit("start the fleet", map[string]*string{"fleet.yaml": w.fleet(func(*v1alpha1.FleetSpec) {})})
+	w.commit("start the fleet", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
 	w.create(&corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "git"},
 		StringData: map[string]string{"username": w.repo.Username, "password": w.repo.Password},
@@ -191,7 +192,7 @@ func (w *world) join() {
 	w.Helper()
 	w.create(w.fleetSync())
 	obj := w.sync()
-	w.commit("add the cluster", map[string]*string{"clusters/" + testCluster + ".yaml": w.clusterFile(obj, func(*v1alpha1.ClusterSpec) {})})
+	w.commit("add the cluster", map[string]*string{"clusters/" + testCluster + ".yaml": w.clusterFile(obj, func(*api.ClusterSpec) {})})
 }
 
 func (w *world) fleetSync() *v1alpha1.FleetSync {
@@ -351,12 +352,12 @@ func (w *world) commit(message string, files map[string]*string) string {
 }
 
 // fleet is fleet.yaml, signed by the root key after change.
-func (w *world) fleet(change func(*v1alpha1.FleetSpec)) *string {
+func (w *world) fleet(change func(*api.FleetSpec)) *string {
 	w.Helper()
-	f := &v1alpha1.Fleet{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
-		Metadata: v1alpha1.Metadata{Name: "acme"},
-		Spec:     v1alpha1.FleetSpec{ID: testFleet, Serial: 1, SealingKeys: []v1alpha1.SealingKey{w.sealing.Record("2026-11-a")}},
+	f := &api.Fleet{
+		TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: "Fleet"},
+		Metadata: api.Metadata{Name: "acme"},
+		Spec:     api.FleetSpec{ID: testFleet, Serial: 1, SealingKeys: []api.SealingKey{w.sealing.Record("2026-11-a")}},
 	}
 	change(&f.Spec)
 	if err := sealing.SignFleet(&f.Spec, "acme", w.root); err != nil {
@@ -365,12 +366,12 @@ func (w *world) fleet(change func(*v1alpha1.FleetSpec)) *string {
 	return w.yaml(f)
 }
 
-func (w *world) clusterFile(obj *v1alpha1.FleetSync, change func(*v1alpha1.ClusterSpec)) *string {
+func (w *world) clusterFile(obj *v1alpha1.FleetSync, change func(*api.ClusterSpec)) *string {
 	w.Helper()
-	c := &v1alpha1.Cluster{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Cluster"},
-		Metadata: v1alpha1.Metadata{Name: testCluster, Labels: map[string]string{"tier": "store"}},
-		Spec:     v1alpha1.ClusterSpec{Identity: obj.Status.Identity, Recipient: obj.Status.Recipient},
+	c := &api.Cluster{
+		TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: "Cluster"},
+		Metadata: api.Metadata{Name: testCluster, Labels: map[string]string{"tier": "store"}},
+		Spec:     api.ClusterSpec{Identity: obj.Status.Identity, Recipient: obj.Status.Recipient},
 	}
 	change(&c.Spec)
 	return w.yaml(c)
@@ -388,12 +389,12 @@ func (w *world) yaml(object any) *string {
 // app is a placement of one ConfigMap on this cluster, with its folder.
 func (w *world) app(name, value string) map[string]*string {
 	return map[string]*string{
-		"placements/" + name + ".yaml": w.yaml(&v1alpha1.Placement{
-			TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Placement"},
-			Metadata: v1alpha1.Metadata{Name: name},
-			Spec: v1alpha1.PlacementSpec{
+		"placements/" + name + ".yaml": w.yaml(&api.Placement{
+			TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: "Placement"},
+			Metadata: api.Metadata{Name: name},
+			Spec: api.PlacementSpec{
 				Path: "apps/" + name, TargetNamespace: name,
-				Targets: []v1alpha1.PlacementTarget{{ClusterName: testCluster}},
+				Targets: []api.PlacementTarget{{ClusterName: testCluster}},
 			},
 		}),
 		"apps/" + name + "/config.yaml": new(fmt.Sprintf(

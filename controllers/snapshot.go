@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -24,7 +25,7 @@ type Snapshot struct {
 	// Revision is ref@sha1:hash, for people and statuses.
 	Revision string
 	// Fleet is the fleet whose signature verified under the pinned root key.
-	Fleet *v1alpha1.Fleet
+	Fleet *api.Fleet
 	// Model is the fleet as the tree at Head describes it.
 	Model *kustomize.Model
 	// Resolution is what Head places on this cluster, built. While

@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -43,7 +44,7 @@ func TestKeptAnswersHealWithTheKeyServiceDown(t *testing.T) {
 	t.Log("a stub of which only the locks changed asks nobody either")
 	relocked := db.Stub.Manifest.DeepCopy()
 	for i := range relocked.Spec.Blocks {
-		relocked.Spec.Blocks[i].Locks = append(relocked.Spec.Blocks[i].Locks, v1alpha1.Lock{Target: "set/other", Key: "k", Ciphertext: "AAAA"})
+		relocked.Spec.Blocks[i].Locks = append(relocked.Spec.Blocks[i].Locks, api.Lock{Target: "set/other", Key: "k", Ciphertext: "AAAA"})
 	}
 	again := w.built("db", relocked)
 	if got, err = w.process().Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{again}); err != nil {

@@ -10,10 +10,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
@@ -40,7 +39,7 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 	t.Helper()
 	shared := cluster.ForTest(t)
 	w := &unsealWorld{T: t, client: testClient(t, shared.Config()), namespace: shared.NewNamespace(t)}
-	key, err := softkey.Derive(v1alpha1.SuiteHybrid, t.Name())
+	key, err := softkey.Derive(api.SuiteHybrid, t.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +49,7 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 	if w.identity, err = (&Identities{Client: w.client, Namespace: w.namespace}).Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.snapshot = &Snapshot{Head: "head", Revision: "main@sha1:head", Fleet: &v1alpha1.Fleet{Spec: v1alpha1.FleetSpec{ID: testFleet}}}
+	w.snapshot = &Snapshot{Head: "head", Revision: "main@sha1:head", Fleet: &api.Fleet{Spec: api.FleetSpec{ID: testFleet}}}
 	w.service = &softService{
 		opener: softkey.NewOpener(map[string]softkey.Key{"k": key}), recipient: w.identity.Recipient(),
 		stubs: map[string]kustomize.Object{}, refusals: map[string]keyservicev1.Refusal{}, fleet: testFleet, head: "head",
@@ -70,10 +69,10 @@ func (w *unsealWorld) process() *Unsealing {
 // the key service of it.
 func (w *unsealWorld) seal(name string, values map[string]string) kustomize.Object {
 	w.Helper()
-	manifest := &v1alpha1.SealedManifest{
-		Metadata: v1alpha1.Metadata{Name: name, Namespace: "apps"},
-		Spec: v1alpha1.SealedManifestSpec{
-			Template: runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret"}`)}, Scope: v1alpha1.ScopeStrict,
+	manifest := &api.SealedManifest{
+		Metadata: api.Metadata{Name: name, Namespace: "apps"},
+		Spec: api.SealedManifestSpec{
+			Template: []byte(`{"apiVersion":"v1","kind":"Secret"}`), Scope: api.ScopeStrict,
 		},
 	}
 	var keys []string
@@ -83,7 +82,7 @@ func (w *unsealWorld) seal(name string, values map[string]string) kustomize.Obje
 	slices.Sort(keys)
 	for i, key := range keys {
 		field := "/data/" + key
-		manifest.Spec.Blocks = append(manifest.Spec.Blocks, v1alpha1.Block{Fields: []string{field}})
+		manifest.Spec.Blocks = append(manifest.Spec.Blocks, api.Block{Fields: []string{field}})
 		c, err := sealing.ContextOf(testFleet, manifest, i, "apps", name)
 		if err != nil {
 			w.Fatal(err)
@@ -97,13 +96,13 @@ func (w *unsealWorld) seal(name string, values map[string]string) kustomize.Obje
 }
 
 // built is the object of a stub; its digest stands for the file's bytes.
-func (w *unsealWorld) built(name string, manifest *v1alpha1.SealedManifest) kustomize.Object {
+func (w *unsealWorld) built(name string, manifest *api.SealedManifest) kustomize.Object {
 	w.Helper()
 	object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret"}}
 	object.SetNamespace("apps")
 	object.SetName(name)
 	o := kustomize.Object{Unstructured: object, Stub: &kustomize.Stub{
-		Digest: v1alpha1.StubDigest(fmt.Appendf(nil, "%s %v", name, manifest)), Path: "apps/" + name + ".yaml", Manifest: manifest,
+		Digest: api.StubDigest(fmt.Appendf(nil, "%s %v", name, manifest)), Path: "apps/" + name + ".yaml", Manifest: manifest,
 	}}
 	w.service.mu.Lock()
 	defer w.service.mu.Unlock()
@@ -179,7 +178,7 @@ func (s *softService) unlock(ctx context.Context, o kustomize.Object) ([]sealing
 		if err != nil {
 			return nil, err
 		}
-		stanza, err := sealing.Unlock(ctx, s.opener, c, block, block.Locks[0], v1alpha1.SuiteHybrid, s.recipient)
+		stanza, err := sealing.Unlock(ctx, s.opener, c, block, block.Locks[0], api.SuiteHybrid, s.recipient)
 		if err != nil {
 			return nil, err
 		}

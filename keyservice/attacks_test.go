@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -89,13 +89,13 @@ func TestADigestIsRefused(t *testing.T) {
 	application := func(name, stubFile string) map[string]string {
 		return map[string]string{"placements/" + name + ".yaml": placementFile(name, name, "cluster/prod-eu"), "apps/" + name + "/stub.yaml": stubFile}
 	}
-	old, err := softkey.Derive(v1alpha1.SuiteHybrid, "a key that was retired")
+	old, err := softkey.Derive(api.SuiteHybrid, "a key that was retired")
 	if err != nil {
 		t.Fatal(err)
 	}
 	retired := old.Record("2025-01-a")
 	active := retired
-	retired.Status = v1alpha1.KeyRetired
+	retired.Status = api.KeyRetired
 	cases := map[string]struct {
 		asker   *member
 		stub    stub
@@ -123,7 +123,7 @@ func TestADigestIsRefused(t *testing.T) {
 			files:   func(file string) map[string]string { return application("a6", file) },
 			refusal: keyservicev1.Refusal_REFUSAL_NOT_LOCKED},
 		"a lock of an unknown key": {asker: f.eu, stub: stub{namespace: "a7", name: "s",
-			change: func(m *v1alpha1.SealedManifest) { m.Spec.Blocks[0].Locks[0].Key = "1999-01-a" }},
+			change: func(m *api.SealedManifest) { m.Spec.Blocks[0].Locks[0].Key = "1999-01-a" }},
 			files:   func(file string) map[string]string { return application("a7", file) },
 			refusal: keyservicev1.Refusal_REFUSAL_KEY},
 		"a lock of a retired key": {asker: f.eu, stub: stub{namespace: "a8", name: "s", key: active},
@@ -134,17 +134,17 @@ func TestADigestIsRefused(t *testing.T) {
 			},
 			refusal: keyservicev1.Refusal_REFUSAL_KEY},
 		"a lock that is one byte short": {asker: f.eu, stub: stub{namespace: "a9", name: "s",
-			change: func(m *v1alpha1.SealedManifest) { cutLock(m, func(b []byte) []byte { return b[:len(b)-1] }) }},
+			change: func(m *api.SealedManifest) { cutLock(m, func(b []byte) []byte { return b[:len(b)-1] }) }},
 			files:   func(file string) map[string]string { return application("a9", file) },
 			refusal: keyservicev1.Refusal_REFUSAL_INVALID},
 		"a lock whose point is not on the curve": {asker: f.eu, stub: stub{namespace: "a10", name: "s",
-			change: func(m *v1alpha1.SealedManifest) {
+			change: func(m *api.SealedManifest) {
 				cutLock(m, func(b []byte) []byte { b[1088+40] ^= 1; return b })
 			}},
 			files:   func(file string) map[string]string { return application("a10", file) },
 			refusal: keyservicev1.Refusal_REFUSAL_INVALID},
 		"a stub whose second block is bound elsewhere": {asker: f.eu, stub: stub{namespace: "a11", name: "s",
-			change: func(m *v1alpha1.SealedManifest) {
+			change: func(m *api.SealedManifest) {
 				other := f.sealedBlock("/data/second", "elsewhere", "s")
 				m.Spec.Blocks = append(m.Spec.Blocks, other)
 			}},
@@ -183,7 +183,7 @@ func TestADigestIsRefused(t *testing.T) {
 func TestAForgedLockCostsOneOperationAndSaysNothing(t *testing.T) {
 	f := newFixture(t)
 	file, digest := f.seal(stub{namespace: "forged", name: "s", values: map[string]string{"/data/key": "v"},
-		change: func(m *v1alpha1.SealedManifest) {
+		change: func(m *api.SealedManifest) {
 			cutLock(m, func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 		}})
 	head := f.commit(map[string]string{"placements/forged.yaml": placementFile("forged", "forged", "cluster/prod-eu"), "apps/forged/stub.yaml": file})
@@ -211,7 +211,7 @@ func TestAClusterIsRefusedAsAWhole(t *testing.T) {
 		file   string
 		reason string
 	}{
-		"suspended":                {f.eu.file(func(c *v1alpha1.Cluster) { c.Spec.Suspend = true }, "all"), keyservicev1.ReasonSuspended},
+		"suspended":                {f.eu.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "all"), keyservicev1.ReasonSuspended},
 		"its file is gone":         {"", keyservicev1.ReasonNotInFleet},
 		"its file has another key": {stranger.file(nil, "all"), keyservicev1.ReasonIdentity},
 	}
@@ -298,7 +298,7 @@ func (f *fixture) settle(head string) {
 	}
 }
 
-func cutLock(m *v1alpha1.SealedManifest, change func([]byte) []byte) {
+func cutLock(m *api.SealedManifest, change func([]byte) []byte) {
 	lock := &m.Spec.Blocks[0].Locks[0]
 	raw, err := base64.StdEncoding.DecodeString(lock.Ciphertext)
 	if err != nil {
@@ -307,10 +307,10 @@ func cutLock(m *v1alpha1.SealedManifest, change func([]byte) []byte) {
 	lock.Ciphertext = base64.StdEncoding.EncodeToString(change(raw))
 }
 
-func (f *fixture) sealedBlock(pointer, namespace, name string) v1alpha1.Block {
+func (f *fixture) sealedBlock(pointer, namespace, name string) api.Block {
 	f.t.Helper()
 	file, _ := f.seal(stub{namespace: namespace, name: name, values: map[string]string{pointer: "v"}})
-	manifest, err := v1alpha1.ParseSealedManifest("stub.yaml", []byte(file))
+	manifest, err := api.ParseSealedManifest("stub.yaml", []byte(file))
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -28,7 +28,7 @@ const asks = 4
 // lowers the rate at the median of all turns, "cpu-%" how much more of the processors service, token and
 // caller use. What a cluster does to check the proofs is not in it.
 func BenchmarkAuditCost(b *testing.B) {
-	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
+	for _, suite := range []api.Suite{api.SuiteHybrid, api.SuiteP256} {
 		for _, clients := range []int{1, 4, 16} {
 			b.Run(fmt.Sprintf("suite=%s/clients=%d", suite, clients), func(b *testing.B) {
 				w := newBenchWorld(b, suite, 2)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -25,7 +25,7 @@ const batch = 100
 // times on as many sessions, so that both see the same machine: "of-raw" is
 // the one rate in parts of the other. One operation is one batch.
 func BenchmarkUnseal(b *testing.B) {
-	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
+	for _, suite := range []api.Suite{api.SuiteHybrid, api.SuiteP256} {
 		for _, sessions := range []int{1, 2} {
 			for _, clients := range []int{1, 4} {
 				b.Run(fmt.Sprintf("suite=%s/sessions=%d/clients=%d", suite, sessions, clients), func(b *testing.B) {
@@ -37,21 +37,21 @@ func BenchmarkUnseal(b *testing.B) {
 	// SoftHSM computes on the same two processors that wrap and record; a real
 	// token does not. A millisecond added to each operation stands for one.
 	b.Run("token=1ms/sessions=1/clients=1", func(b *testing.B) {
-		benchmarkUnseal(b, v1alpha1.SuiteHybrid, 1, 1, time.Millisecond)
+		benchmarkUnseal(b, api.SuiteHybrid, 1, 1, time.Millisecond)
 	})
 	b.Run("token=1ms/sessions=1/clients=4", func(b *testing.B) {
-		benchmarkUnseal(b, v1alpha1.SuiteHybrid, 1, 4, time.Millisecond)
+		benchmarkUnseal(b, api.SuiteHybrid, 1, 4, time.Millisecond)
 	})
 }
 
 // newBenchWorld does not turn its one cluster away for asking all the time.
-func newBenchWorld(b *testing.B, suite v1alpha1.Suite, sessions int) *world {
+func newBenchWorld(b *testing.B, suite api.Suite, sessions int) *world {
 	return newWorldOf(b, suite, sessions, 0, func(w *world) {
 		w.limits = keyservice.Limits{RequestsPerSecond: 1e6, RequestBurst: 1e6, DigestsPerSecond: 1e6, DigestBurst: 1e6, InFlight: 64}
 	})
 }
 
-func benchmarkUnseal(b *testing.B, suite v1alpha1.Suite, sessions, clients int, delay time.Duration) {
+func benchmarkUnseal(b *testing.B, suite api.Suite, sessions, clients int, delay time.Duration) {
 	w := newBenchWorld(b, suite, sessions)
 	eu, head, digests := w.benchFleet()
 	unseal := func() {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -120,7 +120,7 @@ func (s *tracing) UseCertificate(ctx context.Context, u store.Use, now time.Time
 // every request.
 func TestACloneInUseIsLookedUpOnceAMinute(t *testing.T) {
 	rows := &tracing{}
-	f := newFixtureIn(newWorldOf(t, v1alpha1.SuiteHybrid, 2, 0, func(w *world) {
+	f := newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, func(w *world) {
 		w.between = func(s keyservice.Store) keyservice.Store { rows.Store = s; return rows }
 	}))
 	f.eu.unseal(f.head, f.digest)

@@ -86,7 +86,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 }
 
 // LoadConfig reads the file strictly: an unknown field, a duplicate key, an
-// alias, a second document, or anything that [v1alpha1.ReadDocument] refuses is a
+// alias, a second document, or anything that [api.ReadDocument] refuses is a
 // [*ConfigError]. All that are found are joined. Relative paths in it are
 // relative to the file.
 func LoadConfig(file string) (*Config, error) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -21,8 +21,8 @@ type SigningFloor struct {
 	Require []string `yaml:"require"`
 }
 
-func (f SigningFloor) spec() *v1alpha1.Signing {
-	return &v1alpha1.Signing{AllowedSigners: f.AllowedSigners, OpenPGPKeys: f.OpenPGPKeys, Require: f.Require}
+func (f SigningFloor) spec() *api.Signing {
+	return &api.Signing{AllowedSigners: f.AllowedSigners, OpenPGPKeys: f.OpenPGPKeys, Require: f.Require}
 }
 
 // check finds the entries that cannot be served with.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -44,7 +44,7 @@ func isCut(t *testing.T, conn net.Conn, patience time.Duration) bool {
 // nothing, over both protocols: no request's own check ends those.
 func TestAHeadThatTakesAClusterOutCutsItsConnections(t *testing.T) {
 	for name, file := range map[string]func(f *fixture) string{
-		"suspended":                func(f *fixture) string { return f.eu.file(func(c *v1alpha1.Cluster) { c.Spec.Suspend = true }, "all") },
+		"suspended":                func(f *fixture) string { return f.eu.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "all") },
 		"its file is gone":         func(*fixture) string { return "" },
 		"its file has another key": func(f *fixture) string { return newMember(f.world, "prod-eu").file(nil, "all") },
 	} {
@@ -95,7 +95,7 @@ func TestAnAnswerUnderWayIsNotGivenToAClusterThatWasSuspended(t *testing.T) {
 	f.eventually("the request is under way", func() bool {
 		return strings.Contains(f.get("/metrics"), `requests_in_flight{route="/bulla.keyservice.v1.KeyService/Unseal"} 1`)
 	})
-	head := f.commit(map[string]string{f.eu.path(): f.eu.file(func(c *v1alpha1.Cluster) { c.Spec.Suspend = true }, "all")})
+	head := f.commit(map[string]string{f.eu.path(): f.eu.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "all")})
 	if answers, _ := f.us.unseal(head, "sha256:"+strings.Repeat("0", 64)); answers.Head != head {
 		t.Fatalf("at %s", answers.Head)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -66,11 +66,11 @@ type decision struct {
 
 // openBlock is one block with the lock to open.
 type openBlock struct {
-	block    *v1alpha1.Block
+	block    *api.Block
 	payload  *sealing.Payload
 	context  sealing.Context
-	lock     v1alpha1.Lock
-	suite    v1alpha1.Suite
+	lock     api.Lock
+	suite    api.Suite
 	prepared *sealing.Prepared
 }
 
@@ -184,14 +184,14 @@ func lockedHere(_ context.Context, q *request, d *decision) keyservicev1.Refusal
 	return granted
 }
 
-func hasLock(block *v1alpha1.Block, target string) bool {
-	return slices.ContainsFunc(block.Locks, func(l v1alpha1.Lock) bool { return l.Target == target })
+func hasLock(block *api.Block, target string) bool {
+	return slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target })
 }
 
 // usableLock prefers the Active key. The suite is the key record's: a lock has
 // no say in it.
-func usableLock(model *kustomize.Model, block *v1alpha1.Block, target string) (v1alpha1.Lock, v1alpha1.Suite, bool) {
-	for _, status := range []v1alpha1.KeyStatus{v1alpha1.KeyActive, v1alpha1.KeySuperseded} {
+func usableLock(model *kustomize.Model, block *api.Block, target string) (api.Lock, api.Suite, bool) {
+	for _, status := range []api.KeyStatus{api.KeyActive, api.KeySuperseded} {
 		for _, lock := range block.Locks {
 			key, known := model.Fleet.Spec.Key(lock.Key)
 			if lock.Target == target && known && key.Status == status {
@@ -199,7 +199,7 @@ func usableLock(model *kustomize.Model, block *v1alpha1.Block, target string) (v
 			}
 		}
 	}
-	return v1alpha1.Lock{}, "", false
+	return api.Lock{}, "", false
 }
 
 // locksParse is the last question, asked of every block before the token is

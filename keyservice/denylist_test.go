@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -75,7 +75,7 @@ func TestWhatAnOperatorDeniesOpensForNobodyUntilItIsLifted(t *testing.T) {
 	olga.deny(t, &keyservicev1.DenyRequest{Digest: f.digest})
 	head := f.commit(map[string]string{"apps/payments/db.yaml": other})
 	f.settle(head)
-	otherDigest := v1alpha1.StubDigest([]byte(other))
+	otherDigest := api.StubDigest([]byte(other))
 	if _, result := f.eu.unseal(head, otherDigest); result.Refusal != deniedCode {
 		t.Errorf("the same value in another file: %v, want DENIED", result.Refusal)
 	}
@@ -173,7 +173,7 @@ func (s *lateStore) Denials(ctx context.Context, fleet string, now time.Time) ([
 
 func TestADenialHoldsForAGrantThatIsNotRecordedYet(t *testing.T) {
 	late := &lateStore{}
-	f := newFixtureIn(newWorldOf(t, v1alpha1.SuiteHybrid, 2, 0, func(w *world) {
+	f := newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, func(w *world) {
 		w.between = func(s keyservice.Store) keyservice.Store { late.Store = s; return late }
 	}))
 	if _, result := f.eu.unseal(f.head, f.digest); !result.Granted() {

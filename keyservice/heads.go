@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -88,7 +89,7 @@ type heads struct {
 	// refusals says since when its tip is refused.
 	refusals *refusal
 	// pinned are the keys that the token has. One look at a time writes it.
-	pinned []v1alpha1.SealingKey
+	pinned []api.SealingKey
 
 	mu      sync.Mutex
 	trouble error // of the last look; nil when it went well

@@ -11,7 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/proxy"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -27,7 +27,7 @@ func withBound(w *world) { w.maxAge = bound }
 // boundFixture has a service that accepted the fixture's head just now.
 func boundFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := newFixtureIn(newWorldOf(t, v1alpha1.SuiteHybrid, 2, 0, withBound))
+	f := newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, withBound))
 	f.settle(f.head)
 	return f
 }

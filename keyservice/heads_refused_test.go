@@ -13,7 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // patience is how long a tip may be refused in these tests.
@@ -23,7 +23,7 @@ func withGrace(w *world) { w.refusedGrace = patience }
 
 func graceFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := newFixtureIn(newWorldOf(t, v1alpha1.SuiteHybrid, 2, 0, withGrace))
+	f := newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, withGrace))
 	f.settle(f.head)
 	return f
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -88,7 +88,7 @@ func validAt(c *x509.Certificate, now time.Time) bool {
 // head, the file names exactly the key of the certificate, and does not say
 // suspend. Removing or suspending the file stops the next request, on open
 // connections too.
-func clusterAtHead(c caller, model *kustomize.Model) (cluster *v1alpha1.Cluster, reason string) {
+func clusterAtHead(c caller, model *kustomize.Model) (cluster *api.Cluster, reason string) {
 	cluster, ok := model.Clusters[c.cluster]
 	switch {
 	case !ok:
@@ -103,6 +103,6 @@ func clusterAtHead(c caller, model *kustomize.Model) (cluster *v1alpha1.Cluster,
 
 // isPinnedIdentity holds the certificate's public key to the one in Git: who
 // tricks the authority into a certificate for a name still has the wrong key.
-func isPinnedIdentity(c caller, cluster *v1alpha1.Cluster) bool {
+func isPinnedIdentity(c caller, cluster *api.Cluster) bool {
 	return subtle.ConstantTimeCompare([]byte(c.identity), []byte(cluster.Spec.Identity)) == 1
 }

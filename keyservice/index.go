@@ -11,7 +11,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -29,7 +29,7 @@ const (
 
 // index is what one head places on one cluster, by stub digest. It is immutable.
 type index struct {
-	cluster *v1alpha1.Cluster
+	cluster *api.Cluster
 	// targets are what a lock must name, in order of preference: this cluster,
 	// then the sets that it is in.
 	targets []string
@@ -57,7 +57,7 @@ func (x *index) mayCome(digest string) bool {
 type candidate struct {
 	placement string
 	object    kustomize.ObjectID
-	manifest  *v1alpha1.SealedManifest
+	manifest  *api.SealedManifest
 }
 
 // indexes are those of one head, built once each for all who wait.

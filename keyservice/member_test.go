@@ -12,7 +12,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -90,10 +90,10 @@ func (m *member) spki() string {
 }
 
 // file is the Cluster file, in the sets named.
-func (m *member) file(change func(*v1alpha1.Cluster), sets ...string) string {
-	c := v1alpha1.Cluster{TypeMeta: kindOf("Cluster"),
-		Metadata: v1alpha1.Metadata{Name: m.name, Labels: map[string]string{}},
-		Spec:     v1alpha1.ClusterSpec{Identity: m.spki(), Recipient: m.identity.Recipient().String()}}
+func (m *member) file(change func(*api.Cluster), sets ...string) string {
+	c := api.Cluster{TypeMeta: kindOf("Cluster"),
+		Metadata: api.Metadata{Name: m.name, Labels: map[string]string{}},
+		Spec:     api.ClusterSpec{Identity: m.spki(), Recipient: m.identity.Recipient().String()}}
 	for _, set := range sets {
 		c.Metadata.Labels["set"] = set
 	}
@@ -118,7 +118,7 @@ func (m *member) unseal(revision, digest string) (*client.Answers, client.Result
 // open opens an answer as the controller does, and returns the values.
 func (m *member) open(file string, namespace, name string, result client.Result) map[string]string {
 	m.w.t.Helper()
-	manifest, err := v1alpha1.ParseSealedManifest("stub.yaml", []byte(file))
+	manifest, err := api.ParseSealedManifest("stub.yaml", []byte(file))
 	if err != nil {
 		m.w.t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -83,7 +83,7 @@ type reconnected struct {
 
 func benchmarkReconnect(b *testing.B, clusters int, delay time.Duration) {
 	const sessions = 2
-	w := newWorldWith(b, v1alpha1.SuiteHybrid, sessions)
+	w := newWorldWith(b, api.SuiteHybrid, sessions)
 	plan := reconnecting{URL: w.url, CA: w.service.Authority().Raw}
 	files := map[string]string{"placements/bench.yaml": placementFile("bench", "bench", "set/all")}
 	for i := range stubsEach {

@@ -5,7 +5,7 @@ import (
 	"os"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -156,7 +156,7 @@ func headEntries(next *head, before *head, parent string) []audit.Entry {
 		e.Detail = "after " + parent
 	}
 	entries := []audit.Entry{e}
-	var known []v1alpha1.SealingKey
+	var known []api.SealingKey
 	if before != nil {
 		known = before.model.Fleet.Spec.SealingKeys
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -100,7 +100,7 @@ func TestTheRenewalListenerRefuses(t *testing.T) {
 	unmerged := f.join("prod-jp")
 	removed, suspended, replaced := f.join("gone"), f.join("suspended"), f.join("replaced")
 	f.head = f.commit(map[string]string{
-		suspended.path(): suspended.file(func(c *v1alpha1.Cluster) { c.Spec.Suspend = true }, "all"),
+		suspended.path(): suspended.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "all"),
 		replaced.path():  newMember(f.world, "replaced").file(nil, "all"),
 		removed.path():   removed.file(nil, "all"),
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/proxy"
@@ -26,7 +27,7 @@ func sharedFixture(t testing.TB, prepare ...func(*world)) *fixture {
 	t.Helper()
 	server := postgres.ForTest(t)
 	database := func(w *world) { w.database = server.URL(server.Database(t)) }
-	return newFixtureIn(newWorldOf(t, v1alpha1.SuiteHybrid, 2, 0, append(prepare, database)...))
+	return newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, append(prepare, database)...))
 }
 
 // replica is another service of the fleet, with a token worker, a mirror and

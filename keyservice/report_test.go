@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -233,7 +233,7 @@ func TestAClusterThatLiesIsTakenAtItsWordOnly(t *testing.T) {
 
 	// A suspended cluster tells the truth about itself as before; who has another
 	// key than the file tells nothing.
-	f.atHead(f.commit(map[string]string{f.eu.path(): f.eu.file(func(c *v1alpha1.Cluster) { c.Spec.Suspend = true }, "all")}))
+	f.atHead(f.commit(map[string]string{f.eu.path(): f.eu.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "all")}))
 	f.eu.report(t, false, f.said(provisioned))
 	_, err := f.join("prod-us").client.Report(t.Context(), &keyservicev1.ReportRequest{Head: f.head})
 	wantDenied(t, err, keyservicev1.ReasonIdentity)

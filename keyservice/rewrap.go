@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -26,7 +26,7 @@ type rewrap struct {
 	who      person
 	revision string
 	head     *head
-	to       v1alpha1.SealingKey
+	to       api.SealingKey
 	log      *slog.Logger
 }
 
@@ -50,7 +50,7 @@ type rewrapBlock struct {
 
 // rewrapLock is one lock. Prepared is nil when it is under the key already.
 type rewrapLock struct {
-	old, new v1alpha1.Lock
+	old, new api.Lock
 	prepared *sealing.Prepared
 }
 

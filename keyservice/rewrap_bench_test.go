@@ -3,7 +3,7 @@ package keyservice_test
 import (
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -12,14 +12,14 @@ import (
 // BenchmarkRewrap moves the locks of a batch of 100 stubs of one block: what
 // `bulla reseal` waits for. One operation is one batch.
 func BenchmarkRewrap(b *testing.B) {
-	w := newWorldWith(b, v1alpha1.SuiteHybrid, 2)
+	w := newWorldWith(b, api.SuiteHybrid, 2)
 	_, _, digests := w.benchFleet()
-	second, err := hsm.AddSealingKey(w.token.Config(w.fleet), w.fleet, nextKeyID, v1alpha1.SuiteHybrid)
+	second, err := hsm.AddSealingKey(w.token.Config(w.fleet), w.fleet, nextKeyID, api.SuiteHybrid)
 	if err != nil {
 		b.Fatal(err)
 	}
 	first := w.made.Key
-	first.Status = v1alpha1.KeySuperseded
+	first.Status = api.KeySuperseded
 	head := w.commit(map[string]string{"fleet.yaml": w.fleetFile(first, second)})
 	olga := w.person("olga", keyservice.RoleOperator)
 	rewrap := func() {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -26,7 +26,7 @@ const nextKeyID = "2027-01-a"
 // rotated is a fleet whose key was rotated, and an operator.
 type rotated struct {
 	*fixture
-	first, second v1alpha1.SealingKey
+	first, second api.SealingKey
 	operator      *somebody
 }
 
@@ -35,11 +35,11 @@ func newRotated(t *testing.T) *rotated {
 	f := &rotated{fixture: newFixture(t)}
 	f.settle(f.head)
 	var err error
-	if f.second, err = hsm.AddSealingKey(f.token.Config(f.fleet), f.fleet, nextKeyID, v1alpha1.SuiteHybrid); err != nil {
+	if f.second, err = hsm.AddSealingKey(f.token.Config(f.fleet), f.fleet, nextKeyID, api.SuiteHybrid); err != nil {
 		t.Fatal(err)
 	}
 	f.first = f.made.Key
-	f.first.Status = v1alpha1.KeySuperseded
+	f.first.Status = api.KeySuperseded
 	f.push(map[string]string{"fleet.yaml": f.fleetFile(f.first, f.second)})
 	f.operator = f.person("olga", keyservice.RoleOperator)
 	return f
@@ -64,7 +64,7 @@ func (f *rotated) rewrap(digests ...string) *keyservicev1.RewrapResponse {
 // relocked is the file with the locks of a result, and nothing else changed.
 func (f *rotated) relocked(file string, result *keyservicev1.RewrapResult) (next, digest string) {
 	f.t.Helper()
-	manifest, err := v1alpha1.ParseSealedManifest("stub.yaml", []byte(file))
+	manifest, err := api.ParseSealedManifest("stub.yaml", []byte(file))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -72,16 +72,16 @@ func (f *rotated) relocked(file string, result *keyservicev1.RewrapResult) (next
 		manifest.Spec.Blocks[i].Locks = nil
 		for _, lock := range block.GetLocks() {
 			manifest.Spec.Blocks[i].Locks = append(manifest.Spec.Blocks[i].Locks,
-				v1alpha1.Lock{Target: lock.GetTarget(), Key: lock.GetKey(), Ciphertext: lock.GetCiphertext()})
+				api.Lock{Target: lock.GetTarget(), Key: lock.GetKey(), Ciphertext: lock.GetCiphertext()})
 		}
 	}
 	next = marshal(f.t, manifest)
-	return next, v1alpha1.StubDigest([]byte(next))
+	return next, api.StubDigest([]byte(next))
 }
 
 func (f *rotated) content(file string) string {
 	f.t.Helper()
-	manifest, err := v1alpha1.ParseSealedManifest("stub.yaml", []byte(file))
+	manifest, err := api.ParseSealedManifest("stub.yaml", []byte(file))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -129,10 +129,10 @@ func TestRewrapMovesLocksToTheActiveKeyAndNothingElse(t *testing.T) {
 	}
 	// The old key is not needed any more.
 	retired := f.first
-	retired.Status = v1alpha1.KeyRetired
+	retired.Status = api.KeyRetired
 	f.push(map[string]string{"fleet.yaml": f.fleetFile(retired, f.second)})
 	for name, file := range files {
-		if _, got := f.eu.unseal(f.head, v1alpha1.StubDigest([]byte(file))); !got.Granted() {
+		if _, got := f.eu.unseal(f.head, api.StubDigest([]byte(file))); !got.Granted() {
 			t.Errorf("%s with the old key retired: %v", name, got.Refusal)
 		}
 	}
@@ -148,8 +148,8 @@ func TestRewrapMovesLocksToTheActiveKeyAndNothingElse(t *testing.T) {
 
 func b64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
-func activeAgain(key v1alpha1.SealingKey) v1alpha1.SealingKey {
-	key.Status = v1alpha1.KeyActive
+func activeAgain(key api.SealingKey) api.SealingKey {
+	key.Status = api.KeyActive
 	return key
 }
 
@@ -216,17 +216,17 @@ func TestRewrapRefuses(t *testing.T) {
 		"a stub moved to another namespace": {stub: stub{namespace: "r3", name: "s", builtNamespace: "payments"}, refusal: keyservicev1.Refusal_REFUSAL_INVALID},
 		"a stub moved to another name":      {stub: stub{namespace: "r4", name: "s", builtName: "db"}, refusal: keyservicev1.Refusal_REFUSAL_INVALID},
 		"a stub of another fleet":           {stub: stub{namespace: "r5", name: "s", fleet: strings.Repeat("0", 32)}, refusal: keyservicev1.Refusal_REFUSAL_INVALID},
-		"a stub whose scope was widened": {stub: stub{namespace: "r6", name: "s", change: func(m *v1alpha1.SealedManifest) { m.Spec.Scope = v1alpha1.ScopeNamespace }},
+		"a stub whose scope was widened": {stub: stub{namespace: "r6", name: "s", change: func(m *api.SealedManifest) { m.Spec.Scope = api.ScopeNamespace }},
 			refusal: keyservicev1.Refusal_REFUSAL_INVALID},
-		"a lock whose target was changed": {stub: stub{namespace: "r7", name: "s", change: func(m *v1alpha1.SealedManifest) { m.Spec.Blocks[0].Locks[0].Target = "set/everybody" }},
+		"a lock whose target was changed": {stub: stub{namespace: "r7", name: "s", change: func(m *api.SealedManifest) { m.Spec.Blocks[0].Locks[0].Target = "set/everybody" }},
 			refusal: keyservicev1.Refusal_REFUSAL_INVALID, operations: 1},
-		"a lock of another stub": {stub: stub{namespace: "r8", name: "s", change: func(m *v1alpha1.SealedManifest) {
+		"a lock of another stub": {stub: stub{namespace: "r8", name: "s", change: func(m *api.SealedManifest) {
 			m.Spec.Blocks[0].Locks = f.sealedBlock("/data/key", "r8", "s").Locks
 		}}, refusal: keyservicev1.Refusal_REFUSAL_INVALID, operations: 1},
-		"a lock with a byte changed": {stub: stub{namespace: "r9", name: "s", change: func(m *v1alpha1.SealedManifest) {
+		"a lock with a byte changed": {stub: stub{namespace: "r9", name: "s", change: func(m *api.SealedManifest) {
 			cutLock(m, func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 		}}, refusal: keyservicev1.Refusal_REFUSAL_INVALID, operations: 1},
-		"a lock one byte short": {stub: stub{namespace: "r10", name: "s", change: func(m *v1alpha1.SealedManifest) {
+		"a lock one byte short": {stub: stub{namespace: "r10", name: "s", change: func(m *api.SealedManifest) {
 			cutLock(m, func(b []byte) []byte { return b[:len(b)-1] })
 		}}, refusal: keyservicev1.Refusal_REFUSAL_INVALID},
 		"a lock of a key that the fleet does not have": {stub: stub{namespace: "r11", name: "s", key: old}, refusal: keyservicev1.Refusal_REFUSAL_KEY},
@@ -369,10 +369,10 @@ func TestMoreLocksThanTheLogTakesAreRefusedBeforeTheTokenIsAsked(t *testing.T) {
 	var digests []string
 	for n := range 3 {
 		file, digest := f.seal(stub{namespace: "many", name: fmt.Sprintf("s%d", n), key: activeAgain(f.first), values: map[string]string{"/data/key": "v"},
-			change: func(m *v1alpha1.SealedManifest) {
+			change: func(m *api.SealedManifest) {
 				locks := m.Spec.Blocks[0].Locks
 				for i := range 1500 { // the token would refuse them, one by one
-					locks = append(locks, v1alpha1.Lock{Target: fmt.Sprintf("set/s%d", i), Key: locks[0].Key, Ciphertext: locks[0].Ciphertext})
+					locks = append(locks, api.Lock{Target: fmt.Sprintf("set/s%d", i), Key: locks[0].Key, Ciphertext: locks[0].Ciphertext})
 				}
 				m.Spec.Blocks[0].Locks = locks
 			}})

@@ -7,19 +7,20 @@ import (
 	"strings"
 	"testing"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 // signFleet is fleet.yaml as the key signs it after change.
-func (w *world) signFleet(root *ecdsa.PrivateKey, change func(*v1alpha1.FleetSpec)) string {
+func (w *world) signFleet(root *ecdsa.PrivateKey, change func(*api.FleetSpec)) string {
 	w.t.Helper()
-	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: []v1alpha1.SealingKey{w.made.Key}}
+	spec := api.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: []api.SealingKey{w.made.Key}}
 	change(&spec)
 	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
 		w.t.Fatal(err)
 	}
-	return marshal(w.t, v1alpha1.Fleet{TypeMeta: kindOf("Fleet"), Metadata: v1alpha1.Metadata{Name: "acme"}, Spec: spec})
+	return marshal(w.t, api.Fleet{TypeMeta: kindOf("Fleet"), Metadata: api.Metadata{Name: "acme"}, Spec: spec})
 }
 
 // refused pushes fleet.yaml and wants it refused with that reason, at the head
@@ -84,7 +85,7 @@ func TestARootKeyThatWasSucceededSignsNoFleet(t *testing.T) {
 		return link
 	}
 	f.serial++
-	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(next, func(s *v1alpha1.FleetSpec) {
+	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(next, func(s *api.FleetSpec) {
 		s.RootSuccession = []string{succeed(next, s.Serial)}
 	})})
 	if answers, result := f.eu.unseal(f.head, f.digest); answers.Head != f.head || !result.Granted() {
@@ -92,7 +93,7 @@ func TestARootKeyThatWasSucceededSignsNoFleet(t *testing.T) {
 	}
 	f.restart()
 	f.refused("the old key alone", f.fleetFile(f.made.Key), v1alpha1.FleetMismatchReason)
-	f.refused("the old key with a successor of its own", f.signFleet(mine, func(s *v1alpha1.FleetSpec) {
+	f.refused("the old key with a successor of its own", f.signFleet(mine, func(s *api.FleetSpec) {
 		s.Serial += 5
 		s.RootSuccession = []string{succeed(mine, s.Serial)}
 	}), v1alpha1.FleetMismatchReason)

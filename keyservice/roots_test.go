@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -72,7 +72,7 @@ func TestARootKeyOnTheServicesLoginKeepsItFromStarting(t *testing.T) {
 	token.mu.Lock()
 	token.shows = []*ecdsa.PublicKey{&next.PublicKey}
 	token.mu.Unlock()
-	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(next, func(s *v1alpha1.FleetSpec) {
+	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(next, func(s *api.FleetSpec) {
 		s.RootSuccession = []string{step}
 	})})
 	if answers, result := f.eu.unseal(f.head, f.digest); answers.Head != f.head || !result.Granted() {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/signer"
 	"github.com/bulla-dev/bulla/keyservice"
@@ -35,16 +36,16 @@ func (w *world) signs(k *signer.Key) {
 func (w *world) fleetSigned(keys ...*signer.Key) string {
 	w.t.Helper()
 	root := w.root()
-	signing := &v1alpha1.Signing{Require: demanded}
+	signing := &api.Signing{Require: demanded}
 	for _, k := range keys {
 		signing.AllowedSigners = append(signing.AllowedSigners, k.Allowed)
 	}
 	w.serial++
-	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: []v1alpha1.SealingKey{w.made.Key}, Signing: signing}
+	spec := api.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: []api.SealingKey{w.made.Key}, Signing: signing}
 	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
 		w.t.Fatal(err)
 	}
-	return marshal(w.t, v1alpha1.Fleet{TypeMeta: kindOf("Fleet"), Metadata: v1alpha1.Metadata{Name: "acme"}, Spec: spec})
+	return marshal(w.t, api.Fleet{TypeMeta: kindOf("Fleet"), Metadata: api.Metadata{Name: "acme"}, Spec: spec})
 }
 
 // grantTo places the application on the other cluster too.

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -35,7 +35,7 @@ func (m *moving) AppendLog(ctx context.Context, fleet string, groups [][]store.C
 func movingFixture(t *testing.T, next func(f *fixture, n int) map[string]string) (f *fixture, race func(times int)) {
 	t.Helper()
 	m := &moving{}
-	f = newFixtureIn(newWorldOf(t, v1alpha1.SuiteHybrid, 2, 0, func(w *world) {
+	f = newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, func(w *world) {
 		w.between = func(s keyservice.Store) keyservice.Store { m.Store = s; return m }
 	}))
 	f.settle(f.head)

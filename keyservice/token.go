@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -18,7 +18,7 @@ type Token interface {
 	// Signer returns the signing key with this label.
 	Signer(ctx context.Context, label string) (crypto.Signer, error)
 	// Pin sets the sealing keys that may be used, replacing those before.
-	Pin(ctx context.Context, keys []v1alpha1.SealingKey) error
+	Pin(ctx context.Context, keys []api.SealingKey) error
 	// Ready runs the self-test.
 	Ready(ctx context.Context) error
 	// RootKeys lists the root keys whose private half the login shows: those of

@@ -16,11 +16,9 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/token"
@@ -90,18 +88,18 @@ type world struct {
 	refusedGrace time.Duration
 }
 
-func newWorld(t testing.TB) *world { return newWorldWith(t, v1alpha1.SuiteHybrid, 2) }
+func newWorld(t testing.TB) *world { return newWorldWith(t, api.SuiteHybrid, 2) }
 
-func newWorldWith(t testing.TB, suite v1alpha1.Suite, sessions int) *world {
+func newWorldWith(t testing.TB, suite api.Suite, sessions int) *world {
 	return newWorldOf(t, suite, sessions, 0)
 }
 
 // newWorldAt has a service whose clock is ahead.
 func newWorldAt(t testing.TB, ahead time.Duration) *world {
-	return newWorldOf(t, v1alpha1.SuiteHybrid, 2, ahead)
+	return newWorldOf(t, api.SuiteHybrid, 2, ahead)
 }
 
-func newWorldOf(t testing.TB, suite v1alpha1.Suite, sessions int, ahead time.Duration, prepare ...func(*world)) *world {
+func newWorldOf(t testing.TB, suite api.Suite, sessions int, ahead time.Duration, prepare ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour}
 	w.offset.Store(int64(ahead))
@@ -246,18 +244,18 @@ func (w *world) commit(files map[string]string) string {
 
 // fleetFile is fleet.yaml with the next serial, signed by the root key in the
 // token.
-func (w *world) fleetFile(keys ...v1alpha1.SealingKey) string {
+func (w *world) fleetFile(keys ...api.SealingKey) string {
 	w.t.Helper()
 	root := w.root()
 	w.serial++
-	spec := v1alpha1.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys, LogKey: sealing.VerifierKey(audit.Origin(w.fleet), w.made.Log)}
+	spec := api.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys, LogKey: sealing.VerifierKey(audit.Origin(w.fleet), w.made.Log)}
 	if w.logKey != nil {
 		spec.LogKey = *w.logKey
 	}
 	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
 		w.t.Fatal(err)
 	}
-	return marshal(w.t, v1alpha1.Fleet{TypeMeta: kindOf("Fleet"), Metadata: v1alpha1.Metadata{Name: "acme"}, Spec: spec})
+	return marshal(w.t, api.Fleet{TypeMeta: kindOf("Fleet"), Metadata: api.Metadata{Name: "acme"}, Spec: spec})
 }
 
 // root signs with the root key, which the service's login does not show.
@@ -268,8 +266,8 @@ func (w *world) root() crypto.Signer {
 	return w.rootSigner
 }
 
-func kindOf(kind string) metav1.TypeMeta {
-	return metav1.TypeMeta{APIVersion: "bulla.dev/v1alpha1", Kind: kind}
+func kindOf(kind string) api.TypeMeta {
+	return api.TypeMeta{APIVersion: api.APIVersion, Kind: kind}
 }
 
 func marshal(t testing.TB, object any) string {
@@ -301,11 +299,11 @@ type stub struct {
 	builtNamespace, builtName string
 	targets                   []sealing.LockTarget
 	values                    map[string]string
-	key                       v1alpha1.SealingKey
+	key                       api.SealingKey
 	fleet                     string
 	fleetScope                bool
 	// change edits the manifest after sealing.
-	change func(*v1alpha1.SealedManifest)
+	change func(*api.SealedManifest)
 }
 
 var toAll = []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "all"}}}
@@ -328,15 +326,15 @@ func (w *world) seal(s stub) (file, digest string) {
 	if s.fleet == "" {
 		s.fleet = w.fleet
 	}
-	manifest := v1alpha1.SealedManifest{
-		TypeMeta: kindOf("SealedManifest"), Metadata: v1alpha1.Metadata{Name: s.name, Namespace: s.namespace},
-		Spec: v1alpha1.SealedManifestSpec{Template: runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)}},
+	manifest := api.SealedManifest{
+		TypeMeta: kindOf("SealedManifest"), Metadata: api.Metadata{Name: s.name, Namespace: s.namespace},
+		Spec: api.SealedManifestSpec{Template: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)},
 	}
 	if s.fleetScope {
-		manifest.Spec.Scope = v1alpha1.ScopeFleet
+		manifest.Spec.Scope = api.ScopeFleet
 	}
 	for pointer, value := range s.values {
-		manifest.Spec.Blocks = append(manifest.Spec.Blocks, v1alpha1.Block{Fields: []string{pointer}})
+		manifest.Spec.Blocks = append(manifest.Spec.Blocks, api.Block{Fields: []string{pointer}})
 		c, err := sealing.ContextOf(s.fleet, &manifest, len(manifest.Spec.Blocks)-1, s.builtNamespace, s.builtName)
 		if err != nil {
 			w.t.Fatal(err)
@@ -361,7 +359,7 @@ func (w *world) seal(s stub) (file, digest string) {
 		s.change(&manifest)
 	}
 	file = marshal(w.t, manifest)
-	return file, v1alpha1.StubDigest([]byte(file))
+	return file, api.StubDigest([]byte(file))
 }
 
 // operations counts the key agreements in the token so far.

@@ -8,15 +8,15 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // decodeStrict decodes a file into the struct that into points at, as far as it is
 // sound, and returns the mistakes of its shape. The reader is the one of the kinds
 // in Git, with its bounds, and refuses what deceives who reviews a file.
 func decodeStrict(file string, data []byte, into any) (*mistakes, error) {
-	root, err := v1alpha1.ReadDocument(file, data, v1alpha1.MaxFileSize)
-	if wrong := (*v1alpha1.ParseError)(nil); errors.As(err, &wrong) {
+	root, err := api.ReadDocument(file, data, api.MaxFileSize)
+	if wrong := (*api.ParseError)(nil); errors.As(err, &wrong) {
 		return nil, &ConfigError{File: file, Line: wrong.Line, Problem: wrong.Problem}
 	}
 	if err != nil {
@@ -33,7 +33,7 @@ func decodeStrict(file string, data []byte, into any) (*mistakes, error) {
 // checkNode holds a node to its type. What is wrong is recorded and made blank, so
 // that the rest can be decoded.
 func (m *mistakes) checkNode(at string, node *yaml.Node, t reflect.Type) {
-	problem, hint := v1alpha1.NodeProblem(node), ""
+	problem, hint := api.NodeProblem(node), ""
 	switch {
 	case problem != "" && !isEmpty(node):
 	case t.Kind() == reflect.Slice:
@@ -77,7 +77,7 @@ func (m *mistakes) checkMapping(at string, node *yaml.Node, t reflect.Type) (pro
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		field := strings.TrimPrefix(at+"."+key.Value, ".")
-		if problem := v1alpha1.KeyProblem(key, seen); problem != "" {
+		if problem := api.KeyProblem(key, seen); problem != "" {
 			m.add(key.Line, field, problem, "")
 			continue
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // files is a tree to write: path to content.
@@ -43,12 +43,12 @@ func tree(t testing.TB, f files) *Tree {
 	return opened
 }
 
-func placement(change ...func(*v1alpha1.Placement)) *v1alpha1.Placement {
-	p := &v1alpha1.Placement{
-		Metadata: v1alpha1.Metadata{Name: "app"},
-		Spec: v1alpha1.PlacementSpec{
+func placement(change ...func(*api.Placement)) *api.Placement {
+	p := &api.Placement{
+		Metadata: api.Metadata{Name: "app"},
+		Spec: api.PlacementSpec{
 			Path:            "apps/app",
-			Targets:         []v1alpha1.PlacementTarget{{ClusterName: "one"}},
+			Targets:         []api.PlacementTarget{{ClusterName: "one"}},
 			TargetNamespace: "app",
 		},
 	}
@@ -76,7 +76,7 @@ func ids(b *Build) []string {
 	return all
 }
 
-func build(t testing.TB, f files, p *v1alpha1.Placement) *Build {
+func build(t testing.TB, f files, p *api.Placement) *Build {
 	t.Helper()
 	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, f), p)
 	if err != nil {
@@ -85,7 +85,7 @@ func build(t testing.TB, f files, p *v1alpha1.Placement) *Build {
 	return b
 }
 
-func buildError(t testing.TB, f files, p *v1alpha1.Placement, words ...string) *BuildError {
+func buildError(t testing.TB, f files, p *api.Placement, words ...string) *BuildError {
 	t.Helper()
 	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, f), p)
 	if err == nil {

@@ -7,14 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // buildKey is a placement as far as its build depends on it.
 type buildKey struct{ placement, spec string }
 
 // keyOf hashes the spec: what a build may do is in it.
-func keyOf(p *v1alpha1.Placement) (buildKey, error) {
+func keyOf(p *api.Placement) (buildKey, error) {
 	spec := p.Spec
 	// Where it goes and how it is applied does not change what is built.
 	spec.Targets, spec.DependsOn = nil, nil

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
 
@@ -88,7 +88,7 @@ func (b *Builder) Unconfined(ctx context.Context) ([]string, error) {
 // Build builds a placement's folder at a tree. The error is a [BuildError], or
 // the context's. A build that would ask the tree the same questions and get the
 // same answers as one before is not repeated.
-func (b *Builder) Build(ctx context.Context, t *Tree, p *v1alpha1.Placement) (_ *Build, err error) {
+func (b *Builder) Build(ctx context.Context, t *Tree, p *api.Placement) (_ *Build, err error) {
 	defer catch(p, &err)
 	key, err := keyOf(p)
 	if err != nil {
@@ -127,7 +127,7 @@ func (b *Builder) kept(key buildKey, t *Tree) (*buildResult, bool) {
 	return r, ok
 }
 
-func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key buildKey) (*Build, error) {
+func (b *Builder) build(ctx context.Context, t *Tree, p *api.Placement, key buildKey) (*Build, error) {
 	v, build, err := b.attempt(ctx, t, p)
 	failure := &worker.Failure{}
 	switch {
@@ -158,7 +158,7 @@ func (b *Builder) build(ctx context.Context, t *Tree, p *v1alpha1.Placement, key
 
 // attempt builds once. A panic is a refusal of the input, kept as every other:
 // the same tree would panic again.
-func (b *Builder) attempt(ctx context.Context, t *Tree, p *v1alpha1.Placement) (v *view, build *Build, err error) {
+func (b *Builder) attempt(ctx context.Context, t *Tree, p *api.Placement) (v *view, build *Build, err error) {
 	v = emptyView(t, p.Spec.Path)
 	defer func() {
 		if r := recover(); r != nil {
@@ -187,7 +187,7 @@ func backOff(tries int) time.Duration {
 }
 
 // run builds, and turns the output into checked objects.
-func (b *Builder) run(ctx context.Context, v *view, p *v1alpha1.Placement) (*Build, error) {
+func (b *Builder) run(ctx context.Context, v *view, p *api.Placement) (*Build, error) {
 	build := &Build{Placement: p.Metadata.Name}
 	if !v.empty() {
 		b.processes.Add(1)

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Bounds on what a store keeps on disk.
@@ -150,11 +150,11 @@ func (r *stubReader) stub(o storedObject) (*Stub, error) {
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := v1alpha1.ParseSealedManifest(o.Stub, data)
+	manifest, err := api.ParseSealedManifest(o.Stub, data)
 	if err != nil {
 		return nil, err
 	}
-	stub := &Stub{Digest: v1alpha1.StubDigest(data), Path: o.Stub, Manifest: manifest}
+	stub := &Stub{Digest: api.StubDigest(data), Path: o.Stub, Manifest: manifest}
 	if stub.Digest != o.Digest {
 		return nil, errors.New("another stub")
 	}

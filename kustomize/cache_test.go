@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
@@ -85,7 +85,7 @@ func TestTheSpecOfAPlacementIsPartOfItsBuild(t *testing.T) {
 	tr := tree(t, files{"apps/app/a.yaml": configMap("a")})
 	first, err := b.Build(t.Context(), tr, placement())
 	must(t, err)
-	second, err := b.Build(t.Context(), tr, placement(func(p *v1alpha1.Placement) { p.Spec.TargetNamespace = "other" }))
+	second, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Spec.TargetNamespace = "other" }))
 	must(t, err)
 	if first.Objects[0].GetNamespace() != "app" || second.Objects[0].GetNamespace() != "other" {
 		t.Errorf("namespaces %q and %q", first.Objects[0].GetNamespace(), second.Objects[0].GetNamespace())
@@ -119,7 +119,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	b := NewBuilder(BuilderOptions{CacheSize: 2})
 	tr := tree(t, files{"apps/app/README.md": "nothing to build"})
 	for i := range 5 {
-		_, err := b.Build(t.Context(), tr, placement(func(p *v1alpha1.Placement) { p.Metadata.Name = fmt.Sprint("app", i) }))
+		_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name = fmt.Sprint("app", i) }))
 		must(t, err)
 	}
 	if got := len(b.cache.results); got != 2 {

@@ -14,6 +14,7 @@ import (
 	apinames "k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -56,7 +57,7 @@ func (e *objectError) Error() string {
 //     finds it under that name;
 //   - no object stands twice, none is of bulla's own kinds, none is marked as
 //     somebody else's.
-func Check(p *v1alpha1.Placement, objects []Object) error {
+func Check(p *api.Placement, objects []Object) error {
 	var errs []error
 	known := newScopes(clusterResources(p), objects)
 	seen := map[ObjectID]*Object{}
@@ -98,8 +99,8 @@ func standsTwice(a, b Object) *objectError {
 	return refused
 }
 
-func checkObject(p *v1alpha1.Placement, known scopes, o Object) *objectError {
-	for _, check := range []func(*v1alpha1.Placement, scopes, Object) string{
+func checkObject(p *api.Placement, known scopes, o Object) *objectError {
+	for _, check := range []func(*api.Placement, scopes, Object) string{
 		checkIdentity, checkNamespace, checkPodSecurity, checkMarks,
 	} {
 		if problem := check(p, known, o); problem != "" {
@@ -112,20 +113,20 @@ func checkObject(p *v1alpha1.Placement, known scopes, o Object) *objectError {
 	if problem := checkSealed(o); problem != "" {
 		return &objectError{problem: problem, stub: o.Stub}
 	}
-	if o.Stub.Manifest.Spec.Scope == v1alpha1.ScopeFleet && (p.Spec.Allow == nil || !p.Spec.Allow.FleetScope) {
+	if o.Stub.Manifest.Spec.Scope == api.ScopeFleet && (p.Spec.Allow == nil || !p.Spec.Allow.FleetScope) {
 		return &objectError{problem: fmt.Sprintf("stub %s has scope Fleet; the placement needs allow.fleetScope", o.Stub.Path), file: o.Stub.Path}
 	}
 	return nil
 }
 
-func checkIdentity(_ *v1alpha1.Placement, _ scopes, o Object) string {
+func checkIdentity(_ *api.Placement, _ scopes, o Object) string {
 	gvk := o.GroupVersionKind()
 	switch {
 	case gvk.Kind == "" || gvk.Version == "":
 		return "has no apiVersion and kind"
-	case gvk.Group == v1alpha1.Group && gvk.Kind == v1alpha1.KindSealedManifest:
+	case gvk.Group == api.Group && gvk.Kind == api.KindSealedManifest:
 		return "a SealedManifest must stand alone in its file"
-	case gvk.Group == v1alpha1.Group:
+	case gvk.Group == api.Group:
 		return "bulla's own kinds are not applied by a placement"
 	case o.IsList():
 		return "lists are not applied; write the objects out"
@@ -144,7 +145,7 @@ func isObjectName(name string) bool {
 	return len(name) <= longest && len(apinames.IsPathSegmentName(name)) == 0 && utf8.ValidString(name) && !strings.ContainsFunc(name, isControl)
 }
 
-func checkNamespace(p *v1alpha1.Placement, known scopes, o Object) string {
+func checkNamespace(p *api.Placement, known scopes, o Object) string {
 	gk := o.GroupVersionKind().GroupKind()
 	if known.cluster(gk) {
 		switch {
@@ -170,7 +171,7 @@ const podSecurity = "pod-security.kubernetes.io/"
 // checkPodSecurity wants a reviewed line for what decides what pods may do to the
 // node: a folder alone could make its namespace privileged, whatever the cluster's
 // own default is.
-func checkPodSecurity(p *v1alpha1.Placement, _ scopes, o Object) string {
+func checkPodSecurity(p *api.Placement, _ scopes, o Object) string {
 	if o.GroupVersionKind().GroupKind().String() != "Namespace" || p.Spec.Allow != nil && p.Spec.Allow.PodSecurity {
 		return ""
 	}
@@ -195,7 +196,7 @@ var labelled = [][]string{
 
 // checkMarks refuses what would make the controller take the object for
 // another's, and what would let the garbage collector delete it.
-func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
+func checkMarks(_ *api.Placement, _ scopes, o Object) string {
 	for _, place := range labelled {
 		labels, _, err := unstructured.NestedMap(o.Object, append(slices.Clone(place), "labels")...)
 		if err != nil {
@@ -211,7 +212,7 @@ func checkMarks(_ *v1alpha1.Placement, _ scopes, o Object) string {
 	if err != nil {
 		return fmt.Sprintf("cannot be read: %v", err)
 	}
-	for _, annotation := range []string{v1alpha1.OwnerAnnotation, v1alpha1.ContentAnnotation, v1alpha1.StubAnnotation} {
+	for _, annotation := range []string{v1alpha1.OwnerAnnotation, v1alpha1.ContentAnnotation, api.StubAnnotation} {
 		if _, ok := annotations[annotation]; ok {
 			return fmt.Sprintf("annotation %s is bulla's own", annotation)
 		}
@@ -312,7 +313,7 @@ func isEmpty(value any) bool {
 	return ok && len(m) == 0
 }
 
-func clusterResources(p *v1alpha1.Placement) []string {
+func clusterResources(p *api.Placement) []string {
 	if p.Spec.Allow == nil {
 		return nil
 	}
@@ -321,7 +322,7 @@ func clusterResources(p *v1alpha1.Placement) []string {
 
 // settle gives objects without a namespace the placement's, and takes it from
 // cluster-scoped ones, where a namespace transformer may have put it.
-func settle(p *v1alpha1.Placement, objects []Object) {
+func settle(p *api.Placement, objects []Object) {
 	known := newScopes(clusterResources(p), objects)
 	for _, o := range objects {
 		if known.cluster(o.GroupVersionKind().GroupKind()) {

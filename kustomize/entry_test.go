@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // TestWhatABuildGivesHasItsTypes: the getters of Kubernetes' libraries answer a
@@ -86,8 +86,8 @@ func TestWhatIsNoMistakeOfTypes(t *testing.T) {
 		"apps/app/custom.yaml": "apiVersion: example.com/v1\nkind: Policy\nmetadata: {name: custom}\nspec: {match: {matchLabels: {a: 5}}, metadata: {labels: [x]}, patch: {template: {metadata: {annotations: {gone: null}}}}}\n",
 		"apps/app/data.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data}\ndata: {metadata: text, matchLabels: text, template: text}\n",
 		"apps/app/crd.yaml":    "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: rs.example.com}\nspec: {group: example.com, names: {kind: R, plural: rs}, scope: Namespaced, versions: [{name: v1, schema: {openAPIV3Schema: {properties: {matchLabels: {type: object}, metadata: {properties: {labels: {maxProperties: 5}}}}}}}]}\n",
-	}, placement(func(p *v1alpha1.Placement) {
-		p.Spec.Allow = &v1alpha1.PlacementAllow{ClusterResources: []string{"CustomResourceDefinition.apiextensions.k8s.io"}}
+	}, placement(func(p *api.Placement) {
+		p.Spec.Allow = &api.PlacementAllow{ClusterResources: []string{"CustomResourceDefinition.apiextensions.k8s.io"}}
 	}))
 	want := []string{"_rs.example.com_apiextensions.k8s.io_CustomResourceDefinition", "app_custom_example.com_Policy", "app_data__ConfigMap", "app_nulls__ConfigMap"}
 	if diff := cmp.Diff(want, ids(b)); diff != "" {
@@ -152,7 +152,7 @@ func TestAPanicIsTheBuildErrorOfItsPlacement(t *testing.T) {
 	if n := builder.Processes(); n != 1 {
 		t.Errorf("%d processes: the same tree is tried again and again", n)
 	}
-	other := placement(func(p *v1alpha1.Placement) { p.Metadata.Name, p.Spec.Path = "other", "apps/other" })
+	other := placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = "other", "apps/other" })
 	if _, err := builder.Build(t.Context(), opened, other); err != nil {
 		t.Errorf("another placement is held up: %v", err)
 	}

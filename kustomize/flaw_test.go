@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 )
 
@@ -78,9 +78,9 @@ func TestANameSpoilsItsOwnFolder(t *testing.T) {
 }
 
 // placementAt is one of namespace app that builds a folder.
-func placementAt(t *testing.T, name, folder string) *v1alpha1.Placement {
+func placementAt(t *testing.T, name, folder string) *api.Placement {
 	t.Helper()
-	p, err := v1alpha1.ParsePlacement("placements/"+name+".yaml", []byte("apiVersion: bulla.dev/v1alpha1\nkind: Placement\n"+
+	p, err := api.ParsePlacement("placements/"+name+".yaml", []byte("apiVersion: bulla.dev/v1alpha1\nkind: Placement\n"+
 		"metadata: {name: "+name+"}\nspec: {path: "+folder+", targetNamespace: app, targets: [{clusterName: one}]}\n"))
 	must(t, err)
 	return p
@@ -281,7 +281,7 @@ func TestManySmallFoldersTakeNoTime(t *testing.T) {
 // nothing from the files beside it.
 func TestAFlawInAFolderThatGrantsIsAProblem(t *testing.T) {
 	_, r, _ := repo(t)
-	for folder, kind := range map[string]string{"placements": v1alpha1.KindPlacement, "placements/team": v1alpha1.KindPlacement, "clustersets": v1alpha1.KindClusterSet, "clusters": v1alpha1.KindCluster} {
+	for folder, kind := range map[string]string{"placements": api.KindPlacement, "placements/team": api.KindPlacement, "clustersets": api.KindClusterSet, "clusters": api.KindCluster} {
 		t.Run(folder, func(t *testing.T) {
 			blob, err := r.InjectObject("blob", []byte("x"))
 			must(t, err)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // ErrBuilding says that a build is under way, and takes longer than others should
@@ -33,7 +33,7 @@ func (f *flight) isLate() { f.once.Do(func() { close(f.late) }) }
 
 // begin starts a build, or gives the one that is under way. It ends by a deadline
 // of its own: whoever asks first must not decide for the others when to give up.
-func (b *Builder) begin(t *Tree, p *v1alpha1.Placement, key buildKey) *flight {
+func (b *Builder) begin(t *Tree, p *api.Placement, key buildKey) *flight {
 	id := key.placement + " " + key.spec + " " + t.Hash()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,7 +89,7 @@ func (b *Builder) leave(f *flight) {
 }
 
 // soon is Build, but for a build that is late: [ErrBuilding] then, and it goes on.
-func (b *Builder) soon(ctx context.Context, t *Tree, p *v1alpha1.Placement) (_ *Build, err error) {
+func (b *Builder) soon(ctx context.Context, t *Tree, p *api.Placement) (_ *Build, err error) {
 	defer catch(p, &err)
 	key, err := keyOf(p)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/fleets"
 )
 
@@ -190,7 +190,7 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 	bombed := make(chan error, 2)
 	for _, path := range []string{"apps/bomb", "apps/kbomb"} {
 		go func() {
-			_, err := b.Build(t.Context(), tr, placement(func(p *v1alpha1.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }))
+			_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }))
 			bombed <- err
 		}()
 	}
@@ -203,7 +203,7 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 			t.Errorf("the bomb: %T %v, want a BuildError", err, err)
 		}
 	}
-	_, err := b.Build(t.Context(), tr, placement(func(p *v1alpha1.Placement) { p.Metadata.Name, p.Spec.Path = "bomb", "apps/bomb" }))
+	_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = "bomb", "apps/bomb" }))
 	if err == nil || !strings.Contains(err.Error(), "memory") {
 		t.Errorf("the bomb: %v, want a word about memory", err)
 	}
@@ -212,7 +212,7 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 func TestABuildHasADeadline(t *testing.T) {
 	f := files(fleets.Diamond("apps/app", 14))
 	b := NewBuilder(BuilderOptions{Timeout: time.Second})
-	_, err := b.Build(t.Context(), tree(t, f), placement(func(p *v1alpha1.Placement) { p.Spec.Path = "apps/app" }))
+	_, err := b.Build(t.Context(), tree(t, f), placement(func(p *api.Placement) { p.Spec.Path = "apps/app" }))
 	if err == nil || !strings.Contains(err.Error(), "longer than 1s") {
 		t.Errorf("build: %v", err)
 	}
@@ -258,7 +258,7 @@ func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
 		"apps/app/api.yaml":                deployment,
 	})
 	containers := func(b *Builder, path string) int {
-		built, err := b.Build(t.Context(), tr, placement(func(p *v1alpha1.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }))
+		built, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }))
 		must(t, err)
 		spec := built.Objects[0].Object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
 		return len(spec["containers"].([]any))

@@ -9,18 +9,15 @@ import (
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Model is the fleet written in one tree. It is read-only.
 type Model struct {
-	Fleet      *v1alpha1.Fleet
-	Clusters   map[string]*v1alpha1.Cluster
-	Sets       map[string]*v1alpha1.ClusterSet
-	Placements map[string]*v1alpha1.Placement
+	Fleet      *api.Fleet
+	Clusters   map[string]*api.Cluster
+	Sets       map[string]*api.ClusterSet
+	Placements map[string]*api.Placement
 	// Files gives, for "Kind/name", the file that declared it.
 	Files map[string]string
 	// Problems are the files that count for nothing, sorted by file.
@@ -45,9 +42,9 @@ const FleetFile = "fleet.yaml"
 // folders of a fleet repository and the kind that each is for. What stands
 // anywhere else (apps/) is content, and grants nothing by itself.
 var folders = []struct{ path, kind string }{
-	{"clusters", v1alpha1.KindCluster},
-	{"clustersets", v1alpha1.KindClusterSet},
-	{"placements", v1alpha1.KindPlacement},
+	{"clusters", api.KindCluster},
+	{"clustersets", api.KindClusterSet},
+	{"placements", api.KindPlacement},
 }
 
 // isGranting reports whether an entry of the root says who gets what.
@@ -62,7 +59,7 @@ func LoadModel(t *Tree) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load fleet: %w", err)
 	}
-	fleet, err := v1alpha1.ParseFleet(FleetFile, data)
+	fleet, err := api.ParseFleet(FleetFile, data)
 	if err != nil {
 		return nil, fmt.Errorf("load fleet: %w", err)
 	}
@@ -71,9 +68,9 @@ func LoadModel(t *Tree) (*Model, error) {
 	}
 	m := &Model{
 		Fleet:      fleet,
-		Clusters:   map[string]*v1alpha1.Cluster{},
-		Sets:       map[string]*v1alpha1.ClusterSet{},
-		Placements: map[string]*v1alpha1.Placement{},
+		Clusters:   map[string]*api.Cluster{},
+		Sets:       map[string]*api.ClusterSet{},
+		Placements: map[string]*api.Placement{},
 		Files:      map[string]string{},
 	}
 	parsed := t.parsed.begin()
@@ -165,17 +162,17 @@ func (m *Model) loadFile(t *Tree, parsed *parsing, file, kind, name string) {
 	}
 	declared := ""
 	switch o := object.(type) {
-	case *v1alpha1.Cluster:
+	case *api.Cluster:
 		declared = o.Metadata.Name
 		if declared == name {
 			m.Clusters[name] = o
 		}
-	case *v1alpha1.ClusterSet:
+	case *api.ClusterSet:
 		declared = o.Metadata.Name
 		if declared == name {
 			m.Sets[name] = o
 		}
-	case *v1alpha1.Placement:
+	case *api.Placement:
 		declared = o.Metadata.Name
 		if declared == name {
 			m.Placements[name] = o
@@ -195,7 +192,7 @@ func (m *Model) checkTargets() {
 	for _, name := range slices.Sorted(maps.Keys(m.Placements)) {
 		for _, target := range m.Placements[name].Spec.Targets {
 			if target.ClusterSet != "" && m.Sets[target.ClusterSet] == nil {
-				m.problem(m.Files[v1alpha1.KindPlacement+"/"+name], v1alpha1.KindClusterSet, target.ClusterSet,
+				m.problem(m.Files[api.KindPlacement+"/"+name], api.KindClusterSet, target.ClusterSet,
 					fmt.Errorf("placement %q targets cluster set %q, which does not exist", name, target.ClusterSet))
 			}
 		}
@@ -212,13 +209,9 @@ func (m *Model) Members(set string) []string {
 	if !ok {
 		return nil
 	}
-	selector, err := metav1.LabelSelectorAsSelector(&s.Spec.Selector)
-	if err != nil || selector.Empty() {
-		return nil
-	}
 	var members []string
 	for name, cluster := range m.Clusters {
-		if selector.Matches(labels.Set(cluster.Metadata.Labels)) {
+		if s.Spec.Selector.Matches(cluster.Metadata.Labels) {
 			members = append(members, name)
 		}
 	}
@@ -234,8 +227,7 @@ func (m *Model) SetsOf(cluster string) []string {
 	}
 	var sets []string
 	for name, s := range m.Sets {
-		selector, err := metav1.LabelSelectorAsSelector(&s.Spec.Selector)
-		if err == nil && !selector.Empty() && selector.Matches(labels.Set(c.Metadata.Labels)) {
+		if s.Spec.Selector.Matches(c.Metadata.Labels) {
 			sets = append(sets, name)
 		}
 	}
@@ -253,7 +245,7 @@ func (m *Model) PlacedOn(cluster string) []string {
 	sets := m.SetsOf(cluster)
 	var placed []string
 	for name, p := range m.Placements {
-		if slices.ContainsFunc(p.Spec.Targets, func(t v1alpha1.PlacementTarget) bool {
+		if slices.ContainsFunc(p.Spec.Targets, func(t api.PlacementTarget) bool {
 			return t.ClusterName == cluster || t.ClusterSet != "" && slices.Contains(sets, t.ClusterSet)
 		}) {
 			placed = append(placed, name)

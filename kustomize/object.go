@@ -5,7 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Build is what one placement builds. It is shared and read-only: deep-copy an
@@ -40,7 +40,7 @@ type Stub struct {
 	Digest string
 	// Path of the file in the tree.
 	Path     string
-	Manifest *v1alpha1.SealedManifest
+	Manifest *api.SealedManifest
 }
 
 // ObjectID is an object's identity in a cluster, whatever its version.

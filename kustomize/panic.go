@@ -5,13 +5,13 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // catch makes a panic the build error of the placement whose build it broke. A
 // build is a stranger's input, and whoever builds serves others: a panic that
 // leaves here ends the process, at every start anew for as long as Git holds it.
-func catch(p *v1alpha1.Placement, err *error) {
+func catch(p *api.Placement, err *error) {
 	if r := recover(); r != nil {
 		*err = &BuildError{Placement: p.Metadata.Name, Problem: panicked(), Err: errInput}
 	}

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // parseCache keeps what the last model parsed, by path and blob: a head that
@@ -74,10 +74,10 @@ func (p *parsing) parse(t *Tree, file, kind string) (any, error) {
 
 func parseKind(file, kind string, data []byte) (any, error) {
 	switch kind {
-	case v1alpha1.KindCluster:
-		return v1alpha1.ParseCluster(file, data)
-	case v1alpha1.KindClusterSet:
-		return v1alpha1.ParseClusterSet(file, data)
+	case api.KindCluster:
+		return api.ParseCluster(file, data)
+	case api.KindClusterSet:
+		return api.ParseClusterSet(file, data)
 	}
-	return v1alpha1.ParsePlacement(file, data)
+	return api.ParsePlacement(file, data)
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // place is where one value of a stub will stand in the built object.
@@ -130,7 +130,7 @@ func (p *places) within(value string, known place, ok bool) place {
 }
 
 // sealedFields of a stub, in the order of its blocks.
-func sealedFields(m *v1alpha1.SealedManifest) []string {
+func sealedFields(m *api.SealedManifest) []string {
 	var all []string
 	for _, block := range m.Spec.Blocks {
 		all = append(all, block.Fields...)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Resolution is what one tree places on one cluster. It is read-only.
@@ -34,7 +34,7 @@ type Resolution struct {
 
 // Placed is one placement on a cluster: Build or Err is set.
 type Placed struct {
-	Placement *v1alpha1.Placement
+	Placement *api.Placement
 	Build     *Build
 	Err       error
 	// Conflicts are the objects of this placement that others claim too.
@@ -62,7 +62,7 @@ func (b *Builder) ResolveSoon(ctx context.Context, t *Tree, m *Model, cluster st
 }
 
 func (b *Builder) resolve(ctx context.Context, t *Tree, m *Model, cluster string,
-	build func(context.Context, *Tree, *v1alpha1.Placement) (*Build, error),
+	build func(context.Context, *Tree, *api.Placement) (*Build, error),
 ) *Resolution {
 	r := &Resolution{
 		Cluster:        cluster,
@@ -98,7 +98,7 @@ func (r *Resolution) hold(m *Model) {
 		return
 	}
 	for _, p := range m.Problems {
-		if p.Kind == v1alpha1.KindPlacement || p.Kind == v1alpha1.KindClusterSet {
+		if p.Kind == api.KindPlacement || p.Kind == api.KindClusterSet {
 			r.HoldAllDeletes, r.HoldReason = true, p.Error()
 			return
 		}

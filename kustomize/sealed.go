@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
 
@@ -19,7 +19,7 @@ func dataKey(pointer string) string { return strings.TrimPrefix(pointer, "/data/
 // it is, it would take the live values away, or show where they went.
 func (v *view) unmark(u *unstructured.Unstructured) (*Stub, error) {
 	annotations := u.GetAnnotations()
-	digest, marked := annotations[v1alpha1.StubAnnotation]
+	digest, marked := annotations[api.StubAnnotation]
 	found := v.places.find(u.Object)
 	if !marked && len(found) == 0 {
 		return nil, nil
@@ -27,17 +27,17 @@ func (v *view) unmark(u *unstructured.Unstructured) (*Stub, error) {
 	stub, known := v.stubs[digest]
 	switch {
 	case marked && !known:
-		return nil, &objectError{id: ObjectIDOf(u), problem: fmt.Sprintf("annotation %s names no stub of this build", v1alpha1.StubAnnotation)}
+		return nil, &objectError{id: ObjectIDOf(u), problem: fmt.Sprintf("annotation %s names no stub of this build", api.StubAnnotation)}
 	case !marked:
 		return nil, v.unmarked(u, found)
 	case len(found) == 0 && !stub.sameKind(u.Object):
-		return nil, &objectError{id: ObjectIDOf(u), problem: fmt.Sprintf("annotation %s is bulla's own", v1alpha1.StubAnnotation)}
+		return nil, &objectError{id: ObjectIDOf(u), problem: fmt.Sprintf("annotation %s is bulla's own", api.StubAnnotation)}
 	}
 	if err := v.whole(u, stub, found); err != nil {
 		return nil, err
 	}
 	v.built[digest]++
-	delete(annotations, v1alpha1.StubAnnotation)
+	delete(annotations, api.StubAnnotation)
 	if len(annotations) == 0 {
 		annotations = nil
 	}

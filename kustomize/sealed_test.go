@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // sealedApp is a folder with a stub, a workload that uses it and more lines of
@@ -167,7 +167,7 @@ func TestABuildWithStubsIsTheSameEachTime(t *testing.T) {
 			t.Error("another digest")
 		}
 	}
-	if want := "sha256:"; !strings.HasPrefix(first.Digest, want) || v1alpha1.StubAnnotation == "" {
+	if want := "sha256:"; !strings.HasPrefix(first.Digest, want) || api.StubAnnotation == "" {
 		t.Errorf("digest %q", first.Digest)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/internal/commitsig"
 )
 
@@ -19,7 +19,7 @@ type Signing struct {
 
 // NewSigning reads what fleet.yaml or an operator's configuration says. Every
 // entry is read or the whole is refused.
-func NewSigning(s *v1alpha1.Signing) (*Signing, error) {
+func NewSigning(s *api.Signing) (*Signing, error) {
 	if s.Empty() {
 		return nil, nil
 	}
@@ -39,7 +39,7 @@ func NewSigning(s *v1alpha1.Signing) (*Signing, error) {
 
 // NewFloor reads the signing block of an operator's configuration. Nil for one
 // that says nothing.
-func NewFloor(s *v1alpha1.Signing) (*Signing, error) {
+func NewFloor(s *api.Signing) (*Signing, error) {
 	if err := s.ValidateFloor(); err != nil {
 		return nil, err
 	}

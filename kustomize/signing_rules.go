@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // errUnreadable: a commit's fleet.yaml is missing, or does not say what its
@@ -36,7 +36,7 @@ func (v *verifier) rules(name string) (*Signing, error) {
 	if entry.hash == v.blob {
 		return v.rulesOf, nil
 	}
-	data, err := v.objects.read(plumbing.BlobObject, entry.hash.String(), v1alpha1.MaxFileSize)
+	data, err := v.objects.read(plumbing.BlobObject, entry.hash.String(), api.MaxFileSize)
 	if errors.Is(err, ErrTooLarge) {
 		return nil, errors.Join(errUnreadable, err)
 	}
@@ -52,8 +52,8 @@ func (v *verifier) rules(name string) (*Signing, error) {
 }
 
 // checkSigning reads the signers of a fleet.yaml. Errors are
-// *[v1alpha1.ParseError], joined.
-func checkSigning(data []byte, fleet *v1alpha1.Fleet) error {
+// *[api.ParseError], joined.
+func checkSigning(data []byte, fleet *api.Fleet) error {
 	_, err := NewSigning(fleet.Spec.Signing)
 	if err == nil {
 		return nil
@@ -64,10 +64,10 @@ func checkSigning(data []byte, fleet *v1alpha1.Fleet) error {
 	}
 	var failed []error
 	for _, e := range entries {
-		problem := &v1alpha1.ParseError{File: FleetFile, Line: 1, Field: "spec.signing", Problem: e.Error()}
+		problem := &api.ParseError{File: FleetFile, Line: 1, Field: "spec.signing", Problem: e.Error()}
 		if entry := new(SignerError); errors.As(e, &entry) {
 			problem.Field, problem.Problem = fmt.Sprintf("spec.signing.%s[%d]", entry.List, entry.Index), entry.Err.Error()
-			problem.Line = v1alpha1.FleetLine(data, problem.Field)
+			problem.Line = api.FleetLine(data, problem.Field)
 		}
 		failed = append(failed, problem)
 	}
@@ -75,7 +75,7 @@ func checkSigning(data []byte, fleet *v1alpha1.Fleet) error {
 }
 
 func rulesIn(data []byte) (*Signing, error) {
-	fleet, err := v1alpha1.ParseFleet(FleetFile, data)
+	fleet, err := api.ParseFleet(FleetFile, data)
 	if err != nil {
 		return nil, err
 	}

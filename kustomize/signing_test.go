@@ -10,7 +10,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/signer"
 )
 
@@ -327,12 +327,12 @@ func TestABranchThatPointsToATagIsNotFollowed(t *testing.T) {
 // A list of signers is read whole or not at all, and never silently in part.
 func TestAFleetWhoseSignersCannotBeReadIsNoFleet(t *testing.T) {
 	key := signer.SSH(t, ada)
-	for name, change := range map[string]func(*v1alpha1.Signing){
-		"a line that is no key": func(s *v1alpha1.Signing) { s.AllowedSigners = append(s.AllowedSigners, "bob ssh-ed25519 AAAA") },
-		"a certificate authority": func(s *v1alpha1.Signing) {
+	for name, change := range map[string]func(*api.Signing){
+		"a line that is no key": func(s *api.Signing) { s.AllowedSigners = append(s.AllowedSigners, "bob ssh-ed25519 AAAA") },
+		"a certificate authority": func(s *api.Signing) {
 			s.AllowedSigners[0] = strings.Replace(key.Allowed, " ", " cert-authority ", 1)
 		},
-		"an OpenPGP key of nothing": func(s *v1alpha1.Signing) {
+		"an OpenPGP key of nothing": func(s *api.Signing) {
 			s.OpenPGPKeys = []string{"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"}
 		},
 	} {
@@ -349,7 +349,7 @@ func TestAFleetWhoseSignersCannotBeReadIsNoFleet(t *testing.T) {
 
 func TestAFloorThatIsRefused(t *testing.T) {
 	key := signer.SSH(t, ada)
-	for name, s := range map[string]*v1alpha1.Signing{
+	for name, s := range map[string]*api.Signing{
 		"signers and no demand":    {AllowedSigners: []string{key.Allowed}},
 		"a path that is not clean": {Require: []string{"./clusters"}},
 		"an absolute path":         {Require: []string{"/clusters"}},
@@ -359,7 +359,7 @@ func TestAFloorThatIsRefused(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
-	for name, s := range map[string]*v1alpha1.Signing{"nothing": nil, "an empty one": {}, "a demand alone": {Require: []string{"clusters/"}}} {
+	for name, s := range map[string]*api.Signing{"nothing": nil, "an empty one": {}, "a demand alone": {Require: []string{"clusters/"}}} {
 		if _, err := NewFloor(s); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

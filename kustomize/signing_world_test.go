@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/signer"
 	"sigs.k8s.io/yaml"
@@ -27,7 +27,7 @@ type guarded struct {
 var guardedPaths = []string{"clusters/", "placements/"}
 
 // fleetWith is fleet.yaml with a signing block.
-func fleetWith(t testing.TB, s *v1alpha1.Signing) string {
+func fleetWith(t testing.TB, s *api.Signing) string {
 	t.Helper()
 	text := fleet()["fleet.yaml"]
 	if s == nil {
@@ -43,8 +43,8 @@ func fleetWith(t testing.TB, s *v1alpha1.Signing) string {
 	return text
 }
 
-func by(require []string, keys ...*signer.Key) *v1alpha1.Signing {
-	s := &v1alpha1.Signing{Require: require}
+func by(require []string, keys ...*signer.Key) *api.Signing {
+	s := &api.Signing{Require: require}
 	for _, k := range keys {
 		if k.Allowed != "" {
 			s.AllowedSigners = append(s.AllowedSigners, k.Allowed)
@@ -55,7 +55,7 @@ func by(require []string, keys ...*signer.Key) *v1alpha1.Signing {
 	return s
 }
 
-func rules(t testing.TB, s *v1alpha1.Signing) *Signing {
+func rules(t testing.TB, s *api.Signing) *Signing {
 	t.Helper()
 	rules, err := NewSigning(s)
 	if err != nil {
@@ -65,7 +65,7 @@ func rules(t testing.TB, s *v1alpha1.Signing) *Signing {
 }
 
 // newGuarded begins with an accepted head that has the rules.
-func newGuarded(t *testing.T, s *v1alpha1.Signing) *guarded {
+func newGuarded(t *testing.T, s *api.Signing) *guarded {
 	t.Helper()
 	_, r, _ := repo(t)
 	g := &guarded{t: t, repo: r, mirror: mirror(t, r, t.TempDir(), Limits{}), now: time.Now()}

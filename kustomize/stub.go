@@ -5,13 +5,13 @@ import (
 	"errors"
 	"maps"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // template is the stub's template as an object.
 func (s *Stub) template() (map[string]any, error) {
 	var template map[string]any
-	if err := json.Unmarshal(s.Manifest.Spec.Template.Raw, &template); err != nil {
+	if err := json.Unmarshal(s.Manifest.Spec.Template, &template); err != nil {
 		return nil, errors.New("template does not parse")
 	}
 	return template, nil
@@ -30,7 +30,7 @@ func (s *Stub) object(places map[string]string) ([]byte, error) {
 		metadata["namespace"] = s.Manifest.Metadata.Namespace
 	}
 	annotations := mapping(metadata["annotations"])
-	annotations[v1alpha1.StubAnnotation] = s.Digest
+	annotations[api.StubAnnotation] = s.Digest
 	metadata["annotations"] = annotations
 	template["metadata"] = metadata
 	data := mapping(template["data"])

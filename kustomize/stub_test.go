@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // stub is a sealed manifest with the shape of one; nothing here opens it.
@@ -91,13 +91,13 @@ func TestStubsGoThroughTransformersAsWhatTheyBecome(t *testing.T) {
 		}), "apps/app", []string{"app_api_apps_Deployment", "app_db__Secret from apps/base/db.yaml", "app_extra__Secret from apps/component/extra.yaml"}, "db"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := build(t, test.files, placement(func(p *v1alpha1.Placement) { p.Spec.Path = test.path }))
+			b := build(t, test.files, placement(func(p *api.Placement) { p.Spec.Path = test.path }))
 			if diff := cmp.Diff(test.want, ids(b)); diff != "" {
 				t.Error(diff)
 			}
 			for _, o := range b.Objects {
 				text := fmt.Sprint(o.Object)
-				if strings.Contains(text, v1alpha1.StubAnnotation) || strings.Contains(text, "AGE ENCRYPTED") {
+				if strings.Contains(text, api.StubAnnotation) || strings.Contains(text, "AGE ENCRYPTED") {
 					t.Errorf("the mark or a payload is left in %s", text)
 				}
 				if o.GetKind() == "Deployment" && strings.Contains(o.GetName(), strings.TrimSuffix(test.ref, "db")) && !strings.Contains(text, "map[name:"+test.ref+"]") {
@@ -171,30 +171,30 @@ func crd(scope string) string {
 }
 
 func TestWhatAPlacementMayBuildWithALine(t *testing.T) {
-	allow := func(a v1alpha1.PlacementAllow) func(*v1alpha1.Placement) {
-		return func(p *v1alpha1.Placement) { p.Spec.Allow = &a }
+	allow := func(a api.PlacementAllow) func(*api.Placement) {
+		return func(p *api.Placement) { p.Spec.Allow = &a }
 	}
-	namespaces := func(p *v1alpha1.Placement) { p.Spec.TargetNamespace, p.Spec.Namespaces = "", []string{"a", "b"} }
+	namespaces := func(p *api.Placement) { p.Spec.TargetNamespace, p.Spec.Namespaces = "", []string{"a", "b"} }
 	thing := "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\n"
 	for _, test := range []struct {
 		name   string
 		files  files
-		change func(*v1alpha1.Placement)
+		change func(*api.Placement)
 		want   []string
 	}{
-		{"its own Namespace needs none", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n"}, func(*v1alpha1.Placement) {}, []string{"_app__Namespace"}},
-		{"its own Namespace with pod security", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app, labels: {pod-security.kubernetes.io/enforce: restricted}}\n"}, allow(v1alpha1.PlacementAllow{PodSecurity: true}), []string{"_app__Namespace"}},
-		{"a label of another kind says nothing", files{"apps/app/x.yaml": strings.Replace(configMap("a"), "name: a", "name: a\n  labels: {pod-security.kubernetes.io/enforce: x}", 1)}, func(*v1alpha1.Placement) {}, []string{"app_a__ConfigMap"}},
-		{"an empty Secret needs none", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: token}\ntype: kubernetes.io/service-account-token\n"}, func(*v1alpha1.Placement) {}, []string{"app_token__Secret"}},
-		{"scope Fleet", files{"apps/app/db.yaml": stub("db", "Fleet")}, allow(v1alpha1.PlacementAllow{FleetScope: true}), []string{"app_db__Secret from apps/app/db.yaml"}},
+		{"its own Namespace needs none", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n"}, func(*api.Placement) {}, []string{"_app__Namespace"}},
+		{"its own Namespace with pod security", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: app, labels: {pod-security.kubernetes.io/enforce: restricted}}\n"}, allow(api.PlacementAllow{PodSecurity: true}), []string{"_app__Namespace"}},
+		{"a label of another kind says nothing", files{"apps/app/x.yaml": strings.Replace(configMap("a"), "name: a", "name: a\n  labels: {pod-security.kubernetes.io/enforce: x}", 1)}, func(*api.Placement) {}, []string{"app_a__ConfigMap"}},
+		{"an empty Secret needs none", files{"apps/app/x.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: token}\ntype: kubernetes.io/service-account-token\n"}, func(*api.Placement) {}, []string{"app_token__Secret"}},
+		{"scope Fleet", files{"apps/app/db.yaml": stub("db", "Fleet")}, allow(api.PlacementAllow{FleetScope: true}), []string{"app_db__Secret from apps/app/db.yaml"}},
 		{"a ClusterRole", files{"apps/app/kustomization.yaml": "namespace: app\nresources: [x.yaml]\n", "apps/app/x.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n"},
-			allow(v1alpha1.PlacementAllow{ClusterResources: []string{"ClusterRole.rbac.authorization.k8s.io"}}), []string{"_a_rbac.authorization.k8s.io_ClusterRole"}},
+			allow(api.PlacementAllow{ClusterResources: []string{"ClusterRole.rbac.authorization.k8s.io"}}), []string{"_a_rbac.authorization.k8s.io_ClusterRole"}},
 		{"a cluster-scoped kind whose definition is elsewhere", files{"apps/app/x.yaml": thing},
-			allow(v1alpha1.PlacementAllow{ClusterResources: []string{"Thing.example.com"}}), []string{"_a_example.com_Thing"}},
+			allow(api.PlacementAllow{ClusterResources: []string{"Thing.example.com"}}), []string{"_a_example.com_Thing"}},
 		{"a kind that its own definition calls namespaced", files{"apps/app/x.yaml": crd("Namespaced") + "---\n" + thing},
-			allow(v1alpha1.PlacementAllow{ClusterResources: []string{"CustomResourceDefinition.apiextensions.k8s.io", "Thing.example.com"}}),
+			allow(api.PlacementAllow{ClusterResources: []string{"CustomResourceDefinition.apiextensions.k8s.io", "Thing.example.com"}}),
 			[]string{"_things.example.com_apiextensions.k8s.io_CustomResourceDefinition", "app_a_example.com_Thing"}},
-		{"no line makes a built-in kind cluster-scoped", files{"apps/app/x.yaml": configMap("a")}, allow(v1alpha1.PlacementAllow{ClusterResources: []string{"ConfigMap"}}), []string{"app_a__ConfigMap"}},
+		{"no line makes a built-in kind cluster-scoped", files{"apps/app/x.yaml": configMap("a")}, allow(api.PlacementAllow{ClusterResources: []string{"ConfigMap"}}), []string{"app_a__ConfigMap"}},
 		{"several namespaces", files{"apps/app/x.yaml": strings.Replace(configMap("a"), "name: a", "name: a\n  namespace: b", 1)}, namespaces, []string{"b_a__ConfigMap"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestPublicDataOfAStubIsBuilt(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"user": "YQ=="}, o.Object["data"]); diff != "" || o.Stub == nil {
 		t.Errorf("stub %v, data: %s", o.Stub, diff)
 	}
-	if o.Stub.Digest != v1alpha1.StubDigest([]byte(stub("db", "data: {user: YQ==}"))) {
+	if o.Stub.Digest != api.StubDigest([]byte(stub("db", "data: {user: YQ==}"))) {
 		t.Errorf("digest %s is not of the file", o.Stub.Digest)
 	}
 }

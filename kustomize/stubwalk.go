@@ -1,14 +1,14 @@
 package kustomize
 
 import (
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // StubFile is one stub of a tree, whether a placement builds it or not.
 type StubFile struct {
 	Path, Digest string
 	Data         []byte
-	Manifest     *v1alpha1.SealedManifest
+	Manifest     *api.SealedManifest
 }
 
 // Unreadable is a file that says that it is a stub, or that may be one, and that
@@ -50,14 +50,14 @@ func (t *Tree) stubAt(file string) (*StubFile, error) {
 // ParseStub reads a file that is a stub, or that says so. A file of another kind
 // is neither a stub nor an error: the result is nil.
 func ParseStub(file string, data []byte) (*StubFile, error) {
-	if !v1alpha1.ClaimsStub(data) {
+	if !api.ClaimsStub(data) {
 		return nil, nil
 	}
-	manifest, err := v1alpha1.ParseSealedManifest(file, data)
+	manifest, err := api.ParseSealedManifest(file, data)
 	if err != nil {
 		return nil, err
 	}
-	return &StubFile{Path: file, Digest: v1alpha1.StubDigest(data), Data: data, Manifest: manifest}, nil
+	return &StubFile{Path: file, Digest: api.StubDigest(data), Data: data, Manifest: manifest}, nil
 }
 
 // StubReader reads the stubs of several trees, each file's bytes once. It is not safe

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
 
@@ -271,16 +271,16 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 	case v.leaves(p, data):
 		v.leftOut[p] = true
 		return data, true, nil
-	case bytes.Contains(data, []byte(v1alpha1.StubAnnotation)):
-		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", v1alpha1.StubAnnotation)}
+	case bytes.Contains(data, []byte(api.StubAnnotation)):
+		return nil, false, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", api.StubAnnotation)}
 	}
-	if line, ok := v1alpha1.MergeMark(data); ok && isYAML(p) {
-		return nil, false, &worker.Failure{File: p, Line: line, Problem: v1alpha1.MergeMarkProblem}
+	if line, ok := api.MergeMark(data); ok && isYAML(p) {
+		return nil, false, &worker.Failure{File: p, Line: line, Problem: api.MergeMarkProblem}
 	}
 	if !isStub(data) {
 		return data, true, nil
 	}
-	digest := v1alpha1.StubDigest(data)
+	digest := api.StubDigest(data)
 	v.reads[digest]++
 	if input, ok := v.inputs[digest]; ok {
 		return input, true, nil
@@ -288,7 +288,7 @@ func (v *view) replace(p string, data []byte) ([]byte, bool, error) {
 	if err := v.used.keeps(p, len(data)); err != nil {
 		return nil, false, err
 	}
-	manifest, err := v1alpha1.ParseSealedManifest(p, data)
+	manifest, err := api.ParseSealedManifest(p, data)
 	if err != nil {
 		return nil, false, parseFailure(p, err)
 	}
@@ -314,7 +314,7 @@ func parseFailure(p string, err error) *worker.Failure {
 		all[0].More = all[1:]
 		return all[0]
 	}
-	var parse *v1alpha1.ParseError
+	var parse *api.ParseError
 	if !errors.As(err, &parse) {
 		return &worker.Failure{File: p, Problem: err.Error()}
 	}
@@ -327,9 +327,9 @@ func parseFailure(p string, err error) *worker.Failure {
 
 func isStub(data []byte) bool {
 	// Parsing every file to learn its kind would cost more than the build.
-	if !bytes.Contains(data, []byte(v1alpha1.KindSealedManifest)) {
+	if !bytes.Contains(data, []byte(api.KindSealedManifest)) {
 		return false
 	}
-	apiVersion, kind, ok := v1alpha1.KindOf(data)
-	return ok && kind == v1alpha1.KindSealedManifest && apiVersion == v1alpha1.GroupVersion.String()
+	apiVersion, kind, ok := api.KindOf(data)
+	return ok && kind == api.KindSealedManifest && apiVersion == api.APIVersion
 }

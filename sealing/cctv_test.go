@@ -18,7 +18,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -162,7 +162,7 @@ func TestCCTVStreamsAreHeldToTheSpecification(t *testing.T) {
 		where := testContext()
 		payload, err := sealing.ParsePayload(armored(t, append(payloadHeader(t, where, v.fileKey), stream...)))
 		if err != nil {
-			if !isRefusal(err) || v.expect == "success" && len(v.file) < v1alpha1.MaxStubSize/2 {
+			if !isRefusal(err) || v.expect == "success" && len(v.file) < api.MaxStubSize/2 {
 				t.Fatalf("parse: %v", err)
 			}
 			return

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // contextFormat is the first element of every context.
@@ -20,7 +20,7 @@ const contextFormat = "bulla.dev/context/v1"
 type Context struct {
 	// Fleet is the fleet's id.
 	Fleet string
-	Scope v1alpha1.Scope
+	Scope api.Scope
 	// Group is empty for the core group.
 	Group, Kind string
 	// Namespace is empty for scope Fleet.
@@ -34,12 +34,12 @@ type Context struct {
 // ContextOf returns the context of one block of a stub. Namespace and name are
 // those of the built object, after kustomize, not the stub's: a payload that a
 // base carries into another namespace does not open there.
-func ContextOf(fleet string, stub *v1alpha1.SealedManifest, block int, namespace, name string) (Context, error) {
+func ContextOf(fleet string, stub *api.SealedManifest, block int, namespace, name string) (Context, error) {
 	if block < 0 || block >= len(stub.Spec.Blocks) {
 		return Context{}, fmt.Errorf("find block %d: the stub has %d", block, len(stub.Spec.Blocks))
 	}
 	var object struct{ APIVersion, Kind string }
-	if err := json.Unmarshal(stub.Spec.Template.Raw, &object); err != nil {
+	if err := json.Unmarshal(stub.Spec.Template, &object); err != nil {
 		return Context{}, errors.New("read template: not JSON")
 	}
 	group, _, grouped := strings.Cut(object.APIVersion, "/")
@@ -52,10 +52,10 @@ func ContextOf(fleet string, stub *v1alpha1.SealedManifest, block int, namespace
 	}
 	switch c.Scope {
 	case "":
-		c.Scope = v1alpha1.ScopeStrict
-	case v1alpha1.ScopeNamespace:
+		c.Scope = api.ScopeStrict
+	case api.ScopeNamespace:
 		c.Name = ""
-	case v1alpha1.ScopeFleet:
+	case api.ScopeFleet:
 		c.Namespace, c.Name = "", ""
 	}
 	return c, c.check()
@@ -96,11 +96,11 @@ func (c Context) check() error {
 	}
 	var namespace, name bool
 	switch c.Scope {
-	case v1alpha1.ScopeStrict:
+	case api.ScopeStrict:
 		namespace, name = true, true
-	case v1alpha1.ScopeNamespace:
+	case api.ScopeNamespace:
 		namespace = true
-	case v1alpha1.ScopeFleet:
+	case api.ScopeFleet:
 	default:
 		return refuse(ClassParse, "context has the unknown scope %q", c.Scope)
 	}

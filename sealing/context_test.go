@@ -8,9 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -26,25 +25,25 @@ func TestContextBytesAreWhatTheDocumentationSays(t *testing.T) {
 }
 
 func TestContextOfTakesWhatTheScopeDemands(t *testing.T) {
-	stub := func(scope v1alpha1.Scope, apiVersion string) *v1alpha1.SealedManifest {
-		return &v1alpha1.SealedManifest{
-			Metadata: v1alpha1.Metadata{Name: "stub", Namespace: "base"},
-			Spec: v1alpha1.SealedManifestSpec{
-				Template: runtime.RawExtension{Raw: fmt.Appendf(nil, `{"apiVersion":%q,"kind":"Secret"}`, apiVersion)},
+	stub := func(scope api.Scope, apiVersion string) *api.SealedManifest {
+		return &api.SealedManifest{
+			Metadata: api.Metadata{Name: "stub", Namespace: "base"},
+			Spec: api.SealedManifestSpec{
+				Template: fmt.Appendf(nil, `{"apiVersion":%q,"kind":"Secret"}`, apiVersion),
 				Scope:    scope,
-				Blocks:   []v1alpha1.Block{{Fields: []string{"/data/a"}}, {Fields: []string{"/data/b"}}},
+				Blocks:   []api.Block{{Fields: []string{"/data/a"}}, {Fields: []string{"/data/b"}}},
 			},
 		}
 	}
-	base := sealing.Context{Fleet: "f", Scope: v1alpha1.ScopeStrict, Kind: "Secret", Namespace: "shop", Name: "prod-db", Fields: []string{"/data/b"}}
+	base := sealing.Context{Fleet: "f", Scope: api.ScopeStrict, Kind: "Secret", Namespace: "shop", Name: "prod-db", Fields: []string{"/data/b"}}
 	tests := map[string]struct {
-		stub   *v1alpha1.SealedManifest
+		stub   *api.SealedManifest
 		change func(*sealing.Context)
 	}{
 		"no scope is Strict":                {stub("", "v1"), func(*sealing.Context) {}},
-		"Strict has both":                   {stub(v1alpha1.ScopeStrict, "v1"), func(*sealing.Context) {}},
-		"Namespace has no name":             {stub(v1alpha1.ScopeNamespace, "v1"), func(c *sealing.Context) { c.Scope, c.Name = v1alpha1.ScopeNamespace, "" }},
-		"Fleet has neither":                 {stub(v1alpha1.ScopeFleet, "v1"), func(c *sealing.Context) { c.Scope, c.Name, c.Namespace = v1alpha1.ScopeFleet, "", "" }},
+		"Strict has both":                   {stub(api.ScopeStrict, "v1"), func(*sealing.Context) {}},
+		"Namespace has no name":             {stub(api.ScopeNamespace, "v1"), func(c *sealing.Context) { c.Scope, c.Name = api.ScopeNamespace, "" }},
+		"Fleet has neither":                 {stub(api.ScopeFleet, "v1"), func(c *sealing.Context) { c.Scope, c.Name, c.Namespace = api.ScopeFleet, "", "" }},
 		"a group is taken, its version not": {stub("", "example.com/v1"), func(c *sealing.Context) { c.Group = "example.com" }},
 	}
 	for name, test := range tests {
@@ -67,7 +66,7 @@ func TestContextOfTakesWhatTheScopeDemands(t *testing.T) {
 		"a scope that is not known": func() (sealing.Context, error) { return sealing.ContextOf("f", stub("Any", "v1"), 0, "shop", "x") },
 		"a fleet without an id":     func() (sealing.Context, error) { return sealing.ContextOf("", stub("", "v1"), 0, "shop", "x") },
 		"a template that is no JSON": func() (sealing.Context, error) {
-			return sealing.ContextOf("f", &v1alpha1.SealedManifest{Spec: v1alpha1.SealedManifestSpec{Blocks: []v1alpha1.Block{{}}}}, 0, "shop", "x")
+			return sealing.ContextOf("f", &api.SealedManifest{Spec: api.SealedManifestSpec{Blocks: []api.Block{{}}}}, 0, "shop", "x")
 		},
 	} {
 		if c, err := call(); err == nil {
@@ -81,7 +80,7 @@ func TestContextOfTakesWhatTheScopeDemands(t *testing.T) {
 func split(text string) sealing.Context {
 	parts := append(strings.Split(text, "\x00"), make([]string, 6)...)
 	return sealing.Context{
-		Fleet: parts[0], Scope: v1alpha1.Scope(parts[1]), Group: parts[2], Kind: parts[3], Namespace: parts[4], Name: parts[5],
+		Fleet: parts[0], Scope: api.Scope(parts[1]), Group: parts[2], Kind: parts[3], Namespace: parts[4], Name: parts[5],
 		Fields: parts[6:],
 	}
 }
@@ -118,7 +117,7 @@ func FuzzContextBytesAreInjective(f *testing.F) {
 func TestEveryElementOfTheContextIsBound(t *testing.T) {
 	changes := map[string]func(*sealing.Context){
 		"fleet":     func(c *sealing.Context) { c.Fleet += "0" },
-		"scope":     func(c *sealing.Context) { c.Scope = v1alpha1.ScopeNamespace },
+		"scope":     func(c *sealing.Context) { c.Scope = api.ScopeNamespace },
 		"group":     func(c *sealing.Context) { c.Group = "example.com" },
 		"kind":      func(c *sealing.Context) { c.Kind = "ConfigMap" },
 		"namespace": func(c *sealing.Context) { c.Namespace = "shop" },

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
 // contentFormat is the first element of what a content digest covers.
@@ -23,8 +23,8 @@ const contentFormat = "bulla.dev/content/v1"
 // canonical JSON:
 //
 //	format ‖ fleet ‖ template ‖ count(blocks) ‖ (count(fields) ‖ field… ‖ payload)…
-func ContentDigest(fleet string, stub *v1alpha1.SealedManifest) (string, error) {
-	template, err := canonicalJSON(stub.Spec.Template.Raw)
+func ContentDigest(fleet string, stub *api.SealedManifest) (string, error) {
+	template, err := canonicalJSON(stub.Spec.Template)
 	if err != nil {
 		return "", err
 	}

@@ -9,16 +9,16 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // ErrSignature means that a fleet's signature is not the root key's, or is
 // over other keys and recipients than the fleet has.
 var ErrSignature = errors.New("fleet signature does not verify")
 
-// SignFleet signs what [v1alpha1.FleetSpec.SignedText] has and
+// SignFleet signs what [api.FleetSpec.SignedText] has and
 // sets spec.Signature to the signed note. Signer has a P-256 key.
-func SignFleet(spec *v1alpha1.FleetSpec, name string, signer crypto.Signer) error {
+func SignFleet(spec *api.FleetSpec, name string, signer crypto.Signer) error {
 	root, err := NewSigner(name, signer)
 	if err != nil {
 		return fmt.Errorf("sign fleet: %w", err)
@@ -36,14 +36,14 @@ func SignFleet(spec *v1alpha1.FleetSpec, name string, signer crypto.Signer) erro
 // foreign or over another text is [ErrSignature], and so is a succession that
 // does not lead from the pinned key. It does not see that a file is old: that is
 // [Known.Accept].
-func VerifyFleet(spec *v1alpha1.FleetSpec, verifierKey string) error {
+func VerifyFleet(spec *api.FleetSpec, verifierKey string) error {
 	_, err := verifiedLine(spec, verifierKey)
 	return err
 }
 
 // verifiedLine returns the root keys, oldest first, of a fleet that verifies
 // under the pinned one; the last is the one that signed.
-func verifiedLine(spec *v1alpha1.FleetSpec, pinned string) ([]string, error) {
+func verifiedLine(spec *api.FleetSpec, pinned string) ([]string, error) {
 	if _, err := parseVerifierKey(pinned); err != nil {
 		return nil, fmt.Errorf("read root verifier key: %w", err)
 	}

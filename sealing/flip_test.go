@@ -9,7 +9,7 @@ import (
 	"filippo.io/age/armor"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -34,7 +34,7 @@ func flipped(text string, i int, mask byte) string {
 }
 
 func TestEveryFlippedByteOfAPayloadIsRefused(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteP256)
+	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
 	stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient())
 	if err != nil {
@@ -129,7 +129,7 @@ func TestEveryFlippedByteOfALockIsRefused(t *testing.T) {
 }
 
 func TestEveryFlippedByteOfTheContextIsRefused(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	elements := map[string]func(*sealing.Context) *string{
 		"fleet":     func(c *sealing.Context) *string { return &c.Fleet },
@@ -161,7 +161,7 @@ func TestEveryFlippedByteOfTheContextIsRefused(t *testing.T) {
 
 // Whole parts exchanged between two honest blocks of one fleet.
 func TestPartsOfTwoBlocksDoNotMix(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	one, two := w.seal(t), w.seal(t)
 	mixed := *one
 	mixed.Payload = two.Payload

@@ -13,7 +13,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -101,7 +101,7 @@ func FuzzLock(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		target, ciphertext, _ := strings.Cut(text, " ")
 		for _, suite := range suites {
-			lock := v1alpha1.Lock{Target: target, Key: keyID, Ciphertext: ciphertext}
+			lock := api.Lock{Target: target, Key: keyID, Ciphertext: ciphertext}
 			if sealing.CheckLock(suite, lock) != nil {
 				continue
 			}
@@ -191,7 +191,7 @@ func TestThereAreVectors(t *testing.T) {
 // was signed as it stands. Every process of the fuzzer derives the same keys.
 func FuzzRootSuccession(f *testing.F) {
 	first, second, third := fuzzRoot(f, "first"), fuzzRoot(f, "second"), fuzzRoot(f, "third")
-	spec := &v1alpha1.FleetSpec{ID: "6f1c0000000000000000000000000001", Serial: 9}
+	spec := &api.FleetSpec{ID: "6f1c0000000000000000000000000001", Serial: 9}
 	var genuine []string
 	for i, keys := range [][2]*ecdsa.PrivateKey{{first, second}, {second, third}} {
 		link, err := sealing.SignSuccession(spec.ID, int64(i+2), "acme", keys[0], verifierKey(keys[1]))

@@ -6,18 +6,18 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 const keyID = "2026-11-a"
 
-var suites = []v1alpha1.Suite{v1alpha1.SuiteP256, v1alpha1.SuiteHybrid}
+var suites = []api.Suite{api.SuiteP256, api.SuiteHybrid}
 
 // world is one fleet: a sealing key in software, a cluster, a recovery key.
 type world struct {
-	suite    v1alpha1.Suite
+	suite    api.Suite
 	key      softkey.Key
 	opener   *softkey.Opener
 	cluster  *softkey.Identity
@@ -25,7 +25,7 @@ type world struct {
 	sealer   *sealing.Sealer
 }
 
-func newWorld(t testing.TB, suite v1alpha1.Suite) *world {
+func newWorld(t testing.TB, suite api.Suite) *world {
 	t.Helper()
 	key, err := softkey.Derive(suite, "test sealing key")
 	if err != nil {
@@ -54,7 +54,7 @@ func newIdentity(t testing.TB, label string) *softkey.Identity {
 
 func testContext() sealing.Context {
 	return sealing.Context{
-		Fleet: "6f1c0000000000000000000000000001", Scope: v1alpha1.ScopeStrict, Kind: "Secret",
+		Fleet: "6f1c0000000000000000000000000001", Scope: api.ScopeStrict, Kind: "Secret",
 		Namespace: "payments", Name: "payments-db", Fields: []string{"/data/password", "/data/user"},
 	}
 }
@@ -74,7 +74,7 @@ func (w *world) targets() []sealing.LockTarget {
 	}
 }
 
-func (w *world) seal(t testing.TB) *v1alpha1.Block {
+func (w *world) seal(t testing.TB) *api.Block {
 	t.Helper()
 	block, err := w.sealer.Seal(testContext(), testValues(), w.targets())
 	if err != nil {
@@ -84,7 +84,7 @@ func (w *world) seal(t testing.TB) *v1alpha1.Block {
 }
 
 // open goes the whole way: key service, then cluster.
-func (w *world) open(t testing.TB, c sealing.Context, block *v1alpha1.Block, lock v1alpha1.Lock) (map[string]string, error) {
+func (w *world) open(t testing.TB, c sealing.Context, block *api.Block, lock api.Lock) (map[string]string, error) {
 	t.Helper()
 	stanza, err := sealing.Unlock(t.Context(), w.opener, c, block, lock, w.suite, w.cluster.Recipient())
 	if err != nil {
@@ -102,7 +102,7 @@ func (w *world) open(t testing.TB, c sealing.Context, block *v1alpha1.Block, loc
 }
 
 // openRecovery opens with the recovery key alone.
-func (w *world) openRecovery(c sealing.Context, block *v1alpha1.Block) (map[string]string, error) {
+func (w *world) openRecovery(c sealing.Context, block *api.Block) (map[string]string, error) {
 	payload, err := sealing.ParsePayload(block.Payload)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func hybridRecipient(t testing.TB, identity *softkey.Identity) *age.HybridRecipi
 	return recipient
 }
 
-func deriveKey(t testing.TB, suite v1alpha1.Suite, label string) softkey.Key {
+func deriveKey(t testing.TB, suite api.Suite, label string) softkey.Key {
 	t.Helper()
 	key, err := softkey.Derive(suite, label)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 )
 
@@ -59,9 +59,9 @@ func readHPKEVectors(t *testing.T, file string) []hpkeVector {
 // ecdh.KeyExchanger and nothing else.
 func (v hpkeVector) recipient(t *testing.T) *hpke.Recipient {
 	t.Helper()
-	suite := v1alpha1.SuiteP256
+	suite := api.SuiteP256
 	if v.KEM == hpke.MLKEM768P256().ID() {
-		suite = v1alpha1.SuiteHybrid
+		suite = api.SuiteHybrid
 	}
 	key, err := softkey.FromSeed(suite, v.Private)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // ErrRolledBack means that a fleet.yaml with a good signature is not the newest
@@ -35,13 +35,13 @@ type Known struct {
 // Under the same pin the key that signs is the known one or a successor of it.
 // A person who pins another key starts anew, unless that key is of the same
 // line.
-func (k Known) Accept(spec *v1alpha1.FleetSpec, pinned string) (Known, error) {
+func (k Known) Accept(spec *api.FleetSpec, pinned string) (Known, error) {
 	line, err := verifiedLine(spec, pinned)
 	if err != nil {
 		return Known{}, err
 	}
 	next := Known{
-		Serial: spec.Serial, Digest: v1alpha1.StubDigest(spec.SignedText()),
+		Serial: spec.Serial, Digest: api.StubDigest(spec.SignedText()),
 		RootKey: line[len(line)-1], Pinned: pinned,
 	}
 	if k.Serial == 0 {

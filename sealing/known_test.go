@@ -5,12 +5,12 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 // numbered is a fleet with that serial, signed by root.
-func numbered(t *testing.T, root *ecdsa.PrivateKey, serial int64, recovery ...string) *v1alpha1.FleetSpec {
+func numbered(t *testing.T, root *ecdsa.PrivateKey, serial int64, recovery ...string) *api.FleetSpec {
 	t.Helper()
 	spec := signedFleet(t, root)
 	spec.Serial, spec.RecoveryRecipients = serial, recovery
@@ -18,7 +18,7 @@ func numbered(t *testing.T, root *ecdsa.PrivateKey, serial int64, recovery ...st
 	return spec
 }
 
-func accept(t *testing.T, known sealing.Known, spec *v1alpha1.FleetSpec, pinned *ecdsa.PrivateKey) sealing.Known {
+func accept(t *testing.T, known sealing.Known, spec *api.FleetSpec, pinned *ecdsa.PrivateKey) sealing.Known {
 	t.Helper()
 	next, err := known.Accept(spec, verifierKey(pinned))
 	if err != nil {
@@ -32,7 +32,7 @@ func TestAnOldFleetIsNotPutBack(t *testing.T) {
 	first, second := numbered(t, root, 1, "age1pq1stolen"), numbered(t, root, 2)
 	known := accept(t, sealing.Known{}, first, root)
 	known = accept(t, known, second, root)
-	for name, spec := range map[string]*v1alpha1.FleetSpec{
+	for name, spec := range map[string]*api.FleetSpec{
 		"an older one":                   first,
 		"another one of the same serial": numbered(t, root, 2, "age1pq1stolen"),
 	} {
@@ -58,7 +58,7 @@ func TestARootKeyThatWasLeftSignsNothingAnyMore(t *testing.T) {
 	late := lineOf(t, first, mine)
 	late.Serial = 99
 	sign(t, late, mine)
-	for name, spec := range map[string]*v1alpha1.FleetSpec{
+	for name, spec := range map[string]*api.FleetSpec{
 		"the old key on its own":         numbered(t, first, 99),
 		"the old key with a line of its": late,
 	} {

@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // tagSize is AES-256-GCM's.
@@ -15,11 +15,11 @@ const tagSize = 16
 
 // encSize is the length of HPKE's encapsulated key, in bytes; the P-256 point
 // is its end in both suites. Zero for an unknown suite.
-func encSize(suite v1alpha1.Suite) int {
+func encSize(suite api.Suite) int {
 	switch suite {
-	case v1alpha1.SuiteP256:
+	case api.SuiteP256:
 		return pointSize
-	case v1alpha1.SuiteHybrid:
+	case api.SuiteHybrid:
 		return mlkem.CiphertextSize768 + pointSize
 	}
 	return 0
@@ -36,12 +36,12 @@ func innerSize(kind TargetKind) int {
 // honest sealer could have made under the suite of its key: base64, exact
 // length, a P-256 point on the curve. It comes before any use of the token,
 // which answers a bad point as if it were broken itself.
-func CheckLock(suite v1alpha1.Suite, lock v1alpha1.Lock) error {
+func CheckLock(suite api.Suite, lock api.Lock) error {
 	_, err := decodeLock(suite, lock)
 	return err
 }
 
-func decodeLock(suite v1alpha1.Suite, lock v1alpha1.Lock) ([]byte, error) {
+func decodeLock(suite api.Suite, lock api.Lock) ([]byte, error) {
 	target, err := ParseTarget(lock.Target)
 	if err != nil {
 		return nil, err
@@ -72,17 +72,17 @@ func lockInfo(c Context, target Target, payload [32]byte) []byte {
 }
 
 // sealLock makes one lock. It does not keep fileKey.
-func sealLock(key v1alpha1.SealingKey, public PublicKey, info, fileKey []byte, target LockTarget) (v1alpha1.Lock, error) {
+func sealLock(key api.SealingKey, public PublicKey, info, fileKey []byte, target LockTarget) (api.Lock, error) {
 	inner, err := innerSecret(fileKey, target)
 	if err != nil {
-		return v1alpha1.Lock{}, fmt.Errorf("seal lock for %s: %w", target, err)
+		return api.Lock{}, fmt.Errorf("seal lock for %s: %w", target, err)
 	}
 	defer clear(inner)
 	ciphertext, err := hpke.Seal(public.HPKE(), hpke.HKDFSHA256(), hpke.AES256GCM(), info, inner)
 	if err != nil {
-		return v1alpha1.Lock{}, fmt.Errorf("seal lock for %s: %w", target, err)
+		return api.Lock{}, fmt.Errorf("seal lock for %s: %w", target, err)
 	}
-	return v1alpha1.Lock{Target: target.String(), Key: key.ID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)}, nil
+	return api.Lock{Target: target.String(), Key: key.ID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)}, nil
 }
 
 func innerSecret(fileKey []byte, target LockTarget) ([]byte, error) {

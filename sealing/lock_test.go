@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -47,13 +47,13 @@ func TestLocksThatNeverReachTheToken(t *testing.T) {
 }
 
 type malformedLock struct {
-	change func(*v1alpha1.Lock)
+	change func(*api.Lock)
 	want   sealing.Class
 }
 
 // onBytes changes the decoded ciphertext.
-func onBytes(change func([]byte) []byte) func(*v1alpha1.Lock) {
-	return func(lock *v1alpha1.Lock) {
+func onBytes(change func([]byte) []byte) func(*api.Lock) {
+	return func(lock *api.Lock) {
 		raw, err := base64.StdEncoding.DecodeString(lock.Ciphertext)
 		if err != nil {
 			panic(err)
@@ -62,23 +62,23 @@ func onBytes(change func([]byte) []byte) func(*v1alpha1.Lock) {
 	}
 }
 
-func malformedLocks(suite v1alpha1.Suite) map[string]malformedLock {
-	point := map[v1alpha1.Suite]int{v1alpha1.SuiteP256: 0, v1alpha1.SuiteHybrid: 1088}[suite]
-	at := func(change func(p []byte)) func(*v1alpha1.Lock) {
+func malformedLocks(suite api.Suite) map[string]malformedLock {
+	point := map[api.Suite]int{api.SuiteP256: 0, api.SuiteHybrid: 1088}[suite]
+	at := func(change func(p []byte)) func(*api.Lock) {
 		return onBytes(func(raw []byte) []byte { change(raw[point : point+sealing.PointSize]); return raw })
 	}
 	return map[string]malformedLock{
-		"no target":                   {func(l *v1alpha1.Lock) { l.Target = "" }, sealing.ClassParse},
-		"a target of no kind":         {func(l *v1alpha1.Lock) { l.Target = "fleet/x" }, sealing.ClassParse},
-		"a target with two names":     {func(l *v1alpha1.Lock) { l.Target = "set/x/y" }, sealing.ClassParse},
-		"a set's lock for a cluster":  {func(l *v1alpha1.Lock) { l.Target = "cluster/prod-eu" }, sealing.ClassLength},
-		"an empty ciphertext":         {func(l *v1alpha1.Lock) { l.Ciphertext = "" }, sealing.ClassLength},
+		"no target":                   {func(l *api.Lock) { l.Target = "" }, sealing.ClassParse},
+		"a target of no kind":         {func(l *api.Lock) { l.Target = "fleet/x" }, sealing.ClassParse},
+		"a target with two names":     {func(l *api.Lock) { l.Target = "set/x/y" }, sealing.ClassParse},
+		"a set's lock for a cluster":  {func(l *api.Lock) { l.Target = "cluster/prod-eu" }, sealing.ClassLength},
+		"an empty ciphertext":         {func(l *api.Lock) { l.Ciphertext = "" }, sealing.ClassLength},
 		"one byte more":               {onBytes(func(raw []byte) []byte { return append(raw, 0) }), sealing.ClassLength},
 		"one byte less":               {onBytes(func(raw []byte) []byte { return raw[:len(raw)-1] }), sealing.ClassLength},
-		"URL-safe base64":             {func(l *v1alpha1.Lock) { l.Ciphertext = "-" + l.Ciphertext[1:] }, sealing.ClassParse},
-		"a line end in the base64":    {func(l *v1alpha1.Lock) { l.Ciphertext = l.Ciphertext[:8] + "\n" + l.Ciphertext[8:] }, sealing.ClassParse},
-		"a line end after the base64": {func(l *v1alpha1.Lock) { l.Ciphertext += "\n" }, sealing.ClassParse},
-		"base64 without its padding":  {func(l *v1alpha1.Lock) { l.Ciphertext = strings.TrimRight(l.Ciphertext+"A", "=") }, sealing.ClassParse},
+		"URL-safe base64":             {func(l *api.Lock) { l.Ciphertext = "-" + l.Ciphertext[1:] }, sealing.ClassParse},
+		"a line end in the base64":    {func(l *api.Lock) { l.Ciphertext = l.Ciphertext[:8] + "\n" + l.Ciphertext[8:] }, sealing.ClassParse},
+		"a line end after the base64": {func(l *api.Lock) { l.Ciphertext += "\n" }, sealing.ClassParse},
+		"base64 without its padding":  {func(l *api.Lock) { l.Ciphertext = strings.TrimRight(l.Ciphertext+"A", "=") }, sealing.ClassParse},
 		"a point off the curve":       {at(func(p []byte) { p[64] ^= 1 }), sealing.ClassPoint},
 		"a compressed point's prefix": {at(func(p []byte) { p[0] = 2 }), sealing.ClassPoint},
 		"a hybrid point's prefix":     {at(func(p []byte) { p[0] = 6 }), sealing.ClassPoint},
@@ -103,14 +103,14 @@ func TestALockOfTheOtherSuiteIsRefusedByItsLength(t *testing.T) {
 			}
 		}
 	}
-	if err := sealing.CheckLock("RSA", newWorld(t, v1alpha1.SuiteP256).seal(t).Locks[0]); classOf(err) != sealing.ClassParse {
+	if err := sealing.CheckLock("RSA", newWorld(t, api.SuiteP256).seal(t).Locks[0]); classOf(err) != sealing.ClassParse {
 		t.Errorf("an unknown suite: %v", err)
 	}
 }
 
 // Nobody outside may tell a wrong binding from a bad point or a bad MAC.
 func TestCryptographicRefusalsAreOneError(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	elsewhere := testContext()
 	elsewhere.Fleet = "6f1c0000000000000000000000000002"
@@ -121,7 +121,7 @@ func TestCryptographicRefusalsAreOneError(t *testing.T) {
 	target.Target = "set/other"
 	for name, test := range map[string]struct {
 		context sealing.Context
-		lock    v1alpha1.Lock
+		lock    api.Lock
 		class   sealing.Class
 	}{
 		"binding": {elsewhere, block.Locks[0], sealing.ClassBinding},
@@ -148,7 +148,7 @@ func (brokenToken) Open(context.Context, string, []byte, []byte) ([]byte, error)
 }
 
 func TestTroubleOfTheTokenIsNotTheStubsFault(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	_, err := sealing.Unlock(t.Context(), brokenToken{}, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient())
 	if !errors.Is(err, errToken) || errors.Is(err, sealing.ErrOpen) || classOf(err) != "" {
@@ -159,7 +159,7 @@ func TestTroubleOfTheTokenIsNotTheStubsFault(t *testing.T) {
 // A key service that was tricked into another key version, or a recipient
 // that is none, must stop before or at the token.
 func TestUnlockRefusesOtherKeysAndRecipients(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	others := softkey.NewOpener(map[string]softkey.Key{keyID: deriveKey(t, w.suite, "another key")})
 	if _, err := sealing.Unlock(t.Context(), others, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient()); classOf(err) != sealing.ClassMAC {
@@ -183,7 +183,7 @@ func (i innerToken) Open(context.Context, string, []byte, []byte) ([]byte, error
 }
 
 func TestInnerSecretsThatAreRefused(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteP256)
+	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
 	stanza, err := sealing.WrapFor(hybridRecipient(t, w.cluster), make([]byte, sealing.FileKeySize))
 	if err != nil {
@@ -226,7 +226,7 @@ func stray(text string) string {
 }
 
 func TestAnswersThatAreRefusedByTheCluster(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteP256)
+	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
 	good, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient())
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // lockStanza is the type of the stanza that binds a payload to its context.
@@ -39,8 +39,8 @@ type Payload struct {
 // their one canonical spelling, and the header must have the lock stanza
 // first, exactly once, and nothing beside it but recovery stanzas.
 func ParsePayload(armored string) (*Payload, error) {
-	if len(armored) > v1alpha1.MaxStubSize {
-		return nil, refuse(ClassLength, "payload has %d bytes, the limit is %d", len(armored), v1alpha1.MaxStubSize)
+	if len(armored) > api.MaxStubSize {
+		return nil, refuse(ClassLength, "payload has %d bytes, the limit is %d", len(armored), api.MaxStubSize)
 	}
 	file, err := io.ReadAll(armor.NewReader(strings.NewReader(armored)))
 	if err != nil {

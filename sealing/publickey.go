@@ -9,12 +9,12 @@ import (
 
 	"filippo.io/age/tag"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // PublicKey is the public half of a sealing key.
 type PublicKey struct {
-	suite v1alpha1.Suite
+	suite api.Suite
 	key   hpke.PublicKey
 	text  string
 }
@@ -29,18 +29,18 @@ const (
 // NewPublicKey makes a public key from its parts: an uncompressed P-256 point
 // of 65 bytes and, under the hybrid suite alone, an ML-KEM-768 encapsulation
 // key of 1184 bytes (FIPS 203).
-func NewPublicKey(suite v1alpha1.Suite, p256, mlkem768 []byte) (PublicKey, error) {
+func NewPublicKey(suite api.Suite, p256, mlkem768 []byte) (PublicKey, error) {
 	point, err := ecdh.P256().NewPublicKey(p256)
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("read P-256 point: %w", err)
 	}
 	switch suite {
-	case v1alpha1.SuiteP256:
+	case api.SuiteP256:
 		if mlkem768 != nil {
 			return PublicKey{}, fmt.Errorf("make public key: suite %s has no ML-KEM key", suite)
 		}
 		return newClassic(point)
-	case v1alpha1.SuiteHybrid:
+	case api.SuiteHybrid:
 		return newHybrid(point, mlkem768)
 	}
 	return PublicKey{}, fmt.Errorf("make public key: suite %q is not known", suite)
@@ -55,7 +55,7 @@ func newClassic(point *ecdh.PublicKey) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("make public key: %w", err)
 	}
-	return PublicKey{suite: v1alpha1.SuiteP256, key: key, text: recipient.String()}, nil
+	return PublicKey{suite: api.SuiteP256, key: key, text: recipient.String()}, nil
 }
 
 func newHybrid(point *ecdh.PublicKey, mlkem768 []byte) (PublicKey, error) {
@@ -71,18 +71,18 @@ func newHybrid(point *ecdh.PublicKey, mlkem768 []byte) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("make public key: %w", err)
 	}
-	return PublicKey{suite: v1alpha1.SuiteHybrid, key: key, text: recipient.String()}, nil
+	return PublicKey{suite: api.SuiteHybrid, key: key, text: recipient.String()}, nil
 }
 
 // ParsePublicKey reads age's text form for hardware keys: age1tagpq1… under
 // the hybrid suite, age1tag1… under P256. A text of the other suite, or a
 // second spelling of the same key, is refused.
-func ParsePublicKey(suite v1alpha1.Suite, text string) (PublicKey, error) {
+func ParsePublicKey(suite api.Suite, text string) (PublicKey, error) {
 	recipient, err := tag.ParseRecipient(text)
 	if err != nil {
 		return PublicKey{}, refuse(ClassParse, "public key is not age1tagpq1… or age1tag1…")
 	}
-	if recipient.Hybrid() != (suite == v1alpha1.SuiteHybrid) {
+	if recipient.Hybrid() != (suite == api.SuiteHybrid) {
 		return PublicKey{}, refuse(ClassParse, "public key is not one of suite %s", suite)
 	}
 	raw := recipient.Bytes()
@@ -105,7 +105,7 @@ func ParsePublicKey(suite v1alpha1.Suite, text string) (PublicKey, error) {
 func (k PublicKey) String() string { return k.text }
 
 // Suite is the suite that the key belongs to.
-func (k PublicKey) Suite() v1alpha1.Suite { return k.suite }
+func (k PublicKey) Suite() api.Suite { return k.suite }
 
 // HPKE is the key for package crypto/hpke.
 func (k PublicKey) HPKE() hpke.PublicKey { return k.key }

@@ -8,7 +8,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/tag"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // postQuantum is age's own label: recipients with and without it do not mix.
@@ -45,16 +45,16 @@ type unlabelled struct{ recipient age.Recipient }
 func (u unlabelled) Wrap(fileKey []byte) ([]*age.Stanza, error) { return u.recipient.Wrap(fileKey) }
 
 // parseRecovery reads an offline key's recipient.
-func parseRecovery(suite v1alpha1.Suite, text string) (age.Recipient, error) {
+func parseRecovery(suite api.Suite, text string) (age.Recipient, error) {
 	hybrid := strings.HasPrefix(text, "age1pq1") || strings.HasPrefix(text, "age1tagpq1")
-	if suite == v1alpha1.SuiteHybrid && !hybrid {
+	if suite == api.SuiteHybrid && !hybrid {
 		return nil, refuse(ClassParse, "recipient is not post-quantum, but the sealing key is: write age1pq1… (age-keygen -pq)")
 	}
 	recipient, err := parseAny(text)
 	if err != nil {
 		return nil, refuse(ClassParse, "recipient is not an age recipient")
 	}
-	if suite == v1alpha1.SuiteHybrid {
+	if suite == api.SuiteHybrid {
 		return recipient, nil
 	}
 	return unlabelled{recipient}, nil

@@ -7,7 +7,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Relock makes new locks for a block under the sealer's key, without the HSM
@@ -22,7 +22,7 @@ import (
 //
 // Who the targets are is the caller's word. Old locks cannot be checked, as
 // only the lost HSM could open them, and are not looked at.
-func (s *Sealer) Relock(c Context, block *v1alpha1.Block, targets []LockTarget, ids ...age.Identity) ([]v1alpha1.Lock, error) {
+func (s *Sealer) Relock(c Context, block *api.Block, targets []LockTarget, ids ...age.Identity) ([]api.Lock, error) {
 	public, _, err := s.recipients()
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (s *Sealer) Relock(c Context, block *v1alpha1.Block, targets []LockTarget, 
 		return nil, fmt.Errorf("re-lock block: %w", err)
 	}
 	defer clear(fileKey)
-	var locks []v1alpha1.Lock
+	var locks []api.Lock
 	for _, target := range targets {
 		lock, err := sealLock(s.Key, public, lockInfo(c, target.Target, payload.Hash()), fileKey, target)
 		if err != nil {

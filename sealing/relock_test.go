@@ -7,7 +7,7 @@ import (
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -38,7 +38,7 @@ func TestABlockRelockedWithTheRecoveryKeyOpensUnderTheNewKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			relocked := &v1alpha1.Block{Fields: block.Fields, Payload: block.Payload, Locks: locks}
+			relocked := &api.Block{Fields: block.Fields, Payload: block.Payload, Locks: locks}
 			for i, lock := range locks {
 				if lock.Target != block.Locks[i].Target || lock.Key != newKeyID {
 					t.Errorf("lock %d is for %s under %s", i, lock.Target, lock.Key)
@@ -59,13 +59,13 @@ func TestABlockRelockedWithTheRecoveryKeyOpensUnderTheNewKey(t *testing.T) {
 }
 
 func TestAMovedPayloadIsNotRelocked(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	for name, move := range map[string]func(*sealing.Context){
 		"another fleet":     func(c *sealing.Context) { c.Fleet = "6f1c0000000000000000000000000002" },
 		"another namespace": func(c *sealing.Context) { c.Namespace = "dev" },
 		"another name":      func(c *sealing.Context) { c.Name = "other" },
-		"a wider scope":     func(c *sealing.Context) { c.Scope, c.Name = v1alpha1.ScopeNamespace, "" },
+		"a wider scope":     func(c *sealing.Context) { c.Scope, c.Name = api.ScopeNamespace, "" },
 		"another kind":      func(c *sealing.Context) { c.Kind = "ConfigMap" },
 		"other fields":      func(c *sealing.Context) { c.Fields = c.Fields[:1] },
 	} {
@@ -78,7 +78,7 @@ func TestAMovedPayloadIsNotRelocked(t *testing.T) {
 }
 
 func TestWhatIsNotRelocked(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	after := w.afterLoss(t)
 
@@ -93,7 +93,7 @@ func TestWhatIsNotRelocked(t *testing.T) {
 		t.Error("for nobody")
 	}
 	superseded := *after.sealer
-	superseded.Key.Status = v1alpha1.KeySuperseded
+	superseded.Key.Status = api.KeySuperseded
 	if _, err := superseded.Relock(testContext(), block, w.targets(), w.recovery); err == nil {
 		t.Error("under a key that seals no more")
 	}
@@ -106,7 +106,7 @@ func TestWhatIsNotRelocked(t *testing.T) {
 
 // The identities are tried in order, and the file key is that of the one that fits.
 func TestRelockingTakesTheFirstIdentityThatFits(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	after := w.afterLoss(t)
 	locks, err := after.sealer.Relock(testContext(), block, w.targets()[:1], newIdentity(t, "an older recovery key"), w.recovery)

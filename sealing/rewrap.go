@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Rewrap moves a lock to another sealing key: it opens the lock in the token and
@@ -18,33 +18,33 @@ import (
 //
 // It is one use of the token. What an honest sealer could not have put in is
 // refused, not moved on. Errors are those of [Prepared.Unlock].
-func (p *Prepared) Rewrap(ctx context.Context, o Opener, key v1alpha1.SealingKey) (v1alpha1.Lock, error) {
+func (p *Prepared) Rewrap(ctx context.Context, o Opener, key api.SealingKey) (api.Lock, error) {
 	public, err := rewrapKey(p.key, key)
 	if err != nil {
-		return v1alpha1.Lock{}, err
+		return api.Lock{}, err
 	}
 	inner, err := o.Open(ctx, p.key, p.info, p.ciphertext)
 	defer clear(inner)
 	if errors.Is(err, ErrOpen) {
-		return v1alpha1.Lock{}, errMAC
+		return api.Lock{}, errMAC
 	}
 	if err != nil {
-		return v1alpha1.Lock{}, fmt.Errorf("open lock of key %q: %w", p.key, err)
+		return api.Lock{}, fmt.Errorf("open lock of key %q: %w", p.key, err)
 	}
 	if err := checkInner(p.target, inner); err != nil {
-		return v1alpha1.Lock{}, err
+		return api.Lock{}, err
 	}
 	ciphertext, err := hpke.Seal(public.HPKE(), hpke.HKDFSHA256(), hpke.AES256GCM(), p.info, inner)
 	if err != nil {
-		return v1alpha1.Lock{}, fmt.Errorf("seal lock for %s: %w", p.target, err)
+		return api.Lock{}, fmt.Errorf("seal lock for %s: %w", p.target, err)
 	}
-	return v1alpha1.Lock{Target: p.target.String(), Key: key.ID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)}, nil
+	return api.Lock{Target: p.target.String(), Key: key.ID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)}, nil
 }
 
 // rewrapKey refuses any key but an Active one that the lock is not under yet.
-func rewrapKey(from string, to v1alpha1.SealingKey) (PublicKey, error) {
-	if to.Status != v1alpha1.KeyActive {
-		return PublicKey{}, fmt.Errorf("rewrap to key %q: it is %s, not %s", to.ID, to.Status, v1alpha1.KeyActive)
+func rewrapKey(from string, to api.SealingKey) (PublicKey, error) {
+	if to.Status != api.KeyActive {
+		return PublicKey{}, fmt.Errorf("rewrap to key %q: it is %s, not %s", to.ID, to.Status, api.KeyActive)
 	}
 	if to.ID == from {
 		return PublicKey{}, fmt.Errorf("rewrap to key %q: the lock is under it", to.ID)

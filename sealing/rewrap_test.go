@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -32,7 +32,7 @@ func (g given) Open(context.Context, string, []byte, []byte) ([]byte, error) {
 	return bytes.Clone(g), nil
 }
 
-func prepare(t *testing.T, w *world, block *v1alpha1.Block, lock v1alpha1.Lock) *sealing.Prepared {
+func prepare(t *testing.T, w *world, block *api.Block, lock api.Lock) *sealing.Prepared {
 	t.Helper()
 	payload, err := sealing.ParsePayload(block.Payload)
 	if err != nil {
@@ -91,7 +91,7 @@ func TestARewrappedLockDiffersInItsKeyAlone(t *testing.T) {
 // which object, a rotated secret is sealed. Here a rewrapped lock opens under the
 // context, target and payload that the old one was sealed for, and nowhere else.
 func TestARewrappedLockIsBoundToWhatTheOldOneWas(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block, other := w.seal(t), w.seal(t)
 	next := deriveKey(t, w.suite, "the next key")
 	moved, err := prepare(t, w, block, block.Locks[0]).Rewrap(t.Context(), w.opener, next.Record(newKeyID))
@@ -100,15 +100,15 @@ func TestARewrappedLockIsBoundToWhatTheOldOneWas(t *testing.T) {
 	}
 	after := *w
 	after.opener = softkey.NewOpener(map[string]softkey.Key{newKeyID: next})
-	for name, change := range map[string]func(*sealing.Context, *v1alpha1.Block, *v1alpha1.Lock){
-		"another target":    func(_ *sealing.Context, _ *v1alpha1.Block, l *v1alpha1.Lock) { l.Target = "set/everybody" },
-		"another payload":   func(_ *sealing.Context, b *v1alpha1.Block, _ *v1alpha1.Lock) { b.Payload = other.Payload },
-		"another namespace": func(c *sealing.Context, _ *v1alpha1.Block, _ *v1alpha1.Lock) { c.Namespace = "dev" },
-		"another name":      func(c *sealing.Context, _ *v1alpha1.Block, _ *v1alpha1.Lock) { c.Name = "other" },
-		"a wider scope": func(c *sealing.Context, _ *v1alpha1.Block, _ *v1alpha1.Lock) {
-			c.Scope, c.Name = v1alpha1.ScopeNamespace, ""
+	for name, change := range map[string]func(*sealing.Context, *api.Block, *api.Lock){
+		"another target":    func(_ *sealing.Context, _ *api.Block, l *api.Lock) { l.Target = "set/everybody" },
+		"another payload":   func(_ *sealing.Context, b *api.Block, _ *api.Lock) { b.Payload = other.Payload },
+		"another namespace": func(c *sealing.Context, _ *api.Block, _ *api.Lock) { c.Namespace = "dev" },
+		"another name":      func(c *sealing.Context, _ *api.Block, _ *api.Lock) { c.Name = "other" },
+		"a wider scope": func(c *sealing.Context, _ *api.Block, _ *api.Lock) {
+			c.Scope, c.Name = api.ScopeNamespace, ""
 		},
-		"another fleet": func(c *sealing.Context, _ *v1alpha1.Block, _ *v1alpha1.Lock) {
+		"another fleet": func(c *sealing.Context, _ *api.Block, _ *api.Lock) {
 			c.Fleet = "6f1c0000000000000000000000000002"
 		},
 	} {
@@ -121,8 +121,8 @@ func TestARewrappedLockIsBoundToWhatTheOldOneWas(t *testing.T) {
 }
 
 func TestALockThatDoesNotOpenIsNotRewrapped(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteP256)
-	block, next := w.seal(t), deriveKey(t, v1alpha1.SuiteP256, "the next key")
+	w := newWorld(t, api.SuiteP256)
+	block, next := w.seal(t), deriveKey(t, api.SuiteP256, "the next key")
 	forged := block.Locks[0]
 	forged.Target = "set/everybody"
 	if lock, err := prepare(t, w, block, forged).Rewrap(t.Context(), w.opener, next.Record(newKeyID)); !errors.Is(err, sealing.ErrOpen) || lock.Ciphertext != "" {
@@ -140,9 +140,9 @@ func TestALockThatDoesNotOpenIsNotRewrapped(t *testing.T) {
 }
 
 func TestKeysThatAreNotRewrappedTo(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteP256)
-	block, next := w.seal(t), deriveKey(t, v1alpha1.SuiteP256, "the next key")
-	status := func(s v1alpha1.KeyStatus) v1alpha1.SealingKey {
+	w := newWorld(t, api.SuiteP256)
+	block, next := w.seal(t), deriveKey(t, api.SuiteP256, "the next key")
+	status := func(s api.KeyStatus) api.SealingKey {
 		record := next.Record(newKeyID)
 		record.Status = s
 		return record
@@ -150,10 +150,10 @@ func TestKeysThatAreNotRewrappedTo(t *testing.T) {
 	nonsense := next.Record(newKeyID)
 	nonsense.PublicKey = "age1tag1qqq"
 	otherSuite := next.Record(newKeyID)
-	otherSuite.Suite = v1alpha1.SuiteHybrid
-	for name, key := range map[string]v1alpha1.SealingKey{
-		"a superseded key":         status(v1alpha1.KeySuperseded),
-		"a retired key":            status(v1alpha1.KeyRetired),
+	otherSuite.Suite = api.SuiteHybrid
+	for name, key := range map[string]api.SealingKey{
+		"a superseded key":         status(api.KeySuperseded),
+		"a retired key":            status(api.KeyRetired),
 		"a key without a status":   status(""),
 		"the key that it is under": w.key.Record(keyID),
 		"no key":                   nonsense,

@@ -8,13 +8,13 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Sealer seals values with public keys only.
 type Sealer struct {
 	// Key is the fleet's Active sealing key.
-	Key v1alpha1.SealingKey
+	Key api.SealingKey
 	// Recovery are the fleet's recovery recipients.
 	Recovery []string
 }
@@ -23,7 +23,7 @@ type Sealer struct {
 // was verified ([VerifyFleet]): whoever chooses them reads every value. Under
 // the hybrid suite the recovery recipients must be post-quantum too, or they
 // would be the weakest way in.
-func NewSealer(key v1alpha1.SealingKey, recovery []string) (*Sealer, error) {
+func NewSealer(key api.SealingKey, recovery []string) (*Sealer, error) {
 	s := &Sealer{Key: key, Recovery: slices.Clone(recovery)}
 	if _, _, err := s.recipients(); err != nil {
 		return nil, err
@@ -33,8 +33,8 @@ func NewSealer(key v1alpha1.SealingKey, recovery []string) (*Sealer, error) {
 
 // recipients parses the sealer's keys.
 func (s *Sealer) recipients() (PublicKey, []age.Recipient, error) {
-	if s.Key.Status != v1alpha1.KeyActive {
-		return PublicKey{}, nil, fmt.Errorf("seal with key %q: it is %s, not %s", s.Key.ID, s.Key.Status, v1alpha1.KeyActive)
+	if s.Key.Status != api.KeyActive {
+		return PublicKey{}, nil, fmt.Errorf("seal with key %q: it is %s, not %s", s.Key.ID, s.Key.Status, api.KeyActive)
 	}
 	public, err := ParsePublicKey(s.Key.Suite, s.Key.PublicKey)
 	if err != nil {
@@ -55,29 +55,29 @@ func (s *Sealer) recipients() (PublicKey, []age.Recipient, error) {
 // block under a fresh file key, with one lock for each target. The pointers
 // must be exactly c.Fields. A cluster target is refused without a recovery
 // recipient: a rebuilt cluster has a new identity, and the value would be gone.
-func (s *Sealer) Seal(c Context, values map[string]string, targets []LockTarget) (v1alpha1.Block, error) {
+func (s *Sealer) Seal(c Context, values map[string]string, targets []LockTarget) (api.Block, error) {
 	public, recovery, err := s.recipients()
 	if err != nil {
-		return v1alpha1.Block{}, err
+		return api.Block{}, err
 	}
 	if err := errors.Join(c.check(), checkValues(c.Fields, values), s.checkTargets(targets)); err != nil {
-		return v1alpha1.Block{}, fmt.Errorf("seal block: %w", err)
+		return api.Block{}, fmt.Errorf("seal block: %w", err)
 	}
-	lock := &lockRecipient{context: c.Digest(), postQuantum: s.Key.Suite == v1alpha1.SuiteHybrid}
+	lock := &lockRecipient{context: c.Digest(), postQuantum: s.Key.Suite == api.SuiteHybrid}
 	defer lock.clear()
 	armored, err := sealPayload(values, append([]age.Recipient{lock}, recovery...))
 	if err != nil {
-		return v1alpha1.Block{}, fmt.Errorf("seal block: %w", err)
+		return api.Block{}, fmt.Errorf("seal block: %w", err)
 	}
 	payload, err := ParsePayload(armored)
 	if err != nil {
-		return v1alpha1.Block{}, fmt.Errorf("read sealed block back: %w", err)
+		return api.Block{}, fmt.Errorf("read sealed block back: %w", err)
 	}
-	block := v1alpha1.Block{Fields: slices.Clone(c.Fields), Payload: armored}
+	block := api.Block{Fields: slices.Clone(c.Fields), Payload: armored}
 	for _, target := range targets {
 		sealed, err := sealLock(s.Key, public, lockInfo(c, target.Target, payload.Hash()), lock.fileKey, target)
 		if err != nil {
-			return v1alpha1.Block{}, err
+			return api.Block{}, err
 		}
 		block.Locks = append(block.Locks, sealed)
 	}

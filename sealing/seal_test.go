@@ -12,7 +12,7 @@ import (
 	"filippo.io/age/armor"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -43,7 +43,7 @@ func TestASealedBlockOpensThroughEveryLock(t *testing.T) {
 }
 
 func TestTheKeyServiceAloneDoesNotOpenATwoLock(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	// Another cluster asks, and the key service wrongly serves it.
 	other := newIdentity(t, "another cluster")
@@ -98,10 +98,10 @@ func TestAClassicRecoveryKeyFitsTheClassicSuiteOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	recovery := []string{identity.Recipient().String()}
-	if _, err := sealing.NewSealer(newWorld(t, v1alpha1.SuiteHybrid).key.Record(keyID), recovery); err == nil {
+	if _, err := sealing.NewSealer(newWorld(t, api.SuiteHybrid).key.Record(keyID), recovery); err == nil {
 		t.Error("the hybrid suite took a classic recovery key")
 	}
-	w := newWorld(t, v1alpha1.SuiteP256)
+	w := newWorld(t, api.SuiteP256)
 	sealer, err := sealing.NewSealer(w.key.Record(keyID), append(recovery, w.recovery.Recipient()))
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestTheLockRecipientCarriesThePostQuantumLabel(t *testing.T) {
 }
 
 func TestOpenWithTellsAWrongRecoveryKeyFromAWrongPlace(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	payload, err := sealing.ParsePayload(w.seal(t).Payload)
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestOpenWithTellsAWrongRecoveryKeyFromAWrongPlace(t *testing.T) {
 }
 
 func TestSealRefuses(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteHybrid)
+	w := newWorld(t, api.SuiteHybrid)
 	set := w.targets()[:1]
 	type request struct {
 		sealer  sealing.Sealer
@@ -174,8 +174,8 @@ func TestSealRefuses(t *testing.T) {
 		targets []sealing.LockTarget
 	}
 	tests := map[string]func(*request){
-		"a superseded key":                  func(r *request) { r.sealer.Key.Status = v1alpha1.KeySuperseded },
-		"a key of the other suite":          func(r *request) { r.sealer.Key.Suite = v1alpha1.SuiteP256 },
+		"a superseded key":                  func(r *request) { r.sealer.Key.Status = api.KeySuperseded },
+		"a key of the other suite":          func(r *request) { r.sealer.Key.Suite = api.SuiteP256 },
 		"a public key that is none":         func(r *request) { r.sealer.Key.PublicKey = "age1tagpq1qqqq" },
 		"a recovery recipient that is none": func(r *request) { r.sealer.Recovery = []string{"age1pq1qqqq"} },
 		"no targets":                        func(r *request) { r.targets = nil },
@@ -196,8 +196,8 @@ func TestSealRefuses(t *testing.T) {
 		"fields that are not sorted":        func(r *request) { r.context.Fields = []string{"/data/user", "/data/password"} },
 		"a scope that is not known":         func(r *request) { r.context.Scope = "Cluster" },
 		"scope Strict without a name":       func(r *request) { r.context.Name = "" },
-		"scope Namespace with a name":       func(r *request) { r.context.Scope = v1alpha1.ScopeNamespace },
-		"scope Fleet with a namespace":      func(r *request) { r.context.Scope = v1alpha1.ScopeFleet; r.context.Name = "" },
+		"scope Namespace with a name":       func(r *request) { r.context.Scope = api.ScopeNamespace },
+		"scope Fleet with a namespace":      func(r *request) { r.context.Scope = api.ScopeFleet; r.context.Name = "" },
 		"a recipient in a second spelling": func(r *request) {
 			r.targets = w.targets()
 			r.targets[1].Recipient = strings.ToUpper(r.targets[1].Recipient)
@@ -230,7 +230,7 @@ func damage(text string) string {
 }
 
 func TestEveryBlockHasAFreshFileKey(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteP256)
+	w := newWorld(t, api.SuiteP256)
 	seen := map[string]bool{}
 	for range 3 {
 		block := w.seal(t)

@@ -6,10 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -18,19 +17,19 @@ import (
 func TestASealedBlockSurvivesItsFile(t *testing.T) {
 	for _, suite := range suites {
 		w := newWorld(t, suite)
-		stub := &v1alpha1.SealedManifest{
-			Metadata: v1alpha1.Metadata{Name: "payments-db", Namespace: "payments"},
-			Spec: v1alpha1.SealedManifestSpec{
-				Template: runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)},
-				Blocks:   []v1alpha1.Block{*w.seal(t)},
+		stub := &api.SealedManifest{
+			Metadata: api.Metadata{Name: "payments-db", Namespace: "payments"},
+			Spec: api.SealedManifestSpec{
+				Template: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`),
+				Blocks:   []api.Block{*w.seal(t)},
 			},
 		}
-		stub.APIVersion, stub.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindSealedManifest
+		stub.APIVersion, stub.Kind = api.APIVersion, api.KindSealedManifest
 		file, err := yaml.Marshal(stub)
 		if err != nil {
 			t.Fatal(err)
 		}
-		parsed, err := v1alpha1.ParseSealedManifest("stub.yaml", file)
+		parsed, err := api.ParseSealedManifest("stub.yaml", file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +73,7 @@ func (r *rememberingOpener) Open(ctx context.Context, keyID string, info, cipher
 }
 
 func TestFileKeysAreClearedAfterUse(t *testing.T) {
-	w := newWorld(t, v1alpha1.SuiteP256)
+	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
 	opener := &rememberingOpener{Opener: w.opener}
 	var stanza sealing.Stanza

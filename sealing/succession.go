@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // successionFormat is the first line of a succession's text.
@@ -72,7 +72,7 @@ func SignSuccession(fleet string, serial int64, name string, old crypto.Signer, 
 // changed. Each step is signed by the key that it leaves, for this fleet, in
 // rising serials, and begins where the one before ended. No key stands twice:
 // a key that was left never comes back.
-func rootLine(spec *v1alpha1.FleetSpec) ([]string, error) {
+func rootLine(spec *api.FleetSpec) ([]string, error) {
 	var line []string
 	var serial int64
 	for i, signed := range spec.RootSuccession {
@@ -94,7 +94,7 @@ func rootLine(spec *v1alpha1.FleetSpec) ([]string, error) {
 // RootKeys returns the fleet's root keys as verifier keys, oldest first: those that
 // were succeeded, and the one that signed. pinned is one of them. Errors are
 // [ErrSignature], as [VerifyFleet] gives it.
-func RootKeys(spec *v1alpha1.FleetSpec, pinned string) ([]string, error) {
+func RootKeys(spec *api.FleetSpec, pinned string) ([]string, error) {
 	return verifiedLine(spec, pinned)
 }
 
@@ -120,7 +120,7 @@ func openSuccession(signed string) (succession, error) {
 	return step, nil
 }
 
-func follows(spec *v1alpha1.FleetSpec, step succession, line []string, after int64) error {
+func follows(spec *api.FleetSpec, step succession, line []string, after int64) error {
 	switch {
 	case step.fleet != spec.ID:
 		return fmt.Errorf("it is of fleet %q", step.fleet)

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 func verifierKey(root *ecdsa.PrivateKey) string { return sealing.VerifierKey("acme", &root.PublicKey) }
 
 // succeed is the old key's word for the new one.
-func succeed(t *testing.T, spec *v1alpha1.FleetSpec, old, next *ecdsa.PrivateKey, serial int64) string {
+func succeed(t *testing.T, spec *api.FleetSpec, old, next *ecdsa.PrivateKey, serial int64) string {
 	t.Helper()
 	link, err := sealing.SignSuccession(spec.ID, serial, "acme", old, verifierKey(next))
 	if err != nil {
@@ -23,7 +23,7 @@ func succeed(t *testing.T, spec *v1alpha1.FleetSpec, old, next *ecdsa.PrivateKey
 }
 
 // lineOf is a fleet at serial 10 whose root key went through these keys.
-func lineOf(t *testing.T, keys ...*ecdsa.PrivateKey) *v1alpha1.FleetSpec {
+func lineOf(t *testing.T, keys ...*ecdsa.PrivateKey) *api.FleetSpec {
 	t.Helper()
 	spec := signedFleet(t, keys[0])
 	spec.Serial = 10
@@ -34,7 +34,7 @@ func lineOf(t *testing.T, keys ...*ecdsa.PrivateKey) *v1alpha1.FleetSpec {
 	return spec
 }
 
-func sign(t *testing.T, spec *v1alpha1.FleetSpec, root *ecdsa.PrivateKey) {
+func sign(t *testing.T, spec *api.FleetSpec, root *ecdsa.PrivateKey) {
 	t.Helper()
 	if err := sealing.SignFleet(spec, "acme", root); err != nil {
 		t.Fatal(err)
@@ -60,49 +60,49 @@ func TestASuccessionIsRefused(t *testing.T) {
 	first, second, third, stranger := newRoot(t), newRoot(t), newRoot(t), newRoot(t)
 	for _, test := range []struct {
 		name   string
-		change func(*v1alpha1.FleetSpec)
+		change func(*api.FleetSpec)
 		signer *ecdsa.PrivateKey
 	}{
-		{"signed by a stranger", func(s *v1alpha1.FleetSpec) {
+		{"signed by a stranger", func(s *api.FleetSpec) {
 			forged := succeed(t, s, stranger, third, 4)
 			forged = strings.Replace(forged, verifierKey(stranger), verifierKey(first), 1)
 			s.RootSuccession = []string{forged}
 		}, third},
-		{"of a stranger's own line", func(s *v1alpha1.FleetSpec) { s.RootSuccession = []string{succeed(t, s, stranger, third, 4)} }, third},
-		{"of another fleet", func(s *v1alpha1.FleetSpec) {
-			other := &v1alpha1.FleetSpec{ID: strings.Repeat("0", 32)}
+		{"of a stranger's own line", func(s *api.FleetSpec) { s.RootSuccession = []string{succeed(t, s, stranger, third, 4)} }, third},
+		{"of another fleet", func(s *api.FleetSpec) {
+			other := &api.FleetSpec{ID: strings.Repeat("0", 32)}
 			s.RootSuccession = []string{succeed(t, other, first, third, 4)}
 		}, third},
-		{"cut at its beginning", func(s *v1alpha1.FleetSpec) { s.RootSuccession = s.RootSuccession[1:] }, third},
-		{"cut at its end", func(s *v1alpha1.FleetSpec) { s.RootSuccession = s.RootSuccession[:1] }, third},
-		{"cut away", func(s *v1alpha1.FleetSpec) { s.RootSuccession = nil }, third},
-		{"signed by a key that was left", func(*v1alpha1.FleetSpec) {}, first},
-		{"that skips a key", func(s *v1alpha1.FleetSpec) {
+		{"cut at its beginning", func(s *api.FleetSpec) { s.RootSuccession = s.RootSuccession[1:] }, third},
+		{"cut at its end", func(s *api.FleetSpec) { s.RootSuccession = s.RootSuccession[:1] }, third},
+		{"cut away", func(s *api.FleetSpec) { s.RootSuccession = nil }, third},
+		{"signed by a key that was left", func(*api.FleetSpec) {}, first},
+		{"that skips a key", func(s *api.FleetSpec) {
 			s.RootSuccession = []string{succeed(t, s, first, second, 4), succeed(t, s, stranger, third, 5)}
 		}, third},
-		{"that leads back", func(s *v1alpha1.FleetSpec) {
+		{"that leads back", func(s *api.FleetSpec) {
 			s.RootSuccession = append(s.RootSuccession, succeed(t, s, third, first, 9))
 		}, first},
-		{"with falling serials", func(s *v1alpha1.FleetSpec) {
+		{"with falling serials", func(s *api.FleetSpec) {
 			s.RootSuccession = []string{succeed(t, s, first, second, 6), succeed(t, s, second, third, 5)}
 		}, third},
-		{"with one serial twice", func(s *v1alpha1.FleetSpec) {
+		{"with one serial twice", func(s *api.FleetSpec) {
 			s.RootSuccession = []string{succeed(t, s, first, second, 6), succeed(t, s, second, third, 6)}
 		}, third},
-		{"with a serial that is still to come", func(s *v1alpha1.FleetSpec) {
+		{"with a serial that is still to come", func(s *api.FleetSpec) {
 			s.RootSuccession = []string{succeed(t, s, first, second, 4), succeed(t, s, second, third, 11)}
 		}, third},
-		{"with serial 0", func(s *v1alpha1.FleetSpec) { s.RootSuccession = []string{succeed(t, s, first, third, 0)} }, third},
-		{"with another new key than was signed", func(s *v1alpha1.FleetSpec) {
+		{"with serial 0", func(s *api.FleetSpec) { s.RootSuccession = []string{succeed(t, s, first, third, 0)} }, third},
+		{"with another new key than was signed", func(s *api.FleetSpec) {
 			s.RootSuccession = []string{strings.Replace(succeed(t, s, first, second, 4), verifierKey(second), verifierKey(third), 1)}
 		}, third},
-		{"with a second spelling", func(s *v1alpha1.FleetSpec) {
+		{"with a second spelling", func(s *api.FleetSpec) {
 			s.RootSuccession[0] = strings.Replace(s.RootSuccession[0], "serial 4", "serial 04", 1)
 		}, third},
-		{"with its signature taken off", func(s *v1alpha1.FleetSpec) {
+		{"with its signature taken off", func(s *api.FleetSpec) {
 			s.RootSuccession[0], _, _ = strings.Cut(s.RootSuccession[0], "\u2014")
 		}, third},
-		{"that is empty", func(s *v1alpha1.FleetSpec) { s.RootSuccession[0] = "" }, third},
+		{"that is empty", func(s *api.FleetSpec) { s.RootSuccession[0] = "" }, third},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			spec := lineOf(t, first, second, third)

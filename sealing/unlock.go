@@ -7,7 +7,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Opener opens HPKE ciphertexts with private keys that it does not show.
@@ -30,7 +30,7 @@ type Opener interface {
 // before. Everything is checked before o is used: errors of the bytes are
 // *[Error], the cryptographic ones are [ErrOpen], and any other error is
 // trouble of the token.
-func Unlock(ctx context.Context, o Opener, c Context, block *v1alpha1.Block, lock v1alpha1.Lock, suite v1alpha1.Suite, recipient string) (Stanza, error) {
+func Unlock(ctx context.Context, o Opener, c Context, block *api.Block, lock api.Lock, suite api.Suite, recipient string) (Stanza, error) {
 	payload, err := ParsePayload(block.Payload)
 	if err != nil {
 		return Stanza{}, err
@@ -51,7 +51,7 @@ type Prepared struct {
 }
 
 // Prepare is the first half of [Unlock], with the payload parsed already.
-func Prepare(c Context, payload *Payload, lock v1alpha1.Lock, suite v1alpha1.Suite) (*Prepared, error) {
+func Prepare(c Context, payload *Payload, lock api.Lock, suite api.Suite) (*Prepared, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}

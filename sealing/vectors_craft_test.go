@@ -14,7 +14,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -27,20 +27,20 @@ type recipe struct {
 	tokenCalls  int64
 	path        string
 	lock        int
-	suite       v1alpha1.Suite
+	suite       api.Suite
 
-	context   func(*sealing.Context)             // what is sealed for
-	values    map[string]string                  // instead of the usual ones
-	header    func(*age.Stanza) []*age.Stanza    // the stanzas before the recovery one
-	recovery  func(*age.Stanza) []*age.Stanza    // the recovery stanza
-	plaintext string                             // instead of canonical JSON
-	file      func([]byte) []byte                // the age file
-	armor     func(string) string                // its text
-	inner     func([]byte) []byte                // the secret inside the lock
-	locks     func([]v1alpha1.Lock)              // the finished locks
-	block     func(block, other *v1alpha1.Block) // the finished block; other is an honest one
-	opened    func(*sealing.Context)             // the context that it is opened in
-	opener    func(*vector)                      // who opens it
+	context   func(*sealing.Context)          // what is sealed for
+	values    map[string]string               // instead of the usual ones
+	header    func(*age.Stanza) []*age.Stanza // the stanzas before the recovery one
+	recovery  func(*age.Stanza) []*age.Stanza // the recovery stanza
+	plaintext string                          // instead of canonical JSON
+	file      func([]byte) []byte             // the age file
+	armor     func(string) string             // its text
+	inner     func([]byte) []byte             // the secret inside the lock
+	locks     func([]api.Lock)                // the finished locks
+	block     func(block, other *api.Block)   // the finished block; other is an honest one
+	opened    func(*sealing.Context)          // the context that it is opened in
+	opener    func(*vector)                   // who opens it
 }
 
 // crafted is a recipient that writes the stanzas it is told to.
@@ -65,7 +65,7 @@ func (r recipe) make(t *testing.T, name string) vector {
 	seed.Write([]byte(name))
 	cryptotest.SetGlobalRandom(t, seed.Sum64())
 	if r.suite == "" {
-		r.suite = v1alpha1.SuiteP256
+		r.suite = api.SuiteP256
 	}
 	v := vector{
 		Description: r.description, Class: r.class, TokenCalls: r.tokenCalls, Path: r.path, Suite: r.suite,
@@ -108,12 +108,12 @@ func (r recipe) valuesFor(c sealing.Context) map[string]string {
 	return values
 }
 
-func (r recipe) seal(t *testing.T, v vector, c sealing.Context) v1alpha1.Block {
+func (r recipe) seal(t *testing.T, v vector, c sealing.Context) api.Block {
 	t.Helper()
 	lock := sealing.NewLockRecipient(c.Digest(), false)
 	recovery := hybridRecipient(t, newIdentity(t, v.Recovery))
 	payload := r.sealPayload(t, c, crafted{lock, r.header}, crafted{recovery, r.recovery})
-	block := v1alpha1.Block{Fields: c.Fields, Payload: payload}
+	block := api.Block{Fields: c.Fields, Payload: payload}
 	key := deriveKey(t, r.suite, v.KeyLabel)
 	for _, kind := range []sealing.TargetKind{sealing.Set, sealing.Cluster} {
 		target := sealing.Target{Kind: kind, Name: map[sealing.TargetKind]string{sealing.Set: "retail", sealing.Cluster: "prod-eu"}[kind]}
@@ -132,7 +132,7 @@ func (r recipe) seal(t *testing.T, v vector, c sealing.Context) v1alpha1.Block {
 		if err != nil {
 			t.Fatal(err)
 		}
-		block.Locks = append(block.Locks, v1alpha1.Lock{Target: target.String(), Key: v.KeyID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)})
+		block.Locks = append(block.Locks, api.Lock{Target: target.String(), Key: v.KeyID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)})
 	}
 	if r.locks != nil {
 		r.locks(block.Locks)

@@ -10,7 +10,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -31,11 +31,11 @@ func opening() map[string]recipe {
 	all := map[string]recipe{
 		"ok-scope-namespace": {
 			description: "scope Namespace binds no name", class: classOK, tokenCalls: 1,
-			context: func(c *sealing.Context) { c.Scope, c.Name = v1alpha1.ScopeNamespace, "" },
+			context: func(c *sealing.Context) { c.Scope, c.Name = api.ScopeNamespace, "" },
 		},
 		"ok-scope-fleet": {
 			description: "scope Fleet binds neither namespace nor name", class: classOK, tokenCalls: 1,
-			context: func(c *sealing.Context) { c.Scope, c.Namespace, c.Name = v1alpha1.ScopeFleet, "", "" },
+			context: func(c *sealing.Context) { c.Scope, c.Namespace, c.Name = api.ScopeFleet, "", "" },
 		},
 		"ok-empty-value": {
 			description: "a value may be empty", class: classOK, tokenCalls: 1,
@@ -56,7 +56,7 @@ func opening() map[string]recipe {
 			opener: func(v *vector) { v.Recovery = "bulla vector stranger" },
 		},
 	}
-	for suite, name := range map[v1alpha1.Suite]string{v1alpha1.SuiteP256: "p256", v1alpha1.SuiteHybrid: "hybrid"} {
+	for suite, name := range map[api.Suite]string{api.SuiteP256: "p256", api.SuiteHybrid: "hybrid"} {
 		all["ok-"+name+"-set"] = recipe{description: "a lock for a set", class: classOK, tokenCalls: 1, suite: suite}
 		all["ok-"+name+"-cluster"] = recipe{description: "a lock for a cluster (two-lock)", class: classOK, tokenCalls: 1, suite: suite, lock: 1}
 		all["ok-"+name+"-recovery"] = recipe{description: "the recovery key alone, without the token", class: classOK, path: pathRecovery, suite: suite}
@@ -171,12 +171,12 @@ func lockRecipes() map[string]recipe {
 	for _, suite := range suites {
 		for name, edit := range malformedLocks(suite) {
 			file := fmt.Sprintf("%s-lock-%s-%s", edit.want, strings.ToLower(string(suite)), strings.NewReplacer(" ", "-", "'", "").Replace(strings.ToLower(name)))
-			all[file] = recipe{description: "lock: " + name, class: string(edit.want), suite: suite, locks: func(l []v1alpha1.Lock) { edit.change(&l[0]) }}
+			all[file] = recipe{description: "lock: " + name, class: string(edit.want), suite: suite, locks: func(l []api.Lock) { edit.change(&l[0]) }}
 		}
 	}
 	all["length-lock-other-suite"] = recipe{
 		description: "a lock of suite P256 under a hybrid key", class: "length",
-		opener: func(v *vector) { v.Suite = v1alpha1.SuiteHybrid },
+		opener: func(v *vector) { v.Suite = api.SuiteHybrid },
 	}
 	return all
 }
@@ -213,8 +213,8 @@ func swapLast(s string, i int) string {
 func bindingRecipes() map[string]recipe {
 	changes := map[string]func(*sealing.Context){
 		"fleet":           func(c *sealing.Context) { c.Fleet = "6f1c0000000000000000000000000002" },
-		"scope-namespace": func(c *sealing.Context) { c.Scope, c.Name = v1alpha1.ScopeNamespace, "" },
-		"scope-fleet":     func(c *sealing.Context) { c.Scope, c.Namespace, c.Name = v1alpha1.ScopeFleet, "", "" },
+		"scope-namespace": func(c *sealing.Context) { c.Scope, c.Name = api.ScopeNamespace, "" },
+		"scope-fleet":     func(c *sealing.Context) { c.Scope, c.Namespace, c.Name = api.ScopeFleet, "", "" },
 		"group":           func(c *sealing.Context) { c.Group = "example.com" },
 		"kind":            func(c *sealing.Context) { c.Kind = "ConfigMap" },
 		"namespace":       func(c *sealing.Context) { c.Namespace = "shop" },
@@ -240,16 +240,16 @@ func macRecipes() map[string]recipe {
 		b[bytes.Index(b, []byte("\n--- "))+10] ^= 1
 		return b
 	}
-	onFirst := func(edit func([]byte) []byte) func([]v1alpha1.Lock) {
-		return func(l []v1alpha1.Lock) { onBytes(edit)(&l[0]) }
+	onFirst := func(edit func([]byte) []byte) func([]api.Lock) {
+		return func(l []api.Lock) { onBytes(edit)(&l[0]) }
 	}
 	return map[string]recipe{
 		"mac-lock-ciphertext":  {description: "a flipped bit in the lock's ciphertext", class: "mac", tokenCalls: 1, locks: onFirst(flip(-20))},
 		"mac-lock-tag":         {description: "a flipped bit in the lock's tag", class: "mac", tokenCalls: 1, locks: onFirst(flip(-1))},
-		"mac-lock-mlkem":       {description: "a flipped bit in the ML-KEM ciphertext", class: "mac", tokenCalls: 1, suite: v1alpha1.SuiteHybrid, locks: onFirst(flip(0))},
-		"mac-lock-target":      {description: "a lock with another target's name", class: "mac", tokenCalls: 1, locks: func(l []v1alpha1.Lock) { l[0].Target = "set/other" }},
-		"mac-lock-other-block": {description: "the lock of another block in the same context", class: "mac", tokenCalls: 1, block: func(b, o *v1alpha1.Block) { b.Locks = o.Locks }},
-		"mac-payload-other":    {description: "the payload of another block in the same context", class: "mac", tokenCalls: 1, block: func(b, o *v1alpha1.Block) { b.Payload = o.Payload }},
+		"mac-lock-mlkem":       {description: "a flipped bit in the ML-KEM ciphertext", class: "mac", tokenCalls: 1, suite: api.SuiteHybrid, locks: onFirst(flip(0))},
+		"mac-lock-target":      {description: "a lock with another target's name", class: "mac", tokenCalls: 1, locks: func(l []api.Lock) { l[0].Target = "set/other" }},
+		"mac-lock-other-block": {description: "the lock of another block in the same context", class: "mac", tokenCalls: 1, block: func(b, o *api.Block) { b.Locks = o.Locks }},
+		"mac-payload-other":    {description: "the payload of another block in the same context", class: "mac", tokenCalls: 1, block: func(b, o *api.Block) { b.Payload = o.Payload }},
 		"mac-key":              {description: "another key pair under the same key ID", class: "mac", tokenCalls: 1, opener: func(v *vector) { v.KeyLabel = "bulla vector other key" }},
 		"mac-cluster":          {description: "a two-lock asked for by another cluster", class: "mac", tokenCalls: 1, lock: 1, opener: func(v *vector) { v.Cluster = "bulla vector other cluster" }},
 		"mac-header":           {description: "a flipped bit in age's header MAC", class: "mac", tokenCalls: 1, file: headerMAC},

@@ -12,7 +12,7 @@ import (
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -27,27 +27,27 @@ type vector struct {
 	Class       string            `json:"class"`
 	TokenCalls  int64             `json:"tokenCalls"`
 	Path        string            `json:"path"`
-	Suite       v1alpha1.Suite    `json:"suite"`
+	Suite       api.Suite         `json:"suite"`
 	KeyID       string            `json:"keyID"`
 	KeyLabel    string            `json:"keyLabel"`
 	PublicKey   string            `json:"publicKey"`
 	Cluster     string            `json:"clusterLabel"`
 	Recovery    string            `json:"recoveryLabel"`
 	Context     vectorContext     `json:"context"`
-	Block       v1alpha1.Block    `json:"block"`
+	Block       api.Block         `json:"block"`
 	Lock        int               `json:"lock"`
 	Values      map[string]string `json:"values,omitempty"`
 	Derived     *vectorDerived    `json:"derived,omitempty"`
 }
 
 type vectorContext struct {
-	Fleet     string         `json:"fleet"`
-	Scope     v1alpha1.Scope `json:"scope"`
-	Group     string         `json:"group"`
-	Kind      string         `json:"kind"`
-	Namespace string         `json:"namespace"`
-	Name      string         `json:"name"`
-	Fields    []string       `json:"fields"`
+	Fleet     string    `json:"fleet"`
+	Scope     api.Scope `json:"scope"`
+	Group     string    `json:"group"`
+	Kind      string    `json:"kind"`
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	Fields    []string  `json:"fields"`
 }
 
 // vectorDerived are intermediate values, in hexadecimal.

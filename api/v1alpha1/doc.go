@@ -1,10 +1,6 @@
-// Package v1alpha1 holds the kinds of bulla.dev/v1alpha1.
-//
-// Two families live here. The kinds for Git ([Fleet], [Cluster], [ClusterSet],
-// [Placement], [SealedManifest]) are read from a fleet repository and never
-// applied to a cluster; [ParseFleet] and its sisters read them strictly. The
-// kinds for a cluster ([FleetSync], [Delivery]) are CRDs that the controller
-// owns.
+// Package v1alpha1 holds the kinds of bulla.dev/v1alpha1 that live in a cluster:
+// [FleetSync] and [Delivery], CRDs that the controller owns. The kinds for Git are
+// in api/fleet.
 //
 // Nothing in this package holds plaintext, a private key or a client.
 //

@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // FleetSyncSpec says which repository this cluster follows and as whom.
@@ -28,7 +30,7 @@ type FleetSyncSpec struct {
 	// Signing is the floor under what fleet.yaml says of signatures: Git cannot
 	// lower it. What it demands, its own signers must sign, if it names any.
 	// +optional
-	Signing *Signing `json:"signing,omitempty"`
+	Signing *api.Signing `json:"signing,omitempty"`
 	// Interval between looks at the remote's head, a tenth more or less.
 	// +kubebuilder:default="15s"
 	// +optional

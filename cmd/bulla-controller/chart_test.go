@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -274,7 +275,7 @@ func TestTheFloorUnderSignaturesReachesTheFleetSync(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(out), &sync); err != nil {
 		t.Fatal(err)
 	}
-	want := &v1alpha1.Signing{Require: []string{"clusters/"}, AllowedSigners: []string{`ada@acme.example namespaces="git" ssh-ed25519 AAAA`}}
+	want := &api.Signing{Require: []string{"clusters/"}, AllowedSigners: []string{`ada@acme.example namespaces="git" ssh-ed25519 AAAA`}}
 	if diff := cmp.Diff(want, sync.Spec.Signing); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
@@ -121,7 +122,7 @@ type processWorld struct {
 	dir        string
 	repo       *gitserver.Repo
 	token      *token.Token
-	fleet      *v1alpha1.Fleet
+	fleet      *api.Fleet
 	listen     string
 	keys       *exec.Cmd
 	controller *exec.Cmd
@@ -178,7 +179,7 @@ func (w *processWorld) serveKeys() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.fleet = &v1alpha1.Fleet{}
+	w.fleet = &api.Fleet{}
 	if err := yaml.UnmarshalStrict(data, w.fleet); err != nil {
 		w.Fatal(err)
 	}
@@ -301,7 +302,7 @@ func (w *processWorld) files(value string) map[string]*string {
 		w.Fatal(err)
 	}
 	stub, err := fleets.Seal(sealer, w.fleet.Spec.ID, nil)(fleets.Stub{
-		Namespace: w.app, Name: "db", BuiltNamespace: w.app, BuiltName: "db", Scope: v1alpha1.ScopeStrict,
+		Namespace: w.app, Name: "db", BuiltNamespace: w.app, BuiltName: "db", Scope: api.ScopeStrict,
 		Type: "Opaque", Targets: []string{"set/retail"}, Values: map[string]string{"password": value},
 	})
 	if err != nil {

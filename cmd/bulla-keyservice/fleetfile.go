@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -57,7 +57,7 @@ type fleetFile struct {
 	options fleetOptions
 	config  *keyservice.Config
 	old     []byte
-	fleet   *v1alpha1.Fleet
+	fleet   *api.Fleet
 	known   sealing.Known
 	// root is the token that has the root key.
 	root hsm.Config
@@ -80,7 +80,7 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	if f.old, err = readLimited(o.file, stdin); err != nil {
 		return nil, withHint(fmt.Errorf("read fleet.yaml: %w", err), files.Hint(err, "--fleet-file is the fleet.yaml of a clone of the fleet repository, or - for standard input"))
 	}
-	if f.fleet, err = v1alpha1.ParseFleet(o.file, f.old); err != nil {
+	if f.fleet, err = api.ParseFleet(o.file, f.old); err != nil {
 		return nil, err
 	}
 	if f.fleet.Spec.ID != config.Fleet {
@@ -126,7 +126,7 @@ func readLimited(file string, stdin io.Reader) ([]byte, error) {
 		defer f.Close()
 		from = f
 	}
-	return io.ReadAll(io.LimitReader(from, v1alpha1.MaxFileSize+1))
+	return io.ReadAll(io.LimitReader(from, api.MaxFileSize+1))
 }
 
 // acceptedFleet is what the service knows; nothing when it never ran.
@@ -151,7 +151,7 @@ func (f *fleetFile) record(ctx context.Context, e audit.Entry) error {
 }
 
 // next is the fleet with the next serial, to be changed and signed.
-func (f *fleetFile) next() *v1alpha1.FleetSpec {
+func (f *fleetFile) next() *api.FleetSpec {
 	next := f.fleet.Spec.DeepCopy()
 	next.Serial++
 	return next
@@ -159,7 +159,7 @@ func (f *fleetFile) next() *v1alpha1.FleetSpec {
 
 // sign signs with the root key that signed the old one, once the service's token
 // was seen to have what is signed.
-func (f *fleetFile) sign(ctx context.Context, next *v1alpha1.FleetSpec) error {
+func (f *fleetFile) sign(ctx context.Context, next *api.FleetSpec) error {
 	service, err := f.tokenConfig()
 	if err != nil {
 		return err
@@ -199,12 +199,12 @@ func keyName(verifierKey string) string {
 
 // write writes the signed fleet, once what is in it reads back and is what the
 // service, the clusters and the developers will accept after the old one.
-func (f *fleetFile) write(next *v1alpha1.FleetSpec, stdout, stderr io.Writer) error {
+func (f *fleetFile) write(next *api.FleetSpec, stdout, stderr io.Writer) error {
 	data, kept, err := editFleet(f.options.file, f.old, &f.fleet.Spec, next)
 	if err != nil {
 		return err
 	}
-	parsed, err := v1alpha1.ParseFleet(f.options.file, data)
+	parsed, err := api.ParseFleet(f.options.file, data)
 	if err != nil {
 		return fmt.Errorf("read back fleet: %w", err)
 	}

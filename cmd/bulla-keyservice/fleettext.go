@@ -10,22 +10,22 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
 // editFleet writes what changed from was to now into the text of fleet.yaml, and
 // leaves the rest to the byte, so that a review sees the change alone. A text
 // that cannot be edited so is written anew; kept is then false.
-func editFleet(file string, old []byte, was, now *v1alpha1.FleetSpec) (data []byte, kept bool, err error) {
-	whole, err := v1alpha1.ParseFleet(file, old)
+func editFleet(file string, old []byte, was, now *api.FleetSpec) (data []byte, kept bool, err error) {
+	whole, err := api.ParseFleet(file, old)
 	if err != nil {
 		return nil, false, err
 	}
 	whole.Spec = *now
 	data, err = spliceFleet(old, was, now)
 	if err == nil {
-		if parsed, err := v1alpha1.ParseFleet(file, data); err == nil && reflect.DeepEqual(parsed, whole) {
+		if parsed, err := api.ParseFleet(file, data); err == nil && reflect.DeepEqual(parsed, whole) {
 			return data, true, nil
 		}
 	} else if !errors.Is(err, yamltext.ErrShape) {
@@ -37,7 +37,7 @@ func editFleet(file string, old []byte, was, now *v1alpha1.FleetSpec) (data []by
 	return data, false, nil
 }
 
-func spliceFleet(data []byte, was, now *v1alpha1.FleetSpec) ([]byte, error) {
+func spliceFleet(data []byte, was, now *api.FleetSpec) ([]byte, error) {
 	data, err := yamltext.SetScalar(data, strconv.FormatInt(now.Serial, 10), "spec", "serial")
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func spliceFleet(data []byte, was, now *v1alpha1.FleetSpec) ([]byte, error) {
 	return yamltext.SetEntry(data, yamltext.Literal("signature", now.Signature), "spec", "signature")
 }
 
-func appendKey(data []byte, key v1alpha1.SealingKey) ([]byte, error) {
+func appendKey(data []byte, key api.SealingKey) ([]byte, error) {
 	sequence, err := yamltext.Find(data, "spec", "sealingKeys")
 	if err != nil {
 		return nil, err

@@ -14,10 +14,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
@@ -96,7 +95,7 @@ whole way, and "make drill-recovery" walks it.`,
 	flags.StringVar(&o.name, "name", "", "name of the fleet, for people")
 	flags.StringVar(&o.fleet, "fleet-id", "", "fleet id, 32 hexadecimal digits (default random)")
 	flags.StringVar(&o.keyID, "key-id", time.Now().UTC().Format("2006-01")+"-a", "id of the first sealing key")
-	flags.StringVar(&o.suite, "suite", string(v1alpha1.SuiteHybrid), "algorithms of the sealing key: MLKEM768-P256 or P256")
+	flags.StringVar(&o.suite, "suite", string(api.SuiteHybrid), "algorithms of the sealing key: MLKEM768-P256 or P256")
 	flags.StringArrayVar(&o.recovery, "recovery-recipient", nil, "age recipient of an offline recovery key (repeatable)")
 	flags.StringVar(&o.replaces, "replaces", "", "fleet.yaml of the same fleet, whose token is lost")
 	flags.StringVar(&o.oldRootKey, "old-root-key", "", "root verifier key that was pinned for --replaces")
@@ -130,7 +129,7 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	made, err := hsm.Ceremony(config, rootConfig, o.fleet, o.keyID, v1alpha1.Suite(o.suite))
+	made, err := hsm.Ceremony(config, rootConfig, o.fleet, o.keyID, api.Suite(o.suite))
 	if err != nil {
 		return err
 	}
@@ -175,7 +174,7 @@ func checkFolder(file, folder string) error {
 }
 
 // text is the file: that of a lost fleet with what changed in it, or a new one.
-func (o *initOptions) text(fleet *v1alpha1.Fleet) ([]byte, error) {
+func (o *initOptions) text(fleet *api.Fleet) ([]byte, error) {
 	if o.lost == nil {
 		return yaml.Marshal(fleet)
 	}
@@ -191,16 +190,16 @@ func (o *initOptions) next() string {
 		"      run bulla recover there, merge both together, and give each cluster a new join token"
 }
 
-func (o *initOptions) record(key v1alpha1.SealingKey, log *ecdsa.PublicKey) *v1alpha1.Fleet {
+func (o *initOptions) record(key api.SealingKey, log *ecdsa.PublicKey) *api.Fleet {
 	logKey := sealing.VerifierKey(audit.Origin(o.fleet), log)
 	if o.lost != nil {
 		return o.lost.successor(key, logKey)
 	}
-	return &v1alpha1.Fleet{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Fleet"},
-		Metadata: v1alpha1.Metadata{Name: o.name},
-		Spec: v1alpha1.FleetSpec{
-			ID: o.fleet, Serial: 1, SealingKeys: []v1alpha1.SealingKey{key}, RecoveryRecipients: o.recovery,
+	return &api.Fleet{
+		TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: "Fleet"},
+		Metadata: api.Metadata{Name: o.name},
+		Spec: api.FleetSpec{
+			ID: o.fleet, Serial: 1, SealingKeys: []api.SealingKey{key}, RecoveryRecipients: o.recovery,
 			LogKey: logKey,
 		},
 	}
@@ -208,7 +207,7 @@ func (o *initOptions) record(key v1alpha1.SealingKey, log *ecdsa.PublicKey) *v1a
 
 // rehearse goes through the ceremony's outcome with a throwaway key.
 func (o *initOptions) rehearse() error {
-	key, err := throwawayKey(o.keyID, v1alpha1.Suite(o.suite))
+	key, err := throwawayKey(o.keyID, api.Suite(o.suite))
 	if err != nil {
 		return err
 	}
@@ -225,7 +224,7 @@ func (o *initOptions) rehearse() error {
 	if err != nil {
 		return err
 	}
-	_, err = v1alpha1.ParseFleet("fleet.yaml", data)
+	_, err = api.ParseFleet("fleet.yaml", data)
 	return err
 }
 
@@ -244,7 +243,7 @@ func (o *initOptions) rootToken(service hsm.Config) (hsm.Config, error) {
 
 // sign signs with the root key, once the service's token was seen to have what is
 // signed.
-func sign(ctx context.Context, service, root hsm.Config, fleet *v1alpha1.Fleet, name string) error {
+func sign(ctx context.Context, service, root hsm.Config, fleet *api.Fleet, name string) error {
 	if err := checkKeys(ctx, service, fleet.Spec.SealingKeys); err != nil {
 		return err
 	}
@@ -259,7 +258,7 @@ func sign(ctx context.Context, service, root hsm.Config, fleet *v1alpha1.Fleet, 
 
 // checkKeys starts a worker with these keys pinned: a record that is not the
 // token's key is not signed.
-func checkKeys(ctx context.Context, service hsm.Config, pinned []v1alpha1.SealingKey) error {
+func checkKeys(ctx context.Context, service hsm.Config, pinned []api.SealingKey) error {
 	service.PinnedKeys = pinned
 	return withWorker(ctx, service, func(*hsm.Worker) error { return nil })
 }
@@ -276,7 +275,7 @@ func withWorker(ctx context.Context, config hsm.Config, use func(*hsm.Worker) er
 
 // publish writes the file only if what is in it reads back and verifies.
 func publish(file string, data []byte, root string) error {
-	parsed, err := v1alpha1.ParseFleet(file, data)
+	parsed, err := api.ParseFleet(file, data)
 	if err != nil {
 		return fmt.Errorf("read back fleet: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -15,7 +15,7 @@ import (
 // another one.
 type lostFleet struct {
 	text  []byte
-	fleet *v1alpha1.Fleet
+	fleet *api.Fleet
 }
 
 // takeOver reads what the ceremony takes from the lost fleet: everything but the
@@ -35,7 +35,7 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 	if err != nil {
 		return withHint(fmt.Errorf("read the lost fleet: %w", err), files.Hint(err, "--replaces is the fleet.yaml that was accepted last, from Git"))
 	}
-	fleet, err := v1alpha1.ParseFleet(o.replaces, text)
+	fleet, err := api.ParseFleet(o.replaces, text)
 	if err != nil {
 		return err
 	}
@@ -65,12 +65,12 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 // it, Retired: they open nothing, and `bulla validate` finds the locks that are
 // still theirs. The line of root keys begins anew, as nobody can sign a step
 // from a lost key.
-func (l *lostFleet) successor(key v1alpha1.SealingKey, logKey string) *v1alpha1.Fleet {
+func (l *lostFleet) successor(key api.SealingKey, logKey string) *api.Fleet {
 	next := *l.fleet
 	next.Spec = *l.fleet.Spec.DeepCopy()
 	next.Spec.Serial++
 	for i := range next.Spec.SealingKeys {
-		next.Spec.SealingKeys[i].Status = v1alpha1.KeyRetired
+		next.Spec.SealingKeys[i].Status = api.KeyRetired
 	}
 	next.Spec.SealingKeys = append(next.Spec.SealingKeys, key)
 	next.Spec.LogKey, next.Spec.RootSuccession, next.Spec.Signature = logKey, nil, ""

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -86,12 +86,12 @@ func orDash(s string) string {
 
 // acceptedStatus reads the accepted head from the data folder; a service that
 // never ran has none.
-func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]v1alpha1.KeyStatus, error) {
+func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]api.KeyStatus, error) {
 	model, err := acceptedModel(ctx, config)
 	if model == nil || err != nil {
 		return nil, err
 	}
-	status := map[string]v1alpha1.KeyStatus{}
+	status := map[string]api.KeyStatus{}
 	for _, key := range model.Fleet.Spec.SealingKeys {
 		status[key.ID] = key.Status
 	}

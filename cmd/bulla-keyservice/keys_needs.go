@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -29,7 +29,7 @@ type needed struct{ path, digest, commit string }
 
 // findNeeds looks at the accepted head, and at every commit that was in force
 // since then: the heads that the service accepted, and what lies between them.
-func findNeeds(ctx context.Context, f *fleetFile, key string, next *v1alpha1.FleetSpec, since time.Time) (*keyNeeds, error) {
+func findNeeds(ctx context.Context, f *fleetFile, key string, next *api.FleetSpec, since time.Time) (*keyNeeds, error) {
 	mirror, commits, err := inForce(ctx, f, since)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 )
@@ -88,7 +88,7 @@ func (o *retireOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 }
 
 // finish signs, records and writes.
-func (o *retireOptions) finish(ctx context.Context, f *fleetFile, next *v1alpha1.FleetSpec, e audit.Entry, stdout, stderr io.Writer) error {
+func (o *retireOptions) finish(ctx context.Context, f *fleetFile, next *api.FleetSpec, e audit.Entry, stdout, stderr io.Writer) error {
 	if err := f.sign(ctx, next); err != nil {
 		return err
 	}
@@ -106,23 +106,23 @@ func (o *retireOptions) finish(ctx context.Context, f *fleetFile, next *v1alpha1
 }
 
 // retired is the next fleet with the key retired.
-func (o *retireOptions) retired(f *fleetFile) (*v1alpha1.FleetSpec, error) {
+func (o *retireOptions) retired(f *fleetFile) (*api.FleetSpec, error) {
 	next := f.next()
 	for i := range next.SealingKeys {
 		key := &next.SealingKeys[i]
 		switch {
 		case key.ID != o.key:
-		case o.undo && key.Status == v1alpha1.KeyRetired:
-			key.Status = v1alpha1.KeySuperseded
+		case o.undo && key.Status == api.KeyRetired:
+			key.Status = api.KeySuperseded
 			return next, nil
 		case o.undo:
 			return nil, fmt.Errorf("key %s is %s, not Retired", o.key, key.Status)
-		case key.Status == v1alpha1.KeyActive:
+		case key.Status == api.KeyActive:
 			return nil, withHint(fmt.Errorf("key %s is Active", o.key), "bulla-keyservice keys rotate makes another one, then bulla reseal moves the locks")
-		case key.Status == v1alpha1.KeyRetired:
+		case key.Status == api.KeyRetired:
 			return nil, fmt.Errorf("key %s is Retired already", o.key)
 		default:
-			key.Status = v1alpha1.KeyRetired
+			key.Status = api.KeyRetired
 			return next, nil
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -105,11 +105,11 @@ func (o *rotateOptions) afterwards(err error) error {
 }
 
 // rotated is the next fleet with the key in it.
-func rotated(f *fleetFile, key v1alpha1.SealingKey) *v1alpha1.FleetSpec {
+func rotated(f *fleetFile, key api.SealingKey) *api.FleetSpec {
 	next := f.next()
 	for i := range next.SealingKeys {
-		if next.SealingKeys[i].Status == v1alpha1.KeyActive {
-			next.SealingKeys[i].Status = v1alpha1.KeySuperseded
+		if next.SealingKeys[i].Status == api.KeyActive {
+			next.SealingKeys[i].Status = api.KeySuperseded
 		}
 	}
 	next.SealingKeys = append(next.SealingKeys, key)
@@ -117,13 +117,13 @@ func rotated(f *fleetFile, key v1alpha1.SealingKey) *v1alpha1.FleetSpec {
 }
 
 // key makes the key, or takes the one that is there, tested as if it were used.
-func (o *rotateOptions) key(ctx context.Context, f *fleetFile) (key v1alpha1.SealingKey, err error) {
+func (o *rotateOptions) key(ctx context.Context, f *fleetFile) (key api.SealingKey, err error) {
 	if !o.existing {
 		config, err := f.tokenConfig()
 		if err != nil {
 			return key, err
 		}
-		key, err := hsm.AddSealingKey(config, f.config.Fleet, o.keyID, v1alpha1.Suite(o.suite))
+		key, err := hsm.AddSealingKey(config, f.config.Fleet, o.keyID, api.Suite(o.suite))
 		if errors.Is(err, hsm.ErrLabelTaken) {
 			return key, withHint(err, "choose another --key-id; if a failed run left this key, take it with --existing")
 		}
@@ -134,15 +134,15 @@ func (o *rotateOptions) key(ctx context.Context, f *fleetFile) (key v1alpha1.Sea
 		return key, err
 	}
 	err = withWorker(ctx, service, func(worker *hsm.Worker) error {
-		public, err := worker.PublicKey(ctx, o.keyID, v1alpha1.Suite(o.suite))
-		key = v1alpha1.SealingKey{ID: o.keyID, Suite: v1alpha1.Suite(o.suite), PublicKey: public.String(), Status: v1alpha1.KeyActive}
+		public, err := worker.PublicKey(ctx, o.keyID, api.Suite(o.suite))
+		key = api.SealingKey{ID: o.keyID, Suite: api.Suite(o.suite), PublicKey: public.String(), Status: api.KeyActive}
 		return err
 	})
 	return key, err
 }
 
 // freeKeyID is year, month and the first letter that no key of the fleet has.
-func freeKeyID(spec *v1alpha1.FleetSpec, now time.Time) string {
+func freeKeyID(spec *api.FleetSpec, now time.Time) string {
 	for letter := 'a'; letter < 'z'; letter++ {
 		id := now.UTC().Format("2006-01-") + string(letter)
 		if _, taken := spec.Key(id); !taken {
@@ -155,7 +155,7 @@ func freeKeyID(spec *v1alpha1.FleetSpec, now time.Time) string {
 // rehearse goes through the outcome with a throwaway key: what is wrong with
 // the arguments is found before the token has a key more.
 func (o *rotateOptions) rehearse(f *fleetFile) error {
-	key, err := throwawayKey(o.keyID, v1alpha1.Suite(o.suite))
+	key, err := throwawayKey(o.keyID, api.Suite(o.suite))
 	if err != nil {
 		return err
 	}
@@ -168,27 +168,27 @@ func (o *rotateOptions) rehearse(f *fleetFile) error {
 	if err != nil {
 		return err
 	}
-	_, err = v1alpha1.ParseFleet(f.options.file, data)
+	_, err = api.ParseFleet(f.options.file, data)
 	return err
 }
 
 // throwawayKey has the form of a record and no private key that anybody has.
-func throwawayKey(id string, suite v1alpha1.Suite) (v1alpha1.SealingKey, error) {
+func throwawayKey(id string, suite api.Suite) (api.SealingKey, error) {
 	point, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
-		return v1alpha1.SealingKey{}, err
+		return api.SealingKey{}, err
 	}
 	var lattice []byte
-	if suite == v1alpha1.SuiteHybrid {
+	if suite == api.SuiteHybrid {
 		key, err := mlkem.GenerateKey768()
 		if err != nil {
-			return v1alpha1.SealingKey{}, err
+			return api.SealingKey{}, err
 		}
 		lattice = key.EncapsulationKey().Bytes()
 	}
 	public, err := sealing.NewPublicKey(suite, point.PublicKey().Bytes(), lattice)
 	if err != nil {
-		return v1alpha1.SealingKey{}, withHint(fmt.Errorf("read --suite %q: %w", suite, err), "MLKEM768-P256 or P256")
+		return api.SealingKey{}, withHint(fmt.Errorf("read --suite %q: %w", suite, err), "MLKEM768-P256 or P256")
 	}
-	return v1alpha1.SealingKey{ID: id, Suite: suite, PublicKey: public.String(), Status: v1alpha1.KeyActive}, nil
+	return api.SealingKey{ID: id, Suite: suite, PublicKey: public.String(), Status: api.KeyActive}, nil
 }

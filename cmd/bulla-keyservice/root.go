@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -208,7 +208,7 @@ func (o *rootOptions) makeKey(f *fleetFile, to hsm.Config) (role string, err err
 
 // succeedRoot adds the old key's word for the new one and signs with the new, once
 // the service's token was seen to have what is signed.
-func succeedRoot(ctx context.Context, f *fleetFile, next *v1alpha1.FleetSpec, to hsm.Config, role string) (key string, err error) {
+func succeedRoot(ctx context.Context, f *fleetFile, next *api.FleetSpec, to hsm.Config, role string) (key string, err error) {
 	service, err := f.tokenConfig()
 	if err != nil {
 		return "", err

@@ -17,10 +17,9 @@ import (
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/token"
@@ -181,7 +180,7 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 func keyStatus(ts *testscript.TestScript, _ bool, args []string) {
 	config, err := keyservice.LoadConfig(ts.MkAbs(args[0]))
 	ts.Check(err)
-	var status map[string]v1alpha1.KeyStatus
+	var status map[string]api.KeyStatus
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		status, err = acceptedStatus(context.Background(), config)
 		ts.Check(err)
@@ -213,17 +212,17 @@ func headAccepted(ts *testscript.TestScript, _ bool, args []string) {
 
 // stub FLEET KEY FILE seals a value under a key of a fleet.yaml.
 func stubFile(ts *testscript.TestScript, _ bool, args []string) {
-	fleet, err := v1alpha1.ParseFleet(args[0], []byte(ts.ReadFile(args[0])))
+	fleet, err := api.ParseFleet(args[0], []byte(ts.ReadFile(args[0])))
 	ts.Check(err)
 	key, _ := fleet.Spec.Key(args[1])
-	key.Status = v1alpha1.KeyActive
+	key.Status = api.KeyActive
 	sealer, err := sealing.NewSealer(key, nil)
 	ts.Check(err)
-	stub := &v1alpha1.SealedManifest{}
-	stub.APIVersion, stub.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindSealedManifest
-	stub.Metadata = v1alpha1.Metadata{Name: "db", Namespace: "shop"}
-	stub.Spec.Template = runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)}
-	stub.Spec.Blocks = []v1alpha1.Block{{Fields: []string{"/data/key"}}}
+	stub := &api.SealedManifest{}
+	stub.APIVersion, stub.Kind = api.APIVersion, api.KindSealedManifest
+	stub.Metadata = api.Metadata{Name: "db", Namespace: "shop"}
+	stub.Spec.Template = []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)
+	stub.Spec.Blocks = []api.Block{{Fields: []string{"/data/key"}}}
 	where, err := sealing.ContextOf(fleet.Spec.ID, stub, 0, "shop", "db")
 	ts.Check(err)
 	stub.Spec.Blocks[0], err = sealer.Seal(where, map[string]string{"/data/key": "dg=="}, []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "all"}}})

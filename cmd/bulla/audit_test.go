@@ -16,7 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 )
@@ -42,7 +42,7 @@ func cmdAuditLog(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		for range times {
 			w.record(audit.Entry{Kind: audit.Unseal, Outcome: "Granted", Cluster: args[1], Object: args[2],
-				Digest: v1alpha1.StubDigest([]byte(ts.ReadFile(args[3]))), Head: args[4], Placement: strings.Split(args[2], "/")[0]})
+				Digest: api.StubDigest([]byte(ts.ReadFile(args[3]))), Head: args[4], Placement: strings.Split(args[2], "/")[0]})
 		}
 	case "record":
 		w.record(audit.Entry{Kind: audit.Kind(args[1]), Outcome: args[2], Person: args[3], Detail: args[4]})

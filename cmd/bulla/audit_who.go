@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
@@ -145,7 +145,7 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 
 // uses builds every placement: the log has objects as they are built.
 func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]identity.Use, error) {
-	placements := slices.SortedFunc(maps.Values(repo.Model.Placements), func(a, b *v1alpha1.Placement) int {
+	placements := slices.SortedFunc(maps.Values(repo.Model.Placements), func(a, b *api.Placement) int {
 		return cmp.Compare(a.Metadata.Name, b.Metadata.Name)
 	})
 	index, err := identity.All(ctx, builder(repo.Root), repo.Tree, placements, a.progress())

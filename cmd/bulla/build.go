@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -83,7 +83,7 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 }
 
 // builtFor builds a placement for one cluster, or for none in particular.
-func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *v1alpha1.Placement, cluster string) (*kustomize.Build, error) {
+func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placement, cluster string) (*kustomize.Build, error) {
 	builder := builder(repo.Root)
 	if cluster == "" {
 		return builder.Build(ctx, repo.Tree, p)
@@ -124,7 +124,7 @@ func shown(o kustomize.Object) (string, error) {
 }
 
 // mask puts a word where the values of an object will stand.
-func mask(object map[string]any, stub *v1alpha1.SealedManifest) (fields []string) {
+func mask(object map[string]any, stub *api.SealedManifest) (fields []string) {
 	data, _ := object["data"].(map[string]any)
 	if data == nil {
 		data = map[string]any{}

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
@@ -91,7 +91,7 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 	if err != nil {
 		return err
 	}
-	file, exists := repo.Model.Files[v1alpha1.KindCluster+"/"+name]
+	file, exists := repo.Model.Files[api.KindCluster+"/"+name]
 	if o.rebuilt {
 		return a.clusterRebuilt(ctx, repo, file, name, o)
 	}
@@ -111,7 +111,7 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 	}
 	file = "clusters/" + name + ".yaml"
 	data := []byte(renderCluster(name, labels, keys))
-	if _, err := v1alpha1.ParseCluster(file, data); err != nil {
+	if _, err := api.ParseCluster(file, data); err != nil {
 		return err
 	}
 	if err := sharesKeys(repo, keys); err != nil {
@@ -214,7 +214,7 @@ func (a *app) confirm(keys clusterkeys.Keys, told string) error {
 
 func renderCluster(name string, labels map[string]string, keys clusterkeys.Keys) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", v1alpha1.GroupVersion, v1alpha1.KindCluster, name)
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", api.APIVersion, api.KindCluster, name)
 	if len(labels) > 0 {
 		b.WriteString("  labels:\n")
 		for _, key := range slices.Sorted(maps.Keys(labels)) {

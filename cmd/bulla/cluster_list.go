@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
@@ -171,7 +171,7 @@ func newClusterRemove(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) clusterFile(name string) (*fleetrepo.Repo, string, *v1alpha1.Cluster, error) {
+func (a *app) clusterFile(name string) (*fleetrepo.Repo, string, *api.Cluster, error) {
 	repo, err := a.open()
 	if err != nil {
 		return nil, "", nil, err
@@ -180,7 +180,7 @@ func (a *app) clusterFile(name string) (*fleetrepo.Repo, string, *v1alpha1.Clust
 	if !ok {
 		return nil, "", nil, unknown("cluster", name, repo.Model.Clusters, "names are those of the files in clusters/")
 	}
-	return repo, repo.Model.Files[v1alpha1.KindCluster+"/"+name], cluster, nil
+	return repo, repo.Model.Files[api.KindCluster+"/"+name], cluster, nil
 }
 
 func (a *app) decommission(name string) error {
@@ -198,8 +198,8 @@ func (a *app) decommission(name string) error {
 	}
 	edited, err := yamltext.SetScalar(data, "true", "spec", "decommission")
 	if err == nil {
-		var got *v1alpha1.Cluster
-		if got, err = v1alpha1.ParseCluster(file, edited); err == nil && !got.Spec.Decommission {
+		var got *api.Cluster
+		if got, err = api.ParseCluster(file, edited); err == nil && !got.Spec.Decommission {
 			err = yamltext.ErrShape
 		}
 	}
@@ -226,7 +226,7 @@ func (a *app) clusterRemove(name string, keep bool) error {
 			"remove cluster %q: it was not decommissioned; removing its file would stop unsealing and delete nothing there", name)
 	}
 	for _, placement := range slices.Sorted(maps.Keys(repo.Model.Placements)) {
-		if slices.Contains(repo.Model.Placements[placement].Spec.Targets, v1alpha1.PlacementTarget{ClusterName: name}) {
+		if slices.Contains(repo.Model.Placements[placement].Spec.Targets, api.PlacementTarget{ClusterName: name}) {
 			return fault.New(fmt.Sprintf("bulla place %s --remove-target cluster/%s", placement, name),
 				"remove cluster %q: placement %q targets it by name", name, placement)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -47,7 +47,7 @@ func (a *app) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, na
 			return fault.New("write its spec.identity and spec.recipient by hand", "edit %s: %w", file, err)
 		}
 	}
-	read, err := v1alpha1.ParseCluster(file, data)
+	read, err := api.ParseCluster(file, data)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
@@ -85,10 +85,10 @@ func (f *denyFlags) request(now time.Time) error {
 		if err != nil {
 			return fault.New(files.Hint(err, "name a stub's file"), "read stub: %w", err)
 		}
-		if _, err := v1alpha1.ParseSealedManifest(f.stub, data); err != nil {
+		if _, err := api.ParseSealedManifest(f.stub, data); err != nil {
 			return fault.New("bulla validate tells more", "%s is not a stub: %w", f.stub, err)
 		}
-		f.in.Digest = v1alpha1.StubDigest(data)
+		f.in.Digest = api.StubDigest(data)
 	}
 	if f.in.Cluster == "" && f.in.Placement == "" && f.in.Digest == "" {
 		return fault.NewUsage("--cluster, --placement, --stub or --digest", "nothing is named that is to be denied")

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
@@ -69,7 +69,7 @@ func (a *app) init(source string, owners []string) error {
 	if err != nil {
 		return err
 	}
-	fleet, err := v1alpha1.ParseFleet(source, data)
+	fleet, err := api.ParseFleet(source, data)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (a *app) readFleetFile(source string) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	data, err := io.ReadAll(io.LimitReader(in, v1alpha1.MaxFileSize+1))
+	data, err := io.ReadAll(io.LimitReader(in, api.MaxFileSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read fleet: %w", err)
 	}
@@ -112,7 +112,7 @@ func checkGitTop(folder string) error {
 	return nil
 }
 
-func (a *app) layOut(fleet *v1alpha1.Fleet, data []byte, owners []string) error {
+func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 	target := filepath.Join(a.repo, fleetrepo.FleetFile)
 	switch old, err := os.ReadFile(target); {
 	case err == nil && string(old) != string(data):

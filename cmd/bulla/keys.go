@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
@@ -54,17 +54,17 @@ func newKeys(a *app) *cobra.Command {
 
 // keyRow is one key of `bulla keys ls`.
 type keyRow struct {
-	Key        string             `json:"key"`
-	Suite      v1alpha1.Suite     `json:"suite,omitempty"`
-	Status     v1alpha1.KeyStatus `json:"status"`
-	Locks      int                `json:"locks"`
-	Stubs      int                `json:"stubs"`
-	Needed     int                `json:"needed"`
-	Placements int                `json:"placements"`
+	Key        string        `json:"key"`
+	Suite      api.Suite     `json:"suite,omitempty"`
+	Status     api.KeyStatus `json:"status"`
+	Locks      int           `json:"locks"`
+	Stubs      int           `json:"stubs"`
+	Needed     int           `json:"needed"`
+	Placements int           `json:"placements"`
 }
 
 // keyUnknown is the status of a key that only locks name.
-const keyUnknown v1alpha1.KeyStatus = "Unknown"
+const keyUnknown api.KeyStatus = "Unknown"
 
 func (a *app) listKeys(ctx context.Context, format render.Format) error {
 	repo, err := a.openVerified()
@@ -127,7 +127,7 @@ func (a *app) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, erro
 		all = append(all, *row)
 	}
 	order := func(r keyRow) int {
-		if i := slices.IndexFunc(spec.SealingKeys, func(k v1alpha1.SealingKey) bool { return k.ID == r.Key }); i >= 0 {
+		if i := slices.IndexFunc(spec.SealingKeys, func(k api.SealingKey) bool { return k.ID == r.Key }); i >= 0 {
 			return i
 		}
 		return len(spec.SealingKeys)

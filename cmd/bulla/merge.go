@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -77,7 +77,7 @@ func (a *app) merge(ctx context.Context, args []string) error {
 		if err != nil {
 			return fmt.Errorf("merge %s: %w", path, err)
 		}
-		if texts[i] = data; i > 0 && v1alpha1.ClaimsStub(data) {
+		if texts[i] = data; i > 0 && api.ClaimsStub(data) {
 			stubs++
 		}
 	}

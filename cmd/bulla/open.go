@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
@@ -136,7 +136,7 @@ func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) erro
 	return a.emit(text, o.out)
 }
 
-func readStub(repo *fleetrepo.Repo, path string) (string, *v1alpha1.SealedManifest, error) {
+func readStub(repo *fleetrepo.Repo, path string) (string, *api.SealedManifest, error) {
 	file, err := repo.Rel(path)
 	if err != nil {
 		return "", nil, err
@@ -145,10 +145,10 @@ func readStub(repo *fleetrepo.Repo, path string) (string, *v1alpha1.SealedManife
 	if err != nil {
 		return "", nil, fmt.Errorf("read stub: %w", err)
 	}
-	if _, kind, ok := v1alpha1.KindOf(data); !ok || kind != v1alpha1.KindSealedManifest {
-		return "", nil, fault.New("`bulla seal` makes stubs", "%s is not a %s", file, v1alpha1.KindSealedManifest)
+	if _, kind, ok := api.KindOf(data); !ok || kind != api.KindSealedManifest {
+		return "", nil, fault.New("`bulla seal` makes stubs", "%s is not a %s", file, api.KindSealedManifest)
 	}
-	manifest, err := v1alpha1.ParseSealedManifest(file, data)
+	manifest, err := api.ParseSealedManifest(file, data)
 	return file, manifest, err
 }
 

@@ -14,7 +14,7 @@ import (
 	"filippo.io/age/armor"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -46,7 +46,7 @@ func cmdOpens(ts *testscript.TestScript, neg bool, args []string) {
 var errNoLock = errors.New("no lock for this cluster, or none under a key of the fleet")
 
 func openStub(w *world, model *kustomize.Model, text, object, cluster string) (map[string]string, error) {
-	manifest, err := v1alpha1.ParseSealedManifest("stub", []byte(text))
+	manifest, err := api.ParseSealedManifest("stub", []byte(text))
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func openStub(w *world, model *kustomize.Model, text, object, cluster string) (m
 	return all, nil
 }
 
-func openBlock(w *world, model *kustomize.Model, c sealing.Context, block *v1alpha1.Block, cluster string) (map[string]string, error) {
-	i := slices.IndexFunc(block.Locks, func(l v1alpha1.Lock) bool {
+func openBlock(w *world, model *kustomize.Model, c sealing.Context, block *api.Block, cluster string) (map[string]string, error) {
+	i := slices.IndexFunc(block.Locks, func(l api.Lock) bool {
 		set, ok := strings.CutPrefix(l.Target, "set/")
 		return l.Target == "cluster/"+cluster || ok && slices.Contains(model.Members(set), cluster)
 	})
@@ -99,7 +99,7 @@ func openBlock(w *world, model *kustomize.Model, c sealing.Context, block *v1alp
 //
 //	recovers STUB [KEY=VALUE…]
 func cmdRecovers(ts *testscript.TestScript, neg bool, args []string) {
-	manifest, err := v1alpha1.ParseSealedManifest(args[0], []byte(ts.ReadFile(args[0])))
+	manifest, err := api.ParseSealedManifest(args[0], []byte(ts.ReadFile(args[0])))
 	ts.Check(err)
 	got := map[string]string{}
 	for _, block := range manifest.Spec.Blocks {

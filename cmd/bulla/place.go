@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -75,7 +75,7 @@ func (a *app) place(name string, o placeOptions) error {
 			return unknown("placement", on, repo.Model.Placements, "place that one first")
 		}
 	}
-	file, exists := repo.Model.Files[v1alpha1.KindPlacement+"/"+name]
+	file, exists := repo.Model.Files[api.KindPlacement+"/"+name]
 	if !exists {
 		return a.newPlacement(repo, name, o, targets)
 	}
@@ -84,19 +84,19 @@ func (a *app) place(name string, o placeOptions) error {
 
 // targets returns the targets to add, which must be in the fleet: a misspelt
 // name would be merged and grant nothing, or later something else.
-func (o placeOptions) targets(repo *fleetrepo.Repo) ([]v1alpha1.PlacementTarget, error) {
-	var targets []v1alpha1.PlacementTarget
+func (o placeOptions) targets(repo *fleetrepo.Repo) ([]api.PlacementTarget, error) {
+	var targets []api.PlacementTarget
 	for _, name := range o.clusters {
 		if _, ok := repo.Model.Clusters[name]; !ok {
 			return nil, unknown("cluster", name, repo.Model.Clusters, "bulla cluster add makes one")
 		}
-		targets = append(targets, v1alpha1.PlacementTarget{ClusterName: name})
+		targets = append(targets, api.PlacementTarget{ClusterName: name})
 	}
 	for _, name := range o.sets {
 		if _, ok := repo.Model.Sets[name]; !ok {
 			return nil, unknown("cluster set", name, repo.Model.Sets, "write clustersets/NAME.yaml first")
 		}
-		targets = append(targets, v1alpha1.PlacementTarget{ClusterSet: name})
+		targets = append(targets, api.PlacementTarget{ClusterSet: name})
 	}
 	return targets, nil
 }
@@ -122,7 +122,7 @@ func list[T any](known map[string]T) string {
 	return strings.Join(names, ", ")
 }
 
-func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, targets []v1alpha1.PlacementTarget) error {
+func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, targets []api.PlacementTarget) error {
 	switch {
 	case len(o.removals) > 0:
 		return unknown("placement", name, repo.Model.Placements, "names are those of the files in placements/")
@@ -134,7 +134,7 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	}
 	file := "placements/" + name + ".yaml"
 	data := []byte(renderPlacement(name, o, targets))
-	if _, err := v1alpha1.ParsePlacement(file, data); err != nil {
+	if _, err := api.ParsePlacement(file, data); err != nil {
 		return err
 	}
 	if err := files.Create(repo.Abs(file), data, 0o644); err != nil {
@@ -146,10 +146,10 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	return a.reportPlacement(repo, name, "wrote "+file)
 }
 
-func renderPlacement(name string, o placeOptions, targets []v1alpha1.PlacementTarget) string {
+func renderPlacement(name string, o placeOptions, targets []api.PlacementTarget) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\nspec:\n  path: %s\n  targets:\n",
-		v1alpha1.GroupVersion, v1alpha1.KindPlacement, name, o.path)
+		api.APIVersion, api.KindPlacement, name, o.path)
 	for _, target := range targets {
 		fmt.Fprintf(&b, "  - %s\n", targetItem(target)[0])
 	}
@@ -173,14 +173,14 @@ func renderPlacement(name string, o placeOptions, targets []v1alpha1.PlacementTa
 	return b.String()
 }
 
-func targetItem(t v1alpha1.PlacementTarget) yamltext.Item {
+func targetItem(t api.PlacementTarget) yamltext.Item {
 	if t.ClusterName != "" {
 		return yamltext.Item{"clusterName: " + t.ClusterName}
 	}
 	return yamltext.Item{"clusterSet: " + t.ClusterSet}
 }
 
-func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOptions, add []v1alpha1.PlacementTarget) error {
+func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOptions, add []api.PlacementTarget) error {
 	old := repo.Model.Placements[name]
 	if err := o.sameAs(file, old); err != nil {
 		return err
@@ -193,7 +193,7 @@ func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOpti
 	if err != nil {
 		return err
 	}
-	add = slices.DeleteFunc(add, func(t v1alpha1.PlacementTarget) bool { return slices.Contains(old.Spec.Targets, t) })
+	add = slices.DeleteFunc(add, func(t api.PlacementTarget) bool { return slices.Contains(old.Spec.Targets, t) })
 	if len(add)+len(remove) == 0 {
 		a.printf("%s: nothing to change\n", file)
 		return nil
@@ -213,7 +213,7 @@ func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOpti
 
 // sameAs refuses to change anything but targets: a moved path or namespace
 // deletes there and creates here, which a person should write and see.
-func (o placeOptions) sameAs(file string, old *v1alpha1.Placement) error {
+func (o placeOptions) sameAs(file string, old *api.Placement) error {
 	namespaces := old.Spec.AllNamespaces()
 	switch {
 	case o.path != "" && o.path != old.Spec.Path:
@@ -227,16 +227,16 @@ func (o placeOptions) sameAs(file string, old *v1alpha1.Placement) error {
 }
 
 // removals returns the indexes of targets to take away.
-func removals(old *v1alpha1.Placement, texts []string) ([]int, error) {
+func removals(old *api.Placement, texts []string) ([]int, error) {
 	var indexes []int
 	for _, text := range texts {
 		target, err := sealing.ParseTarget(text)
 		if err != nil {
 			return nil, fault.NewUsage("write cluster/NAME or set/NAME", "--remove-target %q is not a target", text)
 		}
-		want := v1alpha1.PlacementTarget{ClusterName: target.Name}
+		want := api.PlacementTarget{ClusterName: target.Name}
 		if target.Kind == sealing.Set {
-			want = v1alpha1.PlacementTarget{ClusterSet: target.Name}
+			want = api.PlacementTarget{ClusterSet: target.Name}
 		}
 		i := slices.Index(old.Spec.Targets, want)
 		if i < 0 {
@@ -249,7 +249,7 @@ func removals(old *v1alpha1.Placement, texts []string) ([]int, error) {
 	return indexes, nil
 }
 
-func editTargets(file string, data []byte, old *v1alpha1.Placement, add []v1alpha1.PlacementTarget, remove []int) ([]byte, error) {
+func editTargets(file string, data []byte, old *api.Placement, add []api.PlacementTarget, remove []int) ([]byte, error) {
 	want := old.DeepCopy()
 	for _, i := range slices.SortedFunc(slices.Values(remove), func(x, y int) int { return cmp.Compare(y, x) }) {
 		want.Spec.Targets = slices.Delete(want.Spec.Targets, i, i+1)
@@ -277,7 +277,7 @@ func editTargets(file string, data []byte, old *v1alpha1.Placement, add []v1alph
 		}
 		data = sequence.Remove(remove...)
 	}
-	got, err := v1alpha1.ParsePlacement(file, data)
+	got, err := api.ParsePlacement(file, data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", yamltext.ErrShape, err)
 	}

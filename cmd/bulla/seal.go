@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
@@ -197,16 +197,16 @@ func (o sealOptions) job(a *app, repo *fleetrepo.Repo, set values.Set) (*sealjob
 	return job, job.CheckRenamed()
 }
 
-func parseScope(text string) (v1alpha1.Scope, error) {
+func parseScope(text string) (api.Scope, error) {
 	switch strings.ToLower(text) {
 	case "":
 		return "", nil
 	case "strict":
-		return v1alpha1.ScopeStrict, nil
+		return api.ScopeStrict, nil
 	case "namespace":
-		return v1alpha1.ScopeNamespace, nil
+		return api.ScopeNamespace, nil
 	case "fleet":
-		return v1alpha1.ScopeFleet, nil
+		return api.ScopeFleet, nil
 	}
 	return "", fault.NewUsage("write strict, namespace or fleet", "scope %q is unknown", text)
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
@@ -22,7 +23,7 @@ import (
 )
 
 // load reads the stub, or begins a new one.
-func (o sealOptions) load(job *sealjob.Job, scope v1alpha1.Scope, manifest *values.Manifest) error {
+func (o sealOptions) load(job *sealjob.Job, scope api.Scope, manifest *values.Manifest) error {
 	data, err := os.ReadFile(job.Repo.Abs(job.File))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -37,12 +38,12 @@ func (o sealOptions) load(job *sealjob.Job, scope v1alpha1.Scope, manifest *valu
 	if o.replace {
 		return o.begin(job, scope, manifest)
 	}
-	if !v1alpha1.ClaimsStub(data) {
+	if !api.ClaimsStub(data) {
 		// Not parsed further: it may be a Secret in the clear, and errors quote.
 		return fault.New("name a new file; a Secret manifest goes in with -f, or becomes a stub with `bulla seal --replace "+job.File+"`",
-			"%s is there and is not a %s", job.File, v1alpha1.KindSealedManifest)
+			"%s is there and is not a %s", job.File, api.KindSealedManifest)
 	}
-	if job.Stub, err = v1alpha1.ParseSealedManifest(job.File, data); err != nil {
+	if job.Stub, err = api.ParseSealedManifest(job.File, data); err != nil {
 		return err
 	}
 	job.Text = data
@@ -66,7 +67,7 @@ func takeOver(job *sealjob.Job, manifest *values.Manifest) error {
 	if err != nil {
 		return err
 	}
-	if job.Stub, err = v1alpha1.ParseSealedManifest(job.File, text); err != nil {
+	if job.Stub, err = api.ParseSealedManifest(job.File, text); err != nil {
 		return err
 	}
 	job.Text = text
@@ -82,14 +83,14 @@ func takeOver(job *sealjob.Job, manifest *values.Manifest) error {
 }
 
 // fits refuses what would make another object of an existing stub.
-func (o sealOptions) fits(job *sealjob.Job, scope v1alpha1.Scope, manifest *values.Manifest) error {
+func (o sealOptions) fits(job *sealjob.Job, scope api.Scope, manifest *values.Manifest) error {
 	metadata := job.Stub.Metadata
 	name, namespace, kind := o.identity(manifest)
 	has, err := stub.Type(job.Stub)
 	if err != nil {
 		return err
 	}
-	isScope := first(job.Stub.Spec.Scope, v1alpha1.ScopeStrict)
+	isScope := first(job.Stub.Spec.Scope, api.ScopeStrict)
 	switch {
 	case name != "" && name != metadata.Name:
 		return fault.New("give the right file, or leave --name out", "%s is named %q, not %q", job.File, metadata.Name, name)
@@ -122,7 +123,7 @@ func (o sealOptions) identity(manifest *values.Manifest) (name, namespace string
 	return name, namespace, kind
 }
 
-func (o sealOptions) begin(job *sealjob.Job, scope v1alpha1.Scope, manifest *values.Manifest) error {
+func (o sealOptions) begin(job *sealjob.Job, scope api.Scope, manifest *values.Manifest) error {
 	base := path.Base(job.File)
 	name, namespace, kind := o.identity(manifest)
 	if placement, ok := job.Repo.Model.Placements[o.placement]; ok {
@@ -136,7 +137,7 @@ func (o sealOptions) begin(job *sealjob.Job, scope v1alpha1.Scope, manifest *val
 		return err
 	}
 	var err error
-	job.Stub, err = stub.New(name, namespace, first(scope, v1alpha1.ScopeStrict), first(kind, corev1.SecretTypeOpaque), manifest)
+	job.Stub, err = stub.New(name, namespace, first(scope, api.ScopeStrict), first(kind, corev1.SecretTypeOpaque), manifest)
 	return err
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
@@ -53,18 +53,18 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	s := &service{dir: ts.MkAbs(".service")}
 	ts.Check(os.MkdirAll(filepath.Join(s.dir, "token"), 0o700))
 	s.token = must(token.New(filepath.Join(s.dir, "token")))
-	made := must(s.token.Ceremony(w.fleet, sealingKey, v1alpha1.SuiteHybrid))
+	made := must(s.token.Ceremony(w.fleet, sealingKey, api.SuiteHybrid))
 	config := s.token.Config(w.fleet)
-	config.PinnedKeys = []v1alpha1.SealingKey{made.Key}
+	config.PinnedKeys = []api.SealingKey{made.Key}
 	s.worker = must(hsm.Start(context.Background(), config, nil))
 	s.root = must(s.token.StartRoot(context.Background(), w.fleet))
 	ts.Defer(s.root.Close)
 	git := must(gitserver.Start(filepath.Join(s.dir, "git")))
 	ts.Defer(func() { git.Close() })
 	s.repo = must(git.NewRepo("fleet"))
-	fleet := &v1alpha1.Fleet{}
-	fleet.APIVersion, fleet.Kind, fleet.Metadata.Name = v1alpha1.GroupVersion.String(), v1alpha1.KindFleet, "acme"
-	fleet.Spec.ID, fleet.Spec.SealingKeys = w.fleet, []v1alpha1.SealingKey{made.Key}
+	fleet := &api.Fleet{}
+	fleet.APIVersion, fleet.Kind, fleet.Metadata.Name = api.APIVersion, api.KindFleet, "acme"
+	fleet.Spec.ID, fleet.Spec.SealingKeys = w.fleet, []api.SealingKey{made.Key}
 	fleet.Spec.LogKey = sealing.VerifierKey(audit.Origin(w.fleet), made.Log)
 	s.sign(ts, fleet)
 	must(s.repo.CommitAll("begin"))
@@ -82,7 +82,7 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // sign gives the fleet its next serial and writes it into the clone.
-func (s *service) sign(ts *testscript.TestScript, fleet *v1alpha1.Fleet) {
+func (s *service) sign(ts *testscript.TestScript, fleet *api.Fleet) {
 	fleet.Spec.Serial++
 	root := must(s.root.Signer(context.Background(), hsm.SignerLabel(fleet.Spec.ID, hsm.RoleRoot)))
 	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
@@ -147,19 +147,19 @@ func cmdPublish(ts *testscript.TestScript, neg bool, args []string) {
 func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).service
 	file := filepath.Join(s.repo.Dir(), "fleet.yaml")
-	fleet := must(v1alpha1.ParseFleet("fleet.yaml", must(os.ReadFile(file))))
+	fleet := must(api.ParseFleet("fleet.yaml", must(os.ReadFile(file))))
 	for i := range fleet.Spec.SealingKeys {
 		key := &fleet.Spec.SealingKeys[i]
 		switch {
 		case args[0] == "--retire" && key.ID == args[1]:
-			key.Status = v1alpha1.KeyRetired
-		case args[0] != "--retire" && key.Status == v1alpha1.KeyActive:
-			key.Status = v1alpha1.KeySuperseded
+			key.Status = api.KeyRetired
+		case args[0] != "--retire" && key.Status == api.KeyActive:
+			key.Status = api.KeySuperseded
 		}
 	}
 	if args[0] != "--retire" {
 		fleet.Spec.SealingKeys = append(fleet.Spec.SealingKeys,
-			must(hsm.AddSealingKey(s.token.Config(fleet.Spec.ID), fleet.Spec.ID, args[0], v1alpha1.SuiteHybrid)))
+			must(hsm.AddSealingKey(s.token.Config(fleet.Spec.ID), fleet.Spec.ID, args[0], api.SuiteHybrid)))
 	}
 	s.sign(ts, fleet)
 }

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
@@ -81,7 +81,7 @@ func (a *app) trust(key, id string, replace bool) error {
 // checkVerifierKey refuses a text that could never verify anything.
 func checkVerifierKey(key string) error {
 	// Against an empty fleet a key that can be read fails by its signature.
-	if err := sealing.VerifyFleet(&v1alpha1.FleetSpec{}, key); !errors.Is(err, sealing.ErrSignature) {
+	if err := sealing.VerifyFleet(&api.FleetSpec{}, key); !errors.Is(err, sealing.ErrSignature) {
 		return fault.NewUsage("it has the form NAME+HASH+KEY, and `bulla-keyservice init` prints it", "this is not a root verifier key")
 	}
 	return nil

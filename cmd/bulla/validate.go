@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
@@ -86,7 +86,7 @@ func (a *app) validate(ctx context.Context, format render.Format, strict bool) e
 
 func (a *app) check(ctx context.Context) (*check.Report, error) {
 	repo, err := a.openVerified()
-	var parse *v1alpha1.ParseError
+	var parse *api.ParseError
 	if errors.As(err, &parse) {
 		// fleet.yaml itself: without it nothing else can be looked at.
 		return &check.Report{Findings: check.FromError(fleetrepo.FleetFile, err)}, nil

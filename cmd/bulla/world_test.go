@@ -23,7 +23,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
@@ -63,9 +63,9 @@ const sealingKey = "2026-11-a"
 // It writes a signed fleet.yaml and sets ROOTKEY and FLEETID. The recovery key
 // is one that the age library made, unless RECIPIENT is somebody's own.
 func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
-	suite, w := v1alpha1.SuiteHybrid, worldOf(ts)
-	fleet := &v1alpha1.Fleet{}
-	fleet.APIVersion, fleet.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindFleet
+	suite, w := api.SuiteHybrid, worldOf(ts)
+	fleet := &api.Fleet{}
+	fleet.APIVersion, fleet.Kind = api.APIVersion, api.KindFleet
 	fleet.Metadata.Name = "acme"
 	fleet.Spec.ID, fleet.Spec.Serial = randomHex(16), 1
 	w.recovery, w.fleet = must(age.GenerateHybridIdentity()), fleet.Spec.ID
@@ -74,7 +74,7 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 		recipient, own := strings.CutPrefix(arg, "recovery=")
 		switch {
 		case arg == "p256":
-			suite = v1alpha1.SuiteP256
+			suite = api.SuiteP256
 		case arg == "no-recovery":
 			fleet.Spec.RecoveryRecipients = nil
 		case arg == "log":
@@ -90,13 +90,13 @@ func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	key := must(softkey.Derive(suite, randomHex(16)))
 	w.keys = map[string]softkey.Key{sealingKey: key}
-	fleet.Spec.SealingKeys = []v1alpha1.SealingKey{key.Record(sealingKey)}
+	fleet.Spec.SealingKeys = []api.SealingKey{key.Record(sealingKey)}
 	signFleet(ts, args[0], fleet)
 	ts.Setenv("FLEETID", fleet.Spec.ID)
 }
 
 // signFleet signs with a new root key, writes the file and sets ROOTKEY.
-func signFleet(ts *testscript.TestScript, file string, fleet *v1alpha1.Fleet) {
+func signFleet(ts *testscript.TestScript, file string, fleet *api.Fleet) {
 	root := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	worldOf(ts).roots[fleet.Spec.ID] = root
 	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
@@ -110,11 +110,11 @@ func signFleet(ts *testscript.TestScript, file string, fleet *v1alpha1.Fleet) {
 //	losehsm FILE KEYID
 func cmdLoseHSM(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	fleet, err := v1alpha1.ParseFleet(args[0], []byte(ts.ReadFile(args[0])))
+	fleet, err := api.ParseFleet(args[0], []byte(ts.ReadFile(args[0])))
 	ts.Check(err)
 	key := must(softkey.Derive(fleet.Spec.SealingKeys[0].Suite, randomHex(16)))
 	w.keys = map[string]softkey.Key{args[1]: key}
-	fleet.Spec.SealingKeys = []v1alpha1.SealingKey{key.Record(args[1])}
+	fleet.Spec.SealingKeys = []api.SealingKey{key.Record(args[1])}
 	signFleet(ts, args[0], fleet)
 }
 
@@ -131,7 +131,7 @@ func cmdRecipient(ts *testscript.TestScript, neg bool, args []string) {
 func cmdContent(ts *testscript.TestScript, neg bool, args []string) {
 	var digests [2]string
 	for i, file := range args {
-		manifest, err := v1alpha1.ParseSealedManifest(file, []byte(ts.ReadFile(file)))
+		manifest, err := api.ParseSealedManifest(file, []byte(ts.ReadFile(file)))
 		ts.Check(err)
 		digests[i] = must(sealing.ContentDigest(worldOf(ts).fleet, manifest))
 	}
@@ -144,7 +144,7 @@ func cmdContent(ts *testscript.TestScript, neg bool, args []string) {
 //
 //	resign FILE SERIAL [no-recovery]
 func cmdResign(ts *testscript.TestScript, neg bool, args []string) {
-	fleet := must(v1alpha1.ParseFleet(args[0], []byte(ts.ReadFile(args[0]))))
+	fleet := must(api.ParseFleet(args[0], []byte(ts.ReadFile(args[0]))))
 	fleet.Spec.Serial = must(strconv.ParseInt(args[1], 10, 64))
 	if len(args) > 2 {
 		fleet.Spec.RecoveryRecipients = nil

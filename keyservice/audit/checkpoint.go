@@ -11,7 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -37,7 +37,7 @@ var ErrNoLogKey = errors.New("fleet.yaml has no spec.logKey")
 
 // FleetVerifier gives the key that checkpoints of the fleet's log verify under.
 // The caller has verified the fleet's signature, which covers it.
-func FleetVerifier(spec *v1alpha1.FleetSpec) (note.Verifier, error) {
+func FleetVerifier(spec *api.FleetSpec) (note.Verifier, error) {
 	if spec.LogKey == "" {
 		return nil, ErrNoLogKey
 	}

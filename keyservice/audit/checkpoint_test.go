@@ -13,7 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -210,14 +210,14 @@ func TestTheLogKeyIsTheFleetsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := sealing.VerifierKey(audit.Origin(fleet), &key.PublicKey)
-	verifier, err := audit.FleetVerifier(&v1alpha1.FleetSpec{ID: fleet, LogKey: text})
+	verifier, err := audit.FleetVerifier(&api.FleetSpec{ID: fleet, LogKey: text})
 	if err != nil || verifier.Name() != audit.Origin(fleet) {
 		t.Fatalf("verifier %v, %v", verifier, err)
 	}
-	if _, err := audit.FleetVerifier(&v1alpha1.FleetSpec{ID: fleet}); !errors.Is(err, audit.ErrNoLogKey) {
+	if _, err := audit.FleetVerifier(&api.FleetSpec{ID: fleet}); !errors.Is(err, audit.ErrNoLogKey) {
 		t.Errorf("no key: %v, want ErrNoLogKey", err)
 	}
-	for name, spec := range map[string]v1alpha1.FleetSpec{
+	for name, spec := range map[string]api.FleetSpec{
 		"another fleet's key": {ID: strings.Repeat("0", 32), LogKey: text},
 		"a key of no log":     {ID: fleet, LogKey: sealing.VerifierKey("acme", &key.PublicKey)},
 		"a key cut short":     {ID: fleet, LogKey: text[:len(text)-9]},

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -83,7 +83,7 @@ type witness struct {
 }
 
 func (l *Log) witness(ctx context.Context, fleet string) (*witness, error) {
-	verifier, err := audit.FleetVerifier(&v1alpha1.FleetSpec{ID: fleet, LogKey: l.key()})
+	verifier, err := audit.FleetVerifier(&api.FleetSpec{ID: fleet, LogKey: l.key()})
 	if err != nil {
 		return nil, &LogError{err}
 	}

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // sealFor makes a ciphertext for a key record.
-func sealFor(t *testing.T, key v1alpha1.SealingKey, info, text string) []byte {
+func sealFor(t *testing.T, key api.SealingKey, info, text string) []byte {
 	t.Helper()
 	public, err := sealing.ParsePublicKey(key.Suite, key.PublicKey)
 	if err != nil {
@@ -26,7 +26,7 @@ func sealFor(t *testing.T, key v1alpha1.SealingKey, info, text string) []byte {
 }
 
 func TestAFurtherSealingKeyOpensBesideTheFirstUntilOneIsRetired(t *testing.T) {
-	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteP256, v1alpha1.SuiteHybrid} {
+	for _, suite := range []api.Suite{api.SuiteP256, api.SuiteHybrid} {
 		t.Run(string(suite), func(t *testing.T) {
 			tok := token.ForTest(t)
 			made, err := tok.Ceremony(fleet, keyID, suite)
@@ -34,7 +34,7 @@ func TestAFurtherSealingKeyOpensBesideTheFirstUntilOneIsRetired(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg := tok.Config(fleet)
-			cfg.PinnedKeys = []v1alpha1.SealingKey{made.Key}
+			cfg.PinnedKeys = []api.SealingKey{made.Key}
 			worker, err := hsm.Start(t.Context(), cfg, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -45,10 +45,10 @@ func TestAFurtherSealingKeyOpensBesideTheFirstUntilOneIsRetired(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if second.Status != v1alpha1.KeyActive || second.Suite != suite || second.PublicKey == made.Key.PublicKey {
+			if second.Status != api.KeyActive || second.Suite != suite || second.PublicKey == made.Key.PublicKey {
 				t.Errorf("made %+v", second)
 			}
-			opens := func(key v1alpha1.SealingKey) error {
+			opens := func(key api.SealingKey) error {
 				_, err := worker.Open(t.Context(), key.ID, []byte("info"), sealFor(t, key, "info", "text"))
 				return err
 			}
@@ -56,15 +56,15 @@ func TestAFurtherSealingKeyOpensBesideTheFirstUntilOneIsRetired(t *testing.T) {
 				t.Errorf("a key that fleet.yaml does not have: %v, want ErrNoKey", err)
 			}
 			first := made.Key
-			first.Status = v1alpha1.KeySuperseded
-			if err := worker.Pin(t.Context(), []v1alpha1.SealingKey{first, second}); err != nil {
+			first.Status = api.KeySuperseded
+			if err := worker.Pin(t.Context(), []api.SealingKey{first, second}); err != nil {
 				t.Fatal(err)
 			}
 			if err := errors.Join(opens(first), opens(second)); err != nil {
 				t.Error(err)
 			}
-			first.Status = v1alpha1.KeyRetired
-			if err := worker.Pin(t.Context(), []v1alpha1.SealingKey{first, second}); err != nil {
+			first.Status = api.KeyRetired
+			if err := worker.Pin(t.Context(), []api.SealingKey{first, second}); err != nil {
 				t.Fatal(err)
 			}
 			if err := opens(first); !errors.Is(err, hsm.ErrNoKey) {
@@ -79,11 +79,11 @@ func TestAFurtherSealingKeyOpensBesideTheFirstUntilOneIsRetired(t *testing.T) {
 
 func TestAFurtherSealingKeyIsMadeWholeOrNotAtAll(t *testing.T) {
 	tok := token.ForTest(t)
-	if _, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteHybrid); err != nil {
+	if _, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid); err != nil {
 		t.Fatal(err)
 	}
 	before := calls(t, tok, "C_GenerateKeyPair")
-	if _, err := hsm.AddSealingKey(tok.Config(fleet), fleet, keyID, v1alpha1.SuiteHybrid); !errors.Is(err, hsm.ErrLabelTaken) {
+	if _, err := hsm.AddSealingKey(tok.Config(fleet), fleet, keyID, api.SuiteHybrid); !errors.Is(err, hsm.ErrLabelTaken) {
 		t.Errorf("the same key again: %v, want ErrLabelTaken", err)
 	}
 	for name, id := range map[string]string{"an empty id": "", "an id": "2027-01-a"} {
@@ -98,7 +98,7 @@ func TestAFurtherSealingKeyIsMadeWholeOrNotAtAll(t *testing.T) {
 		if err := tok.Fault(function, ckrFunctionFailed, 1, 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := hsm.AddSealingKey(tok.Config(fleet), fleet, "2027-01-a", v1alpha1.SuiteHybrid); err == nil {
+		if _, err := hsm.AddSealingKey(tok.Config(fleet), fleet, "2027-01-a", api.SuiteHybrid); err == nil {
 			t.Errorf("made a key though %s failed", function)
 		}
 		if err := tok.ClearFault(); err != nil {
@@ -109,7 +109,7 @@ func TestAFurtherSealingKeyIsMadeWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("after %s failed there are %d keys, want the ceremony's three (%v)", function, len(keys), err)
 		}
 	}
-	if _, err := hsm.AddSealingKey(tok.Config(fleet), fleet, "2027-01-a", v1alpha1.SuiteHybrid); err != nil {
+	if _, err := hsm.AddSealingKey(tok.Config(fleet), fleet, "2027-01-a", api.SuiteHybrid); err != nil {
 		t.Errorf("tried again: %v", err)
 	}
 }

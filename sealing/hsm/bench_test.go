@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -21,7 +21,7 @@ func BenchmarkRawECDH(b *testing.B) {
 }
 
 func benchmarkRaw(b *testing.B, sessions int) {
-	bench := newBench(b, v1alpha1.SuiteP256, nil)
+	bench := newBench(b, api.SuiteP256, nil)
 	bench.worker.Close()
 	for _, env := range bench.token.Env {
 		name, value, _ := strings.Cut(env, "=")
@@ -53,14 +53,14 @@ func benchmarkRaw(b *testing.B, sessions int) {
 // BenchmarkWorkerOpen is the whole way: batches of 100 opens, each through the
 // pipe, HPKE and the token. One operation is one open.
 func BenchmarkWorkerOpen(b *testing.B) {
-	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
+	for _, suite := range []api.Suite{api.SuiteHybrid, api.SuiteP256} {
 		for _, sessions := range []int{1, 2} {
 			b.Run(fmt.Sprintf("suite=%s/sessions=%d", suite, sessions), func(b *testing.B) { benchmarkOpen(b, suite, sessions) })
 		}
 	}
 }
 
-func benchmarkOpen(b *testing.B, suite v1alpha1.Suite, sessions int) {
+func benchmarkOpen(b *testing.B, suite api.Suite, sessions int) {
 	const batch = 100
 	bench := newBench(b, suite, func(c *hsm.Config) { c.Sessions = sessions })
 	sealed := seal(b, bench.made.Sealing, "info", "a file key of 16")

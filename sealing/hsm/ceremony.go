@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -21,7 +21,7 @@ type Made struct {
 	Root, CA, Log *ecdsa.PublicKey
 	Sealing       sealing.PublicKey
 	// Key is the sealing key's record for fleet.yaml, Active.
-	Key v1alpha1.SealingKey
+	Key api.SealingKey
 }
 
 // KeyInfo describes one key pair of a fleet in the token.
@@ -33,7 +33,7 @@ type KeyInfo struct {
 	KeyID string
 	// Suite is set for sealing keys: MLKEM768-P256 when the token also has the
 	// secret key that the ML-KEM seed comes from.
-	Suite v1alpha1.Suite
+	Suite api.Suite
 	// Public is the uncompressed P-256 point, 65 bytes.
 	Public []byte
 	// Problem says what is wrong with the key; empty when nothing is.
@@ -48,7 +48,7 @@ type KeyInfo struct {
 // Errors: ErrLabelTaken when one of the labels is in use (nothing is generated
 // then), ErrAttributes, and those of [Start]. What a failed ceremony made is
 // destroyed.
-func Ceremony(service, root Config, fleet, keyID string, suite v1alpha1.Suite) (*Made, error) {
+func Ceremony(service, root Config, fleet, keyID string, suite api.Suite) (*Made, error) {
 	service.Fleet = fleet
 	if err := checkRecord(keyID, suite); err != nil {
 		return nil, fmt.Errorf("hold key ceremony: %w", err)
@@ -75,7 +75,7 @@ func Ceremony(service, root Config, fleet, keyID string, suite v1alpha1.Suite) (
 }
 
 // makeRest makes what the service uses.
-func (m *Made) makeRest(service Config, keyID string, suite v1alpha1.Suite) error {
+func (m *Made) makeRest(service Config, keyID string, suite api.Suite) error {
 	r, err := once(service, request{Op: opCeremony, Key: keyID, Suite: suite})
 	if err != nil {
 		return err
@@ -92,18 +92,18 @@ func (m *Made) makeRest(service Config, keyID string, suite v1alpha1.Suite) erro
 	return nil
 }
 
-func checkRecord(keyID string, suite v1alpha1.Suite) error {
+func checkRecord(keyID string, suite api.Suite) error {
 	if keyID == "" {
 		return errors.New("the key id is empty")
 	}
-	if suite != v1alpha1.SuiteHybrid && suite != v1alpha1.SuiteP256 {
+	if suite != api.SuiteHybrid && suite != api.SuiteP256 {
 		return fmt.Errorf("%q is not a suite", suite)
 	}
 	return nil
 }
 
-func activeRecord(keyID string, public sealing.PublicKey) v1alpha1.SealingKey {
-	return v1alpha1.SealingKey{ID: keyID, Suite: public.Suite(), PublicKey: public.String(), Status: v1alpha1.KeyActive}
+func activeRecord(keyID string, public sealing.PublicKey) api.SealingKey {
+	return api.SealingKey{ID: keyID, Suite: public.Suite(), PublicKey: public.String(), Status: api.KeyActive}
 }
 
 // AddSealingKey generates one more sealing key in the token and returns its
@@ -111,18 +111,18 @@ func activeRecord(keyID string, public sealing.PublicKey) v1alpha1.SealingKey {
 // it is used once. Whether it opens anything is fleet.yaml's to say.
 //
 // Errors: those of [Ceremony]; a failed call leaves no key behind.
-func AddSealingKey(cfg Config, fleet, keyID string, suite v1alpha1.Suite) (v1alpha1.SealingKey, error) {
+func AddSealingKey(cfg Config, fleet, keyID string, suite api.Suite) (api.SealingKey, error) {
 	cfg.Fleet = fleet
 	if err := checkRecord(keyID, suite); err != nil {
-		return v1alpha1.SealingKey{}, fmt.Errorf("make sealing key: %w", err)
+		return api.SealingKey{}, fmt.Errorf("make sealing key: %w", err)
 	}
 	r, err := once(cfg, request{Op: opAddSealing, Key: keyID, Suite: suite})
 	if err != nil {
-		return v1alpha1.SealingKey{}, fmt.Errorf("make sealing key %q: %w", keyID, err)
+		return api.SealingKey{}, fmt.Errorf("make sealing key %q: %w", keyID, err)
 	}
 	public, err := sealing.NewPublicKey(suite, r.Data, r.Extra)
 	if err != nil {
-		return v1alpha1.SealingKey{}, fmt.Errorf("read sealing key %q: %w", keyID, err)
+		return api.SealingKey{}, fmt.Errorf("read sealing key %q: %w", keyID, err)
 	}
 	return activeRecord(keyID, public), nil
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 func TestListShowsWhatTheCeremonyMade(t *testing.T) {
 	tok := token.ForTest(t)
-	made, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteHybrid)
+	made, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tok.Ceremony("another", keyID, v1alpha1.SuiteP256); err != nil {
+	if _, err := tok.Ceremony("another", keyID, api.SuiteP256); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string][]hsm.KeyInfo{
 		fleet: {
 			{Label: "bulla/" + fleet + "/ca", Use: "ca"},
 			{Label: "bulla/" + fleet + "/log", Use: "log"},
-			{Label: "bulla/" + fleet + "/seal/" + keyID, Use: "seal", KeyID: keyID, Suite: v1alpha1.SuiteHybrid},
+			{Label: "bulla/" + fleet + "/seal/" + keyID, Use: "seal", KeyID: keyID, Suite: api.SuiteHybrid},
 		},
 		"another": {
 			{Label: "bulla/another/ca", Use: "ca"},
 			{Label: "bulla/another/log", Use: "log"},
-			{Label: "bulla/another/seal/" + keyID, Use: "seal", KeyID: keyID, Suite: v1alpha1.SuiteP256},
+			{Label: "bulla/another/seal/" + keyID, Use: "seal", KeyID: keyID, Suite: api.SuiteP256},
 		},
 		"nobody": nil,
 	} {
@@ -51,19 +51,19 @@ func TestListShowsWhatTheCeremonyMade(t *testing.T) {
 			t.Errorf("keys of %s (-want +got):\n%s", name, diff)
 		}
 	}
-	if made.Key.Status != v1alpha1.KeyActive || made.Key.ID != keyID || !strings.HasPrefix(made.Key.PublicKey, "age1tagpq1") {
+	if made.Key.Status != api.KeyActive || made.Key.ID != keyID || !strings.HasPrefix(made.Key.PublicKey, "age1tagpq1") {
 		t.Errorf("record: %+v", made.Key)
 	}
 }
 
 func TestAnOccupiedLabelIsRefused(t *testing.T) {
 	tok := token.ForTest(t)
-	if _, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteP256); err != nil {
+	if _, err := tok.Ceremony(fleet, keyID, api.SuiteP256); err != nil {
 		t.Fatal(err)
 	}
 	before := calls(t, tok, "C_GenerateKeyPair")
 	for name, id := range map[string]string{"the same key": keyID, "another key of the same fleet": "2026-12-a"} {
-		if _, err := tok.Ceremony(fleet, id, v1alpha1.SuiteP256); !errors.Is(err, hsm.ErrLabelTaken) {
+		if _, err := tok.Ceremony(fleet, id, api.SuiteP256); !errors.Is(err, hsm.ErrLabelTaken) {
 			t.Errorf("%s: %v, want ErrLabelTaken", name, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestAnOccupiedLabelIsRefused(t *testing.T) {
 
 func TestACeremonyRefusesBadRequests(t *testing.T) {
 	tok := token.ForTest(t)
-	if _, err := tok.Ceremony(fleet, "", v1alpha1.SuiteP256); err == nil {
+	if _, err := tok.Ceremony(fleet, "", api.SuiteP256); err == nil {
 		t.Error("an empty key id was accepted")
 	}
 	if _, err := tok.Ceremony(fleet, keyID, "RSA"); err == nil {
@@ -90,7 +90,7 @@ func TestAFailedCeremonyLeavesNothing(t *testing.T) {
 	if err := tok.Fault("C_GenerateKey", ckrFunctionFailed, 1, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteHybrid); err == nil {
+	if _, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid); err == nil {
 		t.Fatal("a ceremony without its secret key was accepted")
 	}
 	if err := tok.ClearFault(); err != nil {
@@ -100,7 +100,7 @@ func TestAFailedCeremonyLeavesNothing(t *testing.T) {
 	if err != nil || len(keys) != 0 {
 		t.Fatalf("%d keys are left (%v)", len(keys), err)
 	}
-	if _, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteHybrid); err != nil {
+	if _, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid); err != nil {
 		t.Errorf("the ceremony held again: %v", err)
 	}
 }
@@ -167,7 +167,7 @@ func TestACeremonyReadsItsKeysBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer d.Close()
-			err = d.Ceremony(keyID, v1alpha1.SuiteHybrid)
+			err = d.Ceremony(keyID, api.SuiteHybrid)
 			if !errors.Is(err, hsm.ErrAttributes) || !strings.Contains(err.Error(), name+" is not") {
 				t.Errorf("a token that lies about %s: %v, want ErrAttributes naming it", name, err)
 			}
@@ -181,7 +181,7 @@ func TestACeremonyReadsItsKeysBack(t *testing.T) {
 
 func TestAKeyThatMayDoMoreIsNotUsed(t *testing.T) {
 	tok := token.ForTest(t)
-	made, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteP256)
+	made, err := tok.Ceremony(fleet, keyID, api.SuiteP256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestAKeyThatMayDoMoreIsNotUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := tok.Config(fleet)
-	cfg.PinnedKeys = []v1alpha1.SealingKey{made.Key}
+	cfg.PinnedKeys = []api.SealingKey{made.Key}
 	if _, err := hsm.Start(t.Context(), cfg, nil); !errors.Is(err, hsm.ErrAttributes) {
 		t.Errorf("start with a sealing key that signs: %v, want ErrAttributes", err)
 	}
@@ -232,13 +232,13 @@ func TestAKeyThatMayDoMoreIsNotUsed(t *testing.T) {
 
 func TestASecondKeyUnderALabelIsRefused(t *testing.T) {
 	tok := token.ForTest(t)
-	made, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteP256)
+	made, err := tok.Ceremony(fleet, keyID, api.SuiteP256)
 	if err != nil {
 		t.Fatal(err)
 	}
 	importKey(t, tok, hsm.SealingLabel(fleet, keyID), make32(1))
 	cfg := tok.Config(fleet)
-	cfg.PinnedKeys = []v1alpha1.SealingKey{made.Key}
+	cfg.PinnedKeys = []api.SealingKey{made.Key}
 	if _, err := hsm.Start(t.Context(), cfg, nil); !errors.Is(err, hsm.ErrWrongKey) {
 		t.Errorf("start with two keys under one label: %v, want ErrWrongKey", err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // idSize is the size of CKA_ID, in bytes.
@@ -79,7 +79,7 @@ type ceremony struct {
 	made []pkcs11.ObjectHandle
 }
 
-func (c *ceremony) hold(keyID string, suite v1alpha1.Suite) (*response, error) {
+func (c *ceremony) hold(keyID string, suite api.Suite) (*response, error) {
 	t := c.token
 	if err := c.checkAllFree(keyID); err != nil {
 		return nil, err
@@ -105,17 +105,17 @@ func (c *ceremony) hold(keyID string, suite v1alpha1.Suite) (*response, error) {
 
 // sealingKey generates both halves under one label, and loads and tests them as
 // a worker that serves would.
-func (c *ceremony) sealingKey(keyID string, suite v1alpha1.Suite) (*sealingKey, error) {
+func (c *ceremony) sealingKey(keyID string, suite api.Suite) (*sealingKey, error) {
 	label := SealingLabel(c.token.fleet, keyID)
 	if err := c.keyPair(label, derivePrivate); err != nil {
 		return nil, err
 	}
-	if suite == v1alpha1.SuiteHybrid {
+	if suite == api.SuiteHybrid {
 		if err := c.secret(label); err != nil {
 			return nil, err
 		}
 	}
-	return c.token.load(v1alpha1.SealingKey{ID: keyID, Suite: suite})
+	return c.token.load(api.SealingKey{ID: keyID, Suite: suite})
 }
 
 // checkAllFree refuses a token that has one of the keys already which a ceremony
@@ -252,10 +252,10 @@ func (s *session) describe(label, name string) KeyInfo {
 	info := KeyInfo{Label: label, Use: name}
 	uses := signPrivate
 	if id, ok := strings.CutPrefix(name, "seal/"); ok {
-		info.Use, info.KeyID, info.Suite, uses = "seal", id, v1alpha1.SuiteP256, derivePrivate
+		info.Use, info.KeyID, info.Suite, uses = "seal", id, api.SuiteP256, derivePrivate
 		err := s.checkKept(pkcs11.CKO_SECRET_KEY, label, seedSecret)
 		if e := workerErrorOf(err); e == nil || e.Fault != faultKey {
-			info.Suite = v1alpha1.SuiteHybrid
+			info.Suite = api.SuiteHybrid
 			info.note(err)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -29,7 +29,7 @@ import (
 // keys and its PIN change, and it comes back from a backup.
 
 func TestASlotThatWasRenumberedIsFoundAgain(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteHybrid, func(c *hsm.Config) { c.Sessions = 2 })
+	b := newBench(t, api.SuiteHybrid, func(c *hsm.Config) { c.Sessions = 2 })
 	if err := b.token.ShiftSlots(7); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestASlotThatWasRenumberedIsFoundAgain(t *testing.T) {
 }
 
 func TestATokenIsFoundByItsLabelAmongOthersWhateverItsSlot(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
+	b := newBench(t, api.SuiteP256, nil)
 	for i := range 3 {
 		more := exec.Command("softhsm2-util", "--init-token", "--free", "--label", fmt.Sprint("other-", i), "--pin", "1234", "--so-pin", "12345678")
 		more.Env = append(os.Environ(), b.token.Env...)
@@ -61,7 +61,7 @@ func TestATokenIsFoundByItsLabelAmongOthersWhateverItsSlot(t *testing.T) {
 }
 
 func TestASlowTokenIsWaitedFor(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Sessions, c.Deadline = 2, 30*time.Second })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Sessions, c.Deadline = 2, 30*time.Second })
 	b.fault(t, "C_DeriveKey", 0, 1, 100*time.Millisecond)
 	b.hammer(t, 4, 4)
 	if s := b.worker.Stats(); s.Failures != 0 || s.Restarts != 0 || !s.Healthy {
@@ -73,7 +73,7 @@ func TestASlowTokenIsWaitedFor(t *testing.T) {
 }
 
 func TestAFullSessionTableIsReportedAndLeftWithoutARestart(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Sessions = 2 })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Sessions = 2 })
 	b.fault(t, "C_OpenSession", ckrSessionCount, 1, 0)
 	if err := b.roundTrip(t, "on the sessions that are open"); err != nil {
 		t.Errorf("a full table harms nobody who has a session: %v", err)
@@ -127,7 +127,7 @@ func TestAKeyReplacedUnderItsLabelIsNeverUsed(t *testing.T) {
 			b.heal(t)
 		},
 	} {
-		for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
+		for _, suite := range []api.Suite{api.SuiteHybrid, api.SuiteP256} {
 			t.Run(fmt.Sprintf("%s, %s", name, suite), func(t *testing.T) {
 				b := newBench(t, suite, func(c *hsm.Config) { c.Sessions = 3 })
 				b.hammer(t, 6, 5)
@@ -164,7 +164,7 @@ func (b *bench) refusesTheKey(t *testing.T) {
 
 func TestAPINThatWasChangedIsTriedOnce(t *testing.T) {
 	var said bytes.Buffer // a logger serialises
-	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) {
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) {
 		c.Sessions, c.Logger = 3, slog.New(slog.NewTextHandler(&said, nil))
 	})
 	changePIN(t, b.token, "another PIN")
@@ -190,7 +190,7 @@ func TestAPINThatWasChangedIsTriedOnce(t *testing.T) {
 		t.Errorf("the log says: %s", said.String())
 	}
 	cfg := b.token.Config(fleet)
-	cfg.PIN, cfg.PinnedKeys = "another PIN", []v1alpha1.SealingKey{b.made.Key}
+	cfg.PIN, cfg.PinnedKeys = "another PIN", []api.SealingKey{b.made.Key}
 	b.worker = start(t, cfg)
 	if err := b.roundTrip(t, "with the new PIN"); err != nil {
 		t.Error(err)
@@ -200,7 +200,7 @@ func TestAPINThatWasChangedIsTriedOnce(t *testing.T) {
 // The ML-KEM half is derived from a key in the token, so a copy of the token is
 // a copy of the whole sealing key.
 func TestATokenRestoredFromBackupOpensWhatWasSealedBefore(t *testing.T) {
-	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
+	for _, suite := range []api.Suite{api.SuiteHybrid, api.SuiteP256} {
 		t.Run(string(suite), func(t *testing.T) {
 			b := newBench(t, suite, nil)
 			sealed := seal(t, b.made.Sealing, "info", "before the loss")
@@ -213,7 +213,7 @@ func TestATokenRestoredFromBackupOpensWhatWasSealedBefore(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg := b.token.Config(fleet)
-			cfg.PinnedKeys = []v1alpha1.SealingKey{b.made.Key}
+			cfg.PinnedKeys = []api.SealingKey{b.made.Key}
 			if _, err := hsm.Start(t.Context(), cfg, nil); err == nil {
 				t.Fatal("started without the token")
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -35,7 +35,7 @@ func objects(t *testing.T, tok *token.Token) (n int) {
 
 func TestTheCheckTriesATokenAndLeavesItAsItWas(t *testing.T) {
 	tok := token.ForTest(t)
-	if _, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteHybrid); err != nil {
+	if _, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid); err != nil {
 		t.Fatal(err)
 	}
 	before := objects(t, tok)
@@ -204,7 +204,7 @@ func TestATokenMayWantTheHMACKeyByItsOwnType(t *testing.T) {
 			t.Errorf("%s: %s", check.What, check.Problem)
 		}
 	}
-	if err := d.Ceremony(keyID, v1alpha1.SuiteHybrid); err != nil {
+	if err := d.Ceremony(keyID, api.SuiteHybrid); err != nil {
 		t.Errorf("the ceremony: %v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 const (
@@ -42,7 +42,7 @@ type Config struct {
 	// PinnedKeys are the sealing keys of fleet.yaml. The worker uses no other,
 	// refuses to start when the token holds a different key under a pinned label,
 	// and opens nothing with a Retired one.
-	PinnedKeys []v1alpha1.SealingKey
+	PinnedKeys []api.SealingKey
 	// Sessions is how many operations the token does at a time. Default
 	// DefaultSessions.
 	Sessions int

@@ -5,7 +5,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Pid is the worker process's id, 0 while there is none.
@@ -50,7 +50,7 @@ func (d *Direct) Slot() uint { return d.t.slot }
 func (d *Direct) Close() { d.t.close() }
 
 // Ceremony runs the worker's half of [Ceremony].
-func (d *Direct) Ceremony(keyID string, suite v1alpha1.Suite) error {
+func (d *Direct) Ceremony(keyID string, suite api.Suite) error {
 	_, err := d.t.ceremony(&request{Key: keyID, Suite: suite})
 	if err != nil {
 		return workerErrorOf(err)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -45,7 +45,7 @@ func TestPassingFaultsCostNoClientAnError(t *testing.T) {
 		"the derived object is lost at every destroying": {"C_DestroyObject", ckrSessionHandleBad, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Sessions = 3 })
+			b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Sessions = 3 })
 			b.fault(t, f.function, f.ckr, f.every, 0)
 			b.hammer(t, 8, 25)
 			if s := b.worker.Stats(); s.Restarts != 0 || s.Failures != 0 {
@@ -88,7 +88,7 @@ func TestALostTokenReplacesTheWorkerOnce(t *testing.T) {
 		"a slot that is nobody's any more": ckrSlotIDInvalid,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, v1alpha1.SuiteP256, nil)
+			b := newBench(t, api.SuiteP256, nil)
 			pid := b.worker.Pid()
 			b.fault(t, "C_DeriveKey", ckr, 3, 0)
 			for i := range 2 {
@@ -113,7 +113,7 @@ func TestALostTokenReplacesTheWorkerOnce(t *testing.T) {
 }
 
 func TestTheBreakerOpensForASickTokenAndClosesByItself(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteHybrid, nil)
+	b := newBench(t, api.SuiteHybrid, nil)
 	b.fault(t, "C_DeriveKey", ckrDeviceRemoved, 1, 0)
 	for range 4 {
 		err := b.roundTrip(t, "x")
@@ -139,7 +139,7 @@ func TestTheBreakerOpensForASickTokenAndClosesByItself(t *testing.T) {
 }
 
 func TestAnOpenBreakerSparesTheToken(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
+	b := newBench(t, api.SuiteP256, nil)
 	b.fault(t, "C_DeriveKey", ckrDeviceRemoved, 1, 0)
 	b.fault(t, "C_Initialize", ckrGeneralError, 1, 0) // keeps new processes from getting further
 	if err := b.roundTrip(t, "x"); err == nil {
@@ -157,7 +157,7 @@ func TestAnOpenBreakerSparesTheToken(t *testing.T) {
 }
 
 func TestABadStubNeverOpensTheBreaker(t *testing.T) {
-	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
+	for _, suite := range []api.Suite{api.SuiteHybrid, api.SuiteP256} {
 		t.Run(string(suite), func(t *testing.T) {
 			b := newBench(t, suite, nil)
 			good := seal(t, b.made.Sealing, "info", "x")
@@ -192,9 +192,9 @@ type badCiphertext struct {
 }
 
 // badCiphertexts spoils a good one. Only what is well-formed reaches the token.
-func badCiphertexts(suite v1alpha1.Suite, good []byte) map[string]badCiphertext {
+func badCiphertexts(suite api.Suite, good []byte) map[string]badCiphertext {
 	at := 0 // where the point begins
-	if suite == v1alpha1.SuiteHybrid {
+	if suite == api.SuiteHybrid {
 		at = 1088 // FIPS 203, table 3: an ML-KEM-768 ciphertext
 	}
 	change := func(f func([]byte)) []byte {
@@ -222,7 +222,7 @@ func badCiphertexts(suite v1alpha1.Suite, good []byte) map[string]badCiphertext 
 }
 
 func TestAHungTokenIsKilledAndTheOperationRetried(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Deadline = 500 * time.Millisecond })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline = 500 * time.Millisecond })
 	pid, before := b.worker.Pid(), b.calls(t, "C_DeriveKey")
 	b.fault(t, "C_DeriveKey", 0, 1, time.Hour)
 	opened := make(chan error, 1)
@@ -242,7 +242,7 @@ func TestAHungTokenIsKilledAndTheOperationRetried(t *testing.T) {
 }
 
 func TestATokenThatStaysHungIsReportedAndComesBack(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Deadline = 200 * time.Millisecond })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline = 200 * time.Millisecond })
 	b.fault(t, "C_DeriveKey", 0, 1, time.Hour)
 	var unavailable *hsm.UnavailableError
 	if err := b.roundTrip(t, "x"); !errors.As(err, &unavailable) {
@@ -253,7 +253,7 @@ func TestATokenThatStaysHungIsReportedAndComesBack(t *testing.T) {
 }
 
 func TestAHangIsNoticedAfterTheCallerLeft(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Deadline, c.Sessions = 500*time.Millisecond, 1 })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline, c.Sessions = 500*time.Millisecond, 1 })
 	pid, before := b.worker.Pid(), b.calls(t, "C_DeriveKey")
 	b.fault(t, "C_DeriveKey", 0, 1, time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -277,7 +277,7 @@ func TestAKilledWorkerIsReplaced(t *testing.T) {
 		"killed": syscall.SIGKILL, "crashed in the module": syscall.SIGSEGV, "stopped": syscall.SIGSTOP,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, v1alpha1.SuiteHybrid, func(c *hsm.Config) { c.Deadline = time.Second })
+			b := newBench(t, api.SuiteHybrid, func(c *hsm.Config) { c.Deadline = time.Second })
 			before := b.calls(t, "C_Login") // the ceremony's, and the worker's
 			var done atomic.Int64
 			var wg sync.WaitGroup
@@ -307,7 +307,7 @@ func TestAKilledWorkerIsReplaced(t *testing.T) {
 }
 
 func TestATokenThatWentAwayComesBack(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteHybrid, nil)
+	b := newBench(t, api.SuiteHybrid, nil)
 	tokens, away := filepath.Join(b.token.Dir, "tokens"), filepath.Join(b.token.Dir, "away")
 	if err := os.Rename(tokens, away); err != nil {
 		t.Fatal(err)
@@ -323,7 +323,7 @@ func TestATokenThatWentAwayComesBack(t *testing.T) {
 }
 
 func TestAReplacedTokenIsNeverServed(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
+	b := newBench(t, api.SuiteP256, nil)
 	// The same labels with other keys, as after somebody initialised it again.
 	tokens := filepath.Join(b.token.Dir, "tokens")
 	if err := os.Rename(tokens, filepath.Join(b.token.Dir, "away")); err != nil {
@@ -334,7 +334,7 @@ func TestAReplacedTokenIsNeverServed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.token.Ceremony(fleet, keyID, v1alpha1.SuiteP256); err != nil {
+	if _, err := b.token.Ceremony(fleet, keyID, api.SuiteP256); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(b.worker.Pid(), syscall.SIGKILL); err != nil {

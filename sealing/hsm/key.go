@@ -15,13 +15,13 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 // sealingKey is a pinned key, ready for use.
 type sealingKey struct {
-	record v1alpha1.SealingKey
+	record api.SealingKey
 	label  string
 	public *ecdh.PublicKey
 	// seed holds the ML-KEM half under the hybrid suite, else nil.
@@ -148,9 +148,9 @@ func (k *sealingKey) selfTest(t *token) error {
 
 // load finds a sealing key in the token, checks what it may do, derives its
 // ML-KEM half, compares it with the pin if the record has one, and tests it.
-func (t *token) load(record v1alpha1.SealingKey) (*sealingKey, error) {
+func (t *token) load(record api.SealingKey) (*sealingKey, error) {
 	k := &sealingKey{record: record, label: SealingLabel(t.fleet, record.ID)}
-	hybrid := record.Suite == v1alpha1.SuiteHybrid
+	hybrid := record.Suite == api.SuiteHybrid
 	err := t.do(func(s *session) error {
 		if err := s.checkKept(pkcs11.CKO_PRIVATE_KEY, k.label, derivePrivate); err != nil {
 			return err

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/sealing"
@@ -30,7 +30,7 @@ type bench struct {
 	worker *hsm.Worker
 }
 
-func newBench(t testing.TB, suite v1alpha1.Suite, change func(*hsm.Config)) *bench {
+func newBench(t testing.TB, suite api.Suite, change func(*hsm.Config)) *bench {
 	t.Helper()
 	b := &bench{token: token.ForTest(t)}
 	var err error
@@ -38,7 +38,7 @@ func newBench(t testing.TB, suite v1alpha1.Suite, change func(*hsm.Config)) *ben
 		t.Fatal(err)
 	}
 	cfg := b.token.Config(fleet)
-	cfg.PinnedKeys = []v1alpha1.SealingKey{b.made.Key}
+	cfg.PinnedKeys = []api.SealingKey{b.made.Key}
 	if change != nil {
 		change(&cfg)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -25,7 +25,7 @@ func (w *Worker) Open(ctx context.Context, keyID string, info, ciphertext []byte
 
 // PublicKey reads the public half of a sealing key from the token, whether it
 // is pinned or not.
-func (w *Worker) PublicKey(ctx context.Context, keyID string, suite v1alpha1.Suite) (sealing.PublicKey, error) {
+func (w *Worker) PublicKey(ctx context.Context, keyID string, suite api.Suite) (sealing.PublicKey, error) {
 	r, err := w.do(ctx, request{Op: opPublic, Key: keyID, Suite: suite})
 	if err != nil {
 		return sealing.PublicKey{}, fmt.Errorf("read public key %q: %w", keyID, err)
@@ -36,7 +36,7 @@ func (w *Worker) PublicKey(ctx context.Context, keyID string, suite v1alpha1.Sui
 // Pin replaces the set of pinned keys by those of a newer fleet.yaml. When the
 // token does not hold one of them (ErrNoKey, ErrWrongKey, ErrAttributes) the
 // former set stays.
-func (w *Worker) Pin(ctx context.Context, keys []v1alpha1.SealingKey) error {
+func (w *Worker) Pin(ctx context.Context, keys []api.SealingKey) error {
 	w.pinMu.Lock()
 	defer w.pinMu.Unlock()
 	// Stored first: a process started meanwhile must have the new set.
@@ -48,7 +48,7 @@ func (w *Worker) Pin(ctx context.Context, keys []v1alpha1.SealingKey) error {
 	return nil
 }
 
-func (w *Worker) setPins(keys []v1alpha1.SealingKey) (former []v1alpha1.SealingKey) {
+func (w *Worker) setPins(keys []api.SealingKey) (former []api.SealingKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	former, w.pins = w.pins, keys

@@ -5,15 +5,15 @@ package hsm
 import (
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // setPins loads the pinned keys and, when all are sound, makes them the ones in
 // use. Retired keys open nothing and need not be in the token any more.
-func (t *token) setPins(pins []v1alpha1.SealingKey) error {
+func (t *token) setPins(pins []api.SealingKey) error {
 	former, next := *t.keys.Load(), map[string]*sealingKey{}
 	for _, record := range pins {
-		if record.Status == v1alpha1.KeyRetired {
+		if record.Status == api.KeyRetired {
 			continue
 		}
 		if record.PublicKey == "" {
@@ -56,7 +56,7 @@ func (t *token) ready() error {
 }
 
 func (t *token) public(req *request) (*response, error) {
-	k, err := t.load(v1alpha1.SealingKey{ID: req.Key, Suite: req.Suite})
+	k, err := t.load(api.SealingKey{ID: req.Key, Suite: req.Suite})
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -31,7 +31,7 @@ func TestASuccessorHasOneSpelling(t *testing.T) {
 
 func TestAFurtherSigningKeyIsMadeOnceAndSigns(t *testing.T) {
 	tok := token.ForTest(t)
-	made, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteP256)
+	made, err := tok.Ceremony(fleet, keyID, api.SuiteP256)
 	if err != nil {
 		t.Fatal(err)
 	}

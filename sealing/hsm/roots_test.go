@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/pkcs11"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -16,7 +16,7 @@ import (
 func rootInService(t *testing.T) (*token.Token, *hsm.Made) {
 	t.Helper()
 	tok := token.ForTest(t)
-	made, err := hsm.Ceremony(tok.Config(fleet), tok.Config(fleet), fleet, keyID, v1alpha1.SuiteP256)
+	made, err := hsm.Ceremony(tok.Config(fleet), tok.Config(fleet), fleet, keyID, api.SuiteP256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestARootKeyIsFoundUnderAnyLabel(t *testing.T) {
 
 func TestNoOtherKeyPassesForARootKey(t *testing.T) {
 	tok := token.ForTest(t)
-	made, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteHybrid)
+	made, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestAFailedCeremonyLeavesNoRootKey(t *testing.T) {
 	if err := tok.Fault("C_GenerateKey", ckrFunctionFailed, 1, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tok.Ceremony(fleet, keyID, v1alpha1.SuiteHybrid); err == nil {
+	if _, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid); err == nil {
 		t.Fatal("a ceremony without its secret key was accepted")
 	}
 	if err := tok.ClearFault(); err != nil {
@@ -140,7 +140,7 @@ func TestAFailedCeremonyLeavesNoRootKey(t *testing.T) {
 	}
 	alias := tok.Config(fleet)
 	alias.Module = tok.SoftHSM // the same token through another path
-	if _, err := hsm.Ceremony(tok.Config(fleet), alias, fleet, keyID, v1alpha1.SuiteP256); err == nil {
+	if _, err := hsm.Ceremony(tok.Config(fleet), alias, fleet, keyID, api.SuiteP256); err == nil {
 		t.Error("one token under two names passed for two")
 	}
 	for name, config := range map[string]hsm.Config{"service": tok.Config(fleet), "root": tok.Root.Config(fleet)} {

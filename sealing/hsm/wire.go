@@ -9,7 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // The pipe carries gob values: one hello, one response to it, then requests one
@@ -52,7 +52,7 @@ type hello struct {
 	Module, PIN, Fleet string
 	Token              tokenName
 	Sessions           int
-	Pins               []v1alpha1.SealingKey
+	Pins               []api.SealingKey
 }
 
 // tokenName says which token of a module is meant.
@@ -75,11 +75,11 @@ type request struct {
 	ID    uint64
 	Op    op
 	Key   string
-	Suite v1alpha1.Suite
+	Suite api.Suite
 	Info  []byte
 	Data  []byte
 	Size  int
-	Pins  []v1alpha1.SealingKey
+	Pins  []api.SealingKey
 	// Points are uncompressed P-256 points.
 	Points [][]byte
 }

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -43,7 +43,7 @@ type Worker struct {
 	pinMu sync.Mutex // one Pin at a time
 
 	mu       sync.Mutex
-	pins     []v1alpha1.SealingKey
+	pins     []api.SealingKey
 	proc     *process      // nil while there is none
 	sick     error         // the breaker is open, and why
 	final    error         // ErrPIN or ErrClosed: never tried again

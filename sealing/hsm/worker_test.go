@@ -14,14 +14,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 func TestKeysOfACeremonyOpenAndSign(t *testing.T) {
-	for _, suite := range []v1alpha1.Suite{v1alpha1.SuiteHybrid, v1alpha1.SuiteP256} {
+	for _, suite := range []api.Suite{api.SuiteHybrid, api.SuiteP256} {
 		t.Run(string(suite), func(t *testing.T) {
 			b := newBench(t, suite, nil)
 			if err := b.worker.Ready(t.Context()); err != nil {
@@ -73,7 +73,7 @@ func checkSigner(t *testing.T, w *hsm.Worker, role string, want *ecdsa.PublicKey
 }
 
 func TestASealingKeyDoesNotSign(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
+	b := newBench(t, api.SuiteP256, nil)
 	for _, label := range []string{hsm.SealingLabel(fleet, keyID), hsm.SignerLabel("another", hsm.RoleCA), "ca", ""} {
 		if _, err := b.worker.Signer(t.Context(), label); !errors.Is(err, hsm.ErrNoKey) {
 			t.Errorf("signer %q: %v, want ErrNoKey", label, err)
@@ -82,26 +82,26 @@ func TestASealingKeyDoesNotSign(t *testing.T) {
 }
 
 func TestOnlyPinnedKeysOpen(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteHybrid, nil)
-	other, err := b.token.Ceremony("another", keyID, v1alpha1.SuiteHybrid)
+	b := newBench(t, api.SuiteHybrid, nil)
+	other, err := b.token.Ceremony("another", keyID, api.SuiteHybrid)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wrong, retired, unknown, broken := b.made.Key, b.made.Key, b.made.Key, b.made.Key
 	broken.PublicKey = "age1tagpq1nonsense"
 	wrong.PublicKey = other.Key.PublicKey
-	retired.Status = v1alpha1.KeyRetired
+	retired.Status = api.KeyRetired
 	unknown.ID = "2026-12-a"
 
 	cfg := b.token.Config(fleet)
 	for name, c := range map[string]struct {
-		pin  v1alpha1.SealingKey
+		pin  api.SealingKey
 		want error
 	}{
 		"another key under the same label": {wrong, hsm.ErrWrongKey},
 		"a key that the token has not":     {unknown, hsm.ErrNoKey},
 	} {
-		cfg.PinnedKeys = []v1alpha1.SealingKey{c.pin}
+		cfg.PinnedKeys = []api.SealingKey{c.pin}
 		if _, err := hsm.Start(t.Context(), cfg, nil); !errors.Is(err, c.want) {
 			t.Errorf("start with %s: %v, want %v", name, err, c.want)
 		}
@@ -110,19 +110,19 @@ func TestOnlyPinnedKeysOpen(t *testing.T) {
 		}
 	}
 	var setup *hsm.SetupError
-	if err := b.worker.Pin(t.Context(), []v1alpha1.SealingKey{broken}); !errors.As(err, &setup) {
+	if err := b.worker.Pin(t.Context(), []api.SealingKey{broken}); !errors.As(err, &setup) {
 		t.Errorf("pin a broken public key: %v, want SetupError", err)
 	}
 	if err := b.roundTrip(t, "the former pins stand"); err != nil {
 		t.Error(err)
 	}
-	if err := b.worker.Pin(t.Context(), []v1alpha1.SealingKey{retired}); err != nil {
+	if err := b.worker.Pin(t.Context(), []api.SealingKey{retired}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.roundTrip(t, "retired"); !errors.Is(err, hsm.ErrNoKey) {
 		t.Errorf("open with a retired key: %v, want ErrNoKey", err)
 	}
-	if err := b.worker.Pin(t.Context(), []v1alpha1.SealingKey{b.made.Key}); err != nil {
+	if err := b.worker.Pin(t.Context(), []api.SealingKey{b.made.Key}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.roundTrip(t, "pinned again"); err != nil {
@@ -134,7 +134,7 @@ func TestOnlyPinnedKeysOpen(t *testing.T) {
 }
 
 func TestAnswersNeverMix(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteHybrid, nil)
+	b := newBench(t, api.SuiteHybrid, nil)
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -170,7 +170,7 @@ func TestARefusedPINIsTriedOnce(t *testing.T) {
 }
 
 func TestAPINRefusedLaterIsNeverTriedAgain(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, func(c *hsm.Config) { c.Sessions = 4 })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Sessions = 4 })
 	before := b.calls(t, "C_Login")
 	b.fault(t, "C_Login", 0xA0, 1, 0)      // CKR_PIN_INCORRECT
 	b.fault(t, "C_DeriveKey", 0x101, 1, 0) // CKR_USER_NOT_LOGGED_IN
@@ -269,7 +269,7 @@ func TestConfigNeverPrintsThePIN(t *testing.T) {
 }
 
 func TestAClosedWorkerIsGone(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
+	b := newBench(t, api.SuiteP256, nil)
 	pid := b.worker.Pid()
 	b.worker.Close()
 	if err := b.roundTrip(t, "x"); !errors.Is(err, hsm.ErrClosed) {
@@ -283,7 +283,7 @@ func TestAClosedWorkerIsGone(t *testing.T) {
 }
 
 func TestOpenTellsNothingButErrOpen(t *testing.T) {
-	b := newBench(t, v1alpha1.SuiteP256, nil)
+	b := newBench(t, api.SuiteP256, nil)
 	sealed := seal(t, b.made.Sealing, "info", "x")
 	sealed[len(sealed)-1] ^= 1
 	_, err := b.worker.Open(t.Context(), keyID, []byte("info"), sealed)

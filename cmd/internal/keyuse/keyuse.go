@@ -7,7 +7,7 @@ package keyuse
 import (
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -32,10 +32,10 @@ func (s *Stub) Needs(key string, opens func(key string) bool) bool {
 }
 
 // Opens says which keys of a fleet open: all but the retired ones.
-func Opens(spec *v1alpha1.FleetSpec) func(key string) bool {
+func Opens(spec *api.FleetSpec) func(key string) bool {
 	return func(id string) bool {
 		key, ok := spec.Key(id)
-		return ok && key.Status != v1alpha1.KeyRetired
+		return ok && key.Status != api.KeyRetired
 	}
 }
 

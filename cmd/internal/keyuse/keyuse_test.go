@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -44,8 +44,8 @@ func tree(t *testing.T, files map[string]string) *kustomize.Tree {
 }
 
 func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
-	spec := &v1alpha1.FleetSpec{SealingKeys: []v1alpha1.SealingKey{
-		{ID: "a", Status: v1alpha1.KeyRetired}, {ID: "b", Status: v1alpha1.KeySuperseded}, {ID: "c", Status: v1alpha1.KeyActive},
+	spec := &api.FleetSpec{SealingKeys: []api.SealingKey{
+		{ID: "a", Status: api.KeyRetired}, {ID: "b", Status: api.KeySuperseded}, {ID: "c", Status: api.KeyActive},
 	}}
 	for _, test := range []struct {
 		name, file string
@@ -92,7 +92,7 @@ func TestEveryStubIsCountedAndNothingElse(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"b": 2, "c": 1}, stubs[1].Locks); diff != "" {
 		t.Errorf("locks (-want +got):\n%s", diff)
 	}
-	if stubs[0].Digest != v1alpha1.StubDigest([]byte(same)) {
+	if stubs[0].Digest != api.StubDigest([]byte(same)) {
 		t.Error("the digest is another")
 	}
 }

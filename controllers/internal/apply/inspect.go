@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
@@ -69,7 +70,7 @@ func (c *Client) Inspect(ctx context.Context, o Object, entry v1alpha1.Inventory
 	case string(live.UID) != entry.UID || ByHand(live.ManagedFields):
 		return Drifted, seen(live), nil
 	}
-	manager := ssa.NewResourceManager(reading{c.Writer, c.Reader}, nil, ssa.Owner{Field: FieldManager, Group: v1alpha1.Group})
+	manager := ssa.NewResourceManager(reading{c.Writer, c.Reader}, nil, ssa.Owner{Field: FieldManager, Group: api.Group})
 	wanted := o.Manifest.DeepCopy()
 	if err := annotate(wanted, v1alpha1.OwnerAnnotation, c.proof(o.ID, live)); err != nil {
 		return Drifted, seen(live), c.explain(o, "compare", err)

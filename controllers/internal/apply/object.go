@@ -19,6 +19,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
@@ -79,7 +80,7 @@ func (o Object) StubDigest() string {
 func (o Object) Prune() string { return o.Manifest.GetAnnotations()[v1alpha1.PruneAnnotation] }
 
 // Digester gives the content digest of a stub.
-type Digester func(*v1alpha1.SealedManifest) (string, error)
+type Digester func(*api.SealedManifest) (string, error)
 
 // Prepare gives a build's objects as they are to stand. It changes none of
 // built.

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -26,15 +27,15 @@ func manifest(t *testing.T, text string) kustomize.Object {
 func sealed(t *testing.T, name string, fields ...string) kustomize.Object {
 	t.Helper()
 	o := manifest(t, "{apiVersion: v1, kind: Secret, metadata: {name: "+name+", namespace: ns}, type: Opaque}")
-	o.Stub = &kustomize.Stub{Digest: "sha256:stub", Manifest: &v1alpha1.SealedManifest{
-		Spec: v1alpha1.SealedManifestSpec{Blocks: []v1alpha1.Block{{Fields: fields, Payload: name}}},
+	o.Stub = &kustomize.Stub{Digest: "sha256:stub", Manifest: &api.SealedManifest{
+		Spec: api.SealedManifestSpec{Blocks: []api.Block{{Fields: fields, Payload: name}}},
 	}}
 	return o
 }
 
 func prepare(t *testing.T, built ...kustomize.Object) map[string]Object {
 	t.Helper()
-	objects, err := Prepare(owner, built, func(m *v1alpha1.SealedManifest) (string, error) {
+	objects, err := Prepare(owner, built, func(m *api.SealedManifest) (string, error) {
 		return "sha256:content-of-" + m.Spec.Blocks[0].Payload, nil
 	})
 	if err != nil {

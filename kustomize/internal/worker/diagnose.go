@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // diagnose says why a build failed, in words for the author of its files: which
@@ -172,7 +172,7 @@ func (d *diagnosis) object(file string, node *yaml.Node) *Failure {
 	if namespace := valueOf(metadata, "namespace"); namespace != nil {
 		doc.namespace = namespace.Value
 	}
-	doc.stub = valueOf(valueOf(metadata, "annotations"), v1alpha1.StubAnnotation) != nil
+	doc.stub = valueOf(valueOf(metadata, "annotations"), api.StubAnnotation) != nil
 	d.documents = append(d.documents, doc)
 	return nil
 }

@@ -10,7 +10,7 @@ package admission
 import (
 	"fmt"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Problem is one reason for which an object would be refused. No text of it
@@ -42,7 +42,7 @@ type Object struct {
 	// Content is the object without its sealed values.
 	Content map[string]any
 	// Blocks are those of its stub; none for a plain object.
-	Blocks []v1alpha1.Block
+	Blocks []api.Block
 }
 
 // Check returns what is wrong with an object.

@@ -8,7 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -27,7 +27,7 @@ func object(kind string, metadata map[string]any, more map[string]any) Object {
 func sealed(kind string, fields ...string) Object {
 	o := object("Secret", nil, map[string]any{"type": kind})
 	for _, field := range fields {
-		o.Blocks = append(o.Blocks, v1alpha1.Block{Fields: []string{"/data/" + field}})
+		o.Blocks = append(o.Blocks, api.Block{Fields: []string{"/data/" + field}})
 	}
 	return o
 }
@@ -154,9 +154,9 @@ func TestTheSizeOfASecretIsToldFromItsPayloads(t *testing.T) {
 	}
 }
 
-func blockOf(t *testing.T, lengths []int) v1alpha1.Block {
+func blockOf(t *testing.T, lengths []int) api.Block {
 	t.Helper()
-	key, err := softkey.Derive(v1alpha1.SuiteP256, "test sealing key")
+	key, err := softkey.Derive(api.SuiteP256, "test sealing key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func blockOf(t *testing.T, lengths []int) v1alpha1.Block {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := sealing.Context{Fleet: "6f1c0000000000000000000000000001", Scope: v1alpha1.ScopeStrict, Kind: "Secret", Namespace: "y", Name: "x"}
+	c := sealing.Context{Fleet: "6f1c0000000000000000000000000001", Scope: api.ScopeStrict, Kind: "Secret", Namespace: "y", Name: "x"}
 	values := map[string]string{}
 	for i, n := range lengths {
 		field := fmt.Sprintf("/data/key-%d", i)

@@ -5,7 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -29,7 +29,7 @@ func size(o Object) []Problem {
 // blockSize is the least number of bytes that a block's values have together.
 // The payload's length gives away that of its JSON, {"/data/KEY":"BASE64",…};
 // padding hides up to two bytes of each value.
-func blockSize(block v1alpha1.Block) int {
+func blockSize(block api.Block) int {
 	payload, err := sealing.ParsePayload(block.Payload)
 	if err != nil {
 		return 0 // told by who checks payloads

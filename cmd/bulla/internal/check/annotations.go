@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -60,7 +61,7 @@ func (c *checker) spells(build *kustomize.Build, o kustomize.Object, key string)
 func annotationProblem(o kustomize.Object, key, value string) string {
 	values, known := annotationValues[key]
 	switch {
-	case !strings.HasPrefix(key, v1alpha1.Group+"/") || key == v1alpha1.StubAnnotation:
+	case !strings.HasPrefix(key, api.Group+"/") || key == api.StubAnnotation:
 		return ""
 	case !known:
 		return fmt.Sprintf("nothing reads it; there are %s", strings.Join(slices.Sorted(maps.Keys(annotationValues)), ", "))

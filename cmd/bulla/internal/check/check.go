@@ -18,7 +18,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -90,7 +90,7 @@ func FromError(file string, err error) []Finding {
 	var findings []Finding
 	for _, e := range flatten(err) {
 		finding := Finding{File: file, Problem: e.Error()}
-		var parse *v1alpha1.ParseError
+		var parse *api.ParseError
 		var build *kustomize.BuildError
 		switch {
 		case errors.As(e, &parse):
@@ -212,7 +212,7 @@ func (c *checker) warn(file, format string, args ...any) {
 }
 
 func (c *checker) placementFile(name string) string {
-	return c.model.Files[v1alpha1.KindPlacement+"/"+name]
+	return c.model.Files[api.KindPlacement+"/"+name]
 }
 
 // cluster notes what one cluster gets. A failing placement is one finding,

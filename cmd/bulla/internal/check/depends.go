@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // checkDependencies finds what waits for ever: a placement that depends on one
@@ -48,7 +48,7 @@ func (c *checker) leadsTo(from, to string, seen map[string]bool) bool {
 		return false
 	}
 	seen[from] = true
-	return slices.ContainsFunc(p.Spec.DependsOn, func(d v1alpha1.PlacementReference) bool {
+	return slices.ContainsFunc(p.Spec.DependsOn, func(d api.PlacementReference) bool {
 		return d.Name == to || c.leadsTo(d.Name, to, seen)
 	})
 }

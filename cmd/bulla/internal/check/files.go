@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -65,7 +65,7 @@ func manifest(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file)))
 }
 
-var ofOwnKind = regexp.MustCompile(`(?m)apiVersion"?\s*:\s*["']?(?:` + regexp.QuoteMeta(v1alpha1.Group) + `|kustomize\.config\.k8s\.io)/`)
+var ofOwnKind = regexp.MustCompile(`(?m)apiVersion"?\s*:\s*["']?(?:` + regexp.QuoteMeta(api.Group) + `|kustomize\.config\.k8s\.io)/`)
 
 // ownKind: stubs are looked at in checkLoose; a kustomization that nobody reads is
 // an overlay that is not placed.
@@ -78,7 +78,7 @@ func (c *checker) near(file string) bool {
 		return true
 	}
 	for folder := path.Dir(file); folder != "."; folder = path.Dir(folder) {
-		if slices.ContainsFunc(slices.Collect(maps.Values(c.model.Placements)), func(p *v1alpha1.Placement) bool { return p.Spec.Path == folder }) {
+		if slices.ContainsFunc(slices.Collect(maps.Values(c.model.Placements)), func(p *api.Placement) bool { return p.Spec.Path == folder }) {
 			return true
 		}
 		for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
@@ -91,7 +91,7 @@ func (c *checker) near(file string) bool {
 }
 
 // aimed matches what selects or patches objects of a kind.
-var aimed = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?` + v1alpha1.KindSealedManifest + `\b`)
+var aimed = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?` + api.KindSealedManifest + `\b`)
 
 // checkAimed finds patches, replacements and transformers for a kind that no
 // build has: stubs are built as what their template says.
@@ -101,12 +101,12 @@ func (c *checker) checkAimed() {
 		if err != nil || !aimed.Match(data) {
 			continue
 		}
-		if _, kind, ok := v1alpha1.KindOf(data); ok && kind == v1alpha1.KindSealedManifest && !strings.Contains(path.Base(file), "ustomization") {
+		if _, kind, ok := api.KindOf(data); ok && kind == api.KindSealedManifest && !strings.Contains(path.Base(file), "ustomization") {
 			continue
 		}
 		for i, line := range strings.Split(string(data), "\n") {
 			if aimed.MatchString(line) {
-				c.add(Finding{File: file, Line: i + 1, Problem: "nothing is of kind " + v1alpha1.KindSealedManifest +
+				c.add(Finding{File: file, Line: i + 1, Problem: "nothing is of kind " + api.KindSealedManifest +
 					" in a build, so this matches nothing: stubs are built as what their template says, a v1 Secret; hint: write kind: Secret"})
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-git/v5"
 	gitobject "github.com/go-git/go-git/v5/plumbing/object"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -66,8 +67,8 @@ func (h *Head) read(file string) ([]byte, bool) {
 }
 
 // placements are those of the commit, by name.
-func (h *Head) placements() map[string]*v1alpha1.Placement {
-	all := map[string]*v1alpha1.Placement{}
+func (h *Head) placements() map[string]*api.Placement {
+	all := map[string]*api.Placement{}
 	folder, err := h.tree.Tree("placements")
 	if err != nil {
 		return all
@@ -76,7 +77,7 @@ func (h *Head) placements() map[string]*v1alpha1.Placement {
 	_ = folder.Files().ForEach(func(f *gitobject.File) error {
 		file := path.Join("placements", f.Name)
 		if data, ok := h.read(file); ok && path.Ext(file) == ".yaml" {
-			if p, err := v1alpha1.ParsePlacement(file, data); err == nil && p.Metadata.Name+".yaml" == path.Base(file) {
+			if p, err := api.ParsePlacement(file, data); err == nil && p.Metadata.Name+".yaml" == path.Base(file) {
 				all[p.Metadata.Name] = p
 			}
 		}
@@ -109,14 +110,14 @@ func (c *checker) checkSince(h *Head) {
 // finding already, and the clusters keep what it placed.
 func (c *checker) unread(name string) bool {
 	for _, problem := range c.model.Problems {
-		if problem.Kind == v1alpha1.KindPlacement && (problem.Name == name || problem.Name == "") {
+		if problem.Kind == api.KindPlacement && (problem.Name == name || problem.Name == "") {
 			return true
 		}
 	}
 	return false
 }
 
-func vanished(p *v1alpha1.Placement) string {
+func vanished(p *api.Placement) string {
 	var targets []string
 	for _, t := range p.Spec.Targets {
 		if t.ClusterName != "" {
@@ -139,7 +140,7 @@ func (c *checker) checkImmutable(h *Head, now *kustomize.Stub) {
 	if !ok {
 		return
 	}
-	before, err := v1alpha1.ParseSealedManifest(now.Path, data)
+	before, err := api.ParseSealedManifest(now.Path, data)
 	if err != nil || before.Metadata.Name != now.Manifest.Metadata.Name || before.Metadata.Namespace != now.Manifest.Metadata.Namespace || stub.Immutable(now.Manifest) && !stub.Immutable(before) {
 		return
 	}
@@ -152,7 +153,7 @@ func (c *checker) checkImmutable(h *Head, now *kustomize.Stub) {
 
 // changedFields are those with another payload. New locks for the same one change
 // nothing.
-func changedFields(before, now *v1alpha1.SealedManifest) []string {
+func changedFields(before, now *api.SealedManifest) []string {
 	was, is := payloads(before), payloads(now)
 	changed := map[string]bool{}
 	for _, both := range []map[string]string{was, is} {
@@ -165,7 +166,7 @@ func changedFields(before, now *v1alpha1.SealedManifest) []string {
 	return slices.Sorted(maps.Keys(changed))
 }
 
-func payloads(m *v1alpha1.SealedManifest) map[string]string {
+func payloads(m *api.SealedManifest) map[string]string {
 	all := map[string]string{}
 	for _, block := range m.Spec.Blocks {
 		for _, field := range block.Fields {

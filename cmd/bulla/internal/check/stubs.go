@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -17,7 +17,7 @@ type object struct{ placement, namespace, name string }
 
 // stubUse is a stub and what the fleet makes of it.
 type stubUse struct {
-	manifest *v1alpha1.SealedManifest
+	manifest *api.SealedManifest
 	// clusters by built object.
 	clusters map[object]map[string]bool
 }
@@ -77,7 +77,7 @@ type blockCheck struct {
 	file  string
 	line  int
 	index int
-	block v1alpha1.Block
+	block api.Block
 	use   *stubUse
 }
 
@@ -94,9 +94,9 @@ func (b *blockCheck) locks() {
 		case !ok:
 			b.report(false, field+".key", "the fleet has no sealing key %q", lock.Key)
 			continue
-		case key.Status == v1alpha1.KeyRetired:
+		case key.Status == api.KeyRetired:
 			b.report(false, field+".key", "sealing key %q is Retired: it opens nothing; seal the value again", lock.Key)
-		case key.Status == v1alpha1.KeySuperseded:
+		case key.Status == api.KeySuperseded:
 			b.report(true, field+".key", "sealing key %q is Superseded: `bulla reseal` moves the lock before it is Retired", lock.Key)
 		}
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -70,7 +70,7 @@ func Readings(entries []client.AuditEntry) []Reading {
 // Stub is a stub file of a tree.
 type Stub struct {
 	Path, Digest string
-	Manifest     *v1alpha1.SealedManifest
+	Manifest     *api.SealedManifest
 }
 
 // Stubs reads the stubs of a tree, and says which files cannot be read: what is
@@ -120,7 +120,7 @@ type Still struct {
 type History interface {
 	// Stub gives the stub with a digest in the tree of a commit; nil when the clone
 	// does not have it.
-	Stub(commit, digest string) *v1alpha1.SealedManifest
+	Stub(commit, digest string) *api.SealedManifest
 	// Describe says who made a commit, and what for; empty when it is not there.
 	Describe(commit string) string
 }

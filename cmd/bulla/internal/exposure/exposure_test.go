@@ -6,16 +6,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // stub is one with a block for each payload, whose field is named after it.
 func stub(file, name string, payloads ...string) Stub {
-	m := &v1alpha1.SealedManifest{Metadata: v1alpha1.Metadata{Namespace: "shop", Name: name}}
+	m := &api.SealedManifest{Metadata: api.Metadata{Namespace: "shop", Name: name}}
 	for _, p := range payloads {
-		m.Spec.Blocks = append(m.Spec.Blocks, v1alpha1.Block{Fields: []string{"/data/" + p}, Payload: p})
+		m.Spec.Blocks = append(m.Spec.Blocks, api.Block{Fields: []string{"/data/" + p}, Payload: p})
 	}
 	return Stub{Path: file, Digest: "digest of " + file, Manifest: m}
 }
@@ -28,7 +28,7 @@ type past struct {
 
 func (p past) Describe(string) string { return "" }
 
-func (p past) Stub(_, digest string) *v1alpha1.SealedManifest {
+func (p past) Stub(_, digest string) *api.SealedManifest {
 	if digest != p.digest {
 		return nil
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -30,7 +30,7 @@ type Clone struct {
 
 type stubFile struct {
 	digest   string
-	manifest *v1alpha1.SealedManifest
+	manifest *api.SealedManifest
 }
 
 // OpenClone opens it.
@@ -82,7 +82,7 @@ func (c *Clone) Describe(hash string) string {
 }
 
 // Stub implements [History].
-func (c *Clone) Stub(hash, digest string) *v1alpha1.SealedManifest {
+func (c *Clone) Stub(hash, digest string) *api.SealedManifest {
 	commit := c.commit(hash)
 	if commit == nil {
 		return nil
@@ -91,7 +91,7 @@ func (c *Clone) Stub(hash, digest string) *v1alpha1.SealedManifest {
 	if err != nil {
 		return nil
 	}
-	var found *v1alpha1.SealedManifest
+	var found *api.SealedManifest
 	// A file that cannot be read ends the search: the clone is damaged or shallow.
 	_ = tree.Files().ForEach(func(file *object.File) error {
 		if ext := path.Ext(file.Name); found != nil || file.Size > maxStub || ext != ".yaml" && ext != ".yml" {
@@ -119,7 +119,7 @@ func (c *Clone) read(file *object.File) (stubFile, error) {
 	if err != nil {
 		return stubFile{}, err
 	}
-	stub := stubFile{digest: v1alpha1.StubDigest(data)}
+	stub := stubFile{digest: api.StubDigest(data)}
 	if parsed, err := kustomize.ParseStub(file.Name, data); err == nil && parsed != nil {
 		stub.manifest = parsed.Manifest
 	}

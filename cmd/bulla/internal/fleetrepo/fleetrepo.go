@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -85,7 +85,7 @@ func (r *Repo) Remember(store *trust.Store) error {
 }
 
 // VerifyFleet is [Repo.Verify] for a fleet that is in no repository yet.
-func VerifyFleet(store *trust.Store, fleet *v1alpha1.Fleet, rootKey string) (sealing.Known, error) {
+func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.Known, error) {
 	pin, pinned, err := store.Lookup(fleet.Spec.ID)
 	if errors.Is(err, trust.ErrWritable) {
 		return sealing.Known{}, fault.NewTrust("chmod 600 "+store.Path()+", then look at it with `bulla trust list`", "%w", err)

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -36,7 +36,7 @@ type Index struct {
 
 // Find builds placements and returns where the stub file at path is used,
 // sorted. progress is told how many are built.
-func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*v1alpha1.Placement, path string, progress func(string, ...any)) (*Result, error) {
+func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*api.Placement, path string, progress func(string, ...any)) (*Result, error) {
 	index, err := All(ctx, b, t, placements, progress)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placemen
 }
 
 // All builds placements and returns where each stub is used.
-func All(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*v1alpha1.Placement, progress func(string, ...any)) (*Index, error) {
+func All(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*api.Placement, progress func(string, ...any)) (*Index, error) {
 	result := &Index{Uses: map[string][]Use{}, Failed: map[string]error{}}
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -87,18 +87,18 @@ func compare(a, b Use) int {
 
 // Bound returns the parts of an identity that a scope binds: two uses with
 // equal parts open with the same lock.
-func (u Use) Bound(scope v1alpha1.Scope) (namespace, name string) {
+func (u Use) Bound(scope api.Scope) (namespace, name string) {
 	switch scope {
-	case v1alpha1.ScopeFleet:
+	case api.ScopeFleet:
 		return "", ""
-	case v1alpha1.ScopeNamespace:
+	case api.ScopeNamespace:
 		return u.Namespace, ""
 	}
 	return u.Namespace, u.Name
 }
 
 // Distinct returns one use for every identity that the scope tells apart.
-func Distinct(uses []Use, scope v1alpha1.Scope) []Use {
+func Distinct(uses []Use, scope api.Scope) []Use {
 	var distinct []Use
 	for _, u := range uses {
 		ns, name := u.Bound(scope)

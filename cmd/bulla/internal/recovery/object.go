@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
@@ -37,7 +37,7 @@ func (f *Finder) Build(ctx context.Context) error {
 		if !ok {
 			return fault.New("placements/ has them, a file each", "placement %q is not in the fleet", f.For)
 		}
-		placements = []*v1alpha1.Placement{p}
+		placements = []*api.Placement{p}
 	}
 	tree, err := f.readable()
 	if err != nil {
@@ -88,13 +88,13 @@ func (f *Finder) Uses(file string) []identity.Use { return f.index.Uses[file] }
 // Object returns the object that a stub's payloads are sealed for: one that a
 // placement builds from it or, when none does and For is empty, the one that
 // the stub names.
-func (f *Finder) Object(file string, stub *v1alpha1.SealedManifest) (identity.Use, error) {
+func (f *Finder) Object(file string, stub *api.SealedManifest) (identity.Use, error) {
 	candidates := identity.Distinct(f.Uses(file), stub.Spec.Scope)
 	if len(candidates) == 0 {
 		if f.For != "" {
 			return identity.Use{}, fault.New("leave --for out to look through all placements", "placement %q does not build %s", f.For, file)
 		}
-		if stub.Metadata.Namespace == "" && stub.Spec.Scope != v1alpha1.ScopeFleet {
+		if stub.Metadata.Namespace == "" && stub.Spec.Scope != api.ScopeFleet {
 			return identity.Use{}, fault.New("mend or write the placement that builds it, so that it is known which object it becomes",
 				"no placement builds %s, and it names no namespace", file)
 		}
@@ -119,7 +119,7 @@ func (f *Finder) Object(file string, stub *v1alpha1.SealedManifest) (identity.Us
 
 // sealedFor compares what every payload's header says it is bound to. It only
 // picks between objects that Git makes of the stub: opening checks the header.
-func sealedFor(fleet string, stub *v1alpha1.SealedManifest, object identity.Use) (bool, error) {
+func sealedFor(fleet string, stub *api.SealedManifest, object identity.Use) (bool, error) {
 	for i, block := range stub.Spec.Blocks {
 		payload, err := sealing.ParsePayload(block.Payload)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/sealing"
@@ -38,7 +38,7 @@ type Outcome struct {
 // Relock returns the file with new locks for the targets that it has. Nothing
 // is written.
 func (j *Job) Relock(file string, data []byte) (*Outcome, error) {
-	parsed, err := v1alpha1.ParseSealedManifest(file, data)
+	parsed, err := api.ParseSealedManifest(file, data)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (j *Job) Relock(file string, data []byte) (*Outcome, error) {
 	if out.Object, err = j.Finder.Object(file, parsed); err != nil {
 		return nil, err
 	}
-	changed := map[int][]v1alpha1.Lock{}
+	changed := map[int][]api.Lock{}
 	for i := range parsed.Spec.Blocks {
 		locks, err := j.block(out, parsed, i)
 		if err != nil {
@@ -67,13 +67,13 @@ func (j *Job) Relock(file string, data []byte) (*Outcome, error) {
 }
 
 // concerns reports whether any lock of a stub is to be renewed.
-func (j *Job) concerns(parsed *v1alpha1.SealedManifest) bool {
-	return slices.ContainsFunc(parsed.Spec.Blocks, func(b v1alpha1.Block) bool {
+func (j *Job) concerns(parsed *api.SealedManifest) bool {
+	return slices.ContainsFunc(parsed.Spec.Blocks, func(b api.Block) bool {
 		return slices.ContainsFunc(b.Locks, j.renews)
 	})
 }
 
-func (j *Job) renews(lock v1alpha1.Lock) bool {
+func (j *Job) renews(lock api.Lock) bool {
 	if j.Cluster != "" {
 		return lock.Target == string(sealing.Cluster)+"/"+j.Cluster
 	}
@@ -82,7 +82,7 @@ func (j *Job) renews(lock v1alpha1.Lock) bool {
 
 // block returns the locks of a block: renewed ones at the place of the first
 // lock of their target, the others as they are.
-func (j *Job) block(out *Outcome, parsed *v1alpha1.SealedManifest, i int) ([]v1alpha1.Lock, error) {
+func (j *Job) block(out *Outcome, parsed *api.SealedManifest, i int) ([]api.Lock, error) {
 	block := &parsed.Spec.Blocks[i]
 	var targets []sealing.LockTarget
 	for _, lock := range block.Locks {
@@ -115,10 +115,10 @@ func (j *Job) block(out *Outcome, parsed *v1alpha1.SealedManifest, i int) ([]v1a
 }
 
 // merge puts fresh locks in the place of all locks of their targets.
-func merge(old, fresh []v1alpha1.Lock) []v1alpha1.Lock {
-	var merged []v1alpha1.Lock
+func merge(old, fresh []api.Lock) []api.Lock {
+	var merged []api.Lock
 	for _, lock := range old {
-		if i := slices.IndexFunc(fresh, func(f v1alpha1.Lock) bool { return f.Target == lock.Target }); i >= 0 {
+		if i := slices.IndexFunc(fresh, func(f api.Lock) bool { return f.Target == lock.Target }); i >= 0 {
 			lock = fresh[i]
 		}
 		merged = addNew(merged, lock)

@@ -15,7 +15,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -64,7 +64,7 @@ type Left struct {
 type stale struct {
 	path   string
 	data   []byte
-	parsed *v1alpha1.SealedManifest
+	parsed *api.SealedManifest
 	digest string
 }
 
@@ -109,15 +109,15 @@ func (j *Job) find(active string) (found []stale, broken []Left) {
 	return found, broken
 }
 
-func hasOther(parsed *v1alpha1.SealedManifest, active string) bool {
-	return slices.ContainsFunc(parsed.Spec.Blocks, func(b v1alpha1.Block) bool {
-		return slices.ContainsFunc(b.Locks, func(l v1alpha1.Lock) bool { return l.Key != active })
+func hasOther(parsed *api.SealedManifest, active string) bool {
+	return slices.ContainsFunc(parsed.Spec.Blocks, func(b api.Block) bool {
+		return slices.ContainsFunc(b.Locks, func(l api.Lock) bool { return l.Key != active })
 	})
 }
 
 // ask asks for one batch and writes what comes back. Two files with the same
 // bytes are asked for once.
-func (j *Job) ask(ctx context.Context, active v1alpha1.SealingKey, stubs []stale, out *Outcome) error {
+func (j *Job) ask(ctx context.Context, active api.SealingKey, stubs []stale, out *Outcome) error {
 	in := &keyservicev1.RewrapRequest{Head: j.Head}
 	for _, s := range stubs {
 		if !slices.Contains(in.Digests, s.digest) {
@@ -162,14 +162,14 @@ func isTooMuch(err error) bool {
 	return errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonTooMuch
 }
 
-func (j *Job) write(active v1alpha1.SealingKey, s stale, result *keyservicev1.RewrapResult) error {
+func (j *Job) write(active api.SealingKey, s stale, result *keyservicev1.RewrapResult) error {
 	if result.GetRefusal() != keyservicev1.Refusal_REFUSAL_UNSPECIFIED {
 		return nil
 	}
 	if result.GetDigest() != s.digest || len(result.GetBlocks()) != len(s.parsed.Spec.Blocks) {
 		return fmt.Errorf("%w: it is for another stub", ErrAnswer)
 	}
-	locks := map[int][]v1alpha1.Lock{}
+	locks := map[int][]api.Lock{}
 	for i, block := range s.parsed.Spec.Blocks {
 		var err error
 		if locks[i], err = accept(active, block.Locks, result.GetBlocks()[i].GetLocks()); err != nil {
@@ -185,7 +185,7 @@ func (j *Job) write(active v1alpha1.SealingKey, s stale, result *keyservicev1.Re
 
 // accept takes new locks that are for the targets of the old ones, in their
 // order, and under the Active key alone.
-func accept(active v1alpha1.SealingKey, old []v1alpha1.Lock, given []*keyservicev1.Lock) ([]v1alpha1.Lock, error) {
+func accept(active api.SealingKey, old []api.Lock, given []*keyservicev1.Lock) ([]api.Lock, error) {
 	var targets []string
 	for _, lock := range old {
 		if !slices.Contains(targets, lock.Target) {
@@ -195,9 +195,9 @@ func accept(active v1alpha1.SealingKey, old []v1alpha1.Lock, given []*keyservice
 	if len(given) != len(targets) {
 		return nil, fmt.Errorf("%w: %d locks for %d targets", ErrAnswer, len(given), len(targets))
 	}
-	var locks []v1alpha1.Lock
+	var locks []api.Lock
 	for i, lock := range given {
-		next := v1alpha1.Lock{Target: lock.GetTarget(), Key: lock.GetKey(), Ciphertext: lock.GetCiphertext()}
+		next := api.Lock{Target: lock.GetTarget(), Key: lock.GetKey(), Ciphertext: lock.GetCiphertext()}
 		if next.Target != targets[i] || next.Key != active.ID {
 			return nil, fmt.Errorf("%w: a lock for %q under %q, not for %q under %q", ErrAnswer, next.Target, next.Key, targets[i], active.ID)
 		}

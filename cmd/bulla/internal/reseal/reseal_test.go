@@ -8,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
@@ -30,8 +29,8 @@ const (
 type liar struct {
 	t      *testing.T
 	opener *softkey.Opener
-	to     v1alpha1.SealingKey
-	stub   *v1alpha1.SealedManifest
+	to     api.SealingKey
+	stub   *api.SealedManifest
 	lie    func(*keyservicev1.RewrapResponse)
 }
 
@@ -49,7 +48,7 @@ func (l *liar) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*key
 		}
 		locks := &keyservicev1.BlockLocks{}
 		for _, lock := range block.Locks {
-			prepared, err := sealing.Prepare(where, payload, lock, v1alpha1.SuiteP256)
+			prepared, err := sealing.Prepare(where, payload, lock, api.SuiteP256)
 			if err != nil {
 				l.t.Fatal(err)
 			}
@@ -72,16 +71,16 @@ func (l *liar) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*key
 func world(t *testing.T) (*reseal.Job, *liar, string) {
 	t.Helper()
 	first, second := derive(t, "first"), derive(t, "second")
-	stub := &v1alpha1.SealedManifest{}
-	stub.APIVersion, stub.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindSealedManifest
-	stub.Metadata = v1alpha1.Metadata{Name: "db", Namespace: "shop"}
-	stub.Spec.Template = runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)}
+	stub := &api.SealedManifest{}
+	stub.APIVersion, stub.Kind = api.APIVersion, api.KindSealedManifest
+	stub.Metadata = api.Metadata{Name: "db", Namespace: "shop"}
+	stub.Spec.Template = []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)
 	sealer, err := sealing.NewSealer(first.Record(oldKey), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, field := range []string{"/data/a", "/data/b"} {
-		stub.Spec.Blocks = append(stub.Spec.Blocks, v1alpha1.Block{Fields: []string{field}})
+		stub.Spec.Blocks = append(stub.Spec.Blocks, api.Block{Fields: []string{field}})
 		where, err := sealing.ContextOf(fleet, stub, i, "shop", "db")
 		if err != nil {
 			t.Fatal(err)
@@ -92,8 +91,8 @@ func world(t *testing.T) (*reseal.Job, *liar, string) {
 		}
 	}
 	superseded := first.Record(oldKey)
-	superseded.Status = v1alpha1.KeySuperseded
-	spec := v1alpha1.FleetSpec{ID: fleet, Serial: 1, SealingKeys: []v1alpha1.SealingKey{superseded, second.Record(newKey)}, Signature: "none\n"}
+	superseded.Status = api.KeySuperseded
+	spec := api.FleetSpec{ID: fleet, Serial: 1, SealingKeys: []api.SealingKey{superseded, second.Record(newKey)}, Signature: "none\n"}
 	root := t.TempDir()
 	file := filepath.Join(root, "db.yaml")
 	write(t, filepath.Join(root, "fleet.yaml"), map[string]any{"apiVersion": "bulla.dev/v1alpha1", "kind": "Fleet", "metadata": map[string]string{"name": "acme"}, "spec": spec})
@@ -108,7 +107,7 @@ func world(t *testing.T) (*reseal.Job, *liar, string) {
 
 func derive(t *testing.T, label string) softkey.Key {
 	t.Helper()
-	key, err := softkey.Derive(v1alpha1.SuiteP256, label)
+	key, err := softkey.Derive(api.SuiteP256, label)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +140,7 @@ func TestAnHonestServiceMovesEveryLock(t *testing.T) {
 	if err != nil || len(out.Moved) != 1 || len(out.Left) != 0 {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	parsed, err := v1alpha1.ParseSealedManifest("db.yaml", []byte(read(t, file)))
+	parsed, err := api.ParseSealedManifest("db.yaml", []byte(read(t, file)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -21,7 +21,7 @@ var absent = regexp.MustCompile(`^resources\[\d+\]: "([^"]+\.ya?ml)" does not ex
 // find builds the placements. Whoever lists several new stubs has none of them
 // yet: each would wait for the others. So files that are listed and not there are
 // built as an object that means nothing, and named.
-func (j *Job) find(ctx context.Context, tree *kustomize.Tree, placements []*v1alpha1.Placement) (*identity.Result, error) {
+func (j *Job) find(ctx context.Context, tree *kustomize.Tree, placements []*api.Placement) (*identity.Result, error) {
 	const most = 32
 	stoodIn := map[string]bool{}
 	for {
@@ -64,7 +64,7 @@ func missing(failed map[string]error, stoodIn map[string]bool) []string {
 
 // nothing is an object that no other one names. A placement with several
 // namespaces wants it to say one.
-func nothing(n int, placements []*v1alpha1.Placement) []byte {
+func nothing(n int, placements []*api.Placement) []byte {
 	namespace := ""
 	if all := placements[0].Spec.AllNamespaces(); len(placements) == 1 && len(all) > 1 {
 		namespace = ", namespace: " + all[0]

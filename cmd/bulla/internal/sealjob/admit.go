@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/admission"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
@@ -36,12 +36,12 @@ func (j *Job) checkValues() error {
 // checkWhole refuses a stub whose Secret no cluster would take: new values and
 // those that were there already count together.
 func (j *Job) checkWhole(data []byte) error {
-	manifest, err := v1alpha1.ParseSealedManifest(j.File, data)
+	manifest, err := api.ParseSealedManifest(j.File, data)
 	if err != nil {
 		return err
 	}
 	var object map[string]any
-	if err := json.Unmarshal(manifest.Spec.Template.Raw, &object); err != nil {
+	if err := json.Unmarshal(manifest.Spec.Template, &object); err != nil {
 		return fmt.Errorf("read template: %w", err)
 	}
 	metadata, _ := object["metadata"].(map[string]any)

@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
@@ -38,7 +38,7 @@ type Job struct {
 	// Text is the stub to edit, nil for a new one. It may differ from Old.
 	Text []byte
 	// Stub is the parsed file, or a new stub without blocks.
-	Stub   *v1alpha1.SealedManifest
+	Stub   *api.SealedManifest
 	Values values.Set
 	// Also are other files of the repository as they will be.
 	Also map[string][]byte
@@ -90,7 +90,7 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 		return nil, err
 	}
 	out := &Outcome{Gone: j.Without}
-	var blocks []v1alpha1.Block
+	var blocks []api.Block
 	if len(edit.Changes) > 0 {
 		if blocks, err = j.sealAll(ctx, edit, out); err != nil {
 			return nil, err
@@ -103,7 +103,7 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 }
 
 // sealAll seals each changed block for the object that the stub becomes.
-func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) ([]v1alpha1.Block, error) {
+func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) ([]api.Block, error) {
 	sealer, err := j.sealer()
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) ([]v1a
 		j.Stub.Metadata.Namespace = j.written()
 	}
 	out.Key = sealer.Key.ID
-	var blocks []v1alpha1.Block
+	var blocks []api.Block
 	for _, change := range edit.Changes {
 		targets, err := j.targets(change, uses)
 		if err != nil {
@@ -150,7 +150,7 @@ func (j *Job) sealer() (*sealing.Sealer, error) {
 	if !ok {
 		return nil, fault.New("the fleet's keys stand in fleet.yaml under spec.sealingKeys", "the fleet has no sealing key %q", j.Key)
 	}
-	if key.Status != v1alpha1.KeyActive {
+	if key.Status != api.KeyActive {
 		return nil, fault.New("leave --key out to use the Active one", "sealing key %q is %s: it seals no more", key.ID, key.Status)
 	}
 	sealer, err := sealing.NewSealer(key, spec.RecoveryRecipients)
@@ -170,7 +170,7 @@ func (j *Job) standIn(sealer *sealing.Sealer, edit *stub.Edit) ([]byte, error) {
 	}
 	object := identity.Use{Namespace: "stand-in", Name: "stand-in"}
 	nobody := []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "stand-in"}}}
-	var blocks []v1alpha1.Block
+	var blocks []api.Block
 	for _, change := range edit.Changes {
 		block, err := empty.seal(sealer, change.Fields, nobody, object)
 		if err != nil {
@@ -182,12 +182,12 @@ func (j *Job) standIn(sealer *sealing.Sealer, edit *stub.Edit) ([]byte, error) {
 }
 
 // seal seals the fields into one block.
-func (j *Job) seal(sealer *sealing.Sealer, fields []string, targets []sealing.LockTarget, object identity.Use) (v1alpha1.Block, error) {
+func (j *Job) seal(sealer *sealing.Sealer, fields []string, targets []sealing.LockTarget, object identity.Use) (api.Block, error) {
 	like := *j.Stub
-	like.Spec.Blocks = []v1alpha1.Block{{Fields: fields}}
+	like.Spec.Blocks = []api.Block{{Fields: fields}}
 	c, err := sealing.ContextOf(j.Repo.Model.Fleet.Spec.ID, &like, 0, object.Namespace, object.Name)
 	if err != nil {
-		return v1alpha1.Block{}, fmt.Errorf("seal %s: %w", j.File, err)
+		return api.Block{}, fmt.Errorf("seal %s: %w", j.File, err)
 	}
 	texts := map[string]string{}
 	for _, field := range fields {
@@ -195,13 +195,13 @@ func (j *Job) seal(sealer *sealing.Sealer, fields []string, targets []sealing.Lo
 	}
 	block, err := sealer.Seal(c, texts, targets)
 	if err != nil {
-		return v1alpha1.Block{}, fmt.Errorf("seal %s: %w", j.File, err)
+		return api.Block{}, fmt.Errorf("seal %s: %w", j.File, err)
 	}
 	return block, nil
 }
 
 // write returns the file with the blocks in it. What it returns parses.
-func (j *Job) write(edit *stub.Edit, blocks []v1alpha1.Block) ([]byte, error) {
+func (j *Job) write(edit *stub.Edit, blocks []api.Block) ([]byte, error) {
 	if j.Text != nil {
 		return stub.Apply(j.File, j.Text, j.Stub, edit, blocks)
 	}
@@ -211,6 +211,6 @@ func (j *Job) write(edit *stub.Edit, blocks []v1alpha1.Block) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = v1alpha1.ParseSealedManifest(j.File, data)
+	_, err = api.ParseSealedManifest(j.File, data)
 	return data, err
 }

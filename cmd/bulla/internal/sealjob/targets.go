@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
@@ -48,7 +48,7 @@ func (j *Job) targets(change stub.Change, found *identity.Result) ([]sealing.Loc
 func (j *Job) kept(change stub.Change) []sealing.Target {
 	blocks := j.Stub.Spec.Blocks
 	if len(change.Replaces) > 0 {
-		var replaced []v1alpha1.Block
+		var replaced []api.Block
 		for _, i := range change.Replaces {
 			replaced = append(replaced, blocks[i])
 		}

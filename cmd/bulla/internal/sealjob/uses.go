@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
@@ -67,22 +67,22 @@ func (j *Job) failedHint(err error) string {
 // placements are those to look for the stub in. Scope Fleet needs a line in
 // each that builds it: they are built as if it were there, so that what is
 // missing can be told with their names.
-func (j *Job) placements() ([]*v1alpha1.Placement, error) {
+func (j *Job) placements() ([]*api.Placement, error) {
 	all := slices.Collect(maps.Values(j.Repo.Model.Placements))
 	if j.For != "" {
 		p, ok := j.Repo.Model.Placements[j.For]
 		if !ok {
 			return nil, fault.New("`bulla place` makes one; `bulla validate` says if its file is wrong", "placement %q is not in the fleet", j.For)
 		}
-		all = []*v1alpha1.Placement{p}
+		all = []*api.Placement{p}
 	}
-	if j.Stub.Spec.Scope != v1alpha1.ScopeFleet {
+	if j.Stub.Spec.Scope != api.ScopeFleet {
 		return all, nil
 	}
 	for i, p := range all {
 		p = p.DeepCopy()
 		if p.Spec.Allow == nil {
-			p.Spec.Allow = &v1alpha1.PlacementAllow{}
+			p.Spec.Allow = &api.PlacementAllow{}
 		}
 		p.Spec.Allow.FleetScope = true
 		all[i] = p
@@ -92,7 +92,7 @@ func (j *Job) placements() ([]*v1alpha1.Placement, error) {
 
 // checkFleetScope names the placements that build the stub and do not allow it.
 func (j *Job) checkFleetScope(found *identity.Result) error {
-	if j.Stub.Spec.Scope != v1alpha1.ScopeFleet {
+	if j.Stub.Spec.Scope != api.ScopeFleet {
 		return nil
 	}
 	if closed := j.closed(found.Uses); len(closed) > 0 {
@@ -117,7 +117,7 @@ func (j *Job) closed(uses []identity.Use) []string {
 func (j *Job) filesOf(placements []string) []string {
 	var files []string
 	for _, name := range placements {
-		files = append(files, j.Repo.Model.Files[v1alpha1.KindPlacement+"/"+name])
+		files = append(files, j.Repo.Model.Files[api.KindPlacement+"/"+name])
 	}
 	return files
 }
@@ -148,7 +148,7 @@ func (j *Job) object(found *identity.Result) (identity.Use, error) {
 // them all, with what else that scope needs.
 func (j *Job) wayOut(uses []identity.Use) string {
 	hint := "keep one stub for each overlay"
-	if len(identity.Distinct(uses, v1alpha1.ScopeNamespace)) == 1 {
+	if len(identity.Distinct(uses, api.ScopeNamespace)) == 1 {
 		hint = "seal a new stub with --scope namespace, so that one lock fits them, or " + hint
 	} else {
 		fleet := "seal a new stub with --scope fleet, so that one lock fits them"

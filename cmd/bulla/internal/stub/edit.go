@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
@@ -18,7 +18,7 @@ var errDiffers = errors.New("the edited file does not read back as it was meant"
 // parses as old, and returns the new file. A new block stands where its first
 // field comes in the order of fields: two people who add a value each then
 // mostly write at different places.
-func Apply(file string, data []byte, old *v1alpha1.SealedManifest, edit *Edit, sealed []v1alpha1.Block) ([]byte, error) {
+func Apply(file string, data []byte, old *api.SealedManifest, edit *Edit, sealed []api.Block) ([]byte, error) {
 	e := &editing{file: file, data: data, want: old.DeepCopy(), gone: slices.Clone(edit.Gone)}
 	for n, change := range edit.Changes {
 		if len(change.Replaces) > 0 {
@@ -45,7 +45,7 @@ func Apply(file string, data []byte, old *v1alpha1.SealedManifest, edit *Edit, s
 type editing struct {
 	file string
 	data []byte
-	want *v1alpha1.SealedManifest
+	want *api.SealedManifest
 	gone []int
 	err  error
 }
@@ -62,13 +62,13 @@ func (e *editing) splice(change func(*yamltext.Sequence) []byte) {
 	e.data = change(sequence)
 }
 
-func (e *editing) replace(i int, block v1alpha1.Block) {
+func (e *editing) replace(i int, block api.Block) {
 	e.splice(func(s *yamltext.Sequence) []byte { return s.Replace(i, item(block)) })
 	e.want.Spec.Blocks[i] = block
 }
 
-func (e *editing) insert(block v1alpha1.Block) {
-	at := slices.IndexFunc(e.want.Spec.Blocks, func(b v1alpha1.Block) bool { return b.Fields[0] > block.Fields[0] })
+func (e *editing) insert(block api.Block) {
+	at := slices.IndexFunc(e.want.Spec.Blocks, func(b api.Block) bool { return b.Fields[0] > block.Fields[0] })
 	if at < 0 {
 		at = len(e.want.Spec.Blocks)
 	}
@@ -92,13 +92,13 @@ func (e *editing) remove() {
 }
 
 // same refuses an edited file that does not parse as what was meant.
-func same(file string, data []byte, want *v1alpha1.SealedManifest) error {
-	got, err := v1alpha1.ParseSealedManifest(file, data)
+func same(file string, data []byte, want *api.SealedManifest) error {
+	got, err := api.ParseSealedManifest(file, data)
 	if err != nil {
 		return err
 	}
 	if !reflect.DeepEqual(got.Spec.Blocks, want.Spec.Blocks) || !reflect.DeepEqual(got.Metadata, want.Metadata) ||
-		string(got.Spec.Template.Raw) != string(want.Spec.Template.Raw) || got.Spec.Scope != want.Spec.Scope {
+		string(got.Spec.Template) != string(want.Spec.Template) || got.Spec.Scope != want.Spec.Scope {
 		return fmt.Errorf("edit %s: %w", file, errDiffers)
 	}
 	return nil

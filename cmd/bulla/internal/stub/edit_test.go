@@ -6,12 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 )
 
 func TestPlan(t *testing.T) {
-	blocks := []v1alpha1.Block{{Fields: []string{"/data/a"}}, {Fields: []string{"/data/b", "/data/c"}}}
+	blocks := []api.Block{{Fields: []string{"/data/a"}}, {Fields: []string{"/data/b", "/data/c"}}}
 	for _, test := range []struct {
 		name     string
 		pointers []string

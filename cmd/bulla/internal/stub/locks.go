@@ -5,14 +5,14 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
 // SetLocks writes new locks of blocks, by their index, into the stub file data,
 // which parses as old, and returns the new file. Only the text of locks that
 // differ changes: fields and payloads stay, and with them the content digest.
-func SetLocks(file string, data []byte, old *v1alpha1.SealedManifest, locks map[int][]v1alpha1.Lock) ([]byte, error) {
+func SetLocks(file string, data []byte, old *api.SealedManifest, locks map[int][]api.Lock) ([]byte, error) {
 	want := old.DeepCopy()
 	for _, i := range slices.Sorted(maps.Keys(locks)) {
 		was, now := old.Spec.Blocks[i].Locks, locks[i]

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 )
 
@@ -36,32 +36,32 @@ spec:
       -----END AGE ENCRYPTED FILE-----
 `
 
-func lock(target, key string) v1alpha1.Lock {
-	return v1alpha1.Lock{Target: target, Key: key, Ciphertext: "Yg=="}
+func lock(target, key string) api.Lock {
+	return api.Lock{Target: target, Key: key, Ciphertext: "Yg=="}
 }
 
 func TestNewLocksLeaveEveryOtherLineAlone(t *testing.T) {
-	old := v1alpha1.Lock{Target: "set/shops", Key: "old", Ciphertext: "YQ=="}
-	eu := v1alpha1.Lock{Target: "cluster/eu", Key: "old", Ciphertext: "YQ=="}
+	old := api.Lock{Target: "set/shops", Key: "old", Ciphertext: "YQ=="}
+	eu := api.Lock{Target: "cluster/eu", Key: "old", Ciphertext: "YQ=="}
 	for name, c := range map[string]struct {
-		locks map[int][]v1alpha1.Lock
+		locks map[int][]api.Lock
 		gone  []string
 		added []string
 	}{
-		"nothing": {map[int][]v1alpha1.Lock{0: {old, eu}}, nil, nil},
-		"one of two": {map[int][]v1alpha1.Lock{0: {lock("set/shops", "new"), eu}},
+		"nothing": {map[int][]api.Lock{0: {old, eu}}, nil, nil},
+		"one of two": {map[int][]api.Lock{0: {lock("set/shops", "new"), eu}},
 			[]string{"    - {target: set/shops, key: old, ciphertext: YQ==}"},
 			[]string{"    - target: set/shops", "      key: new", "      ciphertext: Yg=="}},
-		"one more": {map[int][]v1alpha1.Lock{0: {old, eu, lock("cluster/us", "old")}}, nil,
+		"one more": {map[int][]api.Lock{0: {old, eu, lock("cluster/us", "old")}}, nil,
 			[]string{"    - target: cluster/us", "      key: old", "      ciphertext: Yg=="}},
-		"one less": {map[int][]v1alpha1.Lock{0: {old}},
+		"one less": {map[int][]api.Lock{0: {old}},
 			[]string{"    - target: cluster/eu   # by its own key", "      key: old", "      ciphertext: YQ=="}, nil},
-		"in flow style": {map[int][]v1alpha1.Lock{1: {lock("set/shops", "new")}},
+		"in flow style": {map[int][]api.Lock{1: {lock("set/shops", "new")}},
 			[]string{"    locks: [{target: set/shops, key: old, ciphertext: YQ==}]"},
 			[]string{"    locks: [{target: set/shops, key: new, ciphertext: Yg==}]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			parsed, err := v1alpha1.ParseSealedManifest("stub.yaml", []byte(stubText))
+			parsed, err := api.ParseSealedManifest("stub.yaml", []byte(stubText))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestNewLocksLeaveEveryOtherLineAlone(t *testing.T) {
 			if diff := cmp.Diff(c.added, added); diff != "" {
 				t.Errorf("added (-want +got):\n%s", diff)
 			}
-			now, err := v1alpha1.ParseSealedManifest("stub.yaml", data)
+			now, err := api.ParseSealedManifest("stub.yaml", data)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // ErrNotMergeable means that a side is no stub that can be read.
@@ -23,13 +23,13 @@ func (e *ConflictError) Error() string { return strings.Join(e.Problems, "; ") }
 // empty when both sides made the file. A block is taken whole from one side: its
 // payload and its locks belong together, and nobody here can make new ones.
 func Merge(file string, base, ours, theirs []byte) ([]byte, error) {
-	var sides [3]*v1alpha1.SealedManifest
+	var sides [3]*api.SealedManifest
 	for i, data := range [][]byte{base, ours, theirs} {
 		if i == 0 && len(data) == 0 {
 			continue
 		}
 		var err error
-		if sides[i], err = v1alpha1.ParseSealedManifest(file, data); err != nil {
+		if sides[i], err = api.ParseSealedManifest(file, data); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNotMergeable, err)
 		}
 	}
@@ -48,7 +48,7 @@ func Merge(file string, base, ours, theirs []byte) ([]byte, error) {
 
 type merging struct {
 	// base is nil when both sides made the file.
-	base, ours, theirs *v1alpha1.SealedManifest
+	base, ours, theirs *api.SealedManifest
 	problems           []string
 }
 
@@ -57,7 +57,7 @@ func (m *merging) problem(format string, args ...any) {
 }
 
 // header chooses the side whose text around the blocks stays.
-func (m *merging) header(ours, theirs []byte) ([]byte, *v1alpha1.SealedManifest) {
+func (m *merging) header(ours, theirs []byte) ([]byte, *api.SealedManifest) {
 	switch {
 	case sameHeader(m.ours, m.theirs), m.base != nil && sameHeader(m.theirs, m.base):
 		return ours, m.ours
@@ -68,13 +68,13 @@ func (m *merging) header(ours, theirs []byte) ([]byte, *v1alpha1.SealedManifest)
 	return ours, m.ours
 }
 
-func sameHeader(a, b *v1alpha1.SealedManifest) bool {
-	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template.Raw) == string(b.Spec.Template.Raw) && a.Spec.Scope == b.Spec.Scope
+func sameHeader(a, b *api.SealedManifest) bool {
+	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template) == string(b.Spec.Template) && a.Spec.Scope == b.Spec.Scope
 }
 
 // byFields finds blocks by what they seal.
-func byFields(s *v1alpha1.SealedManifest) map[string]*v1alpha1.Block {
-	blocks := map[string]*v1alpha1.Block{}
+func byFields(s *api.SealedManifest) map[string]*api.Block {
+	blocks := map[string]*api.Block{}
 	if s != nil {
 		for i, block := range s.Spec.Blocks {
 			blocks[strings.Join(block.Fields, " ")] = &s.Spec.Blocks[i]
@@ -85,11 +85,11 @@ func byFields(s *v1alpha1.SealedManifest) map[string]*v1alpha1.Block {
 
 // blocks merges them one by one, by the rule of every three-way merge: a side
 // that left a thing alone has no say in it.
-func (m *merging) blocks() map[string]v1alpha1.Block {
+func (m *merging) blocks() map[string]api.Block {
 	base, ours, theirs := byFields(m.base), byFields(m.ours), byFields(m.theirs)
 	all := maps.Clone(ours)
 	maps.Copy(all, theirs)
-	merged := map[string]v1alpha1.Block{}
+	merged := map[string]api.Block{}
 	for _, fields := range slices.Sorted(maps.Keys(all)) {
 		if block := m.block(fields, base[fields], ours[fields], theirs[fields]); block != nil {
 			merged[fields] = *block
@@ -98,7 +98,7 @@ func (m *merging) blocks() map[string]v1alpha1.Block {
 	return merged
 }
 
-func (m *merging) block(fields string, base, ours, theirs *v1alpha1.Block) *v1alpha1.Block {
+func (m *merging) block(fields string, base, ours, theirs *api.Block) *api.Block {
 	switch {
 	case reflect.DeepEqual(ours, theirs), reflect.DeepEqual(theirs, base):
 		return ours
@@ -121,26 +121,26 @@ func (m *merging) block(fields string, base, ours, theirs *v1alpha1.Block) *v1al
 	return nil
 }
 
-func reaches(block, other *v1alpha1.Block) bool {
-	return !slices.ContainsFunc(other.Locks, func(lock v1alpha1.Lock) bool { return !isFor(block, lock.Target) })
+func reaches(block, other *api.Block) bool {
+	return !slices.ContainsFunc(other.Locks, func(lock api.Lock) bool { return !isFor(block, lock.Target) })
 }
 
 // takesFrom reports whether a side takes a target away that the other one keeps.
-func takesFrom(base, side, other *v1alpha1.Block) bool {
-	return slices.ContainsFunc(other.Locks, func(lock v1alpha1.Lock) bool { return isFor(base, lock.Target) && !isFor(side, lock.Target) })
+func takesFrom(base, side, other *api.Block) bool {
+	return slices.ContainsFunc(other.Locks, func(lock api.Lock) bool { return isFor(base, lock.Target) && !isFor(side, lock.Target) })
 }
 
-func isFor(block *v1alpha1.Block, target string) bool {
-	return slices.ContainsFunc(block.Locks, func(l v1alpha1.Lock) bool { return l.Target == target })
+func isFor(block *api.Block, target string) bool {
+	return slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target })
 }
 
 // mergeLocks takes the locks of both sides to one payload. Two locks for one
 // target under one key open the same, whoever made them. A target that one side
 // took away stays away, though the other moved its lock to a new key meanwhile:
 // a merge must not give back what a reviewer took.
-func mergeLocks(base, ours, theirs *v1alpha1.Block) *v1alpha1.Block {
-	has := func(b *v1alpha1.Block, lock v1alpha1.Lock) bool {
-		return b != nil && slices.ContainsFunc(b.Locks, func(l v1alpha1.Lock) bool { return l.Target == lock.Target && l.Key == lock.Key })
+func mergeLocks(base, ours, theirs *api.Block) *api.Block {
+	has := func(b *api.Block, lock api.Lock) bool {
+		return b != nil && slices.ContainsFunc(b.Locks, func(l api.Lock) bool { return l.Target == lock.Target && l.Key == lock.Key })
 	}
 	merged := *ours
 	merged.Locks = nil
@@ -161,7 +161,7 @@ func mergeLocks(base, ours, theirs *v1alpha1.Block) *v1alpha1.Block {
 }
 
 // twice finds fields that stand in a block of each side, grouped differently.
-func (m *merging) twice(blocks map[string]v1alpha1.Block) {
+func (m *merging) twice(blocks map[string]api.Block) {
 	seen := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(blocks)) {
 		for _, field := range blocks[key].Fields {
@@ -177,7 +177,7 @@ func (m *merging) twice(blocks map[string]v1alpha1.Block) {
 }
 
 // rewrite makes the blocks of a stub the merged ones.
-func rewrite(file string, data []byte, from *v1alpha1.SealedManifest, blocks map[string]v1alpha1.Block) ([]byte, error) {
+func rewrite(file string, data []byte, from *api.SealedManifest, blocks map[string]api.Block) ([]byte, error) {
 	e := &editing{file: file, data: data, want: from.DeepCopy()}
 	for i, block := range from.Spec.Blocks {
 		key := strings.Join(block.Fields, " ")

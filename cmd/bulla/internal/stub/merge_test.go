@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 )
 
@@ -32,7 +32,7 @@ func file(blocks ...string) []byte {
 
 func sealedIn(t *testing.T, data []byte) string {
 	t.Helper()
-	parsed, err := v1alpha1.ParseSealedManifest("x.yaml", data)
+	parsed, err := api.ParseSealedManifest("x.yaml", data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
 // Change is one block to seal anew.
@@ -51,7 +51,7 @@ func (e *AbsentError) Error() string { return fmt.Sprintf("no block seals %s", e
 
 // Plan says which blocks change. Values that were together stay together, and
 // so do the halves of a pair: half of one with half of another is of no use.
-func Plan(blocks []v1alpha1.Block, wish Wish) (*Edit, error) {
+func Plan(blocks []api.Block, wish Wish) (*Edit, error) {
 	pointers := slices.Sorted(slices.Values(wish.Pointers))
 	touched, fresh, err := wish.touched(blocks, pointers)
 	if err != nil {
@@ -84,9 +84,9 @@ func Plan(blocks []v1alpha1.Block, wish Wish) (*Edit, error) {
 
 // touched finds the blocks that hold any of the values, and those that none
 // holds yet.
-func (w Wish) touched(blocks []v1alpha1.Block, pointers []string) (touched []int, fresh []string, err error) {
+func (w Wish) touched(blocks []api.Block, pointers []string) (touched []int, fresh []string, err error) {
 	blockOf := func(pointer string) int {
-		return slices.IndexFunc(blocks, func(b v1alpha1.Block) bool { return slices.Contains(b.Fields, pointer) })
+		return slices.IndexFunc(blocks, func(b api.Block) bool { return slices.Contains(b.Fields, pointer) })
 	}
 	for _, pointer := range w.Without {
 		i := blockOf(pointer)

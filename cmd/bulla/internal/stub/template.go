@@ -10,7 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
@@ -27,9 +27,9 @@ type public struct {
 // TakeOver writes a manifest's labels, annotations and immutable into the
 // template of the stub file data. It returns the new file, and names what the
 // stub has and the manifest does not: that stays.
-func TakeOver(file string, data []byte, old *v1alpha1.SealedManifest, m *values.Manifest) (edited []byte, stays []string, err error) {
+func TakeOver(file string, data []byte, old *api.SealedManifest, m *values.Manifest) (edited []byte, stays []string, err error) {
 	var has public
-	if err := json.Unmarshal(old.Spec.Template.Raw, &has); err != nil {
+	if err := json.Unmarshal(old.Spec.Template, &has); err != nil {
 		return nil, nil, fmt.Errorf("read template: %w", err)
 	}
 	labels, annotations := merged(has.Metadata.Labels, m.Labels), merged(has.Metadata.Annotations, m.Annotations)
@@ -67,9 +67,9 @@ func TakeOver(file string, data []byte, old *v1alpha1.SealedManifest, m *values.
 	return data, stays, nil
 }
 
-func templateOf(s *v1alpha1.SealedManifest) (map[string]any, error) {
+func templateOf(s *api.SealedManifest) (map[string]any, error) {
 	var template map[string]any
-	if err := json.Unmarshal(s.Spec.Template.Raw, &template); err != nil {
+	if err := json.Unmarshal(s.Spec.Template, &template); err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
 	return template, nil
@@ -85,7 +85,7 @@ func setTemplate(file string, data []byte, want map[string]any, key string) ([]b
 	if err != nil {
 		return nil, fmt.Errorf("edit %s: %w", file, err)
 	}
-	got, err := v1alpha1.ParseSealedManifest(file, edited)
+	got, err := api.ParseSealedManifest(file, edited)
 	if err != nil {
 		return nil, err
 	}
@@ -139,15 +139,15 @@ func setMap(metadata map[string]any, key string, values map[string]string) {
 }
 
 // Immutable reports whether the stub's Secret never changes once it is there.
-func Immutable(s *v1alpha1.SealedManifest) bool {
+func Immutable(s *api.SealedManifest) bool {
 	var has public
-	return json.Unmarshal(s.Spec.Template.Raw, &has) == nil && has.Immutable != nil && *has.Immutable
+	return json.Unmarshal(s.Spec.Template, &has) == nil && has.Immutable != nil && *has.Immutable
 }
 
 // Annotation returns an annotation of the template.
-func Annotation(s *v1alpha1.SealedManifest, key string) string {
+func Annotation(s *api.SealedManifest, key string) string {
 	var has public
-	if json.Unmarshal(s.Spec.Template.Raw, &has) != nil {
+	if json.Unmarshal(s.Spec.Template, &has) != nil {
 		return ""
 	}
 	return has.Metadata.Annotations[key]

@@ -14,13 +14,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
 // New returns a stub without blocks. manifest may be nil.
-func New(name, namespace string, scope v1alpha1.Scope, kind corev1.SecretType, manifest *values.Manifest) (*v1alpha1.SealedManifest, error) {
+func New(name, namespace string, scope api.Scope, kind corev1.SecretType, manifest *values.Manifest) (*api.SealedManifest, error) {
 	template := map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(kind)}
 	if manifest != nil {
 		metadata := map[string]any{}
@@ -41,20 +41,20 @@ func New(name, namespace string, scope v1alpha1.Scope, kind corev1.SecretType, m
 	if err != nil {
 		return nil, fmt.Errorf("write template: %w", err)
 	}
-	s := &v1alpha1.SealedManifest{}
-	s.APIVersion, s.Kind = v1alpha1.GroupVersion.String(), v1alpha1.KindSealedManifest
+	s := &api.SealedManifest{}
+	s.APIVersion, s.Kind = api.APIVersion, api.KindSealedManifest
 	s.Metadata.Name, s.Metadata.Namespace = name, namespace
-	s.Spec.Template.Raw = raw
+	s.Spec.Template = raw
 	s.Spec.Scope = scope
 	return s, nil
 }
 
 // PublicData returns the keys of the template's data, which stand in the clear.
-func PublicData(s *v1alpha1.SealedManifest) (map[string]bool, error) {
+func PublicData(s *api.SealedManifest) (map[string]bool, error) {
 	var template struct {
 		Data map[string]any `json:"data"`
 	}
-	if err := json.Unmarshal(s.Spec.Template.Raw, &template); err != nil {
+	if err := json.Unmarshal(s.Spec.Template, &template); err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
 	public := map[string]bool{}
@@ -65,20 +65,20 @@ func PublicData(s *v1alpha1.SealedManifest) (map[string]bool, error) {
 }
 
 // Type returns the type of the Secret that the stub's template makes.
-func Type(s *v1alpha1.SealedManifest) (corev1.SecretType, error) {
+func Type(s *api.SealedManifest) (corev1.SecretType, error) {
 	var template struct {
 		Type corev1.SecretType `json:"type"`
 	}
-	if err := json.Unmarshal(s.Spec.Template.Raw, &template); err != nil {
+	if err := json.Unmarshal(s.Spec.Template, &template); err != nil {
 		return "", fmt.Errorf("read template: %w", err)
 	}
 	return template.Type, nil
 }
 
 // Render writes a whole new stub file.
-func Render(s *v1alpha1.SealedManifest) ([]byte, error) {
+func Render(s *api.SealedManifest) ([]byte, error) {
 	var template any
-	if err := json.Unmarshal(s.Spec.Template.Raw, &template); err != nil {
+	if err := json.Unmarshal(s.Spec.Template, &template); err != nil {
 		return nil, fmt.Errorf("write template: %w", err)
 	}
 	text, err := yaml.Marshal(template)
@@ -110,7 +110,7 @@ func Render(s *v1alpha1.SealedManifest) ([]byte, error) {
 
 // item writes one block. Every text in it is of an alphabet that needs no
 // quotes: keys of a Secret, armor, DNS labels, key ids and base64.
-func item(block v1alpha1.Block) yamltext.Item {
+func item(block api.Block) yamltext.Item {
 	lines := yamltext.Item{"fields:"}
 	for _, field := range block.Fields {
 		lines = append(lines, "- "+field)
@@ -132,7 +132,7 @@ func item(block v1alpha1.Block) yamltext.Item {
 	return lines
 }
 
-func lockItem(lock v1alpha1.Lock) yamltext.Item {
+func lockItem(lock api.Lock) yamltext.Item {
 	return yamltext.Item{"target: " + lock.Target, "key: " + quoteID(lock.Key), "ciphertext: " + lock.Ciphertext}
 }
 

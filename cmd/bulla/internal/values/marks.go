@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -57,7 +58,7 @@ func marks(what string, all map[string]string, live bool, set Set) (kept map[str
 }
 
 func isOwned(key string) bool {
-	if strings.HasPrefix(key, v1alpha1.Group+"/") {
+	if strings.HasPrefix(key, api.Group+"/") {
 		return !slices.Contains(instructions, key)
 	}
 	return slices.ContainsFunc(owned, func(mark string) bool {

@@ -1,4 +1,4 @@
-package v1alpha1
+package fleet
 
 import (
 	"bytes"
@@ -183,7 +183,7 @@ func (p *problems) err() error {
 }
 
 func (p *problems) checkKind(root *yaml.Node, kind string) {
-	want := map[string]string{"apiVersion": GroupVersion.String(), "kind": kind}
+	want := map[string]string{"apiVersion": APIVersion, "kind": kind}
 	for _, key := range []string{"apiVersion", "kind"} {
 		value := lookup(root, key)
 		switch {

@@ -1,8 +1,4 @@
-package v1alpha1
-
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
+package fleet
 
 // Suite names the public-key algorithms of a sealing key. It belongs to the
 // key record, never to a lock, so that an attacker cannot choose it.
@@ -31,9 +27,9 @@ const (
 
 // Fleet is the root of trust in Git: fleet.yaml, one to a repository.
 type Fleet struct {
-	metav1.TypeMeta `json:",inline"`
-	Metadata        Metadata  `json:"metadata"`
-	Spec            FleetSpec `json:"spec"`
+	TypeMeta `json:",inline"`
+	Metadata Metadata  `json:"metadata"`
+	Spec     FleetSpec `json:"spec"`
 }
 
 // FleetSpec is what the fleet's members agree on.
@@ -109,20 +105,11 @@ type FleetPrune struct {
 	MaxShare string `json:"maxShare,omitempty"`
 }
 
-// Metadata is the part of ObjectMeta that kinds for Git may carry. Everything
-// else (finalizers, ownerReferences, generateName) is an unknown field.
-type Metadata struct {
-	Name        string            `json:"name"`
-	Namespace   string            `json:"namespace,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
-}
-
 // Cluster is one member of the fleet: clusters/NAME.yaml.
 type Cluster struct {
-	metav1.TypeMeta `json:",inline"`
-	Metadata        Metadata    `json:"metadata"`
-	Spec            ClusterSpec `json:"spec"`
+	TypeMeta `json:",inline"`
+	Metadata Metadata    `json:"metadata"`
+	Spec     ClusterSpec `json:"spec"`
 }
 
 // ClusterSpec holds a cluster's public keys and its state in the fleet.
@@ -141,13 +128,13 @@ type ClusterSpec struct {
 
 // ClusterSet is a set of clusters computed from their labels, never listed.
 type ClusterSet struct {
-	metav1.TypeMeta `json:",inline"`
-	Metadata        Metadata       `json:"metadata"`
-	Spec            ClusterSetSpec `json:"spec"`
+	TypeMeta `json:",inline"`
+	Metadata Metadata       `json:"metadata"`
+	Spec     ClusterSetSpec `json:"spec"`
 }
 
 // ClusterSetSpec selects members. An empty selector is refused: it would
 // silently mean every cluster that is ever added.
 type ClusterSetSpec struct {
-	Selector metav1.LabelSelector `json:"selector"`
+	Selector LabelSelector `json:"selector"`
 }

@@ -1,12 +1,10 @@
-package v1alpha1
+package fleet
 
 import (
 	"fmt"
 	"regexp"
 	"slices"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 const (
@@ -36,7 +34,7 @@ func (pl *Placement) validate(p *problems) {
 		p.checkSubdomain("spec.serviceAccountName", s.ServiceAccountName)
 	}
 	s.validateAllow(p)
-	for field, duration := range map[string]*metav1.Duration{"spec.timeout": s.Timeout, "spec.interval": s.Interval} {
+	for field, duration := range map[string]*Duration{"spec.timeout": s.Timeout, "spec.interval": s.Interval} {
 		if duration != nil && duration.Duration <= 0 {
 			p.add(field, "must be more than zero")
 		}

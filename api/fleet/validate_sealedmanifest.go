@@ -1,4 +1,4 @@
-package v1alpha1
+package fleet
 
 import (
 	"encoding/json"
@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // maxBlocks bounds what one stub digest costs the token: one operation a block.
@@ -64,7 +62,7 @@ var templateProblems = map[string]string{
 
 func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool) {
 	before := p.count
-	if len(s.Template.Raw) == 0 {
+	if len(s.Template) == 0 {
 		p.add("spec.template", "is missing")
 		return nil, false
 	}
@@ -73,7 +71,7 @@ func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool
 		return nil, false
 	}
 	template := new(secretTemplate)
-	if err := json.Unmarshal(s.Template.Raw, template); err != nil {
+	if err := json.Unmarshal(s.Template, template); err != nil {
 		p.add("spec.template", "is not a v1 Secret")
 		return nil, false
 	}
@@ -102,7 +100,7 @@ func (p *problems) checkTemplate() {
 }
 
 func (p *problems) checkDataKey(field, key string) {
-	if len(validation.IsConfigMapKey(key)) > 0 {
+	if !isDataKey(key) {
 		p.add(field, "%q is not a key of a Secret: up to 253 letters, digits, '-', '_' and '.'", key)
 	}
 }

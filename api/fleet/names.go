@@ -1,4 +1,4 @@
-package v1alpha1
+package fleet
 
 import (
 	"encoding/base64"
@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // checkLabel wants a DNS-1123 label: names become path segments, namespaces
@@ -17,7 +15,7 @@ func (p *problems) checkLabel(field, value string) {
 		p.add(field, "is missing")
 		return
 	}
-	if len(validation.IsDNS1123Label(value)) > 0 {
+	if !isLabel(value) {
 		p.add(field, "%q is not a name: up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit", value)
 	}
 }
@@ -29,19 +27,19 @@ func (p *problems) checkSubdomain(field, value string) {
 		p.add(field, "is missing")
 		return
 	}
-	if len(validation.IsDNS1123Subdomain(value)) > 0 {
+	if !isSubdomain(value) {
 		p.add(field, "%q is not a name: up to 253 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit", value)
 	}
 }
 
 func (p *problems) checkLabels(field string, labels, annotations map[string]string) {
 	for key, value := range labels {
-		for _, problem := range slices.Concat(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)) {
+		for _, problem := range slices.Concat(keyProblems(key), valueProblems(value)) {
 			p.add(field+".labels."+key, "%s", problem)
 		}
 	}
 	for key := range annotations {
-		for _, problem := range validation.IsQualifiedName(strings.ToLower(key)) {
+		for _, problem := range keyProblems(strings.ToLower(key)) {
 			p.add(field+".annotations."+key, "%s", problem)
 		}
 		if key == StubAnnotation {

@@ -1,15 +1,11 @@
-package v1alpha1
-
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
+package fleet
 
 // Placement says which application goes where: placements/NAME.yaml. It is
 // what reviewers review, and merging it is the grant.
 type Placement struct {
-	metav1.TypeMeta `json:",inline"`
-	Metadata        Metadata      `json:"metadata"`
-	Spec            PlacementSpec `json:"spec"`
+	TypeMeta `json:",inline"`
+	Metadata Metadata      `json:"metadata"`
+	Spec     PlacementSpec `json:"spec"`
 }
 
 // PlacementSpec names an application's folder, its targets and its limits.
@@ -39,9 +35,9 @@ type PlacementSpec struct {
 	Wait *bool `json:"wait,omitempty"`
 	// Timeout bounds waiting for health, and for workloads to go before their
 	// secrets are pruned. Default 5m.
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	Timeout *Duration `json:"timeout,omitempty"`
 	// Interval is the jittered backstop of drift detection. Default 10m.
-	Interval *metav1.Duration `json:"interval,omitempty"`
+	Interval *Duration `json:"interval,omitempty"`
 	// Suspend stops reconciling on every target; nothing is pruned.
 	Suspend bool `json:"suspend,omitempty"`
 }

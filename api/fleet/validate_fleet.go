@@ -1,4 +1,4 @@
-package v1alpha1
+package fleet
 
 import (
 	"fmt"
@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulla-dev/bulla/api/hexid"
 )
@@ -175,7 +173,7 @@ func (c *ClusterSet) validate(p *problems) {
 		p.add("spec.selector", "is empty: it would mean every cluster that is ever added; name at least one label")
 		return
 	}
-	if _, err := metav1.LabelSelectorAsSelector(selector); err != nil {
-		p.add("spec.selector", "%v", err)
+	for _, problem := range selector.problems() {
+		p.add("spec.selector", "%s", problem)
 	}
 }

@@ -1,9 +1,6 @@
-package v1alpha1
+package fleet
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-)
+import "encoding/json"
 
 // Scope says which of an object's identity a lock is bound to.
 type Scope string
@@ -24,9 +21,9 @@ const StubAnnotation = "bulla.dev/stub"
 // SealedManifest is the stub: an object whose secret values are ciphertext
 // locked to clusters. One to a file, so that the file's bytes are its digest.
 type SealedManifest struct {
-	metav1.TypeMeta `json:",inline"`
-	Metadata        Metadata           `json:"metadata"`
-	Spec            SealedManifestSpec `json:"spec"`
+	TypeMeta `json:",inline"`
+	Metadata Metadata           `json:"metadata"`
+	Spec     SealedManifestSpec `json:"spec"`
 }
 
 // SealedManifestSpec is the public template and the sealed blocks.
@@ -34,7 +31,7 @@ type SealedManifestSpec struct {
 	// Template is everything about the object that may be public: apiVersion,
 	// kind, type, metadata.labels and metadata.annotations, public data. Name
 	// and namespace are the stub's own.
-	Template runtime.RawExtension `json:"template"`
+	Template json.RawMessage `json:"template"`
 	// Scope is what the locks are bound to. Default Strict.
 	Scope Scope `json:"scope,omitempty"`
 	// DeliverAs wires the secret into workloads. Not supported yet: refused.

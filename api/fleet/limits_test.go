@@ -1,4 +1,4 @@
-package v1alpha1
+package fleet
 
 import (
 	"bytes"
@@ -129,7 +129,7 @@ func TestTheTemplateComesBackAsCanonicalJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"apiVersion":"v1","data":{"host":"ZGI="},"kind":"Secret","metadata":{"labels":{"app.kubernetes.io/name":"payments"}},"type":"Opaque"}`
-	if got := string(stub.Spec.Template.Raw); got != want {
+	if got := string(stub.Spec.Template); got != want {
 		t.Errorf("template %s\nwant     %s", got, want)
 	}
 }
