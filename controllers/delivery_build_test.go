@@ -14,6 +14,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // push builds the files of a placement as the real thing does, and makes what
@@ -25,7 +26,7 @@ func (w *deliveryWorld) push(name string, files map[string]string) []kustomize.O
 		w.must(os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o700))
 		w.must(os.WriteFile(filepath.Join(root, file), []byte(text), 0o600))
 	}
-	tree, err := kustomize.OpenDir(root)
+	tree, err := tree.OpenDir(root)
 	w.must(err)
 	before := w.git[name]
 	a := w.place(name)

@@ -37,6 +37,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // deliveryWorld is a cluster with a Delivery loop, and the Git that it should equal.
@@ -215,7 +216,7 @@ func (w *deliveryWorld) commit() string {
 	snapshot := &Snapshot{
 		Head: fmt.Sprintf("%040d", w.revisions), Revision: revision, ClusterSuspended: w.suspended,
 		Fleet: &api.Fleet{Spec: api.FleetSpec{ID: w.fleet, Prune: &api.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
-		Model: &kustomize.Model{}, Resolution: w.resolve(),
+		Model: &model.Model{}, Resolution: w.resolve(),
 		stood: func(_ context.Context, d *v1alpha1.Delivery) *kustomize.Build {
 			return w.builds[d.Status.AppliedBuildDigest]
 		},

@@ -12,6 +12,10 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -109,12 +113,12 @@ func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string
 	return next, ctx.Err()
 }
 
-func readHead(mirror *kustomize.Mirror, head string) (*kustomize.Tree, *kustomize.Model, error) {
+func readHead(mirror *git.Mirror, head string) (*tree.Tree, *model.Model, error) {
 	tree, err := mirror.Tree(head)
 	if err != nil {
 		return nil, nil, unreadable(head, err)
 	}
-	model, err := kustomize.LoadModel(tree)
+	model, err := model.Load(tree)
 	if err != nil {
 		return nil, nil, unreadable(head, err)
 	}
@@ -123,7 +127,7 @@ func readHead(mirror *kustomize.Mirror, head string) (*kustomize.Tree, *kustomiz
 
 // unreadable says whether the tree or the disk is at fault.
 func unreadable(head string, err error) error {
-	if errors.Is(err, kustomize.ErrUnknownRevision) || errors.Is(err, kustomize.ErrCorrupt) {
+	if errors.Is(err, source.ErrUnknownRevision) || errors.Is(err, tree.ErrCorrupt) {
 		return waiting(v1alpha1.GitOperationFailedReason, "read head %s: %w", head, err)
 	}
 	return stalled(v1alpha1.InvalidFleetReason, "head %s is not a fleet: %w", head, err)
@@ -166,7 +170,7 @@ func (r *FleetSyncReconciler) remember(ctx context.Context, p *pass, known seali
 // the fleet now, "" when it is. Keys that are not exactly its own mean that
 // somebody else would get its secrets: that stops everything, and comes before
 // suspension and decommission, since such a file may not decide those either.
-func membership(m *kustomize.Model, name string, identity *Identity) (string, error) {
+func membership(m *model.Model, name string, identity *Identity) (string, error) {
 	for _, problem := range m.Problems {
 		if problem.Kind == "Cluster" && problem.Name == name {
 			return fmt.Sprintf("%s cannot be read: %v", problem.File, problem.Err), nil
@@ -232,7 +236,7 @@ func (r *FleetSyncReconciler) deliveredOne(ctx context.Context, d *v1alpha1.Deli
 
 // buildsAgain is for [Snapshot.stood]. The mirror is the one that the snapshot
 // came from, whatever is opened later.
-func buildsAgain(mirror *kustomize.Mirror, builder *kustomize.Builder) func(context.Context, *v1alpha1.Delivery) *kustomize.Build {
+func buildsAgain(mirror *git.Mirror, builder *kustomize.Builder) func(context.Context, *v1alpha1.Delivery) *kustomize.Build {
 	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
 		placed := buildAgain(ctx, mirror, builder, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
 		if placed == nil {
@@ -244,7 +248,7 @@ func buildsAgain(mirror *kustomize.Mirror, builder *kustomize.Builder) func(cont
 
 // buildAgain builds a placement at an earlier revision. Nothing but the digest
 // that was noted then counts: a revision that gives another is not what stood.
-func buildAgain(ctx context.Context, mirror *kustomize.Mirror, builder *kustomize.Builder, name, revision, digest string) *kustomize.Placed {
+func buildAgain(ctx context.Context, mirror *git.Mirror, builder *kustomize.Builder, name, revision, digest string) *kustomize.Placed {
 	hash := hashOf(revision)
 	if hash == "" || !mirror.Contains(hash) {
 		return nil

@@ -24,6 +24,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 // FieldManager owns what the controller writes of its own kinds.
@@ -44,7 +45,7 @@ type FleetSyncReconciler struct {
 	// AllowHTTP admits http:// remotes that are not on loopback.
 	AllowHTTP bool
 	// Limits bound what is taken from the remote.
-	Limits kustomize.Limits
+	Limits git.Limits
 
 	Builder    *kustomize.Builder
 	Snapshots  *Snapshots

@@ -62,7 +62,7 @@ func (r *FleetSyncReconciler) consented(p *pass) func(*v1alpha1.Delivery) bool {
 	if hash == "" || !r.mirror.Contains(hash) {
 		return none
 	}
-	if ok, err := r.mirror.Descends(p.snapshot.Head, hash); err != nil || !ok {
+	if ok, err := r.mirror.Follows(p.snapshot.Head, hash); err != nil || !ok {
 		return none
 	}
 	_, model, err := readHead(r.mirror.Mirror, hash)
@@ -74,7 +74,7 @@ func (r *FleetSyncReconciler) consented(p *pass) func(*v1alpha1.Delivery) bool {
 		if slices.Contains(placed, d.Name) {
 			return false
 		}
-		before, err := r.mirror.Descends(hash, hashOf(d.Spec.Revision))
+		before, err := r.mirror.Follows(hash, hashOf(d.Spec.Revision))
 		return err == nil && before
 	}
 }

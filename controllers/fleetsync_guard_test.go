@@ -11,6 +11,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 func TestThePlanRemovesOnlyWhatItMayRemove(t *testing.T) {
@@ -47,10 +48,10 @@ func TestThePlanRemovesOnlyWhatItMayRemove(t *testing.T) {
 		{name: "decommission asks nobody", standing: []string{"a", "b", "c"}, change: func(s *Snapshot) { s.Model.Clusters[testCluster].Spec.Decommission = true }, want: result{Removed: []string{"a", "b", "c"}}},
 		{name: "a resolution that holds deletes", standing: []string{"a"}, change: func(s *Snapshot) { s.Resolution.HoldAllDeletes = true }, want: result{Held: []string{"a"}}},
 		{name: "an unreadable cluster set", standing: []string{"a", "b"}, placed: []string{"b"}, change: func(s *Snapshot) {
-			s.Model.Problems = []kustomize.Problem{{File: "clustersets/x.yaml", Kind: "ClusterSet", Name: "x", Err: errors.New("bad")}}
+			s.Model.Problems = []model.Problem{{File: "clustersets/x.yaml", Kind: "ClusterSet", Name: "x", Err: errors.New("bad")}}
 		}, want: result{Held: []string{"a"}}},
 		{name: "another cluster's unreadable file", standing: []string{"a", "b"}, placed: []string{"b"}, change: func(s *Snapshot) {
-			s.Model.Problems = []kustomize.Problem{{File: "clusters/x.yaml", Kind: "Cluster", Name: "x", Err: errors.New("bad")}}
+			s.Model.Problems = []model.Problem{{File: "clusters/x.yaml", Kind: "Cluster", Name: "x", Err: errors.New("bad")}}
 		}, want: result{Removed: []string{"a"}}},
 	}
 	for _, test := range tests {
@@ -95,7 +96,7 @@ func TestThePlanRemovesOnlyWhatItMayRemove(t *testing.T) {
 func planSnapshot(placed []string) *Snapshot {
 	s := &Snapshot{
 		Revision: "main@sha1:new", Fleet: &api.Fleet{},
-		Model:      &kustomize.Model{Clusters: map[string]*api.Cluster{testCluster: {}}},
+		Model:      &model.Model{Clusters: map[string]*api.Cluster{testCluster: {}}},
 		Resolution: &kustomize.Resolution{Placed: map[string]*kustomize.Placed{}},
 	}
 	for _, name := range placed {

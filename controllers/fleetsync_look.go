@@ -19,7 +19,9 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // defaultTimeout bounds one Git operation, defaultInterval is between looks.
@@ -30,7 +32,7 @@ const (
 
 // openMirror is the mirror that is open, and what it was opened with.
 type openMirror struct {
-	*kustomize.Mirror
+	*git.Mirror
 	key string
 }
 
@@ -46,7 +48,7 @@ func (r *FleetSyncReconciler) look(ctx context.Context, p *pass) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeoutOf(p.obj))
 	defer cancel()
-	remote, err := r.mirror.RemoteHead(ctx)
+	remote, err := r.mirror.Look(ctx)
 	if err != nil {
 		r.Metrics.look("failed")
 		return gitError(p.obj, err)
@@ -78,17 +80,17 @@ func (r *FleetSyncReconciler) due(p *pass) bool {
 // commits that were refused may leave the branch again.
 func (r *FleetSyncReconciler) fetch(ctx context.Context, p *pass, remote, accepted string) (string, error) {
 	named := acceptedRewrite(p.obj, accepted)
-	head, err := r.mirror.FetchFrom(ctx, accepted)
-	if errors.Is(err, kustomize.ErrHistoryRewritten) && named != "" {
-		head, err = r.mirror.FetchFrom(ctx, named)
+	head, err := r.mirror.Fetch(ctx, accepted)
+	if errors.Is(err, source.ErrHistoryRewritten) && named != "" {
+		head, err = r.mirror.Fetch(ctx, named)
 	}
-	if errors.Is(err, kustomize.ErrHistoryRewritten) {
+	if errors.Is(err, source.ErrHistoryRewritten) {
 		return "", rewritten(p.obj, remote)
 	}
 	if err != nil {
 		return "", gitError(p.obj, err)
 	}
-	if behind, err := r.mirror.Descends(head, named); named != "" && err == nil && behind {
+	if behind, err := r.mirror.Follows(head, named); named != "" && err == nil && behind {
 		p.rewritten = named
 	}
 	return head, nil
@@ -100,8 +102,8 @@ func (r *FleetSyncReconciler) forward(p *pass, accepted string) error {
 	if accepted == "" || p.rewritten != "" {
 		return nil
 	}
-	ok, err := r.mirror.Descends(p.head, accepted)
-	if errors.Is(err, kustomize.ErrUnknownRevision) || err == nil && !ok {
+	ok, err := r.mirror.Follows(p.head, accepted)
+	if errors.Is(err, source.ErrUnknownRevision) || err == nil && !ok {
 		return rewritten(p.obj, p.head)
 	}
 	if err != nil {
@@ -143,7 +145,7 @@ func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {
 		return nil
 	}
 	dir := filepath.Join(r.Storage, "mirror-"+hex.EncodeToString(place[:8]))
-	mirror, err := kustomize.OpenMirror(dir, p.obj.Spec.URL, ref, auth, r.Limits)
+	mirror, err := git.Open(dir, p.obj.Spec.URL, ref, auth, r.Limits)
 	if err != nil {
 		return gitError(p.obj, err)
 	}
@@ -176,8 +178,8 @@ func loopback(host string) bool {
 }
 
 // auth reads the credentials, under the names that Flux gives them.
-func (r *FleetSyncReconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (kustomize.Auth, error) {
-	auth := kustomize.Auth{InsecureHTTP: r.AllowHTTP}
+func (r *FleetSyncReconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Auth, error) {
+	auth := git.Auth{InsecureHTTP: r.AllowHTTP}
 	ref := obj.Spec.SecretRef
 	if ref == nil {
 		return auth, nil
@@ -204,7 +206,7 @@ func (r *FleetSyncReconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync)
 }
 
 // digestOf tells one set of credentials from another, in memory only.
-func digestOf(a kustomize.Auth) [32]byte {
+func digestOf(a git.Auth) [32]byte {
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(a.Username), []byte(a.Password), a.SSHKey, a.KnownHosts, a.CAFile} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
@@ -215,8 +217,8 @@ func digestOf(a kustomize.Auth) [32]byte {
 // gitError says what to do about a failure of the mirror.
 func gitError(obj *v1alpha1.FleetSync, err error) error {
 	for _, act := range []error{
-		kustomize.ErrRefGone, kustomize.ErrEmptyRepository, kustomize.ErrUnauthorized,
-		kustomize.ErrHostKey, kustomize.ErrRedirected, kustomize.ErrTooLarge,
+		source.ErrRefGone, source.ErrEmptyRepository, source.ErrUnauthorized,
+		source.ErrHostKey, source.ErrRedirected, tree.ErrTooLarge,
 	} {
 		if errors.Is(err, act) {
 			return stalled(v1alpha1.GitOperationFailedReason, "%s, ref %q: %w", obj.Spec.URL, refOf(obj), err)

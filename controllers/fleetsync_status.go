@@ -19,7 +19,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source"
 )
 
 // fleetSyncOwned are the conditions that this loop alone writes.
@@ -114,7 +114,7 @@ func (r *FleetSyncReconciler) next(p *pass, result error) time.Duration {
 	}
 	delay := min(interval, firstRetry<<min(r.failures, 10))
 	r.failures++
-	return max(jittered(delay), spread(kustomize.RetryAfter(result)))
+	return max(jittered(delay), spread(source.RetryAfter(result)))
 }
 
 // nextLook is what the status says of the next look: nothing while spec.interval

@@ -5,7 +5,8 @@ import (
 	"errors"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/signing"
+	"github.com/bulla-dev/bulla/kustomize/source"
 )
 
 // vouch holds every commit since the accepted head to the signing rules that
@@ -17,14 +18,14 @@ func (r *FleetSyncReconciler) vouch(ctx context.Context, p *pass) error {
 	if p.head == accepted {
 		return nil
 	}
-	floor, err := kustomize.NewFloor(p.obj.Spec.Signing)
+	floor, err := signing.Floor(p.obj.Spec.Signing)
 	if err != nil {
 		return stalled(v1alpha1.CommitNotVerifiedReason, "spec.signing of this FleetSync cannot be used: %w", err)
 	}
-	_, err = r.mirror.VerifyCommits(ctx, kustomize.Acceptance{
+	_, err = r.mirror.Vouch(ctx, source.Acceptance{
 		Head: p.head, Last: accepted, Rewritten: p.rewritten, Floor: floor, Now: p.now,
 	})
-	var refused *kustomize.UnverifiedError
+	var refused *signing.UnverifiedError
 	if errors.As(err, &refused) && accepted != "" {
 		return stalled(v1alpha1.CommitNotVerifiedReason, "head %s is not accepted: %w; the annotation %s=%s..%s takes that head alone, if it is signed",
 			p.head, refused, v1alpha1.AcceptRewriteAnnotation, accepted, p.head)

@@ -29,7 +29,7 @@ func readyMessage(obj *v1alpha1.FleetSync) string {
 	return conditions.GetMessage(obj, meta.ReadyCondition)
 }
 
-func signing(keys ...*signer.Key) *api.Signing {
+func signedBy(keys ...*signer.Key) *api.Signing {
 	s := &api.Signing{Require: []string{"clusters/", "placements/"}}
 	for _, k := range keys {
 		s.AllowedSigners = append(s.AllowedSigners, k.Allowed)
@@ -40,7 +40,7 @@ func signing(keys ...*signer.Key) *api.Signing {
 func TestACommitThatIsNotVerifiedPlacesNothing(t *testing.T) {
 	ada, bob := signer.SSH(t, "ada@acme.example"), signer.SSH(t, "bob@acme.example")
 	w := newWorld(t)
-	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(ada) })})
+	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signedBy(ada) })})
 	w.signs(ada)
 	w.place("one", "app-1")
 	good := hashOf(w.synced().Status.Head)
@@ -72,7 +72,7 @@ func TestACommitThatIsNotVerifiedPlacesNothing(t *testing.T) {
 	}
 	w.synced()
 	w.signs(bob)
-	w.commit("let me in", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(ada, bob) })})
+	w.commit("let me in", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signedBy(ada, bob) })})
 	if obj := w.refused(v1alpha1.CommitNotVerifiedReason); !strings.Contains(readyMessage(obj), "not an allowed signer") {
 		t.Error(readyMessage(obj))
 	}
@@ -92,8 +92,8 @@ func TestTheFloorOfAFleetSyncIsNotLoweredByGit(t *testing.T) {
 	w := newWorld(t)
 	w.place("one", "app-1")
 	w.synced()
-	w.floor(signing(ada))
-	w.commit("rules of my own", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(bob) })})
+	w.floor(signedBy(ada))
+	w.commit("rules of my own", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signedBy(bob) })})
 	w.refused(v1alpha1.CommitNotVerifiedReason)
 	if err := w.repo.ForcePush("HEAD~1"); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestTheFloorOfAFleetSyncIsNotLoweredByGit(t *testing.T) {
 	w.expect(several(2))
 
 	t.Log("a floor that cannot be read holds everything")
-	broken := signing(ada)
+	broken := signedBy(ada)
 	broken.AllowedSigners = append(broken.AllowedSigners, "ada@acme.example cert-authority ssh-ed25519 AAAA")
 	w.floor(broken)
 	w.place("three", "app-3")
@@ -172,7 +172,7 @@ func TestARewrittenHistoryIsAcceptedByNameAndOnce(t *testing.T) {
 func TestARewrittenHeadMustBeSigned(t *testing.T) {
 	ada := signer.SSH(t, "ada@acme.example")
 	w := newWorld(t)
-	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signing(ada) })})
+	w.commit("demand signatures", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Signing = signedBy(ada) })})
 	w.signs(ada)
 	w.place("one", "app-1")
 	old := hashOf(w.synced().Status.Head)

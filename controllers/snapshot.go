@@ -11,6 +11,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -27,7 +28,7 @@ type Snapshot struct {
 	// Fleet is the fleet whose signature verified under the pinned root key.
 	Fleet *api.Fleet
 	// Model is the fleet as the tree at Head describes it.
-	Model *kustomize.Model
+	Model *model.Model
 	// Resolution is what Head places on this cluster, built. While
 	// ClusterSuspended it is what was delivered last, so that drift heals.
 	// Never nil in a stored snapshot.

@@ -19,6 +19,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 func invented(n int) string { return fmt.Sprintf("sha256:%064x", 0xabc0000+n) }
@@ -263,8 +264,8 @@ func TestAServiceThatCannotRecordDoesNotStart(t *testing.T) {
 // tryNew makes a service that is not served.
 func (f *fixture) tryNew() error {
 	f.t.Helper()
-	mirror, err := kustomize.OpenMirror(filepath.Join(f.dir, "mirror"), f.repo.URL(), "main",
-		kustomize.Auth{Username: f.repo.Username, Password: f.repo.Password}, kustomize.Limits{})
+	mirror, err := git.Open(filepath.Join(f.dir, "mirror"), f.repo.URL(), "main",
+		git.Auth{Username: f.repo.Username, Password: f.repo.Password}, git.Limits{})
 	if err != nil {
 		f.t.Fatal(err)
 	}

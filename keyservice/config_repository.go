@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 // Repository is the fleet repository as the service reads it.
@@ -48,12 +48,12 @@ const (
 
 // check finds what no mirror can be made of, or cannot be followed.
 func (r Repository) check(m *mistakes) {
-	if err := kustomize.CheckURL(r.URL); err != nil {
+	if err := git.CheckURL(r.URL); err != nil {
 		m.when(true, "repository.url", strings.TrimPrefix(err.Error(), "repository URL: "),
 			"https://HOST/PATH, ssh://HOST/PATH or git@HOST:PATH; a folder is not read: put a Git server in front of it")
 	}
-	m.when(kustomize.CheckRef(r.Ref) != nil, "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint)
-	m.when((r.UsernameFile != "" || r.PasswordFile != "") && kustomize.IsOpen(r.URL), "repository.url",
+	m.when(git.CheckRef(r.Ref) != nil, "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint)
+	m.when((r.UsernameFile != "" || r.PasswordFile != "") && git.IsOpen(r.URL), "repository.url",
 		"would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read")
 	interval, age, grace := time.Duration(r.Interval), time.Duration(r.MaxAge), time.Duration(r.RefusedGrace)
 	least := looksInMaxAge * max(leastBetweenSaves, interval)
@@ -66,8 +66,8 @@ func (r Repository) check(m *mistakes) {
 }
 
 // Auth reads the credential files.
-func (r Repository) Auth() (kustomize.Auth, error) {
-	var auth kustomize.Auth
+func (r Repository) Auth() (git.Auth, error) {
+	var auth git.Auth
 	var failed error
 	read := func(path string) []byte {
 		if path == "" {
@@ -81,7 +81,7 @@ func (r Repository) Auth() (kustomize.Auth, error) {
 	auth.Password = strings.TrimSpace(string(read(r.PasswordFile)))
 	auth.SSHKey, auth.KnownHosts, auth.CAFile = read(r.SSHKeyFile), read(r.KnownHostsFile), read(r.CAFile)
 	if failed != nil {
-		return kustomize.Auth{}, fmt.Errorf("read repository credentials: %w", failed)
+		return git.Auth{}, fmt.Errorf("read repository credentials: %w", failed)
 	}
 	return auth, nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/signing"
 )
 
 // SigningFloor says which commits must be signed, and by whom, whatever
@@ -27,9 +27,9 @@ func (f SigningFloor) spec() *api.Signing {
 
 // check finds the entries that cannot be served with.
 func (f SigningFloor) check(m *mistakes) {
-	_, err := kustomize.NewFloor(f.spec())
+	_, err := signing.Floor(f.spec())
 	for _, err := range parts(err) {
-		var signer *kustomize.SignerError
+		var signer *signing.EntryError
 		if errors.As(err, &signer) {
 			m.when(true, fmt.Sprintf("signing.%s[%d]", signer.List, signer.Index), signer.Err.Error(),
 				"ssh-keygen(1), ALLOWED SIGNERS; gpg --armor --export KEY")

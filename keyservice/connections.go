@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // cutPatience is how long a connection that is cut may take to bring its last
@@ -23,7 +23,7 @@ type connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]*connection
 	// last is the model of the head before: only who was let in by it is cut.
-	last *kustomize.Model
+	last *model.Model
 }
 
 type connection struct {
@@ -119,7 +119,7 @@ func (w *lastAnswer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // cut ends the connections of clusters that a head does not let in any more.
 // Requests under way get a moment to say so.
-func (c *connections) cut(at *kustomize.Model) int {
+func (c *connections) cut(at *model.Model) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before, n := c.last, 0
@@ -141,7 +141,7 @@ func (c *connections) cut(at *kustomize.Model) int {
 
 // hasLost reports whether a cluster was let in before and is not now. One that
 // waits for its file to be merged has nothing to lose.
-func hasLost(who caller, before, now *kustomize.Model) bool {
+func hasLost(who caller, before, now *model.Model) bool {
 	if before == nil {
 		return false
 	}

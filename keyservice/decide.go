@@ -6,7 +6,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -190,7 +190,7 @@ func hasLock(block *api.Block, target string) bool {
 
 // usableLock prefers the Active key. The suite is the key record's: a lock has
 // no say in it.
-func usableLock(model *kustomize.Model, block *api.Block, target string) (api.Lock, api.Suite, bool) {
+func usableLock(model *model.Model, block *api.Block, target string) (api.Lock, api.Suite, bool) {
 	for _, status := range []api.KeyStatus{api.KeyActive, api.KeySuperseded} {
 		for _, lock := range block.Locks {
 			key, known := model.Fleet.Spec.Key(lock.Key)

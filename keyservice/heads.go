@@ -17,6 +17,10 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/signing"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -33,8 +37,8 @@ const (
 // head is one accepted head: immutable, but for what is built on demand.
 type head struct {
 	hash    string
-	tree    *kustomize.Tree
-	model   *kustomize.Model
+	tree    *tree.Tree
+	model   *model.Model
 	known   sealing.Known
 	indexes indexes
 	samples samples
@@ -59,8 +63,8 @@ func (e *refusedHead) Unwrap() error { return e.err }
 type heads struct {
 	fleet, ref, rootKey string
 	// floor is what must be signed whatever Git says.
-	floor   *kustomize.Signing
-	mirror  *kustomize.Mirror
+	floor   *signing.Rules
+	mirror  *git.Mirror
 	builder *kustomize.Builder
 	rows    interface {
 		headStore
@@ -181,7 +185,7 @@ func (h *heads) lookOnce() error {
 		return err
 	}
 	began := h.now()
-	tip, err := h.mirror.RemoteHead(h.life)
+	tip, err := h.mirror.Look(h.life)
 	if err != nil {
 		return fmt.Errorf("ask for the remote's head: %w", h.refGone(err))
 	}
@@ -256,7 +260,7 @@ func (h *heads) descends(p *plan) error {
 	if p.last.Hash == "" || p.rewrite != nil {
 		return nil
 	}
-	ok, err := h.mirror.Descends(p.tip, p.last.Hash)
+	ok, err := h.mirror.Follows(p.tip, p.last.Hash)
 	if err == nil && !ok {
 		err = fmt.Errorf("it does not descend from the accepted head %s", p.last.Hash)
 	}
@@ -277,7 +281,7 @@ func (h *heads) verify(ctx context.Context, hash string) (*head, error) {
 	if err != nil {
 		return refuse(v1alpha1.InvalidFleetReason, err)
 	}
-	model, err := kustomize.LoadModel(tree)
+	model, err := model.Load(tree)
 	if err != nil {
 		return refuse(v1alpha1.InvalidFleetReason, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 // acceptedRows is a store in which one head was accepted before.
@@ -36,14 +36,14 @@ func TestAnOldRevisionIsNoExpensiveQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mirror, err := kustomize.OpenMirror(t.TempDir(), repo.URL(), "main", kustomize.Auth{Username: repo.Username, Password: repo.Password}, kustomize.Limits{})
+	mirror, err := git.Open(t.TempDir(), repo.URL(), "main", git.Auth{Username: repo.Username, Password: repo.Password}, git.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mirror.Fetch(t.Context()); err != nil {
+	if _, err := mirror.Fetch(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	commits, err := mirror.FirstParents(t.Context(), tip, old)
+	commits, err := mirror.History(t.Context(), tip, old)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // errRefused says that the tip of the ref was seen and is not accepted, for too
@@ -139,12 +140,12 @@ func (h *heads) verified(hash string, began time.Time) {
 // not how it came. A remote that cannot be reached, or breaks off, refuses nothing.
 func judged(tip string, err error) error {
 	var refused *refusedHead
-	var tree *kustomize.TreeError
+	var wrong *tree.Error
 	switch {
 	case err == nil, errors.As(err, &refused), errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &tree), errors.Is(err, kustomize.ErrTooLarge), errors.Is(err, kustomize.ErrCorrupt),
-		errors.Is(err, kustomize.ErrUnknownRevision):
+	case errors.As(err, &wrong), errors.Is(err, tree.ErrTooLarge), errors.Is(err, tree.ErrCorrupt),
+		errors.Is(err, source.ErrUnknownRevision):
 		return &refusedHead{hash: tip, reason: v1alpha1.InvalidFleetReason, err: err}
 	}
 	return err
@@ -161,7 +162,7 @@ func (h *heads) noteRefusal(err error) {
 	switch {
 	case errors.As(err, &refused):
 		seen.Tip, seen.Reason = refused.hash, refused.reason
-	case errors.Is(err, kustomize.ErrRefGone), errors.Is(err, kustomize.ErrEmptyRepository), errors.Is(err, kustomize.ErrTooLarge):
+	case errors.Is(err, source.ErrRefGone), errors.Is(err, source.ErrEmptyRepository), errors.Is(err, tree.ErrTooLarge):
 		seen.Reason = v1alpha1.InvalidFleetReason
 	default:
 		return

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source"
 )
 
 // refHint is for a ref that is not there, or no branch at all.
@@ -14,7 +14,7 @@ const refHint = "repository.ref is the name of a branch, such as main or refs/he
 
 // refGone says of a remote without the configured ref what to look at.
 func (h *heads) refGone(err error) error {
-	if errors.Is(err, kustomize.ErrRefGone) {
+	if errors.Is(err, source.ErrRefGone) {
 		return fmt.Errorf("%w: %q; hint: %s", err, h.ref, refHint)
 	}
 	return err

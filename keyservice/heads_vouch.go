@@ -9,7 +9,8 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/signing"
+	"github.com/bulla-dev/bulla/kustomize/source"
 )
 
 // plan is a tip that was fetched, and what it would follow.
@@ -37,11 +38,11 @@ func (h *heads) fetch(ctx context.Context, remote string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.tip, err = h.mirror.FetchFrom(ctx, p.last.Hash)
-	if errors.Is(err, kustomize.ErrHistoryRewritten) && accepted != nil {
-		p.tip, err = h.mirror.FetchFrom(ctx, accepted.To)
+	p.tip, err = h.mirror.Fetch(ctx, p.last.Hash)
+	if errors.Is(err, source.ErrHistoryRewritten) && accepted != nil {
+		p.tip, err = h.mirror.Fetch(ctx, accepted.To)
 	}
-	if errors.Is(err, kustomize.ErrHistoryRewritten) {
+	if errors.Is(err, source.ErrHistoryRewritten) {
 		return nil, &refusedHead{hash: remote, reason: v1alpha1.HistoryRewrittenReason, err: fmt.Errorf(
 			"it does not descend from the accepted head %s; hint: restore the branch, or accept it: bulla-keyservice history accept --head %s: %w", p.last.Hash, remote, err)}
 	}
@@ -71,19 +72,19 @@ func (h *heads) acceptedRewrite(ctx context.Context, last string) (*store.Rewrit
 }
 
 func (h *heads) isFrom(tip, base string) bool {
-	ok, err := h.mirror.Descends(tip, base)
+	ok, err := h.mirror.Follows(tip, base)
 	return err == nil && ok
 }
 
 // vouch holds every commit since the accepted head to the rules that stood
 // before it, and to the floor.
-func (h *heads) vouch(ctx context.Context, p *plan) (*kustomize.Vouched, error) {
-	a := kustomize.Acceptance{Head: p.tip, Last: p.last.Hash, Floor: h.floor, Now: h.now()}
+func (h *heads) vouch(ctx context.Context, p *plan) (*source.Vouched, error) {
+	a := source.Acceptance{Head: p.tip, Last: p.last.Hash, Floor: h.floor, Now: h.now()}
 	if p.rewrite != nil {
 		a.Rewritten = p.rewrite.To
 	}
-	vouched, err := h.mirror.VerifyCommits(ctx, a)
-	var refused *kustomize.UnverifiedError
+	vouched, err := h.mirror.Vouch(ctx, a)
+	var refused *signing.UnverifiedError
 	if errors.As(err, &refused) {
 		return nil, &refusedHead{hash: p.tip, reason: v1alpha1.CommitNotVerifiedReason, err: refused}
 	}
@@ -92,7 +93,7 @@ func (h *heads) vouch(ctx context.Context, p *plan) (*kustomize.Vouched, error) 
 
 // vouchedDetail says in the log who vouched for a head, and for which rewrite an
 // operator did.
-func vouchedDetail(p *plan, v *kustomize.Vouched) string {
+func vouchedDetail(p *plan, v *source.Vouched) string {
 	const most = 5
 	detail := ""
 	if len(v.Signers) > 0 {

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
-	"github.com/bulla-dev/bulla/keyservice/protocol"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // caller is who asks, from the client certificate alone.
@@ -88,7 +88,7 @@ func validAt(c *x509.Certificate, now time.Time) bool {
 // head, the file names exactly the key of the certificate, and does not say
 // suspend. Removing or suspending the file stops the next request, on open
 // connections too.
-func clusterAtHead(c caller, model *kustomize.Model) (cluster *api.Cluster, reason string) {
+func clusterAtHead(c caller, model *model.Model) (cluster *api.Cluster, reason string) {
 	cluster, ok := model.Clusters[c.cluster]
 	switch {
 	case !ok:

@@ -13,6 +13,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -41,8 +42,8 @@ func (w *world) open(token keyservice.Token, change func(*keyservice.Config)) er
 	w.t.Helper()
 	config := w.config(2)
 	change(config)
-	mirror, err := kustomize.OpenMirror(w.t.TempDir(), w.repo.URL(), "main",
-		kustomize.Auth{Username: w.repo.Username, Password: w.repo.Password}, kustomize.Limits{})
+	mirror, err := git.Open(w.t.TempDir(), w.repo.URL(), "main",
+		git.Auth{Username: w.repo.Username, Password: w.repo.Password}, git.Limits{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/signing"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 const (
@@ -35,7 +37,7 @@ type Options struct {
 	Config  *Config
 	Store   Store
 	Token   Token
-	Mirror  *kustomize.Mirror
+	Mirror  *git.Mirror
 	Builder *kustomize.Builder
 	Log     *slog.Logger
 	// Now is the clock; time.Now by default.
@@ -106,7 +108,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.openLog(ctx); err != nil {
 		return nil, err
 	}
-	floor, err := kustomize.NewFloor(o.Config.Signing.spec())
+	floor, err := signing.Floor(o.Config.Signing.spec())
 	if err != nil {
 		return nil, fmt.Errorf("read signing of the configuration: %w", err)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -178,8 +179,8 @@ func (w *world) start(sessions int) {
 	if w.between != nil {
 		rows = w.between(rows)
 	}
-	mirror, err := kustomize.OpenMirror(filepath.Join(w.dir, "mirror"), remote, "main",
-		kustomize.Auth{Username: w.repo.Username, Password: w.repo.Password}, kustomize.Limits{})
+	mirror, err := git.Open(filepath.Join(w.dir, "mirror"), remote, "main",
+		git.Auth{Username: w.repo.Username, Password: w.repo.Password}, git.Limits{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -7,28 +7,29 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // fresh is a tree whose files are read anew each time, as those of a mirror are.
-type fresh struct {
-	source
-	length int
-}
+type fresh struct{ length int }
 
-func (f fresh) read(string, *node) ([]byte, error) { return make([]byte, f.length), nil }
+func (f fresh) Read(string, *tree.Node) ([]byte, error) { return make([]byte, f.length), nil }
 
-func (f fresh) blob(string, *node) (hash, error) { return hash{}, nil }
+func (f fresh) Size(string, *tree.Node) (int64, error) { return int64(f.length), nil }
+
+func (fresh) Blob(string, *tree.Node) (tree.Hash, error) { return tree.Hash{}, nil }
 
 // TestABuildKeepsNothingOfWhatItReads: hundreds of paths may lead to one large
 // blob, and a build that is allowed costs its reader no more than the largest.
 func TestABuildKeepsNothingOfWhatItReads(t *testing.T) {
-	f := files{}
+	f := testfleet.Files{}
 	for i := range 40 {
 		f[fmt.Sprintf("apps/app/%02d.txt", i)] = "x"
 	}
-	opened := tree(t, f)
-	v := emptyView(&Tree{root: opened.root, source: fresh{opened.source, 1 << 20}}, "apps/app")
+	opened := testfleet.Open(t, f)
+	v := emptyView(tree.New("", "", opened.Root(), fresh{1 << 20}), "apps/app")
 	if err := v.open(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func heap() int64 {
 
 // TestABuildAsksAndReadsSoMuchAndNoMore: every answer is kept with the build.
 func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
-	opened := tree(t, files{"apps/app/a.txt": strings.Repeat("x", 1<<20)})
+	opened := testfleet.Open(t, testfleet.Files{"apps/app/a.txt": strings.Repeat("x", 1<<20)})
 	refused := func(what, words string, ask func(v *view, i int) error, most int) {
 		t.Helper()
 		v := emptyView(opened, "apps/app")

@@ -3,20 +3,23 @@ package kustomize
 import (
 	"fmt"
 	"testing"
+
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // applications is a fleet of n applications with 20 stubs and a workload each,
 // all on cluster "one".
-func applications(n int) files {
-	f := fleet()
+func applications(n int) testfleet.Files {
+	f := testfleet.Two()
 	delete(f, "placements/app.yaml")
 	delete(f, "placements/team/tool.yaml")
 	for i := range n {
 		name := fmt.Sprintf("app%d", i)
-		f["placements/"+name+".yaml"] = placementFile(name, "apps/"+name, name, "{clusterSet: stores}")
+		f["placements/"+name+".yaml"] = testfleet.Placement(name, "apps/"+name, name, "{clusterSet: stores}")
 		f["apps/"+name+"/api.yaml"] = deployment
 		for j := range 20 {
-			f[fmt.Sprintf("apps/%s/secret-%02d.yaml", name, j)] = stub(fmt.Sprintf("secret-%02d", j))
+			f[fmt.Sprintf("apps/%s/secret-%02d.yaml", name, j)] = testfleet.Stub(fmt.Sprintf("secret-%02d", j))
 		}
 	}
 	return f
@@ -24,7 +27,7 @@ func applications(n int) files {
 
 // BenchmarkBuild is one cold build of 20 stubs and a workload: one process.
 func BenchmarkBuild(b *testing.B) {
-	tr, m := model(b, applications(1))
+	tr, m := load(b, applications(1))
 	for b.Loop() {
 		if _, err := NewBuilder(BuilderOptions{}).Build(b.Context(), tr, m.Placements["app0"]); err != nil {
 			b.Fatal(err)
@@ -34,7 +37,7 @@ func BenchmarkBuild(b *testing.B) {
 
 // BenchmarkResolveCold is 50 applications of 20 stubs, nothing kept.
 func BenchmarkResolveCold(b *testing.B) {
-	tr, m := model(b, applications(50))
+	tr, m := load(b, applications(50))
 	for b.Loop() {
 		r := NewBuilder(BuilderOptions{}).Resolve(b.Context(), tr, m, "one")
 		if len(r.Owners) != 50*21 {
@@ -46,8 +49,8 @@ func BenchmarkResolveCold(b *testing.B) {
 // BenchmarkResolveCached is the same fleet at a head that touched none of it.
 func BenchmarkResolveCached(b *testing.B) {
 	f := applications(50)
-	tr, m := model(b, f)
-	other, _ := model(b, f.with(files{"README.md": "new"}))
+	tr, m := load(b, f)
+	other, _ := load(b, f.With(testfleet.Files{"README.md": "new"}))
 	builder := NewBuilder(BuilderOptions{})
 	builder.Resolve(b.Context(), tr, m, "one")
 	before := builder.Processes()
@@ -62,9 +65,9 @@ func BenchmarkResolveCached(b *testing.B) {
 
 // BenchmarkLoadModel is the model of 500 placements at a new head.
 func BenchmarkLoadModel(b *testing.B) {
-	tr := tree(b, applications(500))
+	tr := testfleet.Open(b, applications(500))
 	for b.Loop() {
-		if _, err := LoadModel(tr); err != nil {
+		if _, err := model.Load(tr); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,9 +2,6 @@ package kustomize
 
 import (
 	"errors"
-	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,36 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
-
-// files is a tree to write: path to content.
-type files map[string]string
-
-func (f files) with(more files) files {
-	all := maps.Clone(f)
-	maps.Copy(all, more)
-	return all
-}
-
-// tree writes files to a folder and opens it.
-func tree(t testing.TB, f files) *Tree {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range f {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	opened, err := OpenDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opened
-}
 
 func placement(change ...func(*api.Placement)) *api.Placement {
 	p := &api.Placement{
@@ -58,10 +29,6 @@ func placement(change ...func(*api.Placement)) *api.Placement {
 	return p
 }
 
-func configMap(name string) string {
-	return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + "\ndata:\n  key: value\n"
-}
-
 // ids lists what was built, and the stub of each sealed object.
 func ids(b *Build) []string {
 	var all []string
@@ -76,18 +43,18 @@ func ids(b *Build) []string {
 	return all
 }
 
-func build(t testing.TB, f files, p *api.Placement) *Build {
+func build(t testing.TB, f testfleet.Files, p *api.Placement) *Build {
 	t.Helper()
-	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, f), p)
+	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), testfleet.Open(t, f), p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-func buildError(t testing.TB, f files, p *api.Placement, words ...string) *BuildError {
+func buildError(t testing.TB, f testfleet.Files, p *api.Placement, words ...string) *BuildError {
 	t.Helper()
-	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, f), p)
+	b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), testfleet.Open(t, f), p)
 	if err == nil {
 		t.Fatalf("built %v, want an error", ids(b))
 	}
@@ -106,45 +73,45 @@ func buildError(t testing.TB, f files, p *api.Placement, words ...string) *Build
 func TestBuildGivesObjectsTheirBuiltIdentity(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		files files
+		files testfleet.Files
 		want  []string
 	}{
 		{
 			name:  "a folder without a kustomization takes every YAML file below it",
-			files: files{"apps/app/b.yaml": configMap("b"), "apps/app/sub/a.yml": configMap("a"), "apps/app/README.md": "# not YAML: {"},
+			files: testfleet.Files{"apps/app/b.yaml": testfleet.ConfigMap("b"), "apps/app/sub/a.yml": testfleet.ConfigMap("a"), "apps/app/README.md": "# not YAML: {"},
 			want:  []string{"app_a__ConfigMap", "app_b__ConfigMap"},
 		},
 		{
 			name: "a folder with a kustomization below one without is taken as a base",
-			files: files{
-				"apps/app/a.yaml":                 configMap("a"),
+			files: testfleet.Files{
+				"apps/app/a.yaml":                 testfleet.ConfigMap("a"),
 				"apps/app/sub/kustomization.yaml": "namePrefix: sub-\nresources: [b.yaml]\n",
-				"apps/app/sub/b.yaml":             configMap("b"),
-				"apps/app/sub/unused.yaml":        configMap("unused"),
+				"apps/app/sub/b.yaml":             testfleet.ConfigMap("b"),
+				"apps/app/sub/unused.yaml":        testfleet.ConfigMap("unused"),
 			},
 			want: []string{"app_a__ConfigMap", "app_sub-b__ConfigMap"},
 		},
 		{
 			name: "a base outside the folder, a component and a file beside it",
-			files: files{
+			files: testfleet.Files{
 				"apps/app/kustomization.yaml":       "resources: [../base, ../shared.yaml]\ncomponents: [../component]\n",
 				"apps/base/kustomization.yaml":      "resources: [a.yaml]\n",
-				"apps/base/a.yaml":                  configMap("a"),
-				"apps/shared.yaml":                  configMap("shared"),
+				"apps/base/a.yaml":                  testfleet.ConfigMap("a"),
+				"apps/shared.yaml":                  testfleet.ConfigMap("shared"),
 				"apps/component/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -x\nresources: [c.yaml]\n",
-				"apps/component/c.yaml":             configMap("c"),
+				"apps/component/c.yaml":             testfleet.ConfigMap("c"),
 			},
 			want: []string{"app_a-x__ConfigMap", "app_c-x__ConfigMap", "app_shared-x__ConfigMap"},
 		},
 		{
 			name:  "a folder with nothing to build builds nothing",
-			files: files{"apps/app/README.md": "nothing"},
+			files: testfleet.Files{"apps/app/README.md": "nothing"},
 		},
 		{
 			name: "a kustomization that removes everything builds nothing",
-			files: files{
+			files: testfleet.Files{
 				"apps/app/kustomization.yaml": "resources: [a.yaml]\npatches:\n- patch: |\n    $patch: delete\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: a}\n",
-				"apps/app/a.yaml":             configMap("a"),
+				"apps/app/a.yaml":             testfleet.ConfigMap("a"),
 			},
 		},
 	} {
@@ -153,5 +120,23 @@ func TestBuildGivesObjectsTheirBuiltIdentity(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// load reads a tree and what it says of its fleet.
+func load(t testing.TB, f testfleet.Files) (*tree.Tree, *model.Model) {
+	t.Helper()
+	opened := testfleet.Open(t, f)
+	m, err := model.Load(opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened, m
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

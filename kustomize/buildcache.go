@@ -8,6 +8,7 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // buildKey is a placement as far as its build depends on it.
@@ -37,7 +38,7 @@ type buildResult struct {
 	// tries is how often such a result was found in a row, of the same answers.
 	tries int
 	// tree is the last one that gave these answers.
-	tree *Tree
+	tree *tree.Tree
 }
 
 // keptResults of one placement: the current one, and the one before, for a
@@ -56,10 +57,10 @@ func newBuildCache(size int) *buildCache {
 	return &buildCache{size: size, results: map[buildKey][]*buildResult{}}
 }
 
-func (c *buildCache) get(key buildKey, t *Tree) (*buildResult, bool) {
+func (c *buildCache) get(key buildKey, t *tree.Tree) (*buildResult, bool) {
 	c.mu.Lock()
 	results := slices.Clone(c.results[key])
-	trees := make([]*Tree, len(results))
+	trees := make([]*tree.Tree, len(results))
 	for i, r := range results {
 		trees[i] = r.tree
 	}
@@ -82,7 +83,7 @@ func (c *buildCache) get(key buildKey, t *Tree) (*buildResult, bool) {
 }
 
 // tries is how often a build of the same input was given up in a row.
-func (c *buildCache) tries(key buildKey, t *Tree) int {
+func (c *buildCache) tries(key buildKey, t *tree.Tree) int {
 	c.mu.Lock()
 	results := slices.Clone(c.results[key])
 	c.mu.Unlock()
@@ -95,9 +96,9 @@ func (c *buildCache) tries(key buildKey, t *Tree) int {
 }
 
 // holds reports whether a tree answers every question as before.
-func (r *buildResult) holds(t *Tree) bool {
+func (r *buildResult) holds(t *tree.Tree) bool {
 	for q, answer := range r.answers {
-		if t.ask(q) != answer {
+		if ask(t, q) != answer {
 			return false
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // BuilderOptions bound builds. Zero fields take defaults.
@@ -54,10 +54,10 @@ type Builder struct {
 
 // NewBuilder returns a builder with an empty cache.
 func NewBuilder(o BuilderOptions) *Builder {
-	fill(&o.Timeout, 30*time.Second)
-	fill(&o.MemoryLimit, int64(512<<20))
-	fill(&o.Concurrency, 2)
-	fill(&o.CacheSize, 4096)
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.MemoryLimit = cmp.Or(o.MemoryLimit, int64(512<<20))
+	o.Concurrency = cmp.Or(o.Concurrency, 2)
+	o.CacheSize = cmp.Or(o.CacheSize, 4096)
 	return &Builder{
 		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
 		lanes:   newLanes(o.Concurrency),
@@ -88,7 +88,7 @@ func (b *Builder) Unconfined(ctx context.Context) ([]string, error) {
 // Build builds a placement's folder at a tree. The error is a [BuildError], or
 // the context's. A build that would ask the tree the same questions and get the
 // same answers as one before is not repeated.
-func (b *Builder) Build(ctx context.Context, t *Tree, p *api.Placement) (_ *Build, err error) {
+func (b *Builder) Build(ctx context.Context, t *tree.Tree, p *api.Placement) (_ *Build, err error) {
 	defer catch(p, &err)
 	key, err := keyOf(p)
 	if err != nil {
@@ -116,7 +116,7 @@ func (b *Builder) await(ctx context.Context, f *flight) (*Build, error) {
 }
 
 // kept finds a build of this process or, if there is a store, of an earlier one.
-func (b *Builder) kept(key buildKey, t *Tree) (*buildResult, bool) {
+func (b *Builder) kept(key buildKey, t *tree.Tree) (*buildResult, bool) {
 	if r, ok := b.cache.get(key, t); ok || b.store == nil {
 		return r, ok
 	}
@@ -127,7 +127,7 @@ func (b *Builder) kept(key buildKey, t *Tree) (*buildResult, bool) {
 	return r, ok
 }
 
-func (b *Builder) build(ctx context.Context, t *Tree, p *api.Placement, key buildKey) (*Build, error) {
+func (b *Builder) build(ctx context.Context, t *tree.Tree, p *api.Placement, key buildKey) (*Build, error) {
 	v, build, err := b.attempt(ctx, t, p)
 	failure := &worker.Failure{}
 	switch {
@@ -158,7 +158,7 @@ func (b *Builder) build(ctx context.Context, t *Tree, p *api.Placement, key buil
 
 // attempt builds once. A panic is a refusal of the input, kept as every other:
 // the same tree would panic again.
-func (b *Builder) attempt(ctx context.Context, t *Tree, p *api.Placement) (v *view, build *Build, err error) {
+func (b *Builder) attempt(ctx context.Context, t *tree.Tree, p *api.Placement) (v *view, build *Build, err error) {
 	v = emptyView(t, p.Spec.Path)
 	defer func() {
 		if r := recover(); r != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Bounds on what a store keeps on disk.
@@ -78,7 +79,7 @@ func (s *BuildStore) key(key buildKey) string {
 
 // get returns a build that holds for a tree. Whatever is wrong with a file, it is
 // as if it were not there.
-func (s *BuildStore) get(key buildKey, t *Tree) (*buildResult, bool) {
+func (s *BuildStore) get(key buildKey, t *tree.Tree) (*buildResult, bool) {
 	name := s.key(key)
 	data, err := s.root.ReadFile(name)
 	if err != nil || len(data) > maxKept {
@@ -105,7 +106,7 @@ func (s *BuildStore) get(key buildKey, t *Tree) (*buildResult, bool) {
 
 // build makes the build again. Stubs are read from the tree, and what comes out
 // must have the digest that went in.
-func (kept *storedBuild) build(key buildKey, t *Tree) (*Build, error) {
+func (kept *storedBuild) build(key buildKey, t *tree.Tree) (*Build, error) {
 	b := &Build{Placement: key.placement, Digest: kept.Digest, Files: kept.Files, LeftOut: kept.LeftOut}
 	var in entry
 	stubs := stubReader{tree: t, read: map[string]*Stub{}}
@@ -123,7 +124,7 @@ func (kept *storedBuild) build(key buildKey, t *Tree) (*Build, error) {
 	for _, o := range kept.Deleted {
 		stub, err := stubs.stub(o)
 		if err != nil || stub == nil {
-			return nil, errors.Join(err, ErrNotFound)
+			return nil, errors.Join(err, tree.ErrNotFound)
 		}
 		b.Deleted = append(b.Deleted, Deleted{Stub: stub, File: o.File})
 	}
@@ -135,7 +136,7 @@ func (kept *storedBuild) build(key buildKey, t *Tree) (*Build, error) {
 
 // stubReader reads each stub of a kept build once.
 type stubReader struct {
-	tree *Tree
+	tree *tree.Tree
 	read map[string]*Stub
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 func storeIn(t testing.TB, git, version string) *BuildStore {
@@ -31,23 +33,23 @@ func storedFiles(t testing.TB, git string) []string {
 // TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom: a builder that begins anew, as
 // each command does, and what may have happened since the last one.
 func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
-	base := files{
+	base := testfleet.Files{
 		"apps/app/kustomization.yaml": "resources: [a.yaml, b.yaml, db.yaml]\nnamePrefix: x-\n",
-		"apps/app/a.yaml":             configMap("a"),
+		"apps/app/a.yaml":             testfleet.ConfigMap("a"),
 		"apps/app/b.yaml":             "apiVersion: v1\nkind: Service\nmetadata: {name: b}\nspec: {ports: [{port: 80}]}\n",
-		"apps/app/db.yaml":            stub("db"),
+		"apps/app/db.yaml":            testfleet.Stub("db"),
 	}
 	for _, test := range []struct {
 		name      string
 		version   string
-		change    files
+		change    testfleet.Files
 		damage    func(path string) error
 		processes int64
 	}{
 		{"nothing", "1", nil, nil, 0},
-		{"a file that is not read", "1", files{"README.md": "x"}, nil, 0},
-		{"a file that is read", "1", files{"apps/app/a.yaml": configMap("c")}, nil, 1},
-		{"the stub", "1", files{"apps/app/db.yaml": stub("db") + "# changed\n"}, nil, 1},
+		{"a file that is not read", "1", testfleet.Files{"README.md": "x"}, nil, 0},
+		{"a file that is read", "1", testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("c")}, nil, 1},
+		{"the stub", "1", testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db") + "# changed\n"}, nil, 1},
 		{"another program", "2", nil, nil, 1},
 		{"the file is cut", "1", nil, func(path string) error { return os.Truncate(path, 200) }, 1},
 		{"the file is empty", "1", nil, func(path string) error { return os.Truncate(path, 0) }, 1},
@@ -70,7 +72,7 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			git := t.TempDir()
 			first := NewBuilder(BuilderOptions{Store: storeIn(t, git, "1")})
-			if _, err := first.Build(t.Context(), tree(t, base), placement()); err != nil {
+			if _, err := first.Build(t.Context(), testfleet.Open(t, base), placement()); err != nil {
 				t.Fatal(err)
 			}
 			kept := storedFiles(t, git)
@@ -85,7 +87,7 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			next := tree(t, base.with(test.change))
+			next := testfleet.Open(t, base.With(test.change))
 			b := NewBuilder(BuilderOptions{Store: storeIn(t, git, test.version)})
 			got, err := b.Build(t.Context(), next, placement())
 			if err != nil || b.Processes() != test.processes {
@@ -104,8 +106,8 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 func TestAFailedBuildIsNotStored(t *testing.T) {
 	git := t.TempDir()
 	b := NewBuilder(BuilderOptions{Store: storeIn(t, git, "1")})
-	f := files{"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {password: canary}\n"}
-	if _, err := b.Build(t.Context(), tree(t, f), placement()); err == nil {
+	f := testfleet.Files{"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {password: canary}\n"}
+	if _, err := b.Build(t.Context(), testfleet.Open(t, f), placement()); err == nil {
 		t.Fatal("a Secret in the clear was built")
 	}
 	if kept := storedFiles(t, git); len(kept) != 0 {
@@ -159,7 +161,7 @@ func TestAStoreDoesNotLeaveGitsFolder(t *testing.T) {
 // BenchmarkFleetOf84 builds 84 placements with nothing kept, and with a store that
 // an earlier command left.
 func BenchmarkFleetOf84(b *testing.B) {
-	tr, m := model(b, applications(84))
+	tr, m := load(b, applications(84))
 	all := func(store *BuildStore) {
 		builder := NewBuilder(BuilderOptions{Store: store})
 		for _, p := range m.Placements {

@@ -8,55 +8,56 @@ import (
 	"testing"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
-	base := files{
+	base := testfleet.Files{
 		"apps/app/kustomization.yaml":       "resources: [../base, extra]\n",
 		"apps/base/kustomization.yaml":      "resources: [a.yaml]\n",
-		"apps/base/a.yaml":                  configMap("a"),
+		"apps/base/a.yaml":                  testfleet.ConfigMap("a"),
 		"apps/app/extra/kustomization.yaml": "configMapGenerator: [{name: g, files: [file.txt]}]\n",
 		"apps/app/extra/file.txt":           "one",
 	}
-	plain := files{"apps/app/a.yaml": configMap("a")}
+	plain := testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")}
 	for _, test := range []struct {
 		name      string
-		base      files
-		change    files
+		base      testfleet.Files
+		change    testfleet.Files
 		remove    string
 		processes int64 // after the first
 	}{
 		{"nothing", base, nil, "", 0},
-		{"a file of another application", base, files{"apps/other/a.yaml": configMap("b")}, "", 0},
-		{"a file beside the base that it does not read", base, files{"apps/base/unused.yaml": configMap("b")}, "", 0},
-		{"a manifest of the base", base, files{"apps/base/a.yaml": configMap("b")}, "", 1},
-		{"a file of a generator", base, files{"apps/app/extra/file.txt": "two"}, "", 1},
-		{"a kustomization", base, files{"apps/base/kustomization.yaml": "namePrefix: x-\nresources: [a.yaml]\n"}, "", 1},
-		{"a second name of the kustomization, not there before", base, files{"apps/base/kustomization.yml": "resources: [a.yaml]\n"}, "", 1},
+		{"a file of another application", base, testfleet.Files{"apps/other/a.yaml": testfleet.ConfigMap("b")}, "", 0},
+		{"a file beside the base that it does not read", base, testfleet.Files{"apps/base/unused.yaml": testfleet.ConfigMap("b")}, "", 0},
+		{"a manifest of the base", base, testfleet.Files{"apps/base/a.yaml": testfleet.ConfigMap("b")}, "", 1},
+		{"a file of a generator", base, testfleet.Files{"apps/app/extra/file.txt": "two"}, "", 1},
+		{"a kustomization", base, testfleet.Files{"apps/base/kustomization.yaml": "namePrefix: x-\nresources: [a.yaml]\n"}, "", 1},
+		{"a second name of the kustomization, not there before", base, testfleet.Files{"apps/base/kustomization.yml": "resources: [a.yaml]\n"}, "", 1},
 		{"a manifest is removed", base, nil, "apps/base/a.yaml", 1},
-		{"a new file where none is listed but all are taken", plain, files{"apps/app/b.yaml": configMap("b")}, "", 1},
-		{"a new file that is no manifest", plain, files{"apps/app/README.md": "x"}, "", 0},
-		{"a kustomization where there was none", plain, files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n"}, "", 1},
-		{"a folder below becomes a base", plain.with(files{"apps/app/sub/b.yaml": configMap("b")}), files{"apps/app/sub/kustomization.yaml": "resources: [b.yaml]\n"}, "", 1},
+		{"a new file where none is listed but all are taken", plain, testfleet.Files{"apps/app/b.yaml": testfleet.ConfigMap("b")}, "", 1},
+		{"a new file that is no manifest", plain, testfleet.Files{"apps/app/README.md": "x"}, "", 0},
+		{"a kustomization where there was none", plain, testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n"}, "", 1},
+		{"a folder below becomes a base", plain.With(testfleet.Files{"apps/app/sub/b.yaml": testfleet.ConfigMap("b")}), testfleet.Files{"apps/app/sub/kustomization.yaml": "resources: [b.yaml]\n"}, "", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := NewBuilder(BuilderOptions{})
-			_, _ = b.Build(t.Context(), tree(t, test.base), placement())
+			_, _ = b.Build(t.Context(), testfleet.Open(t, test.base), placement())
 			if got := b.Processes(); got != 1 {
 				t.Fatalf("%d processes for the first build", got)
 			}
-			next := test.base.with(test.change)
+			next := test.base.With(test.change)
 			delete(next, test.remove)
-			cached, cachedErr := b.Build(t.Context(), tree(t, next), placement())
+			cached, cachedErr := b.Build(t.Context(), testfleet.Open(t, next), placement())
 			if got := b.Processes() - 1; got != test.processes {
 				t.Errorf("%d more processes, want %d", got, test.processes)
 			}
 			// The cache must never be seen in the result.
-			fresh, freshErr := NewBuilder(BuilderOptions{}).Build(t.Context(), tree(t, next), placement())
+			fresh, freshErr := NewBuilder(BuilderOptions{}).Build(t.Context(), testfleet.Open(t, next), placement())
 			if fmt.Sprint(cachedErr) != fmt.Sprint(freshErr) || fresh != nil && fresh.Digest != cached.Digest {
 				t.Errorf("cached: %v %v\nfresh: %v %v", cached, cachedErr, fresh, freshErr)
 			}
-			_, _ = b.Build(t.Context(), tree(t, test.base), placement())
+			_, _ = b.Build(t.Context(), testfleet.Open(t, test.base), placement())
 			if got := b.Processes() - 1; got != test.processes {
 				t.Errorf("a revert started a process")
 			}
@@ -66,23 +67,23 @@ func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
 
 func TestAFailedBuildIsNotRepeatedEither(t *testing.T) {
 	b := NewBuilder(BuilderOptions{})
-	f := files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}
+	f := testfleet.Files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}
 	for range 3 {
-		if _, err := b.Build(t.Context(), tree(t, f), placement()); err == nil {
+		if _, err := b.Build(t.Context(), testfleet.Open(t, f), placement()); err == nil {
 			t.Fatal("build did not fail")
 		}
 	}
 	if got := b.Processes(); got != 1 {
 		t.Errorf("%d processes, want 1", got)
 	}
-	if _, err := b.Build(t.Context(), tree(t, f.with(files{"apps/app/gone.yaml": configMap("a")})), placement()); err != nil {
+	if _, err := b.Build(t.Context(), testfleet.Open(t, f.With(testfleet.Files{"apps/app/gone.yaml": testfleet.ConfigMap("a")})), placement()); err != nil {
 		t.Errorf("the missing file is there: %v", err)
 	}
 }
 
 func TestTheSpecOfAPlacementIsPartOfItsBuild(t *testing.T) {
 	b := NewBuilder(BuilderOptions{})
-	tr := tree(t, files{"apps/app/a.yaml": configMap("a")})
+	tr := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")})
 	first, err := b.Build(t.Context(), tr, placement())
 	must(t, err)
 	second, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Spec.TargetNamespace = "other" }))
@@ -94,7 +95,7 @@ func TestTheSpecOfAPlacementIsPartOfItsBuild(t *testing.T) {
 
 func TestManyAskersOfOneBuildStartOneProcess(t *testing.T) {
 	b := NewBuilder(BuilderOptions{})
-	tr := tree(t, files{"apps/app/a.yaml": configMap("a")})
+	tr := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	var wg sync.WaitGroup
@@ -117,7 +118,7 @@ func TestManyAskersOfOneBuildStartOneProcess(t *testing.T) {
 
 func TestTheCacheIsBounded(t *testing.T) {
 	b := NewBuilder(BuilderOptions{CacheSize: 2})
-	tr := tree(t, files{"apps/app/README.md": "nothing to build"})
+	tr := testfleet.Open(t, testfleet.Files{"apps/app/README.md": "nothing to build"})
 	for i := range 5 {
 		_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name = fmt.Sprint("app", i) }))
 		must(t, err)

@@ -16,6 +16,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // objectError is a refusal of one built object.
@@ -142,7 +143,7 @@ func checkIdentity(_ *api.Placement, _ scopes, o Object) string {
 // bound: names go into logs and databases, and kustomize makes them of any length.
 func isObjectName(name string) bool {
 	const longest = 253 // a DNS-1123 subdomain
-	return len(name) <= longest && len(apinames.IsPathSegmentName(name)) == 0 && utf8.ValidString(name) && !strings.ContainsFunc(name, isControl)
+	return len(name) <= longest && len(apinames.IsPathSegmentName(name)) == 0 && utf8.ValidString(name) && !strings.ContainsFunc(name, printable.IsControl)
 }
 
 func checkNamespace(p *api.Placement, known scopes, o Object) string {

@@ -3,6 +3,7 @@ package kustomize
 import (
 	"testing"
 
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
@@ -25,7 +26,7 @@ func FuzzWhatABuildGives(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v := emptyView(&Tree{root: &dir{}}, "apps/app")
+		v := emptyView(tree.New("", "", tree.NewDir(0, nil), nil), "apps/app")
 		objects, err := v.objects([][]byte{data, data})
 		if err != nil {
 			_ = v.refuse(err)

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // TestWhatABuildGivesHasItsTypes: the getters of Kubernetes' libraries answer a
@@ -25,33 +27,33 @@ func TestWhatABuildGivesHasItsTypes(t *testing.T) {
 	}
 	const file = "apps/app/x.yaml"
 	for name, test := range map[string]struct {
-		files files
+		files testfleet.Files
 		field string
 		file  string
 	}{
-		"kind":                    {files{file: "apiVersion: v1\nkind: 5\nmetadata: {name: x}\n"}, "kind is the number 5", file},
-		"a label":                 {files{file: object("Namespace", "  labels: {team: a, cost-center: 4711}\n")}, "metadata.labels.cost-center is the number 4711", file},
-		"a fraction":              {files{file: object("ConfigMap", "  labels: {version: 1.5}\n")}, "metadata.labels.version is the number 1.5", file},
-		"labels as a list":        {files{file: object("ConfigMap", "  labels: [a]\n")}, "metadata.labels", file},
-		"finalizers":              {files{file: object("ConfigMap", "  finalizers: [example.com/x, 5]\n")}, "metadata.finalizers[1]", file},
-		"finalizers as text":      {files{file: object("ConfigMap", "  finalizers: example.com/x\n")}, "metadata.finalizers", file},
-		"ownerReferences as text": {files{file: object("ConfigMap", "  ownerReferences: [x]\n")}, "metadata.ownerReferences[0]", file},
-		"data of a ConfigMap":     {files{file: object("ConfigMap", "data: {port: 8080}\n")}, "data.port is the number 8080", file},
-		"a selector":              {files{file: in("LABEL", "5")}, "spec.selector.matchLabels.app", file},
-		"a pod template":          {files{file: in("POD", "true")}, "spec.template.metadata.labels.app", file},
-		"a node selector":         {files{file: in("NODE", "1")}, "spec.template.spec.nodeSelector.zone", file},
-		"a template's metadata":   {files{file: strings.Replace(in("", ""), "    metadata:\n      labels: {app: x}\n", "    metadata: x\n", 1)}, "spec.template.metadata is text", file},
-		"a CronJob": {files{file: "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {jobTemplate: {metadata: {labels: {a: 1}}, spec: {template: {metadata: {annotations: {b: c}}}}}}\n"},
+		"kind":                    {testfleet.Files{file: "apiVersion: v1\nkind: 5\nmetadata: {name: x}\n"}, "kind is the number 5", file},
+		"a label":                 {testfleet.Files{file: object("Namespace", "  labels: {team: a, cost-center: 4711}\n")}, "metadata.labels.cost-center is the number 4711", file},
+		"a fraction":              {testfleet.Files{file: object("ConfigMap", "  labels: {version: 1.5}\n")}, "metadata.labels.version is the number 1.5", file},
+		"labels as a list":        {testfleet.Files{file: object("ConfigMap", "  labels: [a]\n")}, "metadata.labels", file},
+		"finalizers":              {testfleet.Files{file: object("ConfigMap", "  finalizers: [example.com/x, 5]\n")}, "metadata.finalizers[1]", file},
+		"finalizers as text":      {testfleet.Files{file: object("ConfigMap", "  finalizers: example.com/x\n")}, "metadata.finalizers", file},
+		"ownerReferences as text": {testfleet.Files{file: object("ConfigMap", "  ownerReferences: [x]\n")}, "metadata.ownerReferences[0]", file},
+		"data of a ConfigMap":     {testfleet.Files{file: object("ConfigMap", "data: {port: 8080}\n")}, "data.port is the number 8080", file},
+		"a selector":              {testfleet.Files{file: in("LABEL", "5")}, "spec.selector.matchLabels.app", file},
+		"a pod template":          {testfleet.Files{file: in("POD", "true")}, "spec.template.metadata.labels.app", file},
+		"a node selector":         {testfleet.Files{file: in("NODE", "1")}, "spec.template.spec.nodeSelector.zone", file},
+		"a template's metadata":   {testfleet.Files{file: strings.Replace(in("", ""), "    metadata:\n      labels: {app: x}\n", "    metadata: x\n", 1)}, "spec.template.metadata is text", file},
+		"a CronJob": {testfleet.Files{file: "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {jobTemplate: {metadata: {labels: {a: 1}}, spec: {template: {metadata: {annotations: {b: c}}}}}}\n"},
 			"spec.jobTemplate.metadata.labels.a", file},
-		"a claim template": {files{file: "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec: {volumeClaimTemplates: [{metadata: {name: d, labels: {a: 1}}}]}\n"},
+		"a claim template": {testfleet.Files{file: "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec: {volumeClaimTemplates: [{metadata: {name: d, labels: {a: 1}}}]}\n"},
 			"spec.volumeClaimTemplates[0].metadata.labels.a", file},
-		"a custom kind's template": {files{file: "apiVersion: example.com/v1\nkind: Rollout\nmetadata: {name: x}\nspec: {template: {metadata: {labels: {a: 1}}}}\n"},
+		"a custom kind's template": {testfleet.Files{file: "apiVersion: example.com/v1\nkind: Rollout\nmetadata: {name: x}\nspec: {template: {metadata: {labels: {a: 1}}}}\n"},
 			"spec.template.metadata.labels.a", file},
-		"through a patch": {files{
+		"through a patch": {testfleet.Files{
 			"apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |-\n    - {op: add, path: /metadata/labels, value: {rev: 7}}\n",
 			file:                          object("ConfigMap", ""),
 		}, "metadata.labels.rev is the number 7", "apps/app/kustomization.yaml"},
-		"through a patch in a file": {files{
+		"through a patch in a file": {testfleet.Files{
 			"apps/app/kustomization.yaml": "resources: [x.yaml]\npatches: [{path: p.yaml}]\n",
 			"apps/app/p.yaml":             object("ConfigMap", "  labels: {scrape: true}\n"),
 			file:                          object("ConfigMap", ""),
@@ -68,7 +70,7 @@ func TestWhatABuildGivesHasItsTypes(t *testing.T) {
 
 // TestWhatKustomizeMakesText: it writes annotations anew, and nulls of labels.
 func TestWhatKustomizeMakesText(t *testing.T) {
-	b := build(t, files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  labels: {a: b, version: }\n  annotations: {ready: true, n: 5}\n"}, placement())
+	b := build(t, testfleet.Files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  labels: {a: b, version: }\n  annotations: {ready: true, n: 5}\n"}, placement())
 	o := b.Objects[0]
 	if diff := cmp.Diff(map[string]string{"a": "b", "version": ""}, o.GetLabels()); diff != "" {
 		t.Error(diff)
@@ -81,7 +83,7 @@ func TestWhatKustomizeMakesText(t *testing.T) {
 // TestWhatIsNoMistakeOfTypes: what Kubernetes takes, and what a custom kind may
 // mean by the names that Kubernetes uses.
 func TestWhatIsNoMistakeOfTypes(t *testing.T) {
-	b := build(t, files{
+	b := build(t, testfleet.Files{
 		"apps/app/nulls.yaml":  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: nulls\n  creationTimestamp: null\n  labels:\n  annotations:\ndata:\n",
 		"apps/app/custom.yaml": "apiVersion: example.com/v1\nkind: Policy\nmetadata: {name: custom}\nspec: {match: {matchLabels: {a: 5}}, metadata: {labels: [x]}, patch: {template: {metadata: {annotations: {gone: null}}}}}\n",
 		"apps/app/data.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data}\ndata: {metadata: text, matchLabels: text, template: text}\n",
@@ -129,15 +131,17 @@ func TestABuildsOutputIsBoundedBeforeItIsDecoded(t *testing.T) {
 }
 
 // panicking is a tree whose files break whoever reads them.
-type panicking struct{ source }
+type panicking struct{ *tree.Tree }
 
-func (panicking) read(string, *node) ([]byte, error) { panic("secret words") }
+func (panicking) Read(string, *tree.Node) ([]byte, error) { panic("secret words") }
+
+func (panicking) Size(string, *tree.Node) (int64, error) { return 0, nil }
 
 // TestAPanicIsTheBuildErrorOfItsPlacement: a flight's own goroutine has nobody
 // above it, so one that panics ends the process for everybody.
 func TestAPanicIsTheBuildErrorOfItsPlacement(t *testing.T) {
-	opened := tree(t, files{"apps/app/a.yaml": configMap("a"), "apps/other/b.yaml": configMap("b")})
-	broken := &Tree{hash: opened.hash, root: opened.root, source: panicking{opened.source}}
+	opened := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a"), "apps/other/b.yaml": testfleet.ConfigMap("b")})
+	broken := tree.New(opened.Hash(), "", opened.Root(), panicking{opened})
 	builder := NewBuilder(BuilderOptions{Concurrency: 1})
 	for range 2 {
 		_, err := builder.Build(t.Context(), broken, placement())

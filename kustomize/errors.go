@@ -1,48 +1,9 @@
 package kustomize
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
-
-// Errors of a [Mirror] that callers branch on.
-var (
-	// ErrHistoryRewritten: the remote's head does not descend from the last
-	// one fetched. The mirror keeps what it has.
-	ErrHistoryRewritten = errors.New("history of the remote was rewritten")
-	// ErrRefGone: the remote answers, and the configured ref is not there.
-	ErrRefGone = errors.New("ref is gone from the remote")
-	// ErrEmptyRepository: the remote answers, and has no ref at all.
-	ErrEmptyRepository = errors.New("remote repository is empty")
-	// ErrUnauthorized: the remote refused the credentials.
-	ErrUnauthorized = errors.New("remote refused the credentials")
-	// ErrHostKey: the SSH host key is not in known_hosts.
-	ErrHostKey = errors.New("ssh host key is not in known_hosts")
-	// ErrRedirected: the remote redirected to another host. It is not followed:
-	// credentials would go along.
-	ErrRedirected = errors.New("remote redirects to another host")
-	// ErrCertificate: the remote's TLS certificate is not one to be trusted.
-	ErrCertificate = errors.New("the remote's certificate is not trusted")
-	// ErrTooLarge: a bound of [Limits] was passed.
-	ErrTooLarge = errors.New("too large")
-	// ErrUnknownRevision: the mirror does not hold that commit.
-	ErrUnknownRevision = errors.New("unknown revision")
-	// ErrCorrupt: the mirror's files on disk are damaged. The next
-	// [Mirror.Fetch] clones again, in a new directory.
-	ErrCorrupt = errors.New("mirror is damaged")
-	// ErrNotFound: the tree has no such file.
-	ErrNotFound = errors.New("no such file in the tree")
-)
-
-// TreeError says why a tree, or one entry of it, is refused.
-type TreeError struct {
-	// Path in the tree, slash-separated; "" for the root.
-	Path    string
-	Problem string
-}
-
-func (e *TreeError) Error() string { return fmt.Sprintf("tree entry %q: %s", e.Path, e.Problem) }
 
 // BuildError says why a placement does not build. It grants nothing then, and
 // blocks no other placement.

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // ErrBuilding says that a build is under way, and takes longer than others should
@@ -33,7 +34,7 @@ func (f *flight) isLate() { f.once.Do(func() { close(f.late) }) }
 
 // begin starts a build, or gives the one that is under way. It ends by a deadline
 // of its own: whoever asks first must not decide for the others when to give up.
-func (b *Builder) begin(t *Tree, p *api.Placement, key buildKey) *flight {
+func (b *Builder) begin(t *tree.Tree, p *api.Placement, key buildKey) *flight {
 	id := key.placement + " " + key.spec + " " + t.Hash()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,7 +90,7 @@ func (b *Builder) leave(f *flight) {
 }
 
 // soon is Build, but for a build that is late: [ErrBuilding] then, and it goes on.
-func (b *Builder) soon(ctx context.Context, t *Tree, p *api.Placement) (_ *Build, err error) {
+func (b *Builder) soon(ctx context.Context, t *tree.Tree, p *api.Placement) (_ *Build, err error) {
 	defer catch(p, &err)
 	key, err := keyOf(p)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 const kustomizationFile = "kustomization.yaml"
@@ -31,13 +33,13 @@ func hasKustomization(stat func(string) (worker.Kind, error), dir string) bool {
 // looked into. A link among them is listed too, so that the build refuses it by
 // its name. What holds no object is left out when it is read, see [view.leaves].
 // nil means that there is nothing to build.
-func generate(t *Tree, root string) []byte {
-	n, err := t.lookup(root)
-	if err != nil || n == nil || n.kind != dirNode {
+func generate(t *tree.Tree, root string) []byte {
+	n, err := t.Find(root)
+	if err != nil || n == nil || n.Kind != tree.Folder {
 		return nil
 	}
 	resources := []string{}
-	collectResources(n.dir, "", &resources)
+	collectResources(n.Dir, "", &resources)
 	data, err := json.Marshal(map[string]any{
 		"apiVersion": "kustomize.config.k8s.io/v1beta1",
 		"kind":       "Kustomization",
@@ -50,20 +52,19 @@ func generate(t *Tree, root string) []byte {
 }
 
 // isBase says whether a folder has a kustomization of its own.
-func isBase(d *dir) bool {
-	return slices.ContainsFunc(d.entries, func(n node) bool { return isKustomizationName(n.name) })
+func isBase(d *tree.Dir) bool {
+	return slices.ContainsFunc(d.Entries(), func(n tree.Node) bool { return isKustomizationName(n.Name) })
 }
 
-func collectResources(d *dir, at string, resources *[]string) {
-	for _, i := range pathOrder(d) {
-		e := &d.entries[i]
-		p := join(at, e.name)
+func collectResources(d *tree.Dir, at string, resources *[]string) {
+	for e := range d.ByPath() {
+		p := tree.Join(at, e.Name)
 		switch {
-		case e.kind == dirNode && isBase(e.dir):
+		case e.Kind == tree.Folder && isBase(e.Dir):
 			*resources = append(*resources, "./"+p)
-		case e.kind == dirNode:
-			collectResources(e.dir, p, resources)
-		case e.kind == linkNode, manifestEnding(e.name):
+		case e.Kind == tree.Folder:
+			collectResources(e.Dir, p, resources)
+		case e.Kind == tree.Link, model.ManifestEnding(e.Name):
 			*resources = append(*resources, "./"+p)
 		}
 	}
@@ -71,25 +72,25 @@ func collectResources(d *dir, at string, resources *[]string) {
 
 // charted finds what is no folder of manifests: files for a program that makes
 // them. "" when there is nothing to say.
-func charted(t *Tree, root string) (file, problem string) {
-	n, err := t.lookup(root)
-	if err != nil || n == nil || n.kind != dirNode {
+func charted(t *tree.Tree, root string) (file, problem string) {
+	n, err := t.Find(root)
+	if err != nil || n == nil || n.Kind != tree.Folder {
 		return "", ""
 	}
-	return chartIn(n.dir, root)
+	return chartIn(n.Dir, root)
 }
 
-func chartIn(d *dir, at string) (file, problem string) {
-	if slices.ContainsFunc(d.entries, func(n node) bool { return isKustomizationName(n.name) }) {
+func chartIn(d *tree.Dir, at string) (file, problem string) {
+	if slices.ContainsFunc(d.Entries(), func(n tree.Node) bool { return isKustomizationName(n.Name) }) {
 		return "", ""
 	}
-	if d.find("Chart.yaml") != nil {
-		return join(at, "Chart.yaml"), "this folder is a Helm chart, and Helm is not run; " +
+	if slices.ContainsFunc(d.Entries(), func(n tree.Node) bool { return n.Name == "Chart.yaml" }) {
+		return tree.Join(at, "Chart.yaml"), "this folder is a Helm chart, and Helm is not run; " +
 			"hint: render it (helm template) into a folder of the repository, and place that one"
 	}
-	for i := range d.entries {
-		if e := &d.entries[i]; e.kind == dirNode {
-			if file, problem = chartIn(e.dir, join(at, e.name)); problem != "" {
+	for _, e := range d.Entries() {
+		if e.Kind == tree.Folder {
+			if file, problem = chartIn(e.Dir, tree.Join(at, e.Name)); problem != "" {
 				return file, problem
 			}
 		}
@@ -134,4 +135,35 @@ func resourcesOf(root string, generated []byte) map[string]bool {
 		listed[path.Join(root, p)] = true
 	}
 	return listed
+}
+
+// flawBelow looks for a flaw where a kustomization is generated: in a folder
+// and those below it, but for bases, which are read by themselves.
+func flawBelow(t *tree.Tree, p string) error {
+	n, err := t.Find(p)
+	if err != nil || n == nil || n.Kind != tree.Folder {
+		return err
+	}
+	if p == "." {
+		p = ""
+	}
+	if flawed := firstFlaw(n.Dir, p); flawed != nil {
+		return flawed
+	}
+	return nil
+}
+
+func firstFlaw(d *tree.Dir, at string) *tree.Error {
+	if flawed := d.Flaw(at); flawed != nil {
+		return flawed
+	}
+	for _, e := range d.Entries() {
+		if e.Kind != tree.Folder || isBase(e.Dir) {
+			continue
+		}
+		if flawed := firstFlaw(e.Dir, tree.Join(at, e.Name)); flawed != nil {
+			return flawed
+		}
+	}
+	return nil
 }

@@ -9,17 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// manifestEnding reports whether a file's name is that of a manifest, in any
-// case: a file that is renamed from a.yaml to A.YAML holds what it held, and what
-// is no longer read is deleted.
-func manifestEnding(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".yaml", ".yml", ".json":
-		return true
-	}
-	return false
-}
-
 func isJSON(name string) bool { return strings.EqualFold(path.Ext(name), ".json") }
 
 // Keys says which of apiVersion and kind a file has at the top of a document.

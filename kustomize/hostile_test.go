@@ -17,6 +17,8 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/fleets"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // canaryServer counts every request: there must be none.
@@ -25,7 +27,7 @@ func canaryServer(t *testing.T) (*httptest.Server, *atomic.Int64) {
 	var hits atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hits.Add(1)
-		fmt.Fprint(w, configMap("remote"))
+		fmt.Fprint(w, testfleet.ConfigMap("remote"))
 	}))
 	t.Cleanup(server.Close)
 	return server, &hits
@@ -60,10 +62,10 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 	for field, text := range fields {
 		for _, value := range []string{server.URL + "/x.yaml", strings.ToUpper(server.URL[:4]) + server.URL[4:] + "/x.yaml", escape, "/etc/hostname", "file:///etc/hostname"} {
 			t.Run(field+" "+strings.ReplaceAll(value, server.URL, "URL"), func(t *testing.T) {
-				f := files{
+				f := testfleet.Files{
 					"apps/app/kustomization.yaml":      "resources: [deep]\n",
 					"apps/app/deep/kustomization.yaml": text,
-					"apps/app/deep/a.yaml":             configMap("a"),
+					"apps/app/deep/a.yaml":             testfleet.ConfigMap("a"),
 				}
 				if !strings.Contains(text, "resources") {
 					f["apps/app/deep/kustomization.yaml"] += "resources: [a.yaml]\n"
@@ -77,7 +79,7 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 		}
 	}
 	// Forms that kustomize hands to git, and loaders inside of other files.
-	for name, f := range map[string]files{
+	for name, f := range map[string]testfleet.Files{
 		"git::":          {"apps/app/kustomization.yaml": "resources: ['git::" + server.URL + "/o/r.git//sub?ref=main']\n"},
 		"ssh":            {"apps/app/kustomization.yaml": "resources: ['ssh://git@127.0.0.1:1/x.git//y']\n"},
 		"scp":            {"apps/app/kustomization.yaml": "resources: ['git@127.0.0.1:x.git//y']\n"},
@@ -85,7 +87,7 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 		"github.com":     {"apps/app/kustomization.yaml": "resources: [github.com/org/repo]\n"},
 		"a host":         {"apps/app/kustomization.yaml": "resources: [git.example.com/org/repo]\n"},
 		"git file":       {"apps/app/kustomization.yaml": "resources: ['file:///etc//x?ref=main']\n"},
-		"in a transformer": {"apps/app/kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n", "apps/app/a.yaml": configMap("a"),
+		"in a transformer": {"apps/app/kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n", "apps/app/a.yaml": testfleet.ConfigMap("a"),
 			"apps/app/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npath: " + server.URL + "/p.yaml\ntarget: {kind: ConfigMap}\n"},
 		"in a generator": {"apps/app/kustomization.yaml": "generators: [g.yaml]\n",
 			"apps/app/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: g}\nname: g\nfiles: ['k=" + server.URL + "/f']\n"},
@@ -102,10 +104,10 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 }
 
 func TestURLsAsContentAreNotReferences(t *testing.T) {
-	b := build(t, files{
+	b := build(t, testfleet.Files{
 		"apps/app/kustomization.yaml": "resources: [a.yaml, example.com/b.yaml]\npatchesStrategicMerge:\n- |\n  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {url: 'https://example.com/?ref=x'}\n- '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {other: \"https://example.com\"}}'\nconfigMapGenerator:\n- name: g\n  literals: ['u=git@example.com:x']\n  options: {disableNameSuffixHash: true}\n",
-		"apps/app/a.yaml":             configMap("a"),
-		"apps/app/example.com/b.yaml": configMap("b"),
+		"apps/app/a.yaml":             testfleet.ConfigMap("a"),
+		"apps/app/example.com/b.yaml": testfleet.ConfigMap("b"),
 	}, placement())
 	if diff := cmp.Diff([]string{"app_a__ConfigMap", "app_b__ConfigMap", "app_g__ConfigMap"}, ids(b)); diff != "" {
 		t.Error(diff)
@@ -122,9 +124,9 @@ func TestNoPluginRuns(t *testing.T) {
 	} {
 		for _, field := range []string{"generators", "transformers", "validators"} {
 			t.Run(name+" in "+field, func(t *testing.T) {
-				buildError(t, files{
+				buildError(t, testfleet.Files{
 					"apps/app/kustomization.yaml": field + ": [g.yaml]\nresources: [a.yaml]\n",
-					"apps/app/a.yaml":             configMap("a"),
+					"apps/app/a.yaml":             testfleet.ConfigMap("a"),
 					"apps/app/g.yaml":             generator,
 					"apps/app/run.sh":             script,
 				}, placement())
@@ -139,7 +141,7 @@ func TestNoPluginRuns(t *testing.T) {
 func TestLinksAreNeverFollowed(t *testing.T) {
 	outside := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(outside, "kustomization.yaml"), []byte("resources: [cm.yaml]\n"), 0o600))
-	must(t, os.WriteFile(filepath.Join(outside, "cm.yaml"), []byte(configMap("canary")), 0o600))
+	must(t, os.WriteFile(filepath.Join(outside, "cm.yaml"), []byte(testfleet.ConfigMap("canary")), 0o600))
 	for name, test := range map[string]struct{ kustomization, target string }{
 		"a file":                   {"resources: [link]\n", filepath.Join(outside, "cm.yaml")},
 		"a file of a generator":    {"configMapGenerator: [{name: g, files: [link]}]\n", filepath.Join(outside, "cm.yaml")},
@@ -152,12 +154,12 @@ func TestLinksAreNeverFollowed(t *testing.T) {
 			dir := t.TempDir()
 			app := filepath.Join(dir, "apps", "app")
 			must(t, os.MkdirAll(app, 0o755))
-			must(t, os.WriteFile(filepath.Join(app, "a.yaml"), []byte(configMap("a")), 0o600))
+			must(t, os.WriteFile(filepath.Join(app, "a.yaml"), []byte(testfleet.ConfigMap("a")), 0o600))
 			if test.kustomization != "" {
 				must(t, os.WriteFile(filepath.Join(app, "kustomization.yaml"), []byte(test.kustomization), 0o600))
 			}
 			must(t, os.Symlink(test.target, filepath.Join(app, "link")))
-			tr, err := OpenDir(dir)
+			tr, err := tree.OpenDir(dir)
 			must(t, err)
 			b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), tr, placement())
 			if err == nil {
@@ -181,9 +183,9 @@ func bomb() string {
 }
 
 func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
-	tr := tree(t, files{
+	tr := testfleet.Open(t, testfleet.Files{
 		"apps/bomb/b.yaml":              bomb(),
-		"apps/app/a.yaml":               configMap("a"),
+		"apps/app/a.yaml":               testfleet.ConfigMap("a"),
 		"apps/kbomb/kustomization.yaml": bomb(),
 	})
 	b := NewBuilder(BuilderOptions{MemoryLimit: 192 << 20})
@@ -210,9 +212,9 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 }
 
 func TestABuildHasADeadline(t *testing.T) {
-	f := files(fleets.Diamond("apps/app", 14))
+	f := testfleet.Files(fleets.Diamond("apps/app", 14))
 	b := NewBuilder(BuilderOptions{Timeout: time.Second})
-	_, err := b.Build(t.Context(), tree(t, f), placement(func(p *api.Placement) { p.Spec.Path = "apps/app" }))
+	_, err := b.Build(t.Context(), testfleet.Open(t, f), placement(func(p *api.Placement) { p.Spec.Path = "apps/app" }))
 	if err == nil || !strings.Contains(err.Error(), "longer than 1s") {
 		t.Errorf("build: %v", err)
 	}
@@ -220,23 +222,23 @@ func TestABuildHasADeadline(t *testing.T) {
 
 func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 	for name, test := range map[string]struct {
-		files files
+		files testfleet.Files
 		words string
 	}{
-		"a stub of 50 MB":                    {files{"apps/app/db.yaml": stub("db") + strings.Repeat("# padding\n", 5<<20)}, "apps/app/db.yaml: file is too large"},
-		"a bomb that calls itself a stub":    {files{"apps/app/db.yaml": strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1)}, ""},
-		"a bomb in the shape of a stub":      {files{"apps/app/db.yaml": strings.Replace(strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1), "apiVersion: v1", "apiVersion: bulla.dev/v1alpha1", 1)}, "apps/app/db.yaml"},
-		"bytes that are no text":             {files{"apps/app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \xff\xfe}\n"}, "apps/app"},
-		"a stub with bytes that are no text": {files{"apps/app/a.yaml": stub("a\xff")}, "apps/app/a.yaml"},
-		"YAML that does not parse":           {files{"apps/app/a.yaml": "a: [\n"}, "apps/app"},
-		"a document that is no object":       {files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/a.yaml": "- a\n- b\n"}, "apps/app/a.yaml:1: is no Kubernetes object"},
-		"a cycle of bases":                   {files{"apps/app/kustomization.yaml": "resources: [../b]\n", "apps/b/kustomization.yaml": "resources: [../app]\n"}, "cycle"},
-		"a missing resource":                 {files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}, "gone.yaml"},
-		"an unknown field":                   {files{"apps/app/kustomization.yaml": "resource: [a.yaml]\n"}, "resource"},
-		"two kustomizations":                 {files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/kustomization.yml": "resources: [a.yaml]\n", "apps/app/a.yaml": configMap("a")}, "multiple"},
-		"an empty kustomization":             {files{"apps/app/kustomization.yaml": ""}, "empty"},
-		"a missing folder":                   {files{"apps/other/a.yaml": configMap("a")}, "apps/app: folder does not exist"},
-		"a file for a folder":                {files{"apps/app": configMap("a")}, "apps/app: folder does not exist"},
+		"a stub of 50 MB":                    {testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db") + strings.Repeat("# padding\n", 5<<20)}, "apps/app/db.yaml: file is too large"},
+		"a bomb that calls itself a stub":    {testfleet.Files{"apps/app/db.yaml": strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1)}, ""},
+		"a bomb in the shape of a stub":      {testfleet.Files{"apps/app/db.yaml": strings.Replace(strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1), "apiVersion: v1", "apiVersion: bulla.dev/v1alpha1", 1)}, "apps/app/db.yaml"},
+		"bytes that are no text":             {testfleet.Files{"apps/app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \xff\xfe}\n"}, "apps/app"},
+		"a stub with bytes that are no text": {testfleet.Files{"apps/app/a.yaml": testfleet.Stub("a\xff")}, "apps/app/a.yaml"},
+		"YAML that does not parse":           {testfleet.Files{"apps/app/a.yaml": "a: [\n"}, "apps/app"},
+		"a document that is no object":       {testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/a.yaml": "- a\n- b\n"}, "apps/app/a.yaml:1: is no Kubernetes object"},
+		"a cycle of bases":                   {testfleet.Files{"apps/app/kustomization.yaml": "resources: [../b]\n", "apps/b/kustomization.yaml": "resources: [../app]\n"}, "cycle"},
+		"a missing resource":                 {testfleet.Files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}, "gone.yaml"},
+		"an unknown field":                   {testfleet.Files{"apps/app/kustomization.yaml": "resource: [a.yaml]\n"}, "resource"},
+		"two kustomizations":                 {testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/kustomization.yml": "resources: [a.yaml]\n", "apps/app/a.yaml": testfleet.ConfigMap("a")}, "multiple"},
+		"an empty kustomization":             {testfleet.Files{"apps/app/kustomization.yaml": ""}, "empty"},
+		"a missing folder":                   {testfleet.Files{"apps/other/a.yaml": testfleet.ConfigMap("a")}, "apps/app: folder does not exist"},
+		"a file for a folder":                {testfleet.Files{"apps/app": testfleet.ConfigMap("a")}, "apps/app: folder does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := buildError(t, test.files, placement(), test.words)
@@ -250,7 +252,7 @@ func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
 	schema := `{"swagger":"2.0","info":{"title":"x","version":"v1"},"paths":{},"definitions":{"v1.Deployment":{"type":"object","properties":{"spec":{"type":"object","properties":{"template":{"type":"object","properties":{"spec":{"type":"object","properties":{"containers":{"type":"array","items":{"type":"object"},"x-kubernetes-patch-strategy":"replace"}}}}}}}},"x-kubernetes-group-version-kind":[{"group":"apps","kind":"Deployment","version":"v1"}]}}}`
 	patch := "patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: api}\n    spec: {template: {spec: {containers: [{name: side, image: side:1}]}}}\n"
-	tr := tree(t, files{
+	tr := testfleet.Open(t, testfleet.Files{
 		"apps/polluter/kustomization.yaml": "resources: [api.yaml]\nopenapi: {path: schema.json}\n" + patch,
 		"apps/polluter/schema.json":        schema,
 		"apps/polluter/api.yaml":           deployment,
@@ -272,7 +274,7 @@ func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
 func TestTheBuildProcessIsConfined(t *testing.T) {
 	t.Setenv("BULLA_CANARY", "environment")
 	b := NewBuilder(BuilderOptions{})
-	if _, err := b.Build(t.Context(), tree(t, files{"apps/app/a.yaml": configMap("a")}), placement()); err != nil {
+	if _, err := b.Build(t.Context(), testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")}), placement()); err != nil {
 		t.Fatal(err)
 	}
 	c := b.confined.Load()

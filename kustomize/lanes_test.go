@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
@@ -55,11 +56,11 @@ func TestSlowBuildsHoldNobodyUp(t *testing.T) {
 // may claim is not decided, and nothing of it may be deleted; it is there when it is
 // done, without a second build.
 func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
-	tr, m := model(t, fleet().with(files{
+	tr, m := load(t, testfleet.Two().With(testfleet.Files{
 		"placements/slow.yaml":  placementFor("slow", "shared"),
 		"placements/other.yaml": placementFor("other", "other"),
 		"placements/near.yaml":  placementFor("near", "shared"),
-		"apps/slow/a.yaml":      configMap("slow"), "apps/other/a.yaml": configMap("other"), "apps/near/a.yaml": configMap("near"),
+		"apps/slow/a.yaml":      testfleet.ConfigMap("slow"), "apps/other/a.yaml": testfleet.ConfigMap("other"), "apps/near/a.yaml": testfleet.ConfigMap("near"),
 	}))
 	b := NewBuilder(BuilderOptions{})
 	b.lanes.late["slow"] = true
@@ -89,7 +90,7 @@ func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
 // TestACrowdedBuildIsOnlyPutOff: who keeps the slow place busy makes nobody's
 // build fail. It is under way for those who do not wait, and done for who does.
 func TestACrowdedBuildIsOnlyPutOff(t *testing.T) {
-	tr, m := model(t, fleet().with(files{"placements/honest.yaml": placementFor("honest", "honest"), "apps/honest/a.yaml": configMap("a")}))
+	tr, m := load(t, testfleet.Two().With(testfleet.Files{"placements/honest.yaml": placementFor("honest", "honest"), "apps/honest/a.yaml": testfleet.ConfigMap("a")}))
 	b := NewBuilder(BuilderOptions{})
 	b.lanes.after = time.Millisecond
 	b.lanes.slow <- struct{}{} // somebody else's build
@@ -121,7 +122,7 @@ func TestHeadsThatArePastTakeNoPlace(t *testing.T) {
 	b.lanes.slow <- struct{}{} // somebody else's build
 	var flights []*flight
 	for n := range 5 {
-		tr, m := model(t, fleet().with(files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": configMap(fmt.Sprint("a", n))}))
+		tr, m := load(t, testfleet.Two().With(testfleet.Files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": testfleet.ConfigMap(fmt.Sprint("a", n))}))
 		if _, err := b.soon(t.Context(), tr, m.Placements["slow"]); !errors.Is(err, ErrBuilding) {
 			t.Fatal(err)
 		}
@@ -161,8 +162,8 @@ func TestABuildThatRanOutOfTimeBacksOff(t *testing.T) {
 		}
 		last = next
 	}
-	slow := files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": configMap("a")}
-	tr, m := model(t, fleet().with(slow))
+	slow := testfleet.Files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": testfleet.ConfigMap("a")}
+	tr, m := load(t, testfleet.Two().With(slow))
 	key, err := keyOf(m.Placements["slow"])
 	must(t, err)
 	b := NewBuilder(BuilderOptions{})
@@ -171,8 +172,8 @@ func TestABuildThatRanOutOfTimeBacksOff(t *testing.T) {
 	}
 	result := b.cache.results[key][0]
 	result.tries, result.until = 3, time.Now().Add(time.Hour)
-	elsewhere, _ := model(t, fleet().with(slow).with(files{"docs/x": "x"}))
-	touched, _ := model(t, fleet().with(slow).with(files{"apps/slow/a.yaml": configMap("b")}))
+	elsewhere, _ := load(t, testfleet.Two().With(slow).With(testfleet.Files{"docs/x": "x"}))
+	touched, _ := load(t, testfleet.Two().With(slow).With(testfleet.Files{"apps/slow/a.yaml": testfleet.ConfigMap("b")}))
 	if _, ok := b.cache.get(key, elsewhere); !ok || b.cache.tries(key, elsewhere) != 3 {
 		t.Error("a push of something else tries it again, or forgets how often it was tried")
 	}
@@ -186,5 +187,5 @@ func TestABuildThatRanOutOfTimeBacksOff(t *testing.T) {
 }
 
 func placementFor(name, namespace string) string {
-	return placementFile(name, "apps/"+name, namespace, "{clusterName: one}")
+	return testfleet.Placement(name, "apps/"+name, namespace, "{clusterName: one}")
 }

@@ -4,23 +4,24 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestAWorkloadAndItsRenamedSecretMeet(t *testing.T) {
-	namespaced := strings.Replace(stub("db"), "name: db", "name: db\n  namespace: app", 1)
-	app := func(kustomization, db, api string) files {
-		return files{"apps/app/kustomization.yaml": "resources: [db.yaml, api.yaml]\n" + kustomization, "apps/app/db.yaml": db, "apps/app/api.yaml": api}
+	namespaced := strings.Replace(testfleet.Stub("db"), "name: db", "name: db\n  namespace: app", 1)
+	app := func(kustomization, db, api string) testfleet.Files {
+		return testfleet.Files{"apps/app/kustomization.yaml": "resources: [db.yaml, api.yaml]\n" + kustomization, "apps/app/db.yaml": db, "apps/app/api.yaml": api}
 	}
 	err := buildError(t, app("namePrefix: demo-\n", namespaced, deployment), placement(),
 		"apps/app/db.yaml: Deployment app/demo-api", `names Secret "db"`, `built as "demo-db"`, "take metadata.namespace out of the stub")
 	if strings.Count(err.Problem, "names Secret") != 1 {
 		t.Errorf("told more than once: %v", err)
 	}
-	buildError(t, app("nameSuffix: -x\n", stub("db"), strings.Replace(deployment, "{name: api}", "{name: api, namespace: app}", 1)), placement(),
+	buildError(t, app("nameSuffix: -x\n", testfleet.Stub("db"), strings.Replace(deployment, "{name: api}", "{name: api, namespace: app}", 1)), placement(),
 		`names Secret "db"`, `built as "db-x"`)
-	for name, f := range map[string]files{
-		"no namespace anywhere":   app("namePrefix: demo-\n", stub("db"), deployment),
+	for name, f := range map[string]testfleet.Files{
+		"no namespace anywhere":   app("namePrefix: demo-\n", testfleet.Stub("db"), deployment),
 		"one for all":             app("namePrefix: demo-\nnamespace: app\n", namespaced, deployment),
 		"no rename":               app("", namespaced, deployment),
 		"a reference of no need":  app("namePrefix: demo-\n", namespaced, strings.Replace(deployment, "{name: db}", "{name: db, optional: true}", 1)),

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Resolution is what one tree places on one cluster. It is read-only.
@@ -50,19 +52,19 @@ type Conflict struct {
 
 // Resolve builds everything placed on a cluster. It does not fail as a whole
 // but for a cancelled context, which leaves an error in every [Placed].
-func (b *Builder) Resolve(ctx context.Context, t *Tree, m *Model, cluster string) *Resolution {
+func (b *Builder) Resolve(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
 	return b.resolve(ctx, t, m, cluster, b.Build)
 }
 
 // ResolveSoon is Resolve without waiting for a build that takes long: it stands as
 // one that fails with [ErrBuilding], goes on, and is there for the next call. Who
 // shares a cluster with a slow application does not wait for it.
-func (b *Builder) ResolveSoon(ctx context.Context, t *Tree, m *Model, cluster string) *Resolution {
+func (b *Builder) ResolveSoon(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
 	return b.resolve(ctx, t, m, cluster, b.soon)
 }
 
-func (b *Builder) resolve(ctx context.Context, t *Tree, m *Model, cluster string,
-	build func(context.Context, *Tree, *api.Placement) (*Build, error),
+func (b *Builder) resolve(ctx context.Context, t *tree.Tree, m *model.Model, cluster string,
+	build func(context.Context, *tree.Tree, *api.Placement) (*Build, error),
 ) *Resolution {
 	r := &Resolution{
 		Cluster:        cluster,
@@ -89,7 +91,7 @@ func (b *Builder) resolve(ctx context.Context, t *Tree, m *Model, cluster string
 
 // hold decides whether anything may be deleted at all. What cannot be read
 // might place anything here; what is missing is no consent.
-func (r *Resolution) hold(m *Model) {
+func (r *Resolution) hold(m *model.Model) {
 	if m.Clusters[r.Cluster] == nil {
 		r.HoldAllDeletes, r.HoldReason = true, fmt.Sprintf("cluster %q is not in the fleet", r.Cluster)
 		return

@@ -6,17 +6,19 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/google/go-cmp/cmp"
 )
 
-func resolve(t testing.TB, f files, cluster string) *Resolution {
+func resolve(t testing.TB, f testfleet.Files, cluster string) *Resolution {
 	t.Helper()
-	tr, m := model(t, f)
+	tr, m := load(t, f)
 	return NewBuilder(BuilderOptions{}).Resolve(t.Context(), tr, m, cluster)
 }
 
 func TestEveryObjectHasOneOwner(t *testing.T) {
-	r := resolve(t, fleet(), "one")
+	r := resolve(t, testfleet.Two(), "one")
 	want := map[ObjectID]string{
 		{Kind: "ConfigMap", Namespace: "app", Name: "a"}:  "app",
 		{Kind: "ConfigMap", Namespace: "tool", Name: "t"}: "tool",
@@ -32,9 +34,9 @@ func TestEveryObjectHasOneOwner(t *testing.T) {
 func TestAnObjectOfTwoPlacementsBelongsToNeither(t *testing.T) {
 	id := ObjectID{Kind: "ConfigMap", Namespace: "app", Name: "a"}
 	for _, rival := range []string{"aaa", "zzz"} {
-		f := fleet().with(files{"placements/" + rival + ".yaml": placementFile(rival, "apps/app", "app", "{clusterName: one}")})
-		f["apps/app/more.yaml"] = configMap("more")
-		f["apps/app/a.yaml"] = configMap("a")
+		f := testfleet.Two().With(testfleet.Files{"placements/" + rival + ".yaml": testfleet.Placement(rival, "apps/app", "app", "{clusterName: one}")})
+		f["apps/app/more.yaml"] = testfleet.ConfigMap("more")
+		f["apps/app/a.yaml"] = testfleet.ConfigMap("a")
 		r := resolve(t, f, "one")
 		claimants := []string{"app", rival}
 		slices.Sort(claimants)
@@ -67,11 +69,11 @@ func TestWhatMayBeDeleted(t *testing.T) {
 		return ObjectID{Kind: "ConfigMap", Namespace: namespace, Name: "gone"}
 	}
 	role := ObjectID{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "gone"}
-	broken := files{"apps/app/a.yaml": "a: ["}
-	brokenCluster := broken.with(files{"placements/app.yaml": placementFile("app", "apps/app", "app", "{clusterSet: stores}") + "  allow: {clusterResources: [ClusterRole.rbac.authorization.k8s.io]}\n"})
+	broken := testfleet.Files{"apps/app/a.yaml": "a: ["}
+	brokenCluster := broken.With(testfleet.Files{"placements/app.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterSet: stores}") + "  allow: {clusterResources: [ClusterRole.rbac.authorization.k8s.io]}\n"})
 	for _, test := range []struct {
 		name    string
-		change  files
+		change  testfleet.Files
 		cluster string
 		id      ObjectID
 		want    bool
@@ -83,13 +85,13 @@ func TestWhatMayBeDeleted(t *testing.T) {
 		{"in another namespace", broken, "one", gone("tool"), true},
 		{"cluster-scoped, beside a placement that fails", broken, "one", role, true},
 		{"cluster-scoped, beside one that may have such kinds", brokenCluster, "one", role, false},
-		{"with a placement file that does not parse", files{"placements/x.yaml": "a: ["}, "one", gone("other"), false},
+		{"with a placement file that does not parse", testfleet.Files{"placements/x.yaml": "a: ["}, "one", gone("other"), false},
 		{"on a cluster that is not in the fleet", nil, "three", gone("app"), false},
-		{"on a cluster being decommissioned", files{"clusters/one.yaml": clusterFile("one", "  decommission: true\n")}, "one", gone("app"), true},
-		{"on a cluster being decommissioned, with a placement file that does not parse", files{"clusters/one.yaml": clusterFile("one", "  decommission: true\n"), "placements/x.yaml": "a: ["}, "one", gone("app"), true},
+		{"on a cluster being decommissioned", testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "  decommission: true\n")}, "one", gone("app"), true},
+		{"on a cluster being decommissioned, with a placement file that does not parse", testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "  decommission: true\n"), "placements/x.yaml": "a: ["}, "one", gone("app"), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := resolve(t, fleet().with(test.change), test.cluster)
+			r := resolve(t, testfleet.Two().With(test.change), test.cluster)
 			if ok, reason := r.MayDelete(test.id); ok != test.want || ok != (reason == "") {
 				t.Errorf("may delete: %v (%s), want %v", ok, reason, test.want)
 			}
@@ -98,14 +100,14 @@ func TestWhatMayBeDeleted(t *testing.T) {
 }
 
 func TestAFailingPlacementBlocksNoOther(t *testing.T) {
-	for name, change := range map[string]files{
+	for name, change := range map[string]testfleet.Files{
 		"a file that does not parse": {"apps/app/a.yaml": "a: ["},
-		"an object out of bounds":    {"apps/app/a.yaml": configMap("a, namespace: tool")},
+		"an object out of bounds":    {"apps/app/a.yaml": testfleet.ConfigMap("a, namespace: tool")},
 		"a plaintext Secret":         {"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: b}\n"},
-		"a missing folder":           {"placements/app.yaml": placementFile("app", "apps/missing", "app", "{clusterSet: stores}")},
+		"a missing folder":           {"placements/app.yaml": testfleet.Placement("app", "apps/missing", "app", "{clusterSet: stores}")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := resolve(t, fleet().with(change), "one")
+			r := resolve(t, testfleet.Two().With(change), "one")
 			if r.Placed["app"].Err == nil || r.Placed["app"].Build != nil {
 				t.Errorf("app: %+v", r.Placed["app"])
 			}
@@ -123,7 +125,7 @@ func TestAFailingPlacementBlocksNoOther(t *testing.T) {
 }
 
 func TestAPlacementOfNothingIsSeenAsSuch(t *testing.T) {
-	f := fleet().with(files{"apps/app/README.md": "moved"})
+	f := testfleet.Two().With(testfleet.Files{"apps/app/README.md": "moved"})
 	delete(f, "apps/app/a.yaml")
 	r := resolve(t, f, "one")
 	if placed := r.Placed["app"]; placed.Err != nil || placed.Build == nil || len(placed.Build.Objects) != 0 {
@@ -135,7 +137,7 @@ func TestAPlacementOfNothingIsSeenAsSuch(t *testing.T) {
 }
 
 func TestACancelledResolveSaysSoEverywhere(t *testing.T) {
-	tr, m := model(t, fleet())
+	tr, m := load(t, testfleet.Two())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := NewBuilder(BuilderOptions{}).Resolve(ctx, tr, m, "one")
@@ -153,9 +155,9 @@ func TestACancelledResolveSaysSoEverywhere(t *testing.T) {
 // reads as "delete everything".
 func TestAnEmptiedRepositoryDeletesNothing(t *testing.T) {
 	id := ObjectID{Kind: "ConfigMap", Namespace: "app", Name: "a"}
-	all := fleet()
-	only := func(prefix ...string) files {
-		f := files{}
+	all := testfleet.Two()
+	only := func(prefix ...string) testfleet.Files {
+		f := testfleet.Files{}
 		for name, content := range all {
 			if slices.ContainsFunc(prefix, func(p string) bool { return len(name) >= len(p) && name[:len(p)] == p }) {
 				f[name] = content
@@ -165,11 +167,11 @@ func TestAnEmptiedRepositoryDeletesNothing(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name  string
-		files files
+		files testfleet.Files
 		model bool // the model loads
 		may   bool // the object may be deleted
 	}{
-		{"everything is removed", files{"README.md": "x"}, false, false},
+		{"everything is removed", testfleet.Files{"README.md": "x"}, false, false},
 		{"only fleet.yaml is left", only("fleet.yaml"), true, false},
 		{"the applications are removed", only("fleet.yaml", "clusters/", "clustersets/", "placements/"), true, false},
 		{"the clusters are removed", only("fleet.yaml", "clustersets/", "placements/", "apps/"), true, false},
@@ -177,8 +179,8 @@ func TestAnEmptiedRepositoryDeletesNothing(t *testing.T) {
 		{"the placements are removed: that is consent", only("fleet.yaml", "clusters/", "clustersets/", "apps/"), true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			tr := tree(t, test.files)
-			m, err := LoadModel(tr)
+			tr := testfleet.Open(t, test.files)
+			m, err := model.Load(tr)
 			if (err == nil) != test.model {
 				t.Fatalf("model: %v", err)
 			}
@@ -194,32 +196,28 @@ func TestAnEmptiedRepositoryDeletesNothing(t *testing.T) {
 }
 
 func TestANewHeadStartsProcessesForItsChangeOnly(t *testing.T) {
-	_, r, _ := repo(t)
-	f := fleet()
+	f := testfleet.Two()
 	delete(f, "placements/team/tool.yaml")
 	for i := range 8 {
 		name := fmt.Sprint("app", i)
-		f["placements/"+name+".yaml"] = placementFile(name, "apps/"+name, name, "{clusterSet: stores}")
-		f["apps/"+name+"/a.yaml"] = configMap("a")
+		f["placements/"+name+".yaml"] = testfleet.Placement(name, "apps/"+name, name, "{clusterSet: stores}")
+		f["apps/"+name+"/a.yaml"] = testfleet.ConfigMap("a")
 	}
-	m, b := mirror(t, r, t.TempDir(), Limits{}), NewBuilder(BuilderOptions{})
-	resolve := func(head string) *Resolution {
-		fetch(t, m)
-		tr, err := m.Tree(head)
-		must(t, err)
-		loaded, err := LoadModel(tr)
-		must(t, err)
-		return b.Resolve(t.Context(), tr, loaded, "one")
+	b := NewBuilder(BuilderOptions{})
+	resolve := func(changed testfleet.Files) *Resolution {
+		f = f.With(changed)
+		tr, m := load(t, f)
+		return b.Resolve(t.Context(), tr, m, "one")
 	}
-	first := resolve(push(t, r, f))
+	first := resolve(nil)
 	if got := b.Processes(); got != 9 || len(first.Owners) != 9 {
 		t.Fatalf("%d processes and %d objects, want 9 of each: %v", got, len(first.Owners), first.Failing())
 	}
-	second := resolve(push(t, r, files{"README.md": "new"}))
+	second := resolve(testfleet.Files{"README.md": "new"})
 	if got := b.Processes(); got != 9 {
 		t.Errorf("%d processes after a commit that touches no placement", got-9)
 	}
-	third := resolve(push(t, r, files{"apps/app3/a.yaml": configMap("b")}))
+	third := resolve(testfleet.Files{"apps/app3/a.yaml": testfleet.ConfigMap("b")})
 	if got := b.Processes(); got != 10 {
 		t.Errorf("%d processes after a change of one application, want 1", got-9)
 	}

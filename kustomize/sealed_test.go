@@ -7,14 +7,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 // sealedApp is a folder with a stub, a workload that uses it and more lines of
 // a kustomization.
-func sealedApp(more string) files {
-	return files{
+func sealedApp(more string) testfleet.Files {
+	return testfleet.Files{
 		"apps/app/kustomization.yaml": "resources: [db.yaml, api.yaml]\n" + more,
-		"apps/app/db.yaml":            stub("db"),
+		"apps/app/db.yaml":            testfleet.Stub("db"),
 		"apps/app/api.yaml":           deployment,
 	}
 }
@@ -34,12 +35,12 @@ func TestAStubComesOutWholeOrNotAtAll(t *testing.T) {
 	copyTo := func(target string) string {
 		return config + "replacements:\n- source: {kind: Secret, name: db, fieldPath: data.password}\n  targets: [" + target + "]\n"
 	}
-	transformer := func(text string) files {
-		return sealedApp("transformers: [t.yaml]\n").with(files{"apps/app/t.yaml": text})
+	transformer := func(text string) testfleet.Files {
+		return sealedApp("transformers: [t.yaml]\n").With(testfleet.Files{"apps/app/t.yaml": text})
 	}
 	for _, test := range []struct {
 		name  string
-		files files
+		files testfleet.Files
 		words []string
 	}{
 		{"all annotations replaced", sealedApp(patch("{kind: Secret}", `- {op: add, path: /metadata/annotations, value: {a: b}}`)), []string{"stub apps/app/db.yaml is gone"}},
@@ -78,16 +79,16 @@ func TestAStubComesOutWholeOrNotAtAll(t *testing.T) {
 		{"its file as a patch of another", sealedApp("patches: [{path: db.yaml, target: {kind: Deployment}}]\n"), []string{"apps/app/"}},
 		{"its file as definitions", sealedApp("crds: [db.yaml]\n"), []string{"apps/app/"}},
 		{"a field of it named by a transformer", transformer("apiVersion: builtin\nkind: PrefixTransformer\nmetadata: {name: t}\nprefix: x\nfieldSpecs: [{kind: Secret, path: data/password}]\n"), []string{"Secret db", "copied or moved"}},
-		{"its values merged by a component", sealedApp("components: [c]\n").with(files{
+		{"its values merged by a component", sealedApp("components: [c]\n").With(testfleet.Files{
 			"apps/app/c/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n" + patch(secret, `- {op: remove, path: /metadata/annotations}`)}), []string{"all annotations", "apps/app/c/kustomization.yaml"}},
-		{"lost in one of two overlays", files{
+		{"lost in one of two overlays", testfleet.Files{
 			"apps/app/kustomization.yaml":       "resources: [blue, green]\n",
 			"apps/app/blue/kustomization.yaml":  "namePrefix: blue-\nresources: [../../base]\n",
 			"apps/app/green/kustomization.yaml": "namePrefix: green-\nresources: [../../base]\n" + patch("{kind: Secret}", "- {op: remove, path: /metadata/annotations}\n- {op: remove, path: /data}"),
 			"apps/base/kustomization.yaml":      "resources: [db.yaml]\n",
-			"apps/base/db.yaml":                 stub("db"),
+			"apps/base/db.yaml":                 testfleet.Stub("db"),
 		}, []string{"apps/app/green/kustomization.yaml", "stub apps/base/db.yaml is read 2 times and builds 1"}},
-		{"in a list", files{"apps/app/list.yaml": "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSuffix(stub("db"), "\n"), "\n", "\n  ") + "\n"}, []string{"alone in its file"}},
+		{"in a list", testfleet.Files{"apps/app/list.yaml": "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSuffix(testfleet.Stub("db"), "\n"), "\n", "\n  ") + "\n"}, []string{"alone in its file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := buildError(t, test.files, placement(), test.words...)
@@ -134,18 +135,18 @@ func TestADeletedStubIsNoted(t *testing.T) {
 	inline := strings.ReplaceAll(strings.TrimSuffix(deletes, "\n"), "\n", "\n    ")
 	for _, test := range []struct {
 		name, more string
-		files      files
+		files      testfleet.Files
 		file       string
 	}{
 		{"by a patch written out", "patches:\n- patch: |\n    " + inline + "\n", nil, "apps/app/kustomization.yaml"},
-		{"by a patch in a file", "patches: [{path: del.yaml}]\n", files{"apps/app/del.yaml": deletes}, "apps/app/del.yaml"},
+		{"by a patch in a file", "patches: [{path: del.yaml}]\n", testfleet.Files{"apps/app/del.yaml": deletes}, "apps/app/del.yaml"},
 		{"by a patch with a target", "patches:\n- target: {kind: Secret, name: d.*}\n  patch: |\n    " + strings.Replace(inline, "name: db", "name: any", 1) + "\n", nil, "apps/app/kustomization.yaml"},
-		{"by a file with a target", "patches: [{path: del.yaml, target: {kind: Secret}}]\n", files{"apps/app/del.yaml": strings.Replace(deletes, "db", "any", 1)}, "apps/app/kustomization.yaml"},
+		{"by a file with a target", "patches: [{path: del.yaml, target: {kind: Secret}}]\n", testfleet.Files{"apps/app/del.yaml": strings.Replace(deletes, "db", "any", 1)}, "apps/app/kustomization.yaml"},
 		{"by an old patch", "patchesStrategicMerge:\n- |-\n    " + inline + "\n", nil, "apps/app/kustomization.yaml"},
-		{"by a transformer", "transformers: [t.yaml]\n", files{"apps/app/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npatch: |\n    " + inline + "\n"}, "apps/app/t.yaml"},
+		{"by a transformer", "transformers: [t.yaml]\n", testfleet.Files{"apps/app/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npatch: |\n    " + inline + "\n"}, "apps/app/t.yaml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := build(t, sealedApp(test.more).with(test.files), placement())
+			b := build(t, sealedApp(test.more).With(test.files), placement())
 			if len(b.Deleted) != 1 || b.Deleted[0].Stub.Path != "apps/app/db.yaml" || b.Deleted[0].File != test.file {
 				t.Errorf("deleted: %+v", b.Deleted)
 			}

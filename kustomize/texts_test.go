@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -13,18 +14,18 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 	object := func(more string) string {
 		return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n" + more
 	}
-	patched := func(patch string) files {
-		return files{"apps/app/x.yaml": object(""), "apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- path: p.yaml\n  target: {kind: ConfigMap}\n", "apps/app/p.yaml": patch}
+	patched := func(patch string) testfleet.Files {
+		return testfleet.Files{"apps/app/x.yaml": object(""), "apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- path: p.yaml\n  target: {kind: ConfigMap}\n", "apps/app/p.yaml": patch}
 	}
-	inline := func(patch string) files {
-		return files{"apps/app/x.yaml": object(""), "apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |-\n    " + strings.ReplaceAll(patch, "\n", "\n    ") + "\n"}
+	inline := func(patch string) testfleet.Files {
+		return testfleet.Files{"apps/app/x.yaml": object(""), "apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |-\n    " + strings.ReplaceAll(patch, "\n", "\n    ") + "\n"}
 	}
-	kustomization := func(text string) files {
-		return files{"apps/app/x.yaml": object(""), "apps/app/kustomization.yaml": "resources: [x.yaml]\n" + text + "\n"}
+	kustomization := func(text string) testfleet.Files {
+		return testfleet.Files{"apps/app/x.yaml": object(""), "apps/app/kustomization.yaml": "resources: [x.yaml]\n" + text + "\n"}
 	}
-	one := func(text string) files { return files{"apps/app/x.yaml": text} }
+	one := func(text string) testfleet.Files { return testfleet.Files{"apps/app/x.yaml": text} }
 	for name, test := range map[string]struct {
-		files files
+		files testfleet.Files
 		want  string
 	}{
 		"a mapping for an annotation": {one(object("  annotations:\n    a: {b: c}\n")), "apps/app/x.yaml:6: ConfigMap x: metadata.annotations.a is a mapping, not text"},
@@ -35,16 +36,16 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 		"annotations as text":         {one(object("  annotations: x\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is text, not a mapping"},
 		"annotations as a number":     {one(object("  annotations: 5\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is the number 5, not a mapping"},
 		"annotations as a list":       {one(object("  annotations: [x]\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is a list, not a mapping"},
-		"labels as text":              {kustomization("commonLabels: {a: b}").with(files{"apps/app/x.yaml": object("  labels: x\n")}), "apps/app/x.yaml:5: ConfigMap x: metadata.labels is text, not a mapping"},
+		"labels as text":              {kustomization("commonLabels: {a: b}").With(testfleet.Files{"apps/app/x.yaml": object("  labels: x\n")}), "apps/app/x.yaml:5: ConfigMap x: metadata.labels is text, not a mapping"},
 		"a date for a label":          {one(object("  labels: {a: 2001-01-01}\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.labels.a is a date, not text"},
 		"a number for a key":          {one(object("  labels: {5: a}\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.labels has the number 5 for a key, not text"},
 		"a second document":           {one(object("") + "---\n" + strings.Replace(object("  labels: {a: 5}\n"), "name: x", "name: y", 1)), "apps/app/x.yaml:10: ConfigMap y: metadata.labels.a is the number 5, not text"},
 		"an object of a list":         {one("apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: x, annotations: [x]}\n"), "apps/app/x.yaml:6: ConfigMap x: metadata.annotations is a list"},
 		"an alias":                    {one("apiVersion: example.com/v1\nkind: K\nspec: &l {a: [5]}\nmetadata:\n  name: x\n  annotations: *l\n"), "metadata.annotations.a is a list"},
 		"a merge":                     {one("apiVersion: example.com/v1\nkind: K\nspec: &l {a: [5]}\nmetadata:\n  name: x\n  annotations:\n    <<: *l\n"), "metadata.annotations.a is a list"},
-		"JSON":                        {files{"apps/app/x.json": "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"x\",\n\"annotations\": {\"a\": {}}}}"}, "apps/app/x.json:2: ConfigMap x: metadata.annotations.a is a mapping"},
+		"JSON":                        {testfleet.Files{"apps/app/x.json": "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"x\",\n\"annotations\": {\"a\": {}}}}"}, "apps/app/x.json:2: ConfigMap x: metadata.annotations.a is a mapping"},
 		"a custom kind":               {one("apiVersion: example.com/v1\nkind: K\nmetadata: {name: x, annotations: {a: [1]}}\n"), "apps/app/x.yaml:3: K x: metadata.annotations.a is a list"},
-		"data that a generator merges into": {kustomization("configMapGenerator: [{name: x, behavior: merge, literals: [a=b]}]").with(files{"apps/app/x.yaml": object("data:\n  k: {a: b}\n")}),
+		"data that a generator merges into": {kustomization("configMapGenerator: [{name: x, behavior: merge, literals: [a=b]}]").With(testfleet.Files{"apps/app/x.yaml": object("data:\n  k: {a: b}\n")}),
 			"apps/app/x.yaml:6: ConfigMap x: data.k is a mapping, not text"},
 		"data with a date":            {one(object("data: {since: 2001-01-01}\n")), "apps/app/x.yaml:5: ConfigMap x: data.since is a date, not text"},
 		"through a patch":             {patched("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  annotations: {a: {b: c}}\n"), "apps/app/p.yaml:5: ConfigMap x: metadata.annotations.a is a mapping"},
@@ -53,9 +54,9 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 		"through a JSON patch of one": {inline("- op: add\n  path: /metadata/annotations/example.com~1a\n  value: {b: c}"), "patch add /metadata/annotations/example.com~1a: metadata.annotations.example.com/a is a mapping"},
 		"through a patch of metadata": {inline("- {op: replace, path: /metadata, value: {name: x, annotations: [a]}}"), "metadata.annotations is a list"},
 		"through a patch written out": {inline("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  annotations:\n    deep: {b: c}"), "apps/app/kustomization.yaml:10: ConfigMap x: metadata.annotations.deep is a mapping"},
-		"through a transformer": {kustomization("transformers: [t.yaml]").with(files{"apps/app/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\ntarget: {kind: ConfigMap}\npatch: |-\n  - {op: add, path: /metadata/annotations, value: text}\n"}),
+		"through a transformer": {kustomization("transformers: [t.yaml]").With(testfleet.Files{"apps/app/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\ntarget: {kind: ConfigMap}\npatch: |-\n  - {op: add, path: /metadata/annotations, value: text}\n"}),
 			"apps/app/t.yaml:6: patch add /metadata/annotations: metadata.annotations is text, not a mapping"},
-		"through a transformer's file": {kustomization("transformers: [t/t.yaml]").with(files{"apps/app/t/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\ntarget: {kind: ConfigMap}\npath: p.yaml\n", "apps/app/p.yaml": "- op: add\n  path: /metadata/labels\n  value: [x]\n"}),
+		"through a transformer's file": {kustomization("transformers: [t/t.yaml]").With(testfleet.Files{"apps/app/t/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\ntarget: {kind: ConfigMap}\npath: p.yaml\n", "apps/app/p.yaml": "- op: add\n  path: /metadata/labels\n  value: [x]\n"}),
 			"apps/app/p.yaml:3: patch add /metadata/labels: metadata.labels is a list, not a mapping"},
 		"through a transformer written out": {kustomization("transformers:\n- |-\n  apiVersion: builtin\n  kind: PatchTransformer\n  metadata: {name: t}\n  target: {kind: ConfigMap}\n  patch: '[{\"op\": \"add\", \"path\": \"/metadata/annotations\", \"value\": [1]}]'"),
 			"apps/app/kustomization.yaml:8: patch add /metadata/annotations: metadata.annotations is a list, not a mapping"},
@@ -67,7 +68,7 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 		"pairs":                         {kustomization("labels:\n- pairs:\n    n: 5"), "apps/app/kustomization.yaml:4: labels[0].pairs.n is the number 5, not text"},
 		"options of generators":         {kustomization("generatorOptions:\n  annotations: {a: 1.5}"), "apps/app/kustomization.yaml:3: generatorOptions.annotations.a is the number 1.5, not text"},
 		"a generator's options":         {kustomization("configMapGenerator:\n- name: g\n  literals: [a=b]\n  options:\n    labels: {n: 5}"), "apps/app/kustomization.yaml:6: configMapGenerator[0].options.labels.n is the number 5, not text"},
-		"a template that is a template": {kustomization("commonLabels: {a: b}").with(files{"apps/app/x.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {template: {metadata: {labels: x}}}\n"}), "Deployment x: spec.template.metadata.labels is no mapping"},
+		"a template that is a template": {kustomization("commonLabels: {a: b}").With(testfleet.Files{"apps/app/x.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {template: {metadata: {labels: x}}}\n"}), "Deployment x: spec.template.metadata.labels is no mapping"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +82,7 @@ func TestEveryValueOfTheWrongTypeIsTold(t *testing.T) {
 	bad := func(name string) string {
 		return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + "\n  labels: {a: 5}\n  annotations: [b]\n"
 	}
-	err := buildError(t, files{"apps/app/x.yaml": bad("x"), "apps/app/y.yaml": bad("y")}, placement())
+	err := buildError(t, testfleet.Files{"apps/app/x.yaml": bad("x"), "apps/app/y.yaml": bad("y")}, placement())
 	var got []string
 	for _, e := range append([]*BuildError{err}, err.More...) {
 		got = append(got, e.File+" "+e.Problem)
@@ -99,7 +100,7 @@ func TestEveryValueOfTheWrongTypeIsTold(t *testing.T) {
 
 // TestAPatchMayTakeAwayLabelsAndAnnotations: there a null is no mistake.
 func TestAPatchMayTakeAwayLabelsAndAnnotations(t *testing.T) {
-	b := build(t, files{
+	b := build(t, testfleet.Files{
 		"apps/app/kustomization.yaml": "resources: [x.yaml, y.yaml]\nconfigMapGenerator: [{name: g, files: [data.yaml]}]\npatches: [{path: p.yaml}, {path: q.yaml}]\n",
 		"apps/app/x.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: {a: b, c: d}, annotations: {a: b, c: d}}\n",
 		"apps/app/y.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y, annotations: {a: b}}\n",

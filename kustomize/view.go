@@ -11,6 +11,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // question is one thing that a build asked its tree.
@@ -36,10 +37,10 @@ const (
 // ask returns what a tree answers, as a text that is equal exactly when the
 // build would see the same. A build that asks the same questions and gets the
 // same answers is the same build: that is the whole cache.
-func (t *Tree) ask(q question) string {
-	find := t.forBuild
+func ask(t *tree.Tree, q question) string {
+	find := t.ForBuild
 	if q.kind == askList {
-		find = t.forListing
+		find = t.ForListing
 	}
 	n, err := find(q.path)
 	switch {
@@ -50,10 +51,10 @@ func (t *Tree) ask(q question) string {
 	}
 	switch q.kind {
 	case askRead:
-		if n.kind != fileNode {
+		if n.Kind != tree.File {
 			return answerFolder
 		}
-		blob, err := t.source.blob(q.path, n)
+		blob, err := t.Blob(q.path, n)
 		if err != nil {
 			return "unreadable " + err.Error()
 		}
@@ -62,12 +63,12 @@ func (t *Tree) ask(q question) string {
 		names, _ := json.Marshal(listing(n))
 		return hashText(names)
 	case askGenerated:
-		if err := t.forGenerating(q.path); err != nil {
+		if err := flawBelow(t, q.path); err != nil {
 			return answerRefused + " " + err.Error()
 		}
 		return hashText(generate(t, q.path))
 	}
-	if n.kind == dirNode {
+	if n.Kind == tree.Folder {
 		return answerFolder
 	}
 	return "file"
@@ -78,13 +79,13 @@ func hashText(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func listing(n *node) []string {
-	if n.kind != dirNode {
+func listing(n *tree.Node) []string {
+	if n.Kind != tree.Folder {
 		return nil
 	}
-	names := make([]string, len(n.dir.entries))
-	for i, e := range n.dir.entries {
-		names[i] = e.name
+	names := make([]string, len(n.Dir.Entries()))
+	for i, e := range n.Dir.Entries() {
+		names[i] = e.Name
 	}
 	return names
 }
@@ -92,7 +93,7 @@ func listing(n *node) []string {
 // view is a tree as one build sees it: stubs are replaced by their templates,
 // and a folder without a kustomization has one. It records every question.
 type view struct {
-	tree *Tree
+	tree *tree.Tree
 	root string
 	// generated is the kustomization of root when it has none.
 	generated []byte
@@ -117,7 +118,7 @@ type view struct {
 
 var _ worker.Files = (*view)(nil)
 
-func emptyView(t *Tree, root string) *view {
+func emptyView(t *tree.Tree, root string) *view {
 	return &view{
 		tree: t, root: root,
 		answers: map[question]string{},
@@ -140,7 +141,7 @@ func (v *view) open() error {
 		if err := v.record(askGenerated, v.root); err != nil {
 			return err
 		}
-		if err := v.tree.forGenerating(v.root); err != nil {
+		if err := flawBelow(v.tree, v.root); err != nil {
 			return refusal(err)
 		}
 		if file, problem := charted(v.tree, v.root); problem != "" {
@@ -164,7 +165,7 @@ func (v *view) record(kind byte, path string) error {
 	case len(v.answers) >= maxQuestions:
 		return &worker.Failure{Problem: fmt.Sprintf("build asks for more than %d paths", maxQuestions)}
 	}
-	v.answers[q] = v.tree.ask(q)
+	v.answers[q] = ask(v.tree, q)
 	return nil
 }
 
@@ -176,13 +177,13 @@ func (v *view) Stat(p string) (worker.Kind, error) {
 	if err := v.record(askStat, p); err != nil {
 		return worker.None, err
 	}
-	n, err := v.tree.forBuild(p)
+	n, err := v.tree.ForBuild(p)
 	switch {
 	case err != nil:
 		return worker.None, refusal(err)
 	case n == nil:
 		return worker.None, nil
-	case n.kind == dirNode:
+	case n.Kind == tree.Folder:
 		return worker.Dir, nil
 	}
 	return worker.File, nil
@@ -197,15 +198,15 @@ func (v *view) Read(p string) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	v.last = p
-	n, err := v.tree.forBuild(p)
+	n, err := v.tree.ForBuild(p)
 	if err != nil {
 		return nil, false, refusal(err)
 	}
-	if n == nil || n.kind != fileNode {
+	if n == nil || n.Kind != tree.File {
 		return nil, false, nil
 	}
 	data, err := v.tree.ReadFile(p)
-	if errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, tree.ErrTooLarge) {
 		return nil, false, v.tooLarge(p)
 	}
 	if err != nil {
@@ -235,11 +236,11 @@ func (v *view) List(p string) ([]string, bool, error) {
 	if err := v.record(askList, p); err != nil {
 		return nil, false, err
 	}
-	n, err := v.tree.forListing(p)
+	n, err := v.tree.ForListing(p)
 	if err != nil {
 		return nil, false, refusal(err)
 	}
-	if n == nil || n.kind != dirNode {
+	if n == nil || n.Kind != tree.Folder {
 		return nil, false, nil
 	}
 	names := listing(n)
@@ -254,7 +255,7 @@ func (v *view) isGenerated(p string) bool {
 }
 
 func refusal(err error) error {
-	var refused *TreeError
+	var refused *tree.Error
 	if errors.As(err, &refused) {
 		return &worker.Failure{File: refused.Path, Problem: refused.Problem}
 	}

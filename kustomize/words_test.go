@@ -4,58 +4,62 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 // foreign are the words of kustomize and Go that mean nothing to a file's author.
 var foreign = regexp.MustCompile(`0x[0-9a-f]{6}|accumulat|must build at directory|not directory|[Rr]esource metadata|noGrp|noNs|json:|Go struct|unmarshal|resid|map\[|&[a-z]+\.|/repository|errors?:|[\x{FDD0}-\x{FDEF}]`)
 
 func TestABuildSaysWhatIsWrongInTheWordsOfItsFiles(t *testing.T) {
-	base := files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/a.yaml": configMap("a")}
-	with := func(text string) files { return base.with(files{"apps/app/kustomization.yaml": text}) }
-	one := func(name, text string) files { return files{"apps/app/" + name: text} }
+	base := testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/a.yaml": testfleet.ConfigMap("a")}
+	with := func(text string) testfleet.Files {
+		return base.With(testfleet.Files{"apps/app/kustomization.yaml": text})
+	}
+	one := func(name, text string) testfleet.Files { return testfleet.Files{"apps/app/" + name: text} }
 	for _, test := range []struct {
 		name  string
-		files files
+		files testfleet.Files
 		want  string
 	}{
 		{"a kustomization that is no YAML", one("kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n x: [\n"), "apps/app/kustomization.yaml:3: is not YAML: "},
 		{"an unknown field", with("# one\nresource: [a.yaml]\n"), `apps/app/kustomization.yaml:2: "resource" is not a field of a kustomization; hint: did you mean resources?`},
 		{"a field of the wrong type", with("resources: a.yaml\n"), "apps/app/kustomization.yaml:1: "},
 		{"an empty kustomization", with(""), "apps/app/kustomization.yaml: is empty; hint: "},
-		{"two kustomizations", base.with(files{"apps/app/kustomization.yml": "resources: [a.yaml]\n"}), "there are multiple kustomizations in this folder"},
+		{"two kustomizations", base.With(testfleet.Files{"apps/app/kustomization.yml": "resources: [a.yaml]\n"}), "there are multiple kustomizations in this folder"},
 		{"a missing file", with("resources:\n- a.yaml\n- db.yaml\n"), `apps/app/kustomization.yaml:3: resources[1]: "db.yaml" does not exist`},
 		{"a missing file of a patch", with("resources: [a.yaml]\npatches:\n- path: gone.yaml\n"), `apps/app/kustomization.yaml:3: patches[0].path: "gone.yaml" does not exist`},
 		{"a missing file of a generator", with("configMapGenerator:\n- name: g\n  files: [k=gone.txt]\n"), `apps/app/kustomization.yaml:3: configMapGenerator[0][0]: "gone.txt" does not exist`},
-		{"a folder without kustomization", with("resources:\n- sub\n").with(files{"apps/app/sub/a.yaml": configMap("b")}), `apps/app/kustomization.yaml:2: resources[0]: folder "sub" has no kustomization.yaml`},
+		{"a folder without kustomization", with("resources:\n- sub\n").With(testfleet.Files{"apps/app/sub/a.yaml": testfleet.ConfigMap("b")}), `apps/app/kustomization.yaml:2: resources[0]: folder "sub" has no kustomization.yaml`},
 		{"a component that is a file", with("components: [a.yaml]\n"), `apps/app/kustomization.yaml:1: components[0]: "a.yaml" is a file`},
 		{"a key twice", one("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\ndata: {a: x}\ndata: {b: y}\n"), `apps/app/cm.yaml:5: "data" stands twice in one mapping, in line 4 too; hint: remove one`},
 		{"a key twice below", one("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\n  labels: {a: b}\n  labels: {c: d}\n"), `apps/app/cm.yaml:6: "labels" stands twice`},
-		{"a key twice beside a placement's", base.with(files{"apps/app/a.yaml": "kind: ConfigMap\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n"}), `apps/app/a.yaml:2: "kind" stands twice`},
-		{"a manifest that is no YAML", one("a.yaml", configMap("b")+"---\na: [\n"), "apps/app/a.yaml:"},
+		{"a key twice beside a placement's", base.With(testfleet.Files{"apps/app/a.yaml": "kind: ConfigMap\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n"}), `apps/app/a.yaml:2: "kind" stands twice`},
+		{"a manifest that is no YAML", one("a.yaml", testfleet.ConfigMap("b")+"---\na: [\n"), "apps/app/a.yaml:"},
 		{"a generated name", one("job.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: m-\n"), "apps/app/job.yaml:4: metadata.generateName is refused"},
 		{"a generated name in a list", one("l.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {generateName: m-}}\n"), "apps/app/l.yaml:4: metadata.generateName is refused"},
 		{"no name", one("a.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n"), "apps/app/a.yaml:1: metadata.name is missing"},
 		{"no kind", one("a.yaml", "# x\napiVersion: v1\nmetadata: {name: a}\n"), "apps/app/a.yaml:2: kind is missing"},
-		{"values where a manifest is listed", with("resources: [values.yaml]\n").with(files{"apps/app/values.yaml": "foo: bar\n"}), "apps/app/values.yaml:1: is no Kubernetes object: it has neither apiVersion nor kind"},
-		{"a text where a manifest is listed", with("resources: [a.txt]\n").with(files{"apps/app/a.txt": "hello\n"}), "apps/app/a.txt:1: is no Kubernetes object"},
-		{"two files with one object", files{"apps/app/x.yaml": configMap("a"), "apps/app/y.yaml": configMap("a")}, "apps/app/y.yaml:1: 2 files make ConfigMap a: apps/app/x.yaml:1, apps/app/y.yaml:1; hint: keep one"},
-		{"two stubs with one name", files{"apps/app/x.yaml": stub("a"), "apps/app/y.yaml": stub("a") + "# y\n"}, "2 files make Secret a: apps/app/x.yaml:1, apps/app/y.yaml:1"},
-		{"a base twice", files{"apps/app/kustomization.yaml": "resources: [../b, ../c]\n", "apps/b/kustomization.yaml": "resources: [../d]\n", "apps/c/kustomization.yaml": "resources: [../d]\n", "apps/d/kustomization.yaml": "resources: [a.yaml]\n", "apps/d/a.yaml": configMap("a")}, "ConfigMap a is made twice"},
-		{"a generator over a stub", one("kustomization.yaml", "resources: [db.yaml]\nsecretGenerator:\n- {name: db, literals: [a=b]}\n").with(files{"apps/app/db.yaml": stub("db")}), "apps/app/kustomization.yaml:2: secretGenerator cannot make or merge into Secret db, which stub apps/app/db.yaml seals"},
-		{"a generator that merges into a stub", one("kustomization.yaml", "resources: [db.yaml]\nsecretGenerator:\n- {name: db, behavior: merge, literals: [a=b]}\n").with(files{"apps/app/db.yaml": strings.Replace(stub("db"), "name: db", "name: db\n  namespace: app", 1)}), "apps/app/kustomization.yaml:2: secretGenerator cannot make or merge into Secret db"},
-		{"two stubs, one with the namespace", files{"apps/app/x.yaml": strings.Replace(stub("a"), "name: a", "name: a\n  namespace: app", 1), "apps/app/y.yaml": stub("a")}, "Secret app/a: stands twice in this build, from stub apps/app/x.yaml and stub apps/app/y.yaml; hint: keep one"},
+		{"values where a manifest is listed", with("resources: [values.yaml]\n").With(testfleet.Files{"apps/app/values.yaml": "foo: bar\n"}), "apps/app/values.yaml:1: is no Kubernetes object: it has neither apiVersion nor kind"},
+		{"a text where a manifest is listed", with("resources: [a.txt]\n").With(testfleet.Files{"apps/app/a.txt": "hello\n"}), "apps/app/a.txt:1: is no Kubernetes object"},
+		{"two files with one object", testfleet.Files{"apps/app/x.yaml": testfleet.ConfigMap("a"), "apps/app/y.yaml": testfleet.ConfigMap("a")}, "apps/app/y.yaml:1: 2 files make ConfigMap a: apps/app/x.yaml:1, apps/app/y.yaml:1; hint: keep one"},
+		{"two stubs with one name", testfleet.Files{"apps/app/x.yaml": testfleet.Stub("a"), "apps/app/y.yaml": testfleet.Stub("a") + "# y\n"}, "2 files make Secret a: apps/app/x.yaml:1, apps/app/y.yaml:1"},
+		{"a base twice", testfleet.Files{"apps/app/kustomization.yaml": "resources: [../b, ../c]\n", "apps/b/kustomization.yaml": "resources: [../d]\n", "apps/c/kustomization.yaml": "resources: [../d]\n", "apps/d/kustomization.yaml": "resources: [a.yaml]\n", "apps/d/a.yaml": testfleet.ConfigMap("a")}, "ConfigMap a is made twice"},
+		{"a generator over a stub", one("kustomization.yaml", "resources: [db.yaml]\nsecretGenerator:\n- {name: db, literals: [a=b]}\n").With(testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db")}), "apps/app/kustomization.yaml:2: secretGenerator cannot make or merge into Secret db, which stub apps/app/db.yaml seals"},
+		{"a generator that merges into a stub", one("kustomization.yaml", "resources: [db.yaml]\nsecretGenerator:\n- {name: db, behavior: merge, literals: [a=b]}\n").With(testfleet.Files{"apps/app/db.yaml": strings.Replace(testfleet.Stub("db"), "name: db", "name: db\n  namespace: app", 1)}), "apps/app/kustomization.yaml:2: secretGenerator cannot make or merge into Secret db"},
+		{"two stubs, one with the namespace", testfleet.Files{"apps/app/x.yaml": strings.Replace(testfleet.Stub("a"), "name: a", "name: a\n  namespace: app", 1), "apps/app/y.yaml": testfleet.Stub("a")}, "Secret app/a: stands twice in this build, from stub apps/app/x.yaml and stub apps/app/y.yaml; hint: keep one"},
 		{"a generator that merges with nothing", with("configMapGenerator:\n- {name: g, behavior: merge, literals: [a=b]}\n"), "apps/app/kustomization.yaml:1: a generator says behavior: merge or replace, and nothing of that name is there"},
 		{"a generator's literal", with("configMapGenerator: [{name: g, literals: [a]}]\n"), "apps/app/kustomization.yaml:1: a generator has a literal"},
 		{"a patch for nothing", with("resources: [a.yaml]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: gone}\n"), "apps/app/kustomization.yaml:6: a patch is for ConfigMap gone, which is not in the build"},
-		{"a patch file for nothing", with("resources: [a.yaml]\npatches: [{path: p.yaml}]\n").with(files{"apps/app/p.yaml": configMap("gone")}), "apps/app/p.yaml:4: a patch is for ConfigMap gone"},
-		{"a patch for the kind in the file", one("kustomization.yaml", "resources: [db.yaml]\npatches:\n- patch: |\n    apiVersion: bulla.dev/v1alpha1\n    kind: SealedManifest\n    metadata: {name: db}\n").with(files{"apps/app/db.yaml": stub("db")}), "stubs are built as what their template says, a v1 Secret; hint: write"},
-		{"a patch without the namespace", with("resources: [a.yaml]\npatches: [{path: p.yaml}]\n").with(files{"apps/app/a.yaml": strings.Replace(configMap("a"), "name: a", "name: a\n  namespace: app", 1), "apps/app/p.yaml": configMap("a")}), "a.yaml has it in namespace app; hint: write metadata.namespace: app in the patch"},
+		{"a patch file for nothing", with("resources: [a.yaml]\npatches: [{path: p.yaml}]\n").With(testfleet.Files{"apps/app/p.yaml": testfleet.ConfigMap("gone")}), "apps/app/p.yaml:4: a patch is for ConfigMap gone"},
+		{"a patch for the kind in the file", one("kustomization.yaml", "resources: [db.yaml]\npatches:\n- patch: |\n    apiVersion: bulla.dev/v1alpha1\n    kind: SealedManifest\n    metadata: {name: db}\n").With(testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db")}), "stubs are built as what their template says, a v1 Secret; hint: write"},
+		{"a patch without the namespace", with("resources: [a.yaml]\npatches: [{path: p.yaml}]\n").With(testfleet.Files{"apps/app/a.yaml": strings.Replace(testfleet.ConfigMap("a"), "name: a", "name: a\n  namespace: app", 1), "apps/app/p.yaml": testfleet.ConfigMap("a")}), "a.yaml has it in namespace app; hint: write metadata.namespace: app in the patch"},
 		{"a JSON patch of nothing", with("resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{\"op\": \"remove\", \"path\": \"/data/gone\"}]'\n"), "a JSON patch is to remove key gone, and the object has nothing there"},
 		{"a JSON patch that adds below nothing", with("resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{\"op\": \"add\", \"path\": \"/metadata/labels/a\", \"value\": \"x\"}]'\n"), "a JSON patch says add /metadata/labels/a"},
 		{"a patch that is none", with("resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: hello\n"), "apps/app/kustomization.yaml:2: a patch is neither"},
-		{"a cycle", files{"apps/app/kustomization.yaml": "resources: [../b]\n", "apps/b/kustomization.yaml": "resources: [../app]\n"}, "there is a cycle: folders "},
-		{"a plugin", with("generators: [g.yaml]\n").with(files{"apps/app/g.yaml": "apiVersion: someteam.example.com/v1\nkind: Gen\nmetadata: {name: g}\n"}), "ask for Gen, which is not built into kustomize"},
-		{"a stub as a generator", with("generators: [db.yaml]\n").with(files{"apps/app/db.yaml": stub("db")}), "apps/app/kustomization.yaml:1: generators, transformers or validators list a stub"},
+		{"a cycle", testfleet.Files{"apps/app/kustomization.yaml": "resources: [../b]\n", "apps/b/kustomization.yaml": "resources: [../app]\n"}, "there is a cycle: folders "},
+		{"a plugin", with("generators: [g.yaml]\n").With(testfleet.Files{"apps/app/g.yaml": "apiVersion: someteam.example.com/v1\nkind: Gen\nmetadata: {name: g}\n"}), "ask for Gen, which is not built into kustomize"},
+		{"a stub as a generator", with("generators: [db.yaml]\n").With(testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db")}), "apps/app/kustomization.yaml:1: generators, transformers or validators list a stub"},
 		{"replacements of nothing", with("resources: [a.yaml]\nreplacements:\n- source: {kind: Secret, name: gone}\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.key]}]\n"), "apps/app/kustomization.yaml:2: replacements: no object is selected by the source Secret gone"},
 		{"replacements of a field that is not there", with("resources: [a.yaml]\nreplacements:\n- source: {kind: ConfigMap, name: a, fieldPath: data.gone}\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.key]}]\n"), "apps/app/kustomization.yaml:2: replacements: there is no field"},
 		{"replicas of nothing", with("resources: [a.yaml]\nreplicas: [{name: gone, count: 2}]\n"), "apps/app/kustomization.yaml:2: replicas: nothing that has replicas is named gone"},
@@ -79,9 +83,9 @@ func TestABuildSaysWhatIsWrongInTheWordsOfItsFiles(t *testing.T) {
 func TestTheBlamedFileIsTheOneThatMakesTheObject(t *testing.T) {
 	mentions := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec: {template: {spec: {imagePullSecrets: [{name: open-to-all}]}}}\n"
 	secret := "apiVersion: v1\nkind: Secret\nmetadata: {name: open}\ndata: {a: Yg==}\n"
-	for name, f := range map[string]files{
+	for name, f := range map[string]testfleet.Files{
 		"another file mentions both":   {"apps/app/a.yaml": mentions, "apps/app/z.yaml": secret},
-		"another document mentions it": {"apps/app/a.yaml": mentions + "---\n" + configMap("open"), "apps/app/z.yaml": secret},
+		"another document mentions it": {"apps/app/a.yaml": mentions + "---\n" + testfleet.ConfigMap("open"), "apps/app/z.yaml": secret},
 	} {
 		if err := buildError(t, f, placement()); err.File != "apps/app/z.yaml" {
 			t.Errorf("%s: blames %q: %v", name, err.File, err)

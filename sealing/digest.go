@@ -8,7 +8,6 @@ import (
 	"io"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 // contentFormat is the first element of what a content digest covers.

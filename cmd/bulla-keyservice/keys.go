@@ -13,7 +13,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -99,7 +99,7 @@ func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]
 }
 
 // acceptedModel is the accepted head's; nil when there is none.
-func acceptedModel(ctx context.Context, config *keyservice.Config) (*kustomize.Model, error) {
+func acceptedModel(ctx context.Context, config *keyservice.Config) (*model.Model, error) {
 	rows, err := openRows(ctx, config)
 	if rows == nil || err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func acceptedModel(ctx context.Context, config *keyservice.Config) (*kustomize.M
 	if err != nil {
 		return nil, fmt.Errorf("read accepted head: %w", err)
 	}
-	model, err := kustomize.LoadModel(tree)
+	model, err := model.Load(tree)
 	if err != nil {
 		return nil, fmt.Errorf("read accepted head: %w", err)
 	}

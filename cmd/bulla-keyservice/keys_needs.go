@@ -10,7 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 // keyNeeds are the stubs that a key is needed for.
@@ -62,7 +62,7 @@ func findNeeds(ctx context.Context, f *fleetFile, key string, next *api.FleetSpe
 }
 
 // inForce lists the commits that decided since then, the newest first.
-func inForce(ctx context.Context, f *fleetFile, since time.Time) (*kustomize.Mirror, []string, error) {
+func inForce(ctx context.Context, f *fleetFile, since time.Time) (*git.Mirror, []string, error) {
 	const hint = "start `bulla-keyservice serve` once: what needs the key is looked up where the service looks"
 	rows, err := openRows(ctx, f.config)
 	if err != nil {
@@ -83,7 +83,7 @@ func inForce(ctx context.Context, f *fleetFile, since time.Time) (*kustomize.Mir
 	if err != nil {
 		return nil, nil, err
 	}
-	commits, err := mirror.FirstParents(ctx, heads[0].Hash, heads[len(heads)-1].Hash)
+	commits, err := mirror.History(ctx, heads[0].Hash, heads[len(heads)-1].Hash)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -145,12 +146,12 @@ func reloadPeople(ctx context.Context, file string, service *keyservice.Server, 
 	}
 }
 
-func openMirror(config *keyservice.Config) (*kustomize.Mirror, error) {
+func openMirror(config *keyservice.Config) (*git.Mirror, error) {
 	auth, err := config.Repository.Auth()
 	if err != nil {
 		return nil, err
 	}
-	return kustomize.OpenMirror(filepath.Join(config.DataDir, "mirror"), config.Repository.URL, config.Repository.Ref, auth, kustomize.Limits{})
+	return git.Open(filepath.Join(config.DataDir, "mirror"), config.Repository.URL, config.Repository.Ref, auth, git.Limits{})
 }
 
 func tokenConfig(config *keyservice.Config, log *slog.Logger) (hsm.Config, error) {

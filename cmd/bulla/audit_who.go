@@ -20,7 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 const auditWhoLong = `Show who could read a secret, when, and because of which commit.
@@ -312,7 +312,7 @@ func (a *app) auditLost(ctx context.Context, f logFlags, cluster string, format 
 	return a.printLost(cluster, repo.Model, lost, format)
 }
 
-func (a *app) printLost(cluster string, model *kustomize.Model, lost []exposure.Lost, format render.Format) error {
+func (a *app) printLost(cluster string, model *model.Model, lost []exposure.Lost, format render.Format) error {
 	table := render.Table{Header: []string{"OBJECT", "STATE", "VERSION", "LAST OPENED", "SEAL ANEW"}}
 	files, unknown := map[string]bool{}, 0
 	for _, l := range lost {

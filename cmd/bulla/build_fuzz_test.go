@@ -10,6 +10,8 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // FuzzABuildIsShownAndChecked: whatever JSON lies in a placement's folder, `bulla
@@ -41,7 +43,7 @@ func FuzzABuildIsShownAndChecked(f *testing.F) {
 		if err != nil {
 			t.Skip("no file of a repository")
 		}
-		model, err := kustomize.LoadModel(tree)
+		model, err := model.Load(tree)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +70,7 @@ func FuzzABuildIsShownAndChecked(f *testing.F) {
 }
 
 // fuzzedFleet has one placement on one cluster.
-func fuzzedFleet(f *testing.F) *kustomize.Tree {
+func fuzzedFleet(f *testing.F) *tree.Tree {
 	identity, err := age.GenerateHybridIdentity()
 	if err != nil {
 		f.Fatal(err)
@@ -90,7 +92,7 @@ func fuzzedFleet(f *testing.F) *kustomize.Tree {
 			f.Fatal(err)
 		}
 	}
-	tree, err := kustomize.OpenDir(root)
+	tree, err := tree.OpenDir(root)
 	if err != nil {
 		f.Fatal(err)
 	}

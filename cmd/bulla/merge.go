@@ -61,7 +61,7 @@ func newMerge(a *app) *cobra.Command {
 // installMerge sets the driver in the clone's own configuration.
 func (a *app) installMerge(ctx context.Context, folder string) error {
 	for _, setting := range [][2]string{{"merge.bulla.name", "sealed values, each from the side that changed it"}, {"merge.bulla.driver", mergeDriver}} {
-		if _, err := git(ctx, folder, nil, "config", "--local", setting[0], setting[1]); err != nil {
+		if _, err := runGit(ctx, folder, nil, "config", "--local", setting[0], setting[1]); err != nil {
 			return fault.New("git config "+setting[0]+" '"+setting[1]+"'", "have Git merge stubs: %w", err)
 		}
 	}
@@ -99,7 +99,7 @@ func (a *app) merge(ctx context.Context, args []string) error {
 
 // mergeText is Git's own merge, into ours.
 func mergeText(ctx context.Context, path, base, ours, theirs string) error {
-	_, err := git(ctx, ".", nil, "merge-file", "-L", "ours", "-L", "base", "-L", "theirs", ours, base, theirs)
+	_, err := runGit(ctx, ".", nil, "merge-file", "-L", "ours", "-L", "base", "-L", "theirs", ours, base, theirs)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() < 128 {
 		return &fault.Error{Code: fault.Findings, Err: fmt.Errorf("merge %s: both sides changed the same lines", path)}

@@ -16,7 +16,8 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -26,9 +27,9 @@ import (
 //	opens STUB NAMESPACE/NAME CLUSTER [KEY=VALUE…]
 func cmdOpens(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	tree, err := kustomize.OpenDir(ts.MkAbs("."))
+	tree, err := tree.OpenDir(ts.MkAbs("."))
 	ts.Check(err)
-	model, err := kustomize.LoadModel(tree)
+	model, err := model.Load(tree)
 	ts.Check(err)
 	got, err := openStub(w, model, ts.ReadFile(args[0]), args[1], args[2])
 	if neg {
@@ -45,7 +46,7 @@ func cmdOpens(ts *testscript.TestScript, neg bool, args []string) {
 
 var errNoLock = errors.New("no lock for this cluster, or none under a key of the fleet")
 
-func openStub(w *world, model *kustomize.Model, text, object, cluster string) (map[string]string, error) {
+func openStub(w *world, model *model.Model, text, object, cluster string) (map[string]string, error) {
 	manifest, err := api.ParseSealedManifest("stub", []byte(text))
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func openStub(w *world, model *kustomize.Model, text, object, cluster string) (m
 	return all, nil
 }
 
-func openBlock(w *world, model *kustomize.Model, c sealing.Context, block *api.Block, cluster string) (map[string]string, error) {
+func openBlock(w *world, model *model.Model, c sealing.Context, block *api.Block, cluster string) (map[string]string, error) {
 	i := slices.IndexFunc(block.Locks, func(l api.Lock) bool {
 		set, ok := strings.CutPrefix(l.Target, "set/")
 		return l.Target == "cluster/"+cluster || ok && slices.Contains(model.Members(set), cluster)

@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -131,7 +132,7 @@ func (a *app) stubsToRecover(finder *recovery.Finder, paths []string) ([]string,
 	if len(paths) > 0 {
 		return stubs, nil
 	}
-	found, unreadable := finder.Repo.Tree.Stubs()
+	found, unreadable := model.Stubs(finder.Repo.Tree)
 	a.leaveOutAll(unreadable)
 	for _, stub := range found {
 		switch failed := finder.MayBuild(stub.Path); {

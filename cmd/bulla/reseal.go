@@ -51,7 +51,7 @@ func (a *app) reseal(ctx context.Context, commit bool) error {
 	if err != nil {
 		return err
 	}
-	head, err := git(ctx, repo.Root, nil, "rev-parse", "HEAD")
+	head, err := runGit(ctx, repo.Root, nil, "rev-parse", "HEAD")
 	if err != nil {
 		return fault.New("run this in a clone of the fleet repository", "find the commit that is checked out: %w", err)
 	}
@@ -123,7 +123,7 @@ func explainReseal(err error) error {
 func (a *app) commitReseal(ctx context.Context, root string, out *reseal.Outcome) error {
 	message := fmt.Sprintf("Move %s to sealing key %s\n\nOnly locks changed: no value did, and no cluster has anything to do.", count(len(out.Moved), "stub"), out.Key)
 	paths := []byte(strings.Join(out.Moved, "\x00"))
-	if _, err := git(ctx, root, paths, "commit", "--quiet", "--message", message, "--pathspec-from-file=-", "--pathspec-file-nul"); err != nil {
+	if _, err := runGit(ctx, root, paths, "commit", "--quiet", "--message", message, "--pathspec-from-file=-", "--pathspec-file-nul"); err != nil {
 		return fault.New("the stubs are changed in the working tree: commit them yourself", "commit: %w", err)
 	}
 	a.printf("committed; review it with `git show --stat`\n")
@@ -131,7 +131,7 @@ func (a *app) commitReseal(ctx context.Context, root string, out *reseal.Outcome
 }
 
 // git runs the user's git in a folder.
-func git(ctx context.Context, folder string, stdin []byte, args ...string) (string, error) {
+func runGit(ctx context.Context, folder string, stdin []byte, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", folder, "--literal-pathspecs"}, args...)...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	out, err := cmd.Output()

@@ -21,7 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	unknowncmd "github.com/bulla-dev/bulla/cmd/internal/unknown"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -184,7 +184,7 @@ func (a *app) leaveOut(format string, args ...any) {
 }
 
 // leaveOutAll tells of stubs that cannot be read.
-func (a *app) leaveOutAll(unreadable []kustomize.Unreadable) {
+func (a *app) leaveOutAll(unreadable []model.Unreadable) {
 	for _, u := range unreadable {
 		a.leaveOut("%s is left out: %v", u.Path, strings.ReplaceAll(u.Err.Error(), "\n", "; "))
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -59,9 +60,9 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	s.worker = must(hsm.Start(context.Background(), config, nil))
 	s.root = must(s.token.StartRoot(context.Background(), w.fleet))
 	ts.Defer(s.root.Close)
-	git := must(gitserver.Start(filepath.Join(s.dir, "git")))
-	ts.Defer(func() { git.Close() })
-	s.repo = must(git.NewRepo("fleet"))
+	server := must(gitserver.Start(filepath.Join(s.dir, "git")))
+	ts.Defer(func() { server.Close() })
+	s.repo = must(server.NewRepo("fleet"))
 	fleet := &api.Fleet{}
 	fleet.APIVersion, fleet.Kind, fleet.Metadata.Name = api.APIVersion, api.KindFleet, "acme"
 	fleet.Spec.ID, fleet.Spec.SealingKeys = w.fleet, []api.SealingKey{made.Key}
@@ -91,8 +92,8 @@ func (s *service) sign(ts *testscript.TestScript, fleet *api.Fleet) {
 
 func (s *service) serve(ts *testscript.TestScript) {
 	s.rows = must(store.Open(context.Background(), filepath.Join(s.dir, "keyservice.db")))
-	mirror := must(kustomize.OpenMirror(filepath.Join(s.dir, "mirror"), s.repo.URL(), "main",
-		kustomize.Auth{Username: s.repo.Username, Password: s.repo.Password}, kustomize.Limits{}))
+	mirror := must(git.Open(filepath.Join(s.dir, "mirror"), s.repo.URL(), "main",
+		git.Auth{Username: s.repo.Username, Password: s.repo.Password}, git.Limits{}))
 	s.server = must(keyservice.New(context.Background(), keyservice.Options{
 		Config: s.config, Store: s.rows, Token: s.worker, Mirror: mirror,
 		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Log: slog.New(slog.DiscardHandler),

@@ -8,7 +8,8 @@ import (
 	"slices"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Stub is one stub file and the keys of its locks.
@@ -41,11 +42,11 @@ func Opens(spec *api.FleetSpec) func(key string) bool {
 
 // Reader reads the stubs of several trees, each blob once. It is not safe for
 // concurrent use.
-type Reader struct{ stubs kustomize.StubReader }
+type Reader struct{ stubs model.StubReader }
 
 // Read returns the stubs of a tree in the order of paths, and the paths of those
 // that cannot be read: nobody knows what they need, and nothing opens them.
-func (r *Reader) Read(tree *kustomize.Tree) (stubs []Stub, broken []string) {
+func (r *Reader) Read(tree *tree.Tree) (stubs []Stub, broken []string) {
 	found, unreadable := r.stubs.Read(tree)
 	for _, u := range unreadable {
 		broken = append(broken, u.Path)
@@ -56,7 +57,7 @@ func (r *Reader) Read(tree *kustomize.Tree) (stubs []Stub, broken []string) {
 	return stubs, broken
 }
 
-func needsOf(file kustomize.StubFile) Stub {
+func needsOf(file model.StubFile) Stub {
 	stub := Stub{Path: file.Path, Digest: file.Digest, Locks: map[string]int{}}
 	for _, block := range file.Manifest.Spec.Blocks {
 		byTarget := map[string][]string{}

@@ -2,8 +2,6 @@ package keyuse_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,7 +9,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 // stub is a stub file with these locks, TARGET=KEY, in each block.
@@ -26,21 +24,6 @@ func stub(name string, blocks ...string) string {
 		}
 	}
 	return text
-}
-
-func tree(t *testing.T, files map[string]string) *kustomize.Tree {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	opened, err := kustomize.OpenDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opened
 }
 
 func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
@@ -59,7 +42,7 @@ func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
 		{"one of two blocks moved", stub("x", "set/s=c", "set/s=b set/s=c", "set/s=b"), []string{"b", "c"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stubs, broken := new(keyuse.Reader).Read(tree(t, map[string]string{"x.yaml": test.file}))
+			stubs, broken := new(keyuse.Reader).Read(testfleet.Open(t, testfleet.Files{"x.yaml": test.file}))
 			if len(stubs) != 1 || len(broken) != 0 {
 				t.Fatalf("read %d stubs, %d broken", len(stubs), len(broken))
 			}
@@ -79,7 +62,7 @@ func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
 func TestEveryStubIsCountedAndNothingElse(t *testing.T) {
 	reader := &keyuse.Reader{}
 	same := stub("x", "set/s=b set/u=b", "set/s=c")
-	stubs, broken := reader.Read(tree(t, map[string]string{
+	stubs, broken := reader.Read(testfleet.Open(t, testfleet.Files{
 		"one.yaml": same, "two.yml": same, "notes.txt": same, "map.yaml": "apiVersion: v1\nkind: ConfigMap\n",
 		"bad.yaml": strings.Replace(same, "blocks", "block", 1), "not.yaml": "{",
 	}))

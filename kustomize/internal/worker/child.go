@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
@@ -29,6 +30,7 @@ const (
 // MaybeRun makes this process a worker, and does not return then, when it was
 // started as one.
 func MaybeRun() {
+	asked.Store(true)
 	if len(os.Args) != 1 || os.Args[0] != Name {
 		return
 	}
@@ -41,6 +43,10 @@ func MaybeRun() {
 	}
 	os.Exit(0)
 }
+
+// asked says that MaybeRun stands in this program. One without it that starts itself
+// as a worker starts its own work again, which starts a worker, without end.
+var asked atomic.Bool
 
 // run makes one build. Its error is about the pipe only: there is nobody to
 // tell.

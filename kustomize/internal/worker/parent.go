@@ -207,6 +207,9 @@ var environment = []string{"MALLOC_ARENA_MAX=1"}
 
 // spawn starts this binary as a worker, confined as far as the system permits.
 func spawn(ctx context.Context) (*child, error) {
+	if !asked.Load() {
+		return nil, errors.New("start build process: this program does not begin with MaybeRunBuildWorker")
+	}
 	for {
 		most := isolated()
 		c, err := spawnWith(ctx, most)

@@ -16,11 +16,11 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Finding is one problem.
@@ -139,8 +139,8 @@ func flatten(err error) []error {
 }
 
 type checker struct {
-	tree     *kustomize.Tree
-	model    *kustomize.Model
+	tree     *tree.Tree
+	model    *model.Model
 	builder  *kustomize.Builder
 	findings map[Finding]bool
 	stubs    map[string]*stubUse
@@ -158,7 +158,7 @@ type checker struct {
 
 // Fleet checks a fleet, also against the last commit. progress is told what is
 // being done.
-func Fleet(ctx context.Context, tree *kustomize.Tree, model *kustomize.Model, builder *kustomize.Builder, head *Head, progress func(string, ...any)) (*Report, error) {
+func Fleet(ctx context.Context, tree *tree.Tree, model *model.Model, builder *kustomize.Builder, head *Head, progress func(string, ...any)) (*Report, error) {
 	c := &checker{tree: tree, model: model, builder: builder, findings: map[Finding]bool{}, stubs: map[string]*stubUse{}, broken: map[string]bool{}, deleted: map[string]bool{},
 		read: map[string]bool{}, folders: map[string]bool{}, parsed: map[string][]*yaml.Node{}}
 	for _, problem := range model.Problems {

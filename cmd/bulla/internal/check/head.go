@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // maxBefore bounds what is read of one file of a commit, in bytes.
@@ -41,12 +42,12 @@ func OpenHead(root string) *Head {
 	if err != nil {
 		return nil
 	}
-	tree, err := commit.Tree()
+	files, err := commit.Tree()
 	if err != nil {
 		return nil
 	}
-	h := &Head{tree: tree}
-	if _, err := tree.File(kustomize.FleetFile); err != nil {
+	h := &Head{tree: files}
+	if _, err := files.File(tree.FleetFile); err != nil {
 		return nil // the fleet is in a folder of a larger repository
 	}
 	return h

@@ -9,6 +9,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -187,7 +188,7 @@ func (b *blockCheck) reach() {
 // placement builds them, that is an error already.
 func (c *checker) checkFlaws() {
 	for _, flawed := range c.tree.Flaws() {
-		if !slices.ContainsFunc(c.model.Problems, func(p kustomize.Problem) bool { return p.File == flawed.Path }) {
+		if !slices.ContainsFunc(c.model.Problems, func(p model.Problem) bool { return p.File == flawed.Path }) {
 			c.warn(flawed.Path, "%s: no placement can build its folder; hint: give it another name (git mv)", flawed.Problem)
 		}
 	}
@@ -196,7 +197,7 @@ func (c *checker) checkFlaws() {
 // checkLoose looks at stubs that no placement builds: a person who seals wants
 // them somewhere. Where a placement fails to build, that is the finding.
 func (c *checker) checkLoose() {
-	stubs, unreadable := c.tree.Stubs()
+	stubs, unreadable := model.Stubs(c.tree)
 	for _, u := range unreadable {
 		c.add(FromError(u.Path, u.Err)...)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Granted chooses the entries of answers that were given.
@@ -75,8 +76,8 @@ type Stub struct {
 
 // Stubs reads the stubs of a tree, and says which files cannot be read: what is
 // in them is not looked at.
-func Stubs(tree *kustomize.Tree) (stubs []Stub, unreadable []kustomize.Unreadable) {
-	found, unreadable := tree.Stubs()
+func Stubs(tree *tree.Tree) (stubs []Stub, unreadable []model.Unreadable) {
+	found, unreadable := model.Stubs(tree)
 	for _, file := range found {
 		stubs = append(stubs, Stub{Path: file.Path, Digest: file.Digest, Manifest: file.Manifest})
 	}

@@ -10,8 +10,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // maxStub bounds what is read of one file in history, in bytes.
@@ -120,7 +119,7 @@ func (c *Clone) read(file *object.File) (stubFile, error) {
 		return stubFile{}, err
 	}
 	stub := stubFile{digest: api.StubDigest(data)}
-	if parsed, err := kustomize.ParseStub(file.Name, data); err == nil && parsed != nil {
+	if parsed, err := model.ParseStub(file.Name, data); err == nil && parsed != nil {
 		stub.manifest = parsed.Manifest
 	}
 	c.stubs[file.Hash] = stub

@@ -15,7 +15,8 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -26,8 +27,8 @@ const FleetFile = "fleet.yaml"
 type Repo struct {
 	// Root is the absolute path of the repository.
 	Root  string
-	Tree  *kustomize.Tree
-	Model *kustomize.Model
+	Tree  *tree.Tree
+	Model *model.Model
 	// known is what the fleet tells about later ones; set by Verify.
 	known sealing.Known
 }
@@ -58,11 +59,11 @@ func Open(from string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := kustomize.OpenDir(root)
+	tree, err := tree.OpenDir(root)
 	if err != nil {
 		return nil, fmt.Errorf("read fleet repository: %w", err)
 	}
-	model, err := kustomize.LoadModel(tree)
+	model, err := model.Load(tree)
 	if err != nil {
 		return nil, fmt.Errorf("read fleet repository: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Use is one object that a placement builds from a stub.
@@ -36,7 +37,7 @@ type Index struct {
 
 // Find builds placements and returns where the stub file at path is used,
 // sorted. progress is told how many are built.
-func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*api.Placement, path string, progress func(string, ...any)) (*Result, error) {
+func Find(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, path string, progress func(string, ...any)) (*Result, error) {
 	index, err := All(ctx, b, t, placements, progress)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func Find(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placemen
 }
 
 // All builds placements and returns where each stub is used.
-func All(ctx context.Context, b *kustomize.Builder, t *kustomize.Tree, placements []*api.Placement, progress func(string, ...any)) (*Index, error) {
+func All(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, progress func(string, ...any)) (*Index, error) {
 	result := &Index{Uses: map[string][]Use{}, Failed: map[string]error{}}
 	var mu sync.Mutex
 	var group sync.WaitGroup

@@ -12,6 +12,8 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -56,9 +58,9 @@ func (f *Finder) Build(ctx context.Context) error {
 
 // readable is the tree without what stands in stubs that cannot be read: one
 // damaged file must not keep the other stubs of its placement from being found.
-func (f *Finder) readable() (*kustomize.Tree, error) {
+func (f *Finder) readable() (*tree.Tree, error) {
 	tree := f.Repo.Tree
-	_, unreadable := tree.Stubs()
+	_, unreadable := model.Stubs(tree)
 	for _, u := range unreadable {
 		var err error
 		if tree, err = tree.With(u.Path, []byte("# cannot be read\n")); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -97,7 +98,7 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 // find lists the stubs with a lock under any key but the Active one, and those
 // that cannot be read.
 func (j *Job) find(active string) (found []stale, broken []Left) {
-	stubs, unreadable := j.Repo.Tree.Stubs()
+	stubs, unreadable := model.Stubs(j.Repo.Tree)
 	for _, u := range unreadable {
 		broken = append(broken, Left{Path: u.Path, Err: u.Err})
 	}

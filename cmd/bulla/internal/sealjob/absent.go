@@ -13,6 +13,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // absent is how a build says that a kustomization lists a file that is not there.
@@ -21,7 +22,7 @@ var absent = regexp.MustCompile(`^resources\[\d+\]: "([^"]+\.ya?ml)" does not ex
 // find builds the placements. Whoever lists several new stubs has none of them
 // yet: each would wait for the others. So files that are listed and not there are
 // built as an object that means nothing, and named.
-func (j *Job) find(ctx context.Context, tree *kustomize.Tree, placements []*api.Placement) (*identity.Result, error) {
+func (j *Job) find(ctx context.Context, tree *tree.Tree, placements []*api.Placement) (*identity.Result, error) {
 	const most = 32
 	stoodIn := map[string]bool{}
 	for {

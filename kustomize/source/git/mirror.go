@@ -1,0 +1,308 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/tree"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"k8s.io/utils/lru"
+)
+
+// Auth is what the remote wants to see. The zero value is anonymous.
+type Auth struct {
+	// Username and Password are for HTTP basic authentication.
+	Username, Password string
+	// InsecureHTTP sends them over plain http:// to hosts other than loopback.
+	InsecureHTTP bool
+	// SSHKey is a private key in PEM, unencrypted. KnownHosts, in OpenSSH's
+	// format, is required with it: a host that is not there is refused.
+	SSHKey, KnownHosts []byte
+	// CAFile holds PEM certificates that are trusted beside the system's.
+	CAFile []byte
+}
+
+// String hides every credential.
+func (Auth) String() string { return "credentials" }
+
+// GoString hides every credential.
+func (Auth) GoString() string { return "credentials" }
+
+// Mirror is a bare copy of one ref of a repository. It is safe for concurrent
+// use.
+//
+// On disk it is a folder with the objects ("objects-N") and a file "head" that
+// names the last fetched commit and the folder in use. The head lives outside
+// the objects, so that a damaged copy that is cloned again still cannot move
+// backwards.
+type Mirror struct {
+	path   string
+	ref    plumbing.ReferenceName
+	url    string // safe to print
+	remote remote
+	limits Limits
+	// maxPacks is when the mirror is cloned afresh: every fetch adds a pack,
+	// and every look-up asks each of them.
+	maxPacks int
+	// whole is set when the next fetch asks for files of any size: the last one
+	// did not, and failed, and a remote may offer a filter that it then refuses.
+	whole bool
+
+	fetching sync.Mutex // one fetch at a time
+
+	mu      sync.Mutex
+	objects *objects
+	// previous is the store before the last swap: trees that callers still
+	// hold read from it.
+	previous *objects
+	head     string
+	trees    map[string]*tree.Tree // the last trees asked for, by commit
+	order    []string
+
+	lines *lru.Cache // of [line]
+}
+
+// Open opens or makes the mirror in dir. Nothing goes over the network
+// yet. url is http://, https://, ssh:// or user@host:path and must not hold a
+// password; ref is a branch name or a full ref name.
+func Open(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error) {
+	limits = limits.orDefaults()
+	name, err := branchRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	remote, safe, err := parseRemote(url, auth, limits)
+	if err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	// The object store is bound to its folder, and takes no ".." in its name.
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, maxPacks: 256, trees: map[string]*tree.Tree{}, lines: lru.New(maxLines)}
+	var store string
+	if m.head, store, err = readHead(dir); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	if m.objects, err = openObjects(dir, store, limits); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	return m, nil
+}
+
+// CheckRef says why [Open] takes no such ref.
+func CheckRef(ref string) error {
+	_, err := branchRef(ref)
+	return err
+}
+
+func branchRef(ref string) (plumbing.ReferenceName, error) {
+	name := plumbing.ReferenceName(ref)
+	if !strings.HasPrefix(ref, "refs/") {
+		name = plumbing.NewBranchReferenceName(ref)
+	}
+	if err := name.Validate(); err != nil || name.IsTag() {
+		return "", fmt.Errorf("ref %q is not a branch", ref)
+	}
+	return name, nil
+}
+
+// Look asks the remote which commit the ref points at, and takes nothing
+// else: what an idle fleet costs.
+func (m *Mirror) Look(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.limits.Head)
+	defer cancel()
+	adv, err := m.remote.refs(ctx)
+	if err == nil {
+		var h plumbing.Hash
+		if h, err = refHash(adv, m.ref); err == nil {
+			return h.String(), nil
+		}
+	}
+	return "", fmt.Errorf("look at %s of %s: %w", m.ref.Short(), m.url, answerError(ctx, err))
+}
+
+// Head is the commit last fetched, "" before the first fetch.
+func (m *Mirror) Head() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.head
+}
+
+// Fetch takes what the ref points at now and returns its hash. It moves forward
+// only: a head that does not descend from base is [source.ErrHistoryRewritten], and
+// the mirror's head stays as it was. base is what the caller accepted last, so that
+// commits which were fetched and never accepted may leave the branch again; or a head
+// of a rewritten history that an operator accepted by its hash. "" is [Mirror.Head].
+func (m *Mirror) Fetch(ctx context.Context, base string) (hash string, err error) {
+	m.fetching.Lock()
+	defer m.fetching.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, m.limits.Fetch)
+	defer cancel()
+	hash, err = m.fetch(ctx, base)
+	if errors.Is(err, tree.ErrCorrupt) && ctx.Err() == nil {
+		// Clone again; damage that comes from the remote is there again.
+		m.store().markDamaged()
+		hash, err = m.fetch(ctx, base)
+	}
+	if err != nil {
+		return "", fmt.Errorf("fetch %s of %s: %w", m.ref.Short(), m.url, err)
+	}
+	return hash, nil
+}
+
+func (m *Mirror) fetch(ctx context.Context, base string) (string, error) {
+	old, objects := m.Head(), m.store()
+	fresh := objects.damaged() || len(objects.packNames()) >= m.maxPacks || (old != "" && !objects.contains(old))
+	if fresh {
+		var err error
+		if objects, err = newObjects(m.path, m.limits); err != nil {
+			return "", err
+		}
+		defer func() {
+			if m.store() != objects {
+				objects.remove()
+			}
+		}()
+	}
+	before := objects.packNames()
+	head, err := m.receive(ctx, objects)
+	if err == nil {
+		if base == "" {
+			base = old
+		}
+		err = m.accept(objects, head, base)
+	}
+	if err != nil {
+		// What was refused does not stay: a remote could fill the disk with it.
+		objects.dropPacksBut(before)
+		return "", err
+	}
+	return head, m.swap(objects, head)
+}
+
+// receive brings the ref's commit and everything that it needs into objects.
+func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) {
+	var head plumbing.Hash
+	have, filtered := m.Head(), false
+	pack, err := m.remote.pack(ctx, func(adv *packp.AdvRefs) (*packp.UploadPackRequest, error) {
+		var err error
+		if head, err = refHash(adv, m.ref); err != nil {
+			return nil, err
+		}
+		if objects.contains(head.String()) {
+			return nil, errUpToDate
+		}
+		request := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
+		request.Wants = []plumbing.Hash{head}
+		if have != "" && objects.contains(have) {
+			request.Haves = []plumbing.Hash{plumbing.NewHash(have)}
+		}
+		_ = request.Capabilities.Set("no-progress")
+		filtered = m.filter(request, adv)
+		return request, nil
+	})
+	if errors.Is(err, errUpToDate) {
+		return head.String(), nil
+	}
+	if err != nil {
+		m.whole = filtered
+		return "", answerError(ctx, err)
+	}
+	defer pack.Close()
+	if filtered {
+		if err := objects.lacks.note(partialFiles); err != nil {
+			return "", err
+		}
+	}
+	if err := objects.take(ctx, pack); err != nil {
+		m.whole = filtered
+		return "", err
+	}
+	return head.String(), nil
+}
+
+// filter asks the remote to leave out the files that are too large to be read.
+func (m *Mirror) filter(request *packp.UploadPackRequest, adv *packp.AdvRefs) bool {
+	if m.whole || !adv.Capabilities.Supports(capability.Filter) {
+		return false
+	}
+	_ = request.Capabilities.Set(capability.Filter)
+	request.Filter = packp.FilterBlobLimit(uint64(m.limits.Blob)+1, packp.BlobLimitPrefixNone)
+	return true
+}
+
+var errUpToDate = errors.New("up to date")
+
+// accept decides whether a received commit may become the head: a commit that
+// parses, moves forward, and whose files are all here. A tree that is refused
+// for what it holds may be the head: the next commit can mend it.
+func (m *Mirror) accept(objects *objects, head, old string) error {
+	c, err := objects.commit(head)
+	if err != nil {
+		return fmt.Errorf("remote's head: %w", err)
+	}
+	if old != "" && old != head {
+		if !objects.contains(old) {
+			return source.ErrHistoryRewritten
+		}
+		ok, err := objects.descends(head, old, m.limits.History)
+		if errors.Is(err, tree.ErrTooLarge) { // as for any other line that is not ours, an operator may accept it
+			return fmt.Errorf("%w: %w", source.ErrHistoryRewritten, err)
+		}
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return source.ErrHistoryRewritten
+		}
+	}
+	loader := newTreeLoader(objects, m.limits, m.knownDirs(objects))
+	if _, err := loader.load(c.tree, "", m.limits.Depth); errors.Is(err, tree.ErrCorrupt) {
+		return err
+	}
+	return nil
+}
+
+// swap makes objects and head the mirror's.
+func (m *Mirror) swap(objects *objects, head string) error {
+	if err := writeHead(m.path, head, objects); err != nil {
+		return fmt.Errorf("keep head: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.head = head
+	if m.objects == objects {
+		return nil
+	}
+	if m.previous != nil {
+		m.previous.remove()
+	}
+	m.previous, m.objects = m.objects, objects
+	m.trees, m.order = map[string]*tree.Tree{}, nil
+	return nil
+}
+
+func (m *Mirror) store() *objects {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.objects
+}
+
+// Damaged reports whether a file of the mirror was found damaged. The next
+// [Mirror.Fetch] clones again, whether or not the remote moved.
+func (m *Mirror) Damaged() bool { return m.store().damaged() }
+
+// Contains reports whether the mirror holds a commit.
+func (m *Mirror) Contains(hash string) bool { return m.store().contains(hash) }
