@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source"
 )
 
 // TestAFleetSyncSaysWhenItLooksNext: after a push people wait, and want to know for
@@ -43,7 +43,7 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 		}
 		return result.RequeueAfter
 	}
-	busy := gitError(obj, &kustomize.BusyError{Status: 429, After: 40 * time.Minute})
+	busy := gitError(obj, &source.BusyError{Status: 429, After: 40 * time.Minute})
 	after := ended(busy)
 	want := now.Add(after).Truncate(time.Second)
 	if got := read().Status.NextLook; got == nil || !got.Time.Equal(want) || want.Before(now.Add(40*time.Minute)) {

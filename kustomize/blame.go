@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 var nameLine = regexp.MustCompile(`(?m)(?:^|[\s{,-])"?name"?:\s*["']?([^\s"',}]+)`)
@@ -22,7 +23,7 @@ func (v *view) fileOf(failure *worker.Failure) string {
 }
 
 func (v *view) blame(id ObjectID, field string) (file string, line int) {
-	return v.tree.Origin(v.filesRead(), id, field)
+	return Origin(v.tree, v.filesRead(), id, field)
 }
 
 // Origin guesses which of a build's files an object came from: kustomize does not
@@ -30,7 +31,7 @@ func (v *view) blame(id ObjectID, field string) (file string, line int) {
 // worth parsing in this process. A field at fault may come from another file than
 // its object, a patch: that one is named if it alone spells the field; "" asks for
 // the object's own. The answer is "" when nothing fits.
-func (t *Tree) Origin(files []string, id ObjectID, field string) (file string, line int) {
+func Origin(t *tree.Tree, files []string, id ObjectID, field string) (file string, line int) {
 	length := 0
 	var spelled []mention
 	for _, name := range files {

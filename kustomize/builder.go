@@ -13,6 +13,7 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 // contentFormat is the first element of what a content digest covers.

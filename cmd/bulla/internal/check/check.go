@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
+	"go.yaml.in/yaml/v3"
 )
 
 // Finding is one problem.

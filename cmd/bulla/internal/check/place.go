@@ -19,7 +19,7 @@ func (c *checker) place(build *kustomize.Build, o kustomize.Object, pointer stri
 	if o.Stub != nil {
 		return o.Stub.Path, 0
 	}
-	own, first := c.tree.Origin(build.Files, o.ID(), "")
+	own, first := kustomize.Origin(c.tree, build.Files, o.ID(), "")
 	if pointer != "" {
 		for _, name := range append([]string{own}, build.Files...) {
 			if at := c.written(name, o.ID(), pointer, value); at > 0 {
