@@ -13,7 +13,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -47,7 +47,7 @@ func BenchmarkUnseal(b *testing.B) {
 // newBenchWorld does not turn its one cluster away for asking all the time.
 func newBenchWorld(b *testing.B, suite api.Suite, sessions int) *world {
 	return newWorldOf(b, suite, sessions, 0, func(w *world) {
-		w.limits = keyservice.Limits{RequestsPerSecond: 1e6, RequestBurst: 1e6, DigestsPerSecond: 1e6, DigestBurst: 1e6, InFlight: 64}
+		w.limits = turnstile.Limits{RequestsPerSecond: 1e6, RequestBurst: 1e6, DigestsPerSecond: 1e6, DigestBurst: 1e6, InFlight: 64}
 	})
 }
 

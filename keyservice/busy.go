@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
 // refuseLimited records that a caller is over its quota, and says when to come
@@ -36,7 +37,7 @@ func (s *Server) refuseStranger() { s.metrics.limited.WithLabelValues("address")
 func comeBack(err error, back time.Duration) error {
 	var wire *connect.Error
 	if errors.As(err, &wire) {
-		seconds := math.Ceil(min(back, maxRetryAfter).Seconds())
+		seconds := math.Ceil(min(back, turnstile.MaxRetryAfter).Seconds())
 		wire.Meta().Set("Retry-After", strconv.Itoa(max(1, int(seconds))))
 	}
 	return err

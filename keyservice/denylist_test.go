@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
@@ -32,7 +33,7 @@ func (p *somebody) deny(t testing.TB, in *keyservicev1.DenyRequest) *keyservicev
 
 func TestWhatAnOperatorDeniesOpensForNobodyUntilItIsLifted(t *testing.T) {
 	f := newFixture(t)
-	olga := f.person("olga", keyservice.RoleOperator)
+	olga := f.person("olga", config.RoleOperator)
 	other := f.file + "# moved\n"
 	for name, c := range map[string]struct {
 		in      *keyservicev1.DenyRequest
@@ -102,9 +103,9 @@ func TestWhatAnOperatorDeniesOpensForNobodyUntilItIsLifted(t *testing.T) {
 func TestOnlyAnOperatorDeniesAndEverybodySees(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
-	olga := f.person("olga", keyservice.RoleOperator)
+	olga := f.person("olga", config.RoleOperator)
 	olga.deny(t, &keyservicev1.DenyRequest{Cluster: "prod-eu"})
-	for _, role := range []keyservice.Role{keyservice.RoleAuditor, keyservice.RoleDeveloper} {
+	for _, role := range []config.Role{config.RoleAuditor, config.RoleDeveloper} {
 		p := f.person("p-"+string(role), role)
 		until := time.Now().Add(time.Hour).UnixMicro()
 		_, err := p.admin.Deny(t.Context(), &keyservicev1.DenyRequest{Cluster: "prod-us", Until: until, Reason: "r"})
@@ -120,7 +121,7 @@ func TestOnlyAnOperatorDeniesAndEverybodySees(t *testing.T) {
 			t.Errorf("%s sees %v, %v", role, out, err)
 		}
 		ledger, err := p.admin.ListLedger(t.Context(), &keyservicev1.ListLedgerRequest{})
-		if role == keyservice.RoleDeveloper && (err != nil || len(ledger.GetDenials()) != 1) {
+		if role == config.RoleDeveloper && (err != nil || len(ledger.GetDenials()) != 1) {
 			t.Errorf("%s: the ledger has %v, %v", role, ledger.GetDenials(), err)
 		}
 	}
@@ -128,7 +129,7 @@ func TestOnlyAnOperatorDeniesAndEverybodySees(t *testing.T) {
 
 func TestADenialIsHeldToItsForm(t *testing.T) {
 	f := newFixture(t)
-	olga := f.person("olga", keyservice.RoleOperator)
+	olga := f.person("olga", config.RoleOperator)
 	hour := time.Now().Add(time.Hour).UnixMicro()
 	for name, in := range map[string]*keyservicev1.DenyRequest{
 		"nothing named":        {Until: hour, Reason: "r"},
@@ -201,7 +202,7 @@ func TestAReplicaDeniesWhatAnotherWasTold(t *testing.T) {
 	if _, result := other.eu.unseal(f.head, f.digest); !result.Granted() {
 		t.Fatalf("before: %v", result.Refusal)
 	}
-	f.person("olga", keyservice.RoleOperator).deny(t, &keyservicev1.DenyRequest{Placement: "payments"})
+	f.person("olga", config.RoleOperator).deny(t, &keyservicev1.DenyRequest{Placement: "payments"})
 	if _, result := other.eu.unseal(f.head, f.digest); result.Refusal != deniedCode {
 		t.Errorf("the other replica: %v, want DENIED", result.Refusal)
 	}
@@ -234,7 +235,7 @@ func TestAnEntryNamesEveryObjectOfItsDigest(t *testing.T) {
 	if !slices.Equal(e.Built(), want) {
 		t.Errorf("the entry names %v, want %v", e.Built(), want)
 	}
-	olga := f.person("olga", keyservice.RoleOperator)
+	olga := f.person("olga", config.RoleOperator)
 	for _, b := range want {
 		out, err := olga.admin.ListAudit(t.Context(), &keyservicev1.ListAuditRequest{Object: b.Object, Outcome: "Granted"})
 		if err != nil || len(out.GetEntries()) != 1 {

@@ -10,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
 // holding stops who asks for a certificate's line, while it is armed.
@@ -47,7 +48,7 @@ func TestWhoIsNotLetInWaitsForNothing(t *testing.T) {
 	h := &holding{}
 	w := newWorld(t)
 	w.stop()
-	w.limits = keyservice.Limits{InFlight: 2 * all}
+	w.limits = turnstile.Limits{InFlight: 2 * all}
 	w.between = func(s keyservice.Store) keyservice.Store { h.Store = s; return h }
 	w.start(2)
 	f := newFixtureIn(w)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -27,7 +28,7 @@ func TestAnAgeIsWhatTheClockWentForward(t *testing.T) {
 		"a clock that is put right after a jump": {[]time.Duration{year, -year}, year},
 	} {
 		now := start
-		f := newFreshness(Repository{MaxAge: Duration(time.Hour)}, func() time.Time { return now })
+		f := newFreshness(config.Repository{MaxAge: config.Duration(time.Hour)}, func() time.Time { return now })
 		if f.age() != 0 {
 			t.Errorf("%s: %s old before the first look", name, f.age())
 		}
@@ -61,7 +62,7 @@ func TestAnotherReplicasLookIsTakenOnceAndNeverMakesOlder(t *testing.T) {
 		"a look at another head":              {store.Look{Hash: "b2", Number: 2, At: start.Add(59 * time.Minute)}, time.Hour},
 	} {
 		now := start
-		f := newFreshness(Repository{}, func() time.Time { return now })
+		f := newFreshness(config.Repository{}, func() time.Time { return now })
 		f.begin(store.Head{Fleet: "fleet", Ref: "main", Hash: "a1", Accepted: start}, store.Look{Hash: "a1", Number: 1, At: start})
 		now = now.Add(time.Hour)
 		f.learn(c.row)
@@ -79,7 +80,7 @@ func TestAnotherReplicasLookIsTakenOnceAndNeverMakesOlder(t *testing.T) {
 // TestARowIsWrittenOnceInAWhile: looks come every 30 seconds.
 func TestARowIsWrittenOnceInAWhile(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	f := newFreshness(Repository{Interval: Duration(30 * time.Second)}, func() time.Time { return now })
+	f := newFreshness(config.Repository{Interval: config.Duration(30 * time.Second)}, func() time.Time { return now })
 	writes := 0
 	for range 20 {
 		f.verified("fleet", "main", "a1", now)
@@ -111,7 +112,7 @@ func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
 	for moment := 1; moment <= 10; moment++ {
 		now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 		readings, f := 0, (*freshness)(nil)
-		f = newFreshness(Repository{MaxAge: Duration(time.Hour)}, func() time.Time {
+		f = newFreshness(config.Repository{MaxAge: config.Duration(time.Hour)}, func() time.Time {
 			if readings++; readings == moment {
 				f.look.Age = 0 // as verified does, under the lock that is held here
 			}
@@ -119,7 +120,7 @@ func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
 		})
 		f.look, f.read = store.Look{Hash: "a1", Age: 2 * time.Hour}, now
 		h := &heads{fresh: f, rows: noRows{}, metrics: newMetrics(), now: func() time.Time { return now }}
-		h.refusals = newRefusal(Repository{}, h.now)
+		h.refusals = newRefusal(config.Repository{}, h.now)
 		h.current.Store(&head{hash: "a1"})
 		if found, err := h.openable(t.Context()); (found == nil) == (err == nil) {
 			t.Errorf("a look at reading %d of the clock: %v, %v; want a head or a reason", moment, found, err)
@@ -131,7 +132,7 @@ func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
 // of reach.
 func TestARefusalIsAsOldAsItsFirstTip(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	r := newRefusal(Repository{}, func() time.Time { return now })
+	r := newRefusal(config.Repository{}, func() time.Time { return now })
 	for _, tip := range []string{"b2", "c3", "", "b2"} {
 		r.saw(store.RefusedTip{Fleet: "fleet", Ref: "main", Head: "a1", Tip: tip, Reason: "Any", Since: now})
 		now = now.Add(time.Minute)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
@@ -17,8 +18,6 @@ import (
 var errStale = errors.New("the repository was not seen at the accepted head for too long")
 
 const (
-	// leastBetweenSaves bounds how often a replica writes the row of its looks.
-	leastBetweenSaves = time.Minute
 	// eternity bounds an age: a clock that jumps by centuries must not make sums
 	// overflow, and a look young again.
 	eternity = 100 * 365 * 24 * time.Hour
@@ -50,8 +49,8 @@ type freshness struct {
 	unsaved time.Duration
 }
 
-func newFreshness(r Repository, now func() time.Time) *freshness {
-	every := max(leastBetweenSaves, time.Duration(r.Interval))
+func newFreshness(r config.Repository, now func() time.Time) *freshness {
+	every := max(config.LeastBetweenSaves, time.Duration(r.Interval))
 	return &freshness{max: time.Duration(r.MaxAge), every: every, unsaved: every, now: now}
 }
 

@@ -13,9 +13,9 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/proxy"
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -71,7 +71,7 @@ func TestAServiceThatDoesNotSeeGitOpensNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := boundFixture(t)
-			operator := f.person("olga", keyservice.RoleOperator, keyservice.RoleAuditor)
+			operator := f.person("olga", config.RoleOperator, config.RoleAuditor)
 			f.opens("before", f.eu, f.head)
 			hide(f)
 			placed := f.commit(map[string]string{"placements/payments.yaml": placementFile("payments", "payments", "set/all")})

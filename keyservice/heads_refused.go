@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/source"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -39,8 +40,8 @@ type refusal struct {
 	ended string
 }
 
-func newRefusal(r Repository, now func() time.Time) *refusal {
-	return &refusal{max: time.Duration(r.RefusedGrace), every: max(leastBetweenSaves, time.Duration(r.Interval)), now: now}
+func newRefusal(r config.Repository, now func() time.Time) *refusal {
+	return &refusal{max: time.Duration(r.RefusedGrace), every: max(config.LeastBetweenSaves, time.Duration(r.Interval)), now: now}
 }
 
 // begin takes up the row after a start.

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -85,7 +85,7 @@ func TestATipThatIsRefusedStopsGrants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := graceFixture(t)
-			dev := f.person("dev", keyservice.RoleDeveloper)
+			dev := f.person("dev", config.RoleDeveloper)
 			push(f)
 			f.look()
 			f.later(patience - time.Minute)
@@ -114,7 +114,7 @@ func TestATipThatIsRefusedStopsGrants(t *testing.T) {
 			}
 			f.look()
 			f.opens("with the head at the tip again", f.eu, f.head)
-			if refused := f.ledgerRefused(f.person("dora", keyservice.RoleDeveloper)); refused != nil {
+			if refused := f.ledgerRefused(f.person("dora", config.RoleDeveloper)); refused != nil {
 				t.Errorf("the ledger still says %v", refused)
 			}
 			if ready := f.get("/readyz"); strings.Contains(ready, "refused: ") {
@@ -178,23 +178,4 @@ func TestAReplicaThatSeesNothingHearsOfARefusedTip(t *testing.T) {
 	}
 	other.look()
 	other.opens("with the head at the tip again", other.eu, f.head)
-}
-
-func TestTheGraceOfARefusedTipHasBounds(t *testing.T) {
-	for setting, want := range map[string]time.Duration{"ref: main": 10 * time.Minute, "refusedGrace: 0": 0, "refusedGrace: 1h": time.Hour} {
-		c, err := load(t, repository(setting))
-		if err != nil || time.Duration(c.Repository.RefusedGrace) != want {
-			t.Errorf("%s: %v, want %s", setting, err, want)
-		}
-	}
-	for setting, want := range map[string]string{
-		"refusedGrace: 10s":   ":5:repository.refusedGrace: is not between 1m and 2160h",
-		"refusedGrace: -1h":   ":5:repository.refusedGrace: is not between 1m and 2160h",
-		"refusedGrace: 8760h": ":5:repository.refusedGrace: is not between 1m and 2160h",
-	} {
-		_, err := load(t, repository(setting))
-		if problem := (*keyservice.ConfigError)(nil); !errors.As(err, &problem) || !strings.Contains(err.Error(), want) || problem.Hint == "" {
-			t.Errorf("%s: %v, want %q and a hint", setting, err, want)
-		}
-	}
 }

@@ -6,16 +6,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize/source"
 )
-
-// refHint is for a ref that is not there, or no branch at all.
-const refHint = "repository.ref is the name of a branch, such as main or refs/heads/main; `git ls-remote --heads URL` lists them"
 
 // refGone says of a remote without the configured ref what to look at.
 func (h *heads) refGone(err error) error {
 	if errors.Is(err, source.ErrRefGone) {
-		return fmt.Errorf("%w: %q; hint: %s", err, h.ref, refHint)
+		return fmt.Errorf("%w: %q; hint: %s", err, h.ref, config.RefHint)
 	}
 	return err
 }

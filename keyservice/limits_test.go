@@ -16,15 +16,15 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
 // limitedFixture has quotas that do not grow while a test runs.
-func limitedFixture(t *testing.T, limits keyservice.Limits) *fixture {
+func limitedFixture(t *testing.T, limits turnstile.Limits) *fixture {
 	t.Helper()
 	w := newWorld(t)
 	w.stop()
@@ -49,7 +49,7 @@ func wantSentAway(t *testing.T, err error, reason string) {
 // which would hold a place for seconds each.
 func TestAClusterAtTenTimesItsQuotaIsLimitedAlone(t *testing.T) {
 	const burst = 40
-	f := limitedFixture(t, keyservice.Limits{RequestsPerSecond: 1, RequestBurst: burst})
+	f := limitedFixture(t, turnstile.Limits{RequestsPerSecond: 1, RequestBurst: burst})
 	f.settle(f.head)
 	others := make(chan struct{})
 	var answered, sentAway atomic.Int64
@@ -116,7 +116,7 @@ func TestAClusterAtTenTimesItsQuotaIsLimitedAlone(t *testing.T) {
 // TestTheLimiterIsAskedFirst: beyond its quota a cluster is told so even if its
 // certificate expired or its request is malformed.
 func TestTheLimiterIsAskedFirst(t *testing.T) {
-	f := limitedFixture(t, keyservice.Limits{RequestsPerSecond: 1, RequestBurst: 3})
+	f := limitedFixture(t, turnstile.Limits{RequestsPerSecond: 1, RequestBurst: 3})
 	f.settle(f.head)
 	use := func() error {
 		_, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest})
@@ -149,7 +149,7 @@ func TestTheLimiterIsAskedFirst(t *testing.T) {
 }
 
 func TestStubsAndTheirBlocksCountAgainstAQuotaOfTheirOwn(t *testing.T) {
-	f := limitedFixture(t, keyservice.Limits{DigestsPerSecond: 1, DigestBurst: 1000})
+	f := limitedFixture(t, turnstile.Limits{DigestsPerSecond: 1, DigestBurst: 1000})
 	digests := make([]string, 400)
 	for i := range digests {
 		digests[i] = fmt.Sprintf("sha256:%064x", i)
@@ -177,7 +177,7 @@ func TestStubsAndTheirBlocksCountAgainstAQuotaOfTheirOwn(t *testing.T) {
 }
 
 func TestAClusterHoldsABoundedNumberOfPlaces(t *testing.T) {
-	f := limitedFixture(t, keyservice.Limits{InFlight: 3})
+	f := limitedFixture(t, turnstile.Limits{InFlight: 3})
 	f.settle(f.head)
 	if _, result := f.eu.unseal(f.head, f.digest); !result.Granted() {
 		t.Fatal(result.Refusal)
@@ -211,7 +211,7 @@ func TestAClusterHoldsABoundedNumberOfPlaces(t *testing.T) {
 
 // TestEnrolmentIsLimitedByAddressWhateverHeadersSay: a stranger guesses tokens.
 func TestEnrolmentIsLimitedByAddressWhateverHeadersSay(t *testing.T) {
-	f := limitedFixture(t, keyservice.Limits{EnrolmentsPerSecond: 5})
+	f := limitedFixture(t, turnstile.Limits{EnrolmentsPerSecond: 5})
 	roots := x509.NewCertPool()
 	roots.AddCert(f.service.Authority())
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}

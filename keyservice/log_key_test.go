@@ -11,9 +11,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -52,7 +52,7 @@ func TestAServiceWithAnotherLogKeyThanTheFleetsIsNotReady(t *testing.T) {
 // An auditor reads everything, and it is the log that the checkpoint is over.
 func TestWhatAnAuditorReadsIsTheWholeLog(t *testing.T) {
 	f := newFixture(t)
-	auditor := f.person("carol", keyservice.RoleAuditor)
+	auditor := f.person("carol", config.RoleAuditor)
 	for range 3 {
 		f.eu.unseal(f.head, f.digest)
 	}

@@ -8,83 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/keyservice/config"
 )
-
-// Role is what a person may do. Roles do not include one another; who needs two
-// has two.
-type Role string
-
-const (
-	// RoleOperator runs the service: rewraps locks, accepts a rewritten history,
-	// and reads everything.
-	RoleOperator Role = "operator"
-	// RoleAuditor reads everything and changes nothing.
-	RoleAuditor Role = "auditor"
-	// RoleDeveloper reads what became of secrets, not who asked for them.
-	RoleDeveloper Role = "developer"
-)
-
-// roles are all there are.
-var roles = []Role{RoleOperator, RoleAuditor, RoleDeveloper}
-
-// Person is somebody who may use the service. The certificate proves the key,
-// the configuration says whose key it is and what it may do: a certificate alone
-// grants nothing, and outlives no entry.
-type Person struct {
-	// Name stands in the certificate and in the audit log.
-	Name string `yaml:"name"`
-	// Identity is "sha256:" and the hash of the person's public key, as `bulla
-	// login` prints it.
-	Identity string `yaml:"identity"`
-	Roles    []Role `yaml:"roles"`
-}
-
-// maxPeople bounds the list, and with it what is kept for each.
-const maxPeople = 1000
-
-// checkPeople finds the entries that cannot be served with. A key that stands for
-// two people would make the audit log say the wrong name.
-func checkPeople(m *mistakes, people []Person) {
-	if len(people) > maxPeople {
-		m.when(true, "people", fmt.Sprintf("has more than %d entries", maxPeople), "")
-		return
-	}
-	names, keys := map[string]bool{}, map[string]bool{}
-	for n, p := range people {
-		at := fmt.Sprintf("people[%d].", n)
-		m.when(!protocol.IsPersonName(p.Name), at+"name", fmt.Sprintf("%q is not a name", p.Name), "lower-case letters, digits, '.', '_' and '-', at most 63")
-		m.when(names[p.Name], at+"name", fmt.Sprintf("%q stands twice", p.Name), "a person has one entry and one key")
-		m.when(!hexid.IsDigest(p.Identity), at+"identity", "is not sha256: and 64 hexadecimal digits", "`bulla login` prints it")
-		m.when(keys[p.Identity], at+"identity", "is another person's too", "the audit log could not tell them apart")
-		problem, hint := rolesProblem(p.Roles)
-		m.when(problem != "", at+"roles", problem, hint)
-		names[p.Name], keys[p.Identity] = true, true
-	}
-}
-
-func rolesProblem(given []Role) (problem, hint string) {
-	hint = "roles are operator, auditor and developer"
-	if len(given) == 0 {
-		return "is missing", hint
-	}
-	for n, role := range given {
-		if !slices.Contains(roles, role) {
-			return fmt.Sprintf("%q is not a role", string(role)), hint
-		}
-		if slices.Contains(given[:n], role) {
-			return fmt.Sprintf("%q stands twice", string(role)), hint
-		}
-	}
-	return "", ""
-}
 
 // roster is the people of one configuration, by name. It is immutable.
-type roster map[string]Person
+type roster map[string]config.Person
 
-func newRoster(people []Person) *roster {
+func newRoster(people []config.Person) *roster {
 	r := make(roster, len(people))
 	for _, p := range people {
 		r[p.Name] = p
@@ -94,10 +25,9 @@ func newRoster(people []Person) *roster {
 
 // SetPeople replaces who may use the service, for every request from now on, on
 // open connections too. It counts even if the audit log cannot be told.
-func (s *Server) SetPeople(ctx context.Context, people []Person) error {
-	var m mistakes
-	if checkPeople(&m, people); len(m.list) > 0 {
-		return fmt.Errorf("set people: %s %s", m.list[0].Field, m.list[0].Problem)
+func (s *Server) SetPeople(ctx context.Context, people []config.Person) error {
+	if err := config.CheckPeople(people); err != nil {
+		return fmt.Errorf("set people: %w", err)
 	}
 	before, after := *s.people.Load(), newRoster(people)
 	s.people.Store(after)
@@ -128,7 +58,7 @@ func changesOf(before, after roster) []audit.Entry {
 	return entries
 }
 
-func spellRoles(given []Role) string {
+func spellRoles(given []config.Role) string {
 	names := make([]string, len(given))
 	for i, role := range given {
 		names[i] = string(role)
@@ -138,13 +68,13 @@ func spellRoles(given []Role) string {
 
 // findPerson returns the entry of the configuration that a name and the key in
 // the certificate have.
-func (r roster) findPerson(name, identity string) (Person, error) {
+func (r roster) findPerson(name, identity string) (config.Person, error) {
 	p, ok := r[name]
 	if !ok {
-		return Person{}, errors.New("the configuration does not have this person")
+		return config.Person{}, errors.New("the configuration does not have this person")
 	}
 	if !isPersonsKey(p, identity) {
-		return Person{}, errors.New("the configuration has another key for this person")
+		return config.Person{}, errors.New("the configuration has another key for this person")
 	}
 	return p, nil
 }
@@ -152,9 +82,9 @@ func (r roster) findPerson(name, identity string) (Person, error) {
 // isPersonsKey holds the certificate's public key to the one in the
 // configuration: a certificate for a name that was given to somebody new, or
 // that the authority was tricked into, has the wrong key.
-func isPersonsKey(p Person, identity string) bool { return p.Identity == identity }
+func isPersonsKey(p config.Person, identity string) bool { return p.Identity == identity }
 
 // mayUse reports whether one of the person's roles is among a route's.
-func mayUse(p Person, admitted []Role) bool {
-	return slices.ContainsFunc(p.Roles, func(role Role) bool { return slices.Contains(admitted, role) })
+func mayUse(p config.Person, admitted []config.Role) bool {
+	return slices.ContainsFunc(p.Roles, func(role config.Role) bool { return slices.Contains(admitted, role) })
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -37,18 +38,18 @@ type somebody struct {
 	admin       *client.Admin
 }
 
-func (p *somebody) entry(t testing.TB, roles ...keyservice.Role) keyservice.Person {
+func (p *somebody) entry(t testing.TB, roles ...config.Role) config.Person {
 	t.Helper()
 	identity, err := protocol.PublicKeyHash(p.key.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keyservice.Person{Name: p.name, Identity: identity, Roles: roles}
+	return config.Person{Name: p.name, Identity: identity, Roles: roles}
 }
 
 // person adds somebody to the configuration, and gives them a certificate as
 // `people issue` does.
-func (w *world) person(name string, roles ...keyservice.Role) *somebody {
+func (w *world) person(name string, roles ...config.Role) *somebody {
 	w.t.Helper()
 	p := &somebody{name: name, key: newKey(w.t)}
 	w.people = append(w.people, p.entry(w.t, roles...))
@@ -108,7 +109,7 @@ func (p *somebody) look(t testing.TB) error {
 func TestAPersonIsWhoTheConfigurationSays(t *testing.T) {
 	w := newWorld(t)
 	w.eventually("ready", w.isReady)
-	alice, bob := w.person("alice", keyservice.RoleAuditor), w.person("bob", keyservice.RoleDeveloper)
+	alice, bob := w.person("alice", config.RoleAuditor), w.person("bob", config.RoleDeveloper)
 	for _, p := range []*somebody{alice, bob} {
 		if err := p.look(t); err != nil {
 			t.Errorf("%s: %v", p.name, err)
@@ -116,7 +117,7 @@ func TestAPersonIsWhoTheConfigurationSays(t *testing.T) {
 	}
 
 	// Removed, on the connection that is open.
-	w.people = slices.DeleteFunc(w.people, func(p keyservice.Person) bool { return p.Name == "bob" })
+	w.people = slices.DeleteFunc(w.people, func(p config.Person) bool { return p.Name == "bob" })
 	w.setPeople()
 	wantDenied(t, bob.look(t), keyservicev1.ReasonPerson)
 	if err := alice.look(t); err != nil {
@@ -124,7 +125,7 @@ func TestAPersonIsWhoTheConfigurationSays(t *testing.T) {
 	}
 
 	// The name goes to somebody else: the old certificate is for the old key.
-	other := w.person("bob", keyservice.RoleDeveloper)
+	other := w.person("bob", config.RoleDeveloper)
 	if err := other.look(t); err != nil {
 		t.Errorf("the new bob: %v", err)
 	}
@@ -158,7 +159,7 @@ func postAs(w *world, certificate tls.Certificate, path string) (status int, tex
 func TestACertificateIsIssuedOnlyToWhomTheConfigurationHas(t *testing.T) {
 	w := newWorld(t)
 	alice, mallory := &somebody{name: "alice", key: newKey(t)}, newKey(t)
-	w.people = []keyservice.Person{alice.entry(t, keyservice.RoleAuditor)}
+	w.people = []config.Person{alice.entry(t, config.RoleAuditor)}
 	for name, c := range map[string]struct {
 		name string
 		key  *ecdsa.PrivateKey
@@ -179,7 +180,7 @@ func TestACertificateIsIssuedOnlyToWhomTheConfigurationHas(t *testing.T) {
 // apart, in both directions.
 func TestAPersonIsNotACluster(t *testing.T) {
 	f := newFixture(t)
-	alice := f.person("prod-eu", keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper)
+	alice := f.person("prod-eu", config.RoleOperator, config.RoleAuditor, config.RoleDeveloper)
 	if err := alice.look(t); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestAPersonIsNotACluster(t *testing.T) {
 	// A cluster whose key is in the configuration as a person's, at every route
 	// of a person.
 	eu := f.eu
-	f.people = []keyservice.Person{(&somebody{name: "prod-eu", key: eu.key}).entry(t, keyservice.RoleOperator)}
+	f.people = []config.Person{(&somebody{name: "prod-eu", key: eu.key}).entry(t, config.RoleOperator)}
 	f.setPeople()
 	for _, route := range keyservice.Routes() {
 		if route.Auth != keyservice.AuthPerson {
@@ -225,7 +226,7 @@ func TestAPersonIsNotACluster(t *testing.T) {
 func TestAForgedPersonIsNobody(t *testing.T) {
 	w := newWorld(t)
 	w.eventually("ready", w.isReady)
-	alice := w.person("alice", keyservice.RoleAuditor)
+	alice := w.person("alice", config.RoleAuditor)
 	authority, err := w.worker.Signer(t.Context(), hsm.SignerLabel(w.fleet, hsm.RoleCA))
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +285,7 @@ func TestAForgedPersonIsNobody(t *testing.T) {
 func TestARoleIsAllThatAPersonMay(t *testing.T) {
 	w := newWorld(t)
 	w.eventually("ready", w.isReady)
-	all := []keyservice.Role{keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper}
+	all := []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}
 	for _, role := range all {
 		p := w.person(string(role), role)
 		for _, route := range keyservice.Routes() {
@@ -297,14 +298,14 @@ func TestARoleIsAllThatAPersonMay(t *testing.T) {
 			}
 		}
 	}
-	may := map[string][]keyservice.Role{}
+	may := map[string][]config.Role{}
 	for _, route := range keyservice.Routes() {
 		if (route.Auth == keyservice.AuthPerson) != (len(route.Roles) > 0) {
 			t.Errorf("%s: %s with roles %v", route.Path, route.Auth, route.Roles)
 		}
 		may[route.Path] = route.Roles
 	}
-	if slices.Contains(may[keyservicev1connect.AdminServiceListAuditProcedure], keyservice.RoleDeveloper) {
+	if slices.Contains(may[keyservicev1connect.AdminServiceListAuditProcedure], config.RoleDeveloper) {
 		t.Error("a developer reads the audit log")
 	}
 }
@@ -313,7 +314,7 @@ func TestARoleIsAllThatAPersonMay(t *testing.T) {
 func TestWhatAPersonDoesIsRecordedUnderTheirName(t *testing.T) {
 	w := newWorld(t)
 	w.eventually("ready", w.isReady)
-	auditor, dev := w.person("ann", keyservice.RoleAuditor), w.person("dev", keyservice.RoleDeveloper)
+	auditor, dev := w.person("ann", config.RoleAuditor), w.person("dev", config.RoleDeveloper)
 	if err := dev.look(t); err != nil {
 		t.Fatal(err)
 	}

@@ -6,19 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"time"
 
 	"connectrpc.com/connect"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
-)
-
-const (
-	// A person asks by hand or by a script; each request is an entry of the log.
-	personEvery = 50 * time.Millisecond
-	personBurst = 200
 )
 
 // person is who asks, from the client certificate and the configuration.
@@ -73,7 +66,7 @@ func (s *Server) admitPerson(ctx context.Context, state *tls.ConnectionState, ro
 		refused := s.denyPerson(ctx, who, route, keyservicev1.ReasonRole, fmt.Errorf("it takes one of the roles %s, and the person has %s", needed, had))
 		return nil, withRoles(refused, needed, had)
 	}
-	if _, ok := s.limiter.people.get(who.name).allow(); !ok {
+	if _, ok := s.limiter.People.Get(who.name).Allow(); !ok {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.name)
 	}
 	if err := s.recordAct(ctx, who.entry(audit.Person, outcomeDone, path.Base(route.Path))); err != nil {

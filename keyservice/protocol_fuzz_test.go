@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -54,7 +55,7 @@ func FuzzTheProtocol(f *testing.F) {
 		}
 	}
 	// A person with every role, so that nothing stops before the handlers.
-	person := w.person("fuzz", keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper)
+	person := w.person("fuzz", config.RoleOperator, config.RoleAuditor, config.RoleDeveloper)
 	clients := map[keyservice.Auth]*http.Client{
 		keyservice.AuthToken: stranger(w.eu.credentials), keyservice.AuthCertificate: stranger(w.eu.credentials), keyservice.AuthPerson: stranger(person.credentials)}
 	f.Cleanup(func() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
 // clockAlarm is how far a cluster's clock may be off before the log says so.
@@ -46,7 +47,7 @@ func (s *Server) renewalTLS() *tls.Config {
 				return err
 			}
 			s.connections.admit(hello.Conn, who)
-			return shown(hello.Conn, true)
+			return turnstile.Shown(hello.Conn, true)
 		}
 		return each, nil
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
@@ -23,7 +23,7 @@ func (m *member) reportState(t testing.TB, state *keyservicev1.ClusterState) err
 func TestTheLedgerHasWhatAClusterSaysOfItself(t *testing.T) {
 	f := newFixture(t)
 	f.atHead(f.head)
-	dev := f.person("dev", keyservice.RoleDeveloper)
+	dev := f.person("dev", config.RoleDeveloper)
 	said := &keyservicev1.ClusterState{
 		Suspended: &keyservicev1.Suspension{By: "kubectl-edit", Since: 1790000000000000},
 		Deliveries: []*keyservicev1.DeliveryState{
@@ -95,7 +95,7 @@ func TestAPlacementThatDoesNotBuildIsSaidToBeBroken(t *testing.T) {
 		"placements/plain.yaml":     placementFile("plain", "plain", "cluster/prod-eu"),
 		"placements/suspended.yaml": strings.Replace(placementFile("suspended", "suspended", "set/all"), "path: apps/suspended", "path: apps/plain\n  suspend: true", 1)})
 	f.atHead(head)
-	out, err := f.person("dev", keyservice.RoleDeveloper).admin.ListLedger(t.Context(), &keyservicev1.ListLedgerRequest{})
+	out, err := f.person("dev", config.RoleDeveloper).admin.ListLedger(t.Context(), &keyservicev1.ListLedgerRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,12 +116,12 @@ func TestALookIsAskedForByPeople(t *testing.T) {
 	f := newFixture(t)
 	f.atHead(f.head)
 	head := f.commit(map[string]string{"README.md": "a push\n"})
-	out, err := f.person("dev", keyservice.RoleDeveloper).admin.Look(t.Context())
+	out, err := f.person("dev", config.RoleDeveloper).admin.Look(t.Context())
 	if err != nil || out.GetHead() != head || out.GetRefused() {
 		t.Errorf("%v, %v, want %s", out, err, head)
 	}
 	var refused *client.DeniedError
-	if _, err := f.person("aud", keyservice.RoleAuditor).admin.Look(t.Context()); !errors.As(err, &refused) || refused.Reason != keyservicev1.ReasonRole {
+	if _, err := f.person("aud", config.RoleAuditor).admin.Look(t.Context()); !errors.As(err, &refused) || refused.Reason != keyservicev1.ReasonRole {
 		t.Errorf("an auditor: %v, want Role", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -68,7 +69,7 @@ func (f *fixture) atHead(head string) {
 func TestTheLedgerFollowsASecretThroughItsLife(t *testing.T) {
 	f := newFixture(t)
 	f.atHead(f.head)
-	dev := f.person("dev", keyservice.RoleDeveloper)
+	dev := f.person("dev", config.RoleDeveloper)
 	one := func() *keyservicev1.LedgerSecret {
 		t.Helper()
 		clusters := dev.ledger(t, &keyservicev1.ListLedgerRequest{})
@@ -142,7 +143,7 @@ func TestTheLedgerFollowsASecretThroughItsLife(t *testing.T) {
 func TestARemovedClusterReportsAndNothingElse(t *testing.T) {
 	f := newFixture(t)
 	f.atHead(f.head)
-	dev := f.person("dev", keyservice.RoleDeveloper, keyservice.RoleOperator, keyservice.RoleAuditor)
+	dev := f.person("dev", config.RoleDeveloper, config.RoleOperator, config.RoleAuditor)
 	f.eu.report(t, true, f.said(inUse, "Deployment/api"))
 	again := f.join("prod-eu") // enrolled with a key that no file ever named
 	f.atHead(f.commit(map[string]string{f.eu.path(): ""}))
@@ -189,7 +190,7 @@ func TestARemovedClusterReportsAndNothingElse(t *testing.T) {
 func TestAClusterThatLiesIsTakenAtItsWordOnly(t *testing.T) {
 	f := newFixture(t)
 	f.atHead(f.head)
-	dev := f.person("dev", keyservice.RoleDeveloper)
+	dev := f.person("dev", config.RoleDeveloper)
 	f.eu.report(t, true, f.said(inUse, "Deployment/api"))
 	before := dev.ledger(t, &keyservicev1.ListLedgerRequest{Cluster: "prod-eu"})
 
@@ -247,7 +248,7 @@ func TestAClusterThatLiesIsTakenAtItsWordOnly(t *testing.T) {
 func TestAReportIsInTheLogAndTheLedgerOrInNeither(t *testing.T) {
 	f := newFixture(t)
 	f.atHead(f.head)
-	ann := f.person("ann", keyservice.RoleAuditor)
+	ann := f.person("ann", config.RoleAuditor)
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(f.dir, "store.db")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)

@@ -217,12 +217,12 @@ func (s *Server) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1
 			if lock.prepared == nil {
 				continue
 			}
-			if s.slots.acquire(ctx, "rewrap") != nil {
+			if s.slots.Acquire(ctx, "rewrap") != nil {
 				return unavailable
 			}
 			r.operations++
 			next, err := lock.prepared.Rewrap(ctx, s.token, q.to)
-			s.slots.release()
+			s.slots.Release()
 			if refusal := s.judge(q, r.digest, err); refusal != granted {
 				return refusal
 			}

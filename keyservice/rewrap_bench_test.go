@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -21,7 +21,7 @@ func BenchmarkRewrap(b *testing.B) {
 	first := w.made.Key
 	first.Status = api.KeySuperseded
 	head := w.commit(map[string]string{"fleet.yaml": w.fleetFile(first, second)})
-	olga := w.person("olga", keyservice.RoleOperator)
+	olga := w.person("olga", config.RoleOperator)
 	rewrap := func() {
 		out, err := olga.admin.Rewrap(b.Context(), &keyservicev1.RewrapRequest{Head: head, Digests: digests})
 		if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -41,7 +41,7 @@ func newRotated(t *testing.T) *rotated {
 	f.first = f.made.Key
 	f.first.Status = api.KeySuperseded
 	f.push(map[string]string{"fleet.yaml": f.fleetFile(f.first, f.second)})
-	f.operator = f.person("olga", keyservice.RoleOperator)
+	f.operator = f.person("olga", config.RoleOperator)
 	return f
 }
 
@@ -298,7 +298,7 @@ func TestRewrapOfWhatIsUnderTheActiveKeyAsksNothing(t *testing.T) {
 func TestOnlyAnOperatorRewraps(t *testing.T) {
 	f := newRotated(t)
 	before := f.operations()
-	for _, p := range []*somebody{f.person("anna", keyservice.RoleAuditor), f.person("dora", keyservice.RoleDeveloper)} {
+	for _, p := range []*somebody{f.person("anna", config.RoleAuditor), f.person("dora", config.RoleDeveloper)} {
 		_, err := p.admin.Rewrap(t.Context(), &keyservicev1.RewrapRequest{Head: f.head, Digests: []string{f.digest}})
 		wantDenied(t, err, keyservicev1.ReasonRole)
 	}

@@ -13,13 +13,6 @@ import (
 	"github.com/bulla-dev/bulla/sealing"
 )
 
-// rootAccepted is the one value of [Config.RootInServiceToken].
-const rootAccepted = "accepted"
-
-// RootInService says that somebody decided to leave the root key where the service
-// logs in.
-func (c *Config) RootInService() bool { return c.RootInServiceToken == rootAccepted }
-
 // ErrRootInToken reports that the service's login shows it a root key. The service
 // answers the network and reads a repository that others write: who gets to run
 // code in it must not be able to sign a recovery recipient or a root key of their

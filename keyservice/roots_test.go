@@ -12,6 +12,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing"
@@ -38,7 +39,7 @@ func (s *shower) RootKeys(_ context.Context, known ...*ecdsa.PublicKey) ([]strin
 	return nil, nil
 }
 
-func (w *world) open(token keyservice.Token, change func(*keyservice.Config)) error {
+func (w *world) open(token keyservice.Token, change func(*config.Config)) error {
 	w.t.Helper()
 	config := w.config(2)
 	change(config)
@@ -86,10 +87,10 @@ func TestARootKeyOnTheServicesLoginKeepsItFromStarting(t *testing.T) {
 
 	for name, shows := range map[string]*ecdsa.PublicKey{"the pinned key": f.made.Root, "the key that signed the accepted head": &next.PublicKey} {
 		token := &shower{Worker: f.worker, shows: []*ecdsa.PublicKey{shows}}
-		if err := f.open(token, func(*keyservice.Config) {}); !errors.Is(err, keyservice.ErrRootInToken) || !strings.Contains(err.Error(), `"harmless"`) {
+		if err := f.open(token, func(*config.Config) {}); !errors.Is(err, keyservice.ErrRootInToken) || !strings.Contains(err.Error(), `"harmless"`) {
 			t.Errorf("%s: %v, want ErrRootInToken with the label", name, err)
 		}
-		if err := f.open(token, func(c *keyservice.Config) { c.RootInServiceToken = "accepted" }); err != nil {
+		if err := f.open(token, func(c *config.Config) { c.RootInServiceToken = "accepted" }); err != nil {
 			t.Errorf("%s, accepted: %v", name, err)
 		}
 	}

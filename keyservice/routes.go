@@ -9,8 +9,10 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
 // Auth says who may use a route.
@@ -42,7 +44,7 @@ type Route struct {
 	InFlight int
 	Auth     Auth
 	// Roles, one of which a person must have; for AuthPerson only.
-	Roles []Role
+	Roles []config.Role
 }
 
 // maxBody is the greatest Body of all routes.
@@ -58,21 +60,21 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: 128 << 10, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceReportProcedure, Body: maxBody, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListAuditProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
-			Roles: []Role{RoleOperator, RoleAuditor}},
+			Roles: []config.Role{config.RoleOperator, config.RoleAuditor}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
-			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
+			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceRewrapProcedure, Body: 128 << 10, Timeout: 100 * time.Second, InFlight: 2, Auth: AuthPerson,
-			Roles: []Role{RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceAcceptHistoryProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
-			Roles: []Role{RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceDenyProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson,
-			Roles: []Role{RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceLiftDenialProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson,
-			Roles: []Role{RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListDenialsProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 8, Auth: AuthPerson,
-			Roles: []Role{RoleOperator, RoleAuditor, RoleDeveloper}},
+			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceLookProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
-			Roles: []Role{RoleOperator, RoleDeveloper}},
+			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 	}
 }
 
@@ -104,7 +106,7 @@ func (s *Server) mux(table []Route, rpc http.Handler) http.Handler {
 // guard holds a route to its entry.
 func (s *Server) guard(route Route, next http.Handler) http.Handler {
 	failures := connect.NewErrorWriter()
-	gate := newGate(route.InFlight, route.Timeout)
+	gate := turnstile.NewGate(route.InFlight, route.Timeout)
 	inFlight := s.metrics.inFlight.WithLabelValues(route.Path)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), route.Timeout)
@@ -117,13 +119,13 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 			_ = failures.Write(w, r, err) // the caller left
 			return
 		}
-		defer quota.end()
+		defer quota.End()
 		ctx, err = s.admit(ctx, r.TLS, route)
 		if err != nil {
 			_ = failures.Write(w, r, err)
 			return
 		}
-		leave, back, ok := gate.enter(ctx, quota)
+		leave, back, ok := gate.Enter(ctx, quota)
 		if !ok {
 			// A connection that waits for nothing is not kept: there may be thousands.
 			w.Header().Set("Connection", "close")

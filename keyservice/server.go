@@ -17,8 +17,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/signing"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
@@ -34,7 +36,7 @@ const (
 
 // Options are the parts of a [Server]. All but the last three are required.
 type Options struct {
-	Config  *Config
+	Config  *config.Config
 	Store   Store
 	Token   Token
 	Mirror  *git.Mirror
@@ -54,7 +56,7 @@ type Server struct {
 	keyservicev1connect.UnimplementedKeyServiceHandler
 	keyservicev1connect.UnimplementedAdminServiceHandler
 
-	config    *Config
+	config    *config.Config
 	store     Store
 	token     Token
 	authority *authority
@@ -62,8 +64,8 @@ type Server struct {
 	journal   recorder
 	logKey    string // the journal's, as fleet.yaml must have it
 	denials   *denials
-	slots     *turns
-	limiter   *limiter
+	slots     *turnstile.Turns
+	limiter   *turnstile.Limiter
 	metrics   *metrics
 	verdicts  verdicts
 	log       *slog.Logger
@@ -91,8 +93,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.refreshEvery = o.RefreshEvery; s.refreshEvery == 0 {
 		s.refreshEvery = refreshEvery
 	}
-	s.slots = newTurns(pipeline * max(o.Config.Token.Sessions, 1))
-	s.limiter = newLimiter(s.limits())
+	s.slots = turnstile.NewTurns(pipeline * max(o.Config.Token.Sessions, 1))
+	s.limiter = turnstile.NewLimiter(o.Config.Limits.WithDefaults())
 	s.people.Store(newRoster(o.Config.People))
 	var err error
 	if err := s.refuseRoots(ctx); err != nil {
@@ -108,7 +110,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.openLog(ctx); err != nil {
 		return nil, err
 	}
-	floor, err := signing.Floor(o.Config.Signing.spec())
+	floor, err := signing.Floor(o.Config.Signing.Spec())
 	if err != nil {
 		return nil, fmt.Errorf("read signing of the configuration: %w", err)
 	}
@@ -149,18 +151,18 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 		// Not fatal: the next head may be good, and readiness says so.
 		s.log.Error("accepted head is not usable", "error", err.Error())
 	}
-	limits := s.limits()
+	limits := s.config.Limits.WithDefaults()
 	public := s.httpServer(s.handler())
 	public.TLSConfig = s.tlsConfig()
 	private := s.httpServer(s.health())
 	failed := make(chan error, 3)
-	door := newDoorway(listener, limits, s.refuseStranger)
+	door := turnstile.NewDoorway(listener, limits, s.refuseStranger)
 	go func() { failed <- public.ServeTLS(door, "", "") }()
 	go func() { failed <- private.Serve(health) }()
 	renewal := s.httpServer(s.renewalHandler())
 	renewal.TLSConfig = s.renewalTLS()
 	if s.renewal != nil {
-		go func() { failed <- renewal.ServeTLS(newDoorway(s.renewal, limits, s.refuseStranger), "", "") }()
+		go func() { failed <- renewal.ServeTLS(turnstile.NewDoorway(s.renewal, limits, s.refuseStranger), "", "") }()
 	}
 	var loops sync.WaitGroup
 	defer loops.Wait()
@@ -193,13 +195,6 @@ func (s *Server) drain(failed <-chan error) error {
 	case err := <-failed:
 		return err
 	}
-}
-
-// limits are those of the configuration, or the standard ones.
-func (s *Server) limits() Limits {
-	limits := s.config.Limits
-	limits.setDefaults()
-	return limits
 }
 
 func (s *Server) httpServer(handler http.Handler) *http.Server {
@@ -252,7 +247,7 @@ func (s *Server) tlsConfig() *tls.Config {
 			if who, err := s.authority.readCaller(&state); err == nil {
 				s.connections.admit(hello.Conn, who)
 			}
-			return shown(hello.Conn, len(state.PeerCertificates) > 0)
+			return turnstile.Shown(hello.Conn, len(state.PeerCertificates) > 0)
 		}
 		return each, nil
 	}

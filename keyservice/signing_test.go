@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/signer"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -132,7 +133,7 @@ func TestTheFloorOfTheServiceIsNotLoweredByGit(t *testing.T) {
 	ada, bob := signer.SSH(t, "ada@acme.example"), signer.SSH(t, "bob@acme.example")
 	f := newFixture(t)
 	f.settle(f.head)
-	f.signing = keyservice.SigningFloor{AllowedSigners: []string{ada.Allowed}, Require: []string{"placements/"}}
+	f.signing = config.SigningFloor{AllowedSigners: []string{ada.Allowed}, Require: []string{"placements/"}}
 	f.restart()
 	f.signs(bob)
 	f.unverified("a grant that only Git's signers could sign", f.grantTo("set/all"), "not an allowed signer")
@@ -246,7 +247,7 @@ func TestAPersonAcceptsAHistoryUnderTheirName(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := f.commit(map[string]string{"README": "history anew"})
-	operator, auditor := f.person("olga", keyservice.RoleOperator), f.person("axel", keyservice.RoleAuditor)
+	operator, auditor := f.person("olga", config.RoleOperator), f.person("axel", config.RoleAuditor)
 	if err := auditor.admin.AcceptHistory(t.Context(), next); err == nil || !strings.Contains(err.Error(), keyservicev1.ReasonRole) {
 		t.Errorf("an auditor: %v", err)
 	}
@@ -274,7 +275,7 @@ func TestAHistoryIsAcceptedInTheLogOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := f.commit(map[string]string{"README": "history anew"})
-	operator := f.person("olga", keyservice.RoleOperator)
+	operator := f.person("olga", config.RoleOperator)
 	if err := f.token.Fault("C_Sign", 0x30, 1, 0); err != nil { // CKR_DEVICE_ERROR
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
@@ -38,21 +39,21 @@ func TestRoutesAreThese(t *testing.T) {
 		{Method: "POST", Path: service + "Unseal", Body: 131072, Timeout: 60 * time.Second, InFlight: 256, Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: service + "Report", Body: 262144, Timeout: 15 * time.Second, InFlight: 64, Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: admin + "ListAudit", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator, keyservice.RoleAuditor}},
+			Roles: []config.Role{config.RoleOperator, config.RoleAuditor}},
 		{Method: "POST", Path: admin + "ListLedger", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper}},
+			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: "POST", Path: admin + "Rewrap", Body: 131072, Timeout: 100 * time.Second, InFlight: 2, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "AcceptHistory", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "Deny", Body: 4096, Timeout: 15 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "LiftDenial", Body: 1024, Timeout: 15 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator}},
+			Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "ListDenials", Body: 1024, Timeout: 15 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator, keyservice.RoleAuditor, keyservice.RoleDeveloper}},
+			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: "POST", Path: admin + "Look", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
-			Roles: []keyservice.Role{keyservice.RoleOperator, keyservice.RoleDeveloper}},
+			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 	}
 	if diff := cmp.Diff(want, keyservice.Routes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -169,13 +169,13 @@ func (s *Server) open(ctx context.Context, q *request, d *decision, group *sync.
 	refusals := make([]keyservicev1.Refusal, len(d.blocks))
 	var blocks sync.WaitGroup
 	for n := range d.blocks {
-		if s.slots.acquire(ctx, q.caller.identity) != nil {
+		if s.slots.Acquire(ctx, q.caller.identity) != nil {
 			refusals[n] = unavailable
 			break
 		}
 		d.operations++
 		blocks.Go(func() {
-			defer s.slots.release()
+			defer s.slots.Release()
 			d.stanzas[n], refusals[n] = s.unlock(ctx, q, d, n)
 		})
 	}

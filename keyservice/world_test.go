@@ -25,7 +25,9 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing"
@@ -63,8 +65,8 @@ type world struct {
 	builder *kustomize.Builder // of the service
 	serial  int64              // of the fleet.yaml signed last
 	logKey  *string            // in fleet.yaml; nil: the token's
-	people  []keyservice.Person
-	signing keyservice.SigningFloor
+	people  []config.Person
+	signing config.SigningFloor
 	url     string
 	renewal string
 	health  string
@@ -80,7 +82,7 @@ type world struct {
 	remote string
 	// between stands between the service and its store.
 	between func(keyservice.Store) keyservice.Store
-	limits  keyservice.Limits
+	limits  turnstile.Limits
 	// through stands between the service and its token.
 	through keyservice.Token
 	// maxAge of the last verified look; none when 0.
@@ -152,17 +154,17 @@ func (w *world) openStore() *store.DB {
 	return rows
 }
 
-func (w *world) config(sessions int) *keyservice.Config {
-	return &keyservice.Config{
+func (w *world) config(sessions int) *config.Config {
+	return &config.Config{
 		Fleet: w.fleet, RootKey: w.rootKey, Signing: w.signing, ServerNames: []string{"127.0.0.1"},
-		Repository:     keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Hour), MaxAge: keyservice.Duration(w.maxAge), RefusedGrace: keyservice.Duration(w.refusedGrace)},
-		Token:          keyservice.TokenFile{Sessions: sessions},
-		CertificateTTL: keyservice.Duration(24 * time.Hour),
+		Repository:     config.Repository{Ref: "main", Interval: config.Duration(time.Hour), MaxAge: config.Duration(w.maxAge), RefusedGrace: config.Duration(w.refusedGrace)},
+		Token:          config.TokenFile{Sessions: sessions},
+		CertificateTTL: config.Duration(24 * time.Hour),
 		People:         w.people,
 		Limits:         w.limits,
-		Renewal:        keyservice.Renewal{URL: w.renewal, Grace: keyservice.Duration(7 * 24 * time.Hour)},
+		Renewal:        config.Renewal{URL: w.renewal, Grace: config.Duration(7 * 24 * time.Hour)},
 
-		ReportAfterRemoval: keyservice.Duration(time.Hour),
+		ReportAfterRemoval: config.Duration(time.Hour),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -156,7 +157,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 
 // makeCAKey makes the key, or takes the one that an attempt left behind that ended
 // between the token and the store: nothing was ever issued under it.
-func makeCAKey(config *keyservice.Config, role string, log *slog.Logger, stderr io.Writer) error {
+func makeCAKey(config *config.Config, role string, log *slog.Logger, stderr io.Writer) error {
 	token, err := tokenConfig(config, log)
 	if err != nil {
 		return err

@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 )
 
 func addConfigFlag(cmd *cobra.Command, file *string) {
@@ -12,8 +12,8 @@ func addConfigFlag(cmd *cobra.Command, file *string) {
 }
 
 // loadConfig reads the file of --config.
-func loadConfig(file string) (*keyservice.Config, error) {
-	config, err := keyservice.LoadConfig(file)
+func loadConfig(file string) (*config.Config, error) {
+	config, err := config.Load(file)
 	if hint := files.Hint(err, ""); hint != "" {
 		err = withHint(err, hint+"; `bulla-keyservice serve --help` shows a configuration")
 	}

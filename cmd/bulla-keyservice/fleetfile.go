@@ -16,8 +16,8 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
@@ -55,7 +55,7 @@ is the service's.`
 // signed anew.
 type fleetFile struct {
 	options fleetOptions
-	config  *keyservice.Config
+	config  *config.Config
 	old     []byte
 	fleet   *api.Fleet
 	known   sealing.Known
@@ -130,7 +130,7 @@ func readLimited(file string, stdin io.Reader) ([]byte, error) {
 }
 
 // acceptedFleet is what the service knows; nothing when it never ran.
-func acceptedFleet(ctx context.Context, config *keyservice.Config) (sealing.Known, error) {
+func acceptedFleet(ctx context.Context, config *config.Config) (sealing.Known, error) {
 	rows, err := openRows(ctx, config)
 	if rows == nil || err != nil {
 		return sealing.Known{}, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -22,7 +22,7 @@ func newHSMCommand() *cobra.Command {
 
 type checkOptions struct {
 	config   string
-	token    keyservice.TokenFile
+	token    config.TokenFile
 	sessions int
 }
 

@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -26,7 +26,7 @@ import (
 type initOptions struct {
 	name, fleet, keyID, suite string
 	recovery                  []string
-	token                     keyservice.TokenFile
+	token                     config.TokenFile
 	root                      tokenFlags
 	rootInService             bool
 	out                       string

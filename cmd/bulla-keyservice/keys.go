@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -86,7 +86,7 @@ func orDash(s string) string {
 
 // acceptedStatus reads the accepted head from the data folder; a service that
 // never ran has none.
-func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]api.KeyStatus, error) {
+func acceptedStatus(ctx context.Context, config *config.Config) (map[string]api.KeyStatus, error) {
 	model, err := acceptedModel(ctx, config)
 	if model == nil || err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func acceptedStatus(ctx context.Context, config *keyservice.Config) (map[string]
 }
 
 // acceptedModel is the accepted head's; nil when there is none.
-func acceptedModel(ctx context.Context, config *keyservice.Config) (*model.Model, error) {
+func acceptedModel(ctx context.Context, config *config.Config) (*model.Model, error) {
 	rows, err := openRows(ctx, config)
 	if rows == nil || err != nil {
 		return nil, err

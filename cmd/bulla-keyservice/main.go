@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -43,7 +44,7 @@ func run() int {
 	}
 	report(command.ErrOrStderr(), err)
 	var usage *usageError
-	var config *keyservice.ConfigError
+	var config *config.Error
 	if errors.As(err, &usage) || errors.As(err, &config) {
 		return 2
 	}
@@ -69,7 +70,7 @@ func withHint(err error, hint string) error { return &hintError{err: err, hint: 
 
 // report says what failed, and every mistake of a configuration with its own hint.
 func report(w io.Writer, err error) {
-	var mistake *keyservice.ConfigError
+	var mistake *config.Error
 	var joined interface {
 		error
 		Unwrap() []error
@@ -94,7 +95,7 @@ func reportOne(w io.Writer, err error) {
 
 func hintOf(err error) string {
 	var hinted *hintError
-	var config *keyservice.ConfigError
+	var config *config.Error
 	var uri *hsm.URIError
 	var setup *hsm.SetupError
 	switch {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -81,7 +81,7 @@ func (o *forgetOptions) run(ctx context.Context, stdout io.Writer) error {
 }
 
 // succeeded are the root keys that the accepted head leaves behind.
-func succeeded(ctx context.Context, config *keyservice.Config) ([]*ecdsa.PublicKey, error) {
+func succeeded(ctx context.Context, config *config.Config) ([]*ecdsa.PublicKey, error) {
 	model, err := acceptedModel(ctx, config)
 	if err != nil {
 		return nil, err

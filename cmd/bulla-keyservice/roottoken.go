@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -16,7 +16,7 @@ import (
 // the service's: the one that has the root key, or gets it.
 type tokenFlags struct {
 	prefix string
-	file   keyservice.TokenFile
+	file   config.TokenFile
 }
 
 func (f *tokenFlags) add(flags *pflag.FlagSet, prefix, what string) {
@@ -28,7 +28,7 @@ func (f *tokenFlags) add(flags *pflag.FlagSet, prefix, what string) {
 }
 
 func (f *tokenFlags) given() bool {
-	return f.file != keyservice.TokenFile{}
+	return f.file != config.TokenFile{}
 }
 
 // beside reads the flags and the PIN of a token that is not the service's. Its
@@ -42,7 +42,7 @@ func (f *tokenFlags) beside(service hsm.Config) (hsm.Config, error) {
 	if file.Label == "" {
 		return hsm.Config{}, withHint(fmt.Errorf("--%stoken-label is missing", f.prefix), "the label of the token (or partition) that the root key has to itself, or --"+f.prefix+"token-uri")
 	}
-	pin, err := keyservice.RootPIN(file.PINFile)
+	pin, err := config.RootPIN(file.PINFile)
 	if err != nil {
 		return hsm.Config{}, withHint(err, files.Hint(err, "--"+f.prefix+"pin-file, or pin-source of --"+f.prefix+"token-uri, names a file that holds the PIN alone; or set BULLA_ROOT_PIN"))
 	}

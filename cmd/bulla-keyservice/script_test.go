@@ -23,7 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/token"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -178,7 +178,7 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 
 // keystatus CONFIG KEY STATUS waits until the service's accepted head says so.
 func keyStatus(ts *testscript.TestScript, _ bool, args []string) {
-	config, err := keyservice.LoadConfig(ts.MkAbs(args[0]))
+	config, err := config.Load(ts.MkAbs(args[0]))
 	ts.Check(err)
 	var status map[string]api.KeyStatus
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -193,7 +193,7 @@ func keyStatus(ts *testscript.TestScript, _ bool, args []string) {
 
 // head CONFIG waits until the service accepted what was pushed last.
 func headAccepted(ts *testscript.TestScript, _ bool, args []string) {
-	config, err := keyservice.LoadConfig(ts.MkAbs(args[0]))
+	config, err := config.Load(ts.MkAbs(args[0]))
 	ts.Check(err)
 	rows, err := openRows(context.Background(), config)
 	ts.Check(err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -146,7 +147,7 @@ func reloadPeople(ctx context.Context, file string, service *keyservice.Server, 
 	}
 }
 
-func openMirror(config *keyservice.Config) (*git.Mirror, error) {
+func openMirror(config *config.Config) (*git.Mirror, error) {
 	auth, err := config.Repository.Auth()
 	if err != nil {
 		return nil, err
@@ -154,17 +155,17 @@ func openMirror(config *keyservice.Config) (*git.Mirror, error) {
 	return git.Open(filepath.Join(config.DataDir, "mirror"), config.Repository.URL, config.Repository.Ref, auth, git.Limits{})
 }
 
-func tokenConfig(config *keyservice.Config, log *slog.Logger) (hsm.Config, error) {
-	pin, err := keyservice.PIN(config.Token.PINFile)
+func tokenConfig(of *config.Config, log *slog.Logger) (hsm.Config, error) {
+	pin, err := config.PIN(of.Token.PINFile)
 	if err != nil {
 		return hsm.Config{}, withHint(err, files.Hint(err, "token.pinFile in the configuration, or pin-source of token.uri, names a file that holds the PIN alone; or set BULLA_PIN"))
 	}
-	c := config.Token.HSM(config.Fleet, pin)
-	c.Logger = log
-	return c, nil
+	access := of.Token.HSM(of.Fleet, pin)
+	access.Logger = log
+	return access, nil
 }
 
-func startToken(ctx context.Context, config *keyservice.Config, log *slog.Logger) (*hsm.Worker, error) {
+func startToken(ctx context.Context, config *config.Config, log *slog.Logger) (*hsm.Worker, error) {
 	token, err := tokenConfig(config, log)
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func startWorker(ctx context.Context, token hsm.Config) (*hsm.Worker, error) {
 // ports are the listeners; renewal is nil where none is configured.
 type ports struct{ public, health, renewal net.Listener }
 
-func listen(config *keyservice.Config) (p ports, err error) {
+func listen(config *config.Config) (p ports, err error) {
 	for _, l := range []struct {
 		what, address string
 		into          *net.Listener

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"os"
 
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 // openStore opens the service's state where the configuration says it is:
 // PostgreSQL, or a SQLite file. What is not there yet is made.
-func openStore(ctx context.Context, config *keyservice.Config) (*store.DB, error) {
+func openStore(ctx context.Context, config *config.Config) (*store.DB, error) {
 	if !config.Database.Shared() {
 		return store.Open(ctx, config.Store)
 	}
@@ -23,7 +23,7 @@ func openStore(ctx context.Context, config *keyservice.Config) (*store.DB, error
 }
 
 // openRows is for what runs beside the service: nil when there is no file yet.
-func openRows(ctx context.Context, config *keyservice.Config) (*store.DB, error) {
+func openRows(ctx context.Context, config *config.Config) (*store.DB, error) {
 	if !config.Database.Shared() {
 		if _, err := os.Stat(config.Store); errors.Is(err, os.ErrNotExist) {
 			return nil, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -81,7 +82,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 
 // openAuthority reads the authority's certificate, which the token pins. It
 // exists once the service was served.
-func openAuthority(ctx context.Context, config *keyservice.Config) (*x509.Certificate, *store.DB, error) {
+func openAuthority(ctx context.Context, config *config.Config) (*x509.Certificate, *store.DB, error) {
 	const hint = "start `bulla-keyservice serve` once: it makes the certificate authority that the token pins"
 	rows, err := openRows(ctx, config)
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // addTokenFlags adds the flags that name a token where no configuration file
 // does.
-func addTokenFlags(flags *pflag.FlagSet, to *keyservice.TokenFile) {
+func addTokenFlags(flags *pflag.FlagSet, to *config.TokenFile) {
 	flags.StringVar(&to.URI, "token-uri", "", "token as a PKCS#11 URI, instead of --module and --token-label (RFC 7512)")
 	flags.StringVar(&to.Module, "module", "", "absolute path of the PKCS#11 library")
 	flags.StringVar(&to.Label, "token-label", "", "label of the token")
@@ -20,7 +20,7 @@ func addTokenFlags(flags *pflag.FlagSet, to *keyservice.TokenFile) {
 }
 
 // tokenOf reads the flags and the PIN. Its errors are of the command line.
-func tokenOf(token keyservice.TokenFile, fleet string) (hsm.Config, error) {
+func tokenOf(token config.TokenFile, fleet string) (hsm.Config, error) {
 	if err := token.ReadURI(); err != nil {
 		return hsm.Config{}, err
 	}
@@ -30,7 +30,7 @@ func tokenOf(token keyservice.TokenFile, fleet string) (hsm.Config, error) {
 	case token.Label == "":
 		return hsm.Config{}, withHint(errors.New("--token-label is missing"), "the label that the token was initialised with, or --token-uri")
 	}
-	pin, err := keyservice.PIN(token.PINFile)
+	pin, err := config.PIN(token.PINFile)
 	if err != nil {
 		return hsm.Config{}, withHint(err, files.Hint(err, "--pin-file, or pin-source of --token-uri, names a file that holds the PIN alone; or set BULLA_PIN"))
 	}

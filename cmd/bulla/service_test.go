@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -37,8 +38,8 @@ type service struct {
 	repo    *gitserver.Repo
 	rows    *store.DB
 	server  *keyservice.Server
-	config  *keyservice.Config
-	people  []keyservice.Person
+	config  *config.Config
+	people  []config.Person
 	address string
 	health  string
 }
@@ -55,9 +56,9 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Join(s.dir, "token"), 0o700))
 	s.token = must(token.New(filepath.Join(s.dir, "token")))
 	made := must(s.token.Ceremony(w.fleet, sealingKey, api.SuiteHybrid))
-	config := s.token.Config(w.fleet)
-	config.PinnedKeys = []api.SealingKey{made.Key}
-	s.worker = must(hsm.Start(context.Background(), config, nil))
+	access := s.token.Config(w.fleet)
+	access.PinnedKeys = []api.SealingKey{made.Key}
+	s.worker = must(hsm.Start(context.Background(), access, nil))
 	s.root = must(s.token.StartRoot(context.Background(), w.fleet))
 	ts.Defer(s.root.Close)
 	server := must(gitserver.Start(filepath.Join(s.dir, "git")))
@@ -69,10 +70,10 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	fleet.Spec.LogKey = sealing.VerifierKey(audit.Origin(w.fleet), made.Log)
 	s.sign(ts, fleet)
 	must(s.repo.CommitAll("begin"))
-	s.config = &keyservice.Config{
+	s.config = &config.Config{
 		Fleet: w.fleet, RootKey: sealing.VerifierKey("acme", made.Root), ServerNames: []string{"127.0.0.1"},
-		Repository: keyservice.Repository{Ref: "main", Interval: keyservice.Duration(time.Second)},
-		Token:      keyservice.TokenFile{Sessions: 2}, CertificateTTL: keyservice.Duration(time.Hour),
+		Repository: config.Repository{Ref: "main", Interval: config.Duration(time.Second)},
+		Token:      config.TokenFile{Sessions: 2}, CertificateTTL: config.Duration(time.Hour),
 	}
 	s.serve(ts)
 	w.service = s
@@ -171,8 +172,8 @@ func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
 func cmdIssue(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).service
 	csr := must(protocol.ReadRequest([]byte(ts.ReadFile(args[2]))))
-	person := keyservice.Person{Name: args[0], Identity: must(keyservice.ReadIdentity(csr)), Roles: []keyservice.Role{keyservice.Role(args[1])}}
-	s.people = append(slices.DeleteFunc(s.people, func(p keyservice.Person) bool { return p.Name == args[0] }), person)
+	person := config.Person{Name: args[0], Identity: must(keyservice.ReadIdentity(csr)), Roles: []config.Role{config.Role(args[1])}}
+	s.people = append(slices.DeleteFunc(s.people, func(p config.Person) bool { return p.Name == args[0] }), person)
 	s.config.People = s.people
 	ts.Check(s.server.SetPeople(context.Background(), s.people))
 	leaf, ca, err := keyservice.IssuePerson(context.Background(), keyservice.Options{Config: s.config, Store: s.rows, Token: s.worker}, s.rows, args[0], csr, time.Hour)

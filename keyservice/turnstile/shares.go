@@ -1,4 +1,4 @@
-package keyservice
+package turnstile
 
 import "sync"
 

@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
 // Config is the configuration file of `bulla-keyservice serve`.
@@ -54,7 +56,7 @@ type Config struct {
 	// what became of its secrets, while its certificate lasts. Default 168h.
 	ReportAfterRemoval Duration `yaml:"reportAfterRemoval"`
 	// Limits bound what one caller takes of the service.
-	Limits Limits `yaml:"limits"`
+	Limits turnstile.Limits `yaml:"limits"`
 	// Renewal is the listener where certificates are renewed that expired of late.
 	Renewal Renewal `yaml:"renewal"`
 }
@@ -85,11 +87,11 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// LoadConfig reads the file strictly: an unknown field, a duplicate key, an
+// Load reads the file strictly: an unknown field, a duplicate key, an
 // alias, a second document, or anything that [api.ReadDocument] refuses is a
-// [*ConfigError]. All that are found are joined. Relative paths in it are
+// [*Error]. All that are found are joined. Relative paths in it are
 // relative to the file.
-func LoadConfig(file string) (*Config, error) {
+func Load(file string) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -99,7 +101,7 @@ func LoadConfig(file string) (*Config, error) {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	c := Config{Repository: Repository{MaxAge: Duration(standardMaxAge), RefusedGrace: Duration(standardRefusedGrace)}}
-	c.Limits.setDefaults() // both here, because 0 says something, or is a mistake
+	c.Limits = c.Limits.WithDefaults() // both here, because 0 says something, or is a mistake
 	m, err := decodeStrict(file, data, &c)
 	if err != nil {
 		return nil, err
@@ -160,6 +162,13 @@ func (c *Config) setURL(url *string, listen string) {
 		*url = "https://" + net.JoinHostPort(c.ServerNames[0], port)
 	}
 }
+
+// rootAccepted is the one value of [Config.RootInServiceToken].
+const rootAccepted = "accepted"
+
+// RootInService says that somebody decided to leave the root key where the service
+// logs in.
+func (c *Config) RootInService() bool { return c.RootInServiceToken == rootAccepted }
 
 // LogValue keeps a stray %v of the configuration to what is public.
 func (c *Config) LogValue() slog.Value {

@@ -1,4 +1,4 @@
-package keyservice_test
+package config_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/config"
 )
 
 const goodConfig = `fleet: 00112233445566778899aabbccddeeff
@@ -19,7 +19,7 @@ repository:
   passwordFile: git-password
 token: {module: /usr/lib/softhsm/libsofthsm2.so, label: acme, pinFile: pin}
 listen: 0.0.0.0:8443
-serverNames: [keyservice.example.com]
+serverNames: [config.example.com]
 health: 127.0.0.1:9090
 dataDir: data
 `
@@ -28,13 +28,13 @@ var identityA, identityB = "sha256:" + strings.Repeat("a", 64), "sha256:" + stri
 
 func people(entries ...string) string { return "people:\n- " + strings.Join(entries, "\n- ") + "\n" }
 
-func load(t *testing.T, text string) (*keyservice.Config, error) {
+func load(t *testing.T, text string) (*config.Config, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keyservice.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return keyservice.LoadConfig(file)
+	return config.Load(file)
 }
 
 func TestAConfigurationHasDefaults(t *testing.T) {
@@ -46,7 +46,7 @@ func TestAConfigurationHasDefaults(t *testing.T) {
 		t.Errorf("the greatest age of a look is %s, want 72h", time.Duration(c.Repository.MaxAge))
 	}
 	if c.Repository.Ref != "main" || time.Duration(c.Repository.Interval) != 15*time.Second || c.Token.Sessions != 4 ||
-		time.Duration(c.CertificateTTL) != 24*time.Hour || c.URL != "https://keyservice.example.com:8443" {
+		time.Duration(c.CertificateTTL) != 24*time.Hour || c.URL != "https://config.example.com:8443" {
 		t.Errorf("defaults: %+v", c)
 	}
 	if c.Renewal.URL != "" || time.Duration(c.Renewal.Grace) != 7*24*time.Hour || c.Limits.RequestBurst != 3000 || c.Limits.DigestBurst != 5000 || c.Limits.InFlight != 16 {
@@ -95,7 +95,7 @@ func TestTheAgeOfALookHasBounds(t *testing.T) {
 		"interval: 1ms":              ":5:repository.interval: is shorter than 1s",
 	} {
 		_, err := load(t, repository(settings))
-		if problem := (*keyservice.ConfigError)(nil); !errors.As(err, &problem) || !strings.Contains(err.Error(), want) {
+		if problem := (*config.Error)(nil); !errors.As(err, &problem) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", settings, err, want)
 		} else if problem.Hint == "" && strings.Contains(want, "between") {
 			t.Errorf("%s: no hint", settings)
@@ -125,7 +125,7 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"a field twice":                   {goodConfig + "listen: 0.0.0.0:1\n", ":11:listen", "stands twice"},
 		"an anchor":                       {strings.Replace(goodConfig, "data\n", "&a data\n", 1), ":10:dataDir", "has an anchor"},
 		"a duration without a unit":       {goodConfig + "certificateTTL: 24\n", ":11:certificateTTL", "is not a duration"},
-		"a list that is one value":        {strings.Replace(goodConfig, "[keyservice.example.com]", "a", 1), ":8:serverNames", "is not a list"},
+		"a list that is one value":        {strings.Replace(goodConfig, "[config.example.com]", "a", 1), ":8:serverNames", "is not a list"},
 		"a fleet id that is short":        {strings.Replace(goodConfig, "ddeeff", "", 1), ":1:fleet", "hexadecimal"},
 		"a root key with a slip":          {strings.Replace(goodConfig, "rootKey: hafen+65c4e5d8", "rootKey: hafen+65c4e5d9", 1), ":2:rootKey", "is not a root verifier key"},
 		"a port without an address":       {strings.Replace(goodConfig, "0.0.0.0:8443", "8443", 1), ":7:listen", "is not ADDRESS:PORT"},
@@ -164,9 +164,9 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"an alias":                        {goodConfig + "store: &a b\nurl: *a\n", ":12:url", "is an alias"},
 	} {
 		_, err := load(t, c.text)
-		var problem *keyservice.ConfigError
+		var problem *config.Error
 		if !errors.As(err, &problem) {
-			t.Errorf("%s: %v, want a ConfigError", name, err)
+			t.Errorf("%s: %v, want a Error", name, err)
 			continue
 		}
 		if !strings.Contains(err.Error(), c.place+": ") || !strings.Contains(err.Error(), c.problem) {
@@ -251,7 +251,7 @@ func TestATokenThatIsNamedTwiceIsRefused(t *testing.T) {
 		"an unexported field": {`{serial: "0123"}`, "unknown field"},
 	} {
 		_, err := load(t, withToken(c.token))
-		var problem *keyservice.ConfigError
+		var problem *config.Error
 		if !errors.As(err, &problem) || !strings.Contains(err.Error(), ":6:token") || !strings.Contains(problem.Problem, c.problem) {
 			t.Errorf("%s: %v, want %q at line 6", name, err, c.problem)
 		}
@@ -275,11 +275,30 @@ func TestPathsBesideAFileWithARelativeNameAreAbsolute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := keyservice.LoadConfig(relative)
+	c, err := config.Load(relative)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := filepath.Join(parent, "data"); c.DataDir != want {
 		t.Errorf("from %q: data in %q, want %q", relative, c.DataDir, want)
+	}
+}
+
+func TestTheGraceOfARefusedTipHasBounds(t *testing.T) {
+	for setting, want := range map[string]time.Duration{"ref: main": 10 * time.Minute, "refusedGrace: 0": 0, "refusedGrace: 1h": time.Hour} {
+		c, err := load(t, repository(setting))
+		if err != nil || time.Duration(c.Repository.RefusedGrace) != want {
+			t.Errorf("%s: %v, want %s", setting, err, want)
+		}
+	}
+	for setting, want := range map[string]string{
+		"refusedGrace: 10s":   ":5:repository.refusedGrace: is not between 1m and 2160h",
+		"refusedGrace: -1h":   ":5:repository.refusedGrace: is not between 1m and 2160h",
+		"refusedGrace: 8760h": ":5:repository.refusedGrace: is not between 1m and 2160h",
+	} {
+		_, err := load(t, repository(setting))
+		if problem := (*config.Error)(nil); !errors.As(err, &problem) || !strings.Contains(err.Error(), want) || problem.Hint == "" {
+			t.Errorf("%s: %v, want %q and a hint", setting, err, want)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"cmp"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// ConfigError names the place of one mistake in a configuration file. Several are
+// Error names the place of one mistake in a configuration file. Several are
 // joined with [errors.Join], in the order of the file.
-type ConfigError struct {
+type Error struct {
 	File    string
 	Line    int
 	Field   string
@@ -19,7 +19,7 @@ type ConfigError struct {
 	Hint string
 }
 
-func (e *ConfigError) Error() string {
+func (e *Error) Error() string {
 	place := fmt.Sprintf("%s:%d", e.File, e.Line)
 	if e.Field != "" {
 		place += ":" + e.Field
@@ -53,7 +53,7 @@ type mistakes struct {
 	file  string
 	lines fieldLines
 	// list has the first of them, more is how many were left out.
-	list []*ConfigError
+	list []*Error
 	more int
 	// excused are fields whose mistakes follow from another field's.
 	excused []string
@@ -69,11 +69,11 @@ func (m *mistakes) when(wrong bool, field, problem, hint string) {
 func (m *mistakes) add(line int, field, problem, hint string) {
 	switch {
 	case slices.Contains(m.excused, field):
-	case slices.ContainsFunc(m.list, func(e *ConfigError) bool { return isWithin(field, e.Field) || isWithin(e.Field, field) }):
+	case slices.ContainsFunc(m.list, func(e *Error) bool { return isWithin(field, e.Field) || isWithin(e.Field, field) }):
 	case len(m.list) == maxMistakes:
 		m.more++
 	default:
-		m.list = append(m.list, &ConfigError{File: m.file, Line: line, Field: field, Problem: problem, Hint: hint})
+		m.list = append(m.list, &Error{File: m.file, Line: line, Field: field, Problem: problem, Hint: hint})
 	}
 }
 
@@ -87,13 +87,13 @@ func isWithin(field, whole string) bool {
 }
 
 func (m *mistakes) err() error {
-	slices.SortStableFunc(m.list, func(a, b *ConfigError) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(m.list, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
 	errs := make([]error, len(m.list), len(m.list)+1)
 	for i, e := range m.list {
 		errs[i] = e
 	}
 	if m.more > 0 {
-		errs = append(errs, &ConfigError{File: m.file, Line: m.list[maxMistakes-1].Line, Problem: fmt.Sprintf("and %d mistakes more", m.more)})
+		errs = append(errs, &Error{File: m.file, Line: m.list[maxMistakes-1].Line, Problem: fmt.Sprintf("and %d mistakes more", m.more)})
 	}
 	return errors.Join(errs...)
 }

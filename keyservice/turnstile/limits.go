@@ -1,8 +1,15 @@
-package keyservice
+package turnstile
 
 import (
-	"fmt"
 	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// A person asks by hand or by a script; each request is an entry of the log.
+	personEvery = 50 * time.Millisecond
+	personBurst = 200
 )
 
 // Limits bound what one caller takes of the service. The defaults are what an
@@ -45,26 +52,35 @@ func (l *Limits) setDefaults() {
 	}
 }
 
-func (l *Limits) check(m *mistakes) {
-	for _, d := range []struct {
-		field       string
-		value       int
-		least, most int
-	}{
-		{"requestsPerSecond", l.RequestsPerSecond, 1, 1 << 20}, {"requestBurst", l.RequestBurst, 1, 1 << 20},
-		{"digestsPerSecond", l.DigestsPerSecond, 1, 1 << 20}, {"digestBurst", l.DigestBurst, 1000, 1 << 24},
-		{"inFlight", l.InFlight, 1, 1024}, {"enrolmentsPerSecond", l.EnrolmentsPerSecond, 1, 1 << 20},
-		{"connections", l.Connections, 64, 1 << 20}, {"strangersPerAddress", l.StrangersPerAddress, 0, maxStrangers},
-	} {
-		m.when(d.value < d.least || d.value > d.most, "limits."+d.field, fmt.Sprintf("is not between %d and %d", d.least, d.most),
-			"take it out for the default; a request may name 1,000 stubs, and a controller has 4 under way")
-	}
+// WithDefaults are the limits, the standard ones where nothing is set.
+func (l Limits) WithDefaults() Limits {
+	l.setDefaults()
+	return l
 }
 
-const (
-	// maxQuotas bounds how many callers' quotas are kept; the one not seen for
-	// longest goes first, and starts anew when it comes back.
-	maxQuotas = 1 << 14
-	// maxRetryAfter bounds what a caller is told to wait.
-	maxRetryAfter = 5 * time.Minute
-)
+// Limiter has the quotas of everybody. People have one by name beside that of
+// their certificate: they are few, and each request of theirs is an entry.
+type Limiter struct {
+	Clusters, Addresses, People *Quotas
+	// Enrolments is the share of all who come with a join token together.
+	Enrolments *rate.Limiter
+}
+
+// NewLimiter makes quotas by limits that are set, all of them.
+func NewLimiter(l Limits) *Limiter {
+	perSecond := func(n int) rate.Limit { return rate.Limit(n) }
+	return &Limiter{
+		Clusters: newQuotas(func() *Quota {
+			return &Quota{requests: rate.NewLimiter(perSecond(l.RequestsPerSecond), l.RequestBurst),
+				digests: rate.NewLimiter(perSecond(l.DigestsPerSecond), l.DigestBurst), inFlight: l.InFlight}
+		}),
+		Addresses: newQuotas(func() *Quota {
+			share := max(1, 2*l.EnrolmentsPerSecond/5)
+			return &Quota{requests: rate.NewLimiter(perSecond(share), 5*share), digests: rate.NewLimiter(0, 0), inFlight: l.InFlight}
+		}),
+		People: newQuotas(func() *Quota {
+			return &Quota{requests: rate.NewLimiter(rate.Every(personEvery), personBurst), digests: rate.NewLimiter(0, 0), inFlight: l.InFlight}
+		}),
+		Enrolments: rate.NewLimiter(perSecond(l.EnrolmentsPerSecond), 5*l.EnrolmentsPerSecond),
+	}
+}

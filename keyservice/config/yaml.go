@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 func decodeStrict(file string, data []byte, into any) (*mistakes, error) {
 	root, err := api.ReadDocument(file, data, api.MaxFileSize)
 	if wrong := (*api.ParseError)(nil); errors.As(err, &wrong) {
-		return nil, &ConfigError{File: file, Line: wrong.Line, Problem: wrong.Problem}
+		return nil, &Error{File: file, Line: wrong.Line, Problem: wrong.Problem}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)

@@ -1,4 +1,4 @@
-package keyservice
+package turnstile
 
 import (
 	"errors"
@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-func doorwayOn(t *testing.T, connections int) *doorway {
+func doorwayOn(t *testing.T, connections int) *Doorway {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDoorway(l, Limits{Connections: connections}, func() {})
+	d := NewDoorway(l, Limits{Connections: connections}, func() {})
 	t.Cleanup(func() { d.Close() })
 	return d
 }
 
-func knock(t *testing.T, d *doorway) net.Conn {
+func knock(t *testing.T, d *Doorway) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", d.Addr().String())
 	if err != nil {
@@ -111,14 +111,14 @@ func TestOneAddressCannotHoldTheDoor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var come visits
-			for n := range maxStrangers - 1 {
+			for n := range MaxStrangers - 1 {
 				come = append(come, &visit{from: fmt.Sprintf(c.flood, n+1)})
 			}
 			flood := come
 			honest := &visit{from: c.others}
 			come = append(come, honest)
 			refused := 0
-			d := newDoorway(&come, Limits{Connections: 1000, StrangersPerAddress: c.share}, func() { refused++ })
+			d := NewDoorway(&come, Limits{Connections: 1000, StrangersPerAddress: c.share}, func() { refused++ })
 			var in []net.Conn
 			for {
 				conn, err := d.Accept()
@@ -130,11 +130,11 @@ func TestOneAddressCannotHoldTheDoor(t *testing.T) {
 					break
 				}
 			}
-			want := maxStrangers
+			want := MaxStrangers
 			if c.share > 0 {
 				want = c.share + 1
 			}
-			if len(in) != want || len(d.strangers) != want || refused != maxStrangers-want {
+			if len(in) != want || len(d.strangers) != want || refused != MaxStrangers-want {
 				t.Fatalf("%d are in, %d places are taken, %d refused; want %d in", len(in), len(d.strangers), refused, want)
 			}
 			for n, v := range flood {
@@ -153,10 +153,10 @@ func TestOneAddressCannotHoldTheDoor(t *testing.T) {
 				}
 				return err == nil
 			}
-			if err := shown(in[0], false); err != nil || enter(c.neighbour) {
+			if err := Shown(in[0], false); err != nil || enter(c.neighbour) {
 				t.Errorf("one that showed no certificate does not count any more (%v)", err)
 			}
-			if err := shown(in[1], true); err != nil || !enter(c.neighbour) || enter(c.neighbour) {
+			if err := Shown(in[1], true); err != nil || !enter(c.neighbour) || enter(c.neighbour) {
 				t.Errorf("one that showed a certificate counts (%v)", err)
 			}
 			in[2].Close()
@@ -187,18 +187,18 @@ func TestConnectionsWithoutACertificateAreFew(t *testing.T) {
 	var last net.Conn
 	for range maxAnonymous {
 		last = come()
-		if err := shown(last, false); err != nil {
+		if err := Shown(last, false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := shown(come(), false); !errors.Is(err, errCrowded) {
+	if err := Shown(come(), false); !errors.Is(err, errCrowded) {
 		t.Errorf("one more without: %v", err)
 	}
-	if err := shown(come(), true); err != nil {
+	if err := Shown(come(), true); err != nil {
 		t.Errorf("one with a certificate: %v", err)
 	}
 	last.Close()
-	if err := shown(come(), false); err != nil {
+	if err := Shown(come(), false); err != nil {
 		t.Errorf("after one left: %v", err)
 	}
 	// The refused one and those with a certificate stand where they should.

@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"errors"
@@ -21,13 +21,14 @@ type SigningFloor struct {
 	Require []string `yaml:"require"`
 }
 
-func (f SigningFloor) spec() *api.Signing {
+// Spec is the floor as a fleet.yaml would say it.
+func (f SigningFloor) Spec() *api.Signing {
 	return &api.Signing{AllowedSigners: f.AllowedSigners, OpenPGPKeys: f.OpenPGPKeys, Require: f.Require}
 }
 
 // check finds the entries that cannot be served with.
 func (f SigningFloor) check(m *mistakes) {
-	_, err := signing.Floor(f.spec())
+	_, err := signing.Floor(f.Spec())
 	for _, err := range parts(err) {
 		var signer *signing.EntryError
 		if errors.As(err, &signer) {

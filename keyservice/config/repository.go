@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"errors"
@@ -19,13 +19,13 @@ type Repository struct {
 	Interval Duration `yaml:"interval"`
 	// MaxAge is how long ago the remote may have been seen last at the accepted
 	// head, by any replica, for the service to unseal and rewrap. 0 is no bound.
-	// LoadConfig's default is 72h: longer than a weekend, so that a Git host which
+	// Load's default is 72h: longer than a weekend, so that a Git host which
 	// is down, or a branch whose tip is not accepted, stops no fleet before somebody
 	// is back.
 	MaxAge Duration `yaml:"maxAge"`
 	// RefusedGrace is how long a tip may be seen and not be accepted (unsigned,
 	// rewritten, of another root or fleet, broken) for the service to go on unsealing
-	// and rewrapping at the head before. 0 is no bound. LoadConfig's default is 10m:
+	// and rewrapping at the head before. 0 is no bound. Load's default is 10m:
 	// long enough to mend a branch that somebody broke, and too short to be of use to
 	// who hides a revocation behind a commit that nobody accepts.
 	RefusedGrace   Duration `yaml:"refusedGrace"`
@@ -35,6 +35,12 @@ type Repository struct {
 	KnownHostsFile string   `yaml:"knownHostsFile"`
 	CAFile         string   `yaml:"caFile"`
 }
+
+// RefHint is for a ref that is not there, or no branch at all.
+const RefHint = "repository.ref is the name of a branch, such as main or refs/heads/main; `git ls-remote --heads URL` lists them"
+
+// LeastBetweenSaves bounds how often a replica writes the row of its looks.
+const LeastBetweenSaves = time.Minute
 
 const (
 	standardMaxAge       = 72 * time.Hour
@@ -52,11 +58,11 @@ func (r Repository) check(m *mistakes) {
 		m.when(true, "repository.url", strings.TrimPrefix(err.Error(), "repository URL: "),
 			"https://HOST/PATH, ssh://HOST/PATH or git@HOST:PATH; a folder is not read: put a Git server in front of it")
 	}
-	m.when(git.CheckRef(r.Ref) != nil, "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), refHint)
+	m.when(git.CheckRef(r.Ref) != nil, "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), RefHint)
 	m.when((r.UsernameFile != "" || r.PasswordFile != "") && git.IsOpen(r.URL), "repository.url",
 		"would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read")
 	interval, age, grace := time.Duration(r.Interval), time.Duration(r.MaxAge), time.Duration(r.RefusedGrace)
-	least := looksInMaxAge * max(leastBetweenSaves, interval)
+	least := looksInMaxAge * max(LeastBetweenSaves, interval)
 	m.when(interval < time.Second, "repository.interval", "is shorter than 1s", "")
 	m.when(age != 0 && (age < least || age > longestMaxAge), "repository.maxAge", fmt.Sprintf("is not between %gm and 2160h", least.Minutes()),
 		"after so long without a look that found the accepted head nothing is unsealed: at least five intervals and 5m, or 0 for no bound")

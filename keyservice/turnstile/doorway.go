@@ -1,4 +1,4 @@
-package keyservice
+package turnstile
 
 import (
 	"errors"
@@ -7,20 +7,20 @@ import (
 )
 
 const (
-	// maxStrangers bounds connections whose handshake is not done: what a flood of
+	// MaxStrangers bounds connections whose handshake is not done: what a flood of
 	// them costs in memory and processor time is bounded by it. Each has as long as
 	// ReadHeaderTimeout (net/http bounds the handshake by it).
-	maxStrangers = 512
+	MaxStrangers = 512
 	// maxAnonymous bounds connections without a client certificate: they can enrol,
 	// and nothing else.
 	maxAnonymous = 256
 )
 
-// doorway bounds open connections: all, and of those the ones that have not shown
+// Doorway bounds open connections: all, and of those the ones that have not shown
 // a certificate yet. Beyond, they wait in the kernel. One whose address has its
 // share of those without a certificate is closed at once: waiting would hold up
 // everybody behind it.
-type doorway struct {
+type Doorway struct {
 	net.Listener
 	all, strangers chan struct{}
 	anonymous      chan struct{}
@@ -30,14 +30,16 @@ type doorway struct {
 	once           sync.Once
 }
 
-func newDoorway(l net.Listener, limits Limits, refused func()) *doorway {
-	return &doorway{Listener: l, all: make(chan struct{}, limits.Connections), strangers: make(chan struct{}, min(limits.Connections, maxStrangers)),
+// NewDoorway stands before a listener. refused is called for each connection that
+// is closed since its address has its share.
+func NewDoorway(l net.Listener, limits Limits, refused func()) *Doorway {
+	return &Doorway{Listener: l, all: make(chan struct{}, limits.Connections), strangers: make(chan struct{}, min(limits.Connections, MaxStrangers)),
 		anonymous: make(chan struct{}, maxAnonymous), closed: make(chan struct{}),
 		shares: shares{most: limits.StrangersPerAddress, of: map[string]int{}}, refused: refused}
 }
 
 // Accept waits for a place before it takes a connection.
-func (d *doorway) Accept() (net.Conn, error) {
+func (d *Doorway) Accept() (net.Conn, error) {
 	for _, places := range []chan struct{}{d.all, d.strangers} {
 		select {
 		case places <- struct{}{}:
@@ -52,7 +54,7 @@ func (d *doorway) Accept() (net.Conn, error) {
 			<-d.strangers
 			return nil, err
 		}
-		address := sourceOf(conn.RemoteAddr().String())
+		address := SourceOf(conn.RemoteAddr().String())
 		if d.shares.take(address) {
 			return &guest{Conn: conn, door: d, address: address, stands: d.strangers}, nil
 		}
@@ -62,7 +64,7 @@ func (d *doorway) Accept() (net.Conn, error) {
 }
 
 // Close ends Accept too while it waits for a place.
-func (d *doorway) Close() error {
+func (d *Doorway) Close() error {
 	d.once.Do(func() { close(d.closed) })
 	return d.Listener.Close()
 }
@@ -70,7 +72,7 @@ func (d *doorway) Close() error {
 // guest is one connection, with its places.
 type guest struct {
 	net.Conn
-	door    *doorway
+	door    *Doorway
 	address string
 
 	mu     sync.Mutex
@@ -124,8 +126,9 @@ func (g *guest) Close() error {
 	return g.Conn.Close()
 }
 
-// shown is for connections of any listener.
-func shown(conn net.Conn, certificate bool) error {
+// Shown says of a connection of any listener whether its handshake showed a
+// certificate; an error refuses it.
+func Shown(conn net.Conn, certificate bool) error {
 	if g, ok := conn.(*guest); ok {
 		return g.shown(certificate)
 	}

@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"errors"
@@ -41,7 +41,7 @@ func (t *TokenFile) HSM(fleet, pin string) hsm.Config {
 }
 
 // ReadURI takes from the URI what it says, and refuses what is said twice: of
-// two answers nobody knows which is used. Errors are [*hsm.URIError]. LoadConfig
+// two answers nobody knows which is used. Errors are [*hsm.URIError]. Load
 // calls it.
 func (t *TokenFile) ReadURI() error {
 	if t.URI == "" {

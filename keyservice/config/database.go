@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"fmt"

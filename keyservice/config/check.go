@@ -1,4 +1,4 @@
-package keyservice
+package config
 
 import (
 	"net"
@@ -32,7 +32,7 @@ func (c *Config) check(m *mistakes) {
 	c.Token.check(m)
 	c.Repository.check(m)
 	c.Signing.check(m)
-	c.Limits.check(m)
+	checkLimits(m, c.Limits)
 	c.Renewal.check(m)
 	checkPeople(m, c.People)
 }

@@ -1,4 +1,4 @@
-package keyservice
+package turnstile
 
 import (
 	"context"
@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// gate lets as many requests at a time into a route as its entry says. Some more
+// Gate lets as many requests at a time into a route as its entry says. Some more
 // wait, for a while; the rest are sent away at once, each with a time to come back
 // at, one after the other at the pace of the service. So a fleet that reconnects
 // as one asks twice, mostly, and the service holds only what it works on.
-type gate struct {
+type Gate struct {
 	slots   chan struct{}
 	waiting chan struct{}
 	// patience is how long a request waits at most.
@@ -39,14 +39,16 @@ const (
 	slowest = 40 * time.Millisecond
 )
 
-func newGate(inFlight int, timeout time.Duration) *gate {
-	return &gate{slots: make(chan struct{}, inFlight), waiting: make(chan struct{}, inFlight*waitingPerSlot),
+// NewGate makes the gate of a route: inFlight requests at a time, and as many as
+// wait, for half of timeout at most.
+func NewGate(inFlight int, timeout time.Duration) *Gate {
+	return &Gate{slots: make(chan struct{}, inFlight), waiting: make(chan struct{}, inFlight*waitingPerSlot),
 		patience: timeout / 2, every: 10 * time.Millisecond}
 }
 
-// enter waits for a place. Without one it says when to come back; leave gives the
+// Enter waits for a place. Without one it says when to come back; leave gives the
 // place back.
-func (g *gate) enter(ctx context.Context, q *quota) (leave func(), back time.Duration, ok bool) {
+func (g *Gate) Enter(ctx context.Context, q *Quota) (leave func(), back time.Duration, ok bool) {
 	select {
 	case g.slots <- struct{}{}:
 		return g.leave, 0, true
@@ -68,13 +70,13 @@ func (g *gate) enter(ctx context.Context, q *quota) (leave func(), back time.Dur
 	}
 }
 
-func (g *gate) leave() {
+func (g *Gate) leave() {
 	g.pace(time.Now())
 	<-g.slots
 }
 
 // pace learns how fast requests leave while others wait.
-func (g *gate) pace(now time.Time) {
+func (g *Gate) pace(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {
@@ -90,7 +92,7 @@ func (g *gate) pace(now time.Time) {
 
 // turn gives a caller a time of its own. One that comes before it is told the same
 // again: asking often does not push the others back.
-func (g *gate) turn(q *quota, now time.Time) time.Duration {
+func (g *Gate) turn(q *Quota, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.turn.After(now) {
@@ -102,7 +104,7 @@ func (g *gate) turn(q *quota, now time.Time) time.Duration {
 		g.next = soonest
 	}
 	g.next = g.next.Add(time.Duration(eager * float64(g.every)))
-	if latest := now.Add(maxRetryAfter); g.next.After(latest) {
+	if latest := now.Add(MaxRetryAfter); g.next.After(latest) {
 		g.next = latest
 	}
 	q.turn = g.next

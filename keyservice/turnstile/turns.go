@@ -1,14 +1,14 @@
-package keyservice
+package turnstile
 
 import (
 	"context"
 	"sync"
 )
 
-// turns shares the token's slots between callers: who waits gets one in turn, one
+// Turns shares the token's slots between callers: who waits gets one in turn, one
 // after the other, however much each asks for. A cluster with a thousand blocks
 // waiting holds a cluster with one up by one block.
-type turns struct {
+type Turns struct {
 	mu   sync.Mutex
 	free int
 	// waiting has the callers' own lines, and order whose turn is next.
@@ -16,12 +16,13 @@ type turns struct {
 	order   []string
 }
 
-func newTurns(slots int) *turns {
-	return &turns{free: slots, waiting: map[string][]chan struct{}{}}
+// NewTurns shares so many slots.
+func NewTurns(slots int) *Turns {
+	return &Turns{free: slots, waiting: map[string][]chan struct{}{}}
 }
 
-// acquire waits for a slot in the caller's turn, or for the end of ctx.
-func (t *turns) acquire(ctx context.Context, caller string) error {
+// Acquire waits for a slot in the caller's turn, or for the end of ctx.
+func (t *Turns) Acquire(ctx context.Context, caller string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (t *turns) acquire(ctx context.Context, caller string) error {
 
 // leave takes a caller out of its line. One whose turn came in that moment passes
 // the slot on.
-func (t *turns) leave(caller string, mine chan struct{}, why error) error {
+func (t *Turns) leave(caller string, mine chan struct{}, why error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	select {
@@ -66,7 +67,8 @@ func (t *turns) leave(caller string, mine chan struct{}, why error) error {
 	return why
 }
 
-func (t *turns) release() {
+// Release gives a slot to the next in turn.
+func (t *Turns) Release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.pass()
@@ -74,7 +76,7 @@ func (t *turns) release() {
 
 // pass gives the slot to the next caller in turn, and that caller's next block a
 // place after everybody else's.
-func (t *turns) pass() {
+func (t *Turns) pass() {
 	for len(t.order) > 0 {
 		caller := t.order[0]
 		t.order = t.order[1:]
