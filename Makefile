@@ -30,12 +30,9 @@ build: ## Build bulla, bulla-controller and bulla-keyservice into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla ./cmd/bulla-controller
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla-keyservice
 
-kube: bin/kube ## Build the control plane for tests into bin/kube (once; minutes)
-bin/kube: fixtures/kube/go.mod fixtures/kube/main.go
-	@echo "bin/kube: building etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok; about ten minutes on two cores, once"
-	@cd fixtures/kube && CGO_ENABLED=0 $(GO) build -v -trimpath -ldflags '$(KUBE_LDFLAGS)' -o $(BIN)/kube.new . 2>&1 \
-		| awk '/^[a-z0-9.\/_-]+$$/{n++; if (n % 100 == 0) {printf "bin/kube: %d packages compiled\n", n; fflush()}; next} {print}'
-	@mv $(BIN)/kube.new $(BIN)/kube && touch $@
+kube: bin/kube ## Make the control plane for tests, bin/kube (once; minutes. BULLA_PREBUILT=no: no download)
+bin/kube: $(wildcard fixtures/kube/*) $(wildcard fixtures/prebuilt/*.sh) fixtures/prebuilt/archives.sha512
+	@mkdir -p $(BIN) && GO=$(GO) fixtures/prebuilt/build.sh $(BIN) '$(KUBE_LDFLAGS)'
 
 tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators and linters into bin/
 define tool
