@@ -105,7 +105,8 @@ func (c Context) check() error {
 		return refuse(ClassParse, "context has the unknown scope %q", c.Scope)
 	}
 	if (c.Namespace != "") != namespace || (c.Name != "") != name {
-		return refuse(ClassParse, "context has namespace %q and name %q, which do not fit scope %s", c.Namespace, c.Name, c.Scope)
+		return refuse(ClassParse, "context has namespace %q and name %q, which do not fit scope %s", c.Namespace, c.Name,
+			c.Scope)
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 )
 
 func TestContextBytesAreWhatTheDocumentationSays(t *testing.T) {
-	c := sealing.Context{Fleet: "f", Scope: "Strict", Group: "", Kind: "Secret", Namespace: "n", Name: "x", Fields: []string{"/data/a", "/data/b"}}
+	c := sealing.Context{Fleet: "f", Scope: "Strict", Group: "", Kind: "Secret", Namespace: "n", Name: "x",
+		Fields: []string{"/data/a", "/data/b"}}
 	want := "00000014" + hex.EncodeToString([]byte("bulla.dev/context/v1")) +
 		"0000000166" + "00000006" + hex.EncodeToString([]byte("Strict")) + "00000000" +
 		"00000006" + hex.EncodeToString([]byte("Secret")) + "000000016e" + "0000000178" +
@@ -35,16 +36,20 @@ func TestContextOfTakesWhatTheScopeDemands(t *testing.T) {
 			},
 		}
 	}
-	base := sealing.Context{Fleet: "f", Scope: api.ScopeStrict, Kind: "Secret", Namespace: "shop", Name: "prod-db", Fields: []string{"/data/b"}}
+	base := sealing.Context{Fleet: "f", Scope: api.ScopeStrict, Kind: "Secret", Namespace: "shop", Name: "prod-db",
+		Fields: []string{"/data/b"}}
 	tests := map[string]struct {
 		stub   *api.SealedManifest
 		change func(*sealing.Context)
 	}{
-		"no scope is Strict":                {stub("", "v1"), func(*sealing.Context) {}},
-		"Strict has both":                   {stub(api.ScopeStrict, "v1"), func(*sealing.Context) {}},
-		"Namespace has no name":             {stub(api.ScopeNamespace, "v1"), func(c *sealing.Context) { c.Scope, c.Name = api.ScopeNamespace, "" }},
-		"Fleet has neither":                 {stub(api.ScopeFleet, "v1"), func(c *sealing.Context) { c.Scope, c.Name, c.Namespace = api.ScopeFleet, "", "" }},
-		"a group is taken, its version not": {stub("", "example.com/v1"), func(c *sealing.Context) { c.Group = "example.com" }},
+		"no scope is Strict": {stub("", "v1"), func(*sealing.Context) {}},
+		"Strict has both":    {stub(api.ScopeStrict, "v1"), func(*sealing.Context) {}},
+		"Namespace has no name": {stub(api.ScopeNamespace, "v1"),
+			func(c *sealing.Context) { c.Scope, c.Name = api.ScopeNamespace, "" }},
+		"Fleet has neither": {stub(api.ScopeFleet, "v1"),
+			func(c *sealing.Context) { c.Scope, c.Name, c.Namespace = api.ScopeFleet, "", "" }},
+		"a group is taken, its version not": {stub("", "example.com/v1"),
+			func(c *sealing.Context) { c.Group = "example.com" }},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -60,13 +65,29 @@ func TestContextOfTakesWhatTheScopeDemands(t *testing.T) {
 		})
 	}
 	for name, call := range map[string]func() (sealing.Context, error){
-		"a block that is not there": func() (sealing.Context, error) { return sealing.ContextOf("f", stub("", "v1"), 2, "shop", "x") },
-		"a negative block":          func() (sealing.Context, error) { return sealing.ContextOf("f", stub("", "v1"), -1, "shop", "x") },
-		"no namespace under Strict": func() (sealing.Context, error) { return sealing.ContextOf("f", stub("", "v1"), 0, "", "x") },
-		"a scope that is not known": func() (sealing.Context, error) { return sealing.ContextOf("f", stub("Any", "v1"), 0, "shop", "x") },
-		"a fleet without an id":     func() (sealing.Context, error) { return sealing.ContextOf("", stub("", "v1"), 0, "shop", "x") },
+		"a block that is not there": func() (sealing.Context,
+			error) {
+			return sealing.ContextOf("f", stub("", "v1"), 2, "shop", "x")
+		},
+		"a negative block": func() (sealing.Context,
+			error) {
+			return sealing.ContextOf("f", stub("", "v1"), -1, "shop", "x")
+		},
+		"no namespace under Strict": func() (sealing.Context,
+			error) {
+			return sealing.ContextOf("f", stub("", "v1"), 0, "", "x")
+		},
+		"a scope that is not known": func() (sealing.Context,
+			error) {
+			return sealing.ContextOf("f", stub("Any", "v1"), 0, "shop", "x")
+		},
+		"a fleet without an id": func() (sealing.Context,
+			error) {
+			return sealing.ContextOf("", stub("", "v1"), 0, "shop", "x")
+		},
 		"a template that is no JSON": func() (sealing.Context, error) {
-			return sealing.ContextOf("f", &api.SealedManifest{Spec: api.SealedManifestSpec{Blocks: []api.Block{{}}}}, 0, "shop", "x")
+			return sealing.ContextOf("f", &api.SealedManifest{Spec: api.SealedManifestSpec{Blocks: []api.Block{{}}}}, 0, "shop",
+				"x")
 		},
 	} {
 		if c, err := call(); err == nil {
@@ -93,7 +114,8 @@ func sameContext(a, b sealing.Context) bool {
 func FuzzContextBytesAreInjective(f *testing.F) {
 	seeds := [][2]string{
 		{"f\x00Strict\x00\x00Secret\x00ab\x00c\x00/data/x", "f\x00Strict\x00\x00Secret\x00a\x00bc\x00/data/x"},
-		{"f\x00Strict\x00\x00Secret\x00n\x00x\x00/data/a\x00/data/b", "f\x00Strict\x00\x00Secret\x00n\x00x\x00/data/a/data/b"},
+		{"f\x00Strict\x00\x00Secret\x00n\x00x\x00/data/a\x00/data/b",
+			"f\x00Strict\x00\x00Secret\x00n\x00x\x00/data/a/data/b"},
 		{"f\x00Strict\x00g\x00Secret", "f\x00Strict\x00\x00gSecret"},
 		{"fStrict\x00\x00", "f\x00Strict\x00"},
 		{"", "\x00\x00\x00\x00\x00\x00"},
@@ -107,7 +129,8 @@ func FuzzContextBytesAreInjective(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		ca, cb := split(a), split(b)
-		if same := sameContext(ca, cb); same != (string(ca.Bytes()) == string(cb.Bytes())) || same != (ca.Digest() == cb.Digest()) {
+		if same := sameContext(ca, cb); same != (string(ca.Bytes()) == string(cb.Bytes())) ||
+			same != (ca.Digest() == cb.Digest()) {
 			t.Errorf("same context: %v, but the bytes say otherwise:\n%x\n%x", same, ca.Bytes(), cb.Bytes())
 		}
 	})

@@ -57,12 +57,18 @@ func TestTheContentDigestChangesWithContentAlone(t *testing.T) {
 		"another template": func(s *api.SealedManifestSpec) {
 			s.Template = []byte(`{"apiVersion":"v1","kind":"Secret","type":"c"}`)
 		},
-		"another payload":             func(s *api.SealedManifestSpec) { s.Blocks[1].Payload = "three" },
-		"another field":               func(s *api.SealedManifestSpec) { s.Blocks[1].Fields[0] = "/data/d" },
-		"fields in one":               func(s *api.SealedManifestSpec) { s.Blocks[0].Fields = []string{"/data/a/data/b"} },
-		"blocks in another order":     func(s *api.SealedManifestSpec) { s.Blocks[0], s.Blocks[1] = s.Blocks[1], s.Blocks[0] },
-		"one block less":              func(s *api.SealedManifestSpec) { s.Blocks = s.Blocks[:1] },
-		"a payload moved to the next": func(s *api.SealedManifestSpec) { s.Blocks[0].Payload, s.Blocks[1].Payload = "onet", "wo" },
+		"another payload": func(s *api.SealedManifestSpec) { s.Blocks[1].Payload = "three" },
+		"another field":   func(s *api.SealedManifestSpec) { s.Blocks[1].Fields[0] = "/data/d" },
+		"fields in one":   func(s *api.SealedManifestSpec) { s.Blocks[0].Fields = []string{"/data/a/data/b"} },
+		"blocks in another order": func(s *api.SealedManifestSpec) {
+			s.Blocks[0], s.Blocks[1] = s.Blocks[1],
+				s.Blocks[0]
+		},
+		"one block less": func(s *api.SealedManifestSpec) { s.Blocks = s.Blocks[:1] },
+		"a payload moved to the next": func(s *api.SealedManifestSpec) {
+			s.Blocks[0].Payload, s.Blocks[1].Payload = "onet",
+				"wo"
+		},
 	} {
 		got := digest("f", change)
 		if other, ok := seen[got]; ok {

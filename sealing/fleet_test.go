@@ -29,9 +29,10 @@ func newRoot(t *testing.T) *ecdsa.PrivateKey {
 func signedFleet(t *testing.T, root *ecdsa.PrivateKey) *api.FleetSpec {
 	t.Helper()
 	spec := &api.FleetSpec{
-		ID:                 "6f1c0000000000000000000000000001",
-		Serial:             3,
-		SealingKeys:        []api.SealingKey{deriveKey(t, api.SuiteHybrid, "a").Record("2026-11-a"), {ID: "2025-11-a", Suite: api.SuiteP256, PublicKey: "age1tag1qqq", Status: api.KeySuperseded}},
+		ID:     "6f1c0000000000000000000000000001",
+		Serial: 3,
+		SealingKeys: []api.SealingKey{deriveKey(t, api.SuiteHybrid, "a").Record("2026-11-a"),
+			{ID: "2025-11-a", Suite: api.SuiteP256, PublicKey: "age1tag1qqq", Status: api.KeySuperseded}},
 		RecoveryRecipients: []string{"age1pq1one", "age1pq1two"},
 		LogKey:             "bulla.dev/log/6f1c0000000000000000000000000001+0f1e2d3c+AjBZMBMG",
 	}
@@ -47,10 +48,12 @@ func TestASignedFleetVerifiesUnderItsRootKeyAlone(t *testing.T) {
 	if err := sealing.VerifyFleet(spec, sealing.VerifierKey("acme", &root.PublicKey)); err != nil {
 		t.Error(err)
 	}
-	if err := sealing.VerifyFleet(spec, sealing.VerifierKey("acme", &stranger.PublicKey)); !errors.Is(err, sealing.ErrSignature) {
+	if err := sealing.VerifyFleet(spec, sealing.VerifierKey("acme", &stranger.PublicKey)); !errors.Is(err,
+		sealing.ErrSignature) {
 		t.Errorf("a stranger's key: error %v, want ErrSignature", err)
 	}
-	if err := sealing.VerifyFleet(spec, sealing.VerifierKey("other", &root.PublicKey)); !errors.Is(err, sealing.ErrSignature) {
+	if err := sealing.VerifyFleet(spec, sealing.VerifierKey("other", &root.PublicKey)); !errors.Is(err,
+		sealing.ErrSignature) {
 		t.Errorf("another name: error %v, want ErrSignature", err)
 	}
 }
@@ -59,23 +62,37 @@ func TestWhatTheFleetSignatureCovers(t *testing.T) {
 	root := newRoot(t)
 	key := sealing.VerifierKey("acme", &root.PublicKey)
 	changes := map[string]func(*api.FleetSpec){
-		"another id":               func(s *api.FleetSpec) { s.ID = strings.Repeat("0", 32) },
-		"another serial":           func(s *api.FleetSpec) { s.Serial++ },
-		"a succession more":        func(s *api.FleetSpec) { s.RootSuccession = []string{succeed(t, s, root, newRoot(t), 3)} },
-		"another key id":           func(s *api.FleetSpec) { s.SealingKeys[0].ID = "x" },
-		"another suite":            func(s *api.FleetSpec) { s.SealingKeys[0].Suite = api.SuiteP256 },
-		"another status":           func(s *api.FleetSpec) { s.SealingKeys[1].Status = api.KeyActive },
-		"another public key":       func(s *api.FleetSpec) { s.SealingKeys[0].PublicKey = "age1tagpq1x" },
-		"keys in another order":    func(s *api.FleetSpec) { k := s.SealingKeys; k[0], k[1] = k[1], k[0] },
-		"one key less":             func(s *api.FleetSpec) { s.SealingKeys = s.SealingKeys[:1] },
-		"one recovery key less":    func(s *api.FleetSpec) { s.RecoveryRecipients = s.RecoveryRecipients[:1] },
-		"one recovery key more":    func(s *api.FleetSpec) { s.RecoveryRecipients = append(s.RecoveryRecipients, "age1pq1x") },
+		"another id":     func(s *api.FleetSpec) { s.ID = strings.Repeat("0", 32) },
+		"another serial": func(s *api.FleetSpec) { s.Serial++ },
+		"a succession more": func(s *api.FleetSpec) {
+			s.RootSuccession = []string{succeed(t, s, root, newRoot(t),
+				3)}
+		},
+		"another key id":        func(s *api.FleetSpec) { s.SealingKeys[0].ID = "x" },
+		"another suite":         func(s *api.FleetSpec) { s.SealingKeys[0].Suite = api.SuiteP256 },
+		"another status":        func(s *api.FleetSpec) { s.SealingKeys[1].Status = api.KeyActive },
+		"another public key":    func(s *api.FleetSpec) { s.SealingKeys[0].PublicKey = "age1tagpq1x" },
+		"keys in another order": func(s *api.FleetSpec) { k := s.SealingKeys; k[0], k[1] = k[1], k[0] },
+		"one key less":          func(s *api.FleetSpec) { s.SealingKeys = s.SealingKeys[:1] },
+		"one recovery key less": func(s *api.FleetSpec) { s.RecoveryRecipients = s.RecoveryRecipients[:1] },
+		"one recovery key more": func(s *api.FleetSpec) {
+			s.RecoveryRecipients = append(s.RecoveryRecipients,
+				"age1pq1x")
+		},
 		"another log key":          func(s *api.FleetSpec) { s.LogKey = "bulla.dev/log/x+00000000+AA==" },
 		"no log key":               func(s *api.FleetSpec) { s.LogKey = "" },
-		"a key that ends its line": func(s *api.FleetSpec) { s.RecoveryRecipients = []string{"age1pq1one\"\nrecovery \"age1pq1two"} },
+		"a key that ends its line": func(s *api.FleetSpec) {
+			s.RecoveryRecipients = []string{"age1pq1one\"\nrecovery \"age1pq1two"}
+		},
 		"no signature":             func(s *api.FleetSpec) { s.Signature = "" },
-		"no signature line":        func(s *api.FleetSpec) { s.Signature = s.Signature[:strings.LastIndex(s.Signature, "\u2014")] },
-		"a changed text":           func(s *api.FleetSpec) { s.Signature = strings.Replace(s.Signature, "age1pq1one", "age1pq1own", 1) },
+		"no signature line": func(s *api.FleetSpec) {
+			s.Signature = s.Signature[:strings.LastIndex(s.Signature,
+				"\u2014")]
+		},
+		"a changed text": func(s *api.FleetSpec) {
+			s.Signature = strings.Replace(s.Signature, "age1pq1one",
+				"age1pq1own", 1)
+		},
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {

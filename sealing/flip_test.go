@@ -36,7 +36,8 @@ func flipped(text string, i int, mask byte) string {
 func TestEveryFlippedByteOfAPayloadIsRefused(t *testing.T) {
 	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
-	stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient())
+	stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+		w.cluster.Recipient())
 	if err != nil {
 		t.Fatal(err)
 	}

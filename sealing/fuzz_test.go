@@ -86,7 +86,8 @@ func stanzaSeeds(f *testing.F) []string {
 		f.Fatal(err)
 	}
 	text := string(stanza.Marshal())
-	return []string{text, stray(text), strings.Replace(text, " ", "  ", 1), strings.ReplaceAll(text, "\n", "\r\n"), text + "\n", ""}
+	return []string{text, stray(text), strings.Replace(text, " ", "  ", 1), strings.ReplaceAll(text, "\n", "\r\n"),
+		text + "\n", ""}
 }
 
 // FuzzLock: what CheckLock passes is one canonical spelling, of a length that

@@ -113,7 +113,8 @@ func TestRFC9180VectorsThroughAKeyExchanger(t *testing.T) {
 // checkAppendixA3 opens the first encryption of RFC 9180, appendix A.3.1.1.
 func checkAppendixA3(t *testing.T, recipient *hpke.Recipient) {
 	t.Helper()
-	ciphertext, err := hex.DecodeString("5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f9076ac232e3ab2523f39513434")
+	ciphertext, err := hex.DecodeString("5ad590bb8baa577f8619db35a36311226a896e7342a6d8" +
+		"36d8b7bcd2f20b6c7f9076ac232e3ab2523f39513434")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,8 @@ func (k Known) Accept(spec *api.FleetSpec, pinned string) (Known, error) {
 		if k.Pinned != pinned {
 			return next, nil
 		}
-		return Known{}, fmt.Errorf("%w: the root key that signed serial %d is not succeeded by this one", ErrSignature, k.Serial)
+		return Known{}, fmt.Errorf("%w: the root key that signed serial %d is not succeeded by this one", ErrSignature,
+			k.Serial)
 	}
 	return next, k.newest(next)
 }

@@ -55,7 +55,8 @@ func decodeLock(suite api.Suite, lock api.Lock) ([]byte, error) {
 		return nil, refuse(ClassParse, "lock ciphertext is not canonical base64")
 	}
 	if want := enc + innerSize(target.Kind) + tagSize; len(ciphertext) != want {
-		return nil, refuse(ClassLength, "lock ciphertext has %d bytes; suite %s for a %s has %d", len(ciphertext), suite, target.Kind, want)
+		return nil, refuse(ClassLength, "lock ciphertext has %d bytes; suite %s for a %s has %d", len(ciphertext), suite,
+			target.Kind, want)
 	}
 	if _, err := ecdh.P256().NewPublicKey(ciphertext[enc-pointSize : enc]); err != nil {
 		return nil, errPoint

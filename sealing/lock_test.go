@@ -68,17 +68,19 @@ func malformedLocks(suite api.Suite) map[string]malformedLock {
 		return onBytes(func(raw []byte) []byte { change(raw[point : point+sealing.PointSize]); return raw })
 	}
 	return map[string]malformedLock{
-		"no target":                   {func(l *api.Lock) { l.Target = "" }, sealing.ClassParse},
-		"a target of no kind":         {func(l *api.Lock) { l.Target = "fleet/x" }, sealing.ClassParse},
-		"a target with two names":     {func(l *api.Lock) { l.Target = "set/x/y" }, sealing.ClassParse},
-		"a set's lock for a cluster":  {func(l *api.Lock) { l.Target = "cluster/prod-eu" }, sealing.ClassLength},
-		"an empty ciphertext":         {func(l *api.Lock) { l.Ciphertext = "" }, sealing.ClassLength},
-		"one byte more":               {onBytes(func(raw []byte) []byte { return append(raw, 0) }), sealing.ClassLength},
-		"one byte less":               {onBytes(func(raw []byte) []byte { return raw[:len(raw)-1] }), sealing.ClassLength},
-		"URL-safe base64":             {func(l *api.Lock) { l.Ciphertext = "-" + l.Ciphertext[1:] }, sealing.ClassParse},
-		"a line end in the base64":    {func(l *api.Lock) { l.Ciphertext = l.Ciphertext[:8] + "\n" + l.Ciphertext[8:] }, sealing.ClassParse},
+		"no target":                  {func(l *api.Lock) { l.Target = "" }, sealing.ClassParse},
+		"a target of no kind":        {func(l *api.Lock) { l.Target = "fleet/x" }, sealing.ClassParse},
+		"a target with two names":    {func(l *api.Lock) { l.Target = "set/x/y" }, sealing.ClassParse},
+		"a set's lock for a cluster": {func(l *api.Lock) { l.Target = "cluster/prod-eu" }, sealing.ClassLength},
+		"an empty ciphertext":        {func(l *api.Lock) { l.Ciphertext = "" }, sealing.ClassLength},
+		"one byte more":              {onBytes(func(raw []byte) []byte { return append(raw, 0) }), sealing.ClassLength},
+		"one byte less":              {onBytes(func(raw []byte) []byte { return raw[:len(raw)-1] }), sealing.ClassLength},
+		"URL-safe base64":            {func(l *api.Lock) { l.Ciphertext = "-" + l.Ciphertext[1:] }, sealing.ClassParse},
+		"a line end in the base64": {func(l *api.Lock) { l.Ciphertext = l.Ciphertext[:8] + "\n" + l.Ciphertext[8:] },
+			sealing.ClassParse},
 		"a line end after the base64": {func(l *api.Lock) { l.Ciphertext += "\n" }, sealing.ClassParse},
-		"base64 without its padding":  {func(l *api.Lock) { l.Ciphertext = strings.TrimRight(l.Ciphertext+"A", "=") }, sealing.ClassParse},
+		"base64 without its padding": {func(l *api.Lock) { l.Ciphertext = strings.TrimRight(l.Ciphertext+"A", "=") },
+			sealing.ClassParse},
 		"a point off the curve":       {at(func(p []byte) { p[64] ^= 1 }), sealing.ClassPoint},
 		"a compressed point's prefix": {at(func(p []byte) { p[0] = 2 }), sealing.ClassPoint},
 		"a hybrid point's prefix":     {at(func(p []byte) { p[0] = 6 }), sealing.ClassPoint},
@@ -150,7 +152,8 @@ func (brokenToken) Open(context.Context, string, []byte, []byte) ([]byte, error)
 func TestTroubleOfTheTokenIsNotTheStubsFault(t *testing.T) {
 	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
-	_, err := sealing.Unlock(t.Context(), brokenToken{}, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient())
+	_, err := sealing.Unlock(t.Context(), brokenToken{}, testContext(), block, block.Locks[0], w.suite,
+		w.cluster.Recipient())
 	if !errors.Is(err, errToken) || errors.Is(err, sealing.ErrOpen) || classOf(err) != "" {
 		t.Errorf("error %v, want the token's own", err)
 	}
@@ -162,11 +165,13 @@ func TestUnlockRefusesOtherKeysAndRecipients(t *testing.T) {
 	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	others := softkey.NewOpener(map[string]softkey.Key{keyID: deriveKey(t, w.suite, "another key")})
-	if _, err := sealing.Unlock(t.Context(), others, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient()); classOf(err) != sealing.ClassMAC {
+	if _, err := sealing.Unlock(t.Context(), others, testContext(), block, block.Locks[0], w.suite,
+		w.cluster.Recipient()); classOf(err) != sealing.ClassMAC {
 		t.Errorf("another key: %v", err)
 	}
 	for _, recipient := range []string{"", "age1qqq", strings.ToUpper(w.cluster.Recipient()), w.key.Public.String()} {
-		if _, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite, recipient); classOf(err) != sealing.ClassParse {
+		if _, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+			recipient); classOf(err) != sealing.ClassParse {
 			t.Errorf("recipient %.20q: %v", recipient, err)
 		}
 	}
@@ -196,12 +201,13 @@ func TestInnerSecretsThatAreRefused(t *testing.T) {
 		inner string
 		want  sealing.Class
 	}{
-		"a long file key":              {0, strings.Repeat("k", 17), sealing.ClassLength},
-		"no file key":                  {0, "", sealing.ClassLength},
-		"a file key for a cluster":     {1, strings.Repeat("k", 16), sealing.ClassLength},
-		"a stanza of another type":     {1, swap("mlkem768x25519", "mlkem768x25518"), sealing.ClassParse},
-		"a stanza with two arguments":  {1, text[:30] + " " + text[31:], sealing.ClassParse},
-		"a stanza with two spaces":     {1, swap("-> mlkem768x25519 ", "->  mlkem768x25519")[:sealing.StanzaSize], sealing.ClassParse},
+		"a long file key":             {0, strings.Repeat("k", 17), sealing.ClassLength},
+		"no file key":                 {0, "", sealing.ClassLength},
+		"a file key for a cluster":    {1, strings.Repeat("k", 16), sealing.ClassLength},
+		"a stanza of another type":    {1, swap("mlkem768x25519", "mlkem768x25518"), sealing.ClassParse},
+		"a stanza with two arguments": {1, text[:30] + " " + text[31:], sealing.ClassParse},
+		"a stanza with two spaces": {1, swap("-> mlkem768x25519 ", "->  mlkem768x25519")[:sealing.StanzaSize],
+			sealing.ClassParse},
 		"a stanza with another arrow":  {1, swap("->", "=>"), sealing.ClassParse},
 		"a stanza without its end":     {1, text[:len(text)-1] + "=", sealing.ClassParse},
 		"a stanza and a line":          {1, text + "\n", sealing.ClassLength},
@@ -209,7 +215,8 @@ func TestInnerSecretsThatAreRefused(t *testing.T) {
 		"a line end inside the stanza": {1, text[:40] + "\n" + text[41:], sealing.ClassParse},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := sealing.Unlock(t.Context(), innerToken(test.inner), testContext(), block, block.Locks[test.lock], w.suite, w.cluster.Recipient())
+			_, err := sealing.Unlock(t.Context(), innerToken(test.inner), testContext(), block, block.Locks[test.lock], w.suite,
+				w.cluster.Recipient())
 			if got := classOf(err); got != test.want {
 				t.Errorf("class %q (%v), want %q", got, err, test.want)
 			}
@@ -228,7 +235,8 @@ func stray(text string) string {
 func TestAnswersThatAreRefusedByTheCluster(t *testing.T) {
 	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
-	good, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient())
+	good, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+		w.cluster.Recipient())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +253,8 @@ func TestAnswersThatAreRefusedByTheCluster(t *testing.T) {
 		"no body":                {func(s *sealing.Stanza) { s.Body = nil }, sealing.ClassLength},
 		"a flipped body":         {func(s *sealing.Stanza) { s.Body[0] ^= 1 }, sealing.ClassMAC},
 	} {
-		s := sealing.Stanza{Type: good.Type, Args: append([]string(nil), good.Args...), Body: append([]byte(nil), good.Body...)}
+		s := sealing.Stanza{Type: good.Type, Args: append([]string(nil), good.Args...),
+			Body: append([]byte(nil), good.Body...)}
 		test.change(&s)
 		if _, err := sealing.OpenStanza(w.cluster, s); classOf(err) != test.want {
 			t.Errorf("%s: %v, want class %q", name, err, test.want)

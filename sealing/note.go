@@ -29,7 +29,8 @@ func VerifierKey(name string, pub *ecdsa.PublicKey) string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%s+%08x+%s", name, key.hash, base64.StdEncoding.EncodeToString(append([]byte{algECDSA}, key.spki...)))
+	return fmt.Sprintf("%s+%08x+%s", name, key.hash,
+		base64.StdEncoding.EncodeToString(append([]byte{algECDSA}, key.spki...)))
 }
 
 // NewVerifier reads the text form that [VerifierKey] writes, with an ECDSA

@@ -104,7 +104,8 @@ func lockArgument(stanzas []*age.Stanza) (argument [32]byte, err error) {
 		return argument, refuse(ClassParse, "payload %s stanza has an argument that is not canonical base64", lockStanza)
 	}
 	if len(raw) != len(argument) {
-		return argument, refuse(ClassLength, "payload %s stanza has an argument of %d bytes, not %d", lockStanza, len(raw), len(argument))
+		return argument, refuse(ClassLength, "payload %s stanza has an argument of %d bytes, not %d", lockStanza, len(raw),
+			len(argument))
 	}
 	return [32]byte(raw), nil
 }

@@ -24,13 +24,15 @@ func TestAPublicKeyHasOneTextForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if parsed.Suite() != suite || parsed.String() != text || !bytes.Equal(parsed.HPKE().Bytes(), key.Private.PublicKey().Bytes()) {
+			if parsed.Suite() != suite || parsed.String() != text ||
+				!bytes.Equal(parsed.HPKE().Bytes(), key.Private.PublicKey().Bytes()) {
 				t.Errorf("%s: another key came back", suite)
 			}
 			if recipient, err := tag.ParseRecipient(text); err != nil || recipient.String() != text {
 				t.Errorf("age itself does not read the key: %v", err)
 			}
-			if other := map[api.Suite]api.Suite{api.SuiteHybrid: api.SuiteP256, api.SuiteP256: api.SuiteHybrid}[suite]; parses(other, text) {
+			if other := map[api.Suite]api.Suite{api.SuiteHybrid: api.SuiteP256,
+				api.SuiteP256: api.SuiteHybrid}[suite]; parses(other, text) {
 				t.Errorf("a key of suite %s passed for one of %s", suite, other)
 			}
 		}

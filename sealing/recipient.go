@@ -48,7 +48,8 @@ func (u unlabelled) Wrap(fileKey []byte) ([]*age.Stanza, error) { return u.recip
 func parseRecovery(suite api.Suite, text string) (age.Recipient, error) {
 	hybrid := strings.HasPrefix(text, "age1pq1") || strings.HasPrefix(text, "age1tagpq1")
 	if suite == api.SuiteHybrid && !hybrid {
-		return nil, refuse(ClassParse, "recipient is not post-quantum, but the sealing key is: write age1pq1… (age-keygen -pq)")
+		return nil, refuse(ClassParse, "recipient is not post-quantum, but the sealing key is: write age1pq1… (age-keygen "+
+			"-pq)")
 	}
 	recipient, err := parseAny(text)
 	if err != nil {

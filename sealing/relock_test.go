@@ -71,7 +71,8 @@ func TestAMovedPayloadIsNotRelocked(t *testing.T) {
 	} {
 		c := testContext()
 		move(&c)
-		if locks, err := w.afterLoss(t).sealer.Relock(c, block, w.targets(), w.recovery); !errors.Is(err, sealing.ErrOpen) || locks != nil {
+		if locks, err := w.afterLoss(t).sealer.Relock(c, block, w.targets(), w.recovery); !errors.Is(err, sealing.ErrOpen) ||
+			locks != nil {
 			t.Errorf("%s: %v and %d locks, want ErrOpen and none", name, err, len(locks))
 		}
 	}
@@ -109,7 +110,8 @@ func TestRelockingTakesTheFirstIdentityThatFits(t *testing.T) {
 	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	after := w.afterLoss(t)
-	locks, err := after.sealer.Relock(testContext(), block, w.targets()[:1], newIdentity(t, "an older recovery key"), w.recovery)
+	locks, err := after.sealer.Relock(testContext(), block, w.targets()[:1], newIdentity(t, "an older recovery key"),
+		w.recovery)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,14 +125,16 @@ func TestALockThatDoesNotOpenIsNotRewrapped(t *testing.T) {
 	block, next := w.seal(t), deriveKey(t, api.SuiteP256, "the next key")
 	forged := block.Locks[0]
 	forged.Target = "set/everybody"
-	if lock, err := prepare(t, w, block, forged).Rewrap(t.Context(), w.opener, next.Record(newKeyID)); !errors.Is(err, sealing.ErrOpen) || lock.Ciphertext != "" {
+	if lock, err := prepare(t, w, block, forged).Rewrap(t.Context(), w.opener, next.Record(newKeyID)); !errors.Is(err,
+		sealing.ErrOpen) || lock.Ciphertext != "" {
 		t.Errorf("a lock whose target was changed: %v, want ErrOpen", err)
 	}
 	for name, inner := range map[string]given{
 		"nothing": {}, "a byte less than a file key": make(given, 15), "a whole value": make(given, 600),
 	} {
 		for i := range block.Locks {
-			if _, err := prepare(t, w, block, block.Locks[i]).Rewrap(t.Context(), inner, next.Record(newKeyID)); classOf(err) == "" {
+			if _, err := prepare(t, w, block, block.Locks[i]).Rewrap(t.Context(), inner,
+				next.Record(newKeyID)); classOf(err) == "" {
 				t.Errorf("%s in a lock for %s: %v, want a refusal", name, block.Locks[i].Target, err)
 			}
 		}

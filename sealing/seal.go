@@ -101,7 +101,8 @@ func (s *Sealer) checkTargets(targets []LockTarget) error {
 		case target.Kind == Set && target.Recipient != "":
 			return fmt.Errorf("target %s has a recipient, but a set has none", target)
 		case target.Kind == Cluster && len(s.Recovery) == 0:
-			return fmt.Errorf("target %s needs a recovery recipient in the fleet: a rebuilt cluster has a new identity, and could never open it again", target)
+			return fmt.Errorf("target %s needs a recovery recipient in the fleet: a rebuilt cluster has a new identity, and "+
+				"could never open it again", target)
 		}
 	}
 	return nil

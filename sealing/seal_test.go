@@ -183,7 +183,10 @@ func TestSealRefuses(t *testing.T) {
 		"a set with a recipient":            func(r *request) { r.targets[0].Recipient = w.cluster.Recipient() },
 		"a target of no kind":               func(r *request) { r.targets[0].Kind = "fleet" },
 		"a two-lock without a recipient":    func(r *request) { r.targets = w.targets(); r.targets[1].Recipient = "" },
-		"a two-lock to a classic recipient": func(r *request) { r.targets = w.targets(); r.targets[1].Recipient = "age1qqqq" },
+		"a two-lock to a classic recipient": func(r *request) {
+			r.targets = w.targets()
+			r.targets[1].Recipient = "age1qqqq"
+		},
 		"a two-lock without a recovery key": func(r *request) { r.targets = w.targets(); r.sealer.Recovery = nil },
 		"a value that is not a field":       func(r *request) { r.values["/data/extra"] = "" },
 		"a field without a value":           func(r *request) { delete(r.values, "/data/user") },
@@ -202,12 +205,15 @@ func TestSealRefuses(t *testing.T) {
 			r.targets = w.targets()
 			r.targets[1].Recipient = strings.ToUpper(r.targets[1].Recipient)
 		},
-		"a public key in a second spelling":     func(r *request) { r.sealer.Key.PublicKey = strings.ToUpper(r.sealer.Key.PublicKey) },
+		"a public key in a second spelling": func(r *request) {
+			r.sealer.Key.PublicKey = strings.ToUpper(r.sealer.Key.PublicKey)
+		},
 		"a public key with a damaged character": func(r *request) { r.sealer.Key.PublicKey = damage(r.sealer.Key.PublicKey) },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := &request{sealer: *w.sealer, context: testContext(), values: testValues(), targets: append([]sealing.LockTarget(nil), set...)}
+			r := &request{sealer: *w.sealer, context: testContext(), values: testValues(),
+				targets: append([]sealing.LockTarget(nil), set...)}
 			change(r)
 			block, err := r.sealer.Seal(r.context, r.values, r.targets)
 			if err == nil {
@@ -234,7 +240,8 @@ func TestEveryBlockHasAFreshFileKey(t *testing.T) {
 	seen := map[string]bool{}
 	for range 3 {
 		block := w.seal(t)
-		stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite, w.cluster.Recipient())
+		stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+			w.cluster.Recipient())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,8 @@ var (
 	// rawBase64 is age's base64: standard alphabet, no padding.
 	rawBase64 = base64.RawStdEncoding.Strict()
 	// stanzaSize is the fixed length of a stanza in text, in bytes.
-	stanzaSize = len("-> "+hybridStanza+" \n\n") + rawBase64.EncodedLen(hybridEncSize) + rawBase64.EncodedLen(hybridBodySize)
+	stanzaSize = len("-> "+hybridStanza+" \n\n") + rawBase64.EncodedLen(hybridEncSize) +
+		rawBase64.EncodedLen(hybridBodySize)
 )
 
 // check refuses anything but one well-formed stanza of a hybrid recipient.

@@ -79,7 +79,8 @@ func TestFileKeysAreClearedAfterUse(t *testing.T) {
 	var stanza sealing.Stanza
 	for _, lock := range block.Locks {
 		var err error
-		if stanza, err = sealing.Unlock(t.Context(), opener, testContext(), block, lock, w.suite, w.cluster.Recipient()); err != nil {
+		if stanza, err = sealing.Unlock(t.Context(), opener, testContext(), block, lock, w.suite,
+			w.cluster.Recipient()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -38,7 +38,8 @@ func (s succession) text() string {
 // parseSuccession reads the one spelling that text writes.
 func parseSuccession(text string) (succession, error) {
 	var s succession
-	_, err := fmt.Sscanf(text, successionFormat+"\nfleet %q\nserial %d\nfrom %q\nto %q\n", &s.fleet, &s.serial, &s.from, &s.to)
+	_, err := fmt.Sscanf(text, successionFormat+"\nfleet %q\nserial %d\nfrom %q\nto %q\n", &s.fleet, &s.serial, &s.from,
+		&s.to)
 	if err != nil || s.text() != text {
 		return succession{}, errors.New("its text is not in the canonical form")
 	}

@@ -68,7 +68,10 @@ func TestASuccessionIsRefused(t *testing.T) {
 			forged = strings.Replace(forged, verifierKey(stranger), verifierKey(first), 1)
 			s.RootSuccession = []string{forged}
 		}, third},
-		{"of a stranger's own line", func(s *api.FleetSpec) { s.RootSuccession = []string{succeed(t, s, stranger, third, 4)} }, third},
+		{"of a stranger's own line", func(s *api.FleetSpec) {
+			s.RootSuccession = []string{succeed(t, s, stranger, third,
+				4)}
+		}, third},
 		{"of another fleet", func(s *api.FleetSpec) {
 			other := &api.FleetSpec{ID: strings.Repeat("0", 32)}
 			s.RootSuccession = []string{succeed(t, other, first, third, 4)}
@@ -94,7 +97,8 @@ func TestASuccessionIsRefused(t *testing.T) {
 		}, third},
 		{"with serial 0", func(s *api.FleetSpec) { s.RootSuccession = []string{succeed(t, s, first, third, 0)} }, third},
 		{"with another new key than was signed", func(s *api.FleetSpec) {
-			s.RootSuccession = []string{strings.Replace(succeed(t, s, first, second, 4), verifierKey(second), verifierKey(third), 1)}
+			s.RootSuccession = []string{strings.Replace(succeed(t, s, first, second, 4), verifierKey(second), verifierKey(third),
+				1)}
 		}, third},
 		{"with a second spelling", func(s *api.FleetSpec) {
 			s.RootSuccession[0] = strings.Replace(s.RootSuccession[0], "serial 4", "serial 04", 1)

@@ -30,7 +30,8 @@ type Opener interface {
 // before. Everything is checked before o is used: errors of the bytes are
 // *[Error], the cryptographic ones are [ErrOpen], and any other error is
 // trouble of the token.
-func Unlock(ctx context.Context, o Opener, c Context, block *api.Block, lock api.Lock, suite api.Suite, recipient string) (Stanza, error) {
+func Unlock(ctx context.Context, o Opener, c Context, block *api.Block, lock api.Lock, suite api.Suite,
+	recipient string) (Stanza, error) {
 	payload, err := ParsePayload(block.Payload)
 	if err != nil {
 		return Stanza{}, err

@@ -69,7 +69,8 @@ func (r recipe) make(t *testing.T, name string) vector {
 	}
 	v := vector{
 		Description: r.description, Class: r.class, TokenCalls: r.tokenCalls, Path: r.path, Suite: r.suite,
-		KeyID: keyID, KeyLabel: "bulla vector key", Cluster: "bulla vector cluster", Recovery: "bulla vector recovery", Lock: r.lock,
+		KeyID: keyID, KeyLabel: "bulla vector key", Cluster: "bulla vector cluster", Recovery: "bulla vector recovery",
+		Lock: r.lock,
 	}
 	c := testContext()
 	if r.context != nil {
@@ -116,7 +117,8 @@ func (r recipe) seal(t *testing.T, v vector, c sealing.Context) api.Block {
 	block := api.Block{Fields: c.Fields, Payload: payload}
 	key := deriveKey(t, r.suite, v.KeyLabel)
 	for _, kind := range []sealing.TargetKind{sealing.Set, sealing.Cluster} {
-		target := sealing.Target{Kind: kind, Name: map[sealing.TargetKind]string{sealing.Set: "retail", sealing.Cluster: "prod-eu"}[kind]}
+		target := sealing.Target{Kind: kind,
+			Name: map[sealing.TargetKind]string{sealing.Set: "retail", sealing.Cluster: "prod-eu"}[kind]}
 		inner := slices.Clone(lock.FileKey())
 		if kind == sealing.Cluster {
 			stanza, err := sealing.WrapFor(hybridRecipient(t, newIdentity(t, v.Cluster)), inner)
@@ -128,11 +130,13 @@ func (r recipe) seal(t *testing.T, v vector, c sealing.Context) api.Block {
 		if r.inner != nil {
 			inner = r.inner(inner)
 		}
-		ciphertext, err := hpke.Seal(key.Public.HPKE(), hpke.HKDFSHA256(), hpke.AES256GCM(), sealing.LockInfo(c, target, hashOf(payload)), inner)
+		ciphertext, err := hpke.Seal(key.Public.HPKE(), hpke.HKDFSHA256(), hpke.AES256GCM(),
+			sealing.LockInfo(c, target, hashOf(payload)), inner)
 		if err != nil {
 			t.Fatal(err)
 		}
-		block.Locks = append(block.Locks, api.Lock{Target: target.String(), Key: v.KeyID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)})
+		block.Locks = append(block.Locks,
+			api.Lock{Target: target.String(), Key: v.KeyID, Ciphertext: base64.StdEncoding.EncodeToString(ciphertext)})
 	}
 	if r.locks != nil {
 		r.locks(block.Locks)

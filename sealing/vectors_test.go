@@ -60,7 +60,8 @@ type vectorDerived struct {
 
 func (v vector) context() sealing.Context {
 	c := v.Context
-	return sealing.Context{Fleet: c.Fleet, Scope: c.Scope, Group: c.Group, Kind: c.Kind, Namespace: c.Namespace, Name: c.Name, Fields: c.Fields}
+	return sealing.Context{Fleet: c.Fleet, Scope: c.Scope, Group: c.Group, Kind: c.Kind, Namespace: c.Namespace,
+		Name: c.Name, Fields: c.Fields}
 }
 
 const (

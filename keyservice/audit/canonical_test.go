@@ -40,9 +40,10 @@ func filled(t testing.TB) audit.Entry {
 func TestAnEntryReadsBackAsItWasWritten(t *testing.T) {
 	awkward := "\x00\x1f\b\t\n\f\r\"\\/<>&\u007f\u2028\u2029\U0001F3FA"
 	for name, e := range map[string]audit.Entry{
-		"every field":        filled(t),
-		"the least":          {Time: someTime, Kind: audit.Start, Outcome: "Done", Fleet: fleet},
-		"awkward characters": {Time: someTime, Kind: audit.Person, Outcome: awkward, Fleet: fleet, Targets: []string{awkward, ""}},
+		"every field": filled(t),
+		"the least":   {Time: someTime, Kind: audit.Start, Outcome: "Done", Fleet: fleet},
+		"awkward characters": {Time: someTime, Kind: audit.Person, Outcome: awkward, Fleet: fleet,
+			Targets: []string{awkward, ""}},
 	} {
 		got, err := audit.ParseEntry(e.Marshal())
 		if err != nil {
@@ -58,11 +59,14 @@ func TestAnEntryReadsBackAsItWasWritten(t *testing.T) {
 // log that there is unreadable.
 func TestTheBytesOfAnEntryAreThese(t *testing.T) {
 	e := audit.Entry{
-		Time: time.Date(2026, 11, 22, 5, 5, 6, 1_234_567, time.FixedZone("CET", 3600)), Kind: audit.Unseal, Outcome: "Granted", Fleet: fleet,
-		Cluster: "prod-eu", Head: "abc", Targets: []string{"set/a", "set/b"}, Operations: 2, Detail: "<\u2028\x01\n\"é\xff\xfe",
+		Time: time.Date(2026, 11, 22, 5, 5, 6, 1_234_567, time.FixedZone("CET", 3600)), Kind: audit.Unseal,
+		Outcome: "Granted", Fleet: fleet,
+		Cluster: "prod-eu", Head: "abc", Targets: []string{"set/a", "set/b"}, Operations: 2,
+		Detail: "<\u2028\x01\n\"é\xff\xfe",
 	}
 	want := `{"cluster":"prod-eu","detail":"<` + "\u2028" + `\u0001\n\"é` + "\uFFFD" + `","fleet":"` + fleet +
-		`","head":"abc","kind":"Unseal","operations":2,"outcome":"Granted","targets":["set/a","set/b"],"time":"2026-11-22T04:05:06.001234Z"}`
+		`","head":"abc","kind":"Unseal","operations":2,"outcome":"Granted","targets":["set/a","set/b"],` +
+		`"time":"2026-11-22T04:05:06.001234Z"}`
 	if diff := cmp.Diff(want, string(e.Marshal())); diff != "" {
 		t.Error(diff)
 	}
@@ -84,34 +88,37 @@ func TestFreeTextDoesNotMakeAnEntryTooLarge(t *testing.T) {
 }
 
 func TestOnlyTheCanonicalFormIsAnEntry(t *testing.T) {
-	good := string(audit.Entry{Time: someTime, Kind: audit.Unseal, Outcome: "Granted", Fleet: fleet, Cluster: "a", Operations: 1, Keys: []string{"k"}}.Marshal())
+	good := string(audit.Entry{Time: someTime, Kind: audit.Unseal, Outcome: "Granted", Fleet: fleet, Cluster: "a",
+		Operations: 1, Keys: []string{"k"}}.Marshal())
 	if _, err := audit.ParseEntry([]byte(good)); err != nil {
 		t.Fatal(err)
 	}
 	for name, line := range map[string]string{
-		"nothing":                   "",
-		"no object":                 "[]",
-		"null":                      "null",
-		"an unknown member":         strings.Replace(good, `{`, `{"also":"x",`, 1),
-		"a member twice":            strings.Replace(good, `{`, `{"cluster":"b",`, 1),
-		"a member in other case":    strings.Replace(good, `"cluster"`, `"Cluster"`, 1),
-		"members in other order":    strings.Replace(strings.Replace(good, `"cluster":"a",`, "", 1), `}`, `,"cluster":"a"}`, 1),
-		"a space":                   strings.Replace(good, `,`, `, `, 1),
-		"a newline at the end":      good + "\n",
-		"another value":             good + good,
-		"an escape without need":    strings.Replace(good, `"a"`, `"\u0061"`, 1),
-		"an escaped slash":          strings.Replace(good, `"a"`, `"\/"`, 1),
-		"an escape in capitals":     strings.Replace(good, `"a"`, `"\u001F"`, 1),
-		"half a surrogate":          strings.Replace(good, `"a"`, `"\ud800"`, 1),
-		"bytes that are no UTF-8":   strings.Replace(good, `"a"`, "\"\xff\"", 1),
-		"an empty member":           strings.Replace(good, `"a"`, `""`, 1),
-		"an empty list":             strings.Replace(good, `["k"]`, `[]`, 1),
-		"a number with a point":     strings.Replace(good, `1,`, `1.0,`, 1),
-		"a number as a text":        strings.Replace(good, `1,`, `"1",`, 1),
-		"a time in another zone":    strings.Replace(good, `Z"`, `+00:00"`, 1),
-		"a time of nanoseconds":     strings.Replace(good, `Z"`, `000Z"`, 1),
-		"a time of milliseconds":    strings.Replace(good, `.000789Z"`, `.000Z"`, 1),
-		"no time":                   strings.Replace(good, `,"time":"`+someTime.Format("2006-01-02T15:04:05.000000Z")+`"`, "", 1),
+		"nothing":                "",
+		"no object":              "[]",
+		"null":                   "null",
+		"an unknown member":      strings.Replace(good, `{`, `{"also":"x",`, 1),
+		"a member twice":         strings.Replace(good, `{`, `{"cluster":"b",`, 1),
+		"a member in other case": strings.Replace(good, `"cluster"`, `"Cluster"`, 1),
+		"members in other order": strings.Replace(strings.Replace(good, `"cluster":"a",`, "", 1), `}`, `,"cluster":"a"}`,
+			1),
+		"a space":                 strings.Replace(good, `,`, `, `, 1),
+		"a newline at the end":    good + "\n",
+		"another value":           good + good,
+		"an escape without need":  strings.Replace(good, `"a"`, `"\u0061"`, 1),
+		"an escaped slash":        strings.Replace(good, `"a"`, `"\/"`, 1),
+		"an escape in capitals":   strings.Replace(good, `"a"`, `"\u001F"`, 1),
+		"half a surrogate":        strings.Replace(good, `"a"`, `"\ud800"`, 1),
+		"bytes that are no UTF-8": strings.Replace(good, `"a"`, "\"\xff\"", 1),
+		"an empty member":         strings.Replace(good, `"a"`, `""`, 1),
+		"an empty list":           strings.Replace(good, `["k"]`, `[]`, 1),
+		"a number with a point":   strings.Replace(good, `1,`, `1.0,`, 1),
+		"a number as a text":      strings.Replace(good, `1,`, `"1",`, 1),
+		"a time in another zone":  strings.Replace(good, `Z"`, `+00:00"`, 1),
+		"a time of nanoseconds":   strings.Replace(good, `Z"`, `000Z"`, 1),
+		"a time of milliseconds":  strings.Replace(good, `.000789Z"`, `.000Z"`, 1),
+		"no time": strings.Replace(good, `,"time":"`+someTime.Format("2006-01-02T15:04:05.000000Z")+`"`, "",
+			1),
 		"no outcome":                strings.Replace(good, `"outcome":"Granted",`, "", 1),
 		"more than an entry can be": strings.Replace(good, `"a"`, `"`+strings.Repeat("a", audit.MaxEntry)+`"`, 1),
 	} {
@@ -156,7 +163,8 @@ func FuzzEntry(f *testing.F) {
 		if at.Year() < 1 || at.Year() > 9999 || len(outcome)+len(cluster)+len(target) > audit.MaxEntry/12 {
 			return
 		}
-		e := audit.Entry{Time: at, Outcome: outcome, Cluster: cluster, Detail: detail, Targets: []string{target}, Count: count}
+		e := audit.Entry{Time: at, Outcome: outcome, Cluster: cluster, Detail: detail, Targets: []string{target},
+			Count: count}
 		line := e.Marshal()
 		read, err := audit.ParseEntry(line)
 		if err != nil {

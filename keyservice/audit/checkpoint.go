@@ -116,11 +116,12 @@ func isOfOtherKey(err error, origin string, verifier note.Verifier) bool {
 	}
 	text := unverified.Note.Text
 	c, err := parseText(text)
-	return err == nil && c.Origin == origin && slices.ContainsFunc(unverified.Note.UnverifiedSigs, func(s note.Signature) bool {
-		const hash = 4 // bytes, before the signature
-		data, err := base64.StdEncoding.DecodeString(s.Base64)
-		return err == nil && len(data) > hash && s.Name == origin && !verifier.Verify([]byte(text), data[hash:])
-	})
+	return err == nil && c.Origin == origin &&
+		slices.ContainsFunc(unverified.Note.UnverifiedSigs, func(s note.Signature) bool {
+			const hash = 4 // bytes, before the signature
+			data, err := base64.StdEncoding.DecodeString(s.Base64)
+			return err == nil && len(data) > hash && s.Name == origin && !verifier.Verify([]byte(text), data[hash:])
+		})
 }
 
 // parseText reads exactly what Text writes. Extension lines, which C2SP admits,

@@ -28,7 +28,8 @@ func TestACheckpointOpensUnderItsKeyAndOriginAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := origin + "\n7\n" + base64.StdEncoding.EncodeToString(c.Root[:]) + "\n\n— " + origin + " "; !strings.HasPrefix(string(signed), want) {
+	if want := origin + "\n7\n" + base64.StdEncoding.EncodeToString(c.Root[:]) + "\n\n— " + origin +
+		" "; !strings.HasPrefix(string(signed), want) {
 		t.Errorf("the note is\n%s", signed)
 	}
 	got, err := audit.OpenCheckpoint(signed, origin, verifier)
@@ -161,12 +162,13 @@ func TestWhatIsNotTheLogThatWasSeen(t *testing.T) {
 		"two roots of one size":       audit.CheckConsistency(m.At(9), fork.At(9), nil),
 		"no proof":                    audit.CheckConsistency(m.At(6), m.At(9), nil),
 		"a proof between other sizes": audit.CheckConsistency(m.At(6), m.At(9), m.Consistency(7, 9)),
-		"a proof with more":           audit.CheckConsistency(m.At(6), m.At(9), append(m.Consistency(6, 9), make([]byte, 32))),
-		"a proof where none is due":   audit.CheckConsistency(m.At(9), m.At(9), [][]byte{make([]byte, 32)}),
-		"a long hash":                 audit.CheckConsistency(m.At(6), m.At(9), [][]byte{make([]byte, 33)}),
-		"another log":                 audit.CheckConsistency(other, m.At(9), m.Consistency(6, 9)),
-		"a log without end":           audit.CheckConsistency(m.At(6), huge, m.Consistency(6, 9)),
-		"an empty log with a root":    audit.CheckConsistency(empty, m.At(9), nil),
+		"a proof with more": audit.CheckConsistency(m.At(6), m.At(9),
+			append(m.Consistency(6, 9), make([]byte, 32))),
+		"a proof where none is due": audit.CheckConsistency(m.At(9), m.At(9), [][]byte{make([]byte, 32)}),
+		"a long hash":               audit.CheckConsistency(m.At(6), m.At(9), [][]byte{make([]byte, 33)}),
+		"another log":               audit.CheckConsistency(other, m.At(9), m.Consistency(6, 9)),
+		"a log without end":         audit.CheckConsistency(m.At(6), huge, m.Consistency(6, 9)),
+		"an empty log with a root":  audit.CheckConsistency(empty, m.At(9), nil),
 	} {
 		if !errors.Is(err, audit.ErrConsistency) {
 			t.Errorf("%s: %v, want ErrConsistency", name, err)

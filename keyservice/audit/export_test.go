@@ -24,7 +24,8 @@ func recorded(t testing.TB, n int) *auditlog.Log {
 }
 
 func nth(i int) audit.Entry {
-	return audit.Entry{Time: someTime.Add(time.Duration(i) * time.Minute), Kind: audit.Unseal, Outcome: "Granted", Fleet: fleet,
+	return audit.Entry{Time: someTime.Add(time.Duration(i) * time.Minute), Kind: audit.Unseal, Outcome: "Granted",
+		Fleet:   fleet,
 		Cluster: "prod-eu", Digest: fmt.Sprintf("sha256:%064d", i), Object: "shop/db"}
 }
 
@@ -62,7 +63,8 @@ func TestAnExportOfAnHonestLogIsWithoutFindings(t *testing.T) {
 				read = append(read, e)
 			})
 		last := sizes[len(sizes)-1]
-		if err != nil || len(v.Findings) > 0 || len(v.Checkpoints) != len(sizes) || int64(len(read)) != last || v.Checkpoints[len(sizes)-1] != log.At(last) {
+		if err != nil || len(v.Findings) > 0 || len(v.Checkpoints) != len(sizes) || int64(len(read)) != last ||
+			v.Checkpoints[len(sizes)-1] != log.At(last) {
 			t.Errorf("%v: %d entries, %d checkpoints, findings %v, %v", sizes, len(read), len(v.Checkpoints), v.Findings, err)
 		}
 	}
@@ -115,22 +117,33 @@ func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
 		stranger.Append(log.Leaf(i))
 	}
 	vectors := map[string]vector{
-		"an entry is edited":                   {with(set(6, strings.Replace(lines[entry(6)], "prod-eu", "prod-us", 1))), 6, 6, "entry 6 was changed"},
-		"an entry is edited with its hash":     {with(set(6, string(audit.AppendEntry(nil, 6, edited(6))))), 4, 8, "not those that the checkpoint"},
-		"an early one is edited with its hash": {with(set(2, string(audit.AppendEntry(nil, 2, edited(2))))), 0, 3, "not those that the checkpoint"},
-		"an entry is dropped":                  {with(func(l []string) []string { return append(l[:7], l[8:]...) }), 6, 6, "entry 6 is missing"},
-		"three are dropped":                    {with(func(l []string) []string { return append(l[:5], l[8:]...) }), 4, 6, "entries 4 to 6 are missing"},
-		"one is dropped, the rest renumbered":  {with(func(l []string) []string { return shifted(6, l) }), 8, 8, "entry 8 is missing"},
-		"two are swapped":                      {with(func(l []string) []string { l[6], l[7] = l[7], l[6]; return l }), 5, 5, "entry 5 is missing before"},
+		"an entry is edited": {with(set(6, strings.Replace(lines[entry(6)], "prod-eu", "prod-us", 1))), 6,
+			6, "entry 6 was changed"},
+		"an entry is edited with its hash": {with(set(6, string(audit.AppendEntry(nil, 6, edited(6))))), 4, 8,
+			"not those that the checkpoint"},
+		"an early one is edited with its hash": {with(set(2, string(audit.AppendEntry(nil, 2, edited(2))))), 0, 3,
+			"not those that the checkpoint"},
+		"an entry is dropped": {with(func(l []string) []string { return append(l[:7], l[8:]...) }), 6, 6,
+			"entry 6 is missing"},
+		"three are dropped": {with(func(l []string) []string { return append(l[:5], l[8:]...) }), 4, 6,
+			"entries 4 to 6 are missing"},
+		"one is dropped, the rest renumbered": {with(func(l []string) []string { return shifted(6, l) }), 8, 8,
+			"entry 8 is missing"},
+		"two are swapped": {with(func(l []string) []string { l[6], l[7] = l[7], l[6]; return l }), 5, 5,
+			"entry 5 is missing before"},
 		"two are swapped and renumbered": {with(func(l []string) []string {
 			l[6], l[7] = string(audit.AppendEntry(nil, 5, log.Leaf(6))), string(audit.AppendEntry(nil, 6, log.Leaf(5)))
 			return l
 		}), 6, 6, "before the one that it follows"},
-		"an entry stands twice":                      {with(func(l []string) []string { return append(l[:7], l[6:]...) }), 5, 5, "out of order, or twice"},
-		"the end is cut off":                         {with(func(l []string) []string { return l[:8] }), 7, -1, "no checkpoint follows entry 6"},
-		"the last line is cut":                       {strings.TrimSuffix(strings.Join(lines, ""), "\"}\n"), 9, 9, "line 11 is cut off"},
-		"entries before the last checkpoint are cut": {with(func(l []string) []string { return append(l[:8], l[10]) }), 7, 8, "entries 7 to 8 are missing"},
-		"everything is cut":                          {"", 0, -1, "no checkpoint"},
+		"an entry stands twice": {with(func(l []string) []string { return append(l[:7], l[6:]...) }), 5,
+			5, "out of order, or twice"},
+		"the end is cut off": {with(func(l []string) []string { return l[:8] }), 7, -1,
+			"no checkpoint follows entry 6"},
+		"the last line is cut": {strings.TrimSuffix(strings.Join(lines, ""), "\"}\n"), 9, 9,
+			"line 11 is cut off"},
+		"entries before the last checkpoint are cut": {with(func(l []string) []string { return append(l[:8], l[10]) }), 7, 8,
+			"entries 7 to 8 are missing"},
+		"everything is cut": {"", 0, -1, "no checkpoint"},
 		"an entry is put in": {with(func(l []string) []string {
 			return append(l[:10:10], string(audit.AppendEntry(nil, 9, nth(9).Marshal())), l[10])
 		}), 9, 9, "entry 9 is not in the log of 9 entries"},
@@ -143,10 +156,12 @@ func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
 			return l
 		}), 9, -1, "not a checkpoint of this audit log"},
 		"a line that is no entry": {with(set(6, "{}\n")), 6, 6, "line 8"},
-		"an entry with a space":   {with(set(6, strings.Replace(lines[entry(6)], `,"fleet"`, `, "fleet"`, 1))), 6, 6, "entry 6"},
-		"a line with a space":     {with(set(6, strings.Replace(lines[entry(6)], `,"hash"`, `, "hash"`, 1))), 6, 6, "line 8"},
-		"a line with more":        {with(set(6, strings.Replace(lines[entry(6)], `,"hash"`, `,"more":1,"hash"`, 1))), 6, 6, "line 8"},
-		"a line without end":      {with(set(6, strings.Repeat(" ", 1<<20)+"\n")), 6, 6, "line 8 has more than"},
+		"an entry with a space": {with(set(6, strings.Replace(lines[entry(6)], `,"fleet"`, `, "fleet"`, 1))), 6, 6,
+			"entry 6"},
+		"a line with a space": {with(set(6, strings.Replace(lines[entry(6)], `,"hash"`, `, "hash"`, 1))), 6, 6, "line 8"},
+		"a line with more": {with(set(6, strings.Replace(lines[entry(6)], `,"hash"`, `,"more":1,"hash"`, 1))), 6, 6,
+			"line 8"},
+		"a line without end": {with(set(6, strings.Repeat(" ", 1<<20)+"\n")), 6, 6, "line 8 has more than"},
 	}
 	if *update {
 		writeVectors(t, log, vectors)
@@ -253,7 +268,8 @@ func FuzzVerifyExport(f *testing.F) {
 	verifier := log.Verifier()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		entries := 0
-		v, err := audit.VerifyExport(bytes.NewReader(data), audit.Origin(fleet), verifier, func(int64, audit.Entry) { entries++ })
+		v, err := audit.VerifyExport(bytes.NewReader(data), audit.Origin(fleet), verifier,
+			func(int64, audit.Entry) { entries++ })
 		if err != nil && !errors.Is(err, audit.ErrExport) {
 			t.Fatal(err)
 		}

@@ -38,7 +38,8 @@ type Verified struct {
 // log's key. What is wrong with the log is in Findings; the error is of the
 // reading alone. Each is called for every entry that can be read, before it is
 // known whether it was changed; it may be nil.
-func VerifyExport(r io.Reader, origin string, verifier note.Verifier, each func(index int64, e Entry)) (*Verified, error) {
+func VerifyExport(r io.Reader, origin string, verifier note.Verifier, each func(index int64, e Entry)) (*Verified,
+	error) {
 	v := &verification{origin: origin, verifier: verifier, each: each, out: &Verified{}}
 	err := Scan(r, v.line)
 	if errors.Is(err, ErrExport) {
@@ -123,14 +124,17 @@ func (v *verification) checkpoint(signed []byte) {
 	v.out.Checkpoints = append(v.out.Checkpoints, c)
 	switch {
 	case c.Size > v.next:
-		v.find(v.next, c.Size-1, "%s missing: the checkpoint after entry %d was signed over %d entries", span(v.next, c.Size-1, "is", "are"), v.next-1, c.Size)
+		v.find(v.next, c.Size-1, "%s missing: the checkpoint after entry %d was signed over %d entries",
+			span(v.next, c.Size-1, "is", "are"), v.next-1, c.Size)
 	case c.Size < v.next:
-		v.find(c.Size, v.next-1, "%s not in the log of %d entries that the checkpoint after them was signed over", span(c.Size, v.next-1, "is", "are"), c.Size)
+		v.find(c.Size, v.next-1, "%s not in the log of %d entries that the checkpoint after them was signed over",
+			span(c.Size, v.next-1, "is", "are"), c.Size)
 	case v.broken: // told already
 	case v.actual.Root() == c.Root:
 		v.anchored = c.Size
 	case v.claimed.Root() != c.Root:
-		v.find(v.anchored, c.Size-1, "%s not those that the checkpoint of %d entries was signed over: changed, dropped, put in or of a fork",
+		v.find(v.anchored, c.Size-1, "%s not those that the checkpoint of %d entries was signed over: changed, dropped, "+
+			"put in or of a fork",
 			span(v.anchored, c.Size-1, "is", "are"), c.Size)
 	}
 }
@@ -174,7 +178,8 @@ func (v *Verified) heldTo(other *Verified) []Finding {
 func (v *Verified) fork(other *Verified, size int64) Finding {
 	for i := range min(size, int64(len(other.Leaves))) {
 		if v.Leaves[i] != other.Leaves[i] {
-			return Finding{First: i, Last: i, Text: fmt.Sprintf("fork: the logs differ from entry %d on, and both were signed", i)}
+			return Finding{First: i, Last: i,
+				Text: fmt.Sprintf("fork: the logs differ from entry %d on, and both were signed", i)}
 		}
 	}
 	return Finding{First: 0, Last: size - 1, Text: fmt.Sprintf("fork: two logs of %d entries were signed", size)}

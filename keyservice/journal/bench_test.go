@@ -19,7 +19,8 @@ func BenchmarkAppend(b *testing.B) {
 			for i := range entries {
 				entries[i] = audit.Entry{
 					Kind: audit.Unseal, Outcome: "Granted", Request: "0123456789abcdef", Cluster: "prod-eu",
-					Certificate: "0123456789abcdef0123456789abcdef", Identity: fmt.Sprintf("sha256:%064d", 1), Head: fmt.Sprintf("%040d", 1), Revision: fmt.Sprintf("%040d", 1),
+					Certificate: "0123456789abcdef0123456789abcdef", Identity: fmt.Sprintf("sha256:%064d", 1),
+					Head: fmt.Sprintf("%040d", 1), Revision: fmt.Sprintf("%040d", 1),
 					Placement: "payments", Object: fmt.Sprintf("payments/secret-%d", i), Digest: fmt.Sprintf("sha256:%064x", i*7919),
 					Targets: []string{"set/all"}, Keys: []string{"2026-11-a"}, Operations: 1,
 				}

@@ -89,15 +89,22 @@ func TestALogThatWasTamperedWithIsNotOpened(t *testing.T) {
 		"the last entries are missing, and the row says so": {func(b *bench) {
 			b.exec("DELETE FROM leaves WHERE idx >= 30", "UPDATE logs SET size = 30")
 		}, "not those that its checkpoint was signed for"},
-		"the row was set back":                         {func(b *bench) { b.exec("UPDATE logs SET size = 30") }, "it ends after 41"},
-		"an entry in between is missing":               {func(b *bench) { b.exec("DELETE FROM leaves WHERE idx = 20") }, "entry 20"},
-		"an entry was changed":                         {func(b *bench) { b.exec(edit) }, "entry 30 was changed"},
-		"an entry was changed, and its hashes with it": {func(b *bench) { b.exec(edit); b.rehash() }, "not those that its checkpoint was signed for"},
+		"the row was set back": {func(b *bench) { b.exec("UPDATE logs SET size = 30") },
+			"it ends after 41"},
+		"an entry in between is missing": {func(b *bench) { b.exec("DELETE FROM leaves WHERE idx = 20") },
+			"entry 20"},
+		"an entry was changed": {func(b *bench) { b.exec(edit) }, "entry 30 was changed"},
+		"an entry was changed, and its hashes with it": {func(b *bench) { b.exec(edit); b.rehash() },
+			"not those that its checkpoint was signed for"},
 		"two entries changed places": {func(b *bench) {
-			b.exec("UPDATE leaves SET idx = 99 WHERE idx = 10", "UPDATE leaves SET idx = 10 WHERE idx = 11", "UPDATE leaves SET idx = 11 WHERE idx = 99")
+			b.exec("UPDATE leaves SET idx = 99 WHERE idx = 10", "UPDATE leaves SET idx = 10 WHERE idx = 11",
+				"UPDATE leaves SET idx = 11 WHERE idx = 99")
 		}, "entry 10 was changed"},
-		"a hash was cut":         {func(b *bench) { b.exec("UPDATE leaves SET hashes = substr(hashes, 1, 7) WHERE idx = 12") }, "bytes of hashes"},
-		"the checkpoint is gone": {func(b *bench) { b.exec("UPDATE logs SET checkpoint = x''") }, "checkpoint is not this fleet's and token's"},
+		"a hash was cut": {func(b *bench) {
+			b.exec("UPDATE leaves SET hashes = substr(hashes, 1, 7) WHERE idx = 12")
+		}, "bytes of hashes"},
+		"the checkpoint is gone": {func(b *bench) { b.exec("UPDATE logs SET checkpoint = x''") },
+			"checkpoint is not this fleet's and token's"},
 		"the row of the log is gone": {func(b *bench) {
 			b.exec("PRAGMA foreign_keys = OFF", "DELETE FROM logs")
 		}, "no log"},

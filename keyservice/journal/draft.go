@@ -151,7 +151,8 @@ func (w *drafting) add(e audit.Entry) error {
 	w.known.fresh = append(w.known.fresh, completed...)
 	w.leaves = append(w.leaves, store.Leaf{
 		Index: index, Time: e.Time, Entry: data, Hashes: completed,
-		Kind: string(e.Kind), Outcome: e.Outcome, Cluster: e.Cluster, Person: e.Person, Digest: e.Digest, Object: e.Object, Also: alsoObjects(e),
+		Kind: string(e.Kind), Outcome: e.Outcome, Cluster: e.Cluster, Person: e.Person, Digest: e.Digest, Object: e.Object,
+		Also: alsoObjects(e),
 	})
 	return nil
 }

@@ -19,7 +19,8 @@ type faultStore struct {
 	before, after atomic.Bool
 }
 
-func (s *faultStore) AppendLog(ctx context.Context, fleet string, groups [][]store.Change, build func(*store.Appending) (store.Appended, error)) error {
+func (s *faultStore) AppendLog(ctx context.Context, fleet string, groups [][]store.Change,
+	build func(*store.Appending) (store.Appended, error)) error {
 	failing := func(f *store.Appending) (store.Appended, error) {
 		out, err := build(f)
 		if err == nil && s.before.Load() {
@@ -41,7 +42,8 @@ func TestAFailedAppendLeavesNothing(t *testing.T) {
 	b.add(j, numbered(0, 5))
 	head := store.Head{Fleet: testFleet, Ref: "main", Hash: "a1", Accepted: time.Now()}
 	fault.before.Store(true)
-	if _, err := j.Append(t.Context(), numbered(5, 1), b.rows.AddHead(head)); err == nil || !strings.Contains(err.Error(), "disk full") {
+	if _, err := j.Append(t.Context(), numbered(5, 1), b.rows.AddHead(head)); err == nil ||
+		!strings.Contains(err.Error(), "disk full") {
 		t.Fatalf("append: %v, want the store's error", err)
 	}
 	if c := b.checkLog(); c.Size != 5 {
@@ -76,7 +78,8 @@ func TestAnAppendThatFailedButIsOnDiskIsAnswered(t *testing.T) {
 func TestATokenThatDoesNotSignRecordsNothing(t *testing.T) {
 	b := newBench(t)
 	b.add(b.j, numbered(0, 3))
-	for name, fault := range map[string]*atomic.Bool{"no signature": &b.key.sick, "a signature of something else": &b.key.wrong} {
+	for name, fault := range map[string]*atomic.Bool{"no signature": &b.key.sick,
+		"a signature of something else": &b.key.wrong} {
 		fault.Store(true)
 		if _, err := b.j.Append(t.Context(), numbered(3, 1)); err == nil {
 			t.Errorf("%s: the append succeeded", name)
@@ -179,7 +182,8 @@ func TestEntriesOfOtherProgramsComeFirst(t *testing.T) {
 	beside := b.store()
 	now := time.Now()
 	made := audit.Entry{Kind: audit.Token, Outcome: "Done", Cluster: "prod-eu"}
-	if err := beside.Do(t.Context(), Later(beside, testFleet, made, now), beside.AddPending(testFleet, []byte("{}"))); err != nil {
+	if err := beside.Do(t.Context(), Later(beside, testFleet, made, now),
+		beside.AddPending(testFleet, []byte("{}"))); err != nil {
 		t.Fatal(err)
 	}
 	r := b.add(b.j, []audit.Entry{{Kind: audit.Enrol, Outcome: "Done", Cluster: "prod-eu"}})

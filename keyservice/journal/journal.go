@@ -37,7 +37,8 @@ var (
 	// ErrQueue means that the store is slower than the callers: nothing was recorded.
 	ErrQueue = errors.New("too many entries wait for the audit log")
 	// ErrBehind means that the store's log is shorter than one that was seen.
-	ErrBehind = errors.New("the audit log in the store is behind what was seen of it: it was cut, or an old copy was put in its place")
+	ErrBehind = errors.New("the audit log in the store is behind what was seen of it: it was cut, or an old copy was " +
+		"put in its place")
 )
 
 // Journal is the audit log of a fleet, safe for concurrent use. Everything that

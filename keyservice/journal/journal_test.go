@@ -83,7 +83,8 @@ type heldStore struct {
 	entered, release chan struct{}
 }
 
-func (s *heldStore) AppendLog(ctx context.Context, fleet string, groups [][]store.Change, build func(*store.Appending) (store.Appended, error)) error {
+func (s *heldStore) AppendLog(ctx context.Context, fleet string, groups [][]store.Change,
+	build func(*store.Appending) (store.Appended, error)) error {
 	s.entered <- struct{}{}
 	<-s.release
 	return s.DB.AppendLog(ctx, fleet, groups, build)
@@ -107,7 +108,8 @@ func TestAnEntryThatCannotBeRecordedLosesItselfOnly(t *testing.T) {
 	}
 	call(false, numbered(0, 1)...)
 	<-held.entered
-	objects := []string{strings.Repeat("a", audit.MaxEntry), strings.Repeat("\x01", audit.MaxEntry/6), "web/a\x00b", "web/\xff"}
+	objects := []string{strings.Repeat("a", audit.MaxEntry), strings.Repeat("\x01", audit.MaxEntry/6), "web/a\x00b",
+		"web/\xff"}
 	for _, object := range objects {
 		call(true, audit.Entry{Kind: audit.Unseal, Outcome: "Granted", Object: object})
 	}
@@ -171,7 +173,8 @@ func TestARefusedChangeLosesItsOwnEntriesOnly(t *testing.T) {
 	<-held.entered
 	call(1, b.rows.AddHead(head))
 	// The first of these is undone with the second.
-	call(2, b.rows.AddCertificate(store.Certificate{Serial: "c", Fleet: testFleet, Cluster: "undone", NotAfter: time.Now().Add(time.Hour)}), b.rows.AddHead(fork))
+	call(2, b.rows.AddCertificate(store.Certificate{Serial: "c", Fleet: testFleet, Cluster: "undone",
+		NotAfter: time.Now().Add(time.Hour)}), b.rows.AddHead(fork))
 	call(3)
 	waitFor(t, func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.queue) == 3 })
 	close(held.release)

@@ -33,7 +33,8 @@ func TestEveryLeafIsProvenUnderTheNewestState(t *testing.T) {
 	for _, page := range []int{1, 5, 37} {
 		proven := 0
 		for from := int64(0); proven < 37; {
-			leaves, next, err := b.rows.FindLeaves(t.Context(), testFleet, store.LogFilter{From: from, To: newest.Size(), Limit: page})
+			leaves, next, err := b.rows.FindLeaves(t.Context(), testFleet,
+				store.LogFilter{From: from, To: newest.Size(), Limit: page})
 			if err != nil || len(leaves) == 0 {
 				t.Fatalf("pages of %d: %d leaves from %d: %v", page, len(leaves), from, err)
 			}

@@ -35,7 +35,8 @@ type Token interface {
 type Store interface {
 	LogState(ctx context.Context, fleet string) (store.LogState, error)
 	LogHashes(ctx context.Context, fleet string, indexes []int64) ([]tlog.Hash, error)
-	AppendLog(ctx context.Context, fleet string, groups [][]store.Change, build func(*store.Appending) (store.Appended, error)) error
+	AppendLog(ctx context.Context, fleet string, groups [][]store.Change,
+		build func(*store.Appending) (store.Appended, error)) error
 	FindLeaves(ctx context.Context, fleet string, f store.LogFilter) (leaves []store.Leaf, next int64, err error)
 	// AddPending keeps an entry for the next append.
 	AddPending(fleet string, entry []byte) store.Change

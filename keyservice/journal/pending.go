@@ -28,7 +28,8 @@ func Later(rows interface {
 func (w *drafting) addPending(data []byte) error {
 	e, err := audit.ParseEntry(data)
 	if err != nil {
-		e = audit.Entry{Time: w.at, Kind: audit.Person, Outcome: "Unreadable", Detail: "an entry that another program left does not parse"}
+		e = audit.Entry{Time: w.at, Kind: audit.Person, Outcome: "Unreadable",
+			Detail: "an entry that another program left does not parse"}
 	}
 	// Every entry has the time of its append; one that waited says since when.
 	if w.at.Sub(e.Time) > time.Second {

@@ -142,7 +142,8 @@ func (j *Journal) open(state store.LogState, read tlog.HashReader) (*tip, error)
 		return nil, fmt.Errorf("open audit log: its checkpoint is not this fleet's and token's: %w", err)
 	}
 	if t.Size != state.Size || t.Root != root {
-		return nil, fmt.Errorf("open audit log: its entries are not those that its checkpoint was signed for: %w", store.ErrLog)
+		return nil, fmt.Errorf("open audit log: its entries are not those that its checkpoint was signed for: %w",
+			store.ErrLog)
 	}
 	return t, nil
 }

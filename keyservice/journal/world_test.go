@@ -85,11 +85,13 @@ func (b *bench) store() *store.DB {
 }
 
 func (b *bench) open(rows Store) (*Journal, error) {
-	return Open(b.t.Context(), options(b.key, rows, func() time.Time { return time.Now().Add(time.Duration(b.skew.Load())) }))
+	return Open(b.t.Context(),
+		options(b.key, rows, func() time.Time { return time.Now().Add(time.Duration(b.skew.Load())) }))
 }
 
 func options(key *logKey, rows Store, now func() time.Time) Options {
-	return Options{Fleet: testFleet, Token: key, Store: rows, Observer: unobserved{}, Log: slog.New(slog.DiscardHandler), Now: now}
+	return Options{Fleet: testFleet, Token: key, Store: rows, Observer: unobserved{}, Log: slog.New(slog.DiscardHandler),
+		Now: now}
 }
 
 type unobserved struct{}
@@ -110,7 +112,8 @@ func (b *bench) mustOpen(rows Store) *Journal {
 func numbered(from, n int) []audit.Entry {
 	entries := make([]audit.Entry, n)
 	for i := range entries {
-		entries[i] = audit.Entry{Kind: audit.Unseal, Outcome: "Granted", Cluster: "prod-eu", Digest: fmt.Sprintf("sha256:%064d", from+i)}
+		entries[i] = audit.Entry{Kind: audit.Unseal, Outcome: "Granted", Cluster: "prod-eu",
+			Digest: fmt.Sprintf("sha256:%064d", from+i)}
 	}
 	return entries
 }
@@ -199,7 +202,8 @@ func (b *bench) checkLog() audit.Checkpoint {
 		b.t.Fatal(err)
 	}
 	if c.Size != int64(len(leaves)) || c.Size != state.Size || c.Root != root {
-		b.t.Fatalf("%d entries with root %v; the row says %d, the checkpoint %d and %v", len(leaves), root, state.Size, c.Size, c.Root)
+		b.t.Fatalf("%d entries with root %v; the row says %d, the checkpoint %d and %v", len(leaves), root, state.Size,
+			c.Size, c.Root)
 	}
 	return c
 }

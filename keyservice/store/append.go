@@ -44,7 +44,8 @@ type Appended struct {
 //
 // After any other error the outcome is unknown: the commit may have been
 // executed and its answer lost. The caller reads the state again.
-func (s *DB) AppendLog(ctx context.Context, fleet string, groups [][]Change, build func(*Appending) (Appended, error)) error {
+func (s *DB) AppendLog(ctx context.Context, fleet string, groups [][]Change,
+	build func(*Appending) (Appended, error)) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		return s.appendLog(ctx, tx, fleet, groups, build)
 	})
@@ -54,7 +55,8 @@ func (s *DB) AppendLog(ctx context.Context, fleet string, groups [][]Change, bui
 	return nil
 }
 
-func (s *DB) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][]Change, build func(*Appending) (Appended, error)) error {
+func (s *DB) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][]Change,
+	build func(*Appending) (Appended, error)) error {
 	l, err := logOf(ctx, tx, fleet)
 	if err != nil {
 		return err
@@ -98,7 +100,8 @@ func logOf(ctx context.Context, tx *sql.Tx, fleet string) (logRow, error) {
 	if !errors.Is(err, sql.ErrNoRows) {
 		return l, err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO logs (fleet, size, last, checkpoint) VALUES ($1, 0, 0, $2) ON CONFLICT (fleet) DO NOTHING", fleet, []byte{}); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO logs (fleet, size, last, checkpoint) VALUES ($1, 0, 0, $2) ON "+
+		"CONFLICT (fleet) DO NOTHING", fleet, []byte{}); err != nil {
 		return logRow{}, err
 	}
 	return readLog(ctx, tx, fleet)
@@ -150,7 +153,9 @@ func (s *DB) insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []L
 		for _, leaf := range leaves[:n] {
 			values = append(values, leaf.values(log)...)
 		}
-		if _, err := tx.ExecContext(ctx, s.dialect.insertOrUndo+" INTO leaves ("+leafColumns+") VALUES "+s.dialect.manyPlaces(n, leafWidth), values...); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			s.dialect.insertOrUndo+" INTO leaves ("+leafColumns+") VALUES "+s.dialect.manyPlaces(n, leafWidth),
+			values...); err != nil {
 			return err
 		}
 		if err := insertObjects(ctx, tx, log, leaves[:n]); err != nil {

@@ -38,7 +38,8 @@ func TestAnAppendMakesEachGroupOfChangesWholeOrNotAtAll(t *testing.T) {
 		fresh.begin(t, s)
 		must(t, s.Do(ctx, s.CompleteEnrolment(spent.token, spent.challenge, spent.certificate("a"), spent.now)))
 		groups := [][]store.Change{
-			{s.AddCertificate(spent.certificate("b")), s.CompleteEnrolment(spent.token, spent.challenge, spent.certificate("c"), spent.now)},
+			{s.AddCertificate(spent.certificate("b")),
+				s.CompleteEnrolment(spent.token, spent.challenge, spent.certificate("c"), spent.now)},
 			{s.CompleteEnrolment(fresh.token, fresh.challenge, fresh.certificate("d"), fresh.now)},
 			nil,
 		}
@@ -66,7 +67,8 @@ func TestAnErrorOfTheBuilderUndoesTheChanges(t *testing.T) {
 		e.begin(t, s)
 		sick := errors.New("the token does not sign")
 		complete := [][]store.Change{{s.CompleteEnrolment(e.token, e.challenge, e.certificate("a"), e.now)}}
-		if err := s.AppendLog(ctx, fleet, complete, func(*store.Appending) (store.Appended, error) { return store.Appended{}, sick }); !errors.Is(err, sick) {
+		if err := s.AppendLog(ctx, fleet, complete,
+			func(*store.Appending) (store.Appended, error) { return store.Appended{}, sick }); !errors.Is(err, sick) {
 			t.Fatalf("%v, want the builder's error", err)
 		}
 		must(t, s.AppendLog(ctx, fleet, complete, addTo("enrolled")))
@@ -165,7 +167,8 @@ func TestLeavesAreFoundByEveryObjectThatTheyAreAbout(t *testing.T) {
 		}))
 		var found string
 		for from, more := int64(0), true; more; more = from != 0 {
-			leaves, next, err := s.FindLeaves(ctx, fleet, store.LogFilter{Object: "two/db", Cluster: "prod-eu", From: from, Limit: 2})
+			leaves, next, err := s.FindLeaves(ctx, fleet,
+				store.LogFilter{Object: "two/db", Cluster: "prod-eu", From: from, Limit: 2})
 			must(t, err)
 			for _, leaf := range leaves {
 				found += string(leaf.Entry)

@@ -29,7 +29,8 @@ const authorityColumns = "fleet, generation, role, certificate, forward, back, s
 // Authorities returns every generation, oldest first; none before the first
 // [DB.AddAuthority].
 func (s *DB) Authorities(ctx context.Context, fleet string) ([]Authority, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT "+authorityColumns+" FROM authorities WHERE fleet = $1 ORDER BY generation", fleet)
+	rows, err := s.reads.QueryContext(ctx,
+		"SELECT "+authorityColumns+" FROM authorities WHERE fleet = $1 ORDER BY generation", fleet)
 	if err != nil {
 		return nil, fmt.Errorf("read certificate authority: %w", err)
 	}
@@ -39,7 +40,8 @@ func (s *DB) Authorities(ctx context.Context, fleet string) ([]Authority, error)
 		var a Authority
 		var starts int64
 		var ends sql.NullInt64
-		if err := rows.Scan(&a.Fleet, &a.Generation, &a.Role, &a.Certificate, &a.Forward, &a.Back, &starts, &ends); err != nil {
+		if err := rows.Scan(&a.Fleet, &a.Generation, &a.Role, &a.Certificate, &a.Forward, &a.Back, &starts,
+			&ends); err != nil {
 			return nil, fmt.Errorf("read certificate authority: %w", err)
 		}
 		a.Starts = unstamp(starts)
@@ -56,10 +58,12 @@ func (s *DB) Authorities(ctx context.Context, fleet string) ([]Authority, error)
 // successions at once, one wins.
 func (s *DB) AddAuthority(a Authority, formerEnds time.Time) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO authorities ("+authorityColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)",
+		_, err := tx.ExecContext(ctx,
+			"INSERT INTO authorities ("+authorityColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)",
 			a.Fleet, a.Generation, a.Role, a.Certificate, a.Forward, a.Back, stamp(a.Starts))
 		if err == nil && a.Generation > 1 {
-			_, err = tx.ExecContext(ctx, "UPDATE authorities SET ends = $1 WHERE fleet = $2 AND generation = $3", stamp(formerEnds), a.Fleet, a.Generation-1)
+			_, err = tx.ExecContext(ctx, "UPDATE authorities SET ends = $1 WHERE fleet = $2 AND generation = $3",
+				stamp(formerEnds), a.Fleet, a.Generation-1)
 		}
 		if err != nil {
 			return fmt.Errorf("record certificate authority: %w", err)

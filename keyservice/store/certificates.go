@@ -13,7 +13,8 @@ func (s *DB) AddCertificate(c Certificate) Change {
 }
 
 func addCertificate(ctx context.Context, tx *sql.Tx, c Certificate) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO certificates (serial, fleet, cluster, identity, not_before, not_after, parent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	_, err := tx.ExecContext(ctx, "INSERT INTO certificates (serial, fleet, cluster, identity, not_before, not_after, "+
+		"parent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		c.Serial, c.Fleet, c.Cluster, c.Identity, stamp(c.NotBefore), stamp(c.NotAfter), c.Parent)
 	return err
 }
@@ -21,7 +22,8 @@ func addCertificate(ctx context.Context, tx *sql.Tx, c Certificate) error {
 // Enrolled returns the names of clusters with a certificate valid at now,
 // sorted: those that may ask soon.
 func (s *DB) Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT DISTINCT cluster FROM certificates WHERE fleet = $1 AND not_after > $2 ORDER BY cluster", fleet, stamp(now))
+	rows, err := s.reads.QueryContext(ctx, "SELECT DISTINCT cluster FROM certificates WHERE fleet = $1 AND not_after > "+
+		"$2 ORDER BY cluster", fleet, stamp(now))
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
 	}

@@ -143,7 +143,9 @@ func addTo(entries ...string) func(*store.Appending) (store.Appended, error) {
 			}
 			fresh = append(fresh, hashes...)
 			next.Last = time.Now().UTC()
-			next.Leaves = append(next.Leaves, store.Leaf{Index: next.Size, Time: next.Last, Entry: []byte(entry), Hashes: hashes, Kind: "Unseal", Outcome: "Granted", Cluster: "prod-eu"})
+			next.Leaves = append(next.Leaves,
+				store.Leaf{Index: next.Size, Time: next.Last, Entry: []byte(entry), Hashes: hashes, Kind: "Unseal",
+					Outcome: "Granted", Cluster: "prod-eu"})
 			next.Size++
 		}
 		root, err := tlog.TreeHash(next.Size, reader)

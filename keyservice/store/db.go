@@ -58,7 +58,8 @@ func (s *DB) Close() error {
 // whose token expired.
 func (s *DB) Ready(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token IN (SELECT hash FROM tokens WHERE expires < $1)", stamp(time.Now()))
+		_, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token IN (SELECT hash FROM tokens WHERE expires < $1)",
+			stamp(time.Now()))
 		return err
 	})
 }

@@ -85,7 +85,8 @@ func readDenials(ctx context.Context, q querier, query string, args ...any) ([]D
 		var d Denial
 		var payloads string
 		var since, until int64
-		err := rows.Scan(&d.ID, &d.Fleet, &d.Cluster, &d.Placement, &d.Digest, &payloads, &d.Reason, &d.Person, &since, &until)
+		err := rows.Scan(&d.ID, &d.Fleet, &d.Cluster, &d.Placement, &d.Digest, &payloads, &d.Reason, &d.Person, &since,
+			&until)
 		if err == nil {
 			err = json.Unmarshal([]byte(payloads), &d.Payloads)
 		}
@@ -115,7 +116,8 @@ func (s *DB) AddDenial(d Denial, id *int64) Change {
 			return err
 		}
 		return tx.QueryRowContext(ctx, "INSERT INTO denials ("+denialColumns+") VALUES "+places(1, 9)+" RETURNING id",
-			d.Fleet, d.Cluster, d.Placement, d.Digest, string(payloads), d.Reason, d.Person, stamp(d.Since), stamp(d.Until)).Scan(id)
+			d.Fleet, d.Cluster, d.Placement, d.Digest, string(payloads), d.Reason, d.Person, stamp(d.Since),
+			stamp(d.Until)).Scan(id)
 	}
 }
 

@@ -26,8 +26,9 @@ func denialCountsOnEveryReplica(t *testing.T, e engine) {
 	if err != nil || len(denials) != 0 || before != 0 {
 		t.Fatalf("an empty list: %v, %d, %v", denials, before, err)
 	}
-	denial := store.Denial{Fleet: fleet, Cluster: "prod-eu", Placement: "payments", Digest: "sha256:d1", Payloads: []string{"p1", "p2"},
-		Reason: "stolen", Person: "olga", Since: now, Until: now.Add(time.Hour)}
+	denial := store.Denial{Fleet: fleet, Cluster: "prod-eu", Placement: "payments", Digest: "sha256:d1",
+		Payloads: []string{"p1", "p2"},
+		Reason:   "stolen", Person: "olga", Since: now, Until: now.Add(time.Hour)}
 	if err := one.Do(ctx, one.AddDenial(denial, &denial.ID)); err != nil || denial.ID == 0 {
 		t.Fatalf("deny: %v, id %d", err, denial.ID)
 	}

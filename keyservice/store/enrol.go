@@ -12,7 +12,8 @@ import (
 // AddToken records a new join token by its hash.
 func (s *DB) AddToken(t Token) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES ($1, $2, $3, $4, $5)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES ($1, $2, $3, "+
+			"$4, $5)",
 			t.Hash[:], t.Fleet, t.Cluster, stamp(t.Created), stamp(t.Expires))
 		return err
 	}
@@ -27,7 +28,8 @@ func (s *DB) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, no
 		if e.Fleet, e.Cluster, err = usable(ctx, tx, token, now); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO enrolments (token, public_key, recipient, challenge, begun) VALUES ($1, $2, $3, $4, $5)
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO enrolments (token, public_key, recipient, challenge, begun) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (token) DO UPDATE SET public_key = excluded.public_key, recipient = excluded.recipient,
 			challenge = excluded.challenge, begun = excluded.begun`,
 			token[:], e.PublicKey, e.Recipient, e.Challenge[:], stamp(now))
@@ -48,10 +50,12 @@ func usable(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (fle
 		Scan(&fleet, &cluster, &expires, &spent)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		err = fmt.Errorf("%w: this service never made it, or lost the database that it was in; it may be another fleet's", ErrToken)
+		err = fmt.Errorf("%w: this service never made it, or lost the database that it was in; it may be another fleet's",
+			ErrToken)
 	case err != nil:
 	case spent.Valid:
-		err = fmt.Errorf("%w: the one for cluster %q was used at %s", ErrToken, cluster, unstamp(spent.Int64).Format(time.RFC3339))
+		err = fmt.Errorf("%w: the one for cluster %q was used at %s", ErrToken, cluster,
+			unstamp(spent.Int64).Format(time.RFC3339))
 	case expires <= stamp(now):
 		err = fmt.Errorf("%w: the one for cluster %q expired at %s", ErrToken, cluster, unstamp(expires).Format(time.RFC3339))
 	}
@@ -113,10 +117,12 @@ func (s *DB) CompleteEnrolment(token, challenge [32]byte, c Certificate, now tim
 		if subtle.ConstantTimeCompare(e.Challenge[:], challenge[:]) != 1 {
 			return ErrToken
 		}
-		if err := one(tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = $1 AND challenge = $2", token[:], challenge[:])); err != nil {
+		if err := one(tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = $1 AND challenge = $2", token[:],
+			challenge[:])); err != nil {
 			return err
 		}
-		if err := one(tx.ExecContext(ctx, "UPDATE tokens SET spent = $1 WHERE hash = $2 AND spent IS NULL", stamp(now), token[:])); err != nil {
+		if err := one(tx.ExecContext(ctx, "UPDATE tokens SET spent = $1 WHERE hash = $2 AND spent IS NULL", stamp(now),
+			token[:])); err != nil {
 			return err
 		}
 		return addCertificate(ctx, tx, c)

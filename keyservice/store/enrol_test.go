@@ -21,13 +21,15 @@ type enrolment struct {
 func newEnrolment(t testing.TB, s *store.DB, secret string) enrolment {
 	t.Helper()
 	e := enrolment{token: digest(secret), challenge: digest("nonce of " + secret), now: time.Now()}
-	must(t, s.Do(t.Context(), s.AddToken(store.Token{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: e.now, Expires: e.now.Add(time.Hour)})))
+	must(t, s.Do(t.Context(), s.AddToken(store.Token{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: e.now,
+		Expires: e.now.Add(time.Hour)})))
 	return e
 }
 
 func (e enrolment) begin(t testing.TB, s *store.DB) {
 	t.Helper()
-	begun, err := s.BeginEnrolment(t.Context(), e.token, store.Enrolment{PublicKey: []byte("spki"), Recipient: "age1pq1x", Challenge: e.challenge}, e.now)
+	begun, err := s.BeginEnrolment(t.Context(), e.token,
+		store.Enrolment{PublicKey: []byte("spki"), Recipient: "age1pq1x", Challenge: e.challenge}, e.now)
 	must(t, err)
 	if begun.Cluster != "prod-eu" || begun.Fleet != fleet {
 		t.Fatalf("enrolment is for %q of %q", begun.Cluster, begun.Fleet)
@@ -35,7 +37,8 @@ func (e enrolment) begin(t testing.TB, s *store.DB) {
 }
 
 func (e enrolment) certificate(serial string) store.Certificate {
-	return store.Certificate{Serial: serial, Fleet: fleet, Cluster: "prod-eu", Identity: "sha256:x", NotBefore: e.now, NotAfter: e.now.Add(time.Hour)}
+	return store.Certificate{Serial: serial, Fleet: fleet, Cluster: "prod-eu", Identity: "sha256:x", NotBefore: e.now,
+		NotAfter: e.now.Add(time.Hour)}
 }
 
 func TestAWrongAnswerEndsAnEnrolment(t *testing.T) {
@@ -106,7 +109,8 @@ func TestBeginAgainWhileATokenIsSpentRevivesNothing(t *testing.T) {
 				t.Errorf("begin: %v", err)
 			}
 		})
-		if err := handles[1].Do(ctx, handles[1].CompleteEnrolment(e.token, e.challenge, e.certificate("b"), e.now)); !errors.Is(err, store.ErrToken) {
+		if err := handles[1].Do(ctx, handles[1].CompleteEnrolment(e.token, e.challenge, e.certificate("b"),
+			e.now)); !errors.Is(err, store.ErrToken) {
 			t.Fatalf("the spent token: %v, want ErrToken", err)
 		}
 	})

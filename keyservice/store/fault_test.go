@@ -43,7 +43,8 @@ func writes() []write {
 	now := time.Now()
 	e := enrolment{token: digest("secret"), challenge: digest("nonce of secret"), now: now}
 	begin := func(ctx context.Context, s *store.DB) error {
-		_, err := s.BeginEnrolment(ctx, e.token, store.Enrolment{PublicKey: []byte("spki"), Recipient: "age1pq1x", Challenge: e.challenge}, now)
+		_, err := s.BeginEnrolment(ctx, e.token,
+			store.Enrolment{PublicKey: []byte("spki"), Recipient: "age1pq1x", Challenge: e.challenge}, now)
 		return err
 	}
 	answers := func(t *testing.T, s *store.DB) bool {
@@ -73,7 +74,8 @@ func writes() []write {
 			return was
 		}},
 		{name: "AddToken", do: func(ctx context.Context, s *store.DB) error {
-			return s.Do(ctx, s.AddToken(store.Token{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: now, Expires: now.Add(time.Hour)}))
+			return s.Do(ctx, s.AddToken(store.Token{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: now,
+				Expires: now.Add(time.Hour)}))
 		}, done: func(t *testing.T, s *store.DB) bool { return begin(t.Context(), s) == nil }, again: errAny},
 		{name: "BeginEnrolment", prepare: token, do: begin, done: answers},
 		{name: "a wrong AnswerEnrolment", prepare: begun, do: func(ctx context.Context, s *store.DB) error {
@@ -95,7 +97,10 @@ func writes() []write {
 			must(t, err)
 			return len(all) == 1
 		}, again: errAny},
-		{name: "AddPending", do: func(ctx context.Context, s *store.DB) error { return s.Do(ctx, s.AddPending(fleet, []byte("entry"))) },
+		{name: "AddPending", do: func(ctx context.Context, s *store.DB) error {
+			return s.Do(ctx,
+				s.AddPending(fleet, []byte("entry")))
+		},
 			done: func(t *testing.T, s *store.DB) bool {
 				waits, err := s.HasPending(t.Context(), fleet)
 				must(t, err)

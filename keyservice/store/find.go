@@ -21,14 +21,16 @@ const (
 )
 
 func (l Leaf) values(log int64) []any {
-	return []any{log, l.Index, stamp(l.Time), l.Entry, joinHashes(l.Hashes), l.Kind, l.Outcome, l.Cluster, l.Person, l.Digest, l.Object}
+	return []any{log, l.Index, stamp(l.Time), l.Entry, joinHashes(l.Hashes), l.Kind, l.Outcome, l.Cluster, l.Person,
+		l.Digest, l.Object}
 }
 
 func scanLeaf(rows *sql.Rows) (Leaf, error) {
 	var l Leaf
 	var log, at int64
 	var hashes []byte
-	err := rows.Scan(&log, &l.Index, &at, &l.Entry, &hashes, &l.Kind, &l.Outcome, &l.Cluster, &l.Person, &l.Digest, &l.Object)
+	err := rows.Scan(&log, &l.Index, &at, &l.Entry, &hashes, &l.Kind, &l.Outcome, &l.Cluster, &l.Person, &l.Digest,
+		&l.Object)
 	if err != nil {
 		return Leaf{}, err
 	}

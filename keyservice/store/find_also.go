@@ -23,7 +23,8 @@ CREATE TABLE leaf_objects (
 func insertObjects(ctx context.Context, tx *sql.Tx, log int64, leaves []Leaf) error {
 	for _, leaf := range leaves {
 		for _, object := range leaf.Also {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO leaf_objects (log, idx, object) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+			if _, err := tx.ExecContext(ctx, "INSERT INTO leaf_objects (log, idx, object) VALUES ($1, $2, $3) ON CONFLICT DO "+
+				"NOTHING",
 				log, leaf.Index, object); err != nil {
 				return err
 			}
@@ -36,7 +37,8 @@ func insertObjects(ctx context.Context, tx *sql.Tx, log int64, leaves []Leaf) er
 // another.
 func alsoAbout(ctx context.Context, q querier, l logRow, f LogFilter, from, stop int64) ([]Leaf, error) {
 	args := []any{l.id, from, stop, f.Object}
-	where := "leaves.log = $1 AND leaf_objects.log = $1 AND leaf_objects.idx >= $2 AND leaf_objects.idx < $3 AND leaf_objects.object = $4"
+	where := "leaves.log = $1 AND leaf_objects.log = $1 AND leaf_objects.idx >= $2 AND leaf_objects.idx < $3 AND " +
+		"leaf_objects.object = $4"
 	for _, column := range [][2]string{
 		{"cluster", f.Cluster}, {"person", f.Person}, {"digest", f.Digest}, {"kind", f.Kind}, {"outcome", f.Outcome},
 	} {
@@ -46,7 +48,8 @@ func alsoAbout(ctx context.Context, q querier, l logRow, f LogFilter, from, stop
 		}
 	}
 	args = append(args, f.Limit+1)
-	query := "SELECT " + leafColumnsOf("leaves.") + " FROM leaf_objects JOIN leaves ON leaves.idx = leaf_objects.idx WHERE " + where +
+	query := "SELECT " + leafColumnsOf("leaves.") + " FROM leaf_objects JOIN leaves ON leaves.idx = leaf_objects.idx " +
+		"WHERE " + where +
 		" ORDER BY leaf_objects.idx LIMIT $" + strconv.Itoa(len(args))
 	return queryLeaves(ctx, q, query, args)
 }

@@ -28,7 +28,8 @@ const (
 // KnownFleet returns what the head accepted last, of any ref, makes known of
 // fleet.yaml; the zero value before the first.
 func (s *DB) KnownFleet(ctx context.Context, fleet string) (sealing.Known, error) {
-	h, err := lastHead(s.reads.QueryRowContext(ctx, "SELECT "+headColumns+" FROM heads WHERE fleet = $1 ORDER BY id DESC LIMIT 1", fleet))
+	h, err := lastHead(s.reads.QueryRowContext(ctx,
+		"SELECT "+headColumns+" FROM heads WHERE fleet = $1 ORDER BY id DESC LIMIT 1", fleet))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return sealing.Known{}, fmt.Errorf("read what is known of the fleet: %w", err)
 	}
@@ -60,7 +61,8 @@ func (s *DB) AddHead(h Head) Change {
 		if last.Hash != h.Parent {
 			return ErrHeadMoved
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO heads ("+headColumns+") VALUES "+places(1, 9), //nolint:gosec // names and numbers only
+		//nolint:gosec // names and numbers only
+		_, err = tx.ExecContext(ctx, "INSERT INTO heads ("+headColumns+") VALUES "+places(1, 9),
 			h.Fleet, h.Ref, h.Hash, h.Parent, stamp(h.Accepted),
 			h.Known.Serial, h.Known.Digest, h.Known.RootKey, h.Known.Pinned)
 		return err
@@ -97,7 +99,8 @@ func (s *DB) HeadTimes(ctx context.Context, fleet, ref string, hashes []string) 
 	times := map[string]time.Time{}
 	for _, hash := range hashes {
 		var at int64
-		err := s.reads.QueryRowContext(ctx, "SELECT coalesce(max(accepted), 0) FROM heads WHERE fleet = $1 AND ref = $2 AND hash = $3",
+		err := s.reads.QueryRowContext(ctx, "SELECT coalesce(max(accepted), 0) FROM heads WHERE fleet = $1 AND ref = $2 "+
+			"AND hash = $3",
 			fleet, ref, hash).Scan(&at)
 		if err != nil {
 			return nil, fmt.Errorf("read accepted heads: %w", err)
@@ -150,7 +153,8 @@ func (s *DB) AddPlaced(ctx context.Context, fleet, cluster, head string, digests
 		return nil
 	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		insert, err := tx.PrepareContext(ctx, "INSERT INTO placed (fleet, cluster, digest, head) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+		insert, err := tx.PrepareContext(ctx, "INSERT INTO placed (fleet, cluster, digest, head) VALUES ($1, $2, $3, $4) "+
+			"ON CONFLICT DO NOTHING")
 		if err != nil {
 			return err
 		}

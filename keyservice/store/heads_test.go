@@ -43,7 +43,8 @@ func TestReplicasThatAcceptAtOnceMakeOneLineOfHeads(t *testing.T) {
 		for round := range 5 {
 			var accepted atomic.Int64
 			race(handles, 3, func(s *store.DB, n int) {
-				err := s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "main", Hash: fmt.Sprintf("%d-%d", round, n), Parent: parent, Accepted: time.Now()}))
+				err := s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "main", Hash: fmt.Sprintf("%d-%d", round, n),
+					Parent: parent, Accepted: time.Now()}))
 				switch {
 				case err == nil:
 					accepted.Add(1)
@@ -68,7 +69,8 @@ func TestDigestsEverPlacedAreRemembered(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, e engine) {
 		handles, ctx := e.replicas(t, 2), t.Context()
 		race(handles, 2, func(s *store.DB, n int) {
-			if err := s.AddPlaced(ctx, fleet, "prod-eu", fmt.Sprintf("head-%d", n), []string{"sha256:x", "sha256:y"}); err != nil {
+			if err := s.AddPlaced(ctx, fleet, "prod-eu", fmt.Sprintf("head-%d", n),
+				[]string{"sha256:x", "sha256:y"}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -98,7 +100,8 @@ func TestWhatWasAcceptedBefore(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, e engine) {
 		s, ctx, parent := e.open(t), t.Context(), ""
 		for _, hash := range []string{"a1", "b2", "c3", "b2"} { // an operator took b2 back
-			must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "main", Hash: hash, Parent: parent, Accepted: time.Now()})))
+			must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "main", Hash: hash, Parent: parent,
+				Accepted: time.Now()})))
 			parent = hash
 		}
 		must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "other", Hash: "d4", Accepted: time.Now()})))

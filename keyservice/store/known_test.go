@@ -47,7 +47,8 @@ func TestHeadsSinceHasTheOneThatWasInForceThen(t *testing.T) {
 		start := time.Now().Truncate(time.Microsecond)
 		parent := ""
 		for day, hash := range []string{"a", "b", "c", "d"} {
-			must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "main", Hash: hash, Parent: parent, Accepted: start.AddDate(0, 0, day)})))
+			must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "main", Hash: hash, Parent: parent,
+				Accepted: start.AddDate(0, 0, day)})))
 			parent = hash
 		}
 		must(t, s.Do(ctx, s.AddHead(store.Head{Fleet: fleet, Ref: "release", Hash: "r", Accepted: start.AddDate(0, 0, 9)})))

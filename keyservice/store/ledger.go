@@ -93,7 +93,8 @@ func (s *DB) SyncMembers(ctx context.Context, h Head, identities map[string]stri
 			if _, stays := identities[name]; stays || !m.Left.IsZero() {
 				continue
 			}
-			if _, err := tx.ExecContext(ctx, "UPDATE members SET left_at = $1 WHERE fleet = $2 AND cluster = $3", stamp(at), fleet, name); err != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE members SET left_at = $1 WHERE fleet = $2 AND cluster = $3", stamp(at),
+				fleet, name); err != nil {
 				return err
 			}
 		}
@@ -108,9 +109,12 @@ func (s *DB) SyncMembers(ctx context.Context, h Head, identities map[string]stri
 // join adds a member. One with a new identity was built anew: what the old one
 // said is not its word, so a complete report is wanted.
 func join(ctx context.Context, tx *sql.Tx, fleet, cluster, identity string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO members (fleet, cluster, identity, left_at, head, reported, round, complete) VALUES ($1, $2, $3, 0, '', 0, 0, 0)
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO members (fleet, cluster, identity, left_at, head, reported, round, complete)
+		VALUES ($1, $2, $3, 0, '', 0, 0, 0)
 		ON CONFLICT (fleet, cluster) DO UPDATE SET left_at = 0,
-		complete = CASE WHEN members.identity = excluded.identity THEN members.complete ELSE 0 END, identity = excluded.identity`,
+		complete = CASE WHEN members.identity = excluded.identity THEN members.complete ELSE 0 END,
+		identity = excluded.identity`,
 		fleet, cluster, identity)
 	return err
 }
@@ -118,7 +122,8 @@ func join(ctx context.Context, tx *sql.Tx, fleet, cluster, identity string) erro
 func members(ctx context.Context, q interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }, fleet string) (map[string]Member, error) {
-	rows, err := q.QueryContext(ctx, "SELECT cluster, identity, left_at, head, reported FROM members WHERE fleet = $1", fleet)
+	rows, err := q.QueryContext(ctx, "SELECT cluster, identity, left_at, head, reported FROM members WHERE fleet = $1",
+		fleet)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +154,8 @@ func (s *DB) Members(ctx context.Context, fleet string) (map[string]Member, erro
 func (s *DB) Member(ctx context.Context, fleet, cluster string) (Member, error) {
 	m := Member{Cluster: cluster}
 	var left, reported int64
-	err := s.reads.QueryRowContext(ctx, "SELECT identity, left_at, head, reported FROM members WHERE fleet = $1 AND cluster = $2", fleet, cluster).
+	err := s.reads.QueryRowContext(ctx, "SELECT identity, left_at, head, reported FROM members WHERE fleet = $1 AND "+
+		"cluster = $2", fleet, cluster).
 		Scan(&m.Identity, &left, &m.Head, &reported)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
@@ -181,7 +187,8 @@ func (s *DB) Report(r LedgerReport, wanted *bool) Change {
 				return fmt.Errorf("record report: %w", err)
 			}
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE members SET head = $1, reported = $2, round = $3, complete = $4 WHERE fleet = $5 AND cluster = $6",
+		_, err = tx.ExecContext(ctx, "UPDATE members SET head = $1, reported = $2, round = $3, complete = $4 WHERE fleet "+
+			"= $5 AND cluster = $6",
 			r.Head, stamp(r.At), round, number(complete), r.Fleet, r.Cluster)
 		if err != nil {
 			return fmt.Errorf("record report: %w", err)
@@ -214,12 +221,15 @@ func beginReport(ctx context.Context, tx *sql.Tx, r LedgerReport) (round int64, 
 }
 
 //nolint:gosec // a statement, no credential
-const putSecret = `INSERT INTO ledger (fleet, cluster, namespace, name, placement, digest, state, workloads, since, reported, round)
+const putSecret = `
+INSERT INTO ledger (fleet, cluster, namespace, name, placement, digest, state, workloads, since, reported, round)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
 	ON CONFLICT (fleet, cluster, namespace, name) DO UPDATE SET
-	since = CASE WHEN ledger.state = excluded.state AND (excluded.digest = '' OR excluded.digest = ledger.digest) THEN ledger.since ELSE excluded.since END,
+	since = CASE WHEN ledger.state = excluded.state AND (excluded.digest = '' OR excluded.digest = ledger.digest)
+		THEN ledger.since ELSE excluded.since END,
 	digest = CASE WHEN excluded.digest = '' THEN ledger.digest ELSE excluded.digest END,
-	placement = excluded.placement, state = excluded.state, workloads = excluded.workloads, reported = excluded.reported, round = excluded.round`
+	placement = excluded.placement, state = excluded.state, workloads = excluded.workloads,
+	reported = excluded.reported, round = excluded.round`
 
 func putSecrets(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) error {
 	if len(r.Secrets) == 0 {
@@ -235,12 +245,14 @@ func putSecrets(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) er
 		if err != nil {
 			return err
 		}
-		if _, err := put.ExecContext(ctx, r.Fleet, r.Cluster, l.Namespace, l.Name, l.Placement, l.Digest, l.State, string(workloads), stamp(r.At), round); err != nil {
+		if _, err := put.ExecContext(ctx, r.Fleet, r.Cluster, l.Namespace, l.Name, l.Placement, l.Digest, l.State,
+			string(workloads), stamp(r.At), round); err != nil {
 			return err
 		}
 	}
 	var count int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM ledger WHERE fleet = $1 AND cluster = $2", r.Fleet, r.Cluster).Scan(&count); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM ledger WHERE fleet = $1 AND cluster = $2", r.Fleet,
+		r.Cluster).Scan(&count); err != nil {
 		return err
 	}
 	if count > MaxLedgerSecrets {
@@ -252,12 +264,14 @@ func putSecrets(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) er
 // sweep ends a complete report: what it did not have is unknown, and what is
 // gone or unknown for long is forgotten.
 func sweep(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) error {
-	_, err := tx.ExecContext(ctx, "UPDATE ledger SET state = $1, since = $2 WHERE fleet = $3 AND cluster = $4 AND round < $5 AND state <> $1 AND state <> $6",
+	_, err := tx.ExecContext(ctx, "UPDATE ledger SET state = $1, since = $2 "+
+		"WHERE fleet = $3 AND cluster = $4 AND round < $5 AND state <> $1 AND state <> $6",
 		ledgerUnknown, stamp(r.At), r.Fleet, r.Cluster, round, ledgerDeprovisioned)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM ledger WHERE fleet = $1 AND cluster = $2 AND (state = $3 OR state = $4) AND since < $5",
+	_, err = tx.ExecContext(ctx, "DELETE FROM ledger WHERE fleet = $1 AND cluster = $2 AND (state = $3 OR state = $4) "+
+		"AND since < $5",
 		r.Fleet, r.Cluster, ledgerUnknown, ledgerDeprovisioned, stamp(r.At.Add(-forgetAfter)))
 	return err
 }
@@ -265,7 +279,8 @@ func sweep(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) error {
 // Ledger returns what clusters said of their secrets, by cluster, namespace and
 // name; of one cluster only if it is named.
 func (s *DB) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT l.cluster, l.namespace, l.name, l.placement, l.digest, l.state, l.workloads, l.since, l.reported,
+	rows, err := s.reads.QueryContext(ctx, `
+		SELECT l.cluster, l.namespace, l.name, l.placement, l.digest, l.state, l.workloads, l.since, l.reported,
 		CASE WHEN p.digest IS NULL THEN 1 ELSE 0 END
 		FROM ledger l LEFT JOIN placed p ON p.fleet = l.fleet AND p.cluster = l.cluster AND p.digest = l.digest
 		WHERE l.fleet = $1 AND ($2 = '' OR l.cluster = $2) ORDER BY l.cluster, l.namespace, l.name`, fleet, cluster)
@@ -278,7 +293,8 @@ func (s *DB) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret,
 		var l LedgerSecret
 		var workloads string
 		var since, reported, never int64
-		if err := rows.Scan(&l.Cluster, &l.Namespace, &l.Name, &l.Placement, &l.Digest, &l.State, &workloads, &since, &reported, &never); err != nil {
+		if err := rows.Scan(&l.Cluster, &l.Namespace, &l.Name, &l.Placement, &l.Digest, &l.State, &workloads, &since,
+			&reported, &never); err != nil {
 			return nil, fmt.Errorf("read ledger: %w", err)
 		}
 		if err := json.Unmarshal([]byte(workloads), &l.Workloads); err != nil {
@@ -296,7 +312,9 @@ func (s *DB) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret,
 // PlacedSince returns when each digest was first placed, by cluster and digest,
 // as far as the service looked; of one cluster only if it is named.
 func (s *DB) PlacedSince(ctx context.Context, fleet, cluster string) (map[[2]string]time.Time, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT p.cluster, p.digest, MIN(h.accepted) FROM placed p JOIN heads h ON h.fleet = p.fleet AND h.hash = p.head
+	rows, err := s.reads.QueryContext(ctx, `
+		SELECT p.cluster, p.digest, MIN(h.accepted)
+		FROM placed p JOIN heads h ON h.fleet = p.fleet AND h.hash = p.head
 		WHERE p.fleet = $1 AND ($2 = '' OR p.cluster = $2) GROUP BY p.cluster, p.digest`, fleet, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("read placed digests: %w", err)

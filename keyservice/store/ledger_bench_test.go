@@ -24,7 +24,8 @@ func BenchmarkLedger(b *testing.B) {
 	}
 	report := func(n int, complete bool, secrets []store.LedgerSecret) {
 		b.Helper()
-		r := store.LedgerReport{Fleet: fleet, Cluster: fmt.Sprintf("c%d", n%1000), Identity: "sha256:x", Head: "a", At: now, Complete: complete, Secrets: secrets}
+		r := store.LedgerReport{Fleet: fleet, Cluster: fmt.Sprintf("c%d", n%1000), Identity: "sha256:x", Head: "a", At: now,
+			Complete: complete, Secrets: secrets}
 		if err := s.Do(b.Context(), s.Report(r, &wanted)); err != nil {
 			b.Fatal(err)
 		}

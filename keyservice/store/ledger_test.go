@@ -48,7 +48,8 @@ func (l *ledger) sync(head string, clusters ...string) {
 	for _, name := range clusters {
 		identities[name] = "sha256:" + name
 	}
-	if err := l.SyncMembers(l.t.Context(), store.Head{Fleet: fleet, Ref: "main", Hash: head}, identities, l.now); err != nil {
+	if err := l.SyncMembers(l.t.Context(), store.Head{Fleet: fleet, Ref: "main", Hash: head}, identities,
+		l.now); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -77,7 +78,8 @@ func (l *ledger) states(cluster string) map[string]int32 {
 }
 
 func secret(name string, state int32, digest string) store.LedgerSecret {
-	return store.LedgerSecret{Namespace: "payments", Name: name, Placement: "payments", State: state, Digest: digest, Workloads: []string{}}
+	return store.LedgerSecret{Namespace: "payments", Name: name, Placement: "payments", State: state, Digest: digest,
+		Workloads: []string{}}
 }
 
 func TestTheLedgerKeepsWhatACompleteReportSaid(t *testing.T) {
@@ -89,7 +91,8 @@ func theLedgerKeepsWhatACompleteReportSaid(t *testing.T, e engine) {
 	if wanted, err := l.report(store.LedgerReport{}, secret("db", provisioned, "d1")); err != nil || !wanted {
 		t.Fatalf("a first report: wanted %v, %v", wanted, err)
 	}
-	if wanted, err := l.report(store.LedgerReport{Complete: true}, secret("db", inUse, "d1"), secret("api", inUse, "d2"), secret("old", deprovisioned, "d3")); err != nil || wanted {
+	if wanted, err := l.report(store.LedgerReport{Complete: true}, secret("db", inUse, "d1"), secret("api", inUse, "d2"),
+		secret("old", deprovisioned, "d3")); err != nil || wanted {
 		t.Fatalf("a complete report: wanted %v, %v", wanted, err)
 	}
 	since := l.now
@@ -101,20 +104,23 @@ func theLedgerKeepsWhatACompleteReportSaid(t *testing.T, e engine) {
 	if _, err := l.report(store.LedgerReport{Complete: true, More: true}, secret("api", inUse, "")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]int32{"db": inUse, "api": inUse, "old": deprovisioned}, l.states("prod-eu")); diff != "" {
+	if diff := cmp.Diff(map[string]int32{"db": inUse, "api": inUse, "old": deprovisioned},
+		l.states("prod-eu")); diff != "" {
 		t.Errorf("in the middle of a report (-want +got):\n%s", diff)
 	}
 	if _, err := l.report(store.LedgerReport{Complete: true, Part: 1}, secret("web", provisioned, "d4")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]int32{"db": 0, "api": inUse, "old": deprovisioned, "web": provisioned}, l.states("prod-eu")); diff != "" {
+	if diff := cmp.Diff(map[string]int32{"db": 0, "api": inUse, "old": deprovisioned, "web": provisioned},
+		l.states("prod-eu")); diff != "" {
 		t.Errorf("at its end (-want +got):\n%s", diff)
 	}
 	secrets, err := l.Ledger(t.Context(), fleet, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := secrets[0]; got.Name != "api" || got.Digest != "d2" || !got.Since.Equal(since) || !got.Reported.Equal(l.now) || !got.NeverPlaced {
+	if got := secrets[0]; got.Name != "api" || got.Digest != "d2" || !got.Since.Equal(since) ||
+		!got.Reported.Equal(l.now) || !got.NeverPlaced {
 		t.Errorf("api: %+v", got)
 	}
 	// What is gone or unknown for long is forgotten.
@@ -140,7 +146,8 @@ func aReportTouchesNoOtherCluster(t *testing.T, e engine) {
 	}
 	l.now = l.now.Add(100 * 24 * time.Hour)
 	for range 3 { // each begins a round, and ends what is of an earlier one
-		if _, err := l.report(store.LedgerReport{Cluster: "prod-eu", Complete: true}, secret("db", deprovisioned, "d1")); err != nil {
+		if _, err := l.report(store.LedgerReport{Cluster: "prod-eu", Complete: true},
+			secret("db", deprovisioned, "d1")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,7 +171,8 @@ func aReportThatIsRepeatedChangesNothing(t *testing.T, e engine) {
 	l := newLedger(t, e, "prod-eu")
 	var before []store.LedgerSecret
 	for n := range 3 {
-		if _, err := l.report(store.LedgerReport{Complete: n > 0}, secret("db", inUse, "d1"), secret("old", deprovisioned, "d2")); err != nil {
+		if _, err := l.report(store.LedgerReport{Complete: n > 0}, secret("db", inUse, "d1"),
+			secret("old", deprovisioned, "d2")); err != nil {
 			t.Fatal(err)
 		}
 		after, err := l.Ledger(t.Context(), fleet, "prod-eu")
@@ -190,7 +198,8 @@ func aLedgerThatIsFullTakesNothing(t *testing.T, e engine) {
 		t.Fatal(err)
 	}
 	secrets[0].State = inUse
-	if _, err := l.report(store.LedgerReport{}, secrets[0], secret("one-more", provisioned, "d")); !errors.Is(err, store.ErrLedgerFull) {
+	if _, err := l.report(store.LedgerReport{}, secrets[0], secret("one-more", provisioned, "d")); !errors.Is(err,
+		store.ErrLedgerFull) {
 		t.Fatalf("%v, want ErrLedgerFull", err)
 	}
 	states := l.states("prod-eu")
@@ -235,7 +244,8 @@ func whoLeftIsRememberedWithTheTime(t *testing.T, e engine) {
 	}
 	head := l.head
 	addHead(t, l.DB, store.Head{Fleet: fleet, Ref: "main", Hash: "new", Parent: head, Accepted: l.now})
-	if err := l.SyncMembers(t.Context(), store.Head{Fleet: fleet, Ref: "main", Hash: "new"}, map[string]string{"prod-eu": "sha256:other"}, l.now); err != nil {
+	if err := l.SyncMembers(t.Context(), store.Head{Fleet: fleet, Ref: "main", Hash: "new"},
+		map[string]string{"prod-eu": "sha256:other"}, l.now); err != nil {
 		t.Fatal(err)
 	}
 	if wanted, err := l.report(store.LedgerReport{}); err != nil || !wanted {

@@ -44,7 +44,8 @@ func (s *DB) UseCertificate(ctx context.Context, u Use, now time.Time, tolerance
 	var fits Lineage
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		err = s.write(ctx, func(tx *sql.Tx) error {
-			if tip, since, err = lineageTip(tx.QueryRowContext(ctx, lineageQuery, u.Fleet, u.Cluster, u.Identity)); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			if tip, since, err = lineageTip(tx.QueryRowContext(ctx, lineageQuery, u.Fleet, u.Cluster, u.Identity)); err != nil &&
+				!errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
 			fits, err = useCertificate(ctx, tx, u, tip, now)
@@ -76,7 +77,8 @@ func useCertificate(ctx context.Context, tx *sql.Tx, u Use, tip string, now time
 	}
 	var parent string
 	var used sql.NullInt64
-	err := tx.QueryRowContext(ctx, "SELECT parent, used FROM certificates WHERE serial = $1", u.Serial).Scan(&parent, &used)
+	err := tx.QueryRowContext(ctx, "SELECT parent, used FROM certificates WHERE serial = $1", u.Serial).Scan(&parent,
+		&used)
 	known := !errors.Is(err, sql.ErrNoRows)
 	switch {
 	case known && err != nil:
@@ -86,7 +88,8 @@ func useCertificate(ctx context.Context, tx *sql.Tx, u Use, tip string, now time
 	case known && tip != "" && parent != "" && parent != tip:
 		return Forked, nil
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE certificates SET used = $1 WHERE serial = $2", stamp(now), u.Serial); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE certificates SET used = $1 WHERE serial = $2", stamp(now),
+		u.Serial); err != nil {
 		return Linear, err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO lineages (fleet, cluster, identity, tip, since) VALUES ($1, $2, $3, $4, $5)

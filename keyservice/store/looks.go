@@ -116,7 +116,8 @@ func (s *DB) lookAt(ctx context.Context, tx *sql.Tx, l Look) (Look, error) {
 
 func putLook(ctx context.Context, tx *sql.Tx, l Look, number int64) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO looks (fleet, ref, hash, number, began, age) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (fleet, ref) DO UPDATE SET hash = excluded.hash, number = excluded.number, began = excluded.began, age = excluded.age`,
+		ON CONFLICT (fleet, ref) DO UPDATE
+		SET hash = excluded.hash, number = excluded.number, began = excluded.began, age = excluded.age`,
 		l.Fleet, l.Ref, l.Hash, number, stamp(l.At), l.Age.Microseconds())
 	return err
 }

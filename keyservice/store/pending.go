@@ -20,7 +20,8 @@ func (s *DB) AddPending(fleet string, entry []byte) Change {
 // HasPending reports whether another program left entries.
 func (s *DB) HasPending(ctx context.Context, fleet string) (bool, error) {
 	var n int
-	err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 AS one FROM pending WHERE fleet = $1 LIMIT 1) AS first", fleet).Scan(&n)
+	err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 AS one FROM pending WHERE fleet = $1 LIMIT 1) "+
+		"AS first", fleet).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("read entries of other programs: %w", err)
 	}
@@ -29,7 +30,8 @@ func (s *DB) HasPending(ctx context.Context, fleet string) (bool, error) {
 
 // takePending returns the oldest entries that wait, and their ids.
 func takePending(ctx context.Context, tx *sql.Tx, fleet string) (entries [][]byte, ids []any, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT id, entry FROM pending WHERE fleet = $1 ORDER BY id LIMIT $2", fleet, pendingRows)
+	rows, err := tx.QueryContext(ctx, "SELECT id, entry FROM pending WHERE fleet = $1 ORDER BY id LIMIT $2", fleet,
+		pendingRows)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -50,6 +52,7 @@ func dropPending(ctx context.Context, tx *sql.Tx, ids []any) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM pending WHERE id IN "+places(1, len(ids)), ids...) //nolint:gosec // numbers only
+	//nolint:gosec // numbers only
+	_, err := tx.ExecContext(ctx, "DELETE FROM pending WHERE id IN "+places(1, len(ids)), ids...)
 	return err
 }

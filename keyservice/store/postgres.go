@@ -16,8 +16,9 @@ import (
 // last holder wrote only under READ COMMITTED, where a statement has a snapshot
 // of its own.
 var postgres = dialect{
-	name:         "postgres",
-	types:        map[string]string{"{{int}}": "BIGINT", "{{bytes}}": "BYTEA", "{{serial}}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{{end}}": ""},
+	name: "postgres",
+	types: map[string]string{"{{int}}": "BIGINT", "{{bytes}}": "BYTEA",
+		"{{serial}}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{{end}}": ""},
 	isolation:    sql.LevelReadCommitted,
 	lock:         becomeWriter,
 	insertOrUndo: "INSERT",
@@ -53,7 +54,8 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 		err = s.migrate(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open store in database %q on %q: %w", config.Database, config.Host, errors.Join(err, s.Close()))
+		return nil, fmt.Errorf("open store in database %q on %q: %w", config.Database, config.Host,
+			errors.Join(err, s.Close()))
 	}
 	return s, nil
 }

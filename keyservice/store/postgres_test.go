@@ -49,7 +49,8 @@ func authorityFile(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
+		NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "ca.pem")
@@ -83,7 +84,8 @@ func TestAServerThatDoesNotFlushIsRefused(t *testing.T) {
 	server := postgres.ForTestOwn(t)
 	must(t, server.Exec(t.Context(), "postgres", "ALTER SYSTEM SET fsync = off"))
 	must(t, server.Restart(t.Context()))
-	if _, err := store.OpenPostgres(t.Context(), server.URL(server.Database(t))); err == nil || !strings.Contains(err.Error(), "fsync") {
+	if _, err := store.OpenPostgres(t.Context(), server.URL(server.Database(t))); err == nil ||
+		!strings.Contains(err.Error(), "fsync") {
 		t.Fatalf("%v, want a refusal", err)
 	}
 }
@@ -94,7 +96,8 @@ func TestCommitsAreFlushedAndWaitsBoundedWhateverTheServersDefault(t *testing.T)
 	must(t, server.Exec(t.Context(), "postgres", "ALTER DATABASE "+database+" SET synchronous_commit = off"))
 	must(t, server.Exec(t.Context(), database, "CREATE FUNCTION flushed() RETURNS event_trigger AS $$ BEGIN "+
 		"IF current_setting('synchronous_commit') <> 'on' THEN RAISE 'not flushed'; END IF; "+
-		"IF '0' IN (current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout'), current_setting('statement_timeout')) THEN RAISE 'unbounded'; END IF; "+
+		"IF '0' IN (current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout'), "+
+		"current_setting('statement_timeout')) THEN RAISE 'unbounded'; END IF; "+
 		"END $$ LANGUAGE plpgsql; "+
 		"CREATE EVENT TRIGGER flushed ON ddl_command_end EXECUTE FUNCTION flushed()"))
 	s, err := store.OpenPostgres(t.Context(), server.URL(database))
@@ -130,7 +133,8 @@ func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 	must(t, err)
 	must(t, s.Close())
 	must(t, server.Exec(t.Context(), database, "UPDATE schema_version SET version = version + 1"))
-	if _, err := store.OpenPostgres(t.Context(), server.URL(database)); err == nil || !strings.Contains(err.Error(), "newer than this program") {
+	if _, err := store.OpenPostgres(t.Context(), server.URL(database)); err == nil ||
+		!strings.Contains(err.Error(), "newer than this program") {
 		t.Fatalf("%v, want a refusal", err)
 	}
 }

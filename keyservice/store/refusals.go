@@ -77,8 +77,11 @@ func (s *DB) KeepRefusal(ctx context.Context, r RefusedTip) error {
 		if last.Head == r.Head {
 			r.Since, r.Age = last.Since, max(r.Age, last.Age)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO refusals (fleet, ref, head, tip, reason, since, age) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (fleet, ref) DO UPDATE SET head = excluded.head, tip = excluded.tip, reason = excluded.reason, since = excluded.since, age = excluded.age`,
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO refusals (fleet, ref, head, tip, reason, since, age) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (fleet, ref) DO UPDATE
+			SET head = excluded.head, tip = excluded.tip, reason = excluded.reason,
+			since = excluded.since, age = excluded.age`,
 			r.Fleet, r.Ref, r.Head, r.Tip, r.Reason, stamp(r.Since), r.Age.Microseconds())
 		return err
 	})

@@ -17,7 +17,8 @@ func TestARefusalOnlyGrowsOlder(t *testing.T) {
 		s, ctx := e.open(t), t.Context()
 		withHead(t, s)
 		since := time.Now().UTC().Truncate(time.Microsecond)
-		first := store.RefusedTip{Fleet: fleet, Ref: "main", Head: "a1", Tip: "b2", Reason: "HistoryRewritten", Since: since, Age: time.Hour}
+		first := store.RefusedTip{Fleet: fleet, Ref: "main", Head: "a1", Tip: "b2", Reason: "HistoryRewritten", Since: since,
+			Age: time.Hour}
 		must(t, s.KeepRefusal(ctx, first))
 		later := first
 		later.Tip, later.Reason, later.Since, later.Age = "c3", "InvalidFleet", since.Add(-time.Hour), time.Minute

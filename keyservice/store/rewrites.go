@@ -46,7 +46,8 @@ func (s *DB) AddRewrite(r Rewrite) Change {
 		if err != nil || last.Hash != r.From {
 			return ErrHeadMoved
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO rewrites (fleet, ref, from_head, to_head, person, accepted) VALUES ($1, $2, $3, $4, $5, $6)",
+		_, err = tx.ExecContext(ctx, "INSERT INTO rewrites (fleet, ref, from_head, to_head, person, accepted) VALUES ($1, "+
+			"$2, $3, $4, $5, $6)",
 			r.Fleet, r.Ref, r.From, r.To, r.By, stamp(r.Accepted))
 		return err
 	}
@@ -87,7 +88,8 @@ func (s *DB) SpendRewrite(r Rewrite, now time.Time) Change {
 		if err != nil || open.To != r.To {
 			return ErrHeadMoved
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE rewrites SET spent = $1 WHERE fleet = $2 AND ref = $3 AND from_head = $4 AND spent IS NULL",
+		_, err = tx.ExecContext(ctx, "UPDATE rewrites SET spent = $1 WHERE fleet = $2 AND ref = $3 AND from_head = $4 AND "+
+			"spent IS NULL",
 			stamp(now), r.Fleet, r.Ref, r.From)
 		return err
 	}

@@ -14,11 +14,13 @@ import (
 //
 // Names in braces are the dialect's types. Times are microseconds since 1970,
 // UTC.
-var migrations = []string{schema, knownFleet, logSchema, ledgerSchema, certificateSchema, rewriteSchema, lookSchema, denialSchema, leafObjectSchema, refusalSchema, stateSchema}
+var migrations = []string{schema, knownFleet, logSchema, ledgerSchema, certificateSchema, rewriteSchema, lookSchema,
+	denialSchema, leafObjectSchema, refusalSchema, stateSchema}
 
 func (s *DB) migrate(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, s.ddl("CREATE TABLE IF NOT EXISTS schema_version (version {{int}} NOT NULL) {{end}}")); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			s.ddl("CREATE TABLE IF NOT EXISTS schema_version (version {{int}} NOT NULL) {{end}}")); err != nil {
 			return fmt.Errorf("create schema_version: %w", err)
 		}
 		version, err := schemaVersion(ctx, tx)

@@ -14,7 +14,8 @@ CREATE TABLE authorities (
   ends        {{int}},
   PRIMARY KEY (fleet, generation)
 ) {{end}};
-INSERT INTO authorities (fleet, generation, role, certificate, starts) SELECT fleet, 1, 'ca', certificate, 0 FROM authority;
+INSERT INTO authorities (fleet, generation, role, certificate, starts)
+	SELECT fleet, 1, 'ca', certificate, 0 FROM authority;
 DROP TABLE authority;
 
 ALTER TABLE certificates ADD COLUMN parent TEXT NOT NULL DEFAULT '';

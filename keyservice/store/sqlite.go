@@ -13,8 +13,9 @@ import (
 
 // sqlite has one writer by nature: BEGIN IMMEDIATE waits for it (busy_timeout).
 var sqlite = dialect{
-	name:    "sqlite",
-	types:   map[string]string{"{{int}}": "INTEGER", "{{bytes}}": "BLOB", "{{serial}}": "INTEGER PRIMARY KEY AUTOINCREMENT", "{{end}}": "STRICT"},
+	name: "sqlite",
+	types: map[string]string{"{{int}}": "INTEGER", "{{bytes}}": "BLOB",
+		"{{serial}}": "INTEGER PRIMARY KEY AUTOINCREMENT", "{{end}}": "STRICT"},
 	lock:    func(context.Context, *sql.Tx) error { return nil },
 	unnamed: true,
 	// OR FAIL spares the copy of every page that undoing the statement alone would
@@ -49,7 +50,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 
 func connectSQLite(path string, connections int) (*sql.DB, error) {
 	query := url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "foreign_keys(ON)"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
+			"foreign_keys(ON)"},
 		"_txlock": {"immediate"},
 	}
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}

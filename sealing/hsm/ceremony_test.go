@@ -131,7 +131,8 @@ type liar struct {
 	value     bool
 }
 
-func (l liar) GetAttributeValue(s pkcs11.SessionHandle, o pkcs11.ObjectHandle, ask []*pkcs11.Attribute) ([]*pkcs11.Attribute, error) {
+func (l liar) GetAttributeValue(s pkcs11.SessionHandle, o pkcs11.ObjectHandle,
+	ask []*pkcs11.Attribute) ([]*pkcs11.Attribute, error) {
 	got, err := l.Ctx.GetAttributeValue(s, o, ask)
 	for _, a := range got {
 		if a.Type == l.attribute {
@@ -211,7 +212,8 @@ func TestAKeyThatMayDoMoreIsNotUsed(t *testing.T) {
 	if err := m.FindObjectsFinal(s); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.SetAttributeValue(s, found[0], []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_SIGN, true)}); err != nil {
+	if err := m.SetAttributeValue(s, found[0],
+		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_SIGN, true)}); err != nil {
 		t.Fatal(err)
 	}
 	cfg := tok.Config(fleet)

@@ -227,7 +227,8 @@ func (t *token) list() (*response, error) {
 	r := &response{}
 	err := t.do(func(s *session) error {
 		r.Keys = nil
-		found, err := findObjects(t.m, s.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY)}, maxListed)
+		found, err := findObjects(t.m, s.handle,
+			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY)}, maxListed)
 		if err != nil {
 			return err
 		}

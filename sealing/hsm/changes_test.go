@@ -46,7 +46,8 @@ func TestASlotThatWasRenumberedIsFoundAgain(t *testing.T) {
 func TestATokenIsFoundByItsLabelAmongOthersWhateverItsSlot(t *testing.T) {
 	b := newBench(t, api.SuiteP256, nil)
 	for i := range 3 {
-		more := exec.Command("softhsm2-util", "--init-token", "--free", "--label", fmt.Sprint("other-", i), "--pin", "1234", "--so-pin", "12345678")
+		more := exec.Command("softhsm2-util", "--init-token", "--free", "--label", fmt.Sprint("other-", i), "--pin", "1234",
+			"--so-pin", "12345678")
 		more.Env = append(os.Environ(), b.token.Env...)
 		if out, err := more.CombinedOutput(); err != nil {
 			t.Fatalf("make another token: %v\n%s", err, out)
@@ -100,7 +101,8 @@ func TestStartingOnAFullSessionTableSaysSo(t *testing.T) {
 	cfg.Sessions = 2
 	var setup *hsm.SetupError
 	_, err := hsm.Start(t.Context(), cfg, nil)
-	if !errors.As(err, &setup) || !strings.Contains(err.Error(), "CKR_SESSION_COUNT") || !strings.Contains(setup.Hint, "token.sessions") {
+	if !errors.As(err, &setup) || !strings.Contains(err.Error(), "CKR_SESSION_COUNT") ||
+		!strings.Contains(setup.Hint, "token.sessions") {
 		t.Errorf("start: %v, want a SetupError that names CKR_SESSION_COUNT and token.sessions", err)
 	}
 }
@@ -156,7 +158,8 @@ func (b *bench) refusesTheKey(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	eventually(t, "the other key is reported", func() bool { return errors.Is(b.worker.Ready(t.Context()), hsm.ErrWrongKey) })
+	eventually(t, "the other key is reported",
+		func() bool { return errors.Is(b.worker.Ready(t.Context()), hsm.ErrWrongKey) })
 	if b.worker.Stats().Healthy {
 		t.Error("healthy with another key")
 	}
@@ -186,7 +189,8 @@ func TestAPINThatWasChangedIsTriedOnce(t *testing.T) {
 	if n := b.calls(t, "C_Login") - before; n != 1 {
 		t.Errorf("%d log-ins with the old PIN, want 1: tokens lock", n)
 	}
-	if !strings.Contains(said.String(), "it is not tried again before a restart") || strings.Contains(said.String(), b.token.PIN) {
+	if !strings.Contains(said.String(), "it is not tried again before a restart") ||
+		strings.Contains(said.String(), b.token.PIN) {
 		t.Errorf("the log says: %s", said.String())
 	}
 	cfg := b.token.Config(fleet)

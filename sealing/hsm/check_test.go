@@ -64,14 +64,21 @@ func TestTheCheckNamesWhatATokenCannotDo(t *testing.T) {
 		every    int
 		failed   []string
 	}{
-		"no ECDH":                       {"C_DeriveKey", mechanismInvalid, 1, []string{"CKM_ECDH1_DERIVE"}},
-		"no key pairs":                  {"C_GenerateKeyPair", mechanismInvalid, 1, []string{"CKM_EC_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA"}},
-		"no secret keys":                {"C_GenerateKey", mechanismInvalid, 1, []string{"CKM_GENERIC_SECRET_KEY_GEN", "CKM_SHA256_HMAC"}},
-		"no signatures and no HMAC":     {"C_SignInit", mechanismInvalid, 1, []string{"CKM_ECDSA", "CKM_SHA256_HMAC"}},
-		"no random numbers":             {"C_GenerateRandom", 0x120, 1, []string{"C_GenerateRandom", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA", "CKM_GENERIC_SECRET_KEY_GEN", "CKM_SHA256_HMAC"}},
-		"room for three sessions of 6":  {"C_OpenSession", ckrSessionCount, 5, []string{"C_OpenSession"}},
-		"nothing that can be destroyed": {"C_DestroyObject", ckrFunctionFailed, 1, []string{"CKM_ECDH1_DERIVE", "C_DestroyObject"}},
-		"nothing that can be read":      {"C_GetAttributeValue", sensitive, 1, []string{"CKM_EC_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA", "CKM_GENERIC_SECRET_KEY_GEN"}},
+		"no ECDH": {"C_DeriveKey", mechanismInvalid, 1, []string{"CKM_ECDH1_DERIVE"}},
+		"no key pairs": {"C_GenerateKeyPair", mechanismInvalid, 1,
+			[]string{"CKM_EC_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA"}},
+		"no secret keys": {"C_GenerateKey", mechanismInvalid, 1,
+			[]string{"CKM_GENERIC_SECRET_KEY_GEN", "CKM_SHA256_HMAC"}},
+		"no signatures and no HMAC": {"C_SignInit", mechanismInvalid, 1, []string{"CKM_ECDSA", "CKM_SHA256_HMAC"}},
+		"no random numbers": {"C_GenerateRandom", 0x120, 1,
+			[]string{"C_GenerateRandom", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA",
+				"CKM_GENERIC_SECRET_KEY_GEN", "CKM_SHA256_HMAC"}},
+		"room for three sessions of 6": {"C_OpenSession", ckrSessionCount, 5, []string{"C_OpenSession"}},
+		"nothing that can be destroyed": {"C_DestroyObject", ckrFunctionFailed, 1,
+			[]string{"CKM_ECDH1_DERIVE", "C_DestroyObject"}},
+		"nothing that can be read": {"C_GetAttributeValue", sensitive, 1,
+			[]string{"CKM_EC_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA",
+				"CKM_GENERIC_SECRET_KEY_GEN"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tok := token.ForTest(t)
@@ -138,7 +145,8 @@ func (p *particular) refuses(s pkcs11.SessionHandle) bool {
 	return p.readOnly[s]
 }
 
-func (p *particular) DeriveKey(s pkcs11.SessionHandle, m []*pkcs11.Mechanism, key pkcs11.ObjectHandle, to []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+func (p *particular) DeriveKey(s pkcs11.SessionHandle, m []*pkcs11.Mechanism, key pkcs11.ObjectHandle,
+	to []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	if p.refuses(s) {
 		return 0, pkcs11.Error(pkcs11.CKR_SESSION_READ_ONLY)
 	}
@@ -156,7 +164,10 @@ func (p *particular) SignInit(s pkcs11.SessionHandle, m []*pkcs11.Mechanism, key
 // can do is nothing that a check may promise.
 func TestTheCheckUsesKeysInTheServicesKindOfSession(t *testing.T) {
 	tok := token.ForTest(t)
-	d := openDirect(t, tok, func(m *pkcs11.Ctx) hsm.Module { return &particular{Ctx: m, readOnly: map[pkcs11.SessionHandle]bool{}} })
+	d := openDirect(t, tok, func(m *pkcs11.Ctx) hsm.Module {
+		return &particular{Ctx: m,
+			readOnly: map[pkcs11.SessionHandle]bool{}}
+	})
 	checks, err := d.Check(2)
 	if err != nil {
 		t.Fatal(err)
@@ -176,19 +187,22 @@ func TestTheCheckUsesKeysInTheServicesKindOfSession(t *testing.T) {
 // does not know CKA_VALUE_LEN, as YubiHSM's module.
 type hmacOnly struct{ *pkcs11.Ctx }
 
-func (h hmacOnly) GenerateKey(s pkcs11.SessionHandle, m []*pkcs11.Mechanism, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+func (h hmacOnly) GenerateKey(s pkcs11.SessionHandle, m []*pkcs11.Mechanism,
+	template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	var made []*pkcs11.Attribute
 	for _, a := range template {
 		switch {
 		case a.Type == pkcs11.CKA_VALUE_LEN:
 			return 0, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)
-		case a.Type == pkcs11.CKA_KEY_TYPE && !bytes.Equal(a.Value, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_SHA256_HMAC).Value):
+		case a.Type == pkcs11.CKA_KEY_TYPE &&
+			!bytes.Equal(a.Value, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_SHA256_HMAC).Value):
 			return 0, pkcs11.Error(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 		case a.Type != pkcs11.CKA_KEY_TYPE:
 			made = append(made, a)
 		}
 	}
-	made = append(made, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET), pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32))
+	made = append(made, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET),
+		pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32))
 	return h.Ctx.GenerateKey(s, m, made)
 }
 

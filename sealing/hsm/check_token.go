@@ -33,14 +33,22 @@ func (t *token) check(req *request) (*response, error) {
 			run func() error
 		}{
 			{Check{What: "random numbers", Mechanism: "C_GenerateRandom", Hint: "for ids"}, k.inUse(randomness)},
-			{Check{What: fmt.Sprintf("%d sessions at a time", req.Size), Mechanism: "C_OpenSession", Hint: "lower token.sessions, or end what else uses the token"}, func() error { return k.sessions(req.Size) }},
-			{Check{What: "P-256 key pair that derives, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN", Hint: "for sealing keys"}, k.derivePair},
-			{Check{What: "shared secret, readable", Mechanism: "CKM_ECDH1_DERIVE", Hint: "for opening locks; a mode that hides derived secrets must be off"}, k.inUse(derives)},
-			{Check{What: "P-256 key pair that signs, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN", Hint: "for root, authority and audit log"}, k.signPair},
-			{Check{What: "signature that verifies", Mechanism: "CKM_ECDSA", Hint: "for root, authority and audit log"}, k.inUse(signature)},
-			{Check{What: "secret key that cannot leave", Mechanism: "CKM_GENERIC_SECRET_KEY_GEN", Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.secretKey},
-			{Check{What: "HMAC-SHA256, the same each time", Mechanism: "CKM_SHA256_HMAC", Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.inUse(mac)},
-			{Check{What: "keys can be destroyed", Mechanism: "C_DestroyObject", Hint: "remove the objects whose labels begin with " + k.label}, c.undo},
+			{Check{What: fmt.Sprintf("%d sessions at a time", req.Size), Mechanism: "C_OpenSession",
+				Hint: "lower token.sessions, or end what else uses the token"}, func() error { return k.sessions(req.Size) }},
+			{Check{What: "P-256 key pair that derives, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN",
+				Hint: "for sealing keys"}, k.derivePair},
+			{Check{What: "shared secret, readable", Mechanism: "CKM_ECDH1_DERIVE",
+				Hint: "for opening locks; a mode that hides derived secrets must be off"}, k.inUse(derives)},
+			{Check{What: "P-256 key pair that signs, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN",
+				Hint: "for root, authority and audit log"}, k.signPair},
+			{Check{What: "signature that verifies", Mechanism: "CKM_ECDSA", Hint: "for root, authority and audit log"},
+				k.inUse(signature)},
+			{Check{What: "secret key that cannot leave", Mechanism: "CKM_GENERIC_SECRET_KEY_GEN",
+				Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.secretKey},
+			{Check{What: "HMAC-SHA256, the same each time", Mechanism: "CKM_SHA256_HMAC",
+				Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.inUse(mac)},
+			{Check{What: "keys can be destroyed", Mechanism: "C_DestroyObject",
+				Hint: "remove the objects whose labels begin with " + k.label}, c.undo},
 		} {
 			if err := step.run(); err != nil {
 				step.Problem = err.Error()

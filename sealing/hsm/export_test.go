@@ -30,7 +30,8 @@ func OpenDirect(cfg Config, sessions int, wrap func(m *pkcs11.Ctx) Module) (*Dir
 	if wrap != nil {
 		m = wrap(m.(*pkcs11.Ctx))
 	}
-	t, err := openToken(m, &hello{Token: tokenName{Label: cfg.TokenLabel}, PIN: cfg.PIN, Fleet: cfg.Fleet, Sessions: sessions})
+	t, err := openToken(m, &hello{Token: tokenName{Label: cfg.TokenLabel}, PIN: cfg.PIN, Fleet: cfg.Fleet,
+		Sessions: sessions})
 	if err != nil {
 		return nil, err
 	}

@@ -232,7 +232,8 @@ func (s *session) mlkemSeed(fleet, keyID string) (*mlkem.DecapsulationKey768, er
 	seed := make([]byte, 0, mlkem.SeedSize)
 	defer clear(seed[:cap(seed)])
 	for _, half := range []string{"d", "z"} {
-		out, err := s.sign(pkcs11.CKM_SHA256_HMAC, key, fmt.Appendf(nil, "bulla.dev/v1/mlkem768-seed/%s/%s/%s", half, fleet, keyID))
+		out, err := s.sign(pkcs11.CKM_SHA256_HMAC, key,
+			fmt.Appendf(nil, "bulla.dev/v1/mlkem768-seed/%s/%s/%s", half, fleet, keyID))
 		if err != nil {
 			return nil, err
 		}

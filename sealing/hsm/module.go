@@ -24,8 +24,10 @@ type module interface {
 	FindObjectsFinal(pkcs11.SessionHandle) error
 	GetAttributeValue(pkcs11.SessionHandle, pkcs11.ObjectHandle, []*pkcs11.Attribute) ([]*pkcs11.Attribute, error)
 	GenerateKey(pkcs11.SessionHandle, []*pkcs11.Mechanism, []*pkcs11.Attribute) (pkcs11.ObjectHandle, error)
-	GenerateKeyPair(s pkcs11.SessionHandle, m []*pkcs11.Mechanism, public, private []*pkcs11.Attribute) (pkcs11.ObjectHandle, pkcs11.ObjectHandle, error)
-	DeriveKey(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle, []*pkcs11.Attribute) (pkcs11.ObjectHandle, error)
+	GenerateKeyPair(s pkcs11.SessionHandle, m []*pkcs11.Mechanism, public,
+		private []*pkcs11.Attribute) (pkcs11.ObjectHandle, pkcs11.ObjectHandle, error)
+	DeriveKey(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle, []*pkcs11.Attribute) (pkcs11.ObjectHandle,
+		error)
 	DestroyObject(pkcs11.SessionHandle, pkcs11.ObjectHandle) error
 	SignInit(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error
 	Sign(s pkcs11.SessionHandle, message []byte) ([]byte, error)
@@ -40,11 +42,13 @@ var _ module = (*pkcs11.Ctx)(nil)
 func loadModule(path string) (module, error) {
 	const hint = "install the token vendor's PKCS#11 module, or SoftHSM (apt-get install softhsm2), and give its path"
 	if _, err := os.Stat(path); err != nil {
-		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("load module %q: %v", path, errors.Unwrap(err)), Hint: hint}
+		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("load module %q: %v", path, errors.Unwrap(err)),
+			Hint: hint}
 	}
 	ctx := pkcs11.New(path)
 	if ctx == nil {
-		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("load module %q: it is not a PKCS#11 library for this machine", path), Hint: hint}
+		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("load module %q: it is not a PKCS#11 library for "+
+			"this machine", path), Hint: hint}
 	}
 	if err := ctx.Initialize(); err != nil {
 		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("initialise module %q: %v", path, err),

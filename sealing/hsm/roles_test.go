@@ -16,7 +16,8 @@ import (
 func TestASuccessorHasOneSpelling(t *testing.T) {
 	for role, want := range map[string]bool{
 		"root": true, "ca": true, "log": true, "ca-2": true, "root-10": true,
-		"": false, "seal": false, "seal/x": false, "ca-1": false, "ca-02": false, "ca-": false, "ca-2-3": false, "ca-2/x": false, "ca-100": false, "seal-2": false,
+		"": false, "seal": false, "seal/x": false, "ca-1": false, "ca-02": false, "ca-": false, "ca-2-3": false,
+		"ca-2/x": false, "ca-100": false, "seal-2": false,
 	} {
 		if hsm.IsRole(role) != want {
 			t.Errorf("IsRole(%q) = %v", role, !want)
@@ -43,7 +44,8 @@ func TestAFurtherSigningKeyIsMadeOnceAndSigns(t *testing.T) {
 		t.Error("the same key again")
 	}
 	before := calls(t, tok, "C_GenerateKeyPair")
-	for role, want := range map[string]error{"ca-2": hsm.ErrLabelTaken, "ca": hsm.ErrLabelTaken, "seal/" + keyID: hsm.ErrNoKey} {
+	for role, want := range map[string]error{"ca-2": hsm.ErrLabelTaken, "ca": hsm.ErrLabelTaken,
+		"seal/" + keyID: hsm.ErrNoKey} {
 		if _, err := hsm.MakeSigner(tok.Config(fleet), fleet, role); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", role, err, want)
 		}

@@ -44,7 +44,8 @@ func CheckApart(service, root Config, public *ecdsa.PublicKey) error {
 	}
 	for _, key := range r.Keys {
 		if key.Public != nil {
-			return &SetupError{Problem: fmt.Sprintf("token %q shows the root key that was made in token %q", service.TokenLabel, root.TokenLabel),
+			return &SetupError{Problem: fmt.Sprintf("token %q shows the root key that was made in token %q", service.TokenLabel,
+				root.TokenLabel),
 				Hint: "both names lead to one token: give the root key a token or a partition of its own"}
 		}
 	}

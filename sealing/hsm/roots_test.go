@@ -28,7 +28,9 @@ func rootInService(t *testing.T) (*token.Token, *hsm.Made) {
 func setAttributes(t *testing.T, tok *token.Token, class uint, label string, to ...*pkcs11.Attribute) {
 	t.Helper()
 	direct(t, tok, func(m *pkcs11.Ctx, s pkcs11.SessionHandle) {
-		if err := m.FindObjectsInit(s, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}); err != nil {
+		if err := m.FindObjectsInit(s,
+			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class),
+				pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}); err != nil {
 			t.Fatal(err)
 		}
 		found, _, err := m.FindObjects(s, 2)
@@ -64,7 +66,8 @@ func TestARootKeyIsFoundUnderAnyLabel(t *testing.T) {
 		},
 		"only derives": func(t *testing.T, tok *token.Token) {
 			setAttributes(t, tok, pkcs11.CKO_PUBLIC_KEY, label)
-			setAttributes(t, tok, pkcs11.CKO_PRIVATE_KEY, label, relabel, pkcs11.NewAttribute(pkcs11.CKA_SIGN, false), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true))
+			setAttributes(t, tok, pkcs11.CKO_PRIVATE_KEY, label, relabel, pkcs11.NewAttribute(pkcs11.CKA_SIGN, false),
+				pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true))
 		},
 		"of no use": func(t *testing.T, tok *token.Token) { // until the attribute is set again
 			setAttributes(t, tok, pkcs11.CKO_PRIVATE_KEY, label, relabel, pkcs11.NewAttribute(pkcs11.CKA_SIGN, false))
@@ -103,7 +106,8 @@ func TestNoOtherKeyPassesForARootKey(t *testing.T) {
 
 func TestForgetDestroysTheKeysOfThesePointsAlone(t *testing.T) {
 	tok, made := rootInService(t)
-	setAttributes(t, tok, pkcs11.CKO_PRIVATE_KEY, hsm.SignerLabel(fleet, hsm.RoleRoot), pkcs11.NewAttribute(pkcs11.CKA_LABEL, "harmless"))
+	setAttributes(t, tok, pkcs11.CKO_PRIVATE_KEY, hsm.SignerLabel(fleet, hsm.RoleRoot),
+		pkcs11.NewAttribute(pkcs11.CKA_LABEL, "harmless"))
 	for _, want := range [][]string{{`"harmless"`}, nil} {
 		got, err := hsm.ForgetKeys(tok.Config(fleet), made.Root)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {

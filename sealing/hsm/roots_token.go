@@ -71,12 +71,14 @@ func (t *token) forget(req *request) (*response, error) {
 
 // eachPrivate visits every private key that the login shows.
 func (s *session) eachPrivate(visit func(object pkcs11.ObjectHandle, label string) error) error {
-	found, err := findObjects(s.token.m, s.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)}, maxListed)
+	found, err := findObjects(s.token.m, s.handle,
+		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)}, maxListed)
 	if err != nil {
 		return err
 	}
 	if len(found) == maxListed {
-		return faulty(faultSetup, "the token shows %d private keys or more: whether a root key is among them cannot be told", maxListed)
+		return faulty(faultSetup, "the token shows %d private keys or more: whether a root key is among them cannot be told",
+			maxListed)
 	}
 	for _, object := range found {
 		label, _, err := s.readMaybe(object, pkcs11.CKA_LABEL)
@@ -143,7 +145,8 @@ func (s *session) besideItsPublic(object pkcs11.ObjectHandle, label string, poin
 	if err != nil {
 		return nil, err
 	}
-	for _, same := range []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, id), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)} {
+	for _, same := range []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, id),
+		pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)} {
 		if len(same.Value) == 0 {
 			continue
 		}

@@ -61,7 +61,8 @@ func findSlot(m module, want tokenName) (uint, error) {
 		if err != nil {
 			continue // another slot's token may be away
 		}
-		has := tokenName{Label: unpad(info.Label), Serial: unpad(info.SerialNumber), Manufacturer: unpad(info.ManufacturerID), Model: unpad(info.Model)}
+		has := tokenName{Label: unpad(info.Label), Serial: unpad(info.SerialNumber), Manufacturer: unpad(info.ManufacturerID),
+			Model: unpad(info.Model)}
 		if want.matches(has) {
 			found = append(found, slot)
 		}
@@ -73,10 +74,12 @@ func findSlot(m module, want tokenName) (uint, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return 0, &missingToken{&workerError{Fault: faultSetup, Text: fmt.Sprintf("find token %s: the module shows %s", want, orNone(seen)),
+		return 0, &missingToken{&workerError{Fault: faultSetup,
+			Text: fmt.Sprintf("find token %s: the module shows %s", want, orNone(seen)),
 			Hint: "initialise the token with this label, or correct the label (softhsm2-util --show-slots)"}}
 	default:
-		return 0, &workerError{Fault: faultSetup, Text: fmt.Sprintf("find token %s: %d tokens are so named", want, len(found)),
+		return 0, &workerError{Fault: faultSetup,
+			Text: fmt.Sprintf("find token %s: %d tokens are so named", want, len(found)),
 			Hint: "give each token its own label, or name the serial in a PKCS#11 URI (token.uri)"}
 	}
 }

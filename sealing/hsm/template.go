@@ -110,7 +110,8 @@ var secretForms = [][]*pkcs11.Attribute{
 }
 
 func secretTemplate(label string, id []byte, form []*pkcs11.Attribute) []*pkcs11.Attribute {
-	template := append(privateTemplate(label, id, seedSecret), pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY))
+	template := append(privateTemplate(label, id, seedSecret),
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY))
 	return append(template, form...)
 }
 

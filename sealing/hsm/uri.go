@@ -64,7 +64,8 @@ func ParseURI(text string) (URI, error) {
 	scheme, rest, ok := strings.Cut(text, ":")
 	switch {
 	case !ok || !strings.EqualFold(scheme, "pkcs11"):
-		return URI{}, &URIError{Problem: "does not begin with pkcs11:", Hint: "such as pkcs11:token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so"}
+		return URI{}, &URIError{Problem: "does not begin with pkcs11:",
+			Hint: "such as pkcs11:token=acme?module-path=/usr/lib/softhsm/libsofthsm2.so"}
 	case len(text) > maxURI:
 		return URI{}, &URIError{Problem: fmt.Sprintf("has more than %d bytes", maxURI)}
 	}
@@ -79,7 +80,8 @@ func ParseURI(text string) (URI, error) {
 		}
 	}
 	if u.Token == "" {
-		return URI{}, &URIError{Attribute: "token", Problem: "is missing", Hint: "the label that the token was initialised with"}
+		return URI{}, &URIError{Attribute: "token", Problem: "is missing",
+			Hint: "the label that the token was initialised with"}
 	}
 	return u, nil
 }
@@ -95,7 +97,8 @@ func eachAttribute(component, separator, also string, set func(name, value strin
 	for pair := range strings.SplitSeq(component, separator) {
 		name, encoded, ok := strings.Cut(pair, "=")
 		if !ok || !isName(name) {
-			return &URIError{Problem: "has a part that is not NAME=VALUE", Hint: `"` + separator + `" in a value is written percent-encoded`}
+			return &URIError{Problem: "has a part that is not NAME=VALUE",
+				Hint: `"` + separator + `" in a value is written percent-encoded`}
 		}
 		if seen[name] {
 			return &URIError{Attribute: name, Problem: "stands twice"}
@@ -136,7 +139,8 @@ func decodeAttribute(name, encoded, also string) (string, error) {
 		case isPlain(rune(c), "-._~:[]@!$'()*+,="+also):
 			b.WriteByte(c)
 		default:
-			return "", &URIError{Attribute: name, Problem: fmt.Sprintf("has a character that must be percent-encoded, as %%%02X", c)}
+			return "", &URIError{Attribute: name,
+				Problem: fmt.Sprintf("has a character that must be percent-encoded, as %%%02X", c)}
 		}
 	}
 	value := b.String()
@@ -174,11 +178,14 @@ func (u *URI) setPath(name, value string) error {
 	case "model":
 		u.Model = value
 	case "object", "type", "id":
-		return &URIError{Attribute: name, Problem: "names an object", Hint: "bulla finds its keys in the token by labels of its own; leave it out"}
+		return &URIError{Attribute: name, Problem: "names an object",
+			Hint: "bulla finds its keys in the token by labels of its own; leave it out"}
 	case "slot-id", "slot-description", "slot-manufacturer":
-		return &URIError{Attribute: name, Problem: "names a slot, and slots are renumbered", Hint: "name the token by token and serial"}
+		return &URIError{Attribute: name, Problem: "names a slot, and slots are renumbered",
+			Hint: "name the token by token and serial"}
 	default:
-		return &URIError{Attribute: name, Problem: "is not looked at, so another token than the one meant could be used", Hint: "token, serial, manufacturer and model say which token is meant"}
+		return &URIError{Attribute: name, Problem: "is not looked at, so another token than the one meant could be used",
+			Hint: "token, serial, manufacturer and model say which token is meant"}
 	}
 	return nil
 }
@@ -187,11 +194,13 @@ func (u *URI) setQuery(name, value string) error {
 	switch name {
 	case "module-path":
 		if !filepath.IsAbs(value) {
-			return &URIError{Attribute: name, Problem: "is not an absolute path", Hint: "the loader must never search for a library that gets the PIN"}
+			return &URIError{Attribute: name, Problem: "is not an absolute path",
+				Hint: "the loader must never search for a library that gets the PIN"}
 		}
 		u.Module = value
 	case "module-name":
-		return &URIError{Attribute: name, Problem: "would make the loader search", Hint: "write module-path with an absolute path"}
+		return &URIError{Attribute: name, Problem: "would make the loader search",
+			Hint: "write module-path with an absolute path"}
 	case "pin-source":
 		return u.setPINSource(value)
 	case "pin-value":
@@ -202,19 +211,22 @@ func (u *URI) setQuery(name, value string) error {
 
 // refusePINValue keeps PINs out of URIs.
 func refusePINValue() error {
-	return &URIError{Attribute: "pin-value", Problem: "puts the PIN where it is kept and shown", Hint: "write pin-source=file:/path, or set BULLA_PIN; and choose another PIN, as this one was seen"}
+	return &URIError{Attribute: "pin-value", Problem: "puts the PIN where it is kept and shown",
+		Hint: "write pin-source=file:/path, or set BULLA_PIN; and choose another PIN, as this one was seen"}
 }
 
 // setPINSource accepts a file URI (RFC 8089) of this machine, or a path.
 func (u *URI) setPINSource(value string) error {
-	bad := &URIError{Attribute: "pin-source", Problem: "is neither file:/PATH nor an absolute path", Hint: "the PIN is read from a file, never from a command"}
+	bad := &URIError{Attribute: "pin-source", Problem: "is neither file:/PATH nor an absolute path",
+		Hint: "the PIN is read from a file, never from a command"}
 	if filepath.IsAbs(value) {
 		u.PINFile = filepath.Clean(value)
 		return nil
 	}
 	source, err := url.Parse(value)
 	if err != nil || !strings.EqualFold(source.Scheme, "file") || source.Host != "" && source.Host != "localhost" ||
-		source.User != nil || source.RawQuery != "" || source.ForceQuery || source.Fragment != "" || !filepath.IsAbs(source.Path) || strings.ContainsRune(source.Path, 0) {
+		source.User != nil || source.RawQuery != "" || source.ForceQuery || source.Fragment != "" ||
+		!filepath.IsAbs(source.Path) || strings.ContainsRune(source.Path, 0) {
 		return bad
 	}
 	u.PINFile = filepath.Clean(source.Path)

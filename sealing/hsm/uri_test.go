@@ -53,7 +53,8 @@ func TestTokenURIs(t *testing.T) {
 				return
 			}
 			var fault *hsm.URIError
-			if !errors.As(err, &fault) || fault.Attribute != v.Fault || !strings.Contains(fault.Problem, v.Problem) || v.Problem == "" {
+			if !errors.As(err, &fault) || fault.Attribute != v.Fault || !strings.Contains(fault.Problem, v.Problem) ||
+				v.Problem == "" {
 				t.Errorf("%v, want attribute %q and %q", err, v.Fault, v.Problem)
 			}
 			if got != (hsm.URI{}) {
@@ -125,7 +126,8 @@ func spell(u hsm.URI) string {
 		return b.String()
 	}
 	path, query := "token="+encode(u.Token), ""
-	for _, a := range []struct{ name, value string }{{"serial", u.Serial}, {"manufacturer", u.Manufacturer}, {"model", u.Model}} {
+	for _, a := range []struct{ name, value string }{{"serial", u.Serial}, {"manufacturer", u.Manufacturer},
+		{"model", u.Model}} {
 		if a.value != "" {
 			path += ";" + a.name + "=" + encode(a.value)
 		}

@@ -39,7 +39,8 @@ const (
 // String names the operation in errors.
 func (o op) String() string {
 	names := [...]string{opOpen: "open", opSign: "signing", opSigner: "a signing key", opPublic: "a public key",
-		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony", opList: "listing keys",
+		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony",
+		opList:       "listing keys",
 		opMakeSigner: "making a signing key", opAddSealing: "making a sealing key", opCheck: "the check",
 		opFree: "finding labels free", opRoots: "looking for root keys", opForget: "destroying keys"}
 	if int(o) < len(names) {
@@ -61,7 +62,8 @@ type tokenName struct{ Label, Serial, Manufacturer, Model string }
 // String is for errors.
 func (n tokenName) String() string {
 	text := strconv.Quote(n.Label)
-	for _, part := range []struct{ name, value string }{{"serial", n.Serial}, {"manufacturer", n.Manufacturer}, {"model", n.Model}} {
+	for _, part := range []struct{ name, value string }{{"serial", n.Serial}, {"manufacturer", n.Manufacturer},
+		{"model", n.Model}} {
 		if part.value != "" {
 			text += fmt.Sprintf(" with %s %q", part.name, part.value)
 		}

@@ -261,7 +261,8 @@ func TestConfigNeverPrintsThePIN(t *testing.T) {
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", cfg, "nested", []hsm.Config{cfg})
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "config", cfg, "nested", []hsm.Config{cfg})
-	for _, text := range []string{fmt.Sprint(cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg), fmt.Sprintf("%v", &cfg), fmt.Sprintf("%q", cfg), log.String()} {
+	for _, text := range []string{fmt.Sprint(cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg),
+		fmt.Sprintf("%v", &cfg), fmt.Sprintf("%q", cfg), log.String()} {
 		if strings.Contains(text, cfg.PIN) {
 			t.Errorf("printed: %s", text)
 		}
