@@ -79,12 +79,12 @@ func TestWhatTheFleetSignatureCovers(t *testing.T) {
 			s.RecoveryRecipients = append(s.RecoveryRecipients,
 				"age1pq1x")
 		},
-		"another log key":          func(s *api.FleetSpec) { s.LogKey = "bulla.dev/log/x+00000000+AA==" },
-		"no log key":               func(s *api.FleetSpec) { s.LogKey = "" },
+		"another log key": func(s *api.FleetSpec) { s.LogKey = "bulla.dev/log/x+00000000+AA==" },
+		"no log key":      func(s *api.FleetSpec) { s.LogKey = "" },
 		"a key that ends its line": func(s *api.FleetSpec) {
 			s.RecoveryRecipients = []string{"age1pq1one\"\nrecovery \"age1pq1two"}
 		},
-		"no signature":             func(s *api.FleetSpec) { s.Signature = "" },
+		"no signature": func(s *api.FleetSpec) { s.Signature = "" },
 		"no signature line": func(s *api.FleetSpec) {
 			s.Signature = s.Signature[:strings.LastIndex(s.Signature,
 				"\u2014")]
