@@ -3,7 +3,6 @@ package kustomize
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/canonical"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -208,7 +207,11 @@ func (b *Builder) run(ctx context.Context, v *view, p *api.Placement) (*Build, e
 	if err := Check(p, build.Objects); err != nil {
 		return nil, v.refuse(err)
 	}
-	build.Digest, build.Files = digest(build.Objects), v.filesRead()
+	var err error
+	if build.Digest, err = digest(build.Objects); err != nil {
+		return nil, fmt.Errorf("take the digest of placement %q: %w", p.Metadata.Name, err)
+	}
+	build.Files = v.filesRead()
 	build.LeftOut = slices.Sorted(maps.Keys(v.leftOut))
 	return build, nil
 }
@@ -284,7 +287,7 @@ func refusals(err error) []*objectError {
 }
 
 // digest is over every object, in the order of identities, with its stub.
-func digest(objects []Object) string {
+func digest(objects []Object) (string, error) {
 	type entry struct {
 		ID     ObjectID
 		Object map[string]any
@@ -302,10 +305,5 @@ func digest(objects []Object) string {
 		return cmp.Or(cmp.Compare(a.ID.Group, b.ID.Group), cmp.Compare(a.ID.Kind, b.ID.Kind),
 			cmp.Compare(a.ID.Namespace, b.ID.Namespace), cmp.Compare(a.ID.Name, b.ID.Name))
 	})
-	// Maps are written with their keys sorted; objects came from JSON.
-	data, err := json.Marshal(entries)
-	if err != nil {
-		return ""
-	}
-	return hexid.Digest(data)
+	return canonical.StatusDigest(entries)
 }

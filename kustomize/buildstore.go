@@ -128,7 +128,7 @@ func (kept *storedBuild) build(key buildKey, t *tree.Tree) (*Build, error) {
 		}
 		b.Deleted = append(b.Deleted, Deleted{Stub: stub, File: o.File})
 	}
-	if digest(b.Objects) != b.Digest {
+	if got, err := digest(b.Objects); err != nil || got != b.Digest {
 		return nil, errors.New("it is not the build that was kept")
 	}
 	return b, nil

@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
+	"github.com/bulla-dev/bulla/api/canonical"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 )
@@ -42,8 +44,9 @@ func ContentDigest(fleet string, stub *api.SealedManifest) (string, error) {
 	return hexid.Digest(b), nil
 }
 
-// canonicalJSON sorts keys, drops spaces and escapes no more than JSON demands.
-// Numbers keep their spelling.
+// canonicalJSON is [canonical.JSON], but for two characters that stand as escapes.
+// Digests of before are in each cluster's statuses and pod templates, and those
+// would roll.
 func canonicalJSON(raw []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -54,5 +57,12 @@ func canonicalJSON(raw []byte) ([]byte, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("read template: trailing data")
 	}
-	return encodeJSON(value)
+	text, err := canonical.JSON(value)
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	for separator, escape := range map[string]string{"\u2028": `\u2028`, "\u2029": `\u2029`} {
+		text = bytes.ReplaceAll(text, []byte(separator), []byte(escape))
+	}
+	return text, nil
 }

@@ -1,6 +1,12 @@
 package sealing_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -86,4 +92,78 @@ func TestTheContentDigestNeedsATemplate(t *testing.T) {
 			t.Errorf("template %q has digest %s", raw, got)
 		}
 	}
+}
+
+// formerJSON is how templates were written for digests before [canonical.JSON].
+func formerJSON(raw []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value map[string]any
+	if err := decoder.Decode(&value); err != nil || value == nil {
+		return nil, errors.New("not a JSON object")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("trailing data")
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+}
+
+func holdTemplate(t *testing.T, raw []byte) {
+	t.Helper()
+	former, errFormer := formerJSON(raw)
+	got, err := sealing.CanonicalJSON(raw)
+	if (err == nil) != (errFormer == nil) || !bytes.Equal(former, got) {
+		t.Errorf("%s\nis     %s, %v\nbefore %s, %v", raw, got, err, former, errFormer)
+	}
+}
+
+// TestTheDigestsThatThereAreStay: of every stub that parses.
+func TestTheDigestsThatThereAreStay(t *testing.T) {
+	files, err := filepath.Glob("../api/fleet/testdata/parse/stub/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stub, err := api.ParseSealedManifest(file, data); err == nil {
+			holdTemplate(t, stub.Spec.Template)
+			held++
+		}
+	}
+	if held < 3 {
+		t.Fatalf("%d stubs", held)
+	}
+	for _, raw := range awkwardTemplates {
+		holdTemplate(t, []byte(raw))
+	}
+}
+
+var awkwardTemplates = []string{
+	`{"metadata":{"annotations":{"a":"<&>\u2028\u2029\u0000\u001f\b\f\n\r\t\"\\\/\u007f\ufeff😀"}},"immutable":true}`,
+	`{"type":"\ud800","b":"\udc00x"}`, `{"a":"` + "\xff\xfe" + `"}`, `{"a":"` + "\u2028" + `"}`, `{}`, `{"a":null}`, `null`, `[]`, `{} {}`,
+	`{"":"","a.b/c":"","a-b":"","A":"","_":"","0":""}`,
+}
+
+// FuzzTheDigestsThatThereAreStay fills a template's texts, as a parsed stub has it.
+func FuzzTheDigestsThatThereAreStay(f *testing.F) {
+	f.Add("", "a", true)
+	f.Add("<&>\u2028\u2029\x00\x1f\b\f\"\\", "\xff\xed\xa0\x80😀\ufffd", false)
+	f.Fuzz(func(t *testing.T, annotation, typ string, immutable bool) {
+		raw, err := json.Marshal(map[string]any{"apiVersion": "v1", "type": typ, "immutable": immutable, "data": map[string]string{"a": "YQ=="},
+			"metadata": map[string]any{"annotations": map[string]string{"b.c/d": annotation, "B": typ}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		holdTemplate(t, raw)
+	})
 }

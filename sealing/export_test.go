@@ -35,3 +35,6 @@ func NewLockRecipient(context [32]byte, postQuantum bool) *LockRecipient {
 func (r *lockRecipient) FileKey() []byte { return r.fileKey }
 
 var _ age.RecipientWithLabels = (*LockRecipient)(nil)
+
+// CanonicalJSON is what a content digest has of a template.
+func CanonicalJSON(raw []byte) ([]byte, error) { return canonicalJSON(raw) }

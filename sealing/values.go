@@ -6,20 +6,18 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"github.com/bulla-dev/bulla/api/canonical"
 )
 
 // encodeValues writes the plaintext of a payload: a JSON object from pointer
-// to base64 value, keys sorted, no spaces, no HTML escapes.
-func encodeValues(values map[string]string) ([]byte, error) { return encodeJSON(values) }
-
-func encodeJSON(value any) ([]byte, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+// to base64 value, in its canonical form.
+func encodeValues(values map[string]string) ([]byte, error) {
+	text, err := canonical.JSON(values)
+	if err != nil {
 		return nil, refuse(ClassParse, "values cannot be written as JSON")
 	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+	return text, nil
 }
 
 // decodeValues reads what encodeValues wrote, and nothing else: comparing with

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/bulla-dev/bulla/api/canonical"
 )
 
 // MaxEntry bounds one entry in bytes. The largest there is names a target and a
@@ -117,7 +119,7 @@ func (b *builder) text(name, value string) {
 
 func (b *builder) must(name, value string) {
 	b.name(name)
-	b.quote(value)
+	*b = canonical.AppendString(*b, value)
 }
 
 func (b *builder) number(name string, value int) {
@@ -137,7 +139,7 @@ func (b *builder) list(name string, values []string) {
 		if i > 0 {
 			*b = append(*b, ',')
 		}
-		b.quote(value)
+		*b = canonical.AppendString(*b, value)
 	}
 	*b = append(*b, ']')
 }
@@ -146,36 +148,6 @@ func (b *builder) name(name string) {
 	if (*b)[len(*b)-1] != '{' {
 		*b = append(*b, ',')
 	}
-	b.quote(name)
+	*b = canonical.AppendString(*b, name)
 	*b = append(*b, ':')
-}
-
-// isPlain says that a string stands for itself between quotes, as nearly all do.
-func isPlain(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
-}
-
-// quote writes a string as RFC 8785, section 3.2.2.2, has it.
-func (b *builder) quote(value string) {
-	if isPlain(value) {
-		*b = append(append(append(*b, '"'), value...), '"')
-		return
-	}
-	*b = append(*b, '"')
-	for _, r := range strings.ToValidUTF8(value, replacement) {
-		switch short := strings.IndexRune("\b\t\n\f\r\"\\", r); {
-		case short >= 0:
-			*b = append(*b, '\\', `btnfr"\`[short])
-		case r < 0x20:
-			*b = fmt.Appendf(*b, `\u%04x`, r)
-		default:
-			*b = utf8.AppendRune(*b, r)
-		}
-	}
-	*b = append(*b, '"')
 }

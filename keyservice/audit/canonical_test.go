@@ -1,6 +1,8 @@
 package audit_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulla-dev/bulla/api/canonical"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 )
 
@@ -51,6 +54,25 @@ func TestAnEntryReadsBackAsItWasWritten(t *testing.T) {
 		}
 		if diff := cmp.Diff(e, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAnEntryIsCanonicalJSON: members that are written one by one are what the
+// whole would be.
+func TestAnEntryIsCanonicalJSON(t *testing.T) {
+	awkward := "\x00\x1f\b\t\n\f\r\"\\/<>&\u007f\u2028\u2029\U0001F3FA\xff\xfe\ufffd"
+	other := filled(t)
+	other.Detail, other.Also, other.Outcome = awkward, []string{awkward, ""}, awkward
+	for _, e := range []audit.Entry{filled(t), other, {Time: someTime, Kind: audit.Start, Outcome: "Done", Fleet: fleet}} {
+		decoder := json.NewDecoder(bytes.NewReader(e.Marshal()))
+		decoder.UseNumber()
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		if want, err := canonical.JSON(value); err != nil || !bytes.Equal(e.Marshal(), want) {
+			t.Errorf("an entry is %s\nand canonical  %s, %v", e.Marshal(), want, err)
 		}
 	}
 }

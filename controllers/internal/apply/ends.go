@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/bulla-dev/bulla/api/canonical"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -30,7 +31,7 @@ func specOf(u *unstructured.Unstructured) (string, error) {
 	if !ends(u) {
 		return "", nil
 	}
-	return digest(u.Object["spec"])
+	return canonical.StatusDigest(u.Object["spec"])
 }
 
 func ends(u *unstructured.Unstructured) bool {

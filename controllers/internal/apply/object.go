@@ -11,7 +11,6 @@
 package apply
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,8 +18,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/bulla-dev/bulla/api/canonical"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -108,7 +107,7 @@ func Prepare(owner Owner, built []kustomize.Object, contentOf Digester) ([]Objec
 	for i := range objects {
 		annotateTemplates(objects[i].Manifest, contents)
 		objects[i].Reads = workload.Reads(objects[i].Manifest.Object)
-		hash, err := hashOf(objects[i].Manifest)
+		hash, err := canonical.StatusDigest(objects[i].Manifest.Object)
 		if err != nil {
 			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)
 		}
@@ -182,17 +181,4 @@ func sealedKeys(o kustomize.Object) []string {
 func dataKey(pointer string) (string, bool) {
 	key, ok := strings.CutPrefix(pointer, "/data/")
 	return key, ok && key != "" && !strings.ContainsAny(key, "~/")
-}
-
-// hashOf relies on encoding/json writing maps in the order of their keys.
-func hashOf(u *unstructured.Unstructured) (string, error) {
-	return digest(u.Object)
-}
-
-func digest(value any) (string, error) {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return "", err
-	}
-	return hexid.Digest(data), nil
 }
