@@ -172,3 +172,29 @@ func TestABuildWithStubsIsTheSameEachTime(t *testing.T) {
 		t.Errorf("digest %q", first.Digest)
 	}
 }
+
+// TestAGeneratorThatMergesNothingIntoAStub changes nothing of it: neither its name,
+// which a hash would end, nor what it seals.
+func TestAGeneratorThatMergesNothingIntoAStub(t *testing.T) {
+	for name, more := range map[string]string{
+		"nothing":          "secretGenerator: [{name: db, behavior: merge}]\n",
+		"no literals":      "secretGenerator: [{name: db, behavior: merge, literals: []}]\n",
+		"an annotation":    "secretGenerator: [{name: db, behavior: merge, options: {annotations: {a: b}}}]\n",
+		"under its prefix": "secretGenerator: [{name: db, behavior: merge}]\nnamePrefix: eu-\n",
+	} {
+		b := build(t, sealedApp(more), placement())
+		found := 0
+		for _, o := range b.Objects {
+			if o.Stub == nil {
+				continue
+			}
+			found++
+			if want := map[bool]string{true: "eu-db", false: "db"}[strings.Contains(more, "eu-")]; o.GetName() != want || o.Object["data"] != nil || o.Object["type"] != "Opaque" {
+				t.Errorf("%s: built %v", name, o.Object)
+			}
+		}
+		if found != 1 || len(b.Deleted) > 0 {
+			t.Errorf("%s: %d sealed objects, deleted %v", name, found, b.Deleted)
+		}
+	}
+}

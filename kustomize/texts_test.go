@@ -23,6 +23,14 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 	kustomization := func(text string) testfleet.Files {
 		return testfleet.Files{"apps/app/x.yaml": object(""), "apps/app/kustomization.yaml": "resources: [x.yaml]\n" + text + "\n"}
 	}
+	custom := "apiVersion: example.com/v1\nkind: K\nmetadata: {name: deep}\nspec: {deep: {a: b}, list: [c], text: d}\n"
+	deep := testfleet.Files{"apps/app/x.yaml": object("spec: {deep: {a: b}, list: [c], text: d}\n")}
+	replacing := func(from, to string) string {
+		return "resources: [x.yaml]\nreplacements:\n- source: {kind: K, name: deep, fieldPath: " + from + "}\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [" + to + "], options: {create: true}}]\n"
+	}
+	replaced := func(from, to string) testfleet.Files {
+		return testfleet.Files{"apps/app/x.yaml": object("  annotations: {keep: e}\n") + "---\n" + custom, "apps/app/kustomization.yaml": replacing(from, to)}
+	}
 	one := func(text string) testfleet.Files { return testfleet.Files{"apps/app/x.yaml": text} }
 	for name, test := range map[string]struct {
 		files testfleet.Files
@@ -32,6 +40,8 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 		"a list for an annotation":    {one(object("  annotations:\n    ok: yes\n    a: [b]\n")), "apps/app/x.yaml:7: ConfigMap x: metadata.annotations.a is a list, not text"},
 		"a null for an annotation":    {one(object("  annotations: {a: null}\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations.a is null, not text"},
 		"a List whose items are none": {one("apiVersion: v1\nkind: List\nitems: 5\n"), "apps/app/x.yaml:3: List: items is the number 5, not a list"},
+		"a List with mistyped items":  {one("apiVersion: v1\nkind: List\nitem:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: x}}\n"), "apps/app/x.yaml:3: List: item is no field of a list; hint: did you mean items?"},
+		"a List of nothing":           {one("apiVersion: v1\nkind: SecretList\nmetadata: {}\n"), "apps/app/x.yaml:1: SecretList: it has no items"},
 		"items as a mapping":          {one("apiVersion: v1\nkind: ConfigMapList\nitems: {a: b}\n"), "apps/app/x.yaml:3: ConfigMapList: items is a mapping, not a list"},
 		"annotations as text":         {one(object("  annotations: x\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is text, not a mapping"},
 		"annotations as a number":     {one(object("  annotations: 5\n")), "apps/app/x.yaml:5: ConfigMap x: metadata.annotations is the number 5, not a mapping"},
@@ -60,6 +70,21 @@ func TestWhatKustomizeWouldLoseIsRefusedBefore(t *testing.T) {
 			"apps/app/p.yaml:3: patch add /metadata/labels: metadata.labels is a list, not a mapping"},
 		"through a transformer written out": {kustomization("transformers:\n- |-\n  apiVersion: builtin\n  kind: PatchTransformer\n  metadata: {name: t}\n  target: {kind: ConfigMap}\n  patch: '[{\"op\": \"add\", \"path\": \"/metadata/annotations\", \"value\": [1]}]'"),
 			"apps/app/kustomization.yaml:8: patch add /metadata/annotations: metadata.annotations is a list, not a mapping"},
+		"a mapping copied to an annotation":   {inline("- {op: copy, from: /spec/deep, path: /metadata/annotations/new}").With(deep), "patch copy to /metadata/annotations/new: metadata.annotations.new is a mapping, not text; hint: write the value where"},
+		"a list moved to a label":             {patched("- op: move\n  from: /spec/list\n  path: /metadata/labels/new\n").With(deep), "apps/app/p.yaml:3: patch move to /metadata/labels/new: metadata.labels.new is a list, not text"},
+		"text moved over all annotations":     {inline("- {op: move, from: /spec/text, path: /metadata/annotations}").With(deep), "metadata.annotations is text, not a mapping"},
+		"a deep mapping over all annotations": {inline("- {op: copy, from: /spec, path: /metadata/annotations}").With(deep), "metadata.annotations.deep is a mapping, not text"},
+		"an object patched as a whole":        {inline("- {op: replace, path: '', value: {apiVersion: v1, kind: ConfigMap, metadata: {name: x, annotations: [a]}}}"), "metadata.annotations is a list, not a mapping"},
+		"a mapping put in an annotation":      {replaced("spec.deep", "metadata.annotations.new"), "apps/app/kustomization.yaml:4: replacement of metadata.annotations.new: metadata.annotations.new is a mapping, not text"},
+		"a list put over an annotation":       {replaced("spec.list", "metadata.annotations.keep"), "metadata.annotations.keep is a list, not text"},
+		"text put over all annotations":       {replaced("spec.text", "metadata.annotations"), "metadata.annotations is text, not a mapping"},
+		"a deep mapping put over them":        {replaced("spec", "metadata.annotations"), "metadata.annotations.deep is a mapping, not text"},
+		"a mapping that a patch makes": {replaced("spec.made", "metadata.annotations.new").With(testfleet.Files{"apps/app/kustomization.yaml": replacing("spec.made", "metadata.annotations.new") + "patches: [{path: p.yaml}]\n",
+			"apps/app/p.yaml": "apiVersion: example.com/v1\nkind: K\nmetadata: {name: deep}\nspec: {made: {a: b}}\n"}), "metadata.annotations.new is a mapping, not text"},
+		"a replacement in a file": {replaced("", "").With(testfleet.Files{"apps/app/kustomization.yaml": "resources: [x.yaml]\nreplacements: [{path: r.yaml}]\n",
+			"apps/app/r.yaml": "source: {kind: K, name: deep, fieldPath: spec.deep}\ntargets:\n- select: {kind: ConfigMap}\n  fieldPaths: [metadata.annotations.new]\n  options: {create: true}\n"}), "apps/app/r.yaml:4: replacement of metadata.annotations.new"},
+		"a replacement of a transformer": {replaced("", "").With(testfleet.Files{"apps/app/kustomization.yaml": "resources: [x.yaml]\ntransformers: [t.yaml]\n",
+			"apps/app/t.yaml": "apiVersion: builtin\nkind: ReplacementTransformer\nmetadata: {name: t}\nreplacements:\n- source: {kind: K, name: deep, fieldPath: spec.deep}\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [metadata.annotations.new], options: {create: true}}]\n"}), "apps/app/t.yaml:6: replacement of metadata.annotations.new"},
 		"a kind that is a mapping":      {one("apiVersion: v1\nkind: {a: b}\nmetadata: {name: x}\n"), "apps/app/x.yaml:2: kind is a mapping, not text"},
 		"metadata that is a list":       {one("apiVersion: v1\nkind: ConfigMap\nmetadata: [x]\n"), "apps/app/x.yaml:3: metadata is a list, not a mapping"},
 		"a name that is a list":         {one("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: [x]\n"), "apps/app/x.yaml:4: metadata.name is a list, not text"},
@@ -112,6 +137,28 @@ func TestAPatchMayTakeAwayLabelsAndAnnotations(t *testing.T) {
 		want := map[string]string{"x": "d"}[o.GetName()]
 		if o.GetLabels()["c"] != want || o.GetAnnotations()["c"] != want || o.GetAnnotations()["a"] != "" {
 			t.Errorf("%s has labels %v and annotations %v", o.GetName(), o.GetLabels(), o.GetAnnotations())
+		}
+	}
+}
+
+// TestWhatIsTextIsCarried: a host, a name, a number go to annotations and labels, and
+// one map of text takes another's place.
+func TestWhatIsTextIsCarried(t *testing.T) {
+	b := build(t, testfleet.Files{
+		"apps/app/kustomization.yaml": "resources: [x.yaml, k.yaml]\nreplacements:\n" +
+			"- source: {kind: K, name: deep, fieldPath: spec.host}\n  targets: [{select: {kind: ConfigMap}, fieldPaths: ['metadata.annotations.[example.com/host]', metadata.labels.host], options: {create: true}}]\n" +
+			"- source: {kind: K, name: deep, fieldPath: spec.port}\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [metadata.annotations.port, metadata.labels.port], options: {}}]\n" +
+			"patches:\n- target: {kind: ConfigMap}\n  patch: |-\n    - {op: copy, from: /data/a, path: /metadata/annotations/copied}\n    - {op: copy, from: /metadata/labels, path: /data}\n",
+		"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: {port: none}, annotations: {port: none}}\ndata: {a: b}\n",
+		"apps/app/k.yaml": "apiVersion: example.com/v1\nkind: K\nmetadata: {name: deep}\nspec: {host: h, port: 80, maps: {a: b}}\n",
+	}, placement())
+	for _, o := range b.Objects {
+		if o.GetKind() != "ConfigMap" {
+			continue
+		}
+		got := [4]string{o.GetAnnotations()["example.com/host"], o.GetLabels()["host"], o.GetAnnotations()["port"], o.GetLabels()["port"]}
+		if got != [4]string{"h", "h", "80", "80"} {
+			t.Errorf("carried %v", got)
 		}
 	}
 }

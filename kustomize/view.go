@@ -257,7 +257,12 @@ func (v *view) isGenerated(p string) bool {
 func refusal(err error) error {
 	var refused *tree.Error
 	if errors.As(err, &refused) {
-		return &worker.Failure{File: refused.Path, Problem: refused.Problem}
+		all := refused.All()
+		failure := &worker.Failure{File: all[0].Path, Problem: all[0].Problem}
+		for _, more := range all[1:] {
+			failure.More = append(failure.More, &worker.Failure{File: more.Path, Problem: more.Problem})
+		}
+		return failure
 	}
 	return err
 }

@@ -133,7 +133,7 @@ func (m *Model) flaw(n *tree.Node, folder, kind string) {
 	if n.Kind != tree.Folder {
 		return
 	}
-	if err := n.Dir.Flaw(folder); err != nil {
+	for _, err := range n.Dir.Flaw(folder).All() {
 		m.problem(err.Path, kind, "", errors.New(err.Problem))
 	}
 }

@@ -21,6 +21,22 @@ type Error struct {
 	// Path in the tree, slash-separated; "" for the root.
 	Path    string
 	Problem string
+	// More are other entries of the same folder that are refused as well.
+	More []*Error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("tree entry %q: %s", e.Path, e.Problem) }
+func (e *Error) Error() string {
+	text := fmt.Sprintf("tree entry %q: %s", e.Path, e.Problem)
+	for _, more := range e.More {
+		text += "; " + more.Error()
+	}
+	return text
+}
+
+// All is each entry by itself; none of nil.
+func (e *Error) All() []*Error {
+	if e == nil {
+		return nil
+	}
+	return append([]*Error{{Path: e.Path, Problem: e.Problem}}, e.More...)
+}

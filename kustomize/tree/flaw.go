@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"path"
 
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -21,6 +22,9 @@ type Flaw struct {
 	// objects are: Git's own commands write none, and which of two entries of one
 	// name counts would be a matter of taste.
 	closed bool
+	// more are further names at fault, as far as they are kept; left counts the rest.
+	more []*Flaw
+	left int
 }
 
 // At is the flaw of a folder at a path, as an error.
@@ -29,7 +33,14 @@ func (f *Flaw) At(folder string) *Error {
 	if f.entry != "" {
 		where = Join(folder, f.entry)
 	}
-	return &Error{Path: where, Problem: f.problem}
+	e := &Error{Path: where, Problem: f.problem}
+	for _, other := range f.more {
+		e.More = append(e.More, other.At(folder))
+	}
+	if f.left > 0 {
+		e.More[len(e.More)-1].Problem += fmt.Sprintf("; and %d more names in this folder", f.left)
+	}
+	return e
 }
 
 // IsWhole says that nothing of the folder is known.
@@ -40,9 +51,22 @@ func Corrupt(name, problem string) *Flaw {
 	return &Flaw{entry: printable.Name(name), problem: problem, closed: true}
 }
 
-// Refused is the flaw of a folder in which one name is refused, and left out.
-func Refused(name, problem string) *Flaw {
-	return &Flaw{entry: printable.Name(name), problem: problem}
+// mostNames bounds how many names at fault are kept of one folder.
+const mostNames = 20
+
+// Refuse is the flaw of a folder in which a name is refused, and left out, beside
+// those that f has; f is nil for the first.
+func (f *Flaw) Refuse(name, problem string) *Flaw {
+	another := &Flaw{entry: printable.Name(name), problem: problem}
+	switch {
+	case f == nil:
+		return another
+	case len(f.more) < mostNames-1:
+		f.more = append(f.more, another)
+	default:
+		f.left++
+	}
+	return f
 }
 
 // Closed is a folder that nobody looks into. It counts as one file, so that a
@@ -76,7 +100,7 @@ func (t *Tree) Flaws() []*Error {
 	var flaws []*Error
 	visit := func(at string, n *Node) {
 		if n.Kind == Folder && n.Dir.flaw != nil {
-			flaws = append(flaws, n.Dir.Flaw(at))
+			flaws = append(flaws, n.Dir.Flaw(at).All()...)
 		}
 	}
 	visit("", &Node{Kind: Folder, Dir: t.root})

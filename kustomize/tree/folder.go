@@ -63,9 +63,9 @@ func (s *dirSource) load(path string, limits Limits, depth int) (*Dir, error) {
 		at := Join(path, e.Name())
 		if problem := NameProblem(e.Name()); problem != "" {
 			if d.flaw == nil {
-				d.flaw = Refused(e.Name(), problem)
 				d.files++
 			}
+			d.flaw = d.flaw.Refuse(e.Name(), problem)
 			continue
 		}
 		n := Node{Name: e.Name(), Kind: Link}

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
+	sigsyaml "sigs.k8s.io/yaml"
 )
 
 // texts looks through the files of a build for labels, annotations and data that
@@ -15,15 +16,23 @@ import (
 // type as if there were nothing: where a build comes out, the mistake is gone, and
 // with it what stood there.
 type texts struct {
-	// resources and patches are what kustomizations list, by path.
-	resources, patches map[string]bool
+	// resources, patches and replacements are what kustomizations list, by path.
+	resources, patches, replacements map[string]bool
+	// targets are those of patches in files of their own.
+	targets map[string]*types.Selector
 	// transformers are listed by the kustomization that is the value.
 	transformers map[string]string
-	found        []*Failure
+	// carried are looked at when all documents of objects and patches are known.
+	carried   []*carried
+	documents []*yaml.Node
+	found     []*Failure
 }
 
 func newTexts() *texts {
-	return &texts{resources: map[string]bool{}, patches: map[string]bool{}, transformers: map[string]string{}}
+	return &texts{
+		resources: map[string]bool{}, patches: map[string]bool{}, replacements: map[string]bool{},
+		targets: map[string]*types.Selector{}, transformers: map[string]string{},
+	}
 }
 
 // lists notes what a kustomization lists, and looks through the patches that are
@@ -33,14 +42,17 @@ func (t *texts) lists(file string, data []byte, k *types.Kustomization) {
 	for _, resource := range slices.Concat(k.Resources, k.Bases) { //nolint:staticcheck // deprecated fields are loaded all the same
 		t.resources[at(resource)] = true
 	}
-	written := []string{}
 	for _, p := range slices.Concat(k.Patches, k.PatchesJson6902) { //nolint:staticcheck // likewise
-		t.patches[at(p.Path)] = p.Path != ""
-		written = append(written, p.Patch)
+		t.patches[at(p.Path)], t.targets[at(p.Path)] = p.Path != "", p.Target
+		t.written(file, p.Patch, data, p.Target)
 	}
 	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // likewise
 		t.patches[at(string(p))] = true
-		written = append(written, string(p))
+		t.written(file, string(p), data, nil)
+	}
+	for _, r := range k.Replacements {
+		t.replacements[at(r.Path)] = r.Path != ""
+		t.replaced(file, data, []types.Replacement{r.Replacement})
 	}
 	for _, transformer := range k.Transformers {
 		if strings.Contains(transformer, "\n") {
@@ -49,17 +61,22 @@ func (t *texts) lists(file string, data []byte, k *types.Kustomization) {
 			t.transformers[at(transformer)] = file
 		}
 	}
-	for _, patch := range written {
-		if strings.ContainsAny(patch, "\n{[") {
-			t.add(&textWalk{file: file, patch: true, around: data}, []byte(patch))
-		}
+}
+
+// written looks through a patch that is written out in a kustomization.
+func (t *texts) written(file, patch string, around []byte, target *types.Selector) {
+	if strings.ContainsAny(patch, "\n{[") {
+		t.add(&textWalk{file: file, patch: true, around: around, target: target}, []byte(patch))
 	}
 }
 
 // look looks through a file that was read.
 func (t *texts) look(file string, data []byte) {
 	if patch := t.patches[file]; patch || t.resources[file] {
-		t.add(&textWalk{file: file, patch: patch && !t.resources[file]}, data)
+		t.add(&textWalk{file: file, patch: patch && !t.resources[file], target: t.targets[file]}, data)
+	}
+	if t.replacements[file] {
+		t.replaced(file, data, replacementsOf(data))
 	}
 	if by := t.transformers[file]; by != "" {
 		t.transform(file, by, data, data)
@@ -70,9 +87,19 @@ func (t *texts) look(file string, data []byte) {
 // paths start at the kustomization that lists them.
 func (t *texts) transform(file, by string, data, around []byte) {
 	for _, node := range documentsOf(data) {
+		var transformer struct {
+			Target       *types.Selector
+			Replacements []types.ReplacementField
+		}
+		if text, err := yaml.Marshal(node); err == nil && sigsyaml.Unmarshal(text, &transformer) == nil {
+			for _, r := range transformer.Replacements {
+				t.replacements[path.Join(path.Dir(by), r.Path)] = r.Path != ""
+				t.replaced(file, around, []types.Replacement{r.Replacement})
+			}
+		}
 		for _, field := range []string{"patch", "jsonOp", "patches"} {
 			if text := textOf(valueOf(node, field)); text != "" {
-				t.add(&textWalk{file: file, patch: true, around: around}, []byte(text))
+				t.add(&textWalk{file: file, patch: true, around: around, target: transformer.Target}, []byte(text))
 			}
 		}
 		for _, item := range append(itemsOf(valueOf(node, "paths")), valueOf(node, "path")) {
@@ -86,8 +113,19 @@ func (t *texts) transform(file, by string, data, around []byte) {
 func (t *texts) add(w *textWalk, data []byte) {
 	for _, document := range documentsOf(data) {
 		w.document(document)
+		t.documents = append(t.documents, document)
 	}
-	for _, failure := range w.found {
+	for _, c := range w.carried {
+		if c.text = w.around; c.text == nil {
+			c.text = data
+		}
+		t.carry(c)
+	}
+	t.keep(w.found)
+}
+
+func (t *texts) keep(found []*Failure) {
+	for _, failure := range found {
 		if !slices.ContainsFunc(t.found, func(f *Failure) bool { return f.File == failure.File && f.Problem == failure.Problem }) {
 			t.found = append(t.found, failure)
 		}
@@ -97,6 +135,7 @@ func (t *texts) add(w *textWalk, data []byte) {
 // failure is all that was found, nil for nothing.
 func (t *texts) failure() *Failure {
 	const most = 10
+	t.arrive()
 	if len(t.found) == 0 {
 		return nil
 	}

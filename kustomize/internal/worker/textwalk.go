@@ -2,11 +2,13 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/types"
 )
 
 // textWalk looks at the documents of one file.
@@ -16,10 +18,17 @@ type textWalk struct {
 	patch bool
 	// around is the kustomization that a patch is written out in.
 	around []byte
+	// target is what a patch is for, nil where it says so itself.
+	target *types.Selector
 	// id names the object that is looked at.
-	id    string
-	found []*Failure
+	id string
+	// hint ends what is said of a value that is no text.
+	hint    string
+	carried []*carried
+	found   []*Failure
 }
+
+const inQuotes = "; hint: put it in quotes"
 
 // Of a text map. Annotations come out as the text that a file has, so a number
 // there is no loss.
@@ -52,12 +61,27 @@ func (w *textWalk) object(node *yaml.Node) {
 	if items := followed(valueOf(node, "items")); strings.HasSuffix(kind, "List") && items != nil && !isNull(items) && items.Kind != yaml.SequenceNode {
 		w.wrong(items, "items", "items is "+typeOf(items)+", not a list")
 	}
+	if valueOf(node, "items") == nil && strings.HasSuffix(kind, "List") && textOf(valueOf(metadata, "name")) == "" && !w.patch {
+		w.noItems(node)
+	}
 	w.metadata(metadata)
 	if textOf(valueOf(node, "apiVersion")) == "v1" && (kind == "ConfigMap" || kind == "Secret") {
 		for _, field := range []string{"data", "stringData", "binaryData"} {
 			w.texts(field, valueOf(node, field), strictly)
 		}
 	}
+}
+
+// noItems is about a list of objects without them: a custom kind may be called a
+// list, and has a name.
+func (w *textWalk) noItems(list *yaml.Node) {
+	for i := 0; list.Kind == yaml.MappingNode && i+1 < len(list.Content); i += 2 {
+		if key := list.Content[i]; strings.HasPrefix(strings.ToLower(key.Value), "item") {
+			w.wrong(key, key.Value, key.Value+" is no field of a list; hint: did you mean items?")
+			return
+		}
+	}
+	w.wrong(list, "List", "it has no items; hint: a list holds its objects under items, or is no list")
 }
 
 func (w *textWalk) metadata(node *yaml.Node) {
@@ -69,6 +93,13 @@ func (w *textWalk) metadata(node *yaml.Node) {
 func (w *textWalk) operation(node *yaml.Node) {
 	value := valueOf(node, "value")
 	op, pointer := textOf(valueOf(node, "op")), textOf(valueOf(node, "path"))
+	if op == "copy" || op == "move" {
+		c := &carried{file: w.file, what: "patch " + op + " to " + pointer + ": ", to: pointed(pointer), from: pointed(textOf(valueOf(node, "from"))), regexp: true}
+		if w.target != nil {
+			c.kind, c.name = w.target.Kind, w.target.Name
+		}
+		w.carried = append(w.carried, c)
+	}
 	if value == nil || op != "add" && op != "replace" {
 		return
 	}
@@ -77,6 +108,8 @@ func (w *textWalk) operation(node *yaml.Node) {
 	w.patch = false // a null is written, not taken for a removal
 	parts := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
 	switch {
+	case pointer == "":
+		w.object(value)
 	case pointer == "/metadata":
 		w.metadata(value)
 	case len(parts) == 2 && parts[0] == "metadata" && isTextMap(parts[1]):
@@ -137,7 +170,7 @@ func (w *textWalk) text(field, key string, node *yaml.Node, loose bool) {
 	switch {
 	case isNull(node) && (w.patch || node.Value == ""): // removed, or an empty text as in Kubernetes
 	case node.Kind != yaml.ScalarNode, isNull(node), !loose && node.ShortTag() != "!!str" && node.ShortTag() != "!!binary":
-		w.wrong(node, key, fmt.Sprintf("%s.%s is %s, not text; hint: put it in quotes", field, key, typeOf(node)))
+		w.wrong(node, key, fmt.Sprintf("%s.%s is %s, not text%s", field, key, typeOf(node), cmp.Or(w.hint, inQuotes)))
 	}
 }
 

@@ -43,9 +43,7 @@ func parseTree(data []byte) ([]rawEntry, *tree.Flaw) {
 		}
 		last, seen[name] = key, true
 		if problem := tree.NameProblem(name); problem != "" {
-			if found == nil {
-				found = tree.Refused(name, problem)
-			}
+			found = found.Refuse(name, problem)
 			continue
 		}
 		entries = append(entries, e)

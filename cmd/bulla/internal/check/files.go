@@ -1,12 +1,15 @@
 package check
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -106,9 +109,47 @@ func (c *checker) checkAimed() {
 		}
 		for i, line := range strings.Split(string(data), "\n") {
 			if aimed.MatchString(line) {
-				c.add(Finding{File: file, Line: i + 1, Problem: "nothing is of kind " + api.KindSealedManifest +
-					" in a build, so this matches nothing: stubs are built as what their template says, a v1 Secret; hint: write kind: Secret"})
+				c.aimsAtNothing(file, i+1, "kind "+api.KindSealedManifest)
 			}
 		}
 	}
+	for _, file := range slices.Sorted(maps.Keys(c.read)) {
+		data, err := c.tree.ReadFile(file)
+		if err != nil || !bytes.Contains(data, []byte(api.Group)) {
+			continue
+		}
+		for _, document := range c.documents(file) {
+			for _, line := range groupsAimedAt(document, "") {
+				c.aimsAtNothing(file, line, "group "+api.Group)
+			}
+		}
+	}
+}
+
+func (c *checker) aimsAtNothing(file string, line int, what string) {
+	c.add(Finding{File: file, Line: line, Problem: "nothing is of " + what +
+		" in a build, so this matches nothing: stubs are built as what their template says, a v1 Secret; hint: write kind: Secret"})
+}
+
+// groupsAimedAt are the lines where a selector of a kustomization or transformer
+// says bulla's group. A CustomResourceDefinition says it too, and selects nothing.
+func groupsAimedAt(node *yaml.Node, under string) []int {
+	var lines []int
+	switch node.Kind {
+	case yaml.SequenceNode:
+		for _, item := range node.Content {
+			lines = append(lines, groupsAimedAt(item, under)...)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, value := node.Content[i], node.Content[i+1]
+			selects := slices.Contains([]string{"target", "select", "reject", "source", "objref"}, under)
+			group, _, _ := strings.Cut(value.Value, "/")
+			if selects && (key.Value == "group" || key.Value == "apiVersion") && group == api.Group {
+				lines = append(lines, key.Line)
+			}
+			lines = append(lines, groupsAimedAt(value, key.Value)...)
+		}
+	}
+	return lines
 }
