@@ -384,6 +384,22 @@ func standsAtHead(placed *kustomize.Placed, d *v1alpha1.Delivery) bool {
 		d.Status.ObservedGeneration == d.Generation
 }
 
+// lastPolicy is for a removal whose policy was lost with the status.
+func (o DeliveryOptions) lastPolicy(spec v1alpha1.DeliverySpec) (*v1alpha1.DeliveryPolicy, error) {
+	policy := &v1alpha1.DeliveryPolicy{Prune: true}
+	if spec.TargetNamespace != "" { // of a version that wrote it
+		var err error
+		policy, err = o.policyOf(&v1alpha1.Placement{Spec: v1alpha1.PlacementSpec{
+			TargetNamespace: spec.TargetNamespace, ServiceAccountName: spec.ServiceAccountName,
+		}})
+		if err != nil {
+			return nil, err
+		}
+	}
+	policy.Timeout.Duration = defaultRemovalTimeout
+	return policy, nil
+}
+
 // policyOf is what a Placement wants of its objects' going, and as whom it is
 // applied.
 func (o DeliveryOptions) policyOf(placement *api.Placement) (*v1alpha1.DeliveryPolicy, error) {

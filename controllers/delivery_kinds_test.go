@@ -18,6 +18,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -42,10 +43,16 @@ spec:
 	return crd, instance
 }
 
+// widenKind lets the placement's account write a kind of its own.
+func (w *deliveryWorld) widenKind(instance kustomize.Object) {
+	w.widen("the placement defines a kind", writes("apiextensions.k8s.io", "customresourcedefinitions"), writes(instance.GroupVersionKind().Group, "*"))
+}
+
 func TestADefinitionAndItsInstanceInOneBuild(t *testing.T) {
 	w := newDeliveryWorld(t)
-	w.run()
 	crd, instance := w.definition()
+	w.widenKind(instance)
+	w.run()
 	w.place("shop", instance, crd, w.seal("db", map[string]string{"password": "one"}))
 	w.commit()
 	w.settled()
@@ -74,8 +81,9 @@ func TestADefinitionAndItsInstanceInOneBuild(t *testing.T) {
 
 func TestADefinitionDeletedBeforeItsInstances(t *testing.T) {
 	w := newDeliveryWorld(t)
-	stop := w.run()
 	crd, instance := w.definition()
+	w.widenKind(instance)
+	stop := w.run()
 	w.place("shop", instance, crd, w.configMap("a", "1"))
 	w.commit()
 	w.settled()
@@ -96,6 +104,7 @@ func TestADefinitionDeletedBeforeItsInstances(t *testing.T) {
 
 func TestANamespaceGoesLastAndOnlyWhenEmptyOfOthersObjects(t *testing.T) {
 	w := newDeliveryWorld(t)
+	w.widen("the placement makes a namespace and writes into it", writes("", "namespaces", "configmaps"))
 	w.run()
 	name := "made-by-" + w.ns
 	namespace := w.object("{apiVersion: v1, kind: Namespace, metadata: {name: %[2]s}}", name)
@@ -331,6 +340,7 @@ func TestANamespaceThatSomebodyDeletesIsFilledAgain(t *testing.T) {
 		return errors.New("it stands")
 	})
 	w.must(w.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}}))
+	w.must(w.release.Tenant(t.Context(), w.ns, chart.Deployer)) // its rights went with it
 	w.heals()
 	w.settled()
 }

@@ -32,7 +32,7 @@ func TestDeletedDefinitionsOrNamespaceHarmNoApplication(t *testing.T) {
 		{
 			"the definition of Deliveries",
 			&apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "deliveries." + api.Group}},
-			func() { installCRDs(t, w.client) },
+			func() { w.installCRDs() },
 		},
 		{
 			"the controller's namespace",
@@ -41,6 +41,7 @@ func TestDeletedDefinitionsOrNamespaceHarmNoApplication(t *testing.T) {
 				stop()
 				stop = w.run()
 				w.must(w.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.system}}))
+				w.must(w.release.Grant(t.Context())) // who puts the namespace back puts the chart back
 			},
 		},
 	} {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -204,7 +203,10 @@ func (p *deliveryPass) remove(ctx context.Context) error {
 	}
 	policy := p.obj.Status.Policy
 	if policy == nil {
-		policy = &v1alpha1.DeliveryPolicy{Prune: true, Timeout: metav1.Duration{Duration: defaultRemovalTimeout}}
+		var err error
+		if policy, err = p.options.lastPolicy(p.obj.Spec); err != nil {
+			return err
+		}
 	}
 	if err := p.begin(ctx, policy); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -98,7 +99,8 @@ func TestTheGuardHoldsABuildOfNothing(t *testing.T) {
 
 func TestAFailingPlacementHoldsDeletesInItsNamespacesOnly(t *testing.T) {
 	w := newDeliveryWorld(t)
-	other := w.cluster.NewNamespace(t)
+	other := w.tenant()
+	w.must(w.release.Reach(t.Context(), w.ns, chart.Deployer, other))
 	w.run()
 	elsewhere := w.object("{apiVersion: v1, kind: ConfigMap, metadata: {name: elsewhere, namespace: %[2]s}, data: {key: x}}", other)
 	w.place("shop", append(w.configMaps("a", "b"), elsewhere)...).across(w.ns, other)

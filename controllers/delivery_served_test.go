@@ -36,6 +36,7 @@ func (w *deliveryWorld) valve(version, name string) kustomize.Object {
 // same. When no version is, nobody can tell, and the Delivery says so.
 func TestWhatWasAppliedInAVersionThatIsGoneIsStillFound(t *testing.T) {
 	w := newDeliveryWorld(t)
+	w.widenKind(w.valve("v1", "one"))
 	w.run()
 	w.place("shop", w.valves(true, true), w.valve("v1alpha1", "one"), w.valve("v1alpha1", "two"), w.valve("v1alpha1", "three"))
 	w.commit()

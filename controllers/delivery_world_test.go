@@ -10,14 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,10 +29,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -60,9 +59,11 @@ type deliveryWorld struct {
 	revisions int
 	foreign   map[string]client.Object
 	key       []byte
-	// config is the controller's, whose requests the audit log tells apart.
-	config *rest.Config
-	ledger *bookkeeper
+	// config is the controller's, whose requests the audit log tells apart. It has
+	// the chart's rights, and applies as an account of each namespace.
+	config  *rest.Config
+	release chart.Release
+	ledger  *bookkeeper
 	// reportEvery is the interval of reports; 0 for the product's. reportRetry is
 	// the first pause after one that failed; 0 for a short one.
 	reportEvery, reportRetry time.Duration
@@ -97,13 +98,40 @@ func newDeliveryWorldOn(t *testing.T, c *cluster.Cluster) *deliveryWorld {
 	if w.client, err = client.New(c.Config(), client.Options{Scheme: deliveryScheme(t)}); err != nil {
 		t.Fatal(err)
 	}
-	if w.config, err = c.NewUser(controllerUser, "system:masters"); err != nil {
-		t.Fatal(err)
-	}
-	w.config.QPS = -1
-	installCRDs(t, w.client)
-	w.system, w.ns = c.NewNamespace(t), c.NewNamespace(t)
+	w.installCRDs()
+	w.system = c.NewNamespace(t)
+	w.config, w.release = ownRights(t, c, w.client, w.system)
+	w.ns = w.tenant()
 	return w
+}
+
+func (w *deliveryWorld) installCRDs() {
+	w.t.Helper()
+	w.must(chart.InstallCRDs(w.t.Context(), w.client))
+	eventually(w.t, "the CRDs are served", func() error {
+		return w.client.List(w.t.Context(), &v1alpha1.DeliveryList{})
+	})
+}
+
+// tenant is a new namespace that is ready for placements.
+func (w *deliveryWorld) tenant() string {
+	w.t.Helper()
+	namespace := w.cluster.NewNamespace(w.t)
+	w.must(w.release.Tenant(w.t.Context(), namespace, chart.Deployer))
+	return namespace
+}
+
+// widen gives the account that placements are applied as more than the chart
+// does, as an operator would for what the test places.
+func (w *deliveryWorld) widen(why string, rules ...rbacv1.PolicyRule) {
+	w.t.Helper()
+	w.t.Log("wider than the chart: " + why)
+	w.must(w.release.Widen(w.t.Context(), w.ns, chart.Deployer, rules...))
+}
+
+// writes are the verbs of a placement's account.
+func writes(group string, resources ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: []string{"create", "patch", "update", "delete"}}
 }
 
 func deliveryScheme(t *testing.T) *runtime.Scheme {
@@ -116,36 +144,12 @@ func deliveryScheme(t *testing.T) *runtime.Scheme {
 	return scheme
 }
 
-func installCRDs(t *testing.T, c client.Client) {
-	t.Helper()
-	files, err := filepath.Glob("../charts/bulla-controller/crds/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("find CRDs: %v, %v", files, err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.UnmarshalStrict(data, crd); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Create(t.Context(), crd); err != nil && !apierrors.IsAlreadyExists(err) {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "the CRDs are served", func() error {
-		return c.List(t.Context(), &v1alpha1.DeliveryList{})
-	})
-}
-
 func (w *deliveryWorld) options() DeliveryOptions {
 	return DeliveryOptions{
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
 		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
 		Recorder: recorder(), Reporter: w.reporter(),
-		ApplyAsController: true, // but where a placement names its account
+		DefaultServiceAccount: chart.Deployer,
 	}
 }
 
@@ -253,7 +257,8 @@ func (w *deliveryWorld) writeDelivery(name string, placed *kustomize.Placed, rev
 	case apierrors.IsNotFound(err):
 		d = &v1alpha1.Delivery{
 			ObjectMeta: metav1.ObjectMeta{Namespace: w.system, Name: name},
-			Spec:       v1alpha1.DeliverySpec{Revision: revision, BuildDigest: digest},
+			Spec: v1alpha1.DeliverySpec{Revision: revision, BuildDigest: digest,
+				TargetNamespace: placed.Placement.Spec.AllNamespaces()[0], ServiceAccountName: placed.Placement.Spec.ServiceAccountName},
 		}
 		w.must(w.client.Create(w.t.Context(), d))
 	case err != nil:

@@ -36,6 +36,9 @@ type FleetSyncReconciler struct {
 	// Client reads FleetSyncs and Deliveries from a cache and Secrets from the
 	// API server.
 	Client client.Client
+	// Reader is the API server itself: a cache does not keep who suspended a
+	// FleetSync. Nil for nobody.
+	Reader client.Reader
 	// Recorder records events; messages hold no secret.
 	Recorder record.EventRecorder
 	// Namespace is the controller's: FleetSync, Deliveries and Secrets are there.

@@ -130,6 +130,9 @@ func planDeliveries(s *Snapshot, cluster string, standing []v1alpha1.Delivery, c
 		}
 		next := d.DeepCopy()
 		next.Spec.Removed = false
+		if !placed.Placement.Spec.Suspend {
+			appliedAs(&next.Spec, placed.Placement)
+		}
 		if buildsHere(placed) {
 			next.Spec.BuildDigest = placed.Build.Digest
 		}
@@ -153,15 +156,25 @@ func buildsHere(p *kustomize.Placed) bool { return p.Err == nil && !p.Placement.
 // shows the failure.
 func newDelivery(name string, placed *kustomize.Placed, revision string) *v1alpha1.Delivery {
 	d := &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DeliverySpec{Revision: revision}}
+	appliedAs(&d.Spec, placed.Placement)
 	if placed.Err == nil {
 		d.Spec.BuildDigest = placed.Build.Digest
 	}
 	return d
 }
 
+// appliedAs keeps as whom a placement is applied: once it left Git and somebody
+// lost the Delivery's status, nobody else knows who may delete its objects.
+func appliedAs(spec *v1alpha1.DeliverySpec, placement *v1alpha1.Placement) {
+	spec.ServiceAccountName = placement.Spec.ServiceAccountName
+	if namespaces := placement.Spec.AllNamespaces(); len(namespaces) > 0 {
+		spec.TargetNamespace = namespaces[0]
+	}
+}
+
 // change adds a write when there is one; the revision goes along, never alone.
 func (p *deliveryPlan) change(from, to *v1alpha1.Delivery, revision string) {
-	if from.Spec.BuildDigest == to.Spec.BuildDigest && from.Spec.Removed == to.Spec.Removed {
+	if from.Spec == to.Spec {
 		return
 	}
 	to.Spec.Revision = revision

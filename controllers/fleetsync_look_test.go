@@ -1,15 +1,19 @@
 package controllers
 
 import (
+	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/fluxcd/pkg/runtime/patch"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize/source"
@@ -59,5 +63,22 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 	}
 	if got := read().Status.NextLook; got != nil {
 		t.Errorf("suspended, it says that it looks at %v", got)
+	}
+}
+
+// TestTheDefaultIntervalIsOneNumber: the API server writes its own default into
+// every FleetSync that names none, and that is what counts.
+func TestTheDefaultIntervalIsOneNumber(t *testing.T) {
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	data, err := os.ReadFile("../charts/bulla-controller/crds/bulla.dev_fleetsyncs.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(data, crd); err != nil {
+		t.Fatal(err)
+	}
+	interval := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["interval"]
+	if want := fmt.Sprintf("%q", defaultInterval); string(interval.Default.Raw) != want {
+		t.Errorf("the definition's default is %s, the controller's %s", interval.Default.Raw, want)
 	}
 }

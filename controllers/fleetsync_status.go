@@ -157,11 +157,12 @@ func short(message string) string {
 // suspended says that nobody looks at the repository: an object that says Ready
 // while the fleet moves on without it would be believed.
 func (r *FleetSyncReconciler) suspended(ctx context.Context, obj *v1alpha1.FleetSync, patcher *patch.SerialPatcher) error {
+	by := bySince(suspensionOf(ctx, r.Reader, obj))
 	obj.Status.NextLook = nil
 	conditions.Delete(obj, meta.ReconcilingCondition)
 	conditions.Delete(obj, meta.StalledCondition)
 	conditions.MarkFalse(obj, meta.ReadyCondition, v1alpha1.SuspendedReason,
-		"suspended: no commit is looked at, and nothing new is delivered; what stands is kept as of %s; hint: set spec.suspend to false", obj.Status.Head)
+		"suspended%s: no commit is looked at, and nothing new is delivered; what stands is kept as of %s; hint: set spec.suspend to false", by, obj.Status.Head)
 	options := reconcile.AddPatchOptions(obj, nil, fleetSyncOwned, FieldManager)
 	return client.IgnoreNotFound(patcher.Patch(ctx, obj, options...))
 }

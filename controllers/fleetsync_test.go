@@ -257,9 +257,13 @@ func TestASuspendedFleetSyncDoesNothing(t *testing.T) {
 	from := obj.DeepCopy()
 	obj.Spec.Suspend = true
 	obj.Spec.Interval = metav1.Duration{Duration: 50 * time.Millisecond}
-	if err := w.client.Patch(t.Context(), obj, client.MergeFrom(from)); err != nil {
+	if err := w.client.Patch(t.Context(), obj, client.MergeFrom(from), client.FieldOwner("kubectl-patch")); err != nil {
 		t.Fatal(err)
 	}
+	w.eventually("the condition says who suspended it, and when", func() bool {
+		said := conditions.GetMessage(w.get(), meta.ReadyCondition)
+		return strings.Contains(said, "suspended by kubectl-patch since 2")
+	})
 	w.place("two", "app-1")
 	w.unplace("app-1")
 	versions := w.versions()

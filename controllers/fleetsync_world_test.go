@@ -20,6 +20,7 @@ import (
 	"github.com/fluxcd/pkg/runtime/conditions/check"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,6 +36,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
@@ -54,6 +56,7 @@ type world struct {
 	*testing.T
 	cluster   *cluster.Cluster
 	client    client.Client
+	config    *rest.Config // the controller's
 	namespace string
 	server    *gitserver.Server
 	repo      *gitserver.Repo
@@ -93,6 +96,7 @@ func bareWorld(t *testing.T) *world {
 	w := &world{T: t, cluster: cluster.ForTest(t), storage: t.TempDir(), ca: newAuthorityForTest(t)}
 	w.namespace = w.cluster.NewNamespace(t)
 	w.client = testClient(t, w.cluster.Config())
+	w.config, _ = ownRights(t, w.cluster, w.client, w.namespace)
 	w.server = gitserver.ForTest(t)
 	var err error
 	if w.repo, err = w.server.NewRepo("fleet"); err != nil {
@@ -140,10 +144,27 @@ func testClient(t testing.TB, cfg *rest.Config) client.Client {
 	return c
 }
 
+// ownRights is a controller's configuration, with the rights of the chart.
+func ownRights(t testing.TB, c *cluster.Cluster, admin client.Client, namespace string) (*rest.Config, chart.Release) {
+	t.Helper()
+	config, err := c.NewUser(controllerUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.QPS = -1
+	release := chart.Release{Client: admin, Name: "bulla-" + namespace, Namespace: namespace,
+		Controller: rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: controllerUser}}
+	if err := release.Grant(t.Context(), "deployer"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = release.Revoke(context.Background()) })
+	return config, release
+}
+
 // start runs the FleetSync loop alone; the Deliveries are looked at, not worked on.
 func (w *world) start() {
 	w.Helper()
-	mgr, err := ctrl.NewManager(w.cluster.Config(), ctrl.Options{
+	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
 		Scheme:  testScheme(w.T),
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache:   cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
@@ -156,7 +177,7 @@ func (w *world) start() {
 	}
 	w.snapshots, w.link = &Snapshots{}, &Link{}
 	w.loop = &FleetSyncReconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorderFor("bulla-controller"), Namespace: w.namespace, //nolint:staticcheck // the interface that fluxcd's recorder has too
+		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorderFor("bulla-controller"), Namespace: w.namespace, //nolint:staticcheck // the interface that fluxcd's recorder has too
 		Storage: w.storage, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
 		Identities: &Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
 		Dial: w.dial, Enroll: w.enroll,
@@ -300,6 +321,9 @@ func (w *world) expect(standing []string, removed ...string) {
 		got[name] = d.Spec.Removed
 		if hashOf(d.Spec.Revision) == "" {
 			w.Errorf("delivery %q has revision %q", name, d.Spec.Revision)
+		}
+		if placed := w.snapshots.Load().Placed(name); placed != nil && d.Spec.TargetNamespace != placed.Placement.Spec.AllNamespaces()[0] {
+			w.Errorf("delivery %q does not say where its placement goes: %q", name, d.Spec.TargetNamespace)
 		}
 		if placed := w.snapshots.Load().Placed(name); !d.Spec.Removed && placed != nil && placed.Err == nil && placed.Build.Digest != d.Spec.BuildDigest {
 			w.Errorf("delivery %q has build digest %s, the snapshot %s", name, d.Spec.BuildDigest, placed.Build.Digest)

@@ -36,7 +36,7 @@ func (r *Reporter) state(ctx context.Context, snapshot *Snapshot) (*keyservicev1
 	state := &keyservicev1.ClusterState{}
 	for i := range syncs.Items {
 		if syncs.Items[i].Spec.Suspend {
-			state.Suspended = r.suspension(ctx, &syncs.Items[i])
+			state.Suspended = suspensionOf(ctx, r.Reader, &syncs.Items[i])
 		}
 	}
 	for i := range deliveries.Items {
@@ -49,7 +49,7 @@ func (r *Reporter) state(ctx context.Context, snapshot *Snapshot) (*keyservicev1
 func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snapshot *Snapshot) *keyservicev1.DeliveryState {
 	s := &keyservicev1.DeliveryState{Placement: d.Name, Objects: uint32(max(0, d.Status.Objects))}
 	if d.Spec.Suspend {
-		s.Suspended = r.suspension(ctx, d)
+		s.Suspended = suspensionOf(ctx, r.Reader, d)
 	}
 	ready := conditions.Get(d, meta.ReadyCondition)
 	if ready == nil {
@@ -79,14 +79,6 @@ func isBehind(d *v1alpha1.Delivery, snapshot *Snapshot) bool {
 		return false
 	}
 	return placed.Build.Digest != d.Spec.BuildDigest || placed.Build.Digest != d.Status.AppliedBuildDigest || d.Generation != d.Status.ObservedGeneration
-}
-
-// suspension reads the object itself: the cache does not keep who wrote what.
-func (r *Reporter) suspension(ctx context.Context, cached client.Object) *keyservicev1.Suspension {
-	if r.Reader == nil || r.Reader.Get(ctx, client.ObjectKeyFromObject(cached), cached) != nil {
-		return &keyservicev1.Suspension{}
-	}
-	return suspension(cached)
 }
 
 // bound keeps what the service takes.

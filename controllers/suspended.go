@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -13,6 +14,15 @@ import (
 
 // maxManager bounds the name of a field manager in a report, in bytes.
 const maxManager = 128
+
+// suspensionOf reads the object itself: the cache does not keep who wrote what.
+func suspensionOf(ctx context.Context, reader client.Reader, cached client.Object) *keyservicev1.Suspension {
+	live, ok := cached.DeepCopyObject().(client.Object)
+	if reader == nil || !ok || reader.Get(ctx, client.ObjectKeyFromObject(cached), live) != nil {
+		return &keyservicev1.Suspension{}
+	}
+	return suspension(live)
+}
 
 // suspension says who set spec.suspend, and when, as far as the API server noted
 // it. Anyone may call themselves anything there.

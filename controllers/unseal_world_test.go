@@ -27,6 +27,7 @@ import (
 type unsealWorld struct {
 	*testing.T
 	client    client.Client
+	own       client.Client // the controller's
 	namespace string
 	service   *softService
 	identity  *Identity
@@ -39,6 +40,12 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 	t.Helper()
 	shared := cluster.ForTest(t)
 	w := &unsealWorld{T: t, client: testClient(t, shared.Config()), namespace: shared.NewNamespace(t)}
+	config, _ := ownRights(t, shared, w.client, w.namespace)
+	own, err := client.New(config, client.Options{Scheme: testScheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.own = own
 	key, err := softkey.Derive(api.SuiteHybrid, t.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +53,7 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 	if w.sealer, err = sealing.NewSealer(key.Record("k"), nil); err != nil {
 		t.Fatal(err)
 	}
-	if w.identity, err = (&Identities{Client: w.client, Namespace: w.namespace}).Get(t.Context()); err != nil {
+	if w.identity, err = (&Identities{Client: w.own, Namespace: w.namespace}).Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.snapshot = &Snapshot{Head: "head", Revision: "main@sha1:head", Fleet: &api.Fleet{Spec: api.FleetSpec{ID: testFleet}}}
@@ -61,7 +68,7 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 func (w *unsealWorld) process() *Unsealing {
 	link := &Link{service: w.service}
 	link.follow(func(a, b string) bool { return a == "ahead" && b == "head" })
-	u := NewUnsealing(w.client, w.namespace, &Identities{Client: w.client, Namespace: w.namespace}, link, func() { w.refetched++ }, nil)
+	u := NewUnsealing(w.own, w.namespace, &Identities{Client: w.own, Namespace: w.namespace}, link, func() { w.refetched++ }, nil)
 	return u
 }
 

@@ -49,6 +49,13 @@ type DeliverySpec struct {
 	// BuildDigest is the digest of everything that this placement builds. A
 	// Delivery works only when it changed, or when something of its own drifted.
 	BuildDigest string `json:"buildDigest"`
+	// TargetNamespace is the placement's, or the first of its namespaces, and
+	// ServiceAccountName the account there that it names, if any. A removal is made
+	// as that account when the status, which has it too, was lost.
+	// +optional
+	TargetNamespace string `json:"targetNamespace,omitempty"`
+	// +optional
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// Removed is set when Git no longer places this here: prune everything,
 	// confirm, and go.
 	// +optional

@@ -108,7 +108,7 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	snapshots, link := &controllers.Snapshots{}, &controllers.Link{}
 	identities := &controllers.Identities{Client: mgr.GetClient(), Namespace: o.namespace}
 	fleetSync := &controllers.FleetSyncReconciler{
-		Client: mgr.GetClient(), Recorder: recorder, Namespace: o.namespace,
+		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: recorder, Namespace: o.namespace,
 		Storage: o.storage, AllowHTTP: o.allowHTTP,
 		Builder: builder, Snapshots: snapshots, Identities: identities, Link: link,
 		Metrics: own,
