@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -103,25 +104,28 @@ func (p *deliveryPass) apply(ctx context.Context, changes []change, values map[O
 		by[c.object.ID] = c
 	}
 	for stage, objects := range apply.Stages(objects) {
+		var made []apply.Object
 		for _, o := range objects {
-			if c := by[o.ID]; !p.blocked(c) {
-				p.applyOne(ctx, c, values[o.ID])
+			if c := by[o.ID]; !p.blocked(c) && p.applyOne(ctx, c, values[o.ID]) {
+				made = append(made, o)
 			}
 		}
+		p.prove(ctx, made, values)
 		if stage == apply.ApplyDefinitions {
 			p.established(ctx, objects)
 		}
 	}
 }
 
-func (p *deliveryPass) applyOne(ctx context.Context, c change, values map[string]string) {
+// applyOne sends one object, and reports whether it made it.
+func (p *deliveryPass) applyOne(ctx context.Context, c change, values map[string]string) (made bool) {
 	o, before := c.object, p.inv[c.object.ID]
-	entry, err := p.hands.Apply(ctx, o, before, values)
+	entry, made, err := p.hands.Put(ctx, o, before, values)
 	p.inv[o.ID] = entry
 	if err != nil {
 		p.notReplaced(o.ID, before, err)
 		p.fail(o, err)
-		return
+		return false
 	}
 	p.mem.right(o.ID, version{entry.ResourceVersion, entry.Generation})
 	p.mem.touched(o.ID, p.now())
@@ -131,6 +135,32 @@ func (p *deliveryPass) applyOne(ctx context.Context, c change, values map[string
 	if c.revert {
 		p.mem.fights.Reverted(o.ID, c.deed, p.now())
 		p.event("DriftReverted", fmt.Sprintf("%s had been %s", apply.Describe(o.ID), c.deed))
+	}
+	return made
+}
+
+// provers is how many objects get their proof at once: none needs another's.
+const provers = 8
+
+// prove gives the objects that a stage made the proof that names their uid.
+func (p *deliveryPass) prove(ctx context.Context, made []apply.Object, values map[ObjectID]map[string]string) {
+	entries, errs := make([]v1alpha1.InventoryEntry, len(made)), make([]error, len(made))
+	var group errgroup.Group
+	group.SetLimit(provers)
+	for i, o := range made {
+		before := p.inv[o.ID]
+		group.Go(func() error {
+			entries[i], errs[i] = p.hands.Prove(ctx, o, before, values[o.ID])
+			return nil
+		})
+	}
+	_ = group.Wait()
+	for i, o := range made {
+		p.inv[o.ID] = entries[i]
+		p.mem.right(o.ID, version{entries[i].ResourceVersion, entries[i].Generation})
+		if errs[i] != nil {
+			p.fail(o, errs[i])
+		}
 	}
 }
 

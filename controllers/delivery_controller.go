@@ -389,7 +389,7 @@ func (o DeliveryOptions) lastPolicy(spec v1alpha1.DeliverySpec) (*v1alpha1.Deliv
 	policy := &v1alpha1.DeliveryPolicy{Prune: true}
 	if spec.TargetNamespace != "" { // of a version that wrote it
 		var err error
-		policy, err = o.policyOf(&v1alpha1.Placement{Spec: v1alpha1.PlacementSpec{
+		policy, err = o.policyOf(&api.Placement{Spec: api.PlacementSpec{
 			TargetNamespace: spec.TargetNamespace, ServiceAccountName: spec.ServiceAccountName,
 		}})
 		if err != nil {

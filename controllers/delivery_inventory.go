@@ -124,6 +124,10 @@ func (p *deliveryPass) unsaved(ctx context.Context, err error) {
 	p.warn(v1alpha1.StatusNotSavedReason, short(message))
 	p.obj.Status = *p.saved.Status.DeepCopy()
 	p.parts = nil
+	// Of this generation: a status of the one before counts as work in progress.
+	p.obj.Status.ObservedGeneration = p.obj.Generation
+	conditions.Delete(p.obj, meta.StalledCondition)
+	conditions.MarkReconciling(p.obj, meta.ProgressingWithRetryReason, "%s", message)
 	conditions.MarkFalse(p.obj, meta.ReadyCondition, v1alpha1.StatusNotSavedReason, "%s", message)
 	_ = p.save(ctx) // the event says it, if the API server takes nothing at all
 }

@@ -67,6 +67,8 @@ type deliveryWorld struct {
 	// reportEvery is the interval of reports; 0 for the product's. reportRetry is
 	// the first pause after one that failed; 0 for a short one.
 	reportEvery, reportRetry time.Duration
+	// wrap is for a test whose API server takes not everything.
+	wrap func(client.Client) client.Client
 }
 
 // controllerUser is who the controller is in the audit log.
@@ -149,7 +151,7 @@ func (w *deliveryWorld) options() DeliveryOptions {
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
 		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
 		Recorder: recorder(), Reporter: w.reporter(),
-		DefaultServiceAccount: chart.Deployer,
+		DefaultServiceAccount: chart.Deployer, wrap: w.wrap,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -165,7 +166,7 @@ func newDelivery(name string, placed *kustomize.Placed, revision string) *v1alph
 
 // appliedAs keeps as whom a placement is applied: once it left Git and somebody
 // lost the Delivery's status, nobody else knows who may delete its objects.
-func appliedAs(spec *v1alpha1.DeliverySpec, placement *v1alpha1.Placement) {
+func appliedAs(spec *v1alpha1.DeliverySpec, placement *api.Placement) {
 	spec.ServiceAccountName = placement.Spec.ServiceAccountName
 	if namespaces := placement.Spec.AllNamespaces(); len(namespaces) > 0 {
 		spec.TargetNamespace = namespaces[0]

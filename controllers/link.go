@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"sync"
 
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -37,6 +38,25 @@ type Link struct {
 	service KeyService
 	refused string // the serial that the service did not take
 	heads   func(a, b string) bool
+	// listeners are told of each answer.
+	listeners []func()
+}
+
+// onAnswer registers who is told that the service answered. It must not block.
+func (l *Link) onAnswer(listen func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listeners = append(l.listeners, listen)
+}
+
+// answered tells that the service answered, whatever it said.
+func (l *Link) answered() {
+	l.mu.Lock()
+	listeners := slices.Clone(l.listeners)
+	l.mu.Unlock()
+	for _, listen := range listeners {
+		listen()
+	}
 }
 
 // connect replaces the connection when the URL or the certificate is another.

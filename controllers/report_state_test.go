@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -82,6 +83,7 @@ func TestTheLedgerFollowsWhatStandsWhileNothingIsDone(t *testing.T) {
 		return nil
 	})
 	w.must(w.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}}))
+	w.must(w.release.Tenant(t.Context(), w.ns, chart.Deployer)) // its rights went with it
 	w.hears("db: InUse Deployment/api")
 }
 

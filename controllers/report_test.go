@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -355,5 +356,35 @@ func TestAReportIsCutToWhatARequestTakes(t *testing.T) {
 	}
 	if total != len(secrets) {
 		t.Errorf("%d of %d", total, len(secrets))
+	}
+}
+
+// TestAnOutageDelaysNoReportLong: it is tried every minute at the latest, and as
+// soon as the service answers anybody; a refusal waits for another head.
+func TestAnOutageDelaysNoReportLong(t *testing.T) {
+	r := (&Reporter{Snapshots: &Snapshots{}, Link: &Link{}, Pause: time.Millisecond}).Init()
+	r.Link.answered() // before the outage
+	if got := r.pause(20, false); got < 50*time.Second || got > 70*time.Second {
+		t.Errorf("the next try of many is after %s", got)
+	}
+	if got := r.pause(20, true); got < 9*time.Minute {
+		t.Errorf("a refused cluster asks again after %s", got)
+	}
+	for what, wake := range map[string]struct {
+		refused bool
+		by      func()
+	}{
+		"an answer to somebody else": {false, r.Link.answered},
+		"another head":               {true, func() { r.Snapshots.Store(&Snapshot{Head: "another"}) }},
+	} {
+		done := make(chan bool, 1)
+		go func() {
+			_, going := r.sleep(t.Context(), 24*time.Hour, true, wake.refused)
+			done <- going
+		}()
+		wake.by()
+		if !wait.Receive(t, what+" wakes it", done) {
+			t.Error("it ended")
+		}
 	}
 }

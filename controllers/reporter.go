@@ -22,8 +22,10 @@ const (
 	reportEvery = 10 * time.Minute
 	// reportPause lets the Deliveries of one commit share a report.
 	reportPause = 2 * time.Second
-	// reportRetry doubles up to reportEvery.
-	reportRetry = 5 * time.Second
+	// reportRetry doubles up to reportLongest, or up to reportEvery where the service
+	// answers and refuses: another head ends that sooner.
+	reportRetry   = 5 * time.Second
+	reportLongest = time.Minute
 	// reportSize bounds the secrets of one request in bytes; the service takes 256
 	// KiB, in JSON too.
 	reportSize = 96 << 10
@@ -57,8 +59,9 @@ type Reporter struct {
 
 	book  *reportBook
 	woken chan struct{}
-	// moved says that another head is in force.
-	moved chan struct{}
+	// moved says that another head is in force, answered that the key service
+	// answered somebody.
+	moved, answered chan struct{}
 	// whole says that the ledger wants everything; saved is what the Secret holds.
 	whole bool
 	saved string
@@ -75,7 +78,8 @@ func (r *Reporter) Init() *Reporter {
 			*value = product
 		}
 	}
-	r.woken, r.moved, r.whole = make(chan struct{}, 1), make(chan struct{}, 1), true
+	r.woken, r.moved, r.answered, r.whole = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1), true
+	r.Link.onAnswer(func() { nudge(r.answered) })
 	r.book = newReportBook(func() { nudge(r.woken) })
 	r.Snapshots.OnStore(func(previous, next *Snapshot) {
 		if next != nil && (previous == nil || previous.Head != next.Head) {
@@ -118,7 +122,7 @@ func (r *Reporter) Start(ctx context.Context) error {
 		case err == nil: // not ready to say anything
 			wait = jittered(r.Retry)
 		default:
-			wait = jittered(min(r.Every, r.Retry<<min(failures, 10)))
+			wait = r.pause(failures, refused)
 			if failures++; failures == 1 {
 				log.Error(steady(err), "report to key service")
 			}
@@ -130,6 +134,19 @@ func (r *Reporter) Start(ctx context.Context) error {
 	}
 }
 
+// pause is between two tries.
+func (r *Reporter) pause(failures int, refused bool) time.Duration {
+	longest := r.Every
+	if !refused {
+		longest = min(longest, reportLongest)
+		select {
+		case <-r.answered: // before it failed
+		default:
+		}
+	}
+	return jittered(min(longest, r.Retry<<min(failures, 10)))
+}
+
 // isRefusal: the service answered, and by what the head says takes no report. A
 // cluster asks so before its file is merged, for hours if the review takes them.
 func isRefusal(err error) bool {
@@ -138,15 +155,19 @@ func isRefusal(err error) bool {
 }
 
 // sleep waits; news make it shorter, but for a little that lets more of them
-// come along. After a failure they do not; after a refusal another head does,
-// and moved says so: what was refused may be taken there.
+// come along. After a failure they do not, but an answer to somebody else does:
+// the outage is over. After a refusal another head does, and moved says so: what
+// was refused may be taken there.
 func (r *Reporter) sleep(ctx context.Context, wait time.Duration, failing, refused bool) (moved, going bool) {
-	news, heads := r.woken, r.moved
+	news, heads, answers := r.woken, r.moved, r.answered
 	if failing {
 		news = nil
 	}
 	if !refused {
 		heads = nil
+	}
+	if !failing || refused {
+		answers = nil
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -158,6 +179,9 @@ func (r *Reporter) sleep(ctx context.Context, wait time.Duration, failing, refus
 			return moved, true
 		case <-heads:
 			moved, heads = true, nil
+			timer.Reset(min(wait, jittered(r.Pause)))
+		case <-answers:
+			answers = nil
 			timer.Reset(min(wait, jittered(r.Pause)))
 		case <-news:
 			news = nil

@@ -196,6 +196,7 @@ func (u *Unsealing) ask(ctx context.Context, s *Snapshot, missing []need) (map[s
 		}
 		return nil, err
 	}
+	u.link.answered()
 	for _, result := range results {
 		if result.fleet != s.Fleet.Spec.ID {
 			return nil, &UnsealError{Reason: v1alpha1.UnsealFailedReason,

@@ -16,59 +16,71 @@ import (
 // it is always to be kept. With an object that it may not touch it gives a
 // [ConflictError] and writes nothing. Errors about sealed objects are masked.
 func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (v1alpha1.InventoryEntry, error) {
+	next, made, err := c.Put(ctx, o, entry, values)
+	if err != nil || !made {
+		return next, err
+	}
+	return c.Prove(ctx, o, next, values)
+}
+
+// Put is the first half of [Client.Apply]. An object that was just made carries a
+// proof that names its Delivery, because nobody knew its uid before: made asks
+// for [Client.Prove].
+func (c *Client) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (next v1alpha1.InventoryEntry, made bool, err error) {
 	ctx = silent(ctx, o)
 	gvk := o.Manifest.GroupVersionKind()
 	if err := c.checkScope(o.ID, gvk); err != nil {
-		return entry, c.explain(o, "apply", err)
+		return entry, false, c.explain(o, "apply", err)
 	}
 	live, err := c.metadata(ctx, o.ID, gvk)
 	if err != nil {
-		return entry, c.explain(o, "read", err)
+		return entry, false, c.explain(o, "read", err)
 	}
 	if live != nil && !c.owns(o.ID, live, entry) {
 		if !o.takesOver() {
-			return entry, &ConflictError{ID: o.ID, Labelled: c.labelled(live)}
+			return entry, false, &ConflictError{ID: o.ID, Labelled: c.labelled(live)}
 		}
 		entry.TakenOver = true
 	}
 	if live != nil {
 		if live, err = c.takeBack(ctx, o, live, entry.TakenOver); err != nil {
-			return entry, c.explain(o, "take over fields of", err)
+			return entry, false, c.explain(o, "take over fields of", err)
 		}
 	}
-	next, err := c.send(ctx, o, values, live)
+	next, err = c.send(ctx, o, values, live)
 	switch {
 	case live == nil && apierrors.IsConflict(err):
-		return entry, &ConflictError{ID: o.ID}
+		return entry, false, &ConflictError{ID: o.ID}
 	case live != nil && apierrors.IsInvalid(err):
 		return c.replace(ctx, o, entry, values, live, err)
 	case err != nil:
-		return entry, c.explain(o, "apply", err)
+		return entry, false, c.explain(o, "apply", err)
 	}
-	return c.settle(ctx, o, entry, next, values, live)
+	return o.keeping(entry, next), live == nil, nil
 }
 
-// settle ends an apply that went through. An object that was just made gets its
-// proof now: it carries the uid, which nobody knew before.
-func (c *Client) settle(ctx context.Context, o Object, entry, next v1alpha1.InventoryEntry, values map[string]string, live *metav1.PartialObjectMetadata) (v1alpha1.InventoryEntry, error) {
-	next.TakenOver = entry.TakenOver
-	next.Run = o.run(entry)
-	if live != nil {
-		return next, nil
-	}
+// Prove ends the making of an object: its proof then names the uid, and is of no
+// use on another object. It fails if the object is another by now.
+func (c *Client) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (v1alpha1.InventoryEntry, error) {
 	made := &metav1.PartialObjectMetadata{}
-	made.UID = types.UID(next.UID)
-	proved, err := c.send(ctx, o, values, made)
+	made.UID = types.UID(entry.UID)
+	proved, err := c.send(silent(ctx, o), o, values, made)
 	if err != nil {
-		return next, c.explain(o, "prove the owner of", err)
+		return entry, c.explain(o, "prove the owner of", err)
 	}
-	proved.TakenOver, proved.Run = next.TakenOver, next.Run
-	return proved, nil
+	return o.keeping(entry, proved), nil
+}
+
+// keeping is the entry of an apply with what the one before it remembers.
+func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.InventoryEntry {
+	next.TakenOver, next.Run = before.TakenOver, o.run(before)
+	return next
 }
 
 // send applies o with the proof of whose it is, and gives what stands then. live
 // is nil for an object to be made: then nothing is taken from other field
-// managers, so that an object that somebody made since the look is a conflict.
+// managers, so that an object that somebody made since the look is a conflict. Any
+// other must be the very one that was looked at: the API server compares the uid.
 func (c *Client) send(ctx context.Context, o Object, values map[string]string, live *metav1.PartialObjectMetadata) (v1alpha1.InventoryEntry, error) {
 	options := []client.ApplyOption{client.FieldOwner(FieldManager)}
 	if live != nil {
@@ -80,6 +92,9 @@ func (c *Client) send(ctx context.Context, o Object, values map[string]string, l
 	sent := o.Manifest.DeepCopy()
 	if err := annotate(sent, v1alpha1.OwnerAnnotation, c.proof(o.ID, live)); err != nil {
 		return v1alpha1.InventoryEntry{}, err
+	}
+	if live != nil {
+		sent.SetUID(live.UID)
 	}
 	if err := c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(sent), options...); err != nil {
 		return v1alpha1.InventoryEntry{}, err
@@ -97,6 +112,9 @@ func (c *Client) sendSecret(ctx context.Context, o Object, values map[string]str
 		return v1alpha1.InventoryEntry{}, err
 	}
 	secret.WithAnnotations(map[string]string{v1alpha1.OwnerAnnotation: c.proof(o.ID, live)})
+	if live != nil {
+		secret.WithUID(live.UID)
+	}
 	if err := c.Writer.Apply(ctx, secret, options...); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}

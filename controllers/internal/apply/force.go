@@ -23,33 +23,33 @@ const replaceTime = 10 * time.Second
 // replace deletes a live object that cannot change in place and makes it anew, if
 // Git asks for it. Nothing is deleted before a trial of the new one went through,
 // and if that is refused all the same, what stood is put back.
-func (c *Client) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string, live *metav1.PartialObjectMetadata, cause error) (v1alpha1.InventoryEntry, error) {
+func (c *Client) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string, live *metav1.PartialObjectMetadata, cause error) (next v1alpha1.InventoryEntry, made bool, err error) {
 	if cannot, err := c.cannotChange(ctx, o, cause); !cannot || err != nil {
-		return entry, c.explain(o, "apply", orElse(err, cause))
+		return entry, false, c.explain(o, "apply", orElse(err, cause))
 	}
 	if !o.forced() {
-		return entry, &ImmutableError{ID: o.ID, Fields: immutableFields(cause)}
+		return entry, false, &ImmutableError{ID: o.ID, Fields: immutableFields(cause)}
 	}
 	old, err := c.whole(ctx, o, live)
 	if err != nil {
-		return entry, c.explain(o, "read", err)
+		return entry, false, c.explain(o, "read", err)
 	}
 	if err := c.rehearse(ctx, o, values); err != nil {
-		return entry, &ReplaceError{ID: o.ID, Outcome: Stands, Err: c.cause(o, err)}
+		return entry, false, &ReplaceError{ID: o.ID, Outcome: Stands, Err: c.cause(o, err)}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replaceTime)
 	defer cancel()
 	if err := c.delete(ctx, metaOf(old), metav1.DeletePropagationBackground); err != nil {
-		return entry, c.explain(o, "delete", err)
+		return entry, false, c.explain(o, "delete", err)
 	}
 	if going, err := c.metadata(ctx, o.ID, live.GroupVersionKind()); err == nil && going != nil && going.UID == old.GetUID() {
-		return entry, &GoingError{ID: o.ID, Finalizers: going.Finalizers}
+		return entry, false, &GoingError{ID: o.ID, Finalizers: going.Finalizers}
 	}
-	next, err := c.send(ctx, o, values, nil)
-	if err != nil {
-		return c.putBack(ctx, o, entry, old, err)
+	if next, err = c.send(ctx, o, values, nil); err != nil {
+		next, err = c.putBack(ctx, o, entry, old, err)
+		return next, false, err
 	}
-	return c.settle(ctx, o, entry, next, values, nil)
+	return o.keeping(entry, next), true, nil
 }
 
 // cannotChange reports whether immutability is the cause of a refusal. A Secret's
