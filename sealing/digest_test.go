@@ -150,7 +150,8 @@ func TestTheDigestsThatThereAreStay(t *testing.T) {
 
 var awkwardTemplates = []string{
 	`{"metadata":{"annotations":{"a":"<&>\u2028\u2029\u0000\u001f\b\f\n\r\t\"\\\/\u007f\ufeff😀"}},"immutable":true}`,
-	`{"type":"\ud800","b":"\udc00x"}`, `{"a":"` + "\xff\xfe" + `"}`, `{"a":"` + "\u2028" + `"}`, `{}`, `{"a":null}`, `null`, `[]`, `{} {}`,
+	`{"type":"\ud800","b":"\udc00x"}`, `{"a":"` + "\xff\xfe" + `"}`, `{"a":"` + "\u2028" + `"}`, `{}`, `{"a":null}`,
+	`null`, `[]`, `{} {}`,
 	`{"":"","a.b/c":"","a-b":"","A":"","_":"","0":""}`,
 }
 
@@ -159,7 +160,8 @@ func FuzzTheDigestsThatThereAreStay(f *testing.F) {
 	f.Add("", "a", true)
 	f.Add("<&>\u2028\u2029\x00\x1f\b\f\"\\", "\xff\xed\xa0\x80😀\ufffd", false)
 	f.Fuzz(func(t *testing.T, annotation, typ string, immutable bool) {
-		raw, err := json.Marshal(map[string]any{"apiVersion": "v1", "type": typ, "immutable": immutable, "data": map[string]string{"a": "YQ=="},
+		raw, err := json.Marshal(map[string]any{"apiVersion": "v1", "type": typ, "immutable": immutable,
+			"data":     map[string]string{"a": "YQ=="},
 			"metadata": map[string]any{"annotations": map[string]string{"b.c/d": annotation, "B": typ}}})
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,70 +21,108 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/child"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/prose"
 	"github.com/bulla-dev/bulla/fixtures/token"
 )
 
-// TestTheReadmesWholePathWorksAsPrinted runs every command of README.md, "Your own
-// clusters", in order. What a reader must put in is put in, and nothing else.
+// TestTheReadmesWholePathWorksAsPrinted runs every command of the tutorial, the
+// README and the how-tos, in order, as somebody who follows them: what a reader must
+// put in is put in, and nothing else, and what a page shows must be seen.
 func TestTheReadmesWholePathWorksAsPrinted(t *testing.T) {
 	r := newReader(t)
-	for _, command := range readmeCommands(t) {
-		switch {
-		case strings.HasPrefix(command, "bulla status"):
-			// It needs a login, as its comment says: that is a chapter of its own.
-			r.refused(command, "bulla login")
-			continue
-		case strings.Contains(command, " get fleetsyncs,deliveries"):
-			eventually(t, "FleetSync and Delivery are ready", func() error { return r.ready(command) })
-			continue
+	r.follow("docs/tutorial.md")
+	live := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: "shop", Name: "shop-db"}
+	if err := r.client.Get(t.Context(), key, live); err != nil || string(live.Data["password"]) != r.password.Value() {
+		t.Errorf("the Secret is not what was typed in, byte for byte: %v", err)
+	}
+	for _, page := range append([]string{"README.md"}, howTos(t)...) {
+		r.at = r.path("fleet")
+		r.follow(page)
+	}
+}
+
+// howTos are the pages that docs/README.md lists, which must be all.
+func howTos(t *testing.T) []string {
+	t.Helper()
+	index, err := os.ReadFile("../../docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages []string
+	for _, m := range regexp.MustCompile(`\((how-to/\w+\.md)\)`).FindAllStringSubmatch(string(index), -1) {
+		pages = append(pages, "docs/"+m[1])
+	}
+	if there, err := filepath.Glob("../../docs/how-to/*.md"); err != nil || len(there) != len(pages) {
+		t.Fatalf("docs/README.md lists %d how-tos, and there are %d: %v", len(pages), len(there), err)
+	}
+	return pages
+}
+
+// follow runs the commands of a page.
+func (r *reader) follow(page string) {
+	r.Helper()
+	commands, err := prose.Commands(filepath.Join("../..", page))
+	if err != nil || len(commands) == 0 {
+		r.Fatalf("%s has %d commands: %v", page, len(commands), err)
+	}
+	for _, c := range commands {
+		r.Logf("%s:%d: %s", page, c.Line, c.Text)
+		if strings.HasPrefix(c.Text, "helm uninstall") {
+			// As its Deployment would: gone before its rights are.
+			r.stopController()
+			r.nothingForbidden()
 		}
-		out, said := r.run(command)
+		out, said := r.see(c)
 		switch {
-		case strings.HasPrefix(command, "age-keygen"):
+		case strings.HasPrefix(c.Text, "age-keygen"):
 			r.learn("age1pq1…", regexp.MustCompile(`age1pq1\w+`).FindString(said))
-		case strings.HasPrefix(command, "bulla-keyservice init"):
+		case strings.HasPrefix(c.Text, "bulla-keyservice init"):
 			r.learn("acme+1f2e…", printed(out, "rootKey: "))
 			r.learn("6f1c…", r.fleetID())
-		case strings.HasPrefix(command, "bulla-keyservice token create"):
+			r.env = append(r.env, "BULLA_ROOT_KEY="+printed(out, "rootKey: "))
+		case strings.HasPrefix(c.Text, "bulla-keyservice token create"):
 			r.learn("bulla1_…", strings.TrimSpace(out))
-		case strings.HasPrefix(command, "helm install"):
+		case strings.HasPrefix(c.Text, "bulla login >"):
+			r.learn("sha256:…", regexp.MustCompile(`sha256:\w+`).FindString(said))
+		case strings.HasPrefix(c.Text, "helm install"):
 			// The nodes are simulated and run no image: the controller is a process
 			// with the account that the chart made.
 			r.startController()
 		}
 	}
-	live := &corev1.Secret{}
-	if err := r.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "shop-db"}, live); err != nil || string(live.Data["password"]) != r.password.Value() {
-		t.Errorf("the Secret is not what was typed in, byte for byte: %v", err)
-	}
-	r.stopController()
-	r.nothingForbidden()
 }
 
-// readmeCommands are the commands of the steps, each with its here document.
-func readmeCommands(t *testing.T) []string {
-	t.Helper()
-	data, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
+// looks are commands that only look: what they show may take a moment to come.
+var looks = regexp.MustCompile(`^(kubectl .*\bget |bulla (status|audit) |bulla status$)`)
+
+// see runs a command until one sees what the page shows.
+func (r *reader) see(c prose.Command) (out, said string) {
+	r.Helper()
+	once := func() (err error) {
+		out, said, err = r.try(c.Text)
+		switch {
+		case c.Fails() && err == nil:
+			return fmt.Errorf("%s:%d: this is shown to fail, and does not", c.Page, c.Line)
+		case !c.Fails() && err != nil:
+			return fmt.Errorf("%s:%d: as printed, this fails: %w\n%s\n%s%s", c.Page, c.Line, err, c.Text, out, said)
+		}
+		return c.Seen(out + said)
 	}
-	_, steps, _ := strings.Cut(string(data), "\n## Your own clusters\n")
-	steps, _, _ = strings.Cut(steps, "\n## ")
-	var commands []string
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(steps, -1) {
-		commands = append(commands, strings.Split("\n"+block[1], "\n$ ")[1:]...)
+	if looks.MatchString(c.Text) {
+		eventually(r.T, c.Text, once)
+		return out, said
 	}
-	const least = 20
-	if len(commands) < least {
-		t.Fatalf("README.md has %d commands in its steps, want at least %d", len(commands), least)
+	if err := once(); err != nil {
+		r.Error(err)
 	}
-	return commands
+	return out, said
 }
 
 // background is a command that leaves something running.
 var background = regexp.MustCompile(`(?m)&\s*(#.*)?$`)
 
-// reader is somebody who follows README.md.
+// reader is somebody who follows the pages.
 type reader struct {
 	*processWorld
 	env      []string
@@ -123,7 +162,7 @@ func (r *reader) environment() {
 		r.Fatal(err)
 	}
 	bin := r.path("bin")
-	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "./cmd/bulla", "./cmd/bulla-keyservice", "filippo.io/age/cmd/age-keygen")}
+	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "./cmd/bulla", "./cmd/bulla-keyservice", "filippo.io/age/cmd/age-keygen", "filippo.io/age/cmd/age")}
 	builds[0].Dir = checkout
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		kubectl := exec.Command("go", "build", "-trimpath", "-o", bin+"/", "k8s.io/kubernetes/cmd/kubectl")
@@ -147,7 +186,7 @@ func (r *reader) environment() {
 	}
 	r.env = append(r.token.Env, "PATH="+bin+":"+filepath.Join(checkout, "bin")+":"+os.Getenv("PATH"), "HOME="+r.dir, "BULLA="+checkout,
 		"KUBECONFIG="+r.path("kubeconfig"), "PIN=1234-service", "SO_PIN=1234-so", "ROOT_PIN=5678-root", "ROOT_SO_PIN=5678-so",
-		"GIT_USERNAME="+r.repo.Username, "GIT_PASSWORD="+r.repo.Password, "PASSWORD="+r.password.Value(),
+		"GIT_USERNAME="+r.repo.Username, "GIT_PASSWORD="+r.repo.Password, "PASSWORD="+r.password.Value(), "NEW_PASSWORD="+canary.New("new password").Value(), "TOKEN="+canary.New("token").Value(),
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=ada@acme.example", "GIT_COMMITTER_NAME=ada", "GIT_COMMITTER_EMAIL=ada@acme.example")
 }
 
@@ -172,30 +211,13 @@ func (r *reader) learn(placeholder, value string) {
 	r.known = append(r.known, placeholder, value)
 }
 
-// run runs a command of which nothing may go wrong.
-func (r *reader) run(command string) (string, string) {
-	r.Helper()
-	out, said, err := r.try(command)
-	if err != nil {
-		r.Fatalf("as printed in README.md, this fails: %v\n%s\n%s%s", err, command, out, said)
-	}
-	return out, said
-}
-
-func (r *reader) refused(command, hint string) {
-	r.Helper()
-	if _, said, err := r.try(command); err == nil || !strings.Contains(said, hint) {
-		r.Errorf("%s: %v, want a hint at %q:\n%s", command, err, hint, said)
-	}
-}
-
 // try runs a command in the folder where the last one ended. Its output goes to
 // files: a service that it leaves running would hold a pipe open.
 func (r *reader) try(command string) (out, said string, err error) {
 	r.Helper()
 	filled := strings.NewReplacer(r.known...).Replace(command)
 	if at := strings.Index(filled, "…"); at >= 0 {
-		r.Fatalf("nobody says what stands for the … in README.md:\n%s", command)
+		r.Fatalf("nobody says what stands for the … in this:\n%s", command)
 	}
 	stdout, stderr := r.create("stdout"), r.create("stderr")
 	defer stdout.Close()
@@ -207,6 +229,8 @@ func (r *reader) try(command string) (out, said string, err error) {
 	}
 	if group := cmd.Process.Pid; background.MatchString(command) {
 		r.Cleanup(func() { _ = syscall.Kill(-group, syscall.SIGKILL) })
+		// Not every key service of this machine is this reader's.
+		r.learn(`"$(pidof bulla-keyservice)"`, fmt.Sprintf("-- -%d", group))
 	}
 	err = cmd.Wait()
 	at, e := os.ReadFile(r.path("at"))
@@ -231,15 +255,6 @@ func (r *reader) read(name string) string {
 		r.Fatal(err)
 	}
 	return string(data)
-}
-
-// ready wants a FleetSync and a Delivery, both Ready, in what is printed.
-func (r *reader) ready(command string) error {
-	out, said, err := r.try(command)
-	if err != nil || strings.Count(out, " True ") != 2 {
-		return errors.Join(err, errors.New(out+said))
-	}
-	return nil
 }
 
 func (r *reader) fleetID() string {

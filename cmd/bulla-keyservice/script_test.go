@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"bulla-keyservice": func() { os.Exit(run()) }})
 }
 
-// operations is the page of who runs the service.
-var operations = mustAbs("../../docs/operations.md")
+// operations is the page of who starts the service.
+var operations = mustAbs("../../docs/operations/key-service.md")
 
 func mustAbs(path string) string {
 	absolute, err := filepath.Abs(path)
@@ -246,7 +246,7 @@ dataDir: data
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// least FILE [MADE] writes the least configuration that docs/operations.md shows: as
+// least FILE [MADE] writes the least configuration that operations/key-service.md shows: as
 // it stands there, or with what init printed and what is of this machine.
 func least(ts *testscript.TestScript, _ bool, args []string) {
 	page, err := os.ReadFile(operations)
