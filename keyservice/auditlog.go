@@ -79,18 +79,18 @@ func (s *Server) ProveConsistency(ctx context.Context, in *keyservicev1.ProveCon
 	}
 	older, newer := in.GetFromSize(), in.GetToSize()
 	if older == 0 || older > newer || newer > math.MaxInt64 {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the sizes are not 0 < from <= to"), "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the sizes are not 0 < from <= to"), "cluster", who.Name)
 	}
 	state, err := s.journal.Latest(ctx, newer)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	proof, err := state.Growth(ctx, int64(older), int64(newer))
 	if errors.Is(err, store.ErrLog) {
 		err = fmt.Errorf("%w; see docs/operations.md", err)
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	return &keyservicev1.ProveConsistencyResponse{Proof: proof}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -92,12 +93,12 @@ func (c *clones) isNews(serial string, now time.Time) bool {
 }
 
 // trace takes note of a certificate's use, and says so where it looks cloned.
-func (s *Server) trace(ctx context.Context, who caller, renewing bool) {
+func (s *Server) trace(ctx context.Context, who authority.Cluster, renewing bool) {
 	fits, err := s.lineageOf(ctx, who, renewing)
 	switch {
 	case err != nil:
 		// What cannot be read here cannot be recorded either, and is not answered.
-		s.log.Error("lineage of a certificate is not known", "cluster", who.cluster, "error", err.Error())
+		s.log.Error("lineage of a certificate is not known", "cluster", who.Name, "error", err.Error())
 	case fits != store.Linear:
 		s.noticeClone(ctx, who, fits)
 	}
@@ -105,33 +106,33 @@ func (s *Server) trace(ctx context.Context, who caller, renewing bool) {
 
 // lineageOf asks the store how a use fits, at most once every traceEvery. A
 // renewal is always asked about: what is merely late for a request is not for it.
-func (s *Server) lineageOf(ctx context.Context, who caller, renewing bool) (store.Lineage, error) {
+func (s *Server) lineageOf(ctx context.Context, who authority.Cluster, renewing bool) (store.Lineage, error) {
 	now := s.now()
-	if fits, known := s.clones.lookUp(who.serial, now); known && !renewing {
+	if fits, known := s.clones.lookUp(who.Serial, now); known && !renewing {
 		return fits, nil
 	}
 	fits, err := s.store.UseCertificate(ctx, store.Use{
-		Fleet: who.fleet, Cluster: who.cluster, Identity: who.identity, Serial: who.serial, Renewing: renewing}, now, cloneTolerance)
+		Fleet: who.Fleet, Cluster: who.Name, Identity: who.Identity, Serial: who.Serial, Renewing: renewing}, now, cloneTolerance)
 	if err == nil && (fits == store.Linear || !renewing) {
-		s.clones.know(who.serial, verdict{fits, now.Add(traceEvery)})
+		s.clones.know(who.Serial, verdict{fits, now.Add(traceEvery)})
 	}
 	return fits, err
 }
 
-func (s *Server) noticeClone(ctx context.Context, who caller, fits store.Lineage) {
+func (s *Server) noticeClone(ctx context.Context, who authority.Cluster, fits store.Lineage) {
 	s.metrics.clones.Inc()
-	if !s.clones.isNews(who.serial, s.now()) {
+	if !s.clones.isNews(who.Serial, s.now()) {
 		return
 	}
-	e := who.entry(audit.Clone, outcomeDone)
+	e := who.Entry(audit.Clone, audit.Done)
 	e.Detail = "it was renewed from a certificate that already had a successor in use"
 	if fits == store.Superseded {
 		e.Detail = "it is used although its successor is in use"
 	}
 	s.log.Warn("a certificate is in use in two places: suspend the cluster if its key may be stolen",
-		"cluster", who.cluster, "identity", who.identity, "serial", who.serial, "detail", e.Detail)
+		"cluster", who.Name, "identity", who.Identity, "serial", who.Serial, "detail", e.Detail)
 	if _, err := s.journal.Append(ctx, []audit.Entry{e}); err != nil {
-		s.clones.forget(who.serial)
-		s.log.Error("a clone is not recorded", "cluster", who.cluster, "error", err.Error())
+		s.clones.forget(who.Serial)
+		s.log.Error("a clone is not recorded", "cluster", who.Name, "error", err.Error())
 	}
 }

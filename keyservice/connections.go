@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
@@ -27,7 +28,7 @@ type connections struct {
 }
 
 type connection struct {
-	who      caller
+	who      authority.Cluster
 	requests int
 	cut      bool
 }
@@ -35,7 +36,7 @@ type connection struct {
 func newConnections() *connections { return &connections{open: map[net.Conn]*connection{}} }
 
 // admit takes a connection in, after its handshake.
-func (c *connections) admit(conn net.Conn, who caller) {
+func (c *connections) admit(conn net.Conn, who authority.Cluster) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[conn] = &connection{who: who}
@@ -141,7 +142,7 @@ func (c *connections) cut(at *model.Model) int {
 
 // hasLost reports whether a cluster was let in before and is not now. One that
 // waits for its file to be merged has nothing to lose.
-func hasLost(who caller, before, now *model.Model) bool {
+func hasLost(who authority.Cluster, before, now *model.Model) bool {
 	if before == nil {
 		return false
 	}

@@ -96,7 +96,7 @@ func placedHere(ctx context.Context, q *request, d *decision) keyservicev1.Refus
 	if q.index.mayCome(d.digest) {
 		return unavailable
 	}
-	was, err := q.rows.WasPlaced(ctx, q.caller.fleet, q.caller.cluster, d.digest)
+	was, err := q.rows.WasPlaced(ctx, q.caller.Fleet, q.caller.Name, d.digest)
 	switch {
 	case err != nil:
 		q.log.Error("look up history failed", "digest", d.digest, "error", err.Error())
@@ -114,7 +114,7 @@ func placedHere(ctx context.Context, q *request, d *decision) keyservicev1.Refus
 func boundHere(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
 	for i := range q.index.stubs[d.digest] {
 		c := &q.index.stubs[d.digest][i]
-		blocks, err := bind(q.caller.fleet, c)
+		blocks, err := bind(q.caller.Fleet, c)
 		if err != nil {
 			q.log.Info("payload is not acceptable", "digest", d.digest, "error", err.Error())
 			return invalid

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
@@ -86,7 +87,7 @@ func payloadHash(p *sealing.Payload) string {
 // what is denied elsewhere; and a denial names a placement, which only the built
 // object has.
 func notDenied(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
-	if q.denyList.denied(q.caller.cluster, d.digest, d.stands, d.blocks) {
+	if q.denyList.denied(q.caller.Name, d.digest, d.stands, d.blocks) {
 		return denied
 	}
 	return granted
@@ -101,21 +102,21 @@ func (s *Server) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keyse
 	}
 	now := s.now()
 	if problem := checkDeny(in, now); problem != "" {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.Name)
 	}
 	d := store.Denial{Fleet: s.config.Fleet, Cluster: in.GetCluster(), Placement: in.GetPlacement(), Digest: in.GetDigest(),
-		Reason: in.GetReason(), Person: who.name, Since: now, Until: time.UnixMicro(in.GetUntil())}
+		Reason: in.GetReason(), Person: who.Name, Since: now, Until: time.UnixMicro(in.GetUntil())}
 	var known bool
 	d.Payloads, known = s.standsFor(ctx, d)
 	_, err = s.journal.Leave(ctx, []audit.Entry{denyEntry(who, d, "denied until "+d.Until.UTC().Format(time.RFC3339)+": "+d.Reason)},
 		s.store.AddDenial(d, &d.ID))
 	if errors.Is(err, store.ErrDenialsFull) {
-		return nil, s.refuse(keyservicev1.ReasonTooMuch, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonTooMuch, err, "person", who.Name)
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
-	s.log.Warn("an operator denied", "person", who.name, "id", d.ID, "cluster", d.Cluster, "placement", d.Placement, "digest", d.Digest)
+	s.log.Warn("an operator denied", "person", who.Name, "id", d.ID, "cluster", d.Cluster, "placement", d.Placement, "digest", d.Digest)
 	return &keyservicev1.DenyResponse{Denial: spellDenial(d), Unknown: !known, ByValue: len(d.Payloads) > 0}, nil
 }
 
@@ -154,20 +155,20 @@ func (s *Server) LiftDenial(ctx context.Context, in *keyservicev1.LiftDenialRequ
 	}
 	list, err := s.readDenyList(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	at := slices.IndexFunc(list.denials, func(d store.Denial) bool { return uint64(d.ID) == in.GetId() })
 	if at < 0 {
-		return nil, s.refuse(keyservicev1.ReasonNoDenial, fmt.Errorf("no denial %d counts", in.GetId()), "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonNoDenial, fmt.Errorf("no denial %d counts", in.GetId()), "person", who.Name)
 	}
 	d := list.denials[at]
 	_, err = s.journal.Leave(ctx, []audit.Entry{denyEntry(who, d, fmt.Sprintf("denial %d lifted", d.ID))},
 		s.store.LiftDenial(s.config.Fleet, d.ID, s.now(), &d))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, s.refuse(keyservicev1.ReasonNoDenial, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonNoDenial, err, "person", who.Name)
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return &keyservicev1.LiftDenialResponse{Denial: spellDenial(d)}, nil
 }
@@ -180,7 +181,7 @@ func (s *Server) ListDenials(ctx context.Context, _ *keyservicev1.ListDenialsReq
 	}
 	list, err := s.readDenyList(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return &keyservicev1.ListDenialsResponse{Denials: list.spell(), Time: s.now().UnixMicro()}, nil
 }
@@ -199,8 +200,8 @@ func spellDenial(d store.Denial) *keyservicev1.Denial {
 }
 
 // denyEntry stands under the person's name, and is found by what is denied.
-func denyEntry(who person, d store.Denial, detail string) audit.Entry {
-	e := who.entry(audit.Deny, outcomeDone, detail)
+func denyEntry(who authority.Person, d store.Denial, detail string) audit.Entry {
+	e := who.Entry(audit.Deny, audit.Done, detail)
 	e.Cluster, e.Placement, e.Digest = d.Cluster, d.Placement, d.Digest
 	return e
 }

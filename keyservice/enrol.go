@@ -3,8 +3,6 @@ package keyservice
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -16,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -35,7 +34,7 @@ func NewTokenSecret(fleet, cluster string, ttl time.Duration, now time.Time) (se
 // BeginEnroll keeps the request for the token and encrypts a challenge to the
 // recipient. The token names fleet and cluster; the request cannot.
 func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRequest) (*keyservicev1.BeginEnrollResponse, error) {
-	public, err := readCSR(in.GetCsr())
+	public, err := authority.ReadRequest(in.GetCsr())
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonRequest, err)
 	}
@@ -84,18 +83,18 @@ func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEn
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
-	certificate, by, err := s.authority.issueClient(begun.Cluster, public)
+	issued, err := s.authority.IssueCluster(begun.Cluster, public)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
-	row := certificateRow(begun.Fleet, begun.Cluster, "", certificate)
-	e := audit.Entry{Kind: audit.Enrol, Outcome: outcomeDone, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity}
+	row := issued.Row(begun.Fleet, begun.Cluster, "")
+	e := audit.Entry{Kind: audit.Enrol, Outcome: audit.Done, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity}
 	if _, err := s.journal.Append(ctx, []audit.Entry{e}, s.store.CompleteEnrolment(token, answer, row, s.now())); err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
 	s.log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
 	return &keyservicev1.CompleteEnrollResponse{
-		Certificate: certificate.Raw, Ca: by.Certificate, Succession: s.authority.succession(by),
+		Certificate: issued.Certificate.Raw, Ca: issued.CA, Succession: issued.Succession,
 		GraceUrl: s.config.Renewal.URL, Time: s.now().UnixMicro(),
 	}, nil
 }
@@ -109,67 +108,50 @@ func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*key
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
-	der, err := readCSR(in.GetCsr())
+	der, err := authority.ReadRequest(in.GetCsr())
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
 	}
 	if !isSameKey(who, public) {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
 	}
 	current, err := s.heads.usable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	if reason := s.mayRenew(who, current); reason != "" {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
 	}
 	if left, err := s.hasLeft(ctx, who, current); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	} else if left {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
 	}
-	certificate, by, err := s.authority.issueClient(who.cluster, public)
+	issued, err := s.authority.IssueCluster(who.Name, public)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
-	row := certificateRow(who.fleet, who.cluster, who.serial, certificate)
-	e := who.entry(audit.Renew, outcomeDone)
-	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.serial
+	row := issued.Row(who.Fleet, who.Name, who.Serial)
+	e := who.Entry(audit.Renew, audit.Done)
+	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.Serial
 	if _, err := s.appendAt(ctx, current, s.journal.Append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
 	s.compareClocks(ctx, who, in.GetTime())
 	return &keyservicev1.RenewResponse{
-		Certificate: certificate.Raw, Ca: by.Certificate, Succession: s.authority.succession(by),
+		Certificate: issued.Certificate.Raw, Ca: issued.CA, Succession: issued.Succession,
 		GraceUrl: s.config.Renewal.URL, Time: s.now().UnixMicro(),
 	}, nil
 }
 
-func isSameKey(who caller, public any) bool {
+func isSameKey(who authority.Cluster, public any) bool {
 	hash, err := protocol.PublicKeyHash(public)
-	return err == nil && hash == who.identity
-}
-
-// readCSR returns the public key (SubjectPublicKeyInfo, DER) that a request
-// proves. Names and extensions in it are not read at all.
-func readCSR(der []byte) ([]byte, error) {
-	csr, err := x509.ParseCertificateRequest(der)
-	if err != nil {
-		return nil, errors.New("the certificate request does not parse")
-	}
-	if err := csr.CheckSignature(); err != nil {
-		return nil, errors.New("the certificate request does not prove its key")
-	}
-	public, ok := csr.PublicKey.(*ecdsa.PublicKey)
-	if !ok || public.Curve != elliptic.P256() {
-		return nil, errors.New("the key is not ECDSA P-256")
-	}
-	return x509.MarshalPKIXPublicKey(public)
+	return err == nil && hash == who.Identity
 }
 
 func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {

@@ -8,10 +8,6 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
-// ErrOtherToken means that the store is of another token than the configured
-// one. It may be a copy, or the token was replaced: clusters pinned its key.
-var ErrOtherToken = errors.New("the store's certificate is for another key than the token's")
-
 // codes maps reasons to the protocol's codes. A reason is all that a caller
 // gets; what is behind it goes to the log.
 var codes = map[string]connect.Code{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
@@ -38,7 +39,7 @@ func NewRewrite(last store.Head, head, person string, now time.Time) (store.Rewr
 		return store.Rewrite{}, audit.Entry{}, fmt.Errorf("accept head %s: %w", head, ErrInForce)
 	}
 	r := store.Rewrite{Fleet: last.Fleet, Ref: last.Ref, From: last.Hash, To: head, By: person, Accepted: now}
-	e := audit.Entry{Kind: audit.History, Outcome: outcomeDone, Person: person, Head: last.Hash, Revision: head, Detail: "may follow the accepted head, once"}
+	e := audit.Entry{Kind: audit.History, Outcome: audit.Done, Person: person, Head: last.Hash, Revision: head, Detail: "may follow the accepted head, once"}
 	return r, e, nil
 }
 
@@ -52,9 +53,9 @@ func (s *Server) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHisto
 	err = s.acceptHistory(ctx, who, in.GetHead())
 	switch {
 	case errors.Is(err, ErrNoHash), errors.Is(err, ErrNothingAccepted), errors.Is(err, ErrInForce):
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "person", who.Name)
 	case err != nil:
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
@@ -64,16 +65,16 @@ func (s *Server) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHisto
 	return &keyservicev1.AcceptHistoryResponse{}, nil
 }
 
-func (s *Server) acceptHistory(ctx context.Context, who person, head string) error {
+func (s *Server) acceptHistory(ctx context.Context, who authority.Person, head string) error {
 	last, err := s.store.LastHead(ctx, s.config.Fleet, s.config.Repository.Ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	rewrite, said, err := NewRewrite(last, head, who.name, s.now())
+	rewrite, said, err := NewRewrite(last, head, who.Name, s.now())
 	if err != nil {
 		return err
 	}
-	entry := who.entry(audit.History, outcomeDone, said.Detail)
+	entry := who.Entry(audit.History, audit.Done, said.Detail)
 	entry.Head, entry.Revision = said.Head, said.Revision
 	_, err = s.journal.Append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
 	return err

@@ -40,14 +40,14 @@ func (s *Server) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequ
 	}
 	now, err := s.heads.usable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	out, err := s.listLedger(ctx, now, in)
 	if errors.Is(err, errLedgerAnswer) {
-		return nil, s.refuse(keyservicev1.ReasonTooMuch, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonTooMuch, err, "person", who.Name)
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return out, nil
 }

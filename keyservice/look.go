@@ -20,7 +20,7 @@ func (s *Server) Look(ctx context.Context, _ *keyservicev1.LookRequest) (*keyser
 	err = s.heads.looks.do(ctx)
 	var refused *refusedHead
 	if err != nil && !errors.As(err, &refused) {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	out := &keyservicev1.LookResponse{Refused: err != nil}
 	if current := s.heads.current.Load(); current != nil {

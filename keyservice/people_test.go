@@ -22,6 +22,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -88,7 +89,7 @@ func (w *world) issue(name string, key *ecdsa.PrivateKey, ttl time.Duration) (le
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return keyservice.IssuePerson(w.t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker}, w.rows, name, csr, ttl)
+	return authority.IssuePerson(w.t.Context(), authority.Options{Fleet: w.fleet, TTL: ttl, Store: w.rows, Token: w.worker}, w.people, name, csr)
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
@@ -167,7 +168,7 @@ func TestACertificateIsIssuedOnlyToWhomTheConfigurationHas(t *testing.T) {
 		"a name that is not there": {"bob", alice.key},
 		"a name with another key":  {"alice", mallory},
 	} {
-		if leaf, _, err := w.issue(c.name, c.key, time.Hour); !errors.Is(err, keyservice.ErrNotConfigured) || leaf != nil {
+		if leaf, _, err := w.issue(c.name, c.key, time.Hour); !errors.Is(err, authority.ErrNotConfigured) || leaf != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

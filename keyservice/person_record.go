@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -22,7 +23,7 @@ func (s *Server) recordDenial(ctx context.Context, e audit.Entry) error {
 
 // recordReport puts a report into the ledger and the audit log, both or neither.
 // A sign of life changes nothing, and the log does not mention it.
-func (s *Server) recordReport(ctx context.Context, who caller, at *head, r *store.LedgerReport, change store.Change) error {
+func (s *Server) recordReport(ctx context.Context, who authority.Cluster, at *head, r *store.LedgerReport, change store.Change) error {
 	e := reportEntry(who, at, r)
 	if e == nil {
 		return s.store.Do(ctx, change)

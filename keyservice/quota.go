@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
@@ -20,13 +21,13 @@ func withQuota(ctx context.Context, q *turnstile.Quota) context.Context {
 }
 
 // limitDigests asks for the stubs of one request, before the head is asked.
-func (s *Server) limitDigests(ctx context.Context, who caller, n int) error {
+func (s *Server) limitDigests(ctx context.Context, who authority.Cluster, n int) error {
 	q, ok := ctx.Value(quotaKey{}).(*turnstile.Quota)
 	if !ok {
 		return s.refuse(keyservicev1.ReasonUnavailable, errors.New("the route has no quota"))
 	}
 	if wait, ok := q.AllowDigests(n); !ok {
-		return s.refuseLimited(ctx, who.entry(audit.Unseal, keyservicev1.ReasonLimited), wait, errors.New("too many stubs"))
+		return s.refuseLimited(ctx, who.Entry(audit.Unseal, keyservicev1.ReasonLimited), wait, errors.New("too many stubs"))
 	}
 	return nil
 }
@@ -70,10 +71,10 @@ func (s *Server) limited(r *http.Request, route Route) audit.Entry {
 	if certificateOf(r.TLS) == "" || route.Auth == AuthToken {
 		return e
 	}
-	if who, err := s.authority.clusterOf(r.TLS.PeerCertificates[0]); err == nil {
-		e.Cluster, e.Identity, e.Certificate = who.cluster, who.identity, who.serial
-	} else if who, err := s.authority.readPerson(r.TLS); err == nil {
-		e.Kind, e.Person, e.Identity, e.Certificate = audit.Person, who.name, who.identity, who.serial
+	if who, err := s.authority.ClusterOf(r.TLS.PeerCertificates[0]); err == nil {
+		e.Cluster, e.Identity, e.Certificate = who.Name, who.Identity, who.Serial
+	} else if who, err := s.authority.Person(r.TLS); err == nil {
+		e.Kind, e.Person, e.Identity, e.Certificate = audit.Person, who.Name, who.Identity, who.Serial
 	}
 	return e
 }

@@ -24,9 +24,6 @@ type recorder interface {
 	Newest(ctx context.Context) (*journal.Receipt, error)
 }
 
-// outcomeDone is the outcome of what was not refused and releases nothing.
-const outcomeDone = "Done"
-
 // entries is what is recorded of one decision: one entry, and more of them only
 // where the digest stands for more objects than one takes.
 func (s *Server) entries(q *request, d *decision, outcome string) []audit.Entry {
@@ -35,7 +32,7 @@ func (s *Server) entries(q *request, d *decision, outcome string) []audit.Entry 
 
 // entry is what is recorded of one decision, but for what the digest stands for.
 func (s *Server) entry(q *request, d *decision, outcome string) audit.Entry {
-	e := q.caller.entry(audit.Unseal, outcome)
+	e := q.caller.Entry(audit.Unseal, outcome)
 	e.Request, e.Head, e.Revision, e.Digest, e.Operations = q.id, q.head.hash, q.revision, d.digest, d.started()
 	for _, b := range d.blocks {
 		if b.lock.Key != "" {
@@ -43,11 +40,6 @@ func (s *Server) entry(q *request, d *decision, outcome string) audit.Entry {
 		}
 	}
 	return e
-}
-
-// entry begins the record of what a caller asked for.
-func (c caller) entry(kind audit.Kind, outcome string) audit.Entry {
-	return audit.Entry{Kind: kind, Outcome: outcome, Cluster: c.cluster, Identity: c.identity, Certificate: c.serial}
 }
 
 // stranger is what is recorded of a caller without a certificate: all of them are
@@ -138,20 +130,20 @@ func (s *Server) began(j *journal.Journal) []audit.Entry {
 	if err != nil {
 		host = "a host without a name"
 	}
-	entries := []audit.Entry{{Kind: audit.Start, Outcome: outcomeDone, Detail: "on " + host}}
+	entries := []audit.Entry{{Kind: audit.Start, Outcome: audit.Done, Detail: "on " + host}}
 	if j.Size() == 0 {
 		entries = append(entries,
-			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "root key " + s.config.RootKey},
-			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Detail: "log key " + j.Key()},
-			audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Identity: protocol.SPKIHash(s.Authority()), Detail: "certificate authority"})
+			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Detail: "root key " + s.config.RootKey},
+			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Detail: "log key " + j.Key()},
+			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Identity: protocol.SPKIHash(s.Authority()), Detail: "certificate authority"})
 	}
-	return append(entries, changesOf(nil, *s.people.Load())...)
+	return append(entries, s.people.Entries()...)
 }
 
 // headEntries are what is recorded of an accepted head: itself, and each sealing
 // key that is new in it or stands otherwise than before.
 func headEntries(next *head, before *head, parent string) []audit.Entry {
-	e := audit.Entry{Kind: audit.Head, Outcome: outcomeDone, Head: next.hash, Detail: "first"}
+	e := audit.Entry{Kind: audit.Head, Outcome: audit.Done, Head: next.hash, Detail: "first"}
 	if parent != "" {
 		e.Detail = "after " + parent
 	}
@@ -162,7 +154,7 @@ func headEntries(next *head, before *head, parent string) []audit.Entry {
 	}
 	for _, key := range next.model.Fleet.Spec.SealingKeys {
 		if !slices.Contains(known, key) {
-			entries = append(entries, audit.Entry{Kind: audit.Key, Outcome: outcomeDone, Head: next.hash, Keys: []string{key.ID}, Detail: "sealing key is " + string(key.Status)})
+			entries = append(entries, audit.Entry{Kind: audit.Key, Outcome: audit.Done, Head: next.hash, Keys: []string{key.ID}, Detail: "sealing key is " + string(key.Status)})
 		}
 	}
 	return entries

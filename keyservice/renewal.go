@@ -3,11 +3,10 @@ package keyservice
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"net/http"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
@@ -42,7 +41,7 @@ func (s *Server) renewalTLS() *tls.Config {
 		}
 		each.ClientAuth = tls.RequireAnyClientCert
 		each.VerifyConnection = func(state tls.ConnectionState) error {
-			who, err := s.authority.readExpired(&state, time.Duration(s.config.Renewal.Grace))
+			who, err := s.authority.Expired(&state, time.Duration(s.config.Renewal.Grace))
 			if err != nil {
 				return err
 			}
@@ -54,40 +53,12 @@ func (s *Server) renewalTLS() *tls.Config {
 	return config
 }
 
-// readExpired is the cluster behind a connection to the renewal listener.
-func (a *authority) readExpired(state *tls.ConnectionState, grace time.Duration) (caller, error) {
-	if state == nil || len(state.PeerCertificates) == 0 {
-		return caller{}, errors.New("no client certificate")
-	}
-	leaf := state.PeerCertificates[0]
-	if !inGrace(leaf, a.now(), grace) {
-		return caller{}, errors.New("the client certificate expired too long ago")
-	}
-	// The rest is as if the certificate had not expired.
-	at := a.now()
-	if at.After(leaf.NotAfter) {
-		at = leaf.NotAfter
-	}
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: a.pool(), CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	if err != nil || !a.issued(leaf) {
-		return caller{}, errors.New("the client certificate is not of this fleet's authority")
-	}
-	who, err := a.clusterOf(leaf)
-	who.expired = true
-	return who, err
-}
-
-// inGrace bounds how long an expired certificate is good for renewal.
-func inGrace(leaf *x509.Certificate, now time.Time, grace time.Duration) bool {
-	return !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter.Add(grace))
-}
-
 // mayRenew asks the accepted head. With a certificate that still counts, a
 // cluster whose file is not merged yet, or says suspend, keeps it alive; with an
 // expired one the file must be there, name this key and not say suspend.
-func (s *Server) mayRenew(who caller, at *head) (reason string) {
+func (s *Server) mayRenew(who authority.Cluster, at *head) (reason string) {
 	_, reason = clusterAtHead(who, at.model)
-	if reason == keyservicev1.ReasonIdentity || who.expired {
+	if reason == keyservicev1.ReasonIdentity || who.Expired {
 		return reason
 	}
 	return ""
@@ -96,13 +67,13 @@ func (s *Server) mayRenew(who caller, at *head) (reason string) {
 // compareClocks says when a cluster's clock is far from ours. Nothing is decided
 // by it: certificates start a day before they are issued, and clusters reckon
 // their life from when they got them.
-func (s *Server) compareClocks(ctx context.Context, who caller, theirs int64) {
+func (s *Server) compareClocks(ctx context.Context, who authority.Cluster, theirs int64) {
 	if theirs == 0 {
 		return
 	}
 	off := time.UnixMicro(theirs).Sub(s.now())
 	if off.Abs() > clockAlarm {
 		s.metrics.clocks.Inc()
-		s.log.WarnContext(ctx, "the clocks of cluster and service are apart", "cluster", who.cluster, "seconds", int64(off.Seconds()))
+		s.log.WarnContext(ctx, "the clocks of cluster and service are apart", "cluster", who.Name, "seconds", int64(off.Seconds()))
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -38,27 +39,27 @@ func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*k
 	}
 	report, err := readReport(in)
 	if err != nil {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Report, keyservicev1.ReasonRequest), err)
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonRequest), err)
 	}
 	now, err := s.heads.usable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	reason, err := s.mayReport(ctx, who, now)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	if reason != "" {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Report, reason), errors.New("the accepted head does not let this cluster report"))
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Report, reason), errors.New("the accepted head does not let this cluster report"))
 	}
-	report.Fleet, report.Cluster, report.Identity, report.At = who.fleet, who.cluster, who.identity, s.now()
+	report.Fleet, report.Cluster, report.Identity, report.At = who.Fleet, who.Name, who.Identity, s.now()
 	wanted := false
 	err = s.recordReport(ctx, who, now, report, s.store.Report(*report, &wanted))
 	if errors.Is(err, store.ErrLedgerFull) {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Report, keyservicev1.ReasonLedgerFull), err)
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonLedgerFull), err)
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	return &keyservicev1.ReportResponse{CompleteWanted: wanted}, nil
 }
@@ -66,48 +67,42 @@ func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*k
 // mayReport: who is in the fleet, suspended or not; and for a bounded time who
 // was, with the key that the file had last. What such a cluster may do elsewhere
 // is what nobody in the fleet may: nothing.
-func (s *Server) mayReport(ctx context.Context, who caller, at *head) (reason string, err error) {
-	if cluster, ok := at.model.Clusters[who.cluster]; ok {
+func (s *Server) mayReport(ctx context.Context, who authority.Cluster, at *head) (reason string, err error) {
+	if cluster, ok := at.model.Clusters[who.Name]; ok {
 		if !isPinnedIdentity(who, cluster) {
 			return keyservicev1.ReasonIdentity, nil
 		}
 		return "", nil
 	}
-	was, err := s.store.Member(ctx, who.fleet, who.cluster)
+	was, err := s.store.Member(ctx, who.Fleet, who.Name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return keyservicev1.ReasonNotInFleet, nil
 	case err != nil:
 		return "", err
-	case was.Identity != who.identity:
+	case was.Identity != who.Identity:
 		return keyservicev1.ReasonIdentity, nil
 	case was.Left.IsZero():
 		return "", errors.New("that the cluster left is not taken note of yet")
-	case !mayStillReport(was, s.now(), time.Duration(s.config.ReportAfterRemoval)):
+	case !s.now().Before(was.Left.Add(time.Duration(s.config.ReportAfterRemoval))):
 		return keyservicev1.ReasonNotInFleet, nil
 	}
 	return "", nil
-}
-
-// mayStillReport bounds how long a cluster that left says what became of its
-// secrets.
-func mayStillReport(was store.Member, now time.Time, grace time.Duration) bool {
-	return now.Before(was.Left.Add(grace))
 }
 
 // hasLeft tells a cluster that was in the fleet from one that is not yet: the
 // second keeps its certificate alive until its file merges, the first does not.
 // One that is built anew under the name of one that left has another key, and is
 // not yet in it.
-func (s *Server) hasLeft(ctx context.Context, who caller, at *head) (bool, error) {
-	if _, ok := at.model.Clusters[who.cluster]; ok {
+func (s *Server) hasLeft(ctx context.Context, who authority.Cluster, at *head) (bool, error) {
+	if _, ok := at.model.Clusters[who.Name]; ok {
 		return false, nil
 	}
-	was, err := s.store.Member(ctx, who.fleet, who.cluster)
+	was, err := s.store.Member(ctx, who.Fleet, who.Name)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && was.Identity == who.identity, err
+	return err == nil && was.Identity == who.Identity, err
 }
 
 // readReport holds a report to its form.
@@ -179,7 +174,7 @@ var reportable = []keyservicev1.SecretState{
 
 // reportEntry is what the audit log says of a report; nil of one that says
 // only that the cluster is alive.
-func reportEntry(who caller, at *head, r *store.LedgerReport) *audit.Entry {
+func reportEntry(who authority.Cluster, at *head, r *store.LedgerReport) *audit.Entry {
 	if len(r.Secrets) == 0 && !r.Complete {
 		return nil
 	}
@@ -194,7 +189,7 @@ func reportEntry(who caller, at *head, r *store.LedgerReport) *audit.Entry {
 	if r.Complete {
 		said = append(said, "complete")
 	}
-	e := who.entry(audit.Report, outcomeDone)
+	e := who.Entry(audit.Report, audit.Done)
 	e.Head, e.Revision, e.Detail = at.hash, r.Head, strings.Join(said, ", ")
 	return &e
 }

@@ -14,6 +14,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
@@ -23,7 +24,7 @@ import (
 // move to, all fixed once.
 type rewrap struct {
 	id       string
-	who      person
+	who      authority.Person
 	revision string
 	head     *head
 	to       api.SealingKey
@@ -67,30 +68,30 @@ func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
 	if problem := checkRewrap(in); problem != "" {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.Name)
 	}
 	s.heads.know(ctx, in.GetHead())
 	now, err := s.heads.openable(ctx)
 	if err != nil {
-		return nil, s.refuse(headReason(err), err, "person", who.name)
+		return nil, s.refuse(headReason(err), err, "person", who.Name)
 	}
 	id := make([]byte, 8)
 	rand.Read(id)
 	to, _ := now.model.Fleet.Spec.ActiveKey() // a parsed fleet has one
 	q := &rewrap{id: hex.EncodeToString(id), who: who, revision: in.GetHead(), head: now, to: to}
-	q.log = s.log.With("request", q.id, "person", who.name, "head", now.hash)
+	q.log = s.log.With("request", q.id, "person", who.Name, "head", now.hash)
 	placed, err := now.placedAnywhere(ctx, in.GetDigests())
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	results, locks := q.decideAll(in.GetDigests(), placed)
 	if isTooMuch(locks, len(results)) {
-		return nil, s.refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d locks or more to move, at most %d for several stubs", locks, maxMoves), "person", who.name)
+		return nil, s.refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d locks or more to move, at most %d for several stubs", locks, maxMoves), "person", who.Name)
 	}
 	s.moveAll(ctx, q, results)
 	if err := s.recordRewrap(ctx, q, results); err != nil {
-		s.owe(who.entry(audit.Rewrap, keyservicev1.ReasonUnavailable, ""), operationsOf(results))
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.name)
+		s.owe(who.Entry(audit.Rewrap, keyservicev1.ReasonUnavailable, ""), operationsOf(results))
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return q.respond(results), nil
 }
@@ -147,7 +148,7 @@ func (q *rewrap) decide(placed []candidate, r *rewrapped) keyservicev1.Refusal {
 	}
 	var bound []openBlock
 	for i := range placed {
-		blocks, err := bind(q.who.fleet, &placed[i])
+		blocks, err := bind(q.who.Fleet, &placed[i])
 		if err != nil {
 			q.log.Info("payload is not acceptable", "digest", r.digest, "error", err.Error())
 			return invalid
@@ -264,7 +265,7 @@ func (s *Server) recordRewrap(ctx context.Context, q *rewrap, results []rewrappe
 
 func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
 	of := func(outcome string) []audit.Entry {
-		e := q.who.entry(audit.Rewrap, outcome, "")
+		e := q.who.Entry(audit.Rewrap, outcome, "")
 		e.Request, e.Head, e.Revision, e.Digest = q.id, q.head.hash, q.revision, r.digest
 		return nameBuilt(e, r.stands)
 	}
@@ -279,7 +280,7 @@ func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
 			if lock.prepared == nil {
 				continue
 			}
-			moved := of(outcomeDone)
+			moved := of(audit.Done)
 			e := &moved[0]
 			e.Targets, e.Keys, e.Operations = []string{lock.new.Target}, []string{lock.old.Key, lock.new.Key}, 1
 			entries = append(entries, moved...)

@@ -2,13 +2,13 @@ package keyservice
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"time"
 
 	"connectrpc.com/connect"
 
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
@@ -120,7 +120,7 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 			return
 		}
 		defer quota.End()
-		ctx, err = s.admit(ctx, r.TLS, route)
+		ctx, err = s.admit(ctx, r, route)
 		if err != nil {
 			_ = failures.Write(w, r, err)
 			return
@@ -143,23 +143,23 @@ func (s *Server) guard(route Route, next http.Handler) http.Handler {
 }
 
 // admit asks who the caller is, as the route demands.
-func (s *Server) admit(ctx context.Context, state *tls.ConnectionState, route Route) (context.Context, error) {
+func (s *Server) admit(ctx context.Context, r *http.Request, route Route) (context.Context, error) {
 	switch route.Auth {
 	case AuthToken:
 		return ctx, nil
 	case AuthCertificate:
-		who, err := s.authority.readCaller(state)
+		who, err := s.authority.Cluster(r.TLS)
 		return s.admitCluster(ctx, route, who, err)
 	case AuthExpired:
-		who, err := s.authority.readExpired(state, time.Duration(s.config.Renewal.Grace))
+		who, err := s.authority.Expired(r.TLS, time.Duration(s.config.Renewal.Grace))
 		return s.admitCluster(ctx, route, who, err)
 	case AuthPerson:
-		return s.admitPerson(ctx, state, route)
+		return s.admitPerson(ctx, r, route)
 	}
 	return nil, s.refuse(keyservicev1.ReasonCertificate, errors.New("the route does not say who may use it"))
 }
 
-func (s *Server) admitCluster(ctx context.Context, route Route, who caller, err error) (context.Context, error) {
+func (s *Server) admitCluster(ctx context.Context, route Route, who authority.Cluster, err error) (context.Context, error) {
 	if err != nil {
 		return nil, s.refuseRecorded(ctx, stranger(route), err)
 	}

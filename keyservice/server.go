@@ -1,7 +1,6 @@
 package keyservice
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,11 +11,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
@@ -59,7 +58,7 @@ type Server struct {
 	config    *config.Config
 	store     Store
 	token     Token
-	authority *authority
+	authority *authority.Authority
 	heads     *heads
 	journal   recorder
 	logKey    string // the journal's, as fleet.yaml must have it
@@ -72,7 +71,7 @@ type Server struct {
 	now       func() time.Time
 	serving   atomic.Pointer[tls.Certificate]
 	stopping  atomic.Bool
-	people    atomic.Pointer[roster]
+	people    *authority.People
 	roots     shownRoots
 
 	connections *connections
@@ -91,19 +90,20 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		s.now = time.Now
 	}
 	if s.refreshEvery = o.RefreshEvery; s.refreshEvery == 0 {
-		s.refreshEvery = refreshEvery
+		s.refreshEvery = authority.RefreshEvery
 	}
 	s.slots = turnstile.NewTurns(pipeline * max(o.Config.Token.Sessions, 1))
 	s.limiter = turnstile.NewLimiter(o.Config.Limits.WithDefaults())
-	s.people.Store(newRoster(o.Config.People))
 	var err error
 	if err := s.refuseRoots(ctx); err != nil {
 		return nil, err
 	}
-	s.authority, err = openAuthority(ctx, o, time.Duration(o.Config.CertificateTTL))
+	s.authority, err = authority.Open(ctx, authority.Options{Fleet: o.Config.Fleet, TTL: time.Duration(o.Config.CertificateTTL),
+		Store: o.Store, Token: o.Token, Log: o.Log, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}
+	s.people = authority.NewPeople(o.Config.People, s.authority.ByCertificate())
 	if err := s.certify(); err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (s *Server) openLog(ctx context.Context) error {
 }
 
 // Authority is the certificate of the fleet's authority, which join tokens pin.
-func (s *Server) Authority() *x509.Certificate { return s.authority.certificate() }
+func (s *Server) Authority() *x509.Certificate { return s.authority.Certificate() }
 
 // Serve answers on both listeners until ctx ends, then lets requests under way
 // finish. It closes the listeners.
@@ -242,9 +242,9 @@ func (s *Server) tlsConfig() *tls.Config {
 	config := base.Clone()
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		each := base.Clone()
-		each.ClientCAs = s.authority.pool()
+		each.ClientCAs = s.authority.Pool()
 		each.VerifyConnection = func(state tls.ConnectionState) error {
-			if who, err := s.authority.readCaller(&state); err == nil {
+			if who, err := s.authority.Cluster(&state); err == nil {
 				s.connections.admit(hello.Conn, who)
 			}
 			return turnstile.Shown(hello.Conn, len(state.PeerCertificates) > 0)
@@ -255,7 +255,7 @@ func (s *Server) tlsConfig() *tls.Config {
 }
 
 func (s *Server) certify() error {
-	certificate, err := s.authority.issueServing(s.config.ServerNames)
+	certificate, err := s.authority.IssueServing(s.config.ServerNames)
 	if err != nil {
 		return err
 	}
@@ -275,12 +275,12 @@ func (s *Server) recertify(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if changed, err := s.authority.refresh(ctx); err != nil {
+		if changed, err := s.authority.Refresh(ctx); err != nil {
 			s.log.Error("certificate authority is not read again", "error", err.Error())
 		} else if changed {
-			s.log.Info("certificate authority changed", "generations", len(s.authority.generations()))
+			s.log.Info("certificate authority changed", "generations", s.authority.Generations())
 		}
-		if s.isCertified() {
+		if s.authority.IsCurrent(s.serving.Load()) {
 			continue
 		}
 		if err := s.certify(); err != nil {
@@ -297,16 +297,6 @@ func (s *Server) onHead(of *head) {
 	go s.noteMembers(of)
 	go s.watchRoots(of)
 	s.warm(of)
-}
-
-// isCertified reports whether the serving certificate may stay: it has half its
-// life before it, is of the generation that issues, and shows all that are
-// accepted.
-func (s *Server) isCertified() bool {
-	serving := s.serving.Load()
-	return serving.Leaf.NotAfter.Sub(s.now()) > servingTTL/2 &&
-		serving.Leaf.CheckSignatureFrom(s.authority.certificate()) == nil &&
-		slices.EqualFunc(serving.Certificate[1:], s.authority.presented(), bytes.Equal)
 }
 
 // warm builds the indexes of a new head for the clusters that may ask soon,

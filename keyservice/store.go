@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
@@ -76,14 +77,9 @@ type enrolStore interface {
 	CompleteEnrolment(token, challenge [32]byte, c store.Certificate, now time.Time) store.Change
 }
 
+// authorityStore is the authority's, and the certificates that it issued.
 type authorityStore interface {
-	// Authorities returns every generation, oldest first; none before AddAuthority.
-	Authorities(ctx context.Context, fleet string) ([]store.Authority, error)
-	// AddAuthority refuses a second one of a number.
-	AddAuthority(a store.Authority, formerEnds time.Time) store.Change
-	// Do makes changes that the journal does not make.
-	Do(ctx context.Context, changes ...store.Change) error
-	AddPending(fleet string, entry []byte) store.Change
+	authority.Store
 	AddCertificate(c store.Certificate) store.Change
 	Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error)
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -26,7 +26,7 @@ func (w *world) succeed(role string, overlap time.Duration) *x509.Certificate {
 			w.t.Fatal(err)
 		}
 	}
-	next, err := keyservice.SucceedAuthority(w.t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker, Now: w.now}, role, overlap)
+	next, err := authority.Succeed(w.t.Context(), authority.Options{Fleet: w.fleet, Store: w.rows, Token: w.worker, Now: w.now}, role, overlap)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -178,8 +178,8 @@ func TestANewCertificateForTheSameAuthorityKeyIsTaken(t *testing.T) {
 func TestASuccessionIsNotBegunTwice(t *testing.T) {
 	w := newWorld(t)
 	w.succeed("ca-2", time.Hour)
-	_, err := keyservice.SucceedAuthority(t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker, Now: w.now}, hsm.RoleCA, time.Hour)
-	if !errors.Is(err, keyservice.ErrSuccession) {
+	_, err := authority.Succeed(t.Context(), authority.Options{Fleet: w.fleet, Store: w.rows, Token: w.worker, Now: w.now}, hsm.RoleCA, time.Hour)
+	if !errors.Is(err, authority.ErrSuccession) {
 		t.Errorf("%v, want ErrSuccession", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestAStoreWithTheCertificateOfAnotherKeyIsRefused(t *testing.T) {
 	if err := w.rows.Do(t.Context(), w.rows.AddAuthority(forged, time.Now())); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keyservice.SucceedAuthority(t.Context(), keyservice.Options{Config: w.config(2), Store: w.rows, Token: w.worker}, "ca-2", time.Hour); err == nil {
+	if _, err := authority.Succeed(t.Context(), authority.Options{Fleet: w.fleet, Store: w.rows, Token: w.worker}, "ca-2", time.Hour); err == nil {
 		t.Error("an authority whose key is not in the token was taken")
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -19,7 +20,7 @@ import (
 // request is one Unseal: who asks, and the head that decides, both fixed once.
 type request struct {
 	id       string
-	caller   caller
+	caller   authority.Cluster
 	revision string
 	// logSize is how much of the audit log the caller saw.
 	logSize  uint64
@@ -38,25 +39,25 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
 	if problem := checkUnseal(in); problem != "" {
-		return nil, s.refuseRecorded(ctx, who.entry(audit.Unseal, keyservicev1.ReasonRequest), errors.New(problem))
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Unseal, keyservicev1.ReasonRequest), errors.New(problem))
 	}
 	if err := s.limitDigests(ctx, who, len(in.GetDigests())); err != nil {
 		return nil, err
 	}
 	// A log that lost entries which a cluster saw decides nothing more.
 	if _, err := s.journal.Latest(ctx, in.GetLogSize()); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	s.heads.know(ctx, in.GetRevision())
 	spent := newSpending(len(in.GetDigests()))
-	defer func() { s.owe(who.entry(audit.Unseal, keyservicev1.ReasonUnavailable), spent.unrecordedTotal()) }()
+	defer func() { s.owe(who.Entry(audit.Unseal, keyservicev1.ReasonUnavailable), spent.unrecordedTotal()) }()
 	for range decideAttempts {
 		out, err := s.unsealAt(ctx, who, in, spent)
 		if !isMoved(err) {
 			return out, err
 		}
 	}
-	return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("heads are accepted, or denied, faster than a request is decided"), "cluster", who.cluster)
+	return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("heads are accepted, or denied, faster than a request is decided"), "cluster", who.Name)
 }
 
 // isMoved: what the decision was made on is not in force any more.
@@ -69,22 +70,22 @@ func isMoved(err error) bool {
 // here or by another replica: nothing was released or recorded, and it is to be
 // decided again. What the token was asked
 // meanwhile stands in spent, for the entries of the next attempt.
-func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.UnsealRequest, spent *spending) (*keyservicev1.UnsealResponse, error) {
+func (s *Server) unsealAt(ctx context.Context, who authority.Cluster, in *keyservicev1.UnsealRequest, spent *spending) (*keyservicev1.UnsealResponse, error) {
 	now, err := s.heads.openable(ctx)
 	if err != nil {
-		return nil, s.refuse(headReason(err), err, "cluster", who.cluster)
+		return nil, s.refuse(headReason(err), err, "cluster", who.Name)
 	}
 	q := &request{id: protocol.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
-	q.log = s.log.With("request", q.id, "cluster", who.cluster, "head", now.hash)
+	q.log = s.log.With("request", q.id, "cluster", who.Name, "head", now.hash)
 	decisions := spent.decisions(in.GetDigests())
 	if _, reason := clusterAtHead(who, now.model); reason != "" {
 		return nil, s.deny(ctx, q, decisions, reason, spent)
 	}
-	if q.index, err = now.indexes.get(ctx, who.cluster); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+	if q.index, err = now.indexes.get(ctx, who.Name); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	if q.denyList, err = s.readDenyList(ctx); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	s.work(ctx, q, decisions)
 	charge(ctx, spent.add(decisions))
@@ -94,11 +95,11 @@ func (s *Server) unsealAt(ctx context.Context, who caller, in *keyservicev1.Unse
 		return nil, err
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	out, err := s.respond(ctx, q, receipt, decisions)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.cluster)
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	for i := range decisions {
 		s.metrics.unseals.WithLabelValues(decisions[i].refusal.Name()).Inc()
@@ -141,11 +142,11 @@ func (s *Server) deny(ctx context.Context, q *request, decisions []decision, rea
 		entries[i] = s.entry(q, &decisions[i], reason)
 	}
 	if err := s.recordDenials(ctx, entries...); err != nil {
-		return s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.caller.cluster)
+		return s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.caller.Name)
 	}
 	spent.settle(decisions, true)
 	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(decisions)))
-	return s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.caller.cluster)
+	return s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.caller.Name)
 }
 
 // work decides on each digest and asks the token, one operation a block, as
@@ -169,7 +170,7 @@ func (s *Server) open(ctx context.Context, q *request, d *decision, group *sync.
 	refusals := make([]keyservicev1.Refusal, len(d.blocks))
 	var blocks sync.WaitGroup
 	for n := range d.blocks {
-		if s.slots.Acquire(ctx, q.caller.identity) != nil {
+		if s.slots.Acquire(ctx, q.caller.Identity) != nil {
 			refusals[n] = unavailable
 			break
 		}
@@ -214,7 +215,7 @@ func (s *Server) unlock(ctx context.Context, q *request, d *decision, n int) (se
 }
 
 func (s *Server) respond(ctx context.Context, q *request, r *journal.Receipt, decisions []decision) (*keyservicev1.UnsealResponse, error) {
-	out := &keyservicev1.UnsealResponse{Fleet: q.caller.fleet, Head: q.head.hash}
+	out := &keyservicev1.UnsealResponse{Fleet: q.caller.Fleet, Head: q.head.hash}
 	var err error
 	if out.Log, err = r.State(ctx, q.logSize); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/cmd/internal/period"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -63,7 +63,7 @@ func listCA(ctx context.Context, file string, stdout io.Writer) error {
 	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "GENERATION\tKEY\tIDENTITY\tISSUES FROM\tACCEPTED UNTIL")
 	for _, g := range generations {
-		certificate, err := keyservice.ParseAuthority(g)
+		certificate, err := authority.Parse(g)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	if err := keyservice.MayRotate(generations, time.Now()); err != nil {
+	if err := authority.MayRotate(generations, time.Now()); err != nil {
 		return withHint(err, "see `bulla-keyservice ca list`; wait until the overlap ends")
 	}
 	role := generations[len(generations)-1].Role
@@ -146,7 +146,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 		return err
 	}
 	defer token.Close()
-	next, err := keyservice.SucceedAuthority(ctx, keyservice.Options{Config: config, Store: rows, Token: token, Log: log}, role, overlap)
+	next, err := authority.Succeed(ctx, authority.Options{Fleet: config.Fleet, Store: rows, Token: token, Log: log}, role, overlap)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -107,7 +108,7 @@ func hintOf(err error) string {
 		return setup.Hint
 	case errors.As(err, &config):
 		return config.Hint
-	case errors.Is(err, keyservice.ErrOtherToken):
+	case errors.Is(err, authority.ErrOtherToken):
 		return "if the token was lost and replaced, give the service a new store and keep the old one: docs/operations.md, Recovery"
 	case errors.Is(err, keyservice.ErrRootInToken):
 		return "`bulla-keyservice root move` and `root forget` bring it into a token of its own, docs/operations.md says how; rootInServiceToken: accepted in the configuration where somebody decided that whoever runs code in this service may sign as root"

@@ -13,7 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
-	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
@@ -83,8 +83,8 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 		return err
 	}
 	defer token.Close()
-	certificate, ca, err := keyservice.IssuePerson(ctx, keyservice.Options{Config: config, Store: rows, Token: token}, rows, name, csr, ttl)
-	if errors.Is(err, keyservice.ErrNotConfigured) {
+	certificate, ca, err := authority.IssuePerson(ctx, authority.Options{Fleet: config.Fleet, TTL: ttl, Store: rows, Token: token}, config.People, name, csr)
+	if errors.Is(err, authority.ErrNotConfigured) {
 		return withHint(err, fmt.Sprintf("when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, roles: [developer]}", file, name, identity))
 	}
 	if err != nil {
@@ -119,7 +119,7 @@ func readRequest(path string, stdin io.Reader) (csr []byte, identity string, err
 	if csr, err = protocol.ReadRequest(data); err != nil {
 		return nil, "", withHint(err, hint)
 	}
-	if identity, err = keyservice.ReadIdentity(csr); err != nil {
+	if identity, err = authority.ReadIdentity(csr); err != nil {
 		return nil, "", withHint(err, hint)
 	}
 	return csr, identity, nil

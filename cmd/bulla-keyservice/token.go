@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -93,9 +94,9 @@ func openAuthority(ctx context.Context, config *config.Config) (*x509.Certificat
 	}
 	generations, err := rows.Authorities(ctx, config.Fleet)
 	if err == nil {
-		var authority *x509.Certificate
-		if authority, err = keyservice.AuthorityOf(generations, time.Now()); err == nil {
-			return authority, rows, nil
+		var certificate *x509.Certificate
+		if certificate, err = authority.Of(generations, time.Now()); err == nil {
+			return certificate, rows, nil
 		}
 	}
 	if errors.Is(err, store.ErrNotFound) {

@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -172,11 +173,11 @@ func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
 func cmdIssue(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).service
 	csr := must(protocol.ReadRequest([]byte(ts.ReadFile(args[2]))))
-	person := config.Person{Name: args[0], Identity: must(keyservice.ReadIdentity(csr)), Roles: []config.Role{config.Role(args[1])}}
+	person := config.Person{Name: args[0], Identity: must(authority.ReadIdentity(csr)), Roles: []config.Role{config.Role(args[1])}}
 	s.people = append(slices.DeleteFunc(s.people, func(p config.Person) bool { return p.Name == args[0] }), person)
 	s.config.People = s.people
 	ts.Check(s.server.SetPeople(context.Background(), s.people))
-	leaf, ca, err := keyservice.IssuePerson(context.Background(), keyservice.Options{Config: s.config, Store: s.rows, Token: s.worker}, s.rows, args[0], csr, time.Hour)
+	leaf, ca, err := authority.IssuePerson(context.Background(), authority.Options{Fleet: s.config.Fleet, TTL: time.Hour, Store: s.rows, Token: s.worker}, s.config.People, args[0], csr)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), protocol.WritePerson(leaf, ca), 0o644))
 }

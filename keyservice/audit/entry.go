@@ -2,6 +2,9 @@ package audit
 
 import "time"
 
+// Done is the outcome of what was not refused and releases nothing.
+const Done = "Done"
+
 // Entry is one leaf of the log: one decision, or one act of administration. It
 // never holds a value, a file key, a token or a PIN. Empty fields are left out.
 type Entry struct {

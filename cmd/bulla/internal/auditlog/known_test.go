@@ -54,12 +54,12 @@ func TestEachOutcomeThatIsRecordedIsKnown(t *testing.T) {
 	for _, c := range regexp.MustCompile(`(?m)^\t(\w+Reason) += "(\w+)"`).FindAllStringSubmatch(sources(t, "api/v1alpha1"), -1) {
 		reasons[c[1]] = c[2]
 	}
-	service := sources(t, "keyservice", "keyservice/journal", "cmd/bulla-keyservice")
+	service := sources(t, "keyservice", "keyservice/audit", "keyservice/authority", "keyservice/journal", "cmd/bulla-keyservice")
 	var recorded []string
 	for _, c := range regexp.MustCompile(`v1alpha1\.(\w+Reason)\b`).FindAllStringSubmatch(service, -1) {
 		recorded = append(recorded, reasons[c[1]])
 	}
-	for _, expression := range []string{`Outcome: +"(\w+)"`, `outcomeDone += "(\w+)"`, `(?m)^\tReason\w+ += "(\w+)"`} {
+	for _, expression := range []string{`Outcome: +"(\w+)"`, `const Done = "(\w+)"`, `(?m)^\tReason\w+ += "(\w+)"`} {
 		found := regexp.MustCompile(expression).FindAllStringSubmatch(service+sources(t, "keyservice/keyservicev1"), -1)
 		if len(found) == 0 {
 			t.Errorf("no source has %s", expression)

@@ -1,4 +1,4 @@
-package keyservice
+package authority
 
 import (
 	"context"
@@ -10,57 +10,43 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
-	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 // ErrNotConfigured reports a person, or a key, that the configuration does not
 // have. Nothing was issued.
 var ErrNotConfigured = errors.New("not in the configuration")
 
-// ReadIdentity returns the identity of the key that a certificate request (DER)
-// proves. Nothing else in the request is read.
-func ReadIdentity(csr []byte) (string, error) {
-	der, err := readCSR(csr)
-	if err != nil {
-		return "", fmt.Errorf("read certificate request: %w", err)
-	}
-	public, err := x509.ParsePKIXPublicKey(der)
-	if err != nil {
-		return "", fmt.Errorf("read certificate request: %w", err)
-	}
-	return protocol.PublicKeyHash(public)
-}
-
 // IssuePerson makes a certificate for a person whom the configuration has, for
 // the key that it has for them, and returns it with the authority's. The name is
 // the configuration's: the request proves a key and nothing else. It runs beside
 // the service, on the same store, and leaves the entry for the audit log there.
-func IssuePerson(ctx context.Context, o Options, rows *store.DB, name string, csr []byte, ttl time.Duration) (certificate, ca *x509.Certificate, err error) {
+func IssuePerson(ctx context.Context, o Options, people []config.Person, name string, csr []byte) (certificate, ca *x509.Certificate, err error) {
 	identity, err := ReadIdentity(csr)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := newRoster(o.Config.People).findPerson(name, identity); err != nil {
+	if _, err := newRoster(people).find(name, identity); err != nil {
 		return nil, nil, fmt.Errorf("issue certificate for %q: %w: %w", name, ErrNotConfigured, err)
 	}
-	a, err := openAuthority(ctx, o, ttl)
+	a, err := Open(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	if certificate, ca, err = a.issuePerson(name, csr); err != nil {
 		return nil, nil, err
 	}
-	if err := rows.Do(ctx, journal.Later(rows, o.Config.Fleet, issued(name, certificate), a.now())); err != nil {
+	if err := a.rows.Do(ctx, journal.Later(a.rows, a.fleet, issued(name, certificate), a.now())); err != nil {
 		return nil, nil, err
 	}
 	return certificate, ca, nil
 }
 
-// issuePerson makes a certificate that only [authority.readPerson] reads.
-func (a *authority) issuePerson(name string, csr []byte) (certificate, ca *x509.Certificate, err error) {
-	der, err := readCSR(csr)
+// issuePerson makes a certificate that only [Authority.Person] reads.
+func (a *Authority) issuePerson(name string, csr []byte) (certificate, ca *x509.Certificate, err error) {
+	der, err := ReadRequest(csr)
 	if err != nil {
 		return nil, nil, fmt.Errorf("issue certificate: %w", err)
 	}
@@ -79,7 +65,7 @@ func (a *authority) issuePerson(name string, csr []byte) (certificate, ca *x509.
 
 // issued is the entry of the audit log for a person's new certificate.
 func issued(name string, c *x509.Certificate) audit.Entry {
-	return audit.Entry{Kind: audit.Person, Outcome: outcomeDone, Person: name,
+	return audit.Entry{Kind: audit.Person, Outcome: audit.Done, Person: name,
 		Certificate: c.SerialNumber.Text(16), Identity: protocol.SPKIHash(c),
 		Detail: "certificate issued until " + c.NotAfter.UTC().Format(time.RFC3339)}
 }

@@ -1,19 +1,15 @@
-package keyservice
+package authority
 
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
-	"net"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -25,39 +21,70 @@ import (
 
 const (
 	authorityTTL = 20 * 365 * 24 * time.Hour
-	servingTTL   = 72 * time.Hour
 	// skew is how far a certificate's start is put back: clocks of clusters and
 	// of this service may be off by a day either way.
 	skew = 25 * time.Hour
 )
 
-// authority issues certificates. Its private keys are in the token.
-type authority struct {
+// Token gives the signing keys; what the service's token does is more.
+type Token interface {
+	// Signer returns the signing key with this label.
+	Signer(ctx context.Context, label string) (crypto.Signer, error)
+}
+
+// Store keeps the generations.
+type Store interface {
+	// Authorities returns every generation, oldest first; none before AddAuthority.
+	Authorities(ctx context.Context, fleet string) ([]store.Authority, error)
+	// AddAuthority refuses a second one of a number.
+	AddAuthority(a store.Authority, formerEnds time.Time) store.Change
+	// Do makes changes that the journal does not make.
+	Do(ctx context.Context, changes ...store.Change) error
+	AddPending(fleet string, entry []byte) store.Change
+}
+
+// Options are the parts of an [Authority]; the last two may be left out.
+type Options struct {
+	Fleet string
+	// TTL is the life of a client's certificate.
+	TTL   time.Duration
+	Store Store
+	Token Token
+	Log   *slog.Logger
+	Now   func() time.Time
+}
+
+// ErrOtherToken means that the store is of another token than the configured
+// one. It may be a copy, or the token was replaced: clusters pinned its key.
+var ErrOtherToken = errors.New("the store's certificate is for another key than the token's")
+
+// Authority issues certificates. Its private keys are in the token.
+type Authority struct {
 	fleet string
 	ttl   time.Duration
 	now   func() time.Time
 	token Token
-	rows  authorityStore
+	rows  Store
 	log   *slog.Logger
 	// line is its generations, oldest first: immutable, replaced as a whole.
 	line atomic.Pointer[[]*issuer]
 }
 
-// openAuthority takes the fleet's authority from the store, or makes it at the
+// Open takes the fleet's authority from the store, or makes it at the
 // first serve. A certificate of another key than the token's is refused: the
 // store was copied, or the token was replaced, and every cluster pins the key.
-func openAuthority(ctx context.Context, o Options, ttl time.Duration) (*authority, error) {
-	a := &authority{fleet: o.Config.Fleet, ttl: ttl, now: o.Now, token: o.Token, rows: o.Store, log: o.Log}
+func Open(ctx context.Context, o Options) (*Authority, error) {
+	a := &Authority{fleet: o.Fleet, ttl: o.TTL, now: o.Now, token: o.Token, rows: o.Store, log: o.Log}
 	if a.now == nil {
 		a.now = time.Now
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	_, err := a.refresh(ctx)
+	_, err := a.Refresh(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		if err = a.begin(ctx); err == nil {
-			_, err = a.refresh(ctx)
+			_, err = a.Refresh(ctx)
 		}
 	}
 	if err != nil {
@@ -68,7 +95,7 @@ func openAuthority(ctx context.Context, o Options, ttl time.Duration) (*authorit
 
 // begin makes the first generation. Of two replicas that start a fleet together
 // one is refused by the store, and takes what the other made.
-func (a *authority) begin(ctx context.Context) error {
+func (a *Authority) begin(ctx context.Context) error {
 	signer, err := a.token.Signer(ctx, hsm.SignerLabel(a.fleet, hsm.RoleCA))
 	if err != nil {
 		return err
@@ -126,48 +153,36 @@ func (by *issuer) issue(template *x509.Certificate, public crypto.PublicKey) (*x
 	return x509.ParseCertificate(der)
 }
 
-// issueClient makes a cluster's certificate. The name comes from the token or
-// from the certificate presented, never from a certificate request. It also
-// returns the generation that signed, which the cluster is to trust.
-func (a *authority) issueClient(cluster string, public crypto.PublicKey) (*x509.Certificate, *issuer, error) {
+// Issued is a new certificate, and what its bearer is to trust.
+type Issued struct {
+	Certificate *x509.Certificate
+	// CA is the generation that signed, DER, and Succession the way to it; see the
+	// proto's CompleteEnrollResponse.
+	CA         []byte
+	Succession [][]byte
+}
+
+// Row is what the store keeps of the certificate; parent is the serial of the one
+// in whose place it is, "" for none.
+func (i *Issued) Row(fleet, cluster, parent string) store.Certificate {
+	c := i.Certificate
+	return store.Certificate{
+		Serial: c.SerialNumber.Text(16), Fleet: fleet, Cluster: cluster, Identity: protocol.SPKIHash(c),
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, Parent: parent,
+	}
+}
+
+// IssueCluster makes a cluster's certificate. The name comes from the token or
+// from the certificate presented, never from a certificate request.
+func (a *Authority) IssueCluster(cluster string, public crypto.PublicKey) (*Issued, error) {
 	template := newTemplate(pkix.Name{CommonName: cluster}, a.now(), a.ttl)
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	template.URIs = []*url.URL{protocol.ClusterURI(a.fleet, cluster)}
 	by := a.issuer()
 	certificate, err := by.issue(template, public)
-	return certificate, by, err
-}
-
-// issueServing makes the service's own certificate with a fresh key that never
-// leaves this process's memory.
-func (a *authority) issueServing(names []string) (*tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("issue serving certificate: %w", err)
-	}
-	template := newTemplate(pkix.Name{CommonName: "bulla-keyservice"}, a.now(), servingTTL)
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	for _, name := range names {
-		if ip := net.ParseIP(name); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, name)
-		}
-	}
-	leaf, err := a.issuer().issue(template, key.Public())
 	if err != nil {
 		return nil, err
 	}
-	// The authority goes along: a cluster that enrols knows only its hash, and
-	// one that knows an older or a newer generation needs the way from there.
-	return &tls.Certificate{Certificate: append([][]byte{leaf.Raw}, a.presented()...), PrivateKey: key, Leaf: leaf}, nil
-}
-
-func certificateRow(fleet, cluster, parent string, c *x509.Certificate) store.Certificate {
-	return store.Certificate{
-		Serial: c.SerialNumber.Text(16), Fleet: fleet, Cluster: cluster, Identity: protocol.SPKIHash(c),
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter, Parent: parent,
-	}
+	return &Issued{Certificate: certificate, CA: by.Certificate, Succession: a.succession(by)}, nil
 }
