@@ -32,7 +32,7 @@ func TestABuildSaysWhatIsWrongInTheWordsOfItsFiles(t *testing.T) {
 		{"a missing file of a generator", with("configMapGenerator:\n- name: g\n  files: [k=gone.txt]\n"), `apps/app/kustomization.yaml:3: configMapGenerator[0][0]: "gone.txt" does not exist`},
 		{"a folder without kustomization", with("resources:\n- sub\n").With(testfleet.Files{"apps/app/sub/a.yaml": testfleet.ConfigMap("b")}), `apps/app/kustomization.yaml:2: resources[0]: folder "sub" has no kustomization.yaml`},
 		{"a component that is a file", with("components: [a.yaml]\n"), `apps/app/kustomization.yaml:1: components[0]: "a.yaml" is a file`},
-		{"a key twice", one("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\ndata: {a: x}\ndata: {b: y}\n"), `apps/app/cm.yaml:5: "data" stands twice in one mapping, in line 4 too; hint: remove one`},
+		{"a key twice", one("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\ndata: {a: x}\ndata: {b: y}\n"), `apps/app/cm.yaml:5: "data" stands twice in one mapping, in line 4 too; hint: keep one; where a merge kept both sides, begin it again (git checkout --merge FILE)`},
 		{"a key twice below", one("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\n  labels: {a: b}\n  labels: {c: d}\n"), `apps/app/cm.yaml:6: "labels" stands twice`},
 		{"a key twice beside a placement's", base.With(testfleet.Files{"apps/app/a.yaml": "kind: ConfigMap\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n"}), `apps/app/a.yaml:2: "kind" stands twice`},
 		{"a manifest that is no YAML", one("a.yaml", testfleet.ConfigMap("b")+"---\na: [\n"), "apps/app/a.yaml:"},

@@ -19,6 +19,29 @@ func MergeMark(data []byte) (line int, ok bool) {
 	return 1 + bytes.Count(data[:at[0]], []byte("\n")), true
 }
 
+// bothSidesHint is for a file that both sides of a merge may stand in.
+const bothSidesHint = "; hint: keep one; where a merge kept both sides, begin it again (git checkout --merge FILE)"
+
+// BothSidesProblem is said of a stub in which a merge kept both sides by hand.
+const BothSidesProblem = "has values of both sides of a merge in one another" + bothSidesHint
+
+var armorEdge = regexp.MustCompile(`(?m)^[ \t]*-----(BEGIN|END) AGE ENCRYPTED FILE-----[ \t]*$`)
+
+// BothSides returns the line where a payload begins inside of another, or ends
+// that did not begin: what is left of a stub when a merge's marks are taken out
+// and both sides stay.
+func BothSides(data []byte) (line int, ok bool) {
+	want := "BEGIN"
+	for _, at := range armorEdge.FindAllSubmatchIndex(data, -1) {
+		edge := string(data[at[2]:at[3]])
+		if edge != want {
+			return 1 + bytes.Count(data[:at[2]], []byte("\n")), true
+		}
+		want = map[string]string{"BEGIN": "END", "END": "BEGIN"}[edge]
+	}
+	return 0, false
+}
+
 // claims is how a file says that it is a stub, where it is no YAML any more: a
 // merge leaves its marks in the middle of a file.
 var claims = regexp.MustCompile(`(?m)^kind:[ \t]*["']?SealedManifest\b`)

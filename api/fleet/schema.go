@@ -71,6 +71,17 @@ func NodeProblem(node *yaml.Node) string {
 	return ""
 }
 
+// twice is said of a key that stood before.
+const twice = "stands twice"
+
+// hinted says what may have put a key there again.
+func hinted(problem string) string {
+	if problem == twice {
+		problem += bothSidesHint
+	}
+	return problem
+}
+
 // KeyProblem refuses what is no key of a mapping, or stood before, as seen has it.
 func KeyProblem(key *yaml.Node, seen map[string]bool) string {
 	problem := NodeProblem(key)
@@ -80,7 +91,7 @@ func KeyProblem(key *yaml.Node, seen map[string]bool) string {
 	case !isString(key):
 		return "is not a string key"
 	case seen[key.Value]:
-		return "stands twice"
+		return twice
 	}
 	seen[key.Value] = true
 	return ""
@@ -124,7 +135,7 @@ func (p *problems) checkMapping(node *yaml.Node, path string, typeOf func(key st
 		key, value := node.Content[i], node.Content[i+1]
 		field := join(path, key.Value)
 		if problem := KeyProblem(key, seen); problem != "" {
-			p.addAt(key.Line, field, "%s", problem)
+			p.addAt(key.Line, field, "%s", hinted(problem))
 			continue
 		}
 		t, ok := typeOf(key.Value)
@@ -178,7 +189,7 @@ func (p *problems) checkPlain(node *yaml.Node, line int, path *step) {
 			key := node.Content[i]
 			field := &step{parent: path, key: key.Value}
 			if problem := KeyProblem(key, seen); problem != "" {
-				p.addStep(key.Line, field, problem)
+				p.addStep(key.Line, field, hinted(problem))
 				continue
 			}
 			p.checkPlain(node.Content[i+1], key.Line, field)

@@ -33,6 +33,9 @@ func ReadDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 	if line, ok := MergeMark(data); ok {
 		return nil, &ParseError{File: file, Line: line, Problem: MergeMarkProblem}
 	}
+	if line, ok := BothSides(data); ok {
+		return nil, &ParseError{File: file, Line: line, Problem: BothSidesProblem}
+	}
 	if manyValues(data) {
 		return nil, &ParseError{File: file, Line: 1, Problem: fmt.Sprintf("has more than %d values", maxValues)}
 	}

@@ -242,7 +242,7 @@ func syntax(file string, data []byte) *Failure {
 			return &Failure{File: file, Line: line, Problem: "is not YAML: " + text}
 		}
 		if first, second := twice(&node); second != nil {
-			return &Failure{File: file, Line: second.Line, Problem: fmt.Sprintf("%q stands twice in one mapping, in line %d too; hint: remove one", second.Value, first.Line)}
+			return &Failure{File: file, Line: second.Line, Problem: fmt.Sprintf("%q stands twice in one mapping, in line %d too; hint: keep one; where a merge kept both sides, begin it again (git checkout --merge FILE)", second.Value, first.Line)}
 		}
 	}
 }

@@ -22,7 +22,7 @@ func merged(findings map[Finding]bool) []Finding {
 		f.Problem = m[1]
 		placements[f] = append(placements[f], m[2])
 	}
-	all = slices.DeleteFunc(all, func(f Finding) bool { return placements[f] != nil })
+	all = slices.DeleteFunc(all, func(f Finding) bool { return placements[f] != nil || placements[inText(f)] != nil })
 	for f, names := range placements {
 		slices.Sort(names)
 		what := " (placement "
@@ -33,4 +33,12 @@ func merged(findings map[Finding]bool) []Finding {
 		all = append(all, f)
 	}
 	return append([]Finding{}, slices.SortedFunc(slices.Values(all), compare)...)
+}
+
+// inText is a finding as a build has it, with the field in its text.
+func inText(f Finding) Finding {
+	if f.Field != "" {
+		f.Field, f.Problem = "", f.Field+": "+f.Problem
+	}
+	return f
 }
