@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -61,8 +62,9 @@ has it can open every payload without the token; without one, a lost token is a
 lost fleet, and two-lock stubs are refused.
 
 --replaces makes the keys of a fleet whose token is lost, in another token. The
-fleet keeps its id, its recovery recipients and all that is no key; it has a new
-root key, which must be pinned anew, and the lost sealing keys are Retired. Then
+fleet keeps its id, its recovery recipients and all that is no key, and the lost
+sealing keys are Retired. Where the token that is named for the root key has it
+still, it signs and stays; else there is a new one, which must be pinned anew. Then
 "bulla recover" locks what is in Git to the new key. docs/operations.md has the
 whole way, and "make drill-recovery" walks it.`,
 		Example: `  age-keygen -pq -o recovery.key   # then keep it offline
@@ -129,13 +131,13 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	made, err := hsm.Ceremony(config, rootConfig, o.fleet, o.keyID, api.Suite(o.suite))
+	made, role, err := o.make(config, rootConfig)
 	if err != nil {
 		return err
 	}
 	root := sealing.VerifierKey(o.name, made.Root)
 	fleet := o.record(made.Key, made.Log)
-	if err := sign(ctx, config, rootConfig, fleet, o.name); err != nil {
+	if err := sign(ctx, config, rootConfig, role, fleet, o.name); err != nil {
 		return err
 	}
 	data, err := o.text(fleet)
@@ -151,6 +153,24 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 		fmt.Fprintln(stderr, "warning: without a recovery recipient a lost token is a lost fleet: before anything is sealed, hold the ceremony again with --recovery-recipient")
 	}
 	return nil
+}
+
+// make holds the ceremony, and returns the role of the root key. Where only the
+// service's token was lost, that is the one which is there.
+func (o *initOptions) make(service, root hsm.Config) (*hsm.Made, string, error) {
+	root.Fleet = o.fleet
+	if o.lost != nil && !o.rootInService {
+		public, err := o.lost.keepRoot(root)
+		if err != nil {
+			return nil, "", err
+		}
+		if public != nil {
+			made, err := hsm.CeremonyUnder(service, root, public, o.fleet, o.keyID, api.Suite(o.suite))
+			return made, o.lost.role, err
+		}
+	}
+	made, err := hsm.Ceremony(service, root, o.fleet, o.keyID, api.Suite(o.suite))
+	return made, hsm.RoleRoot, err
 }
 
 // checkFolder wants a folder, there or to be made, and no such file in it.
@@ -185,6 +205,10 @@ func (o *initOptions) text(fleet *api.Fleet) ([]byte, error) {
 func (o *initOptions) next() string {
 	if o.lost == nil {
 		return "next: commit it, and pin rootKey outside Git (bulla trust; rootKey in the service's configuration)"
+	}
+	if o.lost.role != "" {
+		return "next: the root key is the one that was pinned, and stays; put the file into the repository, give the service a new store,\n" +
+			"      run bulla recover there, merge both together, and give each cluster a new join token"
 	}
 	return "next: pin rootKey (bulla trust --replace; rootKey in the service's configuration, with a new store), put the file into the repository,\n" +
 		"      run bulla recover there, merge both together, and give each cluster a new join token"
@@ -243,17 +267,11 @@ func (o *initOptions) rootToken(service hsm.Config) (hsm.Config, error) {
 
 // sign signs with the root key, once the service's token was seen to have what is
 // signed.
-func sign(ctx context.Context, service, root hsm.Config, fleet *api.Fleet, name string) error {
+func sign(ctx context.Context, service, root hsm.Config, role string, fleet *api.Fleet, name string) error {
 	if err := checkKeys(ctx, service, fleet.Spec.SealingKeys); err != nil {
 		return err
 	}
-	return withWorker(ctx, root, func(worker *hsm.Worker) error {
-		signer, err := worker.Signer(ctx, hsm.SignerLabel(root.Fleet, hsm.RoleRoot))
-		if err != nil {
-			return err
-		}
-		return sealing.SignFleet(&fleet.Spec, name, signer)
-	})
+	return withSigner(ctx, root, role, func(signer crypto.Signer) error { return sealing.SignFleet(&fleet.Spec, name, signer) })
 }
 
 // checkKeys starts a worker with these keys pinned: a record that is not the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // lostFleet is the fleet.yaml of a token that is lost, to be taken over by
@@ -16,6 +18,10 @@ import (
 type lostFleet struct {
 	text  []byte
 	fleet *api.Fleet
+	// signer is the verifier key of the root key that signed it last.
+	signer string
+	// role is that key's in the root key's token; "" when that is lost too.
+	role string
 }
 
 // takeOver reads what the ceremony takes from the lost fleet: everything but the
@@ -39,7 +45,8 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 	if err != nil {
 		return err
 	}
-	if err := sealing.VerifyFleet(&fleet.Spec, o.oldRootKey); err != nil {
+	known, err := sealing.Known{}.Accept(&fleet.Spec, o.oldRootKey)
+	if err != nil {
 		return withHint(fmt.Errorf("verify %s: %w", o.replaces, err), "nothing is signed on top of what the old root key did not sign; start from the fleet.yaml that was accepted last")
 	}
 	if len(fleet.Spec.RecoveryRecipients) == 0 {
@@ -57,14 +64,14 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 		// A lock under the lost key would pass for one under the new.
 		return withHint(fmt.Errorf("key id %q is of a lost key", o.keyID), "leave --key-id out to take the next free one")
 	}
-	o.lost = &lostFleet{text: text, fleet: fleet}
+	o.lost = &lostFleet{text: text, fleet: fleet, signer: known.RootKey}
 	return nil
 }
 
 // successor is the lost fleet with the new token's keys. The lost keys stay in
 // it, Retired: they open nothing, and `bulla validate` finds the locks that are
-// still theirs. The line of root keys begins anew, as nobody can sign a step
-// from a lost key.
+// still theirs. Where the root key is lost too, the line of root keys begins anew,
+// as nobody can sign a step from a lost key.
 func (l *lostFleet) successor(key api.SealingKey, logKey string) *api.Fleet {
 	next := *l.fleet
 	next.Spec = *l.fleet.Spec.DeepCopy()
@@ -73,6 +80,20 @@ func (l *lostFleet) successor(key api.SealingKey, logKey string) *api.Fleet {
 		next.Spec.SealingKeys[i].Status = api.KeyRetired
 	}
 	next.Spec.SealingKeys = append(next.Spec.SealingKeys, key)
-	next.Spec.LogKey, next.Spec.RootSuccession, next.Spec.Signature = logKey, nil, ""
+	next.Spec.LogKey, next.Spec.Signature = logKey, ""
+	if l.role == "" {
+		next.Spec.RootSuccession = nil
+	}
 	return &next
+}
+
+// keepRoot looks for the lost fleet's root key in the token that is named for it:
+// whoever pinned that key need not pin another.
+func (l *lostFleet) keepRoot(root hsm.Config) (*ecdsa.PublicKey, error) {
+	role, public, err := findRoot(root, l.signer)
+	if errors.Is(err, errOtherRoot) {
+		return nil, nil
+	}
+	l.role = role
+	return public, err
 }

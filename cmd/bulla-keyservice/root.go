@@ -18,11 +18,19 @@ import (
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
+// errOtherRoot: a token does not hold the root key that signed.
+var errOtherRoot = errors.New("does not hold the one that signed fleet.yaml")
+
 // rootRole finds the role of a verifier key's root key in a token.
 func rootRole(token hsm.Config, verifierKey string) (string, error) {
+	role, _, err := findRoot(token, verifierKey)
+	return role, err
+}
+
+func findRoot(token hsm.Config, verifierKey string) (string, *ecdsa.PublicKey, error) {
 	keys, err := hsm.List(token, token.Fleet)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	for _, key := range keys {
 		if key.Use != hsm.RoleRoot && !strings.HasPrefix(key.Use, hsm.RoleRoot+"-") {
@@ -30,10 +38,10 @@ func rootRole(token hsm.Config, verifierKey string) (string, error) {
 		}
 		public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), key.Public)
 		if err == nil && sealing.VerifierKey(keyName(verifierKey), public) == verifierKey {
-			return key.Use, nil
+			return key.Use, public, nil
 		}
 	}
-	return "", withHint(fmt.Errorf("find root key: token %q does not hold the one that signed fleet.yaml, %s", token.TokenLabel, verifierKey),
+	return "", nil, withHint(fmt.Errorf("find root key: token %q %w, %s", token.TokenLabel, errOtherRoot, verifierKey),
 		"--root-token-label names the token that does; `bulla-keyservice keys ls` with it shows what a token holds")
 }
 

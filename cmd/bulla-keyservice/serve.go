@@ -41,8 +41,8 @@ request on, on open connections too.`,
 		Example: `  bulla-keyservice serve --config keyservice.yaml
 
   # keyservice.yaml
-  fleet: 6f1c…                # printed by init
-  rootKey: acme+…             # printed by init
+  fleet: 6f1c0d0e5a7b4c3d8e9f001122334455     # both printed by init: write yours
+  rootKey: acme+1b2c3d4e+AjQ...
   repository: {url: https://git.example.com/fleet.git, ref: main, passwordFile: git-password}
   token: {module: /usr/lib/softhsm/libsofthsm2.so, label: acme, pinFile: pin, sessions: 4}
   listen: 0.0.0.0:8443

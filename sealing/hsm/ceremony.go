@@ -58,18 +58,32 @@ func Ceremony(service, root Config, fleet, keyID string, suite api.Suite) (*Made
 	if _, err := once(service, request{Op: opFree, Key: keyID}); err != nil {
 		return nil, fmt.Errorf("hold key ceremony: %w", err)
 	}
-	m := &Made{Fleet: fleet}
-	var err error
-	if m.Root, err = MakeSigner(root, fleet, RoleRoot); err != nil {
+	public, err := MakeSigner(root, fleet, RoleRoot)
+	if err != nil {
 		return nil, fmt.Errorf("hold key ceremony: %w", err)
 	}
-	err = CheckApart(service, root, m.Root)
+	m, err := CeremonyUnder(service, root, public, fleet, keyID, suite)
+	if err != nil {
+		_, undone := ForgetKeys(root, public)
+		return nil, errors.Join(err, undone)
+	}
+	return m, nil
+}
+
+// CeremonyUnder is [Ceremony] for a root key that the token of root holds already:
+// only the service's token was lost. The root key is left as it is, whatever fails.
+func CeremonyUnder(service, root Config, public *ecdsa.PublicKey, fleet, keyID string, suite api.Suite) (*Made, error) {
+	service.Fleet = fleet
+	err := checkRecord(keyID, suite)
+	if err == nil {
+		err = CheckApart(service, root, public)
+	}
+	m := &Made{Fleet: fleet, Root: public}
 	if err == nil {
 		err = m.makeRest(service, keyID, suite)
 	}
 	if err != nil {
-		_, undone := ForgetKeys(root, m.Root)
-		return nil, fmt.Errorf("hold key ceremony: %w", errors.Join(err, undone))
+		return nil, fmt.Errorf("hold key ceremony: %w", err)
 	}
 	return m, nil
 }
