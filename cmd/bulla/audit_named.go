@@ -7,17 +7,17 @@ import (
 	"slices"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // isNamed refuses an object that nothing names. Without it a slip of the pen
 // reads as "nobody opened it", to somebody who asks what was stolen.
-func isNamed(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, uses map[string][]identity.Use, object string) error {
+func isNamed(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, uses map[string][]built.Use, object string) error {
 	var names []string
 	place := "placement or stub of the working tree"
 	if repo == nil {
@@ -52,7 +52,7 @@ func isMember(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo,
 
 // objectNames are the objects of the working tree: as placements build them and,
 // where none does, as stubs say.
-func objectNames(repo *fleetrepo.Repo, uses map[string][]identity.Use) []string {
+func objectNames(repo *fleetrepo.Repo, uses map[string][]built.Use) []string {
 	var names []string
 	for _, of := range uses {
 		for _, use := range of {

@@ -14,10 +14,10 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -97,7 +97,7 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 		return err
 	}
 	report, digest := &whoReport{Objects: []string{secret}, Readings: []exposure.Reading{}, Placed: []placedOn{}}, ""
-	var uses map[string][]identity.Use
+	var uses map[string][]built.Use
 	if repo != nil {
 		report.RecoveryKeys = len(repo.Model.Fleet.Spec.RecoveryRecipients)
 		if uses, err = a.uses(ctx, repo); err != nil {
@@ -144,11 +144,11 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 }
 
 // uses builds every placement: the log has objects as they are built.
-func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]identity.Use, error) {
+func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]built.Use, error) {
 	placements := slices.SortedFunc(maps.Values(repo.Model.Placements), func(a, b *api.Placement) int {
 		return cmp.Compare(a.Metadata.Name, b.Metadata.Name)
 	})
-	index, err := identity.All(ctx, builder(repo.Root), repo.Tree, placements, a.progress())
+	index, err := built.All(ctx, builder(repo.Root), repo.Tree, placements, a.progress())
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]iden
 
 // objectsOf finds what a person means: a stub file and what it becomes, or an
 // object by name. The digest is set for a file.
-func objectsOf(repo *fleetrepo.Repo, uses map[string][]identity.Use, secret string) (objects []string, digest string, err error) {
+func objectsOf(repo *fleetrepo.Repo, uses map[string][]built.Use, secret string) (objects []string, digest string, err error) {
 	if _, err := os.Stat(secret); err != nil {
 		if strings.Count(secret, "/") != 1 || strings.HasSuffix(secret, ".yaml") {
 			return nil, "", fault.New("write namespace/name, or the path of a stub file", "%q is no file and not namespace/name", secret)
@@ -229,7 +229,7 @@ func about(readings []exposure.Reading, objects []string, digest string) []expos
 
 // placedUnread lists the clusters that the working tree places a secret on, and
 // that did not open the version it has.
-func placedUnread(repo *fleetrepo.Repo, uses map[string][]identity.Use, report *whoReport, only string) []placedOn {
+func placedUnread(repo *fleetrepo.Repo, uses map[string][]built.Use, report *whoReport, only string) []placedOn {
 	read := map[placedOn]bool{}
 	for _, r := range report.Readings {
 		if r.Current {

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 )
@@ -89,7 +89,7 @@ func (a *app) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, erro
 	for _, file := range broken {
 		a.leaveOut("%s cannot be read and is not counted; `bulla validate` says why", file)
 	}
-	index, err := identity.All(ctx, builder(repo.Root), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.progress())
+	index, err := built.All(ctx, builder(repo.Root), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.progress())
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -24,7 +24,7 @@ type Finder struct {
 	For            string
 	Warn, Progress func(format string, args ...any)
 
-	index *identity.Index
+	index *built.Index
 }
 
 // Build builds the placements, once. One that fails is a warning: its stubs
@@ -45,7 +45,7 @@ func (f *Finder) Build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	index, err := identity.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), tree, placements, f.Progress)
+	index, err := built.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), tree, placements, f.Progress)
 	if err != nil {
 		return err
 	}
@@ -85,27 +85,27 @@ func (f *Finder) MayBuild(file string) string {
 }
 
 // Uses returns the objects that the placements build from a stub.
-func (f *Finder) Uses(file string) []identity.Use { return f.index.Uses[file] }
+func (f *Finder) Uses(file string) []built.Use { return f.index.Uses[file] }
 
 // Object returns the object that a stub's payloads are sealed for: one that a
 // placement builds from it or, when none does and For is empty, the one that
 // the stub names.
-func (f *Finder) Object(file string, stub *api.SealedManifest) (identity.Use, error) {
-	candidates := identity.Distinct(f.Uses(file), stub.Spec.Scope)
+func (f *Finder) Object(file string, stub *api.SealedManifest) (built.Use, error) {
+	candidates := built.Distinct(f.Uses(file), stub.Spec.Scope)
 	if len(candidates) == 0 {
 		if f.For != "" {
-			return identity.Use{}, fault.New("leave --for out to look through all placements", "placement %q does not build %s", f.For, file)
+			return built.Use{}, fault.New("leave --for out to look through all placements", "placement %q does not build %s", f.For, file)
 		}
 		if stub.Metadata.Namespace == "" && stub.Spec.Scope != api.ScopeFleet {
-			return identity.Use{}, fault.New("mend or write the placement that builds it, so that it is known which object it becomes",
+			return built.Use{}, fault.New("mend or write the placement that builds it, so that it is known which object it becomes",
 				"no placement builds %s, and it names no namespace", file)
 		}
-		candidates = []identity.Use{{Namespace: stub.Metadata.Namespace, Name: stub.Metadata.Name}}
+		candidates = []built.Use{{Namespace: stub.Metadata.Namespace, Name: stub.Metadata.Name}}
 	}
 	for _, candidate := range candidates {
 		sealed, err := sealedFor(f.Repo.Model.Fleet.Spec.ID, stub, candidate)
 		if err != nil {
-			return identity.Use{}, fmt.Errorf("%s: %w", file, err)
+			return built.Use{}, fmt.Errorf("%s: %w", file, err)
 		}
 		if sealed {
 			return candidate, nil
@@ -115,13 +115,13 @@ func (f *Finder) Object(file string, stub *api.SealedManifest) (identity.Use, er
 	for _, candidate := range candidates {
 		names = append(names, candidate.Namespace+"/"+candidate.Name)
 	}
-	return identity.Use{}, fault.New("it was moved or copied, or its fields were renamed: look at its history; what has a new name needs its values sealed again",
+	return built.Use{}, fault.New("it was moved or copied, or its fields were renamed: look at its history; what has a new name needs its values sealed again",
 		"%s is sealed for another object than %s, which it becomes, or for other fields", file, strings.Join(names, " or "))
 }
 
 // sealedFor compares what every payload's header says it is bound to. It only
 // picks between objects that Git makes of the stub: opening checks the header.
-func sealedFor(fleet string, stub *api.SealedManifest, object identity.Use) (bool, error) {
+func sealedFor(fleet string, stub *api.SealedManifest, object built.Use) (bool, error) {
 	for i, block := range stub.Spec.Blocks {
 		payload, err := sealing.ParsePayload(block.Payload)
 		if err != nil {

@@ -11,14 +11,14 @@ import (
 	"filippo.io/age"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 // Open opens every block of a stub as the object and returns the values by
 // pointer, base64 as in a Secret.
-func Open(fleet, file string, stub *api.SealedManifest, object identity.Use, ids []age.Identity) (map[string]string, error) {
+func Open(fleet, file string, stub *api.SealedManifest, object built.Use, ids []age.Identity) (map[string]string, error) {
 	all := map[string]string{}
 	for i, block := range stub.Spec.Blocks {
 		c, err := sealing.ContextOf(fleet, stub, i, object.Namespace, object.Name)
@@ -49,7 +49,7 @@ func failed(file string, block int, err error) error {
 
 // Secret is the object as it would be applied: the stub's template with the
 // name and namespace of the built object and the opened values.
-func Secret(stub *api.SealedManifest, object identity.Use, values map[string]string) (map[string]any, error) {
+func Secret(stub *api.SealedManifest, object built.Use, values map[string]string) (map[string]any, error) {
 	var secret map[string]any
 	if err := json.Unmarshal(stub.Spec.Template, &secret); err != nil {
 		return nil, errors.New("read template: not JSON")

@@ -8,7 +8,7 @@ import (
 	"filippo.io/age"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -27,7 +27,7 @@ type Job struct {
 
 // Outcome is one stub.
 type Outcome struct {
-	Object identity.Use
+	Object built.Use
 	// Data is the new file; nil when nothing had to change.
 	Data []byte
 	// Targets are those with new locks; Left those whose locks stay as they

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -22,11 +22,11 @@ var absent = regexp.MustCompile(`^resources\[\d+\]: "([^"]+\.ya?ml)" does not ex
 // find builds the placements. Whoever lists several new stubs has none of them
 // yet: each would wait for the others. So files that are listed and not there are
 // built as an object that means nothing, and named.
-func (j *Job) find(ctx context.Context, tree *tree.Tree, placements []*api.Placement) (*identity.Result, error) {
+func (j *Job) find(ctx context.Context, tree *tree.Tree, placements []*api.Placement) (*built.Result, error) {
 	const most = 32
 	stoodIn := map[string]bool{}
 	for {
-		result, err := identity.Find(ctx, j.Builder, tree, placements, j.File, j.Progress)
+		result, err := built.Find(ctx, j.Builder, tree, placements, j.File, j.Progress)
 		if err != nil {
 			return nil, err
 		}

@@ -13,9 +13,9 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -70,7 +70,7 @@ type Outcome struct {
 	// Gone are the keys that were taken away.
 	Gone []string
 	// Object is the built object that the blocks are bound to.
-	Object identity.Use
+	Object built.Use
 	Key    string
 }
 
@@ -168,7 +168,7 @@ func (j *Job) standIn(sealer *sealing.Sealer, edit *stub.Edit) ([]byte, error) {
 	for key := range j.Values {
 		empty.Values[key] = nil
 	}
-	object := identity.Use{Namespace: "stand-in", Name: "stand-in"}
+	object := built.Use{Namespace: "stand-in", Name: "stand-in"}
 	nobody := []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "stand-in"}}}
 	var blocks []api.Block
 	for _, change := range edit.Changes {
@@ -182,7 +182,7 @@ func (j *Job) standIn(sealer *sealing.Sealer, edit *stub.Edit) ([]byte, error) {
 }
 
 // seal seals the fields into one block.
-func (j *Job) seal(sealer *sealing.Sealer, fields []string, targets []sealing.LockTarget, object identity.Use) (api.Block, error) {
+func (j *Job) seal(sealer *sealing.Sealer, fields []string, targets []sealing.LockTarget, object built.Use) (api.Block, error) {
 	like := *j.Stub
 	like.Spec.Blocks = []api.Block{{Fields: fields}}
 	c, err := sealing.ContextOf(j.Repo.Model.Fleet.Spec.ID, &like, 0, object.Namespace, object.Name)

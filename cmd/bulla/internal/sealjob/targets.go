@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -15,7 +15,7 @@ import (
 // placement's targets, else those of the block that it replaces, else those
 // that all other blocks of the file agree on, else those of the placements that
 // build the file.
-func (j *Job) targets(change stub.Change, found *identity.Result) ([]sealing.LockTarget, error) {
+func (j *Job) targets(change stub.Change, found *built.Result) ([]sealing.LockTarget, error) {
 	var targets []sealing.Target
 	var err error
 	switch kept := j.kept(change); {

@@ -9,15 +9,16 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/identity"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
 // uses builds the placements and returns what the stub becomes in them.
-func (j *Job) uses(ctx context.Context, sealer *sealing.Sealer, edit *stub.Edit) (*identity.Result, error) {
+func (j *Job) uses(ctx context.Context, sealer *sealing.Sealer, edit *stub.Edit) (*built.Result, error) {
 	placements, err := j.placements()
 	if err != nil {
 		return nil, err
@@ -47,7 +48,27 @@ func (j *Job) uses(ctx context.Context, sealer *sealing.Sealer, edit *stub.Edit)
 		}
 		j.Warn("%v", result.Failed[name])
 	}
+	j.warnImmutable(result.Uses)
 	return result, j.checkFleetScope(result)
+}
+
+// warnImmutable is about an overlay that makes a stub's Secret immutable: of the
+// stub's own template the warning was given when it was read.
+func (j *Job) warnImmutable(uses []built.Use) {
+	if j.Old == nil || stub.Immutable(j.Stub) {
+		return
+	}
+	var names []string
+	for _, use := range uses {
+		if use.Immutable && !slices.Contains(names, use.Placement) {
+			names = append(names, use.Placement)
+		}
+	}
+	if len(names) > 0 {
+		j.Warn("placement %s makes the Secret of %s immutable: a cluster that has it refuses the new value. "+
+			"Seal a stub with a new name, or annotate it there with %s: enabled to have it deleted and made again",
+			strings.Join(names, ", "), j.File, v1alpha1.ForceAnnotation)
+	}
 }
 
 // failedHint says what to do about a placement that does not build.
@@ -91,7 +112,7 @@ func (j *Job) placements() ([]*api.Placement, error) {
 }
 
 // checkFleetScope names the placements that build the stub and do not allow it.
-func (j *Job) checkFleetScope(found *identity.Result) error {
+func (j *Job) checkFleetScope(found *built.Result) error {
 	if j.Stub.Spec.Scope != api.ScopeFleet {
 		return nil
 	}
@@ -103,7 +124,7 @@ func (j *Job) checkFleetScope(found *identity.Result) error {
 }
 
 // closed are the placements among uses that do not allow scope Fleet.
-func (j *Job) closed(uses []identity.Use) []string {
+func (j *Job) closed(uses []built.Use) []string {
 	var names []string
 	for _, use := range uses {
 		allow := j.Repo.Model.Placements[use.Placement].Spec.Allow
@@ -123,8 +144,8 @@ func (j *Job) filesOf(placements []string) []string {
 }
 
 // object decides which built object the values are bound to.
-func (j *Job) object(found *identity.Result) (identity.Use, error) {
-	distinct := identity.Distinct(found.Uses, j.Stub.Spec.Scope)
+func (j *Job) object(found *built.Result) (built.Use, error) {
+	distinct := built.Distinct(found.Uses, j.Stub.Spec.Scope)
 	switch {
 	case len(distinct) == 1:
 		return distinct[0], nil
@@ -133,22 +154,22 @@ func (j *Job) object(found *identity.Result) (identity.Use, error) {
 		for _, use := range distinct {
 			names = append(names, fmt.Sprintf("%s/%s in placement %s", use.Namespace, use.Name, use.Placement))
 		}
-		return identity.Use{}, fault.New(j.wayOut(found.Uses), "%s becomes several objects: %s", j.File, strings.Join(names, ", "))
+		return built.Use{}, fault.New(j.wayOut(found.Uses), "%s becomes several objects: %s", j.File, strings.Join(names, ", "))
 	case j.For != "":
-		return identity.Use{}, fault.New(j.listHint(), "placement %q does not build %s", j.For, j.File)
+		return built.Use{}, fault.New(j.listHint(), "placement %q does not build %s", j.For, j.File)
 	case j.Stub.Metadata.Namespace == "":
-		return identity.Use{}, fault.NewUsage("give --for PLACEMENT, or --namespace", "%s: no placement builds it yet, and it has no namespace", j.File)
+		return built.Use{}, fault.NewUsage("give --for PLACEMENT, or --namespace", "%s: no placement builds it yet, and it has no namespace", j.File)
 	}
 	j.Warn("no placement builds %s yet: sealed for %s/%s, as the file says; --for PLACEMENT looks at what kustomize makes of it",
 		j.File, j.Stub.Metadata.Namespace, j.Stub.Metadata.Name)
-	return identity.Use{Namespace: j.Stub.Metadata.Namespace, Name: j.Stub.Metadata.Name}, nil
+	return built.Use{Namespace: j.Stub.Metadata.Namespace, Name: j.Stub.Metadata.Name}, nil
 }
 
 // wayOut says how one stub can be several objects: only by a scope that fits
 // them all, with what else that scope needs.
-func (j *Job) wayOut(uses []identity.Use) string {
+func (j *Job) wayOut(uses []built.Use) string {
 	hint := "keep one stub for each overlay"
-	if len(identity.Distinct(uses, api.ScopeNamespace)) == 1 {
+	if len(built.Distinct(uses, api.ScopeNamespace)) == 1 {
 		hint = "seal a new stub with --scope namespace, so that one lock fits them, or " + hint
 	} else {
 		fleet := "seal a new stub with --scope fleet, so that one lock fits them"

@@ -1,10 +1,10 @@
-// Package identity finds out which objects a stub file becomes.
+// Package built finds out which objects a stub file becomes.
 //
 // A lock is bound to the object that kustomize builds, after namePrefix,
 // namespace and overlays, not to what the stub file says. So sealing builds
 // the placements first, with the code that the key service and the controllers
 // use, and looks.
-package identity
+package built
 
 import (
 	"cmp"
@@ -13,12 +13,17 @@ import (
 	"sync"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Use is one object that a placement builds from a stub.
-type Use struct{ Placement, Namespace, Name string }
+type Use struct {
+	Placement, Namespace, Name string
+	// Immutable: a cluster that has the object takes no new value for it.
+	Immutable bool
+}
 
 // Result of a search for one stub.
 type Result struct {
@@ -65,7 +70,7 @@ func All(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*
 			}
 			for _, object := range build.Objects {
 				if object.Stub != nil {
-					use := Use{build.Placement, object.GetNamespace(), object.GetName()}
+					use := Use{Placement: build.Placement, Namespace: object.GetNamespace(), Name: object.GetName(), Immutable: isImmutable(object)}
 					result.Uses[object.Stub.Path] = append(result.Uses[object.Stub.Path], use)
 				}
 			}
@@ -80,6 +85,11 @@ func All(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*
 		slices.SortFunc(uses, compare)
 	}
 	return result, nil
+}
+
+// isImmutable: the controller deletes what is annotated so, and makes it anew.
+func isImmutable(o kustomize.Object) bool {
+	return o.Object["immutable"] == true && o.GetAnnotations()[v1alpha1.ForceAnnotation] != "enabled"
 }
 
 func compare(a, b Use) int {
