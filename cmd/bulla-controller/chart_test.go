@@ -221,7 +221,7 @@ func TestTheControllersOwnRightsAreAskedFor(t *testing.T) {
 
 func TestAPodOfTheChartIsAdmittedAsRestricted(t *testing.T) {
 	c, namespace := install(t)
-	eventually(t, "a pod of the Deployment is admitted", func() error {
+	wait.For(t, "a pod of the Deployment is admitted", func() error {
 		pods := &corev1.PodList{}
 		if err := c.Client().List(t.Context(), pods, client.InNamespace(namespace)); err != nil || len(pods.Items) == 1 {
 			return err
@@ -236,12 +236,6 @@ func TestAPodOfTheChartIsAdmittedAsRestricted(t *testing.T) {
 		}
 		return errors.New(strings.Join(said, "; "))
 	})
-}
-
-// eventually polls until check gives nil.
-func eventually(t *testing.T, what string, check func() error) {
-	t.Helper()
-	wait.For(t, what, check)
 }
 
 func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {

@@ -34,6 +34,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/fleets"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -89,14 +90,14 @@ spec:
 		t.Fatal(err)
 	}
 	w.startController()
-	eventually(t, "the Secret is back", func() error {
+	wait.For(t, "the Secret is back", func() error {
 		return w.client.Get(t.Context(), client.ObjectKey{Namespace: w.app, Name: "db"}, live)
 	})
 
 	t.Log("an unplaced application goes, its Delivery last")
 	w.commit(map[string]*string{"placements/shop.yaml": nil})
 	w.request()
-	eventually(t, "the application and its Delivery are gone", func() error {
+	wait.For(t, "the application and its Delivery are gone", func() error {
 		for name, object := range map[client.ObjectKey]client.Object{
 			{Namespace: w.app, Name: "db"}:   &corev1.Secret{},
 			{Namespace: w.app, Name: "api"}:  &appsv1.Deployment{},
@@ -203,7 +204,7 @@ health: %q
 dataDir: data
 `, w.fleet.Spec.ID, root, w.repo.URL(), w.token.Module, w.token.Label, w.listen, health))
 	w.keys = w.run("keyservice.log", w.token.Env, w.path("bulla-keyservice"), "serve", "--config", config)
-	eventually(w.T, "the key service is ready", func() error { return get("http://" + health + "/readyz") })
+	wait.For(w.T, "the key service is ready", func() error { return get("http://" + health + "/readyz") })
 
 	join := w.keyservice("token", "create", "--config", config, "--cluster", "prod-eu")
 	for _, object := range []client.Object{
@@ -346,7 +347,7 @@ func (w *processWorld) request() {
 func (w *processWorld) waitFor(what string, check func(*v1alpha1.FleetSync) error) *v1alpha1.FleetSync {
 	w.Helper()
 	sync := &v1alpha1.FleetSync{}
-	eventually(w.T, "the FleetSync is "+what, func() error {
+	wait.For(w.T, "the FleetSync is "+what, func() error {
 		if err := w.client.Get(w.Context(), client.ObjectKey{Namespace: w.own, Name: "fleet"}, sync); err != nil {
 			return err
 		}
@@ -357,7 +358,7 @@ func (w *processWorld) waitFor(what string, check func(*v1alpha1.FleetSync) erro
 
 func (w *processWorld) waitForDelivery(check func(*v1alpha1.Delivery) error) {
 	w.Helper()
-	eventually(w.T, "the Delivery is ready", func() error {
+	wait.For(w.T, "the Delivery is ready", func() error {
 		d := &v1alpha1.Delivery{}
 		if err := w.client.Get(w.Context(), client.ObjectKey{Namespace: w.own, Name: "shop"}, d); err != nil {
 			return err

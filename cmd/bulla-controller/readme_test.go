@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/prose"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 // TestTheReadmesWholePathWorksAsPrinted runs every command of the tutorial, the
@@ -110,7 +111,7 @@ func (r *reader) see(c prose.Command) (out, said string) {
 		return c.Seen(out + said)
 	}
 	if looks.MatchString(c.Text) {
-		eventually(r.T, c.Text, once)
+		wait.For(r.T, c.Text, once)
 		return out, said
 	}
 	if err := once(); err != nil {

@@ -1,18 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -39,14 +41,14 @@ func asks(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	admin := client.NewAdmin("https://"+ts.Getenv("LISTEN"), credentials.Certificate, credentials.CA)
 	defer admin.Close()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		_, err = admin.ListLedger(context.Background(), &keyservicev1.ListLedgerRequest{})
+	ts.Check(wait.Poll(context.Background(), func(ctx context.Context) error {
+		_, err := admin.ListLedger(ctx, &keyservicev1.ListLedgerRequest{})
 		var denied *client.DeniedError
 		if !neg && err == nil || neg && errors.As(err, &denied) && denied.Reason == args[1] {
-			return
+			return nil
 		}
-	}
-	ts.Fatalf("asks: %v", err)
+		return fmt.Errorf("asks: %w", cmp.Or(err, errors.New("it is answered")))
+	}))
 }
 
 // hangup sends SIGHUP to the service.

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -162,33 +162,33 @@ func calls(ts *testscript.TestScript, _ bool, args []string) {
 
 // ready waits until the service is ready, or with "!" fails at once if it is.
 func ready(ts *testscript.TestScript, _ bool, _ []string) {
-	url := "http://" + ts.Getenv("HEALTH") + "/readyz"
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		r, err := http.Get(url)
+	ts.Check(wait.Poll(context.Background(), func(context.Context) error {
+		r, err := http.Get("http://" + ts.Getenv("HEALTH") + "/readyz")
 		if err != nil {
-			continue
+			return err
 		}
 		r.Body.Close()
-		if r.StatusCode == http.StatusOK {
-			return
+		if r.StatusCode != http.StatusOK {
+			return fmt.Errorf("the service is not ready: %s", r.Status)
 		}
-	}
-	ts.Fatalf("the service was never ready")
+		return nil
+	}))
 }
 
 // keystatus CONFIG KEY STATUS waits until the service's accepted head says so.
 func keyStatus(ts *testscript.TestScript, _ bool, args []string) {
 	config, err := config.Load(ts.MkAbs(args[0]))
 	ts.Check(err)
-	var status map[string]api.KeyStatus
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		status, err = acceptedStatus(context.Background(), config)
-		ts.Check(err)
-		if string(status[args[1]]) == args[2] {
-			return
+	ts.Check(wait.Poll(context.Background(), func(ctx context.Context) error {
+		status, err := acceptedStatus(ctx, config)
+		if err != nil {
+			return wait.Final{Err: err}
 		}
-	}
-	ts.Fatalf("key %s is %q, want %s", args[1], status[args[1]], args[2])
+		if string(status[args[1]]) != args[2] {
+			return fmt.Errorf("key %s is %q, want %s", args[1], status[args[1]], args[2])
+		}
+		return nil
+	}))
 }
 
 // head CONFIG waits until the service accepted what was pushed last.
@@ -200,14 +200,16 @@ func headAccepted(ts *testscript.TestScript, _ bool, args []string) {
 	defer rows.Close()
 	want, err := partsOf(ts).repo.Head()
 	ts.Check(err)
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		last, err := rows.LastHead(context.Background(), config.Fleet, config.Repository.Ref)
-		ts.Check(err)
-		if last.Hash == want {
-			return
+	ts.Check(wait.Poll(context.Background(), func(ctx context.Context) error {
+		last, err := rows.LastHead(ctx, config.Fleet, config.Repository.Ref)
+		if err != nil {
+			return wait.Final{Err: err}
 		}
-	}
-	ts.Fatalf("the service does not accept %s", want)
+		if last.Hash != want {
+			return fmt.Errorf("the service accepts %q, not %s", last.Hash, want)
+		}
+		return nil
+	}))
 }
 
 // stub FLEET KEY FILE seals a value under a key of a fleet.yaml.
@@ -298,18 +300,16 @@ func rewrite(ts *testscript.TestScript, _ bool, args []string) {
 func says(ts *testscript.TestScript, _ bool, args []string) {
 	expression, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	var last string
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	ts.Check(wait.Poll(context.Background(), func(context.Context) error {
 		r, err := http.Get("http://" + ts.Getenv("HEALTH") + "/readyz")
 		if err != nil {
-			continue
+			return err
 		}
+		defer r.Body.Close()
 		text, err := io.ReadAll(r.Body)
-		r.Body.Close()
-		ts.Check(err)
-		if last = string(text); expression.MatchString(last) {
-			return
+		if err == nil && !expression.Match(text) {
+			err = fmt.Errorf("readiness does not say %s:\n%s", args[0], text)
 		}
-	}
-	ts.Fatalf("readiness never said %s:\n%s", args[0], last)
+		return err
+	}))
 }

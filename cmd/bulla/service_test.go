@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +19,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
@@ -128,19 +130,18 @@ func cmdPublish(ts *testscript.TestScript, neg bool, args []string) {
 		must(s.repo.Push())
 	}
 	head := must(s.repo.Head())
-	var ready string
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	ts.Check(wait.Poll(context.Background(), func(context.Context) error {
 		r, err := http.Get("http://" + s.health + "/readyz")
 		if err != nil {
-			continue
+			return err
 		}
-		body, _ := io.ReadAll(r.Body)
-		r.Body.Close()
-		if ready = string(body); strings.Contains(ready, head) {
-			return
+		defer r.Body.Close()
+		ready, err := io.ReadAll(r.Body)
+		if err == nil && !strings.Contains(string(ready), head) {
+			err = fmt.Errorf("the service does not accept %s:\n%s", head, ready)
 		}
-	}
-	ts.Fatalf("the service does not accept %s:\n%s", head, ready)
+		return err
+	}))
 }
 
 // cmdRotate is `bulla-keyservice keys rotate`, or `keys retire` of the first key:

@@ -62,7 +62,7 @@ func TestWhatWaitsIsWrittenTogether(t *testing.T) {
 	for i := range others {
 		call(i + 1)
 	}
-	waitFor(t, func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.queue) == others })
+	wait.Until(t, "the others queue", func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.queue) == others })
 	close(held.release)
 	group.Wait()
 	if signed := b.key.signed.Load() - before; signed != 2 {
@@ -71,11 +71,6 @@ func TestWhatWaitsIsWrittenTogether(t *testing.T) {
 	if c := b.checkLog(); c.Size != 3*(others+1) {
 		t.Errorf("%d entries, want %d", c.Size, 3*(others+1))
 	}
-}
-
-func waitFor(t testing.TB, is func() bool) {
-	t.Helper()
-	wait.Until(t, "it happens", is)
 }
 
 type heldStore struct {
@@ -114,7 +109,7 @@ func TestAnEntryThatCannotBeRecordedLosesItselfOnly(t *testing.T) {
 		call(true, audit.Entry{Kind: audit.Unseal, Outcome: "Granted", Object: object})
 	}
 	call(false, numbered(1, 1)...)
-	waitFor(t, func() bool { // the others were turned away, or wait too
+	wait.Until(t, "the others were turned away or wait", func() bool { // the others were turned away, or wait too
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		return int(answered.Load())+len(j.queue) == len(objects)+1
@@ -142,7 +137,7 @@ func TestTooManyEntriesAreTurnedAway(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, func() bool { return turned.Load() > 0 })
+	wait.Until(t, "one is turned away", func() bool { return turned.Load() > 0 })
 	j.mu.Lock()
 	if j.queued > maxQueue {
 		t.Errorf("%d entries wait, at most %d may", j.queued, maxQueue)
@@ -176,7 +171,7 @@ func TestARefusedChangeLosesItsOwnEntriesOnly(t *testing.T) {
 	call(2, b.rows.AddCertificate(store.Certificate{Serial: "c", Fleet: testFleet, Cluster: "undone",
 		NotAfter: time.Now().Add(time.Hour)}), b.rows.AddHead(fork))
 	call(3)
-	waitFor(t, func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.queue) == 3 })
+	wait.Until(t, "three queue", func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.queue) == 3 })
 	close(held.release)
 	group.Wait()
 	for i, err := range results {

@@ -236,21 +236,16 @@ func TestADatabaseThatCrashesLosesNothingAndIsUsedAgain(t *testing.T) {
 				}
 			})
 		}
-		eventually(t, "appends", func() bool { return count.Load() > 20 })
+		wait.Until(t, "appends", func() bool { return count.Load() > 20 })
 		must(t, fault())
 		back.Store(true)
-		eventually(t, "appends after the database was "+name, func() bool { return after.Load() > 20 })
+		wait.Until(t, "appends after the database was "+name, func() bool { return after.Load() > 20 })
 		close(stop)
 		group.Wait()
 		var entries []string
 		acknowledged.Range(func(entry, _ any) bool { entries = append(entries, entry.(string)); return true })
 		mustHold(t, checkLog(t, handles[0]), entries)
 	}
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	wait.Until(t, what, is)
 }
 
 // fill appends until the disk is full, and returns what was acknowledged.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 // TestSlotsGoRound: one caller has many blocks waiting when another comes with
@@ -17,7 +19,7 @@ func TestSlotsGoRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := make(chan string)
-	wait := func(caller string) {
+	line := func(caller string) {
 		lined := func() int {
 			slots.mu.Lock()
 			defer slots.mu.Unlock()
@@ -29,18 +31,14 @@ func TestSlotsGoRound(t *testing.T) {
 				got <- caller
 			}
 		}()
-		for end := time.Now().Add(time.Minute); lined() == before; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("it does not wait")
-			}
-		}
+		wait.Until(t, "it stands in line", func() bool { return lined() != before })
 	}
 	for range 4 {
-		wait("greedy")
+		line("greedy")
 	}
-	wait("modest")
-	wait("other")
-	wait("modest")
+	line("modest")
+	line("other")
+	line("modest")
 	var order []string
 	for range 7 {
 		slots.Release()

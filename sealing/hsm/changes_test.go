@@ -21,6 +21,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -81,12 +82,12 @@ func TestAFullSessionTableIsReportedAndLeftWithoutARestart(t *testing.T) {
 	}
 	b.fault(t, "C_DeriveKey", ckrSessionHandleBad, 1, 0)
 	var unavailable *hsm.UnavailableError
-	eventually(t, "it is not ready", func() bool { return errors.As(b.worker.Ready(t.Context()), &unavailable) })
+	wait.Until(t, "it is not ready", func() bool { return errors.As(b.worker.Ready(t.Context()), &unavailable) })
 	if err := b.roundTrip(t, "x"); !errors.As(err, &unavailable) || errors.Is(err, sealing.ErrOpen) {
 		t.Errorf("open without a session: %v, want UnavailableError", err)
 	}
 	b.heal(t)
-	eventually(t, "it is ready again", func() bool { return b.worker.Ready(t.Context()) == nil })
+	wait.Until(t, "it is ready again", func() bool { return b.worker.Ready(t.Context()) == nil })
 	if err := b.roundTrip(t, "afterwards"); err != nil {
 		t.Error(err)
 	}
@@ -158,7 +159,7 @@ func (b *bench) refusesTheKey(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	eventually(t, "the other key is reported",
+	wait.Until(t, "the other key is reported",
 		func() bool { return errors.Is(b.worker.Ready(t.Context()), hsm.ErrWrongKey) })
 	if b.worker.Stats().Healthy {
 		t.Error("healthy with another key")
@@ -178,7 +179,7 @@ func TestAPINThatWasChangedIsTriedOnce(t *testing.T) {
 	if err := syscall.Kill(b.worker.Pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the refusal is reported", func() bool { return errors.Is(b.worker.Ready(t.Context()), hsm.ErrPIN) })
+	wait.Until(t, "the refusal is reported", func() bool { return errors.Is(b.worker.Ready(t.Context()), hsm.ErrPIN) })
 	var unavailable *hsm.UnavailableError
 	for range 50 {
 		if err := b.roundTrip(t, "x"); !errors.As(err, &unavailable) || !errors.Is(err, hsm.ErrPIN) {

@@ -14,6 +14,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -129,7 +130,7 @@ func TestTheBreakerOpensForASickTokenAndClosesByItself(t *testing.T) {
 		t.Error("ready without a token")
 	}
 	b.heal(t)
-	eventually(t, "the breaker closes", func() bool { return b.roundTrip(t, "x") == nil })
+	wait.Until(t, "the breaker closes", func() bool { return b.roundTrip(t, "x") == nil })
 	if err := b.worker.Ready(t.Context()); err != nil {
 		t.Errorf("ready after the token came back: %v", err)
 	}
@@ -227,7 +228,7 @@ func TestAHungTokenIsKilledAndTheOperationRetried(t *testing.T) {
 	b.fault(t, "C_DeriveKey", 0, 1, time.Hour)
 	opened := make(chan error, 1)
 	go func() { opened <- b.roundTrip(t, "through a hang") }()
-	eventually(t, "the call hangs", func() bool { return b.calls(t, "C_DeriveKey") > before })
+	wait.Until(t, "the call hangs", func() bool { return b.calls(t, "C_DeriveKey") > before })
 	b.heal(t)
 	if err := <-opened; err != nil {
 		t.Errorf("the operation that met the hang: %v", err)
@@ -235,7 +236,7 @@ func TestAHungTokenIsKilledAndTheOperationRetried(t *testing.T) {
 	if b.worker.Pid() == pid {
 		t.Error("the hung worker was not replaced")
 	}
-	eventually(t, "the hung process is gone", func() bool { return syscall.Kill(pid, 0) != nil })
+	wait.Until(t, "the hung process is gone", func() bool { return syscall.Kill(pid, 0) != nil })
 	if err := b.roundTrip(t, "afterwards"); err != nil {
 		t.Error(err)
 	}
@@ -249,7 +250,7 @@ func TestATokenThatStaysHungIsReportedAndComesBack(t *testing.T) {
 		t.Fatalf("open on a hung token: %v, want UnavailableError", err)
 	}
 	b.heal(t)
-	eventually(t, "the token is used again", func() bool { return b.roundTrip(t, "x") == nil })
+	wait.Until(t, "the token is used again", func() bool { return b.roundTrip(t, "x") == nil })
 }
 
 func TestAHangIsNoticedAfterTheCallerLeft(t *testing.T) {
@@ -263,13 +264,13 @@ func TestAHangIsNoticedAfterTheCallerLeft(t *testing.T) {
 		_, err := b.worker.Open(ctx, keyID, []byte("info"), sealed)
 		left <- err
 	}()
-	eventually(t, "the call hangs", func() bool { return b.calls(t, "C_DeriveKey") > before })
+	wait.Until(t, "the call hangs", func() bool { return b.calls(t, "C_DeriveKey") > before })
 	cancel()
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("the caller that left: %v, want its own context's error", err)
 	}
 	b.heal(t)
-	eventually(t, "the worker is replaced", func() bool { now := b.worker.Pid(); return now != 0 && now != pid })
+	wait.Until(t, "the worker is replaced", func() bool { now := b.worker.Pid(); return now != 0 && now != pid })
 }
 
 func TestAKilledWorkerIsReplaced(t *testing.T) {
@@ -291,7 +292,7 @@ func TestAKilledWorkerIsReplaced(t *testing.T) {
 					}
 				})
 			}
-			eventually(t, "operations are under way", func() bool { return done.Load() > 20 })
+			wait.Until(t, "operations are under way", func() bool { return done.Load() > 20 })
 			if err := syscall.Kill(b.worker.Pid(), signal); err != nil {
 				t.Fatal(err)
 			}
@@ -312,14 +313,14 @@ func TestATokenThatWentAwayComesBack(t *testing.T) {
 	if err := os.Rename(tokens, away); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the loss is noticed", func() bool { return b.roundTrip(t, "x") != nil })
+	wait.Until(t, "the loss is noticed", func() bool { return b.roundTrip(t, "x") != nil })
 	if err := os.RemoveAll(tokens); err != nil { // SoftHSM may have made an empty one
 		t.Fatal(err)
 	}
 	if err := os.Rename(away, tokens); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the token is used again", func() bool { return b.roundTrip(t, "x") == nil })
+	wait.Until(t, "the token is used again", func() bool { return b.roundTrip(t, "x") == nil })
 }
 
 func TestAReplacedTokenIsNeverServed(t *testing.T) {
@@ -340,7 +341,7 @@ func TestAReplacedTokenIsNeverServed(t *testing.T) {
 	if err := syscall.Kill(b.worker.Pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the other key is refused", func() bool { return errors.Is(b.roundTrip(t, "x"), hsm.ErrWrongKey) })
+	wait.Until(t, "the other key is refused", func() bool { return errors.Is(b.roundTrip(t, "x"), hsm.ErrWrongKey) })
 	if b.worker.Stats().Healthy {
 		t.Error("healthy with another key")
 	}

@@ -8,7 +8,6 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
-	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -103,10 +102,4 @@ func (b *bench) heal(t testing.TB) {
 	if err := b.token.ClearFault(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// eventually polls until ok holds.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	wait.Until(t, what, ok)
 }

@@ -16,6 +16,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -276,7 +277,7 @@ func TestAClosedWorkerIsGone(t *testing.T) {
 	if err := b.roundTrip(t, "x"); !errors.Is(err, hsm.ErrClosed) {
 		t.Errorf("open: %v, want ErrClosed", err)
 	}
-	eventually(t, "the process ends", func() bool {
+	wait.Until(t, "the process ends", func() bool {
 		_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
 		return err != nil
 	})
