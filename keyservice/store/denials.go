@@ -34,26 +34,6 @@ type Denial struct {
 	Since, Until   time.Time
 }
 
-// denialSchema keeps what was lifted and what ended too: ids only grow, so that
-// the greatest tells whether anything was denied since it was read.
-const denialSchema = `
-CREATE TABLE denials (
-  id        {{serial}},
-  fleet     TEXT NOT NULL,
-  cluster   TEXT NOT NULL,
-  placement TEXT NOT NULL,
-  digest    TEXT NOT NULL,
-  payloads  TEXT NOT NULL,
-  reason    TEXT NOT NULL,
-  person    TEXT NOT NULL,
-  since     {{int}} NOT NULL,
-  until     {{int}} NOT NULL,
-  lifted    {{int}}
-) {{end}};
-CREATE INDEX denials_by_fleet ON denials (fleet, id);
-CREATE INDEX denials_in_force ON denials (fleet, until) WHERE lifted IS NULL;
-`
-
 const (
 	denialColumns = "fleet, cluster, placement, digest, payloads, reason, person, since, until"
 	denialsQuery  = "SELECT id, " + denialColumns + " FROM denials WHERE fleet = $1 AND lifted IS NULL AND until > $2"

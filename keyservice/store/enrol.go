@@ -28,10 +28,7 @@ func (s *DB) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, no
 		if e.Fleet, e.Cluster, err = usable(ctx, tx, token, now); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `
-			INSERT INTO enrolments (token, public_key, recipient, challenge, begun) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (token) DO UPDATE SET public_key = excluded.public_key, recipient = excluded.recipient,
-			challenge = excluded.challenge, begun = excluded.begun`,
+		_, err = tx.ExecContext(ctx, beginEnrolmentSQL,
 			token[:], e.PublicKey, e.Recipient, e.Challenge[:], stamp(now))
 		return err
 	})

@@ -9,17 +9,6 @@ import (
 	"strings"
 )
 
-// leafObjectSchema finds entries by objects beyond the one in their row. Leaves
-// from before name one object at most.
-const leafObjectSchema = `
-CREATE TABLE leaf_objects (
-  log    {{int}} NOT NULL,
-  idx    {{int}} NOT NULL,
-  object TEXT NOT NULL,
-  PRIMARY KEY (log, object, idx)
-) {{end}};
-`
-
 func insertObjects(ctx context.Context, tx *sql.Tx, log int64, leaves []Leaf) error {
 	for _, leaf := range leaves {
 		for _, object := range leaf.Also {

@@ -117,15 +117,12 @@ func (s *DB) HeadTimes(ctx context.Context, fleet, ref string, hashes []string) 
 // heads there is.
 func (s *DB) WasBefore(ctx context.Context, fleet, ref, hash, head string) (bool, error) {
 	var n int
-	err := s.reads.QueryRowContext(ctx, wasBeforeQuery, fleet, ref, hash, head).Scan(&n)
+	err := s.reads.QueryRowContext(ctx, wasBeforeSQL, fleet, ref, hash, head).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("read accepted heads: %w", err)
 	}
 	return n > 0, nil
 }
-
-const wasBeforeQuery = `SELECT count(*) FROM heads WHERE fleet = $1 AND ref = $2 AND hash = $3
-	AND id < (SELECT max(id) FROM heads WHERE fleet = $1 AND ref = $2 AND hash = $4)`
 
 // AtHead says [ErrHeadMoved] unless hash is the head accepted last. It goes with
 // what was decided at that head: of replicas that share the store, one that is

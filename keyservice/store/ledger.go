@@ -109,12 +109,7 @@ func (s *DB) SyncMembers(ctx context.Context, h Head, identities map[string]stri
 // join adds a member. One with a new identity was built anew: what the old one
 // said is not its word, so a complete report is wanted.
 func join(ctx context.Context, tx *sql.Tx, fleet, cluster, identity string) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO members (fleet, cluster, identity, left_at, head, reported, round, complete)
-		VALUES ($1, $2, $3, 0, '', 0, 0, 0)
-		ON CONFLICT (fleet, cluster) DO UPDATE SET left_at = 0,
-		complete = CASE WHEN members.identity = excluded.identity THEN members.complete ELSE 0 END,
-		identity = excluded.identity`,
+	_, err := tx.ExecContext(ctx, joinSQL,
 		fleet, cluster, identity)
 	return err
 }
@@ -220,22 +215,11 @@ func beginReport(ctx context.Context, tx *sql.Tx, r LedgerReport) (round int64, 
 	return round, whole != 0, err
 }
 
-//nolint:gosec // a statement, no credential
-const putSecret = `
-INSERT INTO ledger (fleet, cluster, namespace, name, placement, digest, state, workloads, since, reported, round)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
-	ON CONFLICT (fleet, cluster, namespace, name) DO UPDATE SET
-	since = CASE WHEN ledger.state = excluded.state AND (excluded.digest = '' OR excluded.digest = ledger.digest)
-		THEN ledger.since ELSE excluded.since END,
-	digest = CASE WHEN excluded.digest = '' THEN ledger.digest ELSE excluded.digest END,
-	placement = excluded.placement, state = excluded.state, workloads = excluded.workloads,
-	reported = excluded.reported, round = excluded.round`
-
 func putSecrets(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) error {
 	if len(r.Secrets) == 0 {
 		return nil
 	}
-	put, err := tx.PrepareContext(ctx, putSecret)
+	put, err := tx.PrepareContext(ctx, putSecretSQL)
 	if err != nil {
 		return err
 	}
@@ -279,11 +263,7 @@ func sweep(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) error {
 // Ledger returns what clusters said of their secrets, by cluster, namespace and
 // name; of one cluster only if it is named.
 func (s *DB) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret, error) {
-	rows, err := s.reads.QueryContext(ctx, `
-		SELECT l.cluster, l.namespace, l.name, l.placement, l.digest, l.state, l.workloads, l.since, l.reported,
-		CASE WHEN p.digest IS NULL THEN 1 ELSE 0 END
-		FROM ledger l LEFT JOIN placed p ON p.fleet = l.fleet AND p.cluster = l.cluster AND p.digest = l.digest
-		WHERE l.fleet = $1 AND ($2 = '' OR l.cluster = $2) ORDER BY l.cluster, l.namespace, l.name`, fleet, cluster)
+	rows, err := s.reads.QueryContext(ctx, ledgerSQL, fleet, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
@@ -312,10 +292,7 @@ func (s *DB) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret,
 // PlacedSince returns when each digest was first placed, by cluster and digest,
 // as far as the service looked; of one cluster only if it is named.
 func (s *DB) PlacedSince(ctx context.Context, fleet, cluster string) (map[[2]string]time.Time, error) {
-	rows, err := s.reads.QueryContext(ctx, `
-		SELECT p.cluster, p.digest, MIN(h.accepted)
-		FROM placed p JOIN heads h ON h.fleet = p.fleet AND h.hash = p.head
-		WHERE p.fleet = $1 AND ($2 = '' OR p.cluster = $2) GROUP BY p.cluster, p.digest`, fleet, cluster)
+	rows, err := s.reads.QueryContext(ctx, placedSinceSQL, fleet, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("read placed digests: %w", err)
 	}

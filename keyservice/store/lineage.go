@@ -92,8 +92,7 @@ func useCertificate(ctx context.Context, tx *sql.Tx, u Use, tip string, now time
 		u.Serial); err != nil {
 		return Linear, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO lineages (fleet, cluster, identity, tip, since) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (fleet, cluster, identity) DO UPDATE SET tip = excluded.tip, since = excluded.since`,
+	_, err = tx.ExecContext(ctx, moveTipSQL,
 		u.Fleet, u.Cluster, u.Identity, u.Serial, stamp(now))
 	return Linear, err
 }

@@ -19,8 +19,7 @@ var ErrLog = errors.New("audit log is damaged")
 func (s *DB) LogState(ctx context.Context, fleet string) (LogState, error) {
 	var l LogState
 	var last, end int64
-	err := s.reads.QueryRowContext(ctx, `SELECT size, last, checkpoint,
-		(SELECT coalesce(max(idx) + 1, 0) FROM leaves WHERE log = logs.id) FROM logs WHERE fleet = $1`, fleet).
+	err := s.reads.QueryRowContext(ctx, logStateSQL, fleet).
 		Scan(&l.Size, &last, &l.Checkpoint, &end)
 	if errors.Is(err, sql.ErrNoRows) {
 		return LogState{}, s.nobodysLeaves(ctx)
@@ -38,8 +37,7 @@ func (s *DB) LogState(ctx context.Context, fleet string) (LogState, error) {
 // nobodysLeaves refuses to begin a log where the row of one was deleted.
 func (s *DB) nobodysLeaves(ctx context.Context) error {
 	var n int
-	err := s.reads.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT max(log) AS log FROM leaves) AS newest
-		WHERE log IS NOT NULL AND log NOT IN (SELECT id FROM logs)`).Scan(&n)
+	err := s.reads.QueryRowContext(ctx, nobodysLeavesSQL).Scan(&n)
 	if err == nil && n > 0 {
 		err = fmt.Errorf("%w: there are entries and no log", ErrLog)
 	}

@@ -25,19 +25,6 @@ type Look struct {
 	Age time.Duration
 }
 
-// lookSchema has one row for each ref that is followed. Age is in microseconds.
-const lookSchema = `
-CREATE TABLE looks (
-  fleet  TEXT NOT NULL,
-  ref    TEXT NOT NULL,
-  hash   TEXT NOT NULL,
-  number {{int}} NOT NULL,
-  began  {{int}} NOT NULL,
-  age    {{int}} NOT NULL,
-  PRIMARY KEY (fleet, ref)
-) {{end}};
-`
-
 const lookQuery = "SELECT fleet, ref, hash, number, began, age FROM looks WHERE fleet = $1 AND ref = $2"
 
 // LastLook returns the look recorded last for ref, at whatever head, or
@@ -115,9 +102,7 @@ func (s *DB) lookAt(ctx context.Context, tx *sql.Tx, l Look) (Look, error) {
 }
 
 func putLook(ctx context.Context, tx *sql.Tx, l Look, number int64) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO looks (fleet, ref, hash, number, began, age) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (fleet, ref) DO UPDATE
-		SET hash = excluded.hash, number = excluded.number, began = excluded.began, age = excluded.age`,
+	_, err := tx.ExecContext(ctx, putLookSQL,
 		l.Fleet, l.Ref, l.Hash, number, stamp(l.At), l.Age.Microseconds())
 	return err
 }

@@ -25,20 +25,6 @@ type RefusedTip struct {
 	Age time.Duration
 }
 
-// refusalSchema has one row for each ref that is followed. Age is in microseconds.
-const refusalSchema = `
-CREATE TABLE refusals (
-  fleet  TEXT NOT NULL,
-  ref    TEXT NOT NULL,
-  head   TEXT NOT NULL,
-  tip    TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  since  {{int}} NOT NULL,
-  age    {{int}} NOT NULL,
-  PRIMARY KEY (fleet, ref)
-) {{end}};
-`
-
 const refusalQuery = "SELECT fleet, ref, head, tip, reason, since, age FROM refusals WHERE fleet = $1 AND ref = $2"
 
 // LastRefusal returns what was recorded of ref, at whatever head, or
@@ -77,11 +63,7 @@ func (s *DB) KeepRefusal(ctx context.Context, r RefusedTip) error {
 		if last.Head == r.Head {
 			r.Since, r.Age = last.Since, max(r.Age, last.Age)
 		}
-		_, err = tx.ExecContext(ctx, `
-			INSERT INTO refusals (fleet, ref, head, tip, reason, since, age) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (fleet, ref) DO UPDATE
-			SET head = excluded.head, tip = excluded.tip, reason = excluded.reason,
-			since = excluded.since, age = excluded.age`,
+		_, err = tx.ExecContext(ctx, keepRefusalSQL,
 			r.Fleet, r.Ref, r.Head, r.Tip, r.Reason, stamp(r.Since), r.Age.Microseconds())
 		return err
 	})

@@ -19,22 +19,6 @@ type Rewrite struct {
 	Accepted time.Time
 }
 
-// rewriteSchema holds what operators accepted. Spent is when it was used, or when
-// another was used in its place.
-const rewriteSchema = `
-CREATE TABLE rewrites (
-  id        {{serial}},
-  fleet     TEXT NOT NULL,
-  ref       TEXT NOT NULL,
-  from_head TEXT NOT NULL,
-  to_head   TEXT NOT NULL,
-  person    TEXT NOT NULL,
-  accepted  {{int}} NOT NULL,
-  spent     {{int}}
-) {{end}};
-CREATE INDEX rewrites_by_head ON rewrites (fleet, ref, from_head, id);
-`
-
 // AddRewrite records an operator's word. It says [ErrHeadMoved] unless From is
 // the head accepted last: who accepts must have seen what is in force.
 func (s *DB) AddRewrite(r Rewrite) Change {

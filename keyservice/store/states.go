@@ -6,25 +6,13 @@ import (
 	"fmt"
 )
 
-// stateSchema keeps what each cluster said of itself last, as the protocol writes
-// it.
-const stateSchema = `
-CREATE TABLE cluster_states (
-  fleet   TEXT NOT NULL,
-  cluster TEXT NOT NULL,
-  state   {{bytes}} NOT NULL,
-  PRIMARY KEY (fleet, cluster)
-) {{end}};
-`
-
 // putState keeps a report's state in the place of the one before; a report
 // without one leaves that as it is.
 func putState(ctx context.Context, tx *sql.Tx, r LedgerReport) error {
 	if r.State == nil {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO cluster_states (fleet, cluster, state) VALUES ($1, $2, $3)
-		ON CONFLICT (fleet, cluster) DO UPDATE SET state = excluded.state`, r.Fleet, r.Cluster, r.State)
+	_, err := tx.ExecContext(ctx, putStateSQL, r.Fleet, r.Cluster, r.State)
 	return err
 }
 

@@ -1,8 +1,5 @@
-package store
-
-// certificateSchema lets the authority be succeeded, and keeps which certificate
-// was renewed from which: a lineage's tip is the newest one that was used.
-const certificateSchema = `
+-- This lets the authority be succeeded, and keeps which certificate
+-- was renewed from which: a lineage's tip is the newest one that was used.
 CREATE TABLE authorities (
   fleet       TEXT NOT NULL,
   generation  {{int}} NOT NULL,
@@ -29,4 +26,3 @@ CREATE TABLE lineages (
   since    {{int}} NOT NULL,
   PRIMARY KEY (fleet, cluster, identity)
 ) {{end}};
-`

@@ -1,8 +1,5 @@
-package store
-
-// ledgerSchema keeps who is or was in the fleet, and what clusters say became of
-// their secrets.
-const ledgerSchema = `
+-- This keeps who is or was in the fleet, and what clusters say became of
+-- their secrets.
 CREATE TABLE members (
   fleet    TEXT NOT NULL,
   cluster  TEXT NOT NULL,
@@ -31,4 +28,3 @@ CREATE TABLE ledger (
 ) {{end}};
 
 CREATE INDEX heads_by_hash ON heads (fleet, hash);
-`
