@@ -337,7 +337,7 @@ func TestTheLogIsReadInPagesWithProofs(t *testing.T) {
 			}
 			c.question.Limit = 7
 			for {
-				answer, err := f.service.ListAudit(t.Context(), c.question)
+				answer, err := f.service.ReadAudit(t.Context(), c.question)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -363,7 +363,7 @@ func TestTheLogIsReadInPagesWithProofs(t *testing.T) {
 	for name, question := range map[string]*keyservicev1.ListAuditRequest{
 		"too many": {Limit: 1001}, "a filter of a megabyte": {Digest: strings.Repeat("x", 1<<20)}, "before 1970": {Since: -1},
 	} {
-		if _, err := f.service.ListAudit(t.Context(), question); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		if _, err := f.service.ReadAudit(t.Context(), question); connect.CodeOf(err) != connect.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -14,9 +14,12 @@ import (
 // maxListed is how many entries one ListAudit returns, and its choice.
 const maxListed = 1000
 
+// auditing shows the audit log.
+type auditing struct{ *clerk }
+
 // ListAudit reads the audit log, each entry with its proof towards the checkpoint
 // of the answer. Who may is for the caller to have asked.
-func (s *Server) ListAudit(ctx context.Context, in *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error) {
+func (s *auditing) ListAudit(ctx context.Context, in *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error) {
 	if problem := checkListAudit(in); problem != "" {
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem))
 	}
@@ -28,7 +31,7 @@ func (s *Server) ListAudit(ctx context.Context, in *keyservicev1.ListAuditReques
 	if limit == 0 {
 		limit = maxListed
 	}
-	leaves, next, err := s.store.FindLeaves(ctx, s.config.Fleet, store.LogFilter{
+	leaves, next, err := s.store.FindLeaves(ctx, s.fleet, store.LogFilter{
 		From: int64(in.GetFrom()), To: newest.Size(), Since: moment(in.GetSince()), Until: moment(in.GetUntil()),
 		Kind: in.GetKind(), Outcome: in.GetOutcome(), Cluster: in.GetCluster(), Person: in.GetPerson(),
 		Digest: in.GetDigest(), Object: in.GetObject(), Limit: limit,
@@ -72,7 +75,7 @@ func moment(us int64) time.Time {
 }
 
 // ProveConsistency implements the protocol, for sizes that the log had.
-func (s *Server) ProveConsistency(ctx context.Context, in *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error) {
+func (s *auditing) ProveConsistency(ctx context.Context, in *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error) {
 	who, err := callerOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)

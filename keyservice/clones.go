@@ -34,6 +34,8 @@ type lineageStore interface {
 
 // clones notices certificates that are used in two places.
 type clones struct {
+	*clerk
+
 	mu sync.Mutex
 	// found is what a serial was found to be of late.
 	found map[string]verdict
@@ -48,8 +50,8 @@ type verdict struct {
 	until time.Time
 }
 
-func newClones() *clones {
-	return &clones{found: map[string]verdict{}, noticed: map[string]time.Time{}}
+func newClones(c *clerk) *clones {
+	return &clones{clerk: c, found: map[string]verdict{}, noticed: map[string]time.Time{}}
 }
 
 // forget makes a clone news again: it could not be recorded.
@@ -93,7 +95,7 @@ func (c *clones) isNews(serial string, now time.Time) bool {
 }
 
 // trace takes note of a certificate's use, and says so where it looks cloned.
-func (s *Server) trace(ctx context.Context, who authority.Cluster, renewing bool) {
+func (s *clones) trace(ctx context.Context, who authority.Cluster, renewing bool) {
 	fits, err := s.lineageOf(ctx, who, renewing)
 	switch {
 	case err != nil:
@@ -106,22 +108,22 @@ func (s *Server) trace(ctx context.Context, who authority.Cluster, renewing bool
 
 // lineageOf asks the store how a use fits, at most once every traceEvery. A
 // renewal is always asked about: what is merely late for a request is not for it.
-func (s *Server) lineageOf(ctx context.Context, who authority.Cluster, renewing bool) (store.Lineage, error) {
+func (s *clones) lineageOf(ctx context.Context, who authority.Cluster, renewing bool) (store.Lineage, error) {
 	now := s.now()
-	if fits, known := s.clones.lookUp(who.Serial, now); known && !renewing {
+	if fits, known := s.lookUp(who.Serial, now); known && !renewing {
 		return fits, nil
 	}
 	fits, err := s.store.UseCertificate(ctx, store.Use{
 		Fleet: who.Fleet, Cluster: who.Name, Identity: who.Identity, Serial: who.Serial, Renewing: renewing}, now, cloneTolerance)
 	if err == nil && (fits == store.Linear || !renewing) {
-		s.clones.know(who.Serial, verdict{fits, now.Add(traceEvery)})
+		s.know(who.Serial, verdict{fits, now.Add(traceEvery)})
 	}
 	return fits, err
 }
 
-func (s *Server) noticeClone(ctx context.Context, who authority.Cluster, fits store.Lineage) {
+func (s *clones) noticeClone(ctx context.Context, who authority.Cluster, fits store.Lineage) {
 	s.metrics.clones.Inc()
-	if !s.clones.isNews(who.Serial, s.now()) {
+	if !s.isNews(who.Serial, s.now()) {
 		return
 	}
 	e := who.Entry(audit.Clone, audit.Done)
@@ -132,7 +134,7 @@ func (s *Server) noticeClone(ctx context.Context, who authority.Cluster, fits st
 	s.log.Warn("a certificate is in use in two places: suspend the cluster if its key may be stolen",
 		"cluster", who.Name, "identity", who.Identity, "serial", who.Serial, "detail", e.Detail)
 	if _, err := s.journal.Append(ctx, []audit.Entry{e}); err != nil {
-		s.clones.forget(who.Serial)
+		s.forget(who.Serial)
 		s.log.Error("a clone is not recorded", "cluster", who.Name, "error", err.Error())
 	}
 }

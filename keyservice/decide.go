@@ -2,9 +2,11 @@ package keyservice
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
@@ -21,11 +23,60 @@ const (
 	denied      = keyservicev1.Refusal_REFUSAL_DENIED
 )
 
+// question is one Unseal as it was asked: who asks for what. It grants nothing.
+type question struct {
+	id       string
+	who      authority.Cluster
+	revision string
+	nonce    []byte
+	digests  []string
+	// logSize is how much of the audit log the caller saw.
+	logSize uint64
+}
+
+// grounds are what one attempt at a question is decided on, each read once.
+type grounds struct {
+	who    authority.Cluster
+	head   *head
+	index  *index
+	denied *denyList
+	rows   placedStore
+	log    *slog.Logger
+}
+
+// decided is what becomes of one digest before the token is asked. Each part is
+// set by one step, and read by those behind it.
+type decided struct {
+	digest  string
+	refusal keyservicev1.Refusal
+	// stands are the built objects that the digest stands for here, and bound the
+	// blocks of it: the same file keys for all of them.
+	stands []*candidate
+	bound  []boundBlock
+	// locks are the ones to open, one a block; fewer where a block has none.
+	locks []chosenLock
+	ready []*sealing.Prepared
+}
+
+// boundBlock is one block of a stub, with the context that it is sealed for.
+type boundBlock struct {
+	block   *api.Block
+	payload *sealing.Payload
+	context sealing.Context
+}
+
+// chosenLock is the lock of a block to open, and the suite of its key.
+type chosenLock struct {
+	api.Lock
+
+	suite api.Suite
+}
+
 // step is one question that a digest must pass before the token is asked. It
-// returns granted to go on.
+// returns what it found, and granted to go on.
 type step struct {
 	name string
-	ask  func(context.Context, *request, *decision) keyservicev1.Refusal
+	ask  func(context.Context, *grounds, decided) (decided, keyservicev1.Refusal)
 }
 
 // steps stand in the order in which they are asked. Nothing after them can
@@ -38,107 +89,84 @@ var steps = []step{
 	{"each lock parses canonically", locksParse},
 }
 
-// Steps names the questions of a decision, in order.
-func Steps() []string {
-	names := make([]string, len(steps))
-	for i, s := range steps {
-		names[i] = s.name
-	}
-	return names
-}
-
-// decision is what becomes of one digest.
-type decision struct {
-	digest  string
-	refusal keyservicev1.Refusal
-	// stands are the built objects that the digest stands for here, and blocks what
-	// to open of it: the same file keys for all of them.
-	stands  []*candidate
-	blocks  []openBlock
-	stanzas []sealing.Stanza
-	// operations is what this attempt asked of the token, and before what earlier
-	// ones did that stand in no entry.
-	operations, before int
-	// leaf is the place of its record in the receipt, -1 when it was counted with
-	// earlier refusals.
-	leaf int
-}
-
-// openBlock is one block with the lock to open.
-type openBlock struct {
-	block    *api.Block
-	payload  *sealing.Payload
-	context  sealing.Context
-	lock     api.Lock
-	suite    api.Suite
-	prepared *sealing.Prepared
-}
-
-func (q *request) decide(ctx context.Context, d *decision) {
+func (g *grounds) decide(ctx context.Context, digest string) decided {
+	d := decided{digest: digest}
 	for _, s := range steps {
-		if d.refusal = s.ask(ctx, q, d); d.refusal != granted {
-			q.log.Info("refused", "digest", d.digest, "refusal", d.refusal.String(), "step", s.name)
-			return
+		var refusal keyservicev1.Refusal
+		if d, refusal = s.ask(ctx, g, d); refusal != granted {
+			g.log.Info("refused", "digest", digest, "refusal", refusal.String(), "step", s.name)
+			d.refusal = refusal
+			return d
 		}
 	}
+	return d
 }
 
 // placedHere looks the digest up in what the head places here. A digest of
 // history is told apart only for the sake of a controller that is behind.
-func placedHere(ctx context.Context, q *request, d *decision) keyservicev1.Refusal {
-	if len(q.index.stubs[d.digest]) > 0 {
-		if q.index.unusable {
-			q.log.Warn("the Cluster file's recipient cannot be sealed to", "digest", d.digest)
-			return invalid
+func placedHere(ctx context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
+	if len(g.index.stubs[d.digest]) > 0 {
+		if g.index.unusable {
+			g.log.Warn("the Cluster file's recipient cannot be sealed to", "digest", d.digest)
+			return d, invalid
 		}
-		return granted
+		return d, granted
 	}
-	if q.index.mayCome(d.digest) {
-		return unavailable
+	if g.index.mayCome(d.digest) {
+		return d, unavailable
 	}
-	was, err := q.rows.WasPlaced(ctx, q.caller.Fleet, q.caller.Name, d.digest)
+	was, err := g.rows.WasPlaced(ctx, g.who.Fleet, g.who.Name, d.digest)
 	switch {
 	case err != nil:
-		q.log.Error("look up history failed", "digest", d.digest, "error", err.Error())
-		return unavailable
+		g.log.Error("look up history failed", "digest", d.digest, "error", err.Error())
+		return d, unavailable
 	case was:
-		return stale
+		return d, stale
 	}
-	return notPlaced
+	return d, notPlaced
 }
 
 // boundHere finds the built objects that every payload's header names by its
 // context digest: one for scope Strict, and all that the digest opens for a wider
 // one. There is no trying of one object after the other in the token: a digest
 // whose payloads were sealed for another place costs nothing.
-func boundHere(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
-	for i := range q.index.stubs[d.digest] {
-		c := &q.index.stubs[d.digest][i]
-		blocks, err := bind(q.caller.Fleet, c)
+func boundHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
+	var err error
+	if d.stands, d.bound, err = bindAll(g.who.Fleet, g.index.stubs[d.digest]); err != nil {
+		g.log.Info("payload is not acceptable", "digest", d.digest, "error", err.Error())
+		return d, invalid
+	}
+	switch {
+	case len(d.stands) > 0:
+		return d, granted
+	case len(g.index.pending) > 0:
+		return d, unavailable // it may be bound to an object that is still being built
+	}
+	return d, invalid
+}
+
+// bindAll returns the candidates that a digest is sealed for, and the blocks of
+// the first: all have the same bytes. An error comes with those before it.
+func bindAll(fleet string, placed []candidate) (stands []*candidate, bound []boundBlock, err error) {
+	for i := range placed {
+		blocks, err := bind(fleet, &placed[i])
 		if err != nil {
-			q.log.Info("payload is not acceptable", "digest", d.digest, "error", err.Error())
-			return invalid
+			return stands, bound, err
 		}
 		if blocks == nil {
 			continue
 		}
-		if d.stands = append(d.stands, c); len(d.stands) == 1 {
-			d.blocks = blocks
+		if stands = append(stands, &placed[i]); len(stands) == 1 {
+			bound = blocks
 		}
 	}
-	if len(d.stands) == 0 && q.index.building {
-		return unavailable // it may be bound to an object that is still being built
-	}
-	if len(d.stands) == 0 {
-		return invalid
-	}
-	return granted
+	return stands, bound, nil
 }
 
 // bind returns the blocks of a candidate with their contexts, or nil when a
 // payload is bound elsewhere. Scope, kind and fields come from the context only.
-func bind(fleet string, c *candidate) ([]openBlock, error) {
-	blocks := make([]openBlock, len(c.manifest.Spec.Blocks))
+func bind(fleet string, c *candidate) ([]boundBlock, error) {
+	blocks := make([]boundBlock, len(c.manifest.Spec.Blocks))
 	for i := range c.manifest.Spec.Blocks {
 		block := &c.manifest.Spec.Blocks[i]
 		payload, err := sealing.ParsePayload(block.Payload)
@@ -149,69 +177,64 @@ func bind(fleet string, c *candidate) ([]openBlock, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !isBoundTo(payload, where) {
+		if payload.ContextDigest() != where.Digest() {
 			return nil, nil
 		}
-		blocks[i] = openBlock{block: block, payload: payload, context: where}
+		blocks[i] = boundBlock{block: block, payload: payload, context: where}
 	}
 	return blocks, nil
 }
 
-func isBoundTo(payload *sealing.Payload, where sealing.Context) bool {
-	return payload.ContextDigest() == where.Digest()
-}
-
 // lockedHere picks one lock a block: this cluster's own before a set's, and
 // only one whose key the fleet still opens with.
-func lockedHere(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
-	for i := range d.blocks {
-		b := &d.blocks[i]
-		refusal := notLocked
-		for _, target := range q.index.targets {
-			var ok bool
-			if b.lock, b.suite, ok = usableLock(q.head.model, b.block, target); ok {
-				refusal = granted
-				break
-			}
-			if hasLock(b.block, target) {
-				refusal = keyRefused
-			}
-		}
+func lockedHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
+	for _, b := range d.bound {
+		lock, refusal := g.lockOf(b.block)
 		if refusal != granted {
-			return refusal
+			return d, refusal
 		}
+		d.locks = append(d.locks, lock)
 	}
-	return granted
+	return d, granted
 }
 
-func hasLock(block *api.Block, target string) bool {
-	return slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target })
+func (g *grounds) lockOf(block *api.Block) (chosenLock, keyservicev1.Refusal) {
+	refusal := notLocked
+	for _, target := range g.index.targets {
+		if lock, ok := usableLock(g.head.model, block, target); ok {
+			return lock, granted
+		}
+		if slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target }) {
+			refusal = keyRefused
+		}
+	}
+	return chosenLock{}, refusal
 }
 
 // usableLock prefers the Active key. The suite is the key record's: a lock has
 // no say in it.
-func usableLock(model *model.Model, block *api.Block, target string) (api.Lock, api.Suite, bool) {
+func usableLock(at *model.Model, block *api.Block, target string) (chosenLock, bool) {
 	for _, status := range []api.KeyStatus{api.KeyActive, api.KeySuperseded} {
 		for _, lock := range block.Locks {
-			key, known := model.Fleet.Spec.Key(lock.Key)
+			key, known := at.Fleet.Spec.Key(lock.Key)
 			if lock.Target == target && known && key.Status == status {
-				return lock, key.Suite, true
+				return chosenLock{lock, key.Suite}, true
 			}
 		}
 	}
-	return api.Lock{}, "", false
+	return chosenLock{}, false
 }
 
 // locksParse is the last question, asked of every block before the token is
 // asked for the first: a malformed lock looks to a token like a sick token.
-func locksParse(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
-	for i := range d.blocks {
-		b := &d.blocks[i]
-		var err error
-		if b.prepared, err = sealing.Prepare(b.context, b.payload, b.lock, b.suite); err != nil {
-			q.log.Info("lock is not acceptable", "digest", d.digest, "error", err.Error())
-			return invalid
+func locksParse(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
+	for i, b := range d.bound {
+		ready, err := sealing.Prepare(b.context, b.payload, d.locks[i].Lock, d.locks[i].suite)
+		if err != nil {
+			g.log.Info("lock is not acceptable", "digest", d.digest, "error", err.Error())
+			return d, invalid
 		}
+		d.ready = append(d.ready, ready)
 	}
-	return granted
+	return d, granted
 }

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
@@ -42,8 +43,8 @@ type denyList struct {
 
 // readDenyList asks the store, for each request: every replica has a denial as
 // soon as it is written.
-func (s *Server) readDenyList(ctx context.Context) (*denyList, error) {
-	denials, number, err := s.store.Denials(ctx, s.config.Fleet, s.now())
+func (s *clerk) readDenyList(ctx context.Context) (*denyList, error) {
+	denials, number, err := s.store.Denials(ctx, s.fleet, s.now())
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +53,10 @@ func (s *Server) readDenyList(ctx context.Context) (*denyList, error) {
 
 // denied says whether an operator denies what a digest stands for on a cluster.
 // A file key opens every object that the digest stands for there, so that one
-// denied placement is enough.
-func (l *denyList) denied(cluster, digest string, stands []*candidate, blocks []openBlock) bool {
+// denied placement is enough, though another that is not denied has the same file:
+// who may open the one has what the other holds. A placement that does not build
+// has nothing, and denies nothing of another's.
+func (l *denyList) denied(cluster, digest string, stands []*candidate, blocks []boundBlock) bool {
 	return slices.ContainsFunc(l.denials, func(d store.Denial) bool {
 		return deniesCluster(d, cluster) && deniesPlacement(d, stands) && deniesValue(d, digest, blocks)
 	})
@@ -70,11 +73,11 @@ func deniesPlacement(d store.Denial, stands []*candidate) bool {
 // deniesValue compares payloads beside the digest: one byte more in the file makes
 // another digest, and anyone may push that. The payload is what nobody can make
 // anew without the value.
-func deniesValue(d store.Denial, digest string, blocks []openBlock) bool {
+func deniesValue(d store.Denial, digest string, blocks []boundBlock) bool {
 	if d.Digest == "" || d.Digest == digest {
 		return true
 	}
-	return slices.ContainsFunc(blocks, func(b openBlock) bool { return slices.Contains(d.Payloads, payloadHash(b.payload)) })
+	return slices.ContainsFunc(blocks, func(b boundBlock) bool { return slices.Contains(d.Payloads, payloadHash(b.payload)) })
 }
 
 func payloadHash(p *sealing.Payload) string {
@@ -86,16 +89,37 @@ func payloadHash(p *sealing.Payload) string {
 // questions of where the digest is placed, so that a cluster learns nothing of
 // what is denied elsewhere; and a denial names a placement, which only the built
 // object has.
-func notDenied(_ context.Context, q *request, d *decision) keyservicev1.Refusal {
-	if q.denyList.denied(q.caller.Name, d.digest, d.stands, d.blocks) {
-		return denied
+func notDenied(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
+	if g.denied.denied(g.who.Name, d.digest, d.stands, d.bound) {
+		return d, denied
 	}
-	return granted
+	if g.mayBeDenied(d) {
+		return d, unavailable
+	}
+	return d, granted
+}
+
+// mayBeDenied: a denied placement is still being built, and may turn out to have
+// the digest, too. Whether it opens must not hang on how fast builds are. Only a
+// stub of scope Fleet can stand in a placement that has none of its namespaces; of
+// the others the objects are undecided as long.
+func (g *grounds) mayBeDenied(d decided) bool {
+	return len(d.bound) > 0 && d.bound[0].context.Scope == api.ScopeFleet &&
+		slices.ContainsFunc(g.denied.denials, func(x store.Denial) bool {
+			return slices.Contains(g.index.pending, x.Placement) && deniesCluster(x, g.who.Name) && deniesValue(x, d.digest, d.bound)
+		})
+}
+
+// denying answers what operators deny.
+type denying struct {
+	*clerk
+
+	heads *heads
 }
 
 // Deny takes an operator's word. It counts for what is decided from now on, here
 // and on every replica, even while the token cannot sign the entry.
-func (s *Server) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error) {
+func (s *denying) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keyservicev1.DenyResponse, error) {
 	who, err := personOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
@@ -104,7 +128,7 @@ func (s *Server) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keyse
 	if problem := checkDeny(in, now); problem != "" {
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.Name)
 	}
-	d := store.Denial{Fleet: s.config.Fleet, Cluster: in.GetCluster(), Placement: in.GetPlacement(), Digest: in.GetDigest(),
+	d := store.Denial{Fleet: s.fleet, Cluster: in.GetCluster(), Placement: in.GetPlacement(), Digest: in.GetDigest(),
 		Reason: in.GetReason(), Person: who.Name, Since: now, Until: time.UnixMicro(in.GetUntil())}
 	var known bool
 	d.Payloads, known = s.standsFor(ctx, d)
@@ -122,7 +146,7 @@ func (s *Server) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keyse
 
 // standsFor finds, in a little time, the payloads of the denied stub, and whether
 // the head has all that the denial names.
-func (s *Server) standsFor(ctx context.Context, d store.Denial) (payloads []string, known bool) {
+func (s *denying) standsFor(ctx context.Context, d store.Denial) (payloads []string, known bool) {
 	at := s.heads.current.Load()
 	if at == nil {
 		return nil, false
@@ -148,7 +172,7 @@ func (s *Server) standsFor(ctx context.Context, d store.Denial) (payloads []stri
 }
 
 // LiftDenial ends a denial.
-func (s *Server) LiftDenial(ctx context.Context, in *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error) {
+func (s *denying) LiftDenial(ctx context.Context, in *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error) {
 	who, err := personOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
@@ -163,7 +187,7 @@ func (s *Server) LiftDenial(ctx context.Context, in *keyservicev1.LiftDenialRequ
 	}
 	d := list.denials[at]
 	_, err = s.journal.Leave(ctx, []audit.Entry{denyEntry(who, d, fmt.Sprintf("denial %d lifted", d.ID))},
-		s.store.LiftDenial(s.config.Fleet, d.ID, s.now(), &d))
+		s.store.LiftDenial(s.fleet, d.ID, s.now(), &d))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, s.refuse(keyservicev1.ReasonNoDenial, err, "person", who.Name)
 	}
@@ -174,7 +198,7 @@ func (s *Server) LiftDenial(ctx context.Context, in *keyservicev1.LiftDenialRequ
 }
 
 // ListDenials says what is denied.
-func (s *Server) ListDenials(ctx context.Context, _ *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error) {
+func (s *denying) ListDenials(ctx context.Context, _ *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error) {
 	who, err := personOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)

@@ -31,9 +31,19 @@ func NewTokenSecret(fleet, cluster string, ttl time.Duration, now time.Time) (se
 	return secret, store.Token{Hash: sha256.Sum256([]byte(secret)), Fleet: fleet, Cluster: cluster, Created: now, Expires: now.Add(ttl)}
 }
 
+// enrolment gives clusters their certificates.
+type enrolment struct {
+	*clerk
+
+	authority *authority.Authority
+	heads     *heads
+	// graceURL is where an expired certificate is renewed; "" for nowhere.
+	graceURL string
+}
+
 // BeginEnroll keeps the request for the token and encrypts a challenge to the
 // recipient. The token names fleet and cluster; the request cannot.
-func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRequest) (*keyservicev1.BeginEnrollResponse, error) {
+func (s *enrolment) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRequest) (*keyservicev1.BeginEnrollResponse, error) {
 	public, err := authority.ReadRequest(in.GetCsr())
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonRequest, err)
@@ -67,7 +77,7 @@ func (s *Server) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRe
 // CompleteEnroll issues the certificate first and spends the token with it in
 // one transaction: a token is not lost to a sick HSM, and of two requests that
 // race with it one is answered.
-func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEnrollRequest) (*keyservicev1.CompleteEnrollResponse, error) {
+func (s *enrolment) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEnrollRequest) (*keyservicev1.CompleteEnrollResponse, error) {
 	if len(in.GetAnswer()) != protocol.ChallengeSize {
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the answer is not 32 bytes"))
 	}
@@ -95,63 +105,8 @@ func (s *Server) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEn
 	s.log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
 	return &keyservicev1.CompleteEnrollResponse{
 		Certificate: issued.Certificate.Raw, Ca: issued.CA, Succession: issued.Succession,
-		GraceUrl: s.config.Renewal.URL, Time: s.now().UnixMicro(),
+		GraceUrl: s.graceURL, Time: s.now().UnixMicro(),
 	}, nil
-}
-
-// Renew issues a certificate for the same key and name. It grants nothing: a
-// cluster whose file is not merged yet, or says suspend, keeps its certificate
-// alive so that it need not enrol again; one whose file names another key does
-// not. See mayRenew for expired ones.
-func (s *Server) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*keyservicev1.RenewResponse, error) {
-	who, err := callerOf(ctx)
-	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
-	}
-	der, err := authority.ReadRequest(in.GetCsr())
-	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
-	}
-	public, err := x509.ParsePKIXPublicKey(der)
-	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
-	}
-	if !isSameKey(who, public) {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
-	}
-	current, err := s.heads.usable(ctx)
-	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
-	}
-	if reason := s.mayRenew(who, current); reason != "" {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
-	}
-	if left, err := s.hasLeft(ctx, who, current); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
-	} else if left {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
-	}
-	issued, err := s.authority.IssueCluster(who.Name, public)
-	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
-	}
-	row := issued.Row(who.Fleet, who.Name, who.Serial)
-	e := who.Entry(audit.Renew, audit.Done)
-	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.Serial
-	if _, err := s.appendAt(ctx, current, s.journal.Append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
-	}
-	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
-	s.compareClocks(ctx, who, in.GetTime())
-	return &keyservicev1.RenewResponse{
-		Certificate: issued.Certificate.Raw, Ca: issued.CA, Succession: issued.Succession,
-		GraceUrl: s.config.Renewal.URL, Time: s.now().UnixMicro(),
-	}, nil
-}
-
-func isSameKey(who authority.Cluster, public any) bool {
-	hash, err := protocol.PublicKeyHash(public)
-	return err == nil && hash == who.Identity
 }
 
 func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {
@@ -171,8 +126,8 @@ func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {
 
 // ofThisFleet holds a token to the fleet whose authority signs here: fleets may share
 // a database, and have clusters of one name.
-func (s *Server) ofThisFleet(begun store.Enrolment) error {
-	if begun.Fleet != s.config.Fleet {
+func (s *enrolment) ofThisFleet(begun store.Enrolment) error {
+	if begun.Fleet != s.fleet {
 		return fmt.Errorf("%w: the one for cluster %q is of fleet %s", store.ErrToken, begun.Cluster, begun.Fleet)
 	}
 	return nil
@@ -181,7 +136,7 @@ func (s *Server) ofThisFleet(begun store.Enrolment) error {
 // refuseEnrolment has no name to record: who holds no good token is nobody. Why it is
 // not good stands in the log and in the entry, and never in the answer: a stranger
 // would learn which token is worth a second try.
-func (s *Server) refuseEnrolment(ctx context.Context, err error) error {
+func (s *enrolment) refuseEnrolment(ctx context.Context, err error) error {
 	if errors.Is(err, store.ErrToken) {
 		return s.refuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonToken, Detail: err.Error()}, err)
 	}

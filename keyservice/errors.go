@@ -29,17 +29,6 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonOverloaded:  connect.CodeResourceExhausted,
 }
 
-// refuse logs why and returns the reason.
-func (s *Server) refuse(reason string, why error, attrs ...any) error {
-	attrs = append([]any{"reason", reason, "error", why.Error()}, attrs...)
-	if codes[reason] == connect.CodeUnavailable {
-		s.log.Error("request failed", attrs...)
-	} else {
-		s.log.Warn("request refused", attrs...)
-	}
-	return wireError(reason)
-}
-
 func wireError(reason string) error {
 	return connect.NewError(codes[reason], errors.New(reason))
 }

@@ -6,8 +6,23 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/journal"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
+
+// ReadAudit asks what [Server.Serve] would hand on, without a role.
+func (s *Server) ReadAudit(ctx context.Context, in *keyservicev1.ListAuditRequest) (*keyservicev1.ListAuditResponse, error) {
+	return s.admins.ListAudit(ctx, in)
+}
+
+// Steps names the questions of a decision, in order.
+func Steps() []string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.name
+	}
+	return names
+}
 
 // Unrecorded makes a service forget what it decides, to measure what the audit
 // log costs, until restore is called. Every append gets the receipt of one that
@@ -17,13 +32,13 @@ func (s *Server) Unrecorded(ctx context.Context, entries int) (restore func(), e
 	for i := range same {
 		same[i] = audit.Entry{Kind: audit.Unseal, Outcome: "Granted"}
 	}
-	receipt, err := s.journal.Append(ctx, same)
+	receipt, err := s.clerk.journal.Append(ctx, same)
 	if err != nil {
 		return nil, err
 	}
-	real := s.journal
-	s.journal = oblivion{receipt: receipt, entries: entries}
-	return func() { s.journal = real }, nil
+	real := s.clerk.journal
+	s.clerk.journal = oblivion{receipt: receipt, entries: entries}
+	return func() { s.clerk.journal = real }, nil
 }
 
 type oblivion struct {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -93,32 +91,4 @@ func (h *heads) stillAt(ctx context.Context, of *head) error {
 		return store.ErrHeadMoved
 	}
 	return nil
-}
-
-// appendAt records what was decided at a head, if that is still the accepted one:
-// the transaction that makes a grant durable reads the row. store.ErrHeadMoved
-// means that it is to be decided again. record is Append or Leave of the journal.
-func (s *Server) appendAt(ctx context.Context, at *head,
-	record func(context.Context, []audit.Entry, ...store.Change) (*journal.Receipt, error),
-	entries []audit.Entry, changes ...store.Change,
-) (*journal.Receipt, error) {
-	still := s.store.AtHead(s.config.Fleet, s.config.Repository.Ref, at.hash)
-	return appendIf(ctx, at, record, entries, append([]store.Change{still}, changes...)...)
-}
-
-// appendDecided records grants, if neither the head moved nor anything was denied
-// since they were decided: a denial holds for every grant that is not on disk.
-func (s *Server) appendDecided(ctx context.Context, q *request, entries []audit.Entry) (*journal.Receipt, error) {
-	still := s.store.Decided(s.config.Fleet, s.config.Repository.Ref, q.head.hash, q.denyList.number)
-	return appendIf(ctx, q.head, s.journal.Append, entries, still)
-}
-
-func appendIf(ctx context.Context, at *head, record func(context.Context, []audit.Entry, ...store.Change) (*journal.Receipt, error),
-	entries []audit.Entry, changes ...store.Change,
-) (*journal.Receipt, error) {
-	receipt, err := record(ctx, entries, changes...)
-	if errors.Is(err, store.ErrHeadMoved) {
-		at.superseded.Store(true)
-	}
-	return receipt, err
 }

@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -23,7 +25,18 @@ const (
 )
 
 // health answers on the plain listener.
-func (s *Server) health() http.Handler {
+type health struct {
+	heads    *heads
+	roots    *rootWatch
+	token    Token
+	store    Store
+	metrics  *metrics
+	logKey   string // the journal's, as fleet.yaml must have it
+	verdicts verdicts
+	stopping atomic.Bool
+}
+
+func (s *health) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
@@ -35,7 +48,7 @@ func (s *Server) health() http.Handler {
 // line, not a failure: the last good one serves on. So is a head that was not
 // seen for too long: it is so at all replicas, and a balancer that took them all
 // out would stop renewals and reports as well, which need no newer head.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+func (s *health) readyz(w http.ResponseWriter, r *http.Request) {
 	var text strings.Builder
 	ready := true
 	line := func(what string, err error) {
@@ -46,7 +59,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(&text, "ok: %s\n", what)
 	}
-	token, rows := s.verdicts.get(r.Context(), s)
+	token, rows := s.verdicts.get(r.Context(), s.token, s.store)
 	line("token", token)
 	line("store", rows)
 	if s.stopping.Load() {
@@ -64,7 +77,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if current := s.heads.current.Load(); current != nil {
 		line("log key", s.checkLogKey(current))
 	}
-	if shown := s.roots.problem(); shown != nil {
+	if shown := s.roots.shown.problem(); shown != nil {
 		line("root key", shown)
 	}
 	if stale := s.heads.stale(); stale != nil && hash != "" {
@@ -89,18 +102,31 @@ type verdicts struct {
 	token, rows error
 }
 
-func (v *verdicts) get(ctx context.Context, s *Server) (token, rows error) {
+func (v *verdicts) get(ctx context.Context, of Token, store Store) (token, rows error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	keep := goodFor
 	if v.token != nil || v.rows != nil {
 		keep = badFor
 	}
-	if time.Since(v.at) > keep || v.token == nil && sick(s.token) {
+	if time.Since(v.at) > keep || v.token == nil && sick(of) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 		defer cancel()
-		v.token, v.rows = s.token.Ready(ctx), s.store.Ready(ctx)
+		v.token, v.rows = of.Ready(ctx), store.Ready(ctx)
 		v.at = time.Now()
 	}
 	return v.token, v.rows
+}
+
+// checkLogKey says whether clusters can use what this service answers: they hold
+// it to the log key that fleet.yaml names at the accepted head. Answers would be
+// thrown away one by one; it is better to say it once.
+func (s *health) checkLogKey(h *head) error {
+	switch named := h.model.Fleet.Spec.LogKey; named {
+	case s.logKey:
+		return nil
+	case "":
+		return fmt.Errorf("%w: clusters use no answer; the token's is %s", audit.ErrNoLogKey, s.logKey)
+	}
+	return fmt.Errorf("spec.logKey in fleet.yaml is not the token's, so clusters use no answer; the token's is %s", s.logKey)
 }

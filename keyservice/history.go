@@ -43,9 +43,16 @@ func NewRewrite(last store.Head, head, person string, now time.Time) (store.Rewr
 	return r, e, nil
 }
 
+// following is what people may say to how the service follows the repository.
+type following struct {
+	*clerk
+
+	heads *heads
+}
+
 // AcceptHistory records an operator's word and has the service look at the
 // remote. Whether the head is then accepted is in the log and in readiness.
-func (s *Server) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error) {
+func (s *following) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error) {
 	who, err := personOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
@@ -65,8 +72,8 @@ func (s *Server) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHisto
 	return &keyservicev1.AcceptHistoryResponse{}, nil
 }
 
-func (s *Server) acceptHistory(ctx context.Context, who authority.Person, head string) error {
-	last, err := s.store.LastHead(ctx, s.config.Fleet, s.config.Repository.Ref)
+func (s *following) acceptHistory(ctx context.Context, who authority.Person, head string) error {
+	last, err := s.store.LastHead(ctx, s.fleet, s.ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -78,4 +85,26 @@ func (s *Server) acceptHistory(ctx context.Context, who authority.Person, head s
 	entry.Head, entry.Revision = said.Head, said.Revision
 	_, err = s.journal.Append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
 	return err
+}
+
+// Look asks the repository now, for who does not want to wait for the interval.
+// Looks are coalesced and limited, so that a script which asks in a loop costs
+// the Git host no more than requests do.
+func (s *following) Look(ctx context.Context, _ *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
+	who, err := personOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	err = s.heads.looks.do(ctx)
+	var refused *refusedHead
+	if err != nil && !errors.As(err, &refused) {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+	}
+	out := &keyservicev1.LookResponse{Refused: err != nil}
+	if current := s.heads.current.Load(); current != nil {
+		out.Head = current.hash
+	}
+	return out, nil
 }

@@ -38,10 +38,10 @@ type index struct {
 	// unusable says that the Cluster file's recipient cannot be sealed to.
 	unusable bool
 	// undecided are digests of objects that a placement whose build is under way may
-	// claim too, and building says that there is such a placement: what is not in
-	// stubs may still come.
+	// claim too, and pending are those placements: what is not in stubs may still
+	// come.
 	undecided map[string]bool
-	building  bool
+	pending   []string
 	// failed says that a placement did not build.
 	failed bool
 	// broken are the placements that do not build, and why, for people.
@@ -50,7 +50,7 @@ type index struct {
 
 // mayCome says whether what a digest stands for here is not known yet.
 func (x *index) mayCome(digest string) bool {
-	return x.building && (x.undecided[digest] || len(x.stubs[digest]) == 0)
+	return len(x.pending) > 0 && (x.undecided[digest] || len(x.stubs[digest]) == 0)
 }
 
 // candidate is one built object that a stub digest stands for.
@@ -77,7 +77,7 @@ type placedStubs struct {
 	mu        sync.Mutex
 	stubs     map[string][]candidate // nil until resolved
 	undecided map[string]bool
-	building  bool
+	pending   []string
 	failed    bool
 	broken    map[string]string
 }
@@ -101,7 +101,7 @@ func (x *indexes) get(ctx context.Context, cluster string) (*index, error) {
 			defer close(p.done)
 			p.index, p.err = x.build(cluster)
 			switch {
-			case p.err == nil && p.index.building:
+			case p.err == nil && len(p.index.pending) > 0:
 				p.until = time.Now().Add(buildingRetry)
 			case p.err != nil || p.index.failed:
 				p.until = time.Now().Add(indexRetry)
@@ -159,7 +159,7 @@ func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster
 	if err != nil {
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
-	x.stubs, x.undecided, x.building, x.failed, x.broken = placed.stubs, placed.undecided, placed.building, placed.failed, placed.broken
+	x.stubs, x.undecided, x.pending, x.failed, x.broken = placed.stubs, placed.undecided, placed.pending, placed.failed, placed.broken
 	return x, nil
 }
 
@@ -179,12 +179,12 @@ func (x *indexes) resolve(ctx context.Context, of *head, builder *kustomize.Buil
 	}
 	fresh := &placedStubs{
 		stubs: map[string][]candidate{}, undecided: map[string]bool{}, broken: map[string]string{},
-		building: len(resolution.Building()) > 0,
+		pending: resolution.Building(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
 		fresh.add(name, resolution)
 	}
-	shared.stubs, shared.undecided, shared.building = fresh.stubs, fresh.undecided, fresh.building
+	shared.stubs, shared.undecided, shared.pending = fresh.stubs, fresh.undecided, fresh.pending
 	shared.failed, shared.broken = fresh.failed, fresh.broken
 	return fresh, nil
 }
@@ -213,7 +213,7 @@ func (x *placedStubs) add(name string, resolution *kustomize.Resolution) {
 			continue
 		}
 		digest := object.Stub.Digest
-		if x.building && resolution.Undecided(object.ID()) {
+		if len(x.pending) > 0 && resolution.Undecided(object.ID()) {
 			x.undecided[digest] = true
 			continue
 		}

@@ -32,8 +32,15 @@ type ledgerView struct {
 	accepted map[string]time.Time            // by head that a cluster reported, and the head in force
 }
 
+// reading answers what people ask of the ledger.
+type reading struct {
+	*clerk
+
+	heads *heads
+}
+
 // ListLedger joins what clusters said with what the accepted head places on them.
-func (s *Server) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+func (s *reading) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
 	who, err := personOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
@@ -52,9 +59,9 @@ func (s *Server) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequ
 	return out, nil
 }
 
-func (s *Server) listLedger(ctx context.Context, now *head, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+func (s *reading) listLedger(ctx context.Context, now *head, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
 	view := &ledgerView{head: now, reported: map[string][]store.LedgerSecret{}, indexes: map[string]*index{}}
-	if err := view.read(ctx, s.config.Fleet, in.GetCluster(), s.store); err != nil {
+	if err := view.read(ctx, s.fleet, in.GetCluster(), s.store); err != nil {
 		return nil, err
 	}
 	names := map[string]bool{}
@@ -68,7 +75,7 @@ func (s *Server) listLedger(ctx context.Context, now *head, in *keyservicev1.Lis
 	if err != nil {
 		return nil, err
 	}
-	if err := view.readHeads(ctx, s.config.Fleet, s.config.Repository.Ref, s.store); err != nil {
+	if err := view.readHeads(ctx, s.fleet, s.ref, s.store); err != nil {
 		return nil, err
 	}
 	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro(), Denials: denied.spell(), Placements: view.placements(in),
@@ -219,13 +226,13 @@ func micro(t time.Time) int64 {
 
 // noteMembers writes down who is in the fleet at a new head, and since when the
 // others are not, until it succeeds or the next head takes over.
-func (s *Server) noteMembers(of *head) {
+func (s *reading) noteMembers(of *head) {
 	identities := make(map[string]string, len(of.model.Clusters))
 	for name, cluster := range of.model.Clusters {
 		identities[name] = cluster.Spec.Identity
 	}
 	for wait := time.Second; s.heads.current.Load() == of; wait = min(2*wait, time.Minute) {
-		err := s.store.SyncMembers(s.heads.life, store.Head{Fleet: s.config.Fleet, Ref: s.config.Repository.Ref, Hash: of.hash}, identities, s.now())
+		err := s.store.SyncMembers(s.heads.life, store.Head{Fleet: s.fleet, Ref: s.ref, Hash: of.hash}, identities, s.now())
 		if err == nil || s.heads.life.Err() != nil {
 			return
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
-	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -28,7 +27,7 @@ func personOf(ctx context.Context) (authority.Person, error) {
 // admitPerson lets a person through to a route: certificate, entry in the
 // configuration, role, rate, and the audit entry of what they are about to do.
 // Routes cannot forget to record: what is not on disk is not begun.
-func (s *Server) admitPerson(ctx context.Context, r *http.Request, route Route) (context.Context, error) {
+func (s *front) admitPerson(ctx context.Context, r *http.Request, route Route) (context.Context, error) {
 	who, err := s.people.Authenticate(r)
 	if err != nil {
 		return nil, s.refuseRecorded(ctx, stranger(route), err)
@@ -61,23 +60,9 @@ func withRoles(refused error, needed, had string) error {
 	return refused
 }
 
-func (s *Server) denyPerson(ctx context.Context, who authority.Person, route Route, reason string, why error) error {
-	if err := s.recordDenial(ctx, who.Entry(audit.Person, reason, path.Base(route.Path))); err != nil {
+func (s *front) denyPerson(ctx context.Context, who authority.Person, route Route, reason string, why error) error {
+	if err := s.recordDenials(ctx, who.Entry(audit.Person, reason, path.Base(route.Path))); err != nil {
 		return s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return s.refuse(reason, why, "person", who.Name, "identity", who.Identity, "procedure", path.Base(route.Path))
-}
-
-// SetPeople replaces who may use the service, for every request from now on, on
-// open connections too. It counts even if the audit log cannot be told.
-func (s *Server) SetPeople(ctx context.Context, people []config.Person) error {
-	if err := config.CheckPeople(people); err != nil {
-		return fmt.Errorf("set people: %w", err)
-	}
-	if entries := s.people.Set(people); len(entries) > 0 {
-		if _, err := s.journal.Leave(ctx, entries); err != nil {
-			return fmt.Errorf("set people: they count, and the audit log does not say so: %w", err)
-		}
-	}
-	return nil
 }

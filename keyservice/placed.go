@@ -40,7 +40,7 @@ func (h *head) placedAnywhere(ctx context.Context, digests []string) (map[string
 		if err != nil {
 			return nil, fmt.Errorf("look for stubs on cluster %q: %w", cluster, err)
 		}
-		if x.building {
+		if len(x.pending) > 0 {
 			building = cluster
 		}
 		for _, digest := range digests {

@@ -21,9 +21,9 @@ func withQuota(ctx context.Context, q *turnstile.Quota) context.Context {
 }
 
 // limitDigests asks for the stubs of one request, before the head is asked.
-func (s *Server) limitDigests(ctx context.Context, who authority.Cluster, n int) error {
-	q, ok := ctx.Value(quotaKey{}).(*turnstile.Quota)
-	if !ok {
+func (s *unsealing) limitDigests(ctx context.Context, who authority.Cluster, n int) error {
+	q := quotaOf(ctx)
+	if q == nil {
 		return s.refuse(keyservicev1.ReasonUnavailable, errors.New("the route has no quota"))
 	}
 	if wait, ok := q.AllowDigests(n); !ok {
@@ -32,17 +32,16 @@ func (s *Server) limitDigests(ctx context.Context, who authority.Cluster, n int)
 	return nil
 }
 
-// charge takes what a request cost beyond what it was let in for.
-func charge(ctx context.Context, operations int) {
-	if q, ok := ctx.Value(quotaKey{}).(*turnstile.Quota); ok {
-		q.Charge(operations)
-	}
+// quotaOf is the quota that a request was let in by.
+func quotaOf(ctx context.Context) *turnstile.Quota {
+	q, _ := ctx.Value(quotaKey{}).(*turnstile.Quota)
+	return q
 }
 
 // limit is the first question of every request, before its certificate is looked
 // at again, the head is asked or the body is read.
-func (s *Server) limit(ctx context.Context, r *http.Request, route Route) (*turnstile.Quota, error) {
-	q := s.quotaOf(r, route)
+func (s *front) limit(ctx context.Context, r *http.Request, route Route) (*turnstile.Quota, error) {
+	q := s.find(r, route)
 	wait, ok := q.Allow()
 	if ok && route.Auth == AuthToken {
 		wait, ok = turnstile.Take(s.limiter.Enrolments, 1)
@@ -56,8 +55,8 @@ func (s *Server) limit(ctx context.Context, r *http.Request, route Route) (*turn
 	return q, nil
 }
 
-// quotaOf finds the caller's quota.
-func (s *Server) quotaOf(r *http.Request, route Route) *turnstile.Quota {
+// find is the caller's quota.
+func (s *front) find(r *http.Request, route Route) *turnstile.Quota {
 	if key := certificateOf(r.TLS); key != "" && route.Auth != AuthToken {
 		return s.limiter.Clusters.Get(key)
 	}
@@ -65,7 +64,7 @@ func (s *Server) quotaOf(r *http.Request, route Route) *turnstile.Quota {
 }
 
 // limited is what is recorded of a caller over its quota.
-func (s *Server) limited(r *http.Request, route Route) audit.Entry {
+func (s *front) limited(r *http.Request, route Route) audit.Entry {
 	e := stranger(route)
 	e.Outcome = keyservicev1.ReasonLimited
 	if certificateOf(r.TLS) == "" || route.Auth == AuthToken {

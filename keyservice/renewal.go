@@ -2,61 +2,79 @@ package keyservice
 
 import (
 	"context"
-	"crypto/tls"
-	"net/http"
+	"crypto/x509"
+	"errors"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
-	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
-	"github.com/bulla-dev/bulla/keyservice/turnstile"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 // clockAlarm is how far a cluster's clock may be off before the log says so.
 const clockAlarm = 10 * time.Minute
 
-// RenewalRoutes is everything that the renewal listener answers: a cluster whose
-// certificate expired, of late, gets a fresh one there, and nothing else.
-func RenewalRoutes() []Route {
-	return []Route{
-		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceRenewProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthExpired},
+// Renew issues a certificate for the same key and name. It grants nothing: a
+// cluster whose file is not merged yet, or says suspend, keeps its certificate
+// alive so that it need not enrol again; one whose file names another key does
+// not. See mayRenew for expired ones.
+func (s *enrolment) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*keyservicev1.RenewResponse, error) {
+	who, err := callerOf(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
+	der, err := authority.ReadRequest(in.GetCsr())
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
+	}
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
+	}
+	if !isSameKey(who, public) {
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
+	}
+	current, err := s.heads.usable(ctx)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	}
+	if reason := mayRenew(who, current); reason != "" {
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
+	}
+	if left, err := hasLeft(ctx, s.store, who, current); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	} else if left {
+		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
+	}
+	issued, err := s.authority.IssueCluster(who.Name, public)
+	if err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	}
+	row := issued.Row(who.Fleet, who.Name, who.Serial)
+	e := who.Entry(audit.Renew, audit.Done)
+	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.Serial
+	if _, err := s.appendAt(ctx, current, s.journal.Append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
+		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	}
+	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
+	s.compareClocks(ctx, who, in.GetTime())
+	return &keyservicev1.RenewResponse{
+		Certificate: issued.Certificate.Raw, Ca: issued.CA, Succession: issued.Succession,
+		GraceUrl: s.graceURL, Time: s.now().UnixMicro(),
+	}, nil
 }
 
-// renewalHandler serves the renewal routes and nothing else.
-func (s *Server) renewalHandler() http.Handler {
-	_, rpc := keyservicev1connect.NewKeyServiceHandler(s, s.rpcOptions()...)
-	return s.mux(RenewalRoutes(), rpc)
-}
-
-// renewalTLS asks for a certificate and checks it by hand, since Go's own check
-// refuses an expired one before anybody can ask how long ago that was.
-func (s *Server) renewalTLS() *tls.Config {
-	config := s.tlsConfig()
-	admit := config.GetConfigForClient
-	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		each, err := admit(hello)
-		if err != nil {
-			return nil, err
-		}
-		each.ClientAuth = tls.RequireAnyClientCert
-		each.VerifyConnection = func(state tls.ConnectionState) error {
-			who, err := s.authority.Expired(&state, time.Duration(s.config.Renewal.Grace))
-			if err != nil {
-				return err
-			}
-			s.connections.admit(hello.Conn, who)
-			return turnstile.Shown(hello.Conn, true)
-		}
-		return each, nil
-	}
-	return config
+func isSameKey(who authority.Cluster, public any) bool {
+	hash, err := protocol.PublicKeyHash(public)
+	return err == nil && hash == who.Identity
 }
 
 // mayRenew asks the accepted head. With a certificate that still counts, a
 // cluster whose file is not merged yet, or says suspend, keeps it alive; with an
 // expired one the file must be there, name this key and not say suspend.
-func (s *Server) mayRenew(who authority.Cluster, at *head) (reason string) {
+func mayRenew(who authority.Cluster, at *head) (reason string) {
 	_, reason = clusterAtHead(who, at.model)
 	if reason == keyservicev1.ReasonIdentity || who.Expired {
 		return reason
@@ -67,7 +85,7 @@ func (s *Server) mayRenew(who authority.Cluster, at *head) (reason string) {
 // compareClocks says when a cluster's clock is far from ours. Nothing is decided
 // by it: certificates start a day before they are issued, and clusters reckon
 // their life from when they got them.
-func (s *Server) compareClocks(ctx context.Context, who authority.Cluster, theirs int64) {
+func (s *enrolment) compareClocks(ctx context.Context, who authority.Cluster, theirs int64) {
 	if theirs == 0 {
 		return
 	}
@@ -76,4 +94,19 @@ func (s *Server) compareClocks(ctx context.Context, who authority.Cluster, their
 		s.metrics.clocks.Inc()
 		s.log.WarnContext(ctx, "the clocks of cluster and service are apart", "cluster", who.Name, "seconds", int64(off.Seconds()))
 	}
+}
+
+// hasLeft tells a cluster that was in the fleet from one that is not yet: the
+// second keeps its certificate alive until its file merges, the first does not.
+// One that is built anew under the name of one that left has another key, and is
+// not yet in it.
+func hasLeft(ctx context.Context, rows ledgerStore, who authority.Cluster, at *head) (bool, error) {
+	if _, ok := at.model.Clusters[who.Name]; ok {
+		return false, nil
+	}
+	was, err := rows.Member(ctx, who.Fleet, who.Name)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && was.Identity == who.Identity, err
 }

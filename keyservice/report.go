@@ -29,10 +29,19 @@ var (
 	workloadForm  = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 )
 
+// reporting takes reports of clusters into the ledger.
+type reporting struct {
+	*clerk
+
+	heads *heads
+	// after is how long a cluster that left the fleet may report.
+	after time.Duration
+}
+
 // Report takes a cluster's word on what became of its secrets. The cluster is the
 // certificate's: a report has no field for it, so that none can touch another's
 // rows. Nothing is decided on what is reported.
-func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error) {
+func (s *reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error) {
 	who, err := callerOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
@@ -67,7 +76,7 @@ func (s *Server) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*k
 // mayReport: who is in the fleet, suspended or not; and for a bounded time who
 // was, with the key that the file had last. What such a cluster may do elsewhere
 // is what nobody in the fleet may: nothing.
-func (s *Server) mayReport(ctx context.Context, who authority.Cluster, at *head) (reason string, err error) {
+func (s *reporting) mayReport(ctx context.Context, who authority.Cluster, at *head) (reason string, err error) {
 	if cluster, ok := at.model.Clusters[who.Name]; ok {
 		if !isPinnedIdentity(who, cluster) {
 			return keyservicev1.ReasonIdentity, nil
@@ -84,25 +93,21 @@ func (s *Server) mayReport(ctx context.Context, who authority.Cluster, at *head)
 		return keyservicev1.ReasonIdentity, nil
 	case was.Left.IsZero():
 		return "", errors.New("that the cluster left is not taken note of yet")
-	case !s.now().Before(was.Left.Add(time.Duration(s.config.ReportAfterRemoval))):
+	case !s.now().Before(was.Left.Add(s.after)):
 		return keyservicev1.ReasonNotInFleet, nil
 	}
 	return "", nil
 }
 
-// hasLeft tells a cluster that was in the fleet from one that is not yet: the
-// second keeps its certificate alive until its file merges, the first does not.
-// One that is built anew under the name of one that left has another key, and is
-// not yet in it.
-func (s *Server) hasLeft(ctx context.Context, who authority.Cluster, at *head) (bool, error) {
-	if _, ok := at.model.Clusters[who.Name]; ok {
-		return false, nil
+// recordReport puts a report into the ledger and the audit log, both or neither.
+// A sign of life changes nothing, and the log does not mention it.
+func (s *reporting) recordReport(ctx context.Context, who authority.Cluster, at *head, r *store.LedgerReport, change store.Change) error {
+	e := reportEntry(who, at, r)
+	if e == nil {
+		return s.store.Do(ctx, change)
 	}
-	was, err := s.store.Member(ctx, who.Fleet, who.Name)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && was.Identity == who.Identity, err
+	_, err := s.appendAt(ctx, at, s.journal.Leave, []audit.Entry{*e}, change)
+	return err
 }
 
 // readReport holds a report to its form.

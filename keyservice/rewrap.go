@@ -17,8 +17,20 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/sealing"
 )
+
+// rewrapping answers Rewrap.
+type rewrapping struct {
+	*clerk
+
+	heads *heads
+	token Token
+	turns *turnstile.Turns
+	// sessions is how many stubs are under way for one request: clusters come first.
+	sessions int
+}
 
 // rewrap is one Rewrap: who asks, the head that decides, and the key that locks
 // move to, all fixed once.
@@ -44,7 +56,7 @@ type rewrapped struct {
 
 // rewrapBlock is one block: a lock for each target, in the order of the file.
 type rewrapBlock struct {
-	openBlock
+	boundBlock
 
 	locks []rewrapLock
 }
@@ -62,7 +74,7 @@ type rewrapLock struct {
 // ciphertext, a scope, a name, a target or a key, and no plaintext: see
 // sealing.Prepared.Rewrap. A digest of history is refused, also one that was
 // placed once: what was revoked stays so.
-func (s *Server) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
+func (s *rewrapping) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
 	who, err := personOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
@@ -143,22 +155,14 @@ func (r *rewrapped) moves() (n int) {
 // decide asks what Unseal asks, but for the cluster: placed at the head, bound
 // to one built object there, every lock parses, and its key opens.
 func (q *rewrap) decide(placed []candidate, r *rewrapped) keyservicev1.Refusal {
-	if !isPlacedAtHead(placed) {
+	if len(placed) == 0 { // history is refused: candidates are of the accepted head
 		return notPlaced
 	}
-	var bound []openBlock
-	for i := range placed {
-		blocks, err := bind(q.who.Fleet, &placed[i])
-		if err != nil {
-			q.log.Info("payload is not acceptable", "digest", r.digest, "error", err.Error())
-			return invalid
-		}
-		if blocks == nil {
-			continue
-		}
-		if r.stands = append(r.stands, &placed[i]); len(r.stands) == 1 {
-			bound = blocks
-		}
+	var bound []boundBlock
+	var err error
+	if r.stands, bound, err = bindAll(q.who.Fleet, placed); err != nil {
+		q.log.Info("payload is not acceptable", "digest", r.digest, "error", err.Error())
+		return invalid
 	}
 	if bound == nil {
 		return invalid
@@ -166,26 +170,23 @@ func (q *rewrap) decide(placed []candidate, r *rewrapped) keyservicev1.Refusal {
 	return q.prepare(r, bound)
 }
 
-// isPlacedAtHead refuses history: the candidates are of the accepted head.
-func isPlacedAtHead(placed []candidate) bool { return len(placed) > 0 }
-
-func (q *rewrap) prepare(r *rewrapped, blocks []openBlock) keyservicev1.Refusal {
+func (q *rewrap) prepare(r *rewrapped, blocks []boundBlock) keyservicev1.Refusal {
 	for _, b := range blocks {
-		moved := rewrapBlock{openBlock: b}
+		moved := rewrapBlock{boundBlock: b}
 		var targets []string
 		for _, lock := range b.block.Locks {
 			if slices.Contains(targets, lock.Target) {
 				continue
 			}
 			targets = append(targets, lock.Target)
-			old, suite, ok := usableLock(q.head.model, b.block, lock.Target)
+			old, ok := usableLock(q.head.model, b.block, lock.Target)
 			if !ok {
 				return keyRefused
 			}
-			next := rewrapLock{old: old, new: old}
+			next := rewrapLock{old: old.Lock, new: old.Lock}
 			if old.Key != q.to.ID {
 				var err error
-				if next.prepared, err = sealing.Prepare(b.context, b.payload, old, suite); err != nil {
+				if next.prepared, err = sealing.Prepare(b.context, b.payload, old.Lock, old.suite); err != nil {
 					q.log.Info("lock is not acceptable", "digest", r.digest, "error", err.Error())
 					return invalid
 				}
@@ -198,9 +199,9 @@ func (q *rewrap) prepare(r *rewrapped, blocks []openBlock) keyservicev1.Refusal 
 }
 
 // moveAll asks the token for several stubs at a time.
-func (s *Server) moveAll(ctx context.Context, q *rewrap, results []rewrapped) {
+func (s *rewrapping) moveAll(ctx context.Context, q *rewrap, results []rewrapped) {
 	var group errgroup.Group
-	group.SetLimit(max(s.config.Token.Sessions, 1)) // clusters come first
+	group.SetLimit(s.sessions) // clusters come first
 	for i := range results {
 		if r := &results[i]; r.refusal == granted {
 			group.Go(func() error { r.refusal = s.move(ctx, q, r); return nil })
@@ -211,20 +212,27 @@ func (s *Server) moveAll(ctx context.Context, q *rewrap, results []rewrapped) {
 
 // move asks the token, one operation a lock. Half a stub is no use: the first
 // lock that does not move ends it.
-func (s *Server) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1.Refusal {
+func (s *rewrapping) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1.Refusal {
 	for b := range r.blocks {
 		for l := range r.blocks[b].locks {
 			lock := &r.blocks[b].locks[l]
 			if lock.prepared == nil {
 				continue
 			}
-			if s.slots.Acquire(ctx, "rewrap") != nil {
+			if s.turns.Acquire(ctx, "rewrap") != nil {
 				return unavailable
 			}
 			r.operations++
 			next, err := lock.prepared.Rewrap(ctx, s.token, q.to)
-			s.slots.Release()
-			if refusal := s.judge(q, r.digest, err); refusal != granted {
+			s.turns.Release()
+			refusal := s.judge(err, "rewrapped")
+			switch refusal {
+			case invalid:
+				q.log.Info("lock does not open", "digest", r.digest)
+			case unavailable:
+				q.log.Error("token failed", "digest", r.digest, "error", err.Error())
+			}
+			if refusal != granted {
 				return refusal
 			}
 			lock.new = next
@@ -233,28 +241,12 @@ func (s *Server) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1
 	return granted
 }
 
-func (s *Server) judge(q *rewrap, digest string, err error) keyservicev1.Refusal {
-	var refused *sealing.Error
-	switch {
-	case err == nil:
-		s.metrics.operations.WithLabelValues("rewrapped").Inc()
-		return granted
-	case errors.As(err, &refused), errors.Is(err, sealing.ErrOpen):
-		s.metrics.operations.WithLabelValues("refused").Inc()
-		q.log.Info("lock does not open", "digest", digest)
-		return invalid
-	}
-	s.metrics.operations.WithLabelValues("failed").Inc()
-	q.log.Error("token failed", "digest", digest, "error", err.Error())
-	return unavailable
-}
-
 // recordRewrap writes one entry a lock that moved, and one a digest that was
 // refused. Until it returns nil nothing may leave.
-func (s *Server) recordRewrap(ctx context.Context, q *rewrap, results []rewrapped) error {
+func (s *rewrapping) recordRewrap(ctx context.Context, q *rewrap, results []rewrapped) error {
 	var entries []audit.Entry
 	for i := range results {
-		entries = append(entries, s.rewrapEntries(q, &results[i])...)
+		entries = append(entries, rewrapEntries(q, &results[i])...)
 	}
 	if len(entries) == 0 {
 		return nil // every lock was under the key already: nothing left the token
@@ -263,7 +255,7 @@ func (s *Server) recordRewrap(ctx context.Context, q *rewrap, results []rewrappe
 	return err
 }
 
-func (s *Server) rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
+func rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
 	of := func(outcome string) []audit.Entry {
 		e := q.who.Entry(audit.Rewrap, outcome, "")
 		e.Request, e.Head, e.Revision, e.Digest = q.id, q.head.hash, q.revision, r.digest

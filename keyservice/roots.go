@@ -19,9 +19,21 @@ import (
 // own.
 var ErrRootInToken = errors.New("the service's login shows it a root key")
 
+// rootWatch keeps root keys off the service's login.
+type rootWatch struct {
+	*clerk
+
+	token Token
+	// pinned is the configured root key; accepted says that somebody decided to leave
+	// it where the service logs in.
+	pinned   string
+	accepted bool
+	shown    shownRoots
+}
+
 // lookForRoots fails when one of the keys, or any that is labelled as a root key,
 // is where the service logs in.
-func (s *Server) lookForRoots(ctx context.Context, keys ...string) error {
+func (s *rootWatch) lookForRoots(ctx context.Context, keys ...string) error {
 	var known []*ecdsa.PublicKey
 	for _, text := range slices.Compact(slices.Sorted(slices.Values(keys))) {
 		if text == "" {
@@ -45,14 +57,14 @@ func (s *Server) lookForRoots(ctx context.Context, keys ...string) error {
 
 // refuseRoots is the look at the start: for the key that is pinned, and for the one
 // that signed the newest fleet.yaml.
-func (s *Server) refuseRoots(ctx context.Context) error {
-	last, err := s.store.KnownFleet(ctx, s.config.Fleet)
+func (s *rootWatch) refuseRoots(ctx context.Context) error {
+	last, err := s.store.KnownFleet(ctx, s.fleet)
 	if err != nil {
 		return err
 	}
-	err = s.lookForRoots(ctx, s.config.RootKey, last.RootKey, last.Pinned)
-	s.roots.line = s.config.RootKey // a line of more keys is looked at with its head
-	if s.config.RootInService() && errors.Is(err, ErrRootInToken) {
+	err = s.lookForRoots(ctx, s.pinned, last.RootKey, last.Pinned)
+	s.shown.line = s.pinned // a line of more keys is looked at with its head
+	if s.accepted && errors.Is(err, ErrRootInToken) {
 		s.log.Warn("a root key hangs on the service's login, as rootInServiceToken accepts", "detail", err.Error())
 		return nil
 	}
@@ -89,15 +101,15 @@ func (r *shownRoots) found(line string, err error) {
 // watchRoots looks again when a head has another line of root keys. The service
 // goes on, as refusing answers would help nobody; readiness and log say it, and
 // the next start is refused. A token that cannot be asked is asked at the next head.
-func (s *Server) watchRoots(of *head) {
-	keys, err := sealing.RootKeys(&of.model.Fleet.Spec, s.config.RootKey)
-	if s.config.RootInService() || err != nil {
+func (s *rootWatch) watchRoots(of *head) {
+	keys, err := sealing.RootKeys(&of.model.Fleet.Spec, s.pinned)
+	if s.accepted || err != nil {
 		return
 	}
-	s.roots.looking.Lock()
-	defer s.roots.looking.Unlock()
+	s.shown.looking.Lock()
+	defer s.shown.looking.Unlock()
 	line := strings.Join(keys, "\n")
-	if s.roots.lookedAt(line) {
+	if s.shown.lookedAt(line) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -107,6 +119,6 @@ func (s *Server) watchRoots(of *head) {
 		s.log.Error("the token is not as it must be, or cannot be asked about root keys", "error", err.Error())
 	}
 	if err == nil || errors.Is(err, ErrRootInToken) {
-		s.roots.found(line, err)
+		s.shown.found(line, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bulla-dev/bulla/fixtures/fleets"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
@@ -44,5 +45,43 @@ func TestWhatASlowBuildMayClaimIsNotOpened(t *testing.T) {
 	}
 	if got := answers.Results[f.digest].Refusal; got != keyservicev1.Refusal_REFUSAL_UNAVAILABLE {
 		t.Errorf("decided while a placement of the same namespace is being built: %v", got)
+	}
+}
+
+// TestADenialHoldsWhatASlowPlacementMayHave: a digest that another placement has too
+// is not opened by that one while the denied one is being built, as it is not
+// afterwards. What cannot be the denied placement's goes on.
+func TestADenialHoldsWhatASlowPlacementMayHave(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	olga := f.person("olga", config.RoleOperator)
+	file, shared := f.seal(stub{namespace: "base", name: "ldap", values: map[string]string{"/data/key": "v"}, fleetScope: true})
+	files := fleets.Diamond("apps/slow", 14)
+	files["base/s.yaml"], files["base/kustomization.yaml"] = file, "resources: [s.yaml]\n"
+	files["apps/ldap/kustomization.yaml"] = "namespace: ldap\nresources: [../../base]\n"
+	for _, name := range []string{"ldap", "slow"} {
+		files["placements/"+name+".yaml"] = placementFile(name, name, "cluster/prod-eu") + "  allow: {fleetScope: true}\n"
+	}
+	head := f.commit(files)
+	for _, step := range []struct {
+		what  string
+		begin func()
+		want  keyservicev1.Refusal
+	}{
+		{"before anything is denied", func() {}, keyservicev1.Refusal_REFUSAL_UNSPECIFIED},
+		{"while the denied placement is being built", func() { olga.deny(t, &keyservicev1.DenyRequest{Placement: "slow"}) },
+			keyservicev1.Refusal_REFUSAL_UNAVAILABLE},
+	} {
+		step.begin()
+		answers, err := f.eu.client.Unseal(t.Context(), head, []string{f.digest, shared})
+		if err != nil || answers.Head != head {
+			t.Fatalf("%s: %+v, %v; want an answer at %s", step.what, answers, err, head)
+		}
+		if got := answers.Results[shared].Refusal; got != step.want {
+			t.Errorf("%s: %v, want %v", step.what, got, step.want)
+		}
+		if result := answers.Results[f.digest]; !result.Granted() {
+			t.Errorf("%s: what the denied placement cannot have: %v", step.what, result.Refusal)
+		}
 	}
 }

@@ -3,37 +3,39 @@ package keyservice
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math"
-	"sync"
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/authority"
-	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
-// request is one Unseal: who asks, and the head that decides, both fixed once.
-type request struct {
-	id       string
-	caller   authority.Cluster
-	revision string
-	// logSize is how much of the audit log the caller saw.
-	logSize  uint64
-	head     *head
-	index    *index
-	denyList *denyList
-	rows     placedStore
-	log      *slog.Logger
+// decideAgain says which errors mean that what a decision was made on is not in
+// force any more: it is to be made again.
+func decideAgain(err error) bool {
+	return errors.Is(err, store.ErrHeadMoved) || errors.Is(err, store.ErrDenied)
+}
+
+// unsealing answers Unseal.
+type unsealing struct {
+	*clerk
+
+	heads *heads
+	token Token
+	turns *turnstile.Turns
 }
 
 // Unseal decides on each digest, in the order of DESIGN §4: who asks, at which
 // head, the steps, the token, the audit, the answer.
-func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
+//
+// What the token did stands in the entries of the attempt that is recorded. An
+// attempt that is not, since another head was accepted meanwhile, leaves the
+// number of its operations to the first entry of the next one. When none is
+// recorded, the caller's next count of refusals has it.
+func (s *unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
 	who, err := callerOf(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
@@ -49,63 +51,85 @@ func (s *Server) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*k
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	s.heads.know(ctx, in.GetRevision())
-	spent := newSpending(len(in.GetDigests()))
-	defer func() { s.owe(who.Entry(audit.Unseal, keyservicev1.ReasonUnavailable), spent.unrecordedTotal()) }()
-	for range decideAttempts {
-		out, err := s.unsealAt(ctx, who, in, spent)
-		if !isMoved(err) {
+	q := &question{id: protocol.RequestID(in.GetNonce()), who: who, revision: in.GetRevision(), nonce: in.GetNonce(),
+		digests: in.GetDigests(), logSize: in.GetLogSize()}
+	owed := 0
+	defer func() { s.owe(who.Entry(audit.Unseal, keyservicev1.ReasonUnavailable), owed) }()
+	for attempt := range decideAttempts {
+		var out *keyservicev1.UnsealResponse
+		if out, owed, err = s.attempt(ctx, q, attempt == 0, owed); !decideAgain(err) {
 			return out, err
 		}
 	}
-	return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("heads are accepted, or denied, faster than a request is decided"), "cluster", who.Name)
+	return nil, s.refuse(keyservicev1.ReasonUnavailable,
+		errors.New("heads are accepted, or denied, faster than a request is decided"), "cluster", who.Name)
 }
 
-// isMoved: what the decision was made on is not in force any more.
-func isMoved(err error) bool {
-	return errors.Is(err, store.ErrHeadMoved) || errors.Is(err, store.ErrDenied)
+// attempt decides at the head and the deny list that are in force. owes is how
+// many token operations of attempts before stand in no entry, and unrecorded how
+// many do so now. After an error that says [decideAgain] nothing was released.
+func (s *unsealing) attempt(ctx context.Context, q *question, first bool, owes int) (out *keyservicev1.UnsealResponse, unrecorded int, err error) {
+	fail := func(reason string, unrecorded int, err error) (*keyservicev1.UnsealResponse, int, error) {
+		return nil, unrecorded, s.refuse(reason, err, "cluster", q.who.Name)
+	}
+	g := &grounds{who: q.who, rows: s.store}
+	if g.head, err = s.heads.openable(ctx); err != nil {
+		return fail(headReason(err), owes, err)
+	}
+	g.log = s.log.With("request", q.id, "cluster", q.who.Name, "head", g.head.hash)
+	if _, reason := clusterAtHead(q.who, g.head.model); reason != "" {
+		return s.refuseAll(ctx, q, g, reason, owes)
+	}
+	if g.index, err = g.head.indexes.get(ctx, q.who.Name); err != nil {
+		return fail(keyservicev1.ReasonUnavailable, owes, err)
+	}
+	if g.denied, err = s.readDenyList(ctx); err != nil {
+		return fail(keyservicev1.ReasonUnavailable, owes, err)
+	}
+	results := s.work(ctx, q, g)
+	quotaOf(ctx).Charge(beyondAdmitted(results, first))
+	written, unrecorded, err := s.record(ctx, q, g, results, owes)
+	if decideAgain(err) {
+		return nil, unrecorded, err
+	}
+	if err != nil {
+		return fail(keyservicev1.ReasonUnavailable, unrecorded, err)
+	}
+	if out, err = answer(ctx, q, g, results, written); err != nil {
+		return fail(keyservicev1.ReasonUnavailable, unrecorded, err)
+	}
+	for i := range results {
+		s.metrics.unseals.WithLabelValues(results[i].refusal.Name()).Inc()
+	}
+	return out, unrecorded, nil
 }
 
-// unsealAt decides at the head and the deny list that are in force. An error that
-// isMoved means that another head was accepted meanwhile, or something denied,
-// here or by another replica: nothing was released or recorded, and it is to be
-// decided again. What the token was asked
-// meanwhile stands in spent, for the entries of the next attempt.
-func (s *Server) unsealAt(ctx context.Context, who authority.Cluster, in *keyservicev1.UnsealRequest, spent *spending) (*keyservicev1.UnsealResponse, error) {
-	now, err := s.heads.openable(ctx)
-	if err != nil {
-		return nil, s.refuse(headReason(err), err, "cluster", who.Name)
+// refuseAll refuses a whole request for who asks it, with one record a digest:
+// what a suspended cluster still asks for is worth knowing.
+func (s *unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reason string, owes int) (*keyservicev1.UnsealResponse, int, error) {
+	entries := make([]audit.Entry, len(q.digests))
+	for i, digest := range q.digests {
+		entries[i] = entryOf(q, g, &opened{decided: decided{digest: digest}}, reason)
 	}
-	q := &request{id: protocol.RequestID(in.GetNonce()), caller: who, revision: in.GetRevision(), logSize: in.GetLogSize(), head: now, rows: s.store}
-	q.log = s.log.With("request", q.id, "cluster", who.Name, "head", now.hash)
-	decisions := spent.decisions(in.GetDigests())
-	if _, reason := clusterAtHead(who, now.model); reason != "" {
-		return nil, s.deny(ctx, q, decisions, reason, spent)
+	entries[0].Operations += owes
+	if err := s.recordDenials(ctx, entries...); err != nil {
+		return nil, owes, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.who.Name)
 	}
-	if q.index, err = now.indexes.get(ctx, who.Name); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(q.digests)))
+	return nil, 0, s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.who.Name)
+}
+
+// beyondAdmitted is what an attempt asked of the token beyond what the request was
+// let in for: one operation a digest, once, whatever becomes of it.
+func beyondAdmitted(results []opened, first bool) (operations int) {
+	for i := range results {
+		if n := results[i].operations; n > 0 && first {
+			operations += n - 1
+		} else {
+			operations += n
+		}
 	}
-	if q.denyList, err = s.readDenyList(ctx); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
-	}
-	s.work(ctx, q, decisions)
-	charge(ctx, spent.add(decisions))
-	receipt, err := s.record(ctx, q, decisions)
-	spent.settle(decisions, err == nil)
-	if isMoved(err) {
-		return nil, err
-	}
-	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
-	}
-	out, err := s.respond(ctx, q, receipt, decisions)
-	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
-	}
-	for i := range decisions {
-		s.metrics.unseals.WithLabelValues(decisions[i].refusal.Name()).Inc()
-	}
-	out.Nonce = in.GetNonce()
-	return out, nil
+	return operations
 }
 
 func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
@@ -134,100 +158,21 @@ func digestsProblem(digests []string) string {
 	return ""
 }
 
-// deny refuses a whole request for who asks it, with one record a digest: what a
-// suspended cluster still asks for is worth knowing.
-func (s *Server) deny(ctx context.Context, q *request, decisions []decision, reason string, spent *spending) error {
-	entries := make([]audit.Entry, len(decisions))
-	for i := range decisions {
-		entries[i] = s.entry(q, &decisions[i], reason)
-	}
-	if err := s.recordDenials(ctx, entries...); err != nil {
-		return s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.caller.Name)
-	}
-	spent.settle(decisions, true)
-	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(decisions)))
-	return s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.caller.Name)
-}
-
-// work decides on each digest and asks the token, one operation a block, as
-// many blocks at a time as keep every session busy. The token opens the first
-// blocks while the next digests are decided on. Blocks of all requests share
-// the slots, one caller's after the other's.
-func (s *Server) work(ctx context.Context, q *request, decisions []decision) {
-	var group sync.WaitGroup
-	defer group.Wait()
-	for i := range decisions {
-		d := &decisions[i]
-		if q.decide(ctx, d); d.refusal == granted {
-			s.open(ctx, q, d, &group)
-		}
-	}
-}
-
-// open starts the blocks of one digest and returns; group ends when they did.
-func (s *Server) open(ctx context.Context, q *request, d *decision, group *sync.WaitGroup) {
-	d.stanzas = make([]sealing.Stanza, len(d.blocks))
-	refusals := make([]keyservicev1.Refusal, len(d.blocks))
-	var blocks sync.WaitGroup
-	for n := range d.blocks {
-		if s.slots.Acquire(ctx, q.caller.Identity) != nil {
-			refusals[n] = unavailable
-			break
-		}
-		d.operations++
-		blocks.Go(func() {
-			defer s.slots.Release()
-			d.stanzas[n], refusals[n] = s.unlock(ctx, q, d, n)
-		})
-	}
-	group.Go(func() {
-		blocks.Wait()
-		d.settle(refusals)
-	})
-}
-
-// settle refuses the digest when a block was refused: half a secret is no use.
-func (d *decision) settle(refusals []keyservicev1.Refusal) {
-	for _, refusal := range refusals {
-		if refusal != granted {
-			d.refusal, d.stanzas = refusal, nil
-			return
-		}
-	}
-}
-
-func (s *Server) unlock(ctx context.Context, q *request, d *decision, n int) (sealing.Stanza, keyservicev1.Refusal) {
-	b := d.blocks[n]
-	stanza, err := b.prepared.Unlock(ctx, s.token, q.index.cluster.Spec.Recipient)
-	var refused *sealing.Error
-	switch {
-	case err == nil:
-		s.metrics.operations.WithLabelValues("opened").Inc()
-		return stanza, granted
-	case errors.As(err, &refused), errors.Is(err, sealing.ErrOpen):
-		s.metrics.operations.WithLabelValues("refused").Inc()
-		q.log.Info("block does not open", "digest", d.digest, "block", n)
-		return sealing.Stanza{}, invalid
-	}
-	s.metrics.operations.WithLabelValues("failed").Inc()
-	q.log.Error("token failed", "digest", d.digest, "block", n, "key", b.lock.Key, "error", err.Error())
-	return sealing.Stanza{}, unavailable
-}
-
-func (s *Server) respond(ctx context.Context, q *request, r *journal.Receipt, decisions []decision) (*keyservicev1.UnsealResponse, error) {
-	out := &keyservicev1.UnsealResponse{Fleet: q.caller.Fleet, Head: q.head.hash}
+// answer is what leaves: the results, each with its place in the log.
+func answer(ctx context.Context, q *question, g *grounds, results []opened, w written) (*keyservicev1.UnsealResponse, error) {
+	out := &keyservicev1.UnsealResponse{Fleet: q.who.Fleet, Head: g.head.hash, Nonce: q.nonce}
 	var err error
-	if out.Log, err = r.State(ctx, q.logSize); err != nil {
+	if out.Log, err = w.receipt.State(ctx, q.logSize); err != nil {
 		return nil, err
 	}
-	for i := range decisions {
-		d := &decisions[i]
-		result := &keyservicev1.UnsealResult{Digest: d.digest, Refusal: d.refusal}
-		for _, stanza := range d.stanzas {
-			result.Stanzas = append(result.Stanzas, &keyservicev1.Stanza{Type: stanza.Type, Args: stanza.Args, Body: stanza.Body})
+	for i := range results {
+		result := &keyservicev1.UnsealResult{Digest: results[i].digest, Refusal: results[i].refusal}
+		for _, stanza := range results[i].stanzas {
+			result.Stanzas = append(result.Stanzas,
+				&keyservicev1.Stanza{Type: stanza.Type, Args: stanza.Args, Body: stanza.Body})
 		}
-		if d.leaf >= 0 {
-			if result.Inclusion, err = r.Inclusion(d.leaf); err != nil {
+		if leaf := w.leaves[i]; leaf >= 0 {
+			if result.Inclusion, err = w.receipt.Inclusion(leaf); err != nil {
 				return nil, err
 			}
 		}

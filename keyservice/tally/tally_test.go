@@ -1,4 +1,4 @@
-package keyservice
+package tally
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ func refusedUnseal(cluster string, digest int) audit.Entry {
 
 // tally sums what denials wrote.
 type tally struct {
-	d       *denials
+	d       *Tally
 	now     time.Time
 	entries int
 	// stands is how many refusals the entries stand for.
@@ -23,13 +23,13 @@ type tally struct {
 
 func newTally() *tally {
 	c := &tally{now: time.Unix(1e9, 0)}
-	c.d = newDenials(func() time.Time { return c.now }, newMetrics())
+	c.d = New(func() time.Time { return c.now }, func(string) {})
 	return c
 }
 
 func (c *tally) refuse(entries ...audit.Entry) (recorded []audit.Entry) {
-	recorded, _ = c.d.admit(entries)
-	c.d.recorded(recorded)
+	recorded, _ = c.d.Admit(entries)
+	c.d.Recorded(recorded)
 	c.take(recorded)
 	return recorded
 }
@@ -58,10 +58,10 @@ func TestAClusterThatInventsDigestsCannotFillTheLog(t *testing.T) {
 		c.refuse(batch...)
 		kinds = max(kinds, c.d.kinds)
 		c.now = c.now.Add(6 * time.Second)
-		c.take(c.d.due(false))
+		c.take(c.d.Due(false))
 	}
-	c.now = c.now.Add(denialWindow)
-	c.take(c.d.due(true))
+	c.now = c.now.Add(Window)
+	c.take(c.d.Due(true))
 	if most := denialBurst + requests + 2*(requests/10+1); c.entries > most {
 		t.Errorf("%d entries for %d refusals, at most %d may be", c.entries, requests*each, most)
 	}
@@ -88,7 +88,7 @@ func TestAFleetOfHostileClustersCannotFillTheMemory(t *testing.T) {
 		t.Errorf("%d callers and %d kinds in memory, at most %d and %d may be", len(c.d.callers), c.d.kinds, maxCallers+1, maxKinds)
 	}
 	c.now = c.now.Add(time.Hour)
-	c.take(c.d.due(false))
+	c.take(c.d.Due(false))
 	if c.stands != 2*maxCallers*8 {
 		t.Errorf("the entries stand for %d refusals of %d", c.stands, 2*maxCallers*8)
 	}
@@ -118,11 +118,11 @@ func TestTheSameRefusalIsCounted(t *testing.T) {
 			t.Errorf("%s was taken for the same", name)
 		}
 	}
-	if got := c.d.due(false); len(got) != 0 {
+	if got := c.d.Due(false); len(got) != 0 {
 		t.Errorf("counted before the window ended: %v", got)
 	}
-	c.now = c.now.Add(denialWindow)
-	due := c.d.due(false)
+	c.now = c.now.Add(Window)
+	due := c.d.Due(false)
 	if len(due) != 1 || due[0].Count != 5 || due[0].Operations != 5 || due[0].Cluster != "prod-eu" || due[0].Digest != again.Digest {
 		t.Fatalf("due %+v, want one entry that stands for 5", due)
 	}
@@ -136,7 +136,7 @@ func TestTheSameRefusalIsCounted(t *testing.T) {
 func TestNothingIsCountedBeforeItsFirstIsOnDisk(t *testing.T) {
 	c := newTally()
 	for range 3 {
-		if got, _ := c.d.admit([]audit.Entry{refusedUnseal("prod-eu", 1)}); len(got) != 1 {
+		if got, _ := c.d.Admit([]audit.Entry{refusedUnseal("prod-eu", 1)}); len(got) != 1 {
 			t.Fatal("counted though nothing is on disk")
 		}
 	}
@@ -146,10 +146,10 @@ func TestCountsThatCannotBeRecordedAreKept(t *testing.T) {
 	c := newTally()
 	c.refuse(refusedUnseal("prod-eu", 1))
 	c.refuse(refusedUnseal("prod-eu", 1))
-	c.now = c.now.Add(denialWindow)
-	due := c.d.due(false)
-	c.d.owe(due)
-	if again := c.d.due(false); len(again) != 1 || again[0].Count != 1 {
+	c.now = c.now.Add(Window)
+	due := c.d.Due(false)
+	c.d.Owe(due)
+	if again := c.d.Due(false); len(again) != 1 || again[0].Count != 1 {
 		t.Errorf("owed %v, then due %v", due, again)
 	}
 }

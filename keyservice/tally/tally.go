@@ -1,14 +1,14 @@
-package keyservice
+// Package tally says which refusals get an entry of the audit log, and counts the
+// others.
+package tally
 
 import (
-	"context"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/journal"
 )
 
 // Refusals cost an entry of the log each, and nothing else: a caller must not be
@@ -16,9 +16,9 @@ import (
 // answered, the same again within a window is counted, and beyond a caller's
 // budget all are counted together.
 const (
-	// denialWindow is how long the same refusal is counted before the count is
+	// Window is how long the same refusal is counted before the count is
 	// recorded, and how long a crash may lose such a count.
-	denialWindow = time.Minute
+	Window = time.Minute
 	// A caller's budget of refusals recorded one by one: a burst, which a cluster
 	// with a broken application stays within, and one more every denialEvery. It
 	// makes at most 14,400 entries a day, and a count a minute.
@@ -51,10 +51,11 @@ func denialOf(e audit.Entry) denial {
 	return d
 }
 
-// denials counts refusals, by caller.
-type denials struct {
-	now     func() time.Time
-	metrics *metrics
+// Tally counts refusals, by caller.
+type Tally struct {
+	now func() time.Time
+	// counted is told of each refusal that gets no entry of its own, and why.
+	counted func(kind string)
 
 	mu      sync.Mutex
 	callers map[string]*denier
@@ -63,8 +64,10 @@ type denials struct {
 	owed []audit.Entry
 }
 
-func newDenials(now func() time.Time, m *metrics) *denials {
-	return &denials{now: now, metrics: m, callers: map[string]*denier{}}
+// New makes it. counted is called for each refusal that gets no entry of its own,
+// with one of a few kinds.
+func New(now func() time.Time, counted func(kind string)) *Tally {
+	return &Tally{now: now, counted: counted, callers: map[string]*denier{}}
 }
 
 // denier is what one caller was refused lately.
@@ -96,12 +99,12 @@ func (r *repeated) again(e audit.Entry) {
 // are too many to be told apart. No cluster or person is named so.
 const everybody = ""
 
-// admit says which refusals are to be recorded before they are answered, and
+// Admit says which refusals are to be recorded before they are answered, and
 // counts the others. At has, for each entry to record, its place in refused. Of
 // those beyond the budget the first of a window is a Coalesce entry, at -1: who
-// reads the log knows that what follows it was counted. Call recorded when they
+// reads the log knows that what follows it was counted. Call Recorded when they
 // are on disk.
-func (d *denials) admit(refused []audit.Entry) (record []audit.Entry, at []int) {
+func (d *Tally) Admit(refused []audit.Entry) (record []audit.Entry, at []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
@@ -111,7 +114,7 @@ func (d *denials) admit(refused []audit.Entry) (record []audit.Entry, at []int) 
 		known := c.seen[denialOf(e)]
 		if known != nil && known.recorded {
 			known.again(e)
-			d.metrics.coalesced.WithLabelValues("repeated").Inc()
+			d.counted("repeated")
 			continue
 		}
 		if d.withinBudget(c, now) {
@@ -134,8 +137,8 @@ func (d *denials) admit(refused []audit.Entry) (record []audit.Entry, at []int) 
 }
 
 // countBeyond counts a refusal that gets no entry of its own.
-func (d *denials) countBeyond(c *denier, e audit.Entry, now time.Time) *repeated {
-	d.metrics.coalesced.WithLabelValues("beyond budget").Inc()
+func (d *Tally) countBeyond(c *denier, e audit.Entry, now time.Time) *repeated {
+	d.counted("beyond budget")
 	over := c.beyond[e.Outcome]
 	if over == nil {
 		over = &repeated{entry: summary(e), since: now}
@@ -145,15 +148,15 @@ func (d *denials) countBeyond(c *denier, e audit.Entry, now time.Time) *repeated
 	return over
 }
 
-// count takes a refusal that could not be recorded into the caller's next count.
-func (d *denials) count(e audit.Entry) {
+// Count takes a refusal that could not be recorded into the caller's next count.
+func (d *Tally) Count(e audit.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.countBeyond(d.caller(callerName(e)), e, d.now())
 }
 
-// recorded says that entries which admit picked are on disk.
-func (d *denials) recorded(entries []audit.Entry) {
+// Recorded says that entries which Admit picked are on disk.
+func (d *Tally) Recorded(entries []audit.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range entries {
@@ -176,7 +179,7 @@ func (d *denials) recorded(entries []audit.Entry) {
 
 // withinBudget is what keeps a caller from filling the disk, and all of them from
 // filling the memory.
-func (d *denials) withinBudget(c *denier, now time.Time) bool {
+func (d *Tally) withinBudget(c *denier, now time.Time) bool {
 	return d.kinds < maxKinds && c.budget.AllowN(now, 1)
 }
 
@@ -196,7 +199,7 @@ func callerName(e audit.Entry) string {
 	return everybody
 }
 
-func (d *denials) caller(name string) *denier {
+func (d *Tally) caller(name string) *denier {
 	if d.callers[name] == nil && len(d.callers) >= maxCallers {
 		name = everybody
 	}
@@ -209,16 +212,16 @@ func (d *denials) caller(name string) *denier {
 	return c
 }
 
-// due takes the counts of windows that ended, as entries; all of them when the
+// Due takes the counts of windows that ended, as entries; all of them when the
 // service stops.
-func (d *denials) due(all bool) []audit.Entry {
+func (d *Tally) Due(all bool) []audit.Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
 	entries := d.owed
 	d.owed = nil
 	take := func(r *repeated) (ended bool) {
-		if ended = all || now.Sub(r.since) >= denialWindow; ended && r.count > 0 {
+		if ended = all || now.Sub(r.since) >= Window; ended && r.count > 0 {
 			e := r.entry
 			e.Count, e.Operations, e.Detail = r.count, r.operations, "again since "+r.since.UTC().Format(time.RFC3339)
 			entries = append(entries, e)
@@ -244,59 +247,9 @@ func (d *denials) due(all bool) []audit.Entry {
 	return entries
 }
 
-// owe takes counts back that could not be recorded.
-func (d *denials) owe(entries []audit.Entry) {
+// Owe takes counts back that could not be recorded.
+func (d *Tally) Owe(entries []audit.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.owed = append(d.owed, entries[:min(len(entries), maxKinds-len(d.owed))]...)
-}
-
-// recordDenials makes refusals durable, or counts them. The caller may answer
-// when it returns nil.
-func (s *Server) recordDenials(ctx context.Context, refused ...audit.Entry) error {
-	record, _ := s.denials.admit(refused)
-	if len(record) == 0 {
-		return nil
-	}
-	if _, err := s.journal.Leave(ctx, record); err != nil {
-		return err
-	}
-	s.denials.recorded(record)
-	return nil
-}
-
-// flushDenials records the counts that are due, and what other programs left.
-func (s *Server) flushDenials(ctx context.Context, all bool) {
-	entries := s.denials.due(all)
-	if len(entries) == 0 {
-		if waits, err := s.store.HasPending(ctx, s.config.Fleet); err != nil || !waits {
-			return
-		}
-	}
-	for len(entries) > journal.MaxAppend {
-		s.flush(ctx, entries[:journal.MaxAppend])
-		entries = entries[journal.MaxAppend:]
-	}
-	s.flush(ctx, entries)
-}
-
-func (s *Server) flush(ctx context.Context, entries []audit.Entry) {
-	if _, err := s.journal.Leave(ctx, entries); err != nil {
-		s.log.Error("counts of refusals are not recorded yet", "counts", len(entries), "error", err.Error())
-		s.denials.owe(entries)
-	}
-}
-
-// followDenials flushes until ctx ends.
-func (s *Server) followDenials(ctx context.Context) {
-	ticker := time.NewTicker(denialWindow / 6)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			s.flushDenials(ctx, false)
-		}
-	}
 }
