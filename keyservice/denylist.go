@@ -106,7 +106,8 @@ func notDenied(_ context.Context, g *grounds, d decided) (decided, keyservicev1.
 func (g *grounds) mayBeDenied(d decided) bool {
 	return len(d.bound) > 0 && d.bound[0].context.Scope == api.ScopeFleet &&
 		slices.ContainsFunc(g.denied.denials, func(x store.Denial) bool {
-			return slices.Contains(g.index.pending, x.Placement) && deniesCluster(x, g.who.Name) && deniesValue(x, d.digest, d.bound)
+			return slices.Contains(g.index.pending, x.Placement) && deniesCluster(x, g.who.Name) &&
+				deniesValue(x, d.digest, d.bound)
 		})
 }
 

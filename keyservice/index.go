@@ -159,7 +159,8 @@ func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster
 	if err != nil {
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
-	x.stubs, x.undecided, x.pending, x.failed, x.broken = placed.stubs, placed.undecided, placed.pending, placed.failed, placed.broken
+	x.stubs, x.undecided, x.pending = placed.stubs, placed.undecided, placed.pending
+	x.failed, x.broken = placed.failed, placed.broken
 	return x, nil
 }
 

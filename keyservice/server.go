@@ -141,8 +141,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 func (s *Server) listen(o Options) {
 	grace := time.Duration(s.config.Renewal.Grace)
 	open := newConnections()
-	s.front = &front{clerk: s.clerk, authority: s.authority, people: s.people, connections: open, clones: newClones(s.clerk),
-		limiter: turnstile.NewLimiter(s.config.Limits.WithDefaults()), grace: grace}
+	s.front = &front{clerk: s.clerk, authority: s.authority, people: s.people, connections: open,
+		clones: newClones(s.clerk), limiter: turnstile.NewLimiter(s.config.Limits.WithDefaults()), grace: grace}
 	s.listening = &listening{authority: s.authority, connections: open, names: s.config.ServerNames,
 		grace: grace, refreshEvery: o.RefreshEvery, now: o.Now, log: o.Log}
 }
@@ -193,7 +193,8 @@ func (s *Server) began(j *journal.Journal) []audit.Entry {
 		entries = append(entries,
 			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Detail: "root key " + s.config.RootKey},
 			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Detail: "log key " + j.Key()},
-			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Identity: protocol.SPKIHash(s.Authority()), Detail: "certificate authority"})
+			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Identity: protocol.SPKIHash(s.Authority()),
+				Detail: "certificate authority"})
 	}
 	return append(entries, s.people.Entries()...)
 }

@@ -55,7 +55,8 @@ func TestADenialHoldsWhatASlowPlacementMayHave(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
 	olga := f.person("olga", config.RoleOperator)
-	file, shared := f.seal(stub{namespace: "base", name: "ldap", values: map[string]string{"/data/key": "v"}, fleetScope: true})
+	values := map[string]string{"/data/key": "v"}
+	file, shared := f.seal(stub{namespace: "base", name: "ldap", values: values, fleetScope: true})
 	files := fleets.Diamond("apps/slow", 14)
 	files["base/s.yaml"], files["base/kustomization.yaml"] = file, "resources: [s.yaml]\n"
 	files["apps/ldap/kustomization.yaml"] = "namespace: ldap\nresources: [../../base]\n"

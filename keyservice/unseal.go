@@ -68,7 +68,9 @@ func (s *unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) 
 // attempt decides at the head and the deny list that are in force. owes is how
 // many token operations of attempts before stand in no entry, and unrecorded how
 // many do so now. After an error that says [decideAgain] nothing was released.
-func (s *unsealing) attempt(ctx context.Context, q *question, first bool, owes int) (out *keyservicev1.UnsealResponse, unrecorded int, err error) {
+func (s *unsealing) attempt(ctx context.Context, q *question, first bool, owes int) (
+	out *keyservicev1.UnsealResponse, unrecorded int, err error,
+) {
 	fail := func(reason string, unrecorded int, err error) (*keyservicev1.UnsealResponse, int, error) {
 		return nil, unrecorded, s.refuse(reason, err, "cluster", q.who.Name)
 	}
@@ -106,7 +108,9 @@ func (s *unsealing) attempt(ctx context.Context, q *question, first bool, owes i
 
 // refuseAll refuses a whole request for who asks it, with one record a digest:
 // what a suspended cluster still asks for is worth knowing.
-func (s *unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reason string, owes int) (*keyservicev1.UnsealResponse, int, error) {
+func (s *unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reason string, owes int) (
+	*keyservicev1.UnsealResponse, int, error,
+) {
 	entries := make([]audit.Entry, len(q.digests))
 	for i, digest := range q.digests {
 		entries[i] = entryOf(q, g, &opened{decided: decided{digest: digest}}, reason)
@@ -116,7 +120,8 @@ func (s *unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reas
 		return nil, owes, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.who.Name)
 	}
 	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(q.digests)))
-	return nil, 0, s.refuse(reason, errors.New("the accepted head does not let this cluster unseal"), "cluster", q.who.Name)
+	why := errors.New("the accepted head does not let this cluster unseal")
+	return nil, 0, s.refuse(reason, why, "cluster", q.who.Name)
 }
 
 // beyondAdmitted is what an attempt asked of the token beyond what the request was
@@ -159,7 +164,9 @@ func digestsProblem(digests []string) string {
 }
 
 // answer is what leaves: the results, each with its place in the log.
-func answer(ctx context.Context, q *question, g *grounds, results []opened, w written) (*keyservicev1.UnsealResponse, error) {
+func answer(ctx context.Context, q *question, g *grounds, results []opened, w written) (
+	*keyservicev1.UnsealResponse, error,
+) {
 	out := &keyservicev1.UnsealResponse{Fleet: q.who.Fleet, Head: g.head.hash, Nonce: q.nonce}
 	var err error
 	if out.Log, err = w.receipt.State(ctx, q.logSize); err != nil {

@@ -34,7 +34,9 @@ func entryOf(q *question, g *grounds, o *opened, outcome string) audit.Entry {
 // record makes the results of one attempt durable. Until it returns nil nothing
 // may leave. owes are operations of attempts before, which the first entry takes
 // over; unrecorded is how many stand in no entry, and in no count, afterwards.
-func (s *unsealing) record(ctx context.Context, q *question, g *grounds, results []opened, owes int) (w written, unrecorded int, err error) {
+func (s *unsealing) record(ctx context.Context, q *question, g *grounds, results []opened, owes int) (
+	w written, unrecorded int, err error,
+) {
 	entries, refused := make([]audit.Entry, 0, len(results)), []audit.Entry{}
 	var whose []int // of refused, the result
 	w.leaves = make([]int, len(results))
@@ -81,7 +83,9 @@ func operationsIn(entries []audit.Entry) (n int) {
 // recordAll demands a signed record of what releases a secret. What only refuses
 // may wait for its signature: a token that is gone does not keep the service from
 // saying no.
-func (s *unsealing) recordAll(ctx context.Context, g *grounds, entries []audit.Entry, releases bool) (*journal.Receipt, error) {
+func (s *unsealing) recordAll(ctx context.Context, g *grounds, entries []audit.Entry, releases bool) (
+	*journal.Receipt, error,
+) {
 	switch {
 	case len(entries) == 0:
 		return nil, s.heads.stillAt(ctx, g.head)
