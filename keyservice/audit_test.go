@@ -270,7 +270,7 @@ func (f *fixture) tryNew() error {
 		f.t.Fatal(err)
 	}
 	_, err = keyservice.New(f.t.Context(), keyservice.Options{
-		Config: f.config(2), Store: f.rows, Token: f.worker, Mirror: mirror,
+		Config: f.config(2), Store: f.rows, Token: f.worker, Source: mirror,
 		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Log: slog.New(slog.DiscardHandler),
 	})
 	return err

@@ -13,13 +13,11 @@ import (
 	"golang.org/x/time/rate"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/model"
-	"github.com/bulla-dev/bulla/kustomize/signing"
-	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -46,27 +44,13 @@ type head struct {
 	superseded atomic.Bool
 }
 
-// refusedHead says why a tip was not accepted. Reason is one of v1alpha1's.
-type refusedHead struct {
-	hash, reason string
-	err          error
-}
-
-func (e *refusedHead) Error() string {
-	return fmt.Sprintf("refuse head %s: %s: %v", e.hash, e.reason, e.err)
-}
-
-func (e *refusedHead) Unwrap() error { return e.err }
-
 // heads follows the configured ref. Authority is always the head accepted last;
 // a tip that cannot be accepted changes nothing but the readiness detail.
 type heads struct {
-	fleet, ref, rootKey string
-	// floor is what must be signed whatever Git says.
-	floor   *signing.Rules
-	mirror  *git.Mirror
-	builder *kustomize.Builder
-	rows    interface {
+	fleet, ref string
+	rule       *follow.Rule
+	builder    *kustomize.Builder
+	rows       interface {
 		headStore
 		placedStore
 	}
@@ -114,24 +98,28 @@ func (h *heads) start(life context.Context) {
 // changed. When the mirror lost it, the first look fetches it back.
 func (h *heads) restore(ctx context.Context) error {
 	last, err := h.rows.LastHead(ctx, h.fleet, h.ref)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !h.mirror.Contains(last.Hash) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && !h.rule.Source.Contains(last.Hash) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
-	accepted, err := h.verify(ctx, last.Hash)
+	known, err := h.rows.KnownFleet(ctx, h.fleet)
+	if err != nil {
+		return fmt.Errorf("restore accepted head: %w", err)
+	}
+	accepted, err := h.rule.Read(ctx, last.Hash, known)
 	if err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
 	if err := errors.Join(h.beginFresh(ctx, last), h.beginRefused(ctx, last)); err != nil {
 		return fmt.Errorf("restore accepted head: %w", err)
 	}
-	return h.take(accepted, last.Accepted)
+	return h.take(newHead(accepted), last.Accepted)
 }
 
-// follow looks at the remote every interval until ctx ends.
-func (h *heads) follow(ctx context.Context, interval time.Duration) {
+// watch looks at the remote every interval until ctx ends.
+func (h *heads) watch(ctx context.Context, interval time.Duration) {
 	ticker, row := time.NewTicker(interval), time.NewTicker(rowEvery)
 	defer ticker.Stop()
 	defer row.Stop()
@@ -158,7 +146,7 @@ func (h *heads) follow(ctx context.Context, interval time.Duration) {
 // look asks the remote for its head, and takes it when it is new.
 func (h *heads) look() error {
 	err := h.lookOnce()
-	var refused *refusedHead
+	var refused *follow.Refusal
 	if errors.As(err, &refused) {
 		err = errors.Join(err, h.denied(h.life, h.refusal(refused)))
 	}
@@ -172,8 +160,8 @@ func (h *heads) look() error {
 }
 
 // refusal is what is recorded of a tip that was not accepted.
-func (h *heads) refusal(refused *refusedHead) audit.Entry {
-	e := audit.Entry{Kind: audit.Head, Outcome: refused.reason, Revision: refused.hash, Detail: refused.err.Error()}
+func (h *heads) refusal(refused *follow.Refusal) audit.Entry {
+	e := audit.Entry{Kind: audit.Head, Outcome: refused.Reason.Word(), Revision: refused.Head, Detail: refused.Err.Error()}
 	if current := h.current.Load(); current != nil {
 		e.Head = current.hash
 	}
@@ -185,13 +173,11 @@ func (h *heads) lookOnce() error {
 		return err
 	}
 	began := h.now()
-	tip, err := h.mirror.Look(h.life)
+	tip, err := h.rule.Source.Look(h.life)
 	if err != nil {
 		return fmt.Errorf("ask for the remote's head: %w", h.refGone(err))
 	}
-	// What a damaged mirror gave may be wrong by a file: it is read again from a
-	// fresh one, though the tip is the same.
-	if current := h.current.Load(); current != nil && current.hash == tip && !h.mirror.Damaged() {
+	if current := h.current.Load(); current != nil && h.rule.IsAt(tip, current.hash) {
 		is, err := h.inForce(h.life, current)
 		if is {
 			h.verified(tip, began)
@@ -203,103 +189,27 @@ func (h *heads) lookOnce() error {
 	// Replicas see a push at once. The one that is second takes what the first
 	// one accepted.
 	for range decideAttempts {
-		if err = judged(tip, h.fetchAndAccept(tip, began)); !errors.Is(err, store.ErrHeadMoved) {
+		if err = h.next(tip, began); !errors.Is(err, store.ErrHeadMoved) {
 			break
 		}
 	}
 	return err
 }
 
-func (h *heads) fetchAndAccept(tip string, began time.Time) error {
-	plan, err := h.fetch(h.life, tip)
-	if err != nil {
-		return err
-	}
-	plan.began = began
+// next takes a tip that this service observed on the configured ref.
+func (h *heads) next(tip string, began time.Time) error {
 	h.metrics.fetches.Inc()
-	return h.accept(h.life, plan)
+	m := &memory{heads: h}
+	next, err := h.rule.Next(h.life, tip, m)
+	if err != nil {
+		return m.explain(err)
+	}
+	h.verified(next.Hash, began)
+	return h.take(newHead(next), m.accepted)
 }
 
-// accept takes a tip that this service observed on the configured ref.
-func (h *heads) accept(ctx context.Context, p *plan) error {
-	if err := h.descends(p); err != nil {
-		return err
-	}
-	candidate, err := h.verify(ctx, p.tip)
-	if err != nil {
-		return err
-	}
-	if p.last.Hash == p.tip { // another replica was first, or the mirror had lost a part of it
-		if err := h.trust(ctx, p); err != nil {
-			return err
-		}
-		h.verified(p.tip, p.began)
-		return h.take(candidate, p.last.Accepted)
-	}
-	vouched, err := h.vouch(ctx, p)
-	if err != nil {
-		return err
-	}
-	now := h.now()
-	row := store.Head{Fleet: h.fleet, Ref: h.ref, Hash: p.tip, Parent: p.last.Hash, Accepted: now, Known: candidate.known}
-	changes := []store.Change{h.rows.AddHead(row)}
-	if p.rewrite != nil {
-		changes = append(changes, h.rows.SpendRewrite(*p.rewrite, now))
-	}
-	entries := headEntries(candidate, h.current.Load(), p.last.Hash)
-	entries[0].Detail += vouchedDetail(p, vouched)
-	if _, err := h.journal.Leave(ctx, entries, changes...); err != nil {
-		return err
-	}
-	h.verified(p.tip, p.began)
-	return h.take(candidate, now)
-}
-
-// descends refuses a rewritten history: it could grant again what was revoked.
-func (h *heads) descends(p *plan) error {
-	if p.last.Hash == "" || p.rewrite != nil {
-		return nil
-	}
-	ok, err := h.mirror.Follows(p.tip, p.last.Hash)
-	if err == nil && !ok {
-		err = fmt.Errorf("it does not descend from the accepted head %s", p.last.Hash)
-	}
-	if err != nil {
-		return &refusedHead{hash: p.tip, reason: v1alpha1.HistoryRewrittenReason, err: err}
-	}
-	return nil
-}
-
-// verify reads a head and holds it to the pins: the fleet's id, and the
-// signature of fleet.yaml under the root key, which must not be an older one
-// than was accepted before.
-func (h *heads) verify(ctx context.Context, hash string) (*head, error) {
-	refuse := func(reason string, err error) (*head, error) {
-		return nil, &refusedHead{hash: hash, reason: reason, err: err}
-	}
-	tree, err := h.mirror.Tree(hash)
-	if err != nil {
-		return refuse(v1alpha1.InvalidFleetReason, err)
-	}
-	model, err := model.Load(tree)
-	if err != nil {
-		return refuse(v1alpha1.InvalidFleetReason, err)
-	}
-	if model.Fleet.Spec.ID != h.fleet {
-		return refuse(v1alpha1.FleetMismatchReason, fmt.Errorf("fleet.yaml is of fleet %q, pinned is %q", model.Fleet.Spec.ID, h.fleet))
-	}
-	known, err := h.rows.KnownFleet(ctx, h.fleet)
-	if err != nil {
-		return nil, err
-	}
-	next, err := known.Accept(&model.Fleet.Spec, h.rootKey)
-	if errors.Is(err, sealing.ErrRolledBack) {
-		return refuse(v1alpha1.FleetRolledBackReason, err)
-	}
-	if err != nil {
-		return refuse(v1alpha1.FleetMismatchReason, err)
-	}
-	return &head{hash: hash, tree: tree, model: model, known: next}, nil
+func newHead(of *follow.Head) *head {
+	return &head{hash: of.Hash, tree: of.Tree, model: of.Model, known: of.Known}
 }
 
 // take makes a verified head the authority, and its keys the token's. The head

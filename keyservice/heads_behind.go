@@ -37,6 +37,6 @@ func (h *heads) isBehind(ctx context.Context, revision string) bool {
 	if before, err := h.rows.WasBefore(ctx, h.fleet, h.ref, revision, current.hash); err == nil && before {
 		return true
 	}
-	behind, err := h.mirror.FollowsWithin(current.hash, revision, nearHistory)
+	behind, err := h.rule.Source.FollowsWithin(current.hash, revision, nearHistory)
 	return err == nil && behind
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
@@ -48,7 +49,7 @@ func TestAnOldRevisionIsNoExpensiveQuestion(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked, current := 0, commits[1]
-	h := &heads{mirror: mirror, rows: acceptedRows{hash: strings.Repeat("a", 40), asked: &asked}}
+	h := &heads{rule: &follow.Rule{Source: mirror}, rows: acceptedRows{hash: strings.Repeat("a", 40), asked: &asked}}
 	h.current.Store(&head{hash: current})
 	for _, c := range []struct {
 		what, revision string

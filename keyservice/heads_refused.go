@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/source"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -137,21 +138,6 @@ func (h *heads) verified(hash string, began time.Time) {
 	h.refusals.over()
 }
 
-// judged makes a refusal of a failure that the tip is to blame for: what it holds,
-// not how it came. A remote that cannot be reached, or breaks off, refuses nothing.
-func judged(tip string, err error) error {
-	var refused *refusedHead
-	var wrong *tree.Error
-	switch {
-	case err == nil, errors.As(err, &refused), errors.Is(err, context.Canceled):
-		return err
-	case errors.As(err, &wrong), errors.Is(err, tree.ErrTooLarge), errors.Is(err, tree.ErrCorrupt),
-		errors.Is(err, source.ErrUnknownRevision):
-		return &refusedHead{hash: tip, reason: v1alpha1.InvalidFleetReason, err: err}
-	}
-	return err
-}
-
 // noteRefusal remembers what a look ran into, if it is a refusal.
 func (h *heads) noteRefusal(err error) {
 	current := h.current.Load()
@@ -159,10 +145,10 @@ func (h *heads) noteRefusal(err error) {
 		return
 	}
 	seen := store.RefusedTip{Fleet: h.fleet, Ref: h.ref, Head: current.hash, Since: h.now()}
-	var refused *refusedHead
+	var refused *follow.Refusal
 	switch {
 	case errors.As(err, &refused):
-		seen.Tip, seen.Reason = refused.hash, refused.reason
+		seen.Tip, seen.Reason = refused.Head, refused.Reason.Word()
 	case errors.Is(err, source.ErrRefGone), errors.Is(err, source.ErrEmptyRepository), errors.Is(err, tree.ErrTooLarge):
 		seen.Reason = v1alpha1.InvalidFleetReason
 	default:

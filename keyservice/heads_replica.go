@@ -68,18 +68,6 @@ func (h *heads) isBehindRow(ctx context.Context) bool {
 	return err == nil && !is
 }
 
-// trust holds a head that another replica accepted to this replica's own eyes:
-// every commit since the head that it had itself, where the one descends from the
-// other. A rewritten history was vouched for by an operator, once, elsewhere.
-func (h *heads) trust(ctx context.Context, p *plan) error {
-	had := h.current.Load()
-	if had == nil || had.hash == p.tip || !h.isFrom(p.tip, had.hash) {
-		return nil
-	}
-	_, err := h.vouch(ctx, &plan{tip: p.tip, last: store.Head{Hash: had.hash}})
-	return err
-}
-
 // stillAt is for what was decided and not recorded, being counted with earlier
 // refusals: store.ErrHeadMoved unless the head is in force.
 func (h *heads) stillAt(ctx context.Context, of *head) error {

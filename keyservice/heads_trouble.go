@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/config"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/source"
 )
 
@@ -32,7 +33,7 @@ type toldRefusal struct {
 // again says whether a failed look is to be logged: always, but for the refusal
 // of a head that was logged with the same words within the hour.
 func (t *toldRefusal) again(err error, now time.Time) bool {
-	if !errors.As(err, new(*refusedHead)) {
+	if !errors.As(err, new(*follow.Refusal)) {
 		return true
 	}
 	t.mu.Lock()

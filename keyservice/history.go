@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 )
 
 // Errors of accepting a rewritten history, beside store.ErrHeadMoved.
@@ -98,7 +99,7 @@ func (s *following) Look(ctx context.Context, _ *keyservicev1.LookRequest) (*key
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	err = s.heads.looks.do(ctx)
-	var refused *refusedHead
+	var refused *follow.Refusal
 	if err != nil && !errors.As(err, &refused) {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -83,13 +84,13 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) looked(err error) {
-	var refused *refusedHead
+	var refused *follow.Refusal
 	switch {
 	case err == nil:
 		m.looks.WithLabelValues("ok").Inc()
 	case errors.As(err, &refused):
 		m.looks.WithLabelValues("refused").Inc()
-		m.refused.WithLabelValues(refused.reason).Inc()
+		m.refused.WithLabelValues(refused.Reason.Word()).Inc()
 	default:
 		m.looks.WithLabelValues("failed").Inc()
 	}

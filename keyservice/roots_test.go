@@ -49,7 +49,7 @@ func (w *world) open(token keyservice.Token, change func(*config.Config)) error 
 		w.t.Fatal(err)
 	}
 	_, err = keyservice.New(w.t.Context(), keyservice.Options{
-		Config: config, Store: w.rows, Token: token, Mirror: mirror, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
+		Config: config, Store: w.rows, Token: token, Source: mirror, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}),
 		Log: slog.New(slog.NewTextHandler(w.logs, nil)), Now: w.now,
 	})
 	return err

@@ -40,7 +40,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer end()
-	loops.Go(func() { s.heads.follow(life, time.Duration(s.config.Repository.Interval)) })
+	loops.Go(func() { s.heads.watch(life, time.Duration(s.config.Repository.Interval)) })
 	loops.Go(func() { s.listening.recertify(life) })
 	loops.Go(func() { s.followDenials(life) })
 	s.log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())

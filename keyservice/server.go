@@ -18,8 +18,9 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/tally"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/signing"
-	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/kustomize/source"
 )
 
 const (
@@ -35,7 +36,7 @@ type Options struct {
 	Config  *config.Config
 	Store   Store
 	Token   Token
-	Mirror  *git.Mirror
+	Source  source.Source
 	Builder *kustomize.Builder
 	Log     *slog.Logger
 	// Now is the clock; time.Now by default.
@@ -124,8 +125,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("read signing of the configuration: %w", err)
 	}
 	s.heads = &heads{
-		fleet: c.Fleet, floor: floor, ref: c.Repository.Ref, rootKey: c.RootKey,
-		mirror: o.Mirror, builder: o.Builder, rows: o.Store, token: o.Token,
+		fleet: c.Fleet, ref: c.Repository.Ref,
+		rule: &follow.Rule{
+			Source: o.Source, Now: o.Now, Pins: follow.Pins{Fleet: c.Fleet, RootKey: c.RootKey, Floor: floor},
+		},
+		builder: o.Builder, rows: o.Store, token: o.Token,
 		log: o.Log, metrics: m, now: o.Now, accepted: s.onHead,
 		journal: s.journal, denied: s.recordDenials,
 		fresh: newFreshness(c.Repository, o.Now), refusals: newRefusal(c.Repository, o.Now),

@@ -194,7 +194,7 @@ func (w *world) start(sessions int) {
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
-		Config: w.config(sessions), Store: rows, Token: token, Mirror: mirror,
+		Config: w.config(sessions), Store: rows, Token: token, Source: mirror,
 		Builder: w.builder,
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh,

@@ -96,7 +96,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	}
 	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
 	service, err := keyservice.New(ctx, keyservice.Options{
-		Config: config, Store: rows, Token: token, Mirror: mirror, Log: log,
+		Config: config, Store: rows, Token: token, Source: mirror, Log: log,
 		Builder: builder, Renewal: ports.renewal,
 	})
 	if err != nil {

@@ -99,7 +99,7 @@ func (s *service) serve(ts *testscript.TestScript) {
 	mirror := must(git.Open(filepath.Join(s.dir, "mirror"), s.repo.URL(), "main",
 		git.Auth{Username: s.repo.Username, Password: s.repo.Password}, git.Limits{}))
 	s.server = must(keyservice.New(context.Background(), keyservice.Options{
-		Config: s.config, Store: s.rows, Token: s.worker, Mirror: mirror,
+		Config: s.config, Store: s.rows, Token: s.worker, Source: mirror,
 		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Log: slog.New(slog.DiscardHandler),
 	}))
 	listener, health := must(net.Listen("tcp", "127.0.0.1:0")), must(net.Listen("tcp", "127.0.0.1:0"))
