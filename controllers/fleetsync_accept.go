@@ -2,19 +2,16 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/source"
-	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -31,14 +28,8 @@ func (r *FleetSyncReconciler) accept(ctx context.Context, p *pass) error {
 	if standing := r.Snapshots.Load(); standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) {
 		p.snapshot = standing
 	} else {
-		if err := r.vouch(ctx, p); err != nil {
-			return err
-		}
-		next, err := r.snapshot(ctx, p, p.head)
+		next, err := r.snapshot(ctx, p)
 		if err != nil {
-			return err
-		}
-		if err := r.remember(ctx, p, next.known); err != nil {
 			return err
 		}
 		r.store(p, next)
@@ -74,10 +65,12 @@ func (r *FleetSyncReconciler) rebuild(p *pass, standing *Snapshot) bool {
 // finds the remote down or its new head refused: drift heals meanwhile.
 func (r *FleetSyncReconciler) restore(ctx context.Context, p *pass) {
 	accepted := hashOf(p.obj.Status.Head)
-	if p.identity == nil || r.mirror.Mirror == nil || accepted == "" || !r.mirror.Contains(accepted) {
+	if p.identity == nil || r.mirror.Source == nil || accepted == "" || !r.mirror.Contains(accepted) {
 		return
 	}
-	next, err := r.snapshot(ctx, p, accepted)
+	_ = r.hold(p)
+	p.head, p.next = accepted, nil
+	next, err := r.snapshot(ctx, p)
 	if err != nil {
 		logf.FromContext(ctx).Info("accepted head is not restored", "head", accepted, "why", err.Error())
 		return
@@ -85,19 +78,22 @@ func (r *FleetSyncReconciler) restore(ctx context.Context, p *pass) {
 	r.store(p, next)
 }
 
-// snapshot reads, verifies and resolves one head.
-func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string) (*Snapshot, error) {
-	tree, model, err := readHead(r.mirror.Mirror, head)
-	if err != nil {
+// snapshot resolves the head of a pass. One that is not new is read again, and held to
+// what the join token pinned.
+func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass) (*Snapshot, error) {
+	head, err := p.next, error(nil)
+	if head == nil {
+		if head, err = r.rule.Read(ctx, p.head, p.identity.known); err != nil {
+			return nil, refusedHead(p.obj, err)
+		}
+	}
+	if err := r.remember(ctx, p, head.Known); err != nil {
 		return nil, err
 	}
-	known, err := verifyFleet(model.Fleet, p.identity)
-	if err != nil {
-		return nil, err
-	}
+	model := head.Model
 	next := &Snapshot{
-		Head: head, Revision: revisionOf(p.obj, head), Fleet: model.Fleet, Model: model, known: known,
-		stood: buildsAgain(r.mirror.Mirror, r.Builder),
+		Head: head.Hash, Revision: revisionOf(p.obj, head.Hash), Fleet: model.Fleet, Model: model,
+		stood: buildsAgain(r.mirror.Source, r.Builder),
 	}
 	if next.notInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
 		return nil, err
@@ -108,47 +104,19 @@ func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass, head string
 		return next, err
 	}
 	started := r.now()
-	next.Resolution = r.Builder.ResolveSoon(ctx, tree, model, p.obj.Spec.ClusterName)
+	next.Resolution = r.Builder.ResolveSoon(ctx, head.Tree, model, p.obj.Spec.ClusterName)
 	r.Metrics.resolve(r.now().Sub(started))
 	return next, ctx.Err()
 }
 
-func readHead(mirror *git.Mirror, head string) (*tree.Tree, *model.Model, error) {
-	tree, err := mirror.Tree(head)
+// readHead reads a head of before, for what was built from it.
+func readHead(from source.Source, head string) (*tree.Tree, *model.Model, error) {
+	files, err := from.Tree(head)
 	if err != nil {
-		return nil, nil, unreadable(head, err)
+		return nil, nil, err
 	}
-	model, err := model.Load(tree)
-	if err != nil {
-		return nil, nil, unreadable(head, err)
-	}
-	return tree, model, nil
-}
-
-// unreadable says whether the tree or the disk is at fault.
-func unreadable(head string, err error) error {
-	if errors.Is(err, source.ErrUnknownRevision) || errors.Is(err, tree.ErrCorrupt) {
-		return waiting(v1alpha1.GitOperationFailedReason, "read head %s: %w", head, err)
-	}
-	return stalled(v1alpha1.InvalidFleetReason, "head %s is not a fleet: %w", head, err)
-}
-
-// verifyFleet holds the repository to what the join token pinned, and to the
-// newest fleet.yaml that was accepted here. Without it whoever hosts the
-// repository could put other sealing keys into fleet.yaml, or old ones back.
-func verifyFleet(fleet *api.Fleet, identity *Identity) (sealing.Known, error) {
-	if fleet.Spec.ID != identity.fleet {
-		return sealing.Known{}, stalled(v1alpha1.FleetMismatchReason, "the repository holds fleet %s, and this cluster belongs to fleet %s",
-			fleet.Spec.ID, identity.fleet)
-	}
-	known, err := identity.known.Accept(&fleet.Spec, identity.rootKey)
-	if errors.Is(err, sealing.ErrRolledBack) {
-		return known, stalled(v1alpha1.FleetRolledBackReason, "%w; put the newer one back, or have the change signed anew", err)
-	}
-	if err != nil {
-		return known, stalled(v1alpha1.FleetMismatchReason, "fleet.yaml is not signed by the pinned root key: %w", err)
-	}
-	return known, nil
+	read, err := model.Load(files)
+	return files, read, err
 }
 
 // remember makes what an accepted head's fleet.yaml tells durable, before
@@ -231,12 +199,12 @@ func (r *FleetSyncReconciler) deliveredOne(ctx context.Context, d *v1alpha1.Deli
 	if d.Spec.Removed {
 		return nil
 	}
-	return buildAgain(ctx, r.mirror.Mirror, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
+	return buildAgain(ctx, r.mirror.Source, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
 }
 
 // buildsAgain is for [Snapshot.stood]. The mirror is the one that the snapshot
 // came from, whatever is opened later.
-func buildsAgain(mirror *git.Mirror, builder *kustomize.Builder) func(context.Context, *v1alpha1.Delivery) *kustomize.Build {
+func buildsAgain(mirror source.Source, builder *kustomize.Builder) func(context.Context, *v1alpha1.Delivery) *kustomize.Build {
 	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
 		placed := buildAgain(ctx, mirror, builder, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
 		if placed == nil {
@@ -248,7 +216,7 @@ func buildsAgain(mirror *git.Mirror, builder *kustomize.Builder) func(context.Co
 
 // buildAgain builds a placement at an earlier revision. Nothing but the digest
 // that was noted then counts: a revision that gives another is not what stood.
-func buildAgain(ctx context.Context, mirror *git.Mirror, builder *kustomize.Builder, name, revision, digest string) *kustomize.Placed {
+func buildAgain(ctx context.Context, mirror source.Source, builder *kustomize.Builder, name, revision, digest string) *kustomize.Placed {
 	hash := hashOf(revision)
 	if hash == "" || !mirror.Contains(hash) {
 		return nil

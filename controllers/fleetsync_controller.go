@@ -24,6 +24,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
@@ -62,6 +63,7 @@ type FleetSyncReconciler struct {
 	Metrics *Metrics
 
 	mirror   openMirror
+	rule     follow.Rule
 	resolved time.Time // when the standing snapshot was resolved
 	looked   time.Time // when the remote was last asked with success
 	handled  string    // the last reconcile request that was obeyed
@@ -78,9 +80,8 @@ type pass struct {
 	identity *Identity
 	// head is the remote's.
 	head string
-	// rewritten is head or behind it, and accepted by name though the accepted
-	// head is not.
-	rewritten string
+	// next is that head, if it was not accepted before.
+	next *follow.Head
 	// damaged is set when the mirror was, and was fetched again: a snapshot of
 	// the same head may lack a file.
 	damaged  bool

@@ -65,7 +65,7 @@ func (r *FleetSyncReconciler) consented(p *pass) func(*v1alpha1.Delivery) bool {
 	if ok, err := r.mirror.Follows(p.snapshot.Head, hash); err != nil || !ok {
 		return none
 	}
-	_, model, err := readHead(r.mirror.Mirror, hash)
+	_, model, err := readHead(r.mirror.Source, hash)
 	if err != nil {
 		return none
 	}

@@ -32,8 +32,26 @@ const (
 
 // openMirror is the mirror that is open, and what it was opened with.
 type openMirror struct {
-	*git.Mirror
+	source.Source
 	key string
+}
+
+// hasty gives up on one Git operation after the time that a FleetSync allows.
+type hasty struct {
+	source.Source
+	timeout time.Duration
+}
+
+func (h hasty) Look(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	return h.Source.Look(ctx)
+}
+
+func (h hasty) Fetch(ctx context.Context, base string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	return h.Source.Fetch(ctx, base)
 }
 
 // look asks the remote for its head, which is all that an idle fleet costs, and
@@ -46,9 +64,8 @@ func (r *FleetSyncReconciler) look(ctx context.Context, p *pass) error {
 		p.head = r.Snapshots.Load().Head
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeoutOf(p.obj))
-	defer cancel()
-	remote, err := r.mirror.Look(ctx)
+	unusable := r.hold(p)
+	remote, err := r.rule.Source.Look(ctx)
 	if err != nil {
 		r.Metrics.look("failed")
 		return gitError(p.obj, err)
@@ -56,16 +73,20 @@ func (r *FleetSyncReconciler) look(ctx context.Context, p *pass) error {
 	r.looked = p.now
 	accepted := hashOf(p.obj.Status.Head)
 	p.damaged = r.mirror.Damaged()
-	if remote == accepted && r.mirror.Contains(remote) && !p.damaged {
+	if r.rule.IsAt(remote, accepted) {
 		r.Metrics.look("unchanged")
 		p.head = remote
 		return nil
 	}
 	r.Metrics.look("moved")
-	if p.head, err = r.fetch(ctx, p, remote, accepted); err != nil {
-		return err
+	if unusable != nil {
+		return unusable
 	}
-	return r.forward(p, accepted)
+	if p.next, err = r.rule.Next(ctx, remote, lastHead{r, p}); err != nil {
+		return refusedHead(p.obj, err)
+	}
+	p.head = p.next.Hash
+	return nil
 }
 
 // due says whether the remote is asked in this pass. A pass that a Delivery's
@@ -74,48 +95,6 @@ func (r *FleetSyncReconciler) due(p *pass) bool {
 	return r.wanted.Swap(false) || r.Snapshots.Load() == nil || r.failures > 0 ||
 		p.requested() != r.handled || p.obj.Generation != p.obj.Status.ObservedGeneration ||
 		p.now.Sub(r.looked) > intervalOf(p.obj)/2
-}
-
-// fetch goes forward from the accepted head, not from what was fetched last:
-// commits that were refused may leave the branch again.
-func (r *FleetSyncReconciler) fetch(ctx context.Context, p *pass, remote, accepted string) (string, error) {
-	named := acceptedRewrite(p.obj, accepted)
-	head, err := r.mirror.Fetch(ctx, accepted)
-	if errors.Is(err, source.ErrHistoryRewritten) && named != "" {
-		head, err = r.mirror.Fetch(ctx, named)
-	}
-	if errors.Is(err, source.ErrHistoryRewritten) {
-		return "", rewritten(p.obj, remote)
-	}
-	if err != nil {
-		return "", gitError(p.obj, err)
-	}
-	if behind, err := r.mirror.Follows(head, named); named != "" && err == nil && behind {
-		p.rewritten = named
-	}
-	return head, nil
-}
-
-// forward refuses a head that does not descend from the accepted one: the mirror
-// looks after its own line, the accepted head in the status outlives the mirror.
-func (r *FleetSyncReconciler) forward(p *pass, accepted string) error {
-	if accepted == "" || p.rewritten != "" {
-		return nil
-	}
-	ok, err := r.mirror.Follows(p.head, accepted)
-	if errors.Is(err, source.ErrUnknownRevision) || err == nil && !ok {
-		return rewritten(p.obj, p.head)
-	}
-	if err != nil {
-		return gitError(p.obj, err)
-	}
-	return nil
-}
-
-func rewritten(obj *v1alpha1.FleetSync, head string) error {
-	return stalled(v1alpha1.HistoryRewrittenReason,
-		"the remote's head %s does not descend from the accepted %s; nothing changes here until the history is restored, or the annotation %s=%s..%s accepts it",
-		head, obj.Status.Head, v1alpha1.AcceptRewriteAnnotation, hashOf(obj.Status.Head), head)
 }
 
 // acceptedRewrite is the head that the annotation OLD..NEW accepts in the place
@@ -141,7 +120,7 @@ func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {
 	ref := refOf(p.obj)
 	place := sha256.Sum256([]byte(p.obj.Spec.URL + "\x00" + ref))
 	key := fmt.Sprintf("%x %x", place, digestOf(auth))
-	if r.mirror.Mirror != nil && r.mirror.key == key {
+	if r.mirror.Source != nil && r.mirror.key == key {
 		return nil
 	}
 	dir := filepath.Join(r.Storage, "mirror-"+hex.EncodeToString(place[:8]))
@@ -151,7 +130,7 @@ func (r *FleetSyncReconciler) open(ctx context.Context, p *pass) error {
 	}
 	// What was changed is tried at once, whatever the answer was before.
 	r.wanted.Store(true)
-	r.mirror = openMirror{Mirror: mirror, key: key}
+	r.mirror = openMirror{Source: mirror, key: key}
 	r.Link.follow(mirror.SameLine)
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 // ObjectID names a built object: group, kind, namespace and name.
@@ -37,8 +36,6 @@ type Snapshot struct {
 	// it: nothing new is unsealed and nothing is pruned. What runs keeps running.
 	ClusterSuspended bool
 
-	// known is what Fleet tells about later ones.
-	known sealing.Known
 	// notInFleet says why ClusterSuspended, for the FleetSync's condition.
 	notInFleet string
 	// stood builds what a Delivery applied last again, from the revision that it
