@@ -51,7 +51,11 @@ func (r *FleetSyncReconciler) hold(p *pass) error {
 // it all the same.
 func refusedHead(obj *v1alpha1.FleetSync, err error) error {
 	var refused *follow.Refusal
-	if !errors.As(err, &refused) {
+	var ours *follow.MemoryError
+	switch {
+	case errors.As(err, &ours):
+		return ours.Err
+	case !errors.As(err, &refused):
 		return gitError(obj, err)
 	}
 	accepted, reason, why := hashOf(obj.Status.Head), refused.Reason.Word(), refused.Err

@@ -88,12 +88,12 @@ func (r *Rule) IsAt(tip, head string) bool {
 }
 
 // Next fetches what the ref points at now, and holds it to the rule. tip is what a look
-// found, for the words of a refusal. The error is a [*Refusal] when the tip itself is
-// at fault, and else the source's or the memory's.
+// found, for the words of a refusal. The error is a *[Refusal] when the tip itself is
+// at fault, a *[MemoryError], and else the source's.
 func (r *Rule) Next(ctx context.Context, tip string, memory Memory) (*Head, error) {
 	last, err := memory.Recall(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("recall the accepted head: %w", err)
+		return nil, &MemoryError{fmt.Errorf("recall the accepted head: %w", err)}
 	}
 	a := &attempt{rule: r, memory: memory, last: last, tip: tip, next: &Head{Hash: tip, Last: last.Hash}}
 	for _, step := range steps {

@@ -47,6 +47,13 @@ func (e *Refusal) Error() string {
 
 func (e *Refusal) Unwrap() error { return e.Err }
 
+// MemoryError says that a [Memory] failed: neither the tip nor the remote is to blame.
+type MemoryError struct{ Err error }
+
+func (e *MemoryError) Error() string { return e.Err.Error() }
+
+func (e *MemoryError) Unwrap() error { return e.Err }
+
 func (a *attempt) refuse(reason Reason, err error) error {
 	return &Refusal{Head: a.next.Hash, Reason: reason, Err: err}
 }
@@ -57,8 +64,9 @@ func (a *attempt) judged(err error) error {
 	var refused *Refusal
 	var entry *tree.Error
 	var commit *signing.UnverifiedError
+	var memory *MemoryError
 	switch {
-	case errors.As(err, &refused), errors.Is(err, context.Canceled):
+	case errors.As(err, &refused), errors.As(err, &memory), errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, source.ErrHistoryRewritten):
 		return a.refuse(Rewritten, err)

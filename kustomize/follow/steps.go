@@ -154,5 +154,8 @@ func (a *attempt) remembered(ctx context.Context) error {
 	if a.isKnown() {
 		return nil
 	}
-	return a.memory.Remember(ctx, a.next)
+	if err := a.memory.Remember(ctx, a.next); err != nil {
+		return &MemoryError{err}
+	}
+	return nil
 }
