@@ -86,9 +86,9 @@ func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass) (*Snapshot,
 		if head, err = r.rule.Read(ctx, p.head, p.identity.known); err != nil {
 			return nil, refusedHead(p.obj, err)
 		}
-	}
-	if err := r.remember(ctx, p, head.Known); err != nil {
-		return nil, err
+		if err := r.remember(ctx, p, head.Known); err != nil {
+			return nil, err
+		}
 	}
 	model := head.Model
 	next := &Snapshot{
