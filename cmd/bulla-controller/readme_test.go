@@ -133,7 +133,8 @@ type reader struct {
 }
 
 func newReader(t *testing.T) *reader {
-	r := &reader{processWorld: &processWorld{T: t, cluster: cluster.ForTest(t), own: "bulla-system", dir: t.TempDir()}, password: canary.New("db password")}
+	r := &reader{processWorld: &processWorld{T: t, cluster: cluster.ForTest(t), own: "bulla-system", dir: t.TempDir()},
+		password: canary.New("db password")}
 	r.client, r.at = r.admin(), r.dir
 	var err error
 	if r.repo, err = gitserver.ForTest(t).NewRepo("fleet"); err != nil {
@@ -163,9 +164,13 @@ func (r *reader) environment() {
 		r.Fatal(err)
 	}
 	bin := r.path("bin")
-	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "./cmd/bulla", "./cmd/bulla-keyservice", "filippo.io/age/cmd/age-keygen", "filippo.io/age/cmd/age")}
+	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "./cmd/bulla", "./cmd/bulla-keyservice",
+		"filippo.io/age/cmd/age-keygen", "filippo.io/age/cmd/age")}
 	builds[0].Dir = checkout
-	if _, err := exec.LookPath("kubectl"); err != nil {
+	prebuilt := filepath.Join(checkout, "bin/control-plane")
+	if _, err := exec.LookPath(filepath.Join(prebuilt, "kubectl")); err == nil {
+		bin += ":" + prebuilt
+	} else if _, err := exec.LookPath("kubectl"); err != nil {
 		kubectl := exec.Command("go", "build", "-trimpath", "-o", bin+"/", "k8s.io/kubernetes/cmd/kubectl")
 		kubectl.Dir = filepath.Join(checkout, "fixtures/kube")
 		kubectl.Env = append(os.Environ(), "CGO_ENABLED=0") // as bin/kube: most packages are compiled already
@@ -185,19 +190,24 @@ func (r *reader) environment() {
 	if err := clientcmd.WriteToFile(*config, r.path("kubeconfig")); err != nil {
 		r.Fatal(err)
 	}
-	r.env = append(r.token.Env, "PATH="+bin+":"+filepath.Join(checkout, "bin")+":"+os.Getenv("PATH"), "HOME="+r.dir, "BULLA="+checkout,
+	r.env = append(r.token.Env, "PATH="+bin+":"+filepath.Join(checkout, "bin")+":"+os.Getenv("PATH"), "HOME="+r.dir,
+		"BULLA="+checkout,
 		"KUBECONFIG="+r.path("kubeconfig"), "PIN=1234-service", "SO_PIN=1234-so", "ROOT_PIN=5678-root", "ROOT_SO_PIN=5678-so",
-		"GIT_USERNAME="+r.repo.Username, "GIT_PASSWORD="+r.repo.Password, "PASSWORD="+r.password.Value(), "NEW_PASSWORD="+canary.New("new password").Value(), "TOKEN="+canary.New("token").Value(),
-		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=ada@acme.example", "GIT_COMMITTER_NAME=ada", "GIT_COMMITTER_EMAIL=ada@acme.example")
+		"GIT_USERNAME="+r.repo.Username, "GIT_PASSWORD="+r.repo.Password, "PASSWORD="+r.password.Value(),
+		"NEW_PASSWORD="+canary.New("new password").Value(), "TOKEN="+canary.New("token").Value(),
+		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=ada@acme.example", "GIT_COMMITTER_NAME=ada",
+		"GIT_COMMITTER_EMAIL=ada@acme.example")
 }
 
 // cleanUp leaves the shared cluster as it was.
 func (r *reader) cleanUp() {
-	if out, err := helm(r.T, "uninstall", "bulla", "--namespace", r.own, "--kubeconfig", r.cluster.Kubeconfig()); err != nil {
+	if out, err := helm(r.T, "uninstall", "bulla", "--namespace", r.own, "--kubeconfig",
+		r.cluster.Kubeconfig()); err != nil {
 		r.Logf("helm uninstall: %v\n%s", err, out)
 	}
 	for _, name := range []string{r.own, "shop"} {
-		if err := r.client.Delete(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+		if err := r.client.Delete(context.Background(),
+			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			r.Logf("delete namespace %q: %v", name, err)
 		}
 	}
