@@ -32,7 +32,7 @@ build: ## Build bulla, bulla-controller and bulla-keyservice into bin/
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla-keyservice
 
 kube: bin/kube ## Make the control plane for tests, bin/kube (once; minutes. BULLA_PREBUILT=no: no download)
-bin/kube: $(wildcard fixtures/kube/*) $(wildcard fixtures/kwok/*) $(wildcard fixtures/prebuilt/*.sh) fixtures/prebuilt/archives.sha512
+bin/kube: $(wildcard fixtures/kube/* fixtures/kwok/* fixtures/prebuilt/*.sh fixtures/prebuilt/*.sha512)
 	@mkdir -p $(BIN) && GO=$(GO) fixtures/prebuilt/build.sh $(BIN) '$(KUBE_LDFLAGS)'
 
 tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators and linters into bin/

@@ -26,7 +26,8 @@ const (
 
 // forbiddenInABrowser are packages of the standard library that are large, or that
 // nothing that seals has a use for.
-var forbiddenInABrowser = []string{"net/http", "crypto/tls", "net/rpc", "text/template", "html/template", "encoding/xml", "encoding/gob",
+var forbiddenInABrowser = []string{"net/http", "crypto/tls", "net/rpc", "text/template", "html/template",
+	"encoding/xml", "encoding/gob",
 	"database/sql", "go/ast", "log/slog", "testing", "archive/zip", "compress/gzip", "mime/multipart", "expvar", "image"}
 
 func forBrowser(t testing.TB, args ...string) []byte {
@@ -76,7 +77,8 @@ func browserProgram(t testing.TB) string {
 func TestWhatABrowserSealsOpens(t *testing.T) {
 	w, root := newWorld(t, api.SuiteHybrid), newRoot(t)
 	spec := signedFleet(t, root)
-	spec.SealingKeys, spec.RecoveryRecipients, spec.LogKey = []api.SealingKey{w.key.Record(keyID)}, []string{w.recovery.Recipient()}, ""
+	spec.SealingKeys, spec.RecoveryRecipients, spec.LogKey = []api.SealingKey{w.key.Record(keyID)},
+		[]string{w.recovery.Recipient()}, ""
 	if err := sealing.SignFleet(spec, "acme", root); err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +88,9 @@ func TestWhatABrowserSealsOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	const value = "correct horse battery staple"
-	job, err := json.Marshal(map[string]any{"Fleet": string(fleet), "RootKey": sealing.VerifierKey("acme", &root.PublicKey),
-		"Target": "set/retail", "Name": "db", "Namespace": "shop", "Values": map[string]string{"password": value}})
+	job, err := json.Marshal(map[string]any{"Fleet": string(fleet),
+		"RootKey": sealing.VerifierKey("acme", &root.PublicKey),
+		"Target":  "set/retail", "Name": "db", "Namespace": "shop", "Values": map[string]string{"password": value}})
 	if err != nil {
 		t.Fatal(err)
 	}
