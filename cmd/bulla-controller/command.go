@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,7 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	_ "sigs.k8s.io/controller-runtime/pkg/client/config" // the --kubeconfig flag
 
-	"github.com/bulla-dev/bulla/cmd/internal/unknown"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -41,7 +41,7 @@ type options struct {
 	log    logger.Options
 }
 
-func command() *cobra.Command {
+func newCommand() *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "bulla-controller",
@@ -56,7 +56,7 @@ brings all of it.`,
 
   # From a workstation, against the current kube context:
   bulla-controller --kubeconfig ~/.kube/config --namespace bulla-system --storage-path /tmp/bulla`,
-		Args:          noArgs,
+		Args:          command.Needs(),
 		Version:       version.Text(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -101,22 +101,14 @@ func (o *options) bind(cmd *cobra.Command) {
 
 func (o *options) validate() error {
 	if o.namespace == "" {
-		return errors.New("--namespace is empty and $RUNTIME_NAMESPACE is not set")
+		return fault.NewUsage("--namespace names the controller's own", "--namespace is empty and $RUNTIME_NAMESPACE is not set")
 	}
 	if o.concurrent < 1 || o.build.Concurrency < 1 || o.memory < 64 || o.build.Timeout <= 0 {
-		return errors.New("--concurrent and --build-concurrency are at least 1, --build-memory at least 64, --build-timeout more than 0")
+		return fault.NewUsage("bulla-controller --help lists the flags with their defaults", "--concurrent and --build-concurrency are at least 1, --build-memory at least 64, --build-timeout more than 0")
 	}
 	o.build.MemoryLimit = o.memory << 20
 	if err := os.MkdirAll(o.storage, 0o700); err != nil {
 		return fmt.Errorf("use --storage-path: %w", err)
 	}
 	return nil
-}
-
-func noArgs(cmd *cobra.Command, given []string) error {
-	if len(given) == 0 {
-		return nil
-	}
-	problem, hint := unknown.Command(cmd, given[0])
-	return fmt.Errorf("%w; hint: %s", problem, hint)
 }

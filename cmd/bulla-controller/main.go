@@ -7,19 +7,19 @@
 package main
 
 import (
-	"fmt"
 	"os"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 func main() {
 	kustomize.MaybeRunBuildWorker()
-	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
-		fmt.Fprintln(printable.Writer(os.Stderr), "bulla-controller:", err)
-		os.Exit(1)
-	}
+	root := newCommand()
+	root.SetFlagErrorFunc(command.Flag)
+	os.Exit(int(fault.Print(printable.Writer(os.Stderr), root.ExecuteContext(ctrl.SetupSignalHandler()))))
 }

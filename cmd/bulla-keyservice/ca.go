@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
@@ -24,7 +26,7 @@ const (
 )
 
 func newCACommand() *cobra.Command {
-	ca := &cobra.Command{Use: "ca", Short: "Look at the certificate authority, and succeed it", Args: needs(),
+	ca := &cobra.Command{Use: "ca", Short: "Look at the certificate authority, and succeed it", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	ca.AddCommand(newCAListCommand(), newCARotateCommand())
 	return ca
@@ -37,7 +39,7 @@ func newCAListCommand() *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   "List the generations of the certificate authority",
 		Example: `  bulla-keyservice ca list --config keyservice.yaml`,
-		Args:    needs("config"),
+		Args:    command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return listCA(cmd.Context(), file, cmd.OutOrStdout())
 		},
@@ -98,7 +100,7 @@ Join tokens that were made before keep working. This is for a planned change: an
 authority whose key was stolen can sign for a successor too.`,
 		Example: `  bulla-keyservice ca rotate --config keyservice.yaml
   bulla-keyservice ca list --config keyservice.yaml`,
-		Args: needs("config"),
+		Args: command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return rotateCA(cmd.Context(), file, sameKey, overlap, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -118,8 +120,8 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 		return err
 	}
 	if least := time.Duration(config.CertificateTTL) + time.Duration(config.Renewal.Grace); overlap < least {
-		return &usageError{withHint(fmt.Errorf("--overlap %s is shorter than a certificate lives and is renewed, %s", period.Text(overlap), period.Text(least)),
-			"clusters learn the new authority when they renew")}
+		return fault.NewUsage("clusters learn the new authority when they renew",
+			"--overlap %s is shorter than a certificate lives and is renewed, %s", period.Text(overlap), period.Text(least))
 	}
 	_, rows, err := openAuthority(ctx, config)
 	if err != nil {
@@ -132,7 +134,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	if err := authority.MayRotate(generations, time.Now()); err != nil {
-		return withHint(err, "see `bulla-keyservice ca list`; wait until the overlap ends")
+		return fault.WithHint(err, "see `bulla-keyservice ca list`; wait until the overlap ends")
 	}
 	role := generations[len(generations)-1].Role
 	if !sameKey {

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
-	"github.com/bulla-dev/bulla/cmd/internal/unknown"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 )
 
@@ -32,14 +31,12 @@ opens for a cluster only while the accepted head places it there.`,
 		Version:       version.Text(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          needs(),
+		Args:          command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{withHint(err, cmp.Or(period.Hint(err), "see "+cmd.CommandPath()+" --help"))}
-	})
+	root.SetFlagErrorFunc(command.Flag)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(), newPeopleCommand(), newHistoryCommand(), newCACommand(), newHSMCommand(), newWorkerCommand())
 	return root
@@ -52,9 +49,9 @@ func newWorkerCommand() *cobra.Command {
 		Use:    "hsm-worker",
 		Short:  "The token's own process, started by the service",
 		Hidden: true,
-		Args:   needs(),
+		Args:   command.Needs(),
 		RunE: func(*cobra.Command, []string) error {
-			return &usageError{errors.New("the token worker is started by the service, not by hand")}
+			return fault.AsUsage(errors.New("the token worker is started by the service, not by hand"))
 		},
 	}
 }
@@ -63,24 +60,8 @@ func newWorkerCommand() *cobra.Command {
 // long.
 func between(flag string, given, least, most time.Duration) error {
 	if given < least || given > most {
-		return &usageError{withHint(fmt.Errorf("--%s %s is not between %s and %s", flag, period.Text(given), period.Text(least), period.Text(most)),
-			fmt.Sprintf("hours, minutes and seconds, such as --%s %s or --%s 1h30m", flag, period.Text(most), flag))}
+		return fault.NewUsage(fmt.Sprintf("hours, minutes and seconds, such as --%s %s or --%s 1h30m", flag, period.Text(most), flag),
+			"--%s %s is not between %s and %s", flag, period.Text(given), period.Text(least), period.Text(most))
 	}
 	return nil
-}
-
-// needs admits no arguments, and demands these flags. It is in the place of
-// cobra's own checks so that wrong usage has one type and one exit code.
-func needs(flags ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		hint := "see " + cmd.CommandPath() + " --help"
-		if len(args) > 0 {
-			return &usageError{withHint(unknown.Command(cmd, args[0]))}
-		}
-		missing := slices.IndexFunc(flags, func(name string) bool { return !cmd.Flags().Changed(name) })
-		if missing >= 0 {
-			return &usageError{withHint(fmt.Errorf("--%s is missing", flags[missing]), hint)}
-		}
-		return nil
-	}
 }

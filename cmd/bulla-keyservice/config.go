@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/config"
 )
@@ -15,7 +16,7 @@ func addConfigFlag(cmd *cobra.Command, file *string) {
 func loadConfig(file string) (*config.Config, error) {
 	config, err := config.Load(file)
 	if hint := files.Hint(err, ""); hint != "" {
-		err = withHint(err, hint+"; `bulla-keyservice serve --help` shows a configuration")
+		err = fault.WithHint(err, hint+"; `bulla-keyservice serve --help` shows a configuration")
 	}
 	return config, err
 }

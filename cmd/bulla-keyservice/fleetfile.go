@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/config"
@@ -67,7 +68,8 @@ type fleetFile struct {
 // whoever edited the working tree would have their own keys signed.
 func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, error) {
 	if o.inPlace == (o.out != "") || o.inPlace && o.file == "-" {
-		return nil, &usageError{withHint(errors.New("nothing says where the new fleet.yaml goes"), "give --in-place to overwrite the file of --fleet-file, or --out FILE for a new one")}
+		return nil, fault.NewUsage("give --in-place to overwrite the file of --fleet-file, or --out FILE for a new one",
+			"nothing says where the new fleet.yaml goes")
 	}
 	if err := o.checkOut(); err != nil {
 		return nil, err
@@ -78,7 +80,8 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	}
 	f := &fleetFile{options: *o, config: config}
 	if f.old, err = readLimited(o.file, stdin); err != nil {
-		return nil, withHint(fmt.Errorf("read fleet.yaml: %w", err), files.Hint(err, "--fleet-file is the fleet.yaml of a clone of the fleet repository, or - for standard input"))
+		return nil, fault.New(files.Hint(err, "--fleet-file is the fleet.yaml of a clone of the fleet repository, or - for standard input"),
+			"read fleet.yaml: %w", err)
 	}
 	if f.fleet, err = api.ParseFleet(o.file, f.old); err != nil {
 		return nil, err
@@ -92,10 +95,12 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	}
 	f.known, err = accepted.Accept(&f.fleet.Spec, config.RootKey)
 	if errors.Is(err, sealing.ErrRolledBack) {
-		return nil, withHint(fmt.Errorf("verify %s: %w", o.file, err), "start from the fleet.yaml of the branch that the service follows")
+		return nil, fault.New("start from the fleet.yaml of the branch that the service follows",
+			"verify %s: %w", o.file, err)
 	}
 	if err != nil {
-		return nil, withHint(fmt.Errorf("verify %s: %w", o.file, err), "nothing is signed on top of what the root key did not sign; start from the fleet.yaml of the branch that the service follows")
+		return nil, fault.New("nothing is signed on top of what the root key did not sign; start from the fleet.yaml of the branch that the service follows",
+			"verify %s: %w", o.file, err)
 	}
 	f.root, err = f.rootConfig()
 	return f, err
@@ -108,10 +113,12 @@ func (o *fleetOptions) checkOut() error {
 		return nil
 	}
 	if _, err := os.Lstat(o.out); err == nil {
-		return withHint(fmt.Errorf("write %s: file already exists", o.out), "nothing was made; name a new file with --out, or overwrite that of --fleet-file with --in-place")
+		return fault.New("nothing was made; name a new file with --out, or overwrite that of --fleet-file with --in-place",
+			"write %s: file already exists", o.out)
 	}
 	if info, err := os.Stat(filepath.Dir(o.out)); err != nil || !info.IsDir() {
-		return withHint(fmt.Errorf("write %s: its folder does not exist", o.out), "nothing was made; make the folder, or name another file with --out")
+		return fault.New("nothing was made; make the folder, or name another file with --out",
+			"write %s: its folder does not exist", o.out)
 	}
 	return nil
 }

@@ -9,13 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
 func newHistoryCommand() *cobra.Command {
-	history := &cobra.Command{Use: "history", Short: "Accept a rewritten history", Args: needs(),
+	history := &cobra.Command{Use: "history", Short: "Accept a rewritten history", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file, head string
 	accept := &cobra.Command{
@@ -31,7 +33,7 @@ in force and the service's own floor demand; sign an empty commit on top if it i
 not. The service takes it at its next look. Each controller is told by itself,
 with the annotation bulla.dev/accept-rewrite=OLD..NEW on its FleetSync.`,
 		Example: `  bulla-keyservice history accept --config keyservice.yaml --head 5f2b1c0e9d8a7f6e5d4c3b2a190807060504a3b2`,
-		Args:    needs("config", "head"),
+		Args:    command.Needs("config", "head"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return acceptHistory(cmd.Context(), file, head, cmd.OutOrStdout())
 		},
@@ -52,7 +54,7 @@ func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) err
 		return err
 	}
 	if rows == nil {
-		return withHint(fmt.Errorf("open store: %q does not exist", config.Store), "the service was never served from here")
+		return fault.New("the service was never served from here", "open store: %q does not exist", config.Store)
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
 	last, err := rows.LastHead(ctx, config.Fleet, config.Repository.Ref)
@@ -63,15 +65,15 @@ func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) err
 	rewrite, entry, err := keyservice.NewRewrite(last, head, "", now)
 	switch {
 	case errors.Is(err, keyservice.ErrNoHash):
-		return &usageError{withHint(err, "git rev-parse origin/main prints it")}
+		return fault.AsUsage(fault.WithHint(err, "git rev-parse origin/main prints it"))
 	case errors.Is(err, keyservice.ErrNothingAccepted):
-		return withHint(err, "the first head needs nobody's word: see /readyz for why it is not accepted")
+		return fault.WithHint(err, "the first head needs nobody's word: see /readyz for why it is not accepted")
 	case err != nil:
 		return err
 	}
 	err = rows.Do(ctx, rows.AddRewrite(rewrite), journal.Later(rows, config.Fleet, entry, now))
 	if errors.Is(err, store.ErrHeadMoved) {
-		return withHint(err, "the service accepted another head meanwhile: look at /readyz again")
+		return fault.WithHint(err, "the service accepted another head meanwhile: look at /readyz again")
 	}
 	if err != nil {
 		return fmt.Errorf("record accepted history: %w", err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,12 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 func newHSMCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "hsm", Short: "Look whether a token will do", Args: needs(),
+	cmd := &cobra.Command{Use: "hsm", Short: "Look whether a token will do", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(newHSMCheckCommand())
 	return cmd
@@ -41,11 +42,12 @@ several vendors.
 The PIN is tried once.`,
 		Example: `  bulla-keyservice hsm check --config keyservice.yaml
   bulla-keyservice hsm check --module /usr/lib/softhsm/libsofthsm2.so --token-label acme --pin-file pin`,
-		Args: needs(),
+		Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, flag := range []string{"token-uri", "module", "token-label", "pin-file"} {
 				if cmd.Flags().Changed("config") && cmd.Flags().Changed(flag) {
-					return &usageError{withHint(fmt.Errorf("--%s is given beside --config", flag), "the configuration names a token: give it, or the token, alone")}
+					return fault.NewUsage("the configuration names a token: give it, or the token, alone",
+						"--%s is given beside --config", flag)
 				}
 			}
 			return o.run(cmd.OutOrStdout())
@@ -62,7 +64,7 @@ func (o *checkOptions) hsmConfig() (hsm.Config, error) {
 	if o.config == "" {
 		config, err := tokenOf(o.token, "")
 		if err != nil {
-			return config, &usageError{err}
+			return config, fault.AsUsage(err)
 		}
 		return config, nil
 	}
@@ -80,7 +82,7 @@ func (o *checkOptions) run(stdout io.Writer) error {
 	}
 	switch {
 	case o.sessions < 0 || o.sessions > hsm.MaxSessions:
-		return &usageError{fmt.Errorf("--sessions %d is not between 1 and %d", o.sessions, hsm.MaxSessions)}
+		return fault.AsUsage(fmt.Errorf("--sessions %d is not between 1 and %d", o.sessions, hsm.MaxSessions))
 	case o.sessions > 0:
 		config.Sessions = o.sessions
 	case config.Sessions == 0:
@@ -114,5 +116,6 @@ func reportChecks(stdout io.Writer, checks []hsm.Check, failed int) error {
 	if failed == 0 {
 		return nil
 	}
-	return withHint(errors.New("the token does not do what a fleet needs of it"), "docs/hsm.md says what each is for, and which settings of a token matter")
+	return fault.New("docs/hsm.md says what each is for, and which settings of a token matter",
+		"the token does not do what a fleet needs of it")
 }

@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing"
@@ -81,14 +83,14 @@ whole way, and "make drill-recovery" walks it.`,
   bulla-keyservice init --replaces fleet/fleet.yaml --old-root-key acme+1b2c3d4e+AjQ... --out new \
     --module /usr/lib/softhsm/libsofthsm2.so --token-label acme-2 --pin-file pin \
     --root-token-label acme-root-2 --root-pin-file root-pin`,
-		Args: needs(),
+		Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.replaces != "" {
 				if err := o.takeOver(cmd.Flags().Changed); err != nil {
-					return &usageError{err}
+					return fault.AsUsage(err)
 				}
 			} else if o.name == "" {
-				return &usageError{withHint(errors.New("--name is missing"), "see "+cmd.CommandPath()+" --help")}
+				return fault.NewUsage("see "+cmd.CommandPath()+" --help", "--name is missing")
 			}
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -121,11 +123,11 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	// Everything that can be wrong with the arguments is found before a key is
 	// made: a token with half a ceremony in it is a person's afternoon.
 	if err := o.rehearse(); err != nil {
-		return &usageError{err}
+		return fault.AsUsage(err)
 	}
 	config, err := tokenOf(o.token, o.fleet)
 	if err != nil {
-		return &usageError{err}
+		return fault.AsUsage(err)
 	}
 	rootConfig, err := o.rootToken(config)
 	if err != nil {
@@ -187,7 +189,8 @@ func checkFolder(file, folder string) error {
 			err = errors.New("it is a file")
 		}
 		if err != nil {
-			return withHint(fmt.Errorf("write %q: use folder %q: %w", file, folder, err), "--out names the folder for fleet.yaml; no key was made")
+			return fault.New("--out names the folder for fleet.yaml; no key was made",
+				"write %q: use folder %q: %w", file, folder, err)
 		}
 		return nil
 	}
@@ -236,7 +239,8 @@ func (o *initOptions) rehearse() error {
 		return err
 	}
 	if _, err := sealing.NewSealer(key, o.recovery); err != nil {
-		return withHint(err, "make a recovery key with `age-keygen -pq`; under MLKEM768-P256 it must be age1pq1…")
+		return fault.WithHint(err,
+			"make a recovery key with `age-keygen -pq`; under MLKEM768-P256 it must be age1pq1…")
 	}
 	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -256,7 +260,8 @@ func (o *initOptions) rehearse() error {
 func (o *initOptions) rootToken(service hsm.Config) (hsm.Config, error) {
 	switch {
 	case o.rootInService && o.root.given():
-		return hsm.Config{}, &usageError{withHint(errors.New("--root-in-service-token stands beside a token for the root key"), "say one of both")}
+		return hsm.Config{}, fault.NewUsage("say one of both",
+			"--root-in-service-token stands beside a token for the root key")
 	case o.rootInService:
 		return service, nil
 	case !o.root.given():

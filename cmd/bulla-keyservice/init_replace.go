@@ -3,11 +3,11 @@ package main
 import (
 	"crypto/ecdsa"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -31,15 +31,17 @@ type lostFleet struct {
 func (o *initOptions) takeOver(changed func(flag string) bool) error {
 	for _, flag := range []string{"name", "fleet-id", "recovery-recipient"} {
 		if changed(flag) {
-			return withHint(fmt.Errorf("--%s stands beside --replaces", flag), "the fleet keeps what its fleet.yaml says")
+			return fault.New("the fleet keeps what its fleet.yaml says", "--%s stands beside --replaces", flag)
 		}
 	}
 	if o.oldRootKey == "" {
-		return withHint(errors.New("--old-root-key is missing"), "the root verifier key that was pinned so far: rootKey in the service's configuration, or `bulla trust list`")
+		return fault.New("the root verifier key that was pinned so far: rootKey in the service's configuration, or `bulla trust list`",
+			"--old-root-key is missing")
 	}
 	text, err := os.ReadFile(o.replaces)
 	if err != nil {
-		return withHint(fmt.Errorf("read the lost fleet: %w", err), files.Hint(err, "--replaces is the fleet.yaml that was accepted last, from Git"))
+		return fault.New(files.Hint(err, "--replaces is the fleet.yaml that was accepted last, from Git"),
+			"read the lost fleet: %w", err)
 	}
 	fleet, err := api.ParseFleet(o.replaces, text)
 	if err != nil {
@@ -47,10 +49,12 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 	}
 	known, err := sealing.Known{}.Accept(&fleet.Spec, o.oldRootKey)
 	if err != nil {
-		return withHint(fmt.Errorf("verify %s: %w", o.replaces, err), "nothing is signed on top of what the old root key did not sign; start from the fleet.yaml that was accepted last")
+		return fault.New("nothing is signed on top of what the old root key did not sign; start from the fleet.yaml that was accepted last",
+			"verify %s: %w", o.replaces, err)
 	}
 	if len(fleet.Spec.RecoveryRecipients) == 0 {
-		return withHint(fmt.Errorf("%s declares no recovery recipient", o.replaces), "without one nothing in Git can be opened any more: begin a new fleet, and seal every value again")
+		return fault.New("without one nothing in Git can be opened any more: begin a new fleet, and seal every value again",
+			"%s declares no recovery recipient", o.replaces)
 	}
 	active, _ := fleet.Spec.ActiveKey() // a parsed fleet has one
 	o.name, o.fleet, o.recovery = fleet.Metadata.Name, fleet.Spec.ID, fleet.Spec.RecoveryRecipients
@@ -62,7 +66,7 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 	}
 	if _, taken := fleet.Spec.Key(o.keyID); taken {
 		// A lock under the lost key would pass for one under the new.
-		return withHint(fmt.Errorf("key id %q is of a lost key", o.keyID), "leave --key-id out to take the next free one")
+		return fault.New("leave --key-id out to take the next free one", "key id %q is of a lost key", o.keyID)
 	}
 	o.lost = &lostFleet{text: text, fleet: fleet, signer: known.RootKey}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -18,7 +19,7 @@ import (
 )
 
 func newKeysCommand() *cobra.Command {
-	keys := &cobra.Command{Use: "keys", Short: "Look at the fleet's keys, and change them", Args: needs(),
+	keys := &cobra.Command{Use: "keys", Short: "Look at the fleet's keys, and change them", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
 	var root tokenFlags
@@ -30,7 +31,7 @@ func newKeysCommand() *cobra.Command {
 --root-token-label names it. STATUS is what fleet.yaml at the
 accepted head says of a sealing key, "-" where it says nothing.`,
 		Example: `  bulla-keyservice keys ls --config keyservice.yaml`,
-		Args:    needs("config"),
+		Args:    command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return listKeys(cmd.Context(), file, &root, cmd.OutOrStdout())
 		},

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
@@ -69,7 +69,7 @@ func inForce(ctx context.Context, f *fleetFile, since time.Time) (*git.Mirror, [
 		return nil, nil, err
 	}
 	if rows == nil {
-		return nil, nil, withHint(errors.New("find what needs the key: the service never ran"), hint)
+		return nil, nil, fault.New(hint, "find what needs the key: the service never ran")
 	}
 	defer rows.Close() //nolint:errcheck // only read
 	heads, err := rows.HeadsSince(ctx, f.config.Fleet, f.config.Repository.Ref, since)
@@ -77,7 +77,7 @@ func inForce(ctx context.Context, f *fleetFile, since time.Time) (*git.Mirror, [
 		return nil, nil, err
 	}
 	if len(heads) == 0 {
-		return nil, nil, withHint(fmt.Errorf("find what needs the key: no head is accepted: %w", store.ErrNotFound), hint)
+		return nil, nil, fault.New(hint, "find what needs the key: no head is accepted: %w", store.ErrNotFound)
 	}
 	mirror, err := openMirror(f.config)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -10,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 )
@@ -46,10 +47,10 @@ Superseded again.
   bulla-keyservice keys retire 2026-11-a --config keyservice.yaml --fleet-file fleet/fleet.yaml --in-place --window 168h --break-rollback`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{withHint(errors.New("keys retire takes the id of one key"), "`bulla-keyservice keys ls` shows them")}
+				return fault.NewUsage("`bulla-keyservice keys ls` shows them", "keys retire takes the id of one key")
 			}
 			o.key = args[0]
-			return needs("config", "fleet-file")(cmd, nil)
+			return command.Needs("config", "fleet-file")(cmd, nil)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -70,7 +71,7 @@ func (o *retireOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 	}
 	next, err := o.retired(f)
 	if err != nil {
-		return &usageError{err}
+		return fault.AsUsage(err)
 	}
 	if o.undo {
 		return o.finish(ctx, f, next, audit.Entry{Detail: "taken back"}, stdout, stderr)
@@ -118,7 +119,8 @@ func (o *retireOptions) retired(f *fleetFile) (*api.FleetSpec, error) {
 		case o.undo:
 			return nil, fmt.Errorf("key %s is %s, not Retired", o.key, key.Status)
 		case key.Status == api.KeyActive:
-			return nil, withHint(fmt.Errorf("key %s is Active", o.key), "bulla-keyservice keys rotate makes another one, then bulla reseal moves the locks")
+			return nil, fault.New("bulla-keyservice keys rotate makes another one, then bulla reseal moves the locks",
+				"key %s is Active", o.key)
 		case key.Status == api.KeyRetired:
 			return nil, fmt.Errorf("key %s is Retired already", o.key)
 		default:
@@ -126,18 +128,18 @@ func (o *retireOptions) retired(f *fleetFile) (*api.FleetSpec, error) {
 			return next, nil
 		}
 	}
-	return nil, withHint(fmt.Errorf("fleet.yaml has no key %q", o.key), "`bulla-keyservice keys ls` shows them")
+	return nil, fault.New("`bulla-keyservice keys ls` shows them", "fleet.yaml has no key %q", o.key)
 }
 
 // mayRetire wants a person's word for what would stop opening.
 func (o *retireOptions) mayRetire(n *keyNeeds) error {
 	if len(n.current) > 0 && !o.breakCurrent {
-		return withHint(fmt.Errorf("key %s is needed: %d stubs of the accepted head open under no other", o.key, len(n.current)),
-			"bulla reseal moves their locks; --break-current retires the key all the same")
+		return fault.New("bulla reseal moves their locks; --break-current retires the key all the same",
+			"key %s is needed: %d stubs of the accepted head open under no other", o.key, len(n.current))
 	}
 	if len(n.history) > 0 && !o.breakRollback {
-		return withHint(fmt.Errorf("key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.history), period.Text(o.window)),
-			"wait until the window is past, or give up these rollbacks with --break-rollback")
+		return fault.New("wait until the window is past, or give up these rollbacks with --break-rollback",
+			"key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.history), period.Text(o.window))
 	}
 	return nil
 }

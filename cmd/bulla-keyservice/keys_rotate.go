@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -45,7 +47,7 @@ fleet.yaml: run the same again with --key-id and --existing.`,
 
   # on the key service's machine, with the repository elsewhere
   ssh keys bulla-keyservice keys rotate --config keyservice.yaml --fleet-file - --out - < fleet.yaml > new.yaml`,
-		Args: needs("config", "fleet-file"),
+		Args: command.Needs("config", "fleet-file"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -59,7 +61,7 @@ fleet.yaml: run the same again with --key-id and --existing.`,
 
 func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	if o.existing && o.keyID == "" {
-		return &usageError{withHint(errors.New("--existing needs --key-id"), "`bulla-keyservice keys ls` shows the keys in the token")}
+		return fault.NewUsage("`bulla-keyservice keys ls` shows the keys in the token", "--existing needs --key-id")
 	}
 	f, err := o.open(ctx, stdin)
 	if err != nil {
@@ -73,7 +75,7 @@ func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 		o.keyID = freeKeyID(&f.fleet.Spec, time.Now())
 	}
 	if err := o.rehearse(f); err != nil {
-		return &usageError{err}
+		return fault.AsUsage(err)
 	}
 	// A root token that does not answer is found before the service's has a key more.
 	if err := withRoot(ctx, f.root, f.known.RootKey, func(crypto.Signer) error { return nil }); err != nil {
@@ -101,7 +103,8 @@ func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 
 // afterwards is an error after the key was made.
 func (o *rotateOptions) afterwards(err error) error {
-	return withHint(err, fmt.Sprintf("key %s is in the token and in no fleet.yaml yet: run again with --key-id %s --existing", o.keyID, o.keyID))
+	return fault.WithHint(err,
+		fmt.Sprintf("key %s is in the token and in no fleet.yaml yet: run again with --key-id %s --existing", o.keyID, o.keyID))
 }
 
 // rotated is the next fleet with the key in it.
@@ -125,7 +128,8 @@ func (o *rotateOptions) key(ctx context.Context, f *fleetFile) (key api.SealingK
 		}
 		key, err := hsm.AddSealingKey(config, f.config.Fleet, o.keyID, api.Suite(o.suite))
 		if errors.Is(err, hsm.ErrLabelTaken) {
-			return key, withHint(err, "choose another --key-id; if a failed run left this key, take it with --existing")
+			return key, fault.WithHint(err,
+				"choose another --key-id; if a failed run left this key, take it with --existing")
 		}
 		return key, err
 	}
@@ -160,7 +164,7 @@ func (o *rotateOptions) rehearse(f *fleetFile) error {
 		return err
 	}
 	if _, err := sealing.NewSealer(key, f.fleet.Spec.RecoveryRecipients); err != nil {
-		return withHint(err, "under MLKEM768-P256 every recovery recipient must be age1pq1…")
+		return fault.WithHint(err, "under MLKEM768-P256 every recovery recipient must be age1pq1…")
 	}
 	next := rotated(f, key)
 	next.Signature = "none yet\n\n"
@@ -188,7 +192,7 @@ func throwawayKey(id string, suite api.Suite) (api.SealingKey, error) {
 	}
 	public, err := sealing.NewPublicKey(suite, point.PublicKey().Bytes(), lattice)
 	if err != nil {
-		return api.SealingKey{}, withHint(fmt.Errorf("read --suite %q: %w", suite, err), "MLKEM768-P256 or P256")
+		return api.SealingKey{}, fault.New("MLKEM768-P256 or P256", "read --suite %q: %w", suite, err)
 	}
 	return api.SealingKey{ID: id, Suite: suite, PublicKey: public.String(), Status: api.KeyActive}, nil
 }

@@ -8,14 +8,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
-	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
@@ -40,74 +37,26 @@ func run() int {
 	command.SetOut(printable.Writer(os.Stdout))
 	command.SetErr(printable.Writer(os.Stderr))
 	err := command.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	report(command.ErrOrStderr(), err)
-	var usage *usageError
-	var config *config.Error
-	if errors.As(err, &usage) || errors.As(err, &config) {
-		return 2
-	}
-	return 1
+	return int(fault.Print(command.ErrOrStderr(), err, known))
 }
 
-// usageError is a mistake on the command line.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-// hintError is an error that knows what to do about it.
-type hintError struct {
-	err  error
-	hint string
-}
-
-func (e *hintError) Error() string { return e.err.Error() }
-func (e *hintError) Unwrap() error { return e.err }
-
-func withHint(err error, hint string) error { return &hintError{err: err, hint: hint} }
-
-// report says what failed, and every mistake of a configuration with its own hint.
-func report(w io.Writer, err error) {
+// known is what to do about errors of the libraries.
+func known(err error) (fault.Code, string) {
 	var mistake *config.Error
-	var joined interface {
-		error
-		Unwrap() []error
+	if errors.As(err, &mistake) {
+		return fault.Usage, mistake.Hint
 	}
-	if errors.As(err, &mistake) && errors.As(err, &joined) {
-		for _, err := range joined.Unwrap() {
-			reportOne(w, err)
-		}
-		return
-	}
-	reportOne(w, err)
-}
-
-func reportOne(w io.Writer, err error) {
-	hint := hintOf(err)
-	// What logs hold on one line has two here.
-	fmt.Fprintf(w, "error: %s\n", strings.Replace(err.Error(), " (hint: "+hint+")", "", 1))
-	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
-	}
+	return fault.OK, hintOf(err)
 }
 
 func hintOf(err error) string {
-	var hinted *hintError
-	var config *config.Error
 	var uri *hsm.URIError
 	var setup *hsm.SetupError
 	switch {
-	case errors.As(err, &hinted):
-		return hinted.hint
 	case errors.As(err, &uri):
 		return uri.Hint
 	case errors.As(err, &setup):
 		return setup.Hint
-	case errors.As(err, &config):
-		return config.Hint
 	case errors.Is(err, authority.ErrOtherToken):
 		return "if the token was lost and replaced, give the service a new store and keep the old one: docs/operations.md, Recovery"
 	case errors.Is(err, keyservice.ErrRootInToken):
@@ -123,5 +72,5 @@ func hintOf(err error) string {
 	case errors.Is(err, os.ErrExist):
 		return "nothing is ever overwritten; choose another --out folder"
 	}
-	return files.Hint(err, "")
+	return ""
 }

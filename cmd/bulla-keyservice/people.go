@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice/authority"
@@ -25,7 +27,7 @@ const (
 )
 
 func newPeopleCommand() *cobra.Command {
-	people := &cobra.Command{Use: "people", Short: "Let people use the service", Args: needs(),
+	people := &cobra.Command{Use: "people", Short: "Let people use the service", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file, name, request string
 	var ttl time.Duration
@@ -48,7 +50,7 @@ and the next request is refused, whatever the certificate says.`,
 
   # what alice does with it
   bulla login --certificate alice.pem --url https://keyservice.example.com:8443`,
-		Args: needs("config", "name", "csr"),
+		Args: command.Needs("config", "name", "csr"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return issuePerson(cmd.Context(), file, name, request, ttl, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -85,7 +87,8 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 	defer token.Close()
 	certificate, ca, err := authority.IssuePerson(ctx, authority.Options{Fleet: config.Fleet, TTL: ttl, Store: rows, Token: token}, config.People, name, csr)
 	if errors.Is(err, authority.ErrNotConfigured) {
-		return withHint(err, fmt.Sprintf("when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, roles: [developer]}", file, name, identity))
+		return fault.WithHint(err,
+			fmt.Sprintf("when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, roles: [developer]}", file, name, identity))
 	}
 	if err != nil {
 		return err
@@ -107,20 +110,20 @@ func readRequest(path string, stdin io.Reader) (csr []byte, identity string, err
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, "", withHint(fmt.Errorf("read certificate request: %w", err), files.Hint(err, "--csr: "+hint))
+			return nil, "", fault.New(files.Hint(err, "--csr: "+hint), "read certificate request: %w", err)
 		}
 		defer f.Close()
 		from = f
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxRequest))
 	if err != nil {
-		return nil, "", withHint(fmt.Errorf("read certificate request: %w", err), files.Hint(err, "--csr: "+hint))
+		return nil, "", fault.New(files.Hint(err, "--csr: "+hint), "read certificate request: %w", err)
 	}
 	if csr, err = protocol.ReadRequest(data); err != nil {
-		return nil, "", withHint(err, hint)
+		return nil, "", fault.WithHint(err, hint)
 	}
 	if identity, err = authority.ReadIdentity(csr); err != nil {
-		return nil, "", withHint(err, hint)
+		return nil, "", fault.WithHint(err, hint)
 	}
 	return csr, identity, nil
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -41,8 +43,8 @@ func findRoot(token hsm.Config, verifierKey string) (string, *ecdsa.PublicKey, e
 			return key.Use, public, nil
 		}
 	}
-	return "", nil, withHint(fmt.Errorf("find root key: token %q %w, %s", token.TokenLabel, errOtherRoot, verifierKey),
-		"--root-token-label names the token that does; `bulla-keyservice keys ls` with it shows what a token holds")
+	return "", nil, fault.New("--root-token-label names the token that does; `bulla-keyservice keys ls` with it shows what a token holds",
+		"find root key: token %q %w, %s", token.TokenLabel, errOtherRoot, verifierKey)
 }
 
 // withRoot signs with the root key of a verifier key.
@@ -72,7 +74,7 @@ type rootOptions struct {
 }
 
 func newRootKeyCommand() *cobra.Command {
-	root := &cobra.Command{Use: "root", Short: "Change the fleet's root key, or its token", Args: needs(),
+	root := &cobra.Command{Use: "root", Short: "Change the fleet's root key, or its token", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	root.AddCommand(newRootRotateCommand(), newRootMoveCommand(), newRootForgetCommand())
 	return root
@@ -100,7 +102,7 @@ stays in the token and is not used again.
 When something fails after the key was made, run the same again with --existing.`,
 		Example: `  bulla-keyservice root rotate --config keyservice.yaml --fleet-file fleet/fleet.yaml --in-place \
     --root-token-label acme-root --root-pin-file root-pin`,
-		Args: needs("config", "fleet-file"),
+		Args: command.Needs("config", "fleet-file"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -129,10 +131,11 @@ When something fails after the key was made, run the same again with --existing.
     --to-token-label acme-root --to-pin-file root-pin
   # merged, and accepted by the service:
   bulla-keyservice root forget --config keyservice.yaml --yes`,
-		Args: needs("config", "fleet-file"),
+		Args: command.Needs("config", "fleet-file"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !o.to.given() {
-				return &usageError{withHint(errors.New("--to-token-label is missing"), "the label of the token (or partition) that the root key gets to itself, with --to-pin-file; or --to-token-uri")}
+				return fault.NewUsage("the label of the token (or partition) that the root key gets to itself, with --to-pin-file; or --to-token-uri",
+					"--to-token-label is missing")
 			}
 			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -166,7 +169,8 @@ func (o *rootOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr i
 		err = f.write(next, stdout, stderr)
 	}
 	if err != nil {
-		return withHint(err, "the new root key is in the token and in no fleet.yaml yet: run again with --existing")
+		return fault.WithHint(err,
+			"the new root key is in the token and in no fleet.yaml yet: run again with --existing")
 	}
 	fmt.Fprintf(stderr, "rootKey: %s\nnext: review and merge serial %d; then pin this key: rootKey in the service's configuration, and bulla trust KEY --replace\n", key, next.Serial)
 	if !to.SameToken(f.root) {
@@ -198,7 +202,7 @@ func (o *rootOptions) makeKey(f *fleetFile, to hsm.Config) (role string, err err
 	}
 	made, err := hsm.MakeSigner(to, f.config.Fleet, role)
 	if errors.Is(err, hsm.ErrLabelTaken) {
-		return "", withHint(err, "if a failed run left this key, take it with --existing")
+		return "", fault.WithHint(err, "if a failed run left this key, take it with --existing")
 	}
 	if err != nil || f.config.RootInService() && !o.to.given() {
 		return role, err

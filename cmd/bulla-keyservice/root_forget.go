@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing"
@@ -34,7 +35,7 @@ token's. The key that signs now is never touched; the head that names its
 predecessors must be accepted by the service first. A destroyed key does not come
 back, but from a backup of the token: destroy that copy too.`,
 		Example: `  bulla-keyservice root forget --config keyservice.yaml --yes`,
-		Args:    needs("config"),
+		Args:    command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.OutOrStdout())
 		},
@@ -64,7 +65,8 @@ func (o *forgetOptions) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	if !o.yes {
-		return &usageError{withHint(fmt.Errorf("%d root keys were succeeded, and would be destroyed in token %q", len(left), token.TokenLabel), "--yes destroys them; nothing brings them back")}
+		return fault.NewUsage("--yes destroys them; nothing brings them back",
+			"%d root keys were succeeded, and would be destroyed in token %q", len(left), token.TokenLabel)
 	}
 	labels, err := hsm.ForgetKeys(token, left...)
 	if err != nil {
@@ -87,14 +89,16 @@ func succeeded(ctx context.Context, config *config.Config) ([]*ecdsa.PublicKey, 
 		return nil, err
 	}
 	if model == nil {
-		return nil, withHint(errors.New("find succeeded root keys: no head is accepted"), "start `bulla-keyservice serve` once, after the merge: a key is destroyed only when the service follows its successor")
+		return nil, fault.New("start `bulla-keyservice serve` once, after the merge: a key is destroyed only when the service follows its successor",
+			"find succeeded root keys: no head is accepted")
 	}
 	line, err := sealing.RootKeys(&model.Fleet.Spec, config.RootKey)
 	if err != nil {
 		return nil, fmt.Errorf("find succeeded root keys: %w", err)
 	}
 	if len(line) < 2 {
-		return nil, withHint(errors.New("find succeeded root keys: no root key of the accepted head was succeeded"), "bulla-keyservice root move makes a successor in another token; the service must have accepted its fleet.yaml")
+		return nil, fault.New("bulla-keyservice root move makes a successor in another token; the service must have accepted its fleet.yaml",
+			"find succeeded root keys: no root key of the accepted head was succeeded")
 	}
 	left := make([]*ecdsa.PublicKey, len(line)-1)
 	for i := range left {

@@ -2,11 +2,10 @@ package main
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 
 	"github.com/spf13/pflag"
 
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -40,19 +39,23 @@ func (f *tokenFlags) beside(service hsm.Config) (hsm.Config, error) {
 	}
 	file.Module = cmp.Or(file.Module, service.Module)
 	if file.Label == "" {
-		return hsm.Config{}, withHint(fmt.Errorf("--%stoken-label is missing", f.prefix), "the label of the token (or partition) that the root key has to itself, or --"+f.prefix+"token-uri")
+		return hsm.Config{}, fault.New("the label of the token (or partition) that the root key has to itself, or --"+f.prefix+"token-uri",
+			"--%stoken-label is missing", f.prefix)
 	}
 	pin, err := config.RootPIN(file.PINFile)
 	if err != nil {
-		return hsm.Config{}, withHint(err, files.Hint(err, "--"+f.prefix+"pin-file, or pin-source of --"+f.prefix+"token-uri, names a file that holds the PIN alone; or set BULLA_ROOT_PIN"))
+		return hsm.Config{}, fault.WithHint(err,
+			files.Hint(err, "--"+f.prefix+"pin-file, or pin-source of --"+f.prefix+"token-uri, names a file that holds the PIN alone; or set BULLA_ROOT_PIN"))
 	}
 	root := file.HSM(service.Fleet, pin)
 	root.Env = service.Env
 	if root.SameToken(service) {
-		return hsm.Config{}, withHint(fmt.Errorf("--%stoken-label names the service's token", f.prefix), "whoever runs code in the service has its login: initialise a token or a partition of its own for the root key")
+		return hsm.Config{}, fault.New("whoever runs code in the service has its login: initialise a token or a partition of its own for the root key",
+			"--%stoken-label names the service's token", f.prefix)
 	}
 	if pin == service.PIN {
-		return hsm.Config{}, withHint(errors.New("the root key's token has the PIN of the service's token"), "whoever runs code in the service has that PIN: give the root key's token one of its own")
+		return hsm.Config{}, fault.New("whoever runs code in the service has that PIN: give the root key's token one of its own",
+			"the root key's token has the PIN of the service's token")
 	}
 	return root, nil
 }
@@ -61,12 +64,13 @@ func (f *tokenFlags) beside(service hsm.Config) (hsm.Config, error) {
 func besideService(f *tokenFlags, service hsm.Config) (hsm.Config, error) {
 	root, err := f.beside(service)
 	if err != nil {
-		return root, &usageError{err}
+		return root, fault.AsUsage(err)
 	}
 	return root, nil
 }
 
 // errNoRootToken is for a command that signs and is not told where the root key is.
 func errNoRootToken(hint string) error {
-	return &usageError{withHint(errors.New("--root-token-label is missing"), "the root key has a token (or partition) of its own, with a PIN of its own: --root-token-label and --root-pin-file, or --root-token-uri"+hint)}
+	return fault.NewUsage("the root key has a token (or partition) of its own, with a PIN of its own: --root-token-label and --root-pin-file, or --root-token-uri"+hint,
+		"--root-token-label is missing")
 }

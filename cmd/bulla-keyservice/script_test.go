@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "least": least, "keystatus": keyStatus, "stub": stubFile, "head": headAccepted,
-			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom, "fault": fault,
+			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom, "fault": spoilToken,
 			"postgres": startPostgres,
 		},
 	})
@@ -138,7 +138,7 @@ func push(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // fault FUNCTION CKR makes every call of a PKCS#11 function fail.
-func fault(ts *testscript.TestScript, _ bool, args []string) {
+func spoilToken(ts *testscript.TestScript, _ bool, args []string) {
 	ckr, err := strconv.ParseUint(args[1], 0, 32)
 	ts.Check(err)
 	ts.Check(partsOf(ts).token.Fault(args[0], uint(ckr), 1, 0))

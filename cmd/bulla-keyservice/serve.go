@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/config"
@@ -49,7 +51,7 @@ request on, on open connections too.`,
   serverNames: [keyservice.example.com]
   health: 127.0.0.1:9090
   dataDir: /var/lib/bulla`,
-		Args: needs("config"),
+		Args: command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), file, cmd.ErrOrStderr())
 		},
@@ -158,7 +160,8 @@ func openMirror(config *config.Config) (*git.Mirror, error) {
 func tokenConfig(of *config.Config, log *slog.Logger) (hsm.Config, error) {
 	pin, err := config.PIN(of.Token.PINFile)
 	if err != nil {
-		return hsm.Config{}, withHint(err, files.Hint(err, "token.pinFile in the configuration, or pin-source of token.uri, names a file that holds the PIN alone; or set BULLA_PIN"))
+		return hsm.Config{}, fault.WithHint(err,
+			files.Hint(err, "token.pinFile in the configuration, or pin-source of token.uri, names a file that holds the PIN alone; or set BULLA_PIN"))
 	}
 	access := of.Token.HSM(of.Fleet, pin)
 	access.Logger = log

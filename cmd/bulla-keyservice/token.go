@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -27,7 +29,7 @@ const (
 )
 
 func newTokenCommand() *cobra.Command {
-	token := &cobra.Command{Use: "token", Short: "Make join tokens", Args: needs(),
+	token := &cobra.Command{Use: "token", Short: "Make join tokens", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file, cluster string
 	var ttl time.Duration
@@ -39,7 +41,7 @@ lasts; the service keeps only its hash. It grants nothing by itself: that takes
 the cluster's file in the fleet repository.`,
 		Example: `  bulla-keyservice token create --config keyservice.yaml --cluster prod-eu --ttl 1h |
     kubectl -n bulla-system create secret generic bulla-join --from-file=token=/dev/stdin`,
-		Args: needs("config", "cluster"),
+		Args: command.Needs("config", "cluster"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return createToken(cmd.Context(), file, cluster, ttl, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -53,7 +55,7 @@ the cluster's file in the fleet repository.`,
 
 func createToken(ctx context.Context, file, cluster string, ttl time.Duration, stdout, stderr io.Writer) error {
 	if len(validation.IsDNS1123Label(cluster)) > 0 {
-		return &usageError{withHint(fmt.Errorf("cluster %q is not a name", cluster), "lower-case letters, digits and '-', at most 63")}
+		return fault.NewUsage("lower-case letters, digits and '-', at most 63", "cluster %q is not a name", cluster)
 	}
 	if err := between("ttl", ttl, shortestTTL, longestTTL); err != nil {
 		return err
@@ -90,7 +92,7 @@ func openAuthority(ctx context.Context, config *config.Config) (*x509.Certificat
 		return nil, nil, err
 	}
 	if rows == nil {
-		return nil, nil, withHint(fmt.Errorf("open store: %q does not exist", config.Store), hint)
+		return nil, nil, fault.New(hint, "open store: %q does not exist", config.Store)
 	}
 	generations, err := rows.Authorities(ctx, config.Fleet)
 	if err == nil {
@@ -100,7 +102,7 @@ func openAuthority(ctx context.Context, config *config.Config) (*x509.Certificat
 		}
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		err = withHint(err, hint)
+		err = fault.WithHint(err, hint)
 	}
 	return nil, nil, errors.Join(err, rows.Close())
 }

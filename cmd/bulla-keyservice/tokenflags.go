@@ -1,10 +1,9 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/spf13/pflag"
 
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -26,13 +25,16 @@ func tokenOf(token config.TokenFile, fleet string) (hsm.Config, error) {
 	}
 	switch {
 	case token.Module == "":
-		return hsm.Config{}, withHint(errors.New("--module is missing"), "the absolute path of the PKCS#11 library, or --token-uri with module-path")
+		return hsm.Config{}, fault.New("the absolute path of the PKCS#11 library, or --token-uri with module-path",
+			"--module is missing")
 	case token.Label == "":
-		return hsm.Config{}, withHint(errors.New("--token-label is missing"), "the label that the token was initialised with, or --token-uri")
+		return hsm.Config{}, fault.New("the label that the token was initialised with, or --token-uri",
+			"--token-label is missing")
 	}
 	pin, err := config.PIN(token.PINFile)
 	if err != nil {
-		return hsm.Config{}, withHint(err, files.Hint(err, "--pin-file, or pin-source of --token-uri, names a file that holds the PIN alone; or set BULLA_PIN"))
+		return hsm.Config{}, fault.WithHint(err,
+			files.Hint(err, "--pin-file, or pin-source of --token-uri, names a file that holds the PIN alone; or set BULLA_PIN"))
 	}
 	return token.HSM(fleet, pin), nil
 }

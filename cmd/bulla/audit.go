@@ -13,9 +13,10 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/sealing"
@@ -35,7 +36,7 @@ or operator; with --file an export is read, offline.`
 
 func newAudit(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "audit", Short: "Read and verify the audit log", Long: auditLong, Args: noArgs,
+		Use: "audit", Short: "Read and verify the audit log", Long: auditLong, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newAuditLog(a), newAuditVerify(a), newAuditWho(a))

@@ -9,8 +9,9 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
 
 const auditLogLong = `Show entries of the audit log, oldest first.
@@ -45,7 +46,7 @@ func newAuditLog(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
 		Use: "log", Short: "Show entries of the audit log", Long: auditLogLong, Example: auditLogExample,
-		Args: noArgs,
+		Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := format.Check(); err != nil {
 				return err

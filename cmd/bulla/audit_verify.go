@@ -7,8 +7,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 )
 
@@ -33,7 +34,7 @@ func newAuditVerify(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
 		Use: "verify FILE...", Short: "Verify exports of the audit log, offline", Long: auditVerifyLong, Example: auditVerifyExample,
-		Args: args("the names of exports", 1, 100),
+		Args: command.Args("the names of exports", 1, 100),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := format.Check(); err != nil {
 				return err

@@ -16,9 +16,10 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
@@ -53,7 +54,7 @@ func newAuditWho(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
 		Use: "who [SECRET]", Short: "Show who could read a secret, and what to rotate after a cluster is lost", Long: auditWhoLong, Example: auditWhoExample,
-		Args: args("one secret, or --cluster", 0, 1),
+		Args: command.Args("one secret, or --cluster", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := format.Check(); err != nil {
 				return err

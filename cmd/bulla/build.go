@@ -10,8 +10,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -43,7 +44,7 @@ func newBuild(a *app) *cobra.Command {
 	var cluster string
 	cmd := &cobra.Command{
 		Use: "build PLACEMENT", Short: "Print what a placement builds, sealed values masked", Long: buildLong, Example: buildExample,
-		Args: args("the name of a placement", 1, 1),
+		Args: command.Args("the name of a placement", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.build(cmd.Context(), args[0], cluster) },
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "`cluster` that it must be placed on")

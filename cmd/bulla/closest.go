@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // didYouMean begins a hint with the closest name, if there is one.

@@ -19,8 +19,9 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
@@ -51,7 +52,7 @@ const clusterAddExample = `  bulla cluster add prod-eu --context prod-eu --label
 
 func newCluster(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "cluster", Short: "Clusters of the fleet", Args: noArgs,
+		Use: "cluster", Short: "Clusters of the fleet", Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClusterAdd(a), newClusterList(a), newClusterRemove(a), newClusterFingerprint(a))
@@ -68,7 +69,7 @@ func newClusterAdd(a *app) *cobra.Command {
 	var o clusterAddOptions
 	cmd := &cobra.Command{
 		Use: "add NAME", Short: "Add a cluster", Long: clusterAddLong, Example: clusterAddExample,
-		Args: args("the name of a cluster", 1, 1),
+		Args: command.Args("the name of a cluster", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.clusterAdd(cmd.Context(), args[0], o) },
 	}
 	f := cmd.Flags()
@@ -251,7 +252,7 @@ With --context or --kubeconfig the keys are read from the cluster, else from
 clusters/NAME.yaml. Equal fingerprints mean equal keys, cluster name and fleet.`,
 		Example: `  bulla cluster fingerprint store-17 --context store-17
   bulla cluster fingerprint store-17`,
-		Args: args("the name of a cluster", 1, 1),
+		Args: command.Args("the name of a cluster", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := a.keysOf(cmd.Context(), args[0], kubeContext, kubeconfig)
 			if err == nil {

@@ -13,12 +13,13 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -48,7 +49,7 @@ const listPatience = 5 * time.Second
 func newClusterList(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters, their sets and what is placed on them", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters, their sets and what is placed on them", Args: command.None,
 		Long: clusterListLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := format.Check(); err != nil {
@@ -157,7 +158,7 @@ func newClusterRemove(a *app) *cobra.Command {
 	var decommission, keep bool
 	cmd := &cobra.Command{
 		Use: "remove NAME", Short: "Empty a cluster, then take it out of the fleet", Long: clusterRemoveLong, Example: clusterRemoveExample,
-		Args: args("the name of a cluster", 1, 1),
+		Args: command.Args("the name of a cluster", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if decommission {
 				return a.decommission(args[0])

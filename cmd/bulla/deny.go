@@ -12,11 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -58,7 +59,7 @@ type denyFlags struct {
 func newDeny(a *app) *cobra.Command {
 	f := &denyFlags{}
 	cmd := &cobra.Command{
-		Use: "deny", Short: "Have the key service open something for nobody until a time", Long: denyLong, Example: denyExample, Args: noArgs,
+		Use: "deny", Short: "Have the key service open something for nobody until a time", Long: denyLong, Example: denyExample, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.deny(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
@@ -155,7 +156,7 @@ func newDenyList(a *app) *cobra.Command {
 	var fleet string
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List what is denied now", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List what is denied now", Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.denyList(cmd.Context(), fleet, format) },
 	}
 	cmd.Flags().StringVar(&fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
@@ -189,7 +190,7 @@ func (a *app) denyList(ctx context.Context, fleet string, format render.Format) 
 func newDenyLift(a *app) *cobra.Command {
 	var fleet string
 	cmd := &cobra.Command{
-		Use: "lift ID", Short: "End a denial before its time", Args: args("the number of a denial", 1, 1),
+		Use: "lift ID", Short: "End a denial before its time", Args: command.Args("the number of a denial", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.denyLift(cmd.Context(), fleet, args[0]) },
 	}
 	cmd.Flags().StringVar(&fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/cmd/internal/command"
 )
 
 const docsIntro = `# bulla: command reference
@@ -19,7 +21,7 @@ Completion for your shell: ` + "`source <(bulla completion bash)`" + `, likewise
 
 func newDocs(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "docs", Short: "Print this reference as Markdown", Hidden: true, Args: noArgs,
+		Use: "docs", Short: "Print this reference as Markdown", Hidden: true, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fmt.Fprint(a.stdout, docsIntro)
 			writeDocs(a.stdout, cmd.Root())

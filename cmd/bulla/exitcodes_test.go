@@ -12,12 +12,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 func TestTheTableOfExitCodesHasAllThatThereAre(t *testing.T) {
 	var want, have []fault.Code
-	file, err := parser.ParseFile(token.NewFileSet(), "internal/fault/fault.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/fault/fault.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -30,12 +31,12 @@ const historyExample = `  git fetch && git diff OLD origin/main
   bulla history accept $(git rev-parse origin/main)`
 
 func newHistory(a *app) *cobra.Command {
-	history := &cobra.Command{Use: "history", Short: "Accept a rewritten history", Args: noArgs,
+	history := &cobra.Command{Use: "history", Short: "Accept a rewritten history", Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var fleet string
 	accept := &cobra.Command{
 		Use: "accept HASH", Short: "Let the key service take one head of a rewritten history", Long: historyLong, Example: historyExample,
-		Args: args("the full hash of a commit", 1, 1),
+		Args: command.Args("the full hash of a commit", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.acceptHistory(cmd.Context(), fleet, args[0]) },
 	}
 	accept.Flags().StringVar(&fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")

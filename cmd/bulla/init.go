@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
@@ -41,7 +42,7 @@ func newInit(a *app) *cobra.Command {
 	var fleet string
 	var owners []string
 	cmd := &cobra.Command{
-		Use: "init --fleet FILE", Short: "Lay out a fleet repository", Long: initLong, Example: initExample, Args: noArgs,
+		Use: "init --fleet FILE", Short: "Lay out a fleet repository", Long: initLong, Example: initExample, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.init(fleet, owners); err != nil {
 				return err

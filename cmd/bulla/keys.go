@@ -12,8 +12,9 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
 
 const keysListLong = `List the fleet's sealing keys, and what uses them in the working tree.
@@ -33,13 +34,13 @@ const keysListExample = `  # after a rotation: what still needs the old key
 
 func newKeys(a *app) *cobra.Command {
 	keys := &cobra.Command{
-		Use: "keys", Short: "Look at the fleet's sealing keys", Args: noArgs,
+		Use: "keys", Short: "Look at the fleet's sealing keys", Args: command.None,
 		Long: "Look at the fleet's sealing keys. They are made, rotated and retired where the\nHSM is: see `bulla-keyservice keys --help`.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	format := render.Text
 	list := &cobra.Command{
-		Use: "ls", Aliases: []string{"list"}, Short: "List sealing keys with what uses them", Long: keysListLong, Example: keysListExample, Args: noArgs,
+		Use: "ls", Aliases: []string{"list"}, Short: "List sealing keys with what uses them", Long: keysListLong, Example: keysListExample, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := format.Check(); err != nil {
 				return err

@@ -9,10 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
@@ -59,7 +60,7 @@ func newLogin(a *app) *cobra.Command {
 	var f loginFlags
 	cmd := &cobra.Command{
 		Use: "login", Short: "Get access to the key service as a person", Long: loginLong, Example: loginExample,
-		Args: noArgs,
+		Args: command.None,
 		RunE: func(*cobra.Command, []string) error { return a.login(f) },
 	}
 	cmd.Flags().StringVar(&f.fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
@@ -192,7 +193,7 @@ type loginRow struct {
 func newLoginList(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List your logins", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List your logins", Args: command.None,
 		RunE: func(*cobra.Command, []string) error {
 			if err := format.Check(); err != nil {
 				return err
@@ -243,7 +244,7 @@ func loginRows() ([]loginRow, error) {
 
 func newLoginRemove(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "remove FLEET-ID", Short: "Forget a login with its key", Args: args("a fleet id", 1, 1),
+		Use: "remove FLEET-ID", Short: "Forget a login with its key", Args: command.Args("a fleet id", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			store, err := login.Open()
 			if err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
@@ -43,7 +44,7 @@ func newMerge(a *app) *cobra.Command {
 	var install bool
 	cmd := &cobra.Command{
 		Use: "merge BASE OURS THEIRS [PATH]", Short: "Merge two changes of one stub, for Git", Long: mergeLong, Example: mergeExample,
-		Args: args("three files, and the path that they are of", 0, 4),
+		Args: command.Args("three files, and the path that they are of", 0, 4),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if install {
 				return a.installMerge(cmd.Context(), a.repo)

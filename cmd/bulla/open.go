@@ -14,9 +14,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -53,7 +54,7 @@ func newOpen(a *app) *cobra.Command {
 	var o openOptions
 	cmd := &cobra.Command{
 		Use: "open --identity FILE STUB...", Short: "Open stubs with a recovery key", Long: openLong, Example: openExample,
-		Args: args("stub files", 1, maxOpened),
+		Args: command.Args("stub files", 1, maxOpened),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.openStubs(cmd.Context(), args, o) },
 	}
 	identityFlag(cmd, &o.identities)

@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/sealing"
@@ -47,7 +48,7 @@ func newPlace(a *app) *cobra.Command {
 	var o placeOptions
 	cmd := &cobra.Command{
 		Use: "place NAME", Short: "Say which application goes where", Long: placeLong, Example: placeExample,
-		Args: args("the name of a placement", 1, 1),
+		Args: command.Args("the name of a placement", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.place(args[0], o) },
 	}
 	f := cmd.Flags()

@@ -7,9 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 const reconcileLong = `Have the key service and a cluster look at Git now.
@@ -31,7 +32,7 @@ func newReconcile(a *app) *cobra.Command {
 	var fleet, kubeContext, kubeconfig string
 	cmd := &cobra.Command{
 		Use: "reconcile [PLACEMENT]", Short: "Have the key service and a cluster look at Git now", Long: reconcileLong, Example: reconcileExample,
-		Args: args("at most one placement", 0, 1),
+		Args: command.Args("at most one placement", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			placement := ""
 			if len(args) == 1 {

@@ -7,9 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
@@ -54,7 +55,7 @@ func newRecover(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "recover --identity FILE [STUB...]", Short: "Lock stubs anew with a recovery key, after a lost HSM or cluster",
 		Long: recoverLong, Example: recoverExample,
-		Args: args("stub files", 0, maxOpened),
+		Args: command.Args("stub files", 0, maxOpened),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.recover(cmd.Context(), args, o) },
 	}
 	identityFlag(cmd, &o.identities)

@@ -10,9 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -39,7 +40,7 @@ const resealExample = `  git switch -c reseal
 func newReseal(a *app) *cobra.Command {
 	var commit bool
 	cmd := &cobra.Command{
-		Use: "reseal", Short: "Move the locks of all stubs to the Active sealing key", Long: resealLong, Example: resealExample, Args: noArgs,
+		Use: "reseal", Short: "Move the locks of all stubs to the Active sealing key", Long: resealLong, Example: resealExample, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.reseal(cmd.Context(), commit) },
 	}
 	cmd.Flags().BoolVar(&commit, "commit", false, "commit the changed stubs, with your own git")

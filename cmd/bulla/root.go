@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,14 +11,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
-	"github.com/bulla-dev/bulla/cmd/internal/period"
-	unknowncmd "github.com/bulla-dev/bulla/cmd/internal/unknown"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -47,29 +43,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	a := &app{stdin: stdin, stdout: printable.Writer(stdout), stderr: printable.Writer(stderr), screen: stderr}
 	root := newRoot(a, filepath.Base(args[0]))
 	root.SetArgs(args[1:])
-	cmd, err := root.ExecuteContextC(ctx)
+	err := root.ExecuteContext(ctx)
 	if err == nil && a.missed > 0 {
 		err = &fault.Error{Code: fault.Findings, Hint: "`bulla validate` says why; mend them, then run this again",
 			Err: fmt.Errorf("what cannot be read was left out, %s above", count(a.missed, "warning"))}
 	}
-	return fault.Print(a.stderr, explain(cmd, err))
-}
-
-// explain turns cobra's own errors into usage faults.
-func explain(cmd *cobra.Command, err error) error {
-	var f *fault.Error
-	if err == nil || errors.As(err, &f) {
-		return err
-	}
-	if strings.HasPrefix(err.Error(), "unknown command") {
-		return fault.NewUsage("bulla --help lists the commands", "%w", err)
-	}
-	for _, prefix := range []string{"required flag", "if any flags in the group", "at least one of the flags"} {
-		if strings.HasPrefix(err.Error(), prefix) {
-			return fault.NewUsage(cmd.CommandPath()+" --help lists the flags", "%w", err)
-		}
-	}
-	return err
+	return fault.Print(a.stderr, err)
 }
 
 const rootLong = `bulla keeps Kubernetes secrets in Git as ciphertext locked to clusters.
@@ -92,7 +71,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root := &cobra.Command{
 		Use: "bulla", Short: "Kubernetes secrets in Git, as ciphertext locked to clusters",
 		Long: rootLong, Example: rootExample,
-		SilenceErrors: true, SilenceUsage: true, Args: noArgs,
+		SilenceErrors: true, SilenceUsage: true, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	if strings.TrimSuffix(base, ".exe") == "kubectl-bulla" {
@@ -101,45 +80,13 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(command.Flag)
 	root.PersistentFlags().StringVar(&a.repo, "repo", ".", "`folder` in the fleet repository")
 	root.PersistentFlags().StringVar(&a.rootKey, "root-key", "", "root verifier `key` to trust for this run, instead of the pinned one")
 	root.AddCommand(newInit(a), newTrust(a), newSeal(a), newOpen(a), newRecover(a), newCluster(a), newPlace(a))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newLogin(a), newStatus(a), newKeys(a), newReseal(a))
 	root.AddCommand(newAudit(a), newHistory(a), newDeny(a), newReconcile(a), newMerge(a))
 	return root
-}
-
-// flagError never repeats more of an argument than the flag's name: what
-// follows may be a value on its way to --from-literal.
-func flagError(cmd *cobra.Command, err error) error {
-	hint := cmd.CommandPath() + " --help lists the flags"
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		if unknown.GetSpecifiedShortnames() != "" {
-			return fault.NewUsage(hint, "unknown flag -%.1s", unknown.GetSpecifiedName())
-		}
-		return fault.NewUsage(hint, "unknown flag --%s", unknown.GetSpecifiedName())
-	}
-	return fault.NewUsage(cmp.Or(period.Hint(err), hint), "%w", err)
-}
-
-// args wants a number of arguments, and does not quote them: see flagError.
-func args(usage string, low, high int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, given []string) error {
-		if len(given) < low || len(given) > high {
-			return fault.NewUsage(cmd.CommandPath()+" --help shows examples", "%s takes %s, not %d arguments", cmd.CommandPath(), usage, len(given))
-		}
-		return nil
-	}
-}
-
-func noArgs(cmd *cobra.Command, given []string) error {
-	if len(given) > 0 && cmd.HasSubCommands() {
-		problem, hint := unknowncmd.Command(cmd, given[0])
-		return fault.NewUsage(hint, "%w", problem)
-	}
-	return args("no arguments", 0, 0)(cmd, given)
 }
 
 // open reads the fleet repository without trusting it.

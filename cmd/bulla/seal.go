@@ -10,10 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -84,7 +85,7 @@ func newSeal(a *app) *cobra.Command {
 	var o sealOptions
 	cmd := &cobra.Command{
 		Use: "seal [STUB]", Short: "Seal values into a stub file", Long: sealLong, Example: sealExample,
-		Args: args("one stub file", 0, 1),
+		Args: command.Args("one stub file", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.apart = cmd.Flags().Changed("together") && !o.together
 			return a.seal(cmd.Context(), strings.Join(args, ""), o)

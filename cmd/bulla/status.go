@@ -10,11 +10,12 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -74,7 +75,7 @@ func newStatus(a *app) *cobra.Command {
 	f := statusFlags{format: render.Text}
 	cmd := &cobra.Command{
 		Use: "status [SECRET]", Short: "Say where each secret stands on each cluster", Long: statusLong, Example: statusExample,
-		Args: args("at most one secret, NAME or NAMESPACE/NAME", 0, 1),
+		Args: command.Args("at most one secret, NAME or NAMESPACE/NAME", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.status(cmd.Context(), f, strings.Join(args, ""))
 		},

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
 
 // printStatus writes the whole of it; a secret that is named stands alone.

@@ -7,9 +7,10 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -38,7 +39,7 @@ func newTrust(a *app) *cobra.Command {
 	var replace bool
 	cmd := &cobra.Command{
 		Use: "trust KEY", Short: "Pin the root key of a fleet", Long: trustLong, Example: trustExample,
-		Args: args("a root verifier key", 1, 1),
+		Args: command.Args("a root verifier key", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.trust(args[0], id, replace) },
 	}
 	cmd.Flags().StringVar(&id, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
@@ -114,7 +115,7 @@ func (a *app) pinOfRepo(store *trust.Store, key string, replace bool) (trust.Pin
 func newTrustList(a *app) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the pinned root keys", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the pinned root keys", Args: command.None,
 		RunE: func(*cobra.Command, []string) error {
 			if err := format.Check(); err != nil {
 				return err
@@ -141,7 +142,7 @@ func newTrustList(a *app) *cobra.Command {
 
 func newTrustRemove(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "remove FLEET-ID", Short: "Forget the root key of a fleet", Args: args("a fleet id", 1, 1),
+		Use: "remove FLEET-ID", Short: "Forget the root key of a fleet", Args: command.Args("a fleet id", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			store, err := trust.Open()
 			if err != nil {

@@ -9,9 +9,10 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
 
 const validateLong = `Check a whole fleet before it is pushed or merged.
@@ -47,7 +48,7 @@ func newValidate(a *app) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use: "validate [DIR]", Short: "Check a whole fleet", Long: validateLong, Example: validateExample,
-		Args: args("one folder", 0, 1),
+		Args: command.Args("one folder", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				a.repo = args[0]

@@ -60,12 +60,7 @@ type SetupError struct {
 	Hint    string // what to do; may be empty
 }
 
-func (e *SetupError) Error() string {
-	if e.Hint == "" {
-		return e.Problem
-	}
-	return e.Problem + " (hint: " + e.Hint + ")"
-}
+func (e *SetupError) Error() string { return e.Problem }
 
 // workerError is an error on its way over the pipe.
 type workerError struct {

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // plan says which blocks change.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
 
 // TestATableIsWhatItLooksLike holds texts of others, of a key service say, to

@@ -1,4 +1,4 @@
-// Package fault is the voice of the command line when something fails: what
+// Package fault is the voice of the three programs when something fails: what
 // failed and where, then a hint that says what to do, and an exit code that a
 // script can branch on.
 //
@@ -15,7 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
-// Code is an exit code of the command line.
+// Code is an exit code of a command line.
 type Code int
 
 const (
@@ -24,7 +24,7 @@ const (
 	// Failure means that something failed; files are unchanged, but for those that
 	// were listed as done.
 	Failure Code = 1
-	// Usage means that the command line itself was wrong.
+	// Usage means that the command line itself, or a configuration, was wrong.
 	Usage Code = 2
 	// Findings means that what was asked for was done, and that something is
 	// wrong or was left as it was. `bulla exit-codes` has the list.
@@ -61,22 +61,77 @@ func NewTrust(hint, format string, args ...any) error {
 	return &Error{Code: Trust, Hint: hint, Err: fmt.Errorf(format, args...)}
 }
 
+// WithHint is an error with a hint in the place of its own.
+func WithHint(err error, hint string) error {
+	return &Error{Code: codeOf(err), Hint: hint, Err: err}
+}
+
+// AsUsage is an error as one of the command line. Its hint stays.
+func AsUsage(err error) error {
+	var f *Error
+	hint := ""
+	if errors.As(err, &f) {
+		hint = f.Hint
+	}
+	return &Error{Code: Usage, Hint: hint, Err: err}
+}
+
+func codeOf(err error) Code {
+	var f *Error
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return Failure
+}
+
 // ErrFindings ends a run that printed its findings already.
 var ErrFindings = &Error{Code: Findings, Err: errors.New("problems were found")}
 
+// Known says what a program knows about an error of a library: its exit code and
+// what to do. A code of OK is no word about the code, an empty hint none about
+// what to do.
+type Known func(err error) (Code, string)
+
 // Print writes err as "error: …" lines and its hint, and returns the exit code.
-func Print(w io.Writer, err error) Code {
+// Errors that were joined are told one by one, each with its own hint.
+func Print(w io.Writer, err error, known ...Known) Code {
 	if err == nil {
 		return OK
 	}
-	code, hint := Failure, ""
+	code := OK
+	parts := apart(err)
+	for i, part := range parts {
+		c, hint := ask(part, known)
+		if i == 0 {
+			code = c
+		}
+		print(w, part, hint)
+	}
+	return code
+}
+
+func ask(err error, known []Known) (code Code, hint string) {
+	code = Failure
 	var f *Error
 	if errors.As(err, &f) {
 		code, hint = f.Code, f.Hint
 	}
+	for _, k := range known {
+		c, h := k(err)
+		if c != OK && code == Failure {
+			code = c
+		}
+		if hint == "" {
+			hint = h
+		}
+	}
 	if hint == "" {
 		hint = files.Hint(err, "")
 	}
+	return code, hint
+}
+
+func print(w io.Writer, err error, hint string) {
 	if !errors.Is(err, ErrFindings) {
 		for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
 			fmt.Fprintf(w, "error: %s\n", line)
@@ -85,5 +140,25 @@ func Print(w io.Writer, err error) Code {
 	if hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
-	return code
+}
+
+// apart takes joined errors apart that come with hints of their own; others are
+// one error in several lines.
+func apart(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all, texts = joined.Unwrap(), []string{}
+	for _, e := range all {
+		texts = append(texts, e.Error())
+	}
+	if err.Error() != strings.Join(texts, "\n") {
+		return []error{err}
+	}
+	var each []error
+	for _, e := range all {
+		each = append(each, apart(e)...)
+	}
+	return each
 }

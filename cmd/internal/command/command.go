@@ -1,0 +1,89 @@
+// Package command is what the three programs want of their command lines, so that
+// wrong usage is one kind of error everywhere, with one exit code.
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/period"
+)
+
+// Flag turns the error of a flag into one of usage. It never repeats more of an
+// argument than the flag's name: what follows may be a value on its way to
+// --from-literal.
+func Flag(cmd *cobra.Command, err error) error {
+	hint := cmd.CommandPath() + " --help lists the flags"
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		if unknown.GetSpecifiedShortnames() != "" {
+			return fault.NewUsage(hint, "unknown flag -%.1s", unknown.GetSpecifiedName())
+		}
+		return fault.NewUsage(hint, "unknown flag --%s", unknown.GetSpecifiedName())
+	}
+	return fault.NewUsage(cmp.Or(period.Hint(err), hint), "%w", err)
+}
+
+// Args wants a number of arguments, and does not quote them: see [Flag].
+func Args(usage string, low, high int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if len(given) < low || len(given) > high {
+			return fault.NewUsage(cmd.CommandPath()+" --help shows examples", "%s takes %s, not %d arguments", cmd.CommandPath(), usage, len(given))
+		}
+		return together(cmd)
+	}
+}
+
+// None wants no arguments; of a command that has others below it, one is a command
+// that is none.
+func None(cmd *cobra.Command, given []string) error {
+	if len(given) > 0 && cmd.HasSubCommands() {
+		return unknown(cmd, given[0])
+	}
+	return Args("no arguments", 0, 0)(cmd, given)
+}
+
+// Needs wants no arguments, and these flags. An argument is quoted: the commands of
+// operators take no values.
+func Needs(flags ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if len(given) > 0 {
+			return unknown(cmd, given[0])
+		}
+		for _, name := range flags {
+			if !cmd.Flags().Changed(name) {
+				return fault.NewUsage("see "+cmd.CommandPath()+" --help", "--%s is missing", name)
+			}
+		}
+		return together(cmd)
+	}
+}
+
+// together asks cobra which flags are missing or stand beside one another, before
+// cobra itself does: its own errors have no type.
+func together(cmd *cobra.Command) error {
+	if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+		return fault.NewUsage(cmd.CommandPath()+" --help lists the flags", "%w", err)
+	}
+	return nil
+}
+
+// unknown says what somebody may have meant who typed a command that is none.
+func unknown(cmd *cobra.Command, given string) error {
+	if !cmd.HasAvailableSubCommands() {
+		return fault.NewUsage(cmd.CommandPath()+" --help lists its flags", "%s takes no arguments, not %q", cmd.CommandPath(), given)
+	}
+	hint := cmd.CommandPath() + " --help lists the commands"
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2 // cobra's own, which it sets on its way to an error of its own
+	}
+	if near := cmd.SuggestionsFor(given); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %s %s? %s", cmd.CommandPath(), near[0], hint)
+	}
+	return fault.NewUsage(hint, "unknown command %q for %q", given, cmd.CommandPath())
+}
