@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	// lookEvery bounds how often requests make the service ask Git: callers who
-	// invent revisions cannot hammer the remote.
-	lookEvery = time.Second
-	lookBurst = 3
+	// standardLookEvery bounds how often requests make the service ask Git: callers
+	// who invent revisions cannot hammer the remote.
+	standardLookEvery = time.Second
+	lookBurst         = 3
 	// lookPatience is how long a request waits for that before it is decided at
 	// the head we have.
 	lookPatience = 10 * time.Second
@@ -67,6 +67,8 @@ type heads struct {
 	// did.
 	looked  chan struct{}
 	limiter *rate.Limiter
+	// lookEvery is the least time between looks that requests cause.
+	lookEvery time.Duration
 	// life ends with the service: a look outlives the request that caused it.
 	life    context.Context
 	current atomic.Pointer[head]
@@ -89,7 +91,7 @@ type heads struct {
 
 func (h *heads) start(life context.Context) {
 	h.life = life
-	h.limiter = rate.NewLimiter(rate.Every(lookEvery), lookBurst)
+	h.limiter = rate.NewLimiter(rate.Every(h.lookEvery), lookBurst)
 	h.looks.run = h.look
 	h.looked = make(chan struct{})
 }

@@ -70,6 +70,7 @@ func TestAServiceThatDoesNotSeeGitOpensNothing(t *testing.T) {
 		"a tip that is not accepted": func(f *fixture) { f.commit(map[string]string{"fleet.yaml": "kind: Fleet\n"}) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // one of them waits for as long as a look may take
 			f := boundFixture(t)
 			operator := f.person("olga", config.RoleOperator, config.RoleAuditor)
 			f.opens("before", f.eu, f.head)

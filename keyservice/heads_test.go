@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -85,7 +86,7 @@ func TestARewrittenHistoryIsRefused(t *testing.T) {
 }
 
 func TestUnknownRevisionsShareFetches(t *testing.T) {
-	f := newFixture(t)
+	f := newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, func(w *world) { w.lookEvery = 0 })) // the product's
 	f.settle(f.head)
 	before := f.git.Requests()
 	var group sync.WaitGroup
@@ -130,6 +131,7 @@ func TestAHeadThatMovedForOtherReasonsCostsTheTokenNothing(t *testing.T) {
 }
 
 func TestAServiceWhoseRemoteHangsServesTheLastHead(t *testing.T) {
+	t.Parallel() // it waits for as long as a look may take
 	f := newFixture(t)
 	f.settle(f.head)
 	f.git.Hang()

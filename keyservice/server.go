@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -31,7 +32,7 @@ const (
 	stopPatience = 20 * time.Second
 )
 
-// Options are the parts of a [Server]. All but the last three are required.
+// Options are the parts of a [Server]. All but the last four are required.
 type Options struct {
 	Config  *config.Config
 	Store   Store
@@ -44,6 +45,9 @@ type Options struct {
 	// RefreshEvery is how often a succession of the authority is looked for; 10s
 	// by default.
 	RefreshEvery time.Duration
+	// LookEvery is the least time between looks at the repository that requests
+	// cause; 1s by default.
+	LookEvery time.Duration
 	// Renewal is the listener of [RenewalRoutes]; nil for none.
 	Renewal net.Listener
 }
@@ -132,7 +136,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		builder: o.Builder, rows: o.Store, token: o.Token,
 		log: o.Log, metrics: m, now: o.Now, accepted: s.onHead,
 		journal: s.journal, denied: s.recordDenials,
-		fresh: newFreshness(c.Repository, o.Now), refusals: newRefusal(c.Repository, o.Now),
+		lookEvery: cmp.Or(o.LookEvery, standardLookEvery),
+		fresh:     newFreshness(c.Repository, o.Now), refusals: newRefusal(c.Repository, o.Now),
 	}
 	s.health = &health{heads: s.heads, roots: s.roots, token: o.Token, store: o.Store, metrics: m, logKey: logKey}
 	s.answer(o.Token)

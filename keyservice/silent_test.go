@@ -12,6 +12,7 @@ import (
 // TestASilentConnectionDoesNotStay: it holds a place at the door until the
 // handshake's deadline, ten seconds.
 func TestASilentConnectionDoesNotStay(t *testing.T) {
+	t.Parallel() // it waits for as long as a handshake may take
 	w := newWorld(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "https://"))
 	if err != nil {

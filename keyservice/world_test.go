@@ -75,6 +75,9 @@ type world struct {
 	// its own certificate then, which a test that moves the clock by days must not
 	// have: the client's clock stays.
 	refresh time.Duration
+	// lookEvery is how often requests may have the service look at Git: tests that
+	// push do not wait for their turn.
+	lookEvery time.Duration
 	// database is the URL of a PostgreSQL database; a SQLite file without one.
 	database string
 	// remote is where the service reads the repository, where it is not the
@@ -104,7 +107,7 @@ func newWorldAt(t testing.TB, ahead time.Duration) *world {
 
 func newWorldOf(t testing.TB, suite api.Suite, sessions int, ahead time.Duration, prepare ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour}
+	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour, lookEvery: 20 * time.Millisecond}
 	w.offset.Store(int64(ahead))
 	for _, change := range prepare {
 		change(w)
@@ -197,7 +200,7 @@ func (w *world) start(sessions int) {
 		Config: w.config(sessions), Store: rows, Token: token, Source: mirror,
 		Builder: w.builder,
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh,
+		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh, LookEvery: w.lookEvery,
 	})
 	if err != nil {
 		w.t.Fatal(err)
