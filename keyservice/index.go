@@ -167,7 +167,7 @@ func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster
 // resolve gives the stubs of the cluster's placements, found once for all clusters
 // that have the same. What did not build is tried again.
 func (x *indexes) resolve(ctx context.Context, of *head, builder *kustomize.Builder, cluster string) (*placedStubs, error) {
-	known, _ := x.placed.LoadOrStore(strings.Join(of.model.PlacedOn(cluster), "\n"), &placedStubs{})
+	known, _ := x.placed.LoadOrStore(of.model.GroupOf(cluster), &placedStubs{})
 	shared := known.(*placedStubs)
 	shared.mu.Lock()
 	defer shared.mu.Unlock()

@@ -3,17 +3,13 @@ package keyservice
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// samples are clusters that stand for all: what a head places on a cluster, and
-// builds for it, is a function of which placements it has. Ten thousand shops
-// with the same placements have one sample.
+// samples are clusters that stand for all with the same placements.
 type samples struct {
 	once  sync.Once
 	names []string
@@ -21,12 +17,8 @@ type samples struct {
 
 func (h *head) sampleClusters() []string {
 	h.samples.once.Do(func() {
-		seen := map[string]bool{}
-		for _, name := range slices.Sorted(maps.Keys(h.model.Clusters)) {
-			if key := strings.Join(h.model.PlacedOn(name), "\n"); key != "" && !seen[key] {
-				seen[key] = true
-				h.samples.names = append(h.samples.names, name)
-			}
+		for _, group := range h.model.Groups() {
+			h.samples.names = append(h.samples.names, group.Clusters[0])
 		}
 	})
 	return h.samples.names

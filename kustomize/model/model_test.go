@@ -159,3 +159,26 @@ func TestAFlawInAFolderThatGrantsIsAProblem(t *testing.T) {
 		})
 	}
 }
+
+func TestClustersWithTheSamePlacementsAreOneGroup(t *testing.T) {
+	f := testfleet.Two().With(testfleet.Files{
+		"clusters/six.yaml":  testfleet.Cluster("six", ""),
+		"clusters/gone.yaml": testfleet.Cluster("gone", "  decommission: true\n"),
+	})
+	m, err := model.Load(testfleet.Open(t, f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]string
+	for _, g := range m.Groups() {
+		got = append(got, g.Clusters)
+		for _, member := range g.Clusters {
+			if m.GroupOf(member) != g.Key {
+				t.Errorf("%s is in another group", member)
+			}
+		}
+	}
+	if diff := cmp.Diff([][]string{{"one"}, {"six", "two"}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -14,7 +14,7 @@ import (
 // TestEveryStubIsFoundOrReported: by whatever name the file goes, and whatever
 // became of what is in it.
 func TestEveryStubIsFoundOrReported(t *testing.T) {
-	good, err := os.ReadFile("../../api/v1alpha1/testdata/parse/stub/ok-full.yaml")
+	good, err := os.ReadFile("../../api/fleet/testdata/parse/stub/ok-full.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,89 +2,53 @@ package check
 
 import (
 	"fmt"
-	"io"
 	"maps"
-	"path"
 	"slices"
 	"strings"
-
-	"github.com/go-git/go-git/v5"
-	gitobject "github.com/go-git/go-git/v5/plumbing/object"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
-// maxBefore bounds what is read of one file of a commit, in bytes.
-const maxBefore = 4 << 20
-
 // Head is the last commit around a folder, with which the folder is compared. Nil
 // knows nothing.
-type Head struct {
-	tree *gitobject.Tree
-}
+type Head struct{ tree *tree.Tree }
 
 // OpenHead reads the commit that is checked out at a fleet's root; nil outside of
-// Git, and before the first commit.
+// Git, before the first commit, and for a fleet in a folder of a larger repository.
 func OpenHead(root string) *Head {
-	repo, err := git.PlainOpenWithOptions(root, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	clone, err := git.OpenClone(root, git.Limits{})
 	if err != nil {
 		return nil
 	}
-	head, err := repo.Head()
+	head, err := clone.Resolve("HEAD")
 	if err != nil {
 		return nil
 	}
-	commit, err := repo.CommitObject(head.Hash())
-	if err != nil {
+	files, err := clone.Tree(head)
+	if err != nil || !files.Exists(tree.FleetFile) {
 		return nil
 	}
-	files, err := commit.Tree()
-	if err != nil {
-		return nil
-	}
-	h := &Head{tree: files}
-	if _, err := files.File(tree.FleetFile); err != nil {
-		return nil // the fleet is in a folder of a larger repository
-	}
-	return h
+	return &Head{tree: files}
 }
 
 func (h *Head) read(file string) ([]byte, bool) {
-	f, err := h.tree.File(file)
-	if err != nil || f.Size > maxBefore {
-		return nil, false
-	}
-	reader, err := f.Reader()
-	if err != nil {
-		return nil, false
-	}
-	defer reader.Close()
-	data, err := io.ReadAll(io.LimitReader(reader, maxBefore))
+	data, err := h.tree.ReadFile(file)
 	return data, err == nil
 }
 
-// placements are those of the commit, by name.
+// placements are those of the commit, by name. What cannot be read placed nothing.
 func (h *Head) placements() map[string]*api.Placement {
-	all := map[string]*api.Placement{}
-	folder, err := h.tree.Tree("placements")
+	before, err := model.Load(h.tree)
 	if err != nil {
-		return all
-	}
-	// What cannot be read placed nothing.
-	_ = folder.Files().ForEach(func(f *gitobject.File) error {
-		file := path.Join("placements", f.Name)
-		if data, ok := h.read(file); ok && path.Ext(file) == ".yaml" {
-			if p, err := api.ParsePlacement(file, data); err == nil && p.Metadata.Name+".yaml" == path.Base(file) {
-				all[p.Metadata.Name] = p
-			}
-		}
 		return nil
-	})
-	return all
+	}
+	return before.Placements
 }
 
 // checkSince says what changes against the last commit that no cluster takes, or

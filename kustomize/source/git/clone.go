@@ -1,0 +1,81 @@
+package git
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	gogit "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/tree"
+)
+
+// Clone is somebody's clone of a repository: trees of any commit in it, held to the
+// same checks as a mirror's. Nothing is fetched, and nothing in it is changed. It is
+// safe for concurrent use.
+type Clone struct {
+	// Root is the folder of the working tree, absolute.
+	Root    string
+	repo    *gogit.Repository
+	objects *objects
+	limits  Limits
+}
+
+// OpenClone opens the clone around a folder. The error is [ErrNoClone] where there is
+// none.
+func OpenClone(folder string, limits Limits) (*Clone, error) {
+	repo, err := gogit.PlainOpenWithOptions(folder, &gogit.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	if errors.Is(err, gogit.ErrRepositoryNotExists) {
+		return nil, fmt.Errorf("open clone: %w", ErrNoClone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open clone: %w", err)
+	}
+	storage, ok := repo.Storer.(*filesystem.Storage)
+	if !ok {
+		return nil, fmt.Errorf("open clone: its objects are not in files: %w", ErrNoClone)
+	}
+	worktree, err := repo.Worktree()
+	if err != nil {
+		return nil, fmt.Errorf("open clone: %w", err)
+	}
+	root, err := filepath.Abs(worktree.Filesystem.Root())
+	if err != nil {
+		return nil, fmt.Errorf("open clone: %w", err)
+	}
+	limits = limits.orDefaults()
+	return &Clone{Root: root, repo: repo, limits: limits, objects: &objects{
+		limits: limits, lacks: &partial{path: os.DevNull}, storage: storage, commits: map[string]*commit{},
+	}}, nil
+}
+
+// ErrNoClone: no folder above is a clone of a repository.
+var ErrNoClone = errors.New("not in a clone of a repository")
+
+// Resolve is the commit that a revision names: a branch, a tag, a beginning of a hash
+// or what gitrevisions(7) makes of them. [source.ErrUnknownRevision] for none.
+func (c *Clone) Resolve(revision string) (commit string, err error) {
+	hash, err := c.repo.ResolveRevision(plumbing.Revision(revision))
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", revision, source.ErrUnknownRevision)
+	}
+	return hash.String(), nil
+}
+
+// Tree returns the validated tree of a commit.
+func (c *Clone) Tree(commit string) (*tree.Tree, error) {
+	found, err := c.objects.commit(commit)
+	if err != nil {
+		return nil, fmt.Errorf("read commit: %w", err)
+	}
+	loader := newTreeLoader(c.objects, c.limits, map[tree.Hash]*tree.Dir{})
+	root, err := loader.load(found.tree, "", c.limits.Depth)
+	if err != nil {
+		return nil, fmt.Errorf("read tree of %s: %w", commit, err)
+	}
+	return tree.New(commit, commit, root, &gitSource{objects: c.objects, limit: c.limits.Blob}), nil
+}
