@@ -50,7 +50,8 @@ func TestFilesThatAreRefusedWhole(t *testing.T) {
 // TestAFileIsBoundedInDepthAndValues: what is refused whole is named in one line.
 func TestAFileIsBoundedInDepthAndValues(t *testing.T) {
 	stub := func(template string) string {
-		return "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata: {name: x}\nspec:\n  template: " + template + "\n"
+		return "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata: {name: x}\nspec:\n  template: " +
+			"" + template + "\n"
 	}
 	nested := func(depth int) string { return stub(strings.Repeat("[", depth) + strings.Repeat("]", depth)) }
 	for name, test := range map[string]struct{ data, want string }{
@@ -64,10 +65,17 @@ func TestAFileIsBoundedInDepthAndValues(t *testing.T) {
 			t.Errorf("%s: error %.200v, want %s", name, err, test.want)
 		}
 	}
-	if _, err := ParseSealedManifest("f", []byte(nested(maxDepth-4))); err == nil || strings.Contains(err.Error(), "nested deeper") {
+	if _, err := ParseSealedManifest(
+		"f",
+		[]byte(nested(maxDepth-4)),
+	); err == nil ||
+		strings.Contains(err.Error(), "nested deeper") {
 		t.Errorf("not too deep: %v", err)
 	}
-	_, err := ParseSealedManifest("f", []byte(stub("{"+strings.Repeat("k", 100_000)+": null, "+strings.Repeat("l", 100_000)+": *x}")))
+	_, err := ParseSealedManifest(
+		"f",
+		[]byte(stub("{"+strings.Repeat("k", 100_000)+": null, "+strings.Repeat("l", 100_000)+": *x}")),
+	)
 	if err == nil || len(err.Error()) > 5_000 {
 		t.Errorf("an error of %d bytes", len(fmt.Sprint(err)))
 	}
@@ -108,9 +116,16 @@ func manyFields() string {
 
 func TestAStubHasABoundedNumberOfBlocks(t *testing.T) {
 	block := func(i int) string {
-		return fmt.Sprintf("  - fields: [/data/k%04d]\n    payload: |\n      %s      YWdl%s    locks: [{target: set/x, key: k, ciphertext: YWJj}]\n", i, armorHeader, strings.ReplaceAll(armorFooter, "\n-", "\n      -"))
+		return fmt.Sprintf(
+			"  - fields: [/data/k%04d]\n    payload: |\n      %s      YWdl%s    locks: [{target: set/x, key: k, ciphertext: "+
+				"YWJj}]\n",
+			i,
+			armorHeader,
+			strings.ReplaceAll(armorFooter, "\n-", "\n      -"),
+		)
 	}
-	stub := "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata: {name: x}\nspec:\n  template: {apiVersion: v1, kind: Secret}\n  blocks:\n"
+	stub := "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata: {name: x}\nspec:\n  template: " +
+		"{apiVersion: v1, kind: Secret}\n  blocks:\n"
 	for i := range maxBlocks {
 		stub += block(i)
 	}
@@ -118,7 +133,8 @@ func TestAStubHasABoundedNumberOfBlocks(t *testing.T) {
 		t.Errorf("%d blocks: %v", maxBlocks, err)
 	}
 	_, err := ParseSealedManifest("f", []byte(stub+block(maxBlocks)))
-	if want := "f:6: spec.blocks: has 257 blocks, the limit is 256; seal values together"; err == nil || err.Error() != want {
+	if want := "f:6: spec.blocks: has 257 blocks, the limit is 256; seal values together"; err == nil ||
+		err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
@@ -149,19 +165,49 @@ func TestKindOf(t *testing.T) {
 		data, apiVersion, kind string
 		ok                     bool
 	}{
-		"a stub":                     {string(vectorFile(t, "stub/ok-full.yaml")), "bulla.dev/v1alpha1", "SealedManifest", true},
-		"a stub with a bad field":    {string(vectorFile(t, "stub/bad-suite-in-lock.yaml")), "bulla.dev/v1alpha1", "SealedManifest", true},
-		"JSON":                       {`{"kind":"Fleet","apiVersion":"bulla.dev/v1alpha1"}`, "bulla.dev/v1alpha1", "Fleet", true},
-		"another version":            {"apiVersion: bulla.dev/v2\nkind: X\n", "bulla.dev/v2", "X", true},
-		"a group spelled in escapes": {"apiVersion: \"\\x62ulla.dev/v1alpha1\"\nkind: Fleet\n", "bulla.dev/v1alpha1", "Fleet", true},
-		"a group behind an alias":    {"x: &x bulla.dev/v1alpha1\napiVersion: *x\nkind: Fleet\n", "bulla.dev/v1alpha1", "Fleet", true},
-		"the second document":        {"kind: ConfigMap\napiVersion: v1\n---\napiVersion: bulla.dev/v1alpha1\nkind: Fleet\n", "bulla.dev/v1alpha1", "Fleet", true},
-		"no kind":                    {"apiVersion: bulla.dev/v1alpha1\n", "bulla.dev/v1alpha1", "", true},
-		"a mention":                  {"apiVersion: v1\nkind: ConfigMap\ndata: {x: bulla.dev/v1alpha1}\n", "", "", false},
-		"another group":              {"apiVersion: notbulla.dev/v1\nkind: X\n", "", "", false},
-		"a list":                     {"- apiVersion: bulla.dev/v1alpha1\n", "", "", false},
-		"no YAML":                    {"\tbulla.dev: {{ x }}", "", "", false},
-		"nothing":                    {"", "", "", false},
+		"a stub": {
+			string(vectorFile(t, "stub/ok-full.yaml")),
+			"bulla.dev/v1alpha1",
+			"SealedManifest",
+			true,
+		},
+		"a stub with a bad field": {
+			string(vectorFile(t, "stub/bad-suite-in-lock.yaml")),
+			"bulla.dev/v1alpha1",
+			"SealedManifest",
+			true,
+		},
+		"JSON": {
+			`{"kind":"Fleet","apiVersion":"bulla.dev/v1alpha1"}`,
+			"bulla.dev/v1alpha1",
+			"Fleet",
+			true,
+		},
+		"another version": {"apiVersion: bulla.dev/v2\nkind: X\n", "bulla.dev/v2", "X", true},
+		"a group spelled in escapes": {
+			"apiVersion: \"\\x62ulla.dev/v1alpha1\"\nkind: Fleet\n",
+			"bulla.dev/v1alpha1",
+			"Fleet",
+			true,
+		},
+		"a group behind an alias": {
+			"x: &x bulla.dev/v1alpha1\napiVersion: *x\nkind: Fleet\n",
+			"bulla.dev/v1alpha1",
+			"Fleet",
+			true,
+		},
+		"the second document": {
+			"kind: ConfigMap\napiVersion: v1\n---\napiVersion: bulla.dev/v1alpha1\nkind: Fleet\n",
+			"bulla.dev/v1alpha1",
+			"Fleet",
+			true,
+		},
+		"no kind":       {"apiVersion: bulla.dev/v1alpha1\n", "bulla.dev/v1alpha1", "", true},
+		"a mention":     {"apiVersion: v1\nkind: ConfigMap\ndata: {x: bulla.dev/v1alpha1}\n", "", "", false},
+		"another group": {"apiVersion: notbulla.dev/v1\nkind: X\n", "", "", false},
+		"a list":        {"- apiVersion: bulla.dev/v1alpha1\n", "", "", false},
+		"no YAML":       {"\tbulla.dev: {{ x }}", "", "", false},
+		"nothing":       {"", "", "", false},
 	}
 	for name, test := range tests {
 		apiVersion, kind, ok := KindOf([]byte(test.data))
@@ -176,8 +222,11 @@ func TestDefaultsOfAPlacement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	full, err := ParsePlacement("f", []byte(strings.NewReplacer("prune: true", "prune: false", "wait: true", "wait: false", "5m", "7m", "10m", "1h").
-		Replace(string(vectorFile(t, "placement/ok-full.yaml")))))
+	full, err := ParsePlacement(
+		"f",
+		[]byte(strings.NewReplacer("prune: true", "prune: false", "wait: true", "wait: false", "5m", "7m", "10m", "1h").
+			Replace(string(vectorFile(t, "placement/ok-full.yaml")))),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,24 +14,65 @@ var strictParsers = map[string]struct {
 	limit int
 	parse func([]byte)
 }{
-	"fleet":      {KindFleet, "metadata: {name: x}\nspec", MaxFileSize, func(data []byte) { _, _ = ParseFleet("f", data) }},
-	"cluster":    {KindCluster, "metadata: {name: x}\nspec", MaxFileSize, func(data []byte) { _, _ = ParseCluster("f", data) }},
-	"clusterset": {KindClusterSet, "metadata: {name: x}\nspec", MaxFileSize, func(data []byte) { _, _ = ParseClusterSet("f", data) }},
-	"placement":  {KindPlacement, "metadata: {name: x}\nspec", MaxFileSize, func(data []byte) { _, _ = ParsePlacement("f", data) }},
-	"stub":       {KindSealedManifest, "metadata: {name: x}\nspec:\n  template", MaxStubSize, func(data []byte) { _, _ = ParseSealedManifest("f", data) }},
-	"labels":     {KindClusterSet, "metadata", MaxFileSize, func(data []byte) { _, _ = ParseClusterSet("f", data) }},
-	"kind":       {KindSealedManifest, "metadata", MaxStubSize, func(data []byte) { KindOf(data) }},
-	"line":       {KindFleet, "spec", MaxFileSize, func(data []byte) { FleetLine(data, "spec.x.y[0].z") }},
+	"fleet": {
+		KindFleet,
+		"metadata: {name: x}\nspec",
+		MaxFileSize,
+		func(data []byte) { _, _ = ParseFleet("f", data) },
+	},
+	"cluster": {
+		KindCluster,
+		"metadata: {name: x}\nspec",
+		MaxFileSize,
+		func(data []byte) { _, _ = ParseCluster("f", data) },
+	},
+	"clusterset": {
+		KindClusterSet,
+		"metadata: {name: x}\nspec",
+		MaxFileSize,
+		func(data []byte) { _, _ = ParseClusterSet("f", data) },
+	},
+	"placement": {
+		KindPlacement,
+		"metadata: {name: x}\nspec",
+		MaxFileSize,
+		func(data []byte) { _, _ = ParsePlacement("f", data) },
+	},
+	"stub": {
+		KindSealedManifest,
+		"metadata: {name: x}\nspec:\n  template",
+		MaxStubSize,
+		func(data []byte) { _, _ = ParseSealedManifest("f", data) },
+	},
+	"labels": {KindClusterSet, "metadata", MaxFileSize, func(data []byte) { _, _ = ParseClusterSet("f", data) }},
+	"kind":   {KindSealedManifest, "metadata", MaxStubSize, func(data []byte) { KindOf(data) }},
+	"line":   {KindFleet, "spec", MaxFileSize, func(data []byte) { FleetLine(data, "spec.x.y[0].z") }},
 }
 
 // shapes write a value of a depth, with so many values at each level, and keys
 // and texts of a length, no longer than room.
 var shapes = map[string]func(depth, breadth, length, room int) string{
 	"flow mappings": func(depth, breadth, length, room int) string {
-		return nest("{", "}", func(i int) string { return fmt.Sprintf("k%d%s: ", i, strings.Repeat("k", length)) }, "v", depth, breadth, room)
+		return nest(
+			"{",
+			"}",
+			func(i int) string { return fmt.Sprintf("k%d%s: ", i, strings.Repeat("k", length)) },
+			"v",
+			depth,
+			breadth,
+			room,
+		)
 	},
 	"JSON": func(depth, breadth, length, room int) string {
-		return nest("{", "}", func(i int) string { return fmt.Sprintf("\"k%d%s\":", i, strings.Repeat("k", length)) }, "0", depth, breadth, room)
+		return nest(
+			"{",
+			"}",
+			func(i int) string { return fmt.Sprintf("\"k%d%s\":", i, strings.Repeat("k", length)) },
+			"0",
+			depth,
+			breadth,
+			room,
+		)
 	},
 	"flow lists": func(depth, breadth, _, room int) string {
 		return nest("[", "]", func(int) string { return "" }, "v", depth, breadth, room)
@@ -40,7 +81,15 @@ var shapes = map[string]func(depth, breadth, length, room int) string{
 		return nest("[", "]", func(int) string { return "?" }, "", depth, breadth, room)
 	},
 	"nulls of long keys": func(depth, breadth, length, room int) string {
-		return nest("{", "}", func(i int) string { return fmt.Sprintf("k%d%s: ", i, strings.Repeat("k", length)) }, "null", depth, breadth, room)
+		return nest(
+			"{",
+			"}",
+			func(i int) string { return fmt.Sprintf("k%d%s: ", i, strings.Repeat("k", length)) },
+			"null",
+			depth,
+			breadth,
+			room,
+		)
 	},
 	"block lists": func(depth, breadth, length, room int) string {
 		item := strings.Repeat("- ", depth) + strings.Repeat("v", length)
@@ -127,15 +176,18 @@ func BenchmarkStrictParsing(b *testing.B) {
 		for _, dims := range [][3]int{{1, 1 << 21, 1}, {60, 400, 100}, {60, 20, 3000}} {
 			head := "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\n" + parser.field + ": "
 			data := []byte(head + write(dims[0], dims[1], dims[2], MaxStubSize-len(head)-2) + "\n")
-			b.Run(fmt.Sprintf("%s/depth=%d/breadth=%d/length=%d", strings.ReplaceAll(shape, " ", "-"), dims[0], dims[1], dims[2]), func(b *testing.B) {
-				b.SetBytes(int64(len(data)))
-				var allocated uint64
-				for b.Loop() {
-					allocated += allocatedBy(func() { parser.parse(data) })
-				}
-				b.ReportMetric(float64(allocated)/float64(b.N)/float64(len(data)), "B/byte")
-				b.ReportMetric(float64(allocated)/float64(b.N)/(1<<20), "MiB/file")
-			})
+			b.Run(
+				fmt.Sprintf("%s/depth=%d/breadth=%d/length=%d", strings.ReplaceAll(shape, " ", "-"), dims[0], dims[1], dims[2]),
+				func(b *testing.B) {
+					b.SetBytes(int64(len(data)))
+					var allocated uint64
+					for b.Loop() {
+						allocated += allocatedBy(func() { parser.parse(data) })
+					}
+					b.ReportMetric(float64(allocated)/float64(b.N)/float64(len(data)), "B/byte")
+					b.ReportMetric(float64(allocated)/float64(b.N)/(1<<20), "MiB/file")
+				},
+			)
 		}
 	}
 }

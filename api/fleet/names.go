@@ -16,7 +16,11 @@ func (p *problems) checkLabel(field, value string) {
 		return
 	}
 	if !isLabel(value) {
-		p.add(field, "%q is not a name: up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit", value)
+		p.add(
+			field,
+			"%q is not a name: up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit",
+			value,
+		)
 	}
 }
 
@@ -28,7 +32,11 @@ func (p *problems) checkSubdomain(field, value string) {
 		return
 	}
 	if !isSubdomain(value) {
-		p.add(field, "%q is not a name: up to 253 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit", value)
+		p.add(
+			field,
+			"%q is not a name: up to 253 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit",
+			value,
+		)
 	}
 }
 
@@ -56,7 +64,12 @@ func (p *problems) checkPath(field, value string) {
 	case strings.ContainsAny(value, "\\\x00\n"):
 		p.add(field, "%q has a character that paths in Git trees of a fleet do not have", value)
 	case path.IsAbs(value), value == "..", strings.HasPrefix(value, "../"), path.Clean(value) != value:
-		p.add(field, "%q is not a clean path relative to the repository's root (no leading or trailing '/', no '.', '..' or empty segment)", value)
+		p.add(
+			field,
+			"%q is not a clean path relative to the repository's root (no leading or trailing '/', no '.', '..' or empty "+
+				"segment)",
+			value,
+		)
 	case value == ".":
 		p.add(field, "is the repository's root, which holds the fleet itself; name a folder")
 	case slices.ContainsFunc(strings.Split(value, "/"), func(s string) bool { return strings.EqualFold(s, ".git") }):

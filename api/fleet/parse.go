@@ -148,7 +148,10 @@ func (p *problems) addAt(line int, field, format string, args ...any) {
 	if line == 0 {
 		line = p.line(field)
 	}
-	p.list = append(p.list, &ParseError{File: p.file, Line: line, Field: clip(field), Problem: clip(fmt.Sprintf(format, args...))})
+	p.list = append(
+		p.list,
+		&ParseError{File: p.file, Line: line, Field: clip(field), Problem: clip(fmt.Sprintf(format, args...))},
+	)
 }
 
 // addStep records a problem where the path is not text yet.
@@ -209,7 +212,8 @@ func lookup(mapping *yaml.Node, key string) *yaml.Node {
 func KindOf(data []byte) (apiVersion, kind string, ok bool) {
 	// A file that cannot spell the group, even with escapes or in UTF-16, is
 	// not worth parsing.
-	if len(data) > MaxStubSize || manyValues(data) || !bytes.Contains(data, []byte(Group)) && !bytes.ContainsAny(data, "\\\x00") {
+	if len(data) > MaxStubSize || manyValues(data) ||
+		!bytes.Contains(data, []byte(Group)) && !bytes.ContainsAny(data, "\\\x00") {
 		return "", "", false
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))

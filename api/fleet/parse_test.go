@@ -81,7 +81,10 @@ func TestParseVectors(t *testing.T) {
 			t.Errorf("%s: parsed", name)
 			continue
 		}
-		if problem := new(ParseError); !errors.As(err, &problem) || problem.File != name || problem.Line < 1 || problem.Problem == "" {
+		if problem := new(
+			ParseError,
+		); !errors.As(err, &problem) || problem.File != name || problem.Line < 1 ||
+			problem.Problem == "" {
 			t.Errorf("%s: error %#v is no full ParseError", name, err)
 		}
 		fmt.Fprintln(&got, err)

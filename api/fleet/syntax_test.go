@@ -12,8 +12,41 @@ import (
 // spellings are texts at the borders of the syntax of names.
 func spellings() []string {
 	long := func(n int) string { return string(slices.Repeat([]byte("a"), n)) }
-	texts := []string{"", "a", "-a", "a-", "a-b", "A", "a.b", "a..b", ".a", "a.", "a_b", "_a", "a/b", "/a", "a/", "a/b/c", "a b", "ä",
-		"a\n", "\na", "..", "...", "..a", ".", "1", "0-9", "a.b/c", "a_b/c", "A.b/c", "a.b/C_d.e", "a.b/-c", "a\x00", "a/b\n"}
+	texts := []string{
+		"",
+		"a",
+		"-a",
+		"a-",
+		"a-b",
+		"A",
+		"a.b",
+		"a..b",
+		".a",
+		"a.",
+		"a_b",
+		"_a",
+		"a/b",
+		"/a",
+		"a/",
+		"a/b/c",
+		"a b",
+		"ä",
+		"a\n",
+		"\na",
+		"..",
+		"...",
+		"..a",
+		".",
+		"1",
+		"0-9",
+		"a.b/c",
+		"a_b/c",
+		"A.b/c",
+		"a.b/C_d.e",
+		"a.b/-c",
+		"a\x00",
+		"a/b\n",
+	}
 	for _, n := range []int{62, 63, 64, 252, 253, 254} {
 		texts = append(texts, long(n), long(n)+"/a", "a/"+long(n), long(63)+"."+long(n-60), "a."+long(n))
 	}
@@ -63,7 +96,8 @@ func TestSelectorsAreThoseOfKubernetes(t *testing.T) {
 func requirements() []LabelSelectorRequirement {
 	var all []LabelSelectorRequirement
 	for _, key := range []string{"env", "tier", "", "a b", "x/env"} {
-		for _, operator := range []SelectorOperator{SelectorIn, SelectorNotIn, SelectorExists, SelectorDoesNotExist, "", "in", "Gt"} {
+		for _, operator := range []SelectorOperator{SelectorIn, SelectorNotIn, SelectorExists, SelectorDoesNotExist, "",
+			"in", "Gt"} {
 			for _, values := range [][]string{nil, {}, {""}, {"prod"}, {"prod", "test"}, {"a b"}, {"prod", "-"}} {
 				all = append(all, LabelSelectorRequirement{Key: key, Operator: operator, Values: values})
 			}
@@ -83,7 +117,8 @@ func holdSelector(t *testing.T, ours LabelSelector) {
 	if (err == nil) != (len(ours.problems()) == 0) {
 		t.Errorf("%+v: problems %q, of Kubernetes %v", ours, ours.problems(), err)
 	}
-	for _, has := range []map[string]string{nil, {"env": "prod"}, {"env": "test", "tier": "prod"}, {"tier": ""}, {"x/env": "prod"}, {"env": ""}} {
+	for _, has := range []map[string]string{nil, {"env": "prod"}, {"env": "test", "tier": "prod"}, {"tier": ""},
+		{"x/env": "prod"}, {"env": ""}} {
 		want := err == nil && !selector.Empty() && selector.Matches(labels.Set(has))
 		if got := ours.Matches(has); got != want {
 			t.Errorf("%+v of %v: %v, want %v", ours, has, got, want)

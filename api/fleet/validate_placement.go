@@ -84,7 +84,11 @@ func (s PlacementSpec) validateAllow(p *problems) {
 	}
 	for i, resource := range s.Allow.ClusterResources {
 		if !clusterResource.MatchString(resource) {
-			p.add(fmt.Sprintf("spec.allow.clusterResources[%d]", i), "%q is not Kind.group, for example CustomResourceDefinition.apiextensions.k8s.io", resource)
+			p.add(
+				fmt.Sprintf("spec.allow.clusterResources[%d]", i),
+				"%q is not Kind.group, for example CustomResourceDefinition.apiextensions.k8s.io",
+				resource,
+			)
 		}
 	}
 	if i, ok := firstDuplicate(s.Allow.ClusterResources, itself); ok {

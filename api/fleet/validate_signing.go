@@ -20,13 +20,20 @@ func (s *Signing) signers() int { return len(s.AllowedSigners) + len(s.OpenPGPKe
 
 func (s *Signing) validate(p *problems, field string) {
 	for i, line := range s.AllowedSigners {
-		if strings.TrimSpace(line) == "" || strings.ContainsAny(line, "\n\r") || strings.HasPrefix(strings.TrimSpace(line), "#") {
-			p.add(fmt.Sprintf("%s.allowedSigners[%d]", field, i), "must be one line of OpenSSH's allowed_signers format, with a key")
+		if strings.TrimSpace(line) == "" || strings.ContainsAny(line, "\n\r") ||
+			strings.HasPrefix(strings.TrimSpace(line), "#") {
+			p.add(
+				fmt.Sprintf("%s.allowedSigners[%d]", field, i),
+				"must be one line of OpenSSH's allowed_signers format, with a key",
+			)
 		}
 	}
 	for i, key := range s.OpenPGPKeys {
 		if !strings.HasPrefix(key, "-----BEGIN PGP PUBLIC KEY BLOCK-----\n") {
-			p.add(fmt.Sprintf("%s.openPGPKeys[%d]", field, i), "must be an armored OpenPGP public key (gpg --armor --export KEY)")
+			p.add(
+				fmt.Sprintf("%s.openPGPKeys[%d]", field, i),
+				"must be an armored OpenPGP public key (gpg --armor --export KEY)",
+			)
 		}
 	}
 	for i, prefix := range s.Require {

@@ -14,7 +14,8 @@ import (
 )
 
 // MergeMarkProblem is said of a file with merge marks, by whoever reads it.
-const MergeMarkProblem = "has a merge mark: two branches changed it, and the merge is not finished (git status lists such files)"
+const MergeMarkProblem = "has a merge mark: two branches changed it, and the merge is not finished (git status " +
+	"lists such files)"
 
 // ReadDocument reads the one YAML document of a file as a tree of nodes, a mapping,
 // or says in which line it is not plain enough. Everything refused here is a way
@@ -25,7 +26,11 @@ const MergeMarkProblem = "has a merge mark: two branches changed it, and the mer
 // Nodes are as the library has them: see [NodeProblem] and [KeyProblem].
 func ReadDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 	if len(data) > limit {
-		return nil, &ParseError{File: file, Line: 1, Problem: fmt.Sprintf("is %d bytes long, the limit is %d", len(data), limit)}
+		return nil, &ParseError{
+			File:    file,
+			Line:    1,
+			Problem: fmt.Sprintf("is %d bytes long, the limit is %d", len(data), limit),
+		}
 	}
 	if err := checkText(file, data); err != nil {
 		return nil, err
@@ -109,7 +114,8 @@ func runeProblem(r rune, size int) string {
 	case r == '\uFEFF':
 		return "has a byte order mark"
 	case r == '\r':
-		return "has a carriage return; lines end with LF alone. Write `* -text` into .gitattributes, commit, then renew the checkout: git rm -rq --cached . && git reset -q --hard"
+		return "has a carriage return; lines end with LF alone. Write `* -text` into .gitattributes, commit, then renew " +
+			"the checkout: git rm -rq --cached . && git reset -q --hard"
 	case r < 0x20 && r != '\n' && r != '\t', r == 0x7F:
 		return fmt.Sprintf("has the control character %U", r)
 	case r == '\u0085', r == '\u2028', r == '\u2029':
