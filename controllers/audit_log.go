@@ -36,6 +36,10 @@ type logMemory struct {
 	secret *corev1.Secret // as it stands; nil when that is not known
 }
 
+func newLogMemory(c client.Client, namespace string) *logMemory {
+	return &logMemory{client: c, namespace: namespace}
+}
+
 var _ keyservice.Checkpoints = (*logMemory)(nil)
 
 // Last implements [keyservice.Checkpoints].
@@ -103,21 +107,4 @@ func (m *logMemory) load(ctx context.Context) error {
 // key service.
 func memoryError(what string, err error) error {
 	return &UnsealError{Reason: meta.FailedReason, Message: fmt.Sprintf("secret %q cannot be %s", AuditLogSecret, what), Err: err}
-}
-
-// auditLog is what every connection to the key service is held against.
-func (r *FleetSyncReconciler) auditLog() *keyservice.Log {
-	if r.log == nil {
-		r.log = keyservice.NewLog(r.logKey, &logMemory{client: r.Client, namespace: r.Namespace})
-	}
-	return r.log
-}
-
-// logKey is the key in fleet.yaml at the accepted head, which the root key
-// signed.
-func (r *FleetSyncReconciler) logKey() string {
-	if s := r.Snapshots.Load(); s != nil {
-		return s.Fleet.Spec.LogKey
-	}
-	return ""
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
@@ -159,21 +158,5 @@ func TestADamagedStateOfTheLogHoldsNewValues(t *testing.T) {
 	}
 	if signed, err := (&logMemory{client: w.client, namespace: w.namespace}).Last(t.Context()); err != nil || signed == nil || len(signed) != 0 {
 		t.Errorf("a Secret without its checkpoint reads as %q, %v; want an empty one, which is damaged", signed, err)
-	}
-}
-
-func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
-	r := &FleetSyncReconciler{Snapshots: &Snapshots{}}
-	if key := r.logKey(); key != "" {
-		t.Errorf("before a head is accepted: %q", key)
-	}
-	for _, key := range []string{"one", "two"} {
-		r.Snapshots.Store(&Snapshot{Fleet: &api.Fleet{Spec: api.FleetSpec{LogKey: key}}})
-		if got := r.logKey(); got != key {
-			t.Errorf("key %q, want %q", got, key)
-		}
-	}
-	if first, second := r.auditLog(), r.auditLog(); first != second {
-		t.Error("connections do not share what was seen")
 	}
 }

@@ -1,6 +1,9 @@
 package controllers
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestARenamedPlacementIsNotSaidToBeAbsent(t *testing.T) {
 	m := &memory{}
@@ -11,5 +14,15 @@ func TestARenamedPlacementIsNotSaidToBeAbsent(t *testing.T) {
 	m.moves("store")
 	if got, want := m.farewell("r1"), `2 objects stand for placement "store" now; everything else is confirmed absent at r1`; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestADeliveryComesBackWhenItWasTold(t *testing.T) {
+	for range 100 {
+		p := &deliveryPass{mem: &memory{}}
+		got := p.next(&deliveryError{reason: "x", retry: true, after: 3 * time.Minute})
+		if got < 3*time.Minute || got > 3*time.Minute+40*time.Second {
+			t.Fatalf("it comes back in %s, told 3m", got)
+		}
 	}
 }

@@ -184,7 +184,7 @@ func TestAServiceAccountBoundsWhatItsPlacementWrites(t *testing.T) {
 	w.commit()
 	w.settled()
 	for _, e := range w.audit(mark) {
-		if e.User == controllerUser && e.Namespace == w.ns && e.Write() && e.ImpersonatedUser != "system:serviceaccount:"+w.ns+":deployer" {
+		if e.User == chart.Controller && e.Namespace == w.ns && e.Write() && e.ImpersonatedUser != "system:serviceaccount:"+w.ns+":deployer" {
 			t.Errorf("written without the service account: %s", e)
 		}
 	}
@@ -265,7 +265,7 @@ func TestASecretThatGitDropsWaitsForTheRollout(t *testing.T) {
 		if e.Resource == "secrets" && e.Name == "one" && e.Verb == "delete" {
 			deleted = e.Received
 		}
-		if e.Resource == "pods" && e.Verb == "delete" && e.User != controllerUser {
+		if e.Resource == "pods" && e.Verb == "delete" && e.User != chart.Controller {
 			rolled = e.Received // the old pod goes
 		}
 	}

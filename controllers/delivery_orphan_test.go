@@ -32,7 +32,7 @@ func TestDeletedDefinitionsOrNamespaceHarmNoApplication(t *testing.T) {
 		{
 			"the definition of Deliveries",
 			&apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "deliveries." + api.Group}},
-			func() { w.installCRDs() },
+			func() { w.installed.InstallCRDs(t) },
 		},
 		{
 			"the controller's namespace",

@@ -26,23 +26,23 @@ func (p *deliveryPass) presence(ctx context.Context, inv inventory.Inventory, sa
 		}
 	}
 	stand = []*keyservicev1.SecretReport{}
-	for _, report := range said {
-		id, ours := byKey[keyOf(report)]
+	for _, one := range said {
+		id, ours := byKey[keyOf(one)]
 		if ours && p.isGone(ctx, id, inv[id]) {
-			gone = append(gone, newSecretReport(p.obj.Name, id, report.GetDigest(), nil))
+			gone = append(gone, newSecretReport(p.obj.Name, id, one.GetDigest(), nil))
 			continue
 		}
 		var users []string
-		for _, user := range report.GetWorkloads() {
-			id, ours := workloads[report.GetNamespace()+" "+user]
+		for _, user := range one.GetWorkloads() {
+			id, ours := workloads[one.GetNamespace()+" "+user]
 			if !ours || !p.isGone(ctx, id, inv[id]) {
 				users = append(users, user)
 			}
 		}
-		if len(users) != len(report.GetWorkloads()) && ours {
-			report = newSecretReport(p.obj.Name, id, report.GetDigest(), users)
+		if len(users) != len(one.GetWorkloads()) && ours {
+			one = newSecretReport(p.obj.Name, id, one.GetDigest(), users)
 		}
-		stand = append(stand, report)
+		stand = append(stand, one)
 	}
 	return stand, gone
 }

@@ -31,6 +31,7 @@ const (
 	dependencyRetry       = 30 * time.Second
 	forgetRetry           = 10 * time.Second
 	healRetry             = 10 * time.Second
+	firstPause            = time.Second // after one failure; it doubles
 	longestRetry          = 2 * time.Minute
 	slowRetry             = 10 * time.Minute // what waits for a person, or for Git
 	defaultRemovalTimeout = 5 * time.Minute
@@ -179,7 +180,7 @@ func (p *deliveryPass) next(result error) time.Duration {
 	var ended *deliveryError
 	retries := result != nil && (!errors.As(result, &ended) || ended.retry)
 	if retries {
-		delay := jittered(min(longestRetry, firstRetry<<min(p.mem.failures, 10)))
+		delay := jittered(min(longestRetry, firstPause<<min(p.mem.failures, 10)))
 		if ended != nil && ended.after > 0 {
 			delay = max(delay, spread(ended.after))
 		}

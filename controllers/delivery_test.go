@@ -13,6 +13,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/chart"
 )
 
 func TestAnApplicationArrivesSecretFirstAndLeavesWorkloadFirst(t *testing.T) {
@@ -31,7 +32,7 @@ func TestAnApplicationArrivesSecretFirstAndLeavesWorkloadFirst(t *testing.T) {
 	w.settled()
 	before(t, w.order(mark, "delete"), "deployments/api", "secrets/db")
 	for _, e := range w.audit(mark) {
-		if e.Verb == "delete" && e.Namespace == w.ns && e.User == controllerUser &&
+		if e.Verb == "delete" && e.Namespace == w.ns && e.User == chart.Controller &&
 			(e.Delete == nil || e.Delete.Preconditions == nil || e.Delete.Preconditions.UID == nil || e.Delete.Preconditions.ResourceVersion == nil) {
 			t.Errorf("a delete without uid and resourceVersion: %s", e)
 		}
@@ -60,7 +61,7 @@ func TestAnIdlePassCostsNothing(t *testing.T) {
 		t.Errorf("unsealed %d times for nothing", after-calls)
 	}
 	for _, e := range w.audit(mark) {
-		if e.Namespace == w.ns && e.User == controllerUser && (e.Write() || e.Resource == "secrets" && e.Verb == "get") {
+		if e.Namespace == w.ns && e.User == chart.Controller && (e.Write() || e.Resource == "secrets" && e.Verb == "get") {
 			t.Errorf("an idle pass did: %s", e)
 		}
 	}

@@ -17,11 +17,8 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -44,6 +41,7 @@ import (
 // between the loops; the API server and its controllers are real.
 type deliveryWorld struct {
 	t         *testing.T
+	installed *chart.Installed
 	cluster   *cluster.Cluster
 	client    client.Client
 	fleet     string
@@ -71,9 +69,6 @@ type deliveryWorld struct {
 	wrap func(client.Client) client.Client
 }
 
-// controllerUser is who the controller is in the audit log.
-const controllerUser = "the-controller"
-
 // app is one placement in Git.
 type app struct {
 	spec    api.PlacementSpec
@@ -96,31 +91,16 @@ func newDeliveryWorldOn(t *testing.T, c *cluster.Cluster) *deliveryWorld {
 	if _, err := rand.Read(w.key); err != nil {
 		t.Fatal(err)
 	}
-	var err error
-	if w.client, err = client.New(c.Config(), client.Options{Scheme: deliveryScheme(t)}); err != nil {
-		t.Fatal(err)
-	}
-	w.installCRDs()
-	w.system = c.NewNamespace(t)
-	w.config, w.release = ownRights(t, c, w.client, w.system)
+	w.installed = chart.ForTest(t, c, "deployer")
+	w.client, w.config, w.release, w.system = w.installed.Client, w.installed.Config, w.installed.Release, w.installed.Namespace
 	w.ns = w.tenant()
 	return w
-}
-
-func (w *deliveryWorld) installCRDs() {
-	w.t.Helper()
-	w.must(chart.InstallCRDs(w.t.Context(), w.client))
-	eventually(w.t, "the CRDs are served", func() error {
-		return w.client.List(w.t.Context(), &v1alpha1.DeliveryList{})
-	})
 }
 
 // tenant is a new namespace that is ready for placements.
 func (w *deliveryWorld) tenant() string {
 	w.t.Helper()
-	namespace := w.cluster.NewNamespace(w.t)
-	w.must(w.release.Tenant(w.t.Context(), namespace, chart.Deployer))
-	return namespace
+	return w.installed.Tenant(w.t)
 }
 
 // widen gives the account that placements are applied as more than the chart
@@ -136,16 +116,6 @@ func writes(group string, resources ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: []string{"create", "patch", "update", "delete"}}
 }
 
-func deliveryScheme(t *testing.T) *runtime.Scheme {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, apiextensionsv1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return scheme
-}
-
 func (w *deliveryWorld) options() DeliveryOptions {
 	return DeliveryOptions{
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
@@ -159,11 +129,8 @@ func (w *deliveryWorld) options() DeliveryOptions {
 // product's does not cache Secrets.
 func (w *deliveryWorld) reporter() *Reporter {
 	w.t.Helper()
-	own, err := client.New(w.config, client.Options{Scheme: deliveryScheme(w.t)})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	r := &Reporter{Client: own, Reader: own, Namespace: w.system, Snapshots: w.snapshots, Link: &Link{service: w.ledger},
+	own := w.installed.Own(w.t)
+	r := &Reporter{Client: own, Reader: own, Namespace: w.system, Snapshots: w.snapshots, Link: newLink(w.ledger),
 		Every: w.reportEvery, Pause: 20 * time.Millisecond, Retry: cmp.Or(w.reportRetry, 50*time.Millisecond)}
 	return r.Init()
 }
@@ -171,7 +138,7 @@ func (w *deliveryWorld) reporter() *Reporter {
 func (w *deliveryWorld) manager(ctx context.Context) ctrl.Manager {
 	w.t.Helper()
 	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
-		Scheme: deliveryScheme(w.t), Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme: w.installed.Scheme, Metrics: metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.system: {}}},
 	})

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -83,7 +82,7 @@ func (r *FleetSyncReconciler) restore(ctx context.Context, p *pass) {
 func (r *FleetSyncReconciler) snapshot(ctx context.Context, p *pass) (*Snapshot, error) {
 	head, err := p.next, error(nil)
 	if head == nil {
-		if head, err = r.rule.Read(ctx, p.head, p.identity.known); err != nil {
+		if head, err = r.rule.Read(ctx, p.head, p.identity.Known()); err != nil {
 			return nil, refusedHead(p.obj, err)
 		}
 		if err := r.remember(ctx, p, head.Known); err != nil {
@@ -122,15 +121,14 @@ func readHead(from source.Source, head string) (*tree.Tree, *model.Model, error)
 // remember makes what an accepted head's fleet.yaml tells durable, before
 // anything is done on the strength of that head.
 func (r *FleetSyncReconciler) remember(ctx context.Context, p *pass, known sealing.Known) error {
-	if known == p.identity.known {
+	if known == p.identity.Known() {
 		return nil
 	}
-	next := *p.identity
-	next.known = known
-	if err := r.Identities.Put(ctx, &next); err != nil {
+	next := p.identity.Knowing(known)
+	if err := r.Identities.Put(ctx, next); err != nil {
 		return fmt.Errorf("remember serial %d of fleet.yaml: %w", known.Serial, err)
 	}
-	r.take(p, &next)
+	r.take(p, next)
 	return nil
 }
 
@@ -230,16 +228,4 @@ func buildAgain(ctx context.Context, mirror source.Source, builder *kustomize.Bu
 		return nil
 	}
 	return &kustomize.Placed{Placement: model.Placements[name], Build: build}
-}
-
-// failing gives the placements that do not build, sorted.
-func failing(s *Snapshot) []string {
-	var names []string
-	for name, placed := range s.Resolution.Placed {
-		if placed.Err != nil {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

@@ -28,9 +28,6 @@ import (
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
-// FieldManager owns what the controller writes of its own kinds.
-const FieldManager = "bulla-controller"
-
 // FleetSyncReconciler follows the fleet repository. It is the only writer of
 // [Snapshots] and of Delivery specs.
 type FleetSyncReconciler struct {

@@ -205,12 +205,3 @@ func (p *deliveryPlan) verdict(s *Snapshot) error {
 	}
 	return nil
 }
-
-// list names the first few; a status is no place for a thousand names.
-func list(names []string) string {
-	const most = 5
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
-}

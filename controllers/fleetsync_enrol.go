@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -43,9 +42,9 @@ func (r *FleetSyncReconciler) take(p *pass, identity *Identity) {
 	status := &p.obj.Status
 	status.Recipient, status.Identity, status.Fleet = identity.Recipient(), identity.Fingerprint(), identity.Fleet()
 	status.CertificateNotAfter = nil
-	if identity.certificate != nil {
-		status.CertificateNotAfter = &metav1.Time{Time: identity.certificate.NotAfter}
-		r.Metrics.certificate(identity.certificate.NotAfter)
+	if at := identity.NotAfter(); !at.IsZero() {
+		status.CertificateNotAfter = &metav1.Time{Time: at}
+		r.Metrics.certificate(at)
 	}
 }
 
@@ -70,7 +69,7 @@ func (r *FleetSyncReconciler) enrol(ctx context.Context, p *pass) error {
 		r.connect(p)
 		return nil
 	}
-	known := p.identity.certificate != nil && p.identity.cluster == cluster
+	known := p.identity.Cluster() != "" && p.identity.Cluster() == cluster
 	if known && r.renew(ctx, p) == nil {
 		r.connect(p)
 		return nil
@@ -102,29 +101,24 @@ func (r *FleetSyncReconciler) dialer() Dialer {
 // more, the place for expired ones that it named before.
 func (r *FleetSyncReconciler) renew(ctx context.Context, p *pass) error {
 	credentials, err := r.renewAt(ctx, p, p.obj.Spec.KeyService.URL)
-	if mayUseGrace(err) && p.identity.life.grace != "" {
-		if late, failed := r.renewAt(ctx, p, p.identity.life.grace); failed == nil {
+	if mayUseGrace(err) && p.identity.Grace() != "" {
+		if late, failed := r.renewAt(ctx, p, p.identity.Grace()); failed == nil {
 			credentials, err = late, nil
 		}
 	}
 	if err != nil {
 		return err
 	}
-	return r.keep(ctx, p, credentials, p.identity.rootKey, p.identity.joined)
+	next, err := p.identity.Renewed(credentials, p.now)
+	return r.keep(ctx, p, credentials, next, err)
 }
 
 func (r *FleetSyncReconciler) renewAt(ctx context.Context, p *pass, url string) (*keyservice.Credentials, error) {
-	service := r.dialer()(url, p.identity.tlsCertificate(), p.identity.ca, r.auditLog())
+	service := r.dialer()(url, p.identity.tlsCertificate(), p.identity.Authority(), r.auditLog())
 	if closer, ok := service.(interface{ Close() }); ok {
 		defer closer.Close()
 	}
 	return service.Renew(ctx)
-}
-
-// mayUseGrace says whether a refused renewal may be for the certificate's age: a
-// handshake with an expired one just fails.
-func mayUseGrace(err error) bool {
-	return errors.Is(err, keyservice.ErrUnavailable) || keyservice.IsRefusedCertificate(err)
 }
 
 // rejoin enrols anew when the operator put another join token into the Secret:
@@ -142,20 +136,8 @@ func (r *FleetSyncReconciler) rejoin(ctx context.Context, p *pass) bool {
 		r.warn(p.obj, "RejoinFailed", fmt.Sprintf("not enrolled with the new join token: %v", steady(err)))
 		return false
 	}
-	r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled with a new join token as cluster %q of fleet %s", p.identity.cluster, p.identity.fleet))
+	r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled with a new join token as cluster %q of fleet %s", p.identity.Cluster(), p.identity.Fleet()))
 	return true
-}
-
-// isAnotherToken says whether a join token is not the one that this cluster
-// enrolled with.
-func isAnotherToken(token protocol.JoinToken, identity *Identity) bool {
-	return identity.joined != "" && tokenHash(token) != identity.joined
-}
-
-// tokenHash is what is kept of a join token that was used: it is spent, and its
-// secret is 32 random bytes.
-func tokenHash(token protocol.JoinToken) string {
-	return hexid.Digest([]byte(token.Secret))
 }
 
 // join enrols with the join token.
@@ -176,13 +158,12 @@ func (r *FleetSyncReconciler) joinWith(ctx context.Context, p *pass, token proto
 	if enroll == nil {
 		enroll = keyservice.Enroll
 	}
-	credentials, err := enroll(ctx, keyservice.EnrollOptions{
-		Token: token, Key: p.identity.key, Identity: p.identity.identity, Recipient: p.identity.Recipient(),
-	})
+	credentials, err := enroll(ctx, p.identity.Join(token))
 	if err != nil {
 		return notEnrolled(token.URL, err)
 	}
-	return r.keep(ctx, p, credentials, token.RootKey, tokenHash(token))
+	next, err := p.identity.Joined(credentials, token, p.now)
+	return r.keep(ctx, p, credentials, next, err)
 }
 
 // notEnrolled is what the condition says when enrolment failed.
@@ -222,10 +203,10 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (protocol.
 		return none, waiting(v1alpha1.NotEnrolledReason, "the join token is for cluster %q, and spec.clusterName is %q",
 			token.Cluster, p.obj.Spec.ClusterName)
 	}
-	if p.identity.fleet != "" && p.identity.fleet != token.Fleet {
+	if p.identity.Fleet() != "" && p.identity.Fleet() != token.Fleet {
 		return none, stalled(v1alpha1.FleetMismatchReason,
 			"the join token is for fleet %s, and this cluster belongs to fleet %s; to leave it, delete the secret %q",
-			token.Fleet, p.identity.fleet, IdentitySecret)
+			token.Fleet, p.identity.Fleet(), IdentitySecret)
 	}
 	// The authority is pinned by the token whatever the address: the one that
 	// this cluster was told to use counts.
@@ -233,22 +214,38 @@ func (r *FleetSyncReconciler) joinToken(ctx context.Context, p *pass) (protocol.
 	return token, nil
 }
 
-func (r *FleetSyncReconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, rootKey, joined string) error {
-	next, err := p.identity.withCredentials(credentials, p.now)
+// keep makes durable what the key service gave, before its first use.
+func (r *FleetSyncReconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, next *Identity, err error) error {
 	if err != nil {
 		return waiting(v1alpha1.NotEnrolledReason, "%w", err)
 	}
-	next.rootKey, next.joined = rootKey, joined
 	if err := r.Identities.Put(ctx, next); err != nil {
 		return err
 	}
 	if credentials.Skew.Abs() > clockAlarm {
 		r.warn(p.obj, "ClockSkew", fmt.Sprintf("the key service's clock is %s ahead of this cluster's", credentials.Skew.Round(time.Second)))
 	}
-	first := p.identity.certificate == nil
+	first := p.identity.NotAfter().IsZero()
 	r.take(p, next)
 	if first {
-		r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled as cluster %q of fleet %s", next.cluster, next.fleet))
+		r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled as cluster %q of fleet %s", next.Cluster(), next.Fleet()))
 	}
 	return nil
+}
+
+// auditLog is what every connection to the key service is held against.
+func (r *FleetSyncReconciler) auditLog() *keyservice.Log {
+	if r.log == nil {
+		r.log = keyservice.NewLog(r.logKey, newLogMemory(r.Client, r.Namespace))
+	}
+	return r.log
+}
+
+// logKey is the key in fleet.yaml at the accepted head, which the root key
+// signed.
+func (r *FleetSyncReconciler) logKey() string {
+	if s := r.Snapshots.Load(); s != nil {
+		return s.Fleet.Spec.LogKey
+	}
+	return ""
 }

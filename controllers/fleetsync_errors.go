@@ -3,7 +3,6 @@ package controllers
 import (
 	"errors"
 	"fmt"
-	"net"
 )
 
 // stepError is why a step of FleetSync ended the pass. It carries what the
@@ -33,23 +32,4 @@ func stalled(reason, format string, args ...any) *stepError {
 func waiting(reason, format string, args ...any) *stepError {
 	wrapped := fmt.Errorf(format, args...)
 	return &stepError{reason: reason, message: wrapped.Error(), err: errors.Unwrap(wrapped)}
-}
-
-// steady is a network failure without what differs from one try to the next
-// (our own port, a resolver's transaction), so that a remote which stays down
-// is one status, not a write for every try. Other errors stay as they are.
-func steady(err error) error {
-	var operation *net.OpError
-	if !errors.As(err, &operation) {
-		return err
-	}
-	where := ""
-	if operation.Addr != nil {
-		where = " " + operation.Addr.String()
-	}
-	var lookup *net.DNSError
-	if errors.As(operation.Err, &lookup) {
-		return fmt.Errorf("look up host %q failed", lookup.Name)
-	}
-	return fmt.Errorf("%s %s%s: %w", operation.Op, operation.Net, where, operation.Err)
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize/source"
 )
@@ -80,5 +81,21 @@ func TestTheDefaultIntervalIsOneNumber(t *testing.T) {
 	interval := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["interval"]
 	if want := fmt.Sprintf("%q", defaultInterval); string(interval.Default.Raw) != want {
 		t.Errorf("the definition's default is %s, the controller's %s", interval.Default.Raw, want)
+	}
+}
+
+func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
+	r := &FleetSyncReconciler{Snapshots: &Snapshots{}}
+	if key := r.logKey(); key != "" {
+		t.Errorf("before a head is accepted: %q", key)
+	}
+	for _, key := range []string{"one", "two"} {
+		r.Snapshots.Store(&Snapshot{Fleet: &api.Fleet{Spec: api.FleetSpec{LogKey: key}}})
+		if got := r.logKey(); got != key {
+			t.Errorf("key %q, want %q", got, key)
+		}
+	}
+	if first, second := r.auditLog(), r.auditLog(); first != second {
+		t.Error("connections do not share what was seen")
 	}
 }

@@ -22,7 +22,7 @@ type lastHead struct {
 // Recall implements [follow.Memory].
 func (m lastHead) Recall(context.Context) (follow.Accepted, error) {
 	accepted := hashOf(m.p.obj.Status.Head)
-	return follow.Accepted{Hash: accepted, Known: m.p.identity.known, Rewrite: acceptedRewrite(m.p.obj, accepted)}, nil
+	return follow.Accepted{Hash: accepted, Known: m.p.identity.Known(), Rewrite: acceptedRewrite(m.p.obj, accepted)}, nil
 }
 
 // Remember implements [follow.Memory].
@@ -42,7 +42,7 @@ func (r *FleetSyncReconciler) hold(p *pass) error {
 		err = stalled(v1alpha1.CommitNotVerifiedReason, "spec.signing of this FleetSync cannot be used: %w", err)
 	}
 	r.rule.Source = hasty{r.mirror.Source, timeoutOf(p.obj)}
-	r.rule.Pins = follow.Pins{Fleet: p.identity.fleet, RootKey: p.identity.rootKey, Floor: floor}
+	r.rule.Pins = follow.Pins{Fleet: p.identity.Fleet(), RootKey: p.identity.RootKey(), Floor: floor}
 	r.rule.Now = r.now
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -69,8 +70,8 @@ func TestAClusterFollowsASuccessionOfTheRootKeyAndNeverGoesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if identity.rootKey != pinned {
-		t.Errorf("the pin moved to %s", identity.rootKey)
+	if identity.RootKey() != pinned {
+		t.Errorf("the pin moved to %s", identity.RootKey())
 	}
 	w.root = first
 	w.commit("the old key signs", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 9 })})
@@ -90,11 +91,11 @@ type keeper struct {
 
 func (k *keeper) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	if k.fails.Load() {
-		return errFault
+		return errRollback
 	}
 	err := k.Client.Update(ctx, obj, opts...)
 	if k.persists.Load() {
-		return errFault
+		return errRollback
 	}
 	return err
 }
@@ -120,3 +121,5 @@ func TestAHeadIsNotUsedBeforeItsFleetFileIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+var errRollback = errors.New("injected fault")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
@@ -126,16 +124,6 @@ func nextLook(now time.Time, wait, interval time.Duration) *metav1.Time {
 	return &metav1.Time{Time: now.Add(wait).Truncate(time.Second)}
 }
 
-// jittered is d, a tenth more or less.
-func jittered(d time.Duration) time.Duration {
-	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // jitter, not a secret
-}
-
-// spread is d or up to a fifth more: never sooner than somebody asked for.
-func spread(d time.Duration) time.Duration {
-	return d + time.Duration(rand.Float64()*0.2*float64(d)) //nolint:gosec // jitter, not a secret
-}
-
 // note and warn record an event; messages hold revisions and names, no values.
 func (r *FleetSyncReconciler) note(obj *v1alpha1.FleetSync, reason, message string) {
 	showing{r.Recorder}.Event(obj, corev1.EventTypeNormal, reason, short(message))
@@ -143,15 +131,6 @@ func (r *FleetSyncReconciler) note(obj *v1alpha1.FleetSync, reason, message stri
 
 func (r *FleetSyncReconciler) warn(obj *v1alpha1.FleetSync, reason, message string) {
 	showing{r.Recorder}.Event(obj, corev1.EventTypeWarning, reason, short(message))
-}
-
-// short keeps a message within what an Event may hold, 1 KiB.
-func short(message string) string {
-	const most = 1000
-	if len(message) <= most {
-		return message
-	}
-	return strings.ToValidUTF8(message[:most], "") + "…"
 }
 
 // suspended says that nobody looks at the repository: an object that says Ready

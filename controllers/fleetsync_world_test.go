@@ -5,11 +5,9 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -20,17 +18,13 @@ import (
 	"github.com/fluxcd/pkg/runtime/conditions/check"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
@@ -54,6 +48,7 @@ const (
 // the key service: its authority is real, its token is not.
 type world struct {
 	*testing.T
+	installed *chart.Installed
 	cluster   *cluster.Cluster
 	client    client.Client
 	config    *rest.Config // the controller's
@@ -94,9 +89,8 @@ func newWorld(t *testing.T) *world {
 func bareWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, cluster: cluster.ForTest(t), storage: t.TempDir(), ca: newAuthorityForTest(t)}
-	w.namespace = w.cluster.NewNamespace(t)
-	w.client = testClient(t, w.cluster.Config())
-	w.config, _ = ownRights(t, w.cluster, w.client, w.namespace)
+	w.installed = chart.ForTest(t, w.cluster)
+	w.client, w.config, w.namespace = w.installed.Client, w.installed.Config, w.installed.Namespace
 	w.server = gitserver.ForTest(t)
 	var err error
 	if w.repo, err = w.server.NewRepo("fleet"); err != nil {
@@ -120,52 +114,11 @@ func bareWorld(t *testing.T) *world {
 	return w
 }
 
-func testScheme(t testing.TB) *runtime.Scheme {
-	t.Helper()
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		t.Fatal(err)
-	}
-	return scheme
-}
-
-// testClient has the CRDs installed and reads from the API server itself.
-func testClient(t testing.TB, cfg *rest.Config) client.Client {
-	t.Helper()
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{
-		Paths: []string{filepath.Join("..", "charts", "bulla-controller", "crds")}, ErrorIfPathMissing: true,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	c, err := client.New(cfg, client.Options{Scheme: testScheme(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// ownRights is a controller's configuration, with the rights of the chart.
-func ownRights(t testing.TB, c *cluster.Cluster, admin client.Client, namespace string) (*rest.Config, chart.Release) {
-	t.Helper()
-	config, err := c.NewUser(controllerUser)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.QPS = -1
-	release := chart.Release{Client: admin, Name: "bulla-" + namespace, Namespace: namespace,
-		Controller: rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: controllerUser}}
-	if err := release.Grant(t.Context(), "deployer"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = release.Revoke(context.Background()) })
-	return config, release
-}
-
 // start runs the FleetSync loop alone; the Deliveries are looked at, not worked on.
 func (w *world) start() {
 	w.Helper()
 	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
-		Scheme:  testScheme(w.T),
+		Scheme:  w.installed.Scheme,
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache:   cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
 		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},

@@ -103,6 +103,41 @@ func (i *Identity) HMACKey() []byte { return i.hmac }
 // Fleet is the pinned fleet id; empty until enrolled.
 func (i *Identity) Fleet() string { return i.fleet }
 
+// Cluster is the name that the certificate is for; empty until enrolled.
+func (i *Identity) Cluster() string { return i.cluster }
+
+// RootKey is the pinned root verifier key; empty until enrolled.
+func (i *Identity) RootKey() string { return i.rootKey }
+
+// Known is what the newest accepted fleet.yaml told.
+func (i *Identity) Known() sealing.Known { return i.known }
+
+// Knowing is the identity that remembers another fleet.yaml.
+func (i *Identity) Knowing(known sealing.Known) *Identity {
+	next := *i
+	next.known = known
+	return &next
+}
+
+// Authority is the key service's, pinned by the join token; nil until enrolled.
+func (i *Identity) Authority() *x509.Certificate { return i.ca }
+
+// NotAfter is when the certificate expires, by its own dates; zero until enrolled.
+func (i *Identity) NotAfter() time.Time {
+	if i.certificate == nil {
+		return time.Time{}
+	}
+	return i.certificate.NotAfter
+}
+
+// Grace is where the certificate is renewed once it expired; empty for nowhere.
+func (i *Identity) Grace() string { return i.life.grace }
+
+// Join is what enrolment with a join token sends.
+func (i *Identity) Join(token protocol.JoinToken) client.EnrollOptions {
+	return client.EnrollOptions{Token: token, Key: i.key, Identity: i.identity, Recipient: i.Recipient()}
+}
+
 // enrolledAs says whether the certificate is there, for this name, and good at
 // the given time.
 func (i *Identity) enrolledAs(cluster string, at time.Time) bool {
@@ -119,8 +154,18 @@ func (i *Identity) tlsCertificate() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{i.certificate.Raw}, PrivateKey: i.key, Leaf: i.certificate}
 }
 
-// withCredentials is the identity after enrolment or renewal.
-func (i *Identity) withCredentials(c *client.Credentials, now time.Time) (*Identity, error) {
+// Joined is the identity after enrolment with a join token.
+func (i *Identity) Joined(c *client.Credentials, token protocol.JoinToken, now time.Time) (*Identity, error) {
+	next, err := i.Renewed(c, now)
+	if err != nil {
+		return nil, err
+	}
+	next.rootKey, next.joined = token.RootKey, tokenHash(token)
+	return next, nil
+}
+
+// Renewed is the identity after a renewal: what it pinned stays.
+func (i *Identity) Renewed(c *client.Credentials, now time.Time) (*Identity, error) {
 	leaf := c.Certificate.Leaf
 	if leaf == nil || c.CA == nil {
 		return nil, errors.New("take credentials: certificate or authority is missing")

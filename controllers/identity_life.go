@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // A certificate's life is reckoned from when it was got, by this cluster's own
@@ -79,4 +81,16 @@ func readLife(data map[string][]byte, leaf *x509.Certificate) (l tenure, err err
 	}
 	l.grace = string(data[keyGrace])
 	return l, nil
+}
+
+// isAnotherToken says whether a join token is not the one that this cluster
+// enrolled with.
+func isAnotherToken(token protocol.JoinToken, identity *Identity) bool {
+	return identity.joined != "" && tokenHash(token) != identity.joined
+}
+
+// tokenHash is what is kept of a join token that was used: it is spent, and its
+// secret is 32 random bytes.
+func tokenHash(token protocol.JoinToken) string {
+	return hexid.Digest([]byte(token.Secret))
 }

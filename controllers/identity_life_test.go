@@ -22,7 +22,7 @@ func TestALifeIsReckonedByTheClustersOwnClock(t *testing.T) {
 	now := time.Now()
 	for name, skew := range map[string]time.Duration{"the service is a day ahead": 24 * time.Hour, "it is right": 0, "it is a day behind": -24 * time.Hour} {
 		leaf := &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: now.Add(skew - 25*time.Hour), NotAfter: now.Add(skew + 24*time.Hour)}
-		l := lifeOf(&keyservice.Credentials{Certificate: tls.Certificate{Leaf: leaf}, Life: 24 * time.Hour, Skew: skew, GraceURL: graceURL}, now)
+		l := lifeOf(&keyservice.Credentials{Certificate: tls.Certificate{Leaf: leaf}, Life: 24 * time.Hour, Skew: skew, GraceURL: "https://keys.example.com/grace"}, now)
 		for at, want := range map[time.Duration]struct{ renewable, over bool }{
 			0: {}, 13 * time.Hour: {}, 19 * time.Hour: {renewable: true}, 23 * time.Hour: {renewable: true}, 25 * time.Hour: {renewable: true, over: true},
 		} {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,13 +15,6 @@ import (
 // cluster's keys. Whoever deletes it makes this another cluster: its file in
 // Git then no longer matches, and the controller stops with RecipientMismatch.
 const IdentitySecret = "bulla-identity"
-
-// managedBy marks the Secrets and Deliveries that the controller keeps for
-// itself.
-const (
-	managedByLabel = "app.kubernetes.io/managed-by"
-	managedBy      = "bulla-controller"
-)
 
 // Identities keeps the cluster's identity in its Secret. It is safe for
 // concurrent use; the keys are made once, by the first call of Get.
@@ -127,26 +119,3 @@ func (s *Identities) secret(identity *Identity) (*corev1.Secret, error) {
 		Data: data,
 	}, nil
 }
-
-// secretError is an API server's error about a write of one of our own Secrets,
-// reduced to its reason: the server's texts can quote values.
-func secretError(err error) error {
-	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
-		return maskedError{reason: string(reason), err: err}
-	}
-	return err
-}
-
-type maskedError struct {
-	reason string
-	err    error
-}
-
-func (e maskedError) Error() string { return "the API server refused it: " + e.reason }
-
-// Unwrap lets apierrors.IsConflict and the like see the cause.
-func (e maskedError) Unwrap() error { return e.err }
-
-// silent takes the logger out of a context for a request or answer with key
-// material or credentials: client-go logs whole bodies at level 8.
-func silent(ctx context.Context) context.Context { return logr.NewContext(ctx, logr.Discard()) }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"slices"
 	"sync"
 
 	"github.com/bulla-dev/bulla/keyservice/client"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // KeyService is what the controllers need of the key service;
@@ -41,6 +43,9 @@ type Link struct {
 	// listeners are told of each answer.
 	listeners []func()
 }
+
+// newLink is one that is made already, as tests have it.
+func newLink(service KeyService) *Link { return &Link{service: service} }
 
 // onAnswer registers who is told that the service answered. It must not block.
 func (l *Link) onAnswer(listen func()) {
@@ -114,4 +119,10 @@ func (l *Link) sameLine(a, b string) bool {
 	compare := l.heads
 	l.mu.Unlock()
 	return compare != nil && compare(a, b)
+}
+
+// mayUseGrace says whether a refused renewal may be for the certificate's age: a
+// handshake with an expired one just fails.
+func mayUseGrace(err error) bool {
+	return errors.Is(err, keyservice.ErrUnavailable) || keyservice.IsRefusedCertificate(err)
 }

@@ -185,13 +185,3 @@ func requestErrorCause(err error) error {
 	}
 	return err
 }
-
-func TestADeliveryComesBackWhenItWasTold(t *testing.T) {
-	for range 100 {
-		p := &deliveryPass{mem: &memory{}}
-		got := p.next(&deliveryError{reason: "x", retry: true, after: 3 * time.Minute})
-		if got < 3*time.Minute || got > 3*time.Minute+40*time.Second {
-			t.Fatalf("it comes back in %s, told 3m", got)
-		}
-	}
-}

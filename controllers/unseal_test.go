@@ -62,7 +62,7 @@ func TestKeptAnswersHealWithTheKeyServiceDown(t *testing.T) {
 	}
 
 	t.Log("what is forgotten is asked for again, and leaves no Secret behind")
-	content, err := sealing.ContentDigest(testFleet, db.Stub.Manifest)
+	content, err := sealing.ContentDigest(ownFleet, db.Stub.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 			snapshot := *w.snapshot
 			w.snapshot = &snapshot
 			w.service = &softService{opener: w.service.opener, recipient: w.service.recipient, stubs: map[string]kustomize.Object{},
-				refusals: map[string]keyservicev1.Refusal{}, fleet: testFleet, head: "head"}
+				refusals: map[string]keyservicev1.Refusal{}, fleet: ownFleet, head: "head"}
 			o := w.seal("db-"+strconv.Itoa(i), map[string]string{"password": "hunter2"})
 			test.spoil(&w, o)
 			delivery := "case-" + strconv.Itoa(i)

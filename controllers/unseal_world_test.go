@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
@@ -20,6 +21,9 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
+
+// ownFleet is the fleet that the cluster belongs to.
+const ownFleet = "00112233445566778899aabbccddeeff"
 
 // unsealWorld is a namespace for kept answers on a real API server, and a key
 // service with real locks and a key in software instead of its decisions, which
@@ -38,14 +42,8 @@ type unsealWorld struct {
 
 func newUnsealWorld(t *testing.T) *unsealWorld {
 	t.Helper()
-	shared := cluster.ForTest(t)
-	w := &unsealWorld{T: t, client: testClient(t, shared.Config()), namespace: shared.NewNamespace(t)}
-	config, _ := ownRights(t, shared, w.client, w.namespace)
-	own, err := client.New(config, client.Options{Scheme: testScheme(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.own = own
+	installed := chart.ForTest(t, cluster.ForTest(t))
+	w := &unsealWorld{T: t, client: installed.Client, own: installed.Own(t), namespace: installed.Namespace}
 	key, err := softkey.Derive(api.SuiteHybrid, t.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -56,17 +54,17 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 	if w.identity, err = (&Identities{Client: w.own, Namespace: w.namespace}).Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.snapshot = &Snapshot{Head: "head", Revision: "main@sha1:head", Fleet: &api.Fleet{Spec: api.FleetSpec{ID: testFleet}}}
+	w.snapshot = &Snapshot{Head: "head", Revision: "main@sha1:head", Fleet: &api.Fleet{Spec: api.FleetSpec{ID: ownFleet}}}
 	w.service = &softService{
 		opener: softkey.NewOpener(map[string]softkey.Key{"k": key}), recipient: w.identity.Recipient(),
-		stubs: map[string]kustomize.Object{}, refusals: map[string]keyservicev1.Refusal{}, fleet: testFleet, head: "head",
+		stubs: map[string]kustomize.Object{}, refusals: map[string]keyservicev1.Refusal{}, fleet: ownFleet, head: "head",
 	}
 	return w
 }
 
 // process is a controller process: what it holds in memory is gone with it.
 func (w *unsealWorld) process() *Unsealing {
-	link := &Link{service: w.service}
+	link := newLink(w.service)
 	link.follow(func(a, b string) bool { return a == "ahead" && b == "head" })
 	u := NewUnsealing(w.own, w.namespace, &Identities{Client: w.own, Namespace: w.namespace}, link, func() { w.refetched++ }, nil)
 	return u
@@ -90,7 +88,7 @@ func (w *unsealWorld) seal(name string, values map[string]string) kustomize.Obje
 	for i, key := range keys {
 		field := "/data/" + key
 		manifest.Spec.Blocks = append(manifest.Spec.Blocks, api.Block{Fields: []string{field}})
-		c, err := sealing.ContextOf(testFleet, manifest, i, "apps", name)
+		c, err := sealing.ContextOf(ownFleet, manifest, i, "apps", name)
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -181,7 +179,7 @@ func (s *softService) unlock(ctx context.Context, o kustomize.Object) ([]sealing
 	var stanzas []sealing.Stanza
 	for i := range o.Stub.Manifest.Spec.Blocks {
 		block := &o.Stub.Manifest.Spec.Blocks[i]
-		c, err := sealing.ContextOf(testFleet, o.Stub.Manifest, i, o.Stub.Manifest.Metadata.Namespace, o.Stub.Manifest.Metadata.Name)
+		c, err := sealing.ContextOf(ownFleet, o.Stub.Manifest, i, o.Stub.Manifest.Metadata.Namespace, o.Stub.Manifest.Metadata.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -54,9 +54,4 @@ func TestNoConditionOrEventDrivesATerminal(t *testing.T) {
 			t.Errorf("an event says %q", got)
 		}
 	}
-	fleet := &v1alpha1.FleetSync{}
-	(&FleetSyncReconciler{}).conclude(&pass{obj: fleet}, errors.New(name))
-	if got := conditions.GetMessage(fleet, meta.ReadyCondition); got != shown {
-		t.Errorf("the FleetSync's condition says %q", got)
-	}
 }

@@ -1,0 +1,16 @@
+package controllers
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// jittered is d, a tenth more or less.
+func jittered(d time.Duration) time.Duration {
+	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // jitter, not a secret
+}
+
+// spread is d or up to a fifth more: never sooner than somebody asked for.
+func spread(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Float64()*0.2*float64(d)) //nolint:gosec // jitter, not a secret
+}
