@@ -20,7 +20,7 @@ var own = []*regexp.Regexp{
 // others compare lengths of something else, or read bytes.
 var others = map[string]string{
 	"api/hexid/hexid.go":            "the one place",
-	"controllers/fleetsync_look.go": "which of two formats a hash that was admitted is of",
+	"controllers/fleetsync/look.go": "which of two formats a hash that was admitted is of",
 }
 
 func TestNoOtherPlaceSpellsAnID(t *testing.T) {

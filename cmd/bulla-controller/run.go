@@ -13,11 +13,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	registry "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers"
+	"github.com/bulla-dev/bulla/controllers/delivery"
+	"github.com/bulla-dev/bulla/controllers/fleetsync"
+	"github.com/bulla-dev/bulla/controllers/metrics"
+	"github.com/bulla-dev/bulla/controllers/report"
+	"github.com/bulla-dev/bulla/controllers/unseal"
+	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -104,10 +109,10 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	if err != nil {
 		return fmt.Errorf("make event recorder: %w", err)
 	}
-	own := controllers.NewMetrics(metrics.Registry)
-	snapshots, link := &controllers.Snapshots{}, &controllers.Link{}
-	identities := &controllers.Identities{Client: mgr.GetClient(), Namespace: o.namespace}
-	fleetSync := &controllers.FleetSyncReconciler{
+	own := metrics.New(registry.Registry)
+	snapshots, link := &view.Snapshots{}, &unseal.Link{}
+	identities := &unseal.Identities{Client: mgr.GetClient(), Namespace: o.namespace}
+	fleetSync := &fleetsync.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: recorder, Namespace: o.namespace,
 		Storage: o.storage, AllowHTTP: o.allowHTTP,
 		Builder: builder, Snapshots: snapshots, Identities: identities, Link: link,
@@ -116,14 +121,17 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	if err := fleetSync.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up fleetsync: %w", err)
 	}
-	reporter := (&controllers.Reporter{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: o.namespace, Snapshots: snapshots, Link: link, Metrics: own}).Init()
+	reporter := (&report.Reporter{
+		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: o.namespace,
+		Snapshots: snapshots, Link: link, Metrics: own,
+	}).Init()
 	if err := mgr.Add(reporter); err != nil {
 		return fmt.Errorf("set up reporter: %w", err)
 	}
-	return controllers.SetupDelivery(mgr, controllers.DeliveryOptions{
+	return delivery.Setup(mgr, delivery.Options{
 		Namespace: o.namespace, Snapshots: snapshots, Concurrency: o.concurrent, Reporter: reporter,
 		DefaultServiceAccount: o.defaultAccount, ApplyAsController: o.applyAsController,
-		Unsealer: controllers.NewUnsealing(mgr.GetClient(), o.namespace, identities, link, fleetSync.Refetch, own),
+		Unsealer: unseal.New(mgr.GetClient(), o.namespace, identities, link, fleetSync.Refetch, own),
 		MACKey: func(ctx context.Context) ([]byte, error) {
 			identity, err := identities.Get(ctx)
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // Client applies and removes the objects of one placement. It is for one pass.
@@ -61,7 +62,7 @@ func (c *Client) explain(o Object, verb string, err error) error {
 		return err
 	}
 	if o.Sealed() || o.ID.Kind == "Secret" {
-		return MaskAPIError(o.ID, err, o.Keys...)
+		return mask.APIError(o.ID, err, o.Keys...)
 	}
 	return refused(verb, o.ID, err)
 }
@@ -70,7 +71,7 @@ func (c *Client) explain(o Object, verb string, err error) error {
 func spoken(err error) bool {
 	return errors.As(err, new(*ImmutableError)) || errors.As(err, new(*ValueError)) || errors.As(err, new(*ScopeError)) ||
 		errors.As(err, new(*ReplaceError)) || errors.As(err, new(*GoingError)) || errors.As(err, new(*ConflictError)) ||
-		errors.As(err, new(*UnseenError)) || errors.As(err, new(*MaskedError))
+		errors.As(err, new(*UnseenError)) || errors.As(err, new(*mask.MaskedError))
 }
 
 func (c *Client) mac(o Object, uid, kind string, data map[string][]byte) string {
@@ -127,5 +128,5 @@ func refOf(live *metav1.PartialObjectMetadata) *metav1.PartialObjectMetadata {
 }
 
 func refused(verb string, id ID, err error) error {
-	return fmt.Errorf("%s %s: %w", verb, Describe(id), hinted(&plainError{err}))
+	return fmt.Errorf("%s %s: %w", verb, inventory.Describe(id), hinted(&plainError{err}))
 }

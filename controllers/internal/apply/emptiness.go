@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
 
 // system kinds and objects are made by Kubernetes itself and go with their
@@ -103,7 +105,7 @@ func (c *Client) first(ctx context.Context, gvk schema.GroupVersionKind, options
 	}
 	for _, item := range list.Items {
 		if !systemObjects[ID{Group: gvk.Group, Kind: gvk.Kind, Name: item.Name}] {
-			return Describe(ID{Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}), nil
+			return inventory.Describe(ID{Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}), nil
 		}
 	}
 	return "", nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
 
 // ConflictError says that an object lives that somebody else made.
@@ -15,7 +16,7 @@ type ConflictError struct {
 }
 
 func (e *ConflictError) Error() string {
-	text := Describe(e.ID) + " exists and is not bulla's: it was left untouched; delete it, take it out of Git, or take it over with the annotation " +
+	text := inventory.Describe(e.ID) + " exists and is not bulla's: it was left untouched; delete it, take it out of Git, or take it over with the annotation " +
 		v1alpha1.TakeOverAnnotation + `: "true"`
 	if e.Labelled {
 		text += " (it carries bulla's labels, but no proof that this cluster's controller made it)"
@@ -35,7 +36,7 @@ func (e *ImmutableError) Error() string {
 	if e.Fields != "" {
 		what = e.Fields + " cannot change"
 	}
-	return fmt.Sprintf("%s: %s: rename it, or annotate it %s: enabled to have it deleted and made anew", Describe(e.ID), what, v1alpha1.ForceAnnotation)
+	return fmt.Sprintf("%s: %s: rename it, or annotate it %s: enabled to have it deleted and made anew", inventory.Describe(e.ID), what, v1alpha1.ForceAnnotation)
 }
 
 // ScopeError says that a kind is cluster-scoped here and was built as namespaced,
@@ -51,9 +52,9 @@ type ScopeError struct {
 func (e *ScopeError) Error() string {
 	kind := groupKind(e.ID).String()
 	if e.Namespaced {
-		return fmt.Sprintf("%s: the kind is namespaced here; take %q out of the placement's allow.clusterResources", Describe(e.ID), kind)
+		return fmt.Sprintf("%s: the kind is namespaced here; take %q out of the placement's allow.clusterResources", inventory.Describe(e.ID), kind)
 	}
-	return fmt.Sprintf("%s: the kind is cluster-scoped here; the placement needs %q in allow.clusterResources", Describe(e.ID), kind)
+	return fmt.Sprintf("%s: the kind is cluster-scoped here; the placement needs %q in allow.clusterResources", inventory.Describe(e.ID), kind)
 }
 
 // ReplaceError says that an object which could not change in place was not
@@ -87,7 +88,7 @@ func (e *ReplaceError) Error() string {
 	case Lost:
 		outcome = "it is gone: neither its replacement nor what stood is accepted"
 	}
-	return fmt.Sprintf("%s: %s: %s", Describe(e.ID), outcome, strings.TrimPrefix(e.Err.Error(), Describe(e.ID)+": "))
+	return fmt.Sprintf("%s: %s: %s", inventory.Describe(e.ID), outcome, strings.TrimPrefix(e.Err.Error(), inventory.Describe(e.ID)+": "))
 }
 
 // Unwrap gives the cause.
@@ -100,7 +101,7 @@ type GoingError struct {
 }
 
 func (e *GoingError) Error() string {
-	return fmt.Sprintf("%s is being deleted to be made anew, and waits for its finalizers %q", Describe(e.ID), e.Finalizers)
+	return fmt.Sprintf("%s is being deleted to be made anew, and waits for its finalizers %q", inventory.Describe(e.ID), e.Finalizers)
 }
 
 // UnseenError says that nobody can tell whether an object exists: its kind is
@@ -111,5 +112,5 @@ type UnseenError struct {
 }
 
 func (e *UnseenError) Error() string {
-	return fmt.Sprintf("%s could not be looked at, and is not taken for gone: %s", Describe(e.ID), e.Why)
+	return fmt.Sprintf("%s could not be looked at, and is not taken for gone: %s", inventory.Describe(e.ID), e.Why)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // replaceTime bounds what follows a delete: it goes on though the process is told
@@ -173,7 +174,7 @@ func withoutJobLabels(job *unstructured.Unstructured) *unstructured.Unstructured
 // goes into has it.
 func (c *Client) cause(o Object, err error) error {
 	if o.Sealed() || o.ID.Kind == "Secret" {
-		return MaskAPIError(o.ID, err, o.Keys...)
+		return mask.APIError(o.ID, err, o.Keys...)
 	}
 	return &plainError{err}
 }

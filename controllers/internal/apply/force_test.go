@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -185,7 +186,7 @@ func TestWhatHoldsOthersObjectsIsNeverReplaced(t *testing.T) {
 		annotate(built.Unstructured, v1alpha1.ForceAnnotation, "enabled")
 		for _, o := range prepare(t, built) {
 			if o.forced() {
-				t.Errorf("%s may be replaced", Describe(o.ID))
+				t.Errorf("%s may be replaced", inventory.Describe(o.ID))
 			}
 		}
 	}

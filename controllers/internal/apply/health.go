@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
@@ -39,7 +40,7 @@ func (c *Client) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind)
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
 	case err != nil:
-		return Health{}, fmt.Errorf("read status of %s: %w", Describe(id), hinted(err))
+		return Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), hinted(err))
 	}
 	health, err := compute(id, live)
 	if err != nil || health.Status != status.InProgressStatus {
@@ -60,7 +61,7 @@ func compute(id ID, live *unstructured.Unstructured) (Health, error) {
 	}
 	result, err := status.Compute(live)
 	if err != nil {
-		return Health{}, fmt.Errorf("compute status of %s: %w", Describe(id), err)
+		return Health{}, fmt.Errorf("compute status of %s: %w", inventory.Describe(id), err)
 	}
 	return Health{Status: result.Status, Message: result.Message}, nil
 }

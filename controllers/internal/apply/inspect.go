@@ -11,6 +11,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // Verdict is what a look at a live object found.
@@ -102,7 +103,7 @@ func (c *Client) inspectSecret(ctx context.Context, o Object, entry v1alpha1.Inv
 	case apierrors.IsNotFound(err):
 		return Missing, Seen{}, nil
 	case err != nil:
-		return Drifted, Seen{}, MaskAPIError(o.ID, err)
+		return Drifted, Seen{}, mask.APIError(o.ID, err)
 	case !c.owns(o.ID, live, entry):
 		return c.foreign(o, live)
 	}

@@ -6,7 +6,7 @@
 //   - An object that lives and is not provably ours is never touched, unless Git
 //     says that it may be taken over: see [ConflictError].
 //   - A sealed object is sent as a typed Secret, and nothing that the API
-//     server says about it leaves this package: see [MaskAPIError].
+//     server says about it leaves this package: see [mask.APIError].
 //   - A delete carries the uid and the resource version that were checked.
 package apply
 
@@ -89,17 +89,17 @@ func Prepare(owner Owner, built []kustomize.Object, contentOf Digester) ([]Objec
 	for _, b := range built {
 		o := Object{ID: b.ID(), Built: b, Manifest: b.DeepCopy()}
 		if err := own(o.Manifest, owner); err != nil {
-			return nil, fmt.Errorf("label %s: %w", Describe(o.ID), err)
+			return nil, fmt.Errorf("label %s: %w", inventory.Describe(o.ID), err)
 		}
 		if o.Sealed() {
 			content, err := contentOf(b.Stub.Manifest)
 			if err != nil {
-				return nil, fmt.Errorf("digest content of %s: %w", Describe(o.ID), err)
+				return nil, fmt.Errorf("digest content of %s: %w", inventory.Describe(o.ID), err)
 			}
 			o.Content, contents[o.ID] = content, content
 			o.Keys = sealedKeys(b)
 			if err := annotate(o.Manifest, v1alpha1.ContentAnnotation, content); err != nil {
-				return nil, fmt.Errorf("annotate %s: %w", Describe(o.ID), err)
+				return nil, fmt.Errorf("annotate %s: %w", inventory.Describe(o.ID), err)
 			}
 		}
 		objects = append(objects, o)
@@ -109,22 +109,14 @@ func Prepare(owner Owner, built []kustomize.Object, contentOf Digester) ([]Objec
 		objects[i].Reads = workload.Reads(objects[i].Manifest.Object)
 		hash, err := canonical.StatusDigest(objects[i].Manifest.Object)
 		if err != nil {
-			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)
+			return nil, fmt.Errorf("hash %s: %w", inventory.Describe(objects[i].ID), err)
 		}
 		objects[i].Hash = hash
 		if objects[i].Spec, err = specOf(objects[i].Manifest); err != nil {
-			return nil, fmt.Errorf("hash %s: %w", Describe(objects[i].ID), err)
+			return nil, fmt.Errorf("hash %s: %w", inventory.Describe(objects[i].ID), err)
 		}
 	}
 	return objects, nil
-}
-
-// Describe names an object for people: Kind namespace/name.
-func Describe(id ID) string {
-	if id.Namespace == "" {
-		return id.Kind + " " + id.Name
-	}
-	return id.Kind + " " + id.Namespace + "/" + id.Name
 }
 
 // own adds the owner labels. What is not a mapping of text is an error: a getter

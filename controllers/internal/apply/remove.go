@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // Fate is what became of an object that is to go.
@@ -102,7 +103,7 @@ func (c *Client) explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb strin
 		return err
 	}
 	if entry.Content != "" || id.Kind == "Secret" {
-		return fmt.Errorf("%s: %w", verb, MaskAPIError(id, err))
+		return fmt.Errorf("%s: %w", verb, mask.APIError(id, err))
 	}
 	return refused(verb, id, err)
 }

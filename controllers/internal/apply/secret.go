@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
 
 // ValueError says that a sealed value cannot stand in a Secret. It names the
@@ -25,7 +27,7 @@ func (e *ValueError) Error() string { return fmt.Sprintf("%s: %s: %s", e.Object,
 // here first, by field.
 func BuildSecret(o Object, values map[string]string) (*corev1ac.SecretApplyConfiguration, error) {
 	fail := func(field, problem string) error {
-		return &ValueError{Object: Describe(o.ID), Field: field, Problem: problem}
+		return &ValueError{Object: inventory.Describe(o.ID), Field: field, Problem: problem}
 	}
 	m := o.Manifest
 	if m.GetAPIVersion() != "v1" || m.GetKind() != "Secret" {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
@@ -71,7 +72,7 @@ func noteReads(pod *unstructured.Unstructured, ids map[ID]bool, users map[ID]str
 		return
 	}
 	pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
-	name := Describe(ID{Kind: "Pod", Namespace: pod.GetNamespace(), Name: pod.GetName()})
+	name := inventory.Describe(ID{Kind: "Pod", Namespace: pod.GetNamespace(), Name: pod.GetName()})
 	for _, ref := range workload.Reads(pod.Object) {
 		id := IDOf(ref, pod.GetNamespace())
 		if known, ok := users[id]; ids[id] && (!ok || name < known) {

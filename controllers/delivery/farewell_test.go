@@ -1,0 +1,28 @@
+package delivery
+
+import (
+	"testing"
+	"time"
+)
+
+func TestARenamedPlacementIsNotSaidToBeAbsent(t *testing.T) {
+	m := &memory{}
+	if got, want := m.farewell("r1"), "everything that is no other placement's is confirmed absent at r1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	m.moves("store")
+	m.moves("store")
+	if got, want := m.farewell("r1"), `2 objects stand for placement "store" now; everything else is confirmed absent at r1`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestADeliveryComesBackWhenItWasTold(t *testing.T) {
+	for range 100 {
+		p := &deliveryPass{mem: &memory{}}
+		got := p.next(&deliveryError{reason: "x", retry: true, after: 3 * time.Minute})
+		if got < 3*time.Minute || got > 3*time.Minute+40*time.Second {
+			t.Fatalf("it comes back in %s, told 3m", got)
+		}
+	}
+}

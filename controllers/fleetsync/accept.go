@@ -1,0 +1,233 @@
+package fleetsync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/unseal"
+	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/tree"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// retryBuilds is how long a snapshot with failing builds stands before they are
+// tried again at the same head. A build is a function of the tree, so only a
+// time-out or a starved machine can heal by itself.
+const retryBuilds = 10 * time.Minute
+
+// accept turns the head into the standing snapshot: the fleet's signature under
+// the pinned root key, this cluster's own file, what is placed here, built. A
+// head that fails any of that is not accepted, and what stood stays.
+func (r *Reconciler) accept(ctx context.Context, p *pass) error {
+	if standing := r.Snapshots.Load(); standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) {
+		p.snapshot = standing
+	} else {
+		next, err := r.snapshot(ctx, p)
+		if err != nil {
+			return err
+		}
+		r.store(p, next)
+	}
+	status := &p.obj.Status
+	if status.Head != p.snapshot.Revision {
+		r.note(p.obj, "HeadAccepted", "accepted head "+p.snapshot.Revision)
+	}
+	status.Head = p.snapshot.Revision
+	status.Placements = len(p.snapshot.Model.PlacedOn(p.obj.Spec.ClusterName))
+	return nil
+}
+
+func (r *Reconciler) store(p *pass, next *view.Snapshot) {
+	r.Snapshots.Store(next)
+	r.resolved = p.now
+	p.snapshot, p.moved = next, true
+	r.Metrics.Snapshot(next)
+}
+
+// rebuild says whether failing builds are tried again at the same head.
+func (r *Reconciler) rebuild(p *pass, standing *view.Snapshot) bool {
+	if len(view.Failing(standing)) == 0 || standing.ClusterSuspended {
+		return false
+	}
+	if len(standing.Resolution.Building()) > 0 {
+		return true
+	}
+	return p.requested() != r.handled || p.now.Sub(r.resolved) > retryBuilds
+}
+
+// restore brings back the accepted head from the mirror after a restart that
+// finds the remote down or its new head refused: drift heals meanwhile.
+func (r *Reconciler) restore(ctx context.Context, p *pass) {
+	accepted := hashOf(p.obj.Status.Head)
+	if p.identity == nil || r.mirror.Source == nil || accepted == "" || !r.mirror.Contains(accepted) {
+		return
+	}
+	_ = r.hold(p)
+	p.head, p.next = accepted, nil
+	next, err := r.snapshot(ctx, p)
+	if err != nil {
+		logf.FromContext(ctx).Info("accepted head is not restored", "head", accepted, "why", err.Error())
+		return
+	}
+	r.store(p, next)
+}
+
+// snapshot resolves the head of a pass. One that is not new is read again, and held to
+// what the join token pinned.
+func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, error) {
+	head, err := p.next, error(nil)
+	if head == nil {
+		if head, err = r.rule.Read(ctx, p.head, p.identity.Known()); err != nil {
+			return nil, refusedHead(p.obj, err)
+		}
+		if err := r.remember(ctx, p, head.Known); err != nil {
+			return nil, err
+		}
+	}
+	model := head.Model
+	next := &view.Snapshot{
+		Head: head.Hash, Revision: revisionOf(p.obj, head.Hash), Fleet: model.Fleet, Model: model,
+		Stood: buildsAgain(r.mirror.Source, r.Builder),
+	}
+	if next.NotInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
+		return nil, err
+	}
+	if next.NotInFleet != "" {
+		next.ClusterSuspended = true
+		next.Resolution, err = r.delivered(ctx, p)
+		return next, err
+	}
+	started := r.now()
+	next.Resolution = r.Builder.ResolveSoon(ctx, head.Tree, model, p.obj.Spec.ClusterName)
+	r.Metrics.Resolve(r.now().Sub(started))
+	return next, ctx.Err()
+}
+
+// readHead reads a head of before, for what was built from it.
+func readHead(from source.Source, head string) (*tree.Tree, *model.Model, error) {
+	files, err := from.Tree(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	read, err := model.Load(files)
+	return files, read, err
+}
+
+// remember makes what an accepted head's fleet.yaml tells durable, before
+// anything is done on the strength of that head.
+func (r *Reconciler) remember(ctx context.Context, p *pass, known sealing.Known) error {
+	if known == p.identity.Known() {
+		return nil
+	}
+	next := p.identity.Knowing(known)
+	if err := r.Identities.Put(ctx, next); err != nil {
+		return fmt.Errorf("remember serial %d of fleet.yaml: %w", known.Serial, err)
+	}
+	r.take(p, next)
+	return nil
+}
+
+// membership reads this cluster's own file. It gives why the cluster is not in
+// the fleet now, "" when it is. Keys that are not exactly its own mean that
+// somebody else would get its secrets: that stops everything, and comes before
+// suspension and decommission, since such a file may not decide those either.
+func membership(m *model.Model, name string, identity *unseal.Identity) (string, error) {
+	for _, problem := range m.Problems {
+		if problem.Kind == "Cluster" && problem.Name == name {
+			return fmt.Sprintf("%s cannot be read: %v", problem.File, problem.Err), nil
+		}
+	}
+	own := m.Clusters[name]
+	if own == nil {
+		return fmt.Sprintf("the repository has no file for cluster %q", name), nil
+	}
+	file := m.Files["Cluster/"+name]
+	if own.Spec.Identity != identity.Fingerprint() {
+		return "", stalled(v1alpha1.RecipientMismatchReason, "%s: spec.identity is %s, and this cluster's is %s",
+			file, own.Spec.Identity, identity.Fingerprint())
+	}
+	if own.Spec.Recipient != identity.Recipient() {
+		return "", stalled(v1alpha1.RecipientMismatchReason, "%s: spec.recipient is not this cluster's, which is in status.recipient", file)
+	}
+	if own.Spec.Suspend {
+		return file + " suspends this cluster", nil
+	}
+	return "", nil
+}
+
+// delivered is what was delivered last, for a cluster that Git suspends: the
+// resolution that stood or, after a restart, what each Delivery was told, built
+// again from the commit that it was told at. It holds all deletes.
+func (r *Reconciler) delivered(ctx context.Context, p *pass) (*kustomize.Resolution, error) {
+	const why = "this cluster is suspended in Git"
+	if standing := r.Snapshots.Load(); standing != nil {
+		held := *standing.Resolution
+		held.HoldAllDeletes, held.HoldReason = true, why
+		return &held, nil
+	}
+	held := &kustomize.Resolution{
+		Cluster: p.obj.Spec.ClusterName, HoldAllDeletes: true, HoldReason: why,
+		Placed: map[string]*kustomize.Placed{}, Owners: map[kustomize.ObjectID]string{},
+	}
+	deliveries, err := r.deliveries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range deliveries {
+		placed := r.deliveredOne(ctx, &d)
+		if placed == nil {
+			continue
+		}
+		held.Placed[d.Name] = placed
+		for _, object := range placed.Build.Objects {
+			held.Owners[object.ID()] = d.Name
+		}
+	}
+	return held, ctx.Err()
+}
+
+// deliveredOne builds a Delivery as it was told; nil when that is not to be had
+// any more, and the Delivery then waits.
+func (r *Reconciler) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Placed {
+	if d.Spec.Removed {
+		return nil
+	}
+	return buildAgain(ctx, r.mirror.Source, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
+}
+
+// buildsAgain is for [view.Snapshot]. The mirror is the one that the snapshot
+// came from, whatever is opened later.
+func buildsAgain(mirror source.Source, builder *kustomize.Builder) func(context.Context, *v1alpha1.Delivery) *kustomize.Build {
+	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
+		placed := buildAgain(ctx, mirror, builder, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
+		if placed == nil {
+			return nil
+		}
+		return placed.Build
+	}
+}
+
+// buildAgain builds a placement at an earlier revision. Nothing but the digest
+// that was noted then counts: a revision that gives another is not what stood.
+func buildAgain(ctx context.Context, mirror source.Source, builder *kustomize.Builder, name, revision, digest string) *kustomize.Placed {
+	hash := hashOf(revision)
+	if hash == "" || !mirror.Contains(hash) {
+		return nil
+	}
+	tree, model, err := readHead(mirror, hash)
+	if err != nil || model.Placements[name] == nil {
+		return nil
+	}
+	build, err := builder.Build(ctx, tree, model.Placements[name])
+	if err != nil || build.Digest != digest {
+		return nil
+	}
+	return &kustomize.Placed{Placement: model.Placements[name], Build: build}
+}

@@ -1,0 +1,232 @@
+package fleetsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/patch"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/record"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/metrics"
+	"github.com/bulla-dev/bulla/controllers/unseal"
+	"github.com/bulla-dev/bulla/controllers/view"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/follow"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
+)
+
+// Reconciler follows the fleet repository. It is the only writer of
+// the [view.Snapshots] and of Delivery specs.
+type Reconciler struct {
+	// Client reads FleetSyncs and Deliveries from a cache and Secrets from the
+	// API server.
+	Client client.Client
+	// Reader is the API server itself: a cache does not keep who suspended a
+	// FleetSync. Nil for nobody.
+	Reader client.Reader
+	// Recorder records events; messages hold no secret.
+	Recorder record.EventRecorder
+	// Namespace is the controller's: FleetSync, Deliveries and Secrets are there.
+	Namespace string
+	// Storage is the directory that keeps the mirror over restarts.
+	Storage string
+	// AllowHTTP admits http:// remotes that are not on loopback.
+	AllowHTTP bool
+	// Limits bound what is taken from the remote.
+	Limits git.Limits
+
+	Builder    *kustomize.Builder
+	Snapshots  *view.Snapshots
+	Identities *unseal.Identities
+	Link       *unseal.Link
+	// Dial and Enroll reach the key service. Nil: [unseal.Dial] and the client's Enroll.
+	Dial   unseal.Dialer
+	Enroll func(context.Context, keyservice.EnrollOptions) (*keyservice.Credentials, error)
+	// Now is the clock; nil: time.Now.
+	Now     func() time.Time
+	Metrics *metrics.Metrics
+
+	mirror   openMirror
+	rule     follow.Rule
+	resolved time.Time // when the standing snapshot was resolved
+	looked   time.Time // when the remote was last asked with success
+	handled  string    // the last reconcile request that was obeyed
+	failures int       // in a row
+	wanted   atomic.Bool
+	wake     chan event.GenericEvent
+	log      *keyservice.Log // see auditLog
+}
+
+// pass is what one reconciliation learns, step by step.
+type pass struct {
+	obj      *v1alpha1.FleetSync
+	now      time.Time
+	identity *unseal.Identity
+	// head is the remote's.
+	head string
+	// next is that head, if it was not accepted before.
+	next *follow.Head
+	// damaged is set when the mirror was, and was fetched again: a snapshot of
+	// the same head may lack a file.
+	damaged  bool
+	snapshot *view.Snapshot
+	// moved is set when this pass stored the snapshot.
+	moved bool
+	// later is a failure that did not end the pass, and is its result all the same.
+	later error
+}
+
+// step does one thing of a pass. A *stepError says what became of it; any other
+// error is the API server's, and tried again.
+type step func(context.Context, *pass) error
+
+// steps in their order. Each may rely on what those before it found.
+func (r *Reconciler) steps() []step {
+	return []step{r.identify, r.enrol, r.look, r.accept, r.deliver}
+}
+
+// Reconcile makes one pass. It writes the status in one place, [finish].
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	obj := &v1alpha1.FleetSync{}
+	if err := r.Client.Get(ctx, request.NamespacedName, obj); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return ctrl.Result{}, r.gone(ctx)
+		}
+		return ctrl.Result{}, err
+	}
+	patcher := patch.NewSerialPatcher(obj, r.Client)
+	if obj.Spec.Suspend {
+		return ctrl.Result{}, r.suspended(ctx, obj, patcher)
+	}
+	p := &pass{obj: obj, now: r.now()}
+	if err := r.begin(ctx, p, patcher); err != nil {
+		return ctrl.Result{}, err
+	}
+	err := r.first(ctx, p)
+	for _, next := range r.steps() {
+		if err != nil {
+			break
+		}
+		err = next(ctx, p)
+	}
+	if err != nil && r.Snapshots.Load() == nil {
+		r.restore(ctx, p)
+	}
+	return r.finish(ctx, p, patcher, errors.Join(err, p.later))
+}
+
+// first holds back every FleetSync but the oldest: two of them would take turns
+// in writing the same Deliveries.
+func (r *Reconciler) first(ctx context.Context, p *pass) error {
+	list := &v1alpha1.FleetSyncList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
+		return fmt.Errorf("list fleetsyncs: %w", err)
+	}
+	for _, other := range list.Items {
+		older := other.CreationTimestamp.Before(&p.obj.CreationTimestamp) ||
+			other.CreationTimestamp.Equal(&p.obj.CreationTimestamp) && other.Name < p.obj.Name
+		if other.UID != p.obj.UID && older {
+			return stalled(v1alpha1.ConflictReason, "a cluster has one FleetSync, and %q is older", other.Name)
+		}
+	}
+	return nil
+}
+
+// gone forgets the snapshot once no FleetSync is left: Deliveries then wait and
+// nothing of theirs is touched.
+func (r *Reconciler) gone(ctx context.Context) error {
+	list := &v1alpha1.FleetSyncList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
+		return fmt.Errorf("list fleetsyncs: %w", err)
+	}
+	if len(list.Items) == 0 && r.Snapshots.Load() != nil {
+		r.Snapshots.Store(nil)
+	}
+	return nil
+}
+
+func (r *Reconciler) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+// Refetch asks for a look at the remote now. The unsealer calls it when the key
+// service stands at another head. It never blocks.
+func (r *Reconciler) Refetch() {
+	r.wanted.Store(true)
+	select {
+	case r.wake <- event.GenericEvent{Object: &v1alpha1.FleetSync{}}:
+	default:
+	}
+}
+
+// usersOf are the FleetSyncs whose Git credentials or join token are in a Secret:
+// what somebody mends there is tried at once.
+func (r *Reconciler) usersOf(ctx context.Context, secret client.Object) []reconcile.Request {
+	list := &v1alpha1.FleetSyncList{}
+	if secret.GetNamespace() != r.Namespace || r.Client.List(ctx, list, client.InNamespace(r.Namespace)) != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, item := range list.Items {
+		for _, ref := range []*meta.LocalObjectReference{item.Spec.SecretRef, item.Spec.KeyService.JoinTokenSecretRef} {
+			if ref != nil && ref.Name == secret.GetName() {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+			}
+		}
+	}
+	return requests
+}
+
+// SetupWithManager registers the loop. It wakes for a changed spec or annotation
+// of a FleetSync, for a Delivery whose spec somebody else wrote or that is gone,
+// and for Refetch.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.wake = make(chan event.GenericEvent, 1)
+	every := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
+		list := &v1alpha1.FleetSyncList{}
+		if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
+			return nil
+		}
+		var requests []reconcile.Request
+		for _, item := range list.Items {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+		}
+		return requests
+	})
+	foreign := predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return true },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
+		},
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("fleetsync").
+		For(&v1alpha1.FleetSync{}, builder.WithPredicates(
+			predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&v1alpha1.Delivery{}, every, builder.WithPredicates(foreign)).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOf), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
+		WatchesRawSource(source.Channel(r.wake, every)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		Complete(r)
+}

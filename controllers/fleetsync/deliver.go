@@ -1,0 +1,212 @@
+package fleetsync
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/delivery"
+	"github.com/bulla-dev/bulla/controllers/internal/own"
+	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/controllers/unseal"
+	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// deliver makes the Deliveries say what the snapshot places. A Delivery is
+// written only when its build digest or its removal changes: a head that moved
+// without touching it writes nothing.
+func (r *Reconciler) deliver(ctx context.Context, p *pass) error {
+	if p.snapshot.ClusterSuspended {
+		return waiting(v1alpha1.NotInFleetReason,
+			"%s: nothing new is unsealed, nothing is pruned, what runs keeps running", p.snapshot.NotInFleet)
+	}
+	deliveries, err := r.deliveries(ctx)
+	if err != nil {
+		return err
+	}
+	plan := planDeliveries(p.snapshot, p.obj.Spec.ClusterName, deliveries, r.consented(p))
+	for _, d := range plan.create {
+		if err := r.create(ctx, d); err != nil {
+			return err
+		}
+	}
+	for _, w := range plan.update {
+		patch := client.MergeFrom(w.from)
+		if err := r.Client.Patch(ctx, w.to, patch, client.FieldOwner(own.FieldManager)); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("write delivery %q: %w", w.to.Name, err)
+		}
+		if w.to.Spec.Removed && !w.from.Spec.Removed {
+			r.note(p.obj, "DeliveryRemoved", fmt.Sprintf("placement %q left this cluster at %s", w.to.Name, p.snapshot.Revision))
+		}
+	}
+	r.Metrics.Deliveries(len(deliveries)+len(plan.create), len(plan.blocked))
+	if p.moved {
+		if err := r.dropAnswers(ctx, p.snapshot, deliveries); err != nil {
+			return err
+		}
+	}
+	return plan.verdict(p.snapshot)
+}
+
+// dropAnswers deletes kept answers and inventories of Deliveries that are neither
+// there nor placed. A Delivery drops its own when it has pruned; these are of one
+// that somebody deleted before Git dropped its placement.
+func (r *Reconciler) dropAnswers(ctx context.Context, s *view.Snapshot, standing []v1alpha1.Delivery) error {
+	for _, label := range []string{unseal.AnswersLabel, delivery.InventoryLabel} {
+		secrets := &metav1.PartialObjectMetadataList{}
+		secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+		if err := r.Client.List(ctx, secrets, client.InNamespace(r.Namespace), client.HasLabels{label}); err != nil {
+			return fmt.Errorf("list kept answers: %w", err)
+		}
+		for _, secret := range secrets.Items {
+			name := secret.Labels[label]
+			if s.Placed(name) != nil || slices.ContainsFunc(standing, func(d v1alpha1.Delivery) bool { return d.Name == name }) {
+				continue
+			}
+			if err := r.Client.Delete(ctx, &secret, client.Preconditions{UID: &secret.UID}); client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("drop kept answers of %q: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) create(ctx context.Context, d *v1alpha1.Delivery) error {
+	d.Namespace = r.Namespace
+	d.Labels = map[string]string{own.ManagedByLabel: own.ManagedBy}
+	err := r.Client.Create(ctx, d, client.FieldOwner(own.FieldManager))
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create delivery %q: %w", d.Name, err)
+	}
+	return nil
+}
+
+// deliveries gives those of this cluster, by name.
+func (r *Reconciler) deliveries(ctx context.Context) ([]v1alpha1.Delivery, error) {
+	list := &v1alpha1.DeliveryList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.Delivery) int { return strings.Compare(a.Name, b.Name) })
+	return list.Items, nil
+}
+
+// deliveryPlan is what to write, and what is held back.
+type deliveryPlan struct {
+	create []*v1alpha1.Delivery
+	update []deliveryWrite
+	// held are Deliveries that Git may have dropped, and that stay because the
+	// snapshot cannot tell for certain.
+	held []string
+	// blocked are those that the guard holds until somebody consents.
+	blocked []string
+	total   int
+}
+
+type deliveryWrite struct{ from, to *v1alpha1.Delivery }
+
+// planDeliveries compares what stands with what the snapshot places. It is pure.
+func planDeliveries(s *view.Snapshot, cluster string, standing []v1alpha1.Delivery, consented func(*v1alpha1.Delivery) bool) deliveryPlan {
+	var plan deliveryPlan
+	var leaving []*v1alpha1.Delivery
+	exists := map[string]bool{}
+	for i := range standing {
+		d := &standing[i]
+		exists[d.Name] = true
+		if !d.Spec.Removed {
+			plan.total++
+		}
+		placed := s.Placed(d.Name)
+		if placed == nil {
+			if !d.Spec.Removed {
+				leaving = append(leaving, d)
+			}
+			continue
+		}
+		next := d.DeepCopy()
+		next.Spec.Removed = false
+		if !placed.Placement.Spec.Suspend {
+			appliedAs(&next.Spec, placed.Placement)
+		}
+		if buildsHere(placed) {
+			next.Spec.BuildDigest = placed.Build.Digest
+		}
+		plan.change(d, next, s.Revision)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Resolution.Placed)) {
+		if placed := s.Resolution.Placed[name]; !exists[name] && !placed.Placement.Spec.Suspend {
+			plan.create = append(plan.create, newDelivery(name, placed, s.Revision))
+		}
+	}
+	plan.remove(s, cluster, leaving, consented)
+	return plan
+}
+
+// buildsHere says whether a placement tells its Delivery something new: not
+// while it fails to build, and not while Git suspends it.
+func buildsHere(p *kustomize.Placed) bool { return p.Err == nil && !p.Placement.Spec.Suspend }
+
+// newDelivery is the Delivery of a placement that has none. One that fails to
+// build gets it all the same, without a digest, so that `kubectl get deliveries`
+// shows the failure.
+func newDelivery(name string, placed *kustomize.Placed, revision string) *v1alpha1.Delivery {
+	d := &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DeliverySpec{Revision: revision}}
+	appliedAs(&d.Spec, placed.Placement)
+	if placed.Err == nil {
+		d.Spec.BuildDigest = placed.Build.Digest
+	}
+	return d
+}
+
+// appliedAs keeps as whom a placement is applied: once it left Git and somebody
+// lost the Delivery's status, nobody else knows who may delete its objects.
+func appliedAs(spec *v1alpha1.DeliverySpec, placement *api.Placement) {
+	spec.ServiceAccountName = placement.Spec.ServiceAccountName
+	if namespaces := placement.Spec.AllNamespaces(); len(namespaces) > 0 {
+		spec.TargetNamespace = namespaces[0]
+	}
+}
+
+// change adds a write when there is one; the revision goes along, never alone.
+func (p *deliveryPlan) change(from, to *v1alpha1.Delivery, revision string) {
+	if from.Spec == to.Spec {
+		return
+	}
+	to.Spec.Revision = revision
+	p.update = append(p.update, deliveryWrite{from: from, to: to})
+}
+
+// verdict is the pass's result once everything that can be written is.
+func (p *deliveryPlan) verdict(s *view.Snapshot) error {
+	if len(p.blocked) > 0 {
+		return stalled(v1alpha1.PruneBlockedReason,
+			"%s removes %d of %d deliveries (%s), more than the fleet's share of %d%%; they stay until the annotation %s=%s consents",
+			s.Revision, len(p.blocked), p.total, say.List(p.blocked), s.Fleet.Spec.MaxShare(), v1alpha1.ConsentAnnotation, s.Revision)
+	}
+	if s.Resolution.HoldAllDeletes {
+		return stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended", s.Resolution.HoldReason)
+	}
+	if why := unsure(s); why != "" && len(p.held) > 0 {
+		return stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, say.List(p.held))
+	}
+	if names := s.Resolution.Building(); len(names) > 0 && len(names) == len(view.Failing(s)) {
+		return waiting(meta.ProgressingReason, "%d of %d placements take long to build (%s); the others do not wait for them",
+			len(names), len(s.Resolution.Placed), say.List(names))
+	}
+	if names := view.Failing(s); len(names) > 0 {
+		return waiting(meta.BuildFailedReason, "%d of %d placements do not build: %w",
+			len(names), len(s.Resolution.Placed), s.Resolution.Placed[names[0]].Err)
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+package fleetsync
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/api/hexid"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
+	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/kustomize/tree"
+)
+
+// defaultTimeout bounds one Git operation, defaultInterval is between looks.
+const (
+	defaultTimeout  = time.Minute
+	defaultInterval = 15 * time.Second
+)
+
+// openMirror is the mirror that is open, and what it was opened with.
+type openMirror struct {
+	source.Source
+	key string
+}
+
+// hasty gives up on one Git operation after the time that a FleetSync allows.
+type hasty struct {
+	source.Source
+	timeout time.Duration
+}
+
+func (h hasty) Look(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	return h.Source.Look(ctx)
+}
+
+func (h hasty) Fetch(ctx context.Context, base string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	return h.Source.Fetch(ctx, base)
+}
+
+// look asks the remote for its head, which is all that an idle fleet costs, and
+// fetches when it moved, or when the mirror is damaged. It only goes forward.
+func (r *Reconciler) look(ctx context.Context, p *pass) error {
+	if err := r.open(ctx, p); err != nil {
+		return err
+	}
+	if !r.due(p) {
+		p.head = r.Snapshots.Load().Head
+		return nil
+	}
+	unusable := r.hold(p)
+	remote, err := r.rule.Source.Look(ctx)
+	if err != nil {
+		r.Metrics.Look("failed")
+		return gitError(p.obj, err)
+	}
+	r.looked = p.now
+	accepted := hashOf(p.obj.Status.Head)
+	p.damaged = r.mirror.Damaged()
+	if r.rule.IsAt(remote, accepted) {
+		r.Metrics.Look("unchanged")
+		p.head = remote
+		return nil
+	}
+	r.Metrics.Look("moved")
+	if unusable != nil {
+		return unusable
+	}
+	if p.next, err = r.rule.Next(ctx, remote, lastHead{r, p}); err != nil {
+		return refusedHead(p.obj, err)
+	}
+	p.head = p.next.Hash
+	return nil
+}
+
+// due says whether the remote is asked in this pass. A pass that a Delivery's
+// event started soon after a look is not a reason for another.
+func (r *Reconciler) due(p *pass) bool {
+	return r.wanted.Swap(false) || r.Snapshots.Load() == nil || r.failures > 0 ||
+		p.requested() != r.handled || p.obj.Generation != p.obj.Status.ObservedGeneration ||
+		p.now.Sub(r.looked) > intervalOf(p.obj)/2
+}
+
+// acceptedRewrite is the head that the annotation OLD..NEW accepts in the place
+// of the accepted head, "" if it names another. Both are named, so that an
+// annotation which stays behind accepts nothing a second time.
+func acceptedRewrite(obj *v1alpha1.FleetSync, accepted string) string {
+	from, to, ok := strings.Cut(obj.Annotations[v1alpha1.AcceptRewriteAnnotation], "..")
+	if !ok || accepted == "" || from != accepted || from == to || !hexid.IsSHA1Commit(to) {
+		return ""
+	}
+	return to
+}
+
+// open opens the mirror again when the URL, the ref or the credentials changed.
+func (r *Reconciler) open(ctx context.Context, p *pass) error {
+	if err := r.checkURL(p.obj.Spec.URL); err != nil {
+		return err
+	}
+	auth, err := r.auth(ctx, p.obj)
+	if err != nil {
+		return err
+	}
+	ref := refOf(p.obj)
+	place := sha256.Sum256([]byte(p.obj.Spec.URL + "\x00" + ref))
+	key := fmt.Sprintf("%x %x", place, digestOf(auth))
+	if r.mirror.Source != nil && r.mirror.key == key {
+		return nil
+	}
+	dir := filepath.Join(r.Storage, "mirror-"+hex.EncodeToString(place[:8]))
+	mirror, err := git.Open(dir, p.obj.Spec.URL, ref, auth, r.Limits)
+	if err != nil {
+		return gitError(p.obj, err)
+	}
+	// What was changed is tried at once, whatever the answer was before.
+	r.wanted.Store(true)
+	r.mirror = openMirror{Source: mirror, key: key}
+	r.Link.Follow(mirror.SameLine)
+	return nil
+}
+
+// checkURL refuses what would put a password into logs, or onto the wire.
+func (r *Reconciler) checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return stalled(meta.InvalidURLReason, "spec.url is not a URL with a host")
+	}
+	if _, password := u.User.Password(); password || u.User != nil && u.Scheme != "ssh" {
+		return stalled(meta.InvalidURLReason, "spec.url holds credentials; put them into the secret of spec.secretRef")
+	}
+	if u.Scheme == "http" && !r.AllowHTTP && !loopback(u.Hostname()) {
+		return stalled(meta.InsecureConnectionsDisallowedReason,
+			"spec.url is http:// to %q; use https://, or start the controller with --allow-insecure-http", u.Hostname())
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// auth reads the credentials, under the names that Flux gives them.
+func (r *Reconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Auth, error) {
+	auth := git.Auth{InsecureHTTP: r.AllowHTTP}
+	ref := obj.Spec.SecretRef
+	if ref == nil {
+		return auth, nil
+	}
+	secret := &corev1.Secret{}
+	err := r.Client.Get(mask.Silent(ctx), client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
+	if apierrors.IsNotFound(err) {
+		return auth, waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist", ref.Name)
+	}
+	if err != nil {
+		return auth, fmt.Errorf("read git credentials: %w", err)
+	}
+	auth.Username, auth.Password = string(secret.Data["username"]), string(secret.Data["password"])
+	auth.SSHKey, auth.KnownHosts = secret.Data["identity"], secret.Data["known_hosts"]
+	auth.CAFile = secret.Data["caFile"]
+	if len(auth.CAFile) == 0 {
+		auth.CAFile = secret.Data["ca.crt"]
+	}
+	if auth.Username == "" && len(auth.SSHKey) == 0 && len(auth.CAFile) == 0 {
+		return auth, stalled(v1alpha1.GitOperationFailedReason,
+			"the secret %q of spec.secretRef has none of username and password, identity and known_hosts, caFile", ref.Name)
+	}
+	return auth, nil
+}
+
+// digestOf tells one set of credentials from another, in memory only.
+func digestOf(a git.Auth) [32]byte {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(a.Username), []byte(a.Password), a.SSHKey, a.KnownHosts, a.CAFile} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// gitError says what to do about a failure of the mirror.
+func gitError(obj *v1alpha1.FleetSync, err error) error {
+	for _, act := range []error{
+		source.ErrRefGone, source.ErrEmptyRepository, source.ErrUnauthorized,
+		source.ErrHostKey, source.ErrRedirected, tree.ErrTooLarge,
+	} {
+		if errors.Is(err, act) {
+			return stalled(v1alpha1.GitOperationFailedReason, "%s, ref %q: %w", obj.Spec.URL, refOf(obj), err)
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return waiting(v1alpha1.GitOperationFailedReason, "%s does not answer within %s", obj.Spec.URL, timeoutOf(obj))
+	}
+	return waiting(v1alpha1.GitOperationFailedReason, "%s: %w", obj.Spec.URL, say.Steady(err))
+}
+
+func refOf(obj *v1alpha1.FleetSync) string {
+	if obj.Spec.Ref == "" {
+		return "main"
+	}
+	return obj.Spec.Ref
+}
+
+func timeoutOf(obj *v1alpha1.FleetSync) time.Duration {
+	if t := obj.Spec.Timeout; t != nil && t.Duration > 0 {
+		return t.Duration
+	}
+	return defaultTimeout
+}
+
+func intervalOf(obj *v1alpha1.FleetSync) time.Duration {
+	if obj.Spec.Interval.Duration > 0 {
+		return obj.Spec.Interval.Duration
+	}
+	return defaultInterval
+}
+
+// revisionOf is ref@sha1:hash (sha256 for a repository of that format).
+func revisionOf(obj *v1alpha1.FleetSync, hash string) string {
+	format := "sha1"
+	if len(hash) == 64 {
+		format = "sha256"
+	}
+	return strings.TrimPrefix(refOf(obj), "refs/heads/") + "@" + format + ":" + hash
+}
+
+// hashOf is the hash of a revision; "" when text is none.
+func hashOf(text string) string {
+	_, hash, ok := strings.Cut(text, ":")
+	if !ok || !hexid.IsCommit(hash) {
+		return ""
+	}
+	return hash
+}

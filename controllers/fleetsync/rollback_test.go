@@ -1,0 +1,125 @@
+package fleetsync
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// A pusher puts back a fleet.yaml that the root key once signed. The cluster
+// remembers the newest, past a restart and past a FleetSync that was deleted.
+func TestAClusterDoesNotTakeAnOldFleetFileBack(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(1)...)
+	w.synced()
+	old := w.fleet(func(*api.FleetSpec) {})
+	w.commit("take a recovery key out", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 2 })})
+	head := w.synced().Status.Head
+
+	w.commit("put it back", map[string]*string{"fleet.yaml": old})
+	obj := w.refused(v1alpha1.FleetRolledBackReason)
+	if !conditions.IsStalled(obj) || obj.Status.Head != head {
+		t.Errorf("stalled %v at %s, want true at %s", conditions.IsStalled(obj), obj.Status.Head, head)
+	}
+	w.restart()
+	w.refused(v1alpha1.FleetRolledBackReason)
+	if err := w.client.Delete(t.Context(), w.get()); err != nil {
+		t.Fatal(err)
+	}
+	w.create(w.fleetSync())
+	w.refused(v1alpha1.FleetRolledBackReason)
+
+	w.commit("another one of serial 2", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) {
+		s.Serial, s.SealingKeys[0].ID = 2, "2027-01-a"
+	})})
+	w.refused(v1alpha1.FleetRolledBackReason)
+	w.commit("go on", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 3 })})
+	w.synced()
+}
+
+func TestAClusterFollowsASuccessionOfTheRootKeyAndNeverGoesBack(t *testing.T) {
+	w := newWorld(t)
+	w.synced()
+	first, pinned := w.root, sealing.VerifierKey("acme", &w.root.PublicKey)
+	next, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := sealing.SignSuccession(testFleet, 2, "acme", first, sealing.VerifierKey("acme", &next.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.root = next
+	w.commit("a new root key", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) {
+		s.Serial, s.RootSuccession = 2, []string{link}
+	})})
+	w.synced()
+	identity, err := w.loop.Identities.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if identity.RootKey() != pinned {
+		t.Errorf("the pin moved to %s", identity.RootKey())
+	}
+	w.root = first
+	w.commit("the old key signs", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 9 })})
+	w.restart()
+	obj := w.refused(v1alpha1.FleetMismatchReason)
+	if message := conditions.GetMessage(obj, meta.ReadyCondition); message == "" {
+		t.Error("the refusal says nothing")
+	}
+}
+
+// keeper is the client that the identity is kept with. Its updates fail, before
+// or after they were made, while that is set.
+type keeper struct {
+	client.Client
+	fails, persists atomic.Bool
+}
+
+func (k *keeper) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	if k.fails.Load() {
+		return errRollback
+	}
+	err := k.Client.Update(ctx, obj, opts...)
+	if k.persists.Load() {
+		return errRollback
+	}
+	return err
+}
+
+func TestAHeadIsNotUsedBeforeItsFleetFileIsRemembered(t *testing.T) {
+	w := newWorld(t)
+	w.synced()
+	w.stop()
+	kept := &keeper{}
+	w.keep = func(c client.Client) client.Client { kept.Client = c; return kept }
+	w.start()
+	for i, fault := range []*atomic.Bool{&kept.fails, &kept.persists} {
+		serial := int64(i + 2)
+		before := w.synced().Status.Head
+		w.commit("a newer one", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = serial })})
+		fault.Store(true)
+		if obj := w.refused(meta.FailedReason); obj.Status.Head != before || w.snapshots.Load().Revision != before {
+			t.Errorf("serial %d: a head is used whose fleet.yaml could not be remembered", serial)
+		}
+		fault.Store(false)
+		if obj := w.synced(); obj.Status.Head == before {
+			t.Errorf("serial %d: the head did not move when it could be remembered", serial)
+		}
+	}
+}
+
+var errRollback = errors.New("injected fault")

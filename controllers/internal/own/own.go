@@ -1,0 +1,12 @@
+// Package own marks what the controller writes for itself.
+package own
+
+// FieldManager owns what the controller writes of its own kinds.
+const FieldManager = "bulla-controller"
+
+// managedBy marks the Secrets and Deliveries that the controller keeps for
+// itself.
+const (
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedBy      = "bulla-controller"
+)

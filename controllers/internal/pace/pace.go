@@ -1,0 +1,17 @@
+// Package pace spreads what many clusters would do in one moment.
+package pace
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// jittered is d, a tenth more or less.
+func Jittered(d time.Duration) time.Duration {
+	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // jitter, not a secret
+}
+
+// spread is d or up to a fifth more: never sooner than somebody asked for.
+func Spread(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Float64()*0.2*float64(d)) //nolint:gosec // jitter, not a secret
+}

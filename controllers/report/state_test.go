@@ -1,0 +1,46 @@
+package report
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+func TestAStateIsCutToWhatTheServiceTakes(t *testing.T) {
+	state := &keyservicev1.ClusterState{}
+	for i := range 3000 {
+		state.Deliveries = append(state.Deliveries, &keyservicev1.DeliveryState{
+			Placement: fmt.Sprintf("p%04d", i), Ready: keyservicev1.Readiness_READINESS_READY, Reason: "ReconciliationSucceeded"})
+	}
+	state.Deliveries[2999].Ready = keyservicev1.Readiness_READINESS_NOT_READY
+	bound(state)
+	if got := state.GetDeliveries()[0].GetPlacement(); got != "p2999" {
+		t.Errorf("%s comes first, want the one that is not well", got)
+	}
+	if kept := len(state.GetDeliveries()); kept > 2000 || int(state.GetLeftOut())+kept != 3000 {
+		t.Errorf("%d kept, %d left out", kept, state.GetLeftOut())
+	}
+}
+
+func TestASuspensionIsWhatTheAPIServerNoted(t *testing.T) {
+	at := metav1.NewTime(time.Unix(1790000000, 0))
+	field := func(manager, fields string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: &at, FieldsV1: metav1.NewFieldsV1(fields)}
+	}
+	d := &v1alpha1.Delivery{}
+	d.ManagedFields = []metav1.ManagedFieldsEntry{
+		field("bulla-controller", `{"f:spec":{"f:buildDigest":{}}}`), field("kubectl\x1b[2J-edit", `{"f:spec":{"f:suspend":{}}}`),
+		field("odd", `{"f:spec":[]}`),
+	}
+	if got := Suspension(d); got.GetBy() != "kubectl [2J-edit" || got.GetSince() != at.UnixMicro() {
+		t.Errorf("suspended %v", got)
+	}
+	if got := BySince(Suspension(&v1alpha1.Delivery{})); got != "" {
+		t.Errorf("of nobody: %q", got)
+	}
+}

@@ -1,0 +1,115 @@
+package unseal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// requestError says why a whole request has no answer.
+func requestError(err error) error {
+	var denied *client.DeniedError
+	var own *UnsealError
+	var log *client.LogError
+	var memory *client.MemoryError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &log):
+		return logMismatch(log)
+	case errors.As(err, &memory):
+		return &UnsealError{Reason: v1alpha1.AuditLogMismatchReason, Message: memory.Where + " is damaged: " +
+			"it is not known which audit log this cluster saw, and nothing is asked; hint: " + memoryHint, Err: err}
+	case client.IsRefusedCertificate(err):
+		// The FleetSync renews it, whatever it reckons its life to be.
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
+			Message: "the key service does not take this cluster's certificate; it is renewed", Err: err, Stale: true}
+	case errors.As(err, &denied) && (denied.Reason == keyservicev1.ReasonNotInFleet || denied.Reason == keyservicev1.ReasonSuspended):
+		// Our head says that we are in: one of the two is behind.
+		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err, Stale: true}
+	case errors.As(err, &denied):
+		return &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: denied.Error(), Err: err}
+	case client.IsRepositoryStale(err):
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: repositoryStale, Err: err}
+	case client.IsHeadRefused(err):
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: headRefused, Err: err}
+	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
+			Message: fmt.Sprintf("the key service does not answer: %v", say.Steady(err)), Err: err}
+	}
+	return &UnsealError{Reason: v1alpha1.UnsealFailedReason, Message: say.Steady(err).Error(), Err: err}
+}
+
+// repositoryStale is for a service that opens nothing new. Which commit hides
+// the news, and since when, is known there alone.
+const repositoryStale = "the key service has not seen for too long whether its head is the repository's newest (RepositoryStale): " +
+	"it opens nothing new, and what runs is kept; hint: ask who runs the key service: its /readyz says since when, and what the last look gave"
+
+// headRefused is for a service that sees a tip which it does not accept.
+const headRefused = "the key service does not accept the tip of the repository, and did not for too long (HeadRefused): " +
+	"it opens nothing new, and what runs is kept; hint: mend the branch; the FleetSync's condition and the key service's /readyz say what is wrong with it"
+
+// logMismatch is an answer that the audit log does not bear out. It is tried
+// again, with back-off: a service that was repaired is believed again, and until
+// then every try is refused the same way.
+func logMismatch(err *client.LogError) *UnsealError {
+	message := "the audit log's entry is of another decision"
+	for sentinel, text := range map[error]string{
+		audit.ErrNoLogKey:    "fleet.yaml has no spec.logKey, so no answer can be held against the audit log",
+		audit.ErrCheckpoint:  "the answer carries no checkpoint of this fleet's audit log",
+		audit.ErrConsistency: "the audit log is not the one that this cluster saw before",
+		audit.ErrInclusion:   "the answer is not in the audit log",
+		audit.ErrEntry:       "the audit log's entry cannot be read",
+	} {
+		if errors.Is(err, sentinel) {
+			message = text
+		}
+	}
+	return &UnsealError{Reason: v1alpha1.AuditLogMismatchReason, Message: message + "; hint: " + mismatchHint, Err: err}
+}
+
+// mismatchHint is for whoever reads the condition. Numbers are in the log: a
+// message that changed with every try would be an event each.
+const mismatchHint = `somebody rewrote the log or put an old copy of it in its place; ` +
+	`see "When the audit log does not agree" in docs/operations.md before anything is changed`
+
+const memoryHint = `find out who wrote to it; see "When the audit log does not agree" in docs/operations.md before it is deleted`
+
+// refusal says why one stub was refused. At another head than ours it may be
+// granted when the two meet.
+func refusal(n need, code keyservicev1.Refusal, sameHead bool) *UnsealError {
+	e := &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Stale: !sameHead}
+	switch code {
+	case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:
+		e.Reason = v1alpha1.KeyServiceUnavailableReason
+	case keyservicev1.Refusal_REFUSAL_STALE_REVISION:
+		e.Reason, e.Stale = v1alpha1.KeyServiceUnavailableReason, true
+	case keyservicev1.Refusal_REFUSAL_DENIED:
+		// Whatever the head: no commit makes it other.
+		return &UnsealError{Reason: v1alpha1.DeniedReason, Message: fmt.Sprintf("%s: %s", describe(n), deniedByOperator)}
+	}
+	e.Message = fmt.Sprintf("%s: the key service says %s", describe(n), code.Name())
+	return e
+}
+
+// deniedByOperator is for who looks at the cluster; who denied it, until when and
+// why is for people with a login.
+const deniedByOperator = "an operator of the key service denies it for a time (Denied); what runs goes on, and it is asked for again; " +
+	"hint: `bulla deny ls` says who, until when and why"
+
+// worse keeps the error that a person must hear of: a final one before one that
+// heals, the first among equals.
+func worse(a, b *UnsealError) *UnsealError {
+	if a == nil || a.Retryable() && !b.Retryable() {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,128 @@
+package unseal
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/bulla-dev/bulla/keyservice/client"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+)
+
+// KeyService is what the controllers need of the key service;
+// *[client.Client] is one.
+type KeyService interface {
+	// Unseal asks for the stubs with these digests, at most
+	// [protocol.MaxDigests], at the head that the caller works at.
+	Unseal(ctx context.Context, revision string, digests []string) (*client.Answers, error)
+	// Renew gets a fresh certificate for the same key.
+	Renew(ctx context.Context) (*client.Credentials, error)
+}
+
+// Dialer makes the connection to a key service. Answers that log does not bear
+// out are a *[client.LogError].
+type Dialer func(url string, certificate tls.Certificate, ca *x509.Certificate, log *client.Log) KeyService
+
+// Dial is the Dialer of the product.
+func Dial(url string, certificate tls.Certificate, ca *x509.Certificate, log *client.Log) KeyService {
+	return client.New(url, certificate, ca, log)
+}
+
+// Link is the connection to the key service, made by FleetSync once the cluster
+// is enrolled and used by the unsealer. The zero value has none.
+type Link struct {
+	mu      sync.Mutex
+	url     string
+	serial  string
+	service KeyService
+	refused string // the serial that the service did not take
+	heads   func(a, b string) bool
+	// listeners are told of each answer.
+	listeners []func()
+}
+
+// newLink is one that is made already, as tests have it.
+func NewLink(service KeyService) *Link { return &Link{service: service} }
+
+// onAnswer registers who is told that the service answered. It must not block.
+func (l *Link) OnAnswer(listen func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listeners = append(l.listeners, listen)
+}
+
+// answered tells that the service answered, whatever it said.
+func (l *Link) Answered() {
+	l.mu.Lock()
+	listeners := slices.Clone(l.listeners)
+	l.mu.Unlock()
+	for _, listen := range listeners {
+		listen()
+	}
+}
+
+// connect replaces the connection when the URL or the certificate is another.
+func (l *Link) Connect(dial Dialer, url string, identity *Identity, log *client.Log) KeyService {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	serial := identity.certificate.SerialNumber.String()
+	if l.service == nil || l.url != url || l.serial != serial {
+		if old, ok := l.service.(interface{ Close() }); ok {
+			old.Close()
+		}
+		l.service, l.url, l.serial = dial(url, identity.TLSCertificate(), identity.ca, log), url, serial
+	}
+	return l.service
+}
+
+// refuse takes note that the service does not take the certificate in use, whatever
+// its life is reckoned to be: the next pass renews it.
+func (l *Link) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = l.serial
+}
+
+// isRefused says whether the service did not take this certificate.
+func (l *Link) Refused(identity *Identity) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refused != "" && l.refused == identity.certificate.SerialNumber.String()
+}
+
+// current gives the connection; nil until enrolled.
+func (l *Link) Current() KeyService {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.service
+}
+
+// follow says how to compare heads: by the mirror.
+func (l *Link) Follow(sameLine func(a, b string) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heads = sameLine
+}
+
+// sameLine says whether the two heads lie on one line of the repository that
+// this cluster follows. A key service that decided at a head which this
+// repository does not hold reads another history than this cluster (a Git host
+// that shows each its own): nothing of its answer is used.
+func (l *Link) sameLine(a, b string) bool {
+	if a == b {
+		return true
+	}
+	l.mu.Lock()
+	compare := l.heads
+	l.mu.Unlock()
+	return compare != nil && compare(a, b)
+}
+
+// mayUseGrace says whether a refused renewal may be for the certificate's age: a
+// handshake with an expired one just fails.
+func MayUseGrace(err error) bool {
+	return errors.Is(err, keyservice.ErrUnavailable) || keyservice.IsRefusedCertificate(err)
+}
