@@ -29,7 +29,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/view"
 )
 
-// DeliveryOptions is what the Delivery loop needs from the rest of the process.
+// Options is what the Delivery loop needs from the rest of the process.
 type Options struct {
 	// Namespace of the Deliveries: the controller's own.
 	Namespace string
@@ -72,7 +72,7 @@ func (o Options) validate() error {
 	return nil
 }
 
-// SetupDelivery adds the Delivery loop and its metadata-only watches to mgr.
+// Setup adds the Delivery loop and its metadata-only watches to mgr.
 func Setup(mgr ctrl.Manager, o Options) error {
 	if err := o.validate(); err != nil {
 		return fmt.Errorf("set up delivery: %w", err)
