@@ -18,7 +18,6 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // Waiting for a namespace or a CRD that was just applied is the one wait inside
@@ -52,10 +51,10 @@ func (p *deliveryPass) converge(ctx context.Context, full bool) error {
 // unseal asks for the values of the sealed objects among changes, and for no
 // others. When they cannot be had, the changes without sealed objects remain.
 func (p *deliveryPass) unseal(ctx context.Context, changes []change) ([]change, map[ObjectID]map[string]string, error) {
-	var objects []kustomize.Object
+	var objects []unseal.Sealed
 	for _, c := range changes {
 		if c.object.Sealed() {
-			objects = append(objects, c.object.Built)
+			objects = append(objects, unseal.Sealed{Object: c.object.Built, Content: c.object.Content})
 		}
 	}
 	if len(objects) == 0 {

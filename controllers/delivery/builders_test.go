@@ -18,7 +18,6 @@ import (
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 // tableUnsealer stands in for the key service and the kept answers.
@@ -35,16 +34,13 @@ func newTableUnsealer() *tableUnsealer {
 	return &tableUnsealer{values: map[string]map[string]string{}, kept: map[string]map[string]bool{}}
 }
 
-func (u *tableUnsealer) Unseal(_ context.Context, delivery string, s *view.Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
+func (u *tableUnsealer) Unseal(_ context.Context, delivery string, s *view.Snapshot, objects []unseal.Sealed) (map[ObjectID]map[string]string, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.calls++
 	out := map[ObjectID]map[string]string{}
-	for _, o := range objects {
-		content, err := sealing.ContentDigest(s.Fleet.Spec.ID, o.Stub.Manifest)
-		if err != nil {
-			return nil, err
-		}
+	for _, one := range objects {
+		o, content := one.Object, one.Content
 		if !u.kept[delivery][content] {
 			if u.down {
 				return nil, &unseal.UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: "the key service is down"}
@@ -64,15 +60,12 @@ func (u *tableUnsealer) Unseal(_ context.Context, delivery string, s *view.Snaps
 	return out, nil
 }
 
-func (u *tableUnsealer) Kept(_ context.Context, delivery string, s *view.Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
+func (u *tableUnsealer) Kept(_ context.Context, delivery string, s *view.Snapshot, objects []unseal.Sealed) (map[ObjectID]map[string]string, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	out := map[ObjectID]map[string]string{}
-	for _, o := range objects {
-		content, err := sealing.ContentDigest(s.Fleet.Spec.ID, o.Stub.Manifest)
-		if err != nil {
-			return nil, err
-		}
+	for _, one := range objects {
+		o, content := one.Object, one.Content
 		if u.kept[delivery][content] {
 			out[o.ID()] = u.values[o.Stub.Manifest.Spec.Blocks[0].Payload]
 		}

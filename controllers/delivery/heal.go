@@ -11,8 +11,8 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
-	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // stood is the build that a Delivery applied last, as it was to stand.
@@ -45,10 +45,10 @@ func (p *deliveryPass) heal(ctx context.Context) error {
 		return err
 	}
 	changes := p.plan(ctx, objects, true)
-	var sealed []kustomize.Object
+	var sealed []unseal.Sealed
 	for _, c := range changes {
 		if c.object.Sealed() {
-			sealed = append(sealed, c.object.Built)
+			sealed = append(sealed, unseal.Sealed{Object: c.object.Built, Content: c.object.Content})
 		}
 	}
 	var values map[ObjectID]map[string]string

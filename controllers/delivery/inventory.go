@@ -25,9 +25,7 @@ const (
 	// large for a Delivery's status: bulla-inventory-DELIVERY.DIGEST. They hold no
 	// value, and are Secrets because an inventory's HMACs are nobody's business.
 	InventorySecretPrefix = "bulla-inventory-"
-	// InventoryLabel names the Delivery on those Secrets.
-	InventoryLabel = "bulla.dev/inventory"
-	partKey        = "entries"
+	partKey               = "entries"
 )
 
 func partName(delivery, digest string) string {
@@ -82,7 +80,7 @@ func (p *deliveryPass) saveParts(ctx context.Context) error {
 		secret := &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: p.obj.Namespace, Name: partName(p.obj.Name, part.Digest),
-				Labels: map[string]string{own.ManagedByLabel: own.ManagedBy, InventoryLabel: p.obj.Name},
+				Labels: map[string]string{own.ManagedByLabel: own.ManagedBy, own.InventoryLabel: p.obj.Name},
 			},
 			Type: corev1.SecretTypeOpaque, Data: map[string][]byte{partKey: part.Data},
 		}
@@ -102,7 +100,7 @@ func (p *deliveryPass) dropParts(ctx context.Context, before []string) error {
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	if err := p.reader.List(ctx, list, client.InNamespace(p.obj.Namespace), client.MatchingLabels{InventoryLabel: p.obj.Name}); err != nil {
+	if err := p.reader.List(ctx, list, client.InNamespace(p.obj.Namespace), client.MatchingLabels{own.InventoryLabel: p.obj.Name}); err != nil {
 		return fmt.Errorf("list inventory parts: %w", err)
 	}
 	for _, item := range list.Items {

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/controllers/internal/own"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -150,13 +151,13 @@ func TestALargeInventoryIsRememberedBesideTheStatus(t *testing.T) {
 	stop()
 
 	// Somebody takes the parts away: what carries our label is found again.
-	w.must(w.client.DeleteAllOf(t.Context(), &corev1.Secret{}, client.InNamespace(w.system), client.HasLabels{InventoryLabel}))
+	w.must(w.client.DeleteAllOf(t.Context(), &corev1.Secret{}, client.InNamespace(w.system), client.HasLabels{own.InventoryLabel}))
 	w.run()
 	delete(w.git, "shop")
 	w.commit()
 	w.settled()
 	left := &corev1.SecretList{}
-	w.must(w.client.List(t.Context(), left, client.InNamespace(w.system), client.HasLabels{InventoryLabel}))
+	w.must(w.client.List(t.Context(), left, client.InNamespace(w.system), client.HasLabels{own.InventoryLabel}))
 	if len(left.Items) > 0 {
 		t.Errorf("%d parts of a placement that left", len(left.Items))
 	}

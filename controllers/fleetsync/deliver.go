@@ -15,7 +15,6 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/delivery"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/controllers/unseal"
@@ -63,7 +62,7 @@ func (r *Reconciler) deliver(ctx context.Context, p *pass) error {
 // there nor placed. A Delivery drops its own when it has pruned; these are of one
 // that somebody deleted before Git dropped its placement.
 func (r *Reconciler) dropAnswers(ctx context.Context, s *view.Snapshot, standing []v1alpha1.Delivery) error {
-	for _, label := range []string{unseal.AnswersLabel, delivery.InventoryLabel} {
+	for _, label := range []string{unseal.AnswersLabel, own.InventoryLabel} {
 		secrets := &metav1.PartialObjectMetadataList{}
 		secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
 		if err := r.Client.List(ctx, secrets, client.InNamespace(r.Namespace), client.HasLabels{label}); err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/kustomize"
 )
 
 func TestTheLogsStateOutlivesTheController(t *testing.T) {
@@ -109,7 +108,7 @@ func TestAnAnswerThatTheLogDoesNotBearOutIsNotUsed(t *testing.T) {
 		audit.ErrNoLogKey, audit.ErrCheckpoint, audit.ErrInclusion, audit.ErrConsistency, audit.ErrEntry, errors.New("the log has digest A, and the answer B"),
 	} {
 		w.service.err = &keyservice.LogError{Err: fmt.Errorf("size %d: %w", 7, cause)}
-		values, err := process.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{db})
+		values, err := process.Unseal(t.Context(), "payments", w.snapshot, w.sealed(db))
 		var unseal *UnsealError
 		if values != nil || !errors.As(err, &unseal) || unseal.Reason != v1alpha1.AuditLogMismatchReason || !unseal.Retryable() || unseal.Stale {
 			t.Fatalf("%v: %d values, error %v; want AuditLogMismatch, tried again", cause, len(values), err)
@@ -126,7 +125,7 @@ func TestAnAnswerThatTheLogDoesNotBearOutIsNotUsed(t *testing.T) {
 		t.Errorf("%d answers are kept", len(kept))
 	}
 	w.service.err = nil
-	if _, err := process.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{db}); err != nil {
+	if _, err := process.Unseal(t.Context(), "payments", w.snapshot, w.sealed(db)); err != nil {
 		t.Errorf("after the service was repaired: %v", err)
 	}
 }
@@ -139,7 +138,7 @@ func TestADamagedStateOfTheLogHoldsNewValues(t *testing.T) {
 	process := w.process()
 	cause := &keyservice.MemoryError{Where: "secret bulla-system/" + AuditLogSecret, Err: errors.New("malformed note of 7 bytes")}
 	w.service.err = fmt.Errorf("ask key service: %w", cause)
-	values, err := process.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{db})
+	values, err := process.Unseal(t.Context(), "payments", w.snapshot, w.sealed(db))
 	var unseal *UnsealError
 	if values != nil || !errors.As(err, &unseal) || unseal.Reason != v1alpha1.AuditLogMismatchReason || !unseal.Retryable() || unseal.Stale {
 		t.Fatalf("%d values, error %v; want AuditLogMismatch, tried again", len(values), err)

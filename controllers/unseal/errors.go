@@ -85,7 +85,7 @@ const memoryHint = `find out who wrote to it; see "When the audit log does not a
 
 // refusal says why one stub was refused. At another head than ours it may be
 // granted when the two meet.
-func refusal(n need, code keyservicev1.Refusal, sameHead bool) *UnsealError {
+func refusal(n Sealed, code keyservicev1.Refusal, sameHead bool) *UnsealError {
 	e := &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Stale: !sameHead}
 	switch code {
 	case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:

@@ -14,7 +14,6 @@ import (
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	"github.com/bulla-dev/bulla/controllers/view"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -56,24 +55,17 @@ func New(c client.Client, namespace string, identities *Identities, link *Link, 
 
 var _ Unsealer = (*Unsealing)(nil)
 
-// need is one object with what is known of it.
-type need struct {
-	object  kustomize.Object
-	content string
-}
-
 // Unseal implements [Unsealer].
-func (u *Unsealing) Unseal(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
-	needs, err := needsOf(snapshot.Fleet.Spec.ID, objects)
-	if err != nil || len(needs) == 0 {
-		return map[ObjectID]map[string]string{}, err
+func (u *Unsealing) Unseal(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []Sealed) (map[ObjectID]map[string]string, error) {
+	if len(objects) == 0 {
+		return map[ObjectID]map[string]string{}, nil
 	}
 	defer u.kept.lock(delivery)()
 	o, err := u.opener(ctx, delivery, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	values, missing := o.open(needs)
+	values, missing := o.open(objects)
 	u.metrics.FromKept(len(values))
 	if len(missing) == 0 {
 		return values, nil
@@ -91,17 +83,16 @@ func (u *Unsealing) Unseal(ctx context.Context, delivery string, snapshot *view.
 }
 
 // Kept implements [Unsealer].
-func (u *Unsealing) Kept(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error) {
-	needs, err := needsOf(snapshot.Fleet.Spec.ID, objects)
-	if err != nil || len(needs) == 0 {
-		return nil, err
+func (u *Unsealing) Kept(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []Sealed) (map[ObjectID]map[string]string, error) {
+	if len(objects) == 0 {
+		return nil, nil
 	}
 	defer u.kept.lock(delivery)()
 	o, err := u.opener(ctx, delivery, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	values, _ := o.open(needs)
+	values, _ := o.open(objects)
 	u.metrics.FromKept(len(values))
 	return values, nil
 }
@@ -127,11 +118,11 @@ func (u *Unsealing) opener(ctx context.Context, delivery string, snapshot *view.
 
 // open gives what can be opened, and what cannot. A kept answer that does not
 // open is as good as none.
-func (o *opener) open(needs []need) (values map[ObjectID]map[string]string, missing []need) {
+func (o *opener) open(needs []Sealed) (values map[ObjectID]map[string]string, missing []Sealed) {
 	values = make(map[ObjectID]map[string]string, len(needs))
 	for _, n := range needs {
-		if opened, err := n.open(o.fleet, o.identity, o.shelf.get(n.content)); err == nil {
-			values[n.object.ID()] = opened
+		if opened, err := n.open(o.fleet, o.identity, o.shelf.get(n.Content)); err == nil {
+			values[n.Object.ID()] = opened
 		} else {
 			missing = append(missing, n)
 		}
@@ -141,14 +132,14 @@ func (o *opener) open(needs []need) (values map[ObjectID]map[string]string, miss
 
 // fresh asks for what is missing. What was granted is kept even when something
 // else was refused, so that the next try does not ask for it again.
-func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, missing []need, values map[ObjectID]map[string]string) (map[ObjectID]map[string]string, error) {
+func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, missing []Sealed, values map[ObjectID]map[string]string) (map[ObjectID]map[string]string, error) {
 	results, err := u.ask(ctx, s, missing)
 	if err != nil {
 		return nil, err
 	}
 	var refused *UnsealError
 	for _, n := range missing {
-		result := results[n.object.Stub.Digest]
+		result := results[n.Object.Stub.Digest]
 		if !result.Granted() {
 			refused = worse(refused, refusal(n, result.Refusal, result.head == s.Head))
 			continue
@@ -159,8 +150,8 @@ func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, miss
 				Message: fmt.Sprintf("%s: the key service's answer does not open it", describe(n)), Err: err})
 			continue
 		}
-		values[n.object.ID()] = opened
-		o.shelf.put(n.content, result.Stanzas)
+		values[n.Object.ID()] = opened
+		o.shelf.put(n.Content, result.Stanzas)
 	}
 	if err := u.kept.save(ctx, o.shelf); err != nil {
 		return nil, &UnsealError{Reason: meta.FailedReason, Message: "answers cannot be kept", Err: err}
@@ -175,14 +166,14 @@ func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, miss
 }
 
 // ask puts the missing stubs into batches with those of other Deliveries.
-func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []need) (map[string]answer, error) {
+func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []Sealed) (map[string]answer, error) {
 	service := u.link.Current()
 	if service == nil {
 		return nil, &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: "this cluster is not enrolled with the key service yet"}
 	}
 	digests := make([]string, 0, len(missing))
 	for _, n := range missing {
-		digests = append(digests, n.object.Stub.Digest)
+		digests = append(digests, n.Object.Stub.Digest)
 	}
 	results, err := u.batches.ask(ctx, service, s.Head, digests)
 	if err != nil {
@@ -215,8 +206,8 @@ func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []need) (
 
 // open opens every block of the stub with the stanzas. The context is the built
 // object's: an answer for another object's payload is refused here too.
-func (n need) open(fleet string, identity *Identity, stanzas []sealing.Stanza) (map[string]string, error) {
-	blocks := n.object.Stub.Manifest.Spec.Blocks
+func (n Sealed) open(fleet string, identity *Identity, stanzas []sealing.Stanza) (map[string]string, error) {
+	blocks := n.Object.Stub.Manifest.Spec.Blocks
 	if len(stanzas) != len(blocks) {
 		return nil, fmt.Errorf("open stub: %d answers for %d blocks", len(stanzas), len(blocks))
 	}
@@ -236,9 +227,9 @@ func (n need) open(fleet string, identity *Identity, stanzas []sealing.Stanza) (
 	return values, nil
 }
 
-func (n need) openBlock(fleet string, identity *Identity, i int, stanza sealing.Stanza) (map[string]string, error) {
-	manifest := n.object.Stub.Manifest
-	c, err := sealing.ContextOf(fleet, manifest, i, n.object.GetNamespace(), n.object.GetName())
+func (n Sealed) openBlock(fleet string, identity *Identity, i int, stanza sealing.Stanza) (map[string]string, error) {
+	manifest := n.Object.Stub.Manifest
+	c, err := sealing.ContextOf(fleet, manifest, i, n.Object.GetNamespace(), n.Object.GetName())
 	if err != nil {
 		return nil, err
 	}
@@ -268,24 +259,7 @@ func (u *Unsealing) Forget(ctx context.Context, delivery string, keep []string) 
 	return nil
 }
 
-// needsOf gives the sealed objects with their content digests.
-func needsOf(fleet string, objects []kustomize.Object) ([]need, error) {
-	var needs []need
-	for _, object := range objects {
-		if object.Stub == nil {
-			continue
-		}
-		content, err := sealing.ContentDigest(fleet, object.Stub.Manifest)
-		if err != nil {
-			return nil, &UnsealError{Reason: v1alpha1.UnsealFailedReason,
-				Message: fmt.Sprintf("%s has no content digest", describe(need{object: object})), Err: err}
-		}
-		needs = append(needs, need{object: object, content: content})
-	}
-	return needs, nil
-}
-
 // describe names a stub for people.
-func describe(n need) string {
-	return fmt.Sprintf("%s %s/%s (stub %s)", n.object.GetKind(), n.object.GetNamespace(), n.object.GetName(), n.object.Stub.Path)
+func describe(n Sealed) string {
+	return fmt.Sprintf("%s %s/%s (stub %s)", n.Object.GetKind(), n.Object.GetNamespace(), n.Object.GetName(), n.Object.Stub.Path)
 }

@@ -21,9 +21,8 @@ import (
 func TestKeptAnswersHealWithTheKeyServiceDown(t *testing.T) {
 	w := newUnsealWorld(t)
 	values := map[string]string{"password": "p4ss", "user": "ada"}
-	db, plain := w.seal("db", values), w.built("note", nil)
-	plain.Stub = nil
-	objects := []kustomize.Object{db, plain}
+	db := w.seal("db", values)
+	objects := w.sealed(db)
 
 	got, err := w.process().Unseal(t.Context(), "payments", w.snapshot, objects)
 	if err != nil {
@@ -47,7 +46,7 @@ func TestKeptAnswersHealWithTheKeyServiceDown(t *testing.T) {
 		relocked.Spec.Blocks[i].Locks = append(relocked.Spec.Blocks[i].Locks, api.Lock{Target: "set/other", Key: "k", Ciphertext: "AAAA"})
 	}
 	again := w.built("db", relocked)
-	if got, err = w.process().Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{again}); err != nil {
+	if got, err = w.process().Unseal(t.Context(), "payments", w.snapshot, w.sealed(again)); err != nil {
 		t.Fatal(err)
 	}
 	w.expect(got, again, values)
@@ -81,7 +80,7 @@ func TestKeptAnswersHoldNoValue(t *testing.T) {
 	w := newUnsealWorld(t)
 	const value = "a-value-to-look-for-0123456789"
 	db := w.seal("db", map[string]string{"password": value})
-	if _, err := w.process().Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{db}); err != nil {
+	if _, err := w.process().Unseal(t.Context(), "payments", w.snapshot, w.sealed(db)); err != nil {
 		t.Fatal(err)
 	}
 	secrets := w.kept()
@@ -100,7 +99,7 @@ func TestASpoiledKeptAnswerIsAskedForAgain(t *testing.T) {
 	values := map[string]string{"password": "p4ss"}
 	db := w.seal("db", values)
 	u := w.process()
-	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{db}); err != nil {
+	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, w.sealed(db)); err != nil {
 		t.Fatal(err)
 	}
 	for _, spoiled := range []string{"not json", "[]", `[{"Type":"mlkem768x25519","Args":["AA"],"Body":"AA=="}]`} {
@@ -112,7 +111,7 @@ func TestASpoiledKeptAnswerIsAskedForAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		asked := w.service.asked()
-		got, err := u.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{db})
+		got, err := u.Unseal(t.Context(), "payments", w.snapshot, w.sealed(db))
 		if err != nil || w.service.asked() != asked+1 {
 			t.Errorf("kept answer %q: %v after %d more requests", spoiled, err, w.service.asked()-asked)
 		}
@@ -169,7 +168,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 			o := w.seal("db-"+strconv.Itoa(i), map[string]string{"password": "hunter2"})
 			test.spoil(&w, o)
 			delivery := "case-" + strconv.Itoa(i)
-			got, err := w.process().Unseal(t.Context(), delivery, w.snapshot, []kustomize.Object{o})
+			got, err := w.process().Unseal(t.Context(), delivery, w.snapshot, w.sealed(o))
 			unseal := new(UnsealError)
 			if !errors.As(err, &unseal) || got != nil {
 				t.Fatalf("got %v, %v, want an UnsealError and no values", got, err)
@@ -207,16 +206,16 @@ func TestASuspendedClusterHealsWhatItHas(t *testing.T) {
 	w := newUnsealWorld(t)
 	old, fresh := w.seal("old", map[string]string{"a": "1"}), w.seal("fresh", map[string]string{"a": "2"})
 	u := w.process()
-	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{old}); err != nil {
+	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, w.sealed(old)); err != nil {
 		t.Fatal(err)
 	}
 	w.snapshot.ClusterSuspended = true
-	got, err := u.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{old})
+	got, err := u.Unseal(t.Context(), "payments", w.snapshot, w.sealed(old))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.expect(got, old, map[string]string{"a": "1"})
-	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{old, fresh}); err == nil || w.service.asked() != 1 {
+	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, w.sealed(old, fresh)); err == nil || w.service.asked() != 1 {
 		t.Errorf("a new value: %v after %d requests, want a refusal after 1", err, w.service.asked())
 	}
 }
@@ -225,7 +224,7 @@ func TestAHeadAheadOfOursIsAccepted(t *testing.T) {
 	w := newUnsealWorld(t)
 	w.service.head = "ahead"
 	o := w.seal("db", map[string]string{"a": "1"})
-	got, err := w.process().Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{o})
+	got, err := w.process().Unseal(t.Context(), "payments", w.snapshot, w.sealed(o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,11 +236,11 @@ func TestWhatIsGrantedIsKeptThoughANeighbourIsRefused(t *testing.T) {
 	good, bad := w.seal("good", map[string]string{"a": "1"}), w.seal("bad", map[string]string{"a": "2"})
 	refuse(keyservicev1.Refusal_REFUSAL_NOT_LOCKED)(w, bad)
 	u := w.process()
-	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{good, bad}); err == nil {
+	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, w.sealed(good, bad)); err == nil {
 		t.Fatal("a refused stub has values")
 	}
 	delete(w.service.refusals, bad.Stub.Digest)
-	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, []kustomize.Object{good, bad}); err != nil {
+	if _, err := u.Unseal(t.Context(), "payments", w.snapshot, w.sealed(good, bad)); err != nil {
 		t.Fatal(err)
 	}
 	if last := w.service.requests[len(w.service.requests)-1]; len(last) != 1 || last[0] != bad.Stub.Digest {
@@ -260,7 +259,7 @@ func TestDeliveriesShareRequests(t *testing.T) {
 	for i := range maxBatch {
 		o := w.seal(fmt.Sprintf("db-%d", i), map[string]string{"a": strconv.Itoa(i)})
 		group.Go(func() {
-			got, err := u.Unseal(t.Context(), fmt.Sprintf("delivery-%d", i), w.snapshot, []kustomize.Object{o})
+			got, err := u.Unseal(t.Context(), fmt.Sprintf("delivery-%d", i), w.snapshot, w.sealed(o))
 			if err == nil && len(got[o.ID()]) != 1 {
 				err = errors.New("no value")
 			}

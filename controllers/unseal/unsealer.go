@@ -15,21 +15,27 @@ import (
 // Unsealer gives the secret values of built objects. It is safe for concurrent
 // use: calls of several Deliveries become one request to the key service.
 type Unsealer interface {
-	// Unseal gives, for each of objects that has a Stub, its values by RFC 6901
-	// pointer (base64 under /data, as in a Secret); objects without one are
-	// left out. Objects are built objects, because a lock is bound to the built
+	// Unseal gives, for each of objects, its values by RFC 6901 pointer (base64
+	// under /data, as in a Secret). They are built objects, because a lock is bound to the built
 	// identity. Kept answers come first: an object whose content digest was
 	// opened here before asks nobody, and nor does a stub whose locks alone
 	// changed. The answer is complete or there is none; failures are
 	// *[UnsealError].
-	Unseal(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error)
+	Unseal(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []Sealed) (map[ObjectID]map[string]string, error)
 	// Kept gives the values of those of objects that were opened here before, and
 	// asks nobody. It is for what stood: the others are left out.
-	Kept(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []kustomize.Object) (map[ObjectID]map[string]string, error)
+	Kept(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []Sealed) (map[ObjectID]map[string]string, error)
 	// Forget drops the kept answers of a Delivery but for those of the content
 	// digests in keep. Call it once the objects of the others are confirmed
 	// absent or replaced; with keep empty nothing of the Delivery is kept.
 	Forget(ctx context.Context, delivery string, keep []string) error
+}
+
+// Sealed is a built object that has a stub, with the content digest that whoever
+// applies it reckoned: what is kept here and what stands there go by one number.
+type Sealed struct {
+	Object  kustomize.Object
+	Content string
 }
 
 // UnsealError says why values could not be had. It names stubs and codes, never

@@ -116,6 +116,20 @@ func (w *unsealWorld) built(name string, manifest *api.SealedManifest) kustomize
 	return o
 }
 
+// sealed is what a Delivery asks with.
+func (w *unsealWorld) sealed(objects ...kustomize.Object) []Sealed {
+	w.Helper()
+	var out []Sealed
+	for _, o := range objects {
+		content, err := sealing.ContentDigest(ownFleet, o.Stub.Manifest)
+		if err != nil {
+			w.Fatal(err)
+		}
+		out = append(out, Sealed{Object: o, Content: content})
+	}
+	return out
+}
+
 // kept gives the Secrets with kept answers.
 func (w *unsealWorld) kept() []corev1.Secret {
 	w.Helper()

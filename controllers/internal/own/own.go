@@ -10,3 +10,7 @@ const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	ManagedBy      = "bulla-controller"
 )
+
+// InventoryLabel names the Delivery on the Secrets that hold what of its inventory
+// is too large for a status.
+const InventoryLabel = "bulla.dev/inventory"
