@@ -91,7 +91,8 @@ func (a *adopter) look(ctx context.Context, asking *v1alpha1.Delivery, hands *ap
 func (a *adopter) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands *apply.Client) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-	err := a.reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: hands.Owner.Fleet}, client.HasLabels{v1alpha1.OwnerLabel})
+	err := a.reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: hands.Owner.Fleet},
+		client.HasLabels{v1alpha1.OwnerLabel})
 	if err != nil {
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) {
 			return nil // nor could it be pruned
@@ -110,7 +111,8 @@ func (a *adopter) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands
 		if a.found[name] == nil {
 			a.found[name] = inventory.Inventory{}
 		}
-		a.found[name][id] = v1alpha1.InventoryEntry{ID: inventory.Format(id), Version: gvk.Version, UID: string(item.UID),
+		a.found[name][id] = v1alpha1.InventoryEntry{ID: inventory.Format(id), Version: gvk.Version,
+			UID:   string(item.UID),
 			Prune: item.Annotations[v1alpha1.PruneAnnotation]} // nobody else remembers
 	}
 	return nil

@@ -67,9 +67,11 @@ func (p *deliveryPass) unseal(ctx context.Context, changes []change) ([]change, 
 	plain := slices.DeleteFunc(slices.Clone(changes), func(c change) bool { return c.object.Sealed() })
 	var unseal *unseal.UnsealError
 	if errors.As(err, &unseal) {
-		return plain, nil, &deliveryError{reason: unseal.Reason, message: unseal.Message, retry: unseal.Retryable(), after: keyservice.RetryAfter(unseal.Err)}
+		return plain, nil, &deliveryError{reason: unseal.Reason, message: unseal.Message, retry: unseal.Retryable(),
+			after: keyservice.RetryAfter(unseal.Err)}
 	}
-	return plain, nil, &deliveryError{reason: v1alpha1.UnsealFailedReason, message: "the values could not be had", retry: true}
+	return plain, nil, &deliveryError{reason: v1alpha1.UnsealFailedReason, message: "the values could not be had",
+		retry: true}
 }
 
 // intend writes the inventory that is old and new together before anything of
@@ -189,10 +191,11 @@ func (p *deliveryPass) established(ctx context.Context, objects []apply.Object) 
 		if _, failed := p.failures.of[o.ID]; failed {
 			continue
 		}
-		err := wait.PollUntilContextTimeout(ctx, establishPoll, establishTimeout, true, func(ctx context.Context) (bool, error) {
-			health, err := p.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
-			return health.Current(), err
-		})
+		err := wait.PollUntilContextTimeout(ctx, establishPoll, establishTimeout, true,
+			func(ctx context.Context) (bool, error) {
+				health, err := p.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+				return health.Current(), err
+			})
 		if err != nil {
 			p.fail(o, fmt.Errorf("wait for %s to be established: %w", inventory.Describe(o.ID), err))
 			p.unlike(o.ID)

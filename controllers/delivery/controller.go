@@ -320,7 +320,8 @@ func (p *deliveryPass) reaches(id ObjectID) bool {
 		return slices.Contains(own, id.Namespace)
 	}
 	kind, allow := schema.GroupKind{Group: id.Group, Kind: id.Kind}.String(), p.placed.Placement.Spec.Allow
-	return kind == "Namespace" && slices.Contains(own, id.Name) || allow != nil && slices.Contains(allow.ClusterResources, kind)
+	return kind == "Namespace" && slices.Contains(own,
+		id.Name) || allow != nil && slices.Contains(allow.ClusterResources, kind)
 }
 
 // watch watches the kinds of the inventory and of the build, and no longer those
@@ -373,7 +374,8 @@ func (p *deliveryPass) dependencies(ctx context.Context) error {
 			return held(meta.DependencyNotReadyReason, "%s", never)
 		}
 		p.again = dependencyRetry
-		return held(meta.DependencyNotReadyReason, "waits for placement %q to be ready on this cluster%s", dependency.Name, whyNot(other))
+		return held(meta.DependencyNotReadyReason, "waits for placement %q to be ready on this cluster%s",
+			dependency.Name, whyNot(other))
 	}
 	return nil
 }
@@ -412,8 +414,9 @@ func (o Options) policyOf(placement *api.Placement) (*v1alpha1.DeliveryPolicy, e
 	case account != "":
 		policy.ServiceAccount = placement.Spec.AllNamespaces()[0] + "/" + account
 	case !o.ApplyAsController:
-		return nil, held(v1alpha1.NoServiceAccountReason, "the placement has no serviceAccountName, and the controller applies nothing in its own name; "+
-			"hint: name an account of namespace %q in the placement, or give the controller --default-service-account", placement.Spec.AllNamespaces()[0])
+		return nil, held(v1alpha1.NoServiceAccountReason,
+			"the placement has no serviceAccountName, and the controller applies nothing in its own name; "+
+				"hint: name an account of namespace %q in the placement, or give the controller --default-service-account", placement.Spec.AllNamespaces()[0])
 	}
 	return policy, nil
 }

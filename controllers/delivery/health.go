@@ -34,7 +34,8 @@ func (p *deliveryPass) health(ctx context.Context) error {
 func (p *deliveryPass) healthOf(ctx context.Context, o apply.Object) error {
 	if ended, gone := p.gone(o.ID); gone {
 		if ended == apply.RunFailed {
-			return &deliveryError{reason: meta.HealthCheckFailedReason, message: inventory.Describe(o.ID) + " failed, and is gone since"}
+			return &deliveryError{reason: meta.HealthCheckFailedReason,
+				message: inventory.Describe(o.ID) + " failed, and is gone since"}
 		}
 		return nil
 	}

@@ -100,7 +100,8 @@ func (p *deliveryPass) dropParts(ctx context.Context, before []string) error {
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	if err := p.reader.List(ctx, list, client.InNamespace(p.obj.Namespace), client.MatchingLabels{own.InventoryLabel: p.obj.Name}); err != nil {
+	if err := p.reader.List(ctx, list, client.InNamespace(p.obj.Namespace),
+		client.MatchingLabels{own.InventoryLabel: p.obj.Name}); err != nil {
 		return fmt.Errorf("list inventory parts: %w", err)
 	}
 	for _, item := range list.Items {

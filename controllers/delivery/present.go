@@ -17,7 +17,8 @@ import (
 // presence parts what was said to stand into what does and what is gone: somebody
 // may have deleted a namespace while a pass fails, or while nobody works here. A
 // user that is gone uses nothing.
-func (p *deliveryPass) presence(ctx context.Context, inv inventory.Inventory, said []*keyservicev1.SecretReport) (stand, gone []*keyservicev1.SecretReport) {
+func (p *deliveryPass) presence(ctx context.Context, inv inventory.Inventory,
+	said []*keyservicev1.SecretReport) (stand, gone []*keyservicev1.SecretReport) {
 	byKey := map[report.Key]ObjectID{}
 	workloads := map[string]ObjectID{}
 	for id, entry := range inv {

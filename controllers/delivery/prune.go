@@ -243,7 +243,8 @@ func (p *deliveryPass) leave(ctx context.Context) error {
 	}
 	uid, version := p.saved.UID, p.saved.ResourceVersion
 	p.event("Deprovisioned", p.mem.farewell(p.obj.Spec.Revision))
-	if err := p.client.Delete(ctx, p.obj, client.Preconditions{UID: &uid, ResourceVersion: &version}); client.IgnoreNotFound(err) != nil {
+	if err := p.client.Delete(ctx, p.obj, client.Preconditions{UID: &uid,
+		ResourceVersion: &version}); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete delivery: %w", err)
 	}
 	return errQuiet

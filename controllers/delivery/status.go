@@ -110,7 +110,8 @@ func (p *deliveryPass) finish(ctx context.Context, result error) (ctrl.Result, e
 	p.report(ctx)
 	p.tell(ctx, before)
 	var ended *deliveryError
-	waiting := p.running || errors.As(result, &ended) && (ended.progress || ended.inUse || ended.reason == meta.HealthCheckFailedReason)
+	waiting := p.running || errors.As(result,
+		&ended) && (ended.progress || ended.inUse || ended.reason == meta.HealthCheckFailedReason)
 	p.mem.state(waiting, result != nil || len(p.inv) > len(p.desired))
 	return ctrl.Result{RequeueAfter: p.next(result)}, nil
 }

@@ -26,7 +26,8 @@ const retryBuilds = 10 * time.Minute
 // the pinned root key, this cluster's own file, what is placed here, built. A
 // head that fails any of that is not accepted, and what stood stays.
 func (r *Reconciler) accept(ctx context.Context, p *pass) error {
-	if standing := r.Snapshots.Load(); standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) {
+	if standing := r.Snapshots.Load(); standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p,
+		standing) {
 		p.snapshot = standing
 	} else {
 		next, err := r.snapshot(ctx, p)
@@ -154,7 +155,8 @@ func membership(m *model.Model, name string, identity *unseal.Identity) (string,
 			file, own.Spec.Identity, identity.Fingerprint())
 	}
 	if own.Spec.Recipient != identity.Recipient() {
-		return "", stalled(v1alpha1.RecipientMismatchReason, "%s: spec.recipient is not this cluster's, which is in status.recipient", file)
+		return "", stalled(v1alpha1.RecipientMismatchReason,
+			"%s: spec.recipient is not this cluster's, which is in status.recipient", file)
 	}
 	if own.Spec.Suspend {
 		return file + " suspends this cluster", nil
@@ -204,7 +206,8 @@ func (r *Reconciler) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *ku
 
 // buildsAgain is for [view.Snapshot]. The mirror is the one that the snapshot
 // came from, whatever is opened later.
-func buildsAgain(mirror source.Source, builder *kustomize.Builder) func(context.Context, *v1alpha1.Delivery) *kustomize.Build {
+func buildsAgain(mirror source.Source, builder *kustomize.Builder) func(context.Context,
+	*v1alpha1.Delivery) *kustomize.Build {
 	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
 		placed := buildAgain(ctx, mirror, builder, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
 		if placed == nil {
@@ -216,7 +219,8 @@ func buildsAgain(mirror source.Source, builder *kustomize.Builder) func(context.
 
 // buildAgain builds a placement at an earlier revision. Nothing but the digest
 // that was noted then counts: a revision that gives another is not what stood.
-func buildAgain(ctx context.Context, mirror source.Source, builder *kustomize.Builder, name, revision, digest string) *kustomize.Placed {
+func buildAgain(ctx context.Context, mirror source.Source, builder *kustomize.Builder, name, revision,
+	digest string) *kustomize.Placed {
 	hash := hashOf(revision)
 	if hash == "" || !mirror.Contains(hash) {
 		return nil

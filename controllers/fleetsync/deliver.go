@@ -42,11 +42,13 @@ func (r *Reconciler) deliver(ctx context.Context, p *pass) error {
 	}
 	for _, w := range plan.update {
 		patch := client.MergeFrom(w.from)
-		if err := r.Client.Patch(ctx, w.to, patch, client.FieldOwner(own.FieldManager)); client.IgnoreNotFound(err) != nil {
+		if err := r.Client.Patch(ctx, w.to, patch,
+			client.FieldOwner(own.FieldManager)); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("write delivery %q: %w", w.to.Name, err)
 		}
 		if w.to.Spec.Removed && !w.from.Spec.Removed {
-			r.note(p.obj, "DeliveryRemoved", fmt.Sprintf("placement %q left this cluster at %s", w.to.Name, p.snapshot.Revision))
+			r.note(p.obj, "DeliveryRemoved", fmt.Sprintf("placement %q left this cluster at %s", w.to.Name,
+				p.snapshot.Revision))
 		}
 	}
 	r.Metrics.Deliveries(len(deliveries)+len(plan.create), len(plan.blocked))
@@ -70,10 +72,12 @@ func (r *Reconciler) dropAnswers(ctx context.Context, s *view.Snapshot, standing
 		}
 		for _, secret := range secrets.Items {
 			name := secret.Labels[label]
-			if s.Placed(name) != nil || slices.ContainsFunc(standing, func(d v1alpha1.Delivery) bool { return d.Name == name }) {
+			if s.Placed(name) != nil || slices.ContainsFunc(standing,
+				func(d v1alpha1.Delivery) bool { return d.Name == name }) {
 				continue
 			}
-			if err := r.Client.Delete(ctx, &secret, client.Preconditions{UID: &secret.UID}); client.IgnoreNotFound(err) != nil {
+			if err := r.Client.Delete(ctx, &secret,
+				client.Preconditions{UID: &secret.UID}); client.IgnoreNotFound(err) != nil {
 				return fmt.Errorf("drop kept answers of %q: %w", name, err)
 			}
 		}
@@ -116,7 +120,8 @@ type deliveryPlan struct {
 type deliveryWrite struct{ from, to *v1alpha1.Delivery }
 
 // planDeliveries compares what stands with what the snapshot places. It is pure.
-func planDeliveries(s *view.Snapshot, cluster string, standing []v1alpha1.Delivery, consented func(*v1alpha1.Delivery) bool) deliveryPlan {
+func planDeliveries(s *view.Snapshot, cluster string, standing []v1alpha1.Delivery,
+	consented func(*v1alpha1.Delivery) bool) deliveryPlan {
 	var plan deliveryPlan
 	var leaving []*v1alpha1.Delivery
 	exists := map[string]bool{}
@@ -194,7 +199,8 @@ func (p *deliveryPlan) verdict(s *view.Snapshot) error {
 			s.Revision, len(p.blocked), p.total, say.List(p.blocked), s.Fleet.Spec.MaxShare(), v1alpha1.ConsentAnnotation, s.Revision)
 	}
 	if s.Resolution.HoldAllDeletes {
-		return stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended", s.Resolution.HoldReason)
+		return stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended",
+			s.Resolution.HoldReason)
 	}
 	if why := unsure(s); why != "" && len(p.held) > 0 {
 		return stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, say.List(p.held))

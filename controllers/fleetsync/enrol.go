@@ -139,7 +139,8 @@ func (r *Reconciler) rejoin(ctx context.Context, p *pass) bool {
 		r.warn(p.obj, "RejoinFailed", fmt.Sprintf("not enrolled with the new join token: %v", say.Steady(err)))
 		return false
 	}
-	r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled with a new join token as cluster %q of fleet %s", p.identity.Cluster(), p.identity.Fleet()))
+	r.note(p.obj, "Enrolled", fmt.Sprintf("enrolled with a new join token as cluster %q of fleet %s",
+		p.identity.Cluster(), p.identity.Fleet()))
 	return true
 }
 
@@ -218,7 +219,8 @@ func (r *Reconciler) joinToken(ctx context.Context, p *pass) (protocol.JoinToken
 }
 
 // keep makes durable what the key service gave, before its first use.
-func (r *Reconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, next *unseal.Identity, err error) error {
+func (r *Reconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, next *unseal.Identity,
+	err error) error {
 	if err != nil {
 		return waiting(v1alpha1.NotEnrolledReason, "%w", err)
 	}
@@ -226,7 +228,8 @@ func (r *Reconciler) keep(ctx context.Context, p *pass, credentials *keyservice.
 		return err
 	}
 	if credentials.Skew.Abs() > clockAlarm {
-		r.warn(p.obj, "ClockSkew", fmt.Sprintf("the key service's clock is %s ahead of this cluster's", credentials.Skew.Round(time.Second)))
+		r.warn(p.obj, "ClockSkew", fmt.Sprintf("the key service's clock is %s ahead of this cluster's",
+			credentials.Skew.Round(time.Second)))
 	}
 	first := p.identity.NotAfter().IsZero()
 	r.take(p, next)

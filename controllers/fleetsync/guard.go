@@ -26,7 +26,8 @@ import (
 // Decommission is its own consent: somebody wrote it into this cluster's file.
 
 // remove decides about the Deliveries that the snapshot does not place.
-func (p *deliveryPlan) remove(s *view.Snapshot, cluster string, leaving []*v1alpha1.Delivery, consented func(*v1alpha1.Delivery) bool) {
+func (p *deliveryPlan) remove(s *view.Snapshot, cluster string, leaving []*v1alpha1.Delivery,
+	consented func(*v1alpha1.Delivery) bool) {
 	if own := s.Model.Clusters[cluster]; own == nil || !own.Spec.Decommission {
 		if s.Resolution.HoldAllDeletes || unsure(s) != "" {
 			p.held = names(leaving)

@@ -168,7 +168,8 @@ func (r *Reconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Aut
 	secret := &corev1.Secret{}
 	err := r.Client.Get(mask.Silent(ctx), client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
 	if apierrors.IsNotFound(err) {
-		return auth, waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist", ref.Name)
+		return auth, waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist",
+			ref.Name)
 	}
 	if err != nil {
 		return auth, fmt.Errorf("read git credentials: %w", err)

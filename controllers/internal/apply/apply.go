@@ -15,7 +15,8 @@ import (
 // Apply makes o so. The entry that it gives is what stands, with an error too:
 // it is always to be kept. With an object that it may not touch it gives a
 // [ConflictError] and writes nothing. Errors about sealed objects are masked.
-func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (v1alpha1.InventoryEntry, error) {
+func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+	values map[string]string) (v1alpha1.InventoryEntry, error) {
 	next, made, err := c.Put(ctx, o, entry, values)
 	if err != nil || !made {
 		return next, err
@@ -26,7 +27,8 @@ func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 // Put is the first half of [Client.Apply]. An object that was just made carries a
 // proof that names its Delivery, because nobody knew its uid before: made asks
 // for [Client.Prove].
-func (c *Client) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (next v1alpha1.InventoryEntry, made bool, err error) {
+func (c *Client) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+	values map[string]string) (next v1alpha1.InventoryEntry, made bool, err error) {
 	ctx = silent(ctx, o)
 	gvk := o.Manifest.GroupVersionKind()
 	if err := c.checkScope(o.ID, gvk); err != nil {
@@ -61,7 +63,8 @@ func (c *Client) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntr
 
 // Prove ends the making of an object: its proof then names the uid, and is of no
 // use on another object. It fails if the object is another by now.
-func (c *Client) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string) (v1alpha1.InventoryEntry, error) {
+func (c *Client) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+	values map[string]string) (v1alpha1.InventoryEntry, error) {
 	made := &metav1.PartialObjectMetadata{}
 	made.UID = types.UID(entry.UID)
 	proved, err := c.send(silent(ctx, o), o, values, made)
@@ -81,7 +84,8 @@ func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.Inventory
 // is nil for an object to be made: then nothing is taken from other field
 // managers, so that an object that somebody made since the look is a conflict. Any
 // other must be the very one that was looked at: the API server compares the uid.
-func (c *Client) send(ctx context.Context, o Object, values map[string]string, live *metav1.PartialObjectMetadata) (v1alpha1.InventoryEntry, error) {
+func (c *Client) send(ctx context.Context, o Object, values map[string]string,
+	live *metav1.PartialObjectMetadata) (v1alpha1.InventoryEntry, error) {
 	options := []client.ApplyOption{client.FieldOwner(FieldManager)}
 	if live != nil {
 		options = append(options, client.ForceOwnership)
@@ -106,7 +110,8 @@ func (c *Client) send(ctx context.Context, o Object, values map[string]string, l
 	}, nil
 }
 
-func (c *Client) sendSecret(ctx context.Context, o Object, values map[string]string, live *metav1.PartialObjectMetadata, options []client.ApplyOption) (v1alpha1.InventoryEntry, error) {
+func (c *Client) sendSecret(ctx context.Context, o Object, values map[string]string,
+	live *metav1.PartialObjectMetadata, options []client.ApplyOption) (v1alpha1.InventoryEntry, error) {
 	secret, err := BuildSecret(o, values)
 	if err != nil {
 		return v1alpha1.InventoryEntry{}, err

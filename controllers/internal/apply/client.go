@@ -69,7 +69,8 @@ func (c *Client) explain(o Object, verb string, err error) error {
 
 // spoken are errors of this package, which say what they mean.
 func spoken(err error) bool {
-	return errors.As(err, new(*ImmutableError)) || errors.As(err, new(*ValueError)) || errors.As(err, new(*ScopeError)) ||
+	return errors.As(err, new(*ImmutableError)) || errors.As(err, new(*ValueError)) || errors.As(err,
+		new(*ScopeError)) ||
 		errors.As(err, new(*ReplaceError)) || errors.As(err, new(*GoingError)) || errors.As(err, new(*ConflictError)) ||
 		errors.As(err, new(*UnseenError)) || errors.As(err, new(*mask.MaskedError))
 }

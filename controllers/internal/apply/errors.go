@@ -36,7 +36,8 @@ func (e *ImmutableError) Error() string {
 	if e.Fields != "" {
 		what = e.Fields + " cannot change"
 	}
-	return fmt.Sprintf("%s: %s: rename it, or annotate it %s: enabled to have it deleted and made anew", inventory.Describe(e.ID), what, v1alpha1.ForceAnnotation)
+	return fmt.Sprintf("%s: %s: rename it, or annotate it %s: enabled to have it deleted and made anew",
+		inventory.Describe(e.ID), what, v1alpha1.ForceAnnotation)
 }
 
 // ScopeError says that a kind is cluster-scoped here and was built as namespaced,
@@ -52,9 +53,11 @@ type ScopeError struct {
 func (e *ScopeError) Error() string {
 	kind := groupKind(e.ID).String()
 	if e.Namespaced {
-		return fmt.Sprintf("%s: the kind is namespaced here; take %q out of the placement's allow.clusterResources", inventory.Describe(e.ID), kind)
+		return fmt.Sprintf("%s: the kind is namespaced here; take %q out of the placement's allow.clusterResources",
+			inventory.Describe(e.ID), kind)
 	}
-	return fmt.Sprintf("%s: the kind is cluster-scoped here; the placement needs %q in allow.clusterResources", inventory.Describe(e.ID), kind)
+	return fmt.Sprintf("%s: the kind is cluster-scoped here; the placement needs %q in allow.clusterResources",
+		inventory.Describe(e.ID), kind)
 }
 
 // ReplaceError says that an object which could not change in place was not
@@ -88,7 +91,8 @@ func (e *ReplaceError) Error() string {
 	case Lost:
 		outcome = "it is gone: neither its replacement nor what stood is accepted"
 	}
-	return fmt.Sprintf("%s: %s: %s", inventory.Describe(e.ID), outcome, strings.TrimPrefix(e.Err.Error(), inventory.Describe(e.ID)+": "))
+	return fmt.Sprintf("%s: %s: %s", inventory.Describe(e.ID), outcome, strings.TrimPrefix(e.Err.Error(),
+		inventory.Describe(e.ID)+": "))
 }
 
 // Unwrap gives the cause.
@@ -101,7 +105,8 @@ type GoingError struct {
 }
 
 func (e *GoingError) Error() string {
-	return fmt.Sprintf("%s is being deleted to be made anew, and waits for its finalizers %q", inventory.Describe(e.ID), e.Finalizers)
+	return fmt.Sprintf("%s is being deleted to be made anew, and waits for its finalizers %q",
+		inventory.Describe(e.ID), e.Finalizers)
 }
 
 // UnseenError says that nobody can tell whether an object exists: its kind is

@@ -24,7 +24,8 @@ const replaceTime = 10 * time.Second
 // replace deletes a live object that cannot change in place and makes it anew, if
 // Git asks for it. Nothing is deleted before a trial of the new one went through,
 // and if that is refused all the same, what stood is put back.
-func (c *Client) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string, live *metav1.PartialObjectMetadata, cause error) (next v1alpha1.InventoryEntry, made bool, err error) {
+func (c *Client) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string,
+	live *metav1.PartialObjectMetadata, cause error) (next v1alpha1.InventoryEntry, made bool, err error) {
 	if cannot, err := c.cannotChange(ctx, o, cause); !cannot || err != nil {
 		return entry, false, c.explain(o, "apply", orElse(err, cause))
 	}
@@ -74,7 +75,8 @@ func (o Object) forced() bool {
 }
 
 // whole reads the object that is about to be deleted. It stays in memory.
-func (c *Client) whole(ctx context.Context, o Object, live *metav1.PartialObjectMetadata) (*unstructured.Unstructured, error) {
+func (c *Client) whole(ctx context.Context, o Object,
+	live *metav1.PartialObjectMetadata) (*unstructured.Unstructured, error) {
 	old := &unstructured.Unstructured{}
 	old.SetGroupVersionKind(live.GroupVersionKind())
 	if err := c.Reader.Get(ctx, keyOf(o.ID), old); err != nil {
@@ -119,7 +121,8 @@ func trialName(name string) string {
 
 // putBack makes the old object again. Fields of others become ours by it, so that
 // the next apply that goes through drops what Git does not have.
-func (c *Client) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, old *unstructured.Unstructured, refusal error) (v1alpha1.InventoryEntry, error) {
+func (c *Client) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+	old *unstructured.Unstructured, refusal error) (v1alpha1.InventoryEntry, error) {
 	failed := &ReplaceError{ID: o.ID, Outcome: PutBack, Err: c.cause(o, refusal)}
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
 		again := bare(old)
@@ -144,7 +147,8 @@ func (c *Client) putBack(ctx context.Context, o Object, entry v1alpha1.Inventory
 // bare is an object without what the API server writes.
 func bare(old *unstructured.Unstructured) *unstructured.Unstructured {
 	again := old.DeepCopy()
-	for _, field := range []string{"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink",
+	for _, field := range []string{"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields",
+		"selfLink",
 		"deletionTimestamp", "deletionGracePeriodSeconds"} {
 		unstructured.RemoveNestedField(again.Object, "metadata", field)
 	}

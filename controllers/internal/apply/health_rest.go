@@ -76,7 +76,8 @@ func (c *Client) claimHealth(ctx context.Context, live *unstructured.Unstructure
 	case err != nil:
 		return Health{}, fmt.Errorf("read storage class %q: %w", name, err)
 	}
-	if mode, _, _ := unstructured.NestedString(class.Object, "volumeBindingMode"); mode == string(storagev1.VolumeBindingWaitForFirstConsumer) {
+	if mode, _, _ := unstructured.NestedString(class.Object,
+		"volumeBindingMode"); mode == string(storagev1.VolumeBindingWaitForFirstConsumer) {
 		return Health{Status: status.CurrentStatus, Message: "it waits for its first consumer"}, nil
 	}
 	return unbound, nil

@@ -71,7 +71,8 @@ func (c *Client) Inspect(ctx context.Context, o Object, entry v1alpha1.Inventory
 	case string(live.UID) != entry.UID || ByHand(live.ManagedFields):
 		return Drifted, seen(live), nil
 	}
-	manager := ssa.NewResourceManager(reading{c.Writer, c.Reader}, nil, ssa.Owner{Field: FieldManager, Group: api.Group})
+	manager := ssa.NewResourceManager(reading{c.Writer, c.Reader}, nil, ssa.Owner{Field: FieldManager,
+		Group: api.Group})
 	wanted := o.Manifest.DeepCopy()
 	if err := annotate(wanted, v1alpha1.OwnerAnnotation, c.proof(o.ID, live)); err != nil {
 		return Drifted, seen(live), c.explain(o, "compare", err)

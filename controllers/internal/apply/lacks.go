@@ -27,17 +27,20 @@ func (c *Client) Lacks(ctx context.Context, o Object, known map[ID]Object) (stri
 		if own, ok := known[id]; ok {
 			for _, key := range ref.Keys {
 				if !own.has(key) {
-					return fmt.Sprintf("%s has no key %q, which %s names at %s", inventory.Describe(id), key, inventory.Describe(o.ID), ref.Path), nil
+					return fmt.Sprintf("%s has no key %q, which %s names at %s", inventory.Describe(id), key,
+						inventory.Describe(o.ID), ref.Path), nil
 				}
 			}
 			continue
 		}
 		live, err := c.metadata(ctx, id, schema.GroupVersionKind{Version: "v1", Kind: id.Kind})
 		if err != nil {
-			return "", fmt.Errorf("look for %s, which %s names: %w", inventory.Describe(id), inventory.Describe(o.ID), err)
+			return "", fmt.Errorf("look for %s, which %s names: %w", inventory.Describe(id),
+				inventory.Describe(o.ID), err)
 		}
 		if live == nil {
-			return fmt.Sprintf("%s does not exist, and %s names it at %s", inventory.Describe(id), inventory.Describe(o.ID), ref.Path), nil
+			return fmt.Sprintf("%s does not exist, and %s names it at %s", inventory.Describe(id),
+				inventory.Describe(o.ID), ref.Path), nil
 		}
 	}
 	return "", nil

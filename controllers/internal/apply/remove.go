@@ -36,7 +36,8 @@ func (f Fate) HeldBy() string {
 	if len(f.Finalizers) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (deleted %s, held by its finalizer %q)", f.Deleting.UTC().Format(time.RFC3339), strings.Join(f.Finalizers, ", "))
+	return fmt.Sprintf(" (deleted %s, held by its finalizer %q)", f.Deleting.UTC().Format(time.RFC3339),
+		strings.Join(f.Finalizers, ", "))
 }
 
 // Look reads what became of an object without deleting it.
@@ -67,7 +68,8 @@ func (c *Client) Remove(ctx context.Context, id ID, entry v1alpha1.InventoryEntr
 	}
 }
 
-func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, *metav1.PartialObjectMetadata, error) {
+func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate,
+	*metav1.PartialObjectMetadata, error) {
 	gvk := inventory.GVK(id, entry)
 	var scope *ScopeError
 	if errors.As(c.checkScope(id, gvk), &scope) {

@@ -18,7 +18,8 @@ import (
 // does not. A 404 is not taken for absence: it also comes from a version that is
 // no longer served, and then the object is looked for in one that is. What cannot
 // be looked at is an [UnseenError].
-func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKind) (*metav1.PartialObjectMetadata, error) {
+func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKind) (*metav1.PartialObjectMetadata,
+	error) {
 	live, err := c.get(ctx, id, gvk)
 	if !notServed(err) {
 		return live, ignoreAbsent(err)
@@ -67,7 +68,8 @@ func ignoreAbsent(err error) error {
 // resource; nor has the mapper, which remembers what is gone and may not know
 // what came.
 func notServed(err error) bool {
-	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.HasStatusCause(err,
+		metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // served are the versions in which discovery has a kind now.
@@ -129,7 +131,8 @@ func (c *Client) undefined(ctx context.Context, gk schema.GroupKind) string {
 		}
 	}
 	services := &metav1.PartialObjectMetadataList{}
-	services.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIServiceList"})
+	services.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1",
+		Kind: "APIServiceList"})
 	if err := c.Reader.List(ctx, services); err != nil && !meta.IsNoMatchError(err) {
 		return "its kind is not served, and the servers of kinds cannot be listed"
 	}

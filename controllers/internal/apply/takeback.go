@@ -45,7 +45,8 @@ func both(names ...string) []ssa.FieldManager {
 func ByHand(fields []metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(fields, func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Subresource == "" && slices.ContainsFunc(people, func(hand ssa.FieldManager) bool {
-			return !hand.ExactMatch && entry.Operation == hand.OperationType && strings.HasPrefix(entry.Manager, hand.Name)
+			return !hand.ExactMatch && entry.Operation == hand.OperationType && strings.HasPrefix(entry.Manager,
+				hand.Name)
 		})
 	})
 }
