@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -223,11 +224,11 @@ func (f *fleetFile) write(next *api.FleetSpec, stdout, stderr io.Writer) error {
 	}
 	switch {
 	case f.options.inPlace:
-		err = files.Replace(f.options.file, f.old, data)
+		err = atomicfile.Replace(f.options.file, f.old, data)
 	case f.options.out == "-":
 		_, err = printable.Product(stdout).Write(data)
 	default:
-		err = files.Create(f.options.out, data, 0o644)
+		err = atomicfile.Create(f.options.out, data, 0o644)
 	}
 	return err
 }

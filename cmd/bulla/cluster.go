@@ -16,13 +16,13 @@ import (
 	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 const clusterAddLong = `Add a cluster to the fleet: writes clusters/NAME.yaml.
@@ -118,7 +118,7 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 	if err := sharesKeys(repo, keys); err != nil {
 		return err
 	}
-	if err := files.Create(repo.Abs(file), data, 0o644); err != nil {
+	if err := atomicfile.Create(repo.Abs(file), data, 0o644); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return fault.New("`bulla validate` says why", "%s is there, but it is not a cluster that counts", file)
 		}

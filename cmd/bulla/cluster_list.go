@@ -12,13 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -207,7 +207,7 @@ func (a *app) decommission(name string) error {
 	if err != nil {
 		return fault.New("set spec.decommission: true by hand", "edit %s: %w", file, err)
 	}
-	if err := files.Replace(repo.Abs(file), data, edited); err != nil {
+	if err := atomicfile.Replace(repo.Abs(file), data, edited); err != nil {
 		return err
 	}
 	a.printf("changed %s: once merged, the cluster deletes everything that was placed there\n", file)

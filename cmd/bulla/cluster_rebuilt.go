@@ -7,10 +7,10 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
@@ -54,7 +54,7 @@ func (a *app) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, na
 	if read.Spec.Identity != keys.Identity || read.Spec.Recipient != keys.Recipient {
 		return fault.New("write its spec.identity and spec.recipient by hand", "edit %s: it does not read back as it was meant", file)
 	}
-	if err := files.Replace(repo.Abs(file), before, data); err != nil {
+	if err := atomicfile.Replace(repo.Abs(file), before, data); err != nil {
 		return err
 	}
 	if err := a.reportCluster(repo.Root, name, file); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
@@ -136,7 +137,7 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 		}{folder + "/.gitkeep", nil})
 	}
 	for _, f := range write {
-		err := files.Create(filepath.Join(a.repo, f.name), f.data, 0o644)
+		err := atomicfile.Create(filepath.Join(a.repo, f.name), f.data, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			a.printf("kept  %s\n", f.name)
 			continue

@@ -9,11 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
 const mergeLong = `Merge two changes of one stub, for Git.
@@ -95,7 +95,7 @@ func (a *app) merge(ctx context.Context, args []string) error {
 	if err != nil {
 		return mergeText(ctx, path, base, ours, theirs)
 	}
-	return files.Replace(ours, texts[1], merged)
+	return atomicfile.Replace(ours, texts[1], merged)
 }
 
 // mergeText is Git's own merge, into ours.

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -184,7 +184,7 @@ func (a *app) emit(text []byte, out string) error {
 		_, err := printable.Product(a.stdout).Write(text)
 		return err
 	}
-	err := files.Create(out, text, 0o600)
+	err := atomicfile.Create(out, text, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fault.New("name a file that is not there", "%w", err)
 	}

@@ -12,11 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -138,7 +138,7 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	if _, err := api.ParsePlacement(file, data); err != nil {
 		return err
 	}
-	if err := files.Create(repo.Abs(file), data, 0o644); err != nil {
+	if err := atomicfile.Create(repo.Abs(file), data, 0o644); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return fault.New("`bulla validate` says why", "%s is there, but it is not a placement that counts", file)
 		}
@@ -206,7 +206,7 @@ func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOpti
 	if err != nil {
 		return err
 	}
-	if err := files.Replace(repo.Abs(file), data, edited); err != nil {
+	if err := atomicfile.Replace(repo.Abs(file), data, edited); err != nil {
 		return err
 	}
 	return a.reportPlacement(repo, name, "changed "+file)

@@ -7,11 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -166,7 +166,7 @@ func (a *app) recoverStub(job *recovery.Job, file string, dryRun bool) (bool, er
 		return false, nil
 	}
 	if !dryRun {
-		if err := files.Replace(target, data, out.Data); err != nil {
+		if err := atomicfile.Replace(target, data, out.Data); err != nil {
 			return false, err
 		}
 	}

@@ -9,13 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
@@ -287,9 +287,9 @@ func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, o sealOptions) e
 	}
 	var err error
 	if target := job.Repo.Abs(job.File); job.Old != nil {
-		err = files.Replace(target, job.Old, out.Data)
+		err = atomicfile.Replace(target, job.Old, out.Data)
 	} else {
-		err = files.Create(target, out.Data, 0o644)
+		err = atomicfile.Create(target, out.Data, 0o644)
 	}
 	if err != nil {
 		return err

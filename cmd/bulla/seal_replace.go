@@ -6,9 +6,9 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
@@ -41,7 +41,7 @@ func (a *app) finishReplace(job *sealjob.Job) error {
 		if err != nil {
 			return err
 		}
-		if err := files.Replace(job.Repo.Abs(file), old, data); err != nil {
+		if err := atomicfile.Replace(job.Repo.Abs(file), old, data); err != nil {
 			return err
 		}
 		a.printf("%s: lists %s\n", file, path.Base(job.File))

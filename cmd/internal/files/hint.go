@@ -1,3 +1,4 @@
+// Package files says what to do about files that cannot be read.
 package files
 
 import (

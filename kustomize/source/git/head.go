@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
@@ -41,14 +42,5 @@ func writeHead(dir, head string, store *objects) error {
 	if head == "" {
 		head = noHead
 	}
-	file, err := os.CreateTemp(dir, headFile+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name())
-	_, err = fmt.Fprintf(file, "%s %s\n", head, filepath.Base(store.path))
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), filepath.Join(dir, headFile))
+	return atomicfile.Write(filepath.Join(dir, headFile), fmt.Appendf(nil, "%s %s\n", head, filepath.Base(store.path)), 0o600)
 }

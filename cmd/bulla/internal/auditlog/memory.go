@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 )
 
@@ -56,7 +56,7 @@ func (m *Memory) String() string { return m.Path }
 func (m *Memory) Remember(_ context.Context, signed []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := files.Write(m.Path, signed, 0o600); err != nil && m.signed == nil {
+	if err := atomicfile.Write(m.Path, signed, 0o600); err != nil && m.signed == nil {
 		m.Warn("a log that is rewritten would not be noticed by the next run: %v", err)
 	}
 	m.signed = signed

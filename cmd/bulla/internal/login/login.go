@@ -7,7 +7,6 @@
 package login
 
 import (
-	"bytes"
 	"cmp"
 	"crypto"
 	"crypto/ecdsa"
@@ -17,15 +16,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
-	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/personal"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
@@ -148,23 +142,19 @@ func (l *Login) Admin() (*client.Admin, error) {
 }
 
 // Store is the file of logins.
-type Store struct{ path string }
+type Store struct{ file *personal.Store[document] }
 
-// Open returns the user's store: bulla/login.yaml in $XDG_CONFIG_HOME or, when
-// that is not set, in the system's folder for configuration.
+// Open returns the user's store, bulla/login.yaml in their configuration.
 func Open() (*Store, error) {
-	folder := os.Getenv("XDG_CONFIG_HOME")
-	if folder == "" {
-		var err error
-		if folder, err = os.UserConfigDir(); err != nil {
-			return nil, fmt.Errorf("find the configuration folder: %w", err)
-		}
+	file, err := personal.Open[document]("login.yaml", 0o077, ErrExposed, "it is not what `bulla login` writes")
+	if err != nil {
+		return nil, err
 	}
-	return &Store{path: filepath.Join(folder, "bulla", "login.yaml")}, nil
+	return &Store{file}, nil
 }
 
 // Path of the store's file, which may not exist yet.
-func (s *Store) Path() string { return s.path }
+func (s *Store) Path() string { return s.file.Path() }
 
 type document struct {
 	Logins []Login `json:"logins"`
@@ -172,26 +162,8 @@ type document struct {
 
 // List returns the logins, sorted by fleet.
 func (s *Store) List() ([]Login, error) {
-	info, err := os.Stat(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.path, err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("read %s: %w", s.path, ErrExposed)
-	}
-	data, err := os.ReadFile(s.path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.path, err)
-	}
-	var doc document
-	if yaml.UnmarshalStrict(bytes.TrimSpace(data), &doc) != nil {
-		// The library's own text may quote the key.
-		return nil, fmt.Errorf("read %s: it is not what `bulla login` writes", s.path)
-	}
-	return doc.Logins, nil
+	all, err := s.file.Read()
+	return all.Logins, err
 }
 
 // Find returns the login for a fleet, or the only one there is when fleet is
@@ -237,9 +209,5 @@ func (s *Store) Remove(fleet string) (bool, error) {
 
 func (s *Store) write(logins []Login) error {
 	slices.SortFunc(logins, func(a, b Login) int { return cmp.Compare(a.Fleet, b.Fleet) })
-	data, err := yaml.Marshal(document{Logins: logins})
-	if err != nil {
-		return fmt.Errorf("write %s: does not marshal", s.path)
-	}
-	return files.Write(s.path, data, 0o600)
+	return s.file.Write(document{Logins: logins})
 }

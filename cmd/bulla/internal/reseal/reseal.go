@@ -15,10 +15,10 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -181,7 +181,7 @@ func (j *Job) write(active api.SealingKey, s stale, result *keyservicev1.RewrapR
 	if err != nil {
 		return err
 	}
-	return files.Replace(j.Repo.Abs(s.path), s.data, data)
+	return atomicfile.Replace(j.Repo.Abs(s.path), s.data, data)
 }
 
 // accept takes new locks that are for the targets of the old ones, in their

@@ -8,18 +8,12 @@
 package trust
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
-	"sigs.k8s.io/yaml"
-
-	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/personal"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -54,23 +48,19 @@ func (e *ConflictError) Error() string {
 }
 
 // Store is the file of pins.
-type Store struct{ path string }
+type Store struct{ file *personal.Store[document] }
 
-// Open returns the user's store: bulla/trust.yaml in $XDG_CONFIG_HOME or, when
-// that is not set, in the system's folder for configuration.
+// Open returns the user's store, bulla/trust.yaml in their configuration.
 func Open() (*Store, error) {
-	folder := os.Getenv("XDG_CONFIG_HOME")
-	if folder == "" {
-		var err error
-		if folder, err = os.UserConfigDir(); err != nil {
-			return nil, fmt.Errorf("find the configuration folder: %w", err)
-		}
+	file, err := personal.Open[document]("trust.yaml", 0o022, ErrWritable, "")
+	if err != nil {
+		return nil, err
 	}
-	return &Store{path: filepath.Join(folder, "bulla", "trust.yaml")}, nil
+	return &Store{file}, nil
 }
 
 // Path of the store's file, which may not exist yet.
-func (s *Store) Path() string { return s.path }
+func (s *Store) Path() string { return s.file.Path() }
 
 type document struct {
 	Pins []Pin `json:"pins"`
@@ -78,25 +68,8 @@ type document struct {
 
 // List returns the pins, sorted by fleet.
 func (s *Store) List() ([]Pin, error) {
-	info, err := os.Stat(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.path, err)
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("read %s: %w", s.path, ErrWritable)
-	}
-	data, err := os.ReadFile(s.path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.path, err)
-	}
-	var doc document
-	if err := yaml.UnmarshalStrict(bytes.TrimSpace(data), &doc); err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.path, err)
-	}
-	return doc.Pins, nil
+	all, err := s.file.Read()
+	return all.Pins, err
 }
 
 // Lookup returns the pin of a fleet.
@@ -163,9 +136,5 @@ func (s *Store) Remove(fleet string) (bool, error) {
 
 func (s *Store) write(pins []Pin) error {
 	slices.SortFunc(pins, func(a, b Pin) int { return cmp.Compare(a.Fleet, b.Fleet) })
-	data, err := yaml.Marshal(document{Pins: pins})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", s.path, err)
-	}
-	return files.Write(s.path, data, 0o600)
+	return s.file.Write(document{Pins: pins})
 }

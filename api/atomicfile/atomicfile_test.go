@@ -1,4 +1,4 @@
-package files_test
+package atomicfile_test
 
 import (
 	"errors"
@@ -7,25 +7,25 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/api/atomicfile"
 )
 
 func TestFilesAreWrittenWholeOrNotAtAll(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "a", "b.yaml")
-	if err := files.Create(path, []byte("1"), 0o644); err != nil {
+	if err := atomicfile.Create(path, []byte("1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := files.Create(path, []byte("2"), 0o644); !errors.Is(err, fs.ErrExist) {
+	if err := atomicfile.Create(path, []byte("2"), 0o644); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a file was created over another: %v", err)
 	}
-	if err := files.Replace(path, []byte("other"), []byte("2")); !errors.Is(err, files.ErrChanged) {
+	if err := atomicfile.Replace(path, []byte("other"), []byte("2")); !errors.Is(err, atomicfile.ErrChanged) {
 		t.Errorf("somebody else's edit was overwritten: %v", err)
 	}
 	if data, err := os.ReadFile(path); err != nil || string(data) != "1" {
 		t.Fatalf("the file has %q, %v", data, err)
 	}
-	if err := files.Replace(path, []byte("1"), []byte("2")); err != nil {
+	if err := atomicfile.Replace(path, []byte("1"), []byte("2")); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -39,7 +39,7 @@ func TestFilesAreWrittenWholeOrNotAtAll(t *testing.T) {
 
 func TestPrivateFilesHavePrivateFolders(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config", "trust.yaml")
-	if err := files.Write(path, nil, 0o600); err != nil {
+	if err := atomicfile.Write(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []string{path, filepath.Dir(path)} {

@@ -1,9 +1,10 @@
-// Package files writes files whole or not at all.
+// Package atomicfile writes files whole or not at all, and so that a crash leaves
+// the old or the new.
 //
 // A file appears or changes by a rename in its own folder, so a failed run
 // leaves what was there. A file that changed since it was read is not
 // overwritten: somebody else's edit would be lost without a trace.
-package files
+package atomicfile
 
 import (
 	"bytes"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // ErrChanged reports that a file is not the one that was read.
@@ -29,7 +31,7 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 	if err := os.Link(temp, path); err != nil {
 		return fmt.Errorf("create %s: %w", path, cause(err))
 	}
-	return nil
+	return syncFolder(path)
 }
 
 // Replace writes data over the file that had the bytes old.
@@ -65,6 +67,21 @@ func Write(path string, data []byte, mode fs.FileMode) error {
 
 func rename(temp, path string) error {
 	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, cause(err))
+	}
+	return syncFolder(path)
+}
+
+// syncFolder makes a name last: without it a crash after a rename may bring the old
+// file back, and what was said to be kept with it.
+func syncFolder(path string) error {
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, cause(err))
+	}
+	defer folder.Close()
+	// Some file systems cannot sync a folder, and say so.
+	if err := folder.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
 		return fmt.Errorf("write %s: %w", path, cause(err))
 	}
 	return nil
