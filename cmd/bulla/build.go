@@ -11,6 +11,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -52,45 +53,45 @@ func newBuild(a *app) *cobra.Command {
 }
 
 func (a *app) build(ctx context.Context, name, cluster string) error {
-	repo, err := a.open()
+	repo, err := a.Open()
 	if err != nil {
 		return err
 	}
 	p, ok := repo.Model.Placements[name]
 	if !ok {
-		return unknown("placement", name, repo.Model.Placements, "`bulla validate` says if its file is wrong")
+		return shell.Unknown("placement", name, repo.Model.Placements, "`bulla validate` says if its file is wrong")
 	}
 	built, err := a.builtFor(ctx, repo, p, cluster)
 	if err != nil {
 		return fault.New("bulla validate looks at the whole fleet", "%w", err)
 	}
 	for _, d := range built.Deleted {
-		a.warnf("%s deletes the Secret of stub %s", d.File, d.Stub.Path)
+		a.Warnf("%s deletes the Secret of stub %s", d.File, d.Stub.Path)
 	}
 	for _, file := range built.LeftOut {
-		a.warnf("%s holds no Kubernetes object, and is left out", file)
+		a.Warnf("%s holds no Kubernetes object, and is left out", file)
 	}
 	if len(built.Objects) == 0 {
-		a.warnf("placement %q builds nothing", name)
+		a.Warnf("placement %q builds nothing", name)
 	}
 	for _, o := range built.Objects {
 		text, err := shown(o)
 		if err != nil {
 			return err
 		}
-		a.printf("%s", text)
+		a.Printf("%s", text)
 	}
 	return nil
 }
 
 // builtFor builds a placement for one cluster, or for none in particular.
 func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placement, cluster string) (*kustomize.Build, error) {
-	builder := builder(repo.Root)
+	builder := shell.Builder(repo.Root)
 	if cluster == "" {
 		return builder.Build(ctx, repo.Tree, p)
 	}
 	if _, ok := repo.Model.Clusters[cluster]; !ok {
-		return nil, unknown("cluster", cluster, repo.Model.Clusters, "`bulla cluster list` shows them")
+		return nil, shell.Unknown("cluster", cluster, repo.Model.Clusters, "`bulla cluster list` shows them")
 	}
 	name := p.Metadata.Name
 	if !slices.Contains(repo.Model.PlacedOn(cluster), name) {

@@ -23,8 +23,8 @@ func newDocs(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "docs", Short: "Print this reference as Markdown", Hidden: true, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			fmt.Fprint(a.stdout, docsIntro)
-			writeDocs(a.stdout, cmd.Root())
+			fmt.Fprint(a.Stdout, docsIntro)
+			writeDocs(a.Stdout, cmd.Root())
 			return nil
 		},
 	}

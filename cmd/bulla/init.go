@@ -49,7 +49,7 @@ func newInit(a *app) *cobra.Command {
 				return err
 			}
 			a.adviseAttributes()
-			return a.installMerge(cmd.Context(), a.repo)
+			return a.installMerge(cmd.Context(), a.Repo)
 		},
 	}
 	cmd.Flags().StringVar(&fleet, "fleet", "", "`file` made by bulla-keyservice init, - for standard input")
@@ -79,17 +79,17 @@ func (a *app) init(source string, owners []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fleetrepo.VerifyFleet(store, fleet, a.rootKey); err != nil {
+	if _, err := fleetrepo.VerifyFleet(store, fleet, a.RootKey); err != nil {
 		return err
 	}
-	if err := checkGitTop(a.repo); err != nil {
+	if err := checkGitTop(a.Repo); err != nil {
 		return err
 	}
 	return a.layOut(fleet, data, owners)
 }
 
 func (a *app) readFleetFile(source string) ([]byte, error) {
-	in := a.stdin
+	in := a.Stdin
 	if source != "-" {
 		f, err := os.Open(source)
 		if err != nil {
@@ -115,7 +115,7 @@ func checkGitTop(folder string) error {
 }
 
 func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
-	target := filepath.Join(a.repo, fleetrepo.FleetFile)
+	target := filepath.Join(a.Repo, fleetrepo.FleetFile)
 	switch old, err := os.ReadFile(target); {
 	case err == nil && string(old) != string(data):
 		return fault.New("a repository holds one fleet; remove the file yourself if you mean it", "lay out fleet: another %s is there", target)
@@ -137,15 +137,15 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 		}{folder + "/.gitkeep", nil})
 	}
 	for _, f := range write {
-		err := atomicfile.Create(filepath.Join(a.repo, f.name), f.data, 0o644)
+		err := atomicfile.Create(filepath.Join(a.Repo, f.name), f.data, 0o644)
 		if errors.Is(err, fs.ErrExist) {
-			a.printf("kept  %s\n", f.name)
+			a.Printf("kept  %s\n", f.name)
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		a.printf("wrote %s\n", f.name)
+		a.Printf("wrote %s\n", f.name)
 	}
 	a.adviseOwners()
 	return nil
@@ -153,19 +153,19 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 
 // adviseOwners says which grants nobody guards yet.
 func (a *app) adviseOwners() {
-	data, err := os.ReadFile(filepath.Join(a.repo, "CODEOWNERS"))
+	data, err := os.ReadFile(filepath.Join(a.Repo, "CODEOWNERS"))
 	if err != nil {
 		return
 	}
 	for _, path := range layout.Missing(data) {
-		a.warnf("CODEOWNERS names nobody for %s, which grants access", path)
+		a.Warnf("CODEOWNERS names nobody for %s, which grants access", path)
 	}
 }
 
 // adviseAttributes says that line ends may be converted.
 func (a *app) adviseAttributes() {
-	data, err := os.ReadFile(filepath.Join(a.repo, ".gitattributes"))
+	data, err := os.ReadFile(filepath.Join(a.Repo, ".gitattributes"))
 	if err == nil && layout.ConvertsLines(data) {
-		a.warnf(".gitattributes does not keep line ends as they are: write `* -text` into it, or a checkout on Windows cannot be read")
+		a.Warnf(".gitattributes does not keep line ends as they are: write `* -text` into it, or a checkout on Windows cannot be read")
 	}
 }

@@ -47,7 +47,7 @@ func newMerge(a *app) *cobra.Command {
 		Args: command.Args("three files, and the path that they are of", 0, 4),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if install {
-				return a.installMerge(cmd.Context(), a.repo)
+				return a.installMerge(cmd.Context(), a.Repo)
 			}
 			if len(args) < 3 {
 				return fault.NewUsage("Git gives them; `bulla merge --install` tells it to", "%s takes three files", cmd.CommandPath())

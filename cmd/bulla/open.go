@@ -91,7 +91,7 @@ func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) erro
 	}
 	// Not verified: no key of fleet.yaml is used, and its id is checked by each
 	// payload. A recovery must work from what is left of a repository.
-	repo, err := a.open()
+	repo, err := a.Open()
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) erro
 	if err != nil {
 		return err
 	}
-	finder := &recovery.Finder{Repo: repo, For: o.placement, Warn: a.warnf, Progress: a.progress()}
+	finder := &recovery.Finder{Repo: repo, For: o.placement, Warn: a.Warnf, Progress: a.Progress()}
 	if err := finder.Build(ctx); err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func renderSecrets(secrets []map[string]any, format string) ([]byte, error) {
 func (a *app) emit(text []byte, out string) error {
 	defer clear(text)
 	if out == "" {
-		_, err := printable.Product(a.stdout).Write(text)
+		_, err := printable.Product(a.Stdout).Write(text)
 		return err
 	}
 	err := atomicfile.Create(out, text, 0o600)
@@ -192,7 +192,7 @@ func (a *app) emit(text []byte, out string) error {
 }
 
 func (a *app) identitySource() *recovery.Source {
-	return &recovery.Source{Stdin: a.stdin, Warn: a.warnf, Passphrase: a.passphrase}
+	return &recovery.Source{Stdin: a.Stdin, Warn: a.Warnf, Passphrase: a.passphrase}
 }
 
 // passphrase asks on the terminal. There is no flag and no variable for it:

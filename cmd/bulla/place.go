@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
@@ -63,7 +64,7 @@ func newPlace(a *app) *cobra.Command {
 }
 
 func (a *app) place(name string, o placeOptions) error {
-	repo, err := a.open()
+	repo, err := a.Open()
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *app) place(name string, o placeOptions) error {
 	}
 	for _, on := range o.dependsOn {
 		if _, ok := repo.Model.Placements[on]; !ok {
-			return unknown("placement", on, repo.Model.Placements, "place that one first")
+			return shell.Unknown("placement", on, repo.Model.Placements, "place that one first")
 		}
 	}
 	file, exists := repo.Model.Files[api.KindPlacement+"/"+name]
@@ -89,44 +90,23 @@ func (o placeOptions) targets(repo *fleetrepo.Repo) ([]api.PlacementTarget, erro
 	var targets []api.PlacementTarget
 	for _, name := range o.clusters {
 		if _, ok := repo.Model.Clusters[name]; !ok {
-			return nil, unknown("cluster", name, repo.Model.Clusters, "bulla cluster add makes one")
+			return nil, shell.Unknown("cluster", name, repo.Model.Clusters, "bulla cluster add makes one")
 		}
 		targets = append(targets, api.PlacementTarget{ClusterName: name})
 	}
 	for _, name := range o.sets {
 		if _, ok := repo.Model.Sets[name]; !ok {
-			return nil, unknown("cluster set", name, repo.Model.Sets, "write clustersets/NAME.yaml first")
+			return nil, shell.Unknown("cluster set", name, repo.Model.Sets, "write clustersets/NAME.yaml first")
 		}
 		targets = append(targets, api.PlacementTarget{ClusterSet: name})
 	}
 	return targets, nil
 }
 
-// unknown says which names there are.
-func unknown[T any](what, name string, known map[string]T, hint string) error {
-	if len(known) > 0 {
-		hint = "the fleet has " + list(known) + "; " + hint
-	}
-	return fault.New(hint, "%s %q is not in the fleet", what, name)
-}
-
-// list names up to ten things.
-func list[T any](known map[string]T) string {
-	var names []string
-	for name := range known {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	if len(names) > 10 {
-		names = append(names[:10], "…")
-	}
-	return strings.Join(names, ", ")
-}
-
 func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, targets []api.PlacementTarget) error {
 	switch {
 	case len(o.removals) > 0:
-		return unknown("placement", name, repo.Model.Placements, "names are those of the files in placements/")
+		return shell.Unknown("placement", name, repo.Model.Placements, "names are those of the files in placements/")
 	case o.path == "", len(targets) == 0, len(o.namespaces) == 0:
 		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set", "placement %q does not exist yet", name)
 	case !repo.Tree.IsDir(strings.TrimSuffix(o.path, "/")):
@@ -196,7 +176,7 @@ func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOpti
 	}
 	add = slices.DeleteFunc(add, func(t api.PlacementTarget) bool { return slices.Contains(old.Spec.Targets, t) })
 	if len(add)+len(remove) == 0 {
-		a.printf("%s: nothing to change\n", file)
+		a.Printf("%s: nothing to change\n", file)
 		return nil
 	}
 	edited, err := editTargets(file, data, old, add, remove)
@@ -295,15 +275,15 @@ func (a *app) reportPlacement(repo *fleetrepo.Repo, name, did string) error {
 		return err
 	}
 	before, now := repo.Model.TargetsOf(name), after.Model.TargetsOf(name)
-	a.printf("%s: placed on %s\n", did, count(len(now), "cluster"))
+	a.Printf("%s: placed on %s\n", did, shell.Count(len(now), "cluster"))
 	for _, cluster := range now {
 		if !slices.Contains(before, cluster) {
-			a.printf("  + %s\n", cluster)
+			a.Printf("  + %s\n", cluster)
 		}
 	}
 	for _, cluster := range before {
 		if !slices.Contains(now, cluster) {
-			a.printf("  - %s: deletes what was placed there\n", cluster)
+			a.Printf("  - %s: deletes what was placed there\n", cluster)
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -68,12 +69,12 @@ func newRecover(a *app) *cobra.Command {
 }
 
 func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) error {
-	repo, err := a.openVerified()
+	repo, err := a.OpenVerified()
 	if err != nil {
 		return err
 	}
 	if _, ok := repo.Model.Clusters[o.cluster]; o.cluster != "" && !ok {
-		return unknown("cluster", o.cluster, repo.Model.Clusters, "`bulla cluster list` shows the clusters")
+		return shell.Unknown("cluster", o.cluster, repo.Model.Clusters, "`bulla cluster list` shows the clusters")
 	}
 	job, err := a.recoveryJob(repo, o)
 	if err != nil {
@@ -90,13 +91,13 @@ func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) err
 	for _, file := range stubs {
 		done, err := a.recoverStub(job, file, o.dryRun)
 		if err != nil {
-			a.warnf("left as it was: %v", err)
+			a.Warnf("left as it was: %v", err)
 			refused++
 		} else if done {
 			renewed++
 		}
 	}
-	a.printf("%d of %d stubs locked to key %s\n", renewed, len(stubs), job.Sealer.Key.ID)
+	a.Printf("%d of %d stubs locked to key %s\n", renewed, len(stubs), job.Sealer.Key.ID)
 	if refused > 0 {
 		return &fault.Error{Code: fault.Findings, Hint: "each warning says why", Err: fmt.Errorf("%d of %d stubs were refused", refused, len(stubs))}
 	}
@@ -114,7 +115,7 @@ func (a *app) recoveryJob(repo *fleetrepo.Repo, o recoverOptions) (*recovery.Job
 		return nil, err
 	}
 	return &recovery.Job{
-		Finder: &recovery.Finder{Repo: repo, Warn: a.warnf, Progress: a.progress()},
+		Finder: &recovery.Finder{Repo: repo, Warn: a.Warnf, Progress: a.Progress()},
 		Sealer: sealer, Identities: ids, Cluster: o.cluster, All: o.all,
 	}, nil
 }
@@ -134,15 +135,15 @@ func (a *app) stubsToRecover(finder *recovery.Finder, paths []string) ([]string,
 		return stubs, nil
 	}
 	found, unreadable := model.Stubs(finder.Repo.Tree)
-	a.leaveOutAll(unreadable)
+	a.LeaveOutAll(unreadable)
 	for _, stub := range found {
 		switch failed := finder.MayBuild(stub.Path); {
 		case len(finder.Uses(stub.Path)) > 0:
 			stubs = append(stubs, stub.Path)
 		case failed != "":
-			a.leaveOut("%s is left out: placement %s does not build, so that nobody knows which object it becomes", stub.Path, failed)
+			a.LeaveOut("%s is left out: placement %s does not build, so that nobody knows which object it becomes", stub.Path, failed)
 		default:
-			a.warnf("%s is left out: no placement builds it; name it to lock it anew all the same", stub.Path)
+			a.Warnf("%s is left out: no placement builds it; name it to lock it anew all the same", stub.Path)
 		}
 	}
 	return stubs, nil
@@ -160,7 +161,7 @@ func (a *app) recoverStub(job *recovery.Job, file string, dryRun bool) (bool, er
 		return false, err
 	}
 	for _, left := range out.Left {
-		a.warnf("%s: the lock for %s stays as it is: the fleet has no such target", file, left)
+		a.Warnf("%s: the lock for %s stays as it is: the fleet has no such target", file, left)
 	}
 	if out.Data == nil {
 		return false, nil
@@ -170,6 +171,6 @@ func (a *app) recoverStub(job *recovery.Job, file string, dryRun bool) (bool, er
 			return false, err
 		}
 	}
-	a.printf("%s: %s\n", file, out)
+	a.Printf("%s: %s\n", file, out)
 	return true, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -48,7 +49,7 @@ func newReseal(a *app) *cobra.Command {
 }
 
 func (a *app) reseal(ctx context.Context, commit bool) error {
-	repo, err := a.openVerified()
+	repo, err := a.OpenVerified()
 	if err != nil {
 		return err
 	}
@@ -56,12 +57,12 @@ func (a *app) reseal(ctx context.Context, commit bool) error {
 	if err != nil {
 		return fault.New("run this in a clone of the fleet repository", "find the commit that is checked out: %w", err)
 	}
-	admin, err := a.admin("")
+	admin, err := a.Admin("")
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	job := &reseal.Job{Repo: repo, Service: admin, Head: strings.TrimSpace(head), Progress: a.progress()}
+	job := &reseal.Job{Repo: repo, Service: admin, Head: strings.TrimSpace(head), Progress: a.Progress()}
 	out, err := job.Run(ctx)
 	if out != nil {
 		a.reportReseal(out)
@@ -69,7 +70,7 @@ func (a *app) reseal(ctx context.Context, commit bool) error {
 	if err != nil {
 		return explainReseal(err)
 	}
-	a.remember(repo)
+	a.Remember(repo)
 	if commit && len(out.Moved) > 0 {
 		if err := a.commitReseal(ctx, repo.Root, out); err != nil {
 			return err
@@ -77,19 +78,19 @@ func (a *app) reseal(ctx context.Context, commit bool) error {
 	}
 	if len(out.Left) > 0 {
 		return &fault.Error{Code: fault.Findings, Hint: "each warning says why",
-			Err: fmt.Errorf("%s not moved", count(len(out.Left), "stub"))}
+			Err: fmt.Errorf("%s not moved", shell.Count(len(out.Left), "stub"))}
 	}
 	return nil
 }
 
 func (a *app) reportReseal(out *reseal.Outcome) {
 	for _, file := range out.Moved {
-		a.printf("%s\n", file)
+		a.Printf("%s\n", file)
 	}
 	for _, left := range out.Left {
-		a.warnf("%s stays as it is: %s", left.Path, whyLeft(left))
+		a.Warnf("%s stays as it is: %s", left.Path, whyLeft(left))
 	}
-	a.printf("%s moved to key %s\n", count(len(out.Moved), "stub"), out.Key)
+	a.Printf("%s moved to key %s\n", shell.Count(len(out.Moved), "stub"), out.Key)
 }
 
 func whyLeft(left reseal.Left) string {
@@ -122,12 +123,12 @@ func explainReseal(err error) error {
 // commitReseal commits exactly the moved stubs, with the user's own git: their
 // name, their signature, their hooks.
 func (a *app) commitReseal(ctx context.Context, root string, out *reseal.Outcome) error {
-	message := fmt.Sprintf("Move %s to sealing key %s\n\nOnly locks changed: no value did, and no cluster has anything to do.", count(len(out.Moved), "stub"), out.Key)
+	message := fmt.Sprintf("Move %s to sealing key %s\n\nOnly locks changed: no value did, and no cluster has anything to do.", shell.Count(len(out.Moved), "stub"), out.Key)
 	paths := []byte(strings.Join(out.Moved, "\x00"))
 	if _, err := runGit(ctx, root, paths, "commit", "--quiet", "--message", message, "--pathspec-from-file=-", "--pathspec-file-nul"); err != nil {
 		return fault.New("the stubs are changed in the working tree: commit them yourself", "commit: %w", err)
 	}
-	a.printf("committed; review it with `git show --stat`\n")
+	a.Printf("committed; review it with `git show --stat`\n")
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -137,7 +138,7 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 	if err != nil {
 		return err
 	}
-	repo, err := a.openVerified()
+	repo, err := a.OpenVerified()
 	if err != nil {
 		return err
 	}
@@ -166,15 +167,15 @@ func (a *app) seal(ctx context.Context, file string, o sealOptions) error {
 	if err != nil {
 		return err
 	}
-	a.remember(repo)
+	a.Remember(repo)
 	return a.writeStub(job, out, o)
 }
 
 // job is what the flags ask for.
 func (o sealOptions) job(a *app, repo *fleetrepo.Repo, set values.Set) (*sealjob.Job, error) {
 	job := &sealjob.Job{
-		Repo: repo, Builder: builder(repo.Root),
-		Warn: a.warnf, Note: a.notef, Progress: a.progress(), Values: set, Without: slices.Clone(o.removals), Renamed: map[string]string{},
+		Repo: repo, Builder: shell.Builder(repo.Root),
+		Warn: a.Warnf, Note: a.Notef, Progress: a.Progress(), Values: set, Without: slices.Clone(o.removals), Renamed: map[string]string{},
 		For: o.placement, TwoLock: o.twoLock, Together: o.together, Apart: o.apart, Key: o.key, AsIs: o.asIs,
 	}
 	for _, text := range o.renames {
@@ -215,7 +216,7 @@ func parseScope(text string) (api.Scope, error) {
 // read takes the values from the command line, before anything else is looked
 // at: a typo in them is the likeliest mistake.
 func (o sealOptions) read(a *app) (values.Set, *values.Manifest, error) {
-	source := &values.Source{AllowEmpty: o.allowEmpty, Stdin: a.stdin}
+	source := &values.Source{AllowEmpty: o.allowEmpty, Stdin: a.Stdin}
 	set := values.Set{}
 	var manifest *values.Manifest
 	var err error
@@ -251,7 +252,7 @@ func (o sealOptions) path(repo *fleetrepo.Repo, file string, manifest *values.Ma
 			return "", fault.NewUsage("give the path of the file, or --for PLACEMENT and --name NAME", "nothing says which stub to write")
 		}
 		if !ok {
-			return "", unknown("placement", o.placement, repo.Model.Placements, "`bulla place` makes one")
+			return "", shell.Unknown("placement", o.placement, repo.Model.Placements, "`bulla place` makes one")
 		}
 		return path.Join(placement.Spec.Path, name+".yaml"), nil
 	}
@@ -282,7 +283,7 @@ func first[T ~string](a, b T) T {
 
 func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, o sealOptions) error {
 	if o.dryRun {
-		_, err := printable.Product(a.stdout).Write(out.Data)
+		_, err := printable.Product(a.Stdout).Write(out.Data)
 		return err
 	}
 	var err error
@@ -295,15 +296,15 @@ func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, o sealOptions) e
 		return err
 	}
 	if out.Key == "" {
-		a.printf("%s: sealed nothing anew\n", job.File)
+		a.Printf("%s: sealed nothing anew\n", job.File)
 	} else {
-		a.printf("%s: sealed as %s/%s under key %s\n", job.File, out.Object.Namespace, out.Object.Name, out.Key)
+		a.Printf("%s: sealed as %s/%s under key %s\n", job.File, out.Object.Namespace, out.Object.Name, out.Key)
 	}
 	for _, sealed := range out.Sealed {
-		a.printf("  %s for %s\n", strings.Join(sealed.Fields, " "), strings.Join(sealed.Targets, ", "))
+		a.Printf("  %s for %s\n", strings.Join(sealed.Fields, " "), strings.Join(sealed.Targets, ", "))
 	}
 	for _, key := range out.Gone {
-		a.printf("  /data/%s taken away\n", key)
+		a.Printf("  /data/%s taken away\n", key)
 	}
 	if o.replace {
 		return a.finishReplace(job)

@@ -44,8 +44,8 @@ func (a *app) finishReplace(job *sealjob.Job) error {
 		if err := atomicfile.Replace(job.Repo.Abs(file), old, data); err != nil {
 			return err
 		}
-		a.printf("%s: lists %s\n", file, path.Base(job.File))
+		a.Printf("%s: lists %s\n", file, path.Base(job.File))
 	}
-	a.notef("if %s was ever committed, its values stay in Git's history: change them where they are checked, and seal the new ones", job.File)
+	a.Notef("if %s was ever committed, its values stay in Git's history: change them where they are checked, and seal the new ones", job.File)
 	return nil
 }

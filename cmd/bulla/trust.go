@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -75,7 +76,7 @@ func (a *app) trust(key, id string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	a.printf("pinned the root key of fleet %s in %s\n", pin.Fleet, store.Path())
+	a.Printf("pinned the root key of fleet %s in %s\n", pin.Fleet, store.Path())
 	return nil
 }
 
@@ -91,7 +92,7 @@ func checkVerifierKey(key string) error {
 // pinOfRepo pins nothing that the key does not sign, and, without replace,
 // nothing older than what was sealed under before.
 func (a *app) pinOfRepo(store *trust.Store, key string, replace bool) (trust.Pin, error) {
-	repo, err := a.open()
+	repo, err := a.Open()
 	if err != nil {
 		return trust.Pin{}, fault.New("run this inside the fleet repository, or give --fleet-id", "find the fleet to pin: %w", err)
 	}
@@ -132,11 +133,11 @@ func newTrustList(a *app) *cobra.Command {
 			for _, pin := range pins {
 				table.Rows = append(table.Rows, []string{pin.Fleet, pin.Name, pin.RootKey})
 			}
-			a.nothing(len(pins), "no root key is pinned; `bulla trust KEY` pins one")
-			return format.Print(a.stdout, append([]trust.Pin{}, pins...), table)
+			a.Nothing(len(pins), "no root key is pinned; `bulla trust KEY` pins one")
+			return format.Print(a.Stdout, append([]trust.Pin{}, pins...), table)
 		},
 	}
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	return cmd
 }
 
@@ -155,12 +156,8 @@ func newTrustRemove(a *app) *cobra.Command {
 			if !found {
 				return fault.New("`bulla trust list` shows what is pinned", "no root key is pinned for fleet %q", args[0])
 			}
-			a.printf("forgot the root key of fleet %s\n", args[0])
+			a.Printf("forgot the root key of fleet %s\n", args[0])
 			return nil
 		},
 	}
-}
-
-func outputFlag(cmd *cobra.Command, format *render.Format) {
-	cmd.Flags().StringVarP((*string)(format), "output", "o", string(render.Text), "`format`: text, json or yaml")
 }

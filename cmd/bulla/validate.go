@@ -10,6 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -51,7 +52,7 @@ func newValidate(a *app) *cobra.Command {
 		Args: command.Args("one folder", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				a.repo = args[0]
+				a.Repo = args[0]
 			}
 			if err := format.Check(); err != nil {
 				return err
@@ -59,7 +60,7 @@ func newValidate(a *app) *cobra.Command {
 			return a.validate(cmd.Context(), format, strict)
 		},
 	}
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are problems too")
 	return cmd
 }
@@ -70,12 +71,12 @@ func (a *app) validate(ctx context.Context, format render.Format, strict bool) e
 		return err
 	}
 	if format != render.Text {
-		if err := format.Print(a.stdout, report, render.Table{}); err != nil {
+		if err := format.Print(a.Stdout, report, render.Table{}); err != nil {
 			return err
 		}
 	} else {
 		for _, finding := range report.Findings {
-			a.printf("%s\n", finding)
+			a.Printf("%s\n", finding)
 		}
 		a.summarize(report)
 	}
@@ -86,7 +87,7 @@ func (a *app) validate(ctx context.Context, format render.Format, strict bool) e
 }
 
 func (a *app) check(ctx context.Context) (*check.Report, error) {
-	repo, err := a.openVerified()
+	repo, err := a.OpenVerified()
 	var parse *api.ParseError
 	if errors.As(err, &parse) {
 		// fleet.yaml itself: without it nothing else can be looked at.
@@ -95,20 +96,13 @@ func (a *app) check(ctx context.Context) (*check.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return check.Fleet(ctx, repo.Tree, repo.Model, builder(repo.Root), check.OpenHead(repo.Root), a.progress())
+	return check.Fleet(ctx, repo.Tree, repo.Model, shell.Builder(repo.Root), check.OpenHead(repo.Root), a.Progress())
 }
 
 func (a *app) summarize(r *check.Report) {
 	verdict := "ok"
 	if r.Errors()+r.Warnings() > 0 {
-		verdict = fmt.Sprintf("%s, %s", count(r.Errors(), "problem"), count(r.Warnings(), "warning"))
+		verdict = fmt.Sprintf("%s, %s", shell.Count(r.Errors(), "problem"), shell.Count(r.Warnings(), "warning"))
 	}
-	a.printf("%s: %s, %s, %s\n", verdict, count(r.Clusters, "cluster"), count(r.Placements, "placement"), count(r.Stubs, "stub"))
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	a.Printf("%s: %s, %s, %s\n", verdict, shell.Count(r.Clusters, "cluster"), shell.Count(r.Placements, "placement"), shell.Count(r.Stubs, "stub"))
 }

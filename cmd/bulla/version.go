@@ -11,7 +11,7 @@ func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: command.None,
 		RunE: func(*cobra.Command, []string) error {
-			a.printf("bulla %s\n", version.Text())
+			a.Printf("bulla %s\n", version.Text())
 			return nil
 		},
 	}

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/clustercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
@@ -175,10 +176,10 @@ func newClusterKeys(w *world, name string) clusterkeys.Keys {
 //
 //	cluster NAME [KEY=VALUE…]
 func cmdCluster(ts *testscript.TestScript, neg bool, args []string) {
-	labels, err := parseLabels(args[1:])
+	labels, err := clustercmd.ParseLabels(args[1:])
 	ts.Check(err)
 	file := ts.MkAbs(filepath.Join("clusters", args[0]+".yaml"))
-	ts.Check(os.WriteFile(file, []byte(renderCluster(args[0], labels, newClusterKeys(worldOf(ts), args[0]))), 0o644))
+	ts.Check(os.WriteFile(file, []byte(clustercmd.Render(args[0], labels, newClusterKeys(worldOf(ts), args[0]))), 0o644))
 }
 
 // cmdSecret draws a secret value that no output may show:

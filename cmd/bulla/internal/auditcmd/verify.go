@@ -1,4 +1,4 @@
-package main
+package auditcmd
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -29,7 +30,7 @@ const auditVerifyExample = `  bulla audit verify acme.jsonl
   # what a colleague exported and what you did: one log?
   bulla audit verify mine.jsonl theirs.jsonl`
 
-func newAuditVerify(a *app) *cobra.Command {
+func newAuditVerify(a run) *cobra.Command {
 	var logKey, against string
 	format := render.Text
 	cmd := &cobra.Command{
@@ -48,7 +49,7 @@ func newAuditVerify(a *app) *cobra.Command {
 	}
 	addLogKey(cmd, &logKey)
 	cmd.Flags().StringVar(&against, "against", "", "an earlier `export`, which the files must go on from")
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	return cmd
 }
 
@@ -60,7 +61,7 @@ type auditFinding struct {
 	Problem string `json:"problem"`
 }
 
-func (a *app) auditVerify(files []string, against string, verifier note.Verifier, format render.Format) error {
+func (a run) auditVerify(files []string, against string, verifier note.Verifier, format render.Format) error {
 	findings := []auditFinding{}
 	tell := func(file string, found []audit.Finding) {
 		for _, f := range found {
@@ -106,14 +107,14 @@ func goesOn(older, newer *audit.Verified) []audit.Finding {
 	return found
 }
 
-func (a *app) auditVerdict(files []string, logs []*audit.Verified, findings []auditFinding, format render.Format) error {
+func (a run) auditVerdict(files []string, logs []*audit.Verified, findings []auditFinding, format render.Format) error {
 	if format != render.Text {
-		if err := format.Print(a.stdout, findings, render.Table{}); err != nil {
+		if err := format.Print(a.Stdout, findings, render.Table{}); err != nil {
 			return err
 		}
 	} else {
 		for _, f := range findings {
-			a.printf("%s: %s\n", f.File, f.Problem)
+			a.Printf("%s: %s\n", f.File, f.Problem)
 		}
 	}
 	if len(findings) > 0 {
@@ -121,7 +122,7 @@ func (a *app) auditVerdict(files []string, logs []*audit.Verified, findings []au
 	}
 	if format == render.Text {
 		for i, file := range files {
-			a.printf("%s: %d entries, all of them and no others in the signed log\n", file, len(logs[i].Leaves))
+			a.Printf("%s: %d entries, all of them and no others in the signed log\n", file, len(logs[i].Leaves))
 		}
 	}
 	return nil

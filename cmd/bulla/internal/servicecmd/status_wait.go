@@ -1,4 +1,4 @@
-package main
+package servicecmd
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -19,7 +20,7 @@ const statusEvery = 5 * time.Second
 
 // lookFirst has the service look at Git before anything is judged by its head: a
 // moment after a push, all is well as of the commit before.
-func (a *app) lookFirst(ctx context.Context, admin *client.Admin, f statusFlags) error {
+func (a run) lookFirst(ctx context.Context, admin *client.Admin, f statusFlags) error {
 	if f.head != "" && !hexid.IsCommit(f.head) {
 		return fault.NewUsage("give all digits: --head $(git rev-parse HEAD)", "--head %q is not a full commit hash", f.head)
 	}
@@ -33,18 +34,18 @@ func (a *app) lookFirst(ctx context.Context, admin *client.Admin, f statusFlags)
 	var denied *client.DeniedError
 	switch {
 	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRole:
-		a.warnf("your roles do not let you have the key service look at Git first (operator, developer): it is judged by the head that it has")
+		a.Warnf("your roles do not let you have the key service look at Git first (operator, developer): it is judged by the head that it has")
 	case err != nil:
 		return login.Refused(err)
 	case out.GetRefused():
-		a.warnf("the repository's newest commit is not accepted; the key service's readiness says why")
+		a.Warnf("the repository's newest commit is not accepted; the key service's readiness says why")
 	}
 	return nil
 }
 
 // readStatus asks once, or with --wait until all is well or the time is over.
-func (a *app) readStatus(ctx context.Context, admin *client.Admin, f statusFlags, in *keyservicev1.ListLedgerRequest, secret string) (ledger.Status, error) {
-	progress := a.progress()
+func (a run) readStatus(ctx context.Context, admin *client.Admin, f statusFlags, in *keyservicev1.ListLedgerRequest, secret string) (ledger.Status, error) {
+	progress := a.Progress()
 	defer progress("")
 	for end := time.Now().Add(f.timeout); ; {
 		out, err := admin.ListLedger(ctx, in)
@@ -59,7 +60,7 @@ func (a *app) readStatus(ctx context.Context, admin *client.Admin, f statusFlags
 			if !f.wait || time.Now().After(end) || !a.isBehind(status, f.head) && !status.Troubled() && !checkedNothing(f, secret, status, countSecrets(status)) {
 				return status, nil
 			}
-			progress("waits: head %s", short(status.Head))
+			progress("waits: head %s", shell.Short(status.Head))
 		}
 		select {
 		case <-ctx.Done():
@@ -78,14 +79,14 @@ func countSecrets(status ledger.Status) (n int) {
 
 // isBehind says that the accepted head is neither the commit that was asked for
 // nor, as far as this clone knows, one after it.
-func (a *app) isBehind(status ledger.Status, head string) bool {
+func (a run) isBehind(status ledger.Status, head string) bool {
 	return head != "" && !exposure.OpenClone(".").Descends(status.Head, head)
 }
 
-func (a *app) notThere(status ledger.Status, head string) bool {
+func (a run) notThere(status ledger.Status, head string) bool {
 	if !a.isBehind(status, head) {
 		return false
 	}
-	a.warnf("%s is not accepted: the key service is at %s; in a clone that has both, a commit after it counts too", short(head), short(status.Head))
+	a.Warnf("%s is not accepted: the key service is at %s; in a clone that has both, a commit after it counts too", shell.Short(head), shell.Short(status.Head))
 	return true
 }

@@ -1,17 +1,16 @@
-package main
+package servicecmd
 
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
@@ -71,7 +70,7 @@ type statusFlags struct {
 	format                    render.Format
 }
 
-func newStatus(a *app) *cobra.Command {
+func newStatus(a run) *cobra.Command {
 	f := statusFlags{format: render.Text}
 	cmd := &cobra.Command{
 		Use: "status [SECRET]", Short: "Say where each secret stands on each cluster", Long: statusLong, Example: statusExample,
@@ -89,17 +88,17 @@ func newStatus(a *app) *cobra.Command {
 	flags.BoolVar(&f.wait, "wait", false, "ask until everything is as Git has it, and exit with code 3 when --timeout is over")
 	flags.StringVar(&f.head, "head", "", "with --check or --wait: this `commit`, or one after it, must be accepted")
 	period.Var(flags, &f.timeout, "timeout", 10*time.Minute, "how long --wait asks")
-	outputFlag(cmd, &f.format)
-	_ = cmd.RegisterFlagCompletionFunc("cluster", a.completeNames(func(n names) []string { return n.clusters }))
-	_ = cmd.RegisterFlagCompletionFunc("placement", a.completeNames(func(n names) []string { return n.placements }))
+	shell.OutputFlag(cmd, &f.format)
+	_ = cmd.RegisterFlagCompletionFunc("cluster", a.CompleteNames(func(n shell.Names) []string { return n.Clusters }))
+	_ = cmd.RegisterFlagCompletionFunc("placement", a.CompleteNames(func(n shell.Names) []string { return n.Placements }))
 	return cmd
 }
 
-func (a *app) status(ctx context.Context, f statusFlags, secret string) error {
+func (a run) status(ctx context.Context, f statusFlags, secret string) error {
 	if err := f.format.Check(); err != nil {
 		return err
 	}
-	admin, err := a.admin(f.fleet)
+	admin, err := a.Admin(f.fleet)
 	if err != nil {
 		return err
 	}
@@ -153,57 +152,27 @@ func statusTable(status ledger.Status) render.Table {
 			if s.Denied {
 				match += ", denied"
 			}
-			table.Rows = append(table.Rows, []string{s.Object(), c.Name, s.State, ago(status.Time, s.Since), match,
-				strings.Join(s.Workloads, ","), ago(status.Time, c.Reported)})
+			table.Rows = append(table.Rows, []string{s.Object(), c.Name, s.State, shell.Ago(status.Time, s.Since), match,
+				strings.Join(s.Workloads, ","), shell.Ago(status.Time, c.Reported)})
 		}
 	}
 	table.Sort()
 	return table
 }
 
-// ago is how long ago something was, by the service's clock.
-func ago(now time.Time, t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return duration.HumanDuration(max(0, now.Sub(*t)))
-}
-
-func (a *app) warnSilent(status ledger.Status) {
+func (a run) warnSilent(status ledger.Status) {
 	for _, c := range status.Clusters {
 		switch {
 		case c.Silent && c.Reported == nil:
-			a.warnf("cluster %s has never reported", c.Name)
+			a.Warnf("cluster %s has never reported", c.Name)
 		case c.Silent:
-			a.warnf("cluster %s is silent since %s (%s)", c.Name, c.Reported.Format(time.RFC3339), ago(status.Time, c.Reported))
+			a.Warnf("cluster %s is silent since %s (%s)", c.Name, c.Reported.Format(time.RFC3339), shell.Ago(status.Time, c.Reported))
 		}
 	}
 }
 
-func (a *app) warnDenied(status ledger.Status) {
+func (a run) warnDenied(status ledger.Status) {
 	for _, d := range status.Denied {
-		a.warnf("denied until %s by %s: %s (%s)", d.Until.Format(time.RFC3339), d.Person, d.What(), d.Reason)
-	}
-}
-
-// names are what a fleet repository has, for the completion of flags.
-type names struct{ clusters, placements []string }
-
-func (a *app) completeNames(pick func(names) []string) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		repo, err := a.open()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var n names
-		for name := range repo.Model.Clusters {
-			n.clusters = append(n.clusters, name)
-		}
-		for name := range repo.Model.Placements {
-			n.placements = append(n.placements, name)
-		}
-		slices.Sort(n.clusters)
-		slices.Sort(n.placements)
-		return pick(n), cobra.ShellCompDirectiveNoFileComp
+		a.Warnf("denied until %s by %s: %s (%s)", d.Until.Format(time.RFC3339), d.Person, d.What(), d.Reason)
 	}
 }

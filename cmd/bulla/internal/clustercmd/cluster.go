@@ -1,4 +1,4 @@
-package main
+package clustercmd
 
 import (
 	"bufio"
@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
@@ -50,7 +51,7 @@ const clusterAddExample = `  bulla cluster add prod-eu --context prod-eu --label
   # it was built anew
   bulla cluster add prod-eu --rebuilt --context prod-eu`
 
-func newCluster(a *app) *cobra.Command {
+func newCluster(a run) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "cluster", Short: "Clusters of the fleet", Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -65,7 +66,7 @@ type clusterAddOptions struct {
 	rebuilt                                               bool
 }
 
-func newClusterAdd(a *app) *cobra.Command {
+func newClusterAdd(a run) *cobra.Command {
 	var o clusterAddOptions
 	cmd := &cobra.Command{
 		Use: "add NAME", Short: "Add a cluster", Long: clusterAddLong, Example: clusterAddExample,
@@ -73,7 +74,7 @@ func newClusterAdd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return a.clusterAdd(cmd.Context(), args[0], o) },
 	}
 	f := cmd.Flags()
-	kubeFlags(cmd, &o.context, &o.kubeconfig)
+	shell.KubeFlags(cmd, &o.context, &o.kubeconfig)
 	f.StringVar(&o.identity, "identity", "", "`hash` of the cluster's mTLS public key, sha256:…")
 	f.StringVar(&o.recipient, "recipient", "", "the cluster's age `recipient`, age1pq1…")
 	f.StringVar(&o.fingerprint, "fingerprint", "", "`fingerprint` of both, as a person at the cluster reads it out")
@@ -82,13 +83,8 @@ func newClusterAdd(a *app) *cobra.Command {
 	return cmd
 }
 
-func kubeFlags(cmd *cobra.Command, context, kubeconfig *string) {
-	cmd.Flags().StringVar(context, "context", "", "kubeconfig `context` of the cluster")
-	cmd.Flags().StringVar(kubeconfig, "kubeconfig", "", "`path` of the kubeconfig (default $KUBECONFIG, then ~/.kube/config)")
-}
-
-func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) error {
-	repo, err := a.open()
+func (a run) clusterAdd(ctx context.Context, name string, o clusterAddOptions) error {
+	repo, err := a.Open()
 	if err != nil {
 		return err
 	}
@@ -99,7 +95,7 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 	if exists {
 		return fault.New("edit "+file+" to change it, or choose another name; --rebuilt gives a cluster that was built anew its new keys", "add cluster %q: %s is there", name, file)
 	}
-	labels, err := parseLabels(o.labels)
+	labels, err := ParseLabels(o.labels)
 	if err != nil {
 		return err
 	}
@@ -111,7 +107,7 @@ func (a *app) clusterAdd(ctx context.Context, name string, o clusterAddOptions) 
 		return err
 	}
 	file = "clusters/" + name + ".yaml"
-	data := []byte(renderCluster(name, labels, keys))
+	data := []byte(Render(name, labels, keys))
 	if _, err := api.ParseCluster(file, data); err != nil {
 		return err
 	}
@@ -138,7 +134,8 @@ func sharesKeys(repo *fleetrepo.Repo, keys clusterkeys.Keys) error {
 	return nil
 }
 
-func parseLabels(texts []string) (map[string]string, error) {
+// ParseLabels reads KEY=VALUE texts; its errors are of usage.
+func ParseLabels(texts []string) (map[string]string, error) {
 	labels := map[string]string{}
 	for _, text := range texts {
 		key, value, ok := strings.Cut(text, "=")
@@ -154,7 +151,7 @@ func parseLabels(texts []string) (map[string]string, error) {
 }
 
 // clusterKeys gets the keys from the cluster, or from a person who compares.
-func (a *app) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOptions) (clusterkeys.Keys, error) {
+func (a run) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOptions) (clusterkeys.Keys, error) {
 	given := clusterkeys.Keys{Fleet: fleet, Cluster: name, Identity: o.identity, Recipient: o.recipient}
 	switch {
 	case o.identity == "" && o.recipient == "":
@@ -192,7 +189,7 @@ func checkKeys(keys clusterkeys.Keys) error {
 }
 
 // confirm wants a person, or the fingerprint that a person was told.
-func (a *app) confirm(keys clusterkeys.Keys, told string) error {
+func (a run) confirm(keys clusterkeys.Keys, told string) error {
 	if told != "" {
 		if !strings.EqualFold(told, keys.Fingerprint()) {
 			return fault.NewTrust("somebody changed a key on its way, or it is another cluster or fleet; ask again by another channel",
@@ -200,12 +197,12 @@ func (a *app) confirm(keys clusterkeys.Keys, told string) error {
 		}
 		return nil
 	}
-	file, ok := a.stdin.(*os.File)
+	file, ok := a.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return fault.NewTrust("ask somebody at the cluster for `bulla cluster fingerprint "+keys.Cluster+" --context …` and give it with --fingerprint",
 			"add cluster %q: nobody compared its keys", keys.Cluster)
 	}
-	fmt.Fprintf(a.stderr, "fingerprint: %s\nDoes somebody at the cluster read out the same? Type yes: ", keys.Fingerprint())
+	fmt.Fprintf(a.Stderr, "fingerprint: %s\nDoes somebody at the cluster read out the same? Type yes: ", keys.Fingerprint())
 	line, _ := bufio.NewReader(file).ReadString('\n')
 	if strings.TrimSpace(line) != "yes" {
 		return fault.NewTrust("nothing was written", "add cluster %q: the fingerprint was not confirmed", keys.Cluster)
@@ -213,7 +210,8 @@ func (a *app) confirm(keys clusterkeys.Keys, told string) error {
 	return nil
 }
 
-func renderCluster(name string, labels map[string]string, keys clusterkeys.Keys) string {
+// Render is the text of a new cluster's file.
+func Render(name string, labels map[string]string, keys clusterkeys.Keys) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", api.APIVersion, api.KindCluster, name)
 	if len(labels) > 0 {
@@ -227,22 +225,22 @@ func renderCluster(name string, labels map[string]string, keys clusterkeys.Keys)
 }
 
 // reportCluster says what the cluster gains when this is merged.
-func (a *app) reportCluster(root, name, file string) error {
+func (a run) reportCluster(root, name, file string) error {
 	repo, err := fleetrepo.Open(root)
 	if err != nil {
 		return err
 	}
-	a.printf("wrote %s\n", file)
+	a.Printf("wrote %s\n", file)
 	if sets := repo.Model.SetsOf(name); len(sets) > 0 {
-		a.printf("  joins %s\n", strings.Join(sets, ", "))
+		a.Printf("  joins %s\n", strings.Join(sets, ", "))
 	}
 	if placed := repo.Model.PlacedOn(name); len(placed) > 0 {
-		a.printf("  gets %s\n", strings.Join(placed, ", "))
+		a.Printf("  gets %s\n", strings.Join(placed, ", "))
 	}
 	return nil
 }
 
-func newClusterFingerprint(a *app) *cobra.Command {
+func newClusterFingerprint(a run) *cobra.Command {
 	var kubeContext, kubeconfig string
 	cmd := &cobra.Command{
 		Use: "fingerprint NAME", Short: "Print a cluster's fingerprint, to compare by telephone",
@@ -256,16 +254,16 @@ clusters/NAME.yaml. Equal fingerprints mean equal keys, cluster name and fleet.`
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := a.keysOf(cmd.Context(), args[0], kubeContext, kubeconfig)
 			if err == nil {
-				a.printf("%s\n", keys.Fingerprint())
+				a.Printf("%s\n", keys.Fingerprint())
 			}
 			return err
 		},
 	}
-	kubeFlags(cmd, &kubeContext, &kubeconfig)
+	shell.KubeFlags(cmd, &kubeContext, &kubeconfig)
 	return cmd
 }
 
-func (a *app) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (clusterkeys.Keys, error) {
+func (a run) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (clusterkeys.Keys, error) {
 	if kubeContext != "" || kubeconfig != "" {
 		keys, err := clusterkeys.Read(ctx, kubeconfig, kubeContext, name)
 		if err == nil && keys.Fleet == "" {
@@ -273,13 +271,13 @@ func (a *app) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) 
 		}
 		return keys, err
 	}
-	repo, err := a.open()
+	repo, err := a.Open()
 	if err != nil {
 		return clusterkeys.Keys{}, err
 	}
 	cluster, ok := repo.Model.Clusters[name]
 	if !ok {
-		return clusterkeys.Keys{}, unknown("cluster", name, repo.Model.Clusters, "--context reads from a cluster itself")
+		return clusterkeys.Keys{}, shell.Unknown("cluster", name, repo.Model.Clusters, "--context reads from a cluster itself")
 	}
 	return clusterkeys.Keys{Fleet: repo.Model.Fleet.Spec.ID, Cluster: name, Identity: cluster.Spec.Identity, Recipient: cluster.Spec.Recipient}, nil
 }

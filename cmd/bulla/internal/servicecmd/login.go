@@ -1,4 +1,4 @@
-package main
+package servicecmd
 
 import (
 	"errors"
@@ -8,13 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
@@ -56,7 +55,7 @@ type loginFlags struct {
 	newKey                  bool
 }
 
-func newLogin(a *app) *cobra.Command {
+func newLogin(a run) *cobra.Command {
 	var f loginFlags
 	cmd := &cobra.Command{
 		Use: "login", Short: "Get access to the key service as a person", Long: loginLong, Example: loginExample,
@@ -72,8 +71,8 @@ func newLogin(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) login(f loginFlags) error {
-	fleet, err := a.fleetID(f.fleet)
+func (a run) login(f loginFlags) error {
+	fleet, err := a.FleetID(f.fleet)
 	if err != nil {
 		return err
 	}
@@ -101,18 +100,18 @@ func (a *app) login(f loginFlags) error {
 		if err := store.Put(*l); err != nil {
 			return login.Explain(store, err)
 		}
-		fmt.Fprintf(a.stderr, "made a key for fleet %s in %s\n", fleet, store.Path())
+		fmt.Fprintf(a.Stderr, "made a key for fleet %s in %s\n", fleet, store.Path())
 	}
 	request, identity, err := l.Request()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "identity: %s\ngive it, and the request on standard output, to an operator of the key service\n", identity)
-	a.printf("%s", request)
+	fmt.Fprintf(a.Stderr, "identity: %s\ngive it, and the request on standard output, to an operator of the key service\n", identity)
+	a.Printf("%s", request)
 	return nil
 }
 
-func (a *app) completeLogin(store *login.Store, l *login.Login, f loginFlags) error {
+func (a run) completeLogin(store *login.Store, l *login.Login, f loginFlags) error {
 	if l == nil {
 		return fault.New("the certificate is for a key that `bulla login` makes: start there", "there is no key for this fleet yet")
 	}
@@ -140,7 +139,7 @@ func (a *app) completeLogin(store *login.Store, l *login.Login, f loginFlags) er
 	if err := store.Put(*l); err != nil {
 		return login.Explain(store, err)
 	}
-	a.printf("logged in to fleet %s as %s until %s\n", who.Fleet, who.Name, who.Expires.Local().Format(time.RFC3339))
+	a.Printf("logged in to fleet %s as %s until %s\n", who.Fleet, who.Name, who.Expires.Local().Format(time.RFC3339))
 	return nil
 }
 
@@ -155,32 +154,6 @@ func readSmall(path string, limit int64) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// fleetID is the id of the fleet that a command is about: the flag's, or that
-// of the repository around; empty when there is neither.
-func (a *app) fleetID(flag string) (string, error) {
-	if flag != "" {
-		if !hexid.IsFleet(flag) {
-			return "", fault.NewUsage("it stands in fleet.yaml under spec.id", "--fleet-id is not 32 lower-case hexadecimal digits")
-		}
-		return flag, nil
-	}
-	repo, err := a.open()
-	if err != nil {
-		return "", nil //nolint:nilerr // the caller says what that means
-	}
-	return repo.Model.Fleet.Spec.ID, nil
-}
-
-// admin returns a client of the key service of the fleet that the command is
-// about, in the user's name.
-func (a *app) admin(fleetFlag string) (*client.Admin, error) {
-	fleet, err := a.fleetID(fleetFlag)
-	if err != nil {
-		return nil, err
-	}
-	return login.Load(fleet)
-}
-
 // loginRow is one login of `bulla login list`.
 type loginRow struct {
 	Fleet    string `json:"fleet"`
@@ -190,7 +163,7 @@ type loginRow struct {
 	Identity string `json:"identity"`
 }
 
-func newLoginList(a *app) *cobra.Command {
+func newLoginList(a run) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List your logins", Args: command.None,
@@ -206,11 +179,11 @@ func newLoginList(a *app) *cobra.Command {
 			for _, r := range rows {
 				table.Rows = append(table.Rows, []string{r.Fleet, r.Person, r.URL, r.Expires, r.Identity})
 			}
-			a.nothing(len(rows), "there is no login yet; `bulla login` begins one")
-			return format.Print(a.stdout, rows, table)
+			a.Nothing(len(rows), "there is no login yet; `bulla login` begins one")
+			return format.Print(a.Stdout, rows, table)
 		},
 	}
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	return cmd
 }
 
@@ -242,7 +215,7 @@ func loginRows() ([]loginRow, error) {
 	return rows, nil
 }
 
-func newLoginRemove(a *app) *cobra.Command {
+func newLoginRemove(a run) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove FLEET-ID", Short: "Forget a login with its key", Args: command.Args("a fleet id", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -257,7 +230,7 @@ func newLoginRemove(a *app) *cobra.Command {
 			if !found {
 				return fault.New("`bulla login list` shows the logins", "no login for fleet %q", args[0])
 			}
-			a.printf("forgot the login to fleet %s\n", args[0])
+			a.Printf("forgot the login to fleet %s\n", args[0])
 			return nil
 		},
 	}

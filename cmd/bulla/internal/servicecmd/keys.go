@@ -1,4 +1,4 @@
-package main
+package servicecmd
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -32,7 +33,7 @@ const keysListExample = `  # after a rotation: what still needs the old key
   # in a script
   bulla keys ls -o json | jq '.[] | select(.status == "Superseded") | .needed'`
 
-func newKeys(a *app) *cobra.Command {
+func newKeys(a run) *cobra.Command {
 	keys := &cobra.Command{
 		Use: "keys", Short: "Look at the fleet's sealing keys", Args: command.None,
 		Long: "Look at the fleet's sealing keys. They are made, rotated and retired where the\nHSM is: see `bulla-keyservice keys --help`.",
@@ -48,7 +49,7 @@ func newKeys(a *app) *cobra.Command {
 			return a.listKeys(cmd.Context(), format)
 		},
 	}
-	outputFlag(list, &format)
+	shell.OutputFlag(list, &format)
 	keys.AddCommand(list)
 	return keys
 }
@@ -67,8 +68,8 @@ type keyRow struct {
 // keyUnknown is the status of a key that only locks name.
 const keyUnknown api.KeyStatus = "Unknown"
 
-func (a *app) listKeys(ctx context.Context, format render.Format) error {
-	repo, err := a.openVerified()
+func (a run) listKeys(ctx context.Context, format render.Format) error {
+	repo, err := a.OpenVerified()
 	if err != nil {
 		return err
 	}
@@ -81,21 +82,21 @@ func (a *app) listKeys(ctx context.Context, format render.Format) error {
 		table.Rows = append(table.Rows, []string{r.Key, string(r.Suite), string(r.Status),
 			strconv.Itoa(r.Locks), strconv.Itoa(r.Stubs), strconv.Itoa(r.Needed), strconv.Itoa(r.Placements)})
 	}
-	return format.Print(a.stdout, rows, table)
+	return format.Print(a.Stdout, rows, table)
 }
 
-func (a *app) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error) {
+func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error) {
 	spec := &repo.Model.Fleet.Spec
 	stubs, broken := new(keyuse.Reader).Read(repo.Tree)
 	for _, file := range broken {
-		a.leaveOut("%s cannot be read and is not counted; `bulla validate` says why", file)
+		a.LeaveOut("%s cannot be read and is not counted; `bulla validate` says why", file)
 	}
-	index, err := built.All(ctx, builder(repo.Root), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.progress())
+	index, err := built.All(ctx, shell.Builder(repo.Root), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.Progress())
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(index.Failed)) {
-		a.leaveOut("placement %s does not build and is not counted; `bulla validate` says why", name)
+		a.LeaveOut("placement %s does not build and is not counted; `bulla validate` says why", name)
 	}
 	rows := map[string]*keyRow{}
 	for _, key := range spec.SealingKeys {

@@ -1,4 +1,4 @@
-package main
+package servicecmd
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -56,7 +57,7 @@ type denyFlags struct {
 	in          keyservicev1.DenyRequest
 }
 
-func newDeny(a *app) *cobra.Command {
+func newDeny(a run) *cobra.Command {
 	f := &denyFlags{}
 	cmd := &cobra.Command{
 		Use: "deny", Short: "Have the key service open something for nobody until a time", Long: denyLong, Example: denyExample, Args: command.None,
@@ -73,8 +74,8 @@ func newDeny(a *app) *cobra.Command {
 	flags.StringVar(&f.fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
 	cmd.MarkFlagsMutuallyExclusive("digest", "stub")
 	cmd.MarkFlagsMutuallyExclusive("for", "until")
-	_ = cmd.RegisterFlagCompletionFunc("cluster", a.completeNames(func(n names) []string { return n.clusters }))
-	_ = cmd.RegisterFlagCompletionFunc("placement", a.completeNames(func(n names) []string { return n.placements }))
+	_ = cmd.RegisterFlagCompletionFunc("cluster", a.CompleteNames(func(n shell.Names) []string { return n.Clusters }))
+	_ = cmd.RegisterFlagCompletionFunc("placement", a.CompleteNames(func(n shell.Names) []string { return n.Placements }))
 	cmd.AddCommand(newDenyList(a), newDenyLift(a))
 	return cmd
 }
@@ -111,11 +112,11 @@ func (f *denyFlags) request(now time.Time) error {
 	return nil
 }
 
-func (a *app) deny(ctx context.Context, f *denyFlags) error {
+func (a run) deny(ctx context.Context, f *denyFlags) error {
 	if err := f.request(time.Now()); err != nil {
 		return err
 	}
-	admin, err := a.admin(f.fleet)
+	admin, err := a.Admin(f.fleet)
 	if err != nil {
 		return err
 	}
@@ -125,13 +126,13 @@ func (a *app) deny(ctx context.Context, f *denyFlags) error {
 		return refusedDenial(err)
 	}
 	d := ledger.ReadDenial(out.GetDenial())
-	a.printf("denied %d: %s, until %s\n", d.ID, d.What(), d.Until.Format(time.RFC3339))
-	a.printf("what a cluster opened before it keeps; `bulla deny lift %d` ends this\n", d.ID)
+	a.Printf("denied %d: %s, until %s\n", d.ID, d.What(), d.Until.Format(time.RFC3339))
+	a.Printf("what a cluster opened before it keeps; `bulla deny lift %d` ends this\n", d.ID)
 	if out.GetUnknown() {
-		a.warnf("the head that the key service accepted has nothing of that name: is it spelt right? What it is given later is denied")
+		a.Warnf("the head that the key service accepted has nothing of that name: is it spelt right? What it is given later is denied")
 	}
 	if d.Digest != "" && !out.GetByValue() {
-		a.warnf("the key service does not have that stub at hand, so another file with the same value is not denied: deny its placement too")
+		a.Warnf("the key service does not have that stub at hand, so another file with the same value is not denied: deny its placement too")
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func refusedDenial(err error) error {
 	return login.Refused(err)
 }
 
-func newDenyList(a *app) *cobra.Command {
+func newDenyList(a run) *cobra.Command {
 	var fleet string
 	format := render.Text
 	cmd := &cobra.Command{
@@ -160,15 +161,15 @@ func newDenyList(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.denyList(cmd.Context(), fleet, format) },
 	}
 	cmd.Flags().StringVar(&fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	return cmd
 }
 
-func (a *app) denyList(ctx context.Context, fleet string, format render.Format) error {
+func (a run) denyList(ctx context.Context, fleet string, format render.Format) error {
 	if err := format.Check(); err != nil {
 		return err
 	}
-	admin, err := a.admin(fleet)
+	admin, err := a.Admin(fleet)
 	if err != nil {
 		return err
 	}
@@ -181,13 +182,13 @@ func (a *app) denyList(ctx context.Context, fleet string, format render.Format) 
 	table := render.Table{Header: []string{"ID", "WHAT", "UNTIL", "BY", "SINCE", "REASON"}}
 	now := time.UnixMicro(out.GetTime())
 	for _, d := range denials {
-		table.Rows = append(table.Rows, []string{fmt.Sprint(d.ID), d.What(), d.Until.Format(time.RFC3339), d.Person, ago(now, &d.Since), d.Reason})
+		table.Rows = append(table.Rows, []string{fmt.Sprint(d.ID), d.What(), d.Until.Format(time.RFC3339), d.Person, shell.Ago(now, &d.Since), d.Reason})
 	}
-	a.nothing(len(denials), "nothing is denied")
-	return format.Print(a.stdout, denials, table)
+	a.Nothing(len(denials), "nothing is denied")
+	return format.Print(a.Stdout, denials, table)
 }
 
-func newDenyLift(a *app) *cobra.Command {
+func newDenyLift(a run) *cobra.Command {
 	var fleet string
 	cmd := &cobra.Command{
 		Use: "lift ID", Short: "End a denial before its time", Args: command.Args("the number of a denial", 1, 1),
@@ -197,12 +198,12 @@ func newDenyLift(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) denyLift(ctx context.Context, fleet, text string) error {
+func (a run) denyLift(ctx context.Context, fleet, text string) error {
 	id, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
 		return fault.NewUsage("`bulla deny ls` lists them", "%q is no number of a denial", text)
 	}
-	admin, err := a.admin(fleet)
+	admin, err := a.Admin(fleet)
 	if err != nil {
 		return err
 	}
@@ -212,6 +213,6 @@ func (a *app) denyLift(ctx context.Context, fleet, text string) error {
 		return refusedDenial(err)
 	}
 	d := ledger.ReadDenial(lifted)
-	a.printf("lifted %d: %s; clusters ask again within ten minutes\n", d.ID, d.What())
+	a.Printf("lifted %d: %s; clusters ask again within ten minutes\n", d.ID, d.What())
 	return nil
 }

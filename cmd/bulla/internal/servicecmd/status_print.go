@@ -1,22 +1,22 @@
-package main
+package servicecmd
 
 import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
 
 // printStatus writes the whole of it; a secret that is named stands alone.
-func (a *app) printStatus(format render.Format, status ledger.Status, secrets render.Table, secret string) error {
+func (a run) printStatus(format render.Format, status ledger.Status, secrets render.Table, secret string) error {
 	if format != render.Text {
-		return format.Print(a.stdout, status, secrets)
+		return format.Print(a.Stdout, status, secrets)
 	}
 	if head := headLine(status); head != "" && secret == "" {
-		a.printf("%s\n\n", head)
+		a.Printf("%s\n\n", head)
 	}
 	tables := []render.Table{secrets}
 	if secret == "" {
@@ -28,18 +28,18 @@ func (a *app) printStatus(format render.Format, status ledger.Status, secrets re
 			continue
 		}
 		if printed {
-			a.printf("\n")
+			a.Printf("\n")
 		}
-		if err := format.Print(a.stdout, status, table); err != nil {
+		if err := format.Print(a.Stdout, status, table); err != nil {
 			return err
 		}
 		printed = true
 	}
 	if secret != "" || countSecrets(status)+len(status.Placements) == 0 {
-		a.nothing(len(secrets.Rows), "no such secret is placed on a cluster, or was reported by one")
+		a.Nothing(len(secrets.Rows), "no such secret is placed on a cluster, or was reported by one")
 	}
 	if status.Refused != nil {
-		a.warnf("%s", status.Refused.Says(status.Time))
+		a.Warnf("%s", status.Refused.Says(status.Time))
 	}
 	a.warnSilent(status)
 	a.warnDenied(status)
@@ -52,10 +52,10 @@ func headLine(status ledger.Status) string {
 	}
 	line := "head " + status.Head
 	if status.Accepted != nil {
-		line += ", accepted " + ago(status.Time, status.Accepted) + " ago"
+		line += ", accepted " + shell.Ago(status.Time, status.Accepted) + " ago"
 	}
 	if status.Looked != nil {
-		line += ", seen to be the newest " + ago(status.Time, status.Looked) + " ago"
+		line += ", seen to be the newest " + shell.Ago(status.Time, status.Looked) + " ago"
 	}
 	return line
 }
@@ -63,7 +63,7 @@ func headLine(status ledger.Status) string {
 func clustersTable(status ledger.Status) render.Table {
 	table := render.Table{Header: []string{"CLUSTER", "STANDING", "HEAD", "LAST REPORT"}}
 	for _, c := range status.Clusters {
-		table.Rows = append(table.Rows, []string{c.Name, standingOf(c), headOf(status, c), ago(status.Time, c.Reported)})
+		table.Rows = append(table.Rows, []string{c.Name, standingOf(c), headOf(status, c), shell.Ago(status.Time, c.Reported)})
 	}
 	return table
 }
@@ -74,7 +74,7 @@ func standingOf(c ledger.Cluster) string {
 		text += ", decommissioned"
 	}
 	if c.Suspended != nil {
-		text += ", FleetSync suspended" + suspendedBy(c.Suspended)
+		text += ", FleetSync suspended" + c.Suspended.Text()
 	}
 	return text
 }
@@ -84,20 +84,9 @@ func headOf(status ledger.Status, c ledger.Cluster) string {
 	case c.Head == "":
 		return ""
 	case status.Behind(c):
-		return short(c.Head) + " (not the accepted one)"
+		return shell.Short(c.Head) + " (not the accepted one)"
 	}
-	return short(c.Head)
-}
-
-func suspendedBy(s *ledger.Suspension) string {
-	var text string
-	if s.By != "" {
-		text = " by " + s.By
-	}
-	if s.Since != nil {
-		text += " since " + s.Since.Format(time.RFC3339)
-	}
-	return text
+	return shell.Short(c.Head)
 }
 
 // placementsTable has what is not well, and what has no secret that would stand in
@@ -143,9 +132,9 @@ func deliveryRows(status ledger.Status, p ledger.Placement, c ledger.Cluster) []
 func deliveryRow(status ledger.Status, c ledger.Cluster, d ledger.Delivery) []string {
 	says := d.Message
 	if d.Suspended != nil {
-		says = strings.TrimSpace("on the cluster" + suspendedBy(d.Suspended))
+		says = strings.TrimSpace("on the cluster" + d.Suspended.Text())
 	} else if d.Well() {
 		says = fmt.Sprintf("%d objects", d.Objects)
 	}
-	return []string{d.Placement, c.Name, d.String(), ago(status.Time, d.Since), says}
+	return []string{d.Placement, c.Name, d.String(), shell.Ago(status.Time, d.Since), says}
 }

@@ -1,4 +1,4 @@
-package main
+package auditcmd
 
 import (
 	"cmp"
@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -48,7 +49,7 @@ const auditWhoExample = `  bulla audit who payments/db
   bulla audit who --cluster store-17
   bulla audit who --cluster store-17 -o json | jq -r '.[].rotate[].path' | sort -u`
 
-func newAuditWho(a *app) *cobra.Command {
+func newAuditWho(a run) *cobra.Command {
 	var f logFlags
 	var cluster string
 	format := render.Text
@@ -69,7 +70,7 @@ func newAuditWho(a *app) *cobra.Command {
 		},
 	}
 	f.add(cmd)
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	cmd.Flags().StringVar(&cluster, "cluster", "", "this cluster alone; without SECRET, everything that it opened (`name`)")
 	return cmd
 }
@@ -92,8 +93,8 @@ type placedOn struct {
 
 // auditWho answers for one secret. Without a fleet repository it says what the
 // log says, and nothing of now.
-func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, format render.Format) error {
-	repo, err := a.open()
+func (a run) auditWho(ctx context.Context, f logFlags, secret, cluster string, format render.Format) error {
+	repo, err := a.Open()
 	if err != nil && f.logKey == "" {
 		return err
 	}
@@ -133,7 +134,7 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 	if repo != nil {
 		history := exposure.OpenClone(repo.Root)
 		stubs, unreadable := exposure.Stubs(repo.Tree)
-		a.leaveOutAll(unreadable)
+		a.LeaveOutAll(unreadable)
 		for i := range report.Readings {
 			r := &report.Readings[i]
 			r.Commit = history.Describe(r.Head)
@@ -145,16 +146,16 @@ func (a *app) auditWho(ctx context.Context, f logFlags, secret, cluster string, 
 }
 
 // uses builds every placement: the log has objects as they are built.
-func (a *app) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]built.Use, error) {
+func (a run) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]built.Use, error) {
 	placements := slices.SortedFunc(maps.Values(repo.Model.Placements), func(a, b *api.Placement) int {
 		return cmp.Compare(a.Metadata.Name, b.Metadata.Name)
 	})
-	index, err := built.All(ctx, builder(repo.Root), repo.Tree, placements, a.progress())
+	index, err := built.All(ctx, shell.Builder(repo.Root), repo.Tree, placements, a.Progress())
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(index.Failed)) {
-		a.leaveOut("placement %q does not build, so what it places is not told: %v", name, index.Failed[name])
+		a.LeaveOut("placement %q does not build, so what it places is not told: %v", name, index.Failed[name])
 	}
 	return index.Uses, nil
 }
@@ -255,26 +256,26 @@ func placedUnread(repo *fleetrepo.Repo, uses map[string][]built.Use, report *who
 	return placed
 }
 
-func (a *app) printWho(report *whoReport, format render.Format) error {
+func (a run) printWho(report *whoReport, format render.Format) error {
 	table := render.Table{Header: []string{"CLUSTER", "OBJECT", "VERSION", "FIRST", "LAST", "TIMES", "PLACEMENT", "HEAD", "COMMIT"}}
 	for _, r := range report.Readings {
-		version := short(strings.TrimPrefix(r.Digest, "sha256:"))
+		version := shell.Short(strings.TrimPrefix(r.Digest, "sha256:"))
 		if r.Current {
 			version += " (current)"
 		}
-		table.Rows = append(table.Rows, []string{r.Cluster, r.Object, version, stamp(r.First), stamp(r.Last), fmt.Sprint(r.Times), r.Placement, short(r.Head), r.Commit})
+		table.Rows = append(table.Rows, []string{r.Cluster, r.Object, version, stamp(r.First), stamp(r.Last), fmt.Sprint(r.Times), r.Placement, shell.Short(r.Head), r.Commit})
 	}
-	if err := format.Print(a.stdout, report, table); err != nil || format != render.Text {
+	if err := format.Print(a.Stdout, report, table); err != nil || format != render.Text {
 		return err
 	}
 	if len(report.Readings) == 0 {
-		a.printf("no cluster opened %s\n", strings.Join(report.Objects, ", "))
+		a.Printf("no cluster opened %s\n", strings.Join(report.Objects, ", "))
 	}
 	for _, p := range report.Placed {
-		a.printf("may open it now, and did not ask: %s (placement %s)\n", p.Cluster, p.Placement)
+		a.Printf("may open it now, and did not ask: %s (placement %s)\n", p.Cluster, p.Placement)
 	}
 	if report.RecoveryKeys > 0 {
-		a.printf("recovery keys: %d; whoever has one reads it from Git, and no log tells\n", report.RecoveryKeys)
+		a.Printf("recovery keys: %d; whoever has one reads it from Git, and no log tells\n", report.RecoveryKeys)
 	}
 	return nil
 }
@@ -282,8 +283,8 @@ func (a *app) printWho(report *whoReport, format render.Format) error {
 func stamp(t time.Time) string { return t.Format("2006-01-02T15:04Z") }
 
 // auditLost answers for a lost cluster.
-func (a *app) auditLost(ctx context.Context, f logFlags, cluster string, format render.Format) error {
-	repo, err := a.open()
+func (a run) auditLost(ctx context.Context, f logFlags, cluster string, format render.Format) error {
+	repo, err := a.Open()
 	if err != nil {
 		return err
 	}
@@ -305,7 +306,7 @@ func (a *app) auditLost(ctx context.Context, f logFlags, cluster string, format 
 	}
 	history := exposure.OpenClone(repo.Root)
 	stubs, unreadable := exposure.Stubs(repo.Tree)
-	a.leaveOutAll(unreadable)
+	a.LeaveOutAll(unreadable)
 	lost := exposure.After(exposure.Readings(entries), stubs, history)
 	for i := range lost {
 		lost[i].Commit = history.Describe(lost[i].Head)
@@ -313,7 +314,7 @@ func (a *app) auditLost(ctx context.Context, f logFlags, cluster string, format 
 	return a.printLost(cluster, repo.Model, lost, format)
 }
 
-func (a *app) printLost(cluster string, model *model.Model, lost []exposure.Lost, format render.Format) error {
+func (a run) printLost(cluster string, model *model.Model, lost []exposure.Lost, format render.Format) error {
 	table := render.Table{Header: []string{"OBJECT", "STATE", "VERSION", "LAST OPENED", "SEAL ANEW"}}
 	files, unknown := map[string]bool{}, 0
 	for _, l := range lost {
@@ -325,21 +326,21 @@ func (a *app) printLost(cluster string, model *model.Model, lost []exposure.Lost
 			files[still.Path] = true
 			rotate = append(rotate, still.String())
 		}
-		table.Rows = append(table.Rows, []string{l.Object, string(l.State), short(strings.TrimPrefix(l.Digest, "sha256:")), stamp(l.Last), strings.Join(rotate, ", ")})
+		table.Rows = append(table.Rows, []string{l.Object, string(l.State), shell.Short(strings.TrimPrefix(l.Digest, "sha256:")), stamp(l.Last), strings.Join(rotate, ", ")})
 	}
-	if err := format.Print(a.stdout, lost, table); err != nil || format != render.Text {
+	if err := format.Print(a.Stdout, lost, table); err != nil || format != render.Text {
 		return err
 	}
 	if len(lost) == 0 {
-		a.printf("cluster %s opened nothing\n", cluster)
+		a.Printf("cluster %s opened nothing\n", cluster)
 	} else {
-		a.printf("%d files to seal anew; change each value where it is used, too\n", len(files))
+		a.Printf("%d files to seal anew; change each value where it is used, too\n", len(files))
 	}
 	if unknown > 0 {
-		a.warnf("%d are Unknown: this clone does not have the commits that granted them; fetch them and run this again, or count them as Same", unknown)
+		a.Warnf("%d are Unknown: this clone does not have the commits that granted them; fetch them and run this again, or count them as Same", unknown)
 	}
 	if c, member := model.Clusters[cluster]; member && !c.Spec.Suspend {
-		a.warnf("%s is still in the fleet and may open more: set suspend: true or remove its file, and merge that first", cluster)
+		a.Warnf("%s is still in the fleet and may open more: set suspend: true or remove its file, and merge that first", cluster)
 	}
 	return nil
 }

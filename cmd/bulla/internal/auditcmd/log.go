@@ -1,4 +1,4 @@
-package main
+package auditcmd
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -41,7 +42,7 @@ type auditLogFlags struct {
 	limit                int
 }
 
-func newAuditLog(a *app) *cobra.Command {
+func newAuditLog(a run) *cobra.Command {
 	var f auditLogFlags
 	format := render.Text
 	cmd := &cobra.Command{
@@ -59,7 +60,7 @@ func newAuditLog(a *app) *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&f.export, "export", "", "write the whole log to this `file`, or go on with it")
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	filters := map[string]*string{
 		"cluster": &f.Cluster, "person": &f.Person, "kind": &f.Kind, "outcome": &f.Outcome, "digest": &f.Digest, "object": &f.Object,
 	}
@@ -81,14 +82,14 @@ func newAuditLog(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) auditLog(ctx context.Context, f auditLogFlags, format render.Format) (err error) {
+func (a run) auditLog(ctx context.Context, f auditLogFlags, format render.Format) (err error) {
 	if f.limit < 1 {
 		return fault.NewUsage("--limit takes a number from 1 on", "--limit is %d", f.limit)
 	}
-	if err := oneOf("kind", f.Kind, auditlog.Kinds()); err != nil {
+	if err := shell.OneOf("kind", f.Kind, auditlog.Kinds()); err != nil {
 		return err
 	}
-	if err := oneOf("outcome", f.Outcome, auditlog.Outcomes()); err != nil {
+	if err := shell.OneOf("outcome", f.Outcome, auditlog.Outcomes()); err != nil {
 		return err
 	}
 	if err := checkFilters(f); err != nil {
@@ -114,9 +115,9 @@ func (a *app) auditLog(ctx context.Context, f auditLogFlags, format render.Forma
 		return err
 	}
 	if left > 0 {
-		a.warnf("%d earlier entries are not shown: --limit or --until shows them", left)
+		a.Warnf("%d earlier entries are not shown: --limit or --until shows them", left)
 	}
-	a.nothing(len(entries), "the audit log has no such entry")
+	a.Nothing(len(entries), "the audit log has no such entry")
 	return a.auditLines(format, entries)
 }
 
@@ -132,7 +133,7 @@ func checkFilters(f auditLogFlags) error {
 	return nil
 }
 
-func (a *app) auditExport(ctx context.Context, f auditLogFlags) error {
+func (a run) auditExport(ctx context.Context, f auditLogFlags) error {
 	key, verifier, err := a.logKey(f.logKey)
 	if err != nil {
 		return err
@@ -146,6 +147,6 @@ func (a *app) auditExport(ctx context.Context, f auditLogFlags) error {
 	if err != nil {
 		return err
 	}
-	a.printf("%s holds the whole log: %d entries, %d of them new\n", f.export, out.Size, out.Size-out.Had)
+	a.Printf("%s holds the whole log: %d entries, %d of them new\n", f.export, out.Size, out.Size-out.Had)
 	return nil
 }

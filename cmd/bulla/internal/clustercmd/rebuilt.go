@@ -1,4 +1,4 @@
-package main
+package clustercmd
 
 import (
 	"context"
@@ -10,16 +10,17 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
 // clusterRebuilt puts the keys of a cluster that was built anew into its file.
-func (a *app) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, name string, o clusterAddOptions) error {
+func (a run) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, name string, o clusterAddOptions) error {
 	old, ok := repo.Model.Clusters[name]
 	switch {
 	case !ok:
-		return unknown("cluster", name, repo.Model.Clusters, "leave --rebuilt out to add it")
+		return shell.Unknown("cluster", name, repo.Model.Clusters, "leave --rebuilt out to add it")
 	case len(o.labels) > 0:
 		return fault.NewUsage("edit "+file+" to change its labels", "--label stands beside --rebuilt")
 	}
@@ -60,6 +61,6 @@ func (a *app) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, na
 	if err := a.reportCluster(repo.Root, name, file); err != nil {
 		return err
 	}
-	a.printf("  stubs locked to its old key open after `bulla recover --identity FILE --cluster %s`\n", name)
+	a.Printf("  stubs locked to its old key open after `bulla recover --identity FILE --cluster %s`\n", name)
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package clustercmd
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -46,7 +47,7 @@ not answer, the list is what Git says.`
 // listPatience is how long the list waits for what it can do without.
 const listPatience = 5 * time.Second
 
-func newClusterList(a *app) *cobra.Command {
+func newClusterList(a run) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters, their sets and what is placed on them", Args: command.None,
@@ -55,30 +56,30 @@ func newClusterList(a *app) *cobra.Command {
 			if err := format.Check(); err != nil {
 				return err
 			}
-			repo, err := a.open()
+			repo, err := a.Open()
 			if err != nil {
 				return err
 			}
 			rows := clusterRows(repo)
 			a.addSuspended(cmd.Context(), rows)
-			a.nothing(len(rows), "the fleet has no cluster yet; `bulla cluster add` adds one")
-			return format.Print(a.stdout, rows, clusterTable(rows))
+			a.Nothing(len(rows), "the fleet has no cluster yet; `bulla cluster add` adds one")
+			return format.Print(a.Stdout, rows, clusterTable(rows))
 		},
 	}
-	outputFlag(cmd, &format)
+	shell.OutputFlag(cmd, &format)
 	return cmd
 }
 
 // addSuspended adds what stands in no file. No login is no news to who works in Git
 // alone; an answer that does not come is.
-func (a *app) addSuspended(ctx context.Context, rows []clusterRow) {
+func (a run) addSuspended(ctx context.Context, rows []clusterRow) {
 	const unknown = "what is suspended on the clusters themselves is not known: %v"
-	admin, err := a.admin("")
+	admin, err := a.Admin("")
 	switch {
 	case errors.Is(err, login.ErrNone) || len(rows) == 0:
 		return
 	case err != nil:
-		a.warnf(unknown, err)
+		a.Warnf(unknown, err)
 		return
 	}
 	defer admin.Close()
@@ -86,7 +87,7 @@ func (a *app) addSuspended(ctx context.Context, rows []clusterRow) {
 	defer cancel()
 	answer, err := admin.ListLedger(ctx, &keyservicev1.ListLedgerRequest{})
 	if err != nil {
-		a.warnf(unknown, login.Refused(err))
+		a.Warnf(unknown, login.Refused(err))
 		return
 	}
 	clusters := ledger.Read(answer, listPatience).Clusters
@@ -129,7 +130,7 @@ func clusterTable(rows []clusterRow) render.Table {
 		}
 		state := row.State
 		if row.Suspended != nil {
-			state += ", FleetSync suspended" + suspendedBy(row.Suspended)
+			state += ", FleetSync suspended" + row.Suspended.Text()
 		}
 		table.Rows = append(table.Rows, []string{row.Name, state,
 			strings.Join(row.Sets, ","), strings.Join(row.Placements, ","), strings.Join(labels, ",")})
@@ -154,7 +155,7 @@ const clusterRemoveExample = `  # 1. empty it
   # 2. when "bulla status --cluster store-17" shows nothing but Deprovisioned
   bulla cluster remove store-17`
 
-func newClusterRemove(a *app) *cobra.Command {
+func newClusterRemove(a run) *cobra.Command {
 	var decommission, keep bool
 	cmd := &cobra.Command{
 		Use: "remove NAME", Short: "Empty a cluster, then take it out of the fleet", Long: clusterRemoveLong, Example: clusterRemoveExample,
@@ -172,25 +173,25 @@ func newClusterRemove(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) clusterFile(name string) (*fleetrepo.Repo, string, *api.Cluster, error) {
-	repo, err := a.open()
+func (a run) clusterFile(name string) (*fleetrepo.Repo, string, *api.Cluster, error) {
+	repo, err := a.Open()
 	if err != nil {
 		return nil, "", nil, err
 	}
 	cluster, ok := repo.Model.Clusters[name]
 	if !ok {
-		return nil, "", nil, unknown("cluster", name, repo.Model.Clusters, "names are those of the files in clusters/")
+		return nil, "", nil, shell.Unknown("cluster", name, repo.Model.Clusters, "names are those of the files in clusters/")
 	}
 	return repo, repo.Model.Files[api.KindCluster+"/"+name], cluster, nil
 }
 
-func (a *app) decommission(name string) error {
+func (a run) decommission(name string) error {
 	repo, file, cluster, err := a.clusterFile(name)
 	if err != nil {
 		return err
 	}
 	if cluster.Spec.Decommission {
-		a.printf("%s: decommission is set already\n", file)
+		a.Printf("%s: decommission is set already\n", file)
 		return nil
 	}
 	data, err := os.ReadFile(repo.Abs(file))
@@ -210,14 +211,14 @@ func (a *app) decommission(name string) error {
 	if err := atomicfile.Replace(repo.Abs(file), data, edited); err != nil {
 		return err
 	}
-	a.printf("changed %s: once merged, the cluster deletes everything that was placed there\n", file)
+	a.Printf("changed %s: once merged, the cluster deletes everything that was placed there\n", file)
 	for _, placement := range repo.Model.PlacedOn(name) {
-		a.printf("  - %s\n", placement)
+		a.Printf("  - %s\n", placement)
 	}
 	return nil
 }
 
-func (a *app) clusterRemove(name string, keep bool) error {
+func (a run) clusterRemove(name string, keep bool) error {
 	repo, file, cluster, err := a.clusterFile(name)
 	if err != nil {
 		return err
@@ -235,6 +236,6 @@ func (a *app) clusterRemove(name string, keep bool) error {
 	if err := os.Remove(repo.Abs(file)); err != nil {
 		return fmt.Errorf("remove cluster: %w", err)
 	}
-	a.printf("removed %s\n", file)
+	a.Printf("removed %s\n", file)
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package servicecmd
 
 import (
 	"context"
@@ -30,7 +30,7 @@ It takes a login with the role operator (see "bulla login").`
 const historyExample = `  git fetch && git diff OLD origin/main
   bulla history accept $(git rev-parse origin/main)`
 
-func newHistory(a *app) *cobra.Command {
+func newHistory(a run) *cobra.Command {
 	history := &cobra.Command{Use: "history", Short: "Accept a rewritten history", Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var fleet string
@@ -44,8 +44,8 @@ func newHistory(a *app) *cobra.Command {
 	return history
 }
 
-func (a *app) acceptHistory(ctx context.Context, fleet, head string) error {
-	admin, err := a.admin(fleet)
+func (a run) acceptHistory(ctx context.Context, fleet, head string) error {
+	admin, err := a.Admin(fleet)
 	if err != nil {
 		return err
 	}
@@ -58,6 +58,6 @@ func (a *app) acceptHistory(ctx context.Context, fleet, head string) error {
 	if err != nil {
 		return login.Refused(err)
 	}
-	a.printf("%s may follow the head in force, once; the service's readiness says what became of it\n", head)
+	a.Printf("%s may follow the head in force, once; the service's readiness says what became of it\n", head)
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package auditcmd
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -34,7 +35,7 @@ The log key is read from fleet.yaml, verified under the pinned root key, or give
 with --log-key. Reading from the service needs "bulla login" and the role auditor
 or operator; with --file an export is read, offline.`
 
-func newAudit(a *app) *cobra.Command {
+func newAudit(a run) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "audit", Short: "Read and verify the audit log", Long: auditLong, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -59,7 +60,7 @@ func addLogKey(cmd *cobra.Command, key *string) {
 
 // logKey is the key that the log is held to, as a text and read: the flag's, or
 // fleet.yaml's.
-func (a *app) logKey(flag string) (string, note.Verifier, error) {
+func (a run) logKey(flag string) (string, note.Verifier, error) {
 	if flag != "" {
 		verifier, err := sealing.NewVerifier(flag)
 		if err == nil && !strings.HasPrefix(verifier.Name(), audit.Origin("")) {
@@ -70,7 +71,7 @@ func (a *app) logKey(flag string) (string, note.Verifier, error) {
 		}
 		return flag, verifier, nil
 	}
-	repo, err := a.openVerified()
+	repo, err := a.OpenVerified()
 	if err != nil {
 		return "", nil, err
 	}
@@ -83,7 +84,7 @@ func (a *app) logKey(flag string) (string, note.Verifier, error) {
 }
 
 // source opens the log: a file, or the key service.
-func (a *app) source(f logFlags) (auditlog.Source, func(), error) {
+func (a run) source(f logFlags) (auditlog.Source, func(), error) {
 	key, verifier, err := a.logKey(f.logKey)
 	if err != nil {
 		return nil, nil, err
@@ -94,12 +95,12 @@ func (a *app) source(f logFlags) (auditlog.Source, func(), error) {
 	return a.logService(f, key, verifier)
 }
 
-func (a *app) logService(f logFlags, key string, verifier note.Verifier) (*auditlog.Service, func(), error) {
+func (a run) logService(f logFlags, key string, verifier note.Verifier) (*auditlog.Service, func(), error) {
 	fleet := strings.TrimPrefix(verifier.Name(), audit.Origin(""))
 	if f.fleet != "" && f.fleet != fleet {
 		return nil, nil, fault.NewUsage("the id is the end of the log key's name", "--fleet-id is not that of the log key, %s", fleet)
 	}
-	admin, err := a.admin(fleet)
+	admin, err := a.Admin(fleet)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,8 +108,8 @@ func (a *app) logService(f logFlags, key string, verifier note.Verifier) (*audit
 	if err != nil {
 		return nil, nil, err
 	}
-	memory := auditlog.NewMemory(filepath.Dir(store.Path()), fleet, a.warnf)
-	return &auditlog.Service{Admin: admin, Log: client.NewLog(func() string { return key }, memory), Progress: a.progress()}, admin.Close, nil
+	memory := auditlog.NewMemory(filepath.Dir(store.Path()), fleet, a.Warnf)
+	return &auditlog.Service{Admin: admin, Log: client.NewLog(func() string { return key }, memory), Progress: a.Progress()}, admin.Close, nil
 }
 
 // moment reads a time as people write it: RFC 3339, a date, or a time ago.
@@ -135,17 +136,17 @@ type auditRow struct {
 }
 
 // auditLines prints entries.
-func (a *app) auditLines(format render.Format, entries []client.AuditEntry) error {
+func (a run) auditLines(format render.Format, entries []client.AuditEntry) error {
 	rows := make([]auditRow, len(entries))
 	table := render.Table{Header: []string{"INDEX", "TIME", "WHO", "KIND", "OUTCOME", "WHAT", "HEAD", "DETAIL"}}
 	for i, e := range entries {
 		rows[i] = auditRow{Index: e.Index, Entry: e.Leaf}
 		table.Rows = append(table.Rows, []string{
 			fmt.Sprint(e.Index), e.Entry.Time.Format("2006-01-02T15:04:05Z"), who(e.Entry), string(e.Entry.Kind), e.Entry.Outcome,
-			what(e.Entry), short(e.Entry.Head), detail(e.Entry),
+			what(e.Entry), shell.Short(e.Entry.Head), detail(e.Entry),
 		})
 	}
-	return format.Print(a.stdout, rows, table)
+	return format.Print(a.Stdout, rows, table)
 }
 
 func who(e audit.Entry) string {
@@ -163,9 +164,9 @@ func what(e audit.Entry) string {
 	named := strings.Join(objects, ",")
 	switch {
 	case named != "" && e.Digest != "":
-		return named + "@" + short(strings.TrimPrefix(e.Digest, "sha256:"))
+		return named + "@" + shell.Short(strings.TrimPrefix(e.Digest, "sha256:"))
 	case e.Digest != "":
-		return short(strings.TrimPrefix(e.Digest, "sha256:"))
+		return shell.Short(strings.TrimPrefix(e.Digest, "sha256:"))
 	}
 	return named
 }
@@ -176,8 +177,6 @@ func detail(e audit.Entry) string {
 	}
 	return e.Detail
 }
-
-func short(hash string) string { return hash[:min(len(hash), 12)] }
 
 // newest collects the last entries that a filter chooses.
 func newest(ctx context.Context, source auditlog.Source, filter auditlog.Filter, limit int) (entries []client.AuditEntry, left int, err error) {

@@ -1,4 +1,4 @@
-package main
+package auditcmd
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -91,5 +92,5 @@ func unknownTo(place, what, name string, names []string, hint string) error {
 	if place != "" {
 		place = " and no " + place
 	}
-	return fault.New(didYouMean(name, names)+hint, "no entry of the audit log%s names a %s %q", place, what, name)
+	return fault.New(shell.DidYouMean(name, names)+hint, "no entry of the audit log%s names a %s %q", place, what, name)
 }

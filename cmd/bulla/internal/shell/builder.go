@@ -1,4 +1,4 @@
-package main
+package shell
 
 import (
 	"runtime"
@@ -8,9 +8,9 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// builder builds placements of the repository at root, and keeps what it built in
+// Builder builds placements of the repository at root, and keeps what it built in
 // Git's folder, where no commit can write. Outside of Git it keeps nothing.
-func builder(root string) *kustomize.Builder {
+func Builder(root string) *kustomize.Builder {
 	return kustomize.NewBuilder(kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU()), Store: buildStore(root)})
 }
 

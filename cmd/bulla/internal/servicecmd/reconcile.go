@@ -1,4 +1,4 @@
-package main
+package servicecmd
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
@@ -28,7 +29,7 @@ const reconcileExample = `  bulla reconcile
   bulla reconcile --context prod-eu
   bulla reconcile payments --context prod-eu && bulla status --placement payments --wait`
 
-func newReconcile(a *app) *cobra.Command {
+func newReconcile(a run) *cobra.Command {
 	var fleet, kubeContext, kubeconfig string
 	cmd := &cobra.Command{
 		Use: "reconcile [PLACEMENT]", Short: "Have the key service and a cluster look at Git now", Long: reconcileLong, Example: reconcileExample,
@@ -42,11 +43,11 @@ func newReconcile(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
-	kubeFlags(cmd, &kubeContext, &kubeconfig)
+	shell.KubeFlags(cmd, &kubeContext, &kubeconfig)
 	return cmd
 }
 
-func (a *app) reconcile(ctx context.Context, fleet, placement, kubeContext, kubeconfig string) error {
+func (a run) reconcile(ctx context.Context, fleet, placement, kubeContext, kubeconfig string) error {
 	atCluster := kubeContext != "" || kubeconfig != ""
 	if placement != "" && !atCluster {
 		return fault.NewUsage("bulla reconcile "+placement+" --context CONTEXT", "a placement is worked on by a cluster, and none is named")
@@ -57,7 +58,7 @@ func (a *app) reconcile(ctx context.Context, fleet, placement, kubeContext, kube
 		return err
 	}
 	if err != nil && !errors.Is(err, login.ErrNone) {
-		a.warnf("the key service was not asked: %v", err)
+		a.Warnf("the key service was not asked: %v", err)
 	}
 	if !atCluster {
 		return nil
@@ -76,19 +77,19 @@ func (a *app) reconcile(ctx context.Context, fleet, placement, kubeContext, kube
 	if err := cluster.Request(ctx, kube.FleetSync, sync.GetNamespace(), sync.GetName(), now); err != nil {
 		return err
 	}
-	a.printf("asked the FleetSync %q of %s to look at Git\n", sync.GetName(), cluster.Where)
+	a.Printf("asked the FleetSync %q of %s to look at Git\n", sync.GetName(), cluster.Where)
 	if placement == "" {
 		return nil
 	}
 	if err := cluster.Request(ctx, kube.Delivery, sync.GetNamespace(), placement, now); err != nil {
 		return err
 	}
-	a.printf("asked for placement %q to be compared with Git\n", placement)
+	a.Printf("asked for placement %q to be compared with Git\n", placement)
 	return nil
 }
 
-func (a *app) lookAtService(ctx context.Context, fleet string) error {
-	admin, err := a.admin(fleet)
+func (a run) lookAtService(ctx context.Context, fleet string) error {
+	admin, err := a.Admin(fleet)
 	if err != nil {
 		return err
 	}
@@ -97,9 +98,9 @@ func (a *app) lookAtService(ctx context.Context, fleet string) error {
 	if err != nil {
 		return login.Refused(err)
 	}
-	a.printf("the key service looked at Git, and is at %s\n", out.GetHead())
+	a.Printf("the key service looked at Git, and is at %s\n", out.GetHead())
 	if out.GetRefused() {
-		a.warnf("the repository's newest commit is not accepted; the key service's readiness says why")
+		a.Warnf("the repository's newest commit is not accepted; the key service's readiness says why")
 	}
 	return nil
 }

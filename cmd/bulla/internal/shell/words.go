@@ -1,0 +1,108 @@
+package shell
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
+)
+
+// DidYouMean begins a hint with the closest name, if there is one.
+func DidYouMean(name string, names []string) string {
+	if near := closest.Name(name, names); near != "" {
+		return fmt.Sprintf("did you mean %s? ", near)
+	}
+	return ""
+}
+
+// OneOf refuses the value of a flag that is none of those there are.
+func OneOf(flag, value string, known []string) error {
+	if value == "" || slices.Contains(known, value) {
+		return nil
+	}
+	return fault.NewUsage(DidYouMean(value, known)+"one of "+strings.Join(known, ", "), "--%s %q is unknown", flag, value)
+}
+
+// Nothing tells on standard error that a list is empty: what is on standard
+// output stays for machines.
+func (a *Shell) Nothing(rows int, what string) {
+	if rows == 0 {
+		fmt.Fprintf(a.Stderr, "nothing matched: %s\n", what)
+	}
+}
+
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func OutputFlag(cmd *cobra.Command, format *render.Format) {
+	cmd.Flags().StringVarP((*string)(format), "output", "o", string(render.Text), "`format`: text, json or yaml")
+}
+
+// Unknown says which names there are.
+func Unknown[T any](what, name string, known map[string]T, hint string) error {
+	if len(known) > 0 {
+		hint = "the fleet has " + list(known) + "; " + hint
+	}
+	return fault.New(hint, "%s %q is not in the fleet", what, name)
+}
+
+// list names up to ten things.
+func list[T any](known map[string]T) string {
+	var names []string
+	for name := range known {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if len(names) > 10 {
+		names = append(names[:10], "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// names are what a fleet repository has, for the completion of flags.
+type Names struct{ Clusters, Placements []string }
+
+func (a *Shell) CompleteNames(pick func(Names) []string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		repo, err := a.Open()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var n Names
+		for name := range repo.Model.Clusters {
+			n.Clusters = append(n.Clusters, name)
+		}
+		for name := range repo.Model.Placements {
+			n.Placements = append(n.Placements, name)
+		}
+		slices.Sort(n.Clusters)
+		slices.Sort(n.Placements)
+		return pick(n), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// Ago is how long ago something was, by the service's clock.
+func Ago(now time.Time, t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return duration.HumanDuration(max(0, now.Sub(*t)))
+}
+
+func KubeFlags(cmd *cobra.Command, context, kubeconfig *string) {
+	cmd.Flags().StringVar(context, "context", "", "kubeconfig `context` of the cluster")
+	cmd.Flags().StringVar(kubeconfig, "kubeconfig", "", "`path` of the kubeconfig (default $KUBECONFIG, then ~/.kube/config)")
+}
+
+func Short(hash string) string { return hash[:min(len(hash), 12)] }
