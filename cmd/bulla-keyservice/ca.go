@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -34,6 +34,7 @@ func newCACommand() *cobra.Command {
 
 func newCAListCommand() *cobra.Command {
 	var file string
+	format := render.Text
 	list := &cobra.Command{
 		Use:     "list --config FILE",
 		Aliases: []string{"ls"},
@@ -41,14 +42,27 @@ func newCAListCommand() *cobra.Command {
 		Example: `  bulla-keyservice ca list --config keyservice.yaml`,
 		Args:    command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return listCA(cmd.Context(), file, cmd.OutOrStdout())
+			if err := format.Check(); err != nil {
+				return err
+			}
+			return listCA(cmd.Context(), file, format, cmd.OutOrStdout())
 		},
 	}
 	addConfigFlag(list, &file)
+	render.Flag(list.Flags(), &format)
 	return list
 }
 
-func listCA(ctx context.Context, file string, stdout io.Writer) error {
+// caRow is a generation as it is listed.
+type caRow struct {
+	Generation    int64      `json:"generation"`
+	Key           string     `json:"key"`
+	Identity      string     `json:"identity"`
+	IssuesFrom    time.Time  `json:"issuesFrom"`
+	AcceptedUntil *time.Time `json:"acceptedUntil,omitempty"`
+}
+
+func listCA(ctx context.Context, file string, format render.Format, stdout io.Writer) error {
 	config, err := loadConfig(file)
 	if err != nil {
 		return err
@@ -62,20 +76,21 @@ func listCA(ctx context.Context, file string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "GENERATION\tKEY\tIDENTITY\tISSUES FROM\tACCEPTED UNTIL")
+	rowsOf := []caRow{}
+	table := render.Table{Header: []string{"GENERATION", "KEY", "IDENTITY", "ISSUES FROM", "ACCEPTED UNTIL"}}
 	for _, g := range generations {
 		certificate, err := authority.Parse(g)
 		if err != nil {
 			return err
 		}
-		until := "-"
+		row, until := caRow{Generation: int64(g.Generation), Key: g.Role, Identity: protocol.SPKIHash(certificate), IssuesFrom: g.Starts}, ""
 		if !g.Ends.IsZero() {
-			until = g.Ends.Format(time.RFC3339)
+			row.AcceptedUntil, until = &g.Ends, g.Ends.Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", g.Generation, g.Role, protocol.SPKIHash(certificate), g.Starts.Format(time.RFC3339), until)
+		rowsOf = append(rowsOf, row)
+		table.Rows = append(table.Rows, []string{fmt.Sprint(row.Generation), row.Key, row.Identity, row.IssuesFrom.Format(time.RFC3339), until})
 	}
-	return table.Flush()
+	return format.Print(stdout, rowsOf, table)
 }
 
 func newCARotateCommand() *cobra.Command {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -23,6 +23,7 @@ func newKeysCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
 	var root tokenFlags
+	format := render.Text
 	list := &cobra.Command{
 		Use:     "ls --config FILE",
 		Aliases: []string{"list"},
@@ -33,16 +34,29 @@ accepted head says of a sealing key, "-" where it says nothing.`,
 		Example: `  bulla-keyservice keys ls --config keyservice.yaml`,
 		Args:    command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return listKeys(cmd.Context(), file, &root, cmd.OutOrStdout())
+			if err := format.Check(); err != nil {
+				return err
+			}
+			return listKeys(cmd.Context(), file, &root, format, cmd.OutOrStdout())
 		},
 	}
 	addConfigFlag(list, &file)
+	render.Flag(list.Flags(), &format)
 	root.add(list.Flags(), "root-", "label of the root key's token, to list that too")
 	keys.AddCommand(list, newKeysRotateCommand(), newKeysRetireCommand())
 	return keys
 }
 
-func listKeys(ctx context.Context, file string, root *tokenFlags, stdout io.Writer) error {
+// keyRow is a key as it is listed.
+type keyRow struct {
+	Use     string        `json:"use"`
+	Key     string        `json:"key,omitempty"`
+	Suite   api.Suite     `json:"suite,omitempty"`
+	Status  api.KeyStatus `json:"status,omitempty"`
+	Problem string        `json:"problem,omitempty"`
+}
+
+func listKeys(ctx context.Context, file string, root *tokenFlags, format render.Format, stdout io.Writer) error {
 	config, err := loadConfig(file)
 	if err != nil {
 		return err
@@ -70,19 +84,14 @@ func listKeys(ctx context.Context, file string, root *tokenFlags, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "USE\tKEY\tSUITE\tSTATUS\tPROBLEM")
+	rows := []keyRow{}
+	table := render.Table{Header: []string{"USE", "KEY", "SUITE", "STATUS", "PROBLEM"}}
 	for _, key := range keys {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", key.Use, orDash(key.KeyID), orDash(string(key.Suite)), orDash(string(status[key.KeyID])), orDash(key.Problem))
+		row := keyRow{key.Use, key.KeyID, key.Suite, status[key.KeyID], key.Problem}
+		rows = append(rows, row)
+		table.Rows = append(table.Rows, []string{row.Use, row.Key, string(row.Suite), string(row.Status), row.Problem})
 	}
-	return table.Flush()
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	return format.Print(stdout, rows, table)
 }
 
 // acceptedStatus reads the accepted head from the data folder; a service that

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
@@ -48,7 +49,7 @@ func TestTheTableOfExitCodesHasAllThatThereAre(t *testing.T) {
 var findings = regexp.MustCompile(`(?m)^exitcode 3 bulla ([a-z]+(?: [a-z]+)?\b)(?:[ \n]|$)`)
 
 func TestTheTableOfExitCodesNamesEachCommandThatHasFindings(t *testing.T) {
-	root := newRoot(&app{}, "bulla")
+	root := newRoot(&app{&shell.Shell{}}, "bulla")
 	row := exitCodes[slices.IndexFunc(exitCodes, func(r struct {
 		code fault.Code
 		when []string

@@ -1,4 +1,4 @@
-// Package render prints lists as text, JSON or YAML.
+// Package render prints lists as text, JSON, YAML or names alone.
 package render
 
 import (
@@ -12,6 +12,8 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/spf13/pflag"
+
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
@@ -23,15 +25,24 @@ const (
 	Text Format = "text"
 	JSON Format = "json"
 	YAML Format = "yaml"
+	// Name is the first column alone, for a shell.
+	Name Format = "name"
 )
 
 // Check refuses an unknown format before any work is done.
 func (f Format) Check() error {
 	switch f {
-	case Text, JSON, YAML:
+	case Text, JSON, YAML, Name:
 		return nil
 	}
-	return fault.NewUsage("-o takes text, json or yaml", "output format %q is unknown", string(f))
+	return fault.NewUsage("-o takes "+formats, "output format %q is unknown", string(f))
+}
+
+const formats = "text, json, yaml or name"
+
+// Flag adds -o to a command.
+func Flag(flags *pflag.FlagSet, format *Format) {
+	flags.StringVarP((*string)(format), "output", "o", string(Text), "`format`: "+formats)
 }
 
 // Table is a list as text.
@@ -61,6 +72,8 @@ func (f Format) Print(w io.Writer, data any, table Table) error {
 		}
 		_, err = w.Write(out)
 		return err
+	case Name:
+		return table.names(w)
 	}
 	return table.print(w)
 }
@@ -74,6 +87,24 @@ func Printable(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// names prints the first column, each name once.
+func (t Table) names(w io.Writer) error {
+	if t.Header == nil {
+		return fault.NewUsage("-o takes text, json or yaml here", "what is printed is no list of names")
+	}
+	seen := map[string]bool{}
+	for _, row := range t.Rows {
+		if seen[row[0]] {
+			continue
+		}
+		seen[row[0]] = true
+		if _, err := fmt.Fprintln(w, Printable(row[0])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // print pads between columns but not after the last one, so that lines can be

@@ -45,8 +45,9 @@ func Count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// OutputFlag adds -o to a command.
 func OutputFlag(cmd *cobra.Command, format *render.Format) {
-	cmd.Flags().StringVarP((*string)(format), "output", "o", string(render.Text), "`format`: text, json or yaml")
+	render.Flag(cmd.Flags(), format)
 }
 
 // Unknown says which names there are.
@@ -100,9 +101,11 @@ func Ago(now time.Time, t *time.Time) string {
 	return duration.HumanDuration(max(0, now.Sub(*t)))
 }
 
+// KubeFlags adds the flags by which kubectl finds a cluster.
 func KubeFlags(cmd *cobra.Command, context, kubeconfig *string) {
 	cmd.Flags().StringVar(context, "context", "", "kubeconfig `context` of the cluster")
 	cmd.Flags().StringVar(kubeconfig, "kubeconfig", "", "`path` of the kubeconfig (default $KUBECONFIG, then ~/.kube/config)")
 }
 
+// Short is as much of a hash as people compare.
 func Short(hash string) string { return hash[:min(len(hash), 12)] }
