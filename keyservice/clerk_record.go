@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/keyservice/tally"
@@ -84,27 +85,27 @@ func (s *clerk) owe(e audit.Entry, operations int) {
 // appendAt records what was decided at a head, if that is still the accepted one:
 // the transaction that makes a grant durable reads the row. store.ErrHeadMoved
 // means that it is to be decided again. record is Append or Leave of the journal.
-func (s *clerk) appendAt(ctx context.Context, at *head,
+func (s *clerk) appendAt(ctx context.Context, at *heads.Head,
 	record func(context.Context, []audit.Entry, ...store.Change) (*journal.Receipt, error),
 	entries []audit.Entry, changes ...store.Change,
 ) (*journal.Receipt, error) {
-	still := s.store.AtHead(s.fleet, s.ref, at.hash)
+	still := s.store.AtHead(s.fleet, s.ref, at.Hash)
 	return appendIf(ctx, at, record, entries, append([]store.Change{still}, changes...)...)
 }
 
 // appendDecided records grants, if neither the head moved nor anything was denied
 // since they were decided: a denial holds for every grant that is not on disk.
 func (s *clerk) appendDecided(ctx context.Context, g *grounds, entries []audit.Entry) (*journal.Receipt, error) {
-	still := s.store.Decided(s.fleet, s.ref, g.head.hash, g.denied.number)
+	still := s.store.Decided(s.fleet, s.ref, g.head.Hash, g.denied.number)
 	return appendIf(ctx, g.head, s.journal.Append, entries, still)
 }
 
-func appendIf(ctx context.Context, at *head, record func(context.Context, []audit.Entry, ...store.Change) (*journal.Receipt, error),
+func appendIf(ctx context.Context, at *heads.Head, record func(context.Context, []audit.Entry, ...store.Change) (*journal.Receipt, error),
 	entries []audit.Entry, changes ...store.Change,
 ) (*journal.Receipt, error) {
 	receipt, err := record(ctx, entries, changes...)
 	if errors.Is(err, store.ErrHeadMoved) {
-		at.superseded.Store(true)
+		at.Supersede()
 	}
 	return receipt, err
 }

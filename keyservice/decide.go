@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
@@ -37,10 +38,10 @@ type question struct {
 // grounds are what one attempt at a question is decided on, each read once.
 type grounds struct {
 	who    authority.Cluster
-	head   *head
-	index  *index
+	head   *heads.Head
+	index  *heads.Index
 	denied *denyList
-	rows   placedStore
+	rows   heads.Rows
 	log    *slog.Logger
 }
 
@@ -51,7 +52,7 @@ type decided struct {
 	refusal keyservicev1.Refusal
 	// stands are the built objects that the digest stands for here, and bound the
 	// blocks of it: the same file keys for all of them.
-	stands []*candidate
+	stands []*heads.Candidate
 	bound  []boundBlock
 	// locks are the ones to open, one a block; fewer where a block has none.
 	locks []chosenLock
@@ -105,14 +106,14 @@ func (g *grounds) decide(ctx context.Context, digest string) decided {
 // placedHere looks the digest up in what the head places here. A digest of
 // history is told apart only for the sake of a controller that is behind.
 func placedHere(ctx context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
-	if len(g.index.stubs[d.digest]) > 0 {
-		if g.index.unusable {
+	if len(g.index.Stubs[d.digest]) > 0 {
+		if g.index.Unusable {
 			g.log.Warn("the Cluster file's recipient cannot be sealed to", "digest", d.digest)
 			return d, invalid
 		}
 		return d, granted
 	}
-	if g.index.mayCome(d.digest) {
+	if g.index.MayCome(d.digest) {
 		return d, unavailable
 	}
 	was, err := g.rows.WasPlaced(ctx, g.who.Fleet, g.who.Name, d.digest)
@@ -132,14 +133,14 @@ func placedHere(ctx context.Context, g *grounds, d decided) (decided, keyservice
 // whose payloads were sealed for another place costs nothing.
 func boundHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
 	var err error
-	if d.stands, d.bound, err = bindAll(g.who.Fleet, g.index.stubs[d.digest]); err != nil {
+	if d.stands, d.bound, err = bindAll(g.who.Fleet, g.index.Stubs[d.digest]); err != nil {
 		g.log.Info("payload is not acceptable", "digest", d.digest, "error", err.Error())
 		return d, invalid
 	}
 	switch {
 	case len(d.stands) > 0:
 		return d, granted
-	case len(g.index.pending) > 0:
+	case len(g.index.Pending) > 0:
 		return d, unavailable // it may be bound to an object that is still being built
 	}
 	return d, invalid
@@ -147,7 +148,7 @@ func boundHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.
 
 // bindAll returns the candidates that a digest is sealed for, and the blocks of
 // the first: all have the same bytes. An error comes with those before it.
-func bindAll(fleet string, placed []candidate) (stands []*candidate, bound []boundBlock, err error) {
+func bindAll(fleet string, placed []heads.Candidate) (stands []*heads.Candidate, bound []boundBlock, err error) {
 	for i := range placed {
 		blocks, err := bind(fleet, &placed[i])
 		if err != nil {
@@ -165,15 +166,15 @@ func bindAll(fleet string, placed []candidate) (stands []*candidate, bound []bou
 
 // bind returns the blocks of a candidate with their contexts, or nil when a
 // payload is bound elsewhere. Scope, kind and fields come from the context only.
-func bind(fleet string, c *candidate) ([]boundBlock, error) {
-	blocks := make([]boundBlock, len(c.manifest.Spec.Blocks))
-	for i := range c.manifest.Spec.Blocks {
-		block := &c.manifest.Spec.Blocks[i]
+func bind(fleet string, c *heads.Candidate) ([]boundBlock, error) {
+	blocks := make([]boundBlock, len(c.Manifest.Spec.Blocks))
+	for i := range c.Manifest.Spec.Blocks {
+		block := &c.Manifest.Spec.Blocks[i]
 		payload, err := sealing.ParsePayload(block.Payload)
 		if err != nil {
 			return nil, err
 		}
-		where, err := sealing.ContextOf(fleet, c.manifest, i, c.object.Namespace, c.object.Name)
+		where, err := sealing.ContextOf(fleet, c.Manifest, i, c.Object.Namespace, c.Object.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -200,8 +201,8 @@ func lockedHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1
 
 func (g *grounds) lockOf(block *api.Block) (chosenLock, keyservicev1.Refusal) {
 	refusal := notLocked
-	for _, target := range g.index.targets {
-		if lock, ok := usableLock(g.head.model, block, target); ok {
+	for _, target := range g.index.Targets {
+		if lock, ok := usableLock(g.head.Model, block, target); ok {
 			return lock, granted
 		}
 		if slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target }) {

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
@@ -56,7 +57,7 @@ func (s *clerk) readDenyList(ctx context.Context) (*denyList, error) {
 // denied placement is enough, though another that is not denied has the same file:
 // who may open the one has what the other holds. A placement that does not build
 // has nothing, and denies nothing of another's.
-func (l *denyList) denied(cluster, digest string, stands []*candidate, blocks []boundBlock) bool {
+func (l *denyList) denied(cluster, digest string, stands []*heads.Candidate, blocks []boundBlock) bool {
 	return slices.ContainsFunc(l.denials, func(d store.Denial) bool {
 		return deniesCluster(d, cluster) && deniesPlacement(d, stands) && deniesValue(d, digest, blocks)
 	})
@@ -66,8 +67,8 @@ func deniesCluster(d store.Denial, cluster string) bool {
 	return d.Cluster == "" || d.Cluster == cluster
 }
 
-func deniesPlacement(d store.Denial, stands []*candidate) bool {
-	return d.Placement == "" || slices.ContainsFunc(stands, func(c *candidate) bool { return c.placement == d.Placement })
+func deniesPlacement(d store.Denial, stands []*heads.Candidate) bool {
+	return d.Placement == "" || slices.ContainsFunc(stands, func(c *heads.Candidate) bool { return c.Placement == d.Placement })
 }
 
 // deniesValue compares payloads beside the digest: one byte more in the file makes
@@ -106,7 +107,7 @@ func notDenied(_ context.Context, g *grounds, d decided) (decided, keyservicev1.
 func (g *grounds) mayBeDenied(d decided) bool {
 	return len(d.bound) > 0 && d.bound[0].context.Scope == api.ScopeFleet &&
 		slices.ContainsFunc(g.denied.denials, func(x store.Denial) bool {
-			return slices.Contains(g.index.pending, x.Placement) && deniesCluster(x, g.who.Name) &&
+			return slices.Contains(g.index.Pending, x.Placement) && deniesCluster(x, g.who.Name) &&
 				deniesValue(x, d.digest, d.bound)
 		})
 }
@@ -115,7 +116,7 @@ func (g *grounds) mayBeDenied(d decided) bool {
 type denying struct {
 	*clerk
 
-	heads *heads
+	heads *heads.Heads
 }
 
 // Deny takes an operator's word. It counts for what is decided from now on, here
@@ -148,23 +149,23 @@ func (s *denying) Deny(ctx context.Context, in *keyservicev1.DenyRequest) (*keys
 // standsFor finds, in a little time, the payloads of the denied stub, and whether
 // the head has all that the denial names.
 func (s *denying) standsFor(ctx context.Context, d store.Denial) (payloads []string, known bool) {
-	at := s.heads.current.Load()
+	at := s.heads.Current()
 	if at == nil {
 		return nil, false
 	}
-	_, isCluster := at.model.Clusters[d.Cluster]
-	_, isPlacement := at.model.Placements[d.Placement]
+	_, isCluster := at.Model.Clusters[d.Cluster]
+	_, isPlacement := at.Model.Placements[d.Placement]
 	known = (d.Cluster == "" || isCluster) && (d.Placement == "" || isPlacement)
 	if d.Digest == "" {
 		return nil, known
 	}
 	ctx, cancel := context.WithTimeout(ctx, denyPatience)
 	defer cancel()
-	placed, err := at.placedAnywhere(ctx, []string{d.Digest})
+	placed, err := at.PlacedAnywhere(ctx, []string{d.Digest})
 	if err != nil || len(placed[d.Digest]) == 0 {
 		return nil, false
 	}
-	for _, block := range placed[d.Digest][0].manifest.Spec.Blocks {
+	for _, block := range placed[d.Digest][0].Manifest.Spec.Blocks {
 		if payload, err := sealing.ParsePayload(block.Payload); err == nil {
 			payloads = append(payloads, payloadHash(payload))
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -36,7 +37,7 @@ type enrolment struct {
 	*clerk
 
 	authority *authority.Authority
-	heads     *heads
+	heads     *heads.Heads
 	// graceURL is where an expired certificate is renewed; "" for nowhere.
 	graceURL string
 }

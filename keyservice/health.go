@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -26,7 +27,7 @@ const (
 
 // health answers on the plain listener.
 type health struct {
-	heads    *heads
+	heads    *heads.Heads
 	roots    *rootWatch
 	token    Token
 	store    Store
@@ -65,27 +66,25 @@ func (s *health) readyz(w http.ResponseWriter, r *http.Request) {
 	if s.stopping.Load() {
 		line("service", errors.New("it is stopping"))
 	}
-	hash, behind, trouble := s.heads.state()
+	hash, behind, trouble := s.heads.State()
 	switch {
 	case hash == "":
 		line("head", fmt.Errorf("none is accepted yet"))
 	case behind:
-		line("head "+hash, errBehind)
+		line("head "+hash, heads.ErrBehind)
 	default:
 		line("head "+hash, nil)
 	}
-	if current := s.heads.current.Load(); current != nil {
+	if current := s.heads.Current(); current != nil {
 		line("log key", s.checkLogKey(current))
 	}
 	if shown := s.roots.shown.problem(); shown != nil {
 		line("root key", shown)
 	}
-	if stale := s.heads.stale(); stale != nil && hash != "" {
+	if stale := s.heads.Stale(); stale != nil && hash != "" {
 		fmt.Fprintf(&text, "stale: %v: nothing is unsealed until one is\n", stale)
 	}
-	if row, is := s.heads.refusals.at(hash); is {
-		text.WriteString(refusedLine(row, s.heads.refusals.max))
-	}
+	text.WriteString(s.heads.RefusedLine())
 	if trouble != nil {
 		fmt.Fprintf(&text, "note: last look at the repository: %v\n", trouble)
 	}
@@ -121,8 +120,8 @@ func (v *verdicts) get(ctx context.Context, of Token, store Store) (token, rows 
 // checkLogKey says whether clusters can use what this service answers: they hold
 // it to the log key that fleet.yaml names at the accepted head. Answers would be
 // thrown away one by one; it is better to say it once.
-func (s *health) checkLogKey(h *head) error {
-	switch named := h.model.Fleet.Spec.LogKey; named {
+func (s *health) checkLogKey(h *heads.Head) error {
+	switch named := h.Model.Fleet.Spec.LogKey; named {
 	case s.logKey:
 		return nil
 	case "":

@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/follow"
@@ -48,7 +49,7 @@ func NewRewrite(last store.Head, head, person string, now time.Time) (store.Rewr
 type following struct {
 	*clerk
 
-	heads *heads
+	heads *heads.Heads
 }
 
 // AcceptHistory records an operator's word and has the service look at the
@@ -65,9 +66,7 @@ func (s *following) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHi
 	case err != nil:
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
-	defer cancel()
-	if err := s.heads.looks.do(ctx); err != nil {
+	if err := s.heads.Look(ctx); err != nil {
 		s.log.Warn("look after a rewritten history was accepted failed", "head", in.GetHead(), "error", err.Error())
 	}
 	return &keyservicev1.AcceptHistoryResponse{}, nil
@@ -96,16 +95,14 @@ func (s *following) Look(ctx context.Context, _ *keyservicev1.LookRequest) (*key
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
-	defer cancel()
-	err = s.heads.looks.do(ctx)
+	err = s.heads.Look(ctx)
 	var refused *follow.Refusal
 	if err != nil && !errors.As(err, &refused) {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	out := &keyservicev1.LookResponse{Refused: err != nil}
-	if current := s.heads.current.Load(); current != nil {
-		out.Head = current.hash
+	if current := s.heads.Current(); current != nil {
+		out.Head = current.Hash
 	}
 	return out, nil
 }

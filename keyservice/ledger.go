@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -23,11 +24,11 @@ var errLedgerAnswer = fmt.Errorf("more than %d secrets: name a cluster, a placem
 
 // ledgerView is what one ListLedger reads, each once.
 type ledgerView struct {
-	head     *head
+	head     *heads.Head
 	members  map[string]store.Member
 	reported map[string][]store.LedgerSecret // by cluster
 	since    map[[2]string]time.Time         // by cluster and digest
-	indexes  map[string]*index               // of the members at head
+	indexes  map[string]*heads.Index         // of the members at head
 	states   map[string][]byte               // by cluster
 	accepted map[string]time.Time            // by head that a cluster reported, and the head in force
 }
@@ -36,7 +37,7 @@ type ledgerView struct {
 type reading struct {
 	*clerk
 
-	heads *heads
+	heads *heads.Heads
 }
 
 // ListLedger joins what clusters said with what the accepted head places on them.
@@ -45,7 +46,7 @@ func (s *reading) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerReq
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
 	}
-	now, err := s.heads.usable(ctx)
+	now, err := s.heads.Usable(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
@@ -59,8 +60,8 @@ func (s *reading) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerReq
 	return out, nil
 }
 
-func (s *reading) listLedger(ctx context.Context, now *head, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
-	view := &ledgerView{head: now, reported: map[string][]store.LedgerSecret{}, indexes: map[string]*index{}}
+func (s *reading) listLedger(ctx context.Context, now *heads.Head, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+	view := &ledgerView{head: now, reported: map[string][]store.LedgerSecret{}, indexes: map[string]*heads.Index{}}
 	if err := view.read(ctx, s.fleet, in.GetCluster(), s.store); err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (s *reading) listLedger(ctx context.Context, now *head, in *keyservicev1.Li
 	for name := range view.members {
 		names[name] = true
 	}
-	for name := range now.model.Clusters {
+	for name := range now.Model.Clusters {
 		names[name] = true
 	}
 	denied, err := s.readDenyList(ctx)
@@ -78,8 +79,9 @@ func (s *reading) listLedger(ctx context.Context, now *head, in *keyservicev1.Li
 	if err := view.readHeads(ctx, s.fleet, s.ref, s.store); err != nil {
 		return nil, err
 	}
-	out := &keyservicev1.ListLedgerResponse{Head: now.hash, Time: s.now().UnixMicro(), Denials: denied.spell(), Placements: view.placements(in),
-		Accepted: micro(view.accepted[now.hash]), Looked: s.now().Add(-s.heads.fresh.age()).UnixMicro(), Refused: s.heads.refusals.spell(now.hash)}
+	looked, refused := s.heads.Standing(now)
+	out := &keyservicev1.ListLedgerResponse{Head: now.Hash, Time: s.now().UnixMicro(), Denials: denied.spell(), Placements: view.placements(in),
+		Accepted: micro(view.accepted[now.Hash]), Looked: looked.UnixMicro(), Refused: refused}
 	count := 0
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if in.GetCluster() != "" && in.GetCluster() != name {
@@ -97,11 +99,11 @@ func (s *reading) listLedger(ctx context.Context, now *head, in *keyservicev1.Li
 // read builds the indexes first: they are what digests get into the store by.
 func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows ledgerStore) error {
 	var err error
-	for name := range v.head.model.Clusters {
+	for name := range v.head.Model.Clusters {
 		if cluster != "" && cluster != name {
 			continue
 		}
-		if v.indexes[name], err = v.head.indexes.get(ctx, name); err != nil {
+		if v.indexes[name], err = v.head.Index(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -123,7 +125,7 @@ func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows ledge
 
 // readHeads finds when the heads were accepted that clusters say they are at.
 func (v *ledgerView) readHeads(ctx context.Context, fleet, ref string, rows ledgerStore) error {
-	heads := map[string]bool{v.head.hash: true}
+	heads := map[string]bool{v.head.Hash: true}
 	for _, member := range v.members {
 		heads[member.Head] = true
 	}
@@ -149,7 +151,7 @@ func (v *ledgerView) cluster(name string, in *keyservicev1.ListLedgerRequest) *k
 	out := &keyservicev1.LedgerCluster{Cluster: name, Head: member.Head, Reported: micro(member.Reported), Left: micro(member.Left),
 		State: v.state(name, in), HeadAccepted: micro(v.accepted[member.Head])}
 	placed := map[[2]string]candidateAt{}
-	if file, ok := v.head.model.Clusters[name]; ok {
+	if file, ok := v.head.Model.Clusters[name]; ok {
 		out.Member, out.Suspended, out.Decommissioned, out.Left = true, file.Spec.Suspend, file.Spec.Decommission, 0
 		placed = placedObjects(v.indexes[name])
 	}
@@ -207,11 +209,11 @@ func (v *ledgerView) configured(cluster string, key [2]string, here candidateAt)
 type candidateAt struct{ digest, placement string }
 
 // placedObjects turns an index around: what stands for each built object.
-func placedObjects(x *index) map[[2]string]candidateAt {
+func placedObjects(x *heads.Index) map[[2]string]candidateAt {
 	placed := map[[2]string]candidateAt{}
-	for digest, candidates := range x.stubs {
+	for digest, candidates := range x.Stubs {
 		for _, c := range candidates {
-			placed[[2]string{c.object.Namespace, protocol.LedgerName(c.object.Group, c.object.Kind, c.object.Name)}] = candidateAt{digest: digest, placement: c.placement}
+			placed[[2]string{c.Object.Namespace, protocol.LedgerName(c.Object.Group, c.Object.Kind, c.Object.Name)}] = candidateAt{digest: digest, placement: c.Placement}
 		}
 	}
 	return placed
@@ -226,20 +228,20 @@ func micro(t time.Time) int64 {
 
 // noteMembers writes down who is in the fleet at a new head, and since when the
 // others are not, until it succeeds or the next head takes over.
-func (s *reading) noteMembers(of *head) {
-	identities := make(map[string]string, len(of.model.Clusters))
-	for name, cluster := range of.model.Clusters {
+func (s *reading) noteMembers(of *heads.Head) {
+	identities := make(map[string]string, len(of.Model.Clusters))
+	for name, cluster := range of.Model.Clusters {
 		identities[name] = cluster.Spec.Identity
 	}
-	for wait := time.Second; s.heads.current.Load() == of; wait = min(2*wait, time.Minute) {
-		err := s.store.SyncMembers(s.heads.life, store.Head{Fleet: s.fleet, Ref: s.ref, Hash: of.hash}, identities, s.now())
-		if err == nil || s.heads.life.Err() != nil {
+	for wait := time.Second; s.heads.Current() == of; wait = min(2*wait, time.Minute) {
+		err := s.store.SyncMembers(s.heads.Life(), store.Head{Fleet: s.fleet, Ref: s.ref, Hash: of.Hash}, identities, s.now())
+		if err == nil || s.heads.Life().Err() != nil {
 			return
 		}
-		s.log.Warn("members are not written down", "head", of.hash, "error", err.Error())
+		s.log.Warn("members are not written down", "head", of.Hash, "error", err.Error())
 		select {
 		case <-time.After(wait):
-		case <-s.heads.life.Done():
+		case <-s.heads.Life().Done():
 			return
 		}
 	}

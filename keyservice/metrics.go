@@ -83,7 +83,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) looked(err error) {
+// Looked implements [heads.Observer].
+func (m *metrics) Looked(err error) {
 	var refused *follow.Refusal
 	switch {
 	case err == nil:
@@ -109,12 +110,17 @@ func (m *metrics) Appended(took time.Duration, entries int, failed bool) {
 // Grew implements [journal.Observer].
 func (m *metrics) Grew(size int64) { m.logSize.Set(float64(size)) }
 
-func (m *metrics) acceptedHead(at time.Time) { m.accepted.Set(float64(at.UnixMilli()) / 1000) }
+// Fetching implements [heads.Observer].
+func (m *metrics) Fetching() { m.fetches.Inc() }
 
-func (m *metrics) verifiedLook(at time.Time) { m.verified.Set(float64(at.UnixMilli()) / 1000) }
+// AcceptedHead implements [heads.Observer].
+func (m *metrics) AcceptedHead(at time.Time) { m.accepted.Set(float64(at.UnixMilli()) / 1000) }
 
-// tipRefused is told since when the tip is refused, the zero time when it is not.
-func (m *metrics) tipRefused(since time.Time) {
+// VerifiedLook implements [heads.Observer].
+func (m *metrics) VerifiedLook(at time.Time) { m.verified.Set(float64(at.UnixMilli()) / 1000) }
+
+// TipRefused implements [heads.Observer].
+func (m *metrics) TipRefused(since time.Time) {
 	if since.IsZero() {
 		m.tip.Set(0)
 		return

@@ -65,7 +65,7 @@ func (s *unsealing) open(ctx context.Context, g *grounds, o *opened, group *sync
 }
 
 func (s *unsealing) unlock(ctx context.Context, g *grounds, d *decided, n int) (sealing.Stanza, keyservicev1.Refusal) {
-	stanza, err := d.ready[n].Unlock(ctx, s.token, g.index.cluster.Spec.Recipient)
+	stanza, err := d.ready[n].Unlock(ctx, s.token, g.index.Cluster.Spec.Recipient)
 	refusal := s.judge(err, "opened")
 	switch refusal {
 	case invalid:

@@ -2,6 +2,7 @@ package keyservice
 
 import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 )
 
 const (
@@ -14,14 +15,14 @@ const (
 // nameBuilt has the log name every object that a digest stands for: whoever may
 // open one of them has the file keys of all, and a log that names one of them says
 // of the others that nobody opened them.
-func nameBuilt(e audit.Entry, stands []*candidate) []audit.Entry {
+func nameBuilt(e audit.Entry, stands []*heads.Candidate) []audit.Entry {
 	entries := []audit.Entry{e}
 	room := builtInEntry
 	if len(e.Targets) > manyLocks {
 		room = builtBesideLocks
 	}
 	for i, c := range stands {
-		built := audit.Built{Placement: c.placement, Object: c.object.Namespace + "/" + c.object.Name}
+		built := audit.Built{Placement: c.Placement, Object: c.Object.Namespace + "/" + c.Object.Name}
 		if room == 0 {
 			further := e
 			further.Targets, further.Keys, further.Operations = nil, nil, 0

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -36,7 +37,7 @@ func (s *enrolment) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*
 	if !isSameKey(who, public) {
 		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
 	}
-	current, err := s.heads.usable(ctx)
+	current, err := s.heads.Usable(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
@@ -54,7 +55,7 @@ func (s *enrolment) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*
 	}
 	row := issued.Row(who.Fleet, who.Name, who.Serial)
 	e := who.Entry(audit.Renew, audit.Done)
-	e.Certificate, e.Head, e.Detail = row.Serial, current.hash, "in place of certificate "+who.Serial
+	e.Certificate, e.Head, e.Detail = row.Serial, current.Hash, "in place of certificate "+who.Serial
 	if _, err := s.appendAt(ctx, current, s.journal.Append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
@@ -74,8 +75,8 @@ func isSameKey(who authority.Cluster, public any) bool {
 // mayRenew asks the accepted head. With a certificate that still counts, a
 // cluster whose file is not merged yet, or says suspend, keeps it alive; with an
 // expired one the file must be there, name this key and not say suspend.
-func mayRenew(who authority.Cluster, at *head) (reason string) {
-	_, reason = clusterAtHead(who, at.model)
+func mayRenew(who authority.Cluster, at *heads.Head) (reason string) {
+	_, reason = clusterAtHead(who, at.Model)
 	if reason == keyservicev1.ReasonIdentity || who.Expired {
 		return reason
 	}
@@ -100,8 +101,8 @@ func (s *enrolment) compareClocks(ctx context.Context, who authority.Cluster, th
 // second keeps its certificate alive until its file merges, the first does not.
 // One that is built anew under the name of one that left has another key, and is
 // not yet in it.
-func hasLeft(ctx context.Context, rows ledgerStore, who authority.Cluster, at *head) (bool, error) {
-	if _, ok := at.model.Clusters[who.Name]; ok {
+func hasLeft(ctx context.Context, rows ledgerStore, who authority.Cluster, at *heads.Head) (bool, error) {
+	if _, ok := at.Model.Clusters[who.Name]; ok {
 		return false, nil
 	}
 	was, err := rows.Member(ctx, who.Fleet, who.Name)

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -33,7 +34,7 @@ var (
 type reporting struct {
 	*clerk
 
-	heads *heads
+	heads *heads.Heads
 	// after is how long a cluster that left the fleet may report.
 	after time.Duration
 }
@@ -50,7 +51,7 @@ func (s *reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) 
 	if err != nil {
 		return nil, s.refuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonRequest), err)
 	}
-	now, err := s.heads.usable(ctx)
+	now, err := s.heads.Usable(ctx)
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
@@ -76,8 +77,8 @@ func (s *reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) 
 // mayReport: who is in the fleet, suspended or not; and for a bounded time who
 // was, with the key that the file had last. What such a cluster may do elsewhere
 // is what nobody in the fleet may: nothing.
-func (s *reporting) mayReport(ctx context.Context, who authority.Cluster, at *head) (reason string, err error) {
-	if cluster, ok := at.model.Clusters[who.Name]; ok {
+func (s *reporting) mayReport(ctx context.Context, who authority.Cluster, at *heads.Head) (reason string, err error) {
+	if cluster, ok := at.Model.Clusters[who.Name]; ok {
 		if !isPinnedIdentity(who, cluster) {
 			return keyservicev1.ReasonIdentity, nil
 		}
@@ -101,7 +102,7 @@ func (s *reporting) mayReport(ctx context.Context, who authority.Cluster, at *he
 
 // recordReport puts a report into the ledger and the audit log, both or neither.
 // A sign of life changes nothing, and the log does not mention it.
-func (s *reporting) recordReport(ctx context.Context, who authority.Cluster, at *head, r *store.LedgerReport, change store.Change) error {
+func (s *reporting) recordReport(ctx context.Context, who authority.Cluster, at *heads.Head, r *store.LedgerReport, change store.Change) error {
 	e := reportEntry(who, at, r)
 	if e == nil {
 		return s.store.Do(ctx, change)
@@ -179,7 +180,7 @@ var reportable = []keyservicev1.SecretState{
 
 // reportEntry is what the audit log says of a report; nil of one that says
 // only that the cluster is alive.
-func reportEntry(who authority.Cluster, at *head, r *store.LedgerReport) *audit.Entry {
+func reportEntry(who authority.Cluster, at *heads.Head, r *store.LedgerReport) *audit.Entry {
 	if len(r.Secrets) == 0 && !r.Complete {
 		return nil
 	}
@@ -195,6 +196,6 @@ func reportEntry(who authority.Cluster, at *head, r *store.LedgerReport) *audit.
 		said = append(said, "complete")
 	}
 	e := who.Entry(audit.Report, audit.Done)
-	e.Head, e.Revision, e.Detail = at.hash, r.Head, strings.Join(said, ", ")
+	e.Head, e.Revision, e.Detail = at.Hash, r.Head, strings.Join(said, ", ")
 	return &e
 }

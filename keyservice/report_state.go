@@ -73,15 +73,15 @@ func readState(data []byte) *keyservicev1.ClusterState {
 // does not build.
 func (v *ledgerView) placements(in *keyservicev1.ListLedgerRequest) []*keyservicev1.LedgerPlacement {
 	var out []*keyservicev1.LedgerPlacement
-	for _, name := range sortedKeys(v.head.model.Placements) {
+	for _, name := range sortedKeys(v.head.Model.Placements) {
 		if in.GetPlacement() != "" && in.GetPlacement() != name {
 			continue
 		}
-		p := &keyservicev1.LedgerPlacement{Placement: name, Suspended: v.head.model.Placements[name].Spec.Suspend,
-			Clusters: v.head.model.TargetsOf(name)}
+		p := &keyservicev1.LedgerPlacement{Placement: name, Suspended: v.head.Model.Placements[name].Spec.Suspend,
+			Clusters: v.head.Model.TargetsOf(name)}
 		for _, cluster := range p.Clusters {
-			if x := v.indexes[cluster]; x != nil && x.broken[name] != "" {
-				p.Broken = printable.Line(x.broken[name], protocol.MaxMessage)
+			if x := v.indexes[cluster]; x != nil && x.Broken[name] != "" {
+				p.Broken = printable.Line(x.Broken[name], protocol.MaxMessage)
 				break
 			}
 		}

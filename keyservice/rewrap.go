@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
@@ -25,7 +26,7 @@ import (
 type rewrapping struct {
 	*clerk
 
-	heads *heads
+	heads *heads.Heads
 	token Token
 	turns *turnstile.Turns
 	// sessions is how many stubs are under way for one request: clusters come first.
@@ -38,7 +39,7 @@ type rewrap struct {
 	id       string
 	who      authority.Person
 	revision string
-	head     *head
+	head     *heads.Head
 	to       api.SealingKey
 	log      *slog.Logger
 }
@@ -48,7 +49,7 @@ type rewrapped struct {
 	digest  string
 	refusal keyservicev1.Refusal
 	// stands are the built objects that the digest stands for, on any cluster.
-	stands []*candidate
+	stands []*heads.Candidate
 	blocks []rewrapBlock
 	// operations is what was asked of the token, the one that failed included.
 	operations int
@@ -82,17 +83,17 @@ func (s *rewrapping) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest)
 	if problem := checkRewrap(in); problem != "" {
 		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.Name)
 	}
-	s.heads.know(ctx, in.GetHead())
-	now, err := s.heads.openable(ctx)
+	s.heads.Know(ctx, in.GetHead())
+	now, err := s.heads.Openable(ctx)
 	if err != nil {
-		return nil, s.refuse(headReason(err), err, "person", who.Name)
+		return nil, s.refuse(heads.Reason(err), err, "person", who.Name)
 	}
 	id := make([]byte, 8)
 	rand.Read(id)
-	to, _ := now.model.Fleet.Spec.ActiveKey() // a parsed fleet has one
+	to, _ := now.Model.Fleet.Spec.ActiveKey() // a parsed fleet has one
 	q := &rewrap{id: hex.EncodeToString(id), who: who, revision: in.GetHead(), head: now, to: to}
-	q.log = s.log.With("request", q.id, "person", who.Name, "head", now.hash)
-	placed, err := now.placedAnywhere(ctx, in.GetDigests())
+	q.log = s.log.With("request", q.id, "person", who.Name, "head", now.Hash)
+	placed, err := now.PlacedAnywhere(ctx, in.GetDigests())
 	if err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
@@ -125,7 +126,7 @@ func isTooMuch(locks, digests int) bool { return locks > maxMoves && digests > 1
 
 // decideAll decides before the token is asked for the first, and counts the locks
 // to move. It ends where they are too many.
-func (q *rewrap) decideAll(digests []string, placed map[string][]candidate) (results []rewrapped, locks int) {
+func (q *rewrap) decideAll(digests []string, placed map[string][]heads.Candidate) (results []rewrapped, locks int) {
 	results = make([]rewrapped, len(digests))
 	for i, digest := range digests {
 		r := &results[i]
@@ -154,7 +155,7 @@ func (r *rewrapped) moves() (n int) {
 
 // decide asks what Unseal asks, but for the cluster: placed at the head, bound
 // to one built object there, every lock parses, and its key opens.
-func (q *rewrap) decide(placed []candidate, r *rewrapped) keyservicev1.Refusal {
+func (q *rewrap) decide(placed []heads.Candidate, r *rewrapped) keyservicev1.Refusal {
 	if len(placed) == 0 { // history is refused: candidates are of the accepted head
 		return notPlaced
 	}
@@ -179,7 +180,7 @@ func (q *rewrap) prepare(r *rewrapped, blocks []boundBlock) keyservicev1.Refusal
 				continue
 			}
 			targets = append(targets, lock.Target)
-			old, ok := usableLock(q.head.model, b.block, lock.Target)
+			old, ok := usableLock(q.head.Model, b.block, lock.Target)
 			if !ok {
 				return keyRefused
 			}
@@ -258,7 +259,7 @@ func (s *rewrapping) recordRewrap(ctx context.Context, q *rewrap, results []rewr
 func rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
 	of := func(outcome string) []audit.Entry {
 		e := q.who.Entry(audit.Rewrap, outcome, "")
-		e.Request, e.Head, e.Revision, e.Digest = q.id, q.head.hash, q.revision, r.digest
+		e.Request, e.Head, e.Revision, e.Digest = q.id, q.head.Hash, q.revision, r.digest
 		return nameBuilt(e, r.stands)
 	}
 	if r.refusal != granted {
@@ -289,7 +290,7 @@ func operationsOf(results []rewrapped) (n int) {
 }
 
 func (q *rewrap) respond(results []rewrapped) *keyservicev1.RewrapResponse {
-	out := &keyservicev1.RewrapResponse{Head: q.head.hash, Key: q.to.ID}
+	out := &keyservicev1.RewrapResponse{Head: q.head.Hash, Key: q.to.ID}
 	for i := range results {
 		r := &results[i]
 		result := &keyservicev1.RewrapResult{Digest: r.digest, Refusal: r.refusal}

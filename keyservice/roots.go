@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -101,8 +102,8 @@ func (r *shownRoots) found(line string, err error) {
 // watchRoots looks again when a head has another line of root keys. The service
 // goes on, as refusing answers would help nobody; readiness and log say it, and
 // the next start is refused. A token that cannot be asked is asked at the next head.
-func (s *rootWatch) watchRoots(of *head) {
-	keys, err := sealing.RootKeys(&of.model.Fleet.Spec, s.pinned)
+func (s *rootWatch) watchRoots(of *heads.Head) {
+	keys, err := sealing.RootKeys(&of.Model.Fleet.Spec, s.pinned)
 	if s.accepted || err != nil {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
@@ -19,8 +20,8 @@ import (
 // finish. It closes the listeners.
 func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	s.heads.start(life)
-	if err := s.heads.restore(ctx); err != nil {
+	s.heads.Start(life)
+	if err := s.heads.Restore(ctx); err != nil {
 		// Not fatal: the next head may be good, and readiness says so.
 		s.log.Error("accepted head is not usable", "error", err.Error())
 	}
@@ -40,7 +41,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer end()
-	loops.Go(func() { s.heads.watch(life, time.Duration(s.config.Repository.Interval)) })
+	loops.Go(func() { s.heads.Watch(life, time.Duration(s.config.Repository.Interval)) })
 	loops.Go(func() { s.listening.recertify(life) })
 	loops.Go(func() { s.followDenials(life) })
 	s.log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())
@@ -71,9 +72,9 @@ func (s *Server) drain(failed <-chan error) error {
 }
 
 // onHead begins what a new head is the occasion for.
-func (s *Server) onHead(of *head) {
-	if n := s.front.connections.cut(of.model); n > 0 {
-		s.log.Info("connections are cut: their clusters are not let in any more", "head", of.hash, "connections", n)
+func (s *Server) onHead(of *heads.Head) {
+	if n := s.front.connections.cut(of.Model); n > 0 {
+		s.log.Info("connections are cut: their clusters are not let in any more", "head", of.Hash, "connections", n)
 	}
 	go s.admins.noteMembers(of)
 	go s.roots.watchRoots(of)
@@ -83,26 +84,26 @@ func (s *Server) onHead(of *head) {
 // warm builds the indexes of a new head for the clusters that may ask soon,
 // until the next head takes over. A head that was taken up at the start waits for
 // the first look: what follows it in Git may be the mending of what it builds.
-func (s *Server) warm(of *head) {
+func (s *Server) warm(of *heads.Head) {
 	go func() {
 		select {
-		case <-s.heads.looked:
-		case <-s.heads.life.Done():
+		case <-s.heads.Looked():
+		case <-s.heads.Life().Done():
 			return
 		}
-		names, err := s.store.Enrolled(s.heads.life, s.fleet, s.now())
+		names, err := s.store.Enrolled(s.heads.Life(), s.fleet, s.now())
 		if err != nil {
 			s.log.Warn("indexes are not built ahead", "error", err.Error())
 			return
 		}
 		for _, name := range names {
-			if s.heads.current.Load() != of || s.heads.life.Err() != nil {
+			if s.heads.Current() != of || s.heads.Life().Err() != nil {
 				return
 			}
-			if _, ok := of.model.Clusters[name]; !ok {
+			if _, ok := of.Model.Clusters[name]; !ok {
 				continue
 			}
-			if _, err := of.indexes.get(s.heads.life, name); err != nil {
+			if _, err := of.Index(s.heads.Life(), name); err != nil {
 				s.log.Warn("index is not built ahead", "cluster", name, "error", err.Error())
 			}
 		}

@@ -1,7 +1,6 @@
 package keyservice
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -59,7 +59,7 @@ type Server struct {
 	config    *config.Config
 	authority *authority.Authority
 	people    *authority.People
-	heads     *heads
+	heads     *heads.Heads
 	front     *front
 	listening *listening
 	clusters  clusterAPI
@@ -128,17 +128,14 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read signing of the configuration: %w", err)
 	}
-	s.heads = &heads{
-		fleet: c.Fleet, ref: c.Repository.Ref,
-		rule: &follow.Rule{
+	s.heads = heads.New(heads.Options{
+		Fleet: c.Fleet, Repository: c.Repository,
+		Rule: &follow.Rule{
 			Source: o.Source, Now: o.Now, Pins: follow.Pins{Fleet: c.Fleet, RootKey: c.RootKey, Floor: floor},
 		},
-		builder: o.Builder, rows: o.Store, token: o.Token,
-		log: o.Log, metrics: m, now: o.Now, accepted: s.onHead,
-		journal: s.journal, denied: s.recordDenials,
-		lookEvery: cmp.Or(o.LookEvery, standardLookEvery),
-		fresh:     newFreshness(c.Repository, o.Now), refusals: newRefusal(c.Repository, o.Now),
-	}
+		Builder: o.Builder, Rows: o.Store, Token: o.Token, Journal: s.journal, Denied: s.recordDenials,
+		Accepted: s.onHead, Observer: m, LookEvery: o.LookEvery, Log: o.Log, Now: o.Now,
+	})
 	s.health = &health{heads: s.heads, roots: s.roots, token: o.Token, store: o.Store, metrics: m, logKey: logKey}
 	s.answer(o.Token)
 	m.maxAge.Set(time.Duration(c.Repository.MaxAge).Seconds())

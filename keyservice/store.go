@@ -5,17 +5,16 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 // Store is what the service keeps; [*store.DB] is the one there is. A
 // method that returns nil has made its change durable: the service answers on
 // the strength of it. A method that fails has changed nothing.
 type Store interface {
-	headStore
-	placedStore
+	heads.Rows
 	logStore
 	enrolStore
 	authorityStore
@@ -24,42 +23,6 @@ type Store interface {
 	denialStore
 	// Ready reports whether rows can be written now.
 	Ready(ctx context.Context) error
-}
-
-type headStore interface {
-	// LastHead returns the head accepted last, or store.ErrNotFound.
-	LastHead(ctx context.Context, fleet, ref string) (store.Head, error)
-	// KnownFleet returns the zero value before the first head of any ref.
-	KnownFleet(ctx context.Context, fleet string) (sealing.Known, error)
-	// WasBefore reports whether hash was accepted before head was.
-	WasBefore(ctx context.Context, fleet, ref, hash, head string) (bool, error)
-	// AddHead says store.ErrHeadMoved unless its parent is the last one.
-	AddHead(h store.Head) store.Change
-	// AtHead says store.ErrHeadMoved unless hash is the last head.
-	AtHead(fleet, ref, hash string) store.Change
-	// OpenRewrite returns store.ErrNotFound when nothing unused was accepted in
-	// the place of what follows from.
-	OpenRewrite(ctx context.Context, fleet, ref, from string) (store.Rewrite, error)
-	// AddRewrite says store.ErrHeadMoved unless its From is the last head.
-	AddRewrite(r store.Rewrite) store.Change
-	// SpendRewrite says store.ErrHeadMoved unless r is the newest unused one.
-	SpendRewrite(r store.Rewrite, now time.Time) store.Change
-	// LastLook returns the look recorded last, or store.ErrNotFound.
-	LastLook(ctx context.Context, fleet, ref string) (store.Look, error)
-	// AddLook says store.ErrHeadMoved unless the look is at the last head.
-	AddLook(ctx context.Context, l store.Look) (number int64, err error)
-	// AgeLook makes a look older, never younger, and says as AddLook.
-	AgeLook(ctx context.Context, l store.Look) error
-	// LastRefusal returns what was refused last, or store.ErrNotFound.
-	LastRefusal(ctx context.Context, fleet, ref string) (store.RefusedTip, error)
-	// KeepRefusal never makes one younger, and says as AddLook.
-	KeepRefusal(ctx context.Context, r store.RefusedTip) error
-	EndRefusal(ctx context.Context, fleet, ref, head string) error
-}
-
-type placedStore interface {
-	AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error
-	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
 }
 
 // logStore is the audit log.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -23,7 +24,7 @@ func decideAgain(err error) bool {
 type unsealing struct {
 	*clerk
 
-	heads *heads
+	heads *heads.Heads
 	token Token
 	turns *turnstile.Turns
 }
@@ -50,12 +51,12 @@ func (s *unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) 
 	if _, err := s.journal.Latest(ctx, in.GetLogSize()); err != nil {
 		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
-	s.heads.know(ctx, in.GetRevision())
+	s.heads.Know(ctx, in.GetRevision())
 	q := &question{id: protocol.RequestID(in.GetNonce()), who: who, revision: in.GetRevision(), nonce: in.GetNonce(),
 		digests: in.GetDigests(), logSize: in.GetLogSize()}
 	owed := 0
 	defer func() { s.owe(who.Entry(audit.Unseal, keyservicev1.ReasonUnavailable), owed) }()
-	for attempt := range decideAttempts {
+	for attempt := range heads.DecideAttempts {
 		var out *keyservicev1.UnsealResponse
 		if out, owed, err = s.attempt(ctx, q, attempt == 0, owed); !decideAgain(err) {
 			return out, err
@@ -75,14 +76,14 @@ func (s *unsealing) attempt(ctx context.Context, q *question, first bool, owes i
 		return nil, unrecorded, s.refuse(reason, err, "cluster", q.who.Name)
 	}
 	g := &grounds{who: q.who, rows: s.store}
-	if g.head, err = s.heads.openable(ctx); err != nil {
-		return fail(headReason(err), owes, err)
+	if g.head, err = s.heads.Openable(ctx); err != nil {
+		return fail(heads.Reason(err), owes, err)
 	}
-	g.log = s.log.With("request", q.id, "cluster", q.who.Name, "head", g.head.hash)
-	if _, reason := clusterAtHead(q.who, g.head.model); reason != "" {
+	g.log = s.log.With("request", q.id, "cluster", q.who.Name, "head", g.head.Hash)
+	if _, reason := clusterAtHead(q.who, g.head.Model); reason != "" {
 		return s.refuseAll(ctx, q, g, reason, owes)
 	}
-	if g.index, err = g.head.indexes.get(ctx, q.who.Name); err != nil {
+	if g.index, err = g.head.Index(ctx, q.who.Name); err != nil {
 		return fail(keyservicev1.ReasonUnavailable, owes, err)
 	}
 	if g.denied, err = s.readDenyList(ctx); err != nil {
@@ -167,7 +168,7 @@ func digestsProblem(digests []string) string {
 func answer(ctx context.Context, q *question, g *grounds, results []opened, w written) (
 	*keyservicev1.UnsealResponse, error,
 ) {
-	out := &keyservicev1.UnsealResponse{Fleet: q.who.Fleet, Head: g.head.hash, Nonce: q.nonce}
+	out := &keyservicev1.UnsealResponse{Fleet: q.who.Fleet, Head: g.head.Hash, Nonce: q.nonce}
 	var err error
 	if out.Log, err = w.receipt.State(ctx, q.logSize); err != nil {
 		return nil, err

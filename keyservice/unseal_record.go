@@ -24,7 +24,7 @@ func entriesOf(q *question, g *grounds, o *opened) []audit.Entry {
 // entryOf is what is recorded of one result, but for what the digest stands for.
 func entryOf(q *question, g *grounds, o *opened, outcome string) audit.Entry {
 	e := q.who.Entry(audit.Unseal, outcome)
-	e.Request, e.Head, e.Revision, e.Digest, e.Operations = q.id, g.head.hash, q.revision, o.digest, o.operations
+	e.Request, e.Head, e.Revision, e.Digest, e.Operations = q.id, g.head.Hash, q.revision, o.digest, o.operations
 	for _, lock := range o.locks {
 		e.Targets, e.Keys = append(e.Targets, lock.Target), append(e.Keys, lock.Key)
 	}
@@ -88,7 +88,7 @@ func (s *unsealing) recordAll(ctx context.Context, g *grounds, entries []audit.E
 ) {
 	switch {
 	case len(entries) == 0:
-		return nil, s.heads.stillAt(ctx, g.head)
+		return nil, s.heads.StillAt(ctx, g.head)
 	case releases:
 		return s.appendDecided(ctx, g, entries)
 	}

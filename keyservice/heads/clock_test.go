@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -97,10 +97,12 @@ func TestARowIsWrittenOnceInAWhile(t *testing.T) {
 }
 
 // noRows is a store in which nobody looked.
-type noRows struct {
-	headStore
-	placedStore
-}
+type noRows struct{ Rows }
+
+// unseen is for what shows no metrics here.
+type unseen struct{ Observer }
+
+func (unseen) VerifiedLook(time.Time) {}
 
 func (noRows) LastLook(context.Context, string, string) (store.Look, error) {
 	return store.Look{}, store.ErrNotFound
@@ -119,10 +121,10 @@ func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
 			return now
 		})
 		f.look, f.read = store.Look{Hash: "a1", Age: 2 * time.Hour}, now
-		h := &heads{fresh: f, rows: noRows{}, metrics: newMetrics(), now: func() time.Time { return now }}
-		h.refusals = newRefusal(config.Repository{}, h.now)
-		h.current.Store(&head{hash: "a1"})
-		if found, err := h.openable(t.Context()); (found == nil) == (err == nil) {
+		h := New(Options{Rows: noRows{}, Observer: unseen{}, Now: func() time.Time { return now }})
+		h.fresh = f
+		h.current.Store(&Head{Hash: "a1"})
+		if found, err := h.Openable(t.Context()); (found == nil) == (err == nil) {
 			t.Errorf("a look at reading %d of the clock: %v, %v; want a head or a reason", moment, found, err)
 		}
 	}

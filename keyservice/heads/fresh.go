@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -140,31 +140,31 @@ func (f *freshness) saved(look store.Look) {
 	}
 }
 
-// openable is the head to open secrets at: one that is usable, and was seen to
+// Openable is the head to open secrets at: one that is usable, and was seen to
 // be the newest of late. What opens nothing goes on at a head that was not.
-func (h *heads) openable(ctx context.Context) (*head, error) {
-	now, err := h.usable(ctx)
+func (h *Heads) Openable(ctx context.Context) (*Head, error) {
+	now, err := h.Usable(ctx)
 	if err == nil {
-		err = h.refused(now.hash)
+		err = h.refused(now.Hash)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if h.stale() == nil {
+	if h.Stale() == nil {
 		return now, nil
 	}
 	// Another replica may see what this one does not.
 	if err := h.learn(ctx); err != nil {
 		return nil, err
 	}
-	if err := h.stale(); err != nil {
+	if err := h.Stale(); err != nil {
 		return nil, err
 	}
 	return now, nil
 }
 
-// stale is errStale with the numbers; nil when the head was seen of late.
-func (h *heads) stale() error {
+// Stale is errStale with the numbers; nil when the head was seen of late.
+func (h *Heads) Stale() error {
 	age := h.fresh.age() // once: a look may be verified at any time
 	if h.fresh.isFresh(age) {
 		return nil
@@ -173,9 +173,9 @@ func (h *heads) stale() error {
 		errStale, age.Round(time.Second), h.fresh.max)
 }
 
-// headReason is the reason for which a request without a head to decide at is
+// Reason is the reason for which a request without a head to decide at is
 // refused.
-func headReason(err error) string {
+func Reason(err error) string {
 	if errors.Is(err, errStale) {
 		return keyservicev1.ReasonStale
 	}
@@ -186,8 +186,8 @@ func headReason(err error) string {
 }
 
 // beginFresh takes up, after a start, how old the last verified look is.
-func (h *heads) beginFresh(ctx context.Context, last store.Head) error {
-	row, err := h.rows.LastLook(ctx, h.fleet, h.ref)
+func (h *Heads) beginFresh(ctx context.Context, last store.Head) error {
+	row, err := h.Rows.LastLook(ctx, h.Fleet, h.ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -197,8 +197,8 @@ func (h *heads) beginFresh(ctx context.Context, last store.Head) error {
 }
 
 // learn takes up what other replicas saw.
-func (h *heads) learn(ctx context.Context) error {
-	row, err := h.rows.LastLook(ctx, h.fleet, h.ref)
+func (h *Heads) learn(ctx context.Context) error {
+	row, err := h.Rows.LastLook(ctx, h.Fleet, h.ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -209,7 +209,7 @@ func (h *heads) learn(ctx context.Context) error {
 
 // keepLook writes how fresh the head is into the row, once in a while, so that
 // other replicas know, and that a restart makes nothing younger.
-func (h *heads) keepLook(ctx context.Context) error {
+func (h *Heads) keepLook(ctx context.Context) error {
 	if err := h.learn(ctx); err != nil {
 		return err
 	}
@@ -219,9 +219,9 @@ func (h *heads) keepLook(ctx context.Context) error {
 	}
 	var err error
 	if own {
-		look.Number, err = h.rows.AddLook(ctx, look)
+		look.Number, err = h.Rows.AddLook(ctx, look)
 	} else {
-		err = h.rows.AgeLook(ctx, look)
+		err = h.Rows.AgeLook(ctx, look)
 	}
 	if errors.Is(err, store.ErrHeadMoved) {
 		return nil // it was at a head that is not in force: the next look finds out
@@ -233,8 +233,8 @@ func (h *heads) keepLook(ctx context.Context) error {
 }
 
 // showLook is when the look was, by this replica's clock of now.
-func (h *heads) showLook() {
+func (h *Heads) showLook() {
 	if look, _, _ := h.fresh.due(); look.Hash != "" {
-		h.metrics.verifiedLook(h.now().Add(-look.Age))
+		h.Observer.VerifiedLook(h.Now().Add(-look.Age))
 	}
 }

@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // refused is errRefused with the numbers; nil while secrets may be opened at a head.
-func (h *heads) refused(at string) error {
+func (h *Heads) refused(at string) error {
 	row, is := h.refusals.at(at)
 	if !is || !h.refusals.isTooOld(row.Age) {
 		return nil
@@ -25,7 +25,18 @@ func tipName(row store.RefusedTip) string {
 	return row.Tip
 }
 
-// refusedLine says what the tip's refusal does, and when.
+// RefusedLine says what a tip's refusal at the head in use does, and when; "" for none.
+func (h *Heads) RefusedLine() string {
+	current := h.current.Load()
+	if current == nil {
+		return ""
+	}
+	if row, is := h.refusals.at(current.Hash); is {
+		return refusedLine(row, h.refusals.max)
+	}
+	return ""
+}
+
 func refusedLine(row store.RefusedTip, grace time.Duration) string {
 	age, then := row.Age.Round(time.Second), "unsealing goes on: repository.refusedGrace is 0"
 	switch {
@@ -35,6 +46,12 @@ func refusedLine(row store.RefusedTip, grace time.Duration) string {
 		then = fmt.Sprintf("nothing is unsealed from %s on (repository.refusedGrace)", grace)
 	}
 	return fmt.Sprintf("refused: %s (%s) for %s: %s\n", tipName(row), row.Reason, age, then)
+}
+
+// Standing is how a head stands for people who ask: when it was last seen to be the
+// newest, and the tip that is refused at it; nil for none.
+func (h *Heads) Standing(at *Head) (looked time.Time, refused *keyservicev1.RefusedTip) {
+	return h.Now().Add(-h.fresh.age()), h.refusals.spell(at.Hash)
 }
 
 // spell is what stands refused at a head, for people who ask how things stand; nil

@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import "context"
 
@@ -7,16 +7,16 @@ import "context"
 // older one makes the service look, as by one that does not exist.
 const nearHistory = 1000
 
-// know makes sure that a revision which is new here was looked for. It grants
+// Know makes sure that a revision which is new here was looked for. It grants
 // nothing: whatever happens, the decision is made at the accepted head.
-func (h *heads) know(ctx context.Context, revision string) {
+func (h *Heads) Know(ctx context.Context, revision string) {
 	if h.isBehind(ctx, revision) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.now()) {
-		h.log.Warn("look for a requested revision failed", "revision", revision, "error", err.Error())
+	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.Now()) {
+		h.Log.Warn("look for a requested revision failed", "revision", revision, "error", err.Error())
 	}
 }
 
@@ -26,17 +26,17 @@ func (h *heads) know(ctx context.Context, revision string) {
 //
 // Every cluster asks, and by any revision that it likes: what costs nothing comes
 // first, and the walk is bounded.
-func (h *heads) isBehind(ctx context.Context, revision string) bool {
+func (h *Heads) isBehind(ctx context.Context, revision string) bool {
 	current := h.current.Load()
 	if current == nil {
 		return false
 	}
-	if current.hash == revision {
+	if current.Hash == revision {
 		return true
 	}
-	if before, err := h.rows.WasBefore(ctx, h.fleet, h.ref, revision, current.hash); err == nil && before {
+	if before, err := h.Rows.WasBefore(ctx, h.Fleet, h.ref, revision, current.Hash); err == nil && before {
 		return true
 	}
-	behind, err := h.rule.Source.FollowsWithin(current.hash, revision, nearHistory)
+	behind, err := h.Rule.Source.FollowsWithin(current.Hash, revision, nearHistory)
 	return err == nil && behind
 }

@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -15,29 +15,29 @@ type samples struct {
 	names []string
 }
 
-func (h *head) sampleClusters() []string {
+func (h *Head) sampleClusters() []string {
 	h.samples.once.Do(func() {
-		for _, group := range h.model.Groups() {
+		for _, group := range h.Model.Groups() {
 			h.samples.names = append(h.samples.names, group.Clusters[0])
 		}
 	})
 	return h.samples.names
 }
 
-// placedAnywhere returns what the digests stand for on any cluster of the head.
-func (h *head) placedAnywhere(ctx context.Context, digests []string) (map[string][]candidate, error) {
-	found, building := map[string][]candidate{}, ""
+// PlacedAnywhere returns what the digests stand for on any cluster of the head.
+func (h *Head) PlacedAnywhere(ctx context.Context, digests []string) (map[string][]Candidate, error) {
+	found, building := map[string][]Candidate{}, ""
 	for _, cluster := range h.sampleClusters() {
 		x, err := h.indexes.get(ctx, cluster)
 		if err != nil {
 			return nil, fmt.Errorf("look for stubs on cluster %q: %w", cluster, err)
 		}
-		if len(x.pending) > 0 {
+		if len(x.Pending) > 0 {
 			building = cluster
 		}
 		for _, digest := range digests {
-			for _, c := range x.stubs[digest] {
-				if !slices.ContainsFunc(found[digest], func(f candidate) bool { return f.placement == c.placement && f.object == c.object }) {
+			for _, c := range x.Stubs[digest] {
+				if !slices.ContainsFunc(found[digest], func(f Candidate) bool { return f.Placement == c.Placement && f.Object == c.Object }) {
 					found[digest] = append(found[digest], c)
 				}
 			}

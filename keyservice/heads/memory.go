@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 // memory is what the store, which replicas share, and this process know of the head
 // accepted last. It implements [follow.Memory] for one look.
 type memory struct {
-	*heads
+	*Heads
 	last    store.Head // its hash is "" before the first
 	rewrite *store.Rewrite
 	// accepted is when the head was that came of the look.
@@ -24,11 +24,11 @@ type memory struct {
 
 // Recall implements [follow.Memory].
 func (m *memory) Recall(ctx context.Context) (last follow.Accepted, err error) {
-	if m.last, err = m.rows.LastHead(ctx, m.fleet, m.ref); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if m.last, err = m.Rows.LastHead(ctx, m.Fleet, m.ref); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return last, err
 	}
 	m.accepted = m.last.Accepted
-	if last.Known, err = m.rows.KnownFleet(ctx, m.fleet); err != nil {
+	if last.Known, err = m.Rows.KnownFleet(ctx, m.Fleet); err != nil {
 		return last, err
 	}
 	if m.rewrite, err = m.acceptedRewrite(ctx, m.last.Hash); err != nil {
@@ -39,7 +39,7 @@ func (m *memory) Recall(ctx context.Context) (last follow.Accepted, err error) {
 		last.Rewrite = m.rewrite.To
 	}
 	if had := m.current.Load(); had != nil {
-		last.Own = had.hash
+		last.Own = had.Hash
 	}
 	return last, nil
 }
@@ -50,7 +50,7 @@ func (m *memory) acceptedRewrite(ctx context.Context, last string) (*store.Rewri
 	if last == "" {
 		return nil, nil
 	}
-	accepted, err := m.rows.OpenRewrite(ctx, m.fleet, m.ref, last)
+	accepted, err := m.Rows.OpenRewrite(ctx, m.Fleet, m.ref, last)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
@@ -61,16 +61,16 @@ func (m *memory) acceptedRewrite(ctx context.Context, last string) (*store.Rewri
 // used up and what the log says of it are one transaction. store.ErrHeadMoved when
 // another replica was first.
 func (m *memory) Remember(ctx context.Context, next *follow.Head) error {
-	m.accepted = m.now()
-	changes := []store.Change{m.rows.AddHead(store.Head{
-		Fleet: m.fleet, Ref: m.ref, Hash: next.Hash, Parent: m.last.Hash, Accepted: m.accepted, Known: next.Known,
+	m.accepted = m.Now()
+	changes := []store.Change{m.Rows.AddHead(store.Head{
+		Fleet: m.Fleet, Ref: m.ref, Hash: next.Hash, Parent: m.last.Hash, Accepted: m.accepted, Known: next.Known,
 	})}
 	if next.Rewritten != "" {
-		changes = append(changes, m.rows.SpendRewrite(*m.rewrite, m.accepted))
+		changes = append(changes, m.Rows.SpendRewrite(*m.rewrite, m.accepted))
 	}
 	entries := headEntries(newHead(next), m.current.Load(), m.last.Hash)
 	entries[0].Detail += vouchedDetail(next.Vouched, next.Rewritten)
-	_, err := m.journal.Leave(ctx, entries, changes...)
+	_, err := m.Journal.Leave(ctx, entries, changes...)
 	return err
 }
 

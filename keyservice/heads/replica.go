@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -13,17 +13,17 @@ const (
 	// rowEvery is how often the row of the accepted head is read: a replica learns
 	// by it that another one accepted a head, without asking Git.
 	rowEvery = 2 * time.Second
-	// decideAttempts bounds how often a request is decided again because a head was
+	// DecideAttempts bounds how often a request is decided again because a head was
 	// accepted while it was under way.
-	decideAttempts = 3
+	DecideAttempts = 3
 )
 
-// errBehind says that another replica accepted a head that this one does not have.
-var errBehind = errors.New("another replica accepted a newer head, and it is not here yet")
+// ErrBehind says that another replica accepted a head that this one does not have.
+var ErrBehind = errors.New("another replica accepted a newer head, and it is not here yet")
 
-// usable is the head to decide at. A replica that is behind looks for the newer
+// Usable is the head to decide at. A replica that is behind looks for the newer
 // head first, and has none to decide at until it has that one.
-func (h *heads) usable(ctx context.Context) (*head, error) {
+func (h *Heads) Usable(ctx context.Context) (*Head, error) {
 	now := h.current.Load()
 	if now != nil && now.superseded.Load() {
 		h.catchUp(ctx)
@@ -33,33 +33,33 @@ func (h *heads) usable(ctx context.Context) (*head, error) {
 	case now == nil:
 		return nil, errors.New("no head is accepted yet")
 	case now.superseded.Load():
-		return nil, errBehind
+		return nil, ErrBehind
 	}
 	return now, nil
 }
 
-func (h *heads) catchUp(ctx context.Context) {
+func (h *Heads) catchUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.now()) {
-		h.log.Warn("look for a head that another replica accepted failed", "error", err.Error())
+	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.Now()) {
+		h.Log.Warn("look for a head that another replica accepted failed", "error", err.Error())
 	}
 }
 
 // inForce compares a head with the row, and remembers the outcome.
-func (h *heads) inForce(ctx context.Context, of *head) (bool, error) {
-	last, err := h.rows.LastHead(ctx, h.fleet, h.ref)
+func (h *Heads) inForce(ctx context.Context, of *Head) (bool, error) {
+	last, err := h.Rows.LastHead(ctx, h.Fleet, h.ref)
 	if err != nil {
 		return false, err
 	}
-	is := last.Hash == of.hash
+	is := last.Hash == of.Hash
 	of.superseded.Store(!is)
 	return is, nil
 }
 
 // isBehindRow reports whether another replica went ahead. What cannot be asked is
 // found out by the next append.
-func (h *heads) isBehindRow(ctx context.Context) bool {
+func (h *Heads) isBehindRow(ctx context.Context) bool {
 	now := h.current.Load()
 	if now == nil {
 		return true
@@ -68,9 +68,9 @@ func (h *heads) isBehindRow(ctx context.Context) bool {
 	return err == nil && !is
 }
 
-// stillAt is for what was decided and not recorded, being counted with earlier
+// StillAt is for what was decided and not recorded, being counted with earlier
 // refusals: store.ErrHeadMoved unless the head is in force.
-func (h *heads) stillAt(ctx context.Context, of *head) error {
+func (h *Heads) StillAt(ctx context.Context, of *Head) error {
 	is, err := h.inForce(ctx, of)
 	if err != nil {
 		return fmt.Errorf("compare with the accepted head: %w", err)
@@ -80,3 +80,6 @@ func (h *heads) stillAt(ctx context.Context, of *head) error {
 	}
 	return nil
 }
+
+// Supersede notes that another head was found in force.
+func (h *Head) Supersede() { h.superseded.Store(true) }

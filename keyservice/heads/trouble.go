@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 )
 
 // refGone says of a remote without the configured ref what to look at.
-func (h *heads) refGone(err error) error {
+func (h *Heads) refGone(err error) error {
 	if errors.Is(err, source.ErrRefGone) {
 		return fmt.Errorf("%w: %q; hint: %s", err, h.ref, config.RefHint)
 	}
@@ -47,15 +47,15 @@ func (t *toldRefusal) again(err error, now time.Time) bool {
 
 // tellStale logs when the service stops opening anything for want of a verified
 // look, and when it goes on.
-func (h *heads) tellStale() {
-	err := h.stale()
+func (h *Heads) tellStale() {
+	err := h.Stale()
 	if (err != nil) == h.toldStale {
 		return
 	}
 	h.toldStale = err != nil
 	if err != nil {
-		h.log.Error("nothing is opened until the repository is seen at the accepted head", "error", err.Error())
+		h.Log.Error("nothing is opened until the repository is seen at the accepted head", "error", err.Error())
 		return
 	}
-	h.log.Info("the repository was seen at the accepted head: secrets are opened again")
+	h.Log.Info("the repository was seen at the accepted head: secrets are opened again")
 }

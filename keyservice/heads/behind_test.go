@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -49,8 +49,8 @@ func TestAnOldRevisionIsNoExpensiveQuestion(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked, current := 0, commits[1]
-	h := &heads{rule: &follow.Rule{Source: mirror}, rows: acceptedRows{hash: strings.Repeat("a", 40), asked: &asked}}
-	h.current.Store(&head{hash: current})
+	h := New(Options{Rule: &follow.Rule{Source: mirror}, Rows: acceptedRows{hash: strings.Repeat("a", 40), asked: &asked}})
+	h.current.Store(&Head{Hash: current})
 	for _, c := range []struct {
 		what, revision string
 		want           bool

@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -27,42 +27,42 @@ const (
 	buildingRetry = time.Second
 )
 
-// index is what one head places on one cluster, by stub digest. It is immutable.
-type index struct {
-	cluster *api.Cluster
-	// targets are what a lock must name, in order of preference: this cluster,
+// Index is what one head places on one cluster, by stub digest. It is immutable.
+type Index struct {
+	Cluster *api.Cluster
+	// Targets are what a lock must name, in order of preference: this cluster,
 	// then the sets that it is in.
-	targets []string
-	// stubs are shared by all clusters with the same placements.
-	stubs map[string][]candidate
-	// unusable says that the Cluster file's recipient cannot be sealed to.
-	unusable bool
+	Targets []string
+	// Stubs are shared by all clusters with the same placements.
+	Stubs map[string][]Candidate
+	// Unusable says that the Cluster file's recipient cannot be sealed to.
+	Unusable bool
 	// undecided are digests of objects that a placement whose build is under way may
-	// claim too, and pending are those placements: what is not in stubs may still
+	// claim too, and Pending are those placements: what is not in stubs may still
 	// come.
 	undecided map[string]bool
-	pending   []string
+	Pending   []string
 	// failed says that a placement did not build.
 	failed bool
-	// broken are the placements that do not build, and why, for people.
-	broken map[string]string
+	// Broken are the placements that do not build, and why, for people.
+	Broken map[string]string
 }
 
-// mayCome says whether what a digest stands for here is not known yet.
-func (x *index) mayCome(digest string) bool {
-	return len(x.pending) > 0 && (x.undecided[digest] || len(x.stubs[digest]) == 0)
+// MayCome says whether what a digest stands for here is not known yet.
+func (x *Index) MayCome(digest string) bool {
+	return len(x.Pending) > 0 && (x.undecided[digest] || len(x.Stubs[digest]) == 0)
 }
 
-// candidate is one built object that a stub digest stands for.
-type candidate struct {
-	placement string
-	object    kustomize.ObjectID
-	manifest  *api.SealedManifest
+// Candidate is one built object that a stub digest stands for.
+type Candidate struct {
+	Placement string
+	Object    kustomize.ObjectID
+	Manifest  *api.SealedManifest
 }
 
 // indexes are those of one head, built once each for all who wait.
 type indexes struct {
-	build func(cluster string) (*index, error)
+	build func(cluster string) (*Index, error)
 
 	mu sync.Mutex
 	of map[string]*pendingIndex
@@ -75,23 +75,23 @@ type indexes struct {
 // placedStubs are the stubs of a set of placements, by digest.
 type placedStubs struct {
 	mu        sync.Mutex
-	stubs     map[string][]candidate // nil until resolved
+	Stubs     map[string][]Candidate // nil until resolved
 	undecided map[string]bool
 	pending   []string
 	failed    bool
-	broken    map[string]string
+	Broken    map[string]string
 }
 
 type pendingIndex struct {
 	done  chan struct{}
-	index *index
+	index *Index
 	err   error
 	until time.Time // zero: for as long as the head is accepted
 }
 
 // get returns the cluster's index, building it if nobody did. A caller that
 // leaves does not stop the build.
-func (x *indexes) get(ctx context.Context, cluster string) (*index, error) {
+func (x *indexes) get(ctx context.Context, cluster string) (*Index, error) {
 	x.mu.Lock()
 	p, ok := x.of[cluster]
 	if !ok || p.stale(time.Now()) {
@@ -101,7 +101,7 @@ func (x *indexes) get(ctx context.Context, cluster string) (*index, error) {
 			defer close(p.done)
 			p.index, p.err = x.build(cluster)
 			switch {
-			case p.err == nil && len(p.index.pending) > 0:
+			case p.err == nil && len(p.index.Pending) > 0:
 				p.until = time.Now().Add(buildingRetry)
 			case p.err != nil || p.index.failed:
 				p.until = time.Now().Add(indexRetry)
@@ -117,6 +117,12 @@ func (x *indexes) get(ctx context.Context, cluster string) (*index, error) {
 	}
 }
 
+// Index is what the head places on a cluster. It is built once for all who wait; a
+// caller that leaves does not stop the build.
+func (h *Head) Index(ctx context.Context, cluster string) (*Index, error) {
+	return h.indexes.get(ctx, cluster)
+}
+
 func (p *pendingIndex) stale(now time.Time) bool {
 	select {
 	case <-p.done:
@@ -126,67 +132,67 @@ func (p *pendingIndex) stale(now time.Time) bool {
 	}
 }
 
-func (h *heads) buildIndex(of *head) func(string) (*index, error) {
-	return func(cluster string) (*index, error) {
+func (h *Heads) buildIndex(of *Head) func(string) (*Index, error) {
+	return func(cluster string) (*Index, error) {
 		ctx, cancel := context.WithTimeout(h.life, indexTimeout)
 		defer cancel()
-		x, err := newIndex(ctx, of, h.builder, cluster)
+		x, err := newIndex(ctx, of, h.Builder, cluster)
 		if err != nil {
 			return nil, err
 		}
-		digests := slices.Sorted(maps.Keys(x.stubs))
-		if err := h.rows.AddPlaced(ctx, h.fleet, cluster, of.hash, digests); err != nil {
+		digests := slices.Sorted(maps.Keys(x.Stubs))
+		if err := h.Rows.AddPlaced(ctx, h.Fleet, cluster, of.Hash, digests); err != nil {
 			return nil, err
 		}
 		return x, nil
 	}
 }
 
-func newIndex(ctx context.Context, of *head, builder *kustomize.Builder, cluster string) (*index, error) {
-	file, ok := of.model.Clusters[cluster]
+func newIndex(ctx context.Context, of *Head, builder *kustomize.Builder, cluster string) (*Index, error) {
+	file, ok := of.Model.Clusters[cluster]
 	if !ok {
 		return nil, fmt.Errorf("index cluster %q: not in the fleet", cluster)
 	}
-	x := &index{cluster: file}
+	x := &Index{Cluster: file}
 	if _, err := age.ParseHybridRecipient(file.Spec.Recipient); err != nil {
-		x.unusable = true
+		x.Unusable = true
 	}
-	x.targets = append(x.targets, sealing.Target{Kind: sealing.Cluster, Name: cluster}.String())
-	for _, set := range of.model.SetsOf(cluster) {
-		x.targets = append(x.targets, sealing.Target{Kind: sealing.Set, Name: set}.String())
+	x.Targets = append(x.Targets, sealing.Target{Kind: sealing.Cluster, Name: cluster}.String())
+	for _, set := range of.Model.SetsOf(cluster) {
+		x.Targets = append(x.Targets, sealing.Target{Kind: sealing.Set, Name: set}.String())
 	}
 	placed, err := of.indexes.resolve(ctx, of, builder, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
-	x.stubs, x.undecided, x.pending = placed.stubs, placed.undecided, placed.pending
-	x.failed, x.broken = placed.failed, placed.broken
+	x.Stubs, x.undecided, x.Pending = placed.Stubs, placed.undecided, placed.pending
+	x.failed, x.Broken = placed.failed, placed.Broken
 	return x, nil
 }
 
 // resolve gives the stubs of the cluster's placements, found once for all clusters
 // that have the same. What did not build is tried again.
-func (x *indexes) resolve(ctx context.Context, of *head, builder *kustomize.Builder, cluster string) (*placedStubs, error) {
-	known, _ := x.placed.LoadOrStore(of.model.GroupOf(cluster), &placedStubs{})
+func (x *indexes) resolve(ctx context.Context, of *Head, builder *kustomize.Builder, cluster string) (*placedStubs, error) {
+	known, _ := x.placed.LoadOrStore(of.Model.GroupOf(cluster), &placedStubs{})
 	shared := known.(*placedStubs)
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	if shared.stubs != nil && !shared.failed {
+	if shared.Stubs != nil && !shared.failed {
 		return shared, nil
 	}
-	resolution := builder.ResolveSoon(ctx, of.tree, of.model, cluster)
+	resolution := builder.ResolveSoon(ctx, of.Tree, of.Model, cluster)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	fresh := &placedStubs{
-		stubs: map[string][]candidate{}, undecided: map[string]bool{}, broken: map[string]string{},
+		Stubs: map[string][]Candidate{}, undecided: map[string]bool{}, Broken: map[string]string{},
 		pending: resolution.Building(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
 		fresh.add(name, resolution)
 	}
-	shared.stubs, shared.undecided, shared.pending = fresh.stubs, fresh.undecided, fresh.pending
-	shared.failed, shared.broken = fresh.failed, fresh.broken
+	shared.Stubs, shared.undecided, shared.pending = fresh.Stubs, fresh.undecided, fresh.pending
+	shared.failed, shared.Broken = fresh.failed, fresh.Broken
 	return fresh, nil
 }
 
@@ -201,11 +207,11 @@ func clashes(c kustomize.Conflict) string {
 func (x *placedStubs) add(name string, resolution *kustomize.Resolution) {
 	placed := resolution.Placed[name]
 	if placed.Err != nil {
-		x.failed, x.broken[name] = true, placed.Err.Error()
+		x.failed, x.Broken[name] = true, placed.Err.Error()
 		return
 	}
 	if len(placed.Conflicts) > 0 {
-		x.broken[name] = clashes(placed.Conflicts[0])
+		x.Broken[name] = clashes(placed.Conflicts[0])
 		return
 	}
 	for _, object := range placed.Build.Objects {
@@ -218,6 +224,6 @@ func (x *placedStubs) add(name string, resolution *kustomize.Resolution) {
 			x.undecided[digest] = true
 			continue
 		}
-		x.stubs[digest] = append(x.stubs[digest], candidate{placement: name, object: object.ID(), manifest: object.Stub.Manifest})
+		x.Stubs[digest] = append(x.Stubs[digest], Candidate{Placement: name, Object: object.ID(), Manifest: object.Stub.Manifest})
 	}
 }

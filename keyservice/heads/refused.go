@@ -1,4 +1,4 @@
-package keyservice
+package heads
 
 import (
 	"context"
@@ -133,18 +133,18 @@ func (r *refusal) saved(ended string) {
 }
 
 // verified counts a look that found the head in force, or one that was accepted.
-func (h *heads) verified(hash string, began time.Time) {
-	h.fresh.verified(h.fleet, h.ref, hash, began)
+func (h *Heads) verified(hash string, began time.Time) {
+	h.fresh.verified(h.Fleet, h.ref, hash, began)
 	h.refusals.over()
 }
 
 // noteRefusal remembers what a look ran into, if it is a refusal.
-func (h *heads) noteRefusal(err error) {
+func (h *Heads) noteRefusal(err error) {
 	current := h.current.Load()
 	if current == nil {
 		return
 	}
-	seen := store.RefusedTip{Fleet: h.fleet, Ref: h.ref, Head: current.hash, Since: h.now()}
+	seen := store.RefusedTip{Fleet: h.Fleet, Ref: h.ref, Head: current.Hash, Since: h.Now()}
 	var refused *follow.Refusal
 	switch {
 	case errors.As(err, &refused):
@@ -158,8 +158,8 @@ func (h *heads) noteRefusal(err error) {
 }
 
 // beginRefused takes up, after a start, since when the tip was refused.
-func (h *heads) beginRefused(ctx context.Context, last store.Head) error {
-	row, err := h.rows.LastRefusal(ctx, h.fleet, h.ref)
+func (h *Heads) beginRefused(ctx context.Context, last store.Head) error {
+	row, err := h.Rows.LastRefusal(ctx, h.Fleet, h.ref)
 	if errors.Is(err, store.ErrNotFound) || err == nil && row.Head != last.Hash {
 		return nil
 	}
@@ -171,25 +171,25 @@ func (h *heads) beginRefused(ctx context.Context, last store.Head) error {
 
 // keepRefusal writes what the row does not have; blind says that this replica did
 // not see the ref, and takes another one's word.
-func (h *heads) keepRefusal(ctx context.Context, blind bool) error {
+func (h *Heads) keepRefusal(ctx context.Context, blind bool) error {
 	defer h.showRefusal()
 	if blind {
-		row, err := h.rows.LastRefusal(ctx, h.fleet, h.ref)
+		row, err := h.Rows.LastRefusal(ctx, h.Fleet, h.ref)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if current := h.current.Load(); err == nil && current != nil && row.Head == current.hash {
+		if current := h.current.Load(); err == nil && current != nil && row.Head == current.Hash {
 			h.refusals.learn(row)
 		}
 	}
 	row, is, ended := h.refusals.due()
 	if ended != "" {
-		if err := h.rows.EndRefusal(ctx, h.fleet, h.ref, ended); err != nil {
+		if err := h.Rows.EndRefusal(ctx, h.Fleet, h.ref, ended); err != nil {
 			return err
 		}
 	}
 	if is {
-		if err := h.rows.KeepRefusal(ctx, row); err != nil && !errors.Is(err, store.ErrHeadMoved) {
+		if err := h.Rows.KeepRefusal(ctx, row); err != nil && !errors.Is(err, store.ErrHeadMoved) {
 			return err
 		}
 	}
@@ -200,14 +200,14 @@ func (h *heads) keepRefusal(ctx context.Context, blind bool) error {
 }
 
 // showRefusal is since when the tip is refused, by this replica's clock of now.
-func (h *heads) showRefusal() {
+func (h *Heads) showRefusal() {
 	current := h.current.Load()
 	if current == nil {
 		return
 	}
 	since := time.Time{}
-	if row, is := h.refusals.at(current.hash); is {
-		since = h.now().Add(-row.Age)
+	if row, is := h.refusals.at(current.Hash); is {
+		since = h.Now().Add(-row.Age)
 	}
-	h.metrics.tipRefused(since)
+	h.Observer.TipRefused(since)
 }
