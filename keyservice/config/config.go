@@ -1,3 +1,5 @@
+// Package config reads keyservice.yaml, strictly: what is not known, stands twice or
+// cannot be served with is told with its line, all of it at once.
 package config
 
 import (

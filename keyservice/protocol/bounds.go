@@ -5,8 +5,10 @@ package protocol
 const (
 	// MaxDigests is how many digests one request may name.
 	MaxDigests = 1000
-	// MinNonce and MaxNonce bound the nonce of a request, in bytes.
-	MinNonce, MaxNonce = 16, 32
+	// MinNonce is how long the nonce of a request is at least, in bytes.
+	MinNonce = 16
+	// MaxNonce is how long it is at most, in bytes.
+	MaxNonce = 32
 	// ChallengeSize is the size in bytes of what the service encrypts to the age
 	// recipient of a cluster that enrols, to see that it has the identity.
 	ChallengeSize = 32

@@ -9,8 +9,6 @@ import (
 
 // Statements of more than two lines lie in files of their own, one a file; a short
 // one is read beside its arguments.
-//
-//nolint:gosec // statements, no credentials
 var (
 	//go:embed sql/query/begin_enrolment.sql
 	beginEnrolmentSQL string
