@@ -18,8 +18,8 @@ import (
 
 // Bounds on what is told, and spent, of one object.
 const (
-	mostFields  = 10
-	mostDecodes = 4000
+	mostFields = 10
+	mostBytes  = 16 << 20 // decoded, over and over
 )
 
 // fields holds an object of Kubernetes' own to the fields that its kind has, and
@@ -61,7 +61,7 @@ type reading struct {
 	object  map[string]any
 	kind    reflect.Type
 	unknown []error
-	decodes int
+	spent   int
 }
 
 // wrongTypes tells one after another: a decoder stops at the first.
@@ -84,11 +84,11 @@ func (r *reading) wrongTypes() []Problem {
 }
 
 func (r *reading) decode() error {
-	r.decodes++
 	raw, err := json.Marshal(r.object)
 	if err != nil {
 		return err
 	}
+	r.spent += len(raw)
 	r.unknown, err = kjson.UnmarshalStrict(raw, reflect.New(r.kind).Interface())
 	return err
 }
@@ -104,7 +104,7 @@ func (r *reading) culprit(at any, err error) (path []string, value any) {
 		}
 	}()
 	for _, m := range membersOf(at) {
-		if r.decodes > mostDecodes {
+		if r.spent > mostBytes {
 			return nil, nil
 		}
 		m.put(nil)
