@@ -94,7 +94,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	root := testfleet.NewRoot(t)
 	w := &world{root: root, kept: &kept{}, played: &played{
-		tip: "a", trees: map[string]*tree.Tree{}, parents: map[string]string{"b": "a", "c": "b"}, unverified: map[string]bool{},
+		tip: "a", trees: map[string]*tree.Tree{}, parents: map[string]string{"b": "a", "c": "b"},
+		unverified: map[string]bool{},
 	}}
 	for _, commit := range []string{"a", "b", "c", "x"} {
 		w.trees[commit] = testfleet.Open(t, testfleet.Files{"fleet.yaml": root.Fleet(t, 1)})
@@ -182,7 +183,10 @@ func TestEveryRefusalHasItsType(t *testing.T) {
 // TestStepsAreTakenInThisOrder: of a head with two faults the first is told, on both
 // sides the same.
 func TestStepsAreTakenInThisOrder(t *testing.T) {
-	want := []string{"fetched", "the head accepted last, or one that an operator accepted", "descends", "can be read", "signed under the pinned root key", "every commit", "remembered"}
+	want := []string{
+		"fetched", "the head accepted last, or one that an operator accepted", "descends", "can be read",
+		"signed under the pinned root key", "every commit", "remembered",
+	}
 	steps := follow.Steps()
 	for i, words := range want {
 		if i >= len(steps) || !strings.Contains(steps[i], words) {
@@ -252,7 +256,8 @@ func TestAHeadIsReadAgainUnderTheSamePins(t *testing.T) {
 	}
 	w.rule.Pins.RootKey = testfleet.NewRoot(t).Key
 	var refused *follow.Refusal
-	if _, err := w.rule.Read(t.Context(), "a", sealing.Known{}); !errors.As(err, &refused) || refused.Reason != follow.NotSigned {
+	_, err := w.rule.Read(t.Context(), "a", sealing.Known{})
+	if !errors.As(err, &refused) || refused.Reason != follow.NotSigned {
 		t.Errorf("under another root key: %v", err)
 	}
 	if w.damaged = true; w.rule.IsAt("a", "a") {

@@ -28,7 +28,8 @@ type Clone struct {
 // OpenClone opens the clone around a folder. The error is [ErrNoClone] where there is
 // none.
 func OpenClone(folder string, limits Limits) (*Clone, error) {
-	repo, err := gogit.PlainOpenWithOptions(folder, &gogit.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	options := &gogit.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true}
+	repo, err := gogit.PlainOpenWithOptions(folder, options)
 	if errors.Is(err, gogit.ErrRepositoryNotExists) {
 		return nil, fmt.Errorf("open clone: %w", ErrNoClone)
 	}
