@@ -83,12 +83,16 @@ func listCA(ctx context.Context, file string, format render.Format, stdout io.Wr
 		if err != nil {
 			return err
 		}
-		row, until := caRow{Generation: int64(g.Generation), Key: g.Role, Identity: protocol.SPKIHash(certificate), IssuesFrom: g.Starts}, ""
+		row, until := caRow{
+			Generation: int64(g.Generation), Key: g.Role, Identity: protocol.SPKIHash(certificate), IssuesFrom: g.Starts,
+		}, ""
 		if !g.Ends.IsZero() {
 			row.AcceptedUntil, until = &g.Ends, g.Ends.Format(time.RFC3339)
 		}
 		rowsOf = append(rowsOf, row)
-		table.Rows = append(table.Rows, []string{fmt.Sprint(row.Generation), row.Key, row.Identity, row.IssuesFrom.Format(time.RFC3339), until})
+		table.Rows = append(table.Rows, []string{
+			fmt.Sprint(row.Generation), row.Key, row.Identity, row.IssuesFrom.Format(time.RFC3339), until,
+		})
 	}
 	return format.Print(stdout, rowsOf, table)
 }
@@ -163,7 +167,8 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 		return err
 	}
 	defer token.Close()
-	next, err := authority.Succeed(ctx, authority.Options{Fleet: config.Fleet, Store: rows, Token: token, Log: log}, role, overlap)
+	options := authority.Options{Fleet: config.Fleet, Store: rows, Token: token, Log: log}
+	next, err := authority.Succeed(ctx, options, role, overlap)
 	if err != nil {
 		return err
 	}

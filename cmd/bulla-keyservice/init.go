@@ -276,7 +276,9 @@ func sign(ctx context.Context, service, root hsm.Config, role string, fleet *api
 	if err := checkKeys(ctx, service, fleet.Spec.SealingKeys); err != nil {
 		return err
 	}
-	return withSigner(ctx, root, role, func(signer crypto.Signer) error { return sealing.SignFleet(&fleet.Spec, name, signer) })
+	return withSigner(ctx, root, role, func(signer crypto.Signer) error {
+		return sealing.SignFleet(&fleet.Spec, name, signer)
+	})
 }
 
 // checkKeys starts a worker with these keys pinned: a record that is not the

@@ -85,7 +85,8 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 		return err
 	}
 	defer token.Close()
-	certificate, ca, err := authority.IssuePerson(ctx, authority.Options{Fleet: config.Fleet, TTL: ttl, Store: rows, Token: token}, config.People, name, csr)
+	options := authority.Options{Fleet: config.Fleet, TTL: ttl, Store: rows, Token: token}
+	certificate, ca, err := authority.IssuePerson(ctx, options, config.People, name, csr)
 	if errors.Is(err, authority.ErrNotConfigured) {
 		return fault.WithHint(err,
 			fmt.Sprintf("when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, roles: [developer]}", file, name, identity))

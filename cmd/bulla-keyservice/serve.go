@@ -154,7 +154,8 @@ func openMirror(config *config.Config) (*git.Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	return git.Open(filepath.Join(config.DataDir, "mirror"), config.Repository.URL, config.Repository.Ref, auth, git.Limits{})
+	dir := filepath.Join(config.DataDir, "mirror")
+	return git.Open(dir, config.Repository.URL, config.Repository.Ref, auth, git.Limits{})
 }
 
 func tokenConfig(of *config.Config, log *slog.Logger) (hsm.Config, error) {

@@ -56,18 +56,21 @@ func New(registry prometheus.Registerer) *Metrics {
 	return m
 }
 
+// Look counts a look at the remote, by result. Nil metrics count nothing, here and below.
 func (m *Metrics) Look(result string) {
 	if m != nil {
 		m.looks.WithLabelValues(result).Inc()
 	}
 }
 
+// Resolve is told how long a head took to resolve.
 func (m *Metrics) Resolve(d time.Duration) {
 	if m != nil {
 		m.resolveTime.Observe(d.Seconds())
 	}
 }
 
+// Snapshot shows how many placements of a snapshot are built, and how many fail.
 func (m *Metrics) Snapshot(s *view.Snapshot) {
 	if m != nil {
 		failed := len(view.Failing(s))
@@ -76,6 +79,7 @@ func (m *Metrics) Snapshot(s *view.Snapshot) {
 	}
 }
 
+// Deliveries shows how many Deliveries there are, and how many are blocked.
 func (m *Metrics) Deliveries(total, blocked int) {
 	if m != nil {
 		m.state.WithLabelValues("delivered").Set(float64(total))
@@ -83,12 +87,14 @@ func (m *Metrics) Deliveries(total, blocked int) {
 	}
 }
 
+// Certificate shows when the certificate for the key service ends.
 func (m *Metrics) Certificate(notAfter time.Time) {
 	if m != nil {
 		m.notAfter.Set(float64(notAfter.Unix()))
 	}
 }
 
+// Request counts a request to the key service, by result, and the stubs in it.
 func (m *Metrics) Request(result string, size int) {
 	if m != nil {
 		m.requests.WithLabelValues(result).Inc()
@@ -96,12 +102,14 @@ func (m *Metrics) Request(result string, size int) {
 	}
 }
 
+// Report counts a report to the ledger, by result.
 func (m *Metrics) Report(result string) {
 	if m != nil {
 		m.reports.WithLabelValues(result).Inc()
 	}
 }
 
+// FromKept counts secrets that were unsealed from memory.
 func (m *Metrics) FromKept(n int) {
 	if m != nil {
 		m.kept.Add(float64(n))

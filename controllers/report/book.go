@@ -18,14 +18,16 @@ import (
 // placement that reads it has rolled out, Deprovisioned once it is confirmed
 // absent. Reporting holds up nothing: Deliveries say what stands, and go on.
 
-// reportKey names a sealed object in the ledger: by its kind too, if it is no
+// Key names a sealed object in the ledger: by its kind too, if it is no
 // Secret.
 type Key struct{ namespace, name string }
 
+// KeyOfID is the key of a built object.
 func KeyOfID(id kustomize.ObjectID) Key {
 	return Key{id.Namespace, protocol.LedgerName(id.Group, id.Kind, id.Name)}
 }
 
+// NewSecret begins the report of one secret.
 func NewSecret(placement string, id kustomize.ObjectID, digest string, workloads []string) *keyservicev1.SecretReport {
 	key := KeyOfID(id)
 	report := &keyservicev1.SecretReport{Placement: placement, Namespace: key.namespace, Name: key.name, Digest: digest,
@@ -38,6 +40,7 @@ func NewSecret(placement string, id kustomize.ObjectID, digest string, workloads
 	return report
 }
 
+// KeyOf is the key of what a report is about.
 func KeyOf(report *keyservicev1.SecretReport) Key {
 	return Key{report.GetNamespace(), report.GetName()}
 }
@@ -167,6 +170,7 @@ func (b *reportBook) news() []*keyservicev1.SecretReport {
 	return Sorted(news)
 }
 
+// Sorted orders reports by their keys.
 func Sorted(secrets []*keyservicev1.SecretReport) []*keyservicev1.SecretReport {
 	slices.SortFunc(secrets, func(a, b *keyservicev1.SecretReport) int {
 		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())

@@ -306,7 +306,7 @@ func batches(secrets []*keyservicev1.SecretReport) [][]*keyservicev1.SecretRepor
 
 var errUnreported = errors.New("the secret does not hold what the controller writes there")
 
-// left is safe to call on a nil Reporter.
+// Left is safe to call on a nil Reporter.
 func (r *Reporter) Left(delivery string) {
 	if r != nil {
 		r.Book.left(delivery)

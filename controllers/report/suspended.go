@@ -15,7 +15,7 @@ import (
 // maxManager bounds the name of a field manager in a report, in bytes.
 const maxManager = 128
 
-// suspensionOf reads the object itself: the cache does not keep who wrote what.
+// SuspensionOf reads the object itself: the cache does not keep who wrote what.
 func SuspensionOf(ctx context.Context, reader client.Reader, cached client.Object) *keyservicev1.Suspension {
 	live, ok := cached.DeepCopyObject().(client.Object)
 	if reader == nil || !ok || reader.Get(ctx, client.ObjectKeyFromObject(cached), live) != nil {
@@ -24,7 +24,7 @@ func SuspensionOf(ctx context.Context, reader client.Reader, cached client.Objec
 	return Suspension(live)
 }
 
-// suspension says who set spec.suspend, and when, as far as the API server noted
+// Suspension says who set spec.suspend, and when, as far as the API server noted
 // it. Anyone may call themselves anything there.
 func Suspension(obj client.Object) *keyservicev1.Suspension {
 	s := &keyservicev1.Suspension{}
@@ -50,7 +50,7 @@ func setsSuspend(fields *metav1.FieldsV1) bool {
 	return ok
 }
 
-// bySince is a suspension for people.
+// BySince is a suspension for people.
 func BySince(s *keyservicev1.Suspension) string {
 	var text string
 	if s.GetBy() != "" {
@@ -62,7 +62,7 @@ func BySince(s *keyservicev1.Suspension) string {
 	return text
 }
 
-// resumeHint is for a Delivery that somebody suspended by hand: no commit ends that.
+// ResumeHint is for a Delivery that somebody suspended by hand: no commit ends that.
 func ResumeHint(delivery string) string {
 	return "kubectl patch delivery " + delivery + " --type merge -p '{\"spec\":{\"suspend\":false}}'"
 }

@@ -37,6 +37,7 @@ type logMemory struct {
 	secret *corev1.Secret // as it stands; nil when that is not known
 }
 
+// NewLogMemory is what a cluster remembers of the audit log, in a Secret of a namespace.
 func NewLogMemory(c client.Client, namespace string) *logMemory {
 	return &logMemory{client: c, namespace: namespace}
 }

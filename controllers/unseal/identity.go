@@ -58,7 +58,7 @@ type Identity struct {
 	known sealing.Known
 }
 
-// newIdentity makes the three secrets.
+// NewIdentity makes the three secrets.
 func NewIdentity() (*Identity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -138,18 +138,18 @@ func (i *Identity) Join(token protocol.JoinToken) client.EnrollOptions {
 	return client.EnrollOptions{Token: token, Key: i.key, Identity: i.identity, Recipient: i.Recipient()}
 }
 
-// enrolledAs says whether the certificate is there, for this name, and good at
+// EnrolledAs says whether the certificate is there, for this name, and good at
 // the given time.
 func (i *Identity) EnrolledAs(cluster string, at time.Time) bool {
 	return i.certificate != nil && i.cluster == cluster && !i.life.over(at)
 }
 
-// renewable says whether it is time to renew the certificate.
+// Renewable says whether it is time to renew the certificate.
 func (i *Identity) Renewable(at time.Time) bool {
 	return i.life.renewable(at, i.certificate.SerialNumber.Bytes())
 }
 
-// tlsCertificate is what the cluster presents to the key service.
+// TLSCertificate is what the cluster presents to the key service.
 func (i *Identity) TLSCertificate() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{i.certificate.Raw}, PrivateKey: i.key, Leaf: i.certificate}
 }

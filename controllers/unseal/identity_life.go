@@ -83,7 +83,7 @@ func readLife(data map[string][]byte, leaf *x509.Certificate) (l tenure, err err
 	return l, nil
 }
 
-// isAnotherToken says whether a join token is not the one that this cluster
+// IsAnotherToken says whether a join token is not the one that this cluster
 // enrolled with.
 func IsAnotherToken(token protocol.JoinToken, identity *Identity) bool {
 	return identity.joined != "" && tokenHash(token) != identity.joined

@@ -44,17 +44,17 @@ type Link struct {
 	listeners []func()
 }
 
-// newLink is one that is made already, as tests have it.
+// NewLink is one that is made already, as tests have it.
 func NewLink(service KeyService) *Link { return &Link{service: service} }
 
-// onAnswer registers who is told that the service answered. It must not block.
+// OnAnswer registers who is told that the service answered. It must not block.
 func (l *Link) OnAnswer(listen func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listeners = append(l.listeners, listen)
 }
 
-// answered tells that the service answered, whatever it said.
+// Answered tells that the service answered, whatever it said.
 func (l *Link) Answered() {
 	l.mu.Lock()
 	listeners := slices.Clone(l.listeners)
@@ -64,7 +64,7 @@ func (l *Link) Answered() {
 	}
 }
 
-// connect replaces the connection when the URL or the certificate is another.
+// Connect replaces the connection when the URL or the certificate is another.
 func (l *Link) Connect(dial Dialer, url string, identity *Identity, log *client.Log) KeyService {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,21 +86,21 @@ func (l *Link) refuse() {
 	l.refused = l.serial
 }
 
-// isRefused says whether the service did not take this certificate.
+// Refused says whether the service did not take this certificate.
 func (l *Link) Refused(identity *Identity) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.refused != "" && l.refused == identity.certificate.SerialNumber.String()
 }
 
-// current gives the connection; nil until enrolled.
+// Current gives the connection; nil until enrolled.
 func (l *Link) Current() KeyService {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.service
 }
 
-// follow says how to compare heads: by the mirror.
+// Follow says how to compare heads: by the mirror.
 func (l *Link) Follow(sameLine func(a, b string) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,7 +121,7 @@ func (l *Link) sameLine(a, b string) bool {
 	return compare != nil && compare(a, b)
 }
 
-// mayUseGrace says whether a refused renewal may be for the certificate's age: a
+// MayUseGrace says whether a refused renewal may be for the certificate's age: a
 // handshake with an expired one just fails.
 func MayUseGrace(err error) bool {
 	return errors.Is(err, keyservice.ErrUnavailable) || keyservice.IsRefusedCertificate(err)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// never says why a placement waits for another one for ever, as far as Git alone
+// Never says why a placement waits for another one for ever, as far as Git alone
 // tells; "" when waiting may help.
 func (s *Snapshot) Never(name, on string) string {
 	const hint = "; hint: mend spec.dependsOn in Git, as bulla validate says"
@@ -41,7 +41,7 @@ func (s *Snapshot) circle(to, from string, seen map[string]bool) []string {
 	return nil
 }
 
-// failing gives the placements that do not build, sorted.
+// Failing gives the placements that do not build, sorted.
 func Failing(s *Snapshot) []string {
 	var names []string
 	for name, placed := range s.Resolution.Placed {

@@ -48,7 +48,7 @@ func (e *MaskedError) Status() metav1.Status {
 	return metav1.Status{Status: metav1.StatusFailure, Code: e.Code, Reason: e.Reason}
 }
 
-// MaskAPIError maps the error of a request that carried, or answered with, an
+// APIError maps the error of a request that carried, or answered with, an
 // object built from a stub to its reason. The API server quotes what it does
 // not like (".data.PIN: expected string, got 918273645"), and so do admission
 // webhooks: none of their text may reach a status, an event or a log. keys are

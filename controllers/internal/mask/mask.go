@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// secretError is an API server's error about a write of one of our own Secrets,
+// Error is an API server's error about a write of one of our own Secrets,
 // reduced to its reason: the server's texts can quote values.
 func Error(err error) error {
 	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
@@ -29,6 +29,6 @@ func (e maskedError) Error() string { return "the API server refused it: " + e.r
 // Unwrap lets apierrors.IsConflict and the like see the cause.
 func (e maskedError) Unwrap() error { return e.err }
 
-// silent takes the logger out of a context for a request or answer with key
+// Silent takes the logger out of a context for a request or answer with key
 // material or credentials: client-go logs whole bodies at level 8.
 func Silent(ctx context.Context) context.Context { return logr.NewContext(ctx, logr.Discard()) }

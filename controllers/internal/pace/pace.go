@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// jittered is d, a tenth more or less.
+// Jittered is d, a tenth more or less.
 func Jittered(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // jitter, not a secret
 }
 
-// spread is d or up to a fifth more: never sooner than somebody asked for.
+// Spread is d or up to a fifth more: never sooner than somebody asked for.
 func Spread(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*0.2*float64(d)) //nolint:gosec // jitter, not a secret
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// steady is a network failure without what differs from one try to the next
+// Steady is a network failure without what differs from one try to the next
 // (our own port, a resolver's transaction), so that a remote which stays down
 // is one status, not a write for every try. Other errors stay as they are.
 func Steady(err error) error {
@@ -26,7 +26,7 @@ func Steady(err error) error {
 	return fmt.Errorf("%s %s%s: %w", operation.Op, operation.Net, where, operation.Err)
 }
 
-// short keeps a message within what an Event may hold, 1 KiB.
+// Short keeps a message within what an Event may hold, 1 KiB.
 func Short(message string) string {
 	const most = 1000
 	if len(message) <= most {
@@ -35,7 +35,7 @@ func Short(message string) string {
 	return strings.ToValidUTF8(message[:most], "") + "…"
 }
 
-// list names the first few; a status is no place for a thousand names.
+// List names the first few; a status is no place for a thousand names.
 func List(names []string) string {
 	const most = 5
 	if len(names) > most {

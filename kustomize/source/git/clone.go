@@ -54,7 +54,7 @@ func OpenClone(folder string, limits Limits) (*Clone, error) {
 	}}, nil
 }
 
-// ErrNoClone: no folder above is a clone of a repository.
+// ErrNoClone says that no folder above is a clone of a repository.
 var ErrNoClone = errors.New("not in a clone of a repository")
 
 // Resolve is the commit that a revision names: a branch, a tag, a beginning of a hash

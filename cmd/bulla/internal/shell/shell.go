@@ -59,8 +59,10 @@ func (a *Shell) Remember(repo *fleetrepo.Repo) {
 	}
 }
 
+// Printf writes to the standard output.
 func (a *Shell) Printf(format string, args ...any) { fmt.Fprintf(a.Stdout, format, args...) }
 
+// Warnf writes a warning to the standard error.
 func (a *Shell) Warnf(format string, args ...any) {
 	fmt.Fprintf(a.Stderr, "warning: "+format+"\n", args...)
 }
@@ -79,6 +81,7 @@ func (a *Shell) LeaveOutAll(unreadable []model.Unreadable) {
 	}
 }
 
+// Notef writes a note to the standard error.
 func (a *Shell) Notef(format string, args ...any) {
 	fmt.Fprintf(a.Stderr, "note: "+format+"\n", args...)
 }

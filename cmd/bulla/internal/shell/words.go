@@ -38,6 +38,7 @@ func (a *Shell) Nothing(rows int, what string) {
 	}
 }
 
+// Count is a number of things, in words.
 func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -71,9 +72,10 @@ func list[T any](known map[string]T) string {
 	return strings.Join(names, ", ")
 }
 
-// names are what a fleet repository has, for the completion of flags.
+// Names are what a fleet repository has, for the completion of flags.
 type Names struct{ Clusters, Placements []string }
 
+// CompleteNames completes the names that pick gives.
 func (a *Shell) CompleteNames(pick func(Names) []string) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		repo, err := a.Open()
