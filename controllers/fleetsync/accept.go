@@ -88,9 +88,6 @@ func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 		if head, err = r.rule.Read(ctx, p.head, p.identity.Known()); err != nil {
 			return nil, refusedHead(p.obj, err)
 		}
-		if err := r.remember(ctx, p, head.Known); err != nil {
-			return nil, err
-		}
 	}
 	model := head.Model
 	next := &view.Snapshot{
@@ -98,6 +95,11 @@ func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 		Stood: buildsAgain(r.mirror.Source, r.Builder),
 	}
 	if next.NotInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
+		return nil, err
+	}
+	// The rule remembers heads that are new. The status may know one as accepted, and
+	// this identity not: it came from a backup, or pins another root key.
+	if err := r.remember(ctx, p, head.Known); err != nil {
 		return nil, err
 	}
 	if next.NotInFleet != "" {

@@ -62,11 +62,11 @@ func (r *Reconciler) look(ctx context.Context, p *pass) error {
 	if err := r.open(ctx, p); err != nil {
 		return err
 	}
+	unusable := r.hold(p)
 	if !r.due(p) {
 		p.head = r.Snapshots.Load().Head
 		return nil
 	}
-	unusable := r.hold(p)
 	remote, err := r.rule.Source.Look(ctx)
 	if err != nil {
 		r.Metrics.Look("failed")
@@ -81,10 +81,7 @@ func (r *Reconciler) look(ctx context.Context, p *pass) error {
 		return nil
 	}
 	r.Metrics.Look("moved")
-	if unusable != nil {
-		return unusable
-	}
-	if p.next, err = r.rule.Next(ctx, remote, lastHead{r, p}); err != nil {
+	if p.next, err = r.rule.Next(ctx, remote, lastHead{r, p, unusable}); err != nil {
 		return refusedHead(p.obj, err)
 	}
 	p.head = p.next.Hash

@@ -17,6 +17,8 @@ import (
 type lastHead struct {
 	r *Reconciler
 	p *pass
+	// unusable is why the floor cannot be used, see [Reconciler.hold].
+	unusable error
 }
 
 // Recall implements [follow.Memory].
@@ -26,8 +28,16 @@ func (m lastHead) Recall(context.Context) (follow.Accepted, error) {
 		accepted)}, nil
 }
 
-// Remember implements [follow.Memory].
+// Remember implements [follow.Memory]. What this cluster refuses for reasons of its own
+// is refused before: a head that is not accepted must leave nothing behind, or the
+// accepted one would be a rollback to the next restart.
 func (m lastHead) Remember(ctx context.Context, next *follow.Head) error {
+	if m.unusable != nil {
+		return m.unusable
+	}
+	if _, err := membership(next.Model, m.p.obj.Spec.ClusterName, m.p.identity); err != nil {
+		return err
+	}
 	return m.r.remember(ctx, m.p, next.Known)
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -123,3 +125,55 @@ func TestAHeadIsNotUsedBeforeItsFleetFileIsRemembered(t *testing.T) {
 }
 
 var errRollback = errors.New("injected fault")
+
+// One push brings a newer fleet.yaml and a file of this cluster with the keys of
+// somebody else. It is refused, and may leave the branch again as it came.
+func TestAHeadThatIsRefusedForItsClusterFileLeavesNothingBehind(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(1)...)
+	obj := w.synced()
+	old, own := w.fleet(func(*api.FleetSpec) {}), w.clusterFile(obj, func(*api.ClusterSpec) {})
+	w.commit("both at once", map[string]*string{
+		"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 2 }),
+		ownFile:      w.clusterFile(obj, func(s *api.ClusterSpec) { s.Identity = "sha256:" + strings.Repeat("0", 64) }),
+	})
+	w.refused(v1alpha1.RecipientMismatchReason)
+	if serial := w.known().Serial; serial != 1 {
+		t.Errorf("serial %d of a refused head is remembered", serial)
+	}
+	w.commit("take it back", map[string]*string{"fleet.yaml": old, ownFile: own})
+	w.synced()
+}
+
+// The Secret came from a backup and the disk is new: only the status knows the head.
+func TestTheFleetFileOfAHeadThatWasAcceptedIsRememberedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(1)...)
+	w.synced()
+	old := w.fleet(func(*api.FleetSpec) {})
+	w.commit("a newer one", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 2 })})
+	w.synced()
+	w.stop()
+	identities := &unseal.Identities{Client: w.client, Namespace: w.namespace}
+	identity, err := identities.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := identities.Put(t.Context(), identity.Knowing(sealing.Known{})); err != nil {
+		t.Fatal(err)
+	}
+	w.storage = t.TempDir()
+	w.start()
+	w.synced()
+	w.commit("put the old one back", map[string]*string{"fleet.yaml": old})
+	w.refused(v1alpha1.FleetRolledBackReason)
+}
+
+func (w *world) known() sealing.Known {
+	w.Helper()
+	identity, err := w.loop.Identities.Get(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return identity.Known()
+}

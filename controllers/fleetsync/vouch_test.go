@@ -199,3 +199,21 @@ func TestARewrittenHeadMustBeSigned(t *testing.T) {
 	w.synced()
 	w.expect(several(2))
 }
+
+// What was accepted goes on though the floor cannot be used, on a new disk too.
+func TestAFloorThatCannotBeUsedKeepsTheAcceptedHeadOnANewDisk(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", "app-1")
+	w.synced()
+	w.stop()
+	broken := signedBy(signer.SSH(t, "ada@acme.example"))
+	broken.AllowedSigners = append(broken.AllowedSigners, "ada@acme.example cert-authority ssh-ed25519 AAAA")
+	w.floor(broken)
+	w.storage = t.TempDir()
+	w.start()
+	w.synced()
+	w.expect([]string{"app-1"})
+	w.place("two", "app-2")
+	w.refused(v1alpha1.CommitNotVerifiedReason)
+	w.expect([]string{"app-1"})
+}

@@ -92,7 +92,7 @@ func (v *verifier) chain(last, head string) error {
 		if _, err := v.judge(parent, name, signing.Demands(rules, v.floor)); err != nil {
 			return err
 		}
-		// A fleet.yaml that cannot be read lifts no signing.Demand: the rules before it
+		// A fleet.yaml that cannot be read lifts no demand: the rules before it
 		// go on until one can.
 		if next, err := v.rules(name); err == nil {
 			rules = next
@@ -141,7 +141,7 @@ func (v *verifier) between(last, head string) ([]string, error) {
 // rule to go by but the floor; the head's own rules are asked as well, so that
 // a fleet which demands signatures is not begun with a commit that lacks one.
 // Whose signature the head's own rules name is the head's word: it stands for
-// what they signing.Demand, and for nothing that the floor demands of its own signers.
+// what they demand, and for nothing that the floor demands of its own signers.
 func (v *verifier) first(head string) error {
 	rules, err := v.rules(head)
 	if err != nil && !isUnreadable(err) {
