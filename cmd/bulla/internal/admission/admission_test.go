@@ -187,3 +187,25 @@ func blockOf(t *testing.T, lengths []int) api.Block {
 	}
 	return block
 }
+
+// TestAValueOfAWrongTypeIsNotShown: a PIN without quotes is a number to YAML.
+func TestAValueOfAWrongTypeIsNotShown(t *testing.T) {
+	for name, more := range map[string]map[string]any{
+		"a number":          {"stringData": map[string]any{"pin": int64(918273645)}},
+		"a fraction":        {"stringData": map[string]any{"pin": 918273645.5}},
+		"encoded":           {"data": map[string]any{"pin": int64(918273645)}},
+		"not encoded":       {"data": map[string]any{"pin": "918273645!"}},
+		"the whole mapping": {"data": int64(918273645)},
+		"in a list":         {"stringData": []any{int64(918273645)}},
+	} {
+		problems := Check(object("Secret", nil, more))
+		if len(problems) == 0 {
+			t.Errorf("%s: no problem", name)
+		}
+		for _, p := range problems {
+			if strings.Contains(p.String(), "918273645") {
+				t.Errorf("%s: shows the value: %s", name, p)
+			}
+		}
+	}
+}

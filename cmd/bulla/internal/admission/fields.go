@@ -181,12 +181,14 @@ func wanted(t reflect.Type) string {
 	return "a whole number"
 }
 
+// typeName does not repeat a number: a PIN without quotes is one, and what is told
+// here goes to logs that more people read than the repository.
 func typeName(value any) string {
 	switch value := value.(type) {
 	case bool:
 		return fmt.Sprint(value)
 	case int64, float64:
-		return fmt.Sprintf("the number %v", value)
+		return "a number"
 	case []any:
 		return "a list"
 	case map[string]any:
