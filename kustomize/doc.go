@@ -3,14 +3,14 @@
 // It goes from a commit to built objects, in four steps that share no state
 // but their results:
 //
-//   - A [Mirror] is a bare copy of the fleet repository. It moves forward only
-//     and treats the remote as hostile: everything it takes is bounded in size,
-//     count and time. [Mirror.VerifyCommits] says whether those who may signed
-//     what must be signed.
-//   - A [Tree] is one commit's files, strictly validated and immutable.
-//     [OpenDir] gives the same view of a working tree.
-//   - A [Model] is the fleet written in a tree: clusters, sets, placements. A
-//     file that does not parse grants nothing and blocks no other.
+//   - A mirror (package source/git) is a bare copy of the fleet repository. It
+//     moves forward only and treats the remote as hostile: everything it takes is
+//     bounded in size, count and time. It says whether those who may signed what
+//     must be signed; which of its heads counts is for package follow.
+//   - A [tree.Tree] is one commit's files, strictly validated and immutable.
+//     [tree.OpenDir] gives the same view of a working tree.
+//   - A [model.Model] is the fleet written in a tree: clusters, sets, placements.
+//     A file that does not parse grants nothing and blocks no other.
 //   - A [Builder] builds a placement's folder in a process of its own, and
 //     [Builder.Resolve] joins the builds of one cluster into one map from object
 //     to placement.

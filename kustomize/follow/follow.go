@@ -34,8 +34,9 @@ type Pins struct {
 type Memory interface {
 	// Recall returns what was accepted last.
 	Recall(context.Context) (Accepted, error)
-	// Remember makes a head durable that was not accepted before. After an error the
-	// head accepted last stays in force.
+	// Remember makes a head durable that was not accepted before. After an error, also
+	// of one who will not have the head for a reason of its own, the head accepted last
+	// stays in force.
 	Remember(context.Context, *Head) error
 }
 
@@ -95,7 +96,7 @@ func (r *Rule) Next(ctx context.Context, tip string, memory Memory) (*Head, erro
 	if err != nil {
 		return nil, &MemoryError{fmt.Errorf("recall the accepted head: %w", err)}
 	}
-	a := &attempt{rule: r, memory: memory, last: last, tip: tip, next: &Head{Hash: tip, Last: last.Hash}}
+	a := &attempt{rule: r, memory: memory, last: last, next: &Head{Hash: tip, Last: last.Hash}}
 	for _, step := range steps {
 		if err := step.take(a, ctx); err != nil {
 			return nil, a.judged(err)
@@ -107,7 +108,7 @@ func (r *Rule) Next(ctx context.Context, tip string, memory Memory) (*Head, erro
 // Read holds a head that was accepted before to the pins, which may have changed: what
 // follows a restart, and any other use of a head that is not new.
 func (r *Rule) Read(ctx context.Context, hash string, known sealing.Known) (*Head, error) {
-	a := &attempt{rule: r, last: Accepted{Hash: hash, Known: known}, tip: hash, next: &Head{Hash: hash, Last: hash}}
+	a := &attempt{rule: r, last: Accepted{Hash: hash, Known: known}, next: &Head{Hash: hash, Last: hash}}
 	if err := errors.Join(a.read(ctx), ctx.Err()); err != nil {
 		return nil, a.judged(err)
 	}

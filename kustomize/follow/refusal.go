@@ -47,7 +47,8 @@ func (e *Refusal) Error() string {
 
 func (e *Refusal) Unwrap() error { return e.Err }
 
-// MemoryError says that a [Memory] failed: neither the tip nor the remote is to blame.
+// MemoryError says that a [Memory] failed, or would not have the head: by the rule
+// neither the tip nor the remote is to blame.
 type MemoryError struct{ Err error }
 
 func (e *MemoryError) Error() string { return e.Err.Error() }

@@ -66,8 +66,7 @@ type attempt struct {
 	rule   *Rule
 	memory Memory
 	last   Accepted
-	// tip is what the look found; the head may be newer by now.
-	tip  string
+	// next is the tip that a look found, until something newer is fetched.
 	next *Head
 }
 

@@ -189,7 +189,7 @@ func (m *Model) loadFile(t *tree.Tree, parsed *parsing, file, kind, name string)
 
 // checkTargets reports targets that name nothing. A cluster may have left the
 // fleet; a set that is not there is a different matter: removing its file is
-// not consent to remove what it placed, see [Resolution].
+// not consent to remove what it placed, see kustomize.Resolution.
 func (m *Model) checkTargets() {
 	for _, name := range slices.Sorted(maps.Keys(m.Placements)) {
 		for _, target := range m.Placements[name].Spec.Targets {

@@ -17,7 +17,7 @@ import (
 // failed. It holds nothing that the API server wrote, but for names that are known
 // to be no values.
 type MaskedError struct {
-	// Object is named as [Describe] does.
+	// Object is named as [inventory.Describe] does.
 	Object string
 	// Reason is the API's reason, "" when there was no answer.
 	Reason metav1.StatusReason
