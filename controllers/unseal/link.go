@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/bulla-dev/bulla/keyservice/client"
-	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // KeyService is what the controllers need of the key service;
@@ -124,5 +123,5 @@ func (l *Link) sameLine(a, b string) bool {
 // MayUseGrace says whether a refused renewal may be for the certificate's age: a
 // handshake with an expired one just fails.
 func MayUseGrace(err error) bool {
-	return errors.Is(err, keyservice.ErrUnavailable) || keyservice.IsRefusedCertificate(err)
+	return errors.Is(err, client.ErrUnavailable) || client.IsRefusedCertificate(err)
 }
