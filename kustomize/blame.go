@@ -32,6 +32,19 @@ func (v *view) blame(id ObjectID, field string) (file string, line int) {
 // its object, a patch: that one is named if it alone spells the field; "" asks for
 // the object's own. The answer is "" when nothing fits.
 func Origin(t *tree.Tree, files []string, id ObjectID, field string) (file string, line int) {
+	if id.Kind != "" {
+		return origin(t, files, id, field, `["']?`+regexp.QuoteMeta(id.Kind)+`(?:["']|\b|$)`)
+	}
+	if file, line = origin(t, files, id, "", noText); file != "" {
+		return file, line
+	}
+	return origin(t, files, id, field, "")
+}
+
+// noText is a kind that is a number, a list, a mapping, a truth value or nothing.
+const noText = `(?:[-+.\d\[{~]|true\b|false\b|null\b|$)`
+
+func origin(t *tree.Tree, files []string, id ObjectID, field, kind string) (file string, line int) {
 	length := 0
 	var spelled []mention
 	for _, name := range files {
@@ -39,7 +52,7 @@ func Origin(t *tree.Tree, files []string, id ObjectID, field string) (file strin
 		if field != "" && bytes.Contains(data, []byte(field)) {
 			spelled = append(spelled, mention{name, lineAt(data, bytes.Index(data, []byte(field)))})
 		}
-		for _, n := range named(name, data, id.Kind) {
+		for _, n := range named(name, data, id.Kind, kind) {
 			if strings.Contains(id.Name, n.text) && len(n.text) > length {
 				file, line, length = name, n.line, len(n.text)
 			}
@@ -71,10 +84,10 @@ func (v *view) filesRead() []string {
 	return files
 }
 
-// named lists the names in the documents of a kind: a manifest says the kind, a
-// kustomization generates it. An object whose kind is not text fits any manifest.
-func named(file string, data []byte, kind string) []mention {
-	says := regexp.MustCompile(`(?m)(?:^|[\s{,])["']?kind["']?\s*:\s*["']?` + regexp.QuoteMeta(kind) + `(?:["']|\b|$)`)
+// named lists the names in the documents of a kind: a manifest says the kind, as
+// the pattern has it, a kustomization generates it.
+func named(file string, data []byte, kind, pattern string) []mention {
+	says := regexp.MustCompile(`(?m)(?:^|[\s{,])["']?kind["']?[ \t]*:[ \t]*` + pattern)
 	if isKustomizationName(path.Base(file)) {
 		if kind == "" {
 			return nil

@@ -40,7 +40,7 @@ func (e *objectError) Error() string {
 	if e.id.Namespace != "" {
 		name = e.id.Namespace + "/" + name
 	}
-	return fmt.Sprintf("%s %s: %s", e.id.Kind, name, e.problem)
+	return strings.TrimSpace(fmt.Sprintf("%s %s: %s", e.id.Kind, name, e.problem))
 }
 
 // Check holds a placement's built objects against what the placement may do. It

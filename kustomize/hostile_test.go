@@ -238,7 +238,7 @@ func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 		"two kustomizations":                 {testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/kustomization.yml": "resources: [a.yaml]\n", "apps/app/a.yaml": testfleet.ConfigMap("a")}, "multiple"},
 		"an empty kustomization":             {testfleet.Files{"apps/app/kustomization.yaml": ""}, "empty"},
 		"a missing folder":                   {testfleet.Files{"apps/other/a.yaml": testfleet.ConfigMap("a")}, "apps/app: folder does not exist"},
-		"a file for a folder":                {testfleet.Files{"apps/app": testfleet.ConfigMap("a")}, "apps/app: folder does not exist"},
+		"a file for a folder":                {testfleet.Files{"apps/app": testfleet.ConfigMap("a")}, "apps/app: is a file, and a placement builds a folder; hint: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := buildError(t, test.files, placement(), test.words)

@@ -135,7 +135,11 @@ func (v *view) open() error {
 		return err
 	}
 	if kind != worker.Dir {
-		return &worker.Failure{File: v.root, Problem: "folder does not exist"}
+		problem := "folder does not exist"
+		if kind == worker.File {
+			problem = "is a file, and a placement builds a folder"
+		}
+		return &worker.Failure{File: v.root, Problem: problem + "; hint: it stands in the placement as spec.path, as seen from the repository's root"}
 	}
 	if !hasKustomization(v.Stat, v.root) {
 		if err := v.record(askGenerated, v.root); err != nil {

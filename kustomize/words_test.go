@@ -36,6 +36,11 @@ func TestABuildSaysWhatIsWrongInTheWordsOfItsFiles(t *testing.T) {
 		{"a key twice below", one("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\n  labels: {a: b}\n  labels: {c: d}\n"), `apps/app/cm.yaml:6: "labels" stands twice`},
 		{"a key twice beside a placement's", base.With(testfleet.Files{"apps/app/a.yaml": "kind: ConfigMap\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n"}), `apps/app/a.yaml:2: "kind" stands twice`},
 		{"a manifest that is no YAML", one("a.yaml", testfleet.ConfigMap("b")+"---\na: [\n"), "apps/app/a.yaml:"},
+		{"a template", one("kustomization.yaml", "resources: [c.yaml, sub]\n").With(testfleet.Files{"apps/app/c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\nspec:\n  a: {{ .Values.a }}\n", "apps/app/sub/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/sub/a.yaml": testfleet.ConfigMap("a")}), "apps/app/c.yaml:5: has braces or brackets for a key, as {{ … }} of a template reads; hint: "},
+		{"a template in a folder of manifests", one("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n"), "apps/app/c.yaml:3: has braces or brackets for a key"},
+		{"a tab", one("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: c\n"), "apps/app/c.yaml:4: is not YAML: found character that cannot start any token; hint: indent with spaces, not with tabs"},
+		{"a component under resources", with("resources: [a.yaml, parts/tls]\n").With(testfleet.Files{"apps/app/parts/tls/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -tls\n"}), "apps/app/kustomization.yaml:1: resources lists folder apps/app/parts/tls, which is a Component; hint: list it under components"},
+		{"a kustomization under components", with("resources: [a.yaml]\ncomponents: [parts/tls]\n").With(testfleet.Files{"apps/app/parts/tls/kustomization.yaml": "resources: [b.yaml]\n", "apps/app/parts/tls/b.yaml": testfleet.ConfigMap("b")}), "apps/app/kustomization.yaml:2: components lists folder apps/app/parts/tls, which is no Component; hint: list it under resources"},
 		{"a generated name", one("job.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: m-\n"), "apps/app/job.yaml:4: metadata.generateName is refused"},
 		{"a generated name in a list", one("l.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {generateName: m-}}\n"), "apps/app/l.yaml:4: metadata.generateName is refused"},
 		{"no name", one("a.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n"), "apps/app/a.yaml:1: metadata.name is missing"},
@@ -91,7 +96,11 @@ func TestTheBlamedFileIsTheOneThatMakesTheObject(t *testing.T) {
 			t.Errorf("%s: blames %q: %v", name, err.File, err)
 		}
 	}
-	err := buildError(t, sealedApp(patch("{kind: Secret, name: db}", `- {op: add, path: /data/host, value: ZGI=}`)), placement(), "data.host")
+	err := buildError(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("one") + "---\napiVersion: v1\nkind: 5\nmetadata: {name: one}\n"}, placement())
+	if err.File != "apps/app/a.yaml" || err.Line < 6 || !strings.HasPrefix(err.Problem, "one: kind is the number 5") {
+		t.Errorf("a kind that is a number: blames %s:%d: %v", err.File, err.Line, err)
+	}
+	err = buildError(t, sealedApp(patch("{kind: Secret, name: db}", `- {op: add, path: /data/host, value: ZGI=}`)), placement(), "data.host")
 	if err.File != "apps/app/kustomization.yaml" {
 		t.Errorf("a patch: blames %q: %v", err.File, err)
 	}

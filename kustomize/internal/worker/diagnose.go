@@ -239,12 +239,46 @@ func syntax(file string, data []byte) *Failure {
 				line, _ = strconv.Atoi(text[m[2]:m[3]])
 				text = text[:m[0]] + text[m[1]:]
 			}
+			if indentedWithTab(data, line) {
+				text += "; hint: indent with spaces, not with tabs"
+			}
 			return &Failure{File: file, Line: line, Problem: "is not YAML: " + text}
+		}
+		if key := composite(&node); key != nil {
+			return &Failure{File: file, Line: key.Line, Problem: "has braces or brackets for a key, as {{ … }} of a template reads; hint: bulla fills in no templates: render them first, or put the text in quotes"}
 		}
 		if first, second := twice(&node); second != nil {
 			return &Failure{File: file, Line: second.Line, Problem: fmt.Sprintf("%q stands twice in one mapping, in line %d too; hint: keep one; where a merge kept both sides, begin it again (git checkout --merge FILE)", second.Value, first.Line)}
 		}
 	}
+}
+
+// indentedWithTab looks at one line, counted from 1.
+func indentedWithTab(data []byte, line int) bool {
+	lines := bytes.SplitN(data, []byte("\n"), line+1)
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	return bytes.IndexByte(text[:len(text)-len(bytes.TrimLeft(text, " \t"))], '\t') >= 0
+}
+
+// composite finds a key that is a mapping or a list. YAML has such keys and JSON
+// has none, so kustomize reports them without file and line.
+func composite(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if kind := node.Content[i].Kind; kind == yaml.MappingNode || kind == yaml.SequenceNode {
+				return node.Content[i]
+			}
+		}
+	}
+	for _, item := range node.Content {
+		if key := composite(item); key != nil {
+			return key
+		}
+	}
+	return nil
 }
 
 // twice finds the first key that a mapping has twice.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -71,6 +72,12 @@ var sentences = []sentence{
 	}},
 	{regexp.MustCompile(`var '([^']*)' |found \d+ resId matches for var (\S+)|unable to disambiguate (?:\S+)`), func(d *diagnosis, m []string) *Failure {
 		return d.in("vars", "vars: "+m[1]+m[2]+" names no object of the build, or more than one; hint: replacements have taken the place of vars")
+	}},
+	{regexp.MustCompile(`expected kind != 'Component' for path '([^']*)'`), func(d *diagnosis, m []string) *Failure {
+		return d.lists(m[1], fmt.Sprintf("resources lists folder %s, which is a Component; hint: list it under components", strings.TrimPrefix(m[1], "/")))
+	}},
+	{regexp.MustCompile(`expected kind 'Component' for path '([^']*)'`), func(d *diagnosis, m []string) *Failure {
+		return d.lists(m[1], fmt.Sprintf("components lists folder %s, which is no Component; hint: list it under resources", strings.TrimPrefix(m[1], "/")))
 	}},
 	{regexp.MustCompile(`unable to find one of .* in directory '([^']*)'`), func(_ *diagnosis, m []string) *Failure {
 		return &Failure{File: m[1], Problem: "folder has no kustomization.yaml"}
@@ -159,6 +166,14 @@ func (d *diagnosis) in(word, problem string) *Failure {
 		}
 	}
 	return &Failure{File: d.last(), Problem: problem}
+}
+
+// lists blames the kustomization that takes a folder in, and not the folder's own.
+func (d *diagnosis) lists(folder, problem string) *Failure {
+	outer := &diagnosis{texts: d.texts, kustomizations: slices.DeleteFunc(slices.Clone(d.kustomizations), func(file string) bool {
+		return path.Dir(file) == folder
+	})}
+	return outer.in(path.Base(folder), problem)
 }
 
 // twoOf names the files that make one object twice.
