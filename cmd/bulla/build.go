@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +50,8 @@ func newBuild(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return a.build(cmd.Context(), args[0], cluster) },
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "`cluster` that it must be placed on")
+	a.CompleteFlags(cmd)
+	cmd.ValidArgsFunction = a.CompleteNames(func(n shell.Names) []string { return n.Placements })
 	return cmd
 }
 
@@ -63,6 +66,9 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 	}
 	built, err := a.builtFor(ctx, repo, p, cluster)
 	if err != nil {
+		if told := (*fault.Error)(nil); errors.As(err, &told) {
+			return err
+		}
 		return fault.New("bulla validate looks at the whole fleet", "%w", err)
 	}
 	for _, d := range built.Deleted {
@@ -95,7 +101,7 @@ func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placeme
 	}
 	name := p.Metadata.Name
 	if !slices.Contains(repo.Model.PlacedOn(cluster), name) {
-		return nil, fmt.Errorf("placement %q is not placed on cluster %q", name, cluster)
+		return nil, fault.New(onClusters(repo.Model.TargetsOf(name)), "placement %q is not placed on cluster %q", name, cluster)
 	}
 	placed := builder.Resolve(ctx, repo.Tree, repo.Model, cluster).Placed[name]
 	if placed.Err != nil {
@@ -106,6 +112,14 @@ func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placeme
 			conflict.ID.Kind, conflict.ID.Namespace, conflict.ID.Name, cluster, strings.Join(conflict.With, ", "))
 	}
 	return placed.Build, nil
+}
+
+// onClusters says where a placement is, for somebody who named another place.
+func onClusters(clusters []string) string {
+	if len(clusters) == 0 {
+		return "it is placed on no cluster"
+	}
+	return "it is placed on " + strings.Join(clusters[:min(len(clusters), 10)], ", ")
 }
 
 // shown is one object as YAML, with the places of its sealed values.

@@ -60,6 +60,8 @@ func newPlace(a *app) *cobra.Command {
 	f.StringVar(&o.serviceAccount, "service-account", "", "service `account` impersonated for the apply, for a new placement")
 	f.StringSliceVar(&o.dependsOn, "depends-on", nil, "`placement` that must be ready first, for a new placement; may be repeated")
 	f.StringSliceVar(&o.removals, "remove-target", nil, "`target` to take away, cluster/NAME or set/NAME; may be repeated")
+	a.CompleteFlags(cmd)
+	cmd.ValidArgsFunction = a.CompleteNames(func(n shell.Names) []string { return n.Placements })
 	return cmd
 }
 

@@ -75,5 +75,6 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))
 	root.AddCommand(servicecmd.New(a.Shell)...)
+	command.Helpers(root)
 	return root
 }

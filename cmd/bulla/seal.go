@@ -113,6 +113,7 @@ func newSeal(a *app) *cobra.Command {
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "seal empty values too")
 	f.BoolVar(&o.asIs, "as-is", false, "seal values that look like placeholders of other tools")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the file instead of writing it")
+	a.CompleteFlags(cmd)
 	return cmd
 }
 

@@ -54,13 +54,13 @@ func newValidate(a *app) *cobra.Command {
 			if len(args) == 1 {
 				a.Repo = args[0]
 			}
-			if err := format.Check(); err != nil {
+			if err := format.CheckNoNames(); err != nil {
 				return err
 			}
 			return a.validate(cmd.Context(), format, strict)
 		},
 	}
-	shell.OutputFlag(cmd, &format)
+	render.FlagNoNames(cmd.Flags(), &format)
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are problems too")
 	return cmd
 }

@@ -87,3 +87,24 @@ func unknown(cmd *cobra.Command, given string) error {
 	}
 	return fault.NewUsage(hint, "unknown command %q for %q", given, cmd.CommandPath())
 }
+
+// Helpers gives a program cobra's help and completion commands. Cobra's own print a
+// help text, and succeed, for a command or a shell that there is not.
+func Helpers(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, given []string) error {
+				if found, rest, err := root.Find(given); err != nil || len(rest) > 0 {
+					return unknown(found, append(rest, given...)[0])
+				}
+				return nil
+			}
+		case "completion":
+			cmd.Args = None
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+}

@@ -45,6 +45,28 @@ func Flag(flags *pflag.FlagSet, format *Format) {
 	flags.StringVarP((*string)(format), "output", "o", string(Text), "`format`: "+formats)
 }
 
+// FlagNoNames adds -o to a command whose output is no list of names.
+func FlagNoNames(flags *pflag.FlagSet, format *Format) {
+	flags.StringVarP((*string)(format), "output", "o", string(Text), "`format`: "+formatsNoNames)
+}
+
+// CheckNoNames is Check for such a command.
+func (f Format) CheckNoNames() error {
+	switch f {
+	case Text, JSON, YAML:
+		return nil
+	case Name:
+		return errNoNames()
+	}
+	return fault.NewUsage("-o takes "+formatsNoNames, "output format %q is unknown", string(f))
+}
+
+const formatsNoNames = "text, json or yaml"
+
+func errNoNames() error {
+	return fault.NewUsage("-o takes "+formatsNoNames+" here", "what is printed is no list of names")
+}
+
 // Table is a list as text.
 type Table struct {
 	Header []string
@@ -92,7 +114,7 @@ func Printable(text string) string {
 // names prints the first column, each name once.
 func (t Table) names(w io.Writer) error {
 	if t.Header == nil {
-		return fault.NewUsage("-o takes text, json or yaml here", "what is printed is no list of names")
+		return errNoNames()
 	}
 	seen := map[string]bool{}
 	for _, row := range t.Rows {

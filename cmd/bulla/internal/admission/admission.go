@@ -56,5 +56,11 @@ func Check(o Object) []Problem {
 			problems = append(problems, configMap(o.Content)...)
 		}
 	}
+	if o.Content["apiVersion"] == "apps/v1" {
+		switch o.Content["kind"] {
+		case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet":
+			problems = append(problems, selectsItsPods(o.Content)...)
+		}
+	}
 	return problems
 }

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -206,6 +207,30 @@ func TestAValueOfAWrongTypeIsNotShown(t *testing.T) {
 			if strings.Contains(p.String(), "918273645") {
 				t.Errorf("%s: shows the value: %s", name, p)
 			}
+		}
+	}
+}
+
+// TestWorkloadsSelectTheirOwnPods: a patch that says null for a mapping leaves
+// fields that are all in order, and an object that no API server takes.
+func TestWorkloadsSelectTheirOwnPods(t *testing.T) {
+	for spec, want := range map[string]string{
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b","c":"d"}},"spec":{"containers":[{"name":"x"}]}}}`: "",
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"x"}},"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does not select its own pods: a=b, and " +
+			"spec.template.metadata.labels has a=x; hint: give both the same labels",
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does not select its own pods: ",
+		`{"template":{"metadata":{"labels":{"a":"x"}},"spec":{"containers":[{"name":"x"}]}}}`:      "spec.selector: names no label; hint: ",
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}}}}`:      "spec.template.spec.containers: there are none; hint: ",
+		`{"selector":{"matchLabels":5},"template":{}}`:                                             "spec.selector.matchLabels: ",
+		`null`: "spec.template.spec.containers: there are none; hint: ",
+	} {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"x"},"spec":`+spec+`}`), &object); err != nil {
+			t.Fatal(err)
+		}
+		problems := Check(Object{Content: object})
+		if len(problems) == 0 != (want == "") || want != "" && !strings.HasPrefix(problems[0].String(), want) {
+			t.Errorf("%s: %v, not %q", spec, problems, want)
 		}
 	}
 }

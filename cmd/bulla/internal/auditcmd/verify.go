@@ -7,7 +7,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -37,7 +36,7 @@ func newAuditVerify(a run) *cobra.Command {
 		Use: "verify FILE...", Short: "Verify exports of the audit log, offline", Long: auditVerifyLong, Example: auditVerifyExample,
 		Args: command.Args("the names of exports", 1, 100),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := format.Check(); err != nil {
+			if err := format.CheckNoNames(); err != nil {
 				return err
 			}
 			_, verifier, err := a.logKey(logKey)
@@ -49,7 +48,7 @@ func newAuditVerify(a run) *cobra.Command {
 	}
 	addLogKey(cmd, &logKey)
 	cmd.Flags().StringVar(&against, "against", "", "an earlier `export`, which the files must go on from")
-	shell.OutputFlag(cmd, &format)
+	render.FlagNoNames(cmd.Flags(), &format)
 	return cmd
 }
 

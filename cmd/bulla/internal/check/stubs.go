@@ -193,26 +193,3 @@ func (c *checker) checkFlaws() {
 		}
 	}
 }
-
-// checkLoose looks at stubs that no placement builds: a person who seals wants
-// them somewhere. Where a placement fails to build, that is the finding.
-func (c *checker) checkLoose() {
-	stubs, unreadable := model.Stubs(c.tree)
-	for _, u := range unreadable {
-		c.add(FromError(u.Path, u.Err)...)
-	}
-	for _, stub := range stubs {
-		if c.stubs[stub.Path] == nil && !c.deleted[stub.Path] && !c.inBroken(stub.Path) {
-			c.warn(stub.Path, "no placement builds this stub")
-		}
-	}
-}
-
-func (c *checker) inBroken(file string) bool {
-	for folder := range c.broken {
-		if strings.HasPrefix(file, folder+"/") {
-			return true
-		}
-	}
-	return false
-}

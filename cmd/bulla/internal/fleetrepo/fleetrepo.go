@@ -40,6 +40,10 @@ func FindRoot(from string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find fleet repository: %w", err)
 	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		// Above it there may be a fleet, and not the one that was meant.
+		return "", fault.New("name a folder in the fleet repository", "find fleet repository: there is no folder %s", folder)
+	}
 	for at := folder; ; at = filepath.Dir(at) {
 		if info, err := os.Lstat(filepath.Join(at, FleetFile)); err == nil && info.Mode().IsRegular() {
 			return at, nil

@@ -41,6 +41,11 @@ func (j *Job) targets(change stub.Change, found *built.Result) ([]sealing.LockTa
 	if len(targets) == 0 {
 		return nil, fault.NewUsage("give --set NAME, or --for PLACEMENT to take its targets", "seal %s: nothing says which clusters it is for", j.File)
 	}
+	if j.TwoLock && !slices.ContainsFunc(targets, func(t sealing.Target) bool { return t.Kind == sealing.Cluster }) {
+		// Sealed to sets alone, it would open without any cluster's own key.
+		return nil, fault.NewUsage("name each with --cluster, beside --two-lock",
+			"--two-lock locks to single clusters, and %s is locked to sets", j.File)
+	}
 	return j.lockTargets(targets)
 }
 

@@ -73,7 +73,19 @@ func list[T any](known map[string]T) string {
 }
 
 // Names are what a fleet repository has, for the completion of flags.
-type Names struct{ Clusters, Placements []string }
+type Names struct{ Clusters, Placements, Sets []string }
+
+// CompleteFlags completes the flags of a command that name what the fleet has.
+func (a *Shell) CompleteFlags(cmd *cobra.Command) {
+	for flag, pick := range map[string]func(Names) []string{
+		"cluster": func(n Names) []string { return n.Clusters }, "set": func(n Names) []string { return n.Sets },
+		"for": func(n Names) []string { return n.Placements },
+	} {
+		if cmd.Flags().Lookup(flag) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(flag, a.CompleteNames(pick))
+		}
+	}
+}
 
 // CompleteNames completes the names that pick gives.
 func (a *Shell) CompleteNames(pick func(Names) []string) cobra.CompletionFunc {
@@ -89,7 +101,11 @@ func (a *Shell) CompleteNames(pick func(Names) []string) cobra.CompletionFunc {
 		for name := range repo.Model.Placements {
 			n.Placements = append(n.Placements, name)
 		}
+		for name := range repo.Model.Sets {
+			n.Sets = append(n.Sets, name)
+		}
 		slices.Sort(n.Clusters)
+		slices.Sort(n.Sets)
 		slices.Sort(n.Placements)
 		return pick(n), cobra.ShellCompDirectiveNoFileComp
 	}

@@ -68,8 +68,11 @@ func (s *Source) Files(set Set, args []string) error {
 		}
 		data, err := s.readFile(path)
 		if err != nil {
-			return fault.New("--from-file takes KEY=PATH or PATH; --from-literal takes KEY=VALUE",
-				"read --from-file number %d%s: %w", i+1, ofKey(key, ok), err)
+			hint := "--from-file takes KEY=PATH or PATH; --from-literal takes KEY=VALUE"
+			if told := (*fault.Error)(nil); errors.As(err, &told) {
+				hint = told.Hint
+			}
+			return fault.New(hint, "read --from-file number %d%s: %w", i+1, ofKey(key, ok), err)
 		}
 		if err := s.add(set, "--from-file", key, data); err != nil {
 			return err
@@ -104,7 +107,7 @@ func readAll(r io.Reader) ([]byte, error) {
 		return nil, pathless(err)
 	}
 	if len(data) > 2*corev1.MaxSecretSize {
-		return nil, fmt.Errorf("more than %d bytes", 2*corev1.MaxSecretSize)
+		return nil, fault.New("a Secret holds at most 1 MiB; split it", "more than %d bytes", 2*corev1.MaxSecretSize)
 	}
 	return data, nil
 }
