@@ -12,8 +12,6 @@ import (
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
-	"github.com/bulla-dev/bulla/kustomize/source"
-	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -92,7 +90,7 @@ func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 	model := head.Model
 	next := &view.Snapshot{
 		Head: head.Hash, Revision: revisionOf(p.obj, head.Hash), Fleet: model.Fleet, Model: model,
-		Stood: buildsAgain(r.mirror.Source, r.Builder),
+		Stood: buildsAgain(r.mirror, r.Builder),
 	}
 	if next.NotInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
 		return nil, err
@@ -111,16 +109,6 @@ func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 	next.Resolution = r.Builder.ResolveSoon(ctx, head.Tree, model, p.obj.Spec.ClusterName)
 	r.Metrics.Resolve(r.now().Sub(started))
 	return next, ctx.Err()
-}
-
-// readHead reads a head of before, for what was built from it.
-func readHead(from source.Source, head string) (*tree.Tree, *model.Model, error) {
-	files, err := from.Tree(head)
-	if err != nil {
-		return nil, nil, err
-	}
-	read, err := model.Load(files)
-	return files, read, err
 }
 
 // remember makes what an accepted head's fleet.yaml tells durable, before
@@ -203,12 +191,12 @@ func (r *Reconciler) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *ku
 	if d.Spec.Removed {
 		return nil
 	}
-	return buildAgain(ctx, r.mirror.Source, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
+	return buildAgain(ctx, r.mirror, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
 }
 
 // buildsAgain is for [view.Snapshot]. The mirror is the one that the snapshot
 // came from, whatever is opened later.
-func buildsAgain(mirror source.Source, builder *kustomize.Builder) func(context.Context,
+func buildsAgain(mirror openMirror, builder *kustomize.Builder) func(context.Context,
 	*v1alpha1.Delivery) *kustomize.Build {
 	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
 		placed := buildAgain(ctx, mirror, builder, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
@@ -221,13 +209,13 @@ func buildsAgain(mirror source.Source, builder *kustomize.Builder) func(context.
 
 // buildAgain builds a placement at an earlier revision. Nothing but the digest
 // that was noted then counts: a revision that gives another is not what stood.
-func buildAgain(ctx context.Context, mirror source.Source, builder *kustomize.Builder, name, revision,
+func buildAgain(ctx context.Context, mirror openMirror, builder *kustomize.Builder, name, revision,
 	digest string) *kustomize.Placed {
 	hash := hashOf(revision)
 	if hash == "" || !mirror.Contains(hash) {
 		return nil
 	}
-	tree, model, err := readHead(mirror, hash)
+	tree, model, err := mirror.read(hash)
 	if err != nil || model.Placements[name] == nil {
 		return nil
 	}

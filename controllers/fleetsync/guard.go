@@ -67,7 +67,7 @@ func (r *Reconciler) consented(p *pass) func(*v1alpha1.Delivery) bool {
 	if ok, err := r.mirror.Follows(p.snapshot.Head, hash); err != nil || !ok {
 		return none
 	}
-	_, model, err := readHead(r.mirror.Source, hash)
+	_, model, err := r.mirror.read(hash)
 	if err != nil {
 		return none
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/mask"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/source"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -36,6 +37,19 @@ const (
 type openMirror struct {
 	source.Source
 	key string
+	// before reads heads of before. One by one for each Delivery, and each whole, a
+	// fleet of thousands of files would be parsed thousands of times.
+	before *model.Loader
+}
+
+// read reads a head of before, for what was built from it.
+func (m openMirror) read(head string) (*tree.Tree, *model.Model, error) {
+	files, err := m.Tree(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	read, err := m.before.Load(files)
+	return files, read, err
 }
 
 // hasty gives up on one Git operation after the time that a FleetSync allows.
@@ -129,7 +143,7 @@ func (r *Reconciler) open(ctx context.Context, p *pass) error {
 	}
 	// What was changed is tried at once, whatever the answer was before.
 	r.wanted.Store(true)
-	r.mirror = openMirror{Source: mirror, key: key}
+	r.mirror = openMirror{Source: mirror, key: key, before: new(model.Loader)}
 	r.Link.Follow(mirror.SameLine)
 	return nil
 }
