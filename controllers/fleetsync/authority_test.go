@@ -30,7 +30,7 @@ func (w *world) token(name string) protocol.JoinToken {
 
 // enroll stands in for the key service's enrolment: its own tests have it.
 func (w *world) enroll(_ context.Context, o keyservice.EnrollOptions) (*keyservice.Credentials, error) {
-	if w.noService {
+	if w.noService.Load() {
 		return nil, &keyservice.UnavailableError{Err: errors.New("connection refused")}
 	}
 	w.enrolled.Add(1)

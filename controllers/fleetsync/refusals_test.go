@@ -338,7 +338,7 @@ func TestEnrolmentSaysWhatIsMissing(t *testing.T) {
 			v1alpha1.NotEnrolledReason, "parse join token"},
 		{"join token for another cluster", func(w *world, o *v1alpha1.FleetSync) { w.setToken(w.token("prod-us").String()) },
 			v1alpha1.NotEnrolledReason, `"prod-us"`},
-		{"key service down", func(w *world, o *v1alpha1.FleetSync) { w.noService = true },
+		{"key service down", func(w *world, o *v1alpha1.FleetSync) { w.noService.Store(true) },
 			v1alpha1.NotEnrolledReason, "does not answer"},
 		{"http remote that is not on loopback", func(_ *world, o *v1alpha1.FleetSync) { o.Spec.URL = "http://git.example.com/fleet.git" },
 			meta.InsecureConnectionsDisallowedReason, "git.example.com"},

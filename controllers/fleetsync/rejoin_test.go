@@ -35,12 +35,12 @@ func TestANewJoinTokenPinsAnewAndKeepsTheClustersKeys(t *testing.T) {
 	// A token that cannot be used yet: what the cluster has goes on.
 	next := w.token(testCluster)
 	next.Secret = "of the new key service"
+	w.noService.Store(true)
 	w.setToken(next.String())
-	w.noService = true
 	w.refused(v1alpha1.FleetMismatchReason)
 	w.expect([]string{"shop"})
 
-	w.noService = false
+	w.noService.Store(false)
 	after := w.synced()
 	if after.Status.Identity != before.Status.Identity || after.Status.Recipient != before.Status.Recipient {
 		t.Error("the cluster has other keys: its file in Git is no longer its own")

@@ -67,7 +67,7 @@ type world struct {
 	loop      *Reconciler
 	stop      func()
 	good      string // the hash of the last good head
-	noService bool
+	noService atomic.Bool
 	keep      func(client.Client) client.Client // of the identity; nil for the loop's own
 	enrolled  atomic.Int64
 	renewed   atomic.Int64
