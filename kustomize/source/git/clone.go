@@ -60,6 +60,8 @@ var ErrNoClone = errors.New("not in a clone of a repository")
 // Resolve is the commit that a revision names: a branch, a tag, a beginning of a hash
 // or what gitrevisions(7) makes of them. [source.ErrUnknownRevision] for none.
 func (c *Clone) Resolve(revision string) (commit string, err error) {
+	c.objects.mu.Lock() // of one storage with the repository
+	defer c.objects.mu.Unlock()
 	hash, err := c.repo.ResolveRevision(plumbing.Revision(revision))
 	if err != nil {
 		return "", fmt.Errorf("%q: %w", revision, source.ErrUnknownRevision)
