@@ -29,7 +29,7 @@ func TestABuildSaysWhatIsWrongInTheWordsOfItsFiles(t *testing.T) {
 		{"two kustomizations", base.With(testfleet.Files{"apps/app/kustomization.yml": "resources: [a.yaml]\n"}), "there are multiple kustomizations in this folder"},
 		{"a missing file", with("resources:\n- a.yaml\n- db.yaml\n"), `apps/app/kustomization.yaml:3: resources[1]: "db.yaml" does not exist`},
 		{"a missing file of a patch", with("resources: [a.yaml]\npatches:\n- path: gone.yaml\n"), `apps/app/kustomization.yaml:3: patches[0].path: "gone.yaml" does not exist`},
-		{"a missing file of a generator", with("configMapGenerator:\n- name: g\n  files: [k=gone.txt]\n"), `apps/app/kustomization.yaml:3: configMapGenerator[0][0]: "gone.txt" does not exist`},
+		{"a missing file of a generator", with("configMapGenerator:\n- name: g\n  files: [k=gone.txt]\n"), `apps/app/kustomization.yaml:3: configMapGenerator[0].files[0]: "gone.txt" does not exist`},
 		{"a folder without kustomization", with("resources:\n- sub\n").With(testfleet.Files{"apps/app/sub/a.yaml": testfleet.ConfigMap("b")}), `apps/app/kustomization.yaml:2: resources[0]: folder "sub" has no kustomization.yaml`},
 		{"a component that is a file", with("components: [a.yaml]\n"), `apps/app/kustomization.yaml:1: components[0]: "a.yaml" is a file`},
 		{"a key twice", one("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\ndata: {a: x}\ndata: {b: y}\n"), `apps/app/cm.yaml:5: "data" stands twice in one mapping, in line 4 too; hint: keep one; where a merge kept both sides, begin it again (git checkout --merge FILE)`},

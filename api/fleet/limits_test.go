@@ -32,6 +32,7 @@ func TestFilesThatAreRefusedWhole(t *testing.T) {
 		"UTF-16":               {"\xff\xfea\x00", "f:1: is not UTF-8"},
 		"a NUL":                {cluster + "#\x00\n", "f:11: has the control character U+0000"},
 		"an end and more":      {cluster + "...\nx: y\n", "f:11: is not YAML: did not find expected <document start>"},
+		"a tab":                {"a:\n\tb: c\n", "f:2: is not YAML: found character that cannot start any token; hint: indent with spaces, not with tabs"},
 		"an unfinished string": {"a: \"b\n", "f:2: is not YAML: found unexpected end of stream"},
 	}
 	for name, test := range tests {

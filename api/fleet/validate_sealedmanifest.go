@@ -144,7 +144,11 @@ func (b Block) validateFields(p *problems, path string, places map[string]string
 		if i > 0 && b.Fields[i-1] >= pointer {
 			p.add(field, "%q stands after %q; fields are sorted and unique", pointer, b.Fields[i-1])
 		} else if place, ok := places[pointer]; ok {
-			p.add(field, "%q stands in %s already", pointer, place)
+			hint := ""
+			if strings.HasPrefix(place, "blocks[") {
+				hint = "; hint: keep one block; where a merge kept both, begin it again (git checkout --merge FILE)"
+			}
+			p.add(field, "%q stands in %s already%s", pointer, place, hint)
 		}
 		places[pointer] = strings.TrimPrefix(path, "spec.")
 	}

@@ -50,13 +50,13 @@ func ReadDocument(file string, data []byte, limit int) (*yaml.Node, error) {
 		return nil, &ParseError{File: file, Line: 1, Problem: "is empty"}
 	}
 	if err != nil {
-		return nil, yamlError(file, err)
+		return nil, yamlError(file, data, err)
 	}
 	switch second, err := decodeNode(decoder); {
 	case err == nil:
 		return nil, &ParseError{File: file, Line: second.Line, Problem: "has a second document; write one document to a file"}
 	case !errors.Is(err, io.EOF):
-		return nil, yamlError(file, err)
+		return nil, yamlError(file, data, err)
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, &ParseError{File: file, Line: 1, Problem: "is not a mapping"}
@@ -81,13 +81,20 @@ func decodeNode(decoder *yaml.Decoder) (node *yaml.Node, err error) {
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
 
-func yamlError(file string, err error) error {
+// tabbed is a tab among what a line is indented with, where YAML has spaces alone.
+var tabbed = regexp.MustCompile(`^ *\t`)
+
+func yamlError(file string, data []byte, err error) error {
 	problem, line := err.Error(), 1
 	if m := yamlLine.FindStringSubmatch(problem); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		problem = problem[len(m[0]):]
 	}
-	return &ParseError{File: file, Line: line, Problem: "is not YAML: " + strings.TrimPrefix(problem, "yaml: ")}
+	problem = strings.TrimPrefix(problem, "yaml: ")
+	if lines := bytes.SplitN(data, []byte("\n"), line+1); line > 0 && line <= len(lines) && tabbed.Match(lines[line-1]) {
+		problem += "; hint: indent with spaces, not with tabs"
+	}
+	return &ParseError{File: file, Line: line, Problem: "is not YAML: " + problem}
 }
 
 // checkText refuses bytes that look like other bytes, or like none, on a

@@ -83,17 +83,22 @@ func references(k *types.Kustomization) []reference {
 	if p, ok := k.OpenAPI["path"]; ok {
 		one("openapi.path", p)
 	}
+	generated := func(field string, s types.KvPairSources) {
+		list(field+".files", files(s)...)
+		list(field+".envs", s.EnvSources...)
+		one(field+".env", s.EnvSource)
+	}
 	for i, g := range k.ConfigMapGenerator {
-		list(fmt.Sprintf("configMapGenerator[%d]", i), sources(g.KvPairSources)...)
+		generated(fmt.Sprintf("configMapGenerator[%d]", i), g.KvPairSources)
 	}
 	for i, g := range k.SecretGenerator {
-		list(fmt.Sprintf("secretGenerator[%d]", i), sources(g.KvPairSources)...)
+		generated(fmt.Sprintf("secretGenerator[%d]", i), g.KvPairSources)
 	}
 	return all
 }
 
-// sources are files ("[key=]path") and env files of a generator.
-func sources(s types.KvPairSources) []string {
+// files of a generator are written [key=]path.
+func files(s types.KvPairSources) []string {
 	var paths []string
 	for _, file := range s.FileSources {
 		if _, p, ok := strings.Cut(file, "="); ok {
@@ -101,7 +106,7 @@ func sources(s types.KvPairSources) []string {
 		}
 		paths = append(paths, file)
 	}
-	return append(append(paths, s.EnvSources...), s.EnvSource)
+	return paths
 }
 
 var (
