@@ -39,6 +39,7 @@ opens for a cluster only while the accepted head places it there.`,
 	root.SetFlagErrorFunc(command.Flag)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(), newPeopleCommand(), newHistoryCommand(), newCACommand(), newHSMCommand(), newWorkerCommand())
+	command.Helpers(root)
 	return root
 }
 
