@@ -70,7 +70,11 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 				if !strings.Contains(text, "resources") {
 					f["apps/app/deep/kustomization.yaml"] += "resources: [a.yaml]\n"
 				}
-				f["apps/app/deep/kustomization.yaml"] = strings.ReplaceAll(f["apps/app/deep/kustomization.yaml"], "URL", value)
+				f["apps/app/deep/kustomization.yaml"] = strings.ReplaceAll(
+					f["apps/app/deep/kustomization.yaml"],
+					"URL",
+					value,
+				)
 				err := buildError(t, f, placement(), field)
 				if err.File != "apps/app/deep/kustomization.yaml" {
 					t.Errorf("error names file %q: %v", err.File, err)
@@ -192,7 +196,11 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 	bombed := make(chan error, 2)
 	for _, path := range []string{"apps/bomb", "apps/kbomb"} {
 		go func() {
-			_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }))
+			_, err := b.Build(
+				t.Context(),
+				tr,
+				placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }),
+			)
 			bombed <- err
 		}()
 	}
@@ -205,7 +213,11 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 			t.Errorf("the bomb: %T %v, want a BuildError", err, err)
 		}
 	}
-	_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = "bomb", "apps/bomb" }))
+	_, err := b.Build(
+		t.Context(),
+		tr,
+		placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = "bomb", "apps/bomb" }),
+	)
 	if err == nil || !strings.Contains(err.Error(), "memory") {
 		t.Errorf("the bomb: %v, want a word about memory", err)
 	}
@@ -260,7 +272,11 @@ func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
 		"apps/app/api.yaml":                deployment,
 	})
 	containers := func(b *Builder, path string) int {
-		built, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }))
+		built, err := b.Build(
+			t.Context(),
+			tr,
+			placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }),
+		)
 		must(t, err)
 		spec := built.Objects[0].Object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
 		return len(spec["containers"].([]any))
@@ -278,7 +294,8 @@ func TestTheBuildProcessIsConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := b.confined.Load()
-	if missing, err := NewBuilder(BuilderOptions{}).Unconfined(t.Context()); err != nil || !slices.Equal(missing, c.Missing()) {
+	if missing, err := NewBuilder(BuilderOptions{}).Unconfined(t.Context()); err != nil ||
+		!slices.Equal(missing, c.Missing()) {
 		t.Errorf("asked before a build, %q is missing (%v); the build lacked %q", missing, err, c.Missing())
 	}
 	if c == nil || !c.Seccomp || !c.Memory {

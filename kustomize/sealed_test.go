@@ -156,8 +156,14 @@ func TestADeletedStubIsNoted(t *testing.T) {
 		})
 	}
 	// A patch that deletes something else is no consent.
-	buildError(t, sealedApp("secretGenerator: [{name: db, behavior: replace}]\npatches:\n- target: {kind: Secret, name: other}\n  patch: |\n    "+inline+"\n"),
-		placement(), "/data/password of stub apps/app/db.yaml is removed or overwritten")
+	buildError(
+		t,
+		sealedApp(
+			"secretGenerator: [{name: db, behavior: replace}]\npatches:\n- target: {kind: Secret, name: other}\n  patch: |\n    "+inline+"\n",
+		),
+		placement(),
+		"/data/password of stub apps/app/db.yaml is removed or overwritten",
+	)
 }
 
 // The digest of what is built has nothing of what a build works with.
@@ -189,7 +195,9 @@ func TestAGeneratorThatMergesNothingIntoAStub(t *testing.T) {
 				continue
 			}
 			found++
-			if want := map[bool]string{true: "eu-db", false: "db"}[strings.Contains(more, "eu-")]; o.GetName() != want || o.Object["data"] != nil || o.Object["type"] != "Opaque" {
+			if want := map[bool]string{true: "eu-db", false: "db"}[strings.Contains(more, "eu-")]; o.GetName() != want ||
+				o.Object["data"] != nil ||
+				o.Object["type"] != "Opaque" {
 				t.Errorf("%s: built %v", name, o.Object)
 			}
 		}

@@ -70,7 +70,8 @@ func TestStubsGoThroughTransformersAsWhatTheyBecome(t *testing.T) {
 				if strings.Contains(text, api.StubAnnotation) || strings.Contains(text, "AGE ENCRYPTED") {
 					t.Errorf("the mark or a payload is left in %s", text)
 				}
-				if o.GetKind() == "Deployment" && strings.Contains(o.GetName(), strings.TrimSuffix(test.ref, "db")) && !strings.Contains(text, "map[name:"+test.ref+"]") {
+				if o.GetKind() == "Deployment" && strings.Contains(o.GetName(), strings.TrimSuffix(test.ref, "db")) &&
+					!strings.Contains(text, "map[name:"+test.ref+"]") {
 					t.Errorf("the workload does not refer to %s: %s", test.ref, text)
 				}
 			}
@@ -86,7 +87,9 @@ func TestWhatAPlacementMayNotBuild(t *testing.T) {
 		}
 	}
 	named := func(kind, name, more string) testfleet.Files {
-		return testfleet.Files{"apps/app/x.yaml": "apiVersion: v1\nkind: " + kind + "\nmetadata: {name: " + name + "}\n" + more}
+		return testfleet.Files{
+			"apps/app/x.yaml": "apiVersion: v1\nkind: " + kind + "\nmetadata: {name: " + name + "}\n" + more,
+		}
 	}
 	for _, test := range []struct {
 		name  string

@@ -24,15 +24,17 @@ func TestFilesThatAreRefusedWhole(t *testing.T) {
 	cluster := string(vectorFile(t, "cluster/ok-full.yaml"))
 	padded := func(size int) string { return cluster + "# " + strings.Repeat("x", size-len(cluster)-3) + "\n" }
 	tests := map[string]struct{ data, want string }{
-		"nothing":              {"", "f:1: is empty"},
-		"comments alone":       {"# nothing here\n", "f:1: is empty"},
-		"an empty document":    {"---\n", "f:1: is not a mapping"},
-		"a scalar":             {"x\n", "f:1: is not a mapping"},
-		"one byte too many":    {padded(MaxFileSize + 1), "f:1: is 1048577 bytes long, the limit is 1048576"},
-		"UTF-16":               {"\xff\xfea\x00", "f:1: is not UTF-8"},
-		"a NUL":                {cluster + "#\x00\n", "f:11: has the control character U+0000"},
-		"an end and more":      {cluster + "...\nx: y\n", "f:11: is not YAML: did not find expected <document start>"},
-		"a tab":                {"a:\n\tb: c\n", "f:2: is not YAML: found character that cannot start any token; hint: indent with spaces, not with tabs"},
+		"nothing":           {"", "f:1: is empty"},
+		"comments alone":    {"# nothing here\n", "f:1: is empty"},
+		"an empty document": {"---\n", "f:1: is not a mapping"},
+		"a scalar":          {"x\n", "f:1: is not a mapping"},
+		"one byte too many": {padded(MaxFileSize + 1), "f:1: is 1048577 bytes long, the limit is 1048576"},
+		"UTF-16":            {"\xff\xfea\x00", "f:1: is not UTF-8"},
+		"a NUL":             {cluster + "#\x00\n", "f:11: has the control character U+0000"},
+		"an end and more":   {cluster + "...\nx: y\n", "f:11: is not YAML: did not find expected <document start>"},
+		"a tab": {"a:\n\tb: c\n",
+			"f:2: is not YAML: found character that cannot start any token; " +
+				"hint: indent with spaces, not with tabs"},
 		"an unfinished string": {"a: \"b\n", "f:2: is not YAML: found unexpected end of stream"},
 	}
 	for name, test := range tests {

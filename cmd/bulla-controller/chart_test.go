@@ -42,7 +42,13 @@ func helm(t *testing.T, arguments ...string) (string, error) {
 	}
 	home := t.TempDir()
 	cmd := exec.Command(binary, arguments...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "HELM_CACHE_HOME=" + home, "HELM_CONFIG_HOME=" + home, "HELM_DATA_HOME=" + home}
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + home,
+		"HELM_CACHE_HOME=" + home,
+		"HELM_CONFIG_HOME=" + home,
+		"HELM_DATA_HOME=" + home,
+	}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -72,7 +78,10 @@ func install(t *testing.T, values ...string) (c *cluster.Cluster, namespace stri
 func label(t *testing.T, c *cluster.Cluster, namespace string) {
 	t.Helper()
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`))
+	patch := client.RawPatch(
+		"application/merge-patch+json",
+		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`),
+	)
 	if err := c.Client().Patch(t.Context(), object, patch); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +135,14 @@ func TestTheChartGrantsWhatTheControllerNeedsAndNoMore(t *testing.T) {
 		{"update", "bulla.dev", "deliveries", "status", own, "a"},
 		{"get", "", "secrets", "", own, "bulla-identity"}, {"create", "", "secrets", "", own, ""},
 		{"update", "", "secrets", "", own, "bulla-identity"}, {"delete", "", "secrets", "", own, "bulla-answers-a"},
-		{"create", "coordination.k8s.io", "leases", "", own, ""}, {"update", "coordination.k8s.io", "leases", "", own, leaseName},
+		{
+			"create",
+			"coordination.k8s.io",
+			"leases",
+			"",
+			own,
+			"",
+		}, {"update", "coordination.k8s.io", "leases", "", own, leaseName},
 		{"create", "", "events", "", own, ""}, {"patch", "", "events", "", own, "e"},
 		{"watch", "apps", "deployments", "", "", ""}, {"list", "example.com", "widgets", "", "", ""},
 		{"list", "", "pods", "", "", ""}, {"watch", "", "pods", "", "", ""},
@@ -142,14 +158,42 @@ func TestTheChartGrantsWhatTheControllerNeedsAndNoMore(t *testing.T) {
 		{"create", "bulla.dev", "deliveries", "", other, ""},
 		{"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", ""},
 		{"patch", "rbac.authorization.k8s.io", "clusterroles", "", "", "x"},
-		{"escalate", "rbac.authorization.k8s.io", "clusterroles", "", "", ""}, {"bind", "rbac.authorization.k8s.io", "roles", "", other, ""},
+		{
+			"escalate",
+			"rbac.authorization.k8s.io",
+			"clusterroles",
+			"",
+			"",
+			"",
+		}, {"bind", "rbac.authorization.k8s.io", "roles", "", other, ""},
 		{"impersonate", "", "users", "", "", "admin"}, {"impersonate", "", "groups", "", "", "system:masters"},
-		{"impersonate", "", "serviceaccounts", "", "kube-system", "clusterrole-aggregation-controller"}, {"impersonate", "", "serviceaccounts", "", other, ""},
+		{
+			"impersonate",
+			"",
+			"serviceaccounts",
+			"",
+			"kube-system",
+			"clusterrole-aggregation-controller",
+		}, {"impersonate", "", "serviceaccounts", "", other, ""},
 		{"create", "", "namespaces", "", "", ""}, {"delete", "", "namespaces", "", "", "payments"},
-		{"patch", "", "secrets", "", other, "db"}, {"delete", "", "secrets", "", other, "db"}, {"create", "", "pods", "", other, ""},
+		{
+			"patch",
+			"",
+			"secrets",
+			"",
+			other,
+			"db",
+		}, {"delete", "", "secrets", "", other, "db"}, {"create", "", "pods", "", other, ""},
 		{"patch", "apps", "deployments", "", other, "api"}, {"patch", "batch", "jobs", "", other, "j"},
 		{"create", "", "serviceaccounts", "token", other, "default"}, {"create", "", "pods", "exec", other, "p"},
-		{"create", "", "pods", "eviction", other, "p"}, {"create", "", "nodes", "", "", ""}, {"delete", "", "nodes", "", "", "n"},
+		{
+			"create",
+			"",
+			"pods",
+			"eviction",
+			other,
+			"p",
+		}, {"create", "", "nodes", "", "", ""}, {"delete", "", "nodes", "", "", "n"},
 		{"patch", "apiextensions.k8s.io", "customresourcedefinitions", "", "", "x"},
 		{"create", "admissionregistration.k8s.io", "validatingwebhookconfigurations", "", "", ""},
 		{"update", "coordination.k8s.io", "leases", "", "kube-system", "kube-scheduler"},
@@ -165,8 +209,14 @@ func TestTheChartGrantsWhatTheControllerNeedsAndNoMore(t *testing.T) {
 // A tenant's account writes what placements hold, in its own namespace alone.
 func TestATenantsAccountWritesInItsOwnNamespaceOnly(t *testing.T) {
 	app := tenant()
-	c, own := install(t, "rbac.tenants[0].namespace="+app, "rbac.tenants[0].createNamespace=true",
-		"rbac.tenants[0].serviceAccount=payments-deployer", "defaultServiceAccount=", "rbac.impersonate.serviceAccounts={others}")
+	c, own := install(
+		t,
+		"rbac.tenants[0].namespace="+app,
+		"rbac.tenants[0].createNamespace=true",
+		"rbac.tenants[0].serviceAccount=payments-deployer",
+		"defaultServiceAccount=",
+		"rbac.impersonate.serviceAccounts={others}",
+	)
 	config, err := c.NewServiceAccount(t.Context(), app, "payments-deployer")
 	if err != nil {
 		t.Fatal(err)
@@ -210,11 +260,22 @@ func TestTheControllersOwnRightsAreAskedFor(t *testing.T) {
 			t.Errorf("%s: allowed %v, want %v", r, got, want)
 		}
 	}
-	out, err := helm(t, "template", release, chart, "--set", "rbac.apply.enabled=true", "--show-only", "templates/deployment.yaml")
-	if err != nil || !strings.Contains(out, "--apply-as-controller") || !strings.Contains(out, "--default-service-account=bulla-deployer") {
+	out, err := helm(
+		t,
+		"template",
+		release,
+		chart,
+		"--set",
+		"rbac.apply.enabled=true",
+		"--show-only",
+		"templates/deployment.yaml",
+	)
+	if err != nil || !strings.Contains(out, "--apply-as-controller") ||
+		!strings.Contains(out, "--default-service-account=bulla-deployer") {
 		t.Errorf("the Deployment's flags (%v):\n%s", err, out)
 	}
-	if out, err = helm(t, "template", release, chart, "--show-only", "templates/deployment.yaml"); err != nil || strings.Contains(out, "--apply-as-controller") {
+	if out, err = helm(t, "template", release, chart, "--show-only", "templates/deployment.yaml"); err != nil ||
+		strings.Contains(out, "--apply-as-controller") {
 		t.Errorf("by default (%v):\n%s", err, out)
 	}
 }
@@ -223,7 +284,8 @@ func TestAPodOfTheChartIsAdmittedAsRestricted(t *testing.T) {
 	c, namespace := install(t)
 	wait.For(t, "a pod of the Deployment is admitted", func() error {
 		pods := &corev1.PodList{}
-		if err := c.Client().List(t.Context(), pods, client.InNamespace(namespace)); err != nil || len(pods.Items) == 1 {
+		if err := c.Client().List(t.Context(), pods, client.InNamespace(namespace)); err != nil ||
+			len(pods.Items) == 1 {
 			return err
 		}
 		events := &corev1.EventList{}
@@ -244,24 +306,49 @@ func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {
 		{"a digest that is none", "image.digest=latest", "digest"},
 		{"a FleetSync without a URL", "fleetSync.create=true", "fleetSync.url"},
 		{"a key service without TLS", "fleetSync.keyService.url=http://keys.example.com", "keyService"},
-		{"a tenant without an account", "defaultServiceAccount=,rbac.tenants[0].namespace=shop", "shop has no serviceAccount"},
+		{
+			"a tenant without an account",
+			"defaultServiceAccount=,rbac.tenants[0].namespace=shop",
+			"shop has no serviceAccount",
+		},
 		{"a rule with verbs of its own", "rbac.apply.rules[0].verbs[0]=escalate", "rules"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			out, err := helm(t, "template", release, chart, "--set", test.value)
 			if exit := new(exec.ExitError); !errors.As(err, &exit) || !strings.Contains(out, test.names) {
-				t.Errorf("helm template --set %s: %v, want a refusal that names %s:\n%s", test.value, err, test.names, out)
+				t.Errorf(
+					"helm template --set %s: %v, want a refusal that names %s:\n%s",
+					test.value,
+					err,
+					test.names,
+					out,
+				)
 			}
 		})
 	}
 }
 
 func TestTheFloorUnderSignaturesReachesTheFleetSync(t *testing.T) {
-	args := []string{"template", release, chart, "--set", "fleetSync.create=true", "--set", "fleetSync.url=https://git.example.com/fleet.git",
-		"--set", "fleetSync.clusterName=prod-eu", "--set", "fleetSync.keyService.url=https://keys.example.com", "--show-only", "templates/fleetsync.yaml"}
+	args := []string{
+		"template",
+		release,
+		chart,
+		"--set",
+		"fleetSync.create=true",
+		"--set",
+		"fleetSync.url=https://git.example.com/fleet.git",
+		"--set",
+		"fleetSync.clusterName=prod-eu",
+		"--set",
+		"fleetSync.keyService.url=https://keys.example.com",
+		"--show-only",
+		"templates/fleetsync.yaml",
+	}
 	const signers = `["ada@acme.example namespaces=\"git\" ssh-ed25519 AAAA"]`
-	out, err := helm(t, append(args, "--set-json", `fleetSync.signing={"require":["clusters/"],"allowedSigners":`+signers+`}`)...)
+	out, err := helm(
+		t,
+		append(args, "--set-json", `fleetSync.signing={"require":["clusters/"],"allowedSigners":`+signers+`}`)...)
 	if err != nil {
 		t.Fatalf("helm template: %v\n%s", err, out)
 	}
@@ -269,7 +356,10 @@ func TestTheFloorUnderSignaturesReachesTheFleetSync(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(out), &sync); err != nil {
 		t.Fatal(err)
 	}
-	want := &api.Signing{Require: []string{"clusters/"}, AllowedSigners: []string{`ada@acme.example namespaces="git" ssh-ed25519 AAAA`}}
+	want := &api.Signing{
+		Require:        []string{"clusters/"},
+		AllowedSigners: []string{`ada@acme.example namespaces="git" ssh-ed25519 AAAA`},
+	}
 	if diff := cmp.Diff(want, sync.Spec.Signing); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -297,7 +387,9 @@ func TestUninstallingLeavesCRDsAndIdentity(t *testing.T) {
 	if err := c.Client().Get(t.Context(), client.ObjectKeyFromObject(identity), identity); err != nil {
 		t.Errorf("the identity went with the chart: %v", err)
 	}
-	deliveries := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: "bulla.dev/v1alpha1", Kind: "DeliveryList"}}
+	deliveries := &metav1.PartialObjectMetadataList{
+		TypeMeta: metav1.TypeMeta{APIVersion: "bulla.dev/v1alpha1", Kind: "DeliveryList"},
+	}
 	if err := c.Client().List(t.Context(), deliveries); err != nil {
 		t.Errorf("the CRDs went with the chart: %v", err)
 	}

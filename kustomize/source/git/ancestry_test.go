@@ -81,7 +81,8 @@ func TestALineThatIsTooLongMayBeAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Fetch(t.Context(), ""); !errors.Is(err, source.ErrHistoryRewritten) || !errors.Is(err, tree.ErrTooLarge) {
+	if _, err := m.Fetch(t.Context(), ""); !errors.Is(err, source.ErrHistoryRewritten) ||
+		!errors.Is(err, tree.ErrTooLarge) {
 		t.Errorf("fetch: %v, want %v as it is %v", err, source.ErrHistoryRewritten, tree.ErrTooLarge)
 	}
 	if got, err := m.Fetch(t.Context(), head); err != nil || got != head {

@@ -48,11 +48,17 @@ func TestANameSpoilsItsOwnFolder(t *testing.T) {
 			must(t, err)
 			below, err := r.InjectTree(gitserver.TreeEntry{Mode: "100644", Name: "a.yaml", Hash: blob})
 			must(t, err)
-			entries := []gitserver.TreeEntry{{Mode: "100644", Name: c.entry, Hash: blob}, {Mode: "40000", Name: "zz", Hash: below}}
+			entries := []gitserver.TreeEntry{
+				{Mode: "100644", Name: c.entry, Hash: blob},
+				{Mode: "40000", Name: "zz", Hash: below},
+			}
 			slices.SortFunc(entries, func(a, b gitserver.TreeEntry) int { return strings.Compare(a.Name, b.Name) })
 			folder, err := r.InjectTree(entries...)
 			must(t, err)
-			root, err := r.InjectTree(gitserver.TreeEntry{Mode: "40000", Name: "apps", Hash: below}, gitserver.TreeEntry{Mode: "40000", Name: "docs", Hash: folder})
+			root, err := r.InjectTree(
+				gitserver.TreeEntry{Mode: "40000", Name: "apps", Hash: below},
+				gitserver.TreeEntry{Mode: "40000", Name: "docs", Hash: folder},
+			)
 			must(t, err)
 			head, err := r.InjectCommit(root)
 			must(t, err)
@@ -61,7 +67,8 @@ func TestANameSpoilsItsOwnFolder(t *testing.T) {
 			tr, err := m.Tree(head)
 			must(t, err)
 			builds := func(folder string) error {
-				_, err := kustomize.NewBuilder(kustomize.BuilderOptions{}).Build(t.Context(), tr, placementAt(t, "app", folder))
+				_, err := kustomize.NewBuilder(kustomize.BuilderOptions{}).
+					Build(t.Context(), tr, placementAt(t, "app", folder))
 				return err
 			}
 			for _, folder := range []string{"apps", "docs/zz"} {
@@ -125,7 +132,15 @@ func TestAnObjectTooLargeIsLeftOut(t *testing.T) {
 			fetch(t, m)
 			// So large that a delta against it is larger than the bound, too.
 			big := strings.Repeat(strings.Repeat("0123456789abcdef\n", 64)+"\n", 100)
-			push(t, r, testfleet.Files{"docs/film": big, "apps/two/film.yaml": big + "#", "apps/app/b.yaml": testfleet.ConfigMap("b")})
+			push(
+				t,
+				r,
+				testfleet.Files{
+					"docs/film":          big,
+					"apps/two/film.yaml": big + "#",
+					"apps/app/b.yaml":    testfleet.ConfigMap("b"),
+				},
+			)
 			head := push(t, r, testfleet.Files{"docs/film": big + big, "clusters/README.md": "x"})
 			for when, m := range map[string]*Mirror{"fetched on": m, "cloned": mirror(t, r, t.TempDir(), limits)} {
 				fetch(t, m)
@@ -138,7 +153,8 @@ func TestAnObjectTooLargeIsLeftOut(t *testing.T) {
 				if _, err := tr.ReadFile("docs/film"); !errors.Is(err, tree.ErrTooLarge) {
 					t.Errorf("%s: read: %v, want %v", when, err, tree.ErrTooLarge)
 				}
-				if _, err := b.Build(t.Context(), tr, placementAt(t, "two", "apps/two")); err == nil || !strings.Contains(err.Error(), "apps/two/film.yaml: file is too large") {
+				if _, err := b.Build(t.Context(), tr, placementAt(t, "two", "apps/two")); err == nil ||
+					!strings.Contains(err.Error(), "apps/two/film.yaml: file is too large") {
 					t.Errorf("%s: build of the folder: %v", when, err)
 				}
 				if m.Damaged() {
@@ -262,7 +278,10 @@ func TestManySmallFoldersTakeNoTime(t *testing.T) {
 	_, r, first := repo(t)
 	blob, err := r.InjectObject("blob", []byte("x"))
 	must(t, err)
-	small, err := r.InjectTree(gitserver.TreeEntry{Mode: "100644", Name: "a", Hash: blob}, gitserver.TreeEntry{Mode: "100644", Name: "b", Hash: blob})
+	small, err := r.InjectTree(
+		gitserver.TreeEntry{Mode: "100644", Name: "a", Hash: blob},
+		gitserver.TreeEntry{Mode: "100644", Name: "b", Hash: blob},
+	)
 	must(t, err)
 	limits := Limits{Files: 60_000}
 	entries := make([]gitserver.TreeEntry, limits.Files)

@@ -87,7 +87,13 @@ func TestCredentialsStayWithTheConfiguredHost(t *testing.T) {
 		http.Redirect(w, r, thief.URL+r.URL.Path+"?"+r.URL.RawQuery+"&token=querysecret", http.StatusFound)
 	}))
 	defer redirector.Close()
-	m, err := Open(t.TempDir(), redirector.URL+"/fleet.git", "main", Auth{Username: "u", Password: "passwordsecret"}, Limits{})
+	m, err := Open(
+		t.TempDir(),
+		redirector.URL+"/fleet.git",
+		"main",
+		Auth{Username: "u", Password: "passwordsecret"},
+		Limits{},
+	)
 	must(t, err)
 	_, err = m.Look(t.Context())
 	if !errors.Is(err, source.ErrRedirected) {
@@ -123,7 +129,13 @@ func TestAServerCannotEchoCredentialsIntoAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(answer)
 			defer server.Close()
-			m, err := Open(t.TempDir(), server.URL+"/fleet.git", "main", Auth{Username: "u", Password: "passwordsecret"}, Limits{})
+			m, err := Open(
+				t.TempDir(),
+				server.URL+"/fleet.git",
+				"main",
+				Auth{Username: "u", Password: "passwordsecret"},
+				Limits{},
+			)
 			must(t, err)
 			_, err = m.Look(t.Context())
 			if err == nil || strings.Contains(err.Error(), "passwordsecret") {
@@ -183,7 +195,13 @@ func TestRepositoryURLs(t *testing.T) {
 
 func TestMetadataAddressesAreNotDialled(t *testing.T) {
 	for _, address := range []string{"169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "0.0.0.0", "[::ffff:169.254.169.254]", "224.0.0.1"} {
-		m, err := Open(t.TempDir(), "http://"+address+"/latest/meta-data", "main", Auth{}, Limits{Head: 5 * time.Second})
+		m, err := Open(
+			t.TempDir(),
+			"http://"+address+"/latest/meta-data",
+			"main",
+			Auth{},
+			Limits{Head: 5 * time.Second},
+		)
 		must(t, err)
 		if _, err := m.Look(t.Context()); !errors.Is(err, errForbiddenAddress) {
 			t.Errorf("%s: %v, want %v", address, err, errForbiddenAddress)
@@ -211,20 +229,37 @@ func TestMirrorOverSSH(t *testing.T) {
 		t.Errorf("fetched %s, want %s", got, second)
 	}
 	// The same host with another key: what a changed host key looks like.
-	changed := strings.Replace(string(other.KnownHosts()), strings.Fields(string(other.KnownHosts()))[0], strings.Fields(string(r.KnownHosts()))[0], 1)
+	changed := strings.Replace(
+		string(other.KnownHosts()),
+		strings.Fields(string(other.KnownHosts()))[0],
+		strings.Fields(string(r.KnownHosts()))[0],
+		1,
+	)
 	for name, known := range map[string]string{"changed": changed, "unknown": string(other.KnownHosts())} {
-		if _, err := open(Auth{SSHKey: r.SSHKey, KnownHosts: []byte(known)}).Fetch(t.Context(), ""); !errors.Is(err, source.ErrHostKey) {
+		if _, err := open(Auth{SSHKey: r.SSHKey, KnownHosts: []byte(known)}).Fetch(t.Context(), ""); !errors.Is(
+			err,
+			source.ErrHostKey,
+		) {
 			t.Errorf("%s host key: %v, want %v", name, err, source.ErrHostKey)
 		}
 	}
-	if _, err := open(Auth{SSHKey: other.SSHKey, KnownHosts: r.KnownHosts()}).Fetch(t.Context(), ""); !errors.Is(err, source.ErrUnauthorized) {
+	if _, err := open(Auth{SSHKey: other.SSHKey, KnownHosts: r.KnownHosts()}).Fetch(t.Context(), ""); !errors.Is(
+		err,
+		source.ErrUnauthorized,
+	) {
 		t.Errorf("unknown key: %v, want %v", err, source.ErrUnauthorized)
 	}
 }
 
 func TestASilentSSHServerIsGivenUp(t *testing.T) {
 	server, r, _ := repo(t)
-	m, err := Open(t.TempDir(), r.SSHURL(), "main", Auth{SSHKey: r.SSHKey, KnownHosts: r.KnownHosts()}, Limits{Head: 300 * time.Millisecond})
+	m, err := Open(
+		t.TempDir(),
+		r.SSHURL(),
+		"main",
+		Auth{SSHKey: r.SSHKey, KnownHosts: r.KnownHosts()},
+		Limits{Head: 300 * time.Millisecond},
+	)
 	must(t, err)
 	server.Hang()
 	defer server.Heal()

@@ -27,7 +27,14 @@ func BenchmarkVerifyCommits(b *testing.B) {
 	last := push(b, r, f)
 	must(b, key.Signs(r))
 	for i := range commits {
-		must(b, os.WriteFile(filepath.Join(r.Dir(), fmt.Sprintf("clusters/region-%d/c%d.yaml", i%10, i)), []byte("changed\n"), 0o600))
+		must(
+			b,
+			os.WriteFile(
+				filepath.Join(r.Dir(), fmt.Sprintf("clusters/region-%d/c%d.yaml", i%10, i)),
+				[]byte("changed\n"),
+				0o600,
+			),
+		)
 		_, err := r.Git("commit", "--quiet", "--all", "--message", "change")
 		must(b, err)
 	}

@@ -57,7 +57,8 @@ func TestTheFirstHead(t *testing.T) {
 		g.last, g.floor = "", c.floor
 		head := c.begin(g)
 		_, got, err := g.judge("")
-		if c.want == "" && (err != nil || got != head) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+		if c.want == "" && (err != nil || got != head) ||
+			c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -87,7 +88,11 @@ func TestARewrittenHeadMustVerify(t *testing.T) {
 		}
 	}
 	refused("unsigned", rewrite(nil, cluster("three")), "not signed")
-	refused("signed by a signer that only it lists", rewrite(b, testfleet.Files{"fleet.yaml": fleetWith(t, by(guardedPaths, b))}), "not an allowed signer")
+	refused(
+		"signed by a signer that only it lists",
+		rewrite(b, testfleet.Files{"fleet.yaml": fleetWith(t, by(guardedPaths, b))}),
+		"not an allowed signer",
+	)
 	head := rewrite(a, cluster("three"))
 	if _, err := g.mirror.Fetch(t.Context(), g.last); !errors.Is(err, source.ErrHistoryRewritten) {
 		t.Errorf("fetched without an operator's word: %v", err)
@@ -132,7 +137,13 @@ func TestATreeThatCannotBeReadMustBeSigned(t *testing.T) {
 	blob, err := g.repo.InjectObject("blob", []byte("x"))
 	must(t, err)
 	tree, err := g.repo.InjectTree(
-		gitserver.TreeEntry{Mode: "100644", Name: "a", Hash: blob}, gitserver.TreeEntry{Mode: "100644", Name: "a", Hash: blob})
+		gitserver.TreeEntry{
+			Mode: "100644",
+			Name: "a",
+			Hash: blob,
+		},
+		gitserver.TreeEntry{Mode: "100644", Name: "a", Hash: blob},
+	)
 	must(t, err)
 	_, err = g.repo.InjectCommit(tree, g.last)
 	must(t, err)

@@ -21,7 +21,14 @@ func TestWhatCountsHereCountsForGit(t *testing.T) {
 	g.git("config", "gpg.ssh.allowedSignersFile", signers)
 	g.as(key)
 	commit := func(name string) {
-		must(t, os.WriteFile(filepath.Join(g.repo.Dir(), "clusters", name+".yaml"), []byte(testfleet.Cluster(name, "")), 0o600))
+		must(
+			t,
+			os.WriteFile(
+				filepath.Join(g.repo.Dir(), "clusters", name+".yaml"),
+				[]byte(testfleet.Cluster(name, "")),
+				0o600,
+			),
+		)
 		g.git("add", "--all")
 		g.git("commit", "--quiet", "--message", name)
 	}

@@ -132,7 +132,8 @@ func TestNobodyLetsHimselfIn(t *testing.T) {
 func TestWhatMustBeSigned(t *testing.T) {
 	key := signer.SSH(t, ada)
 	g := newGuarded(t, by([]string{"clusters/", "placements", "apps/secret/"}, key))
-	g.as(key).push(testfleet.Files{"clusters-x/a.yaml": "a\n", "CODEOWNERS": "a\n", "apps/secret/a.yaml": testfleet.ConfigMap("a"), "clusters/run.yaml": "x\n"})
+	g.as(key).
+		push(testfleet.Files{"clusters-x/a.yaml": "a\n", "CODEOWNERS": "a\n", "apps/secret/a.yaml": testfleet.ConfigMap("a"), "clusters/run.yaml": "x\n"})
 	g.accepts("the start")
 	in := func(name string) string { return filepath.Join(g.repo.Dir(), name) }
 	write := func(name string) func() {
@@ -317,9 +318,15 @@ func TestABranchThatPointsToATagIsNotFollowed(t *testing.T) {
 	g := newGuarded(t, by(guardedPaths, key))
 	fetch(t, g.mirror)
 	tip := g.as(key).push(cluster("three"))
-	tag, err := g.repo.InjectObject("tag", []byte("object "+tip+"\ntype commit\ntag one\ntagger A <a@acme.example> 1790000000 +0000\n\none\n"))
+	tag, err := g.repo.InjectObject(
+		"tag",
+		[]byte("object "+tip+"\ntype commit\ntag one\ntagger A <a@acme.example> 1790000000 +0000\n\none\n"),
+	)
 	must(t, err)
-	tagOfTag, err := g.repo.InjectObject("tag", []byte("object "+tag+"\ntype tag\ntag two\ntagger A <a@acme.example> 1790000000 +0000\n\ntwo\n"))
+	tagOfTag, err := g.repo.InjectObject(
+		"tag",
+		[]byte("object "+tag+"\ntype tag\ntag two\ntagger A <a@acme.example> 1790000000 +0000\n\ntwo\n"),
+	)
 	must(t, err)
 	for _, hash := range []string{tag, tagOfTag} {
 		must(t, os.WriteFile(filepath.Join(g.repo.Bare(), "refs", "heads", "main"), []byte(hash+"\n"), 0o600))
@@ -346,7 +353,8 @@ func TestAFleetWhoseSignersCannotBeReadIsNoFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(s)
-		if _, err := model.Load(testfleet.Open(t, testfleet.Two().With(testfleet.Files{"fleet.yaml": fleetWith(t, s)}))); err == nil || !strings.Contains(err.Error(), "spec.signing") {
+		if _, err := model.Load(testfleet.Open(t, testfleet.Two().With(testfleet.Files{"fleet.yaml": fleetWith(t, s)}))); err == nil ||
+			!strings.Contains(err.Error(), "spec.signing") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

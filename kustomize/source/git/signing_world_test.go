@@ -109,7 +109,10 @@ func (g *guarded) judge(rewritten string) (*source.Vouched, string, error) {
 	}
 	head, err := g.mirror.Fetch(g.t.Context(), base)
 	must(g.t, err)
-	v, err := g.mirror.Vouch(g.t.Context(), source.Acceptance{Head: head, Last: g.last, Rewritten: rewritten, Floor: g.floor, Now: g.now})
+	v, err := g.mirror.Vouch(
+		g.t.Context(),
+		source.Acceptance{Head: head, Last: g.last, Rewritten: rewritten, Floor: g.floor, Now: g.now},
+	)
 	return v, head, err
 }
 

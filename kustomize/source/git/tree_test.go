@@ -19,7 +19,10 @@ import (
 
 // injected makes main point to a tree of any shape, and returns how the mirror
 // reads it.
-func injected(t *testing.T, entries func(blob, subtree string) []gitserver.TreeEntry) (*gitserver.Repo, string, *tree.Tree, error) {
+func injected(
+	t *testing.T,
+	entries func(blob, subtree string) []gitserver.TreeEntry,
+) (*gitserver.Repo, string, *tree.Tree, error) {
 	t.Helper()
 	_, r, first := repo(t)
 	blob, err := r.InjectObject("blob", []byte("content\n"))
@@ -177,7 +180,13 @@ func TestHostileCommitsAreRefused(t *testing.T) {
 			}
 		})
 	}
-	good := "tree " + strings.Repeat("ab", 20) + "\nparent " + strings.Repeat("cd", 20) + "\nauthor " + who + "committer " + who + "gpgsig -----BEGIN\n tree inside\n -----END\n\nmessage\n"
+	good := "tree " + strings.Repeat(
+		"ab",
+		20,
+	) + "\nparent " + strings.Repeat(
+		"cd",
+		20,
+	) + "\nauthor " + who + "committer " + who + "gpgsig -----BEGIN\n tree inside\n -----END\n\nmessage\n"
 	c, err := parseCommit([]byte(good))
 	if err != nil || len(c.parents) != 1 || c.tree.String() != strings.Repeat("ab", 20) {
 		t.Errorf("a good commit is read as %v, %v", c, err)

@@ -15,7 +15,11 @@ import (
 )
 
 func object(kind string, metadata map[string]any, more map[string]any) Object {
-	content := map[string]any{"apiVersion": "v1", "kind": kind, "metadata": map[string]any{"name": "x", "namespace": "y"}}
+	content := map[string]any{
+		"apiVersion": "v1",
+		"kind":       kind,
+		"metadata":   map[string]any{"name": "x", "namespace": "y"},
+	}
 	for key, value := range metadata {
 		content["metadata"].(map[string]any)[key] = value
 	}
@@ -175,7 +179,13 @@ func blockOf(t *testing.T, lengths []int) api.Block {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := sealing.Context{Fleet: "6f1c0000000000000000000000000001", Scope: api.ScopeStrict, Kind: "Secret", Namespace: "y", Name: "x"}
+	c := sealing.Context{
+		Fleet:     "6f1c0000000000000000000000000001",
+		Scope:     api.ScopeStrict,
+		Kind:      "Secret",
+		Namespace: "y",
+		Name:      "x",
+	}
 	values := map[string]string{}
 	for i, n := range lengths {
 		field := fmt.Sprintf("/data/key-%d", i)

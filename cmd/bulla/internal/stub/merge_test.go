@@ -13,7 +13,9 @@ import (
 // file is a stub; each block is FIELD…=PAYLOAD@LOCK…
 func file(blocks ...string) []byte {
 	var b strings.Builder
-	b.WriteString("apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata:\n  name: x\nspec:\n  template:\n    apiVersion: v1\n    kind: Secret\n  blocks:\n")
+	b.WriteString(
+		"apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata:\n  name: x\nspec:\n  template:\n    apiVersion: v1\n    kind: Secret\n  blocks:\n",
+	)
 	for _, block := range blocks {
 		fields, rest, _ := strings.Cut(block, "=")
 		payload, locks, _ := strings.Cut(rest, "@")
@@ -21,7 +23,11 @@ func file(blocks ...string) []byte {
 		for field := range strings.SplitSeq(fields, ",") {
 			fmt.Fprintf(&b, "    - /data/%s\n", field)
 		}
-		fmt.Fprintf(&b, "    payload: |\n      -----BEGIN AGE ENCRYPTED FILE-----\n      %s\n      -----END AGE ENCRYPTED FILE-----\n    locks:\n", payload)
+		fmt.Fprintf(
+			&b,
+			"    payload: |\n      -----BEGIN AGE ENCRYPTED FILE-----\n      %s\n      -----END AGE ENCRYPTED FILE-----\n    locks:\n",
+			payload,
+		)
 		for lock := range strings.SplitSeq(locks, ",") {
 			target, key, _ := strings.Cut(lock, ":")
 			fmt.Fprintf(&b, "    - target: set/%s\n      key: k%s\n      ciphertext: AAAA\n", target, key)
@@ -42,7 +48,17 @@ func sealedIn(t *testing.T, data []byte) string {
 		for _, lock := range block.Locks {
 			locks = append(locks, strings.TrimPrefix(lock.Target, "set/")+":"+strings.TrimPrefix(lock.Key, "k"))
 		}
-		all = append(all, strings.ReplaceAll(strings.Join(block.Fields, ","), "/data/", "")+"="+strings.Split(block.Payload, "\n")[1]+"@"+strings.Join(locks, ","))
+		all = append(
+			all,
+			strings.ReplaceAll(
+				strings.Join(block.Fields, ","),
+				"/data/",
+				"",
+			)+"="+strings.Split(block.Payload, "\n")[1]+"@"+strings.Join(
+				locks,
+				",",
+			),
+		)
 	}
 	return strings.Join(all, " ")
 }
