@@ -209,6 +209,12 @@ func (w *world) sync() *v1alpha1.FleetSync {
 func (w *world) synced() *v1alpha1.FleetSync {
 	w.Helper()
 	obj := w.sync()
+	if conditions.GetReason(obj, meta.ReadyCondition) == meta.ProgressingReason { // a build is slow, on a busy machine
+		w.eventually("the placements are built", func() bool {
+			obj = w.sync()
+			return conditions.GetReason(obj, meta.ReadyCondition) != meta.ProgressingReason
+		})
+	}
 	if !conditions.IsReady(obj) {
 		w.Fatalf("FleetSync is not ready: %s: %s", conditions.GetReason(obj, meta.ReadyCondition), conditions.GetMessage(obj, meta.ReadyCondition))
 	}
