@@ -193,7 +193,8 @@ func (w *world) start(sessions int) {
 	if w.through != nil {
 		token = w.through
 	}
-	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{})
+	// Longer than the product's: the race detector makes a build of many locks slow.
+	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute})
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
