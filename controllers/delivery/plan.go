@@ -78,8 +78,8 @@ func (p *deliveryPass) unproved(ctx context.Context, o apply.Object, entry v1alp
 // drifted looks at one object that Git did not change, and says what somebody
 // did to it. What the watch holds answers without a request in all but the rare
 // case.
-func (p *deliveryPass) drifted(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) (*drift.Deed,
-	error) {
+func (p *deliveryPass) drifted(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry,
+) (*drift.Deed, error) {
 	if p.undisturbed(ctx, o, entry) {
 		return nil, nil
 	}

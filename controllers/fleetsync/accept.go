@@ -24,8 +24,8 @@ const retryBuilds = 10 * time.Minute
 // the pinned root key, this cluster's own file, what is placed here, built. A
 // head that fails any of that is not accepted, and what stood stays.
 func (r *Reconciler) accept(ctx context.Context, p *pass) error {
-	if standing := r.Snapshots.Load(); standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p,
-		standing) {
+	standing := r.Snapshots.Load()
+	if standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) {
 		p.snapshot = standing
 	} else {
 		next, err := r.snapshot(ctx, p)

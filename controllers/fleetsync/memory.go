@@ -24,8 +24,9 @@ type lastHead struct {
 // Recall implements [follow.Memory].
 func (m lastHead) Recall(context.Context) (follow.Accepted, error) {
 	accepted := hashOf(m.p.obj.Status.Head)
-	return follow.Accepted{Hash: accepted, Known: m.p.identity.Known(), Rewrite: acceptedRewrite(m.p.obj,
-		accepted)}, nil
+	return follow.Accepted{
+		Hash: accepted, Known: m.p.identity.Known(), Rewrite: acceptedRewrite(m.p.obj, accepted),
+	}, nil
 }
 
 // Remember implements [follow.Memory]. What this cluster refuses for reasons of its own

@@ -50,8 +50,8 @@ func (r *Reconciler) begin(ctx context.Context, p *pass, patcher *patch.SerialPa
 
 // finish turns the pass's result into conditions, events and the time of the
 // next pass. It is the only place that does.
-func (r *Reconciler) finish(ctx context.Context, p *pass, patcher *patch.SerialPatcher, result error) (ctrl.Result,
-	error) {
+func (r *Reconciler) finish(ctx context.Context, p *pass, patcher *patch.SerialPatcher, result error,
+) (ctrl.Result, error) {
 	before := conditions.Get(p.obj, meta.ReadyCondition)
 	r.conclude(p, result)
 	after := conditions.Get(p.obj, meta.ReadyCondition)

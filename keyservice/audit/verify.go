@@ -38,8 +38,8 @@ type Verified struct {
 // log's key. What is wrong with the log is in Findings; the error is of the
 // reading alone. Each is called for every entry that can be read, before it is
 // known whether it was changed; it may be nil.
-func VerifyExport(r io.Reader, origin string, verifier note.Verifier, each func(index int64, e Entry)) (*Verified,
-	error) {
+func VerifyExport(r io.Reader, origin string, verifier note.Verifier, each func(index int64, e Entry),
+) (*Verified, error) {
 	v := &verification{origin: origin, verifier: verifier, each: each, out: &Verified{}}
 	err := Scan(r, v.line)
 	if errors.Is(err, ErrExport) {

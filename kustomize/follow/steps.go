@@ -10,55 +10,26 @@ import (
 	"github.com/bulla-dev/bulla/sealing"
 )
 
-// steps are the rule, in its order. Each may rely on what those before it found.
+// steps are the rule, in its order, each with its reason. Each may rely on what those
+// before it found.
 var steps = []struct {
-	what, why string
-	take      func(*attempt, context.Context) error
+	what string
+	take func(*attempt, context.Context) error
 }{
-	{
-		"it was fetched, forward from the head accepted last",
-		"commits that were fetched and never accepted may leave the branch again",
-		(*attempt).fetched,
-	},
-	{
-		"it is the head accepted last, or one that an operator accepted by its hash",
-		"an operator's word is for one step, from one head to one head",
-		(*attempt).allowed,
-	},
-	{
-		"it descends from the head accepted last",
-		"a rewritten history could grant again what was revoked",
-		(*attempt).descends,
-	},
-	{
-		"it can be read",
-		"a file that cannot be told is not one that is not there",
-		(*attempt).read,
-	},
-	{
-		"its fleet.yaml is this fleet's, signed under the pinned root key, and no older one",
-		"whoever hosts the repository could put in other sealing keys, or old ones",
-		(*attempt).signed,
-	},
-	{
-		"every commit since was signed as the rules before it and the floor demand",
-		"whoever may push could change who must sign",
-		(*attempt).vouched,
-	},
-	{
-		"it is remembered",
-		"nothing is done on the strength of a head that a crash would forget",
-		(*attempt).remembered,
-	},
-}
-
-// Steps are the rule in words, in its order.
-func Steps() []string {
-	var all []string
-	for _, step := range steps {
-		all = append(all, step.what)
-	}
-	return all
+	// Commits that were fetched and never accepted may leave the branch again.
+	{"it was fetched, forward from the head accepted last", (*attempt).fetched},
+	// An operator's word is for one step, from one head to one head.
+	{"it is the head accepted last, or one that an operator accepted by its hash", (*attempt).allowed},
+	// A rewritten history could grant again what was revoked.
+	{"it descends from the head accepted last", (*attempt).descends},
+	// A file that cannot be told is not one that is not there.
+	{"it can be read", (*attempt).read},
+	// Whoever hosts the repository could put in other sealing keys, or old ones.
+	{"its fleet.yaml is this fleet's, signed under the pinned root key, and no older one", (*attempt).signed},
+	// Whoever may push could change who must sign.
+	{"every commit since was signed as the rules before it and the floor demand", (*attempt).vouched},
+	// Nothing is done on the strength of a head that a crash would forget.
+	{"it is remembered", (*attempt).remembered},
 }
 
 // attempt is one tip on its way through the steps.
@@ -135,7 +106,7 @@ func (a *attempt) signed(context.Context) (err error) {
 // rewritten history was vouched for by an operator, once, elsewhere.
 func (a *attempt) vouched(ctx context.Context) (err error) {
 	since := a.last.Hash
-	if a.isKnown() && a.next.Hash != "" {
+	if a.isKnown() {
 		if since = a.last.Own; since == "" || since == a.next.Hash {
 			return nil
 		}

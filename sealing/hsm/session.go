@@ -140,8 +140,8 @@ func (s *session) findAgain(class uint, label string) (pkcs11.ObjectHandle, erro
 }
 
 // findObjects returns at most limit handles.
-func findObjects(m module, s pkcs11.SessionHandle, template []*pkcs11.Attribute, limit int) ([]pkcs11.ObjectHandle,
-	error) {
+func findObjects(m module, s pkcs11.SessionHandle, template []*pkcs11.Attribute, limit int,
+) ([]pkcs11.ObjectHandle, error) {
 	if err := m.FindObjectsInit(s, template); err != nil {
 		return nil, err
 	}

@@ -18,8 +18,8 @@ import (
 // does not. A 404 is not taken for absence: it also comes from a version that is
 // no longer served, and then the object is looked for in one that is. What cannot
 // be looked at is an [UnseenError].
-func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKind) (*metav1.PartialObjectMetadata,
-	error) {
+func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKind,
+) (*metav1.PartialObjectMetadata, error) {
 	live, err := c.get(ctx, id, gvk)
 	if !notServed(err) {
 		return live, ignoreAbsent(err)

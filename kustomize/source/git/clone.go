@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -18,8 +17,6 @@ import (
 // same checks as a mirror's. Nothing is fetched, and nothing in it is changed. It is
 // safe for concurrent use.
 type Clone struct {
-	// Root is the folder of the working tree, absolute.
-	Root    string
 	repo    *gogit.Repository
 	objects *objects
 	limits  Limits
@@ -40,16 +37,8 @@ func OpenClone(folder string, limits Limits) (*Clone, error) {
 	if !ok {
 		return nil, fmt.Errorf("open clone: its objects are not in files: %w", ErrNoClone)
 	}
-	worktree, err := repo.Worktree()
-	if err != nil {
-		return nil, fmt.Errorf("open clone: %w", err)
-	}
-	root, err := filepath.Abs(worktree.Filesystem.Root())
-	if err != nil {
-		return nil, fmt.Errorf("open clone: %w", err)
-	}
 	limits = limits.orDefaults()
-	return &Clone{Root: root, repo: repo, limits: limits, objects: &objects{
+	return &Clone{repo: repo, limits: limits, objects: &objects{
 		limits: limits, lacks: &partial{path: os.DevNull}, storage: storage, commits: map[string]*commit{},
 	}}, nil
 }
