@@ -32,8 +32,10 @@ placement's folder.
 Whom for. Locks go to sets of clusters (--set). Without --set, --for PLACEMENT
 takes the sets that the placement targets; an existing stub keeps its own.
 --two-lock --cluster NAME locks to one cluster's own key as well: then neither
-the key service nor the cluster opens it alone. That needs a recovery recipient
-in the fleet.
+the key service nor the cluster opens it alone. No set stands beside it: each
+lock is enough, and a set's needs no cluster's key. With --for it takes the
+clusters that the placement names, and refuses its sets. It needs a recovery
+recipient in the fleet.
 
 What as. A value is bound to the object that kustomize builds from the stub:
 its namespace and name after namePrefix and overlays. --for PLACEMENT builds it

@@ -162,14 +162,24 @@ func (u *stubUse) advice(placement string) string {
 // reach checks that every cluster that gets the object has a lock.
 func (b *blockCheck) reach() {
 	reached := map[string]bool{}
+	var sets, clusters []string
 	for _, lock := range b.block.Locks {
 		target, err := sealing.ParseTarget(lock.Target)
 		if err != nil {
 			continue
 		}
+		if target.Kind == sealing.Set {
+			sets = append(sets, lock.Target)
+		} else {
+			clusters = append(clusters, lock.Target)
+		}
 		for _, cluster := range b.members(target) {
 			reached[cluster] = true
 		}
+	}
+	if len(sets) > 0 && len(clusters) > 0 {
+		b.report(true, ".locks", "the lock for %s opens without any cluster's own key, so that the one for %s is worth no more; "+
+			"hint: give the value again, with --set or with --two-lock --cluster", sets[0], clusters[0])
 	}
 	locked := map[string]bool{}
 	for _, clusters := range b.use.clusters {
@@ -180,7 +190,12 @@ func (b *blockCheck) reach() {
 		}
 	}
 	if len(locked) > 0 {
-		b.report(true, ".locks", "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal --set SET, a set that has it", strings.Join(b.block.Fields, " "), strings.Join(slices.Sorted(maps.Keys(locked)), ", "))
+		again := "--set SET, a set that has it"
+		if len(sets) == 0 && len(clusters) > 0 {
+			again = "--two-lock --cluster, once for each"
+		}
+		b.report(true, ".locks", "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal %s",
+			strings.Join(b.block.Fields, " "), strings.Join(slices.Sorted(maps.Keys(locked)), ", "), again)
 	}
 }
 

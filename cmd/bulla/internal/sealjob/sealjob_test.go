@@ -129,9 +129,13 @@ func TestALockToOneClusterIsAskedFor(t *testing.T) {
 			j.Targets = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}}
 		}, nil},
 		"named, and asked for": {newWorld(t).recoverable(), func(j *sealjob.Job) {
+			j.Targets, j.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}}, true
+		}, []string{"cluster/two"}},
+		"beside a set": {newWorld(t).recoverable(), func(j *sealjob.Job) {
 			j.Targets, j.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}, {Kind: sealing.Set, Name: "stores"}},
 				true
-		}, []string{"cluster/two", "set/stores"}},
+		}, nil},
+		"a placement's sets": {newWorld(t).recoverable(), func(j *sealjob.Job) { j.TwoLock = true }, nil},
 	} {
 		out, err := test.world.job(test.change).Run(t.Context())
 		if (err == nil) != (test.want != nil) {

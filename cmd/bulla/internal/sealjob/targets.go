@@ -41,10 +41,8 @@ func (j *Job) targets(change stub.Change, found *built.Result) ([]sealing.LockTa
 	if len(targets) == 0 {
 		return nil, fault.NewUsage("give --set NAME, or --for PLACEMENT to take its targets", "seal %s: nothing says which clusters it is for", j.File)
 	}
-	if j.TwoLock && !slices.ContainsFunc(targets, func(t sealing.Target) bool { return t.Kind == sealing.Cluster }) {
-		// Sealed to sets alone, it would open without any cluster's own key.
-		return nil, fault.NewUsage("name each with --cluster, beside --two-lock",
-			"--two-lock locks to single clusters, and %s is locked to sets", j.File)
+	if err := j.checkNoSets(targets); err != nil {
+		return nil, err
 	}
 	return j.lockTargets(targets)
 }
@@ -116,6 +114,33 @@ func (j *Job) checkTwoLock(targets []sealing.Target) error {
 		}
 	}
 	return nil
+}
+
+// namedClusters is how many clusters a hint names before it says how to list them.
+const namedClusters = 8
+
+// checkNoSets refuses sets beside --two-lock. The locks of a block are each enough:
+// one for a set, and the key service opens the value without any cluster's own key.
+func (j *Job) checkNoSets(targets []sealing.Target) error {
+	var sets, clusters []string
+	for _, target := range targets {
+		members := []string{target.Name}
+		if target.Kind == sealing.Set {
+			sets = append(sets, target.String())
+			members = j.Repo.Model.Members(target.Name)
+		}
+		clusters = append(clusters, members...)
+	}
+	if !j.TwoLock || len(sets) == 0 {
+		return nil
+	}
+	slices.Sort(clusters)
+	hint := "name each cluster with --cluster, and no set; `bulla cluster list` shows them"
+	if clusters = slices.Compact(clusters); len(clusters) > 0 && len(clusters) <= namedClusters {
+		hint = "name each cluster, and no set: --two-lock --cluster " + strings.Join(clusters, " --cluster ")
+	}
+	return fault.NewUsage(hint, "--two-lock locks to single clusters, and %s would be locked to %s: that lock opens without any cluster's own key",
+		j.File, strings.Join(sets, ", "))
 }
 
 // lockTargets looks the targets up in the fleet.
