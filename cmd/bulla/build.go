@@ -62,7 +62,7 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 	}
 	p, ok := repo.Model.Placements[name]
 	if !ok {
-		return shell.Unknown("placement", name, repo.Model.Placements, "`bulla validate` says if its file is wrong")
+		return shell.Unknown(repo.Model, api.KindPlacement, name, "`bulla validate` says if its file is wrong")
 	}
 	built, err := a.builtFor(ctx, repo, p, cluster)
 	if err != nil {
@@ -97,7 +97,7 @@ func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placeme
 		return builder.Build(ctx, repo.Tree, p)
 	}
 	if _, ok := repo.Model.Clusters[cluster]; !ok {
-		return nil, shell.Unknown("cluster", cluster, repo.Model.Clusters, "`bulla cluster list` shows them")
+		return nil, shell.Unknown(repo.Model, api.KindCluster, cluster, "`bulla cluster list` shows them")
 	}
 	name := p.Metadata.Name
 	if !slices.Contains(repo.Model.PlacedOn(cluster), name) {

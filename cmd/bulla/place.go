@@ -76,10 +76,13 @@ func (a *app) place(name string, o placeOptions) error {
 	}
 	for _, on := range o.dependsOn {
 		if _, ok := repo.Model.Placements[on]; !ok {
-			return shell.Unknown("placement", on, repo.Model.Placements, "place that one first")
+			return shell.Unknown(repo.Model, api.KindPlacement, on, "place that one first")
 		}
 	}
 	file, exists := repo.Model.Files[api.KindPlacement+"/"+name]
+	if !exists && repo.Model.Refused(api.KindPlacement, name) != nil {
+		return shell.Unknown(repo.Model, api.KindPlacement, name, "")
+	}
 	if !exists {
 		return a.newPlacement(repo, name, o, targets)
 	}
@@ -92,13 +95,13 @@ func (o placeOptions) targets(repo *fleetrepo.Repo) ([]api.PlacementTarget, erro
 	var targets []api.PlacementTarget
 	for _, name := range o.clusters {
 		if _, ok := repo.Model.Clusters[name]; !ok {
-			return nil, shell.Unknown("cluster", name, repo.Model.Clusters, "bulla cluster add makes one")
+			return nil, shell.Unknown(repo.Model, api.KindCluster, name, "bulla cluster add makes one")
 		}
 		targets = append(targets, api.PlacementTarget{ClusterName: name})
 	}
 	for _, name := range o.sets {
 		if _, ok := repo.Model.Sets[name]; !ok {
-			return nil, shell.Unknown("cluster set", name, repo.Model.Sets, "write clustersets/NAME.yaml first")
+			return nil, shell.Unknown(repo.Model, api.KindClusterSet, name, "write clustersets/NAME.yaml first")
 		}
 		targets = append(targets, api.PlacementTarget{ClusterSet: name})
 	}
@@ -108,7 +111,7 @@ func (o placeOptions) targets(repo *fleetrepo.Repo) ([]api.PlacementTarget, erro
 func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, targets []api.PlacementTarget) error {
 	switch {
 	case len(o.removals) > 0:
-		return shell.Unknown("placement", name, repo.Model.Placements, "names are those of the files in placements/")
+		return shell.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
 	case o.path == "", len(targets) == 0, len(o.namespaces) == 0:
 		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set", "placement %q does not exist yet", name)
 	case !repo.Tree.IsDir(strings.TrimSuffix(o.path, "/")):

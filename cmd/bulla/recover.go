@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -74,7 +75,7 @@ func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) err
 		return err
 	}
 	if _, ok := repo.Model.Clusters[o.cluster]; o.cluster != "" && !ok {
-		return shell.Unknown("cluster", o.cluster, repo.Model.Clusters, "`bulla cluster list` shows the clusters")
+		return shell.Unknown(repo.Model, api.KindCluster, o.cluster, "`bulla cluster list` shows the clusters")
 	}
 	job, err := a.recoveryJob(repo, o)
 	if err != nil {

@@ -255,7 +255,7 @@ func (o sealOptions) path(repo *fleetrepo.Repo, file string, manifest *values.Ma
 			return "", fault.NewUsage("give the path of the file, or --for PLACEMENT and --name NAME", "nothing says which stub to write")
 		}
 		if !ok {
-			return "", shell.Unknown("placement", o.placement, repo.Model.Placements, "`bulla place` makes one")
+			return "", shell.Unknown(repo.Model, api.KindPlacement, o.placement, "`bulla place` makes one")
 		}
 		return path.Join(placement.Spec.Path, name+".yaml"), nil
 	}

@@ -38,8 +38,10 @@ type Problem struct {
 
 func (p Problem) Error() string { return fmt.Sprintf("%s: %v", p.File, p.Err) }
 
+type folder struct{ path, kind string }
+
 // folders of a fleet repository and the kind that each is for.
-var folders = []struct{ path, kind string }{
+var folders = []folder{
 	{tree.Clusters, api.KindCluster},
 	{tree.ClusterSets, api.KindClusterSet},
 	{tree.Placements, api.KindPlacement},
@@ -193,12 +195,33 @@ func (m *Model) loadFile(t *tree.Tree, parsed *parsing, file, kind, name string)
 func (m *Model) checkTargets() {
 	for _, name := range slices.Sorted(maps.Keys(m.Placements)) {
 		for _, target := range m.Placements[name].Spec.Targets {
-			if target.ClusterSet != "" && m.Sets[target.ClusterSet] == nil {
+			// A file that was refused is a problem of its own, and the cause of this one.
+			if target.ClusterSet != "" && m.Sets[target.ClusterSet] == nil && m.Refused(api.KindClusterSet, target.ClusterSet) == nil {
 				m.problem(m.Files[api.KindPlacement+"/"+name], api.KindClusterSet, target.ClusterSet,
 					fmt.Errorf("placement %q targets cluster set %q, which does not exist", name, target.ClusterSet))
 			}
 		}
 	}
+}
+
+// Refused is what is wrong with the files that say they are this object, with their
+// names; nil when none does, or nothing is wrong. So "it is not there" is said only
+// of what nobody wrote.
+func (m *Model) Refused(kind, name string) error {
+	var all []error
+	for _, p := range m.Problems {
+		if p.Kind != kind || p.Name != name || name == "" || !slices.ContainsFunc(folders, func(f folder) bool {
+			return f.kind == kind && strings.HasPrefix(p.File, f.path+"/")
+		}) {
+			continue // a placement that names it is no file of it
+		}
+		if parse := (*api.ParseError)(nil); errors.As(p.Err, &parse) {
+			all = append(all, p.Err) // it has the file already
+		} else {
+			all = append(all, p)
+		}
+	}
+	return errors.Join(all...)
 }
 
 func (m *Model) problem(file, kind, name string, err error) {

@@ -253,15 +253,32 @@ func (c *checker) placement(ctx context.Context, name string) {
 		c.admit(build)
 		c.builds = append(c.builds, build)
 	}
-	if len(c.model.TargetsOf(name)) == 0 {
+	if len(c.model.TargetsOf(name)) == 0 && !c.targetsRefused(p) {
 		c.warn(c.placementFile(name), "it reaches no cluster")
 	}
 	for i, target := range p.Spec.Targets {
-		if _, ok := c.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok {
+		if _, ok := c.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok && !c.refused(api.KindCluster, target.ClusterName) {
 			c.add(Finding{Warning: true, File: c.placementFile(name), Field: fmt.Sprintf("spec.targets[%d]", i),
 				Problem: fmt.Sprintf("cluster %q is not in the fleet", target.ClusterName)})
 		}
 	}
+}
+
+// refused reports whether a file that says it is this object is refused: a finding
+// of its own, whose consequences are no findings.
+func (c *checker) refused(kind, name string) bool { return c.model.Refused(kind, name) != nil }
+
+func (c *checker) targetsRefused(p *api.Placement) bool {
+	return slices.ContainsFunc(p.Spec.Targets, func(t api.PlacementTarget) bool {
+		return c.refused(api.KindCluster, t.ClusterName) || t.ClusterSet != "" && c.setUnknown(t.ClusterSet)
+	})
+}
+
+// setUnknown: who is in a set is not known while its file is refused, or that of a
+// cluster, whose labels nobody read.
+func (c *checker) setUnknown(set string) bool {
+	return c.refused(api.KindClusterSet, set) ||
+		slices.ContainsFunc(c.model.Problems, func(p model.Problem) bool { return p.Kind == api.KindCluster })
 }
 
 // checkOwners wants a reviewer for everything that grants access.

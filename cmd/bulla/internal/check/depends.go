@@ -22,6 +22,9 @@ func (c *checker) checkDependencies() {
 }
 
 func (c *checker) dependency(name, on string) string {
+	if c.refused(api.KindPlacement, on) {
+		return ""
+	}
 	if c.model.Placements[on] == nil {
 		return fmt.Sprintf("placement %q is not in the fleet: %s would wait for it for ever", on, name)
 	}
@@ -33,7 +36,7 @@ func (c *checker) dependency(name, on string) string {
 		}
 	}
 	switch {
-	case len(alone) > 0:
+	case len(alone) > 0 && !c.targetsRefused(c.model.Placements[on]):
 		return fmt.Sprintf("placement %q is not placed on %s: %s would wait for it there for ever", on, strings.Join(alone, ", "), name)
 	case c.leadsTo(on, name, map[string]bool{}):
 		return fmt.Sprintf("placement %q depends on this one: each would wait for the other for ever", on)

@@ -103,10 +103,18 @@ func (b *blockCheck) locks() {
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {
 			b.report(false, field+".ciphertext", "the lock is damaged: %v", err)
 		}
-		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 {
+		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 && !b.lostTarget(target) {
 			b.report(true, field+".target", "%s is no cluster of the fleet: this lock is for nobody", target)
 		}
 	}
+}
+
+// lostTarget: whom a lock is for is not known while the file that says so is refused.
+func (b *blockCheck) lostTarget(target sealing.Target) bool {
+	if target.Kind == sealing.Set {
+		return b.setUnknown(target.Name)
+	}
+	return b.refused(api.KindCluster, target.Name)
 }
 
 func (b *blockCheck) members(target sealing.Target) []string {
@@ -172,6 +180,9 @@ func (b *blockCheck) reach() {
 			sets = append(sets, lock.Target)
 		} else {
 			clusters = append(clusters, lock.Target)
+		}
+		if b.lostTarget(target) {
+			return
 		}
 		for _, cluster := range b.members(target) {
 			reached[cluster] = true

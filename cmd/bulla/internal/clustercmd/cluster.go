@@ -277,7 +277,7 @@ func (a run) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (
 	}
 	cluster, ok := repo.Model.Clusters[name]
 	if !ok {
-		return clusterkeys.Keys{}, shell.Unknown("cluster", name, repo.Model.Clusters, "--context reads from a cluster itself")
+		return clusterkeys.Keys{}, shell.Unknown(repo.Model, api.KindCluster, name, "--context reads from a cluster itself")
 	}
 	return clusterkeys.Keys{Fleet: repo.Model.Fleet.Spec.ID, Cluster: name, Identity: cluster.Spec.Identity, Recipient: cluster.Spec.Recipient}, nil
 }

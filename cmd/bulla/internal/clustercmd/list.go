@@ -180,7 +180,7 @@ func (a run) clusterFile(name string) (*fleetrepo.Repo, string, *api.Cluster, er
 	}
 	cluster, ok := repo.Model.Clusters[name]
 	if !ok {
-		return nil, "", nil, shell.Unknown("cluster", name, repo.Model.Clusters, "names are those of the files in clusters/")
+		return nil, "", nil, shell.Unknown(repo.Model, api.KindCluster, name, "names are those of the files in clusters/")
 	}
 	return repo, repo.Model.Files[api.KindCluster+"/"+name], cluster, nil
 }

@@ -20,7 +20,7 @@ func (a run) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, nam
 	old, ok := repo.Model.Clusters[name]
 	switch {
 	case !ok:
-		return shell.Unknown("cluster", name, repo.Model.Clusters, "leave --rebuilt out to add it")
+		return shell.Unknown(repo.Model, api.KindCluster, name, "leave --rebuilt out to add it")
 	case len(o.labels) > 0:
 		return fault.NewUsage("edit "+file+" to change its labels", "--label stands beside --rebuilt")
 	}

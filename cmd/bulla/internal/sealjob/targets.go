@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/sealing"
@@ -153,14 +154,14 @@ func (j *Job) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, error
 		}
 		if target.Kind == sealing.Set {
 			if _, ok := j.Repo.Model.Sets[target.Name]; !ok {
-				return nil, fault.New("clustersets/"+target.Name+".yaml makes one; `bulla cluster list` shows the sets", "cluster set %q is not in the fleet", target.Name)
+				return nil, shell.Unknown(j.Repo.Model, api.KindClusterSet, target.Name, "clustersets/"+target.Name+".yaml makes one")
 			}
 			locks = append(locks, lock)
 			continue
 		}
 		cluster, ok := j.Repo.Model.Clusters[target.Name]
 		if !ok {
-			return nil, fault.New("`bulla cluster list` shows the clusters", "cluster %q is not in the fleet", target.Name)
+			return nil, shell.Unknown(j.Repo.Model, api.KindCluster, target.Name, "`bulla cluster list` shows the clusters")
 		}
 		if len(j.Repo.Model.Fleet.Spec.RecoveryRecipients) == 0 {
 			return nil, fault.New("have a recovery recipient declared in fleet.yaml (bulla-keyservice signs it), or lock to a set",

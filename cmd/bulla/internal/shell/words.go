@@ -9,9 +9,11 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // DidYouMean begins a hint with the closest name, if there is one.
@@ -51,10 +53,21 @@ func OutputFlag(cmd *cobra.Command, format *render.Format) {
 	render.Flag(cmd.Flags(), format)
 }
 
-// Unknown says which names there are.
-func Unknown[T any](what, name string, known map[string]T, hint string) error {
-	if len(known) > 0 {
-		hint = "the fleet has " + list(known) + "; " + hint
+// Unknown says why a fleet has no such cluster, set or placement: its file is
+// refused, or nobody wrote it; then it says which names there are.
+func Unknown(m *model.Model, kind, name, hint string) error {
+	what, known := "cluster", list(m.Clusters)
+	switch kind {
+	case api.KindClusterSet:
+		what, known = "cluster set", list(m.Sets)
+	case api.KindPlacement:
+		what, known = "placement", list(m.Placements)
+	}
+	if err := m.Refused(kind, name); err != nil {
+		return fault.New("mend that file first; `bulla validate` lists all that is wrong", "%s %q is refused: %w", what, name, err)
+	}
+	if known != "" {
+		hint = "the fleet has " + known + "; " + hint
 	}
 	return fault.New(hint, "%s %q is not in the fleet", what, name)
 }
