@@ -74,7 +74,7 @@ func TestABadFileCountsForNothingAndBlocksNoOther(t *testing.T) {
 		{"a cluster among placements", testfleet.Files{"placements/three.yaml": testfleet.Cluster("three", "")}, []string{"placements/three.yaml Placement/three"}, []string{"app", "tool"}, true},
 		{"another cluster's file", testfleet.Files{"clusters/three.yaml": "a: ["}, []string{"clusters/three.yaml Cluster/three"}, []string{"app", "tool"}, false},
 		{"its own file", testfleet.Files{"clusters/one.yaml": "a: ["}, []string{"clusters/one.yaml Cluster/one"}, nil, true},
-		{"a set", testfleet.Files{"clustersets/stores.yaml": "a: ["}, []string{"clustersets/stores.yaml ClusterSet/stores", "placements/app.yaml ClusterSet/stores"}, []string{"tool"}, true},
+		{"a set", testfleet.Files{"clustersets/stores.yaml": "a: ["}, []string{"clustersets/stores.yaml ClusterSet/stores"}, []string{"tool"}, true},
 		{"a set with an empty selector", testfleet.Files{"clustersets/all.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: ClusterSet\nmetadata: {name: all}\nspec: {selector: {}}\n"}, []string{"clustersets/all.yaml ClusterSet/all"}, []string{"app", "tool"}, true},
 		{"a set that is gone", testfleet.Files{"placements/gone.yaml": testfleet.Placement("gone", "apps/app", "app", "{clusterSet: gone}")}, []string{"placements/gone.yaml ClusterSet/gone"}, []string{"app", "tool"}, true},
 		{"a target cluster that is gone", testfleet.Files{"placements/gone.yaml": testfleet.Placement("gone", "apps/app", "app", "{clusterName: gone}")}, nil, []string{"app", "tool"}, false},
