@@ -111,8 +111,8 @@ func checkObject(p *api.Placement, known scopes, o Object) *objectError {
 	if o.Stub == nil {
 		return checkPlaintext(o)
 	}
-	if problem := checkSealed(o); problem != "" {
-		return &objectError{problem: problem, stub: o.Stub}
+	if problem, key := checkSealed(o); problem != "" {
+		return &objectError{problem: problem, stub: o.Stub, key: key}
 	}
 	if o.Stub.Manifest.Spec.Scope == api.ScopeFleet && (p.Spec.Allow == nil || !p.Spec.Allow.FleetScope) {
 		return &objectError{problem: fmt.Sprintf("stub %s has scope Fleet; the placement needs allow.fleetScope", o.Stub.Path), file: o.Stub.Path}
@@ -256,22 +256,28 @@ func sealHint(file string) string {
 }
 
 // checkSealed holds what became of a stub against its template: what is sealed
-// was reviewed as that, and nothing else.
-func checkSealed(o Object) string {
+// was reviewed as that, and nothing else. key is what a patch at fault would spell.
+func checkSealed(o Object) (problem, key string) {
 	template, err := o.Stub.template()
 	if err != nil {
-		return err.Error()
+		return err.Error(), ""
 	}
 	switch {
 	case o.Object["apiVersion"] != template["apiVersion"] || o.Object["kind"] != template["kind"]:
-		return fmt.Sprintf("is not of the kind of its stub %s", o.Stub.Path)
+		kind, _ := o.Object["kind"].(string)
+		return fmt.Sprintf("is not of the kind of its stub %s; hint: patch nothing of apiVersion and kind: what it becomes stands in the stub, under spec.template", o.Stub.Path), kind
 	case !sameData(o.Object["data"], template["data"]) || !isEmpty(o.Object["stringData"]):
+		others := otherKeys(o.Object, template)
+		if len(others) > 0 {
+			_, key, _ = strings.Cut(others[0], ".")
+		}
 		return fmt.Sprintf("has other data than its stub %s%s; hint: seal the key into the stub with bulla seal, or write it under spec.template.data there",
-			o.Stub.Path, otherKeys(o.Object, template))
+			o.Stub.Path, inBrackets(others)), key
 	case secretType(o.Object) != secretType(template):
-		return fmt.Sprintf("is of type %.60q, its stub %s of %q; hint: the type stands in the stub, as spec.template.type", secretType(o.Object), o.Stub.Path, secretType(template))
+		return fmt.Sprintf("is of type %.60q, its stub %s of %q; hint: the type stands in the stub, as spec.template.type",
+			secretType(o.Object), o.Stub.Path, secretType(template)), secretType(o.Object)
 	}
-	return ""
+	return "", ""
 }
 
 // secretType is the type that Kubernetes gives a Secret which says none.
@@ -284,7 +290,7 @@ func secretType(secret map[string]any) string {
 
 // otherKeys names the keys that a Secret has and its stub's template has not, or
 // has with another value.
-func otherKeys(object, template map[string]any) string {
+func otherKeys(object, template map[string]any) []string {
 	public := mapping(template["data"])
 	var keys []string
 	for _, field := range []string{"data", "stringData"} {
@@ -295,6 +301,10 @@ func otherKeys(object, template map[string]any) string {
 			}
 		}
 	}
+	return keys
+}
+
+func inBrackets(keys []string) string {
 	if len(keys) == 0 {
 		return ""
 	}

@@ -10,11 +10,27 @@ func (v *view) fault(refused *objectError) (file string, line int) {
 	file = refused.file
 	if file == "" && refused.stub != nil {
 		file, _ = v.culprits(refused.stub)
+		if file != refused.stub.Path {
+			line = v.spelt(file, refused.key)
+		}
 	}
 	if file != "" {
-		return file, 0
+		return file, line
 	}
 	return v.blame(refused.id, refused.key)
+}
+
+// spelt is the first line of a file that has the key as a word, 0 for none.
+func (v *view) spelt(file, key string) int {
+	data, err := v.tree.ReadFile(file)
+	if err != nil || key == "" {
+		return 0
+	}
+	at := regexp.MustCompile(`(?:^|[\s{,"'/])` + regexp.QuoteMeta(key) + `(?:$|[\s},"':])`).FindIndex(data)
+	if at == nil {
+		return 0
+	}
+	return lineAt(data, at[1]-1)
 }
 
 // changing matches the fields of a kustomization that change or make objects

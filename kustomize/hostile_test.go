@@ -56,7 +56,7 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 		"secretGenerator":       "secretGenerator: [{name: g, files: [URL]}]\n",
 		"secretGenerator[":      "secretGenerator: [{name: g, envs: [URL]}]\n",
 		"helmCharts":            "helmCharts: [{name: c, repo: URL}]\n",
-		"helmCharts:":           "helmChartInflationGenerator: [{chartName: c, chartRepoUrl: URL}]\n",
+		"helmChartInflation":    "helmChartInflationGenerator: [{chartName: c, chartRepoUrl: URL}]\n",
 	}
 	escape := "../../../../../../etc/hostname"
 	for field, text := range fields {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
@@ -226,6 +227,9 @@ var yamlLine = regexp.MustCompile(`line (\d+): `)
 
 // syntax finds what is no YAML, and keys that stand twice.
 func syntax(file string, data []byte) *Failure {
+	if failure := unreadableRune(file, data); failure != nil {
+		return failure
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var node yaml.Node
@@ -251,6 +255,26 @@ func syntax(file string, data []byte) *Failure {
 			return &Failure{File: file, Line: second.Line, Problem: fmt.Sprintf("%q stands twice in one mapping, in line %d too; hint: keep one; where a merge kept both sides, begin it again (git checkout --merge FILE)", second.Value, first.Line)}
 		}
 	}
+}
+
+// unreadableRune finds what YAML does not allow as a character. Its parsers say so
+// without a line.
+func unreadableRune(file string, data []byte) *Failure {
+	for i, size := 0, 0; i < len(data); i += size {
+		var r rune
+		r, size = utf8.DecodeRune(data[i:])
+		problem := ""
+		switch {
+		case r == utf8.RuneError && size == 1:
+			problem = "is not UTF-8; hint: save it as UTF-8"
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7F && r < 0xA0 && r != 0x85:
+			problem = fmt.Sprintf("has the control character %U, which YAML does not allow; hint: take it out, or write it as \"\\x%02X\" in double quotes", r, r)
+		default:
+			continue
+		}
+		return &Failure{File: file, Line: 1 + bytes.Count(data[:i], []byte("\n")), Problem: problem}
+	}
+	return nil
 }
 
 // indentedWithTab looks at one line, counted from 1.

@@ -69,8 +69,8 @@ func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 		f.order = append(f.order, relative)
 	}
 	if isKustomization(name) {
-		if problem := scan(f, relative, data); problem != "" {
-			return nil, f.refuse(relative, problem)
+		if failure := scan(f, relative, data); failure != nil {
+			return nil, f.fail(failure)
 		}
 	}
 	f.texts.look(relative, data)
@@ -97,10 +97,6 @@ func (f *remoteFS) again(file string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	return data, nil
-}
-
-func (f *remoteFS) refuse(file, problem string) error {
-	return f.fail(&Failure{File: file, Problem: problem})
 }
 
 func (f *remoteFS) fail(failure *Failure) error {

@@ -19,30 +19,45 @@ func isKustomization(name string) bool {
 type reference struct{ field, value string }
 
 // scan looks through a kustomization for what a build may not do, and
-// says what in one line. A file that does not parse is left to kustomize, which
-// says it better.
-func scan(f *remoteFS, file string, data []byte) string {
+// says what in one line; nil for nothing. A file that does not parse is left to
+// kustomize, which says it better.
+func scan(f *remoteFS, file string, data []byte) *Failure {
+	at := func(line int, problem string) *Failure { return &Failure{File: file, Line: line, Problem: problem} }
 	dir := path.Join(Root, path.Dir(file))
 	var k types.Kustomization
 	if err := k.Unmarshal(data); err != nil {
-		return ""
+		return nil
 	}
-	if k.HelmGlobals != nil || len(k.HelmCharts) > 0 || len(k.HelmChartInflationGenerator) > 0 {
-		return "helmCharts: Helm is not run; render the chart into the repository"
+	if field := helmField(&k); field != "" {
+		return at(keyLine(data, field), field+": Helm is not run; hint: render the chart into the repository (helm template), and list what it makes under resources")
 	}
 	for _, r := range references(&k) {
 		switch {
 		case strings.Contains(r.value, "\n"), strings.HasPrefix(r.value, "{"), strings.HasPrefix(r.value, "["):
 			// written out in place, where a URL may well be content
 		case isRemote(r.value), isHost(f, dir, r.value):
-			return fmt.Sprintf("%s: remote reference is refused; everything must be in the repository", r.field)
+			// Not quoted: a URL may have a password in it.
+			return at(lineOf(data, r.value), r.field+": remote reference is refused; hint: everything must be in the repository: copy it there, and list the copy")
 		case strings.HasPrefix(r.value, "/"):
-			return fmt.Sprintf("%s: %q is an absolute path", r.field, r.value)
+			return at(lineOf(data, r.value), fmt.Sprintf("%s: %q is an absolute path; hint: write it as seen from this file's folder", r.field, r.value))
 		case !within(path.Join(dir, r.value)):
-			return fmt.Sprintf("%s: %q leaves the repository", r.field, r.value)
+			return at(lineOf(data, r.value), fmt.Sprintf("%s: %q leaves the repository; hint: copy it into the repository", r.field, r.value))
 		}
 	}
 	f.texts.lists(file, data, &k)
+	return nil
+}
+
+// helmField is the field that would run Helm, "" for none.
+func helmField(k *types.Kustomization) string {
+	switch {
+	case len(k.HelmCharts) > 0:
+		return "helmCharts"
+	case len(k.HelmChartInflationGenerator) > 0:
+		return "helmChartInflationGenerator"
+	case k.HelmGlobals != nil:
+		return "helmGlobals"
+	}
 	return ""
 }
 
