@@ -14,8 +14,8 @@ import (
 )
 
 // MergeMarkProblem is said of a file with merge marks, by whoever reads it.
-const MergeMarkProblem = "has a merge mark: two branches changed it, and the merge is not finished (git status " +
-	"lists such files)"
+const MergeMarkProblem = "has a merge mark: two branches changed it, and the merge is not finished; hint: " +
+	"git status lists such files; keep what is right of each, or begin again (git checkout --merge FILE)"
 
 // ReadDocument reads the one YAML document of a file as a tree of nodes, a mapping,
 // or says in which line it is not plain enough. Everything refused here is a way
@@ -117,18 +117,18 @@ func checkText(file string, data []byte) error {
 func runeProblem(r rune, size int) string {
 	switch {
 	case r == utf8.RuneError && size <= 1:
-		return "is not UTF-8"
+		return "is not UTF-8; hint: save it as UTF-8"
 	case r == '\uFEFF':
-		return "has a byte order mark"
+		return "has a byte order mark; hint: save it as UTF-8 without one"
 	case r == '\r':
-		return "has a carriage return; lines end with LF alone. Write `* -text` into .gitattributes, commit, then renew " +
+		return "has a carriage return; hint: lines end with LF alone: write `* -text` into .gitattributes, commit, then renew " +
 			"the checkout: git rm -rq --cached . && git reset -q --hard"
 	case r < 0x20 && r != '\n' && r != '\t', r == 0x7F:
-		return fmt.Sprintf("has the control character %U", r)
+		return fmt.Sprintf("has the control character %U; hint: take it out", r)
 	case r == '\u0085', r == '\u2028', r == '\u2029':
-		return fmt.Sprintf("has the line separator %U, which editors and YAML count differently", r)
+		return fmt.Sprintf("has the line separator %U, which editors and YAML count differently; hint: take it out", r)
 	case r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069':
-		return fmt.Sprintf("has the bidirectional control %U, which hides text from reviewers", r)
+		return fmt.Sprintf("has the bidirectional control %U, which hides text from reviewers; hint: take it out", r)
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -69,7 +70,7 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 		if told := (*fault.Error)(nil); errors.As(err, &told) {
 			return err
 		}
-		return fault.New("bulla validate looks at the whole fleet", "%w", err)
+		return fault.New("bulla validate looks at the whole fleet", "%w", check.Blame(repo.Tree, repo.Model, err))
 	}
 	for _, d := range built.Deleted {
 		a.Warnf("%s deletes the Secret of stub %s", d.File, d.Stub.Path)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -121,7 +124,7 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	file := "placements/" + name + ".yaml"
 	data := []byte(renderPlacement(name, o, targets))
 	if _, err := api.ParsePlacement(file, data); err != nil {
-		return err
+		return ofFlags(name, err)
 	}
 	if err := atomicfile.Create(repo.Abs(file), data, 0o644); err != nil {
 		if errors.Is(err, fs.ErrExist) {
@@ -132,19 +135,49 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	return a.reportPlacement(repo, name, "wrote "+file)
 }
 
+// fieldFlags are what gives a new placement's fields.
+var fieldFlags = map[string]string{
+	"path": "--path", "targetNamespace": "--namespace", "namespaces": "--namespace",
+	"serviceAccountName": "--service-account", "dependsOn": "--depends-on",
+}
+
+// ofFlags tells what is wrong with a file that was not written by the flags that
+// somebody did write: its lines are nowhere to be seen.
+func ofFlags(name string, err error) error {
+	var said []string
+	for _, finding := range check.FromError("", err) {
+		field, _, _ := strings.Cut(strings.TrimPrefix(finding.Field, "spec."), "[")
+		said = append(said, strings.TrimPrefix(cmp.Or(fieldFlags[field], "")+": "+finding.Problem, ": "))
+	}
+	return fault.New("nothing was written; bulla place --help shows examples", "place %q: %s", name, strings.Join(said, "; "))
+}
+
+// plain is what YAML reads as it stands.
+var plain = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
+
+// scalar writes what somebody gave as a flag so that it is that text and nothing
+// more of a file.
+func scalar(text string) string {
+	if plain.MatchString(text) {
+		return text
+	}
+	quoted, _ := json.Marshal(text) // a string always marshals
+	return string(quoted)
+}
+
 func renderPlacement(name string, o placeOptions, targets []api.PlacementTarget) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\nspec:\n  path: %s\n  targets:\n",
-		api.APIVersion, api.KindPlacement, name, o.path)
+		api.APIVersion, api.KindPlacement, scalar(name), scalar(o.path))
 	for _, target := range targets {
 		fmt.Fprintf(&b, "  - %s\n", targetItem(target)[0])
 	}
 	if len(o.namespaces) == 1 {
-		fmt.Fprintf(&b, "  targetNamespace: %s\n", o.namespaces[0])
+		fmt.Fprintf(&b, "  targetNamespace: %s\n", scalar(o.namespaces[0]))
 	} else {
 		b.WriteString("  namespaces:\n")
 		for _, namespace := range o.namespaces {
-			fmt.Fprintf(&b, "  - %s\n", namespace)
+			fmt.Fprintf(&b, "  - %s\n", scalar(namespace))
 		}
 	}
 	if len(o.dependsOn) > 0 {
@@ -154,7 +187,7 @@ func renderPlacement(name string, o placeOptions, targets []api.PlacementTarget)
 		}
 	}
 	if o.serviceAccount != "" {
-		fmt.Fprintf(&b, "  serviceAccountName: %s\n", o.serviceAccount)
+		fmt.Fprintf(&b, "  serviceAccountName: %s\n", scalar(o.serviceAccount))
 	}
 	return b.String()
 }

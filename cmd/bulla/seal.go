@@ -284,6 +284,20 @@ func first[T ~string](a, b T) T {
 	return b
 }
 
+// objects names what the stub becomes: with a scope that several share, each, and
+// whose it is.
+func objects(out *sealjob.Outcome) string {
+	var names, places []string
+	for _, use := range out.Uses {
+		names = append(names, use.Namespace+"/"+use.Name)
+		places = append(places, names[len(names)-1]+" in placement "+use.Placement)
+	}
+	if slices.Sort(names); len(slices.Compact(names)) < 2 {
+		return out.Object.Namespace + "/" + out.Object.Name
+	}
+	return strings.Join(places, ", ")
+}
+
 func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, o sealOptions) error {
 	if o.dryRun {
 		_, err := printable.Product(a.Stdout).Write(out.Data)
@@ -301,7 +315,7 @@ func (a *app) writeStub(job *sealjob.Job, out *sealjob.Outcome, o sealOptions) e
 	if out.Key == "" {
 		a.Printf("%s: sealed nothing anew\n", job.File)
 	} else {
-		a.Printf("%s: sealed as %s/%s under key %s\n", job.File, out.Object.Namespace, out.Object.Name, out.Key)
+		a.Printf("%s: sealed as %s under key %s\n", job.File, objects(out), out.Key)
 	}
 	for _, sealed := range out.Sealed {
 		a.Printf("  %s for %s\n", strings.Join(sealed.Fields, " "), strings.Join(sealed.Targets, ", "))

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
@@ -82,9 +81,8 @@ func (a *app) trust(key, id string, replace bool) error {
 
 // checkVerifierKey refuses a text that could never verify anything.
 func checkVerifierKey(key string) error {
-	// Against an empty fleet a key that can be read fails by its signature.
-	if err := sealing.VerifyFleet(&api.FleetSpec{}, key); !errors.Is(err, sealing.ErrSignature) {
-		return fault.NewUsage("it has the form NAME+HASH+KEY, and `bulla-keyservice init` prints it", "this is not a root verifier key")
+	if !trust.IsVerifierKey(key) {
+		return fault.NewUsage(trust.VerifierKeyHint, "this is not a root verifier key")
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,10 +69,38 @@ func Needs(flags ...string) cobra.PositionalArgs {
 // together asks cobra which flags are missing or stand beside one another, before
 // cobra itself does: its own errors have no type.
 func together(cmd *cobra.Command) error {
-	if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
-		return fault.NewUsage(cmd.CommandPath()+" --help lists the flags", "%w", err)
+	if cmd.ValidateRequiredFlags() != nil {
+		return missing(cmd)
+	}
+	if err := cmd.ValidateFlagGroups(); err != nil {
+		hint := cmd.CommandPath() + " --help lists the flags"
+		// Cobra names the flags that stand beside one another in its last brackets.
+		if all := inBrackets.FindAllStringSubmatch(err.Error(), -1); len(all) > 1 && strings.Contains(err.Error(), "none of the others") {
+			return fault.NewUsage(hint, "--%s exclude one another", strings.Join(strings.Fields(all[len(all)-1][1]), " and --"))
+		}
+		return fault.NewUsage(hint, "%w", err)
 	}
 	return nil
+}
+
+var inBrackets = regexp.MustCompile(`\[([a-z -]+)\]`)
+
+// missing names the flags that a command needs and was not given, with what each
+// takes.
+func missing(cmd *cobra.Command) error {
+	var names, usages []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if len(f.Annotations[cobra.BashCompOneRequiredFlag]) > 0 && !f.Changed {
+			what, usage := pflag.UnquoteUsage(f)
+			names = append(names, "--"+f.Name)
+			usages = append(usages, "--"+f.Name+" "+strings.ToUpper(what)+": "+usage)
+		}
+	})
+	is := " is"
+	if len(names) > 1 {
+		is = " are"
+	}
+	return fault.NewUsage(strings.Join(usages, "; ")+" ("+cmd.CommandPath()+" --help shows examples)", "%s", strings.Join(names, ", ")+is+" missing")
 }
 
 // unknown says what somebody may have meant who typed a command that is none.

@@ -53,6 +53,16 @@ func lookup(data []byte, path ...string) (value, parent *yaml.Node, index int, e
 }
 
 // itemOf returns the item of a sequence at an index.
+// LineOf returns the line of the value at a path of mapping keys, 0 when the text
+// does not show it.
+func LineOf(data []byte, path ...string) int {
+	value, _, _, err := lookup(data, path...)
+	if err != nil || value == nil {
+		return 0
+	}
+	return value.Line
+}
+
 func itemOf(sequence *yaml.Node, index string) (*yaml.Node, bool) {
 	i, err := strconv.Atoi(index)
 	if err != nil || sequence == nil || sequence.Kind != yaml.SequenceNode || i < 0 || i >= len(sequence.Content) {

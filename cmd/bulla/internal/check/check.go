@@ -221,7 +221,7 @@ func (c *checker) placementFile(name string) string {
 func (c *checker) cluster(r *kustomize.Resolution) {
 	for name, placed := range r.Placed {
 		if placed.Err != nil {
-			c.add(FromError(c.placementFile(name), placed.Err)...)
+			c.add(FromError(c.placementFile(name), Blame(c.tree, c.model, placed.Err))...)
 			c.broken[c.model.Placements[name].Spec.Path] = true
 			continue
 		}
@@ -245,7 +245,7 @@ func (c *checker) placement(ctx context.Context, name string) {
 	p := c.model.Placements[name]
 	build, err := c.builder.Build(ctx, c.tree, p)
 	if err != nil {
-		c.add(FromError(c.placementFile(name), err)...)
+		c.add(FromError(c.placementFile(name), Blame(c.tree, c.model, err))...)
 		c.broken[c.model.Placements[name].Spec.Path] = true
 	} else {
 		c.note(build, "")

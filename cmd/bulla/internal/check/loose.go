@@ -1,12 +1,14 @@
 package check
 
 import (
+	"errors"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // checkLoose looks at stubs that no placement builds: a person who seals wants
@@ -15,10 +17,15 @@ import (
 func (c *checker) checkLoose() {
 	stubs, unreadable := model.Stubs(c.tree)
 	for _, u := range unreadable {
-		c.add(FromError(u.Path, u.Err)...)
+		c.unreadable(u)
 	}
 	if slices.ContainsFunc(c.model.Problems, func(p model.Problem) bool { return strings.HasPrefix(p.File, "placements/") }) {
 		return // who knows what that one builds
+	}
+	for folder := range c.broken {
+		if !c.tree.IsDir(folder) {
+			return // nor what a folder would that is not there
+		}
 	}
 	unbuilt := c.unbuilt()
 	for _, stub := range stubs {
@@ -26,6 +33,20 @@ func (c *checker) checkLoose() {
 			c.warn(stub.Path, "no placement builds this stub")
 		}
 	}
+}
+
+// unreadable tells what no command reads, once: a build that reads it said so.
+func (c *checker) unreadable(u model.Unreadable) {
+	if !errors.Is(u.Err, tree.ErrTooLarge) {
+		c.add(FromError(u.Path, u.Err)...)
+		return
+	}
+	for f := range c.findings {
+		if f.File == u.Path && !f.Warning && !f.Note {
+			return
+		}
+	}
+	c.add(Finding{File: u.Path, Problem: "file is too large (over 4 MiB) to say whether it is a stub; hint: keep data out of files that end in " + path.Ext(u.Path)})
 }
 
 func (c *checker) inBroken(file string) bool { return within(c.broken, file) }

@@ -73,6 +73,9 @@ func (c *checker) blockLine(file string, i int) int {
 	return blocks.Line(i)
 }
 
+// restore is for what nobody writes by hand.
+const restore = "take the file as it was from Git (git checkout REVISION -- FILE), or give the value again with bulla seal"
+
 type blockCheck struct {
 	*checker
 	file  string
@@ -101,7 +104,7 @@ func (b *blockCheck) locks() {
 			b.report(true, field+".key", "sealing key %q is Superseded: `bulla reseal` moves the lock before it is Retired", lock.Key)
 		}
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {
-			b.report(false, field+".ciphertext", "the lock is damaged: %v", err)
+			b.report(false, field+".ciphertext", "the lock is damaged: %v; hint: "+restore, err)
 		}
 		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 && !b.lostTarget(target) {
 			b.report(true, field+".target", "%s is no cluster of the fleet: this lock is for nobody", target)
@@ -132,7 +135,7 @@ func (b *blockCheck) members(target sealing.Target) []string {
 func (b *blockCheck) binding() {
 	payload, err := sealing.ParsePayload(b.block.Payload)
 	if err != nil {
-		b.report(false, ".payload", "the payload is damaged: %v", err)
+		b.report(false, ".payload", "the payload is damaged: %v; hint: "+restore, err)
 		return
 	}
 	for o := range b.use.clusters {

@@ -91,6 +91,9 @@ func (r *Repo) Remember(store *trust.Store) error {
 
 // VerifyFleet is [Repo.Verify] for a fleet that is in no repository yet.
 func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.Known, error) {
+	if rootKey != "" && !trust.IsVerifierKey(rootKey) {
+		return sealing.Known{}, fault.NewUsage(trust.VerifierKeyHint, "--root-key is not a root verifier key")
+	}
 	pin, pinned, err := store.Lookup(fleet.Spec.ID)
 	if errors.Is(err, trust.ErrWritable) {
 		return sealing.Known{}, fault.NewTrust("chmod 600 "+store.Path()+", then look at it with `bulla trust list`", "%w", err)
@@ -117,7 +120,7 @@ func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.
 		return known, fault.NewTrust("do not seal: somebody changed keys, recovery recipients or the id, or this is another fleet; ask your fleet's operators",
 			"verify %s: %w", FleetFile, err)
 	case err != nil:
-		return known, fault.NewUsage("it has the form NAME+HASH+KEY, and `bulla-keyservice init` prints it", "this is not a root verifier key: %w", err)
+		return known, fault.NewUsage(trust.VerifierKeyHint, "this is not a root verifier key: %w", err)
 	}
 	return known, nil
 }

@@ -69,8 +69,10 @@ type Outcome struct {
 	Sealed []Sealed
 	// Gone are the keys that were taken away.
 	Gone []string
-	// Object is the built object that the blocks are bound to.
+	// Object is a built object that the blocks are bound to; Uses are all of them,
+	// one for each placement and name, as far as placements build the stub.
 	Object built.Use
+	Uses   []built.Use
 	Key    string
 }
 
@@ -115,6 +117,7 @@ func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) ([]api
 	if out.Object, err = j.object(uses); err != nil {
 		return nil, err
 	}
+	out.Uses = uses.Uses
 	if j.Text == nil && out.Object.Name != j.Stub.Metadata.Name {
 		j.Stub.Metadata.Namespace = j.written()
 	}

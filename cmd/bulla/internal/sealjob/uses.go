@@ -11,6 +11,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -93,7 +94,7 @@ func (j *Job) placements() ([]*api.Placement, error) {
 	if j.For != "" {
 		p, ok := j.Repo.Model.Placements[j.For]
 		if !ok {
-			return nil, fault.New("`bulla place` makes one; `bulla validate` says if its file is wrong", "placement %q is not in the fleet", j.For)
+			return nil, shell.Unknown(j.Repo.Model, api.KindPlacement, j.For, "`bulla place` makes one")
 		}
 		all = []*api.Placement{p}
 	}
@@ -151,7 +152,7 @@ func (j *Job) object(found *built.Result) (built.Use, error) {
 		return distinct[0], nil
 	case len(distinct) > 1:
 		var names []string
-		for _, use := range distinct {
+		for _, use := range found.Uses {
 			names = append(names, fmt.Sprintf("%s/%s in placement %s", use.Namespace, use.Name, use.Placement))
 		}
 		return built.Use{}, fault.New(j.wayOut(found.Uses), "%s becomes several objects: %s", j.File, strings.Join(names, ", "))

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/personal"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -137,4 +138,13 @@ func (s *Store) Remove(fleet string) (bool, error) {
 func (s *Store) write(pins []Pin) error {
 	slices.SortFunc(pins, func(a, b Pin) int { return cmp.Compare(a.Fleet, b.Fleet) })
 	return s.file.Write(document{Pins: pins})
+}
+
+// VerifierKeyHint says what a root verifier key looks like, and who has it.
+const VerifierKeyHint = "it has the form NAME+HASH+KEY, and `bulla-keyservice init` prints it"
+
+// IsVerifierKey reports whether a text could verify anything.
+func IsVerifierKey(key string) bool {
+	// Against an empty fleet a key that can be read fails by its signature.
+	return errors.Is(sealing.VerifyFleet(&api.FleetSpec{}, key), sealing.ErrSignature)
 }
