@@ -56,9 +56,10 @@ func (s *unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) 
 		digests: in.GetDigests(), logSize: in.GetLogSize()}
 	owed := 0
 	defer func() { s.owe(who.Entry(audit.Unseal, keyservicev1.ReasonUnavailable), owed) }()
-	for attempt := range heads.DecideAttempts {
+	let := make(allowance, len(q.digests))
+	for range heads.DecideAttempts {
 		var out *keyservicev1.UnsealResponse
-		if out, owed, err = s.attempt(ctx, q, attempt == 0, owed); !decideAgain(err) {
+		if out, owed, err = s.attempt(ctx, q, let, owed); !decideAgain(err) {
 			return out, err
 		}
 	}
@@ -69,7 +70,7 @@ func (s *unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) 
 // attempt decides at the head and the deny list that are in force. owes is how
 // many token operations of attempts before stand in no entry, and unrecorded how
 // many do so now. After an error that says [decideAgain] nothing was released.
-func (s *unsealing) attempt(ctx context.Context, q *question, first bool, owes int) (
+func (s *unsealing) attempt(ctx context.Context, q *question, let allowance, owes int) (
 	out *keyservicev1.UnsealResponse, unrecorded int, err error,
 ) {
 	fail := func(reason string, unrecorded int, err error) (*keyservicev1.UnsealResponse, int, error) {
@@ -90,7 +91,7 @@ func (s *unsealing) attempt(ctx context.Context, q *question, first bool, owes i
 		return fail(keyservicev1.ReasonUnavailable, owes, err)
 	}
 	results := s.work(ctx, q, g)
-	quotaOf(ctx).Charge(beyondAdmitted(results, first))
+	quotaOf(ctx).Charge(let.beyond(results))
 	written, unrecorded, err := s.record(ctx, q, g, results, owes)
 	if decideAgain(err) {
 		return nil, unrecorded, err
@@ -125,15 +126,20 @@ func (s *unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reas
 	return nil, 0, s.refuse(reason, why, "cluster", q.who.Name)
 }
 
-// beyondAdmitted is what an attempt asked of the token beyond what the request was
-// let in for: one operation a digest, once, whatever becomes of it.
-func beyondAdmitted(results []opened, first bool) (operations int) {
+// allowance is what a request was let in for: one operation a digest, once, whatever
+// becomes of it. It has, by digest, whether that one is used.
+type allowance []bool
+
+// beyond is what an attempt asked of the token beyond it. A digest that the first
+// attempt did not come to still has its own.
+func (a allowance) beyond(results []opened) (operations int) {
 	for i := range results {
-		if n := results[i].operations; n > 0 && first {
-			operations += n - 1
-		} else {
-			operations += n
+		n := results[i].operations
+		if n > 0 && !a[i] {
+			a[i] = true
+			n--
 		}
+		operations += n
 	}
 	return operations
 }

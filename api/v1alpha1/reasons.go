@@ -23,6 +23,9 @@ const (
 	// HistoryRewrittenReason: the remote's head does not descend from the
 	// accepted one.
 	HistoryRewrittenReason = "HistoryRewritten"
+	// HistoryTooLongReason: more commits than are read lie between the remote's head
+	// and the accepted one, so that nobody knows whether the one follows the other.
+	HistoryTooLongReason = "HistoryTooLong"
 	// CommitNotVerifiedReason: a commit since the accepted head changes what must
 	// be signed, and is not signed by one who may.
 	CommitNotVerifiedReason = "CommitNotVerified"

@@ -211,7 +211,7 @@ func digestOf(a git.Auth) [32]byte {
 func gitError(obj *v1alpha1.FleetSync, err error) error {
 	for _, act := range []error{
 		source.ErrRefGone, source.ErrEmptyRepository, source.ErrUnauthorized,
-		source.ErrHostKey, source.ErrRedirected, tree.ErrTooLarge,
+		source.ErrHostKey, source.ErrCertificate, source.ErrRedirected, tree.ErrTooLarge,
 	} {
 		if errors.Is(err, act) {
 			return stalled(v1alpha1.GitOperationFailedReason, "%s, ref %q: %w", obj.Spec.URL, refOf(obj), err)

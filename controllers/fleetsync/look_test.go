@@ -1,6 +1,7 @@
 package fleetsync
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -98,5 +99,14 @@ func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
 	}
 	if first, second := r.auditLog(), r.auditLog(); first != second {
 		t.Error("connections do not share what was seen")
+	}
+}
+
+// TestACertificateThatIsNotTrustedWaitsForAPerson: no try mends it.
+func TestACertificateThatIsNotTrustedWaitsForAPerson(t *testing.T) {
+	err := gitError(&v1alpha1.FleetSync{}, fmt.Errorf("look: %w", source.ErrCertificate))
+	var step *stepError
+	if !errors.As(err, &step) || !step.stalled {
+		t.Errorf("%v does not stall", err)
 	}
 }

@@ -75,6 +75,10 @@ func refusedHead(obj *v1alpha1.FleetSync, err error) error {
 	case refused.Reason == follow.Rewritten:
 		return stalled(reason, "the remote's head %s does not descend from the accepted %s; nothing changes here until the history is restored, "+
 			"or the annotation %s=%s..%s accepts it", refused.Head, obj.Status.Head, v1alpha1.AcceptRewriteAnnotation, accepted, refused.Head)
+	case refused.Reason == follow.TooLong:
+		return stalled(reason, "more commits than are read lie between the remote's head %s and the accepted %s; "+
+			"push in smaller steps, or the annotation %s=%s..%s accepts it",
+			refused.Head, obj.Status.Head, v1alpha1.AcceptRewriteAnnotation, accepted, refused.Head)
 	case refused.Reason == follow.NotVerified && accepted != "":
 		return stalled(reason, "head %s is not accepted: %w; the annotation %s=%s..%s takes that head alone, if it is signed",
 			refused.Head, why, v1alpha1.AcceptRewriteAnnotation, accepted, refused.Head)

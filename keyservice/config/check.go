@@ -2,12 +2,11 @@ package config
 
 import (
 	"net"
-	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/hexid"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -78,7 +77,6 @@ func isAddress(text string) bool {
 	return err == nil
 }
 
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Scheme == "https" && u.Host != "" && strings.Trim(u.Path, "/") == ""
-}
+// isOrigin is the rule of who asks there: a URL that passes here and not there would be
+// found out when clusters join.
+func isOrigin(text string) bool { return protocol.CheckURL(text) == nil }

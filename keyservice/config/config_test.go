@@ -107,10 +107,14 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 	for name, c := range map[string]struct {
 		text, place, problem string
 	}{
-		"a floor of no key":               {goodConfig + "signing: {require: [clusters/], allowedSigners: [ada]}\n", ":11:signing.allowedSigners[0]", "no key"},
-		"a repository in a folder":        {strings.Replace(goodConfig, "https://git.example.com", "file:///srv", 1), ":4:repository.url", "scheme is not http, https or ssh"},
-		"a repository that is a path":     {strings.Replace(goodConfig, "https://git.example.com", "/srv", 1), ":4:repository.url", "is not http://"},
-		"a password over plain http":      {strings.Replace(goodConfig, "https://git.", "http://git.", 1), ":4:repository.url", "over plain http"},
+		"a floor of no key":           {goodConfig + "signing: {require: [clusters/], allowedSigners: [ada]}\n", ":11:signing.allowedSigners[0]", "no key"},
+		"a repository in a folder":    {strings.Replace(goodConfig, "https://git.example.com", "file:///srv", 1), ":4:repository.url", "scheme is not http, https or ssh"},
+		"a repository that is a path": {strings.Replace(goodConfig, "https://git.example.com", "/srv", 1), ":4:repository.url", "is not http://"},
+		"a password over plain http":  {strings.Replace(goodConfig, "https://git.", "http://git.", 1), ":4:repository.url", "over plain http"},
+		"a password in the service's URL": {goodConfig + "url: https://bot:hunter2@keys.example.com\n",
+			":11:url", "is not https://HOST[:PORT]"},
+		"a query in the service's URL": {goodConfig + "url: https://keys.example.com?a=b\n",
+			":11:url", "is not https://HOST[:PORT]"},
 		"a password in a repository URL":  {strings.Replace(goodConfig, "https://git.", "https://bot:hunter2@git.", 1), ":4:repository.url", "holds credentials"},
 		"a ref that is a tag":             {strings.Replace(goodConfig, "passwordFile", "ref: refs/tags/v1\n  passwordFile", 1), ":5:repository.ref", "is not a branch"},
 		"a floor without a demand":        {goodConfig + "signing: {allowedSigners: [ada]}\n", ":11:signing.require", "demand nothing"},

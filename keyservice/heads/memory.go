@@ -77,10 +77,20 @@ func (m *memory) Remember(ctx context.Context, next *follow.Head) error {
 // explain says of a refused history what an operator may do about it.
 func (m *memory) explain(err error) error {
 	var refused *follow.Refusal
-	if errors.As(err, &refused) && refused.Reason == follow.Rewritten {
-		refused.Err = fmt.Errorf("it does not descend from the accepted head %s; hint: restore the branch, or accept it: "+
-			"bulla-keyservice history accept --head %s: %w", m.last.Hash, refused.Head, refused.Err)
+	if !errors.As(err, &refused) {
+		return err
 	}
+	what := ""
+	switch refused.Reason {
+	case follow.Rewritten:
+		what = "it does not descend from the accepted head %s; hint: restore the branch, or accept it: "
+	case follow.TooLong:
+		what = "more commits than are read lie between it and the accepted head %s; " +
+			"hint: push in smaller steps, or accept it: "
+	default:
+		return err
+	}
+	refused.Err = fmt.Errorf(what+"bulla-keyservice history accept --head %s: %w", m.last.Hash, refused.Head, refused.Err)
 	return err
 }
 

@@ -26,12 +26,14 @@ type played struct {
 	parents    map[string]string
 	unverified map[string]bool
 	damaged    bool
-	vouched    []source.Acceptance
+	// most is how many commits are read, 0 for all.
+	most    int
+	vouched []source.Acceptance
 }
 
 func (p *played) Fetch(_ context.Context, base string) (string, error) {
-	if ok, _ := p.Follows(p.tip, base); base != "" && !ok {
-		return "", source.ErrHistoryRewritten
+	if ok, err := p.Follows(p.tip, base); base != "" && !ok {
+		return "", errors.Join(source.ErrHistoryRewritten, err)
 	}
 	return p.tip, nil
 }
@@ -48,7 +50,11 @@ func (p *played) Tree(commit string) (*tree.Tree, error) {
 }
 
 func (p *played) Follows(newer, older string) (bool, error) {
+	read := 0
 	for at := newer; at != ""; at = p.parents[at] {
+		if read++; p.most > 0 && read > p.most {
+			return false, tree.ErrTooLarge
+		}
 		if at == older {
 			return true, nil
 		}
@@ -145,6 +151,7 @@ func TestEveryRefusalHasItsType(t *testing.T) {
 	}{
 		"another line":           {func(*testing.T, *world) {}, "x", follow.Rewritten},
 		"a head of before":       {func(t *testing.T, w *world) { w.accepts(t, "b") }, "a", follow.Rewritten},
+		"too far away":           {func(_ *testing.T, w *world) { w.most = 2 }, "c", follow.TooLong},
 		"a tree that is damaged": {func(_ *testing.T, w *world) { delete(w.trees, "b") }, "b", follow.Unreadable},
 		"no fleet.yaml": {func(t *testing.T, w *world) {
 			w.trees["b"] = testfleet.Open(t, testfleet.Files{"README.md": "x"})
@@ -269,7 +276,7 @@ func TestReasonsAreTheConditions(t *testing.T) {
 		follow.Rewritten: v1alpha1.HistoryRewrittenReason, follow.Unreadable: v1alpha1.InvalidFleetReason,
 		follow.InvalidFleet: v1alpha1.InvalidFleetReason, follow.OtherFleet: v1alpha1.FleetMismatchReason,
 		follow.NotSigned: v1alpha1.FleetMismatchReason, follow.RolledBack: v1alpha1.FleetRolledBackReason,
-		follow.NotVerified: v1alpha1.CommitNotVerifiedReason,
+		follow.NotVerified: v1alpha1.CommitNotVerifiedReason, follow.TooLong: v1alpha1.HistoryTooLongReason,
 	} {
 		if reason.Word() != want {
 			t.Errorf("%s is %s, want %s", reason, reason.Word(), want)

@@ -18,6 +18,9 @@ const (
 	// Rewritten: it does not descend from the head accepted last, and no operator
 	// accepted it.
 	Rewritten Reason = "HistoryRewritten"
+	// TooLong: whether it descends from the head accepted last is not known, as more
+	// commits lie between than are read. An operator may accept it as one that does not.
+	TooLong Reason = "HistoryTooLong"
 	// Unreadable: what it holds is too large, damaged or in part refused.
 	Unreadable Reason = "Unreadable"
 	// InvalidFleet: its fleet.yaml is not there, or does not parse.
@@ -69,6 +72,8 @@ func (a *attempt) judged(err error) error {
 	switch {
 	case errors.As(err, &refused), errors.As(err, &memory), errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, source.ErrHistoryRewritten) && errors.Is(err, tree.ErrTooLarge):
+		return a.refuse(TooLong, err)
 	case errors.Is(err, source.ErrHistoryRewritten):
 		return a.refuse(Rewritten, err)
 	case errors.As(err, &commit):

@@ -26,6 +26,7 @@ func Outcomes() []string {
 		keyservicev1.ReasonTooMuch, keyservicev1.ReasonNoDenial, keyservicev1.ReasonRequest, keyservicev1.ReasonLimited, keyservicev1.ReasonOverloaded,
 		keyservicev1.ReasonUnavailable, keyservicev1.ReasonStale, keyservicev1.ReasonHeadRefused,
 		v1alpha1.FleetMismatchReason, v1alpha1.FleetRolledBackReason, v1alpha1.HistoryRewrittenReason,
+		v1alpha1.HistoryTooLongReason,
 		v1alpha1.CommitNotVerifiedReason, v1alpha1.InvalidFleetReason,
 	}
 	for number := range keyservicev1.Refusal_name {
