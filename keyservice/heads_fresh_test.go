@@ -112,6 +112,7 @@ func TestAServiceThatDoesNotSeeGitOpensNothing(t *testing.T) {
 // TestAQuietRepositoryIsNotStale: nothing is pushed for long, and looks find the
 // accepted head.
 func TestAQuietRepositoryIsNotStale(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := boundFixture(t)
 	for n := range 4 {
 		f.later(time.Duration(n+1) * (bound - time.Minute))
@@ -134,6 +135,7 @@ func (f *fixture) look() {
 }
 
 func TestARestartMakesNothingFresh(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := boundFixture(t)
 	f.git.Refuse(http.StatusBadGateway)
 	f.later(bound - time.Minute)
@@ -146,6 +148,7 @@ func TestARestartMakesNothingFresh(t *testing.T) {
 }
 
 func TestAClockThatIsSetBackMakesNothingFresh(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := boundFixture(t)
 	f.git.Refuse(http.StatusBadGateway)
 	f.later(bound + time.Minute)
@@ -205,6 +208,7 @@ func TestWithoutALookTheAcceptanceCounts(t *testing.T) {
 // TestALookThatIsNotWrittenCountsUntilTheServiceStops: a row that cannot be
 // written stops nobody, and makes nothing fresh that a restart would forget.
 func TestALookThatIsNotWrittenCountsUntilTheServiceStops(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := boundFixture(t)
 	f.execStore(`CREATE TRIGGER full BEFORE INSERT ON looks BEGIN SELECT RAISE(FAIL, 'disk full'); END`)
 	f.later(bound + time.Minute)

@@ -84,6 +84,7 @@ func TestATipThatIsRefusedStopsGrants(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits more than it computes
 			f := graceFixture(t)
 			dev := f.person("dev", config.RoleDeveloper)
 			push(f)
@@ -159,6 +160,7 @@ func TestARemoteOutOfReachRefusesNothing(t *testing.T) {
 // TestAReplicaThatSeesNothingHearsOfARefusedTip: and one that does see Git believes
 // itself.
 func TestAReplicaThatSeesNothingHearsOfARefusedTip(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := sharedFixture(t, withGrace)
 	f.settle(f.head)
 	other := f.replica(withGrace)

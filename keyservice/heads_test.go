@@ -143,6 +143,7 @@ func TestAServiceWhoseRemoteHangsServesTheLastHead(t *testing.T) {
 }
 
 func TestARestartKeepsTheAcceptedHead(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := newFixture(t)
 	f.settle(f.head)
 	authority := protocol.SPKIHash(f.service.Authority())

@@ -6,6 +6,7 @@ import "testing"
 // pusher's. It costs its own placement and nobody else, a restart included; and
 // once Git is mended, what is built is what Git holds.
 func TestTheServiceComesUpWhateverTheHeadBuildsTo(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := newFixture(t)
 	other, digest := f.seal(stub{namespace: "shop", name: "db", values: map[string]string{"/data/password": canary}})
 	broken := f.commit(map[string]string{

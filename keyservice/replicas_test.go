@@ -86,6 +86,7 @@ func (f *fixture) grantsAfter(head, digest string) (n int) {
 }
 
 func TestAReplicaThatIsBehindGrantsNothing(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := sharedFixture(t)
 	remote, err := url.Parse(f.repo.URL())
 	if err != nil {
@@ -166,6 +167,7 @@ func TestAHeadThatAnotherReplicaAcceptsMeanwhileDecides(t *testing.T) {
 }
 
 func TestReplicasThatSeeAPushAtOnceAcceptItOnce(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := sharedFixture(t)
 	replicas := []*fixture{f, f.replica(), f.replica()}
 	pushed := map[string]bool{}

@@ -47,6 +47,7 @@ func (f *fixture) restart() {
 // A pusher puts back a fleet.yaml that the root key once signed: a retired key
 // would open again, a recovery recipient that was taken out would read on.
 func TestAnOldFleetFileIsNotPutBack(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := newFixture(t)
 	f.settle(f.head)
 	old := f.fleetFile(f.made.Key)
@@ -73,6 +74,7 @@ func TestAnOldFleetFileIsNotPutBack(t *testing.T) {
 
 // Who has the old root key signs whatever they like once it was succeeded.
 func TestARootKeyThatWasSucceededSignsNoFleet(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := newFixture(t)
 	f.settle(f.head)
 	next, mine := softRoot(t), softRoot(t)

@@ -130,6 +130,7 @@ func TestACommitThatIsNotVerifiedGrantsNothing(t *testing.T) {
 }
 
 func TestTheFloorOfTheServiceIsNotLoweredByGit(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	ada, bob := signer.SSH(t, "ada@acme.example"), signer.SSH(t, "bob@acme.example")
 	f := newFixture(t)
 	f.settle(f.head)
@@ -159,6 +160,7 @@ func (f *fixture) say(head string) error {
 }
 
 func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	f := newFixture(t)
 	f.settle(f.head)
 	old := f.grantTo("set/all")
