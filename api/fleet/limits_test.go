@@ -29,8 +29,8 @@ func TestFilesThatAreRefusedWhole(t *testing.T) {
 		"an empty document": {"---\n", "f:1: is not a mapping"},
 		"a scalar":          {"x\n", "f:1: is not a mapping"},
 		"one byte too many": {padded(MaxFileSize + 1), "f:1: is 1048577 bytes long, the limit is 1048576"},
-		"UTF-16":            {"\xff\xfea\x00", "f:1: is not UTF-8"},
-		"a NUL":             {cluster + "#\x00\n", "f:11: has the control character U+0000"},
+		"UTF-16":            {"\xff\xfea\x00", "f:1: is not UTF-8; hint: save it as UTF-8"},
+		"a NUL":             {cluster + "#\x00\n", "f:11: has the control character U+0000; hint: take it out"},
 		"an end and more":   {cluster + "...\nx: y\n", "f:11: is not YAML: did not find expected <document start>"},
 		"a tab": {"a:\n\tb: c\n",
 			"f:2: is not YAML: found character that cannot start any token; " +

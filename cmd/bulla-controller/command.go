@@ -68,6 +68,7 @@ brings all of it.`,
 			return run(cmd.Context(), o)
 		},
 	}
+	cmd.SetFlagErrorFunc(command.Flag)
 	o.bind(cmd)
 	return cmd
 }

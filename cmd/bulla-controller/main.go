@@ -11,7 +11,6 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -19,7 +18,5 @@ import (
 
 func main() {
 	kustomize.MaybeRunBuildWorker()
-	root := newCommand()
-	root.SetFlagErrorFunc(command.Flag)
-	os.Exit(int(fault.Print(printable.Writer(os.Stderr), root.ExecuteContext(ctrl.SetupSignalHandler()))))
+	os.Exit(int(fault.Print(printable.Writer(os.Stderr), newCommand().ExecuteContext(ctrl.SetupSignalHandler()))))
 }

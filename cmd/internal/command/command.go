@@ -3,8 +3,6 @@
 package command
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,23 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/period"
 )
-
-// Flag turns the error of a flag into one of usage. It never repeats more of an
-// argument than the flag's name: what follows may be a value on its way to
-// --from-literal.
-func Flag(cmd *cobra.Command, err error) error {
-	hint := cmd.CommandPath() + " --help lists the flags"
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		if unknown.GetSpecifiedShortnames() != "" {
-			return fault.NewUsage(hint, "unknown flag -%.1s", unknown.GetSpecifiedName())
-		}
-		return fault.NewUsage(hint, "unknown flag --%s", unknown.GetSpecifiedName())
-	}
-	return fault.NewUsage(cmp.Or(period.Hint(err), hint), "%w", err)
-}
 
 // Args wants a number of arguments, and does not quote them: see [Flag].
 func Args(usage string, low, high int) cobra.PositionalArgs {
@@ -50,8 +32,7 @@ func None(cmd *cobra.Command, given []string) error {
 	return Args("no arguments", 0, 0)(cmd, given)
 }
 
-// Needs wants no arguments, and these flags. An argument is quoted: the commands of
-// operators take no values.
+// Needs wants no arguments, and these flags.
 func Needs(flags ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if len(given) > 0 {
@@ -106,7 +87,8 @@ func missing(cmd *cobra.Command) error {
 // unknown says what somebody may have meant who typed a command that is none.
 func unknown(cmd *cobra.Command, given string) error {
 	if !cmd.HasAvailableSubCommands() {
-		return fault.NewUsage(cmd.CommandPath()+" --help lists its flags", "%s takes no arguments, not %q", cmd.CommandPath(), given)
+		// Not quoted: it may be a PIN that lost its flag.
+		return fault.NewUsage(cmd.CommandPath()+" --help lists its flags", "%s takes no arguments", cmd.CommandPath())
 	}
 	hint := cmd.CommandPath() + " --help lists the commands"
 	if cmd.SuggestionsMinimumDistance <= 0 {
@@ -135,6 +117,9 @@ func Helpers(root *cobra.Command) {
 		case "completion":
 			cmd.Args = None
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = None
+			}
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
+	"github.com/bulla-dev/bulla/cmd/internal/closest"
 )
 
 // kinds are Kubernetes' own of the groups that applications are made of, each in

@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
+	"github.com/bulla-dev/bulla/cmd/internal/closest"
 )
 
 // demands are the keys without which a Secret of a type is refused, or of no

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/closest"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 

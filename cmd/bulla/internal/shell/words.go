@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/closest"
+	"github.com/bulla-dev/bulla/cmd/internal/closest"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/kustomize/model"

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"io"
+	"testing"
+
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/fixtures/flagcanary"
+)
+
+// TestNoErrorOfACommandLineTellsASecret: a PIN may have lost its flag.
+func TestNoErrorOfACommandLineTellsASecret(t *testing.T) {
+	flagcanary.Check(t, newCommand, func(w io.Writer, err error) { fault.Print(w, err) })
+}
