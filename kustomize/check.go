@@ -265,7 +265,9 @@ func checkSealed(o Object) (problem, key string) {
 	switch {
 	case o.Object["apiVersion"] != template["apiVersion"] || o.Object["kind"] != template["kind"]:
 		kind, _ := o.Object["kind"].(string)
-		return fmt.Sprintf("is not of the kind of its stub %s; hint: patch nothing of apiVersion and kind: what it becomes stands in the stub, under spec.template", o.Stub.Path), kind
+		return fmt.Sprintf("is not of the kind of its stub %s; "+
+			"hint: patch nothing of apiVersion and kind: what it becomes stands in the stub, under spec.template",
+			o.Stub.Path), kind
 	case !sameData(o.Object["data"], template["data"]) || !isEmpty(o.Object["stringData"]):
 		others := otherKeys(o.Object, template)
 		if len(others) > 0 {

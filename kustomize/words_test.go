@@ -41,17 +41,52 @@ func TestABuildSaysWhatIsWrongInTheWordsOfItsFiles(t *testing.T) {
 		{"a tab", one("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: c\n"), "apps/app/c.yaml:4: is not YAML: found character that cannot start any token; hint: indent with spaces, not with tabs"},
 		{"a component under resources", with("resources: [a.yaml, parts/tls]\n").With(testfleet.Files{"apps/app/parts/tls/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -tls\n"}), "apps/app/kustomization.yaml:1: resources lists folder apps/app/parts/tls, which is a Component; hint: list it under components"},
 		{"a kustomization under components", with("resources: [a.yaml]\ncomponents: [parts/tls]\n").With(testfleet.Files{"apps/app/parts/tls/kustomization.yaml": "resources: [b.yaml]\n", "apps/app/parts/tls/b.yaml": testfleet.ConfigMap("b")}), "apps/app/kustomization.yaml:2: components lists folder apps/app/parts/tls, which is no Component; hint: list it under resources"},
-		{"a control character", one("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: \"x\x07y\"}\n"), `apps/app/c.yaml:4: has the control character U+0007, which YAML does not allow; hint: take it out, or write it as "\x07" in double quotes`},
-		{"a control character in a listed file", with("resources: [c.yaml]\n").With(testfleet.Files{"apps/app/c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: \"x\x1by\"}\n"}), "apps/app/c.yaml:4: has the control character U+001B"},
-		{"a control character in a kustomization", with("resources: [a.yaml]\nnamePrefix: \"x\x7f\"\n"), "apps/app/kustomization.yaml:2: has the control character U+007F"},
-		{"what is not UTF-8", one("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: \"x\xff\"}\n"), "apps/app/c.yaml:4: is not UTF-8; hint: save it as UTF-8"},
-		{"a chart to inflate", with("resources: [a.yaml]\nhelmCharts:\n- {name: redis, repo: https://charts.example.com}\n"), "apps/app/kustomization.yaml:2: helmCharts: Helm is not run; hint: render the chart into the repository (helm template)"},
-		{"a chart to inflate, in the old way", with("resources: [a.yaml]\nhelmChartInflationGenerator:\n- {chartName: redis}\n"), "apps/app/kustomization.yaml:2: helmChartInflationGenerator: Helm is not run; hint: "},
-		{"a remote base", with("resources:\n- a.yaml\n- https://user:hunter2@example.com/base?ref=v1\n"), "apps/app/kustomization.yaml:3: resources[1]: remote reference is refused; hint: everything must be in the repository: copy it there, and list the copy"},
-		{"a remote base by its host", with("resources:\n- a.yaml\n- git.example.com/acme/base\n"), "apps/app/kustomization.yaml:3: resources[1]: remote reference is refused; hint: "},
-		{"a file outside", with("resources:\n- a.yaml\n- ../../../x.yaml\n"), `apps/app/kustomization.yaml:3: resources[1]: "../../../x.yaml" leaves the repository; hint: `},
-		{"another type than the stub's", one("kustomization.yaml", "resources: [db.yaml]\npatches:\n- target: {kind: Secret, name: db}\n  patch: |\n    - {op: add, path: /type, value: kubernetes.io/tls}\n").With(testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db")}), `apps/app/kustomization.yaml:5: Secret app/db: is of type "kubernetes.io/tls", its stub apps/app/db.yaml of "Opaque"; hint: the type stands in the stub`},
-		{"another key than the stub's", one("kustomization.yaml", "resources: [db.yaml]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: Secret\n    metadata: {name: db}\n    stringData:\n      host: db\n").With(testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db")}), "apps/app/kustomization.yaml:8: Secret app/db: has other data than its stub"},
+		{"a control character",
+			one("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: \"x\x07y\"}\n"),
+			`apps/app/c.yaml:4: has the control character U+0007, which YAML does not allow; hint: ` +
+				`take it out, or write it as "\x07" in double quotes`},
+		{"a control character in a listed file",
+			with("resources: [c.yaml]\n").
+				With(testfleet.Files{"apps/app/c.yaml": "apiVersion: v1\n" +
+					"kind: ConfigMap\n" +
+					"metadata: {name: c}\ndata: {a: \"x\x1by\"}\n"}),
+			"apps/app/c.yaml:4: has the control character U+001B"},
+		{"a control character in a kustomization",
+			with("resources: [a.yaml]\nnamePrefix: \"x\x7f\"\n"),
+			"apps/app/kustomization.yaml:2: has the control character U+007F"},
+		{"what is not UTF-8",
+			one("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: \"x\xff\"}\n"),
+			"apps/app/c.yaml:4: is not UTF-8; hint: save it as UTF-8"},
+		{"a chart to inflate",
+			with("resources: [a.yaml]\nhelmCharts:\n- {name: redis, repo: https://charts.example.com}\n"),
+			"apps/app/kustomization.yaml:2: helmCharts: Helm is not run; hint: " +
+				"render the chart into the repository (helm template)"},
+		{"a chart to inflate, in the old way",
+			with("resources: [a.yaml]\nhelmChartInflationGenerator:\n- {chartName: redis}\n"),
+			"apps/app/kustomization.yaml:2: helmChartInflationGenerator: Helm is not run; hint: "},
+		{"a remote base",
+			with("resources:\n- a.yaml\n- https://user:hunter2@example.com/base?ref=v1\n"),
+			"apps/app/kustomization.yaml:3: resources[1]: remote reference is refused; hint: " +
+				"everything must be in the repository: copy it there, and list the copy"},
+		{"a remote base by its host",
+			with("resources:\n- a.yaml\n- git.example.com/acme/base\n"),
+			"apps/app/kustomization.yaml:3: resources[1]: remote reference is refused; hint: "},
+		{"a file outside",
+			with("resources:\n- a.yaml\n- ../../../x.yaml\n"),
+			`apps/app/kustomization.yaml:3: resources[1]: "../../../x.yaml" leaves the repository; hint: `},
+		{"another type than the stub's",
+			one("kustomization.yaml", "resources: [db.yaml]\n"+
+				"patches:\n"+
+				"- target: {kind: Secret, name: db}\n  patch: |\n    - {op: add, path: /type, value: kubernetes.io/tls}\n").
+				With(testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db")}),
+			`apps/app/kustomization.yaml:5: Secret app/db: is of type "kubernetes.io/tls", its stub apps/app/db.yaml of "Opaque"; hint: ` +
+				`the type stands in the stub`},
+		{"another key than the stub's",
+			one("kustomization.yaml", "resources: [db.yaml]\n"+
+				"patches:\n"+
+				"- patch: |\n    apiVersion: v1\n    kind: Secret\n    metadata: {name: db}\n    stringData:\n      host: db\n").
+				With(testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db")}),
+			"apps/app/kustomization.yaml:8: Secret app/db: has other data than its stub"},
 		{"a generated name", one("job.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: m-\n"), "apps/app/job.yaml:4: metadata.generateName is refused"},
 		{"a generated name in a list", one("l.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {generateName: m-}}\n"), "apps/app/l.yaml:4: metadata.generateName is refused"},
 		{"no name", one("a.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n"), "apps/app/a.yaml:1: metadata.name is missing"},

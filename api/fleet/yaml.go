@@ -121,7 +121,8 @@ func runeProblem(r rune, size int) string {
 	case r == '\uFEFF':
 		return "has a byte order mark; hint: save it as UTF-8 without one"
 	case r == '\r':
-		return "has a carriage return; hint: lines end with LF alone: write `* -text` into .gitattributes, commit, then renew " +
+		return "has a carriage return; hint: lines end with LF alone: " +
+			"write `* -text` into .gitattributes, commit, then renew " +
 			"the checkout: git rm -rq --cached . && git reset -q --hard"
 	case r < 0x20 && r != '\n' && r != '\t', r == 0x7F:
 		return fmt.Sprintf("has the control character %U; hint: take it out", r)

@@ -196,7 +196,8 @@ func (m *Model) checkTargets() {
 	for _, name := range slices.Sorted(maps.Keys(m.Placements)) {
 		for _, target := range m.Placements[name].Spec.Targets {
 			// A file that was refused is a problem of its own, and the cause of this one.
-			if target.ClusterSet != "" && m.Sets[target.ClusterSet] == nil && m.Refused(api.KindClusterSet, target.ClusterSet) == nil {
+			if target.ClusterSet != "" && m.Sets[target.ClusterSet] == nil &&
+				m.Refused(api.KindClusterSet, target.ClusterSet) == nil {
 				m.problem(m.Files[api.KindPlacement+"/"+name], api.KindClusterSet, target.ClusterSet,
 					fmt.Errorf("placement %q targets cluster set %q, which does not exist", name, target.ClusterSet))
 			}

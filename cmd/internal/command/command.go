@@ -56,7 +56,8 @@ func together(cmd *cobra.Command) error {
 	if err := cmd.ValidateFlagGroups(); err != nil {
 		hint := cmd.CommandPath() + " --help lists the flags"
 		// Cobra names the flags that stand beside one another in its last brackets.
-		if all := inBrackets.FindAllStringSubmatch(err.Error(), -1); len(all) > 1 && strings.Contains(err.Error(), "none of the others") {
+		if all := inBrackets.FindAllStringSubmatch(err.Error(), -1); len(all) > 1 &&
+			strings.Contains(err.Error(), "none of the others") {
 			return fault.NewUsage(hint, "--%s exclude one another", strings.Join(strings.Fields(all[len(all)-1][1]), " and --"))
 		}
 		return fault.NewUsage(hint, "%w", err)
@@ -81,7 +82,8 @@ func missing(cmd *cobra.Command) error {
 	if len(names) > 1 {
 		is = " are"
 	}
-	return fault.NewUsage(strings.Join(usages, "; ")+" ("+cmd.CommandPath()+" --help shows examples)", "%s", strings.Join(names, ", ")+is+" missing")
+	return fault.NewUsage(strings.Join(usages, "; ")+" ("+cmd.CommandPath()+" --help shows examples)",
+		"%s", strings.Join(names, ", ")+is+" missing")
 }
 
 // unknown says what somebody may have meant who typed a command that is none.

@@ -268,7 +268,8 @@ func unreadableRune(file string, data []byte) *Failure {
 		case r == utf8.RuneError && size == 1:
 			problem = "is not UTF-8; hint: save it as UTF-8"
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7F && r < 0xA0 && r != 0x85:
-			problem = fmt.Sprintf("has the control character %U, which YAML does not allow; hint: take it out, or write it as \"\\x%02X\" in double quotes", r, r)
+			problem = fmt.Sprintf("has the control character %U, which YAML does not allow; "+
+				"hint: take it out, or write it as \"\\x%02X\" in double quotes", r, r)
 		default:
 			continue
 		}

@@ -29,7 +29,8 @@ func scan(f *remoteFS, file string, data []byte) *Failure {
 		return nil
 	}
 	if field := helmField(&k); field != "" {
-		return at(keyLine(data, field), field+": Helm is not run; hint: render the chart into the repository (helm template), and list what it makes under resources")
+		return at(keyLine(data, field), field+": Helm is not run; "+
+			"hint: render the chart into the repository (helm template), and list what it makes under resources")
 	}
 	for _, r := range references(&k) {
 		switch {
@@ -37,11 +38,14 @@ func scan(f *remoteFS, file string, data []byte) *Failure {
 			// written out in place, where a URL may well be content
 		case isRemote(r.value), isHost(f, dir, r.value):
 			// Not quoted: a URL may have a password in it.
-			return at(lineOf(data, r.value), r.field+": remote reference is refused; hint: everything must be in the repository: copy it there, and list the copy")
+			return at(lineOf(data, r.value), r.field+": remote reference is refused; "+
+				"hint: everything must be in the repository: copy it there, and list the copy")
 		case strings.HasPrefix(r.value, "/"):
-			return at(lineOf(data, r.value), fmt.Sprintf("%s: %q is an absolute path; hint: write it as seen from this file's folder", r.field, r.value))
+			return at(lineOf(data, r.value),
+				fmt.Sprintf("%s: %q is an absolute path; hint: write it as seen from this file's folder", r.field, r.value))
 		case !within(path.Join(dir, r.value)):
-			return at(lineOf(data, r.value), fmt.Sprintf("%s: %q leaves the repository; hint: copy it into the repository", r.field, r.value))
+			return at(lineOf(data, r.value),
+				fmt.Sprintf("%s: %q leaves the repository; hint: copy it into the repository", r.field, r.value))
 		}
 	}
 	f.texts.lists(file, data, &k)

@@ -257,7 +257,8 @@ func (c *checker) placement(ctx context.Context, name string) {
 		c.warn(c.placementFile(name), "it reaches no cluster")
 	}
 	for i, target := range p.Spec.Targets {
-		if _, ok := c.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok && !c.refused(api.KindCluster, target.ClusterName) {
+		if _, ok := c.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok &&
+			!c.refused(api.KindCluster, target.ClusterName) {
 			c.add(Finding{Warning: true, File: c.placementFile(name), Field: fmt.Sprintf("spec.targets[%d]", i),
 				Problem: fmt.Sprintf("cluster %q is not in the fleet", target.ClusterName)})
 		}

@@ -46,7 +46,8 @@ func (c *checker) unreadable(u model.Unreadable) {
 			return
 		}
 	}
-	c.add(Finding{File: u.Path, Problem: "file is too large (over 4 MiB) to say whether it is a stub; hint: keep data out of files that end in " + path.Ext(u.Path)})
+	c.add(Finding{File: u.Path, Problem: "file is too large (over 4 MiB) to say whether it is a stub; " +
+		"hint: keep data out of files that end in " + path.Ext(u.Path)})
 }
 
 func (c *checker) inBroken(file string) bool { return within(c.broken, file) }

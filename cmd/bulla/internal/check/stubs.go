@@ -106,7 +106,8 @@ func (b *blockCheck) locks() {
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {
 			b.report(false, field+".ciphertext", "the lock is damaged: %v; hint: "+restore, err)
 		}
-		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 && !b.lostTarget(target) {
+		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 &&
+			!b.lostTarget(target) {
 			b.report(true, field+".target", "%s is no cluster of the fleet: this lock is for nobody", target)
 		}
 	}

@@ -140,7 +140,9 @@ func (j *Job) checkNoSets(targets []sealing.Target) error {
 	if clusters = slices.Compact(clusters); len(clusters) > 0 && len(clusters) <= namedClusters {
 		hint = "name each cluster, and no set: --two-lock --cluster " + strings.Join(clusters, " --cluster ")
 	}
-	return fault.NewUsage(hint, "--two-lock locks to single clusters, and %s would be locked to %s: that lock opens without any cluster's own key",
+	return fault.NewUsage(hint,
+		"--two-lock locks to single clusters, and %s would be locked to %s: "+
+			"that lock opens without any cluster's own key",
 		j.File, strings.Join(sets, ", "))
 }
 
@@ -154,7 +156,8 @@ func (j *Job) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, error
 		}
 		if target.Kind == sealing.Set {
 			if _, ok := j.Repo.Model.Sets[target.Name]; !ok {
-				return nil, shell.Unknown(j.Repo.Model, api.KindClusterSet, target.Name, "clustersets/"+target.Name+".yaml makes one")
+				return nil, shell.Unknown(j.Repo.Model, api.KindClusterSet, target.Name,
+					"clustersets/"+target.Name+".yaml makes one")
 			}
 			locks = append(locks, lock)
 			continue

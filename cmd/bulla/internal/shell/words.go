@@ -64,7 +64,8 @@ func Unknown(m *model.Model, kind, name, hint string) error {
 		what, known = "placement", list(m.Placements)
 	}
 	if err := m.Refused(kind, name); err != nil {
-		return fault.New("mend that file first; `bulla validate` lists all that is wrong", "%s %q is refused: %w", what, name, err)
+		return fault.New("mend that file first; `bulla validate` lists all that is wrong",
+			"%s %q is refused: %w", what, name, err)
 	}
 	if known != "" {
 		hint = "the fleet has " + known + "; " + hint
