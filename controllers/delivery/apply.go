@@ -132,6 +132,9 @@ func (p *deliveryPass) applyOne(ctx context.Context, c change, values map[string
 		p.fail(o, err)
 		return false
 	}
+	if _, gone := p.gone(o.ID); gone { // nobody's deed, and nothing was made
+		return false
+	}
 	p.mem.right(o.ID, version{entry.ResourceVersion, entry.Generation})
 	p.mem.touched(o.ID, p.now())
 	if entry.TakenOver && !before.TakenOver {

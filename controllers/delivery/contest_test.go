@@ -15,6 +15,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -174,6 +175,15 @@ func TestAJobRunsOnceForEachTemplateInGit(t *testing.T) {
 	}
 	eventually(t, "the Job ended and is taken away", isGone("warmup"))
 	w.reason("shop", "ReconciliationSucceeded")
+	// A Job that is deleted before its end was seen was deleted while it ran.
+	eventually(t, "the end of the other is remembered", func() error {
+		for _, entry := range w.delivery("shop").Status.Inventory {
+			if strings.Contains(entry.ID, "once") && entry.Run != nil && entry.Run.Ended == apply.RunComplete {
+				return nil
+			}
+		}
+		return errNotYet
+	})
 	w.must(w.client.Delete(t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "once"}}, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 	w.ask("shop", "backstop")
 	w.still("shop")

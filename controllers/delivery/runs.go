@@ -27,12 +27,7 @@ func (p *deliveryPass) ran(ctx context.Context, o apply.Object, entry v1alpha1.I
 			return false, err
 		}
 	}
-	run := v1alpha1.InventoryRun{Spec: o.Spec, Ended: apply.RunUnseen, Gone: true}
-	if entry.Run != nil && entry.Run.Ended != "" {
-		run.Ended = entry.Run.Ended
-	}
-	entry.Run, entry.Applied = &run, o.Hash
-	p.inv[o.ID] = entry
+	p.inv[o.ID] = o.Gone(entry)
 	return true, nil
 }
 

@@ -26,7 +26,8 @@ func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 
 // Put is the first half of [Client.Apply]. An object that was just made carries a
 // proof that names its Delivery, because nobody knew its uid before: made asks
-// for [Client.Prove].
+// for [Client.Prove]. What ran and is gone is not made again: whoever looked
+// before may have seen it stand still, in a watch that was behind.
 func (c *Client) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 	values map[string]string) (next v1alpha1.InventoryEntry, made bool, err error) {
 	ctx = silent(ctx, o)
@@ -37,6 +38,9 @@ func (c *Client) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntr
 	live, err := c.metadata(ctx, o.ID, gvk)
 	if err != nil {
 		return entry, false, c.explain(o, "read", err)
+	}
+	if live == nil && o.Ran(entry) {
+		return o.Gone(entry), false, nil
 	}
 	if live != nil && !c.owns(o.ID, live, entry) {
 		if !o.takesOver() {

@@ -87,6 +87,16 @@ func (o Object) Ran(entry v1alpha1.InventoryEntry) bool {
 	return entry.Run.Spec == o.Spec && (entry.Run.Ended != "" || o.CleansUp())
 }
 
+// Gone is the entry of an object that ran, as [Object.Ran] has it, and does not stand.
+func (o Object) Gone(entry v1alpha1.InventoryEntry) v1alpha1.InventoryEntry {
+	run := v1alpha1.InventoryRun{Spec: o.Spec, Ended: RunUnseen, Gone: true}
+	if entry.Run != nil && entry.Run.Ended != "" {
+		run.Ended = entry.Run.Ended
+	}
+	entry.Run, entry.Applied = &run, o.Hash
+	return entry
+}
+
 // Stands reports whether an object exists.
 func (c *Client) Stands(ctx context.Context, o Object) (bool, error) {
 	live, err := c.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())

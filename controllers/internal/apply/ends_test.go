@@ -3,7 +3,9 @@ package apply
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
@@ -56,6 +58,30 @@ func TestOneRunForEachSpecInGit(t *testing.T) {
 		if got := test.o.Ran(test.entry); got != test.want {
 			t.Errorf("%s: ran %v", name, got)
 		}
+	}
+}
+
+// Whoever asks for the apply may have looked at a watch that was behind.
+func TestWhatRanIsNotMadeAgain(t *testing.T) {
+	b := newBench(t)
+	job := func(spec string) Object {
+		return prepare(t, manifest(t, `{apiVersion: batch/v1, kind: Job, metadata: {name: ran, namespace: ns}, spec: {suspend: true, `+
+			spec+`, template: {spec: {restartPolicy: Never, containers: [{name: m, image: "m:1"}]}}}}`))["Job/ran"]
+	}
+	cleaning := job("ttlSecondsAfterFinished: 0")
+	entry := b.apply(cleaning, v1alpha1.InventoryEntry{}, nil)
+	if err := b.client.Delete(t.Context(), b.live(cleaning), client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
+		t.Fatal(err)
+	}
+	entry, made, err := b.hands.Put(t.Context(), cleaning, entry, nil)
+	if err != nil || made || entry.Run == nil || !entry.Run.Gone || entry.Run.Ended != RunUnseen {
+		t.Fatalf("made %v, error %v, remembered %+v", made, err, entry.Run)
+	}
+	if stands, err := b.hands.Stands(t.Context(), cleaning); err != nil || stands {
+		t.Fatalf("it stands again: %v, %v", stands, err)
+	}
+	if _, made, err := b.hands.Put(t.Context(), job("backoffLimit: 1"), entry, nil); err != nil || !made {
+		t.Fatalf("another spec is another run: made %v, error %v", made, err)
 	}
 }
 
