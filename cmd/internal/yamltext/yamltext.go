@@ -52,7 +52,6 @@ func lookup(data []byte, path ...string) (value, parent *yaml.Node, index int, e
 	return value, parent, index, nil
 }
 
-// itemOf returns the item of a sequence at an index.
 // LineOf returns the line of the value at a path of mapping keys, 0 when the text
 // does not show it.
 func LineOf(data []byte, path ...string) int {
@@ -63,6 +62,7 @@ func LineOf(data []byte, path ...string) int {
 	return value.Line
 }
 
+// itemOf returns the item of a sequence at an index.
 func itemOf(sequence *yaml.Node, index string) (*yaml.Node, bool) {
 	i, err := strconv.Atoi(index)
 	if err != nil || sequence == nil || sequence.Kind != yaml.SequenceNode || i < 0 || i >= len(sequence.Content) {
