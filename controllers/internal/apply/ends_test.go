@@ -65,12 +65,14 @@ func TestOneRunForEachSpecInGit(t *testing.T) {
 func TestWhatRanIsNotMadeAgain(t *testing.T) {
 	b := newBench(t)
 	job := func(spec string) Object {
-		return prepare(t, manifest(t, `{apiVersion: batch/v1, kind: Job, metadata: {name: ran, namespace: ns}, spec: {suspend: true, `+
-			spec+`, template: {spec: {restartPolicy: Never, containers: [{name: m, image: "m:1"}]}}}}`))["Job/ran"]
+		return prepare(t, manifest(t, `{apiVersion: batch/v1, kind: Job, metadata: {name: ran, namespace: ns},
+			spec: {suspend: true, `+spec+`,
+				template: {spec: {restartPolicy: Never, containers: [{name: m, image: "m:1"}]}}}}`))["Job/ran"]
 	}
 	cleaning := job("ttlSecondsAfterFinished: 0")
 	entry := b.apply(cleaning, v1alpha1.InventoryEntry{}, nil)
-	if err := b.client.Delete(t.Context(), b.live(cleaning), client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
+	background := client.PropagationPolicy(metav1.DeletePropagationBackground)
+	if err := b.client.Delete(t.Context(), b.live(cleaning), background); err != nil {
 		t.Fatal(err)
 	}
 	entry, made, err := b.hands.Put(t.Context(), cleaning, entry, nil)
