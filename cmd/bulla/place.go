@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -152,13 +152,11 @@ func ofFlags(name string, err error) error {
 	return fault.New("nothing was written; bulla place --help shows examples", "place %q: %s", name, strings.Join(said, "; "))
 }
 
-// plain is what YAML reads as it stands.
-var plain = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
-
 // scalar writes what somebody gave as a flag so that it is that text and nothing
-// more of a file.
+// more of a file: a placement may be called 123, and "on" is no text in YAML.
 func scalar(text string) string {
-	if plain.MatchString(text) {
+	var read any
+	if err := yaml.Unmarshal([]byte(text), &read); err == nil && read == text {
 		return text
 	}
 	quoted, _ := json.Marshal(text) // a string always marshals
