@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/fixtures/fleets"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -15,7 +15,7 @@ import (
 func TestASlowBuildHoldsNoOtherApplicationUp(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
-	files := fleets.Diamond("apps/slow", 14)
+	files := testfleet.Diamond("apps/slow", 14)
 	files["placements/slow.yaml"] = placementFile("slow", "slow", "cluster/prod-eu")
 	head := f.commit(files)
 	unknown := "sha256:" + strings.Repeat("0", 64)
@@ -36,7 +36,7 @@ func TestASlowBuildHoldsNoOtherApplicationUp(t *testing.T) {
 func TestWhatASlowBuildMayClaimIsNotOpened(t *testing.T) {
 	f := newFixture(t)
 	f.settle(f.head)
-	files := fleets.Diamond("apps/slow", 14)
+	files := testfleet.Diamond("apps/slow", 14)
 	files["placements/slow.yaml"] = placementFile("slow", "payments", "cluster/prod-eu")
 	head := f.commit(files)
 	answers, err := f.eu.client.Unseal(t.Context(), head, []string{f.digest})
@@ -57,7 +57,7 @@ func TestADenialHoldsWhatASlowPlacementMayHave(t *testing.T) {
 	olga := f.person("olga", config.RoleOperator)
 	values := map[string]string{"/data/key": "v"}
 	file, shared := f.seal(stub{namespace: "base", name: "ldap", values: values, fleetScope: true})
-	files := fleets.Diamond("apps/slow", 14)
+	files := testfleet.Diamond("apps/slow", 14)
 	files["base/s.yaml"], files["base/kustomization.yaml"] = file, "resources: [s.yaml]\n"
 	files["apps/ldap/kustomization.yaml"] = "namespace: ldap\nresources: [../../base]\n"
 	for _, name := range []string{"ldap", "slow"} {

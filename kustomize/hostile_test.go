@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/fixtures/fleets"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -224,7 +223,7 @@ func TestABombFailsAloneAndOthersGoOn(t *testing.T) {
 }
 
 func TestABuildHasADeadline(t *testing.T) {
-	f := testfleet.Files(fleets.Diamond("apps/app", 14))
+	f := testfleet.Diamond("apps/app", 14)
 	b := NewBuilder(BuilderOptions{Timeout: time.Second})
 	_, err := b.Build(t.Context(), testfleet.Open(t, f), placement(func(p *api.Placement) { p.Spec.Path = "apps/app" }))
 	if err == nil || !strings.Contains(err.Error(), "longer than 1s") {

@@ -27,11 +27,10 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
-	"github.com/bulla-dev/bulla/fixtures/fleets"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 // TestTheControllerWorksUnderTheChartsAccount is the whole way on real parts: a
@@ -57,13 +56,7 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 		}
 		return nil
 	})
-	w.commit(map[string]*string{"clusters/prod-eu.yaml": new(fmt.Sprintf(`apiVersion: bulla.dev/v1alpha1
-kind: Cluster
-metadata: {name: prod-eu, labels: {tier: store}}
-spec:
-  identity: %s
-  recipient: %s
-`, sync.Status.Identity, sync.Status.Recipient))})
+	w.commit(map[string]*string{"clusters/prod-eu.yaml": new(testfleet.ClusterOf("prod-eu", sync.Status.Identity, sync.Status.Recipient))})
 
 	t.Log("it delivers a Secret and a Deployment, as the account of their namespace")
 	w.commit(w.files(secret.Value()))
@@ -290,26 +283,16 @@ func (w *processWorld) end(cmd *exec.Cmd) {
 // files is an application with one sealed value and a workload that uses it.
 func (w *processWorld) files(value string) map[string]*string {
 	w.Helper()
-	key, ok := w.fleet.Spec.ActiveKey()
-	if !ok {
-		w.Fatal("the fleet has no active key")
-	}
-	sealer, err := sealing.NewSealer(key, w.fleet.Spec.RecoveryRecipients)
-	if err != nil {
-		w.Fatal(err)
-	}
-	stub, err := fleets.Seal(sealer, w.fleet.Spec.ID, nil)(fleets.Stub{
-		Namespace: w.app, Name: "db", BuiltNamespace: w.app, BuiltName: "db", Scope: api.ScopeStrict,
-		Type: "Opaque", Targets: []string{"set/retail"}, Values: map[string]string{"password": value},
+	stub, err := testfleet.SealerOf(w, &w.fleet.Spec).File(testfleet.Secret{
+		Namespace: w.app, Name: "db", Targets: []string{"set/retail"}, Values: map[string]string{"password": value},
 	})
 	if err != nil {
 		w.Fatal(err)
 	}
 	files := map[string]string{
-		"clustersets/retail.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: ClusterSet\nmetadata: {name: retail}\nspec: {selector: {matchLabels: {tier: store}}}\n",
-		"placements/shop.yaml": fmt.Sprintf("apiVersion: bulla.dev/v1alpha1\nkind: Placement\nmetadata: {name: shop}\nspec:\n"+
-			"  path: apps/shop\n  targetNamespace: %s\n  targets: [{clusterSet: retail}]\n", w.app),
-		"apps/shop/db.yaml": string(stub),
+		"clustersets/retail.yaml": testfleet.Set("retail"),
+		"placements/shop.yaml":    testfleet.Placement("shop", "apps/shop", w.app, "{clusterSet: retail}"),
+		"apps/shop/db.yaml":       string(stub),
 		"apps/shop/api.yaml": `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: api}

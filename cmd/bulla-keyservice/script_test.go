@@ -16,16 +16,15 @@ import (
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
-	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -217,19 +216,9 @@ func stubFile(ts *testscript.TestScript, _ bool, args []string) {
 	fleet, err := api.ParseFleet(args[0], []byte(ts.ReadFile(args[0])))
 	ts.Check(err)
 	key, _ := fleet.Spec.Key(args[1])
-	key.Status = api.KeyActive
-	sealer, err := sealing.NewSealer(key, nil)
-	ts.Check(err)
-	stub := &api.SealedManifest{}
-	stub.APIVersion, stub.Kind = api.APIVersion, api.KindSealedManifest
-	stub.Metadata = api.Metadata{Name: "db", Namespace: "shop"}
-	stub.Spec.Template = []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)
-	stub.Spec.Blocks = []api.Block{{Fields: []string{"/data/key"}}}
-	where, err := sealing.ContextOf(fleet.Spec.ID, stub, 0, "shop", "db")
-	ts.Check(err)
-	stub.Spec.Blocks[0], err = sealer.Seal(where, map[string]string{"/data/key": "dg=="}, []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "all"}}})
-	ts.Check(err)
-	data, err := yaml.Marshal(stub)
+	data, err := testfleet.Sealer{Fleet: fleet.Spec.ID, Key: key}.File(testfleet.Secret{
+		Namespace: "shop", Name: "db", Targets: []string{"set/all"}, Values: map[string]string{"key": "v"},
+	})
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), data, 0o600))
 }

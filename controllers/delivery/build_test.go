@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -40,21 +41,6 @@ func (w *deliveryWorld) push(name string, files map[string]string) []kustomize.O
 	return a.objects
 }
 
-const sealedFile = `apiVersion: bulla.dev/v1alpha1
-kind: SealedManifest
-metadata: {name: db}
-spec:
-  scope: Strict
-  template: {apiVersion: v1, kind: Secret, type: Opaque, metadata: {annotations: {team: payments}}}
-  blocks:
-  - fields: [/data/password]
-    payload: |
-      -----BEGIN AGE ENCRYPTED FILE-----
-      QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD
-      -----END AGE ENCRYPTED FILE-----
-    locks: [{target: set/all, key: k1, ciphertext: QUJD}]
-`
-
 // TestWhatAPushWouldLoseStands: a build that lost a value or a label is refused,
 // and what stands is left alone, and healed.
 func TestWhatAPushWouldLoseStands(t *testing.T) {
@@ -63,7 +49,7 @@ func TestWhatAPushWouldLoseStands(t *testing.T) {
 	files := map[string]string{
 		"apps/shop/kustomization.yaml": "resources: [../base]\n",
 		"apps/base/kustomization.yaml": "resources: [db.yaml, settings.yaml]\n",
-		"apps/base/db.yaml":            sealedFile,
+		"apps/base/db.yaml":            testfleet.Stub("db", "metadata: {annotations: {team: payments}}"),
 		"apps/base/settings.yaml":      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  labels: {enforce: restricted, cost-center: \"4711\"}\n",
 	}
 	with := func(file, text string) map[string]string {

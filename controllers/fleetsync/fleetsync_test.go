@@ -16,7 +16,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/unseal"
-	"github.com/bulla-dev/bulla/fixtures/fleets"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 func TestAClusterEnrolsAndShowsItsKeysBeforeItIsInGit(t *testing.T) {
@@ -149,7 +149,7 @@ func TestDeliveriesSayWhatGitPlaces(t *testing.T) {
 	stood := w.deliveries()
 	files := w.app("app-1", "two")
 	maps.Copy(files, w.app("slow", "two"))
-	for path, text := range fleets.Diamond("apps/slow", 14) {
+	for path, text := range testfleet.Diamond("apps/slow", 14) {
 		files[path] = &text
 	}
 	for path := range w.app("app-3", "one") {

@@ -36,6 +36,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -374,14 +375,7 @@ func (w *world) yaml(object any) *string {
 // app is a placement of one ConfigMap on this cluster, with its folder.
 func (w *world) app(name, value string) map[string]*string {
 	return map[string]*string{
-		"placements/" + name + ".yaml": w.yaml(&api.Placement{
-			TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: "Placement"},
-			Metadata: api.Metadata{Name: name},
-			Spec: api.PlacementSpec{
-				Path: "apps/" + name, TargetNamespace: name,
-				Targets: []api.PlacementTarget{{ClusterName: testCluster}},
-			},
-		}),
+		"placements/" + name + ".yaml": new(testfleet.Placement(name, "apps/"+name, name, "{clusterName: "+testCluster+"}")),
 		"apps/" + name + "/config.yaml": new(fmt.Sprintf(
 			"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  value: %q\n", name, value)),
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -36,7 +37,7 @@ type unsealWorld struct {
 	namespace string
 	service   *softService
 	identity  *Identity
-	sealer    *sealing.Sealer
+	sealer    testfleet.Sealer
 	snapshot  *view.Snapshot
 	refetched int
 }
@@ -49,9 +50,7 @@ func newUnsealWorld(t *testing.T) *unsealWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.sealer, err = sealing.NewSealer(key.Record("k"), nil); err != nil {
-		t.Fatal(err)
-	}
+	w.sealer = testfleet.Sealer{Fleet: ownFleet, Key: key.Record("k")}
 	if w.identity, err = (&Identities{Client: w.own, Namespace: w.namespace}).Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -75,28 +74,11 @@ func (w *unsealWorld) process() *Unsealing {
 // the key service of it.
 func (w *unsealWorld) seal(name string, values map[string]string) kustomize.Object {
 	w.Helper()
-	manifest := &api.SealedManifest{
-		Metadata: api.Metadata{Name: name, Namespace: "apps"},
-		Spec: api.SealedManifestSpec{
-			Template: []byte(`{"apiVersion":"v1","kind":"Secret"}`), Scope: api.ScopeStrict,
-		},
-	}
-	var keys []string
-	for key := range values {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for i, key := range keys {
-		field := "/data/" + key
-		manifest.Spec.Blocks = append(manifest.Spec.Blocks, api.Block{Fields: []string{field}})
-		c, err := sealing.ContextOf(ownFleet, manifest, i, "apps", name)
-		if err != nil {
-			w.Fatal(err)
-		}
-		encoded := base64.StdEncoding.EncodeToString([]byte(values[key]))
-		if manifest.Spec.Blocks[i], err = w.sealer.Seal(c, map[string]string{field: encoded}, []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "retail"}}}); err != nil {
-			w.Fatal(err)
-		}
+	manifest, err := w.sealer.Seal(testfleet.Secret{
+		Namespace: "apps", Name: name, Targets: []string{"set/retail"}, Values: values,
+	})
+	if err != nil {
+		w.Fatal(err)
 	}
 	return w.built(name, manifest)
 }

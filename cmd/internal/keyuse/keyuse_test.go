@@ -1,7 +1,6 @@
 package keyuse_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -12,20 +11,6 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
-// stub is a stub file with these locks, TARGET=KEY, in each block.
-func stub(name string, blocks ...string) string {
-	text := "apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata: {name: " + name + "}\nspec:\n" +
-		"  template: {apiVersion: v1, kind: Secret, type: Opaque}\n  blocks:\n"
-	for i, locks := range blocks {
-		text += fmt.Sprintf("  - fields: [/data/f%d]\n    payload: |\n      -----BEGIN AGE ENCRYPTED FILE-----\n      AAAA\n      -----END AGE ENCRYPTED FILE-----\n    locks:\n", i)
-		for lock := range strings.FieldsSeq(locks) {
-			target, key, _ := strings.Cut(lock, "=")
-			text += "    - {target: " + target + ", key: " + key + ", ciphertext: AAAA}\n"
-		}
-	}
-	return text
-}
-
 func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
 	spec := &api.FleetSpec{SealingKeys: []api.SealingKey{
 		{ID: "a", Status: api.KeyRetired}, {ID: "b", Status: api.KeySuperseded}, {ID: "c", Status: api.KeyActive},
@@ -34,12 +19,12 @@ func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
 		name, file string
 		needs      []string
 	}{
-		{"one lock", stub("x", "set/s=b"), []string{"b"}},
-		{"a lock under two keys that open", stub("x", "set/s=b set/s=c"), nil},
-		{"a lock under a key that opens and one that is retired", stub("x", "set/s=a set/s=b"), []string{"b"}},
-		{"a lock under a key that nobody knows", stub("x", "set/s=b set/s=z"), []string{"b"}},
-		{"two targets under two keys", stub("x", "set/s=b set/u=c"), []string{"b", "c"}},
-		{"one of two blocks moved", stub("x", "set/s=c", "set/s=b set/s=c", "set/s=b"), []string{"b", "c"}},
+		{"one lock", testfleet.Locked("x", "set/s=b"), []string{"b"}},
+		{"a lock under two keys that open", testfleet.Locked("x", "set/s=b set/s=c"), nil},
+		{"a lock under a key that opens and one that is retired", testfleet.Locked("x", "set/s=a set/s=b"), []string{"b"}},
+		{"a lock under a key that nobody knows", testfleet.Locked("x", "set/s=b set/s=z"), []string{"b"}},
+		{"two targets under two keys", testfleet.Locked("x", "set/s=b set/u=c"), []string{"b", "c"}},
+		{"one of two blocks moved", testfleet.Locked("x", "set/s=c", "set/s=b set/s=c", "set/s=b"), []string{"b", "c"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stubs, broken := new(keyuse.Reader).Read(testfleet.Open(t, testfleet.Files{"x.yaml": test.file}))
@@ -61,7 +46,7 @@ func TestAKeyIsNeededWhereATargetOpensUnderNoOther(t *testing.T) {
 
 func TestEveryStubIsCountedAndNothingElse(t *testing.T) {
 	reader := &keyuse.Reader{}
-	same := stub("x", "set/s=b set/u=b", "set/s=c")
+	same := testfleet.Locked("x", "set/s=b set/u=b", "set/s=c")
 	stubs, broken := reader.Read(testfleet.Open(t, testfleet.Files{
 		"one.yaml": same, "two.yml": same, "notes.txt": same, "map.yaml": "apiVersion: v1\nkind: ConfigMap\n",
 		"bad.yaml": strings.Replace(same, "blocks", "block", 1), "not.yaml": "{",

@@ -1,7 +1,6 @@
 package recovery_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 const fleet = "6f1c0000000000000000000000000001"
@@ -24,24 +23,14 @@ func sealed(t *testing.T, id *age.HybridIdentity) *api.SealedManifest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealer, err := sealing.NewSealer(key.Record("k"), []string{id.Recipient().String()})
+	sealer := testfleet.Sealer{Fleet: fleet, Key: key.Record("k"), Recovery: []string{id.Recipient().String()}}
+	stub, err := sealer.Seal(testfleet.Secret{
+		Namespace: "shop", Name: "db", Targets: []string{"set/stores"},
+		Template: `{"apiVersion":"v1","kind":"Secret","data":{"host":"ZGI="},"metadata":{"labels":{"a":"b"}}}`,
+		Values:   map[string]string{"password": "password value", "user": "user value"},
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	stub := &api.SealedManifest{Metadata: api.Metadata{Name: "db", Namespace: "shop"}, Spec: api.SealedManifestSpec{
-		Template: []byte(`{"apiVersion":"v1","kind":"Secret","data":{"host":"ZGI="},"metadata":{"labels":{"a":"b"}}}`)}}
-	for i, name := range []string{"password", "user"} {
-		field := "/data/" + name
-		stub.Spec.Blocks = append(stub.Spec.Blocks, api.Block{Fields: []string{field}})
-		c, err := sealing.ContextOf(fleet, stub, i, "shop", "db")
-		if err != nil {
-			t.Fatal(err)
-		}
-		targets := []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "stores"}}}
-		values := map[string]string{field: base64.StdEncoding.EncodeToString([]byte(name + " value"))}
-		if stub.Spec.Blocks[i], err = sealer.Seal(c, values, targets); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return stub
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
@@ -71,24 +72,11 @@ func (l *liar) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*key
 func world(t *testing.T) (*reseal.Job, *liar, string) {
 	t.Helper()
 	first, second := derive(t, "first"), derive(t, "second")
-	stub := &api.SealedManifest{}
-	stub.APIVersion, stub.Kind = api.APIVersion, api.KindSealedManifest
-	stub.Metadata = api.Metadata{Name: "db", Namespace: "shop"}
-	stub.Spec.Template = []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)
-	sealer, err := sealing.NewSealer(first.Record(oldKey), nil)
+	stub, err := testfleet.Sealer{Fleet: fleet, Key: first.Record(oldKey)}.Seal(testfleet.Secret{
+		Namespace: "shop", Name: "db", Targets: []string{"set/x", "set/y"}, Values: map[string]string{"a": "v", "b": "v"},
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for i, field := range []string{"/data/a", "/data/b"} {
-		stub.Spec.Blocks = append(stub.Spec.Blocks, api.Block{Fields: []string{field}})
-		where, err := sealing.ContextOf(fleet, stub, i, "shop", "db")
-		if err != nil {
-			t.Fatal(err)
-		}
-		targets := []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "x"}}, {Target: sealing.Target{Kind: sealing.Set, Name: "y"}}}
-		if stub.Spec.Blocks[i], err = sealer.Seal(where, map[string]string{field: "dg=="}, targets); err != nil {
-			t.Fatal(err)
-		}
 	}
 	superseded := first.Record(oldKey)
 	superseded.Status = api.KeySuperseded
