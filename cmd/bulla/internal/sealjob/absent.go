@@ -22,17 +22,17 @@ var absent = regexp.MustCompile(`^resources\[\d+\]: "([^"]+\.ya?ml)" does not ex
 // find builds the placements. Whoever lists several new stubs has none of them
 // yet: each would wait for the others. So files that are listed and not there are
 // built as an object that means nothing, and named.
-func (j *Job) find(ctx context.Context, tree *tree.Tree, placements []*api.Placement) (*built.Result, error) {
+func (s search) find(ctx context.Context, tree *tree.Tree, placements []*api.Placement) (*built.Result, error) {
 	const most = 32
 	stoodIn := map[string]bool{}
 	for {
-		result, err := built.Find(ctx, j.Builder, tree, placements, j.File, j.Progress)
+		result, err := built.Find(ctx, s.Builder, tree, placements, s.where.File, s.Progress)
 		if err != nil {
 			return nil, err
 		}
 		more := missing(result.Failed, stoodIn)
 		if len(more) == 0 || len(stoodIn) > most {
-			j.nameAbsent(stoodIn)
+			s.nameAbsent(stoodIn)
 			return result, nil
 		}
 		for _, file := range more {
@@ -73,22 +73,22 @@ func nothing(n int, placements []*api.Placement) []byte {
 	return fmt.Appendf(nil, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: not-there-yet-%d%s}\n", n, namespace)
 }
 
-func (j *Job) nameAbsent(files map[string]bool) {
+func (s search) nameAbsent(files map[string]bool) {
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		j.Note("%s is listed and not there yet", file)
+		s.Note("%s is listed and not there yet", file)
 	}
 }
 
 // listHint says where a new stub must be listed to be built.
-func (j *Job) listHint() string {
-	folder := j.Repo.Model.Placements[j.For].Spec.Path
-	if !strings.HasPrefix(j.File, strings.TrimSuffix(folder, "/")+"/") {
+func (s search) listHint() string {
+	folder := s.Repo.Model.Placements[s.placement].Spec.Path
+	if !strings.HasPrefix(s.where.File, strings.TrimSuffix(folder, "/")+"/") {
 		return fmt.Sprintf("put the file below %s, or list it under resources of the kustomization there", folder)
 	}
-	for dir := path.Dir(j.File); ; dir = path.Dir(dir) {
+	for dir := path.Dir(s.where.File); ; dir = path.Dir(dir) {
 		for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
-			if file := path.Join(dir, name); j.Repo.Tree.Exists(file) {
-				return fmt.Sprintf("list %s under resources of %s first", strings.TrimPrefix(j.File, dir+"/"), file)
+			if file := path.Join(dir, name); s.Repo.Tree.Exists(file) {
+				return fmt.Sprintf("list %s under resources of %s first", strings.TrimPrefix(s.where.File, dir+"/"), file)
 			}
 		}
 		if dir == folder || dir == "." {

@@ -13,22 +13,22 @@ import (
 // checkValues refuses values that no cluster would take, while they are there
 // to be looked at, and says what else is odd about them.
 func (j *Job) checkValues() error {
-	kind, err := stub.Type(j.Stub)
+	kind, err := stub.Type(j.Where.Stub)
 	if err != nil {
 		return err
 	}
-	for _, p := range admission.Values(kind, j.Values) {
+	for _, p := range admission.Values(kind, j.What.Values) {
 		switch {
-		case p.Warning, p.Placeholder && j.AsIs:
-			j.Warn("%s: %s", j.File, p)
+		case p.Warning, p.Placeholder && j.How.AsIs:
+			j.Fleet.Warn("%s: %s", j.Where.File, p)
 		case p.Placeholder:
-			return fault.New("fill it in first, or seal it all the same with --as-is", "%s: %s", j.File, p)
+			return fault.New("fill it in first, or seal it all the same with --as-is", "%s: %s", j.Where.File, p)
 		default:
-			return fault.New("give the value as the program that reads it gets it; nothing was sealed", "%s: %s", j.File, p)
+			return fault.New("give the value as the program that reads it gets it; nothing was sealed", "%s: %s", j.Where.File, p)
 		}
 	}
-	for _, note := range j.Values.Notes() {
-		j.Warn("%s: the value of %s %s; it is sealed as it is", j.File, note.Key, note.Text)
+	for _, note := range j.What.Values.Notes() {
+		j.Fleet.Warn("%s: the value of %s %s; it is sealed as it is", j.Where.File, note.Key, note.Text)
 	}
 	return nil
 }
@@ -36,7 +36,7 @@ func (j *Job) checkValues() error {
 // checkWhole refuses a stub whose Secret no cluster would take: new values and
 // those that were there already count together.
 func (j *Job) checkWhole(data []byte) error {
-	manifest, err := api.ParseSealedManifest(j.File, data)
+	manifest, err := api.ParseSealedManifest(j.Where.File, data)
 	if err != nil {
 		return err
 	}
@@ -52,10 +52,10 @@ func (j *Job) checkWhole(data []byte) error {
 	metadata["name"] = manifest.Metadata.Name
 	for _, p := range admission.Check(admission.Object{Content: object, Blocks: manifest.Spec.Blocks}) {
 		if p.Warning || p.Overlaid {
-			j.Warn("%s: %s", j.File, p)
+			j.Fleet.Warn("%s: %s", j.Where.File, p)
 			continue
 		}
-		return fault.New("every cluster would refuse this Secret; nothing was sealed", "%s: %s", j.File, p)
+		return fault.New("every cluster would refuse this Secret; nothing was sealed", "%s: %s", j.Where.File, p)
 	}
 	return nil
 }

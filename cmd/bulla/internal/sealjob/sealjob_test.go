@@ -66,17 +66,20 @@ func (w *world) job(change func(*sealjob.Job)) *sealjob.Job {
 	}
 	quiet := func(string, ...any) {}
 	j := &sealjob.Job{
-		Repo: repo, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Note: quiet, Progress: quiet,
-		Warn: func(format string, args ...any) { w.warned = append(w.warned, fmt.Sprintf(format, args...)) },
-		File: "apps/app/db.yaml", For: "app", Values: values.Set{"password": []byte("horse")},
-		Stub: &api.SealedManifest{
+		Fleet: sealjob.Fleet{
+			Repo: repo, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Note: quiet, Progress: quiet,
+			Warn: func(format string, args ...any) { w.warned = append(w.warned, fmt.Sprintf(format, args...)) },
+		},
+		What: sealjob.What{Values: values.Set{"password": []byte("horse")}},
+		Whom: sealjob.Whom{Placement: "app"},
+		Where: sealjob.Where{File: "apps/app/db.yaml", Stub: &api.SealedManifest{
 			TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: api.KindSealedManifest},
 			Metadata: api.Metadata{Name: "db"},
 			Spec: api.SealedManifestSpec{
 				Template: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`),
 				Scope:    api.ScopeStrict,
 			},
-		},
+		}},
 	}
 	if change != nil {
 		change(j)
@@ -115,8 +118,10 @@ func TestAValueIsSealedForWhatTheStubBecomes(t *testing.T) {
 }
 
 func TestALockToOneClusterIsAskedFor(t *testing.T) {
-	single := func(j *sealjob.Job) { j.For, j.File, j.Targets = "tool", "apps/tool/db.yaml", nil }
-	asked := func(j *sealjob.Job) { single(j); j.TwoLock = true }
+	single := func(j *sealjob.Job) {
+		j.Whom.Placement, j.Where.File, j.Whom.Targets = "tool", "apps/tool/db.yaml", nil
+	}
+	asked := func(j *sealjob.Job) { single(j); j.Whom.TwoLock = true }
 	for name, test := range map[string]struct {
 		world  *world
 		change func(*sealjob.Job)
@@ -126,16 +131,16 @@ func TestALockToOneClusterIsAskedFor(t *testing.T) {
 		"asked for":              {newWorld(t).recoverable(), asked, []string{"cluster/one"}},
 		"without recovery":       {newWorld(t), asked, nil},
 		"named": {newWorld(t).recoverable(), func(j *sealjob.Job) {
-			j.Targets = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}}
+			j.Whom.Targets = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}}
 		}, nil},
 		"named, and asked for": {newWorld(t).recoverable(), func(j *sealjob.Job) {
-			j.Targets, j.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}}, true
+			j.Whom.Targets, j.Whom.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}}, true
 		}, []string{"cluster/two"}},
 		"beside a set": {newWorld(t).recoverable(), func(j *sealjob.Job) {
-			j.Targets, j.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}, {Kind: sealing.Set, Name: "stores"}},
+			j.Whom.Targets, j.Whom.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}, {Kind: sealing.Set, Name: "stores"}},
 				true
 		}, nil},
-		"a placement's sets": {newWorld(t).recoverable(), func(j *sealjob.Job) { j.TwoLock = true }, nil},
+		"a placement's sets": {newWorld(t).recoverable(), func(j *sealjob.Job) { j.Whom.TwoLock = true }, nil},
 	} {
 		out, err := test.world.job(test.change).Run(t.Context())
 		if (err == nil) != (test.want != nil) {
@@ -149,20 +154,20 @@ func TestALockToOneClusterIsAskedFor(t *testing.T) {
 // TestWhatCannotBeSealedIsRefused: and no refusal has the value.
 func TestWhatCannotBeSealedIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*sealjob.Job){
-		"a set that is not there": func(j *sealjob.Job) { j.Targets = []sealing.Target{{Kind: sealing.Set, Name: "none"}} },
+		"a set that is not there": func(j *sealjob.Job) { j.Whom.Targets = []sealing.Target{{Kind: sealing.Set, Name: "none"}} },
 		"a cluster that is not there": func(j *sealjob.Job) {
-			j.Targets, j.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "none"}}, true
+			j.Whom.Targets, j.Whom.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "none"}}, true
 		},
-		"a placement that is not there": func(j *sealjob.Job) { j.For = "none" },
-		"a key that is not there":       func(j *sealjob.Job) { j.Key = "none" },
-		"a file that nothing builds":    func(j *sealjob.Job) { j.File = "elsewhere/db.yaml" },
-		"no namespace, no placement":    func(j *sealjob.Job) { j.For, j.File = "", "elsewhere/db.yaml" },
-		"scope Fleet without leave":     func(j *sealjob.Job) { j.Stub.Spec.Scope = api.ScopeFleet },
-		"a placeholder":                 func(j *sealjob.Job) { j.Values["password"] = []byte("<path:secret/data/horse#password>") },
+		"a placement that is not there": func(j *sealjob.Job) { j.Whom.Placement = "none" },
+		"a key that is not there":       func(j *sealjob.Job) { j.How.Key = "none" },
+		"a file that nothing builds":    func(j *sealjob.Job) { j.Where.File = "elsewhere/db.yaml" },
+		"no namespace, no placement":    func(j *sealjob.Job) { j.Whom.Placement, j.Where.File = "", "elsewhere/db.yaml" },
+		"scope Fleet without leave":     func(j *sealjob.Job) { j.Where.Stub.Spec.Scope = api.ScopeFleet },
+		"a placeholder":                 func(j *sealjob.Job) { j.What.Values["password"] = []byte("<path:secret/data/horse#password>") },
 		"a key in the clear": func(j *sealjob.Job) {
-			j.Stub.Spec.Template = []byte(`{"apiVersion":"v1","kind":"Secret","data":{"password":"aG9yc2U="}}`)
+			j.Where.Stub.Spec.Template = []byte(`{"apiVersion":"v1","kind":"Secret","data":{"password":"aG9yc2U="}}`)
 		},
-		"taking away what is not there": func(j *sealjob.Job) { j.Without = []string{"pasword"} },
+		"taking away what is not there": func(j *sealjob.Job) { j.What.Without = []string{"pasword"} },
 	} {
 		w := newWorld(t)
 		out, err := w.job(change).Run(t.Context())
@@ -179,8 +184,8 @@ func TestWhatCannotBeSealedIsRefused(t *testing.T) {
 func TestANewNameNeedsTheValueAgain(t *testing.T) {
 	w := newWorld(t)
 	for now, ok := range map[string]bool{"password": true, "other": false} {
-		j := w.job(func(j *sealjob.Job) { j.Renamed = map[string]string{"pass": now} })
-		if err := j.CheckRenamed(); (err == nil) != ok {
+		j := w.job(func(j *sealjob.Job) { j.What.Renamed = map[string]string{"pass": now} })
+		if err := j.What.Check(); (err == nil) != ok {
 			t.Errorf("renamed to %s: %v", now, err)
 		}
 	}

@@ -9,30 +9,38 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
+
+// locking decides whom blocks are locked to.
+type locking struct {
+	model *model.Model
+	whom  Whom
+	where Where
+}
 
 // targets decides whom a block is locked to: what was asked for, else the
 // placement's targets, else those of the block that it replaces, else those
 // that all other blocks of the file agree on, else those of the placements that
 // build the file.
-func (j *Job) targets(change stub.Change, found *built.Result) ([]sealing.LockTarget, error) {
+func (l locking) targets(change stub.Change, found *built.Result) ([]sealing.LockTarget, error) {
 	var targets []sealing.Target
 	var err error
-	switch kept := j.kept(change); {
-	case len(j.Targets) > 0:
-		if targets, err = j.Targets, j.checkTwoLock(j.Targets); err != nil {
+	switch kept := l.kept(change); {
+	case len(l.whom.Targets) > 0:
+		if targets, err = l.whom.Targets, l.checkTwoLock(l.whom.Targets); err != nil {
 			return nil, err
 		}
-	case j.For != "":
-		if targets, err = j.placed(j.For); err != nil {
+	case l.whom.Placement != "":
+		if targets, err = l.placed(l.whom.Placement); err != nil {
 			return nil, err
 		}
 	case len(kept) > 0:
 		targets = kept
 	default:
 		for _, use := range found.Uses {
-			more, err := j.placed(use.Placement)
+			more, err := l.placed(use.Placement)
 			if err != nil {
 				return nil, err
 			}
@@ -40,17 +48,17 @@ func (j *Job) targets(change stub.Change, found *built.Result) ([]sealing.LockTa
 		}
 	}
 	if len(targets) == 0 {
-		return nil, fault.NewUsage("give --set NAME, or --for PLACEMENT to take its targets", "seal %s: nothing says which clusters it is for", j.File)
+		return nil, fault.NewUsage("give --set NAME, or --for PLACEMENT to take its targets", "seal %s: nothing says which clusters it is for", l.where.File)
 	}
-	if err := j.checkNoSets(targets); err != nil {
+	if err := l.checkNoSets(targets); err != nil {
 		return nil, err
 	}
-	return j.lockTargets(targets)
+	return l.lockTargets(targets)
 }
 
 // kept returns the targets that the file has for these fields already.
-func (j *Job) kept(change stub.Change) []sealing.Target {
-	blocks := j.Stub.Spec.Blocks
+func (l locking) kept(change stub.Change) []sealing.Target {
+	blocks := l.where.Stub.Spec.Blocks
 	if len(change.Replaces) > 0 {
 		var replaced []api.Block
 		for _, i := range change.Replaces {
@@ -76,10 +84,10 @@ func (j *Job) kept(change stub.Change) []sealing.Target {
 
 // placed turns a placement's targets into lock targets. A single cluster is
 // locked to only when that was asked for: such a lock dies with the cluster.
-func (j *Job) placed(placement string) ([]sealing.Target, error) {
+func (l locking) placed(placement string) ([]sealing.Target, error) {
 	var targets []sealing.Target
 	var single []string
-	spec := j.Repo.Model.Placements[placement].Spec
+	spec := l.model.Placements[placement].Spec
 	for _, t := range spec.Targets {
 		if t.ClusterSet != "" {
 			targets = append(targets, sealing.Target{Kind: sealing.Set, Name: t.ClusterSet})
@@ -88,9 +96,9 @@ func (j *Job) placed(placement string) ([]sealing.Target, error) {
 	for _, t := range spec.Targets {
 		switch {
 		case t.ClusterName == "":
-		case j.TwoLock:
+		case l.whom.TwoLock:
 			targets = append(targets, sealing.Target{Kind: sealing.Cluster, Name: t.ClusterName})
-		case !j.inOneOf(t.ClusterName, targets):
+		case !l.inOneOf(t.ClusterName, targets):
 			single = append(single, t.ClusterName)
 		}
 	}
@@ -101,15 +109,15 @@ func (j *Job) placed(placement string) ([]sealing.Target, error) {
 	return targets, nil
 }
 
-func (j *Job) inOneOf(cluster string, targets []sealing.Target) bool {
+func (l locking) inOneOf(cluster string, targets []sealing.Target) bool {
 	return slices.ContainsFunc(targets, func(t sealing.Target) bool {
-		return t.Kind == sealing.Set && slices.Contains(j.Repo.Model.Members(t.Name), cluster)
+		return t.Kind == sealing.Set && slices.Contains(l.model.Members(t.Name), cluster)
 	})
 }
 
-func (j *Job) checkTwoLock(targets []sealing.Target) error {
+func (l locking) checkTwoLock(targets []sealing.Target) error {
 	for _, target := range targets {
-		if target.Kind == sealing.Cluster && !j.TwoLock {
+		if target.Kind == sealing.Cluster && !l.whom.TwoLock {
 			return fault.NewUsage("add --two-lock if you mean it, or name a set with --set",
 				"a lock to %s opens with that cluster's own key only, and dies with it", target)
 		}
@@ -122,17 +130,17 @@ const namedClusters = 8
 
 // checkNoSets refuses sets beside --two-lock. The locks of a block are each enough:
 // one for a set, and the key service opens the value without any cluster's own key.
-func (j *Job) checkNoSets(targets []sealing.Target) error {
+func (l locking) checkNoSets(targets []sealing.Target) error {
 	var sets, clusters []string
 	for _, target := range targets {
 		members := []string{target.Name}
 		if target.Kind == sealing.Set {
 			sets = append(sets, target.String())
-			members = j.Repo.Model.Members(target.Name)
+			members = l.model.Members(target.Name)
 		}
 		clusters = append(clusters, members...)
 	}
-	if !j.TwoLock || len(sets) == 0 {
+	if !l.whom.TwoLock || len(sets) == 0 {
 		return nil
 	}
 	slices.Sort(clusters)
@@ -143,11 +151,11 @@ func (j *Job) checkNoSets(targets []sealing.Target) error {
 	return fault.NewUsage(hint,
 		"--two-lock locks to single clusters, and %s would be locked to %s: "+
 			"that lock opens without any cluster's own key",
-		j.File, strings.Join(sets, ", "))
+		l.where.File, strings.Join(sets, ", "))
 }
 
 // lockTargets looks the targets up in the fleet.
-func (j *Job) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, error) {
+func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, error) {
 	var locks []sealing.LockTarget
 	for _, target := range targets {
 		lock := sealing.LockTarget{Target: target}
@@ -155,18 +163,18 @@ func (j *Job) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, error
 			continue
 		}
 		if target.Kind == sealing.Set {
-			if _, ok := j.Repo.Model.Sets[target.Name]; !ok {
-				return nil, shell.Unknown(j.Repo.Model, api.KindClusterSet, target.Name,
+			if _, ok := l.model.Sets[target.Name]; !ok {
+				return nil, shell.Unknown(l.model, api.KindClusterSet, target.Name,
 					"clustersets/"+target.Name+".yaml makes one")
 			}
 			locks = append(locks, lock)
 			continue
 		}
-		cluster, ok := j.Repo.Model.Clusters[target.Name]
+		cluster, ok := l.model.Clusters[target.Name]
 		if !ok {
-			return nil, shell.Unknown(j.Repo.Model, api.KindCluster, target.Name, "`bulla cluster list` shows the clusters")
+			return nil, shell.Unknown(l.model, api.KindCluster, target.Name, "`bulla cluster list` shows the clusters")
 		}
-		if len(j.Repo.Model.Fleet.Spec.RecoveryRecipients) == 0 {
+		if len(l.model.Fleet.Spec.RecoveryRecipients) == 0 {
 			return nil, fault.New("have a recovery recipient declared in fleet.yaml (bulla-keyservice signs it), or lock to a set",
 				"a lock to %s needs a recovery recipient in the fleet: a rebuilt cluster has new keys, and the value would be lost", target)
 		}

@@ -1,0 +1,56 @@
+package sealcmd
+
+const long = `Seal values into a stub file.
+
+STUB is the path of the file, new or not. Values in an existing stub are
+replaced or added; its other values stay as they are, byte for byte, and need
+not be known. Without STUB, --for and --name write NAME.yaml into the
+placement's folder.
+
+Whom for. Locks go to sets of clusters (--set). Without --set, --for PLACEMENT
+takes the sets that the placement targets; an existing stub keeps its own.
+--two-lock --cluster NAME locks to one cluster's own key as well: then neither
+the key service nor the cluster opens it alone. No set stands beside it: each
+lock is enough, and a set's needs no cluster's key. With --for it takes the
+clusters that the placement names, and refuses its sets. It needs a recovery
+recipient in the fleet.
+
+What as. A value is bound to the object that kustomize builds from the stub:
+its namespace and name after namePrefix and overlays. --for PLACEMENT builds it
+to find out; without --for, every placement is looked through. --scope namespace
+binds the namespace only, --scope fleet neither.
+
+Nothing is asked of a network or a cluster. Keys and recovery recipients that
+the pinned root key did not sign are refused.
+
+A value given with --from-literal stays in your shell's history and is seen in
+the list of processes; --from-file KEY=- reads standard input and does neither.
+Files are sealed as they are, with their last line end; a note says where that
+may not be meant.
+
+What an API server would refuse is refused here: a type's missing keys, more
+than 1 MiB, JSON that is none. Labels, annotations and immutable of a manifest
+come along; marks of other owners (Argo CD, Helm, Flux, kubectl) do not.`
+
+const example = `  # a new secret for what is placed as "payments"
+  bulla seal --for payments --name payments-db --from-file password=./password.txt
+
+  # change one value, or add one, in an existing stub
+  pass show payments/db | tr -d '\n' | bulla seal apps/payments/payments-db.yaml --from-file password=-
+
+  # a Secret in the clear becomes a stub, in its place
+  bulla seal --replace apps/payments/secret.yaml --for payments
+
+  # take a key away; give one another name, with its value again
+  bulla seal apps/payments/payments-db.yaml --remove token
+  bulla seal apps/payments/payments-db.yaml --rename pass=password --from-file password=-
+
+  # from a Secret manifest
+  kubectl create secret generic payments-db --from-literal=user=app --dry-run=client -o yaml |
+    bulla seal --for payments -f -
+
+  # user and password change together, under one lock
+  bulla seal --for payments --name payments-db --together --from-literal user=app --from-file password=./password.txt
+
+  # openable with the HSM and the key of prod-eu only
+  bulla seal apps/payments/payments-db.yaml --two-lock --cluster prod-eu --from-file password=./password.txt`

@@ -1,0 +1,117 @@
+package sealcmd
+
+import (
+	"path"
+	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+)
+
+// options are the flags, by what they are about.
+type options struct {
+	what    what
+	whom    whom
+	object  object
+	how     sealjob.How
+	replace bool
+	dryRun  bool
+}
+
+// job is what the flags ask for, of the stub at a path that may be "". The values
+// are read before anything else is looked at: a typo in them is the likeliest mistake.
+func (o options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
+	// The argument is not quoted: it may be a value in the wrong place.
+	if strings.Contains(stub, "=") {
+		return nil, fault.NewUsage("values are given with --from-literal or --from-file", "the stub's path has a =")
+	}
+	asked, err := o.object.asked()
+	if err != nil {
+		return nil, err
+	}
+	if o.replace {
+		if stub == "" || o.what.manifest != "" {
+			return nil, fault.NewUsage("bulla seal --replace apps/shop/secret.yaml",
+				"--replace takes the path of one Secret manifest, and no -f")
+		}
+		o.what.manifest = stub
+	}
+	set, manifest, err := o.what.read(s.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	repo, err := s.OpenVerified()
+	if err != nil {
+		return nil, err
+	}
+	fleet := sealjob.Fleet{
+		Repo: repo, Builder: shell.Builder(repo.Root),
+		Warn: s.Warnf, Note: s.Notef, Progress: s.Progress(),
+	}
+	what, err := o.what.of(set)
+	if err != nil {
+		return nil, err
+	}
+	file, err := o.path(repo, stub, manifest)
+	if err != nil {
+		return nil, err
+	}
+	if manifest != nil && len(manifest.LeftOut) > 0 {
+		fleet.Note("left out of %s, as marks of another owner: %s", file, strings.Join(manifest.LeftOut, ", "))
+	}
+	opening := opening{
+		fleet: fleet, what: what, placement: o.whom.placement,
+		asked: asked.with(manifest), manifest: manifest, anew: o.replace,
+	}
+	where, err := opening.open(file)
+	if err != nil {
+		return nil, err
+	}
+	return &sealjob.Job{Fleet: fleet, What: what, Whom: o.whom.of(), Where: where, How: o.how}, nil
+}
+
+// path returns where the stub is in the repository.
+func (o options) path(repo *fleetrepo.Repo, file string, manifest *values.Manifest) (string, error) {
+	if file == "" {
+		return o.placed(repo, manifest)
+	}
+	if o.replace && strings.EqualFold(path.Ext(file), ".json") {
+		return "", fault.NewUsage("give it another ending (git mv), in the kustomization too if that lists it; "+
+			"what is in it may stay JSON", "a stub's file ends in .yaml, and this one in .json")
+	}
+	if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" {
+		return "", fault.NewUsage("name the stub's file, such as apps/payments/payments-db.yaml",
+			"the stub's path does not end in .yaml")
+	}
+	rel, err := repo.Rel(file)
+	if err != nil {
+		return "", err
+	}
+	switch top, _, below := strings.Cut(rel, "/"); {
+	case !below, top == "clusters", top == "clustersets", top == "placements":
+		return "", fault.NewUsage("put it beside the application, such as in apps/payments/",
+			"%s is no place for a stub", rel)
+	}
+	return rel, nil
+}
+
+// placed is the path of a stub without one: its name, in the placement's folder.
+func (o options) placed(repo *fleetrepo.Repo, manifest *values.Manifest) (string, error) {
+	name := o.object.name
+	if name == "" && manifest != nil {
+		name = manifest.Name
+	}
+	placement, ok := repo.Model.Placements[o.whom.placement]
+	if o.whom.placement == "" || name == "" {
+		return "", fault.NewUsage("give the path of the file, or --for PLACEMENT and --name NAME",
+			"nothing says which stub to write")
+	}
+	if !ok {
+		return "", shell.Unknown(repo.Model, api.KindPlacement, o.whom.placement, "`bulla place` makes one")
+	}
+	return path.Join(placement.Spec.Path, name+".yaml"), nil
+}

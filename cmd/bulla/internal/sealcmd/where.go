@@ -1,0 +1,126 @@
+package sealcmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+)
+
+// opening is what a stub's file is read for, or begun.
+type opening struct {
+	fleet     sealjob.Fleet
+	what      sealjob.What
+	placement string
+	asked     asked
+	// manifest is the Secret that was given, or nil.
+	manifest *values.Manifest
+	// anew begins a new stub in the place of a manifest in the clear.
+	anew bool
+}
+
+// open reads the stub, or begins a new one.
+func (p opening) open(file string) (where sealjob.Where, err error) {
+	where.File = file
+	data, err := os.ReadFile(p.fleet.Repo.Abs(file))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return where, fault.NewUsage("give the path of the file, with a shorter name",
+			"the stub's name is too long for the name of a file")
+	case err != nil:
+		return where, fmt.Errorf("read stub: %w", err)
+	default:
+		where.Old = data
+	}
+	switch {
+	case p.anew:
+		if where.Stub, err = p.begin(file); err == nil {
+			where.Also, err = p.listed(file)
+		}
+		return where, err
+	case where.Old == nil:
+		where.Stub, err = p.begin(file)
+		return where, err
+	}
+	if !api.ClaimsStub(data) {
+		// Not parsed further: it may be a Secret in the clear, and errors quote.
+		return where, fault.New("name a new file; a Secret manifest goes in with -f, or becomes a stub with "+
+			"`bulla seal --replace "+file+"`", "%s is there and is not a %s", file, api.KindSealedManifest)
+	}
+	if where.Stub, err = api.ParseSealedManifest(file, data); err != nil {
+		return where, err
+	}
+	where.Text = data
+	if err := p.fits(where); err != nil {
+		return where, err
+	}
+	return p.takeOver(where)
+}
+
+// takeOver puts what a manifest says beside its values into the stub, and says
+// what the stub has beyond it.
+func (p opening) takeOver(where sealjob.Where) (sealjob.Where, error) {
+	if stub.Immutable(where.Stub) && len(p.what.Values) > 0 &&
+		stub.Annotation(where.Stub, v1alpha1.ForceAnnotation) != "enabled" {
+		p.fleet.Warn("%s makes an immutable Secret: a cluster that has it refuses the new value. "+
+			"Seal a stub with a new name, or annotate the template with %s: enabled to have it deleted and made again",
+			where.File, v1alpha1.ForceAnnotation)
+	}
+	if p.manifest == nil {
+		return where, nil
+	}
+	text, stays, err := stub.TakeOver(where.File, where.Text, where.Stub, p.manifest)
+	if err != nil {
+		return where, err
+	}
+	if where.Stub, err = api.ParseSealedManifest(where.File, text); err != nil {
+		return where, err
+	}
+	where.Text = text
+	for _, key := range where.Keys() {
+		if _, given := p.what.Values[key]; !given && !slices.Contains(p.what.Without, key) {
+			stays = append(stays, fmt.Sprintf("key %s (--remove %s takes it away)", key, key))
+		}
+	}
+	if len(stays) > 0 {
+		p.fleet.Note("%s keeps what the manifest does not have: %s", where.File, strings.Join(stays, ", "))
+	}
+	return where, nil
+}
+
+// listed is the kustomization beside the file with the file under its resources, if
+// there is one and it does not list the file yet.
+func (p opening) listed(stub string) (map[string][]byte, error) {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		file := path.Join(path.Dir(stub), name)
+		data, err := os.ReadFile(p.fleet.Repo.Abs(file))
+		if err != nil {
+			continue
+		}
+		base := path.Base(stub)
+		edited, err := yamltext.AppendText(data, base, "resources")
+		if err != nil {
+			return nil, fault.New("list "+base+" under resources there yourself, then seal", "edit %s: %w", file, err)
+		}
+		if string(edited) != string(data) {
+			return map[string][]byte{file: edited}, nil
+		}
+		return nil, nil
+	}
+	return nil, nil
+}
