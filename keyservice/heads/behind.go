@@ -13,9 +13,7 @@ func (h *Heads) Know(ctx context.Context, revision string) {
 	if h.isBehind(ctx, revision) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
-	defer cancel()
-	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.Now()) {
+	if err := h.looking.ask(ctx); err != nil && h.standing.isNews(err) {
 		h.Log.Warn("look for a requested revision failed", "revision", revision, "error", err.Error())
 	}
 }

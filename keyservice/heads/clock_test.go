@@ -122,7 +122,7 @@ func TestALookThatIsVerifiedWhileARequestAsks(t *testing.T) {
 		})
 		f.look, f.read = store.Look{Hash: "a1", Age: 2 * time.Hour}, now
 		h := New(Options{Rows: noRows{}, Observer: unseen{}, Now: func() time.Time { return now }})
-		h.fresh = f
+		h.standing.fresh = f
 		h.current.Store(&Head{Hash: "a1"})
 		if found, err := h.Openable(t.Context()); (found == nil) == (err == nil) {
 			t.Errorf("a look at reading %d of the clock: %v, %v; want a head or a reason", moment, found, err)

@@ -1,14 +1,11 @@
 package heads
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/config"
-	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -137,104 +134,5 @@ func (f *freshness) saved(look store.Look) {
 	f.look.Number = max(f.look.Number, look.Number)
 	if f.look.At.Equal(look.At) {
 		f.own = false
-	}
-}
-
-// Openable is the head to open secrets at: one that is usable, and was seen to
-// be the newest of late. What opens nothing goes on at a head that was not.
-func (h *Heads) Openable(ctx context.Context) (*Head, error) {
-	now, err := h.Usable(ctx)
-	if err == nil {
-		err = h.refused(now.Hash)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if h.Stale() == nil {
-		return now, nil
-	}
-	// Another replica may see what this one does not.
-	if err := h.learn(ctx); err != nil {
-		return nil, err
-	}
-	if err := h.Stale(); err != nil {
-		return nil, err
-	}
-	return now, nil
-}
-
-// Stale is errStale with the numbers; nil when the head was seen of late.
-func (h *Heads) Stale() error {
-	age := h.fresh.age() // once: a look may be verified at any time
-	if h.fresh.isFresh(age) {
-		return nil
-	}
-	return fmt.Errorf("%w: the last verified look is %s old, repository.maxAge is %s",
-		errStale, age.Round(time.Second), h.fresh.max)
-}
-
-// Reason is the reason for which a request without a head to decide at is
-// refused.
-func Reason(err error) string {
-	if errors.Is(err, errStale) {
-		return keyservicev1.ReasonStale
-	}
-	if errors.Is(err, errRefused) {
-		return keyservicev1.ReasonHeadRefused
-	}
-	return keyservicev1.ReasonUnavailable
-}
-
-// beginFresh takes up, after a start, how old the last verified look is.
-func (h *Heads) beginFresh(ctx context.Context, last store.Head) error {
-	row, err := h.Rows.LastLook(ctx, h.Fleet, h.ref)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	h.fresh.begin(last, row)
-	h.showLook()
-	return nil
-}
-
-// learn takes up what other replicas saw.
-func (h *Heads) learn(ctx context.Context) error {
-	row, err := h.Rows.LastLook(ctx, h.Fleet, h.ref)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	h.fresh.learn(row)
-	h.showLook()
-	return nil
-}
-
-// keepLook writes how fresh the head is into the row, once in a while, so that
-// other replicas know, and that a restart makes nothing younger.
-func (h *Heads) keepLook(ctx context.Context) error {
-	if err := h.learn(ctx); err != nil {
-		return err
-	}
-	look, own, is := h.fresh.due()
-	if !is {
-		return nil
-	}
-	var err error
-	if own {
-		look.Number, err = h.Rows.AddLook(ctx, look)
-	} else {
-		err = h.Rows.AgeLook(ctx, look)
-	}
-	if errors.Is(err, store.ErrHeadMoved) {
-		return nil // it was at a head that is not in force: the next look finds out
-	}
-	if err == nil {
-		h.fresh.saved(look)
-	}
-	return err
-}
-
-// showLook is when the look was, by this replica's clock of now.
-func (h *Heads) showLook() {
-	if look, _, _ := h.fresh.due(); look.Hash != "" {
-		h.Observer.VerifiedLook(h.Now().Add(-look.Age))
 	}
 }

@@ -134,7 +134,7 @@ func (p *pendingIndex) stale(now time.Time) bool {
 
 func (h *Heads) buildIndex(of *Head) func(string) (*Index, error) {
 	return func(cluster string) (*Index, error) {
-		ctx, cancel := context.WithTimeout(h.life, indexTimeout)
+		ctx, cancel := context.WithTimeout(h.looking.life, indexTimeout)
 		defer cancel()
 		x, err := newIndex(ctx, of, h.Builder, cluster)
 		if err != nil {

@@ -1,17 +1,12 @@
 package heads
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"time"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/kustomize/follow"
-	"github.com/bulla-dev/bulla/kustomize/source"
-	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // errRefused says that the tip of the ref was seen and is not accepted, for too
@@ -130,84 +125,4 @@ func (r *refusal) saved(ended string) {
 	if r.ended == ended {
 		r.ended = ""
 	}
-}
-
-// verified counts a look that found the head in force, or one that was accepted.
-func (h *Heads) verified(hash string, began time.Time) {
-	h.fresh.verified(h.Fleet, h.ref, hash, began)
-	h.refusals.over()
-}
-
-// noteRefusal remembers what a look ran into, if it is a refusal.
-func (h *Heads) noteRefusal(err error) {
-	current := h.current.Load()
-	if current == nil {
-		return
-	}
-	seen := store.RefusedTip{Fleet: h.Fleet, Ref: h.ref, Head: current.Hash, Since: h.Now()}
-	var refused *follow.Refusal
-	switch {
-	case errors.As(err, &refused):
-		seen.Tip, seen.Reason = refused.Head, refused.Reason.Word()
-	case errors.Is(err, source.ErrRefGone), errors.Is(err, source.ErrEmptyRepository), errors.Is(err, tree.ErrTooLarge):
-		seen.Reason = v1alpha1.InvalidFleetReason
-	default:
-		return
-	}
-	h.refusals.saw(seen)
-}
-
-// beginRefused takes up, after a start, since when the tip was refused.
-func (h *Heads) beginRefused(ctx context.Context, last store.Head) error {
-	row, err := h.Rows.LastRefusal(ctx, h.Fleet, h.ref)
-	if errors.Is(err, store.ErrNotFound) || err == nil && row.Head != last.Hash {
-		return nil
-	}
-	if err == nil {
-		h.refusals.begin(row)
-	}
-	return err
-}
-
-// keepRefusal writes what the row does not have; blind says that this replica did
-// not see the ref, and takes another one's word.
-func (h *Heads) keepRefusal(ctx context.Context, blind bool) error {
-	defer h.showRefusal()
-	if blind {
-		row, err := h.Rows.LastRefusal(ctx, h.Fleet, h.ref)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if current := h.current.Load(); err == nil && current != nil && row.Head == current.Hash {
-			h.refusals.learn(row)
-		}
-	}
-	row, is, ended := h.refusals.due()
-	if ended != "" {
-		if err := h.Rows.EndRefusal(ctx, h.Fleet, h.ref, ended); err != nil {
-			return err
-		}
-	}
-	if is {
-		if err := h.Rows.KeepRefusal(ctx, row); err != nil && !errors.Is(err, store.ErrHeadMoved) {
-			return err
-		}
-	}
-	if is || ended != "" {
-		h.refusals.saved(ended)
-	}
-	return nil
-}
-
-// showRefusal is since when the tip is refused, by this replica's clock of now.
-func (h *Heads) showRefusal() {
-	current := h.current.Load()
-	if current == nil {
-		return
-	}
-	since := time.Time{}
-	if row, is := h.refusals.at(current.Hash); is {
-		since = h.Now().Add(-row.Age)
-	}
-	h.Observer.TipRefused(since)
 }

@@ -39,9 +39,7 @@ func (h *Heads) Usable(ctx context.Context) (*Head, error) {
 }
 
 func (h *Heads) catchUp(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
-	defer cancel()
-	if err := h.looks.do(ctx); err != nil && h.told.again(err, h.Now()) {
+	if err := h.looking.ask(ctx); err != nil && h.standing.isNews(err) {
 		h.Log.Warn("look for a head that another replica accepted failed", "error", err.Error())
 	}
 }
@@ -80,6 +78,3 @@ func (h *Heads) StillAt(ctx context.Context, of *Head) error {
 	}
 	return nil
 }
-
-// Supersede notes that another head was found in force.
-func (h *Head) Supersede() { h.superseded.Store(true) }

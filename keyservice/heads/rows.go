@@ -11,6 +11,7 @@ import (
 // Rows are what is kept of heads. A method that returns nil has made its change
 // durable; one that fails has changed nothing.
 type Rows interface {
+	StandingRows
 	// LastHead returns the head accepted last, or store.ErrNotFound.
 	LastHead(ctx context.Context, fleet, ref string) (store.Head, error)
 	// KnownFleet returns the zero value before the first head of any ref.
@@ -28,6 +29,15 @@ type Rows interface {
 	AddRewrite(r store.Rewrite) store.Change
 	// SpendRewrite says store.ErrHeadMoved unless r is the newest unused one.
 	SpendRewrite(r store.Rewrite, now time.Time) store.Change
+	// AddPlaced notes that a head placed digests on a cluster; WasPlaced reports
+	// whether any head did.
+	AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error
+	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
+}
+
+// StandingRows are what is kept of how the head stands, for a restart, and for other
+// replicas.
+type StandingRows interface {
 	// LastLook returns the look recorded last, or store.ErrNotFound.
 	LastLook(ctx context.Context, fleet, ref string) (store.Look, error)
 	// AddLook says store.ErrHeadMoved unless the look is at the last head.
@@ -39,6 +49,4 @@ type Rows interface {
 	// KeepRefusal never makes one younger, and says as AddLook.
 	KeepRefusal(ctx context.Context, r store.RefusedTip) error
 	EndRefusal(ctx context.Context, fleet, ref, head string) error
-	AddPlaced(ctx context.Context, fleet, cluster, head string, digests []string) error
-	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
 }

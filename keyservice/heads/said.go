@@ -8,14 +8,28 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
+// stale is errStale with the numbers; nil when the head was seen of late.
+func (s *standing) stale() error {
+	age := s.fresh.age() // once: a look may be verified at any time
+	if s.fresh.isFresh(age) {
+		return nil
+	}
+	return fmt.Errorf("%w: the last verified look is %s old, repository.maxAge is %s",
+		errStale, age.Round(time.Second), s.fresh.max)
+}
+
+// Stale says why nothing is opened for want of a verified look; nil when the head was
+// seen of late.
+func (h *Heads) Stale() error { return h.standing.stale() }
+
 // refused is errRefused with the numbers; nil while secrets may be opened at a head.
-func (h *Heads) refused(at string) error {
-	row, is := h.refusals.at(at)
-	if !is || !h.refusals.isTooOld(row.Age) {
+func (s *standing) refused(at string) error {
+	row, is := s.refusals.at(at)
+	if !is || !s.refusals.isTooOld(row.Age) {
 		return nil
 	}
 	return fmt.Errorf("%w: %s, %s, for %s, repository.refusedGrace is %s", errRefused,
-		tipName(row), row.Reason, row.Age.Round(time.Second), h.refusals.max)
+		tipName(row), row.Reason, row.Age.Round(time.Second), s.refusals.max)
 }
 
 func tipName(row store.RefusedTip) string {
@@ -31,8 +45,8 @@ func (h *Heads) RefusedLine() string {
 	if current == nil {
 		return ""
 	}
-	if row, is := h.refusals.at(current.Hash); is {
-		return refusedLine(row, h.refusals.max)
+	if row, is := h.standing.refusals.at(current.Hash); is {
+		return refusedLine(row, h.standing.refusals.max)
 	}
 	return ""
 }
@@ -51,7 +65,7 @@ func refusedLine(row store.RefusedTip, grace time.Duration) string {
 // Standing is how a head stands for people who ask: when it was last seen to be the
 // newest, and the tip that is refused at it; nil for none.
 func (h *Heads) Standing(at *Head) (looked time.Time, refused *keyservicev1.RefusedTip) {
-	return h.Now().Add(-h.fresh.age()), h.refusals.spell(at.Hash)
+	return h.Now().Add(-h.standing.fresh.age()), h.standing.refusals.spell(at.Hash)
 }
 
 // spell is what stands refused at a head, for people who ask how things stand; nil

@@ -12,9 +12,9 @@ import (
 )
 
 // refGone says of a remote without the configured ref what to look at.
-func (h *Heads) refGone(err error) error {
+func refGone(err error, ref string) error {
 	if errors.Is(err, source.ErrRefGone) {
-		return fmt.Errorf("%w: %q; hint: %s", err, h.ref, config.RefHint)
+		return fmt.Errorf("%w: %q; hint: %s", err, ref, config.RefHint)
 	}
 	return err
 }
@@ -43,19 +43,4 @@ func (t *toldRefusal) again(err error, now time.Time) bool {
 	}
 	t.text, t.at = err.Error(), now
 	return true
-}
-
-// tellStale logs when the service stops opening anything for want of a verified
-// look, and when it goes on.
-func (h *Heads) tellStale() {
-	err := h.Stale()
-	if (err != nil) == h.toldStale {
-		return
-	}
-	h.toldStale = err != nil
-	if err != nil {
-		h.Log.Error("nothing is opened until the repository is seen at the accepted head", "error", err.Error())
-		return
-	}
-	h.Log.Info("the repository was seen at the accepted head: secrets are opened again")
 }
