@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
 // A placement that names no account gets none of the controller's rights, unless
@@ -29,8 +30,9 @@ func TestAPlacementIsAppliedAsAnAccountOfItsNamespace(t *testing.T) {
 			placement.Spec.Namespaces, placement.Spec.ServiceAccountName = []string{"shop", "jobs"}, c.named
 			policy, err := c.options.policyOf(placement)
 			if c.refused {
-				var ended *deliveryError
-				if !errors.As(err, &ended) || ended.reason != v1alpha1.NoServiceAccountReason || ended.retry || !strings.Contains(ended.message, `"shop"`) {
+				var ended *loop.Error
+				if !errors.As(err, &ended) || ended.Reason != v1alpha1.NoServiceAccountReason ||
+					ended.Intent != loop.Stall || !strings.Contains(ended.Message, `"shop"`) {
 					t.Errorf("%v, want %s that names the namespace", err, v1alpha1.NoServiceAccountReason)
 				}
 				return

@@ -1,13 +1,50 @@
 package delivery
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	"github.com/fluxcd/pkg/runtime/conditions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/kustomize"
 )
+
+// dependencies holds a new digest until what it depends on stands at its own.
+func (p *pass) dependencies(ctx context.Context) error {
+	d := p.record.Obj
+	if d.Status.AppliedBuildDigest == d.Spec.BuildDigest {
+		return nil
+	}
+	for _, dependency := range p.aim.Placed.Placement.Spec.DependsOn {
+		other := &v1alpha1.Delivery{}
+		key := client.ObjectKey{Namespace: d.Namespace, Name: dependency.Name}
+		if err := client.IgnoreNotFound(p.client.Get(ctx, key, other)); err != nil {
+			return fmt.Errorf("read dependency %q: %w", dependency.Name, err)
+		}
+		if standsAtHead(p.aim.Snapshot.Placed(dependency.Name), other) {
+			continue
+		}
+		if never := p.aim.Snapshot.Never(d.Name, dependency.Name); never != "" {
+			return loop.Stalled(meta.DependencyNotReadyReason, "%s", never)
+		}
+		p.again = loop.Again(dependencyRetry)
+		return loop.Stalled(meta.DependencyNotReadyReason, "waits for placement %q to be ready on this cluster%s",
+			dependency.Name, whyNot(other))
+	}
+	return nil
+}
+
+// standsAtHead: Ready, and at the digest that the snapshot gives it.
+func standsAtHead(placed *kustomize.Placed, d *v1alpha1.Delivery) bool {
+	return placed != nil && placed.Build != nil && ready(d) &&
+		d.Spec.BuildDigest == placed.Build.Digest &&
+		d.Status.AppliedBuildDigest == placed.Build.Digest &&
+		d.Status.ObservedGeneration == d.Generation
+}
 
 // whyNot is what keeps a dependency, in its own words.
 func whyNot(d *v1alpha1.Delivery) string {
@@ -20,3 +57,5 @@ func whyNot(d *v1alpha1.Delivery) string {
 	}
 	return fmt.Sprintf(": it says %s", ready.Reason)
 }
+
+func ready(d *v1alpha1.Delivery) bool { return conditions.IsTrue(d, meta.ReadyCondition) }

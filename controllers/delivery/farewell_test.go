@@ -3,10 +3,12 @@ package delivery
 import (
 	"testing"
 	"time"
+
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
 func TestARenamedPlacementIsNotSaidToBeAbsent(t *testing.T) {
-	m := &memory{}
+	m := &leavings{}
 	if got, want := m.farewell("r1"), "everything that is no other placement's is confirmed absent at r1"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -19,8 +21,8 @@ func TestARenamedPlacementIsNotSaidToBeAbsent(t *testing.T) {
 
 func TestADeliveryComesBackWhenItWasTold(t *testing.T) {
 	for range 100 {
-		p := &deliveryPass{mem: &memory{}}
-		got := p.next(&deliveryError{reason: "x", retry: true, after: 3 * time.Minute})
+		p := &ending{mem: &memory{}, again: new(loop.Again)}
+		got := p.next(&loop.Error{Reason: "x", Intent: loop.Retry, After: 3 * time.Minute})
 		if got < 3*time.Minute || got > 3*time.Minute+40*time.Second {
 			t.Fatalf("it comes back in %s, told 3m", got)
 		}

@@ -13,6 +13,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -103,7 +104,7 @@ func TestWhatAPlacementMayNoLongerPlaceIsNotHealed(t *testing.T) {
 		{Group: "networking.k8s.io", Kind: "IngressClass", Name: "a"}:        true,
 		{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "a"}: false,
 	} {
-		if got := mayStand(placement, id); got != want {
+		if got := (&aim.Aim{Placed: &kustomize.Placed{Placement: placement}}).MayStand(id); got != want {
 			t.Errorf("%s: %v", id, got)
 		}
 	}

@@ -7,77 +7,123 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
-	"github.com/bulla-dev/bulla/kustomize/workload"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
 // health looks, once, whether everything that stands is well. Not yet: the pass
 // ends as progressing and comes back when a status moves, or after a while. Past
 // the timeout, or failed: the Delivery says so, and goes on looking.
-func (p *deliveryPass) health(ctx context.Context) error {
-	if p.mem.healthy || !p.placed.Placement.Spec.WaitEnabled() {
+type health struct {
+	aim      *aim.Aim
+	stand    *stand
+	hands    *apply.Client
+	failures *failures
+	again    *loop.Again
+	now      func() time.Time
+	timeout  time.Duration
+	// running: something that ends by itself has not ended.
+	running bool
+}
+
+// of looks at everything, unless it was seen well since it was written.
+func (h *health) of(ctx context.Context) error {
+	vigil := h.stand.vigil
+	if vigil.healthy || !h.aim.Placed.Placement.Spec.WaitEnabled() {
 		return nil
 	}
-	for _, o := range p.objects {
-		if _, failed := p.failures.of[o.ID]; failed {
+	for _, o := range h.aim.Objects {
+		if h.failures.has(o.ID) {
 			continue // it is told as what it is
 		}
-		if err := p.healthOf(ctx, o); err != nil {
+		if err := h.ofOne(ctx, o); err != nil {
 			return err
 		}
 	}
-	p.mem.healthy, p.mem.well = true, true
+	vigil.healthy, vigil.well = true, true
 	return nil
 }
 
-func (p *deliveryPass) healthOf(ctx context.Context, o apply.Object) error {
-	if ended, gone := p.gone(o.ID); gone {
+func (h *health) ofOne(ctx context.Context, o apply.Object) error {
+	if ended, gone := h.stand.inv.Gone(o.ID); gone {
 		if ended == apply.RunFailed {
-			return &deliveryError{reason: meta.HealthCheckFailedReason,
-				message: inventory.Describe(o.ID) + " failed, and is gone since"}
+			return loop.Stalled(meta.HealthCheckFailedReason, "%s failed, and is gone since", inventory.Describe(o.ID))
 		}
 		return nil
 	}
-	health, err := p.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+	health, err := h.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
 	if err != nil {
 		return applyFailed(err)
 	}
 	message := fmt.Sprintf("%s is %s: %s", inventory.Describe(o.ID), health.Status, health.Message)
 	if health.Current() {
 		// Nothing but the kubelet finds out by itself, and not before it starts a pod.
-		if message, err = p.hands.Lacks(ctx, o, p.desired); err != nil {
+		if message, err = h.hands.Lacks(ctx, o, h.aim.Desired); err != nil {
 			return applyFailed(err)
 		}
 	}
 	if message == "" {
 		return nil
 	}
-	if health.Failed() || p.now().Sub(p.clock(o)) > p.timeout() {
-		p.later(unhealthyPoll)
-		return &deliveryError{reason: meta.HealthCheckFailedReason, message: message}
+	if health.Failed() || h.now().Sub(h.stand.vigil.clock(o, h.now())) > h.timeout {
+		h.again.Within(unhealthyPoll)
+		return loop.Stalled(meta.HealthCheckFailedReason, "%s", message)
 	}
-	p.later(healthPoll)
-	return progressing("%s", message)
+	h.again.Within(healthPoll)
+	return loop.Progressing("%s", message)
 }
 
-// clock is since when an object is waited for: since the revision was applied,
-// since it or what its pods read was written again, or since it was first seen
-// unwell after everything had been well. What was well for a month and is being
-// mended has its whole timeout.
-func (p *deliveryPass) clock(o apply.Object) time.Time {
-	if p.mem.well {
-		p.mem.well, p.mem.since = false, p.now()
-	}
-	latest := p.mem.since
-	look := func(id ObjectID) {
-		if at := p.mem.changed[id]; at.After(latest) {
-			latest = at
+// runs looks how the objects that end by themselves fare, while they stand: once
+// one is gone, nobody can tell.
+func (h *health) runs(ctx context.Context) error {
+	for _, o := range h.aim.Objects {
+		entry := h.stand.inv[o.ID]
+		if !o.Ends() || entry.UID == "" || entry.Run != nil && entry.Run.Ended != "" {
+			continue
 		}
+		ended, err := h.hands.Ended(ctx, o)
+		if err != nil {
+			return applyFailed(err)
+		}
+		if ended == "" {
+			h.running = true
+			continue
+		}
+		entry.Run = &v1alpha1.InventoryRun{Spec: o.Spec, Ended: ended}
+		h.stand.inv[o.ID] = entry
 	}
-	look(o.ID)
-	for _, ref := range workload.Reads(o.Manifest.Object) {
-		look(ObjectID{Kind: ref.Kind, Namespace: o.ID.Namespace, Name: ref.Name})
+	return nil
+}
+
+// rollouts looks which workloads that read sealed secrets have rolled out. It
+// asks the API server about those that had not when it looked last, and about
+// none once the whole placement is healthy.
+func (h *health) rollouts(ctx context.Context) error {
+	vigil, waits := h.stand.vigil, false
+	for _, o := range h.aim.Objects {
+		if vigil.rolled[o.ID] || len(h.aim.SealedReads(o)) == 0 {
+			continue
+		}
+		if _, gone := h.stand.inv.Gone(o.ID); gone {
+			continue
+		}
+		if !vigil.healthy {
+			health, err := h.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+			if err != nil {
+				return applyFailed(err)
+			}
+			if !health.Current() {
+				waits = true
+				continue
+			}
+		}
+		vigil.rollsOut(o.ID)
 	}
-	return latest
+	if waits && h.now().Sub(vigil.since) <= h.timeout {
+		h.again.Within(unhealthyPoll)
+	}
+	return nil
 }

@@ -8,155 +8,54 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/internal/apply"
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
-	"github.com/bulla-dev/bulla/controllers/internal/inventory"
-	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
 // memory is what the process knows of one Delivery beside its status. Losing
-// it costs looks, never a decision: a restart compares everything once.
+// it costs looks, never a decision: a restart compares everything once. Each part
+// has one owner, the stage that writes it. All but the sight are the worker's
+// alone: a Delivery has one at a time.
 type memory struct {
 	uid types.UID
+	// compared is the converging's.
+	compared compared
+	// fights are the comparison's.
+	fights drift.Fights
+	// vigil is the health's.
+	vigil vigil
+	// leavings are the pruning's.
+	leavings leavings
+	// kept, the content digests that answers are kept for, is the settling's.
+	kept string
+	// builds are the aim's.
+	builds aim.Builds
+	// failures are the ending's.
+	failures loop.Backoff
+	// sight is the events' too.
+	sight *drift.Sight
+}
 
-	// Of the worker alone: a Delivery has one at a time.
-	planned  bool   // a whole comparison succeeded since the start
-	digest   string // the build digest that it was made for
-	healthy  bool   // digest was seen healthy
-	since    time.Time
-	well     bool                   // everything was healthy since the clock was set
-	changed  map[ObjectID]time.Time // when an object was applied last
+func newMemory(uid types.UID) *memory { return &memory{uid: uid, sight: drift.NewSight()} }
+
+// compared is what everything was compared with last.
+type compared struct {
+	// whole: a whole comparison succeeded since the start, and nothing failed since.
+	whole bool
+	// digest of the build that it was made for.
+	digest string
+	// backstop is when everything is compared again.
 	backstop time.Time
-	failures int
-	rolled   map[ObjectID]bool      // rolled out since it was applied last
-	kept     string                 // the content digests that answers are kept for
-	leaving  map[ObjectID]time.Time // what is to go, and since when
-	moved    map[string]int         // objects that another placement took, by its name
-	fights   drift.Fights
-	prepared struct {
-		key     string
-		objects []apply.Object
+}
+
+// ended notes a comparison with a build: of all objects, or only of some.
+func (c *compared) ended(digest string, full, failed bool) {
+	if full && !failed {
+		c.digest = digest
 	}
-	stood stood
-
-	mu sync.Mutex
-	// versions are live resource versions known to be right.
-	versions map[ObjectID]version
-	dirty    map[ObjectID]bool
-	kinds    []schema.GroupVersionKind
-	// watched by events: a status that moves wakes a Delivery that waits.
-	waiting   bool
-	unsettled bool
-}
-
-// version of a live object that was applied, or looked at and found right.
-type version struct {
-	resourceVersion string
-	generation      int64
-}
-
-func (m *memory) takeDirty() map[ObjectID]bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	dirty := m.dirty
-	m.dirty = nil
-	return dirty
-}
-
-// learn takes versions from an inventory that the process does not know.
-func (m *memory) learn(inv inventory.Inventory) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for id, entry := range inv {
-		if _, ok := m.versions[id]; !ok && entry.ResourceVersion != "" {
-			m.versions[id] = version{entry.ResourceVersion, entry.Generation}
-		}
-	}
-}
-
-func (m *memory) right(id ObjectID, v version) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.versions[id] = v
-}
-
-// touched notes that an object was written: its health is to be looked at anew,
-// and the clock of it begins.
-func (m *memory) touched(id ObjectID, now time.Time) {
-	if m.changed == nil {
-		m.changed = map[ObjectID]time.Time{}
-	}
-	m.changed[id] = now
-	m.healthy = false
-	delete(m.rolled, id)
-}
-
-func (m *memory) version(id ObjectID) (version, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	v, ok := m.versions[id]
-	return v, ok
-}
-
-func (m *memory) gone(id ObjectID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.versions, id)
-}
-
-func (m *memory) watches(kinds []schema.GroupVersionKind) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.kinds = kinds
-}
-
-// state says to the event handlers what is waited for.
-func (m *memory) state(waiting, unsettled bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.waiting, m.unsettled = waiting, unsettled
-}
-
-// wants says whether an event is news, and marks its object dirty if so.
-func (m *memory) wants(e drift.Event) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if e.Progress {
-		return m.waiting
-	}
-	if known, ok := m.versions[e.ID]; ok && known.resourceVersion == e.ResourceVersion {
-		return false // our own write
-	}
-	if m.dirty == nil {
-		m.dirty = map[ObjectID]bool{}
-	}
-	m.dirty[e.ID] = true
-	return true
-}
-
-// prepare gives the objects of a build as they are to stand; the same build is
-// prepared once.
-func (m *memory) prepare(fleet string, build *kustomize.Build) ([]apply.Object, error) {
-	key := fleet + "\n" + build.Digest
-	if m.prepared.key == key {
-		return m.prepared.objects, nil
-	}
-	objects, err := prepare(fleet, build)
-	if err != nil {
-		return nil, err
-	}
-	m.prepared.key, m.prepared.objects = key, objects
-	return objects, nil
-}
-
-func prepare(fleet string, build *kustomize.Build) ([]apply.Object, error) {
-	owner := apply.Owner{Fleet: fleet, Placement: build.Placement}
-	return apply.Prepare(owner, build.Objects, func(stub *api.SealedManifest) (string, error) {
-		return sealing.ContentDigest(fleet, stub)
-	})
+	c.whole = !failed && (full || c.digest == digest)
 }
 
 // memories are the process's, by Delivery.
@@ -176,7 +75,7 @@ func (s *memories) of(d *v1alpha1.Delivery) *memory {
 	if s.by == nil {
 		s.by = map[string]*memory{}
 	}
-	m := &memory{uid: d.UID, versions: map[ObjectID]version{}}
+	m := newMemory(d.UID)
 	s.by[d.Name] = m
 	return m
 }
@@ -205,17 +104,9 @@ func (s *memories) all() map[string]*memory {
 func (s *memories) kinds() map[schema.GroupVersionKind]bool {
 	used := map[schema.GroupVersionKind]bool{}
 	for _, m := range s.all() {
-		m.mu.Lock()
-		for _, gvk := range m.kinds {
+		for _, gvk := range m.sight.Kinds() {
 			used[gvk] = true
 		}
-		m.mu.Unlock()
 	}
 	return used
-}
-
-func (m *memory) isUnsettled() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.unsettled
 }

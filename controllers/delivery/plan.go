@@ -2,11 +2,15 @@ package delivery
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
 // change is an object to send, and why.
@@ -18,118 +22,182 @@ type change struct {
 	deed drift.Deed
 }
 
-// plan compares the objects in scope with the inventory and with what lives. It
-// asks for no value: a plain object is compared by the hash of what Git has, a
-// sealed one by its content digest, and what lives by version first. An object
-// that cannot be compared fails alone.
-func (p *deliveryPass) plan(ctx context.Context, objects []apply.Object, full bool) []change {
+// comparison finds what is to be sent. It asks for no value: a plain object is
+// compared by the hash of what Git has, a sealed one by its content digest, and
+// what lives by version first. An object that cannot be compared fails alone.
+type comparison struct {
+	stand    *stand
+	hands    *apply.Client
+	watcher  *drift.Watcher
+	failures *failures
+	again    *loop.Again
+	now      func() time.Time
+	// dirty are objects that an event named.
+	dirty map[ObjectID]bool
+	// putOff are objects that differ, and whose revert waits.
+	putOff []drift.Contest
+}
+
+// of compares all of objects, or only the dirty ones, with the inventory and with
+// what lives.
+func (c *comparison) of(ctx context.Context, objects []apply.Object, full bool) []change {
 	var changes []change
 	for _, o := range objects {
-		if !full && !p.dirty[o.ID] {
+		if !full && !c.dirty[o.ID] {
 			continue
 		}
-		c, err := p.changed(ctx, o)
+		one, err := c.changed(ctx, o)
 		if err != nil {
-			p.fail(o, err)
+			c.failures.add(o, c.stand.inv[o.ID], err)
 		}
-		if c != nil {
-			changes = append(changes, *c)
+		if one != nil {
+			changes = append(changes, *one)
 		}
 	}
 	return changes
 }
 
 // changed gives what is to be sent of an object, nil for nothing.
-func (p *deliveryPass) changed(ctx context.Context, o apply.Object) (*change, error) {
-	entry, known := p.inv[o.ID]
-	if ran, err := p.ran(ctx, o, entry); ran || err != nil {
+func (c *comparison) changed(ctx context.Context, o apply.Object) (*change, error) {
+	entry, known := c.stand.inv[o.ID]
+	if ran, err := c.ran(ctx, o, entry); ran || err != nil {
 		return nil, err
 	}
-	if !known || entry.Applied != o.Hash || entry.Content != o.Content || o.Sealed() && entry.MAC == "" || p.unproved(ctx, o, entry) {
+	if !known || entry.Applied != o.Hash || entry.Content != o.Content || o.Sealed() && entry.MAC == "" ||
+		c.unproved(ctx, o, entry) {
 		return &change{object: o}, nil
 	}
-	deed, err := p.drifted(ctx, o, entry)
+	deed, err := c.drifted(ctx, o, entry)
 	if err != nil {
 		return nil, err
 	}
 	if deed != nil {
-		if p.putsOff(o.ID, *deed) {
+		if c.putsOff(o.ID, *deed) {
 			return nil, nil
 		}
 		return &change{object: o, revert: true, deed: *deed}, nil
 	}
 	// The locks alone changed: the same values, authorised by other bytes. And what
 	// was applied before the inventory had it says now whether it may go.
-	if entry = p.inv[o.ID]; entry.Stub != o.StubDigest() || entry.Prune != o.Prune() {
+	if entry = c.stand.inv[o.ID]; entry.Stub != o.StubDigest() || entry.Prune != o.Prune() {
 		entry.Stub, entry.Prune = o.StubDigest(), o.Prune()
-		p.inv[o.ID] = entry
+		c.stand.inv[o.ID] = entry
 	}
 	return nil, nil
 }
 
+// ran reports whether an object ran to its end and is gone: nothing of it is to
+// be sent, though it does not stand. An object that ends by itself runs once for
+// each spec in Git.
+func (c *comparison) ran(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) (bool, error) {
+	if !o.Ran(entry) {
+		return false, nil
+	}
+	live, known := c.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
+	if known && live != nil && string(live.UID) == entry.UID {
+		return false, nil
+	}
+	gone := known && entry.Run != nil && entry.Run.Gone
+	if !gone {
+		stands, err := c.hands.Stands(ctx, o)
+		if err != nil || stands {
+			return false, err
+		}
+	}
+	c.stand.inv[o.ID] = o.Gone(entry)
+	return true, nil
+}
+
 // unproved: the object was applied before there were proofs of ownership. It gets
 // one now, and nobody is blamed for it.
-func (p *deliveryPass) unproved(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
-	live, known := p.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
-	return known && live != nil && string(live.UID) == entry.UID && !p.dirty[o.ID] &&
+func (c *comparison) unproved(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
+	live, known := c.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
+	return known && live != nil && string(live.UID) == entry.UID && !c.dirty[o.ID] &&
 		live.Annotations[v1alpha1.OwnerAnnotation] == ""
 }
 
 // drifted looks at one object that Git did not change, and says what somebody
 // did to it. What the watch holds answers without a request in all but the rare
 // case.
-func (p *deliveryPass) drifted(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry,
+func (c *comparison) drifted(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry,
 ) (*drift.Deed, error) {
-	if p.undisturbed(ctx, o, entry) {
+	if c.undisturbed(ctx, o, entry) {
 		return nil, nil
 	}
-	verdict, seen, err := p.hands.Inspect(ctx, o, entry)
+	verdict, seen, err := c.hands.Inspect(ctx, o, entry)
 	if err != nil {
 		return nil, err
 	}
 	if verdict != apply.Same {
 		return &drift.Deed{Deleted: verdict == apply.Missing, By: seen.By}, nil
 	}
-	p.mem.right(o.ID, version{seen.ResourceVersion, seen.Generation})
+	c.stand.sight.Right(o.ID, drift.Version{ResourceVersion: seen.ResourceVersion, Generation: seen.Generation})
 	return nil, nil
 }
 
 // undisturbed: the live object has a version that is known to be right; or a
 // kind with a generation has the same generation and our metadata, so that only
 // its status moved.
-func (p *deliveryPass) undisturbed(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
-	live, known := p.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
-	if !known || live == nil || string(live.UID) != entry.UID || apply.ByHand(live.ManagedFields) || !p.hands.Proven(o.ID, live) {
+func (c *comparison) undisturbed(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
+	live, known := c.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
+	if !known || live == nil || string(live.UID) != entry.UID || apply.ByHand(live.ManagedFields) ||
+		!c.hands.Proven(o.ID, live) {
 		return false
 	}
-	right, ok := p.mem.version(o.ID)
+	right, ok := c.stand.sight.RightOf(o.ID)
 	if !ok {
 		return false
 	}
-	if live.ResourceVersion == right.resourceVersion {
+	if live.ResourceVersion == right.ResourceVersion {
 		return true
 	}
-	if live.Generation == 0 || live.Generation != right.generation ||
+	if live.Generation == 0 || live.Generation != right.Generation ||
 		!apply.MetadataStands(o, live.Labels, live.Annotations) {
 		return false
 	}
-	p.mem.right(o.ID, version{live.ResourceVersion, live.Generation})
+	c.stand.sight.Right(o.ID, drift.Version{ResourceVersion: live.ResourceVersion, Generation: live.Generation})
 	return true
 }
 
-// mark keeps an object dirty for a later pass.
-func (p *deliveryPass) mark(id ObjectID) {
-	p.mem.mu.Lock()
-	defer p.mem.mu.Unlock()
-	if p.mem.dirty == nil {
-		p.mem.dirty = map[ObjectID]bool{}
+// putsOff puts an object's revert off while it is fought over.
+func (c *comparison) putsOff(id ObjectID, deed drift.Deed) bool {
+	wait := c.stand.fights.Wait(id, c.now())
+	if wait <= 0 {
+		return false
 	}
-	p.mem.dirty[id] = true
+	contest := c.stand.fights.Of(id)
+	contest.Deed = deed
+	c.putOff = append(c.putOff, contest)
+	c.again.Within(wait)
+	c.stand.sight.Mark(id)
+	return true
 }
 
-// later asks for another pass within d.
-func (p *deliveryPass) later(d time.Duration) {
-	if p.again == 0 || d < p.again {
-		p.again = d
+// contested says that somebody else does not leave objects alone: while one
+// differs and its revert is put off, and for a while after one was reverted more
+// often than chance explains. What stands then may not stand a moment later, and
+// Ready would be a lie.
+func (c *comparison) contested(desired map[ObjectID]apply.Object) error {
+	var texts []string
+	seen := map[ObjectID]bool{}
+	for _, contest := range c.putOff {
+		seen[contest.ID] = true
+		texts = append(texts, fmt.Sprintf("%s differs from Git: it was %s again after %d reverts; the next is at %s",
+			inventory.Describe(contest.ID), contest.Deed, contest.Count, contest.Next.UTC().Format(time.RFC3339)))
 	}
+	for _, contest := range c.stand.fights.Going(c.now()) {
+		if _, wanted := desired[contest.ID]; !wanted || seen[contest.ID] {
+			continue
+		}
+		texts = append(texts, fmt.Sprintf("%s is undone again and again: %s and reverted %d times; it stands for now",
+			inventory.Describe(contest.ID), contest.Deed, contest.Count))
+		c.again.Within(contest.Quiet.Sub(c.now()) + time.Second)
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	if more := len(texts) - maxNamed; more > 0 {
+		texts = append(texts[:maxNamed], fmt.Sprintf("and %d objects more", more))
+	}
+	return loop.Stalled(v1alpha1.ContestedReason, "%s", strings.Join(texts, "; "))
 }

@@ -10,11 +10,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/record"
+	recording "k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/controllers/internal/record"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 )
 
@@ -27,19 +29,19 @@ func TestNoConditionOrEventDrivesATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	saved := &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: "bulla-system"}}
-	events := record.NewFakeRecorder(8)
+	events := recording.NewFakeRecorder(8)
 	own := fake.NewClientBuilder().WithScheme(scheme).WithObjects(saved).WithStatusSubresource(saved).Build()
 	if err := own.Get(t.Context(), client.ObjectKeyFromObject(saved), saved); err != nil {
 		t.Fatal(err)
 	}
-	p := &deliveryPass{Reconciler: &Reconciler{client: own, reader: own, recorder: say.Recorder{EventRecorder: events}},
-		obj: saved.DeepCopy(), saved: saved, mem: &memory{}}
-	p.conclude(failed(v1alpha1.ApplyFailedReason, errors.New("build "+name)))
-	if err := p.save(t.Context()); err != nil {
+	desk := record.Desk{Client: own, Reader: own, Events: say.Recorder{EventRecorder: events}}
+	p := &ending{record: desk.Open(saved.DeepCopy()), again: new(loop.Again)}
+	p.state(loop.Failed(loop.Stall, v1alpha1.ApplyFailedReason, errors.New("build "+name)))
+	if err := p.record.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.tell(t.Context(), nil)
-	p.event("Deleted", name)
+	p.record.Tell(t.Context(), nil)
+	p.record.Event("Deleted", name)
 	recorder := say.Recorder{EventRecorder: events}
 	recorder.Eventf(saved, corev1.EventTypeNormal, "Any", "%s", name)
 	recorder.AnnotatedEventf(saved, nil, corev1.EventTypeNormal, "Any", "%s", name)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/tools/record"
+	events "k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -21,8 +21,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/account"
+	"github.com/bulla-dev/bulla/controllers/internal/adoption"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
+	"github.com/bulla-dev/bulla/controllers/internal/record"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/controllers/report"
 	"github.com/bulla-dev/bulla/controllers/unseal"
@@ -43,7 +46,7 @@ type Options struct {
 	// Reporter tells the key service's ledger what stands; nil for nobody.
 	Reporter *report.Reporter
 	// Recorder records events. Default: the manager's.
-	Recorder record.EventRecorder
+	Recorder events.EventRecorder
 	// DefaultServiceAccount applies, in its own first namespace, a Placement that
 	// names no account. Without one such a Placement is refused.
 	DefaultServiceAccount string
@@ -109,10 +112,12 @@ func newDeliveryReconciler(mgr ctrl.Manager, o Options) (*Reconciler, error) {
 		o.now = time.Now
 	}
 	r := &Reconciler{
-		options: o, client: own, reader: mgr.GetAPIReader(), finder: finder,
-		recorder: say.Recorder{EventRecorder: o.Recorder}, now: o.now, memories: &memories{},
-		writers: &writers{config: mgr.GetConfig(), scheme: mgr.GetScheme(), mapper: mgr.GetRESTMapper(), wrap: o.wrap},
-		adopter: &adopter{namespace: o.Namespace, client: mgr.GetClient(), reader: mgr.GetAPIReader(), finder: finder},
+		options: o, client: own, reader: mgr.GetAPIReader(), finder: finder, now: o.now, memories: &memories{},
+		desk: record.Desk{Client: own, Reader: mgr.GetAPIReader(), Events: say.Recorder{EventRecorder: o.Recorder}},
+		writers: &account.Writers{Config: mgr.GetConfig(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+			Wrap: o.wrap},
+		adopter: &adoption.Finder{Namespace: o.Namespace, Deliveries: mgr.GetClient(), Reader: mgr.GetAPIReader(),
+			Kinds: finder},
 	}
 	r.watcher, err = drift.New(mgr.GetConfig(), mgr.GetScheme(), mgr.GetRESTMapper(), r.onEvent)
 	return r, err
@@ -154,7 +159,7 @@ func (r *Reconciler) onStore(previous, next *view.Snapshot) {
 		r.enqueue(name)
 	}
 	for name, m := range r.memories.all() {
-		if previous == nil || m.isUnsettled() {
+		if previous == nil || m.sight.Unsettled() {
 			r.enqueue(name)
 		}
 	}
@@ -162,7 +167,7 @@ func (r *Reconciler) onStore(previous, next *view.Snapshot) {
 
 // onEvent wakes the Delivery of an object that somebody else changed.
 func (r *Reconciler) onEvent(e drift.Event) {
-	if m, ok := r.memories.find(e.Placement); ok && m.wants(e) {
+	if m, ok := r.memories.find(e.Placement); ok && m.sight.IsNews(e) {
 		r.enqueue(e.Placement)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
@@ -36,18 +35,18 @@ var (
 // nothing would. Everything of ours went in earlier stages, so whatever is left
 // is somebody else's, or still going. An answer that is not complete is an
 // error: it deletes nothing.
-func (c *Client) Occupied(ctx context.Context, finder discovery.DiscoveryInterface, id ID) (string, error) {
+func (c *Client) Occupied(ctx context.Context, id ID) (string, error) {
 	switch groupKind(id) {
 	case namespace:
-		return c.inNamespace(ctx, finder, id.Name)
+		return c.inNamespace(ctx, id.Name)
 	case crd:
 		return c.instances(ctx, id.Name)
 	}
 	return "", nil
 }
 
-func (c *Client) inNamespace(ctx context.Context, finder discovery.DiscoveryInterface, name string) (string, error) {
-	lists, err := finder.ServerPreferredNamespacedResources()
+func (c *Client) inNamespace(ctx context.Context, name string) (string, error) {
+	lists, err := c.Finder.ServerPreferredNamespacedResources()
 	if err != nil {
 		return "", fmt.Errorf("look into namespace %q: %w", name, err)
 	}

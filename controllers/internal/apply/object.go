@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/bulla-dev/bulla/api/canonical"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -173,4 +174,14 @@ func sealedKeys(o kustomize.Object) []string {
 func dataKey(pointer string) (string, bool) {
 	key, ok := strings.CutPrefix(pointer, "/data/")
 	return key, ok && key != "" && !strings.ContainsAny(key, "~/")
+}
+
+// Defines gives the kind that an object is the definition of.
+func (o Object) Defines() (schema.GroupKind, bool) {
+	if groupKind(o.ID) != crd {
+		return schema.GroupKind{}, false
+	}
+	group, _, _ := unstructured.NestedString(o.Manifest.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(o.Manifest.Object, "spec", "names", "kind")
+	return schema.GroupKind{Group: group, Kind: kind}, true
 }

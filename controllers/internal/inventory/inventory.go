@@ -8,6 +8,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -97,4 +98,50 @@ func (inv Inventory) Kinds() []schema.GroupVersionKind {
 // GVK is the kind of an entry, in the version it was applied with.
 func GVK(id ID, entry v1alpha1.InventoryEntry) schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: id.Group, Version: entry.Version, Kind: id.Kind}
+}
+
+// Gone reports whether an object ran and does not stand, and how it ended.
+func (inv Inventory) Gone(id ID) (ended string, ok bool) {
+	run := inv[id].Run
+	if run == nil || !run.Gone {
+		return "", false
+	}
+	return run.Ended, true
+}
+
+// Standing counts the objects that are not known to be gone, and names, sorted, the
+// others: those that ran.
+func (inv Inventory) Standing() (count int, ran []string) {
+	for id := range inv {
+		if _, gone := inv.Gone(id); gone {
+			ran = append(ran, Describe(id))
+			continue
+		}
+		count++
+	}
+	slices.Sort(ran)
+	return count, ran
+}
+
+// TakenOver names, sorted, the objects that lived before bulla had them.
+func (inv Inventory) TakenOver() []string {
+	var names []string
+	for id, entry := range inv {
+		if entry.TakenOver {
+			names = append(names, Describe(id))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Contents are the content digests of the sealed objects, sorted, each once.
+func (inv Inventory) Contents() []string {
+	contents := map[string]bool{}
+	for _, entry := range inv {
+		if entry.Content != "" {
+			contents[entry.Content] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(contents))
 }

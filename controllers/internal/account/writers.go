@@ -1,4 +1,6 @@
-package delivery
+// Package account gives the clients that write: as the controller, or as the
+// service account that a placement names.
+package account
 
 import (
 	"fmt"
@@ -11,28 +13,28 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// writers are the clients that applies and deletes go through: the controller's
+// Writers are the clients that applies and deletes go through: the controller's
 // own, and one for each service account that a placement names.
-type writers struct {
-	config *rest.Config
-	scheme *runtime.Scheme
-	mapper meta.RESTMapper
-	// wrap is for tests that cut a pass short.
-	wrap func(client.Client) client.Client
+type Writers struct {
+	Config *rest.Config
+	Scheme *runtime.Scheme
+	Mapper meta.RESTMapper
+	// Wrap is for tests that cut a pass short; nil for none.
+	Wrap func(client.Client) client.Client
 
 	mu sync.Mutex
 	by map[string]client.Client
 }
 
-// as gives the client of a service account, as namespace/name; "" is the
+// As gives the client of a service account, as namespace/name; "" is the
 // controller's own. The API server adds the groups of service accounts.
-func (w *writers) as(account string) (client.Client, error) {
+func (w *Writers) As(account string) (client.Client, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c, ok := w.by[account]; ok {
 		return c, nil
 	}
-	config := rest.CopyConfig(w.config)
+	config := rest.CopyConfig(w.Config)
 	// Warnings are texts of the API server and of webhooks about what was sent,
 	// and the default handler logs them.
 	config.WarningHandler = rest.NoWarnings{}
@@ -44,12 +46,12 @@ func (w *writers) as(account string) (client.Client, error) {
 		}
 		config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + name}
 	}
-	c, err := client.New(config, client.Options{Scheme: w.scheme, Mapper: w.mapper})
+	c, err := client.New(config, client.Options{Scheme: w.Scheme, Mapper: w.Mapper})
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	if w.wrap != nil {
-		c = w.wrap(c)
+	if w.Wrap != nil {
+		c = w.Wrap(c)
 	}
 	if w.by == nil {
 		w.by = map[string]client.Client{}

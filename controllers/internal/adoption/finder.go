@@ -1,4 +1,6 @@
-package delivery
+// Package adoption finds the objects of Deliveries whose status is lost, by the
+// proofs that they carry.
+package adoption
 
 import (
 	"context"
@@ -20,23 +22,26 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
 
-// adopter finds the objects of Deliveries whose status is lost: somebody
+// Finder finds the objects of Deliveries whose status is lost: somebody
 // deleted the Delivery, its CRD or its namespace. It looks through every kind
 // of the cluster, by metadata, once for all Deliveries that exist then; a
 // Delivery made later asks for another look.
-type adopter struct {
-	namespace string
-	client    client.Reader // lists Deliveries, from the cache
-	reader    client.Reader // the API server itself
-	finder    discovery.DiscoveryInterface
+type Finder struct {
+	// Namespace of the Deliveries.
+	Namespace string
+	// Deliveries lists them, from the cache; Reader is the API server itself.
+	Deliveries client.Reader
+	Reader     client.Reader
+	// Kinds says what is served.
+	Kinds discovery.DiscoveryInterface
 
 	mu      sync.Mutex
 	covered map[types.UID]bool // Deliveries that the last look may answer, once each
 	found   map[string]inventory.Inventory
 }
 
-// adopt gives what is proved to be of a Delivery's placement.
-func (a *adopter) adopt(ctx context.Context, d *v1alpha1.Delivery, hands *apply.Client) (inventory.Inventory, error) {
+// Adopt gives what is proved to be of a Delivery's placement.
+func (a *Finder) Adopt(ctx context.Context, d *v1alpha1.Delivery, hands *apply.Client) (inventory.Inventory, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.covered[d.UID] {
@@ -53,14 +58,14 @@ func (a *adopter) adopt(ctx context.Context, d *v1alpha1.Delivery, hands *apply.
 	return found, nil
 }
 
-func (a *adopter) look(ctx context.Context, asking *v1alpha1.Delivery, hands *apply.Client) error {
+func (a *Finder) look(ctx context.Context, asking *v1alpha1.Delivery, hands *apply.Client) error {
 	known := &v1alpha1.DeliveryList{}
-	if err := a.client.List(ctx, known, client.InNamespace(a.namespace)); err != nil {
+	if err := a.Deliveries.List(ctx, known, client.InNamespace(a.Namespace)); err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
 	}
 	// An aggregated API that is down must not keep every new application out:
 	// what answers is looked through.
-	kinds, err := a.finder.ServerPreferredResources()
+	kinds, err := a.Kinds.ServerPreferredResources()
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
 		return fmt.Errorf("discover kinds: %w", err)
 	}
@@ -88,20 +93,21 @@ func (a *adopter) look(ctx context.Context, asking *v1alpha1.Delivery, hands *ap
 	return nil
 }
 
-func (a *adopter) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands *apply.Client) error {
+func (a *Finder) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands *apply.Client) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-	err := a.reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: hands.Owner.Fleet},
+	err := a.Reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: hands.Owner.Fleet},
 		client.HasLabels{v1alpha1.OwnerLabel})
 	if err != nil {
-		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) {
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) ||
+			apierrors.IsMethodNotSupported(err) {
 			return nil // nor could it be pruned
 		}
 		return fmt.Errorf("list %s: %w", gvk.GroupKind(), err)
 	}
 	for i := range list.Items {
 		item := &list.Items[i]
-		id := ObjectID{Group: gvk.Group, Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}
+		id := inventory.ID{Group: gvk.Group, Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}
 		// Labels are copied, by people and by controllers (a Service's reach its
 		// EndpointSlices), and forged: the proof alone counts.
 		name := hands.ProvenFor(id, item)

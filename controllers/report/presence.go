@@ -1,4 +1,4 @@
-package delivery
+package report
 
 import (
 	"context"
@@ -9,29 +9,37 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/drift"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
-	"github.com/bulla-dev/bulla/controllers/report"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
-// presence parts what was said to stand into what does and what is gone: somebody
+// Presence looks whether what is said to stand does.
+type Presence struct {
+	// Watcher is asked first, and Reader, the API server, about what a watch does not
+	// hold: it may be behind a write of ours, and the label may have been taken off.
+	Watcher *drift.Watcher
+	Reader  client.Reader
+}
+
+// Part parts what was said to stand into what does and what is gone: somebody
 // may have deleted a namespace while a pass fails, or while nobody works here. A
 // user that is gone uses nothing.
-func (p *deliveryPass) presence(ctx context.Context, inv inventory.Inventory,
+func (p Presence) Part(ctx context.Context, placement string, inv inventory.Inventory,
 	said []*keyservicev1.SecretReport) (stand, gone []*keyservicev1.SecretReport) {
-	byKey := map[report.Key]ObjectID{}
-	workloads := map[string]ObjectID{}
+	byKey := map[Key]inventory.ID{}
+	workloads := map[string]inventory.ID{}
 	for id, entry := range inv {
 		workloads[id.Namespace+" "+id.Kind+"/"+id.Name] = id
 		if entry.Content != "" {
-			byKey[report.KeyOfID(id)] = id
+			byKey[KeyOfID(id)] = id
 		}
 	}
 	stand = []*keyservicev1.SecretReport{}
 	for _, one := range said {
-		id, ours := byKey[report.KeyOf(one)]
+		id, ours := byKey[KeyOf(one)]
 		if ours && p.isGone(ctx, id, inv[id]) {
-			gone = append(gone, report.NewSecret(p.obj.Name, id, one.GetDigest(), nil))
+			gone = append(gone, NewSecret(placement, id, one.GetDigest(), nil))
 			continue
 		}
 		var users []string
@@ -42,22 +50,20 @@ func (p *deliveryPass) presence(ctx context.Context, inv inventory.Inventory,
 			}
 		}
 		if len(users) != len(one.GetWorkloads()) && ours {
-			one = report.NewSecret(p.obj.Name, id, one.GetDigest(), users)
+			one = NewSecret(placement, id, one.GetDigest(), users)
 		}
 		stand = append(stand, one)
 	}
 	return stand, gone
 }
 
-// isGone asks the watch first, and the API server about what the watch does not
-// hold: it may be behind a write of ours, and the label may have been taken off.
-func (p *deliveryPass) isGone(ctx context.Context, id ObjectID, entry v1alpha1.InventoryEntry) bool {
+func (p Presence) isGone(ctx context.Context, id inventory.ID, entry v1alpha1.InventoryEntry) bool {
 	gvk := inventory.GVK(id, entry)
-	if live, known := p.watcher.Get(ctx, gvk, id); !known || live != nil {
+	if live, known := p.Watcher.Get(ctx, gvk, id); !known || live != nil {
 		return false
 	}
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(gvk)
-	err := p.reader.Get(ctx, client.ObjectKey{Namespace: id.Namespace, Name: id.Name}, live)
+	err := p.Reader.Get(ctx, client.ObjectKey{Namespace: id.Namespace, Name: id.Name}, live)
 	return apierrors.IsNotFound(err) && !strings.Contains(err.Error(), "could not find the requested resource")
 }

@@ -1,0 +1,161 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/controllers/internal/pace"
+	"github.com/bulla-dev/bulla/controllers/internal/say"
+)
+
+// converge makes the cluster as the build says, where that differs: compare,
+// unseal, intend, apply. An object that another placement claims too ends the pass
+// then: everything else was applied, and nothing is pruned.
+func (p *pass) converge(ctx context.Context) error {
+	full := p.full()
+	if full || len(p.comparison.dirty) > 0 {
+		p.mem.compared.whole = false
+		if err := p.send(ctx, full); err != nil {
+			return p.waits(ctx, err)
+		}
+		p.lookout.watch(ctx, p.stand, p.aim) // a CRD of this build may just have come
+	}
+	if err := p.aim.Conflicts(); err != nil {
+		return errors.Join(p.failed(), err)
+	}
+	if full && !p.failures.any() {
+		p.applied()
+	}
+	return nil
+}
+
+// send has unsealed what changed, writes the intended inventory and applies in
+// stages.
+func (p *pass) send(ctx context.Context, full bool) error {
+	d := p.record.Obj
+	changes, values, sealed := p.unsealing().fresh(ctx, p.comparison.of(ctx, p.aim.Objects, full))
+	if sealed != nil && d.Status.AppliedBuildDigest != d.Spec.BuildDigest {
+		return sealed // a new stub: the application is held whole
+	}
+	if err := p.intend(ctx, changes); err != nil {
+		return err
+	}
+	p.application().of(ctx, changes, values)
+	if sealed != nil {
+		return errors.Join(p.failed(), sealed)
+	}
+	p.mem.compared.ended(d.Spec.BuildDigest, full, p.failures.any())
+	return nil
+}
+
+// intend writes the inventory that is old and new together before anything of
+// it exists: an apply that is cut short leaves nothing that nobody remembers.
+// The write carries the resource version that was read, so that a controller
+// which lost its lease fails here, before it touches anything.
+func (p *pass) intend(ctx context.Context, changes []change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	for _, c := range changes {
+		p.stand.inv.Add(c.object.ID, c.object.Manifest.GroupVersionKind().Version)
+	}
+	status, saved := &p.record.Obj.Status, p.record.Saved().Status
+	if len(p.stand.inv) == p.stand.saved && saved.Policy != nil && *status.Policy == *saved.Policy {
+		return nil
+	}
+	if err := p.record.Keep(p.stand.inv); err != nil {
+		return err
+	}
+	loop.Working(p.record.Obj, meta.ProgressingReason, "applying "+p.record.Obj.Spec.Revision)
+	if err := p.record.Save(ctx); err != nil {
+		return err
+	}
+	p.stand.saved = len(p.stand.inv)
+	return nil
+}
+
+// waits ends a pass that something keeps from the build that is to come: a value
+// that is not to be had, a dependency, a build that fails. What stood is healed
+// as it stood, and only what is new waits.
+func (p *pass) waits(ctx context.Context, hold error) error {
+	d := p.record.Obj
+	if p.aim.Placed.Err == nil && d.Status.AppliedBuildDigest == d.Spec.BuildDigest {
+		return hold // nothing is new: the comparison healed what it could
+	}
+	if err := p.heal(ctx); err != nil && ctx.Err() == nil {
+		logf.FromContext(ctx).Error(say.Steady(err), "what stood is not healed", "placement", p.aim.Name)
+		p.again.Within(healRetry)
+	}
+	return hold
+}
+
+// heal brings back what stood and was changed or deleted. It asks nobody for a
+// value: what has no kept answer waits with the rest.
+func (p *pass) heal(ctx context.Context) error {
+	before, err := p.mem.builds.Stood(ctx, p.aim.Snapshot, p.record.Obj)
+	if err != nil {
+		return err
+	}
+	objects := p.aim.Healable(p.stand.inv, before)
+	if len(objects) == 0 {
+		return nil
+	}
+	possible, values, err := p.unsealing().kept(ctx, p.comparison.of(ctx, objects, true))
+	if err != nil {
+		return err
+	}
+	p.application().of(ctx, possible, values)
+	return p.failed()
+}
+
+// failed words what the pass could not do; nil when it could do everything.
+func (p *pass) failed() error { return p.failures.end(p.record.Obj.Spec.Revision) }
+
+// applied notes a complete apply.
+func (p *pass) applied() {
+	d := p.record.Obj
+	if p.mem.compared.digest != d.Spec.BuildDigest {
+		return
+	}
+	p.mem.vigil.applied(d.Status.AppliedBuildDigest != d.Spec.BuildDigest, p.now())
+	d.Status.AppliedBuildDigest, d.Status.AppliedRevision = d.Spec.BuildDigest, d.Spec.Revision
+	p.mem.builds.Applied(d.Spec.BuildDigest, p.aim.Objects)
+	p.mem.compared.backstop = p.now().Add(pace.Jittered(p.aim.Placed.Placement.Spec.IntervalOrDefault()))
+}
+
+// prune takes away what Git dropped. What stays because it is in use keeps nothing
+// else.
+func (p *pass) prune(ctx context.Context) error {
+	err := p.pruning().run(ctx, true)
+	var ended *loop.Error
+	if errors.As(err, &ended) && ended.InUse {
+		p.inUse = err
+		return nil
+	}
+	if err != nil {
+		return errors.Join(p.failed(), err)
+	}
+	return nil
+}
+
+// settle ends the work on objects: what is in the inventory stands. Answers for
+// values that stand no more are dropped.
+func (p *pass) settle(ctx context.Context) error {
+	keep := p.stand.inv.Contents()
+	text := fmt.Sprint(keep)
+	if p.mem.kept == text {
+		return nil
+	}
+	if err := p.unsealing().forget(ctx, keep); err != nil {
+		p.record.Note("answers of values that are gone could not be dropped yet")
+		p.again.Within(forgetRetry)
+		return nil
+	}
+	p.mem.kept = text
+	return nil
+}

@@ -1,0 +1,100 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/controllers/internal/pace"
+	"github.com/bulla-dev/bulla/controllers/internal/record"
+	"github.com/bulla-dev/bulla/controllers/internal/say"
+)
+
+// When to look again. Events wake a Delivery earlier in all but the last case.
+const (
+	healthPoll            = 5 * time.Second
+	unhealthyPoll         = 30 * time.Second
+	removalPoll           = 2 * time.Second
+	handOverRetry         = 30 * time.Second
+	dependencyRetry       = 30 * time.Second
+	forgetRetry           = 10 * time.Second
+	healRetry             = 10 * time.Second
+	longestRetry          = 2 * time.Minute
+	slowRetry             = 10 * time.Minute // what waits for a person, or for Git
+	defaultRemovalTimeout = 5 * time.Minute
+)
+
+// ending turns the result of a pass into a status, and into when the next one is.
+type ending struct {
+	record *record.Record
+	mem    *memory
+	stand  *stand
+	aim    *aim.Aim
+	again  *loop.Again
+	now    func() time.Time
+}
+
+// count writes the inventory into the status. Objects is what stood when the
+// Delivery last settled: the guard measures against it.
+func (e *ending) count() error {
+	if err := e.record.Keep(e.stand.inv); err != nil {
+		return err
+	}
+	d := e.record.Obj
+	d.Status.Secrets = e.stand.inv.Secrets()
+	settled := d.Status.AppliedBuildDigest == d.Spec.BuildDigest && !d.Spec.Removed
+	if settled && len(e.stand.inv) == len(e.aim.Desired) {
+		d.Status.Objects, _ = e.stand.inv.Standing()
+	}
+	return nil
+}
+
+// state writes conditions and counters.
+func (e *ending) state(result error) {
+	d := e.record.Obj
+	d.Status.ObservedGeneration = d.Generation
+	d.Status.LastHandledReconcileAt = e.record.Requested()
+	if result == nil {
+		d.Status.Attempts = 0
+		loop.Succeed(d, meta.ReconciliationSucceededReason, e.success())
+		return
+	}
+	ended := loop.End(result, meta.ReconciliationFailedReason)
+	if ended.Retryable() {
+		d.Status.Attempts++
+	}
+	loop.Conclude(d, ended, *e.again > 0)
+}
+
+func (e *ending) success() string {
+	stand, ran := e.stand.inv.Standing()
+	if len(ran) > 0 {
+		e.record.Note("ran to the end, and gone: %s", say.List(ran))
+	}
+	if taken := e.stand.inv.TakenOver(); len(taken) > 0 {
+		e.record.Note("taken over from somebody else: %s", say.List(taken))
+	}
+	message := fmt.Sprintf("%d objects stand as of %s", stand, e.record.Obj.Status.AppliedRevision)
+	return strings.Join(append([]string{message}, e.record.Notes()...), "; ")
+}
+
+// next is when to come back: soon for what moves by itself, with back-off and
+// jitter after failures, and at the backstop when all is well.
+func (e *ending) next(result error) time.Duration {
+	if result != nil {
+		if ended := loop.End(result, ""); ended.Retryable() {
+			e.again.Within(e.mem.failures.Next(longestRetry, ended.After))
+			return time.Duration(*e.again)
+		}
+		e.again.Within(pace.Jittered(slowRetry))
+	}
+	e.mem.failures.Reset()
+	if backstop := e.mem.compared.backstop; !backstop.IsZero() {
+		e.again.Within(max(time.Second, backstop.Sub(e.now())))
+	}
+	return time.Duration(*e.again)
+}

@@ -1,0 +1,50 @@
+package delivery
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// leavings is what is to go, and what went.
+type leavings struct {
+	since map[ObjectID]time.Time
+	// moved are the objects that another placement took, by its name.
+	moved map[string]int
+}
+
+// set starts the clock of what is to go, and stops that of what is not.
+func (l *leavings) set(ids []ObjectID, now time.Time) {
+	leaving := make(map[ObjectID]time.Time, len(ids))
+	for _, id := range ids {
+		since, known := l.since[id]
+		if !known {
+			since = now
+		}
+		leaving[id] = since
+	}
+	l.since = leaving
+}
+
+// moves notes that an object was taken over by another placement.
+func (l *leavings) moves(to string) {
+	if l.moved == nil {
+		l.moved = map[string]int{}
+	}
+	l.moved[to]++
+}
+
+// farewell says what became of a placement that left. One that was renamed left
+// nothing behind that is absent: its objects stand, for another.
+func (l *leavings) farewell(revision string) string {
+	if len(l.moved) == 0 {
+		return fmt.Sprintf("everything that is no other placement's is confirmed absent at %s", revision)
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(l.moved)) {
+		parts = append(parts, fmt.Sprintf("%d objects stand for placement %q now", l.moved[name], name))
+	}
+	return fmt.Sprintf("%s; everything else is confirmed absent at %s", strings.Join(parts, ", "), revision)
+}

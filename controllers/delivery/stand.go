@@ -1,0 +1,40 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/drift"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+)
+
+// stand is what stands of a placement: the inventory, and with it what the process
+// remembers of each of its objects. Stages write both here, together.
+type stand struct {
+	// inv is nil until it was read.
+	inv inventory.Inventory
+	// saved is how many entries the saved status has.
+	saved int
+
+	sight  *drift.Sight
+	vigil  *vigil
+	fights *drift.Fights
+}
+
+// sent notes what an apply left: the version that it has is right.
+func (s *stand) sent(id ObjectID, entry v1alpha1.InventoryEntry) {
+	s.inv[id] = entry
+	s.sight.Right(id, drift.Version{ResourceVersion: entry.ResourceVersion, Generation: entry.Generation})
+}
+
+// wrote notes that an object was written: its health is to be looked at anew, and
+// its clock begins.
+func (s *stand) wrote(id ObjectID, now time.Time) { s.vigil.wrote(id, now) }
+
+// drop takes an object out.
+func (s *stand) drop(id ObjectID) {
+	delete(s.inv, id)
+	s.vigil.drop(id)
+	s.fights.Forget(id)
+	s.sight.Forget(id)
+}

@@ -1,0 +1,130 @@
+package drift
+
+import (
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+)
+
+// Version of a live object that was applied, or looked at and found right.
+type Version struct {
+	ResourceVersion string
+	Generation      int64
+}
+
+// Sight is what a Delivery expects to see in its watches, so that its own writes
+// are no news. It is between the worker and the events, and safe for concurrent
+// use.
+type Sight struct {
+	mu       sync.Mutex
+	versions map[inventory.ID]Version
+	// marked are objects that may differ.
+	marked map[inventory.ID]bool
+	kinds  []schema.GroupVersionKind
+	// waiting: a status that moves is news. unsettled: a new snapshot is.
+	waiting, unsettled bool
+}
+
+// NewSight expects nothing yet.
+func NewSight() *Sight { return &Sight{versions: map[inventory.ID]Version{}} }
+
+// Learn takes versions from an inventory that the process does not know.
+func (s *Sight) Learn(inv inventory.Inventory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, entry := range inv {
+		if _, ok := s.versions[id]; !ok && entry.ResourceVersion != "" {
+			s.versions[id] = Version{entry.ResourceVersion, entry.Generation}
+		}
+	}
+}
+
+// Right notes the version in which an object is as it should be.
+func (s *Sight) Right(id inventory.ID, v Version) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.versions[id] = v
+}
+
+// RightOf gives the version in which an object was right last.
+func (s *Sight) RightOf(id inventory.ID) (Version, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.versions[id]
+	return v, ok
+}
+
+// Forget is for an object that is gone.
+func (s *Sight) Forget(id inventory.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.versions, id)
+}
+
+// Mark has an object looked at in the next pass.
+func (s *Sight) Mark(id inventory.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mark(id)
+}
+
+func (s *Sight) mark(id inventory.ID) {
+	if s.marked == nil {
+		s.marked = map[inventory.ID]bool{}
+	}
+	s.marked[id] = true
+}
+
+// Take gives the marked objects, and marks them no more.
+func (s *Sight) Take() map[inventory.ID]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	marked := s.marked
+	s.marked = nil
+	return marked
+}
+
+// Look sets the kinds that the Delivery has objects of.
+func (s *Sight) Look(kinds []schema.GroupVersionKind) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kinds = kinds
+}
+
+// Kinds are those that Look set.
+func (s *Sight) Kinds() []schema.GroupVersionKind {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.kinds)
+}
+
+// Wait says what the Delivery waits for.
+func (s *Sight) Wait(waiting, unsettled bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting, s.unsettled = waiting, unsettled
+}
+
+// Unsettled: something keeps the Delivery that a new snapshot may mend.
+func (s *Sight) Unsettled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsettled
+}
+
+// IsNews says whether an event is, and marks its object if so.
+func (s *Sight) IsNews(e Event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Progress {
+		return s.waiting
+	}
+	if known, ok := s.versions[e.ID]; ok && known.ResourceVersion == e.ResourceVersion {
+		return false // our own write
+	}
+	s.mark(e.ID)
+	return true
+}
