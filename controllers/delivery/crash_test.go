@@ -5,12 +5,14 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/bulla-dev/bulla/controllers/internal/drift"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -116,16 +118,25 @@ func (c *sabotagedStatus) Patch(ctx context.Context, o client.Object, p client.P
 // life is one process, driven by hand: every Delivery in turn, as often as it
 // takes.
 type life struct {
-	w    *deliveryWorld
-	r    *Reconciler
-	stop func()
+	w *deliveryWorld
+	r *Reconciler
 }
 
-// lives makes the processes of a world, over one manager that holds the caches.
+// lives makes the processes of a world, over one manager and one watch that hold
+// the caches: a list of each kind, and the wait for it, is not what a fault is about.
+// Events are those of the process that was born last.
 func (w *deliveryWorld) lives() (born func(*saboteur) *life) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	mgr := w.manager(ctx)
+	var last atomic.Pointer[Reconciler]
+	watcher, err := drift.New(mgr.GetConfig(), mgr.GetScheme(), mgr.GetRESTMapper(), func(e drift.Event) {
+		if r := last.Load(); r != nil {
+			r.onEvent(e)
+		}
+	})
+	w.must(err)
+	w.must(mgr.Add(watcher))
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	w.t.Cleanup(func() { cancel(); <-done })
@@ -140,17 +151,15 @@ func (w *deliveryWorld) lives() (born func(*saboteur) *life) {
 		}
 		r, err := newDeliveryReconciler(mgr, options)
 		w.must(err)
-		ctx, cancel := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- r.watcher.Start(ctx) }()
-		return &life{w: w, r: r, stop: func() { cancel(); <-ended }}
+		r.watcher = watcher
+		last.Store(r)
+		return &life{w: w, r: r}
 	}
 }
 
 // converge drives the process until the world is settled, or until it is dead.
 func (l *life) converge(s *saboteur, names ...string) {
 	l.w.t.Helper()
-	defer l.stop()
 	eventually(l.w.t, "the process converges", func() error {
 		for _, name := range names {
 			key := client.ObjectKey{Namespace: l.w.system, Name: name}
@@ -305,6 +314,5 @@ func TestAnotherProcessThatLostItsLeaseWritesNothing(t *testing.T) {
 	current.converge(sane, "shop")
 	close(woken)
 	wait.Receive(t, "the old process ends", done)
-	old.stop()
 	w.check()
 }
