@@ -25,7 +25,7 @@ var annotationValues = map[string][]string{
 var neverReplaced = []string{"Namespace", "CustomResourceDefinition.apiextensions.k8s.io"}
 
 // annotations checks what an object says to the controller.
-func (c *checker) annotations(build *kustomize.Build, o kustomize.Object) {
+func (c objects) annotations(build *kustomize.Build, o kustomize.Object) {
 	said := o.GetAnnotations()
 	for _, key := range slices.Sorted(maps.Keys(said)) {
 		if problem := annotationProblem(o, key, said[key]); problem != "" {
@@ -37,7 +37,7 @@ func (c *checker) annotations(build *kustomize.Build, o kustomize.Object) {
 
 // spells names the file that has the annotation: the stub, the one file of the
 // build that spells it, or nobody's but the placement's.
-func (c *checker) spells(build *kustomize.Build, o kustomize.Object, key string) (file string, line int) {
+func (c objects) spells(build *kustomize.Build, o kustomize.Object, key string) (file string, line int) {
 	if o.Stub != nil {
 		return o.Stub.Path, 0
 	}

@@ -9,16 +9,16 @@ import (
 // checkBinding says which accounts a RoleBinding is for that nobody makes: it gives
 // nothing to anybody, and whoever makes an account of that name gets its rights.
 // Accounts in namespaces that the placement does not write to are others' affair.
-func (c *checker) checkBinding(build *kustomize.Build, o kustomize.Object, all fleetObjects) {
+func (r reads) checkBinding(build *kustomize.Build, o kustomize.Object, all fleetObjects) {
 	if gk := o.GroupVersionKind().GroupKind(); gk.Group != "rbac.authorization.k8s.io" || gk.Kind != "RoleBinding" && gk.Kind != "ClusterRoleBinding" {
 		return
 	}
-	spec := c.model.Placements[build.Placement].Spec
+	spec := r.model.Placements[build.Placement].Spec
 	for _, account := range accounts(o) {
 		if account.Name == "default" || account.Name == spec.ServiceAccountName || !slices.Contains(spec.AllNamespaces(), account.Namespace) || all.known[account] != nil {
 			continue
 		}
-		c.warnAt(build, o, "/subjects", "%s is for ServiceAccount %s, which no placement makes in namespace %s: whoever makes it gets its rights; "+
+		r.warnAt(build, o, "/subjects", "%s is for ServiceAccount %s, which no placement makes in namespace %s: whoever makes it gets its rights; "+
 			"hint: place the ServiceAccount too, or correct the name under subjects", describe(o.ID()), account.Name, account.Namespace)
 	}
 }

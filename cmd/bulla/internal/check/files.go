@@ -15,25 +15,37 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// files notes what a build read and left out, and whether it built anything.
-func (c *checker) files(build *kustomize.Build) {
+// files are those of the repository, read by builds or not.
+type files struct {
+	*fleet
+	// read are the files of all builds, folders where they lie.
+	read, folders map[string]bool
+}
+
+func (f *files) check(broken map[string]bool) {
+	f.checkUnread(broken)
+	f.checkAimed()
+}
+
+// note records what a build read and left out, and whether it built anything.
+func (f *files) note(build *kustomize.Build) {
 	for _, file := range build.Files {
-		c.read[file] = true
-		c.folders[path.Dir(file)] = true
+		f.read[file] = true
+		f.folders[path.Dir(file)] = true
 	}
 	for _, file := range build.LeftOut {
 		if !strings.EqualFold(path.Ext(file), ".json") {
-			c.warn(file, "it holds no Kubernetes object (neither apiVersion nor kind), and is left out")
+			f.warn(file, "it holds no Kubernetes object (neither apiVersion nor kind), and is left out")
 		}
 	}
 	if len(build.Objects) == 0 && len(build.Deleted) == 0 {
-		c.warn(c.placementFile(build.Placement), "it builds nothing: %s", c.nothing(c.model.Placements[build.Placement].Spec.Path))
+		f.warn(f.placementFile(build.Placement), "it builds nothing: %s", f.nothing(f.model.Placements[build.Placement].Spec.Path))
 	}
 }
 
 // nothing says why a folder builds nothing.
-func (c *checker) nothing(folder string) string {
-	for _, entry := range c.tree.Files(folder) {
+func (f *files) nothing(folder string) string {
+	for _, entry := range f.tree.Files(folder) {
 		switch path.Ext(entry.Path) {
 		case ".jsonnet", ".libsonnet":
 			return fmt.Sprintf("%s is jsonnet, which is not run; hint: write what it makes into the repository, and place that", entry.Path)
@@ -47,19 +59,19 @@ func (c *checker) nothing(folder string) string {
 // checkUnread looks for manifests that lie where builds read and are read by
 // none: a file that a kustomization does not list, or that was renamed. An object
 // that it held is deleted.
-func (c *checker) checkUnread() {
-	for _, entry := range c.tree.Files("") {
-		if c.read[entry.Path] || !c.near(entry.Path) || c.inBroken(entry.Path) || !manifest(entry.Path) {
+func (f *files) checkUnread(broken map[string]bool) {
+	for _, entry := range f.tree.Files("") {
+		if f.read[entry.Path] || !f.near(entry.Path) || within(broken, entry.Path) || !manifest(entry.Path) {
 			continue
 		}
-		data, err := c.tree.ReadFile(entry.Path)
+		data, err := f.tree.ReadFile(entry.Path)
 		if err != nil {
 			continue
 		}
 		if keys := kustomize.KeysOf(entry.Path, data); !keys.APIVersion || !keys.Kind || ownKind(data) {
 			continue
 		}
-		c.warn(entry.Path, "it holds a Kubernetes object, and no placement reads it: nothing of it is applied, and what it held before is deleted; "+
+		f.warn(entry.Path, "it holds a Kubernetes object, and no placement reads it: nothing of it is applied, and what it held before is deleted; "+
 			"hint: list it in a kustomization.yaml, or take it out")
 	}
 }
@@ -76,16 +88,16 @@ func ownKind(data []byte) bool { return ofOwnKind.Match(data) }
 
 // near reports whether a file lies in a folder that a build reads, or below a
 // placement's, and not in an overlay of its own that nobody builds.
-func (c *checker) near(file string) bool {
-	if c.folders[path.Dir(file)] {
+func (f *files) near(file string) bool {
+	if f.folders[path.Dir(file)] {
 		return true
 	}
 	for folder := path.Dir(file); folder != "."; folder = path.Dir(folder) {
-		if slices.ContainsFunc(slices.Collect(maps.Values(c.model.Placements)), func(p *api.Placement) bool { return p.Spec.Path == folder }) {
+		if slices.ContainsFunc(slices.Collect(maps.Values(f.model.Placements)), func(p *api.Placement) bool { return p.Spec.Path == folder }) {
 			return true
 		}
 		for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
-			if c.tree.Exists(path.Join(folder, name)) {
+			if f.tree.Exists(path.Join(folder, name)) {
 				return false
 			}
 		}
@@ -98,9 +110,9 @@ var aimed = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?` + api.KindSealedMani
 
 // checkAimed finds patches, replacements and transformers for a kind that no
 // build has: stubs are built as what their template says.
-func (c *checker) checkAimed() {
-	for _, file := range slices.Sorted(maps.Keys(c.read)) {
-		data, err := c.tree.ReadFile(file)
+func (f *files) checkAimed() {
+	for _, file := range slices.Sorted(maps.Keys(f.read)) {
+		data, err := f.tree.ReadFile(file)
 		if err != nil || !aimed.Match(data) {
 			continue
 		}
@@ -109,25 +121,25 @@ func (c *checker) checkAimed() {
 		}
 		for i, line := range strings.Split(string(data), "\n") {
 			if aimed.MatchString(line) {
-				c.aimsAtNothing(file, i+1, "kind "+api.KindSealedManifest)
+				f.aimsAtNothing(file, i+1, "kind "+api.KindSealedManifest)
 			}
 		}
 	}
-	for _, file := range slices.Sorted(maps.Keys(c.read)) {
-		data, err := c.tree.ReadFile(file)
+	for _, file := range slices.Sorted(maps.Keys(f.read)) {
+		data, err := f.tree.ReadFile(file)
 		if err != nil || !bytes.Contains(data, []byte(api.Group)) {
 			continue
 		}
-		for _, document := range c.documents(file) {
+		for _, document := range (objects{f.fleet}).documents(file) {
 			for _, line := range groupsAimedAt(document, "") {
-				c.aimsAtNothing(file, line, "group "+api.Group)
+				f.aimsAtNothing(file, line, "group "+api.Group)
 			}
 		}
 	}
 }
 
-func (c *checker) aimsAtNothing(file string, line int, what string) {
-	c.add(Finding{File: file, Line: line, Problem: "nothing is of " + what +
+func (f *files) aimsAtNothing(file string, line int, what string) {
+	f.add(Finding{File: file, Line: line, Problem: "nothing is of " + what +
 		" in a build, so this matches nothing: stubs are built as what their template says, a v1 Secret; hint: write kind: Secret"})
 }
 

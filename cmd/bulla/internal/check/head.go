@@ -51,21 +51,28 @@ func (h *Head) placements() map[string]*api.Placement {
 	return before.Placements
 }
 
-// checkSince says what changes against the last commit that no cluster takes, or
+// since is what changed against the last commit.
+type since struct {
+	*fleet
+	head   *Head
+	builds []*kustomize.Build
+}
+
+// check says what changes against the last commit that no cluster takes, or
 // that takes something away.
-func (c *checker) checkSince(h *Head) {
-	if h == nil {
+func (s since) check() {
+	if s.head == nil {
 		return
 	}
-	for name, before := range h.placements() {
-		if c.model.Placements[name] == nil && !c.unread(name) {
-			c.add(Finding{Note: true, File: "placements/" + name + ".yaml", Problem: vanished(before)})
+	for name, before := range s.head.placements() {
+		if s.model.Placements[name] == nil && !s.unread(name) {
+			s.add(Finding{Note: true, File: "placements/" + name + ".yaml", Problem: vanished(before)})
 		}
 	}
-	for _, build := range c.builds {
+	for _, build := range s.builds {
 		for _, o := range build.Objects {
 			if o.Stub != nil && o.Object["immutable"] == true && o.GetAnnotations()[v1alpha1.ForceAnnotation] != "enabled" {
-				c.checkImmutable(h, o.Stub)
+				s.checkImmutable(o.Stub)
 			}
 		}
 	}
@@ -73,8 +80,8 @@ func (c *checker) checkSince(h *Head) {
 
 // unread: a file of that placement is there and counts for nothing. That is a
 // finding already, and the clusters keep what it placed.
-func (c *checker) unread(name string) bool {
-	for _, problem := range c.model.Problems {
+func (s since) unread(name string) bool {
+	for _, problem := range s.model.Problems {
 		if problem.Kind == api.KindPlacement && (problem.Name == name || problem.Name == "") {
 			return true
 		}
@@ -100,8 +107,8 @@ func vanished(p *api.Placement) string {
 
 // checkImmutable compares a stub with what it was. The API server refuses a new
 // value of an immutable Secret, each time.
-func (c *checker) checkImmutable(h *Head, now *kustomize.Stub) {
-	data, ok := h.read(now.Path)
+func (s since) checkImmutable(now *kustomize.Stub) {
+	data, ok := s.head.read(now.Path)
 	if !ok {
 		return
 	}
@@ -110,7 +117,7 @@ func (c *checker) checkImmutable(h *Head, now *kustomize.Stub) {
 		return
 	}
 	if changed := changedFields(before, now.Manifest); len(changed) > 0 {
-		c.add(Finding{File: now.Path, Problem: fmt.Sprintf("its Secret is immutable, and since the last commit there is another %s: every cluster that has it refuses that; "+
+		s.add(Finding{File: now.Path, Problem: fmt.Sprintf("its Secret is immutable, and since the last commit there is another %s: every cluster that has it refuses that; "+
 			"hint: seal a stub with a new name, or write %s: enabled under spec.template.metadata.annotations, and it is deleted and made anew",
 			strings.Join(changed, ", "), v1alpha1.ForceAnnotation)})
 	}

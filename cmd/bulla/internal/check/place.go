@@ -15,7 +15,7 @@ import (
 // file that has it as it is in the build, the object's own or a patch, else where
 // the object begins; else the placement's file. An empty pointer asks for the
 // object, a nil value for whatever stands there.
-func (c *checker) place(build *kustomize.Build, o kustomize.Object, pointer string, value any) (file string, line int) {
+func (c objects) place(build *kustomize.Build, o kustomize.Object, pointer string, value any) (file string, line int) {
 	if o.Stub != nil {
 		return o.Stub.Path, 0
 	}
@@ -34,7 +34,7 @@ func (c *checker) place(build *kustomize.Build, o kustomize.Object, pointer stri
 }
 
 // written is the line of a value in a document about an object, 0 for none.
-func (c *checker) written(file string, id kustomize.ObjectID, pointer string, value any) int {
+func (c objects) written(file string, id kustomize.ObjectID, pointer string, value any) int {
 	for _, document := range c.documents(file) {
 		name := scalar(child(child(document, "metadata"), "name"))
 		if name == "" || !strings.Contains(id.Name, name) || scalar(child(document, "kind")) != id.Kind {
@@ -48,7 +48,7 @@ func (c *checker) written(file string, id kustomize.ObjectID, pointer string, va
 }
 
 // documents are the objects in a file, as far as it is YAML.
-func (c *checker) documents(file string) []*yaml.Node {
+func (c objects) documents(file string) []*yaml.Node {
 	if known, ok := c.parsed[file]; ok {
 		return known
 	}

@@ -18,9 +18,9 @@ type fleetObjects struct {
 	cluster map[string]bool
 }
 
-func (c *checker) objects() fleetObjects {
+func objectsOf(builds []*kustomize.Build) fleetObjects {
 	all := fleetObjects{known: map[kustomize.ObjectID]*kustomize.Object{}, cluster: map[string]bool{}}
-	for _, build := range c.builds {
+	for _, build := range builds {
 		for _, o := range build.Objects {
 			all.known[o.ID()] = &o
 			if o.GroupVersionKind().GroupKind().String() == "CustomResourceDefinition.apiextensions.k8s.io" {
@@ -39,25 +39,28 @@ func (f fleetObjects) define(crd map[string]any) {
 	}
 }
 
-// checkReads says what a placement counts on and the fleet does not have: a
+// reads is what placements count on.
+type reads struct {
+	objects
+	all []*kustomize.Build
+}
+
+// check says what a placement counts on and the fleet does not have: a
 // namespace, and what workloads name. It may be there, made by somebody else.
-func (c *checker) checkReads() {
-	if len(c.broken) > 0 {
-		return // who knows what those would make
-	}
-	all := c.objects()
-	for _, build := range c.builds {
-		for _, namespace := range c.model.Placements[build.Placement].Spec.AllNamespaces() {
+func (r reads) check() {
+	all := objectsOf(r.all)
+	for _, build := range r.all {
+		for _, namespace := range r.model.Placements[build.Placement].Spec.AllNamespaces() {
 			if all.known[kustomize.ObjectID{Kind: "Namespace", Name: namespace}] == nil {
-				c.add(Finding{Note: true, File: c.placementFile(build.Placement),
+				r.add(Finding{Note: true, File: r.placementFile(build.Placement),
 					Problem: fmt.Sprintf("no placement makes namespace %s: it must be there before, or nothing is applied", namespace)})
 			}
 		}
 		for _, o := range build.Objects {
-			c.checkReader(build, o, all)
-			c.checkBinding(build, o, all)
+			r.checkReader(build, o, all)
+			r.checkBinding(build, o, all)
 			if gk := o.GroupVersionKind().GroupKind().String(); o.GetNamespace() != "" && all.cluster[gk] {
-				c.add(Finding{File: c.placementFile(build.Placement), Problem: fmt.Sprintf(
+				r.add(Finding{File: r.placementFile(build.Placement), Problem: fmt.Sprintf(
 					"%s is cluster-scoped, as its CustomResourceDefinition says; hint: write %q under spec.allow.clusterResources", describe(o.ID()), gk)})
 			}
 		}
@@ -67,7 +70,7 @@ func (c *checker) checkReads() {
 // made are the objects that every namespace has by itself.
 var made = []workload.Ref{{Kind: workload.ServiceAccount, Name: "default"}, {Kind: workload.ConfigMap, Name: "kube-root-ca.crt"}}
 
-func (c *checker) checkReader(build *kustomize.Build, o kustomize.Object, all fleetObjects) {
+func (r reads) checkReader(build *kustomize.Build, o kustomize.Object, all fleetObjects) {
 	for _, ref := range workload.Reads(o.Object) {
 		if ref.Optional || ref.Kind == workload.Claim || slices.ContainsFunc(made, func(m workload.Ref) bool { return m.Kind == ref.Kind && m.Name == ref.Name }) {
 			continue
@@ -78,24 +81,18 @@ func (c *checker) checkReader(build *kustomize.Build, o kustomize.Object, all fl
 		}
 		named := all.known[kustomize.ObjectID{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}]
 		if named == nil {
-			c.warnAt(build, o, ref.Path, "%s names %s %s (%s), which no placement makes in namespace %s: its pods wait for it",
+			r.warnAt(build, o, ref.Path, "%s names %s %s (%s), which no placement makes in namespace %s: its pods wait for it",
 				describe(o.ID()), ref.Kind, ref.Name, ref.Path, namespace)
 			continue
 		}
 		has := keysOf(named)
 		for _, key := range ref.Keys {
 			if len(has) > 0 && !slices.Contains(has, key) {
-				c.warnAt(build, o, ref.Path, "%s reads key %s of %s %s (%s), which has %s: its pods wait for it",
+				r.warnAt(build, o, ref.Path, "%s reads key %s of %s %s (%s), which has %s: its pods wait for it",
 					describe(o.ID()), key, ref.Kind, ref.Name, ref.Path, strings.Join(has, ", "))
 			}
 		}
 	}
-}
-
-// warnAt warns about what a built object says, where it was written.
-func (c *checker) warnAt(build *kustomize.Build, o kustomize.Object, pointer, format string, args ...any) {
-	file, line := c.place(build, o, pointer, nil)
-	c.add(Finding{Warning: true, File: file, Line: line, Problem: fmt.Sprintf(format+" (placement %s)", append(args, build.Placement)...)})
 }
 
 // keysOf are the keys of a Secret or ConfigMap, none where somebody else fills

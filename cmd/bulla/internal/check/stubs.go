@@ -1,16 +1,9 @@
 package check
 
 import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/kustomize/model"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 // object is one built object of a stub.
@@ -23,21 +16,28 @@ type stubUse struct {
 	clusters map[object]map[string]bool
 }
 
+// stubs are the sealed files, and what the fleet makes of them.
+type stubs struct {
+	*fleet
+	uses map[string]*stubUse
+	// deleted are the stubs that a patch takes out of a build.
+	deleted map[string]bool
+}
+
 // note records the stubs of a build on a cluster; "" is no cluster.
-func (c *checker) note(build *kustomize.Build, cluster string) {
+func (s *stubs) note(build *kustomize.Build, cluster string) {
 	for _, d := range build.Deleted {
-		c.deleted[d.Stub.Path] = true
-		c.warn(d.File, "it deletes the Secret of stub %s: placement %s gets none of its values", d.Stub.Path, build.Placement)
+		s.deleted[d.Stub.Path] = true
+		s.warn(d.File, "it deletes the Secret of stub %s: placement %s gets none of its values", d.Stub.Path, build.Placement)
 	}
 	for _, built := range build.Objects {
-		c.annotations(build, built)
 		if built.Stub == nil {
 			continue
 		}
-		use, ok := c.stubs[built.Stub.Path]
+		use, ok := s.uses[built.Stub.Path]
 		if !ok {
 			use = &stubUse{manifest: built.Stub.Manifest, clusters: map[object]map[string]bool{}}
-			c.stubs[built.Stub.Path] = use
+			s.uses[built.Stub.Path] = use
 		}
 		o := object{build.Placement, built.GetNamespace(), built.GetName()}
 		if use.clusters[o] == nil {
@@ -49,20 +49,23 @@ func (c *checker) note(build *kustomize.Build, cluster string) {
 	}
 }
 
-func (c *checker) checkStubs() {
-	for file, use := range c.stubs {
+// check looks at each block, and for stubs that nothing builds. broken are the
+// folders of placements that do not build.
+func (s *stubs) check(broken map[string]bool) {
+	for file, use := range s.uses {
 		for i, block := range use.manifest.Spec.Blocks {
-			b := &blockCheck{checker: c, file: file, line: c.blockLine(file, i), index: i, block: block, use: use}
+			b := &blockCheck{fleet: s.fleet, file: file, line: s.blockLine(file, i), index: i, block: block, use: use}
 			b.locks()
 			b.binding()
 			b.reach()
 		}
 	}
+	s.checkLoose(broken)
 }
 
 // blockLine returns the line of a block, 0 when the layout does not show it.
-func (c *checker) blockLine(file string, i int) int {
-	data, err := c.tree.ReadFile(file)
+func (s *stubs) blockLine(file string, i int) int {
+	data, err := s.tree.ReadFile(file)
 	if err != nil {
 		return 0
 	}
@@ -71,155 +74,4 @@ func (c *checker) blockLine(file string, i int) int {
 		return 0
 	}
 	return blocks.Line(i)
-}
-
-// restore is for what nobody writes by hand.
-const restore = "take the file as it was from Git (git checkout REVISION -- FILE), or give the value again with bulla seal"
-
-type blockCheck struct {
-	*checker
-	file  string
-	line  int
-	index int
-	block api.Block
-	use   *stubUse
-}
-
-func (b *blockCheck) report(warning bool, field, format string, args ...any) {
-	b.add(Finding{Warning: warning, File: b.file, Line: b.line, Field: fmt.Sprintf("spec.blocks[%d]%s", b.index, field), Problem: fmt.Sprintf(format, args...)})
-}
-
-// locks checks each lock alone.
-func (b *blockCheck) locks() {
-	for i, lock := range b.block.Locks {
-		field := fmt.Sprintf(".locks[%d]", i)
-		key, ok := b.model.Fleet.Spec.Key(lock.Key)
-		switch {
-		case !ok:
-			b.report(false, field+".key", "the fleet has no sealing key %q", lock.Key)
-			continue
-		case key.Status == api.KeyRetired:
-			b.report(false, field+".key", "sealing key %q is Retired: it opens nothing; seal the value again", lock.Key)
-		case key.Status == api.KeySuperseded:
-			b.report(true, field+".key", "sealing key %q is Superseded: `bulla reseal` moves the lock before it is Retired", lock.Key)
-		}
-		if err := sealing.CheckLock(key.Suite, lock); err != nil {
-			b.report(false, field+".ciphertext", "the lock is damaged: %v; hint: "+restore, err)
-		}
-		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 &&
-			!b.lostTarget(target) {
-			b.report(true, field+".target", "%s is no cluster of the fleet: this lock is for nobody", target)
-		}
-	}
-}
-
-// lostTarget: whom a lock is for is not known while the file that says so is refused.
-func (b *blockCheck) lostTarget(target sealing.Target) bool {
-	if target.Kind == sealing.Set {
-		return b.setUnknown(target.Name)
-	}
-	return b.refused(api.KindCluster, target.Name)
-}
-
-func (b *blockCheck) members(target sealing.Target) []string {
-	if target.Kind == sealing.Set {
-		return b.model.Members(target.Name)
-	}
-	if _, ok := b.model.Clusters[target.Name]; ok {
-		return []string{target.Name}
-	}
-	return nil
-}
-
-// binding checks that the payload is sealed for the object that is built. The
-// digest in its header says so without opening it.
-func (b *blockCheck) binding() {
-	payload, err := sealing.ParsePayload(b.block.Payload)
-	if err != nil {
-		b.report(false, ".payload", "the payload is damaged: %v; hint: "+restore, err)
-		return
-	}
-	for o := range b.use.clusters {
-		c, err := sealing.ContextOf(b.model.Fleet.Spec.ID, b.use.manifest, b.index, o.namespace, o.name)
-		if err != nil {
-			b.report(false, "", "%v", err)
-			continue
-		}
-		if c.Digest() != payload.ContextDigest() {
-			b.report(false, ".payload", "%s: it will not open; %s", b.mismatch(o), b.use.advice(o.placement))
-		}
-	}
-}
-
-// mismatch says what a payload is not sealed for. The header's digest is of all
-// that it is bound to, so that a renamed field looks like a renamed object.
-func (b *blockCheck) mismatch(o object) string {
-	return fmt.Sprintf("it is sealed for another object than %s/%s, which placement %s makes of it, or for other fields than %s",
-		o.namespace, o.name, o.placement, strings.Join(b.block.Fields, " "))
-}
-
-// advice is how to seal for what placement makes of a stub. When it becomes
-// several objects, sealing it for one takes it from the others.
-func (u *stubUse) advice(placement string) string {
-	objects := map[string]bool{}
-	for o := range u.clusters {
-		objects[o.namespace+"/"+o.name] = true
-	}
-	if len(objects) > 1 {
-		return "it becomes several objects: seal a new stub with --scope namespace or fleet, or keep one for each overlay"
-	}
-	return "seal with --for " + placement
-}
-
-// reach checks that every cluster that gets the object has a lock.
-func (b *blockCheck) reach() {
-	reached := map[string]bool{}
-	var sets, clusters []string
-	for _, lock := range b.block.Locks {
-		target, err := sealing.ParseTarget(lock.Target)
-		if err != nil {
-			continue
-		}
-		if target.Kind == sealing.Set {
-			sets = append(sets, lock.Target)
-		} else {
-			clusters = append(clusters, lock.Target)
-		}
-		if b.lostTarget(target) {
-			return
-		}
-		for _, cluster := range b.members(target) {
-			reached[cluster] = true
-		}
-	}
-	if len(sets) > 0 && len(clusters) > 0 {
-		b.report(true, ".locks", "the lock for %s opens without any cluster's own key, so that the one for %s is worth no more; "+
-			"hint: give the value again, with --set or with --two-lock --cluster", sets[0], clusters[0])
-	}
-	locked := map[string]bool{}
-	for _, clusters := range b.use.clusters {
-		for cluster := range clusters {
-			if !reached[cluster] {
-				locked[cluster] = true
-			}
-		}
-	}
-	if len(locked) > 0 {
-		again := "--set SET, a set that has it"
-		if len(sets) == 0 && len(clusters) > 0 {
-			again = "--two-lock --cluster, once for each"
-		}
-		b.report(true, ".locks", "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal %s",
-			strings.Join(b.block.Fields, " "), strings.Join(slices.Sorted(maps.Keys(locked)), ", "), again)
-	}
-}
-
-// checkFlaws tells of folders that nothing is built from. Where they grant, or a
-// placement builds them, that is an error already.
-func (c *checker) checkFlaws() {
-	for _, flawed := range c.tree.Flaws() {
-		if !slices.ContainsFunc(c.model.Problems, func(p model.Problem) bool { return p.File == flawed.Path }) {
-			c.warn(flawed.Path, "%s: no placement can build its folder; hint: give it another name (git mv)", flawed.Problem)
-		}
-	}
 }

@@ -1,0 +1,88 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
+)
+
+// grants are the files that say who gets what, without what they build.
+type grants struct{ *fleet }
+
+func (g grants) check() {
+	g.checkFlaws()
+	for _, name := range slices.Sorted(maps.Keys(g.model.Placements)) {
+		g.checkTargets(name)
+		g.checkDependencies(name)
+	}
+	g.checkOwners()
+	g.checkSigning()
+}
+
+// checkTargets says whom a placement does not reach.
+func (g grants) checkTargets(name string) {
+	p := g.model.Placements[name]
+	if len(g.model.TargetsOf(name)) == 0 && !g.targetsRefused(p) {
+		g.warn(g.placementFile(name), "it reaches no cluster")
+	}
+	for i, target := range p.Spec.Targets {
+		if _, ok := g.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok &&
+			!g.refused(api.KindCluster, target.ClusterName) {
+			g.add(Finding{
+				Warning: true, File: g.placementFile(name), Field: fmt.Sprintf("spec.targets[%d]", i),
+				Problem: fmt.Sprintf("cluster %q is not in the fleet", target.ClusterName),
+			})
+		}
+	}
+}
+
+// checkFlaws tells of folders that nothing is built from. Where they grant, or a
+// placement builds them, that is an error already.
+func (g grants) checkFlaws() {
+	for _, flawed := range g.tree.Flaws() {
+		if !slices.ContainsFunc(g.model.Problems, func(p model.Problem) bool { return p.File == flawed.Path }) {
+			g.warn(flawed.Path, "%s: no placement can build its folder; hint: give it another name (git mv)", flawed.Problem)
+		}
+	}
+}
+
+// checkOwners wants a reviewer for everything that grants access.
+func (g grants) checkOwners() {
+	for _, file := range []string{"CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS"} {
+		data, err := g.tree.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		for _, path := range layout.Missing(data) {
+			if path != "/CODEOWNERS" || file == "CODEOWNERS" {
+				g.warn(file, "it names nobody for %s, which grants access", path)
+			}
+		}
+		return
+	}
+	g.warn("CODEOWNERS", "it is missing: nobody must approve what grants access")
+}
+
+// checkSigning says what a fleet that demands signatures leaves to every pusher.
+func (g grants) checkSigning() {
+	signing := g.model.Fleet.Spec.Signing
+	if signing == nil || len(signing.Require) == 0 {
+		return
+	}
+	for _, grant := range layout.Grants {
+		path := strings.Trim(grant.Path, "/")
+		if path == tree.FleetFile || path == "CODEOWNERS" { // the one is always signed, the other grants nothing by itself
+			continue
+		}
+		if !slices.ContainsFunc(signing.Require, func(r string) bool { return strings.TrimSuffix(r, "/") == path }) {
+			g.add(Finding{Warning: true, File: tree.FleetFile, Field: "spec.signing.require",
+				Problem: "leaves out " + path + "/, " + grant.Why + ": whoever can push changes that without a signature"})
+		}
+	}
+}
