@@ -118,12 +118,17 @@ func TestManyAskersOfOneBuildStartOneProcess(t *testing.T) {
 
 func TestTheCacheIsBounded(t *testing.T) {
 	b := NewBuilder(BuilderOptions{CacheSize: 2})
-	tr := testfleet.Open(t, testfleet.Files{"apps/app/README.md": "nothing to build"})
-	for i := range 5 {
-		_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name = fmt.Sprint("app", i) }))
+	tr := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")})
+	for _, step := range []struct {
+		name      string
+		processes int64
+	}{
+		{"one", 1}, {"two", 2}, {"one", 2}, {"two", 2}, {"three", 3}, {"two", 3}, {"three", 3}, {"one", 4},
+	} {
+		_, err := b.Build(t.Context(), tr, placement(func(p *api.Placement) { p.Metadata.Name = step.name }))
 		must(t, err)
-	}
-	if got := len(b.cache.results); got != 2 {
-		t.Errorf("%d placements are kept, want 2", got)
+		if got := b.Processes(); got != step.processes {
+			t.Errorf("%d processes after %q, want %d: two placements are kept, the oldest goes", got, step.name, step.processes)
+		}
 	}
 }

@@ -13,7 +13,7 @@
 //     A file that does not parse grants nothing and blocks no other.
 //   - A [Builder] builds a placement's folder in a process of its own, and
 //     [Builder.Resolve] joins the builds of one cluster into one map from object
-//     to placement.
+//     to placement. What a build gives is in package built.
 //
 // A build is a pure function of tree and placement. kustomize is treated as
 // hostile code: it fetches URLs and runs git whatever its load restriction, it

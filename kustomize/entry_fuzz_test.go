@@ -3,6 +3,9 @@ package kustomize
 import (
 	"testing"
 
+	"github.com/bulla-dev/bulla/kustomize/built"
+	"github.com/bulla-dev/bulla/kustomize/internal/check"
+	"github.com/bulla-dev/bulla/kustomize/internal/view"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/kustomize/workload"
 )
@@ -26,18 +29,18 @@ func FuzzWhatABuildGives(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v := emptyView(tree.New("", "", tree.NewDir(0, nil), nil), "apps/app")
-		objects, err := v.objects([][]byte{data, data})
+		v := view.New(tree.New("", "", tree.NewDir(0, nil), nil), "apps/app")
+		objects, err := v.Objects([][]byte{data, data})
 		if err != nil {
-			_ = v.refuse(err)
+			_ = v.Refuse(err)
 			return
 		}
 		p := placement()
-		settle(p, objects)
-		if err := Check(p, objects); err != nil {
-			_ = v.refuse(err)
+		check.Settle(p, objects)
+		if err := check.Objects(p, objects); err != nil {
+			_ = v.Refuse(err)
 		}
-		if _, err := digest(objects); err != nil {
+		if _, err := built.Digest(objects); err != nil {
 			t.Error("no digest")
 		}
 		r := &Resolution{Placed: map[string]*Placed{"app": {Placement: p, Build: &Build{Objects: objects}}}, Owners: map[ObjectID]string{}, Conflicts: map[ObjectID][]string{}}
@@ -57,5 +60,5 @@ func FuzzWhatABuildGives(f *testing.F) {
 func holds(object map[string]any, field string) bool {
 	metadata, _ := object["metadata"].(map[string]any)
 	value, ok := metadata[field]
-	return ok && !isEmpty(value)
+	return ok && !built.IsEmpty(value)
 }

@@ -1,9 +1,17 @@
 package kustomize
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
+
+// errInput marks build errors that the tree is to blame for: the same tree
+// gives the same error.
+var errInput = errors.New("input is refused")
 
 // BuildError says why a placement does not build. It grants nothing then, and
 // blocks no other placement.
@@ -37,3 +45,15 @@ func (e *BuildError) Error() string {
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }
+
+// refusal is what a failed build says of its placement.
+func refusal(p *api.Placement, failure *worker.Failure, fileOf func(*worker.Failure) string) *BuildError {
+	refused := &BuildError{
+		Placement: p.Metadata.Name, File: fileOf(failure), Line: failure.Line, Problem: failure.Problem, Err: errInput,
+	}
+	for _, more := range failure.More {
+		refused.More = append(refused.More,
+			&BuildError{Placement: p.Metadata.Name, File: fileOf(more), Line: more.Line, Problem: more.Problem})
+	}
+	return refused
+}

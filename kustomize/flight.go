@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/internal/kept"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
@@ -34,18 +35,18 @@ func (f *flight) isLate() { f.once.Do(func() { close(f.late) }) }
 
 // begin starts a build, or gives the one that is under way. It ends by a deadline
 // of its own: whoever asks first must not decide for the others when to give up.
-func (b *Builder) begin(t *tree.Tree, p *api.Placement, key buildKey) *flight {
-	id := key.placement + " " + key.spec + " " + t.Hash()
+func (b *Builder) begin(t *tree.Tree, p *api.Placement, key kept.Key) *flight {
+	id := key.String() + " " + t.Hash()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if f, ok := b.flights[id]; ok && !f.dropped {
 		f.wanted++
 		return f
 	}
-	b.dropUnwanted(key.placement)
+	b.dropUnwanted(key.Placement)
 	f := &flight{
 		done: make(chan struct{}), late: make(chan struct{}), drop: make(chan struct{}),
-		placement: key.placement, wanted: 1, err: errCrowded,
+		placement: key.Placement, wanted: 1, err: errCrowded,
 	}
 	b.flights[id] = f
 	go func() {
@@ -59,11 +60,11 @@ func (b *Builder) begin(t *tree.Tree, p *api.Placement, key buildKey) *flight {
 		}()
 		// The flight has a goroutine of its own, where no caller could recover.
 		defer catch(p, &f.err)
-		if r, ok := b.kept(key, t); ok {
-			f.build, f.err = r.build, r.err
+		if r, ok := b.known(key, t); ok {
+			f.build, f.err = r.Build, r.Err
 			return
 		}
-		b.lanes.run(key.placement, f.drop, f.isLate, func(ctx context.Context) {
+		b.lanes.run(key.Placement, f.drop, f.isLate, func(ctx context.Context) {
 			defer catch(p, &f.err)
 			f.build, f.err = b.build(ctx, t, p, key)
 		})
@@ -92,12 +93,12 @@ func (b *Builder) leave(f *flight) {
 // soon is Build, but for a build that is late: [ErrBuilding] then, and it goes on.
 func (b *Builder) soon(ctx context.Context, t *tree.Tree, p *api.Placement) (_ *Build, err error) {
 	defer catch(p, &err)
-	key, err := keyOf(p)
+	key, err := kept.KeyOf(p)
 	if err != nil {
 		return nil, err
 	}
-	if r, ok := b.cache.get(key, t); ok {
-		return r.build, r.err
+	if r, ok := b.cache.Get(key, t); ok {
+		return r.Build, r.Err
 	}
 	f := b.begin(t, p, key)
 	defer b.leave(f)
@@ -112,6 +113,7 @@ func (b *Builder) soon(ctx context.Context, t *tree.Tree, p *api.Placement) (_ *
 	case <-f.done:
 		return f.build, f.err
 	default:
-		return nil, &BuildError{Placement: p.Metadata.Name, Problem: ErrBuilding.Error() + "; no other application waits for it", Err: ErrBuilding}
+		problem := ErrBuilding.Error() + "; no other application waits for it"
+		return nil, &BuildError{Placement: p.Metadata.Name, Problem: problem, Err: ErrBuilding}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/wait"
+	"github.com/bulla-dev/bulla/kustomize/internal/kept"
 )
 
 // TestSlowBuildsHoldNobodyUp: as many as there may be, and nobody's place is taken
@@ -94,7 +95,7 @@ func TestACrowdedBuildIsOnlyPutOff(t *testing.T) {
 	b := NewBuilder(BuilderOptions{})
 	b.lanes.after = time.Millisecond
 	b.lanes.slow <- struct{}{} // somebody else's build
-	key, err := keyOf(m.Placements["honest"])
+	key, err := kept.KeyOf(m.Placements["honest"])
 	must(t, err)
 	crowded := b.begin(tr, m.Placements["honest"], key)
 	<-crowded.done
@@ -164,24 +165,24 @@ func TestABuildThatRanOutOfTimeBacksOff(t *testing.T) {
 	}
 	slow := testfleet.Files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": testfleet.ConfigMap("a")}
 	tr, m := load(t, testfleet.Two().With(slow))
-	key, err := keyOf(m.Placements["slow"])
+	key, err := kept.KeyOf(m.Placements["slow"])
 	must(t, err)
 	b := NewBuilder(BuilderOptions{})
 	if _, err := b.Build(t.Context(), tr, m.Placements["slow"]); err != nil {
 		t.Fatal(err)
 	}
-	result := b.cache.results[key][0]
-	result.tries, result.until = 3, time.Now().Add(time.Hour)
+	result, _ := b.cache.Get(key, tr)
+	result.Tries, result.Until = 3, time.Now().Add(time.Hour)
 	elsewhere, _ := load(t, testfleet.Two().With(slow).With(testfleet.Files{"docs/x": "x"}))
 	touched, _ := load(t, testfleet.Two().With(slow).With(testfleet.Files{"apps/slow/a.yaml": testfleet.ConfigMap("b")}))
-	if _, ok := b.cache.get(key, elsewhere); !ok || b.cache.tries(key, elsewhere) != 3 {
+	if _, ok := b.cache.Get(key, elsewhere); !ok || b.cache.Tries(key, elsewhere) != 3 {
 		t.Error("a push of something else tries it again, or forgets how often it was tried")
 	}
-	if _, ok := b.cache.get(key, touched); ok || b.cache.tries(key, touched) != 0 {
+	if _, ok := b.cache.Get(key, touched); ok || b.cache.Tries(key, touched) != 0 {
 		t.Error("a push of its input does not try it at once")
 	}
-	result.until = time.Now().Add(-time.Second)
-	if _, ok := b.cache.get(key, tr); ok || b.cache.tries(key, tr) != 3 {
+	result.Until = time.Now().Add(-time.Second)
+	if _, ok := b.cache.Get(key, tr); ok || b.cache.Tries(key, tr) != 3 {
 		t.Error("after its time it is not tried again, or as if for the first time")
 	}
 }

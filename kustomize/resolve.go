@@ -141,7 +141,7 @@ func (r *Resolution) holdNamespaces(names []string) {
 			continue
 		}
 		held := placed.Placement.Spec.AllNamespaces()
-		if len(clusterResources(placed.Placement)) > 0 {
+		if len(placed.Placement.Spec.ClusterResources()) > 0 {
 			held = append(slices.Clone(held), "")
 		}
 		for _, namespace := range held {
@@ -194,7 +194,7 @@ func (r *Resolution) Undecided(id ObjectID) bool {
 	return slices.ContainsFunc(r.Building(), func(name string) bool {
 		p := r.Placed[name].Placement
 		if id.Namespace == "" {
-			return len(clusterResources(p)) > 0 || slices.Contains(p.Spec.AllNamespaces(), id.Name)
+			return len(p.Spec.ClusterResources()) > 0 || slices.Contains(p.Spec.AllNamespaces(), id.Name)
 		}
 		return slices.Contains(p.Spec.AllNamespaces(), id.Namespace)
 	})

@@ -105,6 +105,15 @@ func (s PlacementSpec) AllNamespaces() []string {
 	return slices.Clone(s.Namespaces)
 }
 
+// ClusterResources are the cluster-scoped kinds, each "Kind.group", that the placement
+// may write.
+func (s PlacementSpec) ClusterResources() []string {
+	if s.Allow == nil {
+		return nil
+	}
+	return s.Allow.ClusterResources
+}
+
 // PruneEnabled reports whether objects that Git no longer places are deleted.
 // Default true.
 func (s PlacementSpec) PruneEnabled() bool { return s.Prune == nil || *s.Prune }

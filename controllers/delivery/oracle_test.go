@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -55,7 +56,7 @@ func (w *deliveryWorld) check() {
 		list.SetGroupVersionKind(gvk)
 		w.must(w.client.List(w.t.Context(), list, client.MatchingLabels{v1alpha1.FleetLabel: w.fleet}))
 		for i := range list.Items {
-			if id := kustomize.ObjectIDOf(&list.Items[i]); !wanted[id] {
+			if id := built.ObjectIDOf(&list.Items[i]); !wanted[id] {
 				w.t.Errorf("%s stands, and Git does not place it", id)
 			}
 		}

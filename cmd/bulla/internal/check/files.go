@@ -13,6 +13,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/loose"
 )
 
 // files are those of the repository, read by builds or not.
@@ -68,7 +69,7 @@ func (f *files) checkUnread(broken map[string]bool) {
 		if err != nil {
 			continue
 		}
-		if keys := kustomize.KeysOf(entry.Path, data); !keys.APIVersion || !keys.Kind || ownKind(data) {
+		if keys := loose.KeysOf(entry.Path, data); !keys.APIVersion || !keys.Kind || ownKind(data) {
 			continue
 		}
 		f.warn(entry.Path, "it holds a Kubernetes object, and no placement reads it: nothing of it is applied, and what it held before is deleted; "+

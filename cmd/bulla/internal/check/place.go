@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/blame"
 )
 
 // place names the file and line where a value of a built object was written: the
@@ -19,7 +20,7 @@ func (c objects) place(build *kustomize.Build, o kustomize.Object, pointer strin
 	if o.Stub != nil {
 		return o.Stub.Path, 0
 	}
-	own, first := kustomize.Origin(c.tree, build.Files, o.ID(), "")
+	own, first := blame.Origin(c.tree, build.Files, o.ID(), "")
 	if pointer != "" {
 		for _, name := range append([]string{own}, build.Files...) {
 			if at := c.written(name, o.ID(), pointer, value); at > 0 {

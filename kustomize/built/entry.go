@@ -1,4 +1,4 @@
-package kustomize
+package built
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/scope"
 )
 
 // Bounds on what a build gave, counted before any of it is decoded: decoded
@@ -18,19 +20,19 @@ const (
 	maxNodes = 1 << 20
 )
 
-// entry is where everything that comes out of a build enters. Behind it, what an
+// Entry is where everything that comes out of a build enters. Behind it, what an
 // object is called and what its labels and annotations are have the types that
 // Kubernetes gives them. The getters of [unstructured.Unstructured] rely on that:
 // for a wrong type they answer that there is nothing, so one number among a
 // Namespace's labels would take all its labels away at the next write.
-type entry struct {
+type Entry struct {
 	// nodes counts over all objects of the build.
 	nodes int
 }
 
-// object decodes one object. JSON numbers come out as kubectl has them: int64
+// Object decodes one object. JSON numbers come out as kubectl has them: int64
 // where they fit. What is refused may come out all the same, to be named.
-func (e *entry) object(data []byte) (*unstructured.Unstructured, error) {
+func (e *Entry) Object(data []byte) (*unstructured.Unstructured, error) {
 	if err := e.measure(data); err != nil {
 		return nil, err
 	}
@@ -39,14 +41,14 @@ func (e *entry) object(data []byte) (*unstructured.Unstructured, error) {
 		return nil, errors.New("an object is not a mapping")
 	}
 	if wrong := wrongIn(u.Object); wrong != nil {
-		return u, &objectError{id: shownID(u.Object), problem: wrong.String(), key: wrong.key()}
+		return u, &Refused{ID: shownID(u.Object), Problem: wrong.String(), Key: wrong.key()}
 	}
 	return u, nil
 }
 
 // measure counts depth and values of a JSON text. It need not be exact for a text
 // that is not JSON: decoding refuses that.
-func (e *entry) measure(data []byte) error {
+func (e *Entry) measure(data []byte) error {
 	depth, quoted, escaped := 0, false, false
 	for _, c := range data {
 		switch {
@@ -146,7 +148,7 @@ func wrongIn(object map[string]any) *wrong {
 // CustomResourceDefinition describes fields under the names that fields have.
 func kubernetesOwn(object map[string]any) bool {
 	id := shownID(object)
-	return builtinGroup(id.Group) && id.Group != "apiextensions.k8s.io"
+	return scope.Builtin(id.Group) && id.Group != "apiextensions.k8s.io"
 }
 
 // sortedKeys makes the first wrong field the same one each time.

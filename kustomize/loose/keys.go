@@ -1,4 +1,4 @@
-package kustomize
+package loose
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func KeysOf(name string, data []byte) Keys {
 		return Keys{true, true}
 	}
 	var all Keys
-	for _, document := range documentEnd.Split(string(data), -1) {
+	for _, document := range DocumentEnd.Split(string(data), -1) {
 		k := keysOfDocument(document)
 		all.APIVersion, all.Kind = all.APIVersion || k.APIVersion, all.Kind || k.Kind
 	}
@@ -46,8 +46,10 @@ func keysOfJSON(data []byte) Keys {
 	return Keys{apiVersion, kind}
 }
 
+// DocumentEnd matches where a document of a file ends.
+var DocumentEnd = regexp.MustCompile(`(?m)^(?:---|\.\.\.)`)
+
 var (
-	documentEnd = regexp.MustCompile(`(?m)^(?:---|\.\.\.)`)
 	// plainKey is the first line of a mapping in block style.
 	plainKey = regexp.MustCompile(`^( *)["']?[A-Za-z0-9_./$-][^\\"'{\[]*["']?\s*:(?:\s|$)`)
 	oddKey   = regexp.MustCompile(`^ *(?:"[^"]*\\|<<|\?|[&!*{\[])`)
@@ -95,8 +97,3 @@ func hasKey(line, key string) bool {
 	rest, ok := strings.CutPrefix(strings.TrimLeft(line, `"'`), key)
 	return ok && strings.HasPrefix(strings.TrimLeft(rest, `"' `), ":")
 }
-
-// lfsPointer begins what Git LFS leaves in place of a file.
-var lfsPointer = []byte("version https://git-lfs.github.com/spec/")
-
-const lfsProblem = "is a pointer of Git LFS: the file itself is not in Git; hint: keep what is placed out of LFS (git lfs untrack, then add it again)"

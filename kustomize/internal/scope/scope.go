@@ -1,4 +1,5 @@
-package kustomize
+// Package scope says which kinds are cluster-scoped, and which are Kubernetes' own.
+package scope
 
 import (
 	"slices"
@@ -40,9 +41,9 @@ var clusterScoped = func() map[string]bool {
 	return kinds
 }()
 
-// builtinGroup reports whether a group is Kubernetes' own, whose kinds are all
+// Builtin reports whether a group is Kubernetes' own, whose kinds are all
 // known here.
-func builtinGroup(group string) bool {
+func Builtin(group string) bool {
 	return slices.Contains([]string{"", "apps", "batch", "autoscaling", "policy", "extensions"}, group) ||
 		strings.HasSuffix(group, ".k8s.io") && !strings.HasSuffix(group, ".x-k8s.io") && clusterGroups[group]
 }
@@ -56,34 +57,41 @@ var clusterGroups = func() map[string]bool {
 	return groups
 }()
 
-// scopes tells which kinds of a build are cluster-scoped: those of Kubernetes;
+// Scopes tell which kinds of a build are cluster-scoped: those of Kubernetes;
 // for any other group what the build's own CustomResourceDefinitions say, and
 // what the placement's allow list says. An unknown kind counts as namespaced.
-type scopes struct {
+type Scopes struct {
 	own     map[string]bool // cluster-scoped, by "Kind.group"
 	allowed map[string]bool
 }
 
-func newScopes(allowed []string, objects []Object) scopes {
-	s := scopes{own: map[string]bool{}, allowed: map[string]bool{}}
+// New returns the scopes under a placement's allow list, whose items are "Kind.group".
+func New(allowed []string) Scopes {
+	s := Scopes{own: map[string]bool{}, allowed: map[string]bool{}}
 	for _, name := range allowed {
 		s.allowed[name] = true
-	}
-	for _, o := range objects {
-		if o.GroupVersionKind().GroupKind().String() != "CustomResourceDefinition.apiextensions.k8s.io" {
-			continue
-		}
-		group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
-		kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
-		scope, _, _ := unstructured.NestedString(o.Object, "spec", "scope")
-		s.own[schema.GroupKind{Group: group, Kind: kind}.String()] = scope == "Cluster"
 	}
 	return s
 }
 
-func (s scopes) cluster(gk schema.GroupKind) bool {
+// Learn takes what a built object says of kinds, if it is a CustomResourceDefinition.
+func (s Scopes) Learn(u *unstructured.Unstructured) {
+	if u.GroupVersionKind().GroupKind().String() != "CustomResourceDefinition.apiextensions.k8s.io" {
+		return
+	}
+	group, _, _ := unstructured.NestedString(u.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(u.Object, "spec", "names", "kind")
+	scope, _, _ := unstructured.NestedString(u.Object, "spec", "scope")
+	s.own[schema.GroupKind{Group: group, Kind: kind}.String()] = scope == "Cluster"
+}
+
+// Allowed reports whether the allow list has a kind.
+func (s Scopes) Allowed(gk schema.GroupKind) bool { return s.allowed[gk.String()] }
+
+// Cluster reports whether a kind is cluster-scoped.
+func (s Scopes) Cluster(gk schema.GroupKind) bool {
 	name := gk.String()
-	if builtinGroup(gk.Group) {
+	if Builtin(gk.Group) {
 		return clusterScoped[name]
 	}
 	if cluster, ok := s.own[name]; ok {

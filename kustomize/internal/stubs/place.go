@@ -1,4 +1,4 @@
-package kustomize
+package stubs
 
 import (
 	"crypto/rand"
@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/built"
 )
 
 // place is where one value of a stub will stand in the built object.
 type place struct {
-	stub *Stub
+	stub *built.Stub
 	// pointer is the sealed field, as the stub's block names it.
 	pointer string
 }
@@ -45,15 +45,15 @@ const (
 func isPlaceRune(r rune) bool { return firstNonCharacter <= r && r <= lastNonCharacter }
 
 // holdAll returns the texts for the places of a stub's sealed fields.
-func (p *places) holdAll(stub *Stub) map[string]string {
+func (p *places) holdAll(stub *built.Stub) map[string]string {
 	texts := map[string]string{}
-	for _, pointer := range sealedFields(stub.Manifest) {
+	for _, pointer := range stub.Fields() {
 		texts[pointer] = p.hold(stub, pointer)
 	}
 	return texts
 }
 
-func (p *places) hold(stub *Stub, pointer string) string {
+func (p *places) hold(stub *built.Stub, pointer string) string {
 	n := len(p.texts)
 	var b strings.Builder
 	for _, c := range append(slices.Clone(p.nonce[:12]), byte(n>>16), byte(n>>8), byte(n)) {
@@ -127,13 +127,4 @@ func (p *places) within(value string, known place, ok bool) place {
 		}
 	}
 	return place{}
-}
-
-// sealedFields of a stub, in the order of its blocks.
-func sealedFields(m *api.SealedManifest) []string {
-	var all []string
-	for _, block := range m.Spec.Blocks {
-		all = append(all, block.Fields...)
-	}
-	return all
 }

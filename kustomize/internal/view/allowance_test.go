@@ -1,4 +1,4 @@
-package kustomize
+package view
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/internal/asked"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -29,8 +30,8 @@ func TestABuildKeepsNothingOfWhatItReads(t *testing.T) {
 		f[fmt.Sprintf("apps/app/%02d.txt", i)] = "x"
 	}
 	opened := testfleet.Open(t, f)
-	v := emptyView(tree.New("", "", opened.Root(), fresh{1 << 20}), "apps/app")
-	if err := v.open(); err != nil {
+	v := New(tree.New("", "", opened.Root(), fresh{1 << 20}), "apps/app")
+	if err := v.Open(); err != nil {
 		t.Fatal(err)
 	}
 	before := heap()
@@ -55,9 +56,9 @@ func heap() int64 {
 // TestABuildAsksAndReadsSoMuchAndNoMore: every answer is kept with the build.
 func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
 	opened := testfleet.Open(t, testfleet.Files{"apps/app/a.txt": strings.Repeat("x", 1<<20)})
-	refused := func(what, words string, ask func(v *view, i int) error, most int) {
+	refused := func(what, words string, ask func(v *View, i int) error, most int) {
 		t.Helper()
-		v := emptyView(opened, "apps/app")
+		v := New(opened, "apps/app")
 		for i := range most + 1 {
 			err := ask(v, i)
 			if err == nil {
@@ -70,17 +71,17 @@ func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
 		}
 		t.Errorf("%s: nothing is refused", what)
 	}
-	refused("paths", "more than 200000 paths", func(v *view, i int) error {
+	refused("paths", "more than 200000 paths", func(v *View, i int) error {
 		_, err := v.Stat(fmt.Sprintf("apps/app/%d", i))
 		return err
-	}, maxQuestions)
-	refused("a long path", "more than 4096 bytes", func(v *view, _ int) error {
-		_, err := v.Stat("apps/" + strings.Repeat("x", maxPath))
+	}, asked.MaxQuestions)
+	refused("a long path", "more than 4096 bytes", func(v *View, _ int) error {
+		_, err := v.Stat("apps/" + strings.Repeat("x", asked.MaxPath))
 		return err
 	}, 1)
-	refused("reading", "more than 256 MiB", func(v *view, _ int) error {
+	refused("reading", "more than 256 MiB", func(v *View, _ int) error {
 		_, _, err := v.Read("apps/app/a.txt")
 		return err
 	}, maxRead>>20)
-	refused("stubs", "more than 64 MiB of stubs", func(v *view, _ int) error { return v.used.keeps("x", 1<<20) }, maxStubs>>20)
+	refused("stubs", "more than 64 MiB of stubs", func(v *View, _ int) error { return v.used.keeps("x", 1<<20) }, maxStubs>>20)
 }

@@ -1,4 +1,4 @@
-package kustomize
+package kept
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/built"
+	"github.com/bulla-dev/bulla/kustomize/internal/asked"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
@@ -23,18 +25,18 @@ const (
 	storeFolder = "bulla"
 )
 
-// BuildStore keeps builds between runs of a program, each with what it asked its
+// Store keeps builds between runs of a program, each with what it asked its
 // tree and was answered: it holds for a tree that answers the same, and for no
 // other. It belongs where no commit can write, which is Git's own folder, and has
 // nothing that the repository has not: builds hold no sealed values.
-type BuildStore struct {
+type Store struct {
 	root *os.Root
 	// version is of the program: another one may build something else.
 	version string
 }
 
-// OpenBuildStore opens or makes the store in Git's folder of a repository.
-func OpenBuildStore(gitDir, version string) (*BuildStore, error) {
+// OpenStore opens or makes the store in Git's folder of a repository.
+func OpenStore(gitDir, version string) (*Store, error) {
 	git, err := os.OpenRoot(gitDir)
 	if err != nil {
 		return nil, fmt.Errorf("open build store: %w", err)
@@ -48,7 +50,7 @@ func OpenBuildStore(gitDir, version string) (*BuildStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open build store: %w", err)
 	}
-	s := &BuildStore{root: root, version: version}
+	s := &Store{root: root, version: version}
 	s.bound()
 	return s, nil
 }
@@ -72,46 +74,46 @@ type storedObject struct {
 	Stub, Digest, File string `json:",omitempty"`
 }
 
-func (s *BuildStore) key(key buildKey) string {
-	data, _ := json.Marshal([]string{s.version, key.placement, key.spec}) // texts alone
-	return hashText(data)
+func (s *Store) key(key Key) string {
+	data, _ := json.Marshal([]string{s.version, key.Placement, key.spec}) // texts alone
+	return asked.Hash(data)
 }
 
-// get returns a build that holds for a tree. Whatever is wrong with a file, it is
+// Get returns a build that holds for a tree. Whatever is wrong with a file, it is
 // as if it were not there.
-func (s *BuildStore) get(key buildKey, t *tree.Tree) (*buildResult, bool) {
+func (s *Store) Get(key Key, t *tree.Tree) (*Result, bool) {
 	name := s.key(key)
 	data, err := s.root.ReadFile(name)
 	if err != nil || len(data) > maxKept {
 		return nil, false
 	}
 	sum, body, _ := bytes.Cut(data, []byte("\n"))
-	var kept storedBuild
-	if string(sum) != hashText(body) || json.Unmarshal(body, &kept) != nil || kept.Key != name {
+	var file storedBuild
+	if string(sum) != asked.Hash(body) || json.Unmarshal(body, &file) != nil || file.Key != name {
 		return nil, false
 	}
-	r := &buildResult{tree: t, answers: map[question]string{}}
-	for _, a := range kept.Answers {
+	r := &Result{Tree: t, Answers: asked.Answers{}}
+	for _, a := range file.Answers {
 		if len(a.Kind) != 1 {
 			return nil, false
 		}
-		r.answers[question{a.Kind[0], a.Path}] = a.Answer
+		r.Answers[asked.Question{Kind: a.Kind[0], Path: a.Path}] = a.Answer
 	}
-	if len(r.answers) == 0 || !r.holds(t) {
+	if len(r.Answers) == 0 || !r.Answers.Hold(t) {
 		return nil, false
 	}
-	r.build, err = kept.build(key, t)
+	r.Build, err = file.build(key, t)
 	return r, err == nil
 }
 
 // build makes the build again. Stubs are read from the tree, and what comes out
 // must have the digest that went in.
-func (kept *storedBuild) build(key buildKey, t *tree.Tree) (*Build, error) {
-	b := &Build{Placement: key.placement, Digest: kept.Digest, Files: kept.Files, LeftOut: kept.LeftOut}
-	var in entry
-	stubs := stubReader{tree: t, read: map[string]*Stub{}}
+func (kept *storedBuild) build(key Key, t *tree.Tree) (*built.Build, error) {
+	b := &built.Build{Placement: key.Placement, Digest: kept.Digest, Files: kept.Files, LeftOut: kept.LeftOut}
+	var in built.Entry
+	stubs := stubReader{tree: t, read: map[string]*built.Stub{}}
 	for _, o := range kept.Objects {
-		u, err := in.object(o.Object)
+		u, err := in.Object(o.Object)
 		if err != nil {
 			return nil, err
 		}
@@ -119,16 +121,16 @@ func (kept *storedBuild) build(key buildKey, t *tree.Tree) (*Build, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.Objects = append(b.Objects, Object{Unstructured: u, Stub: stub})
+		b.Objects = append(b.Objects, built.Object{Unstructured: u, Stub: stub})
 	}
 	for _, o := range kept.Deleted {
 		stub, err := stubs.stub(o)
 		if err != nil || stub == nil {
 			return nil, errors.Join(err, tree.ErrNotFound)
 		}
-		b.Deleted = append(b.Deleted, Deleted{Stub: stub, File: o.File})
+		b.Deleted = append(b.Deleted, built.Deleted{Stub: stub, File: o.File})
 	}
-	if got, err := digest(b.Objects); err != nil || got != b.Digest {
+	if got, err := built.Digest(b.Objects); err != nil || got != b.Digest {
 		return nil, errors.New("it is not the build that was kept")
 	}
 	return b, nil
@@ -137,10 +139,10 @@ func (kept *storedBuild) build(key buildKey, t *tree.Tree) (*Build, error) {
 // stubReader reads each stub of a kept build once.
 type stubReader struct {
 	tree *tree.Tree
-	read map[string]*Stub
+	read map[string]*built.Stub
 }
 
-func (r *stubReader) stub(o storedObject) (*Stub, error) {
+func (r *stubReader) stub(o storedObject) (*built.Stub, error) {
 	if o.Stub == "" {
 		return nil, nil
 	}
@@ -155,7 +157,7 @@ func (r *stubReader) stub(o storedObject) (*Stub, error) {
 	if err != nil {
 		return nil, err
 	}
-	stub := &Stub{Digest: api.StubDigest(data), Path: o.Stub, Manifest: manifest}
+	stub := &built.Stub{Digest: api.StubDigest(data), Path: o.Stub, Manifest: manifest}
 	if stub.Digest != o.Digest {
 		return nil, errors.New("another stub")
 	}
@@ -163,13 +165,13 @@ func (r *stubReader) stub(o storedObject) (*Stub, error) {
 	return stub, nil
 }
 
-// put keeps a build, or does not: nobody waits for a cache.
-func (s *BuildStore) put(key buildKey, r *buildResult) {
-	kept := storedBuild{Key: s.key(key), Digest: r.build.Digest, Files: r.build.Files, LeftOut: r.build.LeftOut}
-	for q, answer := range r.answers {
-		kept.Answers = append(kept.Answers, storedAnswer{string(q.kind), q.path, answer})
+// Put keeps a build, or does not: nobody waits for a cache.
+func (s *Store) Put(key Key, r *Result) {
+	kept := storedBuild{Key: s.key(key), Digest: r.Build.Digest, Files: r.Build.Files, LeftOut: r.Build.LeftOut}
+	for q, answer := range r.Answers {
+		kept.Answers = append(kept.Answers, storedAnswer{string(q.Kind), q.Path, answer})
 	}
-	for _, o := range r.build.Objects {
+	for _, o := range r.Build.Objects {
 		data, err := json.Marshal(o.Object)
 		if err != nil {
 			return
@@ -180,18 +182,18 @@ func (s *BuildStore) put(key buildKey, r *buildResult) {
 		}
 		kept.Objects = append(kept.Objects, stored)
 	}
-	for _, d := range r.build.Deleted {
+	for _, d := range r.Build.Deleted {
 		kept.Deleted = append(kept.Deleted, storedObject{Stub: d.Stub.Path, Digest: d.Stub.Digest, File: d.File})
 	}
 	body, err := json.Marshal(kept)
 	if err != nil || len(body) > maxKept-100 {
 		return
 	}
-	s.write(kept.Key, append([]byte(hashText(body)+"\n"), body...))
+	s.write(kept.Key, append([]byte(asked.Hash(body)+"\n"), body...))
 }
 
 // write leaves a whole file or none.
-func (s *BuildStore) write(name string, data []byte) {
+func (s *Store) write(name string, data []byte) {
 	temp := "new-" + rand.Text()
 	if s.root.WriteFile(temp, data, 0o600) != nil || s.root.Rename(temp, name) != nil {
 		_ = s.root.Remove(temp)
@@ -200,7 +202,7 @@ func (s *BuildStore) write(name string, data []byte) {
 
 // bound removes what was written first when there is too much, and what a killed
 // process left.
-func (s *BuildStore) bound() {
+func (s *Store) bound() {
 	entries, err := fs.ReadDir(s.root.FS(), ".")
 	if err != nil {
 		return

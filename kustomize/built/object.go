@@ -1,4 +1,6 @@
-package kustomize
+// Package built has what a build gives: objects, what they are called in a cluster,
+// and the stubs that they came of.
+package built
 
 import (
 	"fmt"
@@ -41,6 +43,14 @@ type Stub struct {
 	// Path of the file in the tree.
 	Path     string
 	Manifest *api.SealedManifest
+}
+
+// Deleted is a stub that a patch takes out of a build, openly, with
+// `$patch: delete`.
+type Deleted struct {
+	Stub *Stub
+	// File says so.
+	File string
 }
 
 // ObjectID is an object's identity in a cluster, whatever its version.

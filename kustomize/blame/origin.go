@@ -1,37 +1,26 @@
-package kustomize
+// Package blame says which file of a repository is at fault when what it builds is
+// refused: kustomize does not say, and renames things.
+package blame
 
 import (
 	"bytes"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/built"
+	"github.com/bulla-dev/bulla/kustomize/loose"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 var nameLine = regexp.MustCompile(`(?m)(?:^|[\s{,-])"?name"?:\s*["']?([^\s"',}]+)`)
-
-// fileOf names the file of a failure. A kustomization that nobody wrote is the
-// folder's.
-func (v *view) fileOf(failure *worker.Failure) string {
-	if v.isGenerated(failure.File) {
-		return v.root
-	}
-	return failure.File
-}
-
-func (v *view) blame(id ObjectID, field string) (file string, line int) {
-	return Origin(v.tree, v.filesRead(), id, field)
-}
 
 // Origin guesses which of a build's files an object came from: kustomize does not
 // say, and renames things. It reads lines, not YAML: what broke a build is not
 // worth parsing in this process. A field at fault may come from another file than
 // its object, a patch: that one is named if it alone spells the field; "" asks for
 // the object's own. The answer is "" when nothing fits.
-func Origin(t *tree.Tree, files []string, id ObjectID, field string) (file string, line int) {
+func Origin(t *tree.Tree, files []string, id built.ObjectID, field string) (file string, line int) {
 	if id.Kind != "" {
 		return origin(t, files, id, field, `["']?`+regexp.QuoteMeta(id.Kind)+`(?:["']|\b|$)`)
 	}
@@ -44,7 +33,7 @@ func Origin(t *tree.Tree, files []string, id ObjectID, field string) (file strin
 // noText is a kind that is a number, a list, a mapping, a truth value or nothing.
 const noText = `(?:[-+.\d\[{~]|true\b|false\b|null\b|$)`
 
-func origin(t *tree.Tree, files []string, id ObjectID, field, kind string) (file string, line int) {
+func origin(t *tree.Tree, files []string, id built.ObjectID, field, kind string) (file string, line int) {
 	length := 0
 	var spelled []mention
 	for _, name := range files {
@@ -72,23 +61,11 @@ type mention struct {
 
 func lineAt(data []byte, offset int) int { return 1 + bytes.Count(data[:offset], []byte("\n")) }
 
-// filesRead are the files that the build was given, sorted.
-func (v *view) filesRead() []string {
-	var files []string
-	for q, answer := range v.answers {
-		if q.kind == askRead && answer != answerNone && answer != answerFolder && !strings.HasPrefix(answer, answerRefused) {
-			files = append(files, q.path)
-		}
-	}
-	slices.Sort(files)
-	return files
-}
-
 // named lists the names in the documents of a kind: a manifest says the kind, as
 // the pattern has it, a kustomization generates it.
 func named(file string, data []byte, kind, pattern string) []mention {
 	says := regexp.MustCompile(`(?m)(?:^|[\s{,])["']?kind["']?[ \t]*:[ \t]*` + pattern)
-	if isKustomizationName(path.Base(file)) {
+	if loose.IsKustomization(path.Base(file)) {
 		if kind == "" {
 			return nil
 		}
@@ -96,7 +73,7 @@ func named(file string, data []byte, kind, pattern string) []mention {
 	}
 	var names []mention
 	from := 0
-	for _, end := range append(documentEnd.FindAllIndex(data, -1), []int{len(data), len(data)}) {
+	for _, end := range append(loose.DocumentEnd.FindAllIndex(data, -1), []int{len(data), len(data)}) {
 		document := data[from:end[0]]
 		if says.Match(document) {
 			for _, match := range nameLine.FindAllSubmatchIndex(document, -1) {

@@ -1,4 +1,4 @@
-package kustomize
+package built
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ func TestTheDigestOfABuildStays(t *testing.T) {
 			"spec": map[string]any{"replicas": int64(3), "text": "a < b && c > d"},
 		}}
 	}
-	got, err := digest([]Object{{Unstructured: object("b"), Stub: &Stub{Digest: "sha256:s"}}, {Unstructured: object("a")}})
+	got, err := Digest([]Object{{Unstructured: object("b"), Stub: &Stub{Digest: "sha256:s"}}, {Unstructured: object("a")}})
 	const pinned = "sha256:0a233fe9c8cdcf3fad0517a281621050fdee3efff0e30e7a0c2b89775fc41dd6"
 	if err != nil || got != pinned {
 		t.Errorf("digest %s, %v; want %s", got, err, pinned)

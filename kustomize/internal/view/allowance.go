@@ -1,4 +1,4 @@
-package kustomize
+package view
 
 import (
 	"fmt"
@@ -6,14 +6,8 @@ import (
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
 
-// Bounds on what one build may ask of its tree. The child's memory is bounded by
-// the kernel; what it asks costs the parent, which serves others.
+// Bounds on what one build is given of its tree.
 const (
-	// maxQuestions is the greatest number of different questions: every answer is
-	// kept for as long as the build is.
-	maxQuestions = 200_000
-	// maxPath is the greatest length of a path that is asked for.
-	maxPath = 4096
 	// maxRead is the greatest sum of the files given to one build, in bytes, each
 	// as often as it is read.
 	maxRead = 256 << 20

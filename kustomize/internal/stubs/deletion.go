@@ -1,34 +1,28 @@
-package kustomize
+package stubs
 
 import (
 	"regexp"
 	"strings"
 
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 )
-
-// Deleted is a stub that a patch takes out of a build, openly, with
-// `$patch: delete`.
-type Deleted struct {
-	Stub *Stub
-	// File says so.
-	File string
-}
 
 // deleted looks for the patch that deletes a stub's object. Patches name objects
 // by the names that they have at that point, so a prefix or suffix may stand
 // around the stub's.
-func deleted(stub *Stub, deletions []worker.Deletion) (file string, ok bool) {
-	template, err := stub.template()
+func deleted(stub *built.Stub, deletions []worker.Deletion) (file string, ok bool) {
+	template, err := stub.Template()
 	if err != nil {
 		return "", false
 	}
 	kind, _ := template["kind"].(string)
+	name := stub.Manifest.Metadata.Name
 	for _, d := range deletions {
 		if d.Pattern {
-			ok = matches(d.Kind, kind) && (matches(d.Name, stub.Manifest.Metadata.Name) || strings.Contains(d.Name, stub.Manifest.Metadata.Name))
+			ok = matches(d.Kind, kind) && (matches(d.Name, name) || strings.Contains(d.Name, name))
 		} else {
-			ok = d.Kind == kind && strings.Contains(d.Name, stub.Manifest.Metadata.Name)
+			ok = d.Kind == kind && strings.Contains(d.Name, name)
 		}
 		if ok {
 			return d.File, true

@@ -1,4 +1,4 @@
-package kustomize
+package scope
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 // The table is written by hand; kustomize's own, made from an API server, says
 // the same of every kind that it knows.
 func TestScopesAgreeWithKubernetes(t *testing.T) {
-	known := newScopes(nil, nil)
+	known := New(nil)
 	namespaced := []schema.GroupVersionKind{
 		{Version: "v1", Kind: "Secret"}, {Version: "v1", Kind: "ServiceAccount"}, {Version: "v1", Kind: "PersistentVolumeClaim"},
 		{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "batch", Version: "v1", Kind: "CronJob"},
@@ -36,15 +36,15 @@ func TestScopesAgreeWithKubernetes(t *testing.T) {
 	}
 	for _, gvk := range namespaced {
 		scoped, ok := openapi.IsNamespaceScoped(yaml.TypeMeta{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind})
-		if !ok || !scoped || known.cluster(gvk.GroupKind()) {
-			t.Errorf("%s: kustomize says namespaced %v (%v), the table says cluster %v", gvk, scoped, ok, known.cluster(gvk.GroupKind()))
+		if !ok || !scoped || known.Cluster(gvk.GroupKind()) {
+			t.Errorf("%s: kustomize says namespaced %v (%v), the table says cluster %v", gvk, scoped, ok, known.Cluster(gvk.GroupKind()))
 		}
-		if !builtinGroup(gvk.Group) {
+		if !Builtin(gvk.Group) {
 			t.Errorf("group %q is not known as Kubernetes' own", gvk.Group)
 		}
 	}
 	for _, group := range []string{"example.com", "cluster.x-k8s.io", "snapshot.storage.k8s.io", "bulla.dev"} {
-		if builtinGroup(group) {
+		if Builtin(group) {
 			t.Errorf("group %q is taken for Kubernetes' own", group)
 		}
 	}

@@ -1,0 +1,98 @@
+package built
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+)
+
+// IsStub reports whether a file is a stub. Parsing every file to learn its kind
+// would cost more than the build.
+func IsStub(data []byte) bool {
+	if !bytes.Contains(data, []byte(api.KindSealedManifest)) {
+		return false
+	}
+	apiVersion, kind, ok := api.KindOf(data)
+	return ok && kind == api.KindSealedManifest && apiVersion == api.APIVersion
+}
+
+// DataKey is the key of a Secret that a stub's block names as "/data/KEY".
+func DataKey(pointer string) string { return strings.TrimPrefix(pointer, "/data/") }
+
+// Fields are the sealed fields of a stub, in the order of its blocks.
+func (s *Stub) Fields() []string {
+	var all []string
+	for _, block := range s.Manifest.Spec.Blocks {
+		all = append(all, block.Fields...)
+	}
+	return all
+}
+
+// IsOf reports whether an object has the kind that the stub becomes.
+func (s *Stub) IsOf(object map[string]any) bool {
+	template, err := s.Template()
+	return err == nil && object["apiVersion"] == template["apiVersion"] && object["kind"] == template["kind"]
+}
+
+// SaysData: a template with "data: {}" is built with it.
+func (s *Stub) SaysData() bool {
+	template, err := s.Template()
+	_, ok := template["data"]
+	return err == nil && ok
+}
+
+// Template is the stub's template as an object.
+func (s *Stub) Template() (map[string]any, error) {
+	var template map[string]any
+	if err := json.Unmarshal(s.Manifest.Spec.Template, &template); err != nil {
+		return nil, errors.New("template does not parse")
+	}
+	return template, nil
+}
+
+// Input is the template with the stub's name, namespace and digest and the
+// places of its sealed values, as JSON (which is YAML).
+func (s *Stub) Input(places map[string]string) ([]byte, error) {
+	template, err := s.Template()
+	if err != nil {
+		return nil, err
+	}
+	metadata := Mapping(template["metadata"])
+	metadata["name"] = s.Manifest.Metadata.Name
+	if s.Manifest.Metadata.Namespace != "" {
+		metadata["namespace"] = s.Manifest.Metadata.Namespace
+	}
+	annotations := Mapping(metadata["annotations"])
+	annotations[api.StubAnnotation] = s.Digest
+	metadata["annotations"] = annotations
+	template["metadata"] = metadata
+	data := Mapping(template["data"])
+	for pointer, text := range places {
+		data[DataKey(pointer)] = text
+	}
+	template["data"] = data
+	return json.Marshal(template)
+}
+
+// Mapping returns a copy of a mapping, an empty one where there is none.
+func Mapping(value any) map[string]any {
+	m, _ := value.(map[string]any)
+	m = maps.Clone(m)
+	if m == nil {
+		m = map[string]any{}
+	}
+	return m
+}
+
+// IsEmpty: nothing, or a mapping of nothing.
+func IsEmpty(value any) bool {
+	if value == nil {
+		return true
+	}
+	m, ok := value.(map[string]any)
+	return ok && len(m) == 0
+}
