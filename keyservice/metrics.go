@@ -15,6 +15,7 @@ type metrics struct {
 	unseals    *prometheus.CounterVec
 	operations *prometheus.CounterVec
 	looks      *prometheus.CounterVec
+	hooks      *prometheus.CounterVec
 	fetches    prometheus.Counter
 	refused    *prometheus.CounterVec
 	accepted   prometheus.Gauge
@@ -42,6 +43,7 @@ func newMetrics() *metrics {
 		registry:   prometheus.NewRegistry(),
 		unseals:    counter("unseals_total", "Decisions on stub digests, by outcome.", "result"),
 		operations: counter("token_operations_total", "Unlock operations asked of the token, by result; lost are those, counted by their own result too, of requests that could not be recorded and released nothing.", "result"),
+		hooks:      counter("hooks_total", "Webhooks, by result.", "result"),
 		looks:      counter("looks_total", "Looks at the remote's head, by result.", "result"),
 		refused:    counter("heads_refused_total", "Tips of the configured ref that were not accepted.", "reason"),
 		limited:    counter("requests_sent_away_total", "Requests beyond their caller's quota, or while too many were under way; connections beyond their address's share.", "why"),
@@ -77,6 +79,7 @@ func newMetrics() *metrics {
 		clocks: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: space, Name: "clocks_apart_total", Help: "Renewals by clusters whose clock is more than ten minutes off."}),
 	}
+	m.registry.MustRegister(m.hooks)
 	m.registry.MustRegister(m.unseals, m.operations, m.looks, m.refused, m.fetches, m.accepted, m.verified, m.maxAge, m.tip, m.grace, m.inFlight, m.panics, m.clocks, m.clones, m.limited,
 		m.logSize, m.appends, m.appendSize, m.appendErrs, m.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

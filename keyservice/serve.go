@@ -29,7 +29,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	public := s.httpServer(s.handler(Routes()))
 	public.TLSConfig = s.listening.tlsConfig()
 	private := s.httpServer(s.health.handler())
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	door := turnstile.NewDoorway(listener, limits, s.refuseStranger)
 	go func() { failed <- public.ServeTLS(door, "", "") }()
 	go func() { failed <- private.Serve(health) }()
@@ -38,12 +38,17 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	if s.renewal != nil {
 		go func() { failed <- renewal.ServeTLS(turnstile.NewDoorway(s.renewal, limits, s.refuseStranger), "", "") }()
 	}
+	hooks := s.httpServer(s.pushes.receiver)
+	if s.pushes.listener != nil {
+		go func() { failed <- hooks.Serve(s.pushes.listener) }()
+	}
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer end()
 	loops.Go(func() { s.heads.Watch(life, time.Duration(s.config.Repository.Interval)) })
 	loops.Go(func() { s.listening.recertify(life) })
 	loops.Go(func() { s.followDenials(life) })
+	loops.Go(func() { s.pushes.follow(life, s.heads.Look) })
 	s.log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())
 
 	var err error
@@ -55,7 +60,9 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
-	err = errors.Join(err, public.Shutdown(patience), private.Shutdown(patience), renewal.Shutdown(patience))
+	for _, server := range []*http.Server{public, private, renewal, hooks} {
+		err = errors.Join(err, server.Shutdown(patience))
+	}
 	s.flushDenials(patience, true)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/keyservice/receiver"
 	"github.com/bulla-dev/bulla/keyservice/tally"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -50,6 +51,10 @@ type Options struct {
 	LookEvery time.Duration
 	// Renewal is the listener of [RenewalRoutes]; nil for none.
 	Renewal net.Listener
+	// Receiver is the listener of webhooks, and Hooks those that are heard there; nil
+	// for none.
+	Receiver net.Listener
+	Hooks    []receiver.Hook
 }
 
 // Server is the key service. It answers from [Server.Serve] on.
@@ -67,6 +72,7 @@ type Server struct {
 	roots     *rootWatch
 	health    *health
 	renewal   net.Listener
+	pushes    *pushes
 }
 
 // clusterAPI is what clusters ask, by noun.
@@ -105,6 +111,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	coalesced := func(kind string) { m.coalesced.WithLabelValues(kind).Inc() }
 	s := &Server{config: c, renewal: o.Renewal, clerk: &clerk{fleet: c.Fleet, ref: c.Repository.Ref, store: o.Store,
 		tally: tally.New(o.Now, coalesced), metrics: m, log: o.Log, now: o.Now}}
+	s.pushes = newPushes(o, m)
 	s.roots = &rootWatch{clerk: s.clerk, token: o.Token, pinned: c.RootKey, accepted: c.RootInService()}
 	if err := s.roots.refuseRoots(ctx); err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/config"
+	"github.com/bulla-dev/bulla/keyservice/receiver"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -69,6 +70,7 @@ type world struct {
 	signing config.SigningFloor
 	url     string
 	renewal string
+	hooks   string // where webhooks are sent, with hookSecret
 	health  string
 	stop    func()
 	// refresh is how often the service looks for a new authority. It also renews
@@ -197,11 +199,14 @@ func (w *world) start(sessions int) {
 	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute})
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
+	hooks := w.listen()
+	w.hooks = "http://" + hooks.Addr().String()
 	w.service, err = keyservice.New(w.t.Context(), keyservice.Options{
 		Config: w.config(sessions), Store: rows, Token: token, Source: mirror,
 		Builder: w.builder,
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh, LookEvery: w.lookEvery,
+		Receiver: hooks, Hooks: []receiver.Hook{{Name: "forge", Type: receiver.GitHub, Secret: []byte(hookSecret)}},
 	})
 	if err != nil {
 		w.t.Fatal(err)

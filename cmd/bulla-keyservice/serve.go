@@ -92,6 +92,11 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 		return err
 	}
 	defer token.Close()
+	hooks, err := config.Receiver.Load()
+	if err != nil {
+		return fault.WithHint(err, "receiver.hooks[].secretFile in the configuration names a file that holds the secret "+
+			"alone: openssl rand -hex 32")
+	}
 	ports, err := listen(config)
 	if err != nil {
 		return err
@@ -99,7 +104,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
 	service, err := keyservice.New(ctx, keyservice.Options{
 		Config: config, Store: rows, Token: token, Source: mirror, Log: log,
-		Builder: builder, Renewal: ports.renewal,
+		Builder: builder, Renewal: ports.renewal, Receiver: ports.receiver, Hooks: hooks,
 	})
 	if err != nil {
 		return errors.Join(err, ports.close())
@@ -183,15 +188,16 @@ func startWorker(ctx context.Context, token hsm.Config) (*hsm.Worker, error) {
 	return hsm.Start(ctx, token, nil)
 }
 
-// ports are the listeners; renewal is nil where none is configured.
-type ports struct{ public, health, renewal net.Listener }
+// ports are the listeners; renewal and receiver are nil where none is configured.
+type ports struct{ public, health, renewal, receiver net.Listener }
 
 func listen(config *config.Config) (p ports, err error) {
 	for _, l := range []struct {
 		what, address string
 		into          *net.Listener
 	}{
-		{"clusters", config.Listen, &p.public}, {"health", config.Health, &p.health}, {"renewal", config.Renewal.Listen, &p.renewal},
+		{"clusters", config.Listen, &p.public}, {"health", config.Health, &p.health},
+		{"renewal", config.Renewal.Listen, &p.renewal}, {"webhooks", config.Receiver.Listen, &p.receiver},
 	} {
 		if l.address == "" {
 			continue
@@ -205,7 +211,7 @@ func listen(config *config.Config) (p ports, err error) {
 
 func (p ports) close() error {
 	var errs []error
-	for _, l := range []net.Listener{p.public, p.health, p.renewal} {
+	for _, l := range []net.Listener{p.public, p.health, p.renewal, p.receiver} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}

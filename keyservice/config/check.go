@@ -33,6 +33,7 @@ func (c *Config) check(m *mistakes) {
 	c.Signing.check(m)
 	checkLimits(m, c.Limits)
 	c.Renewal.check(m)
+	c.Receiver.check(m)
 	checkPeople(m, c.People)
 }
 

@@ -61,6 +61,8 @@ type Config struct {
 	Limits turnstile.Limits `yaml:"limits"`
 	// Renewal is the listener where certificates are renewed that expired of late.
 	Renewal Renewal `yaml:"renewal"`
+	// Receiver hears webhooks of the forge.
+	Receiver Receiver `yaml:"receiver"`
 }
 
 // Renewal says where, and for how long, an expired certificate is renewed. Without
@@ -126,6 +128,11 @@ func (c *Config) setDefaults(dir string) {
 		&c.Repository.KnownHostsFile, &c.Repository.CAFile, &c.Token.PINFile, &c.DataDir, &c.Store, &c.Database.URLFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(dir, *path)
+		}
+	}
+	for n := range c.Receiver.Hooks {
+		if file := &c.Receiver.Hooks[n].SecretFile; *file != "" && !filepath.IsAbs(*file) {
+			*file = filepath.Join(dir, *file)
 		}
 	}
 	if c.Repository.Ref == "" {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 const secret = "a secret of the forge's"
@@ -79,7 +81,8 @@ func TestEachForgeIsHeardInItsOwnWay(t *testing.T) {
 
 // Each row is one wrong thing.
 func TestAHookThatIsNotTheForgesIsRefused(t *testing.T) {
-	right := mac(sha256.New, secret, push)
+	right, others, longer := mac(sha256.New, secret, push), mac(sha256.New, "other", push), mac(sha512.New, secret, push)
+	tooMuch := strings.Repeat("x", maxBody+1)
 	for name, row := range map[string]struct {
 		kind          Type
 		header, proof string
@@ -88,7 +91,7 @@ func TestAHookThatIsNotTheForgesIsRefused(t *testing.T) {
 	}{
 		"no signature":               {GitHub, "", "", push, 401},
 		"an empty one":               {GitHub, "X-Hub-Signature-256", "", push, 401},
-		"another secret":             {GitHub, "X-Hub-Signature-256", "sha256=" + mac(sha256.New, "other", push), push, 401},
+		"another secret":             {GitHub, "X-Hub-Signature-256", "sha256=" + others, push, 401},
 		"another body":               {GitHub, "X-Hub-Signature-256", "sha256=" + right, push + " ", 401},
 		"cut short":                  {GitHub, "X-Hub-Signature-256", "sha256=" + right[:62], push, 401},
 		"no hexadecimal":             {GitHub, "X-Hub-Signature-256", "sha256=" + strings.Repeat("z", 64), push, 401},
@@ -96,11 +99,11 @@ func TestAHookThatIsNotTheForgesIsRefused(t *testing.T) {
 		"SHA-1":                      {GitHub, "X-Hub-Signature-256", "sha1=" + right[:40], push, 401},
 		"another forge's header":     {GitHub, "X-Gitea-Signature", right, push, 401},
 		"a name where none is":       {Gitea, "X-Gitea-Signature", "sha256=" + right, push, 401},
-		"SHA-512 where it is not":    {Bitbucket, "X-Hub-Signature", "sha512=" + mac(sha512.New, secret, push), push, 401},
+		"SHA-512 where it is not":    {Bitbucket, "X-Hub-Signature", "sha512=" + longer, push, 401},
 		"another token":              {GitLab, "X-Gitlab-Token", secret + "x", push, 401},
 		"a signature for a token":    {GitLab, "X-Gitlab-Token", right, push, 401},
 		"a hook that nobody set up":  {"other", "X-Hub-Signature-256", "sha256=" + right, push, 404},
-		"more than the largest body": {GitHub, "X-Hub-Signature-256", "sha256=" + right, strings.Repeat("x", maxBody+1), 413},
+		"more than the largest body": {GitHub, "X-Hub-Signature-256", "sha256=" + right, tooMuch, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newReceiver()
@@ -117,7 +120,9 @@ func TestAHookThatIsNotTheForgesIsRefused(t *testing.T) {
 func TestTwoSignaturesAreNone(t *testing.T) {
 	h := newReceiver()
 	request := httptest.NewRequest(http.MethodPost, Path("github"), strings.NewReader(push))
-	request.Header["X-Hub-Signature-256"] = []string{"sha256=" + mac(sha256.New, secret, push), "sha256=" + strings.Repeat("0", 64)}
+	request.Header["X-Hub-Signature-256"] = []string{
+		"sha256=" + mac(sha256.New, secret, push), "sha256=" + strings.Repeat("0", 64),
+	}
 	answer := httptest.NewRecorder()
 	if h.ServeHTTP(answer, request); answer.Code != http.StatusUnauthorized {
 		t.Errorf("status %d, want 401", answer.Code)
@@ -152,8 +157,7 @@ func TestFewBodiesAreReadAtATime(t *testing.T) {
 			h.ServeHTTP(httptest.NewRecorder(), request)
 		})
 	}
-	for h.reading.Load() < maxAtOnce {
-	}
+	wait.Until(t, "every place is taken", func() bool { return h.reading.Load() == maxAtOnce })
 	proof := "sha256=" + mac(sha256.New, secret, push)
 	if got := h.send(GitHub, "X-Hub-Signature-256", proof, push); got != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", got)
