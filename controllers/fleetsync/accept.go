@@ -2,6 +2,7 @@ package fleetsync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/model"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 // retryBuilds is how long a snapshot with failing builds stands before they are
@@ -63,19 +64,31 @@ func (r *Reconciler) rebuild(p *pass, standing *view.Snapshot) bool {
 
 // restore brings back the accepted head from the mirror after a restart that
 // finds the remote down or its new head refused: drift heals meanwhile.
+//
+// A process that was killed after it remembered a head's fleet.yaml, and before it
+// wrote its status, left a status with a head that is a rollback by now. The head that
+// was remembered was accepted too.
 func (r *Reconciler) restore(ctx context.Context, p *pass) {
-	accepted := hashOf(p.obj.Status.Head)
-	if p.identity == nil || r.mirror.Source == nil || accepted == "" || !r.mirror.Contains(accepted) {
+	if p.identity == nil || r.mirror.Source == nil {
 		return
 	}
 	_ = r.hold(p)
-	p.head, p.next = accepted, nil
-	next, err := r.snapshot(ctx, p)
-	if err != nil {
+	for _, accepted := range []string{hashOf(p.obj.Status.Head), p.identity.KnownSince()} {
+		if accepted == "" || !r.mirror.Contains(accepted) {
+			continue
+		}
+		p.head, p.next = accepted, nil
+		next, err := r.snapshot(ctx, p)
+		if err == nil {
+			r.store(p, next)
+			return
+		}
 		logf.FromContext(ctx).Info("accepted head is not restored", "head", accepted, "why", err.Error())
-		return
+		var ended *stepError
+		if !errors.As(err, &ended) || ended.reason != v1alpha1.FleetRolledBackReason {
+			return
+		}
 	}
-	r.store(p, next)
 }
 
 // snapshot resolves the head of a pass. One that is not new is read again, and held to
@@ -97,7 +110,7 @@ func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 	}
 	// The rule remembers heads that are new. The status may know one as accepted, and
 	// this identity not: it came from a backup, or pins another root key.
-	if err := r.remember(ctx, p, head.Known); err != nil {
+	if err := r.remember(ctx, p, head); err != nil {
 		return nil, err
 	}
 	if next.NotInFleet != "" {
@@ -113,13 +126,13 @@ func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 
 // remember makes what an accepted head's fleet.yaml tells durable, before
 // anything is done on the strength of that head.
-func (r *Reconciler) remember(ctx context.Context, p *pass, known sealing.Known) error {
-	if known == p.identity.Known() {
+func (r *Reconciler) remember(ctx context.Context, p *pass, head *follow.Head) error {
+	if head.Known == p.identity.Known() {
 		return nil
 	}
-	next := p.identity.Knowing(known)
+	next := p.identity.Knowing(head.Known, head.Hash)
 	if err := r.Identities.Put(ctx, next); err != nil {
-		return fmt.Errorf("remember serial %d of fleet.yaml: %w", known.Serial, err)
+		return fmt.Errorf("remember serial %d of fleet.yaml: %w", head.Known.Serial, err)
 	}
 	r.take(p, next)
 	return nil

@@ -39,7 +39,7 @@ func (m lastHead) Remember(ctx context.Context, next *follow.Head) error {
 	if _, err := membership(next.Model, m.p.obj.Spec.ClusterName, m.p.identity); err != nil {
 		return err
 	}
-	return m.r.remember(ctx, m.p, next.Known)
+	return m.r.remember(ctx, m.p, next)
 }
 
 // hold sets what heads are held to: what the join token pinned, and the floor in this

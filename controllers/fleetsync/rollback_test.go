@@ -124,6 +124,39 @@ func TestAHeadIsNotUsedBeforeItsFleetFileIsRemembered(t *testing.T) {
 	}
 }
 
+// Killed in between, with the remote down: the status has the head before, and its
+// fleet.yaml is older than what is remembered. The head that was remembered is restored,
+// so that drift heals; one that nobody remembered is not.
+func TestAHeadThatWasRememberedAndNotSavedIsRestored(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(1)...)
+	w.synced()
+	w.stop()
+	kept := &keeper{}
+	w.keep = func(c client.Client) client.Client { kept.Client = c; return kept }
+	w.start()
+	before := w.synced().Status.Head
+	newer := w.commit("a newer one", map[string]*string{
+		"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial = 2 }),
+	})
+	kept.persists.Store(true)
+	w.refused(meta.FailedReason)
+	w.stop()
+	kept.persists.Store(false)
+	w.server.Refuse(503)
+	w.start()
+	if obj := w.refused(v1alpha1.GitOperationFailedReason); obj.Status.Head != before {
+		t.Fatalf("the status moved to %s: this shows nothing", obj.Status.Head)
+	}
+	if s := w.snapshots.Load(); s == nil || s.Head != newer || len(s.Resolution.Placed) != 1 {
+		t.Errorf("stands %+v, want head %s", s, newer)
+	}
+	w.server.Heal()
+	if obj := w.synced(); hashOf(obj.Status.Head) != newer {
+		t.Errorf("head is %s, want %s", obj.Status.Head, newer)
+	}
+}
+
 var errRollback = errors.New("injected fault")
 
 // One push brings a newer fleet.yaml and a file of this cluster with the keys of
@@ -159,7 +192,7 @@ func TestTheFleetFileOfAHeadThatWasAcceptedIsRememberedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := identities.Put(t.Context(), identity.Knowing(sealing.Known{})); err != nil {
+	if err := identities.Put(t.Context(), identity.Knowing(sealing.Known{}, "")); err != nil {
 		t.Fatal(err)
 	}
 	w.storage = t.TempDir()

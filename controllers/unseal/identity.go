@@ -14,6 +14,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
@@ -31,6 +32,7 @@ const (
 	keyCluster = "cluster"      // the name that the certificate is for
 	keyJoined  = "join.sha256"  // hash of the join token that it enrolled with
 	keyKnown   = "fleet.known"  // JSON: the newest fleet.yaml accepted; absent before the first
+	keyHead    = "fleet.head"   // the commit that it came with
 )
 
 // hmacSize is the size of the HMAC key in bytes: that of SHA-256's output.
@@ -56,6 +58,8 @@ type Identity struct {
 	// root key and must last exactly as long, and whoever may write a status, or
 	// delete a FleetSync, must not be able to make it forgotten.
 	known sealing.Known
+	// head is the commit that known came with: one write remembers both.
+	head string
 }
 
 // NewIdentity makes the three secrets.
@@ -112,10 +116,14 @@ func (i *Identity) RootKey() string { return i.rootKey }
 // Known is what the newest accepted fleet.yaml told.
 func (i *Identity) Known() sealing.Known { return i.known }
 
-// Knowing is the identity that remembers another fleet.yaml.
-func (i *Identity) Knowing(known sealing.Known) *Identity {
+// KnownSince is the accepted commit that Known came with; "" when nobody wrote it down.
+func (i *Identity) KnownSince() string { return i.head }
+
+// Knowing is the identity that remembers another fleet.yaml, and the accepted commit
+// that it came with.
+func (i *Identity) Knowing(known sealing.Known, head string) *Identity {
 	next := *i
-	next.known = known
+	next.known, next.head = known, head
 	return &next
 }
 
@@ -205,6 +213,9 @@ func (i *Identity) data() (map[string][]byte, error) {
 	if data[keyKnown], err = json.Marshal(i.known); err != nil {
 		return nil, errors.New("write identity: what is known of the fleet does not marshal")
 	}
+	if i.head != "" {
+		data[keyHead] = []byte(i.head)
+	}
 	return data, nil
 }
 
@@ -258,6 +269,9 @@ func (i *Identity) parseEnrolment(data map[string][]byte) (err error) {
 	}
 	if len(data[keyKnown]) > 0 && json.Unmarshal(data[keyKnown], &i.known) != nil {
 		return fmt.Errorf("read key %q: not what this program wrote", keyKnown)
+	}
+	if i.head = string(data[keyHead]); i.head != "" && !hexid.IsCommit(i.head) {
+		return fmt.Errorf("read key %q: not what this program wrote", keyHead)
 	}
 	return nil
 }
