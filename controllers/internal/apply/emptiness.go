@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -75,6 +74,9 @@ func (c *Client) instances(ctx context.Context, name string) (string, error) {
 	if err := c.Reader.Get(ctx, client.ObjectKey{Name: name}, definition); err != nil {
 		return "", client.IgnoreNotFound(err)
 	}
+	if neverServed(definition) {
+		return "", nil
+	}
 	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
 	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
 	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
@@ -87,7 +89,19 @@ func (c *Client) instances(ctx context.Context, name string) (string, error) {
 		// Every version shows the same objects: one is enough.
 		return c.first(ctx, schema.GroupVersionKind{Group: group, Version: text, Kind: kind})
 	}
-	return "", nil
+	// Objects that it had before are in the store all the same, and go with it.
+	return "", fmt.Errorf("look for objects of %s: it serves no version; "+
+		"hint: serve one again, or delete the definition by hand", name)
+}
+
+// neverServed: its names were refused from the beginning, so that nobody could make an
+// object of it. A definition that was established once stays so.
+func neverServed(definition *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(definition.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(item any) bool {
+		condition, _ := item.(map[string]any)
+		return condition["type"] == "Established" && condition["status"] == "False"
+	})
 }
 
 // first names an object of a kind, "" for none.
@@ -96,10 +110,9 @@ func (c *Client) first(ctx context.Context, gvk schema.GroupVersionKind, options
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	// More than the system puts into a namespace is enough to tell.
 	options = append(options, client.Limit(len(systemObjects)+1))
+	// A kind that the mapper does not know has been there a moment ago: that it was
+	// not found says nothing of its objects.
 	if err := c.Reader.List(ctx, list, options...); err != nil {
-		if meta.IsNoMatchError(err) {
-			return "", nil
-		}
 		return "", fmt.Errorf("list %s: %w", gvk.GroupKind(), err)
 	}
 	for _, item := range list.Items {
