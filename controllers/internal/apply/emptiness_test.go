@@ -40,7 +40,8 @@ func (s *shelf) Get(_ context.Context, _ client.ObjectKey, o client.Object, _ ..
 func (s *shelf) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	for _, name := range s.objects {
 		at := list.(*metav1.PartialObjectMetadataList)
-		at.Items = append(at.Items, metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}})
+		object := metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}}
+		at.Items = append(at.Items, object)
 	}
 	return s.fails
 }
@@ -56,25 +57,36 @@ func (s *shelf) ServerPreferredNamespacedResources() ([]*metav1.APIResourceList,
 func TestWhatCannotBeLookedAtIsNotEmpty(t *testing.T) {
 	unknown := &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "plant.example", Kind: "Valve"}}
 	definition := ID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "valves.plant.example"}
+	namespace := ID{Kind: "Namespace", Name: "ns"}
 	for name, test := range map[string]struct {
 		id    ID
 		shelf shelf
 		holds string // what it holds
 		why   string // why nobody can tell
 	}{
-		"nothing":                                {id: definition, shelf: shelf{served: true}},
-		"somebody's object":                      {id: definition, shelf: shelf{served: true, objects: []string{"one"}}, holds: "Valve ns/one"},
-		"no version is served":                   {id: definition, shelf: shelf{objects: []string{"one"}}, why: "serves no version"},
-		"the mapper has not heard of the kind":   {id: definition, shelf: shelf{served: true, fails: unknown}, why: "no matches"},
-		"it never was served":                    {id: definition, shelf: shelf{served: true, refused: true, fails: unknown}},
-		"the list breaks off":                    {id: definition, shelf: shelf{served: true, fails: errors.New("cut")}, why: "cut"},
-		"the mapper knows less than discovery":   {id: ID{Kind: "Namespace", Name: "ns"}, shelf: shelf{fails: unknown}, why: "no matches"},
-		"a namespace with an object":             {id: ID{Kind: "Namespace", Name: "ns"}, shelf: shelf{objects: []string{"one"}}, holds: "Valve ns/one"},
-		"a kind that takes nothing along but it": {id: ID{Kind: "ConfigMap", Name: "a"}, shelf: shelf{fails: unknown}},
+		"nothing": {id: definition, shelf: shelf{served: true}},
+		"somebody's object": {
+			id: definition, shelf: shelf{served: true, objects: []string{"one"}}, holds: "Valve ns/one",
+		},
+		"no version is served": {
+			id: definition, shelf: shelf{objects: []string{"one"}}, why: "serves no version",
+		},
+		"the mapper has not heard of the kind": {
+			id: definition, shelf: shelf{served: true, fails: unknown}, why: "no matches",
+		},
+		"it never was served": {id: definition, shelf: shelf{served: true, refused: true, fails: unknown}},
+		"the list breaks off": {
+			id: definition, shelf: shelf{served: true, fails: errors.New("cut")}, why: "cut",
+		},
+		"the mapper knows less than discovery": {id: namespace, shelf: shelf{fails: unknown}, why: "no matches"},
+		"a namespace with an object": {
+			id: namespace, shelf: shelf{objects: []string{"one"}}, holds: "Valve ns/one",
+		},
+		"a kind that takes nothing along": {id: ID{Kind: "ConfigMap", Name: "a"}, shelf: shelf{fails: unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &Client{Reader: &test.shelf}
-			holds, err := c.Occupied(t.Context(), &test.shelf, test.id)
+			c := &Client{Reader: &test.shelf, Finder: &test.shelf}
+			holds, err := c.Occupied(t.Context(), test.id)
 			if holds != test.holds {
 				t.Errorf("it holds %q, want %q", holds, test.holds)
 			}
