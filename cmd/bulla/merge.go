@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 const mergeLong = `Merge two changes of one stub, for Git.
@@ -90,7 +91,7 @@ func (a *app) merge(ctx context.Context, args []string) error {
 	if errors.As(err, &conflict) {
 		_ = mergeText(ctx, path, base, ours, theirs) // leaves the usual marks
 		return &fault.Error{Code: fault.Findings, Err: fmt.Errorf("merge %s: %w", path, err),
-			Hint: "keep one side (git checkout --ours or --theirs " + path + "), then seal what the other side changed again"}
+			Hint: "keep one side (git checkout --ours or --theirs " + printable.Word(path) + "), then seal what the other side changed again"}
 	}
 	if err != nil {
 		return mergeText(ctx, path, base, ours, theirs)

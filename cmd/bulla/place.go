@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -73,6 +75,7 @@ func (a *app) place(name string, o placeOptions) error {
 	if err != nil {
 		return err
 	}
+	o.path = placedFolder(repo, o.path)
 	targets, err := o.targets(repo)
 	if err != nil {
 		return err
@@ -90,6 +93,33 @@ func (a *app) place(name string, o placeOptions) error {
 		return a.newPlacement(repo, name, o, targets)
 	}
 	return a.editPlacement(repo, file, name, o, targets)
+}
+
+// placedFolder is the folder that somebody named, as a placement says it: what a shell
+// completes ends in a slash, and begins where one stands.
+func placedFolder(repo *fleetrepo.Repo, named string) string {
+	if named == "" {
+		return ""
+	}
+	folder := path.Clean(named)
+	if !repo.Tree.IsDir(folder) && !strings.HasPrefix(folder, "../") {
+		if rel, err := repo.Rel(named); err == nil && repo.Tree.IsDir(rel) {
+			return rel
+		}
+	}
+	return folder
+}
+
+func noFolder(repo *fleetrepo.Repo, o placeOptions) error {
+	hint := "--path is a folder of the repository, as seen from its root, " + repo.Root
+	if repo.Tree.Exists(o.path) {
+		return fault.New(hint+"; a placement builds all of a folder", "%q is a file, and no folder", o.path)
+	}
+	if _, err := repo.Rel(repo.Abs(o.path)); err == nil && !path.IsAbs(o.path) {
+		hint += "; write a manifest there, or seal the first value: bulla seal " + printable.Word(o.path+"/NAME.yaml") +
+			" --namespace " + o.namespaces[0] + " --set SET --from-file KEY=PATH"
+	}
+	return fault.New(hint, "there is no folder %q with files in it", o.path)
 }
 
 // targets returns the targets to add, which must be in the fleet: a misspelt
@@ -117,9 +147,8 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 		return shell.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
 	case o.path == "", len(targets) == 0, len(o.namespaces) == 0:
 		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set", "placement %q does not exist yet", name)
-	case !repo.Tree.IsDir(strings.TrimSuffix(o.path, "/")):
-		return fault.New("--path is relative to the repository's root, "+repo.Root+"; write a manifest there, or seal the first value: "+
-			"bulla seal "+strings.TrimSuffix(o.path, "/")+"/NAME.yaml --namespace "+o.namespaces[0]+" --set SET --from-file KEY=PATH", "there is no folder %q with files in it", o.path)
+	case !repo.Tree.IsDir(o.path):
+		return noFolder(repo, o)
 	}
 	file := "placements/" + name + ".yaml"
 	data := []byte(renderPlacement(name, o, targets))

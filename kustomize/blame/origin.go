@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/loose"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -33,17 +34,21 @@ func Origin(t *tree.Tree, files []string, id built.ObjectID, field string) (file
 // noText is a kind that is a number, a list, a mapping, a truth value or nothing.
 const noText = `(?:[-+.\d\[{~]|true\b|false\b|null\b|$)`
 
+// origin takes a manifest before a stub: a stub has the kind of its template, and who
+// builds from one knows its file.
 func origin(t *tree.Tree, files []string, id built.ObjectID, field, kind string) (file string, line int) {
-	length := 0
+	length, ofStub := 0, true
 	var spelled []mention
 	for _, name := range files {
 		data, _ := t.ReadFile(name)
 		if field != "" && bytes.Contains(data, []byte(field)) {
 			spelled = append(spelled, mention{name, lineAt(data, bytes.Index(data, []byte(field)))})
 		}
+		stub := api.ClaimsStub(data)
 		for _, n := range named(name, data, id.Kind, kind) {
-			if strings.Contains(id.Name, n.text) && len(n.text) > length {
-				file, line, length = name, n.line, len(n.text)
+			better := len(n.text) > length && stub == ofStub || ofStub && !stub
+			if strings.Contains(id.Name, n.text) && better {
+				file, line, length, ofStub = name, n.line, len(n.text), stub
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
 	"github.com/bulla-dev/bulla/kustomize/loose"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // Objects takes a build's output in, with the stub that each object came of.
@@ -83,7 +84,7 @@ func sealHint(file string) string {
 		return "; hint: seal its values (bulla seal --for PLACEMENT --name NAME), " +
 			"list the stub under resources, and take the secretGenerator out"
 	}
-	return "; hint: `bulla seal --replace " + cmp.Or(file, "FILE") + "` makes it a stub"
+	return "; hint: `bulla seal --replace " + printable.Word(cmp.Or(file, "FILE")) + "` makes it a stub"
 }
 
 // lines bounds a joined error to a readable text.

@@ -163,7 +163,7 @@ func (a run) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]built
 // objectsOf finds what a person means: a stub file and what it becomes, or an
 // object by name. The digest is set for a file.
 func objectsOf(repo *fleetrepo.Repo, uses map[string][]built.Use, secret string) (objects []string, digest string, err error) {
-	if _, err := os.Stat(secret); err != nil {
+	if info, err := os.Stat(fleetrepo.Named(repo.Root, secret)); err != nil || info.IsDir() {
 		if strings.Count(secret, "/") != 1 || strings.HasSuffix(secret, ".yaml") {
 			return nil, "", fault.New("write namespace/name, or the path of a stub file", "%q is no file and not namespace/name", secret)
 		}

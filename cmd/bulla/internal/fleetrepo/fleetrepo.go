@@ -125,9 +125,10 @@ func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.
 	return known, nil
 }
 
-// Rel returns the slash-separated path of a file inside the repository.
+// Rel returns the slash-separated path inside the repository of a file that somebody
+// named; see [Named].
 func (r *Repo) Rel(path string) (string, error) {
-	abs, err := filepath.Abs(path)
+	abs, err := filepath.Abs(Named(r.Root, path))
 	if err != nil {
 		return "", fmt.Errorf("find file: %w", err)
 	}

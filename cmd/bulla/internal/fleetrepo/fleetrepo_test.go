@@ -71,6 +71,26 @@ func TestAPathStaysInsideAndGoesThroughNoLink(t *testing.T) {
 	}
 }
 
+// Findings and hints name files from the root; a person names them from where they are.
+func TestAFileIsNamedFromTheFolderOrFromTheRoot(t *testing.T) {
+	dir := folder(t)
+	t.Chdir(filepath.Join(dir, "apps"))
+	repo, err := fleetrepo.Open(".")
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Join(dir, "apps", "placements"), 0o700))
+	for path, want := range map[string]string{
+		"app/a.yaml": "apps/app/a.yaml", "apps/app/a.yaml": "apps/app/a.yaml",
+		"new.yaml": "apps/new.yaml", "app/new.yaml": "apps/app/new.yaml", "apps/app/new.yaml": "apps/app/new.yaml",
+		"placements/new.yaml": "apps/placements/new.yaml", "clusters/new.yaml": "clusters/new.yaml",
+		"no/where.yaml": "apps/no/where.yaml", "../apps/app/a.yaml": "apps/app/a.yaml", "../../etc/x.yaml": "",
+	} {
+		got, err := repo.Rel(path)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v, want %q", path, got, err, want)
+		}
+	}
+}
+
 func TestGitsFolderIsGits(t *testing.T) {
 	dir := folder(t)
 	if got := fleetrepo.GitDir(filepath.Join(dir, "apps", "app")); got != filepath.Join(dir, ".git") {

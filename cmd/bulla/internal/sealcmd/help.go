@@ -2,9 +2,9 @@ package sealcmd
 
 const long = `Seal values into a stub file.
 
-STUB is the path of the file, new or not. Values in an existing stub are
-replaced or added; its other values stay as they are, byte for byte, and need
-not be known. Without STUB, --for and --name write NAME.yaml into the
+STUB is the path of the file, new or not, from where you are or from the
+repository's root. Values in an existing stub are replaced or added; its other
+values stay as they are, byte for byte, and need not be known. Without STUB, --for and --name write NAME.yaml into the
 placement's folder.
 
 Whom for. Locks go to sets of clusters (--set). Without --set, --for PLACEMENT

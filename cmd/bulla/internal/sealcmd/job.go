@@ -38,7 +38,7 @@ func (o options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 			return nil, fault.NewUsage("bulla seal --replace apps/shop/secret.yaml",
 				"--replace takes the path of one Secret manifest, and no -f")
 		}
-		o.what.manifest = stub
+		o.what.manifest = s.Named(stub)
 	}
 	set, manifest, err := o.what.read(s.Stdin)
 	if err != nil {

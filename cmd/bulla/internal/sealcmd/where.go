@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,7 +20,10 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
+
+var ofSecret = regexp.MustCompile(`\bkind"?\s*:\s*["']?Secret\b`)
 
 // opening is what a stub's file is read for, or begun.
 type opening struct {
@@ -59,8 +63,11 @@ func (p opening) open(file string) (where sealjob.Where, err error) {
 	}
 	if !api.ClaimsStub(data) {
 		// Not parsed further: it may be a Secret in the clear, and errors quote.
-		return where, fault.New("name a new file; a Secret manifest goes in with -f, or becomes a stub with "+
-			"`bulla seal --replace "+file+"`", "%s is there and is not a %s", file, api.KindSealedManifest)
+		hint := "name a new file; a Secret manifest goes in with -f"
+		if ofSecret.Match(data) {
+			hint += ", or becomes a stub with `bulla seal --replace " + printable.Word(file) + "`"
+		}
+		return where, fault.New(hint, "%s is there and is not a %s", file, api.KindSealedManifest)
 	}
 	if where.Stub, err = api.ParseSealedManifest(file, data); err != nil {
 		return where, err

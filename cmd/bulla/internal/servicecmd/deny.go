@@ -81,9 +81,9 @@ func newDeny(a run) *cobra.Command {
 }
 
 // request turns the flags into what is asked for.
-func (f *denyFlags) request(now time.Time) error {
+func (f *denyFlags) request(named func(string) string, now time.Time) error {
 	if f.stub != "" {
-		data, err := os.ReadFile(f.stub)
+		data, err := os.ReadFile(named(f.stub))
 		if err != nil {
 			return fault.New(files.Hint(err, "name a stub's file"), "read stub: %w", err)
 		}
@@ -113,7 +113,7 @@ func (f *denyFlags) request(now time.Time) error {
 }
 
 func (a run) deny(ctx context.Context, f *denyFlags) error {
-	if err := f.request(time.Now()); err != nil {
+	if err := f.request(a.Named, time.Now()); err != nil {
 		return err
 	}
 	admin, err := a.Admin(f.fleet)

@@ -31,6 +31,14 @@ type Shell struct {
 	Missed int
 }
 
+// Named returns where the file is that somebody named; see [fleetrepo.Named].
+func (a *Shell) Named(path string) string {
+	if root, err := fleetrepo.FindRoot(a.Repo); err == nil {
+		return fleetrepo.Named(root, path)
+	}
+	return path
+}
+
 // Open reads the fleet repository without trusting it.
 func (a *Shell) Open() (*fleetrepo.Repo, error) { return fleetrepo.Open(a.Repo) }
 
