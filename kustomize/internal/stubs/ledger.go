@@ -10,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/kustomize/blame"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
 )
 
 // Ledger has the stubs that a build reads. It is for one build.
@@ -82,14 +83,14 @@ func parseFailure(p string, err error) *worker.Failure {
 
 // Account checks that every stub came out as often as it was read, and returns
 // those that a patch deletes by name. Any other way to lose one is refused.
-func (l *Ledger) Account(deletions []worker.Deletion, who blame.Suspects) ([]built.Deleted, error) {
+func (l *Ledger) Account(patches []deletions.Deletion, who blame.Suspects) ([]built.Deleted, error) {
 	var gone []built.Deleted
 	for _, digest := range l.order {
 		stub, missing := l.stubs[digest], l.reads[digest]-l.built[digest]
 		if missing == 0 {
 			continue
 		}
-		file, ok := deleted(stub, deletions)
+		file, ok := deleted(stub, patches)
 		if !ok || missing < 0 {
 			return nil, l.lost(stub, missing, who)
 		}

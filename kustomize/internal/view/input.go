@@ -24,13 +24,20 @@ func (v *View) input(p string, data []byte) ([]byte, error) {
 	case bytes.Contains(data, []byte(api.StubAnnotation)):
 		return nil, &worker.Failure{File: p, Problem: fmt.Sprintf("annotation %s is bulla's own", api.StubAnnotation)}
 	}
-	if line, ok := api.MergeMark(data); ok && isYAML(p) {
+	if line, ok := mergeMark(p, data); ok {
 		return nil, &worker.Failure{File: p, Line: line, Problem: api.MergeMarkProblem}
 	}
 	if !built.IsStub(data) {
 		return data, nil
 	}
 	return v.stubs.Read(p, data, v.used.keeps)
+}
+
+func mergeMark(p string, data []byte) (line int, ok bool) {
+	if !isYAML(p) {
+		return 0, false
+	}
+	return api.MergeMark(data)
 }
 
 func isYAML(p string) bool { return path.Ext(p) == ".yaml" || path.Ext(p) == ".yml" }

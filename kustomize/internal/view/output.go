@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
 	"github.com/bulla-dev/bulla/kustomize/loose"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -39,8 +40,8 @@ func (v *View) Objects(output [][]byte) ([]built.Object, error) {
 
 // Account returns the stubs that a patch takes out of the build, and refuses one
 // that is lost in any other way.
-func (v *View) Account(deletions []worker.Deletion) ([]built.Deleted, error) {
-	return v.stubs.Account(deletions, v.suspects())
+func (v *View) Account(patches []deletions.Deletion) ([]built.Deleted, error) {
+	return v.stubs.Account(patches, v.suspects())
 }
 
 // Refuse names the files that refused objects seem to come from.

@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
 )
 
 // Name is argv[0] of a worker: the hidden mark by which a binary knows what it
@@ -68,7 +70,7 @@ func run(p *pipe) error {
 	if err := p.sendJSON(frameReady, confine(s.Memory, s.CPU)); err != nil {
 		return err
 	}
-	files := &remoteFS{pipe: p, patches: patches{}, texts: newTexts()}
+	files := &remoteFS{pipe: p, patches: deletions.Patches{}, texts: newTexts()}
 	objects, deletions, err := build(files, s.Dir)
 	if err != nil {
 		failure := &Failure{}
@@ -91,14 +93,14 @@ func run(p *pipe) error {
 // build returns the built objects as JSON, in kustomize's order, and what patches
 // deleted. The way to
 // JSON is the one kubectl takes: YAML 1.1, where a date stays a string.
-func build(fs *remoteFS, dir string) (objects [][]byte, deletions []Deletion, err error) {
+func build(fs *remoteFS, dir string) (objects [][]byte, found []deletions.Deletion, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			objects, deletions, err = nil, nil, &Failure{Problem: "kustomize panicked"}
+			objects, found, err = nil, nil, &Failure{Problem: "kustomize panicked"}
 		}
 		// What is of the wrong type is told by its file, whatever came of it.
 		if wrong := fs.texts.failure(); wrong != nil && fs.refused == nil {
-			objects, deletions, err = nil, nil, wrong
+			objects, found, err = nil, nil, wrong
 		}
 	}()
 	options := krusty.MakeDefaultOptions()
@@ -124,7 +126,7 @@ func build(fs *remoteFS, dir string) (objects [][]byte, deletions []Deletion, er
 		}
 		objects = append(objects, object)
 	}
-	return objects, fs.patches.deletions(), nil
+	return objects, fs.patches.Find(), nil
 }
 
 // plain takes the child's own names out of kustomize's text, and bounds it.

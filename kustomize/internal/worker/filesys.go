@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
 )
 
 // remoteFS is kustomize's file system, answered by the parent. It is read-only.
@@ -21,7 +23,7 @@ type remoteFS struct {
 	// recognition, and tries something else after one; this is what counts.
 	refused *Failure
 	// patches are read again when the build is done.
-	patches patches
+	patches deletions.Patches
 	// texts are looked through as they are read.
 	texts *texts
 	// order has the files that were read, relative to the repository.
@@ -64,7 +66,7 @@ func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}
 	relative := strings.TrimPrefix(path.Clean(name), Root+"/")
-	f.patches.keep(relative, data)
+	f.patches.Keep(relative, data, isKustomization(relative))
 	if !slices.Contains(f.order, relative) {
 		f.order = append(f.order, relative)
 	}

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
 )
 
 // Files answers a build's questions. Paths are clean, slash-separated and
@@ -40,7 +42,7 @@ type Result struct {
 	// Objects as JSON, in kustomize's order.
 	Objects [][]byte
 	// Deletions are the patches that take objects out.
-	Deletions   []Deletion
+	Deletions   []deletions.Deletion
 	Confinement Confinement
 }
 

@@ -15,7 +15,7 @@ const keptTrees = 4
 // Tree returns the validated tree of a commit.
 func (m *Mirror) Tree(commitHash string) (*tree.Tree, error) {
 	m.mu.Lock()
-	t, ok := m.trees[commitHash]
+	t, ok := m.recent.trees[commitHash]
 	objects := m.objects
 	m.mu.Unlock()
 	if ok {
@@ -43,7 +43,7 @@ func (m *Mirror) knownDirs(from *objects) map[tree.Hash]*tree.Dir {
 	if m.objects != from || from.damaged() {
 		return known
 	}
-	for _, t := range m.trees {
+	for _, t := range m.recent.trees {
 		collect(t.Root(), known)
 	}
 	return known
@@ -52,15 +52,9 @@ func (m *Mirror) knownDirs(from *objects) map[tree.Hash]*tree.Dir {
 func (m *Mirror) keep(t *tree.Tree, from *objects) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.objects != from || m.trees[t.Hash()] != nil {
-		return
+	if m.objects == from {
+		m.recent.add(t)
 	}
-	if len(m.order) == keptTrees {
-		delete(m.trees, m.order[0])
-		m.order = m.order[1:]
-	}
-	m.trees[t.Hash()] = t
-	m.order = append(m.order, t.Hash())
 }
 
 // collect maps the hashes of a tree's folders to what was read of them.

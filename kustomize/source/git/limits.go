@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/bulla-dev/bulla/kustomize/source/git/transport"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
@@ -48,6 +49,9 @@ var DefaultLimits = Limits{
 	Head:     20 * time.Second,
 	Fetch:    10 * time.Minute,
 }
+
+// ofRemote are the bounds of what a server sends.
+func (l Limits) ofRemote() transport.Limits { return transport.Limits{Pack: l.Pack, Refs: l.Refs} }
 
 // ofTrees are the bounds of a single tree.
 func (l Limits) ofTrees() tree.Limits {

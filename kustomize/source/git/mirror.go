@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/source/git/transport"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -18,23 +19,15 @@ import (
 )
 
 // Auth is what the remote wants to see. The zero value is anonymous.
-type Auth struct {
-	// Username and Password are for HTTP basic authentication.
-	Username, Password string
-	// InsecureHTTP sends them over plain http:// to hosts other than loopback.
-	InsecureHTTP bool
-	// SSHKey is a private key in PEM, unencrypted. KnownHosts, in OpenSSH's
-	// format, is required with it: a host that is not there is refused.
-	SSHKey, KnownHosts []byte
-	// CAFile holds PEM certificates that are trusted beside the system's.
-	CAFile []byte
-}
+type Auth = transport.Auth
 
-// String hides every credential.
-func (Auth) String() string { return "credentials" }
+// CheckURL says why [Open] takes no such URL, whatever the credentials.
+// What it says does not quote the URL.
+func CheckURL(raw string) error { return transport.CheckURL(raw) }
 
-// GoString hides every credential.
-func (Auth) GoString() string { return "credentials" }
+// IsOpen says whether what is sent to the URL is seen on its way: plain http, and
+// not to this machine.
+func IsOpen(raw string) bool { return transport.IsOpen(raw) }
 
 // Mirror is a bare copy of one ref of a repository. It is safe for concurrent
 // use.
@@ -44,10 +37,8 @@ func (Auth) GoString() string { return "credentials" }
 // the objects, so that a damaged copy that is cloned again still cannot move
 // backwards.
 type Mirror struct {
+	origin
 	path   string
-	ref    plumbing.ReferenceName
-	url    string // safe to print
-	remote remote
 	limits Limits
 	// maxPacks is when the mirror is cloned afresh: every fetch adds a pack,
 	// and every look-up asks each of them.
@@ -64,10 +55,34 @@ type Mirror struct {
 	// hold read from it.
 	previous *objects
 	head     string
-	trees    map[string]*tree.Tree // the last trees asked for, by commit
-	order    []string
+	recent   recent
 
 	lines *lru.Cache // of [line]
+}
+
+// origin is what a mirror is of.
+type origin struct {
+	ref    plumbing.ReferenceName
+	url    string // safe to print
+	remote transport.Remote
+}
+
+// recent are the last trees asked for, by commit.
+type recent struct {
+	trees map[string]*tree.Tree
+	order []string
+}
+
+func (r *recent) add(t *tree.Tree) {
+	if r.trees[t.Hash()] != nil {
+		return
+	}
+	if len(r.order) == keptTrees {
+		delete(r.trees, r.order[0])
+		r.order = r.order[1:]
+	}
+	r.trees[t.Hash()] = t
+	r.order = append(r.order, t.Hash())
 }
 
 // Open opens or makes the mirror in dir. Nothing goes over the network
@@ -79,7 +94,7 @@ func Open(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	remote, safe, err := parseRemote(url, auth, limits)
+	remote, safe, err := transport.Parse(url, auth, limits.ofRemote())
 	if err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
@@ -90,7 +105,10 @@ func Open(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
-	m := &Mirror{path: dir, ref: name, url: safe, remote: remote, limits: limits, maxPacks: 256, trees: map[string]*tree.Tree{}, lines: lru.New(maxLines)}
+	m := &Mirror{
+		origin: origin{name, safe, remote}, path: dir, limits: limits, maxPacks: 256,
+		recent: recent{trees: map[string]*tree.Tree{}}, lines: lru.New(maxLines),
+	}
 	var store string
 	if m.head, store, err = readHead(dir); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
@@ -123,14 +141,14 @@ func branchRef(ref string) (plumbing.ReferenceName, error) {
 func (m *Mirror) Look(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.limits.Head)
 	defer cancel()
-	adv, err := m.remote.refs(ctx)
+	adv, err := m.remote.Refs(ctx)
 	if err == nil {
 		var h plumbing.Hash
-		if h, err = refHash(adv, m.ref); err == nil {
+		if h, err = transport.RefHash(adv, m.ref); err == nil {
 			return h.String(), nil
 		}
 	}
-	return "", fmt.Errorf("look at %s of %s: %w", m.ref.Short(), m.url, answerError(ctx, err))
+	return "", fmt.Errorf("look at %s of %s: %w", m.ref.Short(), m.url, transport.AnswerError(ctx, err))
 }
 
 // Head is the commit last fetched, "" before the first fetch.
@@ -196,9 +214,9 @@ func (m *Mirror) fetch(ctx context.Context, base string) (string, error) {
 func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) {
 	var head plumbing.Hash
 	have, filtered := m.Head(), false
-	pack, err := m.remote.pack(ctx, func(adv *packp.AdvRefs) (*packp.UploadPackRequest, error) {
+	pack, err := m.remote.Pack(ctx, func(adv *packp.AdvRefs) (*packp.UploadPackRequest, error) {
 		var err error
-		if head, err = refHash(adv, m.ref); err != nil {
+		if head, err = transport.RefHash(adv, m.ref); err != nil {
 			return nil, err
 		}
 		if objects.contains(head.String()) {
@@ -218,7 +236,7 @@ func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) 
 	}
 	if err != nil {
 		m.whole = filtered
-		return "", answerError(ctx, err)
+		return "", transport.AnswerError(ctx, err)
 	}
 	defer pack.Close()
 	if filtered {
@@ -290,7 +308,7 @@ func (m *Mirror) swap(objects *objects, head string) error {
 		m.previous.remove()
 	}
 	m.previous, m.objects = m.objects, objects
-	m.trees, m.order = map[string]*tree.Tree{}, nil
+	m.recent = recent{trees: map[string]*tree.Tree{}}
 	return nil
 }
 

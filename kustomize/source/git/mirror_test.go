@@ -142,11 +142,9 @@ func TestFetchTakesTheChangeOnly(t *testing.T) {
 	_, r, _ := repo(t)
 	big := strings.Repeat("x", 1<<20)
 	push(t, r, testfleet.Files{"big": big})
-	m := mirror(t, r, t.TempDir(), Limits{})
-	fetch(t, m)
-	m.limits.Pack, m.limits.Unpacked, m.limits.Object = 8<<10, 64<<10, 64<<10
-	m.remote.(*httpRemote).limits = m.limits
-	m.objects.limits = m.limits
+	dir := t.TempDir()
+	fetch(t, mirror(t, r, dir, Limits{}))
+	m := mirror(t, r, dir, Limits{Pack: 8 << 10, Unpacked: 64 << 10, Object: 64 << 10})
 	next := push(t, r, testfleet.Files{"fleet.yaml": "two\n"})
 	if got := fetch(t, m); got != next {
 		t.Errorf("fetched %s, want %s", got, next)

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/source/git/transport"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -247,7 +248,7 @@ func (o *objects) take(ctx context.Context, pack io.Reader) error {
 	}
 	defer discard(file)
 	if _, err := io.Copy(file, pack); err != nil {
-		return answerError(ctx, err)
+		return transport.AnswerError(ctx, err)
 	}
 	measured, err := measurePack(ctx, file, o.limits)
 	if err == nil && measured.leavesOut() {

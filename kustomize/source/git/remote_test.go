@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/kustomize/source/git/transport"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
@@ -203,8 +204,8 @@ func TestMetadataAddressesAreNotDialled(t *testing.T) {
 			Limits{Head: 5 * time.Second},
 		)
 		must(t, err)
-		if _, err := m.Look(t.Context()); !errors.Is(err, errForbiddenAddress) {
-			t.Errorf("%s: %v, want %v", address, err, errForbiddenAddress)
+		if _, err := m.Look(t.Context()); !errors.Is(err, transport.ErrForbiddenAddress) {
+			t.Errorf("%s: %v, want %v", address, err, transport.ErrForbiddenAddress)
 		}
 	}
 }

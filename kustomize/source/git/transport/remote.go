@@ -1,4 +1,6 @@
-package git
+// Package transport speaks with a Git server: what it sends is bounded, and where
+// credentials go is decided here.
+package transport
 
 import (
 	"context"
@@ -17,25 +19,25 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
-	"github.com/go-git/go-git/v5/plumbing/transport"
+	gittransport "github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// remote is one Git server and repository. go-git's own transports are not
+// Remote is one Git server and repository. go-git's own transports are not
 // used: they take no bound on what a server sends, their SSH handshake knows no
 // deadline and reads ~/.ssh/config, and where credentials go on a redirect has
 // been wrong before (CVE-2026-41506). What is left is small: packp does the
 // protocol.
-type remote interface {
-	// refs lists the remote's refs.
-	refs(ctx context.Context) (*packp.AdvRefs, error)
-	// pack asks for a pack. The reader ends with ctx and must be closed.
-	pack(ctx context.Context, request func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error)
+type Remote interface {
+	// Refs lists the remote's refs.
+	Refs(ctx context.Context) (*packp.AdvRefs, error)
+	// Pack asks for a pack. The reader ends with ctx and must be closed.
+	Pack(ctx context.Context, request func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error)
 }
 
-// parseRemote checks a URL and returns the remote with a text for it that is
+// Parse checks a URL and returns the remote with a text for it that is
 // safe to print. The URL itself is never printed: it may hold what should have
 // been in Auth.
-func parseRemote(raw string, auth Auth, limits Limits) (remote, string, error) {
+func Parse(raw string, auth Auth, limits Limits) (Remote, string, error) {
 	u, err := parseURL(raw)
 	if err != nil {
 		return nil, "", err
@@ -49,7 +51,7 @@ func parseRemote(raw string, auth Auth, limits Limits) (remote, string, error) {
 	return r, safe, err
 }
 
-// CheckURL says why [Open] takes no such URL, whatever the credentials.
+// CheckURL says why [Parse] takes no such URL, whatever the credentials.
 // What it says does not quote the URL.
 func CheckURL(raw string) error {
 	_, err := parseURL(raw)
@@ -105,19 +107,20 @@ var dialer = &net.Dialer{Control: func(_, address string, _ syscall.RawConn) err
 	}
 	ip := addr.Addr().Unmap()
 	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == metadataIPv6 {
-		return errForbiddenAddress
+		return ErrForbiddenAddress
 	}
 	return nil
 }}
 
 var (
-	metadataIPv6        = netip.MustParseAddr("fd00:ec2::254")
-	errForbiddenAddress = errors.New("address is link-local, multicast or a metadata service")
+	metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
+	// ErrForbiddenAddress: an address that only an attacker would have asked for.
+	ErrForbiddenAddress = errors.New("address is link-local, multicast or a metadata service")
 )
 
-// answerError maps a failure of the exchange to a text that quotes nothing the
+// AnswerError maps a failure of the exchange to a text that quotes nothing the
 // remote sent: a server that knows the credentials could send them back.
-func answerError(ctx context.Context, err error) error {
+func AnswerError(ctx context.Context, err error) error {
 	// The text of url.Error has the address in it, and that of a redirect is
 	// the server's.
 	var urlErr *url.Error
@@ -133,9 +136,9 @@ func answerError(ctx context.Context, err error) error {
 		return certificate
 	case errors.Is(err, tree.ErrTooLarge), errors.Is(err, source.ErrUnauthorized), errors.Is(err, source.ErrRedirected),
 		errors.Is(err, source.ErrHostKey), errors.Is(err, source.ErrCertificate), errors.Is(err, source.ErrEmptyRepository), errors.Is(err, source.ErrRefGone),
-		errors.Is(err, errForbiddenAddress), errors.Is(err, source.ErrRemote):
+		errors.Is(err, ErrForbiddenAddress), errors.Is(err, source.ErrRemote):
 		return err
-	case errors.Is(err, packp.ErrEmptyAdvRefs), errors.Is(err, transport.ErrEmptyRemoteRepository):
+	case errors.Is(err, packp.ErrEmptyAdvRefs), errors.Is(err, gittransport.ErrEmptyRemoteRepository):
 		return source.ErrEmptyRepository
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, packp.ErrEmptyInput):
 		return errors.New("remote ended the connection early")
@@ -171,7 +174,7 @@ func decodeRefs(r io.Reader, limit int64) (*packp.AdvRefs, error) {
 	if adv.IsEmpty() {
 		return nil, source.ErrEmptyRepository
 	}
-	transport.FilterUnsupportedCapabilities(adv.Capabilities)
+	gittransport.FilterUnsupportedCapabilities(adv.Capabilities)
 	return adv, nil
 }
 
@@ -196,8 +199,8 @@ func decodePack(request *packp.UploadPackRequest, body io.ReadCloser, limit int6
 	}{pack, body}, nil
 }
 
-// refHash returns what a ref points at.
-func refHash(adv *packp.AdvRefs, ref plumbing.ReferenceName) (plumbing.Hash, error) {
+// RefHash returns what a ref points at.
+func RefHash(adv *packp.AdvRefs, ref plumbing.ReferenceName) (plumbing.Hash, error) {
 	h, ok := adv.References[ref.String()]
 	if !ok {
 		return plumbing.ZeroHash, source.ErrRefGone

@@ -1,4 +1,4 @@
-package git
+package transport
 
 import (
 	"bytes"
@@ -89,7 +89,7 @@ func sameOrigin(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func (r *httpRemote) refs(ctx context.Context) (*packp.AdvRefs, error) {
+func (r *httpRemote) Refs(ctx context.Context) (*packp.AdvRefs, error) {
 	body, err := r.do(ctx, http.MethodGet, "/info/refs?service=git-upload-pack", nil, "application/x-git-upload-pack-advertisement")
 	if err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func (r *httpRemote) refs(ctx context.Context) (*packp.AdvRefs, error) {
 	return decodeRefs(body, r.limits.Refs)
 }
 
-func (r *httpRemote) pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
-	adv, err := r.refs(ctx)
+func (r *httpRemote) Pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
+	adv, err := r.Refs(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,5 @@
-package worker
+// Package deletions finds the patches that take whole objects out of a build.
+package deletions
 
 import (
 	"bytes"
@@ -27,23 +28,24 @@ const deleteMark = "$patch"
 // target is what a patch is for, where it does not say so itself.
 type target struct{ Kind, Name string }
 
-// patches keeps the files of a build that may delete objects. They are read
+// Patches keeps the files of a build that may delete objects. They are read
 // again only after a build that worked, here in the child: they are a
 // stranger's.
-type patches map[string][]byte
+type Patches map[string][]byte
 
-func (p patches) keep(file string, data []byte) {
+// Keep keeps a file that may delete; isKustomization says that it is one.
+func (p Patches) Keep(file string, data []byte, isKustomization bool) {
 	// YAML may write the mark with escapes: such a file is not looked at, so what
 	// it deletes counts as lost.
-	if marked(data) || isKustomization(file) {
+	if marked(data) || isKustomization {
 		p[file] = data
 	}
 }
 
 func marked(data []byte) bool { return bytes.Contains(data, []byte(deleteMark)) }
 
-// deletions lists what the files delete.
-func (p patches) deletions() []Deletion {
+// Find lists what the files delete.
+func (p Patches) Find() []Deletion {
 	if !slices.ContainsFunc(slices.Collect(maps.Values(p)), marked) {
 		return nil
 	}
@@ -59,7 +61,7 @@ func (p patches) deletions() []Deletion {
 }
 
 type lister struct {
-	files patches
+	files Patches
 	file  string
 	found []Deletion
 	depth int

@@ -1,4 +1,4 @@
-package git
+package transport
 
 import (
 	"context"
@@ -121,7 +121,7 @@ func hostKeyAlgorithms(check ssh.HostKeyCallback, address string) ([]string, err
 	return algorithms, nil
 }
 
-func (r *sshRemote) refs(ctx context.Context) (*packp.AdvRefs, error) {
+func (r *sshRemote) Refs(ctx context.Context) (*packp.AdvRefs, error) {
 	s, err := r.start(ctx)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (r *sshRemote) refs(ctx context.Context) (*packp.AdvRefs, error) {
 	return adv, nil
 }
 
-func (r *sshRemote) pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
+func (r *sshRemote) Pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
 	s, err := r.start(ctx)
 	if err != nil {
 		return nil, err
