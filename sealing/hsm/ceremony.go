@@ -10,6 +10,8 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // ceremonyDeadline is ample: some tokens take seconds to generate a key.
@@ -25,20 +27,7 @@ type Made struct {
 }
 
 // KeyInfo describes one key pair of a fleet in the token.
-type KeyInfo struct {
-	Label string
-	// Use is "seal" or a role: "root", "ca", "log", or a successor as "ca-2".
-	Use string
-	// KeyID is set for sealing keys.
-	KeyID string
-	// Suite is set for sealing keys: MLKEM768-P256 when the token also has the
-	// secret key that the ML-KEM seed comes from.
-	Suite api.Suite
-	// Public is the uncompressed P-256 point, 65 bytes.
-	Public []byte
-	// Problem says what is wrong with the key; empty when nothing is.
-	Problem string
-}
+type KeyInfo = wire.KeyInfo
 
 // Ceremony generates a fleet's keys: the root key in the token of root, and ca,
 // log and the sealing key keyID in that of service. Each is read back and its
@@ -55,7 +44,7 @@ func Ceremony(service, root Config, fleet, keyID string, suite api.Suite) (*Made
 	}
 	// Looked at first: the root key is made before the others, and would have to
 	// be destroyed again.
-	if _, err := once(service, request{Op: opFree, Key: keyID}); err != nil {
+	if _, err := once(service, wire.Request{Op: wire.OpFree, Key: keyID}); err != nil {
 		return nil, fmt.Errorf("hold key ceremony: %w", err)
 	}
 	public, err := MakeSigner(root, fleet, RoleRoot)
@@ -90,7 +79,7 @@ func CeremonyUnder(service, root Config, public *ecdsa.PublicKey, fleet, keyID s
 
 // makeRest makes what the service uses.
 func (m *Made) makeRest(service Config, keyID string, suite api.Suite) error {
-	r, err := once(service, request{Op: opCeremony, Key: keyID, Suite: suite})
+	r, err := once(service, wire.Request{Op: wire.OpCeremony, Key: keyID, Suite: suite})
 	if err != nil {
 		return err
 	}
@@ -130,7 +119,7 @@ func AddSealingKey(cfg Config, fleet, keyID string, suite api.Suite) (api.Sealin
 	if err := checkRecord(keyID, suite); err != nil {
 		return api.SealingKey{}, fmt.Errorf("make sealing key: %w", err)
 	}
-	r, err := once(cfg, request{Op: opAddSealing, Key: keyID, Suite: suite})
+	r, err := once(cfg, wire.Request{Op: wire.OpAddSealing, Key: keyID, Suite: suite})
 	if err != nil {
 		return api.SealingKey{}, fmt.Errorf("make sealing key %q: %w", keyID, err)
 	}
@@ -147,7 +136,7 @@ func AddSealingKey(cfg Config, fleet, keyID string, suite api.Suite) (api.Sealin
 // Errors: those of [Ceremony]; a failed call leaves no key behind.
 func MakeSigner(cfg Config, fleet, role string) (*ecdsa.PublicKey, error) {
 	cfg.Fleet = fleet
-	r, err := once(cfg, request{Op: opMakeSigner, Key: role})
+	r, err := once(cfg, wire.Request{Op: wire.OpMakeSigner, Key: role})
 	if err != nil {
 		return nil, fmt.Errorf("make signing key %q: %w", role, err)
 	}
@@ -161,7 +150,7 @@ func MakeSigner(cfg Config, fleet, role string) (*ecdsa.PublicKey, error) {
 // List finds the keys of a fleet in the token, sorted by label.
 func List(cfg Config, fleet string) ([]KeyInfo, error) {
 	cfg.Fleet = fleet
-	r, err := once(cfg, request{Op: opList})
+	r, err := once(cfg, wire.Request{Op: wire.OpList})
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
@@ -175,7 +164,7 @@ func Random(cfg Config, n int) ([]byte, error) {
 	if n < 1 || n > 1024 {
 		return nil, fmt.Errorf("read random bytes: %d is not between 1 and 1024", n)
 	}
-	r, err := once(cfg, request{Op: opRandom, Size: n})
+	r, err := once(cfg, wire.Request{Op: wire.OpRandom, Size: n})
 	if err != nil {
 		return nil, fmt.Errorf("read random bytes: %w", err)
 	}
@@ -187,7 +176,7 @@ func Random(cfg Config, n int) ([]byte, error) {
 
 // once starts a worker for one request. Nothing is retried: a ceremony that
 // failed half-way is a person's business.
-func once(cfg Config, req request) (*response, error) {
+func once(cfg Config, req wire.Request) (*wire.Response, error) {
 	cfg = cfg.withDefaults()
 	cfg.Sessions, cfg.PinnedKeys = 1, nil
 	if err := cfg.validate(); err != nil {

@@ -1,14 +1,9 @@
 package hsm
 
+import "github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
+
 // Check is one thing that a token must be able to do, and whether it can.
-type Check struct {
-	// What it is, for people; Mechanism is PKCS#11's name for it.
-	What, Mechanism string
-	// Problem is empty when it works.
-	Problem string
-	// Hint says what it is for, or what to do.
-	Hint string
-}
+type Check = wire.Check
 
 // noFleet stands for a fleet that there is not yet. It is as long as any: tokens
 // bound the length of labels.
@@ -23,7 +18,7 @@ func CheckToken(cfg Config, sessions int) ([]Check, error) {
 	if cfg.Fleet == "" {
 		cfg.Fleet = noFleet
 	}
-	r, err := once(cfg, request{Op: opCheck, Size: sessions})
+	r, err := once(cfg, wire.Request{Op: wire.OpCheck, Size: sessions})
 	if err != nil {
 		return nil, err
 	}

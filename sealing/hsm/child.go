@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // MaybeRunWorker runs the token worker and exits when this process was started
@@ -47,11 +49,11 @@ func isPipe(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeNamedPipe != 0
 }
 
-// backend is the token as the worker's loop sees it. handle is called from many
+// backend is the token as the worker's loop sees it. Handle is called from many
 // goroutines at a time.
 type backend interface {
-	handle(*request) *response
-	close()
+	Handle(*wire.Request) *wire.Response
+	Close()
 }
 
 // RunWorker is the child: it reads the hello and then requests from in until the
@@ -60,14 +62,14 @@ type backend interface {
 // parent died. One process may run one worker, because a module is initialised
 // once for each process.
 func RunWorker(in io.Reader, out io.Writer) error {
-	c := newConn(in, out)
-	var h hello
-	if err := c.dec.Decode(&h); err != nil {
+	c := wire.NewConn(in, out)
+	var h wire.Hello
+	if err := c.Receive(&h); err != nil {
 		return fmt.Errorf("read hello: %w", err)
 	}
 	b, err := openBackend(&h)
-	welcome := &response{Err: workerErrorOf(err)}
-	if sendErr := c.send(welcome); sendErr != nil {
+	welcome := &wire.Response{Err: wire.ErrorOf(err)}
+	if sendErr := c.Send(welcome); sendErr != nil {
 		return fmt.Errorf("answer hello: %w", sendErr)
 	}
 	if err != nil {
@@ -76,39 +78,25 @@ func RunWorker(in io.Reader, out io.Writer) error {
 	return serve(c, b)
 }
 
-func serve(c *conn, b backend) error {
+func serve(c *wire.Conn, b backend) error {
 	var handlers sync.WaitGroup
 	var readErr error
 	for {
-		req := new(request)
-		if readErr = c.dec.Decode(req); readErr != nil {
+		req := new(wire.Request)
+		if readErr = c.Receive(req); readErr != nil {
 			break
 		}
 		handlers.Go(func() {
-			r := b.handle(req)
+			r := b.Handle(req)
 			r.ID = req.ID
 			// A parent that does not listen any more is noticed by reading.
-			_ = c.send(r)
+			_ = c.Send(r)
 		})
 	}
 	handlers.Wait()
-	b.close()
+	b.Close()
 	if errors.Is(readErr, io.EOF) {
 		return nil
 	}
 	return readErr
-}
-
-func workerErrorOf(err error) *workerError {
-	if err == nil {
-		return nil
-	}
-	var e *workerError
-	if errors.As(err, &e) {
-		if e.Text == err.Error() {
-			return e
-		}
-		return &workerError{Fault: e.Fault, Text: err.Error(), Hint: e.Hint}
-	}
-	return &workerError{Fault: faultLost, Text: err.Error()}
 }

@@ -6,6 +6,9 @@ import (
 	"github.com/miekg/pkcs11"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/keys"
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/token"
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // Pid is the worker process's id, 0 while there is none.
@@ -19,18 +22,18 @@ func (w *Worker) Pid() int {
 }
 
 // Direct is a token used in the test's own process.
-type Direct struct{ t *token }
+type Direct struct{ t *keys.Keeper }
 
 // OpenDirect opens a token in this process, which can be done once at a time.
 func OpenDirect(cfg Config, sessions int, wrap func(m *pkcs11.Ctx) Module) (*Direct, error) {
-	m, err := loadModule(cfg.Module)
+	m, err := token.Load(cfg.Module)
 	if err != nil {
 		return nil, err
 	}
 	if wrap != nil {
 		m = wrap(m.(*pkcs11.Ctx))
 	}
-	t, err := openToken(m, &hello{Token: tokenName{Label: cfg.TokenLabel}, PIN: cfg.PIN, Fleet: cfg.Fleet,
+	t, err := keys.OpenWith(m, &wire.Hello{Token: wire.TokenName{Label: cfg.TokenLabel}, PIN: cfg.PIN, Fleet: cfg.Fleet,
 		Sessions: sessions})
 	if err != nil {
 		return nil, err
@@ -39,43 +42,42 @@ func OpenDirect(cfg Config, sessions int, wrap func(m *pkcs11.Ctx) Module) (*Dir
 }
 
 // Module is the PKCS#11 library as the worker sees it.
-type Module = module
+type Module = token.Module
 
 // Module gives the library of an open token.
-func (d *Direct) Module() Module { return d.t.m }
+func (d *Direct) Module() Module { return d.t.Module }
 
 // Slot is where the token is.
-func (d *Direct) Slot() uint { return d.t.slot }
+func (d *Direct) Slot() uint { return d.t.Slot }
 
 // Close finalises the library.
-func (d *Direct) Close() { d.t.close() }
+func (d *Direct) Close() { d.t.Close() }
 
 // Ceremony runs the worker's half of [Ceremony].
 func (d *Direct) Ceremony(keyID string, suite api.Suite) error {
-	_, err := d.t.ceremony(&request{Key: keyID, Suite: suite})
-	if err != nil {
-		return workerErrorOf(err)
+	if r := d.t.Handle(&wire.Request{Op: wire.OpCeremony, Key: keyID, Suite: suite}); r.Err != nil {
+		return r.Err
 	}
 	return nil
 }
 
 // Check runs the worker's half of [CheckToken].
 func (d *Direct) Check(sessions int) ([]Check, error) {
-	r, err := d.t.check(&request{Size: sessions})
-	if err != nil {
-		return nil, workerErrorOf(err)
+	r := d.t.Handle(&wire.Request{Op: wire.OpCheck, Size: sessions})
+	if r.Err != nil {
+		return nil, r.Err
 	}
 	return r.Checks, nil
 }
 
 // Exchange is the raw operation: one ECDH with a sealing key, in a session.
 func (d *Direct) Exchange(keyID string, point []byte) (secret []byte, err error) {
-	err = d.t.do(func(s *session) error {
-		key, err := s.find(pkcs11.CKO_PRIVATE_KEY, SealingLabel(d.t.fleet, keyID))
+	err = d.t.Do(func(s *token.Session) error {
+		key, err := s.Find(pkcs11.CKO_PRIVATE_KEY, SealingLabel(d.t.Fleet, keyID))
 		if err != nil {
 			return err
 		}
-		secret, err = s.ecdh(key, point)
+		secret, err = s.ECDH(key, point)
 		return err
 	})
 	return secret, err
@@ -84,13 +86,13 @@ func (d *Direct) Exchange(keyID string, point []byte) (secret []byte, err error)
 // ExchangeMany is Exchange n times on one session without leaving it: nothing
 // but the token's own work.
 func (d *Direct) ExchangeMany(keyID string, point []byte, n int) error {
-	return d.t.do(func(s *session) error {
-		key, err := s.find(pkcs11.CKO_PRIVATE_KEY, SealingLabel(d.t.fleet, keyID))
+	return d.t.Do(func(s *token.Session) error {
+		key, err := s.Find(pkcs11.CKO_PRIVATE_KEY, SealingLabel(d.t.Fleet, keyID))
 		for range n {
 			if err != nil {
 				return err
 			}
-			_, err = s.ecdh(key, point)
+			_, err = s.ECDH(key, point)
 		}
 		return err
 	})
@@ -98,5 +100,5 @@ func (d *Direct) ExchangeMany(keyID string, point []byte, n int) error {
 
 // Exchanger gives a sealing key as crypto/hpke sees it. public is its point.
 func (d *Direct) Exchanger(keyID string, public *ecdh.PublicKey) ecdh.KeyExchanger {
-	return &exchanger{token: d.t, key: &sealingKey{label: SealingLabel(d.t.fleet, keyID), public: public}}
+	return d.t.Exchanger(SealingLabel(d.t.Fleet, keyID), public)
 }

@@ -7,6 +7,8 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // Open opens an HPKE ciphertext (encapsulated key ‖ AEAD ciphertext; RFC 9180
@@ -16,7 +18,7 @@ import (
 // Errors: [sealing.ErrOpen] for every fault of info or ciphertext, ErrNoKey,
 // *[UnavailableError] for the token's troubles, or the context's error.
 func (w *Worker) Open(ctx context.Context, keyID string, info, ciphertext []byte) ([]byte, error) {
-	r, err := w.do(ctx, request{Op: opOpen, Key: keyID, Info: info, Data: ciphertext})
+	r, err := w.do(ctx, wire.Request{Op: wire.OpOpen, Key: keyID, Info: info, Data: ciphertext})
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +28,7 @@ func (w *Worker) Open(ctx context.Context, keyID string, info, ciphertext []byte
 // PublicKey reads the public half of a sealing key from the token, whether it
 // is pinned or not.
 func (w *Worker) PublicKey(ctx context.Context, keyID string, suite api.Suite) (sealing.PublicKey, error) {
-	r, err := w.do(ctx, request{Op: opPublic, Key: keyID, Suite: suite})
+	r, err := w.do(ctx, wire.Request{Op: wire.OpPublic, Key: keyID, Suite: suite})
 	if err != nil {
 		return sealing.PublicKey{}, fmt.Errorf("read public key %q: %w", keyID, err)
 	}
@@ -41,7 +43,7 @@ func (w *Worker) Pin(ctx context.Context, keys []api.SealingKey) error {
 	defer w.pinMu.Unlock()
 	// Stored first: a process started meanwhile must have the new set.
 	former := w.setPins(slices.Clone(keys))
-	if _, err := w.doWithin(ctx, request{Op: opPin, Pins: keys}, startFactor*w.cfg.Deadline); err != nil {
+	if _, err := w.doWithin(ctx, wire.Request{Op: wire.OpPin, Pins: keys}, startFactor*w.cfg.Deadline); err != nil {
 		w.setPins(former)
 		return fmt.Errorf("pin sealing keys: %w", err)
 	}
@@ -58,6 +60,6 @@ func (w *Worker) setPins(keys []api.SealingKey) (former []api.SealingKey) {
 // Ready derives and reads a shared secret with every pinned key: some tokens
 // make the secret and do not give it. Errors are those of Open.
 func (w *Worker) Ready(ctx context.Context) error {
-	_, err := w.do(ctx, request{Op: opReady})
+	_, err := w.do(ctx, wire.Request{Op: wire.OpReady})
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 const (
@@ -34,7 +36,7 @@ func (e *lostError) Error() string { return "token worker lost: " + e.cause }
 type process struct {
 	cmd      *exec.Cmd
 	deadline time.Duration
-	conn     *conn
+	conn     *wire.Conn
 	window   chan struct{}
 	gone     chan struct{} // closed once lost is set
 	exited   chan struct{} // closed once the child was waited for
@@ -50,7 +52,7 @@ type process struct {
 
 type call struct {
 	id     uint64
-	answer chan *response // nil when the process was lost; has room for one
+	answer chan *wire.Response // nil when the process was lost; has room for one
 	timer  *time.Timer
 }
 
@@ -69,12 +71,12 @@ func startProcess(ctx context.Context, cfg Config, argv []string) (*process, err
 	stop := context.AfterFunc(ctx, func() { p.lose(ctx.Err()) })
 	defer limit.Stop()
 	defer stop()
-	h := &hello{Module: cfg.Module, PIN: cfg.PIN, Fleet: cfg.Fleet, Sessions: cfg.Sessions, Pins: cfg.PinnedKeys,
-		Token: tokenName{Label: cfg.TokenLabel, Serial: cfg.Serial, Manufacturer: cfg.Manufacturer, Model: cfg.Model}}
-	var welcome response
-	err = p.conn.send(h)
+	h := &wire.Hello{Module: cfg.Module, PIN: cfg.PIN, Fleet: cfg.Fleet, Sessions: cfg.Sessions, Pins: cfg.PinnedKeys,
+		Token: wire.TokenName{Label: cfg.TokenLabel, Serial: cfg.Serial, Manufacturer: cfg.Manufacturer, Model: cfg.Model}}
+	var welcome wire.Response
+	err = p.conn.Send(h)
 	if err == nil {
-		err = p.conn.dec.Decode(&welcome)
+		err = p.conn.Receive(&welcome)
 	}
 	if err != nil {
 		p.lose(&lostError{"it ended before it was ready"})
@@ -113,7 +115,7 @@ func spawn(cfg Config, argv []string) (*process, error) {
 		return nil, err
 	}
 	window := windowPerSession * cfg.Sessions
-	p := &process{cmd: cmd, deadline: cfg.Deadline, conn: newConn(in, out),
+	p := &process{cmd: cmd, deadline: cfg.Deadline, conn: wire.NewConn(in, out),
 		window: make(chan struct{}, window), gone: make(chan struct{}), exited: make(chan struct{}),
 		pending: map[uint64]*call{}, in: in, out: out}
 	return p, nil
@@ -125,8 +127,8 @@ func hung(d time.Duration) error {
 
 func (p *process) read() {
 	for {
-		r := new(response)
-		if err := p.conn.dec.Decode(r); err != nil {
+		r := new(wire.Response)
+		if err := p.conn.Receive(r); err != nil {
 			p.lose(&lostError{"it ended"})
 			p.wait()
 			return
@@ -137,7 +139,7 @@ func (p *process) read() {
 
 // call sends one request and waits for its answer. The deadline runs even when
 // the caller leaves: a hung token must be noticed by somebody.
-func (p *process) call(ctx context.Context, req request, limit time.Duration) (*response, error) {
+func (p *process) call(ctx context.Context, req wire.Request, limit time.Duration) (*wire.Response, error) {
 	select {
 	case p.window <- struct{}{}:
 	case <-p.gone:
@@ -150,7 +152,7 @@ func (p *process) call(ctx context.Context, req request, limit time.Duration) (*
 		<-p.window
 		return nil, err
 	}
-	if err := p.conn.send(&req); err != nil {
+	if err := p.conn.Send(&req); err != nil {
 		p.lose(&lostError{"its pipe is closed"})
 	}
 	select {
@@ -165,7 +167,7 @@ func (p *process) call(ctx context.Context, req request, limit time.Duration) (*
 }
 
 // register numbers a request and starts its clock.
-func (p *process) register(req *request, limit time.Duration) (*call, error) {
+func (p *process) register(req *wire.Request, limit time.Duration) (*call, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.lost != nil {
@@ -176,13 +178,13 @@ func (p *process) register(req *request, limit time.Duration) (*call, error) {
 	}
 	p.next++
 	req.ID = p.next
-	c := &call{id: req.ID, answer: make(chan *response, 1)}
+	c := &call{id: req.ID, answer: make(chan *wire.Response, 1)}
 	c.timer = time.AfterFunc(limit, func() { p.lose(hung(limit)) })
 	p.pending[c.id] = c
 	return c, nil
 }
 
-func (p *process) finish(r *response) {
+func (p *process) finish(r *wire.Response) {
 	p.mu.Lock()
 	c := p.pending[r.ID]
 	delete(p.pending, r.ID)

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"fmt"
-	"regexp"
-)
 
-// rootLabel is the label of a root key of any fleet, succeeded ones too.
-var rootLabel = regexp.MustCompile(`^bulla/[^/]+/` + RoleRoot + `(-[0-9]+)?$`)
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
+)
 
 // RootKeys lists the root keys whose private half this login shows: each private
 // key that belongs to one of known, whatever its label, and each that is labelled
@@ -20,7 +18,7 @@ func (w *Worker) RootKeys(ctx context.Context, known ...*ecdsa.PublicKey) ([]str
 		return nil, fmt.Errorf("look for root keys: %w", err)
 	}
 	// Every private key of the token is tried, those of strangers too.
-	r, err := w.doWithin(ctx, request{Op: opRoots, Points: points}, startFactor*w.cfg.Deadline)
+	r, err := w.doWithin(ctx, wire.Request{Op: wire.OpRoots, Points: points}, startFactor*w.cfg.Deadline)
 	if err != nil {
 		return nil, fmt.Errorf("look for root keys: %w", err)
 	}
@@ -38,7 +36,7 @@ func CheckApart(service, root Config, public *ecdsa.PublicKey) error {
 	if err != nil {
 		return fmt.Errorf("look for root keys: %w", err)
 	}
-	r, err := once(service, request{Op: opRoots, Points: points})
+	r, err := once(service, wire.Request{Op: wire.OpRoots, Points: points})
 	if err != nil {
 		return fmt.Errorf("look for root keys: %w", err)
 	}
@@ -61,7 +59,7 @@ func ForgetKeys(cfg Config, publics ...*ecdsa.PublicKey) ([]string, error) {
 		return nil, fmt.Errorf("destroy keys: %w", err)
 	}
 	cfg.Fleet = "forget" // no key is looked for by label
-	r, err := once(cfg, request{Op: opForget, Points: points})
+	r, err := once(cfg, wire.Request{Op: wire.OpForget, Points: points})
 	if err != nil {
 		return nil, fmt.Errorf("destroy keys: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"io"
 	"math/big"
 	"strings"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // Signer returns the signing key with a label of [SignerLabel]: root, ca or log
@@ -21,7 +23,7 @@ func (w *Worker) Signer(ctx context.Context, label string) (crypto.Signer, error
 	if !IsRole(role) || label != SignerLabel(w.cfg.Fleet, role) {
 		return nil, fmt.Errorf("find signing key %q: %w", label, ErrNoKey)
 	}
-	r, err := w.do(ctx, request{Op: opSigner, Key: role})
+	r, err := w.do(ctx, wire.Request{Op: wire.OpSigner, Key: role})
 	if err != nil {
 		return nil, fmt.Errorf("find signing key %q: %w", label, err)
 	}
@@ -46,7 +48,7 @@ func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 		return nil, fmt.Errorf("sign with key %q: want a SHA-256 digest", s.role)
 	}
 	// crypto.Signer has no context; the worker's deadlines bound this.
-	r, err := s.worker.do(context.Background(), request{Op: opSign, Key: s.role, Data: digest})
+	r, err := s.worker.do(context.Background(), wire.Request{Op: wire.OpSign, Key: s.role, Data: digest})
 	if err != nil {
 		return nil, fmt.Errorf("sign with key %q: %w", s.role, err)
 	}

@@ -13,6 +13,8 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 const (
@@ -38,11 +40,19 @@ type Worker struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
 
-	operations, failures, restarts atomic.Uint64
+	counts
 
 	pinMu sync.Mutex // one Pin at a time
 
-	mu       sync.Mutex
+	mu sync.Mutex // of state
+	state
+}
+
+// counts are since the start.
+type counts struct{ operations, failures, restarts atomic.Uint64 }
+
+// state is what is known of the token.
+type state struct {
 	pins     []api.SealingKey
 	proc     *process      // nil while there is none
 	sick     error         // the breaker is open, and why
@@ -84,7 +94,7 @@ func Start(ctx context.Context, cfg Config, argv []string) (*Worker, error) {
 	}
 	bg, cancel := context.WithCancel(context.Background())
 	w := &Worker{cfg: cfg, argv: argv, cancel: cancel, stopped: make(chan struct{}),
-		pins: cfg.PinnedKeys, proc: p, backoff: firstBackoff, changed: make(chan struct{})}
+		state: state{pins: cfg.PinnedKeys, proc: p, backoff: firstBackoff, changed: make(chan struct{})}}
 	go w.supervise(bg)
 	return w, nil
 }
@@ -156,11 +166,11 @@ func (w *Worker) notify() {
 }
 
 // do runs one operation, a second time on a new process when the first was lost.
-func (w *Worker) do(ctx context.Context, req request) (*response, error) {
+func (w *Worker) do(ctx context.Context, req wire.Request) (*wire.Response, error) {
 	return w.doWithin(ctx, req, w.cfg.Deadline)
 }
 
-func (w *Worker) doWithin(ctx context.Context, req request, limit time.Duration) (*response, error) {
+func (w *Worker) doWithin(ctx context.Context, req wire.Request, limit time.Duration) (*wire.Response, error) {
 	if w.waiting.Add(1) > maxWaiting {
 		w.waiting.Add(-1)
 		return nil, &UnavailableError{RetryAfter: time.Second, Err: errors.New("too many operations are waiting")}
@@ -192,19 +202,19 @@ func (w *Worker) doWithin(ctx context.Context, req request, limit time.Duration)
 // judge says what an answer tells about the token: nil when it is sound, the
 // ciphertext or the question being to blame; *UnavailableError when it failed
 // this operation; any other error when the process must be replaced.
-func (w *Worker) judge(p *process, e *workerError) error {
+func (w *Worker) judge(p *process, e *wire.Error) error {
 	switch {
-	case e == nil, e.Fault == faultOpen, e.Fault == faultKey, e.Fault == faultWrongKey,
-		e.Fault == faultAttrs, e.Fault == faultTaken, e.Fault == faultSetup:
+	case e == nil, e.Fault == wire.FaultOpen, e.Fault == wire.FaultKey, e.Fault == wire.FaultWrongKey,
+		e.Fault == wire.FaultAttrs, e.Fault == wire.FaultTaken, e.Fault == wire.FaultSetup:
 		w.operations.Add(1)
 		w.mu.Lock()
 		w.since, w.backoff = 0, firstBackoff
 		w.mu.Unlock()
 		return nil
-	case e.Fault == faultPIN:
+	case e.Fault == wire.FaultPIN:
 		w.refuse(e)
 		return &UnavailableError{Err: ErrPIN, RetryAfter: lastBackoff}
-	case e.Fault == faultBusy:
+	case e.Fault == wire.FaultBusy:
 		return w.failed(p, e)
 	default:
 		return e

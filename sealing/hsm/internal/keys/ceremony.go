@@ -1,6 +1,6 @@
 //go:build cgo
 
-package hsm
+package keys
 
 import (
 	"crypto/ecdsa"
@@ -15,23 +15,26 @@ import (
 	"github.com/miekg/pkcs11"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/token"
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // idSize is the size of CKA_ID, in bytes.
 const idSize = 16
 
 // ceremony generates a fleet's keys, but for the root key.
-func (t *token) ceremony(req *request) (*response, error) {
-	return t.generate(func(c *ceremony) (*response, error) { return c.hold(req.Key, req.Suite) })
+func (t *Keeper) ceremony(req *wire.Request) (*wire.Response, error) {
+	return t.generate(func(c *ceremony) (*wire.Response, error) { return c.hold(req.Key, req.Suite) })
 }
 
 // makeSigner generates one more signing key beside those of the ceremony.
-func (t *token) makeSigner(req *request) (*response, error) {
+func (t *Keeper) makeSigner(req *wire.Request) (*wire.Response, error) {
 	label, err := t.signingLabel(req.Key)
 	if err != nil {
 		return nil, err
 	}
-	return t.generate(func(c *ceremony) (*response, error) {
+	return t.generate(func(c *ceremony) (*wire.Response, error) {
 		if err := c.checkFree(label); err != nil {
 			return nil, err
 		}
@@ -39,14 +42,14 @@ func (t *token) makeSigner(req *request) (*response, error) {
 			return nil, err
 		}
 		public, err := t.trySigner(req.Key)
-		return &response{Data: public}, err
+		return &wire.Response{Data: public}, err
 	})
 }
 
 // addSealing generates one more sealing key beside that of the ceremony.
-func (t *token) addSealing(req *request) (*response, error) {
-	return t.generate(func(c *ceremony) (*response, error) {
-		if err := c.checkFree(SealingLabel(t.fleet, req.Key)); err != nil {
+func (t *Keeper) addSealing(req *wire.Request) (*wire.Response, error) {
+	return t.generate(func(c *ceremony) (*wire.Response, error) {
+		if err := c.checkFree(wire.SealingLabel(t.Fleet, req.Key)); err != nil {
 			return nil, err
 		}
 		k, err := c.sealingKey(req.Key, req.Suite)
@@ -57,19 +60,17 @@ func (t *token) addSealing(req *request) (*response, error) {
 	})
 }
 
-// generate makes keys, or none when make fails. It has a session of its own,
-// because the others are read-only: a worker that serves could not make or
-// destroy a key.
-func (t *token) generate(make func(*ceremony) (*response, error)) (*response, error) {
-	handle, err := t.m.OpenSession(t.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+// generate makes keys, or none when make fails.
+func (t *Keeper) generate(make func(*ceremony) (*wire.Response, error)) (r *wire.Response, err error) {
+	err = t.Writable(func(s *token.Session) error {
+		c := &ceremony{session: &session{s, t}}
+		if r, err = make(c); err != nil {
+			return token.Error("make keys", errors.Join(err, c.undo()))
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, tokenError("open session", err)
-	}
-	c := &ceremony{session: newSession(t, handle)}
-	defer func() { _ = t.m.CloseSession(handle) }() // the process ends next
-	r, err := make(c)
-	if err != nil {
-		return nil, tokenError("make keys", errors.Join(err, c.undo()))
+		return nil, err
 	}
 	return r, nil
 }
@@ -79,13 +80,13 @@ type ceremony struct {
 	made []pkcs11.ObjectHandle
 }
 
-func (c *ceremony) hold(keyID string, suite api.Suite) (*response, error) {
-	t := c.token
+func (c *ceremony) hold(keyID string, suite api.Suite) (*wire.Response, error) {
+	t := c.keeper
 	if err := c.checkAllFree(keyID); err != nil {
 		return nil, err
 	}
-	for _, role := range serviceRoles {
-		if err := c.keyPair(SignerLabel(t.fleet, role), signPrivate); err != nil {
+	for _, role := range wire.ServiceRoles {
+		if err := c.keyPair(wire.SignerLabel(t.Fleet, role), signPrivate); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +96,7 @@ func (c *ceremony) hold(keyID string, suite api.Suite) (*response, error) {
 	}
 	r := k.response()
 	r.Made = map[string][]byte{}
-	for _, role := range serviceRoles {
+	for _, role := range wire.ServiceRoles {
 		if r.Made[role], err = t.trySigner(role); err != nil {
 			return nil, err
 		}
@@ -106,7 +107,7 @@ func (c *ceremony) hold(keyID string, suite api.Suite) (*response, error) {
 // sealingKey generates both halves under one label, and loads and tests them as
 // a worker that serves would.
 func (c *ceremony) sealingKey(keyID string, suite api.Suite) (*sealingKey, error) {
-	label := SealingLabel(c.token.fleet, keyID)
+	label := wire.SealingLabel(c.keeper.Fleet, keyID)
 	if err := c.keyPair(label, derivePrivate); err != nil {
 		return nil, err
 	}
@@ -115,15 +116,15 @@ func (c *ceremony) sealingKey(keyID string, suite api.Suite) (*sealingKey, error
 			return nil, err
 		}
 	}
-	return c.token.load(api.SealingKey{ID: keyID, Suite: suite})
+	return c.keeper.load(api.SealingKey{ID: keyID, Suite: suite})
 }
 
 // checkAllFree refuses a token that has one of the keys already which a ceremony
 // makes in the service's token.
 func (s *session) checkAllFree(keyID string) error {
-	labels := []string{SealingLabel(s.token.fleet, keyID)}
-	for _, role := range serviceRoles {
-		labels = append(labels, SignerLabel(s.token.fleet, role))
+	labels := []string{wire.SealingLabel(s.keeper.Fleet, keyID)}
+	for _, role := range wire.ServiceRoles {
+		labels = append(labels, wire.SignerLabel(s.keeper.Fleet, role))
 	}
 	for _, label := range labels {
 		if err := s.checkFree(label); err != nil {
@@ -136,24 +137,24 @@ func (s *session) checkAllFree(keyID string) error {
 // checkFree refuses a label that any object has: a second key under it would
 // make every later look-up ambiguous, or be used in place of the first.
 func (s *session) checkFree(label string) error {
-	found, err := findObjects(s.token.m, s.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}, 1)
+	found, err := s.Objects([]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}, 1)
 	if err != nil {
 		return err
 	}
 	if len(found) > 0 {
-		return faulty(faultTaken, "make key %q: %v", label, ErrLabelTaken)
+		return wire.Faulty(wire.FaultTaken, "make key %q: %v", label, wire.ErrLabelTaken)
 	}
 	return nil
 }
 
 func (c *ceremony) keyPair(label string, uses []attribute) error {
-	m := c.token.m
-	id, err := m.GenerateRandom(c.handle, idSize)
+	m := c.keeper.Module
+	id, err := m.GenerateRandom(c.Handle, idSize)
 	if err != nil {
 		return err
 	}
 	verify := slices.ContainsFunc(uses, func(a attribute) bool { return a.typ == pkcs11.CKA_SIGN && a.want })
-	public, private, err := m.GenerateKeyPair(c.handle,
+	public, private, err := m.GenerateKeyPair(c.Handle,
 		[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
 		publicTemplate(label, id, verify), privateTemplate(label, id, uses))
 	if err != nil {
@@ -164,14 +165,14 @@ func (c *ceremony) keyPair(label string, uses []attribute) error {
 }
 
 func (c *ceremony) secret(label string) error {
-	m := c.token.m
-	id, err := m.GenerateRandom(c.handle, idSize)
+	m := c.keeper.Module
+	id, err := m.GenerateRandom(c.Handle, idSize)
 	if err != nil {
 		return err
 	}
 	var first error
 	for _, form := range secretForms {
-		key, err := m.GenerateKey(c.handle,
+		key, err := m.GenerateKey(c.Handle,
 			[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_GENERIC_SECRET_KEY_GEN, nil)}, secretTemplate(label, id, form))
 		if err == nil {
 			c.made = append(c.made, key)
@@ -192,14 +193,14 @@ func (c *ceremony) secret(label string) error {
 func (c *ceremony) undo() error {
 	var errs []error
 	for _, object := range c.made {
-		errs = append(errs, c.token.m.DestroyObject(c.handle, object))
+		errs = append(errs, c.keeper.Module.DestroyObject(c.Handle, object))
 	}
 	return errors.Join(errs...)
 }
 
 // trySigner returns the public point of a signing key after it signed once.
-func (t *token) trySigner(role string) ([]byte, error) {
-	key, err := t.signer(&request{Key: role})
+func (t *Keeper) trySigner(role string) ([]byte, error) {
+	key, err := t.signer(&wire.Request{Key: role})
 	if err != nil {
 		return nil, err
 	}
@@ -208,14 +209,14 @@ func (t *token) trySigner(role string) ([]byte, error) {
 		return nil, err
 	}
 	digest := sha256.Sum256([]byte(rand.Text()))
-	signed, err := t.sign(&request{Key: role, Data: digest[:]})
+	signed, err := t.sign(&wire.Request{Key: role, Data: digest[:]})
 	if err != nil {
 		return nil, err
 	}
 	half := len(signed.Data) / 2
 	r, s := new(big.Int).SetBytes(signed.Data[:half]), new(big.Int).SetBytes(signed.Data[half:])
 	if !ecdsa.Verify(public, digest[:], r, s) {
-		return nil, faulty(faultWrongKey, "test key %q: its signature does not verify", role)
+		return nil, wire.Faulty(wire.FaultWrongKey, "test key %q: its signature does not verify", role)
 	}
 	return key.Data, nil
 }
@@ -223,54 +224,48 @@ func (t *token) trySigner(role string) ([]byte, error) {
 // maxListed bounds a list; a fleet has a handful of keys.
 const maxListed = 4096
 
-func (t *token) list() (*response, error) {
-	r := &response{}
+func (t *Keeper) list() (*wire.Response, error) {
+	r := &wire.Response{}
 	err := t.do(func(s *session) error {
 		r.Keys = nil
-		found, err := findObjects(t.m, s.handle,
+		found, err := s.Objects(
 			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY)}, maxListed)
 		if err != nil {
 			return err
 		}
 		for _, object := range found {
-			values, err := s.read(object, pkcs11.CKA_LABEL)
+			values, err := s.Read(object, pkcs11.CKA_LABEL)
 			if err != nil {
 				return err
 			}
-			name, ours := strings.CutPrefix(string(values[0]), SignerLabel(t.fleet, ""))
+			name, ours := strings.CutPrefix(string(values[0]), wire.SignerLabel(t.Fleet, ""))
 			if ours {
 				r.Keys = append(r.Keys, s.describe(string(values[0]), name))
 			}
 		}
 		return nil
 	})
-	slices.SortFunc(r.Keys, func(a, b KeyInfo) int { return strings.Compare(a.Label, b.Label) })
+	slices.SortFunc(r.Keys, func(a, b wire.KeyInfo) int { return strings.Compare(a.Label, b.Label) })
 	return r, err
 }
 
 // describe looks at one key pair. What is wrong with it is part of the answer.
-func (s *session) describe(label, name string) KeyInfo {
-	info := KeyInfo{Label: label, Use: name}
+func (s *session) describe(label, name string) wire.KeyInfo {
+	info := wire.KeyInfo{Label: label, Use: name}
 	uses := signPrivate
 	if id, ok := strings.CutPrefix(name, "seal/"); ok {
 		info.Use, info.KeyID, info.Suite, uses = "seal", id, api.SuiteP256, derivePrivate
 		err := s.checkKept(pkcs11.CKO_SECRET_KEY, label, seedSecret)
-		if e := workerErrorOf(err); e == nil || e.Fault != faultKey {
+		if e := wire.ErrorOf(err); e == nil || e.Fault != wire.FaultKey {
 			info.Suite = api.SuiteHybrid
-			info.note(err)
+			info.Note(err)
 		}
 	}
 	public, err := s.publicPoint(label)
 	if err == nil {
 		info.Public = public.Bytes()
 	}
-	info.note(err)
-	info.note(s.checkKept(pkcs11.CKO_PRIVATE_KEY, label, uses))
+	info.Note(err)
+	info.Note(s.checkKept(pkcs11.CKO_PRIVATE_KEY, label, uses))
 	return info
-}
-
-func (k *KeyInfo) note(err error) {
-	if err != nil && k.Problem == "" {
-		k.Problem = err.Error()
-	}
 }

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package hsm
+package keys
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"math/big"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // checkLabel begins the labels of the throwaway keys.
@@ -23,31 +25,31 @@ const checkLabel = "check"
 // they use, and in a session of the kind that they have: keys are made and
 // destroyed in a read-write session, and used in a read-only one. There are tokens
 // that derive in one and not in the other.
-func (t *token) check(req *request) (*response, error) {
-	r := &response{}
-	_, err := t.generate(func(c *ceremony) (*response, error) {
+func (t *Keeper) check(req *wire.Request) (*wire.Response, error) {
+	r := &wire.Response{}
+	_, err := t.generate(func(c *ceremony) (*wire.Response, error) {
 		// Short, so that no label is longer than a ceremony's: tokens bound them.
-		k := checker{ceremony: c, label: SignerLabel(t.fleet, checkLabel) + "/" + rand.Text()[:8]}
+		k := checker{ceremony: c, label: wire.SignerLabel(t.Fleet, checkLabel) + "/" + rand.Text()[:8]}
 		for _, step := range []struct {
-			Check
+			wire.Check
 			run func() error
 		}{
-			{Check{What: "random numbers", Mechanism: "C_GenerateRandom", Hint: "for ids"}, k.inUse(randomness)},
-			{Check{What: fmt.Sprintf("%d sessions at a time", req.Size), Mechanism: "C_OpenSession",
+			{wire.Check{What: "random numbers", Mechanism: "C_GenerateRandom", Hint: "for ids"}, k.inUse(randomness)},
+			{wire.Check{What: fmt.Sprintf("%d sessions at a time", req.Size), Mechanism: "C_OpenSession",
 				Hint: "lower token.sessions, or end what else uses the token"}, func() error { return k.sessions(req.Size) }},
-			{Check{What: "P-256 key pair that derives, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN",
+			{wire.Check{What: "P-256 key pair that derives, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN",
 				Hint: "for sealing keys"}, k.derivePair},
-			{Check{What: "shared secret, readable", Mechanism: "CKM_ECDH1_DERIVE",
+			{wire.Check{What: "shared secret, readable", Mechanism: "CKM_ECDH1_DERIVE",
 				Hint: "for opening locks; a mode that hides derived secrets must be off"}, k.inUse(derives)},
-			{Check{What: "P-256 key pair that signs, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN",
+			{wire.Check{What: "P-256 key pair that signs, and cannot leave", Mechanism: "CKM_EC_KEY_PAIR_GEN",
 				Hint: "for root, authority and audit log"}, k.signPair},
-			{Check{What: "signature that verifies", Mechanism: "CKM_ECDSA", Hint: "for root, authority and audit log"},
+			{wire.Check{What: "signature that verifies", Mechanism: "CKM_ECDSA", Hint: "for root, authority and audit log"},
 				k.inUse(signature)},
-			{Check{What: "secret key that cannot leave", Mechanism: "CKM_GENERIC_SECRET_KEY_GEN",
+			{wire.Check{What: "secret key that cannot leave", Mechanism: "CKM_GENERIC_SECRET_KEY_GEN",
 				Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.secretKey},
-			{Check{What: "HMAC-SHA256, the same each time", Mechanism: "CKM_SHA256_HMAC",
+			{wire.Check{What: "HMAC-SHA256, the same each time", Mechanism: "CKM_SHA256_HMAC",
 				Hint: "for suite MLKEM768-P256 only; without it: init --suite P256"}, k.inUse(mac)},
-			{Check{What: "keys can be destroyed", Mechanism: "C_DestroyObject",
+			{wire.Check{What: "keys can be destroyed", Mechanism: "C_DestroyObject",
 				Hint: "remove the objects whose labels begin with " + k.label}, c.undo},
 		} {
 			if err := step.run(); err != nil {
@@ -70,16 +72,16 @@ type checker struct {
 // inUse runs a probe where the service would: in one of the worker's sessions.
 func (k *checker) inUse(probe func(s *session, label string) error) func() error {
 	return func() error {
-		return k.token.do(func(s *session) error { return probe(s, k.label) })
+		return k.keeper.do(func(s *session) error { return probe(s, k.label) })
 	}
 }
 
 func randomness(s *session, _ string) error {
-	a, err := s.token.m.GenerateRandom(s.handle, 32)
+	a, err := s.keeper.Module.GenerateRandom(s.Handle, 32)
 	if err != nil {
 		return err
 	}
-	b, err := s.token.m.GenerateRandom(s.handle, 32)
+	b, err := s.keeper.Module.GenerateRandom(s.Handle, 32)
 	if err != nil {
 		return err
 	}
@@ -91,9 +93,9 @@ func randomness(s *session, _ string) error {
 
 // sessions opens what a worker would, beside those that are open.
 func (k *checker) sessions(n int) (err error) {
-	m := k.token.m
+	m := k.keeper.Module
 	for i := range n {
-		handle, openErr := m.OpenSession(k.token.slot, pkcs11.CKF_SERIAL_SESSION)
+		handle, openErr := m.OpenSession(k.keeper.Slot, pkcs11.CKF_SERIAL_SESSION)
 		if openErr != nil {
 			return fmt.Errorf("session %d: %w", i+1, openErr)
 		}
@@ -105,7 +107,7 @@ func (k *checker) sessions(n int) (err error) {
 func (k *checker) derivePair() error { return k.keyPair(k.label+"/derive", derivePrivate) }
 
 func derives(s *session, label string) error {
-	private, err := s.find(pkcs11.CKO_PRIVATE_KEY, label+"/derive")
+	private, err := s.Find(pkcs11.CKO_PRIVATE_KEY, label+"/derive")
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func derives(s *session, label string) error {
 	if err != nil {
 		return err
 	}
-	got, err := s.ecdh(private, probe.PublicKey().Bytes())
+	got, err := s.ECDH(private, probe.PublicKey().Bytes())
 	if err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func derives(s *session, label string) error {
 func (k *checker) signPair() error { return k.keyPair(k.label+"/sign", signPrivate) }
 
 func signature(s *session, label string) error {
-	private, err := s.find(pkcs11.CKO_PRIVATE_KEY, label+"/sign")
+	private, err := s.Find(pkcs11.CKO_PRIVATE_KEY, label+"/sign")
 	if err != nil {
 		return err
 	}
@@ -147,7 +149,7 @@ func signature(s *session, label string) error {
 		return err
 	}
 	digest := sha256.Sum256([]byte(rand.Text()))
-	signed, err := s.sign(pkcs11.CKM_ECDSA, private, digest[:])
+	signed, err := s.Sign(pkcs11.CKM_ECDSA, private, digest[:])
 	if err != nil {
 		return err
 	}
@@ -161,15 +163,15 @@ func signature(s *session, label string) error {
 func (k *checker) secretKey() error { return k.secret(k.label + "/mac") }
 
 func mac(s *session, label string) error {
-	key, err := s.find(pkcs11.CKO_SECRET_KEY, label+"/mac")
+	key, err := s.Find(pkcs11.CKO_SECRET_KEY, label+"/mac")
 	if err != nil {
 		return err
 	}
-	a, err := s.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(label))
+	a, err := s.Sign(pkcs11.CKM_SHA256_HMAC, key, []byte(label))
 	if err != nil {
 		return err
 	}
-	b, err := s.sign(pkcs11.CKM_SHA256_HMAC, key, []byte(label))
+	b, err := s.Sign(pkcs11.CKM_SHA256_HMAC, key, []byte(label))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package hsm
+package keys
 
 import (
 	"bytes"
@@ -16,35 +16,38 @@ import (
 	"strings"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/token"
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // roots lists the private keys that are root keys; see [Worker.RootKeys].
-func (t *token) roots(req *request) (*response, error) {
-	r := &response{}
+func (t *Keeper) roots(req *wire.Request) (*wire.Response, error) {
+	r := &wire.Response{}
 	err := t.do(func(s *session) error {
 		r.Keys = nil
 		return s.eachPrivate(func(object pkcs11.ObjectHandle, label string) error {
 			point, err := s.belongs(object, label, req.Points)
-			if point != nil || rootLabel.MatchString(label) {
-				r.Keys = append(r.Keys, KeyInfo{Label: label, Public: point})
+			if point != nil || wire.RootLabel.MatchString(label) {
+				r.Keys = append(r.Keys, wire.KeyInfo{Label: label, Public: point})
 			}
 			return err
 		})
 	})
-	slices.SortFunc(r.Keys, func(a, b KeyInfo) int { return strings.Compare(a.Label, b.Label) })
+	slices.SortFunc(r.Keys, func(a, b wire.KeyInfo) int { return strings.Compare(a.Label, b.Label) })
 	return r, err
 }
 
 // forget destroys the keys of these points. The private half goes first: what is
 // left of a destruction that failed must not be the half that signs.
-func (t *token) forget(req *request) (*response, error) {
-	return t.generate(func(c *ceremony) (*response, error) {
-		r, doomed := &response{}, []pkcs11.ObjectHandle(nil)
+func (t *Keeper) forget(req *wire.Request) (*wire.Response, error) {
+	return t.generate(func(c *ceremony) (*wire.Response, error) {
+		r, doomed := &wire.Response{}, []pkcs11.ObjectHandle(nil)
 		err := c.eachPrivate(func(object pkcs11.ObjectHandle, label string) error {
 			point, err := c.belongs(object, label, req.Points)
 			if point != nil {
 				doomed = append(doomed, object)
-				r.Keys = append(r.Keys, KeyInfo{Label: label, Public: point})
+				r.Keys = append(r.Keys, wire.KeyInfo{Label: label, Public: point})
 			}
 			return err
 		})
@@ -61,7 +64,7 @@ func (t *token) forget(req *request) (*response, error) {
 			}
 		}
 		for _, object := range doomed {
-			if err := c.token.m.DestroyObject(c.handle, object); err != nil {
+			if err := c.keeper.Module.DestroyObject(c.Handle, object); err != nil {
 				return nil, err
 			}
 		}
@@ -71,13 +74,14 @@ func (t *token) forget(req *request) (*response, error) {
 
 // eachPrivate visits every private key that the login shows.
 func (s *session) eachPrivate(visit func(object pkcs11.ObjectHandle, label string) error) error {
-	found, err := findObjects(s.token.m, s.handle,
+	found, err := s.Objects(
 		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)}, maxListed)
 	if err != nil {
 		return err
 	}
 	if len(found) == maxListed {
-		return faulty(faultSetup, "the token shows %d private keys or more: whether a root key is among them cannot be told",
+		return wire.Faulty(wire.FaultSetup, "the token shows %d private keys or more: "+
+			"whether a root key is among them cannot be told",
 			maxListed)
 	}
 	for _, object := range found {
@@ -172,7 +176,7 @@ func (s *session) publicsOf(same *pkcs11.Attribute) ([]publicKey, error) {
 	if same != nil {
 		template = append(template, same)
 	}
-	found, err := findObjects(s.token.m, s.handle, template, maxListed)
+	found, err := s.Objects(template, maxListed)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +200,7 @@ func (s *session) signsFor(object pkcs11.ObjectHandle, points [][]byte) (point [
 		return nil, false, err // it wants the PIN for each use
 	}
 	digest := sha256.Sum256([]byte(rand.Text()))
-	signed, err := s.sign(pkcs11.CKM_ECDSA, object, digest[:])
+	signed, err := s.Sign(pkcs11.CKM_ECDSA, object, digest[:])
 	if err != nil {
 		return nil, false, unlessUnfit(err)
 	}
@@ -215,7 +219,7 @@ func (s *session) derivesFor(object pkcs11.ObjectHandle, points [][]byte) (point
 	if err != nil {
 		return nil, false, err
 	}
-	got, err := s.ecdh(object, probe.PublicKey().Bytes())
+	got, err := s.ECDH(object, probe.PublicKey().Bytes())
 	if err != nil {
 		return nil, false, unlessUnfit(err)
 	}
@@ -232,11 +236,10 @@ func (s *session) derivesFor(object pkcs11.ObjectHandle, points [][]byte) (point
 // unlessUnfit passes over what says of a key that it cannot be used so: a
 // stranger's key must not keep the service from starting.
 func unlessUnfit(err error) error {
-	var code pkcs11.Error
-	if errors.As(err, &code) && recoveryOf(code) == recoverNothing && tokenError("", code).Fault == faultBusy {
+	if token.IsUnfit(err) {
 		return nil
 	}
-	if e := (*workerError)(nil); errors.As(err, &e) && e.Fault == faultBusy {
+	if e := (*wire.Error)(nil); errors.As(err, &e) && e.Fault == wire.FaultBusy {
 		return nil // it derives, and does not give the secret
 	}
 	return err
@@ -244,7 +247,7 @@ func unlessUnfit(err error) error {
 
 // readMaybe reads an attribute that not every token has.
 func (s *session) readMaybe(object pkcs11.ObjectHandle, attribute uint) (value []byte, known bool, err error) {
-	got, err := s.read(object, attribute)
+	got, err := s.Read(object, attribute)
 	var code pkcs11.Error
 	if errors.As(err, &code) && (code == pkcs11.CKR_ATTRIBUTE_TYPE_INVALID || code == pkcs11.CKR_ATTRIBUTE_SENSITIVE) {
 		return nil, false, nil

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package hsm
+package keys
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 // p256Params is the DER of the object identifier of prime256v1, 1.2.840.10045.3.1.7.
@@ -139,7 +141,7 @@ func (s *session) checkMade(object pkcs11.ObjectHandle, label string, uses []att
 
 // checkKept looks at a key that is about to be used.
 func (s *session) checkKept(class uint, label string, uses []attribute) error {
-	object, err := s.find(class, label)
+	object, err := s.Find(class, label)
 	if err != nil {
 		return err
 	}
@@ -149,12 +151,12 @@ func (s *session) checkKept(class uint, label string, uses []attribute) error {
 func (s *session) checkAttributes(object pkcs11.ObjectHandle, label string, want []attribute) error {
 	for _, a := range want {
 		// One at a time: the first that a token does not know would hide the rest.
-		got, err := s.read(object, a.typ)
+		got, err := s.Read(object, a.typ)
 		if err != nil {
 			return fmt.Errorf("read %s of key %q: %w", a.name, label, err)
 		}
 		if !bytes.Equal(got[0], pkcs11.NewAttribute(a.typ, a.want).Value) {
-			return faulty(faultAttrs, "check key %q: %v: %s is not %t", label, ErrAttributes, a.name, a.want)
+			return wire.Faulty(wire.FaultAttrs, "check key %q: %v: %s is not %t", label, wire.ErrAttributes, a.name, a.want)
 		}
 	}
 	return nil

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package hsm
+package token
 
 import (
 	"errors"
@@ -8,11 +8,13 @@ import (
 	"os"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
-// module is what the worker uses of a PKCS#11 library, so that tests can put a
+// Module is what the worker uses of a PKCS#11 library, so that tests can put a
 // token that lies between.
-type module interface {
+type Module interface {
 	GetSlotList(tokenPresent bool) ([]uint, error)
 	GetTokenInfo(slot uint) (pkcs11.TokenInfo, error)
 	OpenSession(slot, flags uint) (pkcs11.SessionHandle, error)
@@ -36,22 +38,22 @@ type module interface {
 	Finalize() error
 }
 
-var _ module = (*pkcs11.Ctx)(nil)
+var _ Module = (*pkcs11.Ctx)(nil)
 
-// loadModule loads and initialises a PKCS#11 library.
-func loadModule(path string) (module, error) {
+// Load loads and initialises a PKCS#11 library.
+func Load(path string) (Module, error) {
 	const hint = "install the token vendor's PKCS#11 module, or SoftHSM (apt-get install softhsm2), and give its path"
 	if _, err := os.Stat(path); err != nil {
-		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("load module %q: %v", path, errors.Unwrap(err)),
+		return nil, &wire.Error{Fault: wire.FaultSetup, Text: fmt.Sprintf("load module %q: %v", path, errors.Unwrap(err)),
 			Hint: hint}
 	}
 	ctx := pkcs11.New(path)
 	if ctx == nil {
-		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("load module %q: it is not a PKCS#11 library for "+
+		return nil, &wire.Error{Fault: wire.FaultSetup, Text: fmt.Sprintf("load module %q: it is not a PKCS#11 library for "+
 			"this machine", path), Hint: hint}
 	}
 	if err := ctx.Initialize(); err != nil {
-		return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("initialise module %q: %v", path, err),
+		return nil, &wire.Error{Fault: wire.FaultSetup, Text: fmt.Sprintf("initialise module %q: %v", path, err),
 			Hint: "see the module's own configuration (for SoftHSM, SOFTHSM2_CONF)"}
 	}
 	return ctx, nil
@@ -99,14 +101,14 @@ func pinRefused(err error) bool {
 	return false
 }
 
-// tokenError classifies an error of the token for the parent, once nothing more
+// Error classifies an error of the token for the parent, once nothing more
 // can be done in this process.
-func tokenError(what string, err error) *workerError {
-	var known *workerError
+func Error(what string, err error) *wire.Error {
+	var known *wire.Error
 	if errors.As(err, &known) {
-		return workerErrorOf(fmt.Errorf("%s: %w", what, err))
+		return wire.ErrorOf(fmt.Errorf("%s: %w", what, err))
 	}
-	f := faultBusy
+	f := wire.FaultBusy
 	var code pkcs11.Error
 	if errors.As(err, &code) {
 		switch code {
@@ -114,11 +116,18 @@ func tokenError(what string, err error) *workerError {
 		case pkcs11.CKR_GENERAL_ERROR, pkcs11.CKR_HOST_MEMORY, pkcs11.CKR_SLOT_ID_INVALID,
 			pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_DEVICE_REMOVED,
 			pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_TOKEN_NOT_RECOGNIZED, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED:
-			f = faultLost
+			f = wire.FaultLost
 		}
 		if r := recoveryOf(err); r == recoverSession || r == recoverLogin {
-			f = faultLost
+			f = wire.FaultLost
 		}
 	}
-	return faulty(f, "%s: %v", what, err)
+	return wire.Faulty(f, "%s: %v", what, err)
+}
+
+// IsUnfit reports whether an error says of a key that it cannot be used so, and
+// nothing of the token.
+func IsUnfit(err error) bool {
+	var code pkcs11.Error
+	return errors.As(err, &code) && recoveryOf(code) == recoverNothing && Error("", code).Fault == wire.FaultBusy
 }

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package hsm
+package token
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
 const (
@@ -19,14 +21,16 @@ const (
 )
 
 // missingToken is what may be another one at the next look.
-type missingToken struct{ *workerError }
+type missingToken struct{ cause *wire.Error }
 
-func (e *missingToken) Unwrap() error { return e.workerError }
+func (e *missingToken) Error() string { return e.cause.Text }
+
+func (e *missingToken) Unwrap() error { return e.cause }
 
 // awaitSlot is findSlot for a token that another process may be writing: SoftHSM
 // writes its file at every login and reads it when a process starts, so that of
 // replicas which start together one is shown no token. Nothing logs in here.
-func awaitSlot(m module, want tokenName) (uint, error) {
+func awaitSlot(m Module, want wire.TokenName) (uint, error) {
 	for look := 1; ; look++ {
 		slot, err := findSlot(m, want)
 		missing := (*missingToken)(nil)
@@ -34,14 +38,14 @@ func awaitSlot(m module, want tokenName) (uint, error) {
 			return slot, err
 		}
 		if look == slotLooks {
-			return 0, missing.workerError
+			return 0, missing.cause
 		}
 		time.Sleep(slotPause)
 		if err := m.Finalize(); err != nil {
-			return 0, tokenError("look for the token again", err)
+			return 0, Error("look for the token again", err)
 		}
 		if err := m.Initialize(); err != nil {
-			return 0, tokenError("look for the token again", err)
+			return 0, Error("look for the token again", err)
 		}
 	}
 }
@@ -49,10 +53,10 @@ func awaitSlot(m module, want tokenName) (uint, error) {
 // findSlot finds the one token that is meant. Tokens are never found by their
 // slot's number: slots are numbered anew when readers come and go, and SoftHSM
 // numbers them anew at each initialisation.
-func findSlot(m module, want tokenName) (uint, error) {
+func findSlot(m Module, want wire.TokenName) (uint, error) {
 	slots, err := m.GetSlotList(true)
 	if err != nil {
-		return 0, tokenError("list slots", err)
+		return 0, Error("list slots", err)
 	}
 	var found []uint
 	var seen []string
@@ -61,9 +65,9 @@ func findSlot(m module, want tokenName) (uint, error) {
 		if err != nil {
 			continue // another slot's token may be away
 		}
-		has := tokenName{Label: unpad(info.Label), Serial: unpad(info.SerialNumber), Manufacturer: unpad(info.ManufacturerID),
-			Model: unpad(info.Model)}
-		if want.matches(has) {
+		has := wire.TokenName{Label: unpad(info.Label), Serial: unpad(info.SerialNumber),
+			Manufacturer: unpad(info.ManufacturerID), Model: unpad(info.Model)}
+		if matches(want, has) {
 			found = append(found, slot)
 		}
 		if info.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0 {
@@ -74,11 +78,11 @@ func findSlot(m module, want tokenName) (uint, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return 0, &missingToken{&workerError{Fault: faultSetup,
+		return 0, &missingToken{&wire.Error{Fault: wire.FaultSetup,
 			Text: fmt.Sprintf("find token %s: the module shows %s", want, orNone(seen)),
 			Hint: "initialise the token with this label, or correct the label (softhsm2-util --show-slots)"}}
 	default:
-		return 0, &workerError{Fault: faultSetup,
+		return 0, &wire.Error{Fault: wire.FaultSetup,
 			Text: fmt.Sprintf("find token %s: %d tokens are so named", want, len(found)),
 			Hint: "give each token its own label, or name the serial in a PKCS#11 URI (token.uri)"}
 	}
@@ -95,7 +99,7 @@ func orNone(tokens []string) string {
 }
 
 // matches compares what is wanted; the label always is.
-func (n tokenName) matches(has tokenName) bool {
-	return n.Label == has.Label && (n.Serial == "" || n.Serial == has.Serial) &&
-		(n.Manufacturer == "" || n.Manufacturer == has.Manufacturer) && (n.Model == "" || n.Model == has.Model)
+func matches(want, has wire.TokenName) bool {
+	return want.Label == has.Label && (want.Serial == "" || want.Serial == has.Serial) &&
+		(want.Manufacturer == "" || want.Manufacturer == has.Manufacturer) && (want.Model == "" || want.Model == has.Model)
 }

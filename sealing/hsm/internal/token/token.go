@@ -1,6 +1,8 @@
 //go:build cgo
 
-package hsm
+// Package token is a PKCS#11 token inside of the worker's process: the module, the login,
+// and the sessions that work off jobs.
+package token
 
 import (
 	"errors"
@@ -9,17 +11,20 @@ import (
 	"sync/atomic"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/bulla-dev/bulla/sealing/hsm/internal/wire"
 )
 
-// token is the token inside the worker process: the module, the login, and the
+// Token is the token inside the worker process: the module, the login, and the
 // sessions that work off jobs.
-type token struct {
-	m     module
-	slot  uint
-	pin   string
-	fleet string
+type Token struct {
+	Module Module
+	// Slot is where the token is.
+	Slot uint
+	pin  string
+	// Fleet is whose keys are looked for.
+	Fleet string
 	jobs  chan *job
-	keys  atomic.Pointer[map[string]*sealingKey]
 
 	sessions sync.WaitGroup
 
@@ -30,32 +35,16 @@ type token struct {
 	refused error
 }
 
-func openBackend(h *hello) (backend, error) {
-	m, err := loadModule(h.Module)
-	if err != nil {
-		return nil, err
-	}
-	t, err := openToken(m, h)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.setPins(h.Pins); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
-// openToken logs in once and opens the sessions one after the other: to open
+// Open logs in once and opens the sessions one after the other: to open
 // them together would try a wrong PIN as often, and lock the token.
-func openToken(m module, h *hello) (*token, error) {
+func Open(m Module, h *wire.Hello) (*Token, error) {
 	slot, err := awaitSlot(m, h.Token)
 	if err != nil {
 		return nil, err
 	}
-	t := &token{m: m, slot: slot, pin: h.PIN, fleet: h.Fleet, jobs: make(chan *job, 4*h.Sessions)}
-	t.keys.Store(&map[string]*sealingKey{})
+	t := &Token{Module: m, Slot: slot, pin: h.PIN, Fleet: h.Fleet, jobs: make(chan *job, 4*h.Sessions)}
 	if t.keeper, err = m.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION); err != nil {
-		return nil, tokenError("open session", err)
+		return nil, Error("open session", err)
 	}
 	if err := t.relogin(0); err != nil {
 		return nil, err
@@ -63,11 +52,11 @@ func openToken(m module, h *hello) (*token, error) {
 	for i := range h.Sessions {
 		handle, err := m.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION)
 		if errors.Is(err, pkcs11.Error(pkcs11.CKR_SESSION_COUNT)) {
-			return nil, &workerError{Fault: faultSetup, Text: fmt.Sprintf("open session %d of %d: %v", i+1, h.Sessions, err),
+			return nil, &wire.Error{Fault: wire.FaultSetup, Text: fmt.Sprintf("open session %d of %d: %v", i+1, h.Sessions, err),
 				Hint: "the token's table of sessions is full: lower token.sessions, or end what else uses the token"}
 		}
 		if err != nil {
-			return nil, tokenError("open session", err)
+			return nil, Error("open session", err)
 		}
 		s := newSession(t, handle)
 		t.sessions.Go(s.loop)
@@ -76,7 +65,7 @@ func openToken(m module, h *hello) (*token, error) {
 }
 
 // relogin logs in unless somebody else did since the login numbered seen.
-func (t *token) relogin(seen uint64) error {
+func (t *Token) relogin(seen uint64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.refused != nil {
@@ -85,10 +74,10 @@ func (t *token) relogin(seen uint64) error {
 	if t.logins.Load() != seen {
 		return nil
 	}
-	err := t.m.Login(t.keeper, pkcs11.CKU_USER, t.pin)
+	err := t.Module.Login(t.keeper, pkcs11.CKU_USER, t.pin)
 	if recoveryOf(err) == recoverSession {
-		if t.keeper, err = t.m.OpenSession(t.slot, pkcs11.CKF_SERIAL_SESSION); err == nil {
-			err = t.m.Login(t.keeper, pkcs11.CKU_USER, t.pin)
+		if t.keeper, err = t.Module.OpenSession(t.Slot, pkcs11.CKF_SERIAL_SESSION); err == nil {
+			err = t.Module.Login(t.keeper, pkcs11.CKU_USER, t.pin)
 		}
 	}
 	switch {
@@ -96,66 +85,34 @@ func (t *token) relogin(seen uint64) error {
 		t.logins.Add(1)
 		return nil
 	case pinRefused(err):
-		t.refused = faulty(faultPIN, "log in: %v (%v)", ErrPIN, err)
+		t.refused = wire.Faulty(wire.FaultPIN, "log in: %v (%v)", wire.ErrPIN, err)
 		return t.refused
 	default:
-		return tokenError("log in", err)
+		return Error("log in", err)
 	}
 }
 
-// do hands an operation to a session and waits for it.
-func (t *token) do(run func(*session) error) error {
+// Do hands an operation to a session and waits for it.
+func (t *Token) Do(run func(*Session) error) error {
 	j := &job{run: run, done: make(chan error, 1)}
 	t.jobs <- j
 	return <-j.done
 }
 
-func (t *token) close() {
+// Close lets the jobs under way end, and finalises the module.
+func (t *Token) Close() {
 	close(t.jobs)
 	t.sessions.Wait()
-	_ = t.m.Finalize() // the process ends either way
+	_ = t.Module.Finalize() // the process ends either way
 }
 
-func (t *token) handle(req *request) *response {
-	r, err := t.answer(req)
+// Writable runs an operation in a session of its own, which may make and destroy
+// keys: the others are read-only, so that a worker that serves can do neither.
+func (t *Token) Writable(run func(*Session) error) error {
+	handle, err := t.Module.OpenSession(t.Slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 	if err != nil {
-		return &response{Err: tokenError(fmt.Sprintf("use token for %s", req.Op), err)}
+		return Error("open session", err)
 	}
-	return r
-}
-
-func (t *token) answer(req *request) (*response, error) {
-	switch req.Op {
-	case opOpen:
-		return t.open(req)
-	case opSign:
-		return t.sign(req)
-	case opSigner:
-		return t.signer(req)
-	case opPublic:
-		return t.public(req)
-	case opPin:
-		return &response{}, t.setPins(req.Pins)
-	case opReady:
-		return &response{}, t.ready()
-	case opRandom:
-		return t.random(req)
-	case opCeremony:
-		return t.ceremony(req)
-	case opList:
-		return t.list()
-	case opCheck:
-		return t.check(req)
-	case opMakeSigner:
-		return t.makeSigner(req)
-	case opAddSealing:
-		return t.addSealing(req)
-	case opFree:
-		return &response{}, t.do(func(s *session) error { return s.checkAllFree(req.Key) })
-	case opRoots:
-		return t.roots(req)
-	case opForget:
-		return t.forget(req)
-	}
-	return nil, faulty(faultSetup, "operation %d is unknown", req.Op)
+	defer func() { _ = t.Module.CloseSession(handle) }() // the process ends next
+	return run(newSession(t, handle))
 }

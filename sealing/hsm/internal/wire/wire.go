@@ -1,4 +1,6 @@
-package hsm
+// Package wire is what the key service and the worker of its token both know: the
+// messages on the pipe between them, how an operation fails, and how keys are named.
+package wire
 
 import (
 	"bufio"
@@ -16,51 +18,53 @@ import (
 // way and responses the other, in any order. Both ends are the same binary, so
 // there is no version to negotiate.
 
-type op uint8
+// Op is an operation.
+type Op uint8
 
 const (
-	opOpen       op = iota + 1 // Key, Info, Data → Data: HPKE open
-	opSign                     // Key, Data (digest) → Data: r ‖ s
-	opSigner                   // Key → Data: uncompressed point of a signing key
-	opPublic                   // Key, Suite → Data: uncompressed point, Extra: ML-KEM key
-	opPin                      // Pins: replaces the set of pinned keys
-	opReady                    // derive-and-read with every pinned key
-	opRandom                   // Size → Data
-	opCeremony                 // Key, Suite → Made
-	opList                     // → Keys
-	opMakeSigner               // Key → Data: uncompressed point of a new signing key
-	opAddSealing               // Key, Suite → Data, Extra: as opPublic, of a new sealing key
-	opCheck                    // Size (sessions) → Checks
-	opFree                     // Key: fails when a label of the ceremony is taken
-	opRoots                    // Points → Keys: root keys that the login shows
-	opForget                   // Points → Keys: destroys the private keys of these points
+	OpOpen       Op = iota + 1 // Key, Info, Data → Data: HPKE open
+	OpSign                     // Key, Data (digest) → Data: r ‖ s
+	OpSigner                   // Key → Data: uncompressed point of a signing key
+	OpPublic                   // Key, Suite → Data: uncompressed point, Extra: ML-KEM key
+	OpPin                      // Pins: replaces the set of pinned keys
+	OpReady                    // derive-and-read with every pinned key
+	OpRandom                   // Size → Data
+	OpCeremony                 // Key, Suite → Made
+	OpList                     // → Keys
+	OpMakeSigner               // Key → Data: uncompressed point of a new signing key
+	OpAddSealing               // Key, Suite → Data, Extra: as OpPublic, of a new sealing key
+	OpCheck                    // Size (sessions) → Checks
+	OpFree                     // Key: fails when a label of the ceremony is taken
+	OpRoots                    // Points → Keys: root keys that the login shows
+	OpForget                   // Points → Keys: destroys the private keys of these points
 )
 
 // String names the operation in errors.
-func (o op) String() string {
-	names := [...]string{opOpen: "open", opSign: "signing", opSigner: "a signing key", opPublic: "a public key",
-		opPin: "pinning keys", opReady: "the self-test", opRandom: "randomness", opCeremony: "the ceremony",
-		opList:       "listing keys",
-		opMakeSigner: "making a signing key", opAddSealing: "making a sealing key", opCheck: "the check",
-		opFree: "finding labels free", opRoots: "looking for root keys", opForget: "destroying keys"}
+func (o Op) String() string {
+	names := [...]string{OpOpen: "open", OpSign: "signing", OpSigner: "a signing key", OpPublic: "a public key",
+		OpPin: "pinning keys", OpReady: "the self-test", OpRandom: "randomness", OpCeremony: "the ceremony",
+		OpList:       "listing keys",
+		OpMakeSigner: "making a signing key", OpAddSealing: "making a sealing key", OpCheck: "the check",
+		OpFree: "finding labels free", OpRoots: "looking for root keys", OpForget: "destroying keys"}
 	if int(o) < len(names) {
 		return names[o]
 	}
 	return "an unknown operation"
 }
 
-type hello struct {
+// Hello is the first message: which token, and the PIN.
+type Hello struct {
 	Module, PIN, Fleet string
-	Token              tokenName
+	Token              TokenName
 	Sessions           int
 	Pins               []api.SealingKey
 }
 
-// tokenName says which token of a module is meant.
-type tokenName struct{ Label, Serial, Manufacturer, Model string }
+// TokenName says which token of a module is meant.
+type TokenName struct{ Label, Serial, Manufacturer, Model string }
 
 // String is for errors.
-func (n tokenName) String() string {
+func (n TokenName) String() string {
 	text := strconv.Quote(n.Label)
 	for _, part := range []struct{ name, value string }{{"serial", n.Serial}, {"manufacturer", n.Manufacturer},
 		{"model", n.Model}} {
@@ -71,11 +75,11 @@ func (n tokenName) String() string {
 	return text
 }
 
-// request asks the worker for one operation. Key is a key id for sealing keys
+// Request asks the worker for one operation. Key is a key id for sealing keys
 // and a role for signing keys; the worker makes the label.
-type request struct {
+type Request struct {
 	ID    uint64
-	Op    op
+	Op    Op
 	Key   string
 	Suite api.Suite
 	Info  []byte
@@ -86,20 +90,21 @@ type request struct {
 	Points [][]byte
 }
 
-type response struct {
+// Response is the answer to a request, by its number.
+type Response struct {
 	ID    uint64
 	Data  []byte
 	Extra []byte
 	Keys  []KeyInfo
-	// Checks answers opCheck.
+	// Checks answers OpCheck.
 	Checks []Check
 	Made   map[string][]byte // role → uncompressed point
-	Err    *workerError
+	Err    *Error
 }
 
-// conn sends values of one type from many goroutines and receives values of
+// Conn sends values of one type from many goroutines and receives values of
 // another in one.
-type conn struct {
+type Conn struct {
 	dec *gob.Decoder
 
 	waiting atomic.Int64 // senders that have not encoded yet
@@ -108,14 +113,18 @@ type conn struct {
 	enc     *gob.Encoder
 }
 
-func newConn(in io.Reader, out io.Writer) *conn {
+// NewConn returns one over two pipes.
+func NewConn(in io.Reader, out io.Writer) *Conn {
 	w := bufio.NewWriterSize(out, 64<<10)
-	return &conn{w: w, enc: gob.NewEncoder(w), dec: gob.NewDecoder(bufio.NewReaderSize(in, 64<<10))}
+	return &Conn{w: w, enc: gob.NewEncoder(w), dec: gob.NewDecoder(bufio.NewReaderSize(in, 64<<10))}
 }
 
-// send encodes v and, unless another sender is about to, flushes: a burst is one
+// Receive decodes the next value.
+func (c *Conn) Receive(v any) error { return c.dec.Decode(v) }
+
+// Send encodes v and, unless another sender is about to, flushes: a burst is one
 // system call, and no goroutine is woken to write.
-func (c *conn) send(v any) error {
+func (c *Conn) Send(v any) error {
 	c.waiting.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
