@@ -28,7 +28,7 @@ var firstEntry = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 // cmdAuditLog is the key service's audit log, in software. `fleet FILE log` makes
 // it.
 //
-//	auditlog grant CLUSTER OBJECT FILE HEAD [TIMES]
+//	auditlog grant CLUSTER OBJECT FILE HEAD [TIMES [ALSO...]]
 //	auditlog record KIND OUTCOME PERSON DETAIL
 //	auditlog fork N        another log under the same key, with the first N entries
 //	auditlog serve         sets LOGURL
@@ -36,13 +36,14 @@ func cmdAuditLog(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
 	switch args[0] {
 	case "grant":
-		times := 1
+		times, also := 1, []string(nil)
 		if len(args) > 5 {
-			times = must(strconv.Atoi(args[5]))
+			times, also = must(strconv.Atoi(args[5])), args[6:]
 		}
 		for range times {
 			w.record(audit.Entry{Kind: audit.Unseal, Outcome: "Granted", Cluster: args[1], Object: args[2],
-				Digest: api.StubDigest([]byte(ts.ReadFile(args[3]))), Head: args[4], Placement: strings.Split(args[2], "/")[0]})
+				Digest: api.StubDigest([]byte(ts.ReadFile(args[3]))), Head: args[4],
+				Placement: strings.Split(args[2], "/")[0], Also: also})
 		}
 	case "record":
 		w.record(audit.Entry{Kind: audit.Kind(args[1]), Outcome: args[2], Person: args[3], Detail: args[4]})

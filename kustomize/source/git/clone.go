@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -70,4 +71,30 @@ func (c *Clone) Tree(commit string) (*tree.Tree, error) {
 		return nil, fmt.Errorf("read tree of %s: %w", commit, err)
 	}
 	return tree.New(commit, commit, root, &gitSource{objects: c.objects, limit: c.limits.Blob}), nil
+}
+
+// Descends reports whether a commit is another one or comes after it, as far as the
+// clone has both and what lies between them.
+func (c *Clone) Descends(commit, from string) bool {
+	if commit == from {
+		return true
+	}
+	if !c.objects.contains(commit) || !c.objects.contains(from) {
+		return false
+	}
+	is, err := c.objects.descends(commit, from, c.limits.History)
+	return err == nil && is
+}
+
+// Describe says who made a commit, and the first line of what for; both are empty for
+// one that the clone does not have.
+func (c *Clone) Describe(commit string) (author, subject string) {
+	c.objects.mu.Lock() // of one storage with the repository
+	defer c.objects.mu.Unlock()
+	found, err := c.repo.CommitObject(plumbing.NewHash(commit))
+	if err != nil {
+		return "", ""
+	}
+	subject, _, _ = strings.Cut(found.Message, "\n")
+	return found.Author.Name, subject
 }

@@ -42,15 +42,6 @@ func (h *Head) read(file string) ([]byte, bool) {
 	return data, err == nil
 }
 
-// placements are those of the commit, by name. What cannot be read placed nothing.
-func (h *Head) placements() map[string]*api.Placement {
-	before, err := model.Load(h.tree)
-	if err != nil {
-		return nil
-	}
-	return before.Placements
-}
-
 // since is what changed against the last commit.
 type since struct {
 	*fleet
@@ -64,7 +55,13 @@ func (s since) check() {
 	if s.head == nil {
 		return
 	}
-	for name, before := range s.head.placements() {
+	last, err := model.Load(s.head.tree)
+	if err != nil {
+		s.add(Finding{Note: true, File: tree.FleetFile, Problem: fmt.Sprintf("the last commit's cannot be read, so that "+
+			"nobody can tell which placements are gone since: %v", err)})
+		last = &model.Model{}
+	}
+	for name, before := range last.Placements {
 		if s.model.Placements[name] == nil && !s.unread(name) {
 			s.add(Finding{Note: true, File: "placements/" + name + ".yaml", Problem: vanished(before)})
 		}

@@ -1,12 +1,17 @@
 package exposure
 
 import (
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
@@ -106,5 +111,57 @@ func TestAnEntryCountsForEveryObjectThatItNames(t *testing.T) {
 		if e.Names(object) != is {
 			t.Errorf("Names(%q) is %v", object, !is)
 		}
+	}
+}
+
+// TestHistoryKnowsEveryStubThatABuildTakes: what is read of a head that is past is what
+// was built of it, whatever its file was called.
+func TestHistoryKnowsEveryStubThatABuildTakes(t *testing.T) {
+	dir := t.TempDir()
+	files := testfleet.Files{"apps/a.yaml": testfleet.Stub("a"), "apps/B.YML": testfleet.Stub("b")}
+	asJSON, err := yaml.YAMLToJSON([]byte(testfleet.Stub("c")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["apps/c.json"] = string(asJSON)
+	files.Write(t, dir)
+	git := func(arguments ...string) string {
+		t.Helper()
+		who := []string{"-C", dir, "-c", "user.name=Ann", "-c", "user.email=a@b"}
+		cmd := exec.Command("git", append(who, arguments...)...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v: %s", arguments, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "-q", "-b", "main")
+	git("add", "-A")
+	git("commit", "-qm", "seal three\n\nfor a test")
+	first := git("rev-parse", "HEAD")
+	git("rm", "-q", "-r", "apps")
+	git("commit", "-qm", "take them away")
+	second := git("rev-parse", "HEAD")
+	clone := OpenClone(dir)
+	for file, content := range files {
+		if clone.Stub(first, api.StubDigest([]byte(content))) == nil {
+			t.Errorf("%s is not found", file)
+		}
+		if clone.Stub(second, api.StubDigest([]byte(content))) != nil {
+			t.Errorf("%s is found where it is not", file)
+		}
+	}
+	if got := clone.Describe(first); got != "Ann: seal three" {
+		t.Errorf("described as %q", got)
+	}
+	nowhere := strings.Repeat("1", 40)
+	for _, pair := range [][2]string{{first, second}, {second, nowhere}, {nowhere, first}, {"main", first}} {
+		if clone.Descends(pair[0], pair[1]) {
+			t.Errorf("%s descends from %s", pair[0], pair[1])
+		}
+	}
+	if !clone.Descends(second, first) || clone.Describe(nowhere) != "" || clone.Stub(nowhere, "sha256:0") != nil {
+		t.Error("what is there is not told from what is not")
 	}
 }
