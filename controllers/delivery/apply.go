@@ -45,10 +45,8 @@ func (a *application) of(ctx context.Context, changes []change, values values) {
 	}
 	for stage, objects := range apply.Stages(objects) {
 		var made []apply.Object
-		for _, o := range objects {
-			if c := by[o.ID]; !a.failures.blocks(o.ID, a.needs(c)) && a.one(ctx, c, values[o.ID]) {
-				made = append(made, o)
-			}
+		for alike := range apply.Alike(objects) {
+			made = append(made, a.put(ctx, alike, by, values)...)
 		}
 		a.prove(ctx, made, values)
 		if stage == apply.ApplyDefinitions {
@@ -75,10 +73,50 @@ func (a *application) needs(c change) []ObjectID {
 	return needs
 }
 
-// one sends one object, and reports whether it made it.
-func (a *application) one(ctx context.Context, c change, values map[string]string) (made bool) {
-	o, before := c.object, a.stand.inv[c.object.ID]
-	entry, made, err := a.hands.Put(ctx, o, before, values)
+// atOnce is how many objects of one Delivery are sent at once. It bounds what the
+// API server has to hold for this controller; who comes first, its own priority and
+// fairness says.
+const atOnce = 8
+
+// sent is what came of sending one object.
+type sent struct {
+	change
+	before, entry v1alpha1.InventoryEntry
+	made          bool
+	err           error
+}
+
+// put sends objects of one kind side by side, since none of them needs another, and
+// gives those that it made. What came of them is noted in their order.
+func (a *application) put(ctx context.Context, alike []apply.Object, by map[ObjectID]change, values values) []apply.Object {
+	var all []*sent
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, o := range alike {
+		c := by[o.ID]
+		if a.failures.blocks(o.ID, a.needs(c)) {
+			continue
+		}
+		s := &sent{change: c, before: a.stand.inv[o.ID]}
+		all = append(all, s)
+		group.Go(func() error {
+			s.entry, s.made, s.err = a.hands.Put(ctx, o, s.before, values[o.ID])
+			return nil
+		})
+	}
+	_ = group.Wait()
+	var made []apply.Object
+	for _, s := range all {
+		if a.note(s) {
+			made = append(made, s.object)
+		}
+	}
+	return made
+}
+
+// note keeps what came of one object, and reports whether it was made.
+func (a *application) note(s *sent) (made bool) {
+	o, c, before, entry, err := s.object, s.change, s.before, s.entry, s.err
 	a.stand.inv[o.ID] = entry
 	if err != nil {
 		a.notReplaced(o.ID, before, err)
@@ -98,17 +136,14 @@ func (a *application) one(ctx context.Context, c change, values map[string]strin
 		a.stand.fights.Reverted(o.ID, c.deed, a.now())
 		a.record.Event("DriftReverted", fmt.Sprintf("%s had been %s", inventory.Describe(o.ID), c.deed))
 	}
-	return made
+	return s.made
 }
-
-// provers is how many objects get their proof at once: none needs another's.
-const provers = 8
 
 // prove gives the objects that a stage made the proof that names their uid.
 func (a *application) prove(ctx context.Context, made []apply.Object, values values) {
 	entries, errs := make([]v1alpha1.InventoryEntry, len(made)), make([]error, len(made))
 	var group errgroup.Group
-	group.SetLimit(provers)
+	group.SetLimit(atOnce)
 	for i, o := range made {
 		before := a.stand.inv[o.ID]
 		group.Go(func() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -38,6 +39,8 @@ type Client struct {
 	// operator said so, after the cluster's keys were made anew.
 	Readopt bool
 
+	// looking guards unseen: objects are sent side by side.
+	looking sync.Mutex
 	// unseen says of kinds that are not served why they may have objects.
 	unseen map[schema.GroupKind]string
 }

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/fluxcd/cli-utils/pkg/object"
@@ -109,6 +110,21 @@ func Stages(objects []Object) [][]Object {
 		slices.SortStableFunc(stage, func(a, b Object) int { return order(a.ID, b.ID) })
 	}
 	return stages
+}
+
+// Alike parts the objects of a stage by kind, in their order. Objects of one kind
+// need none of each other.
+func Alike(stage []Object) iter.Seq[[]Object] {
+	return func(yield func([]Object) bool) {
+		for from, to := 0, 0; from < len(stage); from = to {
+			for to < len(stage) && groupKind(stage[to].ID) == groupKind(stage[from].ID) {
+				to++
+			}
+			if !yield(stage[from:to]) {
+				return
+			}
+		}
+	}
 }
 
 // Removals sorts identities into the stages of a removal, each in the reverse

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,5 +64,25 @@ func TestSecretsStandBeforeWhatReadsThem(t *testing.T) {
 	want := [][]string{{"CustomResourceDefinition", "Namespace"}, {"Secret"}, {"ServiceAccount", "Deployment"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
+	}
+}
+
+// Nothing is lost or sent before its kind's turn when a stage is parted.
+func TestAlikePartsAStageByKind(t *testing.T) {
+	of := func(kind, name string) Object { return Object{ID: ID{Kind: kind, Namespace: "ns", Name: name}} }
+	stage := []Object{of("ConfigMap", "a"), of("ConfigMap", "b"), of("Service", "a"), of("ConfigMap", "c")}
+	var got []string
+	for alike := range Alike(stage) {
+		part := ""
+		for _, o := range alike {
+			part += o.ID.Kind + "/" + o.ID.Name + " "
+		}
+		got = append(got, part)
+	}
+	if want := []string{"ConfigMap/a ConfigMap/b ", "Service/a ", "ConfigMap/c "}; !slices.Equal(got, want) {
+		t.Errorf("parts %q, want %q", got, want)
+	}
+	for range Alike(nil) {
+		t.Error("a part of nothing")
 	}
 }

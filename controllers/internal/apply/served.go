@@ -35,6 +35,8 @@ func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKin
 		}
 	}
 	// Every object of the kind asks this, and the answer is one for a pass.
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	if _, known := c.unseen[gvk.GroupKind()]; !known {
 		if c.unseen == nil {
 			c.unseen = map[schema.GroupKind]string{}
