@@ -88,7 +88,8 @@ type sent struct {
 
 // put sends objects of one kind side by side, since none of them needs another, and
 // gives those that it made. What came of them is noted in their order.
-func (a *application) put(ctx context.Context, alike []apply.Object, by map[ObjectID]change, values values) []apply.Object {
+func (a *application) put(ctx context.Context, alike []apply.Object, by map[ObjectID]change,
+	values values) []apply.Object {
 	var all []*sent
 	var group errgroup.Group
 	group.SetLimit(atOnce)
