@@ -12,6 +12,7 @@ TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
 	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
 	connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.21.1 \
 	sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 HELM := helm.sh/helm/v4/cmd/helm@v4.3.1
 LINTERS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 \
 	golang.org/x/vuln/cmd/govulncheck@v1.8.0
@@ -23,7 +24,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
 .PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats mutants bench \
-	bench-reconnect demo drill-recovery drill-replicas clean
+	bench-reconnect bench-against demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -81,6 +82,9 @@ bench: kube softhsm ## Run the benchmarks
 bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000 DELAY=2ms, of the token)
 	BULLA_RECONNECT=$(CLUSTERS) BULLA_RECONNECT_DELAY=$(DELAY) \
 		$(GO) test -run '^$$' -bench Reconnect -benchtime 1x -timeout 90m ./keyservice
+
+bench-against: softhsm ## Compare benchmarks with COMMIT's, in turn (ROUNDS=5 BENCH=. BENCHTIME=20x)
+	BENCHSTAT=$(BENCHSTAT) fixtures/bench-against.sh $(COMMIT)
 
 # Built as bulla is: with other flags eight hundred packages would be compiled once more.
 DEMO = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/.demo ./fixtures/demo
