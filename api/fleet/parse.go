@@ -116,8 +116,13 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 
 // FleetLine returns the line of a field of a fleet.yaml that parses, for who
 // finds a mistake that this package cannot see.
-func FleetLine(data []byte, field string) int {
-	root, err := ReadDocument("fleet.yaml", data, MaxFileSize)
+func FleetLine(data []byte, field string) int { return lineIn(data, MaxFileSize, field) }
+
+// StubLine is that of a stub.
+func StubLine(data []byte, field string) int { return lineIn(data, MaxStubSize, field) }
+
+func lineIn(data []byte, limit int, field string) int {
+	root, err := ReadDocument("", data, limit)
 	if err != nil {
 		return 1
 	}

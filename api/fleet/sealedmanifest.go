@@ -34,34 +34,13 @@ type SealedManifestSpec struct {
 	Template json.RawMessage `json:"template"`
 	// Scope is what the locks are bound to. Default Strict.
 	Scope Scope `json:"scope,omitempty"`
-	// DeliverAs wires the secret into workloads. Not supported yet: refused.
+	// DeliverAs wires the Secret into workloads of the same build, at most
+	// [MaxDeliveries] times. It is public, and no lock is bound to it: who may
+	// change it is who may change the workload.
 	DeliverAs []DeliverAs `json:"deliverAs,omitempty"`
 	// Blocks hold the sealed values, one block for each value or for values
 	// that must change together.
 	Blocks []Block `json:"blocks"`
-}
-
-// DeliverAs names a workload and how it gets the secret.
-type DeliverAs struct {
-	Workload WorkloadReference `json:"workload"`
-	// Env adds the secret as envFrom.
-	Env *DeliverEnv `json:"env,omitempty"`
-	// Volume mounts the secret from memory.
-	Volume *DeliverVolume `json:"volume,omitempty"`
-}
-
-// WorkloadReference names a workload in the stub's namespace.
-type WorkloadReference struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
-}
-
-// DeliverEnv has no fields yet.
-type DeliverEnv struct{}
-
-// DeliverVolume says where the secret is mounted.
-type DeliverVolume struct {
-	MountPath string `json:"mountPath"`
 }
 
 // Block is one payload with its locks.

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -43,12 +42,10 @@ func (m *SealedManifest) validate(p *problems) {
 	if !slices.Contains([]Scope{"", ScopeStrict, ScopeNamespace, ScopeFleet}, m.Spec.Scope) {
 		p.add("spec.scope", "%q is not a scope; write %s, %s or %s", m.Spec.Scope, ScopeStrict, ScopeNamespace, ScopeFleet)
 	}
-	if len(m.Spec.DeliverAs) > 0 {
-		p.add("spec.deliverAs", "is not supported yet; reference the Secret in the workload")
-	}
 	template, ok := m.Spec.validateTemplate(p)
 	if ok {
 		m.Spec.validateBlocks(p, template)
+		m.Spec.validateDeliveries(p, m.Spec.keys(template))
 	}
 }
 
@@ -71,7 +68,7 @@ func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool
 		return nil, false
 	}
 	template := new(secretTemplate)
-	if err := json.Unmarshal(s.Template, template); err != nil {
+	if err := decodeTemplate(s.Template, template); err != nil {
 		p.add("spec.template", "is not a v1 Secret")
 		return nil, false
 	}

@@ -8,6 +8,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
+	"github.com/bulla-dev/bulla/kustomize/wire"
 )
 
 // input is what kustomize gets for a file: a stub's template for a stub, any other
@@ -47,3 +48,6 @@ var lfsPointer = []byte("version https://git-lfs.github.com/spec/")
 
 const lfsProblem = "is a pointer of Git LFS: the file itself is not in Git; " +
 	"hint: keep what is placed out of LFS (git lfs untrack, then add it again)"
+
+// Wired implements [worker.Files].
+func (v *View) Wired() ([]wire.Stub, error) { return v.stubs.Wired(v.tree.ReadFile) }

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
+	"github.com/bulla-dev/bulla/kustomize/wire"
 )
 
 // Name is argv[0] of a worker: the hidden mark by which a binary knows what it
@@ -70,7 +71,7 @@ func run(p *pipe) error {
 	if err := p.sendJSON(frameReady, confine(s.Memory, s.CPU)); err != nil {
 		return err
 	}
-	files := &remoteFS{pipe: p, patches: deletions.Patches{}, texts: newTexts()}
+	files := newRemoteFS(p)
 	objects, deletions, err := build(files, s.Dir)
 	if err != nil {
 		failure := &Failure{}
@@ -91,9 +92,37 @@ func run(p *pipe) error {
 }
 
 // build returns the built objects as JSON, in kustomize's order, and what patches
-// deleted. The way to
-// JSON is the one kubectl takes: YAML 1.1, where a date stays a string.
+// deleted. A stub that is wired is known when it has been read, and the workload may
+// have been read before: so a build that has one begins again, with its wires written.
 func build(fs *remoteFS, dir string) (objects [][]byte, found []deletions.Deletion, err error) {
+	var wiring *wire.Wiring
+	known := 0
+	for range maxPasses {
+		fs.begin()
+		objects, found, err = pass(fs, dir, wiring)
+		if final := (&Failure{}); errors.As(err, &final) && !final.unwired {
+			return nil, nil, err
+		}
+		stubs := fs.wired()
+		if len(stubs) == known {
+			return objects, found, err
+		}
+		known = len(stubs)
+		var failure *Failure
+		if wiring, failure = fs.wire(stubs); failure != nil {
+			if err != nil { // kustomize stopped before it had read everything
+				failure.More = append(failure.More, diagnose(fs, err))
+			}
+			return nil, nil, failure
+		}
+	}
+	return nil, nil, &Failure{Problem: "stubs with deliverAs are found one behind the other; hint: wire fewer of them " +
+		"to what patches expect to be wired"}
+}
+
+// pass builds once, with the wires that there are. The way to
+// JSON is the one kubectl takes: YAML 1.1, where a date stays a string.
+func pass(fs *remoteFS, dir string, wiring *wire.Wiring) (objects [][]byte, found []deletions.Deletion, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			objects, found, err = nil, nil, &Failure{Problem: "kustomize panicked"}
@@ -114,6 +143,11 @@ func build(fs *remoteFS, dir string) (objects [][]byte, found []deletions.Deleti
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	if wiring != nil {
+		if err := fs.checked(wiring, resources); err != nil {
+			return nil, nil, err
+		}
 	}
 	for _, r := range resources.Resources() {
 		text, err := r.AsYAML()

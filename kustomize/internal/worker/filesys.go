@@ -28,6 +28,19 @@ type remoteFS struct {
 	texts *texts
 	// order has the files that were read, relative to the repository.
 	order []string
+	// answers by question and path; asked is how often the parent was asked for a
+	// file, now how often this pass was.
+	answers    map[string]*answered
+	asked, now map[string]int
+	// rewritten are the files of objects with their wires, nil before there are any.
+	rewritten map[string][]byte
+}
+
+func newRemoteFS(p *pipe) *remoteFS {
+	return &remoteFS{
+		pipe: p, patches: deletions.Patches{}, texts: newTexts(),
+		answers: map[string]*answered{}, asked: map[string]int{}, now: map[string]int{},
+	}
 }
 
 var _ filesys.FileSystem = (*remoteFS)(nil)
@@ -36,6 +49,9 @@ var errReadOnly = errors.New("file system is read-only")
 
 func (f *remoteFS) ask(question byte, name string) (Kind, []byte) {
 	name = path.Clean("/" + filepath.ToSlash(name))
+	if known, ok := f.recall(question, name); ok {
+		return known.kind, known.data
+	}
 	if err := f.pipe.send(question, []byte(name)); err != nil {
 		os.Exit(1)
 	}
@@ -43,6 +59,7 @@ func (f *remoteFS) ask(question byte, name string) (Kind, []byte) {
 	if err != nil || kind != frameAnswer || len(body) == 0 {
 		os.Exit(1)
 	}
+	f.answers[string(question)+name] = &answered{Kind(body[0]), body[1:]}
 	return Kind(body[0]), body[1:]
 }
 
@@ -76,6 +93,9 @@ func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 		}
 	}
 	f.texts.look(relative, data)
+	if text, ok := f.rewritten[relative]; ok {
+		return text, nil
+	}
 	return data, nil
 }
 

@@ -22,6 +22,8 @@ const (
 	frameDone   = 'd' // child: nothing
 	// frameDeletions comes once, before frameDone.
 	frameDeletions = 'x' // child: []Deletion
+	// frameWired asks for the stubs with deliverAs among what was read so far.
+	frameWired = 'w' // child: nothing; the answer is []wire.Stub
 )
 
 // maxFrame bounds one frame, in bytes.
@@ -67,7 +69,7 @@ func (p *pipe) sendJSON(kind byte, v any) error {
 // the frame has come.
 func frameLimit(kind byte) int {
 	switch kind {
-	case frameStat, frameRead, frameList:
+	case frameStat, frameRead, frameList, frameWired:
 		return 16 << 10
 	case frameReady, frameFailed:
 		return 64 << 10
@@ -157,6 +159,9 @@ type Failure struct {
 	More []*Failure `json:",omitempty"`
 	// Temporary: the same input may well build at another time.
 	Temporary bool `json:"-"`
+
+	// unwired: a wire is not in what was built, and there may be more to wire.
+	unwired bool
 }
 
 func (f *Failure) Error() string {

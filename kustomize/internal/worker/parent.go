@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
+	"github.com/bulla-dev/bulla/kustomize/wire"
 )
 
 // Files answers a build's questions. Paths are clean, slash-separated and
@@ -24,6 +25,8 @@ type Files interface {
 	Aside(path string) bool
 	// List returns ok false when there is no such folder.
 	List(path string) (names []string, ok bool, err error)
+	// Wired are the stubs with deliverAs among what was read so far.
+	Wired() ([]wire.Stub, error)
 }
 
 // Options bound one build.
@@ -134,6 +137,8 @@ func serve(p *pipe, o Options, files Files, dir string) (*Result, error) {
 			err = json.Unmarshal(body, &result.Confinement)
 		case frameStat, frameRead, frameList:
 			err = answer(p, files, kind, string(body))
+		case frameWired:
+			err = answerWired(p, files)
 		case frameObject:
 			size += int64(len(body))
 			if size > o.Output || len(result.Objects) >= o.Objects {
@@ -157,6 +162,17 @@ func serve(p *pipe, o Options, files Files, dir string) (*Result, error) {
 			return nil, err
 		}
 	}
+}
+
+func answerWired(p *pipe, files Files) error {
+	stubs, err := files.Wired()
+	if err != nil {
+		return err
+	}
+	if err := p.sendJSON(frameAnswer, stubs); err != nil {
+		return errBroken
+	}
+	return nil
 }
 
 func answer(p *pipe, files Files, question byte, name string) error {

@@ -98,7 +98,8 @@ func same(file string, data []byte, want *api.SealedManifest) error {
 		return err
 	}
 	if !reflect.DeepEqual(got.Spec.Blocks, want.Spec.Blocks) || !reflect.DeepEqual(got.Metadata, want.Metadata) ||
-		string(got.Spec.Template) != string(want.Spec.Template) || got.Spec.Scope != want.Spec.Scope {
+		string(got.Spec.Template) != string(want.Spec.Template) || got.Spec.Scope != want.Spec.Scope ||
+		!reflect.DeepEqual(got.Spec.DeliverAs, want.Spec.DeliverAs) {
 		return fmt.Errorf("edit %s: %w", file, errDiffers)
 	}
 	return nil

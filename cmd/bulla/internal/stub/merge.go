@@ -69,7 +69,8 @@ func (m *merging) header(ours, theirs []byte) ([]byte, *api.SealedManifest) {
 }
 
 func sameHeader(a, b *api.SealedManifest) bool {
-	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template) == string(b.Spec.Template) && a.Spec.Scope == b.Spec.Scope
+	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template) == string(b.Spec.Template) && a.Spec.Scope == b.Spec.Scope &&
+		reflect.DeepEqual(a.Spec.DeliverAs, b.Spec.DeliverAs)
 }
 
 // byFields finds blocks by what they seal.

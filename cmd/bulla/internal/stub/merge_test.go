@@ -130,3 +130,21 @@ func sameSet(got, want string) bool {
 	}
 	return norm(got) == norm(want)
 }
+
+// What is wired stands around the values: a side that changed it is taken, two that
+// did are for a person.
+func TestMergeKeepsWhatASideWired(t *testing.T) {
+	wired := func(data []byte, workload string) []byte {
+		entry := "  deliverAs:\n  - {workload: {kind: Deployment, name: " + workload + "}, env: {}}\n  blocks:\n"
+		return []byte(strings.Replace(string(data), "  blocks:\n", entry, 1))
+	}
+	base, other := file("a=AA==@one:1"), file("a=AQ==@one:1")
+	merged, err := stub.Merge("x.yaml", base, other, wired(base, "api"))
+	if err != nil || !strings.Contains(string(merged), "name: api}") || sealedIn(t, merged) != sealedIn(t, other) {
+		t.Errorf("%v:\n%s", err, merged)
+	}
+	var conflict *stub.ConflictError
+	if _, err := stub.Merge("x.yaml", base, wired(base, "web"), wired(base, "api")); !errors.As(err, &conflict) {
+		t.Errorf("two sides that wired: %v", err)
+	}
+}
