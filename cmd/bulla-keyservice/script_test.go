@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/child"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
@@ -89,8 +89,13 @@ func setup(env *testscript.Env) error {
 	env.Setenv("MODULE", p.token.Module)
 	env.Setenv("LABEL", p.token.Label)
 	env.Setenv("ROOTLABEL", p.token.Root.Label)
-	env.Setenv("LISTEN", freeAddress())
-	env.Setenv("HEALTH", freeAddress())
+	for _, name := range []string{"LISTEN", "HEALTH"} {
+		address, err := child.FreeAddress()
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, address)
+	}
 	env.Values["parts"] = p
 	recovery, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -103,15 +108,6 @@ func setup(env *testscript.Env) error {
 		}
 	}
 	return nil
-}
-
-func freeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func partsOf(ts *testscript.TestScript) *parts { return ts.Value("parts").(*parts) }
