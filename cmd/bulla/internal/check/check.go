@@ -27,7 +27,7 @@ func Fleet(
 ) (*Report, error) {
 	f := &fleet{tree: tree, model: model, findings: map[Finding]bool{}, parsed: map[string][]*yaml.Node{}}
 	for _, problem := range model.Problems {
-		f.add(fromError(problem.File, problem.Err)...)
+		f.add(f.ofModel(problem)...)
 	}
 	b := newBuilds(f, builder)
 	names := slices.Sorted(maps.Keys(model.Clusters))

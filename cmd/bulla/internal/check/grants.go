@@ -1,12 +1,10 @@
 package check
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -23,23 +21,6 @@ func (g grants) check() {
 	}
 	g.checkOwners()
 	g.checkSigning()
-}
-
-// checkTargets says whom a placement does not reach.
-func (g grants) checkTargets(name string) {
-	p := g.model.Placements[name]
-	if len(g.model.TargetsOf(name)) == 0 && !g.targetsRefused(p) {
-		g.warn(g.placementFile(name), "it reaches no cluster")
-	}
-	for i, target := range p.Spec.Targets {
-		if _, ok := g.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok &&
-			!g.refused(api.KindCluster, target.ClusterName) {
-			g.add(Finding{
-				Warning: true, File: g.placementFile(name), Field: fmt.Sprintf("spec.targets[%d]", i),
-				Problem: fmt.Sprintf("cluster %q is not in the fleet", target.ClusterName),
-			})
-		}
-	}
 }
 
 // checkFlaws tells of folders that nothing is built from. Where they grant, or a

@@ -61,9 +61,9 @@ func (s since) check() {
 			"nobody can tell which placements are gone since: %v", err)})
 		last = &model.Model{}
 	}
-	for name, before := range last.Placements {
+	for name, placement := range last.Placements {
 		if s.model.Placements[name] == nil && !s.unread(name) {
-			s.add(Finding{Note: true, File: "placements/" + name + ".yaml", Problem: vanished(before)})
+			s.add(Finding{Note: true, File: last.Files[api.KindPlacement+"/"+name], Problem: s.vanished(placement)})
 		}
 	}
 	for _, build := range s.builds {
@@ -86,7 +86,7 @@ func (s since) unread(name string) bool {
 	return false
 }
 
-func vanished(p *api.Placement) string {
+func (s since) vanished(p *api.Placement) string {
 	var targets []string
 	for _, t := range p.Spec.Targets {
 		if t.ClusterName != "" {
@@ -99,7 +99,25 @@ func vanished(p *api.Placement) string {
 	if p.Spec.Prune != nil && !*p.Spec.Prune {
 		return "it is gone since the last commit: nobody looks after " + from + " any more; it stays there, since it said prune: false"
 	}
+	if heirs := s.heirs(p); len(heirs) > 0 {
+		return "it is gone since the last commit: what it places stays where placement " + strings.Join(heirs, ", ") +
+			" makes the same object, and is deleted where not, its Secrets too: " + from
+	}
 	return "it is gone since the last commit: what it places is deleted, its Secrets too: " + from
+}
+
+// heirs are placements of the same folder in the same namespaces: one that was
+// renamed, and took its objects along.
+func (s since) heirs(gone *api.Placement) []string {
+	var heirs []string
+	for name, p := range s.model.Placements {
+		shares := func(namespace string) bool { return slices.Contains(p.Spec.AllNamespaces(), namespace) }
+		if p.Spec.Path == gone.Spec.Path && slices.ContainsFunc(gone.Spec.AllNamespaces(), shares) {
+			heirs = append(heirs, name)
+		}
+	}
+	slices.Sort(heirs)
+	return heirs
 }
 
 // checkImmutable compares a stub with what it was. The API server refuses a new

@@ -8,7 +8,8 @@ values stay as they are, byte for byte, and need not be known. Without STUB, --f
 placement's folder.
 
 Whom for. Locks go to sets of clusters (--set). Without --set, --for PLACEMENT
-takes the sets that the placement targets; an existing stub keeps its own.
+takes the sets that the placement targets; without both, a value keeps those
+that it had. Clusters that a new value leaves out are named.
 --two-lock --cluster NAME locks to one cluster's own key as well: then neither
 the key service nor the cluster opens it alone. No set stands beside it: each
 lock is enough, and a set's needs no cluster's key. With --for it takes the
@@ -27,6 +28,9 @@ A value given with --from-literal stays in your shell's history and is seen in
 the list of processes; --from-file KEY=- reads standard input and does neither.
 Files are sealed as they are, with their last line end; a note says where that
 may not be meant.
+
+--replace refuses a stub that would not open everywhere where it is placed: the
+manifest may be all that there is of the values.
 
 What an API server would refuse is refused here: a type's missing keys, more
 than 1 MiB, JSON that is none. Labels, annotations and immutable of a manifest

@@ -71,7 +71,9 @@ func (o options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sealjob.Job{Fleet: fleet, What: what, Whom: o.whom.of(), Where: where, How: o.how}, nil
+	how := o.how
+	how.Replaces = o.replace
+	return &sealjob.Job{Fleet: fleet, What: what, Whom: o.whom.of(), Where: where, How: how}, nil
 }
 
 // path returns where the stub is in the repository.

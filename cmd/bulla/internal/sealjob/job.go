@@ -102,6 +102,8 @@ type How struct {
 	Together bool
 	// Apart leaves a certificate and its key in blocks of their own.
 	Apart bool
+	// Replaces says that the stub takes the place of the values.
+	Replaces bool
 	// AsIs admits values that look like placeholders of other tools.
 	AsIs bool
 	// Key is the id of the sealing key asked for; "" is the Active one.

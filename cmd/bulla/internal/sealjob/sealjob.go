@@ -34,7 +34,10 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, j.checkWhole(out.Data)
+	if err := j.checkWhole(out.Data); err != nil || !j.How.Replaces {
+		return out, err
+	}
+	return out, j.everywhere(ctx, out)
 }
 
 // sealAll seals each changed block for the object that the stub becomes.
@@ -73,6 +76,7 @@ func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) error 
 		if err != nil {
 			return err
 		}
+		locks.warnFewer(j.Fleet.Warn, change, targets)
 		block, err := sheet.seal(sealer, change.Fields, targets, out.Object)
 		if err != nil {
 			return err

@@ -1,0 +1,86 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/kustomize/model"
+)
+
+// ofModel is what is wrong with a file that grants, where it is written.
+func (f *fleet) ofModel(problem model.Problem) []Finding {
+	findings := fromError(problem.File, problem.Err)
+	for i, found := range findings {
+		if found.Line > 0 || found.File != problem.File {
+			continue
+		}
+		p := f.naming(problem)
+		if p == nil {
+			if strings.HasPrefix(found.Problem, "metadata.name ") {
+				findings[i].Line = f.lineOf(found.File, "metadata", "name")
+			}
+			continue
+		}
+		if at := slices.Index(p.Spec.Targets, api.PlacementTarget{ClusterSet: problem.Name}); at >= 0 {
+			findings[i].Line = f.lineOf(found.File, "spec", "targets", strconv.Itoa(at))
+		}
+		findings[i].Problem += nearest(problem.Name, f.model.Sets, "clustersets/"+problem.Name+".yaml makes one")
+	}
+	return findings
+}
+
+// nearest is a hint to what somebody may have meant, and what to do if not.
+func nearest[T any](name string, known map[string]T, otherwise string) string {
+	if near := shell.DidYouMean(name, slices.Sorted(maps.Keys(known))); near != "" {
+		return "; hint: " + near + otherwise
+	}
+	return "; hint: " + otherwise
+}
+
+// naming is the placement that names what is not there.
+func (f *fleet) naming(problem model.Problem) *api.Placement {
+	for name, p := range f.model.Placements {
+		if problem.Kind != api.KindPlacement && f.placementFile(name) == problem.File {
+			return p
+		}
+	}
+	return nil
+}
+
+func (f *fleet) lineOf(file string, path ...string) int {
+	data, err := f.tree.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	return yamltext.LineOf(data, path...)
+}
+
+// checkTargets says whom a placement does not reach.
+func (g grants) checkTargets(name string) {
+	p, file := g.model.Placements[name], g.placementFile(name)
+	missing := false
+	for i, target := range p.Spec.Targets {
+		missing = missing || target.ClusterSet != "" && g.model.Sets[target.ClusterSet] == nil
+		if _, ok := g.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok &&
+			!g.refused(api.KindCluster, target.ClusterName) {
+			g.add(Finding{
+				Warning: true, File: file, Line: g.lineOf(file, "spec", "targets", strconv.Itoa(i)),
+				Field: fmt.Sprintf("spec.targets[%d]", i),
+				Problem: fmt.Sprintf("cluster %q is not in the fleet", target.ClusterName) +
+					nearest(target.ClusterName, g.model.Clusters, "`bulla cluster add` makes one"),
+			})
+		}
+	}
+	// A set that is not there is a finding of the model, and the cause of this one.
+	if len(g.model.TargetsOf(name)) == 0 && !missing && !g.targetsRefused(p) {
+		g.add(Finding{
+			Warning: true, File: file, Line: g.lineOf(file, "spec", "targets"), Problem: "it reaches no cluster",
+		})
+	}
+}

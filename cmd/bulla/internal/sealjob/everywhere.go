@@ -1,0 +1,106 @@
+package sealjob
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// everywhere refuses a stub that does not open wherever it is placed. What it is put
+// in the place of may be all that there is of the values: once it is written, nobody
+// here can seal them again.
+func (j *Job) everywhere(ctx context.Context, out *Outcome) error {
+	all, err := search{Fleet: j.Fleet, where: j.Where}.placements()
+	if err != nil {
+		return err
+	}
+	tree, err := j.Fleet.Repo.Tree.With(j.Where.File, out.Data)
+	for _, file := range slices.Sorted(maps.Keys(j.Where.Also)) {
+		if err == nil {
+			tree, err = tree.With(file, j.Where.Also[file])
+		}
+	}
+	if err != nil {
+		return err
+	}
+	found, err := built.Find(ctx, j.Fleet.Builder, tree, all, j.Where.File, j.Fleet.Progress)
+	if err != nil || len(found.Uses) == 0 {
+		return err
+	}
+	own := search{Fleet: j.Fleet, where: j.Where, placement: j.Whom.Placement}
+	if _, err := own.object(found); err != nil {
+		return err
+	}
+	fleet := j.Fleet.Repo.Model
+	var placed []string
+	for _, use := range found.Uses {
+		placed = append(placed, fleet.TargetsOf(use.Placement)...)
+	}
+	for _, sealed := range out.Sealed {
+		var targets []sealing.Target
+		for _, text := range sealed.Targets {
+			if target, err := sealing.ParseTarget(text); err == nil {
+				targets = append(targets, target)
+			}
+		}
+		if left := without(placed, reached(fleet, targets)); len(left) > 0 {
+			return fault.New("name a set for each with --set, or take the placement away from there first",
+				"%s: it is placed on %s, and no lock would open %s there", j.Where.File,
+				strings.Join(left, ", "), strings.Join(sealed.Fields, ", "))
+		}
+	}
+	return nil
+}
+
+// warnFewer says whom a new value is not for any more: a stub that several placements
+// build, sealed for one of them, is lost to the others.
+func (l locking) warnFewer(warn func(string, ...any), change stub.Change, targets []sealing.LockTarget) {
+	if len(change.Replaces) == 0 {
+		return
+	}
+	var now []sealing.Target
+	for _, target := range targets {
+		now = append(now, target.Target)
+	}
+	before := l.kept(change)
+	if left := without(reached(l.model, before), reached(l.model, now)); len(left) > 0 {
+		var names []string
+		for _, target := range before {
+			names = append(names, target.String())
+		}
+		warn("%s: %s was for %s, and is not for %s any more", l.where.File, strings.Join(change.Fields, ", "),
+			strings.Join(names, ", "), strings.Join(left, ", "))
+	}
+}
+
+// reached are the clusters that locks for targets open on.
+func reached(m *model.Model, targets []sealing.Target) []string {
+	var clusters []string
+	for _, target := range targets {
+		if target.Kind == sealing.Cluster {
+			clusters = append(clusters, target.Name)
+		} else {
+			clusters = append(clusters, m.Members(target.Name)...)
+		}
+	}
+	return clusters
+}
+
+// without are the names that are not among others, sorted.
+func without(names, others []string) []string {
+	var left []string
+	for _, name := range names {
+		if !slices.Contains(others, name) && !slices.Contains(left, name) {
+			left = append(left, name)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
