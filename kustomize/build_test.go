@@ -77,9 +77,10 @@ func TestBuildGivesObjectsTheirBuiltIdentity(t *testing.T) {
 		want  []string
 	}{
 		{
-			name:  "a folder without a kustomization takes every YAML file below it",
-			files: testfleet.Files{"apps/app/b.yaml": testfleet.ConfigMap("b"), "apps/app/sub/a.yml": testfleet.ConfigMap("a"), "apps/app/README.md": "# not YAML: {"},
-			want:  []string{"app_a__ConfigMap", "app_b__ConfigMap"},
+			name: "a folder without a kustomization takes every YAML file below it",
+			files: testfleet.Files{"apps/app/b.yaml": testfleet.ConfigMap("b"), "apps/app/sub/a.yml": testfleet.ConfigMap("a"),
+				"apps/app/README.md": "# not YAML: {"},
+			want: []string{"app_a__ConfigMap", "app_b__ConfigMap"},
 		},
 		{
 			name: "a folder with a kustomization below one without is taken as a base",
@@ -94,12 +95,13 @@ func TestBuildGivesObjectsTheirBuiltIdentity(t *testing.T) {
 		{
 			name: "a base outside the folder, a component and a file beside it",
 			files: testfleet.Files{
-				"apps/app/kustomization.yaml":       "resources: [../base, ../shared.yaml]\ncomponents: [../component]\n",
-				"apps/base/kustomization.yaml":      "resources: [a.yaml]\n",
-				"apps/base/a.yaml":                  testfleet.ConfigMap("a"),
-				"apps/shared.yaml":                  testfleet.ConfigMap("shared"),
-				"apps/component/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -x\nresources: [c.yaml]\n",
-				"apps/component/c.yaml":             testfleet.ConfigMap("c"),
+				"apps/app/kustomization.yaml":  "resources: [../base, ../shared.yaml]\ncomponents: [../component]\n",
+				"apps/base/kustomization.yaml": "resources: [a.yaml]\n",
+				"apps/base/a.yaml":             testfleet.ConfigMap("a"),
+				"apps/shared.yaml":             testfleet.ConfigMap("shared"),
+				"apps/component/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n" +
+					"nameSuffix: -x\nresources: [c.yaml]\n",
+				"apps/component/c.yaml": testfleet.ConfigMap("c"),
 			},
 			want: []string{"app_a-x__ConfigMap", "app_c-x__ConfigMap", "app_shared-x__ConfigMap"},
 		},
@@ -110,8 +112,9 @@ func TestBuildGivesObjectsTheirBuiltIdentity(t *testing.T) {
 		{
 			name: "a kustomization that removes everything builds nothing",
 			files: testfleet.Files{
-				"apps/app/kustomization.yaml": "resources: [a.yaml]\npatches:\n- patch: |\n    $patch: delete\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: a}\n",
-				"apps/app/a.yaml":             testfleet.ConfigMap("a"),
+				"apps/app/kustomization.yaml": "resources: [a.yaml]\npatches:\n- patch: |\n    $patch: delete\n" +
+					"    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: a}\n",
+				"apps/app/a.yaml": testfleet.ConfigMap("a"),
 			},
 		},
 	} {

@@ -92,7 +92,8 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 				t.Fatalf("%d processes, want %d: %v", b.Processes(), test.processes, err)
 			}
 			fresh, err := NewBuilder(BuilderOptions{}).Build(t.Context(), next, placement())
-			if err != nil || fmt.Sprint(got.Files, got.LeftOut, got.Deleted) != fmt.Sprint(fresh.Files, fresh.LeftOut, fresh.Deleted) ||
+			if err != nil ||
+				fmt.Sprint(got.Files, got.LeftOut, got.Deleted) != fmt.Sprint(fresh.Files, fresh.LeftOut, fresh.Deleted) ||
 				got.Digest != fresh.Digest || fmt.Sprint(ids(got)) != fmt.Sprint(ids(fresh)) {
 				t.Errorf("stored: %v\nfresh: %v: %v", got, fresh, err)
 			}
@@ -104,7 +105,8 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 func TestAFailedBuildIsNotStored(t *testing.T) {
 	git := t.TempDir()
 	b := NewBuilder(BuilderOptions{Store: storeIn(t, git, "1")})
-	f := testfleet.Files{"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {password: canary}\n"}
+	f := testfleet.Files{"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n" +
+		"stringData: {password: canary}\n"}
 	if _, err := b.Build(t.Context(), testfleet.Open(t, f), placement()); err == nil {
 		t.Fatal("a Secret in the clear was built")
 	}

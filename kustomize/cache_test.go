@@ -29,16 +29,22 @@ func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
 	}{
 		{"nothing", base, nil, "", 0},
 		{"a file of another application", base, testfleet.Files{"apps/other/a.yaml": testfleet.ConfigMap("b")}, "", 0},
-		{"a file beside the base that it does not read", base, testfleet.Files{"apps/base/unused.yaml": testfleet.ConfigMap("b")}, "", 0},
+		{"a file beside the base that it does not read", base,
+			testfleet.Files{"apps/base/unused.yaml": testfleet.ConfigMap("b")}, "", 0},
 		{"a manifest of the base", base, testfleet.Files{"apps/base/a.yaml": testfleet.ConfigMap("b")}, "", 1},
 		{"a file of a generator", base, testfleet.Files{"apps/app/extra/file.txt": "two"}, "", 1},
-		{"a kustomization", base, testfleet.Files{"apps/base/kustomization.yaml": "namePrefix: x-\nresources: [a.yaml]\n"}, "", 1},
-		{"a second name of the kustomization, not there before", base, testfleet.Files{"apps/base/kustomization.yml": "resources: [a.yaml]\n"}, "", 1},
+		{"a kustomization", base, testfleet.Files{"apps/base/kustomization.yaml": "namePrefix: x-\nresources: [a.yaml]\n"},
+			"", 1},
+		{"a second name of the kustomization, not there before", base,
+			testfleet.Files{"apps/base/kustomization.yml": "resources: [a.yaml]\n"}, "", 1},
 		{"a manifest is removed", base, nil, "apps/base/a.yaml", 1},
-		{"a new file where none is listed but all are taken", plain, testfleet.Files{"apps/app/b.yaml": testfleet.ConfigMap("b")}, "", 1},
+		{"a new file where none is listed but all are taken", plain,
+			testfleet.Files{"apps/app/b.yaml": testfleet.ConfigMap("b")}, "", 1},
 		{"a new file that is no manifest", plain, testfleet.Files{"apps/app/README.md": "x"}, "", 0},
-		{"a kustomization where there was none", plain, testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n"}, "", 1},
-		{"a folder below becomes a base", plain.With(testfleet.Files{"apps/app/sub/b.yaml": testfleet.ConfigMap("b")}), testfleet.Files{"apps/app/sub/kustomization.yaml": "resources: [b.yaml]\n"}, "", 1},
+		{"a kustomization where there was none", plain,
+			testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n"}, "", 1},
+		{"a folder below becomes a base", plain.With(testfleet.Files{"apps/app/sub/b.yaml": testfleet.ConfigMap("b")}),
+			testfleet.Files{"apps/app/sub/kustomization.yaml": "resources: [b.yaml]\n"}, "", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := NewBuilder(BuilderOptions{})
@@ -76,7 +82,8 @@ func TestAFailedBuildIsNotRepeatedEither(t *testing.T) {
 	if got := b.Processes(); got != 1 {
 		t.Errorf("%d processes, want 1", got)
 	}
-	if _, err := b.Build(t.Context(), testfleet.Open(t, f.With(testfleet.Files{"apps/app/gone.yaml": testfleet.ConfigMap("a")})), placement()); err != nil {
+	if _, err := b.Build(t.Context(),
+		testfleet.Open(t, f.With(testfleet.Files{"apps/app/gone.yaml": testfleet.ConfigMap("a")})), placement()); err != nil {
 		t.Errorf("the missing file is there: %v", err)
 	}
 }

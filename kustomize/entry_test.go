@@ -19,7 +19,9 @@ func TestWhatABuildGivesHasItsTypes(t *testing.T) {
 	object := func(kind, more string) string {
 		return "apiVersion: v1\nkind: " + kind + "\nmetadata:\n  name: x\n" + more
 	}
-	deployment := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  selector:\n    matchLabels: {app: LABEL}\n  template:\n    metadata:\n      labels: {app: POD}\n    spec: {containers: [{name: c, image: i}], nodeSelector: {zone: NODE}}\n"
+	deployment := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  selector:\n" +
+		"    matchLabels: {app: LABEL}\n  template:\n    metadata:\n      labels: {app: POD}\n" +
+		"    spec: {containers: [{name: c, image: i}], nodeSelector: {zone: NODE}}\n"
 	in := func(old, value string) string {
 		text := strings.Replace(deployment, old, value, 1)
 		return strings.NewReplacer("LABEL", "x", "POD", "x", "NODE", "x").Replace(text)
@@ -30,27 +32,39 @@ func TestWhatABuildGivesHasItsTypes(t *testing.T) {
 		field string
 		file  string
 	}{
-		"kind":                    {testfleet.Files{file: "apiVersion: v1\nkind: 5\nmetadata: {name: x}\n"}, "kind is the number 5", file},
-		"a label":                 {testfleet.Files{file: object("Namespace", "  labels: {team: a, cost-center: 4711}\n")}, "metadata.labels.cost-center is the number 4711", file},
-		"a fraction":              {testfleet.Files{file: object("ConfigMap", "  labels: {version: 1.5}\n")}, "metadata.labels.version is the number 1.5", file},
-		"labels as a list":        {testfleet.Files{file: object("ConfigMap", "  labels: [a]\n")}, "metadata.labels", file},
-		"finalizers":              {testfleet.Files{file: object("ConfigMap", "  finalizers: [example.com/x, 5]\n")}, "metadata.finalizers[1]", file},
-		"finalizers as text":      {testfleet.Files{file: object("ConfigMap", "  finalizers: example.com/x\n")}, "metadata.finalizers", file},
-		"ownerReferences as text": {testfleet.Files{file: object("ConfigMap", "  ownerReferences: [x]\n")}, "metadata.ownerReferences[0]", file},
-		"data of a ConfigMap":     {testfleet.Files{file: object("ConfigMap", "data: {port: 8080}\n")}, "data.port is the number 8080", file},
-		"a selector":              {testfleet.Files{file: in("LABEL", "5")}, "spec.selector.matchLabels.app", file},
-		"a pod template":          {testfleet.Files{file: in("POD", "true")}, "spec.template.metadata.labels.app", file},
-		"a node selector":         {testfleet.Files{file: in("NODE", "1")}, "spec.template.spec.nodeSelector.zone", file},
-		"a template's metadata":   {testfleet.Files{file: strings.Replace(in("", ""), "    metadata:\n      labels: {app: x}\n", "    metadata: x\n", 1)}, "spec.template.metadata is text", file},
-		"a CronJob": {testfleet.Files{file: "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {jobTemplate: {metadata: {labels: {a: 1}}, spec: {template: {metadata: {annotations: {b: c}}}}}}\n"},
+		"kind": {testfleet.Files{file: "apiVersion: v1\nkind: 5\nmetadata: {name: x}\n"},
+			"kind is the number 5", file},
+		"a label": {testfleet.Files{file: object("Namespace", "  labels: {team: a, cost-center: 4711}\n")},
+			"metadata.labels.cost-center is the number 4711", file},
+		"a fraction": {testfleet.Files{file: object("ConfigMap", "  labels: {version: 1.5}\n")},
+			"metadata.labels.version is the number 1.5", file},
+		"labels as a list": {testfleet.Files{file: object("ConfigMap", "  labels: [a]\n")}, "metadata.labels", file},
+		"finalizers": {testfleet.Files{file: object("ConfigMap", "  finalizers: [example.com/x, 5]\n")},
+			"metadata.finalizers[1]", file},
+		"finalizers as text": {testfleet.Files{file: object("ConfigMap", "  finalizers: example.com/x\n")},
+			"metadata.finalizers", file},
+		"ownerReferences as text": {testfleet.Files{file: object("ConfigMap", "  ownerReferences: [x]\n")},
+			"metadata.ownerReferences[0]", file},
+		"data of a ConfigMap": {testfleet.Files{file: object("ConfigMap", "data: {port: 8080}\n")},
+			"data.port is the number 8080", file},
+		"a selector":      {testfleet.Files{file: in("LABEL", "5")}, "spec.selector.matchLabels.app", file},
+		"a pod template":  {testfleet.Files{file: in("POD", "true")}, "spec.template.metadata.labels.app", file},
+		"a node selector": {testfleet.Files{file: in("NODE", "1")}, "spec.template.spec.nodeSelector.zone", file},
+		"a template's metadata": {testfleet.Files{file: strings.Replace(in("", ""),
+			"    metadata:\n      labels: {app: x}\n", "    metadata: x\n", 1)}, "spec.template.metadata is text", file},
+		"a CronJob": {testfleet.Files{file: "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\n" +
+			"spec: {jobTemplate: {metadata: {labels: {a: 1}}, spec: {template: {metadata: {annotations: {b: c}}}}}}\n"},
 			"spec.jobTemplate.metadata.labels.a", file},
-		"a claim template": {testfleet.Files{file: "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec: {volumeClaimTemplates: [{metadata: {name: d, labels: {a: 1}}}]}\n"},
+		"a claim template": {testfleet.Files{file: "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\n" +
+			"spec: {volumeClaimTemplates: [{metadata: {name: d, labels: {a: 1}}}]}\n"},
 			"spec.volumeClaimTemplates[0].metadata.labels.a", file},
-		"a custom kind's template": {testfleet.Files{file: "apiVersion: example.com/v1\nkind: Rollout\nmetadata: {name: x}\nspec: {template: {metadata: {labels: {a: 1}}}}\n"},
+		"a custom kind's template": {testfleet.Files{file: "apiVersion: example.com/v1\nkind: Rollout\n" +
+			"metadata: {name: x}\nspec: {template: {metadata: {labels: {a: 1}}}}\n"},
 			"spec.template.metadata.labels.a", file},
 		"through a patch": {testfleet.Files{
-			"apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |-\n    - {op: add, path: /metadata/labels, value: {rev: 7}}\n",
-			file:                          object("ConfigMap", ""),
+			"apps/app/kustomization.yaml": "resources: [x.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |-\n" +
+				"    - {op: add, path: /metadata/labels, value: {rev: 7}}\n",
+			file: object("ConfigMap", ""),
 		}, "metadata.labels.rev is the number 7", "apps/app/kustomization.yaml"},
 		"through a patch in a file": {testfleet.Files{
 			"apps/app/kustomization.yaml": "resources: [x.yaml]\npatches: [{path: p.yaml}]\n",
@@ -69,7 +83,9 @@ func TestWhatABuildGivesHasItsTypes(t *testing.T) {
 
 // TestWhatKustomizeMakesText: it writes annotations anew, and nulls of labels.
 func TestWhatKustomizeMakesText(t *testing.T) {
-	b := build(t, testfleet.Files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  labels: {a: b, version: }\n  annotations: {ready: true, n: 5}\n"}, placement())
+	b := build(t,
+		testfleet.Files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n" +
+			"  labels: {a: b, version: }\n  annotations: {ready: true, n: 5}\n"}, placement())
 	o := b.Objects[0]
 	if diff := cmp.Diff(map[string]string{"a": "b", "version": ""}, o.GetLabels()); diff != "" {
 		t.Error(diff)
@@ -83,14 +99,22 @@ func TestWhatKustomizeMakesText(t *testing.T) {
 // mean by the names that Kubernetes uses.
 func TestWhatIsNoMistakeOfTypes(t *testing.T) {
 	b := build(t, testfleet.Files{
-		"apps/app/nulls.yaml":  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: nulls\n  creationTimestamp: null\n  labels:\n  annotations:\ndata:\n",
-		"apps/app/custom.yaml": "apiVersion: example.com/v1\nkind: Policy\nmetadata: {name: custom}\nspec: {match: {matchLabels: {a: 5}}, metadata: {labels: [x]}, patch: {template: {metadata: {annotations: {gone: null}}}}}\n",
-		"apps/app/data.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data}\ndata: {metadata: text, matchLabels: text, template: text}\n",
-		"apps/app/crd.yaml":    "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: rs.example.com}\nspec: {group: example.com, names: {kind: R, plural: rs}, scope: Namespaced, versions: [{name: v1, schema: {openAPIV3Schema: {properties: {matchLabels: {type: object}, metadata: {properties: {labels: {maxProperties: 5}}}}}}}]}\n",
+		"apps/app/nulls.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: nulls\n  creationTimestamp: null\n" +
+			"  labels:\n  annotations:\ndata:\n",
+		"apps/app/custom.yaml": "apiVersion: example.com/v1\nkind: Policy\nmetadata: {name: custom}\n" +
+			"spec: {match: {matchLabels: {a: 5}}, metadata: {labels: [x]}, patch: {template: {metadata: {annotations: {gone: " +
+			"null}}}}}\n",
+		"apps/app/data.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data}\n" +
+			"data: {metadata: text, matchLabels: text, template: text}\n",
+		"apps/app/crd.yaml": "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n" +
+			"metadata: {name: rs.example.com}\nspec: {group: example.com, names: {kind: R, plural: rs}, scope: Namespaced, " +
+			"versions: [{name: v1, schema: {openAPIV3Schema: {properties: {matchLabels: {type: object}, metadata: " +
+			"{properties: {labels: {maxProperties: 5}}}}}}}]}\n",
 	}, placement(func(p *api.Placement) {
 		p.Spec.Allow = &api.PlacementAllow{ClusterResources: []string{"CustomResourceDefinition.apiextensions.k8s.io"}}
 	}))
-	want := []string{"_rs.example.com_apiextensions.k8s.io_CustomResourceDefinition", "app_custom_example.com_Policy", "app_data__ConfigMap", "app_nulls__ConfigMap"}
+	want := []string{"_rs.example.com_apiextensions.k8s.io_CustomResourceDefinition", "app_custom_example.com_Policy",
+		"app_data__ConfigMap", "app_nulls__ConfigMap"}
 	if diff := cmp.Diff(want, ids(b)); diff != "" {
 		t.Error(diff)
 	}
@@ -106,7 +130,8 @@ func (panicking) Size(string, *tree.Node) (int64, error) { return 0, nil }
 // TestAPanicIsTheBuildErrorOfItsPlacement: a flight's own goroutine has nobody
 // above it, so one that panics ends the process for everybody.
 func TestAPanicIsTheBuildErrorOfItsPlacement(t *testing.T) {
-	opened := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a"), "apps/other/b.yaml": testfleet.ConfigMap("b")})
+	opened := testfleet.Open(t,
+		testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a"), "apps/other/b.yaml": testfleet.ConfigMap("b")})
 	broken := tree.New(opened.Hash(), "", opened.Root(), panicking{opened})
 	builder := NewBuilder(BuilderOptions{Concurrency: 1})
 	for range 2 {

@@ -32,7 +32,8 @@ func TestFilesThatHoldObjectsAreReadWhateverTheirEnding(t *testing.T) {
 		"apps/app/marked.yaml":    "--- {apiVersion: v1, kind: ConfigMap, metadata: {name: marked}}\n",
 	}, placement())
 	want := []string{}
-	for _, name := range []string{"a", "b", "c", "d", "escaped", "flow", "indented", "late", "marked", "quoted", "second"} {
+	for _, name := range []string{"a", "b", "c", "d", "escaped", "flow", "indented", "late", "marked", "quoted",
+		"second"} {
 		want = append(want, "app_"+name+"__ConfigMap")
 	}
 	want = append(want, "app_db__Secret from apps/app/Db.YAML")
@@ -47,7 +48,8 @@ func TestFilesThatHoldObjectsAreReadWhateverTheirEnding(t *testing.T) {
 	if diff := cmp.Diff(left, b.LeftOut); diff != "" {
 		t.Error(diff)
 	}
-	if b := build(t, testfleet.Files{"apps/app/values.yaml": "a: b\n"}, placement()); len(b.Objects) != 0 || len(b.LeftOut) != 1 {
+	if b := build(t, testfleet.Files{"apps/app/values.yaml": "a: b\n"}, placement()); len(b.Objects) != 0 ||
+		len(b.LeftOut) != 1 {
 		t.Errorf("built %v, left out %v", ids(b), b.LeftOut)
 	}
 }
@@ -57,15 +59,21 @@ func TestFilesThatHoldObjectsAreReadWhateverTheirEnding(t *testing.T) {
 func TestWhatMayBeAnObjectIsNotLeftOut(t *testing.T) {
 	const merge = "x: &x {apiVersion: v1, kind: ConfigMap}\n<<: *x\nmetadata: {name: a}\n"
 	for name, test := range map[string]struct{ file, text, words string }{
-		"a pointer of LFS":        {"a.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "apps/app/a.yaml: is a pointer of Git LFS"},
+		"a pointer of LFS": {"a.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+			"apps/app/a.yaml: is a pointer of Git LFS"},
 		"half of an object":       {"a.yaml", "apiVersion: v1\nmetadata: {name: a}\n", "apps/app"},
 		"the other half":          {"a.yaml", "kind: ConfigMap\nmetadata: {name: a}\n", "apps/app"},
 		"a damaged JSON manifest": {"a.json", `{"apiVersion": "v1", "kind": "ConfigMap", `, "apps/app"},
-		"a large JSON file":       {"a.json", `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "` + strings.Repeat("x", 5<<20) + `"}}`, "apps/app/a.json: file is too large to say"},
-		"a large YAML file":       {"a.YML", testfleet.ConfigMap("a") + "# " + strings.Repeat("x", 5<<20), "apps/app/a.YML: file is too large to say"},
-		"an object and a value":   {"a.yaml", testfleet.ConfigMap("a") + "---\nfoo: bar\n", "apps/app"},
-		"a chart":                 {"Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n", "apps/app/Chart.yaml: this folder is a Helm chart"},
-		"a chart below":           {"c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n", "apps/app/c/Chart.yaml: this folder is a Helm chart"},
+		"a large JSON file": {"a.json",
+			`{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "` +
+				strings.Repeat("x", 5<<20) + `"}}`, "apps/app/a.json: file is too large to say"},
+		"a large YAML file": {"a.YML", testfleet.ConfigMap("a") + "# " + strings.Repeat("x", 5<<20),
+			"apps/app/a.YML: file is too large to say"},
+		"an object and a value": {"a.yaml", testfleet.ConfigMap("a") + "---\nfoo: bar\n", "apps/app"},
+		"a chart": {"Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n",
+			"apps/app/Chart.yaml: this folder is a Helm chart"},
+		"a chart below": {"c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n",
+			"apps/app/c/Chart.yaml: this folder is a Helm chart"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			buildError(t, testfleet.Files{"apps/app/" + test.file: test.text}, placement(), test.words)
@@ -74,7 +82,8 @@ func TestWhatMayBeAnObjectIsNotLeftOut(t *testing.T) {
 	if b := build(t, testfleet.Files{"apps/app/a.json": testfleet.ConfigMap("a")}, placement()); len(b.Objects) != 1 {
 		t.Errorf("YAML in a file that is called JSON is left out: %v", b.LeftOut)
 	}
-	if b, err := NewBuilder(BuilderOptions{}).Build(t.Context(), testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": merge}), placement()); err == nil && len(b.Objects) == 0 {
+	if b, err := NewBuilder(BuilderOptions{}).Build(t.Context(),
+		testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": merge}), placement()); err == nil && len(b.Objects) == 0 {
 		t.Errorf("an object with a merge key is left out: %v", b.LeftOut)
 	}
 }

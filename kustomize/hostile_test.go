@@ -59,7 +59,8 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 	}
 	escape := "../../../../../../etc/hostname"
 	for field, text := range fields {
-		for _, value := range []string{server.URL + "/x.yaml", strings.ToUpper(server.URL[:4]) + server.URL[4:] + "/x.yaml", escape, "/etc/hostname", "file:///etc/hostname"} {
+		for _, value := range []string{server.URL + "/x.yaml", strings.ToUpper(server.URL[:4]) + server.URL[4:] + "/x.yaml",
+			escape, "/etc/hostname", "file:///etc/hostname"} {
 			t.Run(field+" "+strings.ReplaceAll(value, server.URL, "URL"), func(t *testing.T) {
 				f := testfleet.Files{
 					"apps/app/kustomization.yaml":      "resources: [deep]\n",
@@ -90,14 +91,19 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 		"github.com":     {"apps/app/kustomization.yaml": "resources: [github.com/org/repo]\n"},
 		"a host":         {"apps/app/kustomization.yaml": "resources: [git.example.com/org/repo]\n"},
 		"git file":       {"apps/app/kustomization.yaml": "resources: ['file:///etc//x?ref=main']\n"},
-		"in a transformer": {"apps/app/kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n", "apps/app/a.yaml": testfleet.ConfigMap("a"),
-			"apps/app/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npath: " + server.URL + "/p.yaml\ntarget: {kind: ConfigMap}\n"},
+		"in a transformer": {"apps/app/kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n",
+			"apps/app/a.yaml": testfleet.ConfigMap("a"),
+			"apps/app/t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npath: " + server.URL +
+				"/p.yaml\ntarget: {kind: ConfigMap}\n"},
 		"in a generator": {"apps/app/kustomization.yaml": "generators: [g.yaml]\n",
-			"apps/app/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: g}\nname: g\nfiles: ['k=" + server.URL + "/f']\n"},
+			"apps/app/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: g}\nname: g\nfiles: ['k=" +
+				server.URL + "/f']\n"},
 		"in a helm generator": {"apps/app/kustomization.yaml": "generators: [g.yaml]\n",
-			"apps/app/g.yaml": "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: g}\nname: c\nrepo: " + server.URL + "\n"},
+			"apps/app/g.yaml": "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: g}\nname: c\nrepo: " +
+				server.URL + "\n"},
 		"an absolute path in a generator": {"apps/app/kustomization.yaml": "generators: [g.yaml]\n",
-			"apps/app/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: g}\nname: g\nfiles: ['k=/etc/hostname']\n"},
+			"apps/app/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: g}\nname: g\n" +
+				"files: ['k=/etc/hostname']\n"},
 	} {
 		t.Run(name, func(t *testing.T) { buildError(t, f, placement()) })
 	}
@@ -108,7 +114,10 @@ func TestNoLoaderFieldLeavesTheRepository(t *testing.T) {
 
 func TestURLsAsContentAreNotReferences(t *testing.T) {
 	b := build(t, testfleet.Files{
-		"apps/app/kustomization.yaml": "resources: [a.yaml, example.com/b.yaml]\npatchesStrategicMerge:\n- |\n  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {url: 'https://example.com/?ref=x'}\n- '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {other: \"https://example.com\"}}'\nconfigMapGenerator:\n- name: g\n  literals: ['u=git@example.com:x']\n  options: {disableNameSuffixHash: true}\n",
+		"apps/app/kustomization.yaml": "resources: [a.yaml, example.com/b.yaml]\npatchesStrategicMerge:\n- |\n" +
+			"  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {url: 'https://example.com/?ref=x'}\n" +
+			"- '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {other: \"https://example.com\"}}'\n" +
+			"configMapGenerator:\n- name: g\n  literals: ['u=git@example.com:x']\n  options: {disableNameSuffixHash: true}\n",
 		"apps/app/a.yaml":             testfleet.ConfigMap("a"),
 		"apps/app/example.com/b.yaml": testfleet.ConfigMap("b"),
 	}, placement())
@@ -121,8 +130,10 @@ func TestNoPluginRuns(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "ran")
 	script := "#!/bin/sh\ntouch " + marker + "\n"
 	for name, generator := range map[string]string{
-		"exec":      "apiVersion: v1\nkind: Gen\nmetadata:\n  name: g\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: ./run.sh}\n",
-		"container": "apiVersion: v1\nkind: Gen\nmetadata:\n  name: g\n  annotations:\n    config.kubernetes.io/function: |\n      container: {image: example.com/x, network: true}\n",
+		"exec": "apiVersion: v1\nkind: Gen\nmetadata:\n  name: g\n  annotations:\n" +
+			"    config.kubernetes.io/function: |\n      exec: {path: ./run.sh}\n",
+		"container": "apiVersion: v1\nkind: Gen\nmetadata:\n  name: g\n  annotations:\n" +
+			"    config.kubernetes.io/function: |\n      container: {image: example.com/x, network: true}\n",
 		"go plugin": "apiVersion: someteam.example.com/v1\nkind: Gen\nmetadata: {name: g}\n",
 	} {
 		for _, field := range []string{"generators", "transformers", "validators"} {
@@ -236,20 +247,32 @@ func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 		files testfleet.Files
 		words string
 	}{
-		"a stub of 50 MB":                    {testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db") + strings.Repeat("# padding\n", 5<<20)}, "apps/app/db.yaml: file is too large"},
-		"a bomb that calls itself a stub":    {testfleet.Files{"apps/app/db.yaml": strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1)}, ""},
-		"a bomb in the shape of a stub":      {testfleet.Files{"apps/app/db.yaml": strings.Replace(strings.Replace(bomb(), "ConfigMap", "SealedManifest", 1), "apiVersion: v1", "apiVersion: bulla.dev/v1alpha1", 1)}, "apps/app/db.yaml"},
-		"bytes that are no text":             {testfleet.Files{"apps/app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \xff\xfe}\n"}, "apps/app"},
-		"a stub with bytes that are no text": {testfleet.Files{"apps/app/a.yaml": testfleet.Stub("a\xff")}, "apps/app/a.yaml"},
-		"YAML that does not parse":           {testfleet.Files{"apps/app/a.yaml": "a: [\n"}, "apps/app"},
-		"a document that is no object":       {testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/a.yaml": "- a\n- b\n"}, "apps/app/a.yaml:1: is no Kubernetes object"},
-		"a cycle of bases":                   {testfleet.Files{"apps/app/kustomization.yaml": "resources: [../b]\n", "apps/b/kustomization.yaml": "resources: [../app]\n"}, "cycle"},
-		"a missing resource":                 {testfleet.Files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}, "gone.yaml"},
-		"an unknown field":                   {testfleet.Files{"apps/app/kustomization.yaml": "resource: [a.yaml]\n"}, "resource"},
-		"two kustomizations":                 {testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n", "apps/app/kustomization.yml": "resources: [a.yaml]\n", "apps/app/a.yaml": testfleet.ConfigMap("a")}, "multiple"},
-		"an empty kustomization":             {testfleet.Files{"apps/app/kustomization.yaml": ""}, "empty"},
-		"a missing folder":                   {testfleet.Files{"apps/other/a.yaml": testfleet.ConfigMap("a")}, "apps/app: folder does not exist"},
-		"a file for a folder":                {testfleet.Files{"apps/app": testfleet.ConfigMap("a")}, "apps/app: is a file, and a placement builds a folder; hint: "},
+		"a stub of 50 MB": {testfleet.Files{"apps/app/db.yaml": testfleet.Stub("db") +
+			strings.Repeat("# padding\n", 5<<20)}, "apps/app/db.yaml: file is too large"},
+		"a bomb that calls itself a stub": {testfleet.Files{"apps/app/db.yaml": strings.Replace(bomb(), "ConfigMap",
+			"SealedManifest", 1)}, ""},
+		"a bomb in the shape of a stub": {testfleet.Files{"apps/app/db.yaml": strings.Replace(strings.Replace(bomb(),
+			"ConfigMap", "SealedManifest", 1), "apiVersion: v1", "apiVersion: bulla.dev/v1alpha1", 1)}, "apps/app/db.yaml"},
+		"bytes that are no text": {testfleet.Files{"apps/app/a.yaml": "apiVersion: v1\nkind: ConfigMap\n" +
+			"metadata: {name: \xff\xfe}\n"}, "apps/app"},
+		"a stub with bytes that are no text": {testfleet.Files{"apps/app/a.yaml": testfleet.Stub("a\xff")},
+			"apps/app/a.yaml"},
+		"YAML that does not parse": {testfleet.Files{"apps/app/a.yaml": "a: [\n"}, "apps/app"},
+		"a document that is no object": {testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n",
+			"apps/app/a.yaml": "- a\n- b\n"}, "apps/app/a.yaml:1: is no Kubernetes object"},
+		"a cycle of bases": {testfleet.Files{"apps/app/kustomization.yaml": "resources: [../b]\n",
+			"apps/b/kustomization.yaml": "resources: [../app]\n"}, "cycle"},
+		"a missing resource": {testfleet.Files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"},
+			"gone.yaml"},
+		"an unknown field": {testfleet.Files{"apps/app/kustomization.yaml": "resource: [a.yaml]\n"},
+			"resource"},
+		"two kustomizations": {testfleet.Files{"apps/app/kustomization.yaml": "resources: [a.yaml]\n",
+			"apps/app/kustomization.yml": "resources: [a.yaml]\n", "apps/app/a.yaml": testfleet.ConfigMap("a")}, "multiple"},
+		"an empty kustomization": {testfleet.Files{"apps/app/kustomization.yaml": ""}, "empty"},
+		"a missing folder": {testfleet.Files{"apps/other/a.yaml": testfleet.ConfigMap("a")},
+			"apps/app: folder does not exist"},
+		"a file for a folder": {testfleet.Files{"apps/app": testfleet.ConfigMap("a")},
+			"apps/app: is a file, and a placement builds a folder; hint: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := buildError(t, test.files, placement(), test.words)
@@ -261,8 +284,14 @@ func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 }
 
 func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
-	schema := `{"swagger":"2.0","info":{"title":"x","version":"v1"},"paths":{},"definitions":{"v1.Deployment":{"type":"object","properties":{"spec":{"type":"object","properties":{"template":{"type":"object","properties":{"spec":{"type":"object","properties":{"containers":{"type":"array","items":{"type":"object"},"x-kubernetes-patch-strategy":"replace"}}}}}}}},"x-kubernetes-group-version-kind":[{"group":"apps","kind":"Deployment","version":"v1"}]}}}`
-	patch := "patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: api}\n    spec: {template: {spec: {containers: [{name: side, image: side:1}]}}}\n"
+	schema := `{"swagger":"2.0","info":{"title":"x","version":"v1"},"paths":{},` +
+		`"definitions":{"v1.Deployment":{"type":"object","properties":{"spec":{"type":"object",` +
+		`"properties":{"template":{"type":"object","properties":{"spec":{"type":"object",` +
+		`"properties":{"containers":{"type":"array","items":{"type":"object"},` +
+		`"x-kubernetes-patch-strategy":"replace"}}}}}}}},"x-kubernetes-group-version-kind":[{"group":"apps",` +
+		`"kind":"Deployment","version":"v1"}]}}}`
+	patch := "patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: api}\n" +
+		"    spec: {template: {spec: {containers: [{name: side, image: side:1}]}}}\n"
 	tr := testfleet.Open(t, testfleet.Files{
 		"apps/polluter/kustomization.yaml": "resources: [api.yaml]\nopenapi: {path: schema.json}\n" + patch,
 		"apps/polluter/schema.json":        schema,
@@ -289,7 +318,8 @@ func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
 func TestTheBuildProcessIsConfined(t *testing.T) {
 	t.Setenv("BULLA_CANARY", "environment")
 	b := NewBuilder(BuilderOptions{})
-	if _, err := b.Build(t.Context(), testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")}), placement()); err != nil {
+	if _, err := b.Build(t.Context(), testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")}),
+		placement()); err != nil {
 		t.Fatal(err)
 	}
 	c := b.confined.Load()

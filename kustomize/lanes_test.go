@@ -61,7 +61,8 @@ func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
 		"placements/slow.yaml":  placementFor("slow", "shared"),
 		"placements/other.yaml": placementFor("other", "other"),
 		"placements/near.yaml":  placementFor("near", "shared"),
-		"apps/slow/a.yaml":      testfleet.ConfigMap("slow"), "apps/other/a.yaml": testfleet.ConfigMap("other"), "apps/near/a.yaml": testfleet.ConfigMap("near"),
+		"apps/slow/a.yaml":      testfleet.ConfigMap("slow"), "apps/other/a.yaml": testfleet.ConfigMap("other"),
+		"apps/near/a.yaml": testfleet.ConfigMap("near"),
 	}))
 	b := NewBuilder(BuilderOptions{})
 	b.lanes.late["slow"] = true
@@ -91,7 +92,9 @@ func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
 // TestACrowdedBuildIsOnlyPutOff: who keeps the slow place busy makes nobody's
 // build fail. It is under way for those who do not wait, and done for who does.
 func TestACrowdedBuildIsOnlyPutOff(t *testing.T) {
-	tr, m := load(t, testfleet.Two().With(testfleet.Files{"placements/honest.yaml": placementFor("honest", "honest"), "apps/honest/a.yaml": testfleet.ConfigMap("a")}))
+	tr, m := load(t,
+		testfleet.Two().With(testfleet.Files{"placements/honest.yaml": placementFor("honest", "honest"),
+			"apps/honest/a.yaml": testfleet.ConfigMap("a")}))
 	b := NewBuilder(BuilderOptions{})
 	b.lanes.after = time.Millisecond
 	b.lanes.slow <- struct{}{} // somebody else's build
@@ -123,7 +126,9 @@ func TestHeadsThatArePastTakeNoPlace(t *testing.T) {
 	b.lanes.slow <- struct{}{} // somebody else's build
 	var flights []*flight
 	for n := range 5 {
-		tr, m := load(t, testfleet.Two().With(testfleet.Files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": testfleet.ConfigMap(fmt.Sprint("a", n))}))
+		tr, m := load(t,
+			testfleet.Two().With(testfleet.Files{"placements/slow.yaml": placementFor("slow", "slow"),
+				"apps/slow/a.yaml": testfleet.ConfigMap(fmt.Sprint("a", n))}))
 		if _, err := b.soon(t.Context(), tr, m.Placements["slow"]); !errors.Is(err, ErrBuilding) {
 			t.Fatal(err)
 		}
@@ -163,7 +168,8 @@ func TestABuildThatRanOutOfTimeBacksOff(t *testing.T) {
 		}
 		last = next
 	}
-	slow := testfleet.Files{"placements/slow.yaml": placementFor("slow", "slow"), "apps/slow/a.yaml": testfleet.ConfigMap("a")}
+	slow := testfleet.Files{"placements/slow.yaml": placementFor("slow", "slow"),
+		"apps/slow/a.yaml": testfleet.ConfigMap("a")}
 	tr, m := load(t, testfleet.Two().With(slow))
 	key, err := kept.KeyOf(m.Placements["slow"])
 	must(t, err)

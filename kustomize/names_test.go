@@ -22,7 +22,8 @@ func TestEveryNameOfAFolderIsTold(t *testing.T) {
 		t.Errorf("a build names %v", failed)
 	}
 	flaws := testfleet.Open(t, write("docs", 25)).Flaws()
-	if len(flaws) != 20 || !strings.HasPrefix(flaws[0].Path, "docs/00") || !strings.HasSuffix(flaws[19].Problem, "; and 5 more names in this folder") {
+	if len(flaws) != 20 || !strings.HasPrefix(flaws[0].Path, "docs/00") ||
+		!strings.HasSuffix(flaws[19].Problem, "; and 5 more names in this folder") {
 		t.Errorf("%d names, the last %v", len(flaws), flaws[len(flaws)-1])
 	}
 }

@@ -20,7 +20,8 @@ func catch(p *api.Placement, err *error) {
 // panicked says where, and not what: the value may quote what was built. It is
 // called from a deferred function.
 func panicked() string {
-	return fmt.Sprintf("bulla itself failed over what this folder builds, in %s; hint: take the last change to it back, and report this", panickedIn())
+	return fmt.Sprintf("bulla itself failed over what this folder builds, in %s; hint: take the last change to it back, "+
+		"and report this", panickedIn())
 }
 
 // panickedIn is the function that panicked, as far as the stack tells.

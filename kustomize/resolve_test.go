@@ -34,7 +34,8 @@ func TestEveryObjectHasOneOwner(t *testing.T) {
 func TestAnObjectOfTwoPlacementsBelongsToNeither(t *testing.T) {
 	id := ObjectID{Kind: "ConfigMap", Namespace: "app", Name: "a"}
 	for _, rival := range []string{"aaa", "zzz"} {
-		f := testfleet.Two().With(testfleet.Files{"placements/" + rival + ".yaml": testfleet.Placement(rival, "apps/app", "app", "{clusterName: one}")})
+		f := testfleet.Two().With(testfleet.Files{"placements/" + rival +
+			".yaml": testfleet.Placement(rival, "apps/app", "app", "{clusterName: one}")})
 		f["apps/app/more.yaml"] = testfleet.ConfigMap("more")
 		f["apps/app/a.yaml"] = testfleet.ConfigMap("a")
 		r := resolve(t, f, "one")
@@ -70,7 +71,8 @@ func TestWhatMayBeDeleted(t *testing.T) {
 	}
 	role := ObjectID{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "gone"}
 	broken := testfleet.Files{"apps/app/a.yaml": "a: ["}
-	brokenCluster := broken.With(testfleet.Files{"placements/app.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterSet: stores}") + "  allow: {clusterResources: [ClusterRole.rbac.authorization.k8s.io]}\n"})
+	brokenCluster := broken.With(testfleet.Files{"placements/app.yaml": testfleet.Placement("app", "apps/app", "app",
+		"{clusterSet: stores}") + "  allow: {clusterResources: [ClusterRole.rbac.authorization.k8s.io]}\n"})
 	for _, test := range []struct {
 		name    string
 		change  testfleet.Files
@@ -85,10 +87,14 @@ func TestWhatMayBeDeleted(t *testing.T) {
 		{"in another namespace", broken, "one", gone("tool"), true},
 		{"cluster-scoped, beside a placement that fails", broken, "one", role, true},
 		{"cluster-scoped, beside one that may have such kinds", brokenCluster, "one", role, false},
-		{"with a placement file that does not parse", testfleet.Files{"placements/x.yaml": "a: ["}, "one", gone("other"), false},
+		{"with a placement file that does not parse", testfleet.Files{"placements/x.yaml": "a: ["}, "one", gone("other"),
+			false},
 		{"on a cluster that is not in the fleet", nil, "three", gone("app"), false},
-		{"on a cluster being decommissioned", testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "  decommission: true\n")}, "one", gone("app"), true},
-		{"on a cluster being decommissioned, with a placement file that does not parse", testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "  decommission: true\n"), "placements/x.yaml": "a: ["}, "one", gone("app"), true},
+		{"on a cluster being decommissioned",
+			testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "  decommission: true\n")}, "one", gone("app"), true},
+		{"on a cluster being decommissioned, with a placement file that does not parse",
+			testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "  decommission: true\n"),
+				"placements/x.yaml": "a: ["}, "one", gone("app"), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := resolve(t, testfleet.Two().With(test.change), test.cluster)
@@ -103,8 +109,10 @@ func TestAFailingPlacementBlocksNoOther(t *testing.T) {
 	for name, change := range map[string]testfleet.Files{
 		"a file that does not parse": {"apps/app/a.yaml": "a: ["},
 		"an object out of bounds":    {"apps/app/a.yaml": testfleet.ConfigMap("a, namespace: tool")},
-		"a plaintext Secret":         {"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: b}\n"},
-		"a missing folder":           {"placements/app.yaml": testfleet.Placement("app", "apps/missing", "app", "{clusterSet: stores}")},
+		"a plaintext Secret": {"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n" +
+			"stringData: {a: b}\n"},
+		"a missing folder": {"placements/app.yaml": testfleet.Placement("app", "apps/missing", "app",
+			"{clusterSet: stores}")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := resolve(t, testfleet.Two().With(change), "one")

@@ -124,7 +124,8 @@ func shownID(object map[string]any) ObjectID {
 	if !grouped {
 		group = ""
 	}
-	return ObjectID{Group: group, Kind: text(object["kind"]), Namespace: text(metadata["namespace"]), Name: text(metadata["name"])}
+	return ObjectID{Group: group, Kind: text(object["kind"]), Namespace: text(metadata["namespace"]),
+		Name: text(metadata["name"])}
 }
 
 // wrongIn finds the first field that has not the type that is relied on.

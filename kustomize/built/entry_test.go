@@ -10,7 +10,8 @@ import (
 // memory, and it is walked by recursion.
 func TestABuildsOutputIsBoundedBeforeItIsDecoded(t *testing.T) {
 	object := func(inner string) string {
-		return `{"apiVersion":"example.com/v1","kind":"K","metadata":{"name":"x","annotations":{"a":"}]{[\"}"}},"spec":` + inner + `}`
+		return `{"apiVersion":"example.com/v1","kind":"K","metadata":{"name":"x","annotations":{"a":"}]{[\"}"}},"spec":` +
+			inner + `}`
 	}
 	nested := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 	for name, test := range map[string]struct {

@@ -17,7 +17,8 @@ const (
 // metadataTypes are the fields of every object's metadata but labels and
 // annotations.
 var metadataTypes = map[string]string{
-	"name": isText, "generateName": isText, "namespace": isText, "uid": isText, "resourceVersion": isText, "selfLink": isText,
+	"name": isText, "generateName": isText, "namespace": isText, "uid": isText, "resourceVersion": isText,
+	"selfLink":          isText,
 	"creationTimestamp": isText, "deletionTimestamp": isText,
 	"generation": isNumber, "deletionGracePeriodSeconds": isNumber,
 	"ownerReferences": isList, "finalizers": isList, "managedFields": isList,
@@ -73,7 +74,8 @@ func isTextMap(field string) bool { return field == "labels" || field == "annota
 
 // wrongItems checks what stands in the lists of metadata.
 func wrongItems(path []string, metadata map[string]any) *wrong {
-	for field, want := range map[string]string{"finalizers": isText, "ownerReferences": isMapping, "managedFields": isMapping} {
+	for field, want := range map[string]string{"finalizers": isText, "ownerReferences": isMapping,
+		"managedFields": isMapping} {
 		list, _ := metadata[field].([]any)
 		for i, item := range list {
 			if !hasType(item, want) {

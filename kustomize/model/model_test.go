@@ -66,18 +66,36 @@ func TestABadFileCountsForNothingAndBlocksNoOther(t *testing.T) {
 		placed []string // on one
 		hold   bool
 	}{
-		{"a placement that does not parse", testfleet.Files{"placements/bad.yaml": "a: ["}, []string{"placements/bad.yaml Placement/bad"}, []string{"app", "tool"}, true},
-		{"a placement with an unknown field", testfleet.Files{"placements/app.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterSet: stores}") + "  sudo: true\n"}, []string{"placements/app.yaml Placement/app"}, []string{"tool"}, true},
-		{"a placement with another's name", testfleet.Files{"placements/other.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterName: one}")}, []string{"placements/other.yaml Placement/other"}, []string{"app", "tool"}, true},
-		{"two placements of one name", testfleet.Files{"placements/sub/app.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterName: one}")}, []string{"placements/app.yaml Placement/app", "placements/sub/app.yaml Placement/app"}, []string{"tool"}, true},
-		{"a placement named .yml", testfleet.Files{"placements/more.yml": testfleet.Placement("more", "apps/app", "app", "{clusterName: one}")}, []string{"placements/more.yml Placement/more"}, []string{"app", "tool"}, true},
-		{"a cluster among placements", testfleet.Files{"placements/three.yaml": testfleet.Cluster("three", "")}, []string{"placements/three.yaml Placement/three"}, []string{"app", "tool"}, true},
-		{"another cluster's file", testfleet.Files{"clusters/three.yaml": "a: ["}, []string{"clusters/three.yaml Cluster/three"}, []string{"app", "tool"}, false},
+		{"a placement that does not parse", testfleet.Files{"placements/bad.yaml": "a: ["},
+			[]string{"placements/bad.yaml Placement/bad"}, []string{"app", "tool"}, true},
+		{"a placement with an unknown field",
+			testfleet.Files{"placements/app.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterSet: stores}") +
+				"  sudo: true\n"}, []string{"placements/app.yaml Placement/app"}, []string{"tool"}, true},
+		{"a placement with another's name",
+			testfleet.Files{"placements/other.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterName: one}")},
+			[]string{"placements/other.yaml Placement/other"}, []string{"app", "tool"}, true},
+		{"two placements of one name",
+			testfleet.Files{"placements/sub/app.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterName: one}")},
+			[]string{"placements/app.yaml Placement/app", "placements/sub/app.yaml Placement/app"}, []string{"tool"}, true},
+		{"a placement named .yml",
+			testfleet.Files{"placements/more.yml": testfleet.Placement("more", "apps/app", "app", "{clusterName: one}")},
+			[]string{"placements/more.yml Placement/more"}, []string{"app", "tool"}, true},
+		{"a cluster among placements", testfleet.Files{"placements/three.yaml": testfleet.Cluster("three", "")},
+			[]string{"placements/three.yaml Placement/three"}, []string{"app", "tool"}, true},
+		{"another cluster's file", testfleet.Files{"clusters/three.yaml": "a: ["},
+			[]string{"clusters/three.yaml Cluster/three"}, []string{"app", "tool"}, false},
 		{"its own file", testfleet.Files{"clusters/one.yaml": "a: ["}, []string{"clusters/one.yaml Cluster/one"}, nil, true},
-		{"a set", testfleet.Files{"clustersets/stores.yaml": "a: ["}, []string{"clustersets/stores.yaml ClusterSet/stores"}, []string{"tool"}, true},
-		{"a set with an empty selector", testfleet.Files{"clustersets/all.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: ClusterSet\nmetadata: {name: all}\nspec: {selector: {}}\n"}, []string{"clustersets/all.yaml ClusterSet/all"}, []string{"app", "tool"}, true},
-		{"a set that is gone", testfleet.Files{"placements/gone.yaml": testfleet.Placement("gone", "apps/app", "app", "{clusterSet: gone}")}, []string{"placements/gone.yaml ClusterSet/gone"}, []string{"app", "tool"}, true},
-		{"a target cluster that is gone", testfleet.Files{"placements/gone.yaml": testfleet.Placement("gone", "apps/app", "app", "{clusterName: gone}")}, nil, []string{"app", "tool"}, false},
+		{"a set", testfleet.Files{"clustersets/stores.yaml": "a: ["}, []string{"clustersets/stores.yaml ClusterSet/stores"},
+			[]string{"tool"}, true},
+		{"a set with an empty selector",
+			testfleet.Files{"clustersets/all.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: ClusterSet\nmetadata: {name: all}\n" +
+				"spec: {selector: {}}\n"}, []string{"clustersets/all.yaml ClusterSet/all"}, []string{"app", "tool"}, true},
+		{"a set that is gone",
+			testfleet.Files{"placements/gone.yaml": testfleet.Placement("gone", "apps/app", "app", "{clusterSet: gone}")},
+			[]string{"placements/gone.yaml ClusterSet/gone"}, []string{"app", "tool"}, true},
+		{"a target cluster that is gone",
+			testfleet.Files{"placements/gone.yaml": testfleet.Placement("gone", "apps/app", "app", "{clusterName: gone}")}, nil,
+			[]string{"app", "tool"}, false},
 		{"a README", testfleet.Files{"placements/README.md": "hello"}, nil, []string{"app", "tool"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -102,7 +120,8 @@ func TestABadFileCountsForNothingAndBlocksNoOther(t *testing.T) {
 }
 
 func TestAFleetWithoutItsRootIsAnError(t *testing.T) {
-	for name, content := range map[string]string{"missing": "", "damaged": "a: [", "another kind": testfleet.Set("fleet")} {
+	for name, content := range map[string]string{"missing": "", "damaged": "a: [",
+		"another kind": testfleet.Set("fleet")} {
 		f := testfleet.Two().With(testfleet.Files{"fleet.yaml": content})
 		if content == "" {
 			delete(f, "fleet.yaml")

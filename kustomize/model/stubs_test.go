@@ -21,13 +21,14 @@ func TestEveryStubIsFoundOrReported(t *testing.T) {
 	text := string(good)
 	folder := t.TempDir()
 	for name, data := range map[string]string{
-		"a/good.yaml":    text,
-		"a/other.yml":    text,
-		"a/upper.YAML":   text,
-		"a/marks.yaml":   strings.Replace(text, "spec:\n", "<<<<<<< ours\nspec:\n=======\n>>>>>>> theirs\n", 1),
-		"a/field.yaml":   strings.Replace(text, "spec:\n", "spec:\n  tamplate: x\n", 1),
-		"a/lines.yaml":   strings.ReplaceAll(text, "\n", "\r\n"),
-		"a/map.yaml":     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: 'kind: SealedManifest, bulla.dev'}\n",
+		"a/good.yaml":  text,
+		"a/other.yml":  text,
+		"a/upper.YAML": text,
+		"a/marks.yaml": strings.Replace(text, "spec:\n", "<<<<<<< ours\nspec:\n=======\n>>>>>>> theirs\n", 1),
+		"a/field.yaml": strings.Replace(text, "spec:\n", "spec:\n  tamplate: x\n", 1),
+		"a/lines.yaml": strings.ReplaceAll(text, "\n", "\r\n"),
+		"a/map.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n" +
+			"data: {a: 'kind: SealedManifest, bulla.dev'}\n",
 		"a/notes.txt":    text,
 		"a/unsound.yaml": "a: [\n",
 	} {

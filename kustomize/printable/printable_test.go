@@ -28,7 +28,8 @@ func TestWhatATerminalActsOnIsEscaped(t *testing.T) {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 		var out bytes.Buffer
-		if _, err := io.Copy(struct{ io.Writer }{printable.Writer(&out)}, iotest.OneByteReader(strings.NewReader(in+"\n"))); err != nil {
+		if _, err := io.Copy(struct{ io.Writer }{printable.Writer(&out)},
+			iotest.OneByteReader(strings.NewReader(in+"\n"))); err != nil {
 			t.Fatal(err)
 		}
 		if out.String() != want+"\n" {

@@ -50,10 +50,13 @@ func missed(reader built.Object, ref workload.Ref, found []built.Object) error {
 		}
 	}
 	stub := found[0].Stub
-	problem := fmt.Sprintf("names Secret %q at %s, and stub %s is built as %q", ref.Name, ref.Path, stub.Path, strings.Join(names, ", "))
+	problem := fmt.Sprintf("names Secret %q at %s, and stub %s is built as %q", ref.Name, ref.Path, stub.Path,
+		strings.Join(names, ", "))
 	if stub.Manifest.Metadata.Namespace == "" {
-		return &built.Refused{ID: reader.ID(), Problem: problem + "; hint: take metadata.namespace out of the workload's file, or name the Secret as it is built"}
+		return &built.Refused{ID: reader.ID(), Problem: problem +
+			"; hint: take metadata.namespace out of the workload's file, or name the Secret as it is built"}
 	}
 	return &built.Refused{ID: reader.ID(), File: stub.Path, Problem: problem +
-		"; hint: take metadata.namespace out of the stub: kustomize renames references only to what is in the same namespace. Its values stay as they are"}
+		"; hint: take metadata.namespace out of the stub: kustomize renames references only to what is in the same " +
+		"namespace. Its values stay as they are"}
 }

@@ -195,7 +195,9 @@ func parseTime(name, text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("has %s=%.40q, which is not YYYYMMDDZ or YYYYMMDDHHMM[SS]Z; the Z is needed, because without it each machine reads its own time zone", name, text)
+	return time.Time{},
+		fmt.Errorf("has %s=%.40q, which is not YYYYMMDDZ or YYYYMMDDHHMM[SS]Z; the Z is needed, because without it each "+
+			"machine reads its own time zone", name, text)
 }
 
 // validAt says whether the line counts at a time: from valid-after on, and

@@ -66,7 +66,8 @@ func TestACommitThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 	}
 	armored := must[string](t)(key.Sign("git", commit))
 	field := "gpgsig " + strings.ReplaceAll(strings.TrimSpace(armored), "\n", "\n ")
-	tag := "mergetag object " + treeB + "\n type commit\n tag v1\n tagger " + adaLine + "\n \n a tag\n " + strings.ReplaceAll(strings.TrimSpace(armored), "\n", "\n ")
+	tag := "mergetag object " + treeB + "\n type commit\n tag v1\n tagger " + adaLine + "\n \n a tag\n " +
+		strings.ReplaceAll(strings.TrimSpace(armored), "\n", "\n ")
 	tagOfTag := strings.Replace(tag, "type commit", "type tag", 1)
 	for _, c := range []struct {
 		name   string
@@ -74,35 +75,48 @@ func TestACommitThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 		want   string
 	}{
 		{"a second signature", bytes.Replace(good, []byte("\ngpgsig "), []byte("\n"+field+"\ngpgsig "), 1), `"gpgsig" twice`},
-		{"the same header twice, signed so", sign(t, key, "git", unsigned("encoding UTF-8", "encoding ISO-8859-1")), `"encoding" twice`},
+		{"the same header twice, signed so", sign(t, key, "git", unsigned("encoding UTF-8", "encoding ISO-8859-1")),
+			`"encoding" twice`},
 		{"a second tree, signed so", sign(t, key, "git", unsigned("tree "+treeB)), "second tree line"},
-		{"a second tree before the parent, signed so", sign(t, key, "git", bytes.Replace(commit, []byte("\nparent"), []byte("\ntree "+treeB+"\nparent"), 1)), "out of order"},
+		{"a second tree before the parent, signed so",
+			sign(t, key, "git", bytes.Replace(commit, []byte("\nparent"), []byte("\ntree "+treeB+"\nparent"), 1)),
+			"out of order"},
 		{"a parent after the committer, signed so", sign(t, key, "git", unsigned("parent "+treeA)), "second parent line"},
 		{"a second author, signed so", sign(t, key, "git", unsigned("author "+adaLine)), "second author line"},
 		{"a second committer, signed so", sign(t, key, "git", unsigned("committer "+adaLine)), "second committer line"},
-		{"a NUL in the message, signed so", sign(t, key, "git", bytes.Replace(commit, []byte("change"), []byte("ch\x00nge"), 1)), "NUL"},
+		{"a NUL in the message, signed so",
+			sign(t, key, "git", bytes.Replace(commit, []byte("change"), []byte("ch\x00nge"), 1)), "NUL"},
 		{"a NUL in the header, signed so", sign(t, key, "git", unsigned("note a\x00b")), "NUL"},
-		{"a signature for SHA-256 repositories beside it", bytes.Replace(good, []byte("\ngpgsig "), []byte("\ngpgsig-sha256 x\ngpgsig "), 1), "gpgsig-sha256"},
+		{"a signature for SHA-256 repositories beside it",
+			bytes.Replace(good, []byte("\ngpgsig "), []byte("\ngpgsig-sha256 x\ngpgsig "), 1), "gpgsig-sha256"},
 		{"a header that differs from the signature's in case", sign(t, key, "git", unsigned("GPGSIG x")), "GPGSIG"},
 		{"a line that continues nothing, signed so", sign(t, key, "git", unsigned(" text")), "not a name and a value"},
 		{"a header without a name, signed so", sign(t, key, "git", unsigned("- x")), "not a name and a value"},
 		{"a header without a value, signed so", sign(t, key, "git", unsigned("note")), "not a name and a value"},
-		{"a signature's header without a blank", bytes.Replace(good, []byte("\ngpgsig "), []byte("\ngpgsig\n "), 1), "not a name and a value"},
-		{"two addresses in the committer, signed so", sign(t, key, "git", bytes.ReplaceAll(commit, []byte("<"+ada+">"), []byte("<"+ada+"> <root@acme.example>"))), "line is not NAME"},
+		{"a signature's header without a blank", bytes.Replace(good, []byte("\ngpgsig "), []byte("\ngpgsig\n "), 1),
+			"not a name and a value"},
+		{"two addresses in the committer, signed so",
+			sign(t, key, "git", bytes.ReplaceAll(commit, []byte("<"+ada+">"), []byte("<"+ada+"> <root@acme.example>"))),
+			"line is not NAME"},
 		{"a signature in the message", append(bytes.Clone(commit), field...), "not signed"},
 		{"a signature in a merged tag alone", unsigned(tag), "not signed"},
 		{"a signature in a merged tag of a tag alone", unsigned(tagOfTag), "not signed"},
-		{"a merged tag added after signing", bytes.Replace(good, []byte("\ngpgsig "), []byte("\n"+tag+"\ngpgsig "), 1), "not over this commit"},
-		{"a header added after signing", bytes.Replace(good, []byte("\ngpgsig "), []byte("\nnote x\ngpgsig "), 1), "not over this commit"},
+		{"a merged tag added after signing", bytes.Replace(good, []byte("\ngpgsig "), []byte("\n"+tag+"\ngpgsig "), 1),
+			"not over this commit"},
+		{"a header added after signing", bytes.Replace(good, []byte("\ngpgsig "), []byte("\nnote x\ngpgsig "), 1),
+			"not over this commit"},
 		{"another tree under the signature", bytes.Replace(good, []byte(treeA), []byte(treeB), 1), "not over this commit"},
-		{"another parent under the signature", bytes.Replace(good, []byte("parent "+treeB), []byte("parent "+treeA), 1), "not over this commit"},
-		{"another message under the signature", bytes.Replace(good, []byte("change the"), []byte("change my"), 1), "not over this commit"},
+		{"another parent under the signature", bytes.Replace(good, []byte("parent "+treeB), []byte("parent "+treeA), 1),
+			"not over this commit"},
+		{"another message under the signature", bytes.Replace(good, []byte("change the"), []byte("change my"), 1),
+			"not over this commit"},
 		{"a blank at the end of the message", append(bytes.Clone(good), '\n'), "not over this commit"},
 		{"a signature in the namespace of files", sign(t, key, "file", commit), `namespace "file"`},
 		{"two armored blocks", signer.Attach(commit, armored+armored), "not one armored block"},
 		{"text after the armor", signer.Attach(commit, armored+"more\n"), "not one armored block"},
 		{"text before the armor", signer.Attach(commit, "more\n"+armored), "no SSH or OpenPGP signature"},
-		{"an X.509 signature", signer.Attach(commit, "-----BEGIN SIGNED MESSAGE-----\nAAAA\n-----END SIGNED MESSAGE-----\n"), "X.509"},
+		{"an X.509 signature", signer.Attach(commit, "-----BEGIN SIGNED MESSAGE-----\nAAAA\n-----END SIGNED MESSAGE-----\n"),
+			"X.509"},
 		{"an armor that is cut", signer.Attach(commit, armored[:len(armored)/2]), "not one armored block"},
 		{"a signature of 20 KiB", signer.Attach(commit, armored+strings.Repeat("A", 20<<10)), "longer than"},
 		{"no signature", commit, "not signed"},
@@ -153,7 +167,8 @@ func TestASignerCountsAsTheLineSays(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
-	both := must[*Signers](t)(NewSigners([]string{ada + ` valid-before="20260101Z" ` + public, other.Allowed, key.Allowed}, nil))
+	both := must[*Signers](t)(NewSigners([]string{ada + ` valid-before="20260101Z" ` + public, other.Allowed,
+		key.Allowed}, nil))
 	if _, err := verify(both, raw, now); err != nil {
 		t.Errorf("one of two lines of a key allows it: %v", err)
 	}
@@ -167,7 +182,8 @@ func TestASignerCountsAsTheLineSays(t *testing.T) {
 func TestACommitDatedBackDoesNotReviveAnExpiredSigner(t *testing.T) {
 	key := signer.SSH(t, ada)
 	old := bytes.ReplaceAll(unsigned(), []byte("1790000000"), []byte("1600000000"))
-	s := must[*Signers](t)(NewSigners([]string{strings.Replace(key.Allowed, ada+" ", ada+` valid-before="20210101Z" `, 1)}, nil))
+	s := must[*Signers](t)(NewSigners([]string{strings.Replace(key.Allowed, ada+" ", ada+` valid-before="20210101Z" `,
+		1)}, nil))
 	if _, err := verify(s, sign(t, key, "git", old), now); err == nil || !strings.Contains(err.Error(), "not valid now") {
 		t.Errorf("a commit that says it is of 2020: %v", err)
 	}
@@ -198,7 +214,11 @@ func TestLinesThatAreRefused(t *testing.T) {
 		{"a day that is not", ada + ` valid-before="20270230Z" ` + public, "YYYYMMDDZ"},
 		{"a span of no time", ada + ` valid-after="20270101Z",valid-before="20260101Z" ` + public, "never valid"},
 		{"a quote that does not end", `"ada@acme.example ` + public, "does not end"},
-		{"a weak RSA key", ada + " ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC2oRH9ISFaddVieKOprPN/wuQDhuNKsI1RRKDyefQf1H9/uNvRq7vptr9qnhGabPErPOmQjV5SsRw8br+Dw39VgURTqmzMc/aWGMVxsXdjbM0Wb3KBppO3HrURjtG2vtb1KSq0TjJ6jRaeeVzWxX0lVwpOd0hFK5CiAwrJd4X20Q==", "1024 bits"},
+		{"a weak RSA key", ada +
+			" ssh-rsa " +
+			"AAAAB3NzaC1yc2EAAAADAQABAAAAgQC2oRH9ISFaddVieKOprPN/wuQDhuNKsI1RRKDyefQf1H9/uNvRq7vptr9qnh" +
+			"GabPErPOmQjV5SsRw8br+Dw39VgURTqmzMc/aWGMVxsXdjbM0Wb3KBppO3HrURjtG2vtb1KSq0TjJ6jRaeeVzWxX0l" +
+			"VwpOd0hFK5CiAwrJd4X20Q==", "1024 bits"},
 	} {
 		s, err := NewSigners([]string{key.Allowed, c.line}, nil)
 		var line *LineError
@@ -227,11 +247,13 @@ func TestLinesCountAsTheyDoForOpenSSH(t *testing.T) {
 		key.Allowed, "*@acme.example " + public, "bob@acme.example,a?a@* " + public, `"ada@acme.example" ` + public,
 		"!ada@acme.example,* " + public, "*,!ada@acme.example " + public, "Ada@acme.example " + public, "ada " + public,
 		ada + ` namespaces="git" ` + public, ada + ` NAMESPACES="file,g*" ` + public, ada + ` namespaces="file" ` + public,
-		ada + ` namespaces="!git,*" ` + public, ada + ` valid-before="20200101Z" ` + public, ada + ` valid-after="20200101Z" ` + public,
+		ada + ` namespaces="!git,*" ` + public, ada + ` valid-before="20200101Z" ` + public, ada +
+			` valid-after="20200101Z" ` + public,
 		ada + ` valid-after="202001010000Z",valid-before="20300101000000Z",namespaces="git" ` + public,
 		ada + ` valid-after="20300101Z" ` + public, ada + ` unknown ` + public, "\t " + ada + "\t" + public, ada,
 	} {
-		cmd := exec.Command("ssh-keygen", "-q", "-Y", "verify", "-f", file("allowed", line+"\n"), "-I", ada, "-n", "git", "-s", file("sig", signature))
+		cmd := exec.Command("ssh-keygen", "-q", "-Y", "verify", "-f", file("allowed", line+"\n"), "-I", ada, "-n", "git",
+			"-s", file("sig", signature))
 		cmd.Stdin = bytes.NewReader(commit)
 		theirs := cmd.Run() == nil
 		signers, err := NewSigners([]string{line}, nil)
@@ -253,7 +275,8 @@ func TestMatchingPatternsIsBounded(t *testing.T) {
 		want       bool
 	}{
 		{"git", "*", true}, {"git", "g?t", true}, {"git", "?", false}, {"", "*", true}, {"", "?", false}, {"", "", true},
-		{"git", "", false}, {"git", "!git,*", false}, {"git", "*,!git", false}, {"git", "!file", false}, {"a*b", "a*b", true}, {"abcb", "a*b", true},
+		{"git", "", false}, {"git", "!git,*", false}, {"git", "*,!git", false}, {"git", "!file", false},
+		{"a*b", "a*b", true}, {"abcb", "a*b", true},
 	} {
 		if got := matchList(c.name, c.list); got != c.want {
 			t.Errorf("%q in %q: %v", c.name, c.list, got)
@@ -264,7 +287,8 @@ func TestMatchingPatternsIsBounded(t *testing.T) {
 // FuzzCommit: no panic; what is signed and the signature are the whole object,
 // and both name the same tree and parents.
 func FuzzCommit(f *testing.F) {
-	seeds := [][]byte{unsigned(), unsigned("encoding x", "mergetag object\n a\n  b"), unsigned("gpgsig a\n b\n \n c", "note d"), []byte("tree " + treeA), []byte("\n\n")}
+	seeds := [][]byte{unsigned(), unsigned("encoding x", "mergetag object\n a\n  b"),
+		unsigned("gpgsig a\n b\n \n c", "note d"), []byte("tree " + treeA), []byte("\n\n")}
 	if len(seeds) == 0 {
 		f.Fatal("no seeds")
 	}
@@ -292,7 +316,8 @@ func FuzzCommit(f *testing.F) {
 			t.Fatalf("signed bytes are not those of the object:\n%q\n%q", raw, payload)
 		}
 		again, err := Parse(payload)
-		if err != nil || again.Tree != c.Tree || fmt.Sprint(again.Parents) != fmt.Sprint(c.Parents) || again.Committer() != c.Committer() {
+		if err != nil || again.Tree != c.Tree || fmt.Sprint(again.Parents) != fmt.Sprint(c.Parents) ||
+			again.Committer() != c.Committer() {
 			t.Fatalf("signed bytes name another commit: %+v, %v", again, err)
 		}
 	})

@@ -71,7 +71,8 @@ func (s *Signers) verifyOpenPGP(payload []byte, armored string, now time.Time) (
 		at = made // the signer's clock is ahead, and the library knows no tolerance
 	}
 	config := &packet.Config{Time: func() time.Time { return at }, MinRSABits: minRSABits}
-	signer, err := openpgp.CheckDetachedSignatureAndHash(s.pgp, bytes.NewReader(payload), bytes.NewReader(body), hashes, config)
+	signer, err := openpgp.CheckDetachedSignatureAndHash(s.pgp, bytes.NewReader(payload), bytes.NewReader(body), hashes,
+		config)
 	switch {
 	case errors.Is(err, pgperrors.ErrUnknownIssuer):
 		return "", errors.New("it is signed by an OpenPGP key that is not an allowed signer's")
@@ -91,7 +92,8 @@ const clockSkew = 24 * time.Hour
 // signer made it.
 func oneSignature(armored string) ([]byte, time.Time, error) {
 	const end = "-----END PGP SIGNATURE-----"
-	if before, after, _ := strings.Cut(armored, end); strings.Count(before, "-----BEGIN ") != 1 || strings.TrimSpace(after) != "" {
+	if before, after, _ := strings.Cut(armored, end); strings.Count(before, "-----BEGIN ") != 1 ||
+		strings.TrimSpace(after) != "" {
 		return nil, time.Time{}, errors.New("its OpenPGP signature is not one armored block")
 	}
 	body, err := unarmor(armored, openpgp.SignatureType)

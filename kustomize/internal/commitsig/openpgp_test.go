@@ -89,17 +89,20 @@ func gpgsig(t testing.TB, raw []byte) string {
 
 func TestAnOpenPGPSignatureThatDoesNotCount(t *testing.T) {
 	const week = 7 * 24 * 3600
-	key, other, young := entity(t, now.AddDate(-1, 0, 0), 0), entity(t, now.AddDate(-1, 0, 0), 0), entity(t, now.AddDate(0, 0, -1), week)
+	key, other, young := entity(t, now.AddDate(-1, 0, 0), 0), entity(t, now.AddDate(-1, 0, 0), 0),
+		entity(t, now.AddDate(0, 0, -1), week)
 	expired, revoked := entity(t, now.AddDate(0, 0, -8), week), entity(t, now.AddDate(-1, 0, 0), 0)
 	commit := unsigned()
 	binary := func(k *openpgp.Entity, at time.Time, hash crypto.Hash) []byte {
 		return detached(t, openpgp.DetachSign, k, commit, at, hash)
 	}
 	before := binary(revoked, now.AddDate(0, 0, -5), crypto.SHA256)
-	if err := revoked.RevokeKey(packet.KeyCompromised, "stolen", &packet.Config{Time: func() time.Time { return now.AddDate(0, 0, -1) }}); err != nil {
+	if err := revoked.RevokeKey(packet.KeyCompromised, "stolen",
+		&packet.Config{Time: func() time.Time { return now.AddDate(0, 0, -1) }}); err != nil {
 		t.Fatal(err)
 	}
-	s := must[*Signers](t)(NewSigners(nil, []string{publicKey(t, key), publicKey(t, young), publicKey(t, expired), publicKey(t, revoked)}))
+	s := must[*Signers](t)(NewSigners(nil,
+		[]string{publicKey(t, key), publicKey(t, young), publicKey(t, expired), publicKey(t, revoked)}))
 	good := binary(key, now, crypto.SHA256)
 	for _, c := range []struct {
 		name string
@@ -108,17 +111,28 @@ func TestAnOpenPGPSignatureThatDoesNotCount(t *testing.T) {
 	}{
 		{"a good one", armored(t, openpgp.SignatureType, good), ""},
 		{"by a key that still lives", armored(t, openpgp.SignatureType, binary(young, now, crypto.SHA512)), ""},
-		{"from a clock that is hours ahead", armored(t, openpgp.SignatureType, binary(key, now.Add(20*time.Hour), crypto.SHA256)), ""},
-		{"by a key that is not listed", armored(t, openpgp.SignatureType, binary(other, now, crypto.SHA256)), "not an allowed signer's"},
-		{"by a key that expired since", armored(t, openpgp.SignatureType, binary(expired, now.AddDate(0, 0, -5), crypto.SHA256)), "does not count now"},
+		{"from a clock that is hours ahead",
+			armored(t, openpgp.SignatureType, binary(key, now.Add(20*time.Hour), crypto.SHA256)), ""},
+		{"by a key that is not listed", armored(t, openpgp.SignatureType, binary(other, now, crypto.SHA256)),
+			"not an allowed signer's"},
+		{"by a key that expired since",
+			armored(t, openpgp.SignatureType, binary(expired, now.AddDate(0, 0, -5), crypto.SHA256)), "does not count now"},
 		{"by a key that was revoked since", armored(t, openpgp.SignatureType, before), "does not count now"},
-		{"from three days ahead", armored(t, openpgp.SignatureType, binary(key, now.AddDate(0, 0, 3), crypto.SHA256)), "does not count now"},
-		{"over text, not bytes", armored(t, openpgp.SignatureType, detached(t, openpgp.DetachSignText, key, commit, now, crypto.SHA256)), "not a binary one"},
-		{"two in one armor", armored(t, openpgp.SignatureType, append(bytes.Clone(good), binary(young, now, crypto.SHA256)...)), "more than one"},
-		{"one that does not count before one that does", armored(t, openpgp.SignatureType, append(binary(other, now, crypto.SHA256), good...)), "more than one"},
-		{"two armors", armored(t, openpgp.SignatureType, good) + armored(t, openpgp.SignatureType, good), "not one armored block"},
-		{"a key instead of a signature", "-----BEGIN PGP SIGNATURE-----\n" + strings.SplitN(publicKey(t, key), "\n", 2)[1], "cannot be read"},
-		{"over other bytes", armored(t, openpgp.SignatureType, detached(t, openpgp.DetachSign, key, unsigned("note x"), now, crypto.SHA256)), "not over this commit"},
+		{"from three days ahead", armored(t, openpgp.SignatureType, binary(key, now.AddDate(0, 0, 3), crypto.SHA256)),
+			"does not count now"},
+		{"over text, not bytes", armored(t, openpgp.SignatureType,
+			detached(t, openpgp.DetachSignText, key, commit, now, crypto.SHA256)), "not a binary one"},
+		{"two in one armor",
+			armored(t, openpgp.SignatureType, append(bytes.Clone(good), binary(young, now, crypto.SHA256)...)), "more than one"},
+		{"one that does not count before one that does",
+			armored(t, openpgp.SignatureType, append(binary(other, now, crypto.SHA256), good...)), "more than one"},
+		{"two armors", armored(t, openpgp.SignatureType, good) + armored(t, openpgp.SignatureType, good),
+			"not one armored block"},
+		{"a key instead of a signature", "-----BEGIN PGP SIGNATURE-----\n" + strings.SplitN(publicKey(t, key), "\n", 2)[1],
+			"cannot be read"},
+		{"over other bytes",
+			armored(t, openpgp.SignatureType, detached(t, openpgp.DetachSign, key, unsigned("note x"), now, crypto.SHA256)),
+			"not over this commit"},
 		{"bytes that are no packet", armored(t, openpgp.SignatureType, []byte("hello")), "cannot be read"},
 	} {
 		_, err := verify(s, signer.Attach(commit, c.text), now)

@@ -15,8 +15,9 @@ import (
 var clusterScoped = func() map[string]bool {
 	kinds := map[string]bool{}
 	for group, names := range map[string]string{
-		"":                             "Namespace Node PersistentVolume ComponentStatus",
-		"admissionregistration.k8s.io": "MutatingWebhookConfiguration ValidatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding MutatingAdmissionPolicy MutatingAdmissionPolicyBinding",
+		"": "Namespace Node PersistentVolume ComponentStatus",
+		"admissionregistration.k8s.io": "MutatingWebhookConfiguration ValidatingWebhookConfiguration " +
+			"ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding MutatingAdmissionPolicy MutatingAdmissionPolicyBinding",
 		"apiextensions.k8s.io":         "CustomResourceDefinition",
 		"apiregistration.k8s.io":       "APIService",
 		"authentication.k8s.io":        "TokenReview SelfSubjectReview",

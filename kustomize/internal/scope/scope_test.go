@@ -13,17 +13,21 @@ import (
 func TestScopesAgreeWithKubernetes(t *testing.T) {
 	known := New(nil)
 	namespaced := []schema.GroupVersionKind{
-		{Version: "v1", Kind: "Secret"}, {Version: "v1", Kind: "ServiceAccount"}, {Version: "v1", Kind: "PersistentVolumeClaim"},
+		{Version: "v1", Kind: "Secret"}, {Version: "v1", Kind: "ServiceAccount"},
+		{Version: "v1", Kind: "PersistentVolumeClaim"},
 		{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "batch", Version: "v1", Kind: "CronJob"},
-		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"}, {Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"},
+		{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
 		{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"},
-		{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"}, {Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"},
+		{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"},
+		{Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"},
 	}
 	var checked []string
 	for name := range clusterScoped {
 		gk := schema.ParseGroupKind(name)
 		for _, version := range []string{"v1", "v1beta1", "v1alpha1"} {
-			if scoped, ok := openapi.IsNamespaceScoped(yaml.TypeMeta{APIVersion: schema.GroupVersion{Group: gk.Group, Version: version}.String(), Kind: gk.Kind}); ok {
+			if scoped, ok := openapi.IsNamespaceScoped(yaml.TypeMeta{APIVersion: schema.GroupVersion{Group: gk.Group,
+				Version: version}.String(), Kind: gk.Kind}); ok {
 				checked = append(checked, name)
 				if scoped {
 					t.Errorf("%s is namespaced in %s", name, version)
@@ -37,7 +41,8 @@ func TestScopesAgreeWithKubernetes(t *testing.T) {
 	for _, gvk := range namespaced {
 		scoped, ok := openapi.IsNamespaceScoped(yaml.TypeMeta{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind})
 		if !ok || !scoped || known.Cluster(gvk.GroupKind()) {
-			t.Errorf("%s: kustomize says namespaced %v (%v), the table says cluster %v", gvk, scoped, ok, known.Cluster(gvk.GroupKind()))
+			t.Errorf("%s: kustomize says namespaced %v (%v), the table says cluster %v", gvk, scoped, ok,
+				known.Cluster(gvk.GroupKind()))
 		}
 		if !Builtin(gvk.Group) {
 			t.Errorf("group %q is not known as Kubernetes' own", gvk.Group)

@@ -90,5 +90,6 @@ func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
 		_, _, err := v.Read("apps/app/a.txt")
 		return err
 	}, maxRead>>20)
-	refused("stubs", "more than 64 MiB of stubs", func(v *View, _ int) error { return v.used.keeps("x", 1<<20) }, maxStubs>>20)
+	refused("stubs", "more than 64 MiB of stubs", func(v *View, _ int) error { return v.used.keeps("x", 1<<20) },
+		maxStubs>>20)
 }

@@ -84,7 +84,8 @@ func (t *texts) arrive() {
 			if value == nil {
 				continue
 			}
-			w := &textWalk{file: c.file, around: c.text, id: c.what, hint: "; hint: write the value where it belongs, or carry one that is text"}
+			w := &textWalk{file: c.file, around: c.text, id: c.what,
+				hint: "; hint: write the value where it belongs, or carry one that is text"}
 			switch len(c.to) {
 			case 1:
 				w.metadata(value)
@@ -101,7 +102,8 @@ func (t *texts) arrive() {
 // find is the value in a document, nil where it has none or is another's. An alias
 // stands for what it names.
 func (c *carried) find(document *yaml.Node) *yaml.Node {
-	if !c.selects(textOf(valueOf(document, "kind")), c.kind) || !c.selects(textOf(valueOf(valueOf(document, "metadata"), "name")), c.name) {
+	if !c.selects(textOf(valueOf(document, "kind")), c.kind) ||
+		!c.selects(textOf(valueOf(valueOf(document, "metadata"), "name")), c.name) {
 		return nil
 	}
 	value, err := kyaml.NewRNode(document).Pipe(kyaml.Lookup(c.from...))

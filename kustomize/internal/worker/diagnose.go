@@ -72,20 +72,24 @@ func (d *diagnosis) kustomization(file string, data []byte) *Failure {
 	d.texts[file] = data
 	for _, other := range d.kustomizations {
 		if other != file && path.Dir(other) == path.Dir(file) {
-			return &Failure{File: file, Problem: fmt.Sprintf("there are multiple kustomizations in this folder: %s and %s; hint: keep one", path.Base(other), path.Base(file))}
+			return &Failure{File: file,
+				Problem: fmt.Sprintf("there are multiple kustomizations in this folder: %s and %s; hint: keep one",
+					path.Base(other), path.Base(file))}
 		}
 	}
 	if failure := syntax(file, data); failure != nil {
 		return failure
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
-		return &Failure{File: file, Problem: "is empty; hint: list files under resources, or remove it, so that every manifest in the folder is built"}
+		return &Failure{File: file,
+			Problem: "is empty; hint: list files under resources, or remove it, so that every manifest in the folder is built"}
 	}
 	var k types.Kustomization
 	if err := k.Unmarshal(data); err != nil {
 		return unreadable(file, data, err)
 	}
-	for _, resource := range slices.Concat(k.Resources, k.Bases) { //nolint:staticcheck // deprecated fields are loaded all the same
+	for _, resource := range slices.Concat(k.Resources,
+		k.Bases) { //nolint:staticcheck // deprecated fields are loaded all the same
 		d.resources[path.Join(path.Dir(file), resource)] = true
 	}
 	return d.references(file, data, &k)
@@ -98,7 +102,8 @@ func (d *diagnosis) references(file string, data []byte, k *types.Kustomization)
 			continue
 		}
 		at := path.Join(Root, path.Dir(file), r.value)
-		folder := strings.HasPrefix(r.field, "resources") || strings.HasPrefix(r.field, "bases") || strings.HasPrefix(r.field, "components")
+		folder := strings.HasPrefix(r.field, "resources") || strings.HasPrefix(r.field, "bases") ||
+			strings.HasPrefix(r.field, "components")
 		problem := ""
 		switch kind := d.fs.stat(at); {
 		case kind == None:
@@ -106,9 +111,11 @@ func (d *diagnosis) references(file string, data []byte, k *types.Kustomization)
 		case kind == Dir && !folder:
 			problem = fmt.Sprintf("%s: %q is a folder, not a file", r.field, r.value)
 		case kind == Dir && !d.hasKustomization(at):
-			problem = fmt.Sprintf("%s: folder %q has no kustomization.yaml; hint: write one there, or list its files", r.field, r.value)
+			problem = fmt.Sprintf("%s: folder %q has no kustomization.yaml; hint: write one there, or list its files", r.field,
+				r.value)
 		case kind == File && strings.HasPrefix(r.field, "components"):
-			problem = fmt.Sprintf("%s: %q is a file; a component is a folder with a kustomization.yaml of kind Component", r.field, r.value)
+			problem = fmt.Sprintf("%s: %q is a file; a component is a folder with a kustomization.yaml of kind Component",
+				r.field, r.value)
 		}
 		if problem != "" {
 			return &Failure{File: file, Line: lineOf(data, r.value), Problem: problem}
@@ -165,7 +172,8 @@ func (d *diagnosis) object(file string, node *yaml.Node) *Failure {
 	case strings.HasSuffix(kind.Value, "List"):
 		return d.items(file, valueOf(node, "items"))
 	case name == nil && valueOf(metadata, "generateName") != nil:
-		return fail(valueOf(metadata, "generateName").Line, "metadata.generateName is refused: an object without a name of its own cannot be tracked; hint: write metadata.name")
+		return fail(valueOf(metadata, "generateName").Line,
+			"metadata.generateName is refused: an object without a name of its own cannot be tracked; hint: write metadata.name")
 	case name == nil || name.Value == "":
 		return fail(node.Line, "metadata.name is missing")
 	}
@@ -200,7 +208,8 @@ func mistypedIdentity(node *yaml.Node) (field string, value *yaml.Node, want str
 	for _, named := range []struct {
 		field string
 		value *yaml.Node
-	}{{"apiVersion", valueOf(node, "apiVersion")}, {"kind", valueOf(node, "kind")}, {"metadata.name", valueOf(metadata, "name")}, {"metadata.namespace", valueOf(metadata, "namespace")}} {
+	}{{"apiVersion", valueOf(node, "apiVersion")}, {"kind", valueOf(node, "kind")},
+		{"metadata.name", valueOf(metadata, "name")}, {"metadata.namespace", valueOf(metadata, "namespace")}} {
 		if value := followed(named.value); value != nil && value.Kind != yaml.ScalarNode {
 			return named.field, value, "text"
 		}
@@ -249,10 +258,14 @@ func syntax(file string, data []byte) *Failure {
 			return &Failure{File: file, Line: line, Problem: "is not YAML: " + text}
 		}
 		if key := composite(&node); key != nil {
-			return &Failure{File: file, Line: key.Line, Problem: "has braces or brackets for a key, as {{ … }} of a template reads; hint: bulla fills in no templates: render them first, or put the text in quotes"}
+			return &Failure{File: file, Line: key.Line,
+				Problem: "has braces or brackets for a key, as {{ … }} of a template reads; hint: bulla fills in no templates: " +
+					"render them first, or put the text in quotes"}
 		}
 		if first, second := twice(&node); second != nil {
-			return &Failure{File: file, Line: second.Line, Problem: fmt.Sprintf("%q stands twice in one mapping, in line %d too; hint: keep one; where a merge kept both sides, begin it again (git checkout --merge FILE)", second.Value, first.Line)}
+			return &Failure{File: file, Line: second.Line,
+				Problem: fmt.Sprintf("%q stands twice in one mapping, in line %d too; hint: keep one; "+
+					"where a merge kept both sides, begin it again (git checkout --merge FILE)", second.Value, first.Line)}
 		}
 	}
 }
@@ -350,8 +363,10 @@ func unreadable(file string, data []byte, err error) *Failure {
 
 // kustomizationFields are those that are mistyped.
 var kustomizationFields = []string{
-	"resources", "components", "patches", "namePrefix", "nameSuffix", "namespace", "labels", "commonLabels", "commonAnnotations", "images",
-	"replicas", "configMapGenerator", "secretGenerator", "generatorOptions", "replacements", "transformers", "generators", "configurations",
+	"resources", "components", "patches", "namePrefix", "nameSuffix", "namespace", "labels", "commonLabels",
+	"commonAnnotations", "images",
+	"replicas", "configMapGenerator", "secretGenerator", "generatorOptions", "replacements", "transformers", "generators",
+	"configurations",
 }
 
 // nearField is the field that differs in one character, or in case.

@@ -40,12 +40,14 @@ func policy(info *arch.Info) seccomp.Policy {
 	return seccomp.Policy{
 		DefaultAction: seccomp.ActionErrno,
 		Syscalls: []seccomp.SyscallGroup{
-			{Action: seccomp.ActionAllow, Names: slices.DeleteFunc(slices.Clone(allowedSyscalls), func(name string) bool { return !known(name) })},
+			{Action: seccomp.ActionAllow,
+				Names: slices.DeleteFunc(slices.Clone(allowedSyscalls), func(name string) bool { return !known(name) })},
 			// The arguments of clone3 are out of a filter's sight; without it the C
 			// library makes its threads by clone.
 			{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS), Names: []string{"clone3"}},
 			{Action: seccomp.ActionAllow, NamesWithCondtions: []seccomp.NameWithConditions{{Name: "clone", Conditions: thread}}},
-			{Action: seccomp.ActionAllow, NamesWithCondtions: []seccomp.NameWithConditions{{Name: "tgkill", Conditions: seccomp.ArgumentConditions{self}}}},
+			{Action: seccomp.ActionAllow,
+				NamesWithCondtions: []seccomp.NameWithConditions{{Name: "tgkill", Conditions: seccomp.ArgumentConditions{self}}}},
 		},
 	}
 }

@@ -39,7 +39,8 @@ func newTexts() *texts {
 // written out in it.
 func (t *texts) lists(file string, data []byte, k *types.Kustomization) {
 	at := func(p string) string { return path.Join(path.Dir(file), p) }
-	for _, resource := range slices.Concat(k.Resources, k.Bases) { //nolint:staticcheck // deprecated fields are loaded all the same
+	for _, resource := range slices.Concat(k.Resources,
+		k.Bases) { //nolint:staticcheck // deprecated fields are loaded all the same
 		t.resources[at(resource)] = true
 	}
 	for _, p := range slices.Concat(k.Patches, k.PatchesJson6902) { //nolint:staticcheck // likewise
@@ -126,7 +127,8 @@ func (t *texts) add(w *textWalk, data []byte) {
 
 func (t *texts) keep(found []*Failure) {
 	for _, failure := range found {
-		if !slices.ContainsFunc(t.found, func(f *Failure) bool { return f.File == failure.File && f.Problem == failure.Problem }) {
+		if !slices.ContainsFunc(t.found,
+			func(f *Failure) bool { return f.File == failure.File && f.Problem == failure.Problem }) {
 			t.found = append(t.found, failure)
 		}
 	}

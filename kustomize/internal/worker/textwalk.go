@@ -58,10 +58,12 @@ func (w *textWalk) object(node *yaml.Node) {
 		return
 	}
 	w.id = strings.TrimSpace(kind+" "+textOf(valueOf(metadata, "name"))) + ": "
-	if items := followed(valueOf(node, "items")); strings.HasSuffix(kind, "List") && items != nil && !isNull(items) && items.Kind != yaml.SequenceNode {
+	if items := followed(valueOf(node, "items")); strings.HasSuffix(kind, "List") && items != nil && !isNull(items) &&
+		items.Kind != yaml.SequenceNode {
 		w.wrong(items, "items", "items is "+typeOf(items)+", not a list")
 	}
-	if valueOf(node, "items") == nil && strings.HasSuffix(kind, "List") && textOf(valueOf(metadata, "name")) == "" && !w.patch {
+	if valueOf(node, "items") == nil && strings.HasSuffix(kind, "List") && textOf(valueOf(metadata, "name")) == "" &&
+		!w.patch {
 		w.noItems(node)
 	}
 	w.metadata(metadata)
@@ -94,7 +96,8 @@ func (w *textWalk) operation(node *yaml.Node) {
 	value := valueOf(node, "value")
 	op, pointer := textOf(valueOf(node, "op")), textOf(valueOf(node, "path"))
 	if op == "copy" || op == "move" {
-		c := &carried{file: w.file, what: "patch " + op + " to " + pointer + ": ", to: pointed(pointer), from: pointed(textOf(valueOf(node, "from"))), regexp: true}
+		c := &carried{file: w.file, what: "patch " + op + " to " + pointer + ": ", to: pointed(pointer),
+			from: pointed(textOf(valueOf(node, "from"))), regexp: true}
 		if w.target != nil {
 			c.kind, c.name = w.target.Kind, w.target.Name
 		}

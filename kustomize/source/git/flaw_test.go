@@ -245,8 +245,9 @@ func TestWhatGrantsIsReadWhateverElseThereIs(t *testing.T) {
 	}
 	for name, push1 := range map[string]testfleet.Files{
 		"many folders, each smaller than what grants": many,
-		"more names than are read":                    names("a0/", 9).With(names("a1/", 19)).With(names("a2/", 19)).With(names("a3/", 19)).With(names("a4/", 19)),
-		"files beside fleet.yaml":                     names("", 30),
+		"more names than are read": names("a0/",
+			9).With(names("a1/", 19)).With(names("a2/", 19)).With(names("a3/", 19)).With(names("a4/", 19)),
+		"files beside fleet.yaml": names("", 30),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, r, _ := repo(t)
@@ -265,7 +266,8 @@ func TestWhatGrantsIsReadWhateverElseThereIs(t *testing.T) {
 			if len(loaded.Clusters) == 0 {
 				t.Error("no cluster is read")
 			}
-			if _, err := kustomize.NewBuilder(kustomize.BuilderOptions{}).Build(t.Context(), tr, placementAt(t, "app", "nowhere")); err == nil {
+			if _, err := kustomize.NewBuilder(kustomize.BuilderOptions{}).Build(t.Context(), tr,
+				placementAt(t, "app", "nowhere")); err == nil {
 				t.Error("a folder that is not there builds to nothing")
 			}
 		})

@@ -92,7 +92,8 @@ type placedDir struct {
 }
 
 func newTreeLoader(objects *objects, limits Limits, known map[tree.Hash]*tree.Dir) *treeLoader {
-	return &treeLoader{objects: objects, limits: limits, known: known, placed: map[placedDir]*tree.Dir{}, left: namesPerFile * limits.Files}
+	return &treeLoader{objects: objects, limits: limits, known: known, placed: map[placedDir]*tree.Dir{},
+		left: namesPerFile * limits.Files}
 }
 
 // load reads a folder; depth is how many may be inside it. The error is about

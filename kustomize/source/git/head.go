@@ -32,7 +32,8 @@ func readHead(dir string) (head, store string, err error) {
 	}
 	if !ok || !strings.HasPrefix(store, objectsPrefix) || strings.ContainsAny(store, `/\`) {
 		// Starting without a head would accept any history.
-		return "", "", fmt.Errorf("%s is damaged: restore it, or remove it to accept the remote's history", filepath.Join(dir, headFile))
+		return "", "",
+			fmt.Errorf("%s is damaged: restore it, or remove it to accept the remote's history", filepath.Join(dir, headFile))
 	}
 	return head, store, nil
 }
@@ -42,5 +43,6 @@ func writeHead(dir, head string, store *objects) error {
 	if head == "" {
 		head = noHead
 	}
-	return atomicfile.Write(filepath.Join(dir, headFile), fmt.Appendf(nil, "%s %s\n", head, filepath.Base(store.path)), 0o600)
+	return atomicfile.Write(filepath.Join(dir, headFile), fmt.Appendf(nil, "%s %s\n", head, filepath.Base(store.path)),
+		0o600)
 }

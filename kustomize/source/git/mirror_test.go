@@ -158,8 +158,11 @@ func TestMirrorNeverMovesBack(t *testing.T) {
 		damage  bool
 		want    error
 	}{
-		{"the branch is rewound", func(t *testing.T, r *gitserver.Repo, first string) { must(t, r.ForcePush(first)) }, false, source.ErrHistoryRewritten},
-		{"the branch is rewound and the mirror is damaged", func(t *testing.T, r *gitserver.Repo, first string) { must(t, r.ForcePush(first)) }, true, source.ErrHistoryRewritten},
+		{"the branch is rewound", func(t *testing.T, r *gitserver.Repo, first string) { must(t, r.ForcePush(first)) }, false,
+			source.ErrHistoryRewritten},
+		{"the branch is rewound and the mirror is damaged",
+			func(t *testing.T, r *gitserver.Repo, first string) { must(t, r.ForcePush(first)) }, true,
+			source.ErrHistoryRewritten},
 		{"the last commit is amended", func(t *testing.T, r *gitserver.Repo, _ string) {
 			_, err := r.Rewrite("other")
 			must(t, err)
@@ -175,7 +178,8 @@ func TestMirrorNeverMovesBack(t *testing.T) {
 			must(t, r.SetRef("refs/heads/other", first))
 			must(t, r.DeleteBranch("main"))
 		}, false, source.ErrRefGone},
-		{"every branch is deleted", func(t *testing.T, r *gitserver.Repo, first string) { must(t, r.DeleteBranch("main")) }, false, source.ErrEmptyRepository},
+		{"every branch is deleted", func(t *testing.T, r *gitserver.Repo, first string) { must(t, r.DeleteBranch("main")) },
+			false, source.ErrEmptyRepository},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, r, first := repo(t)

@@ -29,7 +29,8 @@ func TestARemoteThatMisbehavesIsBounded(t *testing.T) {
 	}{
 		{"it hangs", patient, (*gitserver.Server).Hang, context.DeadlineExceeded, "in time"},
 		{"it drops the connection", Limits{}, func(s *gitserver.Server) { s.Drop(60) }, nil, "early"},
-		{"it refuses the credentials", Limits{}, func(s *gitserver.Server) { s.Refuse(http.StatusUnauthorized) }, source.ErrUnauthorized, ""},
+		{"it refuses the credentials", Limits{}, func(s *gitserver.Server) { s.Refuse(http.StatusUnauthorized) },
+			source.ErrUnauthorized, ""},
 		{"it is broken", Limits{}, func(s *gitserver.Server) { s.Refuse(http.StatusBadGateway) }, nil, "502"},
 		{"it lists too many refs", Limits{Refs: 16}, func(*gitserver.Server) {}, tree.ErrTooLarge, ""},
 		{"its pack is too large", Limits{Pack: 64}, func(*gitserver.Server) {}, tree.ErrTooLarge, ""},
@@ -195,7 +196,8 @@ func TestRepositoryURLs(t *testing.T) {
 }
 
 func TestMetadataAddressesAreNotDialled(t *testing.T) {
-	for _, address := range []string{"169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "0.0.0.0", "[::ffff:169.254.169.254]", "224.0.0.1"} {
+	for _, address := range []string{"169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "0.0.0.0",
+		"[::ffff:169.254.169.254]", "224.0.0.1"} {
 		m, err := Open(
 			t.TempDir(),
 			"http://"+address+"/latest/meta-data",

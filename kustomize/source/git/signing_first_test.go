@@ -39,19 +39,23 @@ func TestTheFirstHead(t *testing.T) {
 			g.as(a).push(testfleet.Files{"fleet.yaml": fleetWith(t, by(guardedPaths, a))})
 			return g.as(nil).push(cluster("three"))
 		}, nil, "not signed"},
-		{"the tip is signed by one of the floor's", func(g *guarded) string { return g.as(a).push(cluster("three")) }, rules(t, by(guardedPaths, a)), ""},
+		{"the tip is signed by one of the floor's", func(g *guarded) string { return g.as(a).push(cluster("three")) },
+			rules(t, by(guardedPaths, a)), ""},
 		{"the tip is signed by one whom only Git lists", func(g *guarded) string {
 			return g.as(b).push(testfleet.Files{"fleet.yaml": fleetWith(t, by(guardedPaths, b))})
 		}, rules(t, by(guardedPaths, a)), "not an allowed signer"},
 		{"a signer whom only Git lists signs over unsigned changes that the floor guards", func(g *guarded) string {
-			g.as(nil).push(testfleet.Files{"fleet.yaml": fleetWith(t, by([]string{"placements/"}, b)), "clusters/three.yaml": cluster("three")["clusters/three.yaml"]})
+			g.as(nil).push(testfleet.Files{"fleet.yaml": fleetWith(t, by([]string{"placements/"}, b)),
+				"clusters/three.yaml": cluster("three")["clusters/three.yaml"]})
 			return g.as(b).push(testfleet.Files{"placements/more.txt": "x\n"})
 		}, rules(t, by([]string{"clusters/"}, a)), "not signed"},
 		{"the floor's signer stands for what Git's signers did not sign before", func(g *guarded) string {
 			g.as(nil).push(testfleet.Files{"fleet.yaml": fleetWith(t, by(guardedPaths, b))})
 			return g.as(a).push(cluster("three"))
 		}, rules(t, by([]string{"clusters/"}, a)), ""},
-		{"nobody signed anything, and the floor demands it", func(g *guarded) string { return g.as(nil).push(testfleet.Files{"README.md": "a\n"}) }, rules(t, by(guardedPaths, a)), "not signed"},
+		{"nobody signed anything, and the floor demands it",
+			func(g *guarded) string { return g.as(nil).push(testfleet.Files{"README.md": "a\n"}) },
+			rules(t, by(guardedPaths, a)), "not signed"},
 	} {
 		g := newGuarded(t, nil)
 		g.last, g.floor = "", c.floor

@@ -133,7 +133,8 @@ func TestWhatMustBeSigned(t *testing.T) {
 	key := signer.SSH(t, ada)
 	g := newGuarded(t, by([]string{"clusters/", "placements", "apps/secret/"}, key))
 	g.as(key).
-		push(testfleet.Files{"clusters-x/a.yaml": "a\n", "CODEOWNERS": "a\n", "apps/secret/a.yaml": testfleet.ConfigMap("a"), "clusters/run.yaml": "x\n"})
+		push(testfleet.Files{"clusters-x/a.yaml": "a\n", "CODEOWNERS": "a\n", "apps/secret/a.yaml": testfleet.ConfigMap("a"),
+			"clusters/run.yaml": "x\n"})
 	g.accepts("the start")
 	in := func(name string) string { return filepath.Join(g.repo.Dir(), name) }
 	write := func(name string) func() {
@@ -161,7 +162,8 @@ func TestWhatMustBeSigned(t *testing.T) {
 		{"another file at the root", write("CODEOWNERS"), ""},
 		{"a file removed", func() { must(t, os.Remove(in("clusters/one.yaml"))) }, "clusters/one.yaml"},
 		{"a folder removed", func() { must(t, os.RemoveAll(in("placements"))) }, "placements/app.yaml"},
-		{"a file moved out", func() { must(t, os.Rename(in("clusters/one.yaml"), in("apps/one.yaml"))) }, "clusters/one.yaml"},
+		{"a file moved out", func() { must(t, os.Rename(in("clusters/one.yaml"), in("apps/one.yaml"))) },
+			"clusters/one.yaml"},
 		{"a file moved in", func() { must(t, os.Rename(in("clusters-x/a.yaml"), in("clusters/a.yaml"))) }, "clusters/a.yaml"},
 		{"a folder moved away", func() { must(t, os.Rename(in("clusters"), in("old"))) }, "clusters/eu/two.yaml"},
 		{"a file's mode", func() { must(t, os.Chmod(in("clusters/run.yaml"), 0o755)) }, "clusters/run.yaml"},
@@ -349,11 +351,13 @@ func TestAFleetWhoseSignersCannotBeReadIsNoFleet(t *testing.T) {
 		},
 	} {
 		s := by(guardedPaths, key)
-		if _, err := model.Load(testfleet.Open(t, testfleet.Two().With(testfleet.Files{"fleet.yaml": fleetWith(t, s)}))); err != nil {
+		if _, err := model.Load(testfleet.Open(t,
+			testfleet.Two().With(testfleet.Files{"fleet.yaml": fleetWith(t, s)}))); err != nil {
 			t.Fatal(err)
 		}
 		change(s)
-		if _, err := model.Load(testfleet.Open(t, testfleet.Two().With(testfleet.Files{"fleet.yaml": fleetWith(t, s)}))); err == nil ||
+		if _, err := model.Load(testfleet.Open(t,
+			testfleet.Two().With(testfleet.Files{"fleet.yaml": fleetWith(t, s)}))); err == nil ||
 			!strings.Contains(err.Error(), "spec.signing") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -372,7 +376,8 @@ func TestAFloorThatIsRefused(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
-	for name, s := range map[string]*api.Signing{"nothing": nil, "an empty one": {}, "a signing.Demand alone": {Require: []string{"clusters/"}}} {
+	for name, s := range map[string]*api.Signing{"nothing": nil, "an empty one": {},
+		"a signing.Demand alone": {Require: []string{"clusters/"}}} {
 		if _, err := signing.Floor(s); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -27,10 +27,14 @@ func TestARemotesCertificateIsBlamedForWhatItIs(t *testing.T) {
 		want  error
 		words string
 	}{
-		"an authority that nobody knows": {url: server.URL, want: source.ErrCertificate, words: "hint: put its authority's certificate into the CA file"},
-		"another host's":                 {url: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), auth: Auth{CAFile: ca}, want: source.ErrCertificate, words: "another host name"},
-		"a good one":                     {url: server.URL, auth: Auth{CAFile: ca}, want: source.ErrRemote, words: "not found"},
-		"no TLS at all":                  {url: strings.Replace(plain.URL, "http:", "https:", 1), want: source.ErrRemote, words: "does not speak TLS"},
+		"an authority that nobody knows": {url: server.URL, want: source.ErrCertificate,
+			words: "hint: put its authority's certificate into the CA file"},
+		"another host's": {url: strings.Replace(server.URL, "127.0.0.1", "localhost", 1),
+			auth: Auth{CAFile: ca}, want: source.ErrCertificate, words: "another host name"},
+		"a good one": {url: server.URL, auth: Auth{CAFile: ca}, want: source.ErrRemote,
+			words: "not found"},
+		"no TLS at all": {url: strings.Replace(plain.URL, "http:", "https:", 1), want: source.ErrRemote,
+			words: "does not speak TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := Open(t.TempDir(), test.url+"/fleet.git", "main", test.auth, Limits{})

@@ -54,7 +54,8 @@ func TestHostileTreesAreRefused(t *testing.T) {
 			return entries{{Mode: "100644", Name: "f", Hash: b}, {Mode: "100644", Name: "f", Hash: b}}
 		},
 		"a file and a folder have one name": func(b, s string) entries {
-			return entries{{Mode: "100644", Name: "f", Hash: b}, {Mode: "100644", Name: "f-", Hash: b}, {Mode: "40000", Name: "f", Hash: s}}
+			return entries{{Mode: "100644", Name: "f", Hash: b}, {Mode: "100644", Name: "f-", Hash: b},
+				{Mode: "40000", Name: "f", Hash: s}}
 		},
 		"entries are not sorted": func(b, s string) entries {
 			return entries{{Mode: "100644", Name: "z", Hash: b}, {Mode: "100644", Name: "f", Hash: b}}
@@ -143,7 +144,8 @@ func TestTreeIsWhatGitLists(t *testing.T) {
 			t.Errorf("%s exists", path)
 		}
 	}
-	for path, want := range map[string]bool{"": true, ".": true, "a": true, "a.b": false, "missing": false, "a/inner": false, "../a": false, "/a": false, "a/": false, "a.b/x": false} {
+	for path, want := range map[string]bool{"": true, ".": true, "a": true, "a.b": false, "missing": false,
+		"a/inner": false, "../a": false, "/a": false, "a/": false, "a.b/x": false} {
 		if got := tr.IsDir(path); got != want {
 			t.Errorf("IsDir(%q) = %v", path, got)
 		}
@@ -261,11 +263,16 @@ func TestAFolderIsHeldToTheSameChecks(t *testing.T) {
 		make    func(dir string) error
 		refused bool
 	}{
-		"a link to a file":    {func(dir string) error { return os.Symlink(outside, filepath.Join(dir, "link")) }, false},
-		"a link to a folder":  {func(dir string) error { return os.Symlink(filepath.Dir(outside), filepath.Join(dir, "link")) }, false},
-		"a nested repository": {func(dir string) error { return os.MkdirAll(filepath.Join(dir, "sub", ".git"), 0o755) }, true},
-		"a strange name":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a\nb"), nil, 0o600) }, true},
-		"its own repository":  {func(dir string) error { return os.MkdirAll(filepath.Join(dir, ".git", "objects"), 0o755) }, false},
+		"a link to a file": {func(dir string) error { return os.Symlink(outside, filepath.Join(dir, "link")) }, false},
+		"a link to a folder": {func(dir string) error {
+			return os.Symlink(filepath.Dir(outside),
+				filepath.Join(dir, "link"))
+		}, false},
+		"a nested repository": {func(dir string) error { return os.MkdirAll(filepath.Join(dir, "sub", ".git"), 0o755) },
+			true},
+		"a strange name": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a\nb"), nil, 0o600) }, true},
+		"its own repository": {func(dir string) error { return os.MkdirAll(filepath.Join(dir, ".git", "objects"), 0o755) },
+			false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -74,7 +74,8 @@ func (v *verifier) chain(last, head string) error {
 		return err
 	}
 	if err != nil {
-		return &signing.UnverifiedError{Commit: last, Hint: acceptHint, Err: fmt.Errorf("the signing rules of the accepted head cannot be read: %w", err)}
+		return &signing.UnverifiedError{Commit: last, Hint: acceptHint,
+			Err: fmt.Errorf("the signing rules of the accepted head cannot be read: %w", err)}
 	}
 	names, err := v.between(last, head)
 	if errors.Is(err, errNotOnChain) {
@@ -82,7 +83,8 @@ func (v *verifier) chain(last, head string) error {
 		if len(signing.Demands(rules, v.floor)) == 0 {
 			return nil
 		}
-		return &signing.UnverifiedError{Commit: head, Hint: sideHint, Err: fmt.Errorf("the accepted head %s is not on its first-parent chain: it came in from the side", last)}
+		return &signing.UnverifiedError{Commit: head, Hint: sideHint,
+			Err: fmt.Errorf("the accepted head %s is not on its first-parent chain: it came in from the side", last)}
 	}
 	if err != nil {
 		return err
@@ -106,8 +108,9 @@ func (v *verifier) chain(last, head string) error {
 
 const (
 	acceptHint = "have an operator accept one signed head by its hash"
-	signHint   = "nothing of it was accepted: sign it (git rebase %s^ --exec 'git commit --amend --no-edit -S'), or have an allowed signer do so, and push the branch again"
-	sideHint   = "merge the other way round: check out the fleet's branch and merge yours into it"
+	signHint   = "nothing of it was accepted: sign it (git rebase %s^ --exec 'git commit --amend --no-edit -S'), or " +
+		"have an allowed signer do so, and push the branch again"
+	sideHint = "merge the other way round: check out the fleet's branch and merge yours into it"
 )
 
 var errNotOnChain = errors.New("not on the first-parent chain")
@@ -222,7 +225,8 @@ func (v *verifier) judge(parent, name string, wanted []signing.Demand) (signed m
 			continue
 		}
 		if err := v.verify(name, d.Signers); err != nil {
-			return nil, &signing.UnverifiedError{Commit: name, Path: file, Require: d.Path, Hint: fmt.Sprintf(signHint, name), Err: err}
+			return nil, &signing.UnverifiedError{Commit: name, Path: file, Require: d.Path, Hint: fmt.Sprintf(signHint, name),
+				Err: err}
 		}
 		signed[d.Signers] = true
 	}

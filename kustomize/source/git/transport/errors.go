@@ -24,7 +24,8 @@ func certificateError(err error) error {
 	problem, hint := "", "put its authority's certificate into the CA file of the credentials"
 	switch {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return fmt.Errorf("remote does not speak TLS on this port; hint: correct scheme or port of the URL: %w", source.ErrRemote)
+		return fmt.Errorf("remote does not speak TLS on this port; hint: correct scheme or port of the URL: %w",
+			source.ErrRemote)
 	case errors.As(err, &authority):
 		problem = "nobody who is trusted here signed it"
 	case errors.As(err, &host):

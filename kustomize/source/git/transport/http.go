@@ -90,7 +90,8 @@ func sameOrigin(req *http.Request, via []*http.Request) error {
 }
 
 func (r *httpRemote) Refs(ctx context.Context) (*packp.AdvRefs, error) {
-	body, err := r.do(ctx, http.MethodGet, "/info/refs?service=git-upload-pack", nil, "application/x-git-upload-pack-advertisement")
+	body, err := r.do(ctx, http.MethodGet, "/info/refs?service=git-upload-pack", nil,
+		"application/x-git-upload-pack-advertisement")
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,8 @@ func (r *httpRemote) Refs(ctx context.Context) (*packp.AdvRefs, error) {
 	return decodeRefs(body, r.limits.Refs)
 }
 
-func (r *httpRemote) Pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
+func (r *httpRemote) Pack(ctx context.Context,
+	ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
 	adv, err := r.Refs(ctx)
 	if err != nil {
 		return nil, err
@@ -123,7 +125,8 @@ func (r *httpRemote) Pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.
 	return pack, nil
 }
 
-func (r *httpRemote) do(ctx context.Context, method, path string, content io.Reader, contentType string) (io.ReadCloser, error) {
+func (r *httpRemote) do(ctx context.Context, method, path string, content io.Reader,
+	contentType string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, r.url+path, content)
 	if err != nil {
 		return nil, errors.New("make request")

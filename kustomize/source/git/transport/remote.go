@@ -135,7 +135,8 @@ func AnswerError(ctx context.Context, err error) error {
 	case certificate != nil:
 		return certificate
 	case errors.Is(err, tree.ErrTooLarge), errors.Is(err, source.ErrUnauthorized), errors.Is(err, source.ErrRedirected),
-		errors.Is(err, source.ErrHostKey), errors.Is(err, source.ErrCertificate), errors.Is(err, source.ErrEmptyRepository), errors.Is(err, source.ErrRefGone),
+		errors.Is(err, source.ErrHostKey), errors.Is(err, source.ErrCertificate), errors.Is(err, source.ErrEmptyRepository),
+		errors.Is(err, source.ErrRefGone),
 		errors.Is(err, ErrForbiddenAddress), errors.Is(err, source.ErrRemote):
 		return err
 	case errors.Is(err, packp.ErrEmptyAdvRefs), errors.Is(err, gittransport.ErrEmptyRemoteRepository):

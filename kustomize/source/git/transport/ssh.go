@@ -135,7 +135,8 @@ func (r *sshRemote) Refs(ctx context.Context) (*packp.AdvRefs, error) {
 	return adv, nil
 }
 
-func (r *sshRemote) Pack(ctx context.Context, ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
+func (r *sshRemote) Pack(ctx context.Context,
+	ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error)) (io.ReadCloser, error) {
 	s, err := r.start(ctx)
 	if err != nil {
 		return nil, err
@@ -155,7 +156,8 @@ type sshSession struct {
 	stop   func() bool
 }
 
-func (s *sshSession) request(ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error), limits Limits) (io.ReadCloser, error) {
+func (s *sshSession) request(ask func(*packp.AdvRefs) (*packp.UploadPackRequest, error), limits Limits) (io.ReadCloser,
+	error) {
 	adv, err := decodeRefs(s.out, limits.Refs)
 	if err != nil {
 		return nil, err
