@@ -41,13 +41,19 @@ type process struct {
 	gone     chan struct{} // closed once lost is set
 	exited   chan struct{} // closed once the child was waited for
 
-	mu      sync.Mutex
+	in, out *os.File
+
+	mu sync.Mutex // of calls
+	calls
+}
+
+// calls are what a process was asked, and whether it may be asked more.
+type calls struct {
 	pending map[uint64]*call
 	next    uint64
 	retired bool
 	ending  bool // told to end
 	lost    error
-	in, out *os.File
 }
 
 type call struct {
@@ -117,7 +123,7 @@ func spawn(cfg Config, argv []string) (*process, error) {
 	window := windowPerSession * cfg.Sessions
 	p := &process{cmd: cmd, deadline: cfg.Deadline, conn: wire.NewConn(in, out),
 		window: make(chan struct{}, window), gone: make(chan struct{}), exited: make(chan struct{}),
-		pending: map[uint64]*call{}, in: in, out: out}
+		calls: calls{pending: map[uint64]*call{}}, in: in, out: out}
 	return p, nil
 }
 
