@@ -112,12 +112,12 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	own := metrics.New(registry.Registry)
 	snapshots, link := &view.Snapshots{}, &unseal.Link{}
 	identities := &unseal.Identities{Client: mgr.GetClient(), Namespace: o.namespace}
-	fleetSync := &fleetsync.Reconciler{
+	fleetSync := fleetsync.New(fleetsync.Options{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: recorder, Namespace: o.namespace,
-		Storage: o.storage, AllowHTTP: o.allowHTTP,
+		Git:     fleetsync.Git{Storage: o.storage, AllowHTTP: o.allowHTTP},
 		Builder: builder, Snapshots: snapshots, Identities: identities, Link: link,
 		Metrics: own,
-	}
+	})
 	if err := fleetSync.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up fleetsync: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -43,13 +44,13 @@ func (u *tableUnsealer) Unseal(_ context.Context, delivery string, s *view.Snaps
 		o, content := one.Object, one.Content
 		if !u.kept[delivery][content] {
 			if u.down {
-				return nil, &unseal.UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: "the key service is down"}
+				return nil, loop.Waiting(v1alpha1.KeyServiceUnavailableReason, "the key service is down")
 			}
 			u.asked = append(u.asked, content)
 		}
 		values, ok := u.values[o.Stub.Manifest.Spec.Blocks[0].Payload]
 		if !ok {
-			return nil, &unseal.UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: "no such payload"}
+			return nil, loop.Stalled(v1alpha1.UnsealDeniedReason, "no such payload")
 		}
 		if u.kept[delivery] == nil {
 			u.kept[delivery] = map[string]bool{}

@@ -9,7 +9,6 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/unseal"
-	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // values are secret values by object and pointer. They live between the unsealing
@@ -46,13 +45,10 @@ func (u unsealing) fresh(ctx context.Context, changes []change) ([]change, value
 		return changes, values, nil
 	}
 	plain := slices.DeleteFunc(slices.Clone(changes), func(c change) bool { return c.object.Sealed() })
-	var refused *unseal.UnsealError
-	if errors.As(err, &refused) {
-		ended := &loop.Error{Reason: refused.Reason, Message: refused.Message, After: keyservice.RetryAfter(refused.Err)}
-		if refused.Retryable() {
-			ended.Intent = loop.Retry
-		}
-		return plain, nil, ended
+	var ended *loop.Error
+	if errors.As(err, &ended) {
+		own := *ended // others were told the same
+		return plain, nil, &own
 	}
 	return plain, nil, loop.Waiting(v1alpha1.UnsealFailedReason, "the values could not be had")
 }

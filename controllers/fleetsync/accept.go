@@ -2,17 +2,16 @@ package fleetsync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
@@ -21,10 +20,18 @@ import (
 // time-out or a starved machine can heal by itself.
 const retryBuilds = 10 * time.Minute
 
+// acceptance makes accepted heads the standing snapshot.
+type acceptance struct {
+	*Options
+	remote    *remote
+	enrolment *enrolment
+	resolved  time.Time // when the standing snapshot was resolved
+}
+
 // accept turns the head into the standing snapshot: the fleet's signature under
 // the pinned root key, this cluster's own file, what is placed here, built. A
 // head that fails any of that is not accepted, and what stood stays.
-func (r *Reconciler) accept(ctx context.Context, p *pass) error {
+func (r *acceptance) accept(ctx context.Context, p *pass) error {
 	standing := r.Snapshots.Load()
 	if standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) {
 		p.snapshot = standing
@@ -44,7 +51,7 @@ func (r *Reconciler) accept(ctx context.Context, p *pass) error {
 	return nil
 }
 
-func (r *Reconciler) store(p *pass, next *view.Snapshot) {
+func (r *acceptance) store(p *pass, next *view.Snapshot) {
 	r.Snapshots.Store(next)
 	r.resolved = p.now
 	p.snapshot, p.moved = next, true
@@ -52,14 +59,14 @@ func (r *Reconciler) store(p *pass, next *view.Snapshot) {
 }
 
 // rebuild says whether failing builds are tried again at the same head.
-func (r *Reconciler) rebuild(p *pass, standing *view.Snapshot) bool {
+func (r *acceptance) rebuild(p *pass, standing *view.Snapshot) bool {
 	if len(view.Failing(standing)) == 0 || standing.ClusterSuspended {
 		return false
 	}
 	if len(standing.Resolution.Building()) > 0 {
 		return true
 	}
-	return p.requested() != r.handled || p.now.Sub(r.resolved) > retryBuilds
+	return p.requested() != p.handled || p.now.Sub(r.resolved) > retryBuilds
 }
 
 // restore brings back the accepted head from the mirror after a restart that
@@ -68,13 +75,13 @@ func (r *Reconciler) rebuild(p *pass, standing *view.Snapshot) bool {
 // A process that was killed after it remembered a head's fleet.yaml, and before it
 // wrote its status, left a status with a head that is a rollback by now. The head that
 // was remembered was accepted too.
-func (r *Reconciler) restore(ctx context.Context, p *pass) {
-	if p.identity == nil || r.mirror.Source == nil {
+func (r *acceptance) restore(ctx context.Context, p *pass) {
+	if p.identity == nil || r.remote.mirror.Source == nil {
 		return
 	}
-	_ = r.hold(p)
+	_ = r.remote.hold(p)
 	for _, accepted := range []string{hashOf(p.obj.Status.Head), p.identity.KnownSince()} {
-		if accepted == "" || !r.mirror.Contains(accepted) {
+		if accepted == "" || !r.remote.mirror.Contains(accepted) {
 			continue
 		}
 		p.head, p.next = accepted, nil
@@ -84,8 +91,7 @@ func (r *Reconciler) restore(ctx context.Context, p *pass) {
 			return
 		}
 		logf.FromContext(ctx).Info("accepted head is not restored", "head", accepted, "why", err.Error())
-		var ended *stepError
-		if !errors.As(err, &ended) || ended.reason != v1alpha1.FleetRolledBackReason {
+		if loop.End(err, "").Reason != v1alpha1.FleetRolledBackReason {
 			return
 		}
 	}
@@ -93,24 +99,24 @@ func (r *Reconciler) restore(ctx context.Context, p *pass) {
 
 // snapshot resolves the head of a pass. One that is not new is read again, and held to
 // what the join token pinned.
-func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, error) {
+func (r *acceptance) snapshot(ctx context.Context, p *pass) (*view.Snapshot, error) {
 	head, err := p.next, error(nil)
 	if head == nil {
-		if head, err = r.rule.Read(ctx, p.head, p.identity.Known()); err != nil {
+		if head, err = r.remote.rule.Read(ctx, p.head, p.identity.Known()); err != nil {
 			return nil, refusedHead(p.obj, err)
 		}
 	}
 	model := head.Model
 	next := &view.Snapshot{
 		Head: head.Hash, Revision: revisionOf(p.obj, head.Hash), Fleet: model.Fleet, Model: model,
-		Stood: buildsAgain(r.mirror, r.Builder),
+		Stood: buildsAgain(r.remote.mirror, r.Builder),
 	}
 	if next.NotInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
 		return nil, err
 	}
 	// The rule remembers heads that are new. The status may know one as accepted, and
 	// this identity not: it came from a backup, or pins another root key.
-	if err := r.remember(ctx, p, head); err != nil {
+	if err := r.enrolment.remember(ctx, p, head); err != nil {
 		return nil, err
 	}
 	if next.NotInFleet != "" {
@@ -122,20 +128,6 @@ func (r *Reconciler) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 	next.Resolution = r.Builder.ResolveSoon(ctx, head.Tree, model, p.obj.Spec.ClusterName)
 	r.Metrics.Resolve(r.now().Sub(started))
 	return next, ctx.Err()
-}
-
-// remember makes what an accepted head's fleet.yaml tells durable, before
-// anything is done on the strength of that head.
-func (r *Reconciler) remember(ctx context.Context, p *pass, head *follow.Head) error {
-	if head.Known == p.identity.Known() {
-		return nil
-	}
-	next := p.identity.Knowing(head.Known, head.Hash)
-	if err := r.Identities.Put(ctx, next); err != nil {
-		return fmt.Errorf("remember serial %d of fleet.yaml: %w", head.Known.Serial, err)
-	}
-	r.take(p, next)
-	return nil
 }
 
 // membership reads this cluster's own file. It gives why the cluster is not in
@@ -154,11 +146,11 @@ func membership(m *model.Model, name string, identity *unseal.Identity) (string,
 	}
 	file := m.Files["Cluster/"+name]
 	if own.Spec.Identity != identity.Fingerprint() {
-		return "", stalled(v1alpha1.RecipientMismatchReason, "%s: spec.identity is %s, and this cluster's is %s",
+		return "", loop.Stalled(v1alpha1.RecipientMismatchReason, "%s: spec.identity is %s, and this cluster's is %s",
 			file, own.Spec.Identity, identity.Fingerprint())
 	}
 	if own.Spec.Recipient != identity.Recipient() {
-		return "", stalled(v1alpha1.RecipientMismatchReason,
+		return "", loop.Stalled(v1alpha1.RecipientMismatchReason,
 			"%s: spec.recipient is not this cluster's, which is in status.recipient", file)
 	}
 	if own.Spec.Suspend {
@@ -170,7 +162,7 @@ func membership(m *model.Model, name string, identity *unseal.Identity) (string,
 // delivered is what was delivered last, for a cluster that Git suspends: the
 // resolution that stood or, after a restart, what each Delivery was told, built
 // again from the commit that it was told at. It holds all deletes.
-func (r *Reconciler) delivered(ctx context.Context, p *pass) (*kustomize.Resolution, error) {
+func (r *acceptance) delivered(ctx context.Context, p *pass) (*kustomize.Resolution, error) {
 	const why = "this cluster is suspended in Git"
 	if standing := r.Snapshots.Load(); standing != nil {
 		held := *standing.Resolution
@@ -181,7 +173,7 @@ func (r *Reconciler) delivered(ctx context.Context, p *pass) (*kustomize.Resolut
 		Cluster: p.obj.Spec.ClusterName, HoldAllDeletes: true, HoldReason: why,
 		Placed: map[string]*kustomize.Placed{}, Owners: map[kustomize.ObjectID]string{},
 	}
-	deliveries, err := r.deliveries(ctx)
+	deliveries, err := r.standing(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -200,11 +192,11 @@ func (r *Reconciler) delivered(ctx context.Context, p *pass) (*kustomize.Resolut
 
 // deliveredOne builds a Delivery as it was told; nil when that is not to be had
 // any more, and the Delivery then waits.
-func (r *Reconciler) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Placed {
+func (r *acceptance) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Placed {
 	if d.Spec.Removed {
 		return nil
 	}
-	return buildAgain(ctx, r.mirror, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
+	return buildAgain(ctx, r.remote.mirror, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
 }
 
 // buildsAgain is for [view.Snapshot]. The mirror is the one that the snapshot

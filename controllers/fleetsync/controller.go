@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	"github.com/fluxcd/pkg/runtime/patch"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,55 +20,36 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/metrics"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
-	keyservice "github.com/bulla-dev/bulla/keyservice/client"
-	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/follow"
-	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 // Reconciler follows the fleet repository. It is the only writer of
-// the [view.Snapshots] and of Delivery specs.
+// the [view.Snapshots] and of Delivery specs. Each of its steps is a type with what
+// that step remembers.
 type Reconciler struct {
-	// Client reads FleetSyncs and Deliveries from a cache and Secrets from the
-	// API server.
-	Client client.Client
-	// Reader is the API server itself: a cache does not keep who suspended a
-	// FleetSync. Nil for nobody.
-	Reader client.Reader
-	// Recorder records events; messages hold no secret.
-	Recorder record.EventRecorder
-	// Namespace is the controller's: FleetSync, Deliveries and Secrets are there.
-	Namespace string
-	// Storage is the directory that keeps the mirror over restarts.
-	Storage string
-	// AllowHTTP admits http:// remotes that are not on loopback.
-	AllowHTTP bool
-	// Limits bound what is taken from the remote.
-	Limits git.Limits
+	Options
 
-	Builder    *kustomize.Builder
-	Snapshots  *view.Snapshots
-	Identities *unseal.Identities
-	Link       *unseal.Link
-	// Dial and Enroll reach the key service. Nil: [unseal.Dial] and the client's Enroll.
-	Dial   unseal.Dialer
-	Enroll func(context.Context, keyservice.EnrollOptions) (*keyservice.Credentials, error)
-	// Now is the clock; nil: time.Now.
-	Now     func() time.Time
-	Metrics *metrics.Metrics
+	enrolment  enrolment
+	remote     remote
+	acceptance acceptance
+	delivering delivering
 
-	mirror   openMirror
-	rule     follow.Rule
-	resolved time.Time // when the standing snapshot was resolved
-	looked   time.Time // when the remote was last asked with success
-	handled  string    // the last reconcile request that was obeyed
-	failures int       // in a row
-	wanted   atomic.Bool
+	failures loop.Backoff
+	handled  string // the last reconcile request that was obeyed
 	wake     chan event.GenericEvent
-	log      *keyservice.Log // see auditLog
+}
+
+// New readies a Reconciler; [Reconciler.SetupWithManager] has it run.
+func New(o Options) *Reconciler {
+	r := &Reconciler{Options: o, wake: make(chan event.GenericEvent, 1)}
+	r.enrolment = enrolment{Options: &r.Options}
+	r.remote.Options, r.remote.enrolment = &r.Options, &r.enrolment
+	r.acceptance = acceptance{Options: &r.Options, remote: &r.remote, enrolment: &r.enrolment}
+	r.delivering = delivering{Options: &r.Options, remote: &r.remote}
+	return r
 }
 
 // pass is what one reconciliation learns, step by step.
@@ -90,15 +69,10 @@ type pass struct {
 	moved bool
 	// later is a failure that did not end the pass, and is its result all the same.
 	later error
-}
-
-// step does one thing of a pass. A *stepError says what became of it; any other
-// error is the API server's, and tried again.
-type step func(context.Context, *pass) error
-
-// steps in their order. Each may rely on what those before it found.
-func (r *Reconciler) steps() []step {
-	return []step{r.identify, r.enrol, r.look, r.accept, r.deliver}
+	// handled is the reconcile request that was obeyed last; failing, that the pass
+	// before this one failed.
+	handled string
+	failing bool
 }
 
 // Reconcile makes one pass. It writes the status in one place, [finish].
@@ -114,19 +88,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if obj.Spec.Suspend {
 		return ctrl.Result{}, r.suspended(ctx, obj, patcher)
 	}
-	p := &pass{obj: obj, now: r.now()}
+	p := &pass{obj: obj, now: r.now(), handled: r.handled, failing: r.failures.Failing()}
 	if err := r.begin(ctx, p, patcher); err != nil {
 		return ctrl.Result{}, err
 	}
-	err := r.first(ctx, p)
-	for _, next := range r.steps() {
-		if err != nil {
-			break
-		}
-		err = next(ctx, p)
+	step := func(of func(context.Context, *pass) error) loop.Step {
+		return func(ctx context.Context) error { return of(ctx, p) }
 	}
+	err := loop.Run(ctx, step(r.first), step(r.enrolment.identify), step(r.enrolment.enrol), step(r.remote.look),
+		step(r.acceptance.accept), step(r.delivering.deliver))
 	if err != nil && r.Snapshots.Load() == nil {
-		r.restore(ctx, p)
+		r.acceptance.restore(ctx, p)
 	}
 	return r.finish(ctx, p, patcher, errors.Join(err, p.later))
 }
@@ -142,7 +114,7 @@ func (r *Reconciler) first(ctx context.Context, p *pass) error {
 		older := other.CreationTimestamp.Before(&p.obj.CreationTimestamp) ||
 			other.CreationTimestamp.Equal(&p.obj.CreationTimestamp) && other.Name < p.obj.Name
 		if other.UID != p.obj.UID && older {
-			return stalled(v1alpha1.ConflictReason, "a cluster has one FleetSync, and %q is older", other.Name)
+			return loop.Stalled(v1alpha1.ConflictReason, "a cluster has one FleetSync, and %q is older", other.Name)
 		}
 	}
 	return nil
@@ -161,17 +133,10 @@ func (r *Reconciler) gone(ctx context.Context) error {
 	return nil
 }
 
-func (r *Reconciler) now() time.Time {
-	if r.Now != nil {
-		return r.Now()
-	}
-	return time.Now()
-}
-
 // Refetch asks for a look at the remote now. The unsealer calls it when the key
 // service stands at another head. It never blocks.
 func (r *Reconciler) Refetch() {
-	r.wanted.Store(true)
+	r.remote.wanted.Store(true)
 	select {
 	case r.wake <- event.GenericEvent{Object: &v1alpha1.FleetSync{}}:
 	default:
@@ -200,7 +165,6 @@ func (r *Reconciler) usersOf(ctx context.Context, secret client.Object) []reconc
 // of a FleetSync, for a Delivery whose spec somebody else wrote or that is gone,
 // and for Refetch.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.wake = make(chan event.GenericEvent, 1)
 	every := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
 		list := &v1alpha1.FleetSyncList{}
 		if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/controllers/unseal"
@@ -22,15 +23,22 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
+// delivering tells Deliveries what is placed here. It is the only writer of their
+// specs.
+type delivering struct {
+	*Options
+	remote *remote
+}
+
 // deliver makes the Deliveries say what the snapshot places. A Delivery is
 // written only when its build digest or its removal changes: a head that moved
 // without touching it writes nothing.
-func (r *Reconciler) deliver(ctx context.Context, p *pass) error {
+func (r *delivering) deliver(ctx context.Context, p *pass) error {
 	if p.snapshot.ClusterSuspended {
-		return waiting(v1alpha1.NotInFleetReason,
+		return loop.Waiting(v1alpha1.NotInFleetReason,
 			"%s: nothing new is unsealed, nothing is pruned, what runs keeps running", p.snapshot.NotInFleet)
 	}
-	deliveries, err := r.deliveries(ctx)
+	deliveries, err := r.standing(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,7 +71,7 @@ func (r *Reconciler) deliver(ctx context.Context, p *pass) error {
 // dropAnswers deletes kept answers and inventories of Deliveries that are neither
 // there nor placed. A Delivery drops its own when it has pruned; these are of one
 // that somebody deleted before Git dropped its placement.
-func (r *Reconciler) dropAnswers(ctx context.Context, s *view.Snapshot, standing []v1alpha1.Delivery) error {
+func (r *delivering) dropAnswers(ctx context.Context, s *view.Snapshot, standing []v1alpha1.Delivery) error {
 	for _, label := range []string{unseal.AnswersLabel, own.InventoryLabel} {
 		secrets := &metav1.PartialObjectMetadataList{}
 		secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
@@ -85,7 +93,7 @@ func (r *Reconciler) dropAnswers(ctx context.Context, s *view.Snapshot, standing
 	return nil
 }
 
-func (r *Reconciler) create(ctx context.Context, d *v1alpha1.Delivery) error {
+func (r *delivering) create(ctx context.Context, d *v1alpha1.Delivery) error {
 	d.Namespace = r.Namespace
 	d.Labels = map[string]string{own.ManagedByLabel: own.ManagedBy}
 	err := r.Client.Create(ctx, d, client.FieldOwner(own.FieldManager))
@@ -95,8 +103,8 @@ func (r *Reconciler) create(ctx context.Context, d *v1alpha1.Delivery) error {
 	return nil
 }
 
-// deliveries gives those of this cluster, by name.
-func (r *Reconciler) deliveries(ctx context.Context) ([]v1alpha1.Delivery, error) {
+// standing gives the Deliveries of this cluster, by name.
+func (r *Options) standing(ctx context.Context) ([]v1alpha1.Delivery, error) {
 	list := &v1alpha1.DeliveryList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
@@ -194,23 +202,23 @@ func (p *deliveryPlan) change(from, to *v1alpha1.Delivery, revision string) {
 // verdict is the pass's result once everything that can be written is.
 func (p *deliveryPlan) verdict(s *view.Snapshot) error {
 	if len(p.blocked) > 0 {
-		return stalled(v1alpha1.PruneBlockedReason,
+		return loop.Stalled(v1alpha1.PruneBlockedReason,
 			"%s removes %d of %d deliveries (%s), more than the fleet's share of %d%%; they stay until the annotation %s=%s consents",
 			s.Revision, len(p.blocked), p.total, say.List(p.blocked), s.Fleet.Spec.MaxShare(), v1alpha1.ConsentAnnotation, s.Revision)
 	}
 	if s.Resolution.HoldAllDeletes {
-		return stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended",
+		return loop.Stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended",
 			s.Resolution.HoldReason)
 	}
 	if why := unsure(s); why != "" && len(p.held) > 0 {
-		return stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, say.List(p.held))
+		return loop.Stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, say.List(p.held))
 	}
 	if names := s.Resolution.Building(); len(names) > 0 && len(names) == len(view.Failing(s)) {
-		return waiting(meta.ProgressingReason, "%d of %d placements take long to build (%s); the others do not wait for them",
+		return loop.Waiting(meta.ProgressingReason, "%d of %d placements take long to build (%s); the others do not wait for them",
 			len(names), len(s.Resolution.Placed), say.List(names))
 	}
 	if names := view.Failing(s); len(names) > 0 {
-		return waiting(meta.BuildFailedReason, "%d of %d placements do not build: %w",
+		return loop.Waiting(meta.BuildFailedReason, "%d of %d placements do not build: %w",
 			len(names), len(s.Resolution.Placed), s.Resolution.Placed[names[0]].Err)
 	}
 	return nil

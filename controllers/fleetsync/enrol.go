@@ -13,12 +13,14 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/mask"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 )
 
 // clockAlarm is how far the key service's clock may be off before an event says
@@ -28,9 +30,16 @@ const clockAlarm = 10 * time.Minute
 // joinTokenKey is the key of the join token in its Secret.
 const joinTokenKey = "token"
 
+// enrolment is who this cluster is to the key service: its keys, its certificate, its
+// connection.
+type enrolment struct {
+	*Options
+	log *keyservice.Log // see auditLog
+}
+
 // identify makes the cluster's keys on the first pass and shows the public ones:
 // they are what the Cluster file in Git must hold.
-func (r *Reconciler) identify(ctx context.Context, p *pass) error {
+func (r *enrolment) identify(ctx context.Context, p *pass) error {
 	identity, err := r.Identities.Get(ctx)
 	if err != nil {
 		return err
@@ -40,7 +49,7 @@ func (r *Reconciler) identify(ctx context.Context, p *pass) error {
 }
 
 // take makes identity the pass's and puts its public side into the status.
-func (r *Reconciler) take(p *pass, identity *unseal.Identity) {
+func (r *enrolment) take(p *pass, identity *unseal.Identity) {
 	p.identity = identity
 	status := &p.obj.Status
 	status.Recipient, status.Identity, status.Fleet = identity.Recipient(), identity.Fingerprint(), identity.Fleet()
@@ -55,7 +64,7 @@ func (r *Reconciler) take(p *pass, identity *unseal.Identity) {
 // renewal from two thirds of its life on. Without a certificate the fleet's root
 // key is not pinned either, so the pass ends; with an expired one the root key
 // still is, and Git is followed on: only new values wait.
-func (r *Reconciler) enrol(ctx context.Context, p *pass) error {
+func (r *enrolment) enrol(ctx context.Context, p *pass) error {
 	cluster := p.obj.Spec.ClusterName
 	if p.identity.EnrolledAs(cluster, p.now) && r.rejoin(ctx, p) {
 		r.connect(p)
@@ -89,20 +98,20 @@ func (r *Reconciler) enrol(ctx context.Context, p *pass) error {
 	return err
 }
 
-func (r *Reconciler) connect(p *pass) {
+func (r *enrolment) connect(p *pass) {
 	r.Link.Connect(r.dialer(), p.obj.Spec.KeyService.URL, p.identity, r.auditLog())
 }
 
-func (r *Reconciler) dialer() unseal.Dialer {
-	if r.Dial != nil {
-		return r.Dial
+func (r *enrolment) dialer() unseal.Dialer {
+	if r.Service.Dial != nil {
+		return r.Service.Dial
 	}
 	return unseal.Dial
 }
 
 // renew asks the key service, and where that does not take the certificate any
 // more, the place for expired ones that it named before.
-func (r *Reconciler) renew(ctx context.Context, p *pass) error {
+func (r *enrolment) renew(ctx context.Context, p *pass) error {
 	credentials, err := r.renewAt(ctx, p, p.obj.Spec.KeyService.URL)
 	if unseal.MayUseGrace(err) && p.identity.Grace() != "" {
 		if late, failed := r.renewAt(ctx, p, p.identity.Grace()); failed == nil {
@@ -116,7 +125,7 @@ func (r *Reconciler) renew(ctx context.Context, p *pass) error {
 	return r.keep(ctx, p, credentials, next, err)
 }
 
-func (r *Reconciler) renewAt(ctx context.Context, p *pass, url string) (*keyservice.Credentials, error) {
+func (r *enrolment) renewAt(ctx context.Context, p *pass, url string) (*keyservice.Credentials, error) {
 	service := r.dialer()(url, p.identity.TLSCertificate(), p.identity.Authority(), r.auditLog())
 	if closer, ok := service.(interface{ Close() }); ok {
 		defer closer.Close()
@@ -129,7 +138,7 @@ func (r *Reconciler) renewAt(ctx context.Context, p *pass, url string) (*keyserv
 // and what this cluster pinned of the old ones leads nowhere. It reports whether
 // it did. The cluster's own keys stay, so its file in Git does too. When it
 // fails, what the cluster has is used on.
-func (r *Reconciler) rejoin(ctx context.Context, p *pass) bool {
+func (r *enrolment) rejoin(ctx context.Context, p *pass) bool {
 	token, err := r.joinToken(ctx, p)
 	if err != nil || !unseal.IsAnotherToken(token, p.identity) {
 		return false
@@ -145,7 +154,7 @@ func (r *Reconciler) rejoin(ctx context.Context, p *pass) bool {
 }
 
 // join enrols with the join token.
-func (r *Reconciler) join(ctx context.Context, p *pass) error {
+func (r *enrolment) join(ctx context.Context, p *pass) error {
 	token, err := r.joinToken(ctx, p)
 	if err != nil {
 		return err
@@ -157,8 +166,8 @@ func (r *Reconciler) join(ctx context.Context, p *pass) error {
 const tokenHint = "the join token is used, expired or not that service's: its log says which, and so does `bulla audit log --kind Enrol`; " +
 	"put a new one into the Secret, from `bulla-keyservice token create`"
 
-func (r *Reconciler) joinWith(ctx context.Context, p *pass, token protocol.JoinToken) error {
-	enroll := r.Enroll
+func (r *enrolment) joinWith(ctx context.Context, p *pass, token protocol.JoinToken) error {
+	enroll := r.Service.Enroll
 	if enroll == nil {
 		enroll = keyservice.Enroll
 	}
@@ -175,40 +184,40 @@ func notEnrolled(url string, err error) error {
 	denied := (*keyservice.DeniedError)(nil)
 	switch {
 	case errors.Is(err, keyservice.ErrUnavailable):
-		return waiting(v1alpha1.NotEnrolledReason, "key service %s does not answer: %w", url, say.Steady(err))
+		return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s does not answer: %w", url, say.Steady(err))
 	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonToken:
-		return waiting(v1alpha1.NotEnrolledReason, "key service %s: %w; hint: %s", url, err, tokenHint)
+		return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s: %w; hint: %s", url, err, tokenHint)
 	}
-	return waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", url, err)
+	return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", url, err)
 }
 
 // joinToken reads the token, which is a credential: no message quotes it. A
 // wrong token is waited out: the Secret is not watched, and may be replaced.
-func (r *Reconciler) joinToken(ctx context.Context, p *pass) (protocol.JoinToken, error) {
+func (r *enrolment) joinToken(ctx context.Context, p *pass) (protocol.JoinToken, error) {
 	none := protocol.JoinToken{}
 	ref := p.obj.Spec.KeyService.JoinTokenSecretRef
 	if ref == nil {
-		return none, stalled(v1alpha1.NotEnrolledReason,
+		return none, loop.Stalled(v1alpha1.NotEnrolledReason,
 			"this cluster has no valid certificate, and spec.keyService.joinTokenSecretRef names no join token")
 	}
 	secret := &corev1.Secret{}
 	err := r.Client.Get(mask.Silent(ctx), client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
 	if apierrors.IsNotFound(err) {
-		return none, waiting(v1alpha1.NotEnrolledReason, "the join token's secret %q does not exist", ref.Name)
+		return none, loop.Waiting(v1alpha1.NotEnrolledReason, "the join token's secret %q does not exist", ref.Name)
 	}
 	if err != nil {
 		return none, fmt.Errorf("read join token: %w", err)
 	}
 	token, err := protocol.ParseJoinToken(string(secret.Data[joinTokenKey]))
 	if err != nil {
-		return none, waiting(v1alpha1.NotEnrolledReason, "secret %q, key %q: %w", ref.Name, joinTokenKey, err)
+		return none, loop.Waiting(v1alpha1.NotEnrolledReason, "secret %q, key %q: %w", ref.Name, joinTokenKey, err)
 	}
 	if token.Cluster != p.obj.Spec.ClusterName {
-		return none, waiting(v1alpha1.NotEnrolledReason, "the join token is for cluster %q, and spec.clusterName is %q",
+		return none, loop.Waiting(v1alpha1.NotEnrolledReason, "the join token is for cluster %q, and spec.clusterName is %q",
 			token.Cluster, p.obj.Spec.ClusterName)
 	}
 	if p.identity.Fleet() != "" && p.identity.Fleet() != token.Fleet {
-		return none, stalled(v1alpha1.FleetMismatchReason,
+		return none, loop.Stalled(v1alpha1.FleetMismatchReason,
 			"the join token is for fleet %s, and this cluster belongs to fleet %s; to leave it, delete the secret %q",
 			token.Fleet, p.identity.Fleet(), unseal.IdentitySecret)
 	}
@@ -219,10 +228,10 @@ func (r *Reconciler) joinToken(ctx context.Context, p *pass) (protocol.JoinToken
 }
 
 // keep makes durable what the key service gave, before its first use.
-func (r *Reconciler) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, next *unseal.Identity,
+func (r *enrolment) keep(ctx context.Context, p *pass, credentials *keyservice.Credentials, next *unseal.Identity,
 	err error) error {
 	if err != nil {
-		return waiting(v1alpha1.NotEnrolledReason, "%w", err)
+		return loop.Waiting(v1alpha1.NotEnrolledReason, "%w", err)
 	}
 	if err := r.Identities.Put(ctx, next); err != nil {
 		return err
@@ -240,7 +249,7 @@ func (r *Reconciler) keep(ctx context.Context, p *pass, credentials *keyservice.
 }
 
 // auditLog is what every connection to the key service is held against.
-func (r *Reconciler) auditLog() *keyservice.Log {
+func (r *enrolment) auditLog() *keyservice.Log {
 	if r.log == nil {
 		r.log = keyservice.NewLog(r.logKey, unseal.NewLogMemory(r.Client, r.Namespace))
 	}
@@ -249,9 +258,23 @@ func (r *Reconciler) auditLog() *keyservice.Log {
 
 // logKey is the key in fleet.yaml at the accepted head, which the root key
 // signed.
-func (r *Reconciler) logKey() string {
+func (r *enrolment) logKey() string {
 	if s := r.Snapshots.Load(); s != nil {
 		return s.Fleet.Spec.LogKey
 	}
 	return ""
+}
+
+// remember makes what an accepted head's fleet.yaml tells durable, before
+// anything is done on the strength of that head.
+func (r *enrolment) remember(ctx context.Context, p *pass, head *follow.Head) error {
+	if head.Known == p.identity.Known() {
+		return nil
+	}
+	next := p.identity.Knowing(head.Known, head.Hash)
+	if err := r.Identities.Put(ctx, next); err != nil {
+		return fmt.Errorf("remember serial %d of fleet.yaml: %w", head.Known.Serial, err)
+	}
+	r.take(p, next)
+	return nil
 }

@@ -58,16 +58,16 @@ func unsure(s *view.Snapshot) string {
 }
 
 // consented reads the FleetSync's consent annotation.
-func (r *Reconciler) consented(p *pass) func(*v1alpha1.Delivery) bool {
+func (r *delivering) consented(p *pass) func(*v1alpha1.Delivery) bool {
 	none := func(*v1alpha1.Delivery) bool { return false }
 	hash := hashOf(p.obj.Annotations[v1alpha1.ConsentAnnotation])
-	if hash == "" || !r.mirror.Contains(hash) {
+	if hash == "" || !r.remote.mirror.Contains(hash) {
 		return none
 	}
-	if ok, err := r.mirror.Follows(p.snapshot.Head, hash); err != nil || !ok {
+	if ok, err := r.remote.mirror.Follows(p.snapshot.Head, hash); err != nil || !ok {
 		return none
 	}
-	_, model, err := r.mirror.read(hash)
+	_, model, err := r.remote.mirror.read(hash)
 	if err != nil {
 		return none
 	}
@@ -76,7 +76,7 @@ func (r *Reconciler) consented(p *pass) func(*v1alpha1.Delivery) bool {
 		if slices.Contains(placed, d.Name) {
 			return false
 		}
-		before, err := r.mirror.Follows(hash, hashOf(d.Spec.Revision))
+		before, err := r.remote.mirror.Follows(hash, hashOf(d.Spec.Revision))
 		return err == nil && before
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
@@ -19,8 +20,10 @@ import (
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/mask"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/source"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
@@ -70,9 +73,20 @@ func (h hasty) Fetch(ctx context.Context, base string) (string, error) {
 	return h.Source.Fetch(ctx, base)
 }
 
+// remote is the repository, as far as this cluster looks at it.
+type remote struct {
+	*Options
+	enrolment *enrolment
+
+	mirror openMirror
+	rule   follow.Rule
+	looked time.Time // when it was last asked with success
+	wanted atomic.Bool
+}
+
 // look asks the remote for its head, which is all that an idle fleet costs, and
 // fetches when it moved, or when the mirror is damaged. It only goes forward.
-func (r *Reconciler) look(ctx context.Context, p *pass) error {
+func (r *remote) look(ctx context.Context, p *pass) error {
 	if err := r.open(ctx, p); err != nil {
 		return err
 	}
@@ -95,7 +109,7 @@ func (r *Reconciler) look(ctx context.Context, p *pass) error {
 		return nil
 	}
 	r.Metrics.Look("moved")
-	if p.next, err = r.rule.Next(ctx, remote, lastHead{r, p, unusable}); err != nil {
+	if p.next, err = r.rule.Next(ctx, remote, lastHead{r.enrolment, p, unusable}); err != nil {
 		return refusedHead(p.obj, err)
 	}
 	p.head = p.next.Hash
@@ -104,9 +118,9 @@ func (r *Reconciler) look(ctx context.Context, p *pass) error {
 
 // due says whether the remote is asked in this pass. A pass that a Delivery's
 // event started soon after a look is not a reason for another.
-func (r *Reconciler) due(p *pass) bool {
-	return r.wanted.Swap(false) || r.Snapshots.Load() == nil || r.failures > 0 ||
-		p.requested() != r.handled || p.obj.Generation != p.obj.Status.ObservedGeneration ||
+func (r *remote) due(p *pass) bool {
+	return r.wanted.Swap(false) || r.Snapshots.Load() == nil || p.failing ||
+		p.requested() != p.handled || p.obj.Generation != p.obj.Status.ObservedGeneration ||
 		p.now.Sub(r.looked) > intervalOf(p.obj)/2
 }
 
@@ -122,7 +136,7 @@ func acceptedRewrite(obj *v1alpha1.FleetSync, accepted string) string {
 }
 
 // open opens the mirror again when the URL, the ref or the credentials changed.
-func (r *Reconciler) open(ctx context.Context, p *pass) error {
+func (r *remote) open(ctx context.Context, p *pass) error {
 	if err := r.checkURL(p.obj.Spec.URL); err != nil {
 		return err
 	}
@@ -136,8 +150,8 @@ func (r *Reconciler) open(ctx context.Context, p *pass) error {
 	if r.mirror.Source != nil && r.mirror.key == key {
 		return nil
 	}
-	dir := filepath.Join(r.Storage, "mirror-"+hex.EncodeToString(place[:8]))
-	mirror, err := git.Open(dir, p.obj.Spec.URL, ref, auth, r.Limits)
+	dir := filepath.Join(r.Git.Storage, "mirror-"+hex.EncodeToString(place[:8]))
+	mirror, err := git.Open(dir, p.obj.Spec.URL, ref, auth, r.Git.Limits)
 	if err != nil {
 		return gitError(p.obj, err)
 	}
@@ -149,16 +163,16 @@ func (r *Reconciler) open(ctx context.Context, p *pass) error {
 }
 
 // checkURL refuses what would put a password into logs, or onto the wire.
-func (r *Reconciler) checkURL(text string) error {
+func (r *remote) checkURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return stalled(meta.InvalidURLReason, "spec.url is not a URL with a host")
+		return loop.Stalled(meta.InvalidURLReason, "spec.url is not a URL with a host")
 	}
 	if _, password := u.User.Password(); password || u.User != nil && u.Scheme != "ssh" {
-		return stalled(meta.InvalidURLReason, "spec.url holds credentials; put them into the secret of spec.secretRef")
+		return loop.Stalled(meta.InvalidURLReason, "spec.url holds credentials; put them into the secret of spec.secretRef")
 	}
-	if u.Scheme == "http" && !r.AllowHTTP && !loopback(u.Hostname()) {
-		return stalled(meta.InsecureConnectionsDisallowedReason,
+	if u.Scheme == "http" && !r.Git.AllowHTTP && !loopback(u.Hostname()) {
+		return loop.Stalled(meta.InsecureConnectionsDisallowedReason,
 			"spec.url is http:// to %q; use https://, or start the controller with --allow-insecure-http", u.Hostname())
 	}
 	return nil
@@ -170,8 +184,8 @@ func loopback(host string) bool {
 }
 
 // auth reads the credentials, under the names that Flux gives them.
-func (r *Reconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Auth, error) {
-	auth := git.Auth{InsecureHTTP: r.AllowHTTP}
+func (r *remote) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Auth, error) {
+	auth := git.Auth{InsecureHTTP: r.Git.AllowHTTP}
 	ref := obj.Spec.SecretRef
 	if ref == nil {
 		return auth, nil
@@ -179,7 +193,7 @@ func (r *Reconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Aut
 	secret := &corev1.Secret{}
 	err := r.Client.Get(mask.Silent(ctx), client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
 	if apierrors.IsNotFound(err) {
-		return auth, waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist",
+		return auth, loop.Waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist",
 			ref.Name)
 	}
 	if err != nil {
@@ -192,7 +206,7 @@ func (r *Reconciler) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Aut
 		auth.CAFile = secret.Data["ca.crt"]
 	}
 	if auth.Username == "" && len(auth.SSHKey) == 0 && len(auth.CAFile) == 0 {
-		return auth, stalled(v1alpha1.GitOperationFailedReason,
+		return auth, loop.Stalled(v1alpha1.GitOperationFailedReason,
 			"the secret %q of spec.secretRef has none of username and password, identity and known_hosts, caFile", ref.Name)
 	}
 	return auth, nil
@@ -214,13 +228,13 @@ func gitError(obj *v1alpha1.FleetSync, err error) error {
 		source.ErrHostKey, source.ErrCertificate, source.ErrRedirected, tree.ErrTooLarge,
 	} {
 		if errors.Is(err, act) {
-			return stalled(v1alpha1.GitOperationFailedReason, "%s, ref %q: %w", obj.Spec.URL, refOf(obj), err)
+			return loop.Stalled(v1alpha1.GitOperationFailedReason, "%s, ref %q: %w", obj.Spec.URL, refOf(obj), err)
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return waiting(v1alpha1.GitOperationFailedReason, "%s does not answer within %s", obj.Spec.URL, timeoutOf(obj))
+		return loop.Waiting(v1alpha1.GitOperationFailedReason, "%s does not answer within %s", obj.Spec.URL, timeoutOf(obj))
 	}
-	return waiting(v1alpha1.GitOperationFailedReason, "%s: %w", obj.Spec.URL, say.Steady(err))
+	return loop.Waiting(v1alpha1.GitOperationFailedReason, "%s: %w", obj.Spec.URL, say.Steady(err))
 }
 
 func refOf(obj *v1alpha1.FleetSync) string {

@@ -18,6 +18,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize/source"
 )
@@ -34,7 +35,7 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 	obj.Spec.Interval = metav1.Duration{Duration: 10 * time.Minute}
 	own := fake.NewClientBuilder().WithScheme(scheme).WithObjects(obj).WithStatusSubresource(obj).Build()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	r := &Reconciler{Client: own, Recorder: record.NewFakeRecorder(8)}
+	r := New(Options{Client: own, Recorder: record.NewFakeRecorder(8)})
 	read := func() *v1alpha1.FleetSync {
 		if err := own.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)
@@ -56,7 +57,7 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 	if got := read().Status.NextLook; got == nil || !got.Time.Equal(want) || want.Before(now.Add(40*time.Minute)) {
 		t.Errorf("the next look is said to be at %v, and it is at %v", got, want)
 	}
-	after = ended(stalled(v1alpha1.ConflictReason, "another one"))
+	after = ended(loop.Stalled(v1alpha1.ConflictReason, "another one"))
 	if got := read().Status.NextLook; got != nil || after > 11*time.Minute {
 		t.Errorf("it looks again after %s, at its interval, and says %v", after, got)
 	}
@@ -87,7 +88,7 @@ func TestTheDefaultIntervalIsOneNumber(t *testing.T) {
 }
 
 func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
-	r := &Reconciler{Snapshots: &view.Snapshots{}}
+	r := &New(Options{Snapshots: &view.Snapshots{}}).enrolment
 	if key := r.logKey(); key != "" {
 		t.Errorf("before a head is accepted: %q", key)
 	}
@@ -105,8 +106,8 @@ func TestTheLogKeyIsThatOfTheAcceptedHead(t *testing.T) {
 // TestACertificateThatIsNotTrustedWaitsForAPerson: no try mends it.
 func TestACertificateThatIsNotTrustedWaitsForAPerson(t *testing.T) {
 	err := gitError(&v1alpha1.FleetSync{}, fmt.Errorf("look: %w", source.ErrCertificate))
-	var step *stepError
-	if !errors.As(err, &step) || !step.stalled {
+	var step *loop.Error
+	if !errors.As(err, &step) || step.Intent != loop.Stall {
 		t.Errorf("%v does not stall", err)
 	}
 }

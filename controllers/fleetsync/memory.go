@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/signing"
 	"github.com/bulla-dev/bulla/kustomize/source"
@@ -15,9 +16,9 @@ import (
 // accepted last. It implements [follow.Memory] for one pass. The status outlives the
 // mirror.
 type lastHead struct {
-	r *Reconciler
-	p *pass
-	// unusable is why the floor cannot be used, see [Reconciler.hold].
+	enrolment *enrolment
+	p         *pass
+	// unusable is why the floor cannot be used, see [remote.hold].
 	unusable error
 }
 
@@ -39,7 +40,7 @@ func (m lastHead) Remember(ctx context.Context, next *follow.Head) error {
 	if _, err := membership(next.Model, m.p.obj.Spec.ClusterName, m.p.identity); err != nil {
 		return err
 	}
-	return m.r.remember(ctx, m.p, next)
+	return m.enrolment.remember(ctx, m.p, next)
 }
 
 // hold sets what heads are held to: what the join token pinned, and the floor in this
@@ -48,10 +49,10 @@ func (m lastHead) Remember(ctx context.Context, next *follow.Head) error {
 // place anything.
 // The error is for heads that are new: what was accepted under a floor that can be used
 // goes on.
-func (r *Reconciler) hold(p *pass) error {
+func (r *remote) hold(p *pass) error {
 	floor, err := signing.Floor(p.obj.Spec.Signing)
 	if err != nil {
-		err = stalled(v1alpha1.CommitNotVerifiedReason, "spec.signing of this FleetSync cannot be used: %w", err)
+		err = loop.Stalled(v1alpha1.CommitNotVerifiedReason, "spec.signing of this FleetSync cannot be used: %w", err)
 	}
 	r.rule.Source = hasty{r.mirror.Source, timeoutOf(p.obj)}
 	r.rule.Pins = follow.Pins{Fleet: p.identity.Fleet(), RootKey: p.identity.RootKey(), Floor: floor}
@@ -73,27 +74,27 @@ func refusedHead(obj *v1alpha1.FleetSync, err error) error {
 	accepted, reason, why := hashOf(obj.Status.Head), refused.Reason.Word(), refused.Err
 	switch {
 	case refused.Reason == follow.Rewritten:
-		return stalled(reason, "the remote's head %s does not descend from the accepted %s; nothing changes here until the history is restored, "+
+		return loop.Stalled(reason, "the remote's head %s does not descend from the accepted %s; nothing changes here until the history is restored, "+
 			"or the annotation %s=%s..%s accepts it", refused.Head, obj.Status.Head, v1alpha1.AcceptRewriteAnnotation, accepted, refused.Head)
 	case refused.Reason == follow.TooLong:
-		return stalled(reason, "more commits than are read lie between the remote's head %s and the accepted %s; "+
+		return loop.Stalled(reason, "more commits than are read lie between the remote's head %s and the accepted %s; "+
 			"push in smaller steps, or the annotation %s=%s..%s accepts it",
 			refused.Head, obj.Status.Head, v1alpha1.AcceptRewriteAnnotation, accepted, refused.Head)
 	case refused.Reason == follow.NotVerified && accepted != "":
-		return stalled(reason, "head %s is not accepted: %w; the annotation %s=%s..%s takes that head alone, if it is signed",
+		return loop.Stalled(reason, "head %s is not accepted: %w; the annotation %s=%s..%s takes that head alone, if it is signed",
 			refused.Head, why, v1alpha1.AcceptRewriteAnnotation, accepted, refused.Head)
 	case refused.Reason == follow.NotVerified:
-		return stalled(reason, "head %s is not accepted: %w", refused.Head, why)
+		return loop.Stalled(reason, "head %s is not accepted: %w", refused.Head, why)
 	case refused.Reason == follow.RolledBack:
-		return stalled(reason, "%w; put the newer one back, or have the change signed anew", why)
+		return loop.Stalled(reason, "%w; put the newer one back, or have the change signed anew", why)
 	case refused.Reason == follow.OtherFleet:
-		return stalled(reason, "the repository is not of this cluster's fleet: %w", why)
+		return loop.Stalled(reason, "the repository is not of this cluster's fleet: %w", why)
 	case refused.Reason == follow.NotSigned:
-		return stalled(reason, "fleet.yaml is not signed by the pinned root key: %w", why)
+		return loop.Stalled(reason, "fleet.yaml is not signed by the pinned root key: %w", why)
 	case errors.Is(why, source.ErrUnknownRevision), errors.Is(why, tree.ErrCorrupt):
-		return waiting(v1alpha1.GitOperationFailedReason, "read head %s: %w", refused.Head, why)
+		return loop.Waiting(v1alpha1.GitOperationFailedReason, "read head %s: %w", refused.Head, why)
 	case errors.Is(why, tree.ErrTooLarge):
 		return gitError(obj, why)
 	}
-	return stalled(reason, "head %s is not a fleet: %w", refused.Head, why)
+	return loop.Stalled(reason, "head %s is not a fleet: %w", refused.Head, why)
 }

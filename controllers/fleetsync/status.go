@@ -2,7 +2,6 @@ package fleetsync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
 	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
@@ -26,9 +26,6 @@ import (
 
 // fleetSyncOwned are the conditions that this loop alone writes.
 var fleetSyncOwned = []string{meta.ReadyCondition, meta.ReconcilingCondition, meta.StalledCondition}
-
-// firstRetry is the back-off after one failure; it doubles up to the interval.
-const firstRetry = time.Second
 
 // requested is the value of the annotation that asks for a pass now.
 func (p *pass) requested() string {
@@ -53,7 +50,7 @@ func (r *Reconciler) begin(ctx context.Context, p *pass, patcher *patch.SerialPa
 func (r *Reconciler) finish(ctx context.Context, p *pass, patcher *patch.SerialPatcher, result error,
 ) (ctrl.Result, error) {
 	before := conditions.Get(p.obj, meta.ReadyCondition)
-	r.conclude(p, result)
+	conclude(p, result)
 	after := conditions.Get(p.obj, meta.ReadyCondition)
 	if before == nil || before.Reason != after.Reason || result != nil && before.Message != after.Message {
 		if result != nil {
@@ -77,30 +74,16 @@ func (r *Reconciler) finish(ctx context.Context, p *pass, patcher *patch.SerialP
 }
 
 // conclude writes the conditions.
-func (r *Reconciler) conclude(p *pass, result error) {
+func conclude(p *pass, result error) {
 	defer func() { say.Conditions(p.obj.Status.Conditions) }()
 	if result == nil {
-		conditions.Delete(p.obj, meta.StalledCondition)
-		conditions.Delete(p.obj, meta.ReconcilingCondition)
-		conditions.MarkTrue(p.obj, meta.ReadyCondition, meta.SucceededReason, "%s", r.success(p))
+		loop.Succeed(p.obj, meta.SucceededReason, success(p))
 		return
 	}
-	reason, message, stuck := meta.FailedReason, result.Error(), false
-	var ended *stepError
-	if errors.As(result, &ended) {
-		reason, message, stuck = ended.reason, ended.message, ended.stalled
-	}
-	conditions.MarkFalse(p.obj, meta.ReadyCondition, reason, "%s", message)
-	if stuck {
-		conditions.Delete(p.obj, meta.ReconcilingCondition)
-		conditions.MarkStalled(p.obj, reason, "%s", message)
-		return
-	}
-	conditions.Delete(p.obj, meta.StalledCondition)
-	conditions.MarkReconciling(p.obj, meta.ProgressingWithRetryReason, "%s", message)
+	loop.Conclude(p.obj, loop.End(result, meta.FailedReason), false)
 }
 
-func (r *Reconciler) success(p *pass) string {
+func success(p *pass) string {
 	if own := p.snapshot.Model.Clusters[p.obj.Spec.ClusterName]; own != nil && own.Spec.Decommission {
 		return "this cluster is decommissioned: everything placed here is deprovisioned"
 	}
@@ -111,14 +94,11 @@ func (r *Reconciler) success(p *pass) string {
 // so that a fleet does not return to a recovered remote in one moment.
 func (r *Reconciler) next(p *pass, result error) time.Duration {
 	interval := intervalOf(p.obj)
-	var ended *stepError
-	if result == nil || errors.As(result, &ended) && ended.stalled {
-		r.failures = 0
+	if result == nil || !loop.End(result, "").Retryable() {
+		r.failures.Reset()
 		return pace.Jittered(interval)
 	}
-	delay := min(interval, firstRetry<<min(r.failures, 10))
-	r.failures++
-	return max(pace.Jittered(delay), pace.Spread(source.RetryAfter(result)))
+	return r.failures.Next(interval, source.RetryAfter(result))
 }
 
 // nextLook is what the status says of the next look: nothing while spec.interval
@@ -131,11 +111,11 @@ func nextLook(now time.Time, wait, interval time.Duration) *metav1.Time {
 }
 
 // note and warn record an event; messages hold revisions and names, no values.
-func (r *Reconciler) note(obj *v1alpha1.FleetSync, reason, message string) {
+func (r *Options) note(obj *v1alpha1.FleetSync, reason, message string) {
 	say.Recorder{EventRecorder: r.Recorder}.Event(obj, corev1.EventTypeNormal, reason, say.Short(message))
 }
 
-func (r *Reconciler) warn(obj *v1alpha1.FleetSync, reason, message string) {
+func (r *Options) warn(obj *v1alpha1.FleetSync, reason, message string) {
 	say.Recorder{EventRecorder: r.Recorder}.Event(obj, corev1.EventTypeWarning, reason, say.Short(message))
 }
 

@@ -132,15 +132,17 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	w.snapshots, w.link = &view.Snapshots{}, &unseal.Link{}
-	w.loop = &Reconciler{
-		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorderFor("bulla-controller"), Namespace: w.namespace, //nolint:staticcheck // the interface that fluxcd's recorder has too
-		Storage: w.storage, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
+	options := Options{
+		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: w.namespace,
+		Recorder: mgr.GetEventRecorderFor("bulla-controller"), //nolint:staticcheck // the interface that fluxcd's recorder has too
+		Git:      Git{Storage: w.storage}, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
 		Identities: &unseal.Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
-		Dial: w.dial, Enroll: w.enroll,
+		Service: Service{Dial: w.dial, Enroll: w.enroll},
 	}
 	if w.keep != nil {
-		w.loop.Identities.Client = w.keep(mgr.GetClient())
+		options.Identities.Client = w.keep(mgr.GetClient())
 	}
+	w.loop = New(options)
 	if err := w.loop.SetupWithManager(mgr); err != nil {
 		w.Fatal(err)
 	}

@@ -108,5 +108,5 @@ func (m *logMemory) load(ctx context.Context) error {
 // memoryError is trouble of this cluster's own API server, and no word about the
 // key service.
 func memoryError(what string, err error) error {
-	return &UnsealError{Reason: meta.FailedReason, Message: fmt.Sprintf("secret %q cannot be %s", AuditLogSecret, what), Err: err}
+	return failure(meta.FailedReason, fmt.Sprintf("secret %q cannot be %s", AuditLogSecret, what), err)
 }

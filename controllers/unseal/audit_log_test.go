@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
@@ -80,7 +81,7 @@ func TestAStateThatIsNotWrittenIsNotRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var failed *UnsealError
+		var failed *loop.Error
 		if err := memory.Remember(t.Context(), []byte("lost")); !errors.As(err, &failed) || failed.Reason != meta.FailedReason {
 			t.Errorf("%s: %v, want a failure of our own API server", first, err)
 		}
@@ -109,14 +110,14 @@ func TestAnAnswerThatTheLogDoesNotBearOutIsNotUsed(t *testing.T) {
 	} {
 		w.service.err = &keyservice.LogError{Err: fmt.Errorf("size %d: %w", 7, cause)}
 		values, err := process.Unseal(t.Context(), "payments", w.snapshot, w.sealed(db))
-		var unseal *UnsealError
-		if values != nil || !errors.As(err, &unseal) || unseal.Reason != v1alpha1.AuditLogMismatchReason || !unseal.Retryable() || unseal.Stale {
+		var failed *loop.Error
+		if values != nil || !errors.As(err, &failed) || failed.Reason != v1alpha1.AuditLogMismatchReason || !failed.Retryable() || failed.Stale {
 			t.Fatalf("%v: %d values, error %v; want AuditLogMismatch, tried again", cause, len(values), err)
 		}
-		if !strings.Contains(unseal.Message, "hint: ") || strings.Contains(unseal.Message, "7") {
-			t.Errorf("%v: message %q has no hint, or changes with every try", cause, unseal.Message)
+		if !strings.Contains(failed.Message, "hint: ") || strings.Contains(failed.Message, "7") {
+			t.Errorf("%v: message %q has no hint, or changes with every try", cause, failed.Message)
 		}
-		messages[unseal.Message] = true
+		messages[failed.Message] = true
 	}
 	if len(messages) != 6 {
 		t.Errorf("%d messages for six causes", len(messages))
@@ -139,12 +140,12 @@ func TestADamagedStateOfTheLogHoldsNewValues(t *testing.T) {
 	cause := &keyservice.MemoryError{Where: "secret bulla-system/" + AuditLogSecret, Err: errors.New("malformed note of 7 bytes")}
 	w.service.err = fmt.Errorf("ask key service: %w", cause)
 	values, err := process.Unseal(t.Context(), "payments", w.snapshot, w.sealed(db))
-	var unseal *UnsealError
-	if values != nil || !errors.As(err, &unseal) || unseal.Reason != v1alpha1.AuditLogMismatchReason || !unseal.Retryable() || unseal.Stale {
+	var failed *loop.Error
+	if values != nil || !errors.As(err, &failed) || failed.Reason != v1alpha1.AuditLogMismatchReason || !failed.Retryable() || failed.Stale {
 		t.Fatalf("%d values, error %v; want AuditLogMismatch, tried again", len(values), err)
 	}
-	if !strings.Contains(unseal.Message, cause.Where+" is damaged") || !strings.Contains(unseal.Message, "hint: ") || strings.Contains(unseal.Message, "7") {
-		t.Errorf("message %q", unseal.Message)
+	if !strings.Contains(failed.Message, cause.Where+" is damaged") || !strings.Contains(failed.Message, "hint: ") || strings.Contains(failed.Message, "7") {
+		t.Errorf("message %q", failed.Message)
 	}
 
 	memory := &logMemory{client: w.client, namespace: w.namespace}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -179,9 +180,9 @@ func TestAServiceThatAsksToBeLeftAloneIs(t *testing.T) {
 
 // requestErrorCause is what a Delivery's pass sees of a request's failure.
 func requestErrorCause(err error) error {
-	var unseal *UnsealError
-	if errors.As(requestError(err), &unseal) {
-		return unseal.Err
+	var failed *loop.Error
+	if errors.As(requestError(err), &failed) {
+		return failed.Err
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -15,7 +16,7 @@ import (
 // requestError says why a whole request has no answer.
 func requestError(err error) error {
 	var denied *client.DeniedError
-	var own *UnsealError
+	var own *loop.Error
 	var log *client.LogError
 	var memory *client.MemoryError
 	switch {
@@ -26,26 +27,24 @@ func requestError(err error) error {
 	case errors.As(err, &log):
 		return logMismatch(log)
 	case errors.As(err, &memory):
-		return &UnsealError{Reason: v1alpha1.AuditLogMismatchReason, Message: memory.Where + " is damaged: " +
-			"it is not known which audit log this cluster saw, and nothing is asked; hint: " + memoryHint, Err: err}
+		return failure(v1alpha1.AuditLogMismatchReason, memory.Where+" is damaged: "+
+			"it is not known which audit log this cluster saw, and nothing is asked; hint: "+memoryHint, err)
 	case client.IsRefusedCertificate(err):
 		// The FleetSync renews it, whatever it reckons its life to be.
-		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
-			Message: "the key service does not take this cluster's certificate; it is renewed", Err: err, Stale: true}
+		return stale(v1alpha1.KeyServiceUnavailableReason, "the key service does not take this cluster's certificate; it is renewed", err)
 	case errors.As(err, &denied) && (denied.Reason == keyservicev1.ReasonNotInFleet || denied.Reason == keyservicev1.ReasonSuspended):
 		// Our head says that we are in: one of the two is behind.
-		return &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: denied.Error(), Err: err, Stale: true}
+		return stale(v1alpha1.NotInFleetReason, denied.Error(), err)
 	case errors.As(err, &denied):
-		return &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Message: denied.Error(), Err: err}
+		return failure(v1alpha1.UnsealDeniedReason, denied.Error(), err)
 	case client.IsRepositoryStale(err):
-		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: repositoryStale, Err: err}
+		return failure(v1alpha1.KeyServiceUnavailableReason, repositoryStale, err)
 	case client.IsHeadRefused(err):
-		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: headRefused, Err: err}
+		return failure(v1alpha1.KeyServiceUnavailableReason, headRefused, err)
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason,
-			Message: fmt.Sprintf("the key service does not answer: %v", say.Steady(err)), Err: err}
+		return failure(v1alpha1.KeyServiceUnavailableReason, fmt.Sprintf("the key service does not answer: %v", say.Steady(err)), err)
 	}
-	return &UnsealError{Reason: v1alpha1.UnsealFailedReason, Message: say.Steady(err).Error(), Err: err}
+	return failure(v1alpha1.UnsealFailedReason, say.Steady(err).Error(), err)
 }
 
 // repositoryStale is for a service that opens nothing new. Which commit hides
@@ -60,7 +59,7 @@ const headRefused = "the key service does not accept the tip of the repository, 
 // logMismatch is an answer that the audit log does not bear out. It is tried
 // again, with back-off: a service that was repaired is believed again, and until
 // then every try is refused the same way.
-func logMismatch(err *client.LogError) *UnsealError {
+func logMismatch(err *client.LogError) *loop.Error {
 	message := "the audit log's entry is of another decision"
 	for sentinel, text := range map[error]string{
 		audit.ErrNoLogKey:    "fleet.yaml has no spec.logKey, so no answer can be held against the audit log",
@@ -73,7 +72,7 @@ func logMismatch(err *client.LogError) *UnsealError {
 			message = text
 		}
 	}
-	return &UnsealError{Reason: v1alpha1.AuditLogMismatchReason, Message: message + "; hint: " + mismatchHint, Err: err}
+	return failure(v1alpha1.AuditLogMismatchReason, message+"; hint: "+mismatchHint, err)
 }
 
 // mismatchHint is for whoever reads the condition. Numbers are in the log: a
@@ -85,19 +84,21 @@ const memoryHint = `find out who wrote to it; see "When the audit log does not a
 
 // refusal says why one stub was refused. At another head than ours it may be
 // granted when the two meet.
-func refusal(n Sealed, code keyservicev1.Refusal, sameHead bool) *UnsealError {
-	e := &UnsealError{Reason: v1alpha1.UnsealDeniedReason, Stale: !sameHead}
+func refusal(n Sealed, code keyservicev1.Refusal, sameHead bool) *loop.Error {
+	reason, says := v1alpha1.UnsealDeniedReason, fmt.Sprintf("%s: the key service says %s", describe(n), code.Name())
 	switch code {
 	case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:
-		e.Reason = v1alpha1.KeyServiceUnavailableReason
+		reason = v1alpha1.KeyServiceUnavailableReason
 	case keyservicev1.Refusal_REFUSAL_STALE_REVISION:
-		e.Reason, e.Stale = v1alpha1.KeyServiceUnavailableReason, true
+		return stale(v1alpha1.KeyServiceUnavailableReason, says, nil)
 	case keyservicev1.Refusal_REFUSAL_DENIED:
 		// Whatever the head: no commit makes it other.
-		return &UnsealError{Reason: v1alpha1.DeniedReason, Message: fmt.Sprintf("%s: %s", describe(n), deniedByOperator)}
+		return failure(v1alpha1.DeniedReason, fmt.Sprintf("%s: %s", describe(n), deniedByOperator), nil)
 	}
-	e.Message = fmt.Sprintf("%s: the key service says %s", describe(n), code.Name())
-	return e
+	if !sameHead {
+		return stale(reason, says, nil)
+	}
+	return failure(reason, says, nil)
 }
 
 // deniedByOperator is for who looks at the cluster; who denied it, until when and
@@ -107,7 +108,7 @@ const deniedByOperator = "an operator of the key service denies it for a time (D
 
 // worse keeps the error that a person must hear of: a final one before one that
 // heals, the first among equals.
-func worse(a, b *UnsealError) *UnsealError {
+func worse(a, b *loop.Error) *loop.Error {
 	if a == nil || a.Retryable() && !b.Retryable() {
 		return b
 	}

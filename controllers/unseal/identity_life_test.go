@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -68,8 +69,8 @@ func TestACertificateThatTheServiceDoesNotTakeIsRenewed(t *testing.T) {
 		"by an alert": &keyservice.UnavailableError{Err: &net.OpError{Op: "remote error", Err: errors.New("tls: expired certificate")}},
 		"by a reason": &keyservice.DeniedError{Reason: keyservicev1.ReasonCertificate},
 	} {
-		var unseal *UnsealError
-		if got := requestError(err); !errors.As(got, &unseal) || !unseal.Stale || unseal.Reason != v1alpha1.KeyServiceUnavailableReason {
+		var failed *loop.Error
+		if got := requestError(err); !errors.As(got, &failed) || !failed.Stale || failed.Reason != v1alpha1.KeyServiceUnavailableReason {
 			t.Errorf("%s: %+v, want a retry after the next pass", name, got)
 		}
 		if !MayUseGrace(err) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
@@ -27,7 +28,7 @@ type outage struct {
 	wake    func(delivery string)
 	waiting map[string]bool
 	// down is why the last request as a whole was not answered, nil when it was.
-	down *UnsealError
+	down *loop.Error
 	// turn is the Delivery that was woken to ask; asking, that it does.
 	turn   string
 	asking bool
@@ -44,7 +45,7 @@ func (u *Unsealing) Wakes(wake func(delivery string)) {
 
 // admit says whether a Delivery may ask; if not, it has the answer of whoever
 // asked last.
-func (o *outage) admit(delivery string) *UnsealError {
+func (o *outage) admit(delivery string) *loop.Error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.turn == delivery {
@@ -65,20 +66,20 @@ func (o *outage) heard(delivery string, err error) {
 	if o.turn == delivery {
 		o.turn, o.asking = "", false
 	}
-	var unseal *UnsealError
-	if err != nil && !errors.As(err, &unseal) {
+	var failed *loop.Error
+	if err != nil && !errors.As(err, &failed) {
 		return // our own giving up says nothing about the service
 	}
-	if unseal == nil || unseal.Reason != v1alpha1.KeyServiceUnavailableReason {
+	if failed == nil || failed.Reason != v1alpha1.KeyServiceUnavailableReason {
 		o.answered(delivery)
 		return
 	}
 	o.down = nil
-	if errors.Is(unseal.Err, keyservice.ErrUnavailable) {
-		o.down = unseal
+	if errors.Is(failed.Err, keyservice.ErrUnavailable) {
+		o.down = failed
 	}
 	o.wait(delivery)
-	o.schedule(keyservice.RetryAfter(unseal.Err))
+	o.schedule(keyservice.RetryAfter(failed.Err))
 }
 
 // answered wakes everybody who waits: their questions share a request.

@@ -38,7 +38,7 @@ func (a *asker) pass(delivery string) bool {
 	a.asked++
 	var err error
 	if a.down {
-		err = &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Err: &keyservice.UnavailableError{RetryAfter: a.after}}
+		err = failure(v1alpha1.KeyServiceUnavailableReason, "", &keyservice.UnavailableError{RetryAfter: a.after})
 	} else {
 		a.served[delivery] = true
 	}
@@ -123,11 +123,11 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	var o outage
 	var woken []string
 	o.wake = func(name string) { woken = append(woken, name) }
-	down := &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Err: keyservice.ErrUnavailable}
+	down := failure(v1alpha1.KeyServiceUnavailableReason, "", keyservice.ErrUnavailable)
 	for _, name := range []string{"a", "b", "c"} {
 		o.heard(name, down)
 	}
-	o.heard("a", &UnsealError{Reason: v1alpha1.UnsealDeniedReason})
+	o.heard("a", failure(v1alpha1.UnsealDeniedReason, "", nil))
 	if slices.Sort(woken); !slices.Equal(woken, []string{"b", "c"}) {
 		t.Errorf("woken are %v", woken)
 	}

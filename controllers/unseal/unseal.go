@@ -11,6 +11,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	"github.com/bulla-dev/bulla/controllers/view"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
@@ -71,8 +72,8 @@ func (u *Unsealing) Unseal(ctx context.Context, delivery string, snapshot *view.
 		return values, nil
 	}
 	if snapshot.ClusterSuspended {
-		return nil, &UnsealError{Reason: v1alpha1.NotInFleetReason, Message: fmt.Sprintf(
-			"%s: %s is not unsealed", snapshot.NotInFleet, describe(missing[0]))}
+		return nil, failure(v1alpha1.NotInFleetReason, fmt.Sprintf(
+			"%s: %s is not unsealed", snapshot.NotInFleet, describe(missing[0])), nil)
 	}
 	if down := u.outage.admit(delivery); down != nil {
 		return nil, down
@@ -107,11 +108,11 @@ type opener struct {
 func (u *Unsealing) opener(ctx context.Context, delivery string, snapshot *view.Snapshot) (*opener, error) {
 	identity, err := u.identities.Get(ctx)
 	if err != nil {
-		return nil, &UnsealError{Reason: meta.FailedReason, Message: "the cluster's identity cannot be read", Err: err}
+		return nil, failure(meta.FailedReason, "the cluster's identity cannot be read", err)
 	}
 	shelf, err := u.kept.load(ctx, delivery)
 	if err != nil {
-		return nil, &UnsealError{Reason: meta.FailedReason, Message: "kept answers cannot be read", Err: err}
+		return nil, failure(meta.FailedReason, "kept answers cannot be read", err)
 	}
 	return &opener{fleet: snapshot.Fleet.Spec.ID, identity: identity, shelf: shelf}, nil
 }
@@ -137,7 +138,7 @@ func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, miss
 	if err != nil {
 		return nil, err
 	}
-	var refused *UnsealError
+	var refused *loop.Error
 	for _, n := range missing {
 		result := results[n.Object.Stub.Digest]
 		if !result.Granted() {
@@ -146,15 +147,14 @@ func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, miss
 		}
 		opened, err := n.open(o.fleet, o.identity, result.Stanzas)
 		if err != nil {
-			refused = worse(refused, &UnsealError{Reason: v1alpha1.UnsealFailedReason,
-				Message: fmt.Sprintf("%s: the key service's answer does not open it", describe(n)), Err: err})
+			refused = worse(refused, failure(v1alpha1.UnsealFailedReason, fmt.Sprintf("%s: the key service's answer does not open it", describe(n)), err))
 			continue
 		}
 		values[n.Object.ID()] = opened
 		o.shelf.put(n.Content, result.Stanzas)
 	}
 	if err := u.kept.save(ctx, o.shelf); err != nil {
-		return nil, &UnsealError{Reason: meta.FailedReason, Message: "answers cannot be kept", Err: err}
+		return nil, failure(meta.FailedReason, "answers cannot be kept", err)
 	}
 	if refused != nil {
 		if refused.Stale {
@@ -169,7 +169,7 @@ func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, miss
 func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []Sealed) (map[string]answer, error) {
 	service := u.link.Current()
 	if service == nil {
-		return nil, &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Message: "this cluster is not enrolled with the key service yet"}
+		return nil, failure(v1alpha1.KeyServiceUnavailableReason, "this cluster is not enrolled with the key service yet", nil)
 	}
 	digests := make([]string, 0, len(missing))
 	for _, n := range missing {
@@ -192,13 +192,12 @@ func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []Sealed)
 	u.link.Answered()
 	for _, result := range results {
 		if result.fleet != s.Fleet.Spec.ID {
-			return nil, &UnsealError{Reason: v1alpha1.UnsealFailedReason,
-				Message: fmt.Sprintf("the key service answers for fleet %q", result.fleet)}
+			return nil, failure(v1alpha1.UnsealFailedReason, fmt.Sprintf("the key service answers for fleet %q", result.fleet), nil)
 		}
 		if !u.link.sameLine(result.head, s.Head) {
 			u.refetch()
-			return nil, &UnsealError{Reason: v1alpha1.KeyServiceUnavailableReason, Stale: true, Message: fmt.Sprintf(
-				"the key service decides at head %s, which is not on the line of %s that this cluster follows", result.head, s.Revision)}
+			return nil, stale(v1alpha1.KeyServiceUnavailableReason, fmt.Sprintf(
+				"the key service decides at head %s, which is not on the line of %s that this cluster follows", result.head, s.Revision), nil)
 		}
 	}
 	return results, nil

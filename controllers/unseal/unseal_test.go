@@ -12,6 +12,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -53,7 +54,7 @@ func TestKeptAnswersHealWithTheKeyServiceDown(t *testing.T) {
 
 	t.Log("another Delivery has no part in them")
 	_, err = w.process().Unseal(t.Context(), "other", w.snapshot, objects)
-	if unseal := new(UnsealError); !errors.As(err, &unseal) || unseal.Reason != v1alpha1.KeyServiceUnavailableReason || !unseal.Retryable() {
+	if failed := new(loop.Error); !errors.As(err, &failed) || failed.Reason != v1alpha1.KeyServiceUnavailableReason || !failed.Retryable() {
 		t.Errorf("got %v, want KeyServiceUnavailable", err)
 	}
 	if w.service.asked() != 2 {
@@ -169,12 +170,12 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 			test.spoil(&w, o)
 			delivery := "case-" + strconv.Itoa(i)
 			got, err := w.process().Unseal(t.Context(), delivery, w.snapshot, w.sealed(o))
-			unseal := new(UnsealError)
-			if !errors.As(err, &unseal) || got != nil {
-				t.Fatalf("got %v, %v, want an UnsealError and no values", got, err)
+			failed := new(loop.Error)
+			if !errors.As(err, &failed) || got != nil {
+				t.Fatalf("got %v, %v, want a loop.Error and no values", got, err)
 			}
-			if unseal.Reason != test.reason || unseal.Stale != test.stale || unseal.Retryable() != test.again {
-				t.Errorf("reason %s, stale %v, retryable %v: %v", unseal.Reason, unseal.Stale, unseal.Retryable(), err)
+			if failed.Reason != test.reason || failed.Stale != test.stale || failed.Retryable() != test.again {
+				t.Errorf("reason %s, stale %v, retryable %v: %v", failed.Reason, failed.Stale, failed.Retryable(), err)
 			}
 			if !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("message is %q, want it to say %s", err, test.says)

@@ -3,12 +3,13 @@ package unseal
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/fluxcd/pkg/apis/meta"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -20,7 +21,7 @@ type Unsealer interface {
 	// identity. Kept answers come first: an object whose content digest was
 	// opened here before asks nobody, and nor does a stub whose locks alone
 	// changed. The answer is complete or there is none; failures are
-	// *[UnsealError].
+	// *[loop.Error].
 	Unseal(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []Sealed) (map[ObjectID]map[string]string, error)
 	// Kept gives the values of those of objects that were opened here before, and
 	// asks nobody. It is for what stood: the others are left out.
@@ -38,38 +39,31 @@ type Sealed struct {
 	Content string
 }
 
-// UnsealError says why values could not be had. It names stubs and codes, never
+// failure is why values could not be had. Its reason is one of
+// KeyServiceUnavailableReason, UnsealDeniedReason, DeniedReason, UnsealFailedReason,
+// AuditLogMismatchReason and NotInFleetReason of api/v1alpha1, or FailedReason of
+// fluxcd/pkg/apis/meta when our own API server is the trouble. The same request may
+// succeed later without a change in Git where that is an unavailable service, an API
+// server in trouble, or a log that does not agree. It names stubs and codes, never
 // values.
-type UnsealError struct {
-	// Reason is one of KeyServiceUnavailableReason, UnsealDeniedReason,
-	// DeniedReason, UnsealFailedReason, AuditLogMismatchReason and NotInFleetReason of
-	// api/v1alpha1, or FailedReason
-	// of fluxcd/pkg/apis/meta when our own API server is the trouble.
-	Reason string
-	// Message is for people.
-	Message string
-	// Stale says that the key service stands at another head: fetch and retry.
-	// The FleetSync has been asked to look already.
-	Stale bool
-	// Err is the cause, for logs; it may be nil.
-	Err error
+func failure(reason, message string, err error) *loop.Error {
+	intent := loop.Stall
+	switch reason {
+	case v1alpha1.KeyServiceUnavailableReason, meta.FailedReason, v1alpha1.AuditLogMismatchReason:
+		intent = loop.Retry
+	}
+	return &loop.Error{Intent: intent, Reason: reason, Message: message, After: client.RetryAfter(err), Err: err}
 }
 
-func (e *UnsealError) Error() string { return fmt.Sprintf("unseal: %s", e.Message) }
-
-// Unwrap gives the cause.
-func (e *UnsealError) Unwrap() error { return e.Err }
-
-// Retryable says whether the same request may succeed later without a change
-// in Git: an unavailable service, a head that moved, an API server in trouble, a
-// log that does not agree.
-func (e *UnsealError) Retryable() bool {
-	return e.Stale || e.Reason == v1alpha1.KeyServiceUnavailableReason || e.Reason == meta.FailedReason ||
-		e.Reason == v1alpha1.AuditLogMismatchReason
+// stale is a failure at another head than ours: fetch and retry.
+func stale(reason, message string, err error) *loop.Error {
+	failed := failure(reason, message, err)
+	failed.Intent, failed.Stale = loop.Retry, true
+	return failed
 }
 
 // IsStale says whether err asks for a fetch and a retry.
 func IsStale(err error) bool {
-	var unseal *UnsealError
-	return errors.As(err, &unseal) && unseal.Stale
+	var failed *loop.Error
+	return errors.As(err, &failed) && failed.Stale
 }
