@@ -29,7 +29,7 @@ const (
 type application struct {
 	aim      *aim.Aim
 	stand    *stand
-	hands    *apply.Client
+	hands    *apply.Hands
 	failures *failures
 	record   *record.Record
 	ledger   ledger
@@ -101,7 +101,7 @@ func (a *application) put(ctx context.Context, alike []apply.Object, by map[Obje
 		s := &sent{change: c, before: a.stand.inv[o.ID]}
 		all = append(all, s)
 		group.Go(func() error {
-			s.entry, s.made, s.err = a.hands.Put(ctx, o, s.before, values[o.ID])
+			s.entry, s.made, s.err = a.hands.Puts.Put(ctx, o, s.before, values[o.ID])
 			return nil
 		})
 	}
@@ -148,7 +148,7 @@ func (a *application) prove(ctx context.Context, made []apply.Object, values val
 	for i, o := range made {
 		before := a.stand.inv[o.ID]
 		group.Go(func() error {
-			entries[i], errs[i] = a.hands.Prove(ctx, o, before, values[o.ID])
+			entries[i], errs[i] = a.hands.Puts.Prove(ctx, o, before, values[o.ID])
 			return nil
 		})
 	}
@@ -185,7 +185,7 @@ func (a *application) establish(ctx context.Context, objects []apply.Object) {
 		}
 		err := wait.PollUntilContextTimeout(ctx, establishPoll, establishTimeout, true,
 			func(ctx context.Context) (bool, error) {
-				health, err := a.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+				health, err := a.hands.Live.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
 				return health.Current(), err
 			})
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 type health struct {
 	aim      *aim.Aim
 	stand    *stand
-	hands    *apply.Client
+	hands    *apply.Hands
 	failures *failures
 	again    *loop.Again
 	now      func() time.Time
@@ -54,14 +54,14 @@ func (h *health) ofOne(ctx context.Context, o apply.Object) error {
 		}
 		return nil
 	}
-	health, err := h.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+	health, err := h.hands.Live.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
 	if err != nil {
 		return applyFailed(err)
 	}
 	message := fmt.Sprintf("%s is %s: %s", inventory.Describe(o.ID), health.Status, health.Message)
 	if health.Current() {
 		// Nothing but the kubelet finds out by itself, and not before it starts a pod.
-		if message, err = h.hands.Lacks(ctx, o, h.aim.Desired); err != nil {
+		if message, err = h.hands.Live.Lacks(ctx, o, h.aim.Desired); err != nil {
 			return applyFailed(err)
 		}
 	}
@@ -84,7 +84,7 @@ func (h *health) runs(ctx context.Context) error {
 		if !o.Ends() || entry.UID == "" || entry.Run != nil && entry.Run.Ended != "" {
 			continue
 		}
-		ended, err := h.hands.Ended(ctx, o)
+		ended, err := h.hands.Live.Ended(ctx, o)
 		if err != nil {
 			return applyFailed(err)
 		}
@@ -111,7 +111,7 @@ func (h *health) rollouts(ctx context.Context) error {
 			continue
 		}
 		if !vigil.healthy {
-			health, err := h.hands.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+			health, err := h.hands.Live.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
 			if err != nil {
 				return applyFailed(err)
 			}

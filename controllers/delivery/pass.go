@@ -32,7 +32,7 @@ type pass struct {
 	again    loop.Again
 
 	// hands, comparison and health are made by [pass.ready].
-	hands      *apply.Client
+	hands      *apply.Hands
 	comparison *comparison
 	health     *health
 	// inUse is why something that Git dropped stays, nil for nothing.
@@ -131,11 +131,10 @@ func (p *pass) ready(ctx context.Context, policy *v1alpha1.DeliveryPolicy) (hold
 	if err != nil {
 		return nil, err
 	}
-	p.hands = &apply.Client{
-		Owner:  apply.Owner{Fleet: p.aim.Fleet(), Placement: p.aim.Name},
-		Reader: p.reader, Writer: writer, Finder: p.finder, Key: key, Delivery: string(d.UID),
+	p.hands = apply.NewHands(apply.Claims{
+		Owner: apply.Owner{Fleet: p.aim.Fleet(), Placement: p.aim.Name}, Key: key, Delivery: string(d.UID),
 		Readopt: d.Spec.Revision != "" && d.Annotations[v1alpha1.TakeOverAnnotation] == d.Spec.Revision,
-	}
+	}, p.reader, writer, p.finder)
 	p.comparison = &comparison{stand: p.stand, hands: p.hands, watcher: p.watcher, failures: p.failures,
 		again: &p.again, now: p.now, dirty: dirty}
 	p.health = &health{aim: p.aim, stand: p.stand, hands: p.hands, failures: p.failures,

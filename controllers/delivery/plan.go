@@ -27,7 +27,7 @@ type change struct {
 // what lives by version first. An object that cannot be compared fails alone.
 type comparison struct {
 	stand    *stand
-	hands    *apply.Client
+	hands    *apply.Hands
 	watcher  *drift.Watcher
 	failures *failures
 	again    *loop.Again
@@ -99,7 +99,7 @@ func (c *comparison) ran(ctx context.Context, o apply.Object, entry v1alpha1.Inv
 	}
 	gone := known && entry.Run != nil && entry.Run.Gone
 	if !gone {
-		stands, err := c.hands.Stands(ctx, o)
+		stands, err := c.hands.Live.Stands(ctx, o)
 		if err != nil || stands {
 			return false, err
 		}
@@ -124,7 +124,7 @@ func (c *comparison) drifted(ctx context.Context, o apply.Object, entry v1alpha1
 	if c.undisturbed(ctx, o, entry) {
 		return nil, nil
 	}
-	verdict, seen, err := c.hands.Inspect(ctx, o, entry)
+	verdict, seen, err := c.hands.Inspector.Inspect(ctx, o, entry)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (c *comparison) drifted(ctx context.Context, o apply.Object, entry v1alpha1
 func (c *comparison) undisturbed(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
 	live, known := c.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
 	if !known || live == nil || string(live.UID) != entry.UID || apply.ByHand(live.ManagedFields) ||
-		!c.hands.Proven(o.ID, live) {
+		!c.hands.Claims.Proven(o.ID, live) {
 		return false
 	}
 	right, ok := c.stand.sight.RightOf(o.ID)

@@ -29,7 +29,7 @@ const freeRemovals = 2
 type pruning struct {
 	aim    *aim.Aim
 	stand  *stand
-	hands  *apply.Client
+	hands  *apply.Hands
 	record *record.Record
 	ledger ledger
 	again  *loop.Again
@@ -108,7 +108,7 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 // handOver keeps an object that moved to another placement until that one has
 // taken it: if it never does, and Git drops it there, somebody must still know.
 func (p *pruning) handOver(ctx context.Context, id ObjectID, to string) error {
-	fate, err := p.hands.Look(ctx, id, p.stand.inv[id])
+	fate, err := p.hands.Deletes.Look(ctx, id, p.stand.inv[id])
 	if err != nil {
 		return pruneFailed(err)
 	}
@@ -182,7 +182,7 @@ func (p *pruning) removeStages(ctx context.Context, leaving []ObjectID) error {
 func (p *pruning) removeStage(ctx context.Context, ids []ObjectID) (remaining string, since time.Time, err error) {
 	var errs []error
 	for _, id := range ids {
-		occupant, err := p.hands.Occupied(ctx, id)
+		occupant, err := p.hands.Live.Occupied(ctx, id)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -191,7 +191,7 @@ func (p *pruning) removeStage(ctx context.Context, ids []ObjectID) (remaining st
 			errs = append(errs, fmt.Errorf("%s stays: it still holds %s", inventory.Describe(id), occupant))
 			continue
 		}
-		fate, err := p.hands.Remove(ctx, id, p.stand.inv[id])
+		fate, err := p.hands.Deletes.Remove(ctx, id, p.stand.inv[id])
 		switch {
 		case err != nil:
 			errs = append(errs, err)

@@ -65,7 +65,7 @@ func (p *pruning) users(ctx context.Context, ids []ObjectID) (inUse, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	users, err := p.hands.Users(ctx, ids)
+	users, err := p.hands.Live.Users(ctx, ids)
 	if err != nil {
 		return nil, pruneFailed(err)
 	}

@@ -134,7 +134,8 @@ func (w *deliveryWorld) reporter() *report.Reporter {
 	w.t.Helper()
 	own := w.installed.Own(w.t)
 	r := &report.Reporter{Client: own, Reader: own, Namespace: w.system, Snapshots: w.snapshots, Link: unseal.NewLink(w.ledger),
-		Every: w.reportEvery, Pause: 20 * time.Millisecond, Retry: cmp.Or(w.reportRetry, 50*time.Millisecond)}
+		Times: report.Times{Every: w.reportEvery, Pause: 20 * time.Millisecond,
+			Retry: cmp.Or(w.reportRetry, 50*time.Millisecond)}}
 	return r.Init()
 }
 

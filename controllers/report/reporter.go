@@ -59,37 +59,57 @@ type Reporter struct {
 	Snapshots *view.Snapshots
 	Link      *unseal.Link
 	Metrics   *metrics.Metrics
-	// Every, Pause and Retry are the times of tests; 0 for the product's.
-	Every, Pause, Retry time.Duration
+	Times     Times
 
-	Book  *reportBook
+	Book *reportBook
+	news news
+	has  ledgerHas
+	// saved is what the Secret holds.
+	saved string
+}
+
+// Times are those of tests; 0 for the product's.
+type Times struct {
+	// Every is between two reports with nothing else to say, Pause lets news come
+	// along, Retry is the first after a failure.
+	Every, Pause, Retry time.Duration
+}
+
+// news wakes a Reporter.
+type news struct {
 	woken chan struct{}
 	// moved says that another head is in force, answered that the key service
 	// answered somebody.
 	moved, answered chan struct{}
-	// whole says that the ledger wants everything; saved is what the Secret holds.
-	whole bool
-	saved string
-	// told and toldHead are what the service has, spoke when it was said anything.
-	told     *keyservicev1.ClusterState
-	toldHead string
-	spoke    time.Time
+}
+
+// ledgerHas is what the ledger was told.
+type ledgerHas struct {
+	state *keyservicev1.ClusterState
+	head  string
+	// spoke is when it was told anything.
+	spoke time.Time
+	// wanting says that it wants everything.
+	wanting bool
 }
 
 // Init readies a Reporter for use; Start runs it.
 func (r *Reporter) Init() *Reporter {
-	for value, product := range map[*time.Duration]time.Duration{&r.Every: reportEvery, &r.Pause: reportPause, &r.Retry: reportRetry} {
+	for value, product := range map[*time.Duration]time.Duration{
+		&r.Times.Every: reportEvery, &r.Times.Pause: reportPause, &r.Times.Retry: reportRetry,
+	} {
 		if *value == 0 {
 			*value = product
 		}
 	}
-	r.woken, r.moved, r.answered, r.whole = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1), true
-	r.Link.OnAnswer(func() { nudge(r.answered) })
-	r.Book = newReportBook(func() { nudge(r.woken) })
+	r.news = news{woken: make(chan struct{}, 1), moved: make(chan struct{}, 1), answered: make(chan struct{}, 1)}
+	r.has.wanting = true
+	r.Link.OnAnswer(func() { nudge(r.news.answered) })
+	r.Book = newReportBook(func() { nudge(r.news.woken) })
 	r.Snapshots.OnStore(func(previous, next *view.Snapshot) {
 		if next != nil && (previous == nil || previous.Head != next.Head) {
-			nudge(r.moved)
-			nudge(r.woken) // the ledger says at which head a cluster is
+			nudge(r.news.moved)
+			nudge(r.news.woken) // the ledger says at which head a cluster is
 		}
 	})
 	return r
@@ -109,7 +129,7 @@ func (r *Reporter) Start(ctx context.Context) error {
 	if err := r.recall(ctx); err != nil {
 		log.Error(say.Steady(err), "what was not reported before the restart is lost")
 	}
-	wait, failures, refused := pace.Jittered(r.Pause), 0, false
+	wait, failures, refused := pace.Jittered(r.Times.Pause), 0, false
 	for {
 		moved, going := r.sleep(ctx, wait, failures > 0, refused)
 		if !going {
@@ -122,10 +142,10 @@ func (r *Reporter) Start(ctx context.Context) error {
 		refused = isRefusal(err)
 		switch {
 		case err == nil && said:
-			failures, wait = 0, pace.Jittered(r.Every)
+			failures, wait = 0, pace.Jittered(r.Times.Every)
 			r.Metrics.Report("ok")
 		case err == nil: // not ready to say anything
-			wait = pace.Jittered(r.Retry)
+			wait = pace.Jittered(r.Times.Retry)
 		default:
 			wait = r.pause(failures, refused)
 			if failures++; failures == 1 {
@@ -141,15 +161,15 @@ func (r *Reporter) Start(ctx context.Context) error {
 
 // pause is between two tries.
 func (r *Reporter) pause(failures int, refused bool) time.Duration {
-	longest := r.Every
+	longest := r.Times.Every
 	if !refused {
 		longest = min(longest, reportLongest)
 		select {
-		case <-r.answered: // before it failed
+		case <-r.news.answered: // before it failed
 		default:
 		}
 	}
-	return pace.Jittered(min(longest, r.Retry<<min(failures, 10)))
+	return pace.Jittered(min(longest, r.Times.Retry<<min(failures, 10)))
 }
 
 // isRefusal: the service answered, and by what the head says takes no report. A
@@ -164,7 +184,7 @@ func isRefusal(err error) bool {
 // the outage is over. After a refusal another head does, and moved says so: what
 // was refused may be taken there.
 func (r *Reporter) sleep(ctx context.Context, wait time.Duration, failing, refused bool) (moved, going bool) {
-	news, heads, answers := r.woken, r.moved, r.answered
+	news, heads, answers := r.news.woken, r.news.moved, r.news.answered
 	if failing {
 		news = nil
 	}
@@ -184,13 +204,13 @@ func (r *Reporter) sleep(ctx context.Context, wait time.Duration, failing, refus
 			return moved, true
 		case <-heads:
 			moved, heads = true, nil
-			timer.Reset(min(wait, pace.Jittered(r.Pause)))
+			timer.Reset(min(wait, pace.Jittered(r.Times.Pause)))
 		case <-answers:
 			answers = nil
-			timer.Reset(min(wait, pace.Jittered(r.Pause)))
+			timer.Reset(min(wait, pace.Jittered(r.Times.Pause)))
 		case <-news:
 			news = nil
-			timer.Reset(min(wait, pace.Jittered(r.Pause)))
+			timer.Reset(min(wait, pace.Jittered(r.Times.Pause)))
 		}
 	}
 }
@@ -207,7 +227,7 @@ func (r *Reporter) report(ctx context.Context) (said bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if r.whole {
+	if r.has.wanting {
 		if ready, err := r.everybodyKnown(ctx); err != nil || !ready {
 			return false, err
 		}
@@ -247,18 +267,18 @@ func (r *Reporter) sayAll(ctx context.Context, service Reports, head string, sta
 			return err
 		}
 	}
-	r.whole, r.told = false, state
+	r.has.wanting, r.has.state = false, state
 	return nil
 }
 
 func (r *Reporter) sayNews(ctx context.Context, service Reports, head string, state *keyservicev1.ClusterState) error {
 	news := r.Book.news()
-	if len(news) == 0 && proto.Equal(state, r.told) && head == r.toldHead && time.Since(r.spoke) < r.Every/2 {
+	if len(news) == 0 && proto.Equal(state, r.has.state) && head == r.has.head && time.Since(r.has.spoke) < r.Times.Every/2 {
 		return nil // a pass that changed nothing is no reason to speak
 	}
 	for n, part := range batches(news) {
 		in := &keyservicev1.ReportRequest{Head: head, Secrets: part}
-		if n == 0 && !proto.Equal(state, r.told) {
+		if n == 0 && !proto.Equal(state, r.has.state) {
 			in.State = state
 		}
 		wanted, err := r.say(ctx, service, in)
@@ -266,12 +286,12 @@ func (r *Reporter) sayNews(ctx context.Context, service Reports, head string, st
 			return err
 		}
 		if wanted {
-			r.whole = true
+			r.has.wanting = true
 			r.Book.Wake()
 			return nil
 		}
 		if in.State != nil {
-			r.told = state
+			r.has.state = state
 		}
 	}
 	return nil
@@ -284,7 +304,7 @@ func (r *Reporter) say(ctx context.Context, service Reports, in *keyservicev1.Re
 		return false, err
 	}
 	r.Book.took(in.GetSecrets())
-	r.spoke, r.toldHead = time.Now(), in.GetHead()
+	r.has.spoke, r.has.head = time.Now(), in.GetHead()
 	return wanted, nil
 }
 

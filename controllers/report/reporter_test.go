@@ -100,7 +100,7 @@ func TestAReportIsCutToWhatARequestTakes(t *testing.T) {
 // TestAnOutageDelaysNoReportLong: it is tried every minute at the latest, and as
 // soon as the service answers anybody; a refusal waits for another head.
 func TestAnOutageDelaysNoReportLong(t *testing.T) {
-	r := (&Reporter{Snapshots: &view.Snapshots{}, Link: &unseal.Link{}, Pause: time.Millisecond}).Init()
+	r := (&Reporter{Snapshots: &view.Snapshots{}, Link: &unseal.Link{}, Times: Times{Pause: time.Millisecond}}).Init()
 	r.Link.Answered() // before the outage
 	if got := r.pause(20, false); got < 50*time.Second || got > 70*time.Second {
 		t.Errorf("the next try of many is after %s", got)

@@ -41,7 +41,7 @@ type Finder struct {
 }
 
 // Adopt gives what is proved to be of a Delivery's placement.
-func (a *Finder) Adopt(ctx context.Context, d *v1alpha1.Delivery, hands *apply.Client) (inventory.Inventory, error) {
+func (a *Finder) Adopt(ctx context.Context, d *v1alpha1.Delivery, hands *apply.Hands) (inventory.Inventory, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.covered[d.UID] {
@@ -58,7 +58,7 @@ func (a *Finder) Adopt(ctx context.Context, d *v1alpha1.Delivery, hands *apply.C
 	return found, nil
 }
 
-func (a *Finder) look(ctx context.Context, asking *v1alpha1.Delivery, hands *apply.Client) error {
+func (a *Finder) look(ctx context.Context, asking *v1alpha1.Delivery, hands *apply.Hands) error {
 	known := &v1alpha1.DeliveryList{}
 	if err := a.Deliveries.List(ctx, known, client.InNamespace(a.Namespace)); err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
@@ -93,10 +93,10 @@ func (a *Finder) look(ctx context.Context, asking *v1alpha1.Delivery, hands *app
 	return nil
 }
 
-func (a *Finder) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands *apply.Client) error {
+func (a *Finder) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands *apply.Hands) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-	err := a.Reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: hands.Owner.Fleet},
+	err := a.Reader.List(ctx, list, client.MatchingLabels{v1alpha1.FleetLabel: hands.Claims.Owner.Fleet},
 		client.HasLabels{v1alpha1.OwnerLabel})
 	if err != nil {
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) ||
@@ -110,7 +110,7 @@ func (a *Finder) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands 
 		id := inventory.ID{Group: gvk.Group, Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}
 		// Labels are copied, by people and by controllers (a Service's reach its
 		// EndpointSlices), and forged: the proof alone counts.
-		name := hands.ProvenFor(id, item)
+		name := hands.Claims.ProvenFor(id, item)
 		if name == "" {
 			continue
 		}

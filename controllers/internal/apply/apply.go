@@ -15,65 +15,65 @@ import (
 // Apply makes o so. The entry that it gives is what stands, with an error too:
 // it is always to be kept. With an object that it may not touch it gives a
 // [ConflictError] and writes nothing. Errors about sealed objects are masked.
-func (c *Client) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+func (p *Puts) Apply(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 	values map[string]string) (v1alpha1.InventoryEntry, error) {
-	next, made, err := c.Put(ctx, o, entry, values)
+	next, made, err := p.Put(ctx, o, entry, values)
 	if err != nil || !made {
 		return next, err
 	}
-	return c.Prove(ctx, o, next, values)
+	return p.Prove(ctx, o, next, values)
 }
 
-// Put is the first half of [Client.Apply]. An object that was just made carries a
+// Put is the first half of [Puts.Apply]. An object that was just made carries a
 // proof that names its Delivery, because nobody knew its uid before: made asks
-// for [Client.Prove]. What ran and is gone is not made again: whoever looked
+// for [Puts.Prove]. What ran and is gone is not made again: whoever looked
 // before may have seen it stand still, in a watch that was behind.
-func (c *Client) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+func (p *Puts) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 	values map[string]string) (next v1alpha1.InventoryEntry, made bool, err error) {
 	ctx = silent(ctx, o)
 	gvk := o.Manifest.GroupVersionKind()
-	if err := c.checkScope(o.ID, gvk); err != nil {
-		return entry, false, c.explain(o, "apply", err)
+	if err := p.live.kinds.checkScope(o.ID, gvk); err != nil {
+		return entry, false, explain(o, "apply", err)
 	}
-	live, err := c.metadata(ctx, o.ID, gvk)
+	live, err := p.live.metadata(ctx, o.ID, gvk)
 	if err != nil {
-		return entry, false, c.explain(o, "read", err)
+		return entry, false, explain(o, "read", err)
 	}
 	if live == nil && o.Ran(entry) {
 		return o.Gone(entry), false, nil
 	}
-	if live != nil && !c.owns(o.ID, live, entry) {
+	if live != nil && !p.claims.owns(o.ID, live, entry) {
 		if !o.takesOver() {
-			return entry, false, &ConflictError{ID: o.ID, Labelled: c.labelled(live)}
+			return entry, false, &ConflictError{ID: o.ID, Labelled: p.claims.labelled(live)}
 		}
 		entry.TakenOver = true
 	}
 	if live != nil {
-		if live, err = c.takeBack(ctx, o, live, entry.TakenOver); err != nil {
-			return entry, false, c.explain(o, "take over fields of", err)
+		if live, err = p.takeBack(ctx, o, live, entry.TakenOver); err != nil {
+			return entry, false, explain(o, "take over fields of", err)
 		}
 	}
-	next, err = c.send(ctx, o, values, live)
+	next, err = p.send(ctx, o, values, live)
 	switch {
 	case live == nil && apierrors.IsConflict(err):
 		return entry, false, &ConflictError{ID: o.ID}
 	case live != nil && apierrors.IsInvalid(err):
-		return c.replace(ctx, o, entry, values, live, err)
+		return p.replace(ctx, o, entry, values, live, err)
 	case err != nil:
-		return entry, false, c.explain(o, "apply", err)
+		return entry, false, explain(o, "apply", err)
 	}
 	return o.keeping(entry, next), live == nil, nil
 }
 
 // Prove ends the making of an object: its proof then names the uid, and is of no
 // use on another object. It fails if the object is another by now.
-func (c *Client) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+func (p *Puts) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 	values map[string]string) (v1alpha1.InventoryEntry, error) {
 	made := &metav1.PartialObjectMetadata{}
 	made.UID = types.UID(entry.UID)
-	proved, err := c.send(silent(ctx, o), o, values, made)
+	proved, err := p.send(silent(ctx, o), o, values, made)
 	if err != nil {
-		return entry, c.explain(o, "prove the owner of", err)
+		return entry, explain(o, "prove the owner of", err)
 	}
 	return o.keeping(entry, proved), nil
 }
@@ -88,23 +88,23 @@ func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.Inventory
 // is nil for an object to be made: then nothing is taken from other field
 // managers, so that an object that somebody made since the look is a conflict. Any
 // other must be the very one that was looked at: the API server compares the uid.
-func (c *Client) send(ctx context.Context, o Object, values map[string]string,
+func (p *Puts) send(ctx context.Context, o Object, values map[string]string,
 	live *metav1.PartialObjectMetadata) (v1alpha1.InventoryEntry, error) {
 	options := []client.ApplyOption{client.FieldOwner(FieldManager)}
 	if live != nil {
 		options = append(options, client.ForceOwnership)
 	}
 	if o.Sealed() {
-		return c.sendSecret(ctx, o, values, live, options)
+		return p.sendSecret(ctx, o, values, live, options)
 	}
 	sent := o.Manifest.DeepCopy()
-	if err := annotate(sent, v1alpha1.OwnerAnnotation, c.proof(o.ID, live)); err != nil {
+	if err := annotate(sent, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, live)); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}
 	if live != nil {
 		sent.SetUID(live.UID)
 	}
-	if err := c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(sent), options...); err != nil {
+	if err := p.writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(sent), options...); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}
 	return v1alpha1.InventoryEntry{
@@ -114,17 +114,17 @@ func (c *Client) send(ctx context.Context, o Object, values map[string]string,
 	}, nil
 }
 
-func (c *Client) sendSecret(ctx context.Context, o Object, values map[string]string,
+func (p *Puts) sendSecret(ctx context.Context, o Object, values map[string]string,
 	live *metav1.PartialObjectMetadata, options []client.ApplyOption) (v1alpha1.InventoryEntry, error) {
 	secret, err := BuildSecret(o, values)
 	if err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}
-	secret.WithAnnotations(map[string]string{v1alpha1.OwnerAnnotation: c.proof(o.ID, live)})
+	secret.WithAnnotations(map[string]string{v1alpha1.OwnerAnnotation: p.claims.proof(o.ID, live)})
 	if live != nil {
 		secret.WithUID(live.UID)
 	}
-	if err := c.Writer.Apply(ctx, secret, options...); err != nil {
+	if err := p.writer.Apply(ctx, secret, options...); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}
 	entry := v1alpha1.InventoryEntry{
@@ -135,10 +135,10 @@ func (c *Client) sendSecret(ctx context.Context, o Object, values map[string]str
 	// What others put beside the sealed values has no business there: who reads
 	// the Secret takes all of it for reviewed.
 	if added := o.added(secret.Data); len(added) > 0 {
-		if entry.ResourceVersion, err = c.dropKeys(ctx, o.ID, entry, added); err != nil {
+		if entry.ResourceVersion, err = p.dropKeys(ctx, o.ID, entry, added); err != nil {
 			return v1alpha1.InventoryEntry{}, err
 		}
 	}
-	entry.MAC = c.mac(o, entry.UID, secretType(secret), secret.Data)
+	entry.MAC = p.claims.mac(o, entry.UID, secretType(secret), secret.Data)
 	return entry, nil
 }

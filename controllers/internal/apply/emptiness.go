@@ -34,18 +34,18 @@ var (
 // nothing would. Everything of ours went in earlier stages, so whatever is left
 // is somebody else's, or still going. An answer that is not complete is an
 // error: it deletes nothing.
-func (c *Client) Occupied(ctx context.Context, id ID) (string, error) {
+func (l *Live) Occupied(ctx context.Context, id ID) (string, error) {
 	switch groupKind(id) {
 	case namespace:
-		return c.inNamespace(ctx, id.Name)
+		return l.inNamespace(ctx, id.Name)
 	case crd:
-		return c.instances(ctx, id.Name)
+		return l.instances(ctx, id.Name)
 	}
 	return "", nil
 }
 
-func (c *Client) inNamespace(ctx context.Context, name string) (string, error) {
-	lists, err := c.Finder.ServerPreferredNamespacedResources()
+func (l *Live) inNamespace(ctx context.Context, name string) (string, error) {
+	lists, err := l.kinds.finder.ServerPreferredNamespacedResources()
 	if err != nil {
 		return "", fmt.Errorf("look into namespace %q: %w", name, err)
 	}
@@ -59,7 +59,7 @@ func (c *Client) inNamespace(ctx context.Context, name string) (string, error) {
 			if !slices.Contains(resource.Verbs, "list") || systemKinds[gvk.GroupKind()] {
 				continue
 			}
-			found, err := c.first(ctx, gvk, client.InNamespace(name))
+			found, err := l.first(ctx, gvk, client.InNamespace(name))
 			if err != nil || found != "" {
 				return found, err
 			}
@@ -68,10 +68,10 @@ func (c *Client) inNamespace(ctx context.Context, name string) (string, error) {
 	return "", nil
 }
 
-func (c *Client) instances(ctx context.Context, name string) (string, error) {
+func (l *Live) instances(ctx context.Context, name string) (string, error) {
 	definition := &unstructured.Unstructured{}
 	definition.SetGroupVersionKind(crd.WithVersion("v1"))
-	if err := c.Reader.Get(ctx, client.ObjectKey{Name: name}, definition); err != nil {
+	if err := l.reader.Get(ctx, client.ObjectKey{Name: name}, definition); err != nil {
 		return "", client.IgnoreNotFound(err)
 	}
 	if neverServed(definition) {
@@ -87,7 +87,7 @@ func (c *Client) instances(ctx context.Context, name string) (string, error) {
 			continue
 		}
 		// Every version shows the same objects: one is enough.
-		return c.first(ctx, schema.GroupVersionKind{Group: group, Version: text, Kind: kind})
+		return l.first(ctx, schema.GroupVersionKind{Group: group, Version: text, Kind: kind})
 	}
 	// Objects that it had before are in the store all the same, and go with it.
 	return "", fmt.Errorf("look for objects of %s: it serves no version; "+
@@ -105,14 +105,14 @@ func neverServed(definition *unstructured.Unstructured) bool {
 }
 
 // first names an object of a kind, "" for none.
-func (c *Client) first(ctx context.Context, gvk schema.GroupVersionKind, options ...client.ListOption) (string, error) {
+func (l *Live) first(ctx context.Context, gvk schema.GroupVersionKind, options ...client.ListOption) (string, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	// More than the system puts into a namespace is enough to tell.
 	options = append(options, client.Limit(len(systemObjects)+1))
 	// A kind that the mapper does not know has been there a moment ago: that it was
 	// not found says nothing of its objects.
-	if err := c.Reader.List(ctx, list, options...); err != nil {
+	if err := l.reader.List(ctx, list, options...); err != nil {
 		return "", fmt.Errorf("list %s: %w", gvk.GroupKind(), err)
 	}
 	for _, item := range list.Items {

@@ -85,7 +85,7 @@ func TestWhatCannotBeLookedAtIsNotEmpty(t *testing.T) {
 		"a kind that takes nothing along": {id: ID{Kind: "ConfigMap", Name: "a"}, shelf: shelf{fails: unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &Client{Reader: &test.shelf, Finder: &test.shelf}
+			c := NewHands(Claims{}, &test.shelf, nil, &test.shelf).Live
 			holds, err := c.Occupied(t.Context(), test.id)
 			if holds != test.holds {
 				t.Errorf("it holds %q, want %q", holds, test.holds)

@@ -98,25 +98,25 @@ func (o Object) Gone(entry v1alpha1.InventoryEntry) v1alpha1.InventoryEntry {
 }
 
 // Stands reports whether an object exists.
-func (c *Client) Stands(ctx context.Context, o Object) (bool, error) {
-	live, err := c.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
+func (l *Live) Stands(ctx context.Context, o Object) (bool, error) {
+	live, err := l.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
 	if err != nil {
-		return false, c.explain(o, "read", err)
+		return false, explain(o, "read", err)
 	}
 	return live != nil, nil
 }
 
 // Ended says how the run of an object ended, "" while it goes on or when the
 // object is not there.
-func (c *Client) Ended(ctx context.Context, o Object) (string, error) {
+func (l *Live) Ended(ctx context.Context, o Object) (string, error) {
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(o.Manifest.GroupVersionKind())
-	err := c.Reader.Get(ctx, keyOf(o.ID), live)
+	err := l.reader.Get(ctx, keyOf(o.ID), live)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		return "", nil
 	case err != nil:
-		return "", c.explain(o, "read", err)
+		return "", explain(o, "read", err)
 	}
 	return endOf(live), nil
 }

@@ -75,14 +75,14 @@ func TestWhatRanIsNotMadeAgain(t *testing.T) {
 	if err := b.client.Delete(t.Context(), b.live(cleaning), background); err != nil {
 		t.Fatal(err)
 	}
-	entry, made, err := b.hands.Put(t.Context(), cleaning, entry, nil)
+	entry, made, err := b.hands.Puts.Put(t.Context(), cleaning, entry, nil)
 	if err != nil || made || entry.Run == nil || !entry.Run.Gone || entry.Run.Ended != RunUnseen {
 		t.Fatalf("made %v, error %v, remembered %+v", made, err, entry.Run)
 	}
-	if stands, err := b.hands.Stands(t.Context(), cleaning); err != nil || stands {
+	if stands, err := b.hands.Live.Stands(t.Context(), cleaning); err != nil || stands {
 		t.Fatalf("it stands again: %v, %v", stands, err)
 	}
-	if _, made, err := b.hands.Put(t.Context(), job("backoffLimit: 1"), entry, nil); err != nil || !made {
+	if _, made, err := b.hands.Puts.Put(t.Context(), job("backoffLimit: 1"), entry, nil); err != nil || !made {
 		t.Fatalf("another spec is another run: made %v, error %v", made, err)
 	}
 }

@@ -1,11 +1,13 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // ConflictError says that an object lives that somebody else made.
@@ -118,4 +120,54 @@ type UnseenError struct {
 
 func (e *UnseenError) Error() string {
 	return fmt.Sprintf("%s could not be looked at, and is not taken for gone: %s", inventory.Describe(e.ID), e.Why)
+}
+
+// quotable: an API server, or a webhook, may quote a value about such an object.
+func quotable(id ID, sealed bool) bool { return sealed || id.Kind == "Secret" }
+
+// about is what an API server said about an object, and the one place that decides
+// what of it passes: nothing of its text about one that may hold values. keys are
+// those of its data that stand in Git.
+func about(id ID, sealed bool, err error, keys ...string) error {
+	if quotable(id, sealed) {
+		return mask.APIError(id, err, keys...)
+	}
+	return &plainError{err}
+}
+
+// explain words the error of one object.
+func explain(o Object, verb string, err error) error {
+	if spoken(err) {
+		return err
+	}
+	said := about(o.ID, o.Sealed(), err, o.Keys...)
+	if quotable(o.ID, o.Sealed()) {
+		return said // it names the object
+	}
+	return fmt.Errorf("%s %s: %w", verb, inventory.Describe(o.ID), hinted(said))
+}
+
+// explainRemoval is explain for an object that the inventory alone knows: an
+// admission policy that refuses a delete may quote it.
+func explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb string, err error) error {
+	if spoken(err) {
+		return err
+	}
+	sealed := entry.Content != ""
+	said := about(id, sealed, err)
+	if quotable(id, sealed) {
+		return fmt.Errorf("%s: %w", verb, said)
+	}
+	return fmt.Errorf("%s %s: %w", verb, inventory.Describe(id), hinted(said))
+}
+
+// spoken are errors of this package, which say what they mean.
+func spoken(err error) bool {
+	for _, own := range []any{new(*ImmutableError), new(*ValueError), new(*ScopeError), new(*ReplaceError),
+		new(*GoingError), new(*ConflictError), new(*UnseenError), new(*mask.MaskedError)} {
+		if errors.As(err, own) {
+			return true
+		}
+	}
+	return false
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
-	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // replaceTime bounds what follows a delete: it goes on though the process is told
@@ -24,31 +23,31 @@ const replaceTime = 10 * time.Second
 // replace deletes a live object that cannot change in place and makes it anew, if
 // Git asks for it. Nothing is deleted before a trial of the new one went through,
 // and if that is refused all the same, what stood is put back.
-func (c *Client) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string,
+func (p *Puts) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEntry, values map[string]string,
 	live *metav1.PartialObjectMetadata, cause error) (next v1alpha1.InventoryEntry, made bool, err error) {
-	if cannot, err := c.cannotChange(ctx, o, cause); !cannot || err != nil {
-		return entry, false, c.explain(o, "apply", orElse(err, cause))
+	if cannot, err := p.cannotChange(ctx, o, cause); !cannot || err != nil {
+		return entry, false, explain(o, "apply", orElse(err, cause))
 	}
 	if !o.forced() {
 		return entry, false, &ImmutableError{ID: o.ID, Fields: immutableFields(cause)}
 	}
-	old, err := c.whole(ctx, o, live)
+	old, err := p.whole(ctx, o, live)
 	if err != nil {
-		return entry, false, c.explain(o, "read", err)
+		return entry, false, explain(o, "read", err)
 	}
-	if err := c.rehearse(ctx, o, values); err != nil {
-		return entry, false, &ReplaceError{ID: o.ID, Outcome: Stands, Err: c.cause(o, err)}
+	if err := p.rehearse(ctx, o, values); err != nil {
+		return entry, false, &ReplaceError{ID: o.ID, Outcome: Stands, Err: about(o.ID, o.Sealed(), err, o.Keys...)}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replaceTime)
 	defer cancel()
-	if err := c.delete(ctx, metaOf(old), metav1.DeletePropagationBackground); err != nil {
-		return entry, false, c.explain(o, "delete", err)
+	if err := remove(ctx, p.writer, metaOf(old), metav1.DeletePropagationBackground); err != nil {
+		return entry, false, explain(o, "delete", err)
 	}
-	if going, err := c.metadata(ctx, o.ID, live.GroupVersionKind()); err == nil && going != nil && going.UID == old.GetUID() {
+	if going, err := p.live.metadata(ctx, o.ID, live.GroupVersionKind()); err == nil && going != nil && going.UID == old.GetUID() {
 		return entry, false, &GoingError{ID: o.ID, Finalizers: going.Finalizers}
 	}
-	if next, err = c.send(ctx, o, values, nil); err != nil {
-		next, err = c.putBack(ctx, o, entry, old, err)
+	if next, err = p.send(ctx, o, values, nil); err != nil {
+		next, err = p.putBack(ctx, o, entry, old, err)
 		return next, false, err
 	}
 	return o.keeping(entry, next), true, nil
@@ -56,12 +55,12 @@ func (c *Client) replace(ctx context.Context, o Object, entry v1alpha1.Inventory
 
 // cannotChange reports whether immutability is the cause of a refusal. A Secret's
 // cause is looked for in the Secret: the API server's text is not read.
-func (c *Client) cannotChange(ctx context.Context, o Object, cause error) (bool, error) {
+func (p *Puts) cannotChange(ctx context.Context, o Object, cause error) (bool, error) {
 	if !o.Sealed() {
 		return o.forced() || immutableFields(cause) != "", nil
 	}
 	var secret corev1.Secret
-	if err := c.Reader.Get(ctx, keyOf(o.ID), &secret); err != nil {
+	if err := p.live.reader.Get(ctx, keyOf(o.ID), &secret); err != nil {
 		return false, err
 	}
 	return secret.Immutable != nil && *secret.Immutable || string(secret.Type) != templateType(o), nil
@@ -75,11 +74,11 @@ func (o Object) forced() bool {
 }
 
 // whole reads the object that is about to be deleted. It stays in memory.
-func (c *Client) whole(ctx context.Context, o Object,
+func (p *Puts) whole(ctx context.Context, o Object,
 	live *metav1.PartialObjectMetadata) (*unstructured.Unstructured, error) {
 	old := &unstructured.Unstructured{}
 	old.SetGroupVersionKind(live.GroupVersionKind())
-	if err := c.Reader.Get(ctx, keyOf(o.ID), old); err != nil {
+	if err := p.live.reader.Get(ctx, keyOf(o.ID), old); err != nil {
 		return nil, err
 	}
 	if old.GetUID() != live.UID {
@@ -90,7 +89,7 @@ func (c *Client) whole(ctx context.Context, o Object,
 
 // rehearse asks the API server, and admission, whether they would take the new
 // object: under another name, since the old one stands under its own.
-func (c *Client) rehearse(ctx context.Context, o Object, values map[string]string) error {
+func (p *Puts) rehearse(ctx context.Context, o Object, values map[string]string) error {
 	name := trialName(o.ID.Name)
 	options := []client.ApplyOption{client.FieldOwner(FieldManager), client.DryRunAll}
 	var err error
@@ -99,11 +98,11 @@ func (c *Client) rehearse(ctx context.Context, o Object, values map[string]strin
 		if build != nil {
 			return build
 		}
-		err = c.Writer.Apply(ctx, secret.WithName(name), options...)
+		err = p.writer.Apply(ctx, secret.WithName(name), options...)
 	} else {
 		trial := o.Manifest.DeepCopy()
 		trial.SetName(name)
-		err = c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(trial), options...)
+		err = p.writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(trial), options...)
 	}
 	// A webhook that takes no part in trials says nothing about the new object.
 	if apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run") {
@@ -121,14 +120,14 @@ func trialName(name string) string {
 
 // putBack makes the old object again. Fields of others become ours by it, so that
 // the next apply that goes through drops what Git does not have.
-func (c *Client) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
+func (p *Puts) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 	old *unstructured.Unstructured, refusal error) (v1alpha1.InventoryEntry, error) {
-	failed := &ReplaceError{ID: o.ID, Outcome: PutBack, Err: c.cause(o, refusal)}
+	failed := &ReplaceError{ID: o.ID, Outcome: PutBack, Err: about(o.ID, o.Sealed(), refusal, o.Keys...)}
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
 		again := bare(old)
-		err := annotate(again, v1alpha1.OwnerAnnotation, c.proof(o.ID, nil))
+		err := annotate(again, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, nil))
 		if err == nil {
-			err = c.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(again), client.FieldOwner(FieldManager))
+			err = p.writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(again), client.FieldOwner(FieldManager))
 		}
 		if err == nil {
 			entry.UID, entry.ResourceVersion, entry.Generation = string(again.GetUID()), again.GetResourceVersion(), again.GetGeneration()
@@ -172,15 +171,6 @@ func withoutJobLabels(job *unstructured.Unstructured) *unstructured.Unstructured
 		}
 	}
 	return job
-}
-
-// cause is why a request failed, without the object's name: the sentence that it
-// goes into has it.
-func (c *Client) cause(o Object, err error) error {
-	if o.Sealed() || o.ID.Kind == "Secret" {
-		return mask.APIError(o.ID, err, o.Keys...)
-	}
-	return &plainError{err}
 }
 
 func metaOf(o *unstructured.Unstructured) *metav1.PartialObjectMetadata {

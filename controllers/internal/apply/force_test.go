@@ -89,7 +89,7 @@ func TestAForcedReplacementNeverLeavesNothing(t *testing.T) {
 				}
 				return nil
 			}
-			entry, err := b.hands.Apply(t.Context(), next, before, value("two"))
+			entry, err := b.hands.Puts.Apply(t.Context(), next, before, value("two"))
 			live := b.live(next)
 			if got := b.deleted; got != test.deleted {
 				t.Errorf("deleted %d times, want %d", got, test.deleted)
@@ -135,7 +135,7 @@ func TestWhatIsGoneIsSaidToBeGone(t *testing.T) {
 		}
 		return invalid(name)
 	}
-	entry, err := b.hands.Apply(t.Context(), b.secret(typed("kubernetes.io/tls"), forced), before, value("two"))
+	entry, err := b.hands.Puts.Apply(t.Context(), b.secret(typed("kubernetes.io/tls"), forced), before, value("two"))
 	var failed *ReplaceError
 	if !errors.As(err, &failed) || failed.Outcome != Lost {
 		t.Errorf("got %v", err)
@@ -163,7 +163,7 @@ func TestForceIsForPlainObjectsToo(t *testing.T) {
 			}
 			return nil
 		}
-		next, err := b.hands.Apply(t.Context(), o, entry, nil)
+		next, err := b.hands.Puts.Apply(t.Context(), o, entry, nil)
 		if force {
 			if err != nil || next.UID == entry.UID || b.deleted != 1 {
 				t.Errorf("not replaced: %v", err)

@@ -29,13 +29,13 @@ func (h Health) Failed() bool { return h.Status == status.FailedStatus }
 
 // Health reads an object and computes its status by kstatus. Passive kinds are
 // not read: no Secret ever is.
-func (c *Client) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind) (Health, error) {
+func (l *Live) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind) (Health, error) {
 	if Passive(id) {
 		return Health{Status: status.CurrentStatus}, nil
 	}
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(gvk)
-	err := c.Reader.Get(ctx, keyOf(id), live)
+	err := l.reader.Get(ctx, keyOf(id), live)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
@@ -50,7 +50,7 @@ func (c *Client) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind)
 		return Health{Status: status.CurrentStatus, Message: why}, nil
 	}
 	if groupKind(id) == (schema.GroupKind{Kind: workload.Claim}) {
-		return c.claimHealth(ctx, live, health)
+		return l.claimHealth(ctx, live, health)
 	}
 	return health, nil
 }

@@ -61,14 +61,14 @@ func number(live *unstructured.Unstructured, path ...string) (int64, bool) {
 
 // claimHealth is of a claim that is not bound. One whose class waits for the
 // first consumer has done its part: the consumer may come with what waits for this.
-func (c *Client) claimHealth(ctx context.Context, live *unstructured.Unstructured, unbound Health) (Health, error) {
+func (l *Live) claimHealth(ctx context.Context, live *unstructured.Unstructured, unbound Health) (Health, error) {
 	name, _, _ := unstructured.NestedString(live.Object, "spec", "storageClassName")
 	if name == "" || live.GetAnnotations()[selectedNode] != "" {
 		return unbound, nil
 	}
 	class := &unstructured.Unstructured{}
 	class.SetGroupVersionKind(storagev1.SchemeGroupVersion.WithKind("StorageClass"))
-	err := c.Reader.Get(ctx, client.ObjectKey{Name: name}, class)
+	err := l.reader.Get(ctx, client.ObjectKey{Name: name}, class)
 	switch {
 	case apierrors.IsNotFound(err):
 		unbound.Message += fmt.Sprintf("; storage class %q does not exist", name)

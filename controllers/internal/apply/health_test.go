@@ -28,7 +28,7 @@ func FuzzHealth(f *testing.F) {
 		}
 		kind := live.GroupVersionKind()
 		id := ID{Group: kind.Group, Kind: kind.Kind, Namespace: live.GetNamespace(), Name: live.GetName()}
-		client := &Client{Reader: answering{live}}
+		client := NewHands(Claims{}, answering{live}, nil, nil).Live
 		health, err := client.Health(t.Context(), id, kind)
 		if err == nil && health.Status == "" {
 			t.Error("no word for its health")

@@ -17,7 +17,7 @@ import (
 // Verdict is what a look at a live object found.
 type Verdict int
 
-// What [Client.Inspect] finds.
+// What [Inspector.Inspect] finds.
 const (
 	// Same: as applied; who else touched it touched nothing of ours.
 	Same Verdict = iota
@@ -56,30 +56,30 @@ func lastManager(fields []metav1.ManagedFieldsEntry) string {
 // Inspect compares one live object with what was applied. It reads the object
 // itself: a Secret's data are compared by HMAC, and of a plain object the API
 // server is asked what an apply would change (a dry run).
-func (c *Client) Inspect(ctx context.Context, o Object, entry v1alpha1.InventoryEntry) (Verdict, Seen, error) {
+func (i *Inspector) Inspect(ctx context.Context, o Object, entry v1alpha1.InventoryEntry) (Verdict, Seen, error) {
 	if o.Sealed() {
-		return c.inspectSecret(silent(ctx, o), o, entry)
+		return i.inspectSecret(silent(ctx, o), o, entry)
 	}
-	live, err := c.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
+	live, err := i.live.metadata(ctx, o.ID, o.Manifest.GroupVersionKind())
 	switch {
 	case err != nil:
-		return Drifted, Seen{}, c.explain(o, "read", err)
+		return Drifted, Seen{}, explain(o, "read", err)
 	case live == nil:
 		return Missing, Seen{}, nil
-	case !c.owns(o.ID, live, entry):
-		return c.foreign(o, live)
+	case !i.claims.owns(o.ID, live, entry):
+		return i.foreign(o, live)
 	case string(live.UID) != entry.UID || ByHand(live.ManagedFields):
 		return Drifted, seen(live), nil
 	}
-	manager := ssa.NewResourceManager(reading{c.Writer, c.Reader}, nil, ssa.Owner{Field: FieldManager,
+	manager := ssa.NewResourceManager(reading{i.writer, i.live.reader}, nil, ssa.Owner{Field: FieldManager,
 		Group: api.Group})
 	wanted := o.Manifest.DeepCopy()
-	if err := annotate(wanted, v1alpha1.OwnerAnnotation, c.proof(o.ID, live)); err != nil {
-		return Drifted, seen(live), c.explain(o, "compare", err)
+	if err := annotate(wanted, v1alpha1.OwnerAnnotation, i.claims.proof(o.ID, live)); err != nil {
+		return Drifted, seen(live), explain(o, "compare", err)
 	}
 	change, _, _, err := manager.Diff(ctx, wanted, ssa.DefaultDiffOptions())
 	if err != nil {
-		return Drifted, seen(live), c.explain(o, "compare", err)
+		return Drifted, seen(live), explain(o, "compare", err)
 	}
 	if change.Action != ssa.UnchangedAction {
 		return Drifted, seen(live), nil
@@ -89,28 +89,28 @@ func (c *Client) Inspect(ctx context.Context, o Object, entry v1alpha1.Inventory
 
 // foreign is an object that somebody put in the place of ours: a conflict, unless
 // Git says that it may be taken over.
-func (c *Client) foreign(o Object, live *metav1.PartialObjectMetadata) (Verdict, Seen, error) {
+func (i *Inspector) foreign(o Object, live *metav1.PartialObjectMetadata) (Verdict, Seen, error) {
 	if o.takesOver() {
 		return Drifted, seen(live), nil
 	}
-	return Drifted, Seen{}, &ConflictError{ID: o.ID, Labelled: c.labelled(live)}
+	return Drifted, Seen{}, &ConflictError{ID: o.ID, Labelled: i.claims.labelled(live)}
 }
 
-func (c *Client) inspectSecret(ctx context.Context, o Object, entry v1alpha1.InventoryEntry) (Verdict, Seen, error) {
+func (i *Inspector) inspectSecret(ctx context.Context, o Object, entry v1alpha1.InventoryEntry) (Verdict, Seen, error) {
 	var secret corev1.Secret
-	err := c.Reader.Get(ctx, keyOf(o.ID), &secret)
+	err := i.live.reader.Get(ctx, keyOf(o.ID), &secret)
 	live := &metav1.PartialObjectMetadata{ObjectMeta: secret.ObjectMeta}
 	switch {
 	case apierrors.IsNotFound(err):
 		return Missing, Seen{}, nil
 	case err != nil:
 		return Drifted, Seen{}, mask.APIError(o.ID, err)
-	case !c.owns(o.ID, live, entry):
-		return c.foreign(o, live)
+	case !i.claims.owns(o.ID, live, entry):
+		return i.foreign(o, live)
 	}
-	mac := c.mac(o, string(secret.UID), string(secret.Type), secret.Data)
+	mac := i.claims.mac(o, string(secret.UID), string(secret.Type), secret.Data)
 	if !inventory.SameMAC(mac, entry.MAC) || len(o.added(secret.Data)) > 0 ||
-		ByHand(live.ManagedFields) || !c.Proven(o.ID, live) || !MetadataStands(o, secret.Labels, secret.Annotations) {
+		ByHand(live.ManagedFields) || !i.claims.Proven(o.ID, live) || !MetadataStands(o, secret.Labels, secret.Annotations) {
 		return Drifted, seen(live), nil
 	}
 	return Same, seen(live), nil

@@ -15,7 +15,7 @@ import (
 // Lacks names something that an object's pods cannot start without and that does
 // not exist, "" when everything does. known are the objects that this placement
 // applied: they are not asked for again, and their keys are known.
-func (c *Client) Lacks(ctx context.Context, o Object, known map[ID]Object) (string, error) {
+func (l *Live) Lacks(ctx context.Context, o Object, known map[ID]Object) (string, error) {
 	if !runs(o) {
 		return "", nil
 	}
@@ -33,7 +33,7 @@ func (c *Client) Lacks(ctx context.Context, o Object, known map[ID]Object) (stri
 			}
 			continue
 		}
-		live, err := c.metadata(ctx, id, schema.GroupVersionKind{Version: "v1", Kind: id.Kind})
+		live, err := l.metadata(ctx, id, schema.GroupVersionKind{Version: "v1", Kind: id.Kind})
 		if err != nil {
 			return "", fmt.Errorf("look for %s, which %s names: %w", inventory.Describe(id),
 				inventory.Describe(o.ID), err)

@@ -7,12 +7,25 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
 
+// Claims says whose objects are, by proofs that only this cluster's controller makes.
+type Claims struct {
+	Owner Owner
+	// Key is the cluster's key, for [inventory.MAC] and [inventory.Claim].
+	Key []byte
+	// Delivery is the uid of the Delivery: it stands in the proof of an object
+	// that is just being made.
+	Delivery string
+	// Readopt takes back what carries this placement's labels without a proof: an
+	// operator said so, after the cluster's keys were made anew.
+	Readopt bool
+}
+
 // owns is the owner check of an apply: ours is what this cluster's controller
 // proved to have made, for whatever placement (the revision's one map gave the
 // object to this one); what this Delivery was just making when it was cut short;
 // and what the inventory has with this uid, though somebody took the proof off.
 // A label is none of these: whoever may patch an object may write it.
-func (c *Client) owns(id ID, live *metav1.PartialObjectMetadata, entry v1alpha1.InventoryEntry) bool {
+func (c *Claims) owns(id ID, live *metav1.PartialObjectMetadata, entry v1alpha1.InventoryEntry) bool {
 	if entry.UID != "" && string(live.UID) == entry.UID {
 		return true
 	}
@@ -24,7 +37,7 @@ func (c *Client) owns(id ID, live *metav1.PartialObjectMetadata, entry v1alpha1.
 
 // ProvenFor gives the placement that a live object is proved to belong to, "" for
 // none.
-func (c *Client) ProvenFor(id ID, live *metav1.PartialObjectMetadata) string {
+func (c *Claims) ProvenFor(id ID, live *metav1.PartialObjectMetadata) string {
 	for _, placement := range []string{live.Labels[v1alpha1.OwnerLabel], c.Owner.Placement} {
 		claim := inventory.Claim{Fleet: c.Owner.Fleet, Placement: placement, ID: id, UID: string(live.UID)}
 		if placement != "" && claim.ProvedBy(c.Key, live.Annotations[v1alpha1.OwnerAnnotation]) {
@@ -35,7 +48,7 @@ func (c *Client) ProvenFor(id ID, live *metav1.PartialObjectMetadata) string {
 }
 
 // proof is what an apply writes onto an object: of the live one if there is one.
-func (c *Client) proof(id ID, live *metav1.PartialObjectMetadata) string {
+func (c *Claims) proof(id ID, live *metav1.PartialObjectMetadata) string {
 	claim := inventory.Claim{Fleet: c.Owner.Fleet, Placement: c.Owner.Placement, ID: id, Delivery: c.Delivery}
 	if live != nil {
 		claim.UID, claim.Delivery = string(live.UID), ""
@@ -44,26 +57,26 @@ func (c *Client) proof(id ID, live *metav1.PartialObjectMetadata) string {
 }
 
 // born: this Delivery made it, and was cut short before the proof had its uid.
-func (c *Client) born(id ID, live *metav1.PartialObjectMetadata) bool {
+func (c *Claims) born(id ID, live *metav1.PartialObjectMetadata) bool {
 	claim := inventory.Claim{Fleet: c.Owner.Fleet, Placement: c.Owner.Placement, ID: id, Delivery: c.Delivery}
 	return claim.ProvedBy(c.Key, live.Annotations[v1alpha1.OwnerAnnotation])
 }
 
 // Proven reports whether a live object carries the proof that an apply for this
 // placement would write.
-func (c *Client) Proven(id ID, live *metav1.PartialObjectMetadata) bool {
+func (c *Claims) Proven(id ID, live *metav1.PartialObjectMetadata) bool {
 	return live.Annotations[v1alpha1.OwnerAnnotation] == c.proof(id, live)
 }
 
 // labelled: its labels say that it is this placement's.
-func (c *Client) labelled(live *metav1.PartialObjectMetadata) bool {
+func (c *Claims) labelled(live *metav1.PartialObjectMetadata) bool {
 	return live.Labels[v1alpha1.OwnerLabel] == c.Owner.Placement && live.Labels[v1alpha1.FleetLabel] == c.Owner.Fleet
 }
 
 // keeps is the owner check of a removal, which is stricter than that of an
 // apply: an inventory that somebody edited must not delete what is another's.
 // Whose the object is now is told too.
-func (c *Client) keeps(id ID, live *metav1.PartialObjectMetadata, entry v1alpha1.InventoryEntry) bool {
+func (c *Claims) keeps(id ID, live *metav1.PartialObjectMetadata, entry v1alpha1.InventoryEntry) bool {
 	switch c.ProvenFor(id, live) {
 	case c.Owner.Placement:
 		// A label of another placement is a claim that nothing proves.
@@ -75,4 +88,10 @@ func (c *Client) keeps(id ID, live *metav1.PartialObjectMetadata, entry v1alpha1
 		return c.labelled(live) && entry.UID != "" && string(live.UID) == entry.UID
 	}
 	return false
+}
+
+func (c *Claims) mac(o Object, uid, kind string, data map[string][]byte) string {
+	return inventory.MAC(c.Key, inventory.Live{
+		ID: o.ID, UID: uid, Content: o.Content, Type: kind, Data: data, Owned: o.Keys,
+	})
 }

@@ -31,15 +31,15 @@ func TestALabelIsNoOwnership(t *testing.T) {
 			standing := theirs(test.labels)
 			standing.Annotations = test.annotations
 			b := newBench(t, standing)
-			_, err := b.hands.Apply(t.Context(), o, test.entry, nil)
+			_, err := b.hands.Puts.Apply(t.Context(), o, test.entry, nil)
 			if !errors.As(err, new(*ConflictError)) {
 				t.Errorf("applied: %v", err)
 			}
-			if _, _, err := b.hands.Inspect(t.Context(), o, test.entry); !errors.As(err, new(*ConflictError)) {
+			if _, _, err := b.hands.Inspector.Inspect(t.Context(), o, test.entry); !errors.As(err, new(*ConflictError)) {
 				t.Errorf("inspected: %v", err)
 			}
 			test.entry.Version = "v1"
-			fate, err := b.hands.Remove(t.Context(), o.ID, test.entry)
+			fate, err := b.hands.Deletes.Remove(t.Context(), o.ID, test.entry)
 			if err != nil || !fate.Gone || fate.Kept == "" || b.deleted > 0 {
 				t.Errorf("removed: %+v, %v", fate, err)
 			}
@@ -73,13 +73,13 @@ func TestWhatTheControllerMadeIsKnownAsItsOwn(t *testing.T) {
 			if test.forget {
 				entry = v1alpha1.InventoryEntry{Version: "v1"}
 			}
-			if _, err := b.hands.Apply(t.Context(), o, entry, nil); (err != nil) != test.kept {
+			if _, err := b.hands.Puts.Apply(t.Context(), o, entry, nil); (err != nil) != test.kept {
 				t.Errorf("applied again: %v", err)
 			}
 			if test.change != nil && !test.kept {
 				b.edit(o, "somebody", test.change)
 			}
-			fate, err := b.hands.Remove(t.Context(), o.ID, entry)
+			fate, err := b.hands.Deletes.Remove(t.Context(), o.ID, entry)
 			if err != nil || !fate.Gone || (fate.Kept != "") != test.kept {
 				t.Errorf("removed: %+v, %v", fate, err)
 			}
@@ -107,7 +107,7 @@ func TestGitAloneSaysWhetherAnObjectStays(t *testing.T) {
 				annotations[v1alpha1.PruneAnnotation] = test.live
 				u.SetAnnotations(annotations)
 			})
-			fate, err := b.hands.Remove(t.Context(), o.ID, entry)
+			fate, err := b.hands.Deletes.Remove(t.Context(), o.ID, entry)
 			if err != nil || !fate.Gone || (fate.Kept != "") != test.kept {
 				t.Errorf("removed: %+v, %v", fate, err)
 			}
@@ -120,16 +120,16 @@ func TestGitAloneSaysWhetherAnObjectStays(t *testing.T) {
 func TestWhatWasMadeJustBeforeACrashIsOurs(t *testing.T) {
 	b := newBench(t)
 	o := b.configMap(plain)
-	if _, err := b.hands.send(t.Context(), o, nil, nil); err != nil { // and no more
+	if _, err := b.hands.Puts.send(t.Context(), o, nil, nil); err != nil { // and no more
 		t.Fatal(err)
 	}
 	intended := v1alpha1.InventoryEntry{ID: "ns_a__ConfigMap", Version: "v1"}
-	if _, err := b.as("other").Apply(t.Context(), o, intended, nil); !errors.As(err, new(*ConflictError)) {
+	if _, err := b.as("other").Puts.Apply(t.Context(), o, intended, nil); !errors.As(err, new(*ConflictError)) {
 		t.Errorf("another placement took it: %v", err)
 	}
 	entry := b.apply(o, intended, nil)
 	live := b.live(o)
-	if !b.hands.Proven(o.ID, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{UID: live.GetUID(), Annotations: live.GetAnnotations()}}) || entry.UID == "" {
+	if !b.hands.Claims.Proven(o.ID, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{UID: live.GetUID(), Annotations: live.GetAnnotations()}}) || entry.UID == "" {
 		t.Errorf("it has no proof: %v", live.GetAnnotations())
 	}
 }
@@ -140,11 +140,11 @@ func TestAProofIsHandedOver(t *testing.T) {
 	o := b.configMap(plain)
 	entry := b.apply(o, v1alpha1.InventoryEntry{}, nil)
 	other := b.as("other")
-	moved, err := other.Apply(t.Context(), o, v1alpha1.InventoryEntry{}, nil)
+	moved, err := other.Puts.Apply(t.Context(), o, v1alpha1.InventoryEntry{}, nil)
 	if err != nil || moved.UID != entry.UID {
 		t.Fatalf("not taken over: %v", err)
 	}
-	fate, err := b.hands.Remove(t.Context(), o.ID, entry)
+	fate, err := b.hands.Deletes.Remove(t.Context(), o.ID, entry)
 	if err != nil || fate.Kept == "" {
 		t.Errorf("the placement that had it removed it: %+v, %v", fate, err)
 	}
@@ -156,8 +156,8 @@ func TestLabelsCountWhenAnOperatorSaysSo(t *testing.T) {
 	o := newBench(t).configMap(plain)
 	for placement, want := range map[string]bool{owner.Placement: true, "other": false} {
 		b := newBench(t, theirs(Owner{Fleet: owner.Fleet, Placement: placement}.Labels()))
-		b.hands.Readopt = true
-		if _, err := b.hands.Apply(t.Context(), o, v1alpha1.InventoryEntry{}, nil); (err == nil) != want {
+		b.hands.Claims.Readopt = true
+		if _, err := b.hands.Puts.Apply(t.Context(), o, v1alpha1.InventoryEntry{}, nil); (err == nil) != want {
 			t.Errorf("with the label of %q: %v", placement, err)
 		}
 	}

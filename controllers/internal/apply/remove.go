@@ -15,7 +15,6 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
-	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // Fate is what became of an object that is to go.
@@ -41,8 +40,8 @@ func (f Fate) HeldBy() string {
 }
 
 // Look reads what became of an object without deleting it.
-func (c *Client) Look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, error) {
-	fate, _, err := c.look(ctx, id, entry)
+func (r *Deletes) Look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, error) {
+	fate, _, err := r.look(ctx, id, entry)
 	return fate, err
 }
 
@@ -50,42 +49,42 @@ func (c *Client) Look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry)
 // uid and the resource version of the object whose owner was checked; if it
 // changed meanwhile the check is made again, so that an object which another
 // placement has just taken over is never lost.
-func (c *Client) Remove(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, error) {
+func (r *Deletes) Remove(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate, error) {
 	const tries = 3
 	for try := 0; ; try++ {
-		fate, live, err := c.look(ctx, id, entry)
+		fate, live, err := r.look(ctx, id, entry)
 		if err != nil || fate.Gone || !fate.Deleting.IsZero() {
 			return fate, err
 		}
-		err = c.delete(ctx, live, propagation(id))
+		err = remove(ctx, r.writer, live, propagation(id))
 		switch {
 		case apierrors.IsConflict(err) && try+1 < tries:
 			continue
 		case err != nil && !apierrors.IsNotFound(err):
-			return fate, c.explainRemoval(id, entry, "delete", err)
+			return fate, explainRemoval(id, entry, "delete", err)
 		}
-		return c.Look(ctx, id, entry)
+		return r.Look(ctx, id, entry)
 	}
 }
 
-func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate,
+func (r *Deletes) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (Fate,
 	*metav1.PartialObjectMetadata, error) {
 	gvk := inventory.GVK(id, entry)
 	var scope *ScopeError
-	if errors.As(c.checkScope(id, gvk), &scope) {
+	if errors.As(r.live.kinds.checkScope(id, gvk), &scope) {
 		// No such object can be: a read would find another one of that name.
 		return Fate{Gone: true}, nil, nil
 	}
-	live, err := c.metadata(ctx, id, gvk)
+	live, err := r.live.metadata(ctx, id, gvk)
 	if err != nil {
-		return Fate{}, nil, c.explainRemoval(id, entry, "read", err)
+		return Fate{}, nil, explainRemoval(id, entry, "read", err)
 	}
 	if live == nil {
 		return Fate{Gone: true}, nil, nil
 	}
 	var fate Fate
 	switch {
-	case !c.keeps(id, live, entry):
+	case !r.claims.keeps(id, live, entry):
 		fate.Gone, fate.Kept = true, "nothing proves that it is this placement's"
 	case entry.Prune == "disabled":
 		fate.Gone, fate.Kept = true, "it is annotated "+v1alpha1.PruneAnnotation+": disabled"
@@ -98,23 +97,11 @@ func (c *Client) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry)
 	return fate, live, nil
 }
 
-// explainRemoval masks what an API server says about any Secret: an admission
-// policy that refuses a delete may quote the object.
-func (c *Client) explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb string, err error) error {
-	if spoken(err) {
-		return err
-	}
-	if entry.Content != "" || id.Kind == "Secret" {
-		return fmt.Errorf("%s: %w", verb, mask.APIError(id, err))
-	}
-	return refused(verb, id, err)
-}
-
 // delete carries what was checked.
-func (c *Client) delete(ctx context.Context, live *metav1.PartialObjectMetadata, how metav1.DeletionPropagation) error {
+func remove(ctx context.Context, writer client.Client, live *metav1.PartialObjectMetadata, how metav1.DeletionPropagation) error {
 	// The answer may hold the whole object, and client-go logs bodies.
 	ctx = logr.NewContext(ctx, logr.Discard())
-	return c.Writer.Delete(ctx, refOf(live), preconditions(live), client.PropagationPolicy(how))
+	return writer.Delete(ctx, refOf(live), preconditions(live), client.PropagationPolicy(how))
 }
 
 func preconditions(live *metav1.PartialObjectMetadata) client.Preconditions {

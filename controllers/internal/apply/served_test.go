@@ -94,7 +94,7 @@ func TestA404IsNotTakenForAbsence(t *testing.T) {
 		"discovery does not answer":             {server: server{mute: true, defined: true}, unseen: "does not say"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &Client{Reader: &test.server, Finder: &test.server}
+			c := NewHands(Claims{}, &test.server, nil, &test.server).Live
 			id := ID{Group: "plant.example", Kind: "Valve", Namespace: "ns", Name: "one"}
 			live, err := c.metadata(t.Context(), id, schema.GroupVersionKind{Group: "plant.example", Version: "v1alpha1", Kind: "Valve"})
 			var unseen *UnseenError

@@ -55,7 +55,7 @@ func ByHand(fields []metav1.ManagedFieldsEntry) bool {
 // those that Git does not have. Of an object that is taken over, it makes those
 // of other deployers ours too, and cuts what another object owns loose: the
 // garbage collector would delete it.
-func (c *Client) takeBack(ctx context.Context, o Object, live *metav1.PartialObjectMetadata, takenOver bool) (*metav1.PartialObjectMetadata, error) {
+func (p *Puts) takeBack(ctx context.Context, o Object, live *metav1.PartialObjectMetadata, takenOver bool) (*metav1.PartialObjectMetadata, error) {
 	managers := people
 	if takenOver {
 		managers = slices.Concat(people, deployers)
@@ -77,7 +77,7 @@ func (c *Client) takeBack(ctx context.Context, o Object, live *metav1.PartialObj
 	if orphans {
 		patch = append(patch, operation{Op: "remove", Path: "/metadata/ownerReferences"})
 	}
-	return c.patch(ctx, live, patch)
+	return p.patch(ctx, live, patch)
 }
 
 // operation is one of an RFC 6902 patch.
@@ -87,13 +87,13 @@ type operation struct {
 	Value string `json:"value,omitempty"`
 }
 
-func (c *Client) patch(ctx context.Context, live *metav1.PartialObjectMetadata, patch []any) (*metav1.PartialObjectMetadata, error) {
+func (p *Puts) patch(ctx context.Context, live *metav1.PartialObjectMetadata, patch []any) (*metav1.PartialObjectMetadata, error) {
 	raw, err := json.Marshal(patch)
 	if err != nil {
 		return nil, err
 	}
 	next := refOf(live)
-	if err := c.Writer.Patch(ctx, next, client.RawPatch(types.JSONPatchType, raw), client.FieldOwner(FieldManager)); err != nil {
+	if err := p.writer.Patch(ctx, next, client.RawPatch(types.JSONPatchType, raw), client.FieldOwner(FieldManager)); err != nil {
 		return nil, err
 	}
 	next.SetGroupVersionKind(live.GroupVersionKind())
@@ -113,7 +113,7 @@ func (o Object) added(data map[string][]byte) []string {
 
 // dropKeys takes keys out of the very Secret that was just applied, and gives its
 // new version.
-func (c *Client) dropKeys(ctx context.Context, id ID, entry v1alpha1.InventoryEntry, keys []string) (string, error) {
+func (p *Puts) dropKeys(ctx context.Context, id ID, entry v1alpha1.InventoryEntry, keys []string) (string, error) {
 	drop := map[string]any{}
 	for _, key := range keys {
 		drop[key] = nil
@@ -126,7 +126,7 @@ func (c *Client) dropKeys(ctx context.Context, id ID, entry v1alpha1.InventoryEn
 	}
 	ref := &metav1.PartialObjectMetadata{}
 	ref.Kind, ref.APIVersion, ref.Namespace, ref.Name = "Secret", "v1", id.Namespace, id.Name
-	if err := c.Writer.Patch(ctx, ref, client.RawPatch(types.MergePatchType, raw), client.FieldOwner(FieldManager)); err != nil {
+	if err := p.writer.Patch(ctx, ref, client.RawPatch(types.MergePatchType, raw), client.FieldOwner(FieldManager)); err != nil {
 		return "", err
 	}
 	return ref.ResourceVersion, nil

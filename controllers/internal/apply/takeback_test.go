@@ -43,7 +43,7 @@ func TestWhatIsAddedByHandIsTakenBack(t *testing.T) {
 			entry := b.apply(o, v1alpha1.InventoryEntry{}, values)
 			b.edit(o, test.manager, test.change)
 			if test.sealed { // the dry run of plain objects is shown on a real API server
-				verdict, seen, err := b.hands.Inspect(t.Context(), o, entry)
+				verdict, seen, err := b.hands.Inspector.Inspect(t.Context(), o, entry)
 				if err != nil || (verdict == Drifted) == test.stays {
 					t.Errorf("verdict %v, %v", verdict, err)
 				}
@@ -60,7 +60,7 @@ func TestWhatIsAddedByHandIsTakenBack(t *testing.T) {
 				if next.ResourceVersion != live.GetResourceVersion() {
 					t.Error("the inventory has another version than what stands")
 				}
-				if verdict, _, err := b.hands.Inspect(t.Context(), o, next); verdict != Same || err != nil {
+				if verdict, _, err := b.hands.Inspector.Inspect(t.Context(), o, next); verdict != Same || err != nil {
 					t.Errorf("it differs again: %v, %v", verdict, err)
 				}
 			}
@@ -83,7 +83,7 @@ func TestALiveObjectIsTakenOverWhereGitSaysSo(t *testing.T) {
 			annotate(built.Unstructured, v1alpha1.TakeOverAnnotation, say)
 		}
 		o := prepare(t, built)["ConfigMap/a"]
-		entry, err := b.hands.Apply(t.Context(), o, v1alpha1.InventoryEntry{}, nil)
+		entry, err := b.hands.Puts.Apply(t.Context(), o, v1alpha1.InventoryEntry{}, nil)
 		live := b.live(o)
 		if say != "true" {
 			if !errors.As(err, new(*ConflictError)) || live.Object["data"].(map[string]any)["key"] != "theirs" {

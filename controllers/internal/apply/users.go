@@ -29,7 +29,7 @@ func Readable(id ID) bool { return readable[groupKind(id)] }
 // Users gives, for each of ids that a live pod names, one such pod. Whose pod it
 // is does not count, nor whether its ReplicaSet is an old one: what it names it
 // needs again when its container restarts. A pod that ended needs nothing.
-func (c *Client) Users(ctx context.Context, ids []ID) (map[ID]string, error) {
+func (l *Live) Users(ctx context.Context, ids []ID) (map[ID]string, error) {
 	wanted := map[string]map[ID]bool{}
 	for _, id := range ids {
 		if wanted[id.Namespace] == nil {
@@ -39,21 +39,21 @@ func (c *Client) Users(ctx context.Context, ids []ID) (map[ID]string, error) {
 	}
 	users := map[ID]string{}
 	for namespace, ids := range wanted {
-		if err := c.usersIn(ctx, namespace, ids, users); err != nil {
+		if err := l.usersIn(ctx, namespace, ids, users); err != nil {
 			return nil, err
 		}
 	}
 	return users, nil
 }
 
-func (c *Client) usersIn(ctx context.Context, namespace string, ids map[ID]bool, users map[ID]string) error {
+func (l *Live) usersIn(ctx context.Context, namespace string, ids map[ID]bool, users map[ID]string) error {
 	// Pods carry values in their environment, and client-go logs bodies.
 	ctx = logr.NewContext(ctx, logr.Discard())
 	pods := &unstructured.UnstructuredList{}
 	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
 	for next := ""; ; {
 		options := []client.ListOption{client.InNamespace(namespace), client.Limit(podPage), client.Continue(next)}
-		if err := c.Reader.List(ctx, pods, options...); err != nil {
+		if err := l.reader.List(ctx, pods, options...); err != nil {
 			return fmt.Errorf("list the pods of namespace %q: %w", namespace, err)
 		}
 		for i := range pods.Items {

@@ -14,9 +14,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
-// against gives a Client that reads these objects.
-func against(objects ...client.Object) *Client {
-	return &Client{Reader: fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(objects...).Build()}
+// against reads these objects.
+func against(objects ...client.Object) *Live {
+	reader := fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(objects...).Build()
+	return NewHands(Claims{}, reader, nil, nil).Live
 }
 
 func pod(name string, phase corev1.PodPhase, spec corev1.PodSpec) *corev1.Pod {

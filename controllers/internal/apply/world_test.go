@@ -26,7 +26,7 @@ import (
 type bench struct {
 	t      *testing.T
 	client client.WithWatch
-	hands  *Client
+	hands  *Hands
 	// refuse is asked before each apply; nil for yes to all.
 	refuse func(name string, dry bool) error
 	// deleted counts deletes.
@@ -120,11 +120,11 @@ func (b *bench) uid(ctx context.Context, key client.ObjectKey, live *unstructure
 }
 
 // as gives the hands of another placement of the same cluster.
-func (b *bench) as(placement string) *Client {
-	return &Client{
-		Owner: Owner{Fleet: owner.Fleet, Placement: placement}, Reader: b.client, Writer: b.client,
-		Key: []byte("a key of the cluster"), Delivery: "uid-of-" + placement,
-	}
+func (b *bench) as(placement string) *Hands {
+	return NewHands(Claims{
+		Owner: Owner{Fleet: owner.Fleet, Placement: placement},
+		Key:   []byte("a key of the cluster"), Delivery: "uid-of-" + placement,
+	}, b.client, b.client, nil)
 }
 
 func (b *bench) configMap(text string) Object {
@@ -154,7 +154,7 @@ func annotated(key, value string) func(*kustomize.Object) {
 // apply applies and wants no error.
 func (b *bench) apply(o Object, entry v1alpha1.InventoryEntry, values map[string]string) v1alpha1.InventoryEntry {
 	b.t.Helper()
-	entry, err := b.hands.Apply(b.t.Context(), o, entry, values)
+	entry, err := b.hands.Puts.Apply(b.t.Context(), o, entry, values)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -6,80 +6,48 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
-// metadata reads an object's metadata; nil when it does not exist, or its kind
-// does not. A 404 is not taken for absence: it also comes from a version that is
-// no longer served, and then the object is looked for in one that is. What cannot
-// be looked at is an [UnseenError].
-func (c *Client) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKind,
-) (*metav1.PartialObjectMetadata, error) {
-	live, err := c.get(ctx, id, gvk)
-	if !notServed(err) {
-		return live, ignoreAbsent(err)
-	}
-	versions, err := c.served(gvk.GroupKind())
+// Kinds is what the cluster serves now.
+type Kinds struct {
+	reader client.Reader
+	finder discovery.DiscoveryInterface
+	mapper meta.RESTMapper
+
+	looking sync.Mutex // over unseen: objects are sent side by side
+	// unseen says of kinds that are not served why they may have objects.
+	unseen map[schema.GroupKind]string
+}
+
+// checkScope holds an identity to what the kind is on this cluster. A kind that
+// is not served is a NoMatch error.
+func (k *Kinds) checkScope(id ID, gvk schema.GroupVersionKind) error {
+	namespaced, err := apiutil.IsGVKNamespaced(gvk, k.mapper)
 	if err != nil {
-		return nil, &UnseenError{ID: id, Why: err.Error()}
+		return err
 	}
-	for _, version := range versions {
-		live, err = c.get(ctx, id, gvk.GroupKind().WithVersion(version))
-		if !notServed(err) {
-			return live, ignoreAbsent(err)
-		}
+	if namespaced != (id.Namespace != "") {
+		return &ScopeError{ID: id, Namespaced: namespaced}
 	}
-	// Every object of the kind asks this, and the answer is one for a pass.
-	c.looking.Lock()
-	defer c.looking.Unlock()
-	if _, known := c.unseen[gvk.GroupKind()]; !known {
-		if c.unseen == nil {
-			c.unseen = map[schema.GroupKind]string{}
-		}
-		c.unseen[gvk.GroupKind()] = c.undefined(ctx, gvk.GroupKind())
-	}
-	if why := c.unseen[gvk.GroupKind()]; why != "" {
-		return nil, &UnseenError{ID: id, Why: why}
-	}
-	return nil, nil
-}
-
-func (c *Client) get(ctx context.Context, id ID, gvk schema.GroupVersionKind) (*metav1.PartialObjectMetadata, error) {
-	live := &metav1.PartialObjectMetadata{}
-	live.SetGroupVersionKind(gvk)
-	if err := c.Reader.Get(ctx, keyOf(id), live); err != nil {
-		return nil, err
-	}
-	live.SetGroupVersionKind(gvk)
-	return live, nil
-}
-
-func ignoreAbsent(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// notServed: no answer about the object, because the API server has no such
-// resource; nor has the mapper, which remembers what is gone and may not know
-// what came.
-func notServed(err error) bool {
-	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.HasStatusCause(err,
-		metav1.CauseTypeUnexpectedServerResponse)
+	return nil
 }
 
 // served are the versions in which discovery has a kind now.
-func (c *Client) served(gk schema.GroupKind) ([]string, error) {
-	if c.Finder == nil {
+func (k *Kinds) served(gk schema.GroupKind) ([]string, error) {
+	if k.finder == nil {
 		return nil, errors.New("nobody can be asked which versions of the kind are served")
 	}
-	groups, err := c.Finder.ServerGroups()
+	groups, err := k.finder.ServerGroups()
 	if err != nil {
 		return nil, errors.New("the API server does not say which kinds it serves")
 	}
@@ -89,7 +57,7 @@ func (c *Client) served(gk schema.GroupKind) ([]string, error) {
 			continue
 		}
 		for _, version := range group.Versions {
-			has, err := c.serves(version.GroupVersion, gk.Kind)
+			has, err := k.serves(version.GroupVersion, gk.Kind)
 			if err != nil {
 				return nil, fmt.Errorf("the API server does not say what %s has", version.GroupVersion)
 			}
@@ -101,8 +69,8 @@ func (c *Client) served(gk schema.GroupKind) ([]string, error) {
 	return versions, nil
 }
 
-func (c *Client) serves(groupVersion, kind string) (bool, error) {
-	resources, err := c.Finder.ServerResourcesForGroupVersion(groupVersion)
+func (k *Kinds) serves(groupVersion, kind string) (bool, error) {
+	resources, err := k.finder.ServerResourcesForGroupVersion(groupVersion)
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
@@ -119,10 +87,10 @@ const autoManaged = "kube-aggregator.kubernetes.io/automanaged"
 // undefined says whether a kind that is not served can have objects all the same:
 // its definition stands and serves no version, or another server has its group
 // and is out of reach. "" says that there are none.
-func (c *Client) undefined(ctx context.Context, gk schema.GroupKind) string {
+func (k *Kinds) undefined(ctx context.Context, gk schema.GroupKind) string {
 	definitions := &unstructured.UnstructuredList{}
 	definitions.SetGroupVersionKind(crd.WithVersion("v1").GroupVersion().WithKind("CustomResourceDefinitionList"))
-	if err := c.Reader.List(ctx, definitions); err != nil {
+	if err := k.reader.List(ctx, definitions); err != nil {
 		return "its kind is not served, and the definitions of kinds cannot be listed"
 	}
 	for _, definition := range definitions.Items {
@@ -135,7 +103,7 @@ func (c *Client) undefined(ctx context.Context, gk schema.GroupKind) string {
 	services := &metav1.PartialObjectMetadataList{}
 	services.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1",
 		Kind: "APIServiceList"})
-	if err := c.Reader.List(ctx, services); err != nil && !meta.IsNoMatchError(err) {
+	if err := k.reader.List(ctx, services); err != nil && !meta.IsNoMatchError(err) {
 		return "its kind is not served, and the servers of kinds cannot be listed"
 	}
 	for _, service := range services.Items {
@@ -150,4 +118,20 @@ func (c *Client) undefined(ctx context.Context, gk schema.GroupKind) string {
 func inGroup(service, group string) bool {
 	_, of, ok := strings.Cut(service, ".")
 	return ok && group != "" && of == group
+}
+
+// whyUnseen is undefined, which every object of the kind asks: the answer is one for
+// a pass.
+func (k *Kinds) whyUnseen(ctx context.Context, gk schema.GroupKind) string {
+	k.looking.Lock()
+	defer k.looking.Unlock()
+	why, known := k.unseen[gk]
+	if !known {
+		if k.unseen == nil {
+			k.unseen = map[schema.GroupKind]string{}
+		}
+		why = k.undefined(ctx, gk)
+		k.unseen[gk] = why
+	}
+	return why
 }
