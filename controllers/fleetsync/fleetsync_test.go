@@ -144,8 +144,13 @@ func TestDeliveriesSayWhatGitPlaces(t *testing.T) {
 	w.eventually("the edit is reverted", func() bool { return !w.deliveries()["app-1"].Spec.Removed })
 	w.synced()
 	w.expect(several(3))
+}
 
-	t.Log("one build that is under way holds no other Delivery up, and no other removal")
+// One build that is under way holds no other Delivery up, and no other removal.
+func TestASlowBuildHoldsNothingElseUp(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(3)...)
+	w.synced()
 	stood := w.deliveries()
 	files := w.app("app-1", "two")
 	maps.Copy(files, w.app("slow", "two"))

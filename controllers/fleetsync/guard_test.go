@@ -134,7 +134,13 @@ func TestConsentCoversWhatItsRevisionRemoved(t *testing.T) {
 	w.refused(v1alpha1.PruneBlockedReason)
 
 	t.Log("consent to another revision opens nothing")
-	w.annotate(v1alpha1.ConsentAnnotation, "main@sha1:"+w.snapshots.Load().Head[:39]+"0")
+	other := []byte(w.snapshots.Load().Head)
+	if last := len(other) - 1; other[last] == '0' {
+		other[last] = '1'
+	} else {
+		other[last] = '0'
+	}
+	w.annotate(v1alpha1.ConsentAnnotation, "main@sha1:"+string(other))
 	w.refused(v1alpha1.PruneBlockedReason)
 	w.expect(several(4))
 

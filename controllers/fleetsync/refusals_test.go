@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,210 +26,236 @@ import (
 // ownFile is this cluster's file in the repository.
 const ownFile = "clusters/" + testCluster + ".yaml"
 
+// badRepository is one way in which a repository is bad.
+type badRepository struct {
+	name string
+	// spoil makes it bad; mend undoes that and places app-1 anew.
+	spoil func(w *world)
+	mend  func(w *world)
+	// reason of Ready, whether Stalled, and what its message must name.
+	reason  string
+	stalled bool
+	names   string
+	// moves: the bad head is accepted as head all the same.
+	moves bool
+}
+
+// badClusterFiles is what may be wrong with this cluster's own file.
+var badClusterFiles = []badRepository{
+	{
+		name:   "own cluster file gone",
+		spoil:  func(w *world) { w.commit("drop", map[string]*string{ownFile: nil}) },
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.NotInFleetReason, names: testCluster, moves: true,
+	},
+	{
+		name:   "own cluster file gone with its placements",
+		spoil:  func(w *world) { w.unplace(several(3)...); w.commit("drop", map[string]*string{ownFile: nil}) },
+		mend:   func(w *world) { w.revert(); w.place("one", several(3)...) },
+		reason: v1alpha1.NotInFleetReason, names: testCluster, moves: true,
+	},
+	{
+		name:   "cluster suspended while a placement leaves",
+		spoil:  func(w *world) { w.setCluster(func(s *api.ClusterSpec) { s.Suspend = true }); w.unplace("app-3") },
+		mend:   func(w *world) { w.setCluster(func(*api.ClusterSpec) {}); w.place("one", several(3)...) },
+		reason: v1alpha1.NotInFleetReason, names: ownFile, moves: true,
+	},
+	{
+		name:   "own cluster file unreadable",
+		spoil:  func(w *world) { w.commit("break", map[string]*string{ownFile: new("kind: [\n")}) },
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.NotInFleetReason, names: ownFile, moves: true,
+	},
+	{
+		name: "another identity in the own cluster file",
+		spoil: func(w *world) {
+			w.setCluster(func(s *api.ClusterSpec) { s.Identity = "sha256:" + strings.Repeat("0", 64) })
+		},
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.RecipientMismatchReason, stalled: true, names: "spec.identity",
+	},
+	{
+		name: "another recipient in the own cluster file, with decommission",
+		spoil: func(w *world) {
+			other, err := unseal.NewIdentity()
+			if err != nil {
+				w.Fatal(err)
+			}
+			w.setCluster(func(s *api.ClusterSpec) { s.Recipient, s.Decommission = other.Recipient(), true })
+		},
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.RecipientMismatchReason, stalled: true, names: "spec.recipient",
+	},
+}
+
+// badFleetFiles is what may be wrong with fleet.yaml.
+var badFleetFiles = []badRepository{
+	{
+		name: "a fleet signed by another root key",
+		spoil: func(w *world) {
+			own := w.root
+			var err error
+			if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+				w.Fatal(err)
+			}
+			w.commit("forge", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
+			w.root = own
+		},
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.FleetMismatchReason, stalled: true, names: "root key",
+	},
+	{
+		name: "another fleet, rightly signed",
+		spoil: func(w *world) {
+			w.commit("swap", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.ID = strings.Repeat("ab", 16) })})
+		},
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.FleetMismatchReason, stalled: true, names: testFleet,
+	},
+	{
+		name:   "fleet.yaml unreadable",
+		spoil:  func(w *world) { w.commit("break", map[string]*string{"fleet.yaml": new("apiVersion: nonsense\n")}) },
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.InvalidFleetReason, stalled: true, names: "fleet.yaml",
+	},
+	{
+		name: "empty tree",
+		spoil: func(w *world) {
+			w.commit("empty", map[string]*string{"fleet.yaml": nil, "clusters": nil, "placements": nil, "apps": nil})
+		},
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.InvalidFleetReason, stalled: true, names: "fleet.yaml",
+	},
+}
+
+// badHistories is what may be done to the branch.
+var badHistories = []badRepository{
+	{
+		name: "history rewritten",
+		spoil: func(w *world) {
+			if _, err := w.repo.Rewrite("start over"); err != nil {
+				w.Fatal(err)
+			}
+		},
+		mend:   func(w *world) { w.reset() },
+		reason: v1alpha1.HistoryRewrittenReason, stalled: true, names: v1alpha1.AcceptRewriteAnnotation,
+	},
+	{
+		name: "branch set back to an older commit",
+		spoil: func(w *world) {
+			if err := w.repo.ForcePush(w.good + "~1"); err != nil {
+				w.Fatal(err)
+			}
+		},
+		mend:   func(w *world) { w.reset() },
+		reason: v1alpha1.HistoryRewrittenReason, stalled: true,
+	},
+	{
+		name: "branch deleted",
+		spoil: func(w *world) {
+			if err := w.repo.DeleteBranch("main"); err != nil {
+				w.Fatal(err)
+			}
+		},
+		mend:   func(w *world) { w.reset() },
+		reason: v1alpha1.GitOperationFailedReason, stalled: true, names: "main",
+	},
+}
+
+// badRemotes is what the remote may do.
+var badRemotes = []badRepository{
+	{
+		name:   "remote refuses the credentials",
+		spoil:  func(w *world) { w.server.Refuse(401) },
+		mend:   func(w *world) { w.server.Heal() },
+		reason: v1alpha1.GitOperationFailedReason, stalled: true,
+	},
+	{
+		name:   "remote drops the connection",
+		spoil:  func(w *world) { w.server.Drop(10) },
+		mend:   func(w *world) { w.server.Heal() },
+		reason: v1alpha1.GitOperationFailedReason,
+	},
+	{
+		name:   "remote hangs",
+		spoil:  func(w *world) { w.patience(2 * time.Second); w.server.Hang() },
+		mend:   func(w *world) { w.server.Heal(); w.patience(time.Minute) },
+		reason: v1alpha1.GitOperationFailedReason, names: "does not answer within 2s",
+	},
+}
+
+// badPlacements is what may be wrong with placements.
+var badPlacements = []badRepository{
+	{
+		name: "placement file unreadable",
+		spoil: func(w *world) {
+			w.commit("break", map[string]*string{"placements/app-2.yaml": new("kind: Placement\nbogus: 1\n")})
+		},
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.InvalidFleetReason, stalled: true, names: "placements/app-2.yaml", moves: true,
+	},
+	{
+		name: "placement unreadable while another leaves",
+		spoil: func(w *world) {
+			w.commit("break", map[string]*string{"placements/app-2.yaml": new("kind: Placement\nbogus: 1\n"), "placements/app-3.yaml": nil})
+		},
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.InvalidFleetReason, stalled: true, names: "placements/app-2.yaml", moves: true,
+	},
+	{
+		name:   "folder of a placement gone",
+		spoil:  func(w *world) { w.commit("break", map[string]*string{"apps/app-2": nil}) },
+		mend:   func(w *world) { w.revert() },
+		reason: meta.BuildFailedReason, names: "app-2", moves: true,
+	},
+	{
+		name:   "every placement leaves in one revision",
+		spoil:  func(w *world) { w.unplace("app-1", "app-2", "app-3") },
+		mend:   func(w *world) { w.revert() },
+		reason: v1alpha1.PruneBlockedReason, stalled: true, names: "app-1, app-2, app-3", moves: true,
+	},
+}
+
 // TestABadRepositoryChangesNothing starts each case from three Deliveries and a
 // healthy repository, makes one thing bad, and expects no object to be written;
 // then it is mended and the loop goes on.
 func TestABadRepositoryChangesNothing(t *testing.T) {
-	tests := []struct {
-		name string
-		// spoil makes it bad; mend undoes that and places app-1 anew.
-		spoil func(w *world)
-		mend  func(w *world)
-		// reason of Ready, whether Stalled, and what its message must name.
-		reason  string
-		stalled bool
-		names   string
-		// moves: the bad head is accepted as head all the same.
-		moves bool
-	}{
-		{
-			name:   "own cluster file gone",
-			spoil:  func(w *world) { w.commit("drop", map[string]*string{ownFile: nil}) },
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.NotInFleetReason, names: testCluster, moves: true,
-		},
-		{
-			name:   "own cluster file gone with its placements",
-			spoil:  func(w *world) { w.unplace(several(3)...); w.commit("drop", map[string]*string{ownFile: nil}) },
-			mend:   func(w *world) { w.revert(); w.place("one", several(3)...) },
-			reason: v1alpha1.NotInFleetReason, names: testCluster, moves: true,
-		},
-		{
-			name:   "cluster suspended while a placement leaves",
-			spoil:  func(w *world) { w.setCluster(func(s *api.ClusterSpec) { s.Suspend = true }); w.unplace("app-3") },
-			mend:   func(w *world) { w.setCluster(func(*api.ClusterSpec) {}); w.place("one", several(3)...) },
-			reason: v1alpha1.NotInFleetReason, names: ownFile, moves: true,
-		},
-		{
-			name:   "own cluster file unreadable",
-			spoil:  func(w *world) { w.commit("break", map[string]*string{ownFile: new("kind: [\n")}) },
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.NotInFleetReason, names: ownFile, moves: true,
-		},
-		{
-			name: "another identity in the own cluster file",
-			spoil: func(w *world) {
-				w.setCluster(func(s *api.ClusterSpec) { s.Identity = "sha256:" + strings.Repeat("0", 64) })
-			},
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.RecipientMismatchReason, stalled: true, names: "spec.identity",
-		},
-		{
-			name: "another recipient in the own cluster file, with decommission",
-			spoil: func(w *world) {
-				other, err := unseal.NewIdentity()
-				if err != nil {
-					w.Fatal(err)
-				}
-				w.setCluster(func(s *api.ClusterSpec) { s.Recipient, s.Decommission = other.Recipient(), true })
-			},
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.RecipientMismatchReason, stalled: true, names: "spec.recipient",
-		},
-		{
-			name: "a fleet signed by another root key",
-			spoil: func(w *world) {
-				own := w.root
-				var err error
-				if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-					w.Fatal(err)
-				}
-				w.commit("forge", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
-				w.root = own
-			},
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.FleetMismatchReason, stalled: true, names: "root key",
-		},
-		{
-			name: "another fleet, rightly signed",
-			spoil: func(w *world) {
-				w.commit("swap", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.ID = strings.Repeat("ab", 16) })})
-			},
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.FleetMismatchReason, stalled: true, names: testFleet,
-		},
-		{
-			name:   "fleet.yaml unreadable",
-			spoil:  func(w *world) { w.commit("break", map[string]*string{"fleet.yaml": new("apiVersion: nonsense\n")}) },
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.InvalidFleetReason, stalled: true, names: "fleet.yaml",
-		},
-		{
-			name: "empty tree",
-			spoil: func(w *world) {
-				w.commit("empty", map[string]*string{"fleet.yaml": nil, "clusters": nil, "placements": nil, "apps": nil})
-			},
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.InvalidFleetReason, stalled: true, names: "fleet.yaml",
-		},
-		{
-			name: "history rewritten",
-			spoil: func(w *world) {
-				if _, err := w.repo.Rewrite("start over"); err != nil {
-					w.Fatal(err)
-				}
-			},
-			mend:   func(w *world) { w.reset() },
-			reason: v1alpha1.HistoryRewrittenReason, stalled: true, names: v1alpha1.AcceptRewriteAnnotation,
-		},
-		{
-			name: "branch set back to an older commit",
-			spoil: func(w *world) {
-				if err := w.repo.ForcePush(w.good + "~1"); err != nil {
-					w.Fatal(err)
-				}
-			},
-			mend:   func(w *world) { w.reset() },
-			reason: v1alpha1.HistoryRewrittenReason, stalled: true,
-		},
-		{
-			name: "branch deleted",
-			spoil: func(w *world) {
-				if err := w.repo.DeleteBranch("main"); err != nil {
-					w.Fatal(err)
-				}
-			},
-			mend:   func(w *world) { w.reset() },
-			reason: v1alpha1.GitOperationFailedReason, stalled: true, names: "main",
-		},
-		{
-			name:   "remote refuses the credentials",
-			spoil:  func(w *world) { w.server.Refuse(401) },
-			mend:   func(w *world) { w.server.Heal() },
-			reason: v1alpha1.GitOperationFailedReason, stalled: true,
-		},
-		{
-			name:   "remote drops the connection",
-			spoil:  func(w *world) { w.server.Drop(10) },
-			mend:   func(w *world) { w.server.Heal() },
-			reason: v1alpha1.GitOperationFailedReason,
-		},
-		{
-			name:   "remote hangs",
-			spoil:  func(w *world) { w.patience(2 * time.Second); w.server.Hang() },
-			mend:   func(w *world) { w.server.Heal(); w.patience(time.Minute) },
-			reason: v1alpha1.GitOperationFailedReason, names: "does not answer within 2s",
-		},
-		{
-			name: "placement file unreadable",
-			spoil: func(w *world) {
-				w.commit("break", map[string]*string{"placements/app-2.yaml": new("kind: Placement\nbogus: 1\n")})
-			},
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.InvalidFleetReason, stalled: true, names: "placements/app-2.yaml", moves: true,
-		},
-		{
-			name: "placement unreadable while another leaves",
-			spoil: func(w *world) {
-				w.commit("break", map[string]*string{"placements/app-2.yaml": new("kind: Placement\nbogus: 1\n"), "placements/app-3.yaml": nil})
-			},
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.InvalidFleetReason, stalled: true, names: "placements/app-2.yaml", moves: true,
-		},
-		{
-			name:   "folder of a placement gone",
-			spoil:  func(w *world) { w.commit("break", map[string]*string{"apps/app-2": nil}) },
-			mend:   func(w *world) { w.revert() },
-			reason: meta.BuildFailedReason, names: "app-2", moves: true,
-		},
-		{
-			name:   "every placement leaves in one revision",
-			spoil:  func(w *world) { w.unplace("app-1", "app-2", "app-3") },
-			mend:   func(w *world) { w.revert() },
-			reason: v1alpha1.PruneBlockedReason, stalled: true, names: "app-1, app-2, app-3", moves: true,
-		},
-	}
 	w := newWorld(t)
 	w.place("one", several(3)...)
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+	for _, bad := range slices.Concat(badClusterFiles, badFleetFiles, badHistories, badRemotes, badPlacements) {
+		t.Run(bad.name, func(t *testing.T) {
 			w.T = t
-			good := w.synced()
-			w.good = hashOf(good.Status.Head)
-			w.expect(several(3))
-			before := w.dump()
-
-			test.spoil(w)
-			bad := w.refused(test.reason)
-			if got := conditions.IsStalled(bad); got != test.stalled {
-				t.Errorf("stalled is %v, want %v: %v", got, test.stalled, bad.Status.Conditions)
-			}
-			message := conditions.GetMessage(bad, meta.ReadyCondition)
-			if !strings.Contains(message, test.names) {
-				t.Errorf("message does not name %q: %s", test.names, message)
-			}
-			if moved := bad.Status.Head != good.Status.Head; moved != test.moves {
-				t.Errorf("head moved: %v, want %v", moved, test.moves)
-			}
-			w.sync()
-			if diff := cmp.Diff(before, w.dump()); diff != "" {
-				t.Errorf("the cluster was written to (-before +after):\n%s", diff)
-			}
-			test.mend(w)
-			w.synced()
-			w.expect(several(3))
+			bad.changesNothing(w)
 		})
 	}
+}
+
+func (test badRepository) changesNothing(w *world) {
+	w.Helper()
+	good := w.synced()
+	w.good = hashOf(good.Status.Head)
+	w.expect(several(3))
+	before := w.dump()
+
+	test.spoil(w)
+	bad := w.refused(test.reason)
+	if got := conditions.IsStalled(bad); got != test.stalled {
+		w.Errorf("stalled is %v, want %v: %v", got, test.stalled, bad.Status.Conditions)
+	}
+	message := conditions.GetMessage(bad, meta.ReadyCondition)
+	if !strings.Contains(message, test.names) {
+		w.Errorf("message does not name %q: %s", test.names, message)
+	}
+	if moved := bad.Status.Head != good.Status.Head; moved != test.moves {
+		w.Errorf("head moved: %v, want %v", moved, test.moves)
+	}
+	w.sync()
+	if diff := cmp.Diff(before, w.dump()); diff != "" {
+		w.Errorf("the cluster was written to (-before +after):\n%s", diff)
+	}
+	test.mend(w)
+	w.synced()
+	w.expect(several(3))
 }
 
 // dump is every object of the world with its resource version, whatever its

@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -33,94 +34,107 @@ func forbidden(name string) error {
 	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, name, errors.New(secretText))
 }
 
+// replacement is one that may be refused.
+type replacement struct {
+	refuse  func(name string, dry bool, deleted int) error
+	change  []func(*kustomize.Object)
+	outcome Outcome
+	replace bool // it goes through
+	deleted int
+}
+
+var replacements = map[string]replacement{
+	"the trial is refused": {
+		refuse: func(name string, dry bool, _ int) error {
+			if dry {
+				return invalid(name)
+			}
+			return nil
+		},
+		change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, outcome: Stands,
+	},
+	"the trial goes through and the creation is refused": {
+		refuse: func(name string, dry bool, deleted int) error {
+			if !dry && deleted == 1 {
+				return errOnce(name)
+			}
+			return nil
+		},
+		change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, outcome: PutBack, deleted: 1,
+	},
+	"a webhook takes no part in trials": {
+		refuse: func(name string, dry bool, _ int) error {
+			if dry {
+				return apierrors.NewBadRequest("admission webhook does not support dry run")
+			}
+			return nil
+		},
+		change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, replace: true, deleted: 1,
+	},
+	"nobody asked for force": {change: []func(*kustomize.Object){typed("kubernetes.io/tls")}, outcome: -1},
+	"it goes through":        {change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, replace: true, deleted: 1},
+}
+
 func TestAForcedReplacementNeverLeavesNothing(t *testing.T) {
-	for name, test := range map[string]struct {
-		refuse  func(name string, dry bool, deleted int) error
-		change  []func(*kustomize.Object)
-		outcome Outcome
-		replace bool // it goes through
-		deleted int
-	}{
-		"the trial is refused": {
-			refuse: func(name string, dry bool, _ int) error {
-				if dry {
-					return invalid(name)
-				}
-				return nil
-			},
-			change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, outcome: Stands,
-		},
-		"the trial goes through and the creation is refused": {
-			refuse: func(name string, dry bool, deleted int) error {
-				if !dry && deleted == 1 {
-					return errOnce(name)
-				}
-				return nil
-			},
-			change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, outcome: PutBack, deleted: 1,
-		},
-		"a webhook takes no part in trials": {
-			refuse: func(name string, dry bool, _ int) error {
-				if dry {
-					return apierrors.NewBadRequest("admission webhook does not support dry run")
-				}
-				return nil
-			},
-			change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, replace: true, deleted: 1,
-		},
-		"nobody asked for force": {change: []func(*kustomize.Object){typed("kubernetes.io/tls")}, outcome: -1},
-		"it goes through":        {change: []func(*kustomize.Object){typed("kubernetes.io/tls"), forced}, replace: true, deleted: 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			before := b.apply(b.secret(), v1alpha1.InventoryEntry{}, value("one"))
-			uid := b.live(b.secret()).GetUID()
-			next := b.secret(test.change...)
-			refusals := 0
-			b.refuse = func(name string, dry bool) error {
-				if test.refuse != nil {
-					if err := test.refuse(name, dry, b.deleted); err != nil && refusals == 0 {
-						refusals++
-						return err
-					}
-				}
-				if !dry && b.deleted == 0 { // the type of a Secret cannot change
-					return invalid(name)
-				}
-				return nil
+	for name, test := range replacements {
+		t.Run(name, func(t *testing.T) { test.leavesSomething(t) })
+	}
+}
+
+func (test replacement) leavesSomething(t *testing.T) {
+	b := newBench(t)
+	before := b.apply(b.secret(), v1alpha1.InventoryEntry{}, value("one"))
+	uid := b.live(b.secret()).GetUID()
+	next := b.secret(test.change...)
+	refusals := 0
+	b.refuse = func(name string, dry bool) error {
+		if test.refuse != nil {
+			if err := test.refuse(name, dry, b.deleted); err != nil && refusals == 0 {
+				refusals++
+				return err
 			}
-			entry, err := b.hands.Puts.Apply(t.Context(), next, before, value("two"))
-			live := b.live(next)
-			if got := b.deleted; got != test.deleted {
-				t.Errorf("deleted %d times, want %d", got, test.deleted)
-			}
-			if string(live.GetUID()) != entry.UID {
-				t.Error("the inventory does not have what stands")
-			}
-			if test.replace {
-				if err != nil || live.GetUID() == uid || entry.Applied != next.Hash {
-					t.Errorf("not replaced: %v", err)
-				}
-				return
-			}
-			wanted := base64.StdEncoding.EncodeToString([]byte("one"))
-			if data := live.Object["data"].(map[string]any); data["password"] != wanted || live.Object["type"] != "Opaque" {
-				t.Error("what stands is not what stood")
-			}
-			if entry.Applied != before.Applied || entry.Content != before.Content || entry.Stub != before.Stub {
-				t.Errorf("the inventory says %+v of what stood as %+v", entry, before)
-			}
-			var failed *ReplaceError
-			if errors.As(err, &failed) != (test.outcome >= 0) || failed != nil && failed.Outcome != test.outcome {
-				t.Errorf("the outcome is told as %v", err)
-			}
-			if test.outcome < 0 && !errors.As(err, new(*ImmutableError)) {
-				t.Errorf("got %v", err)
-			}
-			if strings.Contains(err.Error(), secretText) || strings.Count(err.Error(), "Secret ns/db") != 1 {
-				t.Errorf("the error says too much: %v", err)
-			}
-		})
+		}
+		if !dry && b.deleted == 0 { // the type of a Secret cannot change
+			return invalid(name)
+		}
+		return nil
+	}
+	entry, err := b.hands.Puts.Apply(t.Context(), next, before, value("two"))
+	live := b.live(next)
+	if got := b.deleted; got != test.deleted {
+		t.Errorf("deleted %d times, want %d", got, test.deleted)
+	}
+	if string(live.GetUID()) != entry.UID {
+		t.Error("the inventory does not have what stands")
+	}
+	if test.replace {
+		if err != nil || live.GetUID() == uid || entry.Applied != next.Hash {
+			t.Errorf("not replaced: %v", err)
+		}
+		return
+	}
+	test.stood(t, live, entry, before, err)
+}
+
+// stood checks what a replacement that failed left, and what is said of it.
+func (test replacement) stood(t *testing.T, live *unstructured.Unstructured, entry, before v1alpha1.InventoryEntry, err error) {
+	t.Helper()
+	wanted := base64.StdEncoding.EncodeToString([]byte("one"))
+	if data := live.Object["data"].(map[string]any); data["password"] != wanted || live.Object["type"] != "Opaque" {
+		t.Error("what stands is not what stood")
+	}
+	if entry.Applied != before.Applied || entry.Content != before.Content || entry.Stub != before.Stub {
+		t.Errorf("the inventory says %+v of what stood as %+v", entry, before)
+	}
+	var failed *ReplaceError
+	if errors.As(err, &failed) != (test.outcome >= 0) || failed != nil && failed.Outcome != test.outcome {
+		t.Errorf("the outcome is told as %v", err)
+	}
+	if test.outcome < 0 && !errors.As(err, new(*ImmutableError)) {
+		t.Errorf("got %v", err)
+	}
+	if strings.Contains(err.Error(), secretText) || strings.Count(err.Error(), "Secret ns/db") != 1 {
+		t.Errorf("the error says too much: %v", err)
 	}
 }
 
