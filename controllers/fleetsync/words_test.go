@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/kustomize/follow"
 )
 
@@ -19,14 +20,14 @@ func TestARefusedHistoryNamesTheAnnotationThatAcceptsIt(t *testing.T) {
 		follow.TooLong:   {v1alpha1.HistoryTooLongReason, "push in smaller steps, or the annotation"},
 	} {
 		err := refusedHead(obj, &follow.Refusal{Head: tip, Reason: reason, Err: errors.New("the cause")})
-		var ended *stepError
-		if !errors.As(err, &ended) || ended.reason != want.reason || !ended.stalled {
+		var ended *loop.Error
+		if !errors.As(err, &ended) || ended.Reason != want.reason || ended.Intent != loop.Stall {
 			t.Errorf("%s: %#v", reason, err)
 			continue
 		}
 		for _, part := range []string{want.why, annotation, tip} {
-			if !strings.Contains(ended.message, part) {
-				t.Errorf("%s: %q is not in %q", reason, part, ended.message)
+			if !strings.Contains(ended.Message, part) {
+				t.Errorf("%s: %q is not in %q", reason, part, ended.Message)
 			}
 		}
 		// What it says is what is obeyed.
