@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -52,7 +51,7 @@ func newWorkerCommand() *cobra.Command {
 		Hidden: true,
 		Args:   command.Needs(),
 		RunE: func(*cobra.Command, []string) error {
-			return fault.AsUsage(errors.New("the token worker is started by the service, not by hand"))
+			return fault.NewUsage("bulla-keyservice serve starts it", "the token worker is started by the service, not by hand")
 		},
 	}
 }

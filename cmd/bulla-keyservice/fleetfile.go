@@ -88,7 +88,8 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 		return nil, err
 	}
 	if f.fleet.Spec.ID != config.Fleet {
-		return nil, fmt.Errorf("%s is of fleet %q, and the configuration of %q", o.file, f.fleet.Spec.ID, config.Fleet)
+		return nil, fault.New("give the fleet.yaml and the configuration of one fleet",
+			"%s is of fleet %q, and the configuration of %q", o.file, f.fleet.Spec.ID, config.Fleet)
 	}
 	accepted, err := acceptedFleet(ctx, config)
 	if err != nil {

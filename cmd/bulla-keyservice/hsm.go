@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -25,6 +25,7 @@ type checkOptions struct {
 	config   string
 	token    config.TokenFile
 	sessions int
+	format   render.Format
 }
 
 func newHSMCheckCommand() *cobra.Command {
@@ -50,11 +51,15 @@ The PIN is tried once.`,
 						"--%s is given beside --config", flag)
 				}
 			}
+			if err := o.format.Check(); err != nil {
+				return err
+			}
 			return o.run(cmd.OutOrStdout())
 		},
 	}
 	addConfigFlag(cmd, &o.config)
 	addTokenFlags(cmd.Flags(), &o.token)
+	render.Flag(cmd.Flags(), &o.format)
 	cmd.Flags().IntVar(&o.sessions, "sessions", 0, "sessions to try (default: token.sessions of the configuration, or 4)")
 	return cmd
 }
@@ -82,7 +87,8 @@ func (o *checkOptions) run(stdout io.Writer) error {
 	}
 	switch {
 	case o.sessions < 0 || o.sessions > hsm.MaxSessions:
-		return fault.AsUsage(fmt.Errorf("--sessions %d is not between 1 and %d", o.sessions, hsm.MaxSessions))
+		return fault.NewUsage("a service has token.sessions of its configuration, and 4 without",
+			"--sessions %d is not between 1 and %d", o.sessions, hsm.MaxSessions)
 	case o.sessions > 0:
 		config.Sessions = o.sessions
 	case config.Sessions == 0:
@@ -92,29 +98,39 @@ func (o *checkOptions) run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	failed := 0
-	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
-	for _, check := range checks {
-		state := "ok"
-		if check.Problem != "" {
-			state, failed = "FAILED", failed+1
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", state, check.Mechanism, check.What)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return reportChecks(stdout, checks, failed)
+	return o.report(stdout, checks)
 }
 
-func reportChecks(stdout io.Writer, checks []hsm.Check, failed int) error {
+// checkRow is one thing that was tried, as it is listed.
+type checkRow struct {
+	Tried     string `json:"tried"`
+	Mechanism string `json:"mechanism"`
+	State     string `json:"state"`
+	Problem   string `json:"problem,omitempty"`
+	Hint      string `json:"hint,omitempty"`
+}
+
+// report lists what was tried. In the text, reasons stand below the table.
+func (o *checkOptions) report(stdout io.Writer, checks []hsm.Check) error {
+	rows, reasons := []checkRow{}, ""
+	table := render.Table{Header: []string{"TRIED", "MECHANISM", "STATE"}}
 	for _, check := range checks {
+		row := checkRow{Tried: check.What, Mechanism: check.Mechanism, State: "ok"}
 		if check.Problem != "" {
-			fmt.Fprintf(stdout, "\n%s: %s\n  %s\n", check.What, check.Problem, check.Hint)
+			row.State, row.Problem, row.Hint = "FAILED", check.Problem, check.Hint
+			reasons += fmt.Sprintf("\n%s: %s\n  %s\n", check.What, check.Problem, check.Hint)
 		}
+		rows = append(rows, row)
+		table.Rows = append(table.Rows, []string{row.Tried, row.Mechanism, row.State})
 	}
-	if failed == 0 {
+	if err := o.format.Print(stdout, rows, table); err != nil {
+		return err
+	}
+	if reasons == "" {
 		return nil
+	}
+	if o.format == render.Text {
+		fmt.Fprint(stdout, reasons)
 	}
 	return fault.New("docs/hsm.md says what each is for, and which settings of a token matter",
 		"the token does not do what a fleet needs of it")

@@ -117,12 +117,12 @@ func (o *retireOptions) retired(f *fleetFile) (*api.FleetSpec, error) {
 			key.Status = api.KeySuperseded
 			return next, nil
 		case o.undo:
-			return nil, fmt.Errorf("key %s is %s, not Retired", o.key, key.Status)
+			return nil, fault.New("`bulla-keyservice keys ls` shows which are", "key %s is %s, not Retired", o.key, key.Status)
 		case key.Status == api.KeyActive:
 			return nil, fault.New("bulla-keyservice keys rotate makes another one, then bulla reseal moves the locks",
 				"key %s is Active", o.key)
 		case key.Status == api.KeyRetired:
-			return nil, fmt.Errorf("key %s is Retired already", o.key)
+			return nil, fault.New("there is nothing to do; --undo takes it back", "key %s is Retired already", o.key)
 		default:
 			key.Status = api.KeyRetired
 			return next, nil

@@ -232,7 +232,8 @@ func succeedRoot(ctx context.Context, f *fleetFile, next *api.FleetSpec, to hsm.
 	err = withSigner(ctx, to, role, func(root crypto.Signer) error {
 		public, ok := root.Public().(*ecdsa.PublicKey)
 		if !ok {
-			return fmt.Errorf("sign fleet: the root key is a %T, not ECDSA", root.Public())
+			return fault.New("the new token holds another kind of key under that label: make the root key in one of its own",
+				"sign fleet: the root key is a %T, not ECDSA", root.Public())
 		}
 		key = sealing.VerifierKey(name, public)
 		err := withRoot(ctx, f.root, f.known.RootKey, func(old crypto.Signer) error {

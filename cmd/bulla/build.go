@@ -109,7 +109,8 @@ func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placeme
 		return nil, placed.Err
 	}
 	for _, conflict := range placed.Conflicts {
-		return nil, fmt.Errorf("%s %s/%s is placed on cluster %q by %s too: neither gets it",
+		return nil, fault.New("take it out of all placements but one; `bulla validate` lists all such objects",
+			"%s %s/%s is placed on cluster %q by %s too: neither gets it",
 			conflict.ID.Kind, conflict.ID.Namespace, conflict.ID.Name, cluster, strings.Join(conflict.With, ", "))
 	}
 	return placed.Build, nil

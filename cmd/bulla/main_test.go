@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,9 +39,25 @@ func recorded() {
 	if slices.Contains(os.Args, "open") {
 		stdout = os.Stdout // what this command is for; its errors are swept all the same
 	}
-	code := run(os.Args, os.Stdin, stdout, io.MultiWriter(os.Stderr, f))
+	var said bytes.Buffer
+	code := run(os.Args, os.Stdin, stdout, io.MultiWriter(os.Stderr, f, &said))
 	f.Close()
+	if text := said.String(); strings.Contains(text, "error: ") && !strings.Contains(text, "hint: ") {
+		unhinted(strings.Join(os.Args, " ") + "\n" + text)
+	}
 	os.Exit(int(code))
+}
+
+// unhinted keeps an error that says nothing of what to do: no command has one.
+func unhinted(text string) {
+	f, err := os.OpenFile(os.Getenv(transcript)+".unhinted", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		panic(err)
+	}
 }
 
 // TestScripts runs testdata/*.txtar. Each script is one feature, written as a
@@ -77,6 +95,9 @@ func setUp(t *testing.T, age string) func(*testscript.Env) error {
 		w := &world{t: t, identities: identities{}, roots: map[string]*ecdsa.PrivateKey{}}
 		env.Values[worldKey{}] = w
 		env.Defer(func() {
+			if text, err := os.ReadFile(record + ".unhinted"); err == nil {
+				t.Errorf("an error has no hint:\n%s", text)
+			}
 			if len(w.secrets) == 0 {
 				return
 			}

@@ -104,7 +104,10 @@ func mergeText(ctx context.Context, path, base, ours, theirs string) error {
 	_, err := runGit(ctx, ".", nil, "merge-file", "-L", "ours", "-L", "base", "-L", "theirs", ours, base, theirs)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() < 128 {
-		return &fault.Error{Code: fault.Findings, Err: fmt.Errorf("merge %s: both sides changed the same lines", path)}
+		return &fault.Error{
+			Code: fault.Findings, Hint: "keep what is right of each (git diff shows it), then git add the file",
+			Err: fmt.Errorf("merge %s: both sides changed the same lines", path),
+		}
 	}
 	return err
 }

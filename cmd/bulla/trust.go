@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -69,11 +70,8 @@ func (a *app) trust(key, id string, replace bool) error {
 	if errors.As(err, &conflict) {
 		return fault.NewTrust("compare both with your fleet's operators; --replace pins the new one", "pin root key: %w", err)
 	}
-	if errors.Is(err, trust.ErrWritable) {
-		return fault.NewTrust("chmod 600 "+store.Path()+", then look at it with `bulla trust list`", "pin root key: %w", err)
-	}
 	if err != nil {
-		return err
+		return fmt.Errorf("pin root key: %w", err)
 	}
 	a.Printf("pinned the root key of fleet %s in %s\n", pin.Fleet, store.Path())
 	return nil

@@ -7,6 +7,7 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -67,13 +68,17 @@ func WithHint(err error, hint string) error {
 }
 
 // AsUsage is an error as one of the command line. Its hint stays.
-func AsUsage(err error) error {
+func AsUsage(err error) error { return &Error{Code: Usage, Hint: hintOf(err), Err: err} }
+
+// AsTrust is an error as one of what is trusted. Its hint stays.
+func AsTrust(err error) error { return &Error{Code: Trust, Hint: hintOf(err), Err: err} }
+
+func hintOf(err error) string {
 	var f *Error
-	hint := ""
 	if errors.As(err, &f) {
-		hint = f.Hint
+		return f.Hint
 	}
-	return &Error{Code: Usage, Hint: hint, Err: err}
+	return ""
 }
 
 func codeOf(err error) Code {
@@ -127,6 +132,9 @@ func ask(err error, known []Known) (code Code, hint string) {
 	}
 	if hint == "" {
 		hint = files.Hint(err, "")
+	}
+	if hint == "" && errors.Is(err, context.Canceled) {
+		hint = "it was stopped before its end: run it again"
 	}
 	return code, hint
 }

@@ -1,4 +1,4 @@
-// Package files says what to do about files that cannot be read.
+// Package files says what to do about files that cannot be read or written.
 package files
 
 import (
@@ -8,14 +8,24 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
-// Hint says what to do about a file that a person named and that cannot be read;
+// Hint says what to do about a file that a person named and that cannot be used;
 // about says what the file is, or is empty. The path is never in it: it may be a
 // value that was given to the wrong flag.
 func Hint(err error, about string) string {
 	var hints []string
+	var parse *api.ParseError
 	switch {
+	case errors.As(err, &parse):
+		hints = append(hints, "mend the file there; of a fleet's files `bulla validate` says all that is wrong")
+	case errors.Is(err, atomicfile.ErrChanged):
+		hints = append(hints, "somebody else wrote to it meanwhile: look at it, and run this again")
+	case errors.Is(err, fs.ErrExist):
+		hints = append(hints, "nothing is overwritten: name a file that is not there yet")
 	case errors.Is(err, fs.ErrNotExist):
 		hints = append(hints, "there is no such file"+from(err))
 	case errors.Is(err, fs.ErrPermission):

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 )
 
@@ -29,6 +31,11 @@ func TestAFileThatCannotBeReadComesWithAHintThatDoesNotNameIt(t *testing.T) {
 		{"a folder", read(here), "", "it is a folder: name a file in it"},
 		{"a file of somebody else", &fs.PathError{Op: "open", Path: "hunter2", Err: fs.ErrPermission}, "",
 			"this user may not do that to the file: look at its owner and mode, and at those of its folder"},
+		{"one that does not parse", fmt.Errorf("read: %w", &api.ParseError{File: "hunter2", Line: 1, Problem: "is empty"}), "",
+			"mend the file there; of a fleet's files `bulla validate` says all that is wrong"},
+		{"one that somebody else wrote", atomicfile.ErrChanged, "",
+			"somebody else wrote to it meanwhile: look at it, and run this again"},
+		{"one that is there", fs.ErrExist, "", "nothing is overwritten: name a file that is not there yet"},
 		{"what has nothing to do with files", errors.New("broken"), "", ""},
 		{"and what is known of it", errors.New("broken"), "init wrote it", "init wrote it"},
 	} {

@@ -3,7 +3,6 @@ package auditcmd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -181,7 +180,7 @@ func detail(e audit.Entry) string {
 // newest collects the last entries that a filter chooses.
 func newest(ctx context.Context, source auditlog.Source, filter auditlog.Filter, limit int) (entries []client.AuditEntry, left int, err error) {
 	if limit < 1 {
-		return nil, 0, errors.New("read audit log: no entries are wanted")
+		return nil, 0, fault.NewUsage("give --limit a number from 1 up", "read audit log: no entries are wanted")
 	}
 	err = source.Read(ctx, filter, func(e client.AuditEntry) error {
 		if len(entries) == 2*limit {

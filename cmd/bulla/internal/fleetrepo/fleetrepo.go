@@ -95,11 +95,8 @@ func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.
 		return sealing.Known{}, fault.NewUsage(trust.VerifierKeyHint, "--root-key is not a root verifier key")
 	}
 	pin, pinned, err := store.Lookup(fleet.Spec.ID)
-	if errors.Is(err, trust.ErrWritable) {
-		return sealing.Known{}, fault.NewTrust("chmod 600 "+store.Path()+", then look at it with `bulla trust list`", "%w", err)
-	}
 	if err != nil {
-		return sealing.Known{}, &fault.Error{Code: fault.Trust, Err: err}
+		return sealing.Known{}, fault.AsTrust(err)
 	}
 	switch {
 	case rootKey == "" && !pinned:

@@ -22,32 +22,13 @@ func Load(fleet string) (*client.Admin, error) {
 	}
 	l, err := store.Find(fleet)
 	if err != nil {
-		return nil, Explain(store, err)
+		return nil, err
 	}
 	if l.Certificate == "" {
 		return nil, fault.New("give the request that `bulla login` prints to an operator; then: bulla login --certificate FILE --url URL",
 			"the login to fleet %s has no certificate yet", l.Fleet)
 	}
-	admin, err := l.Admin()
-	if err != nil {
-		return nil, Explain(store, err)
-	}
-	return admin, nil
-}
-
-// Explain gives an error of the store its hint.
-func Explain(store *Store, err error) error {
-	switch {
-	case errors.Is(err, ErrExposed):
-		return fault.NewTrust("chmod 600 "+store.Path()+", and if somebody else may have read the key: bulla login --new-key", "%w", err)
-	case errors.Is(err, ErrNone):
-		return fault.New(howToLogIn, "%w", ErrNone)
-	case errors.Is(err, ErrSeveral):
-		return fault.New("run this inside a fleet repository, or give --fleet-id", "%w", err)
-	case errors.Is(err, ErrExpired):
-		return fault.New("give the request that `bulla login` prints to an operator, for a new certificate", "log in to key service: %w", err)
-	}
-	return err
+	return l.Admin()
 }
 
 // isSentAway reports whether the service itself said to come back later.

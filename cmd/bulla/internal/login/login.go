@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/personal"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
@@ -70,17 +71,21 @@ func New(fleet string) (*Login, error) {
 func (l *Login) signer() (crypto.Signer, error) {
 	block, _ := pem.Decode([]byte(l.Key))
 	if block == nil || block.Type != keyBlock {
-		return nil, errors.New("read login: the key is not a PEM private key")
+		return nil, unreadable("is not a PEM private key")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, errors.New("read login: the key does not parse")
+		return nil, unreadable("does not parse")
 	}
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok || key.Curve != elliptic.P256() {
-		return nil, errors.New("read login: the key is not ECDSA P-256")
+		return nil, unreadable("is not ECDSA P-256")
 	}
 	return key, nil
+}
+
+func unreadable(problem string) error {
+	return fault.New("`bulla login --new-key` makes another, for another certificate", "read login: the key %s", problem)
 }
 
 // Request returns the certificate request (PEM) for the key, and the identity
@@ -133,10 +138,11 @@ func (l *Login) Admin() (*client.Admin, error) {
 	}
 	credentials, who, err := client.ReadPerson([]byte(l.Certificate), key)
 	if err != nil {
-		return nil, fmt.Errorf("read login: %w", err)
+		return nil, fault.New("take it again: bulla login --certificate FILE", "read login: %w", err)
 	}
 	if time.Now().After(who.Expires) {
-		return nil, fmt.Errorf("%w on %s", ErrExpired, who.Expires.Format(time.RFC3339))
+		return nil, fault.New("give the request that `bulla login` prints to an operator, for a new certificate",
+			"log in to key service: %w on %s", ErrExpired, who.Expires.Format(time.RFC3339))
 	}
 	return client.NewAdmin(l.URL, credentials.Certificate, credentials.CA), nil
 }
@@ -146,7 +152,10 @@ type Store struct{ file *personal.Store[document] }
 
 // Open returns the user's store, bulla/login.yaml in their configuration.
 func Open() (*Store, error) {
-	file, err := personal.Open[document]("login.yaml", 0o077, ErrExposed, "it is not what `bulla login` writes")
+	file, err := personal.Open[document]("login.yaml", personal.Rules{
+		Nobody: 0o077, Exposed: ErrExposed, Then: "and if somebody else may have read the key: bulla login --new-key",
+		Writer: "`bulla login`", Secret: true,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -174,14 +183,14 @@ func (s *Store) Find(fleet string) (*Login, error) {
 		return nil, err
 	}
 	if fleet == "" && len(logins) > 1 {
-		return nil, ErrSeveral
+		return nil, fault.New("run this inside a fleet repository, or give --fleet-id", "%w", ErrSeveral)
 	}
 	for i := range logins {
 		if fleet == "" || logins[i].Fleet == fleet {
 			return &logins[i], nil
 		}
 	}
-	return nil, ErrNone
+	return nil, fault.New(howToLogIn, "%w", ErrNone)
 }
 
 // Put writes a login in the place of the fleet's earlier one.

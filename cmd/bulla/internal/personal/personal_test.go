@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/personal"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 type document struct {
@@ -20,7 +21,9 @@ var errExposed = errors.New("others can read it")
 // a file that does not parse is not quoted where it may be a key.
 func TestAPersonsFileIsTheirsAlone(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	store, err := personal.Open[document]("words.yaml", 0o077, errExposed, "it is nothing that was written here")
+	store, err := personal.Open[document]("words.yaml", personal.Rules{
+		Nobody: 0o077, Exposed: errExposed, Then: "and look at it", Writer: "`bulla words`", Secret: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,16 +43,23 @@ func TestAPersonsFileIsTheirsAlone(t *testing.T) {
 	if err := os.Chmod(store.Path(), 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Read(); !errors.Is(err, errExposed) {
+	var exposed *fault.Error
+	if _, err := store.Read(); !errors.Is(err, errExposed) || !errors.As(err, &exposed) ||
+		exposed.Code != fault.Trust || exposed.Hint != "chmod 600 "+store.Path()+", and look at it" {
 		t.Errorf("a file that a group can read: %v", err)
-	}
-	if err := os.WriteFile(store.Path(), []byte("words: s3cret"), 0o600); err != nil {
-		t.Fatal(err)
 	}
 	if err := os.Chmod(store.Path(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Read(); err == nil || strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("a file that does not parse: %v", err)
+	for _, text := range []string{
+		"words: s3cret", "words: [s3cret]\n---\nwords: [a]\n", "words: [s3cret]\nwords: [a]\n", "words: [\"s3cret\u202e\"]\n",
+	} {
+		if err := os.WriteFile(store.Path(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var f *fault.Error
+		if _, err := store.Read(); err == nil || strings.Contains(err.Error(), "s3cret") || !errors.As(err, &f) || f.Hint == "" {
+			t.Errorf("%q does not parse: %v", text, err)
+		}
 	}
 }

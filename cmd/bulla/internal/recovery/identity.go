@@ -71,7 +71,8 @@ func (s *Source) read(path string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxIdentityFile+1))
 	if err == nil && len(data) > maxIdentityFile {
-		err = fmt.Errorf("%s has more than %d bytes", path, maxIdentityFile)
+		err = fault.New("name the file of the recovery key, as age-keygen wrote it",
+			"%s has more than %d bytes", path, maxIdentityFile)
 	}
 	return data, err
 }

@@ -44,7 +44,8 @@ func failed(file string, block int, err error) error {
 		return fault.New("a payload opens with the recovery keys that fleet.yaml declared when it was sealed",
 			"open %s, block %d: this key is none of its recovery keys", file, block)
 	}
-	return fmt.Errorf("open %s, block %d: %w", file, block, err)
+	return fault.New("take the file as it was from Git (git checkout REVISION -- FILE); `bulla validate` says what is wrong",
+		"open %s, block %d: %w", file, block, err)
 }
 
 // Secret is the object as it would be applied: the stub's template with the
@@ -52,7 +53,7 @@ func failed(file string, block int, err error) error {
 func Secret(stub *api.SealedManifest, object built.Use, values map[string]string) (map[string]any, error) {
 	var secret map[string]any
 	if err := json.Unmarshal(stub.Spec.Template, &secret); err != nil {
-		return nil, errors.New("read template: not JSON")
+		return nil, fault.New("`bulla validate` says where the stub is wrong", "read template: not JSON")
 	}
 	metadata, _ := secret["metadata"].(map[string]any)
 	if metadata == nil {

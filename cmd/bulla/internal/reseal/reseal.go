@@ -19,6 +19,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -81,7 +82,8 @@ var ErrAnswer = errors.New("the key service's answer is not acceptable")
 func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	active, ok := j.Repo.Model.Fleet.Spec.ActiveKey()
 	if !ok {
-		return nil, errors.New("find the Active key: the fleet has none")
+		return nil, fault.New("`bulla-keyservice keys rotate` makes one: have fleet.yaml hold it first",
+			"find the Active key: the fleet has none")
 	}
 	todo, broken := j.find(active.ID)
 	out := &Outcome{Key: active.ID, Left: broken}

@@ -85,7 +85,7 @@ func (a run) login(f loginFlags) error {
 	}
 	l, err := store.Find(fleet)
 	if err != nil && !errors.Is(err, login.ErrNone) {
-		return login.Explain(store, err)
+		return err
 	}
 	if f.certificate != "" {
 		return a.completeLogin(store, l, f)
@@ -98,7 +98,7 @@ func (a run) login(f loginFlags) error {
 			return err
 		}
 		if err := store.Put(*l); err != nil {
-			return login.Explain(store, err)
+			return err
 		}
 		fmt.Fprintf(a.Stderr, "made a key for fleet %s in %s\n", fleet, store.Path())
 	}
@@ -133,11 +133,11 @@ func (a run) completeLogin(store *login.Store, l *login.Login, f loginFlags) err
 	}
 	admin, err := l.Admin()
 	if err != nil {
-		return login.Explain(store, err)
+		return err
 	}
 	admin.Close()
 	if err := store.Put(*l); err != nil {
-		return login.Explain(store, err)
+		return err
 	}
 	a.Printf("logged in to fleet %s as %s until %s\n", who.Fleet, who.Name, who.Expires.Local().Format(time.RFC3339))
 	return nil
@@ -194,7 +194,7 @@ func loginRows() ([]loginRow, error) {
 	}
 	logins, err := store.List()
 	if err != nil {
-		return nil, login.Explain(store, err)
+		return nil, err
 	}
 	rows := []loginRow{}
 	for i := range logins {
@@ -225,7 +225,7 @@ func newLoginRemove(a run) *cobra.Command {
 			}
 			found, err := store.Remove(args[0])
 			if err != nil {
-				return login.Explain(store, err)
+				return err
 			}
 			if !found {
 				return fault.New("`bulla login list` shows the logins", "no login for fleet %q", args[0])

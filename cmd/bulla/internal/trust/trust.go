@@ -53,7 +53,9 @@ type Store struct{ file *personal.Store[document] }
 
 // Open returns the user's store, bulla/trust.yaml in their configuration.
 func Open() (*Store, error) {
-	file, err := personal.Open[document]("trust.yaml", 0o022, ErrWritable, "")
+	file, err := personal.Open[document]("trust.yaml", personal.Rules{
+		Nobody: 0o022, Exposed: ErrWritable, Then: "then look at it with `bulla trust list`", Writer: "`bulla trust KEY`",
+	})
 	if err != nil {
 		return nil, err
 	}
