@@ -1,0 +1,91 @@
+package shell_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/model"
+)
+
+// hint is what an error of usage or failure says to do.
+func hint(t *testing.T, err error) string {
+	t.Helper()
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		t.Fatalf("no hint: %v", err)
+	}
+	return f.Hint
+}
+
+func TestANameThatIsNotThereIsToldWithThoseThatAre(t *testing.T) {
+	files := testfleet.Two().With(testfleet.Files{"clusters/bad.yaml": testfleet.Cluster("bad", "  unknown: x\n")})
+	m, err := model.Load(testfleet.Open(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = shell.Unknown(m, api.KindPlacement, "ap", "`bulla place` makes one")
+	if got := hint(t, err); got != "the fleet has app, tool; `bulla place` makes one" {
+		t.Errorf("%v, %q", err, got)
+	}
+	if err := shell.Unknown(m, api.KindCluster, "bad", "x"); !strings.Contains(err.Error(), "is refused") {
+		t.Errorf("of a file that is refused: %v", err)
+	}
+	if err := shell.OneOf("state", "InUsed", []string{"InUse", "Unknown"}); !strings.HasPrefix(hint(t, err), "did you mean InUse?") {
+		t.Errorf("of a flag's value: %v", err)
+	}
+	if err := shell.OneOf("state", "", []string{"InUse"}); err != nil {
+		t.Errorf("of a flag that was not given: %v", err)
+	}
+}
+
+func TestWhatIsLeftOutIsWarnedOfAndCounted(t *testing.T) {
+	var out, err strings.Builder
+	s := &shell.Shell{Stdout: &out, Stderr: &err, Screen: &err}
+	s.LeaveOutAll([]model.Unreadable{{Path: "a.yaml", Err: fmt.Errorf("one\ntwo")}})
+	s.Notef("look at %s", "b")
+	s.Progress()("not on a terminal")
+	s.Nothing(0, "no login")
+	want := "warning: a.yaml is left out: one; two\nnote: look at b\nnothing matched: no login\n"
+	if s.Missed != 1 || out.String() != "" || err.String() != want {
+		t.Errorf("missed %d, %q, %q", s.Missed, out.String(), err.String())
+	}
+}
+
+func TestNumbersAndTimesAreSaidInWords(t *testing.T) {
+	now := time.Now()
+	before, after := now.Add(-90*time.Second), now.Add(time.Hour)
+	for got, want := range map[string]string{
+		shell.Count(1, "stub"): "1 stub", shell.Count(0, "stub"): "0 stubs",
+		shell.Ago(now, &before): "90s", shell.Ago(now, &after): "0s", shell.Ago(now, nil): "",
+		shell.Short("0123456789abcdef"): "0123456789ab", shell.Short("0a"): "0a",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestAFleetIsThatOfTheFlagOrOfTheRepository(t *testing.T) {
+	dir := t.TempDir()
+	testfleet.Two().Write(t, dir)
+	s := &shell.Shell{Repo: dir}
+	if id, err := s.FleetID(""); err != nil || id != strings.Repeat("0a", 16) {
+		t.Errorf("of the repository: %q, %v", id, err)
+	}
+	if id, err := s.FleetID(strings.Repeat("0b", 16)); err != nil || id != strings.Repeat("0b", 16) {
+		t.Errorf("of the flag: %q, %v", id, err)
+	}
+	if _, err := s.FleetID("acme"); err == nil || strings.Contains(err.Error(), "acme") {
+		t.Errorf("of what is none: %v", err)
+	}
+	if id, err := (&shell.Shell{Repo: t.TempDir()}).FleetID(""); id != "" || err != nil {
+		t.Errorf("of neither: %q, %v", id, err)
+	}
+}
