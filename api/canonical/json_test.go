@@ -32,7 +32,8 @@ func TestExamplesOfTheRFC(t *testing.T) {
 			`"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}`,
 		`{"\u20ac": "Euro Sign", "\r": "Carriage Return", "\ufb33": "Hebrew Letter Dalet With Dagesh", "1": "One",
 		  "\ud83d\ude00": "Emoji: Grinning Face", "\u0080": "Control", "\u00f6": "Latin Small Letter O With Diaeresis"}`: `{"\r":"Carriage Return","1":"One",` +
-			"\"\u0080\":\"Control\",\"ö\":\"Latin Small Letter O With Diaeresis\",\"€\":\"Euro Sign\",\"😀\":\"Emoji: Grinning Face\",\"\ufb33\":\"Hebrew Letter Dalet With Dagesh\"}",
+			"\"\u0080\":\"Control\",\"ö\":\"Latin Small Letter O With Diaeresis\",\"€\":\"Euro Sign\",\"😀\":\"Emoji: " +
+			"Grinning Face\",\"\ufb33\":\"Hebrew Letter Dalet With Dagesh\"}",
 		`[]`:                    `[]`,
 		`{}`:                    `{}`,
 		`"\u2028<&>\u0007\b\f"`: "\"\u2028<&>\\u0007\\b\\f\"",
@@ -43,9 +44,11 @@ func TestExamplesOfTheRFC(t *testing.T) {
 	}
 	for bits, want := range map[uint64]string{
 		0x0000000000000000: "0", 0x8000000000000000: "0", 0x0000000000000001: "5e-324", 0x8000000000000001: "-5e-324",
-		0x7fefffffffffffff: "1.7976931348623157e+308", 0x4340000000000000: "9007199254740992", 0x4430000000000000: "295147905179352830000",
+		0x7fefffffffffffff: "1.7976931348623157e+308", 0x4340000000000000: "9007199254740992",
+		0x4430000000000000: "295147905179352830000",
 		0x44b52d02c7e14af5: "9.999999999999997e+22", 0x44b52d02c7e14af6: "1e+23", 0x444b1ae4d6e2ef4e: "999999999999999700000",
-		0x444b1ae4d6e2ef50: "1e+21", 0x3eb0c6f7a0b5ed8c: "9.999999999999997e-7", 0x3eb0c6f7a0b5ed8d: "0.000001", 0x41b3de4355555553: "333333333.3333332",
+		0x444b1ae4d6e2ef50: "1e+21", 0x3eb0c6f7a0b5ed8c: "9.999999999999997e-7", 0x3eb0c6f7a0b5ed8d: "0.000001",
+		0x41b3de4355555553: "333333333.3333332",
 		0xbecbf647612f3696: "-0.0000033333333333333333", 0x43143ff3c1cb0959: "1424953923781206.2",
 	} {
 		if got, err := JSON(math.Float64frombits(bits)); err != nil || string(got) != want {
@@ -76,7 +79,10 @@ func TestWholeNumbersKeepAllTheirDigits(t *testing.T) {
 // FuzzOneValueHasOneText: what is written is JSON, says the same, and is written
 // again as it stands.
 func FuzzOneValueHasOneText(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2.5,"\u2028<",null,true],"\ud83d\ude00":{},"\uffff":-0.0}`, `"\ud800"`, `[1e21,1e-7,123456789012345678]`} {
+	for _, seed := range []string{
+		`{"a":[1,2.5,"\u2028<",null,true],"\ud83d\ude00":{},"\uffff":-0.0}`, `"\ud800"`,
+		`[1e21,1e-7,123456789012345678]`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -36,7 +36,8 @@ func TestWhatIsAnIDACommitAndADigest(t *testing.T) {
 		"sha256:sha256:" + digits(64-len("sha256:")): nil,
 	} {
 		for kind, ok := range map[string]bool{
-			fleet: hexid.IsFleet(text), sha1: hexid.IsSHA1Commit(text), commit: hexid.IsCommit(text), digest: hexid.IsDigest(text),
+			fleet: hexid.IsFleet(text), sha1: hexid.IsSHA1Commit(text), commit: hexid.IsCommit(text),
+			digest: hexid.IsDigest(text),
 		} {
 			if want := strings.Contains(" "+strings.Join(is, " ")+" ", " "+kind+" "); ok != want {
 				t.Errorf("%q is a %s: %v, want %v", text, kind, ok, want)

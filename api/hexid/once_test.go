@@ -32,7 +32,8 @@ func TestNoOtherPlaceSpellsAnID(t *testing.T) {
 			return err
 		case entry.IsDir() && (name == "bin" || name == ".git"):
 			return fs.SkipDir
-		case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "fixtures/") || others[filepath.ToSlash(name)] != "":
+		case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "fixtures/") ||
+			others[filepath.ToSlash(name)] != "":
 			return nil
 		}
 		text, err := os.ReadFile(path)

@@ -198,13 +198,18 @@ func TestATenantsAccountWritesInItsOwnNamespaceOnly(t *testing.T) {
 	asController, _ := as(t, c, own)
 	for who, rights := range map[client.Client]map[right]bool{
 		deployer: {
-			{"patch", "", "secrets", "", app, "db"}: true, {"patch", "apps", "deployments", "", app, "api"}: true, {"patch", "", "namespaces", "", app, app}: true,
-			{"patch", "", "secrets", "", "default", "db"}: false, {"patch", "", "secrets", "", own, "bulla-identity"}: false, {"create", "", "namespaces", "", "", ""}: false,
-			{"create", "rbac.authorization.k8s.io", "rolebindings", "", app, ""}: false, {"impersonate", "", "serviceaccounts", "", app, "default"}: false,
+			{"patch", "", "secrets", "", app, "db"}: true, {"patch", "apps", "deployments", "", app, "api"}: true,
+			{"patch", "", "namespaces", "", app, app}:     true,
+			{"patch", "", "secrets", "", "default", "db"}: false, {"patch", "", "secrets", "", own, "bulla-identity"}: false,
+			{"create", "", "namespaces", "", "", ""}:                             false,
+			{"create", "rbac.authorization.k8s.io", "rolebindings", "", app, ""}: false,
+			{"impersonate", "", "serviceaccounts", "", app, "default"}:           false,
 		},
 		asController: {
-			{"impersonate", "", "serviceaccounts", "", app, "payments-deployer"}: true, {"impersonate", "", "serviceaccounts", "", app, "others"}: true,
-			{"impersonate", "", "serviceaccounts", "", app, "bulla-deployer"}: false, {"patch", "", "secrets", "", app, "db"}: false,
+			{"impersonate", "", "serviceaccounts", "", app, "payments-deployer"}: true,
+			{"impersonate", "", "serviceaccounts", "", app, "others"}:            true,
+			{"impersonate", "", "serviceaccounts", "", app, "bulla-deployer"}:    false,
+			{"patch", "", "secrets", "", app, "db"}:                              false,
 		},
 	} {
 		for r, want := range rights {
@@ -224,7 +229,8 @@ func TestTheControllersOwnRightsAreAskedFor(t *testing.T) {
 	asAccount, _ := as(t, c, own)
 	for r, want := range map[right]bool{
 		{"patch", "", "secrets", "", "default", "db"}: true, {"patch", "apps", "deployments", "", "default", "api"}: true,
-		{"impersonate", "", "serviceaccounts", "", "default", "anybody"}: true, {"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", ""}: false,
+		{"impersonate", "", "serviceaccounts", "", "default", "anybody"}:           true,
+		{"create", "rbac.authorization.k8s.io", "clusterrolebindings", "", "", ""}: false,
 	} {
 		if got := may(t, asAccount, r); got != want {
 			t.Errorf("%s: allowed %v, want %v", r, got, want)
@@ -340,7 +346,8 @@ func TestTheFloorUnderSignaturesReachesTheFleetSync(t *testing.T) {
 func TestUninstallingLeavesCRDsAndIdentity(t *testing.T) {
 	c := cluster.ForTest(t)
 	namespace := c.NewNamespace(t)
-	if out, err := helm(t, "install", release, chart, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()); err != nil {
+	if out, err := helm(t, "install", release, chart, "--namespace", namespace, "--kubeconfig",
+		c.Kubeconfig()); err != nil {
 		t.Fatalf("helm install: %v\n%s", err, out)
 	}
 	identity := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bulla-identity"}}

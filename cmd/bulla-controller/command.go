@@ -81,12 +81,16 @@ func (o *options) bind(cmd *cobra.Command) {
 		"Directory for the mirror of the fleet repository. Kept over restarts, it lets drift heal while the remote is down.")
 	f.StringVar(&o.metricsAddr, "metrics-addr", ":8080", "Address of the metrics endpoint; 0 turns it off.")
 	f.StringVar(&o.healthAddr, "health-addr", ":9440", "Address of /healthz and /readyz.")
-	f.StringVar(&o.eventsAddr, "events-addr", "", "Address of a receiver of events, such as Flux's notification-controller.")
-	f.BoolVar(&o.allowHTTP, "allow-insecure-http", false, "Admit fleet repositories over plain http:// that are not on loopback.")
+	f.StringVar(&o.eventsAddr, "events-addr", "",
+		"Address of a receiver of events, such as Flux's notification-controller.")
+	f.BoolVar(&o.allowHTTP, "allow-insecure-http", false,
+		"Admit fleet repositories over plain http:// that are not on loopback.")
 	f.StringVar(&o.defaultAccount, "default-service-account", "",
-		"Service account, in a placement's own namespace, that placements without serviceAccountName are applied as. Without one they are refused.")
+		"Service account, in a placement's own namespace, that placements without serviceAccountName are applied as. "+
+			"Without one they are refused.")
 	f.BoolVar(&o.applyAsController, "apply-as-controller", false,
-		"Apply placements without serviceAccountName with the controller's own rights, where there is no --default-service-account.")
+		"Apply placements without serviceAccountName with the controller's own rights, where there is no "+
+			"--default-service-account.")
 	f.IntVar(&o.concurrent, "concurrent", 4, "Deliveries worked on at once.")
 	f.DurationVar(&o.build.Timeout, "build-timeout", 30*time.Second, "Time limit of one build.")
 	f.Int64Var(&o.memory, "build-memory", 512, "Memory limit of one build, in MiB.")
@@ -102,10 +106,12 @@ func (o *options) bind(cmd *cobra.Command) {
 
 func (o *options) validate() error {
 	if o.namespace == "" {
-		return fault.NewUsage("--namespace names the controller's own", "--namespace is empty and $RUNTIME_NAMESPACE is not set")
+		return fault.NewUsage("--namespace names the controller's own",
+			"--namespace is empty and $RUNTIME_NAMESPACE is not set")
 	}
 	if o.concurrent < 1 || o.build.Concurrency < 1 || o.memory < 64 || o.build.Timeout <= 0 {
-		return fault.NewUsage("bulla-controller --help lists the flags with their defaults", "--concurrent and --build-concurrency are at least 1, --build-memory at least 64, --build-timeout more than 0")
+		return fault.NewUsage("bulla-controller --help lists the flags with their defaults",
+			"--concurrent and --build-concurrency are at least 1, --build-memory at least 64, --build-timeout more than 0")
 	}
 	o.build.MemoryLimit = o.memory << 20
 	if err := os.MkdirAll(o.storage, 0o700); err != nil {

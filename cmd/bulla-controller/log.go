@@ -26,7 +26,8 @@ func newLogger(o logger.Options, to io.Writer) logr.Logger {
 		config.EncodeTime, config.EncodeLevel = zapcore.ISO8601TimeEncoder, logger.LowercaseLevelEncoder
 	}
 	if o.LogEncoding == "console" {
-		zap.ConsoleEncoder(encoding, func(config *zapcore.EncoderConfig) { config.EncodeLevel = logger.CapitalLevelEncoder })(&options)
+		zap.ConsoleEncoder(encoding,
+			func(config *zapcore.EncoderConfig) { config.EncodeLevel = logger.CapitalLevelEncoder })(&options)
 	} else {
 		zap.JSONEncoder(encoding)(&options)
 	}

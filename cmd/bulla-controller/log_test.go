@@ -20,7 +20,8 @@ func TestALogDrivesNoTerminal(t *testing.T) {
 		log.V(1).Info("not at this level")
 		log.Error(errors.New(name), "build", "file", name)
 		text := out.String()
-		if strings.ContainsAny(text, "\x1b\u009b\u202e") || strings.Count(text, "\n") != 1 || !strings.Contains(text, `\u001b`) {
+		if strings.ContainsAny(text, "\x1b\u009b\u202e") || strings.Count(text, "\n") != 1 ||
+			!strings.Contains(text, `\u001b`) {
 			t.Errorf("%s: %q", encoding, text)
 		}
 		if encoding == "console" {

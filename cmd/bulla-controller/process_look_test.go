@@ -27,7 +27,8 @@ func (w *processWorld) request() {
 	w.Helper()
 	sync := &v1alpha1.FleetSync{ObjectMeta: metav1.ObjectMeta{Namespace: w.own, Name: "fleet"}}
 	patch := client.RawPatch("application/merge-patch+json",
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, time.Now().Format(time.RFC3339Nano)))
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation,
+			time.Now().Format(time.RFC3339Nano)))
 	if err := w.client.Patch(w.Context(), sync, patch); err != nil {
 		w.Fatal(err)
 	}
@@ -100,7 +101,8 @@ func (w *processWorld) sweep(secret canary.Canary) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	hits, err := canary.Sweep([]canary.Canary{secret}, canary.Path(w.path("controller.log")), canary.Path(w.path("storage")),
+	hits, err := canary.Sweep([]canary.Canary{secret}, canary.Path(w.path("controller.log")),
+		canary.Path(w.path("storage")),
 		canary.Path(w.path("keyservice.log")), canary.Path(w.path("data")), canary.Bytes("statuses and events", said))
 	if err != nil {
 		w.Fatal(err)

@@ -56,7 +56,9 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 		}
 		return nil
 	})
-	w.commit(map[string]*string{"clusters/prod-eu.yaml": new(testfleet.ClusterOf("prod-eu", sync.Status.Identity, sync.Status.Recipient))})
+	w.commit(map[string]*string{
+		"clusters/prod-eu.yaml": new(testfleet.ClusterOf("prod-eu", sync.Status.Identity, sync.Status.Recipient)),
+	})
 
 	t.Log("it delivers a Secret and a Deployment, as the account of their namespace")
 	w.commit(w.files(secret.Value()))
@@ -68,7 +70,8 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 		return nil
 	})
 	live := &corev1.Secret{}
-	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.app, Name: "db"}, live); err != nil || string(live.Data["password"]) != secret.Value() {
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.app, Name: "db"}, live); err != nil ||
+		string(live.Data["password"]) != secret.Value() {
 		t.Fatalf("the Secret is not as sealed: %v", err)
 	}
 
@@ -163,7 +166,8 @@ func (w *processWorld) serveKeys() {
 		w.Fatalf("build the key service: %v\n%s", err, out)
 	}
 	pin, rootPIN := w.write("pin", w.token.PIN), w.write("root-pin", w.token.Root.PIN)
-	printed := w.keyservice("init", "--name", "acme", "--module", w.token.Module, "--token-label", w.token.Label, "--pin-file", pin,
+	printed := w.keyservice("init", "--name", "acme", "--module", w.token.Module, "--token-label", w.token.Label,
+		"--pin-file", pin,
 		"--root-token-label", w.token.Root.Label, "--root-pin-file", rootPIN, "--out", w.dir)
 	data, err := os.ReadFile(w.path("fleet.yaml"))
 	if err != nil {
@@ -198,11 +202,17 @@ dataDir: data
 	join := w.keyservice("token", "create", "--config", config, "--cluster", "prod-eu")
 	for _, object := range []client.Object{
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "join"}, StringData: map[string]string{"token": join}},
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "git"}, StringData: map[string]string{"username": w.repo.Username, "password": w.repo.Password}},
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: "git"},
+			StringData: map[string]string{"username": w.repo.Username, "password": w.repo.Password},
+		},
 		&v1alpha1.FleetSync{ObjectMeta: metav1.ObjectMeta{Name: "fleet"}, Spec: v1alpha1.FleetSyncSpec{
 			URL: w.repo.URL(), ClusterName: "prod-eu", SecretRef: &meta.LocalObjectReference{Name: "git"},
-			KeyService: v1alpha1.KeyServiceReference{URL: "https://" + w.listen, JoinTokenSecretRef: &meta.LocalObjectReference{Name: "join"}},
-			Interval:   metav1.Duration{Duration: time.Second},
+			KeyService: v1alpha1.KeyServiceReference{
+				URL:                "https://" + w.listen,
+				JoinTokenSecretRef: &meta.LocalObjectReference{Name: "join"},
+			},
+			Interval: metav1.Duration{Duration: time.Second},
 		}},
 	} {
 		object.SetNamespace(w.own)
@@ -261,8 +271,10 @@ func (w *processWorld) startController() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.controller = w.run("controller.log", []string{beTheController + "=1"}, self, "--kubeconfig", kubeconfig, "--namespace", w.own,
-		"--storage-path", w.path("storage"), "--metrics-addr", freeAddress(w.T), "--health-addr", freeAddress(w.T), "--enable-leader-election",
+	w.controller = w.run("controller.log", []string{beTheController + "=1"}, self, "--kubeconfig", kubeconfig,
+		"--namespace", w.own,
+		"--storage-path", w.path("storage"), "--metrics-addr", freeAddress(w.T), "--health-addr", freeAddress(w.T),
+		"--enable-leader-election",
 		"--default-service-account", "bulla-deployer")
 }
 

@@ -39,7 +39,10 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	tellConfinement(ctx, builder)
-	for name, add := range map[string]func(string, healthz.Checker) error{"healthz": mgr.AddHealthzCheck, "readyz": mgr.AddReadyzCheck} {
+	for name, add := range map[string]func(string, healthz.Checker) error{
+		"healthz": mgr.AddHealthzCheck,
+		"readyz":  mgr.AddReadyzCheck,
+	} {
 		if err := add("ping", healthz.Ping); err != nil {
 			return fmt.Errorf("add %s check: %w", name, err)
 		}

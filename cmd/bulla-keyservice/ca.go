@@ -126,7 +126,8 @@ authority whose key was stolen can sign for a successor too.`,
 	}
 	addConfigFlag(rotate, &file)
 	rotate.Flags().BoolVar(&sameKey, "same-key", false, "make a new certificate for the key there is")
-	period.Var(rotate.Flags(), &overlap, "overlap", 14*24*time.Hour, "how long what the authority before issued is accepted")
+	period.Var(rotate.Flags(), &overlap, "overlap", 14*24*time.Hour,
+		"how long what the authority before issued is accepted")
 	return rotate
 }
 
@@ -173,7 +174,8 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 		return err
 	}
 	fmt.Fprintf(stdout, "%s\n", protocol.SPKIHash(next))
-	fmt.Fprintf(stderr, "certificate authority %s issues in a minute; the one before is accepted for %s after that\n", role, period.Text(overlap))
+	fmt.Fprintf(stderr, "certificate authority %s issues in a minute; the one before is accepted for %s after that\n",
+		role, period.Text(overlap))
 	return nil
 }
 

@@ -37,7 +37,8 @@ opens for a cluster only while the accepted head places it there.`,
 	}
 	root.SetFlagErrorFunc(command.Flag)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(), newPeopleCommand(), newHistoryCommand(), newCACommand(), newHSMCommand(), newWorkerCommand())
+	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(),
+		newPeopleCommand(), newHistoryCommand(), newCACommand(), newHSMCommand(), newWorkerCommand())
 	command.Helpers(root)
 	return root
 }
@@ -60,7 +61,8 @@ func newWorkerCommand() *cobra.Command {
 // long.
 func between(flag string, given, least, most time.Duration) error {
 	if given < least || given > most {
-		return fault.NewUsage(fmt.Sprintf("hours, minutes and seconds, such as --%s %s or --%s 1h30m", flag, period.Text(most), flag),
+		return fault.NewUsage(fmt.Sprintf("hours, minutes and seconds, such as --%s %s or --%s 1h30m", flag,
+			period.Text(most), flag),
 			"--%s %s is not between %s and %s", flag, period.Text(given), period.Text(least), period.Text(most))
 	}
 	return nil

@@ -38,7 +38,8 @@ type fleetOptions struct {
 func (o *fleetOptions) addFlags(cmd *cobra.Command) {
 	addConfigFlag(cmd, &o.config)
 	cmd.Flags().StringVar(&o.file, "fleet-file", "", "fleet.yaml to start from, - for standard input")
-	cmd.Flags().StringVar(&o.out, "out", "", "new file to write, - for standard output; an existing file is never overwritten")
+	cmd.Flags().StringVar(&o.out, "out", "",
+		"new file to write, - for standard output; an existing file is never overwritten")
 	o.root.add(cmd.Flags(), "root-", "label of the token that has the root key")
 	cmd.Flags().BoolVar(&o.inPlace, "in-place", false, "overwrite the file of --fleet-file, to review as a diff")
 }
@@ -81,7 +82,8 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	}
 	f := &fleetFile{options: *o, config: config}
 	if f.old, err = readLimited(o.file, stdin); err != nil {
-		return nil, fault.New(files.Hint(err, "--fleet-file is the fleet.yaml of a clone of the fleet repository, or - for standard input"),
+		return nil, fault.New(files.Hint(err,
+			"--fleet-file is the fleet.yaml of a clone of the fleet repository, or - for standard input"),
 			"read fleet.yaml: %w", err)
 	}
 	if f.fleet, err = api.ParseFleet(o.file, f.old); err != nil {
@@ -101,7 +103,9 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 			"verify %s: %w", o.file, err)
 	}
 	if err != nil {
-		return nil, fault.New("nothing is signed on top of what the root key did not sign; start from the fleet.yaml of the branch that the service follows",
+		return nil, fault.New(
+			"nothing is signed on top of what the root key did not sign; start from the fleet.yaml of the branch that the "+
+				"service follows",
 			"verify %s: %w", o.file, err)
 	}
 	f.root, err = f.rootConfig()
@@ -193,7 +197,8 @@ func (f *fleetFile) rootConfig() (hsm.Config, error) {
 	if f.options.leaves || f.config.RootInService() {
 		return service, nil
 	}
-	return hsm.Config{}, errNoRootToken("; where it is still in the service's token, see `bulla-keyservice root move --help`")
+	return hsm.Config{}, errNoRootToken(
+		"; where it is still in the service's token, see `bulla-keyservice root move --help`")
 }
 
 func (f *fleetFile) tokenConfig() (hsm.Config, error) {
@@ -221,7 +226,8 @@ func (f *fleetFile) write(next *api.FleetSpec, stdout, stderr io.Writer) error {
 		return fmt.Errorf("read back fleet: %w", err)
 	}
 	if !kept {
-		fmt.Fprintln(stderr, "note: fleet.yaml is laid out in a way that cannot be edited in place; it was written anew, without its comments")
+		fmt.Fprintln(stderr,
+			"note: fleet.yaml is laid out in a way that cannot be edited in place; it was written anew, without its comments")
 	}
 	switch {
 	case f.options.inPlace:

@@ -59,7 +59,8 @@ func spliceFleet(data []byte, was, now *api.FleetSpec) ([]byte, error) {
 		}
 	}
 	if !slices.Equal(was.RootSuccession, now.RootSuccession) {
-		if data, err = yamltext.SetEntry(data, yamltext.Literals("rootSuccession", now.RootSuccession), "spec", "rootSuccession"); err != nil {
+		if data, err = yamltext.SetEntry(data, yamltext.Literals("rootSuccession", now.RootSuccession), "spec",
+			"rootSuccession"); err != nil {
 			return nil, err
 		}
 	}
@@ -76,6 +77,7 @@ func appendKey(data []byte, key api.SealingKey) ([]byte, error) {
 		return nil, fmt.Errorf("write key id: %w", err)
 	}
 	return sequence.Append(yamltext.Item{
-		strings.TrimSpace(string(id)), "suite: " + string(key.Suite), "publicKey: " + key.PublicKey, "status: " + string(key.Status),
+		strings.TrimSpace(string(id)), "suite: " + string(key.Suite), "publicKey: " + key.PublicKey,
+		"status: " + string(key.Status),
 	}), nil
 }

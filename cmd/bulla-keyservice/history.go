@@ -78,6 +78,7 @@ func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) err
 	if err != nil {
 		return fmt.Errorf("record accepted history: %w", err)
 	}
-	fmt.Fprintf(stdout, "%s may follow %s, once; the service takes it at its next look, and /readyz says so\n", rewrite.To, rewrite.From)
+	fmt.Fprintf(stdout, "%s may follow %s, once; the service takes it at its next look, and /readyz says so\n", rewrite.To,
+		rewrite.From)
 	return nil
 }

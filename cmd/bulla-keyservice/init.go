@@ -41,7 +41,8 @@ type initOptions struct {
 func newInitCommand() *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
-		Use:   "init {--name NAME | --replaces FILE --old-root-key KEY} {--token-uri URI | --module PATH --token-label LABEL} [--pin-file FILE] {--root-token-uri URI | --root-token-label LABEL} [--root-pin-file FILE]",
+		Use: "init {--name NAME | --replaces FILE --old-root-key KEY} {--token-uri URI | --module PATH --token-label " +
+			"LABEL} [--pin-file FILE] {--root-token-uri URI | --root-token-label LABEL} [--root-pin-file FILE]",
 		Short: "Hold the key ceremony and write fleet.yaml",
 		Long: `init makes the fleet's keys, reads their attributes back, and writes fleet.yaml,
 signed by the root key. Two tokens (or partitions) hold them, each with a PIN of
@@ -105,7 +106,8 @@ whole way, and "make drill-recovery" walks it.`,
 	flags.StringVar(&o.oldRootKey, "old-root-key", "", "root verifier key that was pinned for --replaces")
 	addTokenFlags(flags, &o.token)
 	o.root.add(flags, "root-", "label of the token that has the root key to itself")
-	flags.BoolVar(&o.rootInService, "root-in-service-token", false, "put the root key into the service's token: whoever runs code in the service signs as root")
+	flags.BoolVar(&o.rootInService, "root-in-service-token", false,
+		"put the root key into the service's token: whoever runs code in the service signs as root")
 	flags.StringVar(&o.out, "out", ".", "folder for fleet.yaml; an existing file is never overwritten")
 	return cmd
 }
@@ -152,7 +154,9 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stdout, "fleet: %s\nrootKey: %s\n", o.fleet, root)
 	fmt.Fprintf(stderr, "wrote %s\n%s\n", file, o.next())
 	if len(fleet.Spec.RecoveryRecipients) == 0 {
-		fmt.Fprintln(stderr, "warning: without a recovery recipient a lost token is a lost fleet: before anything is sealed, hold the ceremony again with --recovery-recipient")
+		fmt.Fprintln(stderr,
+			"warning: without a recovery recipient a lost token is a lost fleet: before anything is sealed, hold the "+
+				"ceremony again with --recovery-recipient")
 	}
 	return nil
 }
@@ -210,10 +214,12 @@ func (o *initOptions) next() string {
 		return "next: commit it, and pin rootKey outside Git (bulla trust; rootKey in the service's configuration)"
 	}
 	if o.lost.role != "" {
-		return "next: the root key is the one that was pinned, and stays; put the file into the repository, give the service a new store,\n" +
+		return "next: the root key is the one that was pinned, and stays; put the file into the repository, give the " +
+			"service a new store,\n" +
 			"      run bulla recover there, merge both together, and give each cluster a new join token"
 	}
-	return "next: pin rootKey (bulla trust --replace; rootKey in the service's configuration, with a new store), put the file into the repository,\n" +
+	return "next: pin rootKey (bulla trust --replace; rootKey in the service's configuration, with a new store), put " +
+		"the file into the repository,\n" +
 		"      run bulla recover there, merge both together, and give each cluster a new join token"
 }
 

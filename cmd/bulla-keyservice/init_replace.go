@@ -35,7 +35,8 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 		}
 	}
 	if o.oldRootKey == "" {
-		return fault.New("the root verifier key that was pinned so far: rootKey in the service's configuration, or `bulla trust list`",
+		return fault.New(
+			"the root verifier key that was pinned so far: rootKey in the service's configuration, or `bulla trust list`",
 			"--old-root-key is missing")
 	}
 	text, err := os.ReadFile(o.replaces)
@@ -49,7 +50,8 @@ func (o *initOptions) takeOver(changed func(flag string) bool) error {
 	}
 	known, err := sealing.Known{}.Accept(&fleet.Spec, o.oldRootKey)
 	if err != nil {
-		return fault.New("nothing is signed on top of what the old root key did not sign; start from the fleet.yaml that was accepted last",
+		return fault.New(
+			"nothing is signed on top of what the old root key did not sign; start from the fleet.yaml that was accepted last",
 			"verify %s: %w", o.replaces, err)
 	}
 	if len(fleet.Spec.RecoveryRecipients) == 0 {

@@ -59,7 +59,8 @@ Superseded again.
 	o.addFlags(cmd)
 	period.Var(cmd.Flags(), &o.window, "window", 30*24*time.Hour, "how far back a rollback must stay possible")
 	cmd.Flags().BoolVar(&o.breakCurrent, "break-current", false, "retire it though stubs of the accepted head need it")
-	cmd.Flags().BoolVar(&o.breakRollback, "break-rollback", false, "retire it though stubs of the window's history need it")
+	cmd.Flags().BoolVar(&o.breakRollback, "break-rollback", false,
+		"retire it though stubs of the window's history need it")
 	cmd.Flags().BoolVar(&o.undo, "undo", false, "make a retired key Superseded again: it opens, and seals no more")
 	return cmd
 }
@@ -85,11 +86,14 @@ func (o *retireOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 		return err
 	}
 	return o.finish(ctx, f, next, audit.Entry{Head: needed.head,
-		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.current), len(needed.history), period.Text(o.window))}, stdout, stderr)
+		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.current), len(needed.history),
+			period.Text(o.window))}, stdout, stderr)
 }
 
 // finish signs, records and writes.
-func (o *retireOptions) finish(ctx context.Context, f *fleetFile, next *api.FleetSpec, e audit.Entry, stdout, stderr io.Writer) error {
+func (o *retireOptions) finish(
+	ctx context.Context, f *fleetFile, next *api.FleetSpec, e audit.Entry, stdout, stderr io.Writer,
+) error {
 	if err := f.sign(ctx, next); err != nil {
 		return err
 	}
@@ -102,7 +106,8 @@ func (o *retireOptions) finish(ctx context.Context, f *fleetFile, next *api.Flee
 	if err := f.write(next, stdout, stderr); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "key %s is %s in serial %d\nnext: review and merge it; it counts from then on\n", o.key, key.Status, next.Serial)
+	fmt.Fprintf(stderr, "key %s is %s in serial %d\nnext: review and merge it; it counts from then on\n", o.key,
+		key.Status, next.Serial)
 	return nil
 }
 

@@ -54,7 +54,8 @@ fleet.yaml: run the same again with --key-id and --existing.`,
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.keyID, "key-id", "", "id of the new key (default: year, month and the first free letter)")
-	cmd.Flags().StringVar(&o.suite, "suite", "", "algorithms of the new key: MLKEM768-P256 or P256 (default: those of the Active one)")
+	cmd.Flags().StringVar(&o.suite, "suite", "",
+		"algorithms of the new key: MLKEM768-P256 or P256 (default: those of the Active one)")
 	cmd.Flags().BoolVar(&o.existing, "existing", false, "take the key --key-id that a failed run left in the token")
 	return cmd
 }
@@ -96,7 +97,9 @@ func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 	if err := f.write(next, stdout, stderr); err != nil {
 		return o.afterwards(err)
 	}
-	fmt.Fprintf(stderr, "key %s is Active, %s Superseded, in serial %d\nnext: review and merge it; when the key service accepted it: bulla reseal\n",
+	fmt.Fprintf(stderr,
+		"key %s is Active, %s Superseded, in serial %d\nnext: review and merge it; when the key service accepted "+
+			"it: bulla reseal\n",
 		key.ID, active.ID, next.Serial)
 	return nil
 }
@@ -104,7 +107,8 @@ func (o *rotateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 // afterwards is an error after the key was made.
 func (o *rotateOptions) afterwards(err error) error {
 	return fault.WithHint(err,
-		fmt.Sprintf("key %s is in the token and in no fleet.yaml yet: run again with --key-id %s --existing", o.keyID, o.keyID))
+		fmt.Sprintf("key %s is in the token and in no fleet.yaml yet: run again with --key-id %s --existing", o.keyID,
+			o.keyID))
 }
 
 // rotated is the next fleet with the key in it.

@@ -58,17 +58,22 @@ func hintOf(err error) string {
 	case errors.As(err, &setup):
 		return setup.Hint
 	case errors.Is(err, authority.ErrOtherToken):
-		return "if the token was lost and replaced, give the service a new store and keep the old one: docs/operations.md, Recovery"
+		return "if the token was lost and replaced, give the service a new store and keep the old one: " +
+			"docs/operations.md, Recovery"
 	case errors.Is(err, keyservice.ErrRootInToken):
-		return "`bulla-keyservice root move` and `root forget` bring it into a token of its own, docs/operations.md says how; rootInServiceToken: accepted in the configuration where somebody decided that whoever runs code in this service may sign as root"
+		return "`bulla-keyservice root move` and `root forget` bring it into a token of its own, docs/operations.md says " +
+			"how; rootInServiceToken: accepted in the configuration where somebody decided that whoever runs code in this " +
+			"service may sign as root"
 	case errors.Is(err, hsm.ErrPIN):
 		return "it was tried once and is not tried again, because tokens lock; check the PIN file"
 	case errors.Is(err, hsm.ErrLabelTaken):
 		return "the token already holds keys of this fleet; nothing was generated"
 	case errors.Is(err, hsm.ErrNoKey):
-		return "`bulla-keyservice keys ls` shows what the token holds; fleet in the configuration is the id that init printed there"
+		return "`bulla-keyservice keys ls` shows what the token holds; fleet in the configuration is the id that " +
+			"init printed there"
 	case errors.Is(err, store.ErrUnverified):
-		return "add sslmode=verify-full to the URL (verify-ca does not prove which host answers), and sslrootcert=FILE where the system does not know the authority"
+		return "add sslmode=verify-full to the URL (verify-ca does not prove which host answers), and sslrootcert=FILE " +
+			"where the system does not know the authority"
 	case errors.Is(err, os.ErrExist):
 		return "nothing is ever overwritten; choose another --out folder"
 	}

@@ -63,7 +63,9 @@ and the next request is refused, whatever the certificate says.`,
 	return people
 }
 
-func issuePerson(ctx context.Context, file, name, request string, ttl time.Duration, stdin io.Reader, stdout, stderr io.Writer) error {
+func issuePerson(
+	ctx context.Context, file, name, request string, ttl time.Duration, stdin io.Reader, stdout, stderr io.Writer,
+) error {
 	if err := between("ttl", ttl, shortestPersonTTL, longestPersonTTL); err != nil {
 		return err
 	}
@@ -80,7 +82,8 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
-	token, err := startToken(ctx, config, slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	token, err := startToken(ctx, config,
+		slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return err
 	}
@@ -89,7 +92,9 @@ func issuePerson(ctx context.Context, file, name, request string, ttl time.Durat
 	certificate, ca, err := authority.IssuePerson(ctx, options, config.People, name, csr)
 	if errors.Is(err, authority.ErrNotConfigured) {
 		return fault.WithHint(err,
-			fmt.Sprintf("when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, roles: [developer]}", file, name, identity))
+			fmt.Sprintf(
+				"when you compared the identity with the person, add to %s under people: {name: %s, identity: %q, "+
+					"roles: [developer]}", file, name, identity))
 	}
 	if err != nil {
 		return err

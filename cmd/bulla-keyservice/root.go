@@ -43,7 +43,8 @@ func findRoot(token hsm.Config, verifierKey string) (string, *ecdsa.PublicKey, e
 			return key.Use, public, nil
 		}
 	}
-	return "", nil, fault.New("--root-token-label names the token that does; `bulla-keyservice keys ls` with it shows what a token holds",
+	return "", nil, fault.New(
+		"--root-token-label names the token that does; `bulla-keyservice keys ls` with it shows what a token holds",
 		"find root key: token %q %w, %s", token.TokenLabel, errOtherRoot, verifierKey)
 }
 
@@ -134,7 +135,8 @@ When something fails after the key was made, run the same again with --existing.
 		Args: command.Needs("config", "fleet-file"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !o.to.given() {
-				return fault.NewUsage("the label of the token (or partition) that the root key gets to itself, with --to-pin-file; or --to-token-uri",
+				return fault.NewUsage(
+					"the label of the token (or partition) that the root key gets to itself, with --to-pin-file; or --to-token-uri",
 					"--to-token-label is missing")
 			}
 			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -172,9 +174,12 @@ func (o *rootOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr i
 		return fault.WithHint(err,
 			"the new root key is in the token and in no fleet.yaml yet: run again with --existing")
 	}
-	fmt.Fprintf(stderr, "rootKey: %s\nnext: review and merge serial %d; then pin this key: rootKey in the service's configuration, and bulla trust KEY --replace\n", key, next.Serial)
+	fmt.Fprintf(stderr,
+		"rootKey: %s\nnext: review and merge serial %d; then pin this key: rootKey in the service's configuration, and "+
+			"bulla trust KEY --replace\n", key, next.Serial)
 	if !to.SameToken(f.root) {
-		fmt.Fprintln(stderr, "      and when the service accepted it: bulla-keyservice root forget destroys the old key where it was")
+		fmt.Fprintln(stderr,
+			"      and when the service accepted it: bulla-keyservice root forget destroys the old key where it was")
 	}
 	return nil
 }
@@ -220,7 +225,9 @@ func (o *rootOptions) makeKey(f *fleetFile, to hsm.Config) (role string, err err
 
 // succeedRoot adds the old key's word for the new one and signs with the new, once
 // the service's token was seen to have what is signed.
-func succeedRoot(ctx context.Context, f *fleetFile, next *api.FleetSpec, to hsm.Config, role string) (key string, err error) {
+func succeedRoot(
+	ctx context.Context, f *fleetFile, next *api.FleetSpec, to hsm.Config, role string,
+) (key string, err error) {
 	service, err := f.tokenConfig()
 	if err != nil {
 		return "", err

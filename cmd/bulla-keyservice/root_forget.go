@@ -89,7 +89,9 @@ func succeeded(ctx context.Context, config *config.Config) ([]*ecdsa.PublicKey, 
 		return nil, err
 	}
 	if model == nil {
-		return nil, fault.New("start `bulla-keyservice serve` once, after the merge: a key is destroyed only when the service follows its successor",
+		return nil, fault.New(
+			"start `bulla-keyservice serve` once, after the merge: a key is destroyed only when the service "+
+				"follows its successor",
 			"find succeeded root keys: no head is accepted")
 	}
 	line, err := sealing.RootKeys(&model.Fleet.Spec, config.RootKey)
@@ -97,7 +99,8 @@ func succeeded(ctx context.Context, config *config.Config) ([]*ecdsa.PublicKey, 
 		return nil, fmt.Errorf("find succeeded root keys: %w", err)
 	}
 	if len(line) < 2 {
-		return nil, fault.New("bulla-keyservice root move makes a successor in another token; the service must have accepted its fleet.yaml",
+		return nil, fault.New(
+			"bulla-keyservice root move makes a successor in another token; the service must have accepted its fleet.yaml",
 			"find succeeded root keys: no root key of the accepted head was succeeded")
 	}
 	left := make([]*ecdsa.PublicKey, len(line)-1)

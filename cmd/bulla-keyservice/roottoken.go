@@ -21,9 +21,11 @@ type tokenFlags struct {
 func (f *tokenFlags) add(flags *pflag.FlagSet, prefix, what string) {
 	f.prefix = prefix
 	flags.StringVar(&f.file.URI, prefix+"token-uri", "", what+", as a PKCS#11 URI (RFC 7512)")
-	flags.StringVar(&f.file.Module, prefix+"module", "", "its PKCS#11 library, an absolute path (default: that of the service's token)")
+	flags.StringVar(&f.file.Module, prefix+"module", "",
+		"its PKCS#11 library, an absolute path (default: that of the service's token)")
 	flags.StringVar(&f.file.Label, prefix+"token-label", "", what)
-	flags.StringVar(&f.file.PINFile, prefix+"pin-file", "", "file with its user PIN (default: pin-source of the URI, or the variable BULLA_ROOT_PIN)")
+	flags.StringVar(&f.file.PINFile, prefix+"pin-file", "",
+		"file with its user PIN (default: pin-source of the URI, or the variable BULLA_ROOT_PIN)")
 }
 
 func (f *tokenFlags) given() bool {
@@ -39,22 +41,27 @@ func (f *tokenFlags) beside(service hsm.Config) (hsm.Config, error) {
 	}
 	file.Module = cmp.Or(file.Module, service.Module)
 	if file.Label == "" {
-		return hsm.Config{}, fault.New("the label of the token (or partition) that the root key has to itself, or --"+f.prefix+"token-uri",
+		return hsm.Config{}, fault.New("the label of the token (or partition) that the root key has to itself, or --"+
+			f.prefix+"token-uri",
 			"--%stoken-label is missing", f.prefix)
 	}
 	pin, err := config.RootPIN(file.PINFile)
 	if err != nil {
 		return hsm.Config{}, fault.WithHint(err,
-			files.Hint(err, "--"+f.prefix+"pin-file, or pin-source of --"+f.prefix+"token-uri, names a file that holds the PIN alone; or set BULLA_ROOT_PIN"))
+			files.Hint(err,
+				"--"+f.prefix+"pin-file, or pin-source of --"+f.prefix+
+					"token-uri, names a file that holds the PIN alone; or set BULLA_ROOT_PIN"))
 	}
 	root := file.HSM(service.Fleet, pin)
 	root.Env = service.Env
 	if root.SameToken(service) {
-		return hsm.Config{}, fault.New("whoever runs code in the service has its login: initialise a token or a partition of its own for the root key",
+		return hsm.Config{}, fault.New(
+			"whoever runs code in the service has its login: initialise a token or a partition of its own for the root key",
 			"--%stoken-label names the service's token", f.prefix)
 	}
 	if pin == service.PIN {
-		return hsm.Config{}, fault.New("whoever runs code in the service has that PIN: give the root key's token one of its own",
+		return hsm.Config{}, fault.New(
+			"whoever runs code in the service has that PIN: give the root key's token one of its own",
 			"the root key's token has the PIN of the service's token")
 	}
 	return root, nil
@@ -71,6 +78,8 @@ func besideService(f *tokenFlags, service hsm.Config) (hsm.Config, error) {
 
 // errNoRootToken is for a command that signs and is not told where the root key is.
 func errNoRootToken(hint string) error {
-	return fault.NewUsage("the root key has a token (or partition) of its own, with a PIN of its own: --root-token-label and --root-pin-file, or --root-token-uri"+hint,
+	return fault.NewUsage(
+		"the root key has a token (or partition) of its own, with a PIN of its own: --root-token-label and "+
+			"--root-pin-file, or --root-token-uri"+hint,
 		"--root-token-label is missing")
 }

@@ -60,7 +60,8 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure, "least": least, "keystatus": keyStatus, "stub": stubFile, "head": headAccepted,
+			"push": push, "rewrite": rewrite, "says": says, "calls": calls, "ready": ready, "configure": configure,
+			"least": least, "keystatus": keyStatus, "stub": stubFile, "head": headAccepted,
 			"person": person, "asks": asks, "hangup": hangup, "append": appendLine, "setfrom": setFrom, "fault": spoilToken,
 			"postgres": startPostgres,
 		},
@@ -102,7 +103,10 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("RECOVERY", recovery.Recipient().String())
-	for name, text := range map[string]string{"pin": p.token.PIN + "\n", "root-pin": p.token.Root.PIN + "\n", "wrong-pin": "0000", "git-password": p.repo.Password, "git-user": p.repo.Username} {
+	for name, text := range map[string]string{
+		"pin": p.token.PIN + "\n", "root-pin": p.token.Root.PIN + "\n",
+		"wrong-pin": "0000", "git-password": p.repo.Password, "git-user": p.repo.Username,
+	} {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -256,7 +260,8 @@ func setValues(ts *testscript.TestScript, text, made string) string {
 			text = setValue(text, name, value)
 		}
 	}
-	text = strings.ReplaceAll(text, "  # passwordFile: git-password", "  usernameFile: git-user\n  passwordFile: git-password")
+	text = strings.ReplaceAll(text, "  # passwordFile: git-password",
+		"  usernameFile: git-user\n  passwordFile: git-password")
 	for name, value := range map[string]string{
 		"  url": p.repo.URL(), "  module": p.token.Module, "  label": p.token.Label,
 		"listen": ts.Getenv("LISTEN"), "serverNames": "[127.0.0.1]", "health": ts.Getenv("HEALTH"),

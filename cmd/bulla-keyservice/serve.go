@@ -167,7 +167,9 @@ func tokenConfig(of *config.Config, log *slog.Logger) (hsm.Config, error) {
 	pin, err := config.PIN(of.Token.PINFile)
 	if err != nil {
 		return hsm.Config{}, fault.WithHint(err,
-			files.Hint(err, "token.pinFile in the configuration, or pin-source of token.uri, names a file that holds the PIN alone; or set BULLA_PIN"))
+			files.Hint(err,
+				"token.pinFile in the configuration, or pin-source of token.uri, names a file that holds the PIN alone; "+
+					"or set BULLA_PIN"))
 	}
 	access := of.Token.HSM(of.Fleet, pin)
 	access.Logger = log

@@ -70,7 +70,10 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
 	secret, row := keyservice.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
-	made := audit.Entry{Kind: audit.Token, Outcome: "Done", Cluster: cluster, Detail: "until " + row.Expires.UTC().Format(time.RFC3339)}
+	made := audit.Entry{
+		Kind: audit.Token, Outcome: "Done", Cluster: cluster,
+		Detail: "until " + row.Expires.UTC().Format(time.RFC3339),
+	}
 	if err := rows.Do(ctx, rows.AddToken(row), journal.Later(rows, config.Fleet, made, row.Created)); err != nil {
 		return fmt.Errorf("record join token: %w", err)
 	}
@@ -79,7 +82,8 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 		CAHash: protocol.SPKIHash(authority), RootKey: config.RootKey, URL: config.URL, RenewalURL: config.Renewal.URL,
 	}
 	fmt.Fprintln(stdout, token.String())
-	fmt.Fprintf(stderr, "for cluster %s, once, until %s; it is not shown again\n", cluster, row.Expires.Format(time.RFC3339))
+	fmt.Fprintf(stderr, "for cluster %s, once, until %s; it is not shown again\n", cluster,
+		row.Expires.Format(time.RFC3339))
 	return nil
 }
 

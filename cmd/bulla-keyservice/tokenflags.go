@@ -15,7 +15,8 @@ func addTokenFlags(flags *pflag.FlagSet, to *config.TokenFile) {
 	flags.StringVar(&to.URI, "token-uri", "", "token as a PKCS#11 URI, instead of --module and --token-label (RFC 7512)")
 	flags.StringVar(&to.Module, "module", "", "absolute path of the PKCS#11 library")
 	flags.StringVar(&to.Label, "token-label", "", "label of the token")
-	flags.StringVar(&to.PINFile, "pin-file", "", "file with the user PIN (default: pin-source of --token-uri, or the variable BULLA_PIN)")
+	flags.StringVar(&to.PINFile, "pin-file", "",
+		"file with the user PIN (default: pin-source of --token-uri, or the variable BULLA_PIN)")
 }
 
 // tokenOf reads the flags and the PIN. Its errors are of the command line.

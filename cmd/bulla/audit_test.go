@@ -68,7 +68,10 @@ func (w *world) serveLog(ts *testscript.TestScript) string {
 	mux.Handle(keyservicev1connect.NewAdminServiceHandler(w.logs))
 	ca := w.authority()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	leaf := w.issue(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, key.Public())
+	leaf := w.issue(&x509.Certificate{
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, key.Public())
 	server := httptest.NewUnstartedServer(mux)
 	server.TLS = &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw, ca.Raw}, PrivateKey: key}},

@@ -46,9 +46,10 @@ const maskedValue = "(sealed)"
 func newBuild(a *app) *cobra.Command {
 	var cluster string
 	cmd := &cobra.Command{
-		Use: "build PLACEMENT", Short: "Print what a placement builds, sealed values masked", Long: buildLong, Example: buildExample,
-		Args: command.Args("the name of a placement", 1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.build(cmd.Context(), args[0], cluster) },
+		Use: "build PLACEMENT", Short: "Print what a placement builds, sealed values masked", Long: buildLong,
+		Example: buildExample,
+		Args:    command.Args("the name of a placement", 1, 1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.build(cmd.Context(), args[0], cluster) },
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "`cluster` that it must be placed on")
 	a.CompleteFlags(cmd)
@@ -92,7 +93,9 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 }
 
 // builtFor builds a placement for one cluster, or for none in particular.
-func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placement, cluster string) (*kustomize.Build, error) {
+func (a *app) builtFor(
+	ctx context.Context, repo *fleetrepo.Repo, p *api.Placement, cluster string,
+) (*kustomize.Build, error) {
 	builder := shell.Builder(repo.Root)
 	if cluster == "" {
 		return builder.Build(ctx, repo.Tree, p)
@@ -102,7 +105,8 @@ func (a *app) builtFor(ctx context.Context, repo *fleetrepo.Repo, p *api.Placeme
 	}
 	name := p.Metadata.Name
 	if !slices.Contains(repo.Model.PlacedOn(cluster), name) {
-		return nil, fault.New(onClusters(repo.Model.TargetsOf(name)), "placement %q is not placed on cluster %q", name, cluster)
+		return nil, fault.New(onClusters(repo.Model.TargetsOf(name)),
+			"placement %q is not placed on cluster %q", name, cluster)
 	}
 	placed := builder.Resolve(ctx, repo.Tree, repo.Model, cluster).Placed[name]
 	if placed.Err != nil {

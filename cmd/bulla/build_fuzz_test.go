@@ -18,7 +18,8 @@ import (
 // build` and `bulla validate` print it or say what is wrong.
 func FuzzABuildIsShownAndChecked(f *testing.F) {
 	seeds := []string{
-		`{"apiVersion":"v1","kind":5,"metadata":{"name":"x"}}`, `{"apiVersion":[],"kind":{},"metadata":5}`, `{"kind":"","metadata":{"labels":[]}}`, `[5]`, `{}`, `null`,
+		`{"apiVersion":"v1","kind":5,"metadata":{"name":"x"}}`, `{"apiVersion":[],"kind":{},"metadata":5}`,
+		`{"kind":"","metadata":{"labels":[]}}`, `[5]`, `{}`, `null`,
 		`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","annotations":["bulla.dev/force"]}}`,
 		`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","annotations":{"bulla.dev/force":5,"bulla.dev/prune":"x"}},"data":[1]}`,
 		`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x","namespace":7},"type":5,"data":{"a":5},"immutable":"x"}`,
@@ -79,9 +80,13 @@ func fuzzedFleet(f *testing.F) *tree.Tree {
 	root := f.TempDir()
 	for file, text := range map[string]string{
 		"fleet.yaml": kinds + "Fleet\nmetadata: {name: acme}\nspec:\n  id: " + strings.Repeat("0a", 16) +
-			"\n  serial: 1\n  sealingKeys: [{id: k1, suite: MLKEM768-P256, publicKey: age1tagpq1xyz, status: Active}]\n  signature: |\n    text\n",
-		"clusters/one.yaml": kinds + "Cluster\nmetadata: {name: one}\nspec:\n  identity: sha256:" + strings.Repeat("ab", 32) + "\n  recipient: " + identity.Recipient().String() + "\n",
-		"placements/app.yaml": kinds + "Placement\nmetadata: {name: app}\nspec:\n  path: apps/app\n  targets: [{clusterName: one}]\n  targetNamespace: app\n" +
+			"\n  serial: 1\n  sealingKeys: [{id: k1, suite: MLKEM768-P256, publicKey: age1tagpq1xyz, status: Active}]\n  " +
+			"signature: |\n    text\n",
+		"clusters/one.yaml": kinds + "Cluster\nmetadata: {name: one}\nspec:\n  identity: sha256:" + strings.Repeat("ab", 32) +
+			"\n  recipient: " + identity.Recipient().String() + "\n",
+		"placements/app.yaml": kinds +
+			"Placement\nmetadata: {name: app}\nspec:\n  path: apps/app\n  targets: [{clusterName: one}]\n  " +
+			"targetNamespace: app\n" +
 			"  allow: {clusterResources: [CustomResourceDefinition.apiextensions.k8s.io]}\n",
 		"apps/app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
 	} {

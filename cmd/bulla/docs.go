@@ -14,7 +14,8 @@ const docsIntro = `# bulla: command reference
 
 Written by ` + "`go run ./cmd/bulla docs`" + `; a test compares.
 
-` + "`bulla`" + ` is also a kubectl plugin: link it as ` + "`kubectl-bulla`" + ` on the PATH and call ` + "`kubectl bulla`" + `.
+` + "`bulla`" + ` is also a kubectl plugin: link it as ` + "`kubectl-bulla`" + ` on the PATH and call ` +
+	"`kubectl bulla`" + `.
 Completion for your shell: ` + "`source <(bulla completion bash)`" + `, likewise for zsh, fish and PowerShell.
 
 `

@@ -43,7 +43,8 @@ func newInit(a *app) *cobra.Command {
 	var fleet string
 	var owners []string
 	cmd := &cobra.Command{
-		Use: "init --fleet FILE", Short: "Lay out a fleet repository", Long: initLong, Example: initExample, Args: command.None,
+		Use: "init --fleet FILE", Short: "Lay out a fleet repository", Long: initLong, Example: initExample,
+		Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.init(fleet, owners); err != nil {
 				return err
@@ -53,7 +54,8 @@ func newInit(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&fleet, "fleet", "", "`file` made by bulla-keyservice init, - for standard input")
-	cmd.Flags().StringArrayVar(&owners, "owner", nil, "code `owner` of everything that grants access, such as @acme/platform; may be repeated")
+	cmd.Flags().StringArrayVar(&owners, "owner", nil,
+		"code `owner` of everything that grants access, such as @acme/platform; may be repeated")
 	return cmd
 }
 
@@ -63,7 +65,8 @@ func (a *app) init(source string, owners []string) error {
 	}
 	for _, owner := range owners {
 		if !layout.IsOwner(owner) {
-			return fault.NewUsage("write @user, @organization/team or a mail address: a forge ignores a line of CODEOWNERS with anything else on it",
+			return fault.NewUsage(
+				"write @user, @organization/team or a mail address: a forge ignores a line of CODEOWNERS with anything else on it",
 				"--owner %q is not a code owner", owner)
 		}
 	}
@@ -109,7 +112,8 @@ func (a *app) readFleetFile(source string) ([]byte, error) {
 // relative to it, for the key service too.
 func checkGitTop(folder string) error {
 	if _, err := os.Lstat(filepath.Join(folder, ".git")); err != nil {
-		return fault.New("run `git init` here first, or go to the top of your Git repository", "lay out fleet: %s is not the top of a Git repository", folder)
+		return fault.New("run `git init` here first, or go to the top of your Git repository",
+			"lay out fleet: %s is not the top of a Git repository", folder)
 	}
 	return nil
 }
@@ -118,7 +122,8 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 	target := filepath.Join(a.Repo, fleetrepo.FleetFile)
 	switch old, err := os.ReadFile(target); {
 	case err == nil && string(old) != string(data):
-		return fault.New("a repository holds one fleet; remove the file yourself if you mean it", "lay out fleet: another %s is there", target)
+		return fault.New("a repository holds one fleet; remove the file yourself if you mean it",
+			"lay out fleet: another %s is there", target)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("lay out fleet: %w", err)
 	}
@@ -129,7 +134,10 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 	write := []struct {
 		name string
 		data []byte
-	}{{fleetrepo.FleetFile, data}, {"CODEOWNERS", layout.CodeOwners(owners)}, {".gitattributes", layout.GitAttributes()}, {"README.md", readme}}
+	}{
+		{fleetrepo.FleetFile, data}, {"CODEOWNERS", layout.CodeOwners(owners)}, {".gitattributes", layout.GitAttributes()},
+		{"README.md", readme},
+	}
 	for _, folder := range layout.Folders {
 		write = append(write, struct {
 			name string
@@ -166,6 +174,8 @@ func (a *app) adviseOwners() {
 func (a *app) adviseAttributes() {
 	data, err := os.ReadFile(filepath.Join(a.Repo, ".gitattributes"))
 	if err == nil && layout.ConvertsLines(data) {
-		a.Warnf(".gitattributes does not keep line ends as they are: write `* -text` into it, or a checkout on Windows cannot be read")
+		a.Warnf(
+			".gitattributes does not keep line ends as they are: write `* -text` into it, or a checkout on " +
+				"Windows cannot be read")
 	}
 }

@@ -21,7 +21,10 @@ import (
 )
 
 var (
-	crds       = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	crds = schema.GroupVersionResource{
+		Group: "apiextensions.k8s.io", Version: "v1",
+		Resource: "customresourcedefinitions",
+	}
 	fleetSyncs = v1alpha1.GroupVersion.WithResource("fleetsyncs")
 )
 
@@ -104,5 +107,6 @@ func cmdFleetSync(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdNoFleetSync deletes it again.
 func cmdNoFleetSync(ts *testscript.TestScript, neg bool, args []string) {
-	ts.Check(worldOf(ts).kube.Resource(fleetSyncs).Namespace("default").Delete(context.Background(), "fleet", metav1.DeleteOptions{}))
+	ts.Check(worldOf(ts).kube.Resource(fleetSyncs).Namespace("default").Delete(context.Background(), "fleet",
+		metav1.DeleteOptions{}))
 }

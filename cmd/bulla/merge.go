@@ -44,14 +44,16 @@ const mergeDriver = "bulla merge %O %A %B %P"
 func newMerge(a *app) *cobra.Command {
 	var install bool
 	cmd := &cobra.Command{
-		Use: "merge BASE OURS THEIRS [PATH]", Short: "Merge two changes of one stub, for Git", Long: mergeLong, Example: mergeExample,
-		Args: command.Args("three files, and the path that they are of", 0, 4),
+		Use: "merge BASE OURS THEIRS [PATH]", Short: "Merge two changes of one stub, for Git", Long: mergeLong,
+		Example: mergeExample,
+		Args:    command.Args("three files, and the path that they are of", 0, 4),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if install {
 				return a.installMerge(cmd.Context(), a.Repo)
 			}
 			if len(args) < 3 {
-				return fault.NewUsage("Git gives them; `bulla merge --install` tells it to", "%s takes three files", cmd.CommandPath())
+				return fault.NewUsage("Git gives them; `bulla merge --install` tells it to",
+					"%s takes three files", cmd.CommandPath())
 			}
 			return a.merge(cmd.Context(), append(args, args[1])[:4])
 		},
@@ -62,7 +64,10 @@ func newMerge(a *app) *cobra.Command {
 
 // installMerge sets the driver in the clone's own configuration.
 func (a *app) installMerge(ctx context.Context, folder string) error {
-	for _, setting := range [][2]string{{"merge.bulla.name", "sealed values, each from the side that changed it"}, {"merge.bulla.driver", mergeDriver}} {
+	for _, setting := range [][2]string{
+		{"merge.bulla.name", "sealed values, each from the side that changed it"},
+		{"merge.bulla.driver", mergeDriver},
+	} {
 		if _, err := runGit(ctx, folder, nil, "config", "--local", setting[0], setting[1]); err != nil {
 			return fault.New("git config "+setting[0]+" '"+setting[1]+"'", "have Git merge stubs: %w", err)
 		}
@@ -91,7 +96,8 @@ func (a *app) merge(ctx context.Context, args []string) error {
 	if errors.As(err, &conflict) {
 		_ = mergeText(ctx, path, base, ours, theirs) // leaves the usual marks
 		return &fault.Error{Code: fault.Findings, Err: fmt.Errorf("merge %s: %w", path, err),
-			Hint: "keep one side (git checkout --ours or --theirs " + printable.Word(path) + "), then seal what the other side changed again"}
+			Hint: "keep one side (git checkout --ours or --theirs " + printable.Word(path) +
+				"), then seal what the other side changed again"}
 	}
 	if err != nil {
 		return mergeText(ctx, path, base, ours, theirs)

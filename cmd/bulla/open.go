@@ -71,7 +71,8 @@ const maxOpened = 10_000
 
 // identityFlag is spelled as age spells it.
 func identityFlag(cmd *cobra.Command, to *[]string) {
-	cmd.Flags().StringArrayVarP(to, "identity", "i", nil, "`file` with the recovery key, - for standard input; may be repeated")
+	cmd.Flags().StringArrayVarP(to, "identity", "i", nil,
+		"`file` with the recovery key, - for standard input; may be repeated")
 	_ = cmd.MarkFlagRequired("identity") // fails for an unknown flag only
 }
 
@@ -200,7 +201,9 @@ func (a *app) identitySource() *recovery.Source {
 func (a *app) passphrase(file string) (string, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		return "", fault.New("run this on a terminal, or decrypt the identity file first: age -d -o - FILE | bulla open --identity -", "no terminal to ask on")
+		return "", fault.New(
+			"run this on a terminal, or decrypt the identity file first: age -d -o - FILE | bulla open --identity -",
+			"no terminal to ask on")
 	}
 	defer tty.Close()
 	_, _ = io.WriteString(tty, "Passphrase of "+file+": ")

@@ -67,7 +67,9 @@ func openStub(w *world, model *model.Model, text, object, cluster string) (map[s
 	return all, nil
 }
 
-func openBlock(w *world, model *model.Model, c sealing.Context, block *api.Block, cluster string) (map[string]string, error) {
+func openBlock(
+	w *world, model *model.Model, c sealing.Context, block *api.Block, cluster string,
+) (map[string]string, error) {
 	i := slices.IndexFunc(block.Locks, func(l api.Lock) bool {
 		set, ok := strings.CutPrefix(l.Target, "set/")
 		return l.Target == "cluster/"+cluster || ok && slices.Contains(model.Members(set), cluster)
@@ -80,7 +82,8 @@ func openBlock(w *world, model *model.Model, c sealing.Context, block *api.Block
 		return nil, errNoLock
 	}
 	recipient := w.identities[cluster].Recipient().String()
-	stanza, err := sealing.Unlock(context.Background(), softkey.NewOpener(w.keys), c, block, block.Locks[i], key.Suite, recipient)
+	stanza, err := sealing.Unlock(context.Background(), softkey.NewOpener(w.keys), c, block, block.Locks[i], key.Suite,
+		recipient)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,10 @@ func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	csr := must(x509.ParseCertificateRequest(must(protocol.ReadRequest([]byte(ts.ReadFile(args[1]))))))
 	ca := w.authority()
-	leaf := w.issue(&x509.Certificate{URIs: []*url.URL{name(w.fleet, args[0])}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, csr.PublicKey)
+	leaf := w.issue(&x509.Certificate{
+		URIs:        []*url.URL{name(w.fleet, args[0])},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, csr.PublicKey)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), protocol.WritePerson(leaf, ca), 0o644))
 }
 
@@ -46,7 +49,8 @@ func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 func (w *world) authority() *x509.Certificate {
 	if w.ca == nil {
 		w.caKey = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-		w.ca = w.issue(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, w.caKey.Public())
+		w.ca = w.issue(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign},
+			w.caKey.Public())
 	}
 	return w.ca
 }
@@ -69,7 +73,9 @@ type adminService struct {
 	asked  string // file for the last request
 }
 
-func (s *adminService) ListLedger(_ context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+func (s *adminService) ListLedger(
+	_ context.Context, in *keyservicev1.ListLedgerRequest,
+) (*keyservicev1.ListLedgerResponse, error) {
 	if s.refuse != "" {
 		code := connect.CodePermissionDenied
 		switch s.refuse {
@@ -84,7 +90,8 @@ func (s *adminService) ListLedger(_ context.Context, in *keyservicev1.ListLedger
 		}
 		return nil, refusal
 	}
-	if err := os.WriteFile(s.asked, []byte(in.GetCluster()+" "+in.GetPlacement()+" "+in.GetObject()+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(s.asked, []byte(in.GetCluster()+" "+in.GetPlacement()+" "+in.GetObject()+"\n"),
+		0o600); err != nil {
 		return nil, err
 	}
 	out := proto.CloneOf(s.answer)
@@ -119,7 +126,10 @@ func cmdAdmin(ts *testscript.TestScript, neg bool, args []string) {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	clients := x509.NewCertPool()
 	clients.AddCert(w.authority())
-	serving := w.issue(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, key.Public())
+	serving := w.issue(&x509.Certificate{
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, key.Public())
 	server := httptest.NewUnstartedServer(mux)
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients,
 		Certificates: []tls.Certificate{{Certificate: [][]byte{serving.Raw}, PrivateKey: key}}}

@@ -62,8 +62,10 @@ func newPlace(a *app) *cobra.Command {
 	f.StringSliceVar(&o.clusters, "cluster", nil, "target `cluster`; may be repeated")
 	f.StringSliceVar(&o.sets, "set", nil, "target cluster `set`; may be repeated")
 	f.StringSliceVarP(&o.namespaces, "namespace", "n", nil, "`namespace` that it may write; may be repeated")
-	f.StringVar(&o.serviceAccount, "service-account", "", "service `account` impersonated for the apply, for a new placement")
-	f.StringSliceVar(&o.dependsOn, "depends-on", nil, "`placement` that must be ready first, for a new placement; may be repeated")
+	f.StringVar(&o.serviceAccount, "service-account", "",
+		"service `account` impersonated for the apply, for a new placement")
+	f.StringSliceVar(&o.dependsOn, "depends-on", nil,
+		"`placement` that must be ready first, for a new placement; may be repeated")
 	f.StringSliceVar(&o.removals, "remove-target", nil, "`target` to take away, cluster/NAME or set/NAME; may be repeated")
 	a.CompleteFlags(cmd)
 	cmd.ValidArgsFunction = a.CompleteNames(func(n shell.Names) []string { return n.Placements })
@@ -146,7 +148,8 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	case len(o.removals) > 0:
 		return shell.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
 	case o.path == "", len(targets) == 0, len(o.namespaces) == 0:
-		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set", "placement %q does not exist yet", name)
+		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set",
+			"placement %q does not exist yet", name)
 	case !repo.Tree.IsDir(o.path):
 		return noFolder(repo, o)
 	}
@@ -178,7 +181,8 @@ func ofFlags(name string, err error) error {
 		field, _, _ := strings.Cut(strings.TrimPrefix(finding.Field, "spec."), "[")
 		said = append(said, strings.TrimPrefix(cmp.Or(fieldFlags[field], "")+": "+finding.Problem, ": "))
 	}
-	return fault.New("nothing was written; bulla place --help shows examples", "place %q: %s", name, strings.Join(said, "; "))
+	return fault.New("nothing was written; bulla place --help shows examples",
+		"place %q: %s", name, strings.Join(said, "; "))
 }
 
 // scalar writes what somebody gave as a flag so that it is that text and nothing
@@ -263,9 +267,12 @@ func (o placeOptions) sameAs(file string, old *api.Placement) error {
 	namespaces := old.Spec.AllNamespaces()
 	switch {
 	case o.path != "" && o.path != old.Spec.Path:
-		return fault.New("edit the file: what the old path built will be deleted", "%s has the path %q already", file, old.Spec.Path)
-	case len(o.namespaces) > 0 && !slices.Equal(slices.Sorted(slices.Values(o.namespaces)), slices.Sorted(slices.Values(namespaces))):
-		return fault.New("edit the file: objects in the old namespaces will be deleted", "%s has namespaces already: %s", file, strings.Join(namespaces, ", "))
+		return fault.New("edit the file: what the old path built will be deleted",
+			"%s has the path %q already", file, old.Spec.Path)
+	case len(o.namespaces) > 0 &&
+		!slices.Equal(slices.Sorted(slices.Values(o.namespaces)), slices.Sorted(slices.Values(namespaces))):
+		return fault.New("edit the file: objects in the old namespaces will be deleted",
+			"%s has namespaces already: %s", file, strings.Join(namespaces, ", "))
 	case o.serviceAccount != "" && o.serviceAccount != old.Spec.ServiceAccountName, len(o.dependsOn) > 0:
 		return fault.New("edit the file", "%s exists; --service-account and --depends-on are for new placements", file)
 	}
@@ -286,7 +293,8 @@ func removals(old *api.Placement, texts []string) ([]int, error) {
 		}
 		i := slices.Index(old.Spec.Targets, want)
 		if i < 0 {
-			return nil, fault.New("its targets stand under spec.targets", "placement %q does not target %s", old.Metadata.Name, text)
+			return nil, fault.New("its targets stand under spec.targets",
+				"placement %q does not target %s", old.Metadata.Name, text)
 		}
 		if !slices.Contains(indexes, i) {
 			indexes = append(indexes, i)
@@ -295,14 +303,17 @@ func removals(old *api.Placement, texts []string) ([]int, error) {
 	return indexes, nil
 }
 
-func editTargets(file string, data []byte, old *api.Placement, add []api.PlacementTarget, remove []int) ([]byte, error) {
+func editTargets(
+	file string, data []byte, old *api.Placement, add []api.PlacementTarget, remove []int,
+) ([]byte, error) {
 	want := old.DeepCopy()
 	for _, i := range slices.SortedFunc(slices.Values(remove), func(x, y int) int { return cmp.Compare(y, x) }) {
 		want.Spec.Targets = slices.Delete(want.Spec.Targets, i, i+1)
 	}
 	want.Spec.Targets = append(want.Spec.Targets, add...)
 	if len(want.Spec.Targets) == 0 {
-		return nil, fault.New("delete "+file+" to place it nowhere: every cluster then deletes what it got", "placement %q would have no target left", old.Metadata.Name)
+		return nil, fault.New("delete "+file+" to place it nowhere: every cluster then deletes what it got",
+			"placement %q would have no target left", old.Metadata.Name)
 	}
 	// Adding comes first: a list may lose its last old item, never its last.
 	if len(add) > 0 {

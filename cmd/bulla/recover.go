@@ -100,7 +100,10 @@ func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) err
 	}
 	a.Printf("%d of %d stubs locked to key %s\n", renewed, len(stubs), job.Sealer.Key.ID)
 	if refused > 0 {
-		return &fault.Error{Code: fault.Findings, Hint: "each warning says why", Err: fmt.Errorf("%d of %d stubs were refused", refused, len(stubs))}
+		return &fault.Error{
+			Code: fault.Findings, Hint: "each warning says why",
+			Err: fmt.Errorf("%d of %d stubs were refused", refused, len(stubs)),
+		}
 	}
 	return nil
 }
@@ -142,7 +145,8 @@ func (a *app) stubsToRecover(finder *recovery.Finder, paths []string) ([]string,
 		case len(finder.Uses(stub.Path)) > 0:
 			stubs = append(stubs, stub.Path)
 		case failed != "":
-			a.LeaveOut("%s is left out: placement %s does not build, so that nobody knows which object it becomes", stub.Path, failed)
+			a.LeaveOut("%s is left out: placement %s does not build, so that nobody knows which object it becomes", stub.Path,
+				failed)
 		default:
 			a.Warnf("%s is left out: no placement builds it; name it to lock it anew all the same", stub.Path)
 		}

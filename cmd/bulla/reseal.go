@@ -41,7 +41,8 @@ const resealExample = `  git switch -c reseal
 func newReseal(a *app) *cobra.Command {
 	var commit bool
 	cmd := &cobra.Command{
-		Use: "reseal", Short: "Move the locks of all stubs to the Active sealing key", Long: resealLong, Example: resealExample, Args: command.None,
+		Use: "reseal", Short: "Move the locks of all stubs to the Active sealing key", Long: resealLong,
+		Example: resealExample, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.reseal(cmd.Context(), commit) },
 	}
 	cmd.Flags().BoolVar(&commit, "commit", false, "commit the changed stubs, with your own git")
@@ -96,7 +97,8 @@ func (a *app) reportReseal(out *reseal.Outcome) {
 func whyLeft(left reseal.Left) string {
 	switch left.Refusal {
 	case keyservicev1.Refusal_REFUSAL_NOT_PLACED, keyservicev1.Refusal_REFUSAL_STALE_REVISION:
-		return "the head that the key service follows places it nowhere, or not with these bytes: merge it first, or take it out"
+		return "the head that the key service follows places it nowhere, or not with these bytes: merge it " +
+			"first, or take it out"
 	case keyservicev1.Refusal_REFUSAL_KEY:
 		return "a lock is under a key that opens no more: seal its values again"
 	case keyservicev1.Refusal_REFUSAL_INVALID:
@@ -111,11 +113,15 @@ func explainReseal(err error) error {
 	var denied *client.DeniedError
 	switch {
 	case errors.Is(err, reseal.ErrOtherKey):
-		return fault.New("merge the fleet.yaml with the new key, and update your clone; the service follows the merged branch", "move locks: %w", err)
+		return fault.New(
+			"merge the fleet.yaml with the new key, and update your clone; the service follows the merged branch",
+			"move locks: %w", err)
 	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRole:
-		return fault.New("an operator moves locks: ask one, or for the role in the key service's configuration", "move locks: %w", err)
+		return fault.New("an operator moves locks: ask one, or for the role in the key service's configuration",
+			"move locks: %w", err)
 	case errors.Is(err, client.ErrUnavailable) && !client.IsRepositoryStale(err) && !client.IsHeadRefused(err):
-		return fault.New("what is listed as moved is written; run this again when the key service answers", "move locks: %w", err)
+		return fault.New("what is listed as moved is written; run this again when the key service answers",
+			"move locks: %w", err)
 	}
 	return login.Refused(fmt.Errorf("move locks: %w", err))
 }
@@ -123,9 +129,12 @@ func explainReseal(err error) error {
 // commitReseal commits exactly the moved stubs, with the user's own git: their
 // name, their signature, their hooks.
 func (a *app) commitReseal(ctx context.Context, root string, out *reseal.Outcome) error {
-	message := fmt.Sprintf("Move %s to sealing key %s\n\nOnly locks changed: no value did, and no cluster has anything to do.", shell.Count(len(out.Moved), "stub"), out.Key)
+	message := fmt.Sprintf(
+		"Move %s to sealing key %s\n\nOnly locks changed: no value did, and no cluster has anything to do.",
+		shell.Count(len(out.Moved), "stub"), out.Key)
 	paths := []byte(strings.Join(out.Moved, "\x00"))
-	if _, err := runGit(ctx, root, paths, "commit", "--quiet", "--message", message, "--pathspec-from-file=-", "--pathspec-file-nul"); err != nil {
+	if _, err := runGit(ctx, root, paths, "commit", "--quiet", "--message", message, "--pathspec-from-file=-",
+		"--pathspec-file-nul"); err != nil {
 		return fault.New("the stubs are changed in the working tree: commit them yourself", "commit: %w", err)
 	}
 	a.Printf("committed; review it with `git show --stat`\n")

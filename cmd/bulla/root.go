@@ -29,7 +29,9 @@ type app struct{ *shell.Shell }
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{&shell.Shell{Stdin: stdin, Stdout: printable.Writer(stdout), Stderr: printable.Writer(stderr), Screen: stderr}}
+	a := &app{
+		&shell.Shell{Stdin: stdin, Stdout: printable.Writer(stdout), Stderr: printable.Writer(stderr), Screen: stderr},
+	}
 	root := newRoot(a, filepath.Base(args[0]))
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
@@ -71,7 +73,8 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(command.Flag)
 	root.PersistentFlags().StringVar(&a.Repo, "repo", ".", "`folder` in the fleet repository")
-	root.PersistentFlags().StringVar(&a.RootKey, "root-key", "", "root verifier `key` to trust for this run, instead of the pinned one")
+	root.PersistentFlags().StringVar(&a.RootKey, "root-key", "",
+		"root verifier `key` to trust for this run, instead of the pinned one")
 	root.AddCommand(newInit(a), newTrust(a), sealcmd.New(a.Shell), newOpen(a), newRecover(a), newPlace(a), newMerge(a))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))

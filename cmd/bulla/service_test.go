@@ -174,11 +174,16 @@ func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
 func cmdIssue(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).service
 	csr := must(protocol.ReadRequest([]byte(ts.ReadFile(args[2]))))
-	person := config.Person{Name: args[0], Identity: must(authority.ReadIdentity(csr)), Roles: []config.Role{config.Role(args[1])}}
+	person := config.Person{
+		Name: args[0], Identity: must(authority.ReadIdentity(csr)),
+		Roles: []config.Role{config.Role(args[1])},
+	}
 	s.people = append(slices.DeleteFunc(s.people, func(p config.Person) bool { return p.Name == args[0] }), person)
 	s.config.People = s.people
 	ts.Check(s.server.SetPeople(context.Background(), s.people))
-	leaf, ca, err := authority.IssuePerson(context.Background(), authority.Options{Fleet: s.config.Fleet, TTL: time.Hour, Store: s.rows, Token: s.worker}, s.config.People, args[0], csr)
+	leaf, ca, err := authority.IssuePerson(context.Background(),
+		authority.Options{Fleet: s.config.Fleet, TTL: time.Hour, Store: s.rows, Token: s.worker}, s.config.People, args[0],
+		csr)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), protocol.WritePerson(leaf, ca), 0o644))
 }

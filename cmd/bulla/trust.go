@@ -90,7 +90,8 @@ func checkVerifierKey(key string) error {
 func (a *app) pinOfRepo(store *trust.Store, key string, replace bool) (trust.Pin, error) {
 	repo, err := a.Open()
 	if err != nil {
-		return trust.Pin{}, fault.New("run this inside the fleet repository, or give --fleet-id", "find the fleet to pin: %w", err)
+		return trust.Pin{}, fault.New("run this inside the fleet repository, or give --fleet-id",
+			"find the fleet to pin: %w", err)
 	}
 	fleet := repo.Model.Fleet
 	pin := trust.Pin{Fleet: fleet.Spec.ID, Name: fleet.Metadata.Name, RootKey: key}
@@ -100,10 +101,12 @@ func (a *app) pinOfRepo(store *trust.Store, key string, replace bool) (trust.Pin
 	}
 	known, err = known.Accept(&fleet.Spec, key)
 	if errors.Is(err, sealing.ErrRolledBack) {
-		return trust.Pin{}, fault.NewTrust("get the newest fleet.yaml; --replace takes this one, if your fleet's operators say so", "pin root key: %w", err)
+		return trust.Pin{}, fault.NewTrust(
+			"get the newest fleet.yaml; --replace takes this one, if your fleet's operators say so", "pin root key: %w", err)
 	}
 	if err != nil {
-		return trust.Pin{}, fault.NewTrust("compare the key with your fleet's operators", "fleet.yaml is not signed by this key: %w", err)
+		return trust.Pin{}, fault.NewTrust("compare the key with your fleet's operators",
+			"fleet.yaml is not signed by this key: %w", err)
 	}
 	pin.Known = &known
 	return pin, nil

@@ -104,5 +104,6 @@ func (a *app) summarize(r *check.Report) {
 	if r.Errors()+r.Warnings() > 0 {
 		verdict = fmt.Sprintf("%s, %s", shell.Count(r.Errors(), "problem"), shell.Count(r.Warnings(), "warning"))
 	}
-	a.Printf("%s: %s, %s, %s\n", verdict, shell.Count(r.Clusters, "cluster"), shell.Count(r.Placements, "placement"), shell.Count(r.Stubs, "stub"))
+	a.Printf("%s: %s, %s, %s\n", verdict, shell.Count(r.Clusters, "cluster"), shell.Count(r.Placements, "placement"),
+		shell.Count(r.Stubs, "stub"))
 }

@@ -169,7 +169,10 @@ func newClusterKeys(w *world, name string) clusterkeys.Keys {
 	identity := must(age.GenerateHybridIdentity())
 	w.identities[name] = identity
 	spki := sha256.Sum256([]byte(randomHex(16)))
-	return clusterkeys.Keys{Fleet: w.fleet, Cluster: name, Identity: "sha256:" + hex.EncodeToString(spki[:]), Recipient: identity.Recipient().String()}
+	return clusterkeys.Keys{
+		Fleet: w.fleet, Cluster: name, Identity: "sha256:" + hex.EncodeToString(spki[:]),
+		Recipient: identity.Recipient().String(),
+	}
 }
 
 // cmdCluster adds a cluster to the fleet in the current folder:

@@ -17,7 +17,8 @@ import (
 func Args(usage string, low, high int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if len(given) < low || len(given) > high {
-			return fault.NewUsage(cmd.CommandPath()+" --help shows examples", "%s takes %s, not %d arguments", cmd.CommandPath(), usage, len(given))
+			return fault.NewUsage(cmd.CommandPath()+" --help shows examples",
+				"%s takes %s, not %d arguments", cmd.CommandPath(), usage, len(given))
 		}
 		return together(cmd)
 	}

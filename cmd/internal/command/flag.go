@@ -32,7 +32,8 @@ func Flag(cmd *cobra.Command, err error) error {
 		return fault.NewUsage(hint, "--%s needs a value", bare.GetFlag().Name)
 	case errors.As(err, &invalid):
 		name := invalid.GetFlag().Name
-		return fault.NewUsage(cmp.Or(period.Hint(err), hint), "--%s takes %s, and what it was given is none", name, wants(invalid.GetFlag()))
+		return fault.NewUsage(cmp.Or(period.Hint(err), hint),
+			"--%s takes %s, and what it was given is none", name, wants(invalid.GetFlag()))
 	}
 	return fault.NewUsage(hint, "there is a flag without a name")
 }
@@ -50,7 +51,8 @@ func unknownFlag(cmd *cobra.Command, name, hint string) error {
 		hint = "did you mean --" + near + "? " + hint
 	}
 	if len(name) > longest || !nameLike.MatchString(name) {
-		return fault.NewUsage(hint+"; a value that begins with - is given as --FLAG=VALUE", "an argument begins with -- and is no flag")
+		return fault.NewUsage(hint+"; a value that begins with - is given as --FLAG=VALUE",
+			"an argument begins with -- and is no flag")
 	}
 	return fault.NewUsage(hint, "unknown flag --%s", name)
 }

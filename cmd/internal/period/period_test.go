@@ -27,7 +27,8 @@ func TestTheDefaultOfAFlagIsWrittenShort(t *testing.T) {
 	var d time.Duration
 	flags := pflag.NewFlagSet("x", pflag.ContinueOnError)
 	period.Var(flags, &d, "window", 30*24*time.Hour, "how far back")
-	if usage := flags.FlagUsages(); d != 720*time.Hour || !strings.Contains(usage, "--window duration   how far back (default 720h)\n") {
+	if usage := flags.FlagUsages(); d != 720*time.Hour ||
+		!strings.Contains(usage, "--window duration   how far back (default 720h)\n") {
 		t.Errorf("%s: %s", d, usage)
 	}
 }

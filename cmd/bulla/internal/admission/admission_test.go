@@ -48,35 +48,96 @@ func TestWhatAnAPIServerRefusesIsKnownBefore(t *testing.T) {
 		o    Object
 		want string // "" for none, ~ for a warning
 	}{
-		"a whole TLS pair":         {sealed("kubernetes.io/tls", "tls.crt", "tls.key"), ""},
-		"no key":                   {sealed("kubernetes.io/tls", "tls.crt"), "type: kubernetes.io/tls needs tls.key"},
-		"other names":              {sealed("kubernetes.io/tls", "cert.pem", "key.pem"), "type: kubernetes.io/tls needs tls.crt and tls.key"},
-		"docker":                   {sealed("kubernetes.io/dockerconfigjson", "config.json"), "type: kubernetes.io/dockerconfigjson needs .dockerconfigjson"},
-		"old docker":               {sealed("kubernetes.io/dockercfg", ".dockerconfigjson"), "type: kubernetes.io/dockercfg needs .dockercfg"},
-		"one of two":               {sealed("kubernetes.io/basic-auth", "password"), ""},
-		"none of two":              {sealed("kubernetes.io/basic-auth", "user"), "type: kubernetes.io/basic-auth needs username or password"},
-		"ssh":                      {sealed("kubernetes.io/ssh-auth", "id_ed25519"), "type: kubernetes.io/ssh-auth needs ssh-privatekey"},
-		"bootstrap":                {sealed("bootstrap.kubernetes.io/token", "token-id"), "type: bootstrap.kubernetes.io/token needs token-secret"},
-		"a token of nobody":        {sealed("kubernetes.io/service-account-token", "extra"), "metadata.annotations: kubernetes.io/service-account-token needs the annotation kubernetes.io/service-account.name"},
-		"a token of somebody":      {annotated(sealed("kubernetes.io/service-account-token", "x"), map[string]any{"kubernetes.io/service-account.name": "a"}), ""},
-		"a public key of a pair":   {object("Secret", nil, map[string]any{"type": "kubernetes.io/tls", "data": map[string]any{"tls.crt": "eA==", "tls.key": "eA=="}}), ""},
-		"a Secret without a stub":  {object("Secret", nil, map[string]any{"type": "kubernetes.io/tls"}), "type: kubernetes.io/tls needs tls.crt and tls.key"},
-		"a misspelt type":          {sealed("kubernetes.io/dockerconfigjason", "x"), `type: "kubernetes.io/dockerconfigjason" is no type that Kubernetes knows; did you mean kubernetes.io/dockerconfigjson?`},
-		"a short type":             {sealed("tls", "x"), `type: "tls" is no type that Kubernetes knows; did you mean kubernetes.io/tls?`},
-		"kubectl's word":           {sealed("docker-registry", "x"), `type: "docker-registry" is no type that Kubernetes knows; did you mean kubernetes.io/dockerconfigjson?`},
-		"a type in lower case":     {sealed("opaque", "x"), `type: "opaque" is no type that Kubernetes knows; did you mean Opaque?`},
-		"a reserved type":          {sealed("kubernetes.io/something-else-entirely", "x"), "~"},
-		"somebody's own type":      {sealed("helm.sh/release.v1", "x"), ""},
-		"another own type":         {sealed("example.com/tls", "x"), ""},
-		"a key of no Secret":       {object("ConfigMap", nil, map[string]any{"data": map[string]any{"a b": "c"}}), "data.a b: "},
-		"a label that is none":     {object("ConfigMap", map[string]any{"labels": map[string]any{"a": "no spaces"}}, nil), "metadata.labels: "},
-		"an annotation's key":      {object("ConfigMap", map[string]any{"annotations": map[string]any{"a b": "c"}}, nil), "metadata.annotations: "},
-		"long annotations":         {annotated(sealed("Opaque", "x"), map[string]any{"a": strings.Repeat("x", 200<<10), "b": strings.Repeat("y", 60<<10)}), "metadata.annotations: all annotations together are longer than 256 KiB"},
-		"a name in upper case":     {object("ConfigMap", map[string]any{"name": "Upper"}, nil), "metadata.name: "},
-		"a Service's dotted name":  {object("Service", map[string]any{"name": "a.b"}, nil), "metadata.name: "},
-		"a Secret's dotted name":   {annotated(sealed("Opaque", "x"), nil), ""},
-		"a ConfigMap over 1 MiB":   {object("ConfigMap", nil, map[string]any{"data": map[string]any{"a": strings.Repeat("x", 1<<20+1)}}), "data: holds 1048577 bytes"},
-		"a finalizer that is none": {object("ConfigMap", map[string]any{"finalizers": []any{"a b"}}, nil), "metadata.finalizers: "},
+		"a whole TLS pair": {sealed("kubernetes.io/tls", "tls.crt", "tls.key"), ""},
+		"no key":           {sealed("kubernetes.io/tls", "tls.crt"), "type: kubernetes.io/tls needs tls.key"},
+		"other names": {
+			sealed("kubernetes.io/tls", "cert.pem", "key.pem"),
+			"type: kubernetes.io/tls needs tls.crt and tls.key",
+		},
+		"docker": {
+			sealed("kubernetes.io/dockerconfigjson", "config.json"),
+			"type: kubernetes.io/dockerconfigjson needs .dockerconfigjson",
+		},
+		"old docker": {
+			sealed("kubernetes.io/dockercfg", ".dockerconfigjson"),
+			"type: kubernetes.io/dockercfg needs .dockercfg",
+		},
+		"one of two": {sealed("kubernetes.io/basic-auth", "password"), ""},
+		"none of two": {
+			sealed("kubernetes.io/basic-auth", "user"),
+			"type: kubernetes.io/basic-auth needs username or password",
+		},
+		"ssh": {
+			sealed("kubernetes.io/ssh-auth", "id_ed25519"),
+			"type: kubernetes.io/ssh-auth needs ssh-privatekey",
+		},
+		"bootstrap": {
+			sealed("bootstrap.kubernetes.io/token", "token-id"),
+			"type: bootstrap.kubernetes.io/token needs token-secret",
+		},
+		"a token of nobody": {
+			sealed("kubernetes.io/service-account-token", "extra"),
+			"metadata.annotations: kubernetes.io/service-account-token needs the annotation kubernetes.io/service-account.name",
+		},
+		"a token of somebody": {
+			annotated(sealed("kubernetes.io/service-account-token", "x"),
+				map[string]any{"kubernetes.io/service-account.name": "a"}), "",
+		},
+		"a public key of a pair": {
+			object("Secret", nil,
+				map[string]any{"type": "kubernetes.io/tls", "data": map[string]any{"tls.crt": "eA==", "tls.key": "eA=="}}), "",
+		},
+		"a Secret without a stub": {
+			object("Secret", nil, map[string]any{"type": "kubernetes.io/tls"}),
+			"type: kubernetes.io/tls needs tls.crt and tls.key",
+		},
+		"a misspelt type": {
+			sealed("kubernetes.io/dockerconfigjason", "x"),
+			`type: "kubernetes.io/dockerconfigjason" is no type that Kubernetes knows; did you mean kubernetes.io/dockerconfigjson?`,
+		},
+		"a short type": {
+			sealed("tls", "x"),
+			`type: "tls" is no type that Kubernetes knows; did you mean kubernetes.io/tls?`,
+		},
+		"kubectl's word": {
+			sealed("docker-registry", "x"),
+			`type: "docker-registry" is no type that Kubernetes knows; did you mean kubernetes.io/dockerconfigjson?`,
+		},
+		"a type in lower case": {
+			sealed("opaque", "x"),
+			`type: "opaque" is no type that Kubernetes knows; did you mean Opaque?`,
+		},
+		"a reserved type":     {sealed("kubernetes.io/something-else-entirely", "x"), "~"},
+		"somebody's own type": {sealed("helm.sh/release.v1", "x"), ""},
+		"another own type":    {sealed("example.com/tls", "x"), ""},
+		"a key of no Secret": {
+			object("ConfigMap", nil, map[string]any{"data": map[string]any{"a b": "c"}}),
+			"data.a b: ",
+		},
+		"a label that is none": {
+			object("ConfigMap", map[string]any{"labels": map[string]any{"a": "no spaces"}}, nil),
+			"metadata.labels: ",
+		},
+		"an annotation's key": {
+			object("ConfigMap", map[string]any{"annotations": map[string]any{"a b": "c"}}, nil),
+			"metadata.annotations: ",
+		},
+		"long annotations": {
+			annotated(sealed("Opaque", "x"),
+				map[string]any{"a": strings.Repeat("x", 200<<10), "b": strings.Repeat("y", 60<<10)}),
+			"metadata.annotations: all annotations together are longer than 256 KiB",
+		},
+		"a name in upper case":    {object("ConfigMap", map[string]any{"name": "Upper"}, nil), "metadata.name: "},
+		"a Service's dotted name": {object("Service", map[string]any{"name": "a.b"}, nil), "metadata.name: "},
+		"a Secret's dotted name":  {annotated(sealed("Opaque", "x"), nil), ""},
+		"a ConfigMap over 1 MiB": {
+			object("ConfigMap", nil, map[string]any{"data": map[string]any{"a": strings.Repeat("x", 1<<20+1)}}),
+			"data: holds 1048577 bytes",
+		},
+		"a finalizer that is none": {
+			object("ConfigMap", map[string]any{"finalizers": []any{"a b"}}, nil),
+			"metadata.finalizers: ",
+		},
 	} {
 		problems := Check(c.o)
 		switch {
@@ -84,7 +145,8 @@ func TestWhatAnAPIServerRefusesIsKnownBefore(t *testing.T) {
 			t.Errorf("%s: %v", name, problems)
 		case c.want == "~" && (len(problems) != 1 || !problems[0].Warning):
 			t.Errorf("%s: %v, not a warning", name, problems)
-		case c.want != "" && c.want != "~" && (len(problems) == 0 || problems[0].Warning || !strings.HasPrefix(problems[0].String(), c.want)):
+		case c.want != "" && c.want != "~" &&
+			(len(problems) == 0 || problems[0].Warning || !strings.HasPrefix(problems[0].String(), c.want)):
 			t.Errorf("%s: %v, not %q", name, problems, c.want)
 		}
 	}
@@ -99,15 +161,18 @@ func TestValuesAreLookedAtAndNeverShown(t *testing.T) {
 		key, value string
 		want       string // "" none, "!" refused, "~" warning, "?" placeholder
 	}{
-		"JSON":                    {docker, ".dockerconfigjson", `{"auths":{"s3cret":{}}}`, ""},
-		"half of it":              {docker, ".dockerconfigjson", `{"auths":{"s3cret":`, "!"},
-		"a list":                  {docker, ".dockerconfigjson", `["s3cret"]`, "!"},
-		"encoded twice":           {docker, ".dockerconfigjson", "eyJhdXRocyI6eyJzM2NyZXQiOnt9fX0=", "!"},
-		"encoded in lines":        {docker, ".dockerconfigjson", "eyJhdXRocyI6\neyJzM2NyZXQiOnt9fX0=\n", "!"},
-		"no auths":                {docker, ".dockerconfigjson", `{"s3cret":{}}`, "~"},
-		"another key":             {docker, "extra", "s3cret", ""},
-		"old docker":              {corev1.SecretTypeDockercfg, ".dockercfg", "s3cret", "!"},
-		"encoded PEM":             {corev1.SecretTypeTLS, "tls.crt", "LS0tLS1CRUdJTiBYLS0tLS0KczNjcmV0Ci0tLS0tRU5EIFgtLS0tLQo=", "~"},
+		"JSON":             {docker, ".dockerconfigjson", `{"auths":{"s3cret":{}}}`, ""},
+		"half of it":       {docker, ".dockerconfigjson", `{"auths":{"s3cret":`, "!"},
+		"a list":           {docker, ".dockerconfigjson", `["s3cret"]`, "!"},
+		"encoded twice":    {docker, ".dockerconfigjson", "eyJhdXRocyI6eyJzM2NyZXQiOnt9fX0=", "!"},
+		"encoded in lines": {docker, ".dockerconfigjson", "eyJhdXRocyI6\neyJzM2NyZXQiOnt9fX0=\n", "!"},
+		"no auths":         {docker, ".dockerconfigjson", `{"s3cret":{}}`, "~"},
+		"another key":      {docker, "extra", "s3cret", ""},
+		"old docker":       {corev1.SecretTypeDockercfg, ".dockercfg", "s3cret", "!"},
+		"encoded PEM": {
+			corev1.SecretTypeTLS, "tls.crt",
+			"LS0tLS1CRUdJTiBYLS0tLS0KczNjcmV0Ci0tLS0tRU5EIFgtLS0tLQo=", "~",
+		},
 		"argocd-vault-plugin":     {"", "a", "<path:secret/data/s3cret#password>", "?"},
 		"the same, encoded":       {"", "a", "PHBhdGg6c2VjcmV0L2RhdGEvczNjcmV0I3Bhc3N3b3JkPg==", "?"},
 		"SOPS":                    {"", "a", "ENC[AES256_GCM,data:s3cret,iv:x,tag:y,type:str]", "?"},
@@ -228,14 +293,17 @@ func TestWorkloadsSelectTheirOwnPods(t *testing.T) {
 		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b","c":"d"}},"spec":{"containers":[{"name":"x"}]}}}`: "",
 		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"x"}},"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does not select its own pods: a=b, and " +
 			"spec.template.metadata.labels has a=x; hint: give both the same labels",
-		`{"selector":{"matchLabels":{"a":"b"}},"template":{"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does not select its own pods: ",
-		`{"template":{"metadata":{"labels":{"a":"x"}},"spec":{"containers":[{"name":"x"}]}}}`:      "spec.selector: names no label; hint: ",
-		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}}}}`:      "spec.template.spec.containers: there are none; hint: ",
-		`{"selector":{"matchLabels":5},"template":{}}`:                                             "spec.selector.matchLabels: ",
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does " +
+			"not select its own pods: ",
+		`{"template":{"metadata":{"labels":{"a":"x"}},"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: names " +
+			"no label; hint: ",
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}}}}`: "spec.template.spec.containers: there are none; hint: ",
+		`{"selector":{"matchLabels":5},"template":{}}`:                                        "spec.selector.matchLabels: ",
 		`null`: "spec.template.spec.containers: there are none; hint: ",
 	} {
 		var object map[string]any
-		if err := json.Unmarshal([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"x"},"spec":`+spec+`}`), &object); err != nil {
+		if err := json.Unmarshal([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"x"},"spec":`+spec+
+			`}`), &object); err != nil {
 			t.Fatal(err)
 		}
 		problems := Check(Object{Content: object})

@@ -28,7 +28,8 @@ const (
 func fields(object map[string]any) []Problem {
 	typed, near := newOf(object)
 	if near != "" {
-		p := problem("kind", "%s has no kind %.60s; hint: did you mean %s?", text(object["apiVersion"]), text(object["kind"]), near)
+		p := problem("kind", "%s has no kind %.60s; hint: did you mean %s?", text(object["apiVersion"]), text(object["kind"]),
+			near)
 		p.Pointer = "/kind"
 		return []Problem{p}
 	}
@@ -47,7 +48,8 @@ func fields(object map[string]any) []Problem {
 }
 
 func unknownField(typed runtime.Object, object map[string]any, path []string) Problem {
-	hint := fmt.Sprintf("kubectl explain %s lists the fields there are", strings.ToLower(strings.Join(append([]string{text(object["kind"])}, named(path[:len(path)-1])...), ".")))
+	hint := fmt.Sprintf("kubectl explain %s lists the fields there are",
+		strings.ToLower(strings.Join(append([]string{text(object["kind"])}, named(path[:len(path)-1])...), ".")))
 	if near := nearField(typed, path); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}

@@ -45,7 +45,8 @@ func secret(o Object) []Problem {
 	if missing := missingKeys(kind, keys); len(missing) > 0 {
 		problems = append(problems, problem("type", "%s needs %s", kind, strings.Join(missing, " and ")))
 	}
-	if kind == corev1.SecretTypeServiceAccountToken && objectMeta(o.Content).Annotations[corev1.ServiceAccountNameKey] == "" {
+	if kind == corev1.SecretTypeServiceAccountToken &&
+		objectMeta(o.Content).Annotations[corev1.ServiceAccountNameKey] == "" {
 		p := problem("metadata.annotations", "%s needs the annotation %s", kind, corev1.ServiceAccountNameKey)
 		p.Overlaid = true
 		problems = append(problems, p)
@@ -70,7 +71,8 @@ func secretType(kind corev1.SecretType) []Problem {
 	case near != "":
 		return []Problem{problem("type", "%q is no type that Kubernetes knows; did you mean %s?", string(kind), near)}
 	case reserved:
-		p := problem("type", "%q is no type that Kubernetes knows, and kubernetes.io/ is its own: nobody reads it", string(kind))
+		p := problem("type", "%q is no type that Kubernetes knows, and kubernetes.io/ is its own: nobody reads it",
+			string(kind))
 		p.Warning = true
 		return []Problem{p}
 	}
@@ -79,7 +81,10 @@ func secretType(kind corev1.SecretType) []Problem {
 
 // byShortName finds kubernetes.io/tls for tls.
 func byShortName(short string) string {
-	aliases := map[string]string{"docker-registry": string(corev1.SecretTypeDockerConfigJson), "token": string(corev1.SecretTypeServiceAccountToken)}
+	aliases := map[string]string{
+		"docker-registry": string(corev1.SecretTypeDockerConfigJson),
+		"token":           string(corev1.SecretTypeServiceAccountToken),
+	}
 	if full, ok := aliases[short]; ok {
 		return full
 	}

@@ -37,7 +37,8 @@ var dockerKeys = map[corev1.SecretType]string{
 func value(kind corev1.SecretType, key string, value []byte) (Problem, bool) {
 	field := "data." + key
 	if tool, sure := placeholder(value); tool != "" {
-		p := problem(field, "the value looks like a placeholder of %s: bulla seals it as it is, and puts nothing in its place", tool)
+		p := problem(field,
+			"the value looks like a placeholder of %s: bulla seals it as it is, and puts nothing in its place", tool)
 		p.Warning, p.Placeholder = !sure, true
 		return p, true
 	}
@@ -53,7 +54,8 @@ func value(kind corev1.SecretType, key string, value []byte) (Problem, bool) {
 		return p, true
 	}
 	if decoded, ok := decode(value); ok && (isObject(decoded) || isPEM(decoded)) {
-		p := problem(field, "the value is base64 of a text: a Secret's values are encoded for you, so it may be encoded once too often")
+		p := problem(field,
+			"the value is base64 of a text: a Secret's values are encoded for you, so it may be encoded once too often")
 		p.Warning = true
 		return p, true
 	}

@@ -34,16 +34,20 @@ func selectsItsPods(object map[string]any) []Problem {
 	}
 	var problems []Problem
 	if len(w.Spec.Template.Spec.Containers) == 0 {
-		problems = append(problems, problem("spec.template.spec.containers", "there are none; hint: look for a patch that says null above them"))
+		problems = append(problems,
+			problem("spec.template.spec.containers", "there are none; hint: look for a patch that says null above them"))
 	}
 	selector, err := metav1.LabelSelectorAsSelector(w.Spec.Selector)
 	switch {
 	case err != nil:
 		return append(problems, problem("spec.selector", "is no selector: %v", plain(err)))
 	case w.Spec.Selector == nil || selector.Empty():
-		return append(problems, problem("spec.selector", "names no label; hint: write matchLabels, with labels that spec.template.metadata.labels has"))
+		return append(problems,
+			problem("spec.selector",
+				"names no label; hint: write matchLabels, with labels that spec.template.metadata.labels has"))
 	case !selector.Matches(labels.Set(w.Spec.Template.Metadata.Labels)):
-		p := problem("spec.selector", "does not select its own pods: %s, and spec.template.metadata.labels has %s; hint: give both the same labels",
+		p := problem("spec.selector",
+			"does not select its own pods: %s, and spec.template.metadata.labels has %s; hint: give both the same labels",
 			selector, strings.ReplaceAll(labels.Set(w.Spec.Template.Metadata.Labels).String(), ",", ", "))
 		p.Pointer = "/spec/selector"
 		return append(problems, p)

@@ -66,7 +66,8 @@ func (a run) logKey(flag string) (string, note.Verifier, error) {
 			err = fmt.Errorf("its name is not %sFLEET", audit.Origin(""))
 		}
 		if err != nil {
-			return "", nil, fault.NewUsage("it stands in fleet.yaml under spec.logKey", "--log-key is not a log's verifier key: %w", err)
+			return "", nil, fault.NewUsage("it stands in fleet.yaml under spec.logKey",
+				"--log-key is not a log's verifier key: %w", err)
 		}
 		return flag, verifier, nil
 	}
@@ -97,7 +98,8 @@ func (a run) source(f logFlags) (auditlog.Source, func(), error) {
 func (a run) logService(f logFlags, key string, verifier note.Verifier) (*auditlog.Service, func(), error) {
 	fleet := strings.TrimPrefix(verifier.Name(), audit.Origin(""))
 	if f.fleet != "" && f.fleet != fleet {
-		return nil, nil, fault.NewUsage("the id is the end of the log key's name", "--fleet-id is not that of the log key, %s", fleet)
+		return nil, nil, fault.NewUsage("the id is the end of the log key's name",
+			"--fleet-id is not that of the log key, %s", fleet)
 	}
 	admin, err := a.Admin(fleet)
 	if err != nil {
@@ -108,7 +110,10 @@ func (a run) logService(f logFlags, key string, verifier note.Verifier) (*auditl
 		return nil, nil, err
 	}
 	memory := auditlog.NewMemory(filepath.Dir(store.Path()), fleet, a.Warnf)
-	return &auditlog.Service{Admin: admin, Log: client.NewLog(func() string { return key }, memory), Progress: a.Progress()}, admin.Close, nil
+	return &auditlog.Service{
+		Admin: admin, Log: client.NewLog(func() string { return key }, memory),
+		Progress: a.Progress(),
+	}, admin.Close, nil
 }
 
 // moment reads a time as people write it: RFC 3339, a date, or a time ago.
@@ -123,7 +128,8 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 	}
 	ago, err := time.ParseDuration(text)
 	if err != nil || ago < 0 {
-		return time.Time{}, fault.NewUsage("write 2026-11-22, 2026-11-22T08:00:00Z, or 36h for that long ago", "--%s %q is no time", flag, text)
+		return time.Time{}, fault.NewUsage("write 2026-11-22, 2026-11-22T08:00:00Z, or 36h for that long ago",
+			"--%s %q is no time", flag, text)
 	}
 	return now.Add(-ago), nil
 }
@@ -141,7 +147,8 @@ func (a run) auditLines(format render.Format, entries []client.AuditEntry) error
 	for i, e := range entries {
 		rows[i] = auditRow{Index: e.Index, Entry: e.Leaf}
 		table.Rows = append(table.Rows, []string{
-			fmt.Sprint(e.Index), e.Entry.Time.Format("2006-01-02T15:04:05Z"), who(e.Entry), string(e.Entry.Kind), e.Entry.Outcome,
+			fmt.Sprint(e.Index), e.Entry.Time.Format("2006-01-02T15:04:05Z"), who(e.Entry), string(e.Entry.Kind),
+			e.Entry.Outcome,
 			what(e.Entry), shell.Short(e.Entry.Head), detail(e.Entry),
 		})
 	}
@@ -178,7 +185,9 @@ func detail(e audit.Entry) string {
 }
 
 // newest collects the last entries that a filter chooses.
-func newest(ctx context.Context, source auditlog.Source, filter auditlog.Filter, limit int) (entries []client.AuditEntry, left int, err error) {
+func newest(
+	ctx context.Context, source auditlog.Source, filter auditlog.Filter, limit int,
+) (entries []client.AuditEntry, left int, err error) {
 	if limit < 1 {
 		return nil, 0, fault.NewUsage("give --limit a number from 1 up", "read audit log: no entries are wanted")
 	}

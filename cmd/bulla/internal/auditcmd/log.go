@@ -62,12 +62,14 @@ func newAuditLog(a run) *cobra.Command {
 	cmd.Flags().StringVar(&f.export, "export", "", "write the whole log to this `file`, or go on with it")
 	shell.OutputFlag(cmd, &format)
 	filters := map[string]*string{
-		"cluster": &f.Cluster, "person": &f.Person, "kind": &f.Kind, "outcome": &f.Outcome, "digest": &f.Digest, "object": &f.Object,
+		"cluster": &f.Cluster, "person": &f.Person, "kind": &f.Kind, "outcome": &f.Outcome, "digest": &f.Digest,
+		"object": &f.Object,
 	}
 	usage := map[string]string{
 		"cluster": "of this cluster (`name`)", "person": "of this person (`name`)",
-		"kind": "of this `kind`: " + strings.Join(auditlog.Kinds(), ", "), "outcome": "with this `outcome`: Granted, Done, or the reason of a refusal",
-		"digest": "about the stub with this `digest` (sha256:…)", "object": "about this object (`namespace/name`)",
+		"kind":    "of this `kind`: " + strings.Join(auditlog.Kinds(), ", "),
+		"outcome": "with this `outcome`: Granted, Done, or the reason of a refusal",
+		"digest":  "about the stub with this `digest` (sha256:…)", "object": "about this object (`namespace/name`)",
 	}
 	for name, value := range filters {
 		cmd.Flags().StringVar(value, name, "", usage[name])
@@ -103,7 +105,8 @@ func (a run) auditLog(ctx context.Context, f auditLogFlags, format render.Format
 		return err
 	}
 	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
-		return fault.NewUsage("36h is that long ago: the greater one is the earlier", "--until %q is not after --since %q", f.until, f.since)
+		return fault.NewUsage("36h is that long ago: the greater one is the earlier",
+			"--until %q is not after --since %q", f.until, f.since)
 	}
 	source, done, err := a.source(f.logFlags)
 	if err != nil {
@@ -125,10 +128,12 @@ func (a run) auditLog(ctx context.Context, f auditLogFlags, format render.Format
 // for nothing having happened.
 func checkFilters(f auditLogFlags) error {
 	if namespace, name, ok := strings.Cut(f.Object, "/"); f.Object != "" && (!ok || namespace == "" || name == "") {
-		return fault.NewUsage("write namespace/name as clusters have it, with what an overlay adds", "--object %q is not namespace/name", f.Object)
+		return fault.NewUsage("write namespace/name as clusters have it, with what an overlay adds",
+			"--object %q is not namespace/name", f.Object)
 	}
 	if f.Digest != "" && !hexid.IsDigest(f.Digest) {
-		return fault.NewUsage("it is sha256: and 64 hexadecimal digits; -o json shows whole ones", "--digest %q is not the digest of a stub", f.Digest)
+		return fault.NewUsage("it is sha256: and 64 hexadecimal digits; -o json shows whole ones",
+			"--digest %q is not the digest of a stub", f.Digest)
 	}
 	return nil
 }

@@ -18,7 +18,9 @@ import (
 
 // isNamed refuses an object that nothing names. Without it a slip of the pen
 // reads as "nobody opened it", to somebody who asks what was stolen.
-func isNamed(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, uses map[string][]built.Use, object string) error {
+func isNamed(
+	ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, uses map[string][]built.Use, object string,
+) error {
 	var names []string
 	place := "placement or stub of the working tree"
 	if repo == nil {
@@ -32,7 +34,8 @@ func isNamed(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, 
 	if has, err := logHas(ctx, source, auditlog.Filter{Object: object}); has || err != nil {
 		return err
 	}
-	return unknownTo(place, "secret", object, names, "write namespace/name as clusters have it, or the path of a stub file")
+	return unknownTo(place, "secret", object, names,
+		"write namespace/name as clusters have it, or the path of a stub file")
 }
 
 // isMember does the same for a cluster; without a repository the log alone is asked.

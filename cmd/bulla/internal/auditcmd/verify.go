@@ -33,8 +33,9 @@ func newAuditVerify(a run) *cobra.Command {
 	var logKey, against string
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "verify FILE...", Short: "Verify exports of the audit log, offline", Long: auditVerifyLong, Example: auditVerifyExample,
-		Args: command.Args("the names of exports", 1, 100),
+		Use: "verify FILE...", Short: "Verify exports of the audit log, offline", Long: auditVerifyLong,
+		Example: auditVerifyExample,
+		Args:    command.Args("the names of exports", 1, 100),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := format.CheckNoNames(); err != nil {
 				return err

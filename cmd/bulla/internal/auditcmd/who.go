@@ -54,7 +54,8 @@ func newAuditWho(a run) *cobra.Command {
 	var cluster string
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "who [SECRET]", Short: "Show who could read a secret, and what to rotate after a cluster is lost", Long: auditWhoLong, Example: auditWhoExample,
+		Use: "who [SECRET]", Short: "Show who could read a secret, and what to rotate after a cluster is lost",
+		Long: auditWhoLong, Example: auditWhoExample,
 		Args: command.Args("one secret, or --cluster", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := format.Check(); err != nil {
@@ -66,12 +67,14 @@ func newAuditWho(a run) *cobra.Command {
 			case cluster != "":
 				return a.auditLost(cmd.Context(), f, cluster, format)
 			}
-			return fault.NewUsage("name a secret as namespace/name, or a lost cluster with --cluster", "neither a secret nor a cluster is named")
+			return fault.NewUsage("name a secret as namespace/name, or a lost cluster with --cluster",
+				"neither a secret nor a cluster is named")
 		},
 	}
 	f.add(cmd)
 	shell.OutputFlag(cmd, &format)
-	cmd.Flags().StringVar(&cluster, "cluster", "", "this cluster alone; without SECRET, everything that it opened (`name`)")
+	cmd.Flags().StringVar(&cluster, "cluster", "",
+		"this cluster alone; without SECRET, everything that it opened (`name`)")
 	return cmd
 }
 
@@ -162,10 +165,13 @@ func (a run) uses(ctx context.Context, repo *fleetrepo.Repo) (map[string][]built
 
 // objectsOf finds what a person means: a stub file and what it becomes, or an
 // object by name. The digest is set for a file.
-func objectsOf(repo *fleetrepo.Repo, uses map[string][]built.Use, secret string) (objects []string, digest string, err error) {
+func objectsOf(
+	repo *fleetrepo.Repo, uses map[string][]built.Use, secret string,
+) (objects []string, digest string, err error) {
 	if info, err := os.Stat(fleetrepo.Named(repo.Root, secret)); err != nil || info.IsDir() {
 		if strings.Count(secret, "/") != 1 || strings.HasSuffix(secret, ".yaml") {
-			return nil, "", fault.New("write namespace/name, or the path of a stub file", "%q is no file and not namespace/name", secret)
+			return nil, "", fault.New("write namespace/name, or the path of a stub file",
+				"%q is no file and not namespace/name", secret)
 		}
 		return []string{secret}, "", nil
 	}
@@ -199,7 +205,9 @@ func objectsOf(repo *fleetrepo.Repo, uses map[string][]built.Use, secret string)
 }
 
 // grants reads the answers that were given for objects, and for a version.
-func grants(ctx context.Context, source auditlog.Source, cluster, digest string, objects []string) ([]client.AuditEntry, error) {
+func grants(
+	ctx context.Context, source auditlog.Source, cluster, digest string, objects []string,
+) ([]client.AuditEntry, error) {
 	found := map[int64]client.AuditEntry{}
 	read := func(f auditlog.Filter) error {
 		f.Cluster = cluster
@@ -219,7 +227,8 @@ func grants(ctx context.Context, source auditlog.Source, cluster, digest string,
 			return nil, err
 		}
 	}
-	return slices.SortedFunc(maps.Values(found), func(a, b client.AuditEntry) int { return cmp.Compare(a.Index, b.Index) }), nil
+	return slices.SortedFunc(maps.Values(found),
+		func(a, b client.AuditEntry) int { return cmp.Compare(a.Index, b.Index) }), nil
 }
 
 // about leaves out what an entry names beside what was asked for.
@@ -257,13 +266,19 @@ func placedUnread(repo *fleetrepo.Repo, uses map[string][]built.Use, report *who
 }
 
 func (a run) printWho(report *whoReport, format render.Format) error {
-	table := render.Table{Header: []string{"CLUSTER", "OBJECT", "VERSION", "FIRST", "LAST", "TIMES", "PLACEMENT", "HEAD", "COMMIT"}}
+	table := render.Table{
+		Header: []string{"CLUSTER", "OBJECT", "VERSION", "FIRST", "LAST", "TIMES", "PLACEMENT", "HEAD", "COMMIT"},
+	}
 	for _, r := range report.Readings {
 		version := shell.Short(strings.TrimPrefix(r.Digest, "sha256:"))
 		if r.Current {
 			version += " (current)"
 		}
-		table.Rows = append(table.Rows, []string{r.Cluster, r.Object, version, stamp(r.First), stamp(r.Last), fmt.Sprint(r.Times), r.Placement, shell.Short(r.Head), r.Commit})
+		table.Rows = append(table.Rows,
+			[]string{
+				r.Cluster, r.Object, version, stamp(r.First), stamp(r.Last), fmt.Sprint(r.Times), r.Placement,
+				shell.Short(r.Head), r.Commit,
+			})
 	}
 	if err := format.Print(a.Stdout, report, table); err != nil || format != render.Text {
 		return err
@@ -296,7 +311,8 @@ func (a run) auditLost(ctx context.Context, f logFlags, cluster string, format r
 	filter := exposure.Granted
 	filter.Cluster = cluster
 	var entries []client.AuditEntry
-	if err := source.Read(ctx, filter, func(e client.AuditEntry) error { entries = append(entries, e); return nil }); err != nil {
+	if err := source.Read(ctx, filter,
+		func(e client.AuditEntry) error { entries = append(entries, e); return nil }); err != nil {
 		return err
 	}
 	if len(entries) == 0 {
@@ -326,7 +342,11 @@ func (a run) printLost(cluster string, model *model.Model, lost []exposure.Lost,
 			files[still.Path] = true
 			rotate = append(rotate, still.String())
 		}
-		table.Rows = append(table.Rows, []string{l.Object, string(l.State), shell.Short(strings.TrimPrefix(l.Digest, "sha256:")), stamp(l.Last), strings.Join(rotate, ", ")})
+		table.Rows = append(table.Rows,
+			[]string{
+				l.Object, string(l.State), shell.Short(strings.TrimPrefix(l.Digest, "sha256:")), stamp(l.Last),
+				strings.Join(rotate, ", "),
+			})
 	}
 	if err := format.Print(a.Stdout, lost, table); err != nil || format != render.Text {
 		return err
@@ -337,10 +357,13 @@ func (a run) printLost(cluster string, model *model.Model, lost []exposure.Lost,
 		a.Printf("%d files to seal anew; change each value where it is used, too\n", len(files))
 	}
 	if unknown > 0 {
-		a.Warnf("%d are Unknown: this clone does not have the commits that granted them; fetch them and run this again, or count them as Same", unknown)
+		a.Warnf(
+			"%d are Unknown: this clone does not have the commits that granted them; fetch them and run this again, or "+
+				"count them as Same", unknown)
 	}
 	if c, member := model.Clusters[cluster]; member && !c.Spec.Suspend {
-		a.Warnf("%s is still in the fleet and may open more: set suspend: true or remove its file, and merge that first", cluster)
+		a.Warnf("%s is still in the fleet and may open more: set suspend: true or remove its file, and merge that first",
+			cluster)
 	}
 	return nil
 }

@@ -96,13 +96,16 @@ func micro(t time.Time) int64 {
 // Refused gives an error of the key service or of its log a hint.
 func Refused(err error) error {
 	if errors.As(err, new(*client.LogError)) {
-		return fault.NewTrust("the log was rewritten, or an old copy of it was put in its place; keep your export, tell the security team, and see docs/operations.md",
+		return fault.NewTrust(
+			"the log was rewritten, or an old copy of it was put in its place; keep your export, tell the security team, and "+
+				"see docs/operations.md",
 			"%w", err)
 	}
 	var memory *client.MemoryError
 	if errors.As(err, &memory) {
-		return fault.NewTrust("whoever damaged it may have rewritten the log: hold an older export against the service's log, then move "+
-			memory.Where+" away to believe the log as it is shown now; see docs/operations.md", "%w", err)
+		return fault.NewTrust(
+			"whoever damaged it may have rewritten the log: hold an older export against the service's log, then move "+
+				memory.Where+" away to believe the log as it is shown now; see docs/operations.md", "%w", err)
 	}
 	return login.Refused(err)
 }

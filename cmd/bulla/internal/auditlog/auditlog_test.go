@@ -24,7 +24,9 @@ type pages struct {
 	left int
 }
 
-func (p *pages) ReadAudit(_ context.Context, _ *client.Log, in *keyservicev1.ListAuditRequest) (*client.AuditPage, error) {
+func (p *pages) ReadAudit(
+	_ context.Context, _ *client.Log, in *keyservicev1.ListAuditRequest,
+) (*client.AuditPage, error) {
 	if p.left--; p.left < 0 {
 		return nil, &client.UnavailableError{Err: errors.New("cut off")}
 	}
@@ -43,7 +45,10 @@ func (p *pages) ReadAudit(_ context.Context, _ *client.Log, in *keyservicev1.Lis
 func newPages(t *testing.T, n int) *pages {
 	p := &pages{log: auditlog.New(t, fleet), left: 1000}
 	for i := range n {
-		p.log.Record(audit.Entry{Time: time.Unix(int64(i), 0), Kind: audit.Unseal, Outcome: "Granted", Fleet: fleet, Detail: strings.Repeat("x", i*10)})
+		p.log.Record(audit.Entry{
+			Time: time.Unix(int64(i), 0), Kind: audit.Unseal, Outcome: "Granted", Fleet: fleet,
+			Detail: strings.Repeat("x", i*10),
+		})
 	}
 	return p
 }

@@ -47,7 +47,8 @@ func (s *Service) Export(ctx context.Context, path string, verifier note.Verifie
 		var lines []byte
 		for _, e := range page.Entries {
 			if e.Index != out.Size {
-				return nil, fault.NewTrust("without a filter the service gives every entry: ask its operators", "the key service leaves out entry %d", out.Size)
+				return nil, fault.NewTrust("without a filter the service gives every entry: ask its operators",
+					"the key service leaves out entry %d", out.Size)
 			}
 			lines = audit.AppendEntry(lines, e.Index, e.Leaf)
 			tree.Add(tlog.RecordHash(e.Leaf))
@@ -56,7 +57,8 @@ func (s *Service) Export(ctx context.Context, path string, verifier note.Verifie
 		done := page.Next == 0
 		if done {
 			if out.Size != page.Checkpoint.Size || tree.Root() != page.Checkpoint.Root {
-				return nil, fault.NewTrust("move the file away and export again; then compare the two: bulla audit verify NEW --against OLD",
+				return nil, fault.NewTrust(
+					"move the file away and export again; then compare the two: bulla audit verify NEW --against OLD",
 					"%s does not begin with the entries that the log has", path)
 			}
 			if page.Checkpoint != had {
@@ -96,7 +98,8 @@ func resume(file *os.File, verifier note.Verifier) (audit.Checkpoint, *audit.Tre
 		return nil
 	})
 	if errors.Is(err, audit.ErrExport) || errors.Is(err, audit.ErrCheckpoint) {
-		return had, nil, fault.New("bulla audit verify "+file.Name()+" tells more; name another file for a new export", "go on with %s: %w", file.Name(), err)
+		return had, nil, fault.New("bulla audit verify "+file.Name()+" tells more; name another file for a new export",
+			"go on with %s: %w", file.Name(), err)
 	}
 	if err == nil && torn {
 		err = file.Truncate(end)

@@ -11,8 +11,10 @@ import (
 // Kinds are the kinds that an entry may have, sorted. A filter with any other
 // finds nothing, which reads as if nothing had happened.
 func Kinds() []string {
-	return sorted(string(audit.Unseal), string(audit.Enrol), string(audit.Renew), string(audit.Report), string(audit.Rewrap),
-		string(audit.Head), string(audit.History), string(audit.Key), string(audit.Token), string(audit.Deny), string(audit.Person),
+	return sorted(string(audit.Unseal), string(audit.Enrol), string(audit.Renew), string(audit.Report),
+		string(audit.Rewrap),
+		string(audit.Head), string(audit.History), string(audit.Key), string(audit.Token), string(audit.Deny),
+		string(audit.Person),
 		string(audit.Clone), string(audit.Coalesce), string(audit.Start))
 }
 
@@ -21,9 +23,11 @@ func Kinds() []string {
 func Outcomes() []string {
 	outcomes := []string{
 		"Done", "Unreadable",
-		keyservicev1.ReasonCertificate, keyservicev1.ReasonNotInFleet, keyservicev1.ReasonIdentity, keyservicev1.ReasonSuspended,
+		keyservicev1.ReasonCertificate, keyservicev1.ReasonNotInFleet, keyservicev1.ReasonIdentity,
+		keyservicev1.ReasonSuspended,
 		keyservicev1.ReasonPerson, keyservicev1.ReasonRole, keyservicev1.ReasonToken, keyservicev1.ReasonLedgerFull,
-		keyservicev1.ReasonTooMuch, keyservicev1.ReasonNoDenial, keyservicev1.ReasonRequest, keyservicev1.ReasonLimited, keyservicev1.ReasonOverloaded,
+		keyservicev1.ReasonTooMuch, keyservicev1.ReasonNoDenial, keyservicev1.ReasonRequest, keyservicev1.ReasonLimited,
+		keyservicev1.ReasonOverloaded,
 		keyservicev1.ReasonUnavailable, keyservicev1.ReasonStale, keyservicev1.ReasonHeadRefused,
 		v1alpha1.FleetMismatchReason, v1alpha1.FleetRolledBackReason, v1alpha1.HistoryRewrittenReason,
 		v1alpha1.HistoryTooLongReason,

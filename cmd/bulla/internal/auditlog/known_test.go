@@ -38,7 +38,8 @@ func sources(t *testing.T, folders ...string) string {
 
 func TestEachKindThatIsRecordedIsKnown(t *testing.T) {
 	var kinds []string
-	for _, c := range regexp.MustCompile(`(?m)^\t\w+ +Kind = "(\w+)"`).FindAllStringSubmatch(sources(t, "keyservice/audit"), -1) {
+	for _, c := range regexp.MustCompile(`(?m)^\t\w+ +Kind = "(\w+)"`).FindAllStringSubmatch(sources(t,
+		"keyservice/audit"), -1) {
 		kinds = append(kinds, c[1])
 	}
 	slices.Sort(kinds)
@@ -51,10 +52,12 @@ func TestEachKindThatIsRecordedIsKnown(t *testing.T) {
 // entries: a filter must not refuse what the log has.
 func TestEachOutcomeThatIsRecordedIsKnown(t *testing.T) {
 	reasons := map[string]string{}
-	for _, c := range regexp.MustCompile(`(?m)^\t(\w+Reason) += "(\w+)"`).FindAllStringSubmatch(sources(t, "api/v1alpha1"), -1) {
+	for _, c := range regexp.MustCompile(`(?m)^\t(\w+Reason) += "(\w+)"`).FindAllStringSubmatch(sources(t, "api/v1alpha1"),
+		-1) {
 		reasons[c[1]] = c[2]
 	}
-	service := sources(t, "keyservice", "keyservice/audit", "keyservice/authority", "keyservice/journal", "cmd/bulla-keyservice")
+	service := sources(t, "keyservice", "keyservice/audit", "keyservice/authority", "keyservice/journal",
+		"cmd/bulla-keyservice")
 	var recorded []string
 	for _, c := range regexp.MustCompile(`v1alpha1\.(\w+Reason)\b`).FindAllStringSubmatch(service, -1) {
 		recorded = append(recorded, reasons[c[1]])

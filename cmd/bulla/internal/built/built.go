@@ -42,7 +42,9 @@ type Index struct {
 
 // Find builds placements and returns where the stub file at path is used,
 // sorted. progress is told how many are built.
-func Find(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, path string, progress func(string, ...any)) (*Result, error) {
+func Find(
+	ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, path string, progress func(string, ...any),
+) (*Result, error) {
 	index, err := All(ctx, b, t, placements, progress)
 	if err != nil {
 		return nil, err
@@ -51,7 +53,9 @@ func Find(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []
 }
 
 // All builds placements and returns where each stub is used.
-func All(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, progress func(string, ...any)) (*Index, error) {
+func All(
+	ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, progress func(string, ...any),
+) (*Index, error) {
 	result := &Index{Uses: map[string][]Use{}, Failed: map[string]error{}}
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -70,7 +74,10 @@ func All(ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*
 			}
 			for _, object := range build.Objects {
 				if object.Stub != nil {
-					use := Use{Placement: build.Placement, Namespace: object.GetNamespace(), Name: object.GetName(), Immutable: isImmutable(object)}
+					use := Use{
+						Placement: build.Placement, Namespace: object.GetNamespace(), Name: object.GetName(),
+						Immutable: isImmutable(object),
+					}
 					result.Uses[object.Stub.Path] = append(result.Uses[object.Stub.Path], use)
 				}
 			}
@@ -93,7 +100,8 @@ func isImmutable(o kustomize.Object) bool {
 }
 
 func compare(a, b Use) int {
-	return cmp.Or(cmp.Compare(a.Placement, b.Placement), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	return cmp.Or(cmp.Compare(a.Placement, b.Placement), cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Name, b.Name))
 }
 
 // Bound returns the parts of an identity that a scope binds: two uses with

@@ -41,7 +41,10 @@ func TestAStubIsFoundInAllThatBuildIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []built.Use{{Placement: "again", Namespace: "other", Name: "db"}, {Placement: "app", Namespace: "app", Name: "db"}}
+	want := []built.Use{
+		{Placement: "again", Namespace: "other", Name: "db"},
+		{Placement: "app", Namespace: "app", Name: "db"},
+	}
 	if diff := cmp.Diff(want, got.Uses); diff != "" {
 		t.Error(diff)
 	}

@@ -67,7 +67,8 @@ func annotationProblem(o kustomize.Object, key, value string) string {
 		return fmt.Sprintf("nothing reads it; there are %s", strings.Join(slices.Sorted(maps.Keys(annotationValues)), ", "))
 	case !slices.Contains(values, value):
 		return fmt.Sprintf("%q is none of %s", value, strings.Join(values, ", "))
-	case key == v1alpha1.ForceAnnotation && value == "enabled" && slices.Contains(neverReplaced, o.GroupVersionKind().GroupKind().String()):
+	case key == v1alpha1.ForceAnnotation && value == "enabled" &&
+		slices.Contains(neverReplaced, o.GroupVersionKind().GroupKind().String()):
 		return "it is never replaced: what others have in it would go with it"
 	}
 	return ""

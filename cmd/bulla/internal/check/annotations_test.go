@@ -24,7 +24,9 @@ func TestAnAnnotationThatNobodyObeysIsSaid(t *testing.T) {
 		"one that there is not":     {"Secret", "bulla.dev/takeover", "true", "nothing reads it"},
 		"somebody else's":           {"Secret", "example.com/force", "yes", ""},
 	} {
-		o := kustomize.Object{Unstructured: &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": test.kind}}}
+		o := kustomize.Object{
+			Unstructured: &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": test.kind}},
+		}
 		got := annotationProblem(o, test.key, test.value)
 		if (got == "") != (test.problem == "") || !strings.Contains(got, test.problem) {
 			t.Errorf("%s: %q", name, got)

@@ -10,16 +10,20 @@ import (
 // nothing to anybody, and whoever makes an account of that name gets its rights.
 // Accounts in namespaces that the placement does not write to are others' affair.
 func (r reads) checkBinding(build *kustomize.Build, o kustomize.Object, all fleetObjects) {
-	if gk := o.GroupVersionKind().GroupKind(); gk.Group != "rbac.authorization.k8s.io" || gk.Kind != "RoleBinding" && gk.Kind != "ClusterRoleBinding" {
+	if gk := o.GroupVersionKind().GroupKind(); gk.Group != "rbac.authorization.k8s.io" ||
+		gk.Kind != "RoleBinding" && gk.Kind != "ClusterRoleBinding" {
 		return
 	}
 	spec := r.model.Placements[build.Placement].Spec
 	for _, account := range accounts(o) {
-		if account.Name == "default" || account.Name == spec.ServiceAccountName || !slices.Contains(spec.AllNamespaces(), account.Namespace) || all.known[account] != nil {
+		if account.Name == "default" || account.Name == spec.ServiceAccountName ||
+			!slices.Contains(spec.AllNamespaces(), account.Namespace) || all.known[account] != nil {
 			continue
 		}
-		r.warnAt(build, o, "/subjects", "%s is for ServiceAccount %s, which no placement makes in namespace %s: whoever makes it gets its rights; "+
-			"hint: place the ServiceAccount too, or correct the name under subjects", describe(o.ID()), account.Name, account.Namespace)
+		r.warnAt(build, o, "/subjects",
+			"%s is for ServiceAccount %s, which no placement makes in namespace %s: whoever makes it gets its rights; "+
+				"hint: place the ServiceAccount too, or correct the name under subjects", describe(o.ID()), account.Name,
+			account.Namespace)
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // restore is for what nobody writes by hand.
-const restore = "take the file as it was from Git (git checkout REVISION -- FILE), or give the value again with bulla seal"
+const restore = "take the file as it was from Git (git checkout REVISION -- FILE), or give the value again " +
+	"with bulla seal"
 
 type blockCheck struct {
 	*fleet
@@ -41,7 +42,8 @@ func (b *blockCheck) locks() {
 		case key.Status == api.KeyRetired:
 			b.report(false, field+".key", "sealing key %q is Retired: it opens nothing; seal the value again", lock.Key)
 		case key.Status == api.KeySuperseded:
-			b.report(true, field+".key", "sealing key %q is Superseded: `bulla reseal` moves the lock before it is Retired", lock.Key)
+			b.report(true, field+".key", "sealing key %q is Superseded: `bulla reseal` moves the lock before it is Retired",
+				lock.Key)
 		}
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {
 			b.report(false, field+".ciphertext", "the lock is damaged: %v; hint: "+restore, err)
@@ -94,7 +96,8 @@ func (b *blockCheck) binding() {
 // mismatch says what a payload is not sealed for. The header's digest is of all
 // that it is bound to, so that a renamed field looks like a renamed object.
 func (b *blockCheck) mismatch(o object) string {
-	return fmt.Sprintf("it is sealed for another object than %s/%s, which placement %s makes of it, or for other fields than %s",
+	return fmt.Sprintf(
+		"it is sealed for another object than %s/%s, which placement %s makes of it, or for other fields than %s",
 		o.namespace, o.name, o.placement, strings.Join(b.block.Fields, " "))
 }
 
@@ -133,8 +136,9 @@ func (b *blockCheck) reach() {
 		}
 	}
 	if len(sets) > 0 && len(clusters) > 0 {
-		b.report(true, ".locks", "the lock for %s opens without any cluster's own key, so that the one for %s is worth no more; "+
-			"hint: give the value again, with --set or with --two-lock --cluster", sets[0], clusters[0])
+		b.report(true, ".locks",
+			"the lock for %s opens without any cluster's own key, so that the one for %s is worth no more; "+
+				"hint: give the value again, with --set or with --two-lock --cluster", sets[0], clusters[0])
 	}
 	locked := map[string]bool{}
 	for _, clusters := range b.use.clusters {

@@ -36,7 +36,8 @@ func (g grants) dependency(name, on string) string {
 	}
 	switch {
 	case len(alone) > 0 && !g.targetsRefused(g.model.Placements[on]):
-		return fmt.Sprintf("placement %q is not placed on %s: %s would wait for it there for ever", on, strings.Join(alone, ", "), name)
+		return fmt.Sprintf("placement %q is not placed on %s: %s would wait for it there for ever", on,
+			strings.Join(alone, ", "), name)
 	case g.leadsTo(on, name, map[string]bool{}):
 		return fmt.Sprintf("placement %q depends on this one: each would wait for the other for ever", on)
 	}

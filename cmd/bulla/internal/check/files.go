@@ -40,7 +40,8 @@ func (f *files) note(build *kustomize.Build) {
 		}
 	}
 	if len(build.Objects) == 0 && len(build.Deleted) == 0 {
-		f.warn(f.placementFile(build.Placement), "it builds nothing: %s", f.nothing(f.model.Placements[build.Placement].Spec.Path))
+		f.warn(f.placementFile(build.Placement), "it builds nothing: %s",
+			f.nothing(f.model.Placements[build.Placement].Spec.Path))
 	}
 }
 
@@ -49,9 +50,11 @@ func (f *files) nothing(folder string) string {
 	for _, entry := range f.tree.Files(folder) {
 		switch path.Ext(entry.Path) {
 		case ".jsonnet", ".libsonnet":
-			return fmt.Sprintf("%s is jsonnet, which is not run; hint: write what it makes into the repository, and place that", entry.Path)
+			return fmt.Sprintf("%s is jsonnet, which is not run; hint: write what it makes into the repository, and place that",
+				entry.Path)
 		case ".tf", ".cue", ".pkl", ".dhall", ".ts", ".go":
-			return fmt.Sprintf("%s is a program, which is not run; hint: write what it makes into the repository, and place that", entry.Path)
+			return fmt.Sprintf(
+				"%s is a program, which is not run; hint: write what it makes into the repository, and place that", entry.Path)
 		}
 	}
 	return "no file in " + folder + " holds a Kubernetes object"
@@ -72,8 +75,10 @@ func (f *files) checkUnread(broken map[string]bool) {
 		if keys := loose.KeysOf(entry.Path, data); !keys.APIVersion || !keys.Kind || ownKind(data) {
 			continue
 		}
-		f.warn(entry.Path, "it holds a Kubernetes object, and no placement reads it: nothing of it is applied, and what it held before is deleted; "+
-			"hint: list it in a kustomization.yaml, or take it out")
+		f.warn(entry.Path,
+			"it holds a Kubernetes object, and no placement reads it: nothing of it is applied, and what it held "+
+				"before is deleted; "+
+				"hint: list it in a kustomization.yaml, or take it out")
 	}
 }
 
@@ -81,7 +86,8 @@ func manifest(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file)))
 }
 
-var ofOwnKind = regexp.MustCompile(`(?m)apiVersion"?\s*:\s*["']?(?:` + regexp.QuoteMeta(api.Group) + `|kustomize\.config\.k8s\.io)/`)
+var ofOwnKind = regexp.MustCompile(`(?m)apiVersion"?\s*:\s*["']?(?:` + regexp.QuoteMeta(api.Group) +
+	`|kustomize\.config\.k8s\.io)/`)
 
 // ownKind: stubs are looked at in checkLoose; a kustomization that nobody reads is
 // an overlay that is not placed.
@@ -94,7 +100,8 @@ func (f *files) near(file string) bool {
 		return true
 	}
 	for folder := path.Dir(file); folder != "."; folder = path.Dir(folder) {
-		if slices.ContainsFunc(slices.Collect(maps.Values(f.model.Placements)), func(p *api.Placement) bool { return p.Spec.Path == folder }) {
+		if slices.ContainsFunc(slices.Collect(maps.Values(f.model.Placements)),
+			func(p *api.Placement) bool { return p.Spec.Path == folder }) {
 			return true
 		}
 		for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
@@ -117,7 +124,8 @@ func (f *files) checkAimed() {
 		if err != nil || !aimed.Match(data) {
 			continue
 		}
-		if _, kind, ok := api.KindOf(data); ok && kind == api.KindSealedManifest && !strings.Contains(path.Base(file), "ustomization") {
+		if _, kind, ok := api.KindOf(data); ok && kind == api.KindSealedManifest &&
+			!strings.Contains(path.Base(file), "ustomization") {
 			continue
 		}
 		for i, line := range strings.Split(string(data), "\n") {
@@ -141,7 +149,8 @@ func (f *files) checkAimed() {
 
 func (f *files) aimsAtNothing(file string, line int, what string) {
 	f.add(Finding{File: file, Line: line, Problem: "nothing is of " + what +
-		" in a build, so this matches nothing: stubs are built as what their template says, a v1 Secret; hint: write kind: Secret"})
+		" in a build, so this matches nothing: stubs are built as what their template says, a v1 Secret; hint: " +
+		"write kind: Secret"})
 }
 
 // groupsAimedAt are the lines where a selector of a kustomization or transformer

@@ -97,7 +97,8 @@ func (s since) vanished(p *api.Placement) string {
 	}
 	from := fmt.Sprintf("%s from %s", p.Spec.Path, strings.Join(targets, ", "))
 	if p.Spec.Prune != nil && !*p.Spec.Prune {
-		return "it is gone since the last commit: nobody looks after " + from + " any more; it stays there, since it said prune: false"
+		return "it is gone since the last commit: nobody looks after " + from +
+			" any more; it stays there, since it said prune: false"
 	}
 	if heirs := s.heirs(p); len(heirs) > 0 {
 		return "it is gone since the last commit: what it places stays where placement " + strings.Join(heirs, ", ") +
@@ -128,13 +129,18 @@ func (s since) checkImmutable(now *kustomize.Stub) {
 		return
 	}
 	before, err := api.ParseSealedManifest(now.Path, data)
-	if err != nil || before.Metadata.Name != now.Manifest.Metadata.Name || before.Metadata.Namespace != now.Manifest.Metadata.Namespace || stub.Immutable(now.Manifest) && !stub.Immutable(before) {
+	if err != nil || before.Metadata.Name != now.Manifest.Metadata.Name ||
+		before.Metadata.Namespace != now.Manifest.Metadata.Namespace ||
+		stub.Immutable(now.Manifest) && !stub.Immutable(before) {
 		return
 	}
 	if changed := changedFields(before, now.Manifest); len(changed) > 0 {
-		s.add(Finding{File: now.Path, Problem: fmt.Sprintf("its Secret is immutable, and since the last commit there is another %s: every cluster that has it refuses that; "+
-			"hint: seal a stub with a new name, or write %s: enabled under spec.template.metadata.annotations, and it is deleted and made anew",
-			strings.Join(changed, ", "), v1alpha1.ForceAnnotation)})
+		s.add(Finding{File: now.Path,
+			Problem: fmt.Sprintf(
+				"its Secret is immutable, and since the last commit there is another %s: every cluster that has it refuses that; "+
+					"hint: seal a stub with a new name, or write %s: enabled under spec.template.metadata.annotations, and it is "+
+					"deleted and made anew",
+				strings.Join(changed, ", "), v1alpha1.ForceAnnotation)})
 	}
 }
 

@@ -53,7 +53,8 @@ func (r reads) check() {
 		for _, namespace := range r.model.Placements[build.Placement].Spec.AllNamespaces() {
 			if all.known[kustomize.ObjectID{Kind: "Namespace", Name: namespace}] == nil {
 				r.add(Finding{Note: true, File: r.placementFile(build.Placement),
-					Problem: fmt.Sprintf("no placement makes namespace %s: it must be there before, or nothing is applied", namespace)})
+					Problem: fmt.Sprintf("no placement makes namespace %s: it must be there before, or nothing is applied",
+						namespace)})
 			}
 		}
 		for _, o := range build.Objects {
@@ -61,18 +62,23 @@ func (r reads) check() {
 			r.checkBinding(build, o, all)
 			if gk := o.GroupVersionKind().GroupKind().String(); o.GetNamespace() != "" && all.cluster[gk] {
 				r.add(Finding{File: r.placementFile(build.Placement), Problem: fmt.Sprintf(
-					"%s is cluster-scoped, as its CustomResourceDefinition says; hint: write %q under spec.allow.clusterResources", describe(o.ID()), gk)})
+					"%s is cluster-scoped, as its CustomResourceDefinition says; hint: write %q under spec.allow.clusterResources",
+					describe(o.ID()), gk)})
 			}
 		}
 	}
 }
 
 // made are the objects that every namespace has by itself.
-var made = []workload.Ref{{Kind: workload.ServiceAccount, Name: "default"}, {Kind: workload.ConfigMap, Name: "kube-root-ca.crt"}}
+var made = []workload.Ref{
+	{Kind: workload.ServiceAccount, Name: "default"},
+	{Kind: workload.ConfigMap, Name: "kube-root-ca.crt"},
+}
 
 func (r reads) checkReader(build *kustomize.Build, o kustomize.Object, all fleetObjects) {
 	for _, ref := range workload.Reads(o.Object) {
-		if ref.Optional || ref.Kind == workload.Claim || slices.ContainsFunc(made, func(m workload.Ref) bool { return m.Kind == ref.Kind && m.Name == ref.Name }) {
+		if ref.Optional || ref.Kind == workload.Claim ||
+			slices.ContainsFunc(made, func(m workload.Ref) bool { return m.Kind == ref.Kind && m.Name == ref.Name }) {
 			continue
 		}
 		namespace := ref.Namespace

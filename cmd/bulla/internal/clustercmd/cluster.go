@@ -93,7 +93,9 @@ func (a run) clusterAdd(ctx context.Context, name string, o clusterAddOptions) e
 		return a.clusterRebuilt(ctx, repo, file, name, o)
 	}
 	if exists {
-		return fault.New("edit "+file+" to change it, or choose another name; --rebuilt gives a cluster that was built anew its new keys", "add cluster %q: %s is there", name, file)
+		return fault.New("edit "+file+
+			" to change it, or choose another name; --rebuilt gives a cluster that was built anew its new keys",
+			"add cluster %q: %s is there", name, file)
 	}
 	labels, err := ParseLabels(o.labels)
 	if err != nil {
@@ -128,7 +130,8 @@ func (a run) clusterAdd(ctx context.Context, name string, o clusterAddOptions) e
 func sharesKeys(repo *fleetrepo.Repo, keys clusterkeys.Keys) error {
 	for name, other := range repo.Model.Clusters {
 		if other.Spec.Identity == keys.Identity || other.Spec.Recipient == keys.Recipient {
-			return fault.New("every cluster makes its own keys; was one restored from the other's backup?", "add cluster %q: cluster %q has the same key", keys.Cluster, name)
+			return fault.New("every cluster makes its own keys; was one restored from the other's backup?",
+				"add cluster %q: cluster %q has the same key", keys.Cluster, name)
 		}
 	}
 	return nil
@@ -156,19 +159,22 @@ func (a run) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOp
 	switch {
 	case o.identity == "" && o.recipient == "":
 		if o.context == "" && o.kubeconfig == "" {
-			return given, fault.NewUsage("give --context or --kubeconfig, or --identity and --recipient", "add cluster %q: nothing says where its keys are", name)
+			return given, fault.NewUsage("give --context or --kubeconfig, or --identity and --recipient",
+				"add cluster %q: nothing says where its keys are", name)
 		}
 		keys, err := clusterkeys.Read(ctx, o.kubeconfig, o.context, name)
 		if err != nil {
 			return given, err
 		}
 		if keys.Fleet != "" && keys.Fleet != fleet {
-			return given, fault.NewTrust("is this the right context, and the right repository?", "add cluster %q: it follows fleet %s, this is %s", name, keys.Fleet, fleet)
+			return given, fault.NewTrust("is this the right context, and the right repository?",
+				"add cluster %q: it follows fleet %s, this is %s", name, keys.Fleet, fleet)
 		}
 		keys.Fleet = fleet
 		return keys, nil
 	case o.identity == "" || o.recipient == "" || o.context != "" || o.kubeconfig != "":
-		return given, fault.NewUsage("give --context or --kubeconfig alone, or --identity and --recipient", "add cluster %q: its keys come from two places", name)
+		return given, fault.NewUsage("give --context or --kubeconfig alone, or --identity and --recipient",
+			"add cluster %q: its keys come from two places", name)
 	}
 	if err := checkKeys(given); err != nil {
 		return given, err
@@ -180,10 +186,12 @@ func (a run) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOp
 // are for the fingerprint.
 func checkKeys(keys clusterkeys.Keys) error {
 	if !hexid.IsDigest(keys.Identity) {
-		return fault.NewUsage("it is sha256: and 64 hexadecimal digits, and stands in the FleetSync's status", "add cluster %q: the identity is not that of a cluster", keys.Cluster)
+		return fault.NewUsage("it is sha256: and 64 hexadecimal digits, and stands in the FleetSync's status",
+			"add cluster %q: the identity is not that of a cluster", keys.Cluster)
 	}
 	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
-		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status", "add cluster %q: the recipient is not an age recipient", keys.Cluster)
+		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status",
+			"add cluster %q: the recipient is not an age recipient", keys.Cluster)
 	}
 	return nil
 }
@@ -192,17 +200,20 @@ func checkKeys(keys clusterkeys.Keys) error {
 func (a run) confirm(keys clusterkeys.Keys, told string) error {
 	if told != "" {
 		if !strings.EqualFold(told, keys.Fingerprint()) {
-			return fault.NewTrust("somebody changed a key on its way, or it is another cluster or fleet; ask again by another channel",
+			return fault.NewTrust(
+				"somebody changed a key on its way, or it is another cluster or fleet; ask again by another channel",
 				"add cluster %q: the fingerprint is not that of these keys", keys.Cluster)
 		}
 		return nil
 	}
 	file, ok := a.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return fault.NewTrust("ask somebody at the cluster for `bulla cluster fingerprint "+keys.Cluster+" --context …` and give it with --fingerprint",
+		return fault.NewTrust("ask somebody at the cluster for `bulla cluster fingerprint "+keys.Cluster+
+			" --context …` and give it with --fingerprint",
 			"add cluster %q: nobody compared its keys", keys.Cluster)
 	}
-	fmt.Fprintf(a.Stderr, "fingerprint: %s\nDoes somebody at the cluster read out the same? Type yes: ", keys.Fingerprint())
+	fmt.Fprintf(a.Stderr, "fingerprint: %s\nDoes somebody at the cluster read out the same? Type yes: ",
+		keys.Fingerprint())
 	line, _ := bufio.NewReader(file).ReadString('\n')
 	if strings.TrimSpace(line) != "yes" {
 		return fault.NewTrust("nothing was written", "add cluster %q: the fingerprint was not confirmed", keys.Cluster)
@@ -267,7 +278,8 @@ func (a run) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (
 	if kubeContext != "" || kubeconfig != "" {
 		keys, err := clusterkeys.Read(ctx, kubeconfig, kubeContext, name)
 		if err == nil && keys.Fleet == "" {
-			err = fault.New("its controller has not read the fleet yet; kubectl describe fleetsync says why", "cluster %q does not know its fleet", name)
+			err = fault.New("its controller has not read the fleet yet; kubectl describe fleetsync says why",
+				"cluster %q does not know its fleet", name)
 		}
 		return keys, err
 	}
@@ -279,5 +291,8 @@ func (a run) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (
 	if !ok {
 		return clusterkeys.Keys{}, shell.Unknown(repo.Model, api.KindCluster, name, "--context reads from a cluster itself")
 	}
-	return clusterkeys.Keys{Fleet: repo.Model.Fleet.Spec.ID, Cluster: name, Identity: cluster.Spec.Identity, Recipient: cluster.Spec.Recipient}, nil
+	return clusterkeys.Keys{
+		Fleet: repo.Model.Fleet.Spec.ID, Cluster: name, Identity: cluster.Spec.Identity,
+		Recipient: cluster.Spec.Recipient,
+	}, nil
 }

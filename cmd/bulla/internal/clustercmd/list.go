@@ -50,7 +50,8 @@ const listPatience = 5 * time.Second
 func newClusterList(a run) *cobra.Command {
 	format := render.Text
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters, their sets and what is placed on them", Args: command.None,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the clusters, their sets and what is placed on them",
+		Args: command.None,
 		Long: clusterListLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := format.Check(); err != nil {
@@ -158,8 +159,9 @@ const clusterRemoveExample = `  # 1. empty it
 func newClusterRemove(a run) *cobra.Command {
 	var decommission, keep bool
 	cmd := &cobra.Command{
-		Use: "remove NAME", Short: "Empty a cluster, then take it out of the fleet", Long: clusterRemoveLong, Example: clusterRemoveExample,
-		Args: command.Args("the name of a cluster", 1, 1),
+		Use: "remove NAME", Short: "Empty a cluster, then take it out of the fleet", Long: clusterRemoveLong,
+		Example: clusterRemoveExample,
+		Args:    command.Args("the name of a cluster", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if decommission {
 				return a.decommission(args[0])
@@ -167,7 +169,8 @@ func newClusterRemove(a run) *cobra.Command {
 			return a.clusterRemove(args[0], keep)
 		},
 	}
-	cmd.Flags().BoolVar(&decommission, "decommission", false, "set decommission: true, which empties the cluster once merged")
+	cmd.Flags().BoolVar(&decommission, "decommission", false,
+		"set decommission: true, which empties the cluster once merged")
 	cmd.Flags().BoolVar(&keep, "keep-objects", false, "remove the file of a cluster that was not emptied")
 	cmd.MarkFlagsMutuallyExclusive("decommission", "keep-objects")
 	return cmd
@@ -224,8 +227,11 @@ func (a run) clusterRemove(name string, keep bool) error {
 		return err
 	}
 	if !cluster.Spec.Decommission && !keep {
-		return fault.New("empty it first with --decommission, merge, and remove it when it is empty; or leave its objects there with --keep-objects",
-			"remove cluster %q: it was not decommissioned; removing its file would stop unsealing and delete nothing there", name)
+		return fault.New(
+			"empty it first with --decommission, merge, and remove it when it is empty; or leave its objects there "+
+				"with --keep-objects",
+			"remove cluster %q: it was not decommissioned; removing its file would stop unsealing and delete nothing there",
+			name)
 	}
 	for _, placement := range slices.Sorted(maps.Keys(repo.Model.Placements)) {
 		if slices.Contains(repo.Model.Placements[placement].Spec.Targets, api.PlacementTarget{ClusterName: name}) {

@@ -29,10 +29,12 @@ func (a run) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, nam
 		return err
 	}
 	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
-		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status", "cluster %q: the recipient is not an age recipient", name)
+		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status",
+			"cluster %q: the recipient is not an age recipient", name)
 	}
 	if old.Spec.Identity == keys.Identity && old.Spec.Recipient == keys.Recipient {
-		return fault.New("is this the right context?", "cluster %q has the keys that %s has: it was not built anew", name, file)
+		return fault.New("is this the right context?",
+			"cluster %q has the keys that %s has: it was not built anew", name, file)
 	}
 	delete(repo.Model.Clusters, name) // it may share a key with its former self
 	if err := sharesKeys(repo, keys); err != nil {
@@ -53,7 +55,8 @@ func (a run) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, nam
 		return err
 	}
 	if read.Spec.Identity != keys.Identity || read.Spec.Recipient != keys.Recipient {
-		return fault.New("write its spec.identity and spec.recipient by hand", "edit %s: it does not read back as it was meant", file)
+		return fault.New("write its spec.identity and spec.recipient by hand",
+			"edit %s: it does not read back as it was meant", file)
 	}
 	if err := atomicfile.Replace(repo.Abs(file), before, data); err != nil {
 		return err

@@ -36,7 +36,10 @@ type Keys struct {
 // Fingerprint is 128 bits of a hash over all fields, in groups of four digits:
 // short enough to be read out, long enough that nobody finds a second one.
 func (k Keys) Fingerprint() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"bulla.dev/cluster-fingerprint/v1", k.Fleet, k.Cluster, k.Identity, k.Recipient}, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		"bulla.dev/cluster-fingerprint/v1", k.Fleet, k.Cluster, k.Identity,
+		k.Recipient,
+	}, "\n")))
 	digits := hex.EncodeToString(sum[:16])
 	var groups []string
 	for i := 0; i < len(digits); i += 4 {
@@ -65,7 +68,10 @@ func Read(ctx context.Context, kubeconfig, kubeContext, cluster string) (Keys, e
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &sync); err != nil {
 		return Keys{}, fmt.Errorf("read FleetSync of %s: %w", where, err)
 	}
-	keys := Keys{Fleet: sync.Status.Fleet, Cluster: sync.Spec.ClusterName, Identity: sync.Status.Identity, Recipient: sync.Status.Recipient}
+	keys := Keys{
+		Fleet: sync.Status.Fleet, Cluster: sync.Spec.ClusterName, Identity: sync.Status.Identity,
+		Recipient: sync.Status.Recipient,
+	}
 	return keys, keys.check(where, cluster)
 }
 
@@ -74,7 +80,8 @@ func (k Keys) check(where, cluster string) error {
 	case k.Cluster != cluster:
 		return fault.New("is this the right context?", "the cluster of %s calls itself %q, not %q", where, k.Cluster, cluster)
 	case k.Identity == "" || k.Recipient == "":
-		return fault.New("kubectl describe fleetsync says why; its controller makes the keys at its first start", "the cluster of %s has no keys yet", where)
+		return fault.New("kubectl describe fleetsync says why; its controller makes the keys at its first start",
+			"the cluster of %s has no keys yet", where)
 	}
 	return nil
 }

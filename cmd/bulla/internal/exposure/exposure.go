@@ -134,7 +134,8 @@ func After(readings []Reading, stubs []Stub, history History) []Lost {
 		lost[i].compare(stubs, history)
 	}
 	slices.SortStableFunc(lost, func(a, b Lost) int {
-		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), cmp.Compare(a.Object, b.Object))
+		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)),
+			cmp.Compare(a.Object, b.Object))
 	})
 	return lost
 }

@@ -48,18 +48,39 @@ func TestWhatIsRotatedAfterAClusterIsLost(t *testing.T) {
 		state  State
 		rotate []Still
 	}{
-		"the very file":              {"digest of a", []Stub{stub("a", "db", "one")}, Same, []Still{{"a", []string{"/data/one"}}}},
-		"new locks alone":            {"old", []Stub{stub("a", "db", "one", "two")}, Same, []Still{{"a", []string{"/data/one", "/data/two"}}}},
-		"one value is new":           {"old", []Stub{stub("a", "db", "new", "two")}, Part, []Still{{"a", []string{"/data/two"}}}},
-		"a value was taken out":      {"old", []Stub{stub("a", "db", "two")}, Part, []Still{{"a", []string{"/data/two"}}}},
-		"a value was added":          {"old", []Stub{stub("a", "db", "one", "two", "three")}, Same, []Still{{"a", []string{"/data/one", "/data/two"}}}},
-		"the file moved":             {"old", []Stub{stub("b", "elsewhere", "one", "two")}, Same, []Still{{"b", []string{"/data/one", "/data/two"}}}},
-		"two files share it":         {"old", []Stub{stub("a", "db", "one"), stub("b", "x", "two")}, Same, []Still{{"a", []string{"/data/one"}}, {"b", []string{"/data/two"}}}},
-		"every value is new":         {"old", []Stub{stub("a", "db", "new")}, Changed, []Still{}},
-		"no stub is left":            {"old", []Stub{stub("a", "other", "new")}, Removed, []Still{}},
-		"a commit that is not here":  {"older", []Stub{stub("a", "db", "one")}, Unknown, []Still{{"a", []string{}}}},
-		"neither commit nor a stub":  {"older", nil, Unknown, []Still{}},
-		"a shallow clone, same file": {"digest of b", []Stub{stub("a", "db", "one"), stub("b", "db2", "two")}, Same, []Still{{"b", []string{"/data/two"}}}},
+		"the very file": {
+			"digest of a", []Stub{stub("a", "db", "one")}, Same,
+			[]Still{{"a", []string{"/data/one"}}},
+		},
+		"new locks alone": {
+			"old", []Stub{stub("a", "db", "one", "two")}, Same,
+			[]Still{{"a", []string{"/data/one", "/data/two"}}},
+		},
+		"one value is new": {
+			"old", []Stub{stub("a", "db", "new", "two")}, Part,
+			[]Still{{"a", []string{"/data/two"}}},
+		},
+		"a value was taken out": {"old", []Stub{stub("a", "db", "two")}, Part, []Still{{"a", []string{"/data/two"}}}},
+		"a value was added": {
+			"old", []Stub{stub("a", "db", "one", "two", "three")}, Same,
+			[]Still{{"a", []string{"/data/one", "/data/two"}}},
+		},
+		"the file moved": {
+			"old", []Stub{stub("b", "elsewhere", "one", "two")}, Same,
+			[]Still{{"b", []string{"/data/one", "/data/two"}}},
+		},
+		"two files share it": {
+			"old", []Stub{stub("a", "db", "one"), stub("b", "x", "two")}, Same,
+			[]Still{{"a", []string{"/data/one"}}, {"b", []string{"/data/two"}}},
+		},
+		"every value is new":        {"old", []Stub{stub("a", "db", "new")}, Changed, []Still{}},
+		"no stub is left":           {"old", []Stub{stub("a", "other", "new")}, Removed, []Still{}},
+		"a commit that is not here": {"older", []Stub{stub("a", "db", "one")}, Unknown, []Still{{"a", []string{}}}},
+		"neither commit nor a stub": {"older", nil, Unknown, []Still{}},
+		"a shallow clone, same file": {
+			"digest of b", []Stub{stub("a", "db", "one"), stub("b", "db2", "two")}, Same,
+			[]Still{{"b", []string{"/data/two"}}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lost := After([]Reading{{Cluster: "prod-eu", Object: "shop/db", Digest: c.digest, Head: "head"}}, c.now, old)
@@ -76,15 +97,30 @@ func TestWhatIsRotatedAfterAClusterIsLost(t *testing.T) {
 func TestAnswersForOneVersionAreOneReading(t *testing.T) {
 	at := func(minute int) time.Time { return time.Date(2026, 11, 22, 5, minute, 0, 0, time.UTC) }
 	entry := func(index int64, cluster, digest, head string) client.AuditEntry {
-		return client.AuditEntry{Index: index, Entry: audit.Entry{Time: at(int(index)), Cluster: cluster, Object: "shop/db", Digest: digest, Placement: "shop", Head: head}}
+		return client.AuditEntry{
+			Index: index,
+			Entry: audit.Entry{
+				Time: at(int(index)), Cluster: cluster, Object: "shop/db", Digest: digest, Placement: "shop",
+				Head: head,
+			},
+		}
 	}
 	got := Readings([]client.AuditEntry{
 		entry(1, "eu", "one", "h1"), entry(2, "us", "one", "h1"), entry(3, "eu", "one", "h2"), entry(4, "eu", "two", "h3"),
 	})
 	want := []Reading{
-		{Cluster: "eu", Object: "shop/db", Digest: "one", Placement: "shop", First: at(1), Last: at(3), Times: 2, Entry: 1, Head: "h1"},
-		{Cluster: "us", Object: "shop/db", Digest: "one", Placement: "shop", First: at(2), Last: at(2), Times: 1, Entry: 2, Head: "h1"},
-		{Cluster: "eu", Object: "shop/db", Digest: "two", Placement: "shop", First: at(4), Last: at(4), Times: 1, Entry: 4, Head: "h3"},
+		{
+			Cluster: "eu", Object: "shop/db", Digest: "one", Placement: "shop", First: at(1), Last: at(3), Times: 2, Entry: 1,
+			Head: "h1",
+		},
+		{
+			Cluster: "us", Object: "shop/db", Digest: "one", Placement: "shop", First: at(2), Last: at(2), Times: 1, Entry: 2,
+			Head: "h1",
+		},
+		{
+			Cluster: "eu", Object: "shop/db", Digest: "two", Placement: "shop", First: at(4), Last: at(4), Times: 1, Entry: 4,
+			Head: "h3",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)
@@ -93,13 +129,17 @@ func TestAnswersForOneVersionAreOneReading(t *testing.T) {
 
 func TestAFolderWithoutHistorySaysNothing(t *testing.T) {
 	clone := OpenClone(t.TempDir())
-	if clone.Stub("1111111111111111111111111111111111111111", "d") != nil || clone.Describe("1111111111111111111111111111111111111111") != "" {
+	if clone.Stub("1111111111111111111111111111111111111111", "d") != nil ||
+		clone.Describe("1111111111111111111111111111111111111111") != "" {
 		t.Error("it says something")
 	}
 }
 
 func TestAnEntryCountsForEveryObjectThatItNames(t *testing.T) {
-	e := audit.Entry{Cluster: "eu", Placement: "ldap-prod", Object: "prod/ldap", Also: []string{"ldap-staging staging/ldap"}, Digest: "one"}
+	e := audit.Entry{
+		Cluster: "eu", Placement: "ldap-prod", Object: "prod/ldap",
+		Also: []string{"ldap-staging staging/ldap"}, Digest: "one",
+	}
 	var got []string
 	for _, r := range Readings([]client.AuditEntry{{Index: 1, Entry: e}}) {
 		got = append(got, r.Placement+" "+r.Object)

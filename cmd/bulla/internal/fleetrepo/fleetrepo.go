@@ -100,21 +100,26 @@ func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.
 	}
 	switch {
 	case rootKey == "" && !pinned:
-		return sealing.Known{}, fault.NewTrust("get the root verifier key from your fleet's operators, not from this repository, then: bulla trust KEY",
+		return sealing.Known{}, fault.NewTrust(
+			"get the root verifier key from your fleet's operators, not from this repository, then: bulla trust KEY",
 			"no root key is pinned for fleet %q (%s)", fleet.Metadata.Name, fleet.Spec.ID)
 	case rootKey == "":
 		rootKey = pin.RootKey
 	case pinned && pin.RootKey != rootKey:
-		return sealing.Known{}, fault.NewTrust("compare both with your fleet's operators; `bulla trust list` shows the pinned one",
+		return sealing.Known{}, fault.NewTrust(
+			"compare both with your fleet's operators; `bulla trust list` shows the pinned one",
 			"--root-key is not the root key pinned for fleet %q", fleet.Metadata.Name)
 	}
 	known, err := pin.Newest().Accept(&fleet.Spec, rootKey)
 	switch {
 	case errors.Is(err, sealing.ErrRolledBack):
-		return known, fault.NewTrust("get the newest "+FleetFile+" (merge the default branch); if your fleet's operators say that this one is right: bulla trust KEY --replace",
+		return known, fault.NewTrust("get the newest "+FleetFile+
+			" (merge the default branch); if your fleet's operators say that this one is right: bulla trust KEY --replace",
 			"verify %s: %w", FleetFile, err)
 	case errors.Is(err, sealing.ErrSignature):
-		return known, fault.NewTrust("do not seal: somebody changed keys, recovery recipients or the id, or this is another fleet; ask your fleet's operators",
+		return known, fault.NewTrust(
+			"do not seal: somebody changed keys, recovery recipients or the id, or this is another fleet; ask your "+
+				"fleet's operators",
 			"verify %s: %w", FleetFile, err)
 	case err != nil:
 		return known, fault.NewUsage(trust.VerifierKeyHint, "this is not a root verifier key: %w", err)
@@ -131,7 +136,8 @@ func (r *Repo) Rel(path string) (string, error) {
 	}
 	rel, err := filepath.Rel(r.Root, abs)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return "", fault.New("a stub is part of the fleet repository: name a path inside it", "the file is outside the fleet repository %s", r.Root)
+		return "", fault.New("a stub is part of the fleet repository: name a path inside it",
+			"the file is outside the fleet repository %s", r.Root)
 	}
 	if err := r.checkLinks(filepath.FromSlash(rel)); err != nil {
 		return "", err

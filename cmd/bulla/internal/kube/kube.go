@@ -33,7 +33,8 @@ func Connect(kubeconfig, kubeContext string) (*Cluster, error) {
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: kubeContext}).ClientConfig()
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
+		&clientcmd.ConfigOverrides{CurrentContext: kubeContext}).ClientConfig()
 	if err != nil {
 		return nil, fault.New("`kubectl config get-contexts` lists them", "read kubeconfig: %w", err)
 	}
@@ -48,10 +49,12 @@ func Connect(kubeconfig, kubeContext string) (*Cluster, error) {
 func (c *Cluster) FleetSync(ctx context.Context) (*unstructured.Unstructured, error) {
 	list, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("fleetsyncs")).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, fault.New("is bulla-controller installed there, and may you list fleetsyncs.bulla.dev?", "read FleetSync of %s: %w", c.Where, err)
+		return nil, fault.New("is bulla-controller installed there, and may you list fleetsyncs.bulla.dev?",
+			"read FleetSync of %s: %w", c.Where, err)
 	}
 	if len(list.Items) != 1 {
-		return nil, fault.New("a cluster follows one fleet; create one FleetSync", "read FleetSync of %s: there are %d", c.Where, len(list.Items))
+		return nil, fault.New("a cluster follows one fleet; create one FleetSync",
+			"read FleetSync of %s: there are %d", c.Where, len(list.Items))
 	}
 	return &list.Items[0], nil
 }
@@ -68,11 +71,13 @@ var kinds = map[string]string{FleetSync: "fleetsyncs", Delivery: "deliveries"}
 // Request asks the controller to work on an object now, with the annotation that
 // Flux has for it.
 func (c *Cluster) Request(ctx context.Context, kind, namespace, name string, now time.Time) error {
-	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, now.UTC().Format(time.RFC3339Nano))
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation,
+		now.UTC().Format(time.RFC3339Nano))
 	_, err := c.client.Resource(v1alpha1.GroupVersion.WithResource(kinds[kind])).Namespace(namespace).
 		Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "bulla"})
 	if err != nil {
-		return fault.New("does it stand there, and may you patch "+kinds[kind]+".bulla.dev?", "ask %s %q of %s: %w", kind, name, c.Where, err)
+		return fault.New("does it stand there, and may you patch "+kinds[kind]+".bulla.dev?",
+			"ask %s %q of %s: %w", kind, name, c.Where, err)
 	}
 	return nil
 }

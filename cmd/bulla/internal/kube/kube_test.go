@@ -22,7 +22,10 @@ func server(t *testing.T, fleetSyncs int, written *[]string) *kube.Cluster {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		object := map[string]any{"apiVersion": "bulla.dev/v1alpha1", "kind": "FleetSync", "metadata": map[string]any{"name": "fleet"}}
+		object := map[string]any{
+			"apiVersion": "bulla.dev/v1alpha1", "kind": "FleetSync",
+			"metadata": map[string]any{"name": "fleet"},
+		}
 		if r.Method == http.MethodPatch {
 			body, _ := io.ReadAll(r.Body)
 			*written = append(*written, r.URL.Path+" "+string(body))

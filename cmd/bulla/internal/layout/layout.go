@@ -49,7 +49,8 @@ func CodeOwners(owners []string) []byte {
 // @ guards nothing and nobody is told.
 func IsOwner(s string) bool {
 	before, after, ok := strings.Cut(s, "@")
-	return ok && after != "" && !strings.ContainsAny(s, " \t\r\n#") && !strings.HasSuffix(s, "/") && !strings.Contains(before, "/")
+	return ok && after != "" && !strings.ContainsAny(s, " \t\r\n#") && !strings.HasSuffix(s, "/") &&
+		!strings.Contains(before, "/")
 }
 
 // owned says whether a line's owners, up to a comment, are all owners, and
@@ -104,7 +105,8 @@ func GitAttributes() []byte {
 func ConvertsLines(attributes []byte) bool {
 	for line := range strings.Lines(string(attributes)) {
 		fields := strings.Fields(line)
-		if len(fields) >= 2 && (fields[0] == "*" || fields[0] == "**") && slices.ContainsFunc(fields[1:], func(a string) bool { return a == "-text" || a == "binary" || a == "eol=lf" }) {
+		if len(fields) >= 2 && (fields[0] == "*" || fields[0] == "**") &&
+			slices.ContainsFunc(fields[1:], func(a string) bool { return a == "-text" || a == "binary" || a == "eol=lf" }) {
 			return false
 		}
 	}

@@ -26,7 +26,10 @@ func TestWhatCodeOwnersDoesNotGuard(t *testing.T) {
 		{"a comment alone is no owner", "* # @a/b\n", everything},
 		{"nor does a comment", "# * @a/b\n", everything},
 		{"nor a path without an owner", "*\n", everything},
-		{"a forgotten folder is named", "/fleet.yaml @a\n/clusters/ @a\nclustersets/** @a\n/apps/ @a\n/CODEOWNERS @a\n", []string{"/placements/"}},
+		{
+			"a forgotten folder is named", "/fleet.yaml @a\n/clusters/ @a\nclustersets/** @a\n/apps/ @a\n/CODEOWNERS @a\n",
+			[]string{"/placements/"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, layout.Missing([]byte(test.file))); diff != "" {

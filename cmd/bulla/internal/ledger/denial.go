@@ -30,7 +30,8 @@ func ReadDenials(in []*keyservicev1.Denial) []Denial {
 
 // ReadDenial reads one of them.
 func ReadDenial(d *keyservicev1.Denial) Denial {
-	return Denial{ID: d.GetId(), Cluster: d.GetCluster(), Placement: d.GetPlacement(), Digest: d.GetDigest(), Reason: d.GetReason(),
+	return Denial{ID: d.GetId(), Cluster: d.GetCluster(), Placement: d.GetPlacement(), Digest: d.GetDigest(),
+		Reason: d.GetReason(),
 		Person: d.GetPerson(), Since: time.UnixMicro(d.GetSince()).UTC(), Until: time.UnixMicro(d.GetUntil()).UTC()}
 }
 

@@ -110,7 +110,8 @@ func Read(in *keyservicev1.ListLedgerResponse, patience time.Duration) Status {
 	for _, c := range in.GetClusters() {
 		cluster := Cluster{Name: c.GetCluster(), Standing: standing(c), Head: c.GetHead(),
 			Reported: moment(c.GetReported()), Left: moment(c.GetLeft()), Secrets: []Secret{},
-			Decommissioned: c.GetDecommissioned(), Suspended: readSuspension(c.GetState().GetSuspended()), Deliveries: readDeliveries(c.GetState().GetDeliveries())}
+			Decommissioned: c.GetDecommissioned(), Suspended: readSuspension(c.GetState().GetSuspended()),
+			Deliveries: readDeliveries(c.GetState().GetDeliveries())}
 		cluster.Silent = cluster.Standing != Left && isSilent(c, status.Time, patience)
 		for _, s := range c.GetSecrets() {
 			secret := read(s)
@@ -154,7 +155,8 @@ func read(s *keyservicev1.LedgerSecret) Secret {
 
 func match(s *keyservicev1.LedgerSecret) Match {
 	state, digest, placed := s.GetSecret().GetState(), s.GetSecret().GetDigest(), s.GetPlacedDigest()
-	has := state == keyservicev1.SecretState_SECRET_STATE_PROVISIONED || state == keyservicev1.SecretState_SECRET_STATE_IN_USE
+	has := state == keyservicev1.SecretState_SECRET_STATE_PROVISIONED ||
+		state == keyservicev1.SecretState_SECRET_STATE_IN_USE
 	switch {
 	case !has && placed == "":
 		return None
@@ -203,7 +205,8 @@ func (s *Status) KeepSecrets(name string) {
 	placements := map[string]bool{}
 	for i := range s.Clusters {
 		c := &s.Clusters[i]
-		c.Secrets = slices.DeleteFunc(c.Secrets, func(secret Secret) bool { return secret.Name != name && secret.Object() != name })
+		c.Secrets = slices.DeleteFunc(c.Secrets,
+			func(secret Secret) bool { return secret.Name != name && secret.Object() != name })
 		for _, secret := range c.Secrets {
 			placements[secret.Placement] = true
 		}

@@ -21,7 +21,10 @@ func readRefused(r *keyservicev1.RefusedTip) *RefusedTip {
 	if r == nil {
 		return nil
 	}
-	return &RefusedTip{Tip: r.GetTip(), Reason: r.GetReason(), Since: time.UnixMicro(r.GetSince()).UTC(), Stops: moment(r.GetStops())}
+	return &RefusedTip{
+		Tip: r.GetTip(), Reason: r.GetReason(), Since: time.UnixMicro(r.GetSince()).UTC(),
+		Stops: moment(r.GetStops()),
+	}
 }
 
 // Says what that means at a time, in one line.

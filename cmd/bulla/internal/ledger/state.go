@@ -37,7 +37,10 @@ type Placement struct {
 func readPlacements(in []*keyservicev1.LedgerPlacement) []Placement {
 	placements := make([]Placement, len(in))
 	for i, p := range in {
-		placements[i] = Placement{Name: p.GetPlacement(), Suspended: p.GetSuspended(), Clusters: append([]string{}, p.GetClusters()...), Broken: p.GetBroken()}
+		placements[i] = Placement{
+			Name: p.GetPlacement(), Suspended: p.GetSuspended(),
+			Clusters: append([]string{}, p.GetClusters()...), Broken: p.GetBroken(),
+		}
 	}
 	return placements
 }
@@ -52,8 +55,9 @@ func readSuspension(s *keyservicev1.Suspension) *Suspension {
 func readDeliveries(in []*keyservicev1.DeliveryState) []Delivery {
 	deliveries := make([]Delivery, len(in))
 	for i, d := range in {
-		deliveries[i] = Delivery{Placement: d.GetPlacement(), Ready: readiness(d.GetReady()), Reason: d.GetReason(), Message: d.GetMessage(),
-			Since: moment(d.GetSince()), Objects: int(d.GetObjects()), Suspended: readSuspension(d.GetSuspended())}
+		deliveries[i] = Delivery{Placement: d.GetPlacement(), Ready: readiness(d.GetReady()), Reason: d.GetReason(),
+			Message: d.GetMessage(),
+			Since:   moment(d.GetSince()), Objects: int(d.GetObjects()), Suspended: readSuspension(d.GetSuspended())}
 	}
 	return deliveries
 }

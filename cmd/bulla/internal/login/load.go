@@ -11,7 +11,8 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
-const howToLogIn = "run `bulla login`, give what it prints to an operator of the key service, then: bulla login --certificate FILE --url URL"
+const howToLogIn = "run `bulla login`, give what it prints to an operator of the key service, then: bulla login " +
+	"--certificate FILE --url URL"
 
 // Load returns a client of the fleet's key service in the name of the user;
 // fleet may be empty when there is one login only. Its errors say what to do.
@@ -25,7 +26,8 @@ func Load(fleet string) (*client.Admin, error) {
 		return nil, err
 	}
 	if l.Certificate == "" {
-		return nil, fault.New("give the request that `bulla login` prints to an operator; then: bulla login --certificate FILE --url URL",
+		return nil, fault.New(
+			"give the request that `bulla login` prints to an operator; then: bulla login --certificate FILE --url URL",
 			"the login to fleet %s has no certificate yet", l.Fleet)
 	}
 	return l.Admin()
@@ -34,7 +36,8 @@ func Load(fleet string) (*client.Admin, error) {
 // isSentAway reports whether the service itself said to come back later.
 func isSentAway(err error) bool {
 	var unavailable *client.UnavailableError
-	return errors.As(err, &unavailable) && (unavailable.Reason == keyservicev1.ReasonLimited || unavailable.Reason == keyservicev1.ReasonOverloaded)
+	return errors.As(err, &unavailable) &&
+		(unavailable.Reason == keyservicev1.ReasonLimited || unavailable.Reason == keyservicev1.ReasonOverloaded)
 }
 
 // Refused gives an error of a call its hint.
@@ -44,15 +47,20 @@ func Refused(err error) error {
 	case err == nil:
 		return nil
 	case client.IsRepositoryStale(err):
-		return fault.New("the service has not seen for too long whether its head is the newest, and opens nothing until it has: tell its operators, and run this again", "%w", err)
+		return fault.New(
+			"the service has not seen for too long whether its head is the newest, and opens nothing until it has: tell its "+
+				"operators, and run this again", "%w", err)
 	case client.IsHeadRefused(err):
-		return fault.New("the service does not accept the tip of the repository, and opens nothing until it is mended or taken off the branch: its /readyz and its log say which commit and why", "%w", err)
+		return fault.New(
+			"the service does not accept the tip of the repository, and opens nothing until it is mended or taken off the "+
+				"branch: its /readyz and its log say which commit and why", "%w", err)
 	case isSentAway(err):
 		wait := "in a moment"
 		if after := client.RetryAfter(err); after > 0 {
 			wait = "in " + period.Text(after)
 		}
-		return fault.New("the service is up, and was asked more than it takes at a time, of you or of all: run this again "+wait, "%w", err)
+		return fault.New("the service is up, and was asked more than it takes at a time, of you or of all: run this again "+
+			wait, "%w", err)
 	case errors.Is(err, client.ErrUnavailable):
 		return fault.New("is the URL right, and the service up? `bulla login list` shows the URL", "%w", err)
 	case !errors.As(err, &denied):
@@ -60,9 +68,13 @@ func Refused(err error) error {
 	}
 	switch denied.Reason {
 	case keyservicev1.ReasonCertificate:
-		return fault.New("the certificate expired, or is of another fleet: `bulla login list` shows it, and `bulla login` prints the request for a new one", "%w", err)
+		return fault.New(
+			"the certificate expired, or is of another fleet: `bulla login list` shows it, and `bulla login` prints the "+
+				"request for a new one", "%w", err)
 	case keyservicev1.ReasonPerson:
-		return fault.New("the service's configuration does not list you, or with another key: give an operator what `bulla login` prints", "%w", err)
+		return fault.New(
+			"the service's configuration does not list you, or with another key: give an operator what `bulla login` prints",
+			"%w", err)
 	case keyservicev1.ReasonRole:
 		if denied.Needed != "" {
 			return fault.New(fmt.Sprintf("it takes the role %s, and the service's configuration gives you %s: ask an operator",

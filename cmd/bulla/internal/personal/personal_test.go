@@ -58,7 +58,8 @@ func TestAPersonsFileIsTheirsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		var f *fault.Error
-		if _, err := store.Read(); err == nil || strings.Contains(err.Error(), "s3cret") || !errors.As(err, &f) || f.Hint == "" {
+		if _, err := store.Read(); err == nil || strings.Contains(err.Error(), "s3cret") || !errors.As(err, &f) ||
+			f.Hint == "" {
 			t.Errorf("%q does not parse: %v", text, err)
 		}
 	}

@@ -44,7 +44,8 @@ func (s *Source) Identities(paths []string) ([]age.Identity, error) {
 	for _, path := range paths {
 		data, err := s.read(path)
 		if err != nil {
-			return nil, fault.New(files.Hint(err, "--identity takes the file that `age-keygen -pq -o FILE` wrote, or - for standard input"), "read identity: %w", err)
+			return nil, fault.New(files.Hint(err,
+				"--identity takes the file that `age-keygen -pq -o FILE` wrote, or - for standard input"), "read identity: %w", err)
 		}
 		ids, err := s.parse(path, data)
 		clear(data)
@@ -99,7 +100,8 @@ func (s *Source) parse(path string, data []byte) ([]age.Identity, error) {
 	ids, err := age.ParseIdentities(plain)
 	if err != nil {
 		// age's text may quote the line.
-		return nil, fault.New("it holds lines that begin with AGE-SECRET-KEY-PQ-1 or AGE-SECRET-KEY-1", "%s is no age identity file", path)
+		return nil, fault.New("it holds lines that begin with AGE-SECRET-KEY-PQ-1 or AGE-SECRET-KEY-1",
+			"%s is no age identity file", path)
 	}
 	return ids, nil
 }
@@ -115,7 +117,8 @@ func (s *Source) decrypt(path string, file io.Reader) (io.Reader, error) {
 	}
 	plain, err := age.Decrypt(file, id)
 	if match := new(age.NoIdentityMatchError); errors.As(err, &match) {
-		return nil, fault.New("only identity files under a passphrase can be read (age -p)", "the passphrase does not open %s", path)
+		return nil, fault.New("only identity files under a passphrase can be read (age -p)",
+			"the passphrase does not open %s", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open identity file %s: %w", path, err)

@@ -94,10 +94,12 @@ func (f *Finder) Object(file string, stub *api.SealedManifest) (built.Use, error
 	candidates := built.Distinct(f.Uses(file), stub.Spec.Scope)
 	if len(candidates) == 0 {
 		if f.For != "" {
-			return built.Use{}, fault.New("leave --for out to look through all placements", "placement %q does not build %s", f.For, file)
+			return built.Use{}, fault.New("leave --for out to look through all placements",
+				"placement %q does not build %s", f.For, file)
 		}
 		if stub.Metadata.Namespace == "" && stub.Spec.Scope != api.ScopeFleet {
-			return built.Use{}, fault.New("mend or write the placement that builds it, so that it is known which object it becomes",
+			return built.Use{}, fault.New(
+				"mend or write the placement that builds it, so that it is known which object it becomes",
 				"no placement builds %s, and it names no namespace", file)
 		}
 		candidates = []built.Use{{Namespace: stub.Metadata.Namespace, Name: stub.Metadata.Name}}
@@ -115,7 +117,9 @@ func (f *Finder) Object(file string, stub *api.SealedManifest) (built.Use, error
 	for _, candidate := range candidates {
 		names = append(names, candidate.Namespace+"/"+candidate.Name)
 	}
-	return built.Use{}, fault.New("it was moved or copied, or its fields were renamed: look at its history; what has a new name needs its values sealed again",
+	return built.Use{}, fault.New(
+		"it was moved or copied, or its fields were renamed: look at its history; what has a new name needs its "+
+			"values sealed again",
 		"%s is sealed for another object than %s, which it becomes, or for other fields", file, strings.Join(names, " or "))
 }
 

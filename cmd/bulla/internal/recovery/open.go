@@ -18,7 +18,9 @@ import (
 
 // Open opens every block of a stub as the object and returns the values by
 // pointer, base64 as in a Secret.
-func Open(fleet, file string, stub *api.SealedManifest, object built.Use, ids []age.Identity) (map[string]string, error) {
+func Open(
+	fleet, file string, stub *api.SealedManifest, object built.Use, ids []age.Identity,
+) (map[string]string, error) {
 	all := map[string]string{}
 	for i, block := range stub.Spec.Blocks {
 		c, err := sealing.ContextOf(fleet, stub, i, object.Namespace, object.Name)
@@ -44,7 +46,8 @@ func failed(file string, block int, err error) error {
 		return fault.New("a payload opens with the recovery keys that fleet.yaml declared when it was sealed",
 			"open %s, block %d: this key is none of its recovery keys", file, block)
 	}
-	return fault.New("take the file as it was from Git (git checkout REVISION -- FILE); `bulla validate` says what is wrong",
+	return fault.New(
+		"take the file as it was from Git (git checkout REVISION -- FILE); `bulla validate` says what is wrong",
 		"open %s, block %d: %w", file, block, err)
 }
 

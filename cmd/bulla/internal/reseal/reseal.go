@@ -202,7 +202,8 @@ func accept(active api.SealingKey, old []api.Lock, given []*keyservicev1.Lock) (
 	for i, lock := range given {
 		next := api.Lock{Target: lock.GetTarget(), Key: lock.GetKey(), Ciphertext: lock.GetCiphertext()}
 		if next.Target != targets[i] || next.Key != active.ID {
-			return nil, fmt.Errorf("%w: a lock for %q under %q, not for %q under %q", ErrAnswer, next.Target, next.Key, targets[i], active.ID)
+			return nil, fmt.Errorf("%w: a lock for %q under %q, not for %q under %q", ErrAnswer, next.Target, next.Key,
+				targets[i], active.ID)
 		}
 		if err := sealing.CheckLock(active.Suite, next); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrAnswer, err)

@@ -57,7 +57,8 @@ func (l *liar) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*key
 			if err != nil {
 				l.t.Fatal(err)
 			}
-			locks.Locks = append(locks.Locks, &keyservicev1.Lock{Target: moved.Target, Key: moved.Key, Ciphertext: moved.Ciphertext})
+			locks.Locks = append(locks.Locks,
+				&keyservicev1.Lock{Target: moved.Target, Key: moved.Key, Ciphertext: moved.Ciphertext})
 		}
 		result.Blocks = append(result.Blocks, locks)
 	}
@@ -80,17 +81,30 @@ func world(t *testing.T) (*reseal.Job, *liar, string) {
 	}
 	superseded := first.Record(oldKey)
 	superseded.Status = api.KeySuperseded
-	spec := api.FleetSpec{ID: fleet, Serial: 1, SealingKeys: []api.SealingKey{superseded, second.Record(newKey)}, Signature: "none\n"}
+	spec := api.FleetSpec{
+		ID: fleet, Serial: 1, SealingKeys: []api.SealingKey{superseded, second.Record(newKey)},
+		Signature: "none\n",
+	}
 	root := t.TempDir()
 	file := filepath.Join(root, "db.yaml")
-	write(t, filepath.Join(root, "fleet.yaml"), map[string]any{"apiVersion": "bulla.dev/v1alpha1", "kind": "Fleet", "metadata": map[string]string{"name": "acme"}, "spec": spec})
+	write(t, filepath.Join(root, "fleet.yaml"),
+		map[string]any{
+			"apiVersion": "bulla.dev/v1alpha1", "kind": "Fleet", "metadata": map[string]string{"name": "acme"},
+			"spec": spec,
+		})
 	write(t, file, stub)
 	repo, err := fleetrepo.Open(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := &liar{t: t, opener: softkey.NewOpener(map[string]softkey.Key{oldKey: first}), to: second.Record(newKey), stub: stub}
-	return &reseal.Job{Repo: repo, Service: service, Head: strings.Repeat("0", 40), Progress: func(string, ...any) {}}, service, file
+	service := &liar{
+		t: t, opener: softkey.NewOpener(map[string]softkey.Key{oldKey: first}), to: second.Record(newKey),
+		stub: stub,
+	}
+	return &reseal.Job{
+		Repo: repo, Service: service, Head: strings.Repeat("0", 40),
+		Progress: func(string, ...any) {},
+	}, service, file
 }
 
 func derive(t *testing.T, label string) softkey.Key {
@@ -151,21 +165,33 @@ func TestAnAnswerThatWasNotAskedForChangesNothing(t *testing.T) {
 		"a lock for another target": func(out *keyservicev1.RewrapResponse) { first(out).Target = "set/everybody" },
 		"a lock under another key":  func(out *keyservicev1.RewrapResponse) { first(out).Key = oldKey },
 		"a lock that is no lock":    func(out *keyservicev1.RewrapResponse) { first(out).Ciphertext = "AAAA" },
-		"a lock that is YAML":       func(out *keyservicev1.RewrapResponse) { first(out).Ciphertext += "\n    - target: set/everybody" },
+		"a lock that is YAML": func(out *keyservicev1.RewrapResponse) {
+			first(out).Ciphertext += "\n    - target: set/everybody"
+		},
 		"locks in another order": func(out *keyservicev1.RewrapResponse) {
 			l := out.GetResults()[0].GetBlocks()[0].Locks
 			l[0], l[1] = l[1], l[0]
 		},
-		"a lock less": func(out *keyservicev1.RewrapResponse) { b := out.GetResults()[0].GetBlocks()[0]; b.Locks = b.Locks[:1] },
+		"a lock less": func(out *keyservicev1.RewrapResponse) {
+			b := out.GetResults()[0].GetBlocks()[0]
+			b.Locks = b.Locks[:1]
+		},
 		"a lock more": func(out *keyservicev1.RewrapResponse) {
 			b := out.GetResults()[0].GetBlocks()[0]
 			b.Locks = append(b.Locks, b.Locks[0])
 		},
-		"a block less":                func(out *keyservicev1.RewrapResponse) { r := out.GetResults()[0]; r.Blocks = r.Blocks[:1] },
-		"an answer for another stub":  func(out *keyservicev1.RewrapResponse) { out.Results[0].Digest = "sha256:" + strings.Repeat("0", 64) },
-		"no answer":                   func(out *keyservicev1.RewrapResponse) { out.Results = nil },
-		"another Active key":          func(out *keyservicev1.RewrapResponse) { out.Key = "2027-02-a" },
-		"a refusal with blocks in it": func(out *keyservicev1.RewrapResponse) { out.Results[0].Refusal = keyservicev1.Refusal_REFUSAL_INVALID },
+		"a block less": func(out *keyservicev1.RewrapResponse) {
+			r := out.GetResults()[0]
+			r.Blocks = r.Blocks[:1]
+		},
+		"an answer for another stub": func(out *keyservicev1.RewrapResponse) {
+			out.Results[0].Digest = "sha256:" + strings.Repeat("0", 64)
+		},
+		"no answer":          func(out *keyservicev1.RewrapResponse) { out.Results = nil },
+		"another Active key": func(out *keyservicev1.RewrapResponse) { out.Key = "2027-02-a" },
+		"a refusal with blocks in it": func(out *keyservicev1.RewrapResponse) {
+			out.Results[0].Refusal = keyservicev1.Refusal_REFUSAL_INVALID
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			job, service, file := world(t)

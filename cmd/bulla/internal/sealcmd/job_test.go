@@ -27,7 +27,8 @@ func job(t *testing.T, args ...string) (*sealjob.Job, error) {
 	root := testfleet.NewRoot(t)
 	testfleet.Two().With(testfleet.Files{
 		"fleet.yaml": root.Fleet(t, 1), "apps/app/old.yaml": testfleet.Stub("old"),
-		"apps/app/clear.yaml":         "apiVersion: v1\nkind: Secret\nmetadata: {name: clear}\nstringData: {password: horse}\n",
+		"apps/app/clear.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: clear}\nstringData: " +
+			"{password: horse}\n",
 		"apps/app/kustomization.yaml": "kind: Kustomization\nresources:\n- a.yaml\n",
 	}).Write(t, dir)
 	t.Chdir(dir)

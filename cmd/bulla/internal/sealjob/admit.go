@@ -24,7 +24,8 @@ func (j *Job) checkValues() error {
 		case p.Placeholder:
 			return fault.New("fill it in first, or seal it all the same with --as-is", "%s: %s", j.Where.File, p)
 		default:
-			return fault.New("give the value as the program that reads it gets it; nothing was sealed", "%s: %s", j.Where.File, p)
+			return fault.New("give the value as the program that reads it gets it; nothing was sealed",
+				"%s: %s", j.Where.File, p)
 		}
 	}
 	for _, note := range j.What.Values.Notes() {

@@ -19,13 +19,15 @@ func (j *Job) edit() (*stub.Edit, error) {
 	wish := stub.Wish{Together: j.How.Together, Apart: j.How.Apart}
 	for key := range j.What.Values {
 		if public[key] {
-			return nil, fault.New("take it out of spec.template.data first", "%s: key %q stands in the clear in the template", j.Where.File, key)
+			return nil, fault.New("take it out of spec.template.data first",
+				"%s: key %q stands in the clear in the template", j.Where.File, key)
 		}
 		wish.Pointers = append(wish.Pointers, "/data/"+key)
 	}
 	for _, key := range j.What.Without {
 		if public[key] {
-			return nil, fault.New("take its line out of spec.template.data by hand", "%s: key %q stands in the clear in the template", j.Where.File, key)
+			return nil, fault.New("take its line out of spec.template.data by hand",
+				"%s: key %q stands in the clear in the template", j.Where.File, key)
 		}
 		wish.Without = append(wish.Without, "/data/"+key)
 	}
@@ -34,7 +36,8 @@ func (j *Job) edit() (*stub.Edit, error) {
 		return nil, j.explain(err)
 	}
 	if len(edit.Gone) == len(j.Where.Stub.Spec.Blocks) && len(edit.Changes) == 0 {
-		return nil, fault.New("to take the whole Secret away, delete the file and its line in the kustomization", "%s: it would seal nothing any more", j.Where.File)
+		return nil, fault.New("to take the whole Secret away, delete the file and its line in the kustomization",
+			"%s: it would seal nothing any more", j.Where.File)
 	}
 	j.warnHalf(edit)
 	return edit, nil
@@ -69,7 +72,8 @@ func (j *Job) warnHalf(edit *stub.Edit) {
 		for _, ends := range [][2]string{{".crt", ".key"}, {".key", ".crt"}} {
 			stem, ok := strings.CutSuffix(key, ends[0])
 			if other := stem + ends[1]; ok && slices.Contains(has, other) && j.What.Values[other] == nil {
-				j.Fleet.Warn("%s: %s changes and %s does not: give both, so that a new half never meets an old one", j.Where.File, key, other)
+				j.Fleet.Warn("%s: %s changes and %s does not: give both, so that a new half never meets an old one", j.Where.File,
+					key, other)
 			}
 		}
 	}

@@ -137,7 +137,10 @@ func TestALockToOneClusterIsAskedFor(t *testing.T) {
 			j.Whom.Targets, j.Whom.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}}, true
 		}, []string{"cluster/two"}},
 		"beside a set": {newWorld(t).recoverable(), func(j *sealjob.Job) {
-			j.Whom.Targets, j.Whom.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "two"}, {Kind: sealing.Set, Name: "stores"}},
+			j.Whom.Targets, j.Whom.TwoLock = []sealing.Target{
+				{Kind: sealing.Cluster, Name: "two"},
+				{Kind: sealing.Set, Name: "stores"},
+			},
 				true
 		}, nil},
 		"a placement's sets": {newWorld(t).recoverable(), func(j *sealjob.Job) { j.Whom.TwoLock = true }, nil},
@@ -154,7 +157,9 @@ func TestALockToOneClusterIsAskedFor(t *testing.T) {
 // TestWhatCannotBeSealedIsRefused: and no refusal has the value.
 func TestWhatCannotBeSealedIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*sealjob.Job){
-		"a set that is not there": func(j *sealjob.Job) { j.Whom.Targets = []sealing.Target{{Kind: sealing.Set, Name: "none"}} },
+		"a set that is not there": func(j *sealjob.Job) {
+			j.Whom.Targets = []sealing.Target{{Kind: sealing.Set, Name: "none"}}
+		},
 		"a cluster that is not there": func(j *sealjob.Job) {
 			j.Whom.Targets, j.Whom.TwoLock = []sealing.Target{{Kind: sealing.Cluster, Name: "none"}}, true
 		},
@@ -163,7 +168,9 @@ func TestWhatCannotBeSealedIsRefused(t *testing.T) {
 		"a file that nothing builds":    func(j *sealjob.Job) { j.Where.File = "elsewhere/db.yaml" },
 		"no namespace, no placement":    func(j *sealjob.Job) { j.Whom.Placement, j.Where.File = "", "elsewhere/db.yaml" },
 		"scope Fleet without leave":     func(j *sealjob.Job) { j.Where.Stub.Spec.Scope = api.ScopeFleet },
-		"a placeholder":                 func(j *sealjob.Job) { j.What.Values["password"] = []byte("<path:secret/data/horse#password>") },
+		"a placeholder": func(j *sealjob.Job) {
+			j.What.Values["password"] = []byte("<path:secret/data/horse#password>")
+		},
 		"a key in the clear": func(j *sealjob.Job) {
 			j.Where.Stub.Spec.Template = []byte(`{"apiVersion":"v1","kind":"Secret","data":{"password":"aG9yc2U="}}`)
 		},

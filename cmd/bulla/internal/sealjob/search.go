@@ -118,7 +118,8 @@ func (s search) checkFleetScope(found *built.Result) error {
 		return nil
 	}
 	if closed := s.closed(found.Uses); len(closed) > 0 {
-		return fault.New("write `allow: {fleetScope: true}` under spec of "+strings.Join(s.filesOf(closed), " and ")+", then seal again",
+		return fault.New("write `allow: {fleetScope: true}` under spec of "+strings.Join(s.filesOf(closed), " and ")+
+			", then seal again",
 			"%s: scope fleet is not allowed by placement %s", s.where.File, strings.Join(closed, ", "))
 	}
 	return nil
@@ -155,13 +156,16 @@ func (s search) object(found *built.Result) (built.Use, error) {
 		for _, use := range found.Uses {
 			names = append(names, fmt.Sprintf("%s/%s in placement %s", use.Namespace, use.Name, use.Placement))
 		}
-		return built.Use{}, fault.New(s.wayOut(found.Uses), "%s becomes several objects: %s", s.where.File, strings.Join(names, ", "))
+		return built.Use{}, fault.New(s.wayOut(found.Uses),
+			"%s becomes several objects: %s", s.where.File, strings.Join(names, ", "))
 	case s.placement != "":
 		return built.Use{}, fault.New(s.listHint(), "placement %q does not build %s", s.placement, s.where.File)
 	case s.where.Stub.Metadata.Namespace == "":
-		return built.Use{}, fault.NewUsage("give --for PLACEMENT, or --namespace", "%s: no placement builds it yet, and it has no namespace", s.where.File)
+		return built.Use{}, fault.NewUsage("give --for PLACEMENT, or --namespace",
+			"%s: no placement builds it yet, and it has no namespace", s.where.File)
 	}
-	s.Warn("no placement builds %s yet: sealed for %s/%s, as the file says; --for PLACEMENT looks at what kustomize makes of it",
+	s.Warn(
+		"no placement builds %s yet: sealed for %s/%s, as the file says; --for PLACEMENT looks at what kustomize makes of it",
 		s.where.File, s.where.Stub.Metadata.Namespace, s.where.Stub.Metadata.Name)
 	return built.Use{Namespace: s.where.Stub.Metadata.Namespace, Name: s.where.Stub.Metadata.Name}, nil
 }

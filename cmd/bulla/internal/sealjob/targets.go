@@ -48,7 +48,8 @@ func (l locking) targets(change stub.Change, found *built.Result) ([]sealing.Loc
 		}
 	}
 	if len(targets) == 0 {
-		return nil, fault.NewUsage("give --set NAME, or --for PLACEMENT to take its targets", "seal %s: nothing says which clusters it is for", l.where.File)
+		return nil, fault.NewUsage("give --set NAME, or --for PLACEMENT to take its targets",
+			"seal %s: nothing says which clusters it is for", l.where.File)
 	}
 	if err := l.checkNoSets(targets); err != nil {
 		return nil, err
@@ -103,7 +104,9 @@ func (l locking) placed(placement string) ([]sealing.Target, error) {
 		}
 	}
 	if len(single) > 0 {
-		return nil, fault.NewUsage("name a set that has it with --set (clustersets/NAME.yaml makes one, by labels), or lock to the cluster's own key with --two-lock",
+		return nil, fault.NewUsage(
+			"name a set that has it with --set (clustersets/NAME.yaml makes one, by labels), or lock to the cluster's own "+
+				"key with --two-lock",
 			"placement %q targets %s by name, in none of its sets", placement, strings.Join(single, ", "))
 	}
 	return targets, nil
@@ -175,8 +178,10 @@ func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, er
 			return nil, shell.Unknown(l.model, api.KindCluster, target.Name, "`bulla cluster list` shows the clusters")
 		}
 		if len(l.model.Fleet.Spec.RecoveryRecipients) == 0 {
-			return nil, fault.New("have a recovery recipient declared in fleet.yaml (bulla-keyservice signs it), or lock to a set",
-				"a lock to %s needs a recovery recipient in the fleet: a rebuilt cluster has new keys, and the value would be lost", target)
+			return nil, fault.New(
+				"have a recovery recipient declared in fleet.yaml (bulla-keyservice signs it), or lock to a set",
+				"a lock to %s needs a recovery recipient in the fleet: a rebuilt cluster has new keys, and the value would be lost",
+				target)
 		}
 		if lock.Recipient = cluster.Spec.Recipient; !slices.Contains(locks, lock) {
 			locks = append(locks, lock)

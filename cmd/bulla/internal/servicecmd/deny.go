@@ -60,7 +60,8 @@ type denyFlags struct {
 func newDeny(a run) *cobra.Command {
 	f := &denyFlags{}
 	cmd := &cobra.Command{
-		Use: "deny", Short: "Have the key service open something for nobody until a time", Long: denyLong, Example: denyExample, Args: command.None,
+		Use: "deny", Short: "Have the key service open something for nobody until a time", Long: denyLong,
+		Example: denyExample, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.deny(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
@@ -106,7 +107,8 @@ func (f *denyFlags) request(named func(string) string, now time.Time) error {
 		}
 	}
 	if !until.After(now) {
-		return fault.NewUsage("--for 24h, or --until TIME, at most a year from now: what is to stay belongs in Git", "a denial needs a time at which it ends")
+		return fault.NewUsage("--for 24h, or --until TIME, at most a year from now: what is to stay belongs in Git",
+			"a denial needs a time at which it ends")
 	}
 	f.in.Until = until.UnixMicro()
 	return nil
@@ -129,10 +131,14 @@ func (a run) deny(ctx context.Context, f *denyFlags) error {
 	a.Printf("denied %d: %s, until %s\n", d.ID, d.What(), d.Until.Format(time.RFC3339))
 	a.Printf("what a cluster opened before it keeps; `bulla deny lift %d` ends this\n", d.ID)
 	if out.GetUnknown() {
-		a.Warnf("the head that the key service accepted has nothing of that name: is it spelt right? What it is given later is denied")
+		a.Warnf(
+			"the head that the key service accepted has nothing of that name: is it spelt right? What it is given " +
+				"later is denied")
 	}
 	if d.Digest != "" && !out.GetByValue() {
-		a.Warnf("the key service does not have that stub at hand, so another file with the same value is not denied: deny its placement too")
+		a.Warnf(
+			"the key service does not have that stub at hand, so another file with the same value is not denied: deny " +
+				"its placement too")
 	}
 	return nil
 }
@@ -148,7 +154,8 @@ func refusedDenial(err error) error {
 	case keyservicev1.ReasonTooMuch:
 		return fault.New("lift some: what is to stay belongs in Git", "the deny list is full: %w", err)
 	case keyservicev1.ReasonRequest:
-		return fault.New("names as in Git, sha256: and 64 digits, at most a year, a reason of one line and at most 256 bytes", "deny: %w", err)
+		return fault.New("names as in Git, sha256: and 64 digits, at most a year, a reason of one line and at most 256 bytes",
+			"deny: %w", err)
 	}
 	return login.Refused(err)
 }
@@ -182,7 +189,8 @@ func (a run) denyList(ctx context.Context, fleet string, format render.Format) e
 	table := render.Table{Header: []string{"ID", "WHAT", "UNTIL", "BY", "SINCE", "REASON"}}
 	now := time.UnixMicro(out.GetTime())
 	for _, d := range denials {
-		table.Rows = append(table.Rows, []string{fmt.Sprint(d.ID), d.What(), d.Until.Format(time.RFC3339), d.Person, shell.Ago(now, &d.Since), d.Reason})
+		table.Rows = append(table.Rows,
+			[]string{fmt.Sprint(d.ID), d.What(), d.Until.Format(time.RFC3339), d.Person, shell.Ago(now, &d.Since), d.Reason})
 	}
 	a.Nothing(len(denials), "nothing is denied")
 	return format.Print(a.Stdout, denials, table)

@@ -25,8 +25,11 @@ func TestADenialSaysWhatWhyAndUntilWhen(t *testing.T) {
 		length                       time.Duration
 		want                         time.Time
 	}{
-		"for a day":           {cluster: "eu", reason: "stolen", length: 24 * time.Hour, want: now.Add(24 * time.Hour)},
-		"until a time":        {cluster: "eu", reason: "stolen", until: "2026-11-23T08:00:00Z", want: now.Add(24 * time.Hour)},
+		"for a day": {cluster: "eu", reason: "stolen", length: 24 * time.Hour, want: now.Add(24 * time.Hour)},
+		"until a time": {
+			cluster: "eu", reason: "stolen", until: "2026-11-23T08:00:00Z",
+			want: now.Add(24 * time.Hour),
+		},
 		"of a stub":           {stub: stub, reason: "leaked", length: time.Hour, want: now.Add(time.Hour)},
 		"of nothing":          {reason: "leaked", length: time.Hour},
 		"without a reason":    {cluster: "eu", reason: " ", length: time.Hour},
@@ -37,7 +40,7 @@ func TestADenialSaysWhatWhyAndUntilWhen(t *testing.T) {
 	} {
 		flags := &denyFlags{stub: test.stub, until: test.until, length: test.length}
 		flags.in.Cluster, flags.in.Reason = test.cluster, test.reason
-		err := flags.request(now)
+		err := flags.request(func(s string) string { return s }, now)
 		var f *fault.Error
 		switch {
 		case test.want.IsZero() && (err == nil || !errors.As(err, &f) || f.Hint == ""):

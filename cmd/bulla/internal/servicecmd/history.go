@@ -35,9 +35,10 @@ func newHistory(a run) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var fleet string
 	accept := &cobra.Command{
-		Use: "accept HASH", Short: "Let the key service take one head of a rewritten history", Long: historyLong, Example: historyExample,
-		Args: command.Args("the full hash of a commit", 1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.acceptHistory(cmd.Context(), fleet, args[0]) },
+		Use: "accept HASH", Short: "Let the key service take one head of a rewritten history", Long: historyLong,
+		Example: historyExample,
+		Args:    command.Args("the full hash of a commit", 1, 1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.acceptHistory(cmd.Context(), fleet, args[0]) },
 	}
 	accept.Flags().StringVar(&fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
 	history.AddCommand(accept)
@@ -53,7 +54,8 @@ func (a run) acceptHistory(ctx context.Context, fleet, head string) error {
 	err = admin.AcceptHistory(ctx, head)
 	var denied *client.DeniedError
 	if errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRequest {
-		return fault.New("give all 40 digits (git rev-parse origin/main) of a head that is not in force already", "accept history %q: %w", head, err)
+		return fault.New("give all 40 digits (git rev-parse origin/main) of a head that is not in force already",
+			"accept history %q: %w", head, err)
 	}
 	if err != nil {
 		return login.Refused(err)

@@ -36,12 +36,14 @@ const keysListExample = `  # after a rotation: what still needs the old key
 func newKeys(a run) *cobra.Command {
 	keys := &cobra.Command{
 		Use: "keys", Short: "Look at the fleet's sealing keys", Args: command.None,
-		Long: "Look at the fleet's sealing keys. They are made, rotated and retired where the\nHSM is: see `bulla-keyservice keys --help`.",
+		Long: "Look at the fleet's sealing keys. They are made, rotated and retired where the\nHSM is: see " +
+			"`bulla-keyservice keys --help`.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	format := render.Text
 	list := &cobra.Command{
-		Use: "ls", Aliases: []string{"list"}, Short: "List sealing keys with what uses them", Long: keysListLong, Example: keysListExample, Args: command.None,
+		Use: "ls", Aliases: []string{"list"}, Short: "List sealing keys with what uses them", Long: keysListLong,
+		Example: keysListExample, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := format.Check(); err != nil {
 				return err
@@ -91,7 +93,8 @@ func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error
 	for _, file := range broken {
 		a.LeaveOut("%s cannot be read and is not counted; `bulla validate` says why", file)
 	}
-	index, err := built.All(ctx, shell.Builder(repo.Root), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)), a.Progress())
+	index, err := built.All(ctx, shell.Builder(repo.Root), repo.Tree, slices.Collect(maps.Values(repo.Model.Placements)),
+		a.Progress())
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +137,7 @@ func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error
 		}
 		return len(spec.SealingKeys)
 	}
-	slices.SortFunc(all, func(a, b keyRow) int { return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Key, b.Key)) })
+	slices.SortFunc(all,
+		func(a, b keyRow) int { return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Key, b.Key)) })
 	return all, nil
 }

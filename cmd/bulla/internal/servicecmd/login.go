@@ -77,7 +77,8 @@ func (a run) login(f loginFlags) error {
 		return err
 	}
 	if fleet == "" {
-		return fault.New("run this inside the fleet repository, or give --fleet-id", "find the fleet to log in to: no fleet repository here")
+		return fault.New("run this inside the fleet repository, or give --fleet-id",
+			"find the fleet to log in to: no fleet repository here")
 	}
 	store, err := login.Open()
 	if err != nil {
@@ -106,14 +107,16 @@ func (a run) login(f loginFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Stderr, "identity: %s\ngive it, and the request on standard output, to an operator of the key service\n", identity)
+	fmt.Fprintf(a.Stderr, "identity: %s\ngive it, and the request on standard output, to an operator of the key service\n",
+		identity)
 	a.Printf("%s", request)
 	return nil
 }
 
 func (a run) completeLogin(store *login.Store, l *login.Login, f loginFlags) error {
 	if l == nil {
-		return fault.New("the certificate is for a key that `bulla login` makes: start there", "there is no key for this fleet yet")
+		return fault.New("the certificate is for a key that `bulla login` makes: start there",
+			"there is no key for this fleet yet")
 	}
 	if f.url == "" {
 		if f.url = l.URL; f.url == "" {
@@ -129,7 +132,8 @@ func (a run) completeLogin(store *login.Store, l *login.Login, f loginFlags) err
 	}
 	who, err := l.Complete(data, f.url)
 	if err != nil {
-		return fault.New("the file is what `bulla-keyservice people issue` printed for your newest request", "log in: %w", err)
+		return fault.New("the file is what `bulla-keyservice people issue` printed for your newest request",
+			"log in: %w", err)
 	}
 	admin, err := l.Admin()
 	if err != nil {
@@ -146,10 +150,12 @@ func (a run) completeLogin(store *login.Store, l *login.Login, f loginFlags) err
 func readSmall(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.New(files.Hint(err, "name the file that `bulla-keyservice people issue` made"), "read certificate: %w", err)
+		return nil, fault.New(files.Hint(err, "name the file that `bulla-keyservice people issue` made"),
+			"read certificate: %w", err)
 	}
 	if info.Size() > limit {
-		return nil, fault.NewUsage("name the file that `bulla-keyservice people issue` made", "%s is larger than %d bytes", path, limit)
+		return nil, fault.NewUsage("name the file that `bulla-keyservice people issue` made",
+			"%s is larger than %d bytes", path, limit)
 	}
 	return os.ReadFile(path)
 }

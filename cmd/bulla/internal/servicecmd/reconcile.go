@@ -32,8 +32,9 @@ const reconcileExample = `  bulla reconcile
 func newReconcile(a run) *cobra.Command {
 	var fleet, kubeContext, kubeconfig string
 	cmd := &cobra.Command{
-		Use: "reconcile [PLACEMENT]", Short: "Have the key service and a cluster look at Git now", Long: reconcileLong, Example: reconcileExample,
-		Args: command.Args("at most one placement", 0, 1),
+		Use: "reconcile [PLACEMENT]", Short: "Have the key service and a cluster look at Git now", Long: reconcileLong,
+		Example: reconcileExample,
+		Args:    command.Args("at most one placement", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			placement := ""
 			if len(args) == 1 {
@@ -50,7 +51,8 @@ func newReconcile(a run) *cobra.Command {
 func (a run) reconcile(ctx context.Context, fleet, placement, kubeContext, kubeconfig string) error {
 	atCluster := kubeContext != "" || kubeconfig != ""
 	if placement != "" && !atCluster {
-		return fault.NewUsage("bulla reconcile "+placement+" --context CONTEXT", "a placement is worked on by a cluster, and none is named")
+		return fault.NewUsage("bulla reconcile "+placement+" --context CONTEXT",
+			"a placement is worked on by a cluster, and none is named")
 	}
 	// The service first: a cluster that is ahead of it waits for it.
 	err := a.lookAtService(ctx, fleet)

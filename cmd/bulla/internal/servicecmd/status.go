@@ -73,8 +73,9 @@ type statusFlags struct {
 func newStatus(a run) *cobra.Command {
 	f := statusFlags{format: render.Text}
 	cmd := &cobra.Command{
-		Use: "status [SECRET]", Short: "Say where each secret stands on each cluster", Long: statusLong, Example: statusExample,
-		Args: command.Args("at most one secret, NAME or NAMESPACE/NAME", 0, 1),
+		Use: "status [SECRET]", Short: "Say where each secret stands on each cluster", Long: statusLong,
+		Example: statusExample,
+		Args:    command.Args("at most one secret, NAME or NAMESPACE/NAME", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.status(cmd.Context(), f, strings.Join(args, ""))
 		},
@@ -84,8 +85,10 @@ func newStatus(a run) *cobra.Command {
 	flags.StringVar(&f.cluster, "cluster", "", "only this `cluster`")
 	flags.StringVar(&f.placement, "placement", "", "only what this `placement` places")
 	period.Var(flags, &f.patience, "silent-after", 30*time.Minute, "how long a cluster may say nothing")
-	flags.BoolVar(&f.check, "check", false, "exit with code 3 when something is not as Git has it now, or nothing has the name")
-	flags.BoolVar(&f.wait, "wait", false, "ask until everything is as Git has it, and exit with code 3 when --timeout is over")
+	flags.BoolVar(&f.check, "check", false,
+		"exit with code 3 when something is not as Git has it now, or nothing has the name")
+	flags.BoolVar(&f.wait, "wait", false,
+		"ask until everything is as Git has it, and exit with code 3 when --timeout is over")
 	flags.StringVar(&f.head, "head", "", "with --check or --wait: this `commit`, or one after it, must be accepted")
 	period.Var(flags, &f.timeout, "timeout", 10*time.Minute, "how long --wait asks")
 	shell.OutputFlag(cmd, &f.format)
@@ -115,13 +118,15 @@ func (a run) status(ctx context.Context, f statusFlags, secret string) error {
 		return err
 	}
 	if f.cluster != "" && len(status.Clusters) == 0 {
-		return fault.New("names are those of the files in clusters/; `bulla status` lists them", "the key service knows no cluster %q", f.cluster)
+		return fault.New("names are those of the files in clusters/; `bulla status` lists them",
+			"the key service knows no cluster %q", f.cluster)
 	}
 	table := statusTable(status)
 	if err := a.printStatus(f.format, status, table, secret); err != nil {
 		return err
 	}
-	if (f.check || f.wait) && (a.notThere(status, f.head) || status.Troubled() || checkedNothing(f, secret, status, len(table.Rows))) {
+	if (f.check || f.wait) &&
+		(a.notThere(status, f.head) || status.Troubled() || checkedNothing(f, secret, status, len(table.Rows))) {
 		return fault.ErrFindings
 	}
 	return nil
@@ -166,7 +171,8 @@ func (a run) warnSilent(status ledger.Status) {
 		case c.Silent && c.Reported == nil:
 			a.Warnf("cluster %s has never reported", c.Name)
 		case c.Silent:
-			a.Warnf("cluster %s is silent since %s (%s)", c.Name, c.Reported.Format(time.RFC3339), shell.Ago(status.Time, c.Reported))
+			a.Warnf("cluster %s is silent since %s (%s)", c.Name, c.Reported.Format(time.RFC3339),
+				shell.Ago(status.Time, c.Reported))
 		}
 	}
 }

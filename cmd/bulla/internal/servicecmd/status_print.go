@@ -63,7 +63,8 @@ func headLine(status ledger.Status) string {
 func clustersTable(status ledger.Status) render.Table {
 	table := render.Table{Header: []string{"CLUSTER", "STANDING", "HEAD", "LAST REPORT"}}
 	for _, c := range status.Clusters {
-		table.Rows = append(table.Rows, []string{c.Name, standingOf(c), headOf(status, c), shell.Ago(status.Time, c.Reported)})
+		table.Rows = append(table.Rows,
+			[]string{c.Name, standingOf(c), headOf(status, c), shell.Ago(status.Time, c.Reported)})
 	}
 	return table
 }

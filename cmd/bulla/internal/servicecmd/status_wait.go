@@ -34,7 +34,9 @@ func (a run) lookFirst(ctx context.Context, admin *client.Admin, f statusFlags) 
 	var denied *client.DeniedError
 	switch {
 	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRole:
-		a.Warnf("your roles do not let you have the key service look at Git first (operator, developer): it is judged by the head that it has")
+		a.Warnf(
+			"your roles do not let you have the key service look at Git first (operator, developer): it is judged by the " +
+				"head that it has")
 	case err != nil:
 		return login.Refused(err)
 	case out.GetRefused():
@@ -44,7 +46,9 @@ func (a run) lookFirst(ctx context.Context, admin *client.Admin, f statusFlags) 
 }
 
 // readStatus asks once, or with --wait until all is well or the time is over.
-func (a run) readStatus(ctx context.Context, admin *client.Admin, f statusFlags, in *keyservicev1.ListLedgerRequest, secret string) (ledger.Status, error) {
+func (a run) readStatus(
+	ctx context.Context, admin *client.Admin, f statusFlags, in *keyservicev1.ListLedgerRequest, secret string,
+) (ledger.Status, error) {
 	progress := a.Progress()
 	defer progress("")
 	for end := time.Now().Add(f.timeout); ; {
@@ -57,7 +61,8 @@ func (a run) readStatus(ctx context.Context, admin *client.Admin, f statusFlags,
 			if secret != "" {
 				status.KeepSecrets(secret)
 			}
-			if !f.wait || time.Now().After(end) || !a.isBehind(status, f.head) && !status.Troubled() && !checkedNothing(f, secret, status, countSecrets(status)) {
+			if !f.wait || time.Now().After(end) ||
+				!a.isBehind(status, f.head) && !status.Troubled() && !checkedNothing(f, secret, status, countSecrets(status)) {
 				return status, nil
 			}
 			progress("waits: head %s", shell.Short(status.Head))
@@ -87,6 +92,7 @@ func (a run) notThere(status ledger.Status, head string) bool {
 	if !a.isBehind(status, head) {
 		return false
 	}
-	a.Warnf("%s is not accepted: the key service is at %s; in a clone that has both, a commit after it counts too", shell.Short(head), shell.Short(status.Head))
+	a.Warnf("%s is not accepted: the key service is at %s; in a clone that has both, a commit after it counts too",
+		shell.Short(head), shell.Short(status.Head))
 	return true
 }

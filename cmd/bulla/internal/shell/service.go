@@ -12,7 +12,8 @@ import (
 func (a *Shell) FleetID(flag string) (string, error) {
 	if flag != "" {
 		if !hexid.IsFleet(flag) {
-			return "", fault.NewUsage("it stands in fleet.yaml under spec.id", "--fleet-id is not 32 lower-case hexadecimal digits")
+			return "", fault.NewUsage("it stands in fleet.yaml under spec.id",
+				"--fleet-id is not 32 lower-case hexadecimal digits")
 		}
 		return flag, nil
 	}

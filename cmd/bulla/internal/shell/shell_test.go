@@ -37,7 +37,8 @@ func TestANameThatIsNotThereIsToldWithThoseThatAre(t *testing.T) {
 	if err := shell.Unknown(m, api.KindCluster, "bad", "x"); !strings.Contains(err.Error(), "is refused") {
 		t.Errorf("of a file that is refused: %v", err)
 	}
-	if err := shell.OneOf("state", "InUsed", []string{"InUse", "Unknown"}); !strings.HasPrefix(hint(t, err), "did you mean InUse?") {
+	if err := shell.OneOf("state", "InUsed", []string{"InUse", "Unknown"}); !strings.HasPrefix(hint(t, err),
+		"did you mean InUse?") {
 		t.Errorf("of a flag's value: %v", err)
 	}
 	if err := shell.OneOf("state", "", []string{"InUse"}); err != nil {

@@ -136,7 +136,8 @@ func Ago(now time.Time, t *time.Time) string {
 // KubeFlags adds the flags by which kubectl finds a cluster.
 func KubeFlags(cmd *cobra.Command, context, kubeconfig *string) {
 	cmd.Flags().StringVar(context, "context", "", "kubeconfig `context` of the cluster")
-	cmd.Flags().StringVar(kubeconfig, "kubeconfig", "", "`path` of the kubeconfig (default $KUBECONFIG, then ~/.kube/config)")
+	cmd.Flags().StringVar(kubeconfig, "kubeconfig", "",
+		"`path` of the kubeconfig (default $KUBECONFIG, then ~/.kube/config)")
 }
 
 // Short is as much of a hash as people compare.

@@ -78,7 +78,8 @@ func TestPlan(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			edit, err := stub.Plan(blocks, stub.Wish{Pointers: test.pointers, Without: test.without, Together: test.together, Apart: test.apart})
+			edit, err := stub.Plan(blocks,
+				stub.Wish{Pointers: test.pointers, Without: test.without, Together: test.together, Apart: test.apart})
 			var got []stub.Change
 			if edit != nil {
 				got = edit.Changes

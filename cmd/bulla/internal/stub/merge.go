@@ -69,7 +69,8 @@ func (m *merging) header(ours, theirs []byte) ([]byte, *api.SealedManifest) {
 }
 
 func sameHeader(a, b *api.SealedManifest) bool {
-	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template) == string(b.Spec.Template) && a.Spec.Scope == b.Spec.Scope &&
+	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template) == string(b.Spec.Template) &&
+		a.Spec.Scope == b.Spec.Scope &&
 		reflect.DeepEqual(a.Spec.DeliverAs, b.Spec.DeliverAs)
 }
 
@@ -128,7 +129,8 @@ func reaches(block, other *api.Block) bool {
 
 // takesFrom reports whether a side takes a target away that the other one keeps.
 func takesFrom(base, side, other *api.Block) bool {
-	return slices.ContainsFunc(other.Locks, func(lock api.Lock) bool { return isFor(base, lock.Target) && !isFor(side, lock.Target) })
+	return slices.ContainsFunc(other.Locks,
+		func(lock api.Lock) bool { return isFor(base, lock.Target) && !isFor(side, lock.Target) })
 }
 
 func isFor(block *api.Block, target string) bool {
@@ -141,7 +143,8 @@ func isFor(block *api.Block, target string) bool {
 // a merge must not give back what a reviewer took.
 func mergeLocks(base, ours, theirs *api.Block) *api.Block {
 	has := func(b *api.Block, lock api.Lock) bool {
-		return b != nil && slices.ContainsFunc(b.Locks, func(l api.Lock) bool { return l.Target == lock.Target && l.Key == lock.Key })
+		return b != nil &&
+			slices.ContainsFunc(b.Locks, func(l api.Lock) bool { return l.Target == lock.Target && l.Key == lock.Key })
 	}
 	merged := *ours
 	merged.Locks = nil

@@ -14,7 +14,8 @@ import (
 func file(blocks ...string) []byte {
 	var b strings.Builder
 	b.WriteString(
-		"apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata:\n  name: x\nspec:\n  template:\n    apiVersion: v1\n    kind: Secret\n  blocks:\n",
+		"apiVersion: bulla.dev/v1alpha1\nkind: SealedManifest\nmetadata:\n  name: x\nspec:\n  template:\n    apiVersion: " +
+			"v1\n    kind: Secret\n  blocks:\n",
 	)
 	for _, block := range blocks {
 		fields, rest, _ := strings.Cut(block, "=")
@@ -25,7 +26,8 @@ func file(blocks ...string) []byte {
 		}
 		fmt.Fprintf(
 			&b,
-			"    payload: |\n      -----BEGIN AGE ENCRYPTED FILE-----\n      %s\n      -----END AGE ENCRYPTED FILE-----\n    locks:\n",
+			"    payload: |\n      -----BEGIN AGE ENCRYPTED FILE-----\n      %s\n      -----END AGE ENCRYPTED "+
+				"FILE-----\n    locks:\n",
 			payload,
 		)
 		for lock := range strings.SplitSeq(locks, ",") {
@@ -68,28 +70,70 @@ func sealedIn(t *testing.T, data []byte) string {
 func TestMergeTakesEachBlockFromTheSideThatChangedIt(t *testing.T) {
 	split := func(s string) []string { return strings.Fields(s) }
 	for name, c := range map[string]struct{ base, ours, theirs, want, conflict string }{
-		"two additions":                 {base: "a=1@e:1", ours: "a=1@e:1 b=2@e:1", theirs: "a=1@e:1 c=3@e:1", want: "a=1@e:1 b=2@e:1 c=3@e:1"},
-		"two changes":                   {base: "a=1@e:1 b=1@e:1", ours: "a=2@e:1 b=1@e:1", theirs: "a=1@e:1 b=2@e:1", want: "a=2@e:1 b=2@e:1"},
-		"the same change":               {base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=2@e:1", want: "a=2@e:1"},
-		"a change and a removal":        {base: "a=1@e:1 b=1@e:1", ours: "b=1@e:1", theirs: "a=1@e:1 b=2@e:1", want: "b=2@e:1"},
-		"two removals leave nothing":    {base: "a=1@e:1 b=1@e:1", ours: "a=1@e:1", theirs: "b=1@e:1", conflict: "nothing is sealed any more"},
-		"one value twice":               {base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=3@e:1", conflict: "both sides changed /data/a"},
-		"added by both":                 {base: "a=1@e:1", ours: "a=1@e:1 b=2@e:1", theirs: "a=1@e:1 b=3@e:1", conflict: "both sides changed /data/b"},
-		"changed and taken away":        {base: "a=1@e:1 b=1@e:1", ours: "b=1@e:1", theirs: "a=2@e:1 b=1@e:1", conflict: "one side takes /data/a away"},
-		"put together and changed":      {base: "a=1@e:1 b=1@e:1", ours: "a,b=2@e:1", theirs: "a=1@e:1 b=3@e:1", conflict: "one side takes /data/b away"},
-		"put together, another added":   {base: "a=1@e:1 b=1@e:1", ours: "a,b=2@e:1", theirs: "a=1@e:1 b=1@e:1 c=3@e:1", want: "a,b=2@e:1 c=3@e:1"},
-		"grouped in two ways":           {base: "z=1@e:1", ours: "a,b=2@e:1 z=1@e:1", theirs: "b,c=3@e:1 z=1@e:1", conflict: "both sides changed /data/b, each with other values"},
+		"two additions": {
+			base: "a=1@e:1", ours: "a=1@e:1 b=2@e:1", theirs: "a=1@e:1 c=3@e:1",
+			want: "a=1@e:1 b=2@e:1 c=3@e:1",
+		},
+		"two changes": {
+			base: "a=1@e:1 b=1@e:1", ours: "a=2@e:1 b=1@e:1", theirs: "a=1@e:1 b=2@e:1",
+			want: "a=2@e:1 b=2@e:1",
+		},
+		"the same change": {base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=2@e:1", want: "a=2@e:1"},
+		"a change and a removal": {
+			base: "a=1@e:1 b=1@e:1", ours: "b=1@e:1", theirs: "a=1@e:1 b=2@e:1",
+			want: "b=2@e:1",
+		},
+		"two removals leave nothing": {
+			base: "a=1@e:1 b=1@e:1", ours: "a=1@e:1", theirs: "b=1@e:1",
+			conflict: "nothing is sealed any more",
+		},
+		"one value twice": {
+			base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=3@e:1",
+			conflict: "both sides changed /data/a",
+		},
+		"added by both": {
+			base: "a=1@e:1", ours: "a=1@e:1 b=2@e:1", theirs: "a=1@e:1 b=3@e:1",
+			conflict: "both sides changed /data/b",
+		},
+		"changed and taken away": {
+			base: "a=1@e:1 b=1@e:1", ours: "b=1@e:1", theirs: "a=2@e:1 b=1@e:1",
+			conflict: "one side takes /data/a away",
+		},
+		"put together and changed": {
+			base: "a=1@e:1 b=1@e:1", ours: "a,b=2@e:1", theirs: "a=1@e:1 b=3@e:1",
+			conflict: "one side takes /data/b away",
+		},
+		"put together, another added": {
+			base: "a=1@e:1 b=1@e:1", ours: "a,b=2@e:1", theirs: "a=1@e:1 b=1@e:1 c=3@e:1",
+			want: "a,b=2@e:1 c=3@e:1",
+		},
+		"grouped in two ways": {
+			base: "z=1@e:1", ours: "a,b=2@e:1 z=1@e:1", theirs: "b,c=3@e:1 z=1@e:1",
+			conflict: "both sides changed /data/b, each with other values",
+		},
 		"a lock for one more set":       {base: "a=1@e:1", ours: "a=1@e:1,f:1", theirs: "a=1@e:1", want: "a=1@e:1,f:1"},
 		"moved to a new key by both":    {base: "a=1@e:1", ours: "a=1@e:2", theirs: "a=1@e:2", want: "a=1@e:2"},
 		"moved by one, locked by other": {base: "a=1@e:1", ours: "a=1@e:2", theirs: "a=1@e:1,f:1", want: "a=1@e:2,f:1"},
 		"a new value, the old moved":    {base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=1@e:2", want: "a=2@e:1"},
-		"a new value, the old for more": {base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=1@e:1,f:1", conflict: "both sides changed /data/a"},
-		"moved by one, taken by other":  {base: "a=1@e:1,f:1", ours: "a=1@e:2,f:2", theirs: "a=1@e:1", want: "a=1@e:2"},
-		"a new value, taken from one":   {base: "a=1@e:1,f:1", ours: "a=2@e:1,f:1", theirs: "a=1@e:1", conflict: "both sides changed /data/a"},
-		"made by both, other values":    {ours: "a=1@e:1", theirs: "b=2@e:1", want: "a=1@e:1 b=2@e:1"},
-		"made by both, the same key":    {ours: "a=1@e:1", theirs: "a=2@e:1", conflict: "both sides changed /data/a"},
-		"no lock is left":               {base: "a=1@e:1,f:1", ours: "a=1@e:1", theirs: "a=1@f:1", conflict: "no lock is left of /data/a"},
-		"order is that of fields":       {base: "m=1@e:1", ours: "m=1@e:1 z=2@e:1", theirs: "a=3@e:1 m=1@e:1", want: "a=3@e:1 m=1@e:1 z=2@e:1"},
+		"a new value, the old for more": {
+			base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=1@e:1,f:1",
+			conflict: "both sides changed /data/a",
+		},
+		"moved by one, taken by other": {base: "a=1@e:1,f:1", ours: "a=1@e:2,f:2", theirs: "a=1@e:1", want: "a=1@e:2"},
+		"a new value, taken from one": {
+			base: "a=1@e:1,f:1", ours: "a=2@e:1,f:1", theirs: "a=1@e:1",
+			conflict: "both sides changed /data/a",
+		},
+		"made by both, other values": {ours: "a=1@e:1", theirs: "b=2@e:1", want: "a=1@e:1 b=2@e:1"},
+		"made by both, the same key": {ours: "a=1@e:1", theirs: "a=2@e:1", conflict: "both sides changed /data/a"},
+		"no lock is left": {
+			base: "a=1@e:1,f:1", ours: "a=1@e:1", theirs: "a=1@f:1",
+			conflict: "no lock is left of /data/a",
+		},
+		"order is that of fields": {
+			base: "m=1@e:1", ours: "m=1@e:1 z=2@e:1", theirs: "a=3@e:1 m=1@e:1",
+			want: "a=3@e:1 m=1@e:1 z=2@e:1",
+		},
 	} {
 		base := file(split(c.base)...)
 		if c.base == "" {

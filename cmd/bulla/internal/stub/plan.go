@@ -59,7 +59,8 @@ func Plan(blocks []api.Block, wish Wish) (*Edit, error) {
 	}
 	edit := &Edit{}
 	for _, i := range touched {
-		rest := slices.DeleteFunc(slices.Clone(blocks[i].Fields), func(f string) bool { return slices.Contains(wish.Without, f) })
+		rest := slices.DeleteFunc(slices.Clone(blocks[i].Fields),
+			func(f string) bool { return slices.Contains(wish.Without, f) })
 		if len(rest) == 0 {
 			edit.Gone = append(edit.Gone, i)
 			continue

@@ -27,7 +27,9 @@ type public struct {
 // TakeOver writes a manifest's labels, annotations and immutable into the
 // template of the stub file data. It returns the new file, and names what the
 // stub has and the manifest does not: that stays.
-func TakeOver(file string, data []byte, old *api.SealedManifest, m *values.Manifest) (edited []byte, stays []string, err error) {
+func TakeOver(
+	file string, data []byte, old *api.SealedManifest, m *values.Manifest,
+) (edited []byte, stays []string, err error) {
 	var has public
 	if err := json.Unmarshal(old.Spec.Template, &has); err != nil {
 		return nil, nil, fmt.Errorf("read template: %w", err)

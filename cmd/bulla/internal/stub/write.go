@@ -20,7 +20,9 @@ import (
 )
 
 // New returns a stub without blocks. manifest may be nil.
-func New(name, namespace string, scope api.Scope, kind corev1.SecretType, manifest *values.Manifest) (*api.SealedManifest, error) {
+func New(
+	name, namespace string, scope api.Scope, kind corev1.SecretType, manifest *values.Manifest,
+) (*api.SealedManifest, error) {
 	template := map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(kind)}
 	if manifest != nil {
 		metadata := map[string]any{}

@@ -38,7 +38,8 @@ func badMark(data []byte, secret *corev1.Secret) error {
 			return fmt.Errorf("%s%s: is no name of a label", field, line(data, field))
 		}
 		if len(validation.IsValidLabelValue(secret.Labels[key])) > 0 {
-			return fmt.Errorf("%s%s: is no value of a label: up to 63 letters, digits, '-', '_' and '.'", field, line(data, field))
+			return fmt.Errorf("%s%s: is no value of a label: up to 63 letters, digits, '-', '_' and '.'", field,
+				line(data, field))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(secret.Annotations)) {

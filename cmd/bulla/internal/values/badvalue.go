@@ -26,7 +26,8 @@ func badValue(data []byte) string {
 func badKey(data []byte) string {
 	return firstOf(data, func(member string, key, _ *yamlv3.Node) string {
 		if len(validation.IsConfigMapKey(key.Value)) > 0 {
-			return fmt.Sprintf("%s (line %d): %.60q is no key of a Secret: letters, digits, '-', '_' and '.' only", member, key.Line, key.Value)
+			return fmt.Sprintf("%s (line %d): %.60q is no key of a Secret: letters, digits, '-', '_' and '.' only", member,
+				key.Line, key.Value)
 		}
 		return ""
 	})
@@ -72,7 +73,8 @@ func problemOf(member string, value *yamlv3.Node) string {
 		value.Style == 0 && plainBooleans[strings.ToLower(value.Value)]:
 		return "must be text; put it in quotes"
 	}
-	if _, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(value.Value), "")); member == "data" && err != nil {
+	if _, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(value.Value), "")); member == "data" &&
+		err != nil {
 		return "must be base64; text as it is goes under stringData"
 	}
 	return ""

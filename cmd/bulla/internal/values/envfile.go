@@ -17,7 +17,8 @@ func (s *Source) EnvFiles(set Set, paths []string) error {
 	for i, path := range paths {
 		data, err := s.readFile(path)
 		if err != nil {
-			return fault.New("--from-env-file takes a path, or - for standard input", "read --from-env-file number %d: %w", i+1, err)
+			return fault.New("--from-env-file takes a path, or - for standard input",
+				"read --from-env-file number %d: %w", i+1, err)
 		}
 		if err := s.envLines(set, bytes.TrimPrefix(data, []byte("\uFEFF"))); err != nil {
 			return err
@@ -46,7 +47,8 @@ func (s *Source) envLines(set Set, data []byte) error {
 			return fault.New("write KEY=VALUE", "--from-env-file: line %d has no =", number)
 		case len(validation.IsEnvVarName(key)) > 0:
 			// The key is not quoted: it may be a piece of a value of several lines.
-			return fault.New("write KEY=VALUE, each value on one line", "--from-env-file: line %d has no name of a variable before its =", number)
+			return fault.New("write KEY=VALUE, each value on one line",
+				"--from-env-file: line %d has no name of a variable before its =", number)
 		}
 		if err := empty.add(set, "--from-env-file", key, []byte(value)); err != nil {
 			return err

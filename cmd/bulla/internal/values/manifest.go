@@ -40,7 +40,8 @@ var yamlLine = regexp.MustCompile(`\bline (\d+)\b`)
 func (s *Source) Secret(set Set, path string) (*Manifest, error) {
 	data, err := s.readFile(path)
 	if err != nil {
-		return nil, fault.New("-f takes - for standard input, or the path of a Secret manifest", "read the Secret manifest: %w", err)
+		return nil, fault.New("-f takes - for standard input, or the path of a Secret manifest",
+			"read the Secret manifest: %w", err)
 	}
 	secret, err := parseSecret(data)
 	if err != nil {

@@ -19,19 +19,26 @@ import (
 // something that it does not want any more.
 var owned = []string{
 	"app.kubernetes.io/managed-by", "applyset.kubernetes.io/", "addonmanager.kubernetes.io/", "kubectl.kubernetes.io/",
-	"argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance", "argocd.argoproj.io/managed-by", "argocd.argoproj.io/installation-id",
-	"meta.helm.sh/", "helm.sh/chart", "helm.sh/hook", "helm.sh/hook-weight", "helm.sh/hook-delete-policy", "helm.sh/resource-policy", "heritage", "chart", "release",
+	"argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance", "argocd.argoproj.io/managed-by",
+	"argocd.argoproj.io/installation-id",
+	"meta.helm.sh/", "helm.sh/chart", "helm.sh/hook", "helm.sh/hook-weight", "helm.sh/hook-delete-policy",
+	"helm.sh/resource-policy", "heritage", "chart", "release",
 	"kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "fluxcd.io/",
 	"config.kubernetes.io/", "internal.config.kubernetes.io/", "config.k8s.io/", "cli-utils.sigs.k8s.io/",
 	"sealedsecrets.bitnami.com/", "reconcile.external-secrets.io/", "external-secrets.io/", "secrets-store.csi.k8s.io/",
-	"objectset.rio.cattle.io/", "fleet.cattle.io/", "kapp.k14s.io/", "olm.owner", "olm.owner.kind", "olm.owner.namespace", "operators.coreos.com/",
-	"generate.kyverno.io/", "reflector.v1.k8s.emberstack.com/", "velero.io/", "cert-manager.io/", "controller.cert-manager.io/",
+	"objectset.rio.cattle.io/", "fleet.cattle.io/", "kapp.k14s.io/", "olm.owner", "olm.owner.kind", "olm.owner.namespace",
+	"operators.coreos.com/",
+	"generate.kyverno.io/", "reflector.v1.k8s.emberstack.com/", "velero.io/", "cert-manager.io/",
+	"controller.cert-manager.io/",
 	"vault.security.banzaicloud.io/", "secrets.hashicorp.com/", "crossplane.io/", "app.terraform.io/", "pulumi.com/",
 	corev1.ServiceAccountUIDKey,
 }
 
 // instructions are those of bulla's own annotations that are written by people.
-var instructions = []string{v1alpha1.ForceAnnotation, v1alpha1.PruneAnnotation, "bulla.dev/take-over", "bulla.dev/reconcile"}
+var instructions = []string{
+	v1alpha1.ForceAnnotation, v1alpha1.PruneAnnotation, "bulla.dev/take-over",
+	"bulla.dev/reconcile",
+}
 
 // exported are marks that people write too: they are left out of an object that
 // was read from a cluster.
@@ -72,7 +79,8 @@ func (set Set) shows(text string) bool {
 	const least = 8
 	for _, value := range set {
 		line := bytes.TrimSpace(value)
-		if len(line) >= least && (strings.Contains(text, string(line)) || strings.Contains(text, base64.StdEncoding.EncodeToString(value))) {
+		if len(line) >= least &&
+			(strings.Contains(text, string(line)) || strings.Contains(text, base64.StdEncoding.EncodeToString(value))) {
 			return true
 		}
 	}

@@ -133,7 +133,8 @@ func (s *Source) add(set Set, flag, key string, value []byte) error {
 		return fault.NewUsage("give each key once", "key %q is given twice", key)
 	}
 	if len(value) == 0 && !s.AllowEmpty {
-		return fault.NewUsage("is a variable unset? --allow-empty seals an empty value all the same", "the value of key %q is empty", key)
+		return fault.NewUsage("is a variable unset? --allow-empty seals an empty value all the same",
+			"the value of key %q is empty", key)
 	}
 	set[key] = value
 	return nil
