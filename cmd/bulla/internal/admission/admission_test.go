@@ -37,17 +37,34 @@ func sealed(kind string, fields ...string) Object {
 	return o
 }
 
-// TestWhatAnAPIServerRefusesIsKnownBefore: each case is refused by a real API
-// server, or is read by nobody.
-func TestWhatAnAPIServerRefusesIsKnownBefore(t *testing.T) {
-	annotated := func(o Object, annotations map[string]any) Object {
-		o.Content["metadata"].(map[string]any)["annotations"] = annotations
-		return o
+// refusal is an object, and what an API server says of it: "" for nothing, ~ for a
+// warning. Each is refused by a real one, or is read by nobody.
+type refusal struct {
+	o    Object
+	want string
+}
+
+func annotated(o Object, annotations map[string]any) Object {
+	o.Content["metadata"].(map[string]any)["annotations"] = annotations
+	return o
+}
+
+func (c refusal) check(t *testing.T, name string) {
+	t.Helper()
+	problems := Check(c.o)
+	switch {
+	case c.want == "" && len(problems) > 0:
+		t.Errorf("%s: %v", name, problems)
+	case c.want == "~" && (len(problems) != 1 || !problems[0].Warning):
+		t.Errorf("%s: %v, not a warning", name, problems)
+	case c.want != "" && c.want != "~" &&
+		(len(problems) == 0 || problems[0].Warning || !strings.HasPrefix(problems[0].String(), c.want)):
+		t.Errorf("%s: %v, not %q", name, problems, c.want)
 	}
-	for name, c := range map[string]struct {
-		o    Object
-		want string // "" for none, ~ for a warning
-	}{
+}
+
+func TestASecretHasWhatItsTypeNeeds(t *testing.T) {
+	for name, c := range map[string]refusal{
 		"a whole TLS pair": {sealed("kubernetes.io/tls", "tls.crt", "tls.key"), ""},
 		"no key":           {sealed("kubernetes.io/tls", "tls.crt"), "type: kubernetes.io/tls needs tls.key"},
 		"other names": {
@@ -91,6 +108,13 @@ func TestWhatAnAPIServerRefusesIsKnownBefore(t *testing.T) {
 			object("Secret", nil, map[string]any{"type": "kubernetes.io/tls"}),
 			"type: kubernetes.io/tls needs tls.crt and tls.key",
 		},
+	} {
+		c.check(t, name)
+	}
+}
+
+func TestATypeIsOneThatKubernetesKnows(t *testing.T) {
+	for name, c := range map[string]refusal{
 		"a misspelt type": {
 			sealed("kubernetes.io/dockerconfigjason", "x"),
 			`type: "kubernetes.io/dockerconfigjason" is no type that Kubernetes knows; did you mean kubernetes.io/dockerconfigjson?`,
@@ -110,6 +134,13 @@ func TestWhatAnAPIServerRefusesIsKnownBefore(t *testing.T) {
 		"a reserved type":     {sealed("kubernetes.io/something-else-entirely", "x"), "~"},
 		"somebody's own type": {sealed("helm.sh/release.v1", "x"), ""},
 		"another own type":    {sealed("example.com/tls", "x"), ""},
+	} {
+		c.check(t, name)
+	}
+}
+
+func TestNamesAndSizesAreThoseOfKubernetes(t *testing.T) {
+	for name, c := range map[string]refusal{
 		"a key of no Secret": {
 			object("ConfigMap", nil, map[string]any{"data": map[string]any{"a b": "c"}}),
 			"data.a b: ",
@@ -139,16 +170,7 @@ func TestWhatAnAPIServerRefusesIsKnownBefore(t *testing.T) {
 			"metadata.finalizers: ",
 		},
 	} {
-		problems := Check(c.o)
-		switch {
-		case c.want == "" && len(problems) > 0:
-			t.Errorf("%s: %v", name, problems)
-		case c.want == "~" && (len(problems) != 1 || !problems[0].Warning):
-			t.Errorf("%s: %v, not a warning", name, problems)
-		case c.want != "" && c.want != "~" &&
-			(len(problems) == 0 || problems[0].Warning || !strings.HasPrefix(problems[0].String(), c.want)):
-			t.Errorf("%s: %v, not %q", name, problems, c.want)
-		}
+		c.check(t, name)
 	}
 }
 

@@ -31,7 +31,7 @@ func (j *Job) edit() (*stub.Edit, error) {
 		}
 		wish.Without = append(wish.Without, "/data/"+key)
 	}
-	edit, err := stub.Plan(j.Where.Stub.Spec.Blocks, wish)
+	edit, err := stub.EditOf(j.Where.Stub.Spec.Blocks, wish)
 	if err != nil {
 		return nil, j.explain(err)
 	}

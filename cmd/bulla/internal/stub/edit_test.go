@@ -10,18 +10,49 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 )
 
-func TestPlan(t *testing.T) {
+// editCase is what somebody wishes of two blocks, one of a, one of b and c; and what
+// becomes of them.
+type editCase struct {
+	name     string
+	pointers []string
+	together bool
+	apart    bool
+	without  []string
+	want     []stub.Change
+	gone     []int
+	partial  *stub.PartialError
+}
+
+func (test editCase) run(t *testing.T) {
 	blocks := []api.Block{{Fields: []string{"/data/a"}}, {Fields: []string{"/data/b", "/data/c"}}}
-	for _, test := range []struct {
-		name     string
-		pointers []string
-		together bool
-		apart    bool
-		without  []string
-		want     []stub.Change
-		gone     []int
-		partial  *stub.PartialError
-	}{
+	edit, err := stub.EditOf(blocks,
+		stub.Wish{Pointers: test.pointers, Without: test.without, Together: test.together, Apart: test.apart})
+	var got []stub.Change
+	if edit != nil {
+		got = edit.Changes
+		if diff := cmp.Diff(test.gone, edit.Gone); diff != "" {
+			t.Errorf("gone (-want +got):\n%s", diff)
+		}
+	}
+	var partial *stub.PartialError
+	errors.As(err, &partial)
+	if diff := cmp.Diff(test.partial, partial); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(test.want, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+func runEdits(t *testing.T, tests ...editCase) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, test.run)
+	}
+}
+
+func TestGivenValuesChangeTheirBlocks(t *testing.T) {
+	runEdits(t, []editCase{
 		{
 			name:     "a value of its own block is replaced there",
 			pointers: []string{"/data/a"},
@@ -47,6 +78,11 @@ func TestPlan(t *testing.T) {
 			pointers: []string{"/data/c", "/data/z", "/data/a", "/data/b"}, together: true,
 			want: []stub.Change{{Fields: []string{"/data/a", "/data/b", "/data/c", "/data/z"}, Replaces: []int{0, 1}}},
 		},
+	}...)
+}
+
+func TestKeysAreTakenAwayWithTheirBlocks(t *testing.T) {
+	runEdits(t, []editCase{
 		{
 			name:    "a key that is taken away takes its block with it",
 			without: []string{"/data/a"}, gone: []int{0},
@@ -61,6 +97,11 @@ func TestPlan(t *testing.T) {
 			without: []string{"/data/b"}, pointers: []string{"/data/c"},
 			want: []stub.Change{{Fields: []string{"/data/c"}, Replaces: []int{1}}},
 		},
+	}...)
+}
+
+func TestACertificateAndItsKeyStayTogether(t *testing.T) {
+	runEdits(t, []editCase{
 		{
 			name:     "a certificate and its key are one block",
 			pointers: []string{"/data/tls.key", "/data/ca.crt", "/data/tls.crt"},
@@ -76,25 +117,5 @@ func TestPlan(t *testing.T) {
 			pointers: []string{"/data/a", "/data/b"}, together: true,
 			partial: &stub.PartialError{Given: []string{"/data/b"}, Missing: []string{"/data/c"}},
 		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			edit, err := stub.Plan(blocks,
-				stub.Wish{Pointers: test.pointers, Without: test.without, Together: test.together, Apart: test.apart})
-			var got []stub.Change
-			if edit != nil {
-				got = edit.Changes
-				if diff := cmp.Diff(test.gone, edit.Gone); diff != "" {
-					t.Errorf("gone (-want +got):\n%s", diff)
-				}
-			}
-			var partial *stub.PartialError
-			errors.As(err, &partial)
-			if diff := cmp.Diff(test.partial, partial); diff != "" {
-				t.Errorf("error (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("changes (-want +got):\n%s", diff)
-			}
-		})
-	}
+	}...)
 }

@@ -65,11 +65,37 @@ func sealedIn(t *testing.T, data []byte) string {
 	return strings.Join(all, " ")
 }
 
+// mergeCase is two sides of a merge, and what becomes of them.
+type mergeCase struct{ base, ours, theirs, want, conflict string }
+
+func (c mergeCase) check(t *testing.T, name string) {
+	t.Helper()
+	base := file(strings.Fields(c.base)...)
+	if c.base == "" {
+		base = nil
+	}
+	for _, swapped := range []bool{false, true} {
+		ours, theirs := file(strings.Fields(c.ours)...), file(strings.Fields(c.theirs)...)
+		if swapped {
+			ours, theirs = theirs, ours
+		}
+		got, err := stub.Merge("x.yaml", base, ours, theirs)
+		var conflict *stub.ConflictError
+		switch {
+		case c.conflict != "" && (!errors.As(err, &conflict) || !strings.Contains(err.Error(), c.conflict)):
+			t.Errorf("%s: %v, not a conflict of %q", name, err, c.conflict)
+		case c.conflict == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.conflict == "" && !sameSet(sealedIn(t, got), c.want):
+			t.Errorf("%s: %s, not %s", name, sealedIn(t, got), c.want)
+		}
+	}
+}
+
 // TestMergeTakesEachBlockFromTheSideThatChangedIt: payload and locks of a block
 // are never mixed between sides, since nobody can make them fit again.
 func TestMergeTakesEachBlockFromTheSideThatChangedIt(t *testing.T) {
-	split := func(s string) []string { return strings.Fields(s) }
-	for name, c := range map[string]struct{ base, ours, theirs, want, conflict string }{
+	for name, c := range map[string]mergeCase{
 		"two additions": {
 			base: "a=1@e:1", ours: "a=1@e:1 b=2@e:1", theirs: "a=1@e:1 c=3@e:1",
 			want: "a=1@e:1 b=2@e:1 c=3@e:1",
@@ -111,6 +137,13 @@ func TestMergeTakesEachBlockFromTheSideThatChangedIt(t *testing.T) {
 			base: "z=1@e:1", ours: "a,b=2@e:1 z=1@e:1", theirs: "b,c=3@e:1 z=1@e:1",
 			conflict: "both sides changed /data/b, each with other values",
 		},
+	} {
+		c.check(t, name)
+	}
+}
+
+func TestMergeTakesLocksOfBothSides(t *testing.T) {
+	for name, c := range map[string]mergeCase{
 		"a lock for one more set":       {base: "a=1@e:1", ours: "a=1@e:1,f:1", theirs: "a=1@e:1", want: "a=1@e:1,f:1"},
 		"moved to a new key by both":    {base: "a=1@e:1", ours: "a=1@e:2", theirs: "a=1@e:2", want: "a=1@e:2"},
 		"moved by one, locked by other": {base: "a=1@e:1", ours: "a=1@e:2", theirs: "a=1@e:1,f:1", want: "a=1@e:2,f:1"},
@@ -135,26 +168,7 @@ func TestMergeTakesEachBlockFromTheSideThatChangedIt(t *testing.T) {
 			want: "a=3@e:1 m=1@e:1 z=2@e:1",
 		},
 	} {
-		base := file(split(c.base)...)
-		if c.base == "" {
-			base = nil
-		}
-		for _, swapped := range []bool{false, true} {
-			ours, theirs := file(split(c.ours)...), file(split(c.theirs)...)
-			if swapped {
-				ours, theirs = theirs, ours
-			}
-			got, err := stub.Merge("x.yaml", base, ours, theirs)
-			var conflict *stub.ConflictError
-			switch {
-			case c.conflict != "" && (!errors.As(err, &conflict) || !strings.Contains(err.Error(), c.conflict)):
-				t.Errorf("%s: %v, not a conflict of %q", name, err, c.conflict)
-			case c.conflict == "" && err != nil:
-				t.Errorf("%s: %v", name, err)
-			case c.conflict == "" && !sameSet(sealedIn(t, got), c.want):
-				t.Errorf("%s: %s, not %s", name, sealedIn(t, got), c.want)
-			}
-		}
+		c.check(t, name)
 	}
 }
 

@@ -49,9 +49,9 @@ type AbsentError struct{ Pointer string }
 
 func (e *AbsentError) Error() string { return fmt.Sprintf("no block seals %s", e.Pointer) }
 
-// Plan says which blocks change. Values that were together stay together, and
+// EditOf says which blocks change. Values that were together stay together, and
 // so do the halves of a pair: half of one with half of another is of no use.
-func Plan(blocks []api.Block, wish Wish) (*Edit, error) {
+func EditOf(blocks []api.Block, wish Wish) (*Edit, error) {
 	pointers := slices.Sorted(slices.Values(wish.Pointers))
 	touched, fresh, err := wish.touched(blocks, pointers)
 	if err != nil {
