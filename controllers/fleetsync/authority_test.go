@@ -18,13 +18,12 @@ import (
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 func (w *world) token(name string) protocol.JoinToken {
 	return protocol.JoinToken{
 		Fleet: testFleet, Cluster: name, Secret: "s", CAHash: protocol.SPKIHash(w.ca.certificate),
-		RootKey: sealing.VerifierKey("acme", &w.root.PublicKey), URL: "https://127.0.0.1:1",
+		RootKey: w.root.Key, URL: "https://127.0.0.1:1",
 	}
 }
 

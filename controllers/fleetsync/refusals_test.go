@@ -1,9 +1,6 @@
 package fleetsync
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -94,10 +91,7 @@ var badFleetFiles = []badRepository{
 		name: "a fleet signed by another root key",
 		spoil: func(w *world) {
 			own := w.root
-			var err error
-			if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-				w.Fatal(err)
-			}
+			w.root = newRoot(w.T)
 			w.commit("forge", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
 			w.root = own
 		},

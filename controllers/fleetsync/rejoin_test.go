@@ -1,9 +1,6 @@
 package fleetsync
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,10 +18,7 @@ func TestANewJoinTokenPinsAnewAndKeepsTheClustersKeys(t *testing.T) {
 	before := w.synced()
 	built, joined := w.built(), w.enrolled.Load()
 
-	var err error
-	if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		t.Fatal(err)
-	}
+	w.root = newRoot(t)
 	w.ca = newAuthorityForTest(t)
 	w.commit("the fleet under another root key", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
 	w.refused(v1alpha1.FleetMismatchReason)

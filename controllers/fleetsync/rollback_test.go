@@ -2,9 +2,6 @@ package fleetsync
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -54,15 +51,8 @@ func TestAClusterDoesNotTakeAnOldFleetFileBack(t *testing.T) {
 func TestAClusterFollowsASuccessionOfTheRootKeyAndNeverGoesBack(t *testing.T) {
 	w := newWorld(t)
 	w.synced()
-	first, pinned := w.root, sealing.VerifierKey("acme", &w.root.PublicKey)
-	next, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	link, err := sealing.SignSuccession(testFleet, 2, "acme", first, sealing.VerifierKey("acme", &next.PublicKey))
-	if err != nil {
-		t.Fatal(err)
-	}
+	first, next := w.root, newRoot(t)
+	link := first.HandOver(t, 2, next)
 	w.root = next
 	w.commit("a new root key", map[string]*string{"fleet.yaml": w.fleet(func(s *api.FleetSpec) {
 		s.Serial, s.RootSuccession = 2, []string{link}
@@ -72,7 +62,7 @@ func TestAClusterFollowsASuccessionOfTheRootKeyAndNeverGoesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if identity.RootKey() != pinned {
+	if identity.RootKey() != first.Key {
 		t.Errorf("the pin moved to %s", identity.RootKey())
 	}
 	w.root = first

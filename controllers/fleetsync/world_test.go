@@ -2,8 +2,6 @@ package fleetsync
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -35,11 +33,9 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/chart"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
-	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 const (
@@ -58,8 +54,7 @@ type world struct {
 	namespace string
 	server    *gitserver.Server
 	repo      *gitserver.Repo
-	root      *ecdsa.PrivateKey
-	sealing   softkey.Key
+	root      *testfleet.Root
 	ca        *authorityForTest
 	storage   string
 
@@ -99,12 +94,7 @@ func bareWorld(t *testing.T) *world {
 	if w.repo, err = w.server.NewRepo("fleet"); err != nil {
 		t.Fatal(err)
 	}
-	if w.root, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	if w.sealing, err = softkey.Derive(api.SuiteP256, t.Name()); err != nil {
-		t.Fatal(err)
-	}
+	w.root = newRoot(t)
 	w.commit("start the fleet", map[string]*string{"fleet.yaml": w.fleet(func(*api.FleetSpec) {})})
 	w.create(&corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "git"},
@@ -339,19 +329,20 @@ func (w *world) commit(message string, files map[string]*string) string {
 	return hash
 }
 
+// newRoot is a root key of the fleet that this cluster belongs to.
+func newRoot(t *testing.T) *testfleet.Root {
+	t.Helper()
+	root := testfleet.NewRoot(t)
+	root.ID = testFleet
+	return root
+}
+
 // fleet is fleet.yaml, signed by the root key after change.
 func (w *world) fleet(change func(*api.FleetSpec)) *string {
 	w.Helper()
-	f := &api.Fleet{
-		TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: "Fleet"},
-		Metadata: api.Metadata{Name: "acme"},
-		Spec:     api.FleetSpec{ID: testFleet, Serial: 1, SealingKeys: []api.SealingKey{w.sealing.Record("2026-11-a")}},
-	}
-	change(&f.Spec)
-	if err := sealing.SignFleet(&f.Spec, "acme", w.root); err != nil {
-		w.Fatal(err)
-	}
-	return w.yaml(f)
+	spec := w.root.Spec(1)
+	change(&spec)
+	return new(w.root.File(w.T, &spec))
 }
 
 func (w *world) clusterFile(obj *v1alpha1.FleetSync, change func(*api.ClusterSpec)) *string {
