@@ -288,7 +288,10 @@ func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {
 		{"a digest that is none", "image.digest=latest", "digest"},
 		{"a FleetSync without a URL", "fleetSync.create=true", "fleetSync.url"},
 		{"a key service without TLS", "fleetSync.keyService.url=http://keys.example.com", "keyService"},
-		{"a tenant without an account", "defaultServiceAccount=,rbac.tenants[0].namespace=shop", "shop has no serviceAccount"},
+		{
+			"a tenant without an account", "defaultServiceAccount=,rbac.tenants[0].namespace=shop",
+			"shop has no serviceAccount",
+		},
 		{"a rule with verbs of its own", "rbac.apply.rules[0].verbs[0]=escalate", "rules"},
 	}
 	for _, test := range tests {
