@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -18,6 +19,7 @@ type options struct {
 	whom    whom
 	object  object
 	how     sealjob.How
+	wires   delivercmd.Flags
 	replace bool
 	dryRun  bool
 }

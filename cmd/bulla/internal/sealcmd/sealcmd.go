@@ -31,6 +31,7 @@ func New(s *shell.Shell) *cobra.Command {
 	o.whom.flags(cmd.Flags())
 	o.object.flags(cmd.Flags())
 	o.flags(cmd.Flags())
+	o.wires.Bind(cmd.Flags())
 	s.CompleteFlags(cmd)
 	return cmd
 }
@@ -47,11 +48,17 @@ func (o *options) flags(f *pflag.FlagSet) {
 
 // run seals what the flags ask for.
 func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
+	if err := o.wires.Check(); err != nil {
+		return err
+	}
 	job, err := o.job(s, stub)
 	if err != nil {
 		return err
 	}
 	out, err := job.Run(ctx)
+	if err == nil && o.wires.Given() {
+		out.Data, err = o.wires.Apply(job.Where.File, out.Data)
+	}
 	if errors.Is(err, yamltext.ErrShape) {
 		return fault.New("write spec.blocks as a plain list, or seal all values into a new file", "%w", err)
 	}

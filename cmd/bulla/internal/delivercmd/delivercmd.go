@@ -1,0 +1,132 @@
+// Package delivercmd is `bulla deliver`: how workloads get the Secret of a stub, said
+// in the stub.
+package delivercmd
+
+import (
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/kustomize/printable"
+)
+
+const long = `Wire the Secret of a stub into workloads, or take a wire away.
+
+The stub then says under spec.deliverAs what a developer would write into the
+workload: environment variables, or a volume that is read-only and in memory. A
+build writes it into the workload's own document, before kustomize renames
+anything. Ciphertext, comments and order of the file stay.
+
+Workloads are named as their files name them, before namePrefix and nameSuffix.
+Without a container all containers get the Secret, and no init container. What
+collides with what the workload has is refused by the build: bulla validate says
+where.`
+
+const example = `  # every key as a variable of its name
+  bulla deliver apps/payments/payments-db.yaml --env deployment/api
+
+  # one key, under another name, for one container
+  bulla deliver apps/payments/payments-db.yaml --env deployment/api:web --env-key password=DB_PASSWORD
+
+  # files below /etc/db
+  bulla deliver apps/payments/payments-db.yaml --volume deployment/api:/etc/db --volume-mode 0400
+
+  # no more for this workload
+  bulla deliver apps/payments/payments-db.yaml --remove deployment/api`
+
+// New is the command.
+func New(s *shell.Shell) *cobra.Command {
+	var o Flags
+	var removals []string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "deliver STUB", Short: "Wire the Secret of a stub into workloads", Long: long, Example: example,
+		Args: command.Args("one stub file", 1, 1),
+		RunE: func(_ *cobra.Command, args []string) error { return run(s, args[0], &o, removals, dryRun) },
+	}
+	o.Bind(cmd.Flags())
+	cmd.Flags().StringArrayVar(&removals, "remove", nil,
+		"take the wires to `KIND/NAME[:CONTAINER]` away; may be repeated")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the file instead of writing it")
+	return cmd
+}
+
+func run(s *shell.Shell, name string, o *Flags, removals []string, dryRun bool) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if !o.Given() && len(removals) == 0 {
+		return fault.NewUsage("give --env, --volume or --remove", "there is nothing to wire")
+	}
+	repo, err := s.Open()
+	if err != nil {
+		return err
+	}
+	file, err := repo.Rel(name)
+	if err != nil {
+		return err
+	}
+	was, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return err
+	}
+	data, err := without(file, was, removals)
+	if err == nil {
+		data, err = o.Apply(file, data)
+	}
+	if errors.Is(err, yamltext.ErrShape) {
+		return fault.New("write spec.deliverAs as a plain list, or change it by hand", "%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if dryRun {
+		_, err := printable.Product(s.Stdout).Write(data)
+		return err
+	}
+	if err := atomicfile.Replace(repo.Abs(file), was, data); err != nil {
+		return err
+	}
+	now, err := api.ParseSealedManifest(file, data)
+	if err != nil {
+		return err
+	}
+	s.Printf("%s: %s\n", file, shell.Count(len(now.Spec.DeliverAs), "wire"))
+	return nil
+}
+
+// without takes the entries of workloads away.
+func without(file string, data []byte, removals []string) ([]byte, error) {
+	for _, text := range removals {
+		gone, path, err := workload("--remove", text)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			return nil, fault.NewUsage("write --remove deployment/api", "--remove takes no path")
+		}
+		old, err := api.ParseSealedManifest(file, data)
+		if err != nil {
+			return nil, err
+		}
+		rest := slices.DeleteFunc(slices.Clone(old.Spec.DeliverAs), func(d api.DeliverAs) bool {
+			return d.Workload == gone.Workload && (len(gone.Containers) == 0 || slices.Equal(d.Containers, gone.Containers))
+		})
+		if len(rest) == len(old.Spec.DeliverAs) {
+			return nil, fault.New("name the workload as the file does", "%s: nothing is wired to what --remove names", file)
+		}
+		if data, err = stub.Deliver(file, data, old, rest); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
