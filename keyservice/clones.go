@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -34,7 +35,9 @@ type lineageStore interface {
 
 // clones notices certificates that are used in two places.
 type clones struct {
-	*clerk
+	*clerk.Clerk
+
+	store lineageStore
 
 	mu sync.Mutex
 	// found is what a serial was found to be of late.
@@ -50,8 +53,8 @@ type verdict struct {
 	until time.Time
 }
 
-func newClones(c *clerk) *clones {
-	return &clones{clerk: c, found: map[string]verdict{}, noticed: map[string]time.Time{}}
+func newClones(c *clerk.Clerk, rows lineageStore) *clones {
+	return &clones{Clerk: c, store: rows, found: map[string]verdict{}, noticed: map[string]time.Time{}}
 }
 
 // forget makes a clone news again: it could not be recorded.
@@ -100,7 +103,7 @@ func (s *clones) trace(ctx context.Context, who authority.Cluster, renewing bool
 	switch {
 	case err != nil:
 		// What cannot be read here cannot be recorded either, and is not answered.
-		s.log.Error("lineage of a certificate is not known", "cluster", who.Name, "error", err.Error())
+		s.Log.Error("lineage of a certificate is not known", "cluster", who.Name, "error", err.Error())
 	case fits != store.Linear:
 		s.noticeClone(ctx, who, fits)
 	}
@@ -109,7 +112,7 @@ func (s *clones) trace(ctx context.Context, who authority.Cluster, renewing bool
 // lineageOf asks the store how a use fits, at most once every traceEvery. A
 // renewal is always asked about: what is merely late for a request is not for it.
 func (s *clones) lineageOf(ctx context.Context, who authority.Cluster, renewing bool) (store.Lineage, error) {
-	now := s.now()
+	now := s.Now()
 	if fits, known := s.lookUp(who.Serial, now); known && !renewing {
 		return fits, nil
 	}
@@ -122,8 +125,8 @@ func (s *clones) lineageOf(ctx context.Context, who authority.Cluster, renewing 
 }
 
 func (s *clones) noticeClone(ctx context.Context, who authority.Cluster, fits store.Lineage) {
-	s.metrics.clones.Inc()
-	if !s.isNews(who.Serial, s.now()) {
+	s.Metrics.Cloned()
+	if !s.isNews(who.Serial, s.Now()) {
 		return
 	}
 	e := who.Entry(audit.Clone, audit.Done)
@@ -131,10 +134,10 @@ func (s *clones) noticeClone(ctx context.Context, who authority.Cluster, fits st
 	if fits == store.Superseded {
 		e.Detail = "it is used although its successor is in use"
 	}
-	s.log.Warn("a certificate is in use in two places: suspend the cluster if its key may be stolen",
+	s.Log.Warn("a certificate is in use in two places: suspend the cluster if its key may be stolen",
 		"cluster", who.Name, "identity", who.Identity, "serial", who.Serial, "detail", e.Detail)
-	if _, err := s.journal.Append(ctx, []audit.Entry{e}); err != nil {
+	if _, err := s.Journal.Append(ctx, []audit.Entry{e}); err != nil {
 		s.forget(who.Serial)
-		s.log.Error("a clone is not recorded", "cluster", who.Name, "error", err.Error())
+		s.Log.Error("a clone is not recorded", "cluster", who.Name, "error", err.Error())
 	}
 }

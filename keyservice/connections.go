@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
@@ -146,7 +147,7 @@ func hasLost(who authority.Cluster, before, now *model.Model) bool {
 	if before == nil {
 		return false
 	}
-	_, was := clusterAtHead(who, before)
-	_, is := clusterAtHead(who, now)
+	_, was := heads.Admit(before, who.Name, who.Identity)
+	_, is := heads.Admit(now, who.Name, who.Identity)
 	return was == "" && is != ""
 }

@@ -20,22 +20,17 @@
 // # Rooms
 //
 // [Routes] is the whole attack surface as a table, and front holds each request
-// to its entry. Behind it each noun has a type: enrolment, unsealing, reporting and
-// auditing answer clusters; rewrapping, reading, denying and following answer
-// people. All of them refuse and record through clerk.
+// to its entry: who asks, what they may take, and where their certificate is in use.
+// Behind it each noun has a room of its own, and a handler in it: enrolment, unseal and
+// ledger answer clusters; unseal, denials and ledger answer people. What is left here is
+// wiring, the two listeners, and the few handlers that are a page: the audit log, and
+// what people say to how the repository is followed. All of them refuse and record
+// through package clerk.
 //
-// An Unseal is a question. An attempt at it has grounds (head, index, deny list,
-// each read once); on them each digest is decided, by the list of steps and in that
-// order; then opened by the token; then written; and then answered. Nothing goes
-// back, and each has a type of its own.
-//
-// Heads follows the configured ref and accepts what descends, parses and verifies
-// under the pinned root key. Index says what one head places on one cluster.
-//
-// The other rooms: config reads the file; authority says who somebody is;
-// turnstile what callers may take; tally which refusals are counted; journal writes
-// the signed log, store keeps what must not be forgotten; protocol is what the
-// client shares.
+// The other rooms: config reads the file; authority says who somebody is; heads follows
+// the configured ref, and says what one head places on one cluster; turnstile what
+// callers may take; tally which refusals are counted; journal writes the signed log,
+// store keeps what must not be forgotten; protocol is what the client shares.
 //
 // Everything that a request reads of a head is one immutable value behind an
 // atomic pointer, loaded once for the request.

@@ -17,9 +17,9 @@ import (
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/enrolment"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -73,7 +73,7 @@ func TestWhatIsWrongWithAJoinTokenIsToldToTheOperatorAlone(t *testing.T) {
 	}
 	unknown.Secret = strings.Repeat("A", 43)
 	other := strings.Repeat("9", 32)
-	secret, row := keyservice.NewTokenSecret(other, "prod-eu", 3*time.Hour, time.Now())
+	secret, row := enrolment.NewTokenSecret(other, "prod-eu", 3*time.Hour, time.Now())
 	if err := w.rows.Do(t.Context(), w.rows.AddToken(row)); err != nil {
 		t.Fatal(err)
 	}

@@ -15,15 +15,6 @@ func (s *Server) ReadAudit(ctx context.Context, in *keyservicev1.ListAuditReques
 	return s.admins.ListAudit(ctx, in)
 }
 
-// Steps names the questions of a decision, in order.
-func Steps() []string {
-	names := make([]string, len(steps))
-	for i, s := range steps {
-		names[i] = s.name
-	}
-	return names
-}
-
 // Unrecorded makes a service forget what it decides, to measure what the audit
 // log costs, until restore is called. Every append gets the receipt of one that
 // was made before, of so many entries. No request may be under way.
@@ -32,13 +23,13 @@ func (s *Server) Unrecorded(ctx context.Context, entries int) (restore func(), e
 	for i := range same {
 		same[i] = audit.Entry{Kind: audit.Unseal, Outcome: "Granted"}
 	}
-	receipt, err := s.clerk.journal.Append(ctx, same)
+	receipt, err := s.Journal.Append(ctx, same)
 	if err != nil {
 		return nil, err
 	}
-	real := s.clerk.journal
-	s.clerk.journal = oblivion{receipt: receipt, entries: entries}
-	return func() { s.clerk.journal = real }, nil
+	real := s.Journal
+	s.Journal = oblivion{receipt: receipt, entries: entries}
+	return func() { s.Journal = real }, nil
 }
 
 type oblivion struct {

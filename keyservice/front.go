@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
@@ -18,7 +19,7 @@ import (
 // front lets requests in: by who asks, by what they may take, and by the entry of
 // the route.
 type front struct {
-	*clerk
+	*clerk.Clerk
 
 	authority   *authority.Authority
 	people      *authority.People
@@ -49,7 +50,7 @@ func (s *front) mux(table []Route, rpc http.Handler) http.Handler {
 func (s *front) guard(route Route, next http.Handler) http.Handler {
 	failures := connect.NewErrorWriter()
 	gate := turnstile.NewGate(route.InFlight, route.Timeout)
-	inFlight := s.metrics.inFlight.WithLabelValues(route.Path)
+	inFlight := s.Metrics.InFlight(route.Path)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), route.Timeout)
 		defer cancel()
@@ -71,12 +72,12 @@ func (s *front) guard(route Route, next http.Handler) http.Handler {
 		if !ok {
 			// A connection that waits for nothing is not kept: there may be thousands.
 			w.Header().Set("Connection", "close")
-			_ = failures.Write(w, r, s.refuseBusy(route, back))
+			_ = failures.Write(w, r, s.RefuseBusy(route.Path, back))
 			return
 		}
 		defer leave()
 		s.traceCluster(ctx, route)
-		ctx = withQuota(ctx, quota)
+		ctx = turnstile.WithQuota(ctx, quota)
 		inFlight.Inc()
 		defer inFlight.Dec()
 		r.Body = body
@@ -98,21 +99,21 @@ func (s *front) admit(ctx context.Context, r *http.Request, route Route) (contex
 	case AuthPerson:
 		return s.admitPerson(ctx, r, route)
 	}
-	return nil, s.refuse(keyservicev1.ReasonCertificate, errors.New("the route does not say who may use it"))
+	return nil, s.Refuse(keyservicev1.ReasonCertificate, errors.New("the route does not say who may use it"))
 }
 
 func (s *front) admitCluster(ctx context.Context, route Route, who authority.Cluster, err error) (context.Context, error) {
 	if err != nil {
-		return nil, s.refuseRecorded(ctx, stranger(route), err)
+		return nil, s.RefuseRecorded(ctx, stranger(route), err)
 	}
-	return withCaller(ctx, who), nil
+	return authority.WithCluster(ctx, who), nil
 }
 
 // traceCluster takes note of a cluster's certificate, once its request is let in:
 // a certificate's first use is written down, and a fleet that reconnects as one
 // would wait for that with ten thousand connections open.
 func (s *front) traceCluster(ctx context.Context, route Route) {
-	if who, err := callerOf(ctx); err == nil {
+	if who, err := authority.CallingCluster(ctx); err == nil {
 		s.clones.trace(ctx, who, route.Path == keyservicev1connect.KeyServiceRenewProcedure)
 	}
 }
@@ -120,9 +121,9 @@ func (s *front) traceCluster(ctx context.Context, route Route) {
 // recovered keeps a panic's text, which may quote what it choked on, from
 // caller and log.
 func (s *front) recovered(_ context.Context, spec connect.Spec, _ http.Header, _ any) error {
-	s.metrics.panics.Inc()
-	s.log.Error("handler panicked", "procedure", spec.Procedure)
-	return wireError(keyservicev1.ReasonUnavailable)
+	s.Metrics.Panicked()
+	s.Log.Error("handler panicked", "procedure", spec.Procedure)
+	return clerk.WireError(keyservicev1.ReasonUnavailable)
 }
 
 // stranger is what is recorded of a caller without a certificate: all of them are

@@ -10,10 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/heads"
+	"github.com/bulla-dev/bulla/keyservice/metrics"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -31,7 +30,7 @@ type health struct {
 	roots    *rootWatch
 	token    Token
 	store    Store
-	metrics  *metrics
+	metrics  *metrics.Metrics
 	logKey   string // the journal's, as fleet.yaml must have it
 	verdicts verdicts
 	stopping atomic.Bool
@@ -41,7 +40,7 @@ func (s *health) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.Handle("GET /metrics", s.metrics.Handler())
 	return mux
 }
 

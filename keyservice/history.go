@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -47,43 +48,50 @@ func NewRewrite(last store.Head, head, person string, now time.Time) (store.Rewr
 
 // following is what people may say to how the service follows the repository.
 type following struct {
-	*clerk
+	*clerk.Clerk
 
 	heads *heads.Heads
+	store rewriteStore
+}
+
+// rewriteStore is the head accepted last, and what may follow it.
+type rewriteStore interface {
+	LastHead(ctx context.Context, fleet, ref string) (store.Head, error)
+	AddRewrite(r store.Rewrite) store.Change
 }
 
 // AcceptHistory records an operator's word and has the service look at the
 // remote. Whether the head is then accepted is in the log and in readiness.
 func (s *following) AcceptHistory(ctx context.Context, in *keyservicev1.AcceptHistoryRequest) (*keyservicev1.AcceptHistoryResponse, error) {
-	who, err := personOf(ctx)
+	who, err := authority.CallingPerson(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.Refuse(keyservicev1.ReasonCertificate, err)
 	}
 	err = s.acceptHistory(ctx, who, in.GetHead())
 	switch {
 	case errors.Is(err, ErrNoHash), errors.Is(err, ErrNothingAccepted), errors.Is(err, ErrInForce):
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonRequest, err, "person", who.Name)
 	case err != nil:
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	if err := s.heads.Look(ctx); err != nil {
-		s.log.Warn("look after a rewritten history was accepted failed", "head", in.GetHead(), "error", err.Error())
+		s.Log.Warn("look after a rewritten history was accepted failed", "head", in.GetHead(), "error", err.Error())
 	}
 	return &keyservicev1.AcceptHistoryResponse{}, nil
 }
 
 func (s *following) acceptHistory(ctx context.Context, who authority.Person, head string) error {
-	last, err := s.store.LastHead(ctx, s.fleet, s.ref)
+	last, err := s.store.LastHead(ctx, s.Fleet, s.Ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	rewrite, said, err := NewRewrite(last, head, who.Name, s.now())
+	rewrite, said, err := NewRewrite(last, head, who.Name, s.Now())
 	if err != nil {
 		return err
 	}
 	entry := who.Entry(audit.History, audit.Done, said.Detail)
 	entry.Head, entry.Revision = said.Head, said.Revision
-	_, err = s.journal.Append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
+	_, err = s.Journal.Append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
 	return err
 }
 
@@ -91,14 +99,14 @@ func (s *following) acceptHistory(ctx context.Context, who authority.Person, hea
 // Looks are coalesced and limited, so that a script which asks in a loop costs
 // the Git host no more than requests do.
 func (s *following) Look(ctx context.Context, _ *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
-	who, err := personOf(ctx)
+	who, err := authority.CallingPerson(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.Refuse(keyservicev1.ReasonCertificate, err)
 	}
 	err = s.heads.Look(ctx)
 	var refused *follow.Refusal
 	if err != nil && !errors.As(err, &refused) {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	out := &keyservicev1.LookResponse{Refused: err != nil}
 	if current := s.heads.Current(); current != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,8 @@ type listening struct {
 	authority   *authority.Authority
 	connections *connections
 	names       []string
+	// renewal is the listener of [RenewalRoutes]; nil for none.
+	renewal net.Listener
 	// grace is how long after its end a certificate is renewed.
 	grace        time.Duration
 	refreshEvery time.Duration

@@ -14,9 +14,9 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
-	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/enrolment"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -55,7 +55,7 @@ func (m *member) dial() *client.Client {
 // joinToken makes a token as `token create` does.
 func (w *world) joinToken(cluster string, ttl time.Duration) protocol.JoinToken {
 	w.t.Helper()
-	secret, row := keyservice.NewTokenSecret(w.fleet, cluster, ttl, time.Now())
+	secret, row := enrolment.NewTokenSecret(w.fleet, cluster, ttl, time.Now())
 	if err := w.rows.Do(w.t.Context(), w.rows.AddToken(row)); err != nil {
 		w.t.Fatal(err)
 	}

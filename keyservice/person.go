@@ -14,23 +14,13 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
-type personKey struct{}
-
-func personOf(ctx context.Context) (authority.Person, error) {
-	p, ok := ctx.Value(personKey{}).(authority.Person)
-	if !ok {
-		return authority.Person{}, errors.New("read person: the route did not authenticate it")
-	}
-	return p, nil
-}
-
 // admitPerson lets a person through to a route: certificate, entry in the
 // configuration, role, rate, and the audit entry of what they are about to do.
 // Routes cannot forget to record: what is not on disk is not begun.
 func (s *front) admitPerson(ctx context.Context, r *http.Request, route Route) (context.Context, error) {
 	who, err := s.people.Authenticate(r)
 	if err != nil {
-		return nil, s.refuseRecorded(ctx, stranger(route), err)
+		return nil, s.RefuseRecorded(ctx, stranger(route), err)
 	}
 	entry, err := s.people.Find(who)
 	if err != nil {
@@ -42,12 +32,12 @@ func (s *front) admitPerson(ctx context.Context, r *http.Request, route Route) (
 		return nil, withRoles(refused, needed, had)
 	}
 	if _, ok := s.limiter.People.Get(who.Name).Allow(); !ok {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.Name)
 	}
-	if err := s.recordAct(ctx, who.Entry(audit.Person, audit.Done, path.Base(route.Path))); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+	if err := s.RecordAct(ctx, who.Entry(audit.Person, audit.Done, path.Base(route.Path))); err != nil {
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
-	return context.WithValue(ctx, personKey{}, who), nil
+	return authority.WithPerson(ctx, who), nil
 }
 
 // withRoles tells a person, whose certificate and entry are good, what they lack.
@@ -61,8 +51,8 @@ func withRoles(refused error, needed, had string) error {
 }
 
 func (s *front) denyPerson(ctx context.Context, who authority.Person, route Route, reason string, why error) error {
-	if err := s.recordDenials(ctx, who.Entry(audit.Person, reason, path.Base(route.Path))); err != nil {
-		return s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+	if err := s.RecordDenials(ctx, who.Entry(audit.Person, reason, path.Base(route.Path))); err != nil {
+		return s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
-	return s.refuse(reason, why, "person", who.Name, "identity", who.Identity, "procedure", path.Base(route.Path))
+	return s.Refuse(reason, why, "person", who.Name, "identity", who.Identity, "procedure", path.Base(route.Path))
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/bulla-dev/bulla/keyservice/metrics"
 	"github.com/bulla-dev/bulla/keyservice/receiver"
 )
 
@@ -17,11 +18,11 @@ type pushes struct {
 	log      *slog.Logger
 }
 
-func newPushes(o Options, m *metrics) *pushes {
+func newPushes(o Options, m *metrics.Metrics) *pushes {
 	p := &pushes{listener: o.Receiver, waiting: make(chan struct{}, 1), log: o.Log}
 	p.receiver = receiver.New(receiver.Options{
 		Hooks: o.Hooks, Log: o.Log, Push: func(string) { p.note() },
-		Observe: func(r receiver.Result) { m.hooks.WithLabelValues(string(r)).Inc() },
+		Observe: func(r receiver.Result) { m.Head.Hooked(string(r)) },
 	})
 	return p
 }

@@ -8,35 +8,10 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
-
-type quotaKey struct{}
-
-func withQuota(ctx context.Context, q *turnstile.Quota) context.Context {
-	return context.WithValue(ctx, quotaKey{}, q)
-}
-
-// limitDigests asks for the stubs of one request, before the head is asked.
-func (s *unsealing) limitDigests(ctx context.Context, who authority.Cluster, n int) error {
-	q := quotaOf(ctx)
-	if q == nil {
-		return s.refuse(keyservicev1.ReasonUnavailable, errors.New("the route has no quota"))
-	}
-	if wait, ok := q.AllowDigests(n); !ok {
-		return s.refuseLimited(ctx, who.Entry(audit.Unseal, keyservicev1.ReasonLimited), wait, errors.New("too many stubs"))
-	}
-	return nil
-}
-
-// quotaOf is the quota that a request was let in by.
-func quotaOf(ctx context.Context) *turnstile.Quota {
-	q, _ := ctx.Value(quotaKey{}).(*turnstile.Quota)
-	return q
-}
 
 // limit is the first question of every request, before its certificate is looked
 // at again, the head is asked or the body is read.
@@ -47,10 +22,10 @@ func (s *front) limit(ctx context.Context, r *http.Request, route Route) (*turns
 		wait, ok = turnstile.Take(s.limiter.Enrolments, 1)
 	}
 	if !ok {
-		return nil, s.refuseLimited(ctx, s.limited(r, route), wait, errors.New("too many requests"))
+		return nil, s.RefuseLimited(ctx, s.limited(r, route), wait, errors.New("too many requests"))
 	}
 	if !q.Begin() {
-		return nil, s.refuseLimited(ctx, s.limited(r, route), time.Second, errors.New("too many requests at a time"))
+		return nil, s.RefuseLimited(ctx, s.limited(r, route), time.Second, errors.New("too many requests at a time"))
 	}
 	return q, nil
 }

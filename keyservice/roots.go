@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -22,14 +23,20 @@ var ErrRootInToken = errors.New("the service's login shows it a root key")
 
 // rootWatch keeps root keys off the service's login.
 type rootWatch struct {
-	*clerk
+	*clerk.Clerk
 
+	store knownStore
 	token Token
 	// pinned is the configured root key; accepted says that somebody decided to leave
 	// it where the service logs in.
 	pinned   string
 	accepted bool
 	shown    shownRoots
+}
+
+// knownStore says what was accepted before.
+type knownStore interface {
+	KnownFleet(ctx context.Context, fleet string) (sealing.Known, error)
 }
 
 // lookForRoots fails when one of the keys, or any that is labelled as a root key,
@@ -59,14 +66,14 @@ func (s *rootWatch) lookForRoots(ctx context.Context, keys ...string) error {
 // refuseRoots is the look at the start: for the key that is pinned, and for the one
 // that signed the newest fleet.yaml.
 func (s *rootWatch) refuseRoots(ctx context.Context) error {
-	last, err := s.store.KnownFleet(ctx, s.fleet)
+	last, err := s.store.KnownFleet(ctx, s.Fleet)
 	if err != nil {
 		return err
 	}
 	err = s.lookForRoots(ctx, s.pinned, last.RootKey, last.Pinned)
 	s.shown.line = s.pinned // a line of more keys is looked at with its head
 	if s.accepted && errors.Is(err, ErrRootInToken) {
-		s.log.Warn("a root key hangs on the service's login, as rootInServiceToken accepts", "detail", err.Error())
+		s.Log.Warn("a root key hangs on the service's login, as rootInServiceToken accepts", "detail", err.Error())
 		return nil
 	}
 	return err
@@ -117,7 +124,7 @@ func (s *rootWatch) watchRoots(of *heads.Head) {
 	defer cancel()
 	err = s.lookForRoots(ctx, keys...)
 	if err != nil {
-		s.log.Error("the token is not as it must be, or cannot be asked about root keys", "error", err.Error())
+		s.Log.Error("the token is not as it must be, or cannot be asked about root keys", "error", err.Error())
 	}
 	if err == nil || errors.Is(err, ErrRootInToken) {
 		s.shown.found(line, err)

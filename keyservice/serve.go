@@ -23,7 +23,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	s.heads.Start(life)
 	if err := s.heads.Restore(ctx); err != nil {
 		// Not fatal: the next head may be good, and readiness says so.
-		s.log.Error("accepted head is not usable", "error", err.Error())
+		s.Log.Error("accepted head is not usable", "error", err.Error())
 	}
 	limits := s.config.Limits.WithDefaults()
 	public := s.httpServer(s.handler(Routes()))
@@ -35,8 +35,10 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	go func() { failed <- private.Serve(health) }()
 	renewal := s.httpServer(s.handler(RenewalRoutes()))
 	renewal.TLSConfig = s.listening.renewalTLS()
-	if s.renewal != nil {
-		go func() { failed <- renewal.ServeTLS(turnstile.NewDoorway(s.renewal, limits, s.refuseStranger), "", "") }()
+	if s.listening.renewal != nil {
+		go func() {
+			failed <- renewal.ServeTLS(turnstile.NewDoorway(s.listening.renewal, limits, s.refuseStranger), "", "")
+		}()
 	}
 	hooks := s.httpServer(s.pushes.receiver)
 	if s.pushes.listener != nil {
@@ -47,14 +49,14 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	defer end()
 	loops.Go(func() { s.heads.Watch(life, time.Duration(s.config.Repository.Interval)) })
 	loops.Go(func() { s.listening.recertify(life) })
-	loops.Go(func() { s.followDenials(life) })
+	loops.Go(func() { s.FollowDenials(life) })
 	loops.Go(func() { s.pushes.follow(life, s.heads.Look) })
-	s.log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())
+	s.Log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())
 
 	var err error
 	select {
 	case <-ctx.Done():
-		s.log.Info("stopping")
+		s.Log.Info("stopping")
 		err = s.drain(failed)
 	case err = <-failed:
 	}
@@ -63,7 +65,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	for _, server := range []*http.Server{public, private, renewal, hooks} {
 		err = errors.Join(err, server.Shutdown(patience))
 	}
-	s.flushDenials(patience, true)
+	s.FlushDenials(patience, true)
 	return err
 }
 
@@ -81,9 +83,9 @@ func (s *Server) drain(failed <-chan error) error {
 // onHead begins what a new head is the occasion for.
 func (s *Server) onHead(of *heads.Head) {
 	if n := s.front.connections.cut(of.Model); n > 0 {
-		s.log.Info("connections are cut: their clusters are not let in any more", "head", of.Hash, "connections", n)
+		s.Log.Info("connections are cut: their clusters are not let in any more", "head", of.Hash, "connections", n)
 	}
-	go s.admins.noteMembers(of)
+	go s.admins.NoteMembers(of)
 	go s.roots.watchRoots(of)
 	s.warm(of)
 }
@@ -98,9 +100,9 @@ func (s *Server) warm(of *heads.Head) {
 		case <-s.heads.Life().Done():
 			return
 		}
-		names, err := s.store.Enrolled(s.heads.Life(), s.fleet, s.now())
+		names, err := s.store.Enrolled(s.heads.Life(), s.Fleet, s.Now())
 		if err != nil {
-			s.log.Warn("indexes are not built ahead", "error", err.Error())
+			s.Log.Warn("indexes are not built ahead", "error", err.Error())
 			return
 		}
 		for _, name := range names {
@@ -111,7 +113,7 @@ func (s *Server) warm(of *heads.Head) {
 				continue
 			}
 			if _, err := of.Index(s.heads.Life(), name); err != nil {
-				s.log.Warn("index is not built ahead", "cluster", name, "error", err.Error())
+				s.Log.Warn("index is not built ahead", "cluster", name, "error", err.Error())
 			}
 		}
 	}()
@@ -137,7 +139,7 @@ func (s *Server) httpServer(handler http.Handler) *http.Server {
 		IdleTimeout:    time.Minute,
 		MaxHeaderBytes: 16 << 10,
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 64},
-		ErrorLog:       log.New(lineLog{s.log}, "", 0),
+		ErrorLog:       log.New(lineLog{s.Log}, "", 0),
 		ConnContext:    withConn,
 		ConnState:      s.front.connections.forget,
 	}
@@ -155,4 +157,4 @@ var _ io.Writer = lineLog{}
 
 // refuseStranger counts a connection that is closed since its address has its
 // share. There may be thousands: the metric is all that is said.
-func (s *Server) refuseStranger() { s.metrics.limited.WithLabelValues("address").Inc() }
+func (s *Server) refuseStranger() { s.Metrics.SentAway("address") }

@@ -11,14 +11,20 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/config"
+	"github.com/bulla-dev/bulla/keyservice/denials"
+	"github.com/bulla-dev/bulla/keyservice/enrolment"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
+	"github.com/bulla-dev/bulla/keyservice/ledger"
+	"github.com/bulla-dev/bulla/keyservice/metrics"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/receiver"
 	"github.com/bulla-dev/bulla/keyservice/tally"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
+	"github.com/bulla-dev/bulla/keyservice/unseal"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/signing"
@@ -59,11 +65,11 @@ type Options struct {
 
 // Server is the key service. It answers from [Server.Serve] on.
 type Server struct {
-	*clerk
+	*clerk.Clerk
 
+	store     Store
 	config    *config.Config
 	authority *authority.Authority
-	people    *authority.People
 	heads     *heads.Heads
 	front     *front
 	listening *listening
@@ -71,24 +77,23 @@ type Server struct {
 	admins    adminAPI
 	roots     *rootWatch
 	health    *health
-	renewal   net.Listener
 	pushes    *pushes
 }
 
 // clusterAPI is what clusters ask, by noun.
 type clusterAPI struct {
-	*enrolment
-	*unsealing
-	*reporting
+	*enrolment.Enrolment
+	*unseal.Unsealing
+	*ledger.Reporting
 	*auditing
 }
 
 // adminAPI is what people ask, by noun.
 type adminAPI struct {
 	*auditing
-	*reading
-	*rewrapping
-	*denying
+	*ledger.Reading
+	*unseal.Rewrapping
+	*denials.Denying
 	*following
 }
 
@@ -107,12 +112,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		o.RefreshEvery = authority.RefreshEvery
 	}
 	c := o.Config
-	m := newMetrics()
-	coalesced := func(kind string) { m.coalesced.WithLabelValues(kind).Inc() }
-	s := &Server{config: c, renewal: o.Renewal, clerk: &clerk{fleet: c.Fleet, ref: c.Repository.Ref, store: o.Store,
-		tally: tally.New(o.Now, coalesced), metrics: m, log: o.Log, now: o.Now}}
+	m := metrics.New()
+	s := &Server{config: c, store: o.Store, Clerk: &clerk.Clerk{Fleet: c.Fleet,
+		Ref: c.Repository.Ref, Rows: o.Store, Tally: tally.New(o.Now, m.Log.Coalesced), Metrics: m, Log: o.Log, Now: o.Now}}
 	s.pushes = newPushes(o, m)
-	s.roots = &rootWatch{clerk: s.clerk, token: o.Token, pinned: c.RootKey, accepted: c.RootInService()}
+	s.roots = &rootWatch{Clerk: s.Clerk, store: o.Store, token: o.Token, pinned: c.RootKey, accepted: c.RootInService()}
 	if err := s.roots.refuseRoots(ctx); err != nil {
 		return nil, err
 	}
@@ -122,7 +126,6 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.people = authority.NewPeople(c.People, s.authority.ByCertificate())
 	s.listen(o)
 	if err := s.listening.certify(); err != nil {
 		return nil, err
@@ -140,13 +143,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Rule: &follow.Rule{
 			Source: o.Source, Now: o.Now, Pins: follow.Pins{Fleet: c.Fleet, RootKey: c.RootKey, Floor: floor},
 		},
-		Builder: o.Builder, Rows: o.Store, Token: o.Token, Journal: s.journal, Denied: s.recordDenials,
-		Accepted: s.onHead, Observer: m, LookEvery: o.LookEvery, Log: o.Log, Now: o.Now,
+		Builder: o.Builder, Rows: o.Store, Token: o.Token, Journal: s.Journal, Denied: s.RecordDenials,
+		Accepted: s.onHead, Observer: &m.Head, LookEvery: o.LookEvery, Log: o.Log, Now: o.Now,
 	})
 	s.health = &health{heads: s.heads, roots: s.roots, token: o.Token, store: o.Store, metrics: m, logKey: logKey}
 	s.answer(o.Token)
-	m.maxAge.Set(time.Duration(c.Repository.MaxAge).Seconds())
-	m.grace.Set(time.Duration(c.Repository.RefusedGrace).Seconds())
+	m.Head.Bounds(time.Duration(c.Repository.MaxAge), time.Duration(c.Repository.RefusedGrace))
 	return s, nil
 }
 
@@ -154,29 +156,34 @@ func New(ctx context.Context, o Options) (*Server, error) {
 func (s *Server) listen(o Options) {
 	grace := time.Duration(s.config.Renewal.Grace)
 	open := newConnections()
-	s.front = &front{clerk: s.clerk, authority: s.authority, people: s.people, connections: open,
-		clones: newClones(s.clerk), limiter: turnstile.NewLimiter(s.config.Limits.WithDefaults()), grace: grace}
+	people := authority.NewPeople(s.config.People, s.authority.ByCertificate())
+	s.front = &front{Clerk: s.Clerk, authority: s.authority, people: people, connections: open,
+		clones: newClones(s.Clerk, s.store), limiter: turnstile.NewLimiter(s.config.Limits.WithDefaults()), grace: grace}
 	s.listening = &listening{authority: s.authority, connections: open, names: s.config.ServerNames,
-		grace: grace, refreshEvery: o.RefreshEvery, now: o.Now, log: o.Log}
+		renewal: o.Renewal, grace: grace, refreshEvery: o.RefreshEvery, now: o.Now, log: o.Log}
 }
 
 // answer makes the handlers.
 func (s *Server) answer(token Token) {
 	sessions := max(s.config.Token.Sessions, 1)
 	turns := turnstile.NewTurns(pipeline * sessions)
-	audits := &auditing{s.clerk}
+	audits := &auditing{Clerk: s.Clerk, store: s.store}
 	s.clusters = clusterAPI{
-		&enrolment{clerk: s.clerk, authority: s.authority, heads: s.heads, graceURL: s.config.Renewal.URL},
-		&unsealing{clerk: s.clerk, heads: s.heads, token: token, turns: turns},
-		&reporting{clerk: s.clerk, heads: s.heads, after: time.Duration(s.config.ReportAfterRemoval)},
+		&enrolment.Enrolment{
+			Clerk: s.Clerk, Authority: s.authority, Heads: s.heads, Store: s.store, GraceURL: s.config.Renewal.URL,
+		},
+		&unseal.Unsealing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Token: token, Turns: turns},
+		&ledger.Reporting{
+			Clerk: s.Clerk, Heads: s.heads, Store: s.store, After: time.Duration(s.config.ReportAfterRemoval),
+		},
 		audits,
 	}
 	s.admins = adminAPI{
 		audits,
-		&reading{clerk: s.clerk, heads: s.heads},
-		&rewrapping{clerk: s.clerk, heads: s.heads, token: token, turns: turns, sessions: sessions},
-		&denying{clerk: s.clerk, heads: s.heads},
-		&following{clerk: s.clerk, heads: s.heads},
+		&ledger.Reading{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
+		&unseal.Rewrapping{Clerk: s.Clerk, Heads: s.heads, Token: token, Turns: turns, Sessions: sessions},
+		&denials.Denying{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
+		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
 	}
 }
 
@@ -184,12 +191,12 @@ func (s *Server) answer(token Token) {
 // record does not serve. It returns the log's key.
 func (s *Server) openLog(ctx context.Context, token Token) (key string, err error) {
 	j, err := journal.Open(ctx, journal.Options{
-		Fleet: s.fleet, Token: token, Store: s.store, Observer: s.metrics, Log: s.log, Now: s.now,
+		Fleet: s.Fleet, Token: token, Store: s.store, Observer: &s.Metrics.Log, Log: s.Log, Now: s.Now,
 	})
 	if err != nil {
 		return "", err
 	}
-	s.journal = j
+	s.Journal = j
 	_, err = j.Append(ctx, s.began(j))
 	return j.Key(), err
 }
@@ -209,7 +216,7 @@ func (s *Server) began(j *journal.Journal) []audit.Entry {
 			audit.Entry{Kind: audit.Key, Outcome: audit.Done, Identity: protocol.SPKIHash(s.Authority()),
 				Detail: "certificate authority"})
 	}
-	return append(entries, s.people.Entries()...)
+	return append(entries, s.front.people.Entries()...)
 }
 
 // Authority is the certificate of the fleet's authority, which join tokens pin.
@@ -221,8 +228,8 @@ func (s *Server) SetPeople(ctx context.Context, people []config.Person) error {
 	if err := config.CheckPeople(people); err != nil {
 		return fmt.Errorf("set people: %w", err)
 	}
-	if entries := s.people.Set(people); len(entries) > 0 {
-		if _, err := s.journal.Leave(ctx, entries); err != nil {
+	if entries := s.front.people.Set(people); len(entries) > 0 {
+		if _, err := s.Journal.Leave(ctx, entries); err != nil {
 			return fmt.Errorf("set people: they count, and the audit log does not say so: %w", err)
 		}
 	}

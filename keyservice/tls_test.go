@@ -60,19 +60,6 @@ func TestRoutesAreThese(t *testing.T) {
 	}
 }
 
-func TestDecisionsAskInThisOrder(t *testing.T) {
-	want := []string{
-		"the accepted head places the digest on this cluster",
-		"its payloads are bound to built objects there",
-		"no operator denies it",
-		"each block has a lock for this cluster or a set it is in",
-		"each lock parses canonically",
-	}
-	if diff := cmp.Diff(want, keyservice.Steps()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 func TestTLS13IsTheOnlyVersion(t *testing.T) {
 	w := newWorld(t)
 	roots := x509.NewCertPool()

@@ -21,7 +21,8 @@ func headEntries(next *Head, before *Head, parent string) []audit.Entry {
 	}
 	for _, key := range next.Model.Fleet.Spec.SealingKeys {
 		if !slices.Contains(known, key) {
-			entries = append(entries, audit.Entry{Kind: audit.Key, Outcome: audit.Done, Head: next.Hash, Keys: []string{key.ID}, Detail: "sealing key is " + string(key.Status)})
+			entries = append(entries, audit.Entry{Kind: audit.Key, Outcome: audit.Done, Head: next.Hash,
+				Keys: []string{key.ID}, Detail: "sealing key is " + string(key.Status)})
 		}
 	}
 	return entries

@@ -1,4 +1,4 @@
-package keyservice
+package clerk
 
 import (
 	"errors"
@@ -29,6 +29,7 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonOverloaded:  connect.CodeResourceExhausted,
 }
 
-func wireError(reason string) error {
+// WireError is the answer of a reason, and nothing else.
+func WireError(reason string) error {
 	return connect.NewError(codes[reason], errors.New(reason))
 }

@@ -1,4 +1,4 @@
-package keyservice
+package unseal
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -22,15 +23,15 @@ import (
 	"github.com/bulla-dev/bulla/sealing"
 )
 
-// rewrapping answers Rewrap.
-type rewrapping struct {
-	*clerk
+// Rewrapping answers Rewrap.
+type Rewrapping struct {
+	*clerk.Clerk
 
-	heads *heads.Heads
-	token Token
-	turns *turnstile.Turns
-	// sessions is how many stubs are under way for one request: clusters come first.
-	sessions int
+	Heads *heads.Heads
+	Token sealing.Opener
+	Turns *turnstile.Turns
+	// Sessions is how many stubs are under way for one request: clusters come first.
+	Sessions int
 }
 
 // rewrap is one Rewrap: who asks, the head that decides, and the key that locks
@@ -75,36 +76,36 @@ type rewrapLock struct {
 // ciphertext, a scope, a name, a target or a key, and no plaintext: see
 // sealing.Prepared.Rewrap. A digest of history is refused, also one that was
 // placed once: what was revoked stays so.
-func (s *rewrapping) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
-	who, err := personOf(ctx)
+func (s *Rewrapping) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest) (*keyservicev1.RewrapResponse, error) {
+	who, err := authority.CallingPerson(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.Refuse(keyservicev1.ReasonCertificate, err)
 	}
 	if problem := checkRewrap(in); problem != "" {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonRequest, errors.New(problem), "person", who.Name)
 	}
-	s.heads.Know(ctx, in.GetHead())
-	now, err := s.heads.Openable(ctx)
+	s.Heads.Know(ctx, in.GetHead())
+	now, err := s.Heads.Openable(ctx)
 	if err != nil {
-		return nil, s.refuse(heads.Reason(err), err, "person", who.Name)
+		return nil, s.Refuse(heads.Reason(err), err, "person", who.Name)
 	}
 	id := make([]byte, 8)
 	rand.Read(id)
 	to, _ := now.Model.Fleet.Spec.ActiveKey() // a parsed fleet has one
 	q := &rewrap{id: hex.EncodeToString(id), who: who, revision: in.GetHead(), head: now, to: to}
-	q.log = s.log.With("request", q.id, "person", who.Name, "head", now.Hash)
+	q.log = s.Log.With("request", q.id, "person", who.Name, "head", now.Hash)
 	placed, err := now.PlacedAnywhere(ctx, in.GetDigests())
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	results, locks := q.decideAll(in.GetDigests(), placed)
 	if isTooMuch(locks, len(results)) {
-		return nil, s.refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d locks or more to move, at most %d for several stubs", locks, maxMoves), "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d locks or more to move, at most %d for several stubs", locks, maxMoves), "person", who.Name)
 	}
 	s.moveAll(ctx, q, results)
 	if err := s.recordRewrap(ctx, q, results); err != nil {
-		s.owe(who.Entry(audit.Rewrap, keyservicev1.ReasonUnavailable, ""), operationsOf(results))
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+		s.Owe(who.Entry(audit.Rewrap, keyservicev1.ReasonUnavailable, ""), operationsOf(results))
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return q.respond(results), nil
 }
@@ -200,9 +201,9 @@ func (q *rewrap) prepare(r *rewrapped, blocks []boundBlock) keyservicev1.Refusal
 }
 
 // moveAll asks the token for several stubs at a time.
-func (s *rewrapping) moveAll(ctx context.Context, q *rewrap, results []rewrapped) {
+func (s *Rewrapping) moveAll(ctx context.Context, q *rewrap, results []rewrapped) {
 	var group errgroup.Group
-	group.SetLimit(s.sessions) // clusters come first
+	group.SetLimit(s.Sessions) // clusters come first
 	for i := range results {
 		if r := &results[i]; r.refusal == granted {
 			group.Go(func() error { r.refusal = s.move(ctx, q, r); return nil })
@@ -213,20 +214,20 @@ func (s *rewrapping) moveAll(ctx context.Context, q *rewrap, results []rewrapped
 
 // move asks the token, one operation a lock. Half a stub is no use: the first
 // lock that does not move ends it.
-func (s *rewrapping) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1.Refusal {
+func (s *Rewrapping) move(ctx context.Context, q *rewrap, r *rewrapped) keyservicev1.Refusal {
 	for b := range r.blocks {
 		for l := range r.blocks[b].locks {
 			lock := &r.blocks[b].locks[l]
 			if lock.prepared == nil {
 				continue
 			}
-			if s.turns.Acquire(ctx, "rewrap") != nil {
+			if s.Turns.Acquire(ctx, "rewrap") != nil {
 				return unavailable
 			}
 			r.operations++
-			next, err := lock.prepared.Rewrap(ctx, s.token, q.to)
-			s.turns.Release()
-			refusal := s.judge(err, "rewrapped")
+			next, err := lock.prepared.Rewrap(ctx, s.Token, q.to)
+			s.Turns.Release()
+			refusal := judge(s.Metrics, err, "rewrapped")
 			switch refusal {
 			case invalid:
 				q.log.Info("lock does not open", "digest", r.digest)
@@ -240,53 +241,6 @@ func (s *rewrapping) move(ctx context.Context, q *rewrap, r *rewrapped) keyservi
 		}
 	}
 	return granted
-}
-
-// recordRewrap writes one entry a lock that moved, and one a digest that was
-// refused. Until it returns nil nothing may leave.
-func (s *rewrapping) recordRewrap(ctx context.Context, q *rewrap, results []rewrapped) error {
-	var entries []audit.Entry
-	for i := range results {
-		entries = append(entries, rewrapEntries(q, &results[i])...)
-	}
-	if len(entries) == 0 {
-		return nil // every lock was under the key already: nothing left the token
-	}
-	_, err := s.appendAt(ctx, q.head, s.journal.Append, entries)
-	return err
-}
-
-func rewrapEntries(q *rewrap, r *rewrapped) []audit.Entry {
-	of := func(outcome string) []audit.Entry {
-		e := q.who.Entry(audit.Rewrap, outcome, "")
-		e.Request, e.Head, e.Revision, e.Digest = q.id, q.head.Hash, q.revision, r.digest
-		return nameBuilt(e, r.stands)
-	}
-	if r.refusal != granted {
-		refused := of(r.refusal.Name())
-		refused[0].Operations = r.operations
-		return refused
-	}
-	var entries []audit.Entry
-	for _, block := range r.blocks {
-		for _, lock := range block.locks {
-			if lock.prepared == nil {
-				continue
-			}
-			moved := of(audit.Done)
-			e := &moved[0]
-			e.Targets, e.Keys, e.Operations = []string{lock.new.Target}, []string{lock.old.Key, lock.new.Key}, 1
-			entries = append(entries, moved...)
-		}
-	}
-	return entries
-}
-
-func operationsOf(results []rewrapped) (n int) {
-	for i := range results {
-		n += results[i].operations
-	}
-	return n
 }
 
 func (q *rewrap) respond(results []rewrapped) *keyservicev1.RewrapResponse {

@@ -1,4 +1,4 @@
-package keyservice
+package ledger
 
 import (
 	"regexp"
@@ -38,7 +38,7 @@ func checkState(state *keyservicev1.ClusterState) (problem string) {
 func checkDelivery(d *keyservicev1.DeliveryState) (problem string) {
 	_, known := keyservicev1.Readiness_name[int32(d.GetReady())]
 	switch {
-	case !placementForm.MatchString(d.GetPlacement()):
+	case !protocol.IsName(d.GetPlacement()):
 		return "placement"
 	case !known:
 		return "readiness"
@@ -47,7 +47,7 @@ func checkDelivery(d *keyservicev1.DeliveryState) (problem string) {
 	case d.GetSince() < 0:
 		return "since"
 	}
-	if problem := textProblem("message", d.GetMessage(), 0, protocol.MaxMessage); problem != "" {
+	if problem := protocol.TextProblem("message", d.GetMessage(), 0, protocol.MaxMessage); problem != "" {
 		return problem
 	}
 	return checkSuspension(d.GetSuspended())
@@ -57,7 +57,7 @@ func checkSuspension(s *keyservicev1.Suspension) (problem string) {
 	if s.GetSince() < 0 {
 		return "since"
 	}
-	return textProblem("by", s.GetBy(), 0, maxManager)
+	return protocol.TextProblem("by", s.GetBy(), 0, maxManager)
 }
 
 // readState is what a cluster said last; nil where it said nothing that is read.

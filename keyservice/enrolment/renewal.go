@@ -1,4 +1,4 @@
-package keyservice
+package enrolment
 
 import (
 	"context"
@@ -21,49 +21,49 @@ const clockAlarm = 10 * time.Minute
 // cluster whose file is not merged yet, or says suspend, keeps its certificate
 // alive so that it need not enrol again; one whose file names another key does
 // not. See mayRenew for expired ones.
-func (s *enrolment) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*keyservicev1.RenewResponse, error) {
-	who, err := callerOf(ctx)
+func (s *Enrolment) Renew(ctx context.Context, in *keyservicev1.RenewRequest) (*keyservicev1.RenewResponse, error) {
+	who, err := authority.CallingCluster(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.Refuse(keyservicev1.ReasonCertificate, err)
 	}
 	der, err := authority.ReadRequest(in.GetCsr())
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonRequest, err, "cluster", who.Name)
 	}
 	if !isSameKey(who, public) {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonIdentity), errors.New("renewal for another key"))
 	}
-	current, err := s.heads.Usable(ctx)
+	current, err := s.Heads.Usable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	if reason := mayRenew(who, current); reason != "" {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Renew, reason), errors.New("the accepted head does not let this certificate be renewed"))
 	}
-	if left, err := hasLeft(ctx, s.store, who, current); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	if left, err := hasLeft(ctx, s.Store, who, current); err != nil {
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	} else if left {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Renew, keyservicev1.ReasonNotInFleet), errors.New("the cluster left the fleet"))
 	}
-	issued, err := s.authority.IssueCluster(who.Name, public)
+	issued, err := s.Authority.IssueCluster(who.Name, public)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	row := issued.Row(who.Fleet, who.Name, who.Serial)
 	e := who.Entry(audit.Renew, audit.Done)
 	e.Certificate, e.Head, e.Detail = row.Serial, current.Hash, "in place of certificate "+who.Serial
-	if _, err := s.appendAt(ctx, current, s.journal.Append, []audit.Entry{e}, s.store.AddCertificate(row)); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	if _, err := s.AppendAt(ctx, current, s.Journal.Append, []audit.Entry{e}, s.Store.AddCertificate(row)); err != nil {
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
-	s.log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
+	s.Log.Info("certificate renewed", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
 	s.compareClocks(ctx, who, in.GetTime())
 	return &keyservicev1.RenewResponse{
 		Certificate: issued.Certificate.Raw, Ca: issued.CA, Succession: issued.Succession,
-		GraceUrl: s.graceURL, Time: s.now().UnixMicro(),
+		GraceUrl: s.GraceURL, Time: s.Now().UnixMicro(),
 	}, nil
 }
 
@@ -76,7 +76,7 @@ func isSameKey(who authority.Cluster, public any) bool {
 // cluster whose file is not merged yet, or says suspend, keeps it alive; with an
 // expired one the file must be there, name this key and not say suspend.
 func mayRenew(who authority.Cluster, at *heads.Head) (reason string) {
-	_, reason = clusterAtHead(who, at.Model)
+	_, reason = heads.Admit(at.Model, who.Name, who.Identity)
 	if reason == keyservicev1.ReasonIdentity || who.Expired {
 		return reason
 	}
@@ -86,14 +86,14 @@ func mayRenew(who authority.Cluster, at *heads.Head) (reason string) {
 // compareClocks says when a cluster's clock is far from ours. Nothing is decided
 // by it: certificates start a day before they are issued, and clusters reckon
 // their life from when they got them.
-func (s *enrolment) compareClocks(ctx context.Context, who authority.Cluster, theirs int64) {
+func (s *Enrolment) compareClocks(ctx context.Context, who authority.Cluster, theirs int64) {
 	if theirs == 0 {
 		return
 	}
-	off := time.UnixMicro(theirs).Sub(s.now())
+	off := time.UnixMicro(theirs).Sub(s.Now())
 	if off.Abs() > clockAlarm {
-		s.metrics.clocks.Inc()
-		s.log.WarnContext(ctx, "the clocks of cluster and service are apart", "cluster", who.Name, "seconds", int64(off.Seconds()))
+		s.Metrics.ClocksApart()
+		s.Log.WarnContext(ctx, "the clocks of cluster and service are apart", "cluster", who.Name, "seconds", int64(off.Seconds()))
 	}
 }
 
@@ -101,7 +101,7 @@ func (s *enrolment) compareClocks(ctx context.Context, who authority.Cluster, th
 // second keeps its certificate alive until its file merges, the first does not.
 // One that is built anew under the name of one that left has another key, and is
 // not yet in it.
-func hasLeft(ctx context.Context, rows ledgerStore, who authority.Cluster, at *heads.Head) (bool, error) {
+func hasLeft(ctx context.Context, rows Store, who authority.Cluster, at *heads.Head) (bool, error) {
 	if _, ok := at.Model.Clusters[who.Name]; ok {
 		return false, nil
 	}

@@ -1,4 +1,4 @@
-package keyservice
+package unseal
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/denials"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -40,8 +41,8 @@ type grounds struct {
 	who    authority.Cluster
 	head   *heads.Head
 	index  *heads.Index
-	denied *denyList
-	rows   heads.Rows
+	denied *denials.List
+	rows   Store
 	log    *slog.Logger
 }
 
@@ -184,6 +185,31 @@ func bind(fleet string, c *heads.Candidate) ([]boundBlock, error) {
 		blocks[i] = boundBlock{block: block, payload: payload, context: where}
 	}
 	return blocks, nil
+}
+
+// notDenied asks the deny list last of what needs no token. It stands behind the
+// questions of where the digest is placed, so that a cluster learns nothing of
+// what is denied elsewhere; and a denial names a placement, which only the built
+// object has.
+func notDenied(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
+	value := denials.Value{Cluster: g.who.Name, Digest: d.digest}
+	for _, b := range d.bound {
+		value.Payloads = append(value.Payloads, b.payload)
+	}
+	if g.denied.Denies(value, d.stands) {
+		return d, denied
+	}
+	if isOfFleet(d) && g.denied.MayDeny(value, g.index.Pending) {
+		return d, unavailable
+	}
+	return d, granted
+}
+
+// isOfFleet: only a stub of scope Fleet can stand in a placement that has none of its
+// namespaces; of the others the objects are undecided for as long as a placement that
+// may have them is being built.
+func isOfFleet(d decided) bool {
+	return len(d.bound) > 0 && d.bound[0].context.Scope == api.ScopeFleet
 }
 
 // lockedHere picks one lock a block: this cluster's own before a set's, and

@@ -1,17 +1,19 @@
-package keyservice
+package unseal
 
 import (
 	"context"
 	"errors"
-	"math"
 
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
+	"github.com/bulla-dev/bulla/keyservice/denials"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // decideAgain says which errors mean that what a decision was made on is not in
@@ -20,13 +22,25 @@ func decideAgain(err error) bool {
 	return errors.Is(err, store.ErrHeadMoved) || errors.Is(err, store.ErrDenied)
 }
 
-// unsealing answers Unseal.
-type unsealing struct {
-	*clerk
+// Unsealing answers Unseal.
+type Unsealing struct {
+	*clerk.Clerk
 
-	heads *heads.Heads
-	token Token
-	turns *turnstile.Turns
+	Heads *heads.Heads
+	Store Store
+	// Token opens; what of all requests it is asked first is the turns'.
+	Token sealing.Opener
+	Turns *turnstile.Turns
+}
+
+// Store is what a decision asks of the store.
+type Store interface {
+	denials.Reader
+	// WasPlaced reports whether any head placed a digest on a cluster.
+	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
+	// Decided says store.ErrHeadMoved unless hash is the last head, and store.ErrDenied
+	// when something was denied since the list of that number.
+	Decided(fleet, ref, hash string, number int64) store.Change
 }
 
 // Unseal decides on each digest, in the order of DESIGN §4: who asks, at which
@@ -36,26 +50,26 @@ type unsealing struct {
 // attempt that is not, since another head was accepted meanwhile, leaves the
 // number of its operations to the first entry of the next one. When none is
 // recorded, the caller's next count of refusals has it.
-func (s *unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
-	who, err := callerOf(ctx)
+func (s *Unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) (*keyservicev1.UnsealResponse, error) {
+	who, err := authority.CallingCluster(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.Refuse(keyservicev1.ReasonCertificate, err)
 	}
 	if problem := checkUnseal(in); problem != "" {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Unseal, keyservicev1.ReasonRequest), errors.New(problem))
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Unseal, keyservicev1.ReasonRequest), errors.New(problem))
 	}
 	if err := s.limitDigests(ctx, who, len(in.GetDigests())); err != nil {
 		return nil, err
 	}
 	// A log that lost entries which a cluster saw decides nothing more.
-	if _, err := s.journal.Latest(ctx, in.GetLogSize()); err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	if _, err := s.Journal.Latest(ctx, in.GetLogSize()); err != nil {
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
-	s.heads.Know(ctx, in.GetRevision())
+	s.Heads.Know(ctx, in.GetRevision())
 	q := &question{id: protocol.RequestID(in.GetNonce()), who: who, revision: in.GetRevision(), nonce: in.GetNonce(),
 		digests: in.GetDigests(), logSize: in.GetLogSize()}
 	owed := 0
-	defer func() { s.owe(who.Entry(audit.Unseal, keyservicev1.ReasonUnavailable), owed) }()
+	defer func() { s.Owe(who.Entry(audit.Unseal, keyservicev1.ReasonUnavailable), owed) }()
 	let := make(allowance, len(q.digests))
 	for range heads.DecideAttempts {
 		var out *keyservicev1.UnsealResponse
@@ -63,35 +77,48 @@ func (s *unsealing) Unseal(ctx context.Context, in *keyservicev1.UnsealRequest) 
 			return out, err
 		}
 	}
-	return nil, s.refuse(keyservicev1.ReasonUnavailable,
+	return nil, s.Refuse(keyservicev1.ReasonUnavailable,
 		errors.New("heads are accepted, or denied, faster than a request is decided"), "cluster", who.Name)
+}
+
+// limitDigests asks for the stubs of one request, before the head is asked.
+func (s *Unsealing) limitDigests(ctx context.Context, who authority.Cluster, n int) error {
+	q := turnstile.QuotaOf(ctx)
+	if q == nil {
+		return s.Refuse(keyservicev1.ReasonUnavailable, errors.New("the route has no quota"))
+	}
+	if wait, ok := q.AllowDigests(n); !ok {
+		e := who.Entry(audit.Unseal, keyservicev1.ReasonLimited)
+		return s.RefuseLimited(ctx, e, wait, errors.New("too many stubs"))
+	}
+	return nil
 }
 
 // attempt decides at the head and the deny list that are in force. owes is how
 // many token operations of attempts before stand in no entry, and unrecorded how
 // many do so now. After an error that says [decideAgain] nothing was released.
-func (s *unsealing) attempt(ctx context.Context, q *question, let allowance, owes int) (
+func (s *Unsealing) attempt(ctx context.Context, q *question, let allowance, owes int) (
 	out *keyservicev1.UnsealResponse, unrecorded int, err error,
 ) {
 	fail := func(reason string, unrecorded int, err error) (*keyservicev1.UnsealResponse, int, error) {
-		return nil, unrecorded, s.refuse(reason, err, "cluster", q.who.Name)
+		return nil, unrecorded, s.Refuse(reason, err, "cluster", q.who.Name)
 	}
-	g := &grounds{who: q.who, rows: s.store}
-	if g.head, err = s.heads.Openable(ctx); err != nil {
+	g := &grounds{who: q.who, rows: s.Store}
+	if g.head, err = s.Heads.Openable(ctx); err != nil {
 		return fail(heads.Reason(err), owes, err)
 	}
-	g.log = s.log.With("request", q.id, "cluster", q.who.Name, "head", g.head.Hash)
-	if _, reason := clusterAtHead(q.who, g.head.Model); reason != "" {
+	g.log = s.Log.With("request", q.id, "cluster", q.who.Name, "head", g.head.Hash)
+	if _, reason := heads.Admit(g.head.Model, q.who.Name, q.who.Identity); reason != "" {
 		return s.refuseAll(ctx, q, g, reason, owes)
 	}
 	if g.index, err = g.head.Index(ctx, q.who.Name); err != nil {
 		return fail(keyservicev1.ReasonUnavailable, owes, err)
 	}
-	if g.denied, err = s.readDenyList(ctx); err != nil {
+	if g.denied, err = denials.Read(ctx, s.Store, s.Fleet, s.Now()); err != nil {
 		return fail(keyservicev1.ReasonUnavailable, owes, err)
 	}
 	results := s.work(ctx, q, g)
-	quotaOf(ctx).Charge(let.beyond(results))
+	turnstile.QuotaOf(ctx).Charge(let.beyond(results))
 	written, unrecorded, err := s.record(ctx, q, g, results, owes)
 	if decideAgain(err) {
 		return nil, unrecorded, err
@@ -103,14 +130,14 @@ func (s *unsealing) attempt(ctx context.Context, q *question, let allowance, owe
 		return fail(keyservicev1.ReasonUnavailable, unrecorded, err)
 	}
 	for i := range results {
-		s.metrics.unseals.WithLabelValues(results[i].refusal.Name()).Inc()
+		s.Metrics.Decided(results[i].refusal.Name(), 1)
 	}
 	return out, unrecorded, nil
 }
 
 // refuseAll refuses a whole request for who asks it, with one record a digest:
 // what a suspended cluster still asks for is worth knowing.
-func (s *unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reason string, owes int) (
+func (s *Unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reason string, owes int) (
 	*keyservicev1.UnsealResponse, int, error,
 ) {
 	entries := make([]audit.Entry, len(q.digests))
@@ -118,56 +145,12 @@ func (s *unsealing) refuseAll(ctx context.Context, q *question, g *grounds, reas
 		entries[i] = entryOf(q, g, &opened{decided: decided{digest: digest}}, reason)
 	}
 	entries[0].Operations += owes
-	if err := s.recordDenials(ctx, entries...); err != nil {
-		return nil, owes, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.who.Name)
+	if err := s.RecordDenials(ctx, entries...); err != nil {
+		return nil, owes, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", q.who.Name)
 	}
-	s.metrics.unseals.WithLabelValues(reason).Add(float64(len(q.digests)))
+	s.Metrics.Decided(reason, len(q.digests))
 	why := errors.New("the accepted head does not let this cluster unseal")
-	return nil, 0, s.refuse(reason, why, "cluster", q.who.Name)
-}
-
-// allowance is what a request was let in for: one operation a digest, once, whatever
-// becomes of it. It has, by digest, whether that one is used.
-type allowance []bool
-
-// beyond is what an attempt asked of the token beyond it. A digest that the first
-// attempt did not come to still has its own.
-func (a allowance) beyond(results []opened) (operations int) {
-	for i := range results {
-		n := results[i].operations
-		if n > 0 && !a[i] {
-			a[i] = true
-			n--
-		}
-		operations += n
-	}
-	return operations
-}
-
-func checkUnseal(in *keyservicev1.UnsealRequest) (problem string) {
-	switch {
-	case !hexid.IsCommit(in.GetRevision()):
-		return "revision is not 40 or 64 hexadecimal digits"
-	case len(in.GetNonce()) < protocol.MinNonce || len(in.GetNonce()) > protocol.MaxNonce:
-		return "nonce is not 16 to 32 bytes"
-	case in.GetLogSize() > math.MaxInt64:
-		return "log_size is out of range"
-	}
-	return digestsProblem(in.GetDigests())
-}
-
-func digestsProblem(digests []string) string {
-	if len(digests) == 0 || len(digests) > protocol.MaxDigests {
-		return "not 1 to 1000 digests"
-	}
-	seen := make(map[string]bool, len(digests))
-	for _, digest := range digests {
-		if !hexid.IsDigest(digest) || seen[digest] {
-			return "a digest is not sha256: and 64 hexadecimal digits, or stands twice"
-		}
-		seen[digest] = true
-	}
-	return ""
+	return nil, 0, s.Refuse(reason, why, "cluster", q.who.Name)
 }
 
 // answer is what leaves: the results, each with its place in the log.

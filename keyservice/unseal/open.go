@@ -1,4 +1,4 @@
-package keyservice
+package unseal
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/metrics"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -24,7 +25,7 @@ type opened struct {
 // many blocks at a time as keep every session busy. The token opens the first
 // blocks while the next digests are decided on. Blocks of all requests share
 // the turns, one caller's after the other's.
-func (s *unsealing) work(ctx context.Context, q *question, g *grounds) []opened {
+func (s *Unsealing) work(ctx context.Context, q *question, g *grounds) []opened {
 	results := make([]opened, len(q.digests))
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -38,18 +39,18 @@ func (s *unsealing) work(ctx context.Context, q *question, g *grounds) []opened 
 }
 
 // open starts the blocks of one digest and returns; group ends when they did.
-func (s *unsealing) open(ctx context.Context, g *grounds, o *opened, group *sync.WaitGroup) {
+func (s *Unsealing) open(ctx context.Context, g *grounds, o *opened, group *sync.WaitGroup) {
 	stanzas := make([]sealing.Stanza, len(o.ready))
 	refusals := make([]keyservicev1.Refusal, len(o.ready))
 	var blocks sync.WaitGroup
 	for n := range o.ready {
-		if s.turns.Acquire(ctx, g.who.Identity) != nil {
+		if s.Turns.Acquire(ctx, g.who.Identity) != nil {
 			refusals[n] = unavailable
 			break
 		}
 		o.operations++
 		blocks.Go(func() {
-			defer s.turns.Release()
+			defer s.Turns.Release()
 			stanzas[n], refusals[n] = s.unlock(ctx, g, &o.decided, n)
 		})
 	}
@@ -64,9 +65,9 @@ func (s *unsealing) open(ctx context.Context, g *grounds, o *opened, group *sync
 	})
 }
 
-func (s *unsealing) unlock(ctx context.Context, g *grounds, d *decided, n int) (sealing.Stanza, keyservicev1.Refusal) {
-	stanza, err := d.ready[n].Unlock(ctx, s.token, g.index.Cluster.Spec.Recipient)
-	refusal := s.judge(err, "opened")
+func (s *Unsealing) unlock(ctx context.Context, g *grounds, d *decided, n int) (sealing.Stanza, keyservicev1.Refusal) {
+	stanza, err := d.ready[n].Unlock(ctx, s.Token, g.index.Cluster.Spec.Recipient)
+	refusal := judge(s.Metrics, err, "opened")
 	switch refusal {
 	case invalid:
 		g.log.Info("block does not open", "digest", d.digest, "block", n)
@@ -78,7 +79,7 @@ func (s *unsealing) unlock(ctx context.Context, g *grounds, d *decided, n int) (
 
 // judge says whom an error of the token blames, and counts the operation; done is
 // what one that went well is counted as.
-func (s *clerk) judge(err error, done string) keyservicev1.Refusal {
+func judge(m *metrics.Metrics, err error, done string) keyservicev1.Refusal {
 	var refused *sealing.Error
 	result, refusal := "failed", unavailable
 	switch {
@@ -87,6 +88,6 @@ func (s *clerk) judge(err error, done string) keyservicev1.Refusal {
 	case errors.As(err, &refused), errors.Is(err, sealing.ErrOpen):
 		result, refusal = "refused", invalid
 	}
-	s.metrics.operations.WithLabelValues(result).Inc()
+	m.Asked(result, 1)
 	return refusal
 }

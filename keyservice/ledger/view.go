@@ -1,4 +1,4 @@
-package keyservice
+package ledger
 
 import (
 	"cmp"
@@ -9,6 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
+	"github.com/bulla-dev/bulla/keyservice/denials"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -33,36 +36,37 @@ type ledgerView struct {
 	accepted map[string]time.Time            // by head that a cluster reported, and the head in force
 }
 
-// reading answers what people ask of the ledger.
-type reading struct {
-	*clerk
+// Reading answers what people ask of the ledger.
+type Reading struct {
+	*clerk.Clerk
 
-	heads *heads.Heads
+	Heads *heads.Heads
+	Store Store
 }
 
 // ListLedger joins what clusters said with what the accepted head places on them.
-func (s *reading) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
-	who, err := personOf(ctx)
+func (s *Reading) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+	who, err := authority.CallingPerson(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.Refuse(keyservicev1.ReasonCertificate, err)
 	}
-	now, err := s.heads.Usable(ctx)
+	now, err := s.Heads.Usable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
-	out, err := s.listLedger(ctx, now, in)
+	out, err := s.list(ctx, now, in)
 	if errors.Is(err, errLedgerAnswer) {
-		return nil, s.refuse(keyservicev1.ReasonTooMuch, err, "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonTooMuch, err, "person", who.Name)
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return out, nil
 }
 
-func (s *reading) listLedger(ctx context.Context, now *heads.Head, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
+func (s *Reading) list(ctx context.Context, now *heads.Head, in *keyservicev1.ListLedgerRequest) (*keyservicev1.ListLedgerResponse, error) {
 	view := &ledgerView{head: now, reported: map[string][]store.LedgerSecret{}, indexes: map[string]*heads.Index{}}
-	if err := view.read(ctx, s.fleet, in.GetCluster(), s.store); err != nil {
+	if err := view.read(ctx, s.Fleet, in.GetCluster(), s.Store); err != nil {
 		return nil, err
 	}
 	names := map[string]bool{}
@@ -72,15 +76,15 @@ func (s *reading) listLedger(ctx context.Context, now *heads.Head, in *keyservic
 	for name := range now.Model.Clusters {
 		names[name] = true
 	}
-	denied, err := s.readDenyList(ctx)
+	denied, err := denials.Read(ctx, s.Store, s.Fleet, s.Now())
 	if err != nil {
 		return nil, err
 	}
-	if err := view.readHeads(ctx, s.fleet, s.ref, s.store); err != nil {
+	if err := view.readHeads(ctx, s.Fleet, s.Ref, s.Store); err != nil {
 		return nil, err
 	}
-	looked, refused := s.heads.Standing(now)
-	out := &keyservicev1.ListLedgerResponse{Head: now.Hash, Time: s.now().UnixMicro(), Denials: denied.spell(), Placements: view.placements(in),
+	looked, refused := s.Heads.Standing(now)
+	out := &keyservicev1.ListLedgerResponse{Head: now.Hash, Time: s.Now().UnixMicro(), Denials: denied.Spell(), Placements: view.placements(in),
 		Accepted: micro(view.accepted[now.Hash]), Looked: looked.UnixMicro(), Refused: refused}
 	count := 0
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -97,7 +101,7 @@ func (s *reading) listLedger(ctx context.Context, now *heads.Head, in *keyservic
 }
 
 // read builds the indexes first: they are what digests get into the store by.
-func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows ledgerStore) error {
+func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows Store) error {
 	var err error
 	for name := range v.head.Model.Clusters {
 		if cluster != "" && cluster != name {
@@ -124,7 +128,7 @@ func (v *ledgerView) read(ctx context.Context, fleet, cluster string, rows ledge
 }
 
 // readHeads finds when the heads were accepted that clusters say they are at.
-func (v *ledgerView) readHeads(ctx context.Context, fleet, ref string, rows ledgerStore) error {
+func (v *ledgerView) readHeads(ctx context.Context, fleet, ref string, rows Store) error {
 	heads := map[string]bool{v.head.Hash: true}
 	for _, member := range v.members {
 		heads[member.Head] = true
@@ -213,7 +217,8 @@ func placedObjects(x *heads.Index) map[[2]string]candidateAt {
 	placed := map[[2]string]candidateAt{}
 	for digest, candidates := range x.Stubs {
 		for _, c := range candidates {
-			placed[[2]string{c.Object.Namespace, protocol.LedgerName(c.Object.Group, c.Object.Kind, c.Object.Name)}] = candidateAt{digest: digest, placement: c.Placement}
+			name := protocol.LedgerName(c.Object.Group, c.Object.Kind, c.Object.Name)
+			placed[[2]string{c.Object.Namespace, name}] = candidateAt{digest: digest, placement: c.Placement}
 		}
 	}
 	return placed
@@ -226,22 +231,22 @@ func micro(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-// noteMembers writes down who is in the fleet at a new head, and since when the
+// NoteMembers writes down who is in the fleet at a new head, and since when the
 // others are not, until it succeeds or the next head takes over.
-func (s *reading) noteMembers(of *heads.Head) {
+func (s *Reading) NoteMembers(of *heads.Head) {
 	identities := make(map[string]string, len(of.Model.Clusters))
 	for name, cluster := range of.Model.Clusters {
 		identities[name] = cluster.Spec.Identity
 	}
-	for wait := time.Second; s.heads.Current() == of; wait = min(2*wait, time.Minute) {
-		err := s.store.SyncMembers(s.heads.Life(), store.Head{Fleet: s.fleet, Ref: s.ref, Hash: of.Hash}, identities, s.now())
-		if err == nil || s.heads.Life().Err() != nil {
+	for wait := time.Second; s.Heads.Current() == of; wait = min(2*wait, time.Minute) {
+		err := s.Store.SyncMembers(s.Heads.Life(), store.Head{Fleet: s.Fleet, Ref: s.Ref, Hash: of.Hash}, identities, s.Now())
+		if err == nil || s.Heads.Life().Err() != nil {
 			return
 		}
-		s.log.Warn("members are not written down", "head", of.Hash, "error", err.Error())
+		s.Log.Warn("members are not written down", "head", of.Hash, "error", err.Error())
 		select {
 		case <-time.After(wait):
-		case <-s.heads.Life().Done():
+		case <-s.Heads.Life().Done():
 			return
 		}
 	}

@@ -1,9 +1,10 @@
-package keyservice
+package unseal
 
 import (
 	"context"
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 )
 
@@ -34,7 +35,7 @@ func entryOf(q *question, g *grounds, o *opened, outcome string) audit.Entry {
 // record makes the results of one attempt durable. Until it returns nil nothing
 // may leave. owes are operations of attempts before, which the first entry takes
 // over; unrecorded is how many stand in no entry, and in no count, afterwards.
-func (s *unsealing) record(ctx context.Context, q *question, g *grounds, results []opened, owes int) (
+func (s *Unsealing) record(ctx context.Context, q *question, g *grounds, results []opened, owes int) (
 	w written, unrecorded int, err error,
 ) {
 	entries, refused := make([]audit.Entry, 0, len(results)), []audit.Entry{}
@@ -53,7 +54,7 @@ func (s *unsealing) record(ctx context.Context, q *question, g *grounds, results
 		// Counted refusals have one entry, and so has the first of them.
 		refused, whose = append(refused, of[0]), append(whose, i)
 	}
-	picked, at := s.tally.Admit(refused)
+	picked, at := s.Tally.Admit(refused)
 	for n, e := range picked {
 		if at[n] >= 0 {
 			w.leaves[whose[at[n]]] = len(entries)
@@ -63,12 +64,12 @@ func (s *unsealing) record(ctx context.Context, q *question, g *grounds, results
 	if w.receipt, err = s.recordAll(ctx, g, entries, len(picked) < len(entries)); err != nil {
 		return written{}, operationsIn(entries), err
 	}
-	s.tally.Recorded(picked)
+	s.Tally.Recorded(picked)
 	if w.receipt == nil { // nothing new in the signed log
 		for i := range w.leaves {
 			w.leaves[i] = -1
 		}
-		w.receipt, err = s.journal.Latest(ctx, q.logSize)
+		w.receipt, err = s.Journal.Latest(ctx, q.logSize)
 	}
 	return w, 0, err
 }
@@ -83,14 +84,21 @@ func operationsIn(entries []audit.Entry) (n int) {
 // recordAll demands a signed record of what releases a secret. What only refuses
 // may wait for its signature: a token that is gone does not keep the service from
 // saying no.
-func (s *unsealing) recordAll(ctx context.Context, g *grounds, entries []audit.Entry, releases bool) (
+func (s *Unsealing) recordAll(ctx context.Context, g *grounds, entries []audit.Entry, releases bool) (
 	*journal.Receipt, error,
 ) {
 	switch {
 	case len(entries) == 0:
-		return nil, s.heads.StillAt(ctx, g.head)
+		return nil, s.Heads.StillAt(ctx, g.head)
 	case releases:
 		return s.appendDecided(ctx, g, entries)
 	}
-	return s.appendAt(ctx, g.head, s.journal.Leave, entries)
+	return s.AppendAt(ctx, g.head, s.Journal.Leave, entries)
+}
+
+// appendDecided records grants, if neither the head moved nor anything was denied
+// since they were decided: a denial holds for every grant that is not on disk.
+func (s *Unsealing) appendDecided(ctx context.Context, g *grounds, entries []audit.Entry) (*journal.Receipt, error) {
+	still := s.Store.Decided(s.Fleet, s.Ref, g.head.Hash, g.denied.Number)
+	return clerk.AppendIf(ctx, g.head, s.Journal.Append, entries, still)
 }

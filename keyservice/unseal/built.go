@@ -1,4 +1,4 @@
-package keyservice
+package unseal
 
 import (
 	"github.com/bulla-dev/bulla/keyservice/audit"

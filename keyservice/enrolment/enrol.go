@@ -1,4 +1,4 @@
-package keyservice
+package enrolment
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -32,58 +33,59 @@ func NewTokenSecret(fleet, cluster string, ttl time.Duration, now time.Time) (se
 	return secret, store.Token{Hash: sha256.Sum256([]byte(secret)), Fleet: fleet, Cluster: cluster, Created: now, Expires: now.Add(ttl)}
 }
 
-// enrolment gives clusters their certificates.
-type enrolment struct {
-	*clerk
+// Enrolment gives clusters their certificates.
+type Enrolment struct {
+	*clerk.Clerk
 
-	authority *authority.Authority
-	heads     *heads.Heads
-	// graceURL is where an expired certificate is renewed; "" for nowhere.
-	graceURL string
+	Authority *authority.Authority
+	Heads     *heads.Heads
+	Store     Store
+	// GraceURL is where an expired certificate is renewed; "" for nowhere.
+	GraceURL string
 }
 
 // BeginEnroll keeps the request for the token and encrypts a challenge to the
 // recipient. The token names fleet and cluster; the request cannot.
-func (s *enrolment) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRequest) (*keyservicev1.BeginEnrollResponse, error) {
+func (s *Enrolment) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRequest) (*keyservicev1.BeginEnrollResponse, error) {
 	public, err := authority.ReadRequest(in.GetCsr())
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err)
+		return nil, s.Refuse(keyservicev1.ReasonRequest, err)
 	}
 	if len(in.GetRecipient()) > maxRecipient {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the recipient is too long"))
+		return nil, s.Refuse(keyservicev1.ReasonRequest, errors.New("the recipient is too long"))
 	}
 	recipient, err := age.ParseHybridRecipient(in.GetRecipient())
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the recipient is not age1pq1…"))
+		return nil, s.Refuse(keyservicev1.ReasonRequest, errors.New("the recipient is not age1pq1…"))
 	}
 	answer := make([]byte, protocol.ChallengeSize)
 	rand.Read(answer)
 	challenge, err := encryptTo(recipient, answer)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonRequest, err)
+		return nil, s.Refuse(keyservicev1.ReasonRequest, err)
 	}
-	begun, err := s.store.BeginEnrolment(ctx, sha256.Sum256([]byte(in.GetToken())), store.Enrolment{
+	begun, err := s.Store.BeginEnrolment(ctx, sha256.Sum256([]byte(in.GetToken())), store.Enrolment{
 		PublicKey: public, Recipient: in.GetRecipient(), Challenge: sha256.Sum256(answer),
-	}, s.now())
+	}, s.Now())
 	if err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
 	if err := s.ofThisFleet(begun); err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
-	s.log.Info("enrolment begun", "cluster", begun.Cluster)
+	s.Log.Info("enrolment begun", "cluster", begun.Cluster)
 	return &keyservicev1.BeginEnrollResponse{Challenge: challenge}, nil
 }
 
 // CompleteEnroll issues the certificate first and spends the token with it in
 // one transaction: a token is not lost to a sick HSM, and of two requests that
 // race with it one is answered.
-func (s *enrolment) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEnrollRequest) (*keyservicev1.CompleteEnrollResponse, error) {
+func (s *Enrolment) CompleteEnroll(ctx context.Context, in *keyservicev1.CompleteEnrollRequest) (*keyservicev1.CompleteEnrollResponse, error) {
 	if len(in.GetAnswer()) != protocol.ChallengeSize {
-		return nil, s.refuse(keyservicev1.ReasonRequest, errors.New("the answer is not 32 bytes"))
+		return nil, s.Refuse(keyservicev1.ReasonRequest, errors.New("the answer is not 32 bytes"))
 	}
 	token, answer := sha256.Sum256([]byte(in.GetToken())), sha256.Sum256(in.GetAnswer())
-	begun, err := s.store.AnswerEnrolment(ctx, token, answer, s.now())
+	begun, err := s.Store.AnswerEnrolment(ctx, token, answer, s.Now())
 	if err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
@@ -92,21 +94,21 @@ func (s *enrolment) CompleteEnroll(ctx context.Context, in *keyservicev1.Complet
 	}
 	public, err := x509.ParsePKIXPublicKey(begun.PublicKey)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
-	issued, err := s.authority.IssueCluster(begun.Cluster, public)
+	issued, err := s.Authority.IssueCluster(begun.Cluster, public)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
 	row := issued.Row(begun.Fleet, begun.Cluster, "")
 	e := audit.Entry{Kind: audit.Enrol, Outcome: audit.Done, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity}
-	if _, err := s.journal.Append(ctx, []audit.Entry{e}, s.store.CompleteEnrolment(token, answer, row, s.now())); err != nil {
+	if _, err := s.Journal.Append(ctx, []audit.Entry{e}, s.Store.CompleteEnrolment(token, answer, row, s.Now())); err != nil {
 		return nil, s.refuseEnrolment(ctx, err)
 	}
-	s.log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
+	s.Log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
 	return &keyservicev1.CompleteEnrollResponse{
 		Certificate: issued.Certificate.Raw, Ca: issued.CA, Succession: issued.Succession,
-		GraceUrl: s.graceURL, Time: s.now().UnixMicro(),
+		GraceUrl: s.GraceURL, Time: s.Now().UnixMicro(),
 	}, nil
 }
 
@@ -127,8 +129,8 @@ func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {
 
 // ofThisFleet holds a token to the fleet whose authority signs here: fleets may share
 // a database, and have clusters of one name.
-func (s *enrolment) ofThisFleet(begun store.Enrolment) error {
-	if begun.Fleet != s.fleet {
+func (s *Enrolment) ofThisFleet(begun store.Enrolment) error {
+	if begun.Fleet != s.Fleet {
 		return fmt.Errorf("%w: the one for cluster %q is of fleet %s", store.ErrToken, begun.Cluster, begun.Fleet)
 	}
 	return nil
@@ -137,9 +139,9 @@ func (s *enrolment) ofThisFleet(begun store.Enrolment) error {
 // refuseEnrolment has no name to record: who holds no good token is nobody. Why it is
 // not good stands in the log and in the entry, and never in the answer: a stranger
 // would learn which token is worth a second try.
-func (s *enrolment) refuseEnrolment(ctx context.Context, err error) error {
+func (s *Enrolment) refuseEnrolment(ctx context.Context, err error) error {
 	if errors.Is(err, store.ErrToken) {
-		return s.refuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonToken, Detail: err.Error()}, err)
+		return s.RefuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonToken, Detail: err.Error()}, err)
 	}
-	return s.refuse(keyservicev1.ReasonUnavailable, err)
+	return s.Refuse(keyservicev1.ReasonUnavailable, err)
 }

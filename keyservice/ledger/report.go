@@ -1,4 +1,4 @@
-package keyservice
+package ledger
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -24,52 +25,52 @@ import (
 // Names as Kubernetes has them, bounded: what does not fit is refused, so that
 // nothing that a cluster says can break a line of somebody's terminal.
 var (
-	placementForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 	namespaceForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$`)
 	objectForm    = regexp.MustCompile(`^([A-Z][A-Za-z0-9]{0,62}/)?[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$`)
 	workloadForm  = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 )
 
-// reporting takes reports of clusters into the ledger.
-type reporting struct {
-	*clerk
+// Reporting takes reports of clusters into the ledger.
+type Reporting struct {
+	*clerk.Clerk
 
-	heads *heads.Heads
-	// after is how long a cluster that left the fleet may report.
-	after time.Duration
+	Heads *heads.Heads
+	Store Store
+	// After is how long a cluster that left the fleet may report.
+	After time.Duration
 }
 
 // Report takes a cluster's word on what became of its secrets. The cluster is the
 // certificate's: a report has no field for it, so that none can touch another's
 // rows. Nothing is decided on what is reported.
-func (s *reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error) {
-	who, err := callerOf(ctx)
+func (s *Reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) (*keyservicev1.ReportResponse, error) {
+	who, err := authority.CallingCluster(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonCertificate, err)
+		return nil, s.Refuse(keyservicev1.ReasonCertificate, err)
 	}
 	report, err := readReport(in)
 	if err != nil {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonRequest), err)
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonRequest), err)
 	}
-	now, err := s.heads.Usable(ctx)
+	now, err := s.Heads.Usable(ctx)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	reason, err := s.mayReport(ctx, who, now)
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	if reason != "" {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Report, reason), errors.New("the accepted head does not let this cluster report"))
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Report, reason), errors.New("the accepted head does not let this cluster report"))
 	}
-	report.Fleet, report.Cluster, report.Identity, report.At = who.Fleet, who.Name, who.Identity, s.now()
+	report.Fleet, report.Cluster, report.Identity, report.At = who.Fleet, who.Name, who.Identity, s.Now()
 	wanted := false
-	err = s.recordReport(ctx, who, now, report, s.store.Report(*report, &wanted))
+	err = s.recordReport(ctx, who, now, report, s.Store.Report(*report, &wanted))
 	if errors.Is(err, store.ErrLedgerFull) {
-		return nil, s.refuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonLedgerFull), err)
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonLedgerFull), err)
 	}
 	if err != nil {
-		return nil, s.refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	return &keyservicev1.ReportResponse{CompleteWanted: wanted}, nil
 }
@@ -77,14 +78,14 @@ func (s *reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) 
 // mayReport: who is in the fleet, suspended or not; and for a bounded time who
 // was, with the key that the file had last. What such a cluster may do elsewhere
 // is what nobody in the fleet may: nothing.
-func (s *reporting) mayReport(ctx context.Context, who authority.Cluster, at *heads.Head) (reason string, err error) {
+func (s *Reporting) mayReport(ctx context.Context, who authority.Cluster, at *heads.Head) (reason string, err error) {
 	if cluster, ok := at.Model.Clusters[who.Name]; ok {
-		if !isPinnedIdentity(who, cluster) {
+		if !heads.IsPinned(cluster, who.Identity) {
 			return keyservicev1.ReasonIdentity, nil
 		}
 		return "", nil
 	}
-	was, err := s.store.Member(ctx, who.Fleet, who.Name)
+	was, err := s.Store.Member(ctx, who.Fleet, who.Name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return keyservicev1.ReasonNotInFleet, nil
@@ -94,7 +95,7 @@ func (s *reporting) mayReport(ctx context.Context, who authority.Cluster, at *he
 		return keyservicev1.ReasonIdentity, nil
 	case was.Left.IsZero():
 		return "", errors.New("that the cluster left is not taken note of yet")
-	case !s.now().Before(was.Left.Add(s.after)):
+	case !s.Now().Before(was.Left.Add(s.After)):
 		return keyservicev1.ReasonNotInFleet, nil
 	}
 	return "", nil
@@ -102,12 +103,12 @@ func (s *reporting) mayReport(ctx context.Context, who authority.Cluster, at *he
 
 // recordReport puts a report into the ledger and the audit log, both or neither.
 // A sign of life changes nothing, and the log does not mention it.
-func (s *reporting) recordReport(ctx context.Context, who authority.Cluster, at *heads.Head, r *store.LedgerReport, change store.Change) error {
+func (s *Reporting) recordReport(ctx context.Context, who authority.Cluster, at *heads.Head, r *store.LedgerReport, change store.Change) error {
 	e := reportEntry(who, at, r)
 	if e == nil {
-		return s.store.Do(ctx, change)
+		return s.Store.Do(ctx, change)
 	}
-	_, err := s.appendAt(ctx, at, s.journal.Leave, []audit.Entry{*e}, change)
+	_, err := s.AppendAt(ctx, at, s.Journal.Leave, []audit.Entry{*e}, change)
 	return err
 }
 
@@ -150,7 +151,7 @@ func readReport(in *keyservicev1.ReportRequest) (*store.LedgerReport, error) {
 
 func checkSecret(secret *keyservicev1.SecretReport) (problem string) {
 	switch {
-	case !placementForm.MatchString(secret.GetPlacement()):
+	case !protocol.IsName(secret.GetPlacement()):
 		return "placement"
 	case !namespaceForm.MatchString(secret.GetNamespace()):
 		return "namespace"

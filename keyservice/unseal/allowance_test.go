@@ -1,6 +1,8 @@
-package keyservice
+package unseal
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestEveryAttemptIsCharged(t *testing.T) {
 	asked := [][]opened{{{operations: 3}, {operations: 1}}, {{operations: 3}, {operations: 1}}, {{}, {operations: 1}}}
