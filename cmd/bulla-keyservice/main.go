@@ -16,7 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
-	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/keyservice/store/engine"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing/hsm"
@@ -71,7 +71,7 @@ func hintOf(err error) string {
 	case errors.Is(err, hsm.ErrNoKey):
 		return "`bulla-keyservice keys ls` shows what the token holds; fleet in the configuration is the id that " +
 			"init printed there"
-	case errors.Is(err, store.ErrUnverified):
+	case errors.Is(err, engine.ErrUnverified):
 		return "add sslmode=verify-full to the URL (verify-ca does not prove which host answers), and sslrootcert=FILE " +
 			"where the system does not know the authority"
 	case errors.Is(err, os.ErrExist):

@@ -69,16 +69,11 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
-<<<<<<< HEAD
-	secret, row := keyservice.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
+	secret, row := enrolment.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
 	made := audit.Entry{
 		Kind: audit.Token, Outcome: "Done", Cluster: cluster,
 		Detail: "until " + row.Expires.UTC().Format(time.RFC3339),
 	}
-=======
-	secret, row := enrolment.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
-	made := audit.Entry{Kind: audit.Token, Outcome: "Done", Cluster: cluster, Detail: "until " + row.Expires.UTC().Format(time.RFC3339)}
->>>>>>> 40a285d (keyservice: give what opens, denials, the ledger, enrolment, the clerk and metrics a room each)
 	if err := rows.Do(ctx, rows.AddToken(row), journal.Later(rows, config.Fleet, made, row.Created)); err != nil {
 		return fmt.Errorf("record join token: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/keyservice/store/engine"
 )
 
 // databaseVariable holds the URL when no file is named.
@@ -56,7 +56,7 @@ func (c *Config) checkDatabase(m *mistakes) {
 		"for PostgreSQL put the URL into a file and name it in database.urlFile")
 	m.when(c.Database.Shared() && c.Store != "", "store", "is set beside a database",
 		"the state is in one place: take out store, or database.urlFile and "+databaseVariable)
-	m.when(c.Database.Shared() && time.Duration(c.Token.Deadline) >= store.Patience, "token.deadline",
-		fmt.Sprintf("is not shorter than %s", store.Patience),
+	m.when(c.Database.Shared() && time.Duration(c.Token.Deadline) >= engine.Patience, "token.deadline",
+		fmt.Sprintf("is not shorter than %s", engine.Patience),
 		"the database ends a transaction that waits longer for a signature, so that a stopped replica does not stop the others")
 }

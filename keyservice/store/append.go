@@ -44,9 +44,9 @@ type Appended struct {
 //
 // After any other error the outcome is unknown: the commit may have been
 // executed and its answer lost. The caller reads the state again.
-func (s *DB) AppendLog(ctx context.Context, fleet string, groups [][]Change,
+func (s logRows) AppendLog(ctx context.Context, fleet string, groups [][]Change,
 	build func(*Appending) (Appended, error)) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		return s.appendLog(ctx, tx, fleet, groups, build)
 	})
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *DB) AppendLog(ctx context.Context, fleet string, groups [][]Change,
 	return nil
 }
 
-func (s *DB) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][]Change,
+func (s logRows) appendLog(ctx context.Context, tx *sql.Tx, fleet string, groups [][]Change,
 	build func(*Appending) (Appended, error)) error {
 	l, err := logOf(ctx, tx, fleet)
 	if err != nil {
@@ -146,7 +146,7 @@ func attempt(ctx context.Context, tx *sql.Tx, changes []Change) (refused, failed
 	return refused, failed
 }
 
-func (s *DB) insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []Leaf) error {
+func (s logRows) insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []Leaf) error {
 	for len(leaves) > 0 {
 		n := min(len(leaves), leafRows)
 		values := make([]any, 0, n*leafWidth)
@@ -154,7 +154,7 @@ func (s *DB) insertLeaves(ctx context.Context, tx *sql.Tx, log int64, leaves []L
 			values = append(values, leaf.values(log)...)
 		}
 		if _, err := tx.ExecContext(ctx,
-			s.dialect.insertOrUndo+" INTO leaves ("+leafColumns+") VALUES "+s.dialect.manyPlaces(n, leafWidth),
+			s.db.InsertOrUndo()+" INTO leaves ("+leafColumns+") VALUES "+s.db.ManyPlaces(n, leafWidth),
 			values...); err != nil {
 			return err
 		}

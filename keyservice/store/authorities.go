@@ -28,8 +28,8 @@ const authorityColumns = "fleet, generation, role, certificate, forward, back, s
 
 // Authorities returns every generation, oldest first; none before the first
 // [DB.AddAuthority].
-func (s *DB) Authorities(ctx context.Context, fleet string) ([]Authority, error) {
-	rows, err := s.reads.QueryContext(ctx,
+func (s certificateRows) Authorities(ctx context.Context, fleet string) ([]Authority, error) {
+	rows, err := s.db.Reads.QueryContext(ctx,
 		"SELECT "+authorityColumns+" FROM authorities WHERE fleet = $1 ORDER BY generation", fleet)
 	if err != nil {
 		return nil, fmt.Errorf("read certificate authority: %w", err)
@@ -56,7 +56,7 @@ func (s *DB) Authorities(ctx context.Context, fleet string) ([]Authority, error)
 // AddAuthority records a generation, and when the one before it ends. A second
 // one of its number is an error: of two services that begin a fleet, or of two
 // successions at once, one wins.
-func (s *DB) AddAuthority(a Authority, formerEnds time.Time) Change {
+func (s certificateRows) AddAuthority(a Authority, formerEnds time.Time) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
 			"INSERT INTO authorities ("+authorityColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)",

@@ -8,7 +8,7 @@ import (
 )
 
 // AddCertificate records an issued certificate.
-func (s *DB) AddCertificate(c Certificate) Change {
+func (s certificateRows) AddCertificate(c Certificate) Change {
 	return func(ctx context.Context, tx *sql.Tx) error { return addCertificate(ctx, tx, c) }
 }
 
@@ -21,9 +21,10 @@ func addCertificate(ctx context.Context, tx *sql.Tx, c Certificate) error {
 
 // Enrolled returns the names of clusters with a certificate valid at now,
 // sorted: those that may ask soon.
-func (s *DB) Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT DISTINCT cluster FROM certificates WHERE fleet = $1 AND not_after > "+
-		"$2 ORDER BY cluster", fleet, stamp(now))
+func (s certificateRows) Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error) {
+	rows, err := s.db.Reads.QueryContext(ctx,
+		"SELECT DISTINCT cluster FROM certificates WHERE fleet = $1 AND not_after > "+
+			"$2 ORDER BY cluster", fleet, stamp(now))
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
 	}

@@ -3,61 +3,83 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/store/engine"
 )
 
-// DB is the store in an SQL database: one SQLite file ([Open]) or PostgreSQL
-// ([OpenPostgres]). Both run the same statements. It is safe for concurrent use.
+// DB is one opened database, and the rows in it, by noun. Who uses some of them says
+// which, by an interface of a few methods. It is safe for concurrent use.
 type DB struct {
-	dialect dialect
-	// db runs what writes.
-	db *sql.DB
-	// reads runs what only reads, so that a read never waits for a commit to
-	// reach the disk.
-	reads *sql.DB
+	headRows
+	standingRows
+	logRows
+	ledgerRows
+	enrolmentRows
+	certificateRows
+	denialRows
+
+	db *engine.Engine
 }
+
+type (
+	// headRows are accepted heads, what they placed where, and what may follow them
+	// although it does not descend from them. A head has one parent, the head before it.
+	headRows struct{ db *engine.Engine }
+	// standingRows are how the last head stands: the newest verified look at it, and the
+	// tip that is refused beside it. Nothing in them ever grows younger, but by a look.
+	standingRows struct{ db *engine.Engine }
+	// logRows are the audit log, and what waits for its next append. Leaves are added
+	// at the end, and never changed.
+	logRows struct{ db *engine.Engine }
+	// ledgerRows are what clusters say became of their secrets, and who is in the fleet.
+	// A report changes rows of its own cluster only.
+	ledgerRows struct{ db *engine.Engine }
+	// enrolmentRows are join tokens, and enrolments that were begun with them. A join
+	// token is spent once.
+	enrolmentRows struct{ db *engine.Engine }
+	// certificateRows are the authority's certificates, those that it issued, and which
+	// was renewed from which.
+	certificateRows struct{ db *engine.Engine }
+	// denialRows are what operators deny. Their number only grows.
+	denialRows struct{ db *engine.Engine }
+)
+
+// Open opens or creates the SQLite file at path, mode 0600, and brings its tables up
+// to this version.
+func Open(ctx context.Context, path string) (*DB, error) {
+	return over(engine.Open(ctx, path, migrations))
+}
+
+// OpenPostgres connects to a PostgreSQL database by its URL or key=value string and
+// brings its tables up to this version. Errors never carry the string: it may hold a
+// password.
+func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
+	return over(engine.OpenPostgres(ctx, dsn, migrations))
+}
+
+func over(db *engine.Engine, err error) (*DB, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &DB{
+		headRows{db}, standingRows{db}, logRows{db}, ledgerRows{db}, enrolmentRows{db}, certificateRows{db},
+		denialRows{db}, db,
+	}, nil
+}
+
+// Close closes the database.
+func (s *DB) Close() error { return s.db.Close() }
 
 // Change is something to be written together with something else: it runs in a
 // transaction that the other side commits, possibly more than once. It must not
 // keep tx. It says no with a [Refusal].
 type Change func(ctx context.Context, tx *sql.Tx) error
 
-// dialect is what the two engines do not share.
-type dialect struct {
-	name string
-	// types replaces the names in braces of the schema.
-	types map[string]string
-	// insertOrUndo begins an INSERT of many rows whose failure undoes the whole
-	// transaction anyway.
-	insertOrUndo string
-	// unnamed says that a parameter may be spelled "?".
-	unnamed bool
-	// isolation of what writes.
-	isolation sql.IsolationLevel
-	// lock makes a transaction the only one that writes, until it ends.
-	lock func(context.Context, *sql.Tx) error
-}
-
-// Close closes the database.
-func (s *DB) Close() error {
-	err := s.reads.Close()
-	if s.db != s.reads {
-		err = errors.Join(err, s.db.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("close store: %w", err)
-	}
-	return nil
-}
-
 // Ready reports whether a transaction commits now, by forgetting enrolments
 // whose token expired.
 func (s *DB) Ready(ctx context.Context) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token IN (SELECT hash FROM tokens WHERE expires < $1)",
 			stamp(time.Now()))
 		return err
@@ -66,7 +88,7 @@ func (s *DB) Ready(ctx context.Context) error {
 
 // Do makes changes in one transaction that is on disk when Do returns nil.
 func (s *DB) Do(ctx context.Context, changes ...Change) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		for _, change := range changes {
 			if err := change(ctx, tx); err != nil {
 				return err
@@ -74,60 +96,6 @@ func (s *DB) Do(ctx context.Context, changes ...Change) error {
 		}
 		return nil
 	})
-}
-
-// write runs f in one transaction that is on disk when write returns nil. There
-// is one writer at a time, over all processes and both engines, and every
-// statement of f sees what the writers before it committed: what f reads stays
-// true until it commits.
-//
-// After an error the outcome is unknown when the commit was already sent: it may
-// have been executed and its answer lost.
-func (s *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: s.dialect.isolation})
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // no effect after Commit
-	if err := s.dialect.lock(ctx, tx); err != nil {
-		return fmt.Errorf("wait for other writers: %w", err)
-	}
-	if err := f(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-// places spells the parameters of many rows: ($1, $2), ($3, $4).
-func places(rows, width int) string {
-	return spellPlaces(rows, width, func(n int) string { return "$" + strconv.Itoa(n) })
-}
-
-// manyPlaces is places for hundreds of parameters. SQLite searches its list of
-// names for each one of a name, when it parses and when it binds; one without a
-// name costs nothing.
-func (d dialect) manyPlaces(rows, width int) string {
-	if d.unnamed {
-		return spellPlaces(rows, width, func(int) string { return "?" })
-	}
-	return places(rows, width)
-}
-
-func spellPlaces(rows, width int, spell func(n int) string) string {
-	var b strings.Builder
-	for n := range rows * width {
-		switch {
-		case n == 0:
-			b.WriteString("(")
-		case n%width == 0:
-			b.WriteString("), (")
-		default:
-			b.WriteString(", ")
-		}
-		b.WriteString(spell(n + 1))
-	}
-	b.WriteString(")")
-	return b.String()
 }
 
 func stamp(t time.Time) int64 { return t.UnixMicro() }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/bulla-dev/bulla/keyservice/store/engine"
 )
 
 // MaxDenials is how many denials count at a time: every decision reads them.
@@ -43,10 +45,12 @@ const (
 // Denials returns what is denied at a time, by id, and the number of the list,
 // for [DB.Decided]. The number is read first: what is denied meanwhile has a
 // greater one.
-func (s *DB) Denials(ctx context.Context, fleet string, now time.Time) (denials []Denial, number int64, err error) {
-	err = s.reads.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM denials WHERE fleet = $1", fleet).Scan(&number)
+func (s denialRows) Denials(ctx context.Context, fleet string, now time.Time) (
+	denials []Denial, number int64, err error,
+) {
+	err = s.db.Reads.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM denials WHERE fleet = $1", fleet).Scan(&number)
 	if err == nil && number > 0 {
-		denials, err = readDenials(ctx, s.reads, denialsQuery+" ORDER BY id", fleet, stamp(now))
+		denials, err = readDenials(ctx, s.db.Reads, denialsQuery+" ORDER BY id", fleet, stamp(now))
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read deny list: %w", err)
@@ -81,7 +85,7 @@ func readDenials(ctx context.Context, q querier, query string, args ...any) ([]D
 
 // AddDenial records a denial; id is set when it is made. [ErrDenialsFull] beyond
 // [MaxDenials] that count.
-func (s *DB) AddDenial(d Denial, id *int64) Change {
+func (s denialRows) AddDenial(d Denial, id *int64) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		var count int
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM denials WHERE fleet = $1 AND lifted IS NULL AND until > $2",
@@ -95,7 +99,7 @@ func (s *DB) AddDenial(d Denial, id *int64) Change {
 		if err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, "INSERT INTO denials ("+denialColumns+") VALUES "+places(1, 9)+" RETURNING id",
+		return tx.QueryRowContext(ctx, "INSERT INTO denials ("+denialColumns+") VALUES "+engine.Places(1, 9)+" RETURNING id",
 			d.Fleet, d.Cluster, d.Placement, d.Digest, string(payloads), d.Reason, d.Person, stamp(d.Since),
 			stamp(d.Until)).Scan(id)
 	}
@@ -103,7 +107,7 @@ func (s *DB) AddDenial(d Denial, id *int64) Change {
 
 // LiftDenial ends a denial that counts; lifted is set to what it was.
 // [ErrNotFound] when there is none of that id.
-func (s *DB) LiftDenial(fleet string, id int64, now time.Time, lifted *Denial) Change {
+func (s denialRows) LiftDenial(fleet string, id int64, now time.Time, lifted *Denial) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		found, err := readDenials(ctx, tx, denialsQuery+" AND id = $3", fleet, stamp(now), id)
 		if err != nil {
@@ -121,7 +125,7 @@ func (s *DB) LiftDenial(fleet string, id int64, now time.Time, lifted *Denial) C
 // Decided goes with a grant: it says [ErrHeadMoved] unless hash is the head
 // accepted last, and [ErrDenied] if anything was denied since the list of this
 // number was read, by whichever replica.
-func (s *DB) Decided(fleet, ref, hash string, number int64) Change {
+func (s denialRows) Decided(fleet, ref, hash string, number int64) Change {
 	const query = "SELECT hash, " + newestDenial + " FROM heads WHERE fleet = $1 AND ref = $2 ORDER BY id DESC LIMIT 1"
 	return func(ctx context.Context, tx *sql.Tx) error {
 		var last Head

@@ -15,7 +15,7 @@
 // One transaction writes at a time, over all processes: what it reads stays true
 // until it commits. Two processes may use one SQLite file (serve, and `token
 // create` beside it); replicas share a PostgreSQL database. A replica that is
-// stopped inside a transaction loses it after [Patience].
+// stopped inside a transaction loses it after [engine.Patience].
 //
 // # What an attacker gets
 //

@@ -10,7 +10,7 @@ import (
 )
 
 // AddToken records a new join token by its hash.
-func (s *DB) AddToken(t Token) Change {
+func (s enrolmentRows) AddToken(t Token) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES ($1, $2, $3, "+
 			"$4, $5)",
@@ -22,8 +22,10 @@ func (s *DB) AddToken(t Token) Change {
 // BeginEnrolment keeps e for the unspent, unexpired token with this hash, in
 // place of what an earlier attempt left there: only the newest challenge can be
 // answered. It returns the token's fleet and cluster, or [ErrToken].
-func (s *DB) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, now time.Time) (Enrolment, error) {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+func (s enrolmentRows) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, now time.Time) (
+	Enrolment, error,
+) {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		var err error
 		if e.Fleet, e.Cluster, err = usable(ctx, tx, token, now); err != nil {
 			return err
@@ -62,10 +64,12 @@ func usable(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (fle
 // AnswerEnrolment returns the begun enrolment whose challenge has this hash. A
 // wrong answer ends the attempt, so that a challenge is guessed at once at most.
 // The token is not spent yet: [DB.CompleteEnrolment] does that.
-func (s *DB) AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (Enrolment, error) {
+func (s enrolmentRows) AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (
+	Enrolment, error,
+) {
 	var e Enrolment
 	right := false
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		var err error
 		if e, err = begun(ctx, tx, token, now); err != nil {
 			return err
@@ -105,7 +109,7 @@ func begun(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (Enro
 // neither; [ErrToken] when another request was first. The rows are asked again
 // by what is written: another transaction may have changed them since they were
 // read.
-func (s *DB) CompleteEnrolment(token, challenge [32]byte, c Certificate, now time.Time) Change {
+func (s enrolmentRows) CompleteEnrolment(token, challenge [32]byte, c Certificate, now time.Time) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		e, err := begun(ctx, tx, token, now)
 		if err != nil {

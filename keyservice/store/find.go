@@ -42,13 +42,13 @@ func scanLeaf(rows *sql.Rows) (Leaf, error) {
 // FindLeaves returns the entries that match, in order of index, and where to
 // read on; next is 0 at the end. One call looks at a bounded part of the log: it
 // may return fewer than f.Limit, none too, with more to come.
-func (s *DB) FindLeaves(ctx context.Context, fleet string, f LogFilter) (leaves []Leaf, next int64, err error) {
-	l, err := readLog(ctx, s.reads, fleet)
+func (s logRows) FindLeaves(ctx context.Context, fleet string, f LogFilter) (leaves []Leaf, next int64, err error) {
+	l, err := readLog(ctx, s.db.Reads, fleet)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, nil
 	}
 	if err == nil {
-		leaves, next, err = findLeaves(ctx, s.reads, l, f)
+		leaves, next, err = findLeaves(ctx, s.db.Reads, l, f)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("search audit log: %w", err)

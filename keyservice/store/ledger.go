@@ -70,9 +70,9 @@ type LedgerReport struct {
 // SyncMembers takes note of who is in the fleet: the identities of the clusters
 // that a head has, by name. Who is not among them left at that time. A head that
 // is not the last one of its ref any more tells nothing.
-func (s *DB) SyncMembers(ctx context.Context, h Head, identities map[string]string, at time.Time) error {
+func (s ledgerRows) SyncMembers(ctx context.Context, h Head, identities map[string]string, at time.Time) error {
 	fleet := h.Fleet
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		last, err := lastHead(tx.QueryRowContext(ctx, lastHeadQuery, fleet, h.Ref))
 		if err != nil || last.Hash != h.Hash {
 			return err
@@ -137,8 +137,8 @@ func members(ctx context.Context, q interface {
 }
 
 // Members returns who is or was in the fleet, by name.
-func (s *DB) Members(ctx context.Context, fleet string) (map[string]Member, error) {
-	known, err := members(ctx, s.reads, fleet)
+func (s ledgerRows) Members(ctx context.Context, fleet string) (map[string]Member, error) {
+	known, err := members(ctx, s.db.Reads, fleet)
 	if err != nil {
 		return nil, fmt.Errorf("read members: %w", err)
 	}
@@ -146,10 +146,10 @@ func (s *DB) Members(ctx context.Context, fleet string) (map[string]Member, erro
 }
 
 // Member returns one of them, or [ErrNotFound].
-func (s *DB) Member(ctx context.Context, fleet, cluster string) (Member, error) {
+func (s ledgerRows) Member(ctx context.Context, fleet, cluster string) (Member, error) {
 	m := Member{Cluster: cluster}
 	var left, reported int64
-	err := s.reads.QueryRowContext(ctx, "SELECT identity, left_at, head, reported FROM members WHERE fleet = $1 AND "+
+	err := s.db.Reads.QueryRowContext(ctx, "SELECT identity, left_at, head, reported FROM members WHERE fleet = $1 AND "+
 		"cluster = $2", fleet, cluster).
 		Scan(&m.Identity, &left, &m.Head, &reported)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -164,7 +164,7 @@ func (s *DB) Member(ctx context.Context, fleet, cluster string) (Member, error) 
 
 // Report takes a cluster's report, whole or not at all; *wanted is set when the
 // ledger lacks what came before it. It touches rows of that cluster only.
-func (s *DB) Report(r LedgerReport, wanted *bool) Change {
+func (s ledgerRows) Report(r LedgerReport, wanted *bool) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		round, complete, err := beginReport(ctx, tx, r)
 		if err != nil {
@@ -262,8 +262,8 @@ func sweep(ctx context.Context, tx *sql.Tx, r LedgerReport, round int64) error {
 
 // Ledger returns what clusters said of their secrets, by cluster, namespace and
 // name; of one cluster only if it is named.
-func (s *DB) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret, error) {
-	rows, err := s.reads.QueryContext(ctx, ledgerSQL, fleet, cluster)
+func (s ledgerRows) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret, error) {
+	rows, err := s.db.Reads.QueryContext(ctx, ledgerSQL, fleet, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
@@ -291,8 +291,8 @@ func (s *DB) Ledger(ctx context.Context, fleet, cluster string) ([]LedgerSecret,
 
 // PlacedSince returns when each digest was first placed, by cluster and digest,
 // as far as the service looked; of one cluster only if it is named.
-func (s *DB) PlacedSince(ctx context.Context, fleet, cluster string) (map[[2]string]time.Time, error) {
-	rows, err := s.reads.QueryContext(ctx, placedSinceSQL, fleet, cluster)
+func (s ledgerRows) PlacedSince(ctx context.Context, fleet, cluster string) (map[[2]string]time.Time, error) {
+	rows, err := s.db.Reads.QueryContext(ctx, placedSinceSQL, fleet, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("read placed digests: %w", err)
 	}

@@ -36,14 +36,16 @@ const (
 //
 // A certificate that the store does not know, of a database that was put back
 // from a backup, begins a new line.
-func (s *DB) UseCertificate(ctx context.Context, u Use, now time.Time, tolerance time.Duration) (Lineage, error) {
-	tip, since, err := lineageTip(s.reads.QueryRowContext(ctx, lineageQuery, u.Fleet, u.Cluster, u.Identity))
+func (s certificateRows) UseCertificate(ctx context.Context, u Use, now time.Time, tolerance time.Duration) (
+	Lineage, error,
+) {
+	tip, since, err := lineageTip(s.db.Reads.QueryRowContext(ctx, lineageQuery, u.Fleet, u.Cluster, u.Identity))
 	if err == nil && tip == u.Serial {
 		return Linear, nil
 	}
 	var fits Lineage
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
-		err = s.write(ctx, func(tx *sql.Tx) error {
+		err = s.db.Write(ctx, func(tx *sql.Tx) error {
 			if tip, since, err = lineageTip(tx.QueryRowContext(ctx, lineageQuery, u.Fleet, u.Cluster, u.Identity)); err != nil &&
 				!errors.Is(err, sql.ErrNoRows) {
 				return err

@@ -16,10 +16,10 @@ var ErrLog = errors.New("audit log is damaged")
 
 // LogState returns where the log stands. A fleet without a log has the zero
 // state. Leaves that no checkpoint covers are [ErrLog].
-func (s *DB) LogState(ctx context.Context, fleet string) (LogState, error) {
+func (s logRows) LogState(ctx context.Context, fleet string) (LogState, error) {
 	var l LogState
 	var last, end int64
-	err := s.reads.QueryRowContext(ctx, logStateSQL, fleet).
+	err := s.db.Reads.QueryRowContext(ctx, logStateSQL, fleet).
 		Scan(&l.Size, &last, &l.Checkpoint, &end)
 	if errors.Is(err, sql.ErrNoRows) {
 		return LogState{}, s.nobodysLeaves(ctx)
@@ -35,9 +35,9 @@ func (s *DB) LogState(ctx context.Context, fleet string) (LogState, error) {
 }
 
 // nobodysLeaves refuses to begin a log where the row of one was deleted.
-func (s *DB) nobodysLeaves(ctx context.Context) error {
+func (s logRows) nobodysLeaves(ctx context.Context) error {
 	var n int
-	err := s.reads.QueryRowContext(ctx, nobodysLeavesSQL).Scan(&n)
+	err := s.db.Reads.QueryRowContext(ctx, nobodysLeavesSQL).Scan(&n)
 	if err == nil && n > 0 {
 		err = fmt.Errorf("%w: there are entries and no log", ErrLog)
 	}
@@ -78,12 +78,12 @@ func endsWhereItSays(size, end int64) error {
 }
 
 // LogHashes returns stored hashes by their index (tlog.StoredHashIndex).
-func (s *DB) LogHashes(ctx context.Context, fleet string, indexes []int64) ([]tlog.Hash, error) {
-	l, err := readLog(ctx, s.reads, fleet)
+func (s logRows) LogHashes(ctx context.Context, fleet string, indexes []int64) ([]tlog.Hash, error) {
+	l, err := readLog(ctx, s.db.Reads, fleet)
 	if err != nil {
 		return nil, fmt.Errorf("read hashes of audit log: %w", err)
 	}
-	return logHashes(ctx, s.reads, l.id, indexes)
+	return logHashes(ctx, s.db.Reads, l.id, indexes)
 }
 
 // leafOf says which leaf completes a stored hash, and its place there.

@@ -29,8 +29,8 @@ const lookQuery = "SELECT fleet, ref, hash, number, began, age FROM looks WHERE 
 
 // LastLook returns the look recorded last for ref, at whatever head, or
 // [ErrNotFound].
-func (s *DB) LastLook(ctx context.Context, fleet, ref string) (Look, error) {
-	l, err := lastLook(s.reads.QueryRowContext(ctx, lookQuery, fleet, ref))
+func (s standingRows) LastLook(ctx context.Context, fleet, ref string) (Look, error) {
+	l, err := lastLook(s.db.Reads.QueryRowContext(ctx, lookQuery, fleet, ref))
 	if err != nil {
 		return Look{}, fmt.Errorf("read last look: %w", err)
 	}
@@ -51,8 +51,8 @@ func lastLook(row *sql.Row) (Look, error) {
 // AddLook records a look in the place of the one before, and returns the number
 // that it got. It says [ErrHeadMoved] unless l.Hash is the head accepted last: a
 // replica that is behind found what is not in force any more.
-func (s *DB) AddLook(ctx context.Context, l Look) (number int64, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
+func (s standingRows) AddLook(ctx context.Context, l Look) (number int64, err error) {
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
 		last, err := s.lookAt(ctx, tx, l)
 		if err != nil {
 			return err
@@ -69,8 +69,8 @@ func (s *DB) AddLook(ctx context.Context, l Look) (number int64, err error) {
 // AgeLook records that a look became older. What was recorded since l.Number at
 // the same head stays as it is. Where there is nothing at this head, its
 // acceptance is the look. [ErrHeadMoved] as for AddLook.
-func (s *DB) AgeLook(ctx context.Context, l Look) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+func (s standingRows) AgeLook(ctx context.Context, l Look) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		last, err := s.lookAt(ctx, tx, l)
 		switch {
 		case err != nil:
@@ -90,8 +90,8 @@ func (s *DB) AgeLook(ctx context.Context, l Look) error {
 }
 
 // lookAt reads the row, zero before the first, once l is at the head in force.
-func (s *DB) lookAt(ctx context.Context, tx *sql.Tx, l Look) (Look, error) {
-	if err := s.AtHead(l.Fleet, l.Ref, l.Hash)(ctx, tx); err != nil {
+func (s standingRows) lookAt(ctx context.Context, tx *sql.Tx, l Look) (Look, error) {
+	if err := atHead(ctx, tx, l.Fleet, l.Ref, l.Hash); err != nil {
 		return Look{}, err
 	}
 	last, err := lastLook(tx.QueryRowContext(ctx, lookQuery, l.Fleet, l.Ref))

@@ -4,13 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/bulla-dev/bulla/keyservice/store/engine"
 )
 
 // AddPending leaves an entry for the log of a fleet. It is for programs that
 // change the store beside the service and cannot sign: the next append takes it
 // into the log before its own entries, so what depends on the change is recorded
 // after it.
-func (s *DB) AddPending(fleet string, entry []byte) Change {
+func (s logRows) AddPending(fleet string, entry []byte) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO pending (fleet, entry) VALUES ($1, $2)", fleet, entry)
 		return err
@@ -18,9 +20,9 @@ func (s *DB) AddPending(fleet string, entry []byte) Change {
 }
 
 // HasPending reports whether another program left entries.
-func (s *DB) HasPending(ctx context.Context, fleet string) (bool, error) {
+func (s logRows) HasPending(ctx context.Context, fleet string) (bool, error) {
 	var n int
-	err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 AS one FROM pending WHERE fleet = $1 LIMIT 1) "+
+	err := s.db.Reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 AS one FROM pending WHERE fleet = $1 LIMIT 1) "+
 		"AS first", fleet).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("read entries of other programs: %w", err)
@@ -53,6 +55,6 @@ func dropPending(ctx context.Context, tx *sql.Tx, ids []any) error {
 		return nil
 	}
 	//nolint:gosec // numbers only
-	_, err := tx.ExecContext(ctx, "DELETE FROM pending WHERE id IN "+places(1, len(ids)), ids...)
+	_, err := tx.ExecContext(ctx, "DELETE FROM pending WHERE id IN "+engine.Places(1, len(ids)), ids...)
 	return err
 }

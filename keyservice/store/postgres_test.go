@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/keyservice/store"
+	db "github.com/bulla-dev/bulla/keyservice/store/engine"
 )
 
 func TestADatabaseElsewhereMustProveThatItIsTheOne(t *testing.T) {
@@ -38,7 +39,7 @@ func TestADatabaseElsewhereMustProveThatItIsTheOne(t *testing.T) {
 		"postgres://u:p@[::1]:1,localhost:1/bulla?sslmode=prefer&connect_timeout=1":    true,
 	} {
 		_, err := store.OpenPostgres(t.Context(), address)
-		if err == nil || errors.Is(err, store.ErrUnverified) == verified {
+		if err == nil || errors.Is(err, db.ErrUnverified) == verified {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

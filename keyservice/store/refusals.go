@@ -29,8 +29,8 @@ const refusalQuery = "SELECT fleet, ref, head, tip, reason, since, age FROM refu
 
 // LastRefusal returns what was recorded of ref, at whatever head, or
 // [ErrNotFound].
-func (s *DB) LastRefusal(ctx context.Context, fleet, ref string) (RefusedTip, error) {
-	r, err := lastRefusal(s.reads.QueryRowContext(ctx, refusalQuery, fleet, ref))
+func (s standingRows) LastRefusal(ctx context.Context, fleet, ref string) (RefusedTip, error) {
+	r, err := lastRefusal(s.db.Reads.QueryRowContext(ctx, refusalQuery, fleet, ref))
 	if err != nil {
 		return RefusedTip{}, fmt.Errorf("read last refusal: %w", err)
 	}
@@ -51,9 +51,9 @@ func lastRefusal(row *sql.Row) (RefusedTip, error) {
 // KeepRefusal records a refusal. One that was recorded at the same head keeps its
 // beginning, and the greater age. It says [ErrHeadMoved] unless r.Head is the head
 // accepted last.
-func (s *DB) KeepRefusal(ctx context.Context, r RefusedTip) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		if err := s.AtHead(r.Fleet, r.Ref, r.Head)(ctx, tx); err != nil {
+func (s standingRows) KeepRefusal(ctx context.Context, r RefusedTip) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := atHead(ctx, tx, r.Fleet, r.Ref, r.Head); err != nil {
 			return err
 		}
 		last, err := lastRefusal(tx.QueryRowContext(ctx, refusalQuery, r.Fleet, r.Ref))
@@ -74,8 +74,8 @@ func (s *DB) KeepRefusal(ctx context.Context, r RefusedTip) error {
 }
 
 // EndRefusal forgets what was refused at a head: the ref was seen at it again.
-func (s *DB) EndRefusal(ctx context.Context, fleet, ref, head string) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+func (s standingRows) EndRefusal(ctx context.Context, fleet, ref, head string) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM refusals WHERE fleet = $1 AND ref = $2 AND head = $3", fleet, ref, head)
 		return err
 	})

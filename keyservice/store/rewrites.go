@@ -21,7 +21,7 @@ type Rewrite struct {
 
 // AddRewrite records an operator's word. It says [ErrHeadMoved] unless From is
 // the head accepted last: who accepts must have seen what is in force.
-func (s *DB) AddRewrite(r Rewrite) Change {
+func (s headRows) AddRewrite(r Rewrite) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		last, err := lastHead(tx.QueryRowContext(ctx, lastHeadQuery, r.Fleet, r.Ref))
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -42,8 +42,8 @@ const openRewriteQuery = "SELECT fleet, ref, from_head, to_head, person, accepte
 
 // OpenRewrite returns the newest word about what may follow from that was not
 // used, or [ErrNotFound].
-func (s *DB) OpenRewrite(ctx context.Context, fleet, ref, from string) (Rewrite, error) {
-	r, err := openRewrite(s.reads.QueryRowContext(ctx, openRewriteQuery, fleet, ref, from))
+func (s headRows) OpenRewrite(ctx context.Context, fleet, ref, from string) (Rewrite, error) {
+	r, err := openRewrite(s.db.Reads.QueryRowContext(ctx, openRewriteQuery, fleet, ref, from))
 	if err != nil {
 		return Rewrite{}, fmt.Errorf("read accepted rewrite: %w", err)
 	}
@@ -63,7 +63,7 @@ func openRewrite(row *sql.Row) (Rewrite, error) {
 
 // SpendRewrite uses r, and with it every other word about what may follow
 // r.From. It says [ErrHeadMoved] if r is not the newest unused one.
-func (s *DB) SpendRewrite(r Rewrite, now time.Time) Change {
+func (s headRows) SpendRewrite(r Rewrite, now time.Time) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		open, err := openRewrite(tx.QueryRowContext(ctx, openRewriteQuery, r.Fleet, r.Ref, r.From))
 		if err != nil && !errors.Is(err, ErrNotFound) {

@@ -41,11 +41,7 @@ var schemaFiles embed.FS
 
 // migrations bring the tables from one version to the next; the version is how
 // many of them were made, so that a file is never changed, and a new one goes to
-// the end. A database of a newer version is refused: an older service must not
-// decide on rows it cannot read.
-//
-// Names in braces are the dialect's types. Times are microseconds since 1970,
-// UTC.
+// the end. Times are microseconds since 1970, UTC.
 var migrations = readMigrations()
 
 func readMigrations() []string {

@@ -18,9 +18,10 @@ func putState(ctx context.Context, tx *sql.Tx, r LedgerReport) error {
 
 // States returns what clusters said of themselves last, by name; of one cluster
 // only if it is named.
-func (s *DB) States(ctx context.Context, fleet, cluster string) (map[string][]byte, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT cluster, state FROM cluster_states WHERE fleet = $1 AND ($2 = '' OR "+
-		"cluster = $2)", fleet, cluster)
+func (s ledgerRows) States(ctx context.Context, fleet, cluster string) (map[string][]byte, error) {
+	rows, err := s.db.Reads.QueryContext(ctx,
+		"SELECT cluster, state FROM cluster_states WHERE fleet = $1 AND ($2 = '' OR "+
+			"cluster = $2)", fleet, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("read states of clusters: %w", err)
 	}

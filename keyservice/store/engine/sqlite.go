@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"os"
 
-	_ "modernc.org/sqlite" // the database driver
+	_ "modernc.org/sqlite"
 )
 
 // sqlite has one writer by nature: BEGIN IMMEDIATE waits for it (busy_timeout).
@@ -25,7 +25,7 @@ var sqlite = dialect{
 
 // Open opens or creates the SQLite file at path, mode 0600, and brings its
 // tables up to this version.
-func Open(ctx context.Context, path string) (*DB, error) {
+func Open(ctx context.Context, path string, migrations []string) (*Engine, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -33,16 +33,16 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &DB{dialect: sqlite}
+	s := &Engine{dialect: sqlite}
 	// One connection writes: SQLite has one writer, and waiting here is cheaper
 	// than retrying there.
 	if s.db, err = connectSQLite(path, 1); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", path, err)
 	}
-	if s.reads, err = connectSQLite(path, 4); err != nil {
+	if s.Reads, err = connectSQLite(path, 4); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", path, errors.Join(err, s.db.Close()))
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrate(ctx, migrations); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", path, errors.Join(err, s.Close()))
 	}
 	return s, nil

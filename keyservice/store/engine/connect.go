@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -83,9 +83,9 @@ func setDefaults(config *pgx.ConnConfig) {
 
 // checkDurable refuses a server that does not flush: a power cut would give spent
 // tokens and revoked heads back.
-func (s *DB) checkDurable(ctx context.Context) error {
+func (s *Engine) checkDurable(ctx context.Context) error {
 	var fsync string
-	if err := s.reads.QueryRowContext(ctx, "SHOW fsync").Scan(&fsync); err != nil {
+	if err := s.Reads.QueryRowContext(ctx, "SHOW fsync").Scan(&fsync); err != nil {
 		return err
 	}
 	if fsync != "on" {

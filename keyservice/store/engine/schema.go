@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -8,8 +8,13 @@ import (
 	"strings"
 )
 
-func (s *DB) migrate(ctx context.Context) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+// migrate brings the tables from one version to the next; the version is how many
+// migrations were made. A database of a newer version is refused: an older service must
+// not decide on rows it cannot read.
+//
+// Names in braces are the dialect's types.
+func (s *Engine) migrate(ctx context.Context, migrations []string) error {
+	return s.Write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx,
 			s.ddl("CREATE TABLE IF NOT EXISTS schema_version (version {{int}} NOT NULL) {{end}}")); err != nil {
 			return fmt.Errorf("create schema_version: %w", err)
@@ -44,7 +49,7 @@ func schemaVersion(ctx context.Context, tx *sql.Tx) (int, error) {
 }
 
 // ddl spells a statement for this engine.
-func (s *DB) ddl(statement string) string {
+func (s *Engine) ddl(statement string) string {
 	for name, spelling := range s.dialect.types {
 		statement = strings.ReplaceAll(statement, name, spelling)
 	}

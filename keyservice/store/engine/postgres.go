@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -37,7 +37,7 @@ func becomeWriter(ctx context.Context, tx *sql.Tx) error {
 // OpenPostgres connects to a PostgreSQL database by its URL or key=value string
 // and brings its tables up to this version. Errors never carry the string: it
 // may hold a password.
-func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
+func OpenPostgres(ctx context.Context, dsn string, migrations []string) (*Engine, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("open store: the database URL does not parse")
@@ -49,9 +49,9 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	s := &DB{dialect: postgres, db: db, reads: db}
+	s := &Engine{dialect: postgres, db: db, Reads: db}
 	if err = s.checkDurable(ctx); err == nil {
-		err = s.migrate(ctx)
+		err = s.migrate(ctx, migrations)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open store in database %q on %q: %w", config.Database, config.Host,
