@@ -1,3 +1,5 @@
+// Package enrolment lets clusters into the fleet by join tokens, and renews what they
+// were given.
 package enrolment
 
 import (

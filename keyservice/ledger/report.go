@@ -1,3 +1,5 @@
+// Package ledger keeps what clusters report of their secrets, and shows it to people.
+// It is hearsay: nothing is decided on it.
 package ledger
 
 import (

@@ -38,7 +38,7 @@ func (s *Stub) IsOf(object map[string]any) bool {
 	return err == nil && object["apiVersion"] == template["apiVersion"] && object["kind"] == template["kind"]
 }
 
-// SaysData: a template with "data: {}" is built with it.
+// SaysData is true of a template with "data: {}": it is built with it.
 func (s *Stub) SaysData() bool {
 	template, err := s.Template()
 	_, ok := template["data"]
@@ -88,7 +88,7 @@ func Mapping(value any) map[string]any {
 	return m
 }
 
-// IsEmpty: nothing, or a mapping of nothing.
+// IsEmpty is true of nothing, and of a mapping of nothing.
 func IsEmpty(value any) bool {
 	if value == nil {
 		return true

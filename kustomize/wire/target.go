@@ -36,7 +36,7 @@ type container struct {
 
 // tokenPath is where Kubernetes mounts the service account's token: a folder that
 // is mounted over it, or read-only around it, keeps the pod from starting.
-const tokenPath = "/var/run/secrets/kubernetes.io/serviceaccount"
+const tokenPath = "/var/run/secrets/kubernetes.io/serviceaccount" //nolint:gosec // a path
 
 func newTarget(d *Document) *target {
 	t := &target{document: d}

@@ -39,7 +39,7 @@ func TestAnErrorIsPrintedWithItsHintAndCode(t *testing.T) {
 			fmt.Errorf("do it: %w", errLibrary), fault.Trust,
 			"error: do it: the library says no\nhint: ask the library\n",
 		},
-		"several lines": {errors.New("one\ntwo\n"), fault.Failure, "error: one\nerror: two\n"},
+		"several lines": {errors.Join(errors.New("one"), errors.New("two")), fault.Failure, "error: one\nerror: two\n"},
 		"findings":      {fault.ErrFindings, fault.Findings, ""},
 		"somebody's ^C": {
 			context.Canceled, fault.Failure,

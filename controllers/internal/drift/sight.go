@@ -108,7 +108,7 @@ func (s *Sight) Wait(waiting, unsettled bool) {
 	s.waiting, s.unsettled = waiting, unsettled
 }
 
-// Unsettled: something keeps the Delivery that a new snapshot may mend.
+// Unsettled says that something keeps the Delivery that a new snapshot may mend.
 func (s *Sight) Unsettled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,7 +46,7 @@ const firstPause = time.Second
 // Backoff counts failures in a row. The zero value has none.
 type Backoff struct{ failures int }
 
-// Failing: the last pass failed.
+// Failing says that the last pass failed.
 func (b *Backoff) Failing() bool { return b.failures > 0 }
 
 // Reset forgets them.

@@ -12,13 +12,13 @@ import (
 type Intent int
 
 const (
-	// Stall: trying again changes nothing, a person must act, in Git or in the
+	// Stall is for what trying again does not change: a person must act, in Git or in the
 	// cluster. The loop goes on looking all the same, because that act may be a
 	// commit.
 	Stall Intent = iota
-	// Retry: the same may succeed later. It is tried again, with back-off and jitter.
+	// Retry is for what may succeed later. It is tried again, with back-off and jitter.
 	Retry
-	// Progress: nothing is wrong, it takes time.
+	// Progress is for what is not wrong, and takes time.
 	Progress
 )
 

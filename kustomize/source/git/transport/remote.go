@@ -114,7 +114,7 @@ var dialer = &net.Dialer{Control: func(_, address string, _ syscall.RawConn) err
 
 var (
 	metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
-	// ErrForbiddenAddress: an address that only an attacker would have asked for.
+	// ErrForbiddenAddress is of an address that only an attacker would have asked for.
 	ErrForbiddenAddress = errors.New("address is link-local, multicast or a metadata service")
 )
 

@@ -23,6 +23,7 @@ var (
 // Fault says how an operation failed in the worker, and so what the parent does.
 type Fault uint8
 
+// The faults; FaultNone is none.
 const (
 	FaultNone     Fault = iota
 	FaultOpen           // the ciphertext: sealing.ErrOpen

@@ -21,6 +21,7 @@ import (
 // Op is an operation.
 type Op uint8
 
+// The operations, each with what a request has → what its response has.
 const (
 	OpOpen       Op = iota + 1 // Key, Info, Data → Data: HPKE open
 	OpSign                     // Key, Data (digest) → Data: r ‖ s
