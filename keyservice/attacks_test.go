@@ -3,6 +3,7 @@ package keyservice_test
 import (
 	"encoding/base64"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -84,25 +85,24 @@ func TestATwoLockStubIsOpenedByItsClusterAlone(t *testing.T) {
 
 // TestADigestIsRefused holds the refusals that need no token: each leaves the
 // token's count as it was.
-func TestADigestIsRefused(t *testing.T) {
-	f := newFixture(t)
-	application := func(name, stubFile string) map[string]string {
-		return map[string]string{"placements/" + name + ".yaml": placementFile(name, name, "cluster/prod-eu"), "apps/" + name + "/stub.yaml": stubFile}
+// refusedDigest is a digest that one cluster may not have opened.
+type refusedDigest struct {
+	asker   *member
+	stub    stub
+	files   func(file string) map[string]string
+	refusal keyservicev1.Refusal
+}
+
+func application(name, stubFile string) map[string]string {
+	return map[string]string{
+		"placements/" + name + ".yaml": placementFile(name, name, "cluster/prod-eu"),
+		"apps/" + name + "/stub.yaml":  stubFile,
 	}
-	old, err := softkey.Derive(api.SuiteHybrid, "a key that was retired")
-	if err != nil {
-		t.Fatal(err)
-	}
-	retired := old.Record("2025-01-a")
-	active := retired
-	retired.Status = api.KeyRetired
-	cases := map[string]struct {
-		asker   *member
-		stub    stub
-		file    string // replaces the sealed one
-		files   func(file string) map[string]string
-		refusal keyservicev1.Refusal
-	}{
+}
+
+// placedOtherwise are stubs that are sound, elsewhere.
+func (f *fixture) placedOtherwise() map[string]refusedDigest {
+	return map[string]refusedDigest{
 		"a digest that only another cluster has": {asker: f.us, stub: stub{namespace: "a1", name: "s"},
 			files:   func(file string) map[string]string { return application("a1", file) },
 			refusal: keyservicev1.Refusal_REFUSAL_NOT_PLACED},
@@ -122,6 +122,19 @@ func TestADigestIsRefused(t *testing.T) {
 			targets: []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "lab"}}}},
 			files:   func(file string) map[string]string { return application("a6", file) },
 			refusal: keyservicev1.Refusal_REFUSAL_NOT_LOCKED},
+	}
+}
+
+// lockedOtherwise are stubs that are placed here, and whose locks are not to be opened.
+func (f *fixture) lockedOtherwise() map[string]refusedDigest {
+	old, err := softkey.Derive(api.SuiteHybrid, "a key that was retired")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	retired := old.Record("2025-01-a")
+	active := retired
+	retired.Status = api.KeyRetired
+	return map[string]refusedDigest{
 		"a lock of an unknown key": {asker: f.eu, stub: stub{namespace: "a7", name: "s",
 			change: func(m *api.SealedManifest) { m.Spec.Blocks[0].Locks[0].Key = "1999-01-a" }},
 			files:   func(file string) map[string]string { return application("a7", file) },
@@ -151,6 +164,12 @@ func TestADigestIsRefused(t *testing.T) {
 			files:   func(file string) map[string]string { return application("a11", file) },
 			refusal: keyservicev1.Refusal_REFUSAL_INVALID},
 	}
+}
+
+func TestADigestIsRefused(t *testing.T) {
+	f := newFixture(t)
+	cases := f.placedOtherwise()
+	maps.Copy(cases, f.lockedOtherwise())
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			if c.stub.values == nil {

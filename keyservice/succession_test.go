@@ -41,6 +41,48 @@ func (w *world) restartWith(refresh time.Duration) {
 	w.start(2)
 }
 
+// asking is members that ask for as long as stop is open.
+type asking struct {
+	asked, failed atomic.Int64
+	members       sync.WaitGroup
+	stop          chan struct{}
+}
+
+// keepAsking has each member ask, over a new connection every time, since each is a
+// handshake, and renew now and then.
+func (f *fixture) keepAsking(members ...*member) *asking {
+	a := &asking{stop: make(chan struct{})}
+	for _, m := range members {
+		a.members.Go(func() {
+			own := m.credentials
+			for n := 0; ; n++ {
+				select {
+				case <-a.stop:
+					return
+				default:
+				}
+				c := client.New(f.url, own.Certificate, own.CA, m.log)
+				_, err := c.Unseal(f.t.Context(), f.head, []string{f.digest})
+				a.asked.Add(1)
+				if err == nil && n%5 == 4 {
+					if renewed, e := c.Renew(f.t.Context()); e == nil {
+						own = renewed
+					} else {
+						err = e
+					}
+				}
+				c.Close()
+				if err != nil {
+					a.failed.Add(1)
+					f.t.Errorf("%s: %v", m.name, err)
+					return
+				}
+			}
+		})
+	}
+	return a
+}
+
 // TestEverybodyConnectsWhileTheAuthorityIsSucceeded runs clusters that unseal,
 // renew and enrol all the time, before, in and after the overlap.
 func TestEverybodyConnectsWhileTheAuthorityIsSucceeded(t *testing.T) {
@@ -53,47 +95,16 @@ func TestEverybodyConnectsWhileTheAuthorityIsSucceeded(t *testing.T) {
 	knowsOld := client.New(f.url, f.us.credentials.Certificate, first, f.us.log)
 	defer knowsOld.Close()
 
-	var asked, failed atomic.Int64
-	var load sync.WaitGroup
-	stop := make(chan struct{})
-	for _, m := range []*member{f.eu, f.us} {
-		load.Go(func() {
-			own := m.credentials
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				// A new connection every time: each is a handshake.
-				c := client.New(f.url, own.Certificate, own.CA, m.log)
-				_, err := c.Unseal(t.Context(), f.head, []string{f.digest})
-				asked.Add(1)
-				if err == nil && n%5 == 4 {
-					if renewed, e := c.Renew(t.Context()); e == nil {
-						own = renewed
-					} else {
-						err = e
-					}
-				}
-				c.Close()
-				if err != nil {
-					failed.Add(1)
-					t.Errorf("%s: %v", m.name, err)
-					return
-				}
-			}
-		})
-	}
+	load := f.keepAsking(f.eu, f.us)
 	next := f.succeed("ca-2", 2*time.Hour)
 	f.offset.Store(int64(2 * time.Minute))
 	f.eventually("the new authority serves", func() bool { return f.service.Authority().Equal(next) })
-	goOn := asked.Load() + 40
-	f.eventually("the load went on", func() bool { return asked.Load() > goOn || failed.Load() > 0 })
-	close(stop)
-	load.Wait()
-	if failed.Load() != 0 {
-		t.Fatalf("%d of %d failed", failed.Load(), asked.Load())
+	goOn := load.asked.Load() + 40
+	f.eventually("the load went on", func() bool { return load.asked.Load() > goOn || load.failed.Load() > 0 })
+	close(load.stop)
+	load.members.Wait()
+	if load.failed.Load() != 0 {
+		t.Fatalf("%d of %d failed", load.failed.Load(), load.asked.Load())
 	}
 
 	// Who knows the old authority only.

@@ -87,73 +87,78 @@ func jsonPatch(operation string) string {
 	return "patches:\n- target: {kind: Deployment}\n  patch: |-\n    - " + operation + "\n"
 }
 
+// allKeys is what wiredAPI has of a stub that gives it all keys, below a prefix.
+var allKeys = []string{
+	`prod-api/api {"name":"MODE","value":"fast"}`,
+	`prod-api/api {"secretRef":{"name":"prod-db"}}`, `prod-api/proxy {"secretRef":{"name":"prod-db"}}`,
+}
+
+func wiredBase(stub string) testfleet.Files {
+	return testfleet.Files{
+		"apps/base/kustomization.yaml": "resources: [api.yaml, db.yaml]\n",
+		"apps/base/api.yaml":           wiredAPI, "apps/base/db.yaml": stub,
+	}
+}
+
+func wiredOverlay(stub, kustomization string, more testfleet.Files) testfleet.Files {
+	return wiredBase(stub).With(testfleet.Files{
+		"apps/app/kustomization.yaml": "resources: [../base]\nnamePrefix: prod-\n" + kustomization,
+	}).With(more)
+}
+
+// wiredCase is a folder, and what its Deployments have of Secrets once it is built.
+type wiredCase struct {
+	name  string
+	files testfleet.Files
+	want  []string
+}
+
+func testWires(t *testing.T, cases []wiredCase) {
+	for _, test := range cases {
+		t.Run(test.name, func(t *testing.T) {
+			p := placement()
+			if _, ok := test.files["apps/app/kustomization.yaml"]; !ok && test.files["apps/app/a.yaml"] == "" {
+				p.Spec.Path = "apps/base"
+			}
+			b := build(t, test.files, p)
+			if diff := cmp.Diff(test.want, wires(t, b, "Deployment")); diff != "" {
+				t.Error(diff)
+			}
+			for _, o := range b.Objects {
+				if strings.Contains(o.GetAnnotations()["bulla.dev/wired"], "0") {
+					t.Errorf("%s keeps the mark", o.ID())
+				}
+			}
+		})
+	}
+}
+
 func TestAStubIsWiredBeforeKustomizeBegins(t *testing.T) {
-	all := []string{
-		`prod-api/api {"name":"MODE","value":"fast"}`,
-		`prod-api/api {"secretRef":{"name":"prod-db"}}`, `prod-api/proxy {"secretRef":{"name":"prod-db"}}`,
-	}
-	base := func(stub string) testfleet.Files {
-		return testfleet.Files{
-			"apps/base/kustomization.yaml": "resources: [api.yaml, db.yaml]\n",
-			"apps/base/api.yaml":           wiredAPI, "apps/base/db.yaml": stub,
-		}
-	}
-	overlay := func(stub, kustomization string, more testfleet.Files) testfleet.Files {
-		return base(stub).With(testfleet.Files{"apps/app/kustomization.yaml": "resources: [../base]\nnamePrefix: prod-\n" +
-			kustomization}).With(more)
-	}
-	for _, test := range []struct {
-		name  string
-		files testfleet.Files
-		want  []string
-	}{
-		{"all keys, through a prefix", overlay(wiredStub("db", toAPI), "", nil), all},
+	testWires(t, []wiredCase{
+		{"all keys, through a prefix", wiredOverlay(wiredStub("db", toAPI), "", nil), allKeys},
 		{"with a stub that is read before the workload, in a folder without kustomization", testfleet.Files{
 			"apps/app/a.yaml": wiredStub("prod-db", "{workload: {kind: Deployment, name: prod-api}, env: {}}"),
-			"apps/app/b.yaml": strings.Replace(wiredAPI, "{name: api}", "{name: prod-api}", 1)}, all},
+			"apps/app/b.yaml": strings.Replace(wiredAPI, "{name: api}", "{name: prod-api}", 1)}, allKeys},
 		{"with the stub in the overlay alone", testfleet.Files{
 			"apps/base/kustomization.yaml": "resources: [api.yaml]\n", "apps/base/api.yaml": wiredAPI,
 			"apps/app/kustomization.yaml": "resources: [../base, db.yaml]\nnamePrefix: prod-\n",
-			"apps/app/db.yaml":            wiredStub("db", toAPI)}, all},
+			"apps/app/db.yaml":            wiredStub("db", toAPI)}, allKeys},
 		{"with the stub in a component", testfleet.Files{
 			"apps/base/kustomization.yaml": "resources: [api.yaml]\n", "apps/base/api.yaml": wiredAPI,
 			"apps/with/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: " +
 				"[db.yaml]\n", "apps/with/db.yaml": wiredStub("db", toAPI),
-			"apps/app/kustomization.yaml": "resources: [../base]\ncomponents: [../with]\nnamePrefix: prod-\n"}, all},
-		{"some keys", overlay(wiredStub("db", "{workload: {kind: Deployment, name: api}, containers: [api], env: {keys: "+
-			"{password: DB_PASSWORD, host: DB_HOST}, optional: true}}"), "", nil), []string{
-			`prod-api/api {"name":"MODE","value":"fast"}`,
-			`prod-api/api {"name":"DB_HOST","valueFrom":{"secretKeyRef":{"key":"host","name":"prod-db","optional":true}}}`,
-			`prod-api/api {"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"key":"password","name":"prod-db",` +
-				`"optional":true}}}`}},
-		{"a prefix of variables, an init container", overlay(wiredStub("db",
-			"{workload: {kind: Deployment, name: api}, containers: [migrate], env: {prefix: DB_}}"), "", nil), []string{
-			`prod-api/migrate {"prefix":"DB_","secretRef":{"name":"prod-db"}}`, `prod-api/api {"name":"MODE","value":"fast"}`}},
-		{"a volume", overlay(wiredStub("db", "{workload: {kind: Deployment, name: api}, volume: {mountPath: /etc/db, "+
-			"defaultMode: \"0400\", items: [{key: host, path: a/host, mode: \"0444\"}]}}"), "", nil), []string{
-			`prod-api volume {"name":"db","secret":{"defaultMode":256,"items":[{"key":"host","mode":292,"path":"a/host"}],` +
-				`"secretName":"prod-db"}}`,
-			`prod-api/api {"name":"MODE","value":"fast"}`, `prod-api/api {"mountPath":"/etc/db","name":"db","readOnly":true}`,
-			`prod-api/proxy {"mountPath":"/etc/db","name":"db","readOnly":true}`}},
-		{"a volume twice", overlay(wiredStub("db", "{workload: {kind: Deployment, name: api}, containers: [api], volume: "+
-			"{mountPath: /etc/a}}",
-			"{workload: {kind: Deployment, name: api}, containers: [api], volume: {mountPath: /etc/b}}"), "", nil), []string{
-			`prod-api volume {"name":"db","secret":{"secretName":"prod-db"}}`,
-			`prod-api volume {"name":"db-2","secret":{"secretName":"prod-db"}}`,
-			`prod-api/api {"name":"MODE","value":"fast"}`,
-			`prod-api/api {"mountPath":"/etc/a","name":"db","readOnly":true}`,
-			`prod-api/api {"mountPath":"/etc/b","name":"db-2","readOnly":true}`}},
-		{"what an overlay's patch adds stays beside it", overlay(wiredStub("db", keyToAPI),
+			"apps/app/kustomization.yaml": "resources: [../base]\ncomponents: [../with]\nnamePrefix: prod-\n"}, allKeys},
+		{"what an overlay's patch adds stays beside it", wiredOverlay(wiredStub("db", keyToAPI),
 			"patches: [{path: more.yaml}]\n", testfleet.Files{
 				"apps/app/more.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec: {template: {spec: " +
 					"{containers: [{name: api, env: [{name: MORE, value: x}]}, {name: proxy, $patch: delete}]}}}\n"}), []string{
 			`prod-api/api {"name":"MORE","value":"x"}`, `prod-api/api {"name":"MODE","value":"fast"}`,
 			`prod-api/api {"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"key":"password","name":"prod-db"}}}`}},
-		{"a patch that works only on what is wired", overlay(wiredStub("db", toAPI),
-			jsonPatch("{op: test, path: /spec/template/spec/containers/0/envFrom/0/secretRef/name, value: db}"), nil), all},
-		{"a patch that replaces all annotations", overlay(wiredStub("db", toAPI),
-			jsonPatch("{op: add, path: /metadata/annotations, value: {a: b}}"), nil), all},
-		{"replacements reach the reference", overlay(wiredStub("db", keyToAPI),
+		{"a patch that works only on what is wired", wiredOverlay(wiredStub("db", toAPI),
+			jsonPatch("{op: test, path: /spec/template/spec/containers/0/envFrom/0/secretRef/name, value: db}"), nil), allKeys},
+		{"a patch that replaces all annotations", wiredOverlay(wiredStub("db", toAPI),
+			jsonPatch("{op: add, path: /metadata/annotations, value: {a: b}}"), nil), allKeys},
+		{"replacements reach the reference", wiredOverlay(wiredStub("db", keyToAPI),
 			"replacements: [{source: {kind: Secret, name: db, fieldPath: metadata.name}, targets: [{select: {kind: "+
 				"Deployment}, fieldPaths: ['spec.template.spec.containers.[name=api].env.[name=MODE].value', "+
 				"'spec.template.spec.containers.[name=api].env.[name=DB_PASSWORD].valueFrom.secretKeyRef.name']}]}]\n", nil),
@@ -161,7 +166,43 @@ func TestAStubIsWiredBeforeKustomizeBegins(t *testing.T) {
 				`prod-api/api {"name":"MODE","value":"prod-db"}`,
 				`prod-api/api {"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"key":"password","name":"prod-db"}}}`,
 				`prod-api/proxy {"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"key":"password","name":"prod-db"}}}`}},
-		{"two overlays of one base", base(wiredStub("db", toAPI)).With(testfleet.Files{
+	})
+}
+
+func TestAStubIsWiredAsItSays(t *testing.T) {
+	testWires(t, []wiredCase{
+		{"some keys", wiredOverlay(wiredStub("db",
+			"{workload: {kind: Deployment, name: api}, containers: [api], env: {keys: "+
+				"{password: DB_PASSWORD, host: DB_HOST}, optional: true}}"), "", nil), []string{
+			`prod-api/api {"name":"MODE","value":"fast"}`,
+			`prod-api/api {"name":"DB_HOST","valueFrom":{"secretKeyRef":{"key":"host","name":"prod-db","optional":true}}}`,
+			`prod-api/api {"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"key":"password","name":"prod-db",` +
+				`"optional":true}}}`}},
+		{"a prefix of variables, an init container", wiredOverlay(wiredStub("db",
+			"{workload: {kind: Deployment, name: api}, containers: [migrate], env: {prefix: DB_}}"), "", nil), []string{
+			`prod-api/migrate {"prefix":"DB_","secretRef":{"name":"prod-db"}}`, `prod-api/api {"name":"MODE","value":"fast"}`}},
+		{"a volume", wiredOverlay(wiredStub("db", "{workload: {kind: Deployment, name: api}, volume: {mountPath: /etc/db, "+
+			"defaultMode: \"0400\", items: [{key: host, path: a/host, mode: \"0444\"}]}}"), "", nil), []string{
+			`prod-api volume {"name":"db","secret":{"defaultMode":256,"items":[{"key":"host","mode":292,"path":"a/host"}],` +
+				`"secretName":"prod-db"}}`,
+			`prod-api/api {"name":"MODE","value":"fast"}`, `prod-api/api {"mountPath":"/etc/db","name":"db","readOnly":true}`,
+			`prod-api/proxy {"mountPath":"/etc/db","name":"db","readOnly":true}`}},
+		{"a volume twice", wiredOverlay(wiredStub("db",
+			"{workload: {kind: Deployment, name: api}, containers: [api], volume: "+
+				"{mountPath: /etc/a}}",
+			"{workload: {kind: Deployment, name: api}, containers: [api], volume: {mountPath: /etc/b}}"), "", nil), []string{
+			`prod-api volume {"name":"db","secret":{"secretName":"prod-db"}}`,
+			`prod-api volume {"name":"db-2","secret":{"secretName":"prod-db"}}`,
+			`prod-api/api {"name":"MODE","value":"fast"}`,
+			`prod-api/api {"mountPath":"/etc/a","name":"db","readOnly":true}`,
+			`prod-api/api {"mountPath":"/etc/b","name":"db-2","readOnly":true}`}},
+	})
+}
+
+// Which of several workloads of a name a wire means.
+func TestAWireMeansOneWorkload(t *testing.T) {
+	testWires(t, []wiredCase{
+		{"two overlays of one base", wiredBase(wiredStub("db", toAPI)).With(testfleet.Files{
 			"apps/app/kustomization.yaml":   "resources: [a, b]\n",
 			"apps/app/a/kustomization.yaml": "namePrefix: a-\nresources: [../../base]\n",
 			"apps/app/b/kustomization.yaml": "namePrefix: b-\nresources: [../../base]\n"}), []string{
@@ -189,23 +230,7 @@ func TestAStubIsWiredBeforeKustomizeBegins(t *testing.T) {
 				"{workload: {kind: Deployment, name: api}, containers: [proxy], env: {}}")}, []string{
 			`a-api/api {"name":"MODE","value":"fast"}`, `a-api/api {"secretRef":{"name":"a-db"}}`,
 			`b-api/api {"name":"MODE","value":"fast"}`, `b-api/proxy {"secretRef":{"name":"b-db"}}`}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := placement()
-			if _, ok := test.files["apps/app/kustomization.yaml"]; !ok && test.files["apps/app/a.yaml"] == "" {
-				p.Spec.Path = "apps/base"
-			}
-			b := build(t, test.files, p)
-			if diff := cmp.Diff(test.want, wires(t, b, "Deployment")); diff != "" {
-				t.Error(diff)
-			}
-			for _, o := range b.Objects {
-				if strings.Contains(o.GetAnnotations()["bulla.dev/wired"], "0") {
-					t.Errorf("%s keeps the mark", o.ID())
-				}
-			}
-		})
-	}
+	})
 }
 
 // Every kind of workload, and one that nobody here knows.
@@ -247,27 +272,19 @@ func TestEveryKindOfWorkloadIsWired(t *testing.T) {
 	}
 }
 
+// unwired is a folder with a wire that is refused, and what the error says.
+type unwired struct {
+	name  string
+	files testfleet.Files
+	words []string
+}
+
 func TestWhatCannotBeWiredIsRefusedWithBothPlaces(t *testing.T) {
 	api := func(old, now string) string { return strings.Replace(wiredAPI, old, now, 1) }
 	folder := func(workload string, entries ...string) testfleet.Files {
 		return testfleet.Files{"apps/app/api.yaml": workload, "apps/app/db.yaml": wiredStub("db", entries...)}
 	}
-	overlay := func(entry, kustomization string, more testfleet.Files) testfleet.Files {
-		return testfleet.Files{
-			"apps/base/kustomization.yaml": "resources: [api.yaml, db.yaml]\n", "apps/base/api.yaml": wiredAPI,
-			"apps/base/db.yaml":           wiredStub("db", entry),
-			"apps/app/kustomization.yaml": "resources: [../base]\n" + kustomization}.With(more)
-	}
-	patch := func(containers string) testfleet.Files {
-		return testfleet.Files{"apps/app/more.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " +
-			"api}\nspec:\n  template:\n    spec:\n      containers:\n" + containers}
-	}
-	const more = "patches: [{path: more.yaml}]\n"
-	for _, test := range []struct {
-		name  string
-		files testfleet.Files
-		words []string
-	}{
+	for _, test := range []unwired{
 		{"an unknown workload", folder(wiredAPI, "{workload: {kind: Deployment, name: web}, env: {}}"),
 			[]string{"apps/app/db.yaml:", "Deployment web is in no file that this build reads", "Deployment api"}},
 		{"another kind of that name", folder(wiredAPI, "{workload: {kind: StatefulSet, name: api}, env: {}}"),
@@ -321,6 +338,25 @@ func TestWhatCannotBeWiredIsRefusedWithBothPlaces(t *testing.T) {
 			[]string{"envFrom of Deployment api at apps/app/api.yaml:12 is not a list"}},
 		{"bulla's own mark", folder(api("{name: api}", "{name: api, annotations: {bulla.dev/wired: x}}"), toAPI),
 			[]string{"bulla's own"}},
+	} {
+		t.Run(test.name, func(t *testing.T) { buildError(t, test.files, placement(), test.words...) })
+	}
+}
+
+// What is wired is looked for again in what was built.
+func TestAPatchThatUndoesAWireIsRefusedWithBothPlaces(t *testing.T) {
+	overlay := func(entry, kustomization string, more testfleet.Files) testfleet.Files {
+		return testfleet.Files{
+			"apps/base/kustomization.yaml": "resources: [api.yaml, db.yaml]\n", "apps/base/api.yaml": wiredAPI,
+			"apps/base/db.yaml":           wiredStub("db", entry),
+			"apps/app/kustomization.yaml": "resources: [../base]\n" + kustomization}.With(more)
+	}
+	patch := func(containers string) testfleet.Files {
+		return testfleet.Files{"apps/app/more.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " +
+			"api}\nspec:\n  template:\n    spec:\n      containers:\n" + containers}
+	}
+	const more = "patches: [{path: more.yaml}]\n"
+	for _, test := range []unwired{
 		{"a patch that writes over a variable", overlay(keyToAPI, more,
 			patch("      - name: api\n        env:\n        - {name: DB_PASSWORD, value: open}\n")),
 			[]string{"apps/base/db.yaml:13: ", "variable DB_PASSWORD of container \"api\"", "apps/app/more.yaml:10"}},
@@ -351,9 +387,7 @@ func TestWhatCannotBeWiredIsRefusedWithBothPlaces(t *testing.T) {
 			"apps/app/b/kustomization.yaml": "namespace: b\nresources: [db.yaml]\n", "apps/app/b/db.yaml": wiredStub("db",
 				toAPI)}, []string{`built in namespace "a", and Secret db in another`}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			buildError(t, test.files, placement(), test.words...)
-		})
+		t.Run(test.name, func(t *testing.T) { buildError(t, test.files, placement(), test.words...) })
 	}
 }
 

@@ -79,8 +79,8 @@ type vector struct {
 
 // A vector is one thing done to an honest export. What is said names the entries
 // from first to last.
-func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
-	log := recorded(t, 9)
+// tampered are exports of a log of nine entries, each with one thing done to it.
+func tampered(t *testing.T, log *auditlog.Log) map[string]vector {
 	lines := strings.SplitAfter(export(log, 4, 9), "\n") // 0-3, a checkpoint, 4-8, a checkpoint
 	lines = lines[:len(lines)-1]
 	entry := func(i int) int { // the line of an entry
@@ -116,7 +116,7 @@ func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
 	for i := range int64(9) {
 		stranger.Append(log.Leaf(i))
 	}
-	vectors := map[string]vector{
+	return map[string]vector{
 		"an entry is edited": {with(set(6, strings.Replace(lines[entry(6)], "prod-eu", "prod-us", 1))), 6,
 			6, "entry 6 was changed"},
 		"an entry is edited with its hash": {with(set(6, string(audit.AppendEntry(nil, 6, edited(6))))), 4, 8,
@@ -163,6 +163,11 @@ func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
 			"line 8"},
 		"a line without end": {with(set(6, strings.Repeat(" ", 1<<20)+"\n")), 6, 6, "line 8 has more than"},
 	}
+}
+
+func TestWhatWasDoneToAnExportIsTold(t *testing.T) {
+	log := recorded(t, 9)
+	vectors := tampered(t, log)
 	if *update {
 		writeVectors(t, log, vectors)
 	}

@@ -26,7 +26,7 @@ func TestWhatTheLogBearsOutIsUsed(t *testing.T) {
 		s.log.Record(audit.Entry{Kind: audit.Head, Fleet: fleet, Outcome: "Done"}) // of somebody else
 	}
 	// A refusal that was counted with earlier ones has no entry of its own.
-	s.tamper = func(_ *keyservicev1.UnsealRequest, out *keyservicev1.UnsealResponse) { out.Results[1].Inclusion = nil }
+	s.tamper = func(_ *request, out *response) { out.Results[1].Inclusion = nil }
 	s.mustAsk()
 	if s.memory.writes != 6 || s.proved != 0 {
 		t.Errorf("%d writes and %d proofs for six answers in a row", s.memory.writes, s.proved)
@@ -43,85 +43,103 @@ func sameCheckpoint(s *service, a, b []byte) bool {
 }
 
 // Each lie is one. The service signs what it likes: it has the log's key.
+type (
+	request  = keyservicev1.UnsealRequest
+	response = keyservicev1.UnsealResponse
+)
+
+// edits make of an entry one that does not bear the answer out.
+var edits = map[string]func(*audit.Entry){
+	"an entry for another cluster":        func(e *audit.Entry) { e.Cluster = "prod-us" },
+	"an entry for another stub":           func(e *audit.Entry) { e.Digest = "sha256:" + strings.Repeat("3", 64) },
+	"an entry at another head":            func(e *audit.Entry) { e.Head = strings.Repeat("b", 40) },
+	"an entry for another revision":       func(e *audit.Entry) { e.Revision = strings.Repeat("b", 40) },
+	"an entry of another fleet":           func(e *audit.Entry) { e.Fleet = strings.Repeat("0", 32) },
+	"an entry for another certificate":    func(e *audit.Entry) { e.Certificate = "1" },
+	"an entry for another key":            func(e *audit.Entry) { e.Identity = "sha256:" + strings.Repeat("0", 64) },
+	"an entry for a person":               func(e *audit.Entry) { e.Person = "mallory" },
+	"an entry of another kind":            func(e *audit.Entry) { e.Kind = audit.Renew },
+	"an entry of another outcome":         func(e *audit.Entry) { e.Outcome = "Invalid" },
+	"an entry of another request":         func(e *audit.Entry) { e.Request = protocol.RequestID(make([]byte, 32)) },
+	"an entry that says nothing about it": func(e *audit.Entry) { *e = audit.Entry{Kind: audit.Start, Fleet: fleet} },
+}
+
+// tampers change an answer, or what it shows of the log.
+var tampers = map[string]func(*service, *request, *response){
+	"no log": func(_ *service, _ *request, r *response) { r.Log = nil },
+	"no checkpoint": func(_ *service, _ *request, r *response) {
+		r.Log.Checkpoint = nil
+	},
+	"no entry": func(_ *service, _ *request, r *response) {
+		r.Results[0].Inclusion = nil
+	},
+	"no proof of the entry": func(_ *service, _ *request, r *response) {
+		r.Results[0].Inclusion.Proof = nil
+	},
+	"no proof that it grew": func(_ *service, _ *request, r *response) {
+		r.Log.Consistency = nil
+	},
+	"a proof for another index": func(_ *service, _ *request, r *response) {
+		r.Results[0].Inclusion.Proof = r.Results[1].Inclusion.Proof
+	},
+	"another index": func(_ *service, _ *request, r *response) {
+		r.Results[0].Inclusion.Index++
+	},
+	"an index past every log": func(_ *service, _ *request, r *response) {
+		r.Results[0].Inclusion.Index = math.MaxUint64
+	},
+	"an edited entry": func(_ *service, _ *request, r *response) {
+		in := r.Results[0].Inclusion
+		in.Entry = []byte(strings.Replace(string(in.Entry), "shop/db", "shop/dc", 1))
+	},
+	"the entry of the answer's other stub": func(_ *service, _ *request, r *response) {
+		r.Results[0].Inclusion = r.Results[1].Inclusion
+	},
+	"a refusal that is recorded as something else": func(_ *service, _ *request, r *response) {
+		r.Results[1].Refusal = keyservicev1.Refusal_REFUSAL_KEY
+	},
+	"a leaf that is no entry": func(s *service, in *request, r *response) {
+		line := append(slices.Clone(r.Results[0].Inclusion.Entry), '\n')
+		r.Results[0].Inclusion = &keyservicev1.Inclusion{Index: uint64(s.log.Append(line)), Entry: line}
+		s.show(in, r, s.log, s.log.Size())
+	},
+	"a state without the entry": func(s *service, in *request, r *response) {
+		s.show(in, r, s.log, int64(r.Results[0].Inclusion.Index))
+	},
+	"a state before the one that was seen": func(s *service, in *request, r *response) {
+		s.show(in, r, s.log, int64(in.GetLogSize())-1)
+	},
+	"an entry that was there before": func(s *service, in *request, r *response) {
+		// As an earlier answer to this cluster has it, proven anew.
+		r.Results[0].Inclusion = &keyservicev1.Inclusion{Index: 1, Entry: s.log.Leaf(1)}
+		s.show(in, r, s.log, s.log.Size())
+	},
+	"a fork before what was seen": func(s *service, in *request, r *response) {
+		fork := s.log.Fork(2)
+		for i := int64(2); i < s.log.Size(); i++ {
+			leaf := s.log.Leaf(i)
+			if i == 2 {
+				leaf = audit.Entry{Kind: audit.Start, Fleet: fleet}.Marshal()
+			}
+			fork.Append(leaf)
+		}
+		s.show(in, r, fork, fork.Size())
+	},
+	"another key": func(s *service, in *request, r *response) {
+		other := auditlog.New(s.t, fleet)
+		for i := range s.log.Size() {
+			other.Append(s.log.Leaf(i))
+		}
+		s.show(in, r, other, other.Size())
+	},
+	"another fleet's log under the same key": func(s *service, in *request, r *response) {
+		other := s.log.Fork(s.log.Size())
+		other.Fleet = strings.Repeat("0", 32)
+		s.show(in, r, other, other.Size())
+	},
+}
+
 func TestNothingIsUsedThatTheLogDoesNotBearOut(t *testing.T) {
-	type response = keyservicev1.UnsealResponse
-	edits := map[string]func(*audit.Entry){
-		"an entry for another cluster":        func(e *audit.Entry) { e.Cluster = "prod-us" },
-		"an entry for another stub":           func(e *audit.Entry) { e.Digest = "sha256:" + strings.Repeat("3", 64) },
-		"an entry at another head":            func(e *audit.Entry) { e.Head = strings.Repeat("b", 40) },
-		"an entry for another revision":       func(e *audit.Entry) { e.Revision = strings.Repeat("b", 40) },
-		"an entry of another fleet":           func(e *audit.Entry) { e.Fleet = strings.Repeat("0", 32) },
-		"an entry for another certificate":    func(e *audit.Entry) { e.Certificate = "1" },
-		"an entry for another key":            func(e *audit.Entry) { e.Identity = "sha256:" + strings.Repeat("0", 64) },
-		"an entry for a person":               func(e *audit.Entry) { e.Person = "mallory" },
-		"an entry of another kind":            func(e *audit.Entry) { e.Kind = audit.Renew },
-		"an entry of another outcome":         func(e *audit.Entry) { e.Outcome = "Invalid" },
-		"an entry of another request":         func(e *audit.Entry) { e.Request = protocol.RequestID(make([]byte, 32)) },
-		"an entry that says nothing about it": func(e *audit.Entry) { *e = audit.Entry{Kind: audit.Start, Fleet: fleet} },
-	}
-	tampers := map[string]func(*service, *keyservicev1.UnsealRequest, *response){
-		"no log":                func(_ *service, _ *keyservicev1.UnsealRequest, r *response) { r.Log = nil },
-		"no checkpoint":         func(_ *service, _ *keyservicev1.UnsealRequest, r *response) { r.Log.Checkpoint = nil },
-		"no entry":              func(_ *service, _ *keyservicev1.UnsealRequest, r *response) { r.Results[0].Inclusion = nil },
-		"no proof of the entry": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) { r.Results[0].Inclusion.Proof = nil },
-		"no proof that it grew": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) { r.Log.Consistency = nil },
-		"a proof for another index": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) {
-			r.Results[0].Inclusion.Proof = r.Results[1].Inclusion.Proof
-		},
-		"another index": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) { r.Results[0].Inclusion.Index++ },
-		"an index past every log": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) {
-			r.Results[0].Inclusion.Index = math.MaxUint64
-		},
-		"an edited entry": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) {
-			in := r.Results[0].Inclusion
-			in.Entry = []byte(strings.Replace(string(in.Entry), "shop/db", "shop/dc", 1))
-		},
-		"the entry of the answer's other stub": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) {
-			r.Results[0].Inclusion = r.Results[1].Inclusion
-		},
-		"a refusal that is recorded as something else": func(_ *service, _ *keyservicev1.UnsealRequest, r *response) {
-			r.Results[1].Refusal = keyservicev1.Refusal_REFUSAL_KEY
-		},
-		"a leaf that is no entry": func(s *service, in *keyservicev1.UnsealRequest, r *response) {
-			line := append(slices.Clone(r.Results[0].Inclusion.Entry), '\n')
-			r.Results[0].Inclusion = &keyservicev1.Inclusion{Index: uint64(s.log.Append(line)), Entry: line}
-			s.show(in, r, s.log, s.log.Size())
-		},
-		"a state without the entry": func(s *service, in *keyservicev1.UnsealRequest, r *response) {
-			s.show(in, r, s.log, int64(r.Results[0].Inclusion.Index))
-		},
-		"a state before the one that was seen": func(s *service, in *keyservicev1.UnsealRequest, r *response) {
-			s.show(in, r, s.log, int64(in.GetLogSize())-1)
-		},
-		"an entry that was there before": func(s *service, in *keyservicev1.UnsealRequest, r *response) {
-			// As an earlier answer to this cluster has it, proven anew.
-			r.Results[0].Inclusion = &keyservicev1.Inclusion{Index: 1, Entry: s.log.Leaf(1)}
-			s.show(in, r, s.log, s.log.Size())
-		},
-		"a fork before what was seen": func(s *service, in *keyservicev1.UnsealRequest, r *response) {
-			fork := s.log.Fork(2)
-			for i := int64(2); i < s.log.Size(); i++ {
-				leaf := s.log.Leaf(i)
-				if i == 2 {
-					leaf = audit.Entry{Kind: audit.Start, Fleet: fleet}.Marshal()
-				}
-				fork.Append(leaf)
-			}
-			s.show(in, r, fork, fork.Size())
-		},
-		"another key": func(s *service, in *keyservicev1.UnsealRequest, r *response) {
-			other := auditlog.New(s.t, fleet)
-			for i := range s.log.Size() {
-				other.Append(s.log.Leaf(i))
-			}
-			s.show(in, r, other, other.Size())
-		},
-		"another fleet's log under the same key": func(s *service, in *keyservicev1.UnsealRequest, r *response) {
-			other := s.log.Fork(s.log.Size())
-			other.Fleet = strings.Repeat("0", 32)
-			s.show(in, r, other, other.Size())
-		},
-	}
 	for name, edit := range edits {
 		t.Run(name, func(t *testing.T) { s := newService(t); s.mustAsk(); s.edit = edit; s.refused(t) })
 	}
@@ -129,7 +147,7 @@ func TestNothingIsUsedThatTheLogDoesNotBearOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
 			s.mustAsk()
-			s.tamper = func(in *keyservicev1.UnsealRequest, out *response) { tamper(s, in, out) }
+			s.tamper = func(in *request, out *response) { tamper(s, in, out) }
 			s.refused(t)
 		})
 	}
@@ -174,15 +192,15 @@ func (s *service) refusedAtSize(t *testing.T, size int64) {
 
 func TestAnAnswerToAnotherClusterIsNotUsed(t *testing.T) {
 	us := newService(t)
-	var recorded *keyservicev1.UnsealResponse
-	us.tamper = func(_ *keyservicev1.UnsealRequest, out *keyservicev1.UnsealResponse) { recorded = out }
+	var recorded *response
+	us.tamper = func(_ *request, out *response) { recorded = out }
 	us.mustAsk()
 	// The same log, another cluster's certificate, the nonce put right.
 	eu := newService(t)
 	eu.log = us.log
 	key := us.log.VerifierKey()
 	eu.relog(client.NewLog(func() string { return key }, eu.memory))
-	eu.tamper = func(in *keyservicev1.UnsealRequest, out *keyservicev1.UnsealResponse) {
+	eu.tamper = func(in *request, out *response) {
 		out.Results, out.Log = recorded.Results, recorded.Log
 	}
 	eu.refused(t)
