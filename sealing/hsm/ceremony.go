@@ -157,23 +157,6 @@ func List(cfg Config, fleet string) ([]KeyInfo, error) {
 	return r.Keys, nil
 }
 
-// Random gives n bytes from the token's generator, for the ids that a ceremony
-// needs.
-func Random(cfg Config, n int) ([]byte, error) {
-	cfg.Fleet = "random" // no key is looked for
-	if n < 1 || n > 1024 {
-		return nil, fmt.Errorf("read random bytes: %d is not between 1 and 1024", n)
-	}
-	r, err := once(cfg, wire.Request{Op: wire.OpRandom, Size: n})
-	if err != nil {
-		return nil, fmt.Errorf("read random bytes: %w", err)
-	}
-	if len(r.Data) != n {
-		return nil, fmt.Errorf("read random bytes: the token gave %d of %d", len(r.Data), n)
-	}
-	return r.Data, nil
-}
-
 // once starts a worker for one request. Nothing is retried: a ceremony that
 // failed half-way is a person's business.
 func once(cfg Config, req wire.Request) (*wire.Response, error) {

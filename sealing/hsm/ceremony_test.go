@@ -80,9 +80,6 @@ func TestACeremonyRefusesBadRequests(t *testing.T) {
 	if _, err := tok.Ceremony(fleet, keyID, "RSA"); err == nil {
 		t.Error("an unknown suite was accepted")
 	}
-	if _, err := hsm.Random(tok.Config(fleet), 0); err == nil {
-		t.Error("no random bytes were accepted")
-	}
 }
 
 func TestAFailedCeremonyLeavesNothing(t *testing.T) {
@@ -102,24 +99,6 @@ func TestAFailedCeremonyLeavesNothing(t *testing.T) {
 	}
 	if _, err := tok.Ceremony(fleet, keyID, api.SuiteHybrid); err != nil {
 		t.Errorf("the ceremony held again: %v", err)
-	}
-}
-
-func TestRandomComesFromTheToken(t *testing.T) {
-	tok := token.ForTest(t)
-	a, err := hsm.Random(tok.Config(fleet), 16)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := hsm.Random(tok.Config(fleet), 16)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(a) != 16 || string(a) == string(b) {
-		t.Errorf("got %x and %x", a, b)
-	}
-	if n := calls(t, tok, "C_GenerateRandom"); n != 2 {
-		t.Errorf("%d calls of C_GenerateRandom, want 2", n)
 	}
 }
 

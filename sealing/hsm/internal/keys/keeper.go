@@ -79,8 +79,6 @@ func (t *Keeper) answer(req *wire.Request) (*wire.Response, error) {
 		return &wire.Response{}, t.setPins(req.Pins)
 	case wire.OpReady:
 		return &wire.Response{}, t.ready()
-	case wire.OpRandom:
-		return t.random(req)
 	case wire.OpCeremony:
 		return t.ceremony(req)
 	case wire.OpList:

@@ -74,15 +74,6 @@ func (k *sealingKey) response() *wire.Response {
 	return r
 }
 
-func (t *Keeper) random(req *wire.Request) (r *wire.Response, err error) {
-	r = &wire.Response{}
-	err = t.do(func(s *session) error {
-		r.Data, err = t.Module.GenerateRandom(s.Handle, req.Size)
-		return err
-	})
-	return r, err
-}
-
 // signingLabel refuses what is not a role: a request must not sign with a
 // sealing key, whatever the token would say.
 func (t *Keeper) signingLabel(role string) (string, error) {

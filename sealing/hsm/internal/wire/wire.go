@@ -29,7 +29,6 @@ const (
 	OpPublic                   // Key, Suite → Data: uncompressed point, Extra: ML-KEM key
 	OpPin                      // Pins: replaces the set of pinned keys
 	OpReady                    // derive-and-read with every pinned key
-	OpRandom                   // Size → Data
 	OpCeremony                 // Key, Suite → Made
 	OpList                     // → Keys
 	OpMakeSigner               // Key → Data: uncompressed point of a new signing key
@@ -43,7 +42,7 @@ const (
 // String names the operation in errors.
 func (o Op) String() string {
 	names := [...]string{OpOpen: "open", OpSign: "signing", OpSigner: "a signing key", OpPublic: "a public key",
-		OpPin: "pinning keys", OpReady: "the self-test", OpRandom: "randomness", OpCeremony: "the ceremony",
+		OpPin: "pinning keys", OpReady: "the self-test", OpCeremony: "the ceremony",
 		OpList:       "listing keys",
 		OpMakeSigner: "making a signing key", OpAddSealing: "making a sealing key", OpCheck: "the check",
 		OpFree: "finding labels free", OpRoots: "looking for root keys", OpForget: "destroying keys"}
