@@ -154,6 +154,14 @@ func TestAStubIsWiredBeforeKustomizeBegins(t *testing.T) {
 					"{containers: [{name: api, env: [{name: MORE, value: x}]}, {name: proxy, $patch: delete}]}}}\n"}), []string{
 			`prod-api/api {"name":"MORE","value":"x"}`, `prod-api/api {"name":"MODE","value":"fast"}`,
 			`prod-api/api {"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"key":"password","name":"prod-db"}}}`}},
+		{"a patch beside the stub is no workload", testfleet.Files{
+			"apps/base/kustomization.yaml": "resources: [api.yaml]\n", "apps/base/api.yaml": wiredAPI,
+			"apps/app/kustomization.yaml": "resources: [../base, db.yaml]\nnamePrefix: prod-\npatches: [{path: more.yaml}]\n",
+			"apps/app/db.yaml":            wiredStub("db", toAPI),
+			"apps/app/more.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\n" +
+				"spec: {template: {spec: {containers: [{name: api, env: [{name: MORE, value: x}]}]}}}\n"}, []string{
+			`prod-api/api {"name":"MORE","value":"x"}`, `prod-api/api {"name":"MODE","value":"fast"}`,
+			`prod-api/api {"secretRef":{"name":"prod-db"}}`, `prod-api/proxy {"secretRef":{"name":"prod-db"}}`}},
 		{"a patch that works only on what is wired", wiredOverlay(wiredStub("db", toAPI),
 			jsonPatch("{op: test, path: /spec/template/spec/containers/0/envFrom/0/secretRef/name, value: db}"), nil), allKeys},
 		{"a patch that replaces all annotations", wiredOverlay(wiredStub("db", toAPI),
