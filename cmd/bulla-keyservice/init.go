@@ -259,7 +259,24 @@ func (o *initOptions) rehearse() error {
 		return err
 	}
 	_, err = api.ParseFleet("fleet.yaml", data)
-	return err
+	return byFlag(err)
+}
+
+// byFlag names the flag that a refused field is from: the file is not there yet, so
+// that a line of it would help nobody.
+func byFlag(err error) error {
+	refused := (*api.ParseError)(nil)
+	if !errors.As(err, &refused) {
+		return err
+	}
+	flag := map[string]string{
+		"metadata.name": "--name", "spec.id": "--fleet-id", "spec.sealingKeys[0].id": "--key-id",
+		"spec.sealingKeys[0].suite": "--suite",
+	}[refused.Field]
+	if flag == "" {
+		return err
+	}
+	return fault.NewUsage("no key was made: write it otherwise, and run the command again", "%s %s", flag, refused.Problem)
 }
 
 // rootToken is the token that gets the root key.

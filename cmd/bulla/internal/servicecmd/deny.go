@@ -70,7 +70,7 @@ func newDeny(a run) *cobra.Command {
 	flags.StringVar(&f.in.Digest, "digest", "", "deny the stub with this `digest`, and its values in any other file")
 	flags.StringVar(&f.stub, "stub", "", "deny the stub in this `file`, as --digest does")
 	flags.DurationVar(&f.length, "for", 0, "for how long, such as 24h")
-	flags.StringVar(&f.until, "until", "", "until this `time` instead, such as 2026-12-01T08:00:00Z")
+	flags.StringVar(&f.until, "until", "", "until this `time` instead: a date, or RFC 3339, such as 2026-12-01T08:00:00Z")
 	flags.StringVar(&f.in.Reason, "reason", "", "why, for those who ask (`text`)")
 	flags.StringVar(&f.fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
 	cmd.MarkFlagsMutuallyExclusive("digest", "stub")
@@ -102,8 +102,12 @@ func (f *denyFlags) request(named func(string) string, now time.Time) error {
 	until := now.Add(f.length)
 	if f.until != "" {
 		var err error
-		if until, err = time.Parse(time.RFC3339, f.until); err != nil {
-			return fault.NewUsage("write 2026-12-01T08:00:00Z, or --for 24h", "--until %q is no time", f.until)
+		if until, err = time.Parse(time.DateOnly, f.until); err != nil {
+			until, err = time.Parse(time.RFC3339, f.until)
+		}
+		if err != nil {
+			return fault.NewUsage("write 2026-12-01, which is its first second in UTC, 2026-12-01T08:00:00Z, or --for 24h",
+				"--until %q is no time", f.until)
 		}
 	}
 	if !until.After(now) {

@@ -30,6 +30,10 @@ func TestADenialSaysWhatWhyAndUntilWhen(t *testing.T) {
 			cluster: "eu", reason: "stolen", until: "2026-11-23T08:00:00Z",
 			want: now.Add(24 * time.Hour),
 		},
+		"until a day": {
+			cluster: "eu", reason: "stolen", until: "2026-11-25",
+			want: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC),
+		},
 		"of a stub":           {stub: stub, reason: "leaked", length: time.Hour, want: now.Add(time.Hour)},
 		"of nothing":          {reason: "leaked", length: time.Hour},
 		"without a reason":    {cluster: "eu", reason: " ", length: time.Hour},

@@ -122,6 +122,10 @@ func (a run) status(ctx context.Context, f statusFlags, secret string) error {
 			"the key service knows no cluster %q", f.cluster)
 	}
 	table := statusTable(status)
+	if f.placement != "" && secret == "" && !f.check && !f.wait && checkedNothing(f, secret, status, len(table.Rows)) {
+		return fault.New("names are those of the files in placements/; `bulla status` lists them",
+			"the key service knows no placement %q", f.placement)
+	}
 	if err := a.printStatus(f.format, status, table, secret); err != nil {
 		return err
 	}
