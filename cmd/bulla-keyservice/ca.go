@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
@@ -48,7 +49,7 @@ func newCAListCommand() *cobra.Command {
 			return listCA(cmd.Context(), file, format, cmd.OutOrStdout())
 		},
 	}
-	addConfigFlag(list, &file)
+	parts.AddConfigFlag(list, &file)
 	render.Flag(list.Flags(), &format)
 	return list
 }
@@ -63,7 +64,7 @@ type caRow struct {
 }
 
 func listCA(ctx context.Context, file string, format render.Format, stdout io.Writer) error {
-	config, err := loadConfig(file)
+	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ authority whose key was stolen can sign for a successor too.`,
 			return rotateCA(cmd.Context(), file, sameKey, overlap, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	addConfigFlag(rotate, &file)
+	parts.AddConfigFlag(rotate, &file)
 	rotate.Flags().BoolVar(&sameKey, "same-key", false, "make a new certificate for the key there is")
 	period.Var(rotate.Flags(), &overlap, "overlap", 14*24*time.Hour,
 		"how long what the authority before issued is accepted")
@@ -135,7 +136,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 	if err := between("overlap", overlap, shortestOverlap, longestOverlap); err != nil {
 		return err
 	}
-	config, err := loadConfig(file)
+	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -182,7 +183,7 @@ func rotateCA(ctx context.Context, file string, sameKey bool, overlap time.Durat
 // makeCAKey makes the key, or takes the one that an attempt left behind that ended
 // between the token and the store: nothing was ever issued under it.
 func makeCAKey(config *config.Config, role string, log *slog.Logger, stderr io.Writer) error {
-	token, err := tokenConfig(config, log)
+	token, err := parts.TokenConfig(config, log)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/hsmcmd"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
@@ -38,7 +39,7 @@ opens for a cluster only while the accepted head places it there.`,
 	root.SetFlagErrorFunc(command.Flag)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newInitCommand(), newServeCommand(), newKeysCommand(), newRootKeyCommand(), newTokenCommand(),
-		newPeopleCommand(), newHistoryCommand(), newCACommand(), newHSMCommand(), newWorkerCommand())
+		newPeopleCommand(), newHistoryCommand(), newCACommand(), hsmcmd.New(), newWorkerCommand())
 	command.Helpers(root)
 	return root
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/fleettext"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -30,17 +32,17 @@ import (
 type fleetOptions struct {
 	config, file, out string
 	inPlace           bool
-	root              tokenFlags
+	root              parts.TokenFlags
 	// leaves is set where the root key leaves a token: without a word, the service's.
 	leaves bool
 }
 
 func (o *fleetOptions) addFlags(cmd *cobra.Command) {
-	addConfigFlag(cmd, &o.config)
+	parts.AddConfigFlag(cmd, &o.config)
 	cmd.Flags().StringVar(&o.file, "fleet-file", "", "fleet.yaml to start from, - for standard input")
 	cmd.Flags().StringVar(&o.out, "out", "",
 		"new file to write, - for standard output; an existing file is never overwritten")
-	o.root.add(cmd.Flags(), "root-", "label of the token that has the root key")
+	o.root.Add(cmd.Flags(), "root-", "label of the token that has the root key")
 	cmd.Flags().BoolVar(&o.inPlace, "in-place", false, "overwrite the file of --fleet-file, to review as a diff")
 }
 
@@ -76,7 +78,7 @@ func (o *fleetOptions) open(ctx context.Context, stdin io.Reader) (*fleetFile, e
 	if err := o.checkOut(); err != nil {
 		return nil, err
 	}
-	config, err := loadConfig(o.config)
+	config, err := parts.LoadConfig(o.config)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +146,7 @@ func readLimited(file string, stdin io.Reader) ([]byte, error) {
 
 // acceptedFleet is what the service knows; nothing when it never ran.
 func acceptedFleet(ctx context.Context, config *config.Config) (sealing.Known, error) {
-	rows, err := openRows(ctx, config)
+	rows, err := parts.OpenRows(ctx, config)
 	if rows == nil || err != nil {
 		return sealing.Known{}, err
 	}
@@ -155,7 +157,7 @@ func acceptedFleet(ctx context.Context, config *config.Config) (sealing.Known, e
 // record leaves an entry for the service's audit log. A service that never ran
 // has no log to leave it in.
 func (f *fleetFile) record(ctx context.Context, e audit.Entry) error {
-	rows, err := openRows(ctx, f.config)
+	rows, err := parts.OpenRows(ctx, f.config)
 	if rows == nil || err != nil {
 		return err
 	}
@@ -191,18 +193,18 @@ func (f *fleetFile) rootConfig() (hsm.Config, error) {
 	if err != nil {
 		return hsm.Config{}, err
 	}
-	if f.options.root.given() {
-		return besideService(&f.options.root, service)
+	if f.options.root.Given() {
+		return parts.BesideService(&f.options.root, service)
 	}
 	if f.options.leaves || f.config.RootInService() {
 		return service, nil
 	}
-	return hsm.Config{}, errNoRootToken(
+	return hsm.Config{}, parts.ErrNoRootToken(
 		"; where it is still in the service's token, see `bulla-keyservice root move --help`")
 }
 
 func (f *fleetFile) tokenConfig() (hsm.Config, error) {
-	return tokenConfig(f.config, slog.New(slog.DiscardHandler))
+	return parts.TokenConfig(f.config, slog.New(slog.DiscardHandler))
 }
 
 // keyName is the name in a verifier key.
@@ -214,7 +216,7 @@ func keyName(verifierKey string) string {
 // write writes the signed fleet, once what is in it reads back and is what the
 // service, the clusters and the developers will accept after the old one.
 func (f *fleetFile) write(next *api.FleetSpec, stdout, stderr io.Writer) error {
-	data, kept, err := editFleet(f.options.file, f.old, &f.fleet.Spec, next)
+	data, kept, err := fleettext.Edit(f.options.file, f.old, &f.fleet.Spec, next)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice"
@@ -38,18 +39,18 @@ with the annotation bulla.dev/accept-rewrite=OLD..NEW on its FleetSync.`,
 			return acceptHistory(cmd.Context(), file, head, cmd.OutOrStdout())
 		},
 	}
-	addConfigFlag(accept, &file)
+	parts.AddConfigFlag(accept, &file)
 	accept.Flags().StringVar(&head, "head", "", "full hash of the head to accept")
 	history.AddCommand(accept)
 	return history
 }
 
 func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) error {
-	config, err := loadConfig(file)
+	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
 	}
-	rows, err := openRows(ctx, config)
+	rows, err := parts.OpenRows(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/fleettext"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -30,7 +32,7 @@ type initOptions struct {
 	name, fleet, keyID, suite string
 	recovery                  []string
 	token                     config.TokenFile
-	root                      tokenFlags
+	root                      parts.TokenFlags
 	rootInService             bool
 	out                       string
 
@@ -104,8 +106,8 @@ whole way, and "make drill-recovery" walks it.`,
 	flags.StringArrayVar(&o.recovery, "recovery-recipient", nil, "age recipient of an offline recovery key (repeatable)")
 	flags.StringVar(&o.replaces, "replaces", "", "fleet.yaml of the same fleet, whose token is lost")
 	flags.StringVar(&o.oldRootKey, "old-root-key", "", "root verifier key that was pinned for --replaces")
-	addTokenFlags(flags, &o.token)
-	o.root.add(flags, "root-", "label of the token that has the root key to itself")
+	parts.AddTokenFlags(flags, &o.token)
+	o.root.Add(flags, "root-", "label of the token that has the root key to itself")
 	flags.BoolVar(&o.rootInService, "root-in-service-token", false,
 		"put the root key into the service's token: whoever runs code in the service signs as root")
 	flags.StringVar(&o.out, "out", ".", "folder for fleet.yaml; an existing file is never overwritten")
@@ -127,7 +129,7 @@ func (o *initOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := o.rehearse(); err != nil {
 		return fault.AsUsage(err)
 	}
-	config, err := tokenOf(o.token, o.fleet)
+	config, err := parts.TokenOf(o.token, o.fleet)
 	if err != nil {
 		return fault.AsUsage(err)
 	}
@@ -205,7 +207,7 @@ func (o *initOptions) text(fleet *api.Fleet) ([]byte, error) {
 	if o.lost == nil {
 		return yaml.Marshal(fleet)
 	}
-	data, _, err := editFleet(o.replaces, o.lost.text, &o.lost.fleet.Spec, &fleet.Spec)
+	data, _, err := fleettext.Edit(o.replaces, o.lost.text, &o.lost.fleet.Spec, &fleet.Spec)
 	return data, err
 }
 
@@ -282,15 +284,15 @@ func byFlag(err error) error {
 // rootToken is the token that gets the root key.
 func (o *initOptions) rootToken(service hsm.Config) (hsm.Config, error) {
 	switch {
-	case o.rootInService && o.root.given():
+	case o.rootInService && o.root.Given():
 		return hsm.Config{}, fault.NewUsage("say one of both",
 			"--root-in-service-token stands beside a token for the root key")
 	case o.rootInService:
 		return service, nil
-	case !o.root.given():
-		return hsm.Config{}, errNoRootToken("; --root-in-service-token where somebody decided otherwise")
+	case !o.root.Given():
+		return hsm.Config{}, parts.ErrNoRootToken("; --root-in-service-token where somebody decided otherwise")
 	}
-	return besideService(&o.root, service)
+	return parts.BesideService(&o.root, service)
 }
 
 // sign signs with the root key, once the service's token was seen to have what is
@@ -308,17 +310,7 @@ func sign(ctx context.Context, service, root hsm.Config, role string, fleet *api
 // token's key is not signed.
 func checkKeys(ctx context.Context, service hsm.Config, pinned []api.SealingKey) error {
 	service.PinnedKeys = pinned
-	return withWorker(ctx, service, func(*hsm.Worker) error { return nil })
-}
-
-func withWorker(ctx context.Context, config hsm.Config, use func(*hsm.Worker) error) error {
-	config.Sessions = 1
-	worker, err := hsm.Start(ctx, config, nil)
-	if err != nil {
-		return err
-	}
-	defer worker.Close()
-	return use(worker)
+	return parts.WithWorker(ctx, service, func(*hsm.Worker) error { return nil })
 }
 
 // publish writes the file only if what is in it reads back and verifies.

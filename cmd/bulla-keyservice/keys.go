@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/config"
@@ -22,7 +23,7 @@ func newKeysCommand() *cobra.Command {
 	keys := &cobra.Command{Use: "keys", Short: "Look at the fleet's keys, and change them", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
-	var root tokenFlags
+	var root parts.TokenFlags
 	format := render.Text
 	list := &cobra.Command{
 		Use:     "ls --config FILE",
@@ -40,9 +41,9 @@ accepted head says of a sealing key, "-" where it says nothing.`,
 			return listKeys(cmd.Context(), file, &root, format, cmd.OutOrStdout())
 		},
 	}
-	addConfigFlag(list, &file)
+	parts.AddConfigFlag(list, &file)
 	render.Flag(list.Flags(), &format)
-	root.add(list.Flags(), "root-", "label of the root key's token, to list that too")
+	root.Add(list.Flags(), "root-", "label of the root key's token, to list that too")
 	keys.AddCommand(list, newKeysRotateCommand(), newKeysRetireCommand())
 	return keys
 }
@@ -56,12 +57,12 @@ type keyRow struct {
 	Problem string        `json:"problem,omitempty"`
 }
 
-func listKeys(ctx context.Context, file string, root *tokenFlags, format render.Format, stdout io.Writer) error {
-	config, err := loadConfig(file)
+func listKeys(ctx context.Context, file string, root *parts.TokenFlags, format render.Format, stdout io.Writer) error {
+	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
 	}
-	token, err := tokenConfig(config, slog.New(slog.DiscardHandler))
+	token, err := parts.TokenConfig(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -69,8 +70,8 @@ func listKeys(ctx context.Context, file string, root *tokenFlags, format render.
 	if err != nil {
 		return err
 	}
-	if root.given() {
-		beside, err := besideService(root, token)
+	if root.Given() {
+		beside, err := parts.BesideService(root, token)
 		if err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func acceptedStatus(ctx context.Context, config *config.Config) (map[string]api.
 
 // acceptedModel is the accepted head's; nil when there is none.
 func acceptedModel(ctx context.Context, config *config.Config) (*model.Model, error) {
-	rows, err := openRows(ctx, config)
+	rows, err := parts.OpenRows(ctx, config)
 	if rows == nil || err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func acceptedModel(ctx context.Context, config *config.Config) (*model.Model, er
 	if err != nil {
 		return nil, err
 	}
-	mirror, err := openMirror(config)
+	mirror, err := parts.OpenMirror(config)
 	if err != nil {
 		return nil, err
 	}

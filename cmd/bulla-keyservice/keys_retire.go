@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/keyneeds"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
@@ -77,16 +78,16 @@ func (o *retireOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 	if o.undo {
 		return o.finish(ctx, f, next, audit.Entry{Detail: "taken back"}, stdout, stderr)
 	}
-	needed, err := findNeeds(ctx, f, o.key, next, time.Now().Add(-o.window))
+	needed, err := keyneeds.Find(ctx, f.config, o.key, next, time.Now().Add(-o.window))
 	if err != nil {
 		return err
 	}
-	needed.print(stderr)
+	needed.Print(stderr)
 	if err := o.mayRetire(needed); err != nil {
 		return err
 	}
-	return o.finish(ctx, f, next, audit.Entry{Head: needed.head,
-		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.current), len(needed.history),
+	return o.finish(ctx, f, next, audit.Entry{Head: needed.Head,
+		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.Current), len(needed.History),
 			period.Text(o.window))}, stdout, stderr)
 }
 
@@ -137,14 +138,14 @@ func (o *retireOptions) retired(f *fleetFile) (*api.FleetSpec, error) {
 }
 
 // mayRetire wants a person's word for what would stop opening.
-func (o *retireOptions) mayRetire(n *keyNeeds) error {
-	if len(n.current) > 0 && !o.breakCurrent {
+func (o *retireOptions) mayRetire(n *keyneeds.Needs) error {
+	if len(n.Current) > 0 && !o.breakCurrent {
 		return fault.New("bulla reseal moves their locks; --break-current retires the key all the same",
-			"key %s is needed: %d stubs of the accepted head open under no other", o.key, len(n.current))
+			"key %s is needed: %d stubs of the accepted head open under no other", o.key, len(n.Current))
 	}
-	if len(n.history) > 0 && !o.breakRollback {
+	if len(n.History) > 0 && !o.breakRollback {
 		return fault.New("wait until the window is past, or give up these rollbacks with --break-rollback",
-			"key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.history), period.Text(o.window))
+			"key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.History), period.Text(o.window))
 	}
 	return nil
 }

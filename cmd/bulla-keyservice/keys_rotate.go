@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/fleettext"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -141,7 +143,7 @@ func (o *rotateOptions) key(ctx context.Context, f *fleetFile) (key api.SealingK
 	if err != nil {
 		return key, err
 	}
-	err = withWorker(ctx, service, func(worker *hsm.Worker) error {
+	err = parts.WithWorker(ctx, service, func(worker *hsm.Worker) error {
 		public, err := worker.PublicKey(ctx, o.keyID, api.Suite(o.suite))
 		key = api.SealingKey{ID: o.keyID, Suite: api.Suite(o.suite), PublicKey: public.String(), Status: api.KeyActive}
 		return err
@@ -172,7 +174,7 @@ func (o *rotateOptions) rehearse(f *fleetFile) error {
 	}
 	next := rotated(f, key)
 	next.Signature = "none yet\n\n"
-	data, _, err := editFleet(f.options.file, f.old, &f.fleet.Spec, next)
+	data, _, err := fleettext.Edit(f.options.file, f.old, &f.fleet.Spec, next)
 	if err != nil {
 		return err
 	}

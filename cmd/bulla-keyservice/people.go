@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -55,7 +56,7 @@ and the next request is refused, whatever the certificate says.`,
 			return issuePerson(cmd.Context(), file, name, request, ttl, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	addConfigFlag(issue, &file)
+	parts.AddConfigFlag(issue, &file)
 	issue.Flags().StringVar(&name, "name", "", "the person, as in the configuration")
 	issue.Flags().StringVar(&request, "csr", "", "the certificate request; - for standard input")
 	period.Var(issue.Flags(), &ttl, "ttl", 30*24*time.Hour, "life of the certificate")
@@ -69,7 +70,7 @@ func issuePerson(
 	if err := between("ttl", ttl, shortestPersonTTL, longestPersonTTL); err != nil {
 		return err
 	}
-	config, err := loadConfig(file)
+	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func issuePerson(
 	if err != nil {
 		return err
 	}
-	rows, err := openStore(ctx, config)
+	rows, err := parts.OpenStore(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ import (
 func person(ts *testscript.TestScript, _ bool, args []string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ts.Check(err)
-	partsOf(ts).key = key
+	scriptOf(ts).key = key
 	request, err := protocol.PersonRequest(key)
 	ts.Check(err)
 	identity, err := protocol.PublicKeyHash(key.Public())
@@ -37,7 +37,7 @@ func person(ts *testscript.TestScript, _ bool, args []string) {
 // asks CERTIFICATE waits until the service answers the person; "! asks
 // CERTIFICATE REASON" until it refuses them for that reason.
 func asks(ts *testscript.TestScript, neg bool, args []string) {
-	credentials, _, err := client.ReadPerson([]byte(ts.ReadFile(args[0])), partsOf(ts).key)
+	credentials, _, err := client.ReadPerson([]byte(ts.ReadFile(args[0])), scriptOf(ts).key)
 	ts.Check(err)
 	admin := client.NewAdmin("https://"+ts.Getenv("LISTEN"), credentials.Certificate, credentials.CA)
 	defer admin.Close()

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -58,7 +59,7 @@ func withRoot(ctx context.Context, token hsm.Config, verifierKey string, use fun
 }
 
 func withSigner(ctx context.Context, token hsm.Config, role string, use func(crypto.Signer) error) error {
-	return withWorker(ctx, token, func(worker *hsm.Worker) error {
+	return parts.WithWorker(ctx, token, func(worker *hsm.Worker) error {
 		signer, err := worker.Signer(ctx, hsm.SignerLabel(token.Fleet, role))
 		if err != nil {
 			return err
@@ -70,7 +71,7 @@ func withSigner(ctx context.Context, token hsm.Config, role string, use func(cry
 type rootOptions struct {
 	fleetOptions
 
-	to       tokenFlags
+	to       parts.TokenFlags
 	existing bool
 }
 
@@ -134,7 +135,7 @@ When something fails after the key was made, run the same again with --existing.
   bulla-keyservice root forget --config keyservice.yaml --yes`,
 		Args: command.Needs("config", "fleet-file"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !o.to.given() {
+			if !o.to.Given() {
 				return fault.NewUsage(
 					"the label of the token (or partition) that the root key gets to itself, with --to-pin-file; or --to-token-uri",
 					"--to-token-label is missing")
@@ -143,7 +144,7 @@ When something fails after the key was made, run the same again with --existing.
 		},
 	}
 	o.addFlags(move)
-	o.to.add(move.Flags(), "to-", "label of the token that gets the root key to itself")
+	o.to.Add(move.Flags(), "to-", "label of the token that gets the root key to itself")
 	move.Flags().BoolVar(&o.existing, "existing", false, "take the key that a failed run left in the token")
 	return move
 }
@@ -186,14 +187,14 @@ func (o *rootOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr i
 
 // target is the token of the new key: that of the old one, unless another is named.
 func (o *rootOptions) target(f *fleetFile) (hsm.Config, error) {
-	if !o.to.given() {
+	if !o.to.Given() {
 		return f.root, nil
 	}
 	service, err := f.tokenConfig()
 	if err != nil {
 		return hsm.Config{}, err
 	}
-	return besideService(&o.to, service)
+	return parts.BesideService(&o.to, service)
 }
 
 // makeKey makes the key of the role after the one that signs now.
@@ -209,7 +210,7 @@ func (o *rootOptions) makeKey(f *fleetFile, to hsm.Config) (role string, err err
 	if errors.Is(err, hsm.ErrLabelTaken) {
 		return "", fault.WithHint(err, "if a failed run left this key, take it with --existing")
 	}
-	if err != nil || f.config.RootInService() && !o.to.given() {
+	if err != nil || f.config.RootInService() && !o.to.Given() {
 		return role, err
 	}
 	service, err := f.tokenConfig()

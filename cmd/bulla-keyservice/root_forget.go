@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -20,7 +21,7 @@ import (
 
 type forgetOptions struct {
 	config string
-	root   tokenFlags
+	root   parts.TokenFlags
 	yes    bool
 }
 
@@ -40,23 +41,23 @@ back, but from a backup of the token: destroy that copy too.`,
 			return o.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
-	addConfigFlag(cmd, &o.config)
-	o.root.add(cmd.Flags(), "root-", "label of the token to look in, instead of the service's")
+	parts.AddConfigFlag(cmd, &o.config)
+	o.root.Add(cmd.Flags(), "root-", "label of the token to look in, instead of the service's")
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "destroy them; without it, nothing is changed")
 	return cmd
 }
 
 func (o *forgetOptions) run(ctx context.Context, stdout io.Writer) error {
-	config, err := loadConfig(o.config)
+	config, err := parts.LoadConfig(o.config)
 	if err != nil {
 		return err
 	}
-	token, err := tokenConfig(config, slog.New(slog.DiscardHandler))
+	token, err := parts.TokenConfig(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	if o.root.given() {
-		if token, err = besideService(&o.root, token); err != nil {
+	if o.root.Given() {
+		if token, err = parts.BesideService(&o.root, token); err != nil {
 			return err
 		}
 	}

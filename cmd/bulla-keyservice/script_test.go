@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/fixtures/child"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
@@ -45,8 +46,8 @@ func mustAbs(path string) string {
 	return absolute
 }
 
-// parts are the real things that a script talks to.
-type parts struct {
+// script has the real things that one talks to.
+type script struct {
 	token *token.Token
 	git   *gitserver.Server
 	repo  *gitserver.Repo
@@ -70,7 +71,7 @@ func TestScripts(t *testing.T) {
 
 // setup gives a script a token, a Git remote and free ports.
 func setup(env *testscript.Env) error {
-	p := &parts{}
+	p := &script{}
 	var err error
 	dir := filepath.Join(env.WorkDir, ".parts")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -114,7 +115,7 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-func partsOf(ts *testscript.TestScript) *parts { return ts.Value("parts").(*parts) }
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value("parts").(*script) }
 
 // startPostgres FILE starts a PostgreSQL server that stops with the script, and
 // writes the URL of an empty database.
@@ -132,7 +133,7 @@ func startPostgres(ts *testscript.TestScript, _ bool, args []string) {
 // push FILE [PATH] commits a file to the fleet repository.
 func push(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
-	_, err := partsOf(ts).repo.Commit("change the fleet", map[string]*string{args[len(args)-1]: &text})
+	_, err := scriptOf(ts).repo.Commit("change the fleet", map[string]*string{args[len(args)-1]: &text})
 	ts.Check(err)
 }
 
@@ -140,7 +141,7 @@ func push(ts *testscript.TestScript, _ bool, args []string) {
 func spoilToken(ts *testscript.TestScript, _ bool, args []string) {
 	ckr, err := strconv.ParseUint(args[1], 0, 32)
 	ts.Check(err)
-	ts.Check(partsOf(ts).token.Fault(args[0], uint(ckr), 1, 0))
+	ts.Check(scriptOf(ts).token.Fault(args[0], uint(ckr), 1, 0))
 }
 
 // setfrom NAME FILE sets a variable to what stands in a file.
@@ -150,7 +151,7 @@ func setFrom(ts *testscript.TestScript, _ bool, args []string) {
 
 // calls FUNCTION N fails unless the token was asked exactly N times.
 func calls(ts *testscript.TestScript, _ bool, args []string) {
-	counts, err := partsOf(ts).token.Calls()
+	counts, err := scriptOf(ts).token.Calls()
 	ts.Check(err)
 	want, err := strconv.ParseUint(args[1], 10, 64)
 	ts.Check(err)
@@ -194,10 +195,10 @@ func keyStatus(ts *testscript.TestScript, _ bool, args []string) {
 func headAccepted(ts *testscript.TestScript, _ bool, args []string) {
 	config, err := config.Load(ts.MkAbs(args[0]))
 	ts.Check(err)
-	rows, err := openRows(context.Background(), config)
+	rows, err := parts.OpenRows(context.Background(), config)
 	ts.Check(err)
 	defer rows.Close()
-	want, err := partsOf(ts).repo.Head()
+	want, err := scriptOf(ts).repo.Head()
 	ts.Check(err)
 	ts.Check(wait.Poll(context.Background(), func(ctx context.Context) error {
 		last, err := rows.LastHead(ctx, config.Fleet, config.Repository.Ref)
@@ -225,7 +226,7 @@ func stubFile(ts *testscript.TestScript, _ bool, args []string) {
 
 // configure FILE FLEET-OUTPUT writes keyservice.yaml from what init printed.
 func configure(ts *testscript.TestScript, _ bool, args []string) {
-	p := partsOf(ts)
+	p := scriptOf(ts)
 	text := strings.TrimSpace(ts.ReadFile(args[1])) + fmt.Sprintf(`
 repository: {url: %q, ref: main, usernameFile: git-user, passwordFile: git-password, interval: 1s}
 token: {module: %q, label: %q, pinFile: pin, sessions: 2}
@@ -254,7 +255,7 @@ func least(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func setValues(ts *testscript.TestScript, text, made string) string {
-	p := partsOf(ts)
+	p := scriptOf(ts)
 	for _, line := range strings.Split(strings.TrimSpace(made), "\n") {
 		if name, value, _ := strings.Cut(line, ": "); name == "fleet" || name == "rootKey" {
 			text = setValue(text, name, value)
@@ -277,7 +278,7 @@ func setValue(text, name, value string) string {
 
 // rewrite commits a file in a history of its own, and sets HASH to its head.
 func rewrite(ts *testscript.TestScript, _ bool, args []string) {
-	repo := partsOf(ts).repo
+	repo := scriptOf(ts).repo
 	text := ts.ReadFile(args[0])
 	_, err := repo.Commit("change the fleet", map[string]*string{args[len(args)-1]: &text})
 	ts.Check(err)

@@ -9,19 +9,17 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -56,12 +54,12 @@ request on, on open connections too.`,
 			return serve(cmd.Context(), file, cmd.ErrOrStderr())
 		},
 	}
-	addConfigFlag(cmd, &file)
+	parts.AddConfigFlag(cmd, &file)
 	return cmd
 }
 
 func serve(ctx context.Context, file string, stderr io.Writer) error {
-	config, err := loadConfig(file)
+	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -71,19 +69,19 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 	if _, err := config.Repository.Auth(); err != nil {
 		return err
 	}
-	access, err := tokenConfig(config, log)
+	access, err := parts.TokenConfig(config, log)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}
-	rows, err := openStore(ctx, config)
+	rows, err := parts.OpenStore(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
-	mirror, err := openMirror(config)
+	mirror, err := parts.OpenMirror(config)
 	if err != nil {
 		return err
 	}
@@ -136,7 +134,7 @@ func reloadPeople(ctx context.Context, file string, service *keyservice.Server, 
 	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
 		for range hangups {
-			config, err := loadConfig(file)
+			config, err := parts.LoadConfig(file)
 			if err != nil {
 				log.Error("people are not read again; those of before stay", "error", err.Error())
 				continue
@@ -154,30 +152,8 @@ func reloadPeople(ctx context.Context, file string, service *keyservice.Server, 
 	}
 }
 
-func openMirror(config *config.Config) (*git.Mirror, error) {
-	auth, err := config.Repository.Auth()
-	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(config.DataDir, "mirror")
-	return git.Open(dir, config.Repository.URL, config.Repository.Ref, auth, git.Limits{})
-}
-
-func tokenConfig(of *config.Config, log *slog.Logger) (hsm.Config, error) {
-	pin, err := config.PIN(of.Token.PINFile)
-	if err != nil {
-		return hsm.Config{}, fault.WithHint(err,
-			files.Hint(err,
-				"token.pinFile in the configuration, or pin-source of token.uri, names a file that holds the PIN alone; "+
-					"or set BULLA_PIN"))
-	}
-	access := of.Token.HSM(of.Fleet, pin)
-	access.Logger = log
-	return access, nil
-}
-
 func startToken(ctx context.Context, config *config.Config, log *slog.Logger) (*hsm.Worker, error) {
-	token, err := tokenConfig(config, log)
+	token, err := parts.TokenConfig(config, log)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
@@ -46,7 +47,7 @@ the cluster's file in the fleet repository.`,
 			return createToken(cmd.Context(), file, cluster, ttl, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	addConfigFlag(create, &file)
+	parts.AddConfigFlag(create, &file)
 	create.Flags().StringVar(&cluster, "cluster", "", "name of the cluster, as in clusters/NAME.yaml")
 	period.Var(create.Flags(), &ttl, "ttl", time.Hour, "how long it can be used")
 	token.AddCommand(create)
@@ -60,7 +61,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 	if err := between("ttl", ttl, shortestTTL, longestTTL); err != nil {
 		return err
 	}
-	config, err := loadConfig(file)
+	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 // exists once the service was served.
 func openAuthority(ctx context.Context, config *config.Config) (*x509.Certificate, *store.DB, error) {
 	const hint = "start `bulla-keyservice serve` once: it makes the certificate authority that the token pins"
-	rows, err := openRows(ctx, config)
+	rows, err := parts.OpenRows(ctx, config)
 	if err != nil {
 		return nil, nil, err
 	}

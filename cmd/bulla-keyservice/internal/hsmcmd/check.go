@@ -1,4 +1,5 @@
-package main
+// Package hsmcmd looks whether a token will do.
+package hsmcmd
 
 import (
 	"fmt"
@@ -7,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -14,10 +16,11 @@ import (
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
-func newHSMCommand() *cobra.Command {
+// New is the command hsm.
+func New() *cobra.Command {
 	cmd := &cobra.Command{Use: "hsm", Short: "Look whether a token will do", Args: command.Needs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(newHSMCheckCommand())
+	cmd.AddCommand(newCheckCommand())
 	return cmd
 }
 
@@ -28,7 +31,7 @@ type checkOptions struct {
 	format   render.Format
 }
 
-func newHSMCheckCommand() *cobra.Command {
+func newCheckCommand() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check {--config FILE | --token-uri URI | --module PATH --token-label LABEL}",
@@ -57,8 +60,8 @@ The PIN is tried once.`,
 			return o.run(cmd.OutOrStdout())
 		},
 	}
-	addConfigFlag(cmd, &o.config)
-	addTokenFlags(cmd.Flags(), &o.token)
+	parts.AddConfigFlag(cmd, &o.config)
+	parts.AddTokenFlags(cmd.Flags(), &o.token)
 	render.Flag(cmd.Flags(), &o.format)
 	cmd.Flags().IntVar(&o.sessions, "sessions", 0, "sessions to try (default: token.sessions of the configuration, or 4)")
 	return cmd
@@ -67,17 +70,17 @@ The PIN is tried once.`,
 // hsmConfig is the token of the configuration, or of the flags.
 func (o *checkOptions) hsmConfig() (hsm.Config, error) {
 	if o.config == "" {
-		config, err := tokenOf(o.token, "")
+		config, err := parts.TokenOf(o.token, "")
 		if err != nil {
 			return config, fault.AsUsage(err)
 		}
 		return config, nil
 	}
-	config, err := loadConfig(o.config)
+	config, err := parts.LoadConfig(o.config)
 	if err != nil {
 		return hsm.Config{}, err
 	}
-	return tokenConfig(config, slog.New(slog.DiscardHandler))
+	return parts.TokenConfig(config, slog.New(slog.DiscardHandler))
 }
 
 func (o *checkOptions) run(stdout io.Writer) error {

@@ -1,4 +1,5 @@
-package main
+// Package fleettext changes the text of a fleet.yaml.
+package fleettext
 
 import (
 	"errors"
@@ -14,10 +15,10 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
-// editFleet writes what changed from was to now into the text of fleet.yaml, and
+// Edit writes what changed from was to now into the text of fleet.yaml, and
 // leaves the rest to the byte, so that a review sees the change alone. A text
 // that cannot be edited so is written anew; kept is then false.
-func editFleet(file string, old []byte, was, now *api.FleetSpec) (data []byte, kept bool, err error) {
+func Edit(file string, old []byte, was, now *api.FleetSpec) (data []byte, kept bool, err error) {
 	whole, err := api.ParseFleet(file, old)
 	if err != nil {
 		return nil, false, err

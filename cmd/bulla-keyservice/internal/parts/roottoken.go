@@ -1,4 +1,4 @@
-package main
+package parts
 
 import (
 	"cmp"
@@ -11,14 +11,15 @@ import (
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
-// tokenFlags names a token whose flags begin with a prefix of their own, beside
+// TokenFlags names a token whose flags begin with a prefix of their own, beside
 // the service's: the one that has the root key, or gets it.
-type tokenFlags struct {
+type TokenFlags struct {
 	prefix string
 	file   config.TokenFile
 }
 
-func (f *tokenFlags) add(flags *pflag.FlagSet, prefix, what string) {
+// Add adds the flags, each said to be about what.
+func (f *TokenFlags) Add(flags *pflag.FlagSet, prefix, what string) {
 	f.prefix = prefix
 	flags.StringVar(&f.file.URI, prefix+"token-uri", "", what+", as a PKCS#11 URI (RFC 7512)")
 	flags.StringVar(&f.file.Module, prefix+"module", "",
@@ -28,13 +29,14 @@ func (f *tokenFlags) add(flags *pflag.FlagSet, prefix, what string) {
 		"file with its user PIN (default: pin-source of the URI, or the variable BULLA_ROOT_PIN)")
 }
 
-func (f *tokenFlags) given() bool {
+// Given says whether any of them was.
+func (f *TokenFlags) Given() bool {
 	return f.file != config.TokenFile{}
 }
 
-// beside reads the flags and the PIN of a token that is not the service's. Its
+// Beside reads the flags and the PIN of a token that is not the service's. Its
 // errors are of the command line.
-func (f *tokenFlags) beside(service hsm.Config) (hsm.Config, error) {
+func (f *TokenFlags) Beside(service hsm.Config) (hsm.Config, error) {
 	file := f.file
 	if err := file.ReadURI(); err != nil {
 		return hsm.Config{}, err
@@ -67,17 +69,17 @@ func (f *tokenFlags) beside(service hsm.Config) (hsm.Config, error) {
 	return root, nil
 }
 
-// besideService is beside for flags whose errors are of the command line.
-func besideService(f *tokenFlags, service hsm.Config) (hsm.Config, error) {
-	root, err := f.beside(service)
+// BesideService is [TokenFlags.Beside] for flags whose errors are of the command line.
+func BesideService(f *TokenFlags, service hsm.Config) (hsm.Config, error) {
+	root, err := f.Beside(service)
 	if err != nil {
 		return root, fault.AsUsage(err)
 	}
 	return root, nil
 }
 
-// errNoRootToken is for a command that signs and is not told where the root key is.
-func errNoRootToken(hint string) error {
+// ErrNoRootToken is for a command that signs and is not told where the root key is.
+func ErrNoRootToken(hint string) error {
 	return fault.NewUsage(
 		"the root key has a token (or partition) of its own, with a PIN of its own: --root-token-label and "+
 			"--root-pin-file, or --root-token-uri"+hint,

@@ -1,4 +1,5 @@
-package main
+// Package keyneeds finds the stubs that a sealing key is still needed for.
+package keyneeds
 
 import (
 	"context"
@@ -7,34 +8,37 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
+	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
-// keyNeeds are the stubs that a key is needed for.
-type keyNeeds struct {
-	// head is the accepted head that current is of.
-	head    string
-	current []needed
-	// history are those that current has not, each at the newest commit that
+// Needs are the stubs that a key is needed for.
+type Needs struct {
+	// Head is the accepted head that Current is of.
+	Head    string
+	Current []Needed
+	// History are those that Current has not, each at the newest commit that
 	// has it.
-	history []needed
+	History []Needed
 	// unread are files of the accepted head that cannot be read.
 	unread []string
 }
 
-type needed struct{ path, digest, commit string }
+// Needed is one stub.
+type Needed struct{ path, digest, commit string }
 
-// findNeeds looks at the accepted head, and at every commit that was in force
+// Find looks at the accepted head, and at every commit that was in force
 // since then: the heads that the service accepted, and what lies between them.
-func findNeeds(ctx context.Context, f *fleetFile, key string, next *api.FleetSpec, since time.Time) (*keyNeeds, error) {
-	mirror, commits, err := inForce(ctx, f, since)
+func Find(ctx context.Context, of *config.Config, key string, next *api.FleetSpec, since time.Time) (*Needs, error) {
+	mirror, commits, err := inForce(ctx, of, since)
 	if err != nil {
 		return nil, err
 	}
-	found, seen := &keyNeeds{head: commits[0]}, map[string]bool{}
+	found, seen := &Needs{Head: commits[0]}, map[string]bool{}
 	reader, opens := &keyuse.Reader{}, keyuse.Opens(next)
 	for i, commit := range commits {
 		tree, err := mirror.Tree(commit)
@@ -50,11 +54,11 @@ func findNeeds(ctx context.Context, f *fleetFile, key string, next *api.FleetSpe
 				continue
 			}
 			seen[stub.Path+stub.Digest] = true
-			n := needed{stub.Path, stub.Digest, commit}
+			n := Needed{stub.Path, stub.Digest, commit}
 			if i == 0 {
-				found.current = append(found.current, n)
+				found.Current = append(found.Current, n)
 			} else {
-				found.history = append(found.history, n)
+				found.History = append(found.History, n)
 			}
 		}
 	}
@@ -62,9 +66,9 @@ func findNeeds(ctx context.Context, f *fleetFile, key string, next *api.FleetSpe
 }
 
 // inForce lists the commits that decided since then, the newest first.
-func inForce(ctx context.Context, f *fleetFile, since time.Time) (*git.Mirror, []string, error) {
+func inForce(ctx context.Context, of *config.Config, since time.Time) (*git.Mirror, []string, error) {
 	const hint = "start `bulla-keyservice serve` once: what needs the key is looked up where the service looks"
-	rows, err := openRows(ctx, f.config)
+	rows, err := parts.OpenRows(ctx, of)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,14 +76,14 @@ func inForce(ctx context.Context, f *fleetFile, since time.Time) (*git.Mirror, [
 		return nil, nil, fault.New(hint, "find what needs the key: the service never ran")
 	}
 	defer rows.Close() //nolint:errcheck // only read
-	heads, err := rows.HeadsSince(ctx, f.config.Fleet, f.config.Repository.Ref, since)
+	heads, err := rows.HeadsSince(ctx, of.Fleet, of.Repository.Ref, since)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(heads) == 0 {
 		return nil, nil, fault.New(hint, "find what needs the key: no head is accepted: %w", store.ErrNotFound)
 	}
-	mirror, err := openMirror(f.config)
+	mirror, err := parts.OpenMirror(of)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,14 +103,15 @@ func inForce(ctx context.Context, f *fleetFile, since time.Time) (*git.Mirror, [
 	return mirror, commits, nil
 }
 
-func (n *keyNeeds) print(w io.Writer) {
+// Print says which, and what could not be read.
+func (n *Needs) Print(w io.Writer) {
 	for _, file := range n.unread {
 		fmt.Fprintf(w, "warning: %s cannot be read, and is not counted\n", file)
 	}
-	for _, s := range n.current {
+	for _, s := range n.Current {
 		fmt.Fprintf(w, "needed now: %s\n", s.path)
 	}
-	for _, s := range n.history {
+	for _, s := range n.History {
 		fmt.Fprintf(w, "needed by a rollback to %.12s: %s\n", s.commit, s.path)
 	}
 }
