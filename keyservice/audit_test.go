@@ -179,7 +179,7 @@ func TestEveryKindOfDecisionIsRecorded(t *testing.T) {
 		{"Start", "Done", ""}: true, {"Key", "Done", ""}: true, {"Head", "Done", ""}: true,
 		{"Head", v1alpha1.InvalidFleetReason, ""}: true,
 		{"Enrol", "Done", "prod-eu"}:              true, {"Enrol", "Done", "prod-us"}: true,
-		{"Enrol", keyservicev1.ReasonToken, ""}: true, {"Renew", "Done", "prod-eu"}: true,
+		{"Enrol", keyservicev1.ReasonJoinToken, ""}: true, {"Renew", "Done", "prod-eu"}: true,
 		{"Unseal", keyservicev1.ReasonCertificate, ""}:    true,
 		{"Unseal", keyservicev1.ReasonRequest, "prod-eu"}: true,
 		{"Unseal", "Granted", "prod-eu"}:                  true, {"Unseal", "NotPlaced", "prod-eu"}: true,

@@ -56,7 +56,7 @@ func TestAJoinTokenEnrolsOneClusterOnce(t *testing.T) {
 		t.Error("certificate is for another key")
 	}
 	_, err = client.Enroll(t.Context(), m.options(token))
-	wantDenied(t, err, keyservicev1.ReasonToken)
+	wantDenied(t, err, keyservicev1.ReasonJoinToken)
 	if strings.Contains(w.logs.String(), token.Secret) {
 		t.Error("the log holds the token")
 	}
@@ -73,8 +73,8 @@ func TestWhatIsWrongWithAJoinTokenIsToldToTheOperatorAlone(t *testing.T) {
 	}
 	unknown.Secret = strings.Repeat("A", 43)
 	other := strings.Repeat("9", 32)
-	secret, row := enrolment.NewTokenSecret(other, "prod-eu", 3*time.Hour, time.Now())
-	if err := w.rows.Do(t.Context(), w.rows.AddToken(row)); err != nil {
+	secret, row := enrolment.NewJoinToken(other, "prod-eu", 3*time.Hour, time.Now())
+	if err := w.rows.Do(t.Context(), w.rows.AddJoinToken(row)); err != nil {
 		t.Fatal(err)
 	}
 	foreign.Secret = secret
@@ -90,10 +90,10 @@ func TestWhatIsWrongWithAJoinTokenIsToldToTheOperatorAlone(t *testing.T) {
 		{foreign, "is of fleet " + other},
 	} {
 		_, err := client.Enroll(t.Context(), m.options(c.token))
-		wantDenied(t, err, keyservicev1.ReasonToken)
+		wantDenied(t, err, keyservicev1.ReasonJoinToken)
 		answers = append(answers, err.Error())
 		entries := w.recorded(audit.Enrol)
-		if e := entries[len(entries)-1]; e.Outcome != keyservicev1.ReasonToken || e.Cluster != "" || !strings.Contains(e.Detail, c.says) {
+		if e := entries[len(entries)-1]; e.Outcome != keyservicev1.ReasonJoinToken || e.Cluster != "" || !strings.Contains(e.Detail, c.says) {
 			t.Errorf("entry %+v, want %q", e, c.says)
 		}
 		if logged := strings.ReplaceAll(w.logs.String(), `\"`, `"`); !strings.Contains(logged, c.says) || strings.Contains(logged, c.token.Secret) {
@@ -113,13 +113,13 @@ func TestAJoinTokenIsRefused(t *testing.T) {
 		w.offset.Store(int64(2 * time.Hour))
 		defer w.offset.Store(0)
 		_, err := client.Enroll(t.Context(), m.options(token))
-		wantDenied(t, err, keyservicev1.ReasonToken)
+		wantDenied(t, err, keyservicev1.ReasonJoinToken)
 	})
 	t.Run("when nobody made it", func(t *testing.T) {
 		token := w.joinToken("prod-eu", time.Hour)
 		token.Secret = strings.Repeat("A", 43)
 		_, err := client.Enroll(t.Context(), m.options(token))
-		wantDenied(t, err, keyservicev1.ReasonToken)
+		wantDenied(t, err, keyservicev1.ReasonJoinToken)
 	})
 	t.Run("when it is another cluster's, renamed", func(t *testing.T) {
 		// The service names the cluster of its own row; the client sees that

@@ -88,7 +88,7 @@ func (s *front) guard(route Route, next http.Handler) http.Handler {
 // admit asks who the caller is, as the route demands.
 func (s *front) admit(ctx context.Context, r *http.Request, route Route) (context.Context, error) {
 	switch route.Auth {
-	case AuthToken:
+	case AuthJoinToken:
 		return ctx, nil
 	case AuthCertificate:
 		who, err := s.authority.Cluster(r.TLS)

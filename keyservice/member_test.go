@@ -55,8 +55,8 @@ func (m *member) dial() *client.Client {
 // joinToken makes a token as `token create` does.
 func (w *world) joinToken(cluster string, ttl time.Duration) protocol.JoinToken {
 	w.t.Helper()
-	secret, row := enrolment.NewTokenSecret(w.fleet, cluster, ttl, time.Now())
-	if err := w.rows.Do(w.t.Context(), w.rows.AddToken(row)); err != nil {
+	secret, row := enrolment.NewJoinToken(w.fleet, cluster, ttl, time.Now())
+	if err := w.rows.Do(w.t.Context(), w.rows.AddJoinToken(row)); err != nil {
 		w.t.Fatal(err)
 	}
 	return protocol.JoinToken{Fleet: w.fleet, Cluster: cluster, Secret: secret,

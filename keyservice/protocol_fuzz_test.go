@@ -57,7 +57,7 @@ func FuzzTheProtocol(f *testing.F) {
 	// A person with every role, so that nothing stops before the handlers.
 	person := w.person("fuzz", config.RoleOperator, config.RoleAuditor, config.RoleDeveloper)
 	clients := map[keyservice.Auth]*http.Client{
-		keyservice.AuthToken: stranger(w.eu.credentials), keyservice.AuthCertificate: stranger(w.eu.credentials), keyservice.AuthPerson: stranger(person.credentials)}
+		keyservice.AuthJoinToken: stranger(w.eu.credentials), keyservice.AuthCertificate: stranger(w.eu.credentials), keyservice.AuthPerson: stranger(person.credentials)}
 	f.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

@@ -18,7 +18,7 @@ import (
 func (s *front) limit(ctx context.Context, r *http.Request, route Route) (*turnstile.Quota, error) {
 	q := s.find(r, route)
 	wait, ok := q.Allow()
-	if ok && route.Auth == AuthToken {
+	if ok && route.Auth == AuthJoinToken {
 		wait, ok = turnstile.Take(s.limiter.Enrolments, 1)
 	}
 	if !ok {
@@ -32,7 +32,7 @@ func (s *front) limit(ctx context.Context, r *http.Request, route Route) (*turns
 
 // find is the caller's quota.
 func (s *front) find(r *http.Request, route Route) *turnstile.Quota {
-	if key := certificateOf(r.TLS); key != "" && route.Auth != AuthToken {
+	if key := certificateOf(r.TLS); key != "" && route.Auth != AuthJoinToken {
 		return s.limiter.Clusters.Get(key)
 	}
 	return s.limiter.Addresses.Get(turnstile.SourceOf(r.RemoteAddr))
@@ -42,7 +42,7 @@ func (s *front) find(r *http.Request, route Route) *turnstile.Quota {
 func (s *front) limited(r *http.Request, route Route) audit.Entry {
 	e := stranger(route)
 	e.Outcome = keyservicev1.ReasonLimited
-	if certificateOf(r.TLS) == "" || route.Auth == AuthToken {
+	if certificateOf(r.TLS) == "" || route.Auth == AuthJoinToken {
 		return e
 	}
 	if who, err := s.authority.ClusterOf(r.TLS.PeerCertificates[0]); err == nil {

@@ -12,9 +12,9 @@ import (
 type Auth string
 
 const (
-	// AuthToken says that the body carries a join token, which the handler spends. A
+	// AuthJoinToken says that the body carries a join token, which the handler spends. A
 	// client certificate is neither needed nor looked at.
-	AuthToken Auth = "join token"
+	AuthJoinToken Auth = "join token"
 	// AuthCertificate demands a client certificate of the fleet's authority,
 	// checked for this request. The handler asks the accepted head about its name.
 	AuthCertificate Auth = "client certificate"
@@ -46,8 +46,8 @@ const maxBody = 256 << 10
 // Routes is everything that the TLS listener answers.
 func Routes() []Route {
 	return []Route{
-		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceBeginEnrollProcedure, Body: 16 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
-		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceCompleteEnrollProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthToken},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceBeginEnrollProcedure, Body: 16 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthJoinToken},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceCompleteEnrollProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 16, Auth: AuthJoinToken},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceRenewProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceProveConsistencyProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: 128 << 10, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},

@@ -32,8 +32,8 @@ import (
 func TestRoutesAreThese(t *testing.T) {
 	const service, admin = "/bulla.keyservice.v1.KeyService/", "/bulla.keyservice.v1.AdminService/"
 	want := []keyservice.Route{
-		{Method: "POST", Path: service + "BeginEnroll", Body: 16384, Timeout: 15 * time.Second, InFlight: 16, Auth: keyservice.AuthToken},
-		{Method: "POST", Path: service + "CompleteEnroll", Body: 4096, Timeout: 15 * time.Second, InFlight: 16, Auth: keyservice.AuthToken},
+		{Method: "POST", Path: service + "BeginEnroll", Body: 16384, Timeout: 15 * time.Second, InFlight: 16, Auth: keyservice.AuthJoinToken},
+		{Method: "POST", Path: service + "CompleteEnroll", Body: 4096, Timeout: 15 * time.Second, InFlight: 16, Auth: keyservice.AuthJoinToken},
 		{Method: "POST", Path: service + "Renew", Body: 4096, Timeout: 15 * time.Second, InFlight: 64, Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: service + "ProveConsistency", Body: 1024, Timeout: 15 * time.Second, InFlight: 64, Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: service + "Unseal", Body: 131072, Timeout: 60 * time.Second, InFlight: 256, Auth: keyservice.AuthCertificate},

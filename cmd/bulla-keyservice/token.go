@@ -70,12 +70,12 @@ func createToken(ctx context.Context, file, cluster string, ttl time.Duration, s
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
-	secret, row := enrolment.NewTokenSecret(config.Fleet, cluster, ttl, time.Now())
+	secret, row := enrolment.NewJoinToken(config.Fleet, cluster, ttl, time.Now())
 	made := audit.Entry{
 		Kind: audit.Token, Outcome: "Done", Cluster: cluster,
 		Detail: "until " + row.Expires.UTC().Format(time.RFC3339),
 	}
-	if err := rows.Do(ctx, rows.AddToken(row), journal.Later(rows, config.Fleet, made, row.Created)); err != nil {
+	if err := rows.Do(ctx, rows.AddJoinToken(row), journal.Later(rows, config.Fleet, made, row.Created)); err != nil {
 		return fmt.Errorf("record join token: %w", err)
 	}
 	token := protocol.JoinToken{

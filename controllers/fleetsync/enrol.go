@@ -185,7 +185,7 @@ func notEnrolled(url string, err error) error {
 	switch {
 	case errors.Is(err, keyservice.ErrUnavailable):
 		return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s does not answer: %w", url, say.Steady(err))
-	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonToken:
+	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonJoinToken:
 		return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s: %w; hint: %s", url, err, tokenHint)
 	}
 	return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", url, err)

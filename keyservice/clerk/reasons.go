@@ -12,7 +12,7 @@ import (
 // gets; what is behind it goes to the log.
 var codes = map[string]connect.Code{
 	keyservicev1.ReasonCertificate: connect.CodeUnauthenticated,
-	keyservicev1.ReasonToken:       connect.CodeUnauthenticated,
+	keyservicev1.ReasonJoinToken:   connect.CodeUnauthenticated,
 	keyservicev1.ReasonNotInFleet:  connect.CodePermissionDenied,
 	keyservicev1.ReasonIdentity:    connect.CodePermissionDenied,
 	keyservicev1.ReasonSuspended:   connect.CodePermissionDenied,

@@ -26,13 +26,13 @@ import (
 
 const maxRecipient = 4 << 10
 
-// NewTokenSecret makes the secret of a join token, and the row that the store
+// NewJoinToken makes the secret of a join token, and the row that the store
 // keeps of it: a hash. 32 random bytes need no slow hash.
-func NewTokenSecret(fleet, cluster string, ttl time.Duration, now time.Time) (secret string, row store.Token) {
+func NewJoinToken(fleet, cluster string, ttl time.Duration, now time.Time) (secret string, row store.JoinToken) {
 	raw := make([]byte, 32)
 	rand.Read(raw)
 	secret = base64.RawURLEncoding.EncodeToString(raw)
-	return secret, store.Token{Hash: sha256.Sum256([]byte(secret)), Fleet: fleet, Cluster: cluster, Created: now, Expires: now.Add(ttl)}
+	return secret, store.JoinToken{Hash: sha256.Sum256([]byte(secret)), Fleet: fleet, Cluster: cluster, Created: now, Expires: now.Add(ttl)}
 }
 
 // Enrolment gives clusters their certificates.
@@ -133,7 +133,7 @@ func encryptTo(recipient age.Recipient, data []byte) ([]byte, error) {
 // a database, and have clusters of one name.
 func (s *Enrolment) ofThisFleet(begun store.Enrolment) error {
 	if begun.Fleet != s.Fleet {
-		return fmt.Errorf("%w: the one for cluster %q is of fleet %s", store.ErrToken, begun.Cluster, begun.Fleet)
+		return fmt.Errorf("%w: the one for cluster %q is of fleet %s", store.ErrJoinToken, begun.Cluster, begun.Fleet)
 	}
 	return nil
 }
@@ -142,8 +142,8 @@ func (s *Enrolment) ofThisFleet(begun store.Enrolment) error {
 // not good stands in the log and in the entry, and never in the answer: a stranger
 // would learn which token is worth a second try.
 func (s *Enrolment) refuseEnrolment(ctx context.Context, err error) error {
-	if errors.Is(err, store.ErrToken) {
-		return s.RefuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonToken, Detail: err.Error()}, err)
+	if errors.Is(err, store.ErrJoinToken) {
+		return s.RefuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonJoinToken, Detail: err.Error()}, err)
 	}
 	return s.Refuse(keyservicev1.ReasonUnavailable, err)
 }

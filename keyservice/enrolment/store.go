@@ -8,7 +8,7 @@ import (
 )
 
 // Store spends a token at most once, however many requests race. Its
-// methods fail with store.ErrToken when token or challenge do not serve.
+// methods fail with store.ErrJoinToken when token or challenge do not serve.
 type Store interface {
 	BeginEnrolment(ctx context.Context, token [32]byte, e store.Enrolment, now time.Time) (store.Enrolment, error)
 	AnswerEnrolment(ctx context.Context, token, challenge [32]byte, now time.Time) (store.Enrolment, error)

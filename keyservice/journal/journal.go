@@ -73,7 +73,7 @@ func (j *Journal) Size() int64 { return j.tip.Load().Size }
 
 // Append makes changes and records entries with them; fleet and time of an entry
 // are filled in. When it returns nil both are on disk under a signed checkpoint.
-// A change that says no (store.ErrToken, store.ErrHeadMoved) is the error, and
+// A change that says no (store.ErrJoinToken, store.ErrHeadMoved) is the error, and
 // then nothing is recorded either; other errors are ErrUnsigned, ErrQueue,
 // ErrBehind, audit.ErrEntry for an entry that is too long or no text, and the
 // store's. A caller that leaves does not stop it: what was decided is recorded.

@@ -29,8 +29,8 @@ const (
 	ReasonPerson = "Person"
 	// ReasonRole: the person's roles do not cover what was asked for.
 	ReasonRole = "Role"
-	// ReasonToken: the join token is unknown, used, expired or not for this.
-	ReasonToken = "Token"
+	// ReasonJoinToken: the join token is unknown, used, expired or not for this.
+	ReasonJoinToken = "Token"
 	// ReasonLedgerFull: the ledger keeps no more of this cluster.
 	ReasonLedgerFull = "LedgerFull"
 	// ReasonTooMuch: the answer would be too large; ask for less.

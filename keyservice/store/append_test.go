@@ -48,7 +48,7 @@ func TestAnAppendMakesEachGroupOfChangesWholeOrNotAtAll(t *testing.T) {
 			refused = slices.Clone(now.Refused)
 			return addTo("one entry")(now)
 		}))
-		if !errors.Is(refused[0], store.ErrToken) || refused[1] != nil || refused[2] != nil {
+		if !errors.Is(refused[0], store.ErrJoinToken) || refused[1] != nil || refused[2] != nil {
 			t.Fatalf("refused: %v", refused)
 		}
 		// Serials are unique: what was rolled back can be written again.

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// AddToken records a new join token by its hash.
-func (s enrolmentRows) AddToken(t Token) Change {
+// AddJoinToken records a new join token by its hash.
+func (s enrolmentRows) AddJoinToken(t JoinToken) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (hash, fleet, cluster, created, expires) VALUES ($1, $2, $3, "+
 			"$4, $5)",
@@ -21,7 +21,7 @@ func (s enrolmentRows) AddToken(t Token) Change {
 
 // BeginEnrolment keeps e for the unspent, unexpired token with this hash, in
 // place of what an earlier attempt left there: only the newest challenge can be
-// answered. It returns the token's fleet and cluster, or [ErrToken].
+// answered. It returns the token's fleet and cluster, or [ErrJoinToken].
 func (s enrolmentRows) BeginEnrolment(ctx context.Context, token [32]byte, e Enrolment, now time.Time) (
 	Enrolment, error,
 ) {
@@ -50,13 +50,13 @@ func usable(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (fle
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		err = fmt.Errorf("%w: this service never made it, or lost the database that it was in; it may be another fleet's",
-			ErrToken)
+			ErrJoinToken)
 	case err != nil:
 	case spent.Valid:
-		err = fmt.Errorf("%w: the one for cluster %q was used at %s", ErrToken, cluster,
+		err = fmt.Errorf("%w: the one for cluster %q was used at %s", ErrJoinToken, cluster,
 			unstamp(spent.Int64).Format(time.RFC3339))
 	case expires <= stamp(now):
-		err = fmt.Errorf("%w: the one for cluster %q expired at %s", ErrToken, cluster, unstamp(expires).Format(time.RFC3339))
+		err = fmt.Errorf("%w: the one for cluster %q expired at %s", ErrJoinToken, cluster, unstamp(expires).Format(time.RFC3339))
 	}
 	return fleet, cluster, err
 }
@@ -81,7 +81,7 @@ func (s enrolmentRows) AnswerEnrolment(ctx context.Context, token, challenge [32
 		return err
 	})
 	if err == nil && !right {
-		err = fmt.Errorf("%w: the challenge was not answered by the one for cluster %q", ErrToken, e.Cluster)
+		err = fmt.Errorf("%w: the challenge was not answered by the one for cluster %q", ErrJoinToken, e.Cluster)
 	}
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("answer enrolment: %w", err)
@@ -99,14 +99,14 @@ func begun(ctx context.Context, tx *sql.Tx, token [32]byte, now time.Time) (Enro
 	err = tx.QueryRowContext(ctx, "SELECT public_key, recipient, challenge FROM enrolments WHERE token = $1", token[:]).
 		Scan(&e.PublicKey, &e.Recipient, &challenge)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Enrolment{}, fmt.Errorf("%w: no challenge waits for the one for cluster %q", ErrToken, e.Cluster)
+		return Enrolment{}, fmt.Errorf("%w: no challenge waits for the one for cluster %q", ErrJoinToken, e.Cluster)
 	}
 	copy(e.Challenge[:], challenge)
 	return e, err
 }
 
 // CompleteEnrolment spends the token and records the certificate, both or
-// neither; [ErrToken] when another request was first. The rows are asked again
+// neither; [ErrJoinToken] when another request was first. The rows are asked again
 // by what is written: another transaction may have changed them since they were
 // read.
 func (s enrolmentRows) CompleteEnrolment(token, challenge [32]byte, c Certificate, now time.Time) Change {
@@ -116,7 +116,7 @@ func (s enrolmentRows) CompleteEnrolment(token, challenge [32]byte, c Certificat
 			return err
 		}
 		if subtle.ConstantTimeCompare(e.Challenge[:], challenge[:]) != 1 {
-			return ErrToken
+			return ErrJoinToken
 		}
 		if err := one(tx.ExecContext(ctx, "DELETE FROM enrolments WHERE token = $1 AND challenge = $2", token[:],
 			challenge[:])); err != nil {
@@ -130,14 +130,14 @@ func (s enrolmentRows) CompleteEnrolment(token, challenge [32]byte, c Certificat
 	}
 }
 
-// one is [ErrToken] when a statement found no row to change.
+// one is [ErrJoinToken] when a statement found no row to change.
 func one(done sql.Result, err error) error {
 	if err != nil {
 		return err
 	}
 	n, err := done.RowsAffected()
 	if err == nil && n == 0 {
-		err = ErrToken
+		err = ErrJoinToken
 	}
 	return err
 }

@@ -21,7 +21,7 @@ type enrolment struct {
 func newEnrolment(t testing.TB, s *store.DB, secret string) enrolment {
 	t.Helper()
 	e := enrolment{token: digest(secret), challenge: digest("nonce of " + secret), now: time.Now()}
-	must(t, s.Do(t.Context(), s.AddToken(store.Token{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: e.now,
+	must(t, s.Do(t.Context(), s.AddJoinToken(store.JoinToken{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: e.now,
 		Expires: e.now.Add(time.Hour)})))
 	return e
 }
@@ -46,15 +46,15 @@ func TestAWrongAnswerEndsAnEnrolment(t *testing.T) {
 		s, ctx := engine.open(t), t.Context()
 		e := newEnrolment(t, s, "secret")
 		e.begin(t, s)
-		if _, err := s.AnswerEnrolment(ctx, e.token, digest("guess"), e.now); !errors.Is(err, store.ErrToken) {
-			t.Fatalf("wrong answer: %v, want ErrToken", err)
+		if _, err := s.AnswerEnrolment(ctx, e.token, digest("guess"), e.now); !errors.Is(err, store.ErrJoinToken) {
+			t.Fatalf("wrong answer: %v, want ErrJoinToken", err)
 		}
-		if _, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now); !errors.Is(err, store.ErrToken) {
-			t.Fatalf("right answer after a wrong one: %v, want ErrToken", err)
+		if _, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now); !errors.Is(err, store.ErrJoinToken) {
+			t.Fatalf("right answer after a wrong one: %v, want ErrJoinToken", err)
 		}
 		e.begin(t, s)
-		if _, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now.Add(2*time.Hour)); !errors.Is(err, store.ErrToken) {
-			t.Fatalf("after expiry: %v, want ErrToken", err)
+		if _, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now.Add(2*time.Hour)); !errors.Is(err, store.ErrJoinToken) {
+			t.Fatalf("after expiry: %v, want ErrJoinToken", err)
 		}
 		_, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now)
 		must(t, err)
@@ -73,15 +73,15 @@ func TestATokenIsSpentOnceByManyReplicas(t *testing.T) {
 				switch {
 				case err == nil:
 					spent.Add(1)
-				case !errors.Is(err, store.ErrToken):
+				case !errors.Is(err, store.ErrJoinToken):
 					t.Errorf("complete: %v", err)
 				}
 			})
 			if spent.Load() != 1 {
 				t.Fatalf("%d requests spent the token, want 1", spent.Load())
 			}
-			if _, err := handles[2].BeginEnrolment(ctx, e.token, store.Enrolment{}, e.now); !errors.Is(err, store.ErrToken) {
-				t.Fatalf("spent token: %v, want ErrToken", err)
+			if _, err := handles[2].BeginEnrolment(ctx, e.token, store.Enrolment{}, e.now); !errors.Is(err, store.ErrJoinToken) {
+				t.Fatalf("spent token: %v, want ErrJoinToken", err)
 			}
 		}
 		names, err := handles[3].Enrolled(ctx, fleet, time.Now())
@@ -105,13 +105,13 @@ func TestBeginAgainWhileATokenIsSpentRevivesNothing(t *testing.T) {
 				return
 			}
 			again := store.Enrolment{PublicKey: []byte("spki"), Recipient: "age1pq1x", Challenge: e.challenge}
-			if _, err := s.BeginEnrolment(ctx, e.token, again, e.now); err != nil && !errors.Is(err, store.ErrToken) {
+			if _, err := s.BeginEnrolment(ctx, e.token, again, e.now); err != nil && !errors.Is(err, store.ErrJoinToken) {
 				t.Errorf("begin: %v", err)
 			}
 		})
 		if err := handles[1].Do(ctx, handles[1].CompleteEnrolment(e.token, e.challenge, e.certificate("b"),
-			e.now)); !errors.Is(err, store.ErrToken) {
-			t.Fatalf("the spent token: %v, want ErrToken", err)
+			e.now)); !errors.Is(err, store.ErrJoinToken) {
+			t.Fatalf("the spent token: %v, want ErrJoinToken", err)
 		}
 	})
 }

@@ -73,20 +73,20 @@ func writes() []write {
 			must(t, err)
 			return was
 		}},
-		{name: "AddToken", do: func(ctx context.Context, s *store.DB) error {
-			return s.Do(ctx, s.AddToken(store.Token{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: now,
+		{name: "AddJoinToken", do: func(ctx context.Context, s *store.DB) error {
+			return s.Do(ctx, s.AddJoinToken(store.JoinToken{Hash: e.token, Fleet: fleet, Cluster: "prod-eu", Created: now,
 				Expires: now.Add(time.Hour)}))
 		}, done: func(t *testing.T, s *store.DB) bool { return begin(t.Context(), s) == nil }, again: errAny},
 		{name: "BeginEnrolment", prepare: token, do: begin, done: answers},
 		{name: "a wrong AnswerEnrolment", prepare: begun, do: func(ctx context.Context, s *store.DB) error {
-			if _, err := s.AnswerEnrolment(ctx, e.token, digest("guess"), now); !errors.Is(err, store.ErrToken) {
+			if _, err := s.AnswerEnrolment(ctx, e.token, digest("guess"), now); !errors.Is(err, store.ErrJoinToken) {
 				return err
 			}
 			return nil
 		}, done: func(t *testing.T, s *store.DB) bool { return !answers(t, s) }},
 		{name: "CompleteEnrolment", prepare: begun, do: func(ctx context.Context, s *store.DB) error {
 			return s.Do(ctx, s.CompleteEnrolment(e.token, e.challenge, e.certificate("a"), now))
-		}, done: enrolled, again: store.ErrToken},
+		}, done: enrolled, again: store.ErrJoinToken},
 		{name: "AddCertificate", do: func(ctx context.Context, s *store.DB) error {
 			return s.Do(ctx, s.AddCertificate(e.certificate("a")))
 		}, done: enrolled, again: errAny},

@@ -19,10 +19,10 @@ func (r Refusal) Error() string { return string(r) }
 var (
 	// ErrNotFound: there is no such row.
 	ErrNotFound error = Refusal("not found")
-	// ErrToken: the join token is unknown, used or expired, or its challenge is
+	// ErrJoinToken: the join token is unknown, used or expired, or its challenge is
 	// not this one. One error, so that nobody can ask which; its text tells, and is
 	// for the log alone.
-	ErrToken error = Refusal("join token not usable")
+	ErrJoinToken error = Refusal("join token not usable")
 	// ErrHeadMoved: another head was accepted meanwhile.
 	ErrHeadMoved error = Refusal("accepted head moved")
 )
@@ -38,8 +38,8 @@ type Head struct {
 	Known sealing.Known
 }
 
-// Token is a join token as the service keeps it.
-type Token struct {
+// JoinToken is a join token as the service keeps it.
+type JoinToken struct {
 	// Hash is the SHA-256 of the secret.
 	Hash             [32]byte
 	Fleet, Cluster   string
