@@ -111,6 +111,27 @@ func TestAPlacementThatDoesNotBuildIsSaidToBeBroken(t *testing.T) {
 	}
 }
 
+// A placement whose file has a slip places nothing new, and what stands of it is not
+// "not placed": nobody took it away.
+func TestAPlacementThatCannotBeReadIsSaidToBeBroken(t *testing.T) {
+	f := newFixture(t)
+	head := f.commit(map[string]string{
+		"placements/payments.yaml": placementFile("payments", "payments", "cluster/prod-eu") + "  pahts: [x]\n",
+	})
+	f.atHead(head)
+	admin := f.person("dev", config.RoleDeveloper).admin
+	for _, asked := range []string{"", "payments"} {
+		out, err := admin.ListLedger(t.Context(), &keyservicev1.ListLedgerRequest{Placement: asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := out.GetPlacements()
+		if len(all) != 1 || all[0].GetPlacement() != "payments" || !strings.Contains(all[0].GetBroken(), "pahts") {
+			t.Errorf("placement %q: %v", asked, all)
+		}
+	}
+}
+
 // TestALookIsAskedForByPeople: nobody waits for the interval.
 func TestALookIsAskedForByPeople(t *testing.T) {
 	f := newFixture(t)

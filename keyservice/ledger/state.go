@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -86,6 +87,30 @@ func (v *ledgerView) placements(in *keyservicev1.ListLedgerRequest) []*keyservic
 			}
 		}
 		out = append(out, p)
+	}
+	return append(out, v.refused(in)...)
+}
+
+// refused are the placements whose files cannot be read. What they placed before stands
+// until they are mended: who sees it called NotPlaced looks for somebody who took it
+// away.
+func (v *ledgerView) refused(in *keyservicev1.ListLedgerRequest) []*keyservicev1.LedgerPlacement {
+	why := map[string]error{}
+	for _, problem := range v.head.Model.Problems {
+		if problem.Kind != api.KindPlacement || in.GetPlacement() != "" && in.GetPlacement() != problem.Name {
+			continue
+		}
+		err := v.head.Model.Refused(api.KindPlacement, problem.Name)
+		if err != nil && v.head.Model.Placements[problem.Name] == nil {
+			why[problem.Name] = err
+		}
+	}
+	var out []*keyservicev1.LedgerPlacement
+	for _, name := range sortedKeys(why) {
+		out = append(out, &keyservicev1.LedgerPlacement{
+			Placement: printable.Line(name, protocol.MaxMessage),
+			Broken:    printable.Line(why[name].Error(), protocol.MaxMessage),
+		})
 	}
 	return out
 }

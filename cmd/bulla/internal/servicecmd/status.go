@@ -29,8 +29,8 @@ const statusLong = `Say where each secret and each placement stands on each clus
 
 DIGEST compares what the cluster has with what the head places that the key
 service accepted last: Current, Outdated, Missing, NotPlaced, Broken where the
-placement does not build, or Unknown where the cluster does not say. Everything
-but Configured is the cluster's own word.
+placement cannot be read or does not build, or Unknown where the cluster does not
+say. Everything but Configured is the cluster's own word.
 
 The first line is that head. Then clusters with the head that each works at, then
 secrets, then placements: those that are not ready, and those without secrets.
