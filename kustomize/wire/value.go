@@ -1,39 +1,21 @@
 package wire
 
-import "strconv"
+import "github.com/bulla-dev/bulla/kustomize/workload"
 
 // What stands in an object as JSON has it.
 
-func valueAt(value any, path ...string) any {
-	for _, step := range path {
-		switch v := value.(type) {
-		case map[string]any:
-			value = v[step]
-		case []any: // a path of package workload goes through lists by number
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(v) {
-				return nil
-			}
-			value = v[i]
-		default:
-			return nil
-		}
-	}
-	return value
-}
-
 func mapAt(value any, path ...string) map[string]any {
-	m, _ := valueAt(value, path...).(map[string]any)
+	m, _ := workload.At(value, path...).(map[string]any)
 	return m
 }
 
 func textAt(value any, path ...string) string {
-	s, _ := valueAt(value, path...).(string)
+	s, _ := workload.At(value, path...).(string)
 	return s
 }
 
 func listAt(value any, key string) []any {
-	l, _ := valueAt(value, key).([]any)
+	l, _ := workload.At(value, key).([]any)
 	return l
 }
 

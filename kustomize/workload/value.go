@@ -2,9 +2,9 @@ package workload
 
 import "strconv"
 
-// at walks from a value along a path; a number goes into a list. It answers nil
-// for what is not there.
-func at(value any, path ...string) any {
+// At walks from a value of an object along a path, such as one of [Template]; a number
+// goes into a list. It answers nil for what is not there.
+func At(value any, path ...string) any {
 	for _, step := range path {
 		switch v := value.(type) {
 		case map[string]any:
@@ -23,16 +23,16 @@ func at(value any, path ...string) any {
 }
 
 func mapAt(value any, path ...string) map[string]any {
-	m, _ := at(value, path...).(map[string]any)
+	m, _ := At(value, path...).(map[string]any)
 	return m
 }
 
 func textAt(value any, path ...string) string {
-	s, _ := at(value, path...).(string)
+	s, _ := At(value, path...).(string)
 	return s
 }
 
 func listAt(value any, path ...string) []any {
-	l, _ := at(value, path...).([]any)
+	l, _ := At(value, path...).([]any)
 	return l
 }
