@@ -92,8 +92,9 @@ func TestAClusterAtTenTimesItsQuotaIsLimitedAlone(t *testing.T) {
 	f.eventually("it was sent away ten times as often as it may ask", func() bool { return sentAway.Load() > 10*burst })
 	close(stop)
 	group.Wait()
-	// The bucket grows by one a second.
-	if n := answered.Load(); n < burst/2 || n > burst+120 {
+	// The bucket grows by one a second. An answer may cost two requests, the proof of
+	// the log's growth being the other; a fourth asks for what is not known.
+	if n := answered.Load(); n < burst/4 || n > burst+120 {
 		t.Errorf("%d requests answered of a quota of %d", n, burst)
 	}
 	recorded, counted := 0, 0

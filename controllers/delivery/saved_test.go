@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,18 +16,18 @@ import (
 // narrow is an API server that takes no status with more than most entries.
 type narrow struct {
 	client.Client
-	most *int
+	most *atomic.Int32
 }
 
 func (n narrow) Status() client.SubResourceWriter { return narrowStatus{n.Client.Status(), n.most} }
 
 type narrowStatus struct {
 	client.SubResourceWriter
-	most *int
+	most *atomic.Int32
 }
 
 func (n narrowStatus) Patch(ctx context.Context, o client.Object, p client.Patch, options ...client.SubResourcePatchOption) error {
-	if d, ok := o.(*v1alpha1.Delivery); ok && len(d.Status.Inventory) > *n.most {
+	if d, ok := o.(*v1alpha1.Delivery); ok && len(d.Status.Inventory) > int(n.most.Load()) {
 		return apierrors.NewRequestEntityTooLargeError("etcdserver: request is too large")
 	}
 	return n.SubResourceWriter.Patch(ctx, o, p, options...)
@@ -36,7 +37,8 @@ func (n narrowStatus) Patch(ctx context.Context, o client.Object, p client.Patch
 // nothing is applied that nobody would remember.
 func TestAStatusThatCannotBeSavedIsSaid(t *testing.T) {
 	w := newDeliveryWorld(t)
-	most := 2
+	var most atomic.Int32
+	most.Store(2)
 	w.wrap = func(c client.Client) client.Client { return narrow{c, &most} }
 	w.run()
 	w.place("shop", w.configMaps("a", "b")...)
@@ -59,7 +61,7 @@ func TestAStatusThatCannotBeSavedIsSaid(t *testing.T) {
 		return nil
 	})
 	w.place("shop", w.configMaps("a", "c")...)
-	most = 3
+	most.Store(3)
 	w.commit()
 	w.settled()
 }

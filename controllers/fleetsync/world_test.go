@@ -236,6 +236,9 @@ func (w *world) get() *v1alpha1.FleetSync {
 // checkStatus holds every observed status to Flux's and kstatus's rules.
 func (w *world) checkStatus(obj *v1alpha1.FleetSync) {
 	w.Helper()
+	if conditions.IsUnknown(obj, meta.ReadyCondition) && conditions.IsReconciling(obj) {
+		return // a build is slow: at work, for kstatus, and the rules are for what a pass ended with
+	}
 	checker := check.NewChecker(w.client, &check.Conditions{NegativePolarity: []string{meta.StalledCondition, meta.ReconcilingCondition}})
 	checker.DisableFetch = true
 	if fail, warn := checker.Check(w.Context(), obj); fail != nil || warn != nil {

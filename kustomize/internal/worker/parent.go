@@ -59,7 +59,7 @@ func Build(ctx context.Context, o Options, files Files, dir string) (*Result, er
 	defer cancel()
 	child, err := spawn(deadline)
 	if err != nil {
-		return nil, fmt.Errorf("start build process: %w", err)
+		return nil, notBegun(ctx, deadline, o, err)
 	}
 	// A panic in serving leaves no process behind; nothing to do otherwise.
 	defer child.finish(false)
@@ -98,6 +98,22 @@ var (
 	errBroken   = errors.New("build process ended early")
 )
 
+// notBegun explains a child that did not start. A build that was given up in that
+// moment has not failed: who gave it up says why.
+func notBegun(ctx, deadline context.Context, o Options, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(context.Cause(deadline), errDeadline):
+		return tooLong(o)
+	}
+	return fmt.Errorf("start build process: %w", err)
+}
+
+func tooLong(o Options) *Failure {
+	return &Failure{Problem: fmt.Sprintf("build takes longer than %v", o.Timeout), Temporary: true}
+}
+
 func explain(ctx, deadline context.Context, o Options, child *child, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -109,7 +125,7 @@ func explain(ctx, deadline context.Context, o Options, child *child, err error) 
 	starved := func(words string) bool { return strings.Contains(stderr, words) }
 	switch {
 	case errors.Is(context.Cause(deadline), errDeadline), strings.Contains(stderr, "SIGXCPU"):
-		return &Failure{Problem: fmt.Sprintf("build takes longer than %v", o.Timeout), Temporary: true}
+		return tooLong(o)
 	case starved("out of memory"), starved("cannot allocate memory"), starved("failed to allocate"),
 		starved("pthread_create failed"), starved("failed to create new OS thread"): // there is no room for its stack
 		return &Failure{Problem: fmt.Sprintf("build needs more than %d MiB of memory", o.Memory>>20)}
