@@ -58,7 +58,7 @@ test: kube softhsm postgres bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... t
 
 generate: $(foreach t,$(TOOLS),bin/.$(notdir $(t))) ## Write generated code, CRDs and the command reference
 	bin/buf lint && bin/buf generate
-	bin/controller-gen object paths=./api/... crd output:crd:dir=charts/bulla-controller/crds paths=./api/...
+	bin/controller-gen object paths=./api/... crd output:crd:dir=charts/bulla-controller/files/crds paths=./api/...
 	$(GO) run ./cmd/bulla docs > bin/cli.md && mv bin/cli.md docs/reference/cli.md
 
 verify: tools ## Check everything that is no test: format, vet, lint, freshness, imports, go.mod, vulnerabilities

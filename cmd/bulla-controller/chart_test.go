@@ -1,17 +1,18 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +21,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
+	"github.com/bulla-dev/bulla/fixtures/helm"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
@@ -30,48 +32,33 @@ const (
 	account = "bulla-bulla-controller"
 )
 
-// helm runs the real Helm that `make test` builds.
-func helm(t *testing.T, arguments ...string) (string, error) {
-	t.Helper()
-	binary, err := filepath.Abs("../../bin/helm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("%v; hint: GOBIN=$PWD/bin go install helm.sh/helm/v4/cmd/helm@v4.3.1", err)
-	}
-	home := t.TempDir()
-	cmd := exec.Command(binary, arguments...)
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"),
-		"HOME=" + home,
-		"HELM_CACHE_HOME=" + home,
-		"HELM_CONFIG_HOME=" + home,
-		"HELM_DATA_HOME=" + home,
-	}
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
 // install installs the chart into a namespace of its own on the shared cluster.
 func install(t *testing.T, values ...string) (c *cluster.Cluster, namespace string) {
 	t.Helper()
 	c = cluster.ForTest(t)
 	namespace = c.NewNamespace(t)
 	label(t, c, namespace)
-	arguments := []string{"install", release, chart, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()}
-	for _, value := range values {
-		arguments = append(arguments, "--set", value)
-	}
-	if out, err := helm(t, arguments...); err != nil {
-		t.Fatalf("helm install: %v\n%s", err, out)
-	}
+	forgetCRDs(t, c)
+	helm.Install(t, c, namespace, release, chart, values...)
+	return c, namespace
+}
+
+// forgetCRDs deletes the definitions when the test ends: they outlive their release,
+// and Helm gives them to no other.
+func forgetCRDs(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	all := clientOf(t, c)
 	t.Cleanup(func() {
-		if out, err := helm(t, "uninstall", release, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()); err != nil {
-			t.Errorf("helm uninstall: %v\n%s", err, out)
+		for _, name := range []string{"fleetsyncs.bulla.dev", "deliveries.bulla.dev"} {
+			crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			if err := client.IgnoreNotFound(all.Delete(context.Background(), crd)); err != nil {
+				t.Errorf("delete CRD %s: %v", name, err)
+			}
+			wait.Until(t, "the CRD is gone", func() bool {
+				return apierrors.IsNotFound(all.Get(context.Background(), client.ObjectKeyFromObject(crd), crd))
+			})
 		}
 	})
-	return c, namespace
 }
 
 // label makes the API server enforce the restricted pod security standard.
@@ -242,8 +229,7 @@ func TestTheControllersOwnRightsAreAskedFor(t *testing.T) {
 			t.Errorf("%s: allowed %v, want %v", r, got, want)
 		}
 	}
-	out, err := helm(
-		t,
+	out, err := helm.Run(t,
 		"template",
 		release,
 		chart,
@@ -256,7 +242,7 @@ func TestTheControllersOwnRightsAreAskedFor(t *testing.T) {
 		!strings.Contains(out, "--default-service-account=bulla-deployer") {
 		t.Errorf("the Deployment's flags (%v):\n%s", err, out)
 	}
-	if out, err = helm(t, "template", release, chart, "--show-only", "templates/deployment.yaml"); err != nil ||
+	if out, err = helm.Run(t, "template", release, chart, "--show-only", "templates/deployment.yaml"); err != nil ||
 		strings.Contains(out, "--apply-as-controller") {
 		t.Errorf("by default (%v):\n%s", err, out)
 	}
@@ -292,11 +278,13 @@ func TestValuesAreCheckedBeforeAnythingIsInstalled(t *testing.T) {
 			"a tenant without an account", "defaultServiceAccount=,rbac.tenants[0].namespace=shop",
 			"shop has no serviceAccount",
 		},
+		{"a definition that is kept by half", "crds.keep=half", "keep"},
+		{"a port that is none", "networkPolicy.egress.ports[0]=70000", "ports"},
 		{"a rule with verbs of its own", "rbac.apply.rules[0].verbs[0]=escalate", "rules"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := helm(t, "template", release, chart, "--set", test.value)
+			out, err := helm.Run(t, "template", release, chart, "--set", test.value)
 			if exit := new(exec.ExitError); !errors.As(err, &exit) || !strings.Contains(out, test.names) {
 				t.Errorf(
 					"helm template --set %s: %v, want a refusal that names %s:\n%s",
@@ -327,8 +315,7 @@ func TestTheFloorUnderSignaturesReachesTheFleetSync(t *testing.T) {
 		"templates/fleetsync.yaml",
 	}
 	const signers = `["ada@acme.example namespaces=\"git\" ssh-ed25519 AAAA"]`
-	out, err := helm(
-		t,
+	out, err := helm.Run(t,
 		append(args, "--set-json", `fleetSync.signing={"require":["clusters/"],"allowedSigners":`+signers+`}`)...)
 	if err != nil {
 		t.Fatalf("helm template: %v\n%s", err, out)
@@ -344,35 +331,10 @@ func TestTheFloorUnderSignaturesReachesTheFleetSync(t *testing.T) {
 	if diff := cmp.Diff(want, sync.Spec.Signing); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if out, err = helm(t, args...); err != nil || strings.Contains(out, "signing") {
+	if out, err = helm.Run(t, args...); err != nil || strings.Contains(out, "signing") {
 		t.Errorf("without a floor: %v\n%s", err, out)
 	}
-	if out, err := helm(t, append(args, "--set-json", `fleetSync.signing={"requires":[]}`)...); err == nil {
+	if out, err := helm.Run(t, append(args, "--set-json", `fleetSync.signing={"requires":[]}`)...); err == nil {
 		t.Errorf("a field that does not exist is taken:\n%s", out)
-	}
-}
-
-func TestUninstallingLeavesCRDsAndIdentity(t *testing.T) {
-	c := cluster.ForTest(t)
-	namespace := c.NewNamespace(t)
-	if out, err := helm(t, "install", release, chart, "--namespace", namespace, "--kubeconfig",
-		c.Kubeconfig()); err != nil {
-		t.Fatalf("helm install: %v\n%s", err, out)
-	}
-	identity := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bulla-identity"}}
-	if err := c.Client().Create(t.Context(), identity); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := helm(t, "uninstall", release, "--namespace", namespace, "--kubeconfig", c.Kubeconfig()); err != nil {
-		t.Fatalf("helm uninstall: %v\n%s", err, out)
-	}
-	if err := c.Client().Get(t.Context(), client.ObjectKeyFromObject(identity), identity); err != nil {
-		t.Errorf("the identity went with the chart: %v", err)
-	}
-	deliveries := &metav1.PartialObjectMetadataList{
-		TypeMeta: metav1.TypeMeta{APIVersion: "bulla.dev/v1alpha1", Kind: "DeliveryList"},
-	}
-	if err := c.Client().List(t.Context(), deliveries); err != nil {
-		t.Errorf("the CRDs went with the chart: %v", err)
 	}
 }

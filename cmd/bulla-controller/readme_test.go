@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/child"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/helm"
 	"github.com/bulla-dev/bulla/fixtures/prose"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -152,6 +153,7 @@ func newReader(t *testing.T) *reader {
 	r.learn("127.0.0.1:9090", health)
 	r.learn("/usr/lib/softhsm/libsofthsm2.so", r.token.SoftHSM)
 	r.environment()
+	forgetCRDs(t, r.cluster)
 	t.Cleanup(r.cleanUp)
 	return r
 }
@@ -201,8 +203,7 @@ func (r *reader) environment() {
 
 // cleanUp leaves the shared cluster as it was.
 func (r *reader) cleanUp() {
-	if out, err := helm(r.T, "uninstall", "bulla", "--namespace", r.own, "--kubeconfig",
-		r.cluster.Kubeconfig()); err != nil {
+	if out, err := helm.On(r.T, r.cluster, r.own, "uninstall", "bulla"); err != nil {
 		r.Logf("helm uninstall: %v\n%s", err, out)
 	}
 	for _, name := range []string{r.own, "shop"} {

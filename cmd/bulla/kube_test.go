@@ -55,7 +55,7 @@ func cmdKube(ts *testscript.TestScript, neg bool, args []string) {
 
 func installCRDs(client dynamic.Interface) error {
 	ctx := context.Background()
-	files, err := filepath.Glob("../../charts/bulla-controller/crds/*.yaml")
+	files, err := filepath.Glob("../../charts/bulla-controller/files/crds/*.yaml")
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("find the chart's CRDs: %d files, %w", len(files), err)
 	}

@@ -74,7 +74,7 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 // every FleetSync that names none, and that is what counts.
 func TestTheDefaultIntervalIsOneNumber(t *testing.T) {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
-	data, err := os.ReadFile("../../charts/bulla-controller/crds/bulla.dev_fleetsyncs.yaml")
+	data, err := os.ReadFile("../../charts/bulla-controller/files/crds/bulla.dev_fleetsyncs.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
