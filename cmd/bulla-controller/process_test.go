@@ -28,6 +28,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/product"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -160,10 +161,8 @@ func (w *processWorld) serveKeys() {
 		w.Fatal(err)
 	}
 	w.token = token.ForTest(w.T)
-	build := exec.Command("go", "build", "-o", w.path("bulla-keyservice"), "../bulla-keyservice")
-	build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := build.CombinedOutput(); err != nil {
-		w.Fatalf("build the key service: %v\n%s", err, out)
+	if err := product.Build(w.Context(), w.dir, "bulla-keyservice"); err != nil {
+		w.Fatal(err)
 	}
 	pin, rootPIN := w.write("pin", w.token.PIN), w.write("root-pin", w.token.Root.PIN)
 	printed := w.keyservice("init", "--name", "acme", "--module", w.token.Module, "--token-label", w.token.Label,

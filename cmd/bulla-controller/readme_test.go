@@ -22,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/helm"
+	"github.com/bulla-dev/bulla/fixtures/product"
 	"github.com/bulla-dev/bulla/fixtures/prose"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -166,8 +167,14 @@ func (r *reader) environment() {
 		r.Fatal(err)
 	}
 	bin := r.path("bin")
-	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "./cmd/bulla", "./cmd/bulla-keyservice",
-		"filippo.io/age/cmd/age-keygen", "filippo.io/age/cmd/age")}
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		r.Fatal(err)
+	}
+	if err := product.Build(r.Context(), bin, "bulla", "bulla-keyservice"); err != nil {
+		r.Fatal(err)
+	}
+	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "filippo.io/age/cmd/age-keygen",
+		"filippo.io/age/cmd/age")}
 	builds[0].Dir = checkout
 	prebuilt := filepath.Join(checkout, "bin/control-plane")
 	if _, err := exec.LookPath(filepath.Join(prebuilt, "kubectl")); err == nil {
