@@ -166,12 +166,16 @@ func (r *enrolment) join(ctx context.Context, p *pass) error {
 const tokenHint = "the join token is used, expired or not that service's: its log says which, and so does `bulla audit log --kind Enrol`; " +
 	"put a new one into the Secret, from `bulla-keyservice token create`"
 
+// takenHint tells two machines of one name from one that was built anew.
+const takenHint = "another machine enrolled as spec.clusterName: give this one a name of its own, or, if it was built anew, " +
+	"a token for that name from `bulla-keyservice token create --cluster`"
+
 func (r *enrolment) joinWith(ctx context.Context, p *pass, token protocol.JoinToken) error {
 	enroll := r.Service.Enroll
 	if enroll == nil {
 		enroll = keyservice.Enroll
 	}
-	credentials, err := enroll(ctx, p.identity.Join(token))
+	credentials, err := enroll(ctx, p.identity.Join(token, p.obj.Spec.ClusterName))
 	if err != nil {
 		return notEnrolled(token.URL, err)
 	}
@@ -187,6 +191,8 @@ func notEnrolled(url string, err error) error {
 		return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s does not answer: %w", url, say.Steady(err))
 	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonJoinToken:
 		return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s: %w; hint: %s", url, err, tokenHint)
+	case errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonNameTaken:
+		return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s: %w; hint: %s", url, err, takenHint)
 	}
 	return loop.Waiting(v1alpha1.NotEnrolledReason, "key service %s: %w", url, err)
 }
@@ -212,8 +218,8 @@ func (r *enrolment) joinToken(ctx context.Context, p *pass) (protocol.JoinToken,
 	if err != nil {
 		return none, loop.Waiting(v1alpha1.NotEnrolledReason, "secret %q, key %q: %w", ref.Name, joinTokenKey, err)
 	}
-	if token.Cluster != p.obj.Spec.ClusterName {
-		return none, loop.Waiting(v1alpha1.NotEnrolledReason, "the join token is for cluster %q, and spec.clusterName is %q",
+	if !token.Names().Admits(p.obj.Spec.ClusterName) {
+		return none, loop.Waiting(v1alpha1.NotEnrolledReason, "the join token is for %q, and spec.clusterName is %q",
 			token.Cluster, p.obj.Spec.ClusterName)
 	}
 	if p.identity.Fleet() != "" && p.identity.Fleet() != token.Fleet {

@@ -141,9 +141,9 @@ func (i *Identity) NotAfter() time.Time {
 // Grace is where the certificate is renewed once it expired; empty for nowhere.
 func (i *Identity) Grace() string { return i.life.grace }
 
-// Join is what enrolment with a join token sends.
-func (i *Identity) Join(token protocol.JoinToken) client.EnrollOptions {
-	return client.EnrollOptions{Token: token, Key: i.key, Identity: i.identity, Recipient: i.Recipient()}
+// Join is what enrolment with a join token sends, under the name of a cluster.
+func (i *Identity) Join(token protocol.JoinToken, cluster string) client.EnrollOptions {
+	return client.EnrollOptions{Token: token, Cluster: cluster, Key: i.key, Identity: i.identity, Recipient: i.Recipient()}
 }
 
 // EnrolledAs says whether the certificate is there, for this name, and good at

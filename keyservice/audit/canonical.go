@@ -55,6 +55,8 @@ func (e Entry) Marshal() []byte {
 	b.must("outcome", e.Outcome)
 	b.text("person", e.Person)
 	b.text("placement", e.Placement)
+	b.text("recipient", e.Recipient)
+	b.text("ref", e.Ref)
 	b.text("request", e.Request)
 	b.text("revision", e.Revision)
 	b.list("targets", e.Targets)

@@ -38,6 +38,11 @@ type Entry struct {
 	Object    string   `json:"object,omitempty"`
 	Also      []string `json:"also,omitempty"`
 	Digest    string   `json:"digest,omitempty"`
+	// Recipient is the cluster's age recipient, of an Enrol that was done: with
+	// Identity, all that its Cluster file needs.
+	Recipient string `json:"recipient,omitempty"`
+	// Ref is the branch whose history may be another, of a History.
+	Ref string `json:"ref,omitempty"`
 	// Targets and Keys are of the locks that were opened, one for each block.
 	Targets []string `json:"targets,omitempty"`
 	Keys    []string `json:"keys,omitempty"`
@@ -63,7 +68,7 @@ const (
 	Head     Kind = "Head"     // a head was accepted, or refused
 	History  Kind = "History"  // an operator accepted a rewritten history
 	Key      Kind = "Key"      // a key was made, retired or succeeded
-	Token    Kind = "Token"    // a join token was made
+	Token    Kind = "Token"    // a join token was made, or revoked
 	Deny     Kind = "Deny"     // an operator denied something, or lifted that
 	Person   Kind = "Person"   // what a person did that is none of the above
 	Clone    Kind = "Clone"    // a certificate is in use in two places

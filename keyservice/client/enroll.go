@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/tls"
@@ -22,6 +23,8 @@ import (
 // in the cluster and never leave it.
 type EnrollOptions struct {
 	Token protocol.JoinToken
+	// Cluster is the name to enrol under; "" for that of a token for one cluster.
+	Cluster string
 	// Key is the cluster's mTLS key, ECDSA P-256.
 	Key crypto.Signer
 	// Identity is the cluster's age identity.
@@ -63,6 +66,14 @@ func Enroll(ctx context.Context, o EnrollOptions) (*Credentials, error) {
 	if err := o.Token.Check(); err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
+	name := cmp.Or(o.Cluster, o.Token.Cluster)
+	if !o.Token.Names().Admits(name) {
+		return nil, fmt.Errorf("enrol: the join token is for %q, and not for cluster %q", o.Token.Cluster, o.Cluster)
+	}
+	asked := name
+	if o.Token.Names().IsOne() {
+		asked = ""
+	}
 	csr, err := protocol.NewRequest(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
@@ -75,7 +86,7 @@ func Enroll(ctx context.Context, o EnrollOptions) (*Credentials, error) {
 	defer transport.CloseIdleConnections()
 	rpc := newRPC(transport, o.Token.URL)
 
-	begun, err := rpc.BeginEnroll(ctx, &keyservicev1.BeginEnrollRequest{Token: o.Token.Secret, Csr: csr, Recipient: o.Recipient})
+	begun, err := rpc.BeginEnroll(ctx, &keyservicev1.BeginEnrollRequest{Token: o.Token.Secret, Csr: csr, Recipient: o.Recipient, Cluster: asked})
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", classify(err))
 	}
@@ -83,11 +94,11 @@ func Enroll(ctx context.Context, o EnrollOptions) (*Credentials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
-	done, err := rpc.CompleteEnroll(ctx, &keyservicev1.CompleteEnrollRequest{Token: o.Token.Secret, Answer: answer})
+	done, err := rpc.CompleteEnroll(ctx, &keyservicev1.CompleteEnrollRequest{Token: o.Token.Secret, Answer: answer, Cluster: asked})
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", classify(err))
 	}
-	credentials, err := readCredentials(done, o.Token.CAHash, o.Key, o.Token.Fleet, o.Token.Cluster)
+	credentials, err := readCredentials(done, o.Token.CAHash, o.Key, o.Token.Fleet, name)
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}

@@ -114,7 +114,8 @@ func classify(err error) error {
 	}
 	switch answer.Code() {
 	case connect.CodePermissionDenied, connect.CodeUnauthenticated,
-		connect.CodeInvalidArgument, connect.CodeNotFound, connect.CodeFailedPrecondition:
+		connect.CodeInvalidArgument, connect.CodeNotFound, connect.CodeFailedPrecondition,
+		connect.CodeAlreadyExists:
 		// Only the service's own word counts: a proxy's 403 must not look like
 		// a decision.
 		if connect.IsWireError(err) {

@@ -15,6 +15,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/clerk"
@@ -27,12 +28,13 @@ import (
 const maxRecipient = 4 << 10
 
 // NewJoinToken makes the secret of a join token, and the row that the store
-// keeps of it: a hash. 32 random bytes need no slow hash.
+// keeps of it: a hash. 32 random bytes need no slow hash. It is for one name and
+// one use; Cluster and Uses of the row may say otherwise.
 func NewJoinToken(fleet, cluster string, ttl time.Duration, now time.Time) (secret string, row store.JoinToken) {
 	raw := make([]byte, 32)
 	rand.Read(raw)
 	secret = base64.RawURLEncoding.EncodeToString(raw)
-	return secret, store.JoinToken{Hash: sha256.Sum256([]byte(secret)), Fleet: fleet, Cluster: cluster, Created: now, Expires: now.Add(ttl)}
+	return secret, store.JoinToken{Hash: sha256.Sum256([]byte(secret)), Fleet: fleet, Cluster: cluster, Created: now, Expires: now.Add(ttl), Uses: 1}
 }
 
 // Enrolment gives clusters their certificates.
@@ -47,7 +49,8 @@ type Enrolment struct {
 }
 
 // BeginEnroll keeps the request for the token and encrypts a challenge to the
-// recipient. The token names fleet and cluster; the request cannot.
+// recipient. The token names the fleet, and the cluster or a pattern; the request
+// names a cluster of that pattern, and nothing else.
 func (s *Enrolment) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrollRequest) (*keyservicev1.BeginEnrollResponse, error) {
 	public, err := authority.ReadRequest(in.GetCsr())
 	if err != nil {
@@ -67,13 +70,13 @@ func (s *Enrolment) BeginEnroll(ctx context.Context, in *keyservicev1.BeginEnrol
 		return nil, s.Refuse(keyservicev1.ReasonRequest, err)
 	}
 	begun, err := s.Store.BeginEnrolment(ctx, sha256.Sum256([]byte(in.GetToken())), store.Enrolment{
-		PublicKey: public, Recipient: in.GetRecipient(), Challenge: sha256.Sum256(answer),
+		Cluster: in.GetCluster(), PublicKey: public, Recipient: in.GetRecipient(), Challenge: sha256.Sum256(answer),
 	}, s.Now())
 	if err != nil {
-		return nil, s.refuseEnrolment(ctx, err)
+		return nil, s.refuseEnrolment(ctx, in.GetCluster(), public, err)
 	}
 	if err := s.ofThisFleet(begun); err != nil {
-		return nil, s.refuseEnrolment(ctx, err)
+		return nil, s.refuseEnrolment(ctx, "", nil, err)
 	}
 	s.Log.Info("enrolment begun", "cluster", begun.Cluster)
 	return &keyservicev1.BeginEnrollResponse{Challenge: challenge}, nil
@@ -87,12 +90,12 @@ func (s *Enrolment) CompleteEnroll(ctx context.Context, in *keyservicev1.Complet
 		return nil, s.Refuse(keyservicev1.ReasonRequest, errors.New("the answer is not 32 bytes"))
 	}
 	token, answer := sha256.Sum256([]byte(in.GetToken())), sha256.Sum256(in.GetAnswer())
-	begun, err := s.Store.AnswerEnrolment(ctx, token, answer, s.Now())
+	begun, err := s.Store.AnswerEnrolment(ctx, token, in.GetCluster(), answer, s.Now())
 	if err != nil {
-		return nil, s.refuseEnrolment(ctx, err)
+		return nil, s.refuseEnrolment(ctx, in.GetCluster(), nil, err)
 	}
 	if err := s.ofThisFleet(begun); err != nil {
-		return nil, s.refuseEnrolment(ctx, err)
+		return nil, s.refuseEnrolment(ctx, "", nil, err)
 	}
 	public, err := x509.ParsePKIXPublicKey(begun.PublicKey)
 	if err != nil {
@@ -103,9 +106,12 @@ func (s *Enrolment) CompleteEnroll(ctx context.Context, in *keyservicev1.Complet
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", begun.Cluster)
 	}
 	row := issued.Row(begun.Fleet, begun.Cluster, "")
-	e := audit.Entry{Kind: audit.Enrol, Outcome: audit.Done, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity}
+	e := audit.Entry{
+		Kind: audit.Enrol, Outcome: audit.Done, Cluster: row.Cluster, Certificate: row.Serial, Identity: row.Identity,
+		Recipient: begun.Recipient, Detail: fmt.Sprintf("join token %s for %s", store.JoinTokenID(token), begun.Token),
+	}
 	if _, err := s.Journal.Append(ctx, []audit.Entry{e}, s.Store.CompleteEnrolment(token, answer, row, s.Now())); err != nil {
-		return nil, s.refuseEnrolment(ctx, err)
+		return nil, s.refuseEnrolment(ctx, row.Cluster, begun.PublicKey, err)
 	}
 	s.Log.Info("cluster enrolled", "cluster", row.Cluster, "identity", row.Identity, "serial", row.Serial)
 	return &keyservicev1.CompleteEnrollResponse{
@@ -140,8 +146,17 @@ func (s *Enrolment) ofThisFleet(begun store.Enrolment) error {
 
 // refuseEnrolment has no name to record: who holds no good token is nobody. Why it is
 // not good stands in the log and in the entry, and never in the answer: a stranger
-// would learn which token is worth a second try.
-func (s *Enrolment) refuseEnrolment(ctx context.Context, err error) error {
+// would learn which token is worth a second try. A name that is taken is told to who
+// holds a good token: it is a machine of this fleet, and somebody has to look at two
+// machines of one name.
+func (s *Enrolment) refuseEnrolment(ctx context.Context, name string, public []byte, err error) error {
+	if errors.Is(err, store.ErrNameTaken) {
+		e := audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonNameTaken, Cluster: name, Detail: err.Error()}
+		if public != nil {
+			e.Identity = hexid.Digest(public)
+		}
+		return s.RefuseRecorded(ctx, e, err)
+	}
 	if errors.Is(err, store.ErrJoinToken) {
 		return s.RefuseRecorded(ctx, audit.Entry{Kind: audit.Enrol, Outcome: keyservicev1.ReasonJoinToken, Detail: err.Error()}, err)
 	}

@@ -218,7 +218,10 @@ type BeginEnrollRequest struct {
 	// PKCS#10, DER.
 	Csr []byte `protobuf:"bytes,2,opt,name=csr,proto3" json:"csr,omitempty"`
 	// age1pq1…
-	Recipient     string `protobuf:"bytes,3,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	Recipient string `protobuf:"bytes,3,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// The name to enrol under, where the token is for a pattern. A token for one
+	// cluster has its name, and takes no other.
+	Cluster       string `protobuf:"bytes,4,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -274,6 +277,13 @@ func (x *BeginEnrollRequest) GetRecipient() string {
 	return ""
 }
 
+func (x *BeginEnrollRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
 type BeginEnrollResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An age file of 32 random bytes, encrypted to the recipient.
@@ -323,7 +333,9 @@ type CompleteEnrollRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// The 32 bytes.
-	Answer        []byte `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
+	Answer []byte `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
+	// As in BeginEnrollRequest.
+	Cluster       string `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +382,13 @@ func (x *CompleteEnrollRequest) GetAnswer() []byte {
 		return x.Answer
 	}
 	return nil
+}
+
+func (x *CompleteEnrollRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
 }
 
 type CompleteEnrollResponse struct {
@@ -3130,16 +3149,18 @@ var File_keyservice_keyservicev1_keyservice_proto protoreflect.FileDescriptor
 
 const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\n" +
-	"(keyservice/keyservicev1/keyservice.proto\x12\x13bulla.keyservice.v1\"Z\n" +
+	"(keyservice/keyservicev1/keyservice.proto\x12\x13bulla.keyservice.v1\"t\n" +
 	"\x12BeginEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x1c\n" +
-	"\trecipient\x18\x03 \x01(\tR\trecipient\"3\n" +
+	"\trecipient\x18\x03 \x01(\tR\trecipient\x12\x18\n" +
+	"\acluster\x18\x04 \x01(\tR\acluster\"3\n" +
 	"\x13BeginEnrollResponse\x12\x1c\n" +
-	"\tchallenge\x18\x01 \x01(\fR\tchallenge\"E\n" +
+	"\tchallenge\x18\x01 \x01(\fR\tchallenge\"_\n" +
 	"\x15CompleteEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x16\n" +
-	"\x06answer\x18\x02 \x01(\fR\x06answer\"\x9b\x01\n" +
+	"\x06answer\x18\x02 \x01(\fR\x06answer\x12\x18\n" +
+	"\acluster\x18\x03 \x01(\tR\acluster\"\x9b\x01\n" +
 	"\x16CompleteEnrollResponse\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x0e\n" +
 	"\x02ca\x18\x02 \x01(\fR\x02ca\x12\x1e\n" +

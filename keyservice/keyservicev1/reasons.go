@@ -31,6 +31,9 @@ const (
 	ReasonRole = "Role"
 	// ReasonJoinToken: the join token is unknown, used, expired or not for this.
 	ReasonJoinToken = "Token"
+	// ReasonNameTaken: another machine enrolled under that name. Only who holds a
+	// good token is told.
+	ReasonNameTaken = "NameTaken"
 	// ReasonLedgerFull: the ledger keeps no more of this cluster.
 	ReasonLedgerFull = "LedgerFull"
 	// ReasonTooMuch: the answer would be too large; ask for less.

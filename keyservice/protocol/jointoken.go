@@ -18,14 +18,15 @@ const (
 	maxToken    = 8 << 10
 )
 
-// JoinToken lets one cluster enrol, once, for a short time. It authenticates
+// JoinToken lets one cluster enrol, once, for a short time; or, where it is for a
+// pattern, a bounded number of clusters, each of another name. It authenticates
 // both sides: Secret the cluster, CAHash the service. It is a credential until
-// it is spent or expires; [JoinToken.String] is for the one line that hands it
-// to a person.
+// it is spent, revoked or expires; [JoinToken.String] is for the one line that hands
+// it to a person.
 type JoinToken struct {
 	// Fleet is the fleet's id, 32 lower-case hexadecimal digits.
 	Fleet string `json:"fleet"`
-	// Cluster is the name the token is bound to.
+	// Cluster is the name, or the pattern of names, that the token is bound to.
 	Cluster string `json:"cluster"`
 	// Secret is what the service has the hash of.
 	Secret string `json:"secret"`
@@ -40,6 +41,9 @@ type JoinToken struct {
 	// the service has no such place.
 	RenewalURL string `json:"renewalUrl,omitempty"`
 }
+
+// Names is what the token is bound to.
+func (t JoinToken) Names() Pattern { return Pattern(t.Cluster) }
 
 // String is "bulla1_" and the token as JSON in unpadded base64url.
 func (t JoinToken) String() string {
@@ -83,7 +87,7 @@ func (t JoinToken) Check() error {
 	switch {
 	case !hexid.IsFleet(t.Fleet):
 		return errors.New("fleet is not 32 hexadecimal digits")
-	case !clusterName.MatchString(t.Cluster):
+	case t.Names().Check() != nil:
 		return errors.New("cluster is not a name")
 	case t.Secret == "":
 		return errors.New("secret is missing")

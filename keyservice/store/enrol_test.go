@@ -46,17 +46,17 @@ func TestAWrongAnswerEndsAnEnrolment(t *testing.T) {
 		s, ctx := engine.open(t), t.Context()
 		e := newEnrolment(t, s, "secret")
 		e.begin(t, s)
-		if _, err := s.AnswerEnrolment(ctx, e.token, digest("guess"), e.now); !errors.Is(err, store.ErrJoinToken) {
+		if _, err := s.AnswerEnrolment(ctx, e.token, "", digest("guess"), e.now); !errors.Is(err, store.ErrJoinToken) {
 			t.Fatalf("wrong answer: %v, want ErrJoinToken", err)
 		}
-		if _, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now); !errors.Is(err, store.ErrJoinToken) {
+		if _, err := s.AnswerEnrolment(ctx, e.token, "", e.challenge, e.now); !errors.Is(err, store.ErrJoinToken) {
 			t.Fatalf("right answer after a wrong one: %v, want ErrJoinToken", err)
 		}
 		e.begin(t, s)
-		if _, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now.Add(2*time.Hour)); !errors.Is(err, store.ErrJoinToken) {
+		if _, err := s.AnswerEnrolment(ctx, e.token, "", e.challenge, e.now.Add(2*time.Hour)); !errors.Is(err, store.ErrJoinToken) {
 			t.Fatalf("after expiry: %v, want ErrJoinToken", err)
 		}
-		_, err := s.AnswerEnrolment(ctx, e.token, e.challenge, e.now)
+		_, err := s.AnswerEnrolment(ctx, e.token, "", e.challenge, e.now)
 		must(t, err)
 	})
 }

@@ -48,7 +48,7 @@ func writes() []write {
 		return err
 	}
 	answers := func(t *testing.T, s *store.DB) bool {
-		_, err := s.AnswerEnrolment(t.Context(), e.token, e.challenge, now)
+		_, err := s.AnswerEnrolment(t.Context(), e.token, "", e.challenge, now)
 		return err == nil
 	}
 	enrolled := func(t *testing.T, s *store.DB) bool {
@@ -79,7 +79,7 @@ func writes() []write {
 		}, done: func(t *testing.T, s *store.DB) bool { return begin(t.Context(), s) == nil }, again: errAny},
 		{name: "BeginEnrolment", prepare: token, do: begin, done: answers},
 		{name: "a wrong AnswerEnrolment", prepare: begun, do: func(ctx context.Context, s *store.DB) error {
-			if _, err := s.AnswerEnrolment(ctx, e.token, digest("guess"), now); !errors.Is(err, store.ErrJoinToken) {
+			if _, err := s.AnswerEnrolment(ctx, e.token, "", digest("guess"), now); !errors.Is(err, store.ErrJoinToken) {
 				return err
 			}
 			return nil

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/hex"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -23,6 +24,8 @@ var (
 	// not this one. One error, so that nobody can ask which; its text tells, and is
 	// for the log alone.
 	ErrJoinToken error = Refusal("join token not usable")
+	// ErrNameTaken: another key enrolled under that name.
+	ErrNameTaken error = Refusal("name taken")
 	// ErrHeadMoved: another head was accepted meanwhile.
 	ErrHeadMoved error = Refusal("accepted head moved")
 )
@@ -41,14 +44,29 @@ type Head struct {
 // JoinToken is a join token as the service keeps it.
 type JoinToken struct {
 	// Hash is the SHA-256 of the secret.
-	Hash             [32]byte
-	Fleet, Cluster   string
+	Hash  [32]byte
+	Fleet string
+	// Cluster is a name, or a pattern of names.
+	Cluster          string
 	Created, Expires time.Time
+	// Uses is how many clusters may enrol with it, Used how many did. 0 is 1.
+	Uses, Used int
+	// Revoked is when an operator revoked it; zero for never.
+	Revoked time.Time
 }
+
+// ID names a token to people. It is the beginning of a hash of 32 random bytes, so
+// that it may stand in logs.
+func (t JoinToken) ID() string { return JoinTokenID(t.Hash) }
+
+// JoinTokenID is the ID of the token with this hash.
+func JoinTokenID(hash [32]byte) string { return hex.EncodeToString(hash[:6]) }
 
 // Enrolment is a begun enrolment: its keys and the hash of its challenge.
 type Enrolment struct {
 	Fleet, Cluster string
+	// Token is the name or the pattern that the token is for.
+	Token string
 	// PublicKey is the SubjectPublicKeyInfo of the cluster's mTLS key, DER.
 	PublicKey []byte
 	// Recipient is the cluster's age recipient.

@@ -14,6 +14,8 @@ var (
 	beginEnrolmentSQL string
 	//go:embed sql/query/join.sql
 	joinSQL string
+	//go:embed sql/query/join_tokens.sql
+	joinTokensSQL string
 	//go:embed sql/query/keep_refusal.sql
 	keepRefusalSQL string
 	//go:embed sql/query/ledger.sql
@@ -22,6 +24,8 @@ var (
 	logStateSQL string
 	//go:embed sql/query/move_tip.sql
 	moveTipSQL string
+	//go:embed sql/query/name_held.sql
+	nameHeldSQL string
 	//go:embed sql/query/nobodys_leaves.sql
 	nobodysLeavesSQL string
 	//go:embed sql/query/placed_since.sql
@@ -32,6 +36,8 @@ var (
 	putSecretSQL string
 	//go:embed sql/query/put_state.sql
 	putStateSQL string
+	//go:embed sql/query/use_token.sql
+	useTokenSQL string
 	//go:embed sql/query/was_before.sql
 	wasBeforeSQL string
 )

@@ -25,7 +25,7 @@ func Outcomes() []string {
 		"Done", "Unreadable",
 		keyservicev1.ReasonCertificate, keyservicev1.ReasonNotInFleet, keyservicev1.ReasonIdentity,
 		keyservicev1.ReasonSuspended,
-		keyservicev1.ReasonPerson, keyservicev1.ReasonRole, keyservicev1.ReasonJoinToken, keyservicev1.ReasonLedgerFull,
+		keyservicev1.ReasonPerson, keyservicev1.ReasonRole, keyservicev1.ReasonJoinToken, keyservicev1.ReasonNameTaken, keyservicev1.ReasonLedgerFull,
 		keyservicev1.ReasonTooMuch, keyservicev1.ReasonNoDenial, keyservicev1.ReasonRequest, keyservicev1.ReasonLimited,
 		keyservicev1.ReasonOverloaded,
 		keyservicev1.ReasonUnavailable, keyservicev1.ReasonStale, keyservicev1.ReasonHeadRefused,
