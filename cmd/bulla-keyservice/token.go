@@ -94,14 +94,17 @@ func (o tokenOptions) check() (names protocol.Pattern, uses int, err error) {
 	}
 	names = protocol.Pattern(o.pattern)
 	if err := names.Check(); err != nil {
-		return "", 0, fault.NewUsage("such as --pattern 'shop-*'; quote it, or the shell takes it for files",
+		return "", 0, fault.NewUsage(
+			"such as --pattern 'shop-*'; quote it, or the shell takes it for files",
 			"pattern %q: %w", o.pattern, err)
 	}
 	if names.IsOne() {
-		return "", 0, fault.NewUsage("--cluster "+o.pattern+" makes a token for one cluster", "pattern %q has no *", o.pattern)
+		return "", 0, fault.NewUsage("--cluster "+o.pattern+" makes a token for one cluster",
+			"pattern %q has no *", o.pattern)
 	}
 	if o.uses < 1 || o.uses > mostUses {
-		return "", 0, fault.NewUsage(fmt.Sprintf("as many clusters as there are to be, from 1 to %d, such as --uses 3000", mostUses),
+		return "", 0, fault.NewUsage(
+			fmt.Sprintf("as many clusters as there are to be, from 1 to %d, such as --uses 3000", mostUses),
 			"--uses %d does not bound the token", o.uses)
 	}
 	return names, o.uses, between("ttl", o.ttl, shortestTTL, longestTTL)
@@ -125,7 +128,8 @@ func createToken(ctx context.Context, o tokenOptions, stdout, stderr io.Writer) 
 	row.Uses = uses
 	made := audit.Entry{
 		Kind: audit.Token, Outcome: audit.Done, Cluster: row.Cluster,
-		Detail: fmt.Sprintf("join token %s, %s, until %s", row.ID(), times(uses), row.Expires.UTC().Format(time.RFC3339)),
+		Detail: fmt.Sprintf("join token %s, %s, until %s", row.ID(), times(uses),
+			row.Expires.UTC().Format(time.RFC3339)),
 	}
 	if err := rows.Do(ctx, rows.AddJoinToken(row), journal.Later(rows, config.Fleet, made, row.Created)); err != nil {
 		return fmt.Errorf("record join token: %w", err)

@@ -167,8 +167,8 @@ const tokenHint = "the join token is used, expired or not that service's: its lo
 	"put a new one into the Secret, from `bulla-keyservice token create`"
 
 // takenHint tells two machines of one name from one that was built anew.
-const takenHint = "another machine enrolled as spec.clusterName: give this one a name of its own, or, if it was built anew, " +
-	"a token for that name from `bulla-keyservice token create --cluster`"
+const takenHint = "another machine enrolled as spec.clusterName: give this one a name of its own, or, " +
+	"if it was built anew, a token for that name from `bulla-keyservice token create --cluster`"
 
 func (r *enrolment) joinWith(ctx context.Context, p *pass, token protocol.JoinToken) error {
 	enroll := r.Service.Enroll
