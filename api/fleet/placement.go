@@ -1,5 +1,7 @@
 package fleet
 
+import "time"
+
 // Placement says which application goes where: placements/NAME.yaml. It is
 // what reviewers review, and merging it is the grant.
 type Placement struct {
@@ -42,10 +44,34 @@ type PlacementSpec struct {
 	Suspend bool `json:"suspend,omitempty"`
 }
 
-// PlacementTarget names one cluster or one set: exactly one field.
+// PlacementTarget names one cluster or one set: exactly one of the two.
 type PlacementTarget struct {
 	ClusterName string `json:"clusterName,omitempty"`
 	ClusterSet  string `json:"clusterSet,omitempty"`
+	// NotAfter ends the target at a time (RFC 3339, whole seconds): from then on
+	// this line counts as if it were not there. Empty for never.
+	NotAfter string `json:"notAfter,omitempty"`
+}
+
+// Names is the target without its time: whom it names.
+func (t PlacementTarget) Names() PlacementTarget {
+	t.NotAfter = ""
+	return t
+}
+
+// Ends is when the target ends, in UTC; ok is false for one that does not.
+func (t PlacementTarget) Ends() (at time.Time, ok bool) {
+	if t.NotAfter == "" {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(time.RFC3339, t.NotAfter)
+	return at.UTC(), err == nil
+}
+
+// EndedAt says whether the target has ended at a time. At the very moment it has.
+func (t PlacementTarget) EndedAt(now time.Time) bool {
+	at, ok := t.Ends()
+	return ok && !now.Before(at)
 }
 
 // PlacementReference names another Placement.

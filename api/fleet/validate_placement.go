@@ -55,10 +55,20 @@ func (s PlacementSpec) validateTargets(p *problems) {
 		default:
 			p.checkLabel(field+".clusterSet", target.ClusterSet)
 		}
+		if target.NotAfter != "" && !isTime(target.NotAfter) {
+			p.add(field+".notAfter", "%q is no time; write for example 2027-03-31T00:00:00Z", clip(target.NotAfter))
+		}
 	}
-	if i, ok := firstDuplicate(s.Targets, func(t PlacementTarget) PlacementTarget { return t }); ok {
+	if i, ok := firstDuplicate(s.Targets, PlacementTarget.Names); ok {
 		p.add(fmt.Sprintf("spec.targets[%d]", i), "stands twice")
 	}
+}
+
+// isTime admits one spelling of a time: RFC 3339 in whole seconds, with a zone. Two
+// readers must not see two ends in one text.
+func isTime(text string) bool {
+	at, err := time.Parse(time.RFC3339, text)
+	return err == nil && at.Format(time.RFC3339) == text && at.Year() > 1
 }
 
 func (s PlacementSpec) validateNamespaces(p *problems) {

@@ -82,6 +82,10 @@ type FleetSyncStatus struct {
 	// reconcile.fluxcd.io/requestedAt asks at once.
 	// +optional
 	NextLook *metav1.Time `json:"nextLook,omitempty"`
+	// LastEnd is the last notAfter of a target that has passed, by the key service's
+	// clock and this cluster's. What ended stays ended, whatever clocks say later.
+	// +optional
+	LastEnd *metav1.Time `json:"lastEnd,omitempty"`
 	// CertificateNotAfter is when the mTLS certificate expires.
 	// +optional
 	CertificateNotAfter *metav1.Time `json:"certificateNotAfter,omitempty"`

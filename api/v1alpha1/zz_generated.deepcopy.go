@@ -246,6 +246,10 @@ func (in *FleetSyncStatus) DeepCopyInto(out *FleetSyncStatus) {
 		in, out := &in.NextLook, &out.NextLook
 		*out = (*in).DeepCopy()
 	}
+	if in.LastEnd != nil {
+		in, out := &in.LastEnd, &out.LastEnd
+		*out = (*in).DeepCopy()
+	}
 	if in.CertificateNotAfter != nil {
 		in, out := &in.CertificateNotAfter, &out.CertificateNotAfter
 		*out = (*in).DeepCopy()

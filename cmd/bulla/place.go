@@ -243,7 +243,7 @@ func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOpti
 	if err != nil {
 		return err
 	}
-	add = slices.DeleteFunc(add, func(t api.PlacementTarget) bool { return slices.Contains(old.Spec.Targets, t) })
+	add = slices.DeleteFunc(add, func(t api.PlacementTarget) bool { return indexOf(old.Spec.Targets, t) >= 0 })
 	if len(add)+len(remove) == 0 {
 		a.Printf("%s: nothing to change\n", file)
 		return nil
@@ -279,6 +279,11 @@ func (o placeOptions) sameAs(file string, old *api.Placement) error {
 	return nil
 }
 
+// indexOf finds whom a target names, whenever that ends.
+func indexOf(targets []api.PlacementTarget, want api.PlacementTarget) int {
+	return slices.IndexFunc(targets, func(t api.PlacementTarget) bool { return t.Names() == want.Names() })
+}
+
 // removals returns the indexes of targets to take away.
 func removals(old *api.Placement, texts []string) ([]int, error) {
 	var indexes []int
@@ -291,7 +296,7 @@ func removals(old *api.Placement, texts []string) ([]int, error) {
 		if target.Kind == sealing.Set {
 			want = api.PlacementTarget{ClusterSet: target.Name}
 		}
-		i := slices.Index(old.Spec.Targets, want)
+		i := indexOf(old.Spec.Targets, want)
 		if i < 0 {
 			return nil, fault.New("its targets stand under spec.targets",
 				"placement %q does not target %s", old.Metadata.Name, text)

@@ -33,7 +33,7 @@ type acceptance struct {
 // head that fails any of that is not accepted, and what stood stays.
 func (r *acceptance) accept(ctx context.Context, p *pass) error {
 	standing := r.Snapshots.Load()
-	if standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) {
+	if standing != nil && standing.Head == p.head && !p.damaged && !r.rebuild(p, standing) && !r.over(p, standing) {
 		p.snapshot = standing
 	} else {
 		next, err := r.snapshot(ctx, p)
@@ -47,6 +47,7 @@ func (r *acceptance) accept(ctx context.Context, p *pass) error {
 		r.note(p.obj, "HeadAccepted", "accepted head "+p.snapshot.Revision)
 	}
 	status.Head = p.snapshot.Revision
+	noteEnd(p)
 	status.Placements = len(p.snapshot.Model.PlacedOn(p.obj.Spec.ClusterName))
 	return nil
 }
@@ -106,7 +107,7 @@ func (r *acceptance) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 			return nil, refusedHead(p.obj, err)
 		}
 	}
-	model := head.Model
+	model := head.Model.At(r.asOf(p))
 	next := &view.Snapshot{
 		Head: head.Hash, Revision: revisionOf(p.obj, head.Hash), Fleet: model.Fleet, Model: model,
 		Stood: buildsAgain(r.remote.mirror, r.Builder),

@@ -100,6 +100,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil && r.Snapshots.Load() == nil {
 		r.acceptance.restore(ctx, p)
 	}
+	if err != nil {
+		err = errors.Join(err, r.endMeanwhile(ctx, p))
+	}
 	return r.finish(ctx, p, patcher, errors.Join(err, p.later))
 }
 

@@ -71,7 +71,7 @@ func (r *delivering) consented(p *pass) func(*v1alpha1.Delivery) bool {
 	if err != nil {
 		return none
 	}
-	placed := model.PlacedOn(p.obj.Spec.ClusterName)
+	placed := model.At(p.snapshot.Model.Now()).PlacedOn(p.obj.Spec.ClusterName)
 	return func(d *v1alpha1.Delivery) bool {
 		if slices.Contains(placed, d.Name) {
 			return false

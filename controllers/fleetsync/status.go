@@ -64,7 +64,7 @@ func (r *Reconciler) finish(ctx context.Context, p *pass, patcher *patch.SerialP
 	if r.handled != "" {
 		p.obj.Status.SetLastHandledReconcileRequest(r.handled)
 	}
-	wait := r.next(p, result)
+	wait := r.acceptance.untilEnd(p, r.next(p, result))
 	p.obj.Status.NextLook = nextLook(p.now, wait, intervalOf(p.obj))
 	options := reconcile.AddPatchOptions(p.obj, nil, fleetSyncOwned, own.FieldManager)
 	if err := client.IgnoreNotFound(patcher.Patch(ctx, p.obj, options...)); err != nil {

@@ -71,6 +71,9 @@ type world struct {
 	// late counts those.
 	mainRefuses atomic.Bool
 	late        atomic.Int64
+	// ahead is how far the controller's clock is; service is what the key service says
+	// of its own, in nanoseconds since 1970, 0 for nothing.
+	ahead, service atomic.Int64
 }
 
 // newWorld starts a repository with the fleet and this cluster in it, and a
@@ -128,6 +131,7 @@ func (w *world) start() {
 		Git:      Git{Storage: w.storage}, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
 		Identities: &unseal.Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
 		Service: Service{Dial: w.dial, Enroll: w.enroll},
+		Now:     func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
 	}
 	if w.keep != nil {
 		options.Identities.Client = w.keep(mgr.GetClient())

@@ -94,12 +94,18 @@ func refusal(n Sealed, code keyservicev1.Refusal, sameHead bool) *loop.Error {
 	case keyservicev1.Refusal_REFUSAL_DENIED:
 		// Whatever the head: no commit makes it other.
 		return failure(v1alpha1.DeniedReason, fmt.Sprintf("%s: %s", describe(n), deniedByOperator), nil)
+	case keyservicev1.Refusal_REFUSAL_ENDED:
+		says += endedByTime
 	}
 	if !sameHead {
 		return stale(reason, says, nil)
 	}
 	return failure(reason, says, nil)
 }
+
+// endedByTime is for a cluster whose clock is behind the service's.
+const endedByTime = ": by its clock every target that placed it here has ended (notAfter), and what stands goes " +
+	"once this cluster's clock says so too; hint: a later notAfter in Git grants it again"
 
 // deniedByOperator is for who looks at the cluster; who denied it, until when and
 // why is for people with a login.

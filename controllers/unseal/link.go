@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
@@ -39,6 +40,8 @@ type Link struct {
 	service KeyService
 	refused string // the serial that the service did not take
 	heads   func(a, b string) bool
+	// before is the service of the connection that was replaced, for its time.
+	before KeyService
 	// listeners are told of each answer.
 	listeners []func()
 }
@@ -72,6 +75,7 @@ func (l *Link) Connect(dial Dialer, url string, identity *Identity, log *client.
 		if old, ok := l.service.(interface{ Close() }); ok {
 			old.Close()
 		}
+		l.before = l.service
 		l.service, l.url, l.serial = dial(url, identity.TLSCertificate(), identity.ca, log), url, serial
 	}
 	return l.service
@@ -90,6 +94,22 @@ func (l *Link) Refused(identity *Identity) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.refused != "" && l.refused == identity.certificate.SerialNumber.String()
+}
+
+// ServiceTime is what the key service's clock shows at least; ok is false while nobody
+// knows.
+func (l *Link) ServiceTime() (at time.Time, ok bool) {
+	l.mu.Lock()
+	now, before := l.service, l.before
+	l.mu.Unlock()
+	for _, service := range []KeyService{now, before} {
+		if clocked, is := service.(interface{ ServiceTime() (time.Time, bool) }); is {
+			if at, ok = clocked.ServiceTime(); ok {
+				return at, true
+			}
+		}
+	}
+	return time.Time{}, false
 }
 
 // Current gives the connection; nil until enrolled.

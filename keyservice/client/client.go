@@ -47,6 +47,7 @@ type Client struct {
 	cluster     string
 	leaf        *x509.Certificate // the certificate, parsed
 	log         *Log
+	clock       serviceClock
 	err         error // what is wrong with the arguments of New
 }
 

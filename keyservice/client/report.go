@@ -21,5 +21,6 @@ func (c *Client) Report(ctx context.Context, in *keyservicev1.ReportRequest) (wa
 	if err != nil {
 		return false, classify(err)
 	}
+	c.clock.note(out.GetTime())
 	return out.GetCompleteWanted(), nil
 }

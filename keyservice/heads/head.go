@@ -2,6 +2,7 @@ package heads
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -11,10 +12,12 @@ import (
 
 // Head is one accepted head: immutable, but for what is built on demand.
 type Head struct {
-	Hash    string
-	Tree    *tree.Tree
-	Model   *model.Model
-	Known   sealing.Known
+	Hash  string
+	Tree  *tree.Tree
+	Model *model.Model
+	Known sealing.Known
+	// ends is when the next target of it ends; zero for never.
+	ends    time.Time
 	indexes indexes
 	samples samples
 	// superseded is set when another head was found in force.

@@ -42,8 +42,8 @@ func (h *Heads) Looked() <-chan struct{} { return h.looking.first }
 // seconds. The error is a [*follow.Refusal] for a tip that is not accepted.
 func (h *Heads) Look(ctx context.Context) error { return h.looking.ask(ctx) }
 
-// Current is the head in use; nil before the first.
-func (h *Heads) Current() *Head { return h.current.Load() }
+// Current is the head in use, as of now; nil before the first.
+func (h *Heads) Current() *Head { return h.inUse() }
 
 // Restore takes up the head accepted last, verified again: the pins may have
 // changed. When the mirror lost it, the first look fetches it back.
@@ -93,7 +93,7 @@ func (h *Heads) next(tip string, began time.Time) error {
 // take makes a verified head the authority, and its keys the token's. The head
 // counts even if the token does not have its keys: what it revokes is revoked.
 func (h *Heads) take(next *Head, accepted time.Time) error {
-	next.indexes.of, next.indexes.build = map[string]*pendingIndex{}, h.buildIndex(next)
+	next = h.asOf(next, h.Now())
 	h.current.Store(next)
 	h.Observer.AcceptedHead(accepted)
 	h.Log.Info("accepted head", "head", next.Hash, "clusters", len(next.Model.Clusters),

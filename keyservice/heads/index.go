@@ -46,6 +46,8 @@ type Index struct {
 	failed bool
 	// Broken are the placements that do not build, and why, for people.
 	Broken map[string]string
+	// Ended are the digests whose targets here have all ended.
+	Ended map[string]bool
 }
 
 // MayCome says whether what a digest stands for here is not known yet.
@@ -167,6 +169,7 @@ func newIndex(ctx context.Context, of *Head, builder *kustomize.Builder, cluster
 	}
 	x.Stubs, x.undecided, x.Pending = placed.Stubs, placed.undecided, placed.pending
 	x.failed, x.Broken = placed.failed, placed.Broken
+	x.Ended = ended(ctx, of, builder, cluster)
 	return x, nil
 }
 

@@ -24,10 +24,10 @@ var ErrBehind = errors.New("another replica accepted a newer head, and it is not
 // Usable is the head to decide at. A replica that is behind looks for the newer
 // head first, and has none to decide at until it has that one.
 func (h *Heads) Usable(ctx context.Context) (*Head, error) {
-	now := h.current.Load()
+	now := h.inUse()
 	if now != nil && now.superseded.Load() {
 		h.catchUp(ctx)
-		now = h.current.Load()
+		now = h.inUse()
 	}
 	switch {
 	case now == nil:

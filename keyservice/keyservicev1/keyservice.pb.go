@@ -50,6 +50,8 @@ const (
 	Refusal_REFUSAL_UNAVAILABLE Refusal = 6
 	// An operator denied it at the service, for a time: retry later.
 	Refusal_REFUSAL_DENIED Refusal = 7
+	// Every target that held it here has ended (notAfter), by the service's clock.
+	Refusal_REFUSAL_ENDED Refusal = 8
 )
 
 // Enum value maps for Refusal.
@@ -63,6 +65,7 @@ var (
 		5: "REFUSAL_KEY",
 		6: "REFUSAL_UNAVAILABLE",
 		7: "REFUSAL_DENIED",
+		8: "REFUSAL_ENDED",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_UNSPECIFIED":    0,
@@ -73,6 +76,7 @@ var (
 		"REFUSAL_KEY":            5,
 		"REFUSAL_UNAVAILABLE":    6,
 		"REFUSAL_DENIED":         7,
+		"REFUSAL_ENDED":          8,
 	}
 )
 
@@ -1330,8 +1334,11 @@ type ReportResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ledger lacks what came before: report everything.
 	CompleteWanted bool `protobuf:"varint,1,opt,name=complete_wanted,json=completeWanted,proto3" json:"complete_wanted,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The service's clock: microseconds since 1970, UTC. A cluster ends nothing
+	// before this clock has reached its time.
+	Time          int64 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportResponse) Reset() {
@@ -1369,6 +1376,13 @@ func (x *ReportResponse) GetCompleteWanted() bool {
 		return x.CompleteWanted
 	}
 	return false
+}
+
+func (x *ReportResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
 }
 
 // SecretReport is what a cluster says of one sealed object. The service cannot
@@ -2000,7 +2014,9 @@ type LedgerPlacement struct {
 	Clusters []string `protobuf:"bytes,3,rep,name=clusters,proto3" json:"clusters,omitempty"`
 	// Why it does not build, in the service's words; empty if it does, or was not
 	// tried yet.
-	Broken        string `protobuf:"bytes,4,opt,name=broken,proto3" json:"broken,omitempty"`
+	Broken string `protobuf:"bytes,4,opt,name=broken,proto3" json:"broken,omitempty"`
+	// Where it ends by itself, or has, by name of the cluster.
+	Ends          []*LedgerEnd `protobuf:"bytes,5,rep,name=ends,proto3" json:"ends,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2063,6 +2079,67 @@ func (x *LedgerPlacement) GetBroken() string {
 	return ""
 }
 
+func (x *LedgerPlacement) GetEnds() []*LedgerEnd {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
+// LedgerEnd is when a placement leaves a cluster by itself.
+type LedgerEnd struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Cluster string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// Microseconds since 1970, UTC. One that is past has ended.
+	NotAfter      int64 `protobuf:"varint,2,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerEnd) Reset() {
+	*x = LedgerEnd{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerEnd) ProtoMessage() {}
+
+func (x *LedgerEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerEnd.ProtoReflect.Descriptor instead.
+func (*LedgerEnd) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *LedgerEnd) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *LedgerEnd) GetNotAfter() int64 {
+	if x != nil {
+		return x.NotAfter
+	}
+	return 0
+}
+
 // LedgerCluster is one cluster's part of the ledger.
 type LedgerCluster struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -2089,7 +2166,7 @@ type LedgerCluster struct {
 
 func (x *LedgerCluster) Reset() {
 	*x = LedgerCluster{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2178,7 @@ func (x *LedgerCluster) String() string {
 func (*LedgerCluster) ProtoMessage() {}
 
 func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2191,7 @@ func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerCluster.ProtoReflect.Descriptor instead.
 func (*LedgerCluster) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LedgerCluster) GetCluster() string {
@@ -2205,7 +2282,7 @@ type LedgerSecret struct {
 
 func (x *LedgerSecret) Reset() {
 	*x = LedgerSecret{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2294,7 @@ func (x *LedgerSecret) String() string {
 func (*LedgerSecret) ProtoMessage() {}
 
 func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2307,7 @@ func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerSecret.ProtoReflect.Descriptor instead.
 func (*LedgerSecret) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LedgerSecret) GetSecret() *SecretReport {
@@ -2280,7 +2357,7 @@ type RewrapRequest struct {
 
 func (x *RewrapRequest) Reset() {
 	*x = RewrapRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2369,7 @@ func (x *RewrapRequest) String() string {
 func (*RewrapRequest) ProtoMessage() {}
 
 func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2382,7 @@ func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapRequest.ProtoReflect.Descriptor instead.
 func (*RewrapRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RewrapRequest) GetHead() string {
@@ -2335,7 +2412,7 @@ type RewrapResponse struct {
 
 func (x *RewrapResponse) Reset() {
 	*x = RewrapResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2347,7 +2424,7 @@ func (x *RewrapResponse) String() string {
 func (*RewrapResponse) ProtoMessage() {}
 
 func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2360,7 +2437,7 @@ func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResponse.ProtoReflect.Descriptor instead.
 func (*RewrapResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RewrapResponse) GetHead() string {
@@ -2396,7 +2473,7 @@ type RewrapResult struct {
 
 func (x *RewrapResult) Reset() {
 	*x = RewrapResult{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2485,7 @@ func (x *RewrapResult) String() string {
 func (*RewrapResult) ProtoMessage() {}
 
 func (x *RewrapResult) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2498,7 @@ func (x *RewrapResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResult.ProtoReflect.Descriptor instead.
 func (*RewrapResult) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RewrapResult) GetDigest() string {
@@ -2455,7 +2532,7 @@ type BlockLocks struct {
 
 func (x *BlockLocks) Reset() {
 	*x = BlockLocks{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2467,7 +2544,7 @@ func (x *BlockLocks) String() string {
 func (*BlockLocks) ProtoMessage() {}
 
 func (x *BlockLocks) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2480,7 +2557,7 @@ func (x *BlockLocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockLocks.ProtoReflect.Descriptor instead.
 func (*BlockLocks) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *BlockLocks) GetLocks() []*Lock {
@@ -2501,7 +2578,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2513,7 +2590,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2526,7 +2603,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Lock) GetTarget() string {
@@ -2560,7 +2637,7 @@ type AcceptHistoryRequest struct {
 
 func (x *AcceptHistoryRequest) Reset() {
 	*x = AcceptHistoryRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2572,7 +2649,7 @@ func (x *AcceptHistoryRequest) String() string {
 func (*AcceptHistoryRequest) ProtoMessage() {}
 
 func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2585,7 +2662,7 @@ func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryRequest.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AcceptHistoryRequest) GetHead() string {
@@ -2603,7 +2680,7 @@ type AcceptHistoryResponse struct {
 
 func (x *AcceptHistoryResponse) Reset() {
 	*x = AcceptHistoryResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2615,7 +2692,7 @@ func (x *AcceptHistoryResponse) String() string {
 func (*AcceptHistoryResponse) ProtoMessage() {}
 
 func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2628,7 +2705,7 @@ func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryResponse.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
 }
 
 type DenyRequest struct {
@@ -2649,7 +2726,7 @@ type DenyRequest struct {
 
 func (x *DenyRequest) Reset() {
 	*x = DenyRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2661,7 +2738,7 @@ func (x *DenyRequest) String() string {
 func (*DenyRequest) ProtoMessage() {}
 
 func (x *DenyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2674,7 +2751,7 @@ func (x *DenyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyRequest.ProtoReflect.Descriptor instead.
 func (*DenyRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DenyRequest) GetCluster() string {
@@ -2725,7 +2802,7 @@ type DenyResponse struct {
 
 func (x *DenyResponse) Reset() {
 	*x = DenyResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2737,7 +2814,7 @@ func (x *DenyResponse) String() string {
 func (*DenyResponse) ProtoMessage() {}
 
 func (x *DenyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2750,7 +2827,7 @@ func (x *DenyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyResponse.ProtoReflect.Descriptor instead.
 func (*DenyResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DenyResponse) GetDenial() *Denial {
@@ -2783,7 +2860,7 @@ type LiftDenialRequest struct {
 
 func (x *LiftDenialRequest) Reset() {
 	*x = LiftDenialRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2795,7 +2872,7 @@ func (x *LiftDenialRequest) String() string {
 func (*LiftDenialRequest) ProtoMessage() {}
 
 func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2808,7 +2885,7 @@ func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialRequest.ProtoReflect.Descriptor instead.
 func (*LiftDenialRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LiftDenialRequest) GetId() uint64 {
@@ -2827,7 +2904,7 @@ type LiftDenialResponse struct {
 
 func (x *LiftDenialResponse) Reset() {
 	*x = LiftDenialResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +2916,7 @@ func (x *LiftDenialResponse) String() string {
 func (*LiftDenialResponse) ProtoMessage() {}
 
 func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2852,7 +2929,7 @@ func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialResponse.ProtoReflect.Descriptor instead.
 func (*LiftDenialResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LiftDenialResponse) GetDenial() *Denial {
@@ -2870,7 +2947,7 @@ type ListDenialsRequest struct {
 
 func (x *ListDenialsRequest) Reset() {
 	*x = ListDenialsRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2882,7 +2959,7 @@ func (x *ListDenialsRequest) String() string {
 func (*ListDenialsRequest) ProtoMessage() {}
 
 func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2895,7 +2972,7 @@ func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsRequest.ProtoReflect.Descriptor instead.
 func (*ListDenialsRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
 }
 
 type ListDenialsResponse struct {
@@ -2910,7 +2987,7 @@ type ListDenialsResponse struct {
 
 func (x *ListDenialsResponse) Reset() {
 	*x = ListDenialsResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2922,7 +2999,7 @@ func (x *ListDenialsResponse) String() string {
 func (*ListDenialsResponse) ProtoMessage() {}
 
 func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2935,7 +3012,7 @@ func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsResponse.ProtoReflect.Descriptor instead.
 func (*ListDenialsResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListDenialsResponse) GetDenials() []*Denial {
@@ -2970,7 +3047,7 @@ type Denial struct {
 
 func (x *Denial) Reset() {
 	*x = Denial{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2982,7 +3059,7 @@ func (x *Denial) String() string {
 func (*Denial) ProtoMessage() {}
 
 func (x *Denial) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2995,7 +3072,7 @@ func (x *Denial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Denial.ProtoReflect.Descriptor instead.
 func (*Denial) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Denial) GetId() uint64 {
@@ -3062,7 +3139,7 @@ type LookRequest struct {
 
 func (x *LookRequest) Reset() {
 	*x = LookRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3074,7 +3151,7 @@ func (x *LookRequest) String() string {
 func (*LookRequest) ProtoMessage() {}
 
 func (x *LookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3087,7 +3164,7 @@ func (x *LookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookRequest.ProtoReflect.Descriptor instead.
 func (*LookRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{43}
 }
 
 type LookResponse struct {
@@ -3103,7 +3180,7 @@ type LookResponse struct {
 
 func (x *LookResponse) Reset() {
 	*x = LookResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3115,7 +3192,7 @@ func (x *LookResponse) String() string {
 func (*LookResponse) ProtoMessage() {}
 
 func (x *LookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3128,7 +3205,7 @@ func (x *LookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookResponse.ProtoReflect.Descriptor instead.
 func (*LookResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{43}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *LookResponse) GetHead() string {
@@ -3233,9 +3310,10 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
 	"\x05since\x18\x05 \x01(\x03R\x05since\x12=\n" +
 	"\tsuspended\x18\x06 \x01(\v2\x1f.bulla.keyservice.v1.SuspensionR\tsuspended\x12\x18\n" +
-	"\aobjects\x18\a \x01(\rR\aobjects\"9\n" +
+	"\aobjects\x18\a \x01(\rR\aobjects\"M\n" +
 	"\x0eReportResponse\x12'\n" +
-	"\x0fcomplete_wanted\x18\x01 \x01(\bR\x0ecompleteWanted\"\xcc\x01\n" +
+	"\x0fcomplete_wanted\x18\x01 \x01(\bR\x0ecompleteWanted\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"\xcc\x01\n" +
 	"\fSecretReport\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
@@ -3285,12 +3363,16 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x03tip\x18\x01 \x01(\tR\x03tip\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05since\x18\x03 \x01(\x03R\x05since\x12\x14\n" +
-	"\x05stops\x18\x04 \x01(\x03R\x05stops\"\x81\x01\n" +
+	"\x05stops\x18\x04 \x01(\x03R\x05stops\"\xb5\x01\n" +
 	"\x0fLedgerPlacement\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x1c\n" +
 	"\tsuspended\x18\x02 \x01(\bR\tsuspended\x12\x1a\n" +
 	"\bclusters\x18\x03 \x03(\tR\bclusters\x12\x16\n" +
-	"\x06broken\x18\x04 \x01(\tR\x06broken\"\xe6\x02\n" +
+	"\x06broken\x18\x04 \x01(\tR\x06broken\x122\n" +
+	"\x04ends\x18\x05 \x03(\v2\x1e.bulla.keyservice.v1.LedgerEndR\x04ends\"B\n" +
+	"\tLedgerEnd\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1b\n" +
+	"\tnot_after\x18\x02 \x01(\x03R\bnotAfter\"\xe6\x02\n" +
 	"\rLedgerCluster\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\tR\x04head\x12\x1a\n" +
@@ -3362,7 +3444,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\vLookRequest\"<\n" +
 	"\fLookResponse\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\bR\arefused*\xc1\x01\n" +
+	"\arefused\x18\x02 \x01(\bR\arefused*\xd4\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_STALE_REVISION\x10\x01\x12\x16\n" +
@@ -3371,7 +3453,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x0fREFUSAL_INVALID\x10\x04\x12\x0f\n" +
 	"\vREFUSAL_KEY\x10\x05\x12\x17\n" +
 	"\x13REFUSAL_UNAVAILABLE\x10\x06\x12\x12\n" +
-	"\x0eREFUSAL_DENIED\x10\a*T\n" +
+	"\x0eREFUSAL_DENIED\x10\a\x12\x11\n" +
+	"\rREFUSAL_ENDED\x10\b*T\n" +
 	"\tReadiness\x12\x19\n" +
 	"\x15READINESS_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREADINESS_READY\x10\x01\x12\x17\n" +
@@ -3415,7 +3498,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -3446,24 +3529,25 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*ListLedgerResponse)(nil),       // 26: bulla.keyservice.v1.ListLedgerResponse
 	(*RefusedTip)(nil),               // 27: bulla.keyservice.v1.RefusedTip
 	(*LedgerPlacement)(nil),          // 28: bulla.keyservice.v1.LedgerPlacement
-	(*LedgerCluster)(nil),            // 29: bulla.keyservice.v1.LedgerCluster
-	(*LedgerSecret)(nil),             // 30: bulla.keyservice.v1.LedgerSecret
-	(*RewrapRequest)(nil),            // 31: bulla.keyservice.v1.RewrapRequest
-	(*RewrapResponse)(nil),           // 32: bulla.keyservice.v1.RewrapResponse
-	(*RewrapResult)(nil),             // 33: bulla.keyservice.v1.RewrapResult
-	(*BlockLocks)(nil),               // 34: bulla.keyservice.v1.BlockLocks
-	(*Lock)(nil),                     // 35: bulla.keyservice.v1.Lock
-	(*AcceptHistoryRequest)(nil),     // 36: bulla.keyservice.v1.AcceptHistoryRequest
-	(*AcceptHistoryResponse)(nil),    // 37: bulla.keyservice.v1.AcceptHistoryResponse
-	(*DenyRequest)(nil),              // 38: bulla.keyservice.v1.DenyRequest
-	(*DenyResponse)(nil),             // 39: bulla.keyservice.v1.DenyResponse
-	(*LiftDenialRequest)(nil),        // 40: bulla.keyservice.v1.LiftDenialRequest
-	(*LiftDenialResponse)(nil),       // 41: bulla.keyservice.v1.LiftDenialResponse
-	(*ListDenialsRequest)(nil),       // 42: bulla.keyservice.v1.ListDenialsRequest
-	(*ListDenialsResponse)(nil),      // 43: bulla.keyservice.v1.ListDenialsResponse
-	(*Denial)(nil),                   // 44: bulla.keyservice.v1.Denial
-	(*LookRequest)(nil),              // 45: bulla.keyservice.v1.LookRequest
-	(*LookResponse)(nil),             // 46: bulla.keyservice.v1.LookResponse
+	(*LedgerEnd)(nil),                // 29: bulla.keyservice.v1.LedgerEnd
+	(*LedgerCluster)(nil),            // 30: bulla.keyservice.v1.LedgerCluster
+	(*LedgerSecret)(nil),             // 31: bulla.keyservice.v1.LedgerSecret
+	(*RewrapRequest)(nil),            // 32: bulla.keyservice.v1.RewrapRequest
+	(*RewrapResponse)(nil),           // 33: bulla.keyservice.v1.RewrapResponse
+	(*RewrapResult)(nil),             // 34: bulla.keyservice.v1.RewrapResult
+	(*BlockLocks)(nil),               // 35: bulla.keyservice.v1.BlockLocks
+	(*Lock)(nil),                     // 36: bulla.keyservice.v1.Lock
+	(*AcceptHistoryRequest)(nil),     // 37: bulla.keyservice.v1.AcceptHistoryRequest
+	(*AcceptHistoryResponse)(nil),    // 38: bulla.keyservice.v1.AcceptHistoryResponse
+	(*DenyRequest)(nil),              // 39: bulla.keyservice.v1.DenyRequest
+	(*DenyResponse)(nil),             // 40: bulla.keyservice.v1.DenyResponse
+	(*LiftDenialRequest)(nil),        // 41: bulla.keyservice.v1.LiftDenialRequest
+	(*LiftDenialResponse)(nil),       // 42: bulla.keyservice.v1.LiftDenialResponse
+	(*ListDenialsRequest)(nil),       // 43: bulla.keyservice.v1.ListDenialsRequest
+	(*ListDenialsResponse)(nil),      // 44: bulla.keyservice.v1.ListDenialsResponse
+	(*Denial)(nil),                   // 45: bulla.keyservice.v1.Denial
+	(*LookRequest)(nil),              // 46: bulla.keyservice.v1.LookRequest
+	(*LookResponse)(nil),             // 47: bulla.keyservice.v1.LookResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -3480,53 +3564,54 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	2,  // 11: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
 	12, // 12: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
 	11, // 13: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
-	29, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
-	44, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	30, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
+	45, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
 	28, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
 	27, // 17: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
-	30, // 18: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
-	16, // 19: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
-	20, // 20: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
-	33, // 21: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
-	0,  // 22: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	34, // 23: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
-	35, // 24: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
-	44, // 25: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	44, // 26: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	44, // 27: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	3,  // 28: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	5,  // 29: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	7,  // 30: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	9,  // 31: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	15, // 32: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	21, // 33: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	23, // 34: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	25, // 35: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	31, // 36: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	36, // 37: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	38, // 38: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	40, // 39: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	42, // 40: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	45, // 41: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	4,  // 42: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 43: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 44: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 45: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 46: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	22, // 47: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	24, // 48: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	26, // 49: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	32, // 50: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	37, // 51: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	39, // 52: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	41, // 53: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	43, // 54: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	46, // 55: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	42, // [42:56] is the sub-list for method output_type
-	28, // [28:42] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	29, // 18: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
+	31, // 19: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
+	16, // 20: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
+	20, // 21: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
+	34, // 22: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
+	0,  // 23: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
+	35, // 24: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
+	36, // 25: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
+	45, // 26: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	45, // 27: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	45, // 28: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	3,  // 29: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	5,  // 30: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	7,  // 31: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	9,  // 32: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	15, // 33: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	21, // 34: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	23, // 35: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	25, // 36: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	32, // 37: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	37, // 38: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	39, // 39: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	41, // 40: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	43, // 41: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	46, // 42: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	4,  // 43: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 44: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 45: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 46: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 47: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	22, // 48: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	24, // 49: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	26, // 50: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	33, // 51: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	38, // 52: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	40, // 53: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	42, // 54: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	44, // 55: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	47, // 56: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	43, // [43:57] is the sub-list for method output_type
+	29, // [29:43] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -3540,7 +3625,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   44,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -74,7 +74,7 @@ func (s *Reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) 
 	if err != nil {
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
-	return &keyservicev1.ReportResponse{CompleteWanted: wanted}, nil
+	return &keyservicev1.ReportResponse{CompleteWanted: wanted, Time: s.Now().UnixMicro()}, nil
 }
 
 // mayReport: who is in the fleet, suspended or not; and for a bounded time who

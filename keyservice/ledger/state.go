@@ -2,12 +2,14 @@ package ledger
 
 import (
 	"regexp"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -79,7 +81,7 @@ func (v *ledgerView) placements(in *keyservicev1.ListLedgerRequest) []*keyservic
 			continue
 		}
 		p := &keyservicev1.LedgerPlacement{Placement: name, Suspended: v.head.Model.Placements[name].Spec.Suspend,
-			Clusters: v.head.Model.TargetsOf(name)}
+			Clusters: v.head.Model.TargetsOf(name), Ends: ends(v.head.Model, name)}
 		for _, cluster := range p.Clusters {
 			if x := v.indexes[cluster]; x != nil && x.Broken[name] != "" {
 				p.Broken = printable.Line(x.Broken[name], protocol.MaxMessage)
@@ -89,6 +91,17 @@ func (v *ledgerView) placements(in *keyservicev1.ListLedgerRequest) []*keyservic
 		out = append(out, p)
 	}
 	return append(out, v.refused(in)...)
+}
+
+// ends are where a placement ends by itself, and where it has.
+func ends(m *model.Model, placement string) []*keyservicev1.LedgerEnd {
+	var out []*keyservicev1.LedgerEnd
+	for _, cluster := range m.At(time.Time{}).TargetsOf(placement) {
+		if end, ok := m.EndOf(placement, cluster); ok {
+			out = append(out, &keyservicev1.LedgerEnd{Cluster: cluster, NotAfter: end.UnixMicro()})
+		}
+	}
+	return out
 }
 
 // refused are the placements whose files cannot be read. What they placed before stands

@@ -23,6 +23,7 @@ const (
 	keyRefused  = keyservicev1.Refusal_REFUSAL_KEY
 	unavailable = keyservicev1.Refusal_REFUSAL_UNAVAILABLE
 	denied      = keyservicev1.Refusal_REFUSAL_DENIED
+	ended       = keyservicev1.Refusal_REFUSAL_ENDED
 )
 
 // question is one Unseal as it was asked: who asks for what. It grants nothing.
@@ -116,6 +117,9 @@ func placedHere(ctx context.Context, g *grounds, d decided) (decided, keyservice
 	}
 	if g.index.MayCome(d.digest) {
 		return d, unavailable
+	}
+	if g.index.Ended[d.digest] {
+		return d, ended
 	}
 	was, err := g.rows.WasPlaced(ctx, g.who.Fleet, g.who.Name, d.digest)
 	switch {

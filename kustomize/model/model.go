@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/signing"
@@ -24,6 +25,9 @@ type Model struct {
 	Files map[string]string
 	// Problems are the files that count for nothing, sorted by file.
 	Problems []Problem
+
+	// now is the time that the model is read at, see [Model.At].
+	now time.Time
 }
 
 // Problem is a file that cannot be used. It grants nothing and blocks no other.
@@ -272,7 +276,7 @@ func (m *Model) PlacedOn(cluster string) []string {
 	var placed []string
 	for name, p := range m.Placements {
 		if slices.ContainsFunc(p.Spec.Targets, func(t api.PlacementTarget) bool {
-			return t.ClusterName == cluster || t.ClusterSet != "" && slices.Contains(sets, t.ClusterSet)
+			return m.holds(t, cluster, sets)
 		}) {
 			placed = append(placed, name)
 		}
@@ -290,6 +294,9 @@ func (m *Model) TargetsOf(placement string) []string {
 	}
 	targets := map[string]bool{}
 	for _, t := range p.Spec.Targets {
+		if t.EndedAt(m.now) {
+			continue
+		}
 		if t.ClusterName != "" {
 			targets[t.ClusterName] = true
 			continue

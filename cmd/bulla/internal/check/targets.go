@@ -27,7 +27,8 @@ func (f *fleet) ofModel(problem model.Problem) []Finding {
 			}
 			continue
 		}
-		if at := slices.Index(p.Spec.Targets, api.PlacementTarget{ClusterSet: problem.Name}); at >= 0 {
+		if at := slices.IndexFunc(p.Spec.Targets,
+			func(t api.PlacementTarget) bool { return t.ClusterSet == problem.Name }); at >= 0 {
 			findings[i].Line = f.lineOf(found.File, "spec", "targets", strconv.Itoa(at))
 		}
 		findings[i].Problem += nearest(problem.Name, f.model.Sets, "clustersets/"+problem.Name+".yaml makes one")
@@ -61,11 +62,24 @@ func (f *fleet) lineOf(file string, path ...string) int {
 	return yamltext.LineOf(data, path...)
 }
 
+// checkEnd warns of a target that counts for nothing any more.
+func (g grants) checkEnd(file string, i int, target api.PlacementTarget) {
+	if !target.EndedAt(g.model.Now()) {
+		return
+	}
+	g.add(Finding{
+		Warning: true, File: file, Line: g.lineOf(file, "spec", "targets", strconv.Itoa(i)),
+		Field:   fmt.Sprintf("spec.targets[%d].notAfter", i),
+		Problem: fmt.Sprintf("%s has passed: the target counts for nothing; hint: remove it, or write a later time", target.NotAfter),
+	})
+}
+
 // checkTargets says whom a placement does not reach.
 func (g grants) checkTargets(name string) {
 	p, file := g.model.Placements[name], g.placementFile(name)
 	missing := false
 	for i, target := range p.Spec.Targets {
+		g.checkEnd(file, i, target)
 		missing = missing || target.ClusterSet != "" && g.model.Sets[target.ClusterSet] == nil
 		if _, ok := g.model.Clusters[target.ClusterName]; target.ClusterName != "" && !ok &&
 			!g.refused(api.KindCluster, target.ClusterName) {

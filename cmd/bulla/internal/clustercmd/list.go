@@ -234,7 +234,8 @@ func (a run) clusterRemove(name string, keep bool) error {
 			name)
 	}
 	for _, placement := range slices.Sorted(maps.Keys(repo.Model.Placements)) {
-		if slices.Contains(repo.Model.Placements[placement].Spec.Targets, api.PlacementTarget{ClusterName: name}) {
+		if slices.ContainsFunc(repo.Model.Placements[placement].Spec.Targets,
+			func(t api.PlacementTarget) bool { return t.ClusterName == name }) {
 			return fault.New(fmt.Sprintf("bulla place %s --remove-target cluster/%s", placement, name),
 				"remove cluster %q: placement %q targets it by name", name, placement)
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
@@ -71,7 +72,7 @@ func Open(from string) (*Repo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read fleet repository: %w", err)
 	}
-	return &Repo{Root: root, Tree: tree, Model: model}, nil
+	return &Repo{Root: root, Tree: tree, Model: model.At(time.Now())}, nil
 }
 
 // Verify checks the fleet's keys under rootKey or, when that is empty, under

@@ -32,6 +32,32 @@ type Placement struct {
 	Clusters  []string `json:"clusters"`
 	// Broken says why it does not build.
 	Broken string `json:"broken,omitempty"`
+	// Ends is when it leaves a cluster by itself, or did.
+	Ends []End `json:"ends,omitempty"`
+}
+
+// End is when a placement leaves a cluster by itself.
+type End struct {
+	Cluster  string    `json:"cluster"`
+	NotAfter time.Time `json:"notAfter"`
+}
+
+// EndOn is when the placement leaves a cluster by itself; nil for never.
+func (p Placement) EndOn(cluster string) *time.Time {
+	for _, end := range p.Ends {
+		if end.Cluster == cluster {
+			return &end.NotAfter
+		}
+	}
+	return nil
+}
+
+func readEnds(in []*keyservicev1.LedgerEnd) []End {
+	var ends []End
+	for _, end := range in {
+		ends = append(ends, End{Cluster: end.GetCluster(), NotAfter: time.UnixMicro(end.GetNotAfter()).UTC()})
+	}
+	return ends
 }
 
 func readPlacements(in []*keyservicev1.LedgerPlacement) []Placement {
@@ -40,6 +66,7 @@ func readPlacements(in []*keyservicev1.LedgerPlacement) []Placement {
 		placements[i] = Placement{
 			Name: p.GetPlacement(), Suspended: p.GetSuspended(),
 			Clusters: append([]string{}, p.GetClusters()...), Broken: p.GetBroken(),
+			Ends: readEnds(p.GetEnds()),
 		}
 	}
 	return placements

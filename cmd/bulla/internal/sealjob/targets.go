@@ -88,13 +88,13 @@ func (l locking) kept(change stub.Change) []sealing.Target {
 func (l locking) placed(placement string) ([]sealing.Target, error) {
 	var targets []sealing.Target
 	var single []string
-	spec := l.model.Placements[placement].Spec
-	for _, t := range spec.Targets {
+	live := l.model.LiveTargets(placement)
+	for _, t := range live {
 		if t.ClusterSet != "" {
 			targets = append(targets, sealing.Target{Kind: sealing.Set, Name: t.ClusterSet})
 		}
 	}
-	for _, t := range spec.Targets {
+	for _, t := range live {
 		switch {
 		case t.ClusterName == "":
 		case l.whom.TwoLock:

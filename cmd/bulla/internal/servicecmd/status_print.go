@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -101,6 +102,7 @@ func placementsTable(status ledger.Status) render.Table {
 		case p.Suspended:
 			table.Rows = append(table.Rows, []string{p.Name, "", "Suspended", "", "in Git"})
 		}
+		table.Rows = append(table.Rows, endRows(status, p)...)
 		for _, c := range status.Clusters {
 			if c.Standing != ledger.Left && slices.Contains(p.Clusters, c.Name) {
 				table.Rows = append(table.Rows, deliveryRows(status, p, c)...)
@@ -116,6 +118,27 @@ func placementsTable(status ledger.Status) render.Table {
 	}
 	table.Sort()
 	return table
+}
+
+// endRows say when a placement ends by itself, clusters with one end together.
+func endRows(status ledger.Status, p ledger.Placement) [][]string {
+	by := map[time.Time][]string{}
+	for _, end := range p.Ends {
+		by[end.NotAfter] = append(by[end.NotAfter], end.Cluster)
+	}
+	var rows [][]string
+	for end, clusters := range by {
+		state := "Ends"
+		if !status.Time.Before(end) {
+			state = "Ended"
+		}
+		where := strings.Join(clusters, ", ")
+		if len(clusters) > 3 {
+			where = shell.Count(len(clusters), "cluster")
+		}
+		rows = append(rows, []string{p.Name, where, state, "", "notAfter " + end.Format(time.RFC3339)})
+	}
+	return rows
 }
 
 func deliveryRows(status ledger.Status, p ledger.Placement, c ledger.Cluster) [][]string {
