@@ -70,7 +70,7 @@ func (g grants) checkEnd(file string, i int, target api.PlacementTarget) {
 	g.add(Finding{
 		Warning: true, File: file, Line: g.lineOf(file, "spec", "targets", strconv.Itoa(i)),
 		Field:   fmt.Sprintf("spec.targets[%d].notAfter", i),
-		Problem: fmt.Sprintf("%s has passed: the target counts for nothing; hint: remove it, or write a later time", target.NotAfter),
+		Problem: target.NotAfter + " has passed: the target counts for nothing; hint: remove it, or write a later time",
 	})
 }
 
