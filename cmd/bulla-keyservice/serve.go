@@ -28,6 +28,7 @@ const startTimeout = time.Minute
 
 func newServeCommand() *cobra.Command {
 	var file string
+	var hold bool
 	cmd := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Answer the clusters",
@@ -51,14 +52,16 @@ request on, on open connections too.`,
   dataDir: /var/lib/bulla`,
 		Args: command.Needs("config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), file, cmd.ErrOrStderr())
+			return serve(cmd.Context(), file, hold, cmd.ErrOrStderr())
 		},
 	}
 	parts.AddConfigFlag(cmd, &file)
+	cmd.Flags().BoolVar(&hold, "hold-refused-pin", false,
+		"when the token refuses the PIN, stay and be not ready: whoever restarts what ended would try it until tokens lock")
 	return cmd
 }
 
-func serve(ctx context.Context, file string, stderr io.Writer) error {
+func serve(ctx context.Context, file string, hold bool, stderr io.Writer) error {
 	config, err := parts.LoadConfig(file)
 	if err != nil {
 		return err
@@ -86,6 +89,9 @@ func serve(ctx context.Context, file string, stderr io.Writer) error {
 		return err
 	}
 	token, err := startWorker(ctx, access)
+	if hold && errors.Is(err, hsm.ErrPIN) {
+		return holdRefusedPIN(ctx, config.Health, err, log)
+	}
 	if err != nil {
 		return err
 	}
