@@ -117,6 +117,9 @@ func (p *pruning) handOver(ctx context.Context, id ObjectID, to string) error {
 		p.stand.drop(id)
 		return nil
 	}
+	if err := p.hands.Puts.Vouch(ctx, id, p.stand.inv[id]); err != nil {
+		return pruneFailed(err)
+	}
 	p.record.Note("%s moves to placement %q", inventory.Describe(id), to)
 	p.again.Within(handOverRetry)
 	return nil

@@ -2,7 +2,9 @@ package apply
 
 import (
 	"context"
+	"encoding/json"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -76,6 +78,33 @@ func (p *Puts) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntr
 		return entry, explain(o, "prove the owner of", err)
 	}
 	return o.keeping(entry, proved), nil
+}
+
+// Vouch ends the proof of an object that another placement is to take over. One that
+// was made and not yet proved carries a proof that its own Delivery alone can read:
+// to any other it is somebody else's, for ever.
+func (p *Puts) Vouch(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) error {
+	live, err := p.live.metadata(ctx, id, inventory.GVK(id, entry))
+	if err != nil {
+		return explainRemoval(id, entry, "read", err)
+	}
+	if live == nil || !p.claims.born(id, live) {
+		return nil
+	}
+	raw, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": live.UID, "resourceVersion": live.ResourceVersion,
+		"annotations": map[string]any{v1alpha1.OwnerAnnotation: p.claims.proof(id, live)},
+	}})
+	if err != nil {
+		return err
+	}
+	// The answer may hold the whole object, and client-go logs bodies.
+	ctx = logr.NewContext(ctx, logr.Discard())
+	patch := client.RawPatch(types.MergePatchType, raw)
+	if err := p.writer.Patch(ctx, refOf(live), patch, client.FieldOwner(FieldManager)); err != nil {
+		return explainRemoval(id, entry, "prove the owner of", err)
+	}
+	return nil
 }
 
 // keeping is the entry of an apply with what the one before it remembers.

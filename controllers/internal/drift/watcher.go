@@ -45,7 +45,8 @@ type Event struct {
 	Progress bool
 }
 
-// Watcher holds the informers. It is safe for concurrent use.
+// Watcher holds the informers. It is safe for concurrent use. A nil one watches
+// nothing: whoever asks it asks the API server.
 type Watcher struct {
 	cache  cache.Cache
 	notify func(Event)
@@ -96,6 +97,9 @@ func (w *Watcher) NeedLeaderElection() bool { return true }
 // Watch begins to watch a kind and waits for its first list. A kind that the
 // API server does not serve is left alone: its CRD may come, or be gone.
 func (w *Watcher) Watch(ctx context.Context, gvk schema.GroupVersionKind) error {
+	if w == nil {
+		return nil
+	}
 	w.mu.Lock()
 	informer, ok := w.kinds[gvk]
 	w.mu.Unlock()
@@ -143,6 +147,9 @@ func (w *Watcher) Unwatch(ctx context.Context, gvk schema.GroupVersionKind) {
 
 // Kinds gives the watched kinds.
 func (w *Watcher) Kinds() []schema.GroupVersionKind {
+	if w == nil {
+		return nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	kinds := make([]schema.GroupVersionKind, 0, len(w.kinds))
@@ -157,6 +164,9 @@ func (w *Watcher) Kinds() []schema.GroupVersionKind {
 // label. The view may be behind the API server: it can show that something
 // happened, never that nothing will.
 func (w *Watcher) Get(ctx context.Context, gvk schema.GroupVersionKind, id inventory.ID) (live *metav1.PartialObjectMetadata, known bool) {
+	if w == nil {
+		return nil, false
+	}
 	w.mu.Lock()
 	informer, ok := w.kinds[gvk]
 	w.mu.Unlock()

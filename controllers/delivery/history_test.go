@@ -1,0 +1,249 @@
+package delivery
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
+	events "k8s.io/client-go/tools/record"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/account"
+	"github.com/bulla-dev/bulla/controllers/internal/adoption"
+	"github.com/bulla-dev/bulla/controllers/internal/record"
+	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/fixtures/chart"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+var (
+	histories = flag.Int("histories", 300, "how many random histories of a cluster are lived through")
+	firstSeed = flag.Uint64("seed", 1, "the seed of the first history; the others follow it")
+)
+
+// keptSeeds are histories that broke a rule once.
+var keptSeeds = []uint64{}
+
+// TestWhatMayBeDeletedInAnyHistory is the statement of when deletion may happen. Git,
+// people, other deployers, pods, the clock and the process do what they like, in any
+// order, and writes fail or are lost; after every write and every step the rules of
+// [rules] are asked. At the end everybody is reasonable for a while, and exactly what
+// Git places stands.
+func TestWhatMayBeDeletedInAnyHistory(t *testing.T) {
+	seeds := slices.Clone(keptSeeds)
+	for n := range *histories {
+		seeds = append(seeds, *firstSeed+uint64(n))
+	}
+	var total tally
+	server := newModelServer(t)
+	for _, seed := range seeds {
+		h := newHistory(t, server, seed)
+		h.live()
+		total.add(h.tally)
+		if t.Failed() {
+			h.sumUp()
+			t.Fatalf("history %d (go test -run %s -histories 1 -seed %d ./controllers/delivery):\n%s",
+				seed, t.Name(), seed, strings.Join(h.trail, "\n"))
+		}
+		h.clear()
+	}
+	t.Logf("%d histories: %+v", len(seeds), total)
+	if total.Deletes == 0 || total.Crashes == 0 || total.Faults == 0 || total.InUse == 0 || total.Guarded == 0 {
+		t.Errorf("the histories do not meet what they are about: %+v", total)
+	}
+}
+
+// tally counts what the histories met.
+type tally struct{ Steps, Passes, Applies, Deletes, Crashes, Faults, Foreign, InUse, Guarded int }
+
+func (a *tally) add(b tally) {
+	a.Steps, a.Passes, a.Applies, a.Deletes = a.Steps+b.Steps, a.Passes+b.Passes, a.Applies+b.Applies, a.Deletes+b.Deletes
+	a.Crashes, a.Faults, a.Foreign = a.Crashes+b.Crashes, a.Faults+b.Faults, a.Foreign+b.Foreign
+	a.InUse, a.Guarded = a.InUse+b.InUse, a.Guarded+b.Guarded
+}
+
+// history is one cluster's.
+type history struct {
+	*deliveryWorld
+	rules    *rules
+	server   *modelServer
+	rng      *rand.Rand
+	seed     uint64
+	clock    time.Time
+	process  *Reconciler
+	saboteur *saboteur
+	trail    []string
+	tally    tally
+	ctx      context.Context
+}
+
+func newHistory(t *testing.T, server *modelServer, seed uint64) *history {
+	t.Helper()
+	h := &history{server: server, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), clock: time.Now(),
+		ctx: logf.IntoContext(t.Context(), logr.Discard())}
+	h.deliveryWorld = &deliveryWorld{t: t, fleet: "fleet", system: "bulla-system", ns: "shop",
+		snapshots: &view.Snapshots{}, unsealer: newTableUnsealer(), git: map[string]*app{},
+		builds: map[string]*kustomize.Build{}, key: []byte("a key of the cluster"), maxShare: 50}
+	h.client = interceptor.NewClient(server.raw, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
+			o.SetUID(server.newUID())
+			return c.Create(ctx, o, options...)
+		}})
+	h.rules = newRules(h)
+	server.applies, server.deletes = h.rules.applies, h.rules.deletes
+	h.starts(&saboteur{})
+	h.change("Git begins", func() {})
+	return h
+}
+
+// starts begins a process that remembers nothing.
+func (h *history) starts(s *saboteur) {
+	own, reader := s.wrap(h.server.guarded), h.server.guarded
+	h.saboteur = s
+	h.process = &Reconciler{
+		options: Options{Namespace: h.system, Snapshots: h.snapshots, Unsealer: h.unsealer,
+			MACKey:                func(context.Context) ([]byte, error) { return h.key, nil },
+			DefaultServiceAccount: chart.Deployer},
+		client: own, reader: reader, finder: h.server.kinds, now: func() time.Time { return h.clock }, memories: &memories{},
+		desk: record.Desk{Client: own, Reader: reader, Events: say.Recorder{EventRecorder: &events.FakeRecorder{}}},
+		writers: &account.Writers{Config: &rest.Config{Host: "http://127.0.0.1:1"}, Scheme: reader.Scheme(),
+			Mapper: reader.RESTMapper(), Wrap: func(client.Client) client.Client { return own }},
+		adopter: &adoption.Finder{Namespace: h.system, Deliveries: reader, Reader: reader, Kinds: h.server.kinds},
+	}
+}
+
+// change makes one change of Git and has it accepted.
+func (h *history) change(what string, do func()) {
+	h.note("%s", what)
+	do()
+	h.commit()
+	h.rules.committed()
+}
+
+func (h *history) note(format string, args ...any) {
+	h.trail = append(h.trail, fmt.Sprintf("%s  "+format, append([]any{h.clock.Format("15:04:05")}, args...)...))
+}
+
+// live lives through some steps and through a quiet time after them.
+func (h *history) live() {
+	for range 8 + h.rng.IntN(16) {
+		h.tally.Steps++
+		h.step()
+		for range h.rng.IntN(3) {
+			for _, name := range placementNames {
+				if h.rng.IntN(4) > 0 {
+					h.pass(name)
+				}
+			}
+		}
+		if h.t.Failed() {
+			return
+		}
+	}
+	h.calm()
+	for round, quiet := 0, 0; round < 40 && quiet < 3; round++ {
+		before := h.tally.Applies + h.tally.Deletes
+		for _, name := range placementNames {
+			h.pass(name)
+		}
+		h.podsEnd()
+		h.podsBegin()
+		h.clock = h.clock.Add(7 * time.Minute)
+		quiet++
+		if h.tally.Applies+h.tally.Deletes != before {
+			quiet = 0
+		}
+	}
+	h.rules.equal()
+}
+
+// pass makes one pass on one Delivery; a process that died is followed by another.
+func (h *history) pass(name string) {
+	h.tally.Passes++
+	h.rules.passBegins(name)
+	_, err := h.process.Reconcile(h.ctx,
+		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: h.system, Name: name}})
+	if err != nil && !h.saboteur.isDead() {
+		h.note("pass on %s: %v", name, err)
+	}
+	h.rules.passEnded(name)
+	if h.saboteur.isDead() {
+		h.note("the process died in a pass on %s", name)
+		h.tally.Crashes++
+		h.starts(&saboteur{})
+	}
+}
+
+// calm is when everybody gets reasonable: what does not build is mended, nobody
+// claims what another has, what was dropped by many is consented to, and who sat on a
+// name that Git places has left.
+func (h *history) calm() {
+	h.starts(&saboteur{})
+	h.unsealer.set(false)
+	h.change("calm", func() {
+		h.suspended, h.holdAll = false, false
+		taken := map[ObjectID]bool{}
+		for _, name := range placementNames {
+			a := h.git[name]
+			if a == nil {
+				continue
+			}
+			a.err, a.spec.Suspend = nil, false
+			a.objects = slices.DeleteFunc(slices.Clone(a.objects), func(o kustomize.Object) bool {
+				twice := taken[o.ID()]
+				taken[o.ID()] = true
+				return twice
+			})
+		}
+	})
+	for _, name := range placementNames {
+		h.consent(name)
+	}
+	h.foreignersLeave()
+}
+
+// sumUp notes what Git has and what the Deliveries say, for who reads a trail.
+func (h *history) sumUp() {
+	for name, a := range h.git {
+		var names []string
+		for _, o := range a.objects {
+			names = append(names, o.GetName())
+		}
+		h.note("Git has %v in %s", names, name)
+	}
+	list := &v1alpha1.DeliveryList{}
+	h.must(h.client.List(h.ctx, list))
+	for _, d := range list.Items {
+		var ids []string
+		for _, entry := range d.Status.Inventory {
+			ids = append(ids, entry.ID)
+		}
+		h.note("%s: %s; inventory %v", d.Name, describeConditions(&d), ids)
+	}
+}
+
+// clear takes away what a history leaves, for the next one on the same server.
+func (h *history) clear() {
+	for _, gvk := range slices.Concat(modelKinds, deliveryKind) {
+		for _, o := range h.list(gvk) {
+			o.SetFinalizers(nil)
+			h.must(h.server.raw.Update(h.ctx, &o))
+			if err := h.server.raw.Delete(h.ctx, &o); err != nil && !apierrors.IsNotFound(err) {
+				h.t.Fatal(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// modelServer is an API server in memory, for histories that are too many for a
+// real one. It is controller-runtime's, with what that one leaves out and a decision
+// rests on: uids, the preconditions of applies and deletes, foreground deletion. The
+// world writes through raw, the controller through guarded, which asks the oracle
+// before each write.
+type modelServer struct {
+	raw     client.WithWatch
+	guarded client.Client
+	kinds   modelDiscovery
+	uids    int
+	// ours are the objects that the controller made and nobody made anew, by uid.
+	ours map[types.UID]bool
+	// applies and deletes are asked before a write of the controller is done.
+	applies func(gvk schema.GroupVersionKind, live *unstructured.Unstructured)
+	deletes func(gvk schema.GroupVersionKind, live *unstructured.Unstructured)
+}
+
+// modelDiscovery prefers all that it has; client-go's prefers nothing.
+type modelDiscovery struct{ *fakediscovery.FakeDiscovery }
+
+func (d modelDiscovery) ServerPreferredResources() ([]*metav1.APIResourceList, error) { return d.Resources, nil }
+
+// modelKinds are the kinds that histories have.
+var modelKinds = []schema.GroupVersionKind{
+	corev1.SchemeGroupVersion.WithKind("Secret"), corev1.SchemeGroupVersion.WithKind("ConfigMap"),
+	corev1.SchemeGroupVersion.WithKind("Pod"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
+}
+
+func newModelServer(t *testing.T) *modelServer {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	// Few kinds: the server looks through all of a scheme at every write.
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.SecretList{}, &corev1.ConfigMap{},
+		&corev1.ConfigMapList{}, &corev1.Pod{}, &corev1.PodList{})
+	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.Deployment{}, &appsv1.DeploymentList{})
+	scheme.AddKnownTypes(v1alpha1.GroupVersion, &v1alpha1.Delivery{}, &v1alpha1.DeliveryList{})
+	for _, gv := range []schema.GroupVersion{corev1.SchemeGroupVersion, appsv1.SchemeGroupVersion, v1alpha1.GroupVersion} {
+		metav1.AddToGroupVersion(scheme, gv)
+	}
+	mapper := meta.NewDefaultRESTMapper(nil)
+	resources := map[string]*metav1.APIResourceList{}
+	for _, gvk := range modelKinds {
+		mapper.Add(gvk, meta.RESTScopeNamespace)
+		plural, _ := meta.UnsafeGuessKindToResource(gvk)
+		gv := gvk.GroupVersion().String()
+		if resources[gv] == nil {
+			resources[gv] = &metav1.APIResourceList{GroupVersion: gv}
+		}
+		resources[gv].APIResources = append(resources[gv].APIResources, metav1.APIResource{
+			Name: plural.Resource, Kind: gvk.Kind, Namespaced: true, Verbs: metav1.Verbs{"list", "delete", "get"}})
+	}
+	mapper.Add(v1alpha1.GroupVersion.WithKind("Delivery"), meta.RESTScopeNamespace)
+	s := &modelServer{ours: map[types.UID]bool{}, kinds: modelDiscovery{&fakediscovery.FakeDiscovery{
+		Fake: &clienttesting.Fake{}}}}
+	for _, list := range resources {
+		s.kinds.Resources = append(s.kinds.Resources, list)
+	}
+	s.raw = fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithReturnManagedFields().
+		WithStatusSubresource(&v1alpha1.Delivery{}).Build()
+	s.guarded = interceptor.NewClient(s.raw, interceptor.Funcs{Apply: s.apply, Delete: s.delete, Patch: s.patch})
+	return s
+}
+
+// live reads an object past the controller; nil when it is not there.
+func (s *modelServer) live(ctx context.Context, gvk schema.GroupVersionKind, key client.ObjectKey,
+) (*unstructured.Unstructured, error) {
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(gvk)
+	err := s.raw.Get(ctx, key, live)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return live, err
+}
+
+// newUID is not random, so that a history says the same twice.
+func (s *modelServer) newUID() types.UID {
+	s.uids++
+	return types.UID(fmt.Sprintf("uid-%d", s.uids))
+}
+
+// claimed is what an apply says of the object it is for.
+func claimed(o runtime.ApplyConfiguration) (schema.GroupVersionKind, client.ObjectKey, types.UID) {
+	if secret, ok := o.(*corev1ac.SecretApplyConfiguration); ok {
+		uid := types.UID("")
+		if secret.UID != nil {
+			uid = *secret.UID
+		}
+		return modelKinds[0], client.ObjectKey{Namespace: *secret.Namespace, Name: *secret.Name}, uid
+	}
+	u := o.(client.Object)
+	return u.GetObjectKind().GroupVersionKind(), client.ObjectKeyFromObject(u), u.GetUID()
+}
+
+func (s *modelServer) apply(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration,
+	options ...client.ApplyOption) error {
+	gvk, key, uid := claimed(o)
+	live, err := s.live(ctx, gvk, key)
+	if err != nil {
+		return err
+	}
+	if uid != "" && (live == nil || live.GetUID() != uid) {
+		return apierrors.NewConflict(schema.GroupResource{Resource: gvk.Kind}, key.Name, fmt.Errorf("uid is another"))
+	}
+	s.applies(gvk, live)
+	if err := c.Apply(ctx, o, options...); err != nil || live != nil {
+		return err
+	}
+	if live, err = s.live(ctx, gvk, key); err != nil {
+		return err
+	}
+	live.SetUID(s.newUID())
+	if err := s.raw.Update(ctx, live); err != nil {
+		return err
+	}
+	s.ours[live.GetUID()] = true
+	if secret, ok := o.(*corev1ac.SecretApplyConfiguration); ok {
+		secret.WithUID(live.GetUID()).WithResourceVersion(live.GetResourceVersion())
+		return nil
+	}
+	o.(client.Object).SetUID(live.GetUID())
+	o.(client.Object).SetResourceVersion(live.GetResourceVersion())
+	return nil
+}
+
+// patch is how the controller writes beside an apply; a dry run writes nothing.
+func (s *modelServer) patch(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+	options ...client.PatchOption) error {
+	var all client.PatchOptions
+	all.ApplyOptions(options)
+	if len(all.DryRun) == 0 {
+		gvk := o.GetObjectKind().GroupVersionKind()
+		live, err := s.live(ctx, gvk, client.ObjectKeyFromObject(o))
+		if err != nil {
+			return err
+		}
+		s.applies(gvk, live)
+	}
+	return c.Patch(ctx, o, p, options...)
+}
+
+func (s *modelServer) delete(ctx context.Context, c client.WithWatch, o client.Object,
+	options ...client.DeleteOption) error {
+	gvk := o.GetObjectKind().GroupVersionKind()
+	if _, ok := o.(*v1alpha1.Delivery); ok {
+		return c.Delete(ctx, o, options...)
+	}
+	live, err := s.live(ctx, gvk, client.ObjectKeyFromObject(o))
+	if err != nil {
+		return err
+	}
+	if live == nil {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: gvk.Kind}, o.GetName())
+	}
+	var all client.DeleteOptions
+	all.ApplyOptions(options)
+	if p := all.Preconditions; p != nil && (p.UID != nil && *p.UID != live.GetUID() ||
+		p.ResourceVersion != nil && *p.ResourceVersion != live.GetResourceVersion()) {
+		return apierrors.NewConflict(schema.GroupResource{Resource: gvk.Kind}, o.GetName(), fmt.Errorf("it changed"))
+	}
+	s.deletes(gvk, live)
+	if how := all.PropagationPolicy; how != nil && *how == metav1.DeletePropagationForeground {
+		live.SetFinalizers(append(live.GetFinalizers(), metav1.FinalizerDeleteDependents))
+		if err := s.raw.Update(ctx, live); err != nil {
+			return err
+		}
+	}
+	return s.raw.Delete(ctx, live)
+}
+
+// make puts an object there as somebody else does.
+func (s *modelServer) make(ctx context.Context, o client.Object) error {
+	o.SetUID(s.newUID())
+	return s.raw.Create(ctx, o, client.FieldOwner("somebody"))
+}
