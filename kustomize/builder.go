@@ -27,6 +27,9 @@ type BuilderOptions struct {
 	MemoryLimit int64
 	// Concurrency is the number of build processes at a time; default 2.
 	Concurrency int
+	// SlowAfter is how long a build has the place of a fast one, see [lanes];
+	// default 3 s.
+	SlowAfter time.Duration
 	// CacheSize is the number of builds kept; default 4096.
 	CacheSize int
 	// Store, if any, keeps builds between runs.
@@ -58,10 +61,11 @@ func NewBuilder(o BuilderOptions) *Builder {
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
 	o.MemoryLimit = cmp.Or(o.MemoryLimit, int64(512<<20))
 	o.Concurrency = cmp.Or(o.Concurrency, 2)
+	o.SlowAfter = cmp.Or(o.SlowAfter, slowAfter)
 	o.CacheSize = cmp.Or(o.CacheSize, 4096)
 	return &Builder{
 		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
-		lanes:   newLanes(o.Concurrency),
+		lanes:   newLanes(o.Concurrency, o.SlowAfter),
 		cache:   kept.NewCache(o.CacheSize),
 		store:   o.Store,
 		flights: map[string]*flight{},

@@ -69,7 +69,7 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			git := t.TempDir()
-			first := NewBuilder(BuilderOptions{Store: storeIn(t, git, "1")})
+			first := NewBuilder(BuilderOptions{SlowAfter: unhurried, Store: storeIn(t, git, "1")})
 			if _, err := first.Build(t.Context(), testfleet.Open(t, base), placement()); err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 				}
 			}
 			next := testfleet.Open(t, base.With(test.change))
-			b := NewBuilder(BuilderOptions{Store: storeIn(t, git, test.version)})
+			b := NewBuilder(BuilderOptions{SlowAfter: unhurried, Store: storeIn(t, git, test.version)})
 			got, err := b.Build(t.Context(), next, placement())
 			if err != nil || b.Processes() != test.processes {
 				t.Fatalf("%d processes, want %d: %v", b.Processes(), test.processes, err)
@@ -104,7 +104,7 @@ func TestAStoredBuildIsTakenOnlyForWhatItWasBuiltFrom(t *testing.T) {
 // A build that fails is made again: its reason may have been the machine's.
 func TestAFailedBuildIsNotStored(t *testing.T) {
 	git := t.TempDir()
-	b := NewBuilder(BuilderOptions{Store: storeIn(t, git, "1")})
+	b := NewBuilder(BuilderOptions{SlowAfter: unhurried, Store: storeIn(t, git, "1")})
 	f := testfleet.Files{"apps/app/a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n" +
 		"stringData: {password: canary}\n"}
 	if _, err := b.Build(t.Context(), testfleet.Open(t, f), placement()); err == nil {

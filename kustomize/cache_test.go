@@ -47,7 +47,7 @@ func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
 			testfleet.Files{"apps/app/sub/kustomization.yaml": "resources: [b.yaml]\n"}, "", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := NewBuilder(BuilderOptions{})
+			b := NewBuilder(BuilderOptions{SlowAfter: unhurried})
 			_, _ = b.Build(t.Context(), testfleet.Open(t, test.base), placement())
 			if got := b.Processes(); got != 1 {
 				t.Fatalf("%d processes for the first build", got)
@@ -59,7 +59,7 @@ func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
 				t.Errorf("%d more processes, want %d", got, test.processes)
 			}
 			// The cache must never be seen in the result.
-			fresh, freshErr := NewBuilder(BuilderOptions{}).Build(t.Context(), testfleet.Open(t, next), placement())
+			fresh, freshErr := NewBuilder(BuilderOptions{SlowAfter: unhurried}).Build(t.Context(), testfleet.Open(t, next), placement())
 			if fmt.Sprint(cachedErr) != fmt.Sprint(freshErr) || fresh != nil && fresh.Digest != cached.Digest {
 				t.Errorf("cached: %v %v\nfresh: %v %v", cached, cachedErr, fresh, freshErr)
 			}
@@ -72,7 +72,7 @@ func TestOnlyABuildWhoseInputChangedIsRepeated(t *testing.T) {
 }
 
 func TestAFailedBuildIsNotRepeatedEither(t *testing.T) {
-	b := NewBuilder(BuilderOptions{})
+	b := NewBuilder(BuilderOptions{SlowAfter: unhurried})
 	f := testfleet.Files{"apps/app/kustomization.yaml": "resources: [gone.yaml]\n"}
 	for range 3 {
 		if _, err := b.Build(t.Context(), testfleet.Open(t, f), placement()); err == nil {
@@ -89,7 +89,7 @@ func TestAFailedBuildIsNotRepeatedEither(t *testing.T) {
 }
 
 func TestTheSpecOfAPlacementIsPartOfItsBuild(t *testing.T) {
-	b := NewBuilder(BuilderOptions{})
+	b := NewBuilder(BuilderOptions{SlowAfter: unhurried})
 	tr := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")})
 	first, err := b.Build(t.Context(), tr, placement())
 	must(t, err)
@@ -101,7 +101,7 @@ func TestTheSpecOfAPlacementIsPartOfItsBuild(t *testing.T) {
 }
 
 func TestManyAskersOfOneBuildStartOneProcess(t *testing.T) {
-	b := NewBuilder(BuilderOptions{})
+	b := NewBuilder(BuilderOptions{SlowAfter: unhurried})
 	tr := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -124,7 +124,7 @@ func TestManyAskersOfOneBuildStartOneProcess(t *testing.T) {
 }
 
 func TestTheCacheIsBounded(t *testing.T) {
-	b := NewBuilder(BuilderOptions{CacheSize: 2})
+	b := NewBuilder(BuilderOptions{SlowAfter: unhurried, CacheSize: 2})
 	tr := testfleet.Open(t, testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a")})
 	for _, step := range []struct {
 		name      string

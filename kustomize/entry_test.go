@@ -133,7 +133,7 @@ func TestAPanicIsTheBuildErrorOfItsPlacement(t *testing.T) {
 	opened := testfleet.Open(t,
 		testfleet.Files{"apps/app/a.yaml": testfleet.ConfigMap("a"), "apps/other/b.yaml": testfleet.ConfigMap("b")})
 	broken := tree.New(opened.Hash(), "", opened.Root(), panicking{opened})
-	builder := NewBuilder(BuilderOptions{Concurrency: 1})
+	builder := NewBuilder(BuilderOptions{SlowAfter: unhurried, Concurrency: 1})
 	for range 2 {
 		_, err := builder.Build(t.Context(), broken, placement())
 		var refused *BuildError

@@ -27,10 +27,10 @@ type lanes struct {
 	late map[string]bool // placements whose last build was slow
 }
 
-func newLanes(places int) *lanes {
+func newLanes(places int, after time.Duration) *lanes {
 	return &lanes{
 		fast: make(chan struct{}, places), slow: make(chan struct{}, max(1, places/2)),
-		after: slowAfter, late: map[string]bool{},
+		after: after, late: map[string]bool{},
 	}
 }
 

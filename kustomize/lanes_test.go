@@ -17,8 +17,7 @@ import (
 // TestSlowBuildsHoldNobodyUp: as many as there may be, and nobody's place is taken
 // for longer than a fast build has it.
 func TestSlowBuildsHoldNobodyUp(t *testing.T) {
-	l := newLanes(2)
-	l.after = 20 * time.Millisecond
+	l := newLanes(2, 20*time.Millisecond)
 	release := make(chan struct{})
 	var crowded, late atomic.Int64
 	ended := make(chan struct{}, 10)

@@ -14,7 +14,7 @@ import (
 func resolve(t testing.TB, f testfleet.Files, cluster string) *Resolution {
 	t.Helper()
 	tr, m := load(t, f)
-	return NewBuilder(BuilderOptions{}).Resolve(t.Context(), tr, m, cluster)
+	return NewBuilder(BuilderOptions{SlowAfter: unhurried}).Resolve(t.Context(), tr, m, cluster)
 }
 
 func TestEveryObjectHasOneOwner(t *testing.T) {
@@ -148,7 +148,7 @@ func TestACancelledResolveSaysSoEverywhere(t *testing.T) {
 	tr, m := load(t, testfleet.Two())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := NewBuilder(BuilderOptions{}).Resolve(ctx, tr, m, "one")
+	r := NewBuilder(BuilderOptions{SlowAfter: unhurried}).Resolve(ctx, tr, m, "one")
 	for name, placed := range r.Placed {
 		if placed.Err == nil {
 			t.Errorf("%s was built", name)
@@ -195,7 +195,7 @@ func TestAnEmptiedRepositoryDeletesNothing(t *testing.T) {
 			if err != nil {
 				return
 			}
-			r := NewBuilder(BuilderOptions{}).Resolve(t.Context(), tr, m, "one")
+			r := NewBuilder(BuilderOptions{SlowAfter: unhurried}).Resolve(t.Context(), tr, m, "one")
 			if ok, reason := r.MayDelete(id); ok != test.may {
 				t.Errorf("may delete: %v (%s), want %v", ok, reason, test.may)
 			}
@@ -211,7 +211,7 @@ func TestANewHeadStartsProcessesForItsChangeOnly(t *testing.T) {
 		f["placements/"+name+".yaml"] = testfleet.Placement(name, "apps/"+name, name, "{clusterSet: stores}")
 		f["apps/"+name+"/a.yaml"] = testfleet.ConfigMap("a")
 	}
-	b := NewBuilder(BuilderOptions{})
+	b := NewBuilder(BuilderOptions{SlowAfter: unhurried})
 	resolve := func(changed testfleet.Files) *Resolution {
 		f = f.With(changed)
 		tr, m := load(t, f)
