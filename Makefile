@@ -23,7 +23,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats mutants bench \
+.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats histories mutants bench \
 	bench-reconnect bench-against demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ fuzz-smoke: ## Fuzz every fuzz test for FUZZTIME (10s)
 
 threats: ## Attack every row of docs/threats.md, and say which held
 	@$(GO) run ./fixtures/threats
+
+histories: kube ## Live through random histories, and ask when deletion may happen (COUNT=1000 SEED=1)
+	$(GO) test ./controllers/delivery -run TestWhatMayBeDeletedInAnyHistory -v -timeout 24h \
+		-histories $(or $(COUNT),1000) -seed $(or $(SEED),1)
 
 mutants: ## Take every guard out, one at a time: a named test must fail
 	$(GO) run ./fixtures/mutants

@@ -46,7 +46,8 @@ func pick[T any](h *history, of []T) T { return of[h.rng.IntN(len(of))] }
 // step is one thing that happens.
 func (h *history) step() {
 	steps := []func(){
-		h.gitAdds, h.gitAdds, h.gitAdds, h.gitDrops, h.gitDrops, h.gitMoves, h.gitLeaves, h.gitLeaves, h.gitReturns,
+		h.gitAdds, h.gitAdds, h.gitAdds, h.gitDrops, h.gitDrops, h.gitDrops, h.gitMoves, h.gitMoves, h.gitLeaves, h.gitLeaves,
+		h.gitReturns, h.gitReturns, h.gitReturns,
 		h.gitBreaks, h.gitMends, h.gitMends, h.gitMends, h.gitClaims, h.gitHolds,
 		h.sabotages, h.sabotages, h.crashes, h.serviceIsAway,
 		h.foreignerMakes, h.foreignerEdits, h.foreignerDeletes, h.foreignerPretends, h.deliveryIsDeleted,
@@ -275,7 +276,8 @@ func (h *history) list(gvk schema.GroupVersionKind) []unstructured.Unstructured 
 func (h *history) podsBegin() {
 	for _, d := range h.list(modelKinds[3]) {
 		name := client.ObjectKey{Namespace: h.ns, Name: d.GetName() + "-pod"}
-		if live, err := h.server.live(h.ctx, modelKinds[2], name); err != nil || live != nil || d.GetDeletionTimestamp() != nil {
+		live, err := h.server.live(h.ctx, modelKinds[2], name)
+		if err != nil || live != nil || d.GetDeletionTimestamp() != nil {
 			continue
 		}
 		spec, _, err := unstructured.NestedMap(d.Object, "spec", "template", "spec")
@@ -286,7 +288,8 @@ func (h *history) podsBegin() {
 }
 
 func (h *history) pod(name, of string, spec map[string]any) {
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: h.ns, Name: name, Labels: map[string]string{"of": of}}}
+	pod := &corev1.Pod{}
+	pod.Namespace, pod.Name, pod.Labels = h.ns, name, map[string]string{"of": of}
 	h.must(runtime.DefaultUnstructuredConverter.FromUnstructured(spec, &pod.Spec))
 	h.must(h.server.make(h.ctx, pod))
 }

@@ -44,7 +44,9 @@ type modelServer struct {
 // modelDiscovery prefers all that it has; client-go's prefers nothing.
 type modelDiscovery struct{ *fakediscovery.FakeDiscovery }
 
-func (d modelDiscovery) ServerPreferredResources() ([]*metav1.APIResourceList, error) { return d.Resources, nil }
+func (d modelDiscovery) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
+	return d.Resources, nil
+}
 
 // modelKinds are the kinds that histories have.
 var modelKinds = []schema.GroupVersionKind{
@@ -58,9 +60,12 @@ func newModelServer(t *testing.T) *modelServer {
 	// Few kinds: the server looks through all of a scheme at every write.
 	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.SecretList{}, &corev1.ConfigMap{},
 		&corev1.ConfigMapList{}, &corev1.Pod{}, &corev1.PodList{})
-	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.Deployment{}, &appsv1.DeploymentList{})
+	// Workloads stay as they are written: a typed one comes back with more than was sent.
+	workloads := modelKinds[3]
+	scheme.AddKnownTypeWithName(workloads, &unstructured.Unstructured{})
+	scheme.AddKnownTypeWithName(workloads.GroupVersion().WithKind("DeploymentList"), &unstructured.UnstructuredList{})
 	scheme.AddKnownTypes(v1alpha1.GroupVersion, &v1alpha1.Delivery{}, &v1alpha1.DeliveryList{})
-	for _, gv := range []schema.GroupVersion{corev1.SchemeGroupVersion, appsv1.SchemeGroupVersion, v1alpha1.GroupVersion} {
+	for _, gv := range []schema.GroupVersion{corev1.SchemeGroupVersion, v1alpha1.GroupVersion} {
 		metav1.AddToGroupVersion(scheme, gv)
 	}
 	mapper := meta.NewDefaultRESTMapper(nil)
@@ -154,15 +159,33 @@ func (s *modelServer) patch(ctx context.Context, c client.WithWatch, o client.Ob
 	options ...client.PatchOption) error {
 	var all client.PatchOptions
 	all.ApplyOptions(options)
-	if len(all.DryRun) == 0 {
-		gvk := o.GetObjectKind().GroupVersionKind()
-		live, err := s.live(ctx, gvk, client.ObjectKeyFromObject(o))
-		if err != nil {
-			return err
-		}
-		s.applies(gvk, live)
+	gvk := o.GetObjectKind().GroupVersionKind()
+	live, err := s.live(ctx, gvk, client.ObjectKeyFromObject(o))
+	if err != nil {
+		return err
 	}
+	if len(all.DryRun) > 0 {
+		if sent, ok := o.(*unstructured.Unstructured); ok && live != nil {
+			merge(live.Object, sent.Object)
+			sent.Object = live.Object
+		}
+		return nil
+	}
+	s.applies(gvk, live)
 	return c.Patch(ctx, o, p, options...)
+}
+
+// merge puts part into whole.
+func merge(whole, part map[string]any) {
+	for key, value := range part {
+		inner, ok1 := value.(map[string]any)
+		outer, ok2 := whole[key].(map[string]any)
+		if ok1 && ok2 {
+			merge(outer, inner)
+			continue
+		}
+		whole[key] = value
+	}
 }
 
 func (s *modelServer) delete(ctx context.Context, c client.WithWatch, o client.Object,

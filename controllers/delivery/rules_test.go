@@ -90,8 +90,6 @@ func (r *rules) breaks(rule string, args ...any) {
 	r.h.t.Errorf("history %d: "+rule, append([]any{r.h.seed}, args...)...)
 }
 
-func (r *rules) passBegins(string) {}
-
 // passEnded notes what a placement that stands as a whole is made of.
 func (r *rules) passEnded(name string) {
 	d := &v1alpha1.Delivery{}
@@ -99,8 +97,8 @@ func (r *rules) passEnded(name string) {
 		delete(r.settled, name)
 		return
 	}
-	if d.Status.AppliedBuildDigest != d.Spec.BuildDigest || d.Spec.Removed || len(d.Status.Inventory) != int(d.Status.Objects) {
-		r.h.tally.Guarded += count(d, v1alpha1.PruneBlockedReason)
+	r.h.tally.Guarded += count(d, v1alpha1.PruneBlockedReason)
+	if d.Status.AppliedBuildDigest != d.Spec.BuildDigest || d.Spec.Removed {
 		return
 	}
 	stands := map[ObjectID]bool{}
@@ -128,6 +126,9 @@ func (r *rules) isOurs(uid types.UID) bool { return r.h.server.ours[uid] }
 // applies is asked before a write to an object; live is nil for one that is made.
 func (r *rules) applies(gvk schema.GroupVersionKind, live *unstructured.Unstructured) {
 	r.h.tally.Applies++
+	if live == nil {
+		r.h.tally.Made++
+	}
 	if live != nil && !r.isOurs(live.GetUID()) {
 		r.breaks("%s is somebody else's and is written", built.ObjectIDOf(live))
 	}
