@@ -240,8 +240,8 @@ func (h *history) consent(name string) {
 // alone knows then. Two mishaps at once are promised nothing.
 func (h *history) deliveryIsDeleted() {
 	d := &v1alpha1.Delivery{}
-	if h.client.Get(h.ctx, client.ObjectKey{Namespace: h.system, Name: pick(h, placementNames)}, d) != nil || d.Spec.Removed ||
-		!h.proved(d.Name) {
+	key := client.ObjectKey{Namespace: h.system, Name: pick(h, placementNames)}
+	if h.client.Get(h.ctx, key, d) != nil || d.Spec.Removed || !h.proved(d.Name) {
 		return
 	}
 	h.note("somebody deletes the Delivery %s", d.Name)
