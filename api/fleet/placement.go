@@ -42,6 +42,9 @@ type PlacementSpec struct {
 	Interval *Duration `json:"interval,omitempty"`
 	// Suspend stops reconciling on every target; nothing is pruned.
 	Suspend bool `json:"suspend,omitempty"`
+	// Windows are when changes may begin to arrive; none: at any time. Removals,
+	// revocations, and the healing of what stands, wait for none.
+	Windows []PlacementWindow `json:"windows,omitempty"`
 }
 
 // PlacementTarget names one cluster or one set: exactly one of the two.

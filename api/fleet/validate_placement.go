@@ -34,6 +34,7 @@ func (pl *Placement) validate(p *problems) {
 		p.checkSubdomain("spec.serviceAccountName", s.ServiceAccountName)
 	}
 	s.validateAllow(p)
+	s.validateWindows(p)
 	for field, duration := range map[string]*Duration{"spec.timeout": s.Timeout, "spec.interval": s.Interval} {
 		if duration != nil && duration.Duration <= 0 {
 			p.add(field, "must be more than zero")

@@ -44,6 +44,9 @@ const (
 	// DeniedReason: an operator denies it at the key service, for a time. What runs
 	// goes on.
 	DeniedReason = "Denied"
+	// WaitingForWindowReason: a new revision waits until a window of the placement
+	// opens. What stands is healed, what Git dropped goes.
+	WaitingForWindowReason = "WaitingForWindow"
 	// SuspendedReason: somebody suspended it, in Git or on the cluster. Nothing is
 	// applied, healed or pruned.
 	SuspendedReason = "Suspended"

@@ -73,7 +73,7 @@ func (p *pass) run(ctx context.Context) error {
 	case placed.Build == nil || placed.Build.Digest != d.Spec.BuildDigest:
 		return errQuiet // FleetSync is about to write the digest
 	}
-	return loop.Run(ctx, p.readyToStand, p.depend, p.converge, p.prune, p.settle, p.conclude)
+	return loop.Run(ctx, p.readyToStand, p.mayChange, p.depend, p.converge, p.prune, p.settle, p.conclude)
 }
 
 // readyToStand readies what a working pass needs. What Git has of the placement

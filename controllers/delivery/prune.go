@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
+	"github.com/bulla-dev/bulla/controllers/internal/hold"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/record"
@@ -38,6 +39,8 @@ type pruning struct {
 	leavings *leavings
 	// failing: not everything of Git could be applied.
 	failing bool
+	// held: the build is not applied yet, and waits for its time.
+	held bool
 	// pruned is what this pass confirmed absent, for the event.
 	pruned []string
 }
@@ -95,6 +98,10 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 		// object that somebody keeps failing must not keep a revoked value.
 		if p.failing && p.stand.inv[id].Content == "" {
 			why["not everything of Git could be applied"]++
+			continue
+		}
+		if p.held && hold.Successor(id, p.stand.inv, p.aim.Desired) {
+			why["what takes their place waits"]++
 			continue
 		}
 		leaving = append(leaving, id)

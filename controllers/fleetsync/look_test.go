@@ -35,7 +35,7 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 	obj.Spec.Interval = metav1.Duration{Duration: 10 * time.Minute}
 	own := fake.NewClientBuilder().WithScheme(scheme).WithObjects(obj).WithStatusSubresource(obj).Build()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	r := New(Options{Client: own, Recorder: record.NewFakeRecorder(8)})
+	r := New(Options{Client: own, Recorder: record.NewFakeRecorder(8), Snapshots: &view.Snapshots{}})
 	read := func() *v1alpha1.FleetSync {
 		if err := own.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)

@@ -25,7 +25,7 @@ func (k Key) String() string { return k.Placement + " " + k.spec }
 func KeyOf(p *api.Placement) (Key, error) {
 	spec := p.Spec
 	// Where it goes and how it is applied does not change what is built.
-	spec.Targets, spec.DependsOn = nil, nil
+	spec.Targets, spec.DependsOn, spec.Windows = nil, nil, nil
 	spec.Prune, spec.Wait, spec.Timeout, spec.Interval, spec.Suspend = nil, nil, nil, nil, false
 	data, err := json.Marshal(spec)
 	if err != nil {
