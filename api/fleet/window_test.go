@@ -7,7 +7,9 @@ import (
 )
 
 func TestAWindowIsOpenFromItsScheduleForItsDuration(t *testing.T) {
-	nightly := PlacementWindow{Schedule: "0 2 * * *", Duration: Duration{Duration: 3 * time.Hour}, TimeZone: "Europe/Berlin"}
+	nightly := PlacementWindow{
+		Schedule: "0 2 * * *", Duration: Duration{Duration: 3 * time.Hour}, TimeZone: "Europe/Berlin",
+	}
 	weekend := PlacementWindow{Schedule: "30 22 * * 6", Duration: Duration{Duration: 30 * time.Hour}}
 	for _, c := range []struct {
 		name    string

@@ -58,7 +58,8 @@ func TestAWindowHoldsChangesAndNothingElse(t *testing.T) {
 		w.deployment("web-next", "db")).spec.Windows = closed()
 	revision := w.commit()
 	d := w.reason("shop", v1alpha1.WaitingForWindowReason)
-	if message := conditions.GetMessage(d, meta.ReadyCondition); !strings.HasPrefix(message, revision+" waits: the next window opens at ") {
+	message := conditions.GetMessage(d, meta.ReadyCondition)
+	if !strings.HasPrefix(message, revision+" waits: the next window opens at ") {
 		t.Errorf("the condition says %q", message)
 	}
 	w.gone(&corev1.Secret{}, "revoked")
