@@ -62,7 +62,9 @@ func (s *front) guard(route Route, next http.Handler) http.Handler {
 			_ = failures.Write(w, r, err) // the caller left
 			return
 		}
-		defer quota.End()
+		if !route.Held {
+			defer quota.End()
+		}
 		ctx, err = s.admit(ctx, r, route)
 		if err != nil {
 			_ = failures.Write(w, r, err)
@@ -76,7 +78,9 @@ func (s *front) guard(route Route, next http.Handler) http.Handler {
 			return
 		}
 		defer leave()
-		s.traceCluster(ctx, route)
+		if !route.Held { // thousands wait, and all of them ask for something else in time
+			s.traceCluster(ctx, route)
+		}
 		ctx = turnstile.WithQuota(ctx, quota)
 		inFlight.Inc()
 		defer inFlight.Dec()

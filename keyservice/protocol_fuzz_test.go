@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/config"
@@ -29,7 +30,8 @@ var contentTypes = []string{"application/json", "application/proto", "applicatio
 // every route: nothing panics, nothing but an orderly answer comes back, no
 // value leaves, and the service goes on answering.
 func FuzzTheProtocol(f *testing.F) {
-	w := newFixture(f)
+	// A call that waits ends before a client gives it up.
+	w := newFixtureIn(newWorldOf(f, api.SuiteHybrid, 2, 0, func(w *world) { w.heldFor = time.Second }))
 	if _, err := w.eu.client.Unseal(f.Context(), w.head, []string{w.digest}); err != nil {
 		f.Fatal(err)
 	}
@@ -93,6 +95,7 @@ func protocolSeeds(w *fixture) []proto.Message {
 			Placement: "payments", Namespace: "payments", Name: "db", Digest: w.digest,
 			State: keyservicev1.SecretState_SECRET_STATE_IN_USE, Workloads: []string{"Deployment/api"}}}},
 		&keyservicev1.ProveConsistencyRequest{FromSize: 1, ToSize: 2},
+		&keyservicev1.AwaitHeadRequest{Head: w.head},
 		&keyservicev1.ListAuditRequest{Limit: 10, Cluster: "prod-eu", Since: -1},
 		&keyservicev1.ListLedgerRequest{Cluster: "prod-eu", Object: "payments/db"},
 		&keyservicev1.AcceptHistoryRequest{Head: w.head},

@@ -24,7 +24,7 @@ func (s *front) limit(ctx context.Context, r *http.Request, route Route) (*turns
 	if !ok {
 		return nil, s.RefuseLimited(ctx, s.limited(r, route), wait, errors.New("too many requests"))
 	}
-	if !q.Begin() {
+	if !route.Held && !q.Begin() {
 		return nil, s.RefuseLimited(ctx, s.limited(r, route), time.Second, errors.New("too many requests at a time"))
 	}
 	return q, nil

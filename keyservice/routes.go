@@ -36,12 +36,24 @@ type Route struct {
 	// Timeout, and the rest are told when to come back.
 	InFlight int
 	Auth     Auth
+	// Held says that a request waits for something to happen. It takes none of the
+	// places that its caller has for requests under way: package notices bounds how
+	// many each holds.
+	Held bool
 	// Roles, one of which a person must have; for AuthPerson only.
 	Roles []config.Role
 }
 
-// maxBody is the greatest Body of all routes.
-const maxBody = 256 << 10
+const (
+	// maxBody is the greatest Body of all routes.
+	maxBody = 256 << 10
+	// maxHeld bounds a call that waits. It is less than what bounds every answer, see
+	// [Server.httpServer], and more than what package notices holds one for.
+	maxHeld = 110 * time.Second
+	// heldCalls is how many calls wait at most: as many as there are connections,
+	// unless limits.connections says more.
+	heldCalls = 1 << 14
+)
 
 // Routes is everything that the TLS listener answers.
 func Routes() []Route {
@@ -52,6 +64,10 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceProveConsistencyProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: 128 << 10, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceReportProcedure, Body: maxBody, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
+		{
+			Method: http.MethodPost, Path: keyservicev1connect.KeyServiceAwaitHeadProcedure, Body: 1 << 10,
+			Timeout: maxHeld, InFlight: heldCalls, Auth: AuthCertificate, Held: true,
+		},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListAuditProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,

@@ -57,8 +57,10 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	select {
 	case <-ctx.Done():
 		s.Log.Info("stopping")
+		s.clusters.EndHeld() // they find another replica while this one drains
 		err = s.drain(failed)
 	case err = <-failed:
+		s.clusters.EndHeld()
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
@@ -82,6 +84,7 @@ func (s *Server) drain(failed <-chan error) error {
 
 // onHead begins what a new head is the occasion for.
 func (s *Server) onHead(of *heads.Head) {
+	s.clusters.HeadMoved()
 	if n := s.front.connections.cut(of.Model); n > 0 {
 		s.Log.Info("connections are cut: their clusters are not let in any more", "head", of.Hash, "connections", n)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/ledger"
 	"github.com/bulla-dev/bulla/keyservice/metrics"
+	"github.com/bulla-dev/bulla/keyservice/notices"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/receiver"
 	"github.com/bulla-dev/bulla/keyservice/tally"
@@ -39,7 +40,7 @@ const (
 	stopPatience = 20 * time.Second
 )
 
-// Options are the parts of a [Server]. All but the last four are required.
+// Options are the parts of a [Server]. All from Now on may be left out.
 type Options struct {
 	Config  *config.Config
 	Store   Store
@@ -55,6 +56,8 @@ type Options struct {
 	// LookEvery is the least time between looks at the repository that requests
 	// cause; 1s by default.
 	LookEvery time.Duration
+	// HeldFor is how long a call that waits for another head is held; 100s by default.
+	HeldFor time.Duration
 	// Renewal is the listener of [RenewalRoutes]; nil for none.
 	Renewal net.Listener
 	// Receiver is the listener of webhooks, and Hooks those that are heard there; nil
@@ -86,6 +89,7 @@ type clusterAPI struct {
 	*unseal.Unsealing
 	*ledger.Reporting
 	*auditing
+	*notices.Notices
 }
 
 // adminAPI is what people ask, by noun.
@@ -147,7 +151,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Accepted: s.onHead, Observer: &m.Head, LookEvery: o.LookEvery, Log: o.Log, Now: o.Now,
 	})
 	s.health = &health{heads: s.heads, roots: s.roots, token: o.Token, store: o.Store, metrics: m, logKey: logKey}
-	s.answer(o.Token)
+	s.answer(o.Token, o.HeldFor)
 	m.Head.Bounds(time.Duration(c.Repository.MaxAge), time.Duration(c.Repository.RefusedGrace))
 	return s, nil
 }
@@ -164,7 +168,7 @@ func (s *Server) listen(o Options) {
 }
 
 // answer makes the handlers.
-func (s *Server) answer(token Token) {
+func (s *Server) answer(token Token, heldFor time.Duration) {
 	sessions := max(s.config.Token.Sessions, 1)
 	turns := turnstile.NewTurns(pipeline * sessions)
 	audits := &auditing{Clerk: s.Clerk, store: s.store}
@@ -177,6 +181,7 @@ func (s *Server) answer(token Token) {
 			Clerk: s.Clerk, Heads: s.heads, Store: s.store, After: time.Duration(s.config.ReportAfterRemoval),
 		},
 		audits,
+		notices.New(s.Clerk, s.heads, s.config.Limits.WithDefaults().NoticesPerSecond, heldFor),
 	}
 	s.admins = adminAPI{
 		audits,

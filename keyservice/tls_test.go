@@ -38,6 +38,10 @@ func TestRoutesAreThese(t *testing.T) {
 		{Method: "POST", Path: service + "ProveConsistency", Body: 1024, Timeout: 15 * time.Second, InFlight: 64, Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: service + "Unseal", Body: 131072, Timeout: 60 * time.Second, InFlight: 256, Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: service + "Report", Body: 262144, Timeout: 15 * time.Second, InFlight: 64, Auth: keyservice.AuthCertificate},
+		{
+			Method: "POST", Path: service + "AwaitHead", Body: 1024, Timeout: 110 * time.Second, InFlight: 16384,
+			Auth: keyservice.AuthCertificate, Held: true,
+		},
 		{Method: "POST", Path: admin + "ListAudit", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor}},
 		{Method: "POST", Path: admin + "ListLedger", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,

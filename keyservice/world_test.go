@@ -80,6 +80,8 @@ type world struct {
 	// lookEvery is how often requests may have the service look at Git: tests that
 	// push do not wait for their turn.
 	lookEvery time.Duration
+	// heldFor is how long a call that waits is held; the product's when 0.
+	heldFor time.Duration
 	// database is the URL of a PostgreSQL database; a SQLite file without one.
 	database string
 	// remote is where the service reads the repository, where it is not the
@@ -205,7 +207,7 @@ func (w *world) start(sessions int) {
 		Config: w.config(sessions), Store: rows, Token: token, Source: mirror,
 		Builder: w.builder,
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh, LookEvery: w.lookEvery,
+		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh, LookEvery: w.lookEvery, HeldFor: w.heldFor,
 		Receiver: hooks, Hooks: []receiver.Hook{{Name: "forge", Type: receiver.GitHub, Secret: []byte(hookSecret)}},
 	})
 	if err != nil {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +34,30 @@ func (w *processWorld) request() {
 			time.Now().Format(time.RFC3339Nano)))
 	if err := w.client.Patch(w.Context(), sync, patch); err != nil {
 		w.Fatal(err)
+	}
+}
+
+const hookSecret = "what the forge and the service know"
+
+// ring sends a webhook, as the forge does after a push.
+func (w *processWorld) ring() {
+	w.Helper()
+	const body = `{"ref": "refs/heads/main"}`
+	to := "http://" + w.hooks + "/hook/forge"
+	request, err := http.NewRequestWithContext(w.Context(), http.MethodPost, to, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, []byte(hookSecret))
+	mac.Write([]byte(body))
+	request.Header.Set("X-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusAccepted {
+		w.Errorf("the webhook: %s", answer.Status)
 	}
 }
 

@@ -76,6 +76,23 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 		t.Fatalf("the Secret is not as sealed: %v", err)
 	}
 
+	t.Log("a push reaches it by webhook and notice, an hour before it would look")
+	first := secret
+	secret = canary.New("db password, rotated")
+	w.commit(w.files(secret.Value()))
+	pushed := time.Now()
+	w.ring()
+	wait.For(t, "the new value is applied", func() error {
+		if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.app, Name: "db"}, live); err != nil {
+			return err
+		}
+		if string(live.Data["password"]) != secret.Value() {
+			return errors.New("the Secret has the value of before")
+		}
+		return nil
+	})
+	t.Logf("from webhook to applied: %s", time.Since(pushed).Round(10*time.Millisecond))
+
 	t.Log("a restart with the key service down heals a deleted Secret")
 	w.stopController()
 	w.stopKeys()
@@ -104,6 +121,7 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 	})
 	w.stopController()
 	w.nothingForbidden()
+	w.sweep(first)
 	w.sweep(secret)
 }
 
@@ -118,6 +136,7 @@ type processWorld struct {
 	token      *token.Token
 	fleet      *api.Fleet
 	listen     string
+	hooks      string // where webhooks are sent
 	keys       *exec.Cmd
 	controller *exec.Cmd
 }
@@ -186,6 +205,8 @@ func (w *processWorld) serveKeys() {
 		w.Fatal(err)
 	}
 	health := freeAddress(w.T)
+	w.hooks = freeAddress(w.T)
+	w.write("hook-secret", hookSecret)
 	config := w.write("keyservice.yaml", fmt.Sprintf(`fleet: %q
 rootKey: %q
 repository: {url: %q, interval: 1h, usernameFile: git-username, passwordFile: git-password}
@@ -194,7 +215,8 @@ listen: %q
 serverNames: ["127.0.0.1"]
 health: %q
 dataDir: data
-`, w.fleet.Spec.ID, root, w.repo.URL(), w.token.Module, w.token.Label, w.listen, health))
+receiver: {listen: %q, hooks: [{name: forge, type: generic-hmac, secretFile: hook-secret}]}
+`, w.fleet.Spec.ID, root, w.repo.URL(), w.token.Module, w.token.Label, w.listen, health, w.hooks))
 	w.keys = w.run("keyservice.log", w.token.Env, w.path("bulla-keyservice"), "serve", "--config", config)
 	wait.For(w.T, "the key service is ready", func() error { return get("http://" + health + "/readyz") })
 
@@ -211,7 +233,8 @@ dataDir: data
 				URL:                "https://" + w.listen,
 				JoinTokenSecretRef: &meta.LocalObjectReference{Name: "join"},
 			},
-			Interval: metav1.Duration{Duration: time.Second},
+			// Nothing of this test is found by looking once in a while.
+			Interval: metav1.Duration{Duration: time.Hour},
 		}},
 	} {
 		object.SetNamespace(w.own)

@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/delivery"
 	"github.com/bulla-dev/bulla/controllers/fleetsync"
 	"github.com/bulla-dev/bulla/controllers/metrics"
+	"github.com/bulla-dev/bulla/controllers/notices"
 	"github.com/bulla-dev/bulla/controllers/report"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
@@ -123,6 +124,11 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	})
 	if err := fleetSync.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up fleetsync: %w", err)
+	}
+	if err := mgr.Add(&notices.Listener{
+		Link: link, Snapshots: snapshots, Moved: fleetSync.Noticed, Metrics: own,
+	}); err != nil {
+		return fmt.Errorf("set up notices: %w", err)
 	}
 	reporter := (&report.Reporter{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: o.namespace,

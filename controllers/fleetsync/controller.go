@@ -69,6 +69,9 @@ type pass struct {
 	moved bool
 	// later is a failure that did not end the pass, and is its result all the same.
 	later error
+	// again is when the remote is asked again for a head that the key service told of
+	// and that it does not show yet; 0 for not.
+	again time.Duration
 	// handled is the reconcile request that was obeyed last; failing, that the pass
 	// before this one failed.
 	handled string
@@ -144,6 +147,14 @@ func (r *Reconciler) Refetch() {
 	case r.wake <- event.GenericEvent{Object: &v1alpha1.FleetSync{}}:
 	default:
 	}
+}
+
+// Noticed is told that the key service accepted another head than this cluster's: the
+// remote is looked at now. What it shows counts, whatever the service said. It never
+// blocks.
+func (r *Reconciler) Noticed(head string) {
+	r.remote.hint.set(head)
+	r.Refetch()
 }
 
 // usersOf are the FleetSyncs whose Git credentials or join token are in a Secret:

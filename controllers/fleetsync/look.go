@@ -82,6 +82,8 @@ type remote struct {
 	rule   follow.Rule
 	looked time.Time // when it was last asked with success
 	wanted atomic.Bool
+	// hint is what the key service told of.
+	hint hint
 }
 
 // look asks the remote for its head, which is all that an idle fleet costs, and
@@ -105,7 +107,7 @@ func (r *remote) look(ctx context.Context, p *pass) error {
 	p.damaged = r.mirror.Damaged()
 	if r.rule.IsAt(remote, accepted) {
 		r.Metrics.Look("unchanged")
-		p.head = remote
+		p.head, p.again = remote, r.hint.again(r.mirror.Contains)
 		return nil
 	}
 	r.Metrics.Look("moved")

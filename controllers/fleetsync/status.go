@@ -96,6 +96,10 @@ func (r *Reconciler) next(p *pass, result error) time.Duration {
 	interval := intervalOf(p.obj)
 	if result == nil || !loop.End(result, "").Retryable() {
 		r.failures.Reset()
+		if p.again > 0 {
+			r.remote.wanted.Store(true)
+			return min(pace.Jittered(interval), pace.Jittered(p.again))
+		}
 		return pace.Jittered(interval)
 	}
 	return r.failures.Next(interval, source.RetryAfter(result))

@@ -20,6 +20,8 @@ type Metrics struct {
 	batch       prometheus.Histogram
 	kept        prometheus.Counter
 	reports     *prometheus.CounterVec
+	notices     *prometheus.CounterVec
+	listening   prometheus.Gauge
 }
 
 // New makes and registers them.
@@ -52,7 +54,15 @@ func New(registry prometheus.Registerer) *Metrics {
 	m.reports = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "bulla_reports_total", Help: "Reports to the key service's ledger, by result.",
 	}, []string{"result"})
-	registry.MustRegister(m.looks, m.resolveTime, m.state, m.notAfter, m.requests, m.batch, m.kept, m.reports)
+	m.notices = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "bulla_notices_total", Help: "Calls that waited for the key service to tell of another head, by result.",
+	}, []string{"result"})
+	m.listening = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "bulla_notices_listening",
+		Help: "1 while the key service tells this cluster of heads, 0 while it polls alone.",
+	})
+	registry.MustRegister(m.looks, m.resolveTime, m.state, m.notAfter, m.requests, m.batch, m.kept, m.reports,
+		m.notices, m.listening)
 	return m
 }
 
@@ -106,6 +116,15 @@ func (m *Metrics) Request(result string, size int) {
 func (m *Metrics) Report(result string) {
 	if m != nil {
 		m.reports.WithLabelValues(result).Inc()
+	}
+}
+
+// Notice counts a call that waited for another head, by result, and shows whether the
+// next one is worth waiting for.
+func (m *Metrics) Notice(result string, listening bool) {
+	if m != nil {
+		m.notices.WithLabelValues(result).Inc()
+		m.listening.Set(map[bool]float64{true: 1}[listening])
 	}
 }
 

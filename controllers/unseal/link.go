@@ -44,6 +44,8 @@ type Link struct {
 	before KeyService
 	// listeners are told of each answer.
 	listeners []func()
+	// replaced is closed when the service is another; nil before anybody asked.
+	replaced chan struct{}
 }
 
 // NewLink is one that is made already, as tests have it.
@@ -76,9 +78,26 @@ func (l *Link) Connect(dial Dialer, url string, identity *Identity, log *client.
 			old.Close()
 		}
 		l.before = l.service
-		l.service, l.url, l.serial = dial(url, identity.TLSCertificate(), identity.ca, log), url, serial
+		l.url, l.serial = url, serial
+		l.replace(dial(url, identity.TLSCertificate(), identity.ca, log))
 	}
 	return l.service
+}
+
+// Replace has another service in use, as tests do.
+func (l *Link) Replace(by KeyService) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.replace(by)
+}
+
+// replace tells who holds the one before. l.mu is held.
+func (l *Link) replace(by KeyService) {
+	l.service = by
+	if l.replaced != nil {
+		close(l.replaced)
+		l.replaced = nil
+	}
 }
 
 // refuse takes note that the service does not take the certificate in use, whatever
@@ -117,6 +136,17 @@ func (l *Link) Current() KeyService {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.service
+}
+
+// Hold gives the connection, nil until enrolled, to who stays on it. They leave it when
+// replaced is closed: another service or certificate is in use then.
+func (l *Link) Hold() (service KeyService, replaced <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.replaced == nil {
+		l.replaced = make(chan struct{})
+	}
+	return l.service, l.replaced
 }
 
 // Follow says how to compare heads: by the mirror.

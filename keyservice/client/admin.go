@@ -38,7 +38,7 @@ func NewAdmin(url string, certificate tls.Certificate, ca *x509.Certificate) *Ad
 	roots := x509.NewCertPool()
 	roots.AddCert(ca)
 	a.transport = newTransport(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{certificate}})
-	a.rpc = keyservicev1connect.NewAdminServiceClient(newHTTPClient(a.transport), url,
+	a.rpc = keyservicev1connect.NewAdminServiceClient(newHTTPClient(a.transport, timeout), url,
 		connect.WithReadMaxBytes(maxAnswer), connect.WithAcceptCompression("gzip", nil, nil))
 	return a
 }

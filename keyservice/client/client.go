@@ -27,6 +27,9 @@ const (
 	maxAnswer = 64 << 20
 	// timeout of one request; the service's own is shorter.
 	timeout = 90 * time.Second
+	// heldTimeout is of one that waits for a head: the service answers before, however
+	// little happens, and what is lost on the way is found out by pings.
+	heldTimeout = 3 * time.Minute
 	// dialTimeout is of one connection: what is behind a host that is gone answers
 	// nothing, and who asks has other work.
 	dialTimeout = 10 * time.Second
@@ -40,6 +43,7 @@ const (
 // concurrent use and holds one HTTP/2 connection.
 type Client struct {
 	rpc         keyservicev1connect.KeyServiceClient
+	held        keyservicev1connect.KeyServiceClient // for calls that wait
 	transport   *http.Transport
 	certificate tls.Certificate
 	ca          *x509.Certificate
@@ -66,7 +70,8 @@ func New(url string, certificate tls.Certificate, ca *x509.Certificate, log *Log
 		RootCAs:      roots,
 		Certificates: []tls.Certificate{certificate},
 	})
-	c.rpc = newRPC(c.transport, url)
+	c.rpc = newRPC(newHTTPClient(c.transport, timeout), url)
+	c.held = newRPC(newHTTPClient(c.transport, heldTimeout), url)
 	return c
 }
 
@@ -107,7 +112,7 @@ func newTransport(config *tls.Config) *http.Transport {
 	}
 }
 
-func newHTTPClient(transport *http.Transport) *http.Client {
+func newHTTPClient(transport *http.Transport, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Transport: transport,
 		Timeout:   timeout,
@@ -117,8 +122,8 @@ func newHTTPClient(transport *http.Transport) *http.Client {
 	}
 }
 
-func newRPC(transport *http.Transport, url string) keyservicev1connect.KeyServiceClient {
-	return keyservicev1connect.NewKeyServiceClient(newHTTPClient(transport), url,
+func newRPC(over *http.Client, url string) keyservicev1connect.KeyServiceClient {
+	return keyservicev1connect.NewKeyServiceClient(over, url,
 		connect.WithReadMaxBytes(maxAnswer), connect.WithAcceptCompression("gzip", nil, nil))
 }
 

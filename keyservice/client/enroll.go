@@ -84,7 +84,7 @@ func Enroll(ctx context.Context, o EnrollOptions) (*Credentials, error) {
 	}
 	transport := newTransport(pinnedConfig(o.Token.CAHash, server.Hostname()))
 	defer transport.CloseIdleConnections()
-	rpc := newRPC(transport, o.Token.URL)
+	rpc := newRPC(newHTTPClient(transport, timeout), o.Token.URL)
 
 	begun, err := rpc.BeginEnroll(ctx, &keyservicev1.BeginEnrollRequest{Token: o.Token.Secret, Csr: csr, Recipient: o.Recipient, Cluster: asked})
 	if err != nil {

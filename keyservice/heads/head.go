@@ -30,3 +30,6 @@ func newHead(of *follow.Head) *Head {
 
 // Supersede notes that another head was found in force.
 func (h *Head) Supersede() { h.superseded.Store(true) }
+
+// Superseded reports whether another head was found in force, which is not here yet.
+func (h *Head) Superseded() bool { return h.superseded.Load() }

@@ -3222,6 +3222,97 @@ func (x *LookResponse) GetRefused() bool {
 	return false
 }
 
+type AwaitHeadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The head that the caller was told of last, or works at; empty for none.
+	Head          string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwaitHeadRequest) Reset() {
+	*x = AwaitHeadRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwaitHeadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwaitHeadRequest) ProtoMessage() {}
+
+func (x *AwaitHeadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwaitHeadRequest.ProtoReflect.Descriptor instead.
+func (*AwaitHeadRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *AwaitHeadRequest) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+type AwaitHeadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The accepted head; the request's own where no other one was accepted for as
+	// long as the service holds a call.
+	Head          string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwaitHeadResponse) Reset() {
+	*x = AwaitHeadResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwaitHeadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwaitHeadResponse) ProtoMessage() {}
+
+func (x *AwaitHeadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwaitHeadResponse.ProtoReflect.Descriptor instead.
+func (*AwaitHeadResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *AwaitHeadResponse) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
 var File_keyservice_keyservicev1_keyservice_proto protoreflect.FileDescriptor
 
 const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
@@ -3444,7 +3535,11 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\vLookRequest\"<\n" +
 	"\fLookResponse\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\bR\arefused*\xd4\x01\n" +
+	"\arefused\x18\x02 \x01(\bR\arefused\"&\n" +
+	"\x10AwaitHeadRequest\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\"'\n" +
+	"\x11AwaitHeadResponse\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head*\xd4\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_STALE_REVISION\x10\x01\x12\x16\n" +
@@ -3464,7 +3559,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x17SECRET_STATE_CONFIGURED\x10\x01\x12\x1c\n" +
 	"\x18SECRET_STATE_PROVISIONED\x10\x02\x12\x17\n" +
 	"\x13SECRET_STATE_IN_USE\x10\x03\x12\x1e\n" +
-	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\xc0\x04\n" +
+	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\x9c\x05\n" +
 	"\n" +
 	"KeyService\x12`\n" +
 	"\vBeginEnroll\x12'.bulla.keyservice.v1.BeginEnrollRequest\x1a(.bulla.keyservice.v1.BeginEnrollResponse\x12i\n" +
@@ -3472,7 +3567,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x05Renew\x12!.bulla.keyservice.v1.RenewRequest\x1a\".bulla.keyservice.v1.RenewResponse\x12Q\n" +
 	"\x06Unseal\x12\".bulla.keyservice.v1.UnsealRequest\x1a#.bulla.keyservice.v1.UnsealResponse\x12Q\n" +
 	"\x06Report\x12\".bulla.keyservice.v1.ReportRequest\x1a#.bulla.keyservice.v1.ReportResponse\x12o\n" +
-	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse2\xdf\x05\n" +
+	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse\x12Z\n" +
+	"\tAwaitHead\x12%.bulla.keyservice.v1.AwaitHeadRequest\x1a&.bulla.keyservice.v1.AwaitHeadResponse2\xdf\x05\n" +
 	"\fAdminService\x12Z\n" +
 	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
 	"\n" +
@@ -3498,7 +3594,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -3548,6 +3644,8 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*Denial)(nil),                   // 45: bulla.keyservice.v1.Denial
 	(*LookRequest)(nil),              // 46: bulla.keyservice.v1.LookRequest
 	(*LookResponse)(nil),             // 47: bulla.keyservice.v1.LookResponse
+	(*AwaitHeadRequest)(nil),         // 48: bulla.keyservice.v1.AwaitHeadRequest
+	(*AwaitHeadResponse)(nil),        // 49: bulla.keyservice.v1.AwaitHeadResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -3585,30 +3683,32 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	9,  // 32: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
 	15, // 33: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
 	21, // 34: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	23, // 35: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	25, // 36: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	32, // 37: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	37, // 38: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	39, // 39: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	41, // 40: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	43, // 41: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	46, // 42: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	4,  // 43: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 44: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 45: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 46: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 47: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	22, // 48: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	24, // 49: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	26, // 50: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	33, // 51: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	38, // 52: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	40, // 53: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	42, // 54: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	44, // 55: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	47, // 56: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	43, // [43:57] is the sub-list for method output_type
-	29, // [29:43] is the sub-list for method input_type
+	48, // 35: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
+	23, // 36: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	25, // 37: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	32, // 38: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	37, // 39: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	39, // 40: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	41, // 41: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	43, // 42: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	46, // 43: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	4,  // 44: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 45: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 46: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 47: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 48: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	22, // 49: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	49, // 50: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
+	24, // 51: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	26, // 52: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	33, // 53: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	38, // 54: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	40, // 55: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	42, // 56: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	44, // 57: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	47, // 58: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	44, // [44:59] is the sub-list for method output_type
+	29, // [29:44] is the sub-list for method input_type
 	29, // [29:29] is the sub-list for extension type_name
 	29, // [29:29] is the sub-list for extension extendee
 	0,  // [0:29] is the sub-list for field type_name
@@ -3625,7 +3725,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

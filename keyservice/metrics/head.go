@@ -14,6 +14,7 @@ type Head struct {
 	looks              *prometheus.CounterVec
 	fetches            prometheus.Counter
 	hooks              *prometheus.CounterVec
+	notices            *prometheus.CounterVec
 	refused            *prometheus.CounterVec
 	accepted, verified prometheus.Gauge
 	tip                prometheus.Gauge
@@ -24,6 +25,7 @@ func newHead() Head {
 	return Head{
 		looks:    counters("looks_total", "Looks at the remote's head, by result.", "result"),
 		hooks:    counters("hooks_total", "Webhooks, by result.", "result"),
+		notices:  counters("notices_total", "Calls of clusters that wait for another head, by what ended them.", "result"),
 		fetches:  counter("fetches_total", "Fetches from the fleet repository."),
 		refused:  counters("heads_refused_total", "Tips of the configured ref that were not accepted.", "reason"),
 		accepted: gauge("head_accepted_timestamp_seconds", "When the head in use was accepted."),
@@ -60,6 +62,9 @@ func (h *Head) Looked(err error) {
 
 // Hooked counts a webhook, by what became of it.
 func (h *Head) Hooked(result string) { h.hooks.WithLabelValues(result).Inc() }
+
+// Noticed counts a call that waited for another head, by what ended it.
+func (h *Head) Noticed(result string) { h.notices.WithLabelValues(result).Inc() }
 
 // Fetching counts a fetch.
 func (h *Head) Fetching() { h.fetches.Inc() }

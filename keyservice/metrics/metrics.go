@@ -31,7 +31,7 @@ type Metrics struct {
 func New() *Metrics {
 	m := &Metrics{Opening: newOpening(), Door: newDoor(), Head: newHead(), Log: newLog(), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(m.unseals, m.operations, m.inFlight, m.panics, m.clocks, m.clones, m.sentAway,
-		m.Head.looks, m.Head.hooks, m.Head.refused, m.Head.fetches, m.Head.accepted, m.Head.verified, m.Head.maxAge, m.Head.tip,
+		m.Head.looks, m.Head.hooks, m.Head.notices, m.Head.refused, m.Head.fetches, m.Head.accepted, m.Head.verified, m.Head.maxAge, m.Head.tip,
 		m.Head.grace, m.Log.size, m.Log.appends, m.Log.entries, m.Log.failures, m.Log.coalesced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

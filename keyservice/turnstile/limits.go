@@ -29,6 +29,10 @@ type Limits struct {
 	// EnrolmentsPerSecond bounds the requests with join tokens, of everybody
 	// together; one address gets two fifths of it. Default 50.
 	EnrolmentsPerSecond int `yaml:"enrolmentsPerSecond"`
+	// NoticesPerSecond bounds how many clusters are told of a new head in a second:
+	// each then asks the Git host. Default 200, as a fleet of 3,000 that looks every
+	// 15 seconds asks it anyway.
+	NoticesPerSecond int `yaml:"noticesPerSecond"`
 	// Connections bounds open connections. Default 16,384.
 	Connections int `yaml:"connections"`
 	// StrangersPerAddress bounds the connections of one address (of IPv6, of one
@@ -44,7 +48,8 @@ func (l *Limits) setDefaults() {
 		standard int
 	}{
 		{&l.RequestsPerSecond, 50}, {&l.RequestBurst, 3000}, {&l.DigestsPerSecond, 200}, {&l.DigestBurst, 5000},
-		{&l.InFlight, 16}, {&l.EnrolmentsPerSecond, 50}, {&l.Connections, 16384},
+		{&l.InFlight, 16}, {&l.EnrolmentsPerSecond, 50}, {&l.NoticesPerSecond, 200},
+		{&l.Connections, 16384},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard

@@ -58,6 +58,8 @@ const (
 	// KeyServiceProveConsistencyProcedure is the fully-qualified name of the KeyService's
 	// ProveConsistency RPC.
 	KeyServiceProveConsistencyProcedure = "/bulla.keyservice.v1.KeyService/ProveConsistency"
+	// KeyServiceAwaitHeadProcedure is the fully-qualified name of the KeyService's AwaitHead RPC.
+	KeyServiceAwaitHeadProcedure = "/bulla.keyservice.v1.KeyService/AwaitHead"
 	// AdminServiceListAuditProcedure is the fully-qualified name of the AdminService's ListAudit RPC.
 	AdminServiceListAuditProcedure = "/bulla.keyservice.v1.AdminService/ListAudit"
 	// AdminServiceListLedgerProcedure is the fully-qualified name of the AdminService's ListLedger RPC.
@@ -99,6 +101,10 @@ type KeyServiceClient interface {
 	// ProveConsistency shows that the log of one size is a prefix of the log of
 	// another (RFC 6962, 2.1.2), for a caller that saw both.
 	ProveConsistency(context.Context, *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error)
+	// AwaitHead answers when another head is accepted than the one that the caller
+	// names, and with the same one after a while. It says that there is something
+	// to look at in Git, and grants nothing.
+	AwaitHead(context.Context, *keyservicev1.AwaitHeadRequest) (*keyservicev1.AwaitHeadResponse, error)
 }
 
 // NewKeyServiceClient constructs a client for the bulla.keyservice.v1.KeyService service. By
@@ -148,6 +154,12 @@ func NewKeyServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(keyServiceMethods.ByName("ProveConsistency")),
 			connect.WithClientOptions(opts...),
 		),
+		awaitHead: connect.NewClient[keyservicev1.AwaitHeadRequest, keyservicev1.AwaitHeadResponse](
+			httpClient,
+			baseURL+KeyServiceAwaitHeadProcedure,
+			connect.WithSchema(keyServiceMethods.ByName("AwaitHead")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -159,6 +171,7 @@ type keyServiceClient struct {
 	unseal           *connect.Client[keyservicev1.UnsealRequest, keyservicev1.UnsealResponse]
 	report           *connect.Client[keyservicev1.ReportRequest, keyservicev1.ReportResponse]
 	proveConsistency *connect.Client[keyservicev1.ProveConsistencyRequest, keyservicev1.ProveConsistencyResponse]
+	awaitHead        *connect.Client[keyservicev1.AwaitHeadRequest, keyservicev1.AwaitHeadResponse]
 }
 
 // BeginEnroll calls bulla.keyservice.v1.KeyService.BeginEnroll.
@@ -215,6 +228,15 @@ func (c *keyServiceClient) ProveConsistency(ctx context.Context, req *keyservice
 	return nil, err
 }
 
+// AwaitHead calls bulla.keyservice.v1.KeyService.AwaitHead.
+func (c *keyServiceClient) AwaitHead(ctx context.Context, req *keyservicev1.AwaitHeadRequest) (*keyservicev1.AwaitHeadResponse, error) {
+	response, err := c.awaitHead.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // KeyServiceHandler is an implementation of the bulla.keyservice.v1.KeyService service.
 type KeyServiceHandler interface {
 	// BeginEnroll proves the TLS key (by the CSR's own signature), names the age
@@ -236,6 +258,10 @@ type KeyServiceHandler interface {
 	// ProveConsistency shows that the log of one size is a prefix of the log of
 	// another (RFC 6962, 2.1.2), for a caller that saw both.
 	ProveConsistency(context.Context, *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error)
+	// AwaitHead answers when another head is accepted than the one that the caller
+	// names, and with the same one after a while. It says that there is something
+	// to look at in Git, and grants nothing.
+	AwaitHead(context.Context, *keyservicev1.AwaitHeadRequest) (*keyservicev1.AwaitHeadResponse, error)
 }
 
 // NewKeyServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -281,6 +307,12 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(keyServiceMethods.ByName("ProveConsistency")),
 		connect.WithHandlerOptions(opts...),
 	)
+	keyServiceAwaitHeadHandler := connect.NewUnaryHandlerSimple(
+		KeyServiceAwaitHeadProcedure,
+		svc.AwaitHead,
+		connect.WithSchema(keyServiceMethods.ByName("AwaitHead")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulla.keyservice.v1.KeyService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case KeyServiceBeginEnrollProcedure:
@@ -295,6 +327,8 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 			keyServiceReportHandler.ServeHTTP(w, r)
 		case KeyServiceProveConsistencyProcedure:
 			keyServiceProveConsistencyHandler.ServeHTTP(w, r)
+		case KeyServiceAwaitHeadProcedure:
+			keyServiceAwaitHeadHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -326,6 +360,10 @@ func (UnimplementedKeyServiceHandler) Report(context.Context, *keyservicev1.Repo
 
 func (UnimplementedKeyServiceHandler) ProveConsistency(context.Context, *keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.ProveConsistency is not implemented"))
+}
+
+func (UnimplementedKeyServiceHandler) AwaitHead(context.Context, *keyservicev1.AwaitHeadRequest) (*keyservicev1.AwaitHeadResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.AwaitHead is not implemented"))
 }
 
 // AdminServiceClient is a client for the bulla.keyservice.v1.AdminService service.
