@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
 	maybeReconnect()
+	maybeHold()
 	os.Exit(postgres.Main(m))
 }
 
