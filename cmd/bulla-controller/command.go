@@ -82,7 +82,8 @@ func (o *options) bind(cmd *cobra.Command) {
 	f.StringVar(&o.metricsAddr, "metrics-addr", ":8080", "Address of the metrics endpoint; 0 turns it off.")
 	f.StringVar(&o.healthAddr, "health-addr", ":9440", "Address of /healthz and /readyz.")
 	f.StringVar(&o.eventsAddr, "events-addr", "",
-		"Address of a receiver of events, such as Flux's notification-controller.")
+		"Address of a server that takes events as Flux's controllers send them. Flux's own notification-controller drops "+
+			"them: its Alerts know the kinds of Flux alone.")
 	f.BoolVar(&o.allowHTTP, "allow-insecure-http", false,
 		"Admit fleet repositories over plain http:// that are not on loopback.")
 	f.StringVar(&o.defaultAccount, "default-service-account", "",
