@@ -40,6 +40,14 @@ type PlacementSpec struct {
 	Timeout *Duration `json:"timeout,omitempty"`
 	// Interval is the jittered backstop of drift detection. Default 10m.
 	Interval *Duration `json:"interval,omitempty"`
+	// RetryInterval is between attempts that fail, a tenth more or less, at least 1s.
+	// Default: from a second to two minutes, doubling.
+	RetryInterval *Duration `json:"retryInterval,omitempty"`
+	// HealthChecks name objects that Ready waits for, besides what the placement
+	// builds where Wait is true, and alone where it is false.
+	HealthChecks []HealthCheck `json:"healthChecks,omitempty"`
+	// HealthCheckExprs say of kinds of their own when an object is healthy.
+	HealthCheckExprs []HealthCheckExpr `json:"healthCheckExprs,omitempty"`
 	// Suspend stops reconciling on every target; nothing is pruned.
 	Suspend bool `json:"suspend,omitempty"`
 	// Windows are when changes may begin to arrive; none: at any time. Removals,
@@ -80,6 +88,10 @@ func (t PlacementTarget) EndedAt(now time.Time) bool {
 // PlacementReference names another Placement.
 type PlacementReference struct {
 	Name string `json:"name"`
+	// ReadyExpr says in CEL when it counts as ready, in the place of what counts
+	// otherwise: Ready at the digest that Git gives it. It sees the two Deliveries, as
+	// self and dep.
+	ReadyExpr string `json:"readyExpr,omitempty"`
 }
 
 // PlacementAllow widens what a placement may build.

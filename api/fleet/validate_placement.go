@@ -26,6 +26,7 @@ func (pl *Placement) validate(p *problems) {
 		if dependency.Name == pl.Metadata.Name {
 			p.add(field, "is this placement itself")
 		}
+		p.checkExpression(fmt.Sprintf("spec.dependsOn[%d].readyExpr", i), dependency.ReadyExpr)
 	}
 	if i, ok := firstDuplicate(s.DependsOn, func(r PlacementReference) string { return r.Name }); ok {
 		p.add(fmt.Sprintf("spec.dependsOn[%d].name", i), "stands twice")
@@ -35,6 +36,8 @@ func (pl *Placement) validate(p *problems) {
 	}
 	s.validateAllow(p)
 	s.validateWindows(p)
+	s.validateHealth(p)
+	p.checkRetry("spec.retryInterval", s.RetryInterval)
 	for field, duration := range map[string]*Duration{"spec.timeout": s.Timeout, "spec.interval": s.Interval} {
 		if duration != nil && duration.Duration <= 0 {
 			p.add(field, "must be more than zero")
@@ -138,6 +141,14 @@ func (s PlacementSpec) TimeoutOrDefault() time.Duration {
 		return defaultTimeout
 	}
 	return s.Timeout.Duration
+}
+
+// Retry is the pause after an attempt that failed; 0 for the usual back-off.
+func (s PlacementSpec) Retry() time.Duration {
+	if s.RetryInterval == nil {
+		return 0
+	}
+	return s.RetryInterval.Duration
 }
 
 // IntervalOrDefault is the backstop of drift detection. Default 10 minutes.

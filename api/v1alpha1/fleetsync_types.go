@@ -35,6 +35,10 @@ type FleetSyncSpec struct {
 	// +kubebuilder:default="15s"
 	// +optional
 	Interval metav1.Duration `json:"interval,omitempty"`
+	// RetryInterval is between looks that fail, a tenth more or less, at least 1s.
+	// Default: from a second up to interval, doubling.
+	// +optional
+	RetryInterval *metav1.Duration `json:"retryInterval,omitempty"`
 	// Timeout of Git operations. Default 60s.
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
@@ -97,6 +101,7 @@ type FleetSyncStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=fs,categories=bulla
 // +kubebuilder:printcolumn:name="Cluster",type=string,JSONPath=".spec.clusterName"
 // +kubebuilder:printcolumn:name="Head",type=string,JSONPath=".status.head"
 // +kubebuilder:printcolumn:name="Placements",type=integer,JSONPath=".status.placements"

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -86,15 +87,28 @@ func (e *ending) success() string {
 // jitter after failures, and at the backstop when all is well.
 func (e *ending) next(result error) time.Duration {
 	if result != nil {
+		retry := e.retry()
 		if ended := loop.End(result, ""); ended.Retryable() {
-			e.again.Within(e.mem.failures.Next(longestRetry, ended.After))
+			pause := e.mem.failures.Every
+			if retry == 0 {
+				retry, pause = longestRetry, e.mem.failures.Next
+			}
+			e.again.Within(pause(retry, ended.After))
 			return time.Duration(*e.again)
 		}
-		e.again.Within(pace.Jittered(slowRetry))
+		e.again.Within(pace.Jittered(cmp.Or(retry, slowRetry)))
 	}
 	e.mem.failures.Reset()
 	if backstop := e.mem.compared.backstop; !backstop.IsZero() {
 		e.again.Within(max(time.Second, backstop.Sub(e.now())))
 	}
 	return time.Duration(*e.again)
+}
+
+// retry is the pause that Git wants after a failure; 0 for the usual.
+func (e *ending) retry() time.Duration {
+	if e.aim.Placed == nil {
+		return 0
+	}
+	return e.aim.Placed.Placement.Spec.Retry()
 }

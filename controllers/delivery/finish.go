@@ -9,6 +9,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/bulla-dev/bulla/controllers/internal/judging"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
@@ -16,7 +17,7 @@ import (
 // who undoes what was done, then what is not well yet.
 func (p *pass) conclude(ctx context.Context) error {
 	err := p.health.runs(ctx)
-	if unwell := loop.Together(p.health.of(ctx), p.inUse); err == nil {
+	if unwell := loop.Together(p.wellness(ctx), p.inUse); err == nil {
 		err = unwell
 	}
 	if p.options.Reporter != nil {
@@ -34,6 +35,17 @@ func (p *pass) conclude(ctx context.Context) error {
 		err = failed
 	}
 	return err
+}
+
+// wellness looks at health, by what Git says of it. An expression that cannot be used
+// keeps nothing from being applied: nobody knows then whether it is well, that is all.
+func (p *pass) wellness(ctx context.Context) error {
+	set, err := p.mem.expressions.Compiled(p.aim.Placed.Placement)
+	if err != nil {
+		return err
+	}
+	p.health.judges = &judging.Judges{Set: set, Now: p.now}
+	return p.health.of(ctx)
 }
 
 // finish is the one place that turns the end of a pass into a status.

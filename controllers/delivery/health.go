@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/judging"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
@@ -25,21 +28,29 @@ type health struct {
 	again    *loop.Again
 	now      func() time.Time
 	timeout  time.Duration
+	judges   *judging.Judges
 	// running: something that ends by itself has not ended.
 	running bool
 }
 
 // of looks at everything, unless it was seen well since it was written.
 func (h *health) of(ctx context.Context) error {
-	vigil := h.stand.vigil
-	if vigil.healthy || !h.aim.Placed.Placement.Spec.WaitEnabled() {
+	vigil, spec := h.stand.vigil, h.aim.Placed.Placement.Spec
+	if vigil.healthy || !spec.WaitEnabled() && len(spec.HealthChecks) == 0 {
 		return nil
 	}
-	for _, o := range h.aim.Objects {
-		if h.failures.has(o.ID) {
-			continue // it is told as what it is
+	if spec.WaitEnabled() {
+		for _, o := range h.aim.Objects {
+			if h.failures.has(o.ID) {
+				continue // it is told as what it is
+			}
+			if err := h.ofOne(ctx, o); err != nil {
+				return err
+			}
 		}
-		if err := h.ofOne(ctx, o); err != nil {
+	}
+	for _, check := range spec.HealthChecks {
+		if err := h.ofNamed(ctx, check); err != nil {
 			return err
 		}
 	}
@@ -47,6 +58,7 @@ func (h *health) of(ctx context.Context) error {
 	return nil
 }
 
+// ofOne looks at an object of the placement.
 func (h *health) ofOne(ctx context.Context, o apply.Object) error {
 	if ended, gone := h.stand.inv.Gone(o.ID); gone {
 		if ended == apply.RunFailed {
@@ -54,17 +66,54 @@ func (h *health) ofOne(ctx context.Context, o apply.Object) error {
 		}
 		return nil
 	}
-	health, err := h.hands.Live.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
+	health, err := h.hands.Live.HealthBy(ctx, o.ID, o.Manifest.GroupVersionKind(), h.judges.Of(o))
 	if err != nil {
 		return applyFailed(err)
 	}
-	message := fmt.Sprintf("%s is %s: %s", inventory.Describe(o.ID), health.Status, health.Message)
+	message := told(o.ID, health)
 	if health.Current() {
 		// Nothing but the kubelet finds out by itself, and not before it starts a pod.
 		if message, err = h.hands.Live.Lacks(ctx, o, h.aim.Desired); err != nil {
 			return applyFailed(err)
 		}
 	}
+	return h.unwell(o, health, message)
+}
+
+// ofNamed looks at an object that Git names: of this placement, or one that somebody
+// makes of it.
+func (h *health) ofNamed(ctx context.Context, check api.HealthCheck) error {
+	gvk := schema.FromAPIVersionAndKind(check.APIVersion, check.Kind)
+	id := ObjectID{Group: gvk.Group, Kind: gvk.Kind, Namespace: check.Namespace, Name: check.Name}
+	if o, ours := h.aim.Desired[id]; ours {
+		if h.aim.Placed.Placement.Spec.WaitEnabled() || h.failures.has(id) {
+			return nil
+		}
+		return h.ofOne(ctx, o)
+	}
+	look := h.hands.Live.Exists
+	if !apply.Passive(id) {
+		look = func(ctx context.Context, id ObjectID, gvk schema.GroupVersionKind) (apply.Health, error) {
+			return h.hands.Live.HealthBy(ctx, id, gvk, h.judges.Kind(id))
+		}
+	}
+	health, err := look(ctx, id, gvk)
+	switch {
+	case err != nil:
+		return applyFailed(err)
+	case health.Current():
+		return nil
+	}
+	return h.unwell(apply.Object{ID: id}, health, told(id, health))
+}
+
+func told(id ObjectID, health apply.Health) string {
+	return fmt.Sprintf("%s is %s: %s", inventory.Describe(id), health.Status, health.Message)
+}
+
+// unwell ends the look at an object that is not well, as what it is: progress, or past
+// the timeout a failure. No message is for an object that is.
+func (h *health) unwell(o apply.Object, health apply.Health, message string) error {
 	if message == "" {
 		return nil
 	}

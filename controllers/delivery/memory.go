@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
+	"github.com/bulla-dev/bulla/controllers/internal/judging"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
@@ -32,6 +33,8 @@ type memory struct {
 	kept string
 	// builds are the aim's.
 	builds aim.Builds
+	// expressions are the pass's.
+	expressions judging.Expressions
 	// failures are the ending's.
 	failures loop.Backoff
 	// sight is the events' too.

@@ -102,6 +102,9 @@ func (r *Reconciler) next(p *pass, result error) time.Duration {
 		}
 		return pace.Jittered(interval)
 	}
+	if retry := p.obj.Spec.RetryInterval; retry != nil && retry.Duration > 0 {
+		return r.failures.Every(retry.Duration, source.RetryAfter(result))
+	}
 	return r.failures.Next(interval, source.RetryAfter(result))
 }
 

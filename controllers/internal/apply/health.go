@@ -21,6 +21,9 @@ type Health struct {
 	Message string
 }
 
+// Judge says how an object is, as Git has it for its kind.
+type Judge func(ctx context.Context, object map[string]any) Health
+
 // Current reports whether the object is as it should be.
 func (h Health) Current() bool { return h.Status == status.CurrentStatus }
 
@@ -53,6 +56,33 @@ func (l *Live) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind) (
 		return l.claimHealth(ctx, live, health)
 	}
 	return health, nil
+}
+
+// HealthBy is [Live.Health] of an object whose kind Git judges itself. What judges
+// sees the whole object: it is asked about no Secret.
+func (l *Live) HealthBy(ctx context.Context, id ID, gvk schema.GroupVersionKind, judge Judge) (Health, error) {
+	if judge == nil || groupKind(id) == (schema.GroupKind{Kind: workload.Secret}) {
+		return l.Health(ctx, id, gvk)
+	}
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(gvk)
+	err := l.reader.Get(ctx, keyOf(id), live)
+	switch {
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
+	case err != nil:
+		return Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), hinted(err))
+	}
+	return judge(ctx, live.Object), nil
+}
+
+// Exists is the health of a passive object: that it is there. Its data is not read.
+func (l *Live) Exists(ctx context.Context, id ID, gvk schema.GroupVersionKind) (Health, error) {
+	live, err := l.metadata(ctx, id, gvk)
+	if err != nil || live != nil {
+		return Health{Status: status.CurrentStatus}, err
+	}
+	return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
 }
 
 func compute(id ID, live *unstructured.Unstructured) (Health, error) {

@@ -61,6 +61,12 @@ func (b *Backoff) Next(longest, asked time.Duration) time.Duration {
 	return max(pause, pace.Spread(asked))
 }
 
+// Every is the pause after one failure more where somebody fixed it: it does not grow.
+func (b *Backoff) Every(pause, asked time.Duration) time.Duration {
+	b.failures++
+	return max(pace.Jittered(max(pause, firstPause)), pace.Spread(asked))
+}
+
 // Again is when a pass comes back, 0 for no wish.
 type Again time.Duration
 

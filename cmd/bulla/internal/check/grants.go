@@ -18,6 +18,7 @@ func (g grants) check() {
 	for _, name := range slices.Sorted(maps.Keys(g.model.Placements)) {
 		g.checkTargets(name)
 		g.checkDependencies(name)
+		g.checkExpressions(name)
 	}
 	g.checkOwners()
 	g.checkSigning()
