@@ -28,7 +28,8 @@ func TestGitSaysWhenAKindOfItsOwnIsHealthy(t *testing.T) {
 		APIVersion: instance.GetAPIVersion(), Kind: "Widget",
 		Failed: "metadata.?labels.?phase.orValue('') == 'broken'", Current: "metadata.?labels.?phase.orValue('') == 'done'",
 	}}
-	app.spec.HealthChecks = []api.HealthCheck{{APIVersion: "v1", Kind: "ConfigMap", Name: "made-of-it", Namespace: w.ns}}
+	app.spec.HealthChecks = []api.HealthCheck{
+		{APIVersion: "v1", Kind: "ConfigMap", Name: "made-of-it", Namespace: w.ns}}
 	w.commit()
 	says := func(reason, text string) {
 		t.Helper()
@@ -61,7 +62,8 @@ func TestGitSaysWhenAKindOfItsOwnIsHealthy(t *testing.T) {
 
 	// What Git says wrong of health keeps nothing from being applied.
 	app = w.place("shop", instance, crd, w.configMap("more", "1"))
-	app.spec.HealthCheckExprs = []api.HealthCheckExpr{{APIVersion: instance.GetAPIVersion(), Kind: "Widget", Current: "status."}}
+	app.spec.HealthCheckExprs = []api.HealthCheckExpr{
+		{APIVersion: instance.GetAPIVersion(), Kind: "Widget", Current: "status."}}
 	w.commit()
 	says("InvalidCELExpression", "spec.healthCheckExprs[0].current: is not CEL at column 8")
 	if !w.exists(&corev1.ConfigMap{}, "more") {
@@ -70,7 +72,8 @@ func TestGitSaysWhenAKindOfItsOwnIsHealthy(t *testing.T) {
 	// A placement that does not wait looks at what it names, and nothing else.
 	no := false
 	app = w.place("shop", instance, crd, w.configMap("more", "2"))
-	app.spec.HealthChecks = []api.HealthCheck{{APIVersion: "v1", Kind: "ConfigMap", Name: "made-next", Namespace: w.ns}}
+	app.spec.HealthChecks = []api.HealthCheck{
+		{APIVersion: "v1", Kind: "ConfigMap", Name: "made-next", Namespace: w.ns}}
 	app.spec.Wait = &no
 	w.commit()
 	says("Progressing", "made-next is NotFound")
@@ -81,7 +84,8 @@ func TestNoExpressionSeesWhatIsBuiltOfAStub(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()
 	app := w.place("shop", w.seal("db", map[string]string{"password": "one"}))
-	app.spec.HealthCheckExprs = []api.HealthCheckExpr{{APIVersion: "v1", Kind: "Secret", Failed: "true", Current: "false"}}
+	app.spec.HealthCheckExprs = []api.HealthCheckExpr{
+		{APIVersion: "v1", Kind: "Secret", Failed: "true", Current: "false"}}
 	w.commit()
 	w.settled()
 }
@@ -95,7 +99,8 @@ func TestADependentWaitsAsItsReadyExprSays(t *testing.T) {
 	w.unsealer.set(true)
 	w.commit()
 	w.reason("base", v1alpha1.KeyServiceUnavailableReason)
-	if said := describeConditions(w.reason("app", "DependencyNotReady")); !strings.Contains(said, "its readyExpr does not hold") {
+	said := describeConditions(w.reason("app", "DependencyNotReady"))
+	if !strings.Contains(said, "its readyExpr does not hold") {
 		t.Errorf("it says %s", said)
 	}
 	if w.exists(&corev1.ConfigMap{}, "app") {
