@@ -137,6 +137,32 @@ func tail(path string) string {
 	return "secrets/" + below
 }
 
+// TestANewConfigurationMakesNewPods: the service reads it at the start, and a changed
+// ConfigMap alone would say what no pod does. The PIN is no part of it.
+func TestANewConfigurationMakesNewPods(t *testing.T) {
+	deployment := func(text string) string {
+		t.Helper()
+		files, err := helm.Render("bulla-keyservice", "bulla", values(t, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files["deployment.yaml"]
+	}
+	identity := "sha256:" + strings.Repeat("a", 64)
+	before := deployment("")
+	for _, change := range []string{
+		`people: [{name: alice, identity: "` + identity + `", roles: [auditor]}]`,
+		"limits: {inFlight: 8}", "repository: {ref: production}",
+	} {
+		if deployment(change) == before {
+			t.Errorf("nothing is new with %s", change)
+		}
+	}
+	if deployment("service: {type: LoadBalancer}") != before {
+		t.Error("pods are made anew for what is not theirs")
+	}
+}
+
 // TestTheChartRefusesWhatCannotServe: before anything is installed, and says where.
 func TestTheChartRefusesWhatCannotServe(t *testing.T) {
 	for _, test := range []struct{ name, values, names string }{
