@@ -222,7 +222,7 @@ func (h *history) calm() {
 			if a == nil {
 				continue
 			}
-			a.err, a.spec.Suspend = nil, false
+			a.err, a.spec.Suspend, a.spec.Windows = nil, false, nil
 			a.objects = slices.DeleteFunc(slices.Clone(a.objects), func(o kustomize.Object) bool {
 				twice := taken[o.ID()]
 				taken[o.ID()] = true

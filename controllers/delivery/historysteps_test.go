@@ -48,7 +48,7 @@ func (h *history) step() {
 	steps := []func(){
 		h.gitAdds, h.gitAdds, h.gitAdds, h.gitDrops, h.gitDrops, h.gitDrops, h.gitMoves, h.gitMoves, h.gitLeaves, h.gitLeaves,
 		h.gitReturns, h.gitReturns, h.gitReturns,
-		h.gitBreaks, h.gitMends, h.gitMends, h.gitMends, h.gitClaims, h.gitHolds,
+		h.gitBreaks, h.gitMends, h.gitMends, h.gitMends, h.gitClaims, h.gitHolds, h.gitHolds,
 		h.sabotages, h.sabotages, h.crashes, h.serviceIsAway,
 		h.foreignerMakes, h.foreignerEdits, h.foreignerDeletes, h.foreignerPretends, h.deliveryIsDeleted,
 		h.podsBegin, h.podsBegin, h.podsEnd, h.podsEnd, h.podOfSomebody, h.timePasses, h.timePasses, h.timePasses,
@@ -160,7 +160,7 @@ func (h *history) gitBreaks() {
 func (h *history) gitMends() {
 	h.change("everything builds", func() {
 		for _, a := range h.git {
-			a.err, a.spec.Suspend = nil, false
+			a.err, a.spec.Suspend, a.spec.Windows = nil, false, nil
 		}
 		h.suspended, h.holdAll = false, false
 	})
@@ -180,13 +180,19 @@ func (h *history) gitClaims() {
 }
 
 func (h *history) gitHolds() {
-	switch h.rng.IntN(3) {
+	name := pick(h, placementNames)
+	switch h.rng.IntN(5) {
+	case 3, 4:
+		h.change("no window of "+name+" is open", func() {
+			if h.git[name] != nil {
+				h.git[name].spec.Windows = closed()
+			}
+		})
 	case 0:
 		h.change("Git suspends the cluster", func() { h.suspended = true })
 	case 1:
 		h.change("a file of Git cannot be read", func() { h.holdAll = true })
 	default:
-		name := pick(h, placementNames)
 		h.change("Git suspends "+name, func() {
 			if h.git[name] != nil {
 				h.git[name].spec.Suspend = true

@@ -28,6 +28,7 @@ import (
 //   - what a live pod or a workload of Git names stays; what a placement leaves behind
 //     that left as a whole stays until the timeout.
 //   - no Secret is written that Git does not place.
+//   - what Git drops goes though no window is open for what it adds.
 //   - when all is calm, exactly what Git places stands, and is as Git has it.
 type rules struct {
 	h *history
@@ -206,7 +207,8 @@ func (r *rules) share(owner string) {
 	leaving := 0
 	for id := range stood {
 		live, err := r.h.server.live(r.h.ctx, gvkOf(id), client.ObjectKey{Namespace: id.Namespace, Name: id.Name})
-		if err == nil && live != nil && !r.claimed()[id] && r.isOurs(live.GetUID()) {
+		if err == nil && live != nil && !r.claimed()[id] && r.isOurs(live.GetUID()) &&
+			live.GetLabels()[v1alpha1.OwnerLabel] == owner {
 			leaving++
 		}
 	}
