@@ -26,6 +26,7 @@ type options struct {
 	metricsAddr string
 	healthAddr  string
 	eventsAddr  string
+	notify      string // the file of providers
 	allowHTTP   bool
 	concurrent  int
 	shutdown    time.Duration
@@ -84,6 +85,9 @@ func (o *options) bind(cmd *cobra.Command) {
 	f.StringVar(&o.eventsAddr, "events-addr", "",
 		"Address of a server that takes events as Flux's controllers send them. Flux's own notification-controller drops "+
 			"them: its Alerts know the kinds of Flux alone.")
+	f.StringVar(&o.notify, "notify-config", "",
+		"File that names receivers of notifications: a chat, Alertmanager, a forge's commit status, CloudEvents. "+
+			"Read at the start.")
 	f.BoolVar(&o.allowHTTP, "allow-insecure-http", false,
 		"Admit fleet repositories over plain http:// that are not on loopback.")
 	f.StringVar(&o.defaultAccount, "default-service-account", "",

@@ -130,7 +130,8 @@ func (w *processWorld) sweep(secret canary.Canary) {
 	}
 	hits, err := canary.Sweep([]canary.Canary{secret}, canary.Path(w.path("controller.log")),
 		canary.Path(w.path("storage")),
-		canary.Path(w.path("keyservice.log")), canary.Path(w.path("data")), canary.Bytes("statuses and events", said))
+		canary.Path(w.path("keyservice.log")), canary.Path(w.path("data")), canary.Bytes("statuses and events", said),
+		canary.Bytes("notifications", []byte(w.notified.text())))
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -42,6 +42,7 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 	c, own := install(t, "replicas=0", "rbac.tenants[0].namespace="+app, "rbac.tenants[0].createNamespace=true")
 	w := &processWorld{T: t, cluster: c, own: own, app: app, dir: t.TempDir()}
 	w.client = w.admin()
+	w.takeNotifications()
 	w.serveKeys()
 	w.startController()
 	secret := canary.New("db password")
@@ -119,6 +120,13 @@ func TestTheControllerWorksUnderTheChartsAccount(t *testing.T) {
 		}
 		return nil
 	})
+	wait.For(t, "a notification says that it was ready", func() error {
+		if said := w.notified.text(); !strings.Contains(said, `"type":"dev.bulla.delivery.ready"`) ||
+			!strings.Contains(said, `"source":"/clusters/prod-eu"`) {
+			return errors.New(said)
+		}
+		return nil
+	})
 	w.stopController()
 	w.nothingForbidden()
 	w.sweep(first)
@@ -137,6 +145,7 @@ type processWorld struct {
 	fleet      *api.Fleet
 	listen     string
 	hooks      string // where webhooks are sent
+	notified   notified
 	keys       *exec.Cmd
 	controller *exec.Cmd
 }
@@ -296,7 +305,7 @@ func (w *processWorld) startController() {
 	w.controller = w.run("controller.log", []string{beTheController + "=1"}, self, "--kubeconfig", kubeconfig,
 		"--namespace", w.own,
 		"--storage-path", w.path("storage"), "--metrics-addr", freeAddress(w.T), "--health-addr", freeAddress(w.T),
-		"--enable-leader-election",
+		"--enable-leader-election", "--notify-config", w.path("providers.yaml"),
 		"--default-service-account", "bulla-deployer")
 }
 

@@ -130,6 +130,9 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	}); err != nil {
 		return fmt.Errorf("set up notices: %w", err)
 	}
+	if err := addNotifications(mgr, o.notify, own); err != nil {
+		return err
+	}
 	reporter := (&report.Reporter{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: o.namespace,
 		Snapshots: snapshots, Link: link, Metrics: own,

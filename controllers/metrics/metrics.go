@@ -22,6 +22,7 @@ type Metrics struct {
 	reports     *prometheus.CounterVec
 	notices     *prometheus.CounterVec
 	listening   prometheus.Gauge
+	notified    *prometheus.CounterVec
 }
 
 // New makes and registers them.
@@ -61,7 +62,10 @@ func New(registry prometheus.Registerer) *Metrics {
 		Name: "bulla_notices_listening",
 		Help: "1 while the key service tells this cluster of heads, 0 while it polls alone.",
 	})
-	registry.MustRegister(m.looks, m.resolveTime, m.state, m.notAfter, m.requests, m.batch, m.kept, m.reports,
+	m.notified = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "bulla_notifications_total", Help: "Notifications to receivers of the operator, by their type and result.",
+	}, []string{"type", "result"})
+	registry.MustRegister(m.notified, m.looks, m.resolveTime, m.state, m.notAfter, m.requests, m.batch, m.kept, m.reports,
 		m.notices, m.listening)
 	return m
 }
@@ -125,6 +129,13 @@ func (m *Metrics) Notice(result string, listening bool) {
 	if m != nil {
 		m.notices.WithLabelValues(result).Inc()
 		m.listening.Set(map[bool]float64{true: 1}[listening])
+	}
+}
+
+// Notified counts a notification, by the type of its receiver and what became of it.
+func (m *Metrics) Notified(kind, result string) {
+	if m != nil {
+		m.notified.WithLabelValues(kind, result).Inc()
 	}
 }
 
