@@ -52,6 +52,8 @@ type Builder struct {
 	processes atomic.Int64
 	confined  atomic.Pointer[worker.Confinement]
 
+	substituted substituted
+
 	mu      sync.Mutex
 	flights map[string]*flight
 }
@@ -68,7 +70,7 @@ func NewBuilder(o BuilderOptions) *Builder {
 		lanes:   newLanes(o.Concurrency, o.SlowAfter),
 		cache:   kept.NewCache(o.CacheSize),
 		store:   o.Store,
-		flights: map[string]*flight{},
+		flights: map[string]*flight{}, substituted: substituted{last: map[string]substitution{}},
 	}
 }
 
@@ -90,10 +92,12 @@ func (b *Builder) Unconfined(ctx context.Context) ([]string, error) {
 	return confinement.Missing(), err
 }
 
-// Build builds a placement's folder at a tree. The error is a [BuildError], or
-// the context's. A build that would ask the tree the same questions and get the
+// Build builds a placement's folder at a tree, in the variant that it is, with no
+// cluster's values in it: [Builder.Resolve] puts those in. The error is a [BuildError],
+// or the context's. A build that would ask the tree the same questions and get the
 // same answers as one before is not repeated.
 func (b *Builder) Build(ctx context.Context, t *tree.Tree, p *api.Placement) (_ *Build, err error) {
+	defer func() { err = of(p, err) }()
 	defer catch(p, &err)
 	key, err := kept.KeyOf(p)
 	if err != nil {
@@ -144,7 +148,7 @@ func (b *Builder) build(ctx context.Context, t *tree.Tree, p *api.Placement, key
 		}
 		return build, nil
 	case errors.As(err, &failure):
-		r := &kept.Result{Answers: v.Answers, Tree: t, Err: refusal(p, failure, v.FileOf)}
+		r := &kept.Result{Answers: v.Answers, Tree: t, Err: refusal(p, v.Own(failure))}
 		if failure.Temporary {
 			r.Tries = b.cache.Tries(key, t) + 1
 			r.Until = time.Now().Add(backOff(r.Tries))
@@ -158,7 +162,7 @@ func (b *Builder) build(ctx context.Context, t *tree.Tree, p *api.Placement, key
 // attempt builds once. A panic is a refusal of the input, kept as every other:
 // the same tree would panic again.
 func (b *Builder) attempt(ctx context.Context, t *tree.Tree, p *api.Placement) (v *view.View, build *Build, err error) {
-	v = view.New(t, p.Spec.Path)
+	v = view.New(t, p)
 	defer func() {
 		if r := recover(); r != nil {
 			build, err = nil, &worker.Failure{Problem: panicked()}

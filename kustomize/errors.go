@@ -17,6 +17,8 @@ var errInput = errors.New("input is refused")
 // blocks no other placement.
 type BuildError struct {
 	Placement string
+	// Variant of the placement, "" for its own.
+	Variant string
 	// File is the file at fault, when one is known.
 	File string
 	// Line of the file, from 1; 0 when none is known.
@@ -37,23 +39,40 @@ func (e *BuildError) Error() string {
 			where = fmt.Sprintf("%s:%d: ", e.File, e.Line)
 		}
 	}
-	text := fmt.Sprintf("build placement %q: %s%s", e.Placement, where, e.Problem)
+	text := fmt.Sprintf("build %s: %s%s", e.title(), where, e.Problem)
 	for _, more := range e.More {
-		text += "; " + strings.TrimPrefix(more.Error(), fmt.Sprintf("build placement %q: ", e.Placement))
+		text += "; " + strings.TrimPrefix(more.Error(), "build "+more.title()+": ")
 	}
 	return text
+}
+
+func (e *BuildError) title() string {
+	p := api.Placement{Metadata: api.Metadata{Name: e.Placement}, Variant: e.Variant}
+	return p.Title()
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }
 
 // refusal is what a failed build says of its placement.
-func refusal(p *api.Placement, failure *worker.Failure, fileOf func(*worker.Failure) string) *BuildError {
+func refusal(p *api.Placement, failure *worker.Failure) *BuildError {
 	refused := &BuildError{
-		Placement: p.Metadata.Name, File: fileOf(failure), Line: failure.Line, Problem: failure.Problem, Err: errInput,
+		Placement: p.Metadata.Name, File: failure.File, Line: failure.Line, Problem: failure.Problem, Err: errInput,
 	}
 	for _, more := range failure.More {
 		refused.More = append(refused.More,
-			&BuildError{Placement: p.Metadata.Name, File: fileOf(more), Line: more.Line, Problem: more.Problem})
+			&BuildError{Placement: p.Metadata.Name, File: more.File, Line: more.Line, Problem: more.Problem})
 	}
 	return refused
+}
+
+// of gives a build's error the variant that it was asked for: builds are shared, and
+// kept, by what they are made of.
+func of(p *api.Placement, err error) error {
+	var build *BuildError
+	if err == nil || p.Variant == "" || !errors.As(err, &build) || build.Variant == p.Variant {
+		return err
+	}
+	own := *build
+	own.Variant = p.Variant
+	return &own
 }

@@ -22,7 +22,7 @@ type flight struct {
 	build *Build
 	err   error
 
-	// placement is what it builds, wanted how many wait for it. drop is closed, and
+	// placement is what it builds, in its variant, wanted how many wait for it. drop is closed, and
 	// dropped set, when nobody does and a newer one of the placement begins. The
 	// builder's lock holds them.
 	placement string
@@ -43,10 +43,12 @@ func (b *Builder) begin(t *tree.Tree, p *api.Placement, key kept.Key) *flight {
 		f.wanted++
 		return f
 	}
-	b.dropUnwanted(key.Placement)
+	// Variants have a lane each: a slow one must not drop another from the queue.
+	lane := p.Title()
+	b.dropUnwanted(lane)
 	f := &flight{
 		done: make(chan struct{}), late: make(chan struct{}), drop: make(chan struct{}),
-		placement: key.Placement, wanted: 1, err: errCrowded,
+		placement: lane, wanted: 1, err: errCrowded,
 	}
 	b.flights[id] = f
 	go func() {
@@ -64,7 +66,7 @@ func (b *Builder) begin(t *tree.Tree, p *api.Placement, key kept.Key) *flight {
 			f.build, f.err = r.Build, r.Err
 			return
 		}
-		b.lanes.run(key.Placement, f.drop, f.isLate, func(ctx context.Context) {
+		b.lanes.run(lane, f.drop, f.isLate, func(ctx context.Context) {
 			defer catch(p, &f.err)
 			f.build, f.err = b.build(ctx, t, p, key)
 		})
@@ -92,6 +94,7 @@ func (b *Builder) leave(f *flight) {
 
 // soon is Build, but for a build that is late: [ErrBuilding] then, and it goes on.
 func (b *Builder) soon(ctx context.Context, t *tree.Tree, p *api.Placement) (_ *Build, err error) {
+	defer func() { err = of(p, err) }()
 	defer catch(p, &err)
 	key, err := kept.KeyOf(p)
 	if err != nil {

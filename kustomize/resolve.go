@@ -36,6 +36,7 @@ type Resolution struct {
 
 // Placed is one placement on a cluster: Build or Err is set.
 type Placed struct {
+	// Placement is in the variant that the cluster gets.
 	Placement *api.Placement
 	Build     *Build
 	Err       error
@@ -50,22 +51,65 @@ type Conflict struct {
 	With []string
 }
 
-// Resolve builds everything placed on a cluster. It does not fail as a whole
-// but for a cancelled context, which leaves an error in every [Placed].
+// Resolve builds everything placed on a cluster, with the cluster's values in it. It
+// does not fail as a whole but for a cancelled context, which leaves an error in every
+// [Placed].
 func (b *Builder) Resolve(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
-	return b.resolve(ctx, t, m, cluster, b.Build)
+	return b.resolve(m, cluster, b.valued(b.building(ctx, t), t, m.Clusters[cluster]))
 }
 
 // ResolveSoon is Resolve without waiting for a build that takes long: it stands as
 // one that fails with [ErrBuilding], goes on, and is there for the next call. Who
 // shares a cluster with a slow application does not wait for it.
 func (b *Builder) ResolveSoon(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
-	return b.resolve(ctx, t, m, cluster, b.soon)
+	return b.resolve(m, cluster, b.valued(b.buildingSoon(ctx, t), t, m.Clusters[cluster]))
 }
 
-func (b *Builder) resolve(ctx context.Context, t *tree.Tree, m *model.Model, cluster string,
-	build func(context.Context, *tree.Tree, *api.Placement) (*Build, error),
-) *Resolution {
+// ResolveGroupSoon is ResolveSoon for all clusters of the group that one is in, see
+// [model.Model.GroupOf]: with nobody's values. Objects and stubs are the same on each.
+func (b *Builder) ResolveGroupSoon(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
+	return b.resolve(m, cluster, b.buildingSoon(ctx, t))
+}
+
+// On builds one placement as a cluster gets it.
+func (b *Builder) On(ctx context.Context, t *tree.Tree, m *model.Model, placement, cluster string) *Placed {
+	return placedOn(m, placement, cluster, b.valued(b.building(ctx, t), t, m.Clusters[cluster]))
+}
+
+// building builds a placement as it stands on a cluster.
+type building func(*api.Placement) (*Build, error)
+
+func (b *Builder) building(ctx context.Context, t *tree.Tree) building {
+	return func(p *api.Placement) (*Build, error) { return b.Build(ctx, t, p) }
+}
+
+func (b *Builder) buildingSoon(ctx context.Context, t *tree.Tree) building {
+	return func(p *api.Placement) (*Build, error) { return b.soon(ctx, t, p) }
+}
+
+func (b *Builder) valued(build building, t *tree.Tree, c *api.Cluster) building {
+	return func(p *api.Placement) (*Build, error) {
+		shared, err := build(p)
+		if err != nil {
+			return nil, err
+		}
+		return b.on(t, p, shared, c)
+	}
+}
+
+func placedOn(m *model.Model, name, cluster string, build building) *Placed {
+	p, err := m.For(name, cluster)
+	if err != nil {
+		file := m.Files[api.KindPlacement+"/"+name]
+		return &Placed{Placement: m.Placements[name],
+			Err: &BuildError{Placement: name, File: file, Problem: err.Error(), Err: errInput}}
+	}
+	placed := &Placed{Placement: p}
+	placed.Build, placed.Err = build(p)
+	return placed
+}
+
+func (b *Builder) resolve(m *model.Model, cluster string, build building) *Resolution {
 	r := &Resolution{
 		Cluster:        cluster,
 		Placed:         map[string]*Placed{},
@@ -76,14 +120,14 @@ func (b *Builder) resolve(ctx context.Context, t *tree.Tree, m *model.Model, clu
 	r.hold(m)
 	names := m.PlacedOn(cluster)
 	var wg sync.WaitGroup
-	for _, name := range names {
-		placed := &Placed{Placement: m.Placements[name]}
-		r.Placed[name] = placed
-		wg.Go(func() {
-			placed.Build, placed.Err = build(ctx, t, placed.Placement)
-		})
+	all := make([]*Placed, len(names))
+	for i, name := range names {
+		wg.Go(func() { all[i] = placedOn(m, name, cluster, build) })
 	}
 	wg.Wait()
+	for i, name := range names {
+		r.Placed[name] = all[i]
+	}
 	r.claim(names)
 	r.holdNamespaces(names)
 	return r

@@ -124,6 +124,8 @@ type ClusterSpec struct {
 	Suspend bool `json:"suspend,omitempty"`
 	// Decommission deprovisions everything placed here.
 	Decommission bool `json:"decommission,omitempty"`
+	// Values stand for ${NAME} in what placements that substitute build here.
+	Values map[string]string `json:"values,omitempty"`
 }
 
 // ClusterSet is a set of clusters computed from their labels, never listed.

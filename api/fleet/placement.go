@@ -8,6 +8,8 @@ type Placement struct {
 	TypeMeta `json:",inline"`
 	Metadata Metadata      `json:"metadata"`
 	Spec     PlacementSpec `json:"spec"`
+	// Variant is the one that this is, as [Placement.As] makes it; "" in every file.
+	Variant string `json:"-"`
 }
 
 // PlacementSpec names an application's folder, its targets and its limits.
@@ -53,6 +55,10 @@ type PlacementSpec struct {
 	// Windows are when changes may begin to arrive; none: at any time. Removals,
 	// revocations, and the healing of what stands, wait for none.
 	Windows []PlacementWindow `json:"windows,omitempty"`
+	// Overlay stands here field by field.
+	Overlay `json:",inline"`
+	// Variants are what differs by cluster; the first that selects one counts.
+	Variants []PlacementVariant `json:"variants,omitempty"`
 }
 
 // PlacementTarget names one cluster or one set: exactly one of the two.

@@ -164,6 +164,7 @@ func (c *Cluster) validate(p *problems) {
 		p.add("spec.identity", "must be sha256: and 64 lower-case hexadecimal digits; `bulla cluster add` writes it")
 	}
 	p.checkRecipient("spec.recipient", c.Spec.Recipient, "age1pq1")
+	checkSubstitute(p, "spec.values", c.Spec.Values)
 }
 
 func (c *ClusterSet) validate(p *problems) {

@@ -38,6 +38,8 @@ func (pl *Placement) validate(p *problems) {
 	s.validateWindows(p)
 	s.validateHealth(p)
 	p.checkRetry("spec.retryInterval", s.RetryInterval)
+	s.Overlay.validate(p)
+	s.validateVariants(p)
 	for field, duration := range map[string]*Duration{"spec.timeout": s.Timeout, "spec.interval": s.Interval} {
 		if duration != nil && duration.Duration <= 0 {
 			p.add(field, "must be more than zero")

@@ -26,8 +26,11 @@ controllers use, and prints every object as it would be applied, in the order of
 the build. Sealed values are masked: nothing is opened, and no key, network or
 cluster is asked. A comment above an object says which stub it comes from.
 
-With --cluster, the placement must be placed on that cluster, and objects that
-another placement claims there too are refused, as they are for the cluster.
+With --cluster, the placement must be placed on that cluster. It is built in the
+variant that the cluster gets, with the cluster's values in it, and objects that
+another placement claims there too are refused, as they are for the cluster. With
+--variant, it is built as that variant has it, and with neither, as its own spec
+says; ${NAME} stands as it is then, for the values differ by cluster.
 
 What is printed is for reading: what is sealed says (sealed), which no cluster
 takes.`
@@ -44,20 +47,24 @@ const buildExample = `  bulla build payments
 const maskedValue = "(sealed)"
 
 func newBuild(a *app) *cobra.Command {
-	var cluster string
+	var cluster, variant string
 	cmd := &cobra.Command{
 		Use: "build PLACEMENT", Short: "Print what a placement builds, sealed values masked", Long: buildLong,
 		Example: buildExample,
 		Args:    command.Args("the name of a placement", 1, 1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.build(cmd.Context(), args[0], cluster) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.build(cmd.Context(), args[0], cluster, variant)
+		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "`cluster` that it must be placed on")
+	cmd.Flags().StringVar(&variant, "variant", "", "`name` of the variant to build")
+	cmd.MarkFlagsMutuallyExclusive("cluster", "variant")
 	a.CompleteFlags(cmd)
 	cmd.ValidArgsFunction = a.CompleteNames(func(n shell.Names) []string { return n.Placements })
 	return cmd
 }
 
-func (a *app) build(ctx context.Context, name, cluster string) error {
+func (a *app) build(ctx context.Context, name, cluster, variant string) error {
 	repo, err := a.Open()
 	if err != nil {
 		return err
@@ -65,6 +72,9 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 	p, ok := repo.Model.Placements[name]
 	if !ok {
 		return shell.Unknown(repo.Model, api.KindPlacement, name, "`bulla validate` says if its file is wrong")
+	}
+	if p, err = inVariant(p, variant); err != nil {
+		return err
 	}
 	built, err := a.builtFor(ctx, repo, p, cluster)
 	if err != nil {
@@ -90,6 +100,25 @@ func (a *app) build(ctx context.Context, name, cluster string) error {
 		a.Printf("%s", text)
 	}
 	return nil
+}
+
+// inVariant is the placement as one of its variants has it; "" is as it is.
+func inVariant(p *api.Placement, variant string) (*api.Placement, error) {
+	if variant == "" {
+		return p, nil
+	}
+	var names []string
+	for i, v := range p.Spec.Variants {
+		if v.Name == variant {
+			return p.As(&p.Spec.Variants[i]), nil
+		}
+		names = append(names, v.Name)
+	}
+	hint := "it has " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		hint = "it has none; they stand under spec.variants of its file"
+	}
+	return nil, fault.NewUsage(hint, "placement %q has no variant %q", p.Metadata.Name, variant)
 }
 
 // builtFor builds a placement for one cluster, or for none in particular.

@@ -110,7 +110,7 @@ func (r *acceptance) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 	model := head.Model.At(r.asOf(p))
 	next := &view.Snapshot{
 		Head: head.Hash, Revision: revisionOf(p.obj, head.Hash), Fleet: model.Fleet, Model: model,
-		Stood: buildsAgain(r.remote.mirror, r.Builder),
+		Stood: buildsAgain(r.remote.mirror, r.Builder, p.obj.Spec.ClusterName),
 	}
 	if next.NotInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func (r *acceptance) delivered(ctx context.Context, p *pass) (*kustomize.Resolut
 		return nil, err
 	}
 	for _, d := range deliveries {
-		placed := r.deliveredOne(ctx, &d)
+		placed := r.deliveredOne(ctx, held.Cluster, &d)
 		if placed == nil {
 			continue
 		}
@@ -193,19 +193,19 @@ func (r *acceptance) delivered(ctx context.Context, p *pass) (*kustomize.Resolut
 
 // deliveredOne builds a Delivery as it was told; nil when that is not to be had
 // any more, and the Delivery then waits.
-func (r *acceptance) deliveredOne(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Placed {
+func (r *acceptance) deliveredOne(ctx context.Context, cluster string, d *v1alpha1.Delivery) *kustomize.Placed {
 	if d.Spec.Removed {
 		return nil
 	}
-	return buildAgain(ctx, r.remote.mirror, r.Builder, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
+	return buildAgain(ctx, r.remote.mirror, r.Builder, cluster, d.Name, d.Spec.Revision, d.Spec.BuildDigest)
 }
 
 // buildsAgain is for [view.Snapshot]. The mirror is the one that the snapshot
 // came from, whatever is opened later.
-func buildsAgain(mirror openMirror, builder *kustomize.Builder) func(context.Context,
+func buildsAgain(mirror openMirror, builder *kustomize.Builder, cluster string) func(context.Context,
 	*v1alpha1.Delivery) *kustomize.Build {
 	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
-		placed := buildAgain(ctx, mirror, builder, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
+		placed := buildAgain(ctx, mirror, builder, cluster, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
 		if placed == nil {
 			return nil
 		}
@@ -213,9 +213,10 @@ func buildsAgain(mirror openMirror, builder *kustomize.Builder) func(context.Con
 	}
 }
 
-// buildAgain builds a placement at an earlier revision. Nothing but the digest
-// that was noted then counts: a revision that gives another is not what stood.
-func buildAgain(ctx context.Context, mirror openMirror, builder *kustomize.Builder, name, revision,
+// buildAgain builds a placement at an earlier revision, in the variant and with the
+// values that this cluster had there. Nothing but the digest that was noted then counts:
+// a revision that gives another is not what stood.
+func buildAgain(ctx context.Context, mirror openMirror, builder *kustomize.Builder, cluster, name, revision,
 	digest string) *kustomize.Placed {
 	hash := hashOf(revision)
 	if hash == "" || !mirror.Contains(hash) {
@@ -225,9 +226,9 @@ func buildAgain(ctx context.Context, mirror openMirror, builder *kustomize.Build
 	if err != nil || model.Placements[name] == nil {
 		return nil
 	}
-	build, err := builder.Build(ctx, tree, model.Placements[name])
-	if err != nil || build.Digest != digest {
+	placed := builder.On(ctx, tree, model, name, cluster)
+	if placed.Err != nil || placed.Build.Digest != digest {
 		return nil
 	}
-	return &kustomize.Placed{Placement: model.Placements[name], Build: build}
+	return placed
 }

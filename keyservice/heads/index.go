@@ -33,7 +33,7 @@ type Index struct {
 	// Targets are what a lock must name, in order of preference: this cluster,
 	// then the sets that it is in.
 	Targets []string
-	// Stubs are shared by all clusters with the same placements.
+	// Stubs are shared by all clusters with the same placements in the same variants.
 	Stubs map[string][]Candidate
 	// Unusable says that the Cluster file's recipient cannot be sealed to.
 	Unusable bool
@@ -68,9 +68,9 @@ type indexes struct {
 
 	mu sync.Mutex
 	of map[string]*pendingIndex
-	// placed is by the names of the placements: a build is a function of the tree
-	// and the placement, never of the cluster, so ten thousand clusters of one kind
-	// are resolved once.
+	// placed is by the group: a build is a function of the tree, the placement and its
+	// variant, never of the cluster, so ten thousand clusters of one kind are resolved
+	// once.
 	placed sync.Map // of *placedStubs
 }
 
@@ -183,7 +183,7 @@ func (x *indexes) resolve(ctx context.Context, of *Head, builder *kustomize.Buil
 	if shared.Stubs != nil && !shared.failed {
 		return shared, nil
 	}
-	resolution := builder.ResolveSoon(ctx, of.Tree, of.Model, cluster)
+	resolution := builder.ResolveGroupSoon(ctx, of.Tree, of.Model, cluster)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

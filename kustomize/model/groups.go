@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Group is clusters that have the same placements. What a tree places on a cluster, and
-// builds for it, is a function of those: ten thousand shops are one group.
+// Group is clusters that have the same placements, each in the same variant. What a tree
+// places on a cluster, and builds for it, is a function of those: ten thousand shops
+// are one group. What is substituted differs within one.
 type Group struct {
 	// Key tells the group from others of the same model.
 	Key string
@@ -16,7 +17,17 @@ type Group struct {
 }
 
 // GroupOf is the key of the group that a cluster is in, "" for one that has nothing.
-func (m *Model) GroupOf(cluster string) string { return strings.Join(m.PlacedOn(cluster), "\n") }
+func (m *Model) GroupOf(cluster string) string {
+	names := m.PlacedOn(cluster)
+	for i, name := range names {
+		if p, err := m.For(name, cluster); err != nil {
+			names[i] += "\t" + err.Error()
+		} else if p.Variant != "" {
+			names[i] += "\t" + p.Variant
+		}
+	}
+	return strings.Join(names, "\n")
+}
 
 // Groups are the clusters that have placements, by what they have, in the order of
 // their first clusters.

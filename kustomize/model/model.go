@@ -193,19 +193,26 @@ func (m *Model) loadFile(t *tree.Tree, parsed *parsing, file, kind, name string)
 	m.Files[kind+"/"+name] = file
 }
 
-// checkTargets reports targets that name nothing. A cluster may have left the
-// fleet; a set that is not there is a different matter: removing its file is
+// checkTargets reports targets and variants that name no set. A cluster may have left
+// the fleet; a set that is not there is a different matter: removing its file is
 // not consent to remove what it placed, see kustomize.Resolution.
 func (m *Model) checkTargets() {
 	for _, name := range slices.Sorted(maps.Keys(m.Placements)) {
-		for _, target := range m.Placements[name].Spec.Targets {
-			// A file that was refused is a problem of its own, and the cause of this one.
-			if target.ClusterSet != "" && m.Sets[target.ClusterSet] == nil &&
-				m.Refused(api.KindClusterSet, target.ClusterSet) == nil {
-				m.problem(m.Files[api.KindPlacement+"/"+name], api.KindClusterSet, target.ClusterSet,
-					fmt.Errorf("placement %q targets cluster set %q, which does not exist", name, target.ClusterSet))
-			}
+		spec := m.Placements[name].Spec
+		for _, target := range spec.Targets {
+			m.checkSet(name, target.ClusterSet, "targets")
 		}
+		for _, v := range spec.Variants {
+			m.checkSet(name, v.ClusterSet, fmt.Sprintf("in its variant %q selects", v.Name))
+		}
+	}
+}
+
+func (m *Model) checkSet(placement, set, does string) {
+	// A file that was refused is a problem of its own, and the cause of this one.
+	if set != "" && m.Sets[set] == nil && m.Refused(api.KindClusterSet, set) == nil {
+		m.problem(m.Files[api.KindPlacement+"/"+placement], api.KindClusterSet, set,
+			fmt.Errorf("placement %q %s cluster set %q, which does not exist", placement, does, set))
 	}
 }
 

@@ -26,6 +26,9 @@ func KeyOf(p *api.Placement) (Key, error) {
 	spec := p.Spec
 	// Where it goes and how it is applied does not change what is built.
 	spec.Targets, spec.DependsOn, spec.Windows = nil, nil, nil
+	// Which variant this is stands in what it changed, and values come after the build:
+	// variants that differ in those alone share one.
+	spec.Variants, spec.Substitute = nil, nil
 	spec.Prune, spec.Wait, spec.Timeout, spec.Interval, spec.Suspend = nil, nil, nil, nil, false
 	data, err := json.Marshal(spec)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize/internal/asked"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
@@ -30,7 +31,8 @@ func TestABuildKeepsNothingOfWhatItReads(t *testing.T) {
 		f[fmt.Sprintf("apps/app/%02d.txt", i)] = "x"
 	}
 	opened := testfleet.Open(t, f)
-	v := New(tree.New("", "", opened.Root(), fresh{1 << 20}), "apps/app")
+	v := New(tree.New("", "", opened.Root(), fresh{1 << 20}),
+		&api.Placement{Spec: api.PlacementSpec{Path: "apps/app"}})
 	if err := v.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +60,7 @@ func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
 	opened := testfleet.Open(t, testfleet.Files{"apps/app/a.txt": strings.Repeat("x", 1<<20)})
 	refused := func(what, words string, ask func(v *View, i int) error, most int) {
 		t.Helper()
-		v := New(opened, "apps/app")
+		v := New(opened, &api.Placement{Spec: api.PlacementSpec{Path: "apps/app"}})
 		for i := range most + 1 {
 			err := ask(v, i)
 			if err == nil {

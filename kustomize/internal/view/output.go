@@ -41,6 +41,11 @@ func (v *View) Objects(output [][]byte) ([]built.Object, error) {
 // Account returns the stubs that a patch takes out of the build, and refuses one
 // that is lost in any other way.
 func (v *View) Account(patches []deletions.Deletion) ([]built.Deleted, error) {
+	for i := range patches {
+		if patches[i].File == overlayFile {
+			patches[i].File = "spec.patches of " + v.placement.Title()
+		}
+	}
 	return v.stubs.Account(patches, v.suspects())
 }
 
@@ -64,19 +69,31 @@ func (v *View) Refuse(err error) *worker.Failure {
 func (v *View) refusalOf(refused *built.Refused) *worker.Failure {
 	file, line := v.suspects().Fault(refused)
 	problem := refused.Error()
+	if refused.Stub != nil && len(v.placement.Spec.Patches) > 0 {
+		problem += "; the placement itself has patches, in spec.patches or those of its variant"
+	}
 	if refused.Plaintext {
 		problem += sealHint(file)
 	}
 	return &worker.Failure{File: file, Line: line, Problem: problem}
 }
 
-// FileOf names the file of a failure. A kustomization that nobody wrote is the
-// folder's.
-func (v *View) FileOf(failure *worker.Failure) string {
-	if v.loose.IsKustomization(failure.File) {
-		return v.Root
+// Own makes what the build says of files that nobody wrote a thing of those who
+// wrote something else: what the overlay has wrong stands in the placement, whose
+// file is not known here, and a kustomization that was made is the folder's.
+func (v *View) Own(failure *worker.Failure) *worker.Failure {
+	own := *failure
+	switch {
+	case v.overlay != nil && (own.File == overlayFile || own.File == overlayFolder):
+		own.File, own.Line, own.Problem = "", 0, v.said(own.Problem)
+	case v.loose.IsKustomization(own.File):
+		own.File = v.folder
 	}
-	return failure.File
+	own.More = nil
+	for _, more := range failure.More {
+		own.More = append(own.More, v.Own(more))
+	}
+	return &own
 }
 
 // sealHint says what makes a stub of a Secret in the clear.

@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/blame"
 	"github.com/bulla-dev/bulla/kustomize/internal/asked"
 	"github.com/bulla-dev/bulla/kustomize/internal/stubs"
@@ -20,12 +21,16 @@ import (
 
 // View is for one build of one folder.
 type View struct {
-	// Root is the folder, as seen from the repository's.
+	// Root is the folder that kustomize begins with, as seen from the repository's.
 	Root string
 	// Answers are what the build asked so far.
 	Answers asked.Answers
 
 	tree *tree.Tree
+	// placement, and the folder that it builds; overlay is what it lays over that.
+	placement       *api.Placement
+	folder, variant string
+	overlay         []byte
 	// loose is the folder when it has no kustomization.
 	loose   *loose.Folder
 	leftOut map[string]bool
@@ -35,15 +40,29 @@ type View struct {
 
 var _ worker.Files = (*View)(nil)
 
-// New returns a view of a folder at a tree. [View.Open] comes next.
-func New(t *tree.Tree, root string) *View {
-	return &View{Root: root, Answers: asked.Answers{}, tree: t, leftOut: map[string]bool{}, stubs: stubs.NewLedger()}
+// New returns a view of a placement's folder at a tree. [View.Open] comes next.
+func New(t *tree.Tree, p *api.Placement) *View {
+	return &View{
+		Root: p.Spec.Path, Answers: asked.Answers{}, tree: t, placement: p, folder: p.Spec.Path, variant: p.Variant,
+		leftOut: map[string]bool{}, stubs: stubs.NewLedger(),
+	}
 }
 
 // Open looks at the folder to build. A folder that is not there is an error,
 // never a build of nothing: deletes are held.
 func (v *View) Open() error {
-	kind, err := v.Stat(v.Root)
+	if err := v.open(); err != nil {
+		return err
+	}
+	var err error
+	if v.overlay, err = overlay(v.placement, v.loose.Empty()); v.overlay != nil {
+		v.Root = overlayFolder
+	}
+	return err
+}
+
+func (v *View) open() error {
+	kind, err := v.Stat(v.folder)
 	if err != nil {
 		return err
 	}
@@ -52,22 +71,22 @@ func (v *View) Open() error {
 		if kind == worker.File {
 			problem = "is a file, and a placement builds a folder"
 		}
-		return &worker.Failure{File: v.Root, Problem: problem +
+		return &worker.Failure{File: v.folder, Problem: problem +
 			"; hint: it stands in the placement as spec.path, as seen from the repository's root"}
 	}
 	if v.hasKustomization() {
 		return nil
 	}
-	if err := v.Answers.Record(v.tree, asked.Generated, v.Root); err != nil {
+	if err := v.Answers.Record(v.tree, asked.Generated, v.folder); err != nil {
 		return err
 	}
-	v.loose, err = loose.Open(v.tree, v.Root)
+	v.loose, err = loose.Open(v.tree, v.folder)
 	return refusal(err)
 }
 
 func (v *View) hasKustomization() bool {
 	for _, name := range konfig.RecognizedKustomizationFileNames() {
-		if kind, err := v.Stat(path.Join(v.Root, name)); err != nil || kind != worker.None {
+		if kind, err := v.Stat(path.Join(v.folder, name)); err != nil || kind != worker.None {
 			return true // an error is found again by the build, which names it
 		}
 	}
@@ -75,7 +94,7 @@ func (v *View) hasKustomization() bool {
 }
 
 // Empty reports whether there is nothing to build.
-func (v *View) Empty() bool { return v.loose.Empty() }
+func (v *View) Empty() bool { return v.loose.Empty() && len(v.placement.Spec.Components) == 0 }
 
 // LeftOut are the files of a folder without kustomization that hold no object, sorted.
 func (v *View) LeftOut() []string { return slices.Sorted(maps.Keys(v.leftOut)) }
@@ -86,7 +105,10 @@ func (v *View) suspects() blame.Suspects {
 
 // Stat implements [worker.Files].
 func (v *View) Stat(p string) (worker.Kind, error) {
-	if v.loose.IsKustomization(p) {
+	switch {
+	case v.overlay != nil && p == overlayFolder:
+		return worker.Dir, nil
+	case v.overlay != nil && p == overlayFile, v.loose.IsKustomization(p):
 		return worker.File, nil
 	}
 	if err := v.Answers.Record(v.tree, asked.Stat, p); err != nil {
@@ -106,7 +128,10 @@ func (v *View) Stat(p string) (worker.Kind, error) {
 
 // Read implements [worker.Files].
 func (v *View) Read(p string) ([]byte, bool, error) {
-	if v.loose.IsKustomization(p) {
+	switch {
+	case v.overlay != nil && p == overlayFile:
+		return v.overlay, true, nil
+	case v.loose.IsKustomization(p):
 		return v.loose.Kustomization, true, nil
 	}
 	if err := v.Answers.Record(v.tree, asked.Read, p); err != nil {
@@ -149,6 +174,9 @@ func (v *View) tooLarge(p string) error {
 
 // List implements [worker.Files].
 func (v *View) List(p string) ([]string, bool, error) {
+	if v.overlay != nil && p == overlayFolder {
+		return []string{loose.KustomizationFile}, true, nil
+	}
 	if err := v.Answers.Record(v.tree, asked.List, p); err != nil {
 		return nil, false, err
 	}

@@ -254,7 +254,7 @@ func placedUnread(repo *fleetrepo.Repo, uses map[string][]built.Use, report *who
 			if !slices.Contains(report.Objects, object) {
 				continue
 			}
-			for _, cluster := range repo.Model.TargetsOf(use.Placement) {
+			for _, cluster := range repo.Model.Got(use.Placement, use.Variant) {
 				p := placedOn{cluster, use.Placement, object}
 				if !read[p] && !slices.Contains(placed, p) && (only == "" || only == cluster) {
 					placed = append(placed, p)

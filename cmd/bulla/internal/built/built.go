@@ -21,6 +21,8 @@ import (
 // Use is one object that a placement builds from a stub.
 type Use struct {
 	Placement, Namespace, Name string
+	// Variant of the placement, "" for its own.
+	Variant string
 	// Immutable: a cluster that has the object takes no new value for it.
 	Immutable bool
 }
@@ -40,7 +42,7 @@ type Index struct {
 	Failed map[string]error
 }
 
-// Find builds placements and returns where the stub file at path is used,
+// Find builds placements, each in all its variants, and returns where the stub file at path is used,
 // sorted. progress is told how many are built.
 func Find(
 	ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, path string, progress func(string, ...any),
@@ -52,30 +54,37 @@ func Find(
 	return &Result{Uses: index.Uses[path], Failed: index.Failed}, nil
 }
 
-// All builds placements and returns where each stub is used.
+// All builds placements, each in all its variants, and returns where each stub is used.
 func All(
 	ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, progress func(string, ...any),
 ) (*Index, error) {
 	result := &Index{Uses: map[string][]Use{}, Failed: map[string]error{}}
 	var mu sync.Mutex
 	var group sync.WaitGroup
-	built := 0
+	var all []*api.Placement
 	for _, p := range placements {
+		all = append(all, p.InVariants()...)
+	}
+	built := 0
+	for _, p := range all {
 		// The builder bounds how many processes run at a time.
 		group.Go(func() {
 			build, err := b.Build(ctx, t, p)
 			mu.Lock()
 			defer mu.Unlock()
 			built++
-			progress("built %d of %d placements", built, len(placements))
+			progress("built %d of %d placements", built, len(all))
 			if err != nil {
-				result.Failed[p.Metadata.Name] = err
+				// Which of several is told must not hang on which was first.
+				if old := result.Failed[p.Metadata.Name]; old == nil || err.Error() < old.Error() {
+					result.Failed[p.Metadata.Name] = err
+				}
 				return
 			}
 			for _, object := range build.Objects {
 				if object.Stub != nil {
 					use := Use{
-						Placement: build.Placement, Namespace: object.GetNamespace(), Name: object.GetName(),
+						Placement: build.Placement, Variant: p.Variant, Namespace: object.GetNamespace(), Name: object.GetName(),
 						Immutable: isImmutable(object),
 					}
 					result.Uses[object.Stub.Path] = append(result.Uses[object.Stub.Path], use)
@@ -101,7 +110,15 @@ func isImmutable(o kustomize.Object) bool {
 
 func compare(a, b Use) int {
 	return cmp.Or(cmp.Compare(a.Placement, b.Placement), cmp.Compare(a.Namespace, b.Namespace),
-		cmp.Compare(a.Name, b.Name))
+		cmp.Compare(a.Name, b.Name), cmp.Compare(a.Variant, b.Variant))
+}
+
+// Title names the placement, and the variant if it is one.
+func (u Use) Title() string {
+	if u.Variant == "" {
+		return "placement " + u.Placement
+	}
+	return "placement " + u.Placement + ", variant " + u.Variant
 }
 
 // Bound returns the parts of an identity that a scope binds: two uses with

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
@@ -20,13 +21,24 @@ func Blame(t *tree.Tree, m *model.Model, err error) error {
 		return err
 	}
 	p := m.Placements[build.Placement]
-	if p == nil || build.File != p.Spec.Path || t.IsDir(path.Clean(p.Spec.Path)) {
+	if p == nil {
+		return err
+	}
+	at, field := []string{"spec", "path"}, "spec.path"
+	folder := p.Spec.Path
+	for i, v := range p.Spec.Variants {
+		if v.Name == build.Variant && v.Path != "" {
+			folder, at = v.Path, []string{"spec", "variants", strconv.Itoa(i), "path"}
+			field = fmt.Sprintf("spec.variants[%d].path", i)
+		}
+	}
+	if build.File != folder || t.IsDir(path.Clean(folder)) {
 		return err
 	}
 	file := m.Files[api.KindPlacement+"/"+build.Placement]
 	data, _ := t.ReadFile(file)
 	blamed := *build // the error may be kept for others
-	blamed.File, blamed.Line = file, yamltext.LineOf(data, "spec", "path")
-	blamed.Problem = fmt.Sprintf("spec.path: %s: %s", p.Spec.Path, build.Problem)
+	blamed.File, blamed.Line = file, yamltext.LineOf(data, at...)
+	blamed.Problem = fmt.Sprintf("%s: %s: %s", field, folder, build.Problem)
 	return &blamed
 }

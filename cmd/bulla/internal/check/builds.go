@@ -2,9 +2,12 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -43,23 +46,50 @@ func (b *builds) cluster(r *kustomize.Resolution) {
 	}
 }
 
-// placement checks what does not depend on the cluster, for placements that no
-// cluster gets too.
+// placement checks what does not depend on the cluster, for placements and variants
+// that no cluster gets too.
 func (b *builds) placement(ctx context.Context, name string) {
-	build, err := b.builder.Build(ctx, b.tree, b.model.Placements[name])
-	if err != nil {
-		b.fails(name, err)
-		return
+	for _, p := range b.model.Placements[name].InVariants() {
+		build, err := b.builder.Build(ctx, b.tree, p)
+		if err != nil {
+			b.fails(name, err)
+			continue
+		}
+		b.note(build, "")
+		b.files.note(build, p.Spec.Path)
+		if !slices.Contains(b.all, build) { // variants share what they build alike
+			b.all = append(b.all, build)
+		}
+		if build = b.valued(ctx, p, build); build != nil {
+			objects{b.fleet}.admit(build)
+		}
 	}
-	b.note(build, "")
-	b.files.note(build)
-	objects{b.fleet}.admit(build)
-	b.all = append(b.all, build)
+}
+
+// valued is a build as some cluster has it, for what only whole texts can be checked
+// for; nil when none has it. What its own values have wrong was found there.
+func (b *builds) valued(ctx context.Context, p *api.Placement, build *kustomize.Build) *kustomize.Build {
+	if !p.Substitutes() {
+		return build
+	}
+	clusters := b.model.Got(p.Metadata.Name, p.Variant)
+	if len(clusters) == 0 {
+		return nil
+	}
+	return b.builder.On(ctx, b.tree, b.model, p.Metadata.Name, clusters[0]).Build
 }
 
 func (b *builds) fails(placement string, err error) {
 	b.add(fromError(b.placementFile(placement), Blame(b.tree, b.model, err))...)
-	b.broken[b.model.Placements[placement].Spec.Path] = true
+	variant := ""
+	if build := (*kustomize.BuildError)(nil); errors.As(err, &build) {
+		variant = build.Variant
+	}
+	for _, p := range b.model.Placements[placement].InVariants() {
+		if p.Variant == variant {
+			b.broken[p.Spec.Path] = true
+		}
+	}
 }
 
 // note records what a build holds on a cluster; "" is no cluster.

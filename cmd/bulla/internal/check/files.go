@@ -29,7 +29,7 @@ func (f *files) check(broken map[string]bool) {
 }
 
 // note records what a build read and left out, and whether it built anything.
-func (f *files) note(build *kustomize.Build) {
+func (f *files) note(build *kustomize.Build, folder string) {
 	for _, file := range build.Files {
 		f.read[file] = true
 		f.folders[path.Dir(file)] = true
@@ -41,7 +41,7 @@ func (f *files) note(build *kustomize.Build) {
 	}
 	if len(build.Objects) == 0 && len(build.Deleted) == 0 {
 		f.warn(f.placementFile(build.Placement), "it builds nothing: %s",
-			f.nothing(f.model.Placements[build.Placement].Spec.Path))
+			f.nothing(folder))
 	}
 }
 
@@ -101,7 +101,9 @@ func (f *files) near(file string) bool {
 	}
 	for folder := path.Dir(file); folder != "."; folder = path.Dir(folder) {
 		if slices.ContainsFunc(slices.Collect(maps.Values(f.model.Placements)),
-			func(p *api.Placement) bool { return p.Spec.Path == folder }) {
+			func(p *api.Placement) bool {
+				return slices.ContainsFunc(p.InVariants(), func(v *api.Placement) bool { return v.Spec.Path == folder })
+			}) {
 			return true
 		}
 		for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {

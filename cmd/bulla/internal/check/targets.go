@@ -91,6 +91,9 @@ func (g grants) checkTargets(name string) {
 			})
 		}
 	}
+	if !missing {
+		g.checkVariants(name)
+	}
 	// A set that is not there is a finding of the model, and the cause of this one.
 	if len(g.model.TargetsOf(name)) == 0 && !missing && !g.targetsRefused(p) {
 		g.add(Finding{

@@ -74,8 +74,10 @@ func (f *Finder) readable() (*tree.Tree, error) {
 func (f *Finder) MayBuild(file string) string {
 	failed := slices.Sorted(maps.Keys(f.index.Failed))
 	for _, name := range failed {
-		if strings.HasPrefix(file, f.Repo.Model.Placements[name].Spec.Path+"/") {
-			return name
+		for _, p := range f.Repo.Model.Placements[name].InVariants() {
+			if strings.HasPrefix(file, p.Spec.Path+"/") {
+				return name
+			}
 		}
 	}
 	if len(failed) > 0 {

@@ -51,7 +51,7 @@ func objects(out *sealjob.Outcome) string {
 	var names, places []string
 	for _, use := range out.Uses {
 		names = append(names, use.Namespace+"/"+use.Name)
-		places = append(places, names[len(names)-1]+" in placement "+use.Placement)
+		places = append(places, names[len(names)-1]+" in "+use.Title())
 	}
 	if slices.Sort(names); len(slices.Compact(names)) < 2 {
 		return out.Object.Namespace + "/" + out.Object.Name

@@ -82,6 +82,11 @@ func (s search) nameAbsent(files map[string]bool) {
 // listHint says where a new stub must be listed to be built.
 func (s search) listHint() string {
 	folder := s.Repo.Model.Placements[s.placement].Spec.Path
+	for _, p := range s.Repo.Model.Placements[s.placement].InVariants() {
+		if strings.HasPrefix(s.where.File, p.Spec.Path+"/") {
+			folder = p.Spec.Path
+		}
+	}
 	if !strings.HasPrefix(s.where.File, strings.TrimSuffix(folder, "/")+"/") {
 		return fmt.Sprintf("put the file below %s, or list it under resources of the kustomization there", folder)
 	}

@@ -41,7 +41,7 @@ func (j *Job) everywhere(ctx context.Context, out *Outcome) error {
 	fleet := j.Fleet.Repo.Model
 	var placed []string
 	for _, use := range found.Uses {
-		placed = append(placed, fleet.TargetsOf(use.Placement)...)
+		placed = append(placed, fleet.Got(use.Placement, use.Variant)...)
 	}
 	for _, sealed := range out.Sealed {
 		var targets []sealing.Target

@@ -154,7 +154,7 @@ func (s search) object(found *built.Result) (built.Use, error) {
 	case len(distinct) > 1:
 		var names []string
 		for _, use := range found.Uses {
-			names = append(names, fmt.Sprintf("%s/%s in placement %s", use.Namespace, use.Name, use.Placement))
+			names = append(names, fmt.Sprintf("%s/%s in %s", use.Namespace, use.Name, use.Title()))
 		}
 		return built.Use{}, fault.New(s.wayOut(found.Uses),
 			"%s becomes several objects: %s", s.where.File, strings.Join(names, ", "))

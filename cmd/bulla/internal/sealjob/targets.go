@@ -33,18 +33,14 @@ func (l locking) targets(change stub.Change, found *built.Result) ([]sealing.Loc
 			return nil, err
 		}
 	case l.whom.Placement != "":
-		if targets, err = l.placed(l.whom.Placement); err != nil {
+		if targets, err = l.all(found.Uses, l.whom.Placement); err != nil {
 			return nil, err
 		}
 	case len(kept) > 0:
 		targets = kept
 	default:
-		for _, use := range found.Uses {
-			more, err := l.placed(use.Placement)
-			if err != nil {
-				return nil, err
-			}
-			targets = append(targets, more...)
+		if targets, err = l.all(found.Uses, ""); err != nil {
+			return nil, err
 		}
 	}
 	if len(targets) == 0 {
@@ -81,6 +77,46 @@ func (l locking) kept(change stub.Change) []sealing.Target {
 		agreed = targets
 	}
 	return agreed
+}
+
+// all are the targets of what builds the stub; those of the placement, if there is
+// one, while nothing of it does.
+func (l locking) all(uses []built.Use, placement string) (targets []sealing.Target, err error) {
+	if len(uses) == 0 && placement != "" {
+		return l.placed(placement)
+	}
+	for _, use := range uses {
+		own := func(u built.Use) bool { return u.Placement == use.Placement && u.Variant == "" }
+		if use.Variant != "" && slices.ContainsFunc(uses, own) {
+			continue // the placement's targets have the variant's clusters too
+		}
+		more, err := l.used(use)
+		if err != nil {
+			return nil, err
+		}
+		for _, target := range more {
+			if !slices.Contains(targets, target) {
+				targets = append(targets, target)
+			}
+		}
+	}
+	return targets, nil
+}
+
+// used: what only a variant builds is for nobody but the clusters of that variant. A
+// set that it selects is one to lock to; by other selectors the placement's are.
+func (l locking) used(use built.Use) ([]sealing.Target, error) {
+	spec := l.model.Placements[use.Placement].Spec
+	i := slices.IndexFunc(spec.Variants, func(v api.PlacementVariant) bool { return v.Name == use.Variant })
+	switch {
+	case use.Variant == "" || i < 0:
+		return l.placed(use.Placement)
+	case spec.Variants[i].ClusterSet != "":
+		return []sealing.Target{{Kind: sealing.Set, Name: spec.Variants[i].ClusterSet}}, nil
+	case spec.Variants[i].ClusterName != "" && l.whom.TwoLock:
+		return []sealing.Target{{Kind: sealing.Cluster, Name: spec.Variants[i].ClusterName}}, nil
+	}
+	return l.placed(use.Placement)
 }
 
 // placed turns a placement's targets into lock targets. A single cluster is
