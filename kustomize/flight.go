@@ -44,7 +44,10 @@ func (b *Builder) begin(t *tree.Tree, p *api.Placement, key kept.Key) *flight {
 		return f
 	}
 	// Variants have a lane each: a slow one must not drop another from the queue.
-	lane := p.Title()
+	lane := key.Placement
+	if p.Variant != "" {
+		lane += "\t" + p.Variant
+	}
 	b.dropUnwanted(lane)
 	f := &flight{
 		done: make(chan struct{}), late: make(chan struct{}), drop: make(chan struct{}),
