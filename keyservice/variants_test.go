@@ -25,7 +25,8 @@ func TestAClusterOpensWhatItsOwnVariantBuilds(t *testing.T) {
 		"apps/shop-eu/kustomization.yaml": "resources: [../shop, only.yaml]\n", "apps/shop-eu/only.yaml": eu,
 		"apps/shop-us/kustomization.yaml": "resources: [../shop, only.yaml]\n", "apps/shop-us/only.yaml": us,
 		"apps/shop/text.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: text}\ndata: {key: \"${NOWHERE}\"}\n",
-		"placements/shop.yaml": shop + "  substitute: {}\n  variants:\n  - {name: eu, clusterName: prod-eu, path: apps/shop-eu}\n" +
+		"placements/shop.yaml": shop + "  substitute: {}\n  variants:\n" +
+			"  - {name: eu, clusterName: prod-eu, path: apps/shop-eu}\n" +
 			"  - {name: us, selector: {matchLabels: {set: all}}, path: apps/shop-us}\n",
 	})
 	f.settle(head)

@@ -44,7 +44,9 @@ func object(t *testing.T, b *Build, kind string) Object {
 
 func TestARenameReachesSealedObjectsAndTheirReaders(t *testing.T) {
 	b := build(t, layered(), laid(t, "  namePrefix: shop-\n  nameSuffix: -v2\n"))
-	want := []string{"app_shop-a-v2__ConfigMap", "app_shop-api-v2_apps_Deployment", "app_shop-db-v2__Secret from apps/app/db.yaml"}
+	want := []string{
+		"app_shop-a-v2__ConfigMap", "app_shop-api-v2_apps_Deployment", "app_shop-db-v2__Secret from apps/app/db.yaml",
+	}
 	if diff := cmp.Diff(want, ids(b)); diff != "" {
 		t.Error(diff)
 	}
@@ -54,7 +56,8 @@ func TestARenameReachesSealedObjectsAndTheirReaders(t *testing.T) {
 			names = append(names, line[strings.Index(line, "{"):])
 		}
 	}
-	if diff := cmp.Diff([]string{`{"secretRef":{"name":"shop-db-v2"}}`, `{"secretRef":{"name":"shop-db-v2"}}`}, names); diff != "" {
+	const named = `{"secretRef":{"name":"shop-db-v2"}}`
+	if diff := cmp.Diff([]string{named, named}, names); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -120,9 +123,10 @@ func containersOf(deployment map[string]any) (images []string) {
 
 func TestAFolderOfNothingTakesAComponent(t *testing.T) {
 	f := testfleet.Files{
-		"apps/app/README.md":             "nothing yet",
-		"apps/common/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [a.yaml]\n",
-		"apps/common/a.yaml":             testfleet.ConfigMap("a"),
+		"apps/app/README.md": "nothing yet",
+		"apps/common/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n" +
+			"resources: [a.yaml]\n",
+		"apps/common/a.yaml": testfleet.ConfigMap("a"),
 	}
 	b := build(t, f, laid(t, "  components: [../common]\n"))
 	if diff := cmp.Diff([]string{"app_a__ConfigMap"}, ids(b)); diff != "" {
@@ -135,6 +139,7 @@ func TestAFolderOfNothingTakesAComponent(t *testing.T) {
 
 func TestAPatchOfAPlacementTouchesNoSealedField(t *testing.T) {
 	secret := "apiVersion: v1, kind: Secret, metadata: {name: db}"
+	const configMap = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, "
 	for name, patch := range map[string]string{
 		"overwrites a sealed value":  "{" + secret + ", data: {password: QUJD}}",
 		"removes a sealed value":     "{" + secret + ", data: {password: null}}",
@@ -142,8 +147,8 @@ func TestAPatchOfAPlacementTouchesNoSealedField(t *testing.T) {
 		"adds a value":               "{" + secret + ", data: {more: QUJD}}",
 		"takes its type":             "{" + secret + ", type: kubernetes.io/tls}",
 		"takes its mark":             "[{op: remove, path: /metadata/annotations}]",
-		"marks another as the stub":  "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, annotations: {bulla.dev/stub: x}}}",
-		"forges the owner's label":   "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {" + v1alpha1.OwnerLabel + ": x}}}",
+		"marks another as the stub":  configMap + "annotations: {bulla.dev/stub: x}}}",
+		"forges the owner's label":   configMap + "labels: {" + v1alpha1.OwnerLabel + ": x}}}",
 		"places it elsewhere":        "[{op: replace, path: /metadata/namespace, value: kube-system}]",
 		"makes it cluster-scoped":    "[{op: replace, path: /kind, value: ClusterRole}]",
 		"copies the place elsewhere": "[{op: copy, from: /data/password, path: /metadata/annotations/x}]",
@@ -176,15 +181,23 @@ func TestWhatAPlacementHasWrongIsNamedAsIts(t *testing.T) {
 	}{
 		"a patch for nothing": {"  patches: [{patch: \"{apiVersion: v1, kind: ConfigMap, metadata: {name: none}}\"}]\n",
 			[]string{"none"}},
-		"a patch that is none":              {"  patches: [{patch: \"just text\"}]\n", []string{"a patch is neither"}},
-		"a JSON patch without a target":     {"  patches: [{patch: \"[{op: remove, path: /data}]\"}]\n", []string{"a patch"}},
-		"a component that is not there":     {"  components: [../none]\n", []string{"spec.components[0]", "does not exist"}},
-		"a component that is no component":  {"  components: [../plain]\n", nil},
-		"numbers where texts belong":        {"  patches: [{patch: \"{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {key: 5}}\"}]\n", []string{"data.key", "quotes"}},
-		"a label of bulla's own":            {"  commonMetadata: {labels: {" + v1alpha1.OwnerLabel + ": x}}\n", []string{"bulla's own"}},
-		"a patch that is fetched":           {"  patches: [{patch: \"https://example.com/x.yaml\"}]\n", nil},
-		"a patch that names a file":         {"  patches: [{patch: \"a.yaml\"}]\n", nil},
-		"pod security without a line of it": {"  commonMetadata: {labels: {pod-security.kubernetes.io/enforce: privileged}}\n", []string{"allow.podSecurity"}},
+		"a patch that is none":             {"  patches: [{patch: \"just text\"}]\n", []string{"a patch is neither"}},
+		"a JSON patch without a target":    {"  patches: [{patch: \"[{op: remove, path: /data}]\"}]\n", []string{"a patch"}},
+		"a component that is not there":    {"  components: [../none]\n", []string{"spec.components[0]", "does not exist"}},
+		"a component that is no component": {"  components: [../plain]\n", nil},
+		"numbers where texts belong": {
+			"  patches: [{patch: \"{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {key: 5}}\"}]\n",
+			[]string{"data.key", "quotes"},
+		},
+		"a label of bulla's own": {
+			"  commonMetadata: {labels: {" + v1alpha1.OwnerLabel + ": x}}\n", []string{"bulla's own"},
+		},
+		"a patch that is fetched":   {"  patches: [{patch: \"https://example.com/x.yaml\"}]\n", nil},
+		"a patch that names a file": {"  patches: [{patch: \"a.yaml\"}]\n", nil},
+		"pod security without a line of it": {
+			"  commonMetadata: {labels: {pod-security.kubernetes.io/enforce: privileged}}\n",
+			[]string{"allow.podSecurity"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := layered().With(testfleet.Files{

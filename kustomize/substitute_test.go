@@ -135,7 +135,8 @@ spec:
   group: example.com
   scope: Namespaced
   names: {kind: Thing, plural: things}
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, description: "say ${NAME}"}}}]
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, description: "say ${NAME}"}}}
 `
 	more := "  allow: {clusterResources: [CustomResourceDefinition.apiextensions.k8s.io]}\n"
 	if err := resolve(t, substituting(crd, placementsOwn+more), "one").Placed["app"].Err; err != nil {
