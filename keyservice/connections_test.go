@@ -1,18 +1,22 @@
 package keyservice_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // idle is an open connection of a member that asks nothing.
@@ -57,7 +61,7 @@ func TestAHeadThatTakesAClusterOutCutsItsConnections(t *testing.T) {
 			if answers, _ := f.us.unseal(head, "sha256:"+strings.Repeat("0", 64)); answers.Head != head {
 				t.Fatalf("at %s", answers.Head)
 			}
-			if !isCut(t, first, 20*time.Second) || !isCut(t, second, 20*time.Second) {
+			if !isCut(t, first, wait.Patience()) || !isCut(t, second, wait.Patience()) {
 				t.Error("a connection is still open")
 			}
 			if isCut(t, other, 100*time.Millisecond) {
@@ -70,19 +74,41 @@ func TestAHeadThatTakesAClusterOutCutsItsConnections(t *testing.T) {
 	}
 }
 
-// TestAnAnswerUnderWayIsNotGivenToAClusterThatWasSuspended: the token is slow, and
-// the head that suspends the cluster comes while it works.
+// held is a token that opens nothing while it is held.
+type held struct {
+	*hsm.Worker
+	gate  atomic.Pointer[chan struct{}]
+	asked atomic.Int64
+}
+
+func (h *held) Open(ctx context.Context, keyID string, info, sealed []byte) ([]byte, error) {
+	h.asked.Add(1)
+	if gate := h.gate.Load(); gate != nil {
+		select {
+		case <-*gate:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return h.Worker.Open(ctx, keyID, info, sealed)
+}
+
+// TestAnAnswerUnderWayIsNotGivenToAClusterThatWasSuspended: the head that suspends the
+// cluster comes while the token works.
 func TestAnAnswerUnderWayIsNotGivenToAClusterThatWasSuspended(t *testing.T) {
-	f := newFixture(t)
-	// One block, so that a session of the token is left for the log's signatures.
+	w := newWorld(t)
+	w.stop()
+	token := &held{Worker: w.worker}
+	w.through = token
+	w.start(2)
+	f := newFixtureIn(w)
 	file, digest := f.seal(stub{namespace: "payments", name: "one", values: map[string]string{"/data/key": "v"}})
 	f.head = f.commit(map[string]string{"apps/payments/one.yaml": file})
 	if _, result := f.eu.unseal(f.head, digest); !result.Granted() {
 		t.Fatal(result.Refusal)
 	}
-	if err := f.token.Fault("C_DeriveKey", 0, 1, 3*time.Second); err != nil {
-		t.Fatal(err)
-	}
+	gate, before := make(chan struct{}), token.asked.Load()
+	token.gate.Store(&gate)
 	answered := make(chan error, 1)
 	go func() {
 		answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{digest})
@@ -92,13 +118,12 @@ func TestAnAnswerUnderWayIsNotGivenToAClusterThatWasSuspended(t *testing.T) {
 		}
 		answered <- errors.New("not granted")
 	}()
-	f.eventually("the request is under way", func() bool {
-		return strings.Contains(f.get("/metrics"), `requests_in_flight{route="/bulla.keyservice.v1.KeyService/Unseal"} 1`)
-	})
+	f.eventually("the token is asked", func() bool { return token.asked.Load() > before })
 	head := f.commit(map[string]string{f.eu.path(): f.eu.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "all")})
 	if answers, _ := f.us.unseal(head, "sha256:"+strings.Repeat("0", 64)); answers.Head != head {
 		t.Fatalf("at %s", answers.Head)
 	}
+	close(gate)
 	if err := <-answered; err == nil {
 		t.Error("a cluster that is suspended got its answer")
 	}

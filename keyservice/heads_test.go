@@ -254,7 +254,7 @@ func TestStoppingLetsRequestsFinish(t *testing.T) {
 	if err := f.token.Fault("C_DeriveKey", 0, 1, 500*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	result := make(chan error, 1)
+	before, result := f.operations(), make(chan error, 1)
 	go func() {
 		answers, err := f.eu.client.Unseal(t.Context(), f.head, []string{f.digest})
 		if err == nil && !answers.Results[f.digest].Granted() {
@@ -262,7 +262,6 @@ func TestStoppingLetsRequestsFinish(t *testing.T) {
 		}
 		result <- err
 	}()
-	before := f.operations()
 	f.eventually("the token works", func() bool { return f.operations() > before })
 	f.stop()
 	if err := <-result; err != nil {

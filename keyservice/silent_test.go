@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 // TestASilentConnectionDoesNotStay: it holds a place at the door until the
-// handshake's deadline, ten seconds.
+// handshake's deadline.
 func TestASilentConnectionDoesNotStay(t *testing.T) {
 	t.Parallel() // it waits for as long as a handshake may take
 	w := newWorld(t)
@@ -19,7 +21,7 @@ func TestASilentConnectionDoesNotStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(40 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(wait.Patience())); err != nil {
 		t.Fatal(err)
 	}
 	for buffer := make([]byte, 512); err == nil; {

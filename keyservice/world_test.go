@@ -97,6 +97,8 @@ type world struct {
 	maxAge time.Duration
 	// refusedGrace of a tip; none when 0.
 	refusedGrace time.Duration
+	// slowAfter is when a build is slow: never, unless a test is about that.
+	slowAfter time.Duration
 }
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, api.SuiteHybrid, 2) }
@@ -112,7 +114,8 @@ func newWorldAt(t testing.TB, ahead time.Duration) *world {
 
 func newWorldOf(t testing.TB, suite api.Suite, sessions int, ahead time.Duration, prepare ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour, lookEvery: 20 * time.Millisecond}
+	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour,
+		lookEvery: 20 * time.Millisecond, slowAfter: time.Minute}
 	w.offset.Store(int64(ahead))
 	for _, change := range prepare {
 		change(w)
@@ -199,7 +202,7 @@ func (w *world) start(sessions int) {
 		token = w.through
 	}
 	// Longer than the product's: the race detector makes a build of many locks slow.
-	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute})
+	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: w.slowAfter})
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	hooks := w.listen()

@@ -38,6 +38,7 @@ func TestSlowBuildsHoldNobodyUp(t *testing.T) {
 	for range 4 { // all but the one that has the slow place are given up
 		<-ended
 	}
+	l.after = time.Hour // what is fast is not on a busy machine
 	done := make(chan struct{})
 	go l.run("fast", nil, func() { t.Error("the fast build is late") }, func(context.Context) { close(done) })
 	<-done
@@ -63,7 +64,7 @@ func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
 		"apps/slow/a.yaml":      testfleet.ConfigMap("slow"), "apps/other/a.yaml": testfleet.ConfigMap("other"),
 		"apps/near/a.yaml": testfleet.ConfigMap("near"),
 	}))
-	b := NewBuilder(BuilderOptions{})
+	b := NewBuilder(BuilderOptions{SlowAfter: time.Hour})
 	b.lanes.late["slow"] = true
 	b.lanes.slow <- struct{}{} // somebody else's build is slower still
 	r := b.ResolveSoon(t.Context(), tr, m, "one")

@@ -63,7 +63,7 @@ func TestWhatAPushWouldLoseStands(t *testing.T) {
 	}
 	for _, o := range w.push("shop", files) {
 		if o.Stub != nil {
-			w.unsealer.values[o.Stub.Manifest.Spec.Blocks[0].Payload] = map[string]string{"/data/password": base64.StdEncoding.EncodeToString([]byte("canary 8f1c07"))}
+			w.unsealer.open(o.Stub.Manifest.Spec.Blocks[0].Payload, map[string]string{"/data/password": base64.StdEncoding.EncodeToString([]byte("canary 8f1c07"))})
 		}
 	}
 	w.commit()

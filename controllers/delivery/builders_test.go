@@ -87,6 +87,13 @@ func (u *tableUnsealer) set(down bool) {
 	u.down = down
 }
 
+// open says what a payload holds.
+func (u *tableUnsealer) open(payload string, values map[string]string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.values[payload] = values
+}
+
 func (u *tableUnsealer) counts() (calls, asked, kept int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -110,9 +117,7 @@ func (w *deliveryWorld) seal(name string, values map[string]string, change ...fu
 		opened["/data/"+key] = base64.StdEncoding.EncodeToString([]byte(value + " " + rand.Text()))
 	}
 	slices.Sort(block.Fields)
-	w.unsealer.mu.Lock()
-	w.unsealer.values[block.Payload] = opened
-	w.unsealer.mu.Unlock()
+	w.unsealer.open(block.Payload, opened)
 	raw, err := json.Marshal(template)
 	w.must(err)
 	manifest := &api.SealedManifest{

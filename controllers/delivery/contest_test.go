@@ -223,14 +223,5 @@ func TestAJobRunsOnceForEachTemplateInGit(t *testing.T) {
 // still waits until a Delivery's status does not move for a moment.
 func (w *deliveryWorld) still(name string) {
 	w.t.Helper()
-	last, since := w.delivery(name).ResourceVersion, time.Now()
-	eventually(w.t, "nothing moves", func() error {
-		if now := w.delivery(name).ResourceVersion; now != last {
-			last, since = now, time.Now()
-		}
-		if time.Since(since) < 700*time.Millisecond {
-			return errNotYet
-		}
-		return nil
-	})
+	stays(w.t, func() string { return w.delivery(name).ResourceVersion })
 }

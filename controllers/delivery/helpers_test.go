@@ -3,7 +3,7 @@ package delivery
 import (
 	"errors"
 	"strings"
-	"time"
+	"testing"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	"github.com/google/go-cmp/cmp"
@@ -16,19 +16,26 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/own"
 )
 
-// quiet waits until the loop has nothing left to do: two looks at every object
-// and status, a moment apart, are equal.
+// quiet waits until the loop has nothing left to do: looks at every object and status
+// are equal.
 func (w *deliveryWorld) quiet() {
 	w.t.Helper()
-	last := w.everything()
-	since := time.Now()
-	eventually(w.t, "nothing moves", func() error {
-		now := w.everything()
-		if !cmp.Equal(last, now) {
-			last, since = now, time.Now()
+	stays(w.t, w.everything)
+}
+
+// stays waits until as many looks in a row are equal as a machine with nothing else to
+// do takes in a second. They are counted, and not the time: where everything is slow, a
+// look is too.
+func stays[V any](t *testing.T, look func() V) {
+	t.Helper()
+	last, equal := look(), 0
+	eventually(t, "nothing moves", func() error {
+		now := look()
+		if equal++; !cmp.Equal(last, now) {
+			last, equal = now, 0
 		}
-		if time.Since(since) < 700*time.Millisecond {
-			return errors.New("something moved")
+		if equal < 14 {
+			return errNotYet
 		}
 		return nil
 	})

@@ -119,6 +119,13 @@ func (b *bookkeeper) says() []string {
 	return lines
 }
 
+// all are the rows as they stand.
+func (b *bookkeeper) all() map[string]*keyservicev1.SecretReport {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.rows)
+}
+
 func (b *bookkeeper) count() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -145,7 +152,7 @@ func TestTheLedgerHearsWhatBecomesOfASecret(t *testing.T) {
 	w.commit()
 	w.hears("db: InUse Deployment/api", "lone: Provisioned")
 	w.settled()
-	for _, secret := range w.ledger.rows {
+	for _, secret := range w.ledger.all() {
 		if secret.GetPlacement() != "shop" || secret.GetNamespace() != w.ns || !strings.HasPrefix(secret.GetDigest(), "sha256:") {
 			t.Errorf("%v", secret)
 		}
@@ -161,7 +168,7 @@ func TestTheLedgerHearsWhatBecomesOfASecret(t *testing.T) {
 	w.place("shop", w.deployment("api", "db"), next)
 	w.commit()
 	w.hears("db: InUse Deployment/api", "lone: Deprovisioned")
-	if got := w.ledger.rows[w.ns+"/db"].GetDigest(); got != next.Stub.Digest {
+	if got := w.ledger.all()[w.ns+"/db"].GetDigest(); got != next.Stub.Digest {
 		t.Errorf("digest %s, want %s", got, next.Stub.Digest)
 	}
 

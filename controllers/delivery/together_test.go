@@ -11,6 +11,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -33,7 +34,7 @@ func (m *meeting) attend(do func() error) error {
 	m.mu.Unlock()
 	select {
 	case <-m.met:
-	case <-time.After(5 * time.Second):
+	case <-time.After(wait.Patience()):
 		m.closed.Do(func() { close(m.met) })
 	}
 	err := do()
@@ -41,6 +42,12 @@ func (m *meeting) attend(do func() error) error {
 	m.now--
 	m.mu.Unlock()
 	return err
+}
+
+func (m *meeting) together() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.most
 }
 
 type attended struct {
@@ -71,7 +78,7 @@ func TestObjectsOfOneKindAreMadeSideBySide(t *testing.T) {
 	w.place("shop", objects...)
 	w.commit()
 	w.settled()
-	if m.most < 2 || m.most > atOnce {
-		t.Errorf("at most %d objects were being made at once; want 2 to %d", m.most, atOnce)
+	if most := m.together(); most < 2 || most > atOnce {
+		t.Errorf("at most %d objects were being made at once; want 2 to %d", most, atOnce)
 	}
 }

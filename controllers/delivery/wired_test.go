@@ -31,8 +31,8 @@ func TestARotatedValueRollsEachWiredWorkloadOnce(t *testing.T) {
 		}
 		for _, o := range w.push("shop", files) {
 			if o.Stub != nil {
-				w.unsealer.values[o.Stub.Manifest.Spec.Blocks[0].Payload] = map[string]string{
-					"/data/password": base64.StdEncoding.EncodeToString([]byte(value))}
+				w.unsealer.open(o.Stub.Manifest.Spec.Blocks[0].Payload, map[string]string{
+					"/data/password": base64.StdEncoding.EncodeToString([]byte(value))})
 			}
 		}
 		w.commit()

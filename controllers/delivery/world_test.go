@@ -190,18 +190,20 @@ func (w *deliveryWorld) commit() string {
 	w.t.Helper()
 	w.revisions++
 	revision := fmt.Sprintf("main@sha1:%040d", w.revisions)
-	snapshot := &view.Snapshot{
-		Head: fmt.Sprintf("%040d", w.revisions), Revision: revision, ClusterSuspended: w.suspended,
-		Fleet: &api.Fleet{Spec: api.FleetSpec{ID: w.fleet, Prune: &api.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
-		Model: &model.Model{}, Resolution: w.resolve(),
-		Stood: func(_ context.Context, d *v1alpha1.Delivery) *kustomize.Build {
-			return w.builds[d.Status.AppliedBuildDigest]
-		},
-	}
-	for _, placed := range snapshot.Resolution.Placed {
+	resolution := w.resolve()
+	for _, placed := range resolution.Placed {
 		if placed.Build != nil {
 			w.builds[placed.Build.Digest] = placed.Build
 		}
+	}
+	stood := maps.Clone(w.builds) // the controller reads while the test commits
+	snapshot := &view.Snapshot{
+		Head: fmt.Sprintf("%040d", w.revisions), Revision: revision, ClusterSuspended: w.suspended,
+		Fleet: &api.Fleet{Spec: api.FleetSpec{ID: w.fleet, Prune: &api.FleetPrune{MaxShare: fmt.Sprintf("%d%%", w.maxShare)}}},
+		Model: &model.Model{}, Resolution: resolution,
+		Stood: func(_ context.Context, d *v1alpha1.Delivery) *kustomize.Build {
+			return stood[d.Status.AppliedBuildDigest]
+		},
 	}
 	w.snapshots.Store(snapshot)
 	standing := &v1alpha1.DeliveryList{}

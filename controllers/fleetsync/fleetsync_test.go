@@ -149,6 +149,8 @@ func TestDeliveriesSayWhatGitPlaces(t *testing.T) {
 // One build that is under way holds no other Delivery up, and no other removal.
 func TestASlowBuildHoldsNothingElseUp(t *testing.T) {
 	w := newWorld(t)
+	w.slowAfter = 5 * time.Second
+	w.restart()
 	w.place("one", several(3)...)
 	w.synced()
 	stood := w.deliveries()

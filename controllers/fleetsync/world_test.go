@@ -74,6 +74,8 @@ type world struct {
 	// ahead is how far the controller's clock is; service is what the key service says
 	// of its own, in nanoseconds since 1970, 0 for nothing.
 	ahead, service atomic.Int64
+	// slowAfter is when a build is slow: never, unless a test is about that.
+	slowAfter time.Duration
 }
 
 // newWorld starts a repository with the fleet and this cluster in it, and a
@@ -89,7 +91,7 @@ func newWorld(t *testing.T) *world {
 // bareWorld has a repository with fleet.yaml only, and no controller running.
 func bareWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, cluster: cluster.ForTest(t), storage: t.TempDir(), ca: newAuthorityForTest(t)}
+	w := &world{T: t, cluster: cluster.ForTest(t), storage: t.TempDir(), ca: newAuthorityForTest(t), slowAfter: time.Minute}
 	w.installed = chart.ForTest(t, w.cluster)
 	w.client, w.config, w.namespace = w.installed.Client, w.installed.Config, w.installed.Namespace
 	w.server = gitserver.ForTest(t)
@@ -128,7 +130,8 @@ func (w *world) start() {
 	options := Options{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: w.namespace,
 		Recorder: mgr.GetEventRecorderFor("bulla-controller"), //nolint:staticcheck // the interface that fluxcd's recorder has too
-		Git:      Git{Storage: w.storage}, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Snapshots: w.snapshots,
+		Git:      Git{Storage: w.storage}, Snapshots: w.snapshots,
+		Builder:    kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: w.slowAfter}),
 		Identities: &unseal.Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
 		Service: Service{Dial: w.dial, Enroll: w.enroll},
 		Now:     func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
