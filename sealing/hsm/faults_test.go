@@ -222,8 +222,12 @@ func badCiphertexts(suite api.Suite, good []byte) map[string]badCiphertext {
 	}
 }
 
+// shortDeadline is one that a test waits out, and that no operation of a token that is
+// well takes, on a busy machine neither.
+const shortDeadline = 2 * time.Second
+
 func TestAHungTokenIsKilledAndTheOperationRetried(t *testing.T) {
-	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline = 500 * time.Millisecond })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline = shortDeadline })
 	pid, before := b.worker.Pid(), b.calls(t, "C_DeriveKey")
 	b.fault(t, "C_DeriveKey", 0, 1, time.Hour)
 	opened := make(chan error, 1)
@@ -243,7 +247,7 @@ func TestAHungTokenIsKilledAndTheOperationRetried(t *testing.T) {
 }
 
 func TestATokenThatStaysHungIsReportedAndComesBack(t *testing.T) {
-	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline = 200 * time.Millisecond })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline = shortDeadline / 4 })
 	b.fault(t, "C_DeriveKey", 0, 1, time.Hour)
 	var unavailable *hsm.UnavailableError
 	if err := b.roundTrip(t, "x"); !errors.As(err, &unavailable) {
@@ -254,7 +258,7 @@ func TestATokenThatStaysHungIsReportedAndComesBack(t *testing.T) {
 }
 
 func TestAHangIsNoticedAfterTheCallerLeft(t *testing.T) {
-	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline, c.Sessions = 500*time.Millisecond, 1 })
+	b := newBench(t, api.SuiteP256, func(c *hsm.Config) { c.Deadline, c.Sessions = shortDeadline, 1 })
 	pid, before := b.worker.Pid(), b.calls(t, "C_DeriveKey")
 	b.fault(t, "C_DeriveKey", 0, 1, time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -276,9 +280,9 @@ func TestAHangIsNoticedAfterTheCallerLeft(t *testing.T) {
 func TestAKilledWorkerIsReplaced(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{
 		"killed": syscall.SIGKILL, "crashed in the module": syscall.SIGSEGV, "stopped": syscall.SIGSTOP,
-	} {
+	} { // the last is seen by the deadline alone
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, api.SuiteHybrid, func(c *hsm.Config) { c.Deadline = time.Second })
+			b := newBench(t, api.SuiteHybrid, func(c *hsm.Config) { c.Deadline = 2 * shortDeadline })
 			before := b.calls(t, "C_Login") // the ceremony's, and the worker's
 			var done atomic.Int64
 			var wg sync.WaitGroup
