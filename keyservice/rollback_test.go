@@ -9,18 +9,15 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 // signFleet is fleet.yaml as the key signs it after change.
-func (w *world) signFleet(root *ecdsa.PrivateKey, change func(*api.FleetSpec)) string {
+func (w *world) signFleet(root *testfleet.Root, change func(*api.FleetSpec)) string {
 	w.t.Helper()
-	spec := api.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: []api.SealingKey{w.made.Key}}
+	spec := root.Spec(w.serial)
 	change(&spec)
-	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
-		w.t.Fatal(err)
-	}
-	return marshal(w.t, api.Fleet{TypeMeta: kindOf("Fleet"), Metadata: api.Metadata{Name: "acme"}, Spec: spec})
+	return root.File(w.t, &spec)
 }
 
 // refused pushes fleet.yaml and wants it refused with that reason, at the head
@@ -77,18 +74,11 @@ func TestARootKeyThatWasSucceededSignsNoFleet(t *testing.T) {
 	t.Parallel() // it waits more than it computes
 	f := newFixture(t)
 	f.settle(f.head)
-	next, mine := softRoot(t), softRoot(t)
+	next, mine := f.rootOf(softRoot(t)), f.rootOf(softRoot(t))
 	old := f.root()
-	succeed := func(to *ecdsa.PrivateKey, serial int64) string {
-		link, err := sealing.SignSuccession(f.fleet, serial, "acme", old, sealing.VerifierKey("acme", &to.PublicKey))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return link
-	}
 	f.serial++
 	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(next, func(s *api.FleetSpec) {
-		s.RootSuccession = []string{succeed(next, s.Serial)}
+		s.RootSuccession = []string{old.HandOver(t, s.Serial, next)}
 	})})
 	if answers, result := f.eu.unseal(f.head, f.digest); answers.Head != f.head || !result.Granted() {
 		t.Fatalf("under the new root key: %v at %s, want %s", result.Refusal, answers.Head, f.head)
@@ -97,7 +87,7 @@ func TestARootKeyThatWasSucceededSignsNoFleet(t *testing.T) {
 	f.refused("the old key alone", f.fleetFile(f.made.Key), v1alpha1.FleetMismatchReason)
 	f.refused("the old key with a successor of its own", f.signFleet(mine, func(s *api.FleetSpec) {
 		s.Serial += 5
-		s.RootSuccession = []string{succeed(mine, s.Serial)}
+		s.RootSuccession = []string{old.HandOver(t, s.Serial, mine)}
 	}), v1alpha1.FleetMismatchReason)
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
-	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -62,11 +61,8 @@ func TestARootKeyOnTheServicesLoginKeepsItFromStarting(t *testing.T) {
 	f.settle(f.head)
 	f.stop()
 	next := softRoot(t)
-	step, err := sealing.SignSuccession(f.fleet, f.serial+1, "acme", f.root(), sealing.VerifierKey("acme", &next.PublicKey))
-	if err != nil {
-		t.Fatal(err)
-	}
 	f.serial++
+	step := f.root().HandOver(t, f.serial, f.rootOf(next))
 	token := &shower{Worker: f.worker}
 	f.through = token
 	f.start(2)
@@ -74,7 +70,7 @@ func TestARootKeyOnTheServicesLoginKeepsItFromStarting(t *testing.T) {
 	token.mu.Lock()
 	token.shows = []*ecdsa.PublicKey{&next.PublicKey}
 	token.mu.Unlock()
-	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(next, func(s *api.FleetSpec) {
+	f.head = f.commit(map[string]string{"fleet.yaml": f.signFleet(f.rootOf(next), func(s *api.FleetSpec) {
 		s.RootSuccession = []string{step}
 	})})
 	if answers, result := f.eu.unseal(f.head, f.digest); answers.Head != f.head || !result.Granted() {

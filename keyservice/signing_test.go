@@ -16,7 +16,6 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 var demanded = []string{"clusters/", "placements/"}
@@ -36,17 +35,12 @@ func (w *world) signs(k *signer.Key) {
 // fleetSigned is fleet.yaml that demands signatures by these keys.
 func (w *world) fleetSigned(keys ...*signer.Key) string {
 	w.t.Helper()
-	root := w.root()
 	signing := &api.Signing{Require: demanded}
 	for _, k := range keys {
 		signing.AllowedSigners = append(signing.AllowedSigners, k.Allowed)
 	}
 	w.serial++
-	spec := api.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: []api.SealingKey{w.made.Key}, Signing: signing}
-	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
-		w.t.Fatal(err)
-	}
-	return marshal(w.t, api.Fleet{TypeMeta: kindOf("Fleet"), Metadata: api.Metadata{Name: "acme"}, Spec: spec})
+	return w.signFleet(w.root(), func(s *api.FleetSpec) { s.Signing = signing })
 }
 
 // grantTo places the application on the other cluster too.

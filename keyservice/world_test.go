@@ -3,9 +3,7 @@ package keyservice_test
 import (
 	"context"
 	"crypto"
-	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -21,6 +19,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice"
@@ -55,7 +54,7 @@ type world struct {
 	token   *token.Token
 	made    *hsm.Made
 	// rootSigner is root's, once that was asked for.
-	rootSigner crypto.Signer
+	rootSigner *testfleet.Root
 
 	worker  *hsm.Worker
 	repo    *gitserver.Repo
@@ -264,24 +263,25 @@ func (w *world) commit(files map[string]string) string {
 // token.
 func (w *world) fleetFile(keys ...api.SealingKey) string {
 	w.t.Helper()
-	root := w.root()
 	w.serial++
 	spec := api.FleetSpec{ID: w.fleet, Serial: w.serial, SealingKeys: keys, LogKey: sealing.VerifierKey(audit.Origin(w.fleet), w.made.Log)}
 	if w.logKey != nil {
 		spec.LogKey = *w.logKey
 	}
-	if err := sealing.SignFleet(&spec, "acme", root); err != nil {
-		w.t.Fatal(err)
-	}
-	return marshal(w.t, api.Fleet{TypeMeta: kindOf("Fleet"), Metadata: api.Metadata{Name: "acme"}, Spec: spec})
+	return w.root().File(w.t, &spec)
 }
 
 // root signs with the root key, which the service's login does not show.
-func (w *world) root() crypto.Signer {
+func (w *world) root() *testfleet.Root {
 	if w.rootSigner == nil {
-		w.rootSigner = w.token.RootSigner(w.t, w.fleet)
+		w.rootSigner = w.rootOf(w.token.RootSigner(w.t, w.fleet))
 	}
 	return w.rootSigner
+}
+
+// rootOf signs for the fleet with another key.
+func (w *world) rootOf(key crypto.Signer) *testfleet.Root {
+	return testfleet.RootOf(w.fleet, key, w.made.Key)
 }
 
 func kindOf(kind string) api.TypeMeta {
@@ -302,12 +302,12 @@ func setFile(name string) string {
 }
 
 func placementFile(name, namespace string, targets ...string) string {
-	text := fmt.Sprintf("apiVersion: bulla.dev/v1alpha1\nkind: Placement\nmetadata: {name: %s}\nspec:\n  path: apps/%s\n  targetNamespace: %s\n  targets:\n", name, name, namespace)
+	kinds := strings.NewReplacer("set/", "clusterSet: ", "cluster/", "clusterName: ")
+	var flow []string
 	for _, target := range targets {
-		kind, name, _ := strings.Cut(target, "/")
-		text += fmt.Sprintf("  - {%s: %s}\n", map[string]string{"set": "clusterSet", "cluster": "clusterName"}[kind], name)
+		flow = append(flow, "{"+kinds.Replace(target)+"}")
 	}
-	return text
+	return testfleet.Placement(name, "apps/"+name, namespace, strings.Join(flow, ", "))
 }
 
 // stub describes a SealedManifest to seal.
@@ -335,46 +335,33 @@ func (w *world) seal(s stub) (file, digest string) {
 	if s.targets == nil {
 		s.targets = toAll
 	}
-	if s.builtNamespace == "" {
-		s.builtNamespace = s.namespace
-	}
-	if s.builtName == "" {
-		s.builtName = s.name
-	}
 	if s.fleet == "" {
 		s.fleet = w.fleet
 	}
-	manifest := api.SealedManifest{
-		TypeMeta: kindOf("SealedManifest"), Metadata: api.Metadata{Name: s.name, Namespace: s.namespace},
-		Spec: api.SealedManifestSpec{Template: []byte(`{"apiVersion":"v1","kind":"Secret","type":"Opaque"}`)},
+	secret := testfleet.Secret{
+		Namespace: s.namespace, Name: s.name, BuiltNamespace: s.builtNamespace, BuiltName: s.builtName,
+		Values: map[string]string{},
 	}
 	if s.fleetScope {
-		manifest.Spec.Scope = api.ScopeFleet
+		secret.Scope = api.ScopeFleet
 	}
 	for pointer, value := range s.values {
-		manifest.Spec.Blocks = append(manifest.Spec.Blocks, api.Block{Fields: []string{pointer}})
-		c, err := sealing.ContextOf(s.fleet, &manifest, len(manifest.Spec.Blocks)-1, s.builtNamespace, s.builtName)
-		if err != nil {
-			w.t.Fatal(err)
+		secret.Values[strings.TrimPrefix(pointer, "/data/")] = value
+	}
+	sealer := testfleet.Sealer{Fleet: s.fleet, Key: s.key}
+	for _, lock := range s.targets {
+		secret.Targets = append(secret.Targets, lock.Target.String())
+		if lock.Target.Kind == sealing.Cluster {
+			sealer.Recovery = []string{lock.Recipient} // two-lock demands one; any will do here
+			sealer.Recipient = func(string) string { return lock.Recipient }
 		}
-		var recovery []string
-		for _, target := range s.targets {
-			if target.Kind == sealing.Cluster {
-				recovery = []string{target.Recipient} // two-lock demands one; any will do here
-			}
-		}
-		sealer, err := sealing.NewSealer(s.key, recovery)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		block, err := sealer.Seal(c, map[string]string{pointer: base64.StdEncoding.EncodeToString([]byte(value))}, s.targets)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		manifest.Spec.Blocks[len(manifest.Spec.Blocks)-1] = block
+	}
+	manifest, err := sealer.Seal(secret)
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	if s.change != nil {
-		s.change(&manifest)
+		s.change(manifest)
 	}
 	file = marshal(w.t, manifest)
 	return file, api.StubDigest([]byte(file))

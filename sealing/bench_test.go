@@ -3,6 +3,7 @@ package sealing_test
 import (
 	"testing"
 
+	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -27,7 +28,7 @@ func BenchmarkUnlock(b *testing.B) {
 			w := newWorld(b, suite)
 			c, block, recipient := testContext(), w.seal(b), w.cluster.Recipient()
 			for b.Loop() {
-				if _, err := sealing.Unlock(b.Context(), w.opener, c, block, block.Locks[0], w.suite, recipient); err != nil {
+				if _, err := softkey.Unlock(b.Context(), w.opener, c, block, block.Locks[0], w.suite, recipient); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -39,7 +40,7 @@ func BenchmarkUnlock(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	w := newWorld(b, suites[1])
 	c, block := testContext(), w.seal(b)
-	stanza, err := sealing.Unlock(b.Context(), w.opener, c, block, block.Locks[0], w.suite, w.cluster.Recipient())
+	stanza, err := softkey.Unlock(b.Context(), w.opener, c, block, block.Locks[0], w.suite, w.cluster.Recipient())
 	if err != nil {
 		b.Fatal(err)
 	}

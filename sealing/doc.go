@@ -17,8 +17,8 @@
 //     neither the HSM nor the cluster opens it alone.
 //
 // Three parties use it. A developer has public keys: [NewSealer], [Sealer.Seal].
-// The key service has an [Opener] and nothing else: [CheckLock], [Unlock]. A
-// cluster has its age identity: [OpenStanza], [Payload.Open].
+// The key service has an [Opener] and nothing else: [CheckLock], [Prepare],
+// [Prepared.Unlock]. A cluster has its age identity: [OpenStanza], [Payload.Open].
 //
 // Promises: everything that parses has one spelling, and marshals back to the
 // same bytes. Nothing malformed reaches an Opener. A bad binding, a bad point

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -36,7 +37,7 @@ func flipped(text string, i int, mask byte) string {
 func TestEveryFlippedByteOfAPayloadIsRefused(t *testing.T) {
 	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
-	stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+	stanza, err := softkey.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
 		w.cluster.Recipient())
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +172,7 @@ func TestPartsOfTwoBlocksDoNotMix(t *testing.T) {
 	values, err = w.open(t, testContext(), one, two.Locks[0])
 	checkFlip(t, "a lock of another block", 0, values, err)
 	// The right stanza of the wrong block.
-	stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), two, two.Locks[0], w.suite, w.cluster.Recipient())
+	stanza, err := softkey.Unlock(t.Context(), w.opener, testContext(), two, two.Locks[0], w.suite, w.cluster.Recipient())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (w *world) seal(t testing.TB) *api.Block {
 // open goes the whole way: key service, then cluster.
 func (w *world) open(t testing.TB, c sealing.Context, block *api.Block, lock api.Lock) (map[string]string, error) {
 	t.Helper()
-	stanza, err := sealing.Unlock(t.Context(), w.opener, c, block, lock, w.suite, w.cluster.Recipient())
+	stanza, err := softkey.Unlock(t.Context(), w.opener, c, block, lock, w.suite, w.cluster.Recipient())
 	if err != nil {
 		return nil, err
 	}

@@ -152,7 +152,7 @@ func (brokenToken) Open(context.Context, string, []byte, []byte) ([]byte, error)
 func TestTroubleOfTheTokenIsNotTheStubsFault(t *testing.T) {
 	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
-	_, err := sealing.Unlock(t.Context(), brokenToken{}, testContext(), block, block.Locks[0], w.suite,
+	_, err := softkey.Unlock(t.Context(), brokenToken{}, testContext(), block, block.Locks[0], w.suite,
 		w.cluster.Recipient())
 	if !errors.Is(err, errToken) || errors.Is(err, sealing.ErrOpen) || classOf(err) != "" {
 		t.Errorf("error %v, want the token's own", err)
@@ -165,12 +165,12 @@ func TestUnlockRefusesOtherKeysAndRecipients(t *testing.T) {
 	w := newWorld(t, api.SuiteHybrid)
 	block := w.seal(t)
 	others := softkey.NewOpener(map[string]softkey.Key{keyID: deriveKey(t, w.suite, "another key")})
-	if _, err := sealing.Unlock(t.Context(), others, testContext(), block, block.Locks[0], w.suite,
+	if _, err := softkey.Unlock(t.Context(), others, testContext(), block, block.Locks[0], w.suite,
 		w.cluster.Recipient()); classOf(err) != sealing.ClassMAC {
 		t.Errorf("another key: %v", err)
 	}
 	for _, recipient := range []string{"", "age1qqq", strings.ToUpper(w.cluster.Recipient()), w.key.Public.String()} {
-		if _, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+		if _, err := softkey.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
 			recipient); classOf(err) != sealing.ClassParse {
 			t.Errorf("recipient %.20q: %v", recipient, err)
 		}
@@ -215,7 +215,7 @@ func TestInnerSecretsThatAreRefused(t *testing.T) {
 		"a line end inside the stanza": {1, text[:40] + "\n" + text[41:], sealing.ClassParse},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := sealing.Unlock(t.Context(), innerToken(test.inner), testContext(), block, block.Locks[test.lock], w.suite,
+			_, err := softkey.Unlock(t.Context(), innerToken(test.inner), testContext(), block, block.Locks[test.lock], w.suite,
 				w.cluster.Recipient())
 			if got := classOf(err); got != test.want {
 				t.Errorf("class %q (%v), want %q", got, err, test.want)
@@ -235,7 +235,7 @@ func stray(text string) string {
 func TestAnswersThatAreRefusedByTheCluster(t *testing.T) {
 	w := newWorld(t, api.SuiteP256)
 	block := w.seal(t)
-	good, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+	good, err := softkey.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
 		w.cluster.Recipient())
 	if err != nil {
 		t.Fatal(err)

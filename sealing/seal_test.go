@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -47,7 +48,7 @@ func TestTheKeyServiceAloneDoesNotOpenATwoLock(t *testing.T) {
 	block := w.seal(t)
 	// Another cluster asks, and the key service wrongly serves it.
 	other := newIdentity(t, "another cluster")
-	stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[1], w.suite, other.Recipient())
+	stanza, err := softkey.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[1], w.suite, other.Recipient())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +241,7 @@ func TestEveryBlockHasAFreshFileKey(t *testing.T) {
 	seen := map[string]bool{}
 	for range 3 {
 		block := w.seal(t)
-		stanza, err := sealing.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
+		stanza, err := softkey.Unlock(t.Context(), w.opener, testContext(), block, block.Locks[0], w.suite,
 			w.cluster.Recipient())
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -79,7 +80,7 @@ func TestFileKeysAreClearedAfterUse(t *testing.T) {
 	var stanza sealing.Stanza
 	for _, lock := range block.Locks {
 		var err error
-		if stanza, err = sealing.Unlock(t.Context(), opener, testContext(), block, lock, w.suite,
+		if stanza, err = softkey.Unlock(t.Context(), opener, testContext(), block, lock, w.suite,
 			w.cluster.Recipient()); err != nil {
 			t.Fatal(err)
 		}

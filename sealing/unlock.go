@@ -20,29 +20,6 @@ type Opener interface {
 	Open(ctx context.Context, keyID string, info, ciphertext []byte) ([]byte, error)
 }
 
-// Unlock is the key service's half of opening a block: it opens a lock in the
-// token and returns the file key as a stanza that only the cluster with
-// recipient can open. It never sees the payload's plaintext, and does not use
-// the file key for anything but wrapping.
-//
-// The context is that of the built object; suite is the one of the key record
-// that lock.Key names. Whether this cluster may use this lock is decided
-// before. Everything is checked before o is used: errors of the bytes are
-// *[Error], the cryptographic ones are [ErrOpen], and any other error is
-// trouble of the token.
-func Unlock(ctx context.Context, o Opener, c Context, block *api.Block, lock api.Lock, suite api.Suite,
-	recipient string) (Stanza, error) {
-	payload, err := ParsePayload(block.Payload)
-	if err != nil {
-		return Stanza{}, err
-	}
-	prepared, err := Prepare(c, payload, lock, suite)
-	if err != nil {
-		return Stanza{}, err
-	}
-	return prepared.Unlock(ctx, o, recipient)
-}
-
 // Prepared is a lock that passed every check that needs no token, so that a
 // whole batch can be checked before the token is asked for the first of it.
 type Prepared struct {
@@ -51,7 +28,12 @@ type Prepared struct {
 	info, ciphertext []byte
 }
 
-// Prepare is the first half of [Unlock], with the payload parsed already.
+// Prepare is the first half of what the key service does to open a block: every check
+// that needs no token. Errors are *[Error], the cryptographic ones [ErrOpen].
+//
+// The context is that of the built object; suite is the one of the key record
+// that lock.Key names. Whether this cluster may use this lock is decided
+// before.
 func Prepare(c Context, payload *Payload, lock api.Lock, suite api.Suite) (*Prepared, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -70,8 +52,10 @@ func Prepare(c Context, payload *Payload, lock api.Lock, suite api.Suite) (*Prep
 	return &Prepared{target: target, key: lock.Key, info: lockInfo(c, target, payload.Hash()), ciphertext: ciphertext}, nil
 }
 
-// Unlock is the second half: one use of the token, and the wrapping for the
-// cluster with recipient.
+// Unlock is the second half: it opens the lock in the token, once, and returns the file
+// key as a stanza that only the cluster with recipient can open. It never sees the
+// payload's plaintext, and does not use the file key for anything but wrapping. An
+// error that is not [ErrOpen] is trouble of the token.
 func (p *Prepared) Unlock(ctx context.Context, o Opener, recipient string) (Stanza, error) {
 	cluster, err := parseClusterRecipient(recipient)
 	if err != nil {

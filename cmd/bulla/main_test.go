@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -92,7 +92,7 @@ func setUp(t *testing.T, age string) func(*testscript.Env) error {
 		env.Setenv(transcript, record)
 		env.Setenv("XDG_CONFIG_HOME", config)
 		env.Setenv("HOME", env.WorkDir)
-		w := &world{t: t, identities: identities{}, roots: map[string]*ecdsa.PrivateKey{}}
+		w := &world{t: t, identities: identities{}, roots: map[string]*testfleet.Root{}}
 		env.Values[worldKey{}] = w
 		env.Defer(func() {
 			if text, err := os.ReadFile(record + ".unhinted"); err == nil {

@@ -82,7 +82,7 @@ func openBlock(
 		return nil, errNoLock
 	}
 	recipient := w.identities[cluster].Recipient().String()
-	stanza, err := sealing.Unlock(context.Background(), softkey.NewOpener(w.keys), c, block, block.Locks[i], key.Suite,
+	stanza, err := softkey.Unlock(context.Background(), softkey.NewOpener(w.keys), c, block, block.Locks[i], key.Suite,
 		recipient)
 	if err != nil {
 		return nil, err

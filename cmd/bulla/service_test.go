@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice"
@@ -67,11 +67,11 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	server := must(gitserver.Start(filepath.Join(s.dir, "git")))
 	ts.Defer(func() { server.Close() })
 	s.repo = must(server.NewRepo("fleet"))
-	fleet := &api.Fleet{}
-	fleet.APIVersion, fleet.Kind, fleet.Metadata.Name = api.APIVersion, api.KindFleet, "acme"
-	fleet.Spec.ID, fleet.Spec.SealingKeys = w.fleet, []api.SealingKey{made.Key}
-	fleet.Spec.LogKey = sealing.VerifierKey(audit.Origin(w.fleet), made.Log)
-	s.sign(ts, fleet)
+	root := must(s.root.Signer(context.Background(), hsm.SignerLabel(w.fleet, hsm.RoleRoot)))
+	w.roots[w.fleet] = testfleet.RootOf(w.fleet, root, made.Key)
+	spec := w.roots[w.fleet].Spec(0)
+	spec.LogKey = sealing.VerifierKey(audit.Origin(w.fleet), made.Log)
+	s.sign(ts, &spec)
 	must(s.repo.CommitAll("begin"))
 	s.config = &config.Config{
 		Fleet: w.fleet, RootKey: sealing.VerifierKey("acme", made.Root), ServerNames: []string{"127.0.0.1"},
@@ -87,11 +87,11 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // sign gives the fleet its next serial and writes it into the clone.
-func (s *service) sign(ts *testscript.TestScript, fleet *api.Fleet) {
-	fleet.Spec.Serial++
-	root := must(s.root.Signer(context.Background(), hsm.SignerLabel(fleet.Spec.ID, hsm.RoleRoot)))
-	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
-	ts.Check(os.WriteFile(filepath.Join(s.repo.Dir(), "fleet.yaml"), must(yaml.Marshal(fleet)), 0o644))
+func (s *service) sign(ts *testscript.TestScript, spec *api.FleetSpec) {
+	spec.Serial++
+	w := worldOf(ts)
+	file := w.roots[spec.ID].File(w.t, spec)
+	ts.Check(os.WriteFile(filepath.Join(s.repo.Dir(), "fleet.yaml"), []byte(file), 0o644))
 }
 
 func (s *service) serve(ts *testscript.TestScript) {
@@ -100,7 +100,8 @@ func (s *service) serve(ts *testscript.TestScript) {
 		git.Auth{Username: s.repo.Username, Password: s.repo.Password}, git.Limits{}))
 	s.server = must(keyservice.New(context.Background(), keyservice.Options{
 		Config: s.config, Store: s.rows, Token: s.worker, Source: mirror,
-		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{}), Log: slog.New(slog.DiscardHandler),
+		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second}), // a busy machine is no slow build
+		Log:     slog.New(slog.DiscardHandler),
 	}))
 	listener, health := must(net.Listen("tcp", "127.0.0.1:0")), must(net.Listen("tcp", "127.0.0.1:0"))
 	s.address, s.health = listener.Addr().String(), health.Addr().String()
@@ -165,7 +166,7 @@ func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
 		fleet.Spec.SealingKeys = append(fleet.Spec.SealingKeys,
 			must(hsm.AddSealingKey(s.token.Config(fleet.Spec.ID), fleet.Spec.ID, args[0], api.SuiteHybrid)))
 	}
-	s.sign(ts, fleet)
+	s.sign(ts, &fleet.Spec)
 }
 
 // cmdIssue is the service's operator, who lists a person and certifies them:

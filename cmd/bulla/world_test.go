@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -21,7 +20,6 @@ import (
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 	"k8s.io/client-go/dynamic"
-	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clustercmd"
@@ -29,6 +27,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -38,7 +37,7 @@ type identities map[string]*age.HybridIdentity
 type world struct {
 	keys       map[string]softkey.Key
 	service    *service
-	roots      map[string]*ecdsa.PrivateKey // by fleet id
+	roots      map[string]*testfleet.Root // by fleet id
 	recovery   *age.HybridIdentity
 	fleet      string
 	identities identities
@@ -65,44 +64,41 @@ const sealingKey = "2026-11-a"
 // is one that the age library made, unless RECIPIENT is somebody's own.
 func cmdFleet(ts *testscript.TestScript, neg bool, args []string) {
 	suite, w := api.SuiteHybrid, worldOf(ts)
-	fleet := &api.Fleet{}
-	fleet.APIVersion, fleet.Kind = api.APIVersion, api.KindFleet
-	fleet.Metadata.Name = "acme"
-	fleet.Spec.ID, fleet.Spec.Serial = randomHex(16), 1
-	w.recovery, w.fleet = must(age.GenerateHybridIdentity()), fleet.Spec.ID
-	fleet.Spec.RecoveryRecipients = []string{w.recovery.Recipient().String()}
+	spec := &api.FleetSpec{ID: randomHex(16), Serial: 1}
+	w.recovery, w.fleet = must(age.GenerateHybridIdentity()), spec.ID
+	spec.RecoveryRecipients = []string{w.recovery.Recipient().String()}
 	for _, arg := range args[1:] {
 		recipient, own := strings.CutPrefix(arg, "recovery=")
 		switch {
 		case arg == "p256":
 			suite = api.SuiteP256
 		case arg == "no-recovery":
-			fleet.Spec.RecoveryRecipients = nil
+			spec.RecoveryRecipients = nil
 		case arg == "log":
 			w.log, w.logs = auditlog.New(w.t, w.fleet), &auditlog.Service{}
 			w.logs.Use(w.log)
-			fleet.Spec.LogKey = w.log.VerifierKey()
-			ts.Setenv("LOGKEY", fleet.Spec.LogKey)
+			spec.LogKey = w.log.VerifierKey()
+			ts.Setenv("LOGKEY", spec.LogKey)
 		case own:
-			fleet.Spec.RecoveryRecipients = []string{recipient}
+			spec.RecoveryRecipients = []string{recipient}
 		default:
 			ts.Fatalf("fleet: unknown argument %s", arg)
 		}
 	}
 	key := must(softkey.Derive(suite, randomHex(16)))
 	w.keys = map[string]softkey.Key{sealingKey: key}
-	fleet.Spec.SealingKeys = []api.SealingKey{key.Record(sealingKey)}
-	signFleet(ts, args[0], fleet)
-	ts.Setenv("FLEETID", fleet.Spec.ID)
+	spec.SealingKeys = []api.SealingKey{key.Record(sealingKey)}
+	signFleet(ts, args[0], spec)
+	ts.Setenv("FLEETID", spec.ID)
 }
 
 // signFleet signs with a new root key, writes the file and sets ROOTKEY.
-func signFleet(ts *testscript.TestScript, file string, fleet *api.Fleet) {
-	root := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	worldOf(ts).roots[fleet.Spec.ID] = root
-	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", root))
-	ts.Check(os.WriteFile(ts.MkAbs(file), must(yaml.Marshal(fleet)), 0o644))
-	ts.Setenv("ROOTKEY", sealing.VerifierKey("acme", &root.PublicKey))
+func signFleet(ts *testscript.TestScript, file string, spec *api.FleetSpec) {
+	w := worldOf(ts)
+	root := testfleet.NewRoot(w.t)
+	root.ID, w.roots[spec.ID] = spec.ID, root
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(root.File(w.t, spec)), 0o644))
+	ts.Setenv("ROOTKEY", root.Key)
 }
 
 // cmdLoseHSM is the ceremony with another token after the first is lost: the
@@ -116,7 +112,7 @@ func cmdLoseHSM(ts *testscript.TestScript, neg bool, args []string) {
 	key := must(softkey.Derive(fleet.Spec.SealingKeys[0].Suite, randomHex(16)))
 	w.keys = map[string]softkey.Key{args[1]: key}
 	fleet.Spec.SealingKeys = []api.SealingKey{key.Record(args[1])}
-	signFleet(ts, args[0], fleet)
+	signFleet(ts, args[0], &fleet.Spec)
 }
 
 // cmdRecipient sets a variable to what stands in a file:
@@ -150,8 +146,8 @@ func cmdResign(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 2 {
 		fleet.Spec.RecoveryRecipients = nil
 	}
-	ts.Check(sealing.SignFleet(&fleet.Spec, "acme", worldOf(ts).roots[fleet.Spec.ID]))
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), must(yaml.Marshal(fleet)), 0o644))
+	w := worldOf(ts)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(w.roots[fleet.Spec.ID].File(w.t, &fleet.Spec)), 0o644))
 }
 
 // cmdKeys makes a cluster's key pairs and sets IDENTITY, RECIPIENT and

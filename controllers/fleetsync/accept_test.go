@@ -19,8 +19,7 @@ func (o oneTree) Tree(string) (*tree.Tree, error) { return o.tree, nil }
 // TestAHeadOfBeforeIsNotParsedForEachDelivery: after a restart each of thousand
 // Deliveries looks for what it applied, in a fleet of thousands of files.
 func TestAHeadOfBeforeIsNotParsedForEachDelivery(t *testing.T) {
-	placement := "apiVersion: bulla.dev/v1alpha1\nkind: Placement\nmetadata:\n  name: shop\nspec:\n" +
-		"  path: apps/shop\n  targetNamespace: shop\n  targets:\n  - clusterName: prod-eu\n"
+	placement := testfleet.Placement("shop", "apps/shop", "shop", "{clusterName: prod-eu}")
 	files := testfleet.Files{"fleet.yaml": testfleet.NewRoot(t).Fleet(t, 1), "placements/shop.yaml": placement}
 	mirror := openMirror{Source: oneTree{tree: testfleet.Open(t, files)}, before: new(model.Loader)}
 	var seen []*model.Model

@@ -91,7 +91,9 @@ func newWorld(t *testing.T) *world {
 // bareWorld has a repository with fleet.yaml only, and no controller running.
 func bareWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, cluster: cluster.ForTest(t), storage: t.TempDir(), ca: newAuthorityForTest(t), slowAfter: time.Minute}
+	w := &world{
+		T: t, cluster: cluster.ForTest(t), storage: t.TempDir(), ca: newAuthorityForTest(t), slowAfter: time.Minute,
+	}
 	w.installed = chart.ForTest(t, w.cluster)
 	w.client, w.config, w.namespace = w.installed.Client, w.installed.Config, w.installed.Namespace
 	w.server = gitserver.ForTest(t)

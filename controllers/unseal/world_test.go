@@ -180,7 +180,7 @@ func (s *softService) unlock(ctx context.Context, o kustomize.Object) ([]sealing
 		if err != nil {
 			return nil, err
 		}
-		stanza, err := sealing.Unlock(ctx, s.opener, c, block, block.Locks[0], api.SuiteHybrid, s.recipient)
+		stanza, err := softkey.Unlock(ctx, s.opener, c, block, block.Locks[0], api.SuiteHybrid, s.recipient)
 		if err != nil {
 			return nil, err
 		}

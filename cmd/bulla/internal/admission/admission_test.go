@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -11,7 +10,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 func object(kind string, metadata map[string]any, more map[string]any) Object {
@@ -262,28 +261,18 @@ func blockOf(t *testing.T, lengths []int) api.Block {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealer, err := sealing.NewSealer(key.Record("2026-11-a"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := sealing.Context{
-		Fleet:     "6f1c0000000000000000000000000001",
-		Scope:     api.ScopeStrict,
-		Kind:      "Secret",
-		Namespace: "y",
-		Name:      "x",
-	}
 	values := map[string]string{}
 	for i, n := range lengths {
-		field := fmt.Sprintf("/data/key-%d", i)
-		c.Fields = append(c.Fields, field)
-		values[field] = base64.StdEncoding.EncodeToString(make([]byte, n))
+		values[fmt.Sprintf("key-%d", i)] = string(make([]byte, n))
 	}
-	block, err := sealer.Seal(c, values, []sealing.LockTarget{{Target: sealing.Target{Kind: sealing.Set, Name: "all"}}})
+	sealer := testfleet.Sealer{Fleet: "6f1c0000000000000000000000000001", Key: key.Record("2026-11-a")}
+	stub, err := sealer.Seal(testfleet.Secret{
+		Namespace: "y", Name: "x", Targets: []string{"set/all"}, Values: values, Together: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return block
+	return stub.Spec.Blocks[0]
 }
 
 // TestAValueOfAWrongTypeIsNotShown: a PIN without quotes is a number to YAML.

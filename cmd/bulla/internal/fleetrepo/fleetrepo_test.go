@@ -1,9 +1,6 @@
 package fleetrepo_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -109,19 +106,15 @@ func TestGitsFolderIsGits(t *testing.T) {
 }
 
 // world is a signed fleet, its root key and a person's pins.
-func world(t *testing.T) (*api.Fleet, string, *ecdsa.PrivateKey, *trust.Store) {
+func world(t *testing.T) (*api.Fleet, *testfleet.Root, *trust.Store) {
 	t.Helper()
-	root, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	fleet := &api.Fleet{
-		Metadata: api.Metadata{Name: "acme"},
-		Spec:     api.FleetSpec{ID: "6f1c0000000000000000000000000001", Serial: 2},
-	}
-	must(t, sealing.SignFleet(&fleet.Spec, "acme", root))
+	root := testfleet.NewRoot(t)
+	fleet := &api.Fleet{Metadata: api.Metadata{Name: "acme"}, Spec: root.Spec(2)}
+	root.Sign(t, &fleet.Spec)
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	store, err := trust.Open()
 	must(t, err)
-	return fleet, sealing.VerifierKey("acme", &root.PublicKey), root, store
+	return fleet, root, store
 }
 
 // refused: whoever may push must not get a value sealed to a key of their own.
@@ -133,7 +126,8 @@ func refused(t *testing.T, what string, err, want error) {
 }
 
 func TestAFleetIsVerifiedUnderThePinnedKey(t *testing.T) {
-	fleet, key, root, store := world(t)
+	fleet, root, store := world(t)
+	key := root.Key
 	_, err := fleetrepo.VerifyFleet(store, fleet, "")
 	refused(t, "nothing is pinned", err, nil)
 	if known, err := fleetrepo.VerifyFleet(store, fleet, key); err != nil || known.Serial != 2 {
@@ -144,19 +138,18 @@ func TestAFleetIsVerifiedUnderThePinnedKey(t *testing.T) {
 	must(t, err)
 	must(t, store.Remember(fleet.Spec.ID, known))
 
-	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	_, err = fleetrepo.VerifyFleet(store, fleet, sealing.VerifierKey("acme", &stranger.PublicKey))
+	stranger := testfleet.NewRoot(t)
+	_, err = fleetrepo.VerifyFleet(store, fleet, stranger.Key)
 	refused(t, "another key than the pinned one", err, nil)
 
 	old := *fleet
 	old.Spec.Serial = 1
-	must(t, sealing.SignFleet(&old.Spec, "acme", root))
+	root.Sign(t, &old.Spec)
 	_, err = fleetrepo.VerifyFleet(store, &old, "")
 	refused(t, "an older file", err, sealing.ErrRolledBack)
 
 	forged := *fleet
-	must(t, sealing.SignFleet(&forged.Spec, "acme", stranger))
+	stranger.Sign(t, &forged.Spec)
 	_, err = fleetrepo.VerifyFleet(store, &forged, "")
 	refused(t, "a stranger's signature", err, sealing.ErrSignature)
 
@@ -166,7 +159,7 @@ func TestAFleetIsVerifiedUnderThePinnedKey(t *testing.T) {
 }
 
 func TestWhatIsNoKeyIsAMistakeOfUse(t *testing.T) {
-	fleet, _, _, store := world(t)
+	fleet, _, store := world(t)
 	_, err := fleetrepo.VerifyFleet(store, fleet, "not a key")
 	if err == nil || errors.Is(err, sealing.ErrSignature) {
 		t.Errorf("error %v: nobody forged anything", err)

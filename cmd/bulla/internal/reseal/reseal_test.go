@@ -81,17 +81,10 @@ func world(t *testing.T) (*reseal.Job, *liar, string) {
 	}
 	superseded := first.Record(oldKey)
 	superseded.Status = api.KeySuperseded
-	spec := api.FleetSpec{
-		ID: fleet, Serial: 1, SealingKeys: []api.SealingKey{superseded, second.Record(newKey)},
-		Signature: "none\n",
-	}
+	spec := api.FleetSpec{ID: fleet, Serial: 1, SealingKeys: []api.SealingKey{superseded, second.Record(newKey)}}
 	root := t.TempDir()
 	file := filepath.Join(root, "db.yaml")
-	write(t, filepath.Join(root, "fleet.yaml"),
-		map[string]any{
-			"apiVersion": "bulla.dev/v1alpha1", "kind": "Fleet", "metadata": map[string]string{"name": "acme"},
-			"spec": spec,
-		})
+	testfleet.Files{"fleet.yaml": testfleet.NewRoot(t).File(t, &spec)}.Write(t, root)
 	write(t, file, stub)
 	repo, err := fleetrepo.Open(root)
 	if err != nil {
