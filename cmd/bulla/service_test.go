@@ -100,7 +100,8 @@ func (s *service) serve(ts *testscript.TestScript) {
 		git.Auth{Username: s.repo.Username, Password: s.repo.Password}, git.Limits{}))
 	s.server = must(keyservice.New(context.Background(), keyservice.Options{
 		Config: s.config, Store: s.rows, Token: s.worker, Source: mirror,
-		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second}), // a busy machine is no slow build
+		// A busy machine is no slow build.
+		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second}),
 		Log:     slog.New(slog.DiscardHandler),
 	}))
 	listener, health := must(net.Listen("tcp", "127.0.0.1:0")), must(net.Listen("tcp", "127.0.0.1:0"))
