@@ -59,6 +59,8 @@ type Options struct {
 	now func() time.Time
 	// wrap wraps every client that writes, for tests that cut a pass short.
 	wrap func(client.Client) client.Client
+	// inline is the [record.Desk]'s, for tests whose inventories are large soon.
+	inline int
 }
 
 func (o Options) validate() error {
@@ -113,7 +115,8 @@ func newDeliveryReconciler(mgr ctrl.Manager, o Options) (*Reconciler, error) {
 	}
 	r := &Reconciler{
 		options: o, client: own, reader: mgr.GetAPIReader(), finder: finder, now: o.now, memories: &memories{},
-		desk: record.Desk{Client: own, Reader: mgr.GetAPIReader(), Events: say.Recorder{EventRecorder: o.Recorder}},
+		desk: record.Desk{Client: own, Reader: mgr.GetAPIReader(), Events: say.Recorder{EventRecorder: o.Recorder},
+			Inline: o.inline},
 		writers: &account.Writers{Config: mgr.GetConfig(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
 			Wrap: o.wrap},
 		adopter: &adoption.Finder{Namespace: o.Namespace, Deliveries: mgr.GetClient(), Reader: mgr.GetAPIReader(),

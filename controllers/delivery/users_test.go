@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -127,10 +128,10 @@ func TestHealthKnowsWhatAWorkloadReadsAndWhatRests(t *testing.T) {
 // from there after a restart.
 func TestALargeInventoryIsRememberedBesideTheStatus(t *testing.T) {
 	w := newDeliveryWorld(t)
-	w.maxShare = 100
+	w.maxShare, w.inline = 100, inventory.MaxInline/16 // and a sixteenth of the objects
 	stop := w.run()
 	var objects []kustomize.Object
-	for i := range 650 {
+	for i := range 40 {
 		objects = append(objects, w.configMap(fmt.Sprintf("%s-%d", strings.Repeat("n", 230), i), "1"))
 	}
 	w.place("shop", objects...)
@@ -142,10 +143,10 @@ func TestALargeInventoryIsRememberedBesideTheStatus(t *testing.T) {
 	}
 	stop()
 	stop = w.run()
-	w.place("shop", objects[:640]...)
+	w.place("shop", objects[:35]...)
 	w.commit()
 	w.reason("shop", "ReconciliationSucceeded")
-	if w.exists(&corev1.ConfigMap{}, objects[649].GetName()) {
+	if w.exists(&corev1.ConfigMap{}, objects[39].GetName()) {
 		t.Error("what Git dropped after a restart stands")
 	}
 	stop()

@@ -70,6 +70,8 @@ type deliveryWorld struct {
 	reportEvery, reportRetry time.Duration
 	// wrap is for a test whose API server takes not everything.
 	wrap func(client.Client) client.Client
+	// inline is what a status holds of an inventory; 0 for the product's.
+	inline int
 }
 
 // app is one placement in Git.
@@ -124,7 +126,7 @@ func (w *deliveryWorld) options() Options {
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
 		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
 		Recorder: recorder(), Reporter: w.reporter(),
-		DefaultServiceAccount: chart.Deployer, wrap: w.wrap,
+		DefaultServiceAccount: chart.Deployer, wrap: w.wrap, inline: w.inline,
 	}
 }
 

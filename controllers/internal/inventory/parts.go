@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// maxInline is how much of a status an inventory may take, in bytes of JSON: an
+	// MaxInline is how much of a status an inventory may take, in bytes of JSON: an
 	// object of etcd's has 1.5 MiB, managed fields and conditions among it.
-	maxInline = 256 << 10
+	MaxInline = 256 << 10
 	// perPart is how many entries a part holds at the most, about: names of 253
 	// characters that nothing compresses, a uid and four digests each, are below
 	// the 1 MiB that a Secret holds.
@@ -35,16 +35,16 @@ type Part struct {
 	Data   []byte
 }
 
-// Split gives the entries as a status holds them, or in parts where that is too
-// much. Which part an entry is in depends on its id alone, so that a change of one
+// Split gives the entries as a status holds them, or in parts where that is more than
+// most bytes. Which part an entry is in depends on its id alone, so that a change of one
 // entry changes one part.
-func (inv Inventory) Split() (inline []v1alpha1.InventoryEntry, parts []Part, err error) {
+func (inv Inventory) Split(most int) (inline []v1alpha1.InventoryEntry, parts []Part, err error) {
 	entries := inv.Entries()
 	size := 0
 	for _, entry := range entries {
 		size += len(entry.ID) + len(entry.UID) + len(entry.Applied) + len(entry.Stub) + len(entry.Content) + len(entry.MAC) + 100
 	}
-	if size <= maxInline {
+	if size <= most {
 		return entries, nil, nil
 	}
 	buckets := make([][]v1alpha1.InventoryEntry, 2*(1+len(entries)/perPart))

@@ -34,7 +34,7 @@ func large(n int) Inventory {
 func TestTheLargestBuildsInventoryFits(t *testing.T) {
 	const objects = 10_000 // kustomize.maxObjects
 	inv := large(objects)
-	inline, parts, err := inv.Split()
+	inline, parts, err := inv.Split(MaxInline)
 	if err != nil || inline != nil {
 		t.Fatalf("%d entries stand in the status, %v", len(inline), err)
 	}
@@ -61,7 +61,7 @@ func TestTheLargestBuildsInventoryFits(t *testing.T) {
 
 func TestAChangedEntryChangesOnePart(t *testing.T) {
 	inv := large(2000)
-	_, before, err := inv.Split()
+	_, before, err := inv.Split(MaxInline)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestAChangedEntryChangesOnePart(t *testing.T) {
 		inv[id] = entry
 		break
 	}
-	_, after, err := inv.Split()
+	_, after, err := inv.Split(MaxInline)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,14 +87,14 @@ func TestAChangedEntryChangesOnePart(t *testing.T) {
 
 func TestASmallInventoryStaysReadable(t *testing.T) {
 	inv := large(100)
-	inline, parts, err := inv.Split()
+	inline, parts, err := inv.Split(MaxInline)
 	if err != nil || len(inline) != 100 || parts != nil {
 		t.Errorf("%d entries, %d parts, %v", len(inline), len(parts), err)
 	}
 }
 
 func TestAPartThatSomebodyWroteIsNotRead(t *testing.T) {
-	_, parts, err := large(1000).Split()
+	_, parts, err := large(1000).Split(MaxInline)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ func (r *Record) Inventory(ctx context.Context) (inventory.Inventory, error) {
 
 // Keep puts the inventory into the status, or its parts' digests. Save writes both.
 func (r *Record) Keep(inv inventory.Inventory) error {
-	inline, parts, err := inv.Split()
+	inline, parts, err := inv.Split(cmp.Or(r.desk.Inline, inventory.MaxInline))
 	if err != nil {
 		return err
 	}

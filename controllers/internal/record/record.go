@@ -32,6 +32,9 @@ type Desk struct {
 	Reader client.Reader
 	// Events takes what happened; messages name objects, never values.
 	Events record.EventRecorder
+	// Inline is how much of a status an inventory may take, in bytes. Default
+	// [inventory.MaxInline].
+	Inline int
 }
 
 // Record is one Delivery's, for one pass. It is not safe for concurrent use.
