@@ -23,9 +23,6 @@ type BuilderOptions struct {
 	// Timeout is the wall deadline of one build; default 30 s. CPU time has the
 	// same bound.
 	Timeout time.Duration
-	// SlowAfter is how long a build is waited for by who has others to go on with;
-	// default 3 s.
-	SlowAfter time.Duration
 	// MemoryLimit of one build process, in bytes; default 512 MiB.
 	MemoryLimit int64
 	// Concurrency is the number of build processes at a time; default 2.
@@ -64,7 +61,6 @@ type Builder struct {
 // NewBuilder returns a builder with an empty cache.
 func NewBuilder(o BuilderOptions) *Builder {
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
-	o.SlowAfter = cmp.Or(o.SlowAfter, slowAfter)
 	o.MemoryLimit = cmp.Or(o.MemoryLimit, int64(512<<20))
 	o.Concurrency = cmp.Or(o.Concurrency, 2)
 	o.SlowAfter = cmp.Or(o.SlowAfter, slowAfter)

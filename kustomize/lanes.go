@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// slowAfter is how long a build has the place of a fast one, unless told. What takes
-// longer goes on, in a place that no other build waits for.
+// slowAfter is how long a build has the place of a fast one. What takes longer
+// goes on, in a place that no other build waits for.
 const slowAfter = 3 * time.Second
 
 // errCrowded ends a build that takes long while as many others do. It is tried

@@ -64,7 +64,7 @@ func TestOneSlowBuildIsNotWaitedFor(t *testing.T) {
 		"apps/slow/a.yaml":      testfleet.ConfigMap("slow"), "apps/other/a.yaml": testfleet.ConfigMap("other"),
 		"apps/near/a.yaml": testfleet.ConfigMap("near"),
 	}))
-	b := NewBuilder(BuilderOptions{SlowAfter: time.Hour})
+	b := NewBuilder(BuilderOptions{SlowAfter: unhurried})
 	b.lanes.late["slow"] = true
 	b.lanes.slow <- struct{}{} // somebody else's build is slower still
 	r := b.ResolveSoon(t.Context(), tr, m, "one")
