@@ -116,7 +116,8 @@ func TestAClusterAtTenTimesItsQuotaIsLimitedAlone(t *testing.T) {
 		}
 	}
 	// One for each window in which it was refused, and for each way.
-	if recorded == 0 || recorded > 20+2*int(time.Since(began)/tally.Window) || int64(recorded+counted) < sentAway.Load()/2 {
+	most := 20 + 2*int(time.Since(began)/tally.Window)
+	if recorded == 0 || recorded > most || int64(recorded+counted) < sentAway.Load()/2 {
 		t.Errorf("%d entries for %d refusals, counting %d", recorded, sentAway.Load(), counted)
 	}
 }
@@ -140,7 +141,8 @@ func TestTheLimiterIsAskedFirst(t *testing.T) {
 		f.eventually(name+" is limited", func() bool { // the quota grows by one a second
 			_, err := rpc.Unseal(t.Context(), request)
 			var answer *connect.Error
-			return errors.As(err, &answer) && answer.Message() == keyservicev1.ReasonLimited && answer.Meta().Get("Retry-After") != ""
+			return errors.As(err, &answer) && answer.Message() == keyservicev1.ReasonLimited &&
+				answer.Meta().Get("Retry-After") != ""
 		})
 	}
 	f.offset.Store(int64(25 * time.Hour))

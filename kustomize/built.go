@@ -9,9 +9,9 @@ import (
 type (
 	// Build is what one placement builds.
 	Build = built.Build
-	// Object is one built object, with the identity it has in the cluster.
+	// Object is one built object, with the id it has in the cluster.
 	Object = built.Object
-	// ObjectID is an object's identity in a cluster, whatever its version.
+	// ObjectID says which object of a cluster is meant, whatever its version.
 	ObjectID = built.ObjectID
 	// Stub is the stub file that an object was built from.
 	Stub = built.Stub

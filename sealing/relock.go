@@ -63,7 +63,7 @@ func (p *Payload) recoverFileKey(c Context, ids []age.Identity) ([]byte, error) 
 		return nil, err
 	}
 	if len(seen) == 0 {
-		return nil, errors.New("recover file key: no identity gave one")
+		return nil, errors.New("recover file key: no age identity gave one")
 	}
 	// age stops at the first key that an identity gives it.
 	return slices.Clone(seen[len(seen)-1]), nil

@@ -54,7 +54,7 @@ func (s *Sealer) recipients() (PublicKey, []age.Recipient, error) {
 // Seal seals values, from pointer to base64 text as in a Secret, into one
 // block under a fresh file key, with one lock for each target. The pointers
 // must be exactly c.Fields. A cluster target is refused without a recovery
-// recipient: a rebuilt cluster has a new identity, and the value would be gone.
+// recipient: a rebuilt cluster has a new age identity, and the value would be gone.
 func (s *Sealer) Seal(c Context, values map[string]string, targets []LockTarget) (api.Block, error) {
 	public, recovery, err := s.recipients()
 	if err != nil {
@@ -101,8 +101,8 @@ func (s *Sealer) checkTargets(targets []LockTarget) error {
 		case target.Kind == Set && target.Recipient != "":
 			return fmt.Errorf("target %s has a recipient, but a set has none", target)
 		case target.Kind == Cluster && len(s.Recovery) == 0:
-			return fmt.Errorf("target %s needs a recovery recipient in the fleet: a rebuilt cluster has a new identity, and "+
-				"could never open it again", target)
+			return fmt.Errorf("target %s needs a recovery recipient in the fleet: a rebuilt cluster has a new age identity, "+
+				"and could never open it again", target)
 		}
 	}
 	return nil

@@ -101,7 +101,7 @@ func wrapFor(recipient *age.HybridRecipient, fileKey []byte) (Stanza, error) {
 	return s, s.check()
 }
 
-// OpenStanza unwraps the key service's answer with the cluster's own identity.
+// OpenStanza unwraps the key service's answer with the cluster's own age identity.
 // The caller clears the file key after use. A stanza for another cluster is
 // [ErrOpen].
 func OpenStanza(identity age.Identity, s Stanza) (fileKey []byte, err error) {

@@ -2,7 +2,7 @@ package fleet
 
 import "encoding/json"
 
-// Scope says which of an object's identity a lock is bound to.
+// Scope says what of an object's id a lock is bound to.
 type Scope string
 
 const (

@@ -202,7 +202,7 @@ func (a *app) passphrase(file string) (string, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return "", fault.New(
-			"run this on a terminal, or decrypt the identity file first: age -d -o - FILE | bulla open --identity -",
+			"run this on a terminal, or decrypt the file first: age -d -o - FILE | bulla open --identity -",
 			"no terminal to ask on")
 	}
 	defer tty.Close()

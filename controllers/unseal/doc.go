@@ -2,7 +2,7 @@
 // keys, the connection to the key service, the answers that it keeps, and the
 // audit log that every answer is held against.
 //
-// What an answer holds is an age stanza that only the identity here opens. Keys
+// What an answer holds is an age stanza that only the age identity here opens. Keys
 // leave this package as signatures and opened values, never as keys.
 package unseal
 

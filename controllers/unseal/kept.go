@@ -32,7 +32,7 @@ const (
 )
 
 // keptAnswers stores age stanzas by Delivery and content digest. They are
-// ciphertext to everybody but the cluster's identity.
+// ciphertext to everybody but the cluster's age identity.
 type keptAnswers struct {
 	client    client.Client
 	namespace string

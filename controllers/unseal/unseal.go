@@ -24,7 +24,7 @@ const unsealWindow = 15 * time.Millisecond
 
 // Unsealing is the [Unsealer] of the product.
 //
-// An answer of the key service is an age stanza that only this cluster's
+// An answer of the key service is an age stanza that only this cluster's age
 // identity opens. Answers are kept, by content digest, in Secrets of the
 // controller's namespace, and used before anybody is asked: after a restart,
 // for a deleted Secret, for drift, and for a stub of which only the locks
@@ -108,7 +108,7 @@ type opener struct {
 func (u *Unsealing) opener(ctx context.Context, delivery string, snapshot *view.Snapshot) (*opener, error) {
 	identity, err := u.identities.Get(ctx)
 	if err != nil {
-		return nil, failure(meta.FailedReason, "the cluster's identity cannot be read", err)
+		return nil, failure(meta.FailedReason, "the cluster's keys cannot be read", err)
 	}
 	shelf, err := u.kept.load(ctx, delivery)
 	if err != nil {

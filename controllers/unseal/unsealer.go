@@ -18,7 +18,7 @@ import (
 type Unsealer interface {
 	// Unseal gives, for each of objects, its values by RFC 6901 pointer (base64
 	// under /data, as in a Secret). They are built objects, because a lock is bound to the built
-	// identity. Kept answers come first: an object whose content digest was
+	// object. Kept answers come first: an object whose content digest was
 	// opened here before asks nobody, and nor does a stub whose locks alone
 	// changed. The answer is complete or there is none; failures are
 	// *[loop.Error].

@@ -7,7 +7,7 @@ import (
 	"github.com/bulla-dev/bulla/api/canonical"
 )
 
-// Digest is over every object, in the order of identities, with its stub.
+// Digest is over every object, in the order of ids, with its stub.
 func Digest(objects []Object) (string, error) {
 	type entry struct {
 		ID     ObjectID

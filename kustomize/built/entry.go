@@ -110,7 +110,7 @@ func typeName(value any) string {
 	return "text"
 }
 
-// shownID is the identity of an object that may have wrong types: whatever of it
+// shownID is the id of an object that may have wrong types: whatever of it
 // is text.
 func shownID(object map[string]any) ObjectID {
 	text := func(value any) string {

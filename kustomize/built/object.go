@@ -26,14 +26,14 @@ type Build struct {
 	Files, LeftOut []string
 }
 
-// Object is one built object, with the identity it has in the cluster.
+// Object is one built object, with the id it has in the cluster.
 type Object struct {
 	*unstructured.Unstructured
 	// Stub is nil for objects without sealed values.
 	Stub *Stub
 }
 
-// ID is the object's identity.
+// ID says which object of a cluster it is.
 func (o Object) ID() ObjectID { return ObjectIDOf(o.Unstructured) }
 
 // Stub is the stub file that an object was built from.
@@ -53,12 +53,12 @@ type Deleted struct {
 	File string
 }
 
-// ObjectID is an object's identity in a cluster, whatever its version.
+// ObjectID says which object of a cluster is meant, whatever its version.
 type ObjectID struct {
 	Group, Kind, Namespace, Name string
 }
 
-// ObjectIDOf returns an object's identity.
+// ObjectIDOf returns an object's id.
 func ObjectIDOf(u *unstructured.Unstructured) ObjectID {
 	gvk := u.GroupVersionKind()
 	return ObjectID{Group: gvk.Group, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}

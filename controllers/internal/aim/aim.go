@@ -17,7 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// ID is an object's identity.
+// ID says which object is meant.
 type ID = inventory.ID
 
 // Aim is what Git wants of one placement at one snapshot: what every stage of a
@@ -30,7 +30,7 @@ type Aim struct {
 	Placed *kustomize.Placed
 
 	// Objects are what Git wants to stand, without those in conflict; Desired has the
-	// same by identity.
+	// same by id.
 	Objects []apply.Object
 	Desired map[ID]apply.Object
 	// Definitions are the objects that define a kind.

@@ -29,7 +29,7 @@ type Kinds struct {
 	unseen map[schema.GroupKind]string
 }
 
-// checkScope holds an identity to what the kind is on this cluster. A kind that
+// checkScope holds an id to what the kind is on this cluster. A kind that
 // is not served is a NoMatch error.
 func (k *Kinds) checkScope(id ID, gvk schema.GroupVersionKind) error {
 	namespaced, err := apiutil.IsGVKNamespaced(gvk, k.mapper)

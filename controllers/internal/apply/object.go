@@ -62,7 +62,7 @@ type Object struct {
 	Reads []workload.Ref
 }
 
-// ID is an object's identity.
+// ID says which object is meant.
 type ID = inventory.ID
 
 // Sealed reports whether the object has sealed values.

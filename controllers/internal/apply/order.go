@@ -127,7 +127,7 @@ func Alike(stage []Object) iter.Seq[[]Object] {
 	}
 }
 
-// Removals sorts identities into the stages of a removal, each in the reverse
+// Removals sorts ids into the stages of a removal, each in the reverse
 // of Flux's order.
 func Removals(ids []ID) [][]ID {
 	stages := make([][]ID, removalStages)

@@ -50,7 +50,7 @@ func annotateTemplates(u *unstructured.Unstructured, contents map[ID]string) {
 // has it, so that another value is no reason to restart one.
 func pullsOnly(ref workload.Ref) bool { return strings.Contains(ref.Path, "/imagePullSecrets/") }
 
-// IDOf is the identity of what an object in a namespace names.
+// IDOf is the id of what an object in a namespace names.
 func IDOf(ref workload.Ref, namespace string) ID {
 	if ref.Namespace != "" {
 		namespace = ref.Namespace

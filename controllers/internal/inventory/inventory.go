@@ -19,13 +19,13 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// ID is an object's identity, whatever its version.
+// ID says which object is meant, whatever its version.
 type ID = kustomize.ObjectID
 
-// Inventory is a set of entries by identity.
+// Inventory is a set of entries by id.
 type Inventory map[ID]v1alpha1.InventoryEntry
 
-// Format writes an identity as namespace_name_group_kind, as Flux does, colons
+// Format writes an id as namespace_name_group_kind, as Flux does, colons
 // of RBAC names transcoded.
 func Format(id ID) string {
 	return object.ObjMetadata{

@@ -14,7 +14,7 @@ type sentence struct {
 	say   func(d *diagnosis, m []string) *Failure
 }
 
-// id is how kustomize writes an object's identity.
+// id is how kustomize writes which object is meant.
 const id = `([^\s"/]+)/([^\s"\[]+?)\.\[?([^\s"\]]*)\]?`
 
 var objectDump = regexp.MustCompile(`(?s)\{.*\}|0x[0-9a-f]{6,}|&[a-zA-Z.]+|map\[[^\]]*\]`)
@@ -162,7 +162,7 @@ func short(text string) string {
 	return text
 }
 
-// object takes the parts of an identity, "Secret.v1.[noGrp]/db.[noNs]".
+// object takes the parts of an id, "Secret.v1.[noGrp]/db.[noNs]".
 func object(m []string) (kind, name string) {
 	kind, _, _ = strings.Cut(m[1], ".")
 	return kind, m[2]

@@ -121,7 +121,7 @@ func (u Use) Title() string {
 	return "placement " + u.Placement + ", variant " + u.Variant
 }
 
-// Bound returns the parts of an identity that a scope binds: two uses with
+// Bound returns the parts of an object's id that a scope binds: two uses with
 // equal parts open with the same lock.
 func (u Use) Bound(scope api.Scope) (namespace, name string) {
 	switch scope {
@@ -133,7 +133,7 @@ func (u Use) Bound(scope api.Scope) (namespace, name string) {
 	return u.Namespace, u.Name
 }
 
-// Distinct returns one use for every identity that the scope tells apart.
+// Distinct returns one use for every id that the scope tells apart.
 func Distinct(uses []Use, scope api.Scope) []Use {
 	var distinct []Use
 	for _, u := range uses {
