@@ -16,8 +16,8 @@ func TestATargetThatEndedOpensNothing(t *testing.T) {
 	f := newFixture(t)
 	olga := f.person("olga", config.RoleOperator)
 	end := f.now().Add(time.Hour).Truncate(time.Second)
-	placed := placementFile("payments", "payments", "cluster/prod-eu") +
-		"  - {clusterSet: all, notAfter: " + end.UTC().Format(time.RFC3339) + "}\n"
+	ending := "set/all, notAfter: " + end.UTC().Format(time.RFC3339)
+	placed := placementFile("payments", "payments", "cluster/prod-eu", ending)
 	head := f.commit(map[string]string{"placements/payments.yaml": placed})
 	f.settle(head)
 	ends := func() []*keyservicev1.LedgerEnd {
@@ -36,8 +36,7 @@ func TestATargetThatEndedOpensNothing(t *testing.T) {
 		t.Errorf("held by a target that does not end: %v", result.Refusal)
 	}
 	f.offset.Add(-int64(2 * time.Hour))
-	head = f.commit(map[string]string{"placements/payments.yaml": placementFile("payments", "payments") +
-		"  - {clusterSet: all, notAfter: " + end.UTC().Format(time.RFC3339) + "}\n"})
+	head = f.commit(map[string]string{"placements/payments.yaml": placementFile("payments", "payments", ending)})
 	f.settle(head)
 	if got := ends(); !slices.ContainsFunc(got, func(e *keyservicev1.LedgerEnd) bool {
 		return e.GetCluster() == "prod-eu" && e.GetNotAfter() == end.UnixMicro()

@@ -117,7 +117,7 @@ type ClusterSpec struct {
 	// Identity is "sha256:" and the hexadecimal SHA-256 of the cluster's mTLS
 	// public key (SubjectPublicKeyInfo, DER).
 	Identity string `json:"identity"`
-	// Recipient is the cluster's age recipient (age1pq1…); its identity never
+	// Recipient is the cluster's age recipient (age1pq1…); its age identity never
 	// leaves the cluster.
 	Recipient string `json:"recipient"`
 	// Suspend stops unsealing for this cluster; nothing is pruned.
