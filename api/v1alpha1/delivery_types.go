@@ -71,9 +71,16 @@ type DeliveryStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// AppliedRevision is the head of the last complete apply.
+	// LastAppliedRevision is the head of the last complete apply.
 	// +optional
-	AppliedRevision string `json:"appliedRevision,omitempty"`
+	LastAppliedRevision string `json:"lastAppliedRevision,omitempty"`
+	// LastAttemptedRevision is the head that was begun last.
+	// +optional
+	LastAttemptedRevision string `json:"lastAttemptedRevision,omitempty"`
+	// History is how the last builds ended, newest first, at most five: by digest and
+	// reason, with the revision. A pass that finds everything as it was adds nothing.
+	// +optional
+	History meta.History `json:"history,omitempty"`
 	// AppliedBuildDigest is the build digest of the last complete apply.
 	// +optional
 	AppliedBuildDigest string `json:"appliedBuildDigest,omitempty"`
@@ -182,7 +189,7 @@ type InventoryRun struct {
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=".spec.suspend"
-// +kubebuilder:printcolumn:name="Revision",type=string,priority=1,JSONPath=".status.appliedRevision"
+// +kubebuilder:printcolumn:name="Revision",type=string,priority=1,JSONPath=".status.lastAppliedRevision"
 type Delivery struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -111,6 +111,13 @@ func (in *DeliveryStatus) DeepCopyInto(out *DeliveryStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.History != nil {
+		in, out := &in.History, &out.History
+		*out = make(meta.History, len(*in))
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
+	}
 	if in.Inventory != nil {
 		in, out := &in.Inventory, &out.Inventory
 		*out = make([]InventoryEntry, len(*in))

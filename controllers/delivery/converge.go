@@ -123,7 +123,7 @@ func (p *pass) applied() {
 		return
 	}
 	p.mem.vigil.applied(d.Status.AppliedBuildDigest != d.Spec.BuildDigest, p.now())
-	d.Status.AppliedBuildDigest, d.Status.AppliedRevision = d.Spec.BuildDigest, d.Spec.Revision
+	d.Status.AppliedBuildDigest, d.Status.LastAppliedRevision = d.Spec.BuildDigest, d.Spec.Revision
 	p.mem.builds.Applied(d.Spec.BuildDigest, p.aim.Objects)
 	p.mem.compared.backstop = p.now().Add(pace.Jittered(p.aim.Placed.Placement.Spec.IntervalOrDefault()))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/pace"
@@ -37,6 +38,8 @@ type ending struct {
 	aim    *aim.Aim
 	again  *loop.Again
 	now    func() time.Time
+	// began is when the pass did.
+	began time.Time
 }
 
 // count writes the inventory into the status. Objects is what stood when the
@@ -61,6 +64,7 @@ func (e *ending) state(result error) {
 	d.Status.LastHandledReconcileAt = e.record.Requested()
 	if result == nil {
 		d.Status.Attempts = 0
+		e.remember(meta.ReconciliationSucceededReason, false)
 		loop.Succeed(d, meta.ReconciliationSucceededReason, e.success())
 		return
 	}
@@ -68,7 +72,26 @@ func (e *ending) state(result error) {
 	if ended.Retryable() {
 		d.Status.Attempts++
 	}
+	if ended.Intent != loop.Progress {
+		e.remember(ended.Reason, ended.Retryable())
+	}
 	loop.Conclude(d, ended, *e.again > 0)
+}
+
+// remember notes in the history how a build ended. What ended before as it does now is
+// noted again only where it is an attempt of its own: an idle pass writes nothing.
+func (e *ending) remember(reason string, attempt bool) {
+	d := e.record.Obj
+	if d.Spec.BuildDigest == "" || d.Spec.Removed || reason == v1alpha1.SuspendedReason {
+		return
+	}
+	last := d.Status.History.Latest()
+	if !attempt && last != nil && last.Digest == d.Spec.BuildDigest && last.LastReconciledStatus == reason {
+		return
+	}
+	now := e.now()
+	d.Status.History.Upsert(d.Spec.BuildDigest, now, now.Sub(e.began), reason,
+		map[string]string{"revision": d.Spec.Revision})
 }
 
 func (e *ending) success() string {
@@ -79,7 +102,7 @@ func (e *ending) success() string {
 	if taken := e.stand.inv.TakenOver(); len(taken) > 0 {
 		e.record.Note("taken over from somebody else: %s", say.List(taken))
 	}
-	message := fmt.Sprintf("%d objects stand as of %s", stand, e.record.Obj.Status.AppliedRevision)
+	message := fmt.Sprintf("%d objects stand as of %s", stand, e.record.Obj.Status.LastAppliedRevision)
 	return strings.Join(append([]string{message}, e.record.Notes()...), "; ")
 }
 

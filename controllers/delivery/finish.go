@@ -9,6 +9,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/judging"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
@@ -42,10 +43,28 @@ func (p *pass) conclude(ctx context.Context) error {
 func (p *pass) wellness(ctx context.Context) error {
 	set, err := p.mem.expressions.Compiled(p.aim.Placed.Placement)
 	if err != nil {
+		healthy(p.record.Obj, true, err)
 		return err
 	}
 	p.health.judges = &judging.Judges{Set: set, Now: p.now}
-	return p.health.of(ctx)
+	unwell := p.health.of(ctx)
+	healthy(p.record.Obj, p.health.asked(), unwell)
+	return unwell
+}
+
+// healthy writes the condition Healthy: what stands, whatever else is wrong. Where
+// nobody asks for health there is none.
+func healthy(d *v1alpha1.Delivery, asked bool, unwell error) {
+	switch ended := loop.End(unwell, meta.HealthCheckFailedReason); {
+	case !asked:
+		conditions.Delete(d, meta.HealthyCondition)
+	case unwell == nil:
+		conditions.MarkTrue(d, meta.HealthyCondition, meta.SucceededReason, "everything that is waited for is well")
+	case ended.Intent == loop.Progress:
+		conditions.MarkUnknown(d, meta.HealthyCondition, ended.Reason, "%s", ended.Message)
+	default:
+		conditions.MarkFalse(d, meta.HealthyCondition, ended.Reason, "%s", ended.Message)
+	}
 }
 
 // finish is the one place that turns the end of a pass into a status.
@@ -56,7 +75,8 @@ func (p *pass) finish(ctx context.Context, result error) (ctrl.Result, error) {
 		return ctrl.Result{}, nil
 	}
 	before := conditions.Get(p.record.Obj, meta.ReadyCondition)
-	end := &ending{record: p.record, mem: p.mem, stand: p.stand, aim: p.aim, again: &p.again, now: p.now}
+	end := &ending{record: p.record, mem: p.mem, stand: p.stand, aim: p.aim, again: &p.again, now: p.now,
+		began: p.began}
 	if p.stand.inv != nil {
 		if err := end.count(); err != nil {
 			return ctrl.Result{}, err

@@ -36,7 +36,7 @@ type health struct {
 // of looks at everything, unless it was seen well since it was written.
 func (h *health) of(ctx context.Context) error {
 	vigil, spec := h.stand.vigil, h.aim.Placed.Placement.Spec
-	if vigil.healthy || !spec.WaitEnabled() && len(spec.HealthChecks) == 0 {
+	if vigil.healthy || !h.asked() {
 		return nil
 	}
 	if spec.WaitEnabled() {
@@ -56,6 +56,12 @@ func (h *health) of(ctx context.Context) error {
 	}
 	vigil.healthy, vigil.well = true, true
 	return nil
+}
+
+// asked: Git wants health to be waited for.
+func (h *health) asked() bool {
+	spec := h.aim.Placed.Placement.Spec
+	return spec.WaitEnabled() || len(spec.HealthChecks) > 0
 }
 
 // ofOne looks at an object of the placement.

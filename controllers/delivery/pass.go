@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
 
@@ -30,6 +31,7 @@ type pass struct {
 	failures *failures
 	lookout  *lookout
 	again    loop.Again
+	began    time.Time
 
 	// hands, comparison and health are made by [pass.ready].
 	hands      *apply.Hands
@@ -44,9 +46,9 @@ func (r *Reconciler) begin(obj *v1alpha1.Delivery) *pass {
 	mem, snapshot := r.memories.of(obj), r.options.Snapshots.Load()
 	return &pass{
 		Reconciler: r, record: r.desk.Open(obj), mem: mem,
-		aim:      &aim.Aim{Name: obj.Name, Snapshot: snapshot, Placed: snapshot.Placed(obj.Name)},
-		stand:    &stand{sight: mem.sight, vigil: &mem.vigil, fights: &mem.fights},
-		failures: newFailures(), lookout: &lookout{watcher: r.watcher, memories: r.memories},
+		aim:   &aim.Aim{Name: obj.Name, Snapshot: snapshot, Placed: snapshot.Placed(obj.Name)},
+		stand: &stand{sight: mem.sight, vigil: &mem.vigil, fights: &mem.fights},
+		began: r.now(), failures: newFailures(), lookout: &lookout{watcher: r.watcher, memories: r.memories},
 	}
 }
 
@@ -79,6 +81,7 @@ func (p *pass) run(ctx context.Context) error {
 // readyToStand readies what a working pass needs. What Git has of the placement
 // may be what keeps it from beginning.
 func (p *pass) readyToStand(ctx context.Context) error {
+	p.record.Obj.Status.LastAttemptedRevision = p.record.Obj.Spec.Revision
 	policy, err := p.options.policyOf(p.aim.Placed.Placement)
 	if err != nil {
 		return err

@@ -205,7 +205,8 @@ func (r *acceptance) deliveredOne(ctx context.Context, cluster string, d *v1alph
 func buildsAgain(mirror openMirror, builder *kustomize.Builder, cluster string) func(context.Context,
 	*v1alpha1.Delivery) *kustomize.Build {
 	return func(ctx context.Context, d *v1alpha1.Delivery) *kustomize.Build {
-		placed := buildAgain(ctx, mirror, builder, cluster, d.Name, d.Status.AppliedRevision, d.Status.AppliedBuildDigest)
+		status := d.Status
+		placed := buildAgain(ctx, mirror, builder, cluster, d.Name, status.LastAppliedRevision, status.AppliedBuildDigest)
 		if placed == nil {
 			return nil
 		}
