@@ -55,11 +55,15 @@ func (p *pass) wellness(ctx context.Context) error {
 // healthy writes the condition Healthy: what stands, whatever else is wrong. Where
 // nobody asks for health there is none.
 func healthy(d *v1alpha1.Delivery, asked bool, unwell error) {
-	switch ended := loop.End(unwell, meta.HealthCheckFailedReason); {
+	switch {
 	case !asked:
 		conditions.Delete(d, meta.HealthyCondition)
+		return
 	case unwell == nil:
 		conditions.MarkTrue(d, meta.HealthyCondition, meta.SucceededReason, "everything that is waited for is well")
+		return
+	}
+	switch ended := loop.End(unwell, meta.HealthCheckFailedReason); {
 	case ended.Intent == loop.Progress:
 		conditions.MarkUnknown(d, meta.HealthyCondition, ended.Reason, "%s", ended.Message)
 	default:
