@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -33,6 +34,7 @@ type modelServer struct {
 	raw     client.WithWatch
 	guarded client.Client
 	kinds   modelDiscovery
+	mu      sync.Mutex // objects of one kind are sent side by side
 	uids    int
 	// ours are the objects that the controller made and nobody made anew, by uid.
 	ours map[types.UID]bool
@@ -125,6 +127,8 @@ func claimed(o runtime.ApplyConfiguration) (schema.GroupVersionKind, client.Obje
 
 func (s *modelServer) apply(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration,
 	options ...client.ApplyOption) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	gvk, key, uid := claimed(o)
 	live, err := s.live(ctx, gvk, key)
 	if err != nil {
@@ -157,6 +161,8 @@ func (s *modelServer) apply(ctx context.Context, c client.WithWatch, o runtime.A
 // patch is how the controller writes beside an apply; a dry run writes nothing.
 func (s *modelServer) patch(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
 	options ...client.PatchOption) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all client.PatchOptions
 	all.ApplyOptions(options)
 	gvk := o.GetObjectKind().GroupVersionKind()
@@ -194,6 +200,8 @@ func (s *modelServer) delete(ctx context.Context, c client.WithWatch, o client.O
 	if _, ok := o.(*v1alpha1.Delivery); ok {
 		return c.Delete(ctx, o, options...)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	live, err := s.live(ctx, gvk, client.ObjectKeyFromObject(o))
 	if err != nil {
 		return err
