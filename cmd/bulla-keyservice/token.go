@@ -58,7 +58,7 @@ With --pattern, as many clusters as --uses says enrol with it, each under a name
 that the pattern admits: "*" stands for one character or more. A name is given
 once: a second machine with that name is refused, whatever token it has, but the
 one that has the name may come again with its keys. Each use is an entry of the
-audit log. "bulla cluster add --enrolled PATTERN" writes their files.`,
+audit log, with the keys for its file: "bulla cluster add NAME" writes that.`,
 		Example: `  bulla-keyservice token create --config keyservice.yaml --cluster prod-eu --ttl 1h |
     kubectl -n bulla-system create secret generic bulla-join --from-file=token=/dev/stdin
   bulla-keyservice token create --config keyservice.yaml --pattern 'shop-*' --uses 3000 --ttl 72h`,
