@@ -64,7 +64,7 @@ func TestAFileOfProvidersIsReadStrictly(t *testing.T) {
 		t.Fatalf("%d providers, %v", len(good), err)
 	}
 	for what, text := range map[string]string{
-		"a field that is none":      "providers:\n- {name: chat, type: slack, adress: https://x/" + notifySecret + "}\n",
+		"a field that is none":      "providers:\n- {name: chat, type: slack, adr: https://x/" + notifySecret + "}\n",
 		"no file of that name":      "providers:\n- {name: chat, type: slack, addressFile: nowhere}\n",
 		"a file that is too large":  "providers:\n- {name: chat, type: slack, addressFile: large}\n",
 		"a name twice":              "providers:\n- &a {name: chat, type: slack, addressFile: address}\n- *a\n",
