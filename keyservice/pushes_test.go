@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -80,6 +81,7 @@ func TestAFloodOfWebhooksCostsFewLooks(t *testing.T) {
 	w := newWorldOf(t, api.SuiteHybrid, 2, 0, func(w *world) { w.lookEvery = 0 }) // the product's
 	wait.Until(t, "the first look ends", func() bool { return w.looks(t) > 0 })
 	before := w.looks(t)
+	began := time.Now()
 	var senders sync.WaitGroup
 	for range 8 {
 		senders.Go(func() {
@@ -95,7 +97,7 @@ func TestAFloodOfWebhooksCostsFewLooks(t *testing.T) {
 	senders.Wait()
 	looks := w.looks(t) - before
 	t.Logf("%d webhooks, %d looks", flood, looks)
-	if looks > flood/20 {
+	if looks > flood/20+int(time.Since(began)/time.Second) { // there is one a second, on a machine that takes long
 		t.Errorf("%d webhooks cost %d looks", flood, looks)
 	}
 }

@@ -42,16 +42,6 @@ type End struct {
 	NotAfter time.Time `json:"notAfter"`
 }
 
-// EndOn is when the placement leaves a cluster by itself; nil for never.
-func (p Placement) EndOn(cluster string) *time.Time {
-	for _, end := range p.Ends {
-		if end.Cluster == cluster {
-			return &end.NotAfter
-		}
-	}
-	return nil
-}
-
 func readEnds(in []*keyservicev1.LedgerEnd) []End {
 	var ends []End
 	for _, end := range in {
