@@ -17,6 +17,8 @@ const notifySecret = "what the receiver and the controller know"
 type notified struct {
 	mu  sync.Mutex
 	all strings.Builder
+	// providers is the file that the controller is given; "" for none.
+	providers string
 }
 
 func (n *notified) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
@@ -38,6 +40,7 @@ func (w *processWorld) takeNotifications() {
 	server := httptest.NewServer(&w.notified)
 	w.Cleanup(server.Close)
 	w.write("notify-secret", notifySecret)
+	w.notified.providers = w.path("providers.yaml")
 	w.write("providers.yaml", "providers:\n- {name: all, type: cloudevents, secretFile: notify-secret, address: "+
 		server.URL+"}\n")
 }

@@ -302,11 +302,13 @@ func (w *processWorld) startController() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.controller = w.run("controller.log", []string{beTheController + "=1"}, self, "--kubeconfig", kubeconfig,
-		"--namespace", w.own,
+	command := []string{self, "--kubeconfig", kubeconfig, "--namespace", w.own,
 		"--storage-path", w.path("storage"), "--metrics-addr", freeAddress(w.T), "--health-addr", freeAddress(w.T),
-		"--enable-leader-election", "--notify-config", w.path("providers.yaml"),
-		"--default-service-account", "bulla-deployer")
+		"--enable-leader-election", "--default-service-account", "bulla-deployer"}
+	if w.notified.providers != "" {
+		command = append(command, "--notify-config", w.notified.providers)
+	}
+	w.controller = w.run("controller.log", []string{beTheController + "=1"}, command...)
 }
 
 func (w *processWorld) stopController() { w.end(w.controller) }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
@@ -21,7 +22,7 @@ func TestARenamedPlacementIsNotSaidToBeAbsent(t *testing.T) {
 
 func TestADeliveryComesBackWhenItWasTold(t *testing.T) {
 	for range 100 {
-		p := &ending{mem: &memory{}, again: new(loop.Again)}
+		p := &ending{mem: &memory{}, aim: &aim.Aim{}, again: new(loop.Again)}
 		got := p.next(&loop.Error{Reason: "x", Intent: loop.Retry, After: 3 * time.Minute})
 		if got < 3*time.Minute || got > 3*time.Minute+40*time.Second {
 			t.Fatalf("it comes back in %s, told 3m", got)
