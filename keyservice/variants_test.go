@@ -20,6 +20,7 @@ func TestAClusterOpensWhatItsOwnVariantBuilds(t *testing.T) {
 	shop := placementFile("shop", "shop", "set/all")
 	head := f.commit(map[string]string{
 		"clustersets/all.yaml":            setFile("all"),
+		"placements/payments.yaml":        "", // prod-eu's alone: nothing else may tell the two apart
 		"apps/shop/base.yaml":             base,
 		"apps/shop/kustomization.yaml":    "resources: [base.yaml, text.yaml]\n",
 		"apps/shop-eu/kustomization.yaml": "resources: [../shop, only.yaml]\n", "apps/shop-eu/only.yaml": eu,
