@@ -41,6 +41,8 @@ type pruning struct {
 	failing bool
 	// held: the build is not applied yet, and waits for its time.
 	held bool
+	// later is how many objects Git dropped that stay for one of these two.
+	later int
 	// pruned is what this pass confirmed absent, for the event.
 	pruned []string
 }
@@ -98,10 +100,12 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 		// object that somebody keeps failing must not keep a revoked value.
 		if p.failing && p.stand.inv[id].Content == "" {
 			why["not everything of Git could be applied"]++
+			p.later++
 			continue
 		}
 		if p.held && hold.Successor(id, p.stand.inv, p.aim.Desired) {
 			why["what takes their place waits"]++
+			p.later++
 			continue
 		}
 		leaving = append(leaving, id)
@@ -141,7 +145,9 @@ func (p *pruning) guard(leaving []ObjectID) error {
 		stood = len(p.stand.inv)
 	}
 	share := p.aim.Snapshot.Fleet.Spec.MaxShare()
-	if len(leaving) <= freeRemovals || len(leaving)*100 <= share*stood {
+	// What goes later counts now: a removal in two parts is one.
+	all := len(leaving) + p.later
+	if all <= freeRemovals || all*100 <= share*stood {
 		return nil
 	}
 	if d.Annotations[v1alpha1.ConsentAnnotation] == d.Spec.Revision {
@@ -149,7 +155,7 @@ func (p *pruning) guard(leaving []ObjectID) error {
 	}
 	return loop.Stalled(v1alpha1.PruneBlockedReason,
 		"%d of %d objects leave, more than the fleet's share of %d%%: they stay until the annotation %s=%s consents",
-		len(leaving), stood, share, v1alpha1.ConsentAnnotation, d.Spec.Revision)
+		all, stood, share, v1alpha1.ConsentAnnotation, d.Spec.Revision)
 }
 
 // removeStages deletes stage by stage. A stage begins when the one before it is
