@@ -126,24 +126,14 @@ func maybeHold() {
 }
 
 func hold(path string) error {
-	data, err := os.ReadFile(path)
+	plan, roots, err := readPlan(path)
 	if err != nil {
 		return err
 	}
-	var plan reconnecting
-	if err := json.Unmarshal(data, &plan); err != nil {
-		return err
-	}
-	ca, err := x509.ParseCertificate(plan.CA)
-	if err != nil {
-		return err
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(ca)
 	var all sync.WaitGroup
 	for _, c := range plan.Clusters {
 		all.Go(func() {
-			if err := c.hold(&plan, roots); err != nil {
+			if err := c.hold(plan, roots); err != nil {
 				fmt.Fprintln(os.Stderr, "hold:", err)
 				return
 			}

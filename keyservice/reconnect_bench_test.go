@@ -201,21 +201,30 @@ func maybeReconnect() {
 	os.Exit(0)
 }
 
-func reconnect(path string) error {
+// readPlan reads what clusters are to do, and whom they trust.
+func readPlan(path string) (*reconnecting, *x509.CertPool, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	var plan reconnecting
-	if err := json.Unmarshal(data, &plan); err != nil {
-		return err
+	plan := &reconnecting{}
+	if err := json.Unmarshal(data, plan); err != nil {
+		return nil, nil, err
 	}
 	ca, err := x509.ParseCertificate(plan.CA)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(ca)
+	return plan, roots, nil
+}
+
+func reconnect(path string) error {
+	plan, roots, err := readPlan(path)
+	if err != nil {
+		return err
+	}
 	var all sync.WaitGroup
 	var sentAway, failed atomic.Int64
 	var first sync.Once
@@ -223,7 +232,7 @@ func reconnect(path string) error {
 	start := time.Now()
 	for _, c := range plan.Clusters {
 		all.Go(func() {
-			if err := c.run(&plan, roots, &sentAway); err != nil {
+			if err := c.run(plan, roots, &sentAway); err != nil {
 				failed.Add(1)
 				first.Do(func() { out.First = err.Error() })
 			}

@@ -50,12 +50,9 @@ func acceptHistory(ctx context.Context, file, head string, stdout io.Writer) err
 	if err != nil {
 		return err
 	}
-	rows, err := parts.OpenRows(ctx, config)
+	rows, err := parts.OpenServed(ctx, config)
 	if err != nil {
 		return err
-	}
-	if rows == nil {
-		return fault.New("the service was never served from here", "open store: %q does not exist", config.Store)
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
 	last, err := rows.LastHead(ctx, config.Fleet, config.Repository.Ref)

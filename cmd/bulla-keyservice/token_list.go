@@ -66,12 +66,9 @@ func withTokens(ctx context.Context, file string,
 	if err != nil {
 		return err
 	}
-	rows, err := parts.OpenRows(ctx, config)
+	rows, err := parts.OpenServed(ctx, config)
 	if err != nil {
 		return err
-	}
-	if rows == nil {
-		return fault.New("the service was never served from here", "open store: %q does not exist", config.Store)
 	}
 	defer rows.Close() //nolint:errcheck // every write was committed
 	tokens, err := rows.JoinTokens(ctx, config.Fleet, time.Now())

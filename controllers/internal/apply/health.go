@@ -36,14 +36,9 @@ func (l *Live) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind) (
 	if Passive(id) {
 		return Health{Status: status.CurrentStatus}, nil
 	}
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(gvk)
-	err := l.reader.Get(ctx, keyOf(id), live)
-	switch {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
-	case err != nil:
-		return Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), hinted(err))
+	live, absent, err := l.whole(ctx, id, gvk)
+	if live == nil {
+		return absent, err
 	}
 	health, err := compute(id, live)
 	if err != nil || health.Status != status.InProgressStatus {
@@ -58,20 +53,30 @@ func (l *Live) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind) (
 	return health, nil
 }
 
+// whole reads an object; without one it gives the health that says so.
+func (l *Live) whole(ctx context.Context, id ID, gvk schema.GroupVersionKind,
+) (live *unstructured.Unstructured, absent Health, err error) {
+	live = &unstructured.Unstructured{}
+	live.SetGroupVersionKind(gvk)
+	err = l.reader.Get(ctx, keyOf(id), live)
+	switch {
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		return nil, Health{Status: status.NotFoundStatus, Message: "not found"}, nil
+	case err != nil:
+		return nil, Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), hinted(err))
+	}
+	return live, Health{}, nil
+}
+
 // HealthBy is [Live.Health] of an object whose kind Git judges itself. What judges
 // sees the whole object: it is asked about no Secret.
 func (l *Live) HealthBy(ctx context.Context, id ID, gvk schema.GroupVersionKind, judge Judge) (Health, error) {
 	if judge == nil || groupKind(id) == (schema.GroupKind{Kind: workload.Secret}) {
 		return l.Health(ctx, id, gvk)
 	}
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(gvk)
-	err := l.reader.Get(ctx, keyOf(id), live)
-	switch {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return Health{Status: status.NotFoundStatus, Message: "not found"}, nil
-	case err != nil:
-		return Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), hinted(err))
+	live, absent, err := l.whole(ctx, id, gvk)
+	if live == nil {
+		return absent, err
 	}
 	return judge(ctx, live.Object), nil
 }

@@ -30,6 +30,7 @@ func KeyOf(p *api.Placement) (Key, error) {
 	// variants that differ in those alone share one.
 	spec.Variants, spec.Substitute = nil, nil
 	spec.Prune, spec.Wait, spec.Timeout, spec.Interval, spec.Suspend = nil, nil, nil, nil, false
+	spec.RetryInterval, spec.HealthChecks, spec.HealthCheckExprs = nil, nil, nil
 	data, err := json.Marshal(spec)
 	if err != nil {
 		return Key{}, fmt.Errorf("read placement %q: %w", p.Metadata.Name, err)

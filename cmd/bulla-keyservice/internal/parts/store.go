@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
@@ -32,6 +33,15 @@ func OpenRows(ctx context.Context, config *config.Config) (*store.DB, error) {
 		}
 	}
 	return OpenStore(ctx, config)
+}
+
+// OpenServed is for what needs what the service wrote.
+func OpenServed(ctx context.Context, config *config.Config) (*store.DB, error) {
+	rows, err := OpenRows(ctx, config)
+	if err == nil && rows == nil {
+		err = fault.New("the service was never served from here", "open store: %q does not exist", config.Store)
+	}
+	return rows, err
 }
 
 // OpenMirror opens the service's copy of the repository.
