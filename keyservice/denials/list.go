@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bulla-dev/bulla/keyservice/heads"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/sealing"
@@ -51,7 +51,7 @@ type Value struct {
 // denied placement is enough, though another that is not denied has the same file:
 // who may open the one has what the other holds. A placement that does not build
 // has nothing, and denies nothing of another's.
-func (l *List) Denies(v Value, stands []*heads.Candidate) bool {
+func (l *List) Denies(v Value, stands []*grant.Candidate) bool {
 	return slices.ContainsFunc(l.denials, func(d store.Denial) bool {
 		return deniesCluster(d, v.Cluster) && deniesPlacement(d, stands) && deniesValue(d, v)
 	})
@@ -70,8 +70,8 @@ func deniesCluster(d store.Denial, cluster string) bool {
 	return d.Cluster == "" || d.Cluster == cluster
 }
 
-func deniesPlacement(d store.Denial, stands []*heads.Candidate) bool {
-	return d.Placement == "" || slices.ContainsFunc(stands, func(c *heads.Candidate) bool { return c.Placement == d.Placement })
+func deniesPlacement(d store.Denial, stands []*grant.Candidate) bool {
+	return d.Placement == "" || slices.ContainsFunc(stands, func(c *grant.Candidate) bool { return c.Placement == d.Placement })
 }
 
 // deniesValue compares payloads beside the digest: one byte more in the file makes

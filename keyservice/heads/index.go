@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"filippo.io/age"
-
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 const (
@@ -34,7 +31,7 @@ type Index struct {
 	// then the sets that it is in.
 	Targets []string
 	// Stubs are shared by all clusters with the same placements in the same variants.
-	Stubs map[string][]Candidate
+	Stubs map[string][]grant.Candidate
 	// Unusable says that the Cluster file's recipient cannot be sealed to.
 	Unusable bool
 	// undecided are digests of objects that a placement whose build is under way may
@@ -55,13 +52,6 @@ func (x *Index) MayCome(digest string) bool {
 	return len(x.Pending) > 0 && (x.undecided[digest] || len(x.Stubs[digest]) == 0)
 }
 
-// Candidate is one built object that a stub digest stands for.
-type Candidate struct {
-	Placement string
-	Object    kustomize.ObjectID
-	Manifest  *api.SealedManifest
-}
-
 // indexes are those of one head, built once each for all who wait.
 type indexes struct {
 	build func(cluster string) (*Index, error)
@@ -74,14 +64,10 @@ type indexes struct {
 	placed sync.Map // of *placedStubs
 }
 
-// placedStubs are the stubs of a set of placements, by digest.
+// placedStubs are the stubs of a set of placements, once for all who wait.
 type placedStubs struct {
-	mu        sync.Mutex
-	Stubs     map[string][]Candidate // nil until resolved
-	undecided map[string]bool
-	pending   []string
-	failed    bool
-	Broken    map[string]string
+	mu           sync.Mutex
+	*grant.Stubs // nil until resolved
 }
 
 type pendingIndex struct {
@@ -155,78 +141,31 @@ func newIndex(ctx context.Context, of *Head, builder *kustomize.Builder, cluster
 	if !ok {
 		return nil, fmt.Errorf("index cluster %q: not in the fleet", cluster)
 	}
-	x := &Index{Cluster: file}
-	if _, err := age.ParseHybridRecipient(file.Spec.Recipient); err != nil {
-		x.Unusable = true
-	}
-	x.Targets = append(x.Targets, sealing.Target{Kind: sealing.Cluster, Name: cluster}.String())
-	for _, set := range of.Model.SetsOf(cluster) {
-		x.Targets = append(x.Targets, sealing.Target{Kind: sealing.Set, Name: set}.String())
-	}
+	x := &Index{Cluster: file, Unusable: !grant.Receives(file), Targets: grant.Targets(of.Model, cluster)}
 	placed, err := of.indexes.resolve(ctx, of, builder, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
-	x.Stubs, x.undecided, x.Pending = placed.Stubs, placed.undecided, placed.pending
-	x.failed, x.Broken = placed.failed, placed.Broken
+	x.Stubs, x.undecided, x.Pending = placed.ByDigest, placed.Undecided, placed.Pending
+	x.failed, x.Broken = placed.Failed, placed.Broken
 	x.Ended = ended(ctx, of, builder, cluster)
 	return x, nil
 }
 
 // resolve gives the stubs of the cluster's placements, found once for all clusters
 // that have the same. What did not build is tried again.
-func (x *indexes) resolve(ctx context.Context, of *Head, builder *kustomize.Builder, cluster string) (*placedStubs, error) {
+func (x *indexes) resolve(ctx context.Context, of *Head, builder *kustomize.Builder, cluster string) (*grant.Stubs, error) {
 	known, _ := x.placed.LoadOrStore(of.Model.GroupOf(cluster), &placedStubs{})
 	shared := known.(*placedStubs)
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	if shared.Stubs != nil && !shared.failed {
-		return shared, nil
+	if shared.Stubs != nil && !shared.Failed {
+		return shared.Stubs, nil
 	}
 	resolution := builder.ResolveGroupSoon(ctx, of.Tree, of.Model, cluster)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	fresh := &placedStubs{
-		Stubs: map[string][]Candidate{}, undecided: map[string]bool{}, Broken: map[string]string{},
-		pending: resolution.Building(),
-	}
-	for _, name := range slices.Sorted(maps.Keys(resolution.Placed)) {
-		fresh.add(name, resolution)
-	}
-	shared.Stubs, shared.undecided, shared.pending = fresh.Stubs, fresh.undecided, fresh.pending
-	shared.failed, shared.Broken = fresh.failed, fresh.Broken
-	return fresh, nil
-}
-
-// clashes says of an object that several placements claim.
-func clashes(c kustomize.Conflict) string {
-	return fmt.Sprintf("%s %s/%s is claimed by %s too", c.ID.Kind, c.ID.Namespace, c.ID.Name, strings.Join(c.With, ", "))
-}
-
-// add takes the stubs of one placement: none of a placement that does not build
-// or that claims another's object, and none but those the map of objects gives
-// to it.
-func (x *placedStubs) add(name string, resolution *kustomize.Resolution) {
-	placed := resolution.Placed[name]
-	if placed.Err != nil {
-		x.failed, x.Broken[name] = true, placed.Err.Error()
-		return
-	}
-	if len(placed.Conflicts) > 0 {
-		x.Broken[name] = clashes(placed.Conflicts[0])
-		return
-	}
-	for _, object := range placed.Build.Objects {
-		owner, ok := resolution.Owner(object.ID())
-		if object.Stub == nil || !ok || owner != name {
-			continue
-		}
-		digest := object.Stub.Digest
-		if len(x.pending) > 0 && resolution.Undecided(object.ID()) {
-			x.undecided[digest] = true
-			continue
-		}
-		x.Stubs[digest] = append(x.Stubs[digest], Candidate{Placement: name, Object: object.ID(), Manifest: object.Stub.Manifest})
-	}
+	shared.Stubs = grant.Of(resolution)
+	return shared.Stubs, nil
 }

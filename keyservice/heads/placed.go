@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -25,8 +26,8 @@ func (h *Head) sampleClusters() []string {
 }
 
 // PlacedAnywhere returns what the digests stand for on any cluster of the head.
-func (h *Head) PlacedAnywhere(ctx context.Context, digests []string) (map[string][]Candidate, error) {
-	found, building := map[string][]Candidate{}, ""
+func (h *Head) PlacedAnywhere(ctx context.Context, digests []string) (map[string][]grant.Candidate, error) {
+	found, building := map[string][]grant.Candidate{}, ""
 	for _, cluster := range h.sampleClusters() {
 		x, err := h.indexes.get(ctx, cluster)
 		if err != nil {
@@ -37,7 +38,7 @@ func (h *Head) PlacedAnywhere(ctx context.Context, digests []string) (map[string
 		}
 		for _, digest := range digests {
 			for _, c := range x.Stubs[digest] {
-				if !slices.ContainsFunc(found[digest], func(f Candidate) bool { return f.Placement == c.Placement && f.Object == c.Object }) {
+				if !slices.ContainsFunc(found[digest], func(f grant.Candidate) bool { return f.Placement == c.Placement && f.Object == c.Object }) {
 					found[digest] = append(found[digest], c)
 				}
 			}

@@ -2,7 +2,7 @@ package unseal
 
 import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/heads"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 )
 
 const (
@@ -15,7 +15,7 @@ const (
 // nameBuilt has the log name every object that a digest stands for: whoever may
 // open one of them has the file keys of all, and a log that names one of them says
 // of the others that nobody opened them.
-func nameBuilt(e audit.Entry, stands []*heads.Candidate) []audit.Entry {
+func nameBuilt(e audit.Entry, stands []*grant.Candidate) []audit.Entry {
 	entries := []audit.Entry{e}
 	room := builtInEntry
 	if len(e.Targets) > manyLocks {

@@ -2,15 +2,15 @@ package unseal
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"slices"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/denials"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
-	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -54,25 +54,11 @@ type decided struct {
 	refusal keyservicev1.Refusal
 	// stands are the built objects that the digest stands for here, and bound the
 	// blocks of it: the same file keys for all of them.
-	stands []*heads.Candidate
-	bound  []boundBlock
+	stands []*grant.Candidate
+	bound  []grant.Bound
 	// locks are the ones to open, one a block; fewer where a block has none.
-	locks []chosenLock
+	locks []grant.Lock
 	ready []*sealing.Prepared
-}
-
-// boundBlock is one block of a stub, with the context that it is sealed for.
-type boundBlock struct {
-	block   *api.Block
-	payload *sealing.Payload
-	context sealing.Context
-}
-
-// chosenLock is the lock of a block to open, and the suite of its key.
-type chosenLock struct {
-	api.Lock
-
-	suite api.Suite
 }
 
 // step is one question that a digest must pass before the token is asked. It
@@ -138,7 +124,7 @@ func placedHere(ctx context.Context, g *grounds, d decided) (decided, keyservice
 // whose payloads were sealed for another place costs nothing.
 func boundHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
 	var err error
-	if d.stands, d.bound, err = bindAll(g.who.Fleet, g.index.Stubs[d.digest]); err != nil {
+	if d.stands, d.bound, err = grant.BindAll(g.who.Fleet, g.index.Stubs[d.digest]); err != nil {
 		g.log.Info("payload is not acceptable", "digest", d.digest, "error", err.Error())
 		return d, invalid
 	}
@@ -151,46 +137,6 @@ func boundHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.
 	return d, invalid
 }
 
-// bindAll returns the candidates that a digest is sealed for, and the blocks of
-// the first: all have the same bytes. An error comes with those before it.
-func bindAll(fleet string, placed []heads.Candidate) (stands []*heads.Candidate, bound []boundBlock, err error) {
-	for i := range placed {
-		blocks, err := bind(fleet, &placed[i])
-		if err != nil {
-			return stands, bound, err
-		}
-		if blocks == nil {
-			continue
-		}
-		if stands = append(stands, &placed[i]); len(stands) == 1 {
-			bound = blocks
-		}
-	}
-	return stands, bound, nil
-}
-
-// bind returns the blocks of a candidate with their contexts, or nil when a
-// payload is bound elsewhere. Scope, kind and fields come from the context only.
-func bind(fleet string, c *heads.Candidate) ([]boundBlock, error) {
-	blocks := make([]boundBlock, len(c.Manifest.Spec.Blocks))
-	for i := range c.Manifest.Spec.Blocks {
-		block := &c.Manifest.Spec.Blocks[i]
-		payload, err := sealing.ParsePayload(block.Payload)
-		if err != nil {
-			return nil, err
-		}
-		where, err := sealing.ContextOf(fleet, c.Manifest, i, c.Object.Namespace, c.Object.Name)
-		if err != nil {
-			return nil, err
-		}
-		if payload.ContextDigest() != where.Digest() {
-			return nil, nil
-		}
-		blocks[i] = boundBlock{block: block, payload: payload, context: where}
-	}
-	return blocks, nil
-}
-
 // notDenied asks the deny list last of what needs no token. It stands behind the
 // questions of where the digest is placed, so that a cluster learns nothing of
 // what is denied elsewhere; and a denial names a placement, which only the built
@@ -198,7 +144,7 @@ func bind(fleet string, c *heads.Candidate) ([]boundBlock, error) {
 func notDenied(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
 	value := denials.Value{Cluster: g.who.Name, Digest: d.digest}
 	for _, b := range d.bound {
-		value.Payloads = append(value.Payloads, b.payload)
+		value.Payloads = append(value.Payloads, b.Payload)
 	}
 	if g.denied.Denies(value, d.stands) {
 		return d, denied
@@ -213,54 +159,30 @@ func notDenied(_ context.Context, g *grounds, d decided) (decided, keyservicev1.
 // namespaces; of the others the objects are undecided for as long as a placement that
 // may have them is being built.
 func isOfFleet(d decided) bool {
-	return len(d.bound) > 0 && d.bound[0].context.Scope == api.ScopeFleet
+	return len(d.bound) > 0 && d.bound[0].Context.Scope == api.ScopeFleet
 }
 
 // lockedHere picks one lock a block: this cluster's own before a set's, and
 // only one whose key the fleet still opens with.
 func lockedHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
 	for _, b := range d.bound {
-		lock, refusal := g.lockOf(b.block)
-		if refusal != granted {
-			return d, refusal
+		lock, err := grant.LockOf(g.head.Model, g.index.Targets, b.Block)
+		if errors.Is(err, grant.ErrKey) {
+			return d, keyRefused
+		}
+		if err != nil {
+			return d, notLocked
 		}
 		d.locks = append(d.locks, lock)
 	}
 	return d, granted
 }
 
-func (g *grounds) lockOf(block *api.Block) (chosenLock, keyservicev1.Refusal) {
-	refusal := notLocked
-	for _, target := range g.index.Targets {
-		if lock, ok := usableLock(g.head.Model, block, target); ok {
-			return lock, granted
-		}
-		if slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target }) {
-			refusal = keyRefused
-		}
-	}
-	return chosenLock{}, refusal
-}
-
-// usableLock prefers the Active key. The suite is the key record's: a lock has
-// no say in it.
-func usableLock(at *model.Model, block *api.Block, target string) (chosenLock, bool) {
-	for _, status := range []api.KeyStatus{api.KeyActive, api.KeySuperseded} {
-		for _, lock := range block.Locks {
-			key, known := at.Fleet.Spec.Key(lock.Key)
-			if lock.Target == target && known && key.Status == status {
-				return chosenLock{lock, key.Suite}, true
-			}
-		}
-	}
-	return chosenLock{}, false
-}
-
 // locksParse is the last question, asked of every block before the token is
 // asked for the first: a malformed lock looks to a token like a sick token.
 func locksParse(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
 	for i, b := range d.bound {
-		ready, err := sealing.Prepare(b.context, b.payload, d.locks[i].Lock, d.locks[i].suite)
+		ready, err := sealing.Prepare(b.Context, b.Payload, d.locks[i].Lock, d.locks[i].Suite)
 		if err != nil {
 			g.log.Info("lock is not acceptable", "digest", d.digest, "error", err.Error())
 			return d, invalid

@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/clerk"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -50,7 +51,7 @@ type rewrapped struct {
 	digest  string
 	refusal keyservicev1.Refusal
 	// stands are the built objects that the digest stands for, on any cluster.
-	stands []*heads.Candidate
+	stands []*grant.Candidate
 	blocks []rewrapBlock
 	// operations is what was asked of the token, the one that failed included.
 	operations int
@@ -58,7 +59,7 @@ type rewrapped struct {
 
 // rewrapBlock is one block: a lock for each target, in the order of the file.
 type rewrapBlock struct {
-	boundBlock
+	grant.Bound
 
 	locks []rewrapLock
 }
@@ -127,7 +128,7 @@ func isTooMuch(locks, digests int) bool { return locks > maxMoves && digests > 1
 
 // decideAll decides before the token is asked for the first, and counts the locks
 // to move. It ends where they are too many.
-func (q *rewrap) decideAll(digests []string, placed map[string][]heads.Candidate) (results []rewrapped, locks int) {
+func (q *rewrap) decideAll(digests []string, placed map[string][]grant.Candidate) (results []rewrapped, locks int) {
 	results = make([]rewrapped, len(digests))
 	for i, digest := range digests {
 		r := &results[i]
@@ -156,13 +157,13 @@ func (r *rewrapped) moves() (n int) {
 
 // decide asks what Unseal asks, but for the cluster: placed at the head, bound
 // to one built object there, every lock parses, and its key opens.
-func (q *rewrap) decide(placed []heads.Candidate, r *rewrapped) keyservicev1.Refusal {
+func (q *rewrap) decide(placed []grant.Candidate, r *rewrapped) keyservicev1.Refusal {
 	if len(placed) == 0 { // history is refused: candidates are of the accepted head
 		return notPlaced
 	}
-	var bound []boundBlock
+	var bound []grant.Bound
 	var err error
-	if r.stands, bound, err = bindAll(q.who.Fleet, placed); err != nil {
+	if r.stands, bound, err = grant.BindAll(q.who.Fleet, placed); err != nil {
 		q.log.Info("payload is not acceptable", "digest", r.digest, "error", err.Error())
 		return invalid
 	}
@@ -172,23 +173,23 @@ func (q *rewrap) decide(placed []heads.Candidate, r *rewrapped) keyservicev1.Ref
 	return q.prepare(r, bound)
 }
 
-func (q *rewrap) prepare(r *rewrapped, blocks []boundBlock) keyservicev1.Refusal {
+func (q *rewrap) prepare(r *rewrapped, blocks []grant.Bound) keyservicev1.Refusal {
 	for _, b := range blocks {
-		moved := rewrapBlock{boundBlock: b}
+		moved := rewrapBlock{Bound: b}
 		var targets []string
-		for _, lock := range b.block.Locks {
+		for _, lock := range b.Block.Locks {
 			if slices.Contains(targets, lock.Target) {
 				continue
 			}
 			targets = append(targets, lock.Target)
-			old, ok := usableLock(q.head.Model, b.block, lock.Target)
+			old, ok := grant.UsableLock(q.head.Model, b.Block, lock.Target)
 			if !ok {
 				return keyRefused
 			}
 			next := rewrapLock{old: old.Lock, new: old.Lock}
 			if old.Key != q.to.ID {
 				var err error
-				if next.prepared, err = sealing.Prepare(b.context, b.payload, old.Lock, old.suite); err != nil {
+				if next.prepared, err = sealing.Prepare(b.Context, b.Payload, old.Lock, old.Suite); err != nil {
 					q.log.Info("lock is not acceptable", "digest", r.digest, "error", err.Error())
 					return invalid
 				}
