@@ -5,18 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -199,15 +198,10 @@ func (a *app) identitySource() *recovery.Source {
 // passphrase asks on the terminal. There is no flag and no variable for it:
 // both are seen by others on the machine.
 func (a *app) passphrase(file string) (string, error) {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
+	text, err := shell.Hidden("Passphrase of " + file)
+	if errors.Is(err, shell.ErrNoTerminal) {
 		return "", fault.New(
-			"run this on a terminal, or decrypt the file first: age -d -o - FILE | bulla open --identity -",
-			"no terminal to ask on")
+			"run this on a terminal, or decrypt the file first: age -d -o - FILE | bulla open --identity -", "%w", err)
 	}
-	defer tty.Close()
-	_, _ = io.WriteString(tty, "Passphrase of "+file+": ")
-	defer func() { _, _ = io.WriteString(tty, "\n") }()
-	text, err := term.ReadPassword(int(tty.Fd()))
 	return string(text), err
 }

@@ -77,6 +77,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.RootKey, "root-key", "",
 		"root verifier `key` to trust for this run, instead of the pinned one")
 	root.AddCommand(newInit(a), newTrust(a), sealcmd.New(a.Shell), delivercmd.New(a.Shell), newOpen(a), newRecover(a))
+	root.AddCommand(sealcmd.NewSet(a.Shell), sealcmd.NewUnset(a.Shell), sealcmd.NewRename(a.Shell))
 	root.AddCommand(newPlace(a), newMerge(a))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))

@@ -58,3 +58,44 @@ const example = `  # a new secret for what is placed as "payments"
 
   # openable with the HSM and the key of prod-eu only
   bulla seal apps/payments/payments-db.yaml --two-lock --cluster prod-eu --from-file password=./password.txt`
+
+const setLong = `Seal one value, new or changed, into a stub file.
+
+On a terminal the value is asked for, twice, and not shown. --stdin and
+--from-file take it as it is, with its last line end. --generate makes one that
+nobody ever sees: only the clusters that it is placed on can read it. No flag
+takes the value itself: the shell's history and the list of processes keep what
+is typed.
+
+The other values of the stub stay, byte for byte. A stub that is not there is
+begun. Whom for and what as are those of bulla seal.`
+
+const setExample = `  # asked for
+  bulla set apps/payments/payments-db.yaml password
+
+  # made, 32 letters and digits
+  bulla set apps/payments/payments-db.yaml password --generate 32
+
+  # from another program
+  pass show payments/db | tr -d '\n' | bulla set apps/payments/payments-db.yaml password --stdin
+
+  # the first value of a new stub
+  bulla set apps/payments/api.yaml token --for payments --generate 40 --alphabet base64url`
+
+const unsetLong = `Take values out of a stub file.
+
+Nothing is opened, and the other values stay, byte for byte. Values that stand
+in one block with one that goes must be sealed anew: the error names them. What
+was committed stays in Git's history, as ciphertext that no cluster can have
+opened once this is merged.`
+
+const unsetExample = `  bulla unset apps/payments/payments-db.yaml token`
+
+const renameLong = `Give a key another name, with its value again.
+
+A sealed value is bound to its key, and nobody here can open it: the value is
+asked for, piped, read from a file or made, as with bulla set. Workloads that
+read the old key must read the new one; bulla validate names them.`
+
+const renameExample = `  pass show payments/db | tr -d '\n' |
+    bulla rename apps/payments/payments-db.yaml pass password --stdin`

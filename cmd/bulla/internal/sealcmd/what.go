@@ -19,6 +19,8 @@ type what struct {
 	manifest                  string
 	removals, renames         []string
 	allowEmpty                bool
+	// one gives the value of a verb that takes a single one, or is nil.
+	one func(*values.Source, values.Set) error
 }
 
 func (w *what) flags(f *pflag.FlagSet) {
@@ -54,6 +56,11 @@ func (w what) read(stdin io.Reader) (values.Set, *values.Manifest, error) {
 	}
 	if err := source.EnvFiles(set, w.envFiles); err != nil {
 		return nil, nil, err
+	}
+	if w.one != nil {
+		if err := w.one(source, set); err != nil {
+			return nil, nil, err
+		}
 	}
 	if len(set) == 0 && len(w.removals)+len(w.renames) == 0 {
 		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal or -f",

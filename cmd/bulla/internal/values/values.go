@@ -81,6 +81,29 @@ func (s *Source) Files(set Set, args []string) error {
 	return nil
 }
 
+// Input adds all of standard input to set, as the value of key.
+func (s *Source) Input(set Set, key string) error {
+	data, err := s.stdin()
+	if err != nil {
+		return fmt.Errorf("read standard input (key %s): %w", key, err)
+	}
+	return s.Value(set, key, data)
+}
+
+// Value adds a value that no flag gave.
+func (s *Source) Value(set Set, key string, value []byte) error {
+	return s.add(set, "the value", key, value)
+}
+
+// CheckKey refuses a key that a Secret cannot have. It does not quote it: a value
+// may stand in its place.
+func CheckKey(key string) error {
+	if problems := validation.IsConfigMapKey(key); len(problems) > 0 {
+		return fault.NewUsage("a key has letters, digits, '-', '_' and '.' only", "the key is none that a Secret can have")
+	}
+	return nil
+}
+
 // ofKey names the key, if it is one and no path or value in its place.
 func ofKey(key string, given bool) string {
 	if !given || len(validation.IsConfigMapKey(key)) > 0 {

@@ -1,0 +1,98 @@
+package sealcmd
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+)
+
+// one are the flags of where a single value comes from. None of them takes the
+// value itself: an argument stays in the shell's history and in the list of
+// processes.
+type one struct {
+	stdin    bool
+	file     string
+	generate int
+	alphabet string
+}
+
+func (o *one) flags(f *pflag.FlagSet) {
+	f.BoolVar(&o.stdin, "stdin", false, "take the value from standard input, as it is")
+	f.StringVar(&o.file, "from-file", "", "take the value from the file at `path`, as it is")
+	f.IntVar(&o.generate, "generate", 0, "make a value of `n` characters that nobody sees")
+	f.StringVar(&o.alphabet, "alphabet", "alnum", "with --generate, the `alphabet`: "+list(values.Alphabets()))
+}
+
+// guessable bits and less are tried out in an afternoon where nothing counts the tries.
+const guessable = 64
+
+// of is how the key gets its value.
+func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) func(*values.Source, values.Set) error {
+	return func(source *values.Source, set values.Set) error {
+		if err := values.CheckKey(key); err != nil {
+			return err
+		}
+		generate := f.Changed("generate")
+		switch given := count(o.stdin, o.file != "", generate); {
+		case given > 1:
+			return fault.NewUsage("give one of --stdin, --from-file and --generate", "the value has two sources")
+		case f.Changed("alphabet") && !generate:
+			return fault.NewUsage("add --generate 32", "--alphabet says what a generated value is made of")
+		case o.stdin:
+			return source.Input(set, key)
+		case o.file != "":
+			return source.Files(set, []string{key + "=" + o.file})
+		case generate:
+			return o.make(s, source, set, key)
+		}
+		return ask(source, set, key)
+	}
+}
+
+func (o *one) make(s *shell.Shell, source *values.Source, set values.Set, key string) error {
+	value, bits, err := values.Generate(o.generate, o.alphabet)
+	if err != nil {
+		return err
+	}
+	if bits < guessable {
+		s.Warnf("key %s: %s of %s can be guessed with %.0f bits; 64 and more are out of reach",
+			key, shell.Count(o.generate, "character"), o.alphabet, bits)
+	}
+	return source.Value(set, key, value)
+}
+
+// ask takes the value from the person, twice: nobody can look at it later.
+func ask(source *values.Source, set values.Set, key string) error {
+	hint := "give --stdin, --from-file PATH or --generate 32"
+	value, err := shell.Hidden("Value of " + key + " (not shown)")
+	if err != nil {
+		if errors.Is(err, shell.ErrNoTerminal) {
+			return fault.NewUsage(hint, "nothing gives the value of key %q, and there is %w", key, err)
+		}
+		return fault.New(hint, "read the value of key %q: %w", key, err)
+	}
+	if len(value) > 0 {
+		again, err := shell.Hidden("The same again")
+		if err != nil {
+			return fault.New(hint, "read the value of key %q: %w", key, err)
+		}
+		if !bytes.Equal(value, again) {
+			return fault.New("type it again; or "+hint, "the two values of key %q differ: nothing was sealed", key)
+		}
+	}
+	return source.Value(set, key, value)
+}
+
+func count(given ...bool) (n int) {
+	for _, yes := range given {
+		if yes {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,110 @@
+package sealcmd
+
+import (
+	"math"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+)
+
+func list(names []string) string { return strings.Join(names, ", ") }
+
+// NewSet is `bulla set`: one value, which is asked for, piped, read or made.
+func NewSet(s *shell.Shell) *cobra.Command {
+	var o options
+	var from one
+	cmd := &cobra.Command{
+		Use: "set STUB KEY", Short: "Seal one value, new or changed, into a stub file",
+		Long: setLong, Example: setExample, Args: command.Args("a stub file and a key", 2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.what.one = from.of(s, cmd.Flags(), args[1])
+			return run(cmd.Context(), s, o, args[0])
+		},
+	}
+	from.flags(cmd.Flags())
+	o.whom.flags(cmd.Flags())
+	o.object.flags(cmd.Flags())
+	o.verbFlags(cmd)
+	s.CompleteFlags(cmd)
+	cmd.ValidArgsFunction = completeKeys(s, 1)
+	return cmd
+}
+
+// NewUnset is `bulla unset`.
+func NewUnset(s *shell.Shell) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use: "unset STUB KEY...", Short: "Take values out of a stub file",
+		Long: unsetLong, Example: unsetExample, Args: command.Args("a stub file and keys", 2, math.MaxInt),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, key := range args[1:] {
+				if err := values.CheckKey(key); err != nil {
+					return err
+				}
+			}
+			o.what.removals = args[1:]
+			return run(cmd.Context(), s, o, args[0])
+		},
+	}
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the file instead of writing it")
+	cmd.ValidArgsFunction = completeKeys(s, math.MaxInt)
+	return cmd
+}
+
+// NewRename is `bulla rename`.
+func NewRename(s *shell.Shell) *cobra.Command {
+	var o options
+	var from one
+	cmd := &cobra.Command{
+		Use: "rename STUB OLD NEW", Short: "Give a key another name, with its value again",
+		Long: renameLong, Example: renameExample, Args: command.Args("a stub file and two keys", 3, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := values.CheckKey(args[1]); err != nil {
+				return err
+			}
+			o.what.renames = []string{args[1] + "=" + args[2]}
+			o.what.one = from.of(s, cmd.Flags(), args[2])
+			return run(cmd.Context(), s, o, args[0])
+		},
+	}
+	from.flags(cmd.Flags())
+	o.whom.flags(cmd.Flags())
+	o.verbFlags(cmd)
+	s.CompleteFlags(cmd)
+	cmd.ValidArgsFunction = completeKeys(s, 1)
+	return cmd
+}
+
+// completeKeys completes a stub's file, and after it the keys that it seals.
+func completeKeys(s *shell.Shell, keys int) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		}
+		data, err := os.ReadFile(s.Named(args[0]))
+		if err != nil || len(args) > keys {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		manifest, err := api.ParseSealedManifest(args[0], data)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return sealjob.Where{Stub: manifest}.Keys(), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// verbFlags are those that the verbs of one value share with seal.
+func (o *options) verbFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&o.what.allowEmpty, "allow-empty", false, "seal an empty value too")
+	f.StringVar(&o.how.Key, "key", "", "`id` of the sealing key that must be used (default: the Active one)")
+	f.BoolVar(&o.how.AsIs, "as-is", false, "seal a value that looks like a placeholder of another tool")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the file instead of writing it")
+}
