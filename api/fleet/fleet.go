@@ -120,6 +120,10 @@ type ClusterSpec struct {
 	// Recipient is the cluster's age recipient (age1pq1…); its age identity never
 	// leaves the cluster.
 	Recipient string `json:"recipient"`
+	// VouchedBy is set where nobody compared these keys with the cluster's own: they
+	// were written on the key service's word. Nothing is locked to such a cluster's
+	// recipient: the second lock would rest on the word of who holds the first.
+	VouchedBy Voucher `json:"vouchedBy,omitempty"`
 	// Suspend stops unsealing for this cluster; nothing is pruned.
 	Suspend bool `json:"suspend,omitempty"`
 	// Decommission deprovisions everything placed here.
@@ -127,6 +131,12 @@ type ClusterSpec struct {
 	// Values stand for ${NAME} in what placements that substitute build here.
 	Values map[string]string `json:"values,omitempty"`
 }
+
+// Voucher is on whose word alone a cluster's keys stand in its file.
+type Voucher string
+
+// VouchedByKeyService: they are those of an entry of the signed audit log.
+const VouchedByKeyService Voucher = "KeyService"
 
 // ClusterSet is a set of clusters computed from their labels, never listed.
 type ClusterSet struct {

@@ -165,6 +165,10 @@ func (c *Cluster) validate(p *problems) {
 	}
 	p.checkRecipient("spec.recipient", c.Spec.Recipient, "age1pq1")
 	checkSubstitute(p, "spec.values", c.Spec.Values)
+	if c.Spec.VouchedBy != "" && c.Spec.VouchedBy != VouchedByKeyService {
+		p.add("spec.vouchedBy", "%q is nobody who can vouch; write %s, or take the line away once the keys were compared "+
+			"(`bulla cluster vouch`)", c.Spec.VouchedBy, VouchedByKeyService)
+	}
 }
 
 func (c *ClusterSet) validate(p *problems) {

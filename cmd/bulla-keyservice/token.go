@@ -87,7 +87,8 @@ func (o tokenOptions) check() (names protocol.Pattern, uses int, err error) {
 			"--cluster stands beside --pattern or --uses")
 	case o.cluster != "":
 		if len(validation.IsDNS1123Label(o.cluster)) > 0 {
-			return "", 0, fault.NewUsage("lower-case letters, digits and '-', at most 63; --pattern takes names with a *",
+			return "", 0, fault.NewUsage(
+				"lower-case letters, digits and '-', at most 63; --pattern takes names with a *",
 				"cluster %q is not a name", o.cluster)
 		}
 		return protocol.Pattern(o.cluster), 1, between("ttl", o.ttl, shortestTTL, longestTTL)

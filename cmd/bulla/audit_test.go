@@ -30,6 +30,7 @@ var firstEntry = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 //
 //	auditlog grant CLUSTER OBJECT FILE HEAD [TIMES [ALSO...]]
 //	auditlog record KIND OUTCOME PERSON DETAIL
+//	auditlog enrol NAME    with the keys of `keys NAME`
 //	auditlog fork N        another log under the same key, with the first N entries
 //	auditlog serve         sets LOGURL
 func cmdAuditLog(ts *testscript.TestScript, neg bool, args []string) {
@@ -47,6 +48,9 @@ func cmdAuditLog(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "record":
 		w.record(audit.Entry{Kind: audit.Kind(args[1]), Outcome: args[2], Person: args[3], Detail: args[4]})
+	case "enrol":
+		w.record(audit.Entry{Kind: audit.Enrol, Outcome: audit.Done, Cluster: args[1], Identity: ts.Getenv("IDENTITY"),
+			Recipient: ts.Getenv("RECIPIENT")})
 	case "fork":
 		w.log = w.log.Fork(must(strconv.ParseInt(args[1], 10, 64)))
 		w.logs.Use(w.log)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -105,15 +103,12 @@ func (a run) logService(f logFlags, key string, verifier note.Verifier) (*auditl
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := trust.Open()
+	service, err := auditlog.Of(admin, fleet, key, a.Warnf)
 	if err != nil {
 		return nil, nil, err
 	}
-	memory := auditlog.NewMemory(filepath.Dir(store.Path()), fleet, a.Warnf)
-	return &auditlog.Service{
-		Admin: admin, Log: client.NewLog(func() string { return key }, memory),
-		Progress: a.Progress(),
-	}, admin.Close, nil
+	service.Progress = a.Progress()
+	return service, admin.Close, nil
 }
 
 // moment reads a time as people write it: RFC 3339, a date, or a time ago.

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -59,6 +61,19 @@ type Service struct {
 	Log   *client.Log
 	// Progress shows how far reading is.
 	Progress func(format string, args ...any)
+}
+
+// Of reads with admin the log of a fleet under its key, and remembers what was seen
+// beside the pinned keys.
+func Of(admin Admin, fleet, key string, warn func(string, ...any)) (*Service, error) {
+	store, err := trust.Open()
+	if err != nil {
+		return nil, err
+	}
+	memory := NewMemory(filepath.Dir(store.Path()), fleet, warn)
+	return &Service{
+		Admin: admin, Log: client.NewLog(func() string { return key }, memory), Progress: func(string, ...any) {},
+	}, nil
 }
 
 // Read implements [Source].

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -48,10 +49,22 @@ func (b *blockCheck) locks() {
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {
 			b.report(false, field+".ciphertext", "the lock is damaged: %v; hint: "+restore, err)
 		}
+		b.vouched(field, lock)
 		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 &&
 			!b.lostTarget(target) {
 			b.report(true, field+".target", "%s is no cluster of the fleet: this lock is for nobody", target)
 		}
+	}
+}
+
+// vouched says of a two-lock that it is worth one.
+func (b *blockCheck) vouched(field string, lock api.Lock) {
+	target, err := sealing.ParseTarget(lock.Target)
+	if err != nil || target.Kind != sealing.Cluster || b.model.Clusters[target.Name] == nil {
+		return
+	}
+	if _, err := sealing.ForCluster(b.model.Clusters[target.Name]); err != nil {
+		b.report(false, field+".target", "%v; hint: %s", err, stub.VouchHint(target.Name))
 	}
 }
 

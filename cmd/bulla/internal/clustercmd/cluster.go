@@ -36,6 +36,14 @@ a person who has it: they run ` + "`bulla cluster fingerprint NAME --context …
 Labels decide which cluster sets it joins, and so which secrets it gains once
 this is merged; the command lists them.
 
+With --enrolled a file is written for each cluster that enrolled under a name of the
+pattern, from entries that are proven to be in the signed audit log. Nobody compared
+their keys, and each file says so: vouchedBy: KeyService. They get what is locked to
+their sets, which trusts the key service anyway; two-lock sealing to one of them is
+refused until "bulla cluster vouch" took that line away. Files that are there are
+never touched, and a cluster whose file was taken out of the repository stays out.
+It needs "bulla login" and the role auditor or operator.
+
 A cluster that was built anew under its old name has made new keys: --rebuilt
 puts them into its file and leaves the rest of it. Stubs locked to a set open
 there again once that is merged. Those locked to its old key do not: see
@@ -48,6 +56,9 @@ const clusterAddExample = `  bulla cluster add prod-eu --context prod-eu --label
     --identity sha256:3f0a... --recipient age1pq1... \
     --fingerprint 8c1f-0b6e-55aa-93d2-4410-e7c9-6b02-a1fd
 
+  # all that enrolled with one token
+  bulla cluster add --enrolled 'shop-*' --label tier=store
+
   # it was built anew
   bulla cluster add prod-eu --rebuilt --context prod-eu`
 
@@ -56,7 +67,8 @@ func newCluster(a run) *cobra.Command {
 		Use: "cluster", Short: "Clusters of the fleet", Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newClusterAdd(a), newClusterList(a), newClusterRemove(a), newClusterFingerprint(a))
+	cmd.AddCommand(newClusterAdd(a), newClusterList(a), newClusterRemove(a), newClusterFingerprint(a),
+		newClusterVouch(a))
 	return cmd
 }
 
@@ -64,14 +76,28 @@ type clusterAddOptions struct {
 	context, kubeconfig, identity, recipient, fingerprint string
 	labels                                                []string
 	rebuilt                                               bool
+	// enrolled is a pattern of names that enrolled.
+	enrolled string
 }
 
 func newClusterAdd(a run) *cobra.Command {
 	var o clusterAddOptions
 	cmd := &cobra.Command{
-		Use: "add NAME", Short: "Add a cluster", Long: clusterAddLong, Example: clusterAddExample,
-		Args: command.Args("the name of a cluster", 1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.clusterAdd(cmd.Context(), args[0], o) },
+		Use: "add {NAME | --enrolled PATTERN}", Short: "Add a cluster, or all that enrolled", Long: clusterAddLong,
+		Example: clusterAddExample, Args: command.Args("the name of a cluster", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case o.enrolled != "" && len(args) > 0:
+				return fault.NewUsage("leave the name out, or --enrolled", "a name stands beside --enrolled")
+			case o.enrolled != "":
+				return a.clusterAddEnrolled(cmd.Context(), o)
+			case len(args) == 0:
+				return fault.NewUsage(
+					"bulla cluster add NAME --context …, or --enrolled 'shop-*' for all that enrolled",
+					"nothing says which cluster to add")
+			}
+			return a.clusterAdd(cmd.Context(), args[0], o)
+		},
 	}
 	f := cmd.Flags()
 	shell.KubeFlags(cmd, &o.context, &o.kubeconfig)
@@ -79,6 +105,11 @@ func newClusterAdd(a run) *cobra.Command {
 	f.StringVar(&o.recipient, "recipient", "", "the cluster's age `recipient`, age1pq1…")
 	f.StringVar(&o.fingerprint, "fingerprint", "", "`fingerprint` of both, as a person at the cluster reads it out")
 	f.StringArrayVarP(&o.labels, "label", "l", nil, "`KEY=VALUE`; may be repeated")
+	f.StringVar(&o.enrolled, "enrolled", "",
+		"add what enrolled under names of this `PATTERN`, such as shop-*, on the key service's word")
+	for _, other := range []string{"context", "kubeconfig", "identity", "recipient", "fingerprint", "rebuilt"} {
+		defer cmd.MarkFlagsMutuallyExclusive("enrolled", other)
+	}
 	f.BoolVar(&o.rebuilt, "rebuilt", false, "put the new keys of a cluster that was built anew into its file")
 	return cmd
 }
@@ -179,7 +210,7 @@ func (a run) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOp
 	if err := checkKeys(given); err != nil {
 		return given, err
 	}
-	return given, a.confirm(given, o.fingerprint)
+	return given, a.confirm("add cluster", given, o.fingerprint)
 }
 
 // checkKeys tells keys that were cut off from keys that somebody changed: those
@@ -197,12 +228,12 @@ func checkKeys(keys clusterkeys.Keys) error {
 }
 
 // confirm wants a person, or the fingerprint that a person was told.
-func (a run) confirm(keys clusterkeys.Keys, told string) error {
+func (a run) confirm(what string, keys clusterkeys.Keys, told string) error {
 	if told != "" {
 		if !strings.EqualFold(told, keys.Fingerprint()) {
 			return fault.NewTrust(
 				"somebody changed a key on its way, or it is another cluster or fleet; ask again by another channel",
-				"add cluster %q: the fingerprint is not that of these keys", keys.Cluster)
+				"%s %q: the fingerprint is not that of these keys", what, keys.Cluster)
 		}
 		return nil
 	}
@@ -210,19 +241,23 @@ func (a run) confirm(keys clusterkeys.Keys, told string) error {
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return fault.NewTrust("ask somebody at the cluster for `bulla cluster fingerprint "+keys.Cluster+
 			" --context …` and give it with --fingerprint",
-			"add cluster %q: nobody compared its keys", keys.Cluster)
+			"%s %q: nobody compared its keys", what, keys.Cluster)
 	}
 	fmt.Fprintf(a.Stderr, "fingerprint: %s\nDoes somebody at the cluster read out the same? Type yes: ",
 		keys.Fingerprint())
 	line, _ := bufio.NewReader(file).ReadString('\n')
 	if strings.TrimSpace(line) != "yes" {
-		return fault.NewTrust("nothing was written", "add cluster %q: the fingerprint was not confirmed", keys.Cluster)
+		return fault.NewTrust("nothing was written", "%s %q: the fingerprint was not confirmed", what, keys.Cluster)
 	}
 	return nil
 }
 
 // Render is the text of a new cluster's file.
 func Render(name string, labels map[string]string, keys clusterkeys.Keys) string {
+	return renderBy("", name, labels, keys)
+}
+
+func renderBy(by api.Voucher, name string, labels map[string]string, keys clusterkeys.Keys) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", api.APIVersion, api.KindCluster, name)
 	if len(labels) > 0 {
@@ -232,6 +267,9 @@ func Render(name string, labels map[string]string, keys clusterkeys.Keys) string
 		}
 	}
 	fmt.Fprintf(&b, "spec:\n  identity: %s\n  recipient: %s\n", keys.Identity, keys.Recipient)
+	if by != "" {
+		fmt.Fprintf(&b, "  vouchedBy: %s\n", by)
+	}
 	return b.String()
 }
 

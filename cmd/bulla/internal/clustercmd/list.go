@@ -36,6 +36,8 @@ type clusterRow struct {
 	Labels     map[string]string  `json:"labels"`
 	Identity   string             `json:"identity"`
 	Recipient  string             `json:"recipient"`
+	// VouchedBy is on whose word alone the keys stand there.
+	VouchedBy api.Voucher `json:"vouchedBy,omitempty"`
 }
 
 const clusterListLong = `List the clusters, their sets and what is placed on them, as this checkout has them.
@@ -116,7 +118,7 @@ func clusterRows(repo *fleetrepo.Repo) []clusterRow {
 			Sets:       append([]string{}, repo.Model.SetsOf(name)...),
 			Placements: append([]string{}, repo.Model.PlacedOn(name)...),
 			Labels:     maps.Clone(cluster.Metadata.Labels),
-			Identity:   cluster.Spec.Identity, Recipient: cluster.Spec.Recipient,
+			Identity:   cluster.Spec.Identity, Recipient: cluster.Spec.Recipient, VouchedBy: cluster.Spec.VouchedBy,
 		})
 	}
 	return rows
@@ -132,6 +134,9 @@ func clusterTable(rows []clusterRow) render.Table {
 		state := row.State
 		if row.Suspended != nil {
 			state += ", FleetSync suspended" + row.Suspended.Text()
+		}
+		if row.VouchedBy != "" {
+			state += ", vouched by " + string(row.VouchedBy)
 		}
 		table.Rows = append(table.Rows, []string{row.Name, state,
 			strings.Join(row.Sets, ","), strings.Join(row.Placements, ","), strings.Join(labels, ",")})

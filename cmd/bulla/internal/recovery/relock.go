@@ -10,6 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -88,9 +89,9 @@ func (j *Job) block(out *Outcome, parsed *api.SealedManifest, i int) ([]api.Lock
 	for _, lock := range block.Locks {
 		target, ok, err := j.target(lock.Target)
 		switch {
+		case !j.renews(lock):
 		case err != nil:
 			return nil, err
-		case !j.renews(lock):
 		case !ok:
 			out.Left = addNew(out.Left, lock.Target)
 		default:
@@ -145,10 +146,13 @@ func (j *Job) target(text string) (target sealing.LockTarget, ok bool, err error
 		return target, ok, nil
 	}
 	cluster, ok := model.Clusters[target.Name]
-	if ok {
-		target.Recipient = cluster.Spec.Recipient
+	if !ok {
+		return target, false, nil
 	}
-	return target, ok, nil
+	if target, err = sealing.ForCluster(cluster); err != nil {
+		err = fault.WithHint(err, stub.VouchHint(target.Name))
+	}
+	return target, true, err
 }
 
 // String says what was done to a stub.

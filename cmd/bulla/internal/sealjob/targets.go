@@ -219,7 +219,11 @@ func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, er
 				"a lock to %s needs a recovery recipient in the fleet: a rebuilt cluster has new keys, and the value would be lost",
 				target)
 		}
-		if lock.Recipient = cluster.Spec.Recipient; !slices.Contains(locks, lock) {
+		lock, err := sealing.ForCluster(cluster)
+		if err != nil {
+			return nil, fault.WithHint(err, stub.VouchHint(target.Name))
+		}
+		if !slices.Contains(locks, lock) {
 			locks = append(locks, lock)
 		}
 	}

@@ -9,6 +9,12 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
 
+// VouchHint says how a cluster's keys are compared that nobody compared yet.
+func VouchHint(cluster string) string {
+	return "compare them: bulla cluster vouch " + cluster + " --context …, or with --fingerprint by telephone; " +
+		"or lock to a set"
+}
+
 // SetLocks writes new locks of blocks, by their index, into the stub file data,
 // which parses as old, and returns the new file. Only the text of locks that
 // differ changes: fields and payloads stay, and with them the content digest.
