@@ -33,8 +33,12 @@ type PlacementSpec struct {
 	// Allow lists what this placement may do beyond the common case. Each line
 	// stands in review.
 	Allow *PlacementAllow `json:"allow,omitempty"`
-	// Prune deletes what Git no longer places. Default true.
+	// Prune deletes what Git no longer places. Default true. False leaves plain objects
+	// behind; a sealed one goes all the same, as its grant did.
 	Prune *bool `json:"prune,omitempty"`
+	// DeletionPolicy is what becomes of the objects when the placement leaves a cluster.
+	// Default MirrorPrune.
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 	// Wait waits for health before Ready. Default true.
 	Wait *bool `json:"wait,omitempty"`
 	// Timeout bounds waiting for health, and for workloads to go before their

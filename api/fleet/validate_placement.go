@@ -38,6 +38,7 @@ func (pl *Placement) validate(p *problems) {
 	s.validateWindows(p)
 	s.validateHealth(p)
 	p.checkRetry("spec.retryInterval", s.RetryInterval)
+	p.checkDeletion(s.DeletionPolicy)
 	s.Overlay.validate(p)
 	s.validateVariants(p)
 	for field, duration := range map[string]*Duration{"spec.timeout": s.Timeout, "spec.interval": s.Interval} {
@@ -130,7 +131,7 @@ func (s PlacementSpec) ClusterResources() []string {
 	return s.Allow.ClusterResources
 }
 
-// PruneEnabled reports whether objects that Git no longer places are deleted.
+// PruneEnabled reports whether plain objects that Git no longer places are deleted.
 // Default true.
 func (s PlacementSpec) PruneEnabled() bool { return s.Prune == nil || *s.Prune }
 

@@ -56,6 +56,10 @@ type DeliverySpec struct {
 	TargetNamespace string `json:"targetNamespace,omitempty"`
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// DeletionPolicy is Orphan where plain objects stay when Git no longer places this,
+	// and absent where they go. It too is for a removal whose status was lost.
+	// +optional
+	DeletionPolicy string `json:"deletionPolicy,omitempty"`
 	// Removed is set when Git no longer places this here: prune everything,
 	// confirm, and go.
 	// +optional
@@ -111,8 +115,11 @@ type DeliveryStatus struct {
 // DeliveryPolicy is kept of a Placement, because the Placement is no longer
 // there to be asked when it is removed.
 type DeliveryPolicy struct {
-	// Prune false leaves the objects behind.
+	// Prune false leaves plain objects behind.
 	Prune bool `json:"prune"`
+	// DeletionPolicy is the Placement's: what becomes of them when it leaves.
+	// +optional
+	DeletionPolicy string `json:"deletionPolicy,omitempty"`
 	// ServiceAccount is impersonated, as namespace/name; "" is the controller's own.
 	// +optional
 	ServiceAccount string `json:"serviceAccount,omitempty"`

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
 // leavings is what is to go, and what went.
@@ -37,8 +39,13 @@ func (l *leavings) moves(to string) {
 }
 
 // farewell says what became of a placement that left. One that was renamed left
-// nothing behind that is absent: its objects stand, for another.
-func (l *leavings) farewell(revision string) string {
+// nothing behind that is absent: its objects stand, for another. And one that leaves
+// its objects behind has its secrets absent, no more.
+func (l *leavings) farewell(d *v1alpha1.Delivery) string {
+	revision := d.Spec.Revision
+	if leavesPlain(d) {
+		return fmt.Sprintf("sealed objects are confirmed absent at %s; plain ones stay: %s", revision, stayWhy(d))
+	}
 	if len(l.moved) == 0 {
 		return fmt.Sprintf("everything that is no other placement's is confirmed absent at %s", revision)
 	}

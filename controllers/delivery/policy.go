@@ -10,7 +10,7 @@ import (
 
 // lastPolicy is for a removal whose policy was lost with the status.
 func (o Options) lastPolicy(spec v1alpha1.DeliverySpec) (*v1alpha1.DeliveryPolicy, error) {
-	policy := &v1alpha1.DeliveryPolicy{Prune: true}
+	policy := &v1alpha1.DeliveryPolicy{}
 	if spec.TargetNamespace != "" { // of a version that wrote it
 		var err error
 		policy, err = o.policyOf(&api.Placement{Spec: api.PlacementSpec{
@@ -20,6 +20,7 @@ func (o Options) lastPolicy(spec v1alpha1.DeliverySpec) (*v1alpha1.DeliveryPolic
 			return nil, err
 		}
 	}
+	policy.Prune, policy.DeletionPolicy = true, spec.DeletionPolicy
 	policy.Timeout.Duration = defaultRemovalTimeout
 	return policy, nil
 }
@@ -27,7 +28,8 @@ func (o Options) lastPolicy(spec v1alpha1.DeliverySpec) (*v1alpha1.DeliveryPolic
 // policyOf is what a Placement wants of its objects' going, and as whom it is
 // applied.
 func (o Options) policyOf(placement *api.Placement) (*v1alpha1.DeliveryPolicy, error) {
-	policy := &v1alpha1.DeliveryPolicy{Prune: placement.Spec.PruneEnabled()}
+	policy := &v1alpha1.DeliveryPolicy{Prune: placement.Spec.PruneEnabled(),
+		DeletionPolicy: string(placement.Spec.DeletionPolicy)}
 	policy.Timeout.Duration = placement.Spec.TimeoutOrDefault()
 	account := cmp.Or(placement.Spec.ServiceAccountName, o.DefaultServiceAccount)
 	switch {

@@ -61,12 +61,7 @@ func (p *pruning) run(ctx context.Context, guarded bool) error {
 		p.record.Note("%d objects that Git dropped stay: the cluster is suspended", len(leaving))
 		return nil
 	}
-	if !p.record.Obj.Status.Policy.Prune {
-		for _, id := range leaving {
-			p.stand.drop(id)
-		}
-		p.record.Event("Released",
-			fmt.Sprintf("%d objects that Git dropped stay: the placement does not prune", len(leaving)))
+	if leaving = p.release(leaving); len(leaving) == 0 {
 		return nil
 	}
 	if guarded {

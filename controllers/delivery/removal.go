@@ -52,7 +52,7 @@ func (r *removal) leave(ctx context.Context) error {
 	if err := r.record.Save(ctx); err != nil {
 		return err
 	}
-	r.record.Event("Deprovisioned", r.mem.leavings.farewell(r.record.Obj.Spec.Revision))
+	r.record.Event("Deprovisioned", r.mem.leavings.farewell(r.record.Obj))
 	if err := r.record.Remove(ctx); err != nil {
 		return err
 	}

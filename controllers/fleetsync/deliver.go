@@ -181,10 +181,14 @@ func newDelivery(name string, placed *kustomize.Placed, revision string) *v1alph
 	return d
 }
 
-// appliedAs keeps as whom a placement is applied: once it left Git and somebody
-// lost the Delivery's status, nobody else knows who may delete its objects.
+// appliedAs keeps as whom a placement is applied, and what stays of it: once it left
+// Git and somebody lost the Delivery's status, nobody else knows who may delete its
+// objects, and which.
 func appliedAs(spec *v1alpha1.DeliverySpec, placement *api.Placement) {
-	spec.ServiceAccountName = placement.Spec.ServiceAccountName
+	spec.ServiceAccountName, spec.DeletionPolicy = placement.Spec.ServiceAccountName, ""
+	if placement.Spec.DeletionPolicy.Orphans(placement.Spec.PruneEnabled()) {
+		spec.DeletionPolicy = string(api.DeletionOrphan)
+	}
 	if namespaces := placement.Spec.AllNamespaces(); len(namespaces) > 0 {
 		spec.TargetNamespace = namespaces[0]
 	}

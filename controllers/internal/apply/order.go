@@ -69,6 +69,9 @@ var quiet = map[schema.GroupKind]bool{
 
 func groupKind(id ID) schema.GroupKind { return schema.GroupKind{Group: id.Group, Kind: id.Kind} }
 
+// IsSecret reports whether an object is a Secret of the core group.
+func IsSecret(id ID) bool { return groupKind(id) == schema.GroupKind{Kind: "Secret"} }
+
 // Passive reports whether an object of this kind is healthy once it exists.
 func Passive(id ID) bool { return passive[groupKind(id)] }
 
@@ -92,7 +95,7 @@ func applyStage(id ID) int {
 	switch kind := groupKind(id); {
 	case kind == namespace || kind == crd:
 		return ApplyDefinitions
-	case kind == schema.GroupKind{Kind: "Secret"}:
+	case IsSecret(id):
 		return ApplySecrets
 	default:
 		return ApplyRest

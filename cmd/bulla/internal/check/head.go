@@ -96,9 +96,13 @@ func (s since) vanished(p *api.Placement) string {
 		}
 	}
 	from := fmt.Sprintf("%s from %s", p.Spec.Path, strings.Join(targets, ", "))
-	if p.Spec.Prune != nil && !*p.Spec.Prune {
+	if p.Spec.DeletionPolicy.Orphans(p.Spec.PruneEnabled()) {
+		said := "prune: false"
+		if p.Spec.DeletionPolicy == api.DeletionOrphan {
+			said = "deletionPolicy: Orphan"
+		}
 		return "it is gone since the last commit: nobody looks after " + from +
-			" any more; it stays there, since it said prune: false"
+			" any more; it stays there, since it said " + said + ", but its Secrets are deleted"
 	}
 	if heirs := s.heirs(p); len(heirs) > 0 {
 		return "it is gone since the last commit: what it places stays where placement " + strings.Join(heirs, ", ") +

@@ -1,0 +1,53 @@
+package delivery
+
+import (
+	"fmt"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
+)
+
+// release drops what the placement leaves behind from the inventory, and gives what is
+// to be deleted all the same. A word about a whole placement keeps no sealed object:
+// reverting revokes, and only the stub itself can say otherwise.
+func (p *pruning) release(leaving []ObjectID) (deleted []ObjectID) {
+	d := p.record.Obj
+	if !leavesPlain(d) {
+		return leaving
+	}
+	for _, id := range leaving {
+		if holdsValue(id, p.stand.inv[id]) {
+			deleted = append(deleted, id)
+			continue
+		}
+		p.stand.drop(id)
+	}
+	if released := len(leaving) - len(deleted); released > 0 {
+		p.record.Event("Released", fmt.Sprintf("%d objects that Git dropped stay: %s", released, stayWhy(d)))
+	}
+	return deleted
+}
+
+// leavesPlain: plain objects that Git dropped stay.
+func leavesPlain(d *v1alpha1.Delivery) bool {
+	policy := d.Status.Policy
+	if !d.Spec.Removed {
+		return !policy.Prune
+	}
+	return api.DeletionPolicy(policy.DeletionPolicy).Orphans(policy.Prune)
+}
+
+func stayWhy(d *v1alpha1.Delivery) string {
+	if d.Spec.Removed && d.Status.Policy.DeletionPolicy == string(api.DeletionOrphan) {
+		return "the placement had deletionPolicy: Orphan"
+	}
+	return "the placement does not prune"
+}
+
+// holdsValue: the object was sealed. An apply that was cut short, and one that was
+// adopted, have no digest in the inventory; but no Secret is placed that is not sealed
+// or without values.
+func holdsValue(id ObjectID, entry v1alpha1.InventoryEntry) bool {
+	return entry.Content != "" || apply.IsSecret(id)
+}

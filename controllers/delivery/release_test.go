@@ -1,0 +1,100 @@
+package delivery
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+)
+
+// What leaves with its placement is as its deletionPolicy says, but no value stays.
+func TestWhatBecomesOfObjectsWhenAPlacementLeaves(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	cases := map[string]struct {
+		prune  *bool
+		policy api.DeletionPolicy
+		stays  bool
+	}{
+		"mirror":   {nil, api.DeletionMirrorPrune, false},
+		"unpruned": {ptr.To(false), "", true},
+		"delete":   {ptr.To(false), api.DeletionDelete, false},
+		"waits":    {ptr.To(false), api.DeletionWaitForTermination, false},
+		"orphan":   {nil, api.DeletionOrphan, true},
+	}
+	for name, test := range cases {
+		a := w.place(name, w.configMap(name, "1"), w.seal("db-"+name, map[string]string{"password": "one"}))
+		a.spec.Prune, a.spec.DeletionPolicy = test.prune, test.policy
+	}
+	w.commit()
+	w.settled()
+	clear(w.git)
+	w.commit()
+	eventually(t, "the deliveries are gone", w.settledNow)
+	for name, test := range cases {
+		if got := w.exists(&corev1.ConfigMap{}, name); got != test.stays {
+			t.Errorf("%s: the ConfigMap stands: %t, want %t", name, got, test.stays)
+		}
+		if w.exists(&corev1.Secret{}, "db-"+name) {
+			t.Errorf("%s: Git took the grant away, and the value stands", name)
+		}
+	}
+}
+
+func TestWithoutPruneASealedObjectGoesAllTheSame(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	kept, sealed := w.configMaps("a", "b"), w.seal("db", map[string]string{"password": "one"})
+	w.place("shop", append(kept, sealed)...).spec.Prune = ptr.To(false)
+	w.commit()
+	w.settled()
+	w.place("shop", kept[0]).spec.Prune = ptr.To(false)
+	w.commit()
+	eventually(t, "the delivery stands", w.settledNow)
+	if !w.exists(&corev1.ConfigMap{}, "b") || w.exists(&corev1.Secret{}, "db") {
+		t.Error("the plain object went, or the value stands")
+	}
+}
+
+// A policy that was lost with the status is as FleetSync wrote it into the spec, and a
+// status of a version that had none mirrors prune.
+func TestALostPolicyLeavesWhatGitLeft(t *testing.T) {
+	for _, test := range []struct {
+		spec v1alpha1.DeliverySpec
+		want bool
+	}{
+		{v1alpha1.DeliverySpec{}, false},
+		{v1alpha1.DeliverySpec{DeletionPolicy: string(api.DeletionOrphan)}, true},
+		{v1alpha1.DeliverySpec{DeletionPolicy: string(api.DeletionOrphan), TargetNamespace: "shop"}, true},
+	} {
+		policy, err := Options{ApplyAsController: true}.lastPolicy(test.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &v1alpha1.Delivery{Spec: test.spec, Status: v1alpha1.DeliveryStatus{Policy: policy}}
+		d.Spec.Removed = true
+		if got := leavesPlain(d); got != test.want {
+			t.Errorf("%+v leaves plain objects: %t", test.spec, got)
+		}
+	}
+	old := &v1alpha1.Delivery{Spec: v1alpha1.DeliverySpec{Removed: true},
+		Status: v1alpha1.DeliveryStatus{Policy: &v1alpha1.DeliveryPolicy{Prune: false}}}
+	if !leavesPlain(old) {
+		t.Error("a policy without a word on deletion does not mirror prune")
+	}
+}
+
+// An apply that was cut short has no digest of a Secret in the inventory.
+func TestASecretThatNobodyRecordedIsNotLeftBehind(t *testing.T) {
+	secret := ObjectID{Kind: "Secret", Namespace: "ns", Name: "db"}
+	if !holdsValue(secret, v1alpha1.InventoryEntry{}) {
+		t.Error("a Secret counts as plain")
+	}
+	other := ObjectID{Group: "secrets.example.com", Kind: "Secret", Namespace: "ns", Name: "db"}
+	if holdsValue(other, v1alpha1.InventoryEntry{}) || !holdsValue(other, v1alpha1.InventoryEntry{Content: "sha256:x"}) {
+		t.Error("another kind is sealed where it has a content digest")
+	}
+}
