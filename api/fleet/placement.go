@@ -39,6 +39,9 @@ type PlacementSpec struct {
 	// DeletionPolicy is what becomes of the objects when the placement leaves a cluster.
 	// Default MirrorPrune.
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+	// Force lets objects that cannot change in place be deleted and made anew. What an
+	// object says of itself counts first. Default false.
+	Force bool `json:"force,omitempty"`
 	// Wait waits for health before Ready. Default true.
 	Wait *bool `json:"wait,omitempty"`
 	// Timeout bounds waiting for health, and for workloads to go before their

@@ -156,6 +156,22 @@ func TestAnImmutableSecretIsNotReplacedUnlessItsTemplateAsks(t *testing.T) {
 	w.settled()
 }
 
+// The file of the placement alone changes: no build does.
+func TestAPlacementThatForcesReplacesWhatCannotChange(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	immutable := func(template map[string]any) { template["immutable"] = true }
+	w.place("shop", w.seal("db", map[string]string{"password": "one"}, immutable))
+	w.commit()
+	w.settled()
+	stuck := w.place("shop", w.seal("db", map[string]string{"password": "two"}, immutable))
+	w.commit()
+	w.reason("shop", v1alpha1.ApplyFailedReason)
+	stuck.spec.Force = true
+	w.commit()
+	w.settled()
+}
+
 func TestAServiceAccountBoundsWhatItsPlacementWrites(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()

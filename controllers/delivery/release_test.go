@@ -44,6 +44,22 @@ func TestWhatBecomesOfObjectsWhenAPlacementLeaves(t *testing.T) {
 	}
 }
 
+func TestAnObjectOptsOutInFluxsWordsToo(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	keep := w.configMap("keep", "1")
+	keep.SetLabels(map[string]string{"kustomize.toolkit.fluxcd.io/prune": "disabled"})
+	w.place("shop", append(w.configMaps("a"), keep)...)
+	w.commit()
+	w.settled()
+	delete(w.git, "shop")
+	w.commit()
+	eventually(t, "the delivery is gone", w.settledNow)
+	if !w.exists(&corev1.ConfigMap{}, "keep") || w.exists(&corev1.ConfigMap{}, "a") {
+		t.Error("the label was not obeyed, or obeyed by its neighbour")
+	}
+}
+
 func TestWithoutPruneASealedObjectGoesAllTheSame(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()

@@ -119,7 +119,7 @@ func (a *Finder) lookAt(ctx context.Context, gvk schema.GroupVersionKind, hands 
 		}
 		a.found[name][id] = v1alpha1.InventoryEntry{ID: inventory.Format(id), Version: gvk.Version,
 			UID:   string(item.UID),
-			Prune: item.Annotations[v1alpha1.PruneAnnotation]} // nobody else remembers
+			Prune: v1alpha1.Said(item, v1alpha1.PruneAnnotation)} // nobody else remembers
 	}
 	return nil
 }

@@ -55,6 +55,7 @@ func (a *Aim) Prepare(d *v1alpha1.Delivery, builds *Builds, own string) error {
 				"%s: %q is the controller's own namespace, and no placement writes there", inventory.Describe(o.ID), own)
 		}
 		if owner, ok := a.Snapshot.Resolution.Owner(o.ID); ok && owner == a.Name {
+			o.Force = a.Placed.Placement.Spec.Force
 			a.Objects = append(a.Objects, o)
 			a.Desired[o.ID] = o
 			if kind, ok := o.Defines(); ok {

@@ -28,7 +28,7 @@ func (p *Puts) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 	if cannot, err := p.cannotChange(ctx, o, cause); !cannot || err != nil {
 		return entry, false, explain(o, "apply", orElse(err, cause))
 	}
-	if !o.forced() {
+	if !o.mayBeReplaced() {
 		return entry, false, &ImmutableError{ID: o.ID, Fields: immutableFields(cause)}
 	}
 	old, err := p.whole(ctx, o, live)
@@ -57,6 +57,8 @@ func (p *Puts) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 // cause is looked for in the Secret: the API server's text is not read.
 func (p *Puts) cannotChange(ctx context.Context, o Object, cause error) (bool, error) {
 	if !o.Sealed() {
+		// Any refusal counts where the object itself asks; a word over all of them is
+		// obeyed where the API server says that it is immutability.
 		return o.forced() || immutableFields(cause) != "", nil
 	}
 	var secret corev1.Secret
@@ -66,12 +68,21 @@ func (p *Puts) cannotChange(ctx context.Context, o Object, cause error) (bool, e
 	return secret.Immutable != nil && *secret.Immutable || string(secret.Type) != templateType(o), nil
 }
 
-// forced: Git lets the object be replaced. What would take others' objects along
-// is never replaced, whatever Git says.
-func (o Object) forced() bool {
-	kind := groupKind(o.ID)
-	return kind != namespace && kind != crd && o.Manifest.GetAnnotations()[v1alpha1.ForceAnnotation] == "enabled"
+// mayBeReplaced: Git lets the object be replaced. What would take others' objects along
+// is never replaced, whatever Git says. And what holds data is not for a word about the
+// whole placement, which was written with a Job in mind.
+func (o Object) mayBeReplaced() bool {
+	switch groupKind(o.ID) {
+	case namespace, crd:
+		return false
+	case dataClaim, dataVolume:
+		return v1alpha1.MayReplace(o.Manifest, false)
+	}
+	return v1alpha1.MayReplace(o.Manifest, o.Force)
 }
+
+// forced: the object itself asks to be replaced.
+func (o Object) forced() bool { return o.mayBeReplaced() && v1alpha1.MayReplace(o.Manifest, false) }
 
 // whole reads the object that is about to be deleted. It stays in memory.
 func (p *Puts) whole(ctx context.Context, o Object,

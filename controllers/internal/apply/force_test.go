@@ -191,6 +191,57 @@ func TestForceIsForPlainObjectsToo(t *testing.T) {
 	}
 }
 
+// A placement's word is obeyed where the API server says that it is immutability, and by
+// no object that says otherwise, or holds data.
+func TestForceOfAPlacement(t *testing.T) {
+	invalid := func(text string) error {
+		refusal := apierrors.NewInvalid(schema.GroupKind{Kind: "ConfigMap"}, "a", nil)
+		refusal.ErrStatus.Details.Causes = []metav1.StatusCause{{Field: "data", Message: text}}
+		refusal.ErrStatus.Message = text
+		return refusal
+	}
+	immutable, other := invalid("field is immutable"), invalid("must be a number")
+	for name, test := range map[string]struct {
+		refusal  error
+		key      string
+		value    string
+		replaced bool
+	}{
+		"immutable":                         {immutable, "", "", true},
+		"invalid for another reason":        {other, "", "", false},
+		"the object says no":                {immutable, v1alpha1.ForceAnnotation, "disabled", false},
+		"the object says no in Flux's name": {immutable, "kustomize.toolkit.fluxcd.io/force", "disabled", false},
+		"the object says yes":               {other, v1alpha1.ForceAnnotation, "enabled", true},
+	} {
+		b := newBench(t)
+		o := b.configMap(plain)
+		entry := b.apply(o, v1alpha1.InventoryEntry{}, nil)
+		o.Force = true
+		if test.key != "" {
+			annotate(o.Manifest, test.key, test.value)
+		}
+		b.refuse = func(_ string, dry bool) error {
+			if !dry && b.deleted == 0 {
+				return test.refusal
+			}
+			return nil
+		}
+		next, err := b.hands.Puts.Apply(t.Context(), o, entry, nil)
+		if replaced := err == nil && next.UID != entry.UID && b.deleted == 1; replaced != test.replaced {
+			t.Errorf("%s: replaced is %t, want %t: %v", name, replaced, test.replaced, err)
+		}
+	}
+	claim := manifest(t, "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: a, namespace: ns}}")
+	for _, o := range prepare(t, claim) {
+		if o.Force = true; o.mayBeReplaced() {
+			t.Error("a word about a whole placement takes a volume's data along")
+		}
+		if annotate(o.Manifest, v1alpha1.ForceAnnotation, "enabled"); !o.mayBeReplaced() {
+			t.Error("a claim's own word does not count")
+		}
+	}
+}
+
 func TestWhatHoldsOthersObjectsIsNeverReplaced(t *testing.T) {
 	for _, text := range []string{
 		"{apiVersion: v1, kind: Namespace, metadata: {name: a}}",
@@ -199,7 +250,7 @@ func TestWhatHoldsOthersObjectsIsNeverReplaced(t *testing.T) {
 		built := manifest(t, text)
 		annotate(built.Unstructured, v1alpha1.ForceAnnotation, "enabled")
 		for _, o := range prepare(t, built) {
-			if o.forced() {
+			if o.Force = true; o.mayBeReplaced() {
 				t.Errorf("%s may be replaced", inventory.Describe(o.ID))
 			}
 		}

@@ -60,6 +60,8 @@ type Object struct {
 	Keys []string
 	// Reads is what the object and its pods name.
 	Reads []workload.Ref
+	// Force is the placement's: see [v1alpha1.MayReplace].
+	Force bool
 }
 
 // ID says which object is meant.
@@ -77,7 +79,7 @@ func (o Object) StubDigest() string {
 }
 
 // Prune is what Git says of the object's removal.
-func (o Object) Prune() string { return o.Manifest.GetAnnotations()[v1alpha1.PruneAnnotation] }
+func (o Object) Prune() string { return v1alpha1.Said(o.Manifest, v1alpha1.PruneAnnotation) }
 
 // Digester gives the content digest of a stub.
 type Digester func(*api.SealedManifest) (string, error)

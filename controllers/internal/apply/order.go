@@ -38,6 +38,9 @@ const (
 var (
 	crd       = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
 	namespace = schema.GroupKind{Kind: "Namespace"}
+
+	dataClaim  = schema.GroupKind{Kind: "PersistentVolumeClaim"}
+	dataVolume = schema.GroupKind{Kind: "PersistentVolume"}
 )
 
 // passive kinds run nothing and have no status to wait for.

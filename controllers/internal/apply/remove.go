@@ -87,7 +87,7 @@ func (r *Deletes) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry
 	case !r.claims.keeps(id, live, entry):
 		fate.Gone, fate.Kept = true, "nothing proves that it is this placement's"
 	case entry.Prune == "disabled":
-		fate.Gone, fate.Kept = true, "it is annotated "+v1alpha1.PruneAnnotation+": disabled"
+		fate.Gone, fate.Kept = true, "Git says "+v1alpha1.PruneAnnotation+": disabled, or Flux's prune: disabled, of it"
 	case live.DeletionTimestamp != nil:
 		fate.Deleting = live.DeletionTimestamp.Time
 		fate.Finalizers = slices.DeleteFunc(slices.Clone(live.Finalizers), func(name string) bool {

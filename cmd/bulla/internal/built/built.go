@@ -85,7 +85,7 @@ func All(
 				if object.Stub != nil {
 					use := Use{
 						Placement: build.Placement, Variant: p.Variant, Namespace: object.GetNamespace(), Name: object.GetName(),
-						Immutable: isImmutable(object),
+						Immutable: isImmutable(object, p),
 					}
 					result.Uses[object.Stub.Path] = append(result.Uses[object.Stub.Path], use)
 				}
@@ -103,9 +103,9 @@ func All(
 	return result, nil
 }
 
-// isImmutable: the controller deletes what is annotated so, and makes it anew.
-func isImmutable(o kustomize.Object) bool {
-	return o.Object["immutable"] == true && o.GetAnnotations()[v1alpha1.ForceAnnotation] != "enabled"
+// isImmutable: where Git says force the controller deletes the object, and makes it anew.
+func isImmutable(o kustomize.Object, p *api.Placement) bool {
+	return o.Object["immutable"] == true && !v1alpha1.MayReplace(o, p.Spec.Force)
 }
 
 func compare(a, b Use) int {

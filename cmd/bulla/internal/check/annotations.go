@@ -30,7 +30,8 @@ func (c objects) annotations(build *kustomize.Build, o kustomize.Object) {
 	for _, key := range slices.Sorted(maps.Keys(said)) {
 		if problem := annotationProblem(o, key, said[key]); problem != "" {
 			file, line := c.spells(build, o, key)
-			c.add(Finding{File: file, Line: line, Field: "annotation " + key, Problem: describe(o.ID()) + ": " + problem})
+			c.add(Finding{Note: v1alpha1.FluxOnly(key), File: file, Line: line, Field: "annotation " + key,
+				Problem: describe(o.ID()) + ": " + problem})
 		}
 	}
 }
@@ -61,6 +62,8 @@ func (c objects) spells(build *kustomize.Build, o kustomize.Object, key string) 
 func annotationProblem(o kustomize.Object, key, value string) string {
 	values, known := annotationValues[key]
 	switch {
+	case v1alpha1.FluxOnly(key):
+		return "Flux reads it, bulla does not"
 	case !strings.HasPrefix(key, api.Group+"/") || key == api.StubAnnotation:
 		return ""
 	case !known:

@@ -22,6 +22,8 @@ func TestAnAnnotationThatNobodyObeysIsSaid(t *testing.T) {
 		"take-over":                 {"Secret", "bulla.dev/take-over", "true", ""},
 		"take-over, mistyped":       {"Secret", "bulla.dev/take-over", "yes", "none of"},
 		"one that there is not":     {"Secret", "bulla.dev/takeover", "true", "nothing reads it"},
+		"Flux's, obeyed":            {"Secret", "kustomize.toolkit.fluxcd.io/prune", "disabled", ""},
+		"Flux's, not obeyed":        {"Secret", "kustomize.toolkit.fluxcd.io/ssa", "Merge", "bulla does not"},
 		"somebody else's":           {"Secret", "example.com/force", "yes", ""},
 	} {
 		o := kustomize.Object{

@@ -68,7 +68,8 @@ func (s since) check() {
 	}
 	for _, build := range s.builds {
 		for _, o := range build.Objects {
-			if o.Stub != nil && o.Object["immutable"] == true && o.GetAnnotations()[v1alpha1.ForceAnnotation] != "enabled" {
+			force := s.model.Placements[build.Placement].Spec.Force
+			if o.Stub != nil && o.Object["immutable"] == true && !v1alpha1.MayReplace(o, force) {
 				s.checkImmutable(o.Stub)
 			}
 		}
@@ -142,8 +143,8 @@ func (s since) checkImmutable(now *kustomize.Stub) {
 		s.add(Finding{File: now.Path,
 			Problem: fmt.Sprintf(
 				"its Secret is immutable, and since the last commit there is another %s: every cluster that has it refuses that; "+
-					"hint: seal a stub with a new name, or write %s: enabled under spec.template.metadata.annotations, and it is "+
-					"deleted and made anew",
+					"hint: seal a stub with a new name, or write %s: enabled under spec.template.metadata.annotations (or "+
+					"force: true in the placement), and it is deleted and made anew",
 				strings.Join(changed, ", "), v1alpha1.ForceAnnotation)})
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
 )
@@ -146,11 +148,12 @@ func Immutable(s *api.SealedManifest) bool {
 	return json.Unmarshal(s.Spec.Template, &has) == nil && has.Immutable != nil && *has.Immutable
 }
 
-// Annotation returns an annotation of the template.
-func Annotation(s *api.SealedManifest, key string) string {
+// MayReplace reports whether the stub says that its Secret may be deleted and made anew.
+func MayReplace(s *api.SealedManifest) bool {
 	var has public
-	if json.Unmarshal(s.Spec.Template, &has) != nil {
-		return ""
+	said := &metav1.ObjectMeta{}
+	if json.Unmarshal(s.Spec.Template, &has) == nil {
+		said.Annotations, said.Labels = has.Metadata.Annotations, has.Metadata.Labels
 	}
-	return has.Metadata.Annotations[key]
+	return v1alpha1.MayReplace(said, false)
 }
