@@ -8,18 +8,19 @@ import (
 
 func TestAnObjectSaysItUnderFluxsNamesToo(t *testing.T) {
 	type texts = map[string]string
+	const fluxPrune, fluxForce = "kustomize.toolkit.fluxcd.io/prune", "kustomize.toolkit.fluxcd.io/force"
 	for name, test := range map[string]struct {
 		annotations, labels texts
 		prune, force        string
 	}{
 		"nothing":               {},
 		"ours":                  {texts{PruneAnnotation: "force", ForceAnnotation: "enabled"}, nil, "force", "enabled"},
-		"Flux's":                {texts{"kustomize.toolkit.fluxcd.io/prune": "disabled"}, nil, "disabled", ""},
-		"Flux's, as a label":    {nil, texts{"kustomize.toolkit.fluxcd.io/force": "Enabled"}, "", "enabled"},
-		"Flux's, another word":  {texts{"kustomize.toolkit.fluxcd.io/prune": "force"}, nil, "", ""},
+		"Flux's":                {texts{fluxPrune: "disabled"}, nil, "disabled", ""},
+		"Flux's, as a label":    {nil, texts{fluxForce: "Enabled"}, "", "enabled"},
+		"Flux's, another word":  {texts{fluxPrune: "force"}, nil, "", ""},
 		"ours is no label":      {nil, texts{PruneAnnotation: "disabled"}, "", ""},
-		"ours counts first":     {texts{PruneAnnotation: "enabled", "kustomize.toolkit.fluxcd.io/prune": "disabled"}, nil, "enabled", ""},
-		"ours counts, mistyped": {texts{ForceAnnotation: "x", "kustomize.toolkit.fluxcd.io/force": "enabled"}, nil, "", "x"},
+		"ours counts first":     {texts{PruneAnnotation: "enabled", fluxPrune: "disabled"}, nil, "enabled", ""},
+		"ours counts, mistyped": {texts{ForceAnnotation: "x", fluxForce: "enabled"}, nil, "", "x"},
 	} {
 		o := &metav1.ObjectMeta{Annotations: test.annotations, Labels: test.labels}
 		if got := Said(o, PruneAnnotation); got != test.prune {

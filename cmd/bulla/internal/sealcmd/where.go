@@ -85,8 +85,8 @@ func (p opening) takeOver(where sealjob.Where) (sealjob.Where, error) {
 	if stub.Immutable(where.Stub) && len(p.what.Values) > 0 &&
 		!stub.MayReplace(where.Stub) {
 		p.fleet.Warn("%s makes an immutable Secret: a cluster that has it refuses the new value. "+
-			"Seal a stub with a new name, or annotate the template with %s: enabled to have it deleted and made again (force: true of a "+
-			"placement says it of all its objects)",
+			"Seal a stub with a new name, or annotate the template with %s: enabled to have it deleted and made again "+
+			"(force: true of a placement says it of all its objects)",
 			where.File, v1alpha1.ForceAnnotation)
 	}
 	if p.manifest == nil {
