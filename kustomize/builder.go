@@ -114,6 +114,13 @@ func (b *Builder) Build(ctx context.Context, t *tree.Tree, p *api.Placement) (_ 
 	}
 }
 
+// SameBuild reports whether two placements build the same of every tree.
+func SameBuild(a, b *api.Placement) bool {
+	one, err := kept.KeyOf(a)
+	other, err2 := kept.KeyOf(b)
+	return err == nil && err2 == nil && one == other
+}
+
 func (b *Builder) await(ctx context.Context, f *flight) (*Build, error) {
 	defer b.leave(f)
 	select {

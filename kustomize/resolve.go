@@ -71,6 +71,11 @@ func (b *Builder) ResolveGroupSoon(ctx context.Context, t *tree.Tree, m *model.M
 	return b.resolve(m, cluster, b.buildingSoon(ctx, t))
 }
 
+// ResolveGroup is [Builder.ResolveGroupSoon] for those who wait for every build.
+func (b *Builder) ResolveGroup(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
+	return b.resolve(m, cluster, b.building(ctx, t))
+}
+
 // On builds one placement as a cluster gets it.
 func (b *Builder) On(ctx context.Context, t *tree.Tree, m *model.Model, placement, cluster string) *Placed {
 	return placedOn(m, placement, cluster, b.valued(b.building(ctx, t), t, m.Clusters[cluster]))

@@ -19,10 +19,11 @@ var exitCodes = []struct {
 		"everything asked for was done",
 	}},
 	{fault.Failure, []string{
-		"it failed; files are as they were, but for those that were listed as done",
+		"it failed; files are as they were, but for those that were listed as done. Of",
+		"plan: the two revisions differ, as diff has it",
 	}},
 	{fault.Usage, []string{
-		"the command line was wrong",
+		"the command line was wrong. Of plan: whatever went wrong",
 	}},
 	{fault.Findings, []string{
 		"it was done, and found something: validate, status --check and audit verify",

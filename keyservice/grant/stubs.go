@@ -15,6 +15,8 @@ type Candidate struct {
 	Placement string
 	Object    kustomize.ObjectID
 	Manifest  *api.SealedManifest
+	// Path of the stub's file in the tree.
+	Path string
 }
 
 // Stubs are those of a set of placements, by digest. They are the same for all clusters
@@ -73,6 +75,6 @@ func (s *Stubs) add(name string, resolution *kustomize.Resolution) {
 			continue
 		}
 		s.ByDigest[digest] = append(s.ByDigest[digest],
-			Candidate{Placement: name, Object: object.ID(), Manifest: object.Stub.Manifest})
+			Candidate{Placement: name, Object: object.ID(), Manifest: object.Stub.Manifest, Path: object.Stub.Path})
 	}
 }

@@ -89,8 +89,14 @@ func codeOf(err error) Code {
 	return Failure
 }
 
+// errTold is behind every end of a run that printed all there is to say.
+var errTold = errors.New("problems were found")
+
 // ErrFindings ends a run that printed its findings already.
-var ErrFindings = &Error{Code: Findings, Err: errors.New("problems were found")}
+var ErrFindings = &Error{Code: Findings, Err: errTold}
+
+// ErrDifferent ends a comparison that printed what differs, with the code of diff(1).
+var ErrDifferent = &Error{Code: Failure, Err: errTold}
 
 // Known says what a program knows about an error of a library: its exit code and
 // what to do. A code of OK is no word about the code, an empty hint none about
@@ -140,7 +146,7 @@ func ask(err error, known []Known) (code Code, hint string) {
 }
 
 func print(w io.Writer, err error, hint string) {
-	if !errors.Is(err, ErrFindings) {
+	if !errors.Is(err, errTold) {
 		for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
 			fmt.Fprintf(w, "error: %s\n", line)
 		}

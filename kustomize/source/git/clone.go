@@ -28,6 +28,10 @@ type Clone struct {
 func OpenClone(folder string, limits Limits) (*Clone, error) {
 	options := &gogit.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true}
 	repo, err := gogit.PlainOpenWithOptions(folder, options)
+	if errors.Is(err, gogit.ErrRepositoryNotExists) { // or a bare one, which has no .git
+		options.DetectDotGit = false
+		repo, err = gogit.PlainOpenWithOptions(folder, options)
+	}
 	if errors.Is(err, gogit.ErrRepositoryNotExists) {
 		return nil, fmt.Errorf("open clone: %w", ErrNoClone)
 	}

@@ -1,0 +1,123 @@
+// Package plancmd is `bulla plan`: what a change of the fleet repository grants, takes
+// away and changes, from two revisions alone.
+package plancmd
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/printable"
+	"github.com/bulla-dev/bulla/plan"
+	"github.com/bulla-dev/bulla/plan/render"
+)
+
+const long = `Show what a change does before it is merged: which clusters gain or lose the
+ability to open which secrets, and by which file; which objects are added,
+changed, moved and removed; which secrets no lock opens where they are placed
+now.
+
+Two revisions are all that it reads: no cluster, no key service, no key. Grants
+are decided by the code by which the key service decides, and builds run confined
+as everywhere. What operators deny at the key service is not in Git, and not here.
+
+BASE is the default branch unless told (origin/HEAD, main or master), HEAD is
+what is checked out. Where BASE has gone on since, the commit at which the two
+parted counts, as in a pull request: merge BASE first to see both together. A
+HEAD that lies before BASE shows what going back would do.
+
+The exit code is that of diff: 0 for no changes, 1 for changes, 2 for trouble. A
+placement that does not build at HEAD, and did at BASE, is trouble; what can be
+told is printed all the same.`
+
+const example = `  # what this branch does to main
+  bulla plan
+
+  # what a revert would take away
+  bulla plan HEAD HEAD~1
+
+  # by program
+  bulla plan origin/main -o json | jq '.summary'`
+
+type options struct{ format string }
+
+// New is the command.
+func New(s *shell.Shell) *cobra.Command {
+	o := options{format: "text"}
+	cmd := &cobra.Command{
+		Use: "plan [BASE] [HEAD]", Short: "Show what a change grants, takes away and changes", Long: long,
+		Example: example,
+		Args:    command.Args("at most two revisions", 0, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := run(cmd.Context(), s, args, o)
+			if err == nil || err == fault.ErrDifferent { //nolint:errorlint // itself, not what wraps it
+				return err
+			}
+			return fault.AsUsage(err) // 2 is trouble, whatever it is
+		},
+	}
+	cmd.Flags().StringVarP(&o.format, "output", "o", o.format, "`format`: "+formats)
+	return cmd
+}
+
+const formats = "text or json"
+
+func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
+	if o.format != "text" && o.format != "json" {
+		return fault.NewUsage("-o takes "+formats, "output format %q is unknown", o.format)
+	}
+	r, err := open(s.Repo)
+	if err != nil {
+		return err
+	}
+	compared, err := r.compared(args)
+	if err != nil {
+		return err
+	}
+	var loader model.Loader
+	now := time.Now()
+	base, err := r.side(compared.base, &loader, now)
+	if err != nil {
+		return err
+	}
+	head, err := r.side(compared.head, &loader, now)
+	if err != nil {
+		return err
+	}
+	if err := r.mustBeFleet(head); err != nil {
+		return err
+	}
+	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.Builder(r.folder), Progress: s.Progress()})
+	if err != nil {
+		return err
+	}
+	p.Notes = append(p.Notes, compared.notes...)
+	verify(s, base, head, p)
+	return show(s, p, o)
+}
+
+func show(s *shell.Shell, p *plan.Plan, o options) error {
+	if o.format == "json" {
+		if err := render.JSON(s.Stdout, p); err != nil {
+			return err
+		}
+	} else {
+		width, terminal := printable.Screen(s.Stdout)
+		_, plain := os.LookupEnv("NO_COLOR")
+		render.Text(s.Stdout, p, render.TextOptions{Width: width, Colour: terminal && !plain})
+	}
+	switch {
+	case p.Blocked():
+		return fault.New("mend them at the head, and run this again; `bulla validate` there says more",
+			"%s at %s: see above", shell.Count(len(p.Blockers), "new problem"), p.Head.Name)
+	case p.Changes():
+		return fault.ErrDifferent
+	}
+	return nil
+}

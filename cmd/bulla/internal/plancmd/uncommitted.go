@@ -1,0 +1,45 @@
+package plancmd
+
+import (
+	"fmt"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
+)
+
+// uncommitted notes that the working tree has what the plan has not: who edits, and looks
+// at a plan, must not take it for one of the edits.
+func (r *repository) uncommitted(head string) []string {
+	root, err := fleetrepo.FindRoot(r.folder)
+	if err != nil || r.clone.Bare() {
+		return nil
+	}
+	if checkedOut, err := r.clone.Resolve("HEAD"); err != nil || checkedOut != head {
+		return nil
+	}
+	committed, err := r.clone.Tree(head)
+	if err != nil {
+		return nil
+	}
+	folder, err := tree.OpenDir(root)
+	if err != nil {
+		return nil
+	}
+	known, differ := map[string]string{}, 0
+	for _, e := range committed.Files("") {
+		known[e.Path] = e.Blob
+	}
+	for _, e := range folder.Files("") {
+		blob, is := known[e.Path]
+		delete(known, e.Path)
+		if is && blob != e.Blob || !is && model.ManifestEnding(e.Path) {
+			differ++
+		}
+	}
+	if differ += len(known); differ == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d files of the working tree differ from HEAD, and are not in this plan; commit them "+
+		"to see what they do", differ)}
+}

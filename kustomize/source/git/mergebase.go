@@ -1,0 +1,64 @@
+package git
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	gogit "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/bulla-dev/bulla/kustomize/source"
+)
+
+// ErrUnrelated says that two commits have no history in common.
+var ErrUnrelated = errors.New("the two have no history in common")
+
+// MergeBase is the newest commit that two both come after; the first by its hash, where
+// there are several. [ErrUnrelated] for none, and [source.ErrUnknownRevision] where the
+// clone lacks what lies between them, as a shallow one does.
+func (c *Clone) MergeBase(a, b string) (string, error) {
+	c.objects.mu.Lock() // of one storage with the repository
+	defer c.objects.mu.Unlock()
+	one, err := c.repo.CommitObject(plumbing.NewHash(a))
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", a, source.ErrUnknownRevision)
+	}
+	other, err := c.repo.CommitObject(plumbing.NewHash(b))
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", b, source.ErrUnknownRevision)
+	}
+	bases, err := one.MergeBase(other)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return "", fmt.Errorf("the history between %s and %s is not here: %w", a, b, source.ErrUnknownRevision)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find what %s and %s have in common: %w", a, b, err)
+	}
+	if len(bases) == 0 {
+		return "", fmt.Errorf("%s and %s: %w", a, b, ErrUnrelated)
+	}
+	hashes := make([]string, 0, len(bases))
+	for _, base := range bases {
+		hashes = append(hashes, base.Hash.String())
+	}
+	return slices.Min(hashes), nil
+}
+
+// Bare reports whether the clone has no working tree.
+func (c *Clone) Bare() bool {
+	_, err := c.repo.Worktree()
+	return errors.Is(err, gogit.ErrIsBareRepository)
+}
+
+// Head is the branch that is checked out, whether it has a commit yet or not; "" for
+// none.
+func (c *Clone) Head() string {
+	c.objects.mu.Lock()
+	defer c.objects.mu.Unlock()
+	head, err := c.repo.Reference(plumbing.HEAD, false)
+	if err != nil || head.Type() != plumbing.SymbolicReference {
+		return ""
+	}
+	return head.Target().Short()
+}

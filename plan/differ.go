@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"context"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// differ holds both sides while they are compared.
+type differ struct {
+	base, head *resolving
+	folds      folds
+	// pairs are the builds that were compared, shared by all classes that have them.
+	pairs map[pair]*compared
+}
+
+// Options are what a comparison may use.
+type Options struct {
+	// Builder builds both sides. What is the same in both is built once.
+	Builder *kustomize.Builder
+	// Progress is told what takes long; nil tells nobody.
+	Progress func(format string, args ...any)
+}
+
+// Between compares two sides. The error is the context's: what is wrong with a tree
+// stands in the plan.
+func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
+	if o.Progress == nil {
+		o.Progress = func(string, ...any) {}
+	}
+	d := &differ{
+		base: base.resolving(ctx, o.Builder), head: head.resolving(ctx, o.Builder),
+		pairs: map[pair]*compared{},
+	}
+	for _, side := range []*resolving{d.base, d.head} {
+		if err := side.all(o.Progress); err != nil {
+			return nil, err
+		}
+	}
+	o.Progress("")
+	p := &Plan{
+		Format: Format, Base: base.Revision, Head: head.Revision, Notes: []string{},
+		Fleet: fleetChanges(base.Model.Fleet, head.Model.Fleet),
+	}
+	for _, class := range classes(d.base, d.head) {
+		d.class(class)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	d.folds.into(p, d)
+	p.Blockers, p.Known = d.problems()
+	p.summarize()
+	return p, ctx.Err()
+}
+
+// class compares what the first cluster of a class has on both sides, for all of it.
+func (d *differ) class(clusters []string) {
+	first := clusters[0]
+	for _, cluster := range clusters {
+		what := clusterChange(d.base.Model.Clusters[cluster], d.head.Model.Clusters[cluster])
+		if what != "" && !d.unread(api.KindCluster, cluster) {
+			fold(&d.folds.files, what, []string{cluster})
+		}
+	}
+	before, after := d.base.access(first), d.head.access(first)
+	if grants := d.grants(first, before, after); len(grants) > 0 {
+		fold(&d.folds.grants, grants, clusters)
+	}
+	for _, missing := range missing(before, after) {
+		fold(&d.folds.missing, missing, clusters)
+	}
+	for _, delivery := range d.deliveries(first) {
+		fold(&d.folds.deliveries, delivery, clusters)
+	}
+}

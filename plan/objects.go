@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// pair is a build before and the one after; nil for none.
+type pair struct{ before, after *kustomize.Build }
+
+// compared is what became of the objects between two builds, whoever has them.
+type compared struct{ objects []ObjectChange }
+
+// compare compares two builds, once for all clusters that have both.
+func (d *differ) compare(p pair) *compared {
+	if known := d.pairs[p]; known != nil {
+		return known
+	}
+	c := &compared{objects: []ObjectChange{}}
+	d.pairs[p] = c
+	if p.before == p.after {
+		return c
+	}
+	before, after := byID(p.before), byID(p.after)
+	for id, now := range after {
+		old, was := before[id]
+		switch {
+		case !was:
+			c.objects = append(c.objects, objectChange(Added, id, kustomize.Object{}, now))
+		case !sameObject(old, now):
+			c.objects = append(c.objects, objectChange(Changed, id, old, now))
+		}
+	}
+	for id, old := range before {
+		if _, is := after[id]; !is {
+			c.objects = append(c.objects, objectChange(Removed, id, old, kustomize.Object{}))
+		}
+	}
+	slices.SortFunc(c.objects, compareChanges)
+	return c
+}
+
+func compareChanges(a, b ObjectChange) int {
+	return cmp.Or(compareObjects(a.Object, b.Object), cmp.Compare(a.Change, b.Change), cmp.Compare(a.Other, b.Other))
+}
+
+func byID(b *kustomize.Build) map[kustomize.ObjectID]kustomize.Object {
+	all := map[kustomize.ObjectID]kustomize.Object{}
+	if b != nil {
+		for _, o := range b.Objects {
+			all[o.ID()] = o
+		}
+	}
+	return all
+}
+
+func objectChange(change Change, id kustomize.ObjectID, old, now kustomize.Object) ObjectChange {
+	c := ObjectChange{Change: change, Object: objectOf(id), Fields: changedFields(old, now)}
+	if stub := cmp.Or(now.Stub, old.Stub); stub != nil {
+		c.Stub = stub.Path
+	}
+	return c
+}
+
+// sameObject compares what is applied: locks are not, so that a new key, or one more
+// cluster, changes nothing.
+func sameObject(old, now kustomize.Object) bool {
+	return (old.Stub == nil) == (now.Stub == nil) && maps.Equal(payloads(old), payloads(now)) &&
+		reflect.DeepEqual(old.Object, now.Object)
+}
+
+// changedFields are the sealed fields with another payload.
+func changedFields(old, now kustomize.Object) []string {
+	was, is := payloads(old), payloads(now)
+	changed := map[string]bool{}
+	for _, side := range []map[string]string{was, is} {
+		for field := range side {
+			if was[field] != is[field] {
+				changed[field] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(changed))
+}
+
+func payloads(o kustomize.Object) map[string]string {
+	all := map[string]string{}
+	if o.Stub != nil {
+		for _, block := range o.Stub.Manifest.Spec.Blocks {
+			for _, field := range block.Fields {
+				all[field] = block.Payload
+			}
+		}
+	}
+	return all
+}

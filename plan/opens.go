@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"encoding/hex"
+	"errors"
+
+	"github.com/bulla-dev/bulla/keyservice/grant"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// value is one sealed field of one built object.
+type value struct {
+	placement string
+	object    kustomize.ObjectID
+	field     string
+}
+
+// opened says how a value opens on a cluster: equal payloads are the same value.
+type opened struct {
+	payload, digest, stub string
+	lock                  grant.Lock
+}
+
+// shut is a value that is placed on a cluster and does not open there.
+type shut struct {
+	stub, problem string
+}
+
+// access is what one side lets a cluster open of what it places there, and what not.
+type access struct {
+	opens map[value]opened
+	shut  map[value]shut
+}
+
+// access decides as the key service does, but for what no tree says.
+func (r *resolving) access(cluster string) access {
+	a := access{opens: map[value]opened{}, shut: map[value]shut{}}
+	on := r.on(cluster)
+	if ok, _ := r.reaches(cluster); !ok || on == nil {
+		return a
+	}
+	targets := grant.Targets(r.Model, cluster)
+	for _, u := range on.unbound {
+		for _, block := range u.Manifest.Spec.Blocks {
+			for _, field := range block.Fields {
+				a.shut[value{u.Placement, u.Object, field}] = shut{u.Path, u.problem}
+			}
+		}
+	}
+	for _, b := range on.bound {
+		locks, why := r.locks(targets, b)
+		for _, stand := range b.stands {
+			for i, block := range b.blocks {
+				for _, field := range block.Block.Fields {
+					v := value{stand.Placement, stand.Object, field}
+					if why != nil {
+						a.shut[v] = shut{stand.Path, shutProblem(why)}
+						continue
+					}
+					hash := block.Payload.Hash()
+					a.opens[v] = opened{hex.EncodeToString(hash[:]), b.digest, stand.Path, locks[i]}
+				}
+			}
+		}
+	}
+	return a
+}
+
+// locks gives one lock for each block of a stub. A stub opens whole or not at all: one
+// block without a lock keeps all of them shut.
+func (r *resolving) locks(targets []string, b bound) ([]grant.Lock, error) {
+	var locks []grant.Lock
+	for _, block := range b.blocks {
+		lock, err := grant.LockOf(r.Model, targets, block.Block)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := sealing.Prepare(block.Context, block.Payload, lock.Lock, lock.Suite); err != nil {
+			return nil, err
+		}
+		locks = append(locks, lock)
+	}
+	return locks, nil
+}
+
+func shutProblem(err error) string {
+	switch {
+	case errors.Is(err, grant.ErrNotLocked):
+		return "a block has no lock for the cluster or for a set that it is in"
+	case errors.Is(err, grant.ErrKey):
+		return "a block's lock is for a sealing key that the fleet opens nothing with"
+	}
+	return "a lock is damaged: " + err.Error()
+}

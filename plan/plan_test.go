@@ -1,0 +1,187 @@
+package plan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+)
+
+// TestEveryGrantingPathIsTold: whatever lets a cluster open what it could not, or takes
+// that away, is in the plan with the file through which it comes about.
+func TestEveryGrantingPathIsTold(t *testing.T) {
+	w := newWorld(t)
+	spec := w.root.Spec(2)
+	spec.SealingKeys[0].Status = "Retired"
+	other, err := softkey.Derive(api.SuiteHybrid, "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.SealingKeys = append(slices.Clone(spec.SealingKeys), other.Record("2026-12-a"))
+	shop := w.files["placements/shop.yaml"]
+	const lost, gone = "set/stores: lost shop Secret shop/db by ", "  removed "
+	for name, test := range map[string]struct {
+		change testfleet.Files
+		want   []string
+	}{
+		"nothing": {testfleet.Files{"README": "x"}, nil},
+		"a key is retired": {testfleet.Files{"fleet.yaml": w.root.File(t, &spec)}, []string{
+			"fleet spec.sealingKeys", "fleet spec.sealingKeys", lost + "fleet fleet.yaml",
+			"set/stores: shut shop Secret shop/db: a block's lock is for a sealing key that the fleet opens nothing with",
+		}},
+		"a cluster is new": {testfleet.Files{"clusters/three.yaml": testfleet.Cluster("three", "")}, []string{
+			"  added ConfigMap shop/config", "  added Secret shop/db",
+			"cluster/three: gained shop Secret shop/db by cluster clusters/three.yaml", "cluster/three: shop is added",
+		}},
+		"a cluster left": {testfleet.Files{"clusters/two.yaml": ""}, []string{
+			"cluster/two: lost shop Secret shop/db by cluster clusters/two.yaml",
+		}},
+		"a cluster is suspended": {testfleet.Files{
+			"clusters/two.yaml": testfleet.Cluster("two", "  suspend: true\n"),
+		}, []string{
+			"cluster/two: lost shop Secret shop/db by cluster clusters/two.yaml",
+		}},
+		"a cluster goes": {testfleet.Files{"clusters/two.yaml": testfleet.Cluster("two", "  decommission: true\n")}, []string{
+			gone + "ConfigMap shop/config", gone + "Secret shop/db",
+			"cluster/two: lost shop Secret shop/db by cluster clusters/two.yaml", "cluster/two: shop is removed",
+		}},
+		"a label": {testfleet.Files{"clusters/lab.yaml": testfleet.Cluster("lab", "")}, []string{
+			"  added ConfigMap shop/config", "  added Secret shop/db",
+			"cluster/lab: gained shop Secret shop/db by cluster clusters/lab.yaml", "cluster/lab: shop is added",
+		}},
+		"a set": {
+			testfleet.Files{
+				"clustersets/stores.yaml": strings.Replace(testfleet.Set("stores"), "tier: store", "env: lab", 1),
+			},
+			[]string{
+				"  added ConfigMap shop/config", "  added Secret shop/db", gone + "ConfigMap shop/config", gone + "Secret shop/db",
+				"cluster/lab: gained shop Secret shop/db by set clustersets/stores.yaml", "cluster/lab: shop is added",
+				lost + "set clustersets/stores.yaml", "set/stores: shop is removed",
+			},
+		},
+		"a target": {
+			testfleet.Files{"placements/shop.yaml": strings.Replace(shop, "clusterSet: stores", "clusterName: one", 1)},
+			[]string{
+				gone + "ConfigMap shop/config", gone + "Secret shop/db",
+				"cluster/two: lost shop Secret shop/db by placement placements/shop.yaml", "cluster/two: shop is removed",
+			},
+		},
+		"a placement goes": {testfleet.Files{"placements/shop.yaml": ""}, []string{
+			gone + "ConfigMap shop/config", gone + "Secret shop/db", lost + "placement placements/shop.yaml",
+			"set/stores: shop is removed",
+		}},
+		"another folder": {testfleet.Files{"placements/shop.yaml": strings.Replace(shop, "apps/shop", "apps/other", 1),
+			"apps/other/config.yaml": testfleet.ConfigMap("config")}, []string{
+			gone + "Secret shop/db", lost + "placement placements/shop.yaml", "set/stores: shop is changed path",
+		}},
+		"a variant": {testfleet.Files{
+			"placements/shop.yaml":   shop + "  variants: [{name: v, clusterName: one, path: apps/other}]\n",
+			"apps/other/config.yaml": testfleet.ConfigMap("config")}, []string{
+			gone + "Secret shop/db", "cluster/one: lost shop Secret shop/db by variant placements/shop.yaml",
+			"cluster/one: shop is changed",
+		}},
+		"what is built": {testfleet.Files{
+			"apps/shop/db.yaml": "", "apps/shop/more.yaml": w.seal("more", "set/stores"),
+		}, []string{
+			"  added Secret shop/more", gone + "Secret shop/db",
+			"set/stores: gained shop Secret shop/more by build apps/shop/more.yaml", lost + "build apps/shop/db.yaml",
+			"set/stores: shop is changed",
+		}},
+		"another value": {testfleet.Files{"apps/shop/db.yaml": w.seal("db", "set/stores")}, []string{
+			"  changed Secret shop/db", "set/stores: changed shop Secret shop/db by build apps/shop/db.yaml",
+			"set/stores: shop is changed",
+		}},
+		"no lock any more": {testfleet.Files{"apps/shop/db.yaml": w.seal("db", "set/others")}, []string{
+			"  changed Secret shop/db", lost + "build apps/shop/db.yaml", "set/stores: shop is changed",
+			"set/stores: shut shop Secret shop/db: a block has no lock for the cluster or for a set that it is in",
+		}},
+		"sealed for another object": {testfleet.Files{
+			"apps/shop/db.yaml": strings.Replace(w.files["apps/shop/db.yaml"], "name: db", "name: other", 1),
+		}, []string{
+			"  added Secret shop/other", gone + "Secret shop/db", lost + "build apps/shop/db.yaml",
+			"set/stores: shop is changed",
+			"set/stores: shut shop Secret shop/other: it is sealed for another object, or for other fields",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, lines(w.between(test.change))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestWhatMovesIsNeitherGainedNorLost: a renamed placement takes its objects along.
+func TestWhatMovesIsNeitherGainedNorLost(t *testing.T) {
+	w := newWorld(t)
+	got := lines(w.between(testfleet.Files{"placements/shop.yaml": "",
+		"placements/store.yaml": testfleet.Placement("store", "apps/shop", "shop", "{clusterSet: stores}")}))
+	want := []string{
+		"  moved ConfigMap shop/configshop", "  moved Secret shop/dbshop",
+		"set/stores: moved storeshop Secret shop/db by placement placements/store.yaml, placement placements/shop.yaml",
+		"set/stores: shop is removed", "set/stores: store is added",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestWhatSeveralClaimIsNobodys: a plan that gave it to one of them would promise what
+// no cluster does.
+func TestWhatSeveralClaimIsNobodys(t *testing.T) {
+	w := newWorld(t)
+	got := lines(w.between(testfleet.Files{
+		"placements/store.yaml": testfleet.Placement("store", "apps/shop", "shop", "{clusterName: one}"),
+	}))
+	const both = " is claimed by placements shop, store: none of them gets it, and none opens anything there"
+	want := []string{
+		"blocked : ConfigMap shop/config" + both, "blocked : Secret shop/db" + both,
+		"cluster/one: lost shop Secret shop/db by build placements/shop.yaml",
+		"cluster/one: store is added",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestWhatDoesNotChangeIsNotBuiltTwice: work is proportional to the change.
+func TestWhatDoesNotChangeIsNotBuiltTwice(t *testing.T) {
+	w := newWorld(t)
+	w.files = w.files.With(testfleet.Files{
+		"placements/tool.yaml": testfleet.Placement("tool", "apps/tool", "tool", "{clusterSet: stores}"),
+		"apps/tool/t.yaml":     testfleet.ConfigMap("t"),
+	})
+	w.between(testfleet.Files{"apps/tool/t.yaml": testfleet.ConfigMap("u")})
+	if got := w.builder.Processes(); got != 3 {
+		t.Errorf("%d builds, want one of shop and two of tool", got)
+	}
+}
+
+// TestAClustersOwnLockOpensForItAlone: such a lock tells apart what is alike otherwise.
+func TestAClustersOwnLockOpensForItAlone(t *testing.T) {
+	w := newWorld(t)
+	spec := w.root.Spec(1)
+	w.sealer = testfleet.SealerOf(t, &spec)
+	w.sealer.Recipient = func(string) string {
+		text := testfleet.Cluster("x", "")
+		_, after, _ := strings.Cut(text, "recipient: ")
+		return strings.TrimSpace(after)
+	}
+	w.sealer.Recovery = []string{w.sealer.Recipient("")}
+	got := lines(w.between(testfleet.Files{"apps/shop/db.yaml": w.seal("db", "cluster/two")}))
+	want := []string{
+		"  changed Secret shop/db",
+		"cluster/one: lost shop Secret shop/db by build apps/shop/db.yaml",
+		"cluster/one: shut shop Secret shop/db: a block has no lock for the cluster or for a set that it is in",
+		"cluster/two: changed shop Secret shop/db by build apps/shop/db.yaml",
+		"set/stores: shop is changed",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
