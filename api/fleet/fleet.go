@@ -103,6 +103,17 @@ type FleetPrune struct {
 	// of a cluster's Deliveries, that one revision may remove without consent
 	// in the cluster. Default 50%.
 	MaxShare string `json:"maxShare,omitempty"`
+	// Consent lets go what the guard holds, on every cluster of the fleet.
+	Consent []PruneConsent `json:"consent,omitempty"`
+}
+
+// PruneConsent consents to what one revision left out, and to nothing later: what was
+// placed again after that revision is guarded again.
+type PruneConsent struct {
+	// Revision is the full hash of a commit in the history of the head.
+	Revision string `json:"revision"`
+	// Reason is for people: a line that is reviewed.
+	Reason string `json:"reason"`
 }
 
 // Cluster is one member of the fleet: clusters/NAME.yaml.

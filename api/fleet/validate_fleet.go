@@ -35,9 +35,49 @@ func (f *Fleet) validate(p *problems) {
 	if s.Prune != nil && s.Prune.MaxShare != "" && !percent.MatchString(s.Prune.MaxShare) {
 		p.add("spec.prune.maxShare", "%q is not a percentage from 0%% to 100%%", s.Prune.MaxShare)
 	}
+	s.validateConsent(p)
 	if strings.TrimSpace(s.Signature) == "" {
 		p.add("spec.signature", "is missing; `bulla-keyservice init` signs the fleet")
 	}
+}
+
+const (
+	// maxConsents is far beyond what anybody has in force at a time: one whose revision
+	// was pruned everywhere may go.
+	maxConsents = 100
+	maxReason   = 512
+)
+
+func (s FleetSpec) validateConsent(p *problems) {
+	if s.Prune == nil {
+		return
+	}
+	if len(s.Prune.Consent) > maxConsents {
+		p.add("spec.prune.consent", "has %d entries; at most %d: take those away that every cluster has pruned",
+			len(s.Prune.Consent), maxConsents)
+		return
+	}
+	for i, consent := range s.Prune.Consent {
+		field := fmt.Sprintf("spec.prune.consent[%d]", i)
+		if !hexid.IsCommit(consent.Revision) {
+			p.add(field+".revision", "%q is not the full hash of a commit, in lower case: a branch or the beginning of a hash "+
+				"could come to mean another; `git rev-parse` prints it", consent.Revision)
+		}
+		if strings.TrimSpace(consent.Reason) == "" || len(consent.Reason) > maxReason {
+			p.add(field+".reason", "is missing, or longer than %d bytes: say why this may be deleted", maxReason)
+		}
+	}
+	if i, ok := firstDuplicate(s.Prune.Consent, func(c PruneConsent) string { return c.Revision }); ok {
+		p.add(fmt.Sprintf("spec.prune.consent[%d].revision", i), "stands twice")
+	}
+}
+
+// PruneConsents are what the fleet consents to; see [FleetPrune].
+func (s FleetSpec) PruneConsents() []PruneConsent {
+	if s.Prune == nil {
+		return nil
+	}
+	return s.Prune.Consent
 }
 
 func (s FleetSpec) validateKeys(p *problems) {

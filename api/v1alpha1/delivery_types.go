@@ -158,6 +158,10 @@ type InventoryEntry struct {
 	// keep what Git takes away.
 	// +optional
 	Prune string `json:"prune,omitempty"`
+	// Until is set once Git places the object here no more: the last revision that was
+	// begun while it still did.
+	// +optional
+	Until string `json:"until,omitempty"`
 	// TakenOver: the object lived before, and somebody else had made it.
 	// +optional
 	TakenOver bool `json:"takenOver,omitempty"`

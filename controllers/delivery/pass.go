@@ -81,7 +81,8 @@ func (p *pass) run(ctx context.Context) error {
 // readyToStand readies what a working pass needs. What Git has of the placement
 // may be what keeps it from beginning.
 func (p *pass) readyToStand(ctx context.Context) error {
-	p.record.Obj.Status.LastAttemptedRevision = p.record.Obj.Spec.Revision
+	d := p.record.Obj
+	last := d.Status.LastAttemptedRevision
 	policy, err := p.options.policyOf(p.aim.Placed.Placement)
 	if err != nil {
 		return err
@@ -90,9 +91,11 @@ func (p *pass) readyToStand(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.Status.LastAttemptedRevision = d.Spec.Revision
 	if hold != nil {
 		return p.waits(ctx, hold)
 	}
+	p.stand.begins(p.aim, last) // with the revision, in one write
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/record"
+	"github.com/bulla-dev/bulla/controllers/view"
 )
 
 // freeRemovals may leave a placement in one revision whatever share of it they
@@ -41,8 +42,8 @@ type pruning struct {
 	failing bool
 	// held: the build is not applied yet, and waits for its time.
 	held bool
-	// later is how many objects Git dropped that stay for one of these two.
-	later int
+	// later are the objects that Git dropped and that stay for one of these two.
+	later []ObjectID
 	// pruned is what this pass confirmed absent, for the event.
 	pruned []string
 }
@@ -65,7 +66,7 @@ func (p *pruning) run(ctx context.Context, guarded bool) error {
 		return nil
 	}
 	if guarded {
-		if err := p.guard(leaving); err != nil {
+		if err := p.guard(ctx, leaving); err != nil {
 			return err
 		}
 	}
@@ -95,12 +96,12 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 		// object that somebody keeps failing must not keep a revoked value.
 		if p.failing && p.stand.inv[id].Content == "" {
 			why["not everything of Git could be applied"]++
-			p.later++
+			p.later = append(p.later, id)
 			continue
 		}
 		if p.held && hold.Successor(id, p.stand.inv, p.aim.Desired) {
 			why["what takes their place waits"]++
-			p.later++
+			p.later = append(p.later, id)
 			continue
 		}
 		leaving = append(leaving, id)
@@ -133,7 +134,7 @@ func (p *pruning) handOver(ctx context.Context, id ObjectID, to string) error {
 
 // guard holds a removal that takes more than the fleet's share of what stood
 // when the Delivery last settled, until somebody consents to this revision.
-func (p *pruning) guard(leaving []ObjectID) error {
+func (p *pruning) guard(ctx context.Context, leaving []ObjectID) error {
 	d := p.record.Obj
 	stood := d.Status.Objects
 	if stood == 0 {
@@ -141,16 +142,25 @@ func (p *pruning) guard(leaving []ObjectID) error {
 	}
 	share := p.aim.Snapshot.Fleet.Spec.MaxShare()
 	// What goes later counts now: a removal in two parts is one.
-	all := len(leaving) + p.later
-	if all <= freeRemovals || all*100 <= share*stood {
+	all := slices.Concat(leaving, p.later)
+	few := func(n int) bool { return n <= freeRemovals || n*100 <= share*stood }
+	if few(len(all)) {
 		return nil
 	}
 	if d.Annotations[v1alpha1.ConsentAnnotation] == d.Spec.Revision {
 		return nil
 	}
+	var astray []string
+	if ask := p.aim.Snapshot.Consented; ask != nil {
+		var guarded int
+		if guarded, astray = ask(ctx, d, p.stand.leaving(all)); few(guarded) {
+			return nil
+		}
+	}
 	return loop.Stalled(v1alpha1.PruneBlockedReason,
-		"%d of %d objects leave, more than the fleet's share of %d%%: they stay until the annotation %s=%s consents",
-		all, stood, share, v1alpha1.ConsentAnnotation, d.Spec.Revision)
+		"%d of %d objects leave, more than the fleet's share of %d%%: they stay until the annotation %s=%s consents, "+
+			"or spec.prune.consent of fleet.yaml%s", len(all), stood, share, v1alpha1.ConsentAnnotation,
+		d.Spec.Revision, view.Astray(astray))
 }
 
 // removeStages deletes stage by stage. A stage begins when the one before it is

@@ -4,8 +4,10 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/view"
 )
 
 // stand is what stands of a placement: the inventory, and with it what the process
@@ -30,6 +32,32 @@ func (s *stand) sent(id ObjectID, entry v1alpha1.InventoryEntry) {
 // wrote notes that an object was written: its health is to be looked at anew, and
 // its clock begins.
 func (s *stand) wrote(id ObjectID, now time.Time) { s.vigil.wrote(id, now) }
+
+// begins notes, of what Git places here no more, the last revision that was begun
+// while it still did, and forgets it of what is placed. Consent that stands in Git is
+// for one revision: what was placed after that one is not covered.
+func (s *stand) begins(a *aim.Aim, last string) {
+	for id, entry := range s.inv {
+		_, wanted := a.Desired[id]
+		_, contested := a.Snapshot.Resolution.Conflicts[id]
+		switch {
+		case wanted || contested:
+			entry.Until = ""
+		case entry.Until == "":
+			entry.Until = last
+		}
+		s.inv[id] = entry
+	}
+}
+
+// leaving are objects with the revision at which Git placed them last.
+func (s *stand) leaving(ids []ObjectID) view.Leaving {
+	leaving := make(view.Leaving, len(ids))
+	for _, id := range ids {
+		leaving[id] = s.inv[id].Until
+	}
+	return leaving
+}
 
 // drop takes an object out.
 func (s *stand) drop(id ObjectID) {

@@ -57,9 +57,13 @@ type deliveryWorld struct {
 	suspended bool
 	holdAll   bool
 	maxShare  int
+	// consent is a revision that fleet.yaml consents to, from the next commit on.
+	consent   string
 	revisions int
-	foreign   map[string]client.Object
-	key       []byte
+	// owners are those of each revision.
+	owners  map[string]map[ObjectID]string
+	foreign map[string]client.Object
+	key     []byte
 	// config is the controller's, whose requests the audit log tells apart. It has
 	// the chart's rights, and applies as an account of each namespace.
 	config  *rest.Config
@@ -207,6 +211,23 @@ func (w *deliveryWorld) commit() string {
 			return stood[d.Status.AppliedBuildDigest]
 		},
 	}
+	if consent := w.consent; consent != "" {
+		then := w.owners[consent]
+		snapshot.Consented = func(_ context.Context, d *v1alpha1.Delivery, leaving view.Leaving) (guarded int, _ []string) {
+			for id, until := range leaving {
+				_, placed := then[id]
+				between := until != "" && until < consent && consent < d.Spec.Revision
+				if d.Spec.Revision != consent && (placed || !between) {
+					guarded++
+				}
+			}
+			return guarded, []string{"nowhere"}
+		}
+	}
+	if w.owners == nil {
+		w.owners = map[string]map[ObjectID]string{}
+	}
+	w.owners[revision] = resolution.Owners
 	w.snapshots.Store(snapshot)
 	standing := &v1alpha1.DeliveryList{}
 	w.must(w.client.List(w.t.Context(), standing, client.InNamespace(w.system)))

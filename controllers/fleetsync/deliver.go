@@ -28,11 +28,13 @@ import (
 type delivering struct {
 	*Options
 	remote *remote
+	// covering is of the last pass.
+	covering covering
 }
 
 // deliver makes the Deliveries say what the snapshot places. A Delivery is
-// written only when its build digest or its removal changes: a head that moved
-// without touching it writes nothing.
+// written only when its build digest or its removal changes, or consent to an earlier
+// revision is to end: a head that moved without touching it writes nothing.
 func (r *delivering) deliver(ctx context.Context, p *pass) error {
 	if p.snapshot.ClusterSuspended {
 		return loop.Waiting(v1alpha1.NotInFleetReason,
@@ -42,7 +44,8 @@ func (r *delivering) deliver(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	plan := planDeliveries(p.snapshot, p.obj.Spec.ClusterName, deliveries, r.consented(p))
+	covering := r.covered(p)
+	plan := planDeliveries(p.snapshot, p.obj.Spec.ClusterName, deliveries, r.consented(covering))
 	for _, d := range plan.create {
 		if err := r.create(ctx, d); err != nil {
 			return err
@@ -65,7 +68,7 @@ func (r *delivering) deliver(ctx context.Context, p *pass) error {
 			return err
 		}
 	}
-	return plan.verdict(p.snapshot)
+	return plan.verdict(p.snapshot, covering.astray)
 }
 
 // dropAnswers deletes kept answers and inventories of Deliveries that are neither
@@ -154,6 +157,9 @@ func planDeliveries(s *view.Snapshot, cluster string, standing []v1alpha1.Delive
 		if buildsHere(placed) {
 			next.Spec.BuildDigest = placed.Build.Digest
 		}
+		if consented(d) { // it was placed again: what covered it once covers it no more
+			next.Spec.Revision = s.Revision
+		}
 		plan.change(d, next, s.Revision)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Resolution.Placed)) {
@@ -194,7 +200,8 @@ func appliedAs(spec *v1alpha1.DeliverySpec, placement *api.Placement) {
 	}
 }
 
-// change adds a write when there is one; the revision goes along, never alone.
+// change adds a write when there is one. The revision goes along, and alone only where
+// consent to an earlier one is to end.
 func (p *deliveryPlan) change(from, to *v1alpha1.Delivery, revision string) {
 	if from.Spec == to.Spec {
 		return
@@ -204,17 +211,19 @@ func (p *deliveryPlan) change(from, to *v1alpha1.Delivery, revision string) {
 }
 
 // verdict is the pass's result once everything that can be written is.
-func (p *deliveryPlan) verdict(s *view.Snapshot) error {
+func (p *deliveryPlan) verdict(s *view.Snapshot, astray []string) error {
 	if len(p.blocked) > 0 {
 		return loop.Stalled(v1alpha1.PruneBlockedReason,
-			"%s removes %d of %d deliveries (%s), more than the fleet's share of %d%%; they stay until the annotation %s=%s consents",
-			s.Revision, len(p.blocked), p.total, say.List(p.blocked), s.Fleet.Spec.MaxShare(), v1alpha1.ConsentAnnotation, s.Revision)
+			"%s removes %d of %d deliveries (%s), more than the fleet's share of %d%%; "+
+				"they stay until the annotation %s=%s consents, or spec.prune.consent of fleet.yaml%s",
+			s.Revision, len(p.blocked), p.total, say.List(p.blocked), s.Fleet.Spec.MaxShare(),
+			v1alpha1.ConsentAnnotation, s.Revision, view.Astray(astray))
 	}
 	if s.Resolution.HoldAllDeletes {
 		return loop.Stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended",
 			s.Resolution.HoldReason)
 	}
-	if why := unsure(s); why != "" && len(p.held) > 0 {
+	if why := unsure(s.Model); why != "" && len(p.held) > 0 {
 		return loop.Stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, say.List(p.held))
 	}
 	if names := s.Resolution.Building(); len(names) > 0 && len(names) == len(view.Failing(s)) {

@@ -41,6 +41,8 @@ func TestThePlanRemovesOnlyWhatItMayRemove(t *testing.T) {
 		{name: "half leaves", standing: []string{"a", "b", "c", "d"}, placed: []string{"c", "d"}, want: result{Removed: []string{"a", "b"}}},
 		{name: "more than half leaves", standing: []string{"a", "b", "c", "d"}, placed: []string{"+d"}, want: result{Blocked: []string{"a", "b", "c"}, Written: []string{"d"}}},
 		{name: "more than half leaves, with consent", standing: []string{"a", "b", "c", "d"}, placed: []string{"d"}, consent: []string{"a", "b", "c"}, want: result{Removed: []string{"a", "b", "c"}}},
+		{name: "consent ends for what is placed again", standing: []string{"a", "b"}, placed: []string{"a", "b"},
+			consent: []string{"a"}, want: result{Written: []string{"a"}}},
 		{name: "consent that leaves one guarded", standing: []string{"a", "b"}, consent: []string{"a"}, want: result{Removed: []string{"a", "b"}}},
 		{name: "consent that leaves too many guarded", standing: []string{"a", "b", "c"}, consent: []string{"a"}, want: result{Removed: []string{"a"}, Blocked: []string{"b", "c"}}},
 		{name: "already removed ones do not count into the share", standing: []string{"a", "b", "-c", "-d"}, want: result{Blocked: []string{"a", "b"}}},

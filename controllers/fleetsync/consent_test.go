@@ -1,0 +1,155 @@
+package fleetsync
+
+import (
+	"strings"
+	"testing"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// consents is fleet.yaml with consent to revisions.
+func (w *world) consents(revisions ...string) string {
+	w.Helper()
+	text := w.fleet(func(s *api.FleetSpec) {
+		s.Prune = &api.FleetPrune{}
+		for _, revision := range revisions {
+			s.Prune.Consent = append(s.Prune.Consent, api.PruneConsent{Revision: revision, Reason: "the shops closed"})
+		}
+	})
+	return w.commit("consent", map[string]*string{"fleet.yaml": text})
+}
+
+// TestConsentInGitCoversWhatItsRevisionRemoved: one line for every cluster, and good
+// for nothing that is placed again afterwards.
+func TestConsentInGitCoversWhatItsRevisionRemoved(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(4)...)
+	w.synced()
+	w.unplace("app-1", "app-2", "app-3")
+	w.refused(v1alpha1.PruneBlockedReason)
+	removed := w.snapshots.Load().Head
+	w.expect(several(4))
+
+	t.Log("a revision that is not in the history is told, and opens nothing")
+	unknown := strings.Repeat("0", 40)
+	w.consents(unknown)
+	if said := w.refused(v1alpha1.PruneBlockedReason); !strings.Contains(said.Status.Conditions[0].Message+
+		said.Status.Conditions[len(said.Status.Conditions)-1].Message, unknown+", not in the history") {
+		t.Errorf("conditions %+v", said.Status.Conditions)
+	}
+	w.expect(several(4))
+
+	t.Log("the revision that removed them opens")
+	w.consents(removed)
+	w.synced()
+	w.expect([]string{"app-4"}, "app-1", "app-2", "app-3")
+
+	t.Log("the line stays in fleet.yaml, and covers nothing that was placed again")
+	w.place("two", several(4)...)
+	w.synced()
+	w.expect(several(4))
+	w.unplace("app-1", "app-2", "app-3")
+	w.refused(v1alpha1.PruneBlockedReason)
+	w.expect(several(4))
+}
+
+// TestConsentInGitEndsForWhatIsPlacedAgainAsItWas: it tells its Delivery nothing new
+// but that.
+func TestConsentInGitEndsForWhatIsPlacedAgainAsItWas(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(4)...)
+	w.synced()
+	w.unplace("app-1", "app-2", "app-3")
+	w.refused(v1alpha1.PruneBlockedReason)
+	removed := w.snapshots.Load().Head
+	w.place("one", several(4)...)
+	w.synced()
+	w.consents(removed)
+	w.synced()
+	w.expect(several(4))
+	w.unplace("app-1", "app-2", "app-3")
+	w.refused(v1alpha1.PruneBlockedReason)
+	w.expect(several(4))
+}
+
+// TestConsentInGitForAClusterThatWasAsleep: it sees the removal and the consent at once.
+func TestConsentInGitForAClusterThatWasAsleep(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(4)...)
+	w.synced()
+	w.consents(w.commit("remove placements", map[string]*string{
+		"placements/app-1.yaml": nil, "placements/app-2.yaml": nil, "placements/app-3.yaml": nil,
+	}))
+	w.synced()
+	w.expect([]string{"app-4"}, "app-1", "app-2", "app-3")
+}
+
+// TestConsentInGitIsForWhatItsRevisionLeftOut: of a Delivery whose objects leave.
+func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
+	w := newWorld(t)
+	const file = "apps/app-1/till.yaml"
+	till := kustomize.ObjectID{Kind: "ConfigMap", Namespace: "app-1", Name: "till"}
+	with := new("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: till\n")
+	w.place("one", "app-1", "app-2")
+	before := w.commit("with", map[string]*string{file: with})
+	removal := w.commit("without", map[string]*string{file: nil})
+	consent := w.consents(removal)
+	w.synced()
+	expect := func(what, told, until string, guarded int, ids ...kustomize.ObjectID) {
+		t.Helper()
+		d := &v1alpha1.Delivery{}
+		d.Name, d.Spec.Revision = "app-1", "main@sha1:"+told
+		leaving := view.Leaving{}
+		for _, id := range append(ids, till) {
+			leaving[id] = "main@sha1:" + until
+		}
+		if n, astray := w.snapshots.Load().Consented(t.Context(), d, leaving); n != guarded || astray != nil {
+			t.Errorf("%s: %d are guarded, %v; want %d", what, n, astray, guarded)
+		}
+	}
+	expect("told at that revision", removal, before, 0)
+	expect("slept through it", consent, before, 0)
+	expect("told of nothing since", before, before, 1)
+	expect("placed at that revision", consent, removal, 1)
+	expect("nobody knows until when", consent, "", 1)
+	other := func(app string) kustomize.ObjectID {
+		return kustomize.ObjectID{Kind: "ConfigMap", Namespace: app, Name: app}
+	}
+	expect("that revision placed it", consent, before, 1, other("app-1"))
+	expect("that revision gave it to another placement", consent, before, 1, other("app-2"))
+
+	again := w.commit("with", map[string]*string{file: with})
+	later := w.commit("without", map[string]*string{file: nil})
+	w.synced()
+	expect("left out a second time", later, again, 1)
+	expect("the first time, on a cluster that slept through all", later, before, 0)
+
+	t.Log("a revision without the cluster, or with a file that cannot be read, says nothing of what it left out")
+	here := w.clusterFile(w.get(), func(*api.ClusterSpec) {})
+	gone := w.commit("no cluster", map[string]*string{"clusters/" + testCluster + ".yaml": nil})
+	w.commit("the cluster again", map[string]*string{"clusters/" + testCluster + ".yaml": here})
+	broken := w.commit("broken", map[string]*string{"placements/app-3.yaml": new("a: [")})
+	w.commit("mended", map[string]*string{"placements/app-3.yaml": nil})
+	now := w.consents(gone, broken)
+	w.synced()
+	expect("not in the fleet, not readable", now, again, 1)
+	expect("told there", gone, again, 0)
+}
+
+// TestConsentInGitIsForWhatCouldBeRead: placements that a broken revision does not show
+// were not removed by it.
+func TestConsentInGitIsForWhatCouldBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(4)...)
+	w.synced()
+	broken := w.commit("broken", map[string]*string{
+		"placements/app-1.yaml": new("a: ["), "placements/app-2.yaml": new("a: ["), "placements/app-3.yaml": new("a: ["),
+	})
+	w.consents(broken)
+	w.unplace("app-1", "app-2", "app-3")
+	w.refused(v1alpha1.PruneBlockedReason)
+	w.expect(several(4))
+}
