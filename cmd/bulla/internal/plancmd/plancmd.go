@@ -5,6 +5,7 @@ package plancmd
 import (
 	"context"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/plan"
@@ -42,7 +44,10 @@ const example = `  # what this branch does to main
   # what a revert would take away
   bulla plan HEAD HEAD~1
 
-  # by program
+  # as a comment on a pull request: at most 65,536 characters
+  bulla plan -o markdown
+
+  # by program; the form is docs/reference/plan.schema.json
   bulla plan origin/main -o json | jq '.summary'`
 
 type options struct{ format string }
@@ -66,10 +71,10 @@ func New(s *shell.Shell) *cobra.Command {
 	return cmd
 }
 
-const formats = "text or json"
+const formats = "text, markdown or json"
 
 func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
-	if o.format != "text" && o.format != "json" {
+	if !slices.Contains([]string{"text", "markdown", "json"}, o.format) {
 		return fault.NewUsage("-o takes "+formats, "output format %q is unknown", o.format)
 	}
 	r, err := open(s.Repo)
@@ -103,11 +108,16 @@ func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
 }
 
 func show(s *shell.Shell, p *plan.Plan, o options) error {
-	if o.format == "json" {
+	switch o.format {
+	case "json":
 		if err := render.JSON(s.Stdout, p); err != nil {
 			return err
 		}
-	} else {
+	case "markdown":
+		if err := render.Markdown(s.Stdout, p, version.Text()); err != nil {
+			return err
+		}
+	default:
 		width, terminal := printable.Screen(s.Stdout)
 		_, plain := os.LookupEnv("NO_COLOR")
 		render.Text(s.Stdout, p, render.TextOptions{Width: width, Colour: terminal && !plain})
