@@ -24,7 +24,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
 .PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats histories mutants bench \
-	bench-reconnect bench-against demo drill-recovery drill-replicas clean
+	bench-reconnect bench-many bench-against demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -87,6 +87,10 @@ bench: kube softhsm ## Run the benchmarks
 bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000 DELAY=2ms, of the token)
 	BULLA_RECONNECT=$(CLUSTERS) BULLA_RECONNECT_DELAY=$(DELAY) \
 		$(GO) test -run '^$$' -bench Reconnect -benchtime 1x -timeout 90m ./keyservice
+
+bench-many: softhsm ## Enrol, add and prune many clusters (CLUSTERS=3000)
+	BULLA_MANY=$(or $(CLUSTERS),3000) $(GO) test -run '^$$' -bench Many -benchtime 1x -timeout 60m ./fixtures/story \
+		./controllers/fleetsync
 
 bench-against: softhsm ## Compare benchmarks with COMMIT's, in turn (ROUNDS=5 BENCH=. BENCHTIME=20x)
 	BENCHSTAT=$(BENCHSTAT) fixtures/bench-against.sh $(COMMIT)

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"filippo.io/age"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
@@ -26,6 +30,8 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/prose"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // TestTheReadmesWholePathWorksAsPrinted runs every command of the tutorial, the
@@ -84,6 +90,14 @@ func (r *reader) follow(page string) {
 			r.learn("acme+1f2e…", printed(out, "rootKey: "))
 			r.learn("6f1c…", r.fleetID())
 			r.env = append(r.env, "BULLA_ROOT_KEY="+printed(out, "rootKey: "))
+		case strings.Contains(c.Text, "token create") && strings.Contains(c.Text, "--pattern"):
+			r.enrol(regexp.MustCompile(`bulla1_\S+`).FindString(out), "shop-1", "shop-2")
+		case strings.HasPrefix(c.Text, "bulla cluster add --enrolled") && !strings.Contains(out, "taken out"):
+			told, _, err := r.try("bulla cluster fingerprint shop-1") // as somebody at the machine reads it out
+			if err != nil {
+				r.Fatal(err)
+			}
+			r.learn("8c1f-0b6e-55aa-93d2-4410-e7c9-6b02-a1fd", strings.TrimSpace(told))
 		case strings.HasPrefix(c.Text, "bulla-keyservice token create"):
 			r.learn("bulla1_…", strings.TrimSpace(out))
 		case strings.HasPrefix(c.Text, "bulla login >"):
@@ -255,6 +269,29 @@ func (r *reader) try(command string) (out, said string, err error) {
 	at, e := os.ReadFile(r.path("at"))
 	r.at = strings.TrimSpace(string(at))
 	return r.read("stdout"), r.read("stderr"), errors.Join(err, e)
+}
+
+// enrol plays machines that have a token: of each there are its keys.
+func (r *reader) enrol(text string, names ...string) {
+	r.Helper()
+	token, err := protocol.ParseJoinToken(text)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, name := range names {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			r.Fatal(err)
+		}
+		identity, err := age.GenerateHybridIdentity()
+		if err != nil {
+			r.Fatal(err)
+		}
+		if _, err := keyservice.Enroll(r.Context(), keyservice.EnrollOptions{Token: token, Cluster: name, Key: key,
+			Identity: identity, Recipient: identity.Recipient().String()}); err != nil {
+			r.Fatal(err)
+		}
+	}
 }
 
 func (r *reader) create(name string) *os.File {
