@@ -52,6 +52,16 @@ func fleetChanges(was, is *api.Fleet) []FleetChange {
 	if before.MaxShare() != after.MaxShare() {
 		add("spec.prune.maxShare", "%d%% becomes %d%%", before.MaxShare(), after.MaxShare())
 	}
+	for _, c := range after.PruneConsents() {
+		if !slices.ContainsFunc(before.PruneConsents(), c.SameRevision) {
+			add("spec.prune.consent", "what %s left out goes on every cluster, whatever share it is: %q", c.Revision, c.Reason)
+		}
+	}
+	for _, c := range before.PruneConsents() {
+		if !slices.ContainsFunc(after.PruneConsents(), c.SameRevision) {
+			add("spec.prune.consent", "what %s left out is guarded again, where it still stands", c.Revision)
+		}
+	}
 	if before.Signature != after.Signature && len(changes) == 0 && before.ID != "" {
 		add("spec.signature", "it is signed anew")
 	}

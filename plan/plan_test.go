@@ -23,6 +23,8 @@ func TestEveryGrantingPathIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec.SealingKeys = append(slices.Clone(spec.SealingKeys), other.Record("2026-12-a"))
+	consent := w.root.Spec(2)
+	consent.Prune = &api.FleetPrune{Consent: []api.PruneConsent{{Revision: strings.Repeat("4b", 20), Reason: "closed"}}}
 	shop := w.files["placements/shop.yaml"]
 	const lost, gone = "set/stores: lost shop Secret shop/db by ", "  removed "
 	for name, test := range map[string]struct {
@@ -33,6 +35,9 @@ func TestEveryGrantingPathIsTold(t *testing.T) {
 		"a key is retired": {testfleet.Files{"fleet.yaml": w.root.File(t, &spec)}, []string{
 			"fleet spec.sealingKeys", "fleet spec.sealingKeys", lost + "fleet fleet.yaml",
 			"set/stores: shut shop Secret shop/db: a block's lock is for a sealing key that the fleet opens nothing with",
+		}},
+		"consent to a removal": {testfleet.Files{"fleet.yaml": w.root.File(t, &consent)}, []string{
+			"fleet spec.prune.consent",
 		}},
 		"a cluster is new": {testfleet.Files{"clusters/three.yaml": testfleet.Cluster("three", "")}, []string{
 			"  added ConfigMap shop/config", "  added Secret shop/db",

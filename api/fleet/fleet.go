@@ -116,6 +116,9 @@ type PruneConsent struct {
 	Reason string `json:"reason"`
 }
 
+// SameRevision says whether another consents to the same.
+func (c PruneConsent) SameRevision(other PruneConsent) bool { return c.Revision == other.Revision }
+
 // Cluster is one member of the fleet: clusters/NAME.yaml.
 type Cluster struct {
 	TypeMeta `json:",inline"`
