@@ -21,6 +21,11 @@ type FleetSyncSpec struct {
 	// and password, or identity and known_hosts, and caFile.
 	// +optional
 	SecretRef *meta.LocalObjectReference `json:"secretRef,omitempty"`
+	// ProxySecretRef names a Secret with the proxy to the repository, keys as in Flux:
+	// address (http://, https://, or for HTTP remotes socks5://), username, password.
+	// Default: HTTPS_PROXY and NO_PROXY of the controller, for HTTP remotes.
+	// +optional
+	ProxySecretRef *meta.LocalObjectReference `json:"proxySecretRef,omitempty"`
 	// ClusterName is this cluster's name in the fleet.
 	// +kubebuilder:validation:Pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 	// +kubebuilder:validation:MaxLength=63

@@ -215,6 +215,11 @@ func (in *FleetSyncSpec) DeepCopyInto(out *FleetSyncSpec) {
 		*out = new(meta.LocalObjectReference)
 		**out = **in
 	}
+	if in.ProxySecretRef != nil {
+		in, out := &in.ProxySecretRef, &out.ProxySecretRef
+		*out = new(meta.LocalObjectReference)
+		**out = **in
+	}
 	in.KeyService.DeepCopyInto(&out.KeyService)
 	if in.Signing != nil {
 		in, out := &in.Signing, &out.Signing

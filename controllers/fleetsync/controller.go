@@ -166,7 +166,8 @@ func (r *Reconciler) usersOf(ctx context.Context, secret client.Object) []reconc
 	}
 	var requests []reconcile.Request
 	for _, item := range list.Items {
-		for _, ref := range []*meta.LocalObjectReference{item.Spec.SecretRef, item.Spec.KeyService.JoinTokenSecretRef} {
+		for _, ref := range []*meta.LocalObjectReference{item.Spec.SecretRef, item.Spec.ProxySecretRef,
+			item.Spec.KeyService.JoinTokenSecretRef} {
 			if ref != nil && ref.Name == secret.GetName() {
 				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
 			}

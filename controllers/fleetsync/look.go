@@ -14,14 +14,10 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
-	"github.com/bulla-dev/bulla/controllers/internal/mask"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -183,44 +179,6 @@ func (r *remote) checkURL(text string) error {
 func loopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
-}
-
-// auth reads the credentials, under the names that Flux gives them.
-func (r *remote) auth(ctx context.Context, obj *v1alpha1.FleetSync) (git.Auth, error) {
-	auth := git.Auth{InsecureHTTP: r.Git.AllowHTTP}
-	ref := obj.Spec.SecretRef
-	if ref == nil {
-		return auth, nil
-	}
-	secret := &corev1.Secret{}
-	err := r.Client.Get(mask.Silent(ctx), client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, secret)
-	if apierrors.IsNotFound(err) {
-		return auth, loop.Waiting(v1alpha1.GitOperationFailedReason, "the secret %q of spec.secretRef does not exist",
-			ref.Name)
-	}
-	if err != nil {
-		return auth, fmt.Errorf("read git credentials: %w", err)
-	}
-	auth.Username, auth.Password = string(secret.Data["username"]), string(secret.Data["password"])
-	auth.SSHKey, auth.KnownHosts = secret.Data["identity"], secret.Data["known_hosts"]
-	auth.CAFile = secret.Data["caFile"]
-	if len(auth.CAFile) == 0 {
-		auth.CAFile = secret.Data["ca.crt"]
-	}
-	if auth.Username == "" && len(auth.SSHKey) == 0 && len(auth.CAFile) == 0 {
-		return auth, loop.Stalled(v1alpha1.GitOperationFailedReason,
-			"the secret %q of spec.secretRef has none of username and password, identity and known_hosts, caFile", ref.Name)
-	}
-	return auth, nil
-}
-
-// digestOf tells one set of credentials from another, in memory only.
-func digestOf(a git.Auth) [32]byte {
-	h := sha256.New()
-	for _, part := range [][]byte{[]byte(a.Username), []byte(a.Password), a.SSHKey, a.KnownHosts, a.CAFile} {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
-	}
-	return [32]byte(h.Sum(nil))
 }
 
 // gitError says what to do about a failure of the mirror.

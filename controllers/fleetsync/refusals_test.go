@@ -367,6 +367,9 @@ func TestEnrolmentSaysWhatIsMissing(t *testing.T) {
 			meta.InvalidURLReason, "spec.secretRef"},
 		{"git secret missing", func(_ *world, o *v1alpha1.FleetSync) { o.Spec.SecretRef.Name = "nosuch" },
 			v1alpha1.GitOperationFailedReason, `"nosuch"`},
+		{"proxy secret missing", func(_ *world, o *v1alpha1.FleetSync) {
+			o.Spec.ProxySecretRef = &meta.LocalObjectReference{Name: "nosuch"}
+		}, v1alpha1.GitOperationFailedReason, "spec.proxySecretRef"},
 		{"git secret without credentials", func(_ *world, o *v1alpha1.FleetSync) { o.Spec.SecretRef.Name = "join" },
 			v1alpha1.GitOperationFailedReason, "known_hosts"},
 	}

@@ -21,6 +21,9 @@ import (
 // Auth is what the remote wants to see. The zero value is anonymous.
 type Auth = transport.Auth
 
+// Proxy is the way to a remote. The zero value is the environment's, if it has one.
+type Proxy = transport.Proxy
+
 // CheckURL says why [Open] takes no such URL, whatever the credentials.
 // What it says does not quote the URL.
 func CheckURL(raw string) error { return transport.CheckURL(raw) }

@@ -11,6 +11,8 @@ type Auth struct {
 	SSHKey, KnownHosts []byte
 	// CAFile holds PEM certificates that are trusted beside the system's.
 	CAFile []byte
+	// Proxy is the way there.
+	Proxy Proxy
 }
 
 // String hides every credential.

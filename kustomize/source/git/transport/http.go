@@ -34,16 +34,13 @@ func newHTTPRemote(u *url.URL, auth Auth, limits Limits) (*httpRemote, error) {
 	if secret && u.Scheme == "http" && !auth.InsecureHTTP && !isLoopback(u.Hostname()) {
 		return nil, errors.New("credentials would go over plain http: use https, or allow it explicitly")
 	}
-	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
-	if len(auth.CAFile) > 0 {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(auth.CAFile) {
-			return nil, errors.New("CA file holds no certificate")
-		}
-		tlsConfig.RootCAs = pool
+	tlsConfig, err := tlsOf(auth)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := auth.Proxy.ofHTTP()
+	if err != nil {
+		return nil, err
 	}
 	return &httpRemote{
 		url:    strings.TrimSuffix(u.String(), "/"),
@@ -52,7 +49,8 @@ func newHTTPRemote(u *url.URL, auth Auth, limits Limits) (*httpRemote, error) {
 		client: &http.Client{
 			CheckRedirect: sameOrigin,
 			Transport: &http.Transport{
-				Proxy:                  http.ProxyFromEnvironment,
+				Proxy:                  proxy,
+				OnProxyConnectResponse: refusedByProxy,
 				DialContext:            dialer.DialContext,
 				TLSClientConfig:        tlsConfig,
 				ForceAttemptHTTP2:      true,
@@ -65,6 +63,22 @@ func newHTTPRemote(u *url.URL, auth Auth, limits Limits) (*httpRemote, error) {
 			},
 		},
 	}, nil
+}
+
+func tlsOf(auth Auth) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if len(auth.CAFile) == 0 {
+		return config, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(auth.CAFile) {
+		return nil, errors.New("CA file holds no certificate")
+	}
+	config.RootCAs = pool
+	return config, nil
 }
 
 func isLoopback(host string) bool {

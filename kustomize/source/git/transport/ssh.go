@@ -23,6 +23,7 @@ import (
 type sshRemote struct {
 	address string
 	path    string
+	dial    dial
 	config  *ssh.ClientConfig
 	limits  Limits
 }
@@ -53,8 +54,13 @@ func newSSHRemote(u *url.URL, auth Auth, limits Limits) (*sshRemote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read known_hosts: %w", err)
 	}
+	dial, err := auth.Proxy.ofSSH(auth)
+	if err != nil {
+		return nil, err
+	}
 	return &sshRemote{
 		address: address,
+		dial:    dial,
 		path:    u.Path,
 		limits:  limits,
 		config: &ssh.ClientConfig{
@@ -187,7 +193,7 @@ func (s *sshSession) Close() error {
 // start connects and runs git-upload-pack. The context ends the connection
 // whatever it is doing: the handshake has no deadline of its own.
 func (r *sshRemote) start(ctx context.Context) (*sshSession, error) {
-	conn, err := dialer.DialContext(ctx, "tcp", r.address)
+	conn, err := r.dial(ctx, r.address)
 	if err != nil {
 		return nil, err
 	}
