@@ -54,8 +54,8 @@ func TestTheRepositoryIsReachedThroughTheProxyOfItsSecret(t *testing.T) {
 	if err := w.client.Patch(t.Context(), next, client.MergeFrom(obj)); err != nil {
 		t.Fatal(err)
 	}
-	if text := conditions.GetMessage(w.refused(v1alpha1.GitOperationFailedReason), meta.ReadyCondition); !strings.Contains(text,
-		`"proxy" of spec.proxySecretRef has no address`) {
+	text := conditions.GetMessage(w.refused(v1alpha1.GitOperationFailedReason), meta.ReadyCondition)
+	if !strings.Contains(text, `"proxy" of spec.proxySecretRef has no address`) {
 		t.Errorf("without an address: %s", text)
 	}
 	set := func(key, text string) {
