@@ -8,6 +8,8 @@ import (
 )
 
 // FleetSyncSpec says which repository this cluster follows and as whom.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.tag) || !has(self.semver)",message="choose one of tag and semver"
 type FleetSyncSpec struct {
 	// URL of the fleet repository: https://, http:// (only on loopback unless
 	// the controller is told otherwise) or ssh://.
@@ -17,6 +19,17 @@ type FleetSyncSpec struct {
 	// +kubebuilder:default=main
 	// +optional
 	Ref string `json:"ref,omitempty"`
+	// Tag is the name of a tag: followed is the commit of Ref that it names, in the place
+	// of the newest. It may move forward. The key service must follow the same.
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	Tag string `json:"tag,omitempty"`
+	// SemVer is a range of versions, such as ">=1.2.0 <2.0.0": followed is the commit of
+	// Ref whose tag is the highest in it, forward only. The key service must follow the
+	// same.
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	SemVer string `json:"semver,omitempty"`
 	// SecretRef names a Secret with Git credentials, keys as in Flux: username
 	// and password, or identity and known_hosts, and caFile.
 	// +optional

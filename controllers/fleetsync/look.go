@@ -142,14 +142,17 @@ func (r *remote) open(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	ref := refOf(p.obj)
+	ref, tags := refOf(p.obj), git.Tags{Tag: p.obj.Spec.Tag, SemVer: p.obj.Spec.SemVer}
+	if err := tags.Check(); err != nil {
+		return loop.Stalled(v1alpha1.GitOperationFailedReason, "spec.tag, spec.semver: %w", err)
+	}
 	place := sha256.Sum256([]byte(p.obj.Spec.URL + "\x00" + ref))
-	key := fmt.Sprintf("%x %x", place, digestOf(auth))
+	key := fmt.Sprintf("%x %x %q", place, digestOf(auth), tags)
 	if r.mirror.Source != nil && r.mirror.key == key {
 		return nil
 	}
 	dir := filepath.Join(r.Git.Storage, "mirror-"+hex.EncodeToString(place[:8]))
-	mirror, err := git.Open(dir, p.obj.Spec.URL, ref, auth, r.Git.Limits)
+	mirror, err := git.OpenAt(dir, p.obj.Spec.URL, ref, tags, auth, r.Git.Limits)
 	if err != nil {
 		return gitError(p.obj, err)
 	}

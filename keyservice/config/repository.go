@@ -15,6 +15,10 @@ type Repository struct {
 	URL string `yaml:"url"`
 	// Ref is a branch name or a full ref name. Default main.
 	Ref string `yaml:"ref"`
+	// Tag and SemVer choose a commit of that branch by its tags, in the place of the
+	// newest: see [git.Tags]. One of them at most. FleetSyncs must say the same.
+	Tag    string `yaml:"tag"`
+	SemVer string `yaml:"semver"`
 	// Interval between looks at the remote's head. Default 15s.
 	Interval Duration `yaml:"interval"`
 	// MaxAge is how long ago the remote may have been seen last at the accepted
@@ -59,6 +63,9 @@ func (r Repository) check(m *mistakes) {
 			"https://HOST/PATH, ssh://HOST/PATH or git@HOST:PATH; a folder is not read: put a Git server in front of it")
 	}
 	m.when(git.CheckRef(r.Ref) != nil, "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), RefHint)
+	if err := r.Tags().Check(); err != nil {
+		m.when(true, "repository.tag", err.Error(), "name one tag, or a range of versions under semver, or neither")
+	}
 	m.when((r.UsernameFile != "" || r.PasswordFile != "") && git.IsOpen(r.URL), "repository.url",
 		"would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read")
 	interval, age, grace := time.Duration(r.Interval), time.Duration(r.MaxAge), time.Duration(r.RefusedGrace)
@@ -70,6 +77,9 @@ func (r Repository) check(m *mistakes) {
 		fmt.Sprintf("is not between %gm and 2160h", leastGrace.Minutes()),
 		"after so long at a tip that is not accepted nothing is unsealed; 0 for no bound")
 }
+
+// Tags say which commit of the branch is followed.
+func (r Repository) Tags() git.Tags { return git.Tags{Tag: r.Tag, SemVer: r.SemVer} }
 
 // Auth reads the credential files.
 func (r Repository) Auth() (git.Auth, error) {

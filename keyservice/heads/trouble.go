@@ -13,6 +13,9 @@ import (
 
 // refGone says of a remote without the configured ref what to look at.
 func refGone(err error, ref string) error {
+	if errors.Is(err, source.ErrTagGone) {
+		return fmt.Errorf("%w; hint: `git ls-remote --tags URL` lists what repository.tag or repository.semver may mean", err)
+	}
 	if errors.Is(err, source.ErrRefGone) {
 		return fmt.Errorf("%w: %q; hint: %s", err, ref, config.RefHint)
 	}

@@ -13,6 +13,8 @@ var (
 	ErrHistoryRewritten = errors.New("history of the remote was rewritten")
 	// ErrRefGone: the remote answers, and the configured ref is not there.
 	ErrRefGone = errors.New("ref is gone from the remote")
+	// ErrTagGone: the remote answers, and has no tag as the configuration means it.
+	ErrTagGone = fmt.Errorf("no tag is as configured: %w", ErrRefGone)
 	// ErrEmptyRepository: the remote answers, and has no ref at all.
 	ErrEmptyRepository = errors.New("remote repository is empty")
 	// ErrUnauthorized: the remote refused the credentials.

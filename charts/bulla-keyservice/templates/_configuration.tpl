@@ -10,6 +10,12 @@ repository:
   {{- with .Values.repository }}
   url: {{ .url | toJson }}
   ref: {{ .ref | toJson }}
+  {{- with .tag }}
+  tag: {{ . | toJson }}
+  {{- end }}
+  {{- with .semver }}
+  semver: {{ . | toJson }}
+  {{- end }}
   interval: {{ .interval | toJson }}
   maxAge: {{ .maxAge | toJson }}
   refusedGrace: {{ .refusedGrace | toJson }}

@@ -68,6 +68,8 @@ type origin struct {
 	ref    plumbing.ReferenceName
 	url    string // safe to print
 	remote transport.Remote
+	// picker is nil where the branch's newest commit is followed.
+	picker *picker
 }
 
 // recent are the last trees asked for, by commit.
@@ -92,7 +94,19 @@ func (r *recent) add(t *tree.Tree) {
 // yet. url is http://, https://, ssh:// or user@host:path and must not hold a
 // password; ref is a branch name or a full ref name.
 func Open(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error) {
+	return OpenAt(dir, url, ref, Tags{}, auth, limits)
+}
+
+// OpenAt is [Open] for the commits of a branch that tags name.
+func OpenAt(dir, url, ref string, tags Tags, auth Auth, limits Limits) (*Mirror, error) {
 	limits = limits.orDefaults()
+	var picker *picker
+	if tags.any() {
+		var err error
+		if picker, err = newPicker(tags); err != nil {
+			return nil, fmt.Errorf("open mirror: %w", err)
+		}
+	}
 	name, err := branchRef(ref)
 	if err != nil {
 		return nil, err
@@ -109,7 +123,7 @@ func Open(dir, url, ref string, auth Auth, limits Limits) (*Mirror, error) {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
 	m := &Mirror{
-		origin: origin{name, safe, remote}, path: dir, limits: limits, maxPacks: 256,
+		origin: origin{name, safe, remote, picker}, path: dir, limits: limits, maxPacks: 256,
 		recent: recent{trees: map[string]*tree.Tree{}}, lines: lru.New(maxLines),
 	}
 	var store string
@@ -148,10 +162,30 @@ func (m *Mirror) Look(ctx context.Context) (string, error) {
 	if err == nil {
 		var h plumbing.Hash
 		if h, err = transport.RefHash(adv, m.ref); err == nil {
-			return h.String(), nil
+			if m.picker == nil {
+				return h.String(), nil
+			}
+			var named []string
+			if named, err = m.picker.named(adv); err == nil {
+				return m.named(h.String(), named), nil
+			}
 		}
 	}
 	return "", fmt.Errorf("look at %s of %s: %w", m.ref.Short(), m.url, transport.AnswerError(ctx, err))
+}
+
+// named is what a look answers where tags decide. What the branch has that is not here
+// yet is fetched before anybody knows; and a tag that is refused is an answer too, so
+// that the refusal is told.
+func (m *Mirror) named(tip string, named []string) string {
+	objects := m.store()
+	if !objects.contains(tip) {
+		return tip
+	}
+	if hash, err := m.picker.pick(objects, tip, m.Head(), named); err == nil {
+		return hash
+	}
+	return named[0]
 }
 
 // Head is the commit last fetched, "" before the first fetch.
@@ -198,11 +232,14 @@ func (m *Mirror) fetch(ctx context.Context, base string) (string, error) {
 		}()
 	}
 	before := objects.packNames()
-	head, err := m.receive(ctx, objects)
+	if base == "" {
+		base = old
+	}
+	head, named, err := m.receive(ctx, objects)
+	if err == nil && m.picker != nil {
+		head, err = m.picker.pick(objects, head, base, named)
+	}
 	if err == nil {
-		if base == "" {
-			base = old
-		}
 		err = m.accept(objects, head, base)
 	}
 	if err != nil {
@@ -213,45 +250,61 @@ func (m *Mirror) fetch(ctx context.Context, base string) (string, error) {
 	return head, m.swap(objects, head)
 }
 
-// receive brings the ref's commit and everything that it needs into objects.
-func (m *Mirror) receive(ctx context.Context, objects *objects) (string, error) {
+// receive brings the ref's commit and everything that it needs into objects. named are
+// the commits that tags name, where those decide.
+func (m *Mirror) receive(ctx context.Context, objects *objects) (tip string, named []string, err error) {
 	var head plumbing.Hash
-	have, filtered := m.Head(), false
+	filtered := false
 	pack, err := m.remote.Pack(ctx, func(adv *packp.AdvRefs) (*packp.UploadPackRequest, error) {
 		var err error
 		if head, err = transport.RefHash(adv, m.ref); err != nil {
 			return nil, err
+		}
+		if m.picker != nil {
+			if named, err = m.picker.named(adv); err != nil {
+				return nil, err
+			}
 		}
 		if objects.contains(head.String()) {
 			return nil, errUpToDate
 		}
 		request := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
 		request.Wants = []plumbing.Hash{head}
-		if have != "" && objects.contains(have) {
-			request.Haves = []plumbing.Hash{plumbing.NewHash(have)}
+		for _, have := range m.haves() {
+			if have != "" && objects.contains(have) {
+				request.Haves = append(request.Haves, plumbing.NewHash(have))
+			}
 		}
 		_ = request.Capabilities.Set("no-progress")
 		filtered = m.filter(request, adv)
 		return request, nil
 	})
 	if errors.Is(err, errUpToDate) {
-		return head.String(), nil
+		return head.String(), named, nil
 	}
 	if err != nil {
 		m.whole = filtered
-		return "", transport.AnswerError(ctx, err)
+		return "", nil, transport.AnswerError(ctx, err)
 	}
 	defer pack.Close()
 	if filtered {
 		if err := objects.lacks.note(partialFiles); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	if err := objects.take(ctx, pack); err != nil {
 		m.whole = filtered
-		return "", err
+		return "", nil, err
 	}
-	return head.String(), nil
+	return head.String(), named, nil
+}
+
+// haves are what need not be sent again.
+func (m *Mirror) haves() []string {
+	if m.picker == nil {
+		return []string{m.Head()}
+	}
+	return []string{m.Head(), m.picker.have()}
 }
 
 // filter asks the remote to leave out the files that are too large to be read.

@@ -51,5 +51,6 @@ func OpenMirror(config *config.Config) (*git.Mirror, error) {
 		return nil, err
 	}
 	dir := filepath.Join(config.DataDir, "mirror")
-	return git.Open(dir, config.Repository.URL, config.Repository.Ref, auth, git.Limits{})
+	of := config.Repository
+	return git.OpenAt(dir, of.URL, of.Ref, of.Tags(), auth, git.Limits{})
 }
