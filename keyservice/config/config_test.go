@@ -28,6 +28,11 @@ var identityA, identityB = "sha256:" + strings.Repeat("a", 64), "sha256:" + stri
 
 func people(entries ...string) string { return "people:\n- " + strings.Join(entries, "\n- ") + "\n" }
 
+// ofRepository is the good configuration with more of the repository.
+func ofRepository(more string) string {
+	return strings.Replace(goodConfig, "passwordFile", more+"\n  passwordFile", 1)
+}
+
 func load(t *testing.T, text string) (*config.Config, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keyservice.yaml")
@@ -116,9 +121,9 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"a query in the service's URL": {goodConfig + "url: https://keys.example.com?a=b\n",
 			":11:url", "is not https://HOST[:PORT]"},
 		"a password in a repository URL":  {strings.Replace(goodConfig, "https://git.", "https://bot:hunter2@git.", 1), ":4:repository.url", "holds credentials"},
-		"a tag and a range":                {strings.Replace(goodConfig, "passwordFile", "tag: a\n  semver: 1.x\n  passwordFile", 1), ":5:repository.tag", "choose one"},
-		"a range that is none":             {strings.Replace(goodConfig, "passwordFile", "semver: newest\n  passwordFile", 1), ":5:repository.tag", "no range of versions"},
-		"a ref that is a tag":             {strings.Replace(goodConfig, "passwordFile", "ref: refs/tags/v1\n  passwordFile", 1), ":5:repository.ref", "is not a branch"},
+		"a tag and a range":               {ofRepository("tag: a\n  semver: 1.x"), ":5:repository.tag", "choose one"},
+		"a range that is none":            {ofRepository("semver: newest"), ":5:repository.semver", "no range of versions"},
+		"a ref that is a tag":             {ofRepository("ref: refs/tags/v1"), ":5:repository.ref", "is not a branch"},
 		"a floor without a demand":        {goodConfig + "signing: {allowedSigners: [ada]}\n", ":11:signing.require", "demand nothing"},
 		"a floor of a path outside":       {goodConfig + "signing: {require: [../clusters]}\n", ":11:signing.require[0]", "not a clean path"},
 		"a database URL as a store":       {goodConfig + "store: postgres://u:p@db/bulla\n", ":11:store", "not the path of a file"},

@@ -64,7 +64,11 @@ func (r Repository) check(m *mistakes) {
 	}
 	m.when(git.CheckRef(r.Ref) != nil, "repository.ref", fmt.Sprintf("%q is not a branch", r.Ref), RefHint)
 	if err := r.Tags().Check(); err != nil {
-		m.when(true, "repository.tag", err.Error(), "name one tag, or a range of versions under semver, or neither")
+		field := "repository.tag"
+		if r.Tag == "" {
+			field = "repository.semver"
+		}
+		m.when(true, field, err.Error(), "name one tag, or a range of versions under semver, or neither")
 	}
 	m.when((r.UsernameFile != "" || r.PasswordFile != "") && git.IsOpen(r.URL), "repository.url",
 		"would carry the credentials over plain http", "use https or ssh; http is for loopback, and for what anybody may read")

@@ -126,13 +126,18 @@ func (p *picker) pick(objects *objects, tip, base string, named []string) (strin
 	if p.asked == asked {
 		return p.found, nil
 	}
-	best := len(named)
+	best, rank := len(named), map[string]int{} // a remote may have a hundred thousand tags
+	for i, hash := range named {
+		if _, better := rank[hash]; !better {
+			rank[hash] = i
+		}
+	}
 	for at, walked := tip, 0; at != "" && best > 0; walked++ {
 		if walked == objects.limits.History {
 			return "", fmt.Errorf("%w: the tags are not among the %d commits next to %s: %w", source.ErrHistoryRewritten,
 				walked, tip, tree.ErrTooLarge)
 		}
-		if i := slices.Index(named, at); i >= 0 {
+		if i, ok := rank[at]; ok {
 			best = min(best, i)
 		}
 		if at == base {
