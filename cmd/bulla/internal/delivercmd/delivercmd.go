@@ -57,6 +57,7 @@ func New(s *shell.Shell) *cobra.Command {
 	cmd.Flags().StringArrayVar(&removals, "remove", nil,
 		"take the wires to `KIND/NAME[:CONTAINER]` away; may be repeated")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the file instead of writing it")
+	Complete(s, cmd)
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -32,6 +33,7 @@ func New(s *shell.Shell) *cobra.Command {
 	o.object.flags(cmd.Flags())
 	o.flags(cmd.Flags())
 	o.wires.Bind(cmd.Flags())
+	delivercmd.Complete(s, cmd)
 	s.CompleteFlags(cmd)
 	return cmd
 }
