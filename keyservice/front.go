@@ -137,7 +137,7 @@ func stranger(route Route) audit.Entry {
 	switch route.Path {
 	case keyservicev1connect.KeyServiceRenewProcedure:
 		e.Kind = audit.Renew
-	case keyservicev1connect.KeyServiceReportProcedure:
+	case keyservicev1connect.KeyServiceReportProcedure, keyservicev1connect.KeyServiceMayTakeProcedure:
 		e.Kind = audit.Report
 	}
 	if route.Auth == AuthPerson {

@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/notices"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/receiver"
+	"github.com/bulla-dev/bulla/keyservice/rollout"
 	"github.com/bulla-dev/bulla/keyservice/tally"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/keyservice/unseal"
@@ -88,6 +89,7 @@ type clusterAPI struct {
 	*enrolment.Enrolment
 	*unseal.Unsealing
 	*ledger.Reporting
+	*rollout.Pacing
 	*auditing
 	*notices.Notices
 }
@@ -98,6 +100,7 @@ type adminAPI struct {
 	*ledger.Reading
 	*unseal.Rewrapping
 	*denials.Denying
+	*rollout.Showing
 	*following
 }
 
@@ -180,6 +183,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&ledger.Reporting{
 			Clerk: s.Clerk, Heads: s.heads, Store: s.store, After: time.Duration(s.config.ReportAfterRemoval),
 		},
+		&rollout.Pacing{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
 		audits,
 		notices.New(s.Clerk, s.heads, s.config.Limits.WithDefaults().NoticesPerSecond, heldFor),
 	}
@@ -188,6 +192,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&ledger.Reading{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
 		&unseal.Rewrapping{Clerk: s.Clerk, Heads: s.heads, Token: token, Turns: turns, Sessions: sessions},
 		&denials.Denying{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
+		&rollout.Showing{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
 		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
 	}
 }

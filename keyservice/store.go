@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/ledger"
+	"github.com/bulla-dev/bulla/keyservice/rollout"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/keyservice/unseal"
 )
@@ -26,6 +27,7 @@ type Store interface {
 	enrolment.Store
 	unseal.Store
 	ledger.Store
+	rollout.Store
 	denials.Store
 	lineageStore
 	// Enrolled are the clusters that have a certificate now.

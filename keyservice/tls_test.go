@@ -42,6 +42,8 @@ func TestRoutesAreThese(t *testing.T) {
 			Method: "POST", Path: service + "AwaitHead", Body: 1024, Timeout: 110 * time.Second, InFlight: 16384,
 			Auth: keyservice.AuthCertificate, Held: true,
 		},
+		{Method: "POST", Path: service + "MayTake", Body: 1024, Timeout: 30 * time.Second, InFlight: 64,
+			Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: admin + "ListAudit", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor}},
 		{Method: "POST", Path: admin + "ListLedger", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
@@ -56,6 +58,8 @@ func TestRoutesAreThese(t *testing.T) {
 			Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "ListDenials", Body: 1024, Timeout: 15 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
+		{Method: "POST", Path: admin + "ListRollouts", Body: 1024, Timeout: 60 * time.Second, InFlight: 4,
+			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: "POST", Path: admin + "Look", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 	}

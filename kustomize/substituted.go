@@ -58,7 +58,7 @@ func substitutedIn(t *tree.Tree, p *api.Placement, build *Build, values *substit
 		return build, nil
 	}
 	own := *build
-	own.Objects = objects
+	own.Objects, own.Shared = objects, build.Digest
 	var err error
 	if own.Digest, err = built.Digest(objects); err != nil {
 		return nil, fmt.Errorf("take the digest of %s: %w", p.Title(), err)

@@ -66,6 +66,8 @@ type PlacementSpec struct {
 	Overlay `json:",inline"`
 	// Variants are what differs by cluster; the first that selects one counts.
 	Variants []PlacementVariant `json:"variants,omitempty"`
+	// Rollout brings a new build to the clusters in waves; nil: to all at once.
+	Rollout *PlacementRollout `json:"rollout,omitempty"`
 }
 
 // PlacementTarget names one cluster or one set: exactly one of the two.

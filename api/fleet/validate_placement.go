@@ -41,6 +41,7 @@ func (pl *Placement) validate(p *problems) {
 	p.checkDeletion(s.DeletionPolicy)
 	s.Overlay.validate(p)
 	s.validateVariants(p)
+	s.Rollout.validate(p)
 	for field, duration := range map[string]*Duration{"spec.timeout": s.Timeout, "spec.interval": s.Interval} {
 		if duration != nil && duration.Duration <= 0 {
 			p.add(field, "must be more than zero")

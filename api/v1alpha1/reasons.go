@@ -47,6 +47,9 @@ const (
 	// WaitingForWindowReason: a new revision waits until a window of the placement
 	// opens. What stands is healed, what Git dropped goes.
 	WaitingForWindowReason = "WaitingForWindow"
+	// WaitingForWaveReason: a new revision waits until the waves before this cluster's
+	// are Ready with it, or until the key service can be asked.
+	WaitingForWaveReason = "WaitingForWave"
 	// SuspendedReason: somebody suspended it, in Git or on the cluster. Nothing is
 	// applied, healed or pruned.
 	SuspendedReason = "Suspended"

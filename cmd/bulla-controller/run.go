@@ -143,6 +143,10 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	return delivery.Setup(mgr, delivery.Options{
 		Namespace: o.namespace, Snapshots: snapshots, Concurrency: o.concurrent, Reporter: reporter,
 		DefaultServiceAccount: o.defaultAccount, ApplyAsController: o.applyAsController,
+		Pacer: func() delivery.Pacer {
+			pacer, _ := link.Current().(delivery.Pacer)
+			return pacer
+		},
 		Unsealer: unseal.New(mgr.GetClient(), o.namespace, identities, link, fleetSync.Refetch, own),
 		MACKey: func(ctx context.Context) ([]byte, error) {
 			identity, err := identities.Get(ctx)

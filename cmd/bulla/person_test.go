@@ -68,9 +68,23 @@ func (w *world) issue(template *x509.Certificate, public any) *x509.Certificate 
 // adminService answers people with what a script says.
 type adminService struct {
 	keyservicev1connect.UnimplementedAdminServiceHandler
-	answer *keyservicev1.ListLedgerResponse
-	refuse string
-	asked  string // file for the last request
+	answer   *keyservicev1.ListLedgerResponse
+	rollouts *keyservicev1.ListRolloutsResponse
+	refuse   string
+	asked    string // file for the last request
+}
+
+func (s *adminService) ListRollouts(_ context.Context, in *keyservicev1.ListRolloutsRequest) (
+	*keyservicev1.ListRolloutsResponse, error,
+) {
+	if s.refuse != "" {
+		return nil, connect.NewError(connect.CodePermissionDenied, errors.New(s.refuse))
+	}
+	out := proto.CloneOf(s.rollouts)
+	out.Rollouts = slices.DeleteFunc(out.Rollouts, func(r *keyservicev1.Rollout) bool {
+		return in.GetPlacement() != "" && in.GetPlacement() != r.GetPlacement()
+	})
+	return out, nil
 }
 
 func (s *adminService) ListLedger(
@@ -111,12 +125,19 @@ func (s *adminService) Look(context.Context, *keyservicev1.LookRequest) (*keyser
 
 // cmdAdmin is the key service's side for people, until the script ends:
 //
-//	admin LEDGER [REASON]
+//	admin [--rollouts ROLLOUTS] LEDGER [REASON]
 //
-// LEDGER is the JSON of its answer to ListLedger; with a REASON it refuses. It
-// sets URL, and writes what it was asked for to the file asked.
+// LEDGER is the JSON of its answer to ListLedger, and ROLLOUTS to ListRollouts; with a
+// REASON it refuses. It sets URL, and writes what it was asked for to the file asked.
 func cmdAdmin(ts *testscript.TestScript, neg bool, args []string) {
-	w, s := worldOf(ts), &adminService{answer: &keyservicev1.ListLedgerResponse{}, asked: ts.MkAbs("asked")}
+	rollouts := &keyservicev1.ListRolloutsResponse{}
+	if args[0] == "--rollouts" {
+		ts.Check(protojson.Unmarshal([]byte(ts.ReadFile(args[1])), rollouts))
+		args = args[2:]
+	}
+	w, s := worldOf(ts), &adminService{
+		answer: &keyservicev1.ListLedgerResponse{}, rollouts: rollouts, asked: ts.MkAbs("asked"),
+	}
 	ts.Check(protojson.Unmarshal([]byte(ts.ReadFile(args[0])), s.answer))
 	if len(args) > 1 {
 		s.refuse = args[1]

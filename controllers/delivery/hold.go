@@ -3,7 +3,12 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/fluxcd/pkg/apis/meta"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/hold"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
@@ -19,7 +24,43 @@ func (p *pass) mayChange(ctx context.Context) error {
 	if held := hold.Window(p.aim.Placed.Placement.Spec, d.Spec.Revision, p.now()); held != nil {
 		return p.held(ctx, held)
 	}
+	return p.turn(ctx)
+}
+
+// turn asks once for each build whether it is this cluster's turn: what has begun here
+// goes on. What depends on what never comes has no turn to wait for; it is told that
+// next.
+func (p *pass) turn(ctx context.Context) error {
+	d, placed := p.record.Obj, p.aim.Placed
+	if placed.Placement.Spec.Rollout == nil || p.mem.begun == d.Spec.BuildDigest || p.neverBegins() {
+		return nil
+	}
+	var pacer Pacer
+	if p.options.Pacer != nil {
+		pacer = p.options.Pacer()
+	}
+	held := hold.Wave(ctx, pacer, hold.Release{Head: p.aim.Snapshot.Head, Revision: d.Spec.Revision,
+		Placed: placed, Stood: stood(d)})
+	if held != nil {
+		return p.held(ctx, held)
+	}
+	p.mem.begun = d.Spec.BuildDigest
 	return nil
+}
+
+// neverBegins: what Git says of dependencies can never be.
+func (p *pass) neverBegins() bool {
+	d := p.record.Obj
+	return slices.ContainsFunc(p.aim.Placed.Placement.Spec.DependsOn, func(r api.PlacementReference) bool {
+		return p.aim.Snapshot.Never(d.Name, r.Name) != ""
+	})
+}
+
+// stood says that the build was Ready here before, as the history has it.
+func stood(d *v1alpha1.Delivery) bool {
+	return slices.ContainsFunc(d.Status.History, func(was meta.Snapshot) bool {
+		return was.Digest == d.Spec.BuildDigest && was.LastReconciledStatus == meta.ReconciliationSucceededReason
+	})
 }
 
 // held ends a pass whose build waits. Nothing that is new is sent.

@@ -29,6 +29,8 @@ type memory struct {
 	vigil vigil
 	// leavings are the pruning's.
 	leavings leavings
+	// begun is the build whose turn it was, see [pass.turn].
+	begun string
 	// kept, the content digests that answers are kept for, is the settling's.
 	kept string
 	// builds are the aim's.

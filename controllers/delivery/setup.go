@@ -24,6 +24,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/account"
 	"github.com/bulla-dev/bulla/controllers/internal/adoption"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
+	"github.com/bulla-dev/bulla/controllers/internal/hold"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
 	"github.com/bulla-dev/bulla/controllers/internal/record"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
@@ -31,6 +32,9 @@ import (
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 )
+
+// Pacer says whose turn it is, see [Options.Pacer].
+type Pacer = hold.Pacer
 
 // Options is what the Delivery loop needs from the rest of the process.
 type Options struct {
@@ -43,6 +47,9 @@ type Options struct {
 	// MACKey gives the per-cluster key under which live Secrets are compared:
 	// 32 bytes, the same as long as the cluster lives.
 	MACKey func(context.Context) ([]byte, error)
+	// Pacer gives who says whose turn it is; what it gives, and itself, may be nil for
+	// nobody, and then no placement with a rollout takes anything new.
+	Pacer func() Pacer
 	// Reporter tells the key service's ledger what stands; nil for nobody.
 	Reporter *report.Reporter
 	// Recorder records events. Default: the manager's.

@@ -72,6 +72,8 @@ type deliveryWorld struct {
 	// reportEvery is the interval of reports; 0 for the product's. reportRetry is
 	// the first pause after one that failed; 0 for a short one.
 	reportEvery, reportRetry time.Duration
+	// pacer says whose turn it is; nil for nobody.
+	pacer Pacer
 	// wrap is for a test whose API server takes not everything.
 	wrap func(client.Client) client.Client
 	// inline is what a status holds of an inventory; 0 for the product's.
@@ -131,6 +133,7 @@ func (w *deliveryWorld) options() Options {
 		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
 		Recorder: recorder(), Reporter: w.reporter(),
 		DefaultServiceAccount: chart.Deployer, wrap: w.wrap, inline: w.inline,
+		Pacer: func() Pacer { return w.pacer },
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -62,7 +63,7 @@ func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snap
 		s.Reason, s.Message = meta.ProgressingReason, "ready as of an earlier head"
 		return s
 	case ready.Status == metav1.ConditionTrue:
-		s.Ready = keyservicev1.Readiness_READINESS_READY
+		s.Ready, s.Release = keyservicev1.Readiness_READINESS_READY, releaseOf(snapshot.Placed(d.Name))
 		return s
 	case ready.Status == metav1.ConditionFalse:
 		s.Ready = keyservicev1.Readiness_READINESS_NOT_READY
@@ -70,6 +71,14 @@ func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snap
 	// Conditions are masked where they are written: they name objects, no values.
 	s.Message = printable.Line(ready.Message, protocol.MaxMessage)
 	return s
+}
+
+// releaseOf is what waves are told that a cluster is Ready with; "" where nobody asks.
+func releaseOf(placed *kustomize.Placed) string {
+	if placed == nil || placed.Placement == nil || placed.Placement.Spec.Rollout == nil {
+		return ""
+	}
+	return placed.Release()
 }
 
 // isBehind says that what a Delivery is Ready with is not what the head of the
@@ -97,9 +106,13 @@ func bound(state *keyservicev1.ClusterState) {
 	}
 }
 
+// unwell puts first who needs somebody, and then what waves of other clusters wait for.
 func unwell(d *keyservicev1.DeliveryState) int {
-	if d.GetReady() == keyservicev1.Readiness_READINESS_READY && d.GetSuspended() == nil {
-		return 0
+	switch {
+	case d.GetReady() != keyservicev1.Readiness_READINESS_READY || d.GetSuspended() != nil:
+		return 2
+	case d.GetRelease() != "":
+		return 1
 	}
-	return 1
+	return 0
 }

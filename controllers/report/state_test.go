@@ -18,7 +18,11 @@ func TestAStateIsCutToWhatTheServiceTakes(t *testing.T) {
 			Placement: fmt.Sprintf("p%04d", i), Ready: keyservicev1.Readiness_READINESS_READY, Reason: "ReconciliationSucceeded"})
 	}
 	state.Deliveries[2999].Ready = keyservicev1.Readiness_READINESS_NOT_READY
+	state.Deliveries[2998].Release = "sha256:00" // other clusters wait for it
 	bound(state)
+	if got := state.GetDeliveries()[1].GetPlacement(); got != "p2998" {
+		t.Errorf("%s comes second, want what waves wait for", got)
+	}
 	if got := state.GetDeliveries()[0].GetPlacement(); got != "p2999" {
 		t.Errorf("%s comes first, want the one that is not well", got)
 	}

@@ -113,6 +113,13 @@ func (a *Admin) ListDenials(ctx context.Context) (*keyservicev1.ListDenialsRespo
 	return administer(ctx, a, keyservicev1connect.AdminServiceClient.ListDenials, &keyservicev1.ListDenialsRequest{})
 }
 
+// ListRollouts says how far the head's release of each placement with waves came, or of
+// one.
+func (a *Admin) ListRollouts(ctx context.Context, placement string) (*keyservicev1.ListRolloutsResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.ListRollouts,
+		&keyservicev1.ListRolloutsRequest{Placement: placement})
+}
+
 // Look has the service ask the repository for its head, and says which one is in
 // force then.
 func (a *Admin) Look(ctx context.Context) (*keyservicev1.LookResponse, error) {

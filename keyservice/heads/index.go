@@ -43,6 +43,9 @@ type Index struct {
 	failed bool
 	// Broken are the placements that do not build, and why, for people.
 	Broken map[string]string
+	// Releases are what waves go by, of the placements that build, see
+	// [kustomize.Placed.Release]. Nothing is opened on them.
+	Releases map[string]string
 	// Ended are the digests whose targets here have all ended.
 	Ended map[string]bool
 }
@@ -66,8 +69,14 @@ type indexes struct {
 
 // placedStubs are the stubs of a set of placements, once for all who wait.
 type placedStubs struct {
-	mu           sync.Mutex
+	mu sync.Mutex
+	resolved
+}
+
+// resolved is what all clusters of a group have.
+type resolved struct {
 	*grant.Stubs // nil until resolved
+	releases     map[string]string
 }
 
 type pendingIndex struct {
@@ -147,25 +156,25 @@ func newIndex(ctx context.Context, of *Head, builder *kustomize.Builder, cluster
 		return nil, fmt.Errorf("index cluster %q: %w", cluster, err)
 	}
 	x.Stubs, x.undecided, x.Pending = placed.ByDigest, placed.Undecided, placed.Pending
-	x.failed, x.Broken = placed.Failed, placed.Broken
+	x.failed, x.Broken, x.Releases = placed.Failed, placed.Broken, placed.releases
 	x.Ended = ended(ctx, of, builder, cluster)
 	return x, nil
 }
 
 // resolve gives the stubs of the cluster's placements, found once for all clusters
 // that have the same. What did not build is tried again.
-func (x *indexes) resolve(ctx context.Context, of *Head, builder *kustomize.Builder, cluster string) (*grant.Stubs, error) {
+func (x *indexes) resolve(ctx context.Context, of *Head, builder *kustomize.Builder, cluster string) (resolved, error) {
 	known, _ := x.placed.LoadOrStore(of.Model.GroupOf(cluster), &placedStubs{})
 	shared := known.(*placedStubs)
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.Stubs != nil && !shared.Failed {
-		return shared.Stubs, nil
+		return shared.resolved, nil
 	}
 	resolution := builder.ResolveGroupSoon(ctx, of.Tree, of.Model, cluster)
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return resolved{}, err
 	}
-	shared.Stubs = grant.Of(resolution)
-	return shared.Stubs, nil
+	shared.resolved = resolved{grant.Of(resolution), resolution.Releases()}
+	return shared.resolved, nil
 }

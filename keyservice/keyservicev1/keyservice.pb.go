@@ -1246,7 +1246,9 @@ type DeliveryState struct {
 	// Somebody set spec.suspend of the Delivery on the cluster.
 	Suspended *Suspension `protobuf:"bytes,6,opt,name=suspended,proto3" json:"suspended,omitempty"`
 	// How many objects stand of it.
-	Objects       uint32 `protobuf:"varint,7,opt,name=objects,proto3" json:"objects,omitempty"`
+	Objects uint32 `protobuf:"varint,7,opt,name=objects,proto3" json:"objects,omitempty"`
+	// The release that it is Ready with, of a placement that has waves; else empty.
+	Release       string `protobuf:"bytes,8,opt,name=release,proto3" json:"release,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1328,6 +1330,13 @@ func (x *DeliveryState) GetObjects() uint32 {
 		return x.Objects
 	}
 	return 0
+}
+
+func (x *DeliveryState) GetRelease() string {
+	if x != nil {
+		return x.Release
+	}
+	return ""
 }
 
 type ReportResponse struct {
@@ -1474,6 +1483,140 @@ func (x *SecretReport) GetWorkloads() []string {
 	return nil
 }
 
+type MayTakeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The head that the caller works at.
+	Revision  string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Placement string `protobuf:"bytes,2,opt,name=placement,proto3" json:"placement,omitempty"`
+	// What the caller has of it there: a digest of what is built and substituted for
+	// all clusters of its variant.
+	Release string `protobuf:"bytes,3,opt,name=release,proto3" json:"release,omitempty"`
+	// The caller says that it was Ready with this very build before.
+	Stood         bool `protobuf:"varint,4,opt,name=stood,proto3" json:"stood,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MayTakeRequest) Reset() {
+	*x = MayTakeRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MayTakeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MayTakeRequest) ProtoMessage() {}
+
+func (x *MayTakeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MayTakeRequest.ProtoReflect.Descriptor instead.
+func (*MayTakeRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MayTakeRequest) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *MayTakeRequest) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *MayTakeRequest) GetRelease() string {
+	if x != nil {
+		return x.Release
+	}
+	return ""
+}
+
+func (x *MayTakeRequest) GetStood() bool {
+	if x != nil {
+		return x.Stood
+	}
+	return false
+}
+
+type MayTakeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	May   bool                   `protobuf:"varint,1,opt,name=may,proto3" json:"may,omitempty"`
+	// Why not, for people. At most 512 bytes; never a value.
+	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	// When to ask again: microseconds from now; 0 for the caller's choice.
+	Again         int64 `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MayTakeResponse) Reset() {
+	*x = MayTakeResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MayTakeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MayTakeResponse) ProtoMessage() {}
+
+func (x *MayTakeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MayTakeResponse.ProtoReflect.Descriptor instead.
+func (*MayTakeResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MayTakeResponse) GetMay() bool {
+	if x != nil {
+		return x.May
+	}
+	return false
+}
+
+func (x *MayTakeResponse) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *MayTakeResponse) GetAgain() int64 {
+	if x != nil {
+		return x.Again
+	}
+	return 0
+}
+
 type ProveConsistencyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromSize      uint64                 `protobuf:"varint,1,opt,name=from_size,json=fromSize,proto3" json:"from_size,omitempty"`
@@ -1484,7 +1627,7 @@ type ProveConsistencyRequest struct {
 
 func (x *ProveConsistencyRequest) Reset() {
 	*x = ProveConsistencyRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1639,7 @@ func (x *ProveConsistencyRequest) String() string {
 func (*ProveConsistencyRequest) ProtoMessage() {}
 
 func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[18]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1652,7 @@ func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyRequest.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{18}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ProveConsistencyRequest) GetFromSize() uint64 {
@@ -1535,7 +1678,7 @@ type ProveConsistencyResponse struct {
 
 func (x *ProveConsistencyResponse) Reset() {
 	*x = ProveConsistencyResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1690,7 @@ func (x *ProveConsistencyResponse) String() string {
 func (*ProveConsistencyResponse) ProtoMessage() {}
 
 func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[19]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +1703,7 @@ func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyResponse.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{19}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ProveConsistencyResponse) GetProof() [][]byte {
@@ -1595,7 +1738,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1607,7 +1750,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[20]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1620,7 +1763,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{20}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListAuditRequest) GetFrom() uint64 {
@@ -1713,7 +1856,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1868,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[21]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1881,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{21}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListAuditResponse) GetEntries() []*Inclusion {
@@ -1774,7 +1917,7 @@ type ListLedgerRequest struct {
 
 func (x *ListLedgerRequest) Reset() {
 	*x = ListLedgerRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1929,7 @@ func (x *ListLedgerRequest) String() string {
 func (*ListLedgerRequest) ProtoMessage() {}
 
 func (x *ListLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1942,7 @@ func (x *ListLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerRequest.ProtoReflect.Descriptor instead.
 func (*ListLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{22}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListLedgerRequest) GetCluster() string {
@@ -1847,7 +1990,7 @@ type ListLedgerResponse struct {
 
 func (x *ListLedgerResponse) Reset() {
 	*x = ListLedgerResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +2002,7 @@ func (x *ListLedgerResponse) String() string {
 func (*ListLedgerResponse) ProtoMessage() {}
 
 func (x *ListLedgerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +2015,7 @@ func (x *ListLedgerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerResponse.ProtoReflect.Descriptor instead.
 func (*ListLedgerResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{23}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListLedgerResponse) GetClusters() []*LedgerCluster {
@@ -1948,7 +2091,7 @@ type RefusedTip struct {
 
 func (x *RefusedTip) Reset() {
 	*x = RefusedTip{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1960,7 +2103,7 @@ func (x *RefusedTip) String() string {
 func (*RefusedTip) ProtoMessage() {}
 
 func (x *RefusedTip) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1973,7 +2116,7 @@ func (x *RefusedTip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedTip.ProtoReflect.Descriptor instead.
 func (*RefusedTip) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RefusedTip) GetTip() string {
@@ -2023,7 +2166,7 @@ type LedgerPlacement struct {
 
 func (x *LedgerPlacement) Reset() {
 	*x = LedgerPlacement{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2178,7 @@ func (x *LedgerPlacement) String() string {
 func (*LedgerPlacement) ProtoMessage() {}
 
 func (x *LedgerPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2191,7 @@ func (x *LedgerPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerPlacement.ProtoReflect.Descriptor instead.
 func (*LedgerPlacement) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LedgerPlacement) GetPlacement() string {
@@ -2098,7 +2241,7 @@ type LedgerEnd struct {
 
 func (x *LedgerEnd) Reset() {
 	*x = LedgerEnd{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +2253,7 @@ func (x *LedgerEnd) String() string {
 func (*LedgerEnd) ProtoMessage() {}
 
 func (x *LedgerEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +2266,7 @@ func (x *LedgerEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerEnd.ProtoReflect.Descriptor instead.
 func (*LedgerEnd) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LedgerEnd) GetCluster() string {
@@ -2166,7 +2309,7 @@ type LedgerCluster struct {
 
 func (x *LedgerCluster) Reset() {
 	*x = LedgerCluster{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2321,7 @@ func (x *LedgerCluster) String() string {
 func (*LedgerCluster) ProtoMessage() {}
 
 func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2334,7 @@ func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerCluster.ProtoReflect.Descriptor instead.
 func (*LedgerCluster) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LedgerCluster) GetCluster() string {
@@ -2282,7 +2425,7 @@ type LedgerSecret struct {
 
 func (x *LedgerSecret) Reset() {
 	*x = LedgerSecret{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2294,7 +2437,7 @@ func (x *LedgerSecret) String() string {
 func (*LedgerSecret) ProtoMessage() {}
 
 func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2307,7 +2450,7 @@ func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerSecret.ProtoReflect.Descriptor instead.
 func (*LedgerSecret) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LedgerSecret) GetSecret() *SecretReport {
@@ -2357,7 +2500,7 @@ type RewrapRequest struct {
 
 func (x *RewrapRequest) Reset() {
 	*x = RewrapRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2512,7 @@ func (x *RewrapRequest) String() string {
 func (*RewrapRequest) ProtoMessage() {}
 
 func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2525,7 @@ func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapRequest.ProtoReflect.Descriptor instead.
 func (*RewrapRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RewrapRequest) GetHead() string {
@@ -2412,7 +2555,7 @@ type RewrapResponse struct {
 
 func (x *RewrapResponse) Reset() {
 	*x = RewrapResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +2567,7 @@ func (x *RewrapResponse) String() string {
 func (*RewrapResponse) ProtoMessage() {}
 
 func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2437,7 +2580,7 @@ func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResponse.ProtoReflect.Descriptor instead.
 func (*RewrapResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RewrapResponse) GetHead() string {
@@ -2473,7 +2616,7 @@ type RewrapResult struct {
 
 func (x *RewrapResult) Reset() {
 	*x = RewrapResult{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2628,7 @@ func (x *RewrapResult) String() string {
 func (*RewrapResult) ProtoMessage() {}
 
 func (x *RewrapResult) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2641,7 @@ func (x *RewrapResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResult.ProtoReflect.Descriptor instead.
 func (*RewrapResult) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RewrapResult) GetDigest() string {
@@ -2532,7 +2675,7 @@ type BlockLocks struct {
 
 func (x *BlockLocks) Reset() {
 	*x = BlockLocks{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2687,7 @@ func (x *BlockLocks) String() string {
 func (*BlockLocks) ProtoMessage() {}
 
 func (x *BlockLocks) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2700,7 @@ func (x *BlockLocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockLocks.ProtoReflect.Descriptor instead.
 func (*BlockLocks) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BlockLocks) GetLocks() []*Lock {
@@ -2578,7 +2721,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2590,7 +2733,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2603,7 +2746,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Lock) GetTarget() string {
@@ -2637,7 +2780,7 @@ type AcceptHistoryRequest struct {
 
 func (x *AcceptHistoryRequest) Reset() {
 	*x = AcceptHistoryRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2649,7 +2792,7 @@ func (x *AcceptHistoryRequest) String() string {
 func (*AcceptHistoryRequest) ProtoMessage() {}
 
 func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2662,7 +2805,7 @@ func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryRequest.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AcceptHistoryRequest) GetHead() string {
@@ -2680,7 +2823,7 @@ type AcceptHistoryResponse struct {
 
 func (x *AcceptHistoryResponse) Reset() {
 	*x = AcceptHistoryResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2692,7 +2835,7 @@ func (x *AcceptHistoryResponse) String() string {
 func (*AcceptHistoryResponse) ProtoMessage() {}
 
 func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2705,7 +2848,7 @@ func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryResponse.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
 }
 
 type DenyRequest struct {
@@ -2726,7 +2869,7 @@ type DenyRequest struct {
 
 func (x *DenyRequest) Reset() {
 	*x = DenyRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2881,7 @@ func (x *DenyRequest) String() string {
 func (*DenyRequest) ProtoMessage() {}
 
 func (x *DenyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +2894,7 @@ func (x *DenyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyRequest.ProtoReflect.Descriptor instead.
 func (*DenyRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DenyRequest) GetCluster() string {
@@ -2802,7 +2945,7 @@ type DenyResponse struct {
 
 func (x *DenyResponse) Reset() {
 	*x = DenyResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2814,7 +2957,7 @@ func (x *DenyResponse) String() string {
 func (*DenyResponse) ProtoMessage() {}
 
 func (x *DenyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +2970,7 @@ func (x *DenyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyResponse.ProtoReflect.Descriptor instead.
 func (*DenyResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DenyResponse) GetDenial() *Denial {
@@ -2860,7 +3003,7 @@ type LiftDenialRequest struct {
 
 func (x *LiftDenialRequest) Reset() {
 	*x = LiftDenialRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2872,7 +3015,7 @@ func (x *LiftDenialRequest) String() string {
 func (*LiftDenialRequest) ProtoMessage() {}
 
 func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2885,7 +3028,7 @@ func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialRequest.ProtoReflect.Descriptor instead.
 func (*LiftDenialRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LiftDenialRequest) GetId() uint64 {
@@ -2904,7 +3047,7 @@ type LiftDenialResponse struct {
 
 func (x *LiftDenialResponse) Reset() {
 	*x = LiftDenialResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +3059,7 @@ func (x *LiftDenialResponse) String() string {
 func (*LiftDenialResponse) ProtoMessage() {}
 
 func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,12 +3072,297 @@ func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialResponse.ProtoReflect.Descriptor instead.
 func (*LiftDenialResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LiftDenialResponse) GetDenial() *Denial {
 	if x != nil {
 		return x.Denial
+	}
+	return nil
+}
+
+type ListRolloutsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this placement; empty for all that have waves.
+	Placement     string `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRolloutsRequest) Reset() {
+	*x = ListRolloutsRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRolloutsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRolloutsRequest) ProtoMessage() {}
+
+func (x *ListRolloutsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRolloutsRequest.ProtoReflect.Descriptor instead.
+func (*ListRolloutsRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ListRolloutsRequest) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+type ListRolloutsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Head  string                 `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// By placement.
+	Rollouts []*Rollout `protobuf:"bytes,2,rep,name=rollouts,proto3" json:"rollouts,omitempty"`
+	// The service's clock: microseconds since 1970, UTC.
+	Time          int64 `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRolloutsResponse) Reset() {
+	*x = ListRolloutsResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRolloutsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRolloutsResponse) ProtoMessage() {}
+
+func (x *ListRolloutsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRolloutsResponse.ProtoReflect.Descriptor instead.
+func (*ListRolloutsResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ListRolloutsResponse) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *ListRolloutsResponse) GetRollouts() []*Rollout {
+	if x != nil {
+		return x.Rollouts
+	}
+	return nil
+}
+
+func (x *ListRolloutsResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+type Rollout struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	// Git pauses it.
+	Paused bool `protobuf:"varint,2,opt,name=paused,proto3" json:"paused,omitempty"`
+	// A build of the release is under way: what clusters report is not held against
+	// it yet.
+	Building bool `protobuf:"varint,3,opt,name=building,proto3" json:"building,omitempty"`
+	// In their order.
+	Waves         []*RolloutWave `protobuf:"bytes,4,rep,name=waves,proto3" json:"waves,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rollout) Reset() {
+	*x = Rollout{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rollout) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rollout) ProtoMessage() {}
+
+func (x *Rollout) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rollout.ProtoReflect.Descriptor instead.
+func (*Rollout) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Rollout) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Rollout) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Rollout) GetBuilding() bool {
+	if x != nil {
+		return x.Building
+	}
+	return false
+}
+
+func (x *Rollout) GetWaves() []*RolloutWave {
+	if x != nil {
+		return x.Waves
+	}
+	return nil
+}
+
+type RolloutWave struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many clusters it has, how many report the release, Ready, and how many need
+	// not.
+	Clusters uint32 `protobuf:"varint,2,opt,name=clusters,proto3" json:"clusters,omitempty"`
+	Ready    uint32 `protobuf:"varint,3,opt,name=ready,proto3" json:"ready,omitempty"`
+	MayLack  uint32 `protobuf:"varint,4,opt,name=may_lack,json=mayLack,proto3" json:"may_lack,omitempty"`
+	// Since when it is Ready, and when it had been for its pause, as far as a cluster
+	// behind it asked: microseconds since 1970, UTC; 0 for not.
+	Since  int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	Passed int64 `protobuf:"varint,6,opt,name=passed,proto3" json:"passed,omitempty"`
+	// How long it must be Ready before the next one may begin, in microseconds.
+	Pause int64 `protobuf:"varint,7,opt,name=pause,proto3" json:"pause,omitempty"`
+	// The clusters that lack, sorted, at most 10.
+	Lacking       []string `protobuf:"bytes,8,rep,name=lacking,proto3" json:"lacking,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RolloutWave) Reset() {
+	*x = RolloutWave{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RolloutWave) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RolloutWave) ProtoMessage() {}
+
+func (x *RolloutWave) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RolloutWave.ProtoReflect.Descriptor instead.
+func (*RolloutWave) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *RolloutWave) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RolloutWave) GetClusters() uint32 {
+	if x != nil {
+		return x.Clusters
+	}
+	return 0
+}
+
+func (x *RolloutWave) GetReady() uint32 {
+	if x != nil {
+		return x.Ready
+	}
+	return 0
+}
+
+func (x *RolloutWave) GetMayLack() uint32 {
+	if x != nil {
+		return x.MayLack
+	}
+	return 0
+}
+
+func (x *RolloutWave) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *RolloutWave) GetPassed() int64 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *RolloutWave) GetPause() int64 {
+	if x != nil {
+		return x.Pause
+	}
+	return 0
+}
+
+func (x *RolloutWave) GetLacking() []string {
+	if x != nil {
+		return x.Lacking
 	}
 	return nil
 }
@@ -2947,7 +3375,7 @@ type ListDenialsRequest struct {
 
 func (x *ListDenialsRequest) Reset() {
 	*x = ListDenialsRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3387,7 @@ func (x *ListDenialsRequest) String() string {
 func (*ListDenialsRequest) ProtoMessage() {}
 
 func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3400,7 @@ func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsRequest.ProtoReflect.Descriptor instead.
 func (*ListDenialsRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{46}
 }
 
 type ListDenialsResponse struct {
@@ -2987,7 +3415,7 @@ type ListDenialsResponse struct {
 
 func (x *ListDenialsResponse) Reset() {
 	*x = ListDenialsResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2999,7 +3427,7 @@ func (x *ListDenialsResponse) String() string {
 func (*ListDenialsResponse) ProtoMessage() {}
 
 func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3012,7 +3440,7 @@ func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsResponse.ProtoReflect.Descriptor instead.
 func (*ListDenialsResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListDenialsResponse) GetDenials() []*Denial {
@@ -3047,7 +3475,7 @@ type Denial struct {
 
 func (x *Denial) Reset() {
 	*x = Denial{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3059,7 +3487,7 @@ func (x *Denial) String() string {
 func (*Denial) ProtoMessage() {}
 
 func (x *Denial) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3072,7 +3500,7 @@ func (x *Denial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Denial.ProtoReflect.Descriptor instead.
 func (*Denial) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Denial) GetId() uint64 {
@@ -3139,7 +3567,7 @@ type LookRequest struct {
 
 func (x *LookRequest) Reset() {
 	*x = LookRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3151,7 +3579,7 @@ func (x *LookRequest) String() string {
 func (*LookRequest) ProtoMessage() {}
 
 func (x *LookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3164,7 +3592,7 @@ func (x *LookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookRequest.ProtoReflect.Descriptor instead.
 func (*LookRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{43}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{49}
 }
 
 type LookResponse struct {
@@ -3180,7 +3608,7 @@ type LookResponse struct {
 
 func (x *LookResponse) Reset() {
 	*x = LookResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3192,7 +3620,7 @@ func (x *LookResponse) String() string {
 func (*LookResponse) ProtoMessage() {}
 
 func (x *LookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3205,7 +3633,7 @@ func (x *LookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookResponse.ProtoReflect.Descriptor instead.
 func (*LookResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{44}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LookResponse) GetHead() string {
@@ -3232,7 +3660,7 @@ type AwaitHeadRequest struct {
 
 func (x *AwaitHeadRequest) Reset() {
 	*x = AwaitHeadRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3244,7 +3672,7 @@ func (x *AwaitHeadRequest) String() string {
 func (*AwaitHeadRequest) ProtoMessage() {}
 
 func (x *AwaitHeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3257,7 +3685,7 @@ func (x *AwaitHeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitHeadRequest.ProtoReflect.Descriptor instead.
 func (*AwaitHeadRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{45}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AwaitHeadRequest) GetHead() string {
@@ -3278,7 +3706,7 @@ type AwaitHeadResponse struct {
 
 func (x *AwaitHeadResponse) Reset() {
 	*x = AwaitHeadResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3290,7 +3718,7 @@ func (x *AwaitHeadResponse) String() string {
 func (*AwaitHeadResponse) ProtoMessage() {}
 
 func (x *AwaitHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3303,7 +3731,7 @@ func (x *AwaitHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitHeadResponse.ProtoReflect.Descriptor instead.
 func (*AwaitHeadResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{46}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AwaitHeadResponse) GetHead() string {
@@ -3393,7 +3821,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\n" +
 	"Suspension\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x03R\x05since\x12\x0e\n" +
-	"\x02by\x18\x02 \x01(\tR\x02by\"\x84\x02\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\"\x9e\x02\n" +
 	"\rDeliveryState\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x124\n" +
 	"\x05ready\x18\x02 \x01(\x0e2\x1e.bulla.keyservice.v1.ReadinessR\x05ready\x12\x16\n" +
@@ -3401,7 +3829,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
 	"\x05since\x18\x05 \x01(\x03R\x05since\x12=\n" +
 	"\tsuspended\x18\x06 \x01(\v2\x1f.bulla.keyservice.v1.SuspensionR\tsuspended\x12\x18\n" +
-	"\aobjects\x18\a \x01(\rR\aobjects\"M\n" +
+	"\aobjects\x18\a \x01(\rR\aobjects\x12\x18\n" +
+	"\arelease\x18\b \x01(\tR\arelease\"M\n" +
 	"\x0eReportResponse\x12'\n" +
 	"\x0fcomplete_wanted\x18\x01 \x01(\bR\x0ecompleteWanted\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\"\xcc\x01\n" +
@@ -3411,7 +3840,16 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x126\n" +
 	"\x05state\x18\x05 \x01(\x0e2 .bulla.keyservice.v1.SecretStateR\x05state\x12\x1c\n" +
-	"\tworkloads\x18\x06 \x03(\tR\tworkloads\"O\n" +
+	"\tworkloads\x18\x06 \x03(\tR\tworkloads\"z\n" +
+	"\x0eMayTakeRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\x12\x1c\n" +
+	"\tplacement\x18\x02 \x01(\tR\tplacement\x12\x18\n" +
+	"\arelease\x18\x03 \x01(\tR\arelease\x12\x14\n" +
+	"\x05stood\x18\x04 \x01(\bR\x05stood\"K\n" +
+	"\x0fMayTakeResponse\x12\x10\n" +
+	"\x03may\x18\x01 \x01(\bR\x03may\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x14\n" +
+	"\x05again\x18\x03 \x01(\x03R\x05again\"O\n" +
 	"\x17ProveConsistencyRequest\x12\x1b\n" +
 	"\tfrom_size\x18\x01 \x01(\x04R\bfromSize\x12\x17\n" +
 	"\ato_size\x18\x02 \x01(\x04R\x06toSize\"0\n" +
@@ -3518,7 +3956,27 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x11LiftDenialRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\"I\n" +
 	"\x12LiftDenialResponse\x123\n" +
-	"\x06denial\x18\x01 \x01(\v2\x1b.bulla.keyservice.v1.DenialR\x06denial\"\x14\n" +
+	"\x06denial\x18\x01 \x01(\v2\x1b.bulla.keyservice.v1.DenialR\x06denial\"3\n" +
+	"\x13ListRolloutsRequest\x12\x1c\n" +
+	"\tplacement\x18\x01 \x01(\tR\tplacement\"x\n" +
+	"\x14ListRolloutsResponse\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\x128\n" +
+	"\brollouts\x18\x02 \x03(\v2\x1c.bulla.keyservice.v1.RolloutR\brollouts\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\"\x93\x01\n" +
+	"\aRollout\x12\x1c\n" +
+	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x16\n" +
+	"\x06paused\x18\x02 \x01(\bR\x06paused\x12\x1a\n" +
+	"\bbuilding\x18\x03 \x01(\bR\bbuilding\x126\n" +
+	"\x05waves\x18\x04 \x03(\v2 .bulla.keyservice.v1.RolloutWaveR\x05waves\"\xcc\x01\n" +
+	"\vRolloutWave\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bclusters\x18\x02 \x01(\rR\bclusters\x12\x14\n" +
+	"\x05ready\x18\x03 \x01(\rR\x05ready\x12\x19\n" +
+	"\bmay_lack\x18\x04 \x01(\rR\amayLack\x12\x14\n" +
+	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x16\n" +
+	"\x06passed\x18\x06 \x01(\x03R\x06passed\x12\x14\n" +
+	"\x05pause\x18\a \x01(\x03R\x05pause\x12\x18\n" +
+	"\alacking\x18\b \x03(\tR\alacking\"\x14\n" +
 	"\x12ListDenialsRequest\"`\n" +
 	"\x13ListDenialsResponse\x125\n" +
 	"\adenials\x18\x01 \x03(\v2\x1b.bulla.keyservice.v1.DenialR\adenials\x12\x12\n" +
@@ -3559,7 +4017,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x17SECRET_STATE_CONFIGURED\x10\x01\x12\x1c\n" +
 	"\x18SECRET_STATE_PROVISIONED\x10\x02\x12\x17\n" +
 	"\x13SECRET_STATE_IN_USE\x10\x03\x12\x1e\n" +
-	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\x9c\x05\n" +
+	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\xf2\x05\n" +
 	"\n" +
 	"KeyService\x12`\n" +
 	"\vBeginEnroll\x12'.bulla.keyservice.v1.BeginEnrollRequest\x1a(.bulla.keyservice.v1.BeginEnrollResponse\x12i\n" +
@@ -3568,7 +4026,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06Unseal\x12\".bulla.keyservice.v1.UnsealRequest\x1a#.bulla.keyservice.v1.UnsealResponse\x12Q\n" +
 	"\x06Report\x12\".bulla.keyservice.v1.ReportRequest\x1a#.bulla.keyservice.v1.ReportResponse\x12o\n" +
 	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse\x12Z\n" +
-	"\tAwaitHead\x12%.bulla.keyservice.v1.AwaitHeadRequest\x1a&.bulla.keyservice.v1.AwaitHeadResponse2\xdf\x05\n" +
+	"\tAwaitHead\x12%.bulla.keyservice.v1.AwaitHeadRequest\x1a&.bulla.keyservice.v1.AwaitHeadResponse\x12T\n" +
+	"\aMayTake\x12#.bulla.keyservice.v1.MayTakeRequest\x1a$.bulla.keyservice.v1.MayTakeResponse2\xc4\x06\n" +
 	"\fAdminService\x12Z\n" +
 	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
 	"\n" +
@@ -3578,7 +4037,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x04Deny\x12 .bulla.keyservice.v1.DenyRequest\x1a!.bulla.keyservice.v1.DenyResponse\x12]\n" +
 	"\n" +
 	"LiftDenial\x12&.bulla.keyservice.v1.LiftDenialRequest\x1a'.bulla.keyservice.v1.LiftDenialResponse\x12`\n" +
-	"\vListDenials\x12'.bulla.keyservice.v1.ListDenialsRequest\x1a(.bulla.keyservice.v1.ListDenialsResponse\x12K\n" +
+	"\vListDenials\x12'.bulla.keyservice.v1.ListDenialsRequest\x1a(.bulla.keyservice.v1.ListDenialsResponse\x12c\n" +
+	"\fListRollouts\x12(.bulla.keyservice.v1.ListRolloutsRequest\x1a).bulla.keyservice.v1.ListRolloutsResponse\x12K\n" +
 	"\x04Look\x12 .bulla.keyservice.v1.LookRequest\x1a!.bulla.keyservice.v1.LookResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
 
 var (
@@ -3594,7 +4054,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -3617,35 +4077,41 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*DeliveryState)(nil),            // 18: bulla.keyservice.v1.DeliveryState
 	(*ReportResponse)(nil),           // 19: bulla.keyservice.v1.ReportResponse
 	(*SecretReport)(nil),             // 20: bulla.keyservice.v1.SecretReport
-	(*ProveConsistencyRequest)(nil),  // 21: bulla.keyservice.v1.ProveConsistencyRequest
-	(*ProveConsistencyResponse)(nil), // 22: bulla.keyservice.v1.ProveConsistencyResponse
-	(*ListAuditRequest)(nil),         // 23: bulla.keyservice.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 24: bulla.keyservice.v1.ListAuditResponse
-	(*ListLedgerRequest)(nil),        // 25: bulla.keyservice.v1.ListLedgerRequest
-	(*ListLedgerResponse)(nil),       // 26: bulla.keyservice.v1.ListLedgerResponse
-	(*RefusedTip)(nil),               // 27: bulla.keyservice.v1.RefusedTip
-	(*LedgerPlacement)(nil),          // 28: bulla.keyservice.v1.LedgerPlacement
-	(*LedgerEnd)(nil),                // 29: bulla.keyservice.v1.LedgerEnd
-	(*LedgerCluster)(nil),            // 30: bulla.keyservice.v1.LedgerCluster
-	(*LedgerSecret)(nil),             // 31: bulla.keyservice.v1.LedgerSecret
-	(*RewrapRequest)(nil),            // 32: bulla.keyservice.v1.RewrapRequest
-	(*RewrapResponse)(nil),           // 33: bulla.keyservice.v1.RewrapResponse
-	(*RewrapResult)(nil),             // 34: bulla.keyservice.v1.RewrapResult
-	(*BlockLocks)(nil),               // 35: bulla.keyservice.v1.BlockLocks
-	(*Lock)(nil),                     // 36: bulla.keyservice.v1.Lock
-	(*AcceptHistoryRequest)(nil),     // 37: bulla.keyservice.v1.AcceptHistoryRequest
-	(*AcceptHistoryResponse)(nil),    // 38: bulla.keyservice.v1.AcceptHistoryResponse
-	(*DenyRequest)(nil),              // 39: bulla.keyservice.v1.DenyRequest
-	(*DenyResponse)(nil),             // 40: bulla.keyservice.v1.DenyResponse
-	(*LiftDenialRequest)(nil),        // 41: bulla.keyservice.v1.LiftDenialRequest
-	(*LiftDenialResponse)(nil),       // 42: bulla.keyservice.v1.LiftDenialResponse
-	(*ListDenialsRequest)(nil),       // 43: bulla.keyservice.v1.ListDenialsRequest
-	(*ListDenialsResponse)(nil),      // 44: bulla.keyservice.v1.ListDenialsResponse
-	(*Denial)(nil),                   // 45: bulla.keyservice.v1.Denial
-	(*LookRequest)(nil),              // 46: bulla.keyservice.v1.LookRequest
-	(*LookResponse)(nil),             // 47: bulla.keyservice.v1.LookResponse
-	(*AwaitHeadRequest)(nil),         // 48: bulla.keyservice.v1.AwaitHeadRequest
-	(*AwaitHeadResponse)(nil),        // 49: bulla.keyservice.v1.AwaitHeadResponse
+	(*MayTakeRequest)(nil),           // 21: bulla.keyservice.v1.MayTakeRequest
+	(*MayTakeResponse)(nil),          // 22: bulla.keyservice.v1.MayTakeResponse
+	(*ProveConsistencyRequest)(nil),  // 23: bulla.keyservice.v1.ProveConsistencyRequest
+	(*ProveConsistencyResponse)(nil), // 24: bulla.keyservice.v1.ProveConsistencyResponse
+	(*ListAuditRequest)(nil),         // 25: bulla.keyservice.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 26: bulla.keyservice.v1.ListAuditResponse
+	(*ListLedgerRequest)(nil),        // 27: bulla.keyservice.v1.ListLedgerRequest
+	(*ListLedgerResponse)(nil),       // 28: bulla.keyservice.v1.ListLedgerResponse
+	(*RefusedTip)(nil),               // 29: bulla.keyservice.v1.RefusedTip
+	(*LedgerPlacement)(nil),          // 30: bulla.keyservice.v1.LedgerPlacement
+	(*LedgerEnd)(nil),                // 31: bulla.keyservice.v1.LedgerEnd
+	(*LedgerCluster)(nil),            // 32: bulla.keyservice.v1.LedgerCluster
+	(*LedgerSecret)(nil),             // 33: bulla.keyservice.v1.LedgerSecret
+	(*RewrapRequest)(nil),            // 34: bulla.keyservice.v1.RewrapRequest
+	(*RewrapResponse)(nil),           // 35: bulla.keyservice.v1.RewrapResponse
+	(*RewrapResult)(nil),             // 36: bulla.keyservice.v1.RewrapResult
+	(*BlockLocks)(nil),               // 37: bulla.keyservice.v1.BlockLocks
+	(*Lock)(nil),                     // 38: bulla.keyservice.v1.Lock
+	(*AcceptHistoryRequest)(nil),     // 39: bulla.keyservice.v1.AcceptHistoryRequest
+	(*AcceptHistoryResponse)(nil),    // 40: bulla.keyservice.v1.AcceptHistoryResponse
+	(*DenyRequest)(nil),              // 41: bulla.keyservice.v1.DenyRequest
+	(*DenyResponse)(nil),             // 42: bulla.keyservice.v1.DenyResponse
+	(*LiftDenialRequest)(nil),        // 43: bulla.keyservice.v1.LiftDenialRequest
+	(*LiftDenialResponse)(nil),       // 44: bulla.keyservice.v1.LiftDenialResponse
+	(*ListRolloutsRequest)(nil),      // 45: bulla.keyservice.v1.ListRolloutsRequest
+	(*ListRolloutsResponse)(nil),     // 46: bulla.keyservice.v1.ListRolloutsResponse
+	(*Rollout)(nil),                  // 47: bulla.keyservice.v1.Rollout
+	(*RolloutWave)(nil),              // 48: bulla.keyservice.v1.RolloutWave
+	(*ListDenialsRequest)(nil),       // 49: bulla.keyservice.v1.ListDenialsRequest
+	(*ListDenialsResponse)(nil),      // 50: bulla.keyservice.v1.ListDenialsResponse
+	(*Denial)(nil),                   // 51: bulla.keyservice.v1.Denial
+	(*LookRequest)(nil),              // 52: bulla.keyservice.v1.LookRequest
+	(*LookResponse)(nil),             // 53: bulla.keyservice.v1.LookResponse
+	(*AwaitHeadRequest)(nil),         // 54: bulla.keyservice.v1.AwaitHeadRequest
+	(*AwaitHeadResponse)(nil),        // 55: bulla.keyservice.v1.AwaitHeadResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -3662,56 +4128,62 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	2,  // 11: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
 	12, // 12: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
 	11, // 13: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
-	30, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
-	45, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	28, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
-	27, // 17: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
-	29, // 18: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
-	31, // 19: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
+	32, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
+	51, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	30, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
+	29, // 17: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
+	31, // 18: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
+	33, // 19: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
 	16, // 20: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
 	20, // 21: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
-	34, // 22: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
+	36, // 22: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
 	0,  // 23: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	35, // 24: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
-	36, // 25: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
-	45, // 26: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	45, // 27: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	45, // 28: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	3,  // 29: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	5,  // 30: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	7,  // 31: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	9,  // 32: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	15, // 33: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	21, // 34: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	48, // 35: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
-	23, // 36: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	25, // 37: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	32, // 38: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	37, // 39: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	39, // 40: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	41, // 41: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	43, // 42: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	46, // 43: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	4,  // 44: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 45: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 46: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 47: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 48: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	22, // 49: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	49, // 50: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
-	24, // 51: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	26, // 52: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	33, // 53: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	38, // 54: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	40, // 55: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	42, // 56: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	44, // 57: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	47, // 58: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	44, // [44:59] is the sub-list for method output_type
-	29, // [29:44] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	37, // 24: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
+	38, // 25: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
+	51, // 26: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	51, // 27: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	47, // 28: bulla.keyservice.v1.ListRolloutsResponse.rollouts:type_name -> bulla.keyservice.v1.Rollout
+	48, // 29: bulla.keyservice.v1.Rollout.waves:type_name -> bulla.keyservice.v1.RolloutWave
+	51, // 30: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	3,  // 31: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	5,  // 32: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	7,  // 33: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	9,  // 34: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	15, // 35: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	23, // 36: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	54, // 37: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
+	21, // 38: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
+	25, // 39: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	27, // 40: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	34, // 41: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	39, // 42: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	41, // 43: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	43, // 44: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	49, // 45: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	45, // 46: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
+	52, // 47: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	4,  // 48: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 49: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 50: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 51: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 52: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	24, // 53: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	55, // 54: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
+	22, // 55: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
+	26, // 56: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	28, // 57: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	35, // 58: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	40, // 59: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	42, // 60: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	44, // 61: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	50, // 62: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	46, // 63: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
+	53, // 64: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	48, // [48:65] is the sub-list for method output_type
+	31, // [31:48] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -3725,7 +4197,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   47,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -49,6 +50,8 @@ func checkDelivery(d *keyservicev1.DeliveryState) (problem string) {
 		return "reason"
 	case d.GetSince() < 0:
 		return "since"
+	case d.GetRelease() != "" && !hexid.IsDigest(d.GetRelease()):
+		return "release"
 	}
 	if problem := protocol.TextProblem("message", d.GetMessage(), 0, protocol.MaxMessage); problem != "" {
 		return problem

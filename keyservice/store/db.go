@@ -102,6 +102,14 @@ func stamp(t time.Time) int64 { return t.UnixMicro() }
 
 func unstamp(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
+// stampSet gives 0 for the zero time.
+func stampSet(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return stamp(t)
+}
+
 // unstampSet takes 0 for the zero time.
 func unstampSet(us int64) time.Time {
 	if us == 0 {

@@ -36,6 +36,8 @@ var (
 	putSecretSQL string
 	//go:embed sql/query/put_state.sql
 	putStateSQL string
+	//go:embed sql/query/put_wave.sql
+	putWaveSQL string
 	//go:embed sql/query/use_token.sql
 	useTokenSQL string
 	//go:embed sql/query/was_before.sql

@@ -17,6 +17,8 @@ type Build struct {
 	// Digest is "sha256:…" over every built object and stub digest: equal means
 	// nothing to do.
 	Digest string
+	// Shared is the digest before the values of one cluster went in; "" where none did.
+	Shared string
 	// Objects are in the order of kustomize's output. There may be none.
 	Objects []Object
 	// Deleted are the stubs that the folder reads and a patch deletes.

@@ -60,6 +60,8 @@ const (
 	KeyServiceProveConsistencyProcedure = "/bulla.keyservice.v1.KeyService/ProveConsistency"
 	// KeyServiceAwaitHeadProcedure is the fully-qualified name of the KeyService's AwaitHead RPC.
 	KeyServiceAwaitHeadProcedure = "/bulla.keyservice.v1.KeyService/AwaitHead"
+	// KeyServiceMayTakeProcedure is the fully-qualified name of the KeyService's MayTake RPC.
+	KeyServiceMayTakeProcedure = "/bulla.keyservice.v1.KeyService/MayTake"
 	// AdminServiceListAuditProcedure is the fully-qualified name of the AdminService's ListAudit RPC.
 	AdminServiceListAuditProcedure = "/bulla.keyservice.v1.AdminService/ListAudit"
 	// AdminServiceListLedgerProcedure is the fully-qualified name of the AdminService's ListLedger RPC.
@@ -76,6 +78,9 @@ const (
 	// AdminServiceListDenialsProcedure is the fully-qualified name of the AdminService's ListDenials
 	// RPC.
 	AdminServiceListDenialsProcedure = "/bulla.keyservice.v1.AdminService/ListDenials"
+	// AdminServiceListRolloutsProcedure is the fully-qualified name of the AdminService's ListRollouts
+	// RPC.
+	AdminServiceListRolloutsProcedure = "/bulla.keyservice.v1.AdminService/ListRollouts"
 	// AdminServiceLookProcedure is the fully-qualified name of the AdminService's Look RPC.
 	AdminServiceLookProcedure = "/bulla.keyservice.v1.AdminService/Look"
 )
@@ -105,6 +110,9 @@ type KeyServiceClient interface {
 	// names, and with the same one after a while. It says that there is something
 	// to look at in Git, and grants nothing.
 	AwaitHead(context.Context, *keyservicev1.AwaitHeadRequest) (*keyservicev1.AwaitHeadResponse, error)
+	// MayTake says whether the caller's wave may take a new build of a placement now.
+	// It is about pace alone: what is opened does not depend on it.
+	MayTake(context.Context, *keyservicev1.MayTakeRequest) (*keyservicev1.MayTakeResponse, error)
 }
 
 // NewKeyServiceClient constructs a client for the bulla.keyservice.v1.KeyService service. By
@@ -160,6 +168,12 @@ func NewKeyServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(keyServiceMethods.ByName("AwaitHead")),
 			connect.WithClientOptions(opts...),
 		),
+		mayTake: connect.NewClient[keyservicev1.MayTakeRequest, keyservicev1.MayTakeResponse](
+			httpClient,
+			baseURL+KeyServiceMayTakeProcedure,
+			connect.WithSchema(keyServiceMethods.ByName("MayTake")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -172,6 +186,7 @@ type keyServiceClient struct {
 	report           *connect.Client[keyservicev1.ReportRequest, keyservicev1.ReportResponse]
 	proveConsistency *connect.Client[keyservicev1.ProveConsistencyRequest, keyservicev1.ProveConsistencyResponse]
 	awaitHead        *connect.Client[keyservicev1.AwaitHeadRequest, keyservicev1.AwaitHeadResponse]
+	mayTake          *connect.Client[keyservicev1.MayTakeRequest, keyservicev1.MayTakeResponse]
 }
 
 // BeginEnroll calls bulla.keyservice.v1.KeyService.BeginEnroll.
@@ -237,6 +252,15 @@ func (c *keyServiceClient) AwaitHead(ctx context.Context, req *keyservicev1.Awai
 	return nil, err
 }
 
+// MayTake calls bulla.keyservice.v1.KeyService.MayTake.
+func (c *keyServiceClient) MayTake(ctx context.Context, req *keyservicev1.MayTakeRequest) (*keyservicev1.MayTakeResponse, error) {
+	response, err := c.mayTake.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // KeyServiceHandler is an implementation of the bulla.keyservice.v1.KeyService service.
 type KeyServiceHandler interface {
 	// BeginEnroll proves the TLS key (by the CSR's own signature), names the age
@@ -262,6 +286,9 @@ type KeyServiceHandler interface {
 	// names, and with the same one after a while. It says that there is something
 	// to look at in Git, and grants nothing.
 	AwaitHead(context.Context, *keyservicev1.AwaitHeadRequest) (*keyservicev1.AwaitHeadResponse, error)
+	// MayTake says whether the caller's wave may take a new build of a placement now.
+	// It is about pace alone: what is opened does not depend on it.
+	MayTake(context.Context, *keyservicev1.MayTakeRequest) (*keyservicev1.MayTakeResponse, error)
 }
 
 // NewKeyServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -313,6 +340,12 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(keyServiceMethods.ByName("AwaitHead")),
 		connect.WithHandlerOptions(opts...),
 	)
+	keyServiceMayTakeHandler := connect.NewUnaryHandlerSimple(
+		KeyServiceMayTakeProcedure,
+		svc.MayTake,
+		connect.WithSchema(keyServiceMethods.ByName("MayTake")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulla.keyservice.v1.KeyService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case KeyServiceBeginEnrollProcedure:
@@ -329,6 +362,8 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 			keyServiceProveConsistencyHandler.ServeHTTP(w, r)
 		case KeyServiceAwaitHeadProcedure:
 			keyServiceAwaitHeadHandler.ServeHTTP(w, r)
+		case KeyServiceMayTakeProcedure:
+			keyServiceMayTakeHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -366,6 +401,10 @@ func (UnimplementedKeyServiceHandler) AwaitHead(context.Context, *keyservicev1.A
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.AwaitHead is not implemented"))
 }
 
+func (UnimplementedKeyServiceHandler) MayTake(context.Context, *keyservicev1.MayTakeRequest) (*keyservicev1.MayTakeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.MayTake is not implemented"))
+}
+
 // AdminServiceClient is a client for the bulla.keyservice.v1.AdminService service.
 type AdminServiceClient interface {
 	// ListAudit reads the audit log. Roles: auditor, operator.
@@ -384,6 +423,9 @@ type AdminServiceClient interface {
 	LiftDenial(context.Context, *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error)
 	// ListDenials says what is denied now. Every role.
 	ListDenials(context.Context, *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error)
+	// ListRollouts says how far the head's release of each placement with waves came.
+	// Every role.
+	ListRollouts(context.Context, *keyservicev1.ListRolloutsRequest) (*keyservicev1.ListRolloutsResponse, error)
 	// Look has the service ask the repository for its head now, and says which
 	// head is in force then. Roles: operator, developer.
 	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
@@ -442,6 +484,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("ListDenials")),
 			connect.WithClientOptions(opts...),
 		),
+		listRollouts: connect.NewClient[keyservicev1.ListRolloutsRequest, keyservicev1.ListRolloutsResponse](
+			httpClient,
+			baseURL+AdminServiceListRolloutsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListRollouts")),
+			connect.WithClientOptions(opts...),
+		),
 		look: connect.NewClient[keyservicev1.LookRequest, keyservicev1.LookResponse](
 			httpClient,
 			baseURL+AdminServiceLookProcedure,
@@ -460,6 +508,7 @@ type adminServiceClient struct {
 	deny          *connect.Client[keyservicev1.DenyRequest, keyservicev1.DenyResponse]
 	liftDenial    *connect.Client[keyservicev1.LiftDenialRequest, keyservicev1.LiftDenialResponse]
 	listDenials   *connect.Client[keyservicev1.ListDenialsRequest, keyservicev1.ListDenialsResponse]
+	listRollouts  *connect.Client[keyservicev1.ListRolloutsRequest, keyservicev1.ListRolloutsResponse]
 	look          *connect.Client[keyservicev1.LookRequest, keyservicev1.LookResponse]
 }
 
@@ -526,6 +575,15 @@ func (c *adminServiceClient) ListDenials(ctx context.Context, req *keyservicev1.
 	return nil, err
 }
 
+// ListRollouts calls bulla.keyservice.v1.AdminService.ListRollouts.
+func (c *adminServiceClient) ListRollouts(ctx context.Context, req *keyservicev1.ListRolloutsRequest) (*keyservicev1.ListRolloutsResponse, error) {
+	response, err := c.listRollouts.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Look calls bulla.keyservice.v1.AdminService.Look.
 func (c *adminServiceClient) Look(ctx context.Context, req *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
 	response, err := c.look.CallUnary(ctx, connect.NewRequest(req))
@@ -553,6 +611,9 @@ type AdminServiceHandler interface {
 	LiftDenial(context.Context, *keyservicev1.LiftDenialRequest) (*keyservicev1.LiftDenialResponse, error)
 	// ListDenials says what is denied now. Every role.
 	ListDenials(context.Context, *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error)
+	// ListRollouts says how far the head's release of each placement with waves came.
+	// Every role.
+	ListRollouts(context.Context, *keyservicev1.ListRolloutsRequest) (*keyservicev1.ListRolloutsResponse, error)
 	// Look has the service ask the repository for its head now, and says which
 	// head is in force then. Roles: operator, developer.
 	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
@@ -607,6 +668,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("ListDenials")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceListRolloutsHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListRolloutsProcedure,
+		svc.ListRollouts,
+		connect.WithSchema(adminServiceMethods.ByName("ListRollouts")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceLookHandler := connect.NewUnaryHandlerSimple(
 		AdminServiceLookProcedure,
 		svc.Look,
@@ -629,6 +696,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceLiftDenialHandler.ServeHTTP(w, r)
 		case AdminServiceListDenialsProcedure:
 			adminServiceListDenialsHandler.ServeHTTP(w, r)
+		case AdminServiceListRolloutsProcedure:
+			adminServiceListRolloutsHandler.ServeHTTP(w, r)
 		case AdminServiceLookProcedure:
 			adminServiceLookHandler.ServeHTTP(w, r)
 		default:
@@ -666,6 +735,10 @@ func (UnimplementedAdminServiceHandler) LiftDenial(context.Context, *keyservicev
 
 func (UnimplementedAdminServiceHandler) ListDenials(context.Context, *keyservicev1.ListDenialsRequest) (*keyservicev1.ListDenialsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.ListDenials is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListRollouts(context.Context, *keyservicev1.ListRolloutsRequest) (*keyservicev1.ListRolloutsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.ListRollouts is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {

@@ -25,7 +25,7 @@ func (k Key) String() string { return k.Placement + " " + k.spec }
 func KeyOf(p *api.Placement) (Key, error) {
 	spec := p.Spec
 	// Where it goes and how it is applied does not change what is built.
-	spec.Targets, spec.DependsOn, spec.Windows = nil, nil, nil
+	spec.Targets, spec.DependsOn, spec.Windows, spec.Rollout = nil, nil, nil, nil
 	// Which variant this is stands in what it changed, and values come after the build:
 	// variants that differ in those alone share one.
 	spec.Variants, spec.Substitute = nil, nil

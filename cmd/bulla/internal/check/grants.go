@@ -19,6 +19,7 @@ func (g grants) check() {
 		g.checkTargets(name)
 		g.checkDependencies(name)
 		g.checkExpressions(name)
+		g.checkWaves(name)
 	}
 	g.checkOwners()
 	g.checkSigning()

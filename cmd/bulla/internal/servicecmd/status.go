@@ -45,6 +45,10 @@ For CI: --check has the key service look at Git first, and fails when anything i
 not as the head it then has wants it; --wait asks until it is, for --timeout;
 --head REV fails until that commit, or one after it, was accepted.
 
+--rollout says instead how far releases that come in waves are: for each wave how
+many of its clusters report the release, Ready, and whether the wave has Passed, is
+Running, Waiting for those before it, Pausing, or Paused in Git.
+
 It asks the key service, with your login (see "bulla login"); any role will do.`
 
 const statusExample = `  # everything that you may see
@@ -55,6 +59,9 @@ const statusExample = `  # everything that you may see
   bulla status --cluster prod-eu
   bulla status --placement payments -o json
 
+  # how far a release came
+  bulla status --rollout --placement payments
+
   # in a script: fail when something is not as Git has it now
   bulla status --placement payments --check
 
@@ -64,7 +71,7 @@ const statusExample = `  # everything that you may see
 type statusFlags struct {
 	fleet, cluster, placement string
 	patience                  time.Duration
-	check, wait               bool
+	check, wait, rollout      bool
 	head                      string
 	timeout                   time.Duration
 	format                    render.Format
@@ -77,7 +84,14 @@ func newStatus(a run) *cobra.Command {
 		Example: statusExample,
 		Args:    command.Args("at most one secret, NAME or NAMESPACE/NAME", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.status(cmd.Context(), f, strings.Join(args, ""))
+			secret := strings.Join(args, "")
+			if err := f.format.Check(); err != nil {
+				return err
+			}
+			if f.rollout {
+				return a.rollouts(cmd.Context(), f, secret)
+			}
+			return a.status(cmd.Context(), f, secret)
 		},
 	}
 	flags := cmd.Flags()
@@ -89,6 +103,7 @@ func newStatus(a run) *cobra.Command {
 		"exit with code 3 when something is not as Git has it now, or nothing has the name")
 	flags.BoolVar(&f.wait, "wait", false,
 		"ask until everything is as Git has it, and exit with code 3 when --timeout is over")
+	flags.BoolVar(&f.rollout, "rollout", false, "say how far releases came in their waves")
 	flags.StringVar(&f.head, "head", "", "with --check or --wait: this `commit`, or one after it, must be accepted")
 	period.Var(flags, &f.timeout, "timeout", 10*time.Minute, "how long --wait asks")
 	shell.OutputFlag(cmd, &f.format)
@@ -98,9 +113,6 @@ func newStatus(a run) *cobra.Command {
 }
 
 func (a run) status(ctx context.Context, f statusFlags, secret string) error {
-	if err := f.format.Check(); err != nil {
-		return err
-	}
 	admin, err := a.Admin(f.fleet)
 	if err != nil {
 		return err

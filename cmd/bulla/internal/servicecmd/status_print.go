@@ -138,6 +138,7 @@ func endRows(status ledger.Status, p ledger.Placement) [][]string {
 		}
 		rows = append(rows, []string{p.Name, where, state, "", "notAfter " + end.Format(time.RFC3339)})
 	}
+	slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[1], b[1]) })
 	return rows
 }
 

@@ -1,0 +1,88 @@
+// Package rolloutcmd is `bulla rollout`: the pace of a placement, said in its file.
+package rolloutcmd
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+)
+
+const long = `Change the pace at which new builds of a placement come to its clusters.
+
+The waves stand in the placement's file under spec.rollout. These commands edit
+that file; what they wrote counts once it is merged. Removals, revocations and
+the healing of what stands wait for none of it.`
+
+// New is the command.
+func New(s *shell.Shell) *cobra.Command {
+	cmd := &cobra.Command{Use: "rollout", Short: "Pause and resume the waves of a placement", Long: long}
+	cmd.AddCommand(
+		pausing(s, "pause", "Let nothing new start, on any cluster", "true", "paused"),
+		pausing(s, "resume", "Let the waves go on", "false", "resumed"))
+	return cmd
+}
+
+func pausing(s *shell.Shell, verb, short, value, did string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " PLACEMENT", Short: short, Example: "  bulla rollout " + verb + " payments",
+		Args: command.Args("one placement", 1, 1),
+		RunE: func(_ *cobra.Command, args []string) error { return set(s, args[0], value, did) },
+	}
+}
+
+// set writes spec.rollout.paused.
+func set(s *shell.Shell, name, value, did string) error {
+	repo, err := s.Open()
+	if err != nil {
+		return err
+	}
+	p := repo.Model.Placements[name]
+	if p == nil {
+		return shell.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
+	}
+	file := repo.Model.Files[api.KindPlacement+"/"+name]
+	if p.Spec.Rollout == nil {
+		return fault.New("write waves there first, as docs/reference/repository.md shows",
+			"%s has no spec.rollout, so that there is no pace to change", file)
+	}
+	if p.Spec.Rollout.Paused == (value == "true") {
+		s.Printf("%s: nothing to change\n", file)
+		return nil
+	}
+	was, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return err
+	}
+	data, err := yamltext.SetScalar(was, value, "spec", "rollout", "paused")
+	if err == nil {
+		err = same(file, data, value == "true")
+	}
+	if errors.Is(err, yamltext.ErrShape) {
+		return fault.New("write spec.rollout.paused: "+value+" by hand", "edit %s: %w", file, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Replace(repo.Abs(file), was, data); err != nil {
+		return err
+	}
+	s.Printf("%s: %s, once it is merged\n", file, did)
+	return nil
+}
+
+// same holds what was written to what was meant.
+func same(file string, data []byte, paused bool) error {
+	now, err := api.ParsePlacement(file, data)
+	if err != nil || now.Spec.Rollout == nil || now.Spec.Rollout.Paused != paused {
+		return yamltext.ErrShape
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize/model"
+)
+
+// counted is a store that counts what is asked of it.
+type counted struct {
+	Store
+	states        map[string][]byte
+	reads, writes atomic.Int32
+}
+
+func (c *counted) Waves(context.Context, string, string, string) (map[string]store.Wave, error) {
+	return nil, nil
+}
+
+func (c *counted) States(_ context.Context, _, cluster string) (map[string][]byte, error) {
+	c.reads.Add(1)
+	if cluster == "" {
+		return c.states, nil
+	}
+	return map[string][]byte{cluster: c.states[cluster]}, nil
+}
+
+func (c *counted) PutWave(string, string, string, store.Wave) store.Change { return nil }
+
+func (c *counted) ForgetWaves(string, string, string, time.Time) store.Change { return nil }
+
+func (c *counted) Do(context.Context, ...store.Change) error {
+	c.writes.Add(1)
+	return nil
+}
+
+// TestThreeThousandClustersThatWaitCostOneLook at the wave before theirs, and one write:
+// what a release costs does not grow with who waits for it.
+func TestThreeThousandClustersThatWaitCostOneLook(t *testing.T) {
+	p := &plan{
+		placement: "shop", release: "all", waveOf: map[string]int{}, releases: map[string]string{},
+		rollout: &api.PlacementRollout{Pause: &api.Duration{Duration: time.Hour}},
+	}
+	s := &counted{states: map[string][]byte{}}
+	state, err := proto.Marshal(&keyservicev1.ClusterState{Deliveries: []*keyservicev1.DeliveryState{
+		{Placement: "shop", Ready: keyservicev1.Readiness_READINESS_READY, Release: "r"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range []int{1, 100, 3000} {
+		wave := model.Wave{RolloutWave: api.RolloutWave{ClusterSet: fmt.Sprintf("s%d", i)}}
+		for j := range n {
+			name := fmt.Sprintf("c%d-%d", i, j)
+			wave.Clusters = append(wave.Clusters, name)
+			p.waveOf[name], p.releases[name], s.states[name] = i, "r", state
+		}
+		p.waves = append(p.waves, wave)
+	}
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	pacing := &Pacing{Clerk: &clerk.Clerk{Now: func() time.Time { return now }}, Store: s}
+	askAll := func() {
+		var all sync.WaitGroup
+		for _, name := range p.waves[2].Clusters {
+			all.Go(func() {
+				at, err := pacing.front(t.Context(), p)
+				if err != nil || p.turn(name, at).May {
+					t.Errorf("%s may begin: %v", name, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	askAll()
+	if s.reads.Load() != 1 || s.writes.Load() != 1 {
+		t.Errorf("%d reads of what clusters say and %d writes, want one each", s.reads.Load(), s.writes.Load())
+	}
+	// Between looks nobody is read.
+	askAll()
+	if s.reads.Load() != 1 {
+		t.Errorf("%d reads within one answer's time", s.reads.Load())
+	}
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Wave is how far a release of a placement came in one wave.
+type Wave struct {
+	// Of names the wave.
+	Of string
+	// Since is when the wave was found Ready first, and was ever since, as far as
+	// anybody asked; zero while it is not.
+	Since time.Time
+	// Passed is when the wave had been Ready for its pause; zero before. It stays.
+	Passed time.Time
+}
+
+// Waves returns what is kept of a release, by wave.
+func (s ledgerRows) Waves(ctx context.Context, fleet, placement, release string) (map[string]Wave, error) {
+	rows, err := s.db.Reads.QueryContext(ctx,
+		"SELECT wave, since, passed FROM rollouts WHERE fleet = $1 AND placement = $2 AND release = $3",
+		fleet, placement, release)
+	if err != nil {
+		return nil, fmt.Errorf("read waves: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has what matters
+	waves := map[string]Wave{}
+	for rows.Next() {
+		var w Wave
+		var since, passed int64
+		if err := rows.Scan(&w.Of, &since, &passed); err != nil {
+			return nil, fmt.Errorf("read waves: %w", err)
+		}
+		w.Since, w.Passed = unstampSet(since), unstampSet(passed)
+		waves[w.Of] = w
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read waves: %w", err)
+	}
+	return waves, nil
+}
+
+// PutWave keeps how far a release came in a wave. That it passed is never taken back.
+func (s ledgerRows) PutWave(fleet, placement, release string, w Wave) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, putWaveSQL, fleet, placement, release, w.Of,
+			stampSet(w.Since), stampSet(w.Passed))
+		return err
+	}
+}
+
+// ForgetWaves drops the rows of other releases of a placement whose waves neither passed
+// nor stood since.
+func (s ledgerRows) ForgetWaves(fleet, placement, release string, since time.Time) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM rollouts WHERE fleet = $1 AND placement = $2 AND release <> $3 "+
+			"AND since < $4 AND passed < $4", fleet, placement, release, stamp(since))
+		return err
+	}
+}

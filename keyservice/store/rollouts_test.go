@@ -1,0 +1,60 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulla-dev/bulla/keyservice/store"
+)
+
+// TestThatAWavePassedIsNeverTakenBack: the memory by which a revert waits for nobody. It
+// outlives the process, on both engines, whichever replica writes last.
+func TestThatAWavePassedIsNeverTakenBack(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, e engine) {
+		s, ctx := e.open(t), t.Context()
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		stood := store.Wave{Of: "set/eu", Since: now}
+		must(t, s.Do(ctx, s.PutWave(fleet, "shop", "r1", stood)))
+		passed := store.Wave{Of: "set/eu", Since: now, Passed: now.Add(time.Hour)}
+		must(t, s.Do(ctx, s.PutWave(fleet, "shop", "r1", passed), s.PutWave(fleet, "shop", "r1", store.Wave{Of: "rest"})))
+		late := e.open(t)
+		must(t, late.Do(ctx, late.PutWave(fleet, "shop", "r1", store.Wave{Of: "set/eu"})))
+		s.Close()
+		got, err := e.open(t).Waves(ctx, fleet, "shop", "r1")
+		must(t, err)
+		want := map[string]store.Wave{"set/eu": {Of: "set/eu", Passed: passed.Passed}, "rest": {Of: "rest"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after reopening (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestWhatIsKeptOfWavesIsBounded: of releases that nobody asked for since nothing is left,
+// and of others everything.
+func TestWhatIsKeptOfWavesIsBounded(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, e engine) {
+		s, ctx := e.open(t), t.Context()
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		old, recent := now.AddDate(-2, 0, 0), now.AddDate(0, -1, 0)
+		for placement, releases := range map[string]map[string]time.Time{
+			"shop": {"now": old, "old": old, "recent": recent}, "bank": {"old": old},
+		} {
+			for release, at := range releases {
+				must(t, s.Do(ctx, s.PutWave(fleet, placement, release, store.Wave{Of: "rest", Since: at, Passed: at})))
+			}
+		}
+		must(t, s.Do(ctx, s.ForgetWaves(fleet, "shop", "now", now.AddDate(-1, 0, 0))))
+		for _, row := range []struct {
+			placement, release string
+			kept               int
+		}{{"shop", "now", 1}, {"shop", "recent", 1}, {"shop", "old", 0}, {"bank", "old", 1}} {
+			waves, err := s.Waves(ctx, fleet, row.placement, row.release)
+			must(t, err)
+			if len(waves) != row.kept {
+				t.Errorf("%s of %s: %d waves are kept, want %d", row.release, row.placement, len(waves), row.kept)
+			}
+		}
+	})
+}

@@ -1,0 +1,49 @@
+package model
+
+import (
+	"slices"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+)
+
+// Wave is one wave of a placement's rollout, with the clusters that it has now.
+type Wave struct {
+	api.RolloutWave
+
+	// Clusters are those that the placement targets, sorted, without the suspended:
+	// nobody hears of those whether they are Ready.
+	Clusters []string
+}
+
+// Waves are the waves of a placement's rollout, in order; nil for none. Clusters that no
+// wave names are one more, the last.
+func (m *Model) Waves(placement string) []Wave {
+	p := m.Placements[placement]
+	if p == nil || p.Spec.Rollout == nil {
+		return nil
+	}
+	left := slices.DeleteFunc(m.TargetsOf(placement), func(name string) bool { return m.Clusters[name].Spec.Suspend })
+	var waves []Wave
+	for _, w := range p.Spec.Rollout.Waves {
+		wave := Wave{RolloutWave: w}
+		wave.Clusters, left = m.split(w, left)
+		waves = append(waves, wave)
+	}
+	if len(left) > 0 {
+		waves = append(waves, Wave{Clusters: left})
+	}
+	return waves
+}
+
+// split parts clusters by whether a wave has them.
+func (m *Model) split(w api.RolloutWave, clusters []string) (in, out []string) {
+	members := m.Members(w.ClusterSet)
+	for _, name := range clusters {
+		if w.Of() == "rest" || name == w.ClusterName || slices.Contains(members, name) {
+			in = append(in, name)
+		} else {
+			out = append(out, name)
+		}
+	}
+	return in, out
+}
