@@ -59,10 +59,16 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 	default:
 		out.Settings = settings(d.base.Model.Placements[name], d.head.Model.Placements[name])
 	}
-	for _, o := range d.compare(builds).objects {
+	both := d.compare(builds)
+	out.Restarts = both.restarts
+	for _, o := range both.objects {
 		if o, counts := owned(o, name, before, after); counts {
 			out.Objects = append(out.Objects, o)
 		}
+	}
+	out.Prune = d.prune(cluster, out, was, is, before, after)
+	if is != nil && slices.ContainsFunc(out.Objects, func(o ObjectChange) bool { return o.Change != Removed }) {
+		out.Waits = waits(is.Placement, d.head.Model.Now())
 	}
 	changes := out.Change != Changed || out.Before != out.After || len(out.Settings)+len(out.Objects) > 0
 	return out, changes

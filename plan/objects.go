@@ -13,7 +13,10 @@ import (
 type pair struct{ before, after *kustomize.Build }
 
 // compared is what became of the objects between two builds, whoever has them.
-type compared struct{ objects []ObjectChange }
+type compared struct {
+	objects  []ObjectChange
+	restarts []Object
+}
 
 // compare compares two builds, once for all clusters that have both.
 func (d *differ) compare(p pair) *compared {
@@ -41,6 +44,7 @@ func (d *differ) compare(p pair) *compared {
 		}
 	}
 	slices.SortFunc(c.objects, compareChanges)
+	c.restarts = restarts(before, after)
 	return c
 }
 

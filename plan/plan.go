@@ -153,6 +153,11 @@ type Delivery struct {
 	// Settings are the fields of its spec that change, but for targets and variants.
 	Settings []string       `json:"settings,omitempty"`
 	Objects  []ObjectChange `json:"objects"`
+	// Restarts are the workloads whose pods are made anew.
+	Restarts []Object `json:"restarts,omitempty"`
+	Prune    *Prune   `json:"prune,omitempty"`
+	// Waits say what keeps changes from arriving at once, as of now.
+	Waits []string `json:"waits,omitempty"`
 }
 
 // ObjectChange is what becomes of one object.
@@ -180,6 +185,8 @@ type Summary struct {
 	ObjectsChanged  int `json:"objectsChanged"`
 	ObjectsRemoved  int `json:"objectsRemoved"`
 	ObjectsMoved    int `json:"objectsMoved"`
+	Restarts        int `json:"restarts"`
+	PrunesHeld      int `json:"prunesHeld"`
 	MissingLocks    int `json:"missingLocks"`
 	Blockers        int `json:"blockers"`
 }

@@ -17,9 +17,16 @@ func (p *Plan) summarize() {
 			}
 		}
 	}
+	restarts, held := names{}, names{}
 	objects := map[Change]names{Added: {}, Removed: {}, Changed: {}, Moved: {}}
 	for _, d := range p.Deliveries {
 		touched.add(d.On.Names...)
+		for _, o := range d.Restarts {
+			restarts.add(o.key())
+		}
+		if d.Prune != nil && d.Prune.Held {
+			held.add(d.Placement)
+		}
 		for _, o := range d.Objects {
 			objects[o.Change].add(d.Placement + "\x00" + o.Object.key())
 		}
@@ -32,6 +39,7 @@ func (p *Plan) summarize() {
 	s.SecretsChanged, s.SecretsMoved = len(secrets[Changed]), len(secrets[Moved])
 	s.ObjectsAdded, s.ObjectsRemoved = len(objects[Added]), len(objects[Removed])
 	s.ObjectsChanged, s.ObjectsMoved = len(objects[Changed]), len(objects[Moved])
+	s.Restarts, s.PrunesHeld = len(restarts), len(held)
 	p.Summary = s
 }
 

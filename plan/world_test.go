@@ -56,9 +56,13 @@ func lab() string {
 
 // seal is the file of a new value for a Secret in namespace shop.
 func (w *world) seal(name string, targets ...string) string {
+	return w.sealIn("shop", name, targets...)
+}
+
+func (w *world) sealIn(namespace, name string, targets ...string) string {
 	w.t.Helper()
 	file, err := w.sealer.File(testfleet.Secret{
-		Name: name, BuiltNamespace: "shop", Targets: targets, Values: map[string]string{"password": name},
+		Name: name, BuiltNamespace: namespace, Targets: targets, Values: map[string]string{"password": name},
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -222,3 +222,20 @@ func (c *ClusterSet) validate(p *problems) {
 		p.add("spec.selector", "%s", problem)
 	}
 }
+
+// freeRemovals may leave a placement in one revision whatever share of it they
+// are: half of a four-object application is not an accident worth a question.
+const freeRemovals = 2
+
+// FewObjects reports whether so many objects may leave a placement that stays, of those
+// that stood, without anybody's consent.
+func (s FleetSpec) FewObjects(leaving, stood int) bool {
+	return leaving <= freeRemovals || leaving*100 <= s.MaxShare()*stood
+}
+
+// FewPlacements reports whether so many placements may leave a cluster in one revision,
+// of those that stood, without anybody's consent. A single one always may: that it was
+// taken out in review is the consent.
+func (s FleetSpec) FewPlacements(leaving, stood int) bool {
+	return leaving <= 1 || leaving*100 <= s.MaxShare()*stood
+}

@@ -21,10 +21,6 @@ import (
 	"github.com/bulla-dev/bulla/controllers/view"
 )
 
-// freeRemovals may leave a placement in one revision whatever share of it they
-// are: half of a four-object application is not an accident worth a question.
-const freeRemovals = 2
-
 // pruning takes away what the inventory holds and Git does not. It runs after a
 // complete apply and before the wait for health, and only from a snapshot that
 // may delete: what is held stays in the inventory.
@@ -143,7 +139,7 @@ func (p *pruning) guard(ctx context.Context, leaving []ObjectID) error {
 	share := p.aim.Snapshot.Fleet.Spec.MaxShare()
 	// What goes later counts now: a removal in two parts is one.
 	all := slices.Concat(leaving, p.later)
-	few := func(n int) bool { return n <= freeRemovals || n*100 <= share*stood }
+	few := func(n int) bool { return p.aim.Snapshot.Fleet.Spec.FewObjects(n, stood) }
 	if few(len(all)) {
 		return nil
 	}

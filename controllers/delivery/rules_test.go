@@ -212,7 +212,7 @@ func (r *rules) share(owner string) {
 			leaving++
 		}
 	}
-	if leaving > freeRemovals && leaving*100 > r.h.maxShare*len(stood) {
+	if leaving > 2 && leaving*100 > r.h.maxShare*len(stood) {
 		r.breaks("%d of %d objects of %s leave, and nobody consented", leaving, len(stood), owner)
 	}
 }

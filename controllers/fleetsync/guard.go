@@ -36,7 +36,7 @@ func (p *deliveryPlan) remove(s *view.Snapshot, cluster string, leaving []*v1alp
 			return
 		}
 		guarded := slices.DeleteFunc(slices.Clone(leaving), consented)
-		if len(guarded) > 1 && len(guarded)*100 > s.Fleet.Spec.MaxShare()*p.total {
+		if !s.Fleet.Spec.FewPlacements(len(guarded), p.total) {
 			p.blocked = names(guarded)
 			leaving = slices.DeleteFunc(leaving, func(d *v1alpha1.Delivery) bool { return !consented(d) })
 		}

@@ -30,6 +30,10 @@ type Ref struct {
 	Path string
 }
 
+// PullsOnly: the kubelet reads a pull secret anew with each image. No running pod
+// has it, so that another value is no reason to restart one.
+func (r Ref) PullsOnly() bool { return strings.Contains(r.Path, "/imagePullSecrets/") }
+
 // Reads returns what an object names, by kind, namespace and name: through its pod
 // templates (env, envFrom, volumes, projected volumes, volume drivers' secrets,
 // image pull secrets, the service account, claims), as an Ingress or a Gateway

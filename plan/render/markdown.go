@@ -160,7 +160,11 @@ func markdownRemovals(b *budget, all []plan.Delivery) {
 			}
 		}
 		if n > 0 {
-			lines = append(lines, "- "+code(d.Placement)+" on "+code(title(d.On))+": "+count(n, "object"))
+			line := "- " + code(d.Placement) + " on " + code(title(d.On)) + ": " + count(n, "object")
+			if d.Prune != nil {
+				line += ", " + code(pruneWords(d))
+			}
+			lines = append(lines, line)
 		}
 	}
 	if len(lines) == 0 {
@@ -185,8 +189,8 @@ func markdownMissing(b *budget, all []plan.Missing) {
 func markdownDetails(b *budget, all []plan.Delivery) {
 	for _, d := range all {
 		var lines []string
-		if len(d.Settings) > 0 {
-			lines = append(lines, "- other settings: "+code(strings.Join(d.Settings, ", ")))
+		for _, aside := range asides(d) {
+			lines = append(lines, "- "+code(aside))
 		}
 		for _, o := range d.Objects {
 			lines = append(lines, "- **"+sign(o.Change)+"** "+code(objectWords(o)))

@@ -87,8 +87,8 @@ func (t *text) deliveries(all []plan.Delivery) {
 	t.heading("Placements")
 	for _, d := range all {
 		t.line(colourOf(d.Change), 1, sign(d.Change)+" "+placementWords(d)+" on "+title(d.On))
-		if len(d.Settings) > 0 {
-			t.line(printable.Plain, 3, "other settings: "+strings.Join(d.Settings, ", "))
+		for _, aside := range asides(d) {
+			t.line(printable.Plain, 3, aside)
 		}
 		for _, o := range d.Objects {
 			t.line(colourOf(o.Change), 3, sign(o.Change)+" "+objectWords(o))

@@ -32,6 +32,7 @@ func strange() *plan.Plan {
 		MissingLocks: []plan.Missing{{On: on, Placement: hostile, Object: object, Fields: []string{hostile}, Stub: hostile,
 			Problem: hostile, Hint: hostile}},
 		Deliveries: []plan.Delivery{{Change: plan.Changed, Placement: hostile, On: on, Before: hostile, After: "x",
+			Restarts: []plan.Object{object}, Prune: &plan.Prune{Leaving: 1, Of: 2, Stays: hostile}, Waits: []string{hostile},
 			Settings: []string{hostile}, Objects: []plan.ObjectChange{{
 				Change: plan.Removed, Object: object, Other: hostile, Fields: []string{hostile}, Stub: hostile,
 			}}}},

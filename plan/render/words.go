@@ -32,6 +32,8 @@ func Verdict(p *plan.Plan) string {
 	add(s.ObjectsChanged, "%s changed", count(s.ObjectsChanged, "object"))
 	add(s.ObjectsMoved, "%s moved", count(s.ObjectsMoved, "object"))
 	add(s.ObjectsRemoved, "%s removed", count(s.ObjectsRemoved, "object"))
+	add(s.Restarts, "%s restarted", count(s.Restarts, "workload"))
+	add(s.PrunesHeld, "%s held by the guard", count(s.PrunesHeld, "removal"))
 	add(len(p.Fleet), "fleet.yaml changes")
 	if len(parts) == 0 && p.Changes() {
 		parts = append(parts, "settings change, and nothing that is granted or built")
@@ -158,6 +160,39 @@ func objectWords(o plan.ObjectChange) string {
 	}
 	if o.Other != "" {
 		text += ", from placement " + o.Other
+	}
+	return text
+}
+
+// asides are what else is to be known of a delivery.
+func asides(d plan.Delivery) (all []string) {
+	if len(d.Settings) > 0 {
+		all = append(all, "other settings: "+strings.Join(d.Settings, ", "))
+	}
+	if len(d.Restarts) > 0 {
+		var names []string
+		for _, o := range d.Restarts {
+			names = append(names, o.String())
+		}
+		all = append(all, "restarts "+files(names))
+	}
+	if d.Prune != nil {
+		all = append(all, pruneWords(d))
+	}
+	return append(all, d.Waits...)
+}
+
+func pruneWords(d plan.Delivery) string {
+	what := "objects"
+	if d.Change == plan.Removed {
+		what = "placements"
+	}
+	text := fmt.Sprintf("%d of %d %s leave; the guard lets %d%% go", d.Prune.Leaving, d.Prune.Of, what, d.Prune.MaxShare)
+	switch {
+	case d.Prune.Stays != "":
+		return "what is removed stays: " + d.Prune.Stays
+	case d.Prune.Held:
+		return text + ": they stay until somebody consents (spec.prune.consent in fleet.yaml)"
 	}
 	return text
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -31,7 +30,7 @@ func annotateTemplates(u *unstructured.Unstructured, contents map[ID]string) {
 		changed := false
 		for _, ref := range workload.Reads(u.Object) {
 			content, ok := contents[IDOf(ref, u.GetNamespace())]
-			if !ok || pullsOnly(ref) {
+			if !ok || ref.PullsOnly() {
 				continue
 			}
 			if annotations == nil {
@@ -45,10 +44,6 @@ func annotateTemplates(u *unstructured.Unstructured, contents map[ID]string) {
 		}
 	}
 }
-
-// pullsOnly: the kubelet reads a pull secret anew with each image. No running pod
-// has it, so that another value is no reason to restart one.
-func pullsOnly(ref workload.Ref) bool { return strings.Contains(ref.Path, "/imagePullSecrets/") }
 
 // IDOf is the id of what an object in a namespace names.
 func IDOf(ref workload.Ref, namespace string) ID {
