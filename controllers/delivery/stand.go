@@ -40,11 +40,13 @@ func (s *stand) begins(a *aim.Aim, last string) {
 	for id, entry := range s.inv {
 		_, wanted := a.Desired[id]
 		_, contested := a.Snapshot.Resolution.Conflicts[id]
-		switch {
-		case wanted || contested:
+		switch stays := wanted || contested; {
+		case stays && entry.Until != "":
 			entry.Until = ""
-		case entry.Until == "":
+		case !stays && entry.Until == "":
 			entry.Until = last
+		default:
+			continue
 		}
 		s.inv[id] = entry
 	}
