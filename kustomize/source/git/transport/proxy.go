@@ -128,7 +128,7 @@ func tunnel(conn net.Conn, user *url.Userinfo, address string) (net.Conn, error)
 	}
 	const header = 1 << 16
 	read := bufio.NewReader(&boundedReader{r: conn, n: header})
-	answer, err := http.ReadResponse(read, request)
+	answer, err := http.ReadResponse(read, request) //nolint:bodyclose // its body is the tunnel
 	if err != nil {
 		return nil, fmt.Errorf("proxy does not answer as one: %w", source.ErrRemote)
 	}
