@@ -115,6 +115,10 @@ func TestAWindowIsTold(t *testing.T) {
 	if got := waits(testfleet.Files{"apps/shop/more.yaml": testfleet.ConfigMap("more")}); got != until {
 		t.Errorf("a new object waits: %q", got)
 	}
+	if got := waits(testfleet.Files{"apps/shop/more.yaml": testfleet.ConfigMap("more"), "placements/shop.yaml": shop +
+		"  rollout: {waves: [{clusterName: one}, {}]}\n"}); !strings.HasPrefix(got, "it comes in waves, by clusters: ") {
+		t.Errorf("a new object comes in waves: %q", got)
+	}
 	if got := waits(testfleet.Files{"apps/shop/config.yaml": ""}); got != "" {
 		t.Errorf("a removal waits: %q", got)
 	}

@@ -68,7 +68,7 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 	}
 	out.Prune = d.prune(cluster, out, was, is, before, after)
 	if is != nil && slices.ContainsFunc(out.Objects, func(o ObjectChange) bool { return o.Change != Removed }) {
-		out.Waits = waits(is.Placement, d.head.Model.Now())
+		out.Waits = waits(d.head.Model, is.Placement)
 	}
 	changes := out.Change != Changed || out.Before != out.After || len(out.Settings)+len(out.Objects) > 0
 	return out, changes

@@ -2,10 +2,12 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // Prune is what of a placement is deleted, held against the fleet's guard.
@@ -59,12 +61,18 @@ func placementsLeaving(before, after *resolved) (n int) {
 
 // waits says what keeps a change from arriving at once; what is removed waits for
 // nothing.
-func waits(p *api.Placement, now time.Time) []string {
+func waits(m *model.Model, p *api.Placement) []string {
 	var all []string
 	if p.Spec.Suspend {
 		all = append(all, "the placement is suspended: nothing arrives")
 	}
-	open, next := p.Spec.OpenAt(now)
+	if p.Spec.Rollout != nil && p.Spec.Rollout.Paused {
+		all = append(all, "its rollout is paused: nothing new starts")
+	}
+	if text := inWaves(m.Waves(p.Metadata.Name)); text != "" {
+		all = append(all, text)
+	}
+	open, next := p.Spec.OpenAt(m.Now())
 	switch {
 	case open:
 	case next.IsZero():
@@ -73,4 +81,16 @@ func waits(p *api.Placement, now time.Time) []string {
 		all = append(all, fmt.Sprintf("its window opens at %s", next.Format(time.RFC3339)))
 	}
 	return all
+}
+
+// inWaves says how a change goes through the waves of a placement, if it has any.
+func inWaves(waves []model.Wave) string {
+	var each []string
+	for _, w := range waves {
+		each = append(each, fmt.Sprintf("%s (%d)", w, len(w.Clusters)))
+	}
+	if len(each) == 0 {
+		return ""
+	}
+	return "it comes in waves, by clusters: " + strings.Join(each, ", ")
 }

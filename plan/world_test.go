@@ -16,6 +16,7 @@ import (
 
 func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
+	maybeStock()
 	os.Exit(m.Run())
 }
 
