@@ -149,7 +149,7 @@ type ClusterSpec struct {
 // Voucher is on whose word alone a cluster's keys stand in its file.
 type Voucher string
 
-// VouchedByKeyService: they are those of an entry of the signed audit log.
+// VouchedByKeyService says that they are those of an entry of the signed audit log.
 const VouchedByKeyService Voucher = "KeyService"
 
 // ClusterSet is a set of clusters computed from their labels, never listed.
