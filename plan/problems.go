@@ -60,9 +60,6 @@ func (r *resolving) problems() []Problem {
 			}
 		}
 	}
-	for _, p := range r.valueProblems {
-		all[told(p)] = true
-	}
 	return slices.SortedFunc(maps.Keys(all), func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Placement, b.Placement),
 			cmp.Compare(a.Problem, b.Problem))

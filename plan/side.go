@@ -66,8 +66,6 @@ type resolving struct {
 	groups  map[string]*resolved
 	keys    map[string]string   // of the group, by cluster
 	sets    map[string][]string // members
-	// valueProblems are what clusters' own values do to builds.
-	valueProblems []Problem
 }
 
 func (s *Side) resolving(ctx context.Context, b *kustomize.Builder) *resolving {
