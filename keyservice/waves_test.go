@@ -94,6 +94,10 @@ func TestABadReleaseStopsAtTheFirstWaveAndARevertRunsThrough(t *testing.T) {
 	f.settle(bad)
 	second := f.release("payments")
 	f.eu.may(t, bad, second, true)
+	// Until it says something of this one, canary is Ready with the one before.
+	f.us.may(t, bad, second, false)
+	f.offset.Add(int64(11 * time.Minute))
+	f.us.may(t, bad, second, false)
 	f.eu.stands(t, second, keyservicev1.Readiness_READINESS_NOT_READY)
 	f.offset.Add(int64(2 * time.Hour))
 	why := f.us.may(t, bad, second, false)
