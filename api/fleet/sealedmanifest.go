@@ -38,6 +38,10 @@ type SealedManifestSpec struct {
 	// [MaxDeliveries] times. It is public, and no lock is bound to it: who may
 	// change it is who may change the workload.
 	DeliverAs []DeliverAs `json:"deliverAs,omitempty"`
+	// Restart has workloads that other deployers placed, and that read the Secret,
+	// restarted once when its values change. Those of the same placement roll
+	// without it. It is public, and no lock is bound to it.
+	Restart bool `json:"restart,omitempty"`
 	// Blocks hold the sealed values, one block for each value or for values
 	// that must change together.
 	Blocks []Block `json:"blocks"`

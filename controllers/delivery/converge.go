@@ -45,6 +45,10 @@ func (p *pass) send(ctx context.Context, full bool) error {
 	if err := p.intend(ctx, changes); err != nil {
 		return err
 	}
+	if err := p.beforeRotation(ctx, changes); err != nil {
+		// Nobody's restart holds up a value.
+		p.record.Warn("RestartFailed", say.Steady(err).Error())
+	}
 	p.application().of(ctx, changes, values)
 	if sealed != nil {
 		return errors.Join(p.failed(), sealed)

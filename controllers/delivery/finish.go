@@ -26,6 +26,9 @@ func (p *pass) conclude(ctx context.Context) error {
 			err = looked
 		}
 	}
+	if beside := p.beside(ctx); err == nil {
+		err = beside
+	}
 	for _, unwatched := range p.lookout.blind {
 		err = applyFailed(unwatched)
 	}

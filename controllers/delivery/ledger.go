@@ -19,6 +19,7 @@ type ledger struct {
 	aim      *aim.Aim
 	record   *record.Record
 	stand    *stand
+	others   *others
 }
 
 // tell says what stands, and what does no longer.
@@ -46,9 +47,13 @@ func (l ledger) tell(ctx context.Context) {
 	l.reporter.Book.Lost(gone)
 }
 
-// users are the workloads that rolled out with a sealed object.
+// users are the workloads that rolled out with a sealed object: of the placement, and
+// of others.
 func (l ledger) users() map[ObjectID][]string {
 	users := map[ObjectID][]string{}
+	for id, names := range l.others.users {
+		users[id] = append(users[id], names...)
+	}
 	for _, o := range l.aim.Objects {
 		if !l.stand.vigil.rolled[o.ID] {
 			continue

@@ -27,6 +27,8 @@ type memory struct {
 	fights drift.Fights
 	// vigil is the health's.
 	vigil vigil
+	// others are the look's beside the placement.
+	others others
 	// leavings are the pruning's.
 	leavings leavings
 	// begun is the build whose turn it was, see [pass.turn].

@@ -193,7 +193,7 @@ func (p *pass) full() bool {
 
 func (p *pass) ledger() ledger {
 	return ledger{reporter: p.options.Reporter, presence: report.Presence{Watcher: p.watcher, Reader: p.reader},
-		aim: p.aim, record: p.record, stand: p.stand}
+		aim: p.aim, record: p.record, stand: p.stand, others: &p.mem.others}
 }
 
 func (p *pass) application() *application {

@@ -123,11 +123,11 @@ func TestAPodTemplateCarriesTheContentDigestOfEverySecretItReads(t *testing.T) {
 }
 
 func TestALongSecretNameGivesAValidAnnotationOfItsOwn(t *testing.T) {
-	a, b := contentKey(strings.Repeat("a", 200)+"1"), contentKey(strings.Repeat("a", 200)+"2")
+	a, b := ContentKey(strings.Repeat("a", 200)+"1"), ContentKey(strings.Repeat("a", 200)+"2")
 	if a == b {
 		t.Error("two names give one annotation")
 	}
-	for _, key := range []string{a, b, contentKey("db")} {
+	for _, key := range []string{a, b, ContentKey("db")} {
 		if _, name, _ := strings.Cut(key, "/"); len(name) > 63 {
 			t.Errorf("%q has %d characters after the slash", key, len(name))
 		}

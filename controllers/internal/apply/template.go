@@ -36,7 +36,7 @@ func annotateTemplates(u *unstructured.Unstructured, contents map[ID]string) {
 			if annotations == nil {
 				annotations = map[string]string{}
 			}
-			annotations[contentKey(ref.Name)] = content
+			annotations[ContentKey(ref.Name)] = content
 			changed = true
 		}
 		if changed {
@@ -53,9 +53,9 @@ func IDOf(ref workload.Ref, namespace string) ID {
 	return ID{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}
 }
 
-// contentKey is bulla.dev/content-NAME. The part after the slash has at most 63
+// ContentKey is bulla.dev/content-NAME. The part after the slash has at most 63
 // characters: longer names end in a hash of the whole.
-func contentKey(name string) string {
+func ContentKey(name string) string {
 	const room = 63 - len("content-")
 	if len(name) > room {
 		sum := sha256.Sum256([]byte(name))

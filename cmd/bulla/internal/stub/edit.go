@@ -99,6 +99,7 @@ func same(file string, data []byte, want *api.SealedManifest) error {
 	}
 	if !reflect.DeepEqual(got.Spec.Blocks, want.Spec.Blocks) || !reflect.DeepEqual(got.Metadata, want.Metadata) ||
 		string(got.Spec.Template) != string(want.Spec.Template) || got.Spec.Scope != want.Spec.Scope ||
+		got.Spec.Restart != want.Spec.Restart ||
 		!reflect.DeepEqual(got.Spec.DeliverAs, want.Spec.DeliverAs) {
 		return fmt.Errorf("edit %s: %w", file, errDiffers)
 	}

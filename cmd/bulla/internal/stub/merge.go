@@ -70,7 +70,7 @@ func (m *merging) header(ours, theirs []byte) ([]byte, *api.SealedManifest) {
 
 func sameHeader(a, b *api.SealedManifest) bool {
 	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template) == string(b.Spec.Template) &&
-		a.Spec.Scope == b.Spec.Scope &&
+		a.Spec.Scope == b.Spec.Scope && a.Spec.Restart == b.Spec.Restart &&
 		reflect.DeepEqual(a.Spec.DeliverAs, b.Spec.DeliverAs)
 }
 

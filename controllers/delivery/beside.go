@@ -1,0 +1,199 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
+	"github.com/bulla-dev/bulla/controllers/internal/beside"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/controllers/internal/pace"
+	"github.com/bulla-dev/bulla/controllers/internal/record"
+)
+
+// others are the workloads of other deployers that read what a Delivery delivers.
+type others struct {
+	// at is when they were looked at last, and again when they are to be.
+	at, again time.Time
+	// users are those that rolled out, by the sealed object that they read.
+	users map[ObjectID][]string
+}
+
+// neighbours looks at workloads of others. Where a placement has users of its own for
+// every Secret and asks for no restart, it asks the API server nothing.
+type neighbours struct {
+	aim    *aim.Aim
+	stand  *stand
+	live   *apply.Live
+	finder beside.Finder
+	// writer restarts, as the placement's account.
+	writer client.Client
+	record *record.Record
+	again  *loop.Again
+	now    func() time.Time
+	health *health
+	known  *others
+}
+
+func (p *pass) neighbours() (*neighbours, error) {
+	writer, err := p.writers.As(p.record.Obj.Status.Policy.ServiceAccount)
+	if err != nil {
+		return nil, err
+	}
+	return &neighbours{aim: p.aim, stand: p.stand, live: p.hands.Live, finder: beside.Finder{Reader: p.reader},
+		writer: writer, record: p.record, again: &p.again, now: p.now, health: p.health, known: &p.mem.others}, nil
+}
+
+// beside is the stage that comes after everything of the placement's own: what it
+// cannot do fails the pass, and keeps nothing from being delivered.
+func (p *pass) beside(ctx context.Context) error {
+	n, err := p.neighbours()
+	if err != nil {
+		return err
+	}
+	secrets := n.secrets()
+	if len(secrets) == 0 {
+		*n.known = others{}
+		return nil
+	}
+	if !n.due(secrets) {
+		return nil
+	}
+	if err := n.look(ctx, secrets); err != nil {
+		n.known.again = p.now() // a look that failed was none
+		return applyFailed(err)
+	}
+	return nil
+}
+
+// secrets are the sealed ones that stand, and that nobody of the placement reads or
+// whose stub asks for restarts.
+func (n *neighbours) secrets() map[ObjectID]bool {
+	own := map[ObjectID]bool{}
+	for _, o := range n.aim.Objects {
+		for _, id := range n.aim.SealedReads(o) {
+			own[id] = true
+		}
+	}
+	secrets := map[ObjectID]bool{}
+	for id, o := range n.aim.Desired {
+		if o.Sealed() && n.stand.inv[id].Content == o.Content && (restarts(o) || !own[id]) {
+			secrets[id] = true
+		}
+	}
+	return secrets
+}
+
+func restarts(o apply.Object) bool { return o.Sealed() && o.Built.Stub.Manifest.Spec.Restart }
+
+// due: a Secret was written since the last look, or its time is over.
+func (n *neighbours) due(secrets map[ObjectID]bool) bool {
+	for id := range secrets {
+		if n.stand.vigil.changed[id].After(n.known.at) {
+			return true
+		}
+	}
+	return !n.now().Before(n.known.again)
+}
+
+// of gives the workloads that read one of these Secrets and are not the placement's.
+func (n *neighbours) of(ctx context.Context, secrets map[ObjectID]bool) ([]beside.Workload, error) {
+	return n.finder.Of(ctx, secrets, func(id ObjectID) bool { _, own := n.aim.Desired[id]; return own })
+}
+
+// look restarts what runs for values of before, and keeps who rolled out.
+func (n *neighbours) look(ctx context.Context, secrets map[ObjectID]bool) error {
+	began := n.now()
+	found, err := n.of(ctx, secrets)
+	if err != nil {
+		return err
+	}
+	users, waits := map[ObjectID][]string{}, false
+	var failed error
+	for _, w := range found {
+		restarted, err := n.restart(ctx, w)
+		if err != nil {
+			failed = err
+			continue
+		}
+		health, err := n.live.Health(ctx, w.ID, w.Kind)
+		if err != nil {
+			return err
+		}
+		if restarted || !health.Current() {
+			waits = true
+			continue
+		}
+		for _, id := range w.Reads {
+			users[id] = append(users[id], w.ID.Kind+"/"+w.ID.Name)
+		}
+	}
+	n.known.at, n.known.users = began, users
+	n.known.again = began.Add(pace.Jittered(n.aim.Placed.Placement.Spec.IntervalOrDefault()))
+	if waits && began.Sub(n.stand.vigil.since) <= n.health.timeout {
+		n.known.again = began.Add(unhealthyPoll)
+		n.again.Within(unhealthyPoll)
+	}
+	return failed
+}
+
+// restart has a workload run for the values that stand, where the stubs ask for it.
+func (n *neighbours) restart(ctx context.Context, w beside.Workload) (restarted bool, err error) {
+	for _, id := range w.Reads {
+		o := n.aim.Desired[id]
+		if !restarts(o) {
+			continue
+		}
+		deed, err := w.Restart(ctx, n.writer, id, o.Content)
+		if err != nil {
+			return restarted, err
+		}
+		if deed == beside.Restarted {
+			restarted = true
+			n.record.Event("Restarted", fmt.Sprintf("%s, which another deployer placed, reads %s: restarted once for its values",
+				inventory.Describe(w.ID), inventory.Describe(id)))
+		}
+	}
+	return restarted, nil
+}
+
+// beforeRotation notes on the workloads of others for which values they run, where a
+// Secret that asks for restarts is about to get others: one that came since the last
+// look would be taken afterwards for one that runs for the new.
+func (p *pass) beforeRotation(ctx context.Context, changes []change) error {
+	was := map[ObjectID]string{}
+	rotated := map[ObjectID]bool{}
+	for _, c := range changes {
+		id := c.object.ID
+		if before := p.stand.inv[id].Content; restarts(c.object) && before != "" && before != c.object.Content {
+			was[id], rotated[id] = before, true
+		}
+	}
+	if len(rotated) == 0 {
+		return nil
+	}
+	n, err := p.neighbours()
+	if err != nil {
+		return err
+	}
+	found, err := n.of(ctx, rotated)
+	if err != nil {
+		return err
+	}
+	for _, w := range found {
+		for _, id := range w.Reads {
+			if w.Seen(id) {
+				continue
+			}
+			if _, err := w.Restart(ctx, n.writer, id, was[id]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/pkg/ssa"
+	"github.com/fluxcd/pkg/ssa/normalize"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/controllers/internal/beside"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// flux applies objects as kustomize-controller does: by its own library, under its
+// field manager, with drift detection. It reports what it changed.
+func (w *deliveryWorld) flux(objects ...kustomize.Object) map[string]ssa.Action {
+	w.t.Helper()
+	var all []*unstructured.Unstructured
+	for _, o := range objects {
+		all = append(all, o.DeepCopy())
+	}
+	w.must(normalize.UnstructuredList(all))
+	manager := ssa.NewResourceManager(w.client, nil,
+		ssa.Owner{Field: "kustomize-controller", Group: "kustomize.toolkit.fluxcd.io"})
+	changes, err := manager.ApplyAllStaged(w.t.Context(), all, ssa.DefaultApplyOptions())
+	w.must(err)
+	actions := map[string]ssa.Action{}
+	for _, entry := range changes.Entries {
+		actions[entry.ObjMetadata.Name] = entry.Action
+	}
+	return actions
+}
+
+// restarting has a stub ask for restarts.
+func restarting(o kustomize.Object) kustomize.Object {
+	o.Stub.Manifest.Spec.Restart = true
+	return o
+}
+
+// TestAWorkloadThatFluxPlacedIsRestartedOnce at a changed value where the stub asks for
+// it, and is a user of the Secret in any case.
+func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
+	w := newDeliveryWorld(t)
+	stop := w.run()
+	api, idle, calm := w.deployment("api", "db"), w.deployment("idle", "elsewhere"), w.deployment("calm", "quiet")
+	w.flux(api, idle, calm)
+	quiet := w.seal("quiet", map[string]string{"a": "b"})
+	rotate := func(more ...kustomize.Object) {
+		t.Helper()
+		w.place("shop", append(more, restarting(w.seal("db", map[string]string{"a": "b"})))...)
+		w.commit()
+		w.settled()
+	}
+	rollouts := func(want map[string]int) {
+		t.Helper()
+		rolled := func() error {
+			for name, n := range want {
+				if got := w.rollouts(name); got != n {
+					return fmt.Errorf("%s rolled out %d times, want %d", name, got, n)
+				}
+			}
+			return nil
+		}
+		eventually(t, fmt.Sprintf("rollouts %v", want), rolled)
+		w.quiet()
+		if err := rolled(); err != nil {
+			t.Errorf("once all is quiet: %v", err)
+		}
+	}
+	heard := func() {
+		t.Helper()
+		eventually(t, "the ledger hears of the users", func() error {
+			w.ask("shop", time.Now().String()) // a test does not wait for the poll
+			if says := strings.Join(w.ledger.says(), "; "); says != "db: InUse Deployment/api; quiet: InUse Deployment/calm" {
+				return errors.New(says)
+			}
+			return nil
+		})
+	}
+	rotate(quiet)
+	heard()
+	rollouts(map[string]int{"api": 1, "idle": 1, "calm": 1})
+
+	// Both change, and one asks for it.
+	rotate(w.seal("quiet", map[string]string{"a": "b"}))
+	rollouts(map[string]int{"api": 2, "idle": 1, "calm": 1})
+	heard()
+	if got := w.fields(t, "api", beside.FieldManager); !strings.Contains(got, "content-db") ||
+		strings.Contains(got, "replicas") {
+		t.Errorf("the restart owns %s", got)
+	}
+
+	// Flux applies what it has in Git: nothing of it drifted.
+	if actions := w.flux(api); actions["api"] != ssa.UnchangedAction {
+		t.Errorf("Flux found a drift: %v", actions)
+	}
+	stop()
+	stop = w.run()
+	w.settled()
+	rollouts(map[string]int{"api": 2, "idle": 1, "calm": 1})
+
+	// One that came a moment before the rotation runs for the values of before.
+	w.flux(w.deployment("late", "db"))
+	rotate(quiet)
+	rollouts(map[string]int{"api": 3, "late": 2, "idle": 1, "calm": 1})
+
+	// Git drops the Secret: it stays while Flux's pods name it, and no longer.
+	w.maxShare = 100
+	w.place("shop", quiet)
+	w.commit()
+	w.says("shop", "which Git dropped", "waits for Pod "+w.ns+"/")
+	for _, name := range []string{"api", "late"} {
+		gone := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: name}}
+		w.must(w.client.Delete(t.Context(), gone, client.PropagationPolicy(metav1.DeletePropagationForeground)))
+	}
+	w.settled()
+	if w.exists(&corev1.Secret{}, "db") {
+		t.Error("the Secret stands")
+	}
+	stop()
+}
+
+// rollouts are the ReplicaSets that a Deployment had: one for each template. Its
+// generation moves with its annotations too.
+func (w *deliveryWorld) rollouts(name string) int {
+	w.t.Helper()
+	sets := &appsv1.ReplicaSetList{}
+	w.must(w.client.List(w.t.Context(), sets, client.InNamespace(w.ns), client.MatchingLabels{"app": name}))
+	return len(sets.Items)
+}
+
+// fields is what a field manager owns of a Deployment.
+func (w *deliveryWorld) fields(t *testing.T, name, manager string) string {
+	t.Helper()
+	live := &appsv1.Deployment{}
+	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: name}, live))
+	for _, entry := range live.ManagedFields {
+		if entry.Manager == manager {
+			return string(entry.FieldsV1.Raw)
+		}
+	}
+	return ""
+}
