@@ -20,7 +20,8 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &FleetSync{}, &FleetSyncList{}, &Delivery{}, &DeliveryList{})
+	scheme.AddKnownTypes(GroupVersion, &FleetSync{}, &FleetSyncList{}, &Delivery{}, &DeliveryList{},
+		&SealedManifest{}, &SealedManifestList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

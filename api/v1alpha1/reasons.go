@@ -8,6 +8,9 @@ const (
 	// NotInFleetReason: the accepted head has no Cluster file for this cluster,
 	// or it is suspended. Nothing is unsealed, nothing is pruned.
 	NotInFleetReason = "NotInFleet"
+	// NotPlacedReason: no placement on this cluster makes a Secret of the stub that
+	// another deployer applied.
+	NotPlacedReason = "NotPlaced"
 	// RecipientMismatchReason: this cluster's own file does not hold exactly its
 	// own keys. The controller stops.
 	RecipientMismatchReason = "RecipientMismatch"

@@ -49,7 +49,7 @@ func forgetCRDs(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	all := clientOf(t, c)
 	t.Cleanup(func() {
-		for _, name := range []string{"fleetsyncs.bulla.dev", "deliveries.bulla.dev"} {
+		for _, name := range []string{"fleetsyncs.bulla.dev", "deliveries.bulla.dev", "sealedmanifests.bulla.dev"} {
 			crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: name}}
 			if err := client.IgnoreNotFound(all.Delete(context.Background(), crd)); err != nil {
 				t.Errorf("delete CRD %s: %v", name, err)

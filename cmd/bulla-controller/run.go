@@ -22,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	"github.com/bulla-dev/bulla/controllers/notices"
 	"github.com/bulla-dev/bulla/controllers/report"
+	"github.com/bulla-dev/bulla/controllers/stub"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -95,6 +96,8 @@ func manager(o *options) (ctrl.Manager, error) {
 			ByObject: map[ctrlclient.Object]cache.ByObject{
 				&v1alpha1.FleetSync{}: own,
 				&v1alpha1.Delivery{}:  own,
+				// Of all namespaces, by metadata alone: where others apply stubs.
+				stub.Metadata(): {Namespaces: map[string]cache.Config{cache.AllNamespaces: {}}},
 				// By metadata alone: Git's credentials are looked at when they change.
 				&corev1.Secret{}: own,
 			},
@@ -139,6 +142,11 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	}).Init()
 	if err := mgr.Add(reporter); err != nil {
 		return fmt.Errorf("set up reporter: %w", err)
+	}
+	if err := stub.Setup(mgr, &stub.Reconciler{
+		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: o.namespace, Snapshots: snapshots,
+	}); err != nil {
+		return err
 	}
 	return delivery.Setup(mgr, delivery.Options{
 		Namespace: o.namespace, Snapshots: snapshots, Concurrency: o.concurrent, Reporter: reporter,

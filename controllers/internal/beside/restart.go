@@ -31,7 +31,9 @@ const (
 )
 
 // Seen says whether it is noted for which values of a Secret the workload runs.
-func (w Workload) Seen(secret inventory.ID) bool { return w.annotations[apply.ContentKey(secret.Name)] != "" }
+func (w Workload) Seen(secret inventory.ID) bool {
+	return w.annotations[apply.ContentKey(secret.Name)] != ""
+}
 
 // Restart has the workload's pods run for the values of a Secret, whose content digest
 // is given. It is one request or none, so that a crash leaves nothing half done, and
