@@ -53,7 +53,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	ready.ObservedGeneration = live.Generation
 	apimeta.SetStatusCondition(&live.Status.Conditions, ready)
 	live.Status.Delivery, live.Status.ObservedGeneration = name, live.Generation
-	if was.Delivery == name && was.ObservedGeneration == live.Generation && slices.Equal(was.Conditions, live.Status.Conditions) {
+	if was.Delivery == name && was.ObservedGeneration == live.Generation &&
+		slices.Equal(was.Conditions, live.Status.Conditions) {
 		return ctrl.Result{}, nil
 	}
 	return ctrl.Result{}, r.write(ctx, live)

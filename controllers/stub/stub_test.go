@@ -44,7 +44,8 @@ func TestAStubThatFluxAppliedSaysWhoStandsForIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	object.SetNamespace(ns)
-	flux := ssa.NewResourceManager(all, nil, ssa.Owner{Field: "kustomize-controller", Group: "kustomize.toolkit.fluxcd.io"})
+	flux := ssa.NewResourceManager(all, nil,
+		ssa.Owner{Field: "kustomize-controller", Group: "kustomize.toolkit.fluxcd.io"})
 	apply := func() ssa.Action {
 		t.Helper()
 		entry, err := flux.Apply(t.Context(), object.DeepCopy(), ssa.DefaultApplyOptions())

@@ -52,7 +52,8 @@ type Finder struct{ Reader client.Reader }
 
 // Of gives the workloads in the namespaces of these Secrets that read one of them,
 // without those that skip has. One that is on its way out reads nothing any more.
-func (f Finder) Of(ctx context.Context, secrets map[inventory.ID]bool, skip func(inventory.ID) bool) ([]Workload, error) {
+func (f Finder) Of(ctx context.Context, secrets map[inventory.ID]bool, skip func(inventory.ID) bool,
+) ([]Workload, error) {
 	// Templates carry values in their environment, and client-go logs bodies.
 	ctx = logr.NewContext(ctx, logr.Discard())
 	namespaces := map[string]bool{}

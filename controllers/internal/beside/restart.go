@@ -38,7 +38,8 @@ func (w Workload) Seen(secret inventory.ID) bool {
 // Restart has the workload's pods run for the values of a Secret, whose content digest
 // is given. It is one request or none, so that a crash leaves nothing half done, and
 // doing it again does nothing. A workload that is gone, or another by now, is left.
-func (w Workload) Restart(ctx context.Context, writer client.Client, secret inventory.ID, content string) (Deed, error) {
+func (w Workload) Restart(ctx context.Context, writer client.Client, secret inventory.ID, content string,
+) (Deed, error) {
 	key, seen := apply.ContentKey(secret.Name), w.Seen(secret)
 	if w.annotations[key] == content || !w.rolls || !w.Keeps[secret] {
 		return Nothing, nil
@@ -62,6 +63,9 @@ func (w Workload) Restart(ctx context.Context, writer client.Client, secret inve
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return Nothing, nil
+	case apierrors.IsForbidden(err):
+		return Nothing, fmt.Errorf("restart %s, which reads %s: %w; hint: let the placement's account patch %ss there, or "+
+			"take restart out of the stub", inventory.Describe(w.ID), inventory.Describe(secret), err, w.ID.Kind)
 	case err != nil:
 		return Nothing, fmt.Errorf("restart %s, which reads %s: %w", inventory.Describe(w.ID),
 			inventory.Describe(secret), err)

@@ -40,33 +40,48 @@ const example = `  # every key as a variable of its name
   # files below /etc/db
   bulla deliver apps/payments/payments-db.yaml --volume deployment/api:/etc/db --volume-mode 0400
 
+  # restart what Flux or Argo CD placed, and reads it, when a value changes
+  bulla deliver apps/payments/payments-db.yaml --restart
+
   # no more for this workload
   bulla deliver apps/payments/payments-db.yaml --remove deployment/api`
 
 // New is the command.
 func New(s *shell.Shell) *cobra.Command {
 	var o Flags
-	var removals []string
-	var dryRun bool
+	var c changes
 	cmd := &cobra.Command{
 		Use: "deliver STUB", Short: "Wire the Secret of a stub into workloads", Long: long, Example: example,
 		Args: command.Args("one stub file", 1, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return run(s, args[0], &o, removals, dryRun) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.restarts = cmd.Flags().Changed("restart")
+			return run(s, args[0], &o, c)
+		},
 	}
 	o.Bind(cmd.Flags())
-	cmd.Flags().StringArrayVar(&removals, "remove", nil,
+	cmd.Flags().StringArrayVar(&c.removals, "remove", nil,
 		"take the wires to `KIND/NAME[:CONTAINER]` away; may be repeated")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the file instead of writing it")
+	cmd.Flags().BoolVar(&c.restart, "restart", false,
+		"restart workloads of other deployers, which read the Secret, when its values change (--restart=false: no more)")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print the file instead of writing it")
 	Complete(s, cmd)
 	return cmd
 }
 
-func run(s *shell.Shell, name string, o *Flags, removals []string, dryRun bool) error {
+// changes are what the flags beside the wires ask for.
+type changes struct {
+	removals []string
+	// restart is meant when restarts says that somebody said it.
+	restart, restarts bool
+	dryRun            bool
+}
+
+func run(s *shell.Shell, name string, o *Flags, c changes) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
-	if !o.Given() && len(removals) == 0 {
-		return fault.NewUsage("give --env, --volume or --remove", "there is nothing to wire")
+	if !o.Given() && len(c.removals) == 0 && !c.restarts {
+		return fault.NewUsage("give --env, --volume, --restart or --remove", "there is nothing to wire")
 	}
 	repo, err := s.Open()
 	if err != nil {
@@ -80,17 +95,20 @@ func run(s *shell.Shell, name string, o *Flags, removals []string, dryRun bool) 
 	if err != nil {
 		return err
 	}
-	data, err := without(file, was, removals)
+	data, err := without(file, was, c.removals)
 	if err == nil {
 		data, err = o.Apply(file, data)
 	}
+	if err == nil && c.restarts {
+		data, err = restart(file, data, c.restart)
+	}
 	if errors.Is(err, yamltext.ErrShape) {
-		return fault.New("write spec.deliverAs as a plain list, or change it by hand", "%w", err)
+		return fault.New("write spec as a plain mapping and spec.deliverAs as a plain list, or change it by hand", "%w", err)
 	}
 	if err != nil {
 		return err
 	}
-	if dryRun {
+	if c.dryRun {
 		_, err := printable.Product(s.Stdout).Write(data)
 		return err
 	}
@@ -102,7 +120,18 @@ func run(s *shell.Shell, name string, o *Flags, removals []string, dryRun bool) 
 		return err
 	}
 	s.Printf("%s: %s\n", file, shell.Count(len(now.Spec.DeliverAs), "wire"))
+	if now.Spec.Restart {
+		s.Printf("  workloads of other deployers that read it are restarted when it changes\n")
+	}
 	return nil
+}
+
+func restart(file string, data []byte, on bool) ([]byte, error) {
+	old, err := api.ParseSealedManifest(file, data)
+	if err != nil {
+		return nil, err
+	}
+	return stub.Restart(file, data, old, on)
 }
 
 // without takes the entries of workloads away.

@@ -30,7 +30,7 @@ func Deliver(file string, data []byte, old *api.SealedManifest, entries []api.De
 	case len(entries) == 0:
 		data, err = yamltext.SetEntry(data, nil, "spec", "deliverAs")
 	case len(was) == 0:
-		data, err = beforeBlocks(data, deliverLines(entries))
+		data, err = beforeBlocks(data, "deliverAs", deliverLines(entries))
 	default:
 		data, err = deliverItems(file, data, was, entries)
 	}
@@ -40,9 +40,29 @@ func Deliver(file string, data []byte, old *api.SealedManifest, entries []api.De
 	return data, same(file, data, want)
 }
 
+// Restart writes into the stub file data, which parses as old, whether workloads of
+// other deployers are restarted when its values change.
+func Restart(file string, data []byte, old *api.SealedManifest, on bool) ([]byte, error) {
+	if old.Spec.Restart == on {
+		return data, nil
+	}
+	want := old.DeepCopy()
+	want.Spec.Restart = on
+	var err error
+	if on {
+		data, err = beforeBlocks(data, "restart", []string{"restart: true"})
+	} else {
+		data, err = yamltext.SetEntry(data, nil, "spec", "restart")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("edit %s: spec.restart: %w", file, err)
+	}
+	return data, same(file, data, want)
+}
+
 // beforeBlocks writes a new entry of spec above the ciphertext, which is long, where
 // the layout has a place for it, and else behind it.
-func beforeBlocks(data []byte, lines []string) ([]byte, error) {
+func beforeBlocks(data []byte, key string, lines []string) ([]byte, error) {
 	all := strings.SplitAfter(string(data), "\n")
 	at := api.StubLine(data, "spec.blocks") - 1
 	indent, ok := strings.CutSuffix(strings.TrimRight(all[at], " \n"), "blocks:")
@@ -51,7 +71,7 @@ func beforeBlocks(data []byte, lines []string) ([]byte, error) {
 		above = strings.TrimSpace(all[at-1])
 	}
 	if !ok || strings.Trim(indent, " ") != "" || strings.HasPrefix(above, "#") {
-		return yamltext.SetEntry(data, lines, "spec", "deliverAs")
+		return yamltext.SetEntry(data, lines, "spec", key)
 	}
 	var text strings.Builder
 	for _, line := range lines {
