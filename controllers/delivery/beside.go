@@ -11,7 +11,6 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/beside"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
-	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/internal/record"
 )
@@ -34,7 +33,6 @@ type neighbours struct {
 	// writer restarts, as the placement's account.
 	writer client.Client
 	record *record.Record
-	again  *loop.Again
 	now    func() time.Time
 	health *health
 	known  *others
@@ -46,7 +44,7 @@ func (p *pass) neighbours() (*neighbours, error) {
 		return nil, err
 	}
 	return &neighbours{aim: p.aim, stand: p.stand, live: p.hands.Live, finder: beside.Finder{Reader: p.reader},
-		writer: writer, record: p.record, again: &p.again, now: p.now, health: p.health, known: &p.mem.others}, nil
+		writer: writer, record: p.record, now: p.now, health: p.health, known: &p.mem.others}, nil
 }
 
 // beside is the stage that comes after everything of the placement's own: what it
@@ -61,13 +59,15 @@ func (p *pass) beside(ctx context.Context) error {
 		*n.known = others{}
 		return nil
 	}
-	if !n.due(secrets) {
-		return nil
+	if n.due(secrets) {
+		if err := n.look(ctx, secrets); err != nil {
+			n.known.again = p.now() // a look that failed was none
+			return applyFailed(err)
+		}
 	}
-	if err := n.look(ctx, secrets); err != nil {
-		n.known.again = p.now() // a look that failed was none
-		return applyFailed(err)
-	}
+	// In each pass: one that comes for another reason takes the place of the one that
+	// was asked for.
+	p.again.Within(max(time.Second, n.known.again.Sub(p.now())))
 	return nil
 }
 
@@ -137,7 +137,6 @@ func (n *neighbours) look(ctx context.Context, secrets map[ObjectID]bool) error 
 	n.known.again = began.Add(pace.Jittered(n.aim.Placed.Placement.Spec.IntervalOrDefault()))
 	if waits && began.Sub(n.stand.vigil.since) <= n.health.timeout {
 		n.known.again = began.Add(unhealthyPoll)
-		n.again.Within(unhealthyPoll)
 	}
 	return failed
 }

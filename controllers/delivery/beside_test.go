@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fluxcd/pkg/ssa"
 	"github.com/fluxcd/pkg/ssa/normalize"
@@ -78,7 +77,6 @@ func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	heard := func() {
 		t.Helper()
 		eventually(t, "the ledger hears of the users", func() error {
-			w.ask("shop", time.Now().String()) // a test does not wait for the poll
 			if says := strings.Join(w.ledger.says(), "; "); says != "db: InUse Deployment/api; quiet: InUse Deployment/calm" {
 				return errors.New(says)
 			}
