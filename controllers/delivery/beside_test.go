@@ -142,7 +142,7 @@ func (w *deliveryWorld) fields(t *testing.T, name, manager string) string {
 	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: name}, live))
 	for _, entry := range live.ManagedFields {
 		if entry.Manager == manager {
-			return string(entry.FieldsV1.Raw)
+			return entry.FieldsV1.GetRawString()
 		}
 	}
 	return ""

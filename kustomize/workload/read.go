@@ -30,8 +30,9 @@ type Ref struct {
 	Path string
 }
 
-// PullsOnly: the kubelet reads a pull secret anew with each image. No running pod
-// has it, so that another value is no reason to restart one.
+// PullsOnly says that it is named as a pull secret alone. The kubelet reads one anew
+// with each image: no running pod has it, so that another value is no reason to
+// restart one.
 func (r Ref) PullsOnly() bool { return strings.Contains(r.Path, "/imagePullSecrets/") }
 
 // Reads returns what an object names, by kind, namespace and name: through its pod

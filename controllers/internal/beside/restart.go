@@ -21,12 +21,12 @@ const FieldManager = "bulla-restart"
 type Deed int
 
 const (
-	// Nothing was to do: the pods run for these values.
+	// Nothing was to do. The pods run for these values.
 	Nothing Deed = iota
-	// Noted: it was seen for the first time. Nobody knows for which values its pods
+	// Noted says that it was seen for the first time. Nobody knows for which values its pods
 	// run; they are taken to be right, or a new controller would restart everything.
 	Noted
-	// Restarted: its pods ran for other values.
+	// Restarted says that its pods ran for other values.
 	Restarted
 )
 
