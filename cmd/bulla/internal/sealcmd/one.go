@@ -66,6 +66,10 @@ func (o *one) make(s *shell.Shell, source *values.Source, set values.Set, key st
 	return source.Value(set, key, value)
 }
 
+// typed is the longest value that is asked for. A terminal drops without a word what
+// goes beyond 4,095 bytes of one line (termios(3), canonical mode), and both times.
+const typed = 4000
+
 // ask takes the value from the person, twice: nobody can look at it later.
 func ask(source *values.Source, set values.Set, key string) error {
 	hint := "give --stdin, --from-file PATH or --generate 32"
@@ -75,6 +79,10 @@ func ask(source *values.Source, set values.Set, key string) error {
 			return fault.NewUsage(hint, "nothing gives the value of key %q, and there is %w", key, err)
 		}
 		return fault.New(hint, "read the value of key %q: %w", key, err)
+	}
+	if len(value) > typed {
+		return fault.NewUsage("give --from-file PATH or --stdin",
+			"the value of key %q has more than %d bytes, and a terminal cuts off what is longer", key, typed)
 	}
 	if len(value) > 0 {
 		again, err := shell.Hidden("The same again")
