@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/internal/record"
+	"github.com/bulla-dev/bulla/controllers/internal/say"
 )
 
 // others are the workloads of other deployers that read what a Delivery delivers.
@@ -21,6 +22,10 @@ type others struct {
 	at, again time.Time
 	// users are those that rolled out, by the sealed object that they read.
 	users map[ObjectID][]string
+	// failed is what the last look could not do, "" for nothing.
+	failed string
+	// done are the values that a workload was restarted for, by its uid and Secret.
+	done map[string]string
 }
 
 // neighbours looks at workloads of others. Where a placement has users of its own for
@@ -47,8 +52,9 @@ func (p *pass) neighbours() (*neighbours, error) {
 		writer: writer, record: p.record, now: p.now, health: p.health, known: &p.mem.others}, nil
 }
 
-// beside is the stage that comes after everything of the placement's own: what it
-// cannot do fails the pass, and keeps nothing from being delivered.
+// beside is the stage that comes after everything of the placement's own. What it cannot
+// do is told, and fails nothing: whoever owns a workload that may not be restarted would
+// otherwise hold everything that depends on this placement.
 func (p *pass) beside(ctx context.Context) error {
 	n, err := p.neighbours()
 	if err != nil {
@@ -60,16 +66,24 @@ func (p *pass) beside(ctx context.Context) error {
 		return nil
 	}
 	if n.due(secrets) {
+		n.known.failed = ""
 		if err := n.look(ctx, secrets); err != nil {
-			n.known.again = p.now() // a look that failed was none
-			return applyFailed(err)
+			n.known.failed = say.Steady(err).Error()
+			n.known.at, n.known.again = p.now(), p.now().Add(pace.Jittered(besideRetry))
+			p.record.Warn("RestartFailed", n.known.failed)
 		}
+	}
+	if n.known.failed != "" {
+		p.record.Note("%s", n.known.failed)
 	}
 	// In each pass: one that comes for another reason takes the place of the one that
 	// was asked for.
 	p.again.Within(max(time.Second, n.known.again.Sub(p.now())))
 	return nil
 }
+
+// besideRetry is between two looks of which the first failed.
+const besideRetry = 2 * time.Minute
 
 // secrets are the sealed ones that stand, and that nobody of the placement reads or
 // whose stub asks for restarts.
@@ -148,12 +162,23 @@ func (n *neighbours) restart(ctx context.Context, w beside.Workload) (restarted 
 		if !restarts(o) {
 			continue
 		}
+		done := w.UID() + "/" + id.Name
+		if w.Differs(id, o.Content) && n.known.done[done] == o.Content {
+			// Whoever owns it writes back what it was: to restart it again would do so for ever.
+			n.known.failed = fmt.Sprintf("%s was restarted for %s, and its annotation was put back since: it is left alone; "+
+				"hint: take %s out of its manifest", inventory.Describe(w.ID), inventory.Describe(id), apply.ContentKey(id.Name))
+			continue
+		}
 		deed, err := w.Restart(ctx, n.writer, id, o.Content)
 		if err != nil {
 			return restarted, err
 		}
 		if deed == beside.Restarted {
 			restarted = true
+			if n.known.done == nil {
+				n.known.done = map[string]string{}
+			}
+			n.known.done[done] = o.Content
 			n.record.Event("Restarted", fmt.Sprintf("%s, which another deployer placed, reads %s: restarted once for its values",
 				inventory.Describe(w.ID), inventory.Describe(id)))
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fluxcd/pkg/ssa"
 	"github.com/fluxcd/pkg/ssa/normalize"
@@ -12,8 +13,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/controllers/internal/beside"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -49,8 +52,8 @@ func restarting(o kustomize.Object) kustomize.Object {
 func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	w := newDeliveryWorld(t)
 	stop := w.run()
-	api, idle, calm := w.deployment("api", "db"), w.deployment("idle", "elsewhere"), w.deployment("calm", "quiet")
-	w.flux(api, idle, calm)
+	web, idle, calm := w.deployment("api", "db"), w.deployment("idle", "elsewhere"), w.deployment("calm", "quiet")
+	w.flux(web, idle, calm)
 	quiet := w.seal("quiet", map[string]string{"a": "b"})
 	rotate := func(more ...kustomize.Object) {
 		t.Helper()
@@ -97,7 +100,7 @@ func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	}
 
 	// Flux applies what it has in Git: nothing of it drifted.
-	if actions := w.flux(api); actions["api"] != ssa.UnchangedAction {
+	if actions := w.flux(web); actions["api"] != ssa.UnchangedAction {
 		t.Errorf("Flux found a drift: %v", actions)
 	}
 	stop()
@@ -107,6 +110,7 @@ func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 
 	// One that came a moment before the rotation runs for the values of before.
 	w.flux(w.deployment("late", "db"))
+	rollouts(map[string]int{"late": 1}) // or the restart is in its first template
 	rotate(quiet)
 	rollouts(map[string]int{"api": 3, "late": 2, "idle": 1, "calm": 1})
 
@@ -124,6 +128,51 @@ func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 		t.Error("the Secret stands")
 	}
 	stop()
+}
+
+// TestARestartThatIsPutBackIsNotDoneAgain: who has the live object in Git, with what the
+// controller wrote on it, would otherwise roll it at every look.
+func TestARestartThatIsPutBackIsNotDoneAgain(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	w.flux(w.deployment("api", "db"))
+	place := func() {
+		t.Helper()
+		shop := w.place("shop", restarting(w.seal("db", map[string]string{"a": "b"})))
+		shop.spec.Interval = &api.Duration{Duration: time.Second}
+		w.commit()
+		w.settled()
+	}
+	place()
+	annotation := func() string {
+		live := &appsv1.Deployment{}
+		w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "api"}, live))
+		return live.Annotations["bulla.dev/content-db"]
+	}
+	eventually(t, "it is noted for which values it runs", func() error {
+		if annotation() == "" {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	before := annotation()
+	place()
+	eventually(t, "it is restarted", func() error {
+		if annotation() == before {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	live := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "api"}}
+	w.must(w.client.Patch(t.Context(), live, client.RawPatch(types.MergePatchType, []byte(
+		`{"metadata":{"annotations":{"bulla.dev/content-db":"`+before+`"}}}`)), client.FieldOwner("kustomize-controller")))
+	w.says("shop", "was restarted for", "put back since", "hint: take bulla.dev/content-db out of its manifest")
+	if annotation() != before {
+		t.Error("it was restarted again")
+	}
+	if !ready(w.delivery("shop")) {
+		t.Error("a workload of somebody else holds what depends on this placement")
+	}
 }
 
 // rollouts are the ReplicaSets that a Deployment had: one for each template. Its

@@ -3,9 +3,11 @@ package stub
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,7 +35,7 @@ func Metadata() *metav1.PartialObjectMetadata {
 // Setup adds the loop to mgr. A cluster without the CRD has no such objects, and needs
 // none: who upgraded the controller alone is told, and everything else works.
 func Setup(mgr ctrl.Manager, r *Reconciler) error {
-	switch _, err := mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version); {
+	switch err := served(mgr.GetRESTMapper()); {
 	case meta.IsNoMatchError(err):
 		mgr.GetLogger().Info("no CRD for SealedManifest: stubs that others apply get no status",
 			"hint", "upgrade the chart with crds.install=true")
@@ -57,6 +59,21 @@ func Setup(mgr ctrl.Manager, r *Reconciler) error {
 		return fmt.Errorf("set up stubs: %w", err)
 	}
 	return nil
+}
+
+// patience is for a CRD that was established a moment ago, as the chart's are when the
+// controller starts with them: discovery has it a little later.
+const patience = 5 * time.Second
+
+// served waits a moment for the kind to be served.
+func served(mapper meta.RESTMapper) error {
+	var last error
+	_ = wait.PollUntilContextTimeout(context.Background(), patience/10, patience, true,
+		func(context.Context) (bool, error) {
+			_, last = mapper.RESTMapping(kind.GroupKind(), kind.Version)
+			return !meta.IsNoMatchError(last), nil
+		})
+	return last
 }
 
 // of are the stubs that a Delivery may stand for; of one without a name, all.

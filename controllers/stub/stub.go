@@ -81,9 +81,9 @@ func (r *Reconciler) stands(ctx context.Context, snapshot *view.Snapshot, key ty
 	name, digest := sealer(snapshot, key)
 	if name == "" {
 		return "", condition(metav1.ConditionFalse, v1alpha1.NotPlacedReason,
-			"no placement on this cluster makes Secret %s of a stub, as of %s. This object opens nothing by itself; "+
-				"hint: list the stub in a folder that a Placement of the fleet's repository builds, with this cluster among "+
-				"its targets", key.Name, snapshot.Revision), nil
+			"no placement on this cluster makes Secret %s of a stub. This object opens nothing by itself; hint: list the "+
+				"stub in a folder that a Placement of the fleet's repository builds, with this cluster among its targets",
+			key.Name), nil
 	}
 	d := &v1alpha1.Delivery{}
 	err = r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: name}, d)

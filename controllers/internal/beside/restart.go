@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
 )
 
 // FieldManager is the name under which another deployer's workload is restarted.
@@ -34,6 +36,14 @@ const (
 func (w Workload) Seen(secret inventory.ID) bool {
 	return w.annotations[apply.ContentKey(secret.Name)] != ""
 }
+
+// Differs says whether the workload is known to run for values other than these.
+func (w Workload) Differs(secret inventory.ID, content string) bool {
+	return w.rolls && w.Keeps[secret] && w.Seen(secret) && w.annotations[apply.ContentKey(secret.Name)] != content
+}
+
+// UID is the workload's.
+func (w Workload) UID() string { return w.uid }
 
 // Restart has the workload's pods run for the values of a Secret, whose content digest
 // is given. It is one request or none, so that a crash leaves nothing half done, and
@@ -59,16 +69,19 @@ func (w Workload) Restart(ctx context.Context, writer client.Client, secret inve
 	live.SetGroupVersionKind(w.Kind)
 	live.SetNamespace(w.ID.Namespace)
 	live.SetName(w.ID.Name)
+	// What the API server and its webhooks say may quote the workload's environment.
+	ctx = logr.NewContext(ctx, logr.Discard())
 	err = writer.Patch(ctx, live, client.RawPatch(types.MergePatchType, body), client.FieldOwner(FieldManager))
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return Nothing, nil
 	case apierrors.IsForbidden(err):
 		return Nothing, fmt.Errorf("restart %s, which reads %s: %w; hint: let the placement's account patch %ss there, or "+
-			"take restart out of the stub", inventory.Describe(w.ID), inventory.Describe(secret), err, w.ID.Kind)
+			"take restart out of the stub", inventory.Describe(w.ID), inventory.Describe(secret),
+			mask.APIError(w.ID, err), w.ID.Kind)
 	case err != nil:
 		return Nothing, fmt.Errorf("restart %s, which reads %s: %w", inventory.Describe(w.ID),
-			inventory.Describe(secret), err)
+			inventory.Describe(secret), mask.APIError(w.ID, err))
 	case seen:
 		return Restarted, nil
 	}

@@ -80,6 +80,11 @@ func ask(source *values.Source, set values.Set, key string) error {
 		}
 		return fault.New(hint, "read the value of key %q: %w", key, err)
 	}
+	if bytes.HasPrefix(value, []byte("-----BEGIN ")) {
+		swallow()
+		return fault.NewUsage("give --from-file PATH or --stdin",
+			"the value of key %q begins as one of several lines, and a terminal gives one", key)
+	}
 	if len(value) > typed {
 		return fault.NewUsage("give --from-file PATH or --stdin",
 			"the value of key %q has more than %d bytes, and a terminal cuts off what is longer", key, typed)
@@ -94,6 +99,18 @@ func ask(source *values.Source, set values.Set, key string) error {
 		}
 	}
 	return source.Value(set, key, value)
+}
+
+// swallow reads the rest of what was pasted: the shell would show it, try to run it, and
+// keep it in its history.
+func swallow() {
+	const lines = 1000
+	for range lines {
+		line, err := shell.Hidden("")
+		if err != nil || bytes.HasPrefix(line, []byte("-----END ")) {
+			return
+		}
+	}
 }
 
 func count(given ...bool) (n int) {
