@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unique"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/grant"
@@ -65,6 +66,8 @@ type indexes struct {
 	// variant, never of the cluster, so ten thousand clusters of one kind are resolved
 	// once.
 	placed sync.Map // of *placedStubs
+	// groups are the clusters' groups: whoever asks for those of thousands asks often.
+	groups sync.Map // of unique.Handle[string]
 }
 
 // placedStubs are the stubs of a set of placements, once for all who wait.
@@ -120,6 +123,15 @@ func (h *Head) Index(ctx context.Context, cluster string) (*Index, error) {
 	return h.indexes.get(ctx, cluster)
 }
 
+// GroupOf is the key of the group that a cluster is in, see [model.Model.GroupOf].
+func (h *Head) GroupOf(cluster string) string {
+	known, ok := h.indexes.groups.Load(cluster)
+	if !ok {
+		known, _ = h.indexes.groups.LoadOrStore(cluster, unique.Make(h.Model.GroupOf(cluster)))
+	}
+	return known.(unique.Handle[string]).Value()
+}
+
 func (p *pendingIndex) stale(now time.Time) bool {
 	select {
 	case <-p.done:
@@ -164,7 +176,7 @@ func newIndex(ctx context.Context, of *Head, builder *kustomize.Builder, cluster
 // resolve gives the stubs of the cluster's placements, found once for all clusters
 // that have the same. What did not build is tried again.
 func (x *indexes) resolve(ctx context.Context, of *Head, builder *kustomize.Builder, cluster string) (resolved, error) {
-	known, _ := x.placed.LoadOrStore(of.Model.GroupOf(cluster), &placedStubs{})
+	known, _ := x.placed.LoadOrStore(of.GroupOf(cluster), &placedStubs{})
 	shared := known.(*placedStubs)
 	shared.mu.Lock()
 	defer shared.mu.Unlock()

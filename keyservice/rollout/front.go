@@ -25,11 +25,12 @@ const (
 
 // front is how far a plan's release came, found by one for all who ask meanwhile.
 func (s *Pacing) front(ctx context.Context, p *plan) (front, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	l := p.looked
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	now := s.Now()
-	if now.Before(p.until) && p.until.Sub(now) <= mostAgain { // a clock that was set back keeps nothing
-		return p.front, nil
+	if now.Before(l.until) && l.until.Sub(now) <= mostAgain { // a clock that was set back keeps nothing
+		return l.front, nil
 	}
 	began := time.Now()
 	at, err := s.findFront(ctx, p, now)
@@ -40,7 +41,7 @@ func (s *Pacing) front(ctx context.Context, p *plan) (front, error) {
 	if at.again > 0 {
 		stands = min(stands, at.again)
 	}
-	p.front, p.until = at, now.Add(stands)
+	l.front, l.until = at, now.Add(stands)
 	return at, nil
 }
 

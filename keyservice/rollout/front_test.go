@@ -50,6 +50,7 @@ func (c *counted) Do(context.Context, ...store.Change) error {
 func TestThreeThousandClustersThatWaitCostOneLook(t *testing.T) {
 	p := &plan{
 		placement: "shop", release: "all", waveOf: map[string]int{}, releases: map[string]string{},
+		looked:  &look{},
 		rollout: &api.PlacementRollout{Pause: &api.Duration{Duration: time.Hour}},
 	}
 	s := &counted{states: map[string][]byte{}}

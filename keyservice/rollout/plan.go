@@ -18,7 +18,6 @@ import (
 // plan is what a head says of a placement's rollout, found once for all who ask: three
 // thousand clusters that wait ask a map.
 type plan struct {
-	head      *heads.Head
 	placement string
 	rollout   *api.PlacementRollout
 	waves     []model.Wave
@@ -32,43 +31,66 @@ type plan struct {
 	made time.Time
 	// whole: every cluster has its build; building: one is under way.
 	whole, building bool
+	looked          *look
+}
 
-	mu sync.Mutex
-	// front is good until a time.
+// look is how far a release was found to be, which is good until a time.
+type look struct {
+	mu    sync.Mutex
 	front front
 	until time.Time
 }
 
-// plans are those of the placements that somebody asked for.
+// plans are those of the placements that somebody asked for, at one head. A head is a
+// whole tree: none is kept for a placement that nobody asks for any more.
 type plans struct {
-	mu sync.Mutex
-	of map[string]*plan
+	mu   sync.Mutex
+	head *heads.Head
+	of   map[string]*planned
+}
+
+// planned is a plan that one makes while the others wait for it.
+type planned struct {
+	mu   sync.Mutex
+	plan *plan
+}
+
+// at is the place of a placement's plan at a head.
+func (s *plans) at(head *heads.Head, placement string) *planned {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.head != head {
+		s.head, s.of = head, map[string]*planned{}
+	}
+	if s.of[placement] == nil {
+		s.of[placement] = &planned{}
+	}
+	return s.of[placement]
 }
 
 func (s *plans) get(ctx context.Context, at *heads.Head, placement string) (*plan, error) {
-	s.mu.Lock()
-	known := s.of[placement]
-	s.mu.Unlock()
-	if known != nil && known.head == at && (known.whole || time.Since(known.made) < atLeast) {
-		return known, nil
+	of := s.at(at, placement)
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	was := of.plan
+	if was != nil && (was.whole || time.Since(was.made) < atLeast) {
+		return was, nil
 	}
 	fresh, err := newPlan(ctx, at, placement)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.of == nil {
-		s.of = map[string]*plan{}
+	if was != nil && was.release == fresh.release {
+		fresh.looked = was.looked
 	}
-	s.of[placement] = fresh
+	of.plan = fresh
 	return fresh, nil
 }
 
 func newPlan(ctx context.Context, at *heads.Head, placement string) (*plan, error) {
-	p := &plan{head: at, placement: placement, rollout: at.Model.Placements[placement].Spec.Rollout,
+	p := &plan{placement: placement, rollout: at.Model.Placements[placement].Spec.Rollout,
 		waves: at.Model.Waves(placement), waveOf: map[string]int{}, releases: map[string]string{},
-		made: time.Now(), whole: true}
+		made: time.Now(), whole: true, looked: &look{}}
 	for i, wave := range p.waves {
 		for _, name := range wave.Clusters {
 			p.waveOf[name] = i
@@ -76,7 +98,7 @@ func newPlan(ctx context.Context, at *heads.Head, placement string) (*plan, erro
 	}
 	groups := map[string]string{}
 	for _, name := range at.Model.TargetsOf(placement) {
-		group := at.Model.GroupOf(name)
+		group := at.GroupOf(name)
 		release, known := groups[group]
 		if !known {
 			x, err := at.Index(ctx, name)
