@@ -78,10 +78,22 @@ func clusterChange(was, is *api.Cluster) string {
 	if !maps.Equal(was.Metadata.Labels, is.Metadata.Labels) {
 		what = append(what, "its labels changed")
 	}
-	if was.Spec.Recipient != is.Spec.Recipient || was.Spec.Identity != is.Spec.Identity {
+	if rekeyed(was, is) {
 		what = append(what, "its keys changed")
 	}
+	switch {
+	case was.Spec.VouchedBy != "" && is.Spec.VouchedBy == "":
+		what = append(what, "its keys count as compared, and locks may rest on them alone")
+	case was.Spec.VouchedBy != is.Spec.VouchedBy:
+		what = append(what, "its keys stand on the key service's word")
+	}
 	return strings.Join(what, "; ")
+}
+
+// rekeyed: another holder of keys stands under a cluster's name.
+func rekeyed(was, is *api.Cluster) bool {
+	return was != nil && is != nil &&
+		(was.Spec.Recipient != is.Spec.Recipient || was.Spec.Identity != is.Spec.Identity)
 }
 
 // becausePlaced says why a placement is on a cluster now, or no more, or in another

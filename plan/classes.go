@@ -24,7 +24,8 @@ func classes(base, head *resolving) [][]string {
 	}
 	at, all := map[string]int{}, [][]string{}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
-		key := base.class(name) + "\x00" + head.class(name)
+		key := base.class(name) + "\x00" + head.class(name) + "\x00" +
+			clusterChange(base.Model.Clusters[name], head.Model.Clusters[name])
 		if named[name] || base.values(name) != head.values(name) {
 			key = name
 		}

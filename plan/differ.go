@@ -65,7 +65,7 @@ func (d *differ) class(clusters []string) {
 		}
 	}
 	before, after := d.base.access(first), d.head.access(first)
-	if grants := d.grants(first, before, after); len(grants) > 0 {
+	if grants := d.granted(first, before, after); len(grants) > 0 {
 		fold(&d.folds.grants, grants, clusters)
 	}
 	for _, missing := range missing(before, after) {

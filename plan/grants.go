@@ -7,7 +7,18 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// grants are what changes of what a cluster may open.
+// granted are what changes of what a cluster may open. Whoever has the new keys of one
+// that was rekeyed had nothing of it: all that stays under the name is gained.
+func (d *differ) granted(cluster string, before, after access) []Grant {
+	grants := d.grants(cluster, before, after)
+	if !rekeyed(d.base.Model.Clusters[cluster], d.head.Model.Clusters[cluster]) {
+		return grants
+	}
+	lost := slices.DeleteFunc(grants, func(g Grant) bool { return g.Change != Lost })
+	return append(d.grants(cluster, access{}, after), lost...)
+}
+
+// grants are what changes between two accesses.
 func (d *differ) grants(cluster string, before, after access) []Grant {
 	byObject := map[string]*Grant{}
 	note := func(change Change, v value, from string, stub string) {

@@ -16,11 +16,8 @@ type value struct {
 	field     string
 }
 
-// opened says how a value opens on a cluster: equal payloads are the same value.
-type opened struct {
-	payload, digest, stub string
-	lock                  grant.Lock
-}
+// opened is a value that a cluster opens: equal payloads are the same value.
+type opened struct{ payload, stub string }
 
 // shut is a value that is placed on a cluster and does not open there.
 type shut struct {
@@ -49,9 +46,9 @@ func (r *resolving) access(cluster string) access {
 		}
 	}
 	for _, b := range on.bound {
-		locks, why := r.locks(targets, b)
+		why := r.opens(targets, b)
 		for _, stand := range b.stands {
-			for i, block := range b.blocks {
+			for _, block := range b.blocks {
 				for _, field := range block.Block.Fields {
 					v := value{stand.Placement, stand.Object, field}
 					if why != nil {
@@ -59,7 +56,7 @@ func (r *resolving) access(cluster string) access {
 						continue
 					}
 					hash := block.Payload.Hash()
-					a.opens[v] = opened{hex.EncodeToString(hash[:]), b.digest, stand.Path, locks[i]}
+					a.opens[v] = opened{hex.EncodeToString(hash[:]), stand.Path}
 				}
 			}
 		}
@@ -67,21 +64,19 @@ func (r *resolving) access(cluster string) access {
 	return a
 }
 
-// locks gives one lock for each block of a stub. A stub opens whole or not at all: one
-// block without a lock keeps all of them shut.
-func (r *resolving) locks(targets []string, b bound) ([]grant.Lock, error) {
-	var locks []grant.Lock
+// opens says why a stub does not open for one of the targets; nil for one that does. It
+// opens whole or not at all: one block without a lock keeps all of them shut.
+func (r *resolving) opens(targets []string, b bound) error {
 	for _, block := range b.blocks {
 		lock, err := grant.LockOf(r.Model, targets, block.Block)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if _, err := sealing.Prepare(block.Context, block.Payload, lock.Lock, lock.Suite); err != nil {
-			return nil, err
+			return err
 		}
-		locks = append(locks, lock)
 	}
-	return locks, nil
+	return nil
 }
 
 func shutProblem(err error) string {

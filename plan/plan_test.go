@@ -42,22 +42,50 @@ func TestEveryGrantingPathIsTold(t *testing.T) {
 		"a cluster is new": {testfleet.Files{"clusters/three.yaml": testfleet.Cluster("three", "")}, []string{
 			"  added ConfigMap shop/config", "  added Secret shop/db",
 			"cluster/three: gained shop Secret shop/db by cluster clusters/three.yaml", "cluster/three: shop is added",
+			"file cluster/three: the cluster is new",
 		}},
 		"a cluster left": {testfleet.Files{"clusters/two.yaml": ""}, []string{
 			"cluster/two: lost shop Secret shop/db by cluster clusters/two.yaml",
+			"file cluster/two: the cluster left the fleet",
 		}},
 		"a cluster is suspended": {testfleet.Files{
 			"clusters/two.yaml": testfleet.Cluster("two", "  suspend: true\n"),
 		}, []string{
 			"cluster/two: lost shop Secret shop/db by cluster clusters/two.yaml",
+			"file cluster/two: it is suspended",
 		}},
 		"a cluster goes": {testfleet.Files{"clusters/two.yaml": testfleet.Cluster("two", "  decommission: true\n")}, []string{
 			gone + "ConfigMap shop/config", gone + "Secret shop/db",
 			"cluster/two: lost shop Secret shop/db by cluster clusters/two.yaml", "cluster/two: shop is removed",
+			"file cluster/two: it is decommissioned",
 		}},
+		"another's keys": {
+			testfleet.Files{"clusters/two.yaml": strings.Replace(w.files["clusters/two.yaml"], "sha256:abab", "sha256:cdcd", 1)},
+			[]string{
+				"cluster/two: gained shop Secret shop/db by cluster clusters/two.yaml",
+				"file cluster/two: its keys changed",
+			},
+		},
+		"another's keys, and another value": {
+			testfleet.Files{
+				"clusters/two.yaml":   strings.Replace(w.files["clusters/two.yaml"], "sha256:abab", "sha256:cdcd", 1),
+				"apps/shop/db.yaml":   "",
+				"apps/shop/more.yaml": w.seal("more", "set/stores"),
+			},
+			[]string{
+				"  added Secret shop/more", gone + "Secret shop/db",
+				"cluster/one: gained shop Secret shop/more by build apps/shop/more.yaml",
+				"cluster/one: lost shop Secret shop/db by build apps/shop/db.yaml",
+				"cluster/two: gained shop Secret shop/more by cluster clusters/two.yaml, build apps/shop/more.yaml",
+				"cluster/two: lost shop Secret shop/db by cluster clusters/two.yaml, build apps/shop/db.yaml",
+				"file cluster/two: its keys changed",
+				"set/stores: shop is changed",
+			},
+		},
 		"a label": {testfleet.Files{"clusters/lab.yaml": testfleet.Cluster("lab", "")}, []string{
 			"  added ConfigMap shop/config", "  added Secret shop/db",
 			"cluster/lab: gained shop Secret shop/db by cluster clusters/lab.yaml", "cluster/lab: shop is added",
+			"file cluster/lab: its labels changed",
 		}},
 		"a set": {
 			testfleet.Files{
@@ -118,6 +146,24 @@ func TestEveryGrantingPathIsTold(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWhoVouchesIsTold: nobody compared the keys, and from now on a second lock may rest
+// on them.
+func TestWhoVouchesIsTold(t *testing.T) {
+	w := newWorld(t)
+	vouched := testfleet.Cluster("two", "  vouchedBy: KeyService\n")
+	got := lines(w.between(testfleet.Files{"clusters/two.yaml": vouched}))
+	want := []string{"file cluster/two: its keys stand on the key service's word"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	w.files = w.files.With(testfleet.Files{"clusters/two.yaml": vouched})
+	got = lines(w.between(testfleet.Files{"clusters/two.yaml": testfleet.Cluster("two", "")}))
+	want = []string{"file cluster/two: its keys count as compared, and locks may rest on them alone"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -36,7 +36,7 @@ func newWorld(t testing.TB) *world {
 	spec := root.Spec(1)
 	w := &world{
 		t: t, root: root, sealer: testfleet.SealerOf(t, &spec), now: time.Now(),
-		builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: time.Hour}),
+		builder: kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: time.Hour}),
 	}
 	w.files = testfleet.Files{
 		"fleet.yaml":              root.Fleet(t, 1),
@@ -103,6 +103,9 @@ func lines(p *plan.Plan) (all []string) {
 	}
 	for _, c := range p.Fleet {
 		all = append(all, "fleet "+c.Field)
+	}
+	for _, c := range p.ClusterFiles {
+		all = append(all, "file "+c.On.Title+": "+c.Change)
 	}
 	for _, g := range p.Grants {
 		for _, c := range g.Changes {

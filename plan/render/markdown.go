@@ -92,10 +92,7 @@ func (b *budget) details(summary string, lines []string) {
 // Markdown, no HTML, no mention and no command of a forge means anything there. The
 // fence is longer than every row of backticks in it, and there is no line break.
 func code(text string) string {
-	text = printable.Name(text)
-	if cut := []rune(text); len(cut) > mostValue {
-		text = string(cut[:mostValue]) + "…"
-	}
+	text = clipped(text)
 	longest, run := 0, 0
 	for _, r := range text {
 		if run++; r != '`' {
@@ -201,12 +198,15 @@ func markdownDetails(b *budget, all []plan.Delivery) {
 }
 
 // html is a stranger's text in HTML, in an element where forges read no mentions.
-func html(text string) string {
+func html(text string) string { return "<code>" + escapeHTML.Replace(clipped(text)) + "</code>" }
+
+// clipped is a value in one line, and no longer than one is shown.
+func clipped(text string) string {
 	text = printable.Name(text)
 	if cut := []rune(text); len(cut) > mostValue {
-		text = string(cut[:mostValue]) + "…"
+		return string(cut[:mostValue]) + "…"
 	}
-	return "<code>" + escapeHTML.Replace(text) + "</code>"
+	return text
 }
 
 // escapeHTML escapes Markdown's marks too: GitHub reads those between inline elements.

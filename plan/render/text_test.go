@@ -78,6 +78,8 @@ func TestTheVerdictSaysWhatCannotBeTakenBackFirst(t *testing.T) {
 			Summary: plan.Summary{ClustersGaining: 3000, SecretsGained: 1, ObjectsAdded: 2}},
 		"blocked by 1 problem; 1 cluster loses 2 secrets; 1 secret moved": {
 			Summary: plan.Summary{Blockers: 1, ClustersLosing: 1, SecretsLost: 2, SecretsMoved: 1}},
+		"3 cluster files change": {ClusterFiles: []plan.ClusterChange{{On: plan.Clusters{Count: 2}},
+			{On: plan.Clusters{Count: 1}}}},
 		"settings change, and nothing that is granted or built": {Deliveries: []plan.Delivery{{Settings: []string{"wait"}}}},
 	} {
 		if got := render.Verdict(p); got != want {

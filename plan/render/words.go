@@ -35,6 +35,11 @@ func Verdict(p *plan.Plan) string {
 	add(s.Restarts, "%s restarted", count(s.Restarts, "workload"))
 	add(s.PrunesHeld, "%s held by the guard", count(s.PrunesHeld, "removal"))
 	add(len(p.Fleet), "fleet.yaml changes")
+	files := 0
+	for _, c := range p.ClusterFiles {
+		files += c.On.Count
+	}
+	add(files, "%s %s", count(files, "cluster file"), verb(files, "change"))
 	if len(parts) == 0 && p.Changes() {
 		parts = append(parts, "settings change, and nothing that is granted or built")
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,15 +68,15 @@ func New(s *shell.Shell) *cobra.Command {
 			return fault.AsUsage(err) // 2 is trouble, whatever it is
 		},
 	}
-	cmd.Flags().StringVarP(&o.format, "output", "o", o.format, "`format`: "+formats)
+	cmd.Flags().StringVarP(&o.format, "output", "o", o.format, "`format`: "+strings.Join(formats, ", "))
 	return cmd
 }
 
-const formats = "text, markdown or json"
+var formats = []string{"text", "markdown", "json"}
 
 func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
-	if !slices.Contains([]string{"text", "markdown", "json"}, o.format) {
-		return fault.NewUsage("-o takes "+formats, "output format %q is unknown", o.format)
+	if !slices.Contains(formats, o.format) {
+		return fault.NewUsage("-o takes "+strings.Join(formats, ", "), "output format %q is unknown", o.format)
 	}
 	r, err := open(s.Repo)
 	if err != nil {
