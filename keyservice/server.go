@@ -175,6 +175,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 	sessions := max(s.config.Token.Sessions, 1)
 	turns := turnstile.NewTurns(pipeline * sessions)
 	audits := &auditing{Clerk: s.Clerk, store: s.store}
+	reports := &rollout.Reports{Clerk: s.Clerk, Store: s.store}
 	s.clusters = clusterAPI{
 		&enrolment.Enrolment{
 			Clerk: s.Clerk, Authority: s.authority, Heads: s.heads, Store: s.store, GraceURL: s.config.Renewal.URL,
@@ -183,7 +184,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&ledger.Reporting{
 			Clerk: s.Clerk, Heads: s.heads, Store: s.store, After: time.Duration(s.config.ReportAfterRemoval),
 		},
-		&rollout.Pacing{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
+		&rollout.Pacing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Reports: reports},
 		audits,
 		notices.New(s.Clerk, s.heads, s.config.Limits.WithDefaults().NoticesPerSecond, heldFor),
 	}
@@ -192,7 +193,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&ledger.Reading{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
 		&unseal.Rewrapping{Clerk: s.Clerk, Heads: s.heads, Token: token, Turns: turns, Sessions: sessions},
 		&denials.Denying{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
-		&rollout.Showing{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
+		&rollout.Showing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Reports: reports},
 		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
 	}
 }

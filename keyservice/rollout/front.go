@@ -2,12 +2,8 @@ package rollout
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -16,7 +12,7 @@ const (
 	// may take.
 	atLeast = time.Second
 	share   = 10
-	// fewClusters are read one by one.
+	// fewClusters are read one by one, as they are now.
 	fewClusters = 64
 	// forgetAfter is how long a release that nobody asks for is remembered: for so long
 	// a revert to it waits for nobody.
@@ -29,7 +25,7 @@ func (s *Pacing) front(ctx context.Context, p *plan) (front, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := s.Now()
-	if now.Before(l.until) && l.until.Sub(now) <= mostAgain { // a clock that was set back keeps nothing
+	if stands(now, l.until) {
 		return l.front, nil
 	}
 	began := time.Now()
@@ -37,11 +33,11 @@ func (s *Pacing) front(ctx context.Context, p *plan) (front, error) {
 	if err != nil {
 		return front{}, err
 	}
-	stands := max(atLeast, min(share*time.Since(began), mostAgain))
+	good := standsFor(time.Since(began))
 	if at.again > 0 {
-		stands = min(stands, at.again)
+		good = min(good, at.again)
 	}
-	l.front, l.until = at, now.Add(stands)
+	l.front, l.until = at, now.Add(good)
 	return at, nil
 }
 
@@ -52,22 +48,12 @@ func (s *Pacing) findFront(ctx context.Context, p *plan, now time.Time) (front, 
 		return front{}, err
 	}
 	var failed error
-	var all map[string][]byte
 	q.ready = func(name string) bool {
-		states, one := all, error(nil)
-		if all == nil {
-			wave := p.waves[p.waveOf[name]]
-			if len(wave.Clusters) > fewClusters {
-				all, one = s.Store.States(ctx, s.Fleet, "")
-				states = all
-			} else {
-				states, one = s.Store.States(ctx, s.Fleet, name)
-			}
+		said, err := s.said(ctx, name, len(p.waves[p.waveOf[name]].Clusters))
+		if err != nil {
+			failed = err
 		}
-		if one != nil {
-			failed = one
-		}
-		return isReady(states[name], p.placement, p.releases[name])
+		return isReady(said, p.placement, p.releases[name])
 	}
 	at, changed := q.front()
 	if failed != nil {
@@ -83,14 +69,22 @@ func (s *Pacing) findFront(ctx context.Context, p *plan, now time.Time) (front, 
 	return at, s.Store.Do(ctx, changes...)
 }
 
-// isReady says whether a cluster reports a placement Ready with a release.
-func isReady(data []byte, placement, release string) bool {
-	state := &keyservicev1.ClusterState{}
-	if release == "" || proto.Unmarshal(data, state) != nil {
-		return false
+// said is what a cluster of a wave said last.
+func (s *Pacing) said(ctx context.Context, cluster string, wave int) (releases, error) {
+	if wave > fewClusters {
+		all, err := s.Reports.all(ctx)
+		return all[cluster], err
 	}
-	return slices.ContainsFunc(state.GetDeliveries(), func(d *keyservicev1.DeliveryState) bool {
-		return d.GetPlacement() == placement && d.GetReady() == keyservicev1.Readiness_READINESS_READY &&
-			d.GetRelease() == release && d.GetSuspended() == nil
-	})
+	states, err := s.Store.States(ctx, s.Fleet, cluster)
+	return readyWith(states[cluster], words{}), err
+}
+
+// standsFor is how long an answer stands that took so long to find.
+func standsFor(took time.Duration) time.Duration {
+	return max(atLeast, min(share*took, mostAgain))
+}
+
+// stands says that an answer still does. A clock that was set back keeps nothing.
+func stands(now, until time.Time) bool {
+	return now.Before(until) && until.Sub(now) <= mostAgain
 }

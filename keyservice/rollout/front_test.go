@@ -45,6 +45,11 @@ func (c *counted) Do(context.Context, ...store.Change) error {
 	return nil
 }
 
+func newPacing(s Store, now time.Time) *Pacing {
+	c := &clerk.Clerk{Now: func() time.Time { return now }}
+	return &Pacing{Clerk: c, Store: s, Reports: &Reports{Clerk: c, Store: s}}
+}
+
 // TestThreeThousandClustersThatWaitCostOneLook at the wave before theirs, and one write:
 // what a release costs does not grow with who waits for it.
 func TestThreeThousandClustersThatWaitCostOneLook(t *testing.T) {
@@ -70,7 +75,7 @@ func TestThreeThousandClustersThatWaitCostOneLook(t *testing.T) {
 		p.waves = append(p.waves, wave)
 	}
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
-	pacing := &Pacing{Clerk: &clerk.Clerk{Now: func() time.Time { return now }}, Store: s}
+	pacing := newPacing(s, now)
 	askAll := func() {
 		var all sync.WaitGroup
 		for _, name := range p.waves[2].Clusters {
@@ -91,5 +96,50 @@ func TestThreeThousandClustersThatWaitCostOneLook(t *testing.T) {
 	askAll()
 	if s.reads.Load() != 1 {
 		t.Errorf("%d reads within one answer's time", s.reads.Load())
+	}
+}
+
+// TestManyPlacementsCostOneRead of what thousands of clusters say: at a commit that
+// changes them all, each is asked for at the same moment.
+func TestManyPlacementsCostOneRead(t *testing.T) {
+	wave := model.Wave{RolloutWave: api.RolloutWave{ClusterSet: "many"}}
+	for i := range 2 * fewClusters {
+		wave.Clusters = append(wave.Clusters, fmt.Sprintf("c%d", i))
+	}
+	said := &keyservicev1.ClusterState{}
+	for i := range 60 {
+		said.Deliveries = append(said.Deliveries, &keyservicev1.DeliveryState{
+			Placement: fmt.Sprintf("p%d", i), Ready: keyservicev1.Readiness_READINESS_READY, Release: "r",
+		})
+	}
+	state, err := proto.Marshal(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &counted{states: map[string][]byte{}}
+	for _, name := range wave.Clusters {
+		s.states[name] = state
+	}
+	pacing := newPacing(s, time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
+	var all sync.WaitGroup
+	for i := range 64 { // the last are Ready nowhere
+		p := &plan{
+			placement: fmt.Sprintf("p%d", i), release: "all", waveOf: map[string]int{"last": 1},
+			releases: map[string]string{}, looked: &look{}, rollout: &api.PlacementRollout{},
+			waves: []model.Wave{wave, {Clusters: []string{"last"}}},
+		}
+		for _, name := range wave.Clusters {
+			p.releases[name] = "r"
+		}
+		all.Go(func() {
+			at, err := pacing.front(t.Context(), p)
+			if may := p.turn("last", at).May; err != nil || may != (i < 60) {
+				t.Errorf("the last may take %s: %v, %v", p.placement, may, err)
+			}
+		})
+	}
+	all.Wait()
+	if s.reads.Load() != 1 {
+		t.Errorf("%d reads of what clusters say, want one", s.reads.Load())
 	}
 }

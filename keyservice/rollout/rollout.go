@@ -20,8 +20,9 @@ import (
 type Pacing struct {
 	*clerk.Clerk
 
-	Heads *heads.Heads
-	Store Store
+	Heads   *heads.Heads
+	Store   Store
+	Reports *Reports
 
 	plans plans
 }

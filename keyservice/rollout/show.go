@@ -21,8 +21,9 @@ const maxLacking = 10
 type Showing struct {
 	*clerk.Clerk
 
-	Heads *heads.Heads
-	Store Store
+	Heads   *heads.Heads
+	Store   Store
+	Reports *Reports
 }
 
 // ListRollouts says it of every placement with waves, or of one.
@@ -49,7 +50,7 @@ func (s *Showing) ListRollouts(ctx context.Context, in *keyservicev1.ListRollout
 
 func (s *Showing) list(ctx context.Context, at *heads.Head, only string) (*keyservicev1.ListRolloutsResponse, error) {
 	out := &keyservicev1.ListRolloutsResponse{Head: at.Hash, Time: s.Now().UnixMicro()}
-	var states map[string][]byte
+	var said map[string]releases
 	for _, name := range slices.Sorted(maps.Keys(at.Model.Placements)) {
 		if at.Model.Placements[name].Spec.Rollout == nil || only != "" && name != only {
 			continue
@@ -58,8 +59,8 @@ func (s *Showing) list(ctx context.Context, at *heads.Head, only string) (*keyse
 		if err != nil {
 			return nil, err
 		}
-		if states == nil {
-			if states, err = s.Store.States(ctx, s.Fleet, ""); err != nil {
+		if said == nil {
+			if said, err = s.Reports.all(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -67,12 +68,12 @@ func (s *Showing) list(ctx context.Context, at *heads.Head, only string) (*keyse
 		if err != nil {
 			return nil, err
 		}
-		out.Rollouts = append(out.Rollouts, plan.show(states, known))
+		out.Rollouts = append(out.Rollouts, plan.show(said, known))
 	}
 	return out, nil
 }
 
-func (p *plan) show(states map[string][]byte, known map[string]store.Wave) *keyservicev1.Rollout {
+func (p *plan) show(said map[string]releases, known map[string]store.Wave) *keyservicev1.Rollout {
 	out := &keyservicev1.Rollout{Placement: p.placement, Paused: p.rollout.Paused, Building: p.building}
 	for _, wave := range p.waves {
 		row, n := known[wave.Of()], len(wave.Clusters)
@@ -87,7 +88,7 @@ func (p *plan) show(states map[string][]byte, known map[string]store.Wave) *keys
 			shown.Passed = row.Passed.UnixMicro()
 		}
 		for _, name := range wave.Clusters {
-			if isReady(states[name], p.placement, p.releases[name]) {
+			if isReady(said[name], p.placement, p.releases[name]) {
 				shown.Ready++
 			} else if len(shown.Lacking) < maxLacking {
 				shown.Lacking = append(shown.Lacking, name)
