@@ -42,8 +42,8 @@ func classes(base, head *resolving) [][]string {
 func (r *resolving) class(cluster string) string {
 	ok, why := r.reaches(cluster)
 	c := r.Model.Clusters[cluster]
-	return fmt.Sprintf("%s\x01%s\x01%v %s %v", r.keys[cluster], strings.Join(r.Model.SetsOf(cluster), " "), ok, why,
-		c != nil && c.Spec.Decommission)
+	return fmt.Sprintf("%s\x01%s\x01%s\x01%v %s %v", r.keys[cluster], strings.Join(r.Model.SetsOf(cluster), " "),
+		r.ending(cluster), ok, why, c != nil && c.Spec.Decommission)
 }
 
 // values are what a cluster's file puts into builds, "" where none of its placements

@@ -58,6 +58,7 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 		out.Change = Removed
 	default:
 		out.Settings = settings(d.base.Model.Placements[name], d.head.Model.Placements[name])
+		out.Ends = d.ends(cluster, name)
 	}
 	both := d.compare(builds)
 	out.Restarts = both.restarts
@@ -70,7 +71,7 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 	if is != nil && slices.ContainsFunc(out.Objects, func(o ObjectChange) bool { return o.Change != Removed }) {
 		out.Waits = waits(d.head.Model, is.Placement)
 	}
-	changes := out.Change != Changed || out.Before != out.After || len(out.Settings)+len(out.Objects) > 0
+	changes := out.Change != Changed || out.Before != out.After || len(out.Settings)+len(out.Ends)+len(out.Objects) > 0
 	return out, changes
 }
 

@@ -151,8 +151,11 @@ type Delivery struct {
 	Before string `json:"variantBefore,omitempty"`
 	After  string `json:"variantAfter,omitempty"`
 	// Settings are the fields of its spec that change, but for targets and variants.
-	Settings []string       `json:"settings,omitempty"`
-	Objects  []ObjectChange `json:"objects"`
+	Settings []string `json:"settings,omitempty"`
+	// Ends says when it leaves by itself, where its targets change that: access that was
+	// for a time may be for good now.
+	Ends    string         `json:"ends,omitempty"`
+	Objects []ObjectChange `json:"objects"`
 	// Restarts are the workloads whose pods are made anew.
 	Restarts []Object `json:"restarts,omitempty"`
 	Prune    *Prune   `json:"prune,omitempty"`
@@ -186,6 +189,7 @@ type Summary struct {
 	ObjectsRemoved  int `json:"objectsRemoved"`
 	ObjectsMoved    int `json:"objectsMoved"`
 	Restarts        int `json:"restarts"`
+	EndsMoved       int `json:"endsMoved"`
 	PrunesHeld      int `json:"prunesHeld"`
 	MissingLocks    int `json:"missingLocks"`
 	Blockers        int `json:"blockers"`

@@ -20,7 +20,9 @@ func TestAPlanIsAsItsSchemaSays(t *testing.T) {
 	}
 	w := newWorld(t)
 	for name, change := range map[string]testfleet.Files{
-		"nothing":      nil,
+		"nothing": nil,
+		"an end": {"placements/shop.yaml": strings.Replace(w.files["placements/shop.yaml"], "clusterSet: stores",
+			"clusterSet: stores, notAfter: \"2126-01-01T00:00:00Z\"", 1)},
 		"a cluster":    {"clusters/three.yaml": testfleet.Cluster("three", ""), "clusters/lab.yaml": ""},
 		"no placement": {"placements/shop.yaml": "", "fleet.yaml": w.root.Fleet(t, 2)},
 		"a rename": {"placements/shop.yaml": "",

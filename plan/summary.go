@@ -17,12 +17,15 @@ func (p *Plan) summarize() {
 			}
 		}
 	}
-	restarts, held := names{}, names{}
+	restarts, held, ends := names{}, names{}, names{}
 	objects := map[Change]names{Added: {}, Removed: {}, Changed: {}, Moved: {}}
 	for _, d := range p.Deliveries {
 		touched.add(d.On.Names...)
 		for _, o := range d.Restarts {
 			restarts.add(o.key())
+		}
+		if d.Ends != "" {
+			ends.add(d.Placement)
 		}
 		if d.Prune != nil && d.Prune.Held {
 			held.add(d.Placement)
@@ -39,7 +42,7 @@ func (p *Plan) summarize() {
 	s.SecretsChanged, s.SecretsMoved = len(secrets[Changed]), len(secrets[Moved])
 	s.ObjectsAdded, s.ObjectsRemoved = len(objects[Added]), len(objects[Removed])
 	s.ObjectsChanged, s.ObjectsMoved = len(objects[Changed]), len(objects[Moved])
-	s.Restarts, s.PrunesHeld = len(restarts), len(held)
+	s.Restarts, s.PrunesHeld, s.EndsMoved = len(restarts), len(held), len(ends)
 	p.Summary = s
 }
 

@@ -123,6 +123,9 @@ func lines(p *plan.Plan) (all []string) {
 	for _, d := range p.Deliveries {
 		all = append(all, strings.TrimSpace(fmt.Sprintf("%s: %s is %s %s", d.On.Title, d.Placement, d.Change,
 			strings.Join(d.Settings, " "))))
+		if d.Ends != "" {
+			all = append(all, "  "+d.Ends)
+		}
 		for _, o := range d.Objects {
 			all = append(all, fmt.Sprintf("  %s %s%s", o.Change, o.Object, o.Other))
 		}

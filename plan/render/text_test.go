@@ -33,7 +33,7 @@ func strange() *plan.Plan {
 			Problem: hostile, Hint: hostile}},
 		Deliveries: []plan.Delivery{{Change: plan.Changed, Placement: hostile, On: on, Before: hostile, After: "x",
 			Restarts: []plan.Object{object}, Prune: &plan.Prune{Leaving: 1, Of: 2, Stays: hostile}, Waits: []string{hostile},
-			Settings: []string{hostile}, Objects: []plan.ObjectChange{{
+			Ends: hostile, Settings: []string{hostile}, Objects: []plan.ObjectChange{{
 				Change: plan.Removed, Object: object, Other: hostile, Fields: []string{hostile}, Stub: hostile,
 			}}}},
 	}
@@ -78,6 +78,7 @@ func TestTheVerdictSaysWhatCannotBeTakenBackFirst(t *testing.T) {
 			Summary: plan.Summary{ClustersGaining: 3000, SecretsGained: 1, ObjectsAdded: 2}},
 		"blocked by 1 problem; 1 cluster loses 2 secrets; 1 secret moved": {
 			Summary: plan.Summary{Blockers: 1, ClustersLosing: 1, SecretsLost: 2, SecretsMoved: 1}},
+		"2 placements end at another time, or never": {Summary: plan.Summary{EndsMoved: 2}},
 		"3 cluster files change": {ClusterFiles: []plan.ClusterChange{{On: plan.Clusters{Count: 2}},
 			{On: plan.Clusters{Count: 1}}}},
 		"settings change, and nothing that is granted or built": {Deliveries: []plan.Delivery{{Settings: []string{"wait"}}}},

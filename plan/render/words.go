@@ -26,6 +26,7 @@ func Verdict(p *plan.Plan) string {
 	add(s.SecretsLost, "%s %s %s", count(s.ClustersLosing, "cluster"), verb(s.ClustersLosing, "lose"),
 		count(s.SecretsLost, "secret"))
 	add(s.SecretsChanged, "%s with another value", count(s.SecretsChanged, "secret"))
+	add(s.EndsMoved, "%s %s at another time, or never", count(s.EndsMoved, "placement"), verb(s.EndsMoved, "end"))
 	add(s.SecretsMoved, "%s moved", count(s.SecretsMoved, "secret"))
 	add(s.MissingLocks, "%s without a lock", count(s.MissingLocks, "secret"))
 	add(s.ObjectsAdded, "%s added", count(s.ObjectsAdded, "object"))
@@ -173,6 +174,9 @@ func objectWords(o plan.ObjectChange) string {
 func asides(d plan.Delivery) (all []string) {
 	if len(d.Settings) > 0 {
 		all = append(all, "other settings: "+strings.Join(d.Settings, ", "))
+	}
+	if d.Ends != "" {
+		all = append(all, d.Ends)
 	}
 	if len(d.Restarts) > 0 {
 		var names []string
