@@ -120,6 +120,10 @@ func newDeliveryReconciler(mgr ctrl.Manager, o Options) (*Reconciler, error) {
 	if o.now == nil {
 		o.now = time.Now
 	}
+	if current := o.Pacer; current != nil {
+		sparing := &hold.Sparing{Now: time.Now}
+		o.Pacer = func() Pacer { return sparing.Of(current()) }
+	}
 	r := &Reconciler{
 		options: o, client: own, reader: mgr.GetAPIReader(), finder: finder, now: o.now, memories: &memories{},
 		desk: record.Desk{Client: own, Reader: mgr.GetAPIReader(), Events: say.Recorder{EventRecorder: o.Recorder},

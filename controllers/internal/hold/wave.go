@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -16,6 +17,9 @@ const (
 	askAgain = 15 * time.Second
 	// mostAgain bounds what an answer may say of that.
 	mostAgain = 2 * time.Minute
+	// answerIn is what one question may take: a little more than the service itself
+	// waits for Git.
+	answerIn = 12 * time.Second
 )
 
 // Pacer says whose turn it is; *keyservice/client.Client does.
@@ -45,6 +49,8 @@ func Wave(ctx context.Context, pacer Pacer, of Release) *Hold {
 		return &Hold{Again: askAgain, End: waits(v1alpha1.WaitingForWaveReason, of.Revision,
 			"there is no connection to the key service, which says whose turn it is")}
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
 	may, why, again, err := pacer.MayTake(ctx, &keyservicev1.MayTakeRequest{Revision: of.Head,
 		Placement: p.Metadata.Name, Release: of.Placed.Release(), Stood: of.Stood})
 	switch {
@@ -55,5 +61,6 @@ func Wave(ctx context.Context, pacer Pacer, of Release) *Hold {
 	case again <= 0:
 		again = askAgain
 	}
-	return &Hold{Again: min(again, mostAgain), End: waits(v1alpha1.WaitingForWaveReason, of.Revision, why)}
+	// At a pause's end they ask one after the other.
+	return &Hold{Again: pace.Spread(min(again, mostAgain)), End: waits(v1alpha1.WaitingForWaveReason, of.Revision, why)}
 }
