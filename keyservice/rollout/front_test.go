@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,10 +23,11 @@ type counted struct {
 	Store
 	states        map[string][]byte
 	reads, writes atomic.Int32
+	known         map[string]store.Wave
 }
 
 func (c *counted) Waves(context.Context, string, string, string) (map[string]store.Wave, error) {
-	return nil, nil
+	return c.known, nil
 }
 
 func (c *counted) States(_ context.Context, _, cluster string) (map[string][]byte, error) {
@@ -36,7 +38,12 @@ func (c *counted) States(_ context.Context, _, cluster string) (map[string][]byt
 	return map[string][]byte{cluster: c.states[cluster]}, nil
 }
 
-func (c *counted) PutWave(string, string, string, store.Wave) store.Change { return nil }
+func (c *counted) PutWave(_, _, _ string, w store.Wave) store.Change {
+	if c.known != nil {
+		c.known[w.Of] = w
+	}
+	return nil
+}
 
 func (c *counted) ForgetWaves(string, string, string, time.Time) store.Change { return nil }
 
@@ -141,5 +148,30 @@ func TestManyPlacementsCostOneRead(t *testing.T) {
 	all.Wait()
 	if s.reads.Load() != 1 {
 		t.Errorf("%d reads of what clusters say, want one", s.reads.Load())
+	}
+}
+
+// TestAReleaseThatComesBackPausesAnew: it was reverted during its pause, and who takes it
+// first had it before.
+func TestAReleaseThatComesBackPausesAnew(t *testing.T) {
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	release := "sha256:" + strings.Repeat("0", 64)
+	canary := model.Wave{RolloutWave: api.RolloutWave{ClusterName: "canary"}, Clusters: []string{"canary"}}
+	head := headWith("shop")
+	head.Model.Placements["shop"].Spec.Rollout.Pause = &api.Duration{Duration: time.Hour}
+	s := &counted{known: map[string]store.Wave{canary.Of(): {Of: canary.Of(), Since: now.Add(-2 * time.Hour)}}}
+	pacing := newPacing(s, now)
+	pacing.plans.at(head, "shop").plan = &plan{
+		placement: "shop", rollout: head.Model.Placements["shop"].Spec.Rollout, whole: true, looked: &look{},
+		waves: []model.Wave{canary, {Clusters: []string{"last"}}}, waveOf: map[string]int{"last": 1},
+		releases: map[string]string{"canary": release, "last": release},
+	}
+	turn, err := pacing.turn(t.Context(), head, "canary",
+		&keyservicev1.MayTakeRequest{Placement: "shop", Release: release, Stood: true})
+	if err != nil || !turn.May {
+		t.Errorf("canary may not take what it had before: %+v, %v", turn, err)
+	}
+	if row := s.known[canary.Of()]; !row.Since.IsZero() || !row.Passed.IsZero() {
+		t.Errorf("the pause before counts: %+v", row)
 	}
 }

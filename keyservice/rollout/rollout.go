@@ -104,13 +104,16 @@ func (s *Pacing) turn(ctx context.Context, at *heads.Head, cluster string, in *k
 		return Turn{Why: "the key service cannot build it for this cluster; hint: bulla validate says why",
 			Again: askAgain}, nil
 	case release != in.GetRelease():
-		return Turn{Why: "the key service's head has another release", Again: askAgain}, nil
-	case in.GetStood() && !plan.rollout.Paused:
-		return Turn{May: true}, nil
+		return Turn{Why: "the key service's head has another release; hint: if that stays, bring the key service " +
+			"and this controller to one version of bulla: another one may build something else", Again: askAgain}, nil
 	}
+	// Whoever asks starts the pause anew of a release that was reverted during it.
 	front, err := s.front(ctx, plan)
 	if err != nil {
 		return Turn{}, err
+	}
+	if in.GetStood() && !plan.rollout.Paused {
+		return Turn{May: true}, nil
 	}
 	return plan.turn(cluster, front), nil
 }
