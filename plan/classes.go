@@ -12,7 +12,8 @@ import (
 // classes are the clusters of both sides, together where nothing that is decided on tells
 // them apart: placements and variants, sets, and what their files say. The first of each
 // stands for all, and ten thousand shops cost what one does.
-func classes(base, head *resolving) [][]string {
+func (d *differ) classes() [][]string {
+	base, head := d.base, d.head
 	named := base.namedInLocks()
 	maps.Copy(named, head.namedInLocks())
 	own := map[string]bool{}
@@ -25,7 +26,7 @@ func classes(base, head *resolving) [][]string {
 	at, all := map[string]int{}, [][]string{}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		key := base.class(name) + "\x00" + head.class(name) + "\x00" +
-			clusterChange(base.Model.Clusters[name], head.Model.Clusters[name])
+			clusterChange(base.Model.Clusters[name], head.Model.Clusters[name]) + "\x00" + d.without.class(name)
 		if named[name] || base.values(name) != head.values(name) {
 			key = name
 		}

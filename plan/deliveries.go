@@ -39,7 +39,7 @@ func (d *differ) deliveries(cluster string) []Delivery {
 // change: a placement that does not build keeps what it has.
 func (d *differ) delivery(cluster, name string, before, after *resolved) (Delivery, bool) {
 	was, is := placedOn(before, name), placedOn(after, name)
-	if is != nil && is.Err != nil || is == nil && after.unread(d, name) {
+	if is != nil && is.Err != nil || is == nil && after.unread(d, name) || slices.Contains(d.without.on[cluster], name) {
 		return Delivery{}, false
 	}
 	out := Delivery{Change: Changed, Placement: name, Objects: []ObjectChange{}}
@@ -83,11 +83,7 @@ func (d *differ) valued(cluster string, was, is *kustomize.Placed, builds pair) 
 		return builds
 	}
 	name := is.Placement.Metadata.Name
-	before, after := d.base.with(cluster, name), d.head.with(cluster, name)
-	if before.Err != nil || after.Err != nil {
-		return builds
-	}
-	return pair{before.Build, after.Build}
+	return pair{d.base.with(cluster, name).Build, d.head.with(cluster, name).Build}
 }
 
 func placedOn(r *resolved, name string) *kustomize.Placed {

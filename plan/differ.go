@@ -13,6 +13,8 @@ type differ struct {
 	folds      folds
 	// pairs are the builds that were compared, shared by all classes that have them.
 	pairs map[pair]*compared
+	// without is what lacks a value.
+	without unvalued
 }
 
 // Options are what a comparison may use.
@@ -43,7 +45,8 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 		Format: Format, Base: base.Revision, Head: head.Revision, Notes: []string{},
 		Fleet: fleetChanges(base.Model.Fleet, head.Model.Fleet),
 	}
-	for _, class := range classes(d.base, d.head) {
+	d.without = d.unvalued()
+	for _, class := range d.classes() {
 		d.class(class)
 	}
 	if err := ctx.Err(); err != nil {
@@ -51,6 +54,7 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 	}
 	d.folds.into(p, d)
 	p.Blockers, p.Known = d.problems()
+	p.Blockers = append(p.Blockers, d.without.problems(d)...)
 	p.summarize()
 	return p, ctx.Err()
 }
