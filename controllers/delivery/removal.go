@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
@@ -25,6 +26,11 @@ func (r *removal) ready(ctx context.Context) error {
 		if policy, err = r.options.lastPolicy(r.record.Obj.Spec); err != nil {
 			return err
 		}
+	}
+	// What Git said last may be what no pass took up: it suspended the placement meanwhile.
+	if last := r.record.Obj.Spec.DeletionPolicy; last == string(api.DeletionOrphan) &&
+		!api.DeletionPolicy(policy.DeletionPolicy).Orphans(policy.Prune) {
+		policy.DeletionPolicy = last
 	}
 	_, err := r.pass.ready(ctx, policy)
 	return err

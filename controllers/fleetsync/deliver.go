@@ -151,6 +151,8 @@ func planDeliveries(s *view.Snapshot, cluster string, standing []v1alpha1.Delive
 		}
 		next := d.DeepCopy()
 		next.Spec.Removed = false
+		// Suspended too: who hands objects to another deployer says both in one commit.
+		next.Spec.DeletionPolicy = whatStays(placed.Placement)
 		if !placed.Placement.Spec.Suspend {
 			appliedAs(&next.Spec, placed.Placement)
 		}
@@ -181,20 +183,26 @@ func buildsHere(p *kustomize.Placed) bool { return p.Err == nil && !p.Placement.
 func newDelivery(name string, placed *kustomize.Placed, revision string) *v1alpha1.Delivery {
 	d := &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DeliverySpec{Revision: revision}}
 	appliedAs(&d.Spec, placed.Placement)
+	d.Spec.DeletionPolicy = whatStays(placed.Placement)
 	if placed.Err == nil {
 		d.Spec.BuildDigest = placed.Build.Digest
 	}
 	return d
 }
 
-// appliedAs keeps as whom a placement is applied, and what stays of it: once it left
-// Git and somebody lost the Delivery's status, nobody else knows who may delete its
-// objects, and which.
-func appliedAs(spec *v1alpha1.DeliverySpec, placement *api.Placement) {
-	spec.ServiceAccountName, spec.DeletionPolicy = placement.Spec.ServiceAccountName, ""
+// whatStays of a placement's objects once it left Git: nobody else knows it then, when
+// the Delivery's status is lost, or no pass has taken it up.
+func whatStays(placement *api.Placement) string {
 	if placement.Spec.DeletionPolicy.Orphans(placement.Spec.PruneEnabled()) {
-		spec.DeletionPolicy = string(api.DeletionOrphan)
+		return string(api.DeletionOrphan)
 	}
+	return ""
+}
+
+// appliedAs keeps as whom a placement is applied: once it left Git and somebody lost the
+// Delivery's status, nobody else knows who may delete its objects.
+func appliedAs(spec *v1alpha1.DeliverySpec, placement *api.Placement) {
+	spec.ServiceAccountName = placement.Spec.ServiceAccountName
 	if namespaces := placement.Spec.AllNamespaces(); len(namespaces) > 0 {
 		spec.TargetNamespace = namespaces[0]
 	}

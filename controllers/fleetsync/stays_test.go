@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -30,8 +32,38 @@ func TestADeliverySaysWhatStaysOfIt(t *testing.T) {
 			t.Errorf("prune %v, %q: got %q, want %q", test.prune, test.policy, d.Spec.DeletionPolicy, test.want)
 		}
 		placement.Spec.Prune, placement.Spec.DeletionPolicy = nil, ""
-		if appliedAs(&d.Spec, placement); d.Spec.DeletionPolicy != "" {
+		plan := planDeliveries(deliverySnapshot(placement), testCluster, []v1alpha1.Delivery{*d}, nobodyConsents)
+		for _, w := range plan.update {
+			d = w.to
+		}
+		if d.Spec.DeletionPolicy != "" {
 			t.Errorf("%q stays when Git takes it back", d.Spec.DeletionPolicy)
 		}
 	}
 }
+
+// Who hands an application to another deployer suspends it and says that its objects
+// stay, in one commit.
+func TestASuspendedDeliverySaysWhatStaysOfIt(t *testing.T) {
+	placement := &api.Placement{Spec: api.PlacementSpec{TargetNamespace: "shop"}}
+	d := newDelivery("shop", &kustomize.Placed{Placement: placement, Build: &kustomize.Build{}}, "r1")
+	placement.Spec.Suspend, placement.Spec.DeletionPolicy = true, api.DeletionOrphan
+	placement.Spec.TargetNamespace, placement.Spec.ServiceAccountName = "other", "other"
+	plan := planDeliveries(deliverySnapshot(placement), testCluster, []v1alpha1.Delivery{*d}, nobodyConsents)
+	if len(plan.update) != 1 {
+		t.Fatalf("%d deliveries are written", len(plan.update))
+	}
+	to := plan.update[0].to.Spec
+	if to.DeletionPolicy != string(api.DeletionOrphan) || to.TargetNamespace != "shop" || to.ServiceAccountName != "" {
+		t.Errorf("the delivery says %+v", to)
+	}
+}
+
+// deliverySnapshot places one placement, as "shop".
+func deliverySnapshot(placement *api.Placement) *view.Snapshot {
+	s := planSnapshot(nil)
+	s.Resolution.Placed["shop"] = &kustomize.Placed{Placement: placement, Build: &kustomize.Build{}}
+	return s
+}
+
+func nobodyConsents(*v1alpha1.Delivery) bool { return false }
