@@ -137,8 +137,9 @@ func (p *pruning) guard(ctx context.Context, leaving []ObjectID) error {
 		stood = len(p.stand.inv)
 	}
 	share := p.aim.Snapshot.Fleet.Spec.MaxShare()
-	// What goes later counts now: a removal in two parts is one.
-	all := slices.Concat(leaving, p.later)
+	// What goes later counts now: a removal in two parts is one. What the placement leaves
+	// behind goes never, and must not keep a revoked value.
+	all := slices.Concat(leaving, slices.DeleteFunc(slices.Clone(p.later), p.leavesBehind))
 	few := func(n int) bool { return p.aim.Snapshot.Fleet.Spec.FewObjects(n, stood) }
 	if few(len(all)) {
 		return nil

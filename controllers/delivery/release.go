@@ -12,21 +12,23 @@ import (
 // to be deleted all the same. A word about a whole placement keeps no sealed object:
 // reverting revokes, and only the stub itself can say otherwise.
 func (p *pruning) release(leaving []ObjectID) (deleted []ObjectID) {
-	d := p.record.Obj
-	if !leavesPlain(d) {
-		return leaving
-	}
 	for _, id := range leaving {
-		if holdsValue(id, p.stand.inv[id]) {
-			deleted = append(deleted, id)
+		if p.leavesBehind(id) {
+			p.stand.drop(id)
 			continue
 		}
-		p.stand.drop(id)
+		deleted = append(deleted, id)
 	}
 	if released := len(leaving) - len(deleted); released > 0 {
-		p.record.Event("Released", fmt.Sprintf("%d objects that Git dropped stay: %s", released, stayWhy(d)))
+		p.record.Event("Released",
+			fmt.Sprintf("%d objects that Git dropped stay: %s", released, stayWhy(p.record.Obj)))
 	}
 	return deleted
+}
+
+// leavesBehind: an object that Git dropped stays, as nobody's.
+func (p *pruning) leavesBehind(id ObjectID) bool {
+	return leavesPlain(p.record.Obj) && !holdsValue(id, p.stand.inv[id])
 }
 
 // leavesPlain: plain objects that Git dropped stay.

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -8,6 +9,10 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/aim"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/record"
+	"github.com/bulla-dev/bulla/controllers/view"
 )
 
 // What leaves with its placement is as its deletionPolicy says, but no value stays.
@@ -24,6 +29,7 @@ func TestWhatBecomesOfObjectsWhenAPlacementLeaves(t *testing.T) {
 		"delete":   {ptr.To(false), api.DeletionDelete, false},
 		"waits":    {ptr.To(false), api.DeletionWaitForTermination, false},
 		"orphan":   {nil, api.DeletionOrphan, true},
+		"handed":   {nil, "", true},
 	}
 	for name, test := range cases {
 		a := w.place(name, w.configMap(name, "1"), w.seal("db-"+name, map[string]string{"password": "one"}))
@@ -31,6 +37,10 @@ func TestWhatBecomesOfObjectsWhenAPlacementLeaves(t *testing.T) {
 	}
 	w.commit()
 	w.settled()
+	t.Log("Git says it while it suspends the placement, as the spec has it then")
+	w.git["handed"].spec.Suspend = true
+	w.commit()
+	w.writeSpec(w.delivery("handed"), func(s *v1alpha1.DeliverySpec) { s.DeletionPolicy = string(api.DeletionOrphan) })
 	clear(w.git)
 	w.commit()
 	eventually(t, "the deliveries are gone", w.settledNow)
@@ -112,5 +122,28 @@ func TestASecretThatNobodyRecordedIsNotLeftBehind(t *testing.T) {
 	other := ObjectID{Group: "secrets.example.com", Kind: "Secret", Namespace: "ns", Name: "db"}
 	if holdsValue(other, v1alpha1.InventoryEntry{}) || !holdsValue(other, v1alpha1.InventoryEntry{Content: "sha256:x"}) {
 		t.Error("another kind is sealed where it has a content digest")
+	}
+}
+
+// What stays in any case is no part of a large removal: a revoked value does not wait for
+// consent to it.
+func TestWhatIsLeftBehindIsNotGuarded(t *testing.T) {
+	secret := ObjectID{Kind: "Secret", Namespace: "ns", Name: "db"}
+	for _, prune := range []bool{true, false} {
+		d := &v1alpha1.Delivery{Spec: v1alpha1.DeliverySpec{Revision: "main@sha1:new"},
+			Status: v1alpha1.DeliveryStatus{Objects: 12, Policy: &v1alpha1.DeliveryPolicy{Prune: prune}}}
+		p := &pruning{
+			aim:    &aim.Aim{Snapshot: &view.Snapshot{Fleet: &api.Fleet{}}},
+			record: record.Desk{}.Open(d), stand: &stand{inv: inventory.Inventory{}},
+		}
+		for i := range 10 {
+			p.later = append(p.later, ObjectID{Kind: "ConfigMap", Namespace: "ns", Name: fmt.Sprint(i)})
+		}
+		if err := p.guard(t.Context(), []ObjectID{secret}); (err != nil) != prune {
+			t.Errorf("prune %t: %v", prune, err)
+		}
+		if len(p.later) != 10 {
+			t.Errorf("%d objects are known to go later", len(p.later))
+		}
 	}
 }
