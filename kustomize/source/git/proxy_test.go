@@ -25,11 +25,13 @@ func TestARemoteIsReachedThroughItsProxy(t *testing.T) {
 	t.Cleanup(secure.Close)
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
 	basic := Auth{Username: r.Username, Password: r.Password, CAFile: authority}
+	plainly := basic
+	plainly.InsecureHTTP = true
 	for name, test := range map[string]struct {
 		url  string
 		auth Auth
 	}{
-		"http":  {r.URL(), basic},
+		"http":  {r.URL(), plainly},
 		"https": {secure.URL + target.Path, basic},
 		"ssh":   {r.SSHURL(), Auth{SSHKey: r.SSHKey, KnownHosts: r.KnownHosts()}},
 	} {
@@ -56,6 +58,15 @@ func TestARemoteIsReachedThroughItsProxy(t *testing.T) {
 				t.Errorf("the error is %s", text)
 			}
 		})
+	}
+}
+
+// A proxy reads what goes over plain http, to this machine's own loopback too.
+func TestNoCredentialsGoThroughAProxyInTheClear(t *testing.T) {
+	auth := Auth{Username: "bulla", Password: "secret", Proxy: Proxy{Address: "http://proxy.example.com:3128"}}
+	_, err := Open(t.TempDir(), "http://127.0.0.1:8080/fleet.git", "main", auth, Limits{})
+	if err == nil || !strings.Contains(err.Error(), "over plain http") {
+		t.Errorf("credentials go to a proxy: %v", err)
 	}
 }
 

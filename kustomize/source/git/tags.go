@@ -86,7 +86,8 @@ func (p *picker) named(adv *packp.AdvRefs) ([]string, error) {
 		if !ok {
 			continue
 		}
-		if v, err := semver.NewVersion(name); err == nil && p.versions.Check(v) {
+		// Strictly: the tag of a date, 20261129, is no version above all others.
+		if v, err := semver.StrictNewVersion(strings.TrimPrefix(name, "v")); err == nil && p.versions.Check(v) {
 			hash, _ := commitOf(adv, ref)
 			all = append(all, version{v, name, hash})
 		}

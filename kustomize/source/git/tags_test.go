@@ -109,7 +109,8 @@ func TestTheHighestVersionOfARangeIsFollowedForwardOnly(t *testing.T) {
 	w.tag("v2.0.0", four)
 	w.tag("v1.11.0-rc.1", four)
 	w.tag("latest", four)
-	w.at(one, two) // by version, not by letters or place; and no other range's
+	w.tag("1.20261129", four) // a nightly build's, and no version
+	w.at(one, two)            // by version, not by letters or place; and no other range's
 	// A version that is put on an earlier commit is none to go to.
 	w.tag("v1.99.0", one)
 	w.at(two, two)

@@ -4,7 +4,8 @@ package transport
 type Auth struct {
 	// Username and Password are for HTTP basic authentication.
 	Username, Password string
-	// InsecureHTTP sends them over plain http:// to hosts other than loopback.
+	// InsecureHTTP sends them over plain http:// to hosts other than loopback, and
+	// through a proxy.
 	InsecureHTTP bool
 	// SSHKey is a private key in PEM, unencrypted. KnownHosts, in OpenSSH's
 	// format, is required with it: a host that is not there is refused.

@@ -31,7 +31,9 @@ type httpRemote struct {
 
 func newHTTPRemote(u *url.URL, auth Auth, limits Limits) (*httpRemote, error) {
 	secret := auth.Username != "" || auth.Password != ""
-	if secret && u.Scheme == "http" && !auth.InsecureHTTP && !isLoopback(u.Hostname()) {
+	// Loopback is this machine's no more where a proxy is asked for it.
+	private := isLoopback(u.Hostname()) && auth.Proxy.Address == ""
+	if secret && u.Scheme == "http" && !auth.InsecureHTTP && !private {
 		return nil, errors.New("credentials would go over plain http: use https, or allow it explicitly")
 	}
 	tlsConfig, err := tlsOf(auth)

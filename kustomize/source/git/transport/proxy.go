@@ -93,13 +93,14 @@ func connect(ctx context.Context, proxy *url.URL, config *tls.Config, address st
 	if proxy.Port() == "" {
 		at = net.JoinHostPort(proxy.Hostname(), map[string]string{"http": "80", "https": "443"}[proxy.Scheme])
 	}
-	conn, err := direct(ctx, at)
+	raw, err := direct(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	// The context ends the exchange whatever it is doing.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	conn := raw
 	if proxy.Scheme == "https" {
 		config = config.Clone()
 		config.ServerName = proxy.Hostname()
