@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
+
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/view"
@@ -36,8 +39,8 @@ func TestConsentInGitCoversWhatItsRevisionRemoved(t *testing.T) {
 	t.Log("a revision that is not in the history is told, and opens nothing")
 	unknown := strings.Repeat("0", 40)
 	w.consents(unknown)
-	if said := w.refused(v1alpha1.PruneBlockedReason); !strings.Contains(said.Status.Conditions[0].Message+
-		said.Status.Conditions[len(said.Status.Conditions)-1].Message, unknown+", not in the history") {
+	said := w.refused(v1alpha1.PruneBlockedReason)
+	if !strings.Contains(conditions.GetMessage(said, meta.ReadyCondition), unknown+", not in the history") {
 		t.Errorf("conditions %+v", said.Status.Conditions)
 	}
 	w.expect(several(4))

@@ -50,9 +50,11 @@ func TestAFleetSyncFollowsTheTagsOfItsBranch(t *testing.T) {
 	w.expect(several(2))
 	tag("v1.1.1")
 	w.synced()
-	both := w.get()
+	one := w.get()
+	both := one.DeepCopy()
 	both.Spec.Tag = "stable"
-	if err := w.client.Update(t.Context(), both); err == nil || !strings.Contains(err.Error(), "choose one") {
+	err := w.client.Patch(t.Context(), both, client.MergeFrom(one))
+	if err == nil || !strings.Contains(err.Error(), "choose one") {
 		t.Errorf("a tag and a range: %v", err)
 	}
 	none := w.get()
