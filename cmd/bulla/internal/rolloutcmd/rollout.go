@@ -23,7 +23,10 @@ the healing of what stands wait for none of it.`
 
 // New is the command.
 func New(s *shell.Shell) *cobra.Command {
-	cmd := &cobra.Command{Use: "rollout", Short: "Pause and resume the waves of a placement", Long: long}
+	cmd := &cobra.Command{
+		Use: "rollout", Short: "Pause and resume the waves of a placement", Long: long, Args: command.None,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(
 		pausing(s, "pause", "Let nothing new start, on any cluster", "true", "paused"),
 		pausing(s, "resume", "Let the waves go on", "false", "resumed"))

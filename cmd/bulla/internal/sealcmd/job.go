@@ -2,6 +2,7 @@ package sealcmd
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -73,9 +74,23 @@ func (o options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := overwrites(what, where); err != nil {
+		return nil, err
+	}
 	how := o.how
 	how.Replaces = o.replace
 	return &sealjob.Job{Fleet: fleet, What: what, Whom: o.whom.of(), Where: where, How: how}, nil
+}
+
+// overwrites refuses a new name that has a value already: nobody could bring it back.
+func overwrites(what sealjob.What, where sealjob.Where) error {
+	for old, now := range what.Renamed {
+		if slices.Contains(where.Keys(), now) && !slices.Contains(what.Without, now) {
+			return fault.New("take it out first, with bulla unset, or give another name",
+				"%s: %s cannot be named %s: there is a value of that name", where.File, old, now)
+		}
+	}
+	return nil
 }
 
 // path returns where the stub is in the repository.

@@ -23,7 +23,7 @@ type one struct {
 
 func (o *one) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.stdin, "stdin", false, "take the value from standard input, as it is")
-	f.StringVar(&o.file, "from-file", "", "take the value from the file at `path`, as it is")
+	f.StringVar(&o.file, "from-file", "", "take the value from the file at `path`, as it is; - for standard input")
 	f.IntVar(&o.generate, "generate", 0, "make a value of `n` characters that nobody sees")
 	f.StringVar(&o.alphabet, "alphabet", "alnum", "with --generate, the `alphabet`: "+list(values.Alphabets()))
 }
@@ -46,7 +46,7 @@ func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) func(*values.Sour
 		case o.stdin:
 			return source.Input(set, key)
 		case o.file != "":
-			return source.Files(set, []string{key + "=" + o.file})
+			return source.File(set, key, o.file)
 		case generate:
 			return o.make(s, source, set, key)
 		}

@@ -60,14 +60,17 @@ func (j *Job) everywhere(ctx context.Context, out *Outcome) error {
 }
 
 // warnFewer says whom a new value is not for any more: a stub that several placements
-// build, sealed for one of them, is lost to the others.
-func (l locking) warnFewer(warn func(string, ...any), change stub.Change, targets []sealing.LockTarget) {
-	if len(change.Replaces) == 0 {
-		return
-	}
+// build, sealed for one of them, is lost to the others. A value that is new says so
+// where the stub is placed and the value opens nowhere at all.
+func (l locking) warnFewer(warn func(string, ...any), change stub.Change, targets []sealing.LockTarget,
+	uses []built.Use) {
 	var now []sealing.Target
 	for _, target := range targets {
 		now = append(now, target.Target)
+	}
+	if len(change.Replaces) == 0 {
+		l.warnNowhere(warn, change, now, uses)
+		return
 	}
 	before := l.kept(change)
 	if left := without(reached(l.model, before), reached(l.model, now)); len(left) > 0 {
@@ -77,6 +80,19 @@ func (l locking) warnFewer(warn func(string, ...any), change stub.Change, target
 		}
 		warn("%s: %s was for %s, and is not for %s any more", l.where.File, strings.Join(change.Fields, ", "),
 			strings.Join(names, ", "), strings.Join(left, ", "))
+	}
+}
+
+// warnNowhere says of a new value that no cluster on which the stub is placed opens it.
+func (l locking) warnNowhere(warn func(string, ...any), change stub.Change, now []sealing.Target, uses []built.Use) {
+	var placed []string
+	for _, use := range uses {
+		placed = append(placed, l.model.Got(use.Placement, use.Variant)...)
+	}
+	left := without(placed, reached(l.model, now))
+	if len(left) > 0 && len(left) == len(without(placed, nil)) {
+		warn("%s: %s is for no cluster on which it is placed, such as %s", l.where.File,
+			strings.Join(change.Fields, ", "), left[0])
 	}
 }
 

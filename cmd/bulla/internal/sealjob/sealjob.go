@@ -76,7 +76,7 @@ func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) error 
 		if err != nil {
 			return err
 		}
-		locks.warnFewer(j.Fleet.Warn, change, targets)
+		locks.warnFewer(j.Fleet.Warn, change, targets, found.Uses)
 		block, err := sheet.seal(sealer, change.Fields, targets, out.Object)
 		if err != nil {
 			return err

@@ -104,6 +104,19 @@ func CheckKey(key string) error {
 	return nil
 }
 
+// File adds a file to set, as the value of key; the path - is standard input.
+func (s *Source) File(set Set, key, path string) error {
+	data, err := s.readFile(path)
+	if err != nil {
+		hint := "--from-file takes the path of a file"
+		if told := (*fault.Error)(nil); errors.As(err, &told) {
+			hint = told.Hint
+		}
+		return fault.New(hint, "read --from-file%s: %w", ofKey(key, true), err)
+	}
+	return s.add(set, "--from-file", key, data)
+}
+
 // ofKey names the key, if it is one and no path or value in its place.
 func ofKey(key string, given bool) string {
 	if !given || len(validation.IsConfigMapKey(key)) > 0 {
