@@ -128,6 +128,11 @@ func (a run) clusterAdd(ctx context.Context, name string, o clusterAddOptions) e
 			" to change it, or choose another name; --rebuilt gives a cluster that was built anew its new keys",
 			"add cluster %q: %s is there", name, file)
 	}
+	// Before anybody is called up for a fingerprint.
+	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+		return fault.NewUsage("up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit",
+			"%.80q is no name of a cluster", name)
+	}
 	labels, err := ParseLabels(o.labels)
 	if err != nil {
 		return err
