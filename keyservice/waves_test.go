@@ -101,8 +101,8 @@ func TestABadReleaseStopsAtTheFirstWaveAndARevertRunsThrough(t *testing.T) {
 	f.eu.stands(t, second, keyservicev1.Readiness_READINESS_NOT_READY)
 	f.offset.Add(int64(2 * time.Hour))
 	why := f.us.may(t, bad, second, false)
-	if want := "wave canary is not Ready with it: 1 of 1 clusters lack, and 0 may (prod-eu); " +
-		"hint: bulla status --placement payments says why; mend the release, or revert it"; why != want {
+	if want := "wave canary is not Ready with it; hint: bulla status --rollout --placement payments " +
+		"says who lacks; mend the release, or revert it"; why != want {
 		t.Errorf("the second wave is told %q, want %q", why, want)
 	}
 	f.showsWaves(t, &keyservicev1.RolloutWave{Name: "canary", Clusters: 1, Pause: (10 * time.Minute).Microseconds(),

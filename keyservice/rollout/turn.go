@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -17,8 +16,6 @@ const (
 	mostAgain = time.Minute
 	// eachAgain is what one more cluster that waits adds.
 	eachAgain = 10 * time.Millisecond
-	// maxNamed is how many of the clusters that are waited for are named.
-	maxNamed = 3
 )
 
 // Turn is an answer: whether a wave may begin, and if not, why and when to ask again.
@@ -98,17 +95,18 @@ func (q question) passes(wave model.Wave, row store.Wave) (_ store.Wave, why str
 		return row, "has no cluster that could show that the release is good; " +
 			"hint: mend spec.rollout.waves in Git, as bulla validate says", 0
 	}
-	var lacking []string
+	lacking := 0
 	for _, name := range wave.Clusters {
 		if !q.ready(name) {
-			lacking = append(lacking, name)
+			lacking++
 		}
 	}
-	if may := wave.MayLack(len(wave.Clusters)); len(lacking) > may {
+	if may := wave.MayLack(len(wave.Clusters)); lacking > may {
 		row.Since = time.Time{} // its pause begins anew
-		return row, fmt.Sprintf("is not Ready with it: %d of %d clusters lack, and %d may (%s); "+
-			"hint: bulla status --placement %s says why; mend the release, or revert it",
-			len(lacking), len(wave.Clusters), may, few(lacking), q.placement), 0
+		// Who lacks is not for other clusters to know. And each that waits reports what it
+		// is told: a count would have them all report at each step.
+		return row, fmt.Sprintf("is not Ready with it; hint: bulla status --rollout --placement %s says who lacks; "+
+			"mend the release, or revert it", q.placement), 0
 	}
 	if row.Since.IsZero() || row.Since.After(q.now) {
 		row.Since = q.now
@@ -119,11 +117,4 @@ func (q question) passes(wave model.Wave, row store.Wave) (_ store.Wave, why str
 	}
 	row.Passed = q.now
 	return row, "", 0
-}
-
-func few(names []string) string {
-	if more := len(names) - maxNamed; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }

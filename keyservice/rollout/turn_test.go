@@ -63,7 +63,7 @@ func (r *rolling) says(clusters ...string) {
 func TestAWaveBeginsOnceThoseBeforeItStoodForTheirPause(t *testing.T) {
 	r := newRolling()
 	r.may(t, "canary", true, "")
-	r.may(t, "eu-1", false, "wave cluster/canary is not Ready with it: 1 of 1 clusters lack, and 0 may (canary); hint: ")
+	r.may(t, "eu-1", false, "wave cluster/canary is not Ready with it; hint: ")
 	r.says("canary")
 	r.may(t, "eu-1", false, "pauses until 2026-11-29T13:00:00Z")
 	r.q.now = r.q.now.Add(50 * time.Minute)
@@ -72,7 +72,7 @@ func TestAWaveBeginsOnceThoseBeforeItStoodForTheirPause(t *testing.T) {
 	r.says("canary")
 	r.may(t, "us", false, "pauses until 2026-11-29T13:50:00Z")
 	r.q.now = r.q.now.Add(time.Hour)
-	r.may(t, "us", false, "wave set/eu is not Ready with it: 3 of 3 clusters lack, and 1 may (eu-1, eu-2, eu-3)")
+	r.may(t, "us", false, "wave set/eu is not Ready with it")
 	r.says("-canary") // it passed: what it is now holds nobody
 	r.may(t, "eu-3", true, "")
 	r.says("eu-1", "eu-3")
@@ -98,11 +98,14 @@ func TestNobodyPassesForAWaveWithoutClusters(t *testing.T) {
 func TestOneClusterAtLeastShowsThatAReleaseIsGood(t *testing.T) {
 	r := newRolling()
 	r.q.waves[0].MaxUnavailable, r.q.waves[1].MaxUnavailable = "1", "9"
-	r.may(t, "eu-1", false, "is not Ready with it: 1 of 1 clusters lack, and 0 may")
+	r.may(t, "eu-1", false, "wave cluster/canary is not Ready with it")
 	r.says("canary")
 	r.may(t, "eu-1", false, "pauses")
 	r.q.now = r.q.now.Add(time.Hour)
-	r.may(t, "us", false, "3 of 3 clusters lack, and 2 may")
+	r.may(t, "us", false, "wave set/eu is not Ready with it")
+	if may := r.q.waves[1].MayLack(3); may != 2 {
+		t.Errorf("of 3 clusters %d may lack", may)
+	}
 	r.says("eu-2")
 	r.may(t, "us", true, "")
 }
@@ -154,4 +157,21 @@ func TestAClockThatIsSetBackEndsNoPause(t *testing.T) {
 	r.may(t, "us", false, "pauses until 2026-11-29T13:00:00Z")
 	r.q.now = r.q.now.Add(-24 * time.Hour)
 	r.may(t, "us", false, "pauses until 2026-11-28T13:00:00Z")
+}
+
+// TestAClusterIsToldTheSameWhileAWaveComes: each that waits reports what it is told, and
+// who else is unwell is not for it to know.
+func TestAClusterIsToldTheSameWhileAWaveComes(t *testing.T) {
+	r := newRolling()
+	r.says("canary")
+	r.q.rollout.Pause, r.q.waves[1].MaxUnavailable = nil, ""
+	const told = "wave set/eu is not Ready with it; hint: bulla status --rollout --placement shop says who lacks; " +
+		"mend the release, or revert it"
+	for _, next := range []string{"eu-1", "-eu-1", "eu-2"} {
+		at, _ := r.q.front()
+		if turn := r.plan.turn("us", at); turn.Why != told {
+			t.Errorf("told %q, want %q", turn.Why, told)
+		}
+		r.says(next)
+	}
 }
