@@ -90,6 +90,11 @@ func TestRemovalsAreHeldAgainstTheGuard(t *testing.T) {
 		"that stay": {half.With(testfleet.Files{
 			"placements/shop.yaml": w.files["placements/shop.yaml"] + "  prune: false\n"}),
 			plan.Prune{Leaving: 5, Of: 8, MaxShare: 50, Stays: "the placement says prune: false"}},
+		"a value goes all the same": {gone("apps/shop/c0.yaml", "apps/shop/db.yaml").With(testfleet.Files{
+			"placements/shop.yaml": w.files["placements/shop.yaml"] + "  prune: false\n"}),
+			plan.Prune{Leaving: 2, Of: 8, MaxShare: 50, Stays: "the placement says prune: false", Sealed: 1}},
+		"a cluster goes": {testfleet.Files{"clusters/two.yaml": testfleet.Cluster("two", "  decommission: true\n")},
+			plan.Prune{Leaving: 3, Of: 3, MaxShare: 50}},
 	} {
 		p := w.between(test.change)
 		if len(p.Deliveries) == 0 || p.Deliveries[0].Prune == nil {
@@ -98,6 +103,29 @@ func TestRemovalsAreHeldAgainstTheGuard(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, *p.Deliveries[0].Prune); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAPlacementThatLeavesSaysWhatStays: by its deletionPolicy, and values never do.
+func TestAPlacementThatLeavesSaysWhatStays(t *testing.T) {
+	w := newWorld(t)
+	shop := w.files["placements/shop.yaml"]
+	goes := plan.Prune{Leaving: 1, Of: 1, MaxShare: 50}
+	for says, stays := range map[string]string{
+		"  prune: false\n  deletionPolicy: Delete\n":             "",
+		"  prune: false\n  deletionPolicy: WaitForTermination\n": "",
+		"  prune: false\n":           "the placement says prune: false",
+		"  deletionPolicy: Orphan\n": "the placement says deletionPolicy: Orphan",
+	} {
+		w.files = w.files.With(testfleet.Files{"placements/shop.yaml": shop + says})
+		want := goes
+		if stays != "" {
+			want.Stays, want.Sealed = stays, 1
+		}
+		p := w.between(testfleet.Files{"placements/shop.yaml": ""})
+		if diff := cmp.Diff(&want, p.Deliveries[0].Prune); diff != "" {
+			t.Errorf("%s(-want +got):\n%s", says, diff)
 		}
 	}
 }

@@ -19,6 +19,9 @@ func fleetChanges(was, is *api.Fleet) []FleetChange {
 	if before.ID != after.ID {
 		add("spec.id", "%q becomes %q: another fleet, in which nothing opens that was sealed before", before.ID, after.ID)
 	}
+	if before.Serial > after.Serial && before.ID == after.ID {
+		add("spec.serial", "%d becomes %d: whoever accepted the later one refuses this", before.Serial, after.Serial)
+	}
 	for _, key := range after.SealingKeys {
 		switch old, ok := before.Key(key.ID); {
 		case !ok:

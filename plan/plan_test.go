@@ -149,6 +149,16 @@ func TestEveryGrantingPathIsTold(t *testing.T) {
 	}
 }
 
+// TestAnOlderFleetFileIsTold: it is well signed, and not signed anew.
+func TestAnOlderFleetFileIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.files = w.files.With(testfleet.Files{"fleet.yaml": w.root.Fleet(t, 2)})
+	got := lines(w.between(testfleet.Files{"fleet.yaml": w.root.Fleet(t, 1)}))
+	if diff := cmp.Diff([]string{"fleet spec.serial"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestWhoVouchesIsTold: nobody compared the keys, and from now on a second lock may rest
 // on them.
 func TestWhoVouchesIsTold(t *testing.T) {

@@ -19,17 +19,22 @@ type Prune struct {
 	MaxShare int `json:"maxShare"`
 	// Held: it stays until somebody consents.
 	Held bool `json:"held"`
-	// Stays says why nothing is deleted at all.
-	Stays string `json:"stays,omitempty"`
+	// Stays says why plain objects stay, "" where they go. Sealed are how many leave that
+	// were sealed: those go all the same, as their grants did.
+	Stays  string `json:"stays,omitempty"`
+	Sealed int    `json:"sealed,omitempty"`
 }
 
 // prune says what is deleted of a delivery; nil for nothing. A placement that left is
 // guarded with the others that leave the cluster.
 func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, before, after *resolved) *Prune {
-	leaving := 0
+	leaving, sealed := 0, 0
 	for _, o := range out.Objects {
-		if o.Change == Removed {
-			leaving++
+		if o.Change != Removed {
+			continue
+		}
+		if leaving++; o.Stub != "" || o.Object.Group == "" && o.Object.Kind == "Secret" { // as the controller takes it
+			sealed++
 		}
 	}
 	if leaving == 0 || was == nil {
@@ -37,17 +42,36 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 	}
 	spec := d.head.Model.Fleet.Spec
 	p := &Prune{Leaving: leaving, Of: len(was.Build.Objects), MaxShare: spec.MaxShare()}
-	says := was.Placement
 	if is != nil {
-		says, p.Held = is.Placement, !spec.FewObjects(p.Leaving, p.Of)
-	} else if !d.head.Model.Clusters[cluster].Spec.Decommission {
+		p.Stays = stays(is.Placement, false)
+	} else {
+		p.Stays = stays(was.Placement, true)
 		p.Leaving, p.Of = placementsLeaving(before, after), len(before.Placed)
+	}
+	going := leaving
+	if p.Stays != "" {
+		p.Sealed, going = sealed, sealed
+	}
+	switch {
+	case going == 0:
+	case is != nil:
+		p.Held = !spec.FewObjects(going, p.Of)
+	case !d.head.Model.Clusters[cluster].Spec.Decommission: // which is consent
 		p.Held = !spec.FewPlacements(p.Leaving, p.Of)
 	}
-	if says.Spec.Prune != nil && !*says.Spec.Prune {
-		p.Held, p.Stays = false, "the placement says prune: false"
-	}
 	return p
+}
+
+// stays says why plain objects stay that Git dropped, of a placement that stays or left.
+func stays(p *api.Placement, left bool) string {
+	prune, policy := p.Spec.PruneEnabled(), p.Spec.DeletionPolicy
+	switch {
+	case left && policy == api.DeletionOrphan:
+		return "the placement says deletionPolicy: Orphan"
+	case prune, left && !policy.Orphans(prune):
+		return ""
+	}
+	return "the placement says prune: false"
 }
 
 func placementsLeaving(before, after *resolved) (n int) {

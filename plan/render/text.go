@@ -16,8 +16,8 @@ type TextOptions struct {
 	Colour bool
 }
 
-// Text writes a plan for people.
-func Text(w io.Writer, p *plan.Plan, o TextOptions) {
+// Text writes a plan for people. The error is the writer's: half a plan is none.
+func Text(w io.Writer, p *plan.Plan, o TextOptions) error {
 	t := &text{w: w, TextOptions: o}
 	t.line(printable.Bold, 0, "plan: "+Verdict(p))
 	t.line(printable.Plain, 0, "from "+p.Base.Name+" ("+short(p.Base.Commit)+") to "+p.Head.Name+" ("+
@@ -31,11 +31,13 @@ func Text(w io.Writer, p *plan.Plan, o TextOptions) {
 	t.missing(p.MissingLocks)
 	t.deliveries(p.Deliveries)
 	t.problems("Wrong before already", printable.Plain, p.Known)
+	return t.err
 }
 
 type text struct {
 	TextOptions
-	w io.Writer
+	w   io.Writer
+	err error
 }
 
 func (t *text) fleet(p *plan.Plan) {
@@ -108,7 +110,7 @@ func (t *text) problems(heading string, colour printable.Colour, all []plan.Prob
 }
 
 func (t *text) heading(words string) {
-	printable.Paint(t.w, printable.Plain, "\n")
+	t.write("\n")
 	t.line(printable.Bold, 0, words+":")
 }
 
@@ -133,8 +135,19 @@ func (t *text) line(colour printable.Colour, indent int, words string) {
 		if i > 0 {
 			line = "    " + line
 		}
-		printable.Paint(t.w, colour, margin+line)
-		printable.Paint(t.w, printable.Plain, "\n")
+		if colour == printable.Plain {
+			t.write(margin + line)
+		} else {
+			printable.Paint(t.w, colour, margin+line)
+		}
+		t.write("\n")
+	}
+}
+
+// write goes on until the first error, which counts.
+func (t *text) write(words string) {
+	if t.err == nil {
+		_, t.err = io.WriteString(t.w, printable.Text(words))
 	}
 }
 

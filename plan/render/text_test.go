@@ -2,7 +2,9 @@ package render_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode"
 
@@ -44,7 +46,9 @@ func strange() *plan.Plan {
 func TestWhatAStrangerWroteStaysInItsLine(t *testing.T) {
 	for _, width := range []int{0, 60} {
 		var out bytes.Buffer
-		render.Text(printable.Writer(&out), strange(), render.TextOptions{Width: width})
+		if err := render.Text(printable.Writer(&out), strange(), render.TextOptions{Width: width}); err != nil {
+			t.Fatal(err)
+		}
 		if strings.Contains(out.String(), "\nplan: no changes") {
 			t.Errorf("a line is a stranger's:\n%s", out.String())
 		}
@@ -59,7 +63,9 @@ func TestWhatAStrangerWroteStaysInItsLine(t *testing.T) {
 // TestOnlyAPlansOwnColoursAreWritten: what paints cannot be told from what repaints.
 func TestOnlyAPlansOwnColoursAreWritten(t *testing.T) {
 	var out bytes.Buffer
-	render.Text(printable.Writer(&out), strange(), render.TextOptions{Colour: true})
+	if err := render.Text(printable.Writer(&out), strange(), render.TextOptions{Colour: true}); err != nil {
+		t.Fatal(err)
+	}
 	text := out.String()
 	for _, c := range []printable.Colour{printable.Bold, printable.Red, printable.Green, printable.Yellow} {
 		text = strings.ReplaceAll(text, "\x1b["+string(c)+"m", "")
@@ -85,6 +91,41 @@ func TestTheVerdictSaysWhatCannotBeTakenBackFirst(t *testing.T) {
 	} {
 		if got := render.Verdict(p); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// full takes so many writes.
+type full struct{ room int }
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.room--; f.room < 0 {
+		return 0, syscall.ENOSPC
+	}
+	return len(p), nil
+}
+
+// TestHalfAPlanIsAnError: on a full disk, the part that fits says less than the plan.
+func TestHalfAPlanIsAnError(t *testing.T) {
+	for _, room := range []int{0, 1, 10} {
+		out := printable.Writer(&full{room})
+		if err := render.Text(out, strange(), render.TextOptions{}); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("room for %d: %v", room, err)
+		}
+	}
+}
+
+// TestWhatStaysIsSaid: and that values go all the same.
+func TestWhatStaysIsSaid(t *testing.T) {
+	for want, prune := range map[string]plan.Prune{
+		"what is removed stays: W":                               {Leaving: 2, Of: 3, Stays: "W"},
+		"what is plain stays: W; what was sealed goes: 1 object": {Leaving: 2, Of: 3, Stays: "W", Sealed: 1},
+		"1 of 3 placements leave; the guard lets 50% go":         {Leaving: 1, Of: 3, MaxShare: 50},
+	} {
+		p := &plan.Plan{Deliveries: []plan.Delivery{{Change: plan.Removed, Placement: "shop", Prune: &prune}}}
+		var out bytes.Buffer
+		if err := render.Text(&out, p, render.TextOptions{}); err != nil || !strings.Contains(out.String(), want+"\n") {
+			t.Errorf("%v, and no %q in\n%s", err, want, out.String())
 		}
 	}
 }

@@ -198,8 +198,14 @@ func pruneWords(d plan.Delivery) string {
 	}
 	text := fmt.Sprintf("%d of %d %s leave; the guard lets %d%% go", d.Prune.Leaving, d.Prune.Of, what, d.Prune.MaxShare)
 	switch {
-	case d.Prune.Stays != "":
+	case d.Prune.Stays != "" && d.Prune.Sealed == 0:
 		return "what is removed stays: " + d.Prune.Stays
+	case d.Prune.Stays != "":
+		text = "what is plain stays: " + d.Prune.Stays + "; what was sealed goes: " + count(d.Prune.Sealed, "object")
+		if d.Prune.Held {
+			text += ", once somebody consents (spec.prune.consent in fleet.yaml)"
+		}
+		return text
 	case d.Prune.Held:
 		return text + ": they stay until somebody consents (spec.prune.consent in fleet.yaml)"
 	}

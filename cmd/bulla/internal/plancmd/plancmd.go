@@ -109,19 +109,8 @@ func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
 }
 
 func show(s *shell.Shell, p *plan.Plan, o options) error {
-	switch o.format {
-	case "json":
-		if err := render.JSON(s.Stdout, p); err != nil {
-			return err
-		}
-	case "markdown":
-		if err := render.Markdown(s.Stdout, p, version.Text()); err != nil {
-			return err
-		}
-	default:
-		width, terminal := printable.Screen(s.Stdout)
-		_, plain := os.LookupEnv("NO_COLOR")
-		render.Text(s.Stdout, p, render.TextOptions{Width: width, Colour: terminal && !plain})
+	if err := write(s, p, o); err != nil {
+		return fault.New("look at where the output goes: what is there is not the whole plan", "write the plan: %w", err)
 	}
 	switch {
 	case p.Blocked():
@@ -131,4 +120,16 @@ func show(s *shell.Shell, p *plan.Plan, o options) error {
 		return fault.ErrDifferent
 	}
 	return nil
+}
+
+func write(s *shell.Shell, p *plan.Plan, o options) error {
+	switch o.format {
+	case "json":
+		return render.JSON(s.Stdout, p)
+	case "markdown":
+		return render.Markdown(s.Stdout, p, version.Text())
+	}
+	width, terminal := printable.Screen(s.Stdout)
+	_, plain := os.LookupEnv("NO_COLOR")
+	return render.Text(s.Stdout, p, render.TextOptions{Width: width, Colour: terminal && !plain})
 }
