@@ -30,11 +30,12 @@ func TestAnOldHeadGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	old := headWith("removed", "shop")
-	gone := weak.Make(old)
-	get(old, "removed")
-	get(old, "shop")
-	old = nil
+	gone := func() weak.Pointer[heads.Head] {
+		old := headWith("removed", "shop")
+		get(old, "removed")
+		get(old, "shop")
+		return weak.Make(old)
+	}()
 	get(headWith("shop"), "shop")
 	runtime.GC()
 	if gone.Value() != nil {
