@@ -35,6 +35,9 @@ func (p *Puts) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 	if err != nil {
 		return entry, false, explain(o, "read", err)
 	}
+	if takesData(old) && !o.forced() {
+		return entry, false, &ImmutableError{ID: o.ID, Fields: immutableFields(cause)}
+	}
 	if err := p.rehearse(ctx, o, values); err != nil {
 		return entry, false, &ReplaceError{ID: o.ID, Outcome: Stands, Err: about(o.ID, o.Sealed(), err, o.Keys...)}
 	}
@@ -79,6 +82,13 @@ func (o Object) mayBeReplaced() bool {
 		return v1alpha1.MayReplace(o.Manifest, false)
 	}
 	return v1alpha1.MayReplace(o.Manifest, o.Force)
+}
+
+// takesData: a StatefulSet's volume claims are deleted with it, where it says so as it
+// lives. What Git has of that does not count: it has not arrived.
+func takesData(old *unstructured.Unstructured) bool {
+	when, _, _ := unstructured.NestedString(old.Object, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted")
+	return old.GroupVersionKind().GroupKind() == statefulSet && when == "Delete"
 }
 
 // forced: the object itself asks to be replaced.

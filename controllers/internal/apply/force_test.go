@@ -3,6 +3,7 @@ package apply
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -238,6 +239,50 @@ func TestForceOfAPlacement(t *testing.T) {
 		}
 		if annotate(o.Manifest, v1alpha1.ForceAnnotation, "enabled"); !o.mayBeReplaced() {
 			t.Error("a claim's own word does not count")
+		}
+	}
+}
+
+// The volume claims of a StatefulSet go with it where it says so, and their data with
+// them: as with a claim, that takes the set's own word.
+func TestForceOfAPlacementKeepsAStatefulSetsData(t *testing.T) {
+	const text = `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: a, namespace: ns}, spec: {serviceName: a,
+  selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: a}]}},
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: %s, whenScaled: Retain}}}`
+	refusal := apierrors.NewInvalid(schema.GroupKind{Group: "apps", Kind: "StatefulSet"}, "a", nil)
+	refusal.ErrStatus.Details.Causes = []metav1.StatusCause{{Field: "spec", Message: "field is immutable"}}
+	for name, test := range map[string]struct {
+		lives, next string
+		own         bool
+		replaced    bool
+	}{
+		"its data goes":                        {"Delete", "Delete", false, false},
+		"its data goes, and Git mends it":      {"Delete", "Retain", false, false},
+		"its data goes, and it asks for it":    {"Delete", "Delete", true, true},
+		"its data stays":                       {"Retain", "Retain", false, true},
+		"its data stays until Git has arrived": {"Retain", "Delete", false, true},
+	} {
+		b := newBench(t)
+		set := func(when string) Object {
+			return prepare(t, manifest(t, fmt.Sprintf(text, when)))["StatefulSet/a"]
+		}
+		entry := b.apply(set(test.lives), v1alpha1.InventoryEntry{}, nil)
+		o := set(test.next)
+		if o.Force = true; test.own {
+			annotate(o.Manifest, v1alpha1.ForceAnnotation, "enabled")
+		}
+		b.refuse = func(_ string, dry bool) error {
+			if !dry && b.deleted == 0 {
+				return refusal
+			}
+			return nil
+		}
+		next, err := b.hands.Puts.Apply(t.Context(), o, entry, nil)
+		if replaced := err == nil && next.UID != entry.UID && b.deleted == 1; replaced != test.replaced {
+			t.Errorf("%s: replaced is %t, want %t: %v", name, replaced, test.replaced, err)
+		}
+		if !test.replaced && !errors.As(err, new(*ImmutableError)) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

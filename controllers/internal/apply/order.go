@@ -41,6 +41,8 @@ var (
 
 	dataClaim  = schema.GroupKind{Kind: "PersistentVolumeClaim"}
 	dataVolume = schema.GroupKind{Kind: "PersistentVolume"}
+
+	statefulSet = schema.GroupKind{Group: "apps", Kind: "StatefulSet"}
 )
 
 // passive kinds run nothing and have no status to wait for.
