@@ -41,7 +41,8 @@ pattern, from entries that are proven to be in the signed audit log. Nobody comp
 their keys, and each file says so: vouchedBy: KeyService. They get what is locked to
 their sets, which trusts the key service anyway; two-lock sealing to one of them is
 refused until "bulla cluster vouch" took that line away. Files that are there are
-never touched, and a cluster whose file was taken out of the repository stays out.
+never touched, and a cluster whose file was taken out of the repository stays out, also
+where only the remote's branches say so: run "git fetch" first.
 It needs "bulla login" and the role auditor or operator.
 
 A cluster that was built anew under its old name has made new keys: --rebuilt

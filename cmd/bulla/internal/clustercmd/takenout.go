@@ -19,7 +19,8 @@ import (
 // machine back that was stolen. A folder that is not in Git never had any.
 //
 // Every edge of the history counts: a file that came and went on a branch, or went in a
-// merge, was taken out too.
+// merge, was taken out too. So do the remote's branches: a clone that is behind does not
+// have the commit yet that took a machine out.
 func takenOut(ctx context.Context, root string) (map[string]string, error) {
 	if fleetrepo.GitDir(root) == "" {
 		return nil, nil
@@ -36,7 +37,7 @@ func takenOut(ctx context.Context, root string) (map[string]string, error) {
 		return nil, nil //nolint:nilerr // no commit yet
 	}
 	text, err := git(ctx, root, "log", "-z", "--full-history", "-m", "--no-renames", "--diff-filter=D", "--name-only",
-		"--relative", "--format=%H", "--", "clusters/")
+		"--relative", "--format=%H", "HEAD", "--remotes", "--", "clusters/")
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,17 @@ func TestWhatWasTakenOutStaysOut(t *testing.T) {
 	do("merge", "-q", "--no-ff", "--no-commit", "side")
 	do("rm", "-q", "clusters/merged.yaml")
 	do("commit", "-qm", "merge")
-	for name, commit := range expect("brief", "merged", "moved", "went") {
+
+	t.Log("a clone that is behind knows it from the remote's branch")
+	do("checkout", "-qb", "theirs")
+	add("behind")
+	do("rm", "-q", "clusters/behind.yaml")
+	do("commit", "-qm", "stolen")
+	do("checkout", "-q", "main")
+	expect("brief", "merged", "moved", "went")
+	do("update-ref", "refs/remotes/origin/main", "theirs")
+	do("branch", "-qD", "theirs")
+	for name, commit := range expect("behind", "brief", "merged", "moved", "went") {
 		do("checkout", "-q", commit+"^", "--", "clusters/"+name+".yaml") // as the command says
 	}
 }
