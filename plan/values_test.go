@@ -24,20 +24,23 @@ func TestAValueThatLacksBlocks(t *testing.T) {
 		base, change testfleet.Files
 		// blocked is in the blocker; "" for none.
 		blocked string
-		// delivered: something comes to a cluster.
-		delivered bool
+		// delivered is to whom something comes.
+		delivered string
 	}{
-		"nothing changes":    {nil, testfleet.Files{"README": "x"}, "", false},
-		"one loses it":       {nil, testfleet.Files{"clusters/two.yaml": two}, `on cluster "two"`, false},
-		"both lose it":       {nil, both, `; it does not build on set/stores`, false},
-		"a new one lacks it": {nil, testfleet.Files{"clusters/three.yaml": three}, `on cluster "three"`, false},
-		"another is needed":  {nil, newName, "says ${ZONE}", false},
+		"nothing changes":    {nil, testfleet.Files{"README": "x"}, "", ""},
+		"one loses it":       {nil, testfleet.Files{"clusters/two.yaml": two}, `on cluster "two"`, ""},
+		"both lose it":       {nil, both, `; it does not build on set/stores`, ""},
+		"a new one lacks it": {nil, testfleet.Files{"clusters/three.yaml": three}, `on cluster "three"`, ""},
+		"another is needed":  {nil, newName, "says ${ZONE}", ""},
 		"for some": {nil, newName.With(testfleet.Files{
-			"clusters/one.yaml": testfleet.Cluster("one", "  values: {ZONE: a}\n")}), `on cluster "two"`, true},
-		"it lacked before":  {both, testfleet.Files{"apps/shop/config.yaml": testfleet.ConfigMap("other")}, "", false},
-		"it is there again": {both, testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", region)}, "", true},
+			"clusters/one.yaml": testfleet.Cluster("one", "  values: {ZONE: a}\n")}), `on cluster "two"`, "cluster/one"},
+		"one has it already": {testfleet.Files{
+			"clusters/one.yaml": testfleet.Cluster("one", "  values: {REGION: eu, ZONE: a}\n")}, newName,
+			`on cluster "two"`, "cluster/one"},
+		"it lacked before":  {both, testfleet.Files{"apps/shop/config.yaml": testfleet.ConfigMap("other")}, "", ""},
+		"it is there again": {both, testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", region)}, "", "cluster/one"},
 		"nothing substitutes": {nil, both.With(testfleet.Files{
-			"placements/shop.yaml": strings.Replace(shop, "  substitute: {}\n", "", 1)}), "", true},
+			"placements/shop.yaml": strings.Replace(shop, "  substitute: {}\n", "", 1)}), "", "set/stores"},
 	} {
 		before := w.files
 		w.files = w.files.With(test.base)
@@ -50,8 +53,12 @@ func TestAValueThatLacksBlocks(t *testing.T) {
 		if (test.blocked == "") != (blocked == "") || !strings.Contains(blocked, test.blocked) {
 			t.Errorf("%s: blocked by %q, want %q", name, blocked, test.blocked)
 		}
-		if got := len(p.Deliveries) > 0; got != test.delivered {
-			t.Errorf("%s: delivered: %v\n%s", name, got, strings.Join(lines(p), "\n"))
+		var delivered string
+		for _, d := range p.Deliveries {
+			delivered += d.On.Title
+		}
+		if delivered != test.delivered {
+			t.Errorf("%s: delivered to %q, want %q\n%s", name, delivered, test.delivered, strings.Join(lines(p), "\n"))
 		}
 		if len(p.Blockers) > 0 && p.Blockers[0].Hint == "" {
 			t.Errorf("%s: no hint", name)
