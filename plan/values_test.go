@@ -37,8 +37,9 @@ func TestAValueThatLacksBlocks(t *testing.T) {
 		"one has it already": {testfleet.Files{
 			"clusters/one.yaml": testfleet.Cluster("one", "  values: {REGION: eu, ZONE: a}\n")}, newName,
 			`on cluster "two"`, "cluster/one"},
-		"it lacked before":  {both, testfleet.Files{"apps/shop/config.yaml": testfleet.ConfigMap("other")}, "", ""},
-		"it is there again": {both, testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", region)}, "", "cluster/one"},
+		"it lacked before": {both, testfleet.Files{"apps/shop/config.yaml": testfleet.ConfigMap("other")}, "", ""},
+		"it is there again": {both, testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", region)},
+			"", "cluster/one"},
 		"nothing substitutes": {nil, both.With(testfleet.Files{
 			"placements/shop.yaml": strings.Replace(shop, "  substitute: {}\n", "", 1)}), "", "set/stores"},
 	} {
