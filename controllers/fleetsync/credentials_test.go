@@ -42,7 +42,10 @@ func TestGitCredentialsThatChangeAreTriedAtOnce(t *testing.T) {
 }
 
 func TestTheRepositoryIsReachedThroughTheProxyOfItsSecret(t *testing.T) {
-	w := newWorld(t)
+	w := bareWorld(t)
+	w.allowHTTP = true // loopback is not this machine's to a proxy
+	w.start()
+	w.join()
 	w.synced()
 	forward := proxy.ForwardForTest(t, "build", "proxysecret")
 	through := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "proxy"},

@@ -76,6 +76,8 @@ type world struct {
 	ahead, service atomic.Int64
 	// slowAfter is when a build is slow: never, unless a test is about that.
 	slowAfter time.Duration
+	// allowHTTP admits credentials over plain http that leaves the machine.
+	allowHTTP bool
 }
 
 // newWorld starts a repository with the fleet and this cluster in it, and a
@@ -132,7 +134,7 @@ func (w *world) start() {
 	options := Options{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: w.namespace,
 		Recorder: mgr.GetEventRecorderFor("bulla-controller"), //nolint:staticcheck // the interface that fluxcd's recorder has too
-		Git:      Git{Storage: w.storage}, Snapshots: w.snapshots,
+		Git:      Git{Storage: w.storage, AllowHTTP: w.allowHTTP}, Snapshots: w.snapshots,
 		Builder:    kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: w.slowAfter}),
 		Identities: &unseal.Identities{Client: mgr.GetClient(), Namespace: w.namespace}, Link: w.link,
 		Service: Service{Dial: w.dial, Enroll: w.enroll},
