@@ -62,8 +62,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // write sends the status, bound to the object that was read.
 func (r *Reconciler) write(ctx context.Context, live *v1alpha1.SealedManifest) error {
+	status := map[string]any{"observedGeneration": live.Status.ObservedGeneration,
+		"conditions": live.Status.Conditions, "delivery": nil} // null takes away what no Delivery stands for any more
+	if live.Status.Delivery != "" {
+		status["delivery"] = live.Status.Delivery
+	}
 	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": live.UID, "resourceVersion": live.ResourceVersion}, "status": live.Status,
+		"metadata": map[string]any{"uid": live.UID, "resourceVersion": live.ResourceVersion}, "status": status,
 	})
 	if err != nil {
 		return fmt.Errorf("write status of SealedManifest %s/%s: %w", live.Namespace, live.Name, err)

@@ -81,11 +81,14 @@ func TestAStubThatFluxAppliedSaysWhoStandsForIt(t *testing.T) {
 	secret := object.DeepCopy()
 	secret.SetAPIVersion("v1")
 	secret.SetKind("Secret")
+	stub := snapshot(&kustomize.Object{Unstructured: secret, Stub: &kustomize.Stub{}})
+	snapshots.Store(stub)
+	says("shop", "Unknown", "is at work")
 	snapshots.Store(snapshot(&kustomize.Object{Unstructured: secret}))
 	says("", "False", "NotPlaced")
 
 	// Git places it; its Delivery comes, fails and stands.
-	snapshots.Store(snapshot(&kustomize.Object{Unstructured: secret, Stub: &kustomize.Stub{}}))
+	snapshots.Store(stub)
 	says("shop", "Unknown", "is at work")
 	d := &v1alpha1.Delivery{
 		ObjectMeta: metav1.ObjectMeta{Namespace: installed.Namespace, Name: "shop"},
