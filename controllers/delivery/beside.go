@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -129,7 +130,11 @@ func (n *neighbours) look(ctx context.Context, secrets map[ObjectID]bool) error 
 	}
 	users, waits := map[ObjectID][]string{}, false
 	var failed error
+	stands := map[string]bool{}
 	for _, w := range found {
+		for _, id := range w.Reads {
+			stands[doneFor(w, id)] = true
+		}
 		restarted, err := n.restart(ctx, w)
 		if err != nil {
 			failed = err
@@ -148,12 +153,16 @@ func (n *neighbours) look(ctx context.Context, secrets map[ObjectID]bool) error 
 		}
 	}
 	n.known.at, n.known.users = began, users
+	maps.DeleteFunc(n.known.done, func(done, _ string) bool { return !stands[done] })
 	n.known.again = began.Add(pace.Jittered(n.aim.Placed.Placement.Spec.IntervalOrDefault()))
 	if waits && began.Sub(n.stand.vigil.since) <= n.health.timeout {
 		n.known.again = began.Add(unhealthyPoll)
 	}
 	return failed
 }
+
+// doneFor is what is remembered of a workload and a Secret, as long as the workload lives.
+func doneFor(w beside.Workload, id ObjectID) string { return w.UID() + "/" + id.Name }
 
 // restart has a workload run for the values that stand, where the stubs ask for it.
 func (n *neighbours) restart(ctx context.Context, w beside.Workload) (restarted bool, err error) {
@@ -162,7 +171,7 @@ func (n *neighbours) restart(ctx context.Context, w beside.Workload) (restarted 
 		if !restarts(o) {
 			continue
 		}
-		done := w.UID() + "/" + id.Name
+		done := doneFor(w, id)
 		if w.Differs(id, o.Content) && n.known.done[done] == o.Content {
 			// Whoever owns it writes back what it was: to restart it again would do so for ever.
 			n.known.failed = fmt.Sprintf("%s was restarted for %s, and its annotation was put back since: it is left alone; "+
