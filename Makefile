@@ -60,7 +60,7 @@ generate: $(foreach t,$(TOOLS),bin/.$(notdir $(t))) ## Write generated code, CRD
 	bin/buf lint && bin/buf generate
 	bin/controller-gen object paths=./api/... crd output:crd:dir=charts/bulla-controller/files/crds paths=./api/...
 	$(GO) run ./cmd/bulla docs > bin/cli.md && mv bin/cli.md docs/reference/cli.md
-	BULLA_WRITE_VALUES=1 $(GO) test -count=1 ./fixtures/helm
+	BULLA_WRITE_VALUES=1 $(GO) test -count=1 -run TestThePageOfValuesIsOfTheseValues ./fixtures/helm
 
 verify: tools ## Check everything that is no test: format, vet, lint, freshness, imports, go.mod, vulnerabilities
 	@fixtures/verify.sh
