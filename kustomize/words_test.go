@@ -243,7 +243,11 @@ func mistakesOfChanges() mistakes {
 		{"a patch that is none", manifestOf("resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: hello\n"),
 			"apps/app/kustomization.yaml:2: a patch is neither"},
 		{"a cycle", testfleet.Files{"apps/app/kustomization.yaml": "resources: [../b]\n",
-			"apps/b/kustomization.yaml": "resources: [../app]\n"}, "there is a cycle: folders "},
+			"apps/b/kustomization.yaml": "resources: [../app]\n"}, "there is a cycle: folder apps/app is built from itself"},
+		{"an overlay in the folder that it builds on", testfleet.Files{
+			"apps/app/kustomization.yaml":    "resources: [eu]\n",
+			"apps/app/eu/kustomization.yaml": "resources: [../../app]\n"},
+			"apps/app/eu/kustomization.yaml: there is a cycle: folder apps/app/eu lists apps/app, the folder that it lies in"},
 		{"a plugin",
 			manifestOf("generators: [g.yaml]\n").With(testfleet.Files{"apps/app/g.yaml": "apiVersion: " +
 				"someteam.example.com/v1\n" +

@@ -154,7 +154,7 @@ func onClusters(clusters []string) string {
 	if len(clusters) == 0 {
 		return "it is placed on no cluster"
 	}
-	return "it is placed on " + strings.Join(clusters[:min(len(clusters), 10)], ", ")
+	return "it is placed on " + shell.Some(clusters)
 }
 
 // shown is one object as YAML, with the places of its sealed values.

@@ -104,8 +104,10 @@ func unknown(cmd *cobra.Command, given string) error {
 }
 
 // Helpers gives a program cobra's help and completion commands. Cobra's own print a
-// help text, and succeed, for a command or a shell that there is not.
+// help text, and succeed, for a command or a shell that there is not. Flags that take
+// one value refuse a second one.
 func Helpers(root *cobra.Command) {
+	eachOnce(root)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {

@@ -30,6 +30,8 @@ func Flag(cmd *cobra.Command, err error) error {
 		return unknownFlag(cmd, unknown.GetSpecifiedName(), hint)
 	case errors.As(err, &bare):
 		return fault.NewUsage(hint, "--%s needs a value", bare.GetFlag().Name)
+	case errors.As(err, &invalid) && errors.Is(err, errTwice):
+		return fault.NewUsage(hint, "--%s is given twice, and takes one value", invalid.GetFlag().Name)
 	case errors.As(err, &invalid):
 		name := invalid.GetFlag().Name
 		return fault.NewUsage(cmp.Or(period.Hint(err), hint),

@@ -63,7 +63,7 @@ var sentences = []sentence{
 	{regexp.MustCompile(`cycle detected: candidate root '([^']*)' contains visited root '([^']*)'`),
 		func(d *diagnosis, m []string) *Failure {
 			return &Failure{File: d.last(),
-				Problem: fmt.Sprintf("there is a cycle: folders %s and %s take each other in", m[1], m[2])}
+				Problem: cycle(m[1], m[2])}
 		}},
 	{regexp.MustCompile(`unable to load external plugin '?([\w.-]+)|plugin (\S+) (?:fails|not|with)|unable to load ` +
 		`builtin (\S+)`), func(d *diagnosis, m []string) *Failure {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -52,9 +53,20 @@ func (b *blockCheck) locks() {
 		b.vouched(field, lock)
 		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 &&
 			!b.lostTarget(target) {
-			b.report(true, field+".target", "%s is no cluster of the fleet: this lock is for nobody", target)
+			b.report(true, field+".target", "%s: this lock is for nobody", b.gone(target))
 		}
 	}
+}
+
+// gone says why a target has no cluster.
+func (b *blockCheck) gone(target sealing.Target) string {
+	switch {
+	case target.Kind == sealing.Cluster:
+		return fmt.Sprintf("cluster %q is not in the fleet", target.Name)
+	case b.model.Sets[target.Name] == nil:
+		return fmt.Sprintf("cluster set %q is not in the fleet", target.Name)
+	}
+	return fmt.Sprintf("cluster set %q has no cluster", target.Name)
 }
 
 // vouched says of a two-lock that it is worth one.
@@ -167,6 +179,6 @@ func (b *blockCheck) reach() {
 			again = "--two-lock --cluster, once for each"
 		}
 		b.report(true, ".locks", "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal %s",
-			strings.Join(b.block.Fields, " "), strings.Join(slices.Sorted(maps.Keys(locked)), ", "), again)
+			strings.Join(b.block.Fields, " "), shell.Some(slices.Sorted(maps.Keys(locked))), again)
 	}
 }

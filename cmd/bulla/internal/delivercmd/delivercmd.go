@@ -120,6 +120,9 @@ func run(s *shell.Shell, name string, o *Flags, c changes) error {
 		return err
 	}
 	s.Printf("%s: %s\n", file, shell.Count(len(now.Spec.DeliverAs), "wire"))
+	for _, d := range now.Spec.DeliverAs {
+		s.Printf("  %s\n", inWords(d))
+	}
 	if now.Spec.Restart {
 		s.Printf("  workloads of other deployers that read it are restarted when it changes\n")
 	}

@@ -1,6 +1,9 @@
 package delivercmd
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -60,14 +63,65 @@ func (o *Flags) Apply(file string, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	all := slices.Clone(old.Spec.DeliverAs)
-	for _, d := range entries {
-		if i := slices.IndexFunc(all, func(was api.DeliverAs) bool { return replaces(d, was) }); i >= 0 {
-			all[i] = d
+	for _, e := range entries {
+		if i := slices.IndexFunc(all, func(was api.DeliverAs) bool { return replaces(e.DeliverAs, was) }); i >= 0 {
+			all[i] = e.DeliverAs
 		} else {
-			all = append(all, d)
+			all = append(all, e.DeliverAs)
 		}
 	}
+	if err := blame(old, entries); err != nil {
+		return nil, err
+	}
 	return stub.Deliver(file, data, old, all)
+}
+
+// blame says of an entry that cannot be which flag it came from: the stub, which has
+// no line of it, is as it should be.
+func blame(old *api.SealedManifest, entries []entry) error {
+	for _, e := range entries {
+		alone := old.DeepCopy()
+		alone.Spec.DeliverAs = []api.DeliverAs{e.DeliverAs}
+		text, err := json.Marshal(alone)
+		if err != nil {
+			return err
+		}
+		var problem *api.ParseError
+		if _, err := api.ParseSealedManifest("stub", text); errors.As(err, &problem) {
+			said, hint, _ := strings.Cut(problem.Problem, "; hint: ")
+			return fault.NewUsage(cmp.Or(e.hint(problem.Field, hint), "bulla deliver --help shows examples"),
+				"%s: %s", e.flag(problem.Field), said)
+		}
+	}
+	return nil
+}
+
+// entry is a wire, and the flag that asked for it.
+type entry struct {
+	api.DeliverAs
+	given string
+}
+
+// flag names the flag that a field of the entry came from. A field that somebody's own
+// words are part of is not told: a value may stand in its place.
+func (e entry) flag(field string) string {
+	switch {
+	case strings.Contains(field, ".env.keys"):
+		return "--env-key"
+	case strings.Contains(field, ".env.prefix"):
+		return "--env-prefix"
+	case strings.Contains(field, ".volume.defaultMode"):
+		return "--volume-mode"
+	}
+	return e.given
+}
+
+// hint says in flags what a stub would say in fields.
+func (e entry) hint(field, hint string) string {
+	if strings.HasSuffix(field, ".env") && e.Env != nil {
+		return "name the variable of each key: --env-key KEY=VARIABLE"
+	}
+	return hint
 }
 
 func replaces(d, was api.DeliverAs) bool {
@@ -80,8 +134,8 @@ func replaces(d, was api.DeliverAs) bool {
 	return was.Volume != nil && was.Volume.MountPath == d.Volume.MountPath
 }
 
-func (o *Flags) entries() ([]api.DeliverAs, error) {
-	var all []api.DeliverAs
+func (o *Flags) entries() ([]entry, error) {
+	var all []entry
 	for _, text := range o.env {
 		d, rest, err := workload("--env", text)
 		if err != nil {
@@ -102,7 +156,7 @@ func (o *Flags) entries() ([]api.DeliverAs, error) {
 			}
 			d.Env.Keys[key] = name
 		}
-		all = append(all, d)
+		all = append(all, entry{d, "--env " + text})
 	}
 	for _, text := range o.volume {
 		d, path, err := workload("--volume", text)
@@ -113,7 +167,7 @@ func (o *Flags) entries() ([]api.DeliverAs, error) {
 			return nil, fault.NewUsage("write --volume deployment/api:/etc/db", "--volume has no path to mount at")
 		}
 		d.Volume = &api.DeliverVolume{MountPath: path, DefaultMode: o.mode}
-		all = append(all, d)
+		all = append(all, entry{d, "--volume " + text})
 	}
 	return all, nil
 }

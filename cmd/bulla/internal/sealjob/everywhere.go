@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -53,7 +54,7 @@ func (j *Job) everywhere(ctx context.Context, out *Outcome) error {
 		if left := without(placed, reached(fleet, targets)); len(left) > 0 {
 			return fault.New("name a set for each with --set, or take the placement away from there first",
 				"%s: it is placed on %s, and no lock would open %s there", j.Where.File,
-				strings.Join(left, ", "), strings.Join(sealed.Fields, ", "))
+				shell.Some(left), strings.Join(sealed.Fields, ", "))
 		}
 	}
 	return nil
@@ -79,7 +80,7 @@ func (l locking) warnFewer(warn func(string, ...any), change stub.Change, target
 			names = append(names, target.String())
 		}
 		warn("%s: %s was for %s, and is not for %s any more", l.where.File, strings.Join(change.Fields, ", "),
-			strings.Join(names, ", "), strings.Join(left, ", "))
+			strings.Join(names, ", "), shell.Some(left))
 	}
 }
 

@@ -73,17 +73,25 @@ func Unknown(m *model.Model, kind, name, hint string) error {
 	return fault.New(hint, "%s %q is not in the fleet", what, name)
 }
 
-// list names up to ten things.
+// list is the names of a map, as [Some] tells them.
 func list[T any](known map[string]T) string {
 	var names []string
 	for name := range known {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if len(names) > 10 {
-		names = append(names[:10], "…")
+	return Some(names)
+}
+
+// told is how many names a sentence lists before it only counts.
+const told = 10
+
+// Some names up to ten things, and says how many more there are.
+func Some(names []string) string {
+	if len(names) <= told {
+		return strings.Join(names, ", ")
 	}
-	return strings.Join(names, ", ")
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:told], ", "), len(names)-told)
 }
 
 // Names are what a fleet repository has, for the completion of flags.
