@@ -9,6 +9,6 @@ func cycle(listed, by string) string {
 		return fmt.Sprintf("there is a cycle: folder %s is built from itself, by the folders that it lists; "+
 			"hint: take one of these entries out of resources", listed)
 	}
-	return fmt.Sprintf("there is a cycle: folder %s lists %s, the folder that it lies in, and kustomize takes no such base; "+
-		"hint: move what both share into a folder beside it, such as %s/base", by, listed, listed)
+	return fmt.Sprintf("there is a cycle: folder %s lists %s, the folder that it lies in, and kustomize takes no such "+
+		"base; hint: move what both share into a folder beside it, such as %s/base", by, listed, listed)
 }

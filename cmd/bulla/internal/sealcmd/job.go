@@ -16,6 +16,7 @@ import (
 
 // options are the flags, by what they are about.
 type options struct {
+	verb    verb
 	what    what
 	whom    whom
 	object  object
@@ -68,7 +69,7 @@ func (o options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	}
 	opening := opening{
 		fleet: fleet, what: what, placement: o.whom.placement,
-		asked: asked.with(manifest), manifest: manifest, anew: o.replace,
+		asked: asked.with(manifest), manifest: manifest, anew: o.replace, verb: o.verb,
 	}
 	where, err := opening.open(file)
 	if err != nil {

@@ -31,18 +31,26 @@ func (o *one) flags(f *pflag.FlagSet) {
 // guessable bits and less are tried out in an afternoon where nothing counts the tries.
 const guessable = 64
 
+// single is the one value of a verb: its key, and how it is read.
+type single struct {
+	key  string
+	read func(*values.Source, values.Set) error
+}
+
 // of is how the key gets its value.
-func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) func(*values.Source, values.Set) error {
-	return func(source *values.Source, set values.Set) error {
-		if err := values.CheckKey(key); err != nil {
-			return err
-		}
-		generate := f.Changed("generate")
-		switch given := count(o.stdin, o.file != "", generate); {
-		case given > 1:
-			return fault.NewUsage("give one of --stdin, --from-file and --generate", "the value has two sources")
-		case f.Changed("alphabet") && !generate:
-			return fault.NewUsage("add --generate 32", "--alphabet says what a generated value is made of")
+func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) (*single, error) {
+	if err := values.CheckKey(key); err != nil {
+		return nil, err
+	}
+	generate := f.Changed("generate")
+	switch given := count(o.stdin, o.file != "", generate); {
+	case given > 1:
+		return nil, fault.NewUsage("give one of --stdin, --from-file and --generate", "the value has two sources")
+	case f.Changed("alphabet") && !generate:
+		return nil, fault.NewUsage("add --generate 32", "--alphabet says what a generated value is made of")
+	}
+	return &single{key, func(source *values.Source, set values.Set) error {
+		switch {
 		case o.stdin:
 			return source.Input(set, key)
 		case o.file != "":
@@ -51,7 +59,7 @@ func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) func(*values.Sour
 			return o.make(s, source, set, key)
 		}
 		return ask(source, set, key)
-	}
+	}}, nil
 }
 
 func (o *one) make(s *shell.Shell, source *values.Source, set values.Set, key string) error {

@@ -57,6 +57,14 @@ func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
 	if err != nil {
 		return err
 	}
+	if o.what.one != nil {
+		if err := job.Ready(); err != nil {
+			return o.verb.oneOnly(err)
+		}
+		if err := o.what.readOne(s.Stdin, job.What.Values); err != nil {
+			return err
+		}
+	}
 	out, err := job.Run(ctx)
 	if err == nil && o.wires.Given() {
 		out.Data, err = o.wires.Apply(job.Where.File, out.Data)

@@ -18,13 +18,16 @@ func list(names []string) string { return strings.Join(names, ", ") }
 
 // NewSet is `bulla set`: one value, which is asked for, piped, read or made.
 func NewSet(s *shell.Shell) *cobra.Command {
-	var o options
+	o := options{verb: verbSet}
 	var from one
 	cmd := &cobra.Command{
 		Use: "set STUB KEY", Short: "Seal one value, new or changed, into a stub file",
 		Long: setLong, Example: setExample, Args: command.Args("a stub file and a key", 2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.what.one = from.of(s, cmd.Flags(), args[1])
+			var err error
+			if o.what.one, err = from.of(s, cmd.Flags(), args[1]); err != nil {
+				return err
+			}
 			return run(cmd.Context(), s, o, args[0])
 		},
 	}
@@ -39,7 +42,7 @@ func NewSet(s *shell.Shell) *cobra.Command {
 
 // NewUnset is `bulla unset`.
 func NewUnset(s *shell.Shell) *cobra.Command {
-	var o options
+	o := options{verb: verbUnset}
 	cmd := &cobra.Command{
 		Use: "unset STUB KEY...", Short: "Take values out of a stub file",
 		Long: unsetLong, Example: unsetExample, Args: command.Args("a stub file and keys", 2, math.MaxInt),
@@ -60,7 +63,7 @@ func NewUnset(s *shell.Shell) *cobra.Command {
 
 // NewRename is `bulla rename`.
 func NewRename(s *shell.Shell) *cobra.Command {
-	var o options
+	o := options{verb: verbRename}
 	var from one
 	cmd := &cobra.Command{
 		Use: "rename STUB OLD NEW", Short: "Give a key another name, with its value again",
@@ -70,7 +73,10 @@ func NewRename(s *shell.Shell) *cobra.Command {
 				return err
 			}
 			o.what.renames = []string{args[1] + "=" + args[2]}
-			o.what.one = from.of(s, cmd.Flags(), args[2])
+			var err error
+			if o.what.one, err = from.of(s, cmd.Flags(), args[2]); err != nil {
+				return err
+			}
 			return run(cmd.Context(), s, o, args[0])
 		},
 	}

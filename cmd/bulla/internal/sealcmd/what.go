@@ -19,8 +19,8 @@ type what struct {
 	manifest                  string
 	removals, renames         []string
 	allowEmpty                bool
-	// one gives the value of a verb that takes a single one, or is nil.
-	one func(*values.Source, values.Set) error
+	// one is the value of a verb that takes a single one, or nil.
+	one *single
 }
 
 func (w *what) flags(f *pflag.FlagSet) {
@@ -37,7 +37,8 @@ func (w *what) flags(f *pflag.FlagSet) {
 	f.BoolVar(&w.allowEmpty, "allow-empty", false, "seal empty values too")
 }
 
-// read takes the values from the command line.
+// read takes the values from the command line. That of a verb that takes a single one
+// is not there yet: see [what.readOne].
 func (w what) read(stdin io.Reader) (values.Set, *values.Manifest, error) {
 	source := &values.Source{AllowEmpty: w.allowEmpty, Stdin: stdin}
 	set := values.Set{}
@@ -58,15 +59,23 @@ func (w what) read(stdin io.Reader) (values.Set, *values.Manifest, error) {
 		return nil, nil, err
 	}
 	if w.one != nil {
-		if err := w.one(source, set); err != nil {
-			return nil, nil, err
-		}
+		set[w.one.key] = []byte{}
 	}
 	if len(set) == 0 && len(w.removals)+len(w.renames) == 0 {
 		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal or -f",
 			"there is nothing to seal")
 	}
 	return set, manifest, set.CheckSize()
+}
+
+// readOne takes the single value, once everything else is known to be right: nobody
+// likes to type a value twice, and then hear that the key is misspelt.
+func (w what) readOne(stdin io.Reader, set values.Set) error {
+	delete(set, w.one.key)
+	if err := w.one.read(&values.Source{AllowEmpty: w.allowEmpty, Stdin: stdin}, set); err != nil {
+		return err
+	}
+	return set.CheckSize()
 }
 
 // of is what the job does with the values: they are given, and keys go.

@@ -20,7 +20,6 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
-	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 var ofSecret = regexp.MustCompile(`\bkind"?\s*:\s*["']?Secret\b`)
@@ -33,6 +32,8 @@ type opening struct {
 	asked     asked
 	// manifest is the Secret that was given, or nil.
 	manifest *values.Manifest
+	// verb is the command that somebody called: hints name what it takes.
+	verb verb
 	// anew begins a new stub in the place of a manifest in the clear.
 	anew bool
 }
@@ -63,11 +64,8 @@ func (p opening) open(file string) (where sealjob.Where, err error) {
 	}
 	if !api.ClaimsStub(data) {
 		// Not parsed further: it may be a Secret in the clear, and errors quote.
-		hint := "name a new file; a Secret manifest goes in with -f"
-		if ofSecret.Match(data) {
-			hint += ", or becomes a stub with `bulla seal --replace " + printable.Word(file) + "`"
-		}
-		return where, fault.New(hint, "%s is there and is not a %s", file, api.KindSealedManifest)
+		return where, fault.New(p.verb.noStub(file, ofSecret.Match(data)), "%s is there and is not a %s", file,
+			api.KindSealedManifest)
 	}
 	if where.Stub, err = api.ParseSealedManifest(file, data); err != nil {
 		return where, err

@@ -39,7 +39,6 @@ func (j *Job) edit() (*stub.Edit, error) {
 		return nil, fault.New("to take the whole Secret away, delete the file and its line in the kustomization",
 			"%s: it would seal nothing any more", j.Where.File)
 	}
-	j.warnHalf(edit)
 	return edit, nil
 }
 

@@ -16,6 +16,21 @@ import (
 	"github.com/bulla-dev/bulla/sealing"
 )
 
+// Ready refuses what can be refused before the values are there: keys, names of
+// placements, sets and clusters, the sealing key.
+func (j *Job) Ready() error {
+	if _, err := j.edit(); err != nil {
+		return err
+	}
+	if _, err := j.sealer(); err != nil {
+		return err
+	}
+	if _, err := (search{Fleet: j.Fleet, where: j.Where, placement: j.Whom.Placement}).placements(); err != nil {
+		return err
+	}
+	return locking{model: j.Fleet.Repo.Model, whom: j.Whom, where: j.Where}.checkAsked()
+}
+
 // Run seals. It writes nothing.
 func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	if err := j.checkValues(); err != nil {
@@ -25,6 +40,7 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.warnHalf(edit)
 	out := &Outcome{Gone: j.What.Without}
 	if len(edit.Changes) > 0 {
 		err = j.sealAll(ctx, edit, out)

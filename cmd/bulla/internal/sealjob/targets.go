@@ -53,6 +53,18 @@ func (l locking) targets(change stub.Change, found *built.Result) ([]sealing.Loc
 	return l.lockTargets(targets)
 }
 
+// checkAsked holds the targets that flags name against the fleet.
+func (l locking) checkAsked() error {
+	if err := l.checkTwoLock(l.whom.Targets); err != nil {
+		return err
+	}
+	if err := l.checkNoSets(l.whom.Targets); err != nil {
+		return err
+	}
+	_, err := l.lockTargets(l.whom.Targets)
+	return err
+}
+
 // kept returns the targets that the file has for these fields already.
 func (l locking) kept(change stub.Change) []sealing.Target {
 	blocks := l.where.Stub.Spec.Blocks
