@@ -99,3 +99,34 @@ read the old key must read the new one; bulla validate names them.`
 
 const renameExample = `  pass show payments/db | tr -d '\n' |
     bulla rename apps/payments/payments-db.yaml pass password --stdin`
+
+const targetLong = `Say for which sets of clusters, or for which single cluster, a stub's values are.
+
+Placements say where an application goes. Locks say who can open a value at all:
+a cluster that is new in a set needs neither of these, as its set has a lock.`
+
+const targetAddLong = `Seal the values of a stub for one more target.
+
+Anyone can seal, nobody can open: the values are not here to be locked once more, so
+they are given again. On a terminal each is asked for, and not shown; --from-file,
+--from-env-file and -f take them too. Another value than before does as well.
+
+Each value is sealed anew for all whom it was for and for TARGET: clusters that had it
+ask for it again, and workloads that read it restart once.
+
+TARGET is set/NAME, or cluster/NAME for a lock to one cluster's own key. A stub that is
+locked to clusters' own keys takes no set: its lock would open without them.`
+
+const targetAddExample = `  bulla target add apps/payments/payments-db.yaml set/stage
+
+  pass show payments/db | tr -d '\n' |
+    bulla target add apps/payments/payments-db.yaml set/stage --from-file password=-`
+
+const targetRemoveLong = `Take the locks for a target out of a stub.
+
+Nothing is opened, and no other cluster asks or restarts. Once it is merged, clusters
+that have no other lock open the values no more. What they opened was read: change the
+value too, if they should not have it. A target that stays placed without a lock waits
+for one: bulla validate says so.`
+
+const targetRemoveExample = `  bulla target remove apps/payments/payments-db.yaml set/stage`

@@ -15,6 +15,7 @@ const (
 	verbSet    verb = "set"
 	verbUnset  verb = "unset"
 	verbRename verb = "rename"
+	verbTarget verb = "target"
 )
 
 // noStub says what to name in the place of a file that is no stub. Each command is told
@@ -24,6 +25,7 @@ func (v verb) noStub(file string, secret bool) string {
 		"":         "name a new file; a Secret manifest goes in with -f",
 		verbSet:    "name a stub, or a new file to begin one; a Secret manifest goes into `bulla seal -f`",
 		verbUnset:  "name a stub; a Secret manifest goes into `bulla seal -f`",
+		verbTarget: "name a stub",
 		verbRename: "name a stub; a Secret manifest goes into `bulla seal -f`",
 	}[v]
 	if secret {

@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // options are the flags, by what they are about.
@@ -19,6 +20,7 @@ type options struct {
 	verb    verb
 	what    what
 	whom    whom
+	more    []sealing.Target
 	object  object
 	how     sealjob.How
 	wires   delivercmd.Flags
@@ -28,7 +30,7 @@ type options struct {
 
 // job is what the flags ask for, of the stub at a path that may be "". The values
 // are read before anything else is looked at: a typo in them is the likeliest mistake.
-func (o options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
+func (o *options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	// The argument is not quoted: it may be a value in the wrong place.
 	if strings.Contains(stub, "=") {
 		return nil, fault.NewUsage("values are given with --from-literal or --from-file", "the stub's path has a =")
@@ -78,9 +80,14 @@ func (o options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	if err := overwrites(what, where); err != nil {
 		return nil, err
 	}
+	if err := o.what.giveAgain(where, set); err != nil {
+		return nil, err
+	}
 	how := o.how
 	how.Replaces = o.replace
-	return &sealjob.Job{Fleet: fleet, What: what, Whom: o.whom.of(), Where: where, How: how}, nil
+	whom := o.whom.of()
+	whom.More = o.more
+	return &sealjob.Job{Fleet: fleet, What: what, Whom: whom, Where: where, How: how}, nil
 }
 
 // overwrites refuses a new name that has a value already: nobody could bring it back.

@@ -124,7 +124,7 @@ func (p opening) begin(file string) (*api.SealedManifest, error) {
 		a.namespace = cmp.Or(a.namespace, placement.Spec.TargetNamespace)
 	}
 	a.name = cmp.Or(a.name, strings.TrimSuffix(path.Base(file), path.Ext(file)))
-	if len(p.what.Values) == 0 || p.verb == verbRename {
+	if len(p.what.Values) == 0 || p.verb == verbRename || p.verb == verbTarget {
 		return nil, fault.New("name a stub that is there", "%s: there is no such file", file)
 	}
 	if err := p.checkNames(file, a); err != nil {

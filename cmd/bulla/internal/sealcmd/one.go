@@ -58,7 +58,7 @@ func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) (*single, error) 
 		case generate:
 			return o.make(s, source, set, key)
 		}
-		return ask(source, set, key)
+		return ask(source, set, key, "give --stdin, --from-file PATH or --generate 32")
 	}}, nil
 }
 
@@ -79,8 +79,7 @@ func (o *one) make(s *shell.Shell, source *values.Source, set values.Set, key st
 const typed = 4000
 
 // ask takes the value from the person, twice: nobody can look at it later.
-func ask(source *values.Source, set values.Set, key string) error {
-	hint := "give --stdin, --from-file PATH or --generate 32"
+func ask(source *values.Source, set values.Set, key, hint string) error {
 	value, err := shell.Hidden("Value of " + key + " (not shown)")
 	if err != nil {
 		if errors.Is(err, shell.ErrNoTerminal) {

@@ -57,11 +57,11 @@ func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
 	if err != nil {
 		return err
 	}
-	if o.what.one != nil {
+	if len(o.what.pending) > 0 {
 		if err := job.Ready(); err != nil {
 			return o.verb.oneOnly(err)
 		}
-		if err := o.what.readOne(s.Stdin, job.What.Values); err != nil {
+		if err := o.what.readPending(s.Stdin, job.What.Values); err != nil {
 			return err
 		}
 	}

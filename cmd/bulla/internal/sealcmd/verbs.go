@@ -24,10 +24,11 @@ func NewSet(s *shell.Shell) *cobra.Command {
 		Use: "set STUB KEY", Short: "Seal one value, new or changed, into a stub file",
 		Long: setLong, Example: setExample, Args: command.Args("a stub file and a key", 2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if o.what.one, err = from.of(s, cmd.Flags(), args[1]); err != nil {
+			value, err := from.of(s, cmd.Flags(), args[1])
+			if err != nil {
 				return err
 			}
+			o.what.pending = []*single{value}
 			return run(cmd.Context(), s, o, args[0])
 		},
 	}
@@ -73,10 +74,11 @@ func NewRename(s *shell.Shell) *cobra.Command {
 				return err
 			}
 			o.what.renames = []string{args[1] + "=" + args[2]}
-			var err error
-			if o.what.one, err = from.of(s, cmd.Flags(), args[2]); err != nil {
+			value, err := from.of(s, cmd.Flags(), args[2])
+			if err != nil {
 				return err
 			}
+			o.what.pending = []*single{value}
 			return run(cmd.Context(), s, o, args[0])
 		},
 	}

@@ -19,8 +19,11 @@ type what struct {
 	manifest                  string
 	removals, renames         []string
 	allowEmpty                bool
-	// one is the value of a verb that takes a single one, or nil.
-	one *single
+	// pending are values that are read last; see [what.readPending].
+	pending []*single
+	// again are the keys whose values must be given again, as the stub says; nil for
+	// commands that take what they are given.
+	again func(sealjob.Where) ([]string, error)
 }
 
 func (w *what) flags(f *pflag.FlagSet) {
@@ -37,8 +40,7 @@ func (w *what) flags(f *pflag.FlagSet) {
 	f.BoolVar(&w.allowEmpty, "allow-empty", false, "seal empty values too")
 }
 
-// read takes the values from the command line. That of a verb that takes a single one
-// is not there yet: see [what.readOne].
+// read takes the values from the command line. Those that are pending stand there empty.
 func (w what) read(stdin io.Reader) (values.Set, *values.Manifest, error) {
 	source := &values.Source{AllowEmpty: w.allowEmpty, Stdin: stdin}
 	set := values.Set{}
@@ -58,24 +60,56 @@ func (w what) read(stdin io.Reader) (values.Set, *values.Manifest, error) {
 	if err := source.EnvFiles(set, w.envFiles); err != nil {
 		return nil, nil, err
 	}
-	if w.one != nil {
-		set[w.one.key] = []byte{}
+	for _, one := range w.pending {
+		set[one.key] = []byte{}
 	}
-	if len(set) == 0 && len(w.removals)+len(w.renames) == 0 {
+	if len(set) == 0 && len(w.removals)+len(w.renames) == 0 && w.again == nil {
 		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal or -f",
 			"there is nothing to seal")
 	}
 	return set, manifest, set.CheckSize()
 }
 
-// readOne takes the single value, once everything else is known to be right: nobody
-// likes to type a value twice, and then hear that the key is misspelt.
-func (w what) readOne(stdin io.Reader, set values.Set) error {
-	delete(set, w.one.key)
-	if err := w.one.read(&values.Source{AllowEmpty: w.allowEmpty, Stdin: stdin}, set); err != nil {
-		return err
+// readPending takes the values that are asked for, once everything else is known to be
+// right: nobody likes to type a value twice, and then hear that the key is misspelt.
+func (w what) readPending(stdin io.Reader, set values.Set) error {
+	for _, one := range w.pending {
+		delete(set, one.key)
+		if err := one.read(&values.Source{AllowEmpty: w.allowEmpty, Stdin: stdin}, set); err != nil {
+			return err
+		}
 	}
 	return set.CheckSize()
+}
+
+// giveAgain leaves the values pending that the stub has and nobody gave.
+func (w *what) giveAgain(where sealjob.Where, set values.Set) error {
+	if w.again == nil {
+		return nil
+	}
+	keys, err := w.again(where)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, key := range keys {
+		if _, given := set[key]; !given {
+			missing = append(missing, key)
+		}
+	}
+	for _, key := range missing {
+		set[key] = []byte{}
+		hint := "give the values again, each with --from-file KEY=PATH: " + strings.Join(missing, ", ")
+		w.pending = append(w.pending, &single{key, func(source *values.Source, set values.Set) error {
+			return ask(source, set, key, hint)
+		}})
+	}
+	for key := range set {
+		if !slices.Contains(keys, key) {
+			return fault.NewUsage("it needs "+list(keys), "%s: key %q needs no value: it stays as it is", where.File, key)
+		}
+	}
+	return nil
 }
 
 // of is what the job does with the values: they are given, and keys go.

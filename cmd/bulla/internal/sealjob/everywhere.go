@@ -97,6 +97,12 @@ func (l locking) warnNowhere(warn func(string, ...any), change stub.Change, now 
 	}
 }
 
+// Lost are the clusters that open what is locked to before, and not what is locked to
+// after.
+func Lost(m *model.Model, before, after []sealing.Target) []string {
+	return without(reached(m, before), reached(m, after))
+}
+
 // reached are the clusters that locks for targets open on.
 func reached(m *model.Model, targets []sealing.Target) []string {
 	var clusters []string

@@ -67,6 +67,8 @@ type Whom struct {
 	// Targets are those asked for; none means those of the placement, or those
 	// that the file has.
 	Targets []sealing.Target
+	// More are targets beside those that the file has.
+	More []sealing.Target
 	// TwoLock admits targets that are single clusters.
 	TwoLock bool
 }

@@ -28,6 +28,8 @@ func (l locking) targets(change stub.Change, found *built.Result) ([]sealing.Loc
 	var targets []sealing.Target
 	var err error
 	switch kept := l.kept(change); {
+	case len(l.whom.More) > 0:
+		targets = append(l.each(change), l.whom.More...)
 	case len(l.whom.Targets) > 0:
 		if targets, err = l.whom.Targets, l.checkTwoLock(l.whom.Targets); err != nil {
 			return nil, err
@@ -55,13 +57,14 @@ func (l locking) targets(change stub.Change, found *built.Result) ([]sealing.Loc
 
 // checkAsked holds the targets that flags name against the fleet.
 func (l locking) checkAsked() error {
-	if err := l.checkTwoLock(l.whom.Targets); err != nil {
+	asked := append(slices.Clone(l.whom.Targets), l.whom.More...)
+	if err := l.checkTwoLock(asked); err != nil {
 		return err
 	}
-	if err := l.checkNoSets(l.whom.Targets); err != nil {
+	if err := l.checkNoSets(asked); err != nil {
 		return err
 	}
-	_, err := l.lockTargets(l.whom.Targets)
+	_, err := l.lockTargets(asked)
 	return err
 }
 
@@ -89,6 +92,18 @@ func (l locking) kept(change stub.Change) []sealing.Target {
 		agreed = targets
 	}
 	return agreed
+}
+
+// each are the targets of all blocks that a change replaces: none of them is lost.
+func (l locking) each(change stub.Change) (targets []sealing.Target) {
+	for _, i := range change.Replaces {
+		for _, lock := range l.where.Stub.Spec.Blocks[i].Locks {
+			if target, err := sealing.ParseTarget(lock.Target); err == nil && !slices.Contains(targets, target) {
+				targets = append(targets, target)
+			}
+		}
+	}
+	return targets
 }
 
 // all are the targets of what builds the stub; those of the placement, if there is

@@ -1,0 +1,100 @@
+// Package editcmd is `bulla edit`: the public part of a stub in a person's editor.
+//
+// The ciphertext is not in the file that the editor opens, so that nobody can spoil
+// it, and what an editor leaves behind (backups, swap files) holds nothing sealed.
+package editcmd
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+)
+
+const long = `Edit the public part of a stub: labels, annotations, wiring, and what stands in the
+clear in its template.
+
+$VISUAL, or $EDITOR, or vi opens a private file that has all of the stub but the
+ciphertext: one line stands for it. Once the editor ends, what was edited becomes
+the stub, with the ciphertext byte for byte as it was. Where nothing changed,
+nothing is written.
+
+Name, namespace, scope and type stay: the values are bound to them. A text that is
+no stub is refused, and kept: the error says where, and --continue opens it again.
+Values are changed with bulla set, clusters with bulla target, and bulla deliver
+writes the wiring for you.`
+
+const example = `  bulla edit apps/payments/payments-db.yaml
+
+  # go on with a text that was refused
+  bulla edit apps/payments/payments-db.yaml --continue /tmp/bulla-edit-123/payments-db.yaml`
+
+// New is the command.
+func New(s *shell.Shell) *cobra.Command {
+	var kept string
+	cmd := &cobra.Command{
+		Use: "edit STUB", Short: "Edit the public part of a stub", Long: long, Example: example,
+		Args: command.Args("one stub file", 1, 1),
+		RunE: func(_ *cobra.Command, args []string) error { return run(s, args[0], kept) },
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+	}
+	cmd.Flags().StringVar(&kept, "continue", "", "go on with the text at `path`, which an edit before kept")
+	return cmd
+}
+
+func run(s *shell.Shell, name, kept string) error {
+	repo, err := s.Open()
+	if err != nil {
+		return err
+	}
+	file, err := repo.Rel(name)
+	if err != nil {
+		return err
+	}
+	was, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return err
+	}
+	if !api.ClaimsStub(was) {
+		return fault.New("name a stub; other files are edited as they are", "%s is not a %s", file, api.KindSealedManifest)
+	}
+	public, err := stub.Public(file, was)
+	if errors.Is(err, yamltext.ErrShape) {
+		return fault.New("write spec as a plain mapping, or edit the file as it is", "%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	draft, err := newDraft(file, public.Text(), kept)
+	if err != nil {
+		return err
+	}
+	edited, err := draft.edit(s)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(edited) == "" || edited == public.Text() {
+		s.Printf("%s: nothing changed\n", file)
+		return draft.drop()
+	}
+	now, err := public.Join(edited, draft.path, strings.Count(draft.head, "\n"))
+	if err == nil {
+		err = atomicfile.Replace(repo.Abs(file), was, now)
+	}
+	if err != nil {
+		return draft.keep(err)
+	}
+	s.Printf("%s: edited; the sealed values are as they were\n", file)
+	return draft.drop()
+}

@@ -1,0 +1,112 @@
+package sealcmd
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// NewTarget is `bulla target`.
+func NewTarget(s *shell.Shell) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "target", Short: "Say whom the values of a stub are for", Long: targetLong, Args: command.None,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newTargetAdd(s), newTargetRemove(s))
+	return cmd
+}
+
+func newTargetAdd(s *shell.Shell) *cobra.Command {
+	o := options{verb: verbTarget}
+	cmd := &cobra.Command{
+		Use: "add STUB TARGET", Short: "Seal the values of a stub for one more target, given again",
+		Long: targetAddLong, Example: targetAddExample, Args: command.Args("a stub file and a target", 2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, err := parseTarget(args[1])
+			if err != nil {
+				return err
+			}
+			o.more, o.whom.twoLock = []sealing.Target{target}, target.Kind == sealing.Cluster
+			o.what.again = func(where sealjob.Where) ([]string, error) { return without(where, target) }
+			return run(cmd.Context(), s, o, args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.what.files, "from-file", nil,
+		"`KEY=PATH` of a value, given again, KEY=- for standard input; may be repeated")
+	f.StringArrayVar(&o.what.envFiles, "from-env-file", nil,
+		"`path` of a file of lines KEY=VALUE, - for standard input; may be repeated")
+	f.StringVarP(&o.what.manifest, "file", "f", "", "`path` of a v1 Secret manifest with the values, - for standard input")
+	f.StringVar(&o.whom.placement, "for", "", "`placement` that builds the stub")
+	o.verbFlags(cmd)
+	s.CompleteFlags(cmd)
+	cmd.ValidArgsFunction = completeTargets(s, false)
+	return cmd
+}
+
+// parseTarget reads set/NAME or cluster/NAME.
+func parseTarget(text string) (sealing.Target, error) {
+	target, err := sealing.ParseTarget(text)
+	if err != nil {
+		return target, fault.NewUsage("write set/NAME, or cluster/NAME for a lock to one cluster's own key", "the target is none: %w",
+			err)
+	}
+	return target, nil
+}
+
+// without are the keys of the blocks that have no lock for a target.
+func without(where sealjob.Where, target sealing.Target) ([]string, error) {
+	var keys []string
+	for _, block := range where.Stub.Spec.Blocks {
+		if slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target.String() }) {
+			continue
+		}
+		for _, lock := range block.Locks {
+			if target.Kind == sealing.Set && strings.HasPrefix(lock.Target, string(sealing.Cluster)+"/") {
+				return nil, fault.New("seal the values anew for the set alone: bulla seal STUB --set "+target.Name+" --from-file …",
+					"%s is locked to %s: a lock for %s beside it opens without that cluster's key", where.File, lock.Target, target)
+			}
+		}
+		for _, field := range block.Fields {
+			keys = append(keys, strings.TrimPrefix(field, "/data/"))
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fault.New("there is nothing to do; bulla validate says where a lock is missing", "%s is for %s already",
+			where.File, target)
+	}
+	return keys, nil
+}
+
+// completeTargets completes a stub's file, and after it targets: those that it is for,
+// or those that there are.
+func completeTargets(s *shell.Shell, own bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case len(args) == 0:
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		case len(args) > 1:
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		case own:
+			return targetsOf(s, args[0]), cobra.ShellCompDirectiveNoFileComp
+		}
+		return s.CompleteNames(func(n shell.Names) []string {
+			var all []string
+			for _, name := range n.Sets {
+				all = append(all, "set/"+name)
+			}
+			for _, name := range n.Clusters {
+				all = append(all, "cluster/"+name)
+			}
+			return all
+		})(cmd, args, word)
+	}
+}

@@ -1,0 +1,139 @@
+package sealcmd
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/printable"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+func newTargetRemove(s *shell.Shell) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "remove STUB TARGET", Short: "Take the locks for a target out of a stub",
+		Long: targetRemoveLong, Example: targetRemoveExample, Args: command.Args("a stub file and a target", 2, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			target, err := parseTarget(args[1])
+			if err != nil {
+				return err
+			}
+			return removeTarget(s, args[0], target, dryRun)
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the file instead of writing it")
+	cmd.ValidArgsFunction = completeTargets(s, true)
+	return cmd
+}
+
+// removeTarget writes a stub without the locks for a target. Payloads stay, so that
+// nothing is opened again or restarted where another lock is.
+func removeTarget(s *shell.Shell, name string, target sealing.Target, dryRun bool) error {
+	repo, err := s.Open()
+	if err != nil {
+		return err
+	}
+	file, err := repo.Rel(name)
+	if err != nil {
+		return err
+	}
+	was, err := os.ReadFile(repo.Abs(file))
+	if err != nil {
+		return err
+	}
+	if !api.ClaimsStub(was) {
+		return fault.New(verbTarget.noStub(file, ofSecret.Match(was)), "%s is not a %s", file, api.KindSealedManifest)
+	}
+	old, err := api.ParseSealedManifest(file, was)
+	if err != nil {
+		return err
+	}
+	locks, err := locksWithout(file, old, target)
+	if err != nil {
+		return err
+	}
+	data, err := stub.SetLocks(file, was, old, locks)
+	if err != nil {
+		return err
+	}
+	if dryRun {
+		_, err := printable.Product(s.Stdout).Write(data)
+		return err
+	}
+	if err := atomicfile.Replace(repo.Abs(file), was, data); err != nil {
+		return err
+	}
+	s.Printf("%s: not for %s any more\n", file, target)
+	if lost := lostBy(repo, old, target); len(lost) > 0 {
+		s.Notef("once merged, nothing of it opens on %s; what was opened there was read: change the values if it "+
+			"should not have been", shell.Some(lost))
+	}
+	return nil
+}
+
+// locksWithout are the locks that stay, by block. A block keeps one: a value that nobody
+// can open is to be taken out, or given again.
+func locksWithout(file string, old *api.SealedManifest, target sealing.Target) (map[int][]api.Lock, error) {
+	locks := map[int][]api.Lock{}
+	for i, block := range old.Spec.Blocks {
+		rest := slices.DeleteFunc(slices.Clone(block.Locks), func(l api.Lock) bool { return l.Target == target.String() })
+		switch len(rest) {
+		case len(block.Locks):
+			continue
+		case 0:
+			return nil, fault.New("give the value again for whom it is, with bulla seal --set NAME, or take it out with bulla unset",
+				"%s: %s is for %s alone: nobody could open it", file, strings.Join(block.Fields, " "), target)
+		}
+		locks[i] = rest
+	}
+	if len(locks) == 0 {
+		return nil, fault.New("it is for "+strings.Join(targetsIn(old), ", "), "%s is not for %s", file, target)
+	}
+	return locks, nil
+}
+
+// lostBy are the clusters that no other lock of any block is for.
+func lostBy(repo *fleetrepo.Repo, old *api.SealedManifest, target sealing.Target) []string {
+	var rest []sealing.Target
+	for _, text := range targetsIn(old) {
+		if other, err := sealing.ParseTarget(text); err == nil && other != target {
+			rest = append(rest, other)
+		}
+	}
+	return sealjob.Lost(repo.Model, []sealing.Target{target}, rest)
+}
+
+// targetsIn are those of a stub, each once.
+func targetsIn(manifest *api.SealedManifest) []string {
+	var all []string
+	for _, block := range manifest.Spec.Blocks {
+		for _, lock := range block.Locks {
+			all = append(all, lock.Target)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func targetsOf(s *shell.Shell, file string) []string {
+	data, err := os.ReadFile(s.Named(file))
+	if err != nil {
+		return nil
+	}
+	manifest, err := api.ParseSealedManifest(file, data)
+	if err != nil {
+		return nil
+	}
+	return targetsIn(manifest)
+}
