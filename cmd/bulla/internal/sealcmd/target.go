@@ -56,8 +56,8 @@ func newTargetAdd(s *shell.Shell) *cobra.Command {
 func parseTarget(text string) (sealing.Target, error) {
 	target, err := sealing.ParseTarget(text)
 	if err != nil {
-		return target, fault.NewUsage("write set/NAME, or cluster/NAME for a lock to one cluster's own key", "the target is none: %w",
-			err)
+		return target, fault.NewUsage("write set/NAME, or cluster/NAME for a lock to one cluster's own key",
+			"the target is none: %w", err)
 	}
 	return target, nil
 }
@@ -71,7 +71,7 @@ func without(where sealjob.Where, target sealing.Target) ([]string, error) {
 		}
 		for _, lock := range block.Locks {
 			if target.Kind == sealing.Set && strings.HasPrefix(lock.Target, string(sealing.Cluster)+"/") {
-				return nil, fault.New("seal the values anew for the set alone: bulla seal STUB --set "+target.Name+" --from-file …",
+				return nil, fault.New("seal the values anew for the set alone, with bulla seal --set "+target.Name,
 					"%s is locked to %s: a lock for %s beside it opens without that cluster's key", where.File, lock.Target, target)
 			}
 		}

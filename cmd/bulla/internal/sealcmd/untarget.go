@@ -92,7 +92,8 @@ func locksWithout(file string, old *api.SealedManifest, target sealing.Target) (
 		case len(block.Locks):
 			continue
 		case 0:
-			return nil, fault.New("give the value again for whom it is, with bulla seal --set NAME, or take it out with bulla unset",
+			return nil, fault.New(
+				"give the value again for whom it is, with bulla seal --set NAME, or take it out with bulla unset",
 				"%s: %s is for %s alone: nobody could open it", file, strings.Join(block.Fields, " "), target)
 		}
 		locks[i] = rest
