@@ -24,6 +24,12 @@ func (d *differ) because(cluster string, change Change, v value, from string) []
 	}
 	was, is := d.base.Model.Clusters[cluster], d.head.Model.Clusters[cluster]
 	if what := clusterChange(was, is); what != "" {
+		switch {
+		case was == nil && d.base.refused(api.KindCluster, cluster):
+			what = readNow
+		case is == nil && d.head.refused(api.KindCluster, cluster):
+			what = cannotBeRead
+		}
 		add(ByCluster, what)
 	}
 	placements := []string{v.placement}
@@ -105,8 +111,14 @@ func (d *differ) becausePlaced(cluster, placement string, add func(GrantingPath,
 	switch {
 	case was == nil && is == nil:
 		return
+	case was == nil && d.base.refused(api.KindPlacement, placement):
+		add(ByPlacement, readNow, files...)
+		return
 	case was == nil:
 		add(ByPlacement, "the placement is new", files...)
+		return
+	case is == nil && d.head.refused(api.KindPlacement, placement):
+		add(ByPlacement, cannotBeRead, files...)
 		return
 	case is == nil:
 		add(ByPlacement, "the placement is gone", files...)
@@ -137,14 +149,38 @@ func (d *differ) becausePlaced(cluster, placement string, add func(GrantingPath,
 			continue
 		}
 		if before == nil || after == nil || !reflect.DeepEqual(before.Spec, after.Spec) {
-			key := api.KindClusterSet + "/" + set
-			add(BySet, "set/"+set+" selects others", d.base.Model.Files[key], d.head.Model.Files[key])
+			key, what := api.KindClusterSet+"/"+set, "set/"+set+" selects others"
+			switch {
+			case before == nil && d.base.refused(api.KindClusterSet, set):
+				what = "set/" + set + ": " + readNow
+			case after == nil && d.head.refused(api.KindClusterSet, set):
+				what = "set/" + set + ": " + cannotBeRead
+			case after == nil:
+				what = "set/" + set + " is gone"
+			}
+			add(BySet, what, d.base.Model.Files[key], d.head.Model.Files[key])
 		}
 	}
-	if old, now := variantOn(d.base.Model, placement, cluster), variantOn(d.head.Model, placement, cluster); old != now ||
-		!reflect.DeepEqual(was.Spec.Variants, is.Spec.Variants) {
-		add(ByVariant, "it is built "+inVariant(now)+", and was "+inVariant(old), files...)
+	// Where its own file says the same of variants, another file had the cluster get
+	// another one; where it is on one side only, nothing was built otherwise.
+	if !d.base.places(placement, cluster) || !d.head.places(placement, cluster) ||
+		reflect.DeepEqual(was.Spec.Variants, is.Spec.Variants) {
+		return
 	}
+	old, now := variantOn(d.base.Model, placement, cluster), variantOn(d.head.Model, placement, cluster)
+	add(ByVariant, "it is built "+inVariant(now)+", and was "+inVariant(old), files...)
+}
+
+// What is said of a file that counts for nothing, on one of the sides.
+const (
+	readNow      = "the file could not be read before"
+	cannotBeRead = "the file cannot be read, and grants nothing until it is mended"
+)
+
+// places says whether a placement is on a cluster.
+func (r *resolving) places(placement, cluster string) bool {
+	on := r.on(cluster)
+	return on != nil && on.Placed[placement] != nil
 }
 
 func variantOn(m *model.Model, placement, cluster string) string {

@@ -82,19 +82,19 @@ func TestRemovalsAreHeldAgainstTheGuard(t *testing.T) {
 		change testfleet.Files
 		want   plan.Prune
 	}{
-		"two":     {gone("apps/shop/c0.yaml", "apps/shop/c1.yaml"), plan.Prune{Leaving: 2, Of: 8, MaxShare: 50}},
-		"most":    {half, plan.Prune{Leaving: 5, Of: 8, MaxShare: 50, Held: true}},
-		"one app": {gone("placements/shop.yaml"), plan.Prune{Leaving: 1, Of: 3, MaxShare: 50}},
+		"two":     {gone("apps/shop/c0.yaml", "apps/shop/c1.yaml"), plan.Prune{Leaving: 2, Of: 8, MaxShare: 50, Free: 2}},
+		"most":    {half, plan.Prune{Leaving: 5, Of: 8, MaxShare: 50, Free: 2, Held: true}},
+		"one app": {gone("placements/shop.yaml"), plan.Prune{Leaving: 1, Of: 3, MaxShare: 50, Free: 1}},
 		"most apps": {gone("placements/a.yaml", "placements/b.yaml"),
-			plan.Prune{Leaving: 2, Of: 3, MaxShare: 50, Held: true}},
+			plan.Prune{Leaving: 2, Of: 3, MaxShare: 50, Free: 1, Held: true}},
 		"that stay": {half.With(testfleet.Files{
 			"placements/shop.yaml": w.files["placements/shop.yaml"] + "  prune: false\n"}),
-			plan.Prune{Leaving: 5, Of: 8, MaxShare: 50, Stays: "the placement says prune: false"}},
+			plan.Prune{Leaving: 5, Of: 8, MaxShare: 50, Free: 2, Stays: "the placement says prune: false"}},
 		"a value goes all the same": {gone("apps/shop/c0.yaml", "apps/shop/db.yaml").With(testfleet.Files{
 			"placements/shop.yaml": w.files["placements/shop.yaml"] + "  prune: false\n"}),
-			plan.Prune{Leaving: 2, Of: 8, MaxShare: 50, Stays: "the placement says prune: false", Sealed: 1}},
+			plan.Prune{Leaving: 2, Of: 8, MaxShare: 50, Free: 2, Stays: "the placement says prune: false", Sealed: 1}},
 		"a cluster goes": {testfleet.Files{"clusters/two.yaml": testfleet.Cluster("two", "  decommission: true\n")},
-			plan.Prune{Leaving: 3, Of: 3, MaxShare: 50}},
+			plan.Prune{Leaving: 3, Of: 3, MaxShare: 50, Free: 1}},
 	} {
 		p := w.between(test.change)
 		if len(p.Deliveries) == 0 || p.Deliveries[0].Prune == nil {
@@ -111,7 +111,7 @@ func TestRemovalsAreHeldAgainstTheGuard(t *testing.T) {
 func TestAPlacementThatLeavesSaysWhatStays(t *testing.T) {
 	w := newWorld(t)
 	shop := w.files["placements/shop.yaml"]
-	goes := plan.Prune{Leaving: 1, Of: 1, MaxShare: 50}
+	goes := plan.Prune{Leaving: 1, Of: 1, MaxShare: 50, Free: 1}
 	for says, stays := range map[string]string{
 		"  prune: false\n  deletionPolicy: Delete\n":             "",
 		"  prune: false\n  deletionPolicy: WaitForTermination\n": "",

@@ -39,7 +39,7 @@ func (d *differ) deliveries(cluster string) []Delivery {
 // change: a placement that does not build keeps what it has.
 func (d *differ) delivery(cluster, name string, before, after *resolved) (Delivery, bool) {
 	was, is := placedOn(before, name), placedOn(after, name)
-	if is != nil && is.Err != nil || is == nil && after.unread(d, name) || slices.Contains(d.without.on[cluster], name) {
+	if is != nil && is.Err != nil || is == nil && d.holdsDeletes(cluster) || slices.Contains(d.without.on[cluster], name) {
 		return Delivery{}, false
 	}
 	out := Delivery{Change: Changed, Placement: name, Objects: []ObjectChange{}}
@@ -69,7 +69,7 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 	}
 	out.Prune = d.prune(cluster, out, was, is, before, after)
 	if is != nil && slices.ContainsFunc(out.Objects, func(o ObjectChange) bool { return o.Change != Removed }) {
-		out.Waits = waits(d.head.Model, is.Placement)
+		out.Waits = d.waits(is.Placement)
 	}
 	changes := out.Change != Changed || out.Before != out.After || len(out.Settings)+len(out.Ends)+len(out.Objects) > 0
 	return out, changes
@@ -93,9 +93,13 @@ func placedOn(r *resolved, name string) *kustomize.Placed {
 	return r.Placed[name]
 }
 
-// unread: a file that may place something here cannot be read, and nothing is removed.
-func (r *resolved) unread(d *differ, name string) bool {
-	return r != nil && r.HoldAllDeletes || d.unread(api.KindPlacement, name)
+// holdsDeletes: a file that may place something here cannot be read, and nothing is
+// removed; [kustomize.Resolution] says the same of a cluster that something is on.
+func (d *differ) holdsDeletes(cluster string) bool {
+	return !d.head.Model.Clusters[cluster].Spec.Decommission &&
+		slices.ContainsFunc(d.head.Model.Problems, func(p problem) bool {
+			return p.Kind == api.KindPlacement || p.Kind == api.KindClusterSet
+		})
 }
 
 // unread: a file of that kind is there at the head, and counts for nothing.

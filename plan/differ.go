@@ -13,14 +13,20 @@ type differ struct {
 	folds      folds
 	// pairs are the builds that were compared, shared by all classes that have them.
 	pairs map[pair]*compared
+	// consent is what fleet.yaml of the head lets go.
+	consent []consent
 	// without is what lacks a value.
 	without unvalued
+	// waved are the placements that were asked whether they meet their waves.
+	waved map[string]bool
 }
 
 // Options are what a comparison may use.
 type Options struct {
 	// Builder builds both sides. What is the same in both is built once.
 	Builder *kustomize.Builder
+	// History is that of the clone, if there is one: consent and what returns are told by it.
+	History History
 	// Progress is told what takes long; nil tells nobody.
 	Progress func(format string, args ...any)
 }
@@ -33,7 +39,7 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 	}
 	d := &differ{
 		base: base.resolving(ctx, o.Builder), head: head.resolving(ctx, o.Builder),
-		pairs: map[pair]*compared{},
+		pairs: map[pair]*compared{}, waved: map[string]bool{},
 	}
 	for _, side := range []*resolving{d.base, d.head} {
 		if err := side.all(o.Progress); err != nil {
@@ -46,6 +52,7 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 		Fleet: fleetChanges(base.Model.Fleet, head.Model.Fleet),
 	}
 	d.without = d.unvalued()
+	d.consent = d.consents(ctx, o.History, o.Builder)
 	for _, class := range d.classes() {
 		d.class(class)
 	}
@@ -53,6 +60,8 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 		return nil, context.Cause(ctx)
 	}
 	d.folds.into(p, d)
+	p.Waves, p.KeysDue = d.waveChanges(), head.keysDue()
+	d.returns(ctx, o.History, p)
 	p.Blockers, p.Known = d.problems()
 	p.Blockers = append(p.Blockers, d.without.problems(d)...)
 	p.summarize()
@@ -72,7 +81,7 @@ func (d *differ) class(clusters []string) {
 	if grants := d.granted(first, before, after); len(grants) > 0 {
 		fold(&d.folds.grants, grants, clusters)
 	}
-	for _, missing := range missing(before, after) {
+	for _, missing := range d.missing(before, after) {
 		fold(&d.folds.missing, missing, clusters)
 	}
 	for _, delivery := range d.deliveries(first) {

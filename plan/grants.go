@@ -79,7 +79,7 @@ func movedFrom(v value, is opened, before, after access) (from string) {
 
 // missing are the values that do not open where they are placed, and were not placed
 // before, or opened.
-func missing(before, after access) []Missing {
+func (d *differ) missing(before, after access) []Missing {
 	byObject := map[string]*Missing{}
 	for v, is := range after.shut {
 		if _, was := before.shut[v]; was {
@@ -88,11 +88,11 @@ func missing(before, after access) []Missing {
 		key := v.placement + "\x00" + v.object.String() + "\x00" + is.problem
 		m := byObject[key]
 		if m == nil {
-			m = &Missing{Placement: v.placement, Object: objectOf(v.object), Stub: is.stub, Problem: is.problem,
-				Hint: "give the value again: bulla seal " + is.stub + " --for " + v.placement}
+			m = &Missing{Placement: v.placement, Object: objectOf(v.object), Stub: is.stub, Problem: is.problem}
 			byObject[key] = m
 		}
 		m.Fields = append(m.Fields, v.field)
+		m.Hint = d.sealAgain(v.placement, m, is)
 	}
 	all := make([]Missing, 0, len(byObject))
 	for _, m := range byObject {

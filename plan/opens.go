@@ -3,7 +3,9 @@ package plan
 import (
 	"encoding/hex"
 	"errors"
+	"slices"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
@@ -22,6 +24,9 @@ type opened struct{ payload, stub string }
 // shut is a value that is placed on a cluster and does not open there.
 type shut struct {
 	stub, problem string
+	// lacks a lock for the cluster: the block has those of targets.
+	lacks   bool
+	targets []string
 }
 
 // access is what one side lets a cluster open of what it places there, and what not.
@@ -41,7 +46,7 @@ func (r *resolving) access(cluster string) access {
 	for _, u := range on.unbound {
 		for _, block := range u.Manifest.Spec.Blocks {
 			for _, field := range block.Fields {
-				a.shut[value{u.Placement, u.Object, field}] = shut{u.Path, u.problem}
+				a.shut[value{u.Placement, u.Object, field}] = shut{stub: u.Path, problem: u.problem}
 			}
 		}
 	}
@@ -52,7 +57,7 @@ func (r *resolving) access(cluster string) access {
 				for _, field := range block.Block.Fields {
 					v := value{stand.Placement, stand.Object, field}
 					if why != nil {
-						a.shut[v] = shut{stand.Path, shutProblem(why)}
+						a.shut[v] = shut{stand.Path, shutProblem(why), errors.Is(why, grant.ErrNotLocked), lockTargets(block.Block)}
 						continue
 					}
 					hash := block.Payload.Hash()
@@ -87,4 +92,13 @@ func shutProblem(err error) string {
 		return "a block's lock is for a sealing key that the fleet opens nothing with"
 	}
 	return "a lock is damaged: " + err.Error()
+}
+
+// lockTargets are whom a block is locked to, sorted.
+func lockTargets(b *api.Block) (targets []string) {
+	for _, lock := range b.Locks {
+		targets = append(targets, lock.Target)
+	}
+	slices.Sort(targets)
+	return slices.Compact(targets)
 }

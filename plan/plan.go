@@ -17,11 +17,18 @@ type Plan struct {
 	// Fleet is what changes in fleet.yaml, ClusterFiles in the files of clusters.
 	Fleet        []FleetChange   `json:"fleet"`
 	ClusterFiles []ClusterChange `json:"clusterFiles"`
+	// Waves are the placements whose clusters take their turns otherwise.
+	Waves []WaveChange `json:"waves"`
 	// Grants are what clusters gain, lose or get anew, alike clusters together.
 	Grants []Grants `json:"grants"`
 	// MissingLocks are values that no lock opens where they are placed now, and were not
 	// before, or opened there.
 	MissingLocks []Missing `json:"missingLocks"`
+	// Returns are values that the head has again, after they were replaced or taken out.
+	Returns []Return `json:"returns"`
+	// KeysDue are superseded sealing keys that stubs of the head still need. They are no
+	// change.
+	KeysDue []KeyDue `json:"keysDue"`
 	// Deliveries are what changes of placements, alike clusters together.
 	Deliveries []Delivery `json:"deliveries"`
 	Summary    Summary    `json:"summary"`
@@ -192,12 +199,14 @@ type Summary struct {
 	EndsMoved       int `json:"endsMoved"`
 	PrunesHeld      int `json:"prunesHeld"`
 	MissingLocks    int `json:"missingLocks"`
+	Returns         int `json:"returns"`
+	KeysDue         int `json:"keysDue"`
 	Blockers        int `json:"blockers"`
 }
 
 // Changes reports whether the two revisions differ in anything that a plan tells.
 func (p *Plan) Changes() bool {
-	return len(p.Fleet)+len(p.ClusterFiles)+len(p.Grants)+len(p.MissingLocks)+len(p.Deliveries) > 0
+	return len(p.Fleet)+len(p.ClusterFiles)+len(p.Waves)+len(p.Grants)+len(p.MissingLocks)+len(p.Deliveries) > 0
 }
 
 // Blocked reports whether something at the head is wrong that was not before.

@@ -11,6 +11,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 type problem = model.Problem
@@ -23,12 +24,14 @@ func (r *resolving) with(cluster, placement string) *kustomize.Placed {
 // problems are what is wrong at the head: first what was not at the base.
 func (d *differ) problems() (blockers, known []Problem) {
 	blockers, known = []Problem{}, []Problem{}
+	// A line that only moved is no other problem.
+	unplaced := func(p Problem) Problem { p.Line = 0; return p }
 	before := map[Problem]bool{}
 	for _, p := range d.base.problems() {
-		before[p] = true
+		before[unplaced(p)] = true
 	}
 	for _, p := range d.head.problems() {
-		if before[p] {
+		if before[unplaced(p)] {
 			known = append(known, p)
 		} else {
 			blockers = append(blockers, p)
@@ -40,7 +43,12 @@ func (d *differ) problems() (blockers, known []Problem) {
 func (r *resolving) problems() []Problem {
 	all := map[Problem]bool{}
 	for _, p := range r.Model.Problems {
-		all[told(Problem{File: p.File, Problem: unfiled(p.Err.Error(), p.File)})] = true
+		for _, one := range fileProblems(p) {
+			all[told(one)] = true
+		}
+	}
+	for _, p := range r.waveProblems() {
+		all[p] = true
 	}
 	for _, group := range r.groups {
 		for name, placed := range group.Placed {
@@ -90,8 +98,50 @@ func told(p Problem) Problem {
 	return p
 }
 
-// unfiled takes the file off an error that begins with it.
-func unfiled(text, file string) string { return strings.TrimPrefix(text, file+": ") }
+// fileProblems are those of one file, with their lines. What it says counts for nothing
+// until it is mended, which is not that it says nothing.
+func fileProblems(p problem) []Problem {
+	silent := ""
+	if folder, own := folders[p.Kind]; own && strings.HasPrefix(p.File, folder+"/") {
+		silent = "; the file counts for nothing, and nothing can be said of what it changes"
+	}
+	var all []Problem
+	for _, e := range parseErrors(p.Err) {
+		text := e.Problem
+		if e.Field != "" {
+			text = e.Field + ": " + text
+		}
+		all = append(all, told(Problem{File: p.File, Line: e.Line, Problem: text}))
+	}
+	if len(all) == 0 {
+		all = []Problem{told(Problem{File: p.File, Problem: strings.TrimPrefix(p.Err.Error(), p.File+": ")})}
+	}
+	for i := range all {
+		all[i].Problem += silent
+	}
+	return all
+}
+
+var folders = map[string]string{
+	api.KindCluster: tree.Clusters, api.KindClusterSet: tree.ClusterSets, api.KindPlacement: tree.Placements,
+}
+
+// parseErrors are the errors of a file that have a line.
+func parseErrors(err error) (all []*api.ParseError) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each is looked at
+		for _, one := range joined.Unwrap() {
+			all = append(all, parseErrors(one)...)
+		}
+		return all
+	}
+	if one := (*api.ParseError)(nil); errors.As(err, &one) {
+		all = append(all, one)
+	}
+	return all
+}
+
+// refused: a file of that kind and name is there, and counts for nothing.
+func (s *Side) refused(kind, name string) bool { return s.Model.Refused(kind, name) != nil }
 
 // String names an object as people do.
 func (o Object) String() string {

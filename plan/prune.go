@@ -2,12 +2,10 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // Prune is what of a placement is deleted, held against the fleet's guard.
@@ -17,8 +15,13 @@ type Prune struct {
 	Of      int `json:"of"`
 	// MaxShare is the greatest share that leaves without consent, in percent.
 	MaxShare int `json:"maxShare"`
+	// Free is how many leave without consent whatever share they are.
+	Free int `json:"free"`
 	// Held: it stays until somebody consents.
 	Held bool `json:"held"`
+	// Consented are the revisions that fleet.yaml of the head consents to, by which it
+	// goes.
+	Consented []string `json:"consented,omitempty"`
 	// Stays says why plain objects stay, "" where they go. Sealed are how many leave that
 	// were sealed: those go all the same, as their grants did.
 	Stays  string `json:"stays,omitempty"`
@@ -33,7 +36,7 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 		if o.Change != Removed {
 			continue
 		}
-		if leaving++; o.Stub != "" || o.Object.Group == "" && o.Object.Kind == "Secret" { // as the controller takes it
+		if leaving++; wasSealed(o) {
 			sealed++
 		}
 	}
@@ -41,12 +44,12 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 		return nil
 	}
 	spec := d.head.Model.Fleet.Spec
-	p := &Prune{Leaving: leaving, Of: len(was.Build.Objects), MaxShare: spec.MaxShare()}
+	p := &Prune{Leaving: leaving, Of: len(was.Build.Objects), MaxShare: spec.MaxShare(), Free: api.FreeObjects}
 	if is != nil {
 		p.Stays = stays(is.Placement, false)
 	} else {
 		p.Stays = stays(was.Placement, true)
-		p.Leaving, p.Of = placementsLeaving(before, after), len(before.Placed)
+		p.Leaving, p.Of, p.Free = len(placementsLeaving(before, after)), len(before.Placed), api.FreePlacements
 	}
 	going := leaving
 	if p.Stays != "" {
@@ -56,10 +59,36 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 	case going == 0:
 	case is != nil:
 		p.Held = !spec.FewObjects(going, p.Of)
+		if p.Held && len(d.consent) > 0 {
+			var guarded int
+			p.Consented, guarded = d.consentedObjects(cluster, removed(out, p.Stays != ""))
+			p.Held = !spec.FewObjects(guarded, p.Of)
+		}
 	case !d.head.Model.Clusters[cluster].Spec.Decommission: // which is consent
 		p.Held = !spec.FewPlacements(p.Leaving, p.Of)
+		if p.Held && len(d.consent) > 0 {
+			var guarded int
+			p.Consented, guarded = d.consented(cluster, placementsLeaving(before, after))
+			own, _ := d.consented(cluster, []string{out.Placement})
+			p.Held = len(own) == 0 && !spec.FewPlacements(guarded, p.Of)
+		}
 	}
 	return p
+}
+
+// removed are the objects that leave; only those that were sealed, where plain ones stay.
+func removed(out Delivery, sealedOnly bool) (all []ObjectChange) {
+	for _, o := range out.Objects {
+		if o.Change == Removed && (!sealedOnly || wasSealed(o)) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// wasSealed is as the controller takes it.
+func wasSealed(o ObjectChange) bool {
+	return o.Stub != "" || o.Object.Group == "" && o.Object.Kind == "Secret"
 }
 
 // stays says why plain objects stay that Git dropped, of a placement that stays or left.
@@ -74,18 +103,19 @@ func stays(p *api.Placement, left bool) string {
 	return "the placement says prune: false"
 }
 
-func placementsLeaving(before, after *resolved) (n int) {
+func placementsLeaving(before, after *resolved) (names []string) {
 	for name := range before.Placed {
 		if placedOn(after, name) == nil {
-			n++
+			names = append(names, name)
 		}
 	}
-	return n
+	return names
 }
 
 // waits says what keeps a change from arriving at once; what is removed waits for
 // nothing.
-func waits(m *model.Model, p *api.Placement) []string {
+func (d *differ) waits(p *api.Placement) []string {
+	m := d.head.Model
 	var all []string
 	if p.Spec.Suspend {
 		all = append(all, "the placement is suspended: nothing arrives")
@@ -93,8 +123,8 @@ func waits(m *model.Model, p *api.Placement) []string {
 	if p.Spec.Rollout != nil && p.Spec.Rollout.Paused {
 		all = append(all, "its rollout is paused: nothing new starts")
 	}
-	if text := inWaves(m.Waves(p.Metadata.Name)); text != "" {
-		all = append(all, text)
+	if names := waveNames(m.Waves(p.Metadata.Name)); names != "" && d.meetsWaves(p.Metadata.Name) {
+		all = append(all, "it comes in waves, by clusters: "+names)
 	}
 	open, next := p.Spec.OpenAt(m.Now())
 	switch {
@@ -105,16 +135,4 @@ func waits(m *model.Model, p *api.Placement) []string {
 		all = append(all, fmt.Sprintf("its window opens at %s", next.Format(time.RFC3339)))
 	}
 	return all
-}
-
-// inWaves says how a change goes through the waves of a placement, if it has any.
-func inWaves(waves []model.Wave) string {
-	var each []string
-	for _, w := range waves {
-		each = append(each, fmt.Sprintf("%s (%d)", w, len(w.Clusters)))
-	}
-	if len(each) == 0 {
-		return ""
-	}
-	return "it comes in waves, by clusters: " + strings.Join(each, ", ")
 }

@@ -80,6 +80,15 @@ func (s *Side) resolving(ctx context.Context, b *kustomize.Builder) *resolving {
 // on is what a cluster gets, nil for nothing.
 func (r *resolving) on(cluster string) *resolved { return r.groups[r.keys[cluster]] }
 
+// group resolves the group of one cluster alone.
+func (r *resolving) group(cluster string) *kustomize.Resolution {
+	key := r.keys[cluster]
+	if r.groups[key] == nil {
+		r.groups[key] = &resolved{Resolution: r.builder.ResolveGroup(r.ctx, r.Tree, r.Model, cluster)}
+	}
+	return r.groups[key].Resolution
+}
+
 // all resolves every group.
 func (r *resolving) all(progress func(string, ...any)) error {
 	for _, cluster := range slices.Sorted(maps.Keys(r.keys)) {

@@ -2,7 +2,8 @@ package plan
 
 // summarize counts what stands in the plan.
 func (p *Plan) summarize() {
-	s := Summary{MissingLocks: len(p.MissingLocks), Blockers: len(p.Blockers)}
+	s := Summary{MissingLocks: len(p.MissingLocks), Blockers: len(p.Blockers), Returns: len(p.Returns),
+		KeysDue: len(p.KeysDue)}
 	touched, gaining, losing := names{}, names{}, names{}
 	secrets := map[Change]names{Gained: {}, Lost: {}, Changed: {}, Moved: {}}
 	for _, g := range p.Grants {

@@ -223,19 +223,22 @@ func (c *ClusterSet) validate(p *problems) {
 	}
 }
 
-// freeRemovals may leave a placement in one revision whatever share of it they
-// are: half of a four-object application is not an accident worth a question.
-const freeRemovals = 2
+// How many may leave in one revision whatever share they are: half of a four-object
+// application is not an accident worth a question, and that one placement was taken out
+// in review is the consent.
+const (
+	FreeObjects    = 2
+	FreePlacements = 1
+)
 
 // FewObjects reports whether so many objects may leave a placement that stays, of those
 // that stood, without anybody's consent.
 func (s FleetSpec) FewObjects(leaving, stood int) bool {
-	return leaving <= freeRemovals || leaving*100 <= s.MaxShare()*stood
+	return leaving <= FreeObjects || leaving*100 <= s.MaxShare()*stood
 }
 
 // FewPlacements reports whether so many placements may leave a cluster in one revision,
-// of those that stood, without anybody's consent. A single one always may: that it was
-// taken out in review is the consent.
+// of those that stood, without anybody's consent.
 func (s FleetSpec) FewPlacements(leaving, stood int) bool {
-	return leaving <= 1 || leaving*100 <= s.MaxShare()*stood
+	return leaving <= FreePlacements || leaving*100 <= s.MaxShare()*stood
 }

@@ -40,7 +40,9 @@ func Markdown(w io.Writer, p *plan.Plan, version string) error {
 	markdownGrants(b, p.Grants)
 	markdownRemovals(b, p.Deliveries)
 	markdownMissing(b, p.MissingLocks)
+	markdownReturns(b, p.Returns)
 	markdownDetails(b, p.Deliveries)
+	markdownDue(b, p.KeysDue)
 	markdownProblems(b, "Wrong before already", p.Known)
 	if b.leftOut > 0 {
 		b.text.WriteString(fmt.Sprintf("\n**%s left out here**: `bulla plan` prints all.\n", count(b.leftOut, "line")))
@@ -118,7 +120,7 @@ func markdownProblems(b *budget, heading string, all []plan.Problem) {
 }
 
 func markdownFleet(b *budget, p *plan.Plan) {
-	if len(p.Fleet)+len(p.ClusterFiles) == 0 {
+	if len(p.Fleet)+len(p.ClusterFiles)+len(p.Waves) == 0 {
 		return
 	}
 	b.line("\n### Fleet\n")
@@ -127,6 +129,29 @@ func markdownFleet(b *budget, p *plan.Plan) {
 	}
 	for _, c := range p.ClusterFiles {
 		b.line("- " + code(title(c.On)) + ": " + code(c.Change))
+	}
+	for _, w := range p.Waves {
+		b.line("- " + code(waveWords(w)))
+	}
+}
+
+func markdownReturns(b *budget, all []plan.Return) {
+	if len(all) == 0 {
+		return
+	}
+	b.line("\n### Back from history\n")
+	for _, r := range all {
+		b.line("- " + code(returnWords(r)) + ", hint: " + returnHint)
+	}
+}
+
+func markdownDue(b *budget, all []plan.KeyDue) {
+	if len(all) == 0 {
+		return
+	}
+	b.line("\n### Keys due\n")
+	for _, k := range all {
+		b.line("- " + code(dueWords(k)) + ", hint: " + code(k.Hint))
 	}
 }
 

@@ -29,7 +29,9 @@ func Text(w io.Writer, p *plan.Plan, o TextOptions) error {
 	t.fleet(p)
 	t.grants(p.Grants)
 	t.missing(p.MissingLocks)
+	t.returns(p.Returns)
 	t.deliveries(p.Deliveries)
+	t.due(p.KeysDue)
 	t.problems("Wrong before already", printable.Plain, p.Known)
 	return t.err
 }
@@ -41,7 +43,7 @@ type text struct {
 }
 
 func (t *text) fleet(p *plan.Plan) {
-	if len(p.Fleet)+len(p.ClusterFiles) == 0 {
+	if len(p.Fleet)+len(p.ClusterFiles)+len(p.Waves) == 0 {
 		return
 	}
 	t.heading("Fleet")
@@ -50,6 +52,31 @@ func (t *text) fleet(p *plan.Plan) {
 	}
 	for _, c := range p.ClusterFiles {
 		t.line(printable.Yellow, 1, "~ "+title(c.On)+": "+c.Change)
+	}
+	for _, w := range p.Waves {
+		t.line(printable.Yellow, 1, "~ "+waveWords(w))
+	}
+}
+
+func (t *text) returns(all []plan.Return) {
+	if len(all) == 0 {
+		return
+	}
+	t.heading("Back from history")
+	for _, r := range all {
+		t.line(printable.Red, 1, "! "+returnWords(r))
+		t.line(printable.Plain, 3, "hint: "+returnHint)
+	}
+}
+
+func (t *text) due(all []plan.KeyDue) {
+	if len(all) == 0 {
+		return
+	}
+	t.heading("Keys due")
+	for _, k := range all {
+		t.line(printable.Plain, 1, dueWords(k))
+		t.line(printable.Plain, 3, "hint: "+k.Hint)
 	}
 }
 

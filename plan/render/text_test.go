@@ -120,7 +120,8 @@ func TestWhatStaysIsSaid(t *testing.T) {
 	for want, prune := range map[string]plan.Prune{
 		"what is removed stays: W":                               {Leaving: 2, Of: 3, Stays: "W"},
 		"what is plain stays: W; what was sealed goes: 1 object": {Leaving: 2, Of: 3, Stays: "W", Sealed: 1},
-		"1 of 3 placements leave; the guard lets 50% go":         {Leaving: 1, Of: 3, MaxShare: 50},
+		"1 of 3 placements leave; the guard lets 50% go, and 1 placement at any rate": {
+			Leaving: 1, Of: 3, MaxShare: 50, Free: 1},
 	} {
 		p := &plan.Plan{Deliveries: []plan.Delivery{{Change: plan.Removed, Placement: "shop", Prune: &prune}}}
 		var out bytes.Buffer

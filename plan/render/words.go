@@ -29,6 +29,7 @@ func Verdict(p *plan.Plan) string {
 	add(s.EndsMoved, "%s %s at another time, or never", count(s.EndsMoved, "placement"), verb(s.EndsMoved, "end"))
 	add(s.SecretsMoved, "%s moved", count(s.SecretsMoved, "secret"))
 	add(s.MissingLocks, "%s without a lock", count(s.MissingLocks, "secret"))
+	add(s.Returns, "%s %s from history", count(s.Returns, "old value"), verb(s.Returns, "return"))
 	add(s.ObjectsAdded, "%s added", count(s.ObjectsAdded, "object"))
 	add(s.ObjectsChanged, "%s changed", count(s.ObjectsChanged, "object"))
 	add(s.ObjectsMoved, "%s moved", count(s.ObjectsMoved, "object"))
@@ -41,6 +42,7 @@ func Verdict(p *plan.Plan) string {
 		files += c.On.Count
 	}
 	add(files, "%s %s", count(files, "cluster file"), verb(files, "change"))
+	add(len(p.Waves), "waves of %s change", count(len(p.Waves), "placement"))
 	if len(parts) == 0 && p.Changes() {
 		parts = append(parts, "settings change, and nothing that is granted or built")
 	}
@@ -196,7 +198,12 @@ func pruneWords(d plan.Delivery) string {
 	if d.Change == plan.Removed {
 		what = "placements"
 	}
-	text := fmt.Sprintf("%d of %d %s leave; the guard lets %d%% go", d.Prune.Leaving, d.Prune.Of, what, d.Prune.MaxShare)
+	text := fmt.Sprintf("%d of %d %s leave; the guard lets %d%% go, and %s at any rate", d.Prune.Leaving, d.Prune.Of,
+		what, d.Prune.MaxShare, count(d.Prune.Free, strings.TrimSuffix(what, "s")))
+	if len(d.Prune.Consented) > 0 {
+		text += "; fleet.yaml consents to what " + shortAll(d.Prune.Consented) + " left out, if the merge keeps that commit " +
+			"(no squash, no rebase)"
+	}
 	switch {
 	case d.Prune.Stays != "" && d.Prune.Sealed == 0:
 		return "what is removed stays: " + d.Prune.Stays
@@ -228,4 +235,39 @@ func problemWords(p plan.Problem) string {
 
 func missingWords(m plan.Missing) string {
 	return fmt.Sprintf("%s %s %s: %s", m.Placement, m.Object, strings.Join(m.Fields, " "), m.Problem)
+}
+
+func shortAll(commits []string) string {
+	var all []string
+	for _, c := range commits {
+		all = append(all, short(c))
+	}
+	return strings.Join(all, ", ")
+}
+
+// waveWords are how a placement's clusters take their turns otherwise.
+func waveWords(w plan.WaveChange) string {
+	text := fmt.Sprintf("waves of %s, by clusters: %s; they were: %s", w.Placement, orNone(w.After), orNone(w.Before))
+	if len(w.Files) > 0 {
+		text += ", by " + files(w.Files)
+	}
+	return text
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func returnWords(r plan.Return) string {
+	return fmt.Sprintf("%s %s: the value that %s had, and the base has no more", r.Stub, strings.Join(r.Fields, " "),
+		short(r.Commit))
+}
+
+const returnHint = "somebody may know it: seal a new one (bulla set), unless going back is what is meant"
+
+func dueWords(k plan.KeyDue) string {
+	return fmt.Sprintf("%s need sealing key %s, which is %s", count(k.Stubs, "stub"), k.Key, k.Status)
 }

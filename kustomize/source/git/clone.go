@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	gogit "github.com/go-git/go-git/v5"
@@ -48,17 +49,32 @@ func OpenClone(folder string, limits Limits) (*Clone, error) {
 	}}, nil
 }
 
+// braces hold texts and dates, see gitrevisions(7).
+var braces = regexp.MustCompile(`[\^@]\{[^}]*\}`)
+
+// ErrNoCommit says that a revision names something else.
+var ErrNoCommit = errors.New("it is no commit")
+
 // ErrNoClone says that no folder above is a clone of a repository.
 var ErrNoClone = errors.New("not in a clone of a repository")
 
 // Resolve is the commit that a revision names: a branch, a tag, a beginning of a hash
-// or what gitrevisions(7) makes of them. [source.ErrUnknownRevision] for none.
+// or what gitrevisions(7) makes of them. [source.ErrUnknownRevision] for none,
+// [ErrNoCommit] for what is a file or a folder.
 func (c *Clone) Resolve(revision string) (commit string, err error) {
 	c.objects.mu.Lock() // of one storage with the repository
 	defer c.objects.mu.Unlock()
+	// go-git takes REVISION:FILE for REVISION.
+	if rest := braces.ReplaceAllString(revision, ""); strings.Contains(rest, ":") && !strings.HasPrefix(rest, ":/") {
+		return "", fmt.Errorf("%q is a file or a folder: %w", revision, ErrNoCommit)
+	}
 	hash, err := c.repo.ResolveRevision(plumbing.Revision(revision))
 	if err != nil {
 		return "", fmt.Errorf("%q: %w", revision, source.ErrUnknownRevision)
+	}
+	object, err := c.repo.Object(plumbing.AnyObject, *hash)
+	if err == nil && object.Type() != plumbing.CommitObject {
+		return "", fmt.Errorf("%q is a %s: %w", revision, object.Type(), ErrNoCommit)
 	}
 	return hash.String(), nil
 }

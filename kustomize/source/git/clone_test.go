@@ -37,6 +37,11 @@ func TestTreesOfAnyCommitComeFromAPlainClone(t *testing.T) {
 		if _, err := c.Resolve("nowhere"); !errors.Is(err, source.ErrUnknownRevision) {
 			t.Errorf("a branch that is not there: %v", err)
 		}
+		for _, revision := range []string{"HEAD:apps", first + ":apps/app/a.yaml", ":0:apps/app/a.yaml"} {
+			if _, err := c.Resolve(revision); !errors.Is(err, ErrNoCommit) {
+				t.Errorf("%s: %v", revision, err)
+			}
+		}
 	}
 	if _, err := OpenClone(t.TempDir(), Limits{}); !errors.Is(err, ErrNoClone) {
 		t.Errorf("a folder outside of Git: %v", err)

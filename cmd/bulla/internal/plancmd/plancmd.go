@@ -99,7 +99,8 @@ func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
 	if err := r.mustBeFleet(head); err != nil {
 		return err
 	}
-	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.Builder(r.folder), Progress: s.Progress()})
+	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.Builder(r.folder), Progress: s.Progress(),
+		History: history{r, &loader, now}})
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package plancmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -74,6 +76,10 @@ func (r *repository) resolve(name string) (plan.Revision, error) {
 	}
 	if branch := r.clone.Head(); name == "HEAD" && branch != "" {
 		return plan.Revision{}, fault.New("commit something first", "branch %q has no commit yet", branch)
+	}
+	if errors.Is(err, git.ErrNoCommit) {
+		before, _, _ := strings.Cut(name, ":")
+		return plan.Revision{}, fault.New("a plan compares whole commits: name "+cmp.Or(before, "HEAD")+" itself", "%w", err)
 	}
 	return plan.Revision{}, fault.New(
 		"name a branch, a tag or a commit of this clone; git fetch brings what is not here yet",
