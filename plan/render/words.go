@@ -201,8 +201,8 @@ func pruneWords(d plan.Delivery) string {
 	text := fmt.Sprintf("%d of %d %s leave; the guard lets %d%% go, and %s at any rate", d.Prune.Leaving, d.Prune.Of,
 		what, d.Prune.MaxShare, count(d.Prune.Free, strings.TrimSuffix(what, "s")))
 	if len(d.Prune.Consented) > 0 {
-		text += "; fleet.yaml consents to what " + shortAll(d.Prune.Consented) + " left out, if the merge keeps that commit " +
-			"(no squash, no rebase)"
+		text += "; fleet.yaml consents to what " + shortAll(d.Prune.Consented) +
+			" left out, if the merge keeps that commit (no squash, no rebase)"
 	}
 	switch {
 	case d.Prune.Stays != "" && d.Prune.Sealed == 0:
