@@ -75,7 +75,7 @@ func TestScripts(t *testing.T) {
 			"secret": cmdSecret, "fill": cmdFill, "opens": cmdOpens, "recovers": cmdRecovers, "blocks": cmdBlocks,
 			"losehsm": cmdLoseHSM, "content": cmdContent, "recipient": cmdRecipient,
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
-			"certify": cmdCertify, "admin": cmdAdmin,
+			"certify": cmdCertify, "tlspair": cmdTLSPair, "admin": cmdAdmin,
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
 			"auditlog": cmdAuditLog, "rewrite": cmdRewrite,
 		},

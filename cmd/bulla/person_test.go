@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"math/big"
 	"net"
@@ -43,6 +44,19 @@ func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, csr.PublicKey)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), protocol.WritePerson(leaf, ca), 0o644))
+}
+
+// cmdTLSPair writes a certificate and its key, in PEM, as somebody else issued them:
+//
+//	tlspair CERTIFICATE KEY
+func cmdTLSPair(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	w.authority()
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	leaf := w.issue(&x509.Certificate{DNSNames: []string{"shop.example.com"}}, key.Public())
+	der := must(x509.MarshalPKCS8PrivateKey(key))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
 }
 
 // authority is the certificate of the key service's authority, made on demand.

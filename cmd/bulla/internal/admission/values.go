@@ -2,12 +2,12 @@ package admission
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -21,11 +21,31 @@ func Values(kind corev1.SecretType, values map[string][]byte) []Problem {
 			problems = append(problems, p)
 		}
 	}
-	cert, key := values[corev1.TLSCertKey], values[corev1.TLSPrivateKeyKey]
-	if kind == corev1.SecretTypeTLS && len(problems) == 0 && len(cert) > 0 && len(key) > 0 {
-		problems = append(problems, pair(cert, key)...)
+	if len(problems) > 0 {
+		return problems
+	}
+	switch kind {
+	case corev1.SecretTypeTLS:
+		if cert, key := values[corev1.TLSCertKey], values[corev1.TLSPrivateKeyKey]; len(cert) > 0 && len(key) > 0 {
+			problems = pair(cert, key, time.Now())
+		}
+	case corev1.SecretTypeSSHAuth:
+		problems = sshKeys(values)
+	case corev1.SecretTypeDockerConfigJson:
+		problems = registries(values[corev1.DockerConfigJsonKey])
+	case corev1.SecretTypeBasicAuth:
+		problems = basicAuth(values)
 	}
 	return problems
+}
+
+// basicAuth: the first colon of USER:PASSWORD is where the name ends (RFC 7617, 2).
+func basicAuth(values map[string][]byte) []Problem {
+	if !bytes.ContainsRune(values[corev1.BasicAuthUsernameKey], ':') {
+		return nil
+	}
+	return []Problem{problem("data."+corev1.BasicAuthUsernameKey,
+		"a name with a colon cannot be used: what stands after it is taken for the password")}
 }
 
 // dockerKeys hold JSON that an API server parses.
@@ -60,15 +80,6 @@ func value(kind corev1.SecretType, key string, value []byte) (Problem, bool) {
 		return p, true
 	}
 	return Problem{}, false
-}
-
-func pair(cert, key []byte) []Problem {
-	if _, err := tls.X509KeyPair(cert, key); err == nil {
-		return nil
-	}
-	p := problem("data", "%s and %s are not a certificate and its key in PEM", corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
-	p.Warning = true
-	return []Problem{p}
 }
 
 func isObject(text []byte) bool {

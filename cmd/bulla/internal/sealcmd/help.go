@@ -32,6 +32,9 @@ may not be meant.
 --replace refuses a stub that would not open everywhere where it is placed: the
 manifest may be all that there is of the values.
 
+Certificates with --cert and --key, registries with --docker-username, and the types
+kubernetes.io/ssh-auth and basic-auth are looked at as their readers do.
+
 What an API server would refuse is refused here: a type's missing keys, more
 than 1 MiB, JSON that is none. Labels, annotations and immutable of a manifest
 come along; marks of other owners (Argo CD, Helm, Flux, kubectl) do not.`
@@ -41,6 +44,10 @@ const example = `  # a new secret for what is placed as "payments"
 
   # change one value, or add one, in an existing stub
   pass show payments/db | tr -d '\n' | bulla seal apps/payments/payments-db.yaml --from-file password=-
+
+  # a certificate that fits its key; a user who pulls images
+  bulla seal --for payments --name payments-tls --cert tls.crt --key tls.key
+  bulla seal --for payments --name pull --docker-server registry.example.com --docker-username payments
 
   # a Secret in the clear becomes a stub, in its place
   bulla seal --replace apps/payments/secret.yaml --for payments

@@ -39,6 +39,9 @@ func (o *options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if asked.kind == "" {
+		asked.kind = o.what.shape.kind()
+	}
 	if o.replace {
 		if stub == "" || o.what.manifest != "" {
 			return nil, fault.NewUsage("bulla seal --replace apps/shop/secret.yaml",
@@ -46,6 +49,7 @@ func (o *options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 		}
 		o.what.manifest = s.Named(stub)
 	}
+	o.what.pending = append(o.what.pending, o.what.shape.pending()...)
 	set, manifest, err := o.what.read(s.Stdin)
 	if err != nil {
 		return nil, err

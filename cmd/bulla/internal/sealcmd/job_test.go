@@ -53,7 +53,7 @@ func job(t *testing.T, args ...string) (*sealjob.Job, error) {
 // TestFlagsBecomeOneJob by what, for whom, where and how.
 func TestFlagsBecomeOneJob(t *testing.T) {
 	j, err := job(t, "--for", "app", "--name", "db", "--from-file", "password=-", "--from-literal", "user=app",
-		"--set", "stores", "--two-lock", "--cluster", "one", "--together", "--key", "k", "--scope", "namespace")
+		"--set", "stores", "--two-lock", "--cluster", "one", "--together", "--sealing-key", "k", "--scope", "namespace")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func New(s *shell.Shell) *cobra.Command {
 func (o *options) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.how.Together, "together", false,
 		"seal the values into one block: they change together (NAME.crt and NAME.key are, unless --together=false)")
-	f.StringVar(&o.how.Key, "key", "", "`id` of the sealing key that must be used (default: the Active one)")
+	f.StringVar(&o.how.Key, "sealing-key", "", "`id` of the sealing key that must be used (default: the Active one)")
 	f.BoolVar(&o.how.AsIs, "as-is", false, "seal values that look like placeholders of other tools")
 	f.BoolVar(&o.replace, "replace", false,
 		"STUB is a Secret manifest in the clear: put the stub in its place, and list it in the kustomization")

@@ -112,7 +112,7 @@ func completeKeys(s *shell.Shell, keys int) cobra.CompletionFunc {
 func (o *options) verbFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&o.what.allowEmpty, "allow-empty", false, "seal an empty value too")
-	f.StringVar(&o.how.Key, "key", "", "`id` of the sealing key that must be used (default: the Active one)")
+	f.StringVar(&o.how.Key, "sealing-key", "", "`id` of the sealing key that must be used (default: the Active one)")
 	f.BoolVar(&o.how.AsIs, "as-is", false, "seal a value that looks like a placeholder of another tool")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the file instead of writing it")
 }

@@ -17,6 +17,7 @@ import (
 type what struct {
 	literals, files, envFiles []string
 	manifest                  string
+	shape                     shape
 	removals, renames         []string
 	allowEmpty                bool
 	// pending are values that are read last; see [what.readPending].
@@ -34,6 +35,7 @@ func (w *what) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&w.envFiles, "from-env-file", nil,
 		"`path` of a file of lines KEY=VALUE, - for standard input; may be repeated")
 	f.StringVarP(&w.manifest, "file", "f", "", "`path` of a v1 Secret manifest to seal, - for standard input")
+	w.shape.flags(f)
 	f.StringArrayVar(&w.removals, "remove", nil, "`key` to take away; may be repeated")
 	f.StringArrayVar(&w.renames, "rename", nil,
 		"`OLD=NEW` takes OLD away; the value is given again for NEW; may be repeated")
@@ -60,11 +62,15 @@ func (w what) read(stdin io.Reader) (values.Set, *values.Manifest, error) {
 	if err := source.EnvFiles(set, w.envFiles); err != nil {
 		return nil, nil, err
 	}
+	if err := w.shape.add(source, set); err != nil {
+		return nil, nil, err
+	}
 	for _, one := range w.pending {
 		set[one.key] = []byte{}
 	}
 	if len(set) == 0 && len(w.removals)+len(w.renames) == 0 && w.again == nil {
-		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal or -f",
+		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal, --cert and --key, "+
+			"--docker-server or -f",
 			"there is nothing to seal")
 	}
 	return set, manifest, set.CheckSize()

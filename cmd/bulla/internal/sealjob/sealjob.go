@@ -121,7 +121,7 @@ func (j *Job) sealer() (*sealing.Sealer, error) {
 			"the fleet has no sealing key %q", j.How.Key)
 	}
 	if key.Status != api.KeyActive {
-		return nil, fault.New("leave --key out to use the Active one",
+		return nil, fault.New("leave --sealing-key out to use the Active one",
 			"sealing key %q is %s: it seals no more", key.ID, key.Status)
 	}
 	sealer, err := sealing.NewSealer(key, spec.RecoveryRecipients)

@@ -106,15 +106,20 @@ func CheckKey(key string) error {
 
 // File adds a file to set, as the value of key; the path - is standard input.
 func (s *Source) File(set Set, key, path string) error {
+	return s.FileOf(set, "--from-file", key, path)
+}
+
+// FileOf is File, of another flag.
+func (s *Source) FileOf(set Set, flag, key, path string) error {
 	data, err := s.readFile(path)
 	if err != nil {
-		hint := "--from-file takes the path of a file"
+		hint := flag + " takes the path of a file"
 		if told := (*fault.Error)(nil); errors.As(err, &told) {
 			hint = told.Hint
 		}
-		return fault.New(hint, "read --from-file%s: %w", ofKey(key, true), err)
+		return fault.New(hint, "read %s%s: %w", flag, ofKey(key, true), err)
 	}
-	return s.add(set, "--from-file", key, data)
+	return s.add(set, flag, key, data)
 }
 
 // ofKey names the key, if it is one and no path or value in its place.
