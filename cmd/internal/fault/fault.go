@@ -73,6 +73,9 @@ func AsUsage(err error) error { return &Error{Code: Usage, Hint: hintOf(err), Er
 // AsTrust is an error as one of what is trusted. Its hint stays.
 func AsTrust(err error) error { return &Error{Code: Trust, Hint: hintOf(err), Err: err} }
 
+// Hint is what to do about an error, where it says so itself.
+func Hint(err error) string { return hintOf(err) }
+
 func hintOf(err error) string {
 	var f *Error
 	if errors.As(err, &f) {

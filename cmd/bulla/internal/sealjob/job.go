@@ -108,6 +108,8 @@ type How struct {
 	Replaces bool
 	// AsIs admits values that look like placeholders of other tools.
 	AsIs bool
+	// Rehearse seals a second time, to a key that is thrown away, and opens that.
+	Rehearse bool
 	// Key is the id of the sealing key asked for; "" is the Active one.
 	Key string
 }

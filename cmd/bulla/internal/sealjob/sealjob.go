@@ -87,6 +87,7 @@ func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) error 
 	out.Uses, out.Key = found.Uses, sealer.Key.ID
 	locks := locking{model: j.Fleet.Repo.Model, whom: j.Whom, where: j.Where}
 	var blocks []api.Block
+	var chosen [][]sealing.LockTarget
 	for _, change := range edit.Changes {
 		targets, err := locks.targets(change, found)
 		if err != nil {
@@ -97,15 +98,17 @@ func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) error 
 		if err != nil {
 			return err
 		}
-		blocks = append(blocks, block)
+		blocks, chosen = append(blocks, block), append(chosen, targets)
 		sealed := Sealed{Fields: change.Fields}
 		for _, target := range targets {
 			sealed.Targets = append(sealed.Targets, target.String())
 		}
 		out.Sealed = append(out.Sealed, sealed)
 	}
-	out.Data, err = sheet.write(edit, blocks)
-	return err
+	if out.Data, err = sheet.write(edit, blocks); err != nil || !j.How.Rehearse {
+		return err
+	}
+	return j.rehearse(edit, chosen, out)
 }
 
 // sealer picks the key. The whole list is covered by the fleet's signature,

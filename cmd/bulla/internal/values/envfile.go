@@ -20,16 +20,18 @@ func (s *Source) EnvFiles(set Set, paths []string) error {
 			return fault.New("--from-env-file takes a path, or - for standard input",
 				"read --from-env-file number %d: %w", i+1, err)
 		}
-		if err := s.envLines(set, bytes.TrimPrefix(data, []byte("\uFEFF"))); err != nil {
+		if err := EnvText(set, "--from-env-file", data); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Source) envLines(set Set, data []byte) error {
+// EnvText adds the lines of one file; from names it in errors.
+func EnvText(set Set, from string, data []byte) error {
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	if !utf8.Valid(data) {
-		return fault.New("write it anew as UTF-8", "--from-env-file: the file is not UTF-8 text")
+		return fault.New("write it anew as UTF-8", "%s: the file is not UTF-8 text", from)
 	}
 	empty := Source{AllowEmpty: true}
 	number := 0
@@ -42,15 +44,15 @@ func (s *Source) envLines(set Set, data []byte) error {
 		key, value, ok := strings.Cut(line, "=")
 		switch {
 		case strings.HasPrefix(key, "export "):
-			return fault.New("take the word export out", "--from-env-file: line %d is a line of a shell script", number)
+			return fault.New("take the word export out", "%s: line %d is a line of a shell script", from, number)
 		case !ok:
-			return fault.New("write KEY=VALUE", "--from-env-file: line %d has no =", number)
+			return fault.New("write KEY=VALUE", "%s: line %d has no =", from, number)
 		case len(validation.IsEnvVarName(key)) > 0:
 			// The key is not quoted: it may be a piece of a value of several lines.
 			return fault.New("write KEY=VALUE, each value on one line",
-				"--from-env-file: line %d has no name of a variable before its =", number)
+				"%s: line %d has no name of a variable before its =", from, number)
 		}
-		if err := empty.add(set, "--from-env-file", key, []byte(value)); err != nil {
+		if err := empty.add(set, from, key, []byte(value)); err != nil {
 			return err
 		}
 	}

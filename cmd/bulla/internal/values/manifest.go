@@ -43,7 +43,7 @@ func (s *Source) Secret(set Set, path string) (*Manifest, error) {
 		return nil, fault.New("-f takes - for standard input, or the path of a Secret manifest",
 			"read the Secret manifest: %w", err)
 	}
-	secret, err := parseSecret(data)
+	secret, err := Parse(data)
 	if err != nil {
 		hint := "-f takes one v1 Secret, as `kubectl create secret … --dry-run=client -o yaml` prints it"
 		if errors.Is(err, errSeveral) {
@@ -51,6 +51,12 @@ func (s *Source) Secret(set Set, path string) (*Manifest, error) {
 		}
 		return nil, fault.New(hint, "read the Secret manifest: %w", err)
 	}
+	return s.Object(set, "-f", secret)
+}
+
+// Object adds the data and stringData of a Secret to set, and returns what of it may
+// be public; from says where it came from.
+func (s *Source) Object(set Set, from string, secret *corev1.Secret) (*Manifest, error) {
 	// The API server lets stringData win over data.
 	merged := map[string][]byte{}
 	maps.Copy(merged, secret.Data)
@@ -61,7 +67,7 @@ func (s *Source) Secret(set Set, path string) (*Manifest, error) {
 		return nil, fault.New("a Secret to seal has data or stringData", "read the Secret manifest: it has no values")
 	}
 	for _, key := range slices.Sorted(maps.Keys(merged)) {
-		if err := s.add(set, "-f", key, merged[key]); err != nil {
+		if err := s.add(set, from, key, merged[key]); err != nil {
 			return nil, err
 		}
 	}
@@ -94,8 +100,9 @@ var otherKinds = map[string]string{ //nolint:gosec // kinds, no credentials
 	"ExternalSecret": "; take the Secret that it made: kubectl get secret NAME -o yaml",
 }
 
-// parseSecret never returns a parser's own text: those quote the input.
-func parseSecret(data []byte) (*corev1.Secret, error) {
+// Parse reads one v1 Secret, and refuses what is not one. It never returns a parser's
+// own text: those quote the input.
+func Parse(data []byte) (*corev1.Secret, error) {
 	if documents(data) > 1 {
 		return nil, errSeveral
 	}
