@@ -7,7 +7,9 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/kustomize/api/konfig"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -56,7 +58,7 @@ func (i *importing) sealAll(ctx context.Context, h *haul.Haul) error {
 			return err
 		}
 		if where := twice[i.identity(item)]; len(where) > 1 {
-			h.Leave(item.From, fmt.Sprintf("%s stands more than once: %v", i.identity(item), where),
+			h.Leave(item.From, fmt.Sprintf("%s stands more than once: %s", i.identity(item), strings.Join(where, " and ")),
 				"take the ones out that do not count")
 			continue
 		}
@@ -89,6 +91,9 @@ func (i *importing) twice(h *haul.Haul) map[string][]string {
 
 // seal seals one Secret into a new file, and lists it, in memory.
 func (i *importing) seal(ctx context.Context, item haul.Item) (came, error) {
+	if err := i.checkNames(item); err != nil {
+		return came{}, err
+	}
 	set := values.Set{}
 	source := values.Source{AllowEmpty: i.allowEmpty}
 	manifest, err := source.Object(set, item.From, item.Secret)
@@ -130,9 +135,26 @@ func (i *importing) seal(ctx context.Context, item haul.Item) (came, error) {
 		return came{}, err
 	}
 	if len(manifest.LeftOut) > 0 {
-		i.shell.Notef("left out of %s, as marks of another owner: %v", file, manifest.LeftOut)
+		i.shell.Notef("left out of %s, as marks of another owner: %s", file, strings.Join(manifest.LeftOut, ", "))
 	}
 	return came{file: file, item: item, out: out}, i.keep(file, out.Data, where.Also)
+}
+
+// checkNames refuses names that Kubernetes or the placement would refuse, before a
+// build says so of a file that nobody wrote.
+func (i *importing) checkNames(item haul.Item) error {
+	name, namespace := item.Secret.Name, item.Secret.Namespace
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return fault.New("name it as Kubernetes wants it: lower-case letters, digits, '-' and '.'",
+			"%.60q is no name of a Secret", name)
+	}
+	placement := i.repo.Model.Placements[i.placement]
+	if placement != nil && namespace != "" && !slices.Contains(placement.Spec.AllNamespaces(), namespace) {
+		return fault.New("give --for a placement of that namespace",
+			"it is in namespace %.60q, and placement %s is of %s", namespace, i.placement,
+			strings.Join(placement.Spec.AllNamespaces(), ", "))
+	}
+	return nil
 }
 
 // checkIdentity refuses to take over an object by another name: kustomize would make a
@@ -157,7 +179,8 @@ func (i *importing) file(item haul.Item) (string, error) {
 		file = path.Join(i.folder, item.Secret.Namespace+"."+item.Secret.Name+".yaml")
 	}
 	if i.tree.Exists(file) {
-		return "", fault.New("`bulla seal "+file+" -f -` changes a stub, and `bulla seal --replace` takes the place of a Secret",
+		return "", fault.New(
+			"`bulla seal "+file+" -f -` changes a stub, and `bulla seal --replace` takes the place of a Secret",
 			"%s is there already", file)
 	}
 	if len(path.Base(file)) > 255 {

@@ -57,7 +57,8 @@ func (t Tree) Check(ctx context.Context, name string) error {
 		return fault.NewUsage("give another with --branch", "%.80q is no name of a branch", name)
 	}
 	if _, err := t.git(ctx, nil, "rev-parse", "--verify", "--quiet", "refs/heads/"+name); err == nil {
-		return fault.New("give another with --branch, or delete it: git branch -D NAME", "the branch %s is there already", name)
+		return fault.New("give another with --branch, or delete it: git branch -D NAME",
+			"the branch %s is there already", name)
 	}
 	return nil
 }
