@@ -48,6 +48,9 @@ const example = `  # what this branch does to main
   # as a comment on a pull request: at most 65,536 characters
   bulla plan -o markdown
 
+  # what to look at, for code scanning: SARIF 2.1.0
+  bulla plan origin/main -o sarif > plan.sarif
+
   # by program; the form is docs/reference/plan.schema.json
   bulla plan origin/main -o json | jq '.summary'`
 
@@ -72,7 +75,7 @@ func New(s *shell.Shell) *cobra.Command {
 	return cmd
 }
 
-var formats = []string{"text", "markdown", "json"}
+var formats = []string{"text", "markdown", "json", "sarif"}
 
 func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
 	if !slices.Contains(formats, o.format) {
@@ -129,6 +132,8 @@ func write(s *shell.Shell, p *plan.Plan, o options) error {
 		return render.JSON(s.Stdout, p)
 	case "markdown":
 		return render.Markdown(s.Stdout, p, version.Text())
+	case "sarif":
+		return render.SARIF(s.Stdout, p, version.Text())
 	}
 	width, terminal := printable.Screen(s.Stdout)
 	_, plain := os.LookupEnv("NO_COLOR")
