@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
 
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 )
@@ -21,14 +23,34 @@ Completion for your shell: ` + "`source <(bulla completion bash)`" + `, likewise
 `
 
 func newDocs(a *app) *cobra.Command {
-	return &cobra.Command{
+	var man string
+	docs := &cobra.Command{
 		Use: "docs", Short: "Print this reference as Markdown", Hidden: true, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if man != "" {
+				return writeManPages(man, cmd.Root())
+			}
 			fmt.Fprint(a.Stdout, docsIntro)
 			writeDocs(a.Stdout, cmd.Root())
 			return nil
 		},
 	}
+	docs.Flags().StringVar(&man, "man", "", "write man pages into this `folder` instead")
+	return docs
+}
+
+// writeManPages writes a page for each command. Their date is SOURCE_DATE_EPOCH's,
+// so that two builds of one release are the same.
+func writeManPages(folder string, root *cobra.Command) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("write man pages: %w", err)
+	}
+	root.DisableAutoGenTag = true
+	err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "bulla", Manual: "bulla"}, folder)
+	if err != nil {
+		return fmt.Errorf("write man pages: %w", err)
+	}
+	return nil
 }
 
 // writeDocs writes one section for a command and each of its children.
