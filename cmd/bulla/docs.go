@@ -19,6 +19,7 @@ Written by ` + "`go run ./cmd/bulla docs`" + `; a test compares.
 ` + "`bulla`" + ` is also a kubectl plugin: link it as ` + "`kubectl-bulla`" + ` on the PATH and call ` +
 	"`kubectl bulla`" + `.
 Completion for your shell: ` + "`source <(bulla completion bash)`" + `, likewise for zsh, fish and PowerShell.
+Man pages: ` + "`bulla docs --man ~/.local/share/man/man1`" + `, then ` + "`man bulla-seal`" + `.
 
 `
 
