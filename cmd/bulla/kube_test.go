@@ -5,6 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,28 +33,60 @@ var (
 	fleetSyncs = v1alpha1.GroupVersion.WithResource("fleetsyncs")
 )
 
-// cmdKube starts a real API server with the chart's CRDs, and writes two
+// controlPlane is the API server of all scripts, started for the first that wants it.
+// They have it one after the other, each without what those before left.
+type controlPlane struct {
+	t       *testing.T
+	turn    sync.Mutex
+	cluster *cluster.Cluster
+	client  dynamic.Interface
+}
+
+func (p *controlPlane) start() error {
+	if p.cluster != nil {
+		return nil
+	}
+	c, err := cluster.Start(context.Background(), cluster.Options{Name: "bulla-cli", APIOnly: true})
+	if err != nil {
+		return err
+	}
+	p.t.Cleanup(func() {
+		if err := c.Stop(context.Background()); err != nil {
+			p.t.Errorf("stop cluster: %v", err)
+		}
+	})
+	p.cluster, p.client = c, must(dynamic.NewForConfig(c.Config()))
+	return installCRDs(p.client)
+}
+
+// cmdKube gives the script a real API server with the chart's CRDs, and writes two
 // kubeconfigs with the context "bulla": an administrator's and one of a user
 // who may do nothing.
 //
 //	kube KUBECONFIG NOBODY
 func cmdKube(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	c, err := cluster.Start(context.Background(), cluster.Options{Name: "bulla-cli", Dir: ts.MkAbs("kube"), APIOnly: true})
+	w.control.turn.Lock()
+	ts.Defer(w.control.turn.Unlock)
+	ts.Check(w.control.start())
+	w.kube = w.control.client
+	ts.Defer(func() { emptied(ts, w.kube) })
+	nobody, err := w.control.cluster.NewUser("nobody")
 	ts.Check(err)
-	ts.Defer(func() {
-		if err := c.Stop(context.Background()); err != nil {
-			ts.Fatalf("stop cluster: %v", err)
-		}
-	})
-	client, err := dynamic.NewForConfig(c.Config())
-	ts.Check(err)
-	w.kube = client
-	ts.Check(installCRDs(client))
-	nobody, err := c.NewUser("nobody")
-	ts.Check(err)
-	for file, config := range map[string]*rest.Config{args[0]: c.Config(), args[1]: nobody} {
+	for file, config := range map[string]*rest.Config{args[0]: w.control.cluster.Config(), args[1]: nobody} {
 		ts.Check(cluster.WriteKubeconfig(ts.MkAbs(file), config))
+	}
+}
+
+// emptied takes away what a script left of our kinds.
+func emptied(ts *testscript.TestScript, client dynamic.Interface) {
+	for _, resource := range []string{"fleetsyncs", "deliveries", "sealedmanifests"} {
+		of := client.Resource(v1alpha1.GroupVersion.WithResource(resource))
+		list, err := of.List(context.Background(), metav1.ListOptions{})
+		ts.Check(err)
+		for _, o := range list.Items {
+			ts.Check(of.Namespace(o.GetNamespace()).Delete(context.Background(), o.GetName(), metav1.DeleteOptions{}))
+		}
 	}
 }
 
@@ -109,4 +146,106 @@ func cmdFleetSync(ts *testscript.TestScript, neg bool, args []string) {
 func cmdNoFleetSync(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(worldOf(ts).kube.Resource(fleetSyncs).Namespace("default").Delete(context.Background(), "fleet",
 		metav1.DeleteOptions{}))
+}
+
+// cmdKubePut puts objects of a file into the cluster, each with its status: what a
+// controller would have left there.
+//
+//	kubeput FILE
+func cmdKubePut(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, client := context.Background(), worldOf(ts).kube
+	for _, text := range strings.Split(ts.ReadFile(args[0]), "\n---\n") {
+		o := &unstructured.Unstructured{}
+		ts.Check(yaml.Unmarshal([]byte(text), &o.Object))
+		group, version, _ := strings.Cut(o.GetAPIVersion(), "/")
+		if version == "" {
+			group, version = "", group
+		}
+		plural := strings.ToLower(o.GetKind()) + "s"
+		if o.GetKind() == "Delivery" {
+			plural = "deliveries"
+		}
+		of := client.Resource(schema.GroupVersionResource{Group: group, Version: version, Resource: plural}).
+			Namespace(o.GetNamespace())
+		status := o.Object["status"]
+		created, err := of.Create(ctx, o, metav1.CreateOptions{})
+		ts.Check(err)
+		if status != nil {
+			created.Object["status"] = status
+			_, err = of.UpdateStatus(ctx, created, metav1.UpdateOptions{})
+			ts.Check(err)
+		}
+	}
+}
+
+// cmdController stands in for a controller until the script ends: it takes note of each
+// request and each new generation, and says Ready, or what REASON says.
+//
+//	controller [REASON]
+func cmdController(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	client := worldOf(ts).kube
+	stop := sync.OnceFunc(func() { cancel(); <-done })
+	if worldOf(ts).stop != nil {
+		worldOf(ts).stop()
+	}
+	worldOf(ts).stop = stop
+	ts.Defer(stop)
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			for _, resource := range []string{"fleetsyncs", "deliveries"} {
+				work(ctx, client.Resource(v1alpha1.GroupVersion.WithResource(resource)), args)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+}
+
+// work is one round of it. What another writer is ahead of is done in the next.
+func work(ctx context.Context, of dynamic.NamespaceableResourceInterface, reason []string) {
+	list, err := of.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return
+	}
+	for _, o := range list.Items {
+		asked := o.GetAnnotations()["reconcile.fluxcd.io/requestedAt"]
+		handled, _, _ := unstructured.NestedString(o.Object, "status", "lastHandledReconcileAt")
+		observed, _, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration")
+		if asked == handled && observed == o.GetGeneration() {
+			continue
+		}
+		ready := map[string]any{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "done",
+			"lastTransitionTime": "2026-11-29T08:00:00Z"}
+		if len(reason) > 0 {
+			ready["status"], ready["reason"], ready["message"] = "False", reason[0], "it does not work"
+		}
+		status, _ := o.Object["status"].(map[string]any)
+		if status == nil {
+			status = map[string]any{}
+		}
+		status["conditions"], status["observedGeneration"] = []any{ready}, o.GetGeneration()
+		status["lastHandledReconcileAt"] = asked
+		o.Object["status"] = status
+		_, _ = of.Namespace(o.GetNamespace()).UpdateStatus(ctx, &o, metav1.UpdateOptions{})
+	}
+}
+
+// cmdEventually waits until a file that a command in the background writes has what
+// a pattern wants:
+//
+//	eventually FILE PATTERN
+func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
+	pattern := regexp.MustCompile(args[1])
+	ts.Check(wait.Poll(context.Background(), func(context.Context) error {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && !pattern.Match(text) {
+			err = fmt.Errorf("%s has not %s:\n%s", args[0], args[1], text)
+		}
+		return err
+	}))
 }

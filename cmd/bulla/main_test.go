@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Setup:               setUp(t, stockAge(t)),
+		Setup:               setUp(t, stockAge(t), &controlPlane{t: t}),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -76,6 +76,7 @@ func TestScripts(t *testing.T) {
 			"losehsm": cmdLoseHSM, "content": cmdContent, "recipient": cmdRecipient,
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
 			"certify": cmdCertify, "tlspair": cmdTLSPair, "admin": cmdAdmin,
+			"kubeput": cmdKubePut, "eventually": cmdEventually, "controller": cmdController,
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
 			"auditlog": cmdAuditLog, "rewrite": cmdRewrite,
 		},
@@ -84,7 +85,7 @@ func TestScripts(t *testing.T) {
 
 // setUp gives each script a home of its own and, at its end, sweeps all that
 // the product wrote for the secrets that the script sealed.
-func setUp(t *testing.T, age string) func(*testscript.Env) error {
+func setUp(t *testing.T, age string, control *controlPlane) func(*testscript.Env) error {
 	return func(env *testscript.Env) error {
 		env.Setenv("PATH", age+string(os.PathListSeparator)+env.Getenv("PATH"))
 		record := filepath.Join(env.WorkDir, ".transcript")
@@ -92,7 +93,7 @@ func setUp(t *testing.T, age string) func(*testscript.Env) error {
 		env.Setenv(transcript, record)
 		env.Setenv("XDG_CONFIG_HOME", config)
 		env.Setenv("HOME", env.WorkDir)
-		w := &world{t: t, identities: identities{}, roots: map[string]*testfleet.Root{}}
+		w := &world{t: t, identities: identities{}, roots: map[string]*testfleet.Root{}, control: control}
 		env.Values[worldKey{}] = w
 		env.Defer(func() {
 			if text, err := os.ReadFile(record + ".unhinted"); err == nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/editcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/lookcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/plancmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/rolloutcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
@@ -88,6 +89,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))
 	root.AddCommand(servicecmd.New(a.Shell)...)
+	root.AddCommand(lookcmd.New(a.Shell)...)
 	command.Helpers(root)
 	return root
 }

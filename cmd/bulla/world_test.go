@@ -42,7 +42,9 @@ type world struct {
 	fleet      string
 	identities identities
 	secrets    []canary.Canary
+	control    *controlPlane
 	kube       dynamic.Interface
+	stop       func()            // of the controller that is stood in for
 	caKey      *ecdsa.PrivateKey // of the key service's authority
 	ca         *x509.Certificate
 	t          testing.TB

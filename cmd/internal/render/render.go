@@ -27,6 +27,8 @@ const (
 	YAML Format = "yaml"
 	// Name is the first column alone, for a shell.
 	Name Format = "name"
+	// Wide is text with more columns, of commands that have them.
+	Wide Format = "wide"
 )
 
 // Check refuses an unknown format before any work is done.
@@ -60,6 +62,21 @@ func (f Format) CheckNoNames() error {
 	}
 	return fault.NewUsage("-o takes "+formatsNoNames, "output format %q is unknown", string(f))
 }
+
+// FlagWide adds -o to a command that has more columns to show.
+func FlagWide(flags *pflag.FlagSet, format *Format) {
+	flags.StringVarP((*string)(format), "output", "o", string(Text), "`format`: "+formatsWide)
+}
+
+// CheckWide is Check for such a command.
+func (f Format) CheckWide() error {
+	if f == Wide || f.Check() == nil {
+		return nil
+	}
+	return fault.NewUsage("-o takes "+formatsWide, "output format %q is unknown", string(f))
+}
+
+const formatsWide = "text, wide, json, yaml or name"
 
 const formatsNoNames = "text, json or yaml"
 
@@ -136,7 +153,11 @@ func (t Table) print(w io.Writer) error {
 		return nil
 	}
 	tw := tabwriter.NewWriter(w, 0, 4, 3, ' ', 0)
-	for _, row := range append([][]string{t.Header}, t.Rows...) {
+	rows := t.Rows
+	if t.Header != nil {
+		rows = append([][]string{t.Header}, rows...)
+	}
+	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			if cells[i] = Printable(cell); cell == "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/parts"
 )
 
 // large is an inventory of sealed Secrets whose names of 253 characters nothing
@@ -34,18 +35,18 @@ func large(n int) Inventory {
 func TestTheLargestBuildsInventoryFits(t *testing.T) {
 	const objects = 10_000 // kustomize.maxObjects
 	inv := large(objects)
-	inline, parts, err := inv.Split(MaxInline)
+	inline, packed, err := inv.Split(MaxInline)
 	if err != nil || inline != nil {
 		t.Fatalf("%d entries stand in the status, %v", len(inline), err)
 	}
 	var names []string
 	var entries []v1alpha1.InventoryEntry
-	for _, part := range parts {
+	for _, part := range packed {
 		if len(part.Data) > 900<<10 {
 			t.Errorf("a part has %d KiB", len(part.Data)>>10)
 		}
 		names = append(names, part.Digest)
-		unpacked, err := Unpack(part)
+		unpacked, err := parts.Unpack(part)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestAChangedEntryChangesOnePart(t *testing.T) {
 	}
 	changed := 0
 	for _, part := range after {
-		if !slices.ContainsFunc(before, func(b Part) bool { return b.Digest == part.Digest }) {
+		if !slices.ContainsFunc(before, func(b parts.Part) bool { return b.Digest == part.Digest }) {
 			changed++
 		}
 	}
@@ -87,19 +88,19 @@ func TestAChangedEntryChangesOnePart(t *testing.T) {
 
 func TestASmallInventoryStaysReadable(t *testing.T) {
 	inv := large(100)
-	inline, parts, err := inv.Split(MaxInline)
-	if err != nil || len(inline) != 100 || parts != nil {
-		t.Errorf("%d entries, %d parts, %v", len(inline), len(parts), err)
+	inline, packed, err := inv.Split(MaxInline)
+	if err != nil || len(inline) != 100 || packed != nil {
+		t.Errorf("%d entries, %d parts, %v", len(inline), len(packed), err)
 	}
 }
 
 func TestAPartThatSomebodyWroteIsNotRead(t *testing.T) {
-	_, parts, err := large(1000).Split(MaxInline)
+	_, packed, err := large(1000).Split(MaxInline)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts[0].Data = parts[1].Data
-	if _, err := Unpack(parts[0]); err == nil {
+	packed[0].Data = packed[1].Data
+	if _, err := parts.Unpack(packed[0]); err == nil {
 		t.Error("a part that holds another's entries is read")
 	}
 }

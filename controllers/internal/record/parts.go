@@ -14,19 +14,8 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/mask"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
+	"github.com/bulla-dev/bulla/controllers/parts"
 )
-
-const (
-	// InventorySecretPrefix starts the names of the Secrets that hold what is too
-	// large for a Delivery's status: bulla-inventory-DELIVERY.DIGEST. They hold no
-	// value, and are Secrets because an inventory's HMACs are nobody's business.
-	InventorySecretPrefix = "bulla-inventory-"
-	partKey               = "entries"
-)
-
-func partName(delivery, digest string) string {
-	return InventorySecretPrefix + delivery + "." + digest
-}
 
 // Inventory gives what the status holds, or names.
 func (r *Record) Inventory(ctx context.Context) (inventory.Inventory, error) {
@@ -34,11 +23,11 @@ func (r *Record) Inventory(ctx context.Context) (inventory.Inventory, error) {
 	entries := slices.Clone(status.Inventory)
 	for _, digest := range status.InventoryParts {
 		secret := &corev1.Secret{}
-		key := client.ObjectKey{Namespace: r.Obj.Namespace, Name: partName(r.Obj.Name, digest)}
+		key := client.ObjectKey{Namespace: r.Obj.Namespace, Name: parts.SecretName(r.Obj.Name, digest)}
 		if err := r.desk.Reader.Get(mask.Silent(ctx), key, secret); err != nil {
 			return nil, fmt.Errorf("read inventory part %q: %w", key.Name, err)
 		}
-		part, err := inventory.Unpack(inventory.Part{Digest: digest, Data: secret.Data[partKey]})
+		part, err := parts.Unpack(parts.Part{Digest: digest, Data: secret.Data[parts.Key]})
 		if err != nil {
 			return nil, err
 		}
@@ -49,12 +38,12 @@ func (r *Record) Inventory(ctx context.Context) (inventory.Inventory, error) {
 
 // Keep puts the inventory into the status, or its parts' digests. Save writes both.
 func (r *Record) Keep(inv inventory.Inventory) error {
-	inline, parts, err := inv.Split(cmp.Or(r.desk.Inline, inventory.MaxInline))
+	inline, packed, err := inv.Split(cmp.Or(r.desk.Inline, inventory.MaxInline))
 	if err != nil {
 		return err
 	}
-	r.Obj.Status.Inventory, r.Obj.Status.InventoryParts, r.parts = inline, nil, parts
-	for _, part := range parts {
+	r.Obj.Status.Inventory, r.Obj.Status.InventoryParts, r.parts = inline, nil, packed
+	for _, part := range packed {
 		r.Obj.Status.InventoryParts = append(r.Obj.Status.InventoryParts, part.Digest)
 	}
 	return nil
@@ -74,10 +63,10 @@ func (r *Record) saveParts(ctx context.Context) error {
 		}
 		secret := &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: r.Obj.Namespace, Name: partName(r.Obj.Name, part.Digest),
+				Namespace: r.Obj.Namespace, Name: parts.SecretName(r.Obj.Name, part.Digest),
 				Labels: map[string]string{own.ManagedByLabel: own.ManagedBy, own.InventoryLabel: r.Obj.Name},
 			},
-			Type: corev1.SecretTypeOpaque, Data: map[string][]byte{partKey: part.Data},
+			Type: corev1.SecretTypeOpaque, Data: map[string][]byte{parts.Key: part.Data},
 		}
 		if err := r.desk.Client.Create(mask.Silent(ctx), secret); err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("write inventory part %q: %w", secret.Name, mask.Error(err))
@@ -100,7 +89,7 @@ func (r *Record) dropParts(ctx context.Context, before []string) error {
 		return fmt.Errorf("list inventory parts: %w", err)
 	}
 	for _, item := range list.Items {
-		if slices.ContainsFunc(named, func(digest string) bool { return partName(r.Obj.Name, digest) == item.Name }) {
+		if slices.ContainsFunc(named, func(digest string) bool { return parts.SecretName(r.Obj.Name, digest) == item.Name }) {
 			continue
 		}
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: item.Namespace, Name: item.Name}}

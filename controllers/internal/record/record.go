@@ -20,9 +20,9 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
+	"github.com/bulla-dev/bulla/controllers/parts"
 )
 
 // Desk is where records are read and written. It is safe for concurrent use.
@@ -46,7 +46,7 @@ type Record struct {
 	// saved is the Delivery as the API server has it.
 	saved *v1alpha1.Delivery
 	// parts are what the status is to name beside itself.
-	parts []inventory.Part
+	parts []parts.Part
 	notes []string
 }
 
@@ -75,7 +75,7 @@ func (r *Record) Save(ctx context.Context) error {
 	if err := r.saveParts(ctx); err != nil {
 		return err
 	}
-	parts := r.saved.Status.InventoryParts
+	before := r.saved.Status.InventoryParts
 	for try := 0; ; try++ {
 		next := r.saved.DeepCopy()
 		r.Obj.Status.DeepCopyInto(&next.Status)
@@ -83,7 +83,7 @@ func (r *Record) Save(ctx context.Context) error {
 		err := r.desk.Client.Status().Patch(ctx, next, locked, client.FieldOwner(own.FieldManager))
 		if err == nil {
 			r.saved = next
-			return r.dropParts(ctx, parts)
+			return r.dropParts(ctx, before)
 		}
 		if !apierrors.IsConflict(err) || try > 3 {
 			return fmt.Errorf("write status: %w", err)
@@ -187,5 +187,5 @@ func (r *Record) Notes() []string { return r.notes }
 // An API server that does not answer is another thing.
 func (r *Record) Missing(err error) bool {
 	return err != nil && len(r.Obj.Status.InventoryParts) > 0 &&
-		(apierrors.IsNotFound(err) || errors.Is(err, inventory.ErrDamaged))
+		(apierrors.IsNotFound(err) || errors.Is(err, parts.ErrDamaged))
 }

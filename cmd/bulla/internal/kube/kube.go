@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -20,7 +21,11 @@ import (
 // Cluster is a cluster that a context leads to.
 type Cluster struct {
 	// Where says which, for people.
-	Where  string
+	Where string
+	// Namespace is the context's.
+	Namespace string
+	// Config is how it is reached.
+	Config *rest.Config
 	client dynamic.Interface
 }
 
@@ -33,17 +38,26 @@ func Connect(kubeconfig, kubeContext string) (*Cluster, error) {
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
-		&clientcmd.ConfigOverrides{CurrentContext: kubeContext}).ClientConfig()
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
+		&clientcmd.ConfigOverrides{CurrentContext: kubeContext})
+	config, err := loaded.ClientConfig()
 	if err != nil {
 		return nil, fault.New("`kubectl config get-contexts` lists them", "read kubeconfig: %w", err)
 	}
+	namespace, _, err := loaded.Namespace()
+	if err != nil {
+		return nil, fault.New("`kubectl config get-contexts` lists them", "read kubeconfig: %w", err)
+	}
+	config.WarningHandler = rest.NoWarnings{} // a server's words about versions are none of the answer's
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
-	return &Cluster{Where: where, client: client}, nil
+	return &Cluster{Where: where, Namespace: namespace, Config: config, client: client}, nil
 }
+
+// Dynamic reads and writes objects of any kind.
+func (c *Cluster) Dynamic() dynamic.Interface { return c.client }
 
 // FleetSync is the cluster's one.
 func (c *Cluster) FleetSync(ctx context.Context) (*unstructured.Unstructured, error) {
@@ -59,25 +73,32 @@ func (c *Cluster) FleetSync(ctx context.Context) (*unstructured.Unstructured, er
 	return &list.Items[0], nil
 }
 
-// The kinds that are worked on.
-const (
-	FleetSync = "FleetSync"
-	Delivery  = "Delivery"
-)
-
-// kinds are the plurals by which the API server has them.
-var kinds = map[string]string{FleetSync: "fleetsyncs", Delivery: "deliveries"}
-
 // Request asks the controller to work on an object now, with the annotation that
 // Flux has for it.
 func (c *Cluster) Request(ctx context.Context, kind, namespace, name string, now time.Time) error {
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation,
-		now.UTC().Format(time.RFC3339Nano))
-	_, err := c.client.Resource(v1alpha1.GroupVersion.WithResource(kinds[kind])).Namespace(namespace).
+		Asked(now))
+	return c.patch(ctx, "ask", kind, namespace, name, patch)
+}
+
+// Asked is how a request of a time is written, and how its answer names it.
+func Asked(now time.Time) string { return now.UTC().Format(time.RFC3339Nano) }
+
+// Suspend stops the controller's work on an object, or lets it go on.
+func (c *Cluster) Suspend(ctx context.Context, kind, namespace, name string, suspend bool) error {
+	verb := "resume"
+	if suspend {
+		verb = "suspend"
+	}
+	return c.patch(ctx, verb, kind, namespace, name, fmt.Sprintf(`{"spec":{"suspend":%t}}`, suspend))
+}
+
+func (c *Cluster) patch(ctx context.Context, verb, kind, namespace, name, patch string) error {
+	_, err := c.client.Resource(Resource(kind)).Namespace(namespace).
 		Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "bulla"})
 	if err != nil {
-		return fault.New("does it stand there, and may you patch "+kinds[kind]+".bulla.dev?",
-			"ask %s %q of %s: %w", kind, name, c.Where, err)
+		return fault.New("does it stand there, and may you patch "+Resource(kind).Resource+".bulla.dev?",
+			"%s %s %q of %s: %w", verb, kind, name, c.Where, err)
 	}
 	return nil
 }
