@@ -15,13 +15,15 @@ var errTwice = errors.New("given twice")
 type once struct {
 	pflag.Value
 	given bool
+	text  string
 }
 
+// Set takes the same value again: cobra reads a command line twice to complete it.
 func (o *once) Set(text string) error {
-	if o.given {
+	if o.given && text != o.text {
 		return errTwice
 	}
-	o.given = true
+	o.given, o.text = true, text
 	return o.Value.Set(text)
 }
 
