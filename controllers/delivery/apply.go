@@ -100,8 +100,12 @@ func (a *application) put(ctx context.Context, alike []apply.Object, by map[Obje
 		}
 		s := &sent{change: c, before: a.stand.inv[o.ID]}
 		all = append(all, s)
+		put := a.hands.Puts.Straight
+		if c.revert { // the inventory is known to be wrong
+			put = a.hands.Puts.Put
+		}
 		group.Go(func() error {
-			s.entry, s.made, s.err = a.hands.Puts.Put(ctx, o, s.before, values[o.ID])
+			s.entry, s.made, s.err = put(ctx, o, s.before, values[o.ID])
 			return nil
 		})
 	}

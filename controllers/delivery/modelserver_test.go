@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/precondition"
 )
 
 // modelServer is an API server in memory, for histories that are too many for a
@@ -112,30 +113,18 @@ func (s *modelServer) newUID() types.UID {
 	return types.UID(fmt.Sprintf("uid-%d", s.uids))
 }
 
-// claimed is what an apply says of the object it is for.
-func claimed(o runtime.ApplyConfiguration) (schema.GroupVersionKind, client.ObjectKey, types.UID) {
-	if secret, ok := o.(*corev1ac.SecretApplyConfiguration); ok {
-		uid := types.UID("")
-		if secret.UID != nil {
-			uid = *secret.UID
-		}
-		return modelKinds[0], client.ObjectKey{Namespace: *secret.Namespace, Name: *secret.Name}, uid
-	}
-	u := o.(client.Object)
-	return u.GetObjectKind().GroupVersionKind(), client.ObjectKeyFromObject(u), u.GetUID()
-}
-
 func (s *modelServer) apply(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration,
 	options ...client.ApplyOption) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gvk, key, uid := claimed(o)
+	asked := precondition.Of(o)
+	gvk, key := asked.Kind, asked.NamespacedName
 	live, err := s.live(ctx, gvk, key)
 	if err != nil {
 		return err
 	}
-	if uid != "" && (live == nil || live.GetUID() != uid) {
-		return apierrors.NewConflict(schema.GroupResource{Resource: gvk.Kind}, key.Name, fmt.Errorf("uid is another"))
+	if err := asked.Check(live); err != nil {
+		return err
 	}
 	s.applies(gvk, live)
 	if err := c.Apply(ctx, o, options...); err != nil || live != nil {

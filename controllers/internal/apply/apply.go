@@ -55,7 +55,7 @@ func (p *Puts) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 			return entry, false, explain(o, "take over fields of", err)
 		}
 	}
-	next, err = p.send(ctx, o, values, live)
+	next, err = p.send(ctx, o, values, on(live))
 	switch {
 	case live == nil && apierrors.IsConflict(err):
 		return entry, false, &ConflictError{ID: o.ID}
@@ -71,9 +71,7 @@ func (p *Puts) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 // use on another object. It fails if the object is another by now.
 func (p *Puts) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 	values map[string]string) (v1alpha1.InventoryEntry, error) {
-	made := &metav1.PartialObjectMetadata{}
-	made.UID = types.UID(entry.UID)
-	proved, err := p.send(silent(ctx, o), o, values, made)
+	proved, err := p.send(silent(ctx, o), o, values, terms{uid: types.UID(entry.UID)})
 	if err != nil {
 		return entry, explain(o, "prove the owner of", err)
 	}
@@ -93,7 +91,7 @@ func (p *Puts) Vouch(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) 
 	}
 	raw, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": live.UID, "resourceVersion": live.ResourceVersion,
-		"annotations": map[string]any{v1alpha1.OwnerAnnotation: p.claims.proof(id, live)},
+		"annotations": map[string]any{v1alpha1.OwnerAnnotation: p.claims.proof(id, live.UID)},
 	}})
 	if err != nil {
 		return err
@@ -113,26 +111,29 @@ func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.Inventory
 	return next
 }
 
-// send applies o with the proof of whose it is, and gives what stands then. live
-// is nil for an object to be made: then nothing is taken from other field
-// managers, so that an object that somebody made since the look is a conflict. Any
-// other must be the very one that was looked at: the API server compares the uid.
-func (p *Puts) send(ctx context.Context, o Object, values map[string]string,
-	live *metav1.PartialObjectMetadata) (v1alpha1.InventoryEntry, error) {
+// on are the terms after a look: the very object that was seen, nil for none.
+func on(live *metav1.PartialObjectMetadata) terms {
+	if live == nil {
+		return terms{}
+	}
+	return terms{uid: live.UID}
+}
+
+// send applies o with the proof of whose it is, on terms, and gives what stands then.
+func (p *Puts) send(ctx context.Context, o Object, values map[string]string, t terms) (
+	v1alpha1.InventoryEntry, error) {
 	options := []client.ApplyOption{client.FieldOwner(FieldManager)}
-	if live != nil {
+	if t.uid != "" {
 		options = append(options, client.ForceOwnership)
 	}
 	if o.Sealed() {
-		return p.sendSecret(ctx, o, values, live, options)
+		return p.sendSecret(ctx, o, values, t, options)
 	}
 	sent := o.Manifest.DeepCopy()
-	if err := annotate(sent, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, live)); err != nil {
+	if err := annotate(sent, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, t.uid)); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}
-	if live != nil {
-		sent.SetUID(live.UID)
-	}
+	t.bind(sent)
 	if err := p.writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(sent), options...); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}
@@ -144,15 +145,13 @@ func (p *Puts) send(ctx context.Context, o Object, values map[string]string,
 }
 
 func (p *Puts) sendSecret(ctx context.Context, o Object, values map[string]string,
-	live *metav1.PartialObjectMetadata, options []client.ApplyOption) (v1alpha1.InventoryEntry, error) {
+	t terms, options []client.ApplyOption) (v1alpha1.InventoryEntry, error) {
 	secret, err := BuildSecret(o, values)
 	if err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}
-	secret.WithAnnotations(map[string]string{v1alpha1.OwnerAnnotation: p.claims.proof(o.ID, live)})
-	if live != nil {
-		secret.WithUID(live.UID)
-	}
+	secret.WithAnnotations(map[string]string{v1alpha1.OwnerAnnotation: p.claims.proof(o.ID, t.uid)})
+	t.bindSecret(secret)
 	if err := p.writer.Apply(ctx, secret, options...); err != nil {
 		return v1alpha1.InventoryEntry{}, err
 	}

@@ -49,7 +49,7 @@ func (p *Puts) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 	if going, err := p.live.metadata(ctx, o.ID, live.GroupVersionKind()); err == nil && going != nil && going.UID == old.GetUID() {
 		return entry, false, &GoingError{ID: o.ID, Finalizers: going.Finalizers}
 	}
-	if next, err = p.send(ctx, o, values, nil); err != nil {
+	if next, err = p.send(ctx, o, values, terms{}); err != nil {
 		next, err = p.putBack(ctx, o, entry, old, err)
 		return next, false, err
 	}
@@ -146,7 +146,7 @@ func (p *Puts) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 	failed := &ReplaceError{ID: o.ID, Outcome: PutBack, Err: about(o.ID, o.Sealed(), refusal, o.Keys...)}
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
 		again := bare(old)
-		err := annotate(again, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, nil))
+		err := annotate(again, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, ""))
 		if err == nil {
 			err = p.writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(again), client.FieldOwner(FieldManager))
 		}

@@ -74,7 +74,7 @@ func (i *Inspector) Inspect(ctx context.Context, o Object, entry v1alpha1.Invent
 	manager := ssa.NewResourceManager(reading{i.writer, i.live.reader}, nil, ssa.Owner{Field: FieldManager,
 		Group: api.Group})
 	wanted := o.Manifest.DeepCopy()
-	if err := annotate(wanted, v1alpha1.OwnerAnnotation, i.claims.proof(o.ID, live)); err != nil {
+	if err := annotate(wanted, v1alpha1.OwnerAnnotation, i.claims.proof(o.ID, live.UID)); err != nil {
 		return Drifted, seen(live), explain(o, "compare", err)
 	}
 	change, _, _, err := manager.Diff(ctx, wanted, ssa.DefaultDiffOptions())

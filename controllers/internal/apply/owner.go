@@ -2,6 +2,7 @@ package apply
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
@@ -47,11 +48,12 @@ func (c *Claims) ProvenFor(id ID, live *metav1.PartialObjectMetadata) string {
 	return ""
 }
 
-// proof is what an apply writes onto an object: of the live one if there is one.
-func (c *Claims) proof(id ID, live *metav1.PartialObjectMetadata) string {
+// proof is what an apply writes onto an object: of the live one, or "" for one that
+// is to be made.
+func (c *Claims) proof(id ID, uid types.UID) string {
 	claim := inventory.Claim{Fleet: c.Owner.Fleet, Placement: c.Owner.Placement, ID: id, Delivery: c.Delivery}
-	if live != nil {
-		claim.UID, claim.Delivery = string(live.UID), ""
+	if uid != "" {
+		claim.UID, claim.Delivery = string(uid), ""
 	}
 	return claim.Proof(c.Key)
 }
@@ -65,7 +67,7 @@ func (c *Claims) born(id ID, live *metav1.PartialObjectMetadata) bool {
 // Proven reports whether a live object carries the proof that an apply for this
 // placement would write.
 func (c *Claims) Proven(id ID, live *metav1.PartialObjectMetadata) bool {
-	return live.Annotations[v1alpha1.OwnerAnnotation] == c.proof(id, live)
+	return live.Annotations[v1alpha1.OwnerAnnotation] == c.proof(id, live.UID)
 }
 
 // labelled: its labels say that it is this placement's.

@@ -120,7 +120,7 @@ func TestGitAloneSaysWhetherAnObjectStays(t *testing.T) {
 func TestWhatWasMadeJustBeforeACrashIsOurs(t *testing.T) {
 	b := newBench(t)
 	o := b.configMap(plain)
-	if _, err := b.hands.Puts.send(t.Context(), o, nil, nil); err != nil { // and no more
+	if _, err := b.hands.Puts.send(t.Context(), o, nil, terms{}); err != nil { // and no more
 		t.Fatal(err)
 	}
 	intended := v1alpha1.InventoryEntry{ID: "ns_a__ConfigMap", Version: "v1"}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/fixtures/precondition"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -58,6 +60,9 @@ func newBench(t *testing.T, standing ...client.Object) *bench {
 						return err
 					}
 				}
+				if err := b.check(ctx, precondition.Of(o)); err != nil {
+					return err
+				}
 				if err := c.Apply(ctx, o, options...); err != nil || len(all.DryRun) > 0 {
 					return err
 				}
@@ -70,6 +75,19 @@ func newBench(t *testing.T, standing ...client.Object) *bench {
 		}).Build()
 	b.hands = b.as("shop")
 	return b
+}
+
+// check holds an apply to what it asks for.
+func (b *bench) check(ctx context.Context, asked precondition.Asked) error {
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(asked.Kind)
+	switch err := b.client.Get(ctx, asked.NamespacedName, live); {
+	case apierrors.IsNotFound(err):
+		return asked.Check(nil)
+	case err != nil:
+		return err
+	}
+	return asked.Check(live)
 }
 
 func nameOf(o runtime.ApplyConfiguration) string {
