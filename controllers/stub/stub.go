@@ -33,6 +33,8 @@ type Reconciler struct {
 	// Namespace of the Deliveries.
 	Namespace string
 	Snapshots *view.Snapshots
+
+	said said
 }
 
 // Reconcile writes the status of one stub, where it says something else.
@@ -41,26 +43,40 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if snapshot == nil {
 		return ctrl.Result{}, nil // the first snapshot wakes all
 	}
-	live := &v1alpha1.SealedManifest{}
-	if err := r.Reader.Get(ctx, request.NamespacedName, live); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	was := live.Status.DeepCopy()
 	name, ready, err := r.stands(ctx, snapshot, request.NamespacedName)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	known := Metadata()
+	if err := r.Client.Get(ctx, request.NamespacedName, known); err != nil {
+		r.said.forget(request.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.said.already(known, name, ready) {
+		return ctrl.Result{}, nil
+	}
+	live := &v1alpha1.SealedManifest{}
+	if err := r.Reader.Get(ctx, request.NamespacedName, live); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	says := ready
+	was := live.Status.DeepCopy()
 	ready.ObservedGeneration = live.Generation
 	apimeta.SetStatusCondition(&live.Status.Conditions, ready)
 	live.Status.Delivery, live.Status.ObservedGeneration = name, live.Generation
 	if was.Delivery == name && was.ObservedGeneration == live.Generation &&
 		slices.Equal(was.Conditions, live.Status.Conditions) {
+		r.said.note(live, name, says)
 		return ctrl.Result{}, nil
 	}
-	return ctrl.Result{}, r.write(ctx, live)
+	if err := r.write(ctx, live); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	r.said.note(live, name, says)
+	return ctrl.Result{}, nil
 }
 
-// write sends the status, bound to the object that was read.
+// write sends the status, bound to the object that was read, whose version it moves on.
 func (r *Reconciler) write(ctx context.Context, live *v1alpha1.SealedManifest) error {
 	status := map[string]any{"observedGeneration": live.Status.ObservedGeneration,
 		"conditions": live.Status.Conditions, "delivery": nil} // null takes away what no Delivery stands for any more
@@ -75,7 +91,10 @@ func (r *Reconciler) write(ctx context.Context, live *v1alpha1.SealedManifest) e
 	}
 	ref := &v1alpha1.SealedManifest{ObjectMeta: metav1.ObjectMeta{Namespace: live.Namespace, Name: live.Name}}
 	err = r.Client.Status().Patch(ctx, ref, client.RawPatch(types.MergePatchType, body))
-	return client.IgnoreNotFound(err)
+	if err == nil {
+		live.ResourceVersion = ref.ResourceVersion
+	}
+	return err
 }
 
 // stands says which Delivery makes the Secret of this name, and how it fares. What its
