@@ -75,8 +75,9 @@ func (s *Pacing) said(ctx context.Context, cluster string, wave int) (releases, 
 		all, err := s.Reports.all(ctx)
 		return all[cluster], err
 	}
-	states, err := s.Store.States(ctx, s.Fleet, cluster)
-	return readyWith(states[cluster], words{}), err
+	var said releases
+	err := s.Store.EachState(ctx, s.Fleet, cluster, func(_ string, state []byte) { said = readyWith(state, words{}) })
+	return said, err
 }
 
 // standsFor is how long an answer stands that took so long to find.

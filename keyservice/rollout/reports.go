@@ -13,7 +13,7 @@ import (
 
 // Reports are what all clusters said last of releases, read once for all who ask of
 // whatever placement: what thousands of clusters say of themselves is hundreds of
-// megabytes, and this of it a few.
+// megabytes, and this of it a few. So they are read one at a time.
 type Reports struct {
 	*clerk.Clerk
 
@@ -39,13 +39,10 @@ func (r *Reports) all(ctx context.Context) (map[string]releases, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostAgain)
 	defer cancel()
 	began := time.Now()
-	states, err := r.Store.States(ctx, r.Fleet, "")
+	ready, words := map[string]releases{}, words{}
+	err := r.Store.EachState(ctx, r.Fleet, "", func(name string, state []byte) { ready[name] = readyWith(state, words) })
 	if err != nil {
 		return nil, err
-	}
-	ready, words := make(map[string]releases, len(states)), words{}
-	for name, state := range states {
-		ready[name] = readyWith(state, words)
 	}
 	r.ready, r.until = ready, now.Add(standsFor(time.Since(began)))
 	return ready, nil

@@ -29,8 +29,9 @@ type Pacing struct {
 
 // Store is what is kept of rollouts, and what clusters said.
 type Store interface {
-	// States is what clusters said of themselves last, by name; all of them for "".
-	States(ctx context.Context, fleet, cluster string) (map[string][]byte, error)
+	// EachState hands over what clusters said of themselves last, one at a time; of all
+	// of them for "". A state is gone when the call returns.
+	EachState(ctx context.Context, fleet, cluster string, each func(name string, state []byte)) error
 	// Waves is what is kept of a release, by wave.
 	Waves(ctx context.Context, fleet, placement, release string) (map[string]store.Wave, error)
 	PutWave(fleet, placement, release string, w store.Wave) store.Change
