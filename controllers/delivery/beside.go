@@ -27,6 +27,9 @@ type others struct {
 	failed string
 	// done are the values that a workload was restarted for, by its uid and Secret.
 	done map[string]string
+	// before are the values, by Secret, that stood when they were replaced and not every
+	// workload could be told.
+	before map[ObjectID]string
 }
 
 // neighbours looks at workloads of others. Where a placement has users of its own for
@@ -135,7 +138,11 @@ func (n *neighbours) look(ctx context.Context, secrets map[ObjectID]bool) error 
 		for _, id := range w.Reads {
 			stands[doneFor(w, id)] = true
 		}
-		restarted, err := n.restart(ctx, w)
+		err := n.told(ctx, &w)
+		restarted := false
+		if err == nil {
+			restarted, err = n.restart(ctx, w)
+		}
 		if err != nil {
 			failed = err
 			continue
@@ -154,6 +161,9 @@ func (n *neighbours) look(ctx context.Context, secrets map[ObjectID]bool) error 
 	}
 	n.known.at, n.known.users = began, users
 	maps.DeleteFunc(n.known.done, func(done, _ string) bool { return !stands[done] })
+	if failed == nil {
+		n.known.before = nil
+	}
 	n.known.again = began.Add(pace.Jittered(n.aim.Placed.Placement.Spec.IntervalOrDefault()))
 	if waits && began.Sub(n.stand.vigil.since) <= n.health.timeout {
 		n.known.again = began.Add(unhealthyPoll)
@@ -193,40 +203,4 @@ func (n *neighbours) restart(ctx context.Context, w beside.Workload) (restarted 
 		}
 	}
 	return restarted, nil
-}
-
-// beforeRotation notes on the workloads of others for which values they run, where a
-// Secret that asks for restarts is about to get others: one that came since the last
-// look would be taken afterwards for one that runs for the new.
-func (p *pass) beforeRotation(ctx context.Context, changes []change) error {
-	was := map[ObjectID]string{}
-	rotated := map[ObjectID]bool{}
-	for _, c := range changes {
-		id := c.object.ID
-		if before := p.stand.inv[id].Content; restarts(c.object) && before != "" && before != c.object.Content {
-			was[id], rotated[id] = before, true
-		}
-	}
-	if len(rotated) == 0 {
-		return nil
-	}
-	n, err := p.neighbours()
-	if err != nil {
-		return err
-	}
-	found, err := n.of(ctx, rotated)
-	if err != nil {
-		return err
-	}
-	for _, w := range found {
-		for _, id := range w.Reads {
-			if w.Seen(id) {
-				continue
-			}
-			if _, err := w.Restart(ctx, n.writer, id, was[id]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

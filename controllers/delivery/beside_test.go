@@ -1,9 +1,11 @@
 package delivery
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,10 +49,27 @@ func restarting(o kustomize.Object) kustomize.Object {
 	return o
 }
 
+// refusing is an API server that refuses one restart.
+type refusing struct {
+	client.Client
+	once *atomic.Bool
+}
+
+func (r refusing) Patch(ctx context.Context, o client.Object, p client.Patch, options ...client.PatchOption) error {
+	var all client.PatchOptions
+	all.ApplyOptions(options)
+	if all.FieldManager == beside.FieldManager && r.once.CompareAndSwap(true, false) {
+		return errFault
+	}
+	return r.Client.Patch(ctx, o, p, options...)
+}
+
 // TestAWorkloadThatFluxPlacedIsRestartedOnce at a changed value where the stub asks for
 // it, and is a user of the Secret in any case.
 func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	w := newDeliveryWorld(t)
+	var refuse atomic.Bool
+	w.wrap = func(c client.Client) client.Client { return refusing{c, &refuse} }
 	stop := w.run()
 	web, idle, calm := w.deployment("api", "db"), w.deployment("idle", "elsewhere"), w.deployment("calm", "quiet")
 	w.flux(web, idle, calm)
@@ -114,12 +133,19 @@ func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	rotate(quiet)
 	rollouts(map[string]int{"api": 3, "late": 2, "idle": 1, "calm": 1})
 
+	// The same, and what is noted before the rotation is refused: it is made up for.
+	w.flux(w.deployment("later", "db"))
+	rollouts(map[string]int{"later": 1})
+	refuse.Store(true)
+	rotate(quiet)
+	rollouts(map[string]int{"api": 4, "late": 3, "later": 2, "idle": 1, "calm": 1})
+
 	// Git drops the Secret: it stays while Flux's pods name it, and no longer.
 	w.maxShare = 100
 	w.place("shop", quiet)
 	w.commit()
 	w.says("shop", "which Git dropped", "waits for Pod "+w.ns+"/")
-	for _, name := range []string{"api", "late"} {
+	for _, name := range []string{"api", "late", "later"} {
 		gone := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: name}}
 		w.must(w.client.Delete(t.Context(), gone, client.PropagationPolicy(metav1.DeletePropagationForeground)))
 	}

@@ -26,7 +26,7 @@ func TestTheAPIServerSaysWhatIsNotThere(t *testing.T) {
 	w.place("shop", w.seal("db", map[string]string{"password": "two"}), w.configMap("settings", "2"), w.idle("api", "db"))
 	w.commit()
 	w.settled()
-	w.wants(mark, map[string]int{"secrets/db": 1, "configmaps/settings": 1})
+	w.wants(mark, map[string]int{"secrets/db": 1, "configmaps/settings": 1, "deployments/api": 1}) // which reads the Secret
 
 	for _, o := range []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}} {
 		o.SetNamespace(w.ns)

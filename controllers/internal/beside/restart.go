@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -40,6 +41,16 @@ func (w Workload) Seen(secret inventory.ID) bool {
 // Differs says whether the workload is known to run for values other than these.
 func (w Workload) Differs(secret inventory.ID, content string) bool {
 	return w.rolls && w.Keeps[secret] && w.Seen(secret) && w.annotations[apply.ContentKey(secret.Name)] != content
+}
+
+// Runs is the workload once it is noted that it runs for these values.
+func (w Workload) Runs(secret inventory.ID, content string) Workload {
+	w.annotations = maps.Clone(w.annotations)
+	if w.annotations == nil {
+		w.annotations = map[string]string{}
+	}
+	w.annotations[apply.ContentKey(secret.Name)] = content
+	return w
 }
 
 // UID is the workload's.
