@@ -24,7 +24,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
 .PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats histories mutants bench \
-	bench-reconnect bench-many bench-against demo drill-recovery drill-replicas clean
+	bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -83,6 +83,10 @@ mutants: ## Take every guard out, one at a time: a named test must fail
 bench: kube softhsm ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice \
 		./keyservice/journal ./fixtures/story
+
+bench-reconcile: kube softhsm ## Measure a cluster's whole way (APPS=50 CHANGES=50 BESIDE='a command', of another tool)
+	BULLA_FLEET=$(or $(APPS),50) BULLA_CHANGES=$(or $(CHANGES),50) BULLA_BESIDE='$(BESIDE)' \
+		$(GO) test -v -run '^$$' -bench BenchmarkFleet -benchtime 1x -timeout 60m ./fixtures/story
 
 bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000 DELAY=2ms, of the token)
 	BULLA_RECONNECT=$(CLUSTERS) BULLA_RECONNECT_DELAY=$(DELAY) \

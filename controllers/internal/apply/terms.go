@@ -20,11 +20,11 @@ type terms struct {
 	version string
 }
 
-// noVersion is one that no object has: etcd is empty at it. An apply knows no
+// noVersion is one that no object gets to: the last of them. An apply knows no
 // precondition for absence. One of this version makes what is not there, and is a
 // conflict with whatever is. Without it an apply is merged into what somebody else
 // made, where the two have no field in common.
-const noVersion = "1"
+const noVersion = "9223372036854775807"
 
 // foreseen are the terms of an apply without a look: by the inventory there can be
 // nothing of the name, or the very version that was applied last. Kinds with a
