@@ -17,16 +17,20 @@ func TestTheAPIServerSaysWhatIsNotThere(t *testing.T) {
 	w := newDeliveryWorld(t)
 	w.run()
 	mark := w.mark()
-	w.place("shop", w.seal("db", map[string]string{"password": "one"}), w.configMap("settings", "1"), w.idle("api", "db"))
+	place := func(version string) {
+		w.place("shop", w.seal("db", map[string]string{"password": version}), w.configMap("settings", version),
+			w.idle("api", "db"))
+	}
+	place("1")
 	w.commit()
 	w.settled()
 	w.wants(mark, map[string]int{"secrets/db": 2, "configmaps/settings": 2, "deployments/api": 2})
 
 	mark = w.mark()
-	w.place("shop", w.seal("db", map[string]string{"password": "two"}), w.configMap("settings", "2"), w.idle("api", "db"))
+	place("2") // the Deployment reads the Secret
 	w.commit()
 	w.settled()
-	w.wants(mark, map[string]int{"secrets/db": 1, "configmaps/settings": 1, "deployments/api": 1}) // which reads the Secret
+	w.wants(mark, map[string]int{"secrets/db": 1, "configmaps/settings": 1, "deployments/api": 1})
 
 	for _, o := range []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}} {
 		o.SetNamespace(w.ns)
