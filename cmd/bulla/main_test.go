@@ -78,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"certify": cmdCertify, "tlspair": cmdTLSPair, "admin": cmdAdmin,
 			"kubeput": cmdKubePut, "eventually": cmdEventually, "controller": cmdController,
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
+			"kubeseal": cmdKubeseal, "live": cmdLive,
 			"auditlog": cmdAuditLog, "rewrite": cmdRewrite,
 		},
 	})

@@ -43,3 +43,35 @@ const secretsExample = `  bulla import secrets secrets.yaml --for payments
 
   # a namespace of a cluster that has a context of yours
   kubectl -n payments get secret -o yaml | bulla import secrets - --for payments --take-over`
+
+const kubeLong = `Seal live Secrets of one namespace: those named, those that --selector fits, or
+all of them.
+
+Each stub says that the controller may take over the live Secret. Once it is
+merged, the Secret keeps its uid, what reads it goes on, and owner references are
+cut. KIND/NAME reads the Secret that an ExternalSecret, VaultStaticSecret or
+SealedSecret makes. That object must go before the merge: two controllers would
+write one Secret in turns. The command to type is printed.
+
+Tokens of ServiceAccounts, releases of Helm and what bulla delivers stay behind.`
+
+const kubeExample = `  bulla import kube --context prod-eu -n payments --for payments payments-db smtp
+
+  # what an ExternalSecret makes
+  bulla import kube -n payments --for payments externalsecret/payments-db
+
+  # all of a namespace: what would come?
+  bulla import kube -n payments --for payments --dry-run`
+
+const sealedLong = `Open SealedSecrets with the keys of their controller, and seal what they hold.
+
+All scopes are read, and templates, by the code of Sealed Secrets itself. A key
+file holds the Secrets in which the controller keeps its keys, old ones too.
+Whoever has it reads all that was ever sealed for that cluster: keep it off the
+disk (--keys -), or delete it.
+
+The stubs are of scope Strict, and say that the controller may take over the
+live Secret, as with bulla import kube.`
+
+const sealedExample = `  kubectl -n kube-system get secret -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml |
+    bulla import sealed-secrets apps/payments/*-sealed.yaml --keys - --for payments`
