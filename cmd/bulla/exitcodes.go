@@ -29,7 +29,7 @@ var exitCodes = []struct {
 		"it was done, and found something: validate, status --check and audit verify",
 		"have problems to show; audit log and audit who were given a --file that is not",
 		"the audit log; recover or reseal left a stub as it was; keys ls or audit who",
-		"met stubs that cannot be read; import env, import secrets and the other imports",
+		"met stubs that cannot be read; import secrets, import kube or another import",
 		"left something behind",
 	}},
 	{fault.Trust, []string{
