@@ -29,8 +29,8 @@ var exitCodes = []struct {
 		"it was done, and found something: validate, status --check and audit verify",
 		"have problems to show; audit log and audit who were given a --file that is not",
 		"the audit log; recover or reseal left a stub as it was; keys ls or audit who",
-		"met stubs that cannot be read; import secrets, import kube or another import",
-		"left something behind",
+		"met stubs that cannot be read; import secrets, import kube, import sops or",
+		"another import left something behind",
 	}},
 	{fault.Trust, []string{
 		"trust was refused: nothing is pinned for this fleet, its keys are not covered",

@@ -75,3 +75,20 @@ live Secret, as with bulla import kube.`
 
 const sealedExample = `  kubectl -n kube-system get secret -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml |
     bulla import sealed-secrets apps/payments/*-sealed.yaml --keys - --for payments`
+
+const sopsLong = `Open files that SOPS encrypted, and seal what they hold.
+
+Your own sops program opens them, with the keys that it finds (age, PGP, a
+cloud's, Vault's), and checks their MAC. What it prints is read from a pipe and is
+in no file. Secret manifests in YAML and JSON are read, also with several
+documents, and .env files.`
+
+const sopsExample = `  SOPS_AGE_KEY_FILE=keys.txt bulla import sops apps/payments/*.enc.yaml --for payments
+
+  bulla import sops payments.env --name payments-env --for payments`
+
+const vaultLong = `Seal one entry of Vault's KV engine, version 1 or 2, as a Secret: what
+"vault kv get -format=json" prints, of OpenBao too.`
+
+const vaultExample = `  vault kv get -format=json secret/payments/db |
+    bulla import vault - --name payments-db --for payments`

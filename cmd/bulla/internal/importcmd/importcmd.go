@@ -25,7 +25,7 @@ func New(s *shell.Shell) *cobra.Command {
 		Use: "import", Short: "Seal what stands elsewhere", Long: long, Example: example, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newEnv(s), newSecrets(s), newKube(s), newSealedSecrets(s))
+	cmd.AddCommand(newEnv(s), newSecrets(s), newKube(s), newSealedSecrets(s), newSOPS(s), newVault(s))
 	return cmd
 }
 
