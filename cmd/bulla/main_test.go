@@ -94,6 +94,11 @@ func setUp(t *testing.T, age string, control *controlPlane) func(*testscript.Env
 		env.Setenv(transcript, record)
 		env.Setenv("XDG_CONFIG_HOME", config)
 		env.Setenv("HOME", env.WorkDir)
+		hooks, err := filepath.Abs("../../docs/hooks")
+		if err != nil {
+			return err
+		}
+		env.Setenv("HOOKS", hooks)
 		w := &world{t: t, identities: identities{}, roots: map[string]*testfleet.Root{}, control: control}
 		env.Values[worldKey{}] = w
 		env.Defer(func() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
@@ -27,6 +28,12 @@ Objects of Kubernetes' own kinds are read as an API server reads them: a field
 that there is not, or a value of the wrong type, is a problem. Custom kinds are
 left to their owners.
 
+What looks like a secret in the clear, in any file, is told with its line and column,
+by the rules of gitleaks: a warning. A line with gitleaks:allow is passed over.
+
+--fix takes away what counts for nothing, and only that: locks for clusters and sets
+that the fleet does not have, beside others, and targets that have ended.
+
 Problems are printed one to a line, as FILE:LINE: FIELD: PROBLEM. The exit code
 is 3 when there are any; warnings alone count only with --strict. No network and
 no cluster is asked.
@@ -39,6 +46,8 @@ that it was built from and by the program; deleting it costs time and nothing el
 
 const validateExample = `  bulla validate
 
+  bulla validate --fix
+
   # in CI, where nothing is pinned
   bulla validate --strict --root-key "$BULLA_ROOT_KEY"
 
@@ -46,7 +55,7 @@ const validateExample = `  bulla validate
 
 func newValidate(a *app) *cobra.Command {
 	format := render.Text
-	var strict bool
+	var strict, fix bool
 	cmd := &cobra.Command{
 		Use: "validate [DIR]", Short: "Check a whole fleet", Long: validateLong, Example: validateExample,
 		Args: command.Args("one folder", 0, 1),
@@ -57,11 +66,17 @@ func newValidate(a *app) *cobra.Command {
 			if err := format.CheckNoNames(); err != nil {
 				return err
 			}
+			if fix {
+				if err := a.fix(); err != nil {
+					return err
+				}
+			}
 			return a.validate(cmd.Context(), format, strict)
 		},
 	}
 	render.FlagNoNames(cmd.Flags(), &format)
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are problems too")
+	cmd.Flags().BoolVar(&fix, "fix", false, "take away what counts for nothing, then check")
 	return cmd
 }
 
@@ -82,6 +97,24 @@ func (a *app) validate(ctx context.Context, format render.Format, strict bool) e
 	}
 	if report.Errors() > 0 || strict && report.Warnings() > 0 {
 		return fault.ErrFindings
+	}
+	return nil
+}
+
+// fix writes what is certain. What it did is told on standard error: the findings are
+// those of the mended tree.
+func (a *app) fix() error {
+	repo, err := a.OpenVerified()
+	if err != nil {
+		return err
+	}
+	for _, fix := range check.Fixes(repo.Tree, repo.Model) {
+		if err := atomicfile.Replace(repo.Abs(fix.File), fix.Old, fix.Data); err != nil {
+			return err
+		}
+		for _, done := range fix.Done {
+			a.Notef("%s: took away %s", fix.File, done)
+		}
 	}
 	return nil
 }

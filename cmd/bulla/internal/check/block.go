@@ -19,7 +19,6 @@ const restore = "take the file as it was from Git (git checkout REVISION -- FILE
 type blockCheck struct {
 	*fleet
 	file  string
-	line  int
 	index int
 	block api.Block
 	use   *stubUse
@@ -27,7 +26,8 @@ type blockCheck struct {
 
 func (b *blockCheck) report(warning bool, field, format string, args ...any) {
 	b.add(Finding{
-		Warning: warning, File: b.file, Line: b.line,
+		// Looked for once something is wrong: most files are as they should be, and large.
+		Warning: warning, File: b.file, Line: b.blockLine(b.file, b.index),
 		Field: fmt.Sprintf("spec.blocks[%d]%s", b.index, field), Problem: fmt.Sprintf(format, args...),
 	})
 }

@@ -52,6 +52,7 @@ func Fleet(
 	if len(b.broken) == 0 { // else who knows what those would make
 		reads{objects: objects{f}, all: b.all}.check()
 	}
+	f.checkLikely()
 	since{fleet: f, head: head, builds: b.all}.check()
 	report := &Report{
 		Findings: merged(f.findings),

@@ -25,6 +25,7 @@ type files struct {
 
 func (f *files) check(broken map[string]bool) {
 	f.checkUnread(broken)
+	f.checkUnplaced(broken)
 	f.checkAimed()
 }
 

@@ -19,7 +19,9 @@ type Finding struct {
 	Note bool   `json:"note,omitempty"`
 	File string `json:"file"`
 	// Line counts from 1; 0 when no line is known.
-	Line    int    `json:"line,omitempty"`
+	Line int `json:"line,omitempty"`
+	// Column counts bytes from 1; 0 when the line says enough.
+	Column  int    `json:"column,omitempty"`
 	Field   string `json:"field,omitempty"`
 	Problem string `json:"problem"`
 	// placement is the one whose build has the problem. What several have is one
@@ -33,6 +35,9 @@ func (f Finding) String() string {
 	b.WriteString(f.File)
 	if f.Line > 0 {
 		fmt.Fprintf(&b, ":%d", f.Line)
+		if f.Column > 0 {
+			fmt.Fprintf(&b, ":%d", f.Column)
+		}
 	}
 	b.WriteString(": ")
 	switch {
@@ -150,7 +155,7 @@ func flatten(err error) []error {
 
 func compare(a, b Finding) int {
 	return cmp.Or(
-		cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
+		cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
 		cmp.Compare(a.Field, b.Field), cmp.Compare(a.Problem, b.Problem),
 	)
 }

@@ -54,7 +54,7 @@ func (s *stubs) note(build *kustomize.Build, cluster string) {
 func (s *stubs) check(broken map[string]bool) {
 	for file, use := range s.uses {
 		for i, block := range use.manifest.Spec.Blocks {
-			b := &blockCheck{fleet: s.fleet, file: file, line: s.blockLine(file, i), index: i, block: block, use: use}
+			b := &blockCheck{fleet: s.fleet, file: file, index: i, block: block, use: use}
 			b.locks()
 			b.binding()
 			b.reach()
@@ -64,8 +64,8 @@ func (s *stubs) check(broken map[string]bool) {
 }
 
 // blockLine returns the line of a block, 0 when the layout does not show it.
-func (s *stubs) blockLine(file string, i int) int {
-	data, err := s.tree.ReadFile(file)
+func (f *fleet) blockLine(file string, i int) int {
+	data, err := f.tree.ReadFile(file)
 	if err != nil {
 		return 0
 	}
