@@ -9,6 +9,7 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 	"github.com/fluxcd/pkg/runtime/conditions"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,8 +41,8 @@ func (w *deliveryWorld) gone(o client.Object, name string) {
 	})
 }
 
-// TestAWindowHoldsChangesAndNothingElse: what is new waits; what Git took away goes, and
-// what stood is healed.
+// TestAWindowHoldsChangesAndNothingElse: what is new waits, and what it drops waits with
+// it; what Git revoked goes, and what stood is healed.
 func TestAWindowHoldsChangesAndNothingElse(t *testing.T) {
 	w := newDeliveryWorld(t)
 	stop := w.run()
@@ -63,9 +64,10 @@ func TestAWindowHoldsChangesAndNothingElse(t *testing.T) {
 		t.Errorf("the condition says %q", message)
 	}
 	w.gone(&corev1.Secret{}, "revoked")
-	w.gone(&corev1.ConfigMap{}, "dropped")
+	stood = append(stood, w.configMap("dropped", "1"))
 	held := func() {
 		t.Helper()
+		w.lose(stood, map[string]client.Object{"dropped": &corev1.ConfigMap{}})
 		w.lose(stood, map[string]client.Object{"db": &corev1.Secret{}, "api": &appsv1.Deployment{},
 			"settings": &corev1.ConfigMap{}, "web": &appsv1.Deployment{}})
 		w.gone(&appsv1.Deployment{}, "web-next")
@@ -86,6 +88,7 @@ func TestAWindowHoldsChangesAndNothingElse(t *testing.T) {
 	w.commit()
 	w.settled()
 	w.gone(&appsv1.Deployment{}, "web")
+	w.gone(&corev1.ConfigMap{}, "dropped")
 
 	// A placement that leaves waits for no window.
 	w.git["shop"].spec.Windows = closed()
@@ -94,4 +97,104 @@ func TestAWindowHoldsChangesAndNothingElse(t *testing.T) {
 	w.commit()
 	w.settled()
 	w.gone(&corev1.Secret{}, "db")
+}
+
+// TestABuildThatOnlyTakesAwayWaitsForNothing: neither for a window nor for a wave, be it
+// plain or sealed.
+func TestABuildThatOnlyTakesAwayWaitsForNothing(t *testing.T) {
+	w := newDeliveryWorld(t)
+	service := newTurns()
+	w.pacer = service
+	w.run()
+	db, settings := w.seal("db", map[string]string{"password": "one"}), w.configMap("settings", "1")
+	first := []kustomize.Object{db, settings, w.configMap("plain", "1"), w.deployment("web", "db")}
+	service.set(false, buildDigestOf(first))
+	a := w.place("shop", first...)
+	a.spec.Windows, a.spec.Rollout = open(), &api.PlacementRollout{Paused: true}
+	w.commit()
+	w.settled()
+
+	next := []kustomize.Object{db, settings}
+	a.objects, a.spec.Windows = next, closed()
+	w.commit()
+	w.settled()
+	w.gone(&corev1.ConfigMap{}, "plain")
+	w.gone(&appsv1.Deployment{}, "web")
+
+	// A change beside it makes it a release.
+	a.objects = []kustomize.Object{w.configMap("settings", "2")}
+	w.commit()
+	w.reason("shop", v1alpha1.WaitingForWindowReason)
+	w.gone(&corev1.Secret{}, "db")
+	a.objects = []kustomize.Object{settings}
+	w.commit()
+	w.settled()
+	if asked := service.count(buildDigestOf(next)); asked != 0 {
+		t.Errorf("it asked for its turn %d times", asked)
+	}
+}
+
+// TestAHeldWorkloadKeepsItsSecret: what may not come yet must not take away what runs
+// instead of it, though Git has pruneInUse; the end of its grant does.
+func TestAHeldWorkloadKeepsItsSecret(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.maxShare = 100
+	stop := w.run()
+	db, cron := w.seal("db", map[string]string{"password": "one"}), w.nightly("report", "db")
+	a := w.place("shop", db, cron, w.seal("revoked", map[string]string{"token": "x"}), w.configMap("settings", "1"))
+	a.spec.Allow = &api.PlacementAllow{PruneInUse: true}
+	a.spec.Timeout = &api.Duration{Duration: time.Second}
+	w.commit()
+	w.settled()
+
+	// Another kind takes the place of the CronJob, and reads another secret.
+	next := []kustomize.Object{w.seal("db-next", map[string]string{"password": "two"}), w.deployment("report", "db-next")}
+	a.objects, a.spec.Windows = next, closed()
+	w.commit()
+	w.gone(&corev1.Secret{}, "revoked")
+	keeps := func() {
+		t.Helper()
+		w.says("shop", v1alpha1.WaitingForWindowReason, "Secret "+w.ns+"/db, which Git dropped, stays: CronJob "+w.ns+
+			"/report, which runs until the release comes, still names it")
+		if !w.exists(&corev1.Secret{}, "db") || !w.exists(&batchv1.CronJob{}, "report") ||
+			!w.exists(&corev1.ConfigMap{}, "settings") || w.exists(&appsv1.Deployment{}, "report") {
+			t.Error("what is held lost what it runs with, or came")
+		}
+	}
+	keeps()
+	stop()
+	w.run()
+	keeps()
+
+	a.spec.Windows = open()
+	w.commit()
+	w.settled()
+	w.gone(&corev1.Secret{}, "db")
+	w.gone(&batchv1.CronJob{}, "report")
+
+	// Its grant ends: the placement leaves, and no window keeps anything.
+	a.objects, a.spec.Windows = []kustomize.Object{next[0], cron}, closed()
+	w.commit()
+	w.reason("shop", v1alpha1.WaitingForWindowReason)
+	delete(w.git, "shop")
+	w.commit()
+	w.settled()
+	w.gone(&corev1.Secret{}, "db-next")
+}
+
+// nightly is a workload that has no pod by day.
+func (w *deliveryWorld) nightly(name, secret string) kustomize.Object {
+	return w.object(`
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: %[2]s, namespace: %[1]s}
+spec:
+  schedule: "0 3 1 1 *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: main, image: example.com/app, envFrom: [{secretRef: {name: %[3]s}}]}]
+`, name, secret)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
-	"github.com/bulla-dev/bulla/controllers/internal/hold"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/record"
@@ -36,8 +35,8 @@ type pruning struct {
 	leavings *leavings
 	// failing: not everything of Git could be applied.
 	failing bool
-	// held: the build is not applied yet, and waits for its time.
-	held bool
+	// held is the build that is not applied yet and waits for its time; nil for none.
+	held *heldBuild
 	// later are the objects that Git dropped and that stay for one of these two.
 	later []ObjectID
 	// pruned is what this pass confirmed absent, for the event.
@@ -95,8 +94,8 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 			p.later = append(p.later, id)
 			continue
 		}
-		if p.held && hold.Successor(id, p.stand.inv, p.aim.Desired) {
-			why["what takes their place waits"]++
+		if p.held.keeps(id, p.stand.inv[id]) {
+			why["they go with the build that waits"]++
 			p.later = append(p.later, id)
 			continue
 		}

@@ -69,9 +69,11 @@ func (p *pruning) users(ctx context.Context, ids []ObjectID) (inUse, error) {
 	if err != nil {
 		return nil, pruneFailed(err)
 	}
-	for id, user := range namedInGit(p.aim.Snapshot.Resolution, ids) {
-		if users[id] == "" {
-			users[id] = user
+	for _, more := range []inUse{namedInGit(p.aim.Snapshot.Resolution, ids), p.held.users(p.stand.inv, ids)} {
+		for id, user := range more {
+			if users[id] == "" {
+				users[id] = user
+			}
 		}
 	}
 	return users, nil
@@ -108,6 +110,10 @@ func (p *pruning) goesInUse(id ObjectID) bool {
 	if p.record.Obj.Spec.Removed || p.stand.inv[id].Prune == v1alpha1.PruneForce {
 		return true
 	}
+	if p.held != nil {
+		// pruneInUse is for a rollout that hangs, and this one may not begin.
+		return false
+	}
 	allow := p.aim.Placed.Placement.Spec.Allow
 	return allow != nil && allow.PruneInUse
 }
@@ -135,9 +141,12 @@ func (p *pruning) stay(held inUse) error {
 	}
 	p.again.Within(unhealthyPoll)
 	first = ids[over]
-	stays := loop.Stalled(v1alpha1.StillInUseReason, "%s, which Git dropped, %sstays: %s still names it; "+
-		"hint: finish the rollout, or let it go with allow.pruneInUse in the placement",
-		inventory.Describe(first), more(ids), held[first])
+	hint := "finish the rollout, or let it go with allow.pruneInUse in the placement"
+	if p.held != nil {
+		hint = "it goes when nobody names it; take rollout or windows out of the placement to let the release come now"
+	}
+	stays := loop.Stalled(v1alpha1.StillInUseReason, "%s, which Git dropped, %sstays: %s still names it; hint: %s",
+		inventory.Describe(first), more(ids), held[first], hint)
 	stays.InUse = true
 	return stays
 }

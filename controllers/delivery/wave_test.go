@@ -26,6 +26,10 @@ type turns struct {
 	stood map[string]bool
 }
 
+func newTurns() *turns {
+	return &turns{in: map[string]bool{}, asked: map[string]int{}, stood: map[string]bool{}}
+}
+
 func (s *turns) MayTake(_ context.Context, in *keyservicev1.MayTakeRequest) (bool, string, time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +73,7 @@ func (s *turns) said(build string) (stood bool) {
 // new begins, and what has begun goes on.
 func TestABuildWaitsForItsWaveAndARemovalDoesNot(t *testing.T) {
 	w := newDeliveryWorld(t)
-	service := &turns{in: map[string]bool{}, asked: map[string]int{}, stood: map[string]bool{}}
+	service := newTurns()
 	w.pacer = service
 	stop := w.run()
 	rollout := &api.PlacementRollout{Waves: []api.RolloutWave{{ClusterSet: "canary"}}}

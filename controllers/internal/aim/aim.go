@@ -118,19 +118,31 @@ func (a *Aim) Healable(inv inventory.Inventory, before []apply.Object) []apply.O
 	var objects []apply.Object
 	taken := map[ID]bool{}
 	for _, o := range slices.Concat(a.Objects, before) {
-		entry, known := inv[o.ID]
 		owner, owned := a.Snapshot.Resolution.Owner(o.ID)
 		switch {
-		case taken[o.ID], !known, entry.Applied != o.Hash, entry.Content != o.Content,
+		case taken[o.ID], !Stands(inv, o),
 			owned && owner != a.Name, !owned && !a.MayStand(o.ID),
 			!owned && o.Sealed() && a.Placed.Err == nil,
-			o.Sealed() && entry.MAC == "":
+			o.Sealed() && inv[o.ID].MAC == "":
 			continue
 		}
 		taken[o.ID] = true
 		objects = append(objects, o)
 	}
 	return objects
+}
+
+// Gives says that the build has what does not stand here as it has it: something new, or
+// something that changes. One that gives nothing takes away only. What an apply was cut
+// short of, and what was adopted, counts as given: nobody knows how it stands.
+func (a *Aim) Gives(inv inventory.Inventory) bool {
+	return slices.ContainsFunc(a.Objects, func(o apply.Object) bool { return !Stands(inv, o) })
+}
+
+// Stands says that the inventory has an object in this very form.
+func Stands(inv inventory.Inventory, o apply.Object) bool {
+	entry, known := inv[o.ID]
+	return known && entry.Applied == o.Hash && entry.Content == o.Content
 }
 
 // SealedReads are the sealed Secrets of this placement that an object names.

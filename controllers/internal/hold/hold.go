@@ -1,5 +1,5 @@
 // Package hold is what keeps a new revision of a placement from a cluster for a while,
-// and never what Git took away: pace, not access.
+// and never what only takes away, or a secret that Git revoked: pace, not access.
 package hold
 
 import (
@@ -8,8 +8,6 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/internal/apply"
-	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
@@ -37,22 +35,6 @@ func Window(spec api.PlacementSpec, revision string, now time.Time) *Hold {
 
 func waits(reason, revision, until string) *loop.Error {
 	return &loop.Error{Intent: loop.Progress, Reason: reason, Message: fmt.Sprintf(
-		"%s waits: %s; what stands is kept and healed, and what Git dropped goes", revision, until)}
-}
-
-// Successor says that something of the waiting build takes an object's place: one of its
-// kind, in its namespace, that is new. Under a hashed or another name it is what the
-// revision changes, and who deleted the old one now would take it away until the new one
-// may come. A sealed object has none: what Git revokes goes.
-func Successor(id inventory.ID, inv inventory.Inventory, desired map[inventory.ID]apply.Object) bool {
-	if inv[id].Content != "" {
-		return false
-	}
-	for other := range desired {
-		if _, stands := inv[other]; !stands && other.Group == id.Group && other.Kind == id.Kind &&
-			other.Namespace == id.Namespace {
-			return true
-		}
-	}
-	return false
+		"%s waits: %s; what stands is kept and healed; what it drops goes with it, a secret that nobody uses at once",
+		revision, until)}
 }
