@@ -9,10 +9,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/internal/aim"
-	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/hold"
-	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 )
 
@@ -71,13 +68,9 @@ func stood(d *v1alpha1.Delivery) bool {
 func (p *pass) held(ctx context.Context, held *hold.Hold) error {
 	p.again.Within(held.Again)
 	result := p.waits(ctx, held.End)
-	before, err := p.mem.builds.Stood(ctx, p.aim.Snapshot, p.record.Obj)
-	if err != nil {
-		return loop.Together(result, err)
-	}
 	pruning := p.pruning()
-	pruning.held = &heldBuild{before}
-	err = pruning.run(ctx, true)
+	pruning.held = true
+	err := pruning.run(ctx, true)
 	var ended *loop.Error
 	if errors.As(err, &ended) && ended.InUse {
 		held.End.Message += "; " + ended.Message
@@ -87,36 +80,4 @@ func (p *pass) held(ctx context.Context, held *hold.Hold) error {
 		return loop.Together(result, err)
 	}
 	return loop.Together(result, err)
-}
-
-// heldBuild is a build that is not applied yet and waits for its time, and what stands
-// instead of it.
-type heldBuild struct{ before []apply.Object }
-
-// keeps says that an object which Git dropped goes with the build that waits, and not
-// before it: what takes its place may be in there, under another name or of another
-// kind. A sealed one is revoked, and waits for no time.
-func (h *heldBuild) keeps(id ObjectID, entry v1alpha1.InventoryEntry) bool {
-	return h != nil && !holdsValue(id, entry)
-}
-
-// users are workloads of the build before that stand and name one of ids: their pods may
-// come any moment, and what they run instead may not come yet.
-func (h *heldBuild) users(inv inventory.Inventory, ids []ObjectID) inUse {
-	users := inUse{}
-	if h == nil {
-		return users
-	}
-	for _, o := range h.before {
-		if !aim.Stands(inv, o) {
-			continue
-		}
-		for _, ref := range o.Reads {
-			id := apply.IDOf(ref, o.ID.Namespace)
-			if users[id] == "" && !ref.Optional && slices.Contains(ids, id) {
-				users[id] = inventory.Describe(o.ID) + ", which runs until the release comes,"
-			}
-		}
-	}
-	return users
 }

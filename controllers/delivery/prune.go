@@ -35,8 +35,8 @@ type pruning struct {
 	leavings *leavings
 	// failing: not everything of Git could be applied.
 	failing bool
-	// held is the build that is not applied yet and waits for its time; nil for none.
-	held *heldBuild
+	// held: the build is not applied yet, and waits for its time.
+	held bool
 	// later are the objects that Git dropped and that stay for one of these two.
 	later []ObjectID
 	// pruned is what this pass confirmed absent, for the event.
@@ -94,7 +94,9 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 			p.later = append(p.later, id)
 			continue
 		}
-		if p.held.keeps(id, p.stand.inv[id]) {
+		// What takes its place may be in there, under another name or of another kind. A
+		// sealed object is revoked, and waits for no time.
+		if p.held && !holdsValue(id, p.stand.inv[id]) {
 			why["they go with the build that waits"]++
 			p.later = append(p.later, id)
 			continue

@@ -69,7 +69,16 @@ func (p *pruning) users(ctx context.Context, ids []ObjectID) (inUse, error) {
 	if err != nil {
 		return nil, pruneFailed(err)
 	}
-	for _, more := range []inUse{namedInGit(p.aim.Snapshot.Resolution, ids), p.held.users(p.stand.inv, ids)} {
+	also := []inUse{namedInGit(p.aim.Snapshot.Resolution, ids)}
+	if p.held {
+		// What stands runs on until the build may come, though it has no pod just now.
+		standing, err := p.hands.Live.UsersAmong(ctx, p.stand.inv, ids)
+		if err != nil {
+			return nil, pruneFailed(err)
+		}
+		also = append(also, standing)
+	}
+	for _, more := range also {
 		for id, user := range more {
 			if users[id] == "" {
 				users[id] = user
@@ -110,7 +119,7 @@ func (p *pruning) goesInUse(id ObjectID) bool {
 	if p.record.Obj.Spec.Removed || p.stand.inv[id].Prune == v1alpha1.PruneForce {
 		return true
 	}
-	if p.held != nil {
+	if p.held {
 		// pruneInUse is for a rollout that hangs, and this one may not begin.
 		return false
 	}
@@ -142,7 +151,7 @@ func (p *pruning) stay(held inUse) error {
 	p.again.Within(unhealthyPoll)
 	first = ids[over]
 	hint := "finish the rollout, or let it go with allow.pruneInUse in the placement"
-	if p.held != nil {
+	if p.held {
 		hint = "it goes when nobody names it; take rollout or windows out of the placement to let the release come now"
 	}
 	stays := loop.Stalled(v1alpha1.StillInUseReason, "%s, which Git dropped, %sstays: %s still names it; hint: %s",

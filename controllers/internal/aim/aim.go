@@ -120,7 +120,7 @@ func (a *Aim) Healable(inv inventory.Inventory, before []apply.Object) []apply.O
 	for _, o := range slices.Concat(a.Objects, before) {
 		owner, owned := a.Snapshot.Resolution.Owner(o.ID)
 		switch {
-		case taken[o.ID], !Stands(inv, o),
+		case taken[o.ID], !stands(inv, o),
 			owned && owner != a.Name, !owned && !a.MayStand(o.ID),
 			!owned && o.Sealed() && a.Placed.Err == nil,
 			o.Sealed() && inv[o.ID].MAC == "":
@@ -136,11 +136,11 @@ func (a *Aim) Healable(inv inventory.Inventory, before []apply.Object) []apply.O
 // something that changes. One that gives nothing takes away only. What an apply was cut
 // short of, and what was adopted, counts as given: nobody knows how it stands.
 func (a *Aim) Gives(inv inventory.Inventory) bool {
-	return slices.ContainsFunc(a.Objects, func(o apply.Object) bool { return !Stands(inv, o) })
+	return slices.ContainsFunc(a.Objects, func(o apply.Object) bool { return !stands(inv, o) })
 }
 
-// Stands says that the inventory has an object in this very form.
-func Stands(inv inventory.Inventory, o apply.Object) bool {
+// stands says that the inventory has an object in this very form.
+func stands(inv inventory.Inventory, o apply.Object) bool {
 	entry, known := inv[o.ID]
 	return known && entry.Applied == o.Hash && entry.Content == o.Content
 }
