@@ -62,6 +62,7 @@ func (h *history) foreignerEdits() {
 func (h *history) foreignerDeletes() {
 	if o := h.ourLive(); o != nil {
 		h.note("somebody deletes %s", built.ObjectIDOf(o))
+		h.rules.lost[built.ObjectIDOf(o)] = true
 		h.must(h.server.raw.Delete(h.ctx, o))
 	}
 }

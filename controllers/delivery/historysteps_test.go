@@ -52,7 +52,9 @@ func (h *history) step() {
 		h.sabotages, h.sabotages, h.crashes, h.serviceIsAway,
 		h.foreignerMakes, h.foreignerEdits, h.foreignerDeletes, h.foreignerPretends, h.deliveryIsDeleted,
 		h.podsBegin, h.podsBegin, h.podsEnd, h.podsEnd, h.podOfSomebody, h.timePasses, h.timePasses, h.timePasses,
-		h.somebodyConsents, h.somebodyConsents,
+		h.somebodyConsents, h.somebodyConsents, h.gitConsents, h.gitConsents,
+		h.gitPaces, h.gitPaces, h.turnComes, h.turnComes, h.nobodySaysWhoseTurn, h.gitVaries, h.gitVaries,
+		h.gitKeeps, h.gitKeeps,
 	}
 	pick(h, steps)()
 }
@@ -160,7 +162,7 @@ func (h *history) gitBreaks() {
 func (h *history) gitMends() {
 	h.change("everything builds", func() {
 		for _, a := range h.git {
-			a.err, a.spec.Suspend, a.spec.Windows = nil, false, nil
+			a.err, a.spec.Suspend, a.spec.Windows, a.spec.Rollout = nil, false, nil, nil
 		}
 		h.suspended, h.holdAll = false, false
 	})
@@ -208,12 +210,14 @@ func (h *history) sabotages() {
 	h.saboteur.kind, h.saboteur.at = kind, h.saboteur.count+1+h.rng.IntN(8)
 	h.saboteur.mu.Unlock()
 	h.tally.Faults++
+	h.rules.mishaps++
 	h.note("a write will go wrong: %d", kind)
 }
 
 func (h *history) crashes() {
 	h.note("the process is killed")
 	h.tally.Crashes++
+	h.rules.mishaps++
 	h.starts(&saboteur{})
 }
 
@@ -251,6 +255,7 @@ func (h *history) deliveryIsDeleted() {
 		return
 	}
 	h.note("somebody deletes the Delivery %s", d.Name)
+	h.rules.mishaps++
 	h.must(h.client.Delete(h.ctx, d))
 	h.commit()
 	h.rules.committed()

@@ -148,7 +148,8 @@ func TestAHeldWorkloadKeepsItsSecret(t *testing.T) {
 	w.settled()
 
 	// Another kind takes the place of the CronJob, and reads another secret.
-	next := []kustomize.Object{w.seal("db-next", map[string]string{"password": "two"}), w.deployment("report", "db-next")}
+	next := []kustomize.Object{w.seal("db-next", map[string]string{"password": "two"}),
+		w.deployment("report", "db-next")}
 	a.objects, a.spec.Windows = next, closed()
 	w.commit()
 	w.gone(&corev1.Secret{}, "revoked")

@@ -28,7 +28,9 @@ import (
 //   - what a live pod or a workload of Git names stays; what a placement leaves behind
 //     that left as a whole stays until the timeout.
 //   - no Secret is written that Git does not place.
-//   - what Git drops goes though no window is open for what it adds.
+//   - what a held build drops stays if it is plain, and goes if it is sealed and nobody
+//     uses it, those that stand included; one that only takes away is not held.
+//   - plain objects stay where Git says so, sealed ones never.
 //   - when all is calm, exactly what Git places stands, and is as Git has it.
 type rules struct {
 	h *history
@@ -37,13 +39,14 @@ type rules struct {
 	before map[ObjectID]kustomize.Object
 	// settled is what stood when a placement last stood as a whole.
 	settled map[string]map[ObjectID]bool
+	paces   // what a time, a turn and a word about a placement do
 }
 
 // ruleTimeout is the timeout of every placement; see deliveryWorld.place.
 const ruleTimeout = time.Minute
 
 func newRules(h *history) *rules {
-	return &rules{h: h, leftAt: map[ObjectID]time.Time{}, settled: map[string]map[ObjectID]bool{}}
+	return &rules{h: h, leftAt: map[ObjectID]time.Time{}, settled: map[string]map[ObjectID]bool{}, paces: newPaces()}
 }
 
 // placed is what Git places: what two placements claim is nobody's.
@@ -84,6 +87,7 @@ func (r *rules) committed() {
 		delete(r.leftAt, id)
 	}
 	r.before = now
+	r.said()
 }
 
 func (r *rules) breaks(rule string, args ...any) {
@@ -99,6 +103,8 @@ func (r *rules) passEnded(name string) {
 		return
 	}
 	r.h.tally.Guarded += count(d, v1alpha1.PruneBlockedReason)
+	r.h.tally.Windows += count(d, v1alpha1.WaitingForWindowReason)
+	r.h.tally.Waves += count(d, v1alpha1.WaitingForWaveReason)
 	if d.Status.AppliedBuildDigest != d.Spec.BuildDigest || d.Spec.Removed {
 		return
 	}
@@ -157,11 +163,17 @@ func (r *rules) deletes(_ schema.GroupVersionKind, live *unstructured.Unstructur
 	}
 	r.inUse(id, owner)
 	r.share(owner)
+	r.paced(id, owner)
+	delete(r.lost, id)
 }
 
 // inUse holds the deletion of what is still named.
 func (r *rules) inUse(id ObjectID, owner string) {
 	users := r.users(id)
+	held := r.h.heldBack(owner)
+	if held {
+		users = append(users, r.standing(id, owner)...)
+	}
 	if len(users) == 0 {
 		return
 	}
@@ -170,7 +182,8 @@ func (r *rules) inUse(id ObjectID, owner string) {
 	if !known || r.h.clock.Sub(since) <= ruleTimeout {
 		r.breaks("%s is deleted at once, and %v name it", id, users)
 	}
-	if r.h.git[owner] != nil {
+	a := r.h.git[owner]
+	if a != nil && (held || a.spec.Allow == nil || !a.spec.Allow.PruneInUse) {
 		r.breaks("%s is deleted, %v name it, and its placement has not left", id, users)
 	}
 }
@@ -204,15 +217,26 @@ func (r *rules) share(owner string) {
 		d.Annotations[v1alpha1.ConsentAnnotation] == d.Spec.Revision {
 		return
 	}
-	leaving := 0
+	leaving, covered := 0, 0
 	for id := range stood {
+		if r.mayStay[id] {
+			continue
+		}
 		live, err := r.h.server.live(r.h.ctx, gvkOf(id), client.ObjectKey{Namespace: id.Namespace, Name: id.Name})
 		if err == nil && live != nil && !r.claimed()[id] && r.isOurs(live.GetUID()) &&
 			live.GetLabels()[v1alpha1.OwnerLabel] == owner {
 			leaving++
+			if r.covers(id, d) {
+				covered++
+			}
 		}
 	}
-	if leaving > 2 && leaving*100 > r.h.maxShare*len(stood) {
+	many := func(n int) bool { return n > 2 && n*100 > r.h.maxShare*len(stood) }
+	if many(leaving) && !many(leaving-covered) {
+		r.h.tally.Covered++
+		return
+	}
+	if many(leaving) {
 		r.breaks("%d of %d objects of %s leave, and nobody consented", leaving, len(stood), owner)
 	}
 }
@@ -235,7 +259,7 @@ func (r *rules) equal() {
 	for _, gvk := range modelKinds {
 		for _, o := range r.h.list(gvk) {
 			id := built.ObjectIDOf(&o)
-			if _, wanted := placed[id]; wanted || !r.isOurs(o.GetUID()) {
+			if _, wanted := placed[id]; wanted || !r.isOurs(o.GetUID()) || r.mayStay[id] {
 				continue
 			}
 			// In use it stays, unless its placement left: then the timeout is over.

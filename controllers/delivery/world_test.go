@@ -85,6 +85,8 @@ type app struct {
 	spec    api.PlacementSpec
 	objects []kustomize.Object
 	err     error
+	// variant is what another variant of it builds, which the cluster does not get.
+	variant []kustomize.Object
 }
 
 func newDeliveryWorld(t *testing.T) *deliveryWorld {
@@ -250,7 +252,10 @@ func (w *deliveryWorld) writeDelivery(name string, placed *kustomize.Placed, rev
 	w.t.Helper()
 	d := &v1alpha1.Delivery{}
 	err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.system, Name: name}, d)
-	digest := ""
+	digest, policy := "", ""
+	if spec := placed.Placement.Spec; spec.DeletionPolicy.Orphans(spec.PruneEnabled()) {
+		policy = string(api.DeletionOrphan)
+	}
 	if placed.Build != nil {
 		digest = placed.Build.Digest
 	}
@@ -258,7 +263,7 @@ func (w *deliveryWorld) writeDelivery(name string, placed *kustomize.Placed, rev
 	case apierrors.IsNotFound(err):
 		d = &v1alpha1.Delivery{
 			ObjectMeta: metav1.ObjectMeta{Namespace: w.system, Name: name},
-			Spec: v1alpha1.DeliverySpec{Revision: revision, BuildDigest: digest,
+			Spec: v1alpha1.DeliverySpec{Revision: revision, BuildDigest: digest, DeletionPolicy: policy,
 				TargetNamespace: placed.Placement.Spec.AllNamespaces()[0], ServiceAccountName: placed.Placement.Spec.ServiceAccountName},
 		}
 		w.must(w.client.Create(w.t.Context(), d))
@@ -266,8 +271,10 @@ func (w *deliveryWorld) writeDelivery(name string, placed *kustomize.Placed, rev
 		w.t.Fatal(err)
 	case digest != "" && (d.Spec.BuildDigest != digest || d.Spec.Removed):
 		w.writeSpec(d, func(s *v1alpha1.DeliverySpec) {
-			s.BuildDigest, s.Revision, s.Removed = digest, revision, false
+			s.BuildDigest, s.Revision, s.Removed, s.DeletionPolicy = digest, revision, false, policy
 		})
+	case d.Spec.DeletionPolicy != policy:
+		w.writeSpec(d, func(s *v1alpha1.DeliverySpec) { s.Revision, s.DeletionPolicy = revision, policy })
 	}
 }
 

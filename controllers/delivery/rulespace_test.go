@@ -1,0 +1,158 @@
+package delivery
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize/built"
+	"github.com/bulla-dev/bulla/kustomize/workload"
+)
+
+// paces is what the rules know of windows, waves and what Git says of removals.
+type paces struct {
+	// last is the app of each placement as Git had it last.
+	last map[string]app
+	// owners are the placements that had an object since it stood as Git's.
+	owners map[ObjectID]map[string]bool
+	// mayStay are plain objects that Git dropped and that a word about their placement
+	// keeps, or kept.
+	mayStay map[ObjectID]bool
+	// leftIn is the revision that left an object out.
+	leftIn map[ObjectID]string
+	// lost are objects that somebody else deleted: they are healed, and nothing new.
+	lost map[ObjectID]bool
+	// mishaps count what an inventory may not survive whole.
+	mishaps int
+}
+
+func newPaces() paces {
+	return paces{last: map[string]app{}, owners: map[ObjectID]map[string]bool{}, mayStay: map[ObjectID]bool{},
+		leftIn: map[ObjectID]string{}, lost: map[ObjectID]bool{}}
+}
+
+// said takes in what a commit says.
+func (r *rules) said() {
+	revision := r.h.snapshots.Load().Revision
+	for name, a := range r.h.git {
+		r.last[name] = *a
+		for _, o := range a.objects {
+			if r.owners[o.ID()] == nil {
+				r.owners[o.ID()] = map[string]bool{}
+			}
+			r.owners[o.ID()][name] = true
+		}
+	}
+	for id := range r.leftAt {
+		if r.leftIn[id] == "" {
+			r.leftIn[id] = revision
+		}
+		for name := range r.owners[id] {
+			if why := r.keeps(name); why != nil && id.Kind != "Secret" && !r.mayStay[id] {
+				*why++
+				r.mayStay[id] = true
+			}
+		}
+	}
+	for id := range r.before {
+		delete(r.leftIn, id)
+		delete(r.mayStay, id)
+	}
+}
+
+// keeps says that plain objects of a placement stay when Git drops them, by the count of
+// such; nil for no.
+func (r *rules) keeps(name string) *int {
+	spec := r.last[name].spec
+	switch _, placed := r.h.git[name]; {
+	case placed && !spec.PruneEnabled():
+		return &r.h.tally.Unpruned
+	case !placed && spec.DeletionPolicy.Orphans(spec.PruneEnabled()):
+		return &r.h.tally.Orphans
+	}
+	return nil
+}
+
+// paced is asked before an object is deleted.
+func (r *rules) paced(id ObjectID, owner string) {
+	sealed := id.Kind == "Secret"
+	if !sealed && r.keeps(owner) != nil {
+		r.breaks("%s is deleted, and Git says that plain objects of %s stay", id, owner)
+	}
+	if !r.h.heldBack(owner) {
+		return
+	}
+	if sealed {
+		r.h.tally.Revoked++
+		return
+	}
+	for _, o := range r.h.git[owner].objects {
+		if !r.h.lives(o) && !r.lost[o.ID()] {
+			r.breaks("%s is deleted while %s, which comes with the same build, waits", id, o.ID())
+			return
+		}
+	}
+	r.h.tally.TookAway++
+}
+
+// standing are the workloads of a placement that live and name an object.
+func (r *rules) standing(id ObjectID, owner string) []string {
+	var users []string
+	for _, d := range r.h.list(modelKinds[3]) {
+		if d.GetLabels()[v1alpha1.OwnerLabel] != owner || d.GetDeletionTimestamp() != nil || !r.isOurs(d.GetUID()) {
+			continue
+		}
+		for _, ref := range workload.Reads(d.Object) {
+			if ref.Kind == id.Kind && ref.Name == id.Name {
+				users = append(users, "standing "+d.GetName())
+			}
+		}
+	}
+	return users
+}
+
+// covers: a line of fleet.yaml consents to the revision that left an object out, or to a
+// later one, and nothing was placed anew since.
+func (r *rules) covers(id ObjectID, d *v1alpha1.Delivery) bool {
+	consent := r.h.deliveryWorld.consent
+	return consent != "" && r.leftIn[id] <= consent && consent <= d.Spec.Revision
+}
+
+// taken is asked when all was calm for long and no window was open: what is revoked is
+// gone, and what only takes away was not held.
+func (r *rules) taken() {
+	placed := r.placed()
+	for _, gvk := range modelKinds {
+		for _, o := range r.h.list(gvk) {
+			id := built.ObjectIDOf(&o)
+			if _, wanted := placed[id]; wanted || !r.isOurs(o.GetUID()) || r.mayStay[id] {
+				continue
+			}
+			r.stays(id, &o)
+		}
+	}
+}
+
+// stays judges an object that stands while windows are closed, and that Git dropped.
+func (r *rules) stays(id ObjectID, o *unstructured.Unstructured) {
+	owner := o.GetLabels()[v1alpha1.OwnerLabel]
+	a := r.h.git[owner]
+	users := append(r.users(id), r.standing(id, owner)...)
+	switch {
+	case a == nil:
+		r.breaks("%s of %s stands, and Git does not place it", id, owner)
+	case len(users) > 0:
+		return
+	case id.Kind == "Secret":
+		r.breaks("%s of %s stands, Git revoked it, and nobody uses it", id, owner)
+	default:
+		for _, o := range a.objects {
+			if r.h.stands(owner, o) != nil {
+				r.h.tally.Kept++
+				return
+			}
+		}
+		if r.mishaps == 0 {
+			r.breaks("%s of %s stands, though its build only takes away", id, owner)
+		}
+	}
+}
