@@ -87,6 +87,10 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListRolloutsProcedure, Body: 1 << 10,
 			Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServicePromoteRolloutProcedure, Body: 1 << 10,
+			Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson, Roles: []config.Role{config.RoleOperator}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServicePauseRolloutProcedure, Body: 1 << 10,
+			Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson, Roles: []config.Role{config.RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceLookProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 	}

@@ -101,6 +101,7 @@ type adminAPI struct {
 	*unseal.Rewrapping
 	*denials.Denying
 	*rollout.Showing
+	*rollout.Ordering
 	*following
 }
 
@@ -176,6 +177,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 	turns := turnstile.NewTurns(pipeline * sessions)
 	audits := &auditing{Clerk: s.Clerk, store: s.store}
 	reports := &rollout.Reports{Clerk: s.Clerk, Store: s.store}
+	pacing := &rollout.Pacing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Reports: reports}
 	s.clusters = clusterAPI{
 		&enrolment.Enrolment{
 			Clerk: s.Clerk, Authority: s.authority, Heads: s.heads, Store: s.store, GraceURL: s.config.Renewal.URL,
@@ -184,7 +186,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&ledger.Reporting{
 			Clerk: s.Clerk, Heads: s.heads, Store: s.store, After: time.Duration(s.config.ReportAfterRemoval),
 		},
-		&rollout.Pacing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Reports: reports},
+		pacing,
 		audits,
 		notices.New(s.Clerk, s.heads, s.config.Limits.WithDefaults().NoticesPerSecond, heldFor),
 	}
@@ -194,6 +196,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&unseal.Rewrapping{Clerk: s.Clerk, Heads: s.heads, Token: token, Turns: turns, Sessions: sessions},
 		&denials.Denying{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
 		&rollout.Showing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Reports: reports},
+		&rollout.Ordering{Clerk: s.Clerk, Pacing: pacing},
 		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
 	}
 }

@@ -60,6 +60,10 @@ func TestRoutesAreThese(t *testing.T) {
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: "POST", Path: admin + "ListRollouts", Body: 1024, Timeout: 60 * time.Second, InFlight: 4,
 			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
+		{Method: "POST", Path: admin + "PromoteRollout", Body: 1024, Timeout: 60 * time.Second, InFlight: 4,
+			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator}},
+		{Method: "POST", Path: admin + "PauseRollout", Body: 1024, Timeout: 15 * time.Second, InFlight: 4,
+			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "Look", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 	}

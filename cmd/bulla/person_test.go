@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -127,6 +128,27 @@ func (s *adminService) ListLedger(
 		return in.GetCluster() != "" && in.GetCluster() != c.GetCluster()
 	})
 	return out, nil
+}
+
+// PromoteRollout and PauseRollout write what they were asked for to the file asked.
+func (s *adminService) PromoteRollout(_ context.Context, in *keyservicev1.PromoteRolloutRequest) (
+	*keyservicev1.PromoteRolloutResponse, error,
+) {
+	if s.refuse != "" {
+		return nil, connect.NewError(connect.CodePermissionDenied, errors.New(s.refuse))
+	}
+	return &keyservicev1.PromoteRolloutResponse{Passed: []string{"canary"}, Next: "rest"},
+		os.WriteFile(s.asked, []byte(fmt.Sprintln(in.GetPlacement(), in.GetHead(), in.GetAll(), in.GetReason())), 0o600)
+}
+
+func (s *adminService) PauseRollout(_ context.Context, in *keyservicev1.PauseRolloutRequest) (
+	*keyservicev1.PauseRolloutResponse, error,
+) {
+	if s.refuse != "" {
+		return nil, connect.NewError(connect.CodePermissionDenied, errors.New(s.refuse))
+	}
+	return &keyservicev1.PauseRolloutResponse{},
+		os.WriteFile(s.asked, []byte(fmt.Sprintln(in.GetPlacement(), in.GetUntil() > 0, in.GetReason())), 0o600)
 }
 
 // Look finds the head that the script has.

@@ -105,6 +105,7 @@ func (r *rules) passEnded(name string) {
 	r.h.tally.Guarded += count(d, v1alpha1.PruneBlockedReason)
 	r.h.tally.Windows += count(d, v1alpha1.WaitingForWindowReason)
 	r.h.tally.Waves += count(d, v1alpha1.WaitingForWaveReason)
+	r.kept(d)
 	if d.Status.AppliedBuildDigest != d.Spec.BuildDigest || d.Spec.Removed {
 		return
 	}

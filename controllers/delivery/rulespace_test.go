@@ -4,6 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/workload"
 )
@@ -94,6 +95,19 @@ func (r *rules) paced(id ObjectID, owner string) {
 	r.h.tally.TookAway++
 }
 
+// kept counts plain objects that a held build drops and that stay.
+func (r *rules) kept(d *v1alpha1.Delivery) {
+	if count(d, v1alpha1.WaitingForWindowReason)+count(d, v1alpha1.WaitingForWaveReason) == 0 {
+		return
+	}
+	claimed := r.claimed()
+	for _, entry := range d.Status.Inventory {
+		if id, err := inventory.Parse(entry.ID); err == nil && id.Kind != "Secret" && !claimed[id] {
+			r.h.tally.Kept++
+		}
+	}
+}
+
 // standing are the workloads of a placement that live and name an object.
 func (r *rules) standing(id ObjectID, owner string) []string {
 	var users []string
@@ -147,7 +161,6 @@ func (r *rules) stays(id ObjectID, o *unstructured.Unstructured) {
 	default:
 		for _, o := range a.objects {
 			if r.h.stands(owner, o) != nil {
-				r.h.tally.Kept++
 				return
 			}
 		}

@@ -120,6 +120,20 @@ func (a *Admin) ListRollouts(ctx context.Context, placement string) (*keyservice
 		&keyservicev1.ListRolloutsRequest{Placement: placement})
 }
 
+// PromoteRollout has waves of the head's release count as passed.
+func (a *Admin) PromoteRollout(ctx context.Context, in *keyservicev1.PromoteRolloutRequest) (
+	*keyservicev1.PromoteRolloutResponse, error,
+) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.PromoteRollout, in)
+}
+
+// PauseRollout lets nothing of a placement start anew until a time, or ends that.
+func (a *Admin) PauseRollout(ctx context.Context, in *keyservicev1.PauseRolloutRequest) (
+	*keyservicev1.PauseRolloutResponse, error,
+) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.PauseRollout, in)
+}
+
 // Look has the service ask the repository for its head, and says which one is in
 // force then.
 func (a *Admin) Look(ctx context.Context) (*keyservicev1.LookResponse, error) {

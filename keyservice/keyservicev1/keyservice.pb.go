@@ -3198,7 +3198,9 @@ type Rollout struct {
 	// it yet.
 	Building bool `protobuf:"varint,3,opt,name=building,proto3" json:"building,omitempty"`
 	// In their order.
-	Waves         []*RolloutWave `protobuf:"bytes,4,rep,name=waves,proto3" json:"waves,omitempty"`
+	Waves []*RolloutWave `protobuf:"bytes,4,rep,name=waves,proto3" json:"waves,omitempty"`
+	// An operator pauses it, whatever Git says.
+	Pause         *RolloutPause `protobuf:"bytes,5,opt,name=pause,proto3" json:"pause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3257,6 +3259,13 @@ func (x *Rollout) GetBuilding() bool {
 func (x *Rollout) GetWaves() []*RolloutWave {
 	if x != nil {
 		return x.Waves
+	}
+	return nil
+}
+
+func (x *Rollout) GetPause() *RolloutPause {
+	if x != nil {
+		return x.Pause
 	}
 	return nil
 }
@@ -3367,6 +3376,308 @@ func (x *RolloutWave) GetLacking() []string {
 	return nil
 }
 
+type PromoteRolloutRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	// The accepted head that the caller looked at: a promotion is of its release, and of no
+	// other that came meanwhile.
+	Head string `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	// Every wave but the last, instead of the first that has not passed.
+	All bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// For people, 1 to 256 bytes.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteRolloutRequest) Reset() {
+	*x = PromoteRolloutRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteRolloutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteRolloutRequest) ProtoMessage() {}
+
+func (x *PromoteRolloutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteRolloutRequest.ProtoReflect.Descriptor instead.
+func (*PromoteRolloutRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *PromoteRolloutRequest) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *PromoteRolloutRequest) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *PromoteRolloutRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *PromoteRolloutRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type PromoteRolloutResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The waves that count as passed now, by name, in their order.
+	Passed []string `protobuf:"bytes,1,rep,name=passed,proto3" json:"passed,omitempty"`
+	// The wave that may begin.
+	Next          string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteRolloutResponse) Reset() {
+	*x = PromoteRolloutResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteRolloutResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteRolloutResponse) ProtoMessage() {}
+
+func (x *PromoteRolloutResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteRolloutResponse.ProtoReflect.Descriptor instead.
+func (*PromoteRolloutResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *PromoteRolloutResponse) GetPassed() []string {
+	if x != nil {
+		return x.Passed
+	}
+	return nil
+}
+
+func (x *PromoteRolloutResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type PauseRolloutRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	// Microseconds since 1970, UTC: when it ends by itself, at most 31 days from now; 0 ends
+	// it now.
+	Until int64 `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+	// For people, 1 to 256 bytes.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseRolloutRequest) Reset() {
+	*x = PauseRolloutRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseRolloutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseRolloutRequest) ProtoMessage() {}
+
+func (x *PauseRolloutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseRolloutRequest.ProtoReflect.Descriptor instead.
+func (*PauseRolloutRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *PauseRolloutRequest) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *PauseRolloutRequest) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *PauseRolloutRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type PauseRolloutResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// There was one, which this one takes the place of or ends.
+	Was           *RolloutPause `protobuf:"bytes,1,opt,name=was,proto3" json:"was,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseRolloutResponse) Reset() {
+	*x = PauseRolloutResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseRolloutResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseRolloutResponse) ProtoMessage() {}
+
+func (x *PauseRolloutResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseRolloutResponse.ProtoReflect.Descriptor instead.
+func (*PauseRolloutResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *PauseRolloutResponse) GetWas() *RolloutPause {
+	if x != nil {
+		return x.Was
+	}
+	return nil
+}
+
+type RolloutPause struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Since         int64                  `protobuf:"varint,1,opt,name=since,proto3" json:"since,omitempty"`
+	Until         int64                  `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Person        string                 `protobuf:"bytes,4,opt,name=person,proto3" json:"person,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RolloutPause) Reset() {
+	*x = RolloutPause{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RolloutPause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RolloutPause) ProtoMessage() {}
+
+func (x *RolloutPause) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RolloutPause.ProtoReflect.Descriptor instead.
+func (*RolloutPause) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *RolloutPause) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *RolloutPause) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *RolloutPause) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RolloutPause) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
 type ListDenialsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3375,7 +3686,7 @@ type ListDenialsRequest struct {
 
 func (x *ListDenialsRequest) Reset() {
 	*x = ListDenialsRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3387,7 +3698,7 @@ func (x *ListDenialsRequest) String() string {
 func (*ListDenialsRequest) ProtoMessage() {}
 
 func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3400,7 +3711,7 @@ func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsRequest.ProtoReflect.Descriptor instead.
 func (*ListDenialsRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{46}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{51}
 }
 
 type ListDenialsResponse struct {
@@ -3415,7 +3726,7 @@ type ListDenialsResponse struct {
 
 func (x *ListDenialsResponse) Reset() {
 	*x = ListDenialsResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3427,7 +3738,7 @@ func (x *ListDenialsResponse) String() string {
 func (*ListDenialsResponse) ProtoMessage() {}
 
 func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3440,7 +3751,7 @@ func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsResponse.ProtoReflect.Descriptor instead.
 func (*ListDenialsResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{47}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListDenialsResponse) GetDenials() []*Denial {
@@ -3475,7 +3786,7 @@ type Denial struct {
 
 func (x *Denial) Reset() {
 	*x = Denial{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3487,7 +3798,7 @@ func (x *Denial) String() string {
 func (*Denial) ProtoMessage() {}
 
 func (x *Denial) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3500,7 +3811,7 @@ func (x *Denial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Denial.ProtoReflect.Descriptor instead.
 func (*Denial) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{48}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Denial) GetId() uint64 {
@@ -3567,7 +3878,7 @@ type LookRequest struct {
 
 func (x *LookRequest) Reset() {
 	*x = LookRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3579,7 +3890,7 @@ func (x *LookRequest) String() string {
 func (*LookRequest) ProtoMessage() {}
 
 func (x *LookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3592,7 +3903,7 @@ func (x *LookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookRequest.ProtoReflect.Descriptor instead.
 func (*LookRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{49}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{54}
 }
 
 type LookResponse struct {
@@ -3608,7 +3919,7 @@ type LookResponse struct {
 
 func (x *LookResponse) Reset() {
 	*x = LookResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3620,7 +3931,7 @@ func (x *LookResponse) String() string {
 func (*LookResponse) ProtoMessage() {}
 
 func (x *LookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3633,7 +3944,7 @@ func (x *LookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookResponse.ProtoReflect.Descriptor instead.
 func (*LookResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{50}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LookResponse) GetHead() string {
@@ -3660,7 +3971,7 @@ type AwaitHeadRequest struct {
 
 func (x *AwaitHeadRequest) Reset() {
 	*x = AwaitHeadRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3672,7 +3983,7 @@ func (x *AwaitHeadRequest) String() string {
 func (*AwaitHeadRequest) ProtoMessage() {}
 
 func (x *AwaitHeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3685,7 +3996,7 @@ func (x *AwaitHeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitHeadRequest.ProtoReflect.Descriptor instead.
 func (*AwaitHeadRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{51}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *AwaitHeadRequest) GetHead() string {
@@ -3706,7 +4017,7 @@ type AwaitHeadResponse struct {
 
 func (x *AwaitHeadResponse) Reset() {
 	*x = AwaitHeadResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3718,7 +4029,7 @@ func (x *AwaitHeadResponse) String() string {
 func (*AwaitHeadResponse) ProtoMessage() {}
 
 func (x *AwaitHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3731,7 +4042,7 @@ func (x *AwaitHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitHeadResponse.ProtoReflect.Descriptor instead.
 func (*AwaitHeadResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{52}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *AwaitHeadResponse) GetHead() string {
@@ -3962,12 +4273,13 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x14ListRolloutsResponse\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\x128\n" +
 	"\brollouts\x18\x02 \x03(\v2\x1c.bulla.keyservice.v1.RolloutR\brollouts\x12\x12\n" +
-	"\x04time\x18\x03 \x01(\x03R\x04time\"\x93\x01\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\"\xcc\x01\n" +
 	"\aRollout\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x16\n" +
 	"\x06paused\x18\x02 \x01(\bR\x06paused\x12\x1a\n" +
 	"\bbuilding\x18\x03 \x01(\bR\bbuilding\x126\n" +
-	"\x05waves\x18\x04 \x03(\v2 .bulla.keyservice.v1.RolloutWaveR\x05waves\"\xcc\x01\n" +
+	"\x05waves\x18\x04 \x03(\v2 .bulla.keyservice.v1.RolloutWaveR\x05waves\x127\n" +
+	"\x05pause\x18\x05 \x01(\v2!.bulla.keyservice.v1.RolloutPauseR\x05pause\"\xcc\x01\n" +
 	"\vRolloutWave\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bclusters\x18\x02 \x01(\rR\bclusters\x12\x14\n" +
@@ -3976,7 +4288,26 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x16\n" +
 	"\x06passed\x18\x06 \x01(\x03R\x06passed\x12\x14\n" +
 	"\x05pause\x18\a \x01(\x03R\x05pause\x12\x18\n" +
-	"\alacking\x18\b \x03(\tR\alacking\"\x14\n" +
+	"\alacking\x18\b \x03(\tR\alacking\"s\n" +
+	"\x15PromoteRolloutRequest\x12\x1c\n" +
+	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\tR\x04head\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"D\n" +
+	"\x16PromoteRolloutResponse\x12\x16\n" +
+	"\x06passed\x18\x01 \x03(\tR\x06passed\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"a\n" +
+	"\x13PauseRolloutRequest\x12\x1c\n" +
+	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"K\n" +
+	"\x14PauseRolloutResponse\x123\n" +
+	"\x03was\x18\x01 \x01(\v2!.bulla.keyservice.v1.RolloutPauseR\x03was\"j\n" +
+	"\fRolloutPause\x12\x14\n" +
+	"\x05since\x18\x01 \x01(\x03R\x05since\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06person\x18\x04 \x01(\tR\x06person\"\x14\n" +
 	"\x12ListDenialsRequest\"`\n" +
 	"\x13ListDenialsResponse\x125\n" +
 	"\adenials\x18\x01 \x03(\v2\x1b.bulla.keyservice.v1.DenialR\adenials\x12\x12\n" +
@@ -4027,7 +4358,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06Report\x12\".bulla.keyservice.v1.ReportRequest\x1a#.bulla.keyservice.v1.ReportResponse\x12o\n" +
 	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse\x12Z\n" +
 	"\tAwaitHead\x12%.bulla.keyservice.v1.AwaitHeadRequest\x1a&.bulla.keyservice.v1.AwaitHeadResponse\x12T\n" +
-	"\aMayTake\x12#.bulla.keyservice.v1.MayTakeRequest\x1a$.bulla.keyservice.v1.MayTakeResponse2\xc4\x06\n" +
+	"\aMayTake\x12#.bulla.keyservice.v1.MayTakeRequest\x1a$.bulla.keyservice.v1.MayTakeResponse2\x94\b\n" +
 	"\fAdminService\x12Z\n" +
 	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
 	"\n" +
@@ -4038,7 +4369,9 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\n" +
 	"LiftDenial\x12&.bulla.keyservice.v1.LiftDenialRequest\x1a'.bulla.keyservice.v1.LiftDenialResponse\x12`\n" +
 	"\vListDenials\x12'.bulla.keyservice.v1.ListDenialsRequest\x1a(.bulla.keyservice.v1.ListDenialsResponse\x12c\n" +
-	"\fListRollouts\x12(.bulla.keyservice.v1.ListRolloutsRequest\x1a).bulla.keyservice.v1.ListRolloutsResponse\x12K\n" +
+	"\fListRollouts\x12(.bulla.keyservice.v1.ListRolloutsRequest\x1a).bulla.keyservice.v1.ListRolloutsResponse\x12i\n" +
+	"\x0ePromoteRollout\x12*.bulla.keyservice.v1.PromoteRolloutRequest\x1a+.bulla.keyservice.v1.PromoteRolloutResponse\x12c\n" +
+	"\fPauseRollout\x12(.bulla.keyservice.v1.PauseRolloutRequest\x1a).bulla.keyservice.v1.PauseRolloutResponse\x12K\n" +
 	"\x04Look\x12 .bulla.keyservice.v1.LookRequest\x1a!.bulla.keyservice.v1.LookResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
 
 var (
@@ -4054,7 +4387,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -4105,13 +4438,18 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*ListRolloutsResponse)(nil),     // 46: bulla.keyservice.v1.ListRolloutsResponse
 	(*Rollout)(nil),                  // 47: bulla.keyservice.v1.Rollout
 	(*RolloutWave)(nil),              // 48: bulla.keyservice.v1.RolloutWave
-	(*ListDenialsRequest)(nil),       // 49: bulla.keyservice.v1.ListDenialsRequest
-	(*ListDenialsResponse)(nil),      // 50: bulla.keyservice.v1.ListDenialsResponse
-	(*Denial)(nil),                   // 51: bulla.keyservice.v1.Denial
-	(*LookRequest)(nil),              // 52: bulla.keyservice.v1.LookRequest
-	(*LookResponse)(nil),             // 53: bulla.keyservice.v1.LookResponse
-	(*AwaitHeadRequest)(nil),         // 54: bulla.keyservice.v1.AwaitHeadRequest
-	(*AwaitHeadResponse)(nil),        // 55: bulla.keyservice.v1.AwaitHeadResponse
+	(*PromoteRolloutRequest)(nil),    // 49: bulla.keyservice.v1.PromoteRolloutRequest
+	(*PromoteRolloutResponse)(nil),   // 50: bulla.keyservice.v1.PromoteRolloutResponse
+	(*PauseRolloutRequest)(nil),      // 51: bulla.keyservice.v1.PauseRolloutRequest
+	(*PauseRolloutResponse)(nil),     // 52: bulla.keyservice.v1.PauseRolloutResponse
+	(*RolloutPause)(nil),             // 53: bulla.keyservice.v1.RolloutPause
+	(*ListDenialsRequest)(nil),       // 54: bulla.keyservice.v1.ListDenialsRequest
+	(*ListDenialsResponse)(nil),      // 55: bulla.keyservice.v1.ListDenialsResponse
+	(*Denial)(nil),                   // 56: bulla.keyservice.v1.Denial
+	(*LookRequest)(nil),              // 57: bulla.keyservice.v1.LookRequest
+	(*LookResponse)(nil),             // 58: bulla.keyservice.v1.LookResponse
+	(*AwaitHeadRequest)(nil),         // 59: bulla.keyservice.v1.AwaitHeadRequest
+	(*AwaitHeadResponse)(nil),        // 60: bulla.keyservice.v1.AwaitHeadResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -4129,7 +4467,7 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	12, // 12: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
 	11, // 13: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
 	32, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
-	51, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	56, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
 	30, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
 	29, // 17: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
 	31, // 18: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
@@ -4140,50 +4478,56 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	0,  // 23: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
 	37, // 24: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
 	38, // 25: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
-	51, // 26: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	51, // 27: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	56, // 26: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	56, // 27: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
 	47, // 28: bulla.keyservice.v1.ListRolloutsResponse.rollouts:type_name -> bulla.keyservice.v1.Rollout
 	48, // 29: bulla.keyservice.v1.Rollout.waves:type_name -> bulla.keyservice.v1.RolloutWave
-	51, // 30: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	3,  // 31: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	5,  // 32: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	7,  // 33: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	9,  // 34: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	15, // 35: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	23, // 36: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	54, // 37: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
-	21, // 38: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
-	25, // 39: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	27, // 40: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	34, // 41: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	39, // 42: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	41, // 43: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	43, // 44: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	49, // 45: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	45, // 46: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
-	52, // 47: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	4,  // 48: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 49: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 50: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 51: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 52: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	24, // 53: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	55, // 54: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
-	22, // 55: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
-	26, // 56: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	28, // 57: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	35, // 58: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	40, // 59: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	42, // 60: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	44, // 61: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	50, // 62: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	46, // 63: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
-	53, // 64: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	48, // [48:65] is the sub-list for method output_type
-	31, // [31:48] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	53, // 30: bulla.keyservice.v1.Rollout.pause:type_name -> bulla.keyservice.v1.RolloutPause
+	53, // 31: bulla.keyservice.v1.PauseRolloutResponse.was:type_name -> bulla.keyservice.v1.RolloutPause
+	56, // 32: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	3,  // 33: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	5,  // 34: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	7,  // 35: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	9,  // 36: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	15, // 37: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	23, // 38: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	59, // 39: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
+	21, // 40: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
+	25, // 41: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	27, // 42: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	34, // 43: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	39, // 44: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	41, // 45: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	43, // 46: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	54, // 47: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	45, // 48: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
+	49, // 49: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
+	51, // 50: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
+	57, // 51: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	4,  // 52: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 53: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 54: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 55: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 56: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	24, // 57: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	60, // 58: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
+	22, // 59: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
+	26, // 60: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	28, // 61: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	35, // 62: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	40, // 63: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	42, // 64: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	44, // 65: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	55, // 66: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	46, // 67: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
+	50, // 68: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
+	52, // 69: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
+	58, // 70: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	52, // [52:71] is the sub-list for method output_type
+	33, // [33:52] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -4197,7 +4541,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   53,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -34,7 +34,7 @@ func (s *Pacing) front(ctx context.Context, p *plan) (front, error) {
 		return front{}, err
 	}
 	good := standsFor(time.Since(began))
-	if at.again > 0 {
+	if at.again > 0 { // a pause of an operator ends by itself, too
 		good = min(good, at.again)
 	}
 	l.front, l.until = at, now.Add(good)
@@ -45,6 +45,10 @@ func (s *Pacing) findFront(ctx context.Context, p *plan, now time.Time) (front, 
 	q := question{placement: p.placement, rollout: p.rollout, waves: p.waves, now: now}
 	var err error
 	if q.known, err = s.Store.Waves(ctx, s.Fleet, p.placement, p.release); err != nil {
+		return front{}, err
+	}
+	pauses, err := s.Store.Pauses(ctx, s.Fleet, now)
+	if err != nil {
 		return front{}, err
 	}
 	var failed error
@@ -58,6 +62,11 @@ func (s *Pacing) findFront(ctx context.Context, p *plan, now time.Time) (front, 
 	at, changed := q.front()
 	if failed != nil {
 		return front{}, failed
+	}
+	if pause, ok := pauses[p.placement]; ok {
+		// Reason and name are for people, and not for clusters.
+		at.paused, at.again = "an operator pauses the rollout until "+pause.Until.UTC().Format(time.RFC3339)+
+			"; hint: bulla status --rollout --placement "+p.placement+" says why", pause.Until.Sub(now)
 	}
 	if len(changed) == 0 {
 		return at, nil

@@ -24,10 +24,15 @@ type counted struct {
 	states        map[string][]byte
 	reads, writes atomic.Int32
 	known         map[string]store.Wave
+	pauses        map[string]store.Pause
 }
 
 func (c *counted) Waves(context.Context, string, string, string) (map[string]store.Wave, error) {
 	return c.known, nil
+}
+
+func (c *counted) Pauses(context.Context, string, time.Time) (map[string]store.Pause, error) {
+	return c.pauses, nil
 }
 
 // EachState hands over one buffer again and again, as a database does.

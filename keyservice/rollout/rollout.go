@@ -37,6 +37,9 @@ type Store interface {
 	PutWave(fleet, placement, release string, w store.Wave) store.Change
 	// ForgetWaves drops what is kept of other releases that nobody asked for since.
 	ForgetWaves(fleet, placement, release string, since time.Time) store.Change
+	// Pauses are those of operators that count at a time, by placement.
+	Pauses(ctx context.Context, fleet string, now time.Time) (map[string]store.Pause, error)
+	PutPause(fleet string, p store.Pause) store.Change
 	Do(ctx context.Context, changes ...store.Change) error
 }
 
@@ -113,7 +116,7 @@ func (s *Pacing) turn(ctx context.Context, at *heads.Head, cluster string, in *k
 	if err != nil {
 		return Turn{}, err
 	}
-	if in.GetStood() && !plan.rollout.Paused {
+	if in.GetStood() && !plan.rollout.Paused && front.paused == "" {
 		return Turn{May: true}, nil
 	}
 	return plan.turn(cluster, front), nil

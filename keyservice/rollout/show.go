@@ -50,6 +50,10 @@ func (s *Showing) ListRollouts(ctx context.Context, in *keyservicev1.ListRollout
 
 func (s *Showing) list(ctx context.Context, at *heads.Head, only string) (*keyservicev1.ListRolloutsResponse, error) {
 	out := &keyservicev1.ListRolloutsResponse{Head: at.Hash, Time: s.Now().UnixMicro()}
+	pauses, err := s.Store.Pauses(ctx, s.Fleet, s.Now())
+	if err != nil {
+		return nil, err
+	}
 	var said map[string]releases
 	for _, name := range slices.Sorted(maps.Keys(at.Model.Placements)) {
 		if at.Model.Placements[name].Spec.Rollout == nil || only != "" && name != only {
@@ -68,7 +72,11 @@ func (s *Showing) list(ctx context.Context, at *heads.Head, only string) (*keyse
 		if err != nil {
 			return nil, err
 		}
-		out.Rollouts = append(out.Rollouts, plan.show(said, known))
+		shown := plan.show(said, known)
+		if p, ok := pauses[name]; ok {
+			shown.Pause = spellPause(p)
+		}
+		out.Rollouts = append(out.Rollouts, shown)
 	}
 	return out, nil
 }

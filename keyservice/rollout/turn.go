@@ -31,6 +31,8 @@ type front struct {
 	wave  int
 	why   string
 	again time.Duration
+	// paused is why nothing starts whose turn it would be; "" for nothing.
+	paused string
 }
 
 // turn is that of one cluster. It may go where every wave before its own has passed.
@@ -39,6 +41,8 @@ func (p *plan) turn(cluster string, at front) Turn {
 	switch {
 	case p.rollout.Paused:
 		return Turn{Why: "Git pauses the rollout (spec.rollout.paused)", Again: askAgain}
+	case at.paused != "":
+		return Turn{Why: at.paused, Again: askAgain}
 	case !ok: // it is suspended in Git, or the fleet changed under the question
 		return Turn{Why: "no wave has this cluster", Again: askAgain}
 	case wave <= at.wave:
@@ -80,7 +84,7 @@ func (q question) front() (at front, changed []store.Wave) {
 			changed = append(changed, row)
 		}
 		if why != "" {
-			return front{i, why, again}, changed
+			return front{wave: i, why: why, again: again}, changed
 		}
 	}
 	return front{wave: len(q.waves)}, changed

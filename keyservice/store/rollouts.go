@@ -52,6 +52,52 @@ func (s ledgerRows) PutWave(fleet, placement, release string, w Wave) Change {
 	}
 }
 
+// Pause is an operator's word that nothing of a placement starts anew until a time.
+type Pause struct {
+	Placement string
+	// Reason is for people, Person who said it.
+	Reason, Person string
+	Since, Until   time.Time
+}
+
+// Pauses returns those that count at a time, by placement.
+func (s ledgerRows) Pauses(ctx context.Context, fleet string, now time.Time) (map[string]Pause, error) {
+	rows, err := s.db.Reads.QueryContext(ctx, "SELECT placement, reason, person, since, until FROM rollout_pauses "+
+		"WHERE fleet = $1 AND until > $2", fleet, stamp(now))
+	if err != nil {
+		return nil, fmt.Errorf("read pauses of rollouts: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has what matters
+	pauses := map[string]Pause{}
+	for rows.Next() {
+		var p Pause
+		var since, until int64
+		if err := rows.Scan(&p.Placement, &p.Reason, &p.Person, &since, &until); err != nil {
+			return nil, fmt.Errorf("read pauses of rollouts: %w", err)
+		}
+		p.Since, p.Until = unstamp(since), unstamp(until)
+		pauses[p.Placement] = p
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read pauses of rollouts: %w", err)
+	}
+	return pauses, nil
+}
+
+// PutPause keeps a pause in place of the placement's one before. One that ends as it
+// begins ends that.
+func (s ledgerRows) PutPause(fleet string, p Pause) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM rollout_pauses WHERE fleet = $1 AND (placement = $2 OR until <= $3)",
+			fleet, p.Placement, stamp(p.Since)); err != nil || !p.Until.After(p.Since) {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO rollout_pauses (fleet, placement, reason, person, since, until) "+
+			"VALUES ($1, $2, $3, $4, $5, $6)", fleet, p.Placement, p.Reason, p.Person, stamp(p.Since), stamp(p.Until))
+		return err
+	}
+}
+
 // ForgetWaves drops the rows of other releases of a placement whose waves neither passed
 // nor stood since.
 func (s ledgerRows) ForgetWaves(fleet, placement, release string, since time.Time) Change {

@@ -31,6 +31,40 @@ func TestThatAWavePassedIsNeverTakenBack(t *testing.T) {
 	})
 }
 
+// TestAPauseOfARolloutEndsByItself: it outlives the process, on both engines, the later
+// word counts, and what is over is kept no longer than the next word.
+func TestAPauseOfARolloutEndsByItself(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, e engine) {
+		s, ctx := e.open(t), t.Context()
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		pause := func(placement, reason string, length time.Duration) store.Pause {
+			return store.Pause{Placement: placement, Reason: reason, Person: "olga", Since: now, Until: now.Add(length)}
+		}
+		shows := func(at time.Time, want ...store.Pause) {
+			t.Helper()
+			got, err := e.open(t).Pauses(ctx, fleet, at)
+			must(t, err)
+			all := map[string]store.Pause{}
+			for _, p := range want {
+				all[p.Placement] = p
+			}
+			if diff := cmp.Diff(all, got); diff != "" {
+				t.Errorf("pauses (-want +got):\n%s", diff)
+			}
+		}
+		shop, bank := pause("shop", "INC-1", time.Hour), pause("bank", "INC-2", 3*time.Hour)
+		must(t, s.Do(ctx, s.PutPause(fleet, shop), s.PutPause(fleet, bank), s.PutPause("another", shop)))
+		shows(now, shop, bank)
+		shows(now.Add(time.Hour), bank)
+		shop = pause("shop", "INC-3", 2*time.Hour)
+		must(t, s.Do(ctx, s.PutPause(fleet, shop)))
+		shows(now.Add(time.Hour), shop, bank)
+		must(t, s.Do(ctx, s.PutPause(fleet, pause("bank", "", 0))))
+		s.Close()
+		shows(now, shop)
+	})
+}
+
 // TestWhatIsKeptOfWavesIsBounded: of releases that nobody asked for since nothing is left,
 // and of others everything.
 func TestWhatIsKeptOfWavesIsBounded(t *testing.T) {

@@ -81,6 +81,12 @@ const (
 	// AdminServiceListRolloutsProcedure is the fully-qualified name of the AdminService's ListRollouts
 	// RPC.
 	AdminServiceListRolloutsProcedure = "/bulla.keyservice.v1.AdminService/ListRollouts"
+	// AdminServicePromoteRolloutProcedure is the fully-qualified name of the AdminService's
+	// PromoteRollout RPC.
+	AdminServicePromoteRolloutProcedure = "/bulla.keyservice.v1.AdminService/PromoteRollout"
+	// AdminServicePauseRolloutProcedure is the fully-qualified name of the AdminService's PauseRollout
+	// RPC.
+	AdminServicePauseRolloutProcedure = "/bulla.keyservice.v1.AdminService/PauseRollout"
 	// AdminServiceLookProcedure is the fully-qualified name of the AdminService's Look RPC.
 	AdminServiceLookProcedure = "/bulla.keyservice.v1.AdminService/Look"
 )
@@ -426,6 +432,13 @@ type AdminServiceClient interface {
 	// ListRollouts says how far the head's release of each placement with waves came.
 	// Every role.
 	ListRollouts(context.Context, *keyservicev1.ListRolloutsRequest) (*keyservicev1.ListRolloutsResponse, error)
+	// PromoteRollout has a wave of the accepted head's release count as passed, so that
+	// the next one may begin. It grants nothing: what may open is as before.
+	// Role: operator.
+	PromoteRollout(context.Context, *keyservicev1.PromoteRolloutRequest) (*keyservicev1.PromoteRolloutResponse, error)
+	// PauseRollout lets nothing of a placement start anew until a time, or ends that.
+	// Role: operator.
+	PauseRollout(context.Context, *keyservicev1.PauseRolloutRequest) (*keyservicev1.PauseRolloutResponse, error)
 	// Look has the service ask the repository for its head now, and says which
 	// head is in force then. Roles: operator, developer.
 	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
@@ -490,6 +503,18 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("ListRollouts")),
 			connect.WithClientOptions(opts...),
 		),
+		promoteRollout: connect.NewClient[keyservicev1.PromoteRolloutRequest, keyservicev1.PromoteRolloutResponse](
+			httpClient,
+			baseURL+AdminServicePromoteRolloutProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("PromoteRollout")),
+			connect.WithClientOptions(opts...),
+		),
+		pauseRollout: connect.NewClient[keyservicev1.PauseRolloutRequest, keyservicev1.PauseRolloutResponse](
+			httpClient,
+			baseURL+AdminServicePauseRolloutProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("PauseRollout")),
+			connect.WithClientOptions(opts...),
+		),
 		look: connect.NewClient[keyservicev1.LookRequest, keyservicev1.LookResponse](
 			httpClient,
 			baseURL+AdminServiceLookProcedure,
@@ -501,15 +526,17 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // adminServiceClient implements AdminServiceClient.
 type adminServiceClient struct {
-	listAudit     *connect.Client[keyservicev1.ListAuditRequest, keyservicev1.ListAuditResponse]
-	listLedger    *connect.Client[keyservicev1.ListLedgerRequest, keyservicev1.ListLedgerResponse]
-	rewrap        *connect.Client[keyservicev1.RewrapRequest, keyservicev1.RewrapResponse]
-	acceptHistory *connect.Client[keyservicev1.AcceptHistoryRequest, keyservicev1.AcceptHistoryResponse]
-	deny          *connect.Client[keyservicev1.DenyRequest, keyservicev1.DenyResponse]
-	liftDenial    *connect.Client[keyservicev1.LiftDenialRequest, keyservicev1.LiftDenialResponse]
-	listDenials   *connect.Client[keyservicev1.ListDenialsRequest, keyservicev1.ListDenialsResponse]
-	listRollouts  *connect.Client[keyservicev1.ListRolloutsRequest, keyservicev1.ListRolloutsResponse]
-	look          *connect.Client[keyservicev1.LookRequest, keyservicev1.LookResponse]
+	listAudit      *connect.Client[keyservicev1.ListAuditRequest, keyservicev1.ListAuditResponse]
+	listLedger     *connect.Client[keyservicev1.ListLedgerRequest, keyservicev1.ListLedgerResponse]
+	rewrap         *connect.Client[keyservicev1.RewrapRequest, keyservicev1.RewrapResponse]
+	acceptHistory  *connect.Client[keyservicev1.AcceptHistoryRequest, keyservicev1.AcceptHistoryResponse]
+	deny           *connect.Client[keyservicev1.DenyRequest, keyservicev1.DenyResponse]
+	liftDenial     *connect.Client[keyservicev1.LiftDenialRequest, keyservicev1.LiftDenialResponse]
+	listDenials    *connect.Client[keyservicev1.ListDenialsRequest, keyservicev1.ListDenialsResponse]
+	listRollouts   *connect.Client[keyservicev1.ListRolloutsRequest, keyservicev1.ListRolloutsResponse]
+	promoteRollout *connect.Client[keyservicev1.PromoteRolloutRequest, keyservicev1.PromoteRolloutResponse]
+	pauseRollout   *connect.Client[keyservicev1.PauseRolloutRequest, keyservicev1.PauseRolloutResponse]
+	look           *connect.Client[keyservicev1.LookRequest, keyservicev1.LookResponse]
 }
 
 // ListAudit calls bulla.keyservice.v1.AdminService.ListAudit.
@@ -584,6 +611,24 @@ func (c *adminServiceClient) ListRollouts(ctx context.Context, req *keyservicev1
 	return nil, err
 }
 
+// PromoteRollout calls bulla.keyservice.v1.AdminService.PromoteRollout.
+func (c *adminServiceClient) PromoteRollout(ctx context.Context, req *keyservicev1.PromoteRolloutRequest) (*keyservicev1.PromoteRolloutResponse, error) {
+	response, err := c.promoteRollout.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// PauseRollout calls bulla.keyservice.v1.AdminService.PauseRollout.
+func (c *adminServiceClient) PauseRollout(ctx context.Context, req *keyservicev1.PauseRolloutRequest) (*keyservicev1.PauseRolloutResponse, error) {
+	response, err := c.pauseRollout.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Look calls bulla.keyservice.v1.AdminService.Look.
 func (c *adminServiceClient) Look(ctx context.Context, req *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
 	response, err := c.look.CallUnary(ctx, connect.NewRequest(req))
@@ -614,6 +659,13 @@ type AdminServiceHandler interface {
 	// ListRollouts says how far the head's release of each placement with waves came.
 	// Every role.
 	ListRollouts(context.Context, *keyservicev1.ListRolloutsRequest) (*keyservicev1.ListRolloutsResponse, error)
+	// PromoteRollout has a wave of the accepted head's release count as passed, so that
+	// the next one may begin. It grants nothing: what may open is as before.
+	// Role: operator.
+	PromoteRollout(context.Context, *keyservicev1.PromoteRolloutRequest) (*keyservicev1.PromoteRolloutResponse, error)
+	// PauseRollout lets nothing of a placement start anew until a time, or ends that.
+	// Role: operator.
+	PauseRollout(context.Context, *keyservicev1.PauseRolloutRequest) (*keyservicev1.PauseRolloutResponse, error)
 	// Look has the service ask the repository for its head now, and says which
 	// head is in force then. Roles: operator, developer.
 	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
@@ -674,6 +726,18 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("ListRollouts")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServicePromoteRolloutHandler := connect.NewUnaryHandlerSimple(
+		AdminServicePromoteRolloutProcedure,
+		svc.PromoteRollout,
+		connect.WithSchema(adminServiceMethods.ByName("PromoteRollout")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServicePauseRolloutHandler := connect.NewUnaryHandlerSimple(
+		AdminServicePauseRolloutProcedure,
+		svc.PauseRollout,
+		connect.WithSchema(adminServiceMethods.ByName("PauseRollout")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceLookHandler := connect.NewUnaryHandlerSimple(
 		AdminServiceLookProcedure,
 		svc.Look,
@@ -698,6 +762,10 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceListDenialsHandler.ServeHTTP(w, r)
 		case AdminServiceListRolloutsProcedure:
 			adminServiceListRolloutsHandler.ServeHTTP(w, r)
+		case AdminServicePromoteRolloutProcedure:
+			adminServicePromoteRolloutHandler.ServeHTTP(w, r)
+		case AdminServicePauseRolloutProcedure:
+			adminServicePauseRolloutHandler.ServeHTTP(w, r)
 		case AdminServiceLookProcedure:
 			adminServiceLookHandler.ServeHTTP(w, r)
 		default:
@@ -739,6 +807,14 @@ func (UnimplementedAdminServiceHandler) ListDenials(context.Context, *keyservice
 
 func (UnimplementedAdminServiceHandler) ListRollouts(context.Context, *keyservicev1.ListRolloutsRequest) (*keyservicev1.ListRolloutsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.ListRollouts is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) PromoteRollout(context.Context, *keyservicev1.PromoteRolloutRequest) (*keyservicev1.PromoteRolloutResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.PromoteRollout is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) PauseRollout(context.Context, *keyservicev1.PauseRolloutRequest) (*keyservicev1.PauseRolloutResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.PauseRollout is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {

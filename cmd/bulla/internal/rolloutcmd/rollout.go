@@ -17,28 +17,60 @@ import (
 
 const long = `Change the pace at which new builds of a placement come to its clusters.
 
-The waves stand in the placement's file under spec.rollout. These commands edit
-that file; what they wrote counts once it is merged. Removals, revocations and
-the healing of what stands wait for none of it.`
+The waves stand in the placement's file under spec.rollout. "pause" and "resume"
+edit that file; what they wrote counts once it is merged. With --now, and
+"promote", they ask the key service instead: without a commit, within seconds,
+recorded in the audit log under your name. That takes a login with the role
+operator (see "bulla login").
+
+All of it is about pace. Removals, revocations and the healing of what stands
+wait for none of it, and nothing opens for a cluster that did not before.`
 
 // New is the command.
 func New(s *shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "rollout", Short: "Pause and resume the waves of a placement", Long: long, Args: command.None,
+		Use: "rollout", Short: "Pause, resume and promote the waves of a placement", Long: long, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		pausing(s, "pause", "Let nothing new start, on any cluster", "true", "paused"),
-		pausing(s, "resume", "Let the waves go on", "false", "resumed"))
+		newPause(s), newResume(s), newPromote(s))
 	return cmd
 }
 
-func pausing(s *shell.Shell, verb, short, value, did string) *cobra.Command {
-	return &cobra.Command{
-		Use: verb + " PLACEMENT", Short: short, Example: "  bulla rollout " + verb + " payments",
+func newPause(s *shell.Shell) *cobra.Command {
+	o := &order{Shell: s}
+	cmd := &cobra.Command{
+		Use: "pause PLACEMENT", Short: "Let nothing new start, on any cluster",
+		Example: "  bulla rollout pause payments\n" +
+			"  bulla rollout pause payments --now --for 2h --reason \"INC-1203\"",
 		Args: command.Args("one placement", 1, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return set(s, args[0], value, did) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.now {
+				return o.pause(cmd.Context(), args[0])
+			}
+			return o.commit(args[0], "true", "paused")
+		},
 	}
+	o.flags(cmd, "ask the key service, for a time, instead of writing the file")
+	cmd.Flags().DurationVar(&o.length, "for", 0, "with --now: for how long, such as 2h, at most 744h")
+	return cmd
+}
+
+func newResume(s *shell.Shell) *cobra.Command {
+	o := &order{Shell: s}
+	cmd := &cobra.Command{
+		Use: "resume PLACEMENT", Short: "Let the waves go on",
+		Example: "  bulla rollout resume payments\n  bulla rollout resume payments --now --reason \"INC-1203 is over\"",
+		Args:    command.Args("one placement", 1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.now {
+				return o.resume(cmd.Context(), args[0])
+			}
+			return o.commit(args[0], "false", "resumed")
+		},
+	}
+	o.flags(cmd, "end at the key service what pause --now began, instead of writing the file")
+	return cmd
 }
 
 // set writes spec.rollout.paused.

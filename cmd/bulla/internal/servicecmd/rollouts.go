@@ -24,7 +24,16 @@ type rollout struct {
 	Placement string `json:"placement"`
 	Paused    bool   `json:"paused,omitempty"`
 	Building  bool   `json:"building,omitempty"`
-	Waves     []wave `json:"waves"`
+	// Pause is an operator's, without a commit.
+	Pause *pause `json:"pause,omitempty"`
+	Waves []wave `json:"waves"`
+}
+
+type pause struct {
+	Since  *time.Time `json:"since"`
+	Until  *time.Time `json:"until"`
+	Reason string     `json:"reason"`
+	Person string     `json:"person"`
 }
 
 type wave struct {
@@ -64,6 +73,12 @@ func (a run) rollouts(ctx context.Context, f statusFlags, secret string) error {
 		return err
 	}
 	if f.format == render.Text {
+		for _, r := range said.Rollouts {
+			if r.Pause != nil {
+				a.Printf("%s pauses until %s, by %s: %s\n", r.Placement, r.Pause.Until.Format(time.RFC3339), r.Pause.Person,
+					r.Pause.Reason)
+			}
+		}
 		a.Nothing(len(said.Rollouts), "no placement has waves")
 	}
 	return nil
@@ -73,10 +88,13 @@ func rolloutsOf(in *keyservicev1.ListRolloutsResponse) rollouts {
 	out := rollouts{Head: in.GetHead(), Time: time.UnixMicro(in.GetTime()).UTC(), Rollouts: []rollout{}}
 	for _, r := range in.GetRollouts() {
 		one := rollout{Placement: r.GetPlacement(), Paused: r.GetPaused(), Building: r.GetBuilding(), Waves: []wave{}}
+		if p := r.GetPause(); p != nil {
+			one.Pause = &pause{timeOf(p.GetSince()), timeOf(p.GetUntil()), p.GetReason(), p.GetPerson()}
+		}
 		front := true
 		for _, w := range r.GetWaves() {
 			said := waveOf(w)
-			said.State = stateOf(said, front, r.GetPaused(), out.Time)
+			said.State = stateOf(said, front, r.GetPaused() || one.Pause != nil, out.Time)
 			front = front && w.GetPassed() != 0
 			one.Waves = append(one.Waves, said)
 		}
