@@ -47,6 +47,7 @@ func (h *history) foreignerEdits() {
 		return
 	}
 	h.note("somebody edits %s", built.ObjectIDOf(o))
+	h.rules.touched[built.ObjectIDOf(o)] = true
 	switch o.GetKind() {
 	case "ConfigMap":
 		h.must(unstructured.SetNestedField(o.Object, "edited", "data", "key"))
@@ -62,7 +63,7 @@ func (h *history) foreignerEdits() {
 func (h *history) foreignerDeletes() {
 	if o := h.ourLive(); o != nil {
 		h.note("somebody deletes %s", built.ObjectIDOf(o))
-		h.rules.lost[built.ObjectIDOf(o)] = true
+		h.rules.touched[built.ObjectIDOf(o)] = true
 		h.must(h.server.raw.Delete(h.ctx, o))
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -56,9 +55,9 @@ func (h *history) nobodySaysWhoseTurn() {
 // gitKeeps says what becomes of what Git drops later.
 func (h *history) gitKeeps() {
 	name := pick(h, placementNames)
-	prune, policy, inUse := pick(h, []bool{true, true, false}), api.DeletionPolicy(""), h.rng.IntN(3) == 0
+	prune, policy, inUse := pick(h, []bool{true, false}), api.DeletionPolicy(""), h.rng.IntN(3) == 0
 	if h.rng.IntN(2) == 0 {
-		policy = pick(h, []api.DeletionPolicy{api.DeletionOrphan, api.DeletionDelete})
+		policy = pick(h, []api.DeletionPolicy{api.DeletionOrphan, api.DeletionOrphan, api.DeletionDelete})
 	}
 	h.change(fmt.Sprintf("%s says prune %v, deletionPolicy %q, pruneInUse %v", name, prune, policy, inUse), func() {
 		if a := h.git[name]; a != nil {
@@ -66,6 +65,10 @@ func (h *history) gitKeeps() {
 			a.spec.Allow = &api.PlacementAllow{PruneInUse: inUse}
 		}
 	})
+	if policy == api.DeletionOrphan && h.rng.IntN(2) == 0 {
+		h.pass(name)
+		h.change("Git takes "+name+" away", func() { delete(h.git, name) })
+	}
 }
 
 // gitVaries gives the cluster another variant of a placement, or the one before: some
@@ -111,8 +114,15 @@ func (h *history) gitConsents() {
 	h.change("fleet.yaml consents to "+revision, func() { h.deliveryWorld.consent = revision })
 }
 
-// heldBack says that a placement's build of now may not begin here.
+// heldBack says that a placement's build of now may not begin here, and gives something.
 func (h *history) heldBack(name string) bool {
+	return h.closed(name) && slices.ContainsFunc(h.git[name].objects, func(o kustomize.Object) bool {
+		return !h.rules.touched[o.ID()] && h.stands(name, o) != nil
+	})
+}
+
+// closed says that nothing of a placement that changes may come now.
+func (h *history) closed(name string) bool {
 	a := h.git[name]
 	if a == nil || a.err != nil {
 		return false
@@ -124,9 +134,31 @@ func (h *history) heldBack(name string) bool {
 	return a.spec.Rollout != nil && !h.waves.given[name+" "+p.Release()]
 }
 
-// lives: somebody's object of that name is there.
-func (h *history) lives(o kustomize.Object) bool {
-	live, err := h.server.live(h.ctx, o.GroupVersionKind(), client.ObjectKeyFromObject(o.Unstructured))
-	h.must(err)
-	return live != nil
+// gitReplaces drops objects of a placement and brings others, while its changes wait: for
+// a window or for a turn.
+func (h *history) gitReplaces() {
+	name := pick(h, placementNames)
+	h.change("Git replaces objects of "+name+", which wait", func() {
+		if h.git[name] == nil {
+			return
+		}
+		a := h.appOf(name)
+		a.objects = slices.DeleteFunc(a.objects, func(o kustomize.Object) bool { // nobody reads mail
+			return o.GetName() == "mail" || h.rng.IntN(4) == 0
+		})
+		for i, o := range a.objects {
+			if h.rng.IntN(2) == 0 {
+				a.objects[i] = h.build(o.GetName())
+			}
+		}
+		if more := pick(h, objectNames); !h.placed(more) {
+			a.objects = append(a.objects, h.build(more))
+		}
+		if h.rng.IntN(2) == 0 {
+			a.spec.Windows = closed()
+			return
+		}
+		a.spec.Rollout, h.waves.turn[name] = &api.PlacementRollout{}, false
+	})
+	h.pass(name)
 }

@@ -54,7 +54,7 @@ func (h *history) step() {
 		h.podsBegin, h.podsBegin, h.podsEnd, h.podsEnd, h.podOfSomebody, h.timePasses, h.timePasses, h.timePasses,
 		h.somebodyConsents, h.somebodyConsents, h.gitConsents, h.gitConsents,
 		h.gitPaces, h.gitPaces, h.turnComes, h.turnComes, h.nobodySaysWhoseTurn, h.gitVaries, h.gitVaries,
-		h.gitKeeps, h.gitKeeps,
+		h.gitKeeps, h.gitKeeps, h.gitKeeps, h.gitKeeps, h.gitReplaces, h.gitReplaces, h.gitReplaces,
 	}
 	pick(h, steps)()
 }

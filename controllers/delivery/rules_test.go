@@ -165,7 +165,6 @@ func (r *rules) deletes(_ schema.GroupVersionKind, live *unstructured.Unstructur
 	r.inUse(id, owner)
 	r.share(owner)
 	r.paced(id, owner)
-	delete(r.lost, id)
 }
 
 // inUse holds the deletion of what is still named.

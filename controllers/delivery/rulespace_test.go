@@ -20,15 +20,16 @@ type paces struct {
 	mayStay map[ObjectID]bool
 	// leftIn is the revision that left an object out.
 	leftIn map[ObjectID]string
-	// lost are objects that somebody else deleted: they are healed, and nothing new.
-	lost map[ObjectID]bool
+	// touched are objects that somebody else edited or deleted: they are healed, and
+	// nothing new.
+	touched map[ObjectID]bool
 	// mishaps count what an inventory may not survive whole.
 	mishaps int
 }
 
 func newPaces() paces {
 	return paces{last: map[string]app{}, owners: map[ObjectID]map[string]bool{}, mayStay: map[ObjectID]bool{},
-		leftIn: map[ObjectID]string{}, lost: map[ObjectID]bool{}}
+		leftIn: map[ObjectID]string{}, touched: map[ObjectID]bool{}}
 }
 
 // said takes in what a commit says.
@@ -79,20 +80,14 @@ func (r *rules) paced(id ObjectID, owner string) {
 	if !sealed && r.keeps(owner) != nil {
 		r.breaks("%s is deleted, and Git says that plain objects of %s stay", id, owner)
 	}
-	if !r.h.heldBack(owner) {
-		return
-	}
-	if sealed {
+	switch held := r.h.heldBack(owner); {
+	case held && sealed:
 		r.h.tally.Revoked++
-		return
+	case held:
+		r.breaks("%s is deleted while what comes with the same build waits", id)
+	case r.h.closed(owner):
+		r.h.tally.TookAway++
 	}
-	for _, o := range r.h.git[owner].objects {
-		if !r.h.lives(o) && !r.lost[o.ID()] {
-			r.breaks("%s is deleted while %s, which comes with the same build, waits", id, o.ID())
-			return
-		}
-	}
-	r.h.tally.TookAway++
 }
 
 // kept counts plain objects that a held build drops and that stay.
@@ -160,7 +155,8 @@ func (r *rules) stays(id ObjectID, o *unstructured.Unstructured) {
 		r.breaks("%s of %s stands, Git revoked it, and nobody uses it", id, owner)
 	default:
 		for _, o := range a.objects {
-			if r.h.stands(owner, o) != nil {
+			// Whether a workload changes hangs on secrets of other placements, too.
+			if r.h.stands(owner, o) != nil || o.GetKind() == "Deployment" {
 				return
 			}
 		}
