@@ -33,10 +33,10 @@ const envExample = `  bulla import env .env --name payments-env --for payments
   # from another program, and nowhere on disk
   pass show payments/env | bulla import env - --name payments-env --for payments`
 
-const secretsLong = `Seal plain v1 Secret manifests: files with one, with several documents, or with
+const plainLong = `Seal plain v1 Secret manifests: files with one, with several documents, or with
 a List. Other objects in them are passed over.`
 
-const secretsExample = `  bulla import secrets secrets.yaml --for payments
+const plainExample = `  bulla import secrets secrets.yaml --for payments
 
   # what would come, and what not
   bulla import secrets secrets.yaml --for payments --dry-run

@@ -59,7 +59,7 @@ func newEnv(s *shell.Shell) *cobra.Command {
 func newSecrets(s *shell.Shell) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
-		Use: "secrets FILE...", Short: "Seal plain Secret manifests", Long: secretsLong, Example: secretsExample, Args: files,
+		Use: "secrets FILE...", Short: "Seal plain Secret manifests", Long: plainLong, Example: plainExample, Args: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return run(cmd.Context(), s, o, source{kind: "secrets", paths: args, reader: &manifests.Reader{
 				Paths: args, Files: &haul.Files{Stdin: s.Stdin},

@@ -111,6 +111,6 @@ func Maker(ref metav1.OwnerReference) string {
 	return ""
 }
 
-var kindsOf = map[string]string{
+var kindsOf = map[string]string{ //nolint:gosec // kinds, no credentials
 	"sealedsecrets": "SealedSecret", "externalsecrets": "ExternalSecret", "vaultstaticsecrets": "VaultStaticSecret",
 }
