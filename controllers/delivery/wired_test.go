@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,13 +57,45 @@ func TestARotatedValueRollsEachWiredWorkloadOnce(t *testing.T) {
 	if len(written) != 3 {
 		t.Errorf("written %v", written)
 	}
+	if diff := cmp.Diff([]string{"api", "worker"}, w.pods(mark)); diff != "" {
+		t.Errorf("pods that came with the new value:\n%s", diff)
+	}
 
 	stop()
 	mark = w.mark()
-	w.run()
+	stop = w.run()
 	w.ask("shop", "after the restart")
 	w.settled()
 	if order := w.order(mark, "patch", "update", "create", "delete"); len(order) > 0 {
 		t.Errorf("a restart wrote %v", order)
 	}
+
+	// An upgrade may build the same objects and reckon another digest of them.
+	stop()
+	mark, second := w.mark(), generations()
+	w.reckoning = "another"
+	w.commit()
+	w.run()
+	w.settled()
+	w.quiet()
+	if diff := cmp.Diff(second, generations()); diff != "" {
+		t.Errorf("generations after an upgrade:\n%s", diff)
+	}
+	if pods := w.pods(mark); len(pods) > 0 {
+		t.Errorf("pods that came with an upgrade: %v", pods)
+	}
+}
+
+// pods are the workloads of the pods that nodes were given since mark, as the audit log
+// has them. A pod has no name yet when it is asked for.
+func (w *deliveryWorld) pods(mark int) (of []string) {
+	w.t.Helper()
+	for _, e := range w.audit(mark) {
+		if e.Write() && e.Verb == "create" && e.Resource == "pods" && e.Subresource == "binding" {
+			workload, _, _ := strings.Cut(e.Name, "-")
+			of = append(of, workload)
+		}
+	}
+	slices.Sort(of)
+	return of
 }
