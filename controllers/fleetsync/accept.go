@@ -112,7 +112,7 @@ func (r *acceptance) snapshot(ctx context.Context, p *pass) (*view.Snapshot, err
 		Head: head.Hash, Revision: revisionOf(p.obj, head.Hash), Fleet: model.Fleet, Model: model,
 		Stood: buildsAgain(r.remote.mirror, r.Builder, p.obj.Spec.ClusterName),
 	}
-	next.Consented = consents{r.remote.mirror, r.Builder, next, p.obj.Spec.ClusterName}.guarded
+	next.Consented = newConsents(r.remote.mirror, r.Builder, next, p.obj.Spec.ClusterName).guarded
 	if next.NotInFleet, err = membership(model, p.obj.Spec.ClusterName, p.identity); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sort"
+	"sync"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/view"
@@ -17,7 +19,12 @@ import (
 // never what was placed again afterwards, so that a line that is forgotten in fleet.yaml
 // opens nothing. What stood is decided on each cluster, by the revision at which Git
 // placed an object there last: so a cluster that slept through the revision needs
-// nothing else, and a removal that was cut short goes on.
+// nothing else, and a removal that was cut short goes on. A cluster that slept through a
+// return as well reads of it in Git's history, and decides as those that were awake.
+
+// mostSince bounds the commits that are read between a consent's revision and what a
+// Delivery was told. Beyond it the consent covers nothing: one to a later revision does.
+const mostSince = 256
 
 // consents is what fleet.yaml of a snapshot consents to, for one cluster.
 type consents struct {
@@ -25,6 +32,14 @@ type consents struct {
 	builder  *kustomize.Builder
 	snapshot *view.Snapshot
 	cluster  string
+	// typed is the revision that the FleetSync's annotation names; "" for none.
+	typed string
+	// back is what Git placed here again, by the commits between which it did.
+	back *sync.Map
+}
+
+func newConsents(m openMirror, b *kustomize.Builder, s *view.Snapshot, cluster string) consents {
+	return consents{mirror: m, builder: b, snapshot: s, cluster: cluster, back: new(sync.Map)}
 }
 
 // revisions are those that fleet.yaml names, and those among them that are not in the
@@ -62,7 +77,7 @@ func (c consents) read(revision string) (*tree.Tree, *model.Model, bool) {
 // guarded implements [view.Consent]. A Delivery that was told at a consented revision
 // drops nothing that came later. Otherwise the revision stands between the one at which
 // Git placed an object here last and the one that the Delivery was told, and places it
-// nowhere on this cluster.
+// nowhere on this cluster, and neither does any commit between them.
 func (c consents) guarded(ctx context.Context, d *v1alpha1.Delivery, leaving view.Leaving) (int, []string) {
 	consented, astray := c.revisions()
 	told := hashOf(d.Spec.Revision)
@@ -79,10 +94,14 @@ func (c consents) guarded(ctx context.Context, d *v1alpha1.Delivery, leaving vie
 		if !ok {
 			continue
 		}
+		back, ok := c.placedSince(ctx, revision, told)
+		if !ok {
+			continue
+		}
 		then := c.builder.ResolveSoon(ctx, files, read, c.cluster)
 		maps.DeleteFunc(left, func(id kustomize.ObjectID, until string) bool {
 			gone, _ := then.MayDelete(id)
-			return gone && stood[until]
+			return gone && stood[until] && !back[id]
 		})
 	}
 	return len(left), astray
@@ -98,4 +117,82 @@ func (c consents) before(leaving view.Leaving, revision string) map[string]bool 
 		asked[until] = true
 	}
 	return stood
+}
+
+// since lists the commits of the branch after a consent's revision and up to another.
+// Not ok: there are too many, and then the consent covers nothing.
+func (c consents) since(ctx context.Context, revision, last string) (commits []string, ok bool) {
+	chain, err := c.mirror.History(ctx, last, revision)
+	if err != nil {
+		return nil, false
+	}
+	// A revision that was merged is not on the branch itself: what came before the merge
+	// does not follow it.
+	n := sort.Search(len(chain), func(i int) bool {
+		return chain[i] == revision || !isBefore(c.mirror, revision, chain[i])
+	})
+	return chain[:n], n <= mostSince
+}
+
+// placedSince are the objects that a commit placed here after a consent's revision, and
+// no later than told. Not ok: that is not known, or not yet, and then the consent waits.
+func (c consents) placedSince(ctx context.Context, revision, told string) (back map[kustomize.ObjectID]bool, ok bool) {
+	key := revision + ".." + told
+	if known, ok := c.back.Load(key); ok {
+		return known.(map[kustomize.ObjectID]bool), true
+	}
+	commits, ok := c.since(ctx, revision, told)
+	back = map[kustomize.ObjectID]bool{}
+	for _, commit := range commits {
+		if ok = ok && c.placedAt(ctx, commit, back) && ctx.Err() == nil; !ok {
+			break
+		}
+	}
+	if ok {
+		c.back.Store(key, back)
+	}
+	return back, ok
+}
+
+// placedAt adds what one commit places here. One that cannot be read, or has no file of
+// this cluster, would have placed nothing on it.
+func (c consents) placedAt(ctx context.Context, commit string, on map[kustomize.ObjectID]bool) bool {
+	files, read, err := c.mirror.read(commit)
+	if err != nil || read.Clusters[c.cluster] == nil {
+		return true
+	}
+	then := c.builder.ResolveSoon(ctx, files, read, c.cluster)
+	for id := range then.Owners {
+		on[id] = true
+	}
+	for id := range then.Conflicts {
+		on[id] = true
+	}
+	return len(then.Building()) == 0
+}
+
+// cameBack says whether a placement is on this cluster at a commit after a consent's
+// revision and before the head: whoever was awake placed it, and guards its removal.
+// What was typed into this cluster was typed by somebody who saw what is held.
+func (c consents) cameBack(ctx context.Context, revision, placement string) bool {
+	if revision == c.typed {
+		return false
+	}
+	known, there := c.back.Load(revision)
+	if !there {
+		names := map[string]bool{}
+		commits, ok := c.since(ctx, revision, c.snapshot.Head)
+		if !ok {
+			return true
+		}
+		for _, commit := range commits {
+			if _, read, err := c.mirror.read(commit); err == nil && commit != c.snapshot.Head {
+				for _, name := range read.PlacedOn(c.cluster) {
+					names[name] = true
+				}
+			}
+		}
+		known, _ = c.back.LoadOrStore(revision, names)
+	}
+	return known.(map[string]bool)[placement]
 }

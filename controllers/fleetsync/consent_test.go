@@ -90,6 +90,27 @@ func TestConsentInGitForAClusterThatWasAsleep(t *testing.T) {
 	w.expect([]string{"app-4"}, "app-1", "app-2", "app-3")
 }
 
+// TestConsentInGitIsForOneRemoval: a cluster that slept through it, through the return
+// and through a second removal guards the second, as those do that were awake.
+func TestConsentInGitIsForOneRemoval(t *testing.T) {
+	w := newWorld(t)
+	w.place("one", several(4)...)
+	w.synced()
+	removal := map[string]*string{
+		"placements/app-1.yaml": nil, "placements/app-2.yaml": nil, "placements/app-3.yaml": nil,
+	}
+	w.consents(w.commit("remove placements", removal))
+	w.place("two", several(4)...)
+	second := w.commit("remove them again", removal)
+	w.refused(v1alpha1.PruneBlockedReason)
+	w.expect(several(4))
+
+	t.Log("its own consent lets it go")
+	w.consents(second)
+	w.synced()
+	w.expect([]string{"app-4"}, "app-1", "app-2", "app-3")
+}
+
 // TestConsentInGitIsForWhatItsRevisionLeftOut: of a Delivery whose objects leave.
 func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
 	w := newWorld(t)
@@ -128,7 +149,8 @@ func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
 	later := w.commit("without", map[string]*string{file: nil})
 	w.synced()
 	expect("left out a second time", later, again, 1)
-	expect("the first time, on a cluster that slept through all", later, before, 0)
+	expect("the same, on a cluster that slept through all", later, before, 1)
+	expect("the same, told of no more than the first", consent, before, 0)
 
 	t.Log("a revision without the cluster, or with a file that cannot be read, says nothing of what it left out")
 	here := w.clusterFile(w.get(), func(*api.ClusterSpec) {})

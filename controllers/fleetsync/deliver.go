@@ -45,7 +45,7 @@ func (r *delivering) deliver(ctx context.Context, p *pass) error {
 		return err
 	}
 	covering := r.covered(p)
-	plan := planDeliveries(p.snapshot, p.obj.Spec.ClusterName, deliveries, r.consented(covering))
+	plan := planDeliveries(p.snapshot, p.obj.Spec.ClusterName, deliveries, r.consented(ctx, covering))
 	for _, d := range plan.create {
 		if err := r.create(ctx, d); err != nil {
 			return err

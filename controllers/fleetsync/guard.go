@@ -1,6 +1,7 @@
 package fleetsync
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -65,7 +66,9 @@ type covering struct {
 	annotation string
 	// placed is what each consented revision places here, by its hash.
 	placed map[string][]string
-	// astray are revisions that fleet.yaml names and that are not in the history.
+	// inGit are those that fleet.yaml names; astray are others that it names, and that are
+	// not in the history.
+	inGit  consents
 	astray []string
 }
 
@@ -78,9 +81,10 @@ func (r *delivering) covered(p *pass) covering {
 	if r.covering.snapshot == p.snapshot && r.covering.annotation == annotation {
 		return r.covering
 	}
-	inGit := consents{r.remote.mirror, r.Builder, p.snapshot, p.obj.Spec.ClusterName}
+	inGit := newConsents(r.remote.mirror, r.Builder, p.snapshot, p.obj.Spec.ClusterName)
 	revisions, astray := inGit.revisions()
-	c := covering{snapshot: p.snapshot, annotation: annotation, placed: map[string][]string{}, astray: astray}
+	c := covering{snapshot: p.snapshot, annotation: annotation, placed: map[string][]string{},
+		inGit: inGit, astray: astray}
 	for _, hash := range revisions {
 		if _, read, ok := inGit.read(hash); ok {
 			c.placed[hash] = read.PlacedOn(p.obj.Spec.ClusterName)
@@ -88,6 +92,7 @@ func (r *delivering) covered(p *pass) covering {
 	}
 	if hash := hashOf(annotation); isBefore(r.remote.mirror, hash, p.snapshot.Head) {
 		if _, read, err := r.remote.mirror.read(hash); err == nil {
+			c.inGit.typed = hash
 			c.placed[hash] = read.At(p.snapshot.Model.Now()).PlacedOn(p.obj.Spec.ClusterName)
 		}
 	}
@@ -96,11 +101,12 @@ func (r *delivering) covered(p *pass) covering {
 }
 
 // consented says whether a Delivery was told before a consented revision that does not
-// place it here.
-func (r *delivering) consented(c covering) func(*v1alpha1.Delivery) bool {
+// place it here, and whose placement did not come back since.
+func (r *delivering) consented(ctx context.Context, c covering) func(*v1alpha1.Delivery) bool {
 	return func(d *v1alpha1.Delivery) bool {
 		for hash, here := range c.placed {
-			if !slices.Contains(here, d.Name) && isBefore(r.remote.mirror, hashOf(d.Spec.Revision), hash) {
+			if !slices.Contains(here, d.Name) && isBefore(r.remote.mirror, hashOf(d.Spec.Revision), hash) &&
+				!c.inGit.cameBack(ctx, hash, d.Name) {
 				return true
 			}
 		}

@@ -114,7 +114,7 @@ func (m *manyBench) decide(metric, head string, step, held, removed int) {
 		s := &view.Snapshot{Head: head, Revision: "main@sha1:" + head, Fleet: read.Fleet, Model: read,
 			Resolution: m.builder.Resolve(m.Context(), files, read, cluster)}
 		p := &pass{obj: &v1alpha1.FleetSync{Spec: v1alpha1.FleetSyncSpec{ClusterName: cluster}}, snapshot: s}
-		plan := planDeliveries(s, cluster, m.delivered[cluster], loop.consented(loop.covered(p)))
+		plan := planDeliveries(s, cluster, m.delivered[cluster], loop.consented(m.Context(), loop.covered(p)))
 		var stay []v1alpha1.Delivery
 		for _, d := range m.delivered[cluster] {
 			if s.Placed(d.Name) != nil || len(plan.blocked) > 0 {
