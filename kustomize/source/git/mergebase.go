@@ -51,6 +51,15 @@ func (c *Clone) Bare() bool {
 	return errors.Is(err, gogit.ErrIsBareRepository)
 }
 
+// Shallow reports whether the clone was told to leave history out: what it does not
+// have may be there all the same.
+func (c *Clone) Shallow() bool {
+	c.objects.mu.Lock()
+	defer c.objects.mu.Unlock()
+	ends, err := c.repo.Storer.Shallow()
+	return err != nil || len(ends) > 0
+}
+
 // Head is the branch that is checked out, whether it has a commit yet or not; "" for
 // none.
 func (c *Clone) Head() string {

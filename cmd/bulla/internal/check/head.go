@@ -17,7 +17,11 @@ import (
 
 // Head is the last commit around a folder, with which the folder is compared. Nil
 // knows nothing.
-type Head struct{ tree *tree.Tree }
+type Head struct {
+	tree   *tree.Tree
+	commit string
+	clone  *git.Clone
+}
 
 // OpenHead reads the commit that is checked out at a fleet's root; nil outside of
 // Git, before the first commit, and for a fleet in a folder of a larger repository.
@@ -34,7 +38,7 @@ func OpenHead(root string) *Head {
 	if err != nil || !files.Exists(tree.FleetFile) {
 		return nil
 	}
-	return &Head{tree: files}
+	return &Head{tree: files, commit: head, clone: clone}
 }
 
 func (h *Head) read(file string) ([]byte, bool) {
@@ -66,6 +70,7 @@ func (s since) check() {
 			s.add(Finding{Note: true, File: last.Files[api.KindPlacement+"/"+name], Problem: s.vanished(placement)})
 		}
 	}
+	s.checkConsents()
 	for _, build := range s.builds {
 		for _, o := range build.Objects {
 			force := s.model.Placements[build.Placement].Spec.Force
