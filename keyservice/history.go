@@ -42,7 +42,7 @@ func NewRewrite(last store.Head, head, person string, now time.Time) (store.Rewr
 		return store.Rewrite{}, audit.Entry{}, fmt.Errorf("accept head %s: %w", head, ErrInForce)
 	}
 	r := store.Rewrite{Fleet: last.Fleet, Ref: last.Ref, From: last.Hash, To: head, By: person, Accepted: now}
-	e := audit.Entry{Kind: audit.History, Outcome: audit.Done, Person: person, Head: last.Hash, Revision: head, Detail: "may follow the accepted head, once"}
+	e := audit.Entry{Kind: audit.History, Outcome: audit.Done, Person: person, Head: last.Hash, Revision: head, Ref: last.Ref, Detail: "may follow the accepted head, once"}
 	return r, e, nil
 }
 
@@ -90,7 +90,7 @@ func (s *following) acceptHistory(ctx context.Context, who authority.Person, hea
 		return err
 	}
 	entry := who.Entry(audit.History, audit.Done, said.Detail)
-	entry.Head, entry.Revision = said.Head, said.Revision
+	entry.Head, entry.Revision, entry.Ref = said.Head, said.Revision, said.Ref
 	_, err = s.Journal.Append(ctx, []audit.Entry{entry}, s.store.AddRewrite(rewrite))
 	return err
 }

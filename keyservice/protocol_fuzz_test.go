@@ -96,6 +96,7 @@ func protocolSeeds(w *fixture) []proto.Message {
 			State: keyservicev1.SecretState_SECRET_STATE_IN_USE, Workloads: []string{"Deployment/api"}}}},
 		&keyservicev1.ProveConsistencyRequest{FromSize: 1, ToSize: 2},
 		&keyservicev1.AwaitHeadRequest{Head: w.head},
+		&keyservicev1.ProveRewriteRequest{Head: w.head, LogSize: 1},
 		&keyservicev1.ListAuditRequest{Limit: 10, Cluster: "prod-eu", Since: -1},
 		&keyservicev1.ListLedgerRequest{Cluster: "prod-eu", Object: "payments/db"},
 		&keyservicev1.AcceptHistoryRequest{Head: w.head},

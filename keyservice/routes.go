@@ -68,6 +68,8 @@ func Routes() []Route {
 			Method: http.MethodPost, Path: keyservicev1connect.KeyServiceAwaitHeadProcedure, Body: 1 << 10,
 			Timeout: maxHeld, InFlight: heldCalls, Auth: AuthCertificate, Held: true,
 		},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceProveRewriteProcedure, Body: 1 << 10,
+			Timeout: 30 * time.Second, InFlight: 8, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceMayTakeProcedure, Body: 1 << 10,
 			Timeout: 30 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListAuditProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,

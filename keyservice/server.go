@@ -91,6 +91,7 @@ type clusterAPI struct {
 	*ledger.Reporting
 	*rollout.Pacing
 	*auditing
+	*rewritten
 	*notices.Notices
 }
 
@@ -188,6 +189,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		},
 		pacing,
 		audits,
+		&rewritten{Clerk: s.Clerk, heads: s.heads, store: s.store},
 		notices.New(s.Clerk, s.heads, s.config.Limits.WithDefaults().NoticesPerSecond, heldFor),
 	}
 	s.admins = adminAPI{

@@ -1,6 +1,7 @@
 package keyservice_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/signer"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -173,11 +175,19 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 			t.Errorf("%s: readiness says\n%s", what, ready)
 		}
 	}
+	shown := func(what, from, want string) {
+		t.Helper()
+		found, err := f.eu.client.AcceptedRewrite(t.Context(), from, "main")
+		if got := cmp.Or(found, &client.Rewrite{}); err != nil || got.To != want {
+			t.Errorf("%s: a cluster is shown %q, %v; want %q", what, got.To, err, want)
+		}
+	}
 	refused("nobody's word", first, old)
 	if err := f.say(strings.Repeat("1", 40)); err != nil {
 		t.Fatal(err)
 	}
 	refused("the word for another head", first, old)
+	shown("a word that was not used", old, "")
 	for _, bad := range []string{first[:12], "main", strings.ToUpper(first)} {
 		if err := f.say(bad); !errors.Is(err, keyservice.ErrNoHash) {
 			t.Errorf("head %q: %v", bad, err)
@@ -198,11 +208,20 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 	if _, result := f.us.unseal(second, f.digest); result.Granted() {
 		t.Error("what the rewritten history does not place is granted")
 	}
+	shown("the head that was left", old, first)
+	shown("the head in force", second, "")
+	shown("a head that nobody knows", strings.Repeat("1", 40), "")
+	if found, err := f.eu.client.AcceptedRewrite(t.Context(), old, "canary"); err == nil {
+		t.Errorf("another branch: %v", found)
+	}
+	if found, err := f.eu.client.AcceptedRewrite(t.Context(), "main", "main"); err == nil {
+		t.Errorf("no hash: %v", found)
+	}
 	heads, said := f.entriesOf(audit.Head, "Done"), f.entriesOf(audit.History, "Done")
 	if last := heads[len(heads)-1]; last.Head != second || !strings.Contains(last.Detail, "an operator accepted "+first) {
 		t.Errorf("the accepted head in the log: %+v", last)
 	}
-	if last := said[len(said)-1]; last.Head != old || last.Revision != first {
+	if last := said[len(said)-1]; last.Head != old || last.Revision != first || last.Ref != "main" {
 		t.Errorf("the operator's word in the log: %+v", last)
 	}
 	// The branch goes back to the head that was named, and to the old one.
@@ -214,6 +233,16 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 	}
 	f.restart()
 	refused("a second time after a restart", old, second)
+
+	// A word that was used is shown no more once another one led back.
+	if err := f.say(old); err != nil {
+		t.Fatal(err)
+	}
+	if answers, _ := f.eu.unseal(strings.Repeat("9", 40), f.digest); answers.Head != old {
+		t.Fatalf("the word for the old head: decided at %s, want %s", answers.Head, old)
+	}
+	shown("the word that led back", second, old)
+	shown("the word before it", old, "")
 }
 
 func TestARewrittenHeadMustBeSignedAsTheLastHeadDemands(t *testing.T) {
@@ -256,7 +285,7 @@ func TestAPersonAcceptsAHistoryUnderTheirName(t *testing.T) {
 	if ready := f.get("/readyz"); !strings.Contains(ready, "ok: head "+next) {
 		t.Errorf("readiness says\n%s", ready)
 	}
-	if said := f.entriesOf(audit.History, "Done"); len(said) != 1 || said[0].Person != "olga" || said[0].Revision != next || said[0].Head != old {
+	if said := f.entriesOf(audit.History, "Done"); len(said) != 1 || said[0].Person != "olga" || said[0].Revision != next || said[0].Head != old || said[0].Ref != "main" {
 		t.Errorf("in the log: %+v", said)
 	}
 }

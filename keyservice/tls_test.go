@@ -42,6 +42,8 @@ func TestRoutesAreThese(t *testing.T) {
 			Method: "POST", Path: service + "AwaitHead", Body: 1024, Timeout: 110 * time.Second, InFlight: 16384,
 			Auth: keyservice.AuthCertificate, Held: true,
 		},
+		{Method: "POST", Path: service + "ProveRewrite", Body: 1024, Timeout: 30 * time.Second, InFlight: 8,
+			Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: service + "MayTake", Body: 1024, Timeout: 30 * time.Second, InFlight: 64,
 			Auth: keyservice.AuthCertificate},
 		{Method: "POST", Path: admin + "ListAudit", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,

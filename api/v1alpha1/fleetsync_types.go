@@ -49,6 +49,14 @@ type FleetSyncSpec struct {
 	// lower it. What it demands, its own signers must sign, if it names any.
 	// +optional
 	Signing *api.Signing `json:"signing,omitempty"`
+	// AcceptRewrites says whose word lets this cluster follow a rewritten history, or
+	// commits that do not verify. KeyService: an operator's at the key service, from the
+	// head accepted here, once the service itself follows it, and shown by an entry of its
+	// signed audit log. Absent: nobody's but that of the annotation
+	// bulla.dev/accept-rewrite.
+	// +kubebuilder:validation:Enum=KeyService
+	// +optional
+	AcceptRewrites RewriteAcceptance `json:"acceptRewrites,omitempty"`
 	// Interval between looks at the remote's head, a tenth more or less.
 	// +kubebuilder:default="15s"
 	// +optional
@@ -64,6 +72,12 @@ type FleetSyncSpec struct {
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
+
+// RewriteAcceptance is whose word lets a cluster follow a rewritten history.
+type RewriteAcceptance string
+
+// AcceptRewritesOfKeyService takes an operator's word from the key service's audit log.
+const AcceptRewritesOfKeyService RewriteAcceptance = "KeyService"
 
 // KeyServiceReference locates the key service and, until enrolled, the join
 // token.
@@ -108,6 +122,10 @@ type FleetSyncStatus struct {
 	// clock and this cluster's. What ended stays ended, whatever clocks say later.
 	// +optional
 	LastEnd *metav1.Time `json:"lastEnd,omitempty"`
+	// Rewrite is the last entry of the audit log by which this cluster followed a rewritten
+	// history. None that stands before it is taken again.
+	// +optional
+	Rewrite *FollowedRewrite `json:"rewrite,omitempty"`
 	// CertificateNotAfter is when the mTLS certificate expires.
 	// +optional
 	CertificateNotAfter *metav1.Time `json:"certificateNotAfter,omitempty"`
@@ -150,4 +168,15 @@ type FleetSyncList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []FleetSync `json:"items"`
+}
+
+// FollowedRewrite is an entry of the audit log by which a rewritten history was followed.
+type FollowedRewrite struct {
+	// Entry is its index in the log whose key LogKey is.
+	Entry int64 `json:"entry"`
+	// LogKey is the log's verifier key, as in fleet.yaml.
+	LogKey string `json:"logKey"`
+	// From is the head that was left, To the one that an operator let follow it.
+	From string `json:"from"`
+	To   string `json:"to"`
 }

@@ -32,7 +32,8 @@ It counts for that one step, once, and is recorded in the audit log: a branch th
 is set back to HASH later is refused again. HASH itself must be signed as the head
 in force and the service's own floor demand; sign an empty commit on top if it is
 not. The service takes it at its next look. Each controller is told by itself,
-with the annotation bulla.dev/accept-rewrite=OLD..NEW on its FleetSync.`,
+with the annotation bulla.dev/accept-rewrite=OLD..NEW on its FleetSync, unless that
+says acceptRewrites: KeyService.`,
 		Example: `  bulla-keyservice history accept --config keyservice.yaml --head 5f2b1c0e9d8a7f6e5d4c3b2a190807060504a3b2`,
 		Args:    command.Needs("config", "head"),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -47,6 +47,7 @@ func (r *acceptance) accept(ctx context.Context, p *pass) error {
 		r.note(p.obj, "HeadAccepted", "accepted head "+p.snapshot.Revision)
 	}
 	status.Head = p.snapshot.Revision
+	r.noteRewrite(p)
 	noteEnd(p)
 	status.Placements = len(p.snapshot.Model.PlacedOn(p.obj.Spec.ClusterName))
 	return nil

@@ -54,6 +54,14 @@ func (s *silentService) Unseal(context.Context, string, []string) (*keyservice.A
 	return nil, &keyservice.UnavailableError{Err: errors.New("not here")}
 }
 
+// AcceptedRewrite shows what the test says that the log has.
+func (s *silentService) AcceptedRewrite(_ context.Context, from, ref string) (*keyservice.Rewrite, error) {
+	if say := s.w.word.Load(); say != nil {
+		return (*say)(from, ref)
+	}
+	return nil, errors.New("asked, and nobody should")
+}
+
 func (s *silentService) ServiceTime() (time.Time, bool) {
 	said := s.w.service.Load()
 	return time.Unix(0, said), said != 0

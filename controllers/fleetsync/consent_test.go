@@ -16,13 +16,16 @@ import (
 // consents is fleet.yaml with consent to revisions.
 func (w *world) consents(revisions ...string) string {
 	w.Helper()
-	text := w.fleet(func(s *api.FleetSpec) {
+	return w.commit("consent", map[string]*string{"fleet.yaml": w.consenting(revisions...)})
+}
+
+func (w *world) consenting(revisions ...string) *string {
+	return w.fleet(func(s *api.FleetSpec) {
 		s.Prune = &api.FleetPrune{}
 		for _, revision := range revisions {
 			s.Prune.Consent = append(s.Prune.Consent, api.PruneConsent{Revision: revision, Reason: "the shops closed"})
 		}
 	})
-	return w.commit("consent", map[string]*string{"fleet.yaml": text})
 }
 
 // TestConsentInGitCoversWhatItsRevisionRemoved: one line for every cluster, and good
@@ -151,6 +154,16 @@ func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
 	expect("left out a second time", later, again, 1)
 	expect("the same, on a cluster that slept through all", later, before, 1)
 	expect("the same, told of no more than the first", consent, before, 0)
+
+	t.Log("the consent comes with another removal: that one is not covered")
+	stood := w.commit("with", map[string]*string{file: with})
+	third := w.commit("without", map[string]*string{file: nil})
+	both := w.commit("consent, and another removal", map[string]*string{
+		"fleet.yaml": w.consenting(third), "placements/app-1.yaml": nil,
+	})
+	w.synced()
+	expect("what the next commit dropped", both, stood, 1, other("app-1"))
+	w.place("one", "app-1")
 
 	t.Log("a revision without the cluster, or with a file that cannot be read, says nothing of what it left out")
 	here := w.clusterFile(w.get(), func(*api.ClusterSpec) {})

@@ -61,6 +61,8 @@ type pass struct {
 	head string
 	// next is that head, if it was not accepted before.
 	next *follow.Head
+	// rewrite is by which word in the audit log it follows the accepted head; nil for none.
+	rewrite *v1alpha1.FollowedRewrite
 	// damaged is set when the mirror was, and was fetched again: a snapshot of
 	// the same head may lack a file.
 	damaged  bool

@@ -107,8 +107,12 @@ func (r *remote) look(ctx context.Context, p *pass) error {
 		return nil
 	}
 	r.Metrics.Look("moved")
-	if p.next, err = r.rule.Next(ctx, remote, lastHead{r.enrolment, p, unusable}); err != nil {
-		return refusedHead(p.obj, err)
+	last := lastHead{enrolment: r.enrolment, p: p, unusable: unusable}
+	if p.next, err = r.rule.Next(ctx, remote, last); err != nil {
+		p.next, err = r.byWord(ctx, last, remote, err)
+	}
+	if err != nil {
+		return err
 	}
 	p.head = p.next.Hash
 	return nil

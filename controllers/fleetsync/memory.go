@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/signing"
 	"github.com/bulla-dev/bulla/kustomize/source"
@@ -20,14 +21,18 @@ type lastHead struct {
 	p         *pass
 	// unusable is why the floor cannot be used, see [remote.hold].
 	unusable error
+	// word is an operator's, shown to be in the audit log; nil for none.
+	word *keyservice.Rewrite
 }
 
 // Recall implements [follow.Memory].
 func (m lastHead) Recall(context.Context) (follow.Accepted, error) {
 	accepted := hashOf(m.p.obj.Status.Head)
-	return follow.Accepted{
-		Hash: accepted, Known: m.p.identity.Known(), Rewrite: acceptedRewrite(m.p.obj, accepted),
-	}, nil
+	rewrite := acceptedRewrite(m.p.obj, accepted)
+	if rewrite == "" && m.word != nil && m.word.From == accepted {
+		rewrite = m.word.To
+	}
+	return follow.Accepted{Hash: accepted, Known: m.p.identity.Known(), Rewrite: rewrite}, nil
 }
 
 // Remember implements [follow.Memory]. What this cluster refuses for reasons of its own

@@ -35,6 +35,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/wait"
+	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -74,6 +75,9 @@ type world struct {
 	// ahead is how far the controller's clock is; service is what the key service says
 	// of its own, in nanoseconds since 1970, 0 for nothing.
 	ahead, service atomic.Int64
+	// word is what the audit log has of histories that an operator accepted; nil where
+	// nobody may ask.
+	word atomic.Pointer[func(from, ref string) (*keyservice.Rewrite, error)]
 	// slowAfter is when a build is slow: never, unless a test is about that.
 	slowAfter time.Duration
 	// allowHTTP admits credentials over plain http that leaves the machine.

@@ -41,8 +41,8 @@ type Entry struct {
 	// Recipient is the cluster's age recipient, of an Enrol that was done: with
 	// Identity, all that its Cluster file needs.
 	Recipient string `json:"recipient,omitempty"`
-	// Ref is for the branch whose history may be another, of a History. Nothing sets it
-	// yet.
+	// Ref is the branch whose history may be another, of a History; as the service's
+	// configuration has it. Entries of before have none.
 	Ref string `json:"ref,omitempty"`
 	// Targets and Keys are of the locks that were opened, one for each block.
 	Targets []string `json:"targets,omitempty"`

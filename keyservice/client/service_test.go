@@ -40,6 +40,8 @@ type service struct {
 	edit   func(*audit.Entry)
 	tamper func(*keyservicev1.UnsealRequest, *keyservicev1.UnsealResponse)
 	prove  func(*keyservicev1.ProveConsistencyRequest) (*keyservicev1.ProveConsistencyResponse, error)
+	// forge changes what is shown of an accepted history.
+	forge  func(*keyservicev1.ProveRewriteResponse)
 	proved int
 }
 

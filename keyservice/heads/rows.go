@@ -25,6 +25,8 @@ type Rows interface {
 	// OpenRewrite returns store.ErrNotFound when nothing unused was accepted in
 	// the place of what follows from.
 	OpenRewrite(ctx context.Context, fleet, ref, from string) (store.Rewrite, error)
+	// TakenRewrite returns the word by which from was left last, or store.ErrNotFound.
+	TakenRewrite(ctx context.Context, fleet, ref, from string) (store.Rewrite, error)
 	// AddRewrite says store.ErrHeadMoved unless its From is the last head.
 	AddRewrite(r store.Rewrite) store.Change
 	// SpendRewrite says store.ErrHeadMoved unless r is the newest unused one.

@@ -1713,6 +1713,114 @@ func (x *ProveConsistencyResponse) GetProof() [][]byte {
 	return nil
 }
 
+type ProveRewriteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The head that was left: the one that the caller accepted last.
+	Head string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// Of the log that the caller has seen; see LogState.
+	LogSize       uint64 `protobuf:"varint,2,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveRewriteRequest) Reset() {
+	*x = ProveRewriteRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveRewriteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveRewriteRequest) ProtoMessage() {}
+
+func (x *ProveRewriteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveRewriteRequest.ProtoReflect.Descriptor instead.
+func (*ProveRewriteRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ProveRewriteRequest) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
+func (x *ProveRewriteRequest) GetLogSize() uint64 {
+	if x != nil {
+		return x.LogSize
+	}
+	return 0
+}
+
+type ProveRewriteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry, of kind History. Absent where no operator accepted anything in the place
+	// of what follows that head, or where the head in force does not come of it.
+	Accepted      *Inclusion `protobuf:"bytes,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Log           *LogState  `protobuf:"bytes,2,opt,name=log,proto3" json:"log,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveRewriteResponse) Reset() {
+	*x = ProveRewriteResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveRewriteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveRewriteResponse) ProtoMessage() {}
+
+func (x *ProveRewriteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveRewriteResponse.ProtoReflect.Descriptor instead.
+func (*ProveRewriteResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ProveRewriteResponse) GetAccepted() *Inclusion {
+	if x != nil {
+		return x.Accepted
+	}
+	return nil
+}
+
+func (x *ProveRewriteResponse) GetLog() *LogState {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
 type ListAuditRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The first index to read.
@@ -1738,7 +1846,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1858,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[22]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1871,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{22}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListAuditRequest) GetFrom() uint64 {
@@ -1856,7 +1964,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +1976,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[23]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +1989,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{23}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListAuditResponse) GetEntries() []*Inclusion {
@@ -1917,7 +2025,7 @@ type ListLedgerRequest struct {
 
 func (x *ListLedgerRequest) Reset() {
 	*x = ListLedgerRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2037,7 @@ func (x *ListLedgerRequest) String() string {
 func (*ListLedgerRequest) ProtoMessage() {}
 
 func (x *ListLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[24]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2050,7 @@ func (x *ListLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerRequest.ProtoReflect.Descriptor instead.
 func (*ListLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{24}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListLedgerRequest) GetCluster() string {
@@ -1990,7 +2098,7 @@ type ListLedgerResponse struct {
 
 func (x *ListLedgerResponse) Reset() {
 	*x = ListLedgerResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2110,7 @@ func (x *ListLedgerResponse) String() string {
 func (*ListLedgerResponse) ProtoMessage() {}
 
 func (x *ListLedgerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[25]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2123,7 @@ func (x *ListLedgerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLedgerResponse.ProtoReflect.Descriptor instead.
 func (*ListLedgerResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{25}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListLedgerResponse) GetClusters() []*LedgerCluster {
@@ -2091,7 +2199,7 @@ type RefusedTip struct {
 
 func (x *RefusedTip) Reset() {
 	*x = RefusedTip{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2211,7 @@ func (x *RefusedTip) String() string {
 func (*RefusedTip) ProtoMessage() {}
 
 func (x *RefusedTip) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[26]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2224,7 @@ func (x *RefusedTip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedTip.ProtoReflect.Descriptor instead.
 func (*RefusedTip) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{26}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RefusedTip) GetTip() string {
@@ -2166,7 +2274,7 @@ type LedgerPlacement struct {
 
 func (x *LedgerPlacement) Reset() {
 	*x = LedgerPlacement{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2286,7 @@ func (x *LedgerPlacement) String() string {
 func (*LedgerPlacement) ProtoMessage() {}
 
 func (x *LedgerPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[27]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2299,7 @@ func (x *LedgerPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerPlacement.ProtoReflect.Descriptor instead.
 func (*LedgerPlacement) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{27}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LedgerPlacement) GetPlacement() string {
@@ -2241,7 +2349,7 @@ type LedgerEnd struct {
 
 func (x *LedgerEnd) Reset() {
 	*x = LedgerEnd{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +2361,7 @@ func (x *LedgerEnd) String() string {
 func (*LedgerEnd) ProtoMessage() {}
 
 func (x *LedgerEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[28]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +2374,7 @@ func (x *LedgerEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerEnd.ProtoReflect.Descriptor instead.
 func (*LedgerEnd) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{28}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LedgerEnd) GetCluster() string {
@@ -2309,7 +2417,7 @@ type LedgerCluster struct {
 
 func (x *LedgerCluster) Reset() {
 	*x = LedgerCluster{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2429,7 @@ func (x *LedgerCluster) String() string {
 func (*LedgerCluster) ProtoMessage() {}
 
 func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[29]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2442,7 @@ func (x *LedgerCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerCluster.ProtoReflect.Descriptor instead.
 func (*LedgerCluster) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{29}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LedgerCluster) GetCluster() string {
@@ -2425,7 +2533,7 @@ type LedgerSecret struct {
 
 func (x *LedgerSecret) Reset() {
 	*x = LedgerSecret{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2437,7 +2545,7 @@ func (x *LedgerSecret) String() string {
 func (*LedgerSecret) ProtoMessage() {}
 
 func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[30]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2450,7 +2558,7 @@ func (x *LedgerSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerSecret.ProtoReflect.Descriptor instead.
 func (*LedgerSecret) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{30}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LedgerSecret) GetSecret() *SecretReport {
@@ -2500,7 +2608,7 @@ type RewrapRequest struct {
 
 func (x *RewrapRequest) Reset() {
 	*x = RewrapRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2620,7 @@ func (x *RewrapRequest) String() string {
 func (*RewrapRequest) ProtoMessage() {}
 
 func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[31]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2633,7 @@ func (x *RewrapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapRequest.ProtoReflect.Descriptor instead.
 func (*RewrapRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{31}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RewrapRequest) GetHead() string {
@@ -2555,7 +2663,7 @@ type RewrapResponse struct {
 
 func (x *RewrapResponse) Reset() {
 	*x = RewrapResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2567,7 +2675,7 @@ func (x *RewrapResponse) String() string {
 func (*RewrapResponse) ProtoMessage() {}
 
 func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[32]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2580,7 +2688,7 @@ func (x *RewrapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResponse.ProtoReflect.Descriptor instead.
 func (*RewrapResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{32}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RewrapResponse) GetHead() string {
@@ -2616,7 +2724,7 @@ type RewrapResult struct {
 
 func (x *RewrapResult) Reset() {
 	*x = RewrapResult{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2736,7 @@ func (x *RewrapResult) String() string {
 func (*RewrapResult) ProtoMessage() {}
 
 func (x *RewrapResult) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[33]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2749,7 @@ func (x *RewrapResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RewrapResult.ProtoReflect.Descriptor instead.
 func (*RewrapResult) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{33}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RewrapResult) GetDigest() string {
@@ -2675,7 +2783,7 @@ type BlockLocks struct {
 
 func (x *BlockLocks) Reset() {
 	*x = BlockLocks{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +2795,7 @@ func (x *BlockLocks) String() string {
 func (*BlockLocks) ProtoMessage() {}
 
 func (x *BlockLocks) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[34]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +2808,7 @@ func (x *BlockLocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockLocks.ProtoReflect.Descriptor instead.
 func (*BlockLocks) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{34}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *BlockLocks) GetLocks() []*Lock {
@@ -2721,7 +2829,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2733,7 +2841,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[35]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2746,7 +2854,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{35}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Lock) GetTarget() string {
@@ -2780,7 +2888,7 @@ type AcceptHistoryRequest struct {
 
 func (x *AcceptHistoryRequest) Reset() {
 	*x = AcceptHistoryRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2900,7 @@ func (x *AcceptHistoryRequest) String() string {
 func (*AcceptHistoryRequest) ProtoMessage() {}
 
 func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[36]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2913,7 @@ func (x *AcceptHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryRequest.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{36}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AcceptHistoryRequest) GetHead() string {
@@ -2823,7 +2931,7 @@ type AcceptHistoryResponse struct {
 
 func (x *AcceptHistoryResponse) Reset() {
 	*x = AcceptHistoryResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2835,7 +2943,7 @@ func (x *AcceptHistoryResponse) String() string {
 func (*AcceptHistoryResponse) ProtoMessage() {}
 
 func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[37]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2848,7 +2956,7 @@ func (x *AcceptHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptHistoryResponse.ProtoReflect.Descriptor instead.
 func (*AcceptHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{37}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
 }
 
 type DenyRequest struct {
@@ -2869,7 +2977,7 @@ type DenyRequest struct {
 
 func (x *DenyRequest) Reset() {
 	*x = DenyRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2989,7 @@ func (x *DenyRequest) String() string {
 func (*DenyRequest) ProtoMessage() {}
 
 func (x *DenyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[38]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3002,7 @@ func (x *DenyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyRequest.ProtoReflect.Descriptor instead.
 func (*DenyRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{38}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DenyRequest) GetCluster() string {
@@ -2945,7 +3053,7 @@ type DenyResponse struct {
 
 func (x *DenyResponse) Reset() {
 	*x = DenyResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2957,7 +3065,7 @@ func (x *DenyResponse) String() string {
 func (*DenyResponse) ProtoMessage() {}
 
 func (x *DenyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[39]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2970,7 +3078,7 @@ func (x *DenyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyResponse.ProtoReflect.Descriptor instead.
 func (*DenyResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{39}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DenyResponse) GetDenial() *Denial {
@@ -3003,7 +3111,7 @@ type LiftDenialRequest struct {
 
 func (x *LiftDenialRequest) Reset() {
 	*x = LiftDenialRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3015,7 +3123,7 @@ func (x *LiftDenialRequest) String() string {
 func (*LiftDenialRequest) ProtoMessage() {}
 
 func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[40]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3028,7 +3136,7 @@ func (x *LiftDenialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialRequest.ProtoReflect.Descriptor instead.
 func (*LiftDenialRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{40}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *LiftDenialRequest) GetId() uint64 {
@@ -3047,7 +3155,7 @@ type LiftDenialResponse struct {
 
 func (x *LiftDenialResponse) Reset() {
 	*x = LiftDenialResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3059,7 +3167,7 @@ func (x *LiftDenialResponse) String() string {
 func (*LiftDenialResponse) ProtoMessage() {}
 
 func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[41]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3072,7 +3180,7 @@ func (x *LiftDenialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftDenialResponse.ProtoReflect.Descriptor instead.
 func (*LiftDenialResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{41}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *LiftDenialResponse) GetDenial() *Denial {
@@ -3092,7 +3200,7 @@ type ListRolloutsRequest struct {
 
 func (x *ListRolloutsRequest) Reset() {
 	*x = ListRolloutsRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3104,7 +3212,7 @@ func (x *ListRolloutsRequest) String() string {
 func (*ListRolloutsRequest) ProtoMessage() {}
 
 func (x *ListRolloutsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[42]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3117,7 +3225,7 @@ func (x *ListRolloutsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolloutsRequest.ProtoReflect.Descriptor instead.
 func (*ListRolloutsRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{42}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListRolloutsRequest) GetPlacement() string {
@@ -3140,7 +3248,7 @@ type ListRolloutsResponse struct {
 
 func (x *ListRolloutsResponse) Reset() {
 	*x = ListRolloutsResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3152,7 +3260,7 @@ func (x *ListRolloutsResponse) String() string {
 func (*ListRolloutsResponse) ProtoMessage() {}
 
 func (x *ListRolloutsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[43]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3165,7 +3273,7 @@ func (x *ListRolloutsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolloutsResponse.ProtoReflect.Descriptor instead.
 func (*ListRolloutsResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{43}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListRolloutsResponse) GetHead() string {
@@ -3207,7 +3315,7 @@ type Rollout struct {
 
 func (x *Rollout) Reset() {
 	*x = Rollout{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3219,7 +3327,7 @@ func (x *Rollout) String() string {
 func (*Rollout) ProtoMessage() {}
 
 func (x *Rollout) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[44]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3232,7 +3340,7 @@ func (x *Rollout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rollout.ProtoReflect.Descriptor instead.
 func (*Rollout) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{44}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Rollout) GetPlacement() string {
@@ -3292,7 +3400,7 @@ type RolloutWave struct {
 
 func (x *RolloutWave) Reset() {
 	*x = RolloutWave{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3412,7 @@ func (x *RolloutWave) String() string {
 func (*RolloutWave) ProtoMessage() {}
 
 func (x *RolloutWave) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[45]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3425,7 @@ func (x *RolloutWave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolloutWave.ProtoReflect.Descriptor instead.
 func (*RolloutWave) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{45}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RolloutWave) GetName() string {
@@ -3392,7 +3500,7 @@ type PromoteRolloutRequest struct {
 
 func (x *PromoteRolloutRequest) Reset() {
 	*x = PromoteRolloutRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3404,7 +3512,7 @@ func (x *PromoteRolloutRequest) String() string {
 func (*PromoteRolloutRequest) ProtoMessage() {}
 
 func (x *PromoteRolloutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[46]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3417,7 +3525,7 @@ func (x *PromoteRolloutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteRolloutRequest.ProtoReflect.Descriptor instead.
 func (*PromoteRolloutRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{46}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PromoteRolloutRequest) GetPlacement() string {
@@ -3460,7 +3568,7 @@ type PromoteRolloutResponse struct {
 
 func (x *PromoteRolloutResponse) Reset() {
 	*x = PromoteRolloutResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3472,7 +3580,7 @@ func (x *PromoteRolloutResponse) String() string {
 func (*PromoteRolloutResponse) ProtoMessage() {}
 
 func (x *PromoteRolloutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[47]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3485,7 +3593,7 @@ func (x *PromoteRolloutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteRolloutResponse.ProtoReflect.Descriptor instead.
 func (*PromoteRolloutResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{47}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PromoteRolloutResponse) GetPassed() []string {
@@ -3516,7 +3624,7 @@ type PauseRolloutRequest struct {
 
 func (x *PauseRolloutRequest) Reset() {
 	*x = PauseRolloutRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3528,7 +3636,7 @@ func (x *PauseRolloutRequest) String() string {
 func (*PauseRolloutRequest) ProtoMessage() {}
 
 func (x *PauseRolloutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[48]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3541,7 +3649,7 @@ func (x *PauseRolloutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRolloutRequest.ProtoReflect.Descriptor instead.
 func (*PauseRolloutRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{48}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PauseRolloutRequest) GetPlacement() string {
@@ -3575,7 +3683,7 @@ type PauseRolloutResponse struct {
 
 func (x *PauseRolloutResponse) Reset() {
 	*x = PauseRolloutResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3587,7 +3695,7 @@ func (x *PauseRolloutResponse) String() string {
 func (*PauseRolloutResponse) ProtoMessage() {}
 
 func (x *PauseRolloutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[49]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3600,7 +3708,7 @@ func (x *PauseRolloutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRolloutResponse.ProtoReflect.Descriptor instead.
 func (*PauseRolloutResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{49}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PauseRolloutResponse) GetWas() *RolloutPause {
@@ -3622,7 +3730,7 @@ type RolloutPause struct {
 
 func (x *RolloutPause) Reset() {
 	*x = RolloutPause{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3634,7 +3742,7 @@ func (x *RolloutPause) String() string {
 func (*RolloutPause) ProtoMessage() {}
 
 func (x *RolloutPause) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[50]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3647,7 +3755,7 @@ func (x *RolloutPause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolloutPause.ProtoReflect.Descriptor instead.
 func (*RolloutPause) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{50}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RolloutPause) GetSince() int64 {
@@ -3686,7 +3794,7 @@ type ListDenialsRequest struct {
 
 func (x *ListDenialsRequest) Reset() {
 	*x = ListDenialsRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3698,7 +3806,7 @@ func (x *ListDenialsRequest) String() string {
 func (*ListDenialsRequest) ProtoMessage() {}
 
 func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[51]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3711,7 +3819,7 @@ func (x *ListDenialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsRequest.ProtoReflect.Descriptor instead.
 func (*ListDenialsRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{51}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{53}
 }
 
 type ListDenialsResponse struct {
@@ -3726,7 +3834,7 @@ type ListDenialsResponse struct {
 
 func (x *ListDenialsResponse) Reset() {
 	*x = ListDenialsResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3738,7 +3846,7 @@ func (x *ListDenialsResponse) String() string {
 func (*ListDenialsResponse) ProtoMessage() {}
 
 func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[52]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3751,7 +3859,7 @@ func (x *ListDenialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDenialsResponse.ProtoReflect.Descriptor instead.
 func (*ListDenialsResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{52}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListDenialsResponse) GetDenials() []*Denial {
@@ -3786,7 +3894,7 @@ type Denial struct {
 
 func (x *Denial) Reset() {
 	*x = Denial{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[53]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3798,7 +3906,7 @@ func (x *Denial) String() string {
 func (*Denial) ProtoMessage() {}
 
 func (x *Denial) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[53]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3811,7 +3919,7 @@ func (x *Denial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Denial.ProtoReflect.Descriptor instead.
 func (*Denial) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{53}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Denial) GetId() uint64 {
@@ -3878,7 +3986,7 @@ type LookRequest struct {
 
 func (x *LookRequest) Reset() {
 	*x = LookRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[54]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3890,7 +3998,7 @@ func (x *LookRequest) String() string {
 func (*LookRequest) ProtoMessage() {}
 
 func (x *LookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[54]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3903,7 +4011,7 @@ func (x *LookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookRequest.ProtoReflect.Descriptor instead.
 func (*LookRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{54}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{56}
 }
 
 type LookResponse struct {
@@ -3919,7 +4027,7 @@ type LookResponse struct {
 
 func (x *LookResponse) Reset() {
 	*x = LookResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[55]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3931,7 +4039,7 @@ func (x *LookResponse) String() string {
 func (*LookResponse) ProtoMessage() {}
 
 func (x *LookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[55]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3944,7 +4052,7 @@ func (x *LookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookResponse.ProtoReflect.Descriptor instead.
 func (*LookResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{55}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *LookResponse) GetHead() string {
@@ -3971,7 +4079,7 @@ type AwaitHeadRequest struct {
 
 func (x *AwaitHeadRequest) Reset() {
 	*x = AwaitHeadRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[56]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3983,7 +4091,7 @@ func (x *AwaitHeadRequest) String() string {
 func (*AwaitHeadRequest) ProtoMessage() {}
 
 func (x *AwaitHeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[56]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3996,7 +4104,7 @@ func (x *AwaitHeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitHeadRequest.ProtoReflect.Descriptor instead.
 func (*AwaitHeadRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{56}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *AwaitHeadRequest) GetHead() string {
@@ -4017,7 +4125,7 @@ type AwaitHeadResponse struct {
 
 func (x *AwaitHeadResponse) Reset() {
 	*x = AwaitHeadResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[57]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4029,7 +4137,7 @@ func (x *AwaitHeadResponse) String() string {
 func (*AwaitHeadResponse) ProtoMessage() {}
 
 func (x *AwaitHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[57]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4042,7 +4150,7 @@ func (x *AwaitHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitHeadResponse.ProtoReflect.Descriptor instead.
 func (*AwaitHeadResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{57}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *AwaitHeadResponse) GetHead() string {
@@ -4165,7 +4273,13 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\tfrom_size\x18\x01 \x01(\x04R\bfromSize\x12\x17\n" +
 	"\ato_size\x18\x02 \x01(\x04R\x06toSize\"0\n" +
 	"\x18ProveConsistencyResponse\x12\x14\n" +
-	"\x05proof\x18\x01 \x03(\fR\x05proof\"\x93\x02\n" +
+	"\x05proof\x18\x01 \x03(\fR\x05proof\"D\n" +
+	"\x13ProveRewriteRequest\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\x12\x19\n" +
+	"\blog_size\x18\x02 \x01(\x04R\alogSize\"\x83\x01\n" +
+	"\x14ProveRewriteResponse\x12:\n" +
+	"\baccepted\x18\x01 \x01(\v2\x1e.bulla.keyservice.v1.InclusionR\baccepted\x12/\n" +
+	"\x03log\x18\x02 \x01(\v2\x1d.bulla.keyservice.v1.LogStateR\x03log\"\x93\x02\n" +
 	"\x10ListAuditRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x18\n" +
@@ -4348,7 +4462,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x17SECRET_STATE_CONFIGURED\x10\x01\x12\x1c\n" +
 	"\x18SECRET_STATE_PROVISIONED\x10\x02\x12\x17\n" +
 	"\x13SECRET_STATE_IN_USE\x10\x03\x12\x1e\n" +
-	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\xf2\x05\n" +
+	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\xd7\x06\n" +
 	"\n" +
 	"KeyService\x12`\n" +
 	"\vBeginEnroll\x12'.bulla.keyservice.v1.BeginEnrollRequest\x1a(.bulla.keyservice.v1.BeginEnrollResponse\x12i\n" +
@@ -4358,7 +4472,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06Report\x12\".bulla.keyservice.v1.ReportRequest\x1a#.bulla.keyservice.v1.ReportResponse\x12o\n" +
 	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse\x12Z\n" +
 	"\tAwaitHead\x12%.bulla.keyservice.v1.AwaitHeadRequest\x1a&.bulla.keyservice.v1.AwaitHeadResponse\x12T\n" +
-	"\aMayTake\x12#.bulla.keyservice.v1.MayTakeRequest\x1a$.bulla.keyservice.v1.MayTakeResponse2\x94\b\n" +
+	"\aMayTake\x12#.bulla.keyservice.v1.MayTakeRequest\x1a$.bulla.keyservice.v1.MayTakeResponse\x12c\n" +
+	"\fProveRewrite\x12(.bulla.keyservice.v1.ProveRewriteRequest\x1a).bulla.keyservice.v1.ProveRewriteResponse2\x94\b\n" +
 	"\fAdminService\x12Z\n" +
 	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
 	"\n" +
@@ -4387,7 +4502,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -4414,42 +4529,44 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*MayTakeResponse)(nil),          // 22: bulla.keyservice.v1.MayTakeResponse
 	(*ProveConsistencyRequest)(nil),  // 23: bulla.keyservice.v1.ProveConsistencyRequest
 	(*ProveConsistencyResponse)(nil), // 24: bulla.keyservice.v1.ProveConsistencyResponse
-	(*ListAuditRequest)(nil),         // 25: bulla.keyservice.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 26: bulla.keyservice.v1.ListAuditResponse
-	(*ListLedgerRequest)(nil),        // 27: bulla.keyservice.v1.ListLedgerRequest
-	(*ListLedgerResponse)(nil),       // 28: bulla.keyservice.v1.ListLedgerResponse
-	(*RefusedTip)(nil),               // 29: bulla.keyservice.v1.RefusedTip
-	(*LedgerPlacement)(nil),          // 30: bulla.keyservice.v1.LedgerPlacement
-	(*LedgerEnd)(nil),                // 31: bulla.keyservice.v1.LedgerEnd
-	(*LedgerCluster)(nil),            // 32: bulla.keyservice.v1.LedgerCluster
-	(*LedgerSecret)(nil),             // 33: bulla.keyservice.v1.LedgerSecret
-	(*RewrapRequest)(nil),            // 34: bulla.keyservice.v1.RewrapRequest
-	(*RewrapResponse)(nil),           // 35: bulla.keyservice.v1.RewrapResponse
-	(*RewrapResult)(nil),             // 36: bulla.keyservice.v1.RewrapResult
-	(*BlockLocks)(nil),               // 37: bulla.keyservice.v1.BlockLocks
-	(*Lock)(nil),                     // 38: bulla.keyservice.v1.Lock
-	(*AcceptHistoryRequest)(nil),     // 39: bulla.keyservice.v1.AcceptHistoryRequest
-	(*AcceptHistoryResponse)(nil),    // 40: bulla.keyservice.v1.AcceptHistoryResponse
-	(*DenyRequest)(nil),              // 41: bulla.keyservice.v1.DenyRequest
-	(*DenyResponse)(nil),             // 42: bulla.keyservice.v1.DenyResponse
-	(*LiftDenialRequest)(nil),        // 43: bulla.keyservice.v1.LiftDenialRequest
-	(*LiftDenialResponse)(nil),       // 44: bulla.keyservice.v1.LiftDenialResponse
-	(*ListRolloutsRequest)(nil),      // 45: bulla.keyservice.v1.ListRolloutsRequest
-	(*ListRolloutsResponse)(nil),     // 46: bulla.keyservice.v1.ListRolloutsResponse
-	(*Rollout)(nil),                  // 47: bulla.keyservice.v1.Rollout
-	(*RolloutWave)(nil),              // 48: bulla.keyservice.v1.RolloutWave
-	(*PromoteRolloutRequest)(nil),    // 49: bulla.keyservice.v1.PromoteRolloutRequest
-	(*PromoteRolloutResponse)(nil),   // 50: bulla.keyservice.v1.PromoteRolloutResponse
-	(*PauseRolloutRequest)(nil),      // 51: bulla.keyservice.v1.PauseRolloutRequest
-	(*PauseRolloutResponse)(nil),     // 52: bulla.keyservice.v1.PauseRolloutResponse
-	(*RolloutPause)(nil),             // 53: bulla.keyservice.v1.RolloutPause
-	(*ListDenialsRequest)(nil),       // 54: bulla.keyservice.v1.ListDenialsRequest
-	(*ListDenialsResponse)(nil),      // 55: bulla.keyservice.v1.ListDenialsResponse
-	(*Denial)(nil),                   // 56: bulla.keyservice.v1.Denial
-	(*LookRequest)(nil),              // 57: bulla.keyservice.v1.LookRequest
-	(*LookResponse)(nil),             // 58: bulla.keyservice.v1.LookResponse
-	(*AwaitHeadRequest)(nil),         // 59: bulla.keyservice.v1.AwaitHeadRequest
-	(*AwaitHeadResponse)(nil),        // 60: bulla.keyservice.v1.AwaitHeadResponse
+	(*ProveRewriteRequest)(nil),      // 25: bulla.keyservice.v1.ProveRewriteRequest
+	(*ProveRewriteResponse)(nil),     // 26: bulla.keyservice.v1.ProveRewriteResponse
+	(*ListAuditRequest)(nil),         // 27: bulla.keyservice.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 28: bulla.keyservice.v1.ListAuditResponse
+	(*ListLedgerRequest)(nil),        // 29: bulla.keyservice.v1.ListLedgerRequest
+	(*ListLedgerResponse)(nil),       // 30: bulla.keyservice.v1.ListLedgerResponse
+	(*RefusedTip)(nil),               // 31: bulla.keyservice.v1.RefusedTip
+	(*LedgerPlacement)(nil),          // 32: bulla.keyservice.v1.LedgerPlacement
+	(*LedgerEnd)(nil),                // 33: bulla.keyservice.v1.LedgerEnd
+	(*LedgerCluster)(nil),            // 34: bulla.keyservice.v1.LedgerCluster
+	(*LedgerSecret)(nil),             // 35: bulla.keyservice.v1.LedgerSecret
+	(*RewrapRequest)(nil),            // 36: bulla.keyservice.v1.RewrapRequest
+	(*RewrapResponse)(nil),           // 37: bulla.keyservice.v1.RewrapResponse
+	(*RewrapResult)(nil),             // 38: bulla.keyservice.v1.RewrapResult
+	(*BlockLocks)(nil),               // 39: bulla.keyservice.v1.BlockLocks
+	(*Lock)(nil),                     // 40: bulla.keyservice.v1.Lock
+	(*AcceptHistoryRequest)(nil),     // 41: bulla.keyservice.v1.AcceptHistoryRequest
+	(*AcceptHistoryResponse)(nil),    // 42: bulla.keyservice.v1.AcceptHistoryResponse
+	(*DenyRequest)(nil),              // 43: bulla.keyservice.v1.DenyRequest
+	(*DenyResponse)(nil),             // 44: bulla.keyservice.v1.DenyResponse
+	(*LiftDenialRequest)(nil),        // 45: bulla.keyservice.v1.LiftDenialRequest
+	(*LiftDenialResponse)(nil),       // 46: bulla.keyservice.v1.LiftDenialResponse
+	(*ListRolloutsRequest)(nil),      // 47: bulla.keyservice.v1.ListRolloutsRequest
+	(*ListRolloutsResponse)(nil),     // 48: bulla.keyservice.v1.ListRolloutsResponse
+	(*Rollout)(nil),                  // 49: bulla.keyservice.v1.Rollout
+	(*RolloutWave)(nil),              // 50: bulla.keyservice.v1.RolloutWave
+	(*PromoteRolloutRequest)(nil),    // 51: bulla.keyservice.v1.PromoteRolloutRequest
+	(*PromoteRolloutResponse)(nil),   // 52: bulla.keyservice.v1.PromoteRolloutResponse
+	(*PauseRolloutRequest)(nil),      // 53: bulla.keyservice.v1.PauseRolloutRequest
+	(*PauseRolloutResponse)(nil),     // 54: bulla.keyservice.v1.PauseRolloutResponse
+	(*RolloutPause)(nil),             // 55: bulla.keyservice.v1.RolloutPause
+	(*ListDenialsRequest)(nil),       // 56: bulla.keyservice.v1.ListDenialsRequest
+	(*ListDenialsResponse)(nil),      // 57: bulla.keyservice.v1.ListDenialsResponse
+	(*Denial)(nil),                   // 58: bulla.keyservice.v1.Denial
+	(*LookRequest)(nil),              // 59: bulla.keyservice.v1.LookRequest
+	(*LookResponse)(nil),             // 60: bulla.keyservice.v1.LookResponse
+	(*AwaitHeadRequest)(nil),         // 61: bulla.keyservice.v1.AwaitHeadRequest
+	(*AwaitHeadResponse)(nil),        // 62: bulla.keyservice.v1.AwaitHeadResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -4464,70 +4581,74 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	1,  // 9: bulla.keyservice.v1.DeliveryState.ready:type_name -> bulla.keyservice.v1.Readiness
 	17, // 10: bulla.keyservice.v1.DeliveryState.suspended:type_name -> bulla.keyservice.v1.Suspension
 	2,  // 11: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
-	12, // 12: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
-	11, // 13: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
-	32, // 14: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
-	56, // 15: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	30, // 16: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
-	29, // 17: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
-	31, // 18: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
-	33, // 19: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
-	16, // 20: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
-	20, // 21: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
-	36, // 22: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
-	0,  // 23: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	37, // 24: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
-	38, // 25: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
-	56, // 26: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	56, // 27: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	47, // 28: bulla.keyservice.v1.ListRolloutsResponse.rollouts:type_name -> bulla.keyservice.v1.Rollout
-	48, // 29: bulla.keyservice.v1.Rollout.waves:type_name -> bulla.keyservice.v1.RolloutWave
-	53, // 30: bulla.keyservice.v1.Rollout.pause:type_name -> bulla.keyservice.v1.RolloutPause
-	53, // 31: bulla.keyservice.v1.PauseRolloutResponse.was:type_name -> bulla.keyservice.v1.RolloutPause
-	56, // 32: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	3,  // 33: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	5,  // 34: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	7,  // 35: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	9,  // 36: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	15, // 37: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	23, // 38: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	59, // 39: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
-	21, // 40: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
-	25, // 41: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	27, // 42: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	34, // 43: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	39, // 44: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	41, // 45: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	43, // 46: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	54, // 47: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	45, // 48: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
-	49, // 49: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
-	51, // 50: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
-	57, // 51: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	4,  // 52: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 53: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 54: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 55: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 56: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	24, // 57: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	60, // 58: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
-	22, // 59: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
-	26, // 60: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	28, // 61: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	35, // 62: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	40, // 63: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	42, // 64: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	44, // 65: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	55, // 66: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	46, // 67: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
-	50, // 68: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
-	52, // 69: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
-	58, // 70: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	52, // [52:71] is the sub-list for method output_type
-	33, // [33:52] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	12, // 12: bulla.keyservice.v1.ProveRewriteResponse.accepted:type_name -> bulla.keyservice.v1.Inclusion
+	11, // 13: bulla.keyservice.v1.ProveRewriteResponse.log:type_name -> bulla.keyservice.v1.LogState
+	12, // 14: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
+	11, // 15: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
+	34, // 16: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
+	58, // 17: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	32, // 18: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
+	31, // 19: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
+	33, // 20: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
+	35, // 21: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
+	16, // 22: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
+	20, // 23: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
+	38, // 24: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
+	0,  // 25: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
+	39, // 26: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
+	40, // 27: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
+	58, // 28: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	58, // 29: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	49, // 30: bulla.keyservice.v1.ListRolloutsResponse.rollouts:type_name -> bulla.keyservice.v1.Rollout
+	50, // 31: bulla.keyservice.v1.Rollout.waves:type_name -> bulla.keyservice.v1.RolloutWave
+	55, // 32: bulla.keyservice.v1.Rollout.pause:type_name -> bulla.keyservice.v1.RolloutPause
+	55, // 33: bulla.keyservice.v1.PauseRolloutResponse.was:type_name -> bulla.keyservice.v1.RolloutPause
+	58, // 34: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	3,  // 35: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	5,  // 36: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	7,  // 37: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	9,  // 38: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	15, // 39: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	23, // 40: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	61, // 41: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
+	21, // 42: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
+	25, // 43: bulla.keyservice.v1.KeyService.ProveRewrite:input_type -> bulla.keyservice.v1.ProveRewriteRequest
+	27, // 44: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	29, // 45: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	36, // 46: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	41, // 47: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	43, // 48: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	45, // 49: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	56, // 50: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	47, // 51: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
+	51, // 52: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
+	53, // 53: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
+	59, // 54: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	4,  // 55: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 56: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 57: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 58: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 59: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	24, // 60: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	62, // 61: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
+	22, // 62: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
+	26, // 63: bulla.keyservice.v1.KeyService.ProveRewrite:output_type -> bulla.keyservice.v1.ProveRewriteResponse
+	28, // 64: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	30, // 65: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	37, // 66: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	42, // 67: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	44, // 68: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	46, // 69: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	57, // 70: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	48, // 71: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
+	52, // 72: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
+	54, // 73: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
+	60, // 74: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	55, // [55:75] is the sub-list for method output_type
+	35, // [35:55] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -4541,7 +4662,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   58,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -46,6 +46,9 @@ func operatorsWordCountsOnce(t *testing.T, e engine) {
 	if _, err := s.OpenRewrite(ctx, fleet, "other", "a1"); !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("another ref: %v", err)
 	}
+	if _, err := s.TakenRewrite(ctx, fleet, "main", "a1"); !errors.Is(err, store.ErrNotFound) {
+		t.Fatalf("taken before it was spent: %v", err)
+	}
 	if err := s.Do(ctx, s.SpendRewrite(mistake, now)); !errors.Is(err, store.ErrHeadMoved) {
 		t.Fatalf("the older word: %v, want ErrHeadMoved", err)
 	}
@@ -65,5 +68,14 @@ func operatorsWordCountsOnce(t *testing.T, e engine) {
 	}
 	if _, err := s.OpenRewrite(ctx, fleet, "main", "a1"); !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("after it was spent: %v, want ErrNotFound", err)
+	}
+	got, err = s.TakenRewrite(ctx, fleet, "main", "a1")
+	if diff := cmp.Diff(word, got); err != nil || diff != "" {
+		t.Fatalf("what was taken: %v (-want +got):\n%s", err, diff)
+	}
+	for _, other := range [][2]string{{"other", "a1"}, {"main", "c3"}} {
+		if _, err := s.TakenRewrite(ctx, fleet, other[0], other[1]); !errors.Is(err, store.ErrNotFound) {
+			t.Fatalf("what was taken at %v: %v, want ErrNotFound", other, err)
+		}
 	}
 }

@@ -50,6 +50,18 @@ func (s headRows) OpenRewrite(ctx context.Context, fleet, ref, from string) (Rew
 	return r, nil
 }
 
+const takenRewriteQuery = "SELECT fleet, ref, from_head, to_head, person, accepted FROM rewrites" +
+	" WHERE fleet = $1 AND ref = $2 AND from_head = $3 AND spent IS NOT NULL ORDER BY id DESC LIMIT 1"
+
+// TakenRewrite returns the word by which from was left last, or [ErrNotFound].
+func (s headRows) TakenRewrite(ctx context.Context, fleet, ref, from string) (Rewrite, error) {
+	r, err := openRewrite(s.db.Reads.QueryRowContext(ctx, takenRewriteQuery, fleet, ref, from))
+	if err != nil {
+		return Rewrite{}, fmt.Errorf("read taken rewrite: %w", err)
+	}
+	return r, nil
+}
+
 func openRewrite(row *sql.Row) (Rewrite, error) {
 	var r Rewrite
 	var accepted int64

@@ -62,6 +62,8 @@ const (
 	KeyServiceAwaitHeadProcedure = "/bulla.keyservice.v1.KeyService/AwaitHead"
 	// KeyServiceMayTakeProcedure is the fully-qualified name of the KeyService's MayTake RPC.
 	KeyServiceMayTakeProcedure = "/bulla.keyservice.v1.KeyService/MayTake"
+	// KeyServiceProveRewriteProcedure is the fully-qualified name of the KeyService's ProveRewrite RPC.
+	KeyServiceProveRewriteProcedure = "/bulla.keyservice.v1.KeyService/ProveRewrite"
 	// AdminServiceListAuditProcedure is the fully-qualified name of the AdminService's ListAudit RPC.
 	AdminServiceListAuditProcedure = "/bulla.keyservice.v1.AdminService/ListAudit"
 	// AdminServiceListLedgerProcedure is the fully-qualified name of the AdminService's ListLedger RPC.
@@ -119,6 +121,9 @@ type KeyServiceClient interface {
 	// MayTake says whether the caller's wave may take a new build of a placement now.
 	// It is about pace alone: what is opened does not depend on it.
 	MayTake(context.Context, *keyservicev1.MayTakeRequest) (*keyservicev1.MayTakeResponse, error)
+	// ProveRewrite shows the entry of the audit log by which an operator let another head
+	// follow one that it does not descend from.
+	ProveRewrite(context.Context, *keyservicev1.ProveRewriteRequest) (*keyservicev1.ProveRewriteResponse, error)
 }
 
 // NewKeyServiceClient constructs a client for the bulla.keyservice.v1.KeyService service. By
@@ -180,6 +185,12 @@ func NewKeyServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(keyServiceMethods.ByName("MayTake")),
 			connect.WithClientOptions(opts...),
 		),
+		proveRewrite: connect.NewClient[keyservicev1.ProveRewriteRequest, keyservicev1.ProveRewriteResponse](
+			httpClient,
+			baseURL+KeyServiceProveRewriteProcedure,
+			connect.WithSchema(keyServiceMethods.ByName("ProveRewrite")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -193,6 +204,7 @@ type keyServiceClient struct {
 	proveConsistency *connect.Client[keyservicev1.ProveConsistencyRequest, keyservicev1.ProveConsistencyResponse]
 	awaitHead        *connect.Client[keyservicev1.AwaitHeadRequest, keyservicev1.AwaitHeadResponse]
 	mayTake          *connect.Client[keyservicev1.MayTakeRequest, keyservicev1.MayTakeResponse]
+	proveRewrite     *connect.Client[keyservicev1.ProveRewriteRequest, keyservicev1.ProveRewriteResponse]
 }
 
 // BeginEnroll calls bulla.keyservice.v1.KeyService.BeginEnroll.
@@ -267,6 +279,15 @@ func (c *keyServiceClient) MayTake(ctx context.Context, req *keyservicev1.MayTak
 	return nil, err
 }
 
+// ProveRewrite calls bulla.keyservice.v1.KeyService.ProveRewrite.
+func (c *keyServiceClient) ProveRewrite(ctx context.Context, req *keyservicev1.ProveRewriteRequest) (*keyservicev1.ProveRewriteResponse, error) {
+	response, err := c.proveRewrite.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // KeyServiceHandler is an implementation of the bulla.keyservice.v1.KeyService service.
 type KeyServiceHandler interface {
 	// BeginEnroll proves the TLS key (by the CSR's own signature), names the age
@@ -295,6 +316,9 @@ type KeyServiceHandler interface {
 	// MayTake says whether the caller's wave may take a new build of a placement now.
 	// It is about pace alone: what is opened does not depend on it.
 	MayTake(context.Context, *keyservicev1.MayTakeRequest) (*keyservicev1.MayTakeResponse, error)
+	// ProveRewrite shows the entry of the audit log by which an operator let another head
+	// follow one that it does not descend from.
+	ProveRewrite(context.Context, *keyservicev1.ProveRewriteRequest) (*keyservicev1.ProveRewriteResponse, error)
 }
 
 // NewKeyServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -352,6 +376,12 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(keyServiceMethods.ByName("MayTake")),
 		connect.WithHandlerOptions(opts...),
 	)
+	keyServiceProveRewriteHandler := connect.NewUnaryHandlerSimple(
+		KeyServiceProveRewriteProcedure,
+		svc.ProveRewrite,
+		connect.WithSchema(keyServiceMethods.ByName("ProveRewrite")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulla.keyservice.v1.KeyService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case KeyServiceBeginEnrollProcedure:
@@ -370,6 +400,8 @@ func NewKeyServiceHandler(svc KeyServiceHandler, opts ...connect.HandlerOption) 
 			keyServiceAwaitHeadHandler.ServeHTTP(w, r)
 		case KeyServiceMayTakeProcedure:
 			keyServiceMayTakeHandler.ServeHTTP(w, r)
+		case KeyServiceProveRewriteProcedure:
+			keyServiceProveRewriteHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -409,6 +441,10 @@ func (UnimplementedKeyServiceHandler) AwaitHead(context.Context, *keyservicev1.A
 
 func (UnimplementedKeyServiceHandler) MayTake(context.Context, *keyservicev1.MayTakeRequest) (*keyservicev1.MayTakeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.MayTake is not implemented"))
+}
+
+func (UnimplementedKeyServiceHandler) ProveRewrite(context.Context, *keyservicev1.ProveRewriteRequest) (*keyservicev1.ProveRewriteResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.KeyService.ProveRewrite is not implemented"))
 }
 
 // AdminServiceClient is a client for the bulla.keyservice.v1.AdminService service.

@@ -23,7 +23,8 @@ Your word counts once, from the head in force to HASH or to what follows it, and
 stands in the audit log under your name. HASH itself must be signed where the
 head in force, or the service's configuration, demands signatures. Each cluster
 is told by itself, with the annotation bulla.dev/accept-rewrite=OLD..NEW on its
-FleetSync.
+FleetSync. One whose FleetSync says acceptRewrites: KeyService follows your word,
+as the log has it, once the service does.
 
 It takes a login with the role operator (see "bulla login").`
 
