@@ -79,7 +79,7 @@ func TestScripts(t *testing.T) {
 			"kubeput": cmdKubePut, "eventually": cmdEventually, "controller": cmdController,
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
 			"kubeseal": cmdKubeseal, "live": cmdLive,
-			"auditlog": cmdAuditLog, "rewrite": cmdRewrite,
+			"auditlog": cmdAuditLog, "rewrite": cmdRewrite, "forge": cmdForge, "commented": cmdCommented,
 		},
 	})
 }

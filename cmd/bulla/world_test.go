@@ -26,6 +26,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/fixtures/forge"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/sealing"
@@ -35,6 +36,7 @@ type identities map[string]*age.HybridIdentity
 
 // world is what one script's users do not have: private keys, in software.
 type world struct {
+	forge      *forge.StandIn
 	keys       map[string]softkey.Key
 	service    *service
 	roots      map[string]*testfleet.Root // by fleet id

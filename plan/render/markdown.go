@@ -25,12 +25,15 @@ const mostValue = 300
 // blocks, grants, removals, missing locks, and then details, folded; both commits and the
 // version of the program at the foot. What does not fit into the budget is left out
 // before it is written, with a word of how much that is.
-func Markdown(w io.Writer, p *plan.Plan, version string) error {
+func Markdown(w io.Writer, p *plan.Plan, version string) error { return Comment(w, p, version, Marker) }
+
+// Comment is [Markdown] that begins with another marker, which is not a stranger's.
+func Comment(w io.Writer, p *plan.Plan, version, marker string) error {
 	b := &budget{left: Budget}
 	foot := "\n---\n" + code(p.Base.Name) + " " + code(short(p.Base.Commit)) + " → " + code(p.Head.Name) + " " +
 		code(short(p.Head.Commit)) + " · bulla " + code(version) + "\n"
 	b.left -= utf8.RuneCountInString(foot) + mostLeftOut
-	b.line(Marker)
+	b.line(marker)
 	b.line("**bulla plan**: " + Verdict(p))
 	for _, note := range p.Notes {
 		b.line("\n> " + code(note))
@@ -49,6 +52,13 @@ func Markdown(w io.Writer, p *plan.Plan, version string) error {
 	}
 	_, err := io.WriteString(w, b.text.String()+foot)
 	return err
+}
+
+// Failed is a comment in the place of a plan that could not be made: the one of before
+// says what is no longer so.
+func Failed(why, hint, version, marker string) string {
+	return marker + "\n**bulla plan**: there is none: " + code(why) + "\n\nhint: " + code(hint) + "\n\n---\nbulla " +
+		code(version) + "\n"
 }
 
 // mostLeftOut is room for the word of what is left out.

@@ -4,6 +4,7 @@ package plancmd
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ what is checked out. Where BASE has gone on since, the commit at which the two
 parted counts, as in a pull request: merge BASE first to see both together. A
 HEAD that lies before BASE shows what going back would do.
 
+--comment keeps one comment on the pull request at GitHub, GitLab, Gitea or
+Forgejo, and edits it in place; --status sets the commit's status too. The token
+is in GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN, and a job's environment says
+which repository and which pull request it is.
+
 The exit code is that of diff: 0 for no changes, 1 for changes, 2 for trouble. A
 placement that does not build at HEAD, and did at BASE, is trouble; what can be
 told is printed all the same.`
@@ -48,13 +54,19 @@ const example = `  # what this branch does to main
   # as a comment on a pull request: at most 65,536 characters
   bulla plan -o markdown
 
+  # in a job for a pull request, with GITHUB_TOKEN in its environment
+  bulla plan origin/main --comment github --status
+
   # what to look at, for code scanning: SARIF 2.1.0
   bulla plan origin/main -o sarif > plan.sarif
 
   # by program; the form is docs/reference/plan.schema.json
   bulla plan origin/main -o json | jq '.summary'`
 
-type options struct{ format string }
+type options struct {
+	format string
+	told   told
+}
 
 // New is the command.
 func New(s *shell.Shell) *cobra.Command {
@@ -71,6 +83,7 @@ func New(s *shell.Shell) *cobra.Command {
 			return fault.AsUsage(err) // 2 is trouble, whatever it is
 		},
 	}
+	o.told.flags(cmd)
 	cmd.Flags().StringVarP(&o.format, "output", "o", o.format, "`format`: "+strings.Join(formats, ", "))
 	return cmd
 }
@@ -81,35 +94,64 @@ func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
 	if !slices.Contains(formats, o.format) {
 		return fault.NewUsage("-o takes "+strings.Join(formats, ", "), "output format %q is unknown", o.format)
 	}
-	r, err := open(s.Repo)
+	at, err := o.told.place()
 	if err != nil {
 		return err
 	}
-	compared, err := r.compared(args)
+	p, err := between(ctx, s, args)
+	if at != nil && ctx.Err() == nil {
+		if failed := o.told.tell(ctx, *at, p, err); failed != nil {
+			return errors.Join(err, failed, shown(s, p, o))
+		}
+	}
 	if err != nil {
 		return err
+	}
+	return show(s, p, o)
+}
+
+// shown has the output say what the forge did not take.
+func shown(s *shell.Shell, p *plan.Plan, o options) error {
+	if p == nil {
+		return nil
+	}
+	if err := show(s, p, o); err != fault.ErrDifferent { //nolint:errorlint // itself, not what wraps it
+		return err
+	}
+	return nil
+}
+
+// between makes the plan.
+func between(ctx context.Context, s *shell.Shell, args []string) (*plan.Plan, error) {
+	r, err := open(s.Repo)
+	if err != nil {
+		return nil, err
+	}
+	compared, err := r.compared(args)
+	if err != nil {
+		return nil, err
 	}
 	var loader model.Loader
 	now := time.Now()
 	base, err := r.side(compared.base, &loader, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	head, err := r.side(compared.head, &loader, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.mustBeFleet(head); err != nil {
-		return err
+		return nil, err
 	}
 	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.Builder(r.folder), Progress: s.Progress(),
 		History: history{r, &loader, now}})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.Notes = append(p.Notes, compared.notes...)
 	verify(s, base, head, p)
-	return show(s, p, o)
+	return p, nil
 }
 
 func show(s *shell.Shell, p *plan.Plan, o options) error {

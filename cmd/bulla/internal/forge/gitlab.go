@@ -1,0 +1,67 @@
+package forge
+
+import (
+	"context"
+	"net/http"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+)
+
+type gitLab struct {
+	*gitlab.Client
+
+	project string
+	number  int64
+}
+
+func newGitLab(p Place, h *http.Client) (client, error) {
+	c, err := gitlab.NewClient(p.Token, gitlab.WithBaseURL(p.URL), gitlab.WithHTTPClient(h), gitlab.WithoutRetries())
+	return gitLab{c, p.Repository, int64(p.Number)}, err
+}
+
+func (c gitLab) me(ctx context.Context) (string, error) {
+	user, _, err := c.Users.CurrentUser(gitlab.WithContext(ctx))
+	if err != nil {
+		return "", err
+	}
+	return user.Username, nil
+}
+
+func (c gitLab) comments(ctx context.Context, page int) (all []comment, next int, err error) {
+	found, answer, err := c.Notes.ListMergeRequestNotes(c.project, c.number, &gitlab.ListMergeRequestNotesOptions{
+		ListOptions: gitlab.ListOptions{Page: int64(page), PerPage: 100}, Sort: gitlab.Ptr("asc"),
+		OrderBy: gitlab.Ptr("created_at"),
+	}, gitlab.WithContext(ctx))
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, one := range found {
+		if !one.System {
+			all = append(all, comment{one.ID, one.Author.Username, one.Body})
+		}
+	}
+	return all, int(answer.NextPage), nil
+}
+
+func (c gitLab) create(ctx context.Context, body string) error {
+	_, _, err := c.Notes.CreateMergeRequestNote(c.project, c.number,
+		&gitlab.CreateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
+	return err
+}
+
+func (c gitLab) edit(ctx context.Context, id int64, body string) error {
+	_, _, err := c.Notes.UpdateMergeRequestNote(c.project, c.number, id,
+		&gitlab.UpdateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
+	return err
+}
+
+func (c gitLab) status(ctx context.Context, commit string, state State, text string) error {
+	value := gitlab.Success
+	if state == Failure {
+		value = gitlab.Failed
+	}
+	_, _, err := c.Commits.SetCommitStatus(c.project, commit, &gitlab.SetCommitStatusOptions{
+		State: value, Name: gitlab.Ptr(statusName), Description: &text,
+	}, gitlab.WithContext(ctx))
+	return err
+}
