@@ -30,6 +30,8 @@ var firstEntry = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 //
 //	auditlog grant CLUSTER OBJECT FILE HEAD [TIMES [ALSO...]]
 //	auditlog record KIND OUTCOME PERSON DETAIL
+//	auditlog head HEAD
+//	auditlog report CLUSTER OBJECT STATE HEAD [ALSO...]
 //	auditlog enrol NAME    with the keys of `keys NAME`
 //	auditlog fork N        another log under the same key, with the first N entries
 //	auditlog serve         sets LOGURL
@@ -48,6 +50,11 @@ func cmdAuditLog(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "record":
 		w.record(audit.Entry{Kind: audit.Kind(args[1]), Outcome: args[2], Person: args[3], Detail: args[4]})
+	case "head":
+		w.record(audit.Entry{Kind: audit.Head, Outcome: audit.Done, Head: args[1], Detail: "first"})
+	case "report":
+		w.record(audit.Entry{Kind: audit.Report, Outcome: audit.Done, Cluster: args[1], Object: args[2], Head: args[4],
+			Placement: strings.Split(args[2], "/")[0], Also: args[5:], Detail: audit.ReportDetail(len(args)-4, args[3])})
 	case "enrol":
 		w.record(audit.Entry{Kind: audit.Enrol, Outcome: audit.Done, Cluster: args[1], Identity: ts.Getenv("IDENTITY"),
 			Recipient: ts.Getenv("RECIPIENT")})

@@ -30,7 +30,8 @@ var exitCodes = []struct {
 		"have problems to show; audit log and audit who were given a --file that is not",
 		"the audit log; recover or reseal left a stub as it was; keys ls or audit who",
 		"met stubs that cannot be read; import secrets, import kube, import sops or",
-		"another import left something behind",
+		"another import left something behind; audit statement, or audit verify of one,",
+		"misses a step",
 	}},
 	{fault.Trust, []string{
 		"trust was refused: nothing is pinned for this fleet, its keys are not covered",

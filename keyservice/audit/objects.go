@@ -1,6 +1,9 @@
 package audit
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Built is one built object that a digest stands for.
 type Built struct {
@@ -34,4 +37,18 @@ func (e Entry) Names(object string) bool {
 		}
 	}
 	return false
+}
+
+// ReportDetail is the detail of a Report that names objects: how many of them the cluster
+// says are in a state.
+func ReportDetail(n int, state string) string { return fmt.Sprintf("%d %s", n, state) }
+
+// Reported is the state that a Report names its objects in, "" where it names none. It is
+// the cluster's own word.
+func (e Entry) Reported() string {
+	number, state, ok := strings.Cut(e.Detail, " ")
+	if e.Kind != Report || e.Outcome != Done || !ok || e.Object == "" || number != fmt.Sprint(len(e.Built())) {
+		return ""
+	}
+	return state
 }

@@ -20,6 +20,10 @@ type AuditPage struct {
 	// Checkpoint is the log's state, Signed as it came.
 	Checkpoint audit.Checkpoint
 	Signed     []byte
+	// Consistency shows that the log grew into it from the Before entries that were
+	// seen last.
+	Before      int64
+	Consistency [][]byte
 }
 
 // AuditEntry is one entry of the log, shown to be in it.
@@ -28,6 +32,8 @@ type AuditEntry struct {
 	// Leaf is the entry as it was recorded.
 	Leaf  []byte
 	Entry audit.Entry
+	// Proof shows it in the log of the page's checkpoint; an export needs none.
+	Proof [][]byte
 }
 
 // ReadAudit is ListAudit with everything in the answer verified: the checkpoint,
@@ -48,7 +54,9 @@ func (a *Admin) ReadAudit(ctx context.Context, log *Log, in *keyservicev1.ListAu
 	if err != nil {
 		return nil, err
 	}
-	page := &AuditPage{Signed: answer.GetLog().GetCheckpoint()}
+	page := &AuditPage{
+		Signed: answer.GetLog().GetCheckpoint(), Before: w.before.Size, Consistency: answer.GetLog().GetConsistency(),
+	}
 	if page.Checkpoint, err = w.open(answer.GetLog()); err != nil {
 		return nil, err
 	}
@@ -71,7 +79,7 @@ func (p *AuditPage) take(question *keyservicev1.ListAuditRequest, answer *keyser
 			return fmt.Errorf("entry %d is out of order", in.GetIndex())
 		}
 		due = in.GetIndex() + 1
-		e := AuditEntry{Index: int64(in.GetIndex()), Leaf: in.GetEntry()}
+		e := AuditEntry{Index: int64(in.GetIndex()), Leaf: in.GetEntry(), Proof: in.GetProof()}
 		if err := audit.CheckInclusion(p.Checkpoint, e.Index, e.Leaf, in.GetProof()); err != nil {
 			return err
 		}

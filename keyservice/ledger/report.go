@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -106,11 +104,11 @@ func (s *Reporting) mayReport(ctx context.Context, who authority.Cluster, at *he
 // recordReport puts a report into the ledger and the audit log, both or neither.
 // A sign of life changes nothing, and the log does not mention it.
 func (s *Reporting) recordReport(ctx context.Context, who authority.Cluster, at *heads.Head, r *store.LedgerReport, change store.Change) error {
-	e := reportEntry(who, at, r)
-	if e == nil {
+	entries := reportEntries(who, at, r)
+	if len(entries) == 0 {
 		return s.Store.Do(ctx, change)
 	}
-	_, err := s.AppendAt(ctx, at, s.Journal.Leave, []audit.Entry{*e}, change)
+	_, err := s.AppendAt(ctx, at, s.Journal.Leave, entries, change)
 	return err
 }
 
@@ -179,26 +177,4 @@ func checkSecret(secret *keyservicev1.SecretReport) (problem string) {
 var reportable = []keyservicev1.SecretState{
 	keyservicev1.SecretState_SECRET_STATE_UNSPECIFIED, keyservicev1.SecretState_SECRET_STATE_PROVISIONED,
 	keyservicev1.SecretState_SECRET_STATE_IN_USE, keyservicev1.SecretState_SECRET_STATE_DEPROVISIONED,
-}
-
-// reportEntry is what the audit log says of a report; nil of one that says
-// only that the cluster is alive.
-func reportEntry(who authority.Cluster, at *heads.Head, r *store.LedgerReport) *audit.Entry {
-	if len(r.Secrets) == 0 && !r.Complete {
-		return nil
-	}
-	counts := map[string]int{}
-	for _, secret := range r.Secrets {
-		counts[keyservicev1.SecretState(secret.State).Name()]++
-	}
-	var said []string
-	for _, state := range slices.Sorted(maps.Keys(counts)) {
-		said = append(said, fmt.Sprintf("%d %s", counts[state], state))
-	}
-	if r.Complete {
-		said = append(said, "complete")
-	}
-	e := who.Entry(audit.Report, audit.Done)
-	e.Head, e.Revision, e.Detail = at.Hash, r.Head, strings.Join(said, ", ")
-	return &e
 }

@@ -37,7 +37,7 @@ func newAudit(a run) *cobra.Command {
 		Use: "audit", Short: "Read and verify the audit log", Long: auditLong, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditLog(a), newAuditVerify(a), newAuditWho(a))
+	cmd.AddCommand(newAuditLog(a), newAuditVerify(a), newAuditWho(a), newAuditStatement(a))
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package auditcmd
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -21,13 +22,20 @@ as closely as the files allow. Several files are held against each other; they
 may come from different people, who saw the log at different times.
 
 --against takes an earlier export: everything in it must still be there. The exit
-code is 3 when something is wrong.`
+code is 3 when something is wrong.
+
+A statement ("bulla audit statement") is verified with the same key: which of its
+steps the log bears out. With --against, that nothing else in that export speaks of
+what it is about.`
 
 const auditVerifyExample = `  bulla audit verify acme.jsonl
   bulla audit verify acme.jsonl --against /archive/last-month.jsonl
 
   # what a colleague exported and what you did: one log?
-  bulla audit verify mine.jsonl theirs.jsonl`
+  bulla audit verify mine.jsonl theirs.jsonl
+
+  # what an auditor was given
+  bulla audit verify db-prod-eu.json --log-key "$LOGKEY"`
 
 func newAuditVerify(a run) *cobra.Command {
 	var logKey, against string
@@ -35,7 +43,7 @@ func newAuditVerify(a run) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify FILE...", Short: "Verify exports of the audit log, offline", Long: auditVerifyLong,
 		Example: auditVerifyExample,
-		Args:    command.Args("the names of exports", 1, 100),
+		Args:    command.Args("the names of exports or statements", 1, 100),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := format.CheckNoNames(); err != nil {
 				return err
@@ -44,7 +52,7 @@ func newAuditVerify(a run) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.auditVerify(args, against, verifier, format)
+			return a.verifyAll(args, against, verifier, format)
 		},
 	}
 	addLogKey(cmd, &logKey)
@@ -59,6 +67,34 @@ type auditFinding struct {
 	First   int64  `json:"first"`
 	Last    int64  `json:"last"`
 	Problem string `json:"problem"`
+}
+
+// verifyAll verifies statements one by one, and exports together.
+func (a run) verifyAll(files []string, against string, verifier note.Verifier, format render.Format) error {
+	var exports []string
+	var found error
+	for _, file := range files {
+		s, err := readStatement(file)
+		switch {
+		case err != nil:
+			return err
+		case s == nil:
+			exports = append(exports, file)
+			continue
+		}
+		if err := a.verifyStatement(file, s, against, verifier, format); errors.Is(err, fault.ErrFindings) {
+			found = err // the others are told all the same
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(exports) == 0 {
+		return found
+	}
+	if err := a.auditVerify(exports, against, verifier, format); err != nil {
+		return err
+	}
+	return found
 }
 
 func (a run) auditVerify(files []string, against string, verifier note.Verifier, format render.Format) error {
