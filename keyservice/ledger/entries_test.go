@@ -21,15 +21,16 @@ func TestTheLogNamesWhatAClusterSaysIsInAState(t *testing.T) {
 	secret := func(name string, state int32) store.LedgerSecret {
 		return store.LedgerSecret{Namespace: "shop", Name: name, Placement: "shop", State: state}
 	}
+	secrets := func(all ...store.LedgerSecret) []store.LedgerSecret { return all }
 	for _, test := range []struct {
 		what   string
 		report store.LedgerReport
 		want   string
 	}{
 		{what: "alive", want: ""},
-		{"news", store.LedgerReport{Secrets: []store.LedgerSecret{secret("a", gone), secret("b", inUse), secret("Thing/c", gone)}},
+		{"news", store.LedgerReport{Secrets: secrets(secret("a", gone), secret("b", inUse), secret("Thing/c", gone))},
 			"2 Deprovisioned: shop/a shop/c; 1 InUse: shop/b"},
-		{"everything", store.LedgerReport{Complete: true, Secrets: []store.LedgerSecret{secret("a", gone), secret("b", inUse)}},
+		{"everything", store.LedgerReport{Complete: true, Secrets: secrets(secret("a", gone), secret("b", inUse))},
 			"1 Deprovisioned: shop/a; 1 InUse, complete:"},
 		{"everything, of nothing", store.LedgerReport{Complete: true}, "complete:"},
 	} {

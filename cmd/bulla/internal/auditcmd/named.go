@@ -78,7 +78,8 @@ var errFound = errors.New("found")
 // logHas says whether the log has any entry that a filter chooses.
 func logHas(ctx context.Context, source auditlog.Source, filter auditlog.Filter) (bool, error) {
 	err := source.Read(ctx, filter, func(e client.AuditEntry) error {
-		if e.Entry.Kind == audit.Deny || e.Entry.Kind == audit.Report { // an operator may misspell a name, and a cluster say any
+		// An operator may misspell a name too, and a cluster say any.
+		if e.Entry.Kind == audit.Deny || e.Entry.Kind == audit.Report {
 			return nil
 		}
 		return errFound

@@ -115,10 +115,10 @@ func TestAStatementShowsNothingThatTheLogDoesNotBearOut(t *testing.T) {
 }
 
 func TestAMissingStepIsToldAndNotClaimed(t *testing.T) {
-	again := audit.Entry{Fleet: fleet, Time: time.Unix(600, 0).UTC(), Kind: audit.Unseal, Outcome: "Granted", Cluster: "eu",
-		Placement: "shop", Object: "shop/db"}
-	lost := audit.Entry{Fleet: fleet, Time: time.Unix(600, 0).UTC(), Kind: audit.Report, Outcome: audit.Done, Cluster: "eu",
-		Placement: "shop", Object: "shop/db", Detail: audit.ReportDetail(1, "Unknown")}
+	later := audit.Entry{Fleet: fleet, Time: time.Unix(600, 0).UTC(), Cluster: "eu", Placement: "shop", Object: "shop/db"}
+	again, lost := later, later
+	again.Kind, again.Outcome = audit.Unseal, "Granted"
+	lost.Kind, lost.Outcome, lost.Detail = audit.Report, audit.Done, audit.ReportDetail(1, "Unknown")
 	for name, test := range map[string]struct {
 		size int64
 		more []audit.Entry
