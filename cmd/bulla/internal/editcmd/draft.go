@@ -39,19 +39,19 @@ func newDraft(file, text, kept string) (*draft, error) {
 		return nil, fault.New("TMPDIR must name a folder that you may write to", "make a private folder: %w", cause(err))
 	}
 	d.path = filepath.Join(d.folder, filepath.Base(file))
-	return d, os.WriteFile(d.path, []byte(d.head+text), 0o600)
+	return d, os.WriteFile(d.path, []byte(d.head+text), 0o600) //nolint:gosec // in a folder made here
 }
 
 // edit opens the person's editor and returns what it left, without the head.
 func (d *draft) edit(s *shell.Shell) (string, error) {
 	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
 	// By a shell, as git does it: the variable may have arguments and quotes.
-	cmd := exec.Command("/bin/sh", "-c", editor+` "$@"`, editor, d.path)
+	cmd := exec.Command("/bin/sh", "-c", editor+` "$@"`, editor, d.path) //nolint:gosec // the person's own editor
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return "", d.keep(fmt.Errorf("the editor ended with an error: %w", err))
 	}
-	data, err := os.ReadFile(d.path)
+	data, err := os.ReadFile(d.path) //nolint:gosec // made here, or named by the person
 	if err != nil {
 		return "", d.keep(cause(err))
 	}
@@ -82,7 +82,7 @@ func (d *draft) drop() error {
 	if d.folder == "" {
 		return nil
 	}
-	return os.RemoveAll(d.folder)
+	return os.RemoveAll(d.folder) //nolint:gosec // made by an edit: its name begins so
 }
 
 // cause drops the path of an error, which the caller names in its own words.
