@@ -116,8 +116,13 @@ func (h *history) gitConsents() {
 
 // heldBack says that a placement's build of now may not begin here, and gives something.
 func (h *history) heldBack(name string) bool {
-	return h.closed(name) && slices.ContainsFunc(h.git[name].objects, func(o kustomize.Object) bool {
-		return !h.rules.touched[o.ID()] && h.stands(name, o) != nil
+	if !h.closed(name) {
+		return false
+	}
+	placed := h.rules.placed() // what is contested nobody gets
+	return slices.ContainsFunc(h.git[name].objects, func(o kustomize.Object) bool {
+		_, comes := placed[o.ID()]
+		return comes && !h.rules.touched[o.ID()] && h.stands(name, o) != nil
 	})
 }
 
