@@ -128,7 +128,7 @@ var folders = map[string]string{
 
 // parseErrors are the errors of a file that have a line.
 func parseErrors(err error) (all []*api.ParseError) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each is looked at
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range joined.Unwrap() {
 			all = append(all, parseErrors(one)...)
 		}
