@@ -43,7 +43,7 @@ func newDocs(a *app) *cobra.Command {
 // writeManPages writes a page for each command. Their date is SOURCE_DATE_EPOCH's,
 // so that two builds of one release are the same.
 func writeManPages(folder string, root *cobra.Command) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // Man pages are for everybody.
 		return fmt.Errorf("write man pages: %w", err)
 	}
 	root.DisableAutoGenTag = true
