@@ -28,7 +28,7 @@ func TestTheLedgerHasWhatAClusterSaysOfItself(t *testing.T) {
 		Suspended: &keyservicev1.Suspension{By: "kubectl-edit", Since: 1790000000000000},
 		Deliveries: []*keyservicev1.DeliveryState{
 			{Placement: "payments", Ready: keyservicev1.Readiness_READINESS_NOT_READY, Reason: "ApplyFailed", Message: "no namespace \"payments\"", Since: 1},
-			{Placement: "plain", Ready: keyservicev1.Readiness_READINESS_READY, Objects: 3},
+			{Placement: "plain", Ready: keyservicev1.Readiness_READINESS_READY, Objects: 3, Variant: "berlin"},
 		},
 	}
 	if err := f.eu.reportState(t, said); err != nil {
@@ -73,6 +73,7 @@ func TestWhatAClusterSaysOfItselfIsHeldToItsForm(t *testing.T) {
 		"an escape":            delivery(func(d *keyservicev1.DeliveryState) { d.Message = "\x1b[2J" }),
 		"a second line":        delivery(func(d *keyservicev1.DeliveryState) { d.Message = "a\nb" }),
 		"a long message":       delivery(func(d *keyservicev1.DeliveryState) { d.Message = strings.Repeat("m", 513) }),
+		"a variant's path":     delivery(func(d *keyservicev1.DeliveryState) { d.Variant = "../x" }),
 		"a reason of words":    delivery(func(d *keyservicev1.DeliveryState) { d.Reason = "it is so" }),
 		"an odd readiness":     delivery(func(d *keyservicev1.DeliveryState) { d.Ready = 9 }),
 		"a manager's escape":   delivery(func(d *keyservicev1.DeliveryState) { d.Suspended = &keyservicev1.Suspension{By: "\u202e"} }),

@@ -49,6 +49,9 @@ type DeliverySpec struct {
 	// BuildDigest is the digest of everything that this placement builds. A
 	// Delivery works only when it changed, or when something of its own drifted.
 	BuildDigest string `json:"buildDigest"`
+	// Variant of the placement that is built here; absent where it is the placement's own.
+	// +optional
+	Variant string `json:"variant,omitempty"`
 	// TargetNamespace is the placement's, or the first of its namespaces, and
 	// ServiceAccountName the account there that it names, if any. A removal is made
 	// as that account when the status, which has it too, was lost.
@@ -200,6 +203,7 @@ type InventoryRun struct {
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=".status.conditions[?(@.type==\"Ready\")].message"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=".metadata.creationTimestamp"
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=".spec.suspend"
+// +kubebuilder:printcolumn:name="Variant",type=string,priority=1,JSONPath=".spec.variant"
 // +kubebuilder:printcolumn:name="Revision",type=string,priority=1,JSONPath=".status.lastAppliedRevision"
 type Delivery struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -157,7 +157,7 @@ func planDeliveries(s *view.Snapshot, cluster string, standing []v1alpha1.Delive
 			appliedAs(&next.Spec, placed.Placement)
 		}
 		if buildsHere(placed) {
-			next.Spec.BuildDigest = placed.Build.Digest
+			next.Spec.BuildDigest, next.Spec.Variant = placed.Build.Digest, placed.Placement.Variant
 		}
 		if consented(d) { // it was placed again: what covered it once covers it no more
 			next.Spec.Revision = s.Revision
@@ -185,7 +185,7 @@ func newDelivery(name string, placed *kustomize.Placed, revision string) *v1alph
 	appliedAs(&d.Spec, placed.Placement)
 	d.Spec.DeletionPolicy = whatStays(placed.Placement)
 	if placed.Err == nil {
-		d.Spec.BuildDigest = placed.Build.Digest
+		d.Spec.BuildDigest, d.Spec.Variant = placed.Build.Digest, placed.Placement.Variant
 	}
 	return d
 }

@@ -129,6 +129,17 @@ func TestDeliveriesSayWhatGitPlaces(t *testing.T) {
 	w.synced()
 	w.expect(several(3))
 
+	t.Log("a Delivery names the variant that is built here, as long as it is")
+	plain := *w.app("app-2", "two")["placements/app-2.yaml"]
+	variant := plain + "  variants: [{name: berlin, clusterName: " + testCluster + ", path: apps/app-2}]\n"
+	for _, now := range []struct{ text, want string }{{variant, "berlin"}, {plain, ""}} {
+		w.commit("vary", map[string]*string{"placements/app-2.yaml": &now.text})
+		w.synced()
+		if got := w.deliveries()["app-2"].Spec.Variant; got != now.want {
+			t.Errorf("the Delivery names variant %q, want %q", got, now.want)
+		}
+	}
+
 	t.Log("a Delivery that somebody deletes or edits is written again")
 	gone := w.deliveries()["app-2"]
 	if err := w.client.Delete(t.Context(), &gone); err != nil {

@@ -49,7 +49,7 @@ func (r *Reporter) state(ctx context.Context, snapshot *view.Snapshot) (*keyserv
 }
 
 func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snapshot *view.Snapshot) *keyservicev1.DeliveryState {
-	s := &keyservicev1.DeliveryState{Placement: d.Name, Objects: uint32(max(0, d.Status.Objects))}
+	s := &keyservicev1.DeliveryState{Placement: d.Name, Objects: uint32(max(0, d.Status.Objects)), Variant: d.Spec.Variant}
 	if d.Spec.Suspend {
 		s.Suspended = SuspensionOf(ctx, r.Reader, d)
 	}

@@ -52,6 +52,8 @@ func checkDelivery(d *keyservicev1.DeliveryState) (problem string) {
 		return "since"
 	case d.GetRelease() != "" && !hexid.IsDigest(d.GetRelease()):
 		return "release"
+	case d.GetVariant() != "" && !protocol.IsName(d.GetVariant()):
+		return "variant"
 	}
 	if problem := protocol.TextProblem("message", d.GetMessage(), 0, protocol.MaxMessage); problem != "" {
 		return problem

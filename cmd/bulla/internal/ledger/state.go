@@ -16,6 +16,8 @@ type Suspension struct {
 // Delivery is one placement on one cluster: that cluster's word.
 type Delivery struct {
 	Placement string `json:"placement"`
+	// Variant of the placement that the cluster builds; "" for its own.
+	Variant string `json:"variant,omitempty"`
 	// Ready is True, False or Unknown.
 	Ready     string      `json:"ready"`
 	Reason    string      `json:"reason,omitempty"`
@@ -72,9 +74,9 @@ func readSuspension(s *keyservicev1.Suspension) *Suspension {
 func readDeliveries(in []*keyservicev1.DeliveryState) []Delivery {
 	deliveries := make([]Delivery, len(in))
 	for i, d := range in {
-		deliveries[i] = Delivery{Placement: d.GetPlacement(), Ready: readiness(d.GetReady()), Reason: d.GetReason(),
-			Message: d.GetMessage(),
-			Since:   moment(d.GetSince()), Objects: int(d.GetObjects()), Suspended: readSuspension(d.GetSuspended())}
+		deliveries[i] = Delivery{Placement: d.GetPlacement(), Variant: d.GetVariant(),
+			Ready: readiness(d.GetReady()), Reason: d.GetReason(), Message: d.GetMessage(),
+			Since: moment(d.GetSince()), Objects: int(d.GetObjects()), Suspended: readSuspension(d.GetSuspended())}
 	}
 	return deliveries
 }

@@ -161,5 +161,8 @@ func deliveryRow(status ledger.Status, c ledger.Cluster, d ledger.Delivery) []st
 	} else if d.Well() {
 		says = fmt.Sprintf("%d objects", d.Objects)
 	}
+	if d.Variant != "" {
+		says = strings.TrimSpace("variant " + d.Variant + ": " + says)
+	}
 	return []string{d.Placement, c.Name, d.String(), shell.Ago(status.Time, d.Since), says}
 }
