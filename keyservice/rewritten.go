@@ -47,14 +47,23 @@ func (s *rewritten) ProveRewrite(ctx context.Context, in *keyservicev1.ProveRewr
 		return nil, s.Refuse(keyservicev1.ReasonRequest, errors.New("head is no full hash of a commit"),
 			"cluster", who.Name)
 	}
-	out, err := s.prove(ctx, in)
+	current, err := s.heads.Usable(ctx)
+	if err != nil {
+		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
+	}
+	// The entry names the operator, and such names are for the fleet's clusters alone.
+	if _, reason := heads.Admit(current.Model, who.Name, who.Identity); reason != "" {
+		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Report, reason),
+			errors.New("the accepted head does not have this cluster follow anything"))
+	}
+	out, err := s.prove(ctx, current, in)
 	if err != nil {
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	return out, nil
 }
 
-func (s *rewritten) prove(ctx context.Context, in *keyservicev1.ProveRewriteRequest) (
+func (s *rewritten) prove(ctx context.Context, current *heads.Head, in *keyservicev1.ProveRewriteRequest) (
 	*keyservicev1.ProveRewriteResponse, error,
 ) {
 	state, err := s.Journal.Latest(ctx, in.GetLogSize())
@@ -65,7 +74,7 @@ func (s *rewritten) prove(ctx context.Context, in *keyservicev1.ProveRewriteRequ
 	if out.Log, err = state.State(ctx, in.GetLogSize()); err != nil {
 		return nil, err
 	}
-	taken, err := s.taken(ctx, in.GetHead())
+	taken, err := s.taken(ctx, current, in.GetHead())
 	if err != nil || taken == nil {
 		return out, err
 	}
@@ -82,11 +91,7 @@ func (s *rewritten) prove(ctx context.Context, in *keyservicev1.ProveRewriteRequ
 
 // taken is the word by which a head was left; nil where there is none that led to the
 // head in force.
-func (s *rewritten) taken(ctx context.Context, from string) (*store.Rewrite, error) {
-	current, err := s.heads.Usable(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (s *rewritten) taken(ctx context.Context, current *heads.Head, from string) (*store.Rewrite, error) {
 	taken, err := s.store.TakenRewrite(ctx, s.Fleet, s.Ref, from)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

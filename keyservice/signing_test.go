@@ -204,6 +204,7 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 	}
 	// A commit follows the one that was named before the service looks.
 	second := f.commit(map[string]string{"README": "and on"})
+	followed := second
 	f.settle(second)
 	if _, result := f.us.unseal(second, f.digest); result.Granted() {
 		t.Error("what the rewritten history does not place is granted")
@@ -218,7 +219,15 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 		t.Errorf("no hash: %v", found)
 	}
 	heads, said := f.entriesOf(audit.Head, "Done"), f.entriesOf(audit.History, "Done")
-	if last := heads[len(heads)-1]; last.Head != second || !strings.Contains(last.Detail, "an operator accepted "+first) {
+	// Whoever left the fleet is not told who runs it.
+	second = f.commit(map[string]string{f.us.path(): f.us.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "us")})
+	f.settle(second)
+	denied := new(client.DeniedError)
+	if found, err := f.us.client.AcceptedRewrite(t.Context(), old, "main"); !errors.As(err, &denied) ||
+		denied.Reason != keyservicev1.ReasonSuspended {
+		t.Errorf("a cluster that was suspended is shown %v, %v", found, err)
+	}
+	if last := heads[len(heads)-1]; last.Head != followed || !strings.Contains(last.Detail, "an operator accepted "+first) {
 		t.Errorf("the accepted head in the log: %+v", last)
 	}
 	if last := said[len(said)-1]; last.Head != old || last.Revision != first || last.Ref != "main" {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
@@ -16,9 +18,10 @@ type History interface {
 	Follows(commit, other string) bool
 	// Side reads a commit.
 	Side(commit string) (*Side, error)
-	// Versions are what a file was in a commit and in those before it, the newest first.
-	// whole is false where there is more than was looked at.
-	Versions(ctx context.Context, commit, file string) (versions []Version, whole bool, err error)
+	// Versions hands over what files were in a commit and in those before it, the newest
+	// first. lacking are the files of which there may be more.
+	Versions(ctx context.Context, commit string, files []string, each func(file string, v Version)) (
+		lacking map[string]bool, err error)
 }
 
 // Version is what a file was, and the newest commit that had it so.
@@ -42,27 +45,30 @@ func (d *differ) returns(ctx context.Context, h History, p *Plan) {
 	if h == nil {
 		return
 	}
+	came := map[string]map[string][]string{}
 	for _, file := range d.changedFiles(p) {
-		came := d.came(file)
-		if len(came) == 0 {
-			continue
+		if of := d.came(file); len(of) > 0 {
+			came[file] = of
 		}
-		versions, whole, err := h.Versions(ctx, d.base.Revision.Commit, file)
-		if err != nil || !whole {
+	}
+	files := slices.Sorted(maps.Keys(came))
+	lacking, err := h.Versions(ctx, d.base.Revision.Commit, files, func(file string, v Version) {
+		again := Return{Stub: file, Commit: v.Commit}
+		for payload, fields := range payloadsOf(file, v.Data) {
+			if _, is := came[file][payload]; is {
+				delete(came[file], payload)
+				again.Fields = append(again.Fields, fields...)
+			}
+		}
+		if slices.Sort(again.Fields); len(again.Fields) > 0 {
+			p.Returns = append(p.Returns, again)
+		}
+	})
+	slices.SortStableFunc(p.Returns, func(a, b Return) int { return strings.Compare(a.Stub, b.Stub) })
+	for _, file := range files {
+		if err != nil || lacking[file] {
 			p.Notes = append(p.Notes, fmt.Sprintf("not all of the history of %s is here: nobody can tell whether a value of it "+
 				"returns", file))
-		}
-		for _, v := range versions {
-			again := Return{Stub: file, Commit: v.Commit}
-			for payload, fields := range payloadsOf(file, v.Data) {
-				if _, is := came[payload]; is {
-					delete(came, payload)
-					again.Fields = append(again.Fields, fields...)
-				}
-			}
-			if slices.Sort(again.Fields); len(again.Fields) > 0 {
-				p.Returns = append(p.Returns, again)
-			}
 		}
 	}
 }

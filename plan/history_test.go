@@ -38,13 +38,19 @@ func (h past) Side(commit string) (*plan.Side, error) {
 	return h.w.side(commit, h.files[h.index(commit)]), nil
 }
 
-func (h past) Versions(_ context.Context, commit, file string) (all []plan.Version, whole bool, err error) {
-	for i := h.index(commit); i >= 0; i-- {
-		if text := h.files[i][file]; text != "" {
-			all = append(all, plan.Version{Commit: h.commits[i], Data: []byte(text)})
+func (h past) Versions(_ context.Context, commit string, files []string, each func(string, plan.Version)) (
+	lacking map[string]bool, err error,
+) {
+	lacking = map[string]bool{}
+	for _, file := range files {
+		lacking[file] = h.shallow
+		for i := h.index(commit); i >= 0; i-- {
+			if text := h.files[i][file]; text != "" {
+				each(file, plan.Version{Commit: h.commits[i], Data: []byte(text)})
+			}
 		}
 	}
-	return all, !h.shallow, nil
+	return lacking, nil
 }
 
 func (h past) between(base, head int) *plan.Plan {

@@ -2,15 +2,16 @@ package fleetsync
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
-	"sort"
 	"sync"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/source"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
@@ -119,19 +120,36 @@ func (c consents) before(leaving view.Leaving, revision string) map[string]bool 
 	return stood
 }
 
-// since lists the commits of the branch after a consent's revision and up to another.
-// Not ok: there are too many, and then the consent covers nothing.
+// since lists the commits after a consent's revision and up to another, by all parents: a
+// return and a removal may have been merged into somebody's own commit. Not ok: there are
+// too many, and then the consent covers nothing.
 func (c consents) since(ctx context.Context, revision, last string) (commits []string, ok bool) {
-	chain, err := c.mirror.History(ctx, last, revision)
-	if err != nil {
-		return nil, false
+	commits, err := c.mirror.Since(ctx, last, revision, mostSince)
+	return commits, err == nil
+}
+
+// at reads a commit after a consent's revision. It is nil where what the commit holds is
+// refused, or has no file of this cluster: that placed nothing here. Not ok: what it
+// holds is not known.
+func (c consents) at(commit string) (files *tree.Tree, read *model.Model, ok bool) {
+	files, read, err := c.mirror.read(commit)
+	var entry *tree.Error
+	switch {
+	case err != nil && files == nil:
+		return nil, nil, errors.As(err, &entry) || errors.Is(err, tree.ErrTooLarge)
+	case err != nil:
+		return nil, nil, !isUnread(err)
+	case slices.ContainsFunc(read.Problems, func(p model.Problem) bool { return isUnread(p.Err) }):
+		return nil, nil, false
+	case read.Clusters[c.cluster] == nil:
+		return nil, nil, true
 	}
-	// A revision that was merged is not on the branch itself: what came before the merge
-	// does not follow it.
-	n := sort.Search(len(chain), func(i int) bool {
-		return chain[i] == revision || !isBefore(c.mirror, revision, chain[i])
-	})
-	return chain[:n], n <= mostSince
+	return files, read, true
+}
+
+// isUnread says whether the mirror is to blame, and not what a file holds.
+func isUnread(err error) bool {
+	return errors.Is(err, tree.ErrCorrupt) || errors.Is(err, source.ErrUnknownRevision)
 }
 
 // placedSince are the objects that a commit placed here after a consent's revision, and
@@ -154,12 +172,11 @@ func (c consents) placedSince(ctx context.Context, revision, told string) (back 
 	return back, ok
 }
 
-// placedAt adds what one commit places here. One that cannot be read, or has no file of
-// this cluster, would have placed nothing on it.
+// placedAt adds what one commit places here.
 func (c consents) placedAt(ctx context.Context, commit string, on map[kustomize.ObjectID]bool) bool {
-	files, read, err := c.mirror.read(commit)
-	if err != nil || read.Clusters[c.cluster] == nil {
-		return true
+	files, read, ok := c.at(commit)
+	if read == nil {
+		return ok
 	}
 	then := c.builder.ResolveSoon(ctx, files, read, c.cluster)
 	for id := range then.Owners {
@@ -178,21 +195,29 @@ func (c consents) cameBack(ctx context.Context, revision, placement string) bool
 	if revision == c.typed {
 		return false
 	}
-	known, there := c.back.Load(revision)
-	if !there {
-		names := map[string]bool{}
-		commits, ok := c.since(ctx, revision, c.snapshot.Head)
+	if known, there := c.back.Load(revision); there {
+		return known.(map[string]bool)[placement]
+	}
+	names := map[string]bool{}
+	commits, ok := c.since(ctx, revision, c.snapshot.Head)
+	if !ok {
+		return true
+	}
+	for _, commit := range commits {
+		if commit == c.snapshot.Head {
+			continue
+		}
+		_, read, ok := c.at(commit)
 		if !ok {
 			return true
 		}
-		for _, commit := range commits {
-			if _, read, err := c.mirror.read(commit); err == nil && commit != c.snapshot.Head {
-				for _, name := range read.PlacedOn(c.cluster) {
-					names[name] = true
-				}
-			}
+		if read == nil {
+			continue
 		}
-		known, _ = c.back.LoadOrStore(revision, names)
+		for _, name := range read.PlacedOn(c.cluster) {
+			names[name] = true
+		}
 	}
-	return known.(map[string]bool)[placement]
+	c.back.Store(revision, names)
+	return names[placement]
 }

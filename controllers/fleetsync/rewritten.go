@@ -77,8 +77,19 @@ func mayBeAccepted(err error) bool {
 func (r *remote) word(ctx context.Context, obj *v1alpha1.FleetSync) (*keyservice.Rewrite, error) {
 	accepted := hashOf(obj.Status.Head)
 	asked, ok := r.Link.Current().(prover)
-	if !ok || accepted == "" {
+	switch {
+	case accepted == "":
 		return nil, nil
+	case !ok:
+		return nil, errors.New("there is no connection to the key service, so nobody was asked; hint: it is made once " +
+			"this cluster is enrolled: see the conditions of this FleetSync")
+	case r.Snapshots.Load() == nil:
+		return nil, errors.New("no fleet.yaml was read yet since this controller started, so no answer could be held " +
+			"against the audit log, and nobody was asked; hint: it is tried again; if that stays, this cluster lost its " +
+			"copy of the history, and the annotation accepts the head")
+	case r.enrolment.logKey() == "":
+		return nil, errors.New("fleet.yaml has no spec.logKey, so no answer could be held against the audit log, and " +
+			"nobody was asked; hint: the annotation accepts the head")
 	}
 	word, err := asked.AcceptedRewrite(ctx, accepted, refOf(obj))
 	if err != nil || word == nil {

@@ -8,7 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/unseal"
+	"github.com/bulla-dev/bulla/controllers/view"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -102,4 +105,24 @@ func TestARewrittenHistoryIsFollowedByTheKeyServicesWord(t *testing.T) {
 		t.Errorf("an entry that was followed is followed again: head %s: %s", back.Status.Head, readyMessage(back))
 	}
 	w.expect([]string{"app-1"}, "app-2")
+}
+
+// TestNobodyIsAskedForAWordThatCouldNotBeHeldAgainstTheLog: and the condition says what
+// is missing, not that the log is wrong or that nobody gave a word.
+func TestNobodyIsAskedForAWordThatCouldNotBeHeldAgainstTheLog(t *testing.T) {
+	obj := &v1alpha1.FleetSync{}
+	obj.Status.Head = "main@sha1:" + strings.Repeat("1", 40)
+	read := &view.Snapshots{}
+	read.Store(&view.Snapshot{Fleet: &api.Fleet{}})
+	for want, options := range map[string]*Options{
+		"no connection to the key service": {Link: &unseal.Link{}, Snapshots: read},
+		"no fleet.yaml was read yet":       {Link: unseal.NewLink(&silentService{}), Snapshots: &view.Snapshots{}},
+		"fleet.yaml has no spec.logKey":    {Link: unseal.NewLink(&silentService{}), Snapshots: read},
+	} {
+		r := &remote{Options: options, enrolment: &enrolment{Options: options}}
+		word, err := r.word(t.Context(), obj)
+		if word != nil || err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "; hint: ") {
+			t.Errorf("%s: %v, %v", want, word, err)
+		}
+	}
 }

@@ -48,6 +48,9 @@ type History interface {
 	// History lists the first-parent chain from head, which comes first, to last,
 	// included, or to the first commit when last is not on it.
 	History(ctx context.Context, head, last string) ([]string, error)
+	// Since lists the commits up to head, included, that older is an ancestor of, by any
+	// parent. More than most are [tree.ErrTooLarge].
+	Since(ctx context.Context, head, older string, most int) ([]string, error)
 }
 
 // Acceptance is a head that somebody is about to accept.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/plan"
 )
 
@@ -22,11 +23,8 @@ func (h history) Side(commit string) (*plan.Side, error) {
 	return h.side(plan.Revision{Name: commit, Commit: commit}, h.loader, h.now)
 }
 
-func (h history) Versions(ctx context.Context, commit, file string) ([]plan.Version, bool, error) {
-	found, whole, err := h.clone.Versions(ctx, commit, file)
-	versions := make([]plan.Version, 0, len(found))
-	for _, v := range found {
-		versions = append(versions, plan.Version(v))
-	}
-	return versions, whole, err
+func (h history) Versions(ctx context.Context, commit string, files []string, each func(string, plan.Version)) (
+	lacking map[string]bool, err error,
+) {
+	return h.clone.Versions(ctx, commit, files, func(file string, v git.Version) { each(file, plan.Version(v)) })
 }
