@@ -220,7 +220,8 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 	}
 	heads, said := f.entriesOf(audit.Head, "Done"), f.entriesOf(audit.History, "Done")
 	// Whoever left the fleet is not told who runs it.
-	second = f.commit(map[string]string{f.us.path(): f.us.file(func(c *api.Cluster) { c.Spec.Suspend = true }, "us")})
+	suspend := func(c *api.Cluster) { c.Spec.Suspend = true }
+	second = f.commit(map[string]string{f.us.path(): f.us.file(suspend, "us")})
 	f.settle(second)
 	denied := new(client.DeniedError)
 	if found, err := f.us.client.AcceptedRewrite(t.Context(), old, "main"); !errors.As(err, &denied) ||

@@ -58,7 +58,8 @@ type ancestors struct {
 }
 
 func walkFrom(o *objects, from string) *ancestors {
-	return &ancestors{objects: o, queue: []string{from}, seen: map[string]bool{from: true}, children: map[string][]string{}}
+	return &ancestors{objects: o, queue: []string{from}, seen: map[string]bool{from: true},
+		children: map[string][]string{}}
 }
 
 // step reads one commit, unless it is among those to leave out.

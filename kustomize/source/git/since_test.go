@@ -90,7 +90,8 @@ func TestTheHistoryOfAPartialCloneIsNotWhole(t *testing.T) {
 	}{
 		"":                   {all, whole},
 		"--filter=blob:none": {map[string][]string{file: {"three\n"}, other: {"one\n"}}, lacks},
-		"--filter=tree:0":    {map[string][]string{file: {"three\n"}, other: {"one\n"}}, map[string]bool{file: true, other: true, never: true}},
+		"--filter=tree:0": {map[string][]string{file: {"three\n"}, other: {"one\n"}},
+			map[string]bool{file: true, other: true, never: true}},
 	} {
 		dir := t.TempDir()
 		arguments := []string{"clone", "-q", "file://" + r.Dir(), dir}
