@@ -228,7 +228,8 @@ func TestARewrittenHistoryIsAcceptedByAnOperatorOnce(t *testing.T) {
 		denied.Reason != keyservicev1.ReasonSuspended {
 		t.Errorf("a cluster that was suspended is shown %v, %v", found, err)
 	}
-	if last := heads[len(heads)-1]; last.Head != followed || !strings.Contains(last.Detail, "an operator accepted "+first) {
+	if last := heads[len(heads)-1]; last.Head != followed ||
+		!strings.Contains(last.Detail, "an operator accepted "+first) {
 		t.Errorf("the accepted head in the log: %+v", last)
 	}
 	if last := said[len(said)-1]; last.Head != old || last.Revision != first || last.Ref != "main" {

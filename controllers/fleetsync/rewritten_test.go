@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -41,10 +42,10 @@ func (w *world) optsIn() {
 // step, from the head accepted here, and never by an entry of before.
 func TestARewrittenHistoryIsFollowedByTheKeyServicesWord(t *testing.T) {
 	w := newWorld(t)
-	start, err := w.repo.Head()
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := auditlog.New(t, testFleet)
+	start := w.commit("the log's key", map[string]*string{
+		"fleet.yaml": w.fleet(func(s *api.FleetSpec) { s.Serial, s.LogKey = 2, log.VerifierKey() }),
+	})
 	w.place("one", "app-1")
 	old := hashOf(w.synced().Status.Head)
 	if err := w.repo.ForcePush(start); err != nil {
