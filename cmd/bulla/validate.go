@@ -30,6 +30,8 @@ left to their owners.
 
 What looks like a secret in the clear, in any file, is told with its line and column,
 by the rules of gitleaks: a warning. A line with gitleaks:allow is passed over.
+An attribute in .gitattributes by which a checkout differs from what Git keeps is a
+warning too: clusters read what Git keeps.
 
 --fix takes away what counts for nothing, and only that: locks for clusters and sets
 that the fleet does not have, beside others, and targets that have ended.

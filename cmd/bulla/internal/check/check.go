@@ -52,7 +52,11 @@ func Fleet(
 	if len(b.broken) == 0 { // else who knows what those would make
 		reads{objects: objects{f}, all: b.all}.check()
 	}
-	f.checkLikely()
+	f.checkLikely(ctx)
+	f.checkAttributes()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	since{fleet: f, head: head, builds: b.all}.check()
 	report := &Report{
 		Findings: merged(f.findings),

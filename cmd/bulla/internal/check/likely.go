@@ -2,7 +2,7 @@ package check
 
 import (
 	"bytes"
-	"fmt"
+	"context"
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -10,20 +10,22 @@ import (
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
-const (
-	// searched is the largest file that is looked through for secrets. What people
-	// write is smaller.
-	searched = 1 << 20
-	// toldOfFile is how many places of one file are told.
-	toldOfFile = 5
-)
+// searched is the largest file that is looked through for secrets, in bytes. What people
+// write is smaller.
+const searched = 1 << 20
 
 // checkLikely looks for secrets that stand in the clear where no Secret is: a token in
 // a ConfigMap, an argument, a script. The text itself is in no finding.
-func (f *fleet) checkLikely() {
+func (f *fleet) checkLikely(ctx context.Context) {
+	search := likely.New()
 	for _, entry := range f.tree.Files("") {
-		if entry.Size > searched || public(entry.Path) {
+		if entry.Size > searched || public(entry.Path) || ctx.Err() != nil {
 			continue
+		}
+		if search.Spent() {
+			f.warn(entry.Path, "from here on nothing was looked through for secrets in the clear: the files before are "+
+				"full of what may be some; hint: run gitleaks")
+			return
 		}
 		data, err := f.tree.ReadFile(entry.Path)
 		if err != nil {
@@ -32,17 +34,30 @@ func (f *fleet) checkLikely() {
 		if api.ClaimsStub(data) {
 			data = withoutSealed(data)
 		}
-		finds := likely.In(entry.Path, data)
-		for _, find := range finds[:min(len(finds), toldOfFile)] {
-			f.add(Finding{
-				Warning: true, File: entry.Path, Line: find.Line, Column: find.Column,
-				Problem: "it looks like a secret in the clear (" + find.Rule + "); hint: seal it, and change it where it is " +
-					"checked, as Git keeps it; write `gitleaks:allow` into the line if it is none",
-			})
-		}
-		if more := len(finds) - toldOfFile; more > 0 {
-			f.warn(entry.Path, "%s", fmt.Sprintf("%d more places look like secrets in the clear", more))
-		}
+		f.likely(entry.Path, search.In(ctx, entry.Path, data))
+	}
+}
+
+func (f *fleet) likely(path string, of likely.Result) {
+	for _, find := range of.Finds {
+		f.add(Finding{
+			Warning: true, File: path, Line: find.Line, Column: find.Column,
+			Problem: "it looks like a secret in the clear (" + find.Rule + "); hint: seal it, and change it where it is " +
+				"checked, as Git keeps it; write `gitleaks:allow` into the line if it is none",
+		})
+	}
+	if of.More {
+		f.warn(path, "more places look like secrets in the clear")
+	}
+	if of.Long > 0 {
+		f.add(Finding{
+			Note: true, File: path, Line: of.Long,
+			Problem: "long lines, such as this one, were not looked through for secrets in the clear",
+		})
+	}
+	if of.Cut {
+		f.warn(path, "not all of it was looked through for secrets in the clear: it is full of what may be some; "+
+			"hint: run gitleaks")
 	}
 }
 

@@ -8,6 +8,7 @@ package likely
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -24,23 +25,102 @@ type Find struct {
 // allowed is how gitleaks marks a line that somebody looked at.
 const allowed = "gitleaks:allow"
 
+// Most is how many places of one text are returned.
+const Most = 5
+
+const (
+	// longest line that is looked at, in bytes: what people write is shorter, and what a
+	// program wrote in one line takes time for each of its matches.
+	longest = 16 << 10
+	// ofText and ofRun bound the work, in bytes that a rule reads: some hundred rules read
+	// a text that has all their keywords, and a pull request of a stranger is full of them.
+	ofText, ofRun = 8 << 20, 64 << 20
+)
+
+// Search is one run over many texts. It is not safe for concurrent use.
+type Search struct{ left int }
+
+// New begins a run.
+func New() *Search { return &Search{left: ofRun} }
+
+// Spent says that the run has had its work, and looks at nothing more.
+func (s *Search) Spent() bool { return s.left <= 0 }
+
+// Result is what was found in a text, and what was not looked at.
+type Result struct {
+	Finds []Find
+	// More says that there are more than Most.
+	More bool
+	// Long is the first line that is too long to be looked at, 0 for none.
+	Long int
+	// Cut says that not every rule had its turn.
+	Cut bool
+}
+
 // In looks through a text. What is not text has nothing in it.
-func In(path string, text []byte) []Find {
+func (s *Search) In(ctx context.Context, path string, text []byte) (of Result) {
 	if bytes.IndexByte(text, 0) >= 0 || all().allow.hasPath(path) {
-		return nil
+		return of
 	}
+	m := &meter{ctx: ctx, left: min(s.left, ofText)}
+	before := m.left
+	defer func() { s.left -= before - max(m.left, 0) }()
+	if of.Cut = !m.pay(2 * len(text)); of.Cut { // all keywords are looked for, which is cheap for each
+		return of
+	}
+	short, long := withoutLong(text)
+	of.Long = long
 	var found []Find
-	lower := strings.ToLower(string(text))
+	lower := strings.ToLower(short)
 	for _, r := range all().rules {
-		switch {
-		case !r.mayBeIn(path, lower):
-		case r.ID == general:
-			found = append(found, r.in(r.worth(string(text)))...)
-		default:
-			found = append(found, r.in(string(text))...)
+		if len(found) > Most || !r.mayBeIn(path, lower) {
+			continue
 		}
+		if of.Cut = !m.pay(len(short)); of.Cut {
+			break
+		}
+		if r.ID == general {
+			found = first(append(found, r.in(r.worth(short), m)...))
+		} else {
+			found = first(append(found, r.in(short, m)...))
+		}
+		of.Cut = m.left <= 0
 	}
-	return first(found)
+	of.More = len(found) > Most
+	of.Finds = found[:min(len(found), Most)]
+	return of
+}
+
+// meter is the work that a text may still cost.
+type meter struct {
+	ctx  context.Context //nolint:containedctx // of one call
+	left int
+}
+
+func (m *meter) pay(bytes int) bool {
+	if m.ctx.Err() != nil {
+		m.left = 0
+	}
+	m.left -= bytes
+	return m.left > 0
+}
+
+// withoutLong empties long lines, and says which is the first.
+func withoutLong(text []byte) (short string, line int) {
+	var b strings.Builder
+	n := 0
+	for one := range bytes.Lines(text) {
+		n++
+		switch {
+		case len(one) <= longest:
+			b.Write(one)
+			continue
+		case line == 0:
+			line = n
+		}
+		b.WriteByte('\n')
+	}
+	return b.String(), line
 }
 
 // worth is the text with its other lines emptied: those with a keyword, and with what
@@ -81,21 +161,30 @@ func first(found []Find) []Find {
 // general is the rule that knows no service.
 const general = "generic-api-key"
 
-func (r *rule) in(text string) []Find {
+// in returns at most one find of a line, and of one line more than are told.
+func (r *rule) in(text string, m *meter) []Find {
 	var found []Find
+	counted, line := 0, 1
 	for _, at := range r.pattern().FindAllStringSubmatchIndex(text, -1) {
 		from, to := r.secret(at)
-		secret, match := text[from:to], text[at[0]:at[1]]
-		line := lineAround(text, at[0], at[1])
-		if entropy(secret) <= r.Entropy && r.Entropy > 0 || strings.Contains(line, allowed) ||
-			all().allow.has(secret, secret, secret) || r.allows(secret, match, line) {
+		line += strings.Count(text[counted:from], "\n")
+		counted = from
+		if n := len(found); n > 0 && found[n-1].Line == line {
 			continue
 		}
-		before := text[:from]
-		found = append(found, Find{
-			Line:   strings.Count(before, "\n") + 1,
-			Column: len(before) - strings.LastIndex(before, "\n"), Rule: r.ID,
-		})
+		secret, match := text[from:to], text[at[0]:at[1]]
+		around := lineAround(text, at[0], at[1])
+		if !m.pay(len(around)) {
+			break
+		}
+		if entropy(secret) <= r.Entropy && r.Entropy > 0 || strings.Contains(around, allowed) ||
+			all().allow.has(secret, secret, secret) || r.allows(secret, match, around) {
+			continue
+		}
+		found = append(found, Find{Line: line, Column: from - strings.LastIndex(text[:from], "\n"), Rule: r.ID})
+		if len(found) > Most {
+			break
+		}
 	}
 	return found
 }

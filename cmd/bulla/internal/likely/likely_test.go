@@ -1,6 +1,7 @@
 package likely
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
@@ -35,7 +36,7 @@ func TestWhatLooksLikeASecretIsFoundWithItsPlace(t *testing.T) {
 		"a: b\nclient_secret: \"" + random + "\"\n":                                {2, 17, "generic-api-key"},
 		"key: " + "AGE-SECRET-KEY-" + "1" + strings.Repeat("QYQSZQGP", 7) + "QY\n": {1, 6, "age-secret-key"},
 	} {
-		got := In("apps/shop/a.yaml", []byte(text))
+		got := New().In(t.Context(), "apps/shop/a.yaml", []byte(text)).Finds
 		if len(got) != 1 || got[0].Rule != want.Rule || got[0].Line != want.Line || got[0].Column != want.Column {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
@@ -48,8 +49,45 @@ func TestWhatLooksLikeASecretIsFoundWithItsPlace(t *testing.T) {
 		"\x00" + aws,
 		"password: changeme\napi_key: ${API_KEY}\n",
 	} {
-		if got := In("apps/shop/a.yaml", []byte(text)); len(got) > 0 {
+		if got := New().In(t.Context(), "apps/shop/a.yaml", []byte(text)).Finds; len(got) > 0 {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+// TestAStrangersTextCostsSoMuchAndNoMore: by what the rules read, as time is the machine's.
+func TestAStrangersTextCostsSoMuchAndNoMore(t *testing.T) {
+	const size = 256 << 10
+	token := "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"
+	var words strings.Builder
+	for _, r := range all().rules {
+		words.WriteString(strings.Join(r.Keywords, " ") + "\n")
+	}
+	fill := func(text string) []byte { return []byte(strings.Repeat(text, size/len(text))) }
+	for name, test := range map[string]struct {
+		text []byte
+		most int
+		want func(Result) bool
+	}{
+		"all keywords": {fill(words.String()), ofText, func(r Result) bool { return r.Cut }},
+		"one line":     {fill(token + " "), 3 * size, func(r Result) bool { return r.Long == 1 && !r.Cut }},
+		"many lines":   {fill(token + "\n"), 12 * size, func(r Result) bool { return r.More && len(r.Finds) == Most }},
+		"allowed": {fill(strings.Repeat(token+" ", 300) + allowed + "\n"), ofText, func(r Result) bool {
+			return r.Cut && len(r.Finds) == 0
+		}},
+	} {
+		s := New()
+		if got := s.In(t.Context(), "a.yaml", test.text); !test.want(got) || ofRun-s.left > test.most {
+			t.Errorf("%s: %+v for %d", name, got, ofRun-s.left)
+		}
+	}
+	s := &Search{left: 3 * size}
+	if got := s.In(t.Context(), "a.yaml", fill(words.String())); !got.Cut || !s.Spent() {
+		t.Errorf("%+v, %d are left", got, s.left)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := New().In(ctx, "a.yaml", []byte(token)); !got.Cut {
+		t.Errorf("it was looked at: %+v", got)
 	}
 }
