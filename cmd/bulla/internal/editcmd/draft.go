@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -21,12 +22,20 @@ const head = `# The public part of %s. The sealed values are not here, and stay 
 
 const folderName = "bulla-edit-"
 
+// kept is the name of a folder that an edit before made.
+var kept = regexp.MustCompile(`^` + folderName + `[0-9]+$`)
+
 // draft is a text on its way through an editor, in a folder that nobody else may open.
-type draft struct{ file, folder, path, head string }
+type draft struct {
+	// file is the stub as the repository has it, named as the person named it.
+	file, named string
+	// folder is "" where this edit made none.
+	folder, path, head string
+}
 
 // newDraft writes the text, or takes one that an edit before kept.
-func newDraft(file, text, kept string) (*draft, error) {
-	d := &draft{file: file, head: fmt.Sprintf(head, file)}
+func newDraft(file, named, text, kept string) (*draft, error) {
+	d := &draft{file: file, named: named, head: fmt.Sprintf(head, file)}
 	if kept != "" {
 		d.path = kept
 		if _, err := os.Stat(kept); err != nil {
@@ -39,7 +48,7 @@ func newDraft(file, text, kept string) (*draft, error) {
 		return nil, fault.New("TMPDIR must name a folder that you may write to", "make a private folder: %w", cause(err))
 	}
 	d.path = filepath.Join(d.folder, filepath.Base(file))
-	return d, os.WriteFile(d.path, []byte(d.head+text), 0o600) //nolint:gosec // in a folder made here
+	return d, os.WriteFile(d.path, []byte(d.head+text), 0o600)
 }
 
 // edit opens the person's editor and returns what it left, without the head.
@@ -65,7 +74,7 @@ func (d *draft) edit(s *shell.Shell) (string, error) {
 
 // keep says where the text is, with what was wrong with it: nobody types it twice.
 func (d *draft) keep(err error) error {
-	hint := "your text is kept: bulla edit STUB --continue " + printable.Word(d.path)
+	hint := "your text is kept: bulla edit " + printable.Word(d.named) + " --continue " + printable.Word(d.path)
 	var told *fault.Error
 	if errors.As(err, &told) && told.Hint != "" {
 		hint = told.Hint + "; " + hint
@@ -73,16 +82,22 @@ func (d *draft) keep(err error) error {
 	return fault.New(hint, "%s is as it was: %w", d.file, err)
 }
 
-// drop takes the draft away, once nothing of it is needed. A file that somebody named
-// and no edit made stays.
+// drop takes the draft away, once nothing of it is needed. Of a folder that this edit
+// did not make, the draft alone goes: anybody may name a folder so, and keep other
+// things in it. A file that somebody named and no edit made stays.
 func (d *draft) drop() error {
-	if folder := filepath.Dir(d.path); d.folder == "" && strings.HasPrefix(filepath.Base(folder), folderName) {
-		d.folder = folder
+	if d.folder != "" {
+		return os.RemoveAll(d.folder)
 	}
-	if d.folder == "" {
+	folder := filepath.Dir(d.path)
+	if !kept.MatchString(filepath.Base(folder)) {
 		return nil
 	}
-	return os.RemoveAll(d.folder) //nolint:gosec // made by an edit: its name begins so
+	if err := os.Remove(d.path); err != nil {
+		return err
+	}
+	_ = os.Remove(folder) // what an editor left there stays
+	return nil
 }
 
 // cause drops the path of an error, which the caller names in its own words.

@@ -76,7 +76,7 @@ func run(s *shell.Shell, name, kept string) error {
 	if err != nil {
 		return err
 	}
-	draft, err := newDraft(file, public.Text(), kept)
+	draft, err := newDraft(file, name, public.Text(), kept)
 	if err != nil {
 		return err
 	}

@@ -148,6 +148,10 @@ func (i *importing) checkNames(item haul.Item) error {
 		return fault.New("name it as Kubernetes wants it: lower-case letters, digits, '-' and '.'",
 			"%.60q is no name of a Secret", name)
 	}
+	if problems := validation.IsDNS1123Label(namespace); namespace != "" && len(problems) > 0 {
+		return fault.New("name it as Kubernetes wants it: lower-case letters, digits and '-'",
+			"%.60q is no name of a namespace", namespace)
+	}
 	placement := i.repo.Model.Placements[i.placement]
 	if placement != nil && namespace != "" && !slices.Contains(placement.Spec.AllNamespaces(), namespace) {
 		return fault.New("give --for a placement of that namespace",
@@ -199,7 +203,7 @@ func (i *importing) listed(file string) (map[string][]byte, error) {
 			if err != nil {
 				continue
 			}
-			base := file[len(dir)+1:]
+			base := strings.TrimPrefix(file, dir+"/") // "." has no such beginning
 			edited, err := yamltext.AppendText(data, base, "resources")
 			if errors.Is(err, yamltext.ErrShape) {
 				err = fault.New("list "+base+" under resources there yourself, then import again", "edit %s: %w", at, err)

@@ -15,12 +15,15 @@ import (
 
 // write puts everything onto the branch. Until here nothing has changed.
 func (i *importing) write(ctx context.Context) error {
+	names := slices.Sorted(maps.Keys(i.files))
 	if i.git != nil {
+		if err := i.git.CheckSame(ctx, names); err != nil {
+			return err
+		}
 		if err := i.git.Begin(ctx, i.options.branch); err != nil {
 			return err
 		}
 	}
-	names := slices.Sorted(maps.Keys(i.files))
 	for _, name := range names {
 		old, err := i.repo.Tree.ReadFile(name)
 		if err != nil {

@@ -1,8 +1,6 @@
 package values
 
 import (
-	"bytes"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +10,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // owned are labels and annotations, or prefixes of them up to a slash, by which
@@ -51,9 +50,11 @@ func marks(what string, all map[string]string, live bool, set Set) (kept map[str
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		switch {
 		case isOwned(key), live && slices.Contains(exported, key):
-			left = append(left, fmt.Sprintf("%s %s", what, key))
+			left = append(left, fmt.Sprintf("%s %s", what, printable.Name(key)))
+		case isCopy(key, all[key]):
+			left = append(left, fmt.Sprintf("%s %s, which is a tool's copy of a Secret", what, printable.Name(key)))
 		case set.shows(all[key]):
-			left = append(left, fmt.Sprintf("%s %s, which holds a value that is sealed", what, key))
+			left = append(left, fmt.Sprintf("%s %s, which holds a value that is sealed", what, printable.Name(key)))
 		default:
 			kept[key] = all[key]
 		}
@@ -71,18 +72,4 @@ func isOwned(key string) bool {
 	return slices.ContainsFunc(owned, func(mark string) bool {
 		return key == mark || strings.HasSuffix(mark, "/") && strings.HasPrefix(key, mark)
 	})
-}
-
-// shows reports whether a public text holds one of the values: other tools keep
-// whole objects in annotations. Short values occur anywhere.
-func (set Set) shows(text string) bool {
-	const least = 8
-	for _, value := range set {
-		line := bytes.TrimSpace(value)
-		if len(line) >= least &&
-			(strings.Contains(text, string(line)) || strings.Contains(text, base64.StdEncoding.EncodeToString(value))) {
-			return true
-		}
-	}
-	return false
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // Tree is a working tree of Git.
@@ -45,8 +46,26 @@ func (t Tree) CheckClean(ctx context.Context, except []string) error {
 		if strings.HasPrefix(line, "??") && slices.Contains(except, abs) {
 			continue
 		}
-		return fault.New("commit or stash what is changed, or add --allow-dirty: only the new files are committed then",
-			"the working tree has local changes, such as %s", file)
+		return fault.New("commit or stash what is changed, or add --allow-dirty: only what import writes is committed then",
+			"the working tree has local changes, such as %s", printable.Name(file))
+	}
+	return nil
+}
+
+// CheckSame refuses files that are not as HEAD has them: a commit of what was written
+// there would take along what somebody else did, and did not mean to commit. Files that
+// are not there at all are new.
+func (t Tree) CheckSame(ctx context.Context, files []string) error {
+	args := []string{"status", "--porcelain", "-z", "--untracked-files=all", "--ignored", "--no-renames", "--"}
+	out, err := t.git(ctx, nil, append(args, files...)...)
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(out, "\x00") {
+		if len(line) >= 4 {
+			return fault.New("commit it first, or take your change back; or give --no-branch and commit all of it yourself",
+				"import would write %s, which has changes that are not committed", printable.Name(line[3:]))
+		}
 	}
 	return nil
 }
