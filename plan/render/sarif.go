@@ -14,7 +14,8 @@ import (
 	"github.com/bulla-dev/bulla/plan"
 )
 
-// mostResults is how many of them are written: forges refuse a file with more.
+// mostResults is how many of them are written, with the one that says how many are not:
+// GitHub shows no more of a file.
 const mostResults = 5000
 
 // SARIF writes what a reviewer should look at of a plan, as SARIF 2.1.0 (OASIS): what
@@ -22,8 +23,9 @@ const mostResults = 5000
 // comes and goes of objects is in the other forms.
 func SARIF(w io.Writer, p *plan.Plan, version string) error {
 	results := results(p)
-	if more := len(results) - mostResults; more > 0 {
-		results = append(results[:mostResults:mostResults], result("cut", "", 0,
+	if all := len(results); all > mostResults {
+		more := all - mostResults + 1
+		results = append(results[:mostResults-1:mostResults-1], result("cut", "", 0,
 			fmt.Sprintf("%s left out here; bulla plan -o json has all", count(more, "result"))))
 	}
 	driver := sarifDriver{Name: "bulla plan", Version: version, Rules: rules}
@@ -66,7 +68,7 @@ type (
 		RuleID              string            `json:"ruleId"`
 		Level               string            `json:"level"`
 		Message             sarifText         `json:"message"`
-		Locations           []sarifLocation   `json:"locations,omitempty"`
+		Locations           []sarifLocation   `json:"locations"`
 		PartialFingerprints map[string]string `json:"partialFingerprints"`
 	}
 	sarifText struct {
@@ -168,7 +170,7 @@ func result(id, file string, line int, text string) sarifResult {
 	sum := sha256.Sum256([]byte(id + "\x00" + file + "\x00" + text))
 	r.PartialFingerprints = map[string]string{"bullaPlan/v1": hex.EncodeToString(sum[:])}
 	if file == "" {
-		return r
+		file = tree.FleetFile // GitHub refuses all of a file that has a result without a place
 	}
 	// A file "javascript:…" is a path, and no scheme.
 	uri := strings.ReplaceAll((&url.URL{Path: file}).EscapedPath(), ":", "%3A")

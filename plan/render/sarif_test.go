@@ -53,6 +53,9 @@ func TestSARIFIsAsItsSchemaSays(t *testing.T) {
 				Results []struct {
 					RuleID, Level string
 					Message       struct{ Text string }
+					Locations     []struct {
+						PhysicalLocation struct{ ArtifactLocation struct{ URI string } }
+					}
 				}
 			}
 		}
@@ -64,8 +67,11 @@ func TestSARIFIsAsItsSchemaSays(t *testing.T) {
 			if strings.ContainsAny(plain, "[]{}\n\x1b") || r.Level == "" {
 				t.Errorf("%s: %s %q means something", name, r.Level, r.Message.Text)
 			}
+			if len(r.Locations) != 1 || r.Locations[0].PhysicalLocation.ArtifactLocation.URI == "" {
+				t.Errorf("%s: %q stands nowhere", name, r.Message.Text)
+			}
 		}
-		if n := len(log.Runs[0].Results); name == "many" && n != 5001 || name == "the rest" && n != 4 {
+		if n := len(log.Runs[0].Results); name == "many" && n != 5000 || name == "the rest" && n != 4 {
 			t.Errorf("%s: %d results", name, n)
 		}
 	}

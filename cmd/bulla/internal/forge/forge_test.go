@@ -220,7 +220,16 @@ func TestWhereIsSaidByTheJobOrByFlags(t *testing.T) {
 		"github":  {forge.Asked{Kind: "github"}, job, "https://api.github.com a/b 9 dd"},
 		"forgejo": {forge.Asked{Kind: "forgejo"}, job, "https://git.example.com a/b 9 dd"},
 		"flags first": {forge.Asked{Kind: "gitea", Number: 3, Repository: "c/d"}, job,
-			"https://git.example.com c/d 3 dd"},
+			"https://git.example.com c/d 3 ."},
+		"another pull request": {forge.Asked{Kind: "gitea", Number: 3}, job, "https://git.example.com a/b 3 ."},
+		"another repository":   {forge.Asked{Kind: "gitea", Repository: "c/d"}, job, "https://git.example.com c/d 9 ."},
+		"another head":         {forge.Asked{Kind: "gitea", Head: true}, job, "https://git.example.com a/b 9 ."},
+		"the job's own, by flags": {forge.Asked{Kind: "gitea", Number: 9, Repository: "A/b"}, job,
+			"https://git.example.com A/b 9 dd."},
+		"a project by its path": {forge.Asked{Kind: "gitlab", Repository: "Acme/fleet"}, map[string]string{
+			"GITLAB_TOKEN": "t", "CI_PROJECT_ID": "42", "CI_PROJECT_PATH": "acme/fleet", "CI_MERGE_REQUEST_IID": "7",
+			"CI_COMMIT_SHA": "cc",
+		}, "https://gitlab.com/api/v4 42 7 cc."},
 		"no token": {forge.Asked{Kind: "gitlab"}, job, "set the environment variable GITLAB_TOKEN"},
 		"no forge": {forge.Asked{Kind: "svn"}, job, "--comment takes github, gitlab, gitea, forgejo"},
 		"no number": {forge.Asked{Kind: "github", Repository: "a/b"}, map[string]string{"GITHUB_TOKEN": "t"},
@@ -231,7 +240,7 @@ func TestWhereIsSaidByTheJobOrByFlags(t *testing.T) {
 		"no address": {forge.Asked{Kind: "gitea", URL: "https://me:pw@git.example.com"}, job, "--forge-url"},
 	} {
 		at, err := forge.Find(test.asked, func(key string) string { return test.env[key] })
-		got := fmt.Sprintf("%s %s %d %s", at.URL, at.Repository, at.Number, at.Commit)
+		got := fmt.Sprintf("%s %s %d %s.", at.URL, at.Repository, at.Number, at.Commit)
 		if err != nil {
 			got = fault.Hint(err)
 		}

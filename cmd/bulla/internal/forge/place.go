@@ -23,7 +23,7 @@ type Place struct {
 	// Repository is "owner/name", or GitLab's path or number of a project.
 	Repository string
 	Number     int
-	// Commit gets the status.
+	// Commit gets the status, "" for the head of the plan.
 	Commit string
 	// Author is the account whose comments are edited, "" to ask the forge. JobAuthor is
 	// that of a job's own token.
@@ -52,8 +52,15 @@ func (p Place) needs() string {
 type Asked struct {
 	Kind, URL, Repository, Author string
 	Number                        int
-	// Commit is the head, where no environment names another one.
-	Commit string
+	// Head says that the head was named too: the plan is of no job's commit.
+	Head bool
+}
+
+// elsewhere says that flags name another pull request than a job's, or another commit:
+// what the environment says of the commit is not of that one.
+func (a Asked) elsewhere(job Place) bool {
+	return a.Head || a.Number != 0 && a.Number != job.Number ||
+		a.Repository != "" && !strings.EqualFold(a.Repository, job.Repository)
 }
 
 // Find puts together where to comment.
@@ -80,6 +87,7 @@ func Find(asked Asked, env func(string) string) (Place, error) {
 		p.TokenFrom = "GITLAB_TOKEN"
 		p.URL = cmp.Or(env("CI_API_V4_URL"), "https://gitlab.com/api/v4")
 		p.Repository = cmp.Or(env("CI_MERGE_REQUEST_PROJECT_ID"), env("CI_PROJECT_ID"), env("CI_PROJECT_PATH"))
+		asked.Repository = project(asked.Repository, env)
 		p.Number, _ = strconv.Atoi(env("CI_MERGE_REQUEST_IID"))
 		p.Commit = env("CI_COMMIT_SHA")
 	case "gitea", "forgejo":
@@ -93,10 +101,24 @@ func Find(asked Asked, env func(string) string) (Place, error) {
 	default:
 		return p, fault.NewUsage("--comment takes "+strings.Join(Kinds, ", "), "no forge is called %q", asked.Kind)
 	}
+	if asked.elsewhere(p) {
+		p.Commit = ""
+	}
 	p.URL, p.Repository = cmp.Or(asked.URL, p.URL), cmp.Or(asked.Repository, p.Repository)
-	p.Number, p.Commit = cmp.Or(asked.Number, p.Number), cmp.Or(p.Commit, asked.Commit)
+	p.Number = cmp.Or(asked.Number, p.Number)
 	p.Token = env(p.TokenFrom)
 	return p, p.check()
+}
+
+// project is the number of a project that the job knows by its path too: the comment is
+// found again by one name of it.
+func project(named string, env func(string) string) string {
+	for _, of := range []string{"CI_MERGE_REQUEST_PROJECT", "CI_PROJECT"} {
+		if named != "" && strings.EqualFold(named, env(of+"_PATH")) {
+			return cmp.Or(env(of+"_ID"), named)
+		}
+	}
+	return named
 }
 
 // fromActions reads what GitHub's runner, and those after it, say of a pull request.

@@ -34,7 +34,7 @@ func (t *told) flags(cmd *cobra.Command) {
 }
 
 // place is where to comment, nil for nowhere.
-func (t *told) place() (*forge.Place, error) {
+func (t *told) place(revisions []string) (*forge.Place, error) {
 	if t.asked.Kind == "" {
 		if t.status || t.asked.Number != 0 || t.asked.URL+t.asked.Repository+t.asked.Author != "" {
 			return nil, fault.NewUsage("add --comment, with one of "+strings.Join(forge.Kinds, ", "),
@@ -42,6 +42,7 @@ func (t *told) place() (*forge.Place, error) {
 		}
 		return nil, nil
 	}
+	t.asked.Head = len(revisions) > 1 && revisions[1] != "HEAD"
 	at, err := forge.Find(t.asked, os.Getenv)
 	return &at, err
 }

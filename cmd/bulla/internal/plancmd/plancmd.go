@@ -94,7 +94,7 @@ func run(ctx context.Context, s *shell.Shell, args []string, o options) error {
 	if !slices.Contains(formats, o.format) {
 		return fault.NewUsage("-o takes "+strings.Join(formats, ", "), "output format %q is unknown", o.format)
 	}
-	at, err := o.told.place()
+	at, err := o.told.place(args)
 	if err != nil {
 		return err
 	}

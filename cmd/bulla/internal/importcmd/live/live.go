@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // Reader reads Secrets of one namespace.
@@ -106,9 +107,7 @@ func (r *Reader) take(h *haul.Haul, secret *corev1.Secret) {
 // write it in turns.
 func ownedBy(secret *corev1.Secret, kind, name, resource string) string {
 	text := fmt.Sprintf("%s %s/%s makes Secret %s: take it out before you merge, where it is applied from too, and keep "+
-		"the Secret", kind, secret.Namespace, name, secret.Name)
-	if resource != "" {
-		text += fmt.Sprintf(": kubectl -n %s delete %s %s --cascade=orphan", secret.Namespace, resource, name)
-	}
-	return text
+		"the Secret", printable.Word(kind), printable.Word(secret.Namespace), printable.Word(name),
+		printable.Word(secret.Name))
+	return text + haul.Orphan(secret.Namespace, resource, name)
 }

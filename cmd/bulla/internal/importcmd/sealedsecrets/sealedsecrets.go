@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // Reader reads SealedSecret manifests.
@@ -87,8 +88,8 @@ func (r *Reader) open(h *haul.Haul, doc haul.Document, keys map[string]*rsa.Priv
 	h.Items = append(h.Items, haul.Item{
 		From: doc.At + " (" + sealed.ScopeText() + ")", Secret: secret, Live: true,
 		Todo: []string{fmt.Sprintf("SealedSecret %s makes this Secret: take it out before you merge, and delete %s, and "+
-			"keep the Secret: kubectl -n %s delete sealedsecrets.bitnami.com %s --cascade=orphan",
-			name, strings.SplitN(doc.At, ":", 2)[0], sealed.Namespace, sealed.Name)},
+			"keep the Secret%s", printable.Word(name), printable.Word(strings.SplitN(doc.At, ":", 2)[0]),
+			haul.Orphan(sealed.Namespace, "sealedsecrets.bitnami.com", sealed.Name))},
 	})
 }
 
