@@ -178,6 +178,28 @@ func TestStubsAndTheirBlocksCountAgainstAQuotaOfTheirOwn(t *testing.T) {
 	if operations := f.operations() - before; used < 90 || used > most || operations != uint64(2*used) {
 		t.Errorf("%d requests and %d operations before the limit", used, operations)
 	}
+
+	t.Log("what a report has the log name counts as well; a sign of life does not")
+	us := f.us.client
+	report := &keyservicev1.ReportRequest{Head: f.head}
+	for i := range 400 {
+		report.Secrets = append(report.Secrets, &keyservicev1.SecretReport{Placement: "payments", Namespace: "payments",
+			Name: fmt.Sprint("s", i), State: keyservicev1.SecretState_SECRET_STATE_DEPROVISIONED})
+	}
+	for range 2 {
+		if _, err := us.Report(t.Context(), report); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := len(f.leaves())
+	_, err = us.Report(t.Context(), report)
+	wantSentAway(t, err, keyservicev1.ReasonLimited)
+	if more := len(f.leaves()) - size; more > 1 {
+		t.Errorf("the report that was sent away is %d entries in the log", more)
+	}
+	if _, err := us.Report(t.Context(), &keyservicev1.ReportRequest{Head: f.head}); err != nil {
+		t.Errorf("a sign of life: %v", err)
+	}
 }
 
 func TestAClusterHoldsABoundedNumberOfPlaces(t *testing.T) {

@@ -53,3 +53,11 @@ func reportEntries(who authority.Cluster, at *heads.Head, r *store.LedgerReport)
 	}
 	return entries
 }
+
+// named is how many objects entries name.
+func named(entries []audit.Entry) (n int) {
+	for _, e := range entries {
+		n += len(e.Built())
+	}
+	return n
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/keyservice/turnstile"
 )
 
 // Names as Kubernetes has them, bounded: what does not fit is refused, so that
@@ -63,9 +64,13 @@ func (s *Reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) 
 	if reason != "" {
 		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Report, reason), errors.New("the accepted head does not let this cluster report"))
 	}
+	entries := reportEntries(who, now, report)
+	if err := s.limitNames(ctx, who, named(entries)); err != nil {
+		return nil, err
+	}
 	report.Fleet, report.Cluster, report.Identity, report.At = who.Fleet, who.Name, who.Identity, s.Now()
 	wanted := false
-	err = s.recordReport(ctx, who, now, report, s.Store.Report(*report, &wanted))
+	err = s.recordReport(ctx, now, entries, s.Store.Report(*report, &wanted))
 	if errors.Is(err, store.ErrLedgerFull) {
 		return nil, s.RefuseRecorded(ctx, who.Entry(audit.Report, keyservicev1.ReasonLedgerFull), err)
 	}
@@ -73,6 +78,23 @@ func (s *Reporting) Report(ctx context.Context, in *keyservicev1.ReportRequest) 
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)
 	}
 	return &keyservicev1.ReportResponse{CompleteWanted: wanted, Time: s.Now().UnixMicro()}, nil
+}
+
+// limitNames takes what the log is to name out of the quota of stubs: the log never
+// shrinks, and a cluster that somebody took over would fill the disk by requests alone.
+func (s *Reporting) limitNames(ctx context.Context, who authority.Cluster, n int) error {
+	q := turnstile.QuotaOf(ctx)
+	switch {
+	case n == 0:
+		return nil
+	case q == nil:
+		return s.Refuse(keyservicev1.ReasonUnavailable, errors.New("the route has no quota"))
+	}
+	if wait, ok := q.AllowDigests(n); !ok {
+		return s.RefuseLimited(ctx, who.Entry(audit.Report, keyservicev1.ReasonLimited), wait,
+			errors.New("too many secrets are reported for the log to name"))
+	}
+	return nil
 }
 
 // mayReport: who is in the fleet, suspended or not; and for a bounded time who
@@ -103,8 +125,8 @@ func (s *Reporting) mayReport(ctx context.Context, who authority.Cluster, at *he
 
 // recordReport puts a report into the ledger and the audit log, both or neither.
 // A sign of life changes nothing, and the log does not mention it.
-func (s *Reporting) recordReport(ctx context.Context, who authority.Cluster, at *heads.Head, r *store.LedgerReport, change store.Change) error {
-	entries := reportEntries(who, at, r)
+func (s *Reporting) recordReport(ctx context.Context, at *heads.Head, entries []audit.Entry,
+	change store.Change) error {
 	if len(entries) == 0 {
 		return s.Store.Do(ctx, change)
 	}

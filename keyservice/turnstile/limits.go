@@ -19,8 +19,9 @@ type Limits struct {
 	// audit log among them. Default 50 and 3,000.
 	RequestsPerSecond int `yaml:"requestsPerSecond"`
 	RequestBurst      int `yaml:"requestBurst"`
-	// DigestsPerSecond and DigestBurst bound the stubs that a cluster asks for; a
-	// stub of many blocks counts once for each. Default 200 and 5,000.
+	// DigestsPerSecond and DigestBurst bound the stubs that a cluster asks for, and the
+	// secrets that its reports have the audit log name; a stub of many blocks counts once
+	// for each. Default 200 and 5,000.
 	DigestsPerSecond int `yaml:"digestsPerSecond"`
 	DigestBurst      int `yaml:"digestBurst"`
 	// InFlight bounds a cluster's requests at a time. Default 16; a controller has
