@@ -34,7 +34,7 @@ const getExample = `  bulla get deliveries
   bulla get deliveries --status-selector ready=false -w
 
   # for a shell
-  kubectl describe $(bulla get fleetsyncs -o name)`
+  kubectl describe -n bulla-system $(bulla get fleetsyncs -n bulla-system -o name)`
 
 type getFlags struct {
 	place

@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 const logsLong = `Show what the controller's pods write, of all of them together.
@@ -109,12 +110,7 @@ func (a run) logs(ctx context.Context, f *logsFlags) error {
 			ended <- err
 		}()
 	}
-	for range pods {
-		if err := <-ended; err != nil {
-			return stopped(ctx, err)
-		}
-	}
-	return nil
+	return a.gather(ctx, ended, len(pods))
 }
 
 // maxLine bounds a line of a log in bytes; what is longer is cut.
@@ -142,7 +138,7 @@ func (f *logsFlags) copy(w io.Writer, mu *sync.Mutex, stream io.ReadCloser) erro
 			_, err = fmt.Fprintln(w, line)
 			mu.Unlock()
 			if err != nil {
-				return err
+				return &outputError{err}
 			}
 		}
 	}
@@ -178,6 +174,9 @@ func (f *logsFlags) line(text []byte) (string, bool) {
 		parts = append(parts, strings.ToLower(kind)+"/"+name+"."+namespace)
 	}
 	parts = append(parts, msg)
+	for i, part := range parts {
+		parts[i] = printable.Name(part) // a newline would begin a line that nobody wrote
+	}
 	if len(fields) > 0 {
 		if rest, err := json.Marshal(fields); err == nil {
 			parts = append(parts, string(rest))

@@ -3,6 +3,7 @@ package lookcmd
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -53,17 +54,27 @@ func (a run) watch(ctx context.Context, cluster *kube.Cluster, f *getFlags, all 
 	}
 }
 
+// between is how far apart watches begin, at least: a server, or what is before it, may end
+// each at once.
+const between = time.Second
+
 // follow watches one kind for ever: where a watch ends, or its version is too old, it
 // lists again.
 func follow(ctx context.Context, cluster *kube.Cluster, f *getFlags, of found, to chan<- change) error {
 	version := of.version
 	for {
+		began := time.Now()
 		w, err := cluster.Watch(ctx, of.kind, f.in(cluster, of.kind), f.selector, version)
 		if err != nil {
 			return err
 		}
 		if err := forward(ctx, w, of.kind, to); err != nil {
 			return err
+		}
+		select {
+		case <-time.After(between - time.Since(began)):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		list, err := cluster.List(ctx, of.kind, f.in(cluster, of.kind), f.selector)
 		if err != nil {
