@@ -122,8 +122,8 @@ func runeProblem(r rune, size int) string {
 		return "has a byte order mark; hint: save it as UTF-8 without one"
 	case r == '\r':
 		return "has a carriage return; hint: lines end with LF alone: " +
-			"write `* -text` into .gitattributes, commit, then renew " +
-			"the checkout: git rm -rq --cached . && git reset -q --hard"
+			"write `* -text` into .gitattributes, then take them out: " +
+			"git grep --untracked -lIz $'\\r' | xargs -0 perl -pi -e 's/\\r$//'"
 	case r < 0x20 && r != '\n' && r != '\t', r == 0x7F:
 		return fmt.Sprintf("has the control character %U; hint: take it out", r)
 	case r == '\u0085', r == '\u2028', r == '\u2029':

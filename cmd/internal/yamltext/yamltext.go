@@ -98,8 +98,11 @@ func (t *text) offset(line, column int) int {
 	return n + len(t.lines[line-1])
 }
 
-// splice replaces data[from:to] with with.
+// splice replaces data[from:to] with with, whose lines end as the file's first does.
 func splice(data []byte, from, to int, with string) []byte {
+	if first, _, _ := bytes.Cut(data, []byte("\n")); bytes.HasSuffix(first, []byte("\r")) {
+		with = strings.ReplaceAll(strings.ReplaceAll(with, "\r\n", "\n"), "\n", "\r\n")
+	}
 	return bytes.Join([][]byte{data[:from], []byte(with), data[to:]}, nil)
 }
 

@@ -29,6 +29,12 @@ var edits = []struct {
 		after:  "b: 2\na:\n    - x: 1\n    - x: 2\n",
 	},
 	{
+		name:   "a file with the line ends of Windows keeps them",
+		before: "a:\r\n- x: 1\r\nb: 2\r\n",
+		edit:   func(s *yamltext.Sequence) []byte { return s.Append(yamltext.Item{"x: 2", "y: 3"}) },
+		after:  "a:\r\n- x: 1\r\n- x: 2\r\n  y: 3\r\nb: 2\r\n",
+	},
+	{
 		name:   "replacing an item leaves the others and their comments alone",
 		before: "a:\n- x: |\n    text\n    # no comment\n- x: 2\n# last\n- x: 3\n",
 		edit:   func(s *yamltext.Sequence) []byte { return s.Replace(1, yamltext.Item{"x: 9"}) },

@@ -53,8 +53,7 @@ func newSealedSecrets(s *shell.Shell) *cobra.Command {
 		Example: sealedExample, Args: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(keys) == 0 {
-				return fault.NewUsage("kubectl -n kube-system get secret -l sealedsecrets.bitnami.com/sealed-secrets-key "+
-					"-o yaml > keys.yaml, then --keys keys.yaml", "--keys is missing")
+				return fault.NewUsage(sealedsecrets.KeysHint, "--keys is missing")
 			}
 			return run(cmd.Context(), s, o, source{kind: "sealed-secrets", paths: slices.Concat(args, keys),
 				reader: &sealedsecrets.Reader{

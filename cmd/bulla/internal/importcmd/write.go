@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // write puts everything onto the branch. Until here nothing has changed.
@@ -52,16 +53,16 @@ func (i *importing) tell(h *haul.Haul) error {
 	var todo []string
 	for _, one := range i.came {
 		i.shell.Printf("%s: %s/%s, from %s, sealed under key %s and opened again\n", one.file, one.out.Object.Namespace,
-			one.out.Object.Name, one.item.From, one.out.Key)
+			one.out.Object.Name, printable.Name(one.item.From), one.out.Key)
 		for _, sealed := range one.out.Sealed {
 			i.shell.Printf("  %s for %s\n", strings.Join(sealed.Fields, " "), strings.Join(sealed.Targets, ", "))
 		}
 		todo = append(todo, one.item.Todo...)
 	}
 	for _, left := range h.Left {
-		i.shell.Printf("left behind: %s: %s\n", left.What, strings.ReplaceAll(left.Why, "\n", "; "))
+		i.shell.Printf("left behind: %s: %s\n", line(left.What), line(left.Why))
 		if left.Hint != "" {
-			i.shell.Printf("  hint: %s\n", left.Hint)
+			i.shell.Printf("  hint: %s\n", line(left.Hint))
 		}
 	}
 	if len(i.came) > 0 {
@@ -71,7 +72,7 @@ func (i *importing) tell(h *haul.Haul) error {
 		todo = append(todo, h.Todo...)
 	}
 	for _, what := range todo {
-		i.shell.Printf("to do: %s\n", what)
+		i.shell.Printf("to do: %s\n", line(what))
 	}
 	i.sum()
 	switch {
@@ -85,6 +86,10 @@ func (i *importing) tell(h *haul.Haul) error {
 	}
 	return nil
 }
+
+// line makes one line of a text: names of files and of what a cluster has are others',
+// and a newline in one would forge a line of the report.
+func line(text string) string { return printable.Name(strings.ReplaceAll(text, "\n", "; ")) }
 
 // sum says where it is now.
 func (i *importing) sum() {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
@@ -67,6 +68,9 @@ func (h shape) add(source *values.Source, set values.Set) error {
 		return fault.NewUsage("seal two stubs", "a Secret is for TLS or for a registry, not for both")
 	case h.cert != "":
 		return h.pair(source, set)
+	case strings.Contains(h.username, ":"):
+		return fault.NewUsage("give the name alone: the password is asked for, or taken by --docker-password-stdin",
+			"--docker-username has a colon: a kubelet takes what stands after it for the password")
 	case h.docker() && h.username == "":
 		return fault.NewUsage("give --docker-username NAME", "nothing says who pulls images from the registry")
 	}
@@ -102,6 +106,9 @@ func (h shape) registry(source *values.Source, set values.Set) error {
 	if err != nil {
 		return err
 	}
+	if len(password) == 0 {
+		return fault.NewUsage(passwordHint, "the password of the registry's user is empty")
+	}
 	text, err := json.Marshal(map[string]any{"auths": map[string]any{cmp.Or(h.server, hub): entry{
 		h.username, string(password), h.email, base64.StdEncoding.EncodeToString([]byte(h.username + ":" + string(password))),
 	}}})
@@ -110,6 +117,8 @@ func (h shape) registry(source *values.Source, set values.Set) error {
 	}
 	return source.Value(set, corev1.DockerConfigJsonKey, text)
 }
+
+const passwordHint = "give --docker-password-stdin"
 
 type entry struct {
 	Username string `json:"username"`
@@ -120,7 +129,6 @@ type entry struct {
 
 // secret is the password: given, piped, or asked for.
 func (h shape) secret(source *values.Source) ([]byte, error) {
-	hint := "give --docker-password-stdin"
 	switch {
 	case h.password != "" && h.passwordStdin:
 		return nil, fault.NewUsage("give one of them", "--docker-password and --docker-password-stdin exclude one another")
@@ -136,10 +144,7 @@ func (h shape) secret(source *values.Source) ([]byte, error) {
 	}
 	password, err := shell.Hidden("Password of the registry's user (not shown)")
 	if errors.Is(err, shell.ErrNoTerminal) {
-		return nil, fault.NewUsage(hint, "nothing gives the password of the registry's user, and there is %w", err)
-	}
-	if err == nil && len(password) == 0 {
-		return nil, fault.NewUsage(hint, "the password of the registry's user is empty")
+		return nil, fault.NewUsage(passwordHint, "nothing gives the password of the registry's user, and there is %w", err)
 	}
 	return password, err
 }

@@ -45,7 +45,7 @@ func (r *Reader) Read(context.Context) (*haul.Haul, error) {
 			return nil, err
 		}
 		if path != "-" {
-			h.Do("delete " + path + ", which has the values in the clear")
+			h.Do("delete " + haul.Name(path) + ", which has the values in the clear")
 		}
 	}
 	if len(set) == 0 {

@@ -47,7 +47,8 @@ type part struct {
 	text []byte
 }
 
-// split cuts where a line begins a document. No such line stands within a text: YAML
+// split cuts where a line begins a document, or ends one: the next needs no line that
+// begins it then, and a parser that is asked for one document passes it over. No such line stands within a text: YAML
 // reads it as the end of the document there too.
 func split(data []byte) []part {
 	var parts []part
@@ -55,6 +56,9 @@ func split(data []byte) []part {
 	begin, at := 0, 0
 	for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\uFEFF"))) {
 		rest, ok := bytes.CutPrefix(line, []byte("---"))
+		if !ok {
+			rest, ok = bytes.CutPrefix(line, []byte("..."))
+		}
 		if at++; ok && (len(bytes.TrimSpace(rest)) == 0 || rest[0] == ' ' || rest[0] == '\t') {
 			parts = append(parts, part{begin, text})
 			begin, text = at-1, append([]byte("   "), rest...)

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // maxFile bounds one source: a dump of a namespace has many Secrets of up to 1 MiB.
@@ -41,7 +42,7 @@ func readAll(name string, r io.Reader) ([]byte, error) {
 		return nil, cannotRead(name, err)
 	}
 	if len(data) > maxFile {
-		return nil, fault.New("import it in parts", "read %s: it is more than %d MiB", name, maxFile>>20)
+		return nil, fault.New("import it in parts", "read %s: it is more than %d MiB", Name(name), maxFile>>20)
 	}
 	return data, nil
 }
@@ -51,13 +52,14 @@ func cannotRead(name string, err error) error {
 	if errors.As(err, &p) {
 		err = p.Err
 	}
-	return fault.New("name a file, or - for standard input", "read %s: %w", name, err)
+	return fault.New("name a file, or - for standard input", "read %s: %w", Name(name), err)
 }
 
-// Name is a file's name for people.
+// Name is a file's name for people: one that a stranger chose may hold a newline, and
+// would print a line of its own.
 func Name(path string) string {
 	if path == "-" {
 		return "standard input"
 	}
-	return path
+	return printable.Name(path)
 }

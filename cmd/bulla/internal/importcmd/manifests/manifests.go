@@ -41,7 +41,7 @@ func (r *Reader) Read(context.Context) (*haul.Haul, error) {
 				"read %s: there is no v1 Secret in it", haul.Name(path))
 		}
 		if path != "-" {
-			h.Do("delete " + path + ", which has the values in the clear; what was ever committed stays in Git's history: " +
+			h.Do("delete " + haul.Name(path) + ", which has the values in the clear; what was ever committed stays in Git's history: " +
 				"change those values where they are checked")
 		}
 	}

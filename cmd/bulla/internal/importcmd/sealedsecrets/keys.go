@@ -14,7 +14,10 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
-const keysHint = "kubectl -n kube-system get secret -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml > keys.yaml"
+// KeysHint says how the controller's keys come here without a file: one in the
+// repository is a commit away from everybody.
+const KeysHint = "kubectl -n kube-system get secret -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml | " +
+	"bulla import sealed-secrets FILE... --keys -"
 
 // readKeys reads the Secrets in which the controller keeps its keys, by fingerprint.
 func readKeys(files *haul.Files, paths []string) (map[string]*rsa.PrivateKey, error) {
@@ -30,7 +33,7 @@ func readKeys(files *haul.Files, paths []string) (map[string]*rsa.PrivateKey, er
 			}
 			secret, err := values.Parse(doc.Data)
 			if err != nil {
-				return nil, fault.New(keysHint, "read keys of Sealed Secrets: %s: %w", doc.At, err)
+				return nil, fault.New(KeysHint, "read keys of Sealed Secrets: %s: %w", doc.At, err)
 			}
 			if err := add(keys, doc.At, secret); err != nil {
 				return nil, err
@@ -38,7 +41,7 @@ func readKeys(files *haul.Files, paths []string) (map[string]*rsa.PrivateKey, er
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fault.New(keysHint, "read keys of Sealed Secrets: there is none in --keys")
+		return nil, fault.New(KeysHint, "read keys of Sealed Secrets: there is none in --keys")
 	}
 	return keys, nil
 }
@@ -46,15 +49,15 @@ func readKeys(files *haul.Files, paths []string) (map[string]*rsa.PrivateKey, er
 func add(keys map[string]*rsa.PrivateKey, at string, secret *corev1.Secret) error {
 	block, _ := pem.Decode(secret.Data[corev1.TLSPrivateKeyKey])
 	if block == nil {
-		return fault.New(keysHint, "read keys of Sealed Secrets: %s has no tls.key in PEM", at)
+		return fault.New(KeysHint, "read keys of Sealed Secrets: %s has no tls.key in PEM", at)
 	}
 	key, err := rsaKey(block.Bytes)
 	if err != nil {
-		return fault.New(keysHint, "read keys of Sealed Secrets: %s: %w", at, err)
+		return fault.New(KeysHint, "read keys of Sealed Secrets: %s: %w", at, err)
 	}
 	fingerprint, err := crypto.PublicKeyFingerprint(&key.PublicKey)
 	if err != nil {
-		return fault.New(keysHint, "read keys of Sealed Secrets: %s: %w", at, err)
+		return fault.New(KeysHint, "read keys of Sealed Secrets: %s: %w", at, err)
 	}
 	keys[fingerprint] = key
 	return nil

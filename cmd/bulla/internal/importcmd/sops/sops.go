@@ -43,16 +43,16 @@ func (r *Reader) Read(ctx context.Context) (*haul.Haul, error) {
 			return nil, err
 		}
 		if !encrypted(path, data) {
-			h.Leave(path, "SOPS has not encrypted it", "bulla import secrets, or bulla import env, reads what is in the clear")
+			h.Leave(haul.Name(path), "SOPS has not encrypted it", "bulla import secrets, or bulla import env, reads what is in the clear")
 			continue
 		}
 		text, err := open(ctx, program, path)
 		if err != nil {
-			h.Leave(path, err.Error(), fault.Hint(err))
+			h.Leave(haul.Name(path), err.Error(), fault.Hint(err))
 			continue
 		}
 		if err := r.take(h, path, text); err != nil {
-			h.Leave(path, err.Error(), fault.Hint(err))
+			h.Leave(haul.Name(path), err.Error(), fault.Hint(err))
 		}
 	}
 	h.Do("take the files of SOPS out of what applies them, in the same merge, and `spec.decryption` out of Flux's " +

@@ -48,7 +48,7 @@ func (r *Reader) Read(context.Context) (*haul.Haul, error) {
 	}
 	h := &haul.Haul{Items: []haul.Item{{From: name, Secret: secret}}}
 	if r.Path != "-" {
-		h.Do("delete " + r.Path + ", which has the values in the clear")
+		h.Do("delete " + name + ", which has the values in the clear")
 	}
 	h.Do("take what reads it from Vault out of the application (annotations of an injector, a VaultStaticSecret), and " +
 		"then the value out of Vault")
