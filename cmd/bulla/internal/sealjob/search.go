@@ -161,7 +161,8 @@ func (s search) object(found *built.Result) (built.Use, error) {
 	case s.placement != "":
 		return built.Use{}, fault.New(s.listHint(), "placement %q does not build %s", s.placement, s.where.File)
 	case s.where.Stub.Metadata.Namespace == "":
-		return built.Use{}, fault.NewUsage("give --for PLACEMENT, or say the namespace: in the Secret's manifest, or with `bulla seal --namespace`",
+		return built.Use{}, fault.NewUsage("give --for PLACEMENT, or say the namespace: in the Secret's manifest, "+
+			"or with `bulla seal --namespace`",
 			"%s: no placement builds it yet, and it has no namespace", s.where.File)
 	}
 	s.Warn(

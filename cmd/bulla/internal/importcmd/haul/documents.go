@@ -48,8 +48,8 @@ type part struct {
 }
 
 // split cuts where a line begins a document, or ends one: the next needs no line that
-// begins it then, and a parser that is asked for one document passes it over. No such line stands within a text: YAML
-// reads it as the end of the document there too.
+// begins it then, and a parser that is asked for one document passes it over. No such line stands within
+// a text: YAML reads it as the end of the document there too.
 func split(data []byte) []part {
 	var parts []part
 	var text []byte

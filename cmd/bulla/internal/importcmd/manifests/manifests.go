@@ -41,8 +41,8 @@ func (r *Reader) Read(context.Context) (*haul.Haul, error) {
 				"read %s: there is no v1 Secret in it", haul.Name(path))
 		}
 		if path != "-" {
-			h.Do("delete " + haul.Name(path) + ", which has the values in the clear; what was ever committed stays in Git's history: " +
-				"change those values where they are checked")
+			h.Do("delete " + haul.Name(path) + ", which has the values in the clear; what was ever committed stays in Git's " +
+				"history: change those values where they are checked")
 		}
 	}
 	return h, nil

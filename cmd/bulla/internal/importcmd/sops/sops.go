@@ -43,7 +43,8 @@ func (r *Reader) Read(ctx context.Context) (*haul.Haul, error) {
 			return nil, err
 		}
 		if !encrypted(path, data) {
-			h.Leave(haul.Name(path), "SOPS has not encrypted it", "bulla import secrets, or bulla import env, reads what is in the clear")
+			h.Leave(haul.Name(path), "SOPS has not encrypted it",
+				"bulla import secrets, or bulla import env, reads what is in the clear")
 			continue
 		}
 		text, err := open(ctx, program, path)
