@@ -91,6 +91,11 @@ type DeliveryStatus struct {
 	// AppliedBuildDigest is the build digest of the last complete apply.
 	// +optional
 	AppliedBuildDigest string `json:"appliedBuildDigest,omitempty"`
+	// BegunBuildDigest is the build digest of an apply that has begun here and is not
+	// complete; absent when nothing is half-way. What has begun goes on, also where
+	// nothing new may begin: it waits for no wave and no pause of its rollout.
+	// +optional
+	BegunBuildDigest string `json:"begunBuildDigest,omitempty"`
 	// Inventory is what this Delivery may own: before an apply old and new
 	// together, after it what stands.
 	// +optional

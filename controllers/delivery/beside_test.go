@@ -15,7 +15,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -49,27 +51,43 @@ func restarting(o kustomize.Object) kustomize.Object {
 	return o
 }
 
-// refusing is an API server that refuses one restart.
+// refusals are what an API server makes of what is noted on one workload: it refuses all
+// of it, from arming until a Secret is written.
+type refusals struct {
+	workload, secret string
+	armed            atomic.Bool
+	count            atomic.Int64
+}
+
+// refusing is such an API server.
 type refusing struct {
 	client.Client
-	once *atomic.Bool
+	*refusals
 }
 
 func (r refusing) Patch(ctx context.Context, o client.Object, p client.Patch, options ...client.PatchOption) error {
 	var all client.PatchOptions
 	all.ApplyOptions(options)
-	if all.FieldManager == beside.FieldManager && r.once.CompareAndSwap(true, false) {
+	if all.FieldManager == beside.FieldManager && o.GetName() == r.workload && r.armed.Load() {
+		r.count.Add(1)
 		return errFault
 	}
 	return r.Client.Patch(ctx, o, p, options...)
+}
+
+func (r refusing) Apply(ctx context.Context, o runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+	if secret, ok := o.(*corev1ac.SecretApplyConfiguration); ok && *secret.Name == r.secret {
+		r.armed.Store(false)
+	}
+	return r.Client.Apply(ctx, o, options...)
 }
 
 // TestAWorkloadThatFluxPlacedIsRestartedOnce at a changed value where the stub asks for
 // it, and is a user of the Secret in any case.
 func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	w := newDeliveryWorld(t)
-	var refuse atomic.Bool
-	w.wrap = func(c client.Client) client.Client { return refusing{c, &refuse} }
+	refuse := &refusals{workload: "later", secret: "db"}
+	w.wrap = func(c client.Client) client.Client { return refusing{c, refuse} }
 	stop := w.run()
 	web, idle, calm := w.deployment("api", "db"), w.deployment("idle", "elsewhere"), w.deployment("calm", "quiet")
 	w.flux(web, idle, calm)
@@ -134,10 +152,13 @@ func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	rollouts(map[string]int{"api": 3, "late": 2, "idle": 1, "calm": 1})
 
 	// The same, and what is noted before the rotation is refused: it is made up for.
+	refuse.armed.Store(true) // before it comes: no look is to note it
 	w.flux(w.deployment("later", "db"))
 	rollouts(map[string]int{"later": 1})
-	refuse.Store(true)
 	rotate(quiet)
+	if refuse.armed.Load() || refuse.count.Load() == 0 {
+		t.Errorf("%d notes were refused before the rotation's write", refuse.count.Load())
+	}
 	rollouts(map[string]int{"api": 4, "late": 3, "later": 2, "idle": 1, "calm": 1})
 
 	// Git drops the Secret: it stays while Flux's pods name it, and no longer.

@@ -69,6 +69,9 @@ func (p *pass) intend(ctx context.Context, changes []change) error {
 		p.stand.inv.Add(c.object.ID, c.object.Manifest.GroupVersionKind().Version)
 	}
 	status, saved := &p.record.Obj.Status, p.record.Saved().Status
+	if digest := p.record.Obj.Spec.BuildDigest; status.AppliedBuildDigest != digest {
+		status.BegunBuildDigest = digest // saved here, or with the end of the pass
+	}
 	if len(p.stand.inv) == p.stand.saved && saved.Policy != nil && *status.Policy == *saved.Policy {
 		return nil
 	}
@@ -128,6 +131,7 @@ func (p *pass) applied() {
 	}
 	p.mem.vigil.applied(d.Status.AppliedBuildDigest != d.Spec.BuildDigest, p.now())
 	d.Status.AppliedBuildDigest, d.Status.LastAppliedRevision = d.Spec.BuildDigest, d.Spec.Revision
+	d.Status.BegunBuildDigest = ""
 	p.mem.builds.Applied(d.Spec.BuildDigest, p.aim.Objects)
 	p.mem.compared.backstop = p.now().Add(pace.Jittered(p.aim.Placed.Placement.Spec.IntervalOrDefault()))
 }

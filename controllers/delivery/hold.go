@@ -28,11 +28,12 @@ func (p *pass) mayChange(ctx context.Context) error {
 }
 
 // turn asks once for each build whether it is this cluster's turn: what has begun here
-// goes on. What depends on what never comes has no turn to wait for; it is told that
+// goes on, also in the next process. What depends on what never comes has no turn to wait for; it is told that
 // next.
 func (p *pass) turn(ctx context.Context) error {
 	d, placed := p.record.Obj, p.aim.Placed
-	if placed.Placement.Spec.Rollout == nil || p.mem.begun == d.Spec.BuildDigest || p.neverBegins() {
+	begun := p.mem.begun == d.Spec.BuildDigest || d.Status.BegunBuildDigest == d.Spec.BuildDigest
+	if placed.Placement.Spec.Rollout == nil || begun || p.neverBegins() {
 		return nil
 	}
 	var pacer Pacer

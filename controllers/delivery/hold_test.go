@@ -141,7 +141,10 @@ func TestAHeldWorkloadKeepsItsSecret(t *testing.T) {
 	w.maxShare = 100
 	stop := w.run()
 	db, cron := w.seal("db", map[string]string{"password": "one"}), w.nightly("report", "db")
-	a := w.place("shop", db, cron, w.seal("revoked", map[string]string{"token": "x"}), w.configMap("settings", "1"))
+	forced := w.seal("forced", map[string]string{"token": "x"})
+	forced.SetAnnotations(map[string]string{v1alpha1.PruneAnnotation: v1alpha1.PruneForce})
+	a := w.place("shop", db, cron, w.seal("revoked", map[string]string{"token": "x"}), w.configMap("settings", "1"),
+		forced, w.nightly("needs", "forced"))
 	a.spec.Allow = &api.PlacementAllow{PruneInUse: true}
 	a.spec.Timeout = &api.Duration{Duration: time.Second}
 	w.commit()
@@ -153,11 +156,12 @@ func TestAHeldWorkloadKeepsItsSecret(t *testing.T) {
 	a.objects, a.spec.Windows = next, closed()
 	w.commit()
 	w.gone(&corev1.Secret{}, "revoked")
+	w.gone(&corev1.Secret{}, "forced") // Git's word on the object itself
 	keeps := func() {
 		t.Helper()
 		w.says("shop", v1alpha1.WaitingForWindowReason, "Secret "+w.ns+"/db, which Git dropped, stays: CronJob "+w.ns+
 			"/report still names it")
-		if !w.exists(&corev1.Secret{}, "db") || !w.exists(&batchv1.CronJob{}, "report") ||
+		if !w.exists(&corev1.Secret{}, "db") || !w.exists(&batchv1.CronJob{}, "report") || !w.exists(&batchv1.CronJob{}, "needs") ||
 			!w.exists(&corev1.ConfigMap{}, "settings") || w.exists(&appsv1.Deployment{}, "report") {
 			t.Error("what is held lost what it runs with, or came")
 		}
@@ -165,6 +169,7 @@ func TestAHeldWorkloadKeepsItsSecret(t *testing.T) {
 	keeps()
 	stop()
 	w.run()
+	w.ask("shop", "again") // or the status is the last process's
 	keeps()
 
 	a.spec.Windows = open()

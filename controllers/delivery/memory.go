@@ -31,7 +31,8 @@ type memory struct {
 	others others
 	// leavings are the pruning's.
 	leavings leavings
-	// begun is the build whose turn it was, see [pass.turn].
+	// begun is the build whose turn it was, see [pass.turn]. The status has what of it
+	// came to be applied.
 	begun string
 	// kept, the content digests that answers are kept for, is the settling's.
 	kept string

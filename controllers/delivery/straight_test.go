@@ -3,6 +3,8 @@ package delivery
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,17 +52,15 @@ func TestTheAPIServerSaysWhatIsNotThere(t *testing.T) {
 	}
 }
 
-// wants holds the controller's writes since mark to so many of each object, besides
-// those of objects that are not named.
+// wants holds the controller's writes since mark to so many of each object, and to none
+// of any other.
 func (w *deliveryWorld) wants(mark int, want map[string]int) {
 	w.t.Helper()
 	got := map[string]int{}
 	for _, text := range w.written(mark) {
 		got[text]++
 	}
-	for text, n := range got {
-		if want[text] < n {
-			w.t.Errorf("%s was written %d times, want %d", text, n, want[text])
-		}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		w.t.Errorf("writes (-want +got):\n%s", diff)
 	}
 }

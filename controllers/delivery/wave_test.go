@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -69,12 +73,33 @@ func (s *turns) said(build string) (stood bool) {
 	return s.stood[build]
 }
 
+// full is a quota that leaves no room for one object.
+type full struct {
+	of      string
+	reached atomic.Bool
+}
+
+// limited is an API server with such a quota.
+type limited struct {
+	client.Client
+	*full
+}
+
+func (l limited) Apply(ctx context.Context, o runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+	if named, ok := o.(interface{ GetName() string }); ok && named.GetName() == l.of && l.reached.Load() {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, l.of, errors.New("exceeded quota"))
+	}
+	return l.Client.Apply(ctx, o, options...)
+}
+
 // TestABuildWaitsForItsWaveAndARemovalDoesNot: without a word of the key service nothing
 // new begins, and what has begun goes on.
 func TestABuildWaitsForItsWaveAndARemovalDoesNot(t *testing.T) {
 	w := newDeliveryWorld(t)
 	service := newTurns()
 	w.pacer = service
+	quota := &full{of: "one-more"}
+	w.wrap = func(c client.Client) client.Client { return limited{c, quota} }
 	stop := w.run()
 	rollout := &api.PlacementRollout{Waves: []api.RolloutWave{{ClusterSet: "canary"}}}
 	stood := []kustomize.Object{w.seal("db", map[string]string{"password": "one"}), w.configMap("settings", "1")}
@@ -95,10 +120,26 @@ func TestABuildWaitsForItsWaveAndARemovalDoesNot(t *testing.T) {
 	lost := map[string]client.Object{"db": &corev1.Secret{}, "settings": &corev1.ConfigMap{}}
 	w.lose(stood, lost)
 	stop()
-	w.run()
+	stop = w.run()
 	w.lose(stood, lost)
 	service.set(false, buildDigestOf(next))
 	w.settled()
+
+	// Half of it is there, the rest is refused, an operator pauses, and the process ends.
+	half := []kustomize.Object{stood[0], w.configMap("settings", "3"), w.configMap("one-more", "1")}
+	service.set(false, buildDigestOf(half))
+	quota.reached.Store(true)
+	w.place("shop", half...).spec.Rollout = rollout
+	w.commit()
+	w.says("shop", "exceeded quota")
+	stop()
+	service.forget(buildDigestOf(half))
+	quota.reached.Store(false)
+	w.run()
+	w.settled()
+	if begun := w.delivery("shop").Status.BegunBuildDigest; begun != "" {
+		t.Errorf("%s is complete, and is said to be half-way", begun)
+	}
 
 	// What was Ready here before is said to have been.
 	service.set(false)

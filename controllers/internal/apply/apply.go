@@ -55,7 +55,7 @@ func (p *Puts) Put(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 			return entry, false, explain(o, "take over fields of", err)
 		}
 	}
-	next, err = p.send(ctx, o, values, on(live))
+	next, err = p.send(ctx, o, values, p.on(o, live))
 	switch {
 	case live == nil && apierrors.IsConflict(err):
 		return entry, false, &ConflictError{ID: o.ID}
@@ -111,10 +111,11 @@ func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.Inventory
 	return next
 }
 
-// on are the terms after a look: the very object that was seen, nil for none.
-func on(live *metav1.PartialObjectMetadata) terms {
+// on are the terms after a look: the very object that was seen, nil for none. What came
+// between the look and the apply is nobody's to be merged into.
+func (p *Puts) on(o Object, live *metav1.PartialObjectMetadata) terms {
 	if live == nil {
-		return terms{}
+		return p.absent(o)
 	}
 	return terms{uid: live.UID}
 }

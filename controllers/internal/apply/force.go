@@ -49,7 +49,14 @@ func (p *Puts) replace(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 	if going, err := p.live.metadata(ctx, o.ID, live.GroupVersionKind()); err == nil && going != nil && going.UID == old.GetUID() {
 		return entry, false, &GoingError{ID: o.ID, Finalizers: going.Finalizers}
 	}
-	if next, err = p.send(ctx, o, values, terms{}); err != nil {
+	next, err = p.send(ctx, o, values, p.absent(o))
+	if apierrors.IsConflict(err) {
+		if other, look := p.live.metadata(ctx, o.ID, live.GroupVersionKind()); look == nil && other != nil {
+			// Somebody made one meanwhile: there is no room for what stood.
+			return gone(o, entry), false, &ConflictError{ID: o.ID}
+		}
+	}
+	if err != nil {
 		next, err = p.putBack(ctx, o, entry, old, err)
 		return next, false, err
 	}
@@ -159,9 +166,14 @@ func (p *Puts) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 		case <-time.After(pause):
 		case <-ctx.Done():
 			failed.Outcome = Lost
-			return v1alpha1.InventoryEntry{ID: inventory.Format(o.ID), Version: entry.Version}, failed
+			return gone(o, entry), failed
 		}
 	}
+}
+
+// gone is the entry of an object that was deleted and not made again.
+func gone(o Object, before v1alpha1.InventoryEntry) v1alpha1.InventoryEntry {
+	return v1alpha1.InventoryEntry{ID: inventory.Format(o.ID), Version: before.Version}
 }
 
 // bare is an object without what the API server writes.

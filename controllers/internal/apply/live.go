@@ -15,24 +15,37 @@ import (
 // be looked at is an [UnseenError].
 func (l *Live) metadata(ctx context.Context, id ID, gvk schema.GroupVersionKind,
 ) (*metav1.PartialObjectMetadata, error) {
-	live, err := l.get(ctx, id, gvk)
-	if !notServed(err) {
-		return live, ignoreAbsent(err)
+	var live *metav1.PartialObjectMetadata
+	found, err := l.look(ctx, id, gvk, func(gvk schema.GroupVersionKind) (err error) {
+		live, err = l.get(ctx, id, gvk)
+		return err
+	})
+	if !found {
+		return nil, err
+	}
+	return live, nil
+}
+
+// look has get read an object in the version that it is known in, and where that is
+// served no more, in those that are.
+func (l *Live) look(ctx context.Context, id ID, gvk schema.GroupVersionKind,
+	get func(schema.GroupVersionKind) error) (found bool, err error) {
+	if err := get(gvk); !notServed(err) {
+		return err == nil, ignoreAbsent(err)
 	}
 	versions, err := l.kinds.served(gvk.GroupKind())
 	if err != nil {
-		return nil, &UnseenError{ID: id, Why: err.Error()}
+		return false, &UnseenError{ID: id, Why: err.Error()}
 	}
 	for _, version := range versions {
-		live, err = l.get(ctx, id, gvk.GroupKind().WithVersion(version))
-		if !notServed(err) {
-			return live, ignoreAbsent(err)
+		if err := get(gvk.GroupKind().WithVersion(version)); !notServed(err) {
+			return err == nil, ignoreAbsent(err)
 		}
 	}
 	if why := l.kinds.whyUnseen(ctx, gvk.GroupKind()); why != "" {
-		return nil, &UnseenError{ID: id, Why: why}
+		return false, &UnseenError{ID: id, Why: why}
 	}
-	return nil, nil
+	return false, nil
 }
 
 func (l *Live) get(ctx context.Context, id ID, gvk schema.GroupVersionKind) (*metav1.PartialObjectMetadata, error) {

@@ -28,17 +28,30 @@ const noVersion = "9223372036854775807"
 
 // foreseen are the terms of an apply without a look: by the inventory there can be
 // nothing of the name, or the very version that was applied last. Kinds with a
-// generation get new versions from whoever writes their status. An aggregated API
-// server may not compare versions, so that its kinds are looked at.
+// generation get new versions from whoever writes their status.
 func (p *Puts) foreseen(o Object, entry v1alpha1.InventoryEntry) (terms, bool) {
 	switch {
-	case o.Ends() || o.takesOver() || !p.writer.Scheme().Recognizes(o.Manifest.GroupVersionKind()):
+	case o.Ends() || o.takesOver() || !p.compares(o):
 		return terms{}, false
 	case entry.UID == "":
-		return terms{version: noVersion}, true
+		return p.absent(o), true
 	}
 	return terms{uid: types.UID(entry.UID), version: entry.ResourceVersion},
 		entry.Generation == 0 && entry.ResourceVersion != ""
+}
+
+// compares: the kind is Kubernetes' own, or ours. An aggregated API server may make
+// nothing of versions, or refuse what is made with one.
+func (p *Puts) compares(o Object) bool {
+	return p.writer.Scheme().Recognizes(o.Manifest.GroupVersionKind())
+}
+
+// absent are the terms of what is to be made: nothing has its name.
+func (p *Puts) absent(o Object) terms {
+	if !p.compares(o) {
+		return terms{}
+	}
+	return terms{version: noVersion}
 }
 
 // Straight is [Puts.Put] in one request, where the inventory says what must be there:

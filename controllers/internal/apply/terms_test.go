@@ -5,7 +5,11 @@ import (
 	"errors"
 	"testing"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -71,5 +75,38 @@ func TestAnApplyIsNotMergedIntoWhatSomebodyMade(t *testing.T) {
 	_, _, err := b.hands.Puts.Straight(t.Context(), o, v1alpha1.InventoryEntry{}, nil)
 	if !errors.As(err, new(*ConflictError)) || b.live(o).GetResourceVersion() != before {
 		t.Errorf("%v, and it is %v", err, b.live(o).Object)
+	}
+}
+
+// Nothing was there at the look, and somebody makes it a moment later.
+func TestWhatCameAfterTheLookIsAConflict(t *testing.T) {
+	b := newBench(t)
+	job := prepare(b.t, manifest(b.t, "{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: ns}, "+
+		"spec: {backoffLimit: 1}}"))["Job/a"]
+	replaced := b.apply(b.secret(), v1alpha1.InventoryEntry{}, value("one"))
+	strangers := map[string]client.Object{
+		"a":  &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a"}, Spec: batchv1.JobSpec{Suspend: ptr.To(true)}},
+		"db": &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "db"}, Data: map[string][]byte{"their": nil}},
+	}
+	b.refuse = func(name string, dry bool) error {
+		switch {
+		case dry:
+			return nil
+		case name == "db" && b.deleted == 0: // the type of a Secret cannot change
+			return invalid(name)
+		}
+		return b.client.Create(t.Context(), strangers[name])
+	}
+	for _, test := range []struct {
+		Object
+		entry v1alpha1.InventoryEntry
+	}{{job, v1alpha1.InventoryEntry{}}, {b.secret(typed("kubernetes.io/tls"), forced), replaced}} {
+		next, _, err := b.hands.Puts.Straight(t.Context(), test.Object, test.entry, value("two"))
+		if !errors.As(err, new(*ConflictError)) || next.UID != "" {
+			t.Errorf("%s: %v, and the inventory has %+v", test.ID, err, next)
+		}
+		if live := b.live(test.Object); len(live.GetLabels())+len(live.GetAnnotations()) > 0 {
+			t.Errorf("%s is merged into what somebody made: %v", test.ID, live.Object)
+		}
 	}
 }

@@ -3,9 +3,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -66,40 +63,6 @@ func (l *Live) usersIn(ctx context.Context, namespace string, ids map[ID]bool, u
 			return nil
 		}
 	}
-}
-
-// runsNothing are kinds that have no pods, and that large applications have most of.
-var runsNothing = map[schema.GroupKind]bool{
-	{Kind: workload.Secret}: true, {Kind: workload.ConfigMap}: true, {Kind: "Service"}: true, {Kind: "Namespace"}: true,
-	crd: true,
-}
-
-// UsersAmong gives, for each of ids that an object of inv names as it lives now, one such
-// object: pods of it may come any moment. What does without it is no user.
-func (l *Live) UsersAmong(ctx context.Context, inv inventory.Inventory, ids []ID) (map[ID]string, error) {
-	ctx = logr.NewContext(ctx, logr.Discard())
-	users := map[ID]string{}
-	for _, user := range slices.SortedFunc(maps.Keys(inv), func(a, b ID) int {
-		return strings.Compare(a.String(), b.String())
-	}) {
-		if runsNothing[groupKind(user)] || slices.Contains(ids, user) {
-			continue
-		}
-		live, _, err := l.whole(ctx, user, groupKind(user).WithVersion(inv[user].Version))
-		if err != nil {
-			return nil, err
-		}
-		if live == nil || live.GetDeletionTimestamp() != nil {
-			continue
-		}
-		for _, ref := range workload.Reads(live.Object) {
-			id := IDOf(ref, user.Namespace)
-			if users[id] == "" && !ref.Optional && slices.Contains(ids, id) {
-				users[id] = inventory.Describe(user)
-			}
-		}
-	}
-	return users, nil
 }
 
 // noteReads keeps the first pod by name, so that a message stays what it is.
