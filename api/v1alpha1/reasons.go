@@ -48,7 +48,8 @@ const (
 	// goes on.
 	DeniedReason = "Denied"
 	// WaitingForWindowReason: a new revision waits until a window of the placement
-	// opens. What stands is healed; what it drops goes with it, a value at once.
+	// opens. What stands is healed; what it drops goes with it, a value at once unless
+	// what stands names it.
 	WaitingForWindowReason = "WaitingForWindow"
 	// WaitingForWaveReason: a new revision waits until the waves before this cluster's
 	// are Ready with it, or until the key service can be asked.

@@ -84,9 +84,10 @@ func TestWhatCameAfterTheLookIsAConflict(t *testing.T) {
 	job := prepare(b.t, manifest(b.t, "{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: ns}, "+
 		"spec: {backoffLimit: 1}}"))["Job/a"]
 	replaced := b.apply(b.secret(), v1alpha1.InventoryEntry{}, value("one"))
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "ns", Name: name} }
 	strangers := map[string]client.Object{
-		"a":  &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a"}, Spec: batchv1.JobSpec{Suspend: ptr.To(true)}},
-		"db": &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "db"}, Data: map[string][]byte{"their": nil}},
+		"a":  &batchv1.Job{ObjectMeta: meta("a"), Spec: batchv1.JobSpec{Suspend: ptr.To(true)}},
+		"db": &corev1.Secret{ObjectMeta: meta("db"), Data: map[string][]byte{"their": nil}},
 	}
 	b.refuse = func(name string, dry bool) error {
 		switch {

@@ -23,8 +23,10 @@ edit that file; what they wrote counts once it is merged. With --now, and
 recorded in the audit log under your name. That takes a login with the role
 operator (see "bulla login").
 
-All of it is about pace. Removals, revocations and the healing of what stands
-wait for none of it, and nothing opens for a cluster that did not before.`
+All of it is about pace. What only takes away, and the healing of what stands,
+wait for none of it. What a held release drops goes with it; a Secret that
+nothing standing there names goes at once. Nothing opens for a cluster that did
+not before.`
 
 // New is the command.
 func New(s *shell.Shell) *cobra.Command {
