@@ -162,7 +162,8 @@ func TestAHeldWorkloadKeepsItsSecret(t *testing.T) {
 		w.says("shop", v1alpha1.WaitingForWindowReason, "Secret "+w.ns+"/db, which Git dropped, stays: CronJob "+w.ns+
 			"/report still names it")
 		if !w.exists(&corev1.Secret{}, "db") || !w.exists(&batchv1.CronJob{}, "report") ||
-			!w.exists(&batchv1.CronJob{}, "needs") || !w.exists(&corev1.ConfigMap{}, "settings") || w.exists(&appsv1.Deployment{}, "report") {
+			!w.exists(&batchv1.CronJob{}, "needs") || !w.exists(&corev1.ConfigMap{}, "settings") ||
+			w.exists(&appsv1.Deployment{}, "report") {
 			t.Error("what is held lost what it runs with, or came")
 		}
 	}
