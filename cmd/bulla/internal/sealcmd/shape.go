@@ -107,7 +107,7 @@ func (h shape) registry(source *values.Source, set values.Set) error {
 		return err
 	}
 	if len(password) == 0 {
-		return fault.NewUsage(passwordHint, "the password of the registry's user is empty")
+		return fault.NewUsage(fromStdin, "the password of the registry's user is empty")
 	}
 	text, err := json.Marshal(map[string]any{"auths": map[string]any{cmp.Or(h.server, hub): entry{
 		h.username, string(password), h.email, base64.StdEncoding.EncodeToString([]byte(h.username + ":" + string(password))),
@@ -118,7 +118,7 @@ func (h shape) registry(source *values.Source, set values.Set) error {
 	return source.Value(set, corev1.DockerConfigJsonKey, text)
 }
 
-const passwordHint = "give --docker-password-stdin"
+const fromStdin = "give --docker-password-stdin"
 
 type entry struct {
 	Username string `json:"username"`
@@ -144,7 +144,7 @@ func (h shape) secret(source *values.Source) ([]byte, error) {
 	}
 	password, err := shell.Hidden("Password of the registry's user (not shown)")
 	if errors.Is(err, shell.ErrNoTerminal) {
-		return nil, fault.NewUsage(passwordHint, "nothing gives the password of the registry's user, and there is %w", err)
+		return nil, fault.NewUsage(fromStdin, "nothing gives the password of the registry's user, and there is %w", err)
 	}
 	return password, err
 }
