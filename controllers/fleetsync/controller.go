@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
 	"github.com/fluxcd/pkg/runtime/patch"
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -93,7 +94,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if obj.Spec.Suspend {
 		return ctrl.Result{}, r.suspended(ctx, obj, patcher)
 	}
-	p := &pass{obj: obj, now: r.now(), handled: r.handled, failing: r.failures.Failing()}
+	p := &pass{obj: obj, now: r.now(), handled: r.handled, failing: r.failing(obj)}
 	if err := r.begin(ctx, p, patcher); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -109,6 +110,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		err = errors.Join(err, r.endMeanwhile(ctx, p))
 	}
 	return r.finish(ctx, p, patcher, errors.Join(err, p.later))
+}
+
+// failing says that the last pass did not succeed: the next one looks at the remote, or
+// a tip that is refused would be called Succeeded because nobody looked.
+func (r *Reconciler) failing(obj *v1alpha1.FleetSync) bool {
+	return r.failures.Failing() || conditions.IsFalse(obj, meta.ReadyCondition)
 }
 
 // first holds back every FleetSync but the oldest: two of them would take turns
