@@ -4,7 +4,6 @@ package delivercmd
 
 import (
 	"errors"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -87,11 +86,7 @@ func run(s *shell.Shell, name string, o *Flags, c changes) error {
 	if err != nil {
 		return err
 	}
-	file, err := repo.Rel(name)
-	if err != nil {
-		return err
-	}
-	was, err := os.ReadFile(repo.Abs(file))
+	file, was, err := repo.Read(name)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func newDraft(file, named, text, kept string) (*draft, error) {
 		return nil, fault.New("TMPDIR must name a folder that you may write to", "make a private folder: %w", cause(err))
 	}
 	d.path = filepath.Join(d.folder, filepath.Base(file))
-	return d, os.WriteFile(d.path, []byte(d.head+text), 0o600) //nolint:gosec // in a folder made here
+	return d, os.WriteFile(d.path, []byte(d.head+text), 0o600)
 }
 
 // edit opens the person's editor and returns what it left, without the head.
@@ -60,7 +60,7 @@ func (d *draft) edit(s *shell.Shell) (string, error) {
 	if err := cmd.Run(); err != nil {
 		return "", d.keep(fmt.Errorf("the editor ended with an error: %w", err))
 	}
-	data, err := os.ReadFile(d.path) //nolint:gosec // made here, or named by the person
+	data, err := os.ReadFile(d.path)
 	if err != nil {
 		return "", d.keep(cause(err))
 	}
@@ -87,16 +87,16 @@ func (d *draft) keep(err error) error {
 // things in it. A file that somebody named and no edit made stays.
 func (d *draft) drop() error {
 	if d.folder != "" {
-		return os.RemoveAll(d.folder) //nolint:gosec // made by this run
+		return os.RemoveAll(d.folder)
 	}
 	folder := filepath.Dir(d.path)
 	if !kept.MatchString(filepath.Base(folder)) {
 		return nil
 	}
-	if err := os.Remove(d.path); err != nil { //nolint:gosec // a draft, in a folder named as drafts' are
+	if err := os.Remove(d.path); err != nil {
 		return err
 	}
-	_ = os.Remove(folder) //nolint:gosec // empty, or what an editor left there stays
+	_ = os.Remove(folder) // empty, or what an editor left there stays
 	return nil
 }
 

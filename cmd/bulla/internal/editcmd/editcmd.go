@@ -6,7 +6,6 @@ package editcmd
 
 import (
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,11 +57,7 @@ func run(s *shell.Shell, name, kept string) error {
 	if err != nil {
 		return err
 	}
-	file, err := repo.Rel(name)
-	if err != nil {
-		return err
-	}
-	was, err := os.ReadFile(repo.Abs(file))
+	file, was, err := repo.Read(name)
 	if err != nil {
 		return err
 	}

@@ -128,6 +128,15 @@ func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.
 	return known, nil
 }
 
+// Read reads a file that a person named, and says how it is called from the root.
+func (r *Repo) Read(name string) (file string, data []byte, err error) {
+	if file, err = r.Rel(name); err != nil {
+		return "", nil, err
+	}
+	data, err = os.ReadFile(r.Abs(file))
+	return file, data, err
+}
+
 // Rel returns the slash-separated path inside the repository of a file that somebody
 // named; see [Named].
 func (r *Repo) Rel(path string) (string, error) {

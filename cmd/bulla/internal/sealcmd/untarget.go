@@ -44,11 +44,7 @@ func removeTarget(s *shell.Shell, name string, target sealing.Target, dryRun boo
 	if err != nil {
 		return err
 	}
-	file, err := repo.Rel(name)
-	if err != nil {
-		return err
-	}
-	was, err := os.ReadFile(repo.Abs(file))
+	file, was, err := repo.Read(name)
 	if err != nil {
 		return err
 	}
