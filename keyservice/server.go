@@ -25,12 +25,14 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/receiver"
 	"github.com/bulla-dev/bulla/keyservice/rollout"
 	"github.com/bulla-dev/bulla/keyservice/tally"
+	"github.com/bulla-dev/bulla/keyservice/telling"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/keyservice/unseal"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/signing"
 	"github.com/bulla-dev/bulla/kustomize/source"
+	"github.com/bulla-dev/bulla/notify"
 )
 
 const (
@@ -65,6 +67,10 @@ type Options struct {
 	// for none.
 	Receiver net.Listener
 	Hooks    []receiver.Hook
+	// Notify are the receivers of notices; TellEvery is between two looks at how sets of
+	// clusters fare, 10s by default.
+	Notify    []notify.Provider
+	TellEvery time.Duration
 }
 
 // Server is the key service. It answers from [Server.Serve] on.
@@ -82,6 +88,7 @@ type Server struct {
 	roots     *rootWatch
 	health    *health
 	pushes    *pushes
+	telling   *telling.Telling
 }
 
 // clusterAPI is what clusters ask, by noun.
@@ -157,6 +164,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	})
 	s.health = &health{heads: s.heads, roots: s.roots, token: o.Token, store: o.Store, metrics: m, logKey: logKey}
 	s.answer(o.Token, o.HeldFor)
+	s.tell(o)
 	m.Head.Bounds(time.Duration(c.Repository.MaxAge), time.Duration(c.Repository.RefusedGrace))
 	return s, nil
 }
@@ -201,6 +209,17 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&rollout.Ordering{Clerk: s.Clerk, Pacing: pacing},
 		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
 	}
+}
+
+// tell makes what tells forges and people.
+func (s *Server) tell(o Options) {
+	s.telling = &telling.Telling{Clerk: s.Clerk, Heads: s.heads, Store: o.Store, Every: o.TellEvery}
+	for _, p := range o.Notify {
+		s.telling.Senders = append(s.telling.Senders, notify.NewSender(p, s.Metrics, func(provider, kind, why string) {
+			s.Log.Warn("a notification is not sent", "provider", provider, "type", kind, "why", why)
+		}))
+	}
+	s.Tally.Tell(s.telling.Refused)
 }
 
 // openLog takes up the audit log and records the start: a service that cannot

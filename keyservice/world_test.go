@@ -30,6 +30,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/notify"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
@@ -96,6 +97,9 @@ type world struct {
 	maxAge time.Duration
 	// refusedGrace of a tip; none when 0.
 	refusedGrace time.Duration
+	// notify are told, who look tellEvery at how clusters fare.
+	notify    []notify.Provider
+	tellEvery time.Duration
 	// slowAfter is when a build is slow: never, unless a test is about that.
 	slowAfter time.Duration
 }
@@ -211,6 +215,7 @@ func (w *world) start(sessions int) {
 		Builder: w.builder,
 		Log:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh, LookEvery: w.lookEvery, HeldFor: w.heldFor,
+		Notify: w.notify, TellEvery: w.tellEvery,
 		Receiver: hooks, Hooks: []receiver.Hook{{Name: "forge", Type: receiver.GitHub, Secret: []byte(hookSecret)}},
 	})
 	if err != nil {

@@ -95,6 +95,8 @@ func TestTheChartsConfigurationIsReadByTheService(t *testing.T) {
 				return []any{c.Receiver.Listen, c.Receiver.Hooks[0].Name, string(c.Receiver.Hooks[1].Type),
 					tail(c.Receiver.Hooks[0].SecretFile)}
 			}, []any{":9292", "a.b", "gitea", "secrets/hooks/a.b"}},
+		{"notifications", "notifications: {secretName: notify}",
+			func(c *config.Config) any { return tail(c.NotificationsFile) }, "secrets/notify/providers.yaml"},
 		{"people, limits and signatures", `
 people: [{name: alice, identity: "` + identity + `", roles: [operator, auditor]}]
 limits: {requestsPerSecond: 7, strangersPerAddress: 0}

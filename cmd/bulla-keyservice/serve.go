@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/notify"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
@@ -101,6 +102,10 @@ func serve(ctx context.Context, file string, hold bool, stderr io.Writer) error 
 		return fault.WithHint(err, "receiver.hooks[].secretFile in the configuration names a file that holds the secret "+
 			"alone: openssl rand -hex 32")
 	}
+	tell, err := providers(config.NotificationsFile)
+	if err != nil {
+		return err
+	}
 	ports, err := listen(config)
 	if err != nil {
 		return err
@@ -108,7 +113,7 @@ func serve(ctx context.Context, file string, hold bool, stderr io.Writer) error 
 	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
 	service, err := keyservice.New(ctx, keyservice.Options{
 		Config: config, Store: rows, Token: token, Source: mirror, Log: log,
-		Builder: builder, Renewal: ports.renewal, Receiver: ports.receiver, Hooks: hooks,
+		Builder: builder, Renewal: ports.renewal, Receiver: ports.receiver, Hooks: hooks, Notify: tell,
 	})
 	if err != nil {
 		return errors.Join(err, ports.close())
@@ -116,6 +121,19 @@ func serve(ctx context.Context, file string, hold bool, stderr io.Writer) error 
 	tellConfinement(ctx, builder, log)
 	defer reloadPeople(ctx, file, service, log)()
 	return service.Serve(ctx, ports.public, ports.health)
+}
+
+// providers are those who are told; none without a file.
+func providers(file string) ([]notify.Provider, error) {
+	if file == "" {
+		return nil, nil
+	}
+	read, err := notify.Load(file)
+	if err != nil {
+		return nil, fault.WithHint(fmt.Errorf("read notificationsFile: %w", err),
+			"docs/operations/notifications.md shows the file")
+	}
+	return read, nil
 }
 
 // tellConfinement says how far builds are kept from the rest of the machine: what a

@@ -1,3 +1,8 @@
+// Package notify tells people and their tools how this cluster's deliveries fare, by the
+// senders of the notify above: what the Ready conditions say, and nothing else.
+//
+// What it sends to is the operator's word alone, in a file: nothing in Git or in a
+// cluster's objects adds a receiver.
 package notify
 
 import (
@@ -10,22 +15,29 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/notify"
 )
+
+// Sender brings notices to one receiver; *notify.Sender is the one there is.
+type Sender interface {
+	Offer(n notify.Notice)
+	Run(ctx context.Context)
+}
 
 // Watcher sees how Deliveries and FleetSyncs stand, and has each change sent. It is a
 // manager's Runnable, of the leader only.
 type Watcher struct {
 	Cache   cache.Cache
-	Senders []*Sender
+	Senders []Sender
 
 	mu      sync.Mutex
 	cluster string // by the FleetSync
-	last    map[string]Notice
+	last    map[string]notify.Notice
 }
 
 // Start watches until ctx ends. How things stand at the start is no news.
 func (w *Watcher) Start(ctx context.Context) error {
-	w.last = map[string]Notice{}
+	w.last = map[string]notify.Notice{}
 	for _, kind := range []client.Object{&v1alpha1.FleetSync{}, &v1alpha1.Delivery{}} {
 		informer, err := w.Cache.GetInformer(ctx, kind)
 		if err != nil {
@@ -43,7 +55,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 	}
 	var senders sync.WaitGroup
 	for _, s := range w.Senders {
-		senders.Go(func() { s.run(ctx) })
+		senders.Go(func() { s.Run(ctx) })
 	}
 	senders.Wait()
 	return nil
@@ -68,11 +80,11 @@ func (w *Watcher) see(o any, initial bool) {
 	key := now.Kind + " " + now.Namespace + "/" + now.Name
 	before, known := w.last[key]
 	w.last[key] = now
-	if initial || known && !isNews(before, now) {
+	if initial || known && !notify.IsNews(before, now) {
 		return
 	}
 	for _, s := range w.Senders {
-		s.offer(now)
+		s.Offer(now)
 	}
 }
 

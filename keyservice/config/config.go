@@ -63,6 +63,8 @@ type Config struct {
 	Renewal Renewal `yaml:"renewal"`
 	// Receiver hears webhooks of the forge.
 	Receiver Receiver `yaml:"receiver"`
+	// NotificationsFile lists who is told of sets of clusters and of refusals.
+	NotificationsFile string `yaml:"notificationsFile"`
 }
 
 // Renewal says where, and for how long, an expired certificate is renewed. Without
@@ -125,7 +127,8 @@ func Load(file string) (*Config, error) {
 
 func (c *Config) setDefaults(dir string) {
 	for _, path := range []*string{&c.Repository.UsernameFile, &c.Repository.PasswordFile, &c.Repository.SSHKeyFile,
-		&c.Repository.KnownHostsFile, &c.Repository.CAFile, &c.Token.PINFile, &c.DataDir, &c.Store, &c.Database.URLFile} {
+		&c.Repository.KnownHostsFile, &c.Repository.CAFile, &c.Token.PINFile, &c.DataDir, &c.Store, &c.Database.URLFile,
+		&c.NotificationsFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(dir, *path)
 		}

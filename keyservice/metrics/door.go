@@ -9,6 +9,7 @@ type Door struct {
 	panics   prometheus.Counter
 	clones   prometheus.Counter
 	clocks   prometheus.Counter
+	notified *prometheus.CounterVec
 }
 
 func newDoor() Door {
@@ -17,6 +18,8 @@ func newDoor() Door {
 			Namespace: space, Name: "requests_in_flight", Help: "Requests being handled."}, []string{"route"}),
 		sentAway: counters("requests_sent_away_total", "Requests beyond their caller's quota, or while too many were under way; "+
 			"connections beyond their address's share.", "why"),
+		notified: counters("notifications_total", "Notifications, by the receiver's type and what became of them.",
+			"type", "result"),
 		panics: counter("panics_total", "Handlers that panicked."),
 		clones: counter("cloned_certificates_total", "Uses of a certificate that is in use in two places."),
 		clocks: counter("clocks_apart_total", "Renewals by clusters whose clock is more than ten minutes off."),
@@ -29,6 +32,9 @@ func (d *Door) InFlight(route string) prometheus.Gauge { return d.inFlight.WithL
 // SentAway counts a caller that was not let in: for its quota, while too many requests
 // are under way (busy), or for its address's share.
 func (d *Door) SentAway(why string) { d.sentAway.WithLabelValues(why).Inc() }
+
+// Notified counts a notification, by the type of its receiver and what became of it.
+func (d *Door) Notified(kind, result string) { d.notified.WithLabelValues(kind, result).Inc() }
 
 // Panicked counts a handler that did.
 func (d *Door) Panicked() { d.panics.Inc() }

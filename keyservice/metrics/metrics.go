@@ -32,7 +32,7 @@ func New() *Metrics {
 	m := &Metrics{Opening: newOpening(), Door: newDoor(), Head: newHead(), Log: newLog(), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(m.unseals, m.operations, m.inFlight, m.panics, m.clocks, m.clones, m.sentAway,
 		m.Head.looks, m.Head.hooks, m.Head.notices, m.Head.refused, m.Head.fetches, m.Head.accepted, m.Head.verified, m.Head.maxAge, m.Head.tip,
-		m.Head.grace, m.Log.size, m.Log.appends, m.Log.entries, m.Log.failures, m.Log.coalesced,
+		m.Head.grace, m.Log.size, m.Log.appends, m.Log.entries, m.Log.failures, m.Log.coalesced, m.notified,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -49,8 +49,8 @@ func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Namespace: space, Name: name, Help: help})
 }
 
-func counters(name, help, label string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: name, Help: help}, []string{label})
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: name, Help: help}, labels)
 }
 
 func gauge(name, help string) prometheus.Gauge {

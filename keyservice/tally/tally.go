@@ -56,6 +56,8 @@ type Tally struct {
 	now func() time.Time
 	// counted is told of each refusal that gets no entry of its own, and why.
 	counted func(kind string)
+	// refused is told of every refusal; nil for nobody. It must not wait.
+	refused func(audit.Entry)
 
 	mu      sync.Mutex
 	callers map[string]*denier
@@ -69,6 +71,9 @@ type Tally struct {
 func New(now func() time.Time, counted func(kind string)) *Tally {
 	return &Tally{now: now, counted: counted, callers: map[string]*denier{}}
 }
+
+// Tell has every refusal told, before the service answers anybody. It must not wait.
+func (d *Tally) Tell(refused func(audit.Entry)) { d.refused = refused }
 
 // denier is what one caller was refused lately.
 type denier struct {
@@ -110,6 +115,9 @@ func (d *Tally) Admit(refused []audit.Entry) (record []audit.Entry, at []int) {
 	now := d.now()
 	said := map[string]bool{} // outcomes that this call has a Coalesce entry for
 	for i, e := range refused {
+		if d.refused != nil {
+			d.refused(e)
+		}
 		c := d.caller(callerName(e))
 		known := c.seen[denialOf(e)]
 		if known != nil && known.recorded {

@@ -74,6 +74,9 @@ receiver:
     - {name: {{ .name | toJson }}, type: {{ .type | toJson }}, secretFile: {{ printf "../secrets/hooks/%s" .name | toJson }}}
     {{- end }}
 {{- end }}
+{{- if .Values.notifications.secretName }}
+notificationsFile: ../secrets/notify/providers.yaml
+{{- end }}
 {{- with .Values.limits }}
 limits: {{ toYaml . | nindent 2 }}
 {{- end }}

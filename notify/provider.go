@@ -37,6 +37,9 @@ type Provider struct {
 	Repository string
 	// Severity is error for what is not ready alone, and info for everything.
 	Severity string
+	// Sets are the cluster sets that a forge gets a status of from the key service; none
+	// for one of the whole fleet.
+	Sets []string
 }
 
 // Severities of a provider.
@@ -47,6 +50,9 @@ const (
 
 // repositoryForm is what forges have, with groups of GitLab.
 var repositoryForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){1,8}$`)
+
+// setForm is the name of a ClusterSet.
+var setForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // minSecret is the least size of a key that signs, in bytes.
 const minSecret = 16
@@ -76,6 +82,10 @@ func (p Provider) Check() error {
 	switch {
 	case p.isForge() && !repositoryForm.MatchString(p.Repository):
 		return say("repository is not OWNER/NAME")
+	case len(p.Sets) > 0 && !p.isForge():
+		return say("it has sets; hint: statuses of sets are for %s, %s and %s", GitHub, GitLab, Gitea)
+	case slices.ContainsFunc(p.Sets, func(set string) bool { return !setForm.MatchString(set) }):
+		return say("a name in sets is none of a ClusterSet")
 	case p.isForge() && len(p.Secret) == 0:
 		return say("it has no token; hint: name a file with secretFile")
 	case p.Type == CloudEvents && len(p.Secret) < minSecret:
@@ -94,16 +104,26 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// wants reports whether a notice is for this receiver. A forge has commits, of
-// Deliveries; who has alerts must hear of their end.
+// wants reports whether a notice is for this receiver. A forge has commits, and only it
+// has the sets that each replica tells of; who has alerts must hear of their end.
 func (p Provider) wants(n Notice) bool {
 	switch {
 	case p.isForge():
-		return n.Kind == "Delivery" && n.commit() != ""
+		return (n.Kind == Delivery || n.Kind == ClusterSet) && n.commit() != ""
+	case n.Kind == ClusterSet:
+		return false
 	case p.Type == Alertmanager:
 		return true
 	}
 	return p.Severity == Info || !n.Ready
+}
+
+// isNews is [IsNews], for this receiver: GitLab refuses a status that is running already.
+func (p Provider) isNews(before, now Notice) bool {
+	if p.Type == GitLab && before.Pending && now.Pending && before.Revision == now.Revision {
+		return false
+	}
+	return IsNews(before, now)
 }
 
 // key says which notices replace each other: those of one object, and at a forge, where

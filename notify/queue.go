@@ -19,8 +19,9 @@ const (
 // queue has the newest notice of each object, in the order in which they came.
 type queue struct {
 	quiet time.Duration
-	// key says which notices replace each other.
-	key func(Notice) string
+	// key says which notices replace each other, and isNews which are none.
+	key    func(Notice) string
+	isNews func(before, now Notice) bool
 
 	mu      sync.Mutex
 	waiting map[string]Notice
@@ -35,9 +36,10 @@ type told struct {
 	at     time.Time
 }
 
-func newQueue(key func(Notice) string) *queue {
+func newQueue(p Provider) *queue {
 	return &queue{
-		quiet: quiet, key: key, waiting: map[string]Notice{}, told: map[string]told{}, wake: make(chan struct{}, 1),
+		quiet: quiet, key: p.key, isNews: p.isNews, waiting: map[string]Notice{}, told: map[string]told{},
+		wake: make(chan struct{}, 1),
 	}
 }
 
@@ -72,7 +74,8 @@ func (q *queue) take(now time.Time) (n Notice, ok bool, again time.Duration) {
 	for i := 0; i < len(q.order); i++ {
 		key := q.order[i]
 		last, known := q.told[key]
-		if wait := last.at.Add(q.quiet).Sub(now); known && wait > 0 {
+		ends := last.notice.Pending && !q.waiting[key].Pending // what was waited for is told at once
+		if wait := last.at.Add(q.quiet).Sub(now); known && wait > 0 && !ends {
 			if again == 0 || wait < again {
 				again = wait
 			}
@@ -82,7 +85,7 @@ func (q *queue) take(now time.Time) (n Notice, ok bool, again time.Duration) {
 		delete(q.waiting, key)
 		q.order = slices.Delete(q.order, i, i+1)
 		i--
-		if known && !isNews(last.notice, n) {
+		if known && !q.isNews(last.notice, n) {
 			continue // it changed back
 		}
 		if len(q.told) >= remembered {

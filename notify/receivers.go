@@ -20,7 +20,10 @@ import (
 func (p Provider) slack(n Notice) (*http.Request, error) {
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	sign := ":white_check_mark: "
-	if !n.Ready {
+	switch {
+	case n.Kind == Refusals:
+		sign = ":no_entry: "
+	case !n.Ready:
 		sign = ":x: "
 	}
 	text := sign + escape.Replace(n.text())
@@ -30,8 +33,12 @@ func (p Provider) slack(n Notice) (*http.Request, error) {
 	return postJSON(p.Address, "application/json", map[string]any{"text": text})
 }
 
-// alertFor is how long an alert stands without its end: the controller says it once.
-const alertFor = 24 * time.Hour
+const (
+	// alertFor is how long an alert stands without its end: the controller says it once.
+	alertFor = 24 * time.Hour
+	// refusedFor is how long one of refusals stands: what was refused has no end.
+	refusedFor = 15 * time.Minute
+)
 
 // alert is the body of Alertmanager's API v2. What tells alerts apart hangs on the
 // object alone, so that the end of one meets its beginning.
@@ -44,7 +51,11 @@ func (p Provider) alert(n Notice) (*http.Request, error) {
 		"annotations": map[string]string{"summary": n.text(), "reason": n.Reason, "revision": n.Revision},
 		"endsAt":      time.Now().Add(alertFor).UTC().Format(time.RFC3339),
 	}
-	if n.Ready {
+	switch {
+	case n.Kind == Refusals:
+		alert["labels"] = map[string]string{"alertname": "BullaRefused", "severity": "warning", "fleet": n.Name}
+		alert["endsAt"] = time.Now().Add(refusedFor).UTC().Format(time.RFC3339)
+	case n.Ready:
 		alert["endsAt"] = time.Now().UTC().Format(time.RFC3339)
 	}
 	address := strings.TrimSuffix(p.Address, "/")
@@ -58,9 +69,13 @@ func (p Provider) alert(n Notice) (*http.Request, error) {
 // X-Signature, as Flux's generic-hmac and bulla's own receiver have it.
 func (p Provider) cloudEvent(n Notice) (*http.Request, error) {
 	kind := "dev.bulla." + strings.ToLower(n.Kind) + map[bool]string{true: ".ready", false: ".not-ready"}[n.Ready]
+	source, subject := "/clusters/"+url.PathEscape(n.Cluster), n.Namespace+"/"+n.Name
+	if n.Kind == Refusals {
+		kind, source, subject = "dev.bulla.refusals", "/fleets/"+url.PathEscape(n.Name), n.Name
+	}
 	body, err := json.Marshal(map[string]any{
-		"specversion": "1.0", "id": rand.Text(), "type": kind, "source": "/clusters/" + url.PathEscape(n.Cluster),
-		"subject": n.Namespace + "/" + n.Name, "time": n.At.UTC().Format(time.RFC3339),
+		"specversion": "1.0", "id": rand.Text(), "type": kind, "source": source,
+		"subject": subject, "time": n.At.UTC().Format(time.RFC3339),
 		"datacontenttype": "application/json",
 		"data": map[string]any{
 			"cluster": n.Cluster, "kind": n.Kind, "namespace": n.Namespace, "name": n.Name, "revision": n.Revision,
@@ -83,14 +98,45 @@ func (p Provider) cloudEvent(n Notice) (*http.Request, error) {
 // maxDescription is what GitHub takes of one, in characters.
 const maxDescription = 130
 
-// commitStatus sets the status of a placement on this cluster at the forge.
+// context is the name of a status. That of a set has one part less than that of a
+// placement on a cluster, so that neither can take the other's.
+func (n Notice) context() string {
+	switch {
+	case n.Kind == ClusterSet && n.Name == "":
+		return "bulla"
+	case n.Kind == ClusterSet:
+		return "bulla/" + n.Name
+	}
+	return "bulla/" + n.Cluster + "/" + n.Name
+}
+
+// state is how a forge calls it.
+func (p Provider) state(n Notice) string {
+	gitlab := p.Type == GitLab
+	switch {
+	case n.Ready:
+		return "success"
+	case n.Pending && gitlab:
+		return "running"
+	case n.Pending:
+		return "pending"
+	case gitlab:
+		return "failed"
+	}
+	return "failure"
+}
+
+// commitStatus sets the status of a placement on a cluster, or of a set of them, at the
+// forge.
 func (p Provider) commitStatus(n Notice) (*http.Request, error) {
-	state := map[bool]string{true: "success", false: "failure"}[n.Ready]
-	name := "bulla/" + n.Cluster + "/" + n.Name
-	said := short(printable.Text(n.Reason+": "+n.Message), maxDescription)
+	name, said := n.context(), n.Message
+	if n.Kind != ClusterSet {
+		said = n.Reason + ": " + said
+	}
+	said = short(printable.Text(said), maxDescription)
 	base := strings.TrimSuffix(p.Address, "/")
 	var address string
-	body := map[string]any{"state": state, "context": name, "description": said}
+	body := map[string]any{"state": p.state(n), "context": name, "description": said}
 	switch p.Type {
 	case GitHub:
 		address = base + "/repos/" + p.Repository + "/statuses/" + n.commit()
@@ -98,8 +144,7 @@ func (p Provider) commitStatus(n Notice) (*http.Request, error) {
 		address = base + "/api/v1/repos/" + p.Repository + "/statuses/" + n.commit()
 	case GitLab:
 		address = base + "/api/v4/projects/" + url.PathEscape(p.Repository) + "/statuses/" + n.commit()
-		state = map[bool]string{true: "success", false: "failed"}[n.Ready]
-		body = map[string]any{"state": state, "name": name, "description": said}
+		body = map[string]any{"state": p.state(n), "name": name, "description": said}
 	}
 	request, err := postJSON(address, "application/json", body)
 	if err != nil {

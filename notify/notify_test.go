@@ -10,17 +10,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/prometheus/common/expfmt"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/controllers/metrics"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
@@ -60,7 +55,7 @@ func receiver(t *testing.T, statuses ...int) (url string, requests chan got) {
 }
 
 // send runs a sender until the test ends.
-func send(t *testing.T, p Provider) (*Sender, *prometheus.Registry) {
+func send(t *testing.T, p Provider) (*Sender, *counted) {
 	t.Helper()
 	if p.Severity == "" {
 		p.Severity = Info
@@ -69,20 +64,43 @@ func send(t *testing.T, p Provider) (*Sender, *prometheus.Registry) {
 	if err := p.Check(); err != nil {
 		t.Fatal(err)
 	}
-	registry := prometheus.NewRegistry()
-	s := NewSender(p, metrics.New(registry))
+	counts := &counted{}
+	s := NewSender(p, counts, counts.lost)
 	s.pause, s.queue.quiet = time.Millisecond, 0
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.run(ctx)
+		s.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
 		wait.Receive(t, "the sender ends", done)
 	})
-	return s, registry
+	return s, counts
+}
+
+// counted counts results.
+type counted struct {
+	mu      sync.Mutex
+	results map[string]int
+}
+
+func (c *counted) Notified(kind, result string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.results == nil {
+		c.results = map[string]int{}
+	}
+	c.results[kind+" "+result]++
+}
+
+func (c *counted) lost(provider, kind, why string) { c.Notified(provider+" "+kind, "lost: "+why) }
+
+func (c *counted) of(what string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.results[what]
 }
 
 func broken() Notice {
@@ -111,7 +129,7 @@ func TestEachReceiverGetsItsOwnForm(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			url, requests := receiver(t, http.StatusOK)
 			s, _ := send(t, Provider{Type: kind, Address: url, Secret: []byte(secret), Repository: want.repository})
-			s.offer(broken())
+			s.Offer(broken())
 			r := wait.Receive(t, "it is sent", requests)
 			if r.path != want.path || !strings.Contains(string(r.body), want.body) || !json.Valid(r.body) {
 				t.Errorf("sent to %s: %s\nwant %s with %s", r.path, r.body, want.path, want.body)
@@ -133,6 +151,87 @@ func TestEachReceiverGetsItsOwnForm(t *testing.T) {
 	}
 }
 
+// TestASetHasAStatusOfItsOwn: what forges call pending, success and failure, under a name
+// that no placement on a cluster can have.
+func TestASetHasAStatusOfItsOwn(t *testing.T) {
+	set := func(change func(*Notice)) Notice {
+		n := Notice{Kind: ClusterSet, Name: "retail", Revision: revision, Message: "38 of 40 clusters are ready"}
+		change(&n)
+		return n
+	}
+	pending := set(func(n *Notice) { n.Pending = true })
+	ready, failed := set(func(n *Notice) { n.Ready = true }), set(func(*Notice) {})
+	for kind, states := range map[string][3]string{
+		GitHub: {"pending", "success", "failure"}, Gitea: {"pending", "success", "failure"},
+		GitLab: {"running", "success", "failed"},
+	} {
+		for i, n := range []Notice{pending, ready, failed} {
+			url, requests := receiver(t, http.StatusOK)
+			s, _ := send(t, Provider{Type: kind, Address: url, Secret: []byte(secret), Repository: "acme/fleet"})
+			s.Offer(n)
+			r := wait.Receive(t, "it is sent", requests)
+			var body map[string]string
+			if err := json.Unmarshal(r.body, &body); err != nil {
+				t.Fatal(err)
+			}
+			name := body["context"] + body["name"] // of GitLab
+			if body["state"] != states[i] || name != "bulla/retail" || body["description"] != n.Message ||
+				!strings.HasSuffix(r.path, "/statuses/"+commit) {
+				t.Errorf("%s: sent to %s: %s, want %s", kind, r.path, r.body, states[i])
+			}
+		}
+	}
+	whole := set(func(n *Notice) { n.Name = "" })
+	if got := whole.context(); got != "bulla" {
+		t.Errorf("the whole fleet's is %q", got)
+	}
+	for _, kind := range []string{Slack, Alertmanager, CloudEvents} {
+		if (Provider{Type: kind, Severity: Info}).wants(ready) {
+			t.Errorf("each replica would tell %s of a set", kind)
+		}
+	}
+	if p := (Provider{Type: GitLab}); p.isNews(pending, set(func(n *Notice) { n.Pending, n.Message = true, "39" })) {
+		t.Error("GitLab refuses a status that is running already")
+	}
+}
+
+// What is waited for is told when it comes, however lately it was said to be on its way.
+func TestTheEndOfWhatIsPendingWaitsForNoQuiet(t *testing.T) {
+	q, at := newQueue(Provider{Type: GitHub}), time.Unix(0, 0)
+	n := Notice{Kind: ClusterSet, Name: "eu", Revision: revision, Pending: true, Message: "0 of 2"}
+	q.put(n)
+	q.take(at)
+	n.Message = "1 of 2"
+	q.put(n)
+	if _, ok, _ := q.take(at.Add(time.Second)); ok {
+		t.Error("each step is told at once")
+	}
+	n.Pending, n.Ready, n.Message = false, true, "2 of 2"
+	q.put(n)
+	if got, ok, _ := q.take(at.Add(time.Second)); !ok || !got.Ready {
+		t.Errorf("the end is not told: %+v", got)
+	}
+}
+
+func TestRefusalsHaveAFormOfTheirOwn(t *testing.T) {
+	n := Notice{Kind: Refusals, Name: "6f1c", Reason: "NotPlaced", Message: "refused 40 times: NotPlaced 40; by prod-eu"}
+	for kind, want := range map[string]string{
+		Slack:        `"text":":no_entry: key service of 6f1c: refused 40 times: NotPlaced 40; by prod-eu"`,
+		Alertmanager: `"alertname":"BullaRefused","fleet":"6f1c"`,
+		CloudEvents:  `"type":"dev.bulla.refusals"`,
+	} {
+		url, requests := receiver(t, http.StatusOK)
+		s, _ := send(t, Provider{Type: kind, Address: url, Secret: []byte(secret), Severity: Error})
+		s.Offer(n)
+		if r := wait.Receive(t, "it is sent", requests); !strings.Contains(string(r.body), want) {
+			t.Errorf("%s: %s\nwant %s", kind, r.body, want)
+		}
+	}
+	if (Provider{Type: GitHub}).wants(n) {
+		t.Error("a refusal is no status of a commit")
+	}
+}
+
 // An alert that begins and never ends is worse than none.
 func TestAnAlertEndsWhenItsObjectIsReady(t *testing.T) {
 	url, requests := receiver(t, http.StatusOK)
@@ -148,14 +247,14 @@ func TestAnAlertEndsWhenItsObjectIsReady(t *testing.T) {
 		}
 		return alerts[0].Labels, alerts[0].EndsAt
 	}
-	s.offer(broken())
+	s.Offer(broken())
 	began, end := ends()
 	if !end.After(time.Now().Add(time.Hour)) {
 		t.Errorf("it ends at %s", end)
 	}
 	ready := broken()
 	ready.Ready, ready.Reason, ready.Message = true, "ReconciliationSucceeded", "applied"
-	s.offer(ready)
+	s.Offer(ready)
 	ended, end := ends()
 	if diff := cmp.Diff(began, ended); diff != "" || end.After(time.Now()) {
 		t.Errorf("its end is at %s, of another alert (-began +ended):\n%s", end, diff)
@@ -163,31 +262,24 @@ func TestAnAlertEndsWhenItsObjectIsReady(t *testing.T) {
 }
 
 func TestAReceiverThatFailsIsTriedAFewTimes(t *testing.T) {
-	count := func(registry *prometheus.Registry, result string) func() bool {
-		want := `bulla_notifications_total{result="` + result + `",type="slack"} 1`
-		return func() bool {
-			text, err := testutil.CollectAndFormat(registry, expfmt.TypeTextPlain, "bulla_notifications_total")
-			return err == nil && strings.Contains(string(text), want)
-		}
-	}
 	url, requests := receiver(t, 503, 429, 200)
-	s, registry := send(t, Provider{Type: Slack, Address: url})
-	s.offer(broken())
-	wait.Until(t, "it comes through", count(registry, "sent"))
+	s, counts := send(t, Provider{Type: Slack, Address: url})
+	s.Offer(broken())
+	wait.Until(t, "it comes through", func() bool { return counts.of("slack sent") == 1 })
 	if len(requests) != 3 {
 		t.Errorf("%d requests", len(requests))
 	}
 	url, requests = receiver(t, 503)
-	s, registry = send(t, Provider{Type: Slack, Address: url})
-	s.offer(broken())
-	wait.Until(t, "it is given up", count(registry, "failed"))
+	s, counts = send(t, Provider{Type: Slack, Address: url})
+	s.Offer(broken())
+	wait.Until(t, "it is given up", func() bool { return counts.of("slack failed") == 1 })
 	if len(requests) != tries {
 		t.Errorf("%d requests, want %d", len(requests), tries)
 	}
 	url, requests = receiver(t, 403)
-	s, registry = send(t, Provider{Type: Slack, Address: url})
-	s.offer(broken())
-	wait.Until(t, "it is given up", count(registry, "failed"))
+	s, counts = send(t, Provider{Type: Slack, Address: url})
+	s.Offer(broken())
+	wait.Until(t, "it is given up", func() bool { return counts.of("slack failed") == 1 })
 	if len(requests) != 1 {
 		t.Errorf("a refusal is tried %d times", len(requests))
 	}
@@ -196,7 +288,7 @@ func TestAReceiverThatFailsIsTriedAFewTimes(t *testing.T) {
 // An object that two fight over, and a fleet that fails as one, must not fill a chat or
 // the memory.
 func TestAQueueFoldsAndIsBounded(t *testing.T) {
-	q := newQueue(Provider{Type: Slack}.key)
+	q := newQueue(Provider{Type: Slack})
 	at := time.Unix(0, 0)
 	bad, good := broken(), broken()
 	good.Ready, good.Reason = true, "ReconciliationSucceeded"
@@ -257,45 +349,5 @@ func TestAProviderIsCheckedAndNotRepeated(t *testing.T) {
 	}
 	if err := good.Check(); err != nil {
 		t.Error(err)
-	}
-}
-
-// How things stand at the start is no news, and neither is a message that counts.
-func TestWhatChangesIsNews(t *testing.T) {
-	s := NewSender(Provider{Name: "x", Type: Slack, Severity: Error}, nil)
-	w := &Watcher{Senders: []*Sender{s}, last: map[string]Notice{}}
-	see := func(initial bool, status metav1.ConditionStatus, reason, message string) (told bool) {
-		d := &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: "bulla-system", Generation: 1}}
-		d.Spec.Revision = revision
-		d.Status.Conditions = []metav1.Condition{
-			{Type: "Ready", Status: status, Reason: reason, Message: message, ObservedGeneration: 1},
-		}
-		w.see(d, initial)
-		_, told, _ = s.queue.take(time.Now().Add(time.Hour))
-		clear(s.queue.told)
-		return told
-	}
-	w.see(&v1alpha1.FleetSync{Spec: v1alpha1.FleetSyncSpec{ClusterName: "prod-eu"}}, true)
-	for _, step := range []struct {
-		what    string
-		initial bool
-		status  metav1.ConditionStatus
-		reason  string
-		message string
-		told    bool
-	}{
-		{"the state at the start", true, metav1.ConditionFalse, "BuildFailed", "", false},
-		{"it works on it", false, metav1.ConditionUnknown, "Progressing", "", false},
-		{"another second", false, metav1.ConditionFalse, "BuildFailed", "for 2s", false},
-		{"another reason", false, metav1.ConditionFalse, "UnsealDenied", "", true},
-		{"ready: no error", false, metav1.ConditionTrue, "ReconciliationSucceeded", "", false},
-		{"broken again", false, metav1.ConditionFalse, "BuildFailed", "", true},
-	} {
-		if got := see(step.initial, step.status, step.reason, step.message); got != step.told {
-			t.Errorf("%s: told %v, want %v", step.what, got, step.told)
-		}
-	}
-	if w.cluster != "prod-eu" {
-		t.Errorf("the cluster is %q", w.cluster)
 	}
 }

@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"time"
-
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
-
-	"github.com/bulla-dev/bulla/controllers/internal/pace"
-	"github.com/bulla-dev/bulla/controllers/metrics"
 )
 
 const (
@@ -25,35 +21,48 @@ const (
 	maxAnswer = 16 << 10
 )
 
+// Observer sees what becomes of notices.
+type Observer interface {
+	// Notified counts a notice by the type of its receiver: sent, failed, folded into a
+	// newer one, dropped.
+	Notified(kind, result string)
+}
+
 // Sender brings notices to one receiver, in their order.
 type Sender struct {
 	provider Provider
 	queue    *queue
 	client   *http.Client
-	metrics  *metrics.Metrics
-	pause    time.Duration
+	seen     Observer
+	// lost is told of one that was given up, and why.
+	lost  func(provider, kind, why string)
+	pause time.Duration
 }
 
-// NewSender sends to a provider that was checked.
-func NewSender(p Provider, m *metrics.Metrics) *Sender {
-	return &Sender{provider: p, queue: newQueue(p.key), metrics: m, pause: firstPause,
+// NewSender sends to a provider that was checked. lost is told of each notice that is
+// given up: the provider, its type, and why, without its address.
+func NewSender(p Provider, seen Observer, lost func(provider, kind, why string)) *Sender {
+	return &Sender{provider: p, queue: newQueue(p), seen: seen, lost: lost, pause: firstPause,
 		client: &http.Client{Timeout: sendTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // who answers must not choose who else gets the token
 		}}}
 }
 
-// offer queues a notice, or drops it.
-func (s *Sender) offer(n Notice) {
+// Sets are those that the receiver is to hear of; isForge says whether it hears of sets.
+func (s *Sender) Sets() (sets []string, isForge bool) { return s.provider.Sets, s.provider.isForge() }
+
+// Offer queues a notice, or drops it. It never waits.
+func (s *Sender) Offer(n Notice) {
 	if !s.provider.wants(n) {
 		return
 	}
 	if result := s.queue.put(n); result != "" {
-		s.metrics.Notified(s.provider.Type, result)
+		s.seen.Notified(s.provider.Type, result)
 	}
 }
 
-// run sends until ctx ends.
-func (s *Sender) run(ctx context.Context) {
+// Run sends until ctx ends.
+func (s *Sender) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		n, ok, again := s.queue.take(time.Now())
 		if ok {
@@ -83,13 +92,13 @@ func (s *Sender) send(ctx context.Context, n Notice) {
 	pause, err := s.pause, error(nil)
 	for try := range tries {
 		if err = s.once(ctx, n); err == nil {
-			s.metrics.Notified(s.provider.Type, "sent")
+			s.seen.Notified(s.provider.Type, "sent")
 			return
 		}
 		if errors.As(err, new(permanent)) || try == tries-1 || ctx.Err() != nil {
 			break
 		}
-		timer := time.NewTimer(pace.Jittered(pause))
+		timer := time.NewTimer(pause/2 + rand.N(pause)) //nolint:gosec // jitter, not a secret
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -97,9 +106,8 @@ func (s *Sender) send(ctx context.Context, n Notice) {
 		timer.Stop()
 		pause *= 2
 	}
-	s.metrics.Notified(s.provider.Type, "failed")
-	logf.FromContext(ctx).WithName("notify").Info("a notification is not sent", "provider", s.provider.Name,
-		"type", s.provider.Type, "why", err.Error())
+	s.seen.Notified(s.provider.Type, "failed")
+	s.lost(s.provider.Name, s.provider.Type, err.Error())
 }
 
 func (s *Sender) once(ctx context.Context, n Notice) error {
