@@ -62,5 +62,5 @@ func (m *SealedManifest) Keys() []string {
 	if decodeTemplate(m.Spec.Template, template) != nil {
 		return nil
 	}
-	return m.Spec.keys(template)
+	return template.keys(m.Spec.fields())
 }

@@ -1,6 +1,6 @@
 // Package fleet holds the kinds of bulla.dev/v1alpha1 that live in Git: [Fleet],
-// [Cluster], [ClusterSet], [Placement] and [SealedManifest]. They are read from a
-// fleet repository and never applied to a cluster; [ParseFleet] and its sisters
+// [Cluster], [ClusterSet], [Placement], [SealedManifest] and [SealedReference]. They are
+// read from a fleet repository and never applied to a cluster; [ParseFleet] and its sisters
 // read them strictly. The kinds of a cluster are in api/v1alpha1.
 //
 // The kinds are plain structs. No library of Kubernetes comes with them, so that

@@ -23,11 +23,12 @@ const (
 
 // Kinds for Git.
 const (
-	KindFleet          = "Fleet"
-	KindCluster        = "Cluster"
-	KindClusterSet     = "ClusterSet"
-	KindPlacement      = "Placement"
-	KindSealedManifest = "SealedManifest"
+	KindFleet           = "Fleet"
+	KindCluster         = "Cluster"
+	KindClusterSet      = "ClusterSet"
+	KindPlacement       = "Placement"
+	KindSealedManifest  = "SealedManifest"
+	KindSealedReference = "SealedReference"
 )
 
 // ParseError is one problem of a file for Git. Several problems of one file

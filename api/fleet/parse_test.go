@@ -25,6 +25,7 @@ var parsers = map[string]func(file string, data []byte) (any, error){
 	"clusterset": func(f string, d []byte) (any, error) { return wrap(ParseClusterSet(f, d)) },
 	"placement":  func(f string, d []byte) (any, error) { return wrap(ParsePlacement(f, d)) },
 	"stub":       func(f string, d []byte) (any, error) { return wrap(ParseSealedManifest(f, d)) },
+	"reference":  func(f string, d []byte) (any, error) { return wrap(ParseSealedReference(f, d)) },
 }
 
 // wrap keeps a nil pointer from becoming a non-nil any.

@@ -27,25 +27,33 @@ func decodeTemplate(text json.RawMessage, into *secretTemplate) error {
 	return json.Unmarshal(text, into)
 }
 
-func (s SealedManifestSpec) keys(template *secretTemplate) []string {
-	keys := slices.Collect(maps.Keys(template.Data))
-	for _, block := range s.Blocks {
-		for _, pointer := range block.Fields {
-			keys = append(keys, strings.TrimPrefix(pointer, "/data/"))
-		}
+// keys are those of the Secret, public and sealed, sorted.
+func (t *secretTemplate) keys(fields []string) []string {
+	keys := slices.Collect(maps.Keys(t.Data))
+	for _, pointer := range fields {
+		keys = append(keys, strings.TrimPrefix(pointer, "/data/"))
 	}
 	slices.Sort(keys)
 	return keys
 }
 
+// fields are those of all blocks, in the order of the file.
+func (s SealedManifestSpec) fields() []string {
+	var all []string
+	for _, block := range s.Blocks {
+		all = append(all, block.Fields...)
+	}
+	return all
+}
+
 // validateDeliveries checks what can be seen in the stub alone. What it meets in
 // the workload is seen by the build.
-func (s SealedManifestSpec) validateDeliveries(p *problems, keys []string) {
-	if len(s.DeliverAs) > MaxDeliveries {
-		p.add("spec.deliverAs", "has %d entries, the limit is %d", len(s.DeliverAs), MaxDeliveries)
+func validateDeliveries(p *problems, entries []DeliverAs, keys []string) {
+	if len(entries) > MaxDeliveries {
+		p.add("spec.deliverAs", "has %d entries, the limit is %d", len(entries), MaxDeliveries)
 		return
 	}
-	for i, d := range s.DeliverAs {
+	for i, d := range entries {
 		d.validate(p, fmt.Sprintf("spec.deliverAs[%d]", i), keys)
 	}
 }

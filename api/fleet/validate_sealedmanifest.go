@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -34,18 +35,27 @@ type templateMetadata struct {
 }
 
 func (m *SealedManifest) validate(p *problems) {
-	p.checkSubdomain("metadata.name", m.Metadata.Name)
-	if m.Metadata.Namespace != "" {
-		p.checkLabel("metadata.namespace", m.Metadata.Namespace)
-	}
-	p.checkLabels("metadata", m.Metadata.Labels, m.Metadata.Annotations)
-	if !slices.Contains([]Scope{"", ScopeStrict, ScopeNamespace, ScopeFleet}, m.Spec.Scope) {
-		p.add("spec.scope", "%q is not a scope; write %s, %s or %s", m.Spec.Scope, ScopeStrict, ScopeNamespace, ScopeFleet)
-	}
-	template, ok := m.Spec.validateTemplate(p)
+	p.checkStubMetadata(m.Metadata)
+	p.checkScope(m.Spec.Scope)
+	template, ok := p.validateTemplate(m.Spec.Template)
 	if ok {
 		m.Spec.validateBlocks(p, template)
-		m.Spec.validateDeliveries(p, m.Spec.keys(template))
+		validateDeliveries(p, m.Spec.DeliverAs, template.keys(m.Spec.fields()))
+	}
+}
+
+// checkStubMetadata is of a kind that becomes an object of the same name.
+func (p *problems) checkStubMetadata(m Metadata) {
+	p.checkSubdomain("metadata.name", m.Name)
+	if m.Namespace != "" {
+		p.checkLabel("metadata.namespace", m.Namespace)
+	}
+	p.checkLabels("metadata", m.Labels, m.Annotations)
+}
+
+func (p *problems) checkScope(scope Scope) {
+	if !slices.Contains([]Scope{"", ScopeStrict, ScopeNamespace, ScopeFleet}, scope) {
+		p.add("spec.scope", "%q is not a scope; write %s, %s or %s", scope, ScopeStrict, ScopeNamespace, ScopeFleet)
 	}
 }
 
@@ -57,9 +67,9 @@ var templateProblems = map[string]string{
 	"metadata.namespace": "must not be set: the namespace is the stub's own (metadata.namespace)",
 }
 
-func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool) {
+func (p *problems) validateTemplate(text json.RawMessage) (*secretTemplate, bool) {
 	before := p.count
-	if len(s.Template) == 0 {
+	if len(text) == 0 {
 		p.add("spec.template", "is missing")
 		return nil, false
 	}
@@ -68,7 +78,7 @@ func (s SealedManifestSpec) validateTemplate(p *problems) (*secretTemplate, bool
 		return nil, false
 	}
 	template := new(secretTemplate)
-	if err := decodeTemplate(s.Template, template); err != nil {
+	if err := decodeTemplate(text, template); err != nil {
 		p.add("spec.template", "is not a v1 Secret")
 		return nil, false
 	}
@@ -110,24 +120,32 @@ func (s SealedManifestSpec) validateBlocks(p *problems, template *secretTemplate
 		p.add("spec.blocks", "has %d blocks, the limit is %d; seal values together", len(s.Blocks), maxBlocks)
 		return
 	}
-	places := map[string]string{}
-	for key := range template.Data {
-		places["/data/"+key] = "the template"
-	}
+	places := template.places()
 	for i, block := range s.Blocks {
 		field := fmt.Sprintf("spec.blocks[%d]", i)
-		block.validateFields(p, field, places)
+		p.checkFields(field+".fields", block.Fields, places, strings.TrimPrefix(field, "spec."))
 		block.validatePayload(p, field+".payload")
 		block.validateLocks(p, field)
 	}
 }
 
-func (b Block) validateFields(p *problems, path string, places map[string]string) {
-	if len(b.Fields) == 0 {
-		p.add(path+".fields", "is empty")
+// places are the fields that the template has, by where they stand.
+func (t *secretTemplate) places() map[string]string {
+	places := map[string]string{}
+	for key := range t.Data {
+		places["/data/"+key] = "the template"
 	}
-	for i, pointer := range b.Fields {
-		field := fmt.Sprintf("%s.fields[%d]", path, i)
+	return places
+}
+
+// checkFields checks a list of sealed fields beside what stands in other places, and
+// adds them there, under a name.
+func (p *problems) checkFields(path string, fields []string, places map[string]string, name string) {
+	if len(fields) == 0 {
+		p.add(path, "is empty")
+	}
+	for i, pointer := range fields {
+		field := fmt.Sprintf("%s[%d]", path, i)
 		key, under := strings.CutPrefix(pointer, "/data/")
 		switch {
 		case !under:
@@ -138,8 +156,8 @@ func (b Block) validateFields(p *problems, path string, places map[string]string
 			continue
 		}
 		p.checkDataKey(field, key)
-		if i > 0 && b.Fields[i-1] >= pointer {
-			p.add(field, "%q stands after %q; fields are sorted and unique", pointer, b.Fields[i-1])
+		if i > 0 && fields[i-1] >= pointer {
+			p.add(field, "%q stands after %q; fields are sorted and unique", pointer, fields[i-1])
 		} else if place, ok := places[pointer]; ok {
 			hint := ""
 			if strings.HasPrefix(place, "blocks[") {
@@ -147,7 +165,7 @@ func (b Block) validateFields(p *problems, path string, places map[string]string
 			}
 			p.add(field, "%q stands in %s already%s", pointer, place, hint)
 		}
-		places[pointer] = strings.TrimPrefix(path, "spec.")
+		places[pointer] = name
 	}
 }
 
@@ -160,17 +178,21 @@ func (b Block) validatePayload(p *problems, field string) {
 	}
 }
 
+func (p *problems) checkTarget(field, target string) {
+	if m := lockTarget.FindStringSubmatch(target); m == nil {
+		p.add(field, "%q is neither set/NAME nor cluster/NAME", target)
+	} else {
+		p.checkLabel(field, m[2])
+	}
+}
+
 func (b Block) validateLocks(p *problems, path string) {
 	if len(b.Locks) == 0 {
 		p.add(path+".locks", "is empty: nobody could open this block")
 	}
 	for i, lock := range b.Locks {
 		field := fmt.Sprintf("%s.locks[%d]", path, i)
-		if m := lockTarget.FindStringSubmatch(lock.Target); m == nil {
-			p.add(field+".target", "%q is neither set/NAME nor cluster/NAME", lock.Target)
-		} else {
-			p.checkLabel(field+".target", m[2])
-		}
+		p.checkTarget(field+".target", lock.Target)
 		p.checkLabel(field+".key", lock.Key)
 		if raw, ok := canonicalBase64(lock.Ciphertext); !ok || len(raw) == 0 {
 			p.add(field+".ciphertext", "is not canonical base64")

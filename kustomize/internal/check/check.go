@@ -99,6 +99,8 @@ func checkIdentity(_ *api.Placement, _ scope.Scopes, o built.Object) string {
 		return "has no apiVersion and kind"
 	case gvk.Group == api.Group && gvk.Kind == api.KindSealedManifest:
 		return "a SealedManifest must stand alone in its file"
+	case gvk.Group == api.Group && gvk.Kind == api.KindSealedReference:
+		return "a SealedReference is not built yet; hint: keep the stub itself in Git"
 	case gvk.Group == api.Group:
 		return "bulla's own kinds are not applied by a placement"
 	case o.IsList():
