@@ -18,6 +18,7 @@ type DB struct {
 	enrolmentRows
 	certificateRows
 	denialRows
+	stubRows
 
 	db *engine.Engine
 }
@@ -43,6 +44,9 @@ type (
 	certificateRows struct{ db *engine.Engine }
 	// denialRows are what operators deny. Their number only grows.
 	denialRows struct{ db *engine.Engine }
+	// stubRows are the stubs that references in Git name, and which of them the accepted
+	// head names, or one that was left of late. A stub is never changed.
+	stubRows struct{ db *engine.Engine }
 )
 
 // Open opens or creates the SQLite file at path, mode 0600, and brings its tables up
@@ -64,7 +68,7 @@ func over(db *engine.Engine, err error) (*DB, error) {
 	}
 	return &DB{
 		headRows{db}, standingRows{db}, logRows{db}, ledgerRows{db}, enrolmentRows{db}, certificateRows{db},
-		denialRows{db}, db,
+		denialRows{db}, stubRows{db}, db,
 	}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/proxy"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -97,6 +98,9 @@ func writes() []write {
 			must(t, err)
 			return len(all) == 1
 		}, again: errAny},
+		{name: "PutStub", do: func(ctx context.Context, s *store.DB) error {
+			return s.Do(ctx, s.PutStub(fleet, "dora", []byte("stub"), wide, now, new(bool)))
+		}, done: func(t *testing.T, s *store.DB) bool { return has(t, s, api.StubDigest([]byte("stub"))) }},
 		{name: "AddPending", do: func(ctx context.Context, s *store.DB) error {
 			return s.Do(ctx,
 				s.AddPending(fleet, []byte("entry")))

@@ -12,6 +12,8 @@ import (
 var (
 	//go:embed sql/query/begin_enrolment.sql
 	beginEnrolmentSQL string
+	//go:embed sql/query/collect_stubs.sql
+	collectStubsSQL string
 	//go:embed sql/query/join.sql
 	joinSQL string
 	//go:embed sql/query/join_tokens.sql
@@ -38,6 +40,8 @@ var (
 	putStateSQL string
 	//go:embed sql/query/put_wave.sql
 	putWaveSQL string
+	//go:embed sql/query/use_stub.sql
+	useStubSQL string
 	//go:embed sql/query/use_token.sql
 	useTokenSQL string
 	//go:embed sql/query/was_before.sql
