@@ -14,6 +14,7 @@ TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
 	sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 HELM := helm.sh/helm/v4/cmd/helm@v4.3.1
+SOPS := github.com/getsops/sops/v3/cmd/sops@v3.13.3
 LINTERS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 \
 	golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -23,7 +24,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres test generate verify fuzz-smoke threats histories mutants bench \
+.PHONY: help build kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories mutants bench \
 	bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +43,7 @@ bin/.$(notdir $(1)):
 	@echo "bin/$(notdir $(1))"
 	@GOFLAGS= GOBIN=$(BIN) $(GO) install $(1) && touch $$@
 endef
-$(foreach t,$(TOOLS) $(LINTERS) $(HELM),$(eval $(call tool,$(t))))
+$(foreach t,$(TOOLS) $(LINTERS) $(HELM) $(SOPS),$(eval $(call tool,$(t))))
 
 softhsm: ## Install SoftHSM2 when it is missing, or say how
 	@fixtures/install-softhsm.sh
@@ -50,7 +51,9 @@ softhsm: ## Install SoftHSM2 when it is missing, or say how
 postgres: ## Install PostgreSQL's server programs when they are missing, or say how
 	@fixtures/install-postgres.sh
 
-test: kube softhsm postgres bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... to choose), with the race detector
+sops: bin/.$(notdir $(SOPS)) ## Build SOPS, for the tests of import and export
+
+test: kube softhsm postgres sops bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... to choose), with the race detector
 	@# Not awk: Debian's reads a pipe 4 KB at a time, and a package would be told of minutes after its end.
 	@$(GO) test -race -p 2 -timeout 60m $(PKG) 2>&1 | { ok=0 failed=0; while IFS= read -r line; do case "$$line" in \
 		*'[no test files]'*) continue ;; 'ok '*) ok=$$((ok + 1)) ;; FAIL$$'\t'*) failed=$$((failed + 1)) ;; esac; \
@@ -59,6 +62,7 @@ test: kube softhsm postgres bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... t
 generate: $(foreach t,$(TOOLS),bin/.$(notdir $(t))) ## Write generated code, CRDs and the command reference
 	bin/buf lint && bin/buf generate
 	bin/controller-gen object paths=./api/... crd output:crd:dir=charts/bulla-controller/files/crds paths=./api/...
+	$(GO) run ./fixtures/schemas
 	$(GO) run ./cmd/bulla docs > bin/cli.md && mv bin/cli.md docs/reference/cli.md
 	BULLA_WRITE_VALUES=1 $(GO) test -count=1 -run TestThePageOfValuesIsOfTheseValues ./fixtures/helm
 

@@ -58,7 +58,7 @@ type DeliverItem struct {
 // Keys are the keys of the Secret that the stub becomes, sealed and public,
 // sorted. The stub has parsed.
 func (m *SealedManifest) Keys() []string {
-	template := new(secretTemplate)
+	template := new(SecretTemplate)
 	if decodeTemplate(m.Spec.Template, template) != nil {
 		return nil
 	}

@@ -16,8 +16,9 @@ type Overlay struct {
 	// CommonMetadata is given to every object, over what stands there; not to
 	// templates of pods and not to selectors.
 	CommonMetadata *CommonMetadata `json:"commonMetadata,omitempty"`
-	// NamePrefix and NameSuffix go around every name, and every reference to it.
+	// NamePrefix goes before every name, and every reference to it.
 	NamePrefix string `json:"namePrefix,omitempty"`
+	// NameSuffix goes after every name, and every reference to it.
 	NameSuffix string `json:"nameSuffix,omitempty"`
 	// Patches are applied in their order, before names change.
 	Patches []Patch `json:"patches,omitempty"`

@@ -23,12 +23,12 @@ const (
 	modeSyntax       = `write it in octal and in quotes, as "0400"`
 )
 
-func decodeTemplate(text json.RawMessage, into *secretTemplate) error {
+func decodeTemplate(text json.RawMessage, into *SecretTemplate) error {
 	return json.Unmarshal(text, into)
 }
 
 // keys are those of the Secret, public and sealed, sorted.
-func (t *secretTemplate) keys(fields []string) []string {
+func (t *SecretTemplate) keys(fields []string) []string {
 	keys := slices.Collect(maps.Keys(t.Data))
 	for _, pointer := range fields {
 		keys = append(keys, strings.TrimPrefix(pointer, "/data/"))

@@ -19,14 +19,17 @@ const (
 
 var lockTarget = regexp.MustCompile(`^(set|cluster)/([^/]+)$`)
 
-// secretTemplate is everything of a v1/Secret that may stand in a template.
-type secretTemplate struct {
-	APIVersion string            `json:"apiVersion"`
-	Kind       string            `json:"kind"`
-	Metadata   templateMetadata  `json:"metadata,omitempty"`
-	Type       string            `json:"type,omitempty"`
-	Immutable  *bool             `json:"immutable,omitempty"`
-	Data       map[string]string `json:"data,omitempty"`
+// SecretTemplate is everything of a v1/Secret that may stand in a template.
+type SecretTemplate struct {
+	APIVersion string           `json:"apiVersion"`
+	Kind       string           `json:"kind"`
+	Metadata   templateMetadata `json:"metadata,omitempty"`
+	// Type is that of the Secret; Kubernetes' own ones demand their keys.
+	Type string `json:"type,omitempty"`
+	// Immutable Secrets never change; another value needs another name.
+	Immutable *bool `json:"immutable,omitempty"`
+	// Data is public: base64, as in a Secret.
+	Data map[string]string `json:"data,omitempty"`
 }
 
 type templateMetadata struct {
@@ -67,7 +70,7 @@ var templateProblems = map[string]string{
 	"metadata.namespace": "must not be set: the namespace is the stub's own (metadata.namespace)",
 }
 
-func (p *problems) validateTemplate(text json.RawMessage) (*secretTemplate, bool) {
+func (p *problems) validateTemplate(text json.RawMessage) (*SecretTemplate, bool) {
 	before := p.count
 	if len(text) == 0 {
 		p.add("spec.template", "is missing")
@@ -77,7 +80,7 @@ func (p *problems) validateTemplate(text json.RawMessage) (*secretTemplate, bool
 	if p.count > before {
 		return nil, false
 	}
-	template := new(secretTemplate)
+	template := new(SecretTemplate)
 	if err := decodeTemplate(text, template); err != nil {
 		p.add("spec.template", "is not a v1 Secret")
 		return nil, false
@@ -98,7 +101,7 @@ func (p *problems) validateTemplate(text json.RawMessage) (*secretTemplate, bool
 // checkTemplate compares the template with the one kind that can be sealed.
 func (p *problems) checkTemplate() {
 	before := len(p.list)
-	p.checkType(lookup(lookup(p.root, "spec"), "template"), "spec.template", reflect.TypeFor[secretTemplate]())
+	p.checkType(lookup(lookup(p.root, "spec"), "template"), "spec.template", reflect.TypeFor[SecretTemplate]())
 	for _, problem := range p.list[before:] {
 		if explained, ok := templateProblems[strings.TrimPrefix(problem.Field, "spec.template.")]; ok {
 			problem.Problem = explained
@@ -112,7 +115,7 @@ func (p *problems) checkDataKey(field, key string) {
 	}
 }
 
-func (s SealedManifestSpec) validateBlocks(p *problems, template *secretTemplate) {
+func (s SealedManifestSpec) validateBlocks(p *problems, template *SecretTemplate) {
 	if len(s.Blocks) == 0 {
 		p.add("spec.blocks", "is empty: there is nothing sealed here")
 	}
@@ -130,7 +133,7 @@ func (s SealedManifestSpec) validateBlocks(p *problems, template *secretTemplate
 }
 
 // places are the fields that the template has, by where they stand.
-func (t *secretTemplate) places() map[string]string {
+func (t *SecretTemplate) places() map[string]string {
 	places := map[string]string{}
 	for key := range t.Data {
 		places["/data/"+key] = "the template"

@@ -30,8 +30,9 @@ var exitCodes = []struct {
 		"have problems to show; audit log and audit who were given a --file that is not",
 		"the audit log; recover or reseal left a stub as it was; keys ls or audit who",
 		"met stubs that cannot be read; import secrets, import kube, import sops or",
-		"another import left something behind; audit statement, or audit verify of one,",
-		"misses a step",
+		"another import left something behind; import argocd-vault-plugin found",
+		"placeholders; export secrets or export sops left a stub behind; audit",
+		"statement, or audit verify of one, misses a step",
 	}},
 	{fault.Trust, []string{
 		"trust was refused: nothing is pinned for this fleet, its keys are not covered",

@@ -9,6 +9,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 
 	ssv1alpha1 "github.com/bitnami-labs/sealed-secrets/pkg/apis/sealedsecrets/v1alpha1"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,6 +22,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/fixtures/module"
 )
 
 // cmdKubeseal is kubeseal's own library: it makes a controller's key, writes the Secret
@@ -75,4 +80,44 @@ func cmdLive(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
+}
+
+// cmdSOPS puts the real sops onto the PATH, and nothing else of bin.
+func cmdSOPS(ts *testscript.TestScript, neg bool, args []string) {
+	const hint = "hint: make sops"
+	program := filepath.Join(must(module.Root()), "bin", "sops")
+	if _, err := os.Stat(program); err != nil {
+		ts.Fatalf("%v; %s", err, hint)
+	}
+	folder := ts.MkAbs(".program-sops")
+	ts.Check(os.MkdirAll(folder, 0o700))
+	ts.Check(os.Symlink(program, filepath.Join(folder, "sops")))
+	ts.Setenv("PATH", folder+string(os.PathListSeparator)+ts.Getenv("PATH"))
+}
+
+// cmdPGPKey makes an OpenPGP key with gpg, in a home of its own that goes with the test,
+// and sets PGPKEY to its fingerprint.
+func cmdPGPKey(ts *testscript.TestScript, neg bool, args []string) {
+	home := must(os.MkdirTemp("", "gpg")) // short: a socket lies in it
+	ts.Setenv("GNUPGHOME", home)
+	ts.Defer(func() {
+		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run()
+		os.RemoveAll(home)
+	})
+	gpg := func(arguments ...string) string {
+		cmd := exec.Command("gpg", append([]string{"--homedir", home, "--batch", "--quiet", "--no-tty"}, arguments...)...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			ts.Fatalf("gpg: %v\n%s", err, out)
+		}
+		return string(out)
+	}
+	gpg("--passphrase", "", "--quick-generate-key", "Test <test@example.com>", "rsa2048", "encrypt", "never")
+	for line := range strings.Lines(gpg("--with-colons", "--fingerprint")) {
+		if fields := strings.Split(line, ":"); fields[0] == "fpr" {
+			ts.Setenv("PGPKEY", fields[9])
+			return
+		}
+	}
+	ts.Fatalf("gpg made no key")
 }

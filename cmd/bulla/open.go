@@ -15,7 +15,6 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -56,7 +55,7 @@ func newOpen(a *app) *cobra.Command {
 		Args: command.Args("stub files", 1, maxOpened),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.openStubs(cmd.Context(), args, o) },
 	}
-	identityFlag(cmd, &o.identities)
+	recovery.Flag(cmd, &o.identities)
 	f := cmd.Flags()
 	f.StringVar(&o.placement, "for", "", "`placement` that builds the stubs (default: all are looked through)")
 	f.StringVar(&o.field, "field", "", "print one `field` as it is: /data/KEY or KEY")
@@ -67,13 +66,6 @@ func newOpen(a *app) *cobra.Command {
 
 // maxOpened bounds the arguments of one run.
 const maxOpened = 10_000
-
-// identityFlag is spelled as age spells it.
-func identityFlag(cmd *cobra.Command, to *[]string) {
-	cmd.Flags().StringArrayVarP(to, "identity", "i", nil,
-		"`file` with the recovery key, - for standard input; may be repeated")
-	_ = cmd.MarkFlagRequired("identity") // fails for an unknown flag only
-}
 
 func (o openOptions) check(stubs []string) error {
 	switch {
@@ -95,7 +87,7 @@ func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) erro
 	if err != nil {
 		return err
 	}
-	ids, err := a.identitySource().Identities(o.identities)
+	ids, err := recovery.SourceOf(a.Shell).Identities(o.identities)
 	if err != nil {
 		return err
 	}
@@ -189,19 +181,4 @@ func (a *app) emit(text []byte, out string) error {
 		return fault.New("name a file that is not there", "%w", err)
 	}
 	return err
-}
-
-func (a *app) identitySource() *recovery.Source {
-	return &recovery.Source{Stdin: a.Stdin, Warn: a.Warnf, Passphrase: a.passphrase}
-}
-
-// passphrase asks on the terminal. There is no flag and no variable for it:
-// both are seen by others on the machine.
-func (a *app) passphrase(file string) (string, error) {
-	text, err := shell.Hidden("Passphrase of " + file)
-	if errors.Is(err, shell.ErrNoTerminal) {
-		return "", fault.New(
-			"run this on a terminal, or decrypt the file first: age -d -o - FILE | bulla open --identity -", "%w", err)
-	}
-	return string(text), err
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/docs/reference/schemas"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -198,6 +199,7 @@ func scalar(text string) string {
 
 func renderPlacement(name string, o placeOptions, targets []api.PlacementTarget) string {
 	var b strings.Builder
+	b.WriteString(schemas.Modeline(api.KindPlacement))
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\nspec:\n  path: %s\n  targets:\n",
 		api.APIVersion, api.KindPlacement, scalar(name), scalar(o.path))
 	for _, target := range targets {

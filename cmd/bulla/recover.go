@@ -60,7 +60,7 @@ func newRecover(a *app) *cobra.Command {
 		Args: command.Args("stub files", 0, maxOpened),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.recover(cmd.Context(), args, o) },
 	}
-	identityFlag(cmd, &o.identities)
+	recovery.Flag(cmd, &o.identities)
 	f := cmd.Flags()
 	f.StringVar(&o.cluster, "cluster", "", "renew the locks to this `cluster` alone, whatever their key")
 	f.BoolVar(&o.all, "all", false, "renew locks under the Active key too")
@@ -114,7 +114,7 @@ func (a *app) recoveryJob(repo *fleetrepo.Repo, o recoverOptions) (*recovery.Job
 	if err != nil {
 		return nil, fmt.Errorf("use the fleet's keys: %w", err)
 	}
-	ids, err := a.identitySource().Identities(o.identities)
+	ids, err := recovery.SourceOf(a.Shell).Identities(o.identities)
 	if err != nil {
 		return nil, err
 	}

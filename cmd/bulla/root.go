@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clustercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/editcmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/exportcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/lookcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/plancmd"
@@ -85,8 +86,9 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.AddCommand(sealcmd.NewSet(a.Shell), sealcmd.NewUnset(a.Shell), sealcmd.NewRename(a.Shell))
 	root.AddCommand(editcmd.New(a.Shell), sealcmd.NewTarget(a.Shell))
 	root.AddCommand(newPlace(a), rolloutcmd.New(a.Shell), newMerge(a), plancmd.New(a.Shell))
-	root.AddCommand(importcmd.New(a.Shell))
+	root.AddCommand(importcmd.New(a.Shell), exportcmd.New(a.Shell))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
+	root.AddCommand(newSchema(a))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))
 	root.AddCommand(servicecmd.New(a.Shell)...)
 	root.AddCommand(lookcmd.New(a.Shell)...)

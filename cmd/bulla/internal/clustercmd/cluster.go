@@ -24,6 +24,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/docs/reference/schemas"
 )
 
 const clusterAddLong = `Add a cluster to the fleet: writes clusters/NAME.yaml.
@@ -265,6 +266,7 @@ func Render(name string, labels map[string]string, keys clusterkeys.Keys) string
 
 func renderBy(by api.Voucher, name string, labels map[string]string, keys clusterkeys.Keys) string {
 	var b strings.Builder
+	b.WriteString(schemas.Modeline(api.KindCluster))
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", api.APIVersion, api.KindCluster, name)
 	if len(labels) > 0 {
 		b.WriteString("  labels:\n")

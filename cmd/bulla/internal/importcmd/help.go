@@ -92,3 +92,16 @@ const vaultLong = `Seal one entry of Vault's KV engine, version 1 or 2, as a Sec
 
 const vaultExample = `  vault kv get -format=json secret/payments/db |
     bulla import vault - --name payments-db --for payments`
+
+const pluginLong = `List the placeholders of argocd-vault-plugin in manifests: file, line, column,
+object, field, and the entry and key of the store that the plugin would put there.
+Folders are looked through for YAML and JSON.
+
+Nothing is read from a store, and nothing is changed. What people must do is
+listed; the exit code is 3 while there are any.`
+
+const pluginExample = `  bulla import argocd-vault-plugin apps/payments
+
+  # then, for each entry that is named
+  vault kv get -format=json secret/payments/db |
+    bulla import vault - --name payments-db --for payments`

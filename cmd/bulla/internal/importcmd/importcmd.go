@@ -26,6 +26,7 @@ func New(s *shell.Shell) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newEnv(s), newSecrets(s), newKube(s), newSealedSecrets(s), newSOPS(s), newVault(s))
+	cmd.AddCommand(newVaultPlugin(s))
 	return cmd
 }
 

@@ -93,33 +93,46 @@ func (f *Finder) Uses(file string) []built.Use { return f.index.Uses[file] }
 // placement builds from it or, when none does and For is empty, the one that
 // the stub names.
 func (f *Finder) Object(file string, stub *api.SealedManifest) (built.Use, error) {
-	candidates := built.Distinct(f.Uses(file), stub.Spec.Scope)
+	objects, err := f.Objects(file, stub, built.Distinct(f.Uses(file), stub.Spec.Scope))
+	if err != nil {
+		return built.Use{}, err
+	}
+	return objects[0], nil
+}
+
+// Objects returns those of the candidates that a stub's payloads are sealed for, one at
+// least. Without candidates it is the one that the stub names, where For is empty.
+func (f *Finder) Objects(file string, stub *api.SealedManifest, candidates []built.Use) ([]built.Use, error) {
 	if len(candidates) == 0 {
 		if f.For != "" {
-			return built.Use{}, fault.New("leave --for out to look through all placements",
+			return nil, fault.New("leave --for out to look through all placements",
 				"placement %q does not build %s", f.For, file)
 		}
 		if stub.Metadata.Namespace == "" && stub.Spec.Scope != api.ScopeFleet {
-			return built.Use{}, fault.New(
+			return nil, fault.New(
 				"mend or write the placement that builds it, so that it is known which object it becomes",
 				"no placement builds %s, and it names no namespace", file)
 		}
 		candidates = []built.Use{{Namespace: stub.Metadata.Namespace, Name: stub.Metadata.Name}}
 	}
+	var objects []built.Use
 	for _, candidate := range candidates {
 		sealed, err := sealedFor(f.Repo.Model.Fleet.Spec.ID, stub, candidate)
 		if err != nil {
-			return built.Use{}, fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		if sealed {
-			return candidate, nil
+			objects = append(objects, candidate)
 		}
+	}
+	if len(objects) > 0 {
+		return objects, nil
 	}
 	var names []string
 	for _, candidate := range candidates {
 		names = append(names, candidate.Namespace+"/"+candidate.Name)
 	}
-	return built.Use{}, fault.New(
+	return nil, fault.New(
 		"it was moved or copied, or its fields were renamed: look at its history; what has a new name needs its "+
 			"values sealed again",
 		"%s is sealed for another object than %s, which it becomes, or for other fields", file, strings.Join(names, " or "))

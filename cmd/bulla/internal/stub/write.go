@@ -17,6 +17,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/docs/reference/schemas"
 )
 
 // New returns a stub without blocks. manifest may be nil.
@@ -88,6 +89,7 @@ func Render(s *api.SealedManifest) ([]byte, error) {
 		return nil, fmt.Errorf("write template: %w", err)
 	}
 	var b strings.Builder
+	b.WriteString(schemas.Modeline(s.Kind))
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\n", s.APIVersion, s.Kind)
 	fmt.Fprintf(&b, "metadata:\n  name: %s\n", s.Metadata.Name)
 	if s.Metadata.Namespace != "" {
