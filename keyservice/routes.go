@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 )
@@ -45,8 +46,8 @@ type Route struct {
 }
 
 const (
-	// maxBody is the greatest Body of all routes.
-	maxBody = 256 << 10
+	// maxBody is the greatest Body of all routes: a stub, and what is around it.
+	maxBody = api.MaxStoredStub + 64
 	// maxHeld bounds a call that waits. It is less than what bounds every answer, see
 	// [Server.httpServer], and more than what package notices holds one for.
 	maxHeld = 110 * time.Second
@@ -63,7 +64,7 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceRenewProcedure, Body: 4 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceProveConsistencyProcedure, Body: 1 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceUnsealProcedure, Body: 128 << 10, Timeout: 60 * time.Second, InFlight: 256, Auth: AuthCertificate},
-		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceReportProcedure, Body: maxBody, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
+		{Method: http.MethodPost, Path: keyservicev1connect.KeyServiceReportProcedure, Body: 256 << 10, Timeout: 15 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{
 			Method: http.MethodPost, Path: keyservicev1connect.KeyServiceAwaitHeadProcedure, Body: 1 << 10,
 			Timeout: maxHeld, InFlight: heldCalls, Auth: AuthCertificate, Held: true,
@@ -94,6 +95,11 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServicePauseRolloutProcedure, Body: 1 << 10,
 			Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson, Roles: []config.Role{config.RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceLookProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
+			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServicePutStubProcedure, Body: maxBody,
+			Timeout: 30 * time.Second, InFlight: 4, Auth: AuthPerson, Roles: []config.Role{config.RoleDeveloper}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceGetStubProcedure, Body: 1 << 10,
+			Timeout: 30 * time.Second, InFlight: 4, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 	}
 }

@@ -50,6 +50,7 @@ func (s *Server) Serve(ctx context.Context, listener, health net.Listener) error
 	loops.Go(func() { s.heads.Watch(life, time.Duration(s.config.Repository.Interval)) })
 	loops.Go(func() { s.listening.recertify(life) })
 	loops.Go(func() { s.FollowDenials(life) })
+	loops.Go(func() { s.admins.Collect(life, collectEvery) })
 	loops.Go(func() { s.telling.Run(life) })
 	loops.Go(func() { s.pushes.follow(life, s.heads.Look) })
 	s.Log.Info("serving", "address", listener.Addr().String(), "health", health.Addr().String())

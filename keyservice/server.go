@@ -24,6 +24,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/receiver"
 	"github.com/bulla-dev/bulla/keyservice/rollout"
+	"github.com/bulla-dev/bulla/keyservice/stubs"
 	"github.com/bulla-dev/bulla/keyservice/tally"
 	"github.com/bulla-dev/bulla/keyservice/telling"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
@@ -39,6 +40,8 @@ const (
 	// pipeline is how many blocks are under way for each session of the token,
 	// so that one is always at hand while others are unpacked and wrapped.
 	pipeline = 16
+	// collectEvery is between collections of stubs. Those of 30 days ago may wait.
+	collectEvery = time.Hour
 	// stopPatience is how long requests under way may take after a stop signal.
 	stopPatience = 20 * time.Second
 )
@@ -111,6 +114,7 @@ type adminAPI struct {
 	*rollout.Showing
 	*rollout.Ordering
 	*following
+	*stubs.Keeping
 }
 
 var (
@@ -208,6 +212,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&rollout.Showing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Reports: reports},
 		&rollout.Ordering{Clerk: s.Clerk, Pacing: pacing},
 		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
+		&stubs.Keeping{Clerk: s.Clerk, Store: s.store, Bounds: s.config.Stubs.WithDefaults()},
 	}
 }
 

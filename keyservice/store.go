@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/ledger"
 	"github.com/bulla-dev/bulla/keyservice/rollout"
 	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/keyservice/stubs"
 	"github.com/bulla-dev/bulla/keyservice/unseal"
 )
 
@@ -29,6 +30,7 @@ type Store interface {
 	ledger.Store
 	rollout.Store
 	denials.Store
+	stubs.Store
 	lineageStore
 	// Enrolled are the clusters that have a certificate now.
 	Enrolled(ctx context.Context, fleet string, now time.Time) ([]string, error)

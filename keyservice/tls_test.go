@@ -68,6 +68,10 @@ func TestRoutesAreThese(t *testing.T) {
 			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "Look", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
+		{Method: "POST", Path: admin + "PutStub", Body: 2097216, Timeout: 30 * time.Second, InFlight: 4,
+			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleDeveloper}},
+		{Method: "POST", Path: admin + "GetStub", Body: 1024, Timeout: 30 * time.Second, InFlight: 4,
+			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 	}
 	if diff := cmp.Diff(want, keyservice.Routes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

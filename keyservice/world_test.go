@@ -91,6 +91,7 @@ type world struct {
 	// between stands between the service and its store.
 	between func(keyservice.Store) keyservice.Store
 	limits  turnstile.Limits
+	stubs   config.Stubs
 	// through stands between the service and its token.
 	through keyservice.Token
 	// maxAge of the last verified look; none when 0.
@@ -176,6 +177,7 @@ func (w *world) config(sessions int) *config.Config {
 		CertificateTTL: config.Duration(24 * time.Hour),
 		People:         w.people,
 		Limits:         w.limits,
+		Stubs:          w.stubs,
 		Renewal:        config.Renewal{URL: w.renewal, Grace: config.Duration(7 * 24 * time.Hour)},
 
 		ReportAfterRemoval: config.Duration(time.Hour),

@@ -71,6 +71,7 @@ const (
 	Key      Kind = "Key"      // a key was made, retired or succeeded
 	Token    Kind = "Token"    // a join token was made, or revoked
 	Deny     Kind = "Deny"     // an operator denied something, or lifted that
+	Stub     Kind = "Stub"     // a person put a stub in the store
 	Person   Kind = "Person"   // what a person did that is none of the above
 	Clone    Kind = "Clone"    // a certificate is in use in two places
 	Coalesce Kind = "Coalesce" // refusals counted instead of recorded one by one

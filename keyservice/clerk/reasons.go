@@ -22,6 +22,8 @@ var codes = map[string]connect.Code{
 	keyservicev1.ReasonLedgerFull:  connect.CodeFailedPrecondition,
 	keyservicev1.ReasonTooMuch:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonNoDenial:    connect.CodeNotFound,
+	keyservicev1.ReasonNoStub:      connect.CodeNotFound,
+	keyservicev1.ReasonStubQuota:   connect.CodeFailedPrecondition,
 	keyservicev1.ReasonRequest:     connect.CodeInvalidArgument,
 	keyservicev1.ReasonUnavailable: connect.CodeUnavailable,
 	keyservicev1.ReasonStale:       connect.CodeUnavailable,

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -132,6 +133,33 @@ func (a *Admin) PauseRollout(ctx context.Context, in *keyservicev1.PauseRolloutR
 	*keyservicev1.PauseRolloutResponse, error,
 ) {
 	return administer(ctx, a, keyservicev1connect.AdminServiceClient.PauseRollout, in)
+}
+
+// PutStub keeps a stub for references to name. It returns the digest of its bytes, which
+// the service is not asked for, and whether it was there.
+func (a *Admin) PutStub(ctx context.Context, stub []byte) (digest string, was bool, err error) {
+	in := &keyservicev1.PutStubRequest{Stub: stub}
+	out, err := administer(ctx, a, keyservicev1connect.AdminServiceClient.PutStub, in)
+	if err != nil {
+		return "", false, err
+	}
+	if digest = api.StubDigest(stub); out.GetDigest() != digest {
+		return "", false, fmt.Errorf("put stub: the service kept another digest than %s", digest)
+	}
+	return digest, out.GetWas(), nil
+}
+
+// GetStub returns the stub of a digest. What does not hash to it is an error.
+func (a *Admin) GetStub(ctx context.Context, digest string) ([]byte, error) {
+	in := &keyservicev1.GetStubRequest{Digest: digest}
+	out, err := administer(ctx, a, keyservicev1connect.AdminServiceClient.GetStub, in)
+	if err != nil {
+		return nil, err
+	}
+	if api.StubDigest(out.GetStub()) != digest {
+		return nil, fmt.Errorf("get stub: the service gave other bytes than those of %s", digest)
+	}
+	return out.GetStub(), nil
 }
 
 // Look has the service ask the repository for its head, and says which one is in

@@ -34,6 +34,7 @@ func (c *Config) check(m *mistakes) {
 	checkLimits(m, c.Limits)
 	c.Renewal.check(m)
 	c.Receiver.check(m)
+	c.Stubs.check(m)
 	checkPeople(m, c.People)
 }
 

@@ -63,6 +63,8 @@ type Config struct {
 	Renewal Renewal `yaml:"renewal"`
 	// Receiver hears webhooks of the forge.
 	Receiver Receiver `yaml:"receiver"`
+	// Stubs bound the store of stubs that references in Git name.
+	Stubs Stubs `yaml:"stubs"`
 	// NotificationsFile lists who is told of sets of clusters and of refusals.
 	NotificationsFile string `yaml:"notificationsFile"`
 }
@@ -159,6 +161,7 @@ func (c *Config) setDefaults(dir string) {
 	if c.ReportAfterRemoval == 0 {
 		c.ReportAfterRemoval = Duration(7 * 24 * time.Hour)
 	}
+	c.Stubs = c.Stubs.WithDefaults()
 	c.setURL(&c.URL, c.Listen)
 	c.setURL(&c.Renewal.URL, c.Renewal.Listen)
 	if c.Renewal.Grace == 0 {

@@ -152,6 +152,12 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		"an unknown field of a person":    {goodConfig + people("{name: alice, role: auditor}"), ":12:people[0].role", "unknown field"},
 		"a role that is a list":           {goodConfig + people("{name: alice, identity: "+identityA+", roles: [[auditor]]}"), ":12:people[0].roles[0]", "single value"},
 		"a year of reports after removal": {goodConfig + "reportAfterRemoval: 8760h\n", ":11:reportAfterRemoval", "is not between"},
+		"stubs that nobody has time to review": {
+			goodConfig + "stubs: {window: 1h}\n", ":11:stubs.window", "is shorter than 24h",
+		},
+		"less than no room for stubs": {
+			goodConfig + "stubs: {inAll: -1}\n", ":11:stubs.inAll", "is not a number of bytes",
+		},
 		"a grace without a place for it":  {goodConfig + "renewal: {url: https://keys.example.com:8444}\n", ":11:renewal.listen", "is missing"},
 		"a grace that is no short time":   {goodConfig + "renewal: {listen: 0.0.0.0:8444, grace: 9000h}\n", ":11:renewal.grace", "between 1h and 744h"},
 		"a renewal url with a path":       {goodConfig + "renewal: {listen: 0.0.0.0:8444, url: https://keys.example.com/renew}\n", ":11:renewal.url", "is not https"},

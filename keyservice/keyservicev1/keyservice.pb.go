@@ -1,8 +1,10 @@
 // The protocol between the controllers of a fleet and its key service.
 //
-// There is no field for a ciphertext, a cluster name in Unseal, a scope or a
-// namespace, and there never will be: bytes come from the service's own mirror
-// of the repository, cluster and fleet from the client certificate. (Sealed
+// Nothing that opens has a field for a ciphertext, a cluster name, a scope or a
+// namespace, and never will have: bytes come from the service's own mirror of the
+// repository, or from its store under a digest that a file of the mirror names;
+// cluster and fleet from the client certificate. PutStub takes a stub, from a
+// person, and opens nothing: until a merged reference names it, it is inert. (Sealed
 // Secrets had three holes in 2026 from one shape, an endpoint that takes
 // ciphertext with metadata nobody authenticated: CVE-2026-22728 and two
 // oracles.)
@@ -4169,6 +4171,193 @@ func (x *AwaitHeadResponse) GetHead() string {
 	return ""
 }
 
+type PutStubRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bytes of a stub file, at most 2 MiB.
+	Stub          []byte `protobuf:"bytes,1,opt,name=stub,proto3" json:"stub,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutStubRequest) Reset() {
+	*x = PutStubRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutStubRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutStubRequest) ProtoMessage() {}
+
+func (x *PutStubRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutStubRequest.ProtoReflect.Descriptor instead.
+func (*PutStubRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *PutStubRequest) GetStub() []byte {
+	if x != nil {
+		return x.Stub
+	}
+	return nil
+}
+
+type PutStubResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "sha256:" and 64 hexadecimal digits, of the bytes.
+	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	// It was there before.
+	Was           bool `protobuf:"varint,2,opt,name=was,proto3" json:"was,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutStubResponse) Reset() {
+	*x = PutStubResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutStubResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutStubResponse) ProtoMessage() {}
+
+func (x *PutStubResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutStubResponse.ProtoReflect.Descriptor instead.
+func (*PutStubResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *PutStubResponse) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *PutStubResponse) GetWas() bool {
+	if x != nil {
+		return x.Was
+	}
+	return false
+}
+
+type GetStubRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Digest        string                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStubRequest) Reset() {
+	*x = GetStubRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStubRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStubRequest) ProtoMessage() {}
+
+func (x *GetStubRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStubRequest.ProtoReflect.Descriptor instead.
+func (*GetStubRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *GetStubRequest) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+type GetStubResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stub          []byte                 `protobuf:"bytes,1,opt,name=stub,proto3" json:"stub,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStubResponse) Reset() {
+	*x = GetStubResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStubResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStubResponse) ProtoMessage() {}
+
+func (x *GetStubResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStubResponse.ProtoReflect.Descriptor instead.
+func (*GetStubResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *GetStubResponse) GetStub() []byte {
+	if x != nil {
+		return x.Stub
+	}
+	return nil
+}
+
 var File_keyservice_keyservicev1_keyservice_proto protoreflect.FileDescriptor
 
 const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
@@ -4452,7 +4641,16 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x10AwaitHeadRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\"'\n" +
 	"\x11AwaitHeadResponse\x12\x12\n" +
-	"\x04head\x18\x01 \x01(\tR\x04head*\xd4\x01\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\"$\n" +
+	"\x0ePutStubRequest\x12\x12\n" +
+	"\x04stub\x18\x01 \x01(\fR\x04stub\";\n" +
+	"\x0fPutStubResponse\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x10\n" +
+	"\x03was\x18\x02 \x01(\bR\x03was\"(\n" +
+	"\x0eGetStubRequest\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\"%\n" +
+	"\x0fGetStubResponse\x12\x12\n" +
+	"\x04stub\x18\x01 \x01(\fR\x04stub*\xd4\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_STALE_REVISION\x10\x01\x12\x16\n" +
@@ -4483,7 +4681,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse\x12Z\n" +
 	"\tAwaitHead\x12%.bulla.keyservice.v1.AwaitHeadRequest\x1a&.bulla.keyservice.v1.AwaitHeadResponse\x12T\n" +
 	"\aMayTake\x12#.bulla.keyservice.v1.MayTakeRequest\x1a$.bulla.keyservice.v1.MayTakeResponse\x12c\n" +
-	"\fProveRewrite\x12(.bulla.keyservice.v1.ProveRewriteRequest\x1a).bulla.keyservice.v1.ProveRewriteResponse2\x94\b\n" +
+	"\fProveRewrite\x12(.bulla.keyservice.v1.ProveRewriteRequest\x1a).bulla.keyservice.v1.ProveRewriteResponse2\xc0\t\n" +
 	"\fAdminService\x12Z\n" +
 	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
 	"\n" +
@@ -4497,7 +4695,9 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\fListRollouts\x12(.bulla.keyservice.v1.ListRolloutsRequest\x1a).bulla.keyservice.v1.ListRolloutsResponse\x12i\n" +
 	"\x0ePromoteRollout\x12*.bulla.keyservice.v1.PromoteRolloutRequest\x1a+.bulla.keyservice.v1.PromoteRolloutResponse\x12c\n" +
 	"\fPauseRollout\x12(.bulla.keyservice.v1.PauseRolloutRequest\x1a).bulla.keyservice.v1.PauseRolloutResponse\x12K\n" +
-	"\x04Look\x12 .bulla.keyservice.v1.LookRequest\x1a!.bulla.keyservice.v1.LookResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
+	"\x04Look\x12 .bulla.keyservice.v1.LookRequest\x1a!.bulla.keyservice.v1.LookResponse\x12T\n" +
+	"\aPutStub\x12#.bulla.keyservice.v1.PutStubRequest\x1a$.bulla.keyservice.v1.PutStubResponse\x12T\n" +
+	"\aGetStub\x12#.bulla.keyservice.v1.GetStubRequest\x1a$.bulla.keyservice.v1.GetStubResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
 
 var (
 	file_keyservice_keyservicev1_keyservice_proto_rawDescOnce sync.Once
@@ -4512,7 +4712,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -4577,6 +4777,10 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*LookResponse)(nil),             // 60: bulla.keyservice.v1.LookResponse
 	(*AwaitHeadRequest)(nil),         // 61: bulla.keyservice.v1.AwaitHeadRequest
 	(*AwaitHeadResponse)(nil),        // 62: bulla.keyservice.v1.AwaitHeadResponse
+	(*PutStubRequest)(nil),           // 63: bulla.keyservice.v1.PutStubRequest
+	(*PutStubResponse)(nil),          // 64: bulla.keyservice.v1.PutStubResponse
+	(*GetStubRequest)(nil),           // 65: bulla.keyservice.v1.GetStubRequest
+	(*GetStubResponse)(nil),          // 66: bulla.keyservice.v1.GetStubResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -4634,28 +4838,32 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	51, // 52: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
 	53, // 53: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
 	59, // 54: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	4,  // 55: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 56: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 57: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 58: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 59: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	24, // 60: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	62, // 61: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
-	22, // 62: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
-	26, // 63: bulla.keyservice.v1.KeyService.ProveRewrite:output_type -> bulla.keyservice.v1.ProveRewriteResponse
-	28, // 64: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	30, // 65: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	37, // 66: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	42, // 67: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	44, // 68: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	46, // 69: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	57, // 70: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	48, // 71: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
-	52, // 72: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
-	54, // 73: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
-	60, // 74: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	55, // [55:75] is the sub-list for method output_type
-	35, // [35:55] is the sub-list for method input_type
+	63, // 55: bulla.keyservice.v1.AdminService.PutStub:input_type -> bulla.keyservice.v1.PutStubRequest
+	65, // 56: bulla.keyservice.v1.AdminService.GetStub:input_type -> bulla.keyservice.v1.GetStubRequest
+	4,  // 57: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 58: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 59: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 60: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 61: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	24, // 62: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	62, // 63: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
+	22, // 64: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
+	26, // 65: bulla.keyservice.v1.KeyService.ProveRewrite:output_type -> bulla.keyservice.v1.ProveRewriteResponse
+	28, // 66: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	30, // 67: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	37, // 68: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	42, // 69: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	44, // 70: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	46, // 71: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	57, // 72: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	48, // 73: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
+	52, // 74: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
+	54, // 75: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
+	60, // 76: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	64, // 77: bulla.keyservice.v1.AdminService.PutStub:output_type -> bulla.keyservice.v1.PutStubResponse
+	66, // 78: bulla.keyservice.v1.AdminService.GetStub:output_type -> bulla.keyservice.v1.GetStubResponse
+	57, // [57:79] is the sub-list for method output_type
+	35, // [35:57] is the sub-list for method input_type
 	35, // [35:35] is the sub-list for extension type_name
 	35, // [35:35] is the sub-list for extension extendee
 	0,  // [0:35] is the sub-list for field type_name
@@ -4672,7 +4880,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   60,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -40,6 +40,10 @@ const (
 	ReasonTooMuch = "TooMuch"
 	// ReasonNoDenial: no denial of that number counts.
 	ReasonNoDenial = "NoDenial"
+	// ReasonNoStub: the store has no stub of that digest.
+	ReasonNoStub = "NoStub"
+	// ReasonStubQuota: the stubs of the person, or of all, take all the room they have.
+	ReasonStubQuota = "StubQuota"
 	// ReasonRequest: the request itself is malformed.
 	ReasonRequest = "Request"
 	// ReasonLimited: the caller is over its own quota; come back after the time in

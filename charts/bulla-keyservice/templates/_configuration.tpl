@@ -80,6 +80,9 @@ notificationsFile: ../secrets/notify/providers.yaml
 {{- with .Values.limits }}
 limits: {{ toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.stubs }}
+stubs: {{ toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.people }}
 people: {{ toYaml . | nindent 2 }}
 {{- end }}

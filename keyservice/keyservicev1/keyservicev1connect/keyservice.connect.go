@@ -1,8 +1,10 @@
 // The protocol between the controllers of a fleet and its key service.
 //
-// There is no field for a ciphertext, a cluster name in Unseal, a scope or a
-// namespace, and there never will be: bytes come from the service's own mirror
-// of the repository, cluster and fleet from the client certificate. (Sealed
+// Nothing that opens has a field for a ciphertext, a cluster name, a scope or a
+// namespace, and never will have: bytes come from the service's own mirror of the
+// repository, or from its store under a digest that a file of the mirror names;
+// cluster and fleet from the client certificate. PutStub takes a stub, from a
+// person, and opens nothing: until a merged reference names it, it is inert. (Sealed
 // Secrets had three holes in 2026 from one shape, an endpoint that takes
 // ciphertext with metadata nobody authenticated: CVE-2026-22728 and two
 // oracles.)
@@ -91,6 +93,10 @@ const (
 	AdminServicePauseRolloutProcedure = "/bulla.keyservice.v1.AdminService/PauseRollout"
 	// AdminServiceLookProcedure is the fully-qualified name of the AdminService's Look RPC.
 	AdminServiceLookProcedure = "/bulla.keyservice.v1.AdminService/Look"
+	// AdminServicePutStubProcedure is the fully-qualified name of the AdminService's PutStub RPC.
+	AdminServicePutStubProcedure = "/bulla.keyservice.v1.AdminService/PutStub"
+	// AdminServiceGetStubProcedure is the fully-qualified name of the AdminService's GetStub RPC.
+	AdminServiceGetStubProcedure = "/bulla.keyservice.v1.AdminService/GetStub"
 )
 
 // KeyServiceClient is a client for the bulla.keyservice.v1.KeyService service.
@@ -478,6 +484,11 @@ type AdminServiceClient interface {
 	// Look has the service ask the repository for its head now, and says which
 	// head is in force then. Roles: operator, developer.
 	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
+	// PutStub keeps a stub for references to name. It grants nothing. Role: developer.
+	PutStub(context.Context, *keyservicev1.PutStubRequest) (*keyservicev1.PutStubResponse, error)
+	// GetStub returns the bytes of a stub that is kept. They are ciphertext. Roles:
+	// developer, operator.
+	GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error)
 }
 
 // NewAdminServiceClient constructs a client for the bulla.keyservice.v1.AdminService service. By
@@ -557,6 +568,18 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("Look")),
 			connect.WithClientOptions(opts...),
 		),
+		putStub: connect.NewClient[keyservicev1.PutStubRequest, keyservicev1.PutStubResponse](
+			httpClient,
+			baseURL+AdminServicePutStubProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("PutStub")),
+			connect.WithClientOptions(opts...),
+		),
+		getStub: connect.NewClient[keyservicev1.GetStubRequest, keyservicev1.GetStubResponse](
+			httpClient,
+			baseURL+AdminServiceGetStubProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("GetStub")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -573,6 +596,8 @@ type adminServiceClient struct {
 	promoteRollout *connect.Client[keyservicev1.PromoteRolloutRequest, keyservicev1.PromoteRolloutResponse]
 	pauseRollout   *connect.Client[keyservicev1.PauseRolloutRequest, keyservicev1.PauseRolloutResponse]
 	look           *connect.Client[keyservicev1.LookRequest, keyservicev1.LookResponse]
+	putStub        *connect.Client[keyservicev1.PutStubRequest, keyservicev1.PutStubResponse]
+	getStub        *connect.Client[keyservicev1.GetStubRequest, keyservicev1.GetStubResponse]
 }
 
 // ListAudit calls bulla.keyservice.v1.AdminService.ListAudit.
@@ -674,6 +699,24 @@ func (c *adminServiceClient) Look(ctx context.Context, req *keyservicev1.LookReq
 	return nil, err
 }
 
+// PutStub calls bulla.keyservice.v1.AdminService.PutStub.
+func (c *adminServiceClient) PutStub(ctx context.Context, req *keyservicev1.PutStubRequest) (*keyservicev1.PutStubResponse, error) {
+	response, err := c.putStub.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetStub calls bulla.keyservice.v1.AdminService.GetStub.
+func (c *adminServiceClient) GetStub(ctx context.Context, req *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error) {
+	response, err := c.getStub.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // AdminServiceHandler is an implementation of the bulla.keyservice.v1.AdminService service.
 type AdminServiceHandler interface {
 	// ListAudit reads the audit log. Roles: auditor, operator.
@@ -705,6 +748,11 @@ type AdminServiceHandler interface {
 	// Look has the service ask the repository for its head now, and says which
 	// head is in force then. Roles: operator, developer.
 	Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error)
+	// PutStub keeps a stub for references to name. It grants nothing. Role: developer.
+	PutStub(context.Context, *keyservicev1.PutStubRequest) (*keyservicev1.PutStubResponse, error)
+	// GetStub returns the bytes of a stub that is kept. They are ciphertext. Roles:
+	// developer, operator.
+	GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -780,6 +828,18 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("Look")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServicePutStubHandler := connect.NewUnaryHandlerSimple(
+		AdminServicePutStubProcedure,
+		svc.PutStub,
+		connect.WithSchema(adminServiceMethods.ByName("PutStub")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceGetStubHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceGetStubProcedure,
+		svc.GetStub,
+		connect.WithSchema(adminServiceMethods.ByName("GetStub")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulla.keyservice.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListAuditProcedure:
@@ -804,6 +864,10 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServicePauseRolloutHandler.ServeHTTP(w, r)
 		case AdminServiceLookProcedure:
 			adminServiceLookHandler.ServeHTTP(w, r)
+		case AdminServicePutStubProcedure:
+			adminServicePutStubHandler.ServeHTTP(w, r)
+		case AdminServiceGetStubProcedure:
+			adminServiceGetStubHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -855,4 +919,12 @@ func (UnimplementedAdminServiceHandler) PauseRollout(context.Context, *keyservic
 
 func (UnimplementedAdminServiceHandler) Look(context.Context, *keyservicev1.LookRequest) (*keyservicev1.LookResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.Look is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) PutStub(context.Context, *keyservicev1.PutStubRequest) (*keyservicev1.PutStubResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.PutStub is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.GetStub is not implemented"))
 }

@@ -14,7 +14,7 @@ func Kinds() []string {
 	return sorted(string(audit.Unseal), string(audit.Enrol), string(audit.Renew), string(audit.Report),
 		string(audit.Rewrap),
 		string(audit.Head), string(audit.History), string(audit.Key), string(audit.Token), string(audit.Deny),
-		string(audit.Person),
+		string(audit.Stub), string(audit.Person),
 		string(audit.Clone), string(audit.Coalesce), string(audit.Start))
 }
 
@@ -27,7 +27,8 @@ func Outcomes() []string {
 		keyservicev1.ReasonSuspended,
 		keyservicev1.ReasonPerson, keyservicev1.ReasonRole, keyservicev1.ReasonJoinToken,
 		keyservicev1.ReasonNameTaken, keyservicev1.ReasonLedgerFull,
-		keyservicev1.ReasonTooMuch, keyservicev1.ReasonNoDenial, keyservicev1.ReasonRequest, keyservicev1.ReasonLimited,
+		keyservicev1.ReasonTooMuch, keyservicev1.ReasonNoDenial, keyservicev1.ReasonNoStub, keyservicev1.ReasonStubQuota,
+		keyservicev1.ReasonRequest, keyservicev1.ReasonLimited,
 		keyservicev1.ReasonOverloaded,
 		keyservicev1.ReasonUnavailable, keyservicev1.ReasonStale, keyservicev1.ReasonHeadRefused,
 		v1alpha1.FleetMismatchReason, v1alpha1.FleetRolledBackReason, v1alpha1.HistoryRewrittenReason,
