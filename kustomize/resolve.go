@@ -55,25 +55,33 @@ type Conflict struct {
 // does not fail as a whole but for a cancelled context, which leaves an error in every
 // [Placed].
 func (b *Builder) Resolve(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
-	return b.resolve(m, cluster, b.valued(b.building(ctx, t), t, m.Clusters[cluster]))
+	return resolved(m, cluster, m.PlacedOn(cluster), b.valued(b.building(ctx, t), t, m.Clusters[cluster]))
 }
 
 // ResolveSoon is Resolve without waiting for a build that takes long: it stands as
 // one that fails with [ErrBuilding], goes on, and is there for the next call. Who
 // shares a cluster with a slow application does not wait for it.
 func (b *Builder) ResolveSoon(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
-	return b.resolve(m, cluster, b.valued(b.buildingSoon(ctx, t), t, m.Clusters[cluster]))
+	return resolved(m, cluster, m.PlacedOn(cluster), b.valued(b.buildingSoon(ctx, t), t, m.Clusters[cluster]))
 }
 
 // ResolveGroupSoon is ResolveSoon for all clusters of the group that one is in, see
 // [model.Model.GroupOf]: with nobody's values. Objects and stubs are the same on each.
 func (b *Builder) ResolveGroupSoon(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
-	return b.resolve(m, cluster, b.buildingSoon(ctx, t))
+	return resolved(m, cluster, m.PlacedOn(cluster), b.buildingSoon(ctx, t))
 }
 
-// ResolveGroup is [Builder.ResolveGroupSoon] for those who wait for every build.
-func (b *Builder) ResolveGroup(ctx context.Context, t *tree.Tree, m *model.Model, cluster string) *Resolution {
-	return b.resolve(m, cluster, b.building(ctx, t))
+// ResolveGroup is [Builder.ResolveGroupSoon] for those who wait for every build. With only,
+// it is of the placements that only holds for, as if there were no others: whoever gives
+// it answers for it that those claim nothing of these.
+func (b *Builder) ResolveGroup(ctx context.Context, t *tree.Tree, m *model.Model, cluster string,
+	only func(placement string) bool,
+) *Resolution {
+	names := m.PlacedOn(cluster)
+	if only != nil {
+		names = slices.DeleteFunc(names, func(name string) bool { return !only(name) })
+	}
+	return resolved(m, cluster, names, b.building(ctx, t))
 }
 
 // On builds one placement as a cluster gets it.
@@ -114,7 +122,7 @@ func placedOn(m *model.Model, name, cluster string, build building) *Placed {
 	return placed
 }
 
-func (b *Builder) resolve(m *model.Model, cluster string, build building) *Resolution {
+func resolved(m *model.Model, cluster string, names []string, build building) *Resolution {
 	r := &Resolution{
 		Cluster:        cluster,
 		Placed:         map[string]*Placed{},
@@ -123,7 +131,6 @@ func (b *Builder) resolve(m *model.Model, cluster string, build building) *Resol
 		HeldNamespaces: map[string]string{},
 	}
 	r.hold(m)
-	names := m.PlacedOn(cluster)
 	var wg sync.WaitGroup
 	all := make([]*Placed, len(names))
 	for i, name := range names {

@@ -26,7 +26,7 @@ func (d *differ) consents(ctx context.Context, h History, b *kustomize.Builder) 
 			continue
 		}
 		if side, err := h.Side(c.Revision); err == nil && len(side.Model.Problems) == 0 {
-			all = append(all, consent{c.Revision, side.resolving(ctx, b)})
+			all = append(all, consent{c.Revision, side.resolving(ctx, b, nil)})
 		}
 	}
 	return all
@@ -36,13 +36,13 @@ func (d *differ) consents(ctx context.Context, h History, b *kustomize.Builder) 
 // how many of them have none.
 func (d *differ) consented(cluster string, leaving []string) (revisions []string, guarded int) {
 	for _, name := range leaving {
-		i := slices.IndexFunc(d.consent, func(c consent) bool {
+		i := slices.IndexFunc(d.consent(), func(c consent) bool {
 			return c.at.Model.Clusters[cluster] != nil && !slices.Contains(c.at.Model.PlacedOn(cluster), name)
 		})
 		if i < 0 {
 			guarded++
 		} else {
-			revisions = append(revisions, d.consent[i].revision)
+			revisions = append(revisions, d.consent()[i].revision)
 		}
 	}
 	slices.Sort(revisions)
@@ -52,7 +52,7 @@ func (d *differ) consented(cluster string, leaving []string) (revisions []string
 // consentedObjects is consented for objects of a placement that stays.
 func (d *differ) consentedObjects(cluster string, leaving []ObjectChange) (revisions []string, guarded int) {
 	for _, o := range leaving {
-		i := slices.IndexFunc(d.consent, func(c consent) bool {
+		i := slices.IndexFunc(d.consent(), func(c consent) bool {
 			if c.at.Model.Clusters[cluster] == nil {
 				return false
 			}
@@ -62,7 +62,7 @@ func (d *differ) consentedObjects(cluster string, leaving []ObjectChange) (revis
 		if i < 0 {
 			guarded++
 		} else {
-			revisions = append(revisions, d.consent[i].revision)
+			revisions = append(revisions, d.consent()[i].revision)
 		}
 	}
 	slices.Sort(revisions)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"sync"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -13,8 +14,8 @@ type differ struct {
 	folds      folds
 	// pairs are the builds that were compared, shared by all classes that have them.
 	pairs map[pair]*compared
-	// consent is what fleet.yaml of the head lets go.
-	consent []consent
+	// consent is what fleet.yaml of the head lets go, read when something is held.
+	consent func() []consent
 	// without is what lacks a value.
 	without unvalued
 	// waved are the placements that were asked whether they meet their waves.
@@ -29,6 +30,9 @@ type Options struct {
 	History History
 	// Progress is told what takes long; nil tells nobody.
 	Progress func(format string, args ...any)
+	// Whole builds what cannot have changed too: [Plan.Known] has what does not build on
+	// either side then. Nothing else of a plan hangs on it.
+	Whole bool
 }
 
 // Between compares two sides. The error is the context's: what is wrong with a tree
@@ -37,22 +41,20 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, ...any) {}
 	}
+	only := o.only(base, head)
 	d := &differ{
-		base: base.resolving(ctx, o.Builder), head: head.resolving(ctx, o.Builder),
+		base: base.resolving(ctx, o.Builder, only), head: head.resolving(ctx, o.Builder, only),
 		pairs: map[pair]*compared{}, waved: map[string]bool{},
 	}
-	for _, side := range []*resolving{d.base, d.head} {
-		if err := side.all(o.Progress); err != nil {
-			return nil, err
-		}
+	d.consent = sync.OnceValue(func() []consent { return d.consents(ctx, o.History, o.Builder) })
+	if err := d.build(o.Progress); err != nil {
+		return nil, err
 	}
-	o.Progress("")
 	p := &Plan{
 		Format: Format, Base: base.Revision, Head: head.Revision, Notes: []string{},
 		Fleet: fleetChanges(base.Model.Fleet, head.Model.Fleet),
 	}
 	d.without = d.unvalued()
-	d.consent = d.consents(ctx, o.History, o.Builder)
 	for _, class := range d.classes() {
 		d.class(class)
 	}
@@ -66,6 +68,31 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 	p.Blockers = append(p.Blockers, d.without.problems(d)...)
 	p.summarize()
 	return p, ctx.Err()
+}
+
+// only says which placements are built; nil for all of them.
+func (o Options) only(base, head *Side) func(placement string) bool {
+	if o.Whole {
+		return nil
+	}
+	names, all := touched(base, head)
+	if all {
+		return nil
+	}
+	return func(name string) bool { return names[name] }
+}
+
+// build builds both sides, the base first: what is the same at the head is not built again.
+func (d *differ) build(progress func(string, ...any)) error {
+	var bound sync.WaitGroup
+	defer bound.Wait()
+	defer progress("")
+	for _, side := range []*resolving{d.base, d.head} {
+		if err := side.all(progress, &bound); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // class compares what the first cluster of a class has on both sides, for all of it.

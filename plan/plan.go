@@ -11,7 +11,8 @@ type Plan struct {
 	// Notes are what a reader should know about the comparison itself.
 	Notes []string `json:"notes"`
 	// Blockers stand at the head and not at the base: what keeps something from being
-	// delivered, or from being told. Known ones stood before.
+	// delivered, or from being told. Known ones stood before: of builds, only those that
+	// the change may have touched, and their neighbours, see [Options.Whole].
 	Blockers []Problem `json:"blockers"`
 	Known    []Problem `json:"known"`
 	// Fleet is what changes in fleet.yaml, ClusterFiles in the files of clusters.

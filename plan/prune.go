@@ -49,7 +49,8 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 		p.Stays = stays(is.Placement, false)
 	} else {
 		p.Stays = stays(was.Placement, true)
-		p.Leaving, p.Of, p.Free = len(placementsLeaving(before, after)), len(before.Placed), api.FreePlacements
+		p.Leaving, p.Free = len(placementsLeaving(before, after)), api.FreePlacements
+		p.Of = len(d.base.Model.PlacedOn(cluster))
 	}
 	going := leaving
 	if p.Stays != "" {
@@ -59,14 +60,14 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 	case going == 0:
 	case is != nil:
 		p.Held = !spec.FewObjects(going, p.Of)
-		if p.Held && len(d.consent) > 0 {
+		if p.Held && len(d.consent()) > 0 {
 			var guarded int
 			p.Consented, guarded = d.consentedObjects(cluster, removed(out, p.Stays != ""))
 			p.Held = !spec.FewObjects(guarded, p.Of)
 		}
 	case !d.head.Model.Clusters[cluster].Spec.Decommission: // which is consent
 		p.Held = !spec.FewPlacements(p.Leaving, p.Of)
-		if p.Held && len(d.consent) > 0 {
+		if p.Held && len(d.consent()) > 0 {
 			var guarded int
 			p.Consented, guarded = d.consented(cluster, placementsLeaving(before, after))
 			own, _ := d.consented(cluster, []string{out.Placement})

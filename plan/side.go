@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -66,48 +67,53 @@ type resolving struct {
 	groups  map[string]*resolved
 	keys    map[string]string   // of the group, by cluster
 	sets    map[string][]string // members
+	// only says which placements are built, nil for all: see [touched].
+	only func(placement string) bool
 }
 
-func (s *Side) resolving(ctx context.Context, b *kustomize.Builder) *resolving {
+func (s *Side) resolving(ctx context.Context, b *kustomize.Builder, only func(string) bool) *resolving {
 	r := &resolving{Side: s, ctx: ctx, builder: b, groups: map[string]*resolved{}, keys: map[string]string{},
-		sets: map[string][]string{}}
+		sets: map[string][]string{}, only: only}
 	for name := range s.Model.Clusters {
 		r.keys[name] = s.Model.GroupOf(name)
 	}
 	return r
 }
 
-// on is what a cluster gets, nil for nothing.
+// on is what a cluster gets of what is built, nil for nothing.
 func (r *resolving) on(cluster string) *resolved { return r.groups[r.keys[cluster]] }
 
 // group resolves the group of one cluster alone.
 func (r *resolving) group(cluster string) *kustomize.Resolution {
 	key := r.keys[cluster]
 	if r.groups[key] == nil {
-		r.groups[key] = &resolved{Resolution: r.builder.ResolveGroup(r.ctx, r.Tree, r.Model, cluster)}
+		r.groups[key] = &resolved{Resolution: r.builder.ResolveGroup(r.ctx, r.Tree, r.Model, cluster, r.only)}
 	}
 	return r.groups[key].Resolution
 }
 
-// all resolves every group.
-func (r *resolving) all(progress func(string, ...any)) error {
+// all resolves every group. What binds stubs goes on beside the builds of the next, until
+// bound says that it is over.
+func (r *resolving) all(progress func(string, ...any), bound *sync.WaitGroup) error {
 	for _, cluster := range slices.Sorted(maps.Keys(r.keys)) {
 		key := r.keys[cluster]
 		if key == "" || r.groups[key] != nil {
 			continue
 		}
 		progress("builds %s for cluster %s", r.Revision.Name, cluster)
-		resolution := r.builder.ResolveGroup(r.ctx, r.Tree, r.Model, cluster)
+		resolution := r.builder.ResolveGroup(r.ctx, r.Tree, r.Model, cluster, r.only)
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		r.groups[key] = r.bind(resolution)
+		out := &resolved{Resolution: resolution}
+		r.groups[key] = out
+		bound.Go(func() { r.bind(out) })
 	}
 	return nil
 }
 
-func (r *resolving) bind(resolution *kustomize.Resolution) *resolved {
-	out := &resolved{Resolution: resolution, stubs: grant.Of(resolution)}
+func (r *resolving) bind(out *resolved) {
+	out.stubs = grant.Of(out.Resolution)
 	for _, digest := range slices.Sorted(maps.Keys(out.stubs.ByDigest)) {
 		candidates := out.stubs.ByDigest[digest]
 		stands, blocks, err := grant.BindAll(r.Model.Fleet.Spec.ID, candidates)
@@ -123,7 +129,6 @@ func (r *resolving) bind(resolution *kustomize.Resolution) *resolved {
 			out.bound = append(out.bound, bound{digest, stands, blocks})
 		}
 	}
-	return out
 }
 
 // reaches says whether the key service answers a cluster at all, and if not, why.

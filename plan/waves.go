@@ -133,9 +133,14 @@ func (d *differ) meetsWaves(placement string) bool {
 
 // releases are what the clusters of a placement get, as a set.
 func (r *resolving) releases(placement string) map[string]bool {
-	all := map[string]bool{}
+	all, seen := map[string]bool{}, map[*resolved]bool{nil: true}
 	for _, cluster := range r.Model.TargetsOf(placement) {
-		if on := r.on(cluster); on != nil && on.Placed[placement] != nil {
+		on := r.on(cluster)
+		if seen[on] {
+			continue // ten thousand shops get what one does
+		}
+		seen[on] = true
+		if on.Placed[placement] != nil {
 			all[on.Placed[placement].Release()] = true
 		}
 	}

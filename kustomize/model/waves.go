@@ -39,7 +39,8 @@ func (m *Model) Waves(placement string) []Wave {
 func (m *Model) split(w api.RolloutWave, clusters []string) (in, out []string) {
 	members := m.Members(w.ClusterSet)
 	for _, name := range clusters {
-		if w.Of() == "rest" || name == w.ClusterName || slices.Contains(members, name) {
+		_, member := slices.BinarySearch(members, name)
+		if member || w.Of() == "rest" || name == w.ClusterName {
 			in = append(in, name)
 		} else {
 			out = append(out, name)
