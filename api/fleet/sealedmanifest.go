@@ -18,6 +18,11 @@ const (
 // template to the built object. Input that already has it is refused.
 const StubAnnotation = "bulla.dev/stub"
 
+// GenerateAnnotation stands in a stub's own metadata and says which of its values a
+// program made, and how: "password=32,alnum token=40,base64url". It is for whoever
+// makes them anew; no build has it, and no digest of values covers it.
+const GenerateAnnotation = "bulla.dev/generate"
+
 // SealedManifest is the stub: an object whose secret values are ciphertext
 // locked to clusters. One to a file, so that the file's bytes are its digest.
 type SealedManifest struct {

@@ -19,6 +19,9 @@ func (s *stubs) checkLoose(broken map[string]bool) {
 	for _, u := range unreadable {
 		s.unreadable(u)
 	}
+	for _, stub := range all {
+		s.recipes(stub.Path, stub.Manifest)
+	}
 	ofPlacement := func(p model.Problem) bool { return strings.HasPrefix(p.File, "placements/") }
 	if slices.ContainsFunc(s.model.Problems, ofPlacement) {
 		return // who knows what that one builds

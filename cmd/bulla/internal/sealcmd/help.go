@@ -70,9 +70,10 @@ const setLong = `Seal one value, new or changed, into a stub file.
 
 On a terminal the value is asked for, twice, and not shown. --stdin and
 --from-file take it as it is, with its last line end. --generate makes one that
-nobody ever sees: only the clusters that it is placed on can read it. No flag
-takes the value itself: the shell's history and the list of processes keep what
-is typed.
+nobody ever sees: only the clusters that it is placed on can read it. How it was
+made stands in the stub (bulla.dev/generate), so that bulla rotate can make another.
+No flag takes the value itself: the shell's history and the list of processes keep
+what is typed.
 
 The other values of the stub stay, byte for byte. A stub that is not there is
 begun. Whom for and what as are those of bulla seal.`

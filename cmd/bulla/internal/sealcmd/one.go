@@ -35,6 +35,8 @@ const guessable = 64
 type single struct {
 	key  string
 	read func(*values.Source, values.Set) error
+	// recipe is set where the value is made here.
+	recipe *values.Recipe
 }
 
 // of is how the key gets its value.
@@ -49,29 +51,33 @@ func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) (*single, error) 
 	case f.Changed("alphabet") && !generate:
 		return nil, fault.NewUsage("add --generate 32", "--alphabet says what a generated value is made of")
 	}
-	return &single{key, func(source *values.Source, set values.Set) error {
+	if generate {
+		return made(s, key, values.Recipe{Length: o.generate, Alphabet: o.alphabet}), nil
+	}
+	return &single{key: key, read: func(source *values.Source, set values.Set) error {
 		switch {
 		case o.stdin:
 			return source.Input(set, key)
 		case o.file != "":
 			return source.File(set, key, o.file)
-		case generate:
-			return o.make(s, source, set, key)
 		}
 		return ask(source, set, key, "give --stdin, --from-file PATH or --generate 32")
 	}}, nil
 }
 
-func (o *one) make(s *shell.Shell, source *values.Source, set values.Set, key string) error {
-	value, bits, err := values.Generate(o.generate, o.alphabet)
-	if err != nil {
-		return err
-	}
-	if bits < guessable {
-		s.Warnf("key %s: %s of %s can be guessed with %.0f bits; 64 and more are out of reach",
-			key, shell.Count(o.generate, "character"), o.alphabet, bits)
-	}
-	return source.Value(set, key, value)
+// made is a value that is made by a recipe, and that nobody sees.
+func made(s *shell.Shell, key string, recipe values.Recipe) *single {
+	return &single{key, func(source *values.Source, set values.Set) error {
+		value, bits, err := recipe.Make()
+		if err != nil {
+			return err
+		}
+		if bits < guessable {
+			s.Warnf("key %s: %s of %s can be guessed with %.0f bits; 64 and more are out of reach",
+				key, shell.Count(recipe.Length, "character"), recipe.Alphabet, bits)
+		}
+		return source.Value(set, key, value)
+	}, &recipe}
 }
 
 // typed is the longest value that is asked for. A terminal drops without a word what

@@ -66,6 +66,9 @@ func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
 		}
 	}
 	out, err := job.Run(ctx)
+	if err == nil {
+		out.Data, err = o.what.recipes(job, out.Data)
+	}
 	if err == nil && o.wires.Given() {
 		out.Data, err = o.wires.Apply(job.Where.File, out.Data)
 	}

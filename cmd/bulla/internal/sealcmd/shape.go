@@ -82,7 +82,7 @@ func (h shape) pending() []*single {
 	if !h.docker() {
 		return nil
 	}
-	return []*single{{corev1.DockerConfigJsonKey, h.registry}}
+	return []*single{{key: corev1.DockerConfigJsonKey, read: h.registry}}
 }
 
 func (h shape) pair(source *values.Source, set values.Set) error {

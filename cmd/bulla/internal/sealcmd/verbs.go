@@ -37,7 +37,7 @@ func NewSet(s *shell.Shell) *cobra.Command {
 	o.object.flags(cmd.Flags())
 	o.verbFlags(cmd)
 	s.CompleteFlags(cmd)
-	cmd.ValidArgsFunction = completeKeys(s, 1)
+	cmd.ValidArgsFunction = CompleteKeys(s, 1)
 	return cmd
 }
 
@@ -58,7 +58,7 @@ func NewUnset(s *shell.Shell) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the file instead of writing it")
-	cmd.ValidArgsFunction = completeKeys(s, math.MaxInt)
+	cmd.ValidArgsFunction = CompleteKeys(s, math.MaxInt)
 	return cmd
 }
 
@@ -86,12 +86,13 @@ func NewRename(s *shell.Shell) *cobra.Command {
 	o.whom.flags(cmd.Flags())
 	o.verbFlags(cmd)
 	s.CompleteFlags(cmd)
-	cmd.ValidArgsFunction = completeKeys(s, 1)
+	cmd.ValidArgsFunction = CompleteKeys(s, 1)
 	return cmd
 }
 
-// completeKeys completes a stub's file, and after it the keys that it seals.
-func completeKeys(s *shell.Shell, keys int) cobra.CompletionFunc {
+// CompleteKeys completes a stub's file, and after it keys that it seals, as many as
+// the command takes.
+func CompleteKeys(s *shell.Shell, keys int) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt

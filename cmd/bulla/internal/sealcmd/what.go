@@ -106,7 +106,7 @@ func (w *what) giveAgain(where sealjob.Where, set values.Set) error {
 	for _, key := range missing {
 		set[key] = []byte{}
 		hint := "give the values again, each with --from-file KEY=PATH: " + strings.Join(missing, ", ")
-		w.pending = append(w.pending, &single{key, func(source *values.Source, set values.Set) error {
+		w.pending = append(w.pending, &single{key: key, read: func(source *values.Source, set values.Set) error {
 			return ask(source, set, key, hint)
 		}})
 	}

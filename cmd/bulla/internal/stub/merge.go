@@ -43,7 +43,14 @@ func Merge(file string, base, ours, theirs []byte) ([]byte, error) {
 	if len(m.problems) > 0 {
 		return nil, &ConflictError{m.problems}
 	}
-	return rewrite(file, text, from, blocks)
+	recipes, err := m.recipes(file, blocks)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotMergeable, err)
+	}
+	if text, err = rewrite(file, text, from, blocks); err != nil {
+		return nil, err
+	}
+	return SetRecipes(file, text, recipes)
 }
 
 type merging struct {
@@ -69,9 +76,18 @@ func (m *merging) header(ours, theirs []byte) ([]byte, *api.SealedManifest) {
 }
 
 func sameHeader(a, b *api.SealedManifest) bool {
-	return reflect.DeepEqual(a.Metadata, b.Metadata) && string(a.Spec.Template) == string(b.Spec.Template) &&
+	return reflect.DeepEqual(plain(a.Metadata), plain(b.Metadata)) && string(a.Spec.Template) == string(b.Spec.Template) &&
 		a.Spec.Scope == b.Spec.Scope && a.Spec.Restart == b.Spec.Restart &&
 		reflect.DeepEqual(a.Spec.DeliverAs, b.Spec.DeliverAs)
+}
+
+// plain is metadata without the recipes: they are merged with their values.
+func plain(m api.Metadata) api.Metadata {
+	m.Annotations = maps.Clone(m.Annotations)
+	if delete(m.Annotations, api.GenerateAnnotation); len(m.Annotations) == 0 {
+		m.Annotations = nil
+	}
+	return m
 }
 
 // byFields finds blocks by what they seal.
