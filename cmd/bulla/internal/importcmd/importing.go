@@ -14,8 +14,8 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/branch"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/branch"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/branch"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/branch"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -97,7 +97,9 @@ func (o options) where(repo *fleetrepo.Repo) (string, error) {
 
 // checkGit finds out whether there can be a branch.
 func (i *importing) checkGit(ctx context.Context) error {
-	git := branch.Tree{Root: i.repo.Root}
+	git := branch.Tree{
+		Root: i.repo.Root, By: "import", OrElse: ", or add --allow-dirty: only what import writes is committed then",
+	}
 	if i.noBranch || i.dryRun {
 		return nil
 	}

@@ -17,7 +17,14 @@ import (
 )
 
 // Tree is a working tree of Git.
-type Tree struct{ Root string }
+type Tree struct {
+	Root string
+	// By is the command that writes, for what it says: "import".
+	By string
+	// OrElse is what else that command offers where there are local changes; "" is
+	// nothing.
+	OrElse string
+}
 
 // Is reports whether the folder is in a working tree.
 func (t Tree) Is(ctx context.Context) bool {
@@ -46,7 +53,7 @@ func (t Tree) CheckClean(ctx context.Context, except []string) error {
 		if strings.HasPrefix(line, "??") && slices.Contains(except, abs) {
 			continue
 		}
-		return fault.New("commit or stash what is changed, or add --allow-dirty: only what import writes is committed then",
+		return fault.New("commit or stash what is changed"+t.OrElse,
 			"the working tree has local changes, such as %s", printable.Name(file))
 	}
 	return nil
@@ -64,7 +71,7 @@ func (t Tree) CheckSame(ctx context.Context, files []string) error {
 	for _, line := range strings.Split(out, "\x00") {
 		if len(line) >= 4 {
 			return fault.New("commit it first, or take your change back; or give --no-branch and commit all of it yourself",
-				"import would write %s, which has changes that are not committed", printable.Name(line[3:]))
+				"%s would write %s, which has changes that are not committed", t.By, printable.Name(line[3:]))
 		}
 	}
 	return nil
