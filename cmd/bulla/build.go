@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -42,10 +43,6 @@ const buildExample = `  bulla build payments
 
   bulla build payments --cluster prod-eu | grep -A3 'kind: Secret'`
 
-// maskedValue stands where a value is sealed. It is no base64, so that no API
-// server takes it for one.
-const maskedValue = "(sealed)"
-
 func newBuild(a *app) *cobra.Command {
 	var cluster, variant string
 	cmd := &cobra.Command{
@@ -76,23 +73,23 @@ func (a *app) build(ctx context.Context, name, cluster, variant string) error {
 	if p, err = inVariant(p, variant); err != nil {
 		return err
 	}
-	built, err := a.builtFor(ctx, repo, p, cluster)
+	build, err := a.builtFor(ctx, repo, p, cluster)
 	if err != nil {
 		if told := (*fault.Error)(nil); errors.As(err, &told) {
 			return err
 		}
 		return fault.New("bulla validate looks at the whole fleet", "%w", check.Blame(repo.Tree, repo.Model, err))
 	}
-	for _, d := range built.Deleted {
+	for _, d := range build.Deleted {
 		a.Warnf("%s deletes the Secret of stub %s", d.File, d.Stub.Path)
 	}
-	for _, file := range built.LeftOut {
+	for _, file := range build.LeftOut {
 		a.Warnf("%s holds no Kubernetes object, and is left out", file)
 	}
-	if len(built.Objects) == 0 {
+	if len(build.Objects) == 0 {
 		a.Warnf("placement %q builds nothing", name)
 	}
-	for _, o := range built.Objects {
+	for _, o := range build.Objects {
 		text, err := shown(o)
 		if err != nil {
 			return err
@@ -183,7 +180,7 @@ func mask(object map[string]any, stub *api.SealedManifest) (fields []string) {
 	}
 	for _, block := range stub.Spec.Blocks {
 		for _, field := range block.Fields {
-			data[strings.TrimPrefix(field, "/data/")] = maskedValue
+			data[strings.TrimPrefix(field, "/data/")] = built.Masked
 			fields = append(fields, field)
 		}
 	}

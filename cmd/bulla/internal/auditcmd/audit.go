@@ -44,6 +44,20 @@ func newAudit(a run) *cobra.Command {
 // logFlags say where the log comes from.
 type logFlags struct{ file, logKey, fleet string }
 
+// Log is where a command of another room has the log from: an export, or the key service.
+type Log struct{ flags logFlags }
+
+// Flag adds --from, the export: --file of those commands is something else.
+func (l *Log) Flag(cmd *cobra.Command, name string) {
+	cmd.Flags().StringVar(&l.flags.file, name, "", "read this `export` of the audit log instead of asking the key service")
+}
+
+// Open opens the log of the fleet whose repository the shell is in. The caller calls
+// done at the end.
+func (l Log) Open(s *shell.Shell) (source auditlog.Source, done func(), err error) {
+	return run{s}.source(l.flags)
+}
+
 func (f *logFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "file", "", "read this `export` of the log instead of asking the key service")
 	cmd.Flags().StringVar(&f.fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")

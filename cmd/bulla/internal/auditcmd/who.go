@@ -35,7 +35,8 @@ log nor the working tree has is refused: it is more likely misspelt than safe.
 
 With --cluster NAME and no SECRET: the cluster is lost. It lists every secret
 that it opened, and which files of the working tree still carry those values: seal
-those anew, and change the values where they are used. A file whose locks alone
+those anew, and change the values where they are used. "bulla rotate --exposed NAME"
+does that for values that a program made. A file whose locks alone
 changed counts as the same; so that this can be seen, run it in a clone with
 history.
 
@@ -308,26 +309,38 @@ func (a run) auditLost(ctx context.Context, f logFlags, cluster string, format r
 		return err
 	}
 	defer done()
+	lost, err := Lost(ctx, a.Shell, source, repo, cluster)
+	if err != nil {
+		return err
+	}
+	return a.printLost(cluster, repo.Model, lost, format)
+}
+
+// Lost is all that a cluster opened, by the log, and what became of it in the working
+// tree. A cluster that neither names is refused.
+func Lost(
+	ctx context.Context, s *shell.Shell, source auditlog.Source, repo *fleetrepo.Repo, cluster string,
+) ([]exposure.Lost, error) {
 	filter := exposure.Granted
 	filter.Cluster = cluster
 	var entries []client.AuditEntry
 	if err := source.Read(ctx, filter,
 		func(e client.AuditEntry) error { entries = append(entries, e); return nil }); err != nil {
-		return err
+		return nil, err
 	}
 	if len(entries) == 0 {
 		if err := isMember(ctx, source, repo, cluster); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	history := exposure.OpenClone(repo.Root)
 	stubs, unreadable := exposure.Stubs(repo.Tree)
-	a.LeaveOutAll(unreadable)
+	s.LeaveOutAll(unreadable)
 	lost := exposure.After(exposure.Readings(entries), stubs, history)
 	for i := range lost {
 		lost[i].Commit = history.Describe(lost[i].Head)
 	}
-	return a.printLost(cluster, repo.Model, lost, format)
+	return lost, nil
 }
 
 func (a run) printLost(cluster string, model *model.Model, lost []exposure.Lost, format render.Format) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/tree"
+	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
 // Use is one object that a placement builds from a stub.
@@ -38,6 +39,9 @@ type Result struct {
 type Index struct {
 	// Uses by the stub's path, sorted.
 	Uses map[string][]Use
+	// Readers are the objects that name a Secret, by its namespace/name, sorted:
+	// "Deployment payments/api".
+	Readers map[string][]string
 	// Failed are the placements that do not build; they may hold more uses.
 	Failed map[string]error
 }
@@ -58,7 +62,7 @@ func Find(
 func All(
 	ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, progress func(string, ...any),
 ) (*Index, error) {
-	result := &Index{Uses: map[string][]Use{}, Failed: map[string]error{}}
+	result := &Index{Uses: map[string][]Use{}, Readers: map[string][]string{}, Failed: map[string]error{}}
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	var all []*api.Placement
@@ -82,6 +86,7 @@ func All(
 				return
 			}
 			for _, object := range build.Objects {
+				result.read(object)
 				if object.Stub != nil {
 					use := Use{
 						Placement: build.Placement, Variant: p.Variant, Namespace: object.GetNamespace(), Name: object.GetName(),
@@ -100,7 +105,23 @@ func All(
 	for _, uses := range result.Uses {
 		slices.SortFunc(uses, compare)
 	}
+	for secret, readers := range result.Readers {
+		slices.Sort(readers)
+		result.Readers[secret] = slices.Compact(readers)
+	}
 	return result, nil
+}
+
+// read notes the Secrets that an object names.
+func (i *Index) read(object kustomize.Object) {
+	for _, ref := range workload.Reads(object.Object) {
+		if ref.Kind != workload.Secret {
+			continue
+		}
+		secret := cmp.Or(ref.Namespace, object.GetNamespace()) + "/" + ref.Name
+		i.Readers[secret] = append(i.Readers[secret],
+			object.GetKind()+" "+object.GetNamespace()+"/"+object.GetName())
+	}
 }
 
 // isImmutable: where Git says force the controller deletes the object, and makes it anew.

@@ -71,6 +71,8 @@ type Whom struct {
 	More []sealing.Target
 	// TwoLock admits targets that are single clusters.
 	TwoLock bool
+	// Never are targets that are left out of those that the file has.
+	Never []sealing.Target
 }
 
 // Where the values go: a stub's file, as it is and as it is to be.

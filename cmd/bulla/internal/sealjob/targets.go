@@ -82,7 +82,8 @@ func (l locking) kept(change stub.Change) []sealing.Target {
 	for i, block := range blocks {
 		var targets []sealing.Target
 		for _, lock := range block.Locks {
-			if target, err := sealing.ParseTarget(lock.Target); err == nil && !slices.Contains(targets, target) {
+			if target, err := sealing.ParseTarget(lock.Target); err == nil && !slices.Contains(targets, target) &&
+				!slices.Contains(l.whom.Never, target) {
 				targets = append(targets, target)
 			}
 		}

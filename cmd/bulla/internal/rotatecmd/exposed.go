@@ -1,0 +1,195 @@
+package rotatecmd
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/branch"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+)
+
+// exposed replaces what a lost cluster opened.
+func (r *rotation) exposed(ctx context.Context) error {
+	cluster := r.options.exposed
+	if err := r.checkGone(cluster); err != nil {
+		return err
+	}
+	git, err := r.git(ctx)
+	if err != nil {
+		return err
+	}
+	source, done, err := r.log.Open(r.shell)
+	if err != nil {
+		return err
+	}
+	defer done()
+	lost, err := auditcmd.Lost(ctx, r.shell, source, r.repo, cluster)
+	if err != nil {
+		return err
+	}
+	if r.shell.Missed > 0 {
+		return fault.New("`bulla validate` says why; mend them first", "a stub that cannot be read may be one that %s had",
+			cluster)
+	}
+	wanted, err := r.wanted(lost)
+	if err != nil {
+		return err
+	}
+	if len(wanted) == 0 {
+		r.nothing(lost)
+		return r.format.Print(r.shell.Stdout, r.report, r.table())
+	}
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	for _, file := range slices.Sorted(maps.Keys(wanted)) {
+		if err := r.replace(ctx, file, wanted[file]); err != nil {
+			return fault.WithHint(fmt.Errorf("nothing was written: %w", err), fault.Hint(err))
+		}
+	}
+	if len(r.files) > 0 && !r.dryRun {
+		if err := r.commit(ctx, git, lost); err != nil {
+			return err
+		}
+	}
+	return r.tell()
+}
+
+// checkGone wants the cluster out of the fleet: what is sealed for a set opens wherever
+// the set is.
+func (r *rotation) checkGone(cluster string) error {
+	c, ok := r.repo.Model.Clusters[cluster]
+	switch {
+	case !ok:
+		// A file that is refused is no file that is gone.
+		return r.repo.Model.Refused(api.KindCluster, cluster)
+	case c.Spec.Decommission:
+		return nil
+	case c.Spec.Suspend:
+		r.shell.Notef("%s is suspended, and still in its sets: take its file out before anybody resumes it", cluster)
+		return nil
+	}
+	return fault.New("write suspend: true into "+r.repo.Model.Files[api.KindCluster+"/"+cluster]+
+		", or bulla cluster remove "+cluster+" --keep-objects; merge that, then run this again",
+		"%s is in the fleet: what is sealed anew for its sets would open there too", cluster)
+}
+
+// git finds out whether there can be a branch; nil is none.
+func (r *rotation) git(ctx context.Context) (*branch.Tree, error) {
+	git := &branch.Tree{Root: r.repo.Root, By: "rotate"}
+	if !git.Is(ctx) {
+		return nil, fault.New("run it in a clone with history: without one nothing says what the cluster had",
+			"%s is no working tree of Git", r.repo.Root)
+	}
+	if err := git.CheckClean(ctx, nil); err != nil {
+		return nil, err
+	}
+	if r.noBranch || r.dryRun {
+		return nil, nil
+	}
+	if r.branch == "" {
+		r.branch = "bulla-rotate-" + r.options.exposed + "-" + time.Now().UTC().Format("20060102-150405")
+	}
+	return git, git.Check(ctx, r.branch)
+}
+
+// wanted are the fields to replace, by file.
+func (r *rotation) wanted(lost []exposure.Lost) (map[string][]string, error) {
+	wanted, unknown := map[string][]string{}, []string{}
+	for _, l := range lost {
+		if l.State == exposure.Unknown && !r.unknown {
+			unknown = append(unknown, l.Object)
+			continue
+		}
+		for _, still := range l.Rotate {
+			wanted[still.Path] = append(wanted[still.Path], r.fields(still)...)
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, fault.New("fetch them (git fetch --unshallow), or give --unknown to replace those too",
+			"%s opened %s at commits that this clone does not have", r.options.exposed, shell.Some(unknown))
+	}
+	for file, fields := range wanted {
+		slices.Sort(fields)
+		wanted[file] = slices.Compact(fields)
+	}
+	return wanted, nil
+}
+
+// fields of a file that a cluster had: all of them, where nobody knows which.
+func (r *rotation) fields(still exposure.Still) []string {
+	if len(still.Fields) > 0 {
+		return still.Fields
+	}
+	var all []string
+	stubs, _ := exposure.Stubs(r.repo.Tree)
+	for _, stub := range stubs {
+		if stub.Path != still.Path {
+			continue
+		}
+		for _, block := range stub.Manifest.Spec.Blocks {
+			all = append(all, block.Fields...)
+		}
+	}
+	return all
+}
+
+// nothing says why there is nothing to do.
+func (r *rotation) nothing(lost []exposure.Lost) {
+	if len(lost) == 0 {
+		r.shell.Notef("cluster %s opened nothing: there is nothing to replace", r.options.exposed)
+		return
+	}
+	r.shell.Notef("cluster %s opened %s, and nothing in the working tree carries a value of it any more: "+
+		"bulla audit who --cluster %s", r.options.exposed, shell.Count(len(lost), "version"), r.options.exposed)
+}
+
+// commit puts everything onto the branch, or into the working tree.
+func (r *rotation) commit(ctx context.Context, git *branch.Tree, lost []exposure.Lost) error {
+	if git == nil {
+		return r.save()
+	}
+	names := slices.Sorted(maps.Keys(r.files))
+	if err := git.CheckSame(ctx, names); err != nil {
+		return err
+	}
+	if err := git.Begin(ctx, r.branch); err != nil {
+		return err
+	}
+	if err := r.save(); err != nil {
+		return err
+	}
+	r.report.Branch = r.branch
+	return git.Commit(ctx, names, r.message(lost))
+}
+
+// message says what the commit replaces, why, and what it does not.
+func (r *rotation) message(lost []exposure.Lost) string {
+	var b strings.Builder
+	var last int64
+	for _, l := range lost {
+		last = max(last, l.Entry)
+	}
+	fmt.Fprintf(&b, "Rotate what %s could read\n\n", r.options.exposed)
+	fmt.Fprintf(&b, "The cluster is lost. By the audit log up to entry %d it opened %s.\n"+
+		"These are replaced, by values that nobody saw:\n\n", last, shell.Count(len(lost), "version"))
+	for _, one := range r.report.Replaced {
+		fmt.Fprintf(&b, "- %s: %s\n", one.File, strings.Join(one.keys(), ", "))
+	}
+	if len(r.report.People) > 0 {
+		b.WriteString("\nThese wait for a person:\n\n")
+	}
+	for _, one := range r.report.People {
+		fmt.Fprintf(&b, "- %s: %s\n", one.File, strings.Join(one.keys(), ", "))
+	}
+	b.WriteString("\nWritten by bulla rotate. Each was opened again, with a key that is thrown away.\n")
+	return b.String()
+}

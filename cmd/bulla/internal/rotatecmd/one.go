@@ -1,0 +1,60 @@
+package rotatecmd
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+)
+
+// one makes the values of one stub anew; no keys are all that can be made.
+func (r *rotation) one(ctx context.Context, name string, keys []string) error {
+	file, data, err := r.repo.Read(name)
+	if err != nil {
+		return err
+	}
+	if !api.ClaimsStub(data) {
+		return fault.New("name a stub", "%s is not a %s", file, api.KindSealedManifest)
+	}
+	manifest, err := api.ParseSealedManifest(file, data)
+	if err != nil {
+		return err
+	}
+	fields := make([]string, 0, len(keys))
+	has := sealjob.Where{Stub: manifest}.Keys()
+	for _, key := range keys {
+		if !slices.Contains(has, key) {
+			return fault.New(shell.DidYouMean(key, has)+"it seals "+strings.Join(has, ", "), "%s: no block seals /data/%s",
+				file, key)
+		}
+		fields = append(fields, "/data/"+key)
+	}
+	if len(keys) == 0 {
+		for _, key := range has {
+			fields = append(fields, "/data/"+key)
+		}
+	}
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	if err := r.replace(ctx, file, fields); err != nil {
+		return err
+	}
+	left := r.report.People
+	if len(left) > 0 && (len(keys) > 0 || len(r.files) == 0) {
+		key := keyOf(left[0].Fields[0])
+		return fault.New("bulla set "+file+" "+key+" asks for it; or bulla edit says how it is made from now on: "+
+			"metadata.annotations, "+api.GenerateAnnotation+": "+key+"=32,alnum",
+			"%s: %s is not made anew: %s", file, strings.Join(left[0].Fields, ", "), left[0].Why)
+	}
+	if !r.dryRun {
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	return r.tell()
+}

@@ -1,0 +1,196 @@
+package rotatecmd
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/tree"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// rotation is one run, on its way. Until it writes, nothing on disk has changed.
+type rotation struct {
+	options
+	shell   *shell.Shell
+	repo    *fleetrepo.Repo
+	builder *kustomize.Builder
+	// index says what each stub becomes, and who reads it.
+	index *built.Index
+	// tree has what is sealed so far.
+	tree   *tree.Tree
+	files  map[string][]byte
+	report report
+}
+
+// lost is the lock that no new value gets; there is none without a lost cluster.
+func (r *rotation) lost() []sealing.Target {
+	if r.options.exposed == "" {
+		return nil
+	}
+	return []sealing.Target{{Kind: sealing.Cluster, Name: r.options.exposed}}
+}
+
+// look builds what is placed, to say who reads what.
+func (r *rotation) look(ctx context.Context) (err error) {
+	r.index, err = built.All(ctx, r.builder, r.repo.Tree, slices.Collect(maps.Values(r.repo.Model.Placements)),
+		r.shell.Progress())
+	return err
+}
+
+// replace makes the fields of a stub anew that its recipes allow, and notes the others.
+// A block changes whole: nobody here can open it to keep a part.
+func (r *rotation) replace(ctx context.Context, file string, fields []string) error {
+	data, err := r.tree.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	manifest, err := api.ParseSealedManifest(file, data)
+	if err != nil {
+		return err
+	}
+	recipes, err := stub.Recipes(file, manifest)
+	if err != nil {
+		return err
+	}
+	set := values.Set{}
+	for _, block := range manifest.Spec.Blocks {
+		if !slices.ContainsFunc(block.Fields, func(f string) bool { return slices.Contains(fields, f) }) {
+			continue
+		}
+		if why := r.leaves(manifest, block, recipes); why != "" {
+			r.leave(file, manifest, block, why)
+			continue
+		}
+		if err := r.make(file, block, recipes, set); err != nil {
+			return err
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	return r.seal(ctx, sealjob.Where{File: file, Old: data, Text: data, Stub: manifest}, set)
+}
+
+// leaves says why a block is not replaced, "" if it is.
+func (r *rotation) leaves(manifest *api.SealedManifest, block api.Block, recipes values.Recipes) string {
+	if stub.Immutable(manifest) && !stub.MayReplace(manifest) {
+		return "its Secret is immutable, and no cluster takes another value: seal a stub of another name"
+	}
+	others := slices.ContainsFunc(block.Locks, func(l api.Lock) bool {
+		target, err := sealing.ParseTarget(l.Target)
+		return err != nil || !slices.Contains(r.lost(), target)
+	})
+	if !others {
+		return "no cluster but " + r.options.exposed + " has a lock: take it out, or seal it for another"
+	}
+	var without []string
+	for _, field := range block.Fields {
+		if key := keyOf(field); recipes[key] == (values.Recipe{}) {
+			without = append(without, key)
+		}
+	}
+	switch len(without) {
+	case 0:
+		return ""
+	case len(block.Fields):
+		return "nothing says how it was made"
+	}
+	return "it stands in one block with " + strings.Join(without, ", ") + ", which nothing says how to make"
+}
+
+func (r *rotation) make(file string, block api.Block, recipes values.Recipes, set values.Set) error {
+	source := &values.Source{}
+	for _, field := range block.Fields {
+		value, _, err := recipes[keyOf(field)].Make()
+		if err == nil {
+			err = source.Value(set, keyOf(field), value)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// seal seals the new values for whom the old ones were, but for the lost cluster, and
+// opens them again with a key that is thrown away.
+func (r *rotation) seal(ctx context.Context, where sealjob.Where, set values.Set) error {
+	repo := *r.repo
+	repo.Tree = r.tree
+	job := &sealjob.Job{
+		Fleet: sealjob.Fleet{Repo: &repo, Builder: r.builder, Warn: r.shell.Warnf, Note: r.shell.Notef,
+			Progress: r.shell.Progress()},
+		What: sealjob.What{Values: set}, Whom: sealjob.Whom{Never: r.lost()}, Where: where,
+		// As it was: a generated value looks like nothing, and pairs stand as they stood.
+		How: sealjob.How{AsIs: true, Apart: true, Rehearse: true},
+	}
+	out, err := job.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.checkLost(where.File, out); err != nil {
+		return err
+	}
+	if r.tree, err = r.tree.With(where.File, out.Data); err != nil {
+		return err
+	}
+	r.files[where.File] = out.Data
+	done := replaced{File: where.File, Object: out.Object.Namespace + "/" + out.Object.Name, Key: out.Key,
+		ReadBy: r.readers(where.File, where.Stub)}
+	for _, sealed := range out.Sealed {
+		done.Values = append(done.Values, sealedValues{Fields: sealed.Fields, Targets: sealed.Targets})
+	}
+	r.report.Replaced = append(r.report.Replaced, done)
+	return nil
+}
+
+// checkLost holds what was sealed against what was promised: whoever loses a cluster
+// must not have to read the locks.
+func (r *rotation) checkLost(file string, out *sealjob.Outcome) error {
+	for _, sealed := range out.Sealed {
+		for _, target := range sealed.Targets {
+			if r.options.exposed != "" && target == string(sealing.Cluster)+"/"+r.options.exposed {
+				return fault.New("nothing was written; this is a fault of bulla, please report it",
+					"%s: %s would be locked to the lost cluster %s", file, strings.Join(sealed.Fields, ", "), r.options.exposed)
+			}
+		}
+	}
+	return nil
+}
+
+// leave notes a block for people.
+func (r *rotation) leave(file string, manifest *api.SealedManifest, block api.Block, why string) {
+	r.report.People = append(r.report.People,
+		people{File: file, Fields: block.Fields, Why: why, ReadBy: r.readers(file, manifest)})
+}
+
+// readers are the workloads that name what a stub becomes.
+func (r *rotation) readers(file string, manifest *api.SealedManifest) []string {
+	objects := []string{manifest.Metadata.Namespace + "/" + manifest.Metadata.Name}
+	if uses := r.index.Uses[file]; len(uses) > 0 {
+		objects = nil
+		for _, use := range uses {
+			objects = append(objects, use.Namespace+"/"+use.Name)
+		}
+	}
+	readers := []string{}
+	for _, object := range objects {
+		readers = append(readers, r.index.Readers[object]...)
+	}
+	slices.Sort(readers)
+	return slices.Compact(readers)
+}
+
+func keyOf(field string) string { return strings.TrimPrefix(field, "/data/") }
