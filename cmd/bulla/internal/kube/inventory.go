@@ -22,6 +22,8 @@ type Owned struct {
 	Until string
 	// Gone: it ran, ended, and does not stand any more.
 	Gone bool
+	// Prune is what Git said of its removal, "disabled" or "force"; empty for nothing.
+	Prune string
 }
 
 // String names the object: Kind/namespace/name, as Flux does.
@@ -55,7 +57,7 @@ func (c *Cluster) Inventory(ctx context.Context, d *v1alpha1.Delivery) ([]Owned,
 		}
 		owned = append(owned, Owned{
 			Group: id.GroupKind.Group, Version: version, Kind: id.GroupKind.Kind, Namespace: id.Namespace, Name: id.Name,
-			Stub: e.Stub, Content: e.Content, Until: e.Until, Gone: e.Run != nil && e.Run.Gone,
+			Stub: e.Stub, Content: e.Content, Until: e.Until, Gone: e.Run != nil && e.Run.Gone, Prune: e.Prune,
 		})
 	}
 	return owned, nil
