@@ -16,13 +16,13 @@ type Clone struct {
 	clone *git.Clone // nil outside of one
 	// heads have the stubs of each head that was asked for, by digest. Heads share
 	// most of their files, and each is parsed once.
-	heads map[string]map[string]*api.SealedManifest
+	heads map[string]map[string]Stub
 	files model.StubReader
 }
 
 // OpenClone opens it.
 func OpenClone(folder string) *Clone {
-	c := &Clone{heads: map[string]map[string]*api.SealedManifest{}}
+	c := &Clone{heads: map[string]map[string]Stub{}}
 	if clone, err := git.OpenClone(folder, git.Limits{}); err == nil {
 		c.clone = clone
 	}
@@ -52,22 +52,30 @@ func (c *Clone) Describe(hash string) string {
 	return string(text[:min(len(text), maxDescription)])
 }
 
-// Stub implements [History]. It goes through the stubs of a head as everybody does: a
-// file that counts as a stub in a build was one when it was read.
+// Stub implements [History].
 func (c *Clone) Stub(hash, digest string) *api.SealedManifest {
+	stub, _ := c.Find(hash, digest)
+	return stub.Manifest
+}
+
+// Find is the stub of a digest in the tree of a commit, with its path. It goes through the
+// stubs of a head as everybody does: a file that counts as a stub in a build was one when
+// it was read.
+func (c *Clone) Find(hash, digest string) (stub Stub, ok bool) {
 	if !c.has(hash) {
-		return nil
+		return stub, false
 	}
 	stubs, known := c.heads[hash]
 	if !known {
-		stubs = map[string]*api.SealedManifest{}
+		stubs = map[string]Stub{}
 		c.heads[hash] = stubs
 		if tree, err := c.clone.Tree(hash); err == nil {
 			found, _ := c.files.Read(tree) // what cannot be read is not the one
-			for _, stub := range found {
-				stubs[stub.Digest] = stub.Manifest
+			for _, file := range found {
+				stubs[file.Digest] = Stub{Path: file.Path, Digest: file.Digest, Manifest: file.Manifest}
 			}
 		}
 	}
-	return stubs[digest]
+	stub, ok = stubs[digest]
+	return stub, ok
 }
