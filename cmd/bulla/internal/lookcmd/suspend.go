@@ -34,6 +34,7 @@ const resumeExample = `  bulla resume delivery payments --context prod-eu
 type suspendFlags struct {
 	place
 	all, wait bool
+	selector  string
 	timeout   time.Duration
 }
 
@@ -64,6 +65,7 @@ func newResume(a run) *cobra.Command {
 func (a run) withTargets(cmd *cobra.Command, f *suspendFlags) *cobra.Command {
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.all, "all", false, "all of that kind in the namespace")
+	cmd.Flags().StringVarP(&f.selector, "label-selector", "l", "", "all of them that have these labels (`key=value,…`)")
 	cmd.ValidArgsFunction = a.completeKinds(suspendable...)
 	return cmd
 }
@@ -74,8 +76,9 @@ func (a run) suspend(ctx context.Context, f *suspendFlags, args []string, suspen
 		return err
 	}
 	names := args[1:]
-	if (len(names) == 0) != f.all {
-		return fault.NewUsage("name some, or give --all", "nothing says which %s are meant", kube.Resource(kind).Resource)
+	if (len(names) == 0) != (f.all || f.selector != "") {
+		return fault.NewUsage("name some, or give --all or --label-selector", "nothing says which %s are meant",
+			kube.Resource(kind).Resource)
 	}
 	cluster, err := f.connect()
 	if err != nil {
@@ -85,8 +88,8 @@ func (a run) suspend(ctx context.Context, f *suspendFlags, args []string, suspen
 	if err != nil {
 		return err
 	}
-	if f.all {
-		list, err := cluster.List(ctx, kind, namespace, "")
+	if len(names) == 0 {
+		list, err := cluster.List(ctx, kind, namespace, f.selector)
 		if err != nil {
 			return err
 		}
