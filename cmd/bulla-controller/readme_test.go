@@ -111,7 +111,7 @@ func (r *reader) follow(page string) {
 }
 
 // looks are commands that only look: what they show may take a moment to come.
-var looks = regexp.MustCompile(`^(kubectl .*\bget |bulla (status|audit|get|tree) |bulla status$)`)
+var looks = regexp.MustCompile(`^(kubectl .*\bget |bulla (status|audit|get|tree|trace|diff) |bulla status$)`)
 
 // see runs a command until one sees what the page shows.
 func (r *reader) see(c prose.Command) (out, said string) {

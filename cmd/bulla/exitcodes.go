@@ -20,10 +20,10 @@ var exitCodes = []struct {
 	}},
 	{fault.Failure, []string{
 		"it failed; files are as they were, but for those that were listed as done. Of",
-		"plan: the two revisions differ, as diff has it",
+		"plan and diff: they differ, as diff(1) has it",
 	}},
 	{fault.Usage, []string{
-		"the command line was wrong. Of plan: whatever went wrong",
+		"the command line was wrong. Of plan and diff: whatever went wrong",
 	}},
 	{fault.Findings, []string{
 		"it was done, and found something: validate, status --check and audit verify",
@@ -32,7 +32,8 @@ var exitCodes = []struct {
 		"met stubs that cannot be read; import secrets, import kube, import sops or",
 		"another import left something behind; import argocd-vault-plugin found",
 		"placeholders; export secrets or export sops left a stub behind; audit",
-		"statement, or audit verify of one, misses a step",
+		"statement, or audit verify of one, misses a step; rotate --exposed lists values",
+		"that only people can replace",
 	}},
 	{fault.Trust, []string{
 		"trust was refused: nothing is pinned for this fleet, its keys are not covered",

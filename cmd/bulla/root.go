@@ -15,15 +15,18 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clustercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/diffcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/editcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exportcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/lookcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/plancmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/rolloutcmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/rotatecmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/servicecmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/tracecmd"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -84,14 +87,15 @@ func newRoot(a *app, base string) *cobra.Command {
 		"root verifier `key` to trust for this run, instead of the pinned one")
 	root.AddCommand(newInit(a), newTrust(a), sealcmd.New(a.Shell), delivercmd.New(a.Shell), newOpen(a), newRecover(a))
 	root.AddCommand(sealcmd.NewSet(a.Shell), sealcmd.NewUnset(a.Shell), sealcmd.NewRename(a.Shell))
-	root.AddCommand(editcmd.New(a.Shell), sealcmd.NewTarget(a.Shell))
-	root.AddCommand(newPlace(a), rolloutcmd.New(a.Shell), newMerge(a), plancmd.New(a.Shell))
+	root.AddCommand(rotatecmd.New(a.Shell), editcmd.New(a.Shell), sealcmd.NewTarget(a.Shell))
+	root.AddCommand(newPlace(a), rolloutcmd.New(a.Shell), newMerge(a), plancmd.New(a.Shell), diffcmd.New(a.Shell))
 	root.AddCommand(importcmd.New(a.Shell), exportcmd.New(a.Shell))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
 	root.AddCommand(newSchema(a))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))
 	root.AddCommand(servicecmd.New(a.Shell)...)
 	root.AddCommand(lookcmd.New(a.Shell)...)
+	root.AddCommand(tracecmd.New(a.Shell))
 	command.Helpers(root)
 	return root
 }
