@@ -164,6 +164,9 @@ func plain(o *unstructured.Unstructured) map[string]any {
 		unstructured.RemoveNestedField(object, "metadata", field)
 	}
 	unstructured.RemoveNestedField(object, "metadata", "annotations", v1alpha1.OwnerAnnotation)
+	if rest, _, _ := unstructured.NestedMap(object, "metadata", "annotations"); len(rest) == 0 {
+		unstructured.RemoveNestedField(object, "metadata", "annotations")
+	}
 	unstructured.RemoveNestedField(object, "status")
 	return object
 }
