@@ -49,7 +49,7 @@ func FuzzABuildIsShownAndChecked(f *testing.F) {
 			t.Fatal(err)
 		}
 		builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
-		report, err := check.Fleet(t.Context(), tree, model, builder, nil, func(string, ...any) {})
+		report, err := check.Fleet(t.Context(), tree, model, builder, nil, nil, func(string, ...any) {})
 		if err != nil {
 			t.Fatal(err)
 		}

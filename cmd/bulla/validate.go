@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -11,10 +13,12 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/likely"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/cmd/internal/version"
 )
 
 const validateLong = `Check a whole fleet before it is pushed or merged.
@@ -36,15 +40,16 @@ warning too: clusters read what Git keeps.
 --fix takes away what counts for nothing, and only that: locks for clusters and sets
 that the fleet does not have, beside others, and targets that have ended.
 
-Problems are printed one to a line, as FILE:LINE: FIELD: PROBLEM. The exit code
+Problems are printed one to a line, as FILE:LINE:COLUMN: FIELD: PROBLEM. The exit code
 is 3 when there are any; warnings alone count only with --strict. No network and
 no cluster is asked.
 
 The folder is compared with the last commit too: another value for a Secret that
 is immutable is a problem, and a placement that is gone is a note.
 
-What was built is kept in Git's own folder (.git/bulla, at most 64 MiB), by all
-that it was built from and by the program; deleting it costs time and nothing else.`
+What was built, and which files had no secret in them, is kept in Git's own folder
+(.git/bulla, at most 64 MiB), by all that was read for it and by the program; deleting
+it costs time and nothing else.`
 
 const validateExample = `  bulla validate
 
@@ -125,13 +130,18 @@ func (a *app) check(ctx context.Context) (*check.Report, error) {
 	repo, err := a.OpenVerified()
 	var parse *api.ParseError
 	if errors.As(err, &parse) {
-		// fleet.yaml itself: without it nothing else can be looked at.
-		return &check.Report{Findings: check.FromError(fleetrepo.FleetFile, err)}, nil
+		// fleet.yaml itself, which was read a moment ago.
+		root, _ := fleetrepo.FindRoot(a.Repo)
+		data, _ := os.ReadFile(filepath.Join(root, fleetrepo.FleetFile))
+		return check.Broken(fleetrepo.FleetFile, data, err), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return check.Fleet(ctx, repo.Tree, repo.Model, shell.Builder(repo.Root), check.OpenHead(repo.Root), a.Progress())
+	program, _ := version.Program() // without it nothing is remembered
+	clean := likely.OpenClean(fleetrepo.GitDir(repo.Root), program)
+	return check.Fleet(ctx, repo.Tree, repo.Model, shell.Builder(repo.Root), check.OpenHead(repo.Root), clean,
+		a.Progress())
 }
 
 func (a *app) summarize(r *check.Report) {

@@ -26,8 +26,15 @@ type Unreadable struct {
 // be read. All who go through the stubs of a tree do it here: a file that one
 // takes for a stub and another passes over is a value that nobody moves, or
 // rotates, or recovers.
-func Stubs(t *tree.Tree) (stubs []StubFile, unreadable []Unreadable) {
+func Stubs(t *tree.Tree) (stubs []StubFile, unreadable []Unreadable) { return StubsBut(t, nil) }
+
+// StubsBut is [Stubs] without the files that known has: a build of this very tree has
+// read them already, as stubs, and reading is most of the work.
+func StubsBut(t *tree.Tree, known map[string]bool) (stubs []StubFile, unreadable []Unreadable) {
 	for _, entry := range t.Files("") {
+		if known[entry.Path] {
+			continue
+		}
 		stub, err := stubAt(t, entry.Path)
 		switch {
 		case err != nil:

@@ -26,7 +26,7 @@ func newBuilds(f *fleet, builder *kustomize.Builder) *builds {
 	return &builds{
 		fleet: f, builder: builder, broken: map[string]bool{},
 		stubs: &stubs{fleet: f, uses: map[string]*stubUse{}, deleted: map[string]bool{}},
-		files: &files{fleet: f, read: map[string]bool{}, folders: map[string]bool{}},
+		files: &files{fleet: f, read: map[string]bool{}, folders: map[string]bool{}, stubs: map[string]bool{}},
 	}
 }
 

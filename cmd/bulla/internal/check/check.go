@@ -14,16 +14,17 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/likely"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
-// Fleet checks a fleet, also against the last commit. progress is told what is
-// being done.
+// Fleet checks a fleet, also against the last commit. clean is what was looked through
+// for secrets before; progress is told what is being done.
 func Fleet(
 	ctx context.Context, tree *tree.Tree, model *model.Model, builder *kustomize.Builder, head *Head,
-	progress func(string, ...any),
+	clean *likely.Clean, progress func(string, ...any),
 ) (*Report, error) {
 	f := &fleet{tree: tree, model: model, findings: map[Finding]bool{}, parsed: map[string][]*yaml.Node{}}
 	for _, problem := range model.Problems {
@@ -52,14 +53,16 @@ func Fleet(
 	if len(b.broken) == 0 { // else who knows what those would make
 		reads{objects: objects{f}, all: b.all}.check()
 	}
-	f.checkLikely(ctx)
+	f.checkLikely(ctx, clean)
 	f.checkAttributes()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	since{fleet: f, head: head, builds: b.all}.check()
+	findings := merged(f.findings)
+	columns(f.tree.ReadFile, findings)
 	report := &Report{
-		Findings: merged(f.findings),
+		Findings: findings,
 		Clusters: len(model.Clusters), Placements: len(model.Placements), Stubs: len(b.stubs.uses),
 	}
 	return report, nil

@@ -21,6 +21,8 @@ type files struct {
 	*fleet
 	// read are the files of all builds, folders where they lie.
 	read, folders map[string]bool
+	// stubs are the files that a build read as stubs: strictly, and one to a file.
+	stubs map[string]bool
 }
 
 func (f *files) check(broken map[string]bool) {
@@ -34,6 +36,11 @@ func (f *files) note(build *kustomize.Build, folder string) {
 	for _, file := range build.Files {
 		f.read[file] = true
 		f.folders[path.Dir(file)] = true
+	}
+	for _, o := range build.Objects {
+		if o.Stub != nil {
+			f.stubs[o.Stub.Path] = true
+		}
 	}
 	for _, file := range build.LeftOut {
 		if !strings.EqualFold(path.Ext(file), ".json") {
@@ -122,7 +129,9 @@ var aimed = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?` + api.KindSealedMani
 // checkAimed finds patches, replacements and transformers for a kind that no
 // build has: stubs are built as what their template says.
 func (f *files) checkAimed() {
-	for _, file := range slices.Sorted(maps.Keys(f.read)) {
+	rest := maps.Clone(f.read)
+	maps.DeleteFunc(rest, func(file string, _ bool) bool { return f.stubs[file] })
+	for _, file := range slices.Sorted(maps.Keys(rest)) {
 		data, err := f.tree.ReadFile(file)
 		if err != nil || !aimed.Match(data) {
 			continue
@@ -137,7 +146,7 @@ func (f *files) checkAimed() {
 			}
 		}
 	}
-	for _, file := range slices.Sorted(maps.Keys(f.read)) {
+	for _, file := range slices.Sorted(maps.Keys(rest)) {
 		data, err := f.tree.ReadFile(file)
 		if err != nil || !bytes.Contains(data, []byte(api.Group)) {
 			continue

@@ -20,7 +20,7 @@ type Finding struct {
 	File string `json:"file"`
 	// Line counts from 1; 0 when no line is known.
 	Line int `json:"line,omitempty"`
-	// Column counts bytes from 1; 0 when the line says enough.
+	// Column counts bytes from 1; 0 when no line is known.
 	Column  int    `json:"column,omitempty"`
 	Field   string `json:"field,omitempty"`
 	Problem string `json:"problem"`
@@ -29,7 +29,7 @@ type Finding struct {
 	placement string
 }
 
-// String is "file:line: field: problem", without the parts that are not known.
+// String is "file:line:column: field: problem", without the parts that are not known.
 func (f Finding) String() string {
 	var b strings.Builder
 	b.WriteString(f.File)
@@ -87,6 +87,14 @@ func FromError(file string, err error) []Finding {
 		findings[i] = f.of(f.placement)
 	}
 	return findings
+}
+
+// Broken is the report of a repository whose fleet.yaml does not parse: nothing else can
+// be looked at. data is its text.
+func Broken(file string, data []byte, err error) *Report {
+	findings := FromError(file, err)
+	columns(func(string) ([]byte, error) { return data, nil }, findings)
+	return &Report{Findings: findings}
 }
 
 // of is a finding with the placements that have it in its text.

@@ -16,7 +16,8 @@ const searched = 1 << 20
 
 // checkLikely looks for secrets that stand in the clear where no Secret is: a token in
 // a ConfigMap, an argument, a script. The text itself is in no finding.
-func (f *fleet) checkLikely(ctx context.Context) {
+func (f *fleet) checkLikely(ctx context.Context, clean *likely.Clean) {
+	defer clean.Save()
 	search := likely.New()
 	for _, entry := range f.tree.Files("") {
 		if entry.Size > searched || public(entry.Path) || ctx.Err() != nil {
@@ -31,10 +32,18 @@ func (f *fleet) checkLikely(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		if api.ClaimsStub(data) {
-			data = withoutSealed(data)
+		if clean.Has(entry.Path, data) {
+			continue
 		}
-		f.likely(entry.Path, search.In(ctx, entry.Path, data))
+		text := data
+		if api.ClaimsStub(data) {
+			text = withoutSealed(data)
+		}
+		result := search.In(ctx, entry.Path, text)
+		if ctx.Err() == nil {
+			clean.Note(entry.Path, data, result)
+		}
+		f.likely(entry.Path, result)
 	}
 }
 

@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -15,7 +16,14 @@ import (
 // them somewhere. Where a placement fails to build, or its file cannot be read,
 // that is the finding.
 func (s *stubs) checkLoose(broken map[string]bool) {
-	all, unreadable := model.Stubs(s.tree)
+	built := maps.Clone(s.deleted)
+	if built == nil {
+		built = map[string]bool{}
+	}
+	for file := range s.uses {
+		built[file] = true
+	}
+	all, unreadable := model.StubsBut(s.tree, built)
 	for _, u := range unreadable {
 		s.unreadable(u)
 	}
@@ -33,7 +41,7 @@ func (s *stubs) checkLoose(broken map[string]bool) {
 	}
 	unbuilt := s.unbuilt(broken)
 	for _, stub := range all {
-		if s.uses[stub.Path] == nil && !s.deleted[stub.Path] && !within(unbuilt, stub.Path) {
+		if !within(unbuilt, stub.Path) {
 			s.warn(stub.Path, "no placement builds this stub")
 		}
 	}

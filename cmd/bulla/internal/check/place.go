@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -54,16 +55,24 @@ func (c objects) documents(file string) []*yaml.Node {
 		return known
 	}
 	var all []*yaml.Node
-	data, err := c.tree.ReadFile(file)
-	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
-	for err == nil {
-		var node yaml.Node
-		if err = decoder.Decode(&node); err == nil && len(node.Content) > 0 {
-			all = append(all, node.Content[0])
-		}
+	if data, err := c.tree.ReadFile(file); err == nil {
+		all = documents(data)
 	}
 	c.parsed[file] = all
 	return all
+}
+
+// documents are those of a file, up to the first that is no YAML.
+func documents(data []byte) (all []*yaml.Node) {
+	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var node yaml.Node
+		if decoder.Decode(&node) != nil {
+			return all
+		}
+		if len(node.Content) > 0 {
+			all = append(all, node.Content[0])
+		}
+	}
 }
 
 // follow walks along a JSON pointer; the key of what is not there is nil. For a
