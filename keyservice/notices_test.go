@@ -169,3 +169,20 @@ func TestAStopEndsCallsThatWait(t *testing.T) {
 		t.Error("the stop waited for it in vain")
 	}
 }
+
+// TestClustersAreToldWhatTheServiceFollows by its configuration, for people to compare.
+func TestClustersAreToldWhatTheServiceFollows(t *testing.T) {
+	f := newFixture(t)
+	f.settle(f.head)
+	of := f.eu.dial()
+	defer of.Close()
+	if said, ok := of.Follows(); ok {
+		t.Errorf("before it said anything: %+v", said)
+	}
+	if _, err := of.AwaitHead(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if said, ok := of.Follows(); !ok || said != (client.Follows{Ref: "main"}) {
+		t.Errorf("it follows %+v, %v", said, ok)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/enrolment"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/ledger"
 	"github.com/bulla-dev/bulla/keyservice/metrics"
@@ -202,7 +203,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		pacing,
 		audits,
 		&rewritten{Clerk: s.Clerk, heads: s.heads, store: s.store},
-		notices.New(s.Clerk, s.heads, s.config.Limits.WithDefaults().NoticesPerSecond, heldFor),
+		s.notices(heldFor),
 	}
 	s.admins = adminAPI{
 		audits,
@@ -225,6 +226,14 @@ func (s *Server) tell(o Options) {
 		}))
 	}
 	s.Tally.Tell(s.telling.Refused)
+}
+
+// notices makes what holds calls of clusters that wait.
+func (s *Server) notices(heldFor time.Duration) *notices.Notices {
+	n := notices.New(s.Clerk, s.heads, s.config.Limits.WithDefaults().NoticesPerSecond, heldFor)
+	of := s.config.Repository
+	n.Follows = &keyservicev1.Follows{Ref: of.Ref, Tag: of.Tag, Semver: of.SemVer}
+	return n
 }
 
 // openLog takes up the audit log and records the start: a service that cannot

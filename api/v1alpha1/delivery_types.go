@@ -173,6 +173,11 @@ type InventoryEntry struct {
 	// TakenOver: the object lived before, and somebody else had made it.
 	// +optional
 	TakenOver bool `json:"takenOver,omitempty"`
+	// RunsFor is the content digest that stood when it was replaced and not every workload
+	// of other deployers could be told: those that nobody noted run for its values, until
+	// all of them were looked at.
+	// +optional
+	RunsFor string `json:"runsFor,omitempty"`
 	// Run is set for what ends by itself, a Job for example.
 	// +optional
 	Run *InventoryRun `json:"run,omitempty"`

@@ -8,6 +8,9 @@ const (
 	// NotInFleetReason: the accepted head has no Cluster file for this cluster,
 	// or it is suspended. Nothing is unsealed, nothing is pruned.
 	NotInFleetReason = "NotInFleet"
+	// RefDiffersReason: the key service follows another ref, tag or range of versions
+	// than this FleetSync.
+	RefDiffersReason = "RefDiffers"
 	// NotPlacedReason: no placement on this cluster makes a Secret of the stub that
 	// another deployer applied.
 	NotPlacedReason = "NotPlaced"
@@ -78,3 +81,8 @@ const (
 	// DeprovisioningReason: Git no longer places this here; objects are going.
 	DeprovisioningReason = "Deprovisioning"
 )
+
+// RefDiffersCondition is True of a FleetSync while the key service follows another
+// commit of the repository by its configuration; absent while both say the same, and
+// while the service has not said. It is not part of Ready: what both follow is delivered.
+const RefDiffersCondition = "RefDiffers"

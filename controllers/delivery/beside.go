@@ -27,9 +27,6 @@ type others struct {
 	failed string
 	// done are the values that a workload was restarted for, by its uid and Secret.
 	done map[string]string
-	// before are the values, by Secret, that stood when they were replaced and not every
-	// workload could be told.
-	before map[ObjectID]string
 }
 
 // neighbours looks at workloads of others. Where a placement has users of its own for
@@ -162,7 +159,7 @@ func (n *neighbours) look(ctx context.Context, secrets map[ObjectID]bool) error 
 	n.known.at, n.known.users = began, users
 	maps.DeleteFunc(n.known.done, func(done, _ string) bool { return !stands[done] })
 	if failed == nil {
-		n.known.before = nil
+		n.stand.allTold(secrets)
 	}
 	n.known.again = began.Add(pace.Jittered(n.aim.Placed.Placement.Spec.IntervalOrDefault()))
 	if waits && began.Sub(n.stand.vigil.since) <= n.health.timeout {

@@ -177,6 +177,58 @@ func TestAWorkloadThatFluxPlacedIsRestartedOnce(t *testing.T) {
 	stop()
 }
 
+// TestAMissedRestartIsRememberedOverARestart of the controller: what could not be told
+// before its values changed is no new workload to the next process.
+func TestAMissedRestartIsRememberedOverARestart(t *testing.T) {
+	w := newDeliveryWorld(t)
+	refuse := &refusals{workload: "api", secret: "none"}
+	refuse.armed.Store(true)
+	w.wrap = func(c client.Client) client.Client { return refusing{c, refuse} }
+	stop := w.run()
+	w.flux(w.deployment("api", "db"))
+	rotate := func() {
+		t.Helper()
+		w.place("shop", restarting(w.seal("db", map[string]string{"a": "b"})))
+		w.commit()
+		w.settled()
+	}
+	remembered := func() string {
+		for _, entry := range w.delivery("shop").Status.Inventory {
+			if entry.RunsFor != "" {
+				return entry.RunsFor
+			}
+		}
+		return ""
+	}
+	rotate()
+	first := w.delivery("shop").Status.Inventory[0].Content
+	rotate()
+	rotate() // after two, the first is what the pods run for
+	if got := remembered(); got != first || first == "" {
+		t.Errorf("remembered is %q, want %q", got, first)
+	}
+	stop()
+	refuse.armed.Store(false)
+	stop = w.run()
+	eventually(t, "it is restarted", func() error {
+		if n := w.rollouts("api"); n != 2 {
+			return fmt.Errorf("it rolled out %d times", n)
+		}
+		return nil
+	})
+	eventually(t, "nothing is owed", func() error {
+		if got := remembered(); got != "" {
+			return errors.New(got)
+		}
+		return nil
+	})
+	w.quiet()
+	if n := w.rollouts("api"); n != 2 {
+		t.Errorf("it rolled out %d times, want 2", n)
+	}
+	stop()
+}
+
 // TestARestartThatIsPutBackIsNotDoneAgain: who has the live object in Git, with what the
 // controller wrote on it, would otherwise roll it at every look.
 func TestARestartThatIsPutBackIsNotDoneAgain(t *testing.T) {

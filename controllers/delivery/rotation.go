@@ -23,16 +23,31 @@ func (p *pass) beforeRotation(ctx context.Context, changes []change) error {
 	}
 	err := p.tell(ctx, was, rotated)
 	if err != nil {
-		if p.mem.others.before == nil {
-			p.mem.others.before = map[ObjectID]string{}
-		}
-		for id, content := range was {
-			if p.mem.others.before[id] == "" { // after two, the first is what they run for
-				p.mem.others.before[id] = content
-			}
-		}
+		p.stand.untold(was)
 	}
 	return err
+}
+
+// untold notes for which values those run that could not be told. It is saved with the
+// pass that replaces the values: a process that ends before that finds the old ones in
+// the inventory, and tells again.
+func (s *stand) untold(was map[ObjectID]string) {
+	for id, content := range was {
+		if entry := s.inv[id]; entry.RunsFor == "" { // after two, the first is what they run for
+			entry.RunsFor = content
+			s.inv[id] = entry
+		}
+	}
+}
+
+// allTold forgets that, once every workload was looked at.
+func (s *stand) allTold(secrets map[ObjectID]bool) {
+	for id := range secrets {
+		if entry := s.inv[id]; entry.RunsFor != "" {
+			entry.RunsFor = ""
+			s.inv[id] = entry
+		}
+	}
 }
 
 // tell notes on what reads the rotated Secrets which values they had.
@@ -63,7 +78,7 @@ func (p *pass) tell(ctx context.Context, was map[ObjectID]string, rotated map[Ob
 // nothing: better than one that runs for what was revoked.
 func (n *neighbours) told(ctx context.Context, w *beside.Workload) error {
 	for _, id := range w.Reads {
-		was := n.known.before[id]
+		was := n.stand.inv[id].RunsFor
 		if was == "" || w.Seen(id) || was == n.aim.Desired[id].Content {
 			continue
 		}

@@ -25,7 +25,8 @@ import (
 )
 
 // fleetSyncOwned are the conditions that this loop alone writes.
-var fleetSyncOwned = []string{meta.ReadyCondition, meta.ReconcilingCondition, meta.StalledCondition}
+var fleetSyncOwned = []string{meta.ReadyCondition, meta.ReconcilingCondition, meta.StalledCondition,
+	v1alpha1.RefDiffersCondition}
 
 // requested is the value of the annotation that asks for a pass now.
 func (p *pass) requested() string {
@@ -50,6 +51,7 @@ func (r *Reconciler) begin(ctx context.Context, p *pass, patcher *patch.SerialPa
 func (r *Reconciler) finish(ctx context.Context, p *pass, patcher *patch.SerialPatcher, result error,
 ) (ctrl.Result, error) {
 	before := conditions.Get(p.obj, meta.ReadyCondition)
+	r.compareRef(p)
 	conclude(p, result)
 	after := conditions.Get(p.obj, meta.ReadyCondition)
 	if before == nil || before.Reason != after.Reason || result != nil && before.Message != after.Message {

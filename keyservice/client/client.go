@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -52,6 +53,7 @@ type Client struct {
 	leaf        *x509.Certificate // the certificate, parsed
 	log         *Log
 	clock       serviceClock
+	follows     atomic.Pointer[Follows]
 	err         error // what is wrong with the arguments of New
 }
 

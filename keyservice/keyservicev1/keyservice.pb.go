@@ -4129,7 +4129,9 @@ type AwaitHeadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The accepted head; the request's own where no other one was accepted for as
 	// long as the service holds a call.
-	Head          string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	Head string `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// Absent of a service of before.
+	Follows       *Follows `protobuf:"bytes,2,opt,name=follows,proto3" json:"follows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4171,6 +4173,77 @@ func (x *AwaitHeadResponse) GetHead() string {
 	return ""
 }
 
+func (x *AwaitHeadResponse) GetFollows() *Follows {
+	if x != nil {
+		return x.Follows
+	}
+	return nil
+}
+
+// Follows is which commit of the fleet repository a service follows, as its
+// configuration says it. Nothing is decided on it: a cluster that follows another one
+// says so to its people.
+type Follows struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Ref   string                 `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// One of them at most.
+	Tag           string `protobuf:"bytes,2,opt,name=tag,proto3" json:"tag,omitempty"`
+	Semver        string `protobuf:"bytes,3,opt,name=semver,proto3" json:"semver,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Follows) Reset() {
+	*x = Follows{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Follows) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Follows) ProtoMessage() {}
+
+func (x *Follows) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Follows.ProtoReflect.Descriptor instead.
+func (*Follows) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *Follows) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *Follows) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *Follows) GetSemver() string {
+	if x != nil {
+		return x.Semver
+	}
+	return ""
+}
+
 type PutStubRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bytes of a stub file, at most 2 MiB.
@@ -4181,7 +4254,7 @@ type PutStubRequest struct {
 
 func (x *PutStubRequest) Reset() {
 	*x = PutStubRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[60]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4193,7 +4266,7 @@ func (x *PutStubRequest) String() string {
 func (*PutStubRequest) ProtoMessage() {}
 
 func (x *PutStubRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[60]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4206,7 +4279,7 @@ func (x *PutStubRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutStubRequest.ProtoReflect.Descriptor instead.
 func (*PutStubRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{60}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *PutStubRequest) GetStub() []byte {
@@ -4228,7 +4301,7 @@ type PutStubResponse struct {
 
 func (x *PutStubResponse) Reset() {
 	*x = PutStubResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[61]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4240,7 +4313,7 @@ func (x *PutStubResponse) String() string {
 func (*PutStubResponse) ProtoMessage() {}
 
 func (x *PutStubResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[61]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4253,7 +4326,7 @@ func (x *PutStubResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutStubResponse.ProtoReflect.Descriptor instead.
 func (*PutStubResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{61}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *PutStubResponse) GetDigest() string {
@@ -4279,7 +4352,7 @@ type GetStubRequest struct {
 
 func (x *GetStubRequest) Reset() {
 	*x = GetStubRequest{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[62]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4291,7 +4364,7 @@ func (x *GetStubRequest) String() string {
 func (*GetStubRequest) ProtoMessage() {}
 
 func (x *GetStubRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[62]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4304,7 +4377,7 @@ func (x *GetStubRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStubRequest.ProtoReflect.Descriptor instead.
 func (*GetStubRequest) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{62}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetStubRequest) GetDigest() string {
@@ -4323,7 +4396,7 @@ type GetStubResponse struct {
 
 func (x *GetStubResponse) Reset() {
 	*x = GetStubResponse{}
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[63]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4335,7 +4408,7 @@ func (x *GetStubResponse) String() string {
 func (*GetStubResponse) ProtoMessage() {}
 
 func (x *GetStubResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[63]
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4348,7 +4421,7 @@ func (x *GetStubResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStubResponse.ProtoReflect.Descriptor instead.
 func (*GetStubResponse) Descriptor() ([]byte, []int) {
-	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{63}
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GetStubResponse) GetStub() []byte {
@@ -4639,9 +4712,14 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x04head\x18\x01 \x01(\tR\x04head\x12\x18\n" +
 	"\arefused\x18\x02 \x01(\bR\arefused\"&\n" +
 	"\x10AwaitHeadRequest\x12\x12\n" +
-	"\x04head\x18\x01 \x01(\tR\x04head\"'\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\"_\n" +
 	"\x11AwaitHeadResponse\x12\x12\n" +
-	"\x04head\x18\x01 \x01(\tR\x04head\"$\n" +
+	"\x04head\x18\x01 \x01(\tR\x04head\x126\n" +
+	"\afollows\x18\x02 \x01(\v2\x1c.bulla.keyservice.v1.FollowsR\afollows\"E\n" +
+	"\aFollows\x12\x10\n" +
+	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x10\n" +
+	"\x03tag\x18\x02 \x01(\tR\x03tag\x12\x16\n" +
+	"\x06semver\x18\x03 \x01(\tR\x06semver\"$\n" +
 	"\x0ePutStubRequest\x12\x12\n" +
 	"\x04stub\x18\x01 \x01(\fR\x04stub\";\n" +
 	"\x0fPutStubResponse\x12\x16\n" +
@@ -4712,7 +4790,7 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 }
 
 var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
@@ -4777,10 +4855,11 @@ var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(*LookResponse)(nil),             // 60: bulla.keyservice.v1.LookResponse
 	(*AwaitHeadRequest)(nil),         // 61: bulla.keyservice.v1.AwaitHeadRequest
 	(*AwaitHeadResponse)(nil),        // 62: bulla.keyservice.v1.AwaitHeadResponse
-	(*PutStubRequest)(nil),           // 63: bulla.keyservice.v1.PutStubRequest
-	(*PutStubResponse)(nil),          // 64: bulla.keyservice.v1.PutStubResponse
-	(*GetStubRequest)(nil),           // 65: bulla.keyservice.v1.GetStubRequest
-	(*GetStubResponse)(nil),          // 66: bulla.keyservice.v1.GetStubResponse
+	(*Follows)(nil),                  // 63: bulla.keyservice.v1.Follows
+	(*PutStubRequest)(nil),           // 64: bulla.keyservice.v1.PutStubRequest
+	(*PutStubResponse)(nil),          // 65: bulla.keyservice.v1.PutStubResponse
+	(*GetStubRequest)(nil),           // 66: bulla.keyservice.v1.GetStubRequest
+	(*GetStubResponse)(nil),          // 67: bulla.keyservice.v1.GetStubResponse
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
@@ -4818,55 +4897,56 @@ var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
 	55, // 32: bulla.keyservice.v1.Rollout.pause:type_name -> bulla.keyservice.v1.RolloutPause
 	55, // 33: bulla.keyservice.v1.PauseRolloutResponse.was:type_name -> bulla.keyservice.v1.RolloutPause
 	58, // 34: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	3,  // 35: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	5,  // 36: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	7,  // 37: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	9,  // 38: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	15, // 39: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	23, // 40: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	61, // 41: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
-	21, // 42: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
-	25, // 43: bulla.keyservice.v1.KeyService.ProveRewrite:input_type -> bulla.keyservice.v1.ProveRewriteRequest
-	27, // 44: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	29, // 45: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	36, // 46: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	41, // 47: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	43, // 48: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	45, // 49: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	56, // 50: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	47, // 51: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
-	51, // 52: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
-	53, // 53: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
-	59, // 54: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	63, // 55: bulla.keyservice.v1.AdminService.PutStub:input_type -> bulla.keyservice.v1.PutStubRequest
-	65, // 56: bulla.keyservice.v1.AdminService.GetStub:input_type -> bulla.keyservice.v1.GetStubRequest
-	4,  // 57: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 58: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 59: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 60: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 61: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	24, // 62: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	62, // 63: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
-	22, // 64: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
-	26, // 65: bulla.keyservice.v1.KeyService.ProveRewrite:output_type -> bulla.keyservice.v1.ProveRewriteResponse
-	28, // 66: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	30, // 67: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	37, // 68: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	42, // 69: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	44, // 70: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	46, // 71: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	57, // 72: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	48, // 73: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
-	52, // 74: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
-	54, // 75: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
-	60, // 76: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	64, // 77: bulla.keyservice.v1.AdminService.PutStub:output_type -> bulla.keyservice.v1.PutStubResponse
-	66, // 78: bulla.keyservice.v1.AdminService.GetStub:output_type -> bulla.keyservice.v1.GetStubResponse
-	57, // [57:79] is the sub-list for method output_type
-	35, // [35:57] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	63, // 35: bulla.keyservice.v1.AwaitHeadResponse.follows:type_name -> bulla.keyservice.v1.Follows
+	3,  // 36: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	5,  // 37: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	7,  // 38: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	9,  // 39: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	15, // 40: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	23, // 41: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	61, // 42: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
+	21, // 43: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
+	25, // 44: bulla.keyservice.v1.KeyService.ProveRewrite:input_type -> bulla.keyservice.v1.ProveRewriteRequest
+	27, // 45: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	29, // 46: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	36, // 47: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	41, // 48: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	43, // 49: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	45, // 50: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	56, // 51: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	47, // 52: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
+	51, // 53: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
+	53, // 54: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
+	59, // 55: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	64, // 56: bulla.keyservice.v1.AdminService.PutStub:input_type -> bulla.keyservice.v1.PutStubRequest
+	66, // 57: bulla.keyservice.v1.AdminService.GetStub:input_type -> bulla.keyservice.v1.GetStubRequest
+	4,  // 58: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	6,  // 59: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	8,  // 60: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	10, // 61: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	19, // 62: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	24, // 63: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	62, // 64: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
+	22, // 65: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
+	26, // 66: bulla.keyservice.v1.KeyService.ProveRewrite:output_type -> bulla.keyservice.v1.ProveRewriteResponse
+	28, // 67: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	30, // 68: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	37, // 69: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	42, // 70: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	44, // 71: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	46, // 72: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	57, // 73: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	48, // 74: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
+	52, // 75: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
+	54, // 76: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
+	60, // 77: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	65, // 78: bulla.keyservice.v1.AdminService.PutStub:output_type -> bulla.keyservice.v1.PutStubResponse
+	67, // 79: bulla.keyservice.v1.AdminService.GetStub:output_type -> bulla.keyservice.v1.GetStubResponse
+	58, // [58:80] is the sub-list for method output_type
+	36, // [36:58] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -4880,7 +4960,7 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   64,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -49,6 +49,8 @@ const (
 // Notices has the calls that are held.
 type Notices struct {
 	*clerk.Clerk
+	// Follows goes with each answer.
+	Follows *keyservicev1.Follows
 
 	heads     *heads.Heads
 	perSecond int
@@ -92,7 +94,7 @@ func (n *Notices) AwaitHead(ctx context.Context, in *keyservicev1.AwaitHeadReque
 	if err != nil {
 		return nil, err
 	}
-	return &keyservicev1.AwaitHeadResponse{Head: head}, nil
+	return &keyservicev1.AwaitHeadResponse{Head: head, Follows: n.Follows}, nil
 }
 
 // await waits for a head that is not known, and then for the caller's turn.

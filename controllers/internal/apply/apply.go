@@ -107,7 +107,7 @@ func (p *Puts) Vouch(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) 
 
 // keeping is the entry of an apply with what the one before it remembers.
 func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.InventoryEntry {
-	next.TakenOver, next.Run = before.TakenOver, o.run(before)
+	next.TakenOver, next.Run, next.RunsFor = before.TakenOver, o.run(before), before.RunsFor
 	return next
 }
 

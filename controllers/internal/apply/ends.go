@@ -4,8 +4,6 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulla-dev/bulla/api/canonical"
@@ -109,14 +107,12 @@ func (l *Live) Stands(ctx context.Context, o Object) (bool, error) {
 // Ended says how the run of an object ended, "" while it goes on or when the
 // object is not there.
 func (l *Live) Ended(ctx context.Context, o Object) (string, error) {
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(o.Manifest.GroupVersionKind())
-	err := l.reader.Get(ctx, keyOf(o.ID), live)
+	live, _, err := l.whole(ctx, o.ID, o.Manifest.GroupVersionKind())
 	switch {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return "", nil
 	case err != nil:
 		return "", explain(o, "read", err)
+	case live == nil:
+		return "", nil
 	}
 	return endOf(live), nil
 }

@@ -146,19 +146,20 @@ func trialName(name string) string {
 	return name + "-" + strings.ToLower(rand.Text()[:6])
 }
 
-// putBack makes the old object again. Fields of others become ours by it, so that
-// the next apply that goes through drops what Git does not have.
+// putBack makes the old object again, where nothing has its name: what somebody made
+// meanwhile is theirs. Fields of others become ours by it, so that the next apply that
+// goes through drops what Git does not have.
 func (p *Puts) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEntry,
 	old *unstructured.Unstructured, refusal error) (v1alpha1.InventoryEntry, error) {
 	failed := &ReplaceError{ID: o.ID, Outcome: PutBack, Err: about(o.ID, o.Sealed(), refusal, o.Keys...)}
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
-		again := bare(old)
-		err := annotate(again, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, ""))
-		if err == nil {
-			err = p.writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(again), client.FieldOwner(FieldManager))
-		}
-		if err == nil {
-			entry.UID, entry.ResourceVersion, entry.Generation = string(again.GetUID()), again.GetResourceVersion(), again.GetGeneration()
+		made, theirs, err := p.again(ctx, o, old)
+		switch {
+		case err != nil: // once more
+		case theirs:
+			return gone(o, entry), &ConflictError{ID: o.ID, Labelled: p.claims.labelled(made)}
+		default:
+			entry.UID, entry.ResourceVersion, entry.Generation = string(made.UID), made.ResourceVersion, made.Generation
 			entry.MAC = "" // it was over the old uid
 			return entry, failed
 		}
@@ -169,6 +170,38 @@ func (p *Puts) putBack(ctx context.Context, o Object, entry v1alpha1.InventoryEn
 			return gone(o, entry), failed
 		}
 	}
+}
+
+// again makes an object as it was, once, and gives what has its name then; theirs says
+// that it is somebody else's. What an attempt before made, whose answer was lost, is ours.
+func (p *Puts) again(ctx context.Context, o Object, old *unstructured.Unstructured) (
+	made *metav1.PartialObjectMetadata, theirs bool, err error,
+) {
+	if !p.compares(o) { // its server may hold nothing to a version: a look is all there is
+		if made, theirs, err = p.holder(ctx, o, old); made != nil || err != nil {
+			return made, theirs, err
+		}
+	}
+	next := bare(old)
+	if err := annotate(next, v1alpha1.OwnerAnnotation, p.claims.proof(o.ID, "")); err != nil {
+		return nil, false, err
+	}
+	p.absent(o).bind(next)
+	err = p.writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(next), client.FieldOwner(FieldManager))
+	if apierrors.IsConflict(err) {
+		if made, theirs, look := p.holder(ctx, o, old); made != nil && look == nil {
+			return made, theirs, nil
+		}
+	}
+	return metaOf(next), false, err
+}
+
+// holder is what has the name of an object that was deleted; nil for nothing.
+func (p *Puts) holder(ctx context.Context, o Object, old *unstructured.Unstructured) (
+	live *metav1.PartialObjectMetadata, theirs bool, err error,
+) {
+	live, err = p.live.metadata(ctx, o.ID, old.GroupVersionKind())
+	return live, live != nil && !p.claims.born(o.ID, live), err
 }
 
 // gone is the entry of an object that was deleted and not made again.
@@ -210,6 +243,7 @@ func metaOf(o *unstructured.Unstructured) *metav1.PartialObjectMetadata {
 	m := &metav1.PartialObjectMetadata{}
 	m.SetGroupVersionKind(o.GroupVersionKind())
 	m.Namespace, m.Name, m.UID, m.ResourceVersion = o.GetNamespace(), o.GetName(), o.GetUID(), o.GetResourceVersion()
+	m.Generation = o.GetGeneration()
 	return m
 }
 

@@ -334,3 +334,55 @@ func TestAnAPIServersTextIsOneSentence(t *testing.T) {
 		t.Errorf("%d bytes", len(got))
 	}
 }
+
+// TestWhatStoodIsNotPutBackOverSomebodyElses: between the delete and the new try somebody
+// makes one of the same name. What has no field in common would be merged without a word.
+func TestWhatStoodIsNotPutBackOverSomebodyElses(t *testing.T) {
+	for name, test := range map[string]struct {
+		ours bool // it was made by an attempt before, whose answer was lost
+	}{"somebody else": {}, "an attempt of ours": {ours: true}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			o := b.configMap(plain)
+			before := b.apply(o, v1alpha1.InventoryEntry{}, nil)
+			annotate(o.Manifest, v1alpha1.ForceAnnotation, "enabled")
+			refusal := apierrors.NewInvalid(schema.GroupKind{Kind: "ConfigMap"}, "a", nil)
+			refusal.ErrStatus.Details.Causes = []metav1.StatusCause{{Field: "data", Message: "field is immutable"}}
+			after := 0
+			b.refuse = func(_ string, dry bool) error {
+				switch {
+				case dry:
+					return nil
+				case b.deleted == 0:
+					return refusal
+				}
+				if after++; after == 1 {
+					return errOnce("a")
+				}
+				if after == 2 { // what is put back
+					made := theirs(nil)
+					made.Data = map[string]string{"their": "own"}
+					if test.ours {
+						made.Annotations = map[string]string{v1alpha1.OwnerAnnotation: b.hands.Puts.claims.proof(o.ID, "")}
+					}
+					if err := b.client.Create(t.Context(), made); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return nil
+			}
+			entry, err := b.hands.Puts.Apply(t.Context(), o, before, nil)
+			live := b.live(o)
+			if data := live.Object["data"].(map[string]any); data["their"] != "own" || data["key"] != nil {
+				t.Errorf("it was merged into what somebody made: %v", data)
+			}
+			var failed *ReplaceError
+			switch isConflict := errors.As(err, new(*ConflictError)); {
+			case test.ours && (!errors.As(err, &failed) || failed.Outcome != PutBack || entry.UID != string(live.GetUID())):
+				t.Errorf("what an attempt of ours made is not known again: %v, %+v", err, entry)
+			case !test.ours && (!isConflict || entry.UID != ""):
+				t.Errorf("what is somebody else's is taken for ours: %v, %+v", err, entry)
+			}
+		})
+	}
+}

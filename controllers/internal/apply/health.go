@@ -6,8 +6,6 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	batchv1 "k8s.io/api/batch/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -53,17 +51,20 @@ func (l *Live) Health(ctx context.Context, id ID, gvk schema.GroupVersionKind) (
 	return health, nil
 }
 
-// whole reads an object; without one it gives the health that says so.
+// whole reads an object; without one it gives the health that says so. A kind that is
+// served no more is no absence: the object may stand, and nobody can tell.
 func (l *Live) whole(ctx context.Context, id ID, gvk schema.GroupVersionKind,
 ) (live *unstructured.Unstructured, absent Health, err error) {
-	live = &unstructured.Unstructured{}
-	live.SetGroupVersionKind(gvk)
-	err = l.reader.Get(ctx, keyOf(id), live)
+	found, err := l.look(ctx, id, gvk, func(served schema.GroupVersionKind) error {
+		live = &unstructured.Unstructured{}
+		live.SetGroupVersionKind(served)
+		return l.reader.Get(ctx, keyOf(id), live)
+	})
 	switch {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return nil, Health{Status: status.NotFoundStatus, Message: "not found"}, nil
 	case err != nil:
 		return nil, Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), hinted(err))
+	case !found:
+		return nil, Health{Status: status.NotFoundStatus, Message: "not found"}, nil
 	}
 	return live, Health{}, nil
 }

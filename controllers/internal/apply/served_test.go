@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -111,5 +112,36 @@ func TestA404IsNotTakenForAbsence(t *testing.T) {
 				t.Errorf("found in %s", live.GroupVersionKind().Version)
 			}
 		})
+	}
+}
+
+// TestHealthOfWhatIsServedNoMoreIsNotKnown: an object whose API is gone may stand, in
+// another version or behind a server that is away. Absent is what the API server says.
+func TestHealthOfWhatIsServedNoMoreIsNotKnown(t *testing.T) {
+	valve := manifest(t, "{apiVersion: plant.example/v1alpha1, kind: Valve, metadata: {name: one, namespace: ns}}")
+	for name, test := range map[string]struct {
+		server server
+		status status.Status
+		unseen string
+	}{
+		"it stands":                     {server: server{served: []string{"v1alpha1"}, exists: true, defined: true}, status: status.CurrentStatus},
+		"it stands in another version":  {server: server{served: []string{"v1"}, exists: true, defined: true}, status: status.CurrentStatus},
+		"it is gone":                    {server: server{served: []string{"v1alpha1"}, defined: true}, status: status.NotFoundStatus},
+		"its definition is not there":   {server: server{}, status: status.NotFoundStatus},
+		"its definition serves nothing": {server: server{exists: true, defined: true}, unseen: "serves no version"},
+		"its server is out of reach":    {server: server{remote: true}, unseen: "is out of reach"},
+	} {
+		live := NewHands(Claims{}, &test.server, nil, &test.server).Live
+		o := prepare(t, valve)["Valve/one"]
+		health, err := live.Health(t.Context(), o.ID, valve.GroupVersionKind())
+		_, ended := live.Ended(t.Context(), o)
+		for _, err := range []error{err, ended} {
+			if (err != nil) != (test.unseen != "") || err != nil && !strings.Contains(err.Error(), test.unseen) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err == nil && health.Status != test.status {
+			t.Errorf("%s: %s", name, health.Status)
+		}
 	}
 }
