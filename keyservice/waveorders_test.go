@@ -89,9 +89,67 @@ func TestAPromotionIsOfOneReleaseAndOpensNothing(t *testing.T) {
 	acts := f.orders()
 	if len(acts) != 1 || acts[0].Person != "olga" || acts[0].Placement != "payments" || acts[0].Head != head ||
 		!strings.Contains(acts[0].Detail, "waves cluster/prod-eu of release sha256:") ||
+		!strings.Contains(acts[0].Detail, " count as passed until 2") ||
 		!strings.HasSuffix(acts[0].Detail, ": canary is down") {
 		t.Errorf("entries: %+v", acts)
 	}
+}
+
+// TestAPromotionEndsByItself: who has not begun by then waits as before, and a wave that
+// became Ready meanwhile has passed for good.
+func TestAPromotionEndsByItself(t *testing.T) {
+	f, head, release, _ := inWaves(t)
+	olga, dana := f.person("olga", config.RoleOperator), f.person("dana", config.RoleDeveloper)
+	promote := func(length time.Duration) (until time.Duration, reason string) {
+		t.Helper()
+		now := time.Now().Add(time.Duration(f.offset.Load()))
+		in := &keyservicev1.PromoteRolloutRequest{Placement: "payments", Head: head, Reason: "canary is down"}
+		if length != 0 {
+			in.Until = now.Add(length).UnixMicro()
+		}
+		out, err := olga.admin.PromoteRollout(t.Context(), in)
+		return time.UnixMicro(out.GetUntil()).Sub(now), reasonOf(t, err)
+	}
+	shown := func() *keyservicev1.RolloutWave {
+		t.Helper()
+		seen, err := dana.admin.ListRollouts(t.Context(), "payments")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seen.GetRollouts()[0].GetWaves()[0]
+	}
+	for _, length := range []time.Duration{-time.Hour, 32 * 24 * time.Hour} {
+		if _, reason := promote(length); reason != keyservicev1.ReasonRequest {
+			t.Errorf("for %s: %q", length, reason)
+		}
+	}
+	f.us.may(t, head, release, false)
+	if until, reason := promote(time.Hour); reason != "" || until < 59*time.Minute || until > 61*time.Minute {
+		t.Fatalf("promoted for %s, %q", until, reason)
+	}
+	f.us.may(t, head, release, true)
+	if wave := shown(); wave.GetPassed() == 0 || wave.GetUntil() == 0 {
+		t.Errorf("shown is %v", wave)
+	}
+	f.offset.Add(int64(time.Hour))
+	f.us.may(t, head, release, false)
+	if wave := shown(); wave.GetPassed() != 0 || wave.GetUntil() != 0 {
+		t.Errorf("what is over is shown: %v", wave)
+	}
+
+	// It says no time, and the wave is Ready meanwhile.
+	if until, reason := promote(0); reason != "" || until < 23*time.Hour || until > 25*time.Hour {
+		t.Fatalf("promoted for %s, %q", until, reason)
+	}
+	f.us.may(t, head, release, true)
+	f.eu.stands(t, release, keyservicev1.Readiness_READINESS_READY)
+	f.us.may(t, head, release, true)
+	if wave := shown(); wave.GetPassed() == 0 || wave.GetUntil() != 0 {
+		t.Errorf("what passed by itself is shown as %v", wave)
+	}
+	f.eu.stands(t, release, keyservicev1.Readiness_READINESS_NOT_READY)
+	f.offset.Add(int64(48 * time.Hour))
+	f.us.may(t, head, release, true)
 }
 
 // TestAPauseWithoutACommitEndsByItself: nothing starts anew while it lasts, not what stood

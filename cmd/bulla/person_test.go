@@ -137,7 +137,7 @@ func (s *adminService) PromoteRollout(_ context.Context, in *keyservicev1.Promot
 	if s.refuse != "" {
 		return nil, connect.NewError(connect.CodePermissionDenied, errors.New(s.refuse))
 	}
-	return &keyservicev1.PromoteRolloutResponse{Passed: []string{"canary"}, Next: "rest"},
+	return &keyservicev1.PromoteRolloutResponse{Passed: []string{"canary"}, Next: "rest", Until: in.GetUntil()},
 		os.WriteFile(s.asked, []byte(fmt.Sprintln(in.GetPlacement(), in.GetHead(), in.GetAll(), in.GetReason())), 0o600)
 }
 

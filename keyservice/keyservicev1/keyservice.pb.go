@@ -3404,7 +3404,9 @@ type RolloutWave struct {
 	// How long it must be Ready before the next one may begin, in microseconds.
 	Pause int64 `protobuf:"varint,7,opt,name=pause,proto3" json:"pause,omitempty"`
 	// The clusters that lack, sorted, at most 10.
-	Lacking       []string `protobuf:"bytes,8,rep,name=lacking,proto3" json:"lacking,omitempty"`
+	Lacking []string `protobuf:"bytes,8,rep,name=lacking,proto3" json:"lacking,omitempty"`
+	// When what an operator promoted ends; 0 for a wave that passed by itself, or did not.
+	Until         int64 `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3495,6 +3497,13 @@ func (x *RolloutWave) GetLacking() []string {
 	return nil
 }
 
+func (x *RolloutWave) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 type PromoteRolloutRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
@@ -3504,7 +3513,10 @@ type PromoteRolloutRequest struct {
 	// Every wave but the last, instead of the first that has not passed.
 	All bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
 	// For people, 1 to 256 bytes.
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Microseconds since 1970, UTC: until when the waves count as passed, at most 31 days
+	// from now; 0 for a day.
+	Until         int64 `protobuf:"varint,5,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3567,12 +3579,21 @@ func (x *PromoteRolloutRequest) GetReason() string {
 	return ""
 }
 
+func (x *PromoteRolloutRequest) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 type PromoteRolloutResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The waves that count as passed now, by name, in their order.
 	Passed []string `protobuf:"bytes,1,rep,name=passed,proto3" json:"passed,omitempty"`
 	// The wave that may begin.
-	Next          string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Next string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	// When that ends.
+	Until         int64 `protobuf:"varint,3,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3619,6 +3640,13 @@ func (x *PromoteRolloutResponse) GetNext() string {
 		return x.Next
 	}
 	return ""
+}
+
+func (x *PromoteRolloutResponse) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
 }
 
 type PauseRolloutRequest struct {
@@ -4665,7 +4693,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06paused\x18\x02 \x01(\bR\x06paused\x12\x1a\n" +
 	"\bbuilding\x18\x03 \x01(\bR\bbuilding\x126\n" +
 	"\x05waves\x18\x04 \x03(\v2 .bulla.keyservice.v1.RolloutWaveR\x05waves\x127\n" +
-	"\x05pause\x18\x05 \x01(\v2!.bulla.keyservice.v1.RolloutPauseR\x05pause\"\xcc\x01\n" +
+	"\x05pause\x18\x05 \x01(\v2!.bulla.keyservice.v1.RolloutPauseR\x05pause\"\xe2\x01\n" +
 	"\vRolloutWave\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bclusters\x18\x02 \x01(\rR\bclusters\x12\x14\n" +
@@ -4674,15 +4702,18 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x16\n" +
 	"\x06passed\x18\x06 \x01(\x03R\x06passed\x12\x14\n" +
 	"\x05pause\x18\a \x01(\x03R\x05pause\x12\x18\n" +
-	"\alacking\x18\b \x03(\tR\alacking\"s\n" +
+	"\alacking\x18\b \x03(\tR\alacking\x12\x14\n" +
+	"\x05until\x18\t \x01(\x03R\x05until\"\x89\x01\n" +
 	"\x15PromoteRolloutRequest\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\tR\x04head\x12\x10\n" +
 	"\x03all\x18\x03 \x01(\bR\x03all\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"D\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\x03R\x05until\"Z\n" +
 	"\x16PromoteRolloutResponse\x12\x16\n" +
 	"\x06passed\x18\x01 \x03(\tR\x06passed\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\tR\x04next\"a\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
+	"\x05until\x18\x03 \x01(\x03R\x05until\"a\n" +
 	"\x13PauseRolloutRequest\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x16\n" +

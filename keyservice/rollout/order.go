@@ -18,8 +18,11 @@ import (
 )
 
 const (
-	// maxPause is for how long an operator may pause: what is to stay belongs in Git.
+	// maxPause is for how long an operator may pause or promote: what is to stay belongs in
+	// Git.
 	maxPause = 31 * 24 * time.Hour
+	// promotedFor is how long a promotion counts that says no time.
+	promotedFor = 24 * time.Hour
 	// maxOrderReason bounds the reason, in bytes.
 	maxOrderReason = 256
 )
@@ -32,8 +35,8 @@ type Ordering struct {
 	Pacing *Pacing
 }
 
-// PromoteRollout has waves of a release count as passed. It acts once, on the release of
-// the head that the operator looked at, and stands for no other.
+// PromoteRollout has waves of a release count as passed until a time, of the release of
+// the head that the operator looked at, and of no other. What began until then goes on.
 func (s *Ordering) PromoteRollout(ctx context.Context, in *keyservicev1.PromoteRolloutRequest) (
 	*keyservicev1.PromoteRolloutResponse, error,
 ) {
@@ -55,7 +58,14 @@ func (s *Ordering) PromoteRollout(ctx context.Context, in *keyservicev1.PromoteR
 	if problem != "" {
 		return nil, refuse(keyservicev1.ReasonRequest, errors.New(problem))
 	}
-	out, changes, release, err := s.promote(ctx, at, in)
+	until := s.Now().Add(promotedFor)
+	if in.GetUntil() != 0 {
+		until = time.UnixMicro(in.GetUntil())
+	}
+	if !until.After(s.Now()) || until.After(s.Now().Add(maxPause)) {
+		return nil, refuse(keyservicev1.ReasonRequest, errors.New("until is not within 31 days from now"))
+	}
+	out, changes, release, err := s.promote(ctx, at, in, until)
 	var unfit unfitError
 	if errors.As(err, &unfit) {
 		return nil, refuse(keyservicev1.ReasonRequest, err)
@@ -63,8 +73,8 @@ func (s *Ordering) PromoteRollout(ctx context.Context, in *keyservicev1.PromoteR
 	if err != nil {
 		return nil, refuse(keyservicev1.ReasonUnavailable, err)
 	}
-	e := who.Entry(audit.Person, audit.Done, fmt.Sprintf("waves %s of release %s count as passed: %s",
-		strings.Join(out.GetPassed(), ", "), release, in.GetReason()))
+	e := who.Entry(audit.Person, audit.Done, fmt.Sprintf("waves %s of release %s count as passed until %s: %s",
+		strings.Join(out.GetPassed(), ", "), release, until.UTC().Format(time.RFC3339), in.GetReason()))
 	e.Placement, e.Head = in.GetPlacement(), at.Hash
 	if _, err := s.AppendAt(ctx, at, s.Journal.Leave, []audit.Entry{e}, changes...); err != nil {
 		return nil, refuse(keyservicev1.ReasonUnavailable, err)
@@ -80,7 +90,9 @@ type unfitError string
 func (e unfitError) Error() string { return string(e) }
 
 // promote finds the waves that are to count as passed, and what is to be kept of them.
-func (s *Ordering) promote(ctx context.Context, at *heads.Head, in *keyservicev1.PromoteRolloutRequest) (
+func (s *Ordering) promote(ctx context.Context, at *heads.Head, in *keyservicev1.PromoteRolloutRequest,
+	end time.Time,
+) (
 	out *keyservicev1.PromoteRolloutResponse, changes []store.Change, release string, err error,
 ) {
 	plan, err := newPlan(ctx, at, in.GetPlacement())
@@ -109,11 +121,11 @@ func (s *Ordering) promote(ctx context.Context, at *heads.Head, in *keyservicev1
 	if in.GetAll() {
 		until = last
 	}
-	out = &keyservicev1.PromoteRolloutResponse{Next: plan.waves[until].String()}
+	out = &keyservicev1.PromoteRolloutResponse{Next: plan.waves[until].String(), Until: end.UnixMicro()}
 	for _, wave := range plan.waves[front.wave:until] {
 		out.Passed = append(out.Passed, wave.String())
 		changes = append(changes, s.Pacing.Store.PutWave(s.Fleet, plan.placement, plan.release,
-			store.Wave{Of: wave.Of(), Since: s.Now(), Passed: s.Now()}))
+			store.Wave{Of: wave.Of(), Passed: s.Now(), Until: end}))
 	}
 	return out, changes, plan.release, nil
 }

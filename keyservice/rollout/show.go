@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/clerk"
@@ -72,7 +73,7 @@ func (s *Showing) list(ctx context.Context, at *heads.Head, only string) (*keyse
 		if err != nil {
 			return nil, err
 		}
-		shown := plan.show(said, known)
+		shown := plan.show(said, known, s.Now())
 		if p, ok := pauses[name]; ok {
 			shown.Pause = spellPause(p)
 		}
@@ -81,7 +82,7 @@ func (s *Showing) list(ctx context.Context, at *heads.Head, only string) (*keyse
 	return out, nil
 }
 
-func (p *plan) show(said map[string]releases, known map[string]store.Wave) *keyservicev1.Rollout {
+func (p *plan) show(said map[string]releases, known map[string]store.Wave, now time.Time) *keyservicev1.Rollout {
 	out := &keyservicev1.Rollout{Placement: p.placement, Paused: p.rollout.Paused, Building: p.building}
 	for _, wave := range p.waves {
 		row, n := known[wave.Of()], len(wave.Clusters)
@@ -92,8 +93,11 @@ func (p *plan) show(said map[string]releases, known map[string]store.Wave) *keys
 		if !row.Since.IsZero() {
 			shown.Since = row.Since.UnixMicro()
 		}
-		if !row.Passed.IsZero() {
+		if row.HasPassed(now) {
 			shown.Passed = row.Passed.UnixMicro()
+			if !row.Until.IsZero() {
+				shown.Until = row.Until.UnixMicro()
+			}
 		}
 		for _, name := range wave.Clusters {
 			if isReady(said[name], p.placement, p.releases[name]) {

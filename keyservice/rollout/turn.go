@@ -91,10 +91,26 @@ func (q question) front() (at front, changed []store.Wave) {
 }
 
 // passes says why a wave has not passed, "" for one that has, and what its row becomes.
+// One that an operator promoted is looked at all the same: it may pass by itself before
+// the promotion ends.
 func (q question) passes(wave model.Wave, row store.Wave) (_ store.Wave, why string, again time.Duration) {
-	if !row.Passed.IsZero() {
+	if !row.Passed.IsZero() && row.Until.IsZero() {
 		return row, "", 0
 	}
+	promoted := row
+	row, why, again = q.judged(wave, store.Wave{Of: row.Of, Since: row.Since})
+	if why == "" {
+		return row, "", 0
+	}
+	row.Passed, row.Until = promoted.Passed, promoted.Until // also when it is over: it was so
+	if row.HasPassed(q.now) {
+		return row, "", 0
+	}
+	return row, why, again
+}
+
+// judged is passes by what the clusters say alone.
+func (q question) judged(wave model.Wave, row store.Wave) (_ store.Wave, why string, again time.Duration) {
 	if len(wave.Clusters) == 0 {
 		return row, "has no cluster that could show that the release is good; " +
 			"hint: mend spec.rollout.waves in Git, as bulla validate says", 0

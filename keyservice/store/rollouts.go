@@ -14,14 +14,21 @@ type Wave struct {
 	// Since is when the wave was found Ready first, and was ever since, as far as
 	// anybody asked; zero while it is not.
 	Since time.Time
-	// Passed is when the wave had been Ready for its pause; zero before. It stays.
+	// Passed is when the wave had been Ready for its pause, or was promoted; zero before.
 	Passed time.Time
+	// Until is when a promotion ends; zero for a wave that passed by itself, for good.
+	Until time.Time
+}
+
+// HasPassed says whether the wave counts as passed at a time.
+func (w Wave) HasPassed(now time.Time) bool {
+	return !w.Passed.IsZero() && (w.Until.IsZero() || now.Before(w.Until))
 }
 
 // Waves returns what is kept of a release, by wave.
 func (s ledgerRows) Waves(ctx context.Context, fleet, placement, release string) (map[string]Wave, error) {
 	rows, err := s.db.Reads.QueryContext(ctx,
-		"SELECT wave, since, passed FROM rollouts WHERE fleet = $1 AND placement = $2 AND release = $3",
+		"SELECT wave, since, passed, until FROM rollouts WHERE fleet = $1 AND placement = $2 AND release = $3",
 		fleet, placement, release)
 	if err != nil {
 		return nil, fmt.Errorf("read waves: %w", err)
@@ -30,11 +37,11 @@ func (s ledgerRows) Waves(ctx context.Context, fleet, placement, release string)
 	waves := map[string]Wave{}
 	for rows.Next() {
 		var w Wave
-		var since, passed int64
-		if err := rows.Scan(&w.Of, &since, &passed); err != nil {
+		var since, passed, until int64
+		if err := rows.Scan(&w.Of, &since, &passed, &until); err != nil {
 			return nil, fmt.Errorf("read waves: %w", err)
 		}
-		w.Since, w.Passed = unstampSet(since), unstampSet(passed)
+		w.Since, w.Passed, w.Until = unstampSet(since), unstampSet(passed), unstampSet(until)
 		waves[w.Of] = w
 	}
 	if err := rows.Err(); err != nil {
@@ -43,11 +50,12 @@ func (s ledgerRows) Waves(ctx context.Context, fleet, placement, release string)
 	return waves, nil
 }
 
-// PutWave keeps how far a release came in a wave. That it passed is never taken back.
+// PutWave keeps how far a release came in a wave. That it passed by itself is never taken
+// back, and a promotion only by a later word: who writes may not have heard of it.
 func (s ledgerRows) PutWave(fleet, placement, release string, w Wave) Change {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, putWaveSQL, fleet, placement, release, w.Of,
-			stampSet(w.Since), stampSet(w.Passed))
+			stampSet(w.Since), stampSet(w.Passed), stampSet(w.Until))
 		return err
 	}
 }

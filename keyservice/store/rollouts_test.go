@@ -31,6 +31,42 @@ func TestThatAWavePassedIsNeverTakenBack(t *testing.T) {
 	})
 }
 
+// TestAPromotionHasAnEnd: it outlives the process, on both engines. Who has not heard of it
+// takes nothing back, and what passed by itself stays.
+func TestAPromotionHasAnEnd(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, e engine) {
+		s, ctx := e.open(t), t.Context()
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		put := func(w store.Wave) { t.Helper(); must(t, s.Do(ctx, s.PutWave(fleet, "shop", "r1", w))) }
+		shows := func(what string, want store.Wave) {
+			t.Helper()
+			got, err := e.open(t).Waves(ctx, fleet, "shop", "r1")
+			must(t, err)
+			if diff := cmp.Diff(map[string]store.Wave{"rest": want}, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", what, diff)
+			}
+		}
+		promoted := store.Wave{Of: "rest", Passed: now, Until: now.Add(time.Hour)}
+		put(promoted)
+		shows("promoted", promoted)
+		if !promoted.HasPassed(now) || promoted.HasPassed(now.Add(time.Hour)) {
+			t.Error("it does not count until its end, and no longer")
+		}
+		put(store.Wave{Of: "rest", Since: now})
+		promoted.Since = now
+		shows("a replica that has not heard of it", promoted)
+		again := store.Wave{Of: "rest", Passed: now.Add(2 * time.Hour), Until: now.Add(3 * time.Hour)}
+		put(again)
+		shows("promoted again", again)
+		by := store.Wave{Of: "rest", Since: now, Passed: now.Add(time.Minute)}
+		put(by)
+		shows("passed by itself", by)
+		put(again)
+		by.Since = time.Time{}
+		shows("promoted afterwards", by)
+	})
+}
+
 // TestAPauseOfARolloutEndsByItself: it outlives the process, on both engines, the later
 // word counts, and what is over is kept no longer than the next word.
 func TestAPauseOfARolloutEndsByItself(t *testing.T) {

@@ -19,10 +19,12 @@ import (
 const promoteLong = `Let the next wave take the release that is under way, though the wave before it
 is not Ready with it, or pauses.
 
-The first wave that has not passed counts as passed from now on, for this release
-and no other; with --all every wave does. It acts once, needs no commit, and
-stands in the audit log under your name. Windows, and a pause, hold as before:
-resume first. Without a login, maxUnavailable on the wave does it by a commit.
+The first wave that has not passed counts as passed, for this release and no
+other; with --all every wave does. That ends by itself, after a day or what --for
+says: what has begun by then goes on, and who comes later waits for the wave as
+before, unless it is Ready meanwhile. It needs no commit, and stands in the audit
+log under your name. Windows, and a pause, hold as before: resume first. Without
+a login, maxUnavailable on the wave does it by a commit.
 
 It takes a login with the role operator (see "bulla login").`
 
@@ -43,6 +45,7 @@ func newPromote(s *shell.Shell) *cobra.Command {
 		Args:    command.Args("one placement", 1, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.promote(cmd.Context(), args[0]) },
 	}
+	cmd.Flags().DurationVar(&o.length, "for", 24*time.Hour, "until when the waves count as passed, at most 744h")
 	cmd.Flags().BoolVar(&o.all, "all", false, "let all waves begin, and not the next one alone")
 	o.who(cmd, "")
 	return cmd
@@ -112,6 +115,9 @@ func (o *order) resume(ctx context.Context, placement string) error {
 
 // promote names the head that the key service has now: its release is what is promoted.
 func (o *order) promote(ctx context.Context, placement string) error {
+	if o.length <= 0 {
+		return fault.NewUsage("--for 24h, at most 744h", "a promotion needs a time at which it ends")
+	}
 	admin, err := o.ask()
 	if err != nil {
 		return err
@@ -122,13 +128,22 @@ func (o *order) promote(ctx context.Context, placement string) error {
 		return login.Refused(err)
 	}
 	out, err := admin.PromoteRollout(ctx, &keyservicev1.PromoteRolloutRequest{
-		Placement: placement, Head: now.GetHead(), All: o.all, Reason: o.reason})
+		Placement: placement, Head: now.GetHead(), All: o.all, Reason: o.reason,
+		Until: time.Now().Add(o.length).UnixMicro()})
 	if err != nil {
 		return refused(err)
 	}
-	o.Printf("%s: wave %s may begin with the release of %s; counted as passed: %s\n", placement, out.GetNext(),
-		now.GetHead(), strings.Join(out.GetPassed(), ", "))
+	o.Printf("%s: wave %s may begin with the release of %s; counted as passed: %s%s\n", placement, out.GetNext(),
+		now.GetHead(), strings.Join(out.GetPassed(), ", "), untilText(out.GetUntil()))
 	return nil
+}
+
+// untilText is when a promotion ends; a service of before does not say.
+func untilText(micro int64) string {
+	if micro == 0 {
+		return ", for good: the key service is of a version before"
+	}
+	return ", until " + time.UnixMicro(micro).UTC().Format(time.RFC3339)
 }
 
 func refused(err error) error {

@@ -38,14 +38,14 @@ type pause struct {
 
 type wave struct {
 	Name string `json:"name"`
-	// State is Passed, Ready, Pausing, Running, Paused, Waiting or Empty.
+	// State is Passed, Promoted, Ready, Pausing, Running, Paused, Waiting or Empty.
 	State    string     `json:"state"`
 	Clusters uint32     `json:"clusters"`
 	Ready    uint32     `json:"ready"`
 	MayLack  uint32     `json:"mayLack"`
 	Since    *time.Time `json:"since,omitempty"`
 	Passed   *time.Time `json:"passed,omitempty"`
-	// Until is when its pause ends.
+	// Until is when its pause ends, or its promotion.
 	Until   *time.Time `json:"until,omitempty"`
 	Lacking []string   `json:"lacking,omitempty"`
 }
@@ -108,7 +108,7 @@ func waveOf(w *keyservicev1.RolloutWave) wave {
 		Name: w.GetName(), Clusters: w.GetClusters(), Ready: w.GetReady(), MayLack: w.GetMayLack(),
 		Since: timeOf(w.GetSince()), Passed: timeOf(w.GetPassed()), Lacking: w.GetLacking(),
 	}
-	if said.Since != nil && said.Passed == nil {
+	if said.Until = timeOf(w.GetUntil()); said.Since != nil && said.Passed == nil {
 		until := said.Since.Add(time.Duration(w.GetPause()) * time.Microsecond)
 		said.Until = &until
 	}
@@ -118,6 +118,8 @@ func waveOf(w *keyservicev1.RolloutWave) wave {
 // stateOf is how far one wave is. front: every wave before it has passed.
 func stateOf(w wave, front, paused bool, now time.Time) string {
 	switch {
+	case w.Passed != nil && w.Until != nil:
+		return "Promoted"
 	case w.Passed != nil:
 		return "Passed"
 	case w.Clusters == 0:
