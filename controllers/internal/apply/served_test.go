@@ -124,8 +124,12 @@ func TestHealthOfWhatIsServedNoMoreIsNotKnown(t *testing.T) {
 		status status.Status
 		unseen string
 	}{
-		"it stands":                     {server: server{served: []string{"v1alpha1"}, exists: true, defined: true}, status: status.CurrentStatus},
-		"it stands in another version":  {server: server{served: []string{"v1"}, exists: true, defined: true}, status: status.CurrentStatus},
+		"it stands": {
+			server: server{served: []string{"v1alpha1"}, exists: true, defined: true}, status: status.CurrentStatus,
+		},
+		"it stands in another version": {
+			server: server{served: []string{"v1"}, exists: true, defined: true}, status: status.CurrentStatus,
+		},
 		"it is gone":                    {server: server{served: []string{"v1alpha1"}, defined: true}, status: status.NotFoundStatus},
 		"its definition is not there":   {server: server{}, status: status.NotFoundStatus},
 		"its definition serves nothing": {server: server{exists: true, defined: true}, unseen: "serves no version"},
