@@ -36,3 +36,10 @@ func cmdCommented(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the token stands in the comment")
 	}
 }
+
+// cmdUntold holds that the forge was asked to change nothing.
+func cmdUntold(ts *testscript.TestScript, _ bool, _ []string) {
+	if told := worldOf(ts).forge.Told(); len(told) > 0 {
+		ts.Fatalf("the forge was told %q", told)
+	}
+}

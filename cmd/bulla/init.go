@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/workflows"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/files"
@@ -30,11 +32,20 @@ README.md, a CODEOWNERS that covers everything that grants access, and a
 
 The folder (--repo, default: the current one) is the top of a Git repository,
 empty or not. Nothing is overwritten: a README.md, CODEOWNERS or
-.gitattributes that is there stays, another fleet.yaml is an error.`
+.gitattributes that is there stays, another fleet.yaml is an error.
+
+--ci writes the jobs of a forge: ` + "`bulla validate`" + ` for each push, and for each pull
+request ` + "`bulla plan`" + ` as a comment, a commit status and an artifact, at GitHub for code
+scanning too. They build the version of this program, or of --ci-version. Without
+--fleet that is all that it does. Jobs that are there and say something else are
+replaced with --force alone.`
 
 const initExample = `  git init fleet && cd fleet
   bulla trust acme+1b2c3d4e+AjQ... --fleet-id 6f1c0d0e5a7b4c3d8e9f001122334455
   bulla init --fleet /tmp/fleet.yaml --owner @acme/platform
+
+  # jobs for pull requests, in a fleet that is laid out already
+  bulla init --ci github
 
   # straight from the key service's machine
   ssh keys cat fleet.yaml | bulla init --fleet - --root-key acme+1b2c3d4e+AjQ...`
@@ -42,11 +53,24 @@ const initExample = `  git init fleet && cd fleet
 func newInit(a *app) *cobra.Command {
 	var fleet string
 	var owners []string
+	var ci ciOptions
 	cmd := &cobra.Command{
-		Use: "init --fleet FILE", Short: "Lay out a fleet repository", Long: initLong, Example: initExample,
+		Use: "init [--fleet FILE] [--ci FORGE]", Short: "Lay out a fleet repository", Long: initLong, Example: initExample,
 		Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := ci.check(); err != nil {
+				return err
+			}
+			if fleet == "" && len(owners) == 0 && ci.forge != "" {
+				if err := a.mustBeLaidOut(); err != nil {
+					return err
+				}
+				return a.writeJobs(ci)
+			}
 			if err := a.init(fleet, owners); err != nil {
+				return err
+			}
+			if err := a.writeJobs(ci); err != nil {
 				return err
 			}
 			a.adviseAttributes()
@@ -56,6 +80,10 @@ func newInit(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&fleet, "fleet", "", "`file` made by bulla-keyservice init, - for standard input")
 	cmd.Flags().StringArrayVar(&owners, "owner", nil,
 		"code `owner` of everything that grants access, such as @acme/platform; may be repeated")
+	cmd.Flags().StringVar(&ci.forge, "ci", "", "write the jobs of a `forge`: "+strings.Join(workflows.Forges, ", "))
+	cmd.Flags().StringVar(&ci.version, "ci-version", "", "`version` of bulla that the jobs build, or its commit "+
+		"(default: that of this program)")
+	cmd.Flags().BoolVar(&ci.force, "force", false, "with --ci, replace jobs that are there")
 	return cmd
 }
 

@@ -80,6 +80,7 @@ func TestScripts(t *testing.T) {
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
 			"kubeseal": cmdKubeseal, "live": cmdLive, "sopsprogram": cmdSOPS, "pgpkey": cmdPGPKey,
 			"auditlog": cmdAuditLog, "rewrite": cmdRewrite, "forge": cmdForge, "commented": cmdCommented,
+			"untold": cmdUntold, "job": cmdJob,
 		},
 	})
 }

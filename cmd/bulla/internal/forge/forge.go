@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +45,12 @@ type client interface {
 	status(ctx context.Context, commit string, state State, text string) error
 }
 
+// numbered is a forge at which a repository has two names, and one of them for good.
+type numbered interface {
+	// number is that one.
+	number(ctx context.Context) (string, error)
+}
+
 // Forge is one pull request at one forge.
 type Forge struct {
 	at     Place
@@ -60,6 +67,23 @@ func Open(at Place) (*Forge, error) {
 	}
 	return &Forge{at: at, client: c, asked: asked}, nil
 }
+
+// Marker is that of the place, by the name of the repository that every job knows it by:
+// whoever is asked to comment from elsewhere finds the comment of a job.
+func (f *Forge) Marker(ctx context.Context) (string, error) {
+	if forge, ok := f.client.(numbered); ok && !number.MatchString(f.at.Repository) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		id, err := forge.number(ctx)
+		if err != nil {
+			return "", f.failed("comment on", err)
+		}
+		f.at.Repository = id
+	}
+	return f.at.Marker(), nil
+}
+
+var number = regexp.MustCompile(`^[0-9]+$`)
 
 // Marker is the hidden line by which a repository's comment is found again. It is a hash:
 // a name could end the HTML comment that it stands in.

@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 )
@@ -11,7 +12,7 @@ type gitLab struct {
 	*gitlab.Client
 
 	project string
-	number  int64
+	request int64
 }
 
 func newGitLab(p Place, h *http.Client) (client, error) {
@@ -27,8 +28,16 @@ func (c gitLab) me(ctx context.Context) (string, error) {
 	return user.Username, nil
 }
 
+func (c gitLab) number(ctx context.Context) (string, error) {
+	project, _, err := c.Projects.GetProject(c.project, nil, gitlab.WithContext(ctx))
+	if err != nil {
+		return "", err
+	}
+	return strconv.FormatInt(project.ID, 10), nil
+}
+
 func (c gitLab) comments(ctx context.Context, page int) (all []comment, next int, err error) {
-	found, answer, err := c.Notes.ListMergeRequestNotes(c.project, c.number, &gitlab.ListMergeRequestNotesOptions{
+	found, answer, err := c.Notes.ListMergeRequestNotes(c.project, c.request, &gitlab.ListMergeRequestNotesOptions{
 		ListOptions: gitlab.ListOptions{Page: int64(page), PerPage: 100}, Sort: gitlab.Ptr("asc"),
 		OrderBy: gitlab.Ptr("created_at"),
 	}, gitlab.WithContext(ctx))
@@ -44,13 +53,13 @@ func (c gitLab) comments(ctx context.Context, page int) (all []comment, next int
 }
 
 func (c gitLab) create(ctx context.Context, body string) error {
-	_, _, err := c.Notes.CreateMergeRequestNote(c.project, c.number,
+	_, _, err := c.Notes.CreateMergeRequestNote(c.project, c.request,
 		&gitlab.CreateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
 	return err
 }
 
 func (c gitLab) edit(ctx context.Context, id int64, body string) error {
-	_, _, err := c.Notes.UpdateMergeRequestNote(c.project, c.number, id,
+	_, _, err := c.Notes.UpdateMergeRequestNote(c.project, c.request, id,
 		&gitlab.UpdateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
 	return err
 }

@@ -56,12 +56,16 @@ func (t *told) tell(ctx context.Context, at forge.Place, p *plan.Plan, why error
 	if err != nil {
 		return err
 	}
+	marker, err := f.Marker(ctx)
+	if err != nil {
+		return err
+	}
 	body, verdict, state := "", "there is no plan", forge.Failure
 	if p == nil {
-		body = render.Failed(why.Error(), fault.Hint(why), version.Text(), at.Marker())
+		body = render.Failed(why.Error(), fault.Hint(why), version.Text(), marker)
 	} else {
 		var text strings.Builder
-		if err := render.Comment(&text, p, version.Text(), at.Marker()); err != nil {
+		if err := render.Comment(&text, p, version.Text(), marker); err != nil {
 			return err
 		}
 		body, verdict = text.String(), render.Verdict(p)
