@@ -48,6 +48,7 @@ func Connect(kubeconfig, kubeContext string) (*Cluster, error) {
 	if err != nil {
 		return nil, fault.New("`kubectl config get-contexts` lists them", "read kubeconfig: %w", err)
 	}
+	config.QPS, config.Burst = 50, 300 // as kubectl: a comparison asks twice for each object
 	config.WarningHandler = rest.NoWarnings{} // a server's words about versions are none of the answer's
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -61,6 +62,8 @@ func (c *Cluster) Dynamic() dynamic.Interface { return c.client }
 
 // FleetSync is the cluster's one.
 func (c *Cluster) FleetSync(ctx context.Context) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
 	list, err := c.client.Resource(v1alpha1.GroupVersion.WithResource("fleetsyncs")).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fault.New("is bulla-controller installed there, and may you list fleetsyncs.bulla.dev?",

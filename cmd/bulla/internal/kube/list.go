@@ -68,8 +68,6 @@ func (c *Cluster) Home(ctx context.Context, namespace string) (string, error) {
 	if namespace != "" {
 		return namespace, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, Patience)
-	defer cancel()
 	sync, err := c.FleetSync(ctx)
 	if err != nil {
 		return "", err
