@@ -10,6 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
@@ -113,13 +114,16 @@ func (r *rotation) leaves(manifest *api.SealedManifest, block api.Block, recipes
 func (r *rotation) make(file string, block api.Block, recipes values.Recipes, set values.Set) error {
 	source := &values.Source{}
 	for _, field := range block.Fields {
-		value, _, err := recipes[keyOf(field)].Make()
+		key := keyOf(field)
+		value, bits, err := recipes[key].Make()
 		if err == nil {
-			err = source.Value(set, keyOf(field), value)
+			err = source.Value(set, key, value)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
+		// A branch may have made the recipe shorter, for a value that is to be guessed.
+		sealcmd.WarnGuessable(r.shell, key, recipes[key], bits)
 	}
 	return nil
 }

@@ -72,12 +72,17 @@ func made(s *shell.Shell, key string, recipe values.Recipe) *single {
 		if err != nil {
 			return err
 		}
-		if bits < guessable {
-			s.Warnf("key %s: %s of %s can be guessed with %.0f bits; 64 and more are out of reach",
-				key, shell.Count(recipe.Length, "character"), recipe.Alphabet, bits)
-		}
+		WarnGuessable(s, key, recipe, bits)
 		return source.Value(set, key, value)
 	}, &recipe}
+}
+
+// WarnGuessable tells of a value that was made by too short a recipe, whoever wrote that.
+func WarnGuessable(s *shell.Shell, key string, recipe values.Recipe, bits float64) {
+	if bits < guessable {
+		s.Warnf("key %s: %s of %s can be guessed with %.0f bits; 64 and more are out of reach",
+			key, shell.Count(recipe.Length, "character"), recipe.Alphabet, bits)
+	}
 }
 
 // typed is the longest value that is asked for. A terminal drops without a word what
