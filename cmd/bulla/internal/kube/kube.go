@@ -48,7 +48,7 @@ func Connect(kubeconfig, kubeContext string) (*Cluster, error) {
 	if err != nil {
 		return nil, fault.New("`kubectl config get-contexts` lists them", "read kubeconfig: %w", err)
 	}
-	config.QPS, config.Burst = 50, 300 // as kubectl: a comparison asks twice for each object
+	config.QPS, config.Burst = 50, 300        // as kubectl: a comparison asks twice for each object
 	config.WarningHandler = rest.NoWarnings{} // a server's words about versions are none of the answer's
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
