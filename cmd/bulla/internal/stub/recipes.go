@@ -56,7 +56,7 @@ func SetRecipes(file string, data []byte, recipes values.Recipes) ([]byte, error
 func setAnnotation(data []byte, old, want api.Metadata) ([]byte, error) {
 	const key = api.GenerateAnnotation
 	text, stays := want.Annotations[key]
-	edited, err := data, error(yamltext.ErrShape)
+	edited, err := data, yamltext.ErrShape
 	switch {
 	case len(old.Annotations) > 0 && len(want.Annotations) > 0 && stays:
 		edited, err = setEntry(data, map[string]any{key: text}, "metadata", "annotations", key)
