@@ -53,6 +53,7 @@ func (s *stubs) note(build *kustomize.Build, cluster string) {
 // folders of placements that do not build.
 func (s *stubs) check(broken map[string]bool) {
 	for file, use := range s.uses {
+		s.recipes(file, use.manifest)
 		for i, block := range use.manifest.Spec.Blocks {
 			b := &blockCheck{fleet: s.fleet, file: file, index: i, block: block, use: use}
 			b.locks()
