@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/heads"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/metrics"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -44,6 +45,24 @@ func (s *health) handler() http.Handler {
 	return mux
 }
 
+// part is one thing that the service needs, or has.
+type part struct {
+	name    string
+	fitness keyservicev1.Fitness
+	says    string
+}
+
+// line is how readiness has it.
+func (p part) line() string {
+	switch p.fitness {
+	case keyservicev1.Fitness_FITNESS_OK:
+		return "ok: " + p.name + "\n"
+	case keyservicev1.Fitness_FITNESS_NOTE:
+		return p.name + ": " + p.says + "\n"
+	}
+	return "not ready: " + p.name + ": " + p.says + "\n"
+}
+
 // readyz says, one line each, what works. A head that was not accepted is a
 // line, not a failure: the last good one serves on. So is a head that was not
 // seen for too long: it is so at all replicas, and a balancer that took them all
@@ -51,46 +70,59 @@ func (s *health) handler() http.Handler {
 func (s *health) readyz(w http.ResponseWriter, r *http.Request) {
 	var text strings.Builder
 	ready := true
-	line := func(what string, err error) {
-		if err != nil {
-			ready = false
-			fmt.Fprintf(&text, "not ready: %s: %v\n", what, err)
-			return
-		}
-		fmt.Fprintf(&text, "ok: %s\n", what)
-	}
-	token, rows := s.verdicts.get(r.Context(), s.token, s.store)
-	line("token", token)
-	line("store", rows)
-	if s.stopping.Load() {
-		line("service", errors.New("it is stopping"))
-	}
-	hash, behind, trouble := s.heads.State()
-	switch {
-	case hash == "":
-		line("head", fmt.Errorf("none is accepted yet"))
-	case behind:
-		line("head "+hash, heads.ErrBehind)
-	default:
-		line("head "+hash, nil)
-	}
-	if current := s.heads.Current(); current != nil {
-		line("log key", s.checkLogKey(current))
-	}
-	if shown := s.roots.shown.problem(); shown != nil {
-		line("root key", shown)
-	}
-	if stale := s.heads.Stale(); stale != nil && hash != "" {
-		fmt.Fprintf(&text, "stale: %v: nothing is unsealed until one is\n", stale)
-	}
-	text.WriteString(s.heads.RefusedLine())
-	if trouble != nil {
-		fmt.Fprintf(&text, "note: last look at the repository: %v\n", trouble)
+	for _, p := range s.parts(r.Context()) {
+		ready = ready && p.fitness != keyservicev1.Fitness_FITNESS_FAILED
+		text.WriteString(p.line())
 	}
 	if !ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	fmt.Fprint(w, printable.Text(text.String())) // it repeats names and errors of the repository
+}
+
+// parts is what works, and what does not.
+func (s *health) parts(ctx context.Context) (all []part) {
+	needs := func(name string, err error) {
+		p := part{name: name, fitness: keyservicev1.Fitness_FITNESS_OK}
+		if err != nil {
+			p.fitness, p.says = keyservicev1.Fitness_FITNESS_FAILED, err.Error()
+		}
+		all = append(all, p)
+	}
+	note := func(name, says string) {
+		all = append(all, part{name: name, fitness: keyservicev1.Fitness_FITNESS_NOTE, says: says})
+	}
+	token, rows := s.verdicts.get(ctx, s.token, s.store)
+	needs("token", token)
+	needs("store", rows)
+	if s.stopping.Load() {
+		needs("service", errors.New("it is stopping"))
+	}
+	hash, behind, trouble := s.heads.State()
+	switch {
+	case hash == "":
+		needs("head", errors.New("none is accepted yet"))
+	case behind:
+		needs("head "+hash, heads.ErrBehind)
+	default:
+		needs("head "+hash, nil)
+	}
+	if current := s.heads.Current(); current != nil {
+		needs("log key", s.checkLogKey(current))
+	}
+	if shown := s.roots.shown.problem(); shown != nil {
+		needs("root key", shown)
+	}
+	if stale := s.heads.Stale(); stale != nil && hash != "" {
+		note("stale", stale.Error()+": nothing is unsealed until one is")
+	}
+	if refused, is := strings.CutPrefix(s.heads.RefusedLine(), "refused: "); is {
+		note("refused", strings.TrimSuffix(refused, "\n"))
+	}
+	if trouble != nil {
+		note("note", "last look at the repository: "+trouble.Error())
+	}
+	return all
 }
 
 // verdicts keeps the last self-test of token and store.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
+	"time"
 
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/metrics"
 	"github.com/bulla-dev/bulla/keyservice/receiver"
 )
@@ -15,13 +18,21 @@ type pushes struct {
 	listener net.Listener
 	receiver *receiver.Receiver
 	waiting  chan struct{}
-	log      *slog.Logger
+	// heard is when a hook was heard last, by its name.
+	mu    sync.Mutex
+	heard map[string]time.Time
+	log   *slog.Logger
 }
 
 func newPushes(o Options, m *metrics.Metrics) *pushes {
-	p := &pushes{listener: o.Receiver, waiting: make(chan struct{}, 1), log: o.Log}
+	p := &pushes{listener: o.Receiver, waiting: make(chan struct{}, 1), log: o.Log, heard: map[string]time.Time{}}
 	p.receiver = receiver.New(receiver.Options{
-		Hooks: o.Hooks, Log: o.Log, Push: func(string) { p.note() },
+		Hooks: o.Hooks, Log: o.Log, Push: func(hook string) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.heard[hook] = o.Now()
+			p.note()
+		},
 		Observe: func(r receiver.Result) { m.Head.Hooked(string(r)) },
 	})
 	return p
@@ -46,4 +57,24 @@ func (p *pushes) follow(ctx context.Context, look func(context.Context) error) {
 			p.log.Warn("look after a webhook failed", "error", err.Error())
 		}
 	}
+}
+
+// parts is one for each webhook: when it was heard last. One that was never heard may
+// be new, or have the wrong secret at the forge.
+func (p *pushes) parts(now time.Time) (all []part) {
+	if p.listener == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, hook := range p.receiver.Hooks {
+		one := part{"webhook " + hook.Name, keyservicev1.Fitness_FITNESS_NOTE,
+			"nothing was heard of it since this replica started"}
+		if at, ok := p.heard[hook.Name]; ok {
+			one.fitness = keyservicev1.Fitness_FITNESS_OK
+			one.says = "heard " + now.Sub(at).Round(time.Second).String() + " ago"
+		}
+		all = append(all, one)
+	}
+	return all
 }

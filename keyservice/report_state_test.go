@@ -25,6 +25,7 @@ func TestTheLedgerHasWhatAClusterSaysOfItself(t *testing.T) {
 	f.atHead(f.head)
 	dev := f.person("dev", config.RoleDeveloper)
 	said := &keyservicev1.ClusterState{
+		Version:   "v0.1.0",
 		Suspended: &keyservicev1.Suspension{By: "kubectl-edit", Since: 1790000000000000},
 		Deliveries: []*keyservicev1.DeliveryState{
 			{Placement: "payments", Ready: keyservicev1.Readiness_READINESS_NOT_READY, Reason: "ApplyFailed", Message: "no namespace \"payments\"", Since: 1},
@@ -67,19 +68,21 @@ func TestWhatAClusterSaysOfItselfIsHeldToItsForm(t *testing.T) {
 		many.Deliveries = append(many.Deliveries, &keyservicev1.DeliveryState{Placement: "p"})
 	}
 	for name, state := range map[string]*keyservicev1.ClusterState{
-		"too many":             many,
-		"twice":                {Deliveries: []*keyservicev1.DeliveryState{{Placement: "p"}, {Placement: "p"}}},
-		"no name":              delivery(func(d *keyservicev1.DeliveryState) { d.Placement = "" }),
-		"an escape":            delivery(func(d *keyservicev1.DeliveryState) { d.Message = "\x1b[2J" }),
-		"a second line":        delivery(func(d *keyservicev1.DeliveryState) { d.Message = "a\nb" }),
-		"a long message":       delivery(func(d *keyservicev1.DeliveryState) { d.Message = strings.Repeat("m", 513) }),
-		"a variant's path":     delivery(func(d *keyservicev1.DeliveryState) { d.Variant = "../x" }),
-		"a reason of words":    delivery(func(d *keyservicev1.DeliveryState) { d.Reason = "it is so" }),
-		"an odd readiness":     delivery(func(d *keyservicev1.DeliveryState) { d.Ready = 9 }),
-		"a manager's escape":   delivery(func(d *keyservicev1.DeliveryState) { d.Suspended = &keyservicev1.Suspension{By: "\u202e"} }),
-		"a long manager":       {Suspended: &keyservicev1.Suspension{By: strings.Repeat("k", 129)}},
-		"a time before 1970":   {Suspended: &keyservicev1.Suspension{Since: -1}},
-		"another since before": delivery(func(d *keyservicev1.DeliveryState) { d.Since = -1 }),
+		"too many":              many,
+		"twice":                 {Deliveries: []*keyservicev1.DeliveryState{{Placement: "p"}, {Placement: "p"}}},
+		"no name":               delivery(func(d *keyservicev1.DeliveryState) { d.Placement = "" }),
+		"an escape":             delivery(func(d *keyservicev1.DeliveryState) { d.Message = "\x1b[2J" }),
+		"a second line":         delivery(func(d *keyservicev1.DeliveryState) { d.Message = "a\nb" }),
+		"a long message":        delivery(func(d *keyservicev1.DeliveryState) { d.Message = strings.Repeat("m", 513) }),
+		"a variant's path":      delivery(func(d *keyservicev1.DeliveryState) { d.Variant = "../x" }),
+		"a reason of words":     delivery(func(d *keyservicev1.DeliveryState) { d.Reason = "it is so" }),
+		"an odd readiness":      delivery(func(d *keyservicev1.DeliveryState) { d.Ready = 9 }),
+		"a manager's escape":    delivery(func(d *keyservicev1.DeliveryState) { d.Suspended = &keyservicev1.Suspension{By: "\u202e"} }),
+		"a long manager":        {Suspended: &keyservicev1.Suspension{By: strings.Repeat("k", 129)}},
+		"an escape for version": {Version: "v1\x1b[2J"},
+		"a long version":        {Version: strings.Repeat("v", protocol.MaxVersion+1)},
+		"a time before 1970":    {Suspended: &keyservicev1.Suspension{Since: -1}},
+		"another since before":  delivery(func(d *keyservicev1.DeliveryState) { d.Since = -1 }),
 	} {
 		var refused *client.DeniedError
 		if err := f.eu.reportState(t, state); !errors.As(err, &refused) || refused.Reason != keyservicev1.ReasonRequest {

@@ -101,6 +101,9 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceGetStubProcedure, Body: 1 << 10,
 			Timeout: 30 * time.Second, InFlight: 4, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceDescribeProcedure, Body: 1 << 10,
+			Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson,
+			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 	}
 }
 

@@ -75,6 +75,8 @@ type Options struct {
 	// clusters fare, 10s by default.
 	Notify    []notify.Provider
 	TellEvery time.Duration
+	// Version is the build, for people who ask.
+	Version string
 }
 
 // Server is the key service. It answers from [Server.Serve] on.
@@ -116,6 +118,7 @@ type adminAPI struct {
 	*rollout.Ordering
 	*following
 	*stubs.Keeping
+	*describing
 }
 
 var (
@@ -168,8 +171,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Accepted: s.onHead, Observer: &m.Head, LookEvery: o.LookEvery, Log: o.Log, Now: o.Now,
 	})
 	s.health = &health{heads: s.heads, roots: s.roots, token: o.Token, store: o.Store, metrics: m, logKey: logKey}
-	s.answer(o.Token, o.HeldFor)
 	s.tell(o)
+	s.answer(o)
 	m.Head.Bounds(time.Duration(c.Repository.MaxAge), time.Duration(c.Repository.RefusedGrace))
 	return s, nil
 }
@@ -186,7 +189,8 @@ func (s *Server) listen(o Options) {
 }
 
 // answer makes the handlers.
-func (s *Server) answer(token Token, heldFor time.Duration) {
+func (s *Server) answer(o Options) {
+	token, heldFor := o.Token, o.HeldFor
 	sessions := max(s.config.Token.Sessions, 1)
 	turns := turnstile.NewTurns(pipeline * sessions)
 	audits := &auditing{Clerk: s.Clerk, store: s.store}
@@ -214,6 +218,7 @@ func (s *Server) answer(token Token, heldFor time.Duration) {
 		&rollout.Ordering{Clerk: s.Clerk, Pacing: pacing},
 		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
 		&stubs.Keeping{Clerk: s.Clerk, Store: s.store, Bounds: s.config.Stubs.WithDefaults()},
+		&describing{Clerk: s.Clerk, version: o.Version, health: s.health, pushes: s.pushes, authority: s.authority},
 	}
 }
 

@@ -72,6 +72,8 @@ func TestRoutesAreThese(t *testing.T) {
 			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleDeveloper}},
 		{Method: "POST", Path: admin + "GetStub", Body: 1024, Timeout: 30 * time.Second, InFlight: 4,
 			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
+		{Method: "POST", Path: admin + "Describe", Body: 1024, Timeout: 15 * time.Second, InFlight: 4,
+			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 	}
 	if diff := cmp.Diff(want, keyservice.Routes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -219,6 +219,7 @@ func (w *world) start(sessions int) {
 		Now:     w.now, Renewal: renewal, RefreshEvery: w.refresh, LookEvery: w.lookEvery, HeldFor: w.heldFor,
 		Notify: w.notify, TellEvery: w.tellEvery,
 		Receiver: hooks, Hooks: []receiver.Hook{{Name: "forge", Type: receiver.GitHub, Secret: []byte(hookSecret)}},
+		Version: "v0.1.0-test",
 	})
 	if err != nil {
 		w.t.Fatal(err)

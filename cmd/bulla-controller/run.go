@@ -17,6 +17,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/controllers/delivery"
 	"github.com/bulla-dev/bulla/controllers/fleetsync"
 	"github.com/bulla-dev/bulla/controllers/metrics"
@@ -138,7 +139,7 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	}
 	reporter := (&report.Reporter{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: o.namespace,
-		Snapshots: snapshots, Link: link, Metrics: own,
+		Snapshots: snapshots, Link: link, Metrics: own, Version: version.Text(),
 	}).Init()
 	if err := mgr.Add(reporter); err != nil {
 		return fmt.Errorf("set up reporter: %w", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -114,6 +115,7 @@ func serve(ctx context.Context, file string, hold bool, stderr io.Writer) error 
 	service, err := keyservice.New(ctx, keyservice.Options{
 		Config: config, Store: rows, Token: token, Source: mirror, Log: log,
 		Builder: builder, Renewal: ports.renewal, Receiver: ports.receiver, Hooks: hooks, Notify: tell,
+		Version: version.Text(),
 	})
 	if err != nil {
 		return errors.Join(err, ports.close())

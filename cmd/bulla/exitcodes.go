@@ -20,7 +20,7 @@ var exitCodes = []struct {
 	}},
 	{fault.Failure, []string{
 		"it failed; files are as they were, but for those that were listed as done. Of",
-		"plan and diff: they differ, as diff(1) has it",
+		"plan and diff: they differ, as diff(1) has it. Of check: something is wrong",
 	}},
 	{fault.Usage, []string{
 		"the command line was wrong. Of plan and diff: whatever went wrong",

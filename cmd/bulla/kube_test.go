@@ -6,21 +6,25 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/charts"
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/wait"
 )
@@ -248,4 +252,27 @@ func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return err
 	}))
+}
+
+// cmdChartRights gives the account "controller" of a namespace what the chart's files
+// do, but for the leases.
+//
+//	chartrights NAMESPACE
+func cmdChartRights(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, namespace := context.Background(), args[0]
+	rights := must(charts.ControllerRights())
+	rights.Own = slices.DeleteFunc(rights.Own, func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.Resources, "leases")
+	})
+	client := must(kubernetes.NewForConfig(worldOf(ts).control.cluster.Config())).RbacV1()
+	account := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "controller", Namespace: namespace}}
+	named := metav1.ObjectMeta{Name: "check", Namespace: namespace}
+	must(client.Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: named, Rules: rights.Own}, metav1.CreateOptions{}))
+	must(client.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: named, Subjects: account,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "check"}}, metav1.CreateOptions{}))
+	named.Namespace = ""
+	must(client.ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: named, Rules: rights.Cluster},
+		metav1.CreateOptions{}))
+	must(client.ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: named, Subjects: account,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "check"}}, metav1.CreateOptions{}))
 }

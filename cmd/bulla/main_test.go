@@ -25,7 +25,7 @@ const transcript = "BULLA_TEST_TRANSCRIPT"
 func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
-	testscript.Main(m, map[string]func(){"bulla": recorded, "kubectl-bulla": recorded})
+	testscript.Main(m, map[string]func(){"bulla": recorded, "kubectl-bulla": recorded, "flux-bulla": recorded})
 }
 
 // recorded is main with a copy of its output kept for the canary sweep.
@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 			"losehsm": cmdLoseHSM, "content": cmdContent, "recipient": cmdRecipient,
 			"exitcode": cmdExitCode, "kube": cmdKube, "fleetsync": cmdFleetSync, "nofleetsync": cmdNoFleetSync,
 			"certify": cmdCertify, "tlspair": cmdTLSPair, "admin": cmdAdmin,
-			"kubeput": cmdKubePut, "eventually": cmdEventually, "controller": cmdController,
+			"kubeput": cmdKubePut, "chartrights": cmdChartRights, "eventually": cmdEventually, "controller": cmdController,
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
 			"kubeseal": cmdKubeseal, "live": cmdLive, "sopsprogram": cmdSOPS, "pgpkey": cmdPGPKey,
 			"auditlog": cmdAuditLog, "rewrite": cmdRewrite, "forge": cmdForge, "commented": cmdCommented,

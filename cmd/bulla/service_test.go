@@ -103,6 +103,7 @@ func (s *service) serve(ts *testscript.TestScript) {
 		// A busy machine is no slow build.
 		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second}),
 		Log:     slog.New(slog.DiscardHandler),
+		Version: "v0.1.0-test",
 	}))
 	listener, health := must(net.Listen("tcp", "127.0.0.1:0")), must(net.Listen("tcp", "127.0.0.1:0"))
 	s.address, s.health = listener.Addr().String(), health.Addr().String()

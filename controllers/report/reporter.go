@@ -60,6 +60,8 @@ type Reporter struct {
 	Link      *unseal.Link
 	Metrics   *metrics.Metrics
 	Times     Times
+	// Version is the build of the controller, for people who ask the ledger.
+	Version string
 
 	Book *reportBook
 	news news

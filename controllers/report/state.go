@@ -35,7 +35,7 @@ func (r *Reporter) state(ctx context.Context, snapshot *view.Snapshot) (*keyserv
 	if err := r.Client.List(ctx, syncs, client.InNamespace(r.Namespace)); err != nil {
 		return nil, fmt.Errorf("list fleetsyncs: %w", err)
 	}
-	state := &keyservicev1.ClusterState{}
+	state := &keyservicev1.ClusterState{Version: printable.Line(r.Version, protocol.MaxVersion)}
 	for i := range syncs.Items {
 		if syncs.Items[i].Spec.Suspend {
 			state.Suspended = SuspensionOf(ctx, r.Reader, &syncs.Items[i])

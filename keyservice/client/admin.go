@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 
 	"connectrpc.com/connect"
 
@@ -22,34 +24,39 @@ import (
 type Admin struct {
 	rpc       keyservicev1connect.AdminServiceClient
 	transport *http.Transport
+	url       *url.URL
 	fleet     string
 	person    string
 	err       error // what is wrong with the arguments of NewAdmin
 }
 
-// NewAdmin returns a client of the service at url that presents a person's
+// NewAdmin returns a client of the service at a URL that presents a person's
 // certificate and trusts ca alone. An unusable argument is reported by the first
 // call.
-func NewAdmin(url string, certificate tls.Certificate, ca *x509.Certificate) *Admin {
+func NewAdmin(at string, certificate tls.Certificate, ca *x509.Certificate) *Admin {
 	a := &Admin{}
-	if a.err = a.prepare(url, certificate, ca); a.err != nil {
+	if a.err = a.prepare(at, certificate, ca); a.err != nil {
 		a.err = fmt.Errorf("make key service client: %w", a.err)
 		return a
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(ca)
 	a.transport = newTransport(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{certificate}})
-	a.rpc = keyservicev1connect.NewAdminServiceClient(newHTTPClient(a.transport, timeout), url,
+	a.rpc = keyservicev1connect.NewAdminServiceClient(newHTTPClient(a.transport, timeout), at,
 		connect.WithReadMaxBytes(maxAnswer), connect.WithAcceptCompression("gzip", nil, nil))
 	return a
 }
 
-func (a *Admin) prepare(url string, certificate tls.Certificate, ca *x509.Certificate) error {
+func (a *Admin) prepare(at string, certificate tls.Certificate, ca *x509.Certificate) error {
 	if ca == nil {
 		return errors.New("no certificate authority")
 	}
-	if err := protocol.CheckURL(url); err != nil {
+	if err := protocol.CheckURL(at); err != nil {
 		return err
+	}
+	var err error
+	if a.url, err = url.Parse(at); err != nil {
+		return errors.New("the URL cannot be read")
 	}
 	if len(certificate.Certificate) == 0 {
 		return errors.New("no certificate")
@@ -67,6 +74,29 @@ func (a *Admin) Close() {
 	if a.transport != nil {
 		a.transport.CloseIdleConnections()
 	}
+}
+
+// Certificate is what the service at the URL shows, verified under the authority that
+// the caller trusts.
+func (a *Admin) Certificate(ctx context.Context) (*x509.Certificate, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	at := a.url.Host
+	if a.url.Port() == "" {
+		at = net.JoinHostPort(a.url.Hostname(), "443")
+	}
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: a.transport.TLSClientConfig}
+	conn, err := dialer.DialContext(ctx, "tcp", at)
+	if err != nil {
+		return nil, fmt.Errorf("reach key service: %w", err)
+	}
+	defer conn.Close()
+	secured, ok := conn.(*tls.Conn)
+	if !ok || len(secured.ConnectionState().PeerCertificates) == 0 {
+		return nil, errors.New("reach key service: it shows no certificate")
+	}
+	return secured.ConnectionState().PeerCertificates[0], nil
 }
 
 // Fleet is the fleet that the certificate names.
@@ -166,6 +196,11 @@ func (a *Admin) GetStub(ctx context.Context, digest string) ([]byte, error) {
 // force then.
 func (a *Admin) Look(ctx context.Context) (*keyservicev1.LookResponse, error) {
 	return administer(ctx, a, keyservicev1connect.AdminServiceClient.Look, &keyservicev1.LookRequest{})
+}
+
+// Describe says which build the service is, and what of it works.
+func (a *Admin) Describe(ctx context.Context) (*keyservicev1.DescribeResponse, error) {
+	return administer(ctx, a, keyservicev1connect.AdminServiceClient.Describe, &keyservicev1.DescribeRequest{})
 }
 
 func administer[In, Out any](ctx context.Context, a *Admin, call func(keyservicev1connect.AdminServiceClient, context.Context, *In) (*Out, error), in *In) (*Out, error) {

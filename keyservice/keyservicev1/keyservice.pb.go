@@ -218,6 +218,61 @@ func (SecretState) EnumDescriptor() ([]byte, []int) {
 	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{2}
 }
 
+type Fitness int32
+
+const (
+	Fitness_FITNESS_UNSPECIFIED Fitness = 0
+	// It works.
+	Fitness_FITNESS_OK Fitness = 1
+	// The service serves; somebody should look at it.
+	Fitness_FITNESS_NOTE Fitness = 2
+	// The service is not ready for it.
+	Fitness_FITNESS_FAILED Fitness = 3
+)
+
+// Enum value maps for Fitness.
+var (
+	Fitness_name = map[int32]string{
+		0: "FITNESS_UNSPECIFIED",
+		1: "FITNESS_OK",
+		2: "FITNESS_NOTE",
+		3: "FITNESS_FAILED",
+	}
+	Fitness_value = map[string]int32{
+		"FITNESS_UNSPECIFIED": 0,
+		"FITNESS_OK":          1,
+		"FITNESS_NOTE":        2,
+		"FITNESS_FAILED":      3,
+	}
+)
+
+func (x Fitness) Enum() *Fitness {
+	p := new(Fitness)
+	*p = x
+	return p
+}
+
+func (x Fitness) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Fitness) Descriptor() protoreflect.EnumDescriptor {
+	return file_keyservice_keyservicev1_keyservice_proto_enumTypes[3].Descriptor()
+}
+
+func (Fitness) Type() protoreflect.EnumType {
+	return &file_keyservice_keyservicev1_keyservice_proto_enumTypes[3]
+}
+
+func (x Fitness) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Fitness.Descriptor instead.
+func (Fitness) EnumDescriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{3}
+}
+
 type BeginEnrollRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
@@ -1122,7 +1177,10 @@ type ClusterState struct {
 	// Each placement at most once, at most 2,000.
 	Deliveries []*DeliveryState `protobuf:"bytes,2,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	// How many more there are that the list has no room for.
-	LeftOut       uint32 `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	LeftOut uint32 `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// The build of its controller, such as "v0.1.0". At most 128 bytes; empty where it does
+	// not say.
+	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1176,6 +1234,13 @@ func (x *ClusterState) GetLeftOut() uint32 {
 		return x.LeftOut
 	}
 	return 0
+}
+
+func (x *ClusterState) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
 }
 
 // Suspension says who stopped something, and since when.
@@ -4459,6 +4524,177 @@ func (x *GetStubResponse) GetStub() []byte {
 	return nil
 }
 
+type DescribeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeRequest) Reset() {
+	*x = DescribeRequest{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeRequest) ProtoMessage() {}
+
+func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeRequest.ProtoReflect.Descriptor instead.
+func (*DescribeRequest) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{65}
+}
+
+type DescribeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The build, such as "v0.1.0".
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The service's clock: microseconds since 1970, UTC.
+	Time int64 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
+	// What was looked at, each once, in order.
+	Parts []*ServicePart `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
+	// When the certificate of the fleet's authority ends: microseconds since 1970, UTC.
+	AuthorityNotAfter int64 `protobuf:"varint,4,opt,name=authority_not_after,json=authorityNotAfter,proto3" json:"authority_not_after,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *DescribeResponse) Reset() {
+	*x = DescribeResponse{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeResponse) ProtoMessage() {}
+
+func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeResponse.ProtoReflect.Descriptor instead.
+func (*DescribeResponse) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *DescribeResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *DescribeResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *DescribeResponse) GetParts() []*ServicePart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetAuthorityNotAfter() int64 {
+	if x != nil {
+		return x.AuthorityNotAfter
+	}
+	return 0
+}
+
+// ServicePart is one thing that the service needs, or has.
+type ServicePart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What, such as "token", "store" or "head".
+	Name    string  `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Fitness Fitness `protobuf:"varint,2,opt,name=fitness,proto3,enum=bulla.keyservice.v1.Fitness" json:"fitness,omitempty"`
+	// What it says of itself; never a value, a PIN or an address with credentials.
+	Says          string `protobuf:"bytes,3,opt,name=says,proto3" json:"says,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServicePart) Reset() {
+	*x = ServicePart{}
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServicePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServicePart) ProtoMessage() {}
+
+func (x *ServicePart) ProtoReflect() protoreflect.Message {
+	mi := &file_keyservice_keyservicev1_keyservice_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServicePart.ProtoReflect.Descriptor instead.
+func (*ServicePart) Descriptor() ([]byte, []int) {
+	return file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *ServicePart) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ServicePart) GetFitness() Fitness {
+	if x != nil {
+		return x.Fitness
+	}
+	return Fitness_FITNESS_UNSPECIFIED
+}
+
+func (x *ServicePart) GetSays() string {
+	if x != nil {
+		return x.Says
+	}
+	return ""
+}
+
 var File_keyservice_keyservicev1_keyservice_proto protoreflect.FileDescriptor
 
 const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
@@ -4529,13 +4765,14 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12\x12\n" +
 	"\x04part\x18\x04 \x01(\rR\x04part\x12\x12\n" +
 	"\x04more\x18\x05 \x01(\bR\x04more\x127\n" +
-	"\x05state\x18\x06 \x01(\v2!.bulla.keyservice.v1.ClusterStateR\x05state\"\xac\x01\n" +
+	"\x05state\x18\x06 \x01(\v2!.bulla.keyservice.v1.ClusterStateR\x05state\"\xc6\x01\n" +
 	"\fClusterState\x12=\n" +
 	"\tsuspended\x18\x01 \x01(\v2\x1f.bulla.keyservice.v1.SuspensionR\tsuspended\x12B\n" +
 	"\n" +
 	"deliveries\x18\x02 \x03(\v2\".bulla.keyservice.v1.DeliveryStateR\n" +
 	"deliveries\x12\x19\n" +
-	"\bleft_out\x18\x03 \x01(\rR\aleftOut\"2\n" +
+	"\bleft_out\x18\x03 \x01(\rR\aleftOut\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"2\n" +
 	"\n" +
 	"Suspension\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x03R\x05since\x12\x0e\n" +
@@ -4759,7 +4996,17 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x0eGetStubRequest\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\"%\n" +
 	"\x0fGetStubResponse\x12\x12\n" +
-	"\x04stub\x18\x01 \x01(\fR\x04stub*\xd4\x01\n" +
+	"\x04stub\x18\x01 \x01(\fR\x04stub\"\x11\n" +
+	"\x0fDescribeRequest\"\xa8\x01\n" +
+	"\x10DescribeResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\x126\n" +
+	"\x05parts\x18\x03 \x03(\v2 .bulla.keyservice.v1.ServicePartR\x05parts\x12.\n" +
+	"\x13authority_not_after\x18\x04 \x01(\x03R\x11authorityNotAfter\"m\n" +
+	"\vServicePart\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
+	"\afitness\x18\x02 \x01(\x0e2\x1c.bulla.keyservice.v1.FitnessR\afitness\x12\x12\n" +
+	"\x04says\x18\x03 \x01(\tR\x04says*\xd4\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_STALE_REVISION\x10\x01\x12\x16\n" +
@@ -4779,7 +5026,13 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x17SECRET_STATE_CONFIGURED\x10\x01\x12\x1c\n" +
 	"\x18SECRET_STATE_PROVISIONED\x10\x02\x12\x17\n" +
 	"\x13SECRET_STATE_IN_USE\x10\x03\x12\x1e\n" +
-	"\x1aSECRET_STATE_DEPROVISIONED\x10\x042\xd7\x06\n" +
+	"\x1aSECRET_STATE_DEPROVISIONED\x10\x04*X\n" +
+	"\aFitness\x12\x17\n" +
+	"\x13FITNESS_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"FITNESS_OK\x10\x01\x12\x10\n" +
+	"\fFITNESS_NOTE\x10\x02\x12\x12\n" +
+	"\x0eFITNESS_FAILED\x10\x032\xd7\x06\n" +
 	"\n" +
 	"KeyService\x12`\n" +
 	"\vBeginEnroll\x12'.bulla.keyservice.v1.BeginEnrollRequest\x1a(.bulla.keyservice.v1.BeginEnrollResponse\x12i\n" +
@@ -4790,7 +5043,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x10ProveConsistency\x12,.bulla.keyservice.v1.ProveConsistencyRequest\x1a-.bulla.keyservice.v1.ProveConsistencyResponse\x12Z\n" +
 	"\tAwaitHead\x12%.bulla.keyservice.v1.AwaitHeadRequest\x1a&.bulla.keyservice.v1.AwaitHeadResponse\x12T\n" +
 	"\aMayTake\x12#.bulla.keyservice.v1.MayTakeRequest\x1a$.bulla.keyservice.v1.MayTakeResponse\x12c\n" +
-	"\fProveRewrite\x12(.bulla.keyservice.v1.ProveRewriteRequest\x1a).bulla.keyservice.v1.ProveRewriteResponse2\xc0\t\n" +
+	"\fProveRewrite\x12(.bulla.keyservice.v1.ProveRewriteRequest\x1a).bulla.keyservice.v1.ProveRewriteResponse2\x99\n" +
+	"\n" +
 	"\fAdminService\x12Z\n" +
 	"\tListAudit\x12%.bulla.keyservice.v1.ListAuditRequest\x1a&.bulla.keyservice.v1.ListAuditResponse\x12]\n" +
 	"\n" +
@@ -4806,7 +5060,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\fPauseRollout\x12(.bulla.keyservice.v1.PauseRolloutRequest\x1a).bulla.keyservice.v1.PauseRolloutResponse\x12K\n" +
 	"\x04Look\x12 .bulla.keyservice.v1.LookRequest\x1a!.bulla.keyservice.v1.LookResponse\x12T\n" +
 	"\aPutStub\x12#.bulla.keyservice.v1.PutStubRequest\x1a$.bulla.keyservice.v1.PutStubResponse\x12T\n" +
-	"\aGetStub\x12#.bulla.keyservice.v1.GetStubRequest\x1a$.bulla.keyservice.v1.GetStubResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
+	"\aGetStub\x12#.bulla.keyservice.v1.GetStubRequest\x1a$.bulla.keyservice.v1.GetStubResponse\x12W\n" +
+	"\bDescribe\x12$.bulla.keyservice.v1.DescribeRequest\x1a%.bulla.keyservice.v1.DescribeResponseBAZ?github.com/bulla-dev/bulla/keyservice/keyservicev1;keyservicev1b\x06proto3"
 
 var (
 	file_keyservice_keyservicev1_keyservice_proto_rawDescOnce sync.Once
@@ -4820,164 +5075,172 @@ func file_keyservice_keyservicev1_keyservice_proto_rawDescGZIP() []byte {
 	return file_keyservice_keyservicev1_keyservice_proto_rawDescData
 }
 
-var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_keyservice_keyservicev1_keyservice_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_keyservice_keyservicev1_keyservice_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_keyservice_keyservicev1_keyservice_proto_goTypes = []any{
 	(Refusal)(0),                     // 0: bulla.keyservice.v1.Refusal
 	(Readiness)(0),                   // 1: bulla.keyservice.v1.Readiness
 	(SecretState)(0),                 // 2: bulla.keyservice.v1.SecretState
-	(*BeginEnrollRequest)(nil),       // 3: bulla.keyservice.v1.BeginEnrollRequest
-	(*BeginEnrollResponse)(nil),      // 4: bulla.keyservice.v1.BeginEnrollResponse
-	(*CompleteEnrollRequest)(nil),    // 5: bulla.keyservice.v1.CompleteEnrollRequest
-	(*CompleteEnrollResponse)(nil),   // 6: bulla.keyservice.v1.CompleteEnrollResponse
-	(*RenewRequest)(nil),             // 7: bulla.keyservice.v1.RenewRequest
-	(*RenewResponse)(nil),            // 8: bulla.keyservice.v1.RenewResponse
-	(*UnsealRequest)(nil),            // 9: bulla.keyservice.v1.UnsealRequest
-	(*UnsealResponse)(nil),           // 10: bulla.keyservice.v1.UnsealResponse
-	(*LogState)(nil),                 // 11: bulla.keyservice.v1.LogState
-	(*Inclusion)(nil),                // 12: bulla.keyservice.v1.Inclusion
-	(*UnsealResult)(nil),             // 13: bulla.keyservice.v1.UnsealResult
-	(*Stanza)(nil),                   // 14: bulla.keyservice.v1.Stanza
-	(*ReportRequest)(nil),            // 15: bulla.keyservice.v1.ReportRequest
-	(*ClusterState)(nil),             // 16: bulla.keyservice.v1.ClusterState
-	(*Suspension)(nil),               // 17: bulla.keyservice.v1.Suspension
-	(*DeliveryState)(nil),            // 18: bulla.keyservice.v1.DeliveryState
-	(*ReportResponse)(nil),           // 19: bulla.keyservice.v1.ReportResponse
-	(*SecretReport)(nil),             // 20: bulla.keyservice.v1.SecretReport
-	(*MayTakeRequest)(nil),           // 21: bulla.keyservice.v1.MayTakeRequest
-	(*MayTakeResponse)(nil),          // 22: bulla.keyservice.v1.MayTakeResponse
-	(*ProveConsistencyRequest)(nil),  // 23: bulla.keyservice.v1.ProveConsistencyRequest
-	(*ProveConsistencyResponse)(nil), // 24: bulla.keyservice.v1.ProveConsistencyResponse
-	(*ProveRewriteRequest)(nil),      // 25: bulla.keyservice.v1.ProveRewriteRequest
-	(*ProveRewriteResponse)(nil),     // 26: bulla.keyservice.v1.ProveRewriteResponse
-	(*ListAuditRequest)(nil),         // 27: bulla.keyservice.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 28: bulla.keyservice.v1.ListAuditResponse
-	(*ListLedgerRequest)(nil),        // 29: bulla.keyservice.v1.ListLedgerRequest
-	(*ListLedgerResponse)(nil),       // 30: bulla.keyservice.v1.ListLedgerResponse
-	(*RefusedTip)(nil),               // 31: bulla.keyservice.v1.RefusedTip
-	(*LedgerPlacement)(nil),          // 32: bulla.keyservice.v1.LedgerPlacement
-	(*LedgerEnd)(nil),                // 33: bulla.keyservice.v1.LedgerEnd
-	(*LedgerCluster)(nil),            // 34: bulla.keyservice.v1.LedgerCluster
-	(*LedgerSecret)(nil),             // 35: bulla.keyservice.v1.LedgerSecret
-	(*RewrapRequest)(nil),            // 36: bulla.keyservice.v1.RewrapRequest
-	(*RewrapResponse)(nil),           // 37: bulla.keyservice.v1.RewrapResponse
-	(*RewrapResult)(nil),             // 38: bulla.keyservice.v1.RewrapResult
-	(*BlockLocks)(nil),               // 39: bulla.keyservice.v1.BlockLocks
-	(*Lock)(nil),                     // 40: bulla.keyservice.v1.Lock
-	(*AcceptHistoryRequest)(nil),     // 41: bulla.keyservice.v1.AcceptHistoryRequest
-	(*AcceptHistoryResponse)(nil),    // 42: bulla.keyservice.v1.AcceptHistoryResponse
-	(*DenyRequest)(nil),              // 43: bulla.keyservice.v1.DenyRequest
-	(*DenyResponse)(nil),             // 44: bulla.keyservice.v1.DenyResponse
-	(*LiftDenialRequest)(nil),        // 45: bulla.keyservice.v1.LiftDenialRequest
-	(*LiftDenialResponse)(nil),       // 46: bulla.keyservice.v1.LiftDenialResponse
-	(*ListRolloutsRequest)(nil),      // 47: bulla.keyservice.v1.ListRolloutsRequest
-	(*ListRolloutsResponse)(nil),     // 48: bulla.keyservice.v1.ListRolloutsResponse
-	(*Rollout)(nil),                  // 49: bulla.keyservice.v1.Rollout
-	(*RolloutWave)(nil),              // 50: bulla.keyservice.v1.RolloutWave
-	(*PromoteRolloutRequest)(nil),    // 51: bulla.keyservice.v1.PromoteRolloutRequest
-	(*PromoteRolloutResponse)(nil),   // 52: bulla.keyservice.v1.PromoteRolloutResponse
-	(*PauseRolloutRequest)(nil),      // 53: bulla.keyservice.v1.PauseRolloutRequest
-	(*PauseRolloutResponse)(nil),     // 54: bulla.keyservice.v1.PauseRolloutResponse
-	(*RolloutPause)(nil),             // 55: bulla.keyservice.v1.RolloutPause
-	(*ListDenialsRequest)(nil),       // 56: bulla.keyservice.v1.ListDenialsRequest
-	(*ListDenialsResponse)(nil),      // 57: bulla.keyservice.v1.ListDenialsResponse
-	(*Denial)(nil),                   // 58: bulla.keyservice.v1.Denial
-	(*LookRequest)(nil),              // 59: bulla.keyservice.v1.LookRequest
-	(*LookResponse)(nil),             // 60: bulla.keyservice.v1.LookResponse
-	(*AwaitHeadRequest)(nil),         // 61: bulla.keyservice.v1.AwaitHeadRequest
-	(*AwaitHeadResponse)(nil),        // 62: bulla.keyservice.v1.AwaitHeadResponse
-	(*Follows)(nil),                  // 63: bulla.keyservice.v1.Follows
-	(*PutStubRequest)(nil),           // 64: bulla.keyservice.v1.PutStubRequest
-	(*PutStubResponse)(nil),          // 65: bulla.keyservice.v1.PutStubResponse
-	(*GetStubRequest)(nil),           // 66: bulla.keyservice.v1.GetStubRequest
-	(*GetStubResponse)(nil),          // 67: bulla.keyservice.v1.GetStubResponse
+	(Fitness)(0),                     // 3: bulla.keyservice.v1.Fitness
+	(*BeginEnrollRequest)(nil),       // 4: bulla.keyservice.v1.BeginEnrollRequest
+	(*BeginEnrollResponse)(nil),      // 5: bulla.keyservice.v1.BeginEnrollResponse
+	(*CompleteEnrollRequest)(nil),    // 6: bulla.keyservice.v1.CompleteEnrollRequest
+	(*CompleteEnrollResponse)(nil),   // 7: bulla.keyservice.v1.CompleteEnrollResponse
+	(*RenewRequest)(nil),             // 8: bulla.keyservice.v1.RenewRequest
+	(*RenewResponse)(nil),            // 9: bulla.keyservice.v1.RenewResponse
+	(*UnsealRequest)(nil),            // 10: bulla.keyservice.v1.UnsealRequest
+	(*UnsealResponse)(nil),           // 11: bulla.keyservice.v1.UnsealResponse
+	(*LogState)(nil),                 // 12: bulla.keyservice.v1.LogState
+	(*Inclusion)(nil),                // 13: bulla.keyservice.v1.Inclusion
+	(*UnsealResult)(nil),             // 14: bulla.keyservice.v1.UnsealResult
+	(*Stanza)(nil),                   // 15: bulla.keyservice.v1.Stanza
+	(*ReportRequest)(nil),            // 16: bulla.keyservice.v1.ReportRequest
+	(*ClusterState)(nil),             // 17: bulla.keyservice.v1.ClusterState
+	(*Suspension)(nil),               // 18: bulla.keyservice.v1.Suspension
+	(*DeliveryState)(nil),            // 19: bulla.keyservice.v1.DeliveryState
+	(*ReportResponse)(nil),           // 20: bulla.keyservice.v1.ReportResponse
+	(*SecretReport)(nil),             // 21: bulla.keyservice.v1.SecretReport
+	(*MayTakeRequest)(nil),           // 22: bulla.keyservice.v1.MayTakeRequest
+	(*MayTakeResponse)(nil),          // 23: bulla.keyservice.v1.MayTakeResponse
+	(*ProveConsistencyRequest)(nil),  // 24: bulla.keyservice.v1.ProveConsistencyRequest
+	(*ProveConsistencyResponse)(nil), // 25: bulla.keyservice.v1.ProveConsistencyResponse
+	(*ProveRewriteRequest)(nil),      // 26: bulla.keyservice.v1.ProveRewriteRequest
+	(*ProveRewriteResponse)(nil),     // 27: bulla.keyservice.v1.ProveRewriteResponse
+	(*ListAuditRequest)(nil),         // 28: bulla.keyservice.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 29: bulla.keyservice.v1.ListAuditResponse
+	(*ListLedgerRequest)(nil),        // 30: bulla.keyservice.v1.ListLedgerRequest
+	(*ListLedgerResponse)(nil),       // 31: bulla.keyservice.v1.ListLedgerResponse
+	(*RefusedTip)(nil),               // 32: bulla.keyservice.v1.RefusedTip
+	(*LedgerPlacement)(nil),          // 33: bulla.keyservice.v1.LedgerPlacement
+	(*LedgerEnd)(nil),                // 34: bulla.keyservice.v1.LedgerEnd
+	(*LedgerCluster)(nil),            // 35: bulla.keyservice.v1.LedgerCluster
+	(*LedgerSecret)(nil),             // 36: bulla.keyservice.v1.LedgerSecret
+	(*RewrapRequest)(nil),            // 37: bulla.keyservice.v1.RewrapRequest
+	(*RewrapResponse)(nil),           // 38: bulla.keyservice.v1.RewrapResponse
+	(*RewrapResult)(nil),             // 39: bulla.keyservice.v1.RewrapResult
+	(*BlockLocks)(nil),               // 40: bulla.keyservice.v1.BlockLocks
+	(*Lock)(nil),                     // 41: bulla.keyservice.v1.Lock
+	(*AcceptHistoryRequest)(nil),     // 42: bulla.keyservice.v1.AcceptHistoryRequest
+	(*AcceptHistoryResponse)(nil),    // 43: bulla.keyservice.v1.AcceptHistoryResponse
+	(*DenyRequest)(nil),              // 44: bulla.keyservice.v1.DenyRequest
+	(*DenyResponse)(nil),             // 45: bulla.keyservice.v1.DenyResponse
+	(*LiftDenialRequest)(nil),        // 46: bulla.keyservice.v1.LiftDenialRequest
+	(*LiftDenialResponse)(nil),       // 47: bulla.keyservice.v1.LiftDenialResponse
+	(*ListRolloutsRequest)(nil),      // 48: bulla.keyservice.v1.ListRolloutsRequest
+	(*ListRolloutsResponse)(nil),     // 49: bulla.keyservice.v1.ListRolloutsResponse
+	(*Rollout)(nil),                  // 50: bulla.keyservice.v1.Rollout
+	(*RolloutWave)(nil),              // 51: bulla.keyservice.v1.RolloutWave
+	(*PromoteRolloutRequest)(nil),    // 52: bulla.keyservice.v1.PromoteRolloutRequest
+	(*PromoteRolloutResponse)(nil),   // 53: bulla.keyservice.v1.PromoteRolloutResponse
+	(*PauseRolloutRequest)(nil),      // 54: bulla.keyservice.v1.PauseRolloutRequest
+	(*PauseRolloutResponse)(nil),     // 55: bulla.keyservice.v1.PauseRolloutResponse
+	(*RolloutPause)(nil),             // 56: bulla.keyservice.v1.RolloutPause
+	(*ListDenialsRequest)(nil),       // 57: bulla.keyservice.v1.ListDenialsRequest
+	(*ListDenialsResponse)(nil),      // 58: bulla.keyservice.v1.ListDenialsResponse
+	(*Denial)(nil),                   // 59: bulla.keyservice.v1.Denial
+	(*LookRequest)(nil),              // 60: bulla.keyservice.v1.LookRequest
+	(*LookResponse)(nil),             // 61: bulla.keyservice.v1.LookResponse
+	(*AwaitHeadRequest)(nil),         // 62: bulla.keyservice.v1.AwaitHeadRequest
+	(*AwaitHeadResponse)(nil),        // 63: bulla.keyservice.v1.AwaitHeadResponse
+	(*Follows)(nil),                  // 64: bulla.keyservice.v1.Follows
+	(*PutStubRequest)(nil),           // 65: bulla.keyservice.v1.PutStubRequest
+	(*PutStubResponse)(nil),          // 66: bulla.keyservice.v1.PutStubResponse
+	(*GetStubRequest)(nil),           // 67: bulla.keyservice.v1.GetStubRequest
+	(*GetStubResponse)(nil),          // 68: bulla.keyservice.v1.GetStubResponse
+	(*DescribeRequest)(nil),          // 69: bulla.keyservice.v1.DescribeRequest
+	(*DescribeResponse)(nil),         // 70: bulla.keyservice.v1.DescribeResponse
+	(*ServicePart)(nil),              // 71: bulla.keyservice.v1.ServicePart
 }
 var file_keyservice_keyservicev1_keyservice_proto_depIdxs = []int32{
-	13, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
-	11, // 1: bulla.keyservice.v1.UnsealResponse.log:type_name -> bulla.keyservice.v1.LogState
+	14, // 0: bulla.keyservice.v1.UnsealResponse.results:type_name -> bulla.keyservice.v1.UnsealResult
+	12, // 1: bulla.keyservice.v1.UnsealResponse.log:type_name -> bulla.keyservice.v1.LogState
 	0,  // 2: bulla.keyservice.v1.UnsealResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	14, // 3: bulla.keyservice.v1.UnsealResult.stanzas:type_name -> bulla.keyservice.v1.Stanza
-	12, // 4: bulla.keyservice.v1.UnsealResult.inclusion:type_name -> bulla.keyservice.v1.Inclusion
-	20, // 5: bulla.keyservice.v1.ReportRequest.secrets:type_name -> bulla.keyservice.v1.SecretReport
-	16, // 6: bulla.keyservice.v1.ReportRequest.state:type_name -> bulla.keyservice.v1.ClusterState
-	17, // 7: bulla.keyservice.v1.ClusterState.suspended:type_name -> bulla.keyservice.v1.Suspension
-	18, // 8: bulla.keyservice.v1.ClusterState.deliveries:type_name -> bulla.keyservice.v1.DeliveryState
+	15, // 3: bulla.keyservice.v1.UnsealResult.stanzas:type_name -> bulla.keyservice.v1.Stanza
+	13, // 4: bulla.keyservice.v1.UnsealResult.inclusion:type_name -> bulla.keyservice.v1.Inclusion
+	21, // 5: bulla.keyservice.v1.ReportRequest.secrets:type_name -> bulla.keyservice.v1.SecretReport
+	17, // 6: bulla.keyservice.v1.ReportRequest.state:type_name -> bulla.keyservice.v1.ClusterState
+	18, // 7: bulla.keyservice.v1.ClusterState.suspended:type_name -> bulla.keyservice.v1.Suspension
+	19, // 8: bulla.keyservice.v1.ClusterState.deliveries:type_name -> bulla.keyservice.v1.DeliveryState
 	1,  // 9: bulla.keyservice.v1.DeliveryState.ready:type_name -> bulla.keyservice.v1.Readiness
-	17, // 10: bulla.keyservice.v1.DeliveryState.suspended:type_name -> bulla.keyservice.v1.Suspension
+	18, // 10: bulla.keyservice.v1.DeliveryState.suspended:type_name -> bulla.keyservice.v1.Suspension
 	2,  // 11: bulla.keyservice.v1.SecretReport.state:type_name -> bulla.keyservice.v1.SecretState
-	12, // 12: bulla.keyservice.v1.ProveRewriteResponse.accepted:type_name -> bulla.keyservice.v1.Inclusion
-	11, // 13: bulla.keyservice.v1.ProveRewriteResponse.log:type_name -> bulla.keyservice.v1.LogState
-	12, // 14: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
-	11, // 15: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
-	34, // 16: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
-	58, // 17: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	32, // 18: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
-	31, // 19: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
-	33, // 20: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
-	35, // 21: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
-	16, // 22: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
-	20, // 23: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
-	38, // 24: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
+	13, // 12: bulla.keyservice.v1.ProveRewriteResponse.accepted:type_name -> bulla.keyservice.v1.Inclusion
+	12, // 13: bulla.keyservice.v1.ProveRewriteResponse.log:type_name -> bulla.keyservice.v1.LogState
+	13, // 14: bulla.keyservice.v1.ListAuditResponse.entries:type_name -> bulla.keyservice.v1.Inclusion
+	12, // 15: bulla.keyservice.v1.ListAuditResponse.log:type_name -> bulla.keyservice.v1.LogState
+	35, // 16: bulla.keyservice.v1.ListLedgerResponse.clusters:type_name -> bulla.keyservice.v1.LedgerCluster
+	59, // 17: bulla.keyservice.v1.ListLedgerResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	33, // 18: bulla.keyservice.v1.ListLedgerResponse.placements:type_name -> bulla.keyservice.v1.LedgerPlacement
+	32, // 19: bulla.keyservice.v1.ListLedgerResponse.refused:type_name -> bulla.keyservice.v1.RefusedTip
+	34, // 20: bulla.keyservice.v1.LedgerPlacement.ends:type_name -> bulla.keyservice.v1.LedgerEnd
+	36, // 21: bulla.keyservice.v1.LedgerCluster.secrets:type_name -> bulla.keyservice.v1.LedgerSecret
+	17, // 22: bulla.keyservice.v1.LedgerCluster.state:type_name -> bulla.keyservice.v1.ClusterState
+	21, // 23: bulla.keyservice.v1.LedgerSecret.secret:type_name -> bulla.keyservice.v1.SecretReport
+	39, // 24: bulla.keyservice.v1.RewrapResponse.results:type_name -> bulla.keyservice.v1.RewrapResult
 	0,  // 25: bulla.keyservice.v1.RewrapResult.refusal:type_name -> bulla.keyservice.v1.Refusal
-	39, // 26: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
-	40, // 27: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
-	58, // 28: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	58, // 29: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
-	49, // 30: bulla.keyservice.v1.ListRolloutsResponse.rollouts:type_name -> bulla.keyservice.v1.Rollout
-	50, // 31: bulla.keyservice.v1.Rollout.waves:type_name -> bulla.keyservice.v1.RolloutWave
-	55, // 32: bulla.keyservice.v1.Rollout.pause:type_name -> bulla.keyservice.v1.RolloutPause
-	55, // 33: bulla.keyservice.v1.PauseRolloutResponse.was:type_name -> bulla.keyservice.v1.RolloutPause
-	58, // 34: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
-	63, // 35: bulla.keyservice.v1.AwaitHeadResponse.follows:type_name -> bulla.keyservice.v1.Follows
-	3,  // 36: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
-	5,  // 37: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
-	7,  // 38: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
-	9,  // 39: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
-	15, // 40: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
-	23, // 41: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
-	61, // 42: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
-	21, // 43: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
-	25, // 44: bulla.keyservice.v1.KeyService.ProveRewrite:input_type -> bulla.keyservice.v1.ProveRewriteRequest
-	27, // 45: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
-	29, // 46: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
-	36, // 47: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
-	41, // 48: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
-	43, // 49: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
-	45, // 50: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
-	56, // 51: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
-	47, // 52: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
-	51, // 53: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
-	53, // 54: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
-	59, // 55: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
-	64, // 56: bulla.keyservice.v1.AdminService.PutStub:input_type -> bulla.keyservice.v1.PutStubRequest
-	66, // 57: bulla.keyservice.v1.AdminService.GetStub:input_type -> bulla.keyservice.v1.GetStubRequest
-	4,  // 58: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
-	6,  // 59: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
-	8,  // 60: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
-	10, // 61: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
-	19, // 62: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
-	24, // 63: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
-	62, // 64: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
-	22, // 65: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
-	26, // 66: bulla.keyservice.v1.KeyService.ProveRewrite:output_type -> bulla.keyservice.v1.ProveRewriteResponse
-	28, // 67: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
-	30, // 68: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
-	37, // 69: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
-	42, // 70: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
-	44, // 71: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
-	46, // 72: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
-	57, // 73: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
-	48, // 74: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
-	52, // 75: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
-	54, // 76: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
-	60, // 77: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
-	65, // 78: bulla.keyservice.v1.AdminService.PutStub:output_type -> bulla.keyservice.v1.PutStubResponse
-	67, // 79: bulla.keyservice.v1.AdminService.GetStub:output_type -> bulla.keyservice.v1.GetStubResponse
-	58, // [58:80] is the sub-list for method output_type
-	36, // [36:58] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	40, // 26: bulla.keyservice.v1.RewrapResult.blocks:type_name -> bulla.keyservice.v1.BlockLocks
+	41, // 27: bulla.keyservice.v1.BlockLocks.locks:type_name -> bulla.keyservice.v1.Lock
+	59, // 28: bulla.keyservice.v1.DenyResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	59, // 29: bulla.keyservice.v1.LiftDenialResponse.denial:type_name -> bulla.keyservice.v1.Denial
+	50, // 30: bulla.keyservice.v1.ListRolloutsResponse.rollouts:type_name -> bulla.keyservice.v1.Rollout
+	51, // 31: bulla.keyservice.v1.Rollout.waves:type_name -> bulla.keyservice.v1.RolloutWave
+	56, // 32: bulla.keyservice.v1.Rollout.pause:type_name -> bulla.keyservice.v1.RolloutPause
+	56, // 33: bulla.keyservice.v1.PauseRolloutResponse.was:type_name -> bulla.keyservice.v1.RolloutPause
+	59, // 34: bulla.keyservice.v1.ListDenialsResponse.denials:type_name -> bulla.keyservice.v1.Denial
+	64, // 35: bulla.keyservice.v1.AwaitHeadResponse.follows:type_name -> bulla.keyservice.v1.Follows
+	71, // 36: bulla.keyservice.v1.DescribeResponse.parts:type_name -> bulla.keyservice.v1.ServicePart
+	3,  // 37: bulla.keyservice.v1.ServicePart.fitness:type_name -> bulla.keyservice.v1.Fitness
+	4,  // 38: bulla.keyservice.v1.KeyService.BeginEnroll:input_type -> bulla.keyservice.v1.BeginEnrollRequest
+	6,  // 39: bulla.keyservice.v1.KeyService.CompleteEnroll:input_type -> bulla.keyservice.v1.CompleteEnrollRequest
+	8,  // 40: bulla.keyservice.v1.KeyService.Renew:input_type -> bulla.keyservice.v1.RenewRequest
+	10, // 41: bulla.keyservice.v1.KeyService.Unseal:input_type -> bulla.keyservice.v1.UnsealRequest
+	16, // 42: bulla.keyservice.v1.KeyService.Report:input_type -> bulla.keyservice.v1.ReportRequest
+	24, // 43: bulla.keyservice.v1.KeyService.ProveConsistency:input_type -> bulla.keyservice.v1.ProveConsistencyRequest
+	62, // 44: bulla.keyservice.v1.KeyService.AwaitHead:input_type -> bulla.keyservice.v1.AwaitHeadRequest
+	22, // 45: bulla.keyservice.v1.KeyService.MayTake:input_type -> bulla.keyservice.v1.MayTakeRequest
+	26, // 46: bulla.keyservice.v1.KeyService.ProveRewrite:input_type -> bulla.keyservice.v1.ProveRewriteRequest
+	28, // 47: bulla.keyservice.v1.AdminService.ListAudit:input_type -> bulla.keyservice.v1.ListAuditRequest
+	30, // 48: bulla.keyservice.v1.AdminService.ListLedger:input_type -> bulla.keyservice.v1.ListLedgerRequest
+	37, // 49: bulla.keyservice.v1.AdminService.Rewrap:input_type -> bulla.keyservice.v1.RewrapRequest
+	42, // 50: bulla.keyservice.v1.AdminService.AcceptHistory:input_type -> bulla.keyservice.v1.AcceptHistoryRequest
+	44, // 51: bulla.keyservice.v1.AdminService.Deny:input_type -> bulla.keyservice.v1.DenyRequest
+	46, // 52: bulla.keyservice.v1.AdminService.LiftDenial:input_type -> bulla.keyservice.v1.LiftDenialRequest
+	57, // 53: bulla.keyservice.v1.AdminService.ListDenials:input_type -> bulla.keyservice.v1.ListDenialsRequest
+	48, // 54: bulla.keyservice.v1.AdminService.ListRollouts:input_type -> bulla.keyservice.v1.ListRolloutsRequest
+	52, // 55: bulla.keyservice.v1.AdminService.PromoteRollout:input_type -> bulla.keyservice.v1.PromoteRolloutRequest
+	54, // 56: bulla.keyservice.v1.AdminService.PauseRollout:input_type -> bulla.keyservice.v1.PauseRolloutRequest
+	60, // 57: bulla.keyservice.v1.AdminService.Look:input_type -> bulla.keyservice.v1.LookRequest
+	65, // 58: bulla.keyservice.v1.AdminService.PutStub:input_type -> bulla.keyservice.v1.PutStubRequest
+	67, // 59: bulla.keyservice.v1.AdminService.GetStub:input_type -> bulla.keyservice.v1.GetStubRequest
+	69, // 60: bulla.keyservice.v1.AdminService.Describe:input_type -> bulla.keyservice.v1.DescribeRequest
+	5,  // 61: bulla.keyservice.v1.KeyService.BeginEnroll:output_type -> bulla.keyservice.v1.BeginEnrollResponse
+	7,  // 62: bulla.keyservice.v1.KeyService.CompleteEnroll:output_type -> bulla.keyservice.v1.CompleteEnrollResponse
+	9,  // 63: bulla.keyservice.v1.KeyService.Renew:output_type -> bulla.keyservice.v1.RenewResponse
+	11, // 64: bulla.keyservice.v1.KeyService.Unseal:output_type -> bulla.keyservice.v1.UnsealResponse
+	20, // 65: bulla.keyservice.v1.KeyService.Report:output_type -> bulla.keyservice.v1.ReportResponse
+	25, // 66: bulla.keyservice.v1.KeyService.ProveConsistency:output_type -> bulla.keyservice.v1.ProveConsistencyResponse
+	63, // 67: bulla.keyservice.v1.KeyService.AwaitHead:output_type -> bulla.keyservice.v1.AwaitHeadResponse
+	23, // 68: bulla.keyservice.v1.KeyService.MayTake:output_type -> bulla.keyservice.v1.MayTakeResponse
+	27, // 69: bulla.keyservice.v1.KeyService.ProveRewrite:output_type -> bulla.keyservice.v1.ProveRewriteResponse
+	29, // 70: bulla.keyservice.v1.AdminService.ListAudit:output_type -> bulla.keyservice.v1.ListAuditResponse
+	31, // 71: bulla.keyservice.v1.AdminService.ListLedger:output_type -> bulla.keyservice.v1.ListLedgerResponse
+	38, // 72: bulla.keyservice.v1.AdminService.Rewrap:output_type -> bulla.keyservice.v1.RewrapResponse
+	43, // 73: bulla.keyservice.v1.AdminService.AcceptHistory:output_type -> bulla.keyservice.v1.AcceptHistoryResponse
+	45, // 74: bulla.keyservice.v1.AdminService.Deny:output_type -> bulla.keyservice.v1.DenyResponse
+	47, // 75: bulla.keyservice.v1.AdminService.LiftDenial:output_type -> bulla.keyservice.v1.LiftDenialResponse
+	58, // 76: bulla.keyservice.v1.AdminService.ListDenials:output_type -> bulla.keyservice.v1.ListDenialsResponse
+	49, // 77: bulla.keyservice.v1.AdminService.ListRollouts:output_type -> bulla.keyservice.v1.ListRolloutsResponse
+	53, // 78: bulla.keyservice.v1.AdminService.PromoteRollout:output_type -> bulla.keyservice.v1.PromoteRolloutResponse
+	55, // 79: bulla.keyservice.v1.AdminService.PauseRollout:output_type -> bulla.keyservice.v1.PauseRolloutResponse
+	61, // 80: bulla.keyservice.v1.AdminService.Look:output_type -> bulla.keyservice.v1.LookResponse
+	66, // 81: bulla.keyservice.v1.AdminService.PutStub:output_type -> bulla.keyservice.v1.PutStubResponse
+	68, // 82: bulla.keyservice.v1.AdminService.GetStub:output_type -> bulla.keyservice.v1.GetStubResponse
+	70, // 83: bulla.keyservice.v1.AdminService.Describe:output_type -> bulla.keyservice.v1.DescribeResponse
+	61, // [61:84] is the sub-list for method output_type
+	38, // [38:61] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_keyservice_keyservicev1_keyservice_proto_init() }
@@ -4990,8 +5253,8 @@ func file_keyservice_keyservicev1_keyservice_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keyservice_keyservicev1_keyservice_proto_rawDesc), len(file_keyservice_keyservicev1_keyservice_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   65,
+			NumEnums:      4,
+			NumMessages:   68,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

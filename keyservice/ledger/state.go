@@ -29,6 +29,9 @@ func checkState(state *keyservicev1.ClusterState) (problem string) {
 	if problem := checkSuspension(state.GetSuspended()); problem != "" {
 		return problem
 	}
+	if problem := protocol.TextProblem("version", state.GetVersion(), 0, protocol.MaxVersion); problem != "" {
+		return problem
+	}
 	seen := map[string]bool{}
 	for _, d := range state.GetDeliveries() {
 		if problem := checkDelivery(d); problem != "" || seen[d.GetPlacement()] {

@@ -21,4 +21,6 @@ const (
 	MaxDeliveries = 2000
 	// MaxMessage is how long the message of one may be, in bytes.
 	MaxMessage = 512
+	// MaxVersion is how long the name of a build may be, in bytes.
+	MaxVersion = 128
 )

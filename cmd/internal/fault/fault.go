@@ -101,6 +101,10 @@ var ErrFindings = &Error{Code: Findings, Err: errTold}
 // ErrDifferent ends a comparison that printed what differs, with the code of diff(1).
 var ErrDifferent = &Error{Code: Failure, Err: errTold}
 
+// ErrUnwell ends a diagnosis that printed what is wrong, with the code that users of
+// other tools' checks know.
+var ErrUnwell = &Error{Code: Failure, Err: errTold}
+
 // Known says what a program knows about an error of a library: its exit code and
 // what to do. A code of OK is no word about the code, an empty hint none about
 // what to do.

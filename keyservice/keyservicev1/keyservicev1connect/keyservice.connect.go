@@ -97,6 +97,8 @@ const (
 	AdminServicePutStubProcedure = "/bulla.keyservice.v1.AdminService/PutStub"
 	// AdminServiceGetStubProcedure is the fully-qualified name of the AdminService's GetStub RPC.
 	AdminServiceGetStubProcedure = "/bulla.keyservice.v1.AdminService/GetStub"
+	// AdminServiceDescribeProcedure is the fully-qualified name of the AdminService's Describe RPC.
+	AdminServiceDescribeProcedure = "/bulla.keyservice.v1.AdminService/Describe"
 )
 
 // KeyServiceClient is a client for the bulla.keyservice.v1.KeyService service.
@@ -489,6 +491,9 @@ type AdminServiceClient interface {
 	// GetStub returns the bytes of a stub that is kept. They are ciphertext. Roles:
 	// developer, operator.
 	GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error)
+	// Describe says which build the service is, and what of it works, as its readiness
+	// does. It changes nothing. Every role.
+	Describe(context.Context, *keyservicev1.DescribeRequest) (*keyservicev1.DescribeResponse, error)
 }
 
 // NewAdminServiceClient constructs a client for the bulla.keyservice.v1.AdminService service. By
@@ -580,6 +585,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("GetStub")),
 			connect.WithClientOptions(opts...),
 		),
+		describe: connect.NewClient[keyservicev1.DescribeRequest, keyservicev1.DescribeResponse](
+			httpClient,
+			baseURL+AdminServiceDescribeProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Describe")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -598,6 +609,7 @@ type adminServiceClient struct {
 	look           *connect.Client[keyservicev1.LookRequest, keyservicev1.LookResponse]
 	putStub        *connect.Client[keyservicev1.PutStubRequest, keyservicev1.PutStubResponse]
 	getStub        *connect.Client[keyservicev1.GetStubRequest, keyservicev1.GetStubResponse]
+	describe       *connect.Client[keyservicev1.DescribeRequest, keyservicev1.DescribeResponse]
 }
 
 // ListAudit calls bulla.keyservice.v1.AdminService.ListAudit.
@@ -717,6 +729,15 @@ func (c *adminServiceClient) GetStub(ctx context.Context, req *keyservicev1.GetS
 	return nil, err
 }
 
+// Describe calls bulla.keyservice.v1.AdminService.Describe.
+func (c *adminServiceClient) Describe(ctx context.Context, req *keyservicev1.DescribeRequest) (*keyservicev1.DescribeResponse, error) {
+	response, err := c.describe.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // AdminServiceHandler is an implementation of the bulla.keyservice.v1.AdminService service.
 type AdminServiceHandler interface {
 	// ListAudit reads the audit log. Roles: auditor, operator.
@@ -753,6 +774,9 @@ type AdminServiceHandler interface {
 	// GetStub returns the bytes of a stub that is kept. They are ciphertext. Roles:
 	// developer, operator.
 	GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error)
+	// Describe says which build the service is, and what of it works, as its readiness
+	// does. It changes nothing. Every role.
+	Describe(context.Context, *keyservicev1.DescribeRequest) (*keyservicev1.DescribeResponse, error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -840,6 +864,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("GetStub")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceDescribeHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceDescribeProcedure,
+		svc.Describe,
+		connect.WithSchema(adminServiceMethods.ByName("Describe")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulla.keyservice.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListAuditProcedure:
@@ -868,6 +898,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServicePutStubHandler.ServeHTTP(w, r)
 		case AdminServiceGetStubProcedure:
 			adminServiceGetStubHandler.ServeHTTP(w, r)
+		case AdminServiceDescribeProcedure:
+			adminServiceDescribeHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -927,4 +959,8 @@ func (UnimplementedAdminServiceHandler) PutStub(context.Context, *keyservicev1.P
 
 func (UnimplementedAdminServiceHandler) GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.GetStub is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Describe(context.Context, *keyservicev1.DescribeRequest) (*keyservicev1.DescribeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulla.keyservice.v1.AdminService.Describe is not implemented"))
 }

@@ -66,6 +66,8 @@ type Cluster struct {
 	// Head is the one that it reported last, at Reported; nil for never.
 	Head     string     `json:"head,omitempty"`
 	Reported *time.Time `json:"reported,omitempty"`
+	// Version is the build of its controller; "" where it does not say.
+	Version string `json:"version,omitempty"`
 	// Silent: it is in the fleet, and did not report for too long.
 	Silent bool       `json:"silent"`
 	Left   *time.Time `json:"left,omitempty"`
@@ -109,7 +111,8 @@ func Read(in *keyservicev1.ListLedgerResponse, patience time.Duration) Status {
 		Denied: ReadDenials(in.GetDenials()), Refused: readRefused(in.GetRefused())}
 	for _, c := range in.GetClusters() {
 		cluster := Cluster{Name: c.GetCluster(), Standing: standing(c), Head: c.GetHead(),
-			Reported: moment(c.GetReported()), Left: moment(c.GetLeft()), Secrets: []Secret{},
+			Reported: moment(c.GetReported()), Version: c.GetState().GetVersion(),
+			Left: moment(c.GetLeft()), Secrets: []Secret{},
 			Decommissioned: c.GetDecommissioned(), Suspended: readSuspension(c.GetState().GetSuspended()),
 			Deliveries: readDeliveries(c.GetState().GetDeliveries())}
 		cluster.Silent = cluster.Standing != Left && isSilent(c, status.Time, patience)

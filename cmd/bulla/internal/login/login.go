@@ -129,6 +129,15 @@ func (l *Login) Person() (client.Person, error) {
 	return who, err
 }
 
+// Leaf is the certificate itself.
+func (l *Login) Leaf() (*x509.Certificate, error) {
+	leaf, _, err := protocol.ReadPersonFile([]byte(l.Certificate))
+	if err != nil {
+		return nil, fault.New("take it again: bulla login --certificate FILE", "read login: %w", err)
+	}
+	return leaf, nil
+}
+
 // Admin returns a client of the service. A certificate that expired is
 // [ErrExpired] here, rather than a refusal that does not say why.
 func (l *Login) Admin() (*client.Admin, error) {

@@ -22,8 +22,8 @@ type Shell struct {
 	// Stdout and Stderr escape what a terminal would act on; printable.Product is
 	// for values and files that must arrive unchanged.
 	Stdout, Stderr io.Writer
-	// Screen is standard error as it was given.
-	Screen io.Writer
+	// Screen is standard error as it was given, Terminal standard output.
+	Screen, Terminal io.Writer
 	// Repo and RootKey are the global flags.
 	Repo, RootKey string
 	// Missed counts files and placements that a command had to leave out of what

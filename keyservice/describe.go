@@ -1,0 +1,35 @@
+package keyservice
+
+import (
+	"context"
+
+	"github.com/bulla-dev/bulla/keyservice/authority"
+	"github.com/bulla-dev/bulla/keyservice/clerk"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/kustomize/printable"
+)
+
+// describing says to people what the service is, and how it is.
+type describing struct {
+	*clerk.Clerk
+
+	version   string
+	health    *health
+	pushes    *pushes
+	authority *authority.Authority
+}
+
+// Describe says which build the service is, and what of it works. The token is asked as
+// seldom as readiness does it, however often people ask.
+func (s *describing) Describe(ctx context.Context, _ *keyservicev1.DescribeRequest) (
+	*keyservicev1.DescribeResponse, error,
+) {
+	out := &keyservicev1.DescribeResponse{Version: s.version, Time: s.Now().UnixMicro(),
+		AuthorityNotAfter: s.authority.Certificate().NotAfter.UnixMicro()}
+	for _, p := range append(s.health.parts(ctx), s.pushes.parts(s.Now())...) {
+		out.Parts = append(out.Parts, &keyservicev1.ServicePart{Name: printable.Line(p.name, protocol.MaxMessage),
+			Fitness: p.fitness, Says: printable.Line(p.says, protocol.MaxMessage)})
+	}
+	return out, nil
+}
