@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/checkcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clustercmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/complete"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/diffcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/editcmd"
@@ -40,9 +42,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := &app{
-		&shell.Shell{Stdin: stdin, Stdout: printable.Writer(stdout), Stderr: printable.Writer(stderr), Screen: stderr},
+		&shell.Shell{Stdin: stdin, Stdout: printable.Writer(stdout), Stderr: printable.Writer(stderr), Screen: stderr,
+			Terminal: stdout},
 	}
-	root := newRoot(a, filepath.Base(args[0]))
+	root := newRoot(a, strings.TrimSuffix(filepath.Base(args[0]), ".exe"))
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
 	if err == nil && a.Missed > 0 {
@@ -75,8 +78,9 @@ func newRoot(a *app, base string) *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true, Args: command.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	if strings.TrimSuffix(base, ".exe") == "kubectl-bulla" {
-		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl bulla"}
+	// kubectl and flux run a plugin of the name kubectl-bulla, or flux-bulla.
+	if host, is := strings.CutSuffix(base, "-bulla"); is && (host == "kubectl" || host == "flux") {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: host + " bulla"}
 	}
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
@@ -91,11 +95,12 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.AddCommand(newPlace(a), rolloutcmd.New(a.Shell), newMerge(a), plancmd.New(a.Shell), diffcmd.New(a.Shell))
 	root.AddCommand(importcmd.New(a.Shell), exportcmd.New(a.Shell))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
-	root.AddCommand(newSchema(a))
+	root.AddCommand(newSchema(a), checkcmd.New(a.Shell))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))
 	root.AddCommand(servicecmd.New(a.Shell)...)
 	root.AddCommand(lookcmd.New(a.Shell)...)
 	root.AddCommand(tracecmd.New(a.Shell))
 	command.Helpers(root)
+	complete.Everywhere(a.Shell, root)
 	return root
 }

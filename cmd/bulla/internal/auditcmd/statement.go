@@ -62,7 +62,6 @@ func newAuditStatement(a run) *cobra.Command {
 			}
 			return a.state(cmd.Context(), f, args[0], format)
 		},
-		ValidArgsFunction: a.CompleteNames(func(n shell.Names) []string { return n.Placements }),
 	}
 	cmd.Flags().StringVar(&f.cluster, "cluster", "", "the `cluster`")
 	_ = cmd.MarkFlagRequired("cluster")

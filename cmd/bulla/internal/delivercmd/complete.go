@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -22,8 +23,12 @@ const mostFiles = 2000
 // Complete completes the flags that name a workload.
 func Complete(s *shell.Shell, cmd *cobra.Command) {
 	for flag, end := range map[string]string{"env": "", "volume": ":/", "remove": ""} {
-		if cmd.Flags().Lookup(flag) == nil {
+		f := cmd.Flags().Lookup(flag)
+		if f == nil {
 			continue
+		}
+		if takes, _ := pflag.UnquoteUsage(f); takes == "key" {
+			continue // seal takes keys away
 		}
 		_ = cmd.RegisterFlagCompletionFunc(flag,
 			func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

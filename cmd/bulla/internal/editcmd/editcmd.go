@@ -44,9 +44,6 @@ func New(s *shell.Shell) *cobra.Command {
 		Use: "edit STUB", Short: "Edit the public part of a stub", Long: long, Example: example,
 		Args: command.Args("one stub file", 1, 1),
 		RunE: func(_ *cobra.Command, args []string) error { return run(s, args[0], kept) },
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
-		},
 	}
 	cmd.Flags().StringVar(&kept, "continue", "", "go on with the text at `path`, which an edit before kept")
 	return cmd

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,6 +60,8 @@ func completeNames(cmd *cobra.Command, kind string) (names []string) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a shell waits for it
+	defer cancel()
 	list, err := cluster.List(ctx, kind, text("namespace"), "")
 	if err != nil {
 		return nil

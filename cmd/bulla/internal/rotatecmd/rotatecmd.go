@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -74,7 +73,6 @@ func New(s *shell.Shell) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be replaced, and write nothing")
 	render.FlagNoNames(f, &o.format)
 	_ = cmd.RegisterFlagCompletionFunc("exposed", s.CompleteNames(func(n shell.Names) []string { return n.Clusters }))
-	cmd.ValidArgsFunction = sealcmd.CompleteKeys(s, math.MaxInt)
 	return cmd
 }
 

@@ -48,7 +48,6 @@ func newTargetAdd(s *shell.Shell) *cobra.Command {
 	f.StringVar(&o.whom.placement, "for", "", "`placement` that builds the stub")
 	o.verbFlags(cmd)
 	s.CompleteFlags(cmd)
-	cmd.ValidArgsFunction = completeTargets(s, false)
 	return cmd
 }
 
@@ -86,27 +85,15 @@ func without(where sealjob.Where, target sealing.Target) ([]string, error) {
 	return keys, nil
 }
 
-// completeTargets completes a stub's file, and after it targets: those that it is for,
-// or those that there are.
-func completeTargets(s *shell.Shell, own bool) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-		switch {
-		case len(args) == 0:
-			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
-		case len(args) > 1:
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		case own:
+// completeOwnTargets completes a stub's file, and after it the targets that it is for.
+func completeOwnTargets(s *shell.Shell) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		switch len(args) {
+		case 0:
+			return s.CompleteStubs()
+		case 1:
 			return targetsOf(s, args[0]), cobra.ShellCompDirectiveNoFileComp
 		}
-		return s.CompleteNames(func(n shell.Names) []string {
-			var all []string
-			for _, name := range n.Sets {
-				all = append(all, "set/"+name)
-			}
-			for _, name := range n.Clusters {
-				all = append(all, "cluster/"+name)
-			}
-			return all
-		})(cmd, args, word)
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -33,7 +33,7 @@ func newTargetRemove(s *shell.Shell) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the file instead of writing it")
-	cmd.ValidArgsFunction = completeTargets(s, true)
+	cmd.ValidArgsFunction = completeOwnTargets(s)
 	return cmd
 }
 

@@ -2,13 +2,10 @@ package sealcmd
 
 import (
 	"math"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -37,7 +34,6 @@ func NewSet(s *shell.Shell) *cobra.Command {
 	o.object.flags(cmd.Flags())
 	o.verbFlags(cmd)
 	s.CompleteFlags(cmd)
-	cmd.ValidArgsFunction = CompleteKeys(s, 1)
 	return cmd
 }
 
@@ -58,7 +54,6 @@ func NewUnset(s *shell.Shell) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the file instead of writing it")
-	cmd.ValidArgsFunction = CompleteKeys(s, math.MaxInt)
 	return cmd
 }
 
@@ -86,27 +81,7 @@ func NewRename(s *shell.Shell) *cobra.Command {
 	o.whom.flags(cmd.Flags())
 	o.verbFlags(cmd)
 	s.CompleteFlags(cmd)
-	cmd.ValidArgsFunction = CompleteKeys(s, 1)
 	return cmd
-}
-
-// CompleteKeys completes a stub's file, and after it keys that it seals, as many as
-// the command takes.
-func CompleteKeys(s *shell.Shell, keys int) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) == 0 {
-			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
-		}
-		data, err := os.ReadFile(s.Named(args[0]))
-		if err != nil || len(args) > keys {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		manifest, err := api.ParseSealedManifest(args[0], data)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return sealjob.Where{Stub: manifest}.Keys(), cobra.ShellCompDirectiveNoFileComp
-	}
 }
 
 // verbFlags are those that the verbs of one value share with seal.

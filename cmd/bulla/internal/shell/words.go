@@ -111,7 +111,7 @@ func (a *Shell) CompleteFlags(cmd *cobra.Command) {
 
 // CompleteNames completes the names that pick gives.
 func (a *Shell) CompleteNames(pick func(Names) []string) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		repo, err := a.Open()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -129,7 +129,8 @@ func (a *Shell) CompleteNames(pick func(Names) []string) cobra.CompletionFunc {
 		slices.Sort(n.Clusters)
 		slices.Sort(n.Sets)
 		slices.Sort(n.Placements)
-		return pick(n), cobra.ShellCompDirectiveNoFileComp
+		fit := slices.DeleteFunc(pick(n), func(name string) bool { return !strings.HasPrefix(name, typed) })
+		return fit, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
