@@ -18,6 +18,13 @@ SOPS := github.com/getsops/sops/v3/cmd/sops@v3.13.3
 LINTERS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 \
 	golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
+NFPM := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+RELEASERS := github.com/goreleaser/goreleaser/v2@v2.15.1 \
+	github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 \
+	sigs.k8s.io/krew/cmd/validate-krew-manifest@v0.4.3
+# Signs where the forge says who runs: not built by release-check.
+COSIGN := github.com/sigstore/cosign/v2/cmd/cosign@v2.6.1
+
 # Without these kubectl cannot parse the server's version.
 V := k8s.io/component-base/version
 KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitMinor=36 -X $(V).gitTreeState=clean \
@@ -25,7 +32,8 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
 .PHONY: help build kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories mutants bench \
-	bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas clean
+	bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas packagers \
+	test-tools release-tools release-check clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -43,7 +51,7 @@ bin/.$(notdir $(1)):
 	@echo "bin/$(notdir $(1))"
 	@GOFLAGS= GOBIN=$(BIN) $(GO) install $(1) && touch $$@
 endef
-$(foreach t,$(TOOLS) $(LINTERS) $(HELM) $(SOPS),$(eval $(call tool,$(t))))
+$(foreach t,$(TOOLS) $(LINTERS) $(HELM) $(SOPS) $(NFPM) $(RELEASERS) $(COSIGN),$(eval $(call tool,$(t))))
 
 softhsm: ## Install SoftHSM2 when it is missing, or say how
 	@fixtures/install-softhsm.sh
@@ -53,7 +61,12 @@ postgres: ## Install PostgreSQL's server programs when they are missing, or say 
 
 sops: bin/.$(notdir $(SOPS)) ## Build SOPS, for the tests of import and export
 
-test: kube softhsm postgres sops bin/.$(notdir $(HELM)) ## Run all tests (PKG=./... to choose), with the race detector
+packagers: ## Install dpkg and rpm when they are missing, or say how
+	@fixtures/install-packagers.sh
+
+test-tools: sops bin/.$(notdir $(HELM)) bin/.$(notdir $(NFPM))
+
+test: kube softhsm postgres packagers test-tools ## Run all tests (PKG=./... to choose), with the race detector
 	@# Not awk: Debian's reads a pipe 4 KB at a time, and a package would be told of minutes after its end.
 	@$(GO) test -race -p 2 -timeout 60m $(PKG) 2>&1 | { ok=0 failed=0; while IFS= read -r line; do case "$$line" in \
 		*'[no test files]'*) continue ;; 'ok '*) ok=$$((ok + 1)) ;; FAIL$$'\t'*) failed=$$((failed + 1)) ;; esac; \
@@ -114,6 +127,16 @@ drill-recovery: build kube softhsm ## Lose the HSM, a cluster and a token, and g
 
 drill-replicas: softhsm postgres ## Kill, stop and replace replicas on a real PostgreSQL, every sentence checked
 	@$(GO) test -count=1 -v -timeout 20m ./fixtures/drills
+
+release-tools: $(foreach t,$(RELEASERS) $(COSIGN) $(HELM),bin/.$(notdir $(t)))
+
+# Twice, into the same folder: what differs is what a build takes from the hour or the machine.
+release-check: packagers $(foreach t,$(RELEASERS),bin/.$(notdir $(t))) ## Make a release of this platform, twice, use it
+	@mkdir -p .cache/release && $(GO) run ./fixtures/release host > .cache/release/host.yaml
+	@for turn in first second; do rm -rf dist && PATH="$(BIN):$$PATH" TAP_TOKEN= bin/goreleaser release --snapshot \
+		--clean --skip sign --config .cache/release/host.yaml && cp dist/SHA256SUMS .cache/release/$$turn; done
+	@diff .cache/release/first .cache/release/second && echo "ok: made twice, each file is the same"
+	@$(GO) run ./fixtures/release check dist
 
 clean: ## Remove what make built
 	rm -rf bin .cache
