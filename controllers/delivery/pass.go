@@ -167,7 +167,9 @@ func (p *pass) recall(ctx context.Context) error {
 	}
 	p.stand.inv, p.stand.saved = known, len(known)
 	d := p.record.Obj
-	if lost || len(known) == 0 && d.Status.AppliedBuildDigest == "" {
+	if !lost && (len(known) > 0 || d.Status.AppliedBuildDigest != "") {
+		p.adopter.Works(d)
+	} else {
 		adopted, err := p.adopter.Adopt(ctx, d, p.hands)
 		if err != nil {
 			return fmt.Errorf("look for objects to adopt again: %w", err)

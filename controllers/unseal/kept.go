@@ -37,6 +37,7 @@ type keptAnswers struct {
 	client    client.Client
 	namespace string
 	locks     sync.Map // Delivery → *sync.Mutex
+	shelves   shelves
 }
 
 // lock holds one Delivery's answers; call what it returns to let go.
@@ -59,6 +60,9 @@ type shard struct {
 }
 
 func (k *keptAnswers) load(ctx context.Context, delivery string) (*shelf, error) {
+	if bare, err := k.shelves.bare(ctx, k, delivery); err != nil || bare {
+		return &shelf{delivery: delivery}, err
+	}
 	list := &corev1.SecretList{}
 	if err := k.client.List(mask.Silent(ctx), list, client.InNamespace(k.namespace), client.MatchingLabels{AnswersLabel: delivery}); err != nil {
 		return nil, fmt.Errorf("list kept answers: %w", err)
@@ -72,11 +76,22 @@ func (k *keptAnswers) load(ctx context.Context, delivery string) (*shelf, error)
 		s.shards = append(s.shards, one)
 	}
 	slices.SortFunc(s.shards, func(a, b *shard) int { return strings.Compare(a.secret.Name, b.secret.Name) })
+	k.shelves.left(s)
 	return s, nil
 }
 
 // save writes the shards that changed and deletes those that are empty.
 func (k *keptAnswers) save(ctx context.Context, s *shelf) error {
+	err := k.write(ctx, s)
+	if err != nil {
+		k.shelves.doubt(s.delivery) // somebody else wrote, or nobody knows what was
+		return err
+	}
+	k.shelves.left(s)
+	return nil
+}
+
+func (k *keptAnswers) write(ctx context.Context, s *shelf) error {
 	for _, one := range s.shards {
 		var err error
 		switch secret := &one.secret; {
@@ -95,6 +110,16 @@ func (k *keptAnswers) save(ctx context.Context, s *shelf) error {
 		one.dirty = false
 	}
 	return nil
+}
+
+// keys are those of all answers on the shelf, sorted.
+func (s *shelf) keys() []string {
+	var keys []string
+	for _, one := range s.shards {
+		keys = slices.AppendSeq(keys, maps.Keys(one.secret.Data))
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // get gives the stanzas of a stub's blocks, in order; nil when none are kept.

@@ -247,6 +247,12 @@ func (n Sealed) openBlock(fleet string, identity *Identity, i int, stanza sealin
 // Forget implements [Unsealer].
 func (u *Unsealing) Forget(ctx context.Context, delivery string, keep []string) error {
 	defer u.kept.lock(delivery)()
+	if len(keep) > 0 && u.kept.shelves.exactly(delivery, keep) {
+		return nil
+	}
+	if len(keep) == 0 { // revoked: what somebody brought back from a backup goes too
+		u.kept.shelves.doubt(delivery)
+	}
 	shelf, err := u.kept.load(ctx, delivery)
 	if err != nil {
 		return fmt.Errorf("forget answers of %q: %w", delivery, err)
@@ -255,6 +261,7 @@ func (u *Unsealing) Forget(ctx context.Context, delivery string, keep []string) 
 	if err := u.kept.save(ctx, shelf); err != nil {
 		return fmt.Errorf("forget answers of %q: %w", delivery, err)
 	}
+	u.kept.shelves.forget(delivery)
 	return nil
 }
 
