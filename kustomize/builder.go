@@ -34,6 +34,9 @@ type BuilderOptions struct {
 	CacheSize int
 	// Store, if any, keeps builds between runs.
 	Store *BuildStore
+	// Lean builds have stubs without their locks: whoever opens none holds a third of
+	// each stub for nothing.
+	Lean bool
 }
 
 // Bounds on one build's output.
@@ -53,6 +56,7 @@ type Builder struct {
 	confined  atomic.Pointer[worker.Confinement]
 
 	substituted substituted
+	lean        bool
 
 	mu      sync.Mutex
 	flights map[string]*flight
@@ -70,6 +74,7 @@ func NewBuilder(o BuilderOptions) *Builder {
 		lanes:   newLanes(o.Concurrency, o.SlowAfter),
 		cache:   kept.NewCache(o.CacheSize),
 		store:   o.Store,
+		lean:    o.Lean,
 		flights: map[string]*flight{}, substituted: substituted{last: map[string]substitution{}},
 	}
 }
@@ -216,6 +221,11 @@ func (b *Builder) run(ctx context.Context, v *view.View, p *api.Placement) (*Bui
 	var err error
 	if build.Digest, err = built.Digest(build.Objects); err != nil {
 		return nil, fmt.Errorf("take the digest of placement %q: %w", p.Metadata.Name, err)
+	}
+	if b.lean {
+		for _, o := range build.Objects {
+			o.Stub.Lighten()
+		}
 	}
 	build.Files = v.Answers.Files()
 	build.LeftOut = v.LeftOut()

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/debug"
 
 	"github.com/fluxcd/pkg/runtime/client"
 	"github.com/fluxcd/pkg/runtime/events"
@@ -31,12 +33,21 @@ import (
 
 const leaseName = "bulla-controller-leader-election"
 
+// heapGrowth is how much garbage there may be, in percent of what is held, before it is
+// collected. At Go's own 100 the most of a controller's memory is garbage of its first
+// apply; to look twice as often takes some two percent of its processor time.
+const heapGrowth = 50
+
 // run starts the two loops and waits for the context's end.
 func run(ctx context.Context, o *options) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 	mgr, err := manager(o)
 	if err != nil {
 		return err
 	}
+	o.build.Lean = true // no lock opens here
 	builder := kustomize.NewBuilder(o.build)
 	if err := loops(mgr, o, builder); err != nil {
 		return err
