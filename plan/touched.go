@@ -79,12 +79,25 @@ func samePlacement(was, is *api.Placement) bool { return was == is || reflect.De
 func spread(names map[string]bool, base, head *Side) {
 	in := map[string][]string{} // placements, by namespace
 	of := map[string][]string{} // namespaces, by placement
+	all := map[string]bool{}
 	for _, side := range []*Side{base, head} {
 		for name, p := range side.Model.Placements {
-			for _, namespace := range spaces(p) {
-				in[namespace] = append(in[namespace], name)
-				of[name] = append(of[name], namespace)
+			of[name] = append(of[name], spaces(p)...)
+			for _, namespace := range of[name] {
+				all[namespace] = true
 			}
+		}
+	}
+	for _, side := range []*Side{base, head} {
+		for name, p := range side.Model.Placements {
+			if claimsNamespaces(p) {
+				of[name] = slices.Collect(maps.Keys(all))
+			}
+		}
+	}
+	for name, namespaces := range of {
+		for _, namespace := range namespaces {
+			in[namespace] = append(in[namespace], name)
 		}
 	}
 	next := slices.Collect(maps.Keys(names))
@@ -110,4 +123,10 @@ func spaces(p *api.Placement) []string {
 		all = append(all, "")
 	}
 	return all
+}
+
+// claimsNamespaces says whether a placement may build the Namespace of any other. That one
+// may build it too, without a line that says so.
+func claimsNamespaces(p *api.Placement) bool {
+	return slices.Contains(p.Spec.ClusterResources(), "Namespace")
 }

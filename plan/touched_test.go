@@ -176,3 +176,21 @@ func TestAPlanBuildsWhatAChangeMayTouch(t *testing.T) {
 		})
 	}
 }
+
+// TestANamespaceThatTwoBuildIsTold: an application may build its own Namespace without a
+// line that says so, and another that may build any takes all of its grants with it.
+func TestANamespaceThatTwoBuildIsTold(t *testing.T) {
+	w := newWorld(t)
+	namespace := func(name string) string { return "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + name + "}\n" }
+	w.files["apps/shop/namespace.yaml"] = namespace("shop")
+	w.files["apps/spaces/other.yaml"] = namespace("other")
+	w.files["placements/spaces.yaml"] = testfleet.Placement("spaces", "apps/spaces", "spaces", stores) +
+		"  allow: {clusterResources: [Namespace]}\n"
+	p := w.between(testfleet.Files{"apps/spaces/shop.yaml": namespace("shop")})
+	if len(p.Blockers) != 1 || !strings.Contains(p.Blockers[0].Problem, "is claimed by placements shop, spaces") {
+		t.Errorf("blockers %+v", p.Blockers)
+	}
+	if len(p.Grants) != 1 || p.Grants[0].Changes[0].Change != plan.Lost {
+		t.Errorf("grants %+v", p.Grants)
+	}
+}
