@@ -22,7 +22,7 @@ func (d *differ) object(ctx context.Context, placement string, o foretell.Object
 		return err
 	case !served:
 		return d.made(placement, o, "the cluster has no such kind yet")
-	case o.Content != "":
+	case isSecret(o):
 		return d.sealed(ctx, placement, o)
 	}
 	live, err := d.trial.Live(ctx, o.Manifest)
@@ -52,6 +52,12 @@ func (d *differ) object(ctx context.Context, placement string, o foretell.Object
 		d.note(placement, o.ID, Changed, d.foreign(placement, o), text)
 	}
 	return err
+}
+
+// isSecret: it may hold values where it stands. Git may place a Secret without data, which
+// others fill, as Kubernetes does with the token of a service account.
+func isSecret(o foretell.Object) bool {
+	return o.Content != "" || o.ID.Group == "" && o.ID.Kind == "Secret"
 }
 
 // prove keeps the controller's proof of whose the object is: an apply without it would
