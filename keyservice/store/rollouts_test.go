@@ -58,6 +58,10 @@ func TestAPromotionHasAnEnd(t *testing.T) {
 		again := store.Wave{Of: "rest", Passed: now.Add(2 * time.Hour), Until: now.Add(3 * time.Hour)}
 		put(again)
 		shows("promoted again", again)
+		put(promoted)
+		kept := again
+		kept.Since = now
+		shows("a replica that read the one before", kept)
 		by := store.Wave{Of: "rest", Since: now, Passed: now.Add(time.Minute)}
 		put(by)
 		shows("passed by itself", by)
