@@ -127,7 +127,8 @@ func (t *tracer) fromLog(ctx context.Context) {
 	filter := exposure.Granted
 	filter.Cluster, filter.Digest = t.way.Object.Cluster, t.way.Stub.Digest
 	err = source.Read(ctx, filter, func(e client.AuditEntry) error {
-		g := grant{Entry: e.Index, Time: e.Entry.Time, Head: e.Entry.Head, Says: t.history.Describe(e.Entry.Head)}
+		g := grant{Entry: e.Index, Cluster: e.Entry.Cluster, Time: e.Entry.Time, Head: e.Entry.Head,
+			Says: t.history.Describe(e.Entry.Head)}
 		t.way.Audit.Grants = append(t.way.Audit.Grants, g)
 		return nil
 	})

@@ -97,10 +97,11 @@ type audit struct {
 }
 
 type grant struct {
-	Entry int64     `json:"entry"`
-	Time  time.Time `json:"time"`
-	Head  string    `json:"head"`
-	Says  string    `json:"says,omitempty"`
+	Entry   int64     `json:"entry"`
+	Cluster string    `json:"cluster"`
+	Time    time.Time `json:"time"`
+	Head    string    `json:"head"`
+	Says    string    `json:"says,omitempty"`
 }
 
 // tell prints the way.
@@ -131,8 +132,12 @@ func (t *tracer) tell() error {
 	add("locks", w.Locks.part, all...)
 	all = nil
 	for _, g := range w.Audit.Grants {
-		all = append(all, fmt.Sprintf("entry %d, %s, at head %s %s", g.Entry, g.Time.UTC().Format(time.RFC3339),
-			shell.Short(g.Head), g.Says))
+		cluster := "" // said above, where it is one
+		if w.Object.Cluster == "" {
+			cluster = ", cluster " + g.Cluster
+		}
+		all = append(all, fmt.Sprintf("entry %d%s, %s, at head %s %s", g.Entry, cluster,
+			g.Time.UTC().Format(time.RFC3339), shell.Short(g.Head), g.Says))
 	}
 	add("audit", w.Audit.part, all...)
 	for i := range table.Rows {
