@@ -90,7 +90,7 @@ func toDo(found []avp.Placeholder) []string {
 	for _, p := range found {
 		if p.Secret {
 			add(fmt.Sprintf("seal what %s has: vault kv get -format=json %s | bulla import vault - --name %s --for PLACEMENT",
-				p.Object, printable.Name(p.Entry()), printable.Name(named(p.Object))))
+				p.Object, printable.Word(p.Entry()), printable.Word(named(p.Object))))
 		}
 	}
 	for _, p := range found {
