@@ -47,9 +47,6 @@ func stayWhy(d *v1alpha1.Delivery) string {
 	return "the placement does not prune"
 }
 
-// holdsValue: the object was sealed. An apply that was cut short, and one that was
-// adopted, have no digest in the inventory; but no Secret is placed that is not sealed
-// or without values.
 func holdsValue(id ObjectID, entry v1alpha1.InventoryEntry) bool {
-	return entry.Content != "" || apply.IsSecret(id)
+	return apply.HoldsValue(id, entry.Content)
 }

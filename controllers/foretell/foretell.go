@@ -25,6 +25,10 @@ type Object struct {
 	Sealed []string
 }
 
+// HoldsValue says of an object, by its content digest, whether the controller takes it for
+// one that was sealed: it goes where Git drops it, whatever is said of plain objects.
+func HoldsValue(id kustomize.ObjectID, content string) bool { return apply.HoldsValue(id, content) }
+
 // Objects are those of a placement's build, in the fleet of that id.
 func Objects(fleet, placement string, built []kustomize.Object) ([]Object, error) {
 	owner := apply.Owner{Fleet: fleet, Placement: placement}

@@ -77,6 +77,11 @@ func groupKind(id ID) schema.GroupKind { return schema.GroupKind{Group: id.Group
 // IsSecret reports whether an object is a Secret of the core group.
 func IsSecret(id ID) bool { return groupKind(id) == schema.GroupKind{Kind: "Secret"} }
 
+// HoldsValue says of an object, by its content digest, whether it was sealed. An apply that
+// was cut short, and one that was adopted, have no digest in the inventory; but no Secret is
+// placed that is not sealed or without values.
+func HoldsValue(id ID, content string) bool { return content != "" || IsSecret(id) }
+
 // Passive reports whether an object of this kind is healthy once it exists.
 func Passive(id ID) bool { return passive[groupKind(id)] }
 

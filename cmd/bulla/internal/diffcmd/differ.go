@@ -170,7 +170,7 @@ func (d *differ) stays(resolution *kustomize.Resolution, placement string, o kub
 	switch {
 	case o.Prune == "disabled":
 		return v1alpha1.PruneAnnotation + ": disabled"
-	case o.Stub != "":
+	case foretell.HoldsValue(idOf(o), o.Content):
 		return ""
 	case still && placed.Spec.Prune != nil && !*placed.Spec.Prune:
 		return "prune: false keeps plain objects"

@@ -22,7 +22,7 @@ func (d *differ) object(ctx context.Context, placement string, o foretell.Object
 		return err
 	case !served:
 		return d.made(placement, o, "the cluster has no such kind yet")
-	case isSecret(o):
+	case foretell.HoldsValue(o.ID, o.Content):
 		return d.sealed(ctx, placement, o)
 	}
 	live, err := d.trial.Live(ctx, o.Manifest)
@@ -52,12 +52,6 @@ func (d *differ) object(ctx context.Context, placement string, o foretell.Object
 		d.note(placement, o.ID, Changed, d.foreign(placement, o), text)
 	}
 	return err
-}
-
-// isSecret: it may hold values where it stands. Git may place a Secret without data, which
-// others fill, as Kubernetes does with the token of a service account.
-func isSecret(o foretell.Object) bool {
-	return o.Content != "" || o.ID.Group == "" && o.ID.Kind == "Secret"
 }
 
 // prove keeps the controller's proof of whose the object is: an apply without it would
@@ -102,7 +96,9 @@ func (d *differ) refused(placement string, o foretell.Object, live *unstructured
 	return wrong
 }
 
-// sealed compares by metadata: the content digest stands there, and no value does.
+// sealed compares by metadata: the content digest stands there, and no value does. Git may
+// place a Secret without data, too, which others fill, as Kubernetes does with the token of
+// a service account.
 func (d *differ) sealed(ctx context.Context, placement string, o foretell.Object) error {
 	live, err := d.trial.LiveMetadata(ctx, o.Manifest)
 	if err != nil {
