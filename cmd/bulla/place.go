@@ -369,5 +369,10 @@ func (a *app) reportPlacement(repo *fleetrepo.Repo, name, did string) error {
 			a.Printf("  - %s: deletes what was placed there\n", cluster)
 		}
 	}
+	for _, p := range after.Model.Problems { // mended, it may be one more that gets this
+		if p.Kind == api.KindCluster {
+			a.Warnf("%s cannot be read, and cluster %q is not counted; `bulla validate` says why", p.File, p.Name)
+		}
+	}
 	return nil
 }
