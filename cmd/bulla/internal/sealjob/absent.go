@@ -89,7 +89,8 @@ func (s search) listHint() string {
 	}
 	if dir := path.Dir(s.where.File); !strings.HasPrefix(s.where.File, strings.TrimSuffix(folder, "/")+"/") {
 		if file := s.kustomization(dir); file != "" { // as a base has one, which an overlay there builds
-			return fmt.Sprintf("list %s under resources of %s first, which %s is to build", path.Base(s.where.File), file, folder)
+			return fmt.Sprintf("list %s under resources of %s first, which %s is to build",
+				path.Base(s.where.File), file, folder)
 		}
 		return fmt.Sprintf("put the file below %s, or list it under resources of the kustomization there", folder)
 	}
