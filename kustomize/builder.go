@@ -37,6 +37,9 @@ type BuilderOptions struct {
 	// Lean builds have stubs without their locks: whoever opens none holds a third of
 	// each stub for nothing.
 	Lean bool
+	// References has references built as the stubs that they name. No program says so
+	// until who unseals takes stubs from the store.
+	References bool
 }
 
 // Bounds on one build's output.
@@ -48,12 +51,14 @@ const (
 // Builder builds placements and keeps the results. It is safe for concurrent
 // use.
 type Builder struct {
-	options   worker.Options
-	lanes     *lanes
-	cache     *kept.Cache
-	store     *BuildStore
-	processes atomic.Int64
-	confined  atomic.Pointer[worker.Confinement]
+	options worker.Options
+	lanes   *lanes
+	cache   *kept.Cache
+	store   *BuildStore
+	// references are built as their stubs.
+	references bool
+	processes  atomic.Int64
+	confined   atomic.Pointer[worker.Confinement]
 
 	substituted substituted
 	lean        bool
@@ -73,8 +78,7 @@ func NewBuilder(o BuilderOptions) *Builder {
 		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
 		lanes:   newLanes(o.Concurrency, o.SlowAfter),
 		cache:   kept.NewCache(o.CacheSize),
-		store:   o.Store,
-		lean:    o.Lean,
+		store:   o.Store, lean: o.Lean, references: o.References,
 		flights: map[string]*flight{}, substituted: substituted{last: map[string]substitution{}},
 	}
 }
@@ -174,7 +178,7 @@ func (b *Builder) build(ctx context.Context, t *tree.Tree, p *api.Placement, key
 // attempt builds once. A panic is a refusal of the input, kept as every other:
 // the same tree would panic again.
 func (b *Builder) attempt(ctx context.Context, t *tree.Tree, p *api.Placement) (v *view.View, build *Build, err error) {
-	v = view.New(t, p)
+	v = view.New(t, p, b.references)
 	defer func() {
 		if r := recover(); r != nil {
 			build, err = nil, &worker.Failure{Problem: panicked()}

@@ -53,6 +53,15 @@ func ParseSealedReference(file string, data []byte) (*SealedReference, error) {
 	return parse(file, data, MaxFileSize, KindSealedReference, (*SealedReference).validate)
 }
 
+// Keys are the keys of the Secret, sealed and public, sorted. The reference has parsed.
+func (r *SealedReference) Keys() []string {
+	template := new(SecretTemplate)
+	if decodeTemplate(r.Spec.Template, template) != nil {
+		return nil
+	}
+	return template.keys(r.Spec.Fields)
+}
+
 // OrDefault is the scope that an empty one stands for.
 func (s Scope) OrDefault() Scope {
 	if s == "" {

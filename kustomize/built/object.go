@@ -38,13 +38,17 @@ type Object struct {
 // ID says which object of a cluster it is.
 func (o Object) ID() ObjectID { return ObjectIDOf(o.Unstructured) }
 
-// Stub is the stub file that an object was built from.
+// Stub is the stub file that an object was built from, or the reference to one.
 type Stub struct {
 	// Digest is of the file's bytes in Git: it authorises.
 	Digest string
 	// Path of the file in the tree.
-	Path     string
+	Path string
+	// Manifest is the stub. Of a reference it has what the reference says and no block:
+	// those are in a key service's store, and a build asks no store.
 	Manifest *api.SealedManifest
+	// Reference is nil for a stub that is in the tree itself.
+	Reference *api.SealedReference
 }
 
 // Deleted is a stub that a patch takes out of a build, openly, with

@@ -12,12 +12,35 @@ import (
 
 // IsStub reports whether a file is a stub. Parsing every file to learn its kind
 // would cost more than the build.
-func IsStub(data []byte) bool {
-	if !bytes.Contains(data, []byte(api.KindSealedManifest)) {
+func IsStub(data []byte) bool { return isKind(data, api.KindSealedManifest) }
+
+// IsReference reports whether a file stands for a stub that is in a store.
+func IsReference(data []byte) bool { return isKind(data, api.KindSealedReference) }
+
+func isKind(data []byte, want string) bool {
+	if !bytes.Contains(data, []byte(want)) {
 		return false
 	}
 	apiVersion, kind, ok := api.KindOf(data)
-	return ok && kind == api.KindSealedManifest && apiVersion == api.APIVersion
+	return ok && kind == want && apiVersion == api.APIVersion
+}
+
+// ParseStub reads the file of a stub, or of a reference, which builds as its stub does.
+func ParseStub(file string, data []byte) (*Stub, error) {
+	stub := &Stub{Digest: api.StubDigest(data), Path: file}
+	var err error
+	if !IsReference(data) {
+		stub.Manifest, err = api.ParseSealedManifest(file, data)
+		return stub, err
+	}
+	if stub.Reference, err = api.ParseSealedReference(file, data); err != nil {
+		return nil, err
+	}
+	spec := stub.Reference.Spec
+	stub.Manifest = &api.SealedManifest{Metadata: stub.Reference.Metadata, Spec: api.SealedManifestSpec{
+		Template: spec.Template, Scope: spec.Scope, DeliverAs: spec.DeliverAs, Restart: spec.Restart,
+	}}
+	return stub, nil
 }
 
 // DataKey is the key of a Secret that a stub's block names as "/data/KEY".
@@ -34,13 +57,25 @@ func (s *Stub) Lighten() {
 	}
 }
 
-// Fields are the sealed fields of a stub, in the order of its blocks.
+// Fields are the sealed fields of a stub, in the order of its blocks; those of a
+// reference are sorted.
 func (s *Stub) Fields() []string {
+	if s.Reference != nil {
+		return s.Reference.Spec.Fields
+	}
 	var all []string
 	for _, block := range s.Manifest.Spec.Blocks {
 		all = append(all, block.Fields...)
 	}
 	return all
+}
+
+// Keys are the keys of the Secret, sealed and public, sorted.
+func (s *Stub) Keys() []string {
+	if s.Reference != nil {
+		return s.Reference.Keys()
+	}
+	return s.Manifest.Keys()
 }
 
 // IsOf reports whether an object has the kind that the stub becomes.

@@ -3,7 +3,6 @@ package aim
 import (
 	"context"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
@@ -43,8 +42,11 @@ func (b *Builds) prepare(fleet string, build *kustomize.Build) ([]apply.Object, 
 
 func prepare(fleet string, build *kustomize.Build) ([]apply.Object, error) {
 	owner := apply.Owner{Fleet: fleet, Placement: build.Placement}
-	return apply.Prepare(owner, build.Objects, func(stub *api.SealedManifest) (string, error) {
-		return sealing.ContentDigest(fleet, stub)
+	return apply.Prepare(owner, build.Objects, func(stub *kustomize.Stub) (string, error) {
+		if stub.Reference != nil {
+			return stub.Reference.Spec.Stub.Content, nil // the stub's own, held against it before it is used
+		}
+		return sealing.ContentDigest(fleet, stub.Manifest)
 	})
 }
 

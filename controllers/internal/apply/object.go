@@ -20,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/bulla-dev/bulla/api/canonical"
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -82,7 +81,7 @@ func (o Object) StubDigest() string {
 func (o Object) Prune() string { return v1alpha1.Said(o.Manifest, v1alpha1.PruneAnnotation) }
 
 // Digester gives the content digest of a stub.
-type Digester func(*api.SealedManifest) (string, error)
+type Digester func(*kustomize.Stub) (string, error)
 
 // Prepare gives a build's objects as they are to stand. It changes none of
 // built.
@@ -95,7 +94,7 @@ func Prepare(owner Owner, built []kustomize.Object, contentOf Digester) ([]Objec
 			return nil, fmt.Errorf("label %s: %w", inventory.Describe(o.ID), err)
 		}
 		if o.Sealed() {
-			content, err := contentOf(b.Stub.Manifest)
+			content, err := contentOf(b.Stub)
 			if err != nil {
 				return nil, fmt.Errorf("digest content of %s: %w", inventory.Describe(o.ID), err)
 			}
@@ -160,11 +159,9 @@ func sealedKeys(o kustomize.Object) []string {
 	for key := range data {
 		keys = append(keys, key)
 	}
-	for _, block := range o.Stub.Manifest.Spec.Blocks {
-		for _, field := range block.Fields {
-			if key, ok := dataKey(field); ok {
-				keys = append(keys, key)
-			}
+	for _, field := range o.Stub.Fields() {
+		if key, ok := dataKey(field); ok {
+			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)

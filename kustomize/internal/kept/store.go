@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/asked"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -153,11 +152,10 @@ func (r *stubReader) stub(o storedObject) (*built.Stub, error) {
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := api.ParseSealedManifest(o.Stub, data)
+	stub, err := built.ParseStub(o.Stub, data)
 	if err != nil {
 		return nil, err
 	}
-	stub := &built.Stub{Digest: api.StubDigest(data), Path: o.Stub, Manifest: manifest}
 	if stub.Digest != o.Digest {
 		return nil, errors.New("another stub")
 	}

@@ -46,11 +46,10 @@ func (l *Ledger) Read(p string, data []byte, keep func(path string, size int) er
 	if err := keep(p, len(data)); err != nil {
 		return nil, err
 	}
-	manifest, err := api.ParseSealedManifest(p, data)
+	stub, err := built.ParseStub(p, data)
 	if err != nil {
 		return nil, parseFailure(p, err)
 	}
-	stub := &built.Stub{Digest: digest, Path: p, Manifest: manifest}
 	input, err := stub.Input(l.places.holdAll(stub))
 	if err != nil {
 		return nil, &worker.Failure{File: p, Problem: err.Error()}

@@ -22,7 +22,7 @@ func (l *Ledger) Wired(read func(path string) ([]byte, error)) ([]wire.Stub, err
 			return nil, err
 		}
 		wired := wire.Stub{
-			File: stub.Path, Digest: digest, Keys: m.Keys(),
+			File: stub.Path, Digest: digest, Keys: stub.Keys(),
 			Name: m.Metadata.Name, Namespace: m.Metadata.Namespace,
 		}
 		for i, d := range m.Spec.DeliverAs {

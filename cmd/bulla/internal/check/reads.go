@@ -115,10 +115,8 @@ func keysOf(o *kustomize.Object) []string {
 		}
 	}
 	if o.Stub != nil {
-		for _, block := range o.Stub.Manifest.Spec.Blocks {
-			for _, pointer := range block.Fields {
-				keys[strings.TrimPrefix(pointer, "/data/")] = true
-			}
+		for _, pointer := range o.Stub.Fields() {
+			keys[strings.TrimPrefix(pointer, "/data/")] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(keys))
