@@ -47,6 +47,9 @@ const (
 	// NoServiceAccountReason: the Placement names no service account, and the
 	// controller has neither a default for it nor leave to apply in its own name.
 	NoServiceAccountReason = "NoServiceAccount"
+	// StubMissingReason: Git has a reference, and the key service's store does not have
+	// the stub that it names. What runs keeps running.
+	StubMissingReason = "StubMissing"
 	// DeniedReason: an operator denies it at the key service, for a time. What runs
 	// goes on.
 	DeniedReason = "Denied"

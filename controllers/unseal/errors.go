@@ -94,6 +94,8 @@ func refusal(n Sealed, code keyservicev1.Refusal, sameHead bool) *loop.Error {
 	case keyservicev1.Refusal_REFUSAL_DENIED:
 		// Whatever the head: no commit makes it other.
 		return failure(v1alpha1.DeniedReason, fmt.Sprintf("%s: %s", describe(n), deniedByOperator), nil)
+	case keyservicev1.Refusal_REFUSAL_STUB_MISSING:
+		reason, says = v1alpha1.StubMissingReason, fmt.Sprintf("%s: %s", describe(n), stubIsMissing)
 	case keyservicev1.Refusal_REFUSAL_ENDED:
 		says += endedByTime
 	}
@@ -102,6 +104,10 @@ func refusal(n Sealed, code keyservicev1.Refusal, sameHead bool) *loop.Error {
 	}
 	return failure(reason, says, nil)
 }
+
+// stubIsMissing is for who looks at the cluster.
+const stubIsMissing = "the key service's store does not have the stub that the reference in Git names, and what runs " +
+	"stays as it is; hint: put the stub again, or take the commit back"
 
 // endedByTime is for a cluster whose clock is behind the service's.
 const endedByTime = ": by its clock every target that placed it here has ended (notAfter), and what stands goes " +

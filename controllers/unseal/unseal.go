@@ -10,12 +10,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	"github.com/bulla-dev/bulla/controllers/view"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // unsealWindow is how long a request waits for others to join it: the
@@ -122,7 +124,7 @@ func (u *Unsealing) opener(ctx context.Context, delivery string, snapshot *view.
 func (o *opener) open(needs []Sealed) (values map[ObjectID]map[string]string, missing []Sealed) {
 	values = make(map[ObjectID]map[string]string, len(needs))
 	for _, n := range needs {
-		if opened, err := n.open(o.fleet, o.identity, o.shelf.get(n.Content)); err == nil {
+		if opened, err := n.open(o.fleet, o.identity, o.shelf.get(n.Content), nil); err == nil {
 			values[n.Object.ID()] = opened
 		} else {
 			missing = append(missing, n)
@@ -145,7 +147,7 @@ func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, miss
 			refused = worse(refused, refusal(n, result.Refusal, result.head == s.Head))
 			continue
 		}
-		opened, err := n.open(o.fleet, o.identity, result.Stanzas)
+		opened, err := n.open(o.fleet, o.identity, result.Stanzas, result.Stub)
 		if err != nil {
 			refused = worse(refused, failure(v1alpha1.UnsealFailedReason, fmt.Sprintf("%s: the key service's answer does not open it", describe(n)), err))
 			continue
@@ -204,15 +206,26 @@ func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []Sealed)
 }
 
 // open opens every block of the stub with the stanzas. The context is the built
-// object's: an answer for another object's payload is refused here too.
-func (n Sealed) open(fleet string, identity *Identity, stanzas []sealing.Stanza) (map[string]string, error) {
-	blocks := n.Object.Stub.Manifest.Spec.Blocks
+// object's: an answer for another object's payload is refused here too. stored are the
+// bytes that came for a reference; what is not the stub that Git's reference names, in
+// any part, is not opened, whatever the service says.
+func (n Sealed) open(
+	fleet string, identity *Identity, stanzas []sealing.Stanza, stored []byte,
+) (map[string]string, error) {
+	manifest := n.Object.Stub.Manifest
+	if r := n.Object.Stub.Reference; r != nil {
+		var err error
+		if manifest, err = reference.Open(fleet, r, stored); err != nil {
+			return nil, err
+		}
+	}
+	blocks := manifest.Spec.Blocks
 	if len(stanzas) != len(blocks) {
 		return nil, fmt.Errorf("open stub: %d answers for %d blocks", len(stanzas), len(blocks))
 	}
 	values := map[string]string{}
 	for i := range blocks {
-		opened, err := n.openBlock(fleet, identity, i, stanzas[i])
+		opened, err := n.openBlock(fleet, identity, manifest, i, stanzas[i])
 		if err != nil {
 			return nil, fmt.Errorf("open block %d: %w", i, err)
 		}
@@ -226,8 +239,9 @@ func (n Sealed) open(fleet string, identity *Identity, stanzas []sealing.Stanza)
 	return values, nil
 }
 
-func (n Sealed) openBlock(fleet string, identity *Identity, i int, stanza sealing.Stanza) (map[string]string, error) {
-	manifest := n.Object.Stub.Manifest
+func (n Sealed) openBlock(
+	fleet string, identity *Identity, manifest *api.SealedManifest, i int, stanza sealing.Stanza,
+) (map[string]string, error) {
 	c, err := sealing.ContextOf(fleet, manifest, i, n.Object.GetNamespace(), n.Object.GetName())
 	if err != nil {
 		return nil, err

@@ -142,6 +142,7 @@ type softService struct {
 
 	mu       sync.Mutex
 	stubs    map[string]kustomize.Object
+	stored   map[string][]byte // by the digest of a reference
 	refusals map[string]keyservicev1.Refusal
 	fleet    string
 	head     string
@@ -166,6 +167,7 @@ func (s *softService) Unseal(ctx context.Context, _ string, digests []string) (*
 			if result.Stanzas, err = s.unlock(ctx, s.stubs[digest]); err != nil {
 				return nil, err
 			}
+			result.Stub = s.stored[digest]
 		}
 		answers.Results[digest] = result
 	}

@@ -159,6 +159,9 @@ type Result struct {
 	Refusal keyservicev1.Refusal
 	// Stanzas, one for each block of the stub, in order; nil when refused.
 	Stanzas []sealing.Stanza
+	// Stub is the stub that the digest's reference names, as the service gave it: to be
+	// held against the reference. Empty for a stub that is in Git.
+	Stub []byte
 }
 
 // Granted reports whether the stanzas may be used.
@@ -221,7 +224,7 @@ func readResults(response *keyservicev1.UnsealResponse, digests []string) (*Answ
 		if result.GetDigest() != digests[i] {
 			return nil, fmt.Errorf("read key service answer: result %d is for another digest", i)
 		}
-		r := Result{Refusal: result.GetRefusal()}
+		r := Result{Refusal: result.GetRefusal(), Stub: result.GetStub()}
 		if r.Granted() != (len(result.GetStanzas()) > 0) {
 			return nil, fmt.Errorf("read key service answer: result %d is neither a grant nor a refusal", i)
 		}

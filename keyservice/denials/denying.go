@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/clerk"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -38,6 +39,8 @@ type Denying struct {
 // Store is what the deny list asks of the store.
 type Store interface {
 	Reader
+	// Stub returns store.ErrNotFound when there is none.
+	Stub(ctx context.Context, fleet, digest string) ([]byte, error)
 	// AddDenial says store.ErrDenialsFull beyond the bound.
 	AddDenial(d store.Denial, id *int64) store.Change
 	// LiftDenial says store.ErrNotFound when there is none of that id.
@@ -90,7 +93,17 @@ func (s *Denying) standsFor(ctx context.Context, d store.Denial) (payloads []str
 	if err != nil || len(placed[d.Digest]) == 0 {
 		return nil, false
 	}
-	for _, block := range placed[d.Digest][0].Manifest.Spec.Blocks {
+	stub := placed[d.Digest]
+	if r := grant.Referred(stub); r != nil {
+		data, err := s.Store.Stub(ctx, s.Fleet, r.Spec.Stub.Digest)
+		if err == nil {
+			stub, err = grant.Take(s.Fleet, stub, data)
+		}
+		if err != nil {
+			return nil, true // it is placed; its values are not known, and it does not open
+		}
+	}
+	for _, block := range stub[0].Manifest.Spec.Blocks {
 		if payload, err := sealing.ParsePayload(block.Payload); err == nil {
 			payloads = append(payloads, payloadHash(payload))
 		}

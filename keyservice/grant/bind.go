@@ -33,6 +33,9 @@ func BindAll(fleet string, placed []Candidate) (stands []*Candidate, bound []Bou
 // bind returns the blocks of a candidate with their contexts, or nil when a
 // payload is bound elsewhere. Scope, kind and fields come from the context only.
 func bind(fleet string, c *Candidate) ([]Bound, error) {
+	if c.Reference != nil {
+		return nil, ErrStored // it has no blocks: it would be bound, and open, for nothing
+	}
 	blocks := make([]Bound, len(c.Manifest.Spec.Blocks))
 	for i := range c.Manifest.Spec.Blocks {
 		block := &c.Manifest.Spec.Blocks[i]

@@ -15,6 +15,9 @@ type Candidate struct {
 	Placement string
 	Object    kustomize.ObjectID
 	Manifest  *api.SealedManifest
+	// Reference is what the tree has of a stub that is in a store: see [Take]. All
+	// candidates of a digest have the same, or none has one.
+	Reference *api.SealedReference
 	// Path of the stub's file in the tree.
 	Path string
 }
@@ -75,6 +78,7 @@ func (s *Stubs) add(name string, resolution *kustomize.Resolution) {
 			continue
 		}
 		s.ByDigest[digest] = append(s.ByDigest[digest],
-			Candidate{Placement: name, Object: object.ID(), Manifest: object.Stub.Manifest, Path: object.Stub.Path})
+			Candidate{Placement: name, Object: object.ID(), Manifest: object.Stub.Manifest,
+				Reference: object.Stub.Reference, Path: object.Stub.Path})
 	}
 }

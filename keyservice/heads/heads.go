@@ -10,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/follow"
+	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // Heads follows the configured ref. Authority is always the head accepted last;
@@ -22,6 +23,8 @@ type Heads struct {
 	looking  looking
 	standing *standing
 	pinned   pinned
+	// stored is for looks, of which there is one at a time.
+	stored model.StoredReader
 }
 
 // New follows nothing before [Heads.Start].

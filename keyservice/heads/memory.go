@@ -62,15 +62,19 @@ func (m *memory) acceptedRewrite(ctx context.Context, last string) (*store.Rewri
 // another replica was first.
 func (m *memory) Remember(ctx context.Context, next *follow.Head) error {
 	m.accepted = m.Now()
+	stored, err := m.stored.Read(next.Tree)
+	if err != nil {
+		return fmt.Errorf("read references: %w", err)
+	}
 	changes := []store.Change{m.Rows.AddHead(store.Head{
 		Fleet: m.Fleet, Ref: m.ref, Hash: next.Hash, Parent: m.last.Hash, Accepted: m.accepted, Known: next.Known,
-	})}
+	}), m.Rows.NameStubs(m.Fleet, m.ref, stored, m.accepted)}
 	if next.Rewritten != "" {
 		changes = append(changes, m.Rows.SpendRewrite(*m.rewrite, m.accepted))
 	}
 	entries := headEntries(newHead(next), m.current.Load(), m.last.Hash)
 	entries[0].Detail += vouchedDetail(next.Vouched, next.Rewritten)
-	_, err := m.Journal.Leave(ctx, entries, changes...)
+	_, err = m.Journal.Leave(ctx, entries, changes...)
 	return err
 }
 

@@ -20,6 +20,8 @@ type Rows interface {
 	WasBefore(ctx context.Context, fleet, ref, hash, head string) (bool, error)
 	// AddHead says store.ErrHeadMoved unless its parent is the last one.
 	AddHead(h store.Head) store.Change
+	// NameStubs says which stubs of the store the head names that is accepted with it.
+	NameStubs(fleet, ref string, digests []string, now time.Time) store.Change
 	// AtHead says store.ErrHeadMoved unless hash is the last head.
 	AtHead(fleet, ref, hash string) store.Change
 	// OpenRewrite returns store.ErrNotFound when nothing unused was accepted in

@@ -54,6 +54,9 @@ const (
 	Refusal_REFUSAL_DENIED Refusal = 7
 	// Every target that held it here has ended (notAfter), by the service's clock.
 	Refusal_REFUSAL_ENDED Refusal = 8
+	// The accepted head places a reference, and the store does not have the stub that it
+	// names: somebody is to put it.
+	Refusal_REFUSAL_STUB_MISSING Refusal = 9
 )
 
 // Enum value maps for Refusal.
@@ -68,6 +71,7 @@ var (
 		6: "REFUSAL_UNAVAILABLE",
 		7: "REFUSAL_DENIED",
 		8: "REFUSAL_ENDED",
+		9: "REFUSAL_STUB_MISSING",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_UNSPECIFIED":    0,
@@ -79,6 +83,7 @@ var (
 		"REFUSAL_UNAVAILABLE":    6,
 		"REFUSAL_DENIED":         7,
 		"REFUSAL_ENDED":          8,
+		"REFUSAL_STUB_MISSING":   9,
 	}
 )
 
@@ -952,7 +957,10 @@ type UnsealResult struct {
 	Stanzas []*Stanza `protobuf:"bytes,3,rep,name=stanzas,proto3" json:"stanzas,omitempty"`
 	// The entry that records this decision. Absent for a refusal that was counted
 	// together with earlier ones.
-	Inclusion     *Inclusion `protobuf:"bytes,4,opt,name=inclusion,proto3" json:"inclusion,omitempty"`
+	Inclusion *Inclusion `protobuf:"bytes,4,opt,name=inclusion,proto3" json:"inclusion,omitempty"`
+	// The bytes of the stub, where the digest is of a reference; empty otherwise. Who
+	// gets them holds them against the reference that Git has.
+	Stub          []byte `protobuf:"bytes,5,opt,name=stub,proto3" json:"stub,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1011,6 +1019,13 @@ func (x *UnsealResult) GetStanzas() []*Stanza {
 func (x *UnsealResult) GetInclusion() *Inclusion {
 	if x != nil {
 		return x.Inclusion
+	}
+	return nil
+}
+
+func (x *UnsealResult) GetStub() []byte {
+	if x != nil {
+		return x.Stub
 	}
 	return nil
 }
@@ -4749,12 +4764,13 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\tInclusion\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\fR\x05entry\x12\x14\n" +
-	"\x05proof\x18\x03 \x03(\fR\x05proof\"\xd3\x01\n" +
+	"\x05proof\x18\x03 \x03(\fR\x05proof\"\xe7\x01\n" +
 	"\fUnsealResult\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x126\n" +
 	"\arefusal\x18\x02 \x01(\x0e2\x1c.bulla.keyservice.v1.RefusalR\arefusal\x125\n" +
 	"\astanzas\x18\x03 \x03(\v2\x1b.bulla.keyservice.v1.StanzaR\astanzas\x12<\n" +
-	"\tinclusion\x18\x04 \x01(\v2\x1e.bulla.keyservice.v1.InclusionR\tinclusion\"D\n" +
+	"\tinclusion\x18\x04 \x01(\v2\x1e.bulla.keyservice.v1.InclusionR\tinclusion\x12\x12\n" +
+	"\x04stub\x18\x05 \x01(\fR\x04stub\"D\n" +
 	"\x06Stanza\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x12\x12\n" +
@@ -5006,7 +5022,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\vServicePart\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
 	"\afitness\x18\x02 \x01(\x0e2\x1c.bulla.keyservice.v1.FitnessR\afitness\x12\x12\n" +
-	"\x04says\x18\x03 \x01(\tR\x04says*\xd4\x01\n" +
+	"\x04says\x18\x03 \x01(\tR\x04says*\xee\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_STALE_REVISION\x10\x01\x12\x16\n" +
@@ -5016,7 +5032,8 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\vREFUSAL_KEY\x10\x05\x12\x17\n" +
 	"\x13REFUSAL_UNAVAILABLE\x10\x06\x12\x12\n" +
 	"\x0eREFUSAL_DENIED\x10\a\x12\x11\n" +
-	"\rREFUSAL_ENDED\x10\b*T\n" +
+	"\rREFUSAL_ENDED\x10\b\x12\x18\n" +
+	"\x14REFUSAL_STUB_MISSING\x10\t*T\n" +
 	"\tReadiness\x12\x19\n" +
 	"\x15READINESS_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREADINESS_READY\x10\x01\x12\x17\n" +

@@ -24,6 +24,7 @@ const (
 	unavailable = keyservicev1.Refusal_REFUSAL_UNAVAILABLE
 	denied      = keyservicev1.Refusal_REFUSAL_DENIED
 	ended       = keyservicev1.Refusal_REFUSAL_ENDED
+	stubMissing = keyservicev1.Refusal_REFUSAL_STUB_MISSING
 )
 
 // question is one Unseal as it was asked: who asks for what. It grants nothing.
@@ -45,6 +46,8 @@ type grounds struct {
 	denied *denials.List
 	rows   Store
 	log    *slog.Logger
+	// room is how many bytes of stubs the answer may still take.
+	room int64
 }
 
 // decided is what becomes of one digest before the token is asked. Each part is
@@ -52,6 +55,10 @@ type grounds struct {
 type decided struct {
 	digest  string
 	refusal keyservicev1.Refusal
+	// placed is what the digest stands for here, with the blocks of its stub; stub the
+	// bytes of one that came from the store.
+	placed []grant.Candidate
+	stub   []byte
 	// stands are the built objects that the digest stands for here, and bound the
 	// blocks of it: the same file keys for all of them.
 	stands []*grant.Candidate
@@ -72,6 +79,7 @@ type step struct {
 // refuse but the token itself and the audit.
 var steps = []step{
 	{"the accepted head places the digest on this cluster", placedHere},
+	{"a stub of the store is there, and is what its reference says", taken},
 	{"its payloads are bound to built objects there", boundHere},
 	{"no operator denies it", notDenied},
 	{"each block has a lock for this cluster or a set it is in", lockedHere},
@@ -124,7 +132,7 @@ func placedHere(ctx context.Context, g *grounds, d decided) (decided, keyservice
 // whose payloads were sealed for another place costs nothing.
 func boundHere(_ context.Context, g *grounds, d decided) (decided, keyservicev1.Refusal) {
 	var err error
-	if d.stands, d.bound, err = grant.BindAll(g.who.Fleet, g.index.Stubs[d.digest]); err != nil {
+	if d.stands, d.bound, err = grant.BindAll(g.who.Fleet, d.placed); err != nil {
 		g.log.Info("payload is not acceptable", "digest", d.digest, "error", err.Error())
 		return d, invalid
 	}

@@ -9,6 +9,7 @@ import (
 func TestDecisionsAskInThisOrder(t *testing.T) {
 	want := []string{
 		"the accepted head places the digest on this cluster",
+		"a stub of the store is there, and is what its reference says",
 		"its payloads are bound to built objects there",
 		"no operator denies it",
 		"each block has a lock for this cluster or a set it is in",

@@ -36,6 +36,8 @@ type Unsealing struct {
 // Store is what a decision asks of the store.
 type Store interface {
 	denials.Reader
+	// Stub returns store.ErrNotFound when there is none.
+	Stub(ctx context.Context, fleet, digest string) ([]byte, error)
 	// WasPlaced reports whether any head placed a digest on a cluster.
 	WasPlaced(ctx context.Context, fleet, cluster, digest string) (bool, error)
 	// Decided says store.ErrHeadMoved unless hash is the last head, and store.ErrDenied
@@ -103,7 +105,7 @@ func (s *Unsealing) attempt(ctx context.Context, q *question, let allowance, owe
 	fail := func(reason string, unrecorded int, err error) (*keyservicev1.UnsealResponse, int, error) {
 		return nil, unrecorded, s.Refuse(reason, err, "cluster", q.who.Name)
 	}
-	g := &grounds{who: q.who, rows: s.Store}
+	g := &grounds{who: q.who, rows: s.Store, room: stubRoom}
 	if g.head, err = s.Heads.Openable(ctx); err != nil {
 		return fail(heads.Reason(err), owes, err)
 	}
@@ -167,6 +169,9 @@ func answer(ctx context.Context, q *question, g *grounds, results []opened, w wr
 		for _, stanza := range results[i].stanzas {
 			result.Stanzas = append(result.Stanzas,
 				&keyservicev1.Stanza{Type: stanza.Type, Args: stanza.Args, Body: stanza.Body})
+		}
+		if results[i].refusal == granted {
+			result.Stub = results[i].stub
 		}
 		if leaf := w.leaves[i]; leaf >= 0 {
 			if result.Inclusion, err = w.receipt.Inclusion(leaf); err != nil {
