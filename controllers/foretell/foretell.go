@@ -6,10 +6,9 @@ package foretell
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // FieldManager is the name under which the controller applies.
@@ -33,7 +32,9 @@ func HoldsValue(id kustomize.ObjectID, content string) bool { return apply.Holds
 func Objects(fleet, placement string, built []kustomize.Object) ([]Object, error) {
 	owner := apply.Owner{Fleet: fleet, Placement: placement}
 	prepared, err := apply.Prepare(owner, built,
-		func(stub *api.SealedManifest) (string, error) { return sealing.ContentDigest(fleet, stub) })
+		func(stub *kustomize.Stub) (string, error) {
+			return reference.ContentDigest(fleet, stub.Manifest, stub.Reference)
+		})
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,16 @@ func Of(fleet, file string, data []byte) (*api.SealedReference, error) {
 	}, nil
 }
 
+// ContentDigest is the content digest of a stub, or of the one that a reference names, where
+// there is a reference: the same, wherever the stub lies. [Open] holds it against the
+// stub before anything of that is used.
+func ContentDigest(fleet string, stub *api.SealedManifest, r *api.SealedReference) (string, error) {
+	if r != nil {
+		return r.Spec.Stub.Content, nil
+	}
+	return sealing.ContentDigest(fleet, stub)
+}
+
 // fieldsOf are the fields of all blocks, sorted. A stub has none twice.
 func fieldsOf(stub *api.SealedManifest) []string {
 	var all []string

@@ -8,7 +8,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // Builds are the objects of the build that is to stand, and of the one that was
@@ -43,10 +43,7 @@ func (b *Builds) prepare(fleet string, build *kustomize.Build) ([]apply.Object, 
 func prepare(fleet string, build *kustomize.Build) ([]apply.Object, error) {
 	owner := apply.Owner{Fleet: fleet, Placement: build.Placement}
 	return apply.Prepare(owner, build.Objects, func(stub *kustomize.Stub) (string, error) {
-		if stub.Reference != nil {
-			return stub.Reference.Spec.Stub.Content, nil // the stub's own, held against it before it is used
-		}
-		return sealing.ContentDigest(fleet, stub.Manifest)
+		return reference.ContentDigest(fleet, stub.Manifest, stub.Reference)
 	})
 }
 

@@ -35,8 +35,8 @@ func sealed(t *testing.T, name string, fields ...string) kustomize.Object {
 
 func prepare(t *testing.T, built ...kustomize.Object) map[string]Object {
 	t.Helper()
-	objects, err := Prepare(owner, built, func(m *api.SealedManifest) (string, error) {
-		return "sha256:content-of-" + m.Spec.Blocks[0].Payload, nil
+	objects, err := Prepare(owner, built, func(s *kustomize.Stub) (string, error) {
+		return "sha256:content-of-" + s.Manifest.Spec.Blocks[0].Payload, nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,12 +6,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-func noDigest(*api.SealedManifest) (string, error) { return "sha256:0", nil }
+func noDigest(*kustomize.Stub) (string, error) { return "sha256:0", nil }
 
 // TestNoTolerantGetterStandsBeforeAWrite: what cannot be read is an error, never
 // a map that is written back without what it held.
