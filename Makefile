@@ -101,9 +101,14 @@ bench: kube softhsm ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./sealing/... ./kustomize ./keyservice \
 		./keyservice/journal ./fixtures/story
 
-bench-reconcile: kube softhsm ## Measure a cluster's whole way (APPS=50 CHANGES=50 BESIDE='a command', of another tool)
-	BULLA_FLEET=$(or $(APPS),50) BULLA_CHANGES=$(or $(CHANGES),50) BULLA_BESIDE='$(BESIDE)' \
-		$(GO) test -v -run '^$$' -bench BenchmarkFleet -benchtime 1x -timeout 60m ./fixtures/story
+bench-reconcile: kube softhsm $(if $(PEER),peer) ## Measure a cluster's whole way (APPS=50 PER_APP=20 CHANGES=50 PEER=1)
+	BULLA_FLEET=$(or $(APPS),50) BULLA_PER_APP=$(PER_APP) BULLA_CHANGES=$(or $(CHANGES),50) BULLA_PATIENCE=20m \
+		BULLA_BESIDE='$(or $(BESIDE),$(if $(PEER),exec $(BIN)/peer/peer))' BULLA_BESIDE_WAITS=$(PEER) \
+		$(GO) test -v -run '^$$' -bench BenchmarkFleet -benchtime 1x -timeout 90m ./fixtures/story
+
+.PHONY: peer
+peer: ## Build kustomize-controller with SOPS from its module, which PEER=1 measures beside bulla (once; minutes)
+	@GO=$(GO) fixtures/peer/build.sh $(BIN)
 
 bench-reconnect: softhsm ## Reconnect a fleet as one (CLUSTERS=100,1000,10000 DELAY=2ms, of the token)
 	BULLA_RECONNECT=$(CLUSTERS) BULLA_RECONNECT_DELAY=$(DELAY) \
