@@ -36,14 +36,23 @@ func TestWhatRestartsIsTold(t *testing.T) {
 		"apps/shop/pulls.yaml": deployment("pulls", "imagePullSecrets: [{name: db}]"),
 		"apps/shop/other.yaml": deployment("other", "nodeName: n"),
 	})
+	next := testfleet.Placement("next", "apps/next", "shop", "{clusterSet: stores}")
 	for name, test := range map[string]struct {
 		change testfleet.Files
 		want   string
 	}{
 		"another value":    {testfleet.Files{"apps/shop/db.yaml": w.seal("db", "set/stores")}, "uses"},
 		"another template": {testfleet.Files{"apps/shop/other.yaml": deployment("other", "nodeName: m")}, "other"},
-		"a new workload":   {testfleet.Files{"apps/shop/new.yaml": deployment("new", "nodeName: m")}, ""},
-		"a config map":     {testfleet.Files{"apps/shop/config.yaml": testfleet.ConfigMap("config") + "  more: x\n"}, ""},
+		"a workload moves, and changes": {testfleet.Files{"apps/shop/other.yaml": "", "apps/next/other.yaml": deployment(
+			"other", "nodeName: m"), "placements/next.yaml": next}, "other"},
+		"a workload moves as it is": {testfleet.Files{"apps/shop/other.yaml": "", "apps/next/other.yaml": deployment(
+			"other", "nodeName: n"), "placements/next.yaml": next}, ""},
+		"a workload moves away from its value": {testfleet.Files{"apps/shop/uses.yaml": "",
+			"apps/next/uses.yaml": w.files["apps/shop/uses.yaml"], "placements/next.yaml": next}, "uses"},
+		"a value moves away": {testfleet.Files{"apps/shop/db.yaml": "",
+			"apps/next/db.yaml": w.files["apps/shop/db.yaml"], "placements/next.yaml": next}, "uses"},
+		"a new workload": {testfleet.Files{"apps/shop/new.yaml": deployment("new", "nodeName: m")}, ""},
+		"a config map":   {testfleet.Files{"apps/shop/config.yaml": testfleet.ConfigMap("config") + "  more: x\n"}, ""},
 	} {
 		var got []string
 		p := w.between(test.change)
@@ -93,6 +102,9 @@ func TestRemovalsAreHeldAgainstTheGuard(t *testing.T) {
 		"a value goes all the same": {gone("apps/shop/c0.yaml", "apps/shop/db.yaml").With(testfleet.Files{
 			"placements/shop.yaml": w.files["placements/shop.yaml"] + "  prune: false\n"}),
 			plan.Prune{Leaving: 2, Of: 8, MaxShare: 50, Free: 2, Stays: "the placement says prune: false", Sealed: 1}},
+		"beside what does not build": {gone("apps/shop/c0.yaml").With(testfleet.Files{
+			"placements/next.yaml": testfleet.Placement("next", "apps/nowhere", "shop", "{clusterSet: stores}")}),
+			plan.Prune{Leaving: 1, Of: 8, MaxShare: 50, Free: 2, Kept: 1, KeptFor: `placement "next" does not build`}},
 		"a cluster goes": {testfleet.Files{"clusters/two.yaml": testfleet.Cluster("two", "  decommission: true\n")},
 			plan.Prune{Leaving: 3, Of: 3, MaxShare: 50, Free: 1}},
 	} {

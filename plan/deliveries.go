@@ -61,18 +61,23 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 		out.Ends = d.ends(cluster, name)
 	}
 	both := d.compare(builds)
-	out.Restarts = both.restarts
+	out.Restarts = slices.Clone(both.restarts)
 	for _, o := range both.objects {
 		if o, counts := owned(o, name, before, after); counts {
 			out.Objects = append(out.Objects, o)
+			if o.Change == Moved && remadeByMove(o, before.Placed[o.Other].Build, builds.after) {
+				out.Restarts = append(out.Restarts, o.Object)
+			}
 		}
 	}
+	slices.SortFunc(out.Restarts, compareObjects)
 	out.Prune = d.prune(cluster, out, was, is, before, after)
 	if is != nil && slices.ContainsFunc(out.Objects, func(o ObjectChange) bool { return o.Change != Removed }) {
 		out.Waits = d.waits(is.Placement)
 	}
-	changes := out.Change != Changed || out.Before != out.After || len(out.Settings)+len(out.Ends)+len(out.Objects) > 0
-	return out, changes
+	// What a workload reads may move away, and restart it, and nothing else changes here.
+	changes := len(out.Settings)+len(out.Ends)+len(out.Objects)+len(out.Restarts) > 0
+	return out, changes || out.Change != Changed || out.Before != out.After
 }
 
 // valued puts a cluster's own values into both builds, where they differ between the two

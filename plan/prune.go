@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -26,6 +27,10 @@ type Prune struct {
 	// were sealed: those go all the same, as their grants did.
 	Stays  string `json:"stays,omitempty"`
 	Sealed int    `json:"sealed,omitempty"`
+	// Kept are how many objects stay until what KeptFor says is mended: whatever does not
+	// build in their namespace may have them. Nobody can consent to it.
+	Kept    int    `json:"kept,omitempty"`
+	KeptFor string `json:"keptFor,omitempty"`
 }
 
 // prune says what is deleted of a delivery; nil for nothing. A placement that left is
@@ -56,13 +61,17 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 	if p.Stays != "" {
 		p.Sealed, going = sealed, sealed
 	}
+	leave := p.keep(removed(out, p.Stays != ""), after)
+	if is != nil {
+		going = len(leave)
+	}
 	switch {
 	case going == 0:
 	case is != nil:
 		p.Held = !spec.FewObjects(going, p.Of)
 		if p.Held && len(d.consent()) > 0 {
 			var guarded int
-			p.Consented, guarded = d.consentedObjects(cluster, removed(out, p.Stays != ""))
+			p.Consented, guarded = d.consentedObjects(cluster, leave)
 			p.Held = !spec.FewObjects(guarded, p.Of)
 		}
 	case !d.head.Model.Clusters[cluster].Spec.Decommission: // which is consent
@@ -75,6 +84,20 @@ func (d *differ) prune(cluster string, out Delivery, was, is *kustomize.Placed, 
 		}
 	}
 	return p
+}
+
+// keep counts what may not be deleted at the head, and gives the others.
+func (p *Prune) keep(leaving []ObjectChange, after *resolved) (leave []ObjectChange) {
+	for _, o := range leaving {
+		if after != nil {
+			if ok, why := after.MayDelete(kustomize.ObjectID(o.Object)); !ok {
+				p.Kept, p.KeptFor = p.Kept+1, cmp.Or(p.KeptFor, why)
+				continue
+			}
+		}
+		leave = append(leave, o)
+	}
+	return leave
 }
 
 // removed are the objects that leave; only those that were sealed, where plain ones stay.

@@ -14,14 +14,26 @@ import (
 func restarts(before, after map[kustomize.ObjectID]kustomize.Object) []Object {
 	var all []Object
 	for id, now := range after {
-		old, was := before[id]
-		if was && (len(rolling(now)) > 0 && !reflect.DeepEqual(rolling(old), rolling(now)) ||
-			len(rolling(now)) > 0 && anotherContent(now, before, after)) {
+		if old, was := before[id]; was && remade(old, now, before, after) {
 			all = append(all, objectOf(id))
 		}
 	}
 	slices.SortFunc(all, compareObjects)
 	return all
+}
+
+// remade: the pods of a workload are made anew, as it changes from one build to another.
+func remade(old, now kustomize.Object, before, after map[kustomize.ObjectID]kustomize.Object) bool {
+	return len(rolling(now)) > 0 &&
+		(!reflect.DeepEqual(rolling(old), rolling(now)) || anotherContent(now, before, after))
+}
+
+// remadeByMove is [remade] of a workload that another placement takes over. What it reads
+// and leaves behind is not in its template any more.
+func remadeByMove(o ObjectChange, from, to *kustomize.Build) bool {
+	before, after := byID(from), byID(to)
+	id := kustomize.ObjectID(o.Object)
+	return remade(before[id], after[id], before, after)
 }
 
 // rolling are the templates of an object whose pods follow them.

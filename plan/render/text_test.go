@@ -34,8 +34,9 @@ func strange() *plan.Plan {
 		MissingLocks: []plan.Missing{{On: on, Placement: hostile, Object: object, Fields: []string{hostile}, Stub: hostile,
 			Problem: hostile, Hint: hostile}},
 		Deliveries: []plan.Delivery{{Change: plan.Changed, Placement: hostile, On: on, Before: hostile, After: "x",
-			Restarts: []plan.Object{object}, Prune: &plan.Prune{Leaving: 1, Of: 2, Stays: hostile}, Waits: []string{hostile},
-			Ends: hostile, Settings: []string{hostile}, Objects: []plan.ObjectChange{{
+			Restarts: []plan.Object{object}, Waits: []string{hostile},
+			Prune: &plan.Prune{Leaving: 1, Of: 2, Stays: hostile, Kept: 1, KeptFor: hostile},
+			Ends:  hostile, Settings: []string{hostile}, Objects: []plan.ObjectChange{{
 				Change: plan.Removed, Object: object, Other: hostile, Fields: []string{hostile}, Stub: hostile,
 			}}}},
 	}
@@ -120,6 +121,7 @@ func TestWhatStaysIsSaid(t *testing.T) {
 	for want, prune := range map[string]plan.Prune{
 		"what is removed stays: W":                               {Leaving: 2, Of: 3, Stays: "W"},
 		"what is plain stays: W; what was sealed goes: 1 object": {Leaving: 2, Of: 3, Stays: "W", Sealed: 1},
+		"2 objects of that stay until it is mended: W":           {Leaving: 2, Of: 3, Kept: 2, KeptFor: "W"},
 		"1 of 3 placements leave; the guard lets 50% go, and 1 placement at any rate": {
 			Leaving: 1, Of: 3, MaxShare: 50, Free: 1},
 	} {

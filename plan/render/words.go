@@ -189,6 +189,9 @@ func asides(d plan.Delivery) (all []string) {
 	}
 	if d.Prune != nil {
 		all = append(all, pruneWords(d))
+		if d.Prune.Kept > 0 {
+			all = append(all, count(d.Prune.Kept, "object")+" of that stay until it is mended: "+d.Prune.KeptFor)
+		}
 	}
 	return append(all, d.Waits...)
 }
