@@ -48,7 +48,9 @@ func (r *Reporter) state(ctx context.Context, snapshot *view.Snapshot) (*keyserv
 	return state, nil
 }
 
-func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snapshot *view.Snapshot) *keyservicev1.DeliveryState {
+func (r *Reporter) deliveryState(
+	ctx context.Context, d *v1alpha1.Delivery, snapshot *view.Snapshot,
+) *keyservicev1.DeliveryState {
 	s := &keyservicev1.DeliveryState{Placement: d.Name, Objects: uint32(max(0, d.Status.Objects)), Variant: d.Spec.Variant}
 	if d.Spec.Suspend {
 		s.Suspended = SuspensionOf(ctx, r.Reader, d)
@@ -67,6 +69,7 @@ func (r *Reporter) deliveryState(ctx context.Context, d *v1alpha1.Delivery, snap
 		return s
 	case ready.Status == metav1.ConditionFalse:
 		s.Ready = keyservicev1.Readiness_READINESS_NOT_READY
+		s.Behind = ready.ObservedGeneration != d.Generation || isUnwritten(d, snapshot)
 	}
 	// Conditions are masked where they are written: they name objects, no values.
 	s.Message = printable.Line(ready.Message, protocol.MaxMessage)
@@ -81,6 +84,12 @@ func releaseOf(placed *kustomize.Placed) string {
 	return placed.Release()
 }
 
+// isUnwritten says that a Delivery has not been given yet what the head builds.
+func isUnwritten(d *v1alpha1.Delivery, snapshot *view.Snapshot) bool {
+	placed := snapshot.Placed(d.Name)
+	return placed != nil && placed.Build != nil && placed.Build.Digest != d.Spec.BuildDigest
+}
+
 // isBehind says that what a Delivery is Ready with is not what the head of the
 // report builds: it has not been written, or not been worked on yet.
 func isBehind(d *v1alpha1.Delivery, snapshot *view.Snapshot) bool {
@@ -88,7 +97,8 @@ func isBehind(d *v1alpha1.Delivery, snapshot *view.Snapshot) bool {
 	if placed == nil || placed.Build == nil {
 		return false
 	}
-	return placed.Build.Digest != d.Spec.BuildDigest || placed.Build.Digest != d.Status.AppliedBuildDigest || d.Generation != d.Status.ObservedGeneration
+	return isUnwritten(d, snapshot) || placed.Build.Digest != d.Status.AppliedBuildDigest ||
+		d.Generation != d.Status.ObservedGeneration
 }
 
 // bound keeps what the service takes.

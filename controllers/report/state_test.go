@@ -5,10 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
 func TestAStateIsCutToWhatTheServiceTakes(t *testing.T) {
@@ -46,5 +49,36 @@ func TestASuspensionIsWhatTheAPIServerNoted(t *testing.T) {
 	}
 	if got := BySince(Suspension(&v1alpha1.Delivery{})); got != "" {
 		t.Errorf("of nobody: %q", got)
+	}
+}
+
+// TestWhatIsBrokenSaysAsOfWhen, so that the commit that mends it is not blamed.
+func TestWhatIsBrokenSaysAsOfWhen(t *testing.T) {
+	placed := &kustomize.Placed{Build: &kustomize.Build{Digest: "new"}}
+	snapshot := &view.Snapshot{Resolution: &kustomize.Resolution{Placed: map[string]*kustomize.Placed{"shop": placed}}}
+	for _, test := range []struct {
+		what        string
+		digest      string
+		condition   int64
+		want        bool
+		buildFailed bool
+	}{
+		{"the head's build, worked on", "new", 2, false, false},
+		{"the build before", "old", 2, true, false},
+		{"the head's build, not worked on", "new", 1, true, false},
+		{"a head that does not build", "old", 2, false, true},
+	} {
+		d := &v1alpha1.Delivery{}
+		d.Name, d.Generation, d.Spec.BuildDigest = "shop", 2, test.digest
+		d.Status.Conditions = []metav1.Condition{{
+			Type: meta.ReadyCondition, Status: metav1.ConditionFalse, Reason: "HealthCheckFailed",
+			ObservedGeneration: test.condition,
+		}}
+		if placed.Build = (&kustomize.Build{Digest: "new"}); test.buildFailed {
+			placed.Build = nil
+		}
+		if got := (&Reporter{}).deliveryState(t.Context(), d, snapshot); got.GetBehind() != test.want {
+			t.Errorf("%s: behind is %v", test.what, got.GetBehind())
+		}
 	}
 }

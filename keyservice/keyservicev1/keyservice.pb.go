@@ -1332,7 +1332,9 @@ type DeliveryState struct {
 	// The release that it is Ready with, of a placement that has waves; else empty.
 	Release string `protobuf:"bytes,8,opt,name=release,proto3" json:"release,omitempty"`
 	// The variant of the placement that the cluster builds; empty for its own.
-	Variant       string `protobuf:"bytes,9,opt,name=variant,proto3" json:"variant,omitempty"`
+	Variant string `protobuf:"bytes,9,opt,name=variant,proto3" json:"variant,omitempty"`
+	// What ready says is as of an earlier head: this one's has not been worked on yet.
+	Behind        bool `protobuf:"varint,10,opt,name=behind,proto3" json:"behind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1428,6 +1430,13 @@ func (x *DeliveryState) GetVariant() string {
 		return x.Variant
 	}
 	return ""
+}
+
+func (x *DeliveryState) GetBehind() bool {
+	if x != nil {
+		return x.Behind
+	}
+	return false
 }
 
 type ReportResponse struct {
@@ -4792,7 +4801,7 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\n" +
 	"Suspension\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x03R\x05since\x12\x0e\n" +
-	"\x02by\x18\x02 \x01(\tR\x02by\"\xb8\x02\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\"\xd0\x02\n" +
 	"\rDeliveryState\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x124\n" +
 	"\x05ready\x18\x02 \x01(\x0e2\x1e.bulla.keyservice.v1.ReadinessR\x05ready\x12\x16\n" +
@@ -4802,7 +4811,9 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\tsuspended\x18\x06 \x01(\v2\x1f.bulla.keyservice.v1.SuspensionR\tsuspended\x12\x18\n" +
 	"\aobjects\x18\a \x01(\rR\aobjects\x12\x18\n" +
 	"\arelease\x18\b \x01(\tR\arelease\x12\x18\n" +
-	"\avariant\x18\t \x01(\tR\avariant\"M\n" +
+	"\avariant\x18\t \x01(\tR\avariant\x12\x16\n" +
+	"\x06behind\x18\n" +
+	" \x01(\bR\x06behind\"M\n" +
 	"\x0eReportResponse\x12'\n" +
 	"\x0fcomplete_wanted\x18\x01 \x01(\bR\x0ecompleteWanted\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\"\xcc\x01\n" +

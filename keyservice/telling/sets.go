@@ -120,7 +120,7 @@ func standingOf(at *heads.Head, cluster string, member store.Member, data []byte
 		d, suspended := said[placement], at.Model.Placements[placement].Spec.Suspend
 		switch {
 		case suspended, d == nil && state.GetLeftOut() > 0: // it leaves out what is well
-		case d == nil, d.GetSuspended() != nil, d.GetReady() == keyservicev1.Readiness_READINESS_UNSPECIFIED,
+		case d == nil, d.GetSuspended() != nil, d.GetBehind(), d.GetReady() == keyservicev1.Readiness_READINESS_UNSPECIFIED,
 			slices.Contains(waiting, d.GetReason()):
 			whole.stand = waits
 		case d.GetReady() == keyservicev1.Readiness_READINESS_NOT_READY:

@@ -65,6 +65,8 @@ func shop(ready keyservicev1.Readiness, reason string) *keyservicev1.DeliverySta
 func TestASetIsReadyAtItsOwnCommit(t *testing.T) {
 	head := headOf(strings.Repeat("b", 40))
 	here := store.Member{Head: head.Hash}
+	behind := shop(bad, "BuildFailed")
+	behind.Behind = true
 	for _, test := range []struct {
 		what     string
 		member   store.Member
@@ -80,6 +82,7 @@ func TestASetIsReadyAtItsOwnCommit(t *testing.T) {
 		{"nothing at all", store.Member{}, nil, true, false, "1 of 2 clusters are ready"},
 		{"at work", here, state(t, shop(0, "Progressing")), true, false, "1 of 2 clusters are ready"},
 		{"a wave before its own", here, state(t, shop(bad, "WaitingForWave")), true, false, "1 of 2 clusters are ready"},
+		{"what was broken as of the commit before", here, state(t, behind), true, false, "1 of 2 clusters are ready"},
 		{"it is broken", here, state(t, shop(bad, "BuildFailed")), false, false,
 			"1 of 2 clusters are ready; not ready: 1, eu-2 (shop BuildFailed) first"},
 	} {
