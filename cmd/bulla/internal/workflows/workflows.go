@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"text/template"
 
 	"golang.org/x/mod/semver"
+
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 //go:embed *.tmpl
@@ -62,12 +63,10 @@ func For(forge, version string) (File, error) {
 // Known says whether there are jobs for a forge.
 func Known(forge string) bool { return slices.Contains(Forges, forge) }
 
-var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // Pins says whether a version names one state of bulla for good: a whole version of three
 // numbers, as Go's checksum database keeps it, or a commit. A branch, "latest" and v1 name
 // another one tomorrow.
 func Pins(version string) bool {
-	return commit.MatchString(version) ||
+	return hexid.IsSHA1Commit(version) ||
 		semver.IsValid(version) && semver.Canonical(version) == version && !strings.Contains(version, "+")
 }
