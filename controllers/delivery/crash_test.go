@@ -42,6 +42,8 @@ type saboteur struct {
 	at    int
 	count int
 	dead  bool
+	// then happens with the fault.
+	then func()
 }
 
 // write runs one write, or what the fault makes of it.
@@ -52,6 +54,9 @@ func (s *saboteur) write(do func() error) error {
 	s.dead = s.dead || hit && (s.kind == dies || s.kind == diesAndReverts)
 	dead := s.dead
 	s.mu.Unlock()
+	if hit && s.then != nil {
+		defer s.then()
+	}
 	if dead || hit && s.kind == fails {
 		return errFault
 	}
@@ -60,6 +65,13 @@ func (s *saboteur) write(do func() error) error {
 		return errFault
 	}
 	return err
+}
+
+// strike is a fault at a write from now on, and what happens with it.
+func (s *saboteur) strike(at int, then func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count, s.at, s.then = 0, at, then
 }
 
 func (s *saboteur) reached() bool {

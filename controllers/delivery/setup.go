@@ -26,6 +26,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
 	"github.com/bulla-dev/bulla/controllers/internal/hold"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
+	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/internal/record"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
 	"github.com/bulla-dev/bulla/controllers/report"
@@ -149,7 +150,7 @@ func (r *Reconciler) register(mgr ctrl.Manager, concurrency int) error {
 		Watches(&v1alpha1.Delivery{}, handler.EnqueueRequestsFromMapFunc(r.dependents),
 			builder.WithPredicates(becameReady())).
 		WatchesRawSource(queue).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: pace.Limiter()}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("set up delivery: %w", err)

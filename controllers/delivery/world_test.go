@@ -80,6 +80,8 @@ type deliveryWorld struct {
 	reckoning string
 	// inline is what a status holds of an inventory; 0 for the product's.
 	inline int
+	// now is the controller's clock; nil for the product's.
+	now func() time.Time
 }
 
 // app is one placement in Git.
@@ -136,7 +138,7 @@ func (w *deliveryWorld) options() Options {
 		Namespace: w.system, Snapshots: w.snapshots, Unsealer: w.unsealer,
 		MACKey:   func(context.Context) ([]byte, error) { return w.key, nil },
 		Recorder: recorder(), Reporter: w.reporter(),
-		DefaultServiceAccount: chart.Deployer, wrap: w.wrap, inline: w.inline,
+		DefaultServiceAccount: chart.Deployer, wrap: w.wrap, inline: w.inline, now: w.now,
 		Pacer: func() Pacer { return w.pacer },
 	}
 }

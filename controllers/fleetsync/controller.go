@@ -22,6 +22,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize/follow"
@@ -216,6 +217,6 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOf),
 			builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(r.wake, every)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 1, RateLimiter: pace.Limiter()}).
 		Complete(r)
 }

@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/view"
 )
 
@@ -54,6 +56,7 @@ func Setup(mgr ctrl.Manager, r *Reconciler) error {
 		For(&v1alpha1.SealedManifest{}, builder.OnlyMetadata, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Delivery{}, handler.EnqueueRequestsFromMapFunc(r.of)).
 		WatchesRawSource(source.Channel(stored, handler.EnqueueRequestsFromMapFunc(r.of))).
+		WithOptions(controller.Options{RateLimiter: pace.Limiter()}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("set up stubs: %w", err)

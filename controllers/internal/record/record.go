@@ -105,8 +105,12 @@ func (r *Record) Unsaved(ctx context.Context, err error) {
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) || ctx.Err() != nil {
 		return // somebody else wrote, or it is gone: the next pass reads it anew
 	}
+	hint := "split the placement if it is too large"
+	if apierrors.ReasonForError(err) == metav1.StatusReasonUnknown {
+		hint = "the API server did not answer; it is tried again within minutes, and until then what stands goes on"
+	}
 	message := fmt.Sprintf("what this placement owns cannot be remembered, and nothing more is applied: %v; "+
-		"hint: split the placement if it is too large", say.Steady(err))
+		"hint: %s", say.Steady(err), hint)
 	r.Warn(v1alpha1.StatusNotSavedReason, say.Short(message))
 	r.Obj.Status = *r.saved.Status.DeepCopy()
 	r.parts = nil
