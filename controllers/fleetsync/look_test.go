@@ -19,6 +19,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize/source"
 )
@@ -35,7 +36,9 @@ func TestAFleetSyncSaysWhenItLooksNext(t *testing.T) {
 	obj.Spec.Interval = metav1.Duration{Duration: 10 * time.Minute}
 	own := fake.NewClientBuilder().WithScheme(scheme).WithObjects(obj).WithStatusSubresource(obj).Build()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	r := New(Options{Client: own, Recorder: record.NewFakeRecorder(8), Snapshots: &view.Snapshots{}})
+	r := New(Options{
+		Client: own, Recorder: record.NewFakeRecorder(8), Snapshots: &view.Snapshots{}, Link: &unseal.Link{},
+	})
 	read := func() *v1alpha1.FleetSync {
 		if err := own.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)
