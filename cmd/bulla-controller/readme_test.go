@@ -40,10 +40,12 @@ import (
 func TestTheReadmesWholePathWorksAsPrinted(t *testing.T) {
 	r := newReader(t)
 	r.follow("docs/tutorial.md")
-	live := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: "shop", Name: "shop-db"}
-	if err := r.client.Get(t.Context(), key, live); err != nil || string(live.Data["password"]) != r.password.Value() {
-		t.Errorf("the Secret is not what was typed in, byte for byte: %v", err)
+	for _, one := range []*processWorld{r.processWorld, r.second} {
+		live := &corev1.Secret{}
+		if err := one.client.Get(t.Context(), key, live); err != nil || string(live.Data["password"]) != r.next.Value() {
+			t.Errorf("the Secret is not what was typed in last, byte for byte: %v", err)
+		}
 	}
 	for _, page := range append([]string{"README.md"}, howTos(t)...) {
 		r.at = r.path("fleet")
@@ -106,6 +108,8 @@ func (r *reader) follow(page string) {
 			// The nodes are simulated and run no image: the controller is a process
 			// with the account that the chart made.
 			r.startController()
+		case strings.HasPrefix(c.Text, "helm --kube-context prod-us install"):
+			r.second.startController()
 		}
 	}
 }
@@ -146,12 +150,15 @@ type reader struct {
 	at       string // the folder that they are in
 	known    []string
 	password canary.Canary
+	next     canary.Canary // the password that follows it
+	second   *processWorld // prod-us
 }
 
 func newReader(t *testing.T) *reader {
 	r := &reader{processWorld: &processWorld{T: t, cluster: cluster.ForTest(t), own: "bulla-system", dir: t.TempDir()},
-		password: canary.New("db password")}
+		password: canary.New("db password"), next: canary.New("next password")}
 	r.client, r.at = r.admin(), r.dir
+	r.second = secondCluster(t)
 	var err error
 	if r.repo, err = gitserver.ForTest(t).NewRepo("fleet"); err != nil {
 		t.Fatal(err)
@@ -171,6 +178,23 @@ func newReader(t *testing.T) *reader {
 	forgetCRDs(t, r.cluster)
 	t.Cleanup(r.cleanUp)
 	return r
+}
+
+// secondCluster is another control plane, of this test alone.
+func secondCluster(t *testing.T) *processWorld {
+	t.Helper()
+	c, err := cluster.Start(t.Context(), cluster.Options{Name: "prod-us"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.Background()); err != nil {
+			t.Errorf("stop prod-us: %v", err)
+		}
+	})
+	w := &processWorld{T: t, cluster: c, own: "bulla-system", dir: t.TempDir()}
+	w.client = w.admin()
+	return w
 }
 
 // environment has the binaries, a home, and what the steps take from variables.
@@ -210,6 +234,15 @@ func (r *reader) environment() {
 	}
 	config.Contexts["prod-eu"] = config.Contexts[config.CurrentContext]
 	config.CurrentContext = "prod-eu"
+	other, err := clientcmd.LoadFromFile(r.second.cluster.Kubeconfig())
+	if err != nil {
+		r.Fatal(err)
+	}
+	context := other.Contexts[other.CurrentContext]
+	config.Clusters["prod-us"] = other.Clusters[context.Cluster]
+	config.AuthInfos["prod-us"] = other.AuthInfos[context.AuthInfo]
+	context.Cluster, context.AuthInfo = "prod-us", "prod-us"
+	config.Contexts["prod-us"] = context
 	if err := clientcmd.WriteToFile(*config, r.path("kubeconfig")); err != nil {
 		r.Fatal(err)
 	}
@@ -217,6 +250,7 @@ func (r *reader) environment() {
 		"BULLA="+checkout,
 		"KUBECONFIG="+r.path("kubeconfig"), "PIN=1234-service", "SO_PIN=1234-so", "ROOT_PIN=5678-root", "ROOT_SO_PIN=5678-so",
 		"GIT_USERNAME="+r.repo.Username, "GIT_PASSWORD="+r.repo.Password, "PASSWORD="+r.password.Value(),
+		"NEXT_PASSWORD="+r.next.Value(),
 		"NEW_PASSWORD="+canary.New("new password").Value(), "TOKEN="+canary.New("token").Value(),
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=ada@acme.example", "GIT_COMMITTER_NAME=ada",
 		"GIT_COMMITTER_EMAIL=ada@acme.example")
@@ -240,6 +274,12 @@ func (r *reader) learn(placeholder, value string) {
 	r.Helper()
 	if value == "" {
 		r.Fatalf("nothing printed what stands for %s", placeholder)
+	}
+	for i := 0; i < len(r.known); i += 2 {
+		if r.known[i] == placeholder {
+			r.known[i+1] = value // the last token, for the last cluster
+			return
+		}
 	}
 	r.known = append(r.known, placeholder, value)
 }
