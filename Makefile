@@ -140,7 +140,8 @@ release-tools: $(foreach t,$(RELEASERS) $(COSIGN) $(HELM),bin/.$(notdir $(t)))
 release-check: packagers $(foreach t,$(RELEASERS),bin/.$(notdir $(t))) ## Make a release of this platform, twice, use it
 	@mkdir -p .cache/release && $(GO) run ./fixtures/release host > .cache/release/host.yaml
 	@for turn in first second; do rm -rf dist && PATH="$(BIN):$$PATH" TAP_TOKEN= bin/goreleaser release --snapshot \
-		--clean --skip sign --config .cache/release/host.yaml && (cd dist && sha256sum *_*/bulla*) > .cache/release/$$turn; done
+		--clean --skip sign --config .cache/release/host.yaml && \
+		(cd dist && sha256sum *_*/bulla*) > .cache/release/$$turn; done
 	@diff .cache/release/first .cache/release/second && echo "ok: made twice, each program is the same"
 	@$(GO) run ./fixtures/release check dist
 
