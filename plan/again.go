@@ -11,6 +11,9 @@ import (
 // sealAgain is the command by which a value opens where it is placed. Whoever else it is
 // for stays among its targets: with `--for` one placement alone, all others lose it.
 func (d *differ) sealAgain(placement string, m *Missing, is shut) string {
+	if advice := d.several(is.stub); advice != "" {
+		return advice // a value given again would be refused
+	}
 	keys := make([]string, 0, len(m.Fields))
 	for _, field := range m.Fields {
 		keys = append(keys, keyOf(field))

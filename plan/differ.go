@@ -18,6 +18,8 @@ type differ struct {
 	consent func() []consent
 	// without is what lacks a value.
 	without unvalued
+	// advice is what to do about a stub that no value fits, by its path; see several.
+	advice map[string]string
 	// waved are the placements that were asked whether they meet their waves.
 	waved map[string]bool
 }
@@ -44,7 +46,7 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 	only := o.only(base, head)
 	d := &differ{
 		base: base.resolving(ctx, o.Builder, only), head: head.resolving(ctx, o.Builder, only),
-		pairs: map[pair]*compared{}, waved: map[string]bool{},
+		pairs: map[pair]*compared{}, waved: map[string]bool{}, advice: map[string]string{},
 	}
 	d.consent = sync.OnceValue(func() []consent { return d.consents(ctx, o.History, o.Builder) })
 	if err := d.build(o.Progress); err != nil {

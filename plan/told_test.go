@@ -159,6 +159,21 @@ func TestAHintKeepsWhoHasIt(t *testing.T) {
 	}
 }
 
+// TestAHintIsNoCommandThatIsRefused: no value can be sealed for two objects by a scope that
+// fits one. The other placement was not touched, and has the stub all the same.
+func TestAHintIsNoCommandThatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	p := w.between(testfleet.Files{
+		"placements/far.yaml": testfleet.Placement("far", "apps/shop", "far", "{clusterSet: stores}"),
+	})
+	const want = "it becomes several objects: seal a new stub with --scope fleet, so that one lock fits them (and write " +
+		"`allow: {fleetScope: true}` under spec of placements/far.yaml and placements/shop.yaml), or keep one stub for " +
+		"each overlay"
+	if len(p.MissingLocks) != 1 || p.MissingLocks[0].Hint != want {
+		t.Errorf("%+v, want %q", p.MissingLocks, want)
+	}
+}
+
 // TestKeysDueAreTold, and are no change.
 func TestKeysDueAreTold(t *testing.T) {
 	w := newWorld(t)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/docs/reference/schemas"
 )
 
@@ -71,7 +71,7 @@ func (a *app) writeSchemas(dir string) error {
 			err = atomicfile.Replace(name, old, text)
 		}
 		if err != nil {
-			return fmt.Errorf("write schema: %w", err)
+			return fault.New(files.Hint(err, "--dir takes a folder, which is made where there is none"), "write schemas: %w", err)
 		}
 		a.Printf("%s\n", name)
 	}

@@ -32,6 +32,8 @@ func Hint(err error, about string) string {
 		hints = append(hints, "this user may not do that to the file: look at its owner and mode, and at those of its folder")
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		hints = append(hints, "that is too long for the name of a file: give a shorter one")
+	case errors.Is(err, syscall.ENOTDIR):
+		hints = append(hints, "a file stands where a folder is meant: name another, or move it away")
 	case errors.Is(err, syscall.EISDIR):
 		hints = append(hints, "it is a folder: name a file in it")
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
@@ -29,6 +30,8 @@ func TestAFileThatCannotBeReadComesWithAHintThatDoesNotNameIt(t *testing.T) {
 		{"an absolute one", read(filepath.Join(here, "hunter2")), "", "there is no such file"},
 		{"with what it is", read(filepath.Join(here, "hunter2")), "init wrote it", "there is no such file; init wrote it"},
 		{"a folder", read(here), "", "it is a folder: name a file in it"},
+		{"a file in the place of a folder", fmt.Errorf("make: %w", &fs.PathError{Err: syscall.ENOTDIR}), "",
+			"a file stands where a folder is meant: name another, or move it away"},
 		{"a file of somebody else", &fs.PathError{Op: "open", Path: "hunter2", Err: fs.ErrPermission}, "",
 			"this user may not do that to the file: look at its owner and mode, and at those of its folder"},
 		{"one that does not parse", fmt.Errorf("read: %w", &api.ParseError{File: "hunter2", Line: 1, Problem: "is empty"}),

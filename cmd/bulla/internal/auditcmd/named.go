@@ -38,8 +38,8 @@ func isNamed(
 		"write namespace/name as clusters have it, or the path of a stub file")
 }
 
-// isMember does the same for a cluster; without a repository the log alone is asked.
-func isMember(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, cluster string) error {
+// KnowsCluster does the same for a cluster; without a repository the log alone is asked.
+func KnowsCluster(ctx context.Context, source auditlog.Source, repo *fleetrepo.Repo, cluster string) error {
 	var names []string
 	place := ""
 	if repo != nil {

@@ -131,7 +131,7 @@ func (a run) auditWho(ctx context.Context, f logFlags, secret, cluster string, f
 		}
 	}
 	if len(entries) == 0 && cluster != "" {
-		if err := isMember(ctx, source, repo, cluster); err != nil {
+		if err := KnowsCluster(ctx, source, repo, cluster); err != nil {
 			return err
 		}
 	}
@@ -329,10 +329,11 @@ func Lost(
 		return nil, err
 	}
 	if len(entries) == 0 {
-		if err := isMember(ctx, source, repo, cluster); err != nil {
+		if err := KnowsCluster(ctx, source, repo, cluster); err != nil {
 			return nil, err
 		}
 	}
+	tellAge(s, source, cluster, time.Now())
 	history := exposure.OpenClone(repo.Root)
 	stubs, unreadable := exposure.Stubs(repo.Tree)
 	s.LeaveOutAll(unreadable)
@@ -341,6 +342,14 @@ func Lost(
 		lost[i].Commit = history.Describe(lost[i].Head)
 	}
 	return lost, nil
+}
+
+// tellAge says of an export how far it reaches: a lost cluster may have opened more since.
+func tellAge(s *shell.Shell, source auditlog.Source, cluster string, now time.Time) {
+	if export, ok := source.(*auditlog.File); ok && !export.Last.IsZero() {
+		s.Warnf("the last entry of %s was made at %s, %s ago: what %s opened since then is not in it", export.Path,
+			export.Last.UTC().Format(time.RFC3339), shell.Ago(now, &export.Last), cluster)
+	}
 }
 
 func (a run) printLost(cluster string, model *model.Model, lost []exposure.Lost, format render.Format) error {

@@ -129,6 +129,8 @@ func Refused(err error) error {
 type File struct {
 	Path     string
 	Verifier note.Verifier
+	// Last is when the last entry that was read was made; zero before any was.
+	Last time.Time
 }
 
 // Read implements [Source].
@@ -142,6 +144,7 @@ func (f *File) Read(ctx context.Context, filter Filter, each func(client.AuditEn
 			Err: fmt.Errorf("%s is not the audit log: %s", f.Path, verified.Findings[0])}
 	}
 	_, err = Verify(f.Path, f.Verifier, func(index int64, e audit.Entry) error {
+		f.Last = e.Time
 		if err := ctx.Err(); err != nil || !filter.Match(e) {
 			return err
 		}

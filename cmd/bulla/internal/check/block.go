@@ -9,6 +9,8 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/plan"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -113,7 +115,7 @@ func (b *blockCheck) binding() {
 			continue
 		}
 		if c.Digest() != payload.ContextDigest() {
-			b.report(false, ".payload", "%s: it will not open; %s", b.mismatch(o), b.use.advice(o.placement))
+			b.report(false, ".payload", "%s: it will not open; %s", b.mismatch(o), b.use.advice(b.model, o.placement))
 		}
 	}
 }
@@ -128,13 +130,16 @@ func (b *blockCheck) mismatch(o object) string {
 
 // advice is how to seal for what placement makes of a stub. When it becomes
 // several objects, sealing it for one takes it from the others.
-func (u *stubUse) advice(placement string) string {
-	objects := map[string]bool{}
+func (u *stubUse) advice(m *model.Model, placement string) string {
+	var stands []plan.Stand
 	for o := range u.clusters {
-		objects[o.namespace+"/"+o.name] = true
+		stands = append(stands, plan.Stand{Placement: o.placement, Namespace: o.namespace, Name: o.name})
 	}
-	if len(objects) > 1 {
-		return "it becomes several objects: seal a new stub with --scope namespace or fleet, or keep one for each overlay"
+	if advice := plan.Several(m, u.manifest, stands); advice != "" {
+		return advice
+	}
+	if len(stands) > 1 { // one alone would keep its targets, and the others lose theirs
+		return "give the value again with bulla set"
 	}
 	return "seal with --for " + placement
 }

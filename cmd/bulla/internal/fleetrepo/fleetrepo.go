@@ -134,6 +134,14 @@ func (r *Repo) Read(name string) (file string, data []byte, err error) {
 		return "", nil, err
 	}
 	data, err = os.ReadFile(r.Abs(file))
+	var at *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fault.New("name a stub by its path, from here or from the repository's root; `bulla validate` knows them all",
+			"there is no file %s in the fleet repository", file)
+	case errors.As(err, &at): // the whole path says where somebody's home is, and nothing more
+		err = &fs.PathError{Op: at.Op, Path: file, Err: at.Err}
+	}
 	return file, data, err
 }
 

@@ -41,6 +41,11 @@ func Connect(kubeconfig, kubeContext string) (*Cluster, error) {
 	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
 		&clientcmd.ConfigOverrides{CurrentContext: kubeContext})
 	config, err := loaded.ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		// client-go's words name a variable that nobody sets.
+		return nil, fault.New("--context NAME names the cluster; --kubeconfig FILE, or KUBECONFIG, the file that has it",
+			"read kubeconfig: there is none, or it names no current context")
+	}
 	if err != nil {
 		return nil, fault.New("`kubectl config get-contexts` lists them", "read kubeconfig: %w", err)
 	}

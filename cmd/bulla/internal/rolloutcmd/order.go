@@ -70,22 +70,13 @@ func (o *order) commit(name, value, did string) error {
 	return set(o.Shell, name, value, did)
 }
 
-// ask gives the key service's side for people, once a reason is there.
-func (o *order) ask() (*client.Admin, error) {
-	if strings.TrimSpace(o.reason) == "" {
-		return nil, fault.NewUsage("--reason TEXT: it stands in the audit log, and is what others see",
-			"what changes without a commit needs a reason")
-	}
-	return o.Admin(o.fleet)
-}
-
 func (o *order) pause(ctx context.Context, placement string) error {
 	if o.length <= 0 {
 		return fault.NewUsage("--for 2h, at most 744h: what is to stay belongs in Git",
 			"a pause without a commit needs a time at which it ends")
 	}
 	until := time.Now().Add(o.length)
-	admin, err := o.ask()
+	admin, _, err := o.ask(ctx, placement)
 	if err != nil {
 		return err
 	}
@@ -100,11 +91,15 @@ func (o *order) pause(ctx context.Context, placement string) error {
 }
 
 func (o *order) resume(ctx context.Context, placement string) error {
-	admin, err := o.ask()
+	admin, now, err := o.ask(ctx, placement)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
+	if now.GetRollouts()[0].GetPause() == nil {
+		return fault.New("`bulla rollout resume "+placement+"`, without --now, ends a pause that Git has",
+			"no operator pauses placement %q at the key service", placement)
+	}
 	if _, err := admin.PauseRollout(ctx, &keyservicev1.PauseRolloutRequest{
 		Placement: placement, Reason: o.reason}); err != nil {
 		return refused(err)
@@ -118,14 +113,13 @@ func (o *order) promote(ctx context.Context, placement string) error {
 	if o.length <= 0 {
 		return fault.NewUsage("--for 24h, at most 744h", "a promotion needs a time at which it ends")
 	}
-	admin, err := o.ask()
+	admin, now, err := o.ask(ctx, placement)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	now, err := admin.ListRollouts(ctx, placement)
-	if err != nil {
-		return login.Refused(err)
+	if err := promotable(now.GetRollouts()[0]); err != nil {
+		return err
 	}
 	out, err := admin.PromoteRollout(ctx, &keyservicev1.PromoteRolloutRequest{
 		Placement: placement, Head: now.GetHead(), All: o.all, Reason: o.reason,
@@ -149,8 +143,9 @@ func untilText(micro int64) string {
 func refused(err error) error {
 	var denied *client.DeniedError
 	if errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRequest {
-		return fault.New("`bulla status --rollout` shows placements with waves, their pauses and how far each is; a reason "+
-			"is one line of at most 256 bytes", "change the pace: %w", err)
+		return fault.New("`bulla status --rollout` shows how far it is: every wave may begin already, the head may be another "+
+			"by now, or the release cannot be built for every cluster; the key service's log says which",
+			"change the pace: %w", err)
 	}
 	return login.Refused(err)
 }

@@ -87,8 +87,7 @@ func set(s *shell.Shell, name, value, did string) error {
 	}
 	file := repo.Model.Files[api.KindPlacement+"/"+name]
 	if p.Spec.Rollout == nil {
-		return fault.New("write waves there first, as docs/reference/repository.md shows",
-			"%s has no spec.rollout, so that there is no pace to change", file)
+		return shell.Waveless(file)
 	}
 	if p.Spec.Rollout.Paused == (value == "true") {
 		s.Printf("%s: nothing to change\n", file)

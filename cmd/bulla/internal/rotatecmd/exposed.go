@@ -22,15 +22,19 @@ func (r *rotation) exposed(ctx context.Context) error {
 	if err := r.checkGone(cluster); err != nil {
 		return err
 	}
-	git, err := r.git(ctx)
-	if err != nil {
-		return err
-	}
 	source, done, err := r.log.Open(r.shell)
 	if err != nil {
 		return err
 	}
 	defer done()
+	// The name first: whoever mistyped it should not tidy up for nothing.
+	if err := auditcmd.KnowsCluster(ctx, source, r.repo, cluster); err != nil {
+		return err
+	}
+	git, err := r.git(ctx)
+	if err != nil {
+		return err
+	}
 	lost, err := auditcmd.Lost(ctx, r.shell, source, r.repo, cluster)
 	if err != nil {
 		return err

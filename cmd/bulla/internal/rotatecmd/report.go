@@ -22,12 +22,15 @@ type report struct {
 }
 
 type replaced struct {
-	File   string         `json:"file"`
-	Object string         `json:"object"`
-	Key    string         `json:"sealingKey"`
-	Values []sealedValues `json:"values"`
+	File string `json:"file"`
+	// Objects are all that the stub becomes.
+	Objects []string       `json:"objects"`
+	Key     string         `json:"sealingKey"`
+	Values  []sealedValues `json:"values"`
 	// ReadBy are the workloads of the repository that read it.
 	ReadBy []string `json:"readBy"`
+	// becomes is Objects in words.
+	becomes string
 }
 
 type sealedValues struct {
@@ -100,7 +103,7 @@ func (r *rotation) tell() error {
 
 func (r *rotation) text() {
 	for _, one := range r.report.Replaced {
-		r.shell.Printf("%s: made anew as %s under key %s\n", one.File, one.Object, one.Key)
+		r.shell.Printf("%s: made anew as %s under key %s\n", one.File, one.becomes, one.Key)
 		for _, v := range one.Values {
 			r.shell.Printf("  %s for %s\n", strings.Join(v.Fields, " "), strings.Join(v.Targets, ", "))
 		}

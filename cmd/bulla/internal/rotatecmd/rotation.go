@@ -151,7 +151,7 @@ func (r *rotation) seal(ctx context.Context, where sealjob.Where, set values.Set
 		return err
 	}
 	r.files[where.File] = out.Data
-	done := replaced{File: where.File, Object: out.Object.Namespace + "/" + out.Object.Name, Key: out.Key,
+	done := replaced{File: where.File, Objects: out.Objects(), becomes: out.Becomes(), Key: out.Key,
 		ReadBy: r.readers(where.File, where.Stub)}
 	for _, sealed := range out.Sealed {
 		done.Values = append(done.Values, sealedValues{Fields: sealed.Fields, Targets: sealed.Targets})

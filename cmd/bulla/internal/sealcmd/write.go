@@ -3,7 +3,6 @@ package sealcmd
 import (
 	"os"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
@@ -31,7 +30,7 @@ func (o options) write(s *shell.Shell, job *sealjob.Job, out *sealjob.Outcome) e
 	if out.Key == "" {
 		s.Printf("%s: sealed nothing anew\n", where.File)
 	} else {
-		s.Printf("%s: sealed as %s under key %s\n", where.File, objects(out), out.Key)
+		s.Printf("%s: sealed as %s under key %s\n", where.File, out.Becomes(), out.Key)
 	}
 	for _, sealed := range out.Sealed {
 		s.Printf("  %s for %s\n", strings.Join(sealed.Fields, " "), strings.Join(sealed.Targets, ", "))
@@ -43,20 +42,6 @@ func (o options) write(s *shell.Shell, job *sealjob.Job, out *sealjob.Outcome) e
 		return finishReplace(s, job)
 	}
 	return nil
-}
-
-// objects names what the stub becomes: with a scope that several share, each, and
-// whose it is.
-func objects(out *sealjob.Outcome) string {
-	var names, places []string
-	for _, use := range out.Uses {
-		names = append(names, use.Namespace+"/"+use.Name)
-		places = append(places, names[len(names)-1]+" in "+use.Title())
-	}
-	if slices.Sort(names); len(slices.Compact(names)) < 2 {
-		return out.Object.Namespace + "/" + out.Object.Name
-	}
-	return strings.Join(places, ", ")
 }
 
 // finishReplace writes the kustomization, and says what no tool can undo.

@@ -130,6 +130,32 @@ type Outcome struct {
 	Key    string
 }
 
+// Objects are the names of all that the stub becomes, sorted; where nothing builds it yet,
+// the one that its file names.
+func (o *Outcome) Objects() []string {
+	names := make([]string, 0, len(o.Uses))
+	for _, use := range o.Uses {
+		names = append(names, use.Namespace+"/"+use.Name)
+	}
+	if slices.Sort(names); len(names) == 0 {
+		return []string{o.Object.Namespace + "/" + o.Object.Name}
+	}
+	return slices.Compact(names)
+}
+
+// Becomes is the same for people: of several, each with the placement whose it is.
+func (o *Outcome) Becomes() string {
+	objects := o.Objects()
+	if len(objects) == 1 {
+		return objects[0]
+	}
+	var places []string
+	for _, use := range o.Uses {
+		places = append(places, use.Namespace+"/"+use.Name+" in "+use.Title())
+	}
+	return strings.Join(places, ", ")
+}
+
 // Sealed is one block that was written.
 type Sealed struct {
 	Fields  []string

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/plan"
 )
 
 // search looks for what a stub becomes in the placements that build it.
@@ -174,16 +175,11 @@ func (s search) object(found *built.Result) (built.Use, error) {
 // wayOut says how one stub can be several objects: only by a scope that fits
 // them all, with what else that scope needs.
 func (s search) wayOut(uses []built.Use) string {
-	hint := "keep one stub for each overlay"
-	if len(built.Distinct(uses, api.ScopeNamespace)) == 1 {
-		hint = "seal a new stub with --scope namespace, so that one lock fits them, or " + hint
-	} else {
-		fleet := "seal a new stub with --scope fleet, so that one lock fits them"
-		if closed := s.closed(uses); len(closed) > 0 {
-			fleet += " (and write `allow: {fleetScope: true}` under spec of " + strings.Join(s.filesOf(closed), " and ") + ")"
-		}
-		hint = fleet + ", or " + hint
+	stands := make([]plan.Stand, 0, len(uses))
+	for _, use := range uses {
+		stands = append(stands, plan.Stand{Placement: use.Placement, Namespace: use.Namespace, Name: use.Name})
 	}
+	hint := plan.OneForAll(s.Repo.Model, stands)
 	if s.placement == "" {
 		hint += "; --for PLACEMENT seals for one alone"
 	}

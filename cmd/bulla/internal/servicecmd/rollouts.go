@@ -66,8 +66,7 @@ func (a run) rollouts(ctx context.Context, f statusFlags, secret string) error {
 	}
 	said := rolloutsOf(answer)
 	if f.placement != "" && len(said.Rollouts) == 0 {
-		return fault.New("`bulla status --rollout` lists those that have; waves stand in the placement's spec.rollout",
-			"the key service knows no placement %q with waves", f.placement)
+		return a.NoWaves(f.fleet, f.placement)
 	}
 	if err := f.format.Print(a.Stdout, said, rolloutsTable(said)); err != nil {
 		return err
