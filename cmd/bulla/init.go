@@ -34,9 +34,9 @@ The folder (--repo, default: the current one) is the top of a Git repository,
 empty or not. Nothing is overwritten: a README.md, CODEOWNERS or
 .gitattributes that is there stays, another fleet.yaml is an error.
 
---ci writes the jobs of a forge: ` + "`bulla validate`" + ` for each push, and for each pull
-request ` + "`bulla plan`" + ` as a comment, a commit status and an artifact, at GitHub for code
-scanning too. They build the version of this program, or of --ci-version. Without
+--ci writes the jobs of a forge: ` + "`bulla validate`" + ` for each push and pull request,
+forks' too, and for each pull request ` + "`bulla plan`" + ` as a comment, a commit status and
+an artifact, at GitHub for code scanning too. They build the version of this program, or of --ci-version. Without
 --fleet that is all that it does. Jobs that are there and say something else are
 replaced with --force alone.`
 

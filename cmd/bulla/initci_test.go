@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,9 +60,11 @@ func jobOf(ts *testscript.TestScript, file, name string) (steps []step) {
 // are looked at, and not run.
 func cmdJob(ts *testscript.TestScript, neg bool, args []string) {
 	ours, failed := args[2] == "ours", false
-	known := map[string]string{"github.base_ref": "main", "vars.BULLA_ROOT_KEY": ts.Getenv("ROOTKEY")}
-	if ours {
-		known["github.token"] = forge.Token
+	const isFork = "github.event_name == 'pull_request' && " +
+		"github.event.pull_request.head.repo.full_name != github.repository"
+	known := map[string]string{"github.base_ref": "main", isFork: strconv.FormatBool(!ours)}
+	if ours { // forges give a fork neither
+		known["github.token"], known["vars.BULLA_ROOT_KEY"] = forge.Token, ts.Getenv("ROOTKEY")
 	}
 	for _, s := range jobOf(ts, args[0], args[1]) {
 		if s.Uses != "" && !pinned.MatchString(s.Uses) {

@@ -37,6 +37,10 @@ by the rules of gitleaks: a warning. A line with gitleaks:allow is passed over.
 An attribute in .gitattributes by which a checkout differs from what Git keeps is a
 warning too: clusters read what Git keeps.
 
+--keys-of REVISION takes the keys in fleet.yaml for good where they are signed as at that
+commit, which somebody else looked at: for a job that is given no root key, as those for
+a fork's branch.
+
 --fix takes away what counts for nothing, and only that: locks for clusters and sets
 that the fleet does not have, beside others, and targets that have ended.
 
@@ -58,11 +62,15 @@ const validateExample = `  bulla validate
   # in CI, where nothing is pinned
   bulla validate --strict --root-key "$BULLA_ROOT_KEY"
 
+  # for a fork's branch, by the keys of the branch that it is for
+  bulla validate --keys-of origin/main
+
   bulla validate -o json | jq '.findings[].file'`
 
 func newValidate(a *app) *cobra.Command {
 	format := render.Text
 	var strict, fix bool
+	var keysOf string
 	cmd := &cobra.Command{
 		Use: "validate [DIR]", Short: "Check a whole fleet", Long: validateLong, Example: validateExample,
 		Args: command.Args("one folder", 0, 1),
@@ -73,22 +81,34 @@ func newValidate(a *app) *cobra.Command {
 			if err := format.CheckNoNames(); err != nil {
 				return err
 			}
-			if fix {
+			switch {
+			case keysOf != "" && a.RootKey != "":
+				return fault.NewUsage("give one of the two", "--keys-of and --root-key exclude one another")
+			case keysOf != "" && fix:
+				return fault.NewUsage("run --fix where a root key is pinned", "--keys-of and --fix exclude one another")
+			case fix:
 				if err := a.fix(); err != nil {
 					return err
 				}
 			}
-			return a.validate(cmd.Context(), format, strict)
+			open := a.OpenVerified
+			if keysOf != "" {
+				open = func() (*fleetrepo.Repo, error) { return a.openAs(keysOf) }
+			}
+			return a.validate(cmd.Context(), open, format, strict)
 		},
 	}
 	render.FlagNoNames(cmd.Flags(), &format)
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are problems too")
+	cmd.Flags().StringVar(&keysOf, "keys-of", "", "in the place of a root key: the keys are those of this `revision`")
 	cmd.Flags().BoolVar(&fix, "fix", false, "take away what counts for nothing, then check")
 	return cmd
 }
 
-func (a *app) validate(ctx context.Context, format render.Format, strict bool) error {
-	report, err := a.check(ctx)
+func (a *app) validate(
+	ctx context.Context, open func() (*fleetrepo.Repo, error), format render.Format, strict bool,
+) error {
+	report, err := a.check(ctx, open)
 	if err != nil {
 		return err
 	}
@@ -126,8 +146,8 @@ func (a *app) fix() error {
 	return nil
 }
 
-func (a *app) check(ctx context.Context) (*check.Report, error) {
-	repo, err := a.OpenVerified()
+func (a *app) check(ctx context.Context, open func() (*fleetrepo.Repo, error)) (*check.Report, error) {
+	repo, err := open()
 	var parse *api.ParseError
 	if errors.As(err, &parse) {
 		// fleet.yaml itself, which was read a moment ago.

@@ -129,9 +129,23 @@ func checkNamespace(p *api.Placement, known scope.Scopes, o built.Object) string
 		return "has no namespace, and the placement has more than one to choose from; " +
 			"hint: write metadata.namespace: " + strings.Join(p.Spec.AllNamespaces(), " or ")
 	case !slices.Contains(p.Spec.AllNamespaces(), namespace):
-		return fmt.Sprintf("is in namespace %q, which is not the placement's", namespace)
+		return fmt.Sprintf("is in namespace %q, which is not the placement's; hint: ", namespace) + elsewhere(p, o)
 	}
 	return ""
+}
+
+// elsewhere says how an object comes into a namespace of the placement. A stub that stands
+// in those of several placements needs more, which would be refused one after the other.
+func elsewhere(p *api.Placement, o built.Object) string {
+	hint := "write metadata.namespace: " + strings.Join(p.Spec.AllNamespaces(), " or ")
+	if p.Spec.TargetNamespace != "" {
+		hint = "take metadata.namespace out, and it is in " + p.Spec.TargetNamespace
+	}
+	if o.Stub != nil {
+		hint += "; where placements with other namespaces build it too, it says none, has scope Fleet (a new stub, by bulla seal " +
+			"--scope fleet), and each of them says allow: {fleetScope: true}"
+	}
+	return hint
 }
 
 // Settle gives objects without a namespace the placement's, and takes it from
