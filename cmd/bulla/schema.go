@@ -71,7 +71,8 @@ func (a *app) writeSchemas(dir string) error {
 			err = atomicfile.Replace(name, old, text)
 		}
 		if err != nil {
-			return fault.New(files.Hint(err, "--dir takes a folder, which is made where there is none"), "write schemas: %w", err)
+			return fault.New(files.Hint(err, "--dir takes a folder, which is made where there is none"),
+				"write schemas: %w", err)
 		}
 		a.Printf("%s\n", name)
 	}

@@ -142,8 +142,8 @@ func elsewhere(p *api.Placement, o built.Object) string {
 		hint = "take metadata.namespace out, and it is in " + p.Spec.TargetNamespace
 	}
 	if o.Stub != nil {
-		hint += "; where placements with other namespaces build it too, it says none, has scope Fleet (a new stub, by bulla seal " +
-			"--scope fleet), and each of them says allow: {fleetScope: true}"
+		hint += "; where placements with other namespaces build it too, it says none, has scope Fleet (a new stub, by " +
+			"bulla seal --scope fleet), and each of them says allow: {fleetScope: true}"
 	}
 	return hint
 }

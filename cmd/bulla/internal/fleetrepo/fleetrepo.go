@@ -137,7 +137,7 @@ func (r *Repo) Read(name string) (file string, data []byte, err error) {
 	var at *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = fault.New("name a stub by its path, from here or from the repository's root; `bulla validate` knows them all",
+		err = fault.New("name it by its path, from here or from the repository's root; `git ls-files` lists all",
 			"there is no file %s in the fleet repository", file)
 	case errors.As(err, &at): // the whole path says where somebody's home is, and nothing more
 		err = &fs.PathError{Op: at.Op, Path: file, Err: at.Err}

@@ -143,8 +143,8 @@ func untilText(micro int64) string {
 func refused(err error) error {
 	var denied *client.DeniedError
 	if errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRequest {
-		return fault.New("`bulla status --rollout` shows how far it is: every wave may begin already, the head may be another "+
-			"by now, or the release cannot be built for every cluster; the key service's log says which",
+		return fault.New("`bulla status --rollout` shows how far it is: every wave may begin already, the head may be "+
+			"another by now, or the release cannot be built for every cluster; the key service's log says which",
 			"change the pace: %w", err)
 	}
 	return login.Refused(err)
