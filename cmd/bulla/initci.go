@@ -77,7 +77,7 @@ func (a *app) writeJob(file workflows.File, force bool) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fault.New("move away what stands in the place of the file or of its folders", "write jobs: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil { //nolint:gosec // a repository is for everybody who may read it
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil { //nolint:gosec // As Git makes them.
 		return fault.New("move away what stands in the place of the file or of its folders", "write jobs: %w", err)
 	}
 	if err := atomicfile.Write(target, file.Data, 0o644); err != nil {
