@@ -16,7 +16,12 @@ import (
 // converge makes the cluster as the build says, where that differs: compare,
 // unseal, intend, apply. An object that another placement claims too ends the pass
 // then: everything else was applied, and nothing is pruned.
+//
+// Marks are taken here and nowhere else. A pass that does not come to this leaves them:
+// what another placement took while this one did not build, or waited, is looked at when
+// Git gives it back, though the build is the one that was applied last.
 func (p *pass) converge(ctx context.Context) error {
+	p.comparison.dirty = p.mem.sight.Take()
 	full := p.full()
 	if full || len(p.comparison.dirty) > 0 {
 		p.mem.compared.whole = false

@@ -108,6 +108,8 @@ type tally struct {
 	Orphans, Unpruned int
 	// GitConsents are lines of fleet.yaml, Covered deletions that only such a line lets go.
 	GitConsents, Covered int
+	// TakenBack are changes that took objects from a placement that could not follow.
+	TakenBack int
 }
 
 // all gives each count by its name.
@@ -155,7 +157,7 @@ func newHistory(t *testing.T, server *modelServer, seed uint64) *history {
 			return c.Create(ctx, o, options...)
 		}})
 	h.rules = newRules(h)
-	server.applies, server.deletes = h.rules.applies, h.rules.deletes
+	server.applies, server.deletes, server.taken = h.rules.applies, h.rules.deletes, h.taken
 	h.starts(&saboteur{})
 	h.change("Git begins", func() {})
 	return h
@@ -217,6 +219,7 @@ func (h *history) live() {
 	h.calm(nil)
 	h.rests()
 	h.rules.equal()
+	h.takesBack()
 }
 
 // rests lives on until nothing more happens.

@@ -42,6 +42,8 @@ type modelServer struct {
 	// applies and deletes are asked before a write of the controller is done.
 	applies func(gvk schema.GroupVersionKind, live *unstructured.Unstructured)
 	deletes func(gvk schema.GroupVersionKind, live *unstructured.Unstructured)
+	// taken tells, as a watch does, that an object has another owner's label now.
+	taken func(gvk schema.GroupVersionKind, was *unstructured.Unstructured)
 }
 
 // modelDiscovery prefers all that it has; client-go's prefers nothing.
@@ -127,11 +129,19 @@ func (s *modelServer) apply(ctx context.Context, c client.WithWatch, o runtime.A
 		return err
 	}
 	s.applies(gvk, live)
-	if err := c.Apply(ctx, o, options...); err != nil || live != nil {
+	if err := c.Apply(ctx, o, options...); err != nil {
 		return err
 	}
+	was := live
 	if live, err = s.live(ctx, gvk, key); err != nil {
 		return err
+	}
+	if was != nil {
+		// What was going may be gone by this write.
+		if live != nil && was.GetLabels()[v1alpha1.OwnerLabel] != live.GetLabels()[v1alpha1.OwnerLabel] {
+			s.taken(gvk, was)
+		}
+		return nil
 	}
 	live.SetUID(s.newUID())
 	if err := s.raw.Update(ctx, live); err != nil {

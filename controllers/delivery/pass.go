@@ -127,7 +127,6 @@ func (p *pass) broken(ctx context.Context) error {
 // is why the build is not begun, nil when it is.
 func (p *pass) ready(ctx context.Context, policy *v1alpha1.DeliveryPolicy) (hold, err error) {
 	d := p.record.Obj
-	dirty := p.mem.sight.Take()
 	d.Status.Policy = policy
 	key, err := p.options.MACKey(ctx)
 	if err != nil {
@@ -142,13 +141,14 @@ func (p *pass) ready(ctx context.Context, policy *v1alpha1.DeliveryPolicy) (hold
 		Readopt: d.Spec.Revision != "" && d.Annotations[v1alpha1.TakeOverAnnotation] == d.Spec.Revision,
 	}, p.reader, writer, p.finder)
 	p.comparison = &comparison{stand: p.stand, hands: p.hands, watcher: p.watcher, failures: p.failures,
-		again: &p.again, now: p.now, dirty: dirty}
+		again: &p.again, now: p.now}
 	p.health = &health{aim: p.aim, stand: p.stand, hands: p.hands, failures: p.failures,
 		again: &p.again, now: p.now, timeout: policy.Timeout.Duration}
 	hold = p.aim.Prepare(d, &p.mem.builds, p.options.Namespace)
 	if err := p.recall(ctx); err != nil {
 		return nil, err
 	}
+	p.comparison.dirty = p.mem.sight.Marked(p.stand.inv)
 	p.lookout.watch(ctx, p.stand, p.aim)
 	return hold, nil
 }
@@ -184,12 +184,14 @@ func (p *pass) recall(ctx context.Context) error {
 	return nil
 }
 
-// full says whether every object is to be compared, or only the dirty ones.
+// full says whether every object is to be compared, or only the dirty ones. The build
+// that was applied last may be the one to stand again while the inventory is short of it:
+// what the build after it moved or revoked went, though that one was held.
 func (p *pass) full() bool {
 	d, compared := p.record.Obj, p.mem.compared
 	return !compared.whole || compared.digest != d.Spec.BuildDigest ||
 		d.Status.AppliedBuildDigest != d.Spec.BuildDigest ||
-		p.record.Requested() != d.Status.LastHandledReconcileAt ||
+		p.record.Requested() != d.Status.LastHandledReconcileAt || p.aim.Gives(p.stand.inv) ||
 		!p.now().Before(compared.backstop)
 }
 

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -78,7 +79,19 @@ func (s *Sight) mark(id inventory.ID) {
 	s.marked[id] = true
 }
 
-// Take gives the marked objects, and marks them no more.
+// Marked gives the marked objects. Marks of what the inventory does not know are dropped:
+// whoever may write a label may have any number of them made.
+func (s *Sight) Marked(known inventory.Inventory) map[inventory.ID]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.marked, func(id inventory.ID, _ bool) bool {
+		_, is := known[id]
+		return !is
+	})
+	return maps.Clone(s.marked)
+}
+
+// Take gives the marked objects, and marks them no more: for who compares them now.
 func (s *Sight) Take() map[inventory.ID]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
