@@ -31,8 +31,8 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories mutants bench \
-	bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas packagers \
+.PHONY: help build kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories foretold mutants \
+	bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas packagers \
 	test-tools release-tools release-check clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,10 @@ threats: ## Attack every row of docs/threats.md, and say which held
 histories: kube ## Live through random histories, and ask when deletion may happen (COUNT=1000 SEED=1)
 	$(GO) test ./controllers/delivery -run TestWhatMayBeDeletedInAnyHistory -v -timeout 24h \
 		-histories $(or $(COUNT),1000) -seed $(or $(SEED),1)
+
+foretold: kube softhsm ## Plan random changes, and make them on a cluster (COUNT=200 SEED=20261129)
+	$(GO) test ./cmd/bulla-controller -run TestAPlanForetellsWhatControllersDo -v -timeout 24h \
+		-foretold $(or $(COUNT),200) -seed $(or $(SEED),20261129)
 
 mutants: ## Take every guard out, one at a time: a named test must fail
 	$(GO) run ./fixtures/mutants
