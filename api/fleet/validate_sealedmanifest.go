@@ -23,7 +23,7 @@ var lockTarget = regexp.MustCompile(`^(set|cluster)/([^/]+)$`)
 type SecretTemplate struct {
 	APIVersion string           `json:"apiVersion"`
 	Kind       string           `json:"kind"`
-	Metadata   templateMetadata `json:"metadata,omitempty"`
+	Metadata   TemplateMetadata `json:"metadata,omitempty"`
 	// Type is that of the Secret; Kubernetes' own ones demand their keys.
 	Type string `json:"type,omitempty"`
 	// Immutable Secrets never change; another value needs another name.
@@ -32,7 +32,9 @@ type SecretTemplate struct {
 	Data map[string]string `json:"data,omitempty"`
 }
 
-type templateMetadata struct {
+// TemplateMetadata is what a template may say of the object beside its name and
+// namespace, which are the stub's own.
+type TemplateMetadata struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
