@@ -94,6 +94,9 @@ func (i *importing) seal(ctx context.Context, item haul.Item) (came, error) {
 	if err := i.checkNames(item); err != nil {
 		return came{}, err
 	}
+	if err := i.checkSubstituted(item); err != nil {
+		return came{}, err
+	}
 	set := values.Set{}
 	source := values.Source{AllowEmpty: i.allowEmpty}
 	manifest, err := source.Object(set, item.From, item.Secret)
