@@ -132,8 +132,10 @@ func (f *foretoldWorld) live() {
 	head := f.push(before)
 	f.comes(what+", and is taken back", head, nil, func(now picture) string {
 		did := stood.became(now)
-		for key := range told { // it may have been made anew
-			delete(did, key)
+		for key := range told { // it may have been made anew, by whose it was
+			if did[key].word() != "moved" {
+				delete(did, key)
+			}
 		}
 		return cmp.Diff(deeds{}, did)
 	})
