@@ -124,7 +124,7 @@ func (d *document) scalar(node *yaml.Node, field string) {
 	}
 	for _, match := range inline.FindAllStringSubmatch(value, -1) {
 		one := at
-		one.Path, one.Key, one.Version = trim(match[1]), trim(match[2]), trim(match[3])
+		one.Path, one.Key, one.Version = strings.TrimSpace(match[1]), strings.TrimSpace(match[2]), strings.TrimSpace(match[3])
 		d.found = append(d.found, one)
 	}
 	if d.path == "" {
@@ -132,7 +132,7 @@ func (d *document) scalar(node *yaml.Node, field string) {
 	}
 	for _, match := range byPath.FindAllStringSubmatch(inline.ReplaceAllString(value, ""), -1) {
 		one := at
-		one.Path, one.Key, one.Version = d.path, trim(match[1]), d.version
+		one.Path, one.Key, one.Version = d.path, strings.TrimSpace(match[1]), d.version
 		d.found = append(d.found, one)
 	}
 }
@@ -145,14 +145,12 @@ func inLines(file string, data []byte) []Placeholder {
 			match := inline.FindStringSubmatch(line[at[0]:at[1]])
 			all = append(all, Placeholder{
 				File: file, Line: i + 1, Column: len([]rune(line[:at[0]])) + 1,
-				Path: trim(match[1]), Key: trim(match[2]), Version: trim(match[3]),
+				Path: strings.TrimSpace(match[1]), Key: strings.TrimSpace(match[2]), Version: strings.TrimSpace(match[3]),
 			})
 		}
 	}
 	return all
 }
-
-func trim(text string) string { return strings.TrimSpace(text) }
 
 func child(node *yaml.Node, key string) *yaml.Node {
 	if node == nil || node.Kind != yaml.MappingNode {
