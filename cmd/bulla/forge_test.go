@@ -22,11 +22,12 @@ func cmdForge(ts *testscript.TestScript, _ bool, args []string) {
 // cmdCommented holds that there is one comment, and what it and the status say.
 func cmdCommented(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).forge
-	if len(s.Comments) != 1 {
-		ts.Fatalf("%d comments: %+v", len(s.Comments), s.Comments)
+	comments := s.Comments()
+	if len(comments) != 1 {
+		ts.Fatalf("%d comments: %+v", len(comments), comments)
 	}
-	text := s.Comments[0].Body
-	for _, status := range s.Statuses {
+	text := comments[0].Body
+	for _, status := range s.Statuses() {
 		text += "\nstatus: " + strings.Join([]string{status["state"].(string), status["description"].(string)}, " ")
 	}
 	if regexp.MustCompile("(?m)"+args[0]).MatchString(text) == neg {

@@ -34,6 +34,9 @@ type comparison struct {
 	now      func() time.Time
 	// dirty are objects that an event named.
 	dirty map[ObjectID]bool
+	// first: the process compares for the first time. What its watches list then is what
+	// stood before it, and no event of that names a deed.
+	first bool
 	// putOff are objects that differ, and whose revert waits.
 	putOff []drift.Contest
 }
@@ -112,7 +115,7 @@ func (c *comparison) ran(ctx context.Context, o apply.Object, entry v1alpha1.Inv
 // one now, and nobody is blamed for it.
 func (c *comparison) unproved(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
 	live, known := c.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
-	return known && live != nil && string(live.UID) == entry.UID && !c.dirty[o.ID] &&
+	return known && live != nil && string(live.UID) == entry.UID && (c.first || !c.dirty[o.ID]) &&
 		live.Annotations[v1alpha1.OwnerAnnotation] == ""
 }
 

@@ -50,15 +50,15 @@ func each(t *testing.T, test func(t *testing.T, s *standin.StandIn)) {
 func TestOneCommentIsKept(t *testing.T) {
 	each(t, func(t *testing.T, s *standin.StandIn) {
 		f, at := open(t, s)
-		s.Comments = []standin.Comment{{ID: 1, Author: "ann", Body: "hello"},
-			{ID: 2, Author: "bob", Body: "hi"}, {ID: 3, Author: "ann", Body: "well"}}
+		s.Begin([]standin.Comment{{ID: 1, Author: "ann", Body: "hello"},
+			{ID: 2, Author: "bob", Body: "hi"}, {ID: 3, Author: "ann", Body: "well"}})
 		for i := range 3 {
 			if err := f.Comment(t.Context(), fmt.Sprintf("%s\nplan %d", at.Marker(), i)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if len(s.Comments) != 4 || s.Comments[3].Body != at.Marker()+"\nplan 2" {
-			t.Errorf("comments: %+v", s.Comments)
+		if len(s.Comments()) != 4 || s.Comments()[3].Body != at.Marker()+"\nplan 2" {
+			t.Errorf("comments: %+v", s.Comments())
 		}
 		if told := s.Told(); len(told) != 3 || !strings.HasPrefix(told[0], "POST ") || strings.HasPrefix(told[1], "POST ") {
 			t.Errorf("asked %q", told)
@@ -71,14 +71,14 @@ func TestOneCommentIsKept(t *testing.T) {
 func TestAStrangersCommentIsNotOurs(t *testing.T) {
 	each(t, func(t *testing.T, s *standin.StandIn) {
 		f, at := open(t, s)
-		s.Comments = []standin.Comment{{ID: 1, Author: "mallory", Body: at.Marker() + "\nno changes"},
+		s.Begin([]standin.Comment{{ID: 1, Author: "mallory", Body: at.Marker() + "\nno changes"},
 			{ID: 2, Author: "bulla-bot", Body: "> " + at.Marker()},
-			{ID: 3, Author: "bulla-bot", Body: "<!-- bulla plan 0000000000000000 -->\nof another repository"}}
+			{ID: 3, Author: "bulla-bot", Body: "<!-- bulla plan 0000000000000000 -->\nof another repository"}})
 		if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil {
 			t.Fatal(err)
 		}
-		if len(s.Comments) != 4 || s.Comments[0].Body != at.Marker()+"\nno changes" || s.Comments[3].Author != "bulla-bot" {
-			t.Errorf("comments: %+v", s.Comments)
+		if len(s.Comments()) != 4 || s.Comments()[0].Body != at.Marker()+"\nno changes" || s.Comments()[3].Author != "bulla-bot" {
+			t.Errorf("comments: %+v", s.Comments())
 		}
 	})
 }
@@ -87,7 +87,7 @@ func TestAStrangersCommentIsNotOurs(t *testing.T) {
 func TestACommentThatWentIsMadeAnew(t *testing.T) {
 	each(t, func(t *testing.T, s *standin.StandIn) {
 		f, at := open(t, s)
-		s.Comments = []standin.Comment{{ID: 1, Author: "bulla-bot", Body: at.Marker()}}
+		s.Begin([]standin.Comment{{ID: 1, Author: "bulla-bot", Body: at.Marker()}})
 		s.Fail = func(w http.ResponseWriter, r *http.Request) bool {
 			gone := r.Method == http.MethodPatch || r.Method == http.MethodPut
 			if gone {
@@ -95,8 +95,8 @@ func TestACommentThatWentIsMadeAnew(t *testing.T) {
 			}
 			return gone
 		}
-		if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil || len(s.Comments) != 2 {
-			t.Errorf("%v, %+v", err, s.Comments)
+		if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil || len(s.Comments()) != 2 {
+			t.Errorf("%v, %+v", err, s.Comments())
 		}
 	})
 }
@@ -112,7 +112,7 @@ func TestTheStatusOfTheCommitIsSet(t *testing.T) {
 		if s.Kind == "gitlab" {
 			want = "failed"
 		}
-		got := s.Statuses[0]
+		got := s.Statuses()[0]
 		if got["state"] != want || len([]rune(fmt.Sprint(got["description"]))) != 140 {
 			t.Errorf("%v", got)
 		}
@@ -164,9 +164,9 @@ func TestAForgeThatSaysWhenIsAskedOnceMore(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 			return true
 		}
-		if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil || len(s.Comments) != 1 ||
-			s.Comments[0].Body != at.Marker()+"\nplan" {
-			t.Errorf("%v, %+v", err, s.Comments)
+		if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil || len(s.Comments()) != 1 ||
+			s.Comments()[0].Body != at.Marker()+"\nplan" {
+			t.Errorf("%v, %+v", err, s.Comments())
 		}
 	})
 }
@@ -192,15 +192,15 @@ func TestAForgeThatHangsIsLeft(t *testing.T) {
 func TestAJobsOwnTokenHasAName(t *testing.T) {
 	s := start(t, "github")
 	f, at := open(t, s)
-	s.Comments = []standin.Comment{{ID: 1, Author: "github-actions[bot]", Body: at.Marker()}}
+	s.Begin([]standin.Comment{{ID: 1, Author: "github-actions[bot]", Body: at.Marker()}})
 	s.Fail = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/user" {
 			w.WriteHeader(http.StatusForbidden)
 		}
 		return r.URL.Path == "/user"
 	}
-	if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil || s.Comments[0].Body != at.Marker()+"\nplan" {
-		t.Errorf("%v, %+v", err, s.Comments)
+	if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil || s.Comments()[0].Body != at.Marker()+"\nplan" {
+		t.Errorf("%v, %+v", err, s.Comments())
 	}
 }
 
