@@ -91,7 +91,7 @@ threats: ## Attack every row of docs/threats.md, and say which held
 	@$(GO) run ./fixtures/threats
 
 histories: kube ## Live through random histories, and ask when deletion may happen (COUNT=1000 SEED=1)
-	$(GO) test ./controllers/delivery -run TestWhatMayBeDeletedInAnyHistory -v -timeout 24h \
+	GOGC=400 $(GO) test ./controllers/delivery -run TestWhatMayBeDeletedInAnyHistory -v -timeout 24h \
 		-histories $(or $(COUNT),1000) -seed $(or $(SEED),1)
 
 foretold: kube softhsm ## Plan random changes, and make them on a cluster (COUNT=200 SEED=8)

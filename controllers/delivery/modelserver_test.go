@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -15,11 +16,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	fakediscovery "k8s.io/client-go/discovery/fake"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -27,10 +30,9 @@ import (
 )
 
 // modelServer is an API server in memory, for histories that are too many for a
-// real one. It is controller-runtime's, with what that one leaves out and a decision
-// rests on: uids, the preconditions of applies and deletes, foreground deletion. The
-// world writes through raw, the controller through guarded, which asks the oracle
-// before each write.
+// real one. To what is kept it adds what a decision rests on: uids, the preconditions of
+// applies and deletes, foreground deletion. The world writes through raw, the controller
+// through guarded, which asks the oracle before each write.
 type modelServer struct {
 	raw     client.WithWatch
 	guarded client.Client
@@ -59,10 +61,18 @@ var modelKinds = []schema.GroupVersionKind{
 	corev1.SchemeGroupVersion.WithKind("Pod"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
 }
 
-func newModelServer(t *testing.T) *modelServer {
-	t.Helper()
+// modelKnowledge is what all servers know of kinds, alike for all histories.
+type modelKnowledge struct {
+	scheme *runtime.Scheme
+	mapper meta.RESTMapper
+	kinds  modelDiscovery
+	// fields are what applies have to do with.
+	fields map[schema.GroupVersionKind]*managedfields.FieldManager
+}
+
+var modelKnows = sync.OnceValues(func() (*modelKnowledge, error) {
 	scheme := runtime.NewScheme()
-	// Few kinds: the server looks through all of a scheme at every write.
+	// Few kinds: the fake client looks through all of a scheme at every write.
 	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.SecretList{}, &corev1.ConfigMap{},
 		&corev1.ConfigMapList{}, &corev1.Pod{}, &corev1.PodList{})
 	// Workloads stay as they are written: a typed one comes back with more than was sent.
@@ -74,26 +84,55 @@ func newModelServer(t *testing.T) *modelServer {
 		metav1.AddToGroupVersion(scheme, gv)
 	}
 	mapper := meta.NewDefaultRESTMapper(nil)
-	resources := map[string]*metav1.APIResourceList{}
+	known := &modelKnowledge{scheme: scheme, mapper: mapper, kinds: modelDiscovery{&fakediscovery.FakeDiscovery{
+		Fake: &clienttesting.Fake{}}}, fields: map[schema.GroupVersionKind]*managedfields.FieldManager{}}
+	converter := applyconfigurations.NewTypeConverter(clientgoscheme.Scheme)
 	for _, gvk := range modelKinds {
 		mapper.Add(gvk, meta.RESTScopeNamespace)
-		plural, _ := meta.UnsafeGuessKindToResource(gvk)
-		gv := gvk.GroupVersion().String()
-		if resources[gv] == nil {
-			resources[gv] = &metav1.APIResourceList{GroupVersion: gv}
+		known.kinds.has(gvk)
+		if gvk.Kind == "Pod" {
+			continue // nobody applies them
 		}
-		resources[gv].APIResources = append(resources[gv].APIResources, metav1.APIResource{
-			Name: plural.Resource, Kind: gvk.Kind, Namespaced: true, Verbs: metav1.Verbs{"list", "delete", "get"}})
+		fields, err := managedfields.NewDefaultFieldManager(converter, scheme, noDefaults{}, scheme, gvk,
+			gvk.GroupVersion(), "", nil)
+		if err != nil {
+			return nil, err
+		}
+		known.fields[gvk] = fields
 	}
 	mapper.Add(v1alpha1.GroupVersion.WithKind("Delivery"), meta.RESTScopeNamespace)
-	s := &modelServer{ours: map[types.UID]bool{}, kinds: modelDiscovery{&fakediscovery.FakeDiscovery{
-		Fake: &clienttesting.Fake{}}}}
-	for _, list := range resources {
-		s.kinds.Resources = append(s.kinds.Resources, list)
+	return known, nil
+})
+
+// noDefaults: an object stays as it is written.
+type noDefaults struct{}
+
+func (noDefaults) Default(runtime.Object) {}
+
+// has serves one more kind.
+func (d modelDiscovery) has(gvk schema.GroupVersionKind) {
+	gv := gvk.GroupVersion().String()
+	i := slices.IndexFunc(d.Resources, func(list *metav1.APIResourceList) bool { return list.GroupVersion == gv })
+	if i < 0 {
+		i, d.Resources = len(d.Resources), append(d.Resources, &metav1.APIResourceList{GroupVersion: gv})
 	}
-	s.raw = fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithReturnManagedFields().
-		WithStatusSubresource(&v1alpha1.Delivery{}).Build()
-	s.guarded = interceptor.NewClient(s.raw, interceptor.Funcs{Apply: s.apply, Delete: s.delete, Patch: s.patch})
+	plural, _ := meta.UnsafeGuessKindToResource(gvk)
+	d.Resources[i].APIResources = append(d.Resources[i].APIResources, metav1.APIResource{
+		Name: plural.Resource, Kind: gvk.Kind, Namespaced: true, Verbs: metav1.Verbs{"list", "delete", "get"}})
+}
+
+func newModelServer(t *testing.T) *modelServer {
+	t.Helper()
+	known, err := modelKnows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newModelServerOn(known, newModelStore(known))
+}
+
+func newModelServerOn(known *modelKnowledge, raw client.WithWatch) *modelServer {
+	s := &modelServer{ours: map[types.UID]bool{}, kinds: known.kinds, raw: raw}
+	s.guarded = interceptor.NewClient(raw, interceptor.Funcs{Apply: s.apply, Delete: s.delete, Patch: s.patch})
 	return s
 }
 
