@@ -77,7 +77,8 @@ func TestAStrangersCommentIsNotOurs(t *testing.T) {
 		if err := f.Comment(t.Context(), at.Marker()+"\nplan"); err != nil {
 			t.Fatal(err)
 		}
-		if len(s.Comments()) != 4 || s.Comments()[0].Body != at.Marker()+"\nno changes" || s.Comments()[3].Author != "bulla-bot" {
+		if len(s.Comments()) != 4 || s.Comments()[0].Body != at.Marker()+"\nno changes" ||
+			s.Comments()[3].Author != "bulla-bot" {
 			t.Errorf("comments: %+v", s.Comments())
 		}
 	})
