@@ -212,7 +212,8 @@ func (s *Server) answer(o Options) {
 	s.admins = adminAPI{
 		audits,
 		&ledger.Reading{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
-		&unseal.Rewrapping{Clerk: s.Clerk, Heads: s.heads, Token: token, Turns: turns, Sessions: sessions},
+		&unseal.Rewrapping{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Token: token, Turns: turns,
+			Sessions: sessions},
 		&denials.Denying{Clerk: s.Clerk, Heads: s.heads, Store: s.store},
 		&rollout.Showing{Clerk: s.Clerk, Heads: s.heads, Store: s.store, Reports: reports},
 		&rollout.Ordering{Clerk: s.Clerk, Pacing: pacing},

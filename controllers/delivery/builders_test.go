@@ -74,6 +74,10 @@ func (u *tableUnsealer) Kept(_ context.Context, delivery string, s *view.Snapsho
 	return out, nil
 }
 
+func (u *tableUnsealer) Carry(context.Context, string, *view.Snapshot, []unseal.Sealed, []unseal.Sealed) error {
+	return nil // it keeps values by their content
+}
+
 func (u *tableUnsealer) Forget(_ context.Context, delivery string, keep []string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/pace"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
@@ -47,6 +49,7 @@ func (p *pass) send(ctx context.Context, full bool) error {
 	if sealed != nil && d.Status.AppliedBuildDigest != d.Spec.BuildDigest {
 		return sealed // a new stub: the application is held whole
 	}
+	p.carry(ctx)
 	if err := p.intend(ctx, changes); err != nil {
 		return err
 	}
@@ -60,6 +63,23 @@ func (p *pass) send(ctx context.Context, full bool) error {
 	}
 	p.mem.compared.ended(d.Spec.BuildDigest, full, p.failures.any())
 	return nil
+}
+
+// carry has kept what leaves Git with a build that has references.
+func (p *pass) carry(ctx context.Context) {
+	d := p.record.Obj
+	refers := func(o apply.Object) bool { return o.Sealed() && o.Built.Stub.Reference != nil }
+	if d.Status.AppliedBuildDigest == d.Spec.BuildDigest || !slices.ContainsFunc(p.aim.Objects, refers) {
+		return
+	}
+	before, err := p.mem.builds.Stood(ctx, p.aim.Snapshot, d)
+	if err == nil {
+		err = p.unsealing().carry(ctx, before, p.aim.Objects)
+	}
+	if err != nil && ctx.Err() == nil {
+		logf.FromContext(ctx).Error(say.Steady(err), "stubs that leave Git are not kept: a lost value is asked for",
+			"placement", p.aim.Name)
+	}
 }
 
 // intend writes the inventory that is old and new together before anything of

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/unseal"
 )
@@ -70,6 +71,23 @@ func (u unsealing) kept(ctx context.Context, changes []change) ([]change, values
 		}
 	}
 	return possible, values, nil
+}
+
+// carry keeps what of stubs is in Git up to now and will not be, so that what stands is
+// healed with the key service away, also once its stubs are references. Where it fails
+// nothing is held: a value that is lost is asked for then.
+func (u unsealing) carry(ctx context.Context, stood, wanted []apply.Object) error {
+	return u.unsealer.Carry(ctx, u.aim.Name, u.aim.Snapshot, sealedOf(stood), sealedOf(wanted))
+}
+
+func sealedOf(objects []apply.Object) []unseal.Sealed {
+	var sealed []unseal.Sealed
+	for _, o := range objects {
+		if o.Sealed() {
+			sealed = append(sealed, unseal.Sealed{Object: o.Built, Content: o.Content})
+		}
+	}
+	return sealed
 }
 
 // forget drops the kept answers but for those of the content digests in keep.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 const (
@@ -49,6 +50,7 @@ type batchKey struct {
 type batch struct {
 	digests []string
 	has     map[string]bool
+	bytes   int64 // of stubs from the store that come with the answer
 	done    chan struct{}
 	// answers and err are set before done is closed.
 	answers *client.Answers
@@ -62,18 +64,25 @@ func newBatcher(window time.Duration, metrics *metrics.Metrics) batcher {
 	}
 }
 
+// question is for one stub.
+type question struct {
+	digest string
+	// size is how many bytes come with the answer, of a stub that is in the store.
+	size int64
+}
+
 // ask gives the answer for each digest. It waits for the window and the request;
 // a caller that leaves does not take the request from the others.
-func (b *batcher) ask(ctx context.Context, service KeyService, head string, digests []string) (map[string]answer, error) {
+func (b *batcher) ask(ctx context.Context, service KeyService, head string, questions []question) (map[string]answer, error) {
 	if wait := b.silence(); wait > 0 {
 		return nil, &client.UnavailableError{Err: errors.New("it asked to be left alone for a while"), RetryAfter: wait}
 	}
 	joined := map[*batch][]string{}
-	for _, digest := range digests {
-		into := b.join(batchKey{service, head}, digest)
-		joined[into] = append(joined[into], digest)
+	for _, q := range questions {
+		into := b.join(batchKey{service, head}, q)
+		joined[into] = append(joined[into], q.digest)
 	}
-	results := make(map[string]answer, len(digests))
+	results := make(map[string]answer, len(questions))
 	for batch, mine := range joined {
 		select {
 		case <-batch.done:
@@ -115,20 +124,27 @@ func (b *batcher) heed(err error) {
 	}
 }
 
-// join puts a digest into the open batch, opening one when there is none. A full
-// batch leaves at once.
-func (b *batcher) join(key batchKey, digest string) *batch {
+// join puts a question into the open batch, opening one when there is none. A full
+// batch leaves at once, and so does one whose answer has no room for what comes with
+// this one.
+func (b *batcher) join(key batchKey, q question) *batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	current := b.open[key]
+	if current != nil && !current.has[q.digest] && current.bytes+q.size > protocol.MaxStubBytes {
+		delete(b.open, key)
+		go b.request(key, current)
+		current = nil
+	}
 	if current == nil {
 		current = &batch{has: map[string]bool{}, done: make(chan struct{})}
 		b.open[key] = current
 		time.AfterFunc(b.window, func() { b.send(key, current) })
 	}
-	if !current.has[digest] {
-		current.has[digest] = true
-		current.digests = append(current.digests, digest)
+	if !current.has[q.digest] {
+		current.has[q.digest] = true
+		current.bytes += q.size
+		current.digests = append(current.digests, q.digest)
 	}
 	if len(current.digests) == maxBatch {
 		delete(b.open, key)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
 // countingService grants everything and remembers what each request named.
@@ -44,12 +45,39 @@ func (s *countingService) Unseal(_ context.Context, head string, digests []strin
 	return answers, s.err
 }
 
+// small are questions for stubs that are in Git.
+func small(digests ...string) (questions []question) {
+	for _, digest := range digests {
+		questions = append(questions, question{digest: digest})
+	}
+	return questions
+}
+
+// TestNoRequestAsksForMoreThanAnAnswerHasRoomFor: the sizes stand in Git, so that nobody
+// is refused for want of room, and waits.
+func TestNoRequestAsksForMoreThanAnAnswerHasRoomFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service, b := &countingService{}, newBatcher(unsealWindow, nil)
+		const third = protocol.MaxStubBytes / 3
+		asked := []question{{"a", third}, {"b", third}, {"a", third}, {"c", third}, {"git", 0}, {"d", third}, {"e", third}}
+		got, err := b.ask(t.Context(), service, "head", asked)
+		if err != nil || len(got) != 6 {
+			t.Errorf("%d answers, %v", len(got), err)
+		}
+		requests := service.requests()
+		slices.SortFunc(requests, func(a, b []string) int { return slices.Compare(a, b) })
+		if want := [][]string{{"a", "b", "c", "git"}, {"d", "e"}}; !slices.EqualFunc(requests, want, slices.Equal) {
+			t.Errorf("requests %v, want %v", requests, want)
+		}
+	})
+}
+
 func TestQuestionsWithinAWindowAreOneRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service, b := &countingService{}, newBatcher(unsealWindow, nil)
 		for i := range 20 {
 			go func() {
-				got, err := b.ask(t.Context(), service, "head", []string{fmt.Sprint(i), "shared"})
+				got, err := b.ask(t.Context(), service, "head", small(fmt.Sprint(i), "shared"))
 				if err != nil || len(got) != 2 {
 					t.Errorf("question %d: %d answers, %v", i, len(got), err)
 				}
@@ -74,7 +102,7 @@ func TestBatchesAreBounded(t *testing.T) {
 		for i := range 2*maxBatch + 1 {
 			digests = append(digests, fmt.Sprint(i))
 		}
-		got, err := b.ask(t.Context(), service, "head", digests)
+		got, err := b.ask(t.Context(), service, "head", small(digests...))
 		if err != nil || len(got) != len(digests) {
 			t.Errorf("%d answers, %v", len(got), err)
 		}
@@ -93,7 +121,7 @@ func TestHeadsAreNotMixedInOneRequest(t *testing.T) {
 		service, b := &countingService{}, newBatcher(unsealWindow, nil)
 		for _, head := range []string{"old", "new"} {
 			go func() {
-				got, err := b.ask(t.Context(), service, head, []string{"a"})
+				got, err := b.ask(t.Context(), service, head, small("a"))
 				if err != nil || got["a"].head != head {
 					t.Errorf("head %s: answered at %q, %v", head, got["a"].head, err)
 				}
@@ -112,12 +140,12 @@ func TestALeavingCallerDoesNotTakeTheRequestAlong(t *testing.T) {
 		service, b := &countingService{delay: time.Minute}, newBatcher(unsealWindow, nil)
 		leaving, leave := context.WithCancel(t.Context())
 		go func() {
-			if _, err := b.ask(leaving, service, "head", []string{"a"}); !errors.Is(err, context.Canceled) {
+			if _, err := b.ask(leaving, service, "head", small("a")); !errors.Is(err, context.Canceled) {
 				t.Errorf("the leaving caller got %v", err)
 			}
 		}()
 		go func() {
-			if got, err := b.ask(t.Context(), service, "head", []string{"b"}); err != nil || len(got) != 1 {
+			if got, err := b.ask(t.Context(), service, "head", small("b")); err != nil || len(got) != 1 {
 				t.Errorf("the staying caller got %d answers, %v", len(got), err)
 			}
 		}()
@@ -137,7 +165,7 @@ func TestAFailedRequestFailsAllThatShareIt(t *testing.T) {
 		service, b := &countingService{err: gone}, newBatcher(unsealWindow, nil)
 		for i := range 3 {
 			go func() {
-				if _, err := b.ask(t.Context(), service, "head", []string{fmt.Sprint(i)}); !errors.Is(err, gone) {
+				if _, err := b.ask(t.Context(), service, "head", small(fmt.Sprint(i))); !errors.Is(err, gone) {
 					t.Errorf("question %d got %v", i, err)
 				}
 			}()
@@ -157,7 +185,7 @@ func TestAServiceThatAsksToBeLeftAloneIs(t *testing.T) {
 		service := &countingService{err: &keyservice.UnavailableError{Err: errors.New("overloaded"), RetryAfter: 40 * time.Second}}
 		b := newBatcher(unsealWindow, nil)
 		ask := func(digest string) error {
-			_, err := b.ask(t.Context(), service, "head", []string{digest})
+			_, err := b.ask(t.Context(), service, "head", small(digest))
 			return err
 		}
 		if got := keyservice.RetryAfter(requestErrorCause(ask("a"))); got != 40*time.Second {

@@ -12,6 +12,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/controllers/internal/mask"
@@ -64,7 +66,7 @@ func (k *keptAnswers) load(ctx context.Context, delivery string) (*shelf, error)
 		return &shelf{delivery: delivery}, err
 	}
 	list := &corev1.SecretList{}
-	if err := k.client.List(mask.Silent(ctx), list, client.InNamespace(k.namespace), client.MatchingLabels{AnswersLabel: delivery}); err != nil {
+	if err := k.client.List(mask.Silent(ctx), list, client.InNamespace(k.namespace), answersOf(delivery)); err != nil {
 		return nil, fmt.Errorf("list kept answers: %w", err)
 	}
 	s := &shelf{delivery: delivery}
@@ -78,6 +80,17 @@ func (k *keptAnswers) load(ctx context.Context, delivery string) (*shelf, error)
 	slices.SortFunc(s.shards, func(a, b *shard) int { return strings.Compare(a.secret.Name, b.secret.Name) })
 	k.shelves.left(s)
 	return s, nil
+}
+
+// answersOf selects the shards of a Delivery, and not the stubs beside them, which may
+// have many megabytes.
+func answersOf(delivery string) client.MatchingLabelsSelector {
+	selector := labels.SelectorFromSet(labels.Set{AnswersLabel: delivery})
+	noStub, err := labels.NewRequirement(StubLabel, selection.DoesNotExist, nil)
+	if err != nil {
+		panic("controllers: a constant is no label: " + err.Error())
+	}
+	return client.MatchingLabelsSelector{Selector: selector.Add(*noStub)}
 }
 
 // save writes the shards that changed and deletes those that are empty.

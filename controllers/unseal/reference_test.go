@@ -10,6 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing/reference"
 )
@@ -34,7 +35,10 @@ func (w *unsealWorld) refer(o kustomize.Object) (Sealed, []byte) {
 	w.service.mu.Lock()
 	defer w.service.mu.Unlock()
 	w.service.stubs[digest] = o
-	w.service.stored = map[string][]byte{digest: file}
+	if w.service.stored == nil {
+		w.service.stored = map[string][]byte{}
+	}
+	w.service.stored[digest] = file
 	outline := &api.SealedManifest{Metadata: of.Metadata, Spec: api.SealedManifestSpec{Template: of.Spec.Template}}
 	stub := &kustomize.Stub{Digest: digest, Path: o.Stub.Path, Reference: of, Manifest: outline}
 	return Sealed{
@@ -57,6 +61,12 @@ func TestAReferenceIsOpenedWithTheStubThatItNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.expect(got, db, values)
+	w.service.refuse(asked.Object.Stub.Digest, keyservicev1.Refusal_REFUSAL_STUB_MISSING)
+	_, err = w.process().Unseal(t.Context(), "third", w.snapshot, []Sealed{asked})
+	if failed := new(loop.Error); !errors.As(err, &failed) || failed.Reason != v1alpha1.StubMissingReason {
+		t.Errorf("a stub that is not there: %v", err)
+	}
+	w.service.refuse(asked.Object.Stub.Digest, keyservicev1.Refusal_REFUSAL_UNSPECIFIED)
 	other := w.seal("db", map[string]string{"password": "0ther", "user": "app"})
 	swapped, err := yaml.Marshal(other.Stub.Manifest)
 	if err != nil {

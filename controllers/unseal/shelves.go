@@ -3,13 +3,11 @@ package unseal
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -23,6 +21,8 @@ type shelves struct {
 	// listed: of a Delivery that is not in holds, nothing is kept.
 	listed bool
 	holds  map[string]holding
+	// stubs are those that may be kept beside answers, by Delivery and [stubKey].
+	stubs map[string]map[string]bool
 }
 
 // holding is what is kept of one Delivery; the zero value is of one that has to be read.
@@ -43,12 +43,15 @@ func (s *shelves) bare(ctx context.Context, k *keptAnswers, delivery string) (bo
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.listed {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-		if err := k.client.List(ctx, list, client.InNamespace(k.namespace), client.HasLabels{AnswersLabel}); err != nil {
-			return false, fmt.Errorf("list the names of kept answers: %w", err)
+		list, err := k.names(ctx, client.HasLabels{AnswersLabel})
+		if err != nil {
+			return false, err
 		}
 		for _, secret := range list.Items {
+			if key, ok := secret.Labels[StubLabel]; ok {
+				s.setStub(secret.Labels[AnswersLabel], key)
+				continue
+			}
 			s.set(secret.Labels[AnswersLabel], holding{})
 		}
 		s.listed = true
@@ -71,16 +74,16 @@ func (s *shelves) doubt(delivery string) {
 	s.set(delivery, holding{})
 }
 
-// forget is for a Delivery that is gone, with all that was kept of it.
+// forget is for a Delivery of which nothing is kept any more.
 func (s *shelves) forget(delivery string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if held := s.holds[delivery]; held.sure && held.keys == nothing {
-		delete(s.holds, delivery)
-	}
+	delete(s.holds, delivery)
+	delete(s.stubs, delivery)
 }
 
-// exactly reports whether the answers of these content digests are kept, and no others.
+// exactly reports whether the answers of these content digests are kept, and nothing of
+// others.
 func (s *shelves) exactly(delivery string, digests []string) bool {
 	keys := make([]string, 0, len(digests))
 	for _, digest := range digests {
@@ -90,7 +93,56 @@ func (s *shelves) exactly(delivery string, digests []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := s.holds[delivery]
-	return held.sure && held.keys == hashOfKeys(slices.Compact(keys))
+	return held.sure && held.keys == hashOfKeys(slices.Compact(keys)) && !s.strays(delivery, digests)
+}
+
+func (s *shelves) addStub(delivery, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setStub(delivery, key)
+}
+
+func (s *shelves) hasStub(delivery, key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stubs[delivery][key]
+}
+
+// straysFrom reports whether stubs of others than these content digests may be kept.
+func (s *shelves) straysFrom(delivery string, digests []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.strays(delivery, digests)
+}
+
+func (s *shelves) strays(delivery string, digests []string) bool {
+	if len(s.stubs[delivery]) == 0 {
+		return false
+	}
+	wanted := stubKeys(digests)
+	for key := range s.stubs[delivery] {
+		if !wanted[key] {
+			return true
+		}
+	}
+	return false
+}
+
+// keepStubs notes that all but these were dropped.
+func (s *shelves) keepStubs(delivery string, wanted map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.stubs[delivery], func(key string, _ bool) bool { return !wanted[key] })
+}
+
+func (s *shelves) setStub(delivery, key string) {
+	if s.stubs == nil {
+		s.stubs = map[string]map[string]bool{}
+	}
+	if s.stubs[delivery] == nil {
+		s.stubs[delivery] = map[string]bool{}
+	}
+	s.stubs[delivery][key] = true
 }
 
 func (s *shelves) set(delivery string, held holding) {

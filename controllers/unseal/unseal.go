@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
@@ -16,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	"github.com/bulla-dev/bulla/controllers/view"
 	keyservice "github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/reference"
 )
@@ -68,7 +70,10 @@ func (u *Unsealing) Unseal(ctx context.Context, delivery string, snapshot *view.
 	if err != nil {
 		return nil, err
 	}
-	values, missing := o.open(objects)
+	values, missing, err := o.open(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
 	u.metrics.FromKept(len(values))
 	if len(missing) == 0 {
 		return values, nil
@@ -95,15 +100,46 @@ func (u *Unsealing) Kept(ctx context.Context, delivery string, snapshot *view.Sn
 	if err != nil {
 		return nil, err
 	}
-	values, _ := o.open(objects)
+	values, _, err := o.open(ctx, objects)
 	u.metrics.FromKept(len(values))
-	return values, nil
+	return values, err
+}
+
+// Carry implements [Unsealer].
+func (u *Unsealing) Carry(ctx context.Context, delivery string, snapshot *view.Snapshot, stood, wanted []Sealed) error {
+	inGit := map[string]*api.SealedManifest{}
+	for _, n := range stood {
+		if n.Object.Stub.Reference == nil {
+			inGit[n.Content] = n.Object.Stub.Manifest
+		}
+	}
+	wanted = slices.DeleteFunc(slices.Clone(wanted), func(n Sealed) bool {
+		return n.Object.Stub.Reference == nil || inGit[n.Content] == nil
+	})
+	if len(wanted) == 0 {
+		return nil
+	}
+	defer u.kept.lock(delivery)()
+	o, err := u.opener(ctx, delivery, snapshot)
+	if err != nil {
+		return err
+	}
+	for _, n := range wanted {
+		if o.shelf.get(n.Content) == nil || u.kept.shelves.hasStub(delivery, stubKey(n.Content)) {
+			continue
+		}
+		if err := u.kept.keepStub(ctx, delivery, n.Content, reference.Keep(inGit[n.Content])); err != nil {
+			return failure(meta.FailedReason, "a stub that left Git cannot be kept", err)
+		}
+	}
+	return nil
 }
 
 // opener opens kept answers of one Delivery.
 type opener struct {
 	fleet    string
 	identity *Identity
+	kept     *keptAnswers
 	shelf    *shelf
 }
 
@@ -116,47 +152,64 @@ func (u *Unsealing) opener(ctx context.Context, delivery string, snapshot *view.
 	if err != nil {
 		return nil, failure(meta.FailedReason, "kept answers cannot be read", err)
 	}
-	return &opener{fleet: snapshot.Fleet.Spec.ID, identity: identity, shelf: shelf}, nil
+	return &opener{fleet: snapshot.Fleet.Spec.ID, identity: identity, kept: &u.kept, shelf: shelf}, nil
 }
 
 // open gives what can be opened, and what cannot. A kept answer that does not
-// open is as good as none.
-func (o *opener) open(needs []Sealed) (values map[ObjectID]map[string]string, missing []Sealed) {
+// open is as good as none, and so is one whose stub is not kept.
+func (o *opener) open(ctx context.Context, needs []Sealed) (
+	values map[ObjectID]map[string]string, missing []Sealed, err error,
+) {
 	values = make(map[ObjectID]map[string]string, len(needs))
 	for _, n := range needs {
-		if opened, err := n.open(o.fleet, o.identity, o.shelf.get(n.Content), nil); err == nil {
+		manifest, stanzas := n.Object.Stub.Manifest, o.shelf.get(n.Content)
+		if r := n.Object.Stub.Reference; r != nil && stanzas != nil {
+			manifest, err = o.kept.stub(ctx, o.shelf.delivery, o.fleet, n.Content, r)
+			if err != nil {
+				return nil, nil, failure(meta.FailedReason, "kept stubs cannot be read", err)
+			}
+		}
+		if manifest == nil || stanzas == nil {
+			missing = append(missing, n)
+		} else if opened, err := n.open(o.fleet, o.identity, manifest, stanzas); err == nil {
 			values[n.Object.ID()] = opened
 		} else {
 			missing = append(missing, n)
 		}
 	}
-	return values, missing
+	return values, missing, nil
+}
+
+// keep writes an answer, and the stub that came with it, onto the shelf.
+func (o *opener) keep(ctx context.Context, n Sealed, manifest *api.SealedManifest, stanzas []sealing.Stanza) error {
+	if n.Object.Stub.Reference != nil {
+		if err := o.kept.keepStub(ctx, o.shelf.delivery, n.Content, reference.Keep(manifest)); err != nil {
+			return err
+		}
+	}
+	o.shelf.put(n.Content, stanzas)
+	return nil
 }
 
 // fresh asks for what is missing. What was granted is kept even when something
 // else was refused, so that the next try does not ask for it again.
 func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, missing []Sealed, values map[ObjectID]map[string]string) (map[ObjectID]map[string]string, error) {
-	results, err := u.ask(ctx, s, missing)
-	if err != nil {
-		return nil, err
-	}
 	var refused *loop.Error
-	for _, n := range missing {
-		result := results[n.Object.Stub.Digest]
-		if !result.Granted() {
-			refused = worse(refused, refusal(n, result.Refusal, result.head == s.Head))
-			continue
-		}
-		opened, err := n.open(o.fleet, o.identity, result.Stanzas, result.Stub)
+	for _, some := range inRoom(missing) {
+		results, err := u.ask(ctx, s, some)
 		if err != nil {
-			refused = worse(refused, failure(v1alpha1.UnsealFailedReason, fmt.Sprintf("%s: the key service's answer does not open it", describe(n)), err))
-			continue
+			return nil, err
 		}
-		values[n.Object.ID()] = opened
-		o.shelf.put(n.Content, result.Stanzas)
-	}
-	if err := u.kept.save(ctx, o.shelf); err != nil {
-		return nil, failure(meta.FailedReason, "answers cannot be kept", err)
+		of, err := o.take(ctx, s, some, results, values)
+		if saved := u.kept.save(ctx, o.shelf); err == nil {
+			err = saved
+		}
+		if err != nil {
+			return nil, failure(meta.FailedReason, "answers cannot be kept", err)
+		}
+		if of != nil {
+			refused = worse(refused, of)
+		}
 	}
 	if refused != nil {
 		if refused.Stale {
@@ -167,17 +220,61 @@ func (u *Unsealing) fresh(ctx context.Context, o *opener, s *view.Snapshot, miss
 	return values, nil
 }
 
+// inRoom parts what is asked for into what one answer has room for. One part is asked
+// for, opened and kept after the other: the stubs of one are not in memory with those of
+// the next.
+func inRoom(missing []Sealed) (parts [][]Sealed) {
+	room := int64(0)
+	for _, n := range missing {
+		size := n.Object.Stub.StoredSize()
+		if len(parts) == 0 || size > room {
+			parts, room = append(parts, nil), protocol.MaxStubBytes
+		}
+		room -= size
+		parts[len(parts)-1] = append(parts[len(parts)-1], n)
+	}
+	return parts
+}
+
+// take opens what was granted, and puts it on the shelf. It returns the worst of what
+// was refused.
+func (o *opener) take(ctx context.Context, s *view.Snapshot, asked []Sealed, results map[string]answer,
+	values map[ObjectID]map[string]string,
+) (refused *loop.Error, err error) {
+	for _, n := range asked {
+		result := results[n.Object.Stub.Digest]
+		if !result.Granted() {
+			refused = worse(refused, refusal(n, result.Refusal, result.head == s.Head))
+			continue
+		}
+		manifest, err := n.manifest(o.fleet, result.Stub)
+		var opened map[string]string
+		if err == nil {
+			opened, err = n.open(o.fleet, o.identity, manifest, result.Stanzas)
+		}
+		if err != nil {
+			refused = worse(refused, failure(v1alpha1.UnsealFailedReason, fmt.Sprintf("%s: the key service's answer does not open it", describe(n)), err))
+			continue
+		}
+		if err := o.keep(ctx, n, manifest, result.Stanzas); err != nil {
+			return refused, err
+		}
+		values[n.Object.ID()] = opened
+	}
+	return refused, nil
+}
+
 // ask puts the missing stubs into batches with those of other Deliveries.
 func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []Sealed) (map[string]answer, error) {
 	service := u.link.Current()
 	if service == nil {
 		return nil, failure(v1alpha1.KeyServiceUnavailableReason, "this cluster is not enrolled with the key service yet", nil)
 	}
-	digests := make([]string, 0, len(missing))
+	questions := make([]question, 0, len(missing))
 	for _, n := range missing {
-		digests = append(digests, n.Object.Stub.Digest)
+		questions = append(questions, question{n.Object.Stub.Digest, n.Object.Stub.StoredSize()})
 	}
-	results, err := u.batches.ask(ctx, service, s.Head, digests)
+	results, err := u.batches.ask(ctx, service, s.Head, questions)
 	if err != nil {
 		if errors.As(err, new(*keyservice.LogError)) || errors.As(err, new(*keyservice.MemoryError)) {
 			logf.FromContext(ctx).Error(err, "the audit log does not agree: nothing of the answer is used")
@@ -205,20 +302,21 @@ func (u *Unsealing) ask(ctx context.Context, s *view.Snapshot, missing []Sealed)
 	return results, nil
 }
 
-// open opens every block of the stub with the stanzas. The context is the built
-// object's: an answer for another object's payload is refused here too. stored are the
-// bytes that came for a reference; what is not the stub that Git's reference names, in
-// any part, is not opened, whatever the service says.
-func (n Sealed) open(
-	fleet string, identity *Identity, stanzas []sealing.Stanza, stored []byte,
-) (map[string]string, error) {
-	manifest := n.Object.Stub.Manifest
+// manifest is the stub to open. stored are the bytes that came for a reference; what is
+// not the stub that Git's reference names, in any part, is not opened, whatever the
+// service says.
+func (n Sealed) manifest(fleet string, stored []byte) (*api.SealedManifest, error) {
 	if r := n.Object.Stub.Reference; r != nil {
-		var err error
-		if manifest, err = reference.Open(fleet, r, stored); err != nil {
-			return nil, err
-		}
+		return reference.Open(fleet, r, stored)
 	}
+	return n.Object.Stub.Manifest, nil
+}
+
+// open opens every block of the stub with the stanzas. The context is the built
+// object's: an answer for another object's payload is refused here too.
+func (n Sealed) open(
+	fleet string, identity *Identity, manifest *api.SealedManifest, stanzas []sealing.Stanza,
+) (map[string]string, error) {
 	blocks := manifest.Spec.Blocks
 	if len(stanzas) != len(blocks) {
 		return nil, fmt.Errorf("open stub: %d answers for %d blocks", len(stanzas), len(blocks))
@@ -265,7 +363,10 @@ func (u *Unsealing) Forget(ctx context.Context, delivery string, keep []string) 
 		return nil
 	}
 	if len(keep) == 0 { // revoked: what somebody brought back from a backup goes too
-		u.kept.shelves.doubt(delivery)
+		if err := u.kept.dropAll(ctx, delivery); err != nil {
+			return fmt.Errorf("forget answers of %q: %w", delivery, err)
+		}
+		return nil
 	}
 	shelf, err := u.kept.load(ctx, delivery)
 	if err != nil {
@@ -275,7 +376,9 @@ func (u *Unsealing) Forget(ctx context.Context, delivery string, keep []string) 
 	if err := u.kept.save(ctx, shelf); err != nil {
 		return fmt.Errorf("forget answers of %q: %w", delivery, err)
 	}
-	u.kept.shelves.forget(delivery)
+	if err := u.kept.dropStubs(ctx, delivery, keep); err != nil {
+		return fmt.Errorf("forget answers of %q: %w", delivery, err)
+	}
 	return nil
 }
 

@@ -143,6 +143,7 @@ type softService struct {
 	mu       sync.Mutex
 	stubs    map[string]kustomize.Object
 	stored   map[string][]byte // by the digest of a reference
+	room     int64             // for stubs in an answer, where it is not 0
 	refusals map[string]keyservicev1.Refusal
 	fleet    string
 	head     string
@@ -160,8 +161,16 @@ func (s *softService) Unseal(ctx context.Context, _ string, digests []string) (*
 		return nil, s.err
 	}
 	answers := &keyservice.Answers{Fleet: s.fleet, Head: s.head, Results: map[string]keyservice.Result{}}
+	room := s.room
 	for _, digest := range digests {
 		result := keyservice.Result{Refusal: s.refusals[digest]}
+		if size := int64(len(s.stored[digest])); result.Granted() && s.room > 0 {
+			if size > room {
+				result.Refusal = keyservicev1.Refusal_REFUSAL_UNAVAILABLE
+			} else {
+				room -= size
+			}
+		}
 		if result.Granted() {
 			var err error
 			if result.Stanzas, err = s.unlock(ctx, s.stubs[digest]); err != nil {
@@ -189,6 +198,19 @@ func (s *softService) unlock(ctx context.Context, o kustomize.Object) ([]sealing
 		stanzas = append(stanzas, stanza)
 	}
 	return stanzas, nil
+}
+
+func (s *softService) refuse(digest string, with keyservicev1.Refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals[digest] = with
+}
+
+// away has the service answer nothing.
+func (s *softService) away(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
 }
 
 // asked is the number of requests so far.

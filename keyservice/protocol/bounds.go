@@ -5,6 +5,12 @@ package protocol
 const (
 	// MaxDigests is how many digests one request may name.
 	MaxDigests = 1000
+	// MaxStubBytes is how many bytes of stubs from the store go into one answer, or
+	// come together for one Rewrap: a request may name a thousand references of 2 MiB.
+	// It is more than the greatest stub, so that each comes with the first request that
+	// asks for it alone, and half of what a client reads. Who asks knows each size from
+	// Git.
+	MaxStubBytes = 32 << 20
 	// MinNonce is how long the nonce of a request is at least, in bytes.
 	MinNonce = 16
 	// MaxNonce is how long it is at most, in bytes.

@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/journal"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/turnstile"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -29,6 +30,8 @@ type Rewrapping struct {
 	*clerk.Clerk
 
 	Heads *heads.Heads
+	// Store has the stubs that references name.
+	Store stored
 	Token sealing.Opener
 	Turns *turnstile.Turns
 	// Sessions is how many stubs are under way for one request: clusters come first.
@@ -43,6 +46,7 @@ type rewrap struct {
 	revision string
 	head     *heads.Head
 	to       api.SealingKey
+	stubs    stored
 	log      *slog.Logger
 }
 
@@ -71,7 +75,8 @@ type rewrapLock struct {
 }
 
 // Rewrap moves the locks of stubs to the Active key. The caller names digests,
-// and that is all they say: bytes come from the accepted head, context from the
+// and that is all they say: bytes come from the accepted head, or from the store by a
+// reference of that head, context from the
 // object that the head builds, target from the lock itself, which does not open
 // under another, and the key from the signed fleet.yaml. There is no field for a
 // ciphertext, a scope, a name, a target or a key, and no plaintext: see
@@ -93,13 +98,17 @@ func (s *Rewrapping) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest)
 	id := make([]byte, 8)
 	rand.Read(id)
 	to, _ := now.Model.Fleet.Spec.ActiveKey() // a parsed fleet has one
-	q := &rewrap{id: hex.EncodeToString(id), who: who, revision: in.GetHead(), head: now, to: to}
+	q := &rewrap{id: hex.EncodeToString(id), who: who, revision: in.GetHead(), head: now, to: to, stubs: s.Store}
 	q.log = s.Log.With("request", q.id, "person", who.Name, "head", now.Hash)
 	placed, err := now.PlacedAnywhere(ctx, in.GetDigests())
 	if err != nil {
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
-	results, locks := q.decideAll(in.GetDigests(), placed)
+	if n := storedSize(placed); n > protocol.MaxStubBytes && len(in.GetDigests()) > 1 {
+		return nil, s.Refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d bytes of stubs from the store, at most %d for several",
+			n, protocol.MaxStubBytes), "person", who.Name)
+	}
+	results, locks := q.decideAll(ctx, in.GetDigests(), placed)
 	if isTooMuch(locks, len(results)) {
 		return nil, s.Refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d locks or more to move, at most %d for several stubs", locks, maxMoves), "person", who.Name)
 	}
@@ -128,12 +137,14 @@ func isTooMuch(locks, digests int) bool { return locks > maxMoves && digests > 1
 
 // decideAll decides before the token is asked for the first, and counts the locks
 // to move. It ends where they are too many.
-func (q *rewrap) decideAll(digests []string, placed map[string][]grant.Candidate) (results []rewrapped, locks int) {
+func (q *rewrap) decideAll(ctx context.Context, digests []string, placed map[string][]grant.Candidate) (
+	results []rewrapped, locks int,
+) {
 	results = make([]rewrapped, len(digests))
 	for i, digest := range digests {
 		r := &results[i]
 		r.digest = digest
-		if r.refusal = q.decide(placed[digest], r); r.refusal == granted {
+		if r.refusal = q.decide(ctx, placed[digest], r); r.refusal == granted {
 			locks += r.moves()
 		}
 		if isTooMuch(locks, len(digests)) {
@@ -157,9 +168,16 @@ func (r *rewrapped) moves() (n int) {
 
 // decide asks what Unseal asks, but for the cluster: placed at the head, bound
 // to one built object there, every lock parses, and its key opens.
-func (q *rewrap) decide(placed []grant.Candidate, r *rewrapped) keyservicev1.Refusal {
+func (q *rewrap) decide(ctx context.Context, placed []grant.Candidate, r *rewrapped) keyservicev1.Refusal {
 	if len(placed) == 0 { // history is refused: candidates are of the accepted head
 		return notPlaced
+	}
+	if of := grant.Referred(placed); of != nil {
+		var refusal keyservicev1.Refusal
+		t := taking{q.stubs, q.who.Fleet, q.log.With("digest", r.digest)}
+		if placed, _, refusal = t.take(ctx, placed, of); refusal != granted {
+			return refusal
+		}
 	}
 	var bound []grant.Bound
 	var err error

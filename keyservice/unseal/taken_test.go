@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
 
@@ -35,9 +36,9 @@ func TestAnAnswerCarriesABoundedNumberOfBytes(t *testing.T) {
 	rows := &counted{}
 	of := &api.SealedReference{}
 	of.Spec.Stub.Size = api.MaxStoredStub
-	g := &grounds{rows: rows, room: stubRoom, log: slog.New(slog.DiscardHandler),
+	g := &grounds{rows: rows, room: protocol.MaxStubBytes, log: slog.New(slog.DiscardHandler),
 		index: &heads.Index{Stubs: map[string][]grant.Candidate{"d": {{Reference: of}}}}}
-	most := stubRoom / api.MaxStoredStub
+	most := protocol.MaxStubBytes / api.MaxStoredStub
 	for n := range most + 5 {
 		want := invalid // one byte is not the stub
 		if n >= most {
@@ -50,9 +51,9 @@ func TestAnAnswerCarriesABoundedNumberOfBytes(t *testing.T) {
 	if rows.asked != most {
 		t.Errorf("%d stubs were read for an answer of %d", rows.asked, most)
 	}
-	g.rows, g.room = gone{}, stubRoom
+	g.rows, g.room = gone{}, protocol.MaxStubBytes
 	_, refusal := taken(t.Context(), g, decided{digest: "d"})
-	if refusal != keyservicev1.Refusal_REFUSAL_STUB_MISSING || g.room != stubRoom {
+	if refusal != keyservicev1.Refusal_REFUSAL_STUB_MISSING || g.room != protocol.MaxStubBytes {
 		t.Errorf("one that is missing: %v, room for %d", refusal, g.room)
 	}
 }

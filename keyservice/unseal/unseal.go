@@ -105,7 +105,7 @@ func (s *Unsealing) attempt(ctx context.Context, q *question, let allowance, owe
 	fail := func(reason string, unrecorded int, err error) (*keyservicev1.UnsealResponse, int, error) {
 		return nil, unrecorded, s.Refuse(reason, err, "cluster", q.who.Name)
 	}
-	g := &grounds{who: q.who, rows: s.Store, room: stubRoom}
+	g := &grounds{who: q.who, rows: s.Store, room: protocol.MaxStubBytes}
 	if g.head, err = s.Heads.Openable(ctx); err != nil {
 		return fail(heads.Reason(err), owes, err)
 	}

@@ -70,6 +70,14 @@ func (s *Stub) Fields() []string {
 	return all
 }
 
+// StoredSize is how many bytes of a stub a reference has in the store; 0 of a stub.
+func (s *Stub) StoredSize() int64 {
+	if s.Reference == nil {
+		return 0
+	}
+	return s.Reference.Spec.Stub.Size
+}
+
 // Keys are the keys of the Secret, sealed and public, sorted.
 func (s *Stub) Keys() []string {
 	if s.Reference != nil {
