@@ -24,7 +24,7 @@ type referred struct {
 
 func newReferred(t *testing.T) *referred {
 	t.Helper()
-	f := newFixtureIn(newWorldOf(t, api.SuiteHybrid, 2, 0, func(w *world) { w.references = true }))
+	f := newFixture(t)
 	of, err := reference.Of(f.fleet, "stub.yaml", []byte(f.file))
 	if err != nil {
 		t.Fatal(err)

@@ -92,8 +92,6 @@ type world struct {
 	between func(keyservice.Store) keyservice.Store
 	limits  turnstile.Limits
 	stubs   config.Stubs
-	// references has the service build references, which no program does yet.
-	references bool
 	// through stands between the service and its token.
 	through keyservice.Token
 	// maxAge of the last verified look; none when 0.
@@ -210,7 +208,7 @@ func (w *world) start(sessions int) {
 	}
 	// Longer than the product's: the race detector makes a build of many locks slow.
 	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: w.slowAfter,
-		References: w.references})
+		References: true})
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	hooks := w.listen()
