@@ -20,7 +20,7 @@ import (
 func (s *front) admitPerson(ctx context.Context, r *http.Request, route Route) (context.Context, error) {
 	who, err := s.people.Authenticate(r)
 	if err != nil {
-		return nil, s.RefuseRecorded(ctx, stranger(route), err)
+		return nil, s.refuseProof(ctx, route, err)
 	}
 	entry, err := s.people.Find(who)
 	if err != nil {
@@ -38,6 +38,19 @@ func (s *front) admitPerson(ctx context.Context, r *http.Request, route Route) (
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return authority.WithPerson(ctx, who), nil
+}
+
+// refuseProof answers who did not show who they are. While the provider is away nothing is
+// decided, so nothing is recorded: a good token is told to come again.
+func (s *front) refuseProof(ctx context.Context, route Route, why error) error {
+	if errors.Is(why, authority.ErrProvider) {
+		return s.Refuse(keyservicev1.ReasonUnavailable, why, "procedure", path.Base(route.Path))
+	}
+	entry := stranger(route)
+	if errors.Is(why, authority.ErrToken) {
+		entry.Outcome = keyservicev1.ReasonToken
+	}
+	return s.RefuseRecorded(ctx, entry, why)
 }
 
 // withRoles tells a person, whose certificate and entry are good, what they lack.

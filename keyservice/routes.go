@@ -22,8 +22,9 @@ const (
 	// AuthExpired demands the same, but the certificate may have expired of late.
 	AuthExpired Auth = "client certificate, expired or not"
 	// AuthPerson demands a person's certificate, whose name, key and role the
-	// configuration has, checked for this request.
-	AuthPerson Auth = "person's certificate"
+	// configuration has, or the token of an OpenID provider with a group that it has;
+	// checked for this request.
+	AuthPerson Auth = "person's certificate or token"
 )
 
 // Route is one entry of the attack surface.

@@ -22,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/ledger"
 	"github.com/bulla-dev/bulla/keyservice/metrics"
 	"github.com/bulla-dev/bulla/keyservice/notices"
+	"github.com/bulla-dev/bulla/keyservice/openid"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/receiver"
 	"github.com/bulla-dev/bulla/keyservice/rollout"
@@ -150,7 +151,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.listen(o)
+	if err := s.listen(o); err != nil {
+		return nil, err
+	}
 	if err := s.listening.certify(); err != nil {
 		return nil, err
 	}
@@ -178,14 +181,34 @@ func New(ctx context.Context, o Options) (*Server, error) {
 }
 
 // listen makes what stands before the handlers.
-func (s *Server) listen(o Options) {
+func (s *Server) listen(o Options) error {
+	people, err := s.peopleOf(o)
+	if err != nil {
+		return err
+	}
 	grace := time.Duration(s.config.Renewal.Grace)
 	open := newConnections()
-	people := authority.NewPeople(s.config.People, s.authority.ByCertificate())
 	s.front = &front{Clerk: s.Clerk, authority: s.authority, people: people, connections: open,
 		clones: newClones(s.Clerk, s.store), limiter: turnstile.NewLimiter(s.config.Limits.WithDefaults()), grace: grace}
 	s.listening = &listening{authority: s.authority, connections: open, names: s.config.ServerNames,
 		renewal: o.Renewal, grace: grace, refreshEvery: o.RefreshEvery, now: o.Now, log: o.Log}
+	return nil
+}
+
+// peopleOf are the people of the configuration, by each kind of proof that it has.
+func (s *Server) peopleOf(o Options) (*authority.People, error) {
+	by := []authority.Authenticator{s.authority.ByCertificate()}
+	of := s.config.OIDC.WithDefaults()
+	if of.On() {
+		byToken, err := openid.New(s.Fleet, of, o.Now)
+		if err != nil {
+			return nil, fmt.Errorf("read oidc of the configuration: %w", err)
+		}
+		by = append(by, byToken)
+	}
+	people := authority.NewPeople(s.config.People, by...)
+	people.SetGroups(of)
+	return people, nil
 }
 
 // answer makes the handlers.
@@ -283,10 +306,24 @@ func (s *Server) SetPeople(ctx context.Context, people []config.Person) error {
 	if err := config.CheckPeople(people); err != nil {
 		return fmt.Errorf("set people: %w", err)
 	}
-	if entries := s.front.people.Set(people); len(entries) > 0 {
-		if _, err := s.Journal.Leave(ctx, entries); err != nil {
-			return fmt.Errorf("set people: they count, and the audit log does not say so: %w", err)
-		}
+	return s.tellOfPeople(ctx, s.front.people.Set(people))
+}
+
+// SetGroups replaces what groups of the OpenID provider may, and who is barred, as
+// [Server.SetPeople] does people. Who the provider is, is taken at the start alone.
+func (s *Server) SetGroups(ctx context.Context, of config.OIDC) error {
+	if err := of.CheckGroups(); err != nil {
+		return fmt.Errorf("set groups: %w", err)
+	}
+	return s.tellOfPeople(ctx, s.front.people.SetGroups(of))
+}
+
+func (s *Server) tellOfPeople(ctx context.Context, entries []audit.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if _, err := s.Journal.Leave(ctx, entries); err != nil {
+		return fmt.Errorf("set people: they count, and the audit log does not say so: %w", err)
 	}
 	return nil
 }

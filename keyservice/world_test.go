@@ -92,6 +92,7 @@ type world struct {
 	between func(keyservice.Store) keyservice.Store
 	limits  turnstile.Limits
 	stubs   config.Stubs
+	oidc    config.OIDC
 	// through stands between the service and its token.
 	through keyservice.Token
 	// maxAge of the last verified look; none when 0.
@@ -178,6 +179,7 @@ func (w *world) config(sessions int) *config.Config {
 		People:         w.people,
 		Limits:         w.limits,
 		Stubs:          w.stubs,
+		OIDC:           w.oidc,
 		Renewal:        config.Renewal{URL: w.renewal, Grace: config.Duration(7 * 24 * time.Hour)},
 
 		ReportAfterRemoval: config.Duration(time.Hour),

@@ -169,7 +169,11 @@ func reloadPeople(ctx context.Context, file string, service *keyservice.Server, 
 				log.Error("people are read again, and something is wrong", "error", err.Error())
 				continue
 			}
-			log.Info("people are read again", "people", len(config.People))
+			if err := service.SetGroups(ctx, config.OIDC); err != nil {
+				log.Error("groups are read again, and something is wrong", "error", err.Error())
+				continue
+			}
+			log.Info("people are read again", "people", len(config.People), "groups", len(config.OIDC.Groups))
 		}
 	}()
 	return func() {

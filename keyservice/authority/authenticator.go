@@ -6,8 +6,8 @@ import (
 )
 
 // Authenticator proves which person is behind a request, by one kind of proof. The
-// service's own certificates are one ([Authority.ByCertificate]); a token of an OpenID
-// provider may be another.
+// service's own certificates are one ([Authority.ByCertificate]), tokens of an OpenID
+// provider another (package openid).
 type Authenticator interface {
 	// Authenticate returns [ErrNotMine] for a request that has nothing of this kind:
 	// the next one is asked. Any other error refuses the request, whatever it has
@@ -19,8 +19,15 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (Person, error)
 }
 
-// ErrNotMine says that a request has no proof of a kind.
-var ErrNotMine = errors.New("no proof of who asks")
+// Errors of a proof.
+var (
+	// ErrNotMine says that a request has no proof of a kind.
+	ErrNotMine = errors.New("no proof of who asks")
+	// ErrToken says that the token of an OpenID provider does not count.
+	ErrToken = errors.New("the token does not count")
+	// ErrProvider says that it is not known whether it does.
+	ErrProvider = errors.New("the OpenID provider does not answer")
+)
 
 // byCertificate reads the client certificate of the connection.
 type byCertificate struct{ of *Authority }

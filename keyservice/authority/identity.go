@@ -29,9 +29,18 @@ func (c Cluster) Entry(kind audit.Kind, outcome string) audit.Entry {
 // Person is somebody who asks, as [People] authenticated them.
 type Person struct {
 	Fleet, Name string
-	// Identity is "sha256:" and the hash of the certificate's public key.
+	// Identity is "sha256:" and the hash of the certificate's public key; of who came by a
+	// token its issuer, "#" and its subject.
 	Identity string
 	Serial   string
+	// Claims are of who came by a token, and has no certificate.
+	Claims *Claims
+}
+
+// Claims are what the token of an OpenID provider says of a person.
+type Claims struct {
+	Subject string
+	Groups  []string
 }
 
 // Entry is one of the audit log under a person's name.

@@ -27,6 +27,7 @@ func newRoster(people []config.Person) *roster {
 // of proof, and what they may by the configuration.
 type People struct {
 	roster atomic.Pointer[roster]
+	groups atomic.Pointer[groups]
 	by     []Authenticator
 }
 
@@ -34,6 +35,7 @@ type People struct {
 func NewPeople(list []config.Person, by ...Authenticator) *People {
 	p := &People{by: by}
 	p.roster.Store(newRoster(list))
+	p.groups.Store(&groups{})
 	return p
 }
 
@@ -51,6 +53,9 @@ func (p *People) Authenticate(r *http.Request) (Person, error) {
 
 // Find is the configuration's entry for somebody who was authenticated.
 func (p *People) Find(who Person) (config.Person, error) {
+	if who.Claims != nil {
+		return p.groups.Load().find(who)
+	}
 	return p.roster.Load().find(who.Name, who.Identity)
 }
 
@@ -61,8 +66,10 @@ func (p *People) Set(list []config.Person) []audit.Entry {
 	return changes(*p.roster.Swap(after), *after)
 }
 
-// Entries is what the audit log is to say of the whole list, at a start.
-func (p *People) Entries() []audit.Entry { return changes(nil, *p.roster.Load()) }
+// Entries is what the audit log is to say of both lists, at a start.
+func (p *People) Entries() []audit.Entry {
+	return append(changes(nil, *p.roster.Load()), (&groups{}).changes(p.groups.Load())...)
+}
 
 // changes is what the audit log says of a new list, one entry a person.
 func changes(before, after roster) []audit.Entry {

@@ -13,6 +13,7 @@ import (
 var codes = map[string]connect.Code{
 	keyservicev1.ReasonCertificate: connect.CodeUnauthenticated,
 	keyservicev1.ReasonJoinToken:   connect.CodeUnauthenticated,
+	keyservicev1.ReasonToken:       connect.CodeUnauthenticated,
 	keyservicev1.ReasonNameTaken:   connect.CodeAlreadyExists,
 	keyservicev1.ReasonNotInFleet:  connect.CodePermissionDenied,
 	keyservicev1.ReasonIdentity:    connect.CodePermissionDenied,

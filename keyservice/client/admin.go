@@ -27,7 +27,9 @@ type Admin struct {
 	url       *url.URL
 	fleet     string
 	person    string
-	err       error // what is wrong with the arguments of NewAdmin
+	// token is of who has no certificate.
+	token func(context.Context) (string, error)
+	err   error // what is wrong with the arguments of NewAdmin
 }
 
 // NewAdmin returns a client of the service at a URL that presents a person's
@@ -99,10 +101,10 @@ func (a *Admin) Certificate(ctx context.Context) (*x509.Certificate, error) {
 	return secured.ConnectionState().PeerCertificates[0], nil
 }
 
-// Fleet is the fleet that the certificate names.
+// Fleet is the fleet that the certificate names, or the login.
 func (a *Admin) Fleet() string { return a.fleet }
 
-// Person is the person that the certificate names.
+// Person is the person that the certificate names, or the token.
 func (a *Admin) Person() string { return a.person }
 
 // ListAudit reads entries of the audit log. Nothing in the answer is verified;
@@ -206,6 +208,10 @@ func (a *Admin) Describe(ctx context.Context) (*keyservicev1.DescribeResponse, e
 func administer[In, Out any](ctx context.Context, a *Admin, call func(keyservicev1connect.AdminServiceClient, context.Context, *In) (*Out, error), in *In) (*Out, error) {
 	if a.err != nil {
 		return nil, a.err
+	}
+	ctx, err := a.withToken(ctx)
+	if err != nil {
+		return nil, err
 	}
 	out, err := call(a.rpc, ctx, in)
 	if err != nil {

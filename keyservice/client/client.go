@@ -114,7 +114,7 @@ func newTransport(config *tls.Config) *http.Transport {
 	}
 }
 
-func newHTTPClient(transport *http.Transport, timeout time.Duration) *http.Client {
+func newHTTPClient(transport http.RoundTripper, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Transport: transport,
 		Timeout:   timeout,

@@ -36,6 +36,7 @@ func (c *Config) check(m *mistakes) {
 	c.Receiver.check(m)
 	c.Stubs.check(m)
 	checkPeople(m, c.People)
+	c.OIDC.check(m)
 }
 
 func (c *Config) checkRequired(m *mistakes) {

@@ -54,6 +54,8 @@ type Config struct {
 	// read again on SIGHUP; who is not in it any more is refused from the next
 	// request on.
 	People []Person `yaml:"people"`
+	// OIDC lets people in by tokens of an OpenID provider, beside those with certificates.
+	OIDC OIDC `yaml:"oidc"`
 	// ReportAfterRemoval is how long a cluster that left the fleet may still report
 	// what became of its secrets, while its certificate lasts. Default 168h.
 	ReportAfterRemoval Duration `yaml:"reportAfterRemoval"`
@@ -130,7 +132,7 @@ func Load(file string) (*Config, error) {
 func (c *Config) setDefaults(dir string) {
 	for _, path := range []*string{&c.Repository.UsernameFile, &c.Repository.PasswordFile, &c.Repository.SSHKeyFile,
 		&c.Repository.KnownHostsFile, &c.Repository.CAFile, &c.Token.PINFile, &c.DataDir, &c.Store, &c.Database.URLFile,
-		&c.NotificationsFile} {
+		&c.NotificationsFile, &c.OIDC.CAFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(dir, *path)
 		}
@@ -162,6 +164,7 @@ func (c *Config) setDefaults(dir string) {
 		c.ReportAfterRemoval = Duration(7 * 24 * time.Hour)
 	}
 	c.Stubs = c.Stubs.WithDefaults()
+	c.OIDC = c.OIDC.WithDefaults()
 	c.setURL(&c.URL, c.Listen)
 	c.setURL(&c.Renewal.URL, c.Renewal.Listen)
 	if c.Renewal.Grace == 0 {

@@ -25,10 +25,13 @@ const (
 	// ReasonSuspended: the Cluster file says suspend.
 	ReasonSuspended = "Suspended"
 	// ReasonPerson: the service's configuration does not have that person, or
-	// with another public key.
+	// with another public key; or it gives no role to any group of their token.
 	ReasonPerson = "Person"
 	// ReasonRole: the person's roles do not cover what was asked for.
 	ReasonRole = "Role"
+	// ReasonToken: the token of an OpenID provider does not count: it is too old, not for
+	// this fleet's client, of another issuer, or not signed by it.
+	ReasonToken = "IDToken"
 	// ReasonJoinToken: the join token is unknown, used, expired or not for this.
 	ReasonJoinToken = "Token"
 	// ReasonNameTaken: another machine enrolled under that name. Only who holds a

@@ -26,6 +26,7 @@ func Outcomes() []string {
 		keyservicev1.ReasonCertificate, keyservicev1.ReasonNotInFleet, keyservicev1.ReasonIdentity,
 		keyservicev1.ReasonSuspended,
 		keyservicev1.ReasonPerson, keyservicev1.ReasonRole, keyservicev1.ReasonJoinToken,
+		keyservicev1.ReasonToken,
 		keyservicev1.ReasonNameTaken, keyservicev1.ReasonLedgerFull,
 		keyservicev1.ReasonTooMuch, keyservicev1.ReasonNoDenial, keyservicev1.ReasonNoStub, keyservicev1.ReasonStubQuota,
 		keyservicev1.ReasonRequest, keyservicev1.ReasonLimited,

@@ -1,0 +1,156 @@
+package idtoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+const (
+	// keysLife is how long keys count that the issuer showed. The library keeps them until
+	// it meets one that it does not know: a key that the issuer took back would count for
+	// ever.
+	keysLife = 10 * time.Minute
+	// failureLife is how long an issuer that did not answer is left alone.
+	failureLife = 5 * time.Second
+)
+
+// Verifier holds tokens to the rules, by the keys that the issuer shows. It is safe for
+// concurrent use.
+type Verifier struct {
+	rules Rules
+	// turn is held while the issuer is asked, and for what is below.
+	turn    chan struct{}
+	current *provider
+	failed  time.Time
+	failure error
+}
+
+// New makes it. The issuer is asked at the first token, so that what starts does not hang
+// on it.
+func New(r Rules) *Verifier {
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	v := &Verifier{rules: r, turn: make(chan struct{}, 1)}
+	return v
+}
+
+// provider is what an issuer said of itself.
+type provider struct {
+	found    *oidc.Provider
+	verifier *oidc.IDTokenVerifier
+	since    time.Time
+}
+
+// Endpoints are where people sign in.
+type Endpoints struct {
+	oauth2.Endpoint
+	// NamesItself says that answers of the authorization endpoint name the issuer (RFC
+	// 9207), so that one without the name is another's.
+	NamesItself bool
+}
+
+// Endpoints asks the issuer for them.
+func (v *Verifier) Endpoints(ctx context.Context) (Endpoints, error) {
+	p, err := v.provider(ctx)
+	if err != nil {
+		return Endpoints{}, err
+	}
+	var more struct {
+		NamesItself bool `json:"authorization_response_iss_parameter_supported"`
+	}
+	if err := p.found.Claims(&more); err != nil {
+		return Endpoints{}, errors.New("what the issuer says of itself does not parse")
+	}
+	return Endpoints{p.found.Endpoint(), more.NamesItself}, nil
+}
+
+// Context has requests of the oauth2 library go where the verifier's go.
+func (v *Verifier) Context(ctx context.Context) context.Context {
+	return oidc.ClientContext(ctx, v.rules.HTTP)
+}
+
+// provider is what the issuer said last, if that is not too old.
+func (v *Verifier) provider(ctx context.Context) (*provider, error) {
+	select {
+	case v.turn <- struct{}{}:
+		defer func() { <-v.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+	}
+	now := v.rules.Now()
+	if v.current != nil && now.Sub(v.current.since) < keysLife && !now.Before(v.current.since) {
+		return v.current, nil
+	}
+	if v.failure != nil && time.Since(v.failed) < failureLife {
+		return nil, v.failure
+	}
+	// Not the caller's own time: one who hangs up would have all others refused.
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	found, err := oidc.NewProvider(v.Context(asking), v.rules.Issuer)
+	if err != nil {
+		v.failed, v.failure = time.Now(), fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, v.failure
+	}
+	p := &provider{found: found, since: now}
+	if err := p.hold(v.Context(context.WithoutCancel(ctx)), v.rules.Issuer, v.rules.ClientID); err != nil {
+		v.failed, v.failure = time.Now(), fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, v.failure
+	}
+	v.current, v.failure = p, nil
+	return p, nil
+}
+
+// hold makes what holds tokens to signature, issuer and audience. Time is not the
+// library's: see [Rules.checkTime].
+func (p *provider) hold(ctx context.Context, issuer, client string) error {
+	var keys struct {
+		URL string `json:"jwks_uri"`
+	}
+	if err := p.found.Claims(&keys); err != nil || keys.URL == "" {
+		return errors.New("it does not say where its keys are")
+	}
+	names := make([]string, len(algorithms))
+	for i, a := range algorithms {
+		names[i] = string(a)
+	}
+	p.verifier = oidc.NewVerifier(issuer, shown{oidc.NewRemoteKeySet(ctx, keys.URL)},
+		&oidc.Config{ClientID: client, SupportedSigningAlgs: names, SkipExpiryCheck: true})
+	return nil
+}
+
+// verify holds a token to signature, issuer and audience.
+func (p *provider) verify(ctx context.Context, raw string) (*oidc.IDToken, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var unreachable error
+	token, err := p.verifier.Verify(context.WithValue(ctx, unreachableKey{}, &unreachable), raw)
+	if unreachable != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, unreachable)
+	}
+	return token, err
+}
+
+type unreachableKey struct{}
+
+// shown are the keys that the issuer shows. The library's verifier does not wrap their
+// error: whether they could be had at all is noted beside it, since a person whose token
+// is good must not be told that it is bad.
+type shown struct{ remote *oidc.RemoteKeySet }
+
+// VerifySignature is for [oidc.KeySet].
+func (s shown) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	payload, err := s.remote.VerifySignature(ctx, jwt)
+	if cause := errors.Unwrap(err); cause != nil { // a signature that is bad has none
+		if note, ok := ctx.Value(unreachableKey{}).(*error); ok {
+			*note = cause
+		}
+	}
+	return payload, err
+}
