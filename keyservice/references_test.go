@@ -138,17 +138,44 @@ func TestAReferenceThatIsNotItsStubsOpensNothing(t *testing.T) {
 func TestTheHeadsStubsAreNotCollected(t *testing.T) {
 	r := newReferred(t)
 	r.put(t)
-	r.refer(nil)
-	collect := func(when string, at time.Time, want int64) {
+	collect := func(when string, after time.Duration, want int64) {
 		t.Helper()
-		if n, err := r.rows.CollectStubs(t.Context(), r.fleet, at); err != nil || n != want {
+		n, err := r.rows.CollectStubs(t.Context(), r.fleet, time.Now().Add(after), 24*time.Hour)
+		if err != nil || n != want {
 			t.Errorf("%s: %d stubs go, %v; want %d", when, n, err, want)
 		}
 	}
-	collect("while the head names it", time.Now().Add(365*24*time.Hour), 0)
+	collect("before anybody named it, past the window", 5*24*time.Hour, 0)
+	r.refer(nil)
+	collect("while the head names it", 365*24*time.Hour, 0)
+	r.settle(r.commit(map[string]string{"README.md": "nothing of it changed"}))
+	collect("while the next head names it too", 365*24*time.Hour, 0)
 	r.settle(r.commit(map[string]string{"apps/payments/db.yaml": r.file}))
-	collect("within the window", time.Now().Add(-time.Hour), 0)
-	collect("past the window", time.Now().Add(time.Hour), 1)
+	collect("within the window", 23*time.Hour, 0)
+	collect("past the window", 25*time.Hour, 1)
+	r.put(t)
+	collect("within six windows of a put that no head followed", 5*24*time.Hour, 0)
+	collect("past them", 7*24*time.Hour, 1)
+}
+
+// TestAHeadAfterAnotherReplicasNamesAllItsStubs: a replica writes what a head changed only
+// where it accepted the head before; another's head may have left what this one names.
+func TestAHeadAfterAnotherReplicasNamesAllItsStubs(t *testing.T) {
+	f := sharedFixture(t)
+	of, err := reference.Of(f.fleet, "stub.yaml", []byte(f.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &referred{f, f.person("dora", config.RoleDeveloper), of}
+	r.put(t)
+	r.refer(nil)
+	other := f.replica()
+	other.settle(f.commit(map[string]string{"apps/payments/db.yaml": f.file}))
+	r.refer(nil)
+	n, err := f.rows.CollectStubs(t.Context(), f.fleet, time.Now().Add(365*24*time.Hour), 24*time.Hour)
+	if err != nil || n != 0 {
+		t.Errorf("%d stubs go that the head names, %v", n, err)
+	}
 }
 
 // TestADenialReachesTheValuesOfAReference: the same values in another file are denied too.

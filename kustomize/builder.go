@@ -37,8 +37,8 @@ type BuilderOptions struct {
 	// Lean builds have stubs without their locks: whoever opens none holds a third of
 	// each stub for nothing.
 	Lean bool
-	// References has references built as the stubs that they name. No program says so
-	// until who unseals takes stubs from the store.
+	// References has references built as the stubs that they name: for who takes stubs
+	// from the store, or from an answer.
 	References bool
 }
 

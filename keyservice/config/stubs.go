@@ -9,7 +9,8 @@ type Stubs struct {
 	// InAll is how many bytes all stubs may take. Default 4 GiB.
 	InAll int64 `yaml:"inAll"`
 	// Window is how far back a revert finds its stubs: one stays for as long after the
-	// last head that named it. Default 720h, which is 30 days.
+	// last head that named it. One that no head ever named, since it waits for its merge,
+	// stays for six windows. Default 720h, which is 30 days.
 	Window Duration `yaml:"window"`
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/follow"
-	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // Heads follows the configured ref. Authority is always the head accepted last;
@@ -24,7 +23,7 @@ type Heads struct {
 	standing *standing
 	pinned   pinned
 	// stored is for looks, of which there is one at a time.
-	stored model.StoredReader
+	stored stored
 }
 
 // New follows nothing before [Heads.Start].

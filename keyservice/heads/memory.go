@@ -62,19 +62,21 @@ func (m *memory) acceptedRewrite(ctx context.Context, last string) (*store.Rewri
 // another replica was first.
 func (m *memory) Remember(ctx context.Context, next *follow.Head) error {
 	m.accepted = m.Now()
-	stored, err := m.stored.Read(next.Tree)
+	names, err := m.stored.read(next)
 	if err != nil {
-		return fmt.Errorf("read references: %w", err)
+		return err
 	}
 	changes := []store.Change{m.Rows.AddHead(store.Head{
 		Fleet: m.Fleet, Ref: m.ref, Hash: next.Hash, Parent: m.last.Hash, Accepted: m.accepted, Known: next.Known,
-	}), m.Rows.NameStubs(m.Fleet, m.ref, stored, m.accepted)}
+	}), m.nameStubs(names)}
 	if next.Rewritten != "" {
 		changes = append(changes, m.Rows.SpendRewrite(*m.rewrite, m.accepted))
 	}
 	entries := headEntries(newHead(next), m.current.Load(), m.last.Hash)
 	entries[0].Detail += vouchedDetail(next.Vouched, next.Rewritten)
-	_, err = m.Journal.Leave(ctx, entries, changes...)
+	if _, err = m.Journal.Leave(ctx, entries, changes...); err == nil {
+		m.stored.last = names
+	}
 	return err
 }
 

@@ -22,6 +22,8 @@ type Rows interface {
 	AddHead(h store.Head) store.Change
 	// NameStubs says which stubs of the store the head names that is accepted with it.
 	NameStubs(fleet, ref string, digests []string, now time.Time) store.Change
+	// ChangeStubs says it by what the head before it did not name, or did.
+	ChangeStubs(fleet, ref string, named, left []string, now time.Time) store.Change
 	// AtHead says store.ErrHeadMoved unless hash is the last head.
 	AtHead(fleet, ref, hash string) store.Change
 	// OpenRewrite returns store.ErrNotFound when nothing unused was accepted in

@@ -83,29 +83,58 @@ func (s stubRows) NameStubs(fleet, ref string, digests []string, now time.Time) 
 		// All are left, and those that stay are taken up again: they never were away.
 		if _, err := tx.ExecContext(ctx,
 			"UPDATE stub_uses SET ended = $1 WHERE fleet = $2 AND ref = $3 AND ended IS NULL",
-			stamp(now), fleet, ref); err != nil || len(digests) == 0 {
+			stamp(now), fleet, ref); err != nil {
 			return err
 		}
-		use, err := tx.PrepareContext(ctx, useStubSQL)
-		if err != nil {
-			return err
-		}
-		defer use.Close() //nolint:errcheck // ends with the transaction
-		for _, digest := range digests {
-			if _, err := use.ExecContext(ctx, fleet, ref, digest); err != nil {
-				return err
-			}
-		}
-		return nil
+		return each(ctx, tx, useStubSQL, digests, func(digest string) []any { return []any{fleet, ref, digest} })
 	}
 }
 
-// CollectStubs removes the stubs that were put before a time and that no head names that
-// was in force since. What the accepted head of any ref names stays, however old it is. It
-// returns how many it removed.
-func (s stubRows) CollectStubs(ctx context.Context, fleet string, before time.Time) (removed int64, err error) {
+// ChangeStubs says of the head of ref that is accepted now what it names beside the head
+// before it, and what it names no more. It goes with [DB.AddHead], as NameStubs does: the
+// head before must be the one that the difference is to.
+func (s stubRows) ChangeStubs(fleet, ref string, named, left []string, now time.Time) Change {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		err := each(ctx, tx, "UPDATE stub_uses SET ended = $1 WHERE fleet = $2 AND ref = $3 AND digest = $4",
+			left, func(digest string) []any { return []any{stamp(now), fleet, ref, digest} })
+		if err != nil {
+			return err
+		}
+		return each(ctx, tx, useStubSQL, named, func(digest string) []any { return []any{fleet, ref, digest} })
+	}
+}
+
+// each runs a statement for each digest.
+func each(ctx context.Context, tx *sql.Tx, query string, digests []string, of func(digest string) []any) error {
+	if len(digests) == 0 {
+		return nil
+	}
+	statement, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer statement.Close() //nolint:errcheck // ends with the transaction
+	for _, digest := range digests {
+		if _, err := statement.ExecContext(ctx, of(digest)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeWindows is for how many windows a stub is kept that no head ever named: a pull
+// request waits for its review longer than a revert waits for a reason.
+const mergeWindows = 6
+
+// CollectStubs removes the stubs that were put before the window, and that no head of the
+// window named; what no head ever named was put before [mergeWindows] of them. What the
+// accepted head of any ref names stays, however old it is. It returns how many it removed.
+func (s stubRows) CollectStubs(ctx context.Context, fleet string, now time.Time, window time.Duration) (
+	removed int64, err error,
+) {
+	before, unmerged := now.Add(-window), now.Add(-mergeWindows*window)
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, collectStubsSQL, fleet, stamp(before))
+		done, err := tx.ExecContext(ctx, collectStubsSQL, fleet, stamp(before), stamp(unmerged))
 		if err != nil {
 			return err
 		}

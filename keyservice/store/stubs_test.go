@@ -103,12 +103,26 @@ type life struct {
 	// force.
 	left  map[string]time.Time
 	named map[string]bool
+	// ever are those that a head named since a collection forgot that one did.
+	ever map[string]bool
 }
 
 // keeps says whether a collection leaves a stub.
 func (l *life) keeps(digest string) bool {
 	since := l.now.Add(-window)
-	return l.named[digest] || !l.put[digest].Before(since) || !l.left[digest].Before(since)
+	if l.named[digest] || !l.put[digest].Before(since) || !l.left[digest].Before(since) {
+		return true
+	}
+	return !l.ever[digest] && !l.put[digest].Before(l.now.Add(-6*window))
+}
+
+// collected forgets, as a collection does, what was left before the window.
+func (l *life) collected() {
+	for digest := range l.ever {
+		if !l.named[digest] && l.left[digest].Before(l.now.Add(-window)) {
+			delete(l.ever, digest)
+		}
+	}
 }
 
 // accept has another head name some stubs.
@@ -117,6 +131,9 @@ func (l *life) accept(named map[string]bool) {
 		if !named[digest] {
 			l.left[digest] = l.now
 		}
+	}
+	for digest := range named {
+		l.ever[digest] = true
 	}
 	l.named = named
 }
@@ -135,7 +152,7 @@ func collectionKeeps(t *testing.T, e engine) {
 func liveThrough(t *testing.T, replicas []*store.DB, fleet string, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	l := &life{now: time.Now().UTC().Truncate(time.Microsecond), put: map[string]time.Time{},
-		left: map[string]time.Time{}, named: map[string]bool{}}
+		left: map[string]time.Time{}, named: map[string]bool{}, ever: map[string]bool{}}
 	stubs := map[string][]byte{}
 	for i := range 8 {
 		data := fmt.Appendf(nil, "stub %d", i)
@@ -145,7 +162,7 @@ func liveThrough(t *testing.T, replicas []*store.DB, fleet string, seed uint64) 
 	there := map[string]bool{}
 	crash := errors.New("the process ends here")
 	collected := int64(0)
-	for range 120 {
+	for range 200 {
 		s := replicas[random.IntN(len(replicas))]
 		l.now = l.now.Add(time.Duration(random.Int64N(int64(12 * 24 * time.Hour))))
 		ends := random.IntN(4) == 0
@@ -174,16 +191,30 @@ func liveThrough(t *testing.T, replicas []*store.DB, fleet string, seed uint64) 
 				}
 			}
 			list := slices.DeleteFunc(slices.Clone(digests), func(d string) bool { return !named[d] })
-			if do(s.NameStubs(fleet, "main", list, l.now)) {
+			change := s.NameStubs(fleet, "main", list, l.now)
+			if random.IntN(2) == 0 { // a replica that accepted the head before
+				var more, less []string
+				for _, digest := range digests {
+					switch {
+					case named[digest] && !l.named[digest]:
+						more = append(more, digest)
+					case !named[digest] && l.named[digest]:
+						less = append(less, digest)
+					}
+				}
+				change = s.ChangeStubs(fleet, "main", more, less, l.now)
+			}
+			if do(change) {
 				l.accept(named)
 			}
 		case 2:
-			n, err := s.CollectStubs(t.Context(), fleet, l.now.Add(-window))
+			n, err := s.CollectStubs(t.Context(), fleet, l.now, window)
 			must(t, err)
 			collected += n
 			for digest := range there {
 				there[digest] = there[digest] && l.keeps(digest)
 			}
+			l.collected()
 		}
 		for _, digest := range digests {
 			_, err := replicas[0].Stub(t.Context(), fleet, digest)
@@ -201,4 +232,24 @@ func liveThrough(t *testing.T, replicas []*store.DB, fleet string, seed uint64) 
 // failing ends a transaction.
 func failing(err error) store.Change {
 	return func(context.Context, *sql.Tx) error { return err }
+}
+
+// BenchmarkAHeadThatNamesStubs is one reference that changed among 5,000.
+func BenchmarkAHeadThatNamesStubs(b *testing.B) {
+	s := onSQLite(b).open(b)
+	all := make([]string, 5000)
+	for i := range all {
+		all[i] = api.StubDigest(fmt.Append(nil, i))
+	}
+	must(b, s.Do(b.Context(), s.NameStubs(fleet, "main", all, time.Now())))
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			must(b, s.Do(b.Context(), s.NameStubs(fleet, "main", all, time.Now())))
+		}
+	})
+	b.Run("difference", func(b *testing.B) {
+		for b.Loop() {
+			must(b, s.Do(b.Context(), s.ChangeStubs(fleet, "main", all[:1], all[:1], time.Now())))
+		}
+	})
 }

@@ -34,8 +34,8 @@ type Store interface {
 	PutStub(fleet, person string, data []byte, room store.StubRoom, now time.Time, was *bool) store.Change
 	// Stub returns store.ErrNotFound when there is none.
 	Stub(ctx context.Context, fleet, digest string) ([]byte, error)
-	// CollectStubs removes what was put before a time and no head since names.
-	CollectStubs(ctx context.Context, fleet string, before time.Time) (int64, error)
+	// CollectStubs removes what was put before the window and no head of it names.
+	CollectStubs(ctx context.Context, fleet string, now time.Time, window time.Duration) (int64, error)
 }
 
 // PutStub keeps a stub. The row and its entry are one transaction.
@@ -106,7 +106,7 @@ func (s *Keeping) Collect(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		removed, err := s.Store.CollectStubs(ctx, s.Fleet, s.Now().Add(-time.Duration(s.Bounds.Window)))
+		removed, err := s.Store.CollectStubs(ctx, s.Fleet, s.Now(), time.Duration(s.Bounds.Window))
 		switch {
 		case ctx.Err() != nil:
 			return
