@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -80,7 +79,7 @@ func newNoteKey(name string, pub *ecdsa.PublicKey) (noteKey, error) {
 	if pub.Curve != elliptic.P256() {
 		return noteKey{}, errors.New("the key is not on P-256")
 	}
-	spki, err := x509.MarshalPKIXPublicKey(pub)
+	spki, err := spkiOf(pub)
 	if err != nil {
 		return noteKey{}, fmt.Errorf("encode root key: %w", err)
 	}
@@ -95,13 +94,9 @@ func parseVerifierKey(text string) (noteKey, error) {
 	if !ok || len(raw) < 2 || raw[0] != algECDSA {
 		return noteKey{}, errors.New("not of the form NAME+HASH+KEY with an ECDSA key")
 	}
-	parsed, err := x509.ParsePKIXPublicKey(raw[1:])
+	pub, err := parseSPKI(raw[1:])
 	if err != nil {
-		return noteKey{}, errors.New("the key is not a public key in PKIX form")
-	}
-	pub, ok := parsed.(*ecdsa.PublicKey)
-	if !ok {
-		return noteKey{}, fmt.Errorf("the key is a %T, not ECDSA", parsed)
+		return noteKey{}, err
 	}
 	key, err := newNoteKey(name, pub)
 	if err != nil {
