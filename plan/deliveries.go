@@ -71,10 +71,11 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 		}
 	}
 	slices.SortFunc(out.Restarts, compareObjects)
-	out.Prune = d.prune(cluster, out, was, is, before, after)
 	if is != nil && slices.ContainsFunc(out.Objects, func(o ObjectChange) bool { return o.Change != Removed }) {
 		out.Waits = d.waits(is.Placement)
 	}
+	out.Prune = d.prune(cluster, out, was, is, before, after)
+	d.stay(&out, was, is, before, after)
 	// What a workload reads may move away, and restart it, and nothing else changes here.
 	changes := len(out.Settings)+len(out.Ends)+len(out.Objects)+len(out.Restarts) > 0
 	return out, changes || out.Change != Changed || out.Before != out.After

@@ -181,6 +181,9 @@ type ObjectChange struct {
 	Fields []string `json:"fields,omitempty"`
 	// Stub is the file of a sealed object.
 	Stub string `json:"stub,omitempty"`
+	// Stays says why it stays in the cluster for now, or for good, though it is removed, for
+	// a reason of its own; see [Prune] for those of its placement.
+	Stays string `json:"stays,omitempty"`
 }
 
 // Summary counts. Clusters are counted once each, secrets once for each placement.

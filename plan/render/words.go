@@ -169,6 +169,9 @@ func objectWords(o plan.ObjectChange) string {
 	if o.Other != "" {
 		text += ", from placement " + o.Other
 	}
+	if o.Stays != "" {
+		text += ", which stays: " + o.Stays
+	}
 	return text
 }
 
