@@ -40,6 +40,9 @@ type BuilderOptions struct {
 	// References has references built as the stubs that they name: for who takes stubs
 	// from the store, or from an answer.
 	References bool
+	// Shared builds of one tree share processes, see [sharing]: for who tells what a change
+	// does, and decides nothing by it. They are not put into the store.
+	Shared bool
 }
 
 // Bounds on one build's output.
@@ -60,6 +63,7 @@ type Builder struct {
 	processes  atomic.Int64
 	confined   atomic.Pointer[worker.Confinement]
 
+	sharing     *sharing // nil for a process for each build
 	substituted substituted
 	lean        bool
 
@@ -74,13 +78,17 @@ func NewBuilder(o BuilderOptions) *Builder {
 	o.Concurrency = cmp.Or(o.Concurrency, 2)
 	o.SlowAfter = cmp.Or(o.SlowAfter, slowAfter)
 	o.CacheSize = cmp.Or(o.CacheSize, 4096)
-	return &Builder{
+	b := &Builder{
 		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
 		lanes:   newLanes(o.Concurrency, o.SlowAfter),
 		cache:   kept.NewCache(o.CacheSize),
 		store:   o.Store, lean: o.Lean, references: o.References,
 		flights: map[string]*flight{}, substituted: substituted{last: map[string]substitution{}},
 	}
+	if o.Shared {
+		b.sharing = &sharing{options: b.options, started: &b.processes, idle: map[*tree.Tree][]*worker.Shared{}}
+	}
+	return b
 }
 
 // MaybeRunBuildWorker makes this process a build worker when it was started as
@@ -159,7 +167,7 @@ func (b *Builder) build(ctx context.Context, t *tree.Tree, p *api.Placement, key
 	case err == nil:
 		r := &kept.Result{Answers: v.Answers, Tree: t, Build: build}
 		b.cache.Put(key, r)
-		if b.store != nil {
+		if b.store != nil && b.sharing == nil {
 			b.store.Put(key, r)
 		}
 		return build, nil
@@ -175,9 +183,31 @@ func (b *Builder) build(ctx context.Context, t *tree.Tree, p *api.Placement, key
 	return nil, &BuildError{Placement: p.Metadata.Name, Problem: err.Error(), Err: err}
 }
 
-// attempt builds once. A panic is a refusal of the input, kept as every other:
+// attempt builds once, in a process that builds share if it may: what fails there is built
+// again, as if it had not been tried.
+func (b *Builder) attempt(ctx context.Context, t *tree.Tree, p *api.Placement) (*view.View, *Build, error) {
+	if b.sharing != nil {
+		v, build, err := b.try(ctx, t, p, b.sharing.build)
+		if err == nil || ctx.Err() != nil {
+			return v, build, err
+		}
+	}
+	return b.try(ctx, t, p, b.alone)
+}
+
+// making makes one build of a view.
+type making func(context.Context, *tree.Tree, *view.View) (*worker.Result, error)
+
+func (b *Builder) alone(ctx context.Context, _ *tree.Tree, v *view.View) (*worker.Result, error) {
+	b.processes.Add(1)
+	return worker.Build(ctx, b.options, v, v.Root)
+}
+
+// try builds once. A panic is a refusal of the input, kept as every other:
 // the same tree would panic again.
-func (b *Builder) attempt(ctx context.Context, t *tree.Tree, p *api.Placement) (v *view.View, build *Build, err error) {
+func (b *Builder) try(ctx context.Context, t *tree.Tree, p *api.Placement, by making) (
+	v *view.View, build *Build, err error,
+) {
 	v = view.New(t, p, b.references)
 	defer func() {
 		if r := recover(); r != nil {
@@ -185,7 +215,7 @@ func (b *Builder) attempt(ctx context.Context, t *tree.Tree, p *api.Placement) (
 		}
 	}()
 	if err = v.Open(); err == nil {
-		build, err = b.run(ctx, v, p)
+		build, err = b.run(ctx, t, v, p, by)
 	}
 	return v, build, err
 }
@@ -202,11 +232,10 @@ func backOff(tries int) time.Duration {
 }
 
 // run builds, and turns the output into checked objects.
-func (b *Builder) run(ctx context.Context, v *view.View, p *api.Placement) (*Build, error) {
+func (b *Builder) run(ctx context.Context, t *tree.Tree, v *view.View, p *api.Placement, by making) (*Build, error) {
 	build := &Build{Placement: p.Metadata.Name}
 	if !v.Empty() {
-		b.processes.Add(1)
-		result, err := worker.Build(ctx, b.options, v, v.Root)
+		result, err := by(ctx, t, v)
 		if err != nil {
 			return nil, err
 		}

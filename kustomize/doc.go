@@ -21,8 +21,10 @@
 // build's OpenAPI schema changes the next build in the same process. So every
 // build runs in a child process, the same binary re-executed by
 // [MaybeRunBuildWorker]: no environment, no network, no files of its own, bounds
-// on memory and time. Every file it wants it asks from the parent, which records
-// the question and its answer: a build is repeated only when an answer changed.
+// on memory and time. A [Builder] that only tells, and decides nothing, may have
+// builds of one tree share such a process, see [BuilderOptions.Shared]. Every file
+// it wants it asks from the parent, which records the question and its answer: a
+// build is repeated only when an answer changed.
 //
 // Both the controller and the key service call this package, so that a grant
 // and an apply can never read the same tree differently. Nothing here sees a

@@ -283,34 +283,48 @@ func TestInputThatIsTooMuchOrNotText(t *testing.T) {
 	}
 }
 
-func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
-	schema := `{"swagger":"2.0","info":{"title":"x","version":"v1"},"paths":{},` +
+// polluted is an application with a schema of its own, after which another one's patch does
+// something else, and that other one. Each has a field of its kustomization put in.
+func polluted(openapi string) testfleet.Files {
+	const schema = `{"swagger":"2.0","info":{"title":"x","version":"v1"},"paths":{},` +
 		`"definitions":{"v1.Deployment":{"type":"object","properties":{"spec":{"type":"object",` +
 		`"properties":{"template":{"type":"object","properties":{"spec":{"type":"object",` +
 		`"properties":{"containers":{"type":"array","items":{"type":"object"},` +
 		`"x-kubernetes-patch-strategy":"replace"}}}}}}}},"x-kubernetes-group-version-kind":[{"group":"apps",` +
 		`"kind":"Deployment","version":"v1"}]}}}`
-	patch := "patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: api}\n" +
+	const patch = "patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: api}\n" +
 		"    spec: {template: {spec: {containers: [{name: side, image: side:1}]}}}\n"
-	tr := testfleet.Open(t, testfleet.Files{
-		"apps/polluter/kustomization.yaml": "resources: [api.yaml]\nopenapi: {path: schema.json}\n" + patch,
+	return testfleet.Files{
+		"apps/polluter/kustomization.yaml": "resources: [api.yaml]\n" + openapi + ": {path: schema.json}\n" + patch,
 		"apps/polluter/schema.json":        schema,
 		"apps/polluter/api.yaml":           deployment,
 		"apps/app/kustomization.yaml":      "resources: [api.yaml]\n" + patch,
 		"apps/app/api.yaml":                deployment,
-	})
-	containers := func(b *Builder, path string) int {
-		built, err := b.Build(
-			t.Context(),
-			tr,
-			placement(func(p *api.Placement) { p.Metadata.Name, p.Spec.Path = filepath.Base(path), path }),
-		)
-		must(t, err)
-		spec := built.Objects[0].Object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
-		return len(spec["containers"].([]any))
+		"apps/after/kustomization.yaml":    "resources: [api.yaml]\n" + patch,
+		"apps/after/api.yaml":              deployment,
 	}
+}
+
+// at is the placement of a folder, which has its name.
+func at(folder string) *api.Placement {
+	return placement(func(p *api.Placement) {
+		p.Metadata.Name, p.Spec.Path = strings.ReplaceAll(folder, "/", "-"), folder
+	})
+}
+
+func containersBuilt(t *testing.T, b *Builder, tr *tree.Tree, folder string) int {
+	t.Helper()
+	built, err := b.Build(t.Context(), tr, at(folder))
+	must(t, err)
+	spec := built.Objects[0].Object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
+	return len(spec["containers"].([]any))
+}
+
+func TestOneBuildsSchemaDoesNotReachAnother(t *testing.T) {
+	tr := testfleet.Open(t, polluted("openapi"))
 	b := NewBuilder(BuilderOptions{Concurrency: 1})
-	if polluted, victim := containers(b, "apps/polluter"), containers(b, "apps/app"); polluted != 1 || victim != 2 {
+	polluted, victim := containersBuilt(t, b, tr, "apps/polluter"), containersBuilt(t, b, tr, "apps/app")
+	if polluted != 1 || victim != 2 {
 		t.Errorf("with its own schema %d containers, want 1; the next build %d, want 2", polluted, victim)
 	}
 }

@@ -126,28 +126,9 @@ func TestABuildAsksForNothingBeyondItsReach(t *testing.T) {
 // lie inside and outside and of texts that hide them.
 func TestNoKustomizationReachesFurther(t *testing.T) {
 	random := rand.New(rand.NewPCG(20261129, 7))
-	pick := func(all ...string) string { return all[random.IntN(len(all))] }
 	some := 0
 	for range 40 {
-		files := testfleet.Files{}
-		folders := []string{"apps/app", "apps/app/sub", "apps/b", "base", "base/deep"}
-		for _, folder := range folders {
-			up := strings.Repeat("../", strings.Count(folder, "/")+1)
-			name := func() string {
-				return pick("a.yaml", "sub", "deep", "../a.yaml", up+"base", up+"apps/b", up+"base/a.yaml", "./"+up+"base/deep",
-					"k="+up+"base/a.yaml", "'"+up+"base'", "\"\\x2e./b\"", "nothing.yaml", "sub/"+"../a.yaml", up+"apps/app/sub")
-			}
-			field := func() string {
-				return pick("resources: [a.yaml, %s]", "resources: [%s, a.yaml]", "components: [%s]", "patches: [{path: %s}]",
-					"configMapGenerator: [{name: g, files: [%s]}]", "configMapGenerator: [{name: g, envs: [%s]}]",
-					"replacements: [{path: %s}]", "transformers: [%s]", "generators: [%s]", "crds: [%s]", "configurations: [%s]",
-					"openapi: {path: %s}", "patchesStrategicMerge: [%s]")
-			}
-			files[folder+"/a.yaml"] = testfleet.ConfigMap(path.Base(folder) + "-a")
-			if random.IntN(4) > 0 {
-				files[folder+"/kustomization.yaml"] = fmt.Sprintf(field()+"\n", name())
-			}
-		}
+		files := anyFolders(random)
 		if asksWithin(t, files, placement()) {
 			some++
 		}
@@ -158,4 +139,31 @@ func TestNoKustomizationReachesFurther(t *testing.T) {
 	if some < 5 {
 		t.Errorf("of %d alone anything was known", some)
 	}
+}
+
+// folders are those that [anyFolders] fills.
+var folders = []string{"apps/app", "apps/app/sub", "apps/b", "base", "base/deep"}
+
+// anyFolders are kustomizations put together at random.
+func anyFolders(random *rand.Rand) testfleet.Files {
+	pick := func(all ...string) string { return all[random.IntN(len(all))] }
+	files := testfleet.Files{}
+	for _, folder := range folders {
+		up := strings.Repeat("../", strings.Count(folder, "/")+1)
+		name := func() string {
+			return pick("a.yaml", "sub", "deep", "../a.yaml", up+"base", up+"apps/b", up+"base/a.yaml", "./"+up+"base/deep",
+				"k="+up+"base/a.yaml", "'"+up+"base'", "\"\\x2e./b\"", "nothing.yaml", "sub/"+"../a.yaml", up+"apps/app/sub")
+		}
+		field := func() string {
+			return pick("resources: [a.yaml, %s]", "resources: [%s, a.yaml]", "components: [%s]", "patches: [{path: %s}]",
+				"configMapGenerator: [{name: g, files: [%s]}]", "configMapGenerator: [{name: g, envs: [%s]}]",
+				"replacements: [{path: %s}]", "transformers: [%s]", "generators: [%s]", "crds: [%s]", "configurations: [%s]",
+				"openapi: {path: %s}", "patchesStrategicMerge: [%s]")
+		}
+		files[folder+"/a.yaml"] = testfleet.ConfigMap(path.Base(folder) + "-a")
+		if random.IntN(4) > 0 {
+			files[folder+"/kustomization.yaml"] = fmt.Sprintf(field()+"\n", name())
+		}
+	}
+	return files
 }

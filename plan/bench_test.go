@@ -83,7 +83,7 @@ func BenchmarkColdPlan(b *testing.B) {
 				var loader model.Loader
 				now := time.Now()
 				p, err := plan.Between(b.Context(), benchSide(b, before, &loader, now), benchSide(b, after, &loader, now),
-					plan.Options{Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: time.Minute})})
+					plan.Options{Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: time.Minute, Shared: true})})
 				if err != nil || p.Summary.SecretsChanged != changed || p.Blocked() {
 					b.Fatal(err, p.Summary, p.Blockers)
 				}

@@ -8,6 +8,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize/loose"
+	"github.com/bulla-dev/bulla/kustomize/reach"
 )
 
 // overlayFolder is where the kustomization lies that a placement lays over its
@@ -99,4 +100,14 @@ func (v *View) said(problem string) string {
 		problem += fmt.Sprintf(" (the placement's own come first, then those of variant %q)", v.variant)
 	}
 	return problem
+}
+
+// Apart says whether a build that reads a file may not share its process with others: its
+// kustomization has a field of which it is not known what it does. What a placement lays
+// over its folder was written here, of such as are.
+func (v *View) Apart(p string, data []byte) bool {
+	if v.overlay != nil && p == overlayFile {
+		return false
+	}
+	return loose.IsKustomization(path.Base(p)) && !reach.Plain(p, data)
 }

@@ -14,6 +14,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/kustomize/internal/worker/deletions"
@@ -51,28 +52,51 @@ func MaybeRun() {
 // as a worker starts its own work again, which starts a worker, without end.
 var asked atomic.Bool
 
-// run makes one build. Its error is about the pipe only: there is nobody to
-// tell.
+// run makes one build, or one after the other where they share the process. Its error
+// is about the pipe only: there is nobody to tell.
 func run(p *pipe) error {
-	kind, body, err := p.receive(func(byte) int { return 64 << 10 })
-	if err != nil || kind != frameStart {
-		return errors.Join(err, errFrame)
+	for first := true; ; first = false {
+		kind, body, err := p.receive(func(byte) int { return 64 << 10 })
+		if err != nil || kind != frameStart {
+			return errors.Join(err, errFrame)
+		}
+		var s start
+		if err := json.Unmarshal(body, &s); err != nil {
+			return err
+		}
+		if first {
+			err = prepare(p, s)
+		} else {
+			forget()
+		}
+		if err == nil {
+			err = buildOne(p, s.Dir)
+		}
+		if err != nil || !s.Shared {
+			return err
+		}
 	}
-	var s start
-	if err := json.Unmarshal(body, &s); err != nil {
-		return err
-	}
+}
+
+// prepare makes the process what a build runs in.
+func prepare(p *pipe, s start) error {
 	// Two threads build, one collects: more would only cost memory.
 	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(s.Memory / 4 * 3)
 	os.Clearenv()
 	http.DefaultTransport = refuse{}
-	if err := p.sendJSON(frameReady, confine(s.Memory, s.CPU)); err != nil {
-		return err
-	}
+	return p.sendJSON(frameReady, confine(s.Memory, s.CPU))
+}
+
+// forget leaves of earlier builds what a process has that made none: all that kustomize
+// keeps of what it reads are its schemas, which a test holds.
+func forget() { openapi.ResetOpenAPI() }
+
+// buildOne makes one build.
+func buildOne(p *pipe, dir string) error {
 	files := newRemoteFS(p)
-	objects, deletions, err := build(files, s.Dir)
+	objects, deletions, err := build(files, dir)
 	if err != nil {
 		failure := &Failure{}
 		if !errors.As(err, &failure) {

@@ -11,6 +11,8 @@
 //   - bounds on address space and CPU time, and a wall deadline that kills it;
 //   - http.DefaultTransport refuses, and there is no PATH.
 //
+// [Shared] is a process for many builds, and says what makes up for it.
+//
 // Every file that kustomize wants is asked from the parent over the pipe
 // ([Files]), so the parent knows all that a build depends on, and paths mean
 // only what the parent says.

@@ -79,6 +79,8 @@ func (f *remoteFS) ReadFile(name string) ([]byte, error) {
 	case File:
 	case Aside:
 		return f.aside(name, data)
+	case Apart:
+		return nil, f.fail(&Failure{Problem: ErrApart.Error()})
 	default:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}

@@ -102,6 +102,8 @@ const (
 	// Aside is a file that holds no object and is listed because nobody wrote a
 	// list: nothing, if it is YAML at all.
 	Aside
+	// Apart is a file that no build reads which shares its process.
+	Apart
 )
 
 // start is what a child is told.
@@ -111,6 +113,8 @@ type start struct {
 	// Memory in bytes and CPU in seconds are the child's bounds.
 	Memory int64
 	CPU    uint64
+	// Shared: another build may come after this one.
+	Shared bool `json:",omitempty"`
 }
 
 // Root is where the repository seems to be. It is deep enough that ".." above
@@ -162,6 +166,8 @@ type Failure struct {
 
 	// unwired: a wire is not in what was built, and there may be more to wire.
 	unwired bool
+	// told: the process said so itself, and waits for what comes next.
+	told bool
 }
 
 func (f *Failure) Error() string {

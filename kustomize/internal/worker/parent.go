@@ -63,7 +63,8 @@ func Build(ctx context.Context, o Options, files Files, dir string) (*Result, er
 	}
 	// A panic in serving leaves no process behind; nothing to do otherwise.
 	defer child.finish(false)
-	result, err := serve(newPipe(child.out, child.in), o, files, dir)
+	cpu := uint64(o.Timeout/time.Second) + 1
+	result, err := serve(newPipe(child.out, child.in), start{Dir: dir, Memory: o.Memory, CPU: cpu}, o, files)
 	if err != nil {
 		// A child that broke off says why only in how it ended.
 		child.finish(errors.Is(err, errBroken))
@@ -134,9 +135,8 @@ func explain(ctx, deadline context.Context, o Options, child *child, err error) 
 }
 
 // serve answers a child's questions until it has finished.
-func serve(p *pipe, o Options, files Files, dir string) (*Result, error) {
-	cpu := uint64(o.Timeout/time.Second) + 1
-	if err := p.sendJSON(frameStart, start{Dir: dir, Memory: o.Memory, CPU: cpu}); err != nil {
+func serve(p *pipe, begin start, o Options, files Files) (*Result, error) {
+	if err := p.sendJSON(frameStart, begin); err != nil {
 		return nil, errBroken
 	}
 	result, size := &Result{}, int64(0)
@@ -168,6 +168,7 @@ func serve(p *pipe, o Options, files Files, dir string) (*Result, error) {
 			if err := json.Unmarshal(body, failure); err != nil {
 				return nil, err
 			}
+			failure.told = true
 			return nil, failure
 		case frameDone:
 			return result, nil
@@ -205,7 +206,10 @@ func answer(p *pipe, files Files, question byte, name string) error {
 	case frameStat:
 		kind, err = files.Stat(path)
 	case frameRead:
-		if data, ok, err = files.Read(path); ok {
+		switch data, ok, err = files.Read(path); {
+		case errors.Is(err, ErrApart):
+			kind, err = Apart, nil
+		case ok:
 			kind = File
 			if files.Aside(path) {
 				kind = Aside
@@ -300,10 +304,12 @@ func (c *child) finish(byItself bool) {
 	c.in.Close()
 	c.out.Close()
 	if !byItself {
-		_ = c.cmd.Process.Kill()
+		c.kill()
 	}
 	_ = c.cmd.Wait()
 }
+
+func (c *child) kill() { _ = c.cmd.Process.Kill() }
 
 // head keeps the start of what is written to it, for telling causes apart. It
 // is never shown: a crash prints what was in memory.

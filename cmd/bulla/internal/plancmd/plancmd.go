@@ -144,8 +144,8 @@ func between(ctx context.Context, s *shell.Shell, args []string) (*plan.Plan, er
 	if err := r.mustBeFleet(head); err != nil {
 		return nil, err
 	}
-	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.Builder(r.folder), Progress: s.Progress(),
-		History: history{r, &loader, now}})
+	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.TellingBuilder(r.folder),
+		Progress: s.Progress(), History: history{r, &loader, now}})
 	if err != nil {
 		return nil, err
 	}
