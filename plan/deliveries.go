@@ -65,7 +65,7 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 	for _, o := range both.objects {
 		if o, counts := owned(o, name, before, after); counts {
 			out.Objects = append(out.Objects, o)
-			if o.Change == Moved && remadeByMove(o, before.Placed[o.Other].Build, builds.after) {
+			if o.Change == Moved && d.remadeByMove(o, before.Placed[o.Other].Build, builds.after) {
 				out.Restarts = append(out.Restarts, o.Object)
 			}
 		}

@@ -64,7 +64,8 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 		return nil, context.Cause(ctx)
 	}
 	d.folds.into(p, d)
-	p.Waves, p.KeysDue = d.waveChanges(), head.keysDue()
+	p.Waves, p.KeysDue = d.waveChanges(), head.keysDue(p)
+	d.noteStored(p)
 	d.returns(ctx, o.History, p)
 	p.Blockers, p.Known = d.problems()
 	p.Blockers = append(p.Blockers, d.without.problems(d)...)

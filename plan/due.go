@@ -17,8 +17,9 @@ type KeyDue struct {
 }
 
 // keysDue counts them over the whole head: a key is retired for all at once. It is no
-// change, and stands in a plan so that the locks are moved before the key goes.
-func (s *Side) keysDue() []KeyDue {
+// change, and stands in a plan so that the locks are moved before the key goes. The keys
+// of locks that are in a store are known there alone: the plan says so.
+func (s *Side) keysDue(p *Plan) []KeyDue {
 	due := []KeyDue{}
 	keys := s.Model.Fleet.Spec.SealingKeys
 	if !slices.ContainsFunc(keys, func(k api.SealingKey) bool { return k.Status == api.KeySuperseded }) {
@@ -39,6 +40,16 @@ func (s *Side) keysDue() []KeyDue {
 		if n > 0 {
 			due = append(due, KeyDue{Key: key.ID, Status: key.Status, Stubs: n, Hint: "bulla reseal moves their locks"})
 		}
+	}
+	var referred []string
+	for _, stub := range stubs {
+		if stub.Reference != nil {
+			referred = append(referred, stub.Path)
+		}
+	}
+	if len(referred) > 0 {
+		p.Notes = append(p.Notes, "a superseded key may be needed for stubs that references name, which are not in Git "+
+			"(bulla keys ls asks the key service): "+some(referred))
 	}
 	return due
 }

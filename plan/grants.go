@@ -36,14 +36,14 @@ func (d *differ) grants(cluster string, before, after access) []Grant {
 		was, had := before.opens[v]
 		switch {
 		case !had:
-			from := movedFrom(v, is, before, after)
+			from := d.movedFrom(v, is, before, after)
 			came[value{from, v.object, v.field}] = v.placement
 			if from == "" {
 				note(Gained, v, "", is.stub)
 			} else {
 				note(Moved, v, from, is.stub)
 			}
-		case was.payload != is.payload:
+		case !d.sameValue(was, is):
 			note(Changed, v, "", is.stub)
 		}
 	}
@@ -66,9 +66,9 @@ func (d *differ) grants(cluster string, before, after access) []Grant {
 
 // movedFrom is the placement that let the cluster open the same payload, for the same
 // object, and does no more; "" for none.
-func movedFrom(v value, is opened, before, after access) (from string) {
+func (d *differ) movedFrom(v value, is opened, before, after access) (from string) {
 	for old, was := range before.opens {
-		if old.object == v.object && old.field == v.field && was.payload == is.payload {
+		if old.object == v.object && old.field == v.field && d.sameValue(was, is) {
 			if _, still := after.opens[old]; !still && (from == "" || old.placement < from) {
 				from = old.placement
 			}

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/built"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // History is what a comparison asks of other commits than the two.
@@ -45,23 +47,16 @@ func (d *differ) returns(ctx context.Context, h History, p *Plan) {
 	if h == nil {
 		return
 	}
-	came := map[string]map[string][]string{}
+	came := map[string]*arrivals{}
 	for _, file := range d.changedFiles(p) {
-		if of := d.came(file); len(of) > 0 {
+		if of := d.came(file); len(of.fields) > 0 {
 			came[file] = of
 		}
 	}
 	files := slices.Sorted(maps.Keys(came))
 	lacking, err := h.Versions(ctx, d.base.Revision.Commit, files, func(file string, v Version) {
-		again := Return{Stub: file, Commit: v.Commit}
-		for payload, fields := range payloadsOf(file, v.Data) {
-			if _, is := came[file][payload]; is {
-				delete(came[file], payload)
-				again.Fields = append(again.Fields, fields...)
-			}
-		}
-		if slices.Sort(again.Fields); len(again.Fields) > 0 {
-			p.Returns = append(p.Returns, again)
+		if fields := came[file].in(d.valuesOf(file, v.Data)); len(fields) > 0 {
+			p.Returns = append(p.Returns, Return{Stub: file, Fields: fields, Commit: v.Commit})
 		}
 	})
 	slices.SortStableFunc(p.Returns, func(a, b Return) int { return strings.Compare(a.Stub, b.Stub) })
@@ -86,34 +81,96 @@ func (d *differ) changedFiles(p *Plan) (files []string) {
 	return slices.Compact(files)
 }
 
-// came are the payloads of a file of the head that the base does not have in it, with
-// their fields.
-func (d *differ) came(file string) map[string][]string {
-	is, err := d.head.Tree.ReadFile(file)
-	if err != nil {
-		return nil
-	}
-	came := payloadsOf(file, is)
-	if was, err := d.base.Tree.ReadFile(file); err == nil {
-		for payload := range payloadsOf(file, was) {
-			delete(came, payload)
-		}
-	}
-	return came
+// values are those of a file: of a stub each payload by its hash, with its fields, and
+// all together by the content digest, which is all that a reference has.
+type values struct {
+	payloads map[string][]string
+	content  string
+	sealed   reference.Sealed
 }
 
-// payloadsOf are those of a stub, none of a file that is none, by their hash.
-func payloadsOf(file string, data []byte) map[string][]string {
-	all := map[string][]string{}
-	manifest, err := api.ParseSealedManifest(file, data)
-	if err != nil {
-		return all
+// valuesOf are none for a file that is neither.
+func (d *differ) valuesOf(file string, data []byte) values {
+	v := values{payloads: map[string][]string{}}
+	var err error
+	if v.sealed, err = parseSealed(file, data); err != nil {
+		return v
 	}
-	for _, block := range manifest.Spec.Blocks {
+	// A stub that has parsed has one.
+	v.content, _ = reference.ContentDigest(d.fleet(), v.sealed.Stub, v.sealed.Reference)
+	for _, block := range v.sealed.Stub.Spec.Blocks {
 		if payload, err := sealing.ParsePayload(block.Payload); err == nil {
 			hash := payload.Hash()
-			all[hex.EncodeToString(hash[:])] = block.Fields
+			v.payloads[hex.EncodeToString(hash[:])] = block.Fields
 		}
 	}
-	return all
+	return v
+}
+
+// arrivals are the values of a file of the head that the base does not have in it.
+type arrivals struct {
+	values
+	// fields are all that changed, none where the base has the same content; was is the
+	// base's content.
+	fields []string
+	was    string
+}
+
+func (d *differ) came(file string) *arrivals {
+	is, err := d.head.Tree.ReadFile(file)
+	if err != nil {
+		return &arrivals{}
+	}
+	a := &arrivals{values: d.valuesOf(file, is)}
+	before := values{}
+	if was, err := d.base.Tree.ReadFile(file); err == nil {
+		before = d.valuesOf(file, was)
+	}
+	a.fields, a.was = reference.Changed(d.fleet(), before.sealed, a.sealed), before.content
+	a.drop(before)
+	return a
+}
+
+// drop takes away what the base has.
+func (a *arrivals) drop(before values) {
+	for payload := range before.payloads {
+		delete(a.payloads, payload)
+	}
+}
+
+// in are the fields whose value an older version of the file had too, each told once.
+func (a *arrivals) in(older values) (fields []string) {
+	switch older.content {
+	case "":
+	case a.content:
+		fields, a.content = a.fields, ""
+		clear(a.payloads)
+		return fields
+	case a.was:
+		a.drop(older) // the base's own values, from before it was a reference
+	}
+	for payload := range older.payloads {
+		if of, is := a.payloads[payload]; is {
+			delete(a.payloads, payload)
+			fields = append(fields, of...)
+		}
+	}
+	slices.Sort(fields)
+	return fields
+}
+
+func sealedIn(t *tree.Tree, file string) (reference.Sealed, error) {
+	data, err := t.ReadFile(file)
+	if err != nil {
+		return reference.Sealed{}, err
+	}
+	return parseSealed(file, data)
+}
+
+func parseSealed(file string, data []byte) (reference.Sealed, error) {
+	stub, err := built.ParseStub(file, data)
+	if err != nil {
+		return reference.Sealed{}, err
+	}
+	return reference.Sealed{Stub: stub.Manifest, Reference: stub.Reference}, nil
 }

@@ -2,11 +2,11 @@ package plan
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // pair is a build before and the one after; nil for none.
@@ -33,18 +33,18 @@ func (d *differ) compare(p pair) *compared {
 		old, was := before[id]
 		switch {
 		case !was:
-			c.objects = append(c.objects, objectChange(Added, id, kustomize.Object{}, now))
-		case !sameObject(old, now):
-			c.objects = append(c.objects, objectChange(Changed, id, old, now))
+			c.objects = append(c.objects, d.objectChange(Added, id, kustomize.Object{}, now))
+		case !d.sameObject(old, now):
+			c.objects = append(c.objects, d.objectChange(Changed, id, old, now))
 		}
 	}
 	for id, old := range before {
 		if _, is := after[id]; !is {
-			c.objects = append(c.objects, objectChange(Removed, id, old, kustomize.Object{}))
+			c.objects = append(c.objects, d.objectChange(Removed, id, old, kustomize.Object{}))
 		}
 	}
 	slices.SortFunc(c.objects, compareChanges)
-	c.restarts = restarts(before, after)
+	c.restarts = d.restarts(before, after)
 	return c
 }
 
@@ -62,43 +62,22 @@ func byID(b *kustomize.Build) map[kustomize.ObjectID]kustomize.Object {
 	return all
 }
 
-func objectChange(change Change, id kustomize.ObjectID, old, now kustomize.Object) ObjectChange {
-	c := ObjectChange{Change: change, Object: objectOf(id), Fields: changedFields(old, now)}
+func (d *differ) objectChange(change Change, id kustomize.ObjectID, old, now kustomize.Object) ObjectChange {
+	c := ObjectChange{Change: change, Object: objectOf(id), Fields: d.changedFields(old, now)}
 	if stub := cmp.Or(now.Stub, old.Stub); stub != nil {
 		c.Stub = stub.Path
 	}
 	return c
 }
 
-// sameObject compares what is applied: locks are not, so that a new key, or one more
-// cluster, changes nothing.
-func sameObject(old, now kustomize.Object) bool {
-	return (old.Stub == nil) == (now.Stub == nil) && maps.Equal(payloads(old), payloads(now)) &&
+// sameObject compares what is applied: locks are not, so that a new key, one more
+// cluster, or a stub that goes to a store, changes nothing.
+func (d *differ) sameObject(old, now kustomize.Object) bool {
+	return (old.Stub == nil) == (now.Stub == nil) && len(d.changedFields(old, now)) == 0 &&
 		reflect.DeepEqual(old.Object, now.Object)
 }
 
-// changedFields are the sealed fields with another payload.
-func changedFields(old, now kustomize.Object) []string {
-	was, is := payloads(old), payloads(now)
-	changed := map[string]bool{}
-	for _, side := range []map[string]string{was, is} {
-		for field := range side {
-			if was[field] != is[field] {
-				changed[field] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(changed))
-}
-
-func payloads(o kustomize.Object) map[string]string {
-	all := map[string]string{}
-	if o.Stub != nil {
-		for _, block := range o.Stub.Manifest.Spec.Blocks {
-			for _, field := range block.Fields {
-				all[field] = block.Payload
-			}
-		}
-	}
-	return all
+// changedFields are the sealed fields with another value.
+func (d *differ) changedFields(old, now kustomize.Object) []string {
+	return reference.Changed(d.fleet(), sealedOf(old), sealedOf(now))
 }

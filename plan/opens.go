@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // value is one sealed field of one built object.
@@ -18,8 +19,12 @@ type value struct {
 	field     string
 }
 
-// opened is a value that a cluster opens: equal payloads are the same value.
-type opened struct{ payload, stub string }
+// opened is a value that a cluster opens: see [differ.sameValue].
+type opened struct {
+	// payload is its hash; "" of a reference, whose payloads are in a store.
+	payload, stub string
+	sealed        reference.Sealed
+}
 
 // shut is a value that is placed on a cluster and does not open there.
 type shut struct {
@@ -61,11 +66,12 @@ func (r *resolving) access(cluster string) access {
 						continue
 					}
 					hash := block.Payload.Hash()
-					a.opens[v] = opened{hex.EncodeToString(hash[:]), stand.Path}
+					a.opens[v] = opened{hex.EncodeToString(hash[:]), stand.Path, reference.Sealed{Stub: stand.Manifest}}
 				}
 			}
 		}
 	}
+	on.opensStored(targets, a)
 	return a
 }
 

@@ -11,10 +11,10 @@ import (
 // restarts are the workloads of both builds whose pods are made anew: their template
 // changes, or a sealed Secret that their pods have gets another content, which the
 // controller writes into the template.
-func restarts(before, after map[kustomize.ObjectID]kustomize.Object) []Object {
+func (d *differ) restarts(before, after map[kustomize.ObjectID]kustomize.Object) []Object {
 	var all []Object
 	for id, now := range after {
-		if old, was := before[id]; was && remade(old, now, before, after) {
+		if old, was := before[id]; was && d.remade(old, now, before, after) {
 			all = append(all, objectOf(id))
 		}
 	}
@@ -23,17 +23,17 @@ func restarts(before, after map[kustomize.ObjectID]kustomize.Object) []Object {
 }
 
 // remade: the pods of a workload are made anew, as it changes from one build to another.
-func remade(old, now kustomize.Object, before, after map[kustomize.ObjectID]kustomize.Object) bool {
+func (d *differ) remade(old, now kustomize.Object, before, after map[kustomize.ObjectID]kustomize.Object) bool {
 	return len(rolling(now)) > 0 &&
-		(!reflect.DeepEqual(rolling(old), rolling(now)) || anotherContent(now, before, after))
+		(!reflect.DeepEqual(rolling(old), rolling(now)) || d.anotherContent(now, before, after))
 }
 
 // remadeByMove is [remade] of a workload that another placement takes over. What it reads
 // and leaves behind is not in its template any more.
-func remadeByMove(o ObjectChange, from, to *kustomize.Build) bool {
+func (d *differ) remadeByMove(o ObjectChange, from, to *kustomize.Build) bool {
 	before, after := byID(from), byID(to)
 	id := kustomize.ObjectID(o.Object)
-	return remade(before[id], after[id], before, after)
+	return d.remade(before[id], after[id], before, after)
 }
 
 // rolling are the templates of an object whose pods follow them.
@@ -56,7 +56,7 @@ func rolling(o kustomize.Object) []any {
 }
 
 // anotherContent: a Secret that the pods read has another payload, field or template.
-func anotherContent(o kustomize.Object, before, after map[kustomize.ObjectID]kustomize.Object) bool {
+func (d *differ) anotherContent(o kustomize.Object, before, after map[kustomize.ObjectID]kustomize.Object) bool {
 	return slices.ContainsFunc(workload.Reads(o.Object), func(ref workload.Ref) bool {
 		id := kustomize.ObjectID{Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}
 		if id.Namespace == "" {
@@ -66,6 +66,6 @@ func anotherContent(o kustomize.Object, before, after map[kustomize.ObjectID]kus
 		if old.Stub == nil && now.Stub == nil || ref.PullsOnly() {
 			return false
 		}
-		return (old.Stub == nil) != (now.Stub == nil) || !sameObject(old, now)
+		return (old.Stub == nil) != (now.Stub == nil) || !d.sameObject(old, now)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // Side is one of the two trees.
@@ -46,6 +47,8 @@ type resolved struct {
 	// that are not, or are damaged.
 	bound   []bound
 	unbound []unbound
+	// referred are the digests of references, of which nobody here can tell that.
+	referred []referred
 }
 
 type bound struct {
@@ -116,6 +119,10 @@ func (r *resolving) bind(out *resolved) {
 	out.stubs = grant.Of(out.Resolution)
 	for _, digest := range slices.Sorted(maps.Keys(out.stubs.ByDigest)) {
 		candidates := out.stubs.ByDigest[digest]
+		if r := grant.Referred(candidates); r != nil {
+			out.referred = append(out.referred, referred{candidates, reference.Sealed{Reference: r}})
+			continue
+		}
 		stands, blocks, err := grant.BindAll(r.Model.Fleet.Spec.ID, candidates)
 		for i := range candidates {
 			switch {

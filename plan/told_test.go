@@ -177,16 +177,22 @@ func TestAHintIsNoCommandThatIsRefused(t *testing.T) {
 // TestKeysDueAreTold, and are no change.
 func TestKeysDueAreTold(t *testing.T) {
 	w := newWorld(t)
-	spec := w.root.Spec(2)
-	spec.SealingKeys[0].Status = api.KeySuperseded
-	next, err := softkey.Derive(api.SuiteHybrid, "next")
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec.SealingKeys = append(spec.SealingKeys, next.Record("2026-12-a"))
-	w.files = w.files.With(testfleet.Files{"fleet.yaml": w.root.File(t, &spec)})
+	w.supersede()
 	p := w.between(testfleet.Files{"README": "x"})
 	if len(p.KeysDue) != 1 || p.KeysDue[0].Stubs != 1 || p.KeysDue[0].Status != api.KeySuperseded || p.Changes() {
 		t.Errorf("%+v, changes: %v", p.KeysDue, p.Changes())
 	}
+}
+
+// supersede gives the fleet another Active key.
+func (w *world) supersede() {
+	w.t.Helper()
+	spec := w.root.Spec(2)
+	spec.SealingKeys[0].Status = api.KeySuperseded
+	next, err := softkey.Derive(api.SuiteHybrid, "next")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	spec.SealingKeys = append(spec.SealingKeys, next.Record("2026-12-a"))
+	w.files = w.files.With(testfleet.Files{"fleet.yaml": w.root.File(w.t, &spec)})
 }

@@ -55,13 +55,13 @@ func BothSides(data []byte) (line int, ok bool) {
 
 // claims is how a file says that it is a stub, where it is no YAML any more: a
 // merge leaves its marks in the middle of a file.
-var claims = regexp.MustCompile(`(?m)^kind:[ \t]*["']?SealedManifest\b`)
+var claims = regexp.MustCompile(`(?m)^kind:[ \t]*["']?Sealed(?:Manifest|Reference)\b`)
 
-// ClaimsStub reports whether a file is a stub, or says so. What says so and does
-// not parse is a broken stub, never a file of another kind.
+// ClaimsStub reports whether a file is a stub, or a reference to one, or says so. What
+// says so and does not parse is a broken stub, never a file of another kind.
 func ClaimsStub(data []byte) bool {
 	if _, kind, ok := KindOf(data); ok {
-		return kind == KindSealedManifest
+		return kind == KindSealedManifest || kind == KindSealedReference
 	}
 	return bytes.Contains(data, []byte(Group)) && claims.Match(data)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -16,6 +17,9 @@ func IsStub(data []byte) bool { return isKind(data, api.KindSealedManifest) }
 
 // IsReference reports whether a file stands for a stub that is in a store.
 func IsReference(data []byte) bool { return isKind(data, api.KindSealedReference) }
+
+// IsSealed reports whether a file is one of the two.
+func IsSealed(data []byte) bool { return IsStub(data) || IsReference(data) }
 
 func isKind(data []byte, want string) bool {
 	if !bytes.Contains(data, []byte(want)) {
@@ -76,6 +80,16 @@ func (s *Stub) StoredSize() int64 {
 		return 0
 	}
 	return s.Reference.Spec.Stub.Size
+}
+
+// SealedKeys are the keys of the sealed fields, sorted.
+func (s *Stub) SealedKeys() []string {
+	var keys []string
+	for _, field := range s.Fields() {
+		keys = append(keys, DataKey(field))
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Keys are the keys of the Secret, sealed and public, sorted.

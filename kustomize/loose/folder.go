@@ -50,7 +50,7 @@ func (f *Folder) Empty() bool { return f != nil && f.Kustomization != nil && len
 // Leaves reports whether a file is left out of the build: it holds no object.
 // Whether it does is read off its bytes, so that nothing else decides it.
 func (f *Folder) Leaves(p string, data []byte) bool {
-	if f == nil || f.Kustomization == nil || !f.listed[p] || built.IsStub(data) {
+	if f == nil || f.Kustomization == nil || !f.listed[p] || built.IsSealed(data) {
 		return false
 	}
 	keys := KeysOf(p, data)

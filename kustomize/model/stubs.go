@@ -5,14 +5,16 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
-// StubFile is one stub of a tree, whether a placement builds it or not.
+// StubFile is one stub of a tree, or a reference to one, whether a placement builds it or
+// not. Of a reference the blocks are not here: see [built.Stub].
 type StubFile struct {
-	Path, Digest string
-	Data         []byte
-	Manifest     *api.SealedManifest
+	built.Stub
+
+	Data []byte
 }
 
 // Unreadable is a file that says that it is a stub, or that may be one, and that
@@ -22,8 +24,8 @@ type Unreadable struct {
 	Err  error
 }
 
-// Stubs returns every stub of a tree, in the order of paths, and what could not
-// be read. All who go through the stubs of a tree do it here: a file that one
+// Stubs returns every stub of a tree and every reference to one, in the order of paths,
+// and what could not be read. All who go through the stubs of a tree do it here: a file that one
 // takes for a stub and another passes over is a value that nobody moves, or
 // rotates, or recovers.
 func Stubs(t *tree.Tree) (stubs []StubFile, unreadable []Unreadable) { return StubsBut(t, nil) }
@@ -58,17 +60,17 @@ func stubAt(t *tree.Tree, file string) (*StubFile, error) {
 	return ParseStub(file, data)
 }
 
-// ParseStub reads a file that is a stub, or that says so. A file of another kind
+// ParseStub reads a file that is a stub or a reference to one, or that says so. A file of another kind
 // is neither a stub nor an error: the result is nil.
 func ParseStub(file string, data []byte) (*StubFile, error) {
 	if !api.ClaimsStub(data) {
 		return nil, nil
 	}
-	manifest, err := api.ParseSealedManifest(file, data)
+	stub, err := built.ParseStub(file, data)
 	if err != nil {
 		return nil, err
 	}
-	return &StubFile{Path: file, Digest: api.StubDigest(data), Data: data, Manifest: manifest}, nil
+	return &StubFile{Stub: *stub, Data: data}, nil
 }
 
 // StubReader reads the stubs of several trees, each file's bytes once. It is not safe

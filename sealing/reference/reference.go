@@ -39,7 +39,7 @@ func Of(fleet, file string, data []byte) (*api.SealedReference, error) {
 		return nil, err
 	}
 	targets := targetsOf(stub)
-	if targets == nil {
+	if len(targets) == 0 {
 		return nil, ErrTargets
 	}
 	content, err := sealing.ContentDigest(fleet, stub)

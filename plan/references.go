@@ -1,0 +1,83 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/keyservice/grant"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing/reference"
+)
+
+// referred is a reference that stands for objects of a cluster. What it says of its stub
+// is all that a tree knows: the stub itself is in a store, and a plan asks none.
+type referred struct {
+	candidates []grant.Candidate
+	sealed     reference.Sealed
+}
+
+// opensStored notes what the references of a cluster open, as far as they say it: whoever
+// is among their targets opens all of their fields. The key service holds a stub against
+// its reference before it opens any.
+func (on *resolved) opensStored(targets []string, a access) {
+	for _, r := range on.referred {
+		has := slices.ContainsFunc(targets, func(t string) bool { return slices.Contains(r.sealed.Targets(), t) })
+		for _, c := range r.candidates {
+			for _, field := range r.sealed.Fields() {
+				v := value{c.Placement, c.Object, field}
+				if has {
+					a.opens[v] = opened{sealed: r.sealed, stub: c.Path}
+				} else {
+					a.shut[v] = shut{c.Path, "the stub of the reference has no lock for the cluster or for a set that it is in", true,
+						r.sealed.Targets()}
+				}
+			}
+		}
+	}
+}
+
+// sameValue: a payload is compared with a payload. Where one of the two is in a store,
+// all that a tree has of it is the content digest, over every value together.
+func (d *differ) sameValue(a, b opened) bool {
+	if a.payload != "" && b.payload != "" {
+		return a.payload == b.payload
+	}
+	return reference.SameContent(d.fleet(), a.sealed, b.sealed)
+}
+
+// fleet is the id that contents are bound to.
+func (d *differ) fleet() string { return d.head.Model.Fleet.Spec.ID }
+
+// sealedOf is what stands in Git for an object's values.
+func sealedOf(o kustomize.Object) reference.Sealed {
+	if o.Stub == nil {
+		return reference.Sealed{}
+	}
+	return reference.Sealed{Stub: o.Stub.Manifest, Reference: o.Stub.Reference}
+}
+
+// noteStored says what a plan could not look at: stubs of references that come or change.
+func (d *differ) noteStored(p *Plan) {
+	var files []string
+	for _, file := range d.changedFiles(p) {
+		if sealed, err := sealedIn(d.head.Tree, file); err == nil && sealed.Reference != nil {
+			files = append(files, file)
+		}
+	}
+	if len(files) == 0 {
+		return
+	}
+	p.Notes = append(p.Notes, fmt.Sprintf("only what Git says of a reference is compared: whether the key service has the "+
+		"stub, and what its locks open, it alone can tell (bulla reference --inline --dry-run FILE asks it): %s",
+		some(files)))
+}
+
+// some names a few of many.
+func some(files []string) string {
+	const most = 5
+	if len(files) <= most {
+		return strings.Join(files, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(files[:most], ", "), len(files)-most)
+}

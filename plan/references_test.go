@@ -1,0 +1,87 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/sealing/reference"
+)
+
+// refer is the reference of a stub.
+func (w *world) refer(stub string) string {
+	w.t.Helper()
+	r, err := reference.Of(w.root.ID, "stub.yaml", []byte(stub))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text, err := yaml.Marshal(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestAReferenceIsPlannedAsItsStub: what a plan says of a stub it says of its reference,
+// but for what only the store knows: what its payloads are bound to.
+func TestAReferenceIsPlannedAsItsStub(t *testing.T) {
+	w := newWorld(t)
+	stub := w.files["apps/shop/db.yaml"]
+	for name, change := range map[string]testfleet.Files{
+		"another value":       {"apps/shop/db.yaml": w.seal("db", "set/stores")},
+		"for nobody here":     {"apps/shop/db.yaml": w.seal("db", "set/labs")},
+		"it goes":             {"apps/shop/db.yaml": ""},
+		"a cluster comes":     {"clusters/three.yaml": testfleet.Cluster("three", "")},
+		"a cluster goes":      {"clusters/two.yaml": ""},
+		"the placement goes":  {"placements/shop.yaml": ""},
+		"something else":      {"apps/shop/more.yaml": testfleet.ConfigMap("more")},
+		"a lock for one more": {"apps/shop/db.yaml": w.seal("db", "set/stores", "set/labs")},
+	} {
+		w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": stub})
+		want := lines(w.between(change))
+		referred := testfleet.Files{}.With(change)
+		if now := change["apps/shop/db.yaml"]; now != "" {
+			referred["apps/shop/db.yaml"] = w.refer(now)
+		}
+		w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": w.refer(stub)})
+		got := lines(w.between(referred))
+		for i := range got {
+			got[i] = strings.Replace(got[i], "the stub of the reference has no lock", "a block has no lock", 1)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-stub +reference):\n%s", name, diff)
+		}
+	}
+}
+
+func TestThereAndBackPlansNothing(t *testing.T) {
+	w := newWorld(t)
+	stub := w.files["apps/shop/db.yaml"]
+	if p := w.between(testfleet.Files{"apps/shop/db.yaml": w.refer(stub)}); p.Changes() || len(p.Notes) > 0 {
+		t.Errorf("to the store: %v, notes %v", lines(p), p.Notes)
+	}
+	w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": w.refer(stub)})
+	if p := w.between(testfleet.Files{"apps/shop/db.yaml": stub}); p.Changes() || len(p.Notes) > 0 {
+		t.Errorf("and back: %v, notes %v", lines(p), p.Notes)
+	}
+}
+
+// TestAPlanSaysWhatItDoesNotSee: of a reference that comes, and of keys that its locks
+// may need.
+func TestAPlanSaysWhatItDoesNotSee(t *testing.T) {
+	w := newWorld(t)
+	p := w.between(testfleet.Files{"apps/shop/db.yaml": w.refer(w.seal("db", "set/stores"))})
+	if len(p.Notes) != 1 || !strings.HasPrefix(p.Notes[0], "only what Git says of a reference is compared: ") ||
+		!strings.HasSuffix(p.Notes[0], ": apps/shop/db.yaml") {
+		t.Errorf("notes %q", p.Notes)
+	}
+	w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": w.refer(w.files["apps/shop/db.yaml"])})
+	w.supersede()
+	if p := w.between(testfleet.Files{"README": "x"}); len(p.KeysDue) != 0 || len(p.Notes) != 1 ||
+		!strings.HasPrefix(p.Notes[0], "a superseded key may be needed for stubs that references name") {
+		t.Errorf("keys due %+v, notes %q", p.KeysDue, p.Notes)
+	}
+}
