@@ -68,9 +68,8 @@ func (d *differ) noteStored(p *Plan) {
 	if len(files) == 0 {
 		return
 	}
-	p.Notes = append(p.Notes, fmt.Sprintf("only what Git says of a reference is compared: whether the key service has the "+
-		"stub, and what its locks open, it alone can tell (bulla reference --inline --dry-run FILE asks it): %s",
-		some(files)))
+	p.Notes = append(p.Notes, "only what Git says of a reference is compared: whether the key service has the stub, and "+
+		"what its locks open, it alone can tell (bulla reference --inline --dry-run FILE asks it): "+some(files))
 }
 
 // some names a few of many.

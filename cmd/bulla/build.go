@@ -160,7 +160,7 @@ func shown(o kustomize.Object) (string, error) {
 	b.WriteString("---\n")
 	object := o.DeepCopy().Object
 	if o.Stub != nil {
-		fields := mask(object, o.Stub.Manifest)
+		fields := mask(object, o.Stub)
 		fmt.Fprintf(&b, "# from %s; sealed: %s\n", o.Stub.Path, strings.Join(fields, " "))
 	}
 	text, err := yaml.Marshal(object)
@@ -172,18 +172,15 @@ func shown(o kustomize.Object) (string, error) {
 }
 
 // mask puts a word where the values of an object will stand.
-func mask(object map[string]any, stub *api.SealedManifest) (fields []string) {
+func mask(object map[string]any, stub *kustomize.Stub) (fields []string) {
 	data, _ := object["data"].(map[string]any)
 	if data == nil {
 		data = map[string]any{}
 		object["data"] = data
 	}
-	for _, block := range stub.Spec.Blocks {
-		for _, field := range block.Fields {
-			data[strings.TrimPrefix(field, "/data/")] = built.Masked
-			fields = append(fields, field)
-		}
+	fields = slices.Sorted(slices.Values(stub.Fields()))
+	for _, field := range fields {
+		data[strings.TrimPrefix(field, "/data/")] = built.Masked
 	}
-	slices.Sort(fields)
 	return fields
 }

@@ -15,6 +15,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -24,7 +25,8 @@ const openLong = `Open stubs with an offline recovery key and print the Secrets.
 
 The key is the private half of a recovery recipient that fleet.yaml declared
 when the values were sealed: a file as age-keygen -pq writes it, also encrypted
-with a passphrase. No HSM, key service or cluster is asked.
+with a passphrase. No HSM or cluster is asked, and the key service only for the stub
+of a reference, as ciphertext ("bulla login").
 
 The Secret is the object that the placements make of the stub, or that the stub
 names when none does. A payload that was moved from another stub is refused.
@@ -95,9 +97,11 @@ func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) erro
 	if err := finder.Build(ctx); err != nil {
 		return err
 	}
+	store := stored.Of(a.Shell, repo.Model.Fleet.Spec.ID)
+	defer store.Close()
 	var secrets []map[string]any
 	for _, path := range paths {
-		file, manifest, err := readStub(repo, path)
+		file, manifest, err := readStub(ctx, repo, store, path)
 		if err != nil {
 			return err
 		}
@@ -129,7 +133,9 @@ func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) erro
 	return a.emit(text, o.out)
 }
 
-func readStub(repo *fleetrepo.Repo, path string) (string, *api.SealedManifest, error) {
+func readStub(
+	ctx context.Context, repo *fleetrepo.Repo, store *stored.Store, path string,
+) (string, *api.SealedManifest, error) {
 	file, err := repo.Rel(path)
 	if err != nil {
 		return "", nil, err
@@ -138,11 +144,14 @@ func readStub(repo *fleetrepo.Repo, path string) (string, *api.SealedManifest, e
 	if err != nil {
 		return "", nil, fmt.Errorf("read stub: %w", err)
 	}
-	if _, kind, ok := api.KindOf(data); !ok || kind != api.KindSealedManifest {
+	if _, _, ok := api.KindOf(data); !ok || !api.ClaimsStub(data) {
 		return "", nil, fault.New("`bulla seal` makes stubs", "%s is not a %s", file, api.KindSealedManifest)
 	}
-	manifest, err := api.ParseSealedManifest(file, data)
-	return file, manifest, err
+	read, err := store.Read(ctx, file, data)
+	if err != nil {
+		return "", nil, err
+	}
+	return file, read.Stub, nil
 }
 
 // renderSecrets writes what kubectl apply -f - takes.

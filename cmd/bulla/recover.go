@@ -7,11 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -88,9 +88,11 @@ func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) err
 	if err != nil {
 		return err
 	}
+	store := stored.Of(a.Shell, repo.Model.Fleet.Spec.ID)
+	defer store.Close()
 	renewed, refused := 0, 0
 	for _, file := range stubs {
-		done, err := a.recoverStub(job, file, o.dryRun)
+		done, err := a.recoverStub(ctx, job, store, file, o.dryRun)
 		if err != nil {
 			a.Warnf("left as it was: %v", err)
 			refused++
@@ -155,13 +157,19 @@ func (a *app) stubsToRecover(finder *recovery.Finder, paths []string) ([]string,
 }
 
 // recoverStub renews one stub's locks and reports whether there were any.
-func (a *app) recoverStub(job *recovery.Job, file string, dryRun bool) (bool, error) {
+func (a *app) recoverStub(
+	ctx context.Context, job *recovery.Job, store *stored.Store, file string, dryRun bool,
+) (bool, error) {
 	target := job.Finder.Repo.Abs(file)
 	data, err := os.ReadFile(target)
 	if err != nil {
 		return false, fmt.Errorf("read stub: %w", err)
 	}
-	out, err := job.Relock(file, data)
+	read, err := store.Read(ctx, file, data)
+	if err != nil {
+		return false, err
+	}
+	out, err := job.Relock(file, read.Text)
 	if err != nil {
 		return false, err
 	}
@@ -172,7 +180,7 @@ func (a *app) recoverStub(job *recovery.Job, file string, dryRun bool) (bool, er
 		return false, nil
 	}
 	if !dryRun {
-		if err := atomicfile.Replace(target, data, out.Data); err != nil {
+		if err := store.Replace(ctx, read, target, out.Data); err != nil {
 			return false, err
 		}
 	}

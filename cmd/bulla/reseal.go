@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -63,7 +64,9 @@ func (a *app) reseal(ctx context.Context, commit bool) error {
 		return err
 	}
 	defer admin.Close()
-	job := &reseal.Job{Repo: repo, Service: admin, Head: strings.TrimSpace(head), Progress: a.Progress()}
+	store := stored.Of(a.Shell, repo.Model.Fleet.Spec.ID)
+	defer store.Close()
+	job := &reseal.Job{Repo: repo, Service: admin, Store: store, Head: strings.TrimSpace(head), Progress: a.Progress()}
 	out, err := job.Run(ctx)
 	if out != nil {
 		a.reportReseal(out)

@@ -23,6 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/lookcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/plancmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/referencecmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/rolloutcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/rotatecmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
@@ -93,7 +94,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.AddCommand(sealcmd.NewSet(a.Shell), sealcmd.NewUnset(a.Shell), sealcmd.NewRename(a.Shell))
 	root.AddCommand(rotatecmd.New(a.Shell), editcmd.New(a.Shell), sealcmd.NewTarget(a.Shell))
 	root.AddCommand(newPlace(a), rolloutcmd.New(a.Shell), newMerge(a), plancmd.New(a.Shell), diffcmd.New(a.Shell))
-	root.AddCommand(importcmd.New(a.Shell), exportcmd.New(a.Shell))
+	root.AddCommand(importcmd.New(a.Shell), exportcmd.New(a.Shell), referencecmd.New(a.Shell))
 	root.AddCommand(newValidate(a), newBuild(a), newVersion(a), newExitCodes(), newDocs(a), newReseal(a))
 	root.AddCommand(newSchema(a), checkcmd.New(a.Shell))
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))

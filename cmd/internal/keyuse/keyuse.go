@@ -19,14 +19,17 @@ type Stub struct {
 	// Locks counts locks by key.
 	Locks map[string]int
 
+	// Err is set for a reference whose stub could not be had: nobody knows what it needs.
+	Err error
+
 	// only has, for each block and target, the keys of its locks.
 	only [][]string
 }
 
 // Needs reports whether some target of some block opens under this key and no
-// other that opens. opens says which keys do.
+// other that opens. opens says which keys do. A stub that could not be had may need any.
 func (s *Stub) Needs(key string, opens func(key string) bool) bool {
-	return slices.ContainsFunc(s.only, func(keys []string) bool {
+	return s.Err != nil || slices.ContainsFunc(s.only, func(keys []string) bool {
 		return slices.Contains(keys, key) &&
 			!slices.ContainsFunc(keys, func(other string) bool { return other != key && opens(other) })
 	})
@@ -42,7 +45,14 @@ func Opens(spec *api.FleetSpec) func(key string) bool {
 
 // Reader reads the stubs of several trees, each blob once. It is not safe for
 // concurrent use.
-type Reader struct{ stubs model.StubReader }
+type Reader struct {
+	// Kept takes the stub of the reference in a file from the store.
+	Kept func(path string, r *api.SealedReference) (*api.SealedManifest, error)
+
+	stubs model.StubReader
+	// kept are what was found of references, by the digest of their files.
+	kept map[string]Stub
+}
 
 // Read returns the stubs of a tree in the order of paths, and the paths of those
 // that cannot be read: nobody knows what they need, and nothing opens them.
@@ -52,14 +62,35 @@ func (r *Reader) Read(tree *tree.Tree) (stubs []Stub, broken []string) {
 		broken = append(broken, u.Path)
 	}
 	for _, file := range found {
-		stubs = append(stubs, needsOf(file))
+		stubs = append(stubs, r.needs(file))
 	}
 	return stubs, broken
 }
 
-func needsOf(file model.StubFile) Stub {
+func (r *Reader) needs(file model.StubFile) Stub {
+	if file.Reference == nil {
+		return needsOf(file, file.Manifest)
+	}
+	stub, known := r.kept[file.Digest]
+	if !known {
+		if r.kept == nil {
+			r.kept = map[string]Stub{}
+		}
+		manifest, err := r.Kept(file.Path, file.Reference)
+		if err != nil {
+			stub = Stub{Digest: file.Digest, Err: err}
+		} else {
+			stub = needsOf(file, manifest)
+		}
+		r.kept[file.Digest] = stub
+	}
+	stub.Path = file.Path
+	return stub
+}
+
+func needsOf(file model.StubFile, manifest *api.SealedManifest) Stub {
 	stub := Stub{Path: file.Path, Digest: file.Digest, Locks: map[string]int{}}
-	for _, block := range file.Manifest.Spec.Blocks {
+	for _, block := range manifest.Spec.Blocks {
 		byTarget := map[string][]string{}
 		for _, lock := range block.Locks {
 			stub.Locks[lock.Key]++

@@ -1,6 +1,8 @@
 package keyuse_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,5 +64,42 @@ func TestEveryStubIsCountedAndNothingElse(t *testing.T) {
 	}
 	if stubs[0].Digest != api.StubDigest([]byte(same)) {
 		t.Error("the digest is another")
+	}
+}
+
+// TestAReferenceNeedsTheKeysOfItsStub, which the store has; of one that cannot be had
+// nobody knows, and each key counts as needed.
+func TestAReferenceNeedsTheKeysOfItsStub(t *testing.T) {
+	const text = "apiVersion: bulla.dev/v1alpha1\nkind: SealedReference\nmetadata: {name: x}\nspec:\n" +
+		"  template: {apiVersion: v1, kind: Secret}\n  fields: [/data/a]\n  targets: [set/s]\n" +
+		"  stub: {size: 1, digest: %[1]q, content: %[1]q}\n"
+	digest := api.StubDigest(nil)
+	tree := testfleet.Open(t, testfleet.Files{"x.yaml": fmt.Sprintf(text, digest), "y.yaml": fmt.Sprintf(text, digest)})
+	stored, err := api.ParseSealedManifest("stub", []byte(testfleet.Locked("x", "set/s=b")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	reader := keyuse.Reader{Kept: func(string, *api.SealedReference) (*api.SealedManifest, error) {
+		asked++
+		return stored, nil
+	}}
+	open := func(string) bool { return true }
+	for range 2 { // two trees with the same file
+		stubs, broken := reader.Read(tree)
+		if len(stubs) != 2 || len(broken) != 0 || stubs[1].Path != "y.yaml" || !stubs[1].Needs("b", open) ||
+			stubs[1].Needs("c", open) || stubs[1].Locks["b"] != 1 {
+			t.Errorf("read %+v, broken %v", stubs, broken)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the store was asked %d times for one stub", asked)
+	}
+	away := keyuse.Reader{Kept: func(string, *api.SealedReference) (*api.SealedManifest, error) {
+		return nil, errors.New("away")
+	}}
+	stubs, _ := away.Read(tree)
+	if len(stubs) != 2 || stubs[0].Err == nil || !stubs[0].Needs("c", open) {
+		t.Errorf("of a stub that cannot be had: %+v", stubs)
 	}
 }

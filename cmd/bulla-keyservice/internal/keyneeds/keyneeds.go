@@ -3,6 +3,7 @@ package keyneeds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/config"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // Needs are the stubs that a key is needed for.
@@ -34,12 +36,21 @@ type Needed struct{ path, digest, commit string }
 // Find looks at the accepted head, and at every commit that was in force
 // since then: the heads that the service accepted, and what lies between them.
 func Find(ctx context.Context, of *config.Config, key string, next *api.FleetSpec, since time.Time) (*Needs, error) {
-	mirror, commits, err := inForce(ctx, of, since)
+	const hint = "start `bulla-keyservice serve` once: what needs the key is looked up where the service looks"
+	rows, err := parts.OpenRows(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	if rows == nil {
+		return nil, fault.New(hint, "find what needs the key: the service never ran")
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	mirror, commits, err := inForce(ctx, of, rows, since, hint)
 	if err != nil {
 		return nil, err
 	}
 	found, seen := &Needs{Head: commits[0]}, map[string]bool{}
-	reader, opens := &keyuse.Reader{}, keyuse.Opens(next)
+	reader, opens := &keyuse.Reader{Kept: keptIn(ctx, rows, of.Fleet)}, keyuse.Opens(next)
 	for i, commit := range commits {
 		tree, err := mirror.Tree(commit)
 		if err != nil {
@@ -65,17 +76,31 @@ func Find(ctx context.Context, of *config.Config, key string, next *api.FleetSpe
 	return found, nil
 }
 
+// keptIn takes stubs of references from the store's rows. One that is not there any more,
+// or is not as its reference says, opens nothing, and needs no key; of one that cannot be
+// read nobody knows.
+func keptIn(ctx context.Context, rows *store.DB, fleet string) func(
+	string, *api.SealedReference) (*api.SealedManifest, error) {
+	return func(path string, r *api.SealedReference) (*api.SealedManifest, error) {
+		data, err := rows.Stub(ctx, fleet, r.Spec.Stub.Digest)
+		if errors.Is(err, store.ErrNotFound) {
+			return &api.SealedManifest{}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: read its stub: %w", path, err)
+		}
+		manifest, err := reference.Open(fleet, r, data)
+		if err != nil {
+			return &api.SealedManifest{}, nil //nolint:nilerr // the service refuses it too, whatever its key
+		}
+		return manifest, nil
+	}
+}
+
 // inForce lists the commits that decided since then, the newest first.
-func inForce(ctx context.Context, of *config.Config, since time.Time) (*git.Mirror, []string, error) {
-	const hint = "start `bulla-keyservice serve` once: what needs the key is looked up where the service looks"
-	rows, err := parts.OpenRows(ctx, of)
-	if err != nil {
-		return nil, nil, err
-	}
-	if rows == nil {
-		return nil, nil, fault.New(hint, "find what needs the key: the service never ran")
-	}
-	defer rows.Close() //nolint:errcheck // only read
+func inForce(
+	ctx context.Context, of *config.Config, rows *store.DB, since time.Time, hint string,
+) (*git.Mirror, []string, error) {
 	heads, err := rows.HeadsSince(ctx, of.Fleet, of.Repository.Ref, since)
 	if err != nil {
 		return nil, nil, err

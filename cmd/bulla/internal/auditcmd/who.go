@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -337,11 +338,28 @@ func Lost(
 	history := exposure.OpenClone(repo.Root)
 	stubs, unreadable := exposure.Stubs(repo.Tree)
 	s.LeaveOutAll(unreadable)
-	lost := exposure.After(exposure.Readings(entries), stubs, history)
+	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	defer store.Close()
+	lost := exposure.After(exposure.Readings(entries), stubs, history, keptBy(ctx, s, store, repo))
 	for i := range lost {
 		lost[i].Commit = history.Describe(lost[i].Head)
 	}
 	return lost, nil
+}
+
+// keptBy takes stubs of references from the key service, once each, and says of the first
+// that cannot be had what that means.
+func keptBy(ctx context.Context, s *shell.Shell, store *stored.Store, repo *fleetrepo.Repo) exposure.Kept {
+	told := false
+	return exposure.Kept{Fleet: repo.Model.Fleet.Spec.ID,
+		Stub: func(path string, r *api.SealedReference) *api.SealedManifest {
+			stub, err := store.Stub(ctx, path, r)
+			if err != nil && !told {
+				s.Warnf("values of references count as those that were read, where their stubs cannot be compared: %v", err)
+				told = true
+			}
+			return stub
+		}}
 }
 
 // tellAge says of an export how far it reaches: a lost cluster may have opened more since.

@@ -27,11 +27,14 @@ type blockCheck struct {
 }
 
 func (b *blockCheck) report(warning bool, field, format string, args ...any) {
-	b.add(Finding{
+	f := Finding{Warning: warning, File: b.file, Problem: fmt.Sprintf(format, args...)}
+	if b.use.reference != nil {
+		f.Field, f.Line = "spec"+field, b.fieldLine(b.file, "spec.targets")
+	} else {
 		// Looked for once something is wrong: most files are as they should be, and large.
-		Warning: warning, File: b.file, Line: b.blockLine(b.file, b.index),
-		Field: fmt.Sprintf("spec.blocks[%d]%s", b.index, field), Problem: fmt.Sprintf(format, args...),
-	})
+		f.Field, f.Line = fmt.Sprintf("spec.blocks[%d]%s", b.index, field), b.blockLine(b.file, b.index)
+	}
+	b.add(f)
 }
 
 // locks checks each lock alone.
@@ -52,11 +55,16 @@ func (b *blockCheck) locks() {
 		if err := sealing.CheckLock(key.Suite, lock); err != nil {
 			b.report(false, field+".ciphertext", "the lock is damaged: %v; hint: "+restore, err)
 		}
-		b.vouched(field, lock)
-		if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 &&
-			!b.lostTarget(target) {
-			b.report(true, field+".target", "%s: this lock is for nobody", b.gone(target))
-		}
+		b.target(field+".target", lock)
+	}
+}
+
+// target checks whom a lock is for.
+func (b *blockCheck) target(field string, lock api.Lock) {
+	b.vouched(field, lock)
+	if target, err := sealing.ParseTarget(lock.Target); err == nil && len(b.members(target)) == 0 &&
+		!b.lostTarget(target) {
+		b.report(true, field, "%s: this lock is for nobody", b.gone(target))
 	}
 }
 
@@ -78,7 +86,7 @@ func (b *blockCheck) vouched(field string, lock api.Lock) {
 		return
 	}
 	if _, err := sealing.ForCluster(b.model.Clusters[target.Name]); err != nil {
-		b.report(false, field+".target", "%v; hint: %s", err, stub.VouchHint(target.Name))
+		b.report(false, field, "%v; hint: %s", err, stub.VouchHint(target.Name))
 	}
 }
 
@@ -165,8 +173,12 @@ func (b *blockCheck) reach() {
 			reached[cluster] = true
 		}
 	}
+	field := ".locks"
+	if b.use.reference != nil {
+		field = ".targets"
+	}
 	if len(sets) > 0 && len(clusters) > 0 {
-		b.report(true, ".locks",
+		b.report(true, field,
 			"the lock for %s opens without any cluster's own key, so that the one for %s is worth no more; "+
 				"hint: give the value again, with --set or with --two-lock --cluster", sets[0], clusters[0])
 	}
@@ -183,7 +195,7 @@ func (b *blockCheck) reach() {
 		if len(sets) == 0 && len(clusters) > 0 {
 			again = "--two-lock --cluster, once for each"
 		}
-		b.report(true, ".locks", "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal %s",
+		b.report(true, field, "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal %s",
 			strings.Join(b.block.Fields, " "), shell.Some(slices.Sorted(maps.Keys(locked))), again)
 	}
 }

@@ -124,7 +124,8 @@ func (f *files) near(file string) bool {
 }
 
 // aimed matches what selects or patches objects of a kind.
-var aimed = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?` + api.KindSealedManifest + `\b`)
+var aimed = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?` +
+	`(` + api.KindSealedManifest + `|` + api.KindSealedReference + `)\b`)
 
 // checkAimed finds patches, replacements and transformers for a kind that no
 // build has: stubs are built as what their template says.
@@ -136,13 +137,12 @@ func (f *files) checkAimed() {
 		if err != nil || !aimed.Match(data) {
 			continue
 		}
-		if _, kind, ok := api.KindOf(data); ok && kind == api.KindSealedManifest &&
-			!strings.Contains(path.Base(file), "ustomization") {
+		if api.ClaimsStub(data) && !strings.Contains(path.Base(file), "ustomization") {
 			continue
 		}
 		for i, line := range strings.Split(string(data), "\n") {
-			if aimed.MatchString(line) {
-				f.aimsAtNothing(file, i+1, "kind "+api.KindSealedManifest)
+			if at := aimed.FindStringSubmatch(line); at != nil {
+				f.aimsAtNothing(file, i+1, "kind "+at[1])
 			}
 		}
 	}

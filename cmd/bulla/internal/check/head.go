@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,9 +9,11 @@ import (
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/kustomize/tree"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // Head is the last commit around a folder, with which the folder is compared. Nil
@@ -138,13 +139,17 @@ func (s since) checkImmutable(now *kustomize.Stub) {
 	if !ok {
 		return
 	}
-	before, err := api.ParseSealedManifest(now.Path, data)
-	if err != nil || before.Metadata.Name != now.Manifest.Metadata.Name ||
-		before.Metadata.Namespace != now.Manifest.Metadata.Namespace ||
-		stub.Immutable(now.Manifest) && !stub.Immutable(before) {
+	before, err := built.ParseStub(now.Path, data)
+	if err != nil || before.Manifest.Metadata.Name != now.Manifest.Metadata.Name ||
+		before.Manifest.Metadata.Namespace != now.Manifest.Metadata.Namespace ||
+		stub.Immutable(now.Manifest) && !stub.Immutable(before.Manifest) {
 		return
 	}
-	if changed := changedFields(before, now.Manifest); len(changed) > 0 {
+	// New locks for the same values change nothing, nor does another place for them.
+	changed := reference.Changed(s.model.Fleet.Spec.ID,
+		reference.Sealed{Stub: before.Manifest, Reference: before.Reference},
+		reference.Sealed{Stub: now.Manifest, Reference: now.Reference})
+	if len(changed) > 0 {
 		s.add(Finding{File: now.Path,
 			Problem: fmt.Sprintf(
 				"its Secret is immutable, and since the last commit there is another %s: every cluster that has it refuses that; "+
@@ -152,29 +157,4 @@ func (s since) checkImmutable(now *kustomize.Stub) {
 					"force: true in the placement), and it is deleted and made anew",
 				strings.Join(changed, ", "), v1alpha1.ForceAnnotation)})
 	}
-}
-
-// changedFields are those with another payload. New locks for the same one change
-// nothing.
-func changedFields(before, now *api.SealedManifest) []string {
-	was, is := payloads(before), payloads(now)
-	changed := map[string]bool{}
-	for _, both := range []map[string]string{was, is} {
-		for field := range both {
-			if was[field] != is[field] {
-				changed[field] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(changed))
-}
-
-func payloads(m *api.SealedManifest) map[string]string {
-	all := map[string]string{}
-	for _, block := range m.Spec.Blocks {
-		for _, field := range block.Fields {
-			all[field] = block.Payload
-		}
-	}
-	return all
 }

@@ -28,7 +28,7 @@ func (s *stubs) checkLoose(broken map[string]bool) {
 		s.unreadable(u)
 	}
 	for _, stub := range all {
-		s.recipes(stub.Path, stub.Manifest)
+		s.recipes(stub.Path, stub.Manifest, stub.SealedKeys())
 	}
 	ofPlacement := func(p model.Problem) bool { return strings.HasPrefix(p.File, "placements/") }
 	if slices.ContainsFunc(s.model.Problems, ofPlacement) {

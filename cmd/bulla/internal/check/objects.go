@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/admission"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -18,6 +19,9 @@ func (c objects) admit(build *kustomize.Build) {
 		name := describe(built.ID()) + ": "
 		if built.Stub != nil {
 			o.Blocks, name = built.Stub.Manifest.Spec.Blocks, ""
+			if built.Stub.Reference != nil {
+				o.Blocks = []api.Block{inOne(built.Stub.Reference)}
+			}
 		}
 		for _, p := range admission.Check(o) {
 			file, line := c.place(build, built, p.Pointer, p.Value)

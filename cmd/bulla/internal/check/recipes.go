@@ -5,19 +5,17 @@ import (
 	"slices"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 )
 
 // recipes checks what a stub says of how its values are made: one that cannot be read,
 // or is of another key, is found out when a cluster is lost, and that is late.
-func (s *stubs) recipes(file string, manifest *api.SealedManifest) {
+func (s *stubs) recipes(file string, manifest *api.SealedManifest, keys []string) {
 	recipes, err := stub.Recipes(file, manifest)
 	if err != nil {
 		s.recipe(file, err.Error())
 		return
 	}
-	keys := sealjob.Where{Stub: manifest}.Keys()
 	for key := range recipes {
 		if !slices.Contains(keys, key) {
 			s.recipe(file, "it says how "+key+" is made, and the stub seals no such key")

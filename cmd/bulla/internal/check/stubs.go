@@ -12,6 +12,8 @@ type object struct{ placement, namespace, name string }
 // stubUse is a stub and what the fleet makes of it.
 type stubUse struct {
 	manifest *api.SealedManifest
+	// reference stands in Git for a stub whose blocks are elsewhere; nil for others.
+	reference *api.SealedReference
 	// clusters by built object.
 	clusters map[object]map[string]bool
 }
@@ -36,7 +38,8 @@ func (s *stubs) note(build *kustomize.Build, cluster string) {
 		}
 		use, ok := s.uses[built.Stub.Path]
 		if !ok {
-			use = &stubUse{manifest: built.Stub.Manifest, clusters: map[object]map[string]bool{}}
+			use = &stubUse{manifest: built.Stub.Manifest, reference: built.Stub.Reference,
+				clusters: map[object]map[string]bool{}}
 			s.uses[built.Stub.Path] = use
 		}
 		o := object{build.Placement, built.GetNamespace(), built.GetName()}
@@ -53,15 +56,24 @@ func (s *stubs) note(build *kustomize.Build, cluster string) {
 // folders of placements that do not build.
 func (s *stubs) check(broken map[string]bool) {
 	for file, use := range s.uses {
-		s.recipes(file, use.manifest)
+		s.recipes(file, use.manifest, use.keys())
 		for i, block := range use.manifest.Spec.Blocks {
 			b := &blockCheck{fleet: s.fleet, file: file, index: i, block: block, use: use}
 			b.locks()
 			b.binding()
 			b.reach()
 		}
+		if use.reference != nil {
+			referenceCheck{blockCheck{fleet: s.fleet, file: file, block: inOne(use.reference), use: use}}.check()
+		}
 	}
 	s.checkLoose(broken)
+	s.noteReferences()
+}
+
+// keys are those that the stub seals.
+func (u *stubUse) keys() []string {
+	return (&kustomize.Stub{Manifest: u.manifest, Reference: u.reference}).SealedKeys()
 }
 
 // blockLine returns the line of a block, 0 when the layout does not show it.

@@ -7,8 +7,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
@@ -70,14 +70,11 @@ func fields(s *shell.Shell, args []string) (all []string) {
 	if err != nil {
 		return nil
 	}
-	manifest, err := api.ParseSealedManifest(args[0], data)
+	stub, err := built.ParseStub(args[0], data)
 	if err != nil {
 		return nil
 	}
-	for _, block := range manifest.Spec.Blocks {
-		all = append(all, block.Fields...)
-	}
-	return all
+	return stub.Fields()
 }
 
 // keys are fields, as a Secret has them.

@@ -3,19 +3,19 @@
 package delivercmd
 
 import (
+	"context"
 	"errors"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
-	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 const long = `Wire the Secret of a stub into workloads, or take a wire away.
@@ -54,7 +54,7 @@ func New(s *shell.Shell) *cobra.Command {
 		Args: command.Args("one stub file", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.restarts = cmd.Flags().Changed("restart")
-			return run(s, args[0], &o, c)
+			return run(cmd.Context(), s, args[0], &o, c)
 		},
 	}
 	o.Bind(cmd.Flags())
@@ -75,7 +75,7 @@ type changes struct {
 	dryRun            bool
 }
 
-func run(s *shell.Shell, name string, o *Flags, c changes) error {
+func run(ctx context.Context, s *shell.Shell, name string, o *Flags, c changes) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
@@ -90,7 +90,13 @@ func run(s *shell.Shell, name string, o *Flags, c changes) error {
 	if err != nil {
 		return err
 	}
-	data, err := without(file, was, c.removals)
+	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	defer store.Close()
+	read, err := store.Read(ctx, file, was)
+	if err != nil {
+		return err
+	}
+	data, err := without(file, read.Text, c.removals)
 	if err == nil {
 		data, err = o.Apply(file, data)
 	}
@@ -104,10 +110,9 @@ func run(s *shell.Shell, name string, o *Flags, c changes) error {
 		return err
 	}
 	if c.dryRun {
-		_, err := printable.Product(s.Stdout).Write(data)
-		return err
+		return store.Show(s, read, data)
 	}
-	if err := atomicfile.Replace(repo.Abs(file), was, data); err != nil {
+	if err := store.Replace(ctx, read, repo.Abs(file), data); err != nil {
 		return err
 	}
 	now, err := api.ParseSealedManifest(file, data)

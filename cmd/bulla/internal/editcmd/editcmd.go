@@ -5,14 +5,15 @@
 package editcmd
 
 import (
+	"context"
 	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -43,13 +44,13 @@ func New(s *shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "edit STUB", Short: "Edit the public part of a stub", Long: long, Example: example,
 		Args: command.Args("one stub file", 1, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return run(s, args[0], kept) },
+		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), s, args[0], kept) },
 	}
 	cmd.Flags().StringVar(&kept, "continue", "", "go on with the text at `path`, which an edit before kept")
 	return cmd
 }
 
-func run(s *shell.Shell, name, kept string) error {
+func run(ctx context.Context, s *shell.Shell, name, kept string) error {
 	repo, err := s.Open()
 	if err != nil {
 		return err
@@ -61,7 +62,13 @@ func run(s *shell.Shell, name, kept string) error {
 	if !api.ClaimsStub(was) {
 		return fault.New("name a stub; other files are edited as they are", "%s is not a %s", file, api.KindSealedManifest)
 	}
-	public, err := stub.Public(file, was)
+	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	defer store.Close()
+	read, err := store.Read(ctx, file, was)
+	if err != nil {
+		return err
+	}
+	public, err := stub.Public(file, read.Text)
 	if errors.Is(err, yamltext.ErrShape) {
 		return fault.New("write spec as a plain mapping, or edit the file as it is", "%w", err)
 	}
@@ -82,7 +89,7 @@ func run(s *shell.Shell, name, kept string) error {
 	}
 	now, err := public.Join(edited, draft.path, strings.Count(draft.head, "\n"))
 	if err == nil {
-		err = atomicfile.Replace(repo.Abs(file), was, now)
+		err = store.Replace(ctx, read, repo.Abs(file), now)
 	}
 	if err != nil {
 		return draft.keep(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -124,9 +125,11 @@ func (o *options) openAll(
 ) (files []file, left int, err error) {
 	progress := s.Progress()
 	defer progress("")
+	store := stored.Of(s, finder.Repo.Model.Fleet.Spec.ID)
+	defer store.Close()
 	for i, stub := range stubs {
 		progress("opening %d of %d: %s", i+1, len(stubs), stub.Path)
-		one, err := o.open(ctx, finder, stub, ids)
+		one, err := o.open(ctx, finder, store, stub, ids)
 		if ctx.Err() != nil {
 			return files, left, ctx.Err()
 		}
@@ -144,28 +147,33 @@ func (o *options) openAll(
 }
 
 func (o *options) open(
-	ctx context.Context, finder *recovery.Finder, stub model.StubFile, ids []age.Identity,
+	ctx context.Context, finder *recovery.Finder, store *stored.Store, stub model.StubFile, ids []age.Identity,
 ) (file, error) {
-	objects, err := finder.Objects(stub.Path, stub.Manifest, finder.Uses(stub.Path))
+	read, err := store.Read(ctx, stub.Path, stub.Data)
 	if err != nil {
 		return file{}, err
 	}
-	one := file{path: stub.Path, wired: len(stub.Manifest.Spec.DeliverAs) > 0}
+	manifest := read.Stub
+	objects, err := finder.Objects(stub.Path, manifest, finder.Uses(stub.Path))
+	if err != nil {
+		return file{}, err
+	}
+	one := file{path: stub.Path, wired: len(manifest.Spec.DeliverAs) > 0}
 	var plain []byte
 	defer func() { clear(plain) }()
 	for _, object := range objects {
-		values, err := recovery.Open(finder.Repo.Model.Fleet.Spec.ID, stub.Path, stub.Manifest, object, ids)
+		values, err := recovery.Open(finder.Repo.Model.Fleet.Spec.ID, stub.Path, manifest, object, ids)
 		if err != nil {
 			return file{}, err
 		}
 		if o.asWritten {
-			object = built.Use{Namespace: stub.Manifest.Metadata.Namespace, Name: stub.Manifest.Metadata.Name}
+			object = built.Use{Namespace: manifest.Metadata.Namespace, Name: manifest.Metadata.Name}
 		}
 		name := strings.TrimPrefix(object.Namespace+"/"+object.Name, "/")
 		if slices.Contains(one.objects, name) {
 			continue // several placements make it
 		}
-		secret, err := recovery.Secret(stub.Manifest, object, values)
+		secret, err := recovery.Secret(manifest, object, values)
 		if err != nil {
 			return file{}, err
 		}

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -68,10 +68,13 @@ func Readings(entries []client.AuditEntry) []Reading {
 	return all
 }
 
-// Stub is a stub file of a tree.
+// Stub is a file of sealed values of a tree: a stub, or a reference to one.
 type Stub struct {
-	Path, Digest string
-	Manifest     *api.SealedManifest
+	built.Stub
+
+	// values are the fields by the hash of their payload; nil where nobody could take them
+	// from the store.
+	values map[string][]string
 }
 
 // Stubs reads the stubs of a tree, and says which files cannot be read: what is
@@ -79,7 +82,7 @@ type Stub struct {
 func Stubs(tree *tree.Tree) (stubs []Stub, unreadable []model.Unreadable) {
 	found, unreadable := model.Stubs(tree)
 	for _, file := range found {
-		stubs = append(stubs, Stub{Path: file.Path, Digest: file.Digest, Manifest: file.Manifest})
+		stubs = append(stubs, Stub{Stub: file.Stub})
 	}
 	return stubs, unreadable
 }
@@ -119,19 +122,22 @@ type Still struct {
 
 // History finds what is not in the working tree any more.
 type History interface {
-	// Stub gives the stub with a digest in the tree of a commit; nil when the clone
+	// Find gives the stub with a digest in the tree of a commit; false when the clone
 	// does not have it.
-	Stub(commit, digest string) *api.SealedManifest
+	Find(commit, digest string) (Stub, bool)
 	// Describe says who made a commit, and what for; empty when it is not there.
 	Describe(commit string) string
 }
 
 // After says what of the readings has to be rotated, the worst first.
-func After(readings []Reading, stubs []Stub, history History) []Lost {
+func After(readings []Reading, stubs []Stub, history History, kept Kept) []Lost {
+	for i := range stubs {
+		stubs[i].values = kept.values(stubs[i])
+	}
 	lost := make([]Lost, len(readings))
 	for i, r := range readings {
 		lost[i] = Lost{Reading: r, Rotate: []Still{}}
-		lost[i].compare(stubs, history)
+		lost[i].compare(stubs, history, kept)
 	}
 	slices.SortStableFunc(lost, func(a, b Lost) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)),
@@ -140,14 +146,14 @@ func After(readings []Reading, stubs []Stub, history History) []Lost {
 	return lost
 }
 
-func (l *Lost) compare(stubs []Stub, history History) {
-	old := history.Stub(l.Head, l.Digest)
+func (l *Lost) compare(stubs []Stub, history History, kept Kept) {
+	old, known := history.Find(l.Head, l.Digest)
 	for _, stub := range stubs {
 		if stub.Digest == l.Digest {
-			old, l.Current = stub.Manifest, true
+			old, known, l.Current = stub, true, true
 		}
 	}
-	if old == nil {
+	if !known {
 		l.State = Unknown
 		for _, stub := range stubs {
 			if stub.named(l.Object) {
@@ -156,44 +162,30 @@ func (l *Lost) compare(stubs []Stub, history History) {
 		}
 		return
 	}
-	payloads := map[string]bool{}
-	for _, block := range old.Spec.Blocks {
-		payloads[block.Payload] = false
+	old.values = kept.values(old)
+	rest := map[string]bool{}
+	for _, field := range old.Fields() {
+		rest[field] = true
 	}
 	l.State = Removed
 	for _, stub := range stubs {
-		if stub.named(old.Metadata.Namespace + "/" + old.Metadata.Name) {
+		if stub.named(old.Manifest.Metadata.Namespace + "/" + old.Manifest.Metadata.Name) {
 			l.State = Changed
 		}
-		if fields := stub.carries(payloads); len(fields) > 0 {
+		if fields := stub.carries(old, kept.Fleet, rest); len(fields) > 0 {
 			l.Rotate = append(l.Rotate, Still{Path: stub.Path, Fields: fields})
 		}
 	}
 	if len(l.Rotate) == 0 {
 		return
 	}
-	l.State = Same
-	for _, found := range payloads {
-		if !found {
-			l.State = Part
-		}
+	if l.State = Same; len(rest) > 0 {
+		l.State = Part
 	}
 }
 
 func (s Stub) named(object string) bool {
 	return s.Manifest.Metadata.Namespace+"/"+s.Manifest.Metadata.Name == object
-}
-
-// carries gives the fields whose payload is one of these, and marks those.
-func (s Stub) carries(payloads map[string]bool) []string {
-	var fields []string
-	for _, block := range s.Manifest.Spec.Blocks {
-		if _, ok := payloads[block.Payload]; ok {
-			payloads[block.Payload] = true
-			fields = append(fields, block.Fields...)
-		}
-	}
-	return fields
 }
 
 // String names the file and its fields.

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/kustomize/built"
 )
 
 // stub is one with a block for each payload, whose field is named after it.
@@ -22,7 +23,7 @@ func stub(file, name string, payloads ...string) Stub {
 	for _, p := range payloads {
 		m.Spec.Blocks = append(m.Spec.Blocks, api.Block{Fields: []string{"/data/" + p}, Payload: p})
 	}
-	return Stub{Path: file, Digest: "digest of " + file, Manifest: m}
+	return Stub{Stub: built.Stub{Path: file, Digest: "digest of " + file, Manifest: m}}
 }
 
 // past is a history with one file.
@@ -33,12 +34,7 @@ type past struct {
 
 func (p past) Describe(string) string { return "" }
 
-func (p past) Stub(_, digest string) *api.SealedManifest {
-	if digest != p.digest {
-		return nil
-	}
-	return p.stub.Manifest
-}
+func (p past) Find(_, digest string) (Stub, bool) { return p.stub, digest == p.digest }
 
 func TestWhatIsRotatedAfterAClusterIsLost(t *testing.T) {
 	old := past{digest: "old", stub: stub("", "db", "one", "two")}
@@ -83,7 +79,7 @@ func TestWhatIsRotatedAfterAClusterIsLost(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lost := After([]Reading{{Cluster: "prod-eu", Object: "shop/db", Digest: c.digest, Head: "head"}}, c.now, old)
+			lost := After([]Reading{{Cluster: "prod-eu", Object: "shop/db", Digest: c.digest, Head: "head"}}, c.now, old, Kept{})
 			if lost[0].State != c.state {
 				t.Errorf("state %s, want %s", lost[0].State, c.state)
 			}
@@ -129,7 +125,7 @@ func TestAnswersForOneVersionAreOneReading(t *testing.T) {
 
 func TestAFolderWithoutHistorySaysNothing(t *testing.T) {
 	clone := OpenClone(t.TempDir())
-	if clone.Stub("1111111111111111111111111111111111111111", "d") != nil ||
+	if _, found := clone.Find("1111111111111111111111111111111111111111", "d"); found ||
 		clone.Describe("1111111111111111111111111111111111111111") != "" {
 		t.Error("it says something")
 	}
@@ -185,10 +181,10 @@ func TestHistoryKnowsEveryStubThatABuildTakes(t *testing.T) {
 	second := git("rev-parse", "HEAD")
 	clone := OpenClone(dir)
 	for file, content := range files {
-		if clone.Stub(first, api.StubDigest([]byte(content))) == nil {
+		if _, found := clone.Find(first, api.StubDigest([]byte(content))); !found {
 			t.Errorf("%s is not found", file)
 		}
-		if clone.Stub(second, api.StubDigest([]byte(content))) != nil {
+		if _, found := clone.Find(second, api.StubDigest([]byte(content))); found {
 			t.Errorf("%s is found where it is not", file)
 		}
 	}
@@ -201,7 +197,7 @@ func TestHistoryKnowsEveryStubThatABuildTakes(t *testing.T) {
 			t.Errorf("%s descends from %s", pair[0], pair[1])
 		}
 	}
-	if !clone.Descends(second, first) || clone.Describe(nowhere) != "" || clone.Stub(nowhere, "sha256:0") != nil {
+	if !clone.Descends(second, first) || clone.Describe(nowhere) != "" {
 		t.Error("what is there is not told from what is not")
 	}
 }

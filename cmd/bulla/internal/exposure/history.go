@@ -1,7 +1,6 @@
 package exposure
 
 import (
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
@@ -52,13 +51,7 @@ func (c *Clone) Describe(hash string) string {
 	return string(text[:min(len(text), maxDescription)])
 }
 
-// Stub implements [History].
-func (c *Clone) Stub(hash, digest string) *api.SealedManifest {
-	stub, _ := c.Find(hash, digest)
-	return stub.Manifest
-}
-
-// Find is the stub of a digest in the tree of a commit, with its path. It goes through the
+// Find implements [History]. It is the stub of a digest in the tree of a commit, with its path. It goes through the
 // stubs of a head as everybody does: a file that counts as a stub in a build was one when
 // it was read.
 func (c *Clone) Find(hash, digest string) (stub Stub, ok bool) {
@@ -72,7 +65,7 @@ func (c *Clone) Find(hash, digest string) (stub Stub, ok bool) {
 		if tree, err := c.clone.Tree(hash); err == nil {
 			found, _ := c.files.Read(tree) // what cannot be read is not the one
 			for _, file := range found {
-				stubs[file.Digest] = Stub{Path: file.Path, Digest: file.Digest, Manifest: file.Manifest}
+				stubs[file.Digest] = Stub{Stub: file.Stub}
 			}
 		}
 	}

@@ -45,7 +45,8 @@ func (f *Finder) Build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	index, err := built.All(ctx, kustomize.NewBuilder(kustomize.BuilderOptions{}), tree, placements, f.Progress)
+	builder := kustomize.NewBuilder(kustomize.BuilderOptions{References: true})
+	index, err := built.All(ctx, builder, tree, placements, f.Progress)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -40,6 +40,8 @@ type Job struct {
 	// Repo is verified: its Active key is the pinned root key's word.
 	Repo    *fleetrepo.Repo
 	Service Service
+	// Store has the stubs of references.
+	Store *stored.Store
 	// Head is the commit that is checked out.
 	Head     string
 	Progress func(format string, args ...any)
@@ -64,10 +66,8 @@ type Left struct {
 
 // stale is a stub with a lock to move.
 type stale struct {
-	path   string
-	data   []byte
-	parsed *api.SealedManifest
-	digest string
+	path, digest string
+	data         []byte
 }
 
 // ErrOtherKey means that the service moves locks to another key than the working
@@ -85,7 +85,7 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 		return nil, fault.New("`bulla-keyservice keys rotate` makes one: have fleet.yaml hold it first",
 			"find the Active key: the fleet has none")
 	}
-	todo, broken := j.find(active.ID)
+	todo, broken := j.find(ctx, active.ID)
 	out := &Outcome{Key: active.ID, Left: broken}
 	defer j.Progress("")
 	for asked := range slices.Chunk(todo, batch) {
@@ -99,14 +99,22 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 
 // find lists the stubs with a lock under any key but the Active one, and those
 // that cannot be read.
-func (j *Job) find(active string) (found []stale, broken []Left) {
+func (j *Job) find(ctx context.Context, active string) (found []stale, broken []Left) {
 	stubs, unreadable := model.Stubs(j.Repo.Tree)
 	for _, u := range unreadable {
 		broken = append(broken, Left{Path: u.Path, Err: u.Err})
 	}
 	for _, s := range stubs {
-		if hasOther(s.Manifest, active) {
-			found = append(found, stale{path: s.Path, data: s.Data, parsed: s.Manifest, digest: s.Digest})
+		manifest := s.Manifest
+		if s.Reference != nil {
+			var err error
+			if manifest, err = j.Store.Stub(ctx, s.Path, s.Reference); err != nil {
+				broken = append(broken, Left{Path: s.Path, Err: err})
+				continue
+			}
+		}
+		if hasOther(manifest, active) {
+			found = append(found, stale{path: s.Path, data: s.Data, digest: s.Digest})
 		}
 	}
 	return found, broken
@@ -146,7 +154,7 @@ func (j *Job) ask(ctx context.Context, active api.SealingKey, stubs []stale, out
 	}
 	for _, s := range stubs {
 		result := answer.GetResults()[slices.Index(in.Digests, s.digest)]
-		err := j.write(active, s, result)
+		err := j.write(ctx, active, s, result)
 		switch {
 		case result.GetRefusal() != keyservicev1.Refusal_REFUSAL_UNSPECIFIED:
 			out.Left = append(out.Left, Left{Path: s.path, Refusal: result.GetRefusal()})
@@ -165,25 +173,29 @@ func isTooMuch(err error) bool {
 	return errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonTooMuch
 }
 
-func (j *Job) write(active api.SealingKey, s stale, result *keyservicev1.RewrapResult) error {
+func (j *Job) write(ctx context.Context, active api.SealingKey, s stale, result *keyservicev1.RewrapResult) error {
 	if result.GetRefusal() != keyservicev1.Refusal_REFUSAL_UNSPECIFIED {
 		return nil
 	}
-	if result.GetDigest() != s.digest || len(result.GetBlocks()) != len(s.parsed.Spec.Blocks) {
+	read, err := j.Store.Read(ctx, s.path, s.data)
+	if err != nil {
+		return err
+	}
+	if result.GetDigest() != s.digest || len(result.GetBlocks()) != len(read.Stub.Spec.Blocks) {
 		return fmt.Errorf("%w: it is for another stub", ErrAnswer)
 	}
 	locks := map[int][]api.Lock{}
-	for i, block := range s.parsed.Spec.Blocks {
+	for i, block := range read.Stub.Spec.Blocks {
 		var err error
 		if locks[i], err = accept(active, block.Locks, result.GetBlocks()[i].GetLocks()); err != nil {
 			return fmt.Errorf("block %d: %w", i, err)
 		}
 	}
-	data, err := stub.SetLocks(s.path, s.data, s.parsed, locks)
+	text, err := stub.SetLocks(s.path, read.Text, read.Stub, locks)
 	if err != nil {
 		return err
 	}
-	return atomicfile.Replace(j.Repo.Abs(s.path), s.data, data)
+	return j.Store.Replace(ctx, read, j.Repo.Abs(s.path), text)
 }
 
 // accept takes new locks that are for the targets of the old ones, in their

@@ -13,6 +13,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -95,7 +96,7 @@ func world(t *testing.T) (*reseal.Job, *liar, string) {
 		stub: stub,
 	}
 	return &reseal.Job{
-		Repo: repo, Service: service, Head: strings.Repeat("0", 40),
+		Repo: repo, Service: service, Store: &stored.Store{}, Head: strings.Repeat("0", 40),
 		Progress: func(string, ...any) {},
 	}, service, file
 }

@@ -136,11 +136,8 @@ func (r *rotation) fields(still exposure.Still) []string {
 	var all []string
 	stubs, _ := exposure.Stubs(r.repo.Tree)
 	for _, stub := range stubs {
-		if stub.Path != still.Path {
-			continue
-		}
-		for _, block := range stub.Manifest.Spec.Blocks {
-			all = append(all, block.Fields...)
+		if stub.Path == still.Path {
+			all = append(all, stub.Fields()...)
 		}
 	}
 	return all
@@ -159,7 +156,7 @@ func (r *rotation) nothing(lost []exposure.Lost) {
 // commit puts everything onto the branch, or into the working tree.
 func (r *rotation) commit(ctx context.Context, git *branch.Tree, lost []exposure.Lost) error {
 	if git == nil {
-		return r.save()
+		return r.save(ctx)
 	}
 	names := slices.Sorted(maps.Keys(r.files))
 	if err := git.CheckSame(ctx, names); err != nil {
@@ -168,7 +165,7 @@ func (r *rotation) commit(ctx context.Context, git *branch.Tree, lost []exposure
 	if err := git.Begin(ctx, r.branch); err != nil {
 		return err
 	}
-	if err := r.save(); err != nil {
+	if err := r.save(ctx); err != nil {
 		return err
 	}
 	r.report.Branch = r.branch

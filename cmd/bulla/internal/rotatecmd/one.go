@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/kustomize/built"
 )
 
 // one makes the values of one stub anew; no keys are all that can be made.
@@ -20,12 +20,12 @@ func (r *rotation) one(ctx context.Context, name string, keys []string) error {
 	if !api.ClaimsStub(data) {
 		return fault.New("name a stub", "%s is not a %s", file, api.KindSealedManifest)
 	}
-	manifest, err := api.ParseSealedManifest(file, data)
+	parsed, err := built.ParseStub(file, data)
 	if err != nil {
 		return err
 	}
 	fields := make([]string, 0, len(keys))
-	has := sealjob.Where{Stub: manifest}.Keys()
+	has := parsed.SealedKeys()
 	for _, key := range keys {
 		if !slices.Contains(has, key) {
 			return fault.New(shell.DidYouMean(key, has)+"it seals "+strings.Join(has, ", "), "%s: no block seals /data/%s",
@@ -52,7 +52,7 @@ func (r *rotation) one(ctx context.Context, name string, keys []string) error {
 			"%s: %s is not made anew: %s", file, strings.Join(left[0].Fields, ", "), left[0].Why)
 	}
 	if !r.dryRun {
-		if err := r.save(); err != nil {
+		if err := r.save(ctx); err != nil {
 			return err
 		}
 	}

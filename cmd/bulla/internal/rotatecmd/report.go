@@ -1,6 +1,7 @@
 package rotatecmd
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,8 +62,13 @@ func keysOf(fields []string) (keys []string) {
 	return keys
 }
 
-// save writes the files into the working tree.
-func (r *rotation) save() error {
+// save writes the files into the working tree, once the store has what they name.
+func (r *rotation) save(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(r.keep)) {
+		if _, err := r.store.Keep(ctx, name, r.keep[name]); err != nil {
+			return fault.WithHint(fmt.Errorf("nothing was written: %w", err), fault.Hint(err))
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.files)) {
 		old, err := r.repo.Tree.ReadFile(name)
 		if err == nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -85,7 +86,9 @@ func run(ctx context.Context, s *shell.Shell, o options, args []string) error {
 		return err
 	}
 	r := &rotation{options: o, shell: s, repo: repo, builder: shell.Builder(repo.Root), tree: repo.Tree,
-		files: map[string][]byte{}, report: report{Replaced: []replaced{}, People: []people{}}}
+		files: map[string][]byte{}, report: report{Replaced: []replaced{}, People: []people{}},
+		store: stored.Of(s, repo.Model.Fleet.Spec.ID), keep: map[string][]byte{}}
+	defer r.store.Close()
 	if o.exposed != "" {
 		return r.exposed(ctx)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -33,6 +34,10 @@ type rotation struct {
 	tree   *tree.Tree
 	files  map[string][]byte
 	report report
+	// store has the stubs of references; keep are those that it gets before the files are
+	// written, by file.
+	store *stored.Store
+	keep  map[string][]byte
 }
 
 // lost is the lock that no new value gets; there is none without a lost cluster.
@@ -57,10 +62,11 @@ func (r *rotation) replace(ctx context.Context, file string, fields []string) er
 	if err != nil {
 		return err
 	}
-	manifest, err := api.ParseSealedManifest(file, data)
+	read, err := r.store.Read(ctx, file, data)
 	if err != nil {
 		return err
 	}
+	manifest := read.Stub
 	recipes, err := stub.Recipes(file, manifest)
 	if err != nil {
 		return err
@@ -81,7 +87,7 @@ func (r *rotation) replace(ctx context.Context, file string, fields []string) er
 	if len(set) == 0 {
 		return nil
 	}
-	return r.seal(ctx, sealjob.Where{File: file, Old: data, Text: data, Stub: manifest}, set)
+	return r.seal(ctx, read, set)
 }
 
 // leaves says why a block is not replaced, "" if it is.
@@ -130,7 +136,8 @@ func (r *rotation) make(file string, block api.Block, recipes values.Recipes, se
 
 // seal seals the new values for whom the old ones were, but for the lost cluster, and
 // opens them again with a key that is thrown away.
-func (r *rotation) seal(ctx context.Context, where sealjob.Where, set values.Set) error {
+func (r *rotation) seal(ctx context.Context, read *stored.File, set values.Set) error {
+	where := sealjob.Where{File: read.Path, Old: read.Data, Text: read.Text, Stub: read.Stub}
 	repo := *r.repo
 	repo.Tree = r.tree
 	job := &sealjob.Job{
@@ -147,10 +154,16 @@ func (r *rotation) seal(ctx context.Context, where sealjob.Where, set values.Set
 	if err := r.checkLost(where.File, out); err != nil {
 		return err
 	}
-	if r.tree, err = r.tree.With(where.File, out.Data); err != nil {
+	data, keep, err := read.Next(r.repo.Model.Fleet.Spec.ID, out.Data)
+	if err != nil {
 		return err
 	}
-	r.files[where.File] = out.Data
+	if r.tree, err = r.tree.With(where.File, data); err != nil {
+		return err
+	}
+	if r.files[where.File] = data; keep != nil {
+		r.keep[where.File] = keep
+	}
 	done := replaced{File: where.File, Objects: out.Objects(), becomes: out.Becomes(), Key: out.Key,
 		ReadBy: r.readers(where.File, where.Stub)}
 	for _, sealed := range out.Sealed {

@@ -1,6 +1,7 @@
 package sealcmd
 
 import (
+	"context"
 	"path"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/sealing"
@@ -28,9 +30,18 @@ type options struct {
 	dryRun  bool
 }
 
+// work is a job, and where what it makes goes.
+type work struct {
+	*sealjob.Job
+
+	store *stored.Store
+	// read is the file as it was read, nil for a new one.
+	read *stored.File
+}
+
 // job is what the flags ask for, of the stub at a path that may be "". The values
 // are read before anything else is looked at: a typo in them is the likeliest mistake.
-func (o *options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
+func (o *options) job(ctx context.Context, s *shell.Shell, stub string) (_ *work, err error) {
 	// The argument is not quoted: it may be a value in the wrong place.
 	if strings.Contains(stub, "=") {
 		return nil, fault.NewUsage("values are given with --from-literal or --from-file", "the stub's path has a =")
@@ -73,11 +84,17 @@ func (o *options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	if manifest != nil && len(manifest.LeftOut) > 0 {
 		fleet.Note("left out of %s, as marks of another owner: %s", file, strings.Join(manifest.LeftOut, ", "))
 	}
-	opening := opening{
+	opening := &opening{
 		fleet: fleet, what: what, placement: o.whom.placement,
 		asked: asked.with(manifest), manifest: manifest, anew: o.replace, verb: o.verb,
+		store: stored.Of(s, repo.Model.Fleet.Spec.ID),
 	}
-	where, err := opening.open(file)
+	defer func() {
+		if err != nil {
+			opening.store.Close()
+		}
+	}()
+	where, err := opening.open(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +108,8 @@ func (o *options) job(s *shell.Shell, stub string) (*sealjob.Job, error) {
 	how.Replaces = o.replace
 	whom := o.whom.of()
 	whom.More = o.more
-	return &sealjob.Job{Fleet: fleet, What: what, Whom: whom, Where: where, How: how}, nil
+	job := &sealjob.Job{Fleet: fleet, What: what, Whom: whom, Where: where, How: how}
+	return &work{Job: job, store: opening.store, read: opening.read}, nil
 }
 
 // overwrites refuses a new name that has a value already: nobody could bring it back.

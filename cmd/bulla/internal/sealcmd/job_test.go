@@ -47,7 +47,11 @@ func job(t *testing.T, args ...string) (*sealjob.Job, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	return o.job(s, strings.Join(cmd.Flags().Args(), ""))
+	w, err := o.job(t.Context(), s, strings.Join(cmd.Flags().Args(), ""))
+	if err != nil {
+		return nil, err
+	}
+	return w.Job, nil
 }
 
 // TestFlagsBecomeOneJob by what, for whom, where and how.

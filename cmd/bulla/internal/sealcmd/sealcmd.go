@@ -53,10 +53,11 @@ func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
 	if err := o.wires.Check(); err != nil {
 		return err
 	}
-	job, err := o.job(s, stub)
+	job, err := o.job(ctx, s, stub)
 	if err != nil {
 		return err
 	}
+	defer job.store.Close()
 	if len(o.what.pending) > 0 {
 		if err := job.Ready(); err != nil {
 			return o.verb.oneOnly(err)
@@ -67,7 +68,7 @@ func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
 	}
 	out, err := job.Run(ctx)
 	if err == nil {
-		out.Data, err = o.what.recipes(job, out.Data)
+		out.Data, err = o.what.recipes(job.Job, out.Data)
 	}
 	if err == nil && o.wires.Given() {
 		out.Data, err = o.wires.Apply(job.Where.File, out.Data)
@@ -79,5 +80,5 @@ func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
 		return err
 	}
 	s.Remember(job.Fleet.Repo)
-	return o.write(s, job, out)
+	return o.write(ctx, s, job, out)
 }

@@ -1,22 +1,24 @@
 package sealcmd
 
 import (
+	"context"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/api/atomicfile"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/kustomize/printable"
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 func newTargetRemove(s *shell.Shell) *cobra.Command {
@@ -24,12 +26,12 @@ func newTargetRemove(s *shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "remove STUB TARGET", Short: "Take the locks for a target out of a stub",
 		Long: targetRemoveLong, Example: targetRemoveExample, Args: command.Args("a stub file and a target", 2, 2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			target, err := parseTarget(args[1])
 			if err != nil {
 				return err
 			}
-			return removeTarget(s, args[0], target, dryRun)
+			return removeTarget(cmd.Context(), s, args[0], target, dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the file instead of writing it")
@@ -39,7 +41,7 @@ func newTargetRemove(s *shell.Shell) *cobra.Command {
 
 // removeTarget writes a stub without the locks for a target. Payloads stay, so that
 // nothing is opened again or restarted where another lock is.
-func removeTarget(s *shell.Shell, name string, target sealing.Target, dryRun bool) error {
+func removeTarget(ctx context.Context, s *shell.Shell, name string, target sealing.Target, dryRun bool) error {
 	repo, err := s.Open()
 	if err != nil {
 		return err
@@ -51,27 +53,28 @@ func removeTarget(s *shell.Shell, name string, target sealing.Target, dryRun boo
 	if !api.ClaimsStub(was) {
 		return fault.New(verbTarget.noStub(file, ofSecret.Match(was)), "%s is not a %s", file, api.KindSealedManifest)
 	}
-	old, err := api.ParseSealedManifest(file, was)
+	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	defer store.Close()
+	read, err := store.Read(ctx, file, was)
 	if err != nil {
 		return err
 	}
-	locks, err := locksWithout(file, old, target)
+	locks, err := locksWithout(file, read.Stub, target)
 	if err != nil {
 		return err
 	}
-	data, err := stub.SetLocks(file, was, old, locks)
+	data, err := stub.SetLocks(file, read.Text, read.Stub, locks)
 	if err != nil {
 		return err
 	}
 	if dryRun {
-		_, err := printable.Product(s.Stdout).Write(data)
-		return err
+		return store.Show(s, read, data)
 	}
-	if err := atomicfile.Replace(repo.Abs(file), was, data); err != nil {
+	if err := store.Replace(ctx, read, repo.Abs(file), data); err != nil {
 		return err
 	}
 	s.Printf("%s: not for %s any more\n", file, target)
-	if lost := lostBy(repo, old, target); len(lost) > 0 {
+	if lost := lostBy(repo, read.Stub, target); len(lost) > 0 {
 		s.Notef("once merged, nothing of it opens on %s; what was opened there was read: change the values if it "+
 			"should not have been", shell.Some(lost))
 	}
@@ -113,14 +116,7 @@ func lostBy(repo *fleetrepo.Repo, old *api.SealedManifest, target sealing.Target
 
 // targetsIn are those of a stub, each once.
 func targetsIn(manifest *api.SealedManifest) []string {
-	var all []string
-	for _, block := range manifest.Spec.Blocks {
-		for _, lock := range block.Locks {
-			all = append(all, lock.Target)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return reference.Sealed{Stub: manifest}.Targets()
 }
 
 func targetsOf(s *shell.Shell, file string) []string {
@@ -128,9 +124,9 @@ func targetsOf(s *shell.Shell, file string) []string {
 	if err != nil {
 		return nil
 	}
-	manifest, err := api.ParseSealedManifest(file, data)
+	read, err := built.ParseStub(file, data)
 	if err != nil {
 		return nil
 	}
-	return targetsIn(manifest)
+	return reference.Sealed{Stub: read.Manifest, Reference: read.Reference}.Targets()
 }

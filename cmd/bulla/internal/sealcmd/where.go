@@ -1,6 +1,7 @@
 package sealcmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
@@ -36,10 +38,14 @@ type opening struct {
 	verb verb
 	// anew begins a new stub in the place of a manifest in the clear.
 	anew bool
+	// store has the stub of a reference.
+	store *stored.Store
+	// read is the file as it was read, nil for a new one.
+	read *stored.File
 }
 
 // open reads the stub, or begins a new one.
-func (p opening) open(file string) (where sealjob.Where, err error) {
+func (p *opening) open(ctx context.Context, file string) (where sealjob.Where, err error) {
 	where.File = file
 	data, err := os.ReadFile(p.fleet.Repo.Abs(file))
 	switch {
@@ -67,10 +73,10 @@ func (p opening) open(file string) (where sealjob.Where, err error) {
 		return where, fault.New(p.verb.noStub(file, ofSecret.Match(data)), "%s is there and is not a %s", file,
 			api.KindSealedManifest)
 	}
-	if where.Stub, err = api.ParseSealedManifest(file, data); err != nil {
+	if p.read, err = p.store.Read(ctx, file, data); err != nil {
 		return where, err
 	}
-	where.Text = data
+	where.Stub, where.Text = p.read.Stub, p.read.Text
 	if err := p.fits(where); err != nil {
 		return where, err
 	}

@@ -1,6 +1,7 @@
 package sealcmd
 
 import (
+	"context"
 	"os"
 	"path"
 	"strings"
@@ -12,16 +13,18 @@ import (
 )
 
 // write puts the file where it belongs, and says what was done.
-func (o options) write(s *shell.Shell, job *sealjob.Job, out *sealjob.Outcome) error {
-	if o.dryRun {
-		_, err := printable.Product(s.Stdout).Write(out.Data)
-		return err
-	}
-	var err error
+func (o options) write(ctx context.Context, s *shell.Shell, job *work, out *sealjob.Outcome) error {
 	where := job.Where
-	if target := job.Fleet.Repo.Abs(where.File); where.Old != nil {
+	target := job.Fleet.Repo.Abs(where.File)
+	var err error
+	switch {
+	case o.dryRun:
+		return job.show(s, out.Data)
+	case job.read != nil:
+		err = job.store.Replace(ctx, job.read, target, out.Data)
+	case where.Old != nil:
 		err = atomicfile.Replace(target, where.Old, out.Data)
-	} else {
+	default:
 		err = atomicfile.Create(target, out.Data, 0o644)
 	}
 	if err != nil {
@@ -39,9 +42,18 @@ func (o options) write(s *shell.Shell, job *sealjob.Job, out *sealjob.Outcome) e
 		s.Printf("  /data/%s taken away\n", key)
 	}
 	if o.replace {
-		return finishReplace(s, job)
+		return finishReplace(s, job.Job)
 	}
 	return nil
+}
+
+// show prints the file instead.
+func (w *work) show(s *shell.Shell, text []byte) error {
+	if w.read != nil {
+		return w.store.Show(s, w.read, text)
+	}
+	_, err := printable.Product(s.Stdout).Write(text)
+	return err
 }
 
 // finishReplace writes the kustomization, and says what no tool can undo.

@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/kustomize/built"
 )
 
 const denyLong = `Have the key service open something for nobody until a time, whatever Git says.
@@ -88,7 +89,7 @@ func (f *denyFlags) request(named func(string) string, now time.Time) error {
 		if err != nil {
 			return fault.New(files.Hint(err, "name a stub's file"), "read stub: %w", err)
 		}
-		if _, err := api.ParseSealedManifest(f.stub, data); err != nil {
+		if _, err := built.ParseStub(f.stub, data); err != nil {
 			return fault.New("bulla validate tells more", "%s is not a stub: %w", f.stub, err)
 		}
 		f.in.Digest = api.StubDigest(data)

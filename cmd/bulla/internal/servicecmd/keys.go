@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -20,7 +21,8 @@ import (
 
 const keysListLong = `List the fleet's sealing keys, and what uses them in the working tree.
 
-LOCKS and STUBS count every stub file, whether a placement builds it or not.
+LOCKS and STUBS count every stub file, whether a placement builds it or not. The locks
+of a reference are in the key service's store, which is asked ("bulla login").
 NEEDED counts the stubs that have a lock for some cluster or set under this key
 and no other that opens: they would open no more if the key were retired.
 PLACEMENTS counts those that build a stub with a lock under the key.
@@ -89,7 +91,12 @@ func (a run) listKeys(ctx context.Context, format render.Format) error {
 
 func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error) {
 	spec := &repo.Model.Fleet.Spec
-	stubs, broken := new(keyuse.Reader).Read(repo.Tree)
+	store := stored.Of(a.Shell, spec.ID)
+	defer store.Close()
+	reader := keyuse.Reader{Kept: func(path string, r *api.SealedReference) (*api.SealedManifest, error) {
+		return store.Stub(ctx, path, r)
+	}}
+	stubs, broken := reader.Read(repo.Tree)
 	for _, file := range broken {
 		a.LeaveOut("%s cannot be read and is not counted; `bulla validate` says why", file)
 	}
@@ -107,6 +114,10 @@ func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error
 	}
 	placements := map[string]map[string]bool{}
 	for _, stub := range stubs {
+		if stub.Err != nil {
+			a.LeaveOut("%s is not counted: %v", stub.Path, stub.Err)
+			continue
+		}
 		for key, locks := range stub.Locks {
 			row, ok := rows[key]
 			if !ok {

@@ -21,7 +21,8 @@ func TellingBuilder(root string) *kustomize.Builder {
 }
 
 func options(root string) kustomize.BuilderOptions {
-	return kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU()), Store: buildStore(root)}
+	return kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU()), Store: buildStore(root),
+		References: true}
 }
 
 // buildStore is nil where there can be none: a repository that may not be written

@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 )
 
 // fromGit finds the placement, the commit and the stub.
@@ -31,7 +32,7 @@ func (t *tracer) fromGit(ctx context.Context) {
 		t.way.Placement.Name = t.way.Delivery.Name
 		t.commit(revisionHash(t.way.Delivery.Revision))
 		if t.way.Object.Sealed {
-			t.find()
+			t.find(ctx)
 		} else {
 			t.way.Stub.part = why(errNotSealed)
 		}
@@ -61,15 +62,15 @@ func (t *tracer) commit(hash string) {
 
 // find looks for the stub of the digest that was applied: in the working tree, then in the
 // commit that the cluster applied.
-func (t *tracer) find() {
+func (t *tracer) find(ctx context.Context) {
 	stubs, _ := exposure.Stubs(t.repo.Tree)
 	i := slices.IndexFunc(stubs, func(s exposure.Stub) bool { return s.Digest == t.way.Stub.Digest })
 	if i >= 0 {
-		t.stub(stubs[i], true)
+		t.stub(ctx, stubs[i], true)
 		return
 	}
 	if found, ok := t.history.Find(t.way.Commit.Hash, t.way.Stub.Digest); ok {
-		t.stub(found, false)
+		t.stub(ctx, found, false)
 		return
 	}
 	t.way.Stub.Missing = fmt.Sprintf("neither the working tree nor the clone's commit %s has a file of digest %s: "+
@@ -77,10 +78,20 @@ func (t *tracer) find() {
 		t.way.Stub.Digest)
 }
 
-func (t *tracer) stub(s exposure.Stub, current bool) {
-	t.way.Stub.File, t.way.Stub.Digest, t.way.Stub.Current = s.Path, s.Digest, current
-	for _, block := range s.Manifest.Spec.Blocks {
-		t.way.Stub.Fields = append(t.way.Stub.Fields, block.Fields...)
+func (t *tracer) stub(ctx context.Context, s exposure.Stub, current bool) {
+	t.way.Stub.File, t.way.Stub.Digest, t.way.Stub.Current, t.way.Stub.Fields = s.Path, s.Digest, current, s.Fields()
+	manifest := s.Manifest
+	if s.Reference != nil {
+		t.way.Stub.Stored = s.Reference.Spec.Stub.Digest
+		store := stored.Of(t.shell, t.repo.Model.Fleet.Spec.ID)
+		defer store.Close()
+		var err error
+		if manifest, err = store.Stub(ctx, s.Path, s.Reference); err != nil {
+			t.way.Locks.part = why(err)
+			return
+		}
+	}
+	for _, block := range manifest.Spec.Blocks {
 		for _, l := range block.Locks {
 			one := lock{Target: l.Target, Fields: block.Fields, Key: l.Key, KeyStatus: "not in fleet.yaml"}
 			if key, ok := t.repo.Model.Fleet.Spec.Key(l.Key); ok {
@@ -114,7 +125,7 @@ func (t *tracer) build(ctx context.Context) {
 			stubs, _ := exposure.Stubs(t.repo.Tree)
 			i := slices.IndexFunc(stubs, func(s exposure.Stub) bool { return s.Path == file })
 			if i >= 0 {
-				t.stub(stubs[i], true)
+				t.stub(ctx, stubs[i], true)
 			}
 			return
 		}
@@ -140,7 +151,7 @@ func (t *tracer) placed() {
 }
 
 func (t *tracer) locks() {
-	if len(t.way.Locks.All) == 0 {
+	if len(t.way.Locks.All) == 0 && t.way.Locks.Missing == "" {
 		t.way.Locks.part = t.way.Stub.part
 	}
 }

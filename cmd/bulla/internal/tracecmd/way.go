@@ -72,6 +72,8 @@ type stub struct {
 	File   string   `json:"file,omitempty"`
 	Digest string   `json:"digest,omitempty"`
 	Fields []string `json:"fields,omitempty"`
+	// Stored is the digest of the stub in the key service's store, which the file refers to.
+	Stored string `json:"stored,omitempty"`
 	// Current says that the working tree has this very file.
 	Current bool `json:"current"`
 }
@@ -185,6 +187,9 @@ func (p placement) String() string {
 
 func (s stub) String() string {
 	says := s.File + " (" + shell.Short(strings.TrimPrefix(s.Digest, "sha256:")) + ")"
+	if s.Stored != "" {
+		says += ", a reference to stub " + shell.Short(strings.TrimPrefix(s.Stored, "sha256:"))
+	}
 	if !s.Current {
 		says += ", as it was: the working tree has another"
 	}

@@ -1,0 +1,59 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+)
+
+// referenceCheck is a reference, looked at as one block that says for whom it is. What
+// only the stub has, keys, ciphertext and what the payloads are bound to, is not here.
+type referenceCheck struct{ blockCheck }
+
+// inOne is all that a reference says of its stub's blocks.
+func inOne(r *api.SealedReference) api.Block {
+	block := api.Block{Fields: r.Spec.Fields}
+	for _, target := range r.Spec.Targets {
+		block.Locks = append(block.Locks, api.Lock{Target: target})
+	}
+	return block
+}
+
+func (r referenceCheck) check() {
+	for i, lock := range r.block.Locks {
+		r.target(fmt.Sprintf(".targets[%d]", i), lock)
+	}
+	r.reach()
+}
+
+// fieldLine is the line of a field, 0 when the layout does not show it.
+func (f *fleet) fieldLine(file, field string) int {
+	data, err := f.tree.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	return api.StubLine(data, field)
+}
+
+// noteReferences says once what was not looked at: nobody should take silence for sight.
+func (s *stubs) noteReferences() {
+	var files []string
+	for _, file := range slices.Sorted(maps.Keys(s.uses)) {
+		if s.uses[file].reference != nil {
+			files = append(files, file)
+		}
+	}
+	if len(files) == 0 {
+		return
+	}
+	what := "the stub of this reference was"
+	if len(files) > 1 {
+		what = fmt.Sprintf("the stubs of this and %s more were", shell.Count(len(files)-1, "reference"))
+	}
+	s.add(Finding{Note: true, File: files[0], Problem: what + " not looked at, as nothing is asked of a network: " +
+		"whether the key service has it, under which keys its locks are, and what it is sealed for; hint: `bulla " +
+		"reference --inline --dry-run FILE` asks, `bulla keys ls` counts its locks"})
+}

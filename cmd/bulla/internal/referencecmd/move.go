@@ -1,0 +1,146 @@
+package referencecmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/bulla-dev/bulla/api/atomicfile"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
+)
+
+// moved is what became of a file.
+type moved struct {
+	File string `json:"file"`
+	// Change is Referenced, Inlined or None.
+	Change change `json:"change"`
+	// Digest and Size are of the stub.
+	Digest string `json:"digest"`
+	Size   int    `json:"size"`
+	// InGit is the size of what stands in Git now, in bytes.
+	InGit int `json:"inGit"`
+	// Was says that the store had the stub before.
+	Was bool `json:"was"`
+	// Committed says that the history of the clone has the stub.
+	Committed bool `json:"committed,omitempty"`
+	// Edited says that the stub is not byte for byte that of the store.
+	Edited bool `json:"edited,omitempty"`
+}
+
+type change string
+
+const (
+	referenced change = "Referenced"
+	inlined    change = "Inlined"
+	none       change = "None"
+)
+
+func (m *moving) move(ctx context.Context, f *file) (moved, error) {
+	switch {
+	case f.is:
+		return m.stays(f)
+	case m.inline:
+		return m.bringBack(ctx, f)
+	}
+	did := moved{File: f.path, Change: referenced, Digest: f.next.Spec.Stub.Digest, Size: len(f.data)}
+	data, err := stub.RenderReference(f.path, f.next)
+	if err != nil {
+		return did, err
+	}
+	did.InGit, did.Committed = len(data), m.committed(f)
+	if m.dryRun {
+		return did, nil
+	}
+	if did.Was, err = m.store.Keep(ctx, f.path, f.data); err != nil {
+		return did, err
+	}
+	return did, atomicfile.Replace(m.repo.Abs(f.path), f.data, data)
+}
+
+// stays is a file that is what was asked for already.
+func (m *moving) stays(f *file) (moved, error) {
+	did := moved{File: f.path, Change: none, InGit: len(f.data), Digest: api.StubDigest(f.data), Size: len(f.data)}
+	if !m.inline {
+		r, err := api.ParseSealedReference(f.path, f.data)
+		if err != nil {
+			return did, err
+		}
+		did.Digest, did.Size = r.Spec.Stub.Digest, int(r.Spec.Stub.Size)
+	}
+	return did, nil
+}
+
+func (m *moving) bringBack(ctx context.Context, f *file) (moved, error) {
+	read, err := m.store.Read(ctx, f.path, f.data)
+	if err != nil {
+		return moved{}, err
+	}
+	did := moved{File: f.path, Change: inlined, Digest: read.Reference.Spec.Stub.Digest, Size: len(read.Stored),
+		InGit: len(read.Text), Was: true, Edited: !bytes.Equal(read.Text, read.Stored)}
+	if m.dryRun {
+		return did, nil
+	}
+	return did, atomicfile.Replace(m.repo.Abs(f.path), f.data, read.Text)
+}
+
+// committed: the commit that is checked out has these bytes. Outside of Git nothing is.
+func (m *moving) committed(f *file) bool {
+	clone, err := git.OpenClone(m.repo.Root, git.Limits{})
+	if err != nil {
+		return false
+	}
+	head, err := clone.Resolve("HEAD")
+	if err != nil {
+		return false
+	}
+	files, err := clone.Tree(head)
+	if err != nil {
+		return false
+	}
+	data, err := files.ReadFile(f.path)
+	return err == nil && bytes.Equal(data, f.data)
+}
+
+func (m *moving) tell(all []moved) error {
+	if m.format != render.Text {
+		return m.format.Print(m.shell.Stdout, all, render.Table{})
+	}
+	would := ""
+	if m.dryRun {
+		would = "would be "
+	}
+	for _, did := range all {
+		switch did.Change {
+		case none:
+			what := "a reference"
+			if m.inline {
+				what = "a stub"
+			}
+			m.shell.Printf("%s: %s already\n", did.File, what)
+		case referenced:
+			where := ""
+			if did.Was {
+				where = ", which had it"
+			}
+			m.shell.Printf("%s: %sa reference of %d bytes; the stub, %d bytes, %sin the key service's store%s\n", did.File,
+				would, did.InGit, did.Size, would, where)
+		case inlined:
+			m.shell.Printf("%s: %sa stub again, %d bytes%s\n", did.File, would, did.InGit, edited(did))
+		}
+		if did.Committed {
+			m.shell.Notef("%s was committed as a stub, and stays in Git's history as one; new values do not get there",
+				did.File)
+		}
+	}
+	return nil
+}
+
+func edited(did moved) string {
+	if did.Edited {
+		return ", with the wiring and the labels of the reference"
+	}
+	return fmt.Sprintf(", byte for byte %s", did.Digest)
+}
