@@ -31,7 +31,8 @@ head places somewhere are moved, and only by an operator ("bulla login").
 Files are changed in place, in the text of their locks alone, to be reviewed and
 merged as any change; --commit also commits them, and nothing else. Payloads and
 content digests stay, so that clusters neither unseal nor restart anything when
-it is merged. What cannot be moved, or not even be read, is listed with the reason
+it is merged. Of a reference the moved stub goes into the key service's store, which
+takes the role developer too. What cannot be moved, or not even be read, is listed with the reason
 and stays as it is; the others are moved, and the exit code is 3. Run it again
 after an interruption: it goes on.`
 

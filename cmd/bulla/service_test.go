@@ -173,13 +173,13 @@ func cmdRotate(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdIssue is the service's operator, who lists a person and certifies them:
 //
-//	issue NAME ROLE REQUEST CERTIFICATE
+//	issue NAME ROLE[,ROLE] REQUEST CERTIFICATE
 func cmdIssue(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).service
 	csr := must(protocol.ReadRequest([]byte(ts.ReadFile(args[2]))))
-	person := config.Person{
-		Name: args[0], Identity: must(authority.ReadIdentity(csr)),
-		Roles: []config.Role{config.Role(args[1])},
+	person := config.Person{Name: args[0], Identity: must(authority.ReadIdentity(csr))}
+	for role := range strings.SplitSeq(args[1], ",") {
+		person.Roles = append(person.Roles, config.Role(role))
 	}
 	s.people = append(slices.DeleteFunc(s.people, func(p config.Person) bool { return p.Name == args[0] }), person)
 	s.config.People = s.people

@@ -51,9 +51,9 @@ func TestAReferenceIsRotatedAsAStubIs(t *testing.T) {
 		state  State
 		fields []string
 	}{
-		"the same, without the store":        {same, nil, Same, []string{"/data/a", "/data/b"}},
-		"back in Git, without the store":     {inline, nil, Same, []string{"/data/a", "/data/b"}},
-		"another, without the store":         {anew, nil, Same, []string{"/data/a", "/data/b"}},
+		"the same, without the store":      {same, nil, Same, []string{"/data/a", "/data/b"}},
+		"back in Git, without the store":   {inline, nil, Same, []string{"/data/a", "/data/b"}},
+		"another, without the store":       {anew, nil, Same, []string{"/data/a", "/data/b"}},
 		"another, and the old one is gone": {anew, store{anew.Reference: anewStored}, Same, []string{"/data/a", "/data/b"}},
 		"one value anew": {half, store{
 			old.Reference: oldStored, half.Reference: halfStored}, Part, []string{"/data/a"}},
