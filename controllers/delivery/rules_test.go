@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/workload"
@@ -36,6 +37,9 @@ type rules struct {
 	h *history
 	// leftAt is since when Git does not place what it placed.
 	leftAt map[ObjectID]time.Time
+	// unseen is the same as the controller can know it: what came back and left again
+	// between two passes of who has it never came back.
+	unseen map[ObjectID]time.Time
 	before map[ObjectID]kustomize.Object
 	// settled is what stood when a placement last stood as a whole.
 	settled map[string]map[ObjectID]bool
@@ -46,7 +50,8 @@ type rules struct {
 const ruleTimeout = time.Minute
 
 func newRules(h *history) *rules {
-	return &rules{h: h, leftAt: map[ObjectID]time.Time{}, settled: map[string]map[ObjectID]bool{}, paces: newPaces()}
+	return &rules{h: h, leftAt: map[ObjectID]time.Time{}, unseen: map[ObjectID]time.Time{},
+		settled: map[string]map[ObjectID]bool{}, paces: newPaces()}
 }
 
 // placed is what Git places: what two placements claim is nobody's.
@@ -81,6 +86,9 @@ func (r *rules) committed() {
 	for id := range r.before {
 		if _, still := now[id]; !still && r.leftAt[id].IsZero() {
 			r.leftAt[id] = r.h.clock
+			if r.unseen[id].IsZero() {
+				r.unseen[id] = r.h.clock
+			}
 		}
 	}
 	for id := range now {
@@ -106,6 +114,7 @@ func (r *rules) passEnded(name string) {
 	r.h.tally.Windows += count(d, v1alpha1.WaitingForWindowReason)
 	r.h.tally.Waves += count(d, v1alpha1.WaitingForWaveReason)
 	r.kept(d)
+	r.seen(d)
 	if d.Status.AppliedBuildDigest != d.Spec.BuildDigest || d.Spec.Removed {
 		return
 	}
@@ -117,6 +126,19 @@ func (r *rules) passEnded(name string) {
 	}
 	if len(stands) == len(d.Status.Inventory) {
 		r.settled[name] = stands
+	}
+}
+
+// seen: what a placement has and Git places, and a pass of it saw that. It is as it was
+// before it left.
+func (r *rules) seen(d *v1alpha1.Delivery) {
+	placed := r.placed()
+	for _, entry := range d.Status.Inventory {
+		id, err := inventory.Parse(entry.ID)
+		if _, again := placed[id]; again && err == nil {
+			delete(r.unseen, id)
+			delete(r.mayStay, id)
+		}
 	}
 }
 
@@ -178,7 +200,7 @@ func (r *rules) inUse(id ObjectID, owner string) {
 		return
 	}
 	r.h.tally.InUse++
-	since, known := r.leftAt[id]
+	since, known := r.unseen[id]
 	if !known || r.h.clock.Sub(since) <= ruleTimeout {
 		r.breaks("%s is deleted at once, and %v name it", id, users)
 	}

@@ -57,7 +57,6 @@ func (r *rules) said() {
 	}
 	for id := range r.before {
 		delete(r.leftIn, id)
-		delete(r.mayStay, id)
 	}
 }
 
