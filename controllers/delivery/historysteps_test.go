@@ -337,7 +337,12 @@ func (h *history) podOfSomebody() {
 		}
 		return
 	}
+	h.podOf(secret)
+}
+
+// podOf is a pod of somebody that reads a secret.
+func (h *history) podOf(secret string) {
 	h.note("somebody's pod reads %s", secret)
 	spec := h.deployment("theirs", secret).Object["spec"].(map[string]any)["template"].(map[string]any)["spec"]
-	h.pod(name.Name, "", spec.(map[string]any))
+	h.pod("theirs-"+secret, "", spec.(map[string]any))
 }

@@ -30,6 +30,15 @@ func (l *leavings) set(ids []ObjectID, now time.Time) {
 	l.since = leaving
 }
 
+// back stops the clock of what Git places again, though the pass that sees it comes to no
+// pruning: who uses it has the whole time once more when it goes again.
+func (l *leavings) back(places func(ObjectID) (string, bool)) {
+	maps.DeleteFunc(l.since, func(id ObjectID, _ time.Time) bool {
+		_, placed := places(id)
+		return placed
+	})
+}
+
 // moves notes that an object was taken over by another placement.
 func (l *leavings) moves(to string) {
 	if l.moved == nil {

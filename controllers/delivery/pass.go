@@ -44,6 +44,9 @@ type pass struct {
 // begin opens a pass on a Delivery as the API server has it.
 func (r *Reconciler) begin(obj *v1alpha1.Delivery) *pass {
 	mem, snapshot := r.memories.of(obj), r.options.Snapshots.Load()
+	if snapshot != nil && snapshot.Resolution != nil {
+		mem.leavings.back(snapshot.Resolution.Owner)
+	}
 	return &pass{
 		Reconciler: r, record: r.desk.Open(obj), mem: mem,
 		aim:   &aim.Aim{Name: obj.Name, Snapshot: snapshot, Placed: snapshot.Placed(obj.Name)},
