@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,6 +35,9 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
+// onlyPages is for who writes one page. A how-to may need one before it.
+var onlyPages = flag.String("pages", "", "after the tutorial the reader follows the pages that this matches alone")
+
 // TestTheReadmesWholePathWorksAsPrinted runs every command of the tutorial, the
 // README and the how-tos, in order, as somebody who follows them: what a reader must
 // put in is put in, and nothing else, and what a page shows must be seen.
@@ -47,9 +51,14 @@ func TestTheReadmesWholePathWorksAsPrinted(t *testing.T) {
 			t.Errorf("the Secret is not what was typed in last, byte for byte: %v", err)
 		}
 	}
+	only, err := regexp.Compile(*onlyPages)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, page := range append([]string{"README.md"}, howTos(t)...) {
-		r.at = r.path("fleet")
-		r.follow(page)
+		if r.at = r.path("fleet"); only.MatchString(page) {
+			r.follow(page)
+		}
 	}
 }
 
@@ -104,7 +113,7 @@ func (r *reader) follow(page string) {
 			r.learn("bulla1_…", strings.TrimSpace(out))
 		case strings.HasPrefix(c.Text, "bulla login >"):
 			r.learn("sha256:…", regexp.MustCompile(`sha256:\w+`).FindString(said))
-		case strings.HasPrefix(c.Text, "helm install"):
+		case strings.HasPrefix(c.Text, "helm install bulla "):
 			// The nodes are simulated and run no image: the controller is a process
 			// with the account that the chart made.
 			r.startController()
@@ -211,23 +220,12 @@ func (r *reader) environment() {
 	if err := product.Build(r.Context(), bin, "bulla", "bulla-keyservice"); err != nil {
 		r.Fatal(err)
 	}
-	builds := []*exec.Cmd{exec.Command("go", "build", "-o", bin+"/", "filippo.io/age/cmd/age-keygen",
-		"filippo.io/age/cmd/age")}
-	builds[0].Dir = checkout
-	prebuilt := filepath.Join(checkout, "bin/control-plane")
-	if _, err := exec.LookPath(filepath.Join(prebuilt, "kubectl")); err == nil {
-		bin += ":" + prebuilt
-	} else if _, err := exec.LookPath("kubectl"); err != nil {
-		kubectl := exec.Command("go", "build", "-trimpath", "-o", bin+"/", "k8s.io/kubernetes/cmd/kubectl")
-		kubectl.Dir = filepath.Join(checkout, "fixtures/kube")
-		kubectl.Env = append(os.Environ(), "CGO_ENABLED=0") // as bin/kube: most packages are compiled already
-		builds = append(builds, kubectl)
+	age := exec.Command("go", "build", "-o", bin+"/", "filippo.io/age/cmd/age-keygen", "filippo.io/age/cmd/age")
+	age.Dir = checkout
+	if out, err := age.CombinedOutput(); err != nil {
+		r.Fatalf("build what the steps use: %v\n%s", err, out)
 	}
-	for _, build := range builds {
-		if out, err := build.CombinedOutput(); err != nil {
-			r.Fatalf("build what the steps use: %v\n%s", err, out)
-		}
-	}
+	bin += ":" + r.kubectl(checkout)
 	config, err := clientcmd.LoadFromFile(r.cluster.Kubeconfig())
 	if err != nil {
 		r.Fatal(err)
@@ -254,6 +252,24 @@ func (r *reader) environment() {
 		"NEW_PASSWORD="+canary.New("new password").Value(), "TOKEN="+canary.New("token").Value(),
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=ada@acme.example", "GIT_COMMITTER_NAME=ada",
 		"GIT_COMMITTER_EMAIL=ada@acme.example")
+}
+
+// kubectl is the folder of one: what is there, or a build.
+func (r *reader) kubectl(checkout string) string {
+	r.Helper()
+	for _, folder := range filepath.SplitList(filepath.Join(checkout, "bin/control-plane") + ":" + os.Getenv("PATH")) {
+		if _, err := exec.LookPath(filepath.Join(folder, "kubectl")); err == nil {
+			return folder
+		}
+	}
+	bin := r.T.TempDir()
+	build := exec.Command("go", "build", "-trimpath", "-o", bin+"/", "k8s.io/kubernetes/cmd/kubectl")
+	build.Dir = filepath.Join(checkout, "fixtures/kube")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as bin/kube: most packages are compiled already
+	if out, err := build.CombinedOutput(); err != nil {
+		r.Fatalf("build kubectl: %v\n%s", err, out)
+	}
+	return bin
 }
 
 // cleanUp leaves the shared cluster as it was.
