@@ -134,7 +134,7 @@ demo: build kube softhsm ## Tell the whole story on real parts, every sentence c
 drill-recovery: build kube softhsm ## Lose the HSM, a cluster and a token, and get them back, every sentence checked
 	@$(DEMO) && exec $(BIN)/.demo -bin $(BIN) -recovery $(if $(KEEP),-keep)
 
-drill-replicas: softhsm postgres ## Kill, stop and replace replicas on a real PostgreSQL, restore its backup, every sentence checked
+drill-replicas: softhsm postgres ## Kill, stop and replace replicas on a real PostgreSQL, and restore its backup
 	@$(GO) test -count=1 -v -timeout 20m ./fixtures/drills
 
 release-tools: $(foreach t,$(RELEASERS) $(COSIGN) $(HELM),bin/.$(notdir $(t)))
