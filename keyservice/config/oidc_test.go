@@ -18,13 +18,14 @@ func TestAProviderThatCannotBeServedWith(t *testing.T) {
 	with := func(line string) string { return oidc(issuer, "clientID: bulla", line) }
 	groups := func(list string) string { return with("groups: [" + list + "]") }
 	for name, c := range map[string]struct{ text, at, problem string }{
-		"an issuer without TLS":          {oidc("issuer: http://a.example.com"), ":12:oidc.issuer", "is not https://HOST"},
-		"an issuer with a query":         {oidc("issuer: https://a.example.com/?a=b"), "oidc.issuer", "is not https://HOST"},
-		"an issuer with a fragment":      {oidc("issuer: 'https://a.example.com/#a'"), "oidc.issuer", "is not https://HOST"},
-		"groups without an issuer":       {oidc("groups: [{name: ops, roles: [operator]}]"), "oidc.issuer", "is missing"},
-		"an issuer without a client":     {oidc(issuer, "clientID: \"\""), ":13:oidc.clientID", "is missing"},
-		"an issuer without groups":       {oidc(issuer, "clientID: bulla"), ":11:oidc.groups", "is missing"},
-		"a group twice":                  {groups("{name: a, roles: [auditor]}, {name: a, roles: [auditor]}"), "[1].name", "twice"},
+		"an issuer without TLS":      {oidc("issuer: http://a.example.com"), ":12:oidc.issuer", "is not https://HOST"},
+		"an issuer with a query":     {oidc("issuer: https://a.example.com/?a=b"), "oidc.issuer", "is not https://HOST"},
+		"an issuer with a fragment":  {oidc("issuer: 'https://a.example.com/#a'"), "oidc.issuer", "is not https://HOST"},
+		"groups without an issuer":   {oidc("groups: [{name: ops, roles: [operator]}]"), "oidc.issuer", "is missing"},
+		"an issuer without a client": {oidc(issuer, "clientID: \"\""), ":13:oidc.clientID", "is missing"},
+		"an issuer without groups":   {oidc(issuer, "clientID: bulla"), ":11:oidc.groups", "is missing"},
+		"a group twice": {groups("{name: a, roles: [auditor]}, {name: a, roles: [auditor]}"),
+			"[1].name", "twice"},
 		"a group without a role":         {groups("{name: ops}"), "oidc.groups[0].roles", "is missing"},
 		"a group of a role there is not": {groups("{name: ops, roles: [admin]}"), "[0].roles", `"admin" is not a role`},
 		"a group without a name":         {groups("{name: \"\", roles: [auditor]}"), "oidc.groups[0].name", "is no name"},

@@ -105,8 +105,8 @@ func (s *Rewrapping) Rewrap(ctx context.Context, in *keyservicev1.RewrapRequest)
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	if n := storedSize(placed); n > protocol.MaxStubBytes && len(in.GetDigests()) > 1 {
-		return nil, s.Refuse(keyservicev1.ReasonTooMuch, fmt.Errorf("%d bytes of stubs from the store, at most %d for several",
-			n, protocol.MaxStubBytes), "person", who.Name)
+		err := fmt.Errorf("%d bytes of stubs from the store, at most %d for several", n, protocol.MaxStubBytes)
+		return nil, s.Refuse(keyservicev1.ReasonTooMuch, err, "person", who.Name)
 	}
 	results, locks := q.decideAll(ctx, in.GetDigests(), placed)
 	if isTooMuch(locks, len(results)) {
