@@ -60,7 +60,7 @@ and the next request is refused, whatever the certificate says.`,
 	issue.Flags().StringVar(&name, "name", "", "the person, as in the configuration")
 	issue.Flags().StringVar(&request, "csr", "", "the certificate request; - for standard input")
 	period.Var(issue.Flags(), &ttl, "ttl", 30*24*time.Hour, "life of the certificate")
-	people.AddCommand(issue)
+	people.AddCommand(issue, newSignInCommand())
 	return people
 }
 

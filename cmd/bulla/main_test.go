@@ -25,7 +25,8 @@ const transcript = "BULLA_TEST_TRANSCRIPT"
 func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
-	testscript.Main(m, map[string]func(){"bulla": recorded, "kubectl-bulla": recorded, "flux-bulla": recorded})
+	testscript.Main(m, map[string]func(){"bulla": recorded, "kubectl-bulla": recorded, "flux-bulla": recorded,
+		"browser": browser})
 }
 
 // recorded is main with a copy of its output kept for the canary sweep.
@@ -80,7 +81,8 @@ func TestScripts(t *testing.T) {
 			"service": cmdService, "publish": cmdPublish, "rotate": cmdRotate, "issue": cmdIssue,
 			"kubeseal": cmdKubeseal, "live": cmdLive, "sopsprogram": cmdSOPS, "pgpkey": cmdPGPKey,
 			"auditlog": cmdAuditLog, "rewrite": cmdRewrite, "forge": cmdForge, "commented": cmdCommented,
-			"untold": cmdUntold, "job": cmdJob,
+			"untold": cmdUntold, "job": cmdJob, "provider": cmdProvider, "groups": cmdGroups,
+			"entercode": cmdEnterCode,
 		},
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/openid"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/token"
 	"github.com/bulla-dev/bulla/fixtures/wait"
@@ -78,7 +79,12 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 		Repository: config.Repository{Ref: "main", Interval: config.Duration(time.Second)},
 		Token:      config.TokenFile{Sessions: 2}, CertificateTTL: config.Duration(time.Hour),
 	}
+	if w.provider != nil {
+		s.config.OIDC = config.OIDC{Issuer: w.provider.Issuer, ClientID: openid.ClientID, CAFile: w.provider.CAFile,
+			Groups: []config.Group{{Name: "security", Roles: []config.Role{config.RoleAuditor}}}}
+	}
 	s.serve(ts)
+	ts.Setenv("AUTHORITY", protocol.SPKIHash(s.server.Authority()))
 	w.service = s
 	ts.Setenv("ROOTKEY", s.config.RootKey)
 	ts.Setenv("FLEETID", w.fleet)

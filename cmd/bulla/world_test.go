@@ -27,6 +27,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/forge"
+	"github.com/bulla-dev/bulla/fixtures/openid"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/sealing"
@@ -37,6 +38,7 @@ type identities map[string]*age.HybridIdentity
 // world is what one script's users do not have: private keys, in software.
 type world struct {
 	forge      *forge.StandIn
+	provider   *openid.Provider // of people who sign in
 	keys       map[string]softkey.Key
 	service    *service
 	roots      map[string]*testfleet.Root // by fleet id

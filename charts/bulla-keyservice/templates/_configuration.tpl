@@ -86,6 +86,15 @@ stubs: {{ toYaml . | nindent 2 }}
 {{- with .Values.people }}
 people: {{ toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.oidc }}
+{{- if .issuer }}
+oidc:
+  {{- omit . "caSecretName" | toYaml | nindent 2 }}
+  {{- if .caSecretName }}
+  caFile: ../secrets/issuer-ca/caFile
+  {{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.signing }}
 signing: {{ toYaml . | nindent 2 }}
 {{- end }}

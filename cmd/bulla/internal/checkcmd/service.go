@@ -37,7 +37,7 @@ func (a *run) lookAtService(ctx context.Context) {
 		return
 	}
 	who, err := store.Find(fleet)
-	if errors.Is(err, login.ErrNone) || errors.Is(err, login.ErrSeveral) || err == nil && who.Certificate == "" {
+	if errors.Is(err, login.ErrNone) || errors.Is(err, login.ErrSeveral) || err == nil && who.OIDC == nil && who.Certificate == "" {
 		a.unasked("login", cmp.Or(err, login.ErrNone))
 		return
 	}
@@ -45,12 +45,16 @@ func (a *run) lookAtService(ctx context.Context) {
 		a.is(Failed, "login", err)
 		return
 	}
-	leaf, err := who.Leaf()
-	if err != nil {
-		a.is(Failed, "login", err)
-		return
+	if who.OIDC != nil {
+		a.ok("login", "%s, signed in at %s", who.URL, who.OIDC.Issuer)
+	} else {
+		leaf, err := who.Leaf()
+		if err != nil {
+			a.is(Failed, "login", err)
+			return
+		}
+		a.ends("login", "give the request that `bulla login` prints to an operator, for a new certificate", leaf, who.URL)
 	}
-	a.ends("login", "give the request that `bulla login` prints to an operator, for a new certificate", leaf, who.URL)
 	admin, err := who.Admin()
 	if err != nil {
 		return // its end was said

@@ -12,7 +12,7 @@ import (
 )
 
 const howToLogIn = "run `bulla login`, give what it prints to an operator of the key service, then: bulla login " +
-	"--certificate FILE --url URL"
+	"--certificate FILE --url URL; or sign in, if they gave you a line for that: bulla login --oidc"
 
 // Load returns a client of the fleet's key service in the name of the user;
 // fleet may be empty when there is one login only. Its errors say what to do.
@@ -25,7 +25,7 @@ func Load(fleet string) (*client.Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Certificate == "" {
+	if l.OIDC == nil && l.Certificate == "" {
 		return nil, fault.New(
 			"give the request that `bulla login` prints to an operator; then: bulla login --certificate FILE --url URL",
 			"the login to fleet %s has no certificate yet", l.Fleet)
@@ -71,10 +71,13 @@ func Refused(err error) error {
 		return fault.New(
 			"the certificate expired, or is of another fleet: `bulla login list` shows it, and `bulla login` prints the "+
 				"request for a new one", "%w", err)
+	case keyservicev1.ReasonToken:
+		return fault.New("sign in again: bulla login --oidc. If it stays so, the service is configured for another issuer or "+
+			"client, or a clock is off: its log says which", "%w", err)
 	case keyservicev1.ReasonPerson:
 		return fault.New(
-			"the service's configuration does not list you, or with another key: give an operator what `bulla login` prints",
-			"%w", err)
+			"the service's configuration does not list you, or with another key: give an operator what `bulla login` prints; "+
+				"if you signed in, it gives no role to any group that the provider has you in", "%w", err)
 	case keyservicev1.ReasonRole:
 		if denied.Needed != "" {
 			return fault.New(fmt.Sprintf("it takes the role %s, and the service's configuration gives you %s: ask an operator",

@@ -1,8 +1,8 @@
 // Package login keeps a person's credentials for key services, one for each
-// fleet: a private key made here, and the certificate that an operator issued.
+// fleet: a private key made here, and the certificate that an operator issued; or the
+// tokens of an OpenID provider.
 //
-// The key service demands a client certificate; which roles it has stands in
-// the service's configuration, not here. The file is refused when anybody else
+// Which roles they have stands in the service's configuration, not here. The file is refused when anybody else
 // can read or write it.
 package login
 
@@ -39,19 +39,23 @@ var (
 	ErrSeveral = errors.New("logged in to several fleets")
 	// ErrExpired: the certificate's life is over.
 	ErrExpired = errors.New("the certificate expired")
+	// ErrEnded: so is the token's, and there is nothing to have another for.
+	ErrEnded = errors.New("it ended")
 )
 
 // Login is a person's access to the key service of one fleet.
 type Login struct {
 	// Fleet is the fleet's id.
 	Fleet string `json:"fleet"`
-	// Key is the private key, PEM.
-	Key string `json:"key"`
+	// Key is the private key, PEM; empty of who signs in.
+	Key string `json:"key,omitempty"`
 	// Certificate is what the operator issued, with the authority's, PEM; empty
 	// until then.
 	Certificate string `json:"certificate,omitempty"`
 	// URL of the key service; empty until there is a certificate.
 	URL string `json:"url,omitempty"`
+	// OIDC is of who signs in at an OpenID provider, in the place of key and certificate.
+	OIDC *Session `json:"oidc,omitempty"`
 }
 
 // New makes a login with a fresh P-256 key and no certificate.
@@ -141,6 +145,9 @@ func (l *Login) Leaf() (*x509.Certificate, error) {
 // Admin returns a client of the service. A certificate that expired is
 // [ErrExpired] here, rather than a refusal that does not say why.
 func (l *Login) Admin() (*client.Admin, error) {
+	if l.OIDC != nil {
+		return l.bearer(), nil
+	}
 	key, err := l.signer()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package servicecmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,6 +34,12 @@ With --certificate, it takes the file that "bulla-keyservice people issue" made,
 which must come from that operator: the service is verified under the authority
 in it.
 
+With --oidc, you sign in at your OpenID provider in a browser, or with --device by a
+code for a browser on any machine. An operator gives you the whole line, which
+"bulla-keyservice people sign-in" prints: issuer and client, the service's URL, and
+the hash of its authority, under which alone a token is sent. Later, --oidc by itself
+signs in again. The groups that the provider has you in say what you may do.
+
 The login is kept in bulla/login.yaml in $XDG_CONFIG_HOME (or the system's folder
 for configuration), readable by you alone. The fleet's id is read from the fleet
 repository that you are in, or from --fleet-id.`
@@ -45,7 +52,11 @@ const loginExample = `  # 1. you
 
   # 3. you
   bulla login --certificate alice.pem --url https://keyservice.example.com:8443
-  bulla status`
+  bulla status
+
+  # or sign in, by the line that an operator gave you; later: bulla login --oidc
+  bulla login --oidc --issuer https://login.example.com --client-id bulla \\
+    --url https://keyservice.example.com:8443 --authority sha256:…`
 
 // maxCertificate bounds the file that --certificate names, in bytes.
 const maxCertificate = 64 << 10
@@ -53,6 +64,7 @@ const maxCertificate = 64 << 10
 type loginFlags struct {
 	fleet, certificate, url string
 	newKey                  bool
+	oidc                    oidcFlags
 }
 
 func newLogin(a run) *cobra.Command {
@@ -60,18 +72,19 @@ func newLogin(a run) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "login", Short: "Get access to the key service as a person", Long: loginLong, Example: loginExample,
 		Args: command.None,
-		RunE: func(*cobra.Command, []string) error { return a.login(f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.login(cmd.Context(), f) },
 	}
 	cmd.Flags().StringVar(&f.fleet, "fleet-id", "", "the fleet's `id`, when you are not in its repository")
 	cmd.Flags().StringVar(&f.certificate, "certificate", "", "`file` with the certificate that an operator issued")
 	cmd.Flags().StringVar(&f.url, "url", "", "the key service's `URL`, https://HOST:PORT")
 	cmd.Flags().BoolVar(&f.newKey, "new-key", false, "make a new key, and forget the old one and its certificate")
-	cmd.MarkFlagsMutuallyExclusive("certificate", "new-key")
+	f.oidc.add(cmd)
+	cmd.MarkFlagsMutuallyExclusive("certificate", "new-key", "oidc")
 	cmd.AddCommand(newLoginList(a), newLoginRemove(a))
 	return cmd
 }
 
-func (a run) login(f loginFlags) error {
+func (a run) login(ctx context.Context, f loginFlags) error {
 	fleet, err := a.FleetID(f.fleet)
 	if err != nil {
 		return err
@@ -87,6 +100,16 @@ func (a run) login(f loginFlags) error {
 	l, err := store.Find(fleet)
 	if err != nil && !errors.Is(err, login.ErrNone) {
 		return err
+	}
+	if f.oidc.on {
+		return a.signIn(ctx, store, l, fleet, f)
+	}
+	if f.oidc.given() {
+		return fault.NewUsage("add it: bulla login --oidc …", "flags of --oidc without --oidc")
+	}
+	if l != nil && l.OIDC != nil && f.certificate == "" && !f.newKey {
+		return fault.NewUsage("sign in again: bulla login --oidc; for a key and a certificate instead: bulla login --new-key",
+			"you are signed in to this fleet at %s", l.OIDC.Issuer)
 	}
 	if f.certificate != "" {
 		return a.completeLogin(store, l, f)
@@ -114,7 +137,7 @@ func (a run) login(f loginFlags) error {
 }
 
 func (a run) completeLogin(store *login.Store, l *login.Login, f loginFlags) error {
-	if l == nil {
+	if l == nil || l.OIDC != nil {
 		return fault.New("the certificate is for a key that `bulla login` makes: start there",
 			"there is no key for this fleet yet")
 	}
@@ -206,6 +229,12 @@ func loginRows() ([]loginRow, error) {
 	for i := range logins {
 		l := &logins[i]
 		row := loginRow{Fleet: l.Fleet, URL: l.URL}
+		if l.OIDC != nil {
+			row.Person, row.Identity = l.OIDC.Person, l.OIDC.Issuer+"#"+l.OIDC.Subject
+			row.Expires = l.OIDC.Expires.Format(time.RFC3339)
+			rows = append(rows, row)
+			continue
+		}
 		if _, row.Identity, err = l.Request(); err != nil {
 			return nil, err
 		}

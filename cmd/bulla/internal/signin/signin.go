@@ -44,8 +44,16 @@ type Tokens struct {
 	Claims idtoken.Claims
 }
 
-// ErrForeign: the answer is not of the provider, or not to this sign-in.
-var ErrForeign = errors.New("the answer is not to this sign-in")
+// Before is what a token is made anew for.
+type Before struct{ Refresh, Subject string }
+
+// Errors of a sign-in.
+var (
+	// ErrForeign: the answer is not of the provider, or not to this sign-in.
+	ErrForeign = errors.New("the answer is not to this sign-in")
+	// ErrNoToken: the provider gave no ID token.
+	ErrNoToken = errors.New("the provider gave no ID token")
+)
 
 // session is one sign-in.
 type session struct {
@@ -80,7 +88,7 @@ func (s *session) context(ctx context.Context) context.Context { return s.verifi
 func (s *session) read(ctx context.Context, answer *oauth2.Token, nonce string) (Tokens, error) {
 	raw, ok := answer.Extra("id_token").(string)
 	if !ok {
-		return Tokens{}, fault.New("is openid among --scopes?", "sign in: the provider gave no ID token")
+		return Tokens{}, fault.New("is openid among --scopes?", "sign in: %w", ErrNoToken)
 	}
 	claims, err := s.verifier.Verify(ctx, raw)
 	if err != nil {
@@ -93,7 +101,7 @@ func (s *session) read(ctx context.Context, answer *oauth2.Token, nonce string) 
 }
 
 // Refresh has another ID token made, for the person of the one before.
-func (p Provider) Refresh(ctx context.Context, before Tokens) (Tokens, error) {
+func (p Provider) Refresh(ctx context.Context, before Before) (Tokens, error) {
 	s, err := p.begin(ctx)
 	if err != nil {
 		return Tokens{}, err
@@ -107,7 +115,7 @@ func (p Provider) Refresh(ctx context.Context, before Tokens) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	if after.Claims.Subject != before.Claims.Subject {
+	if after.Claims.Subject != before.Subject {
 		return Tokens{}, foreign("its token is for another person")
 	}
 	return after, nil
