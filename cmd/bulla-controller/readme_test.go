@@ -27,6 +27,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/cluster"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/helm"
+	"github.com/bulla-dev/bulla/fixtures/openid"
 	"github.com/bulla-dev/bulla/fixtures/product"
 	"github.com/bulla-dev/bulla/fixtures/prose"
 	"github.com/bulla-dev/bulla/fixtures/token"
@@ -70,7 +71,7 @@ func howTos(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var pages []string
-	for _, m := range regexp.MustCompile(`\((how-to/\w+\.md)\)`).FindAllStringSubmatch(string(index), -1) {
+	for _, m := range regexp.MustCompile(`\((how-to/[\w-]+\.md)\)`).FindAllStringSubmatch(string(index), -1) {
 		pages = append(pages, "docs/"+m[1])
 	}
 	if there, err := filepath.Glob("../../docs/how-to/*.md"); err != nil || len(there) != len(pages) {
@@ -111,6 +112,8 @@ func (r *reader) follow(page string) {
 			r.learn("8c1f-0b6e-55aa-93d2-4410-e7c9-6b02-a1fd", strings.TrimSpace(told))
 		case strings.HasPrefix(c.Text, "bulla-keyservice token create"):
 			r.learn("bulla1_…", strings.TrimSpace(out))
+		case strings.HasPrefix(c.Text, "bulla-keyservice people sign-in"):
+			r.learn("sha256:…", regexp.MustCompile(`sha256:\w+`).FindString(out))
 		case strings.HasPrefix(c.Text, "bulla login >"):
 			r.learn("sha256:…", regexp.MustCompile(`sha256:\w+`).FindString(said))
 		case strings.HasPrefix(c.Text, "helm install bulla "):
@@ -184,6 +187,7 @@ func newReader(t *testing.T) *reader {
 	r.learn("127.0.0.1:9090", health)
 	r.learn("/usr/lib/softhsm/libsofthsm2.so", r.token.SoftHSM)
 	r.environment()
+	r.company(t)
 	forgetCRDs(t, r.cluster)
 	t.Cleanup(r.cleanUp)
 	return r
@@ -270,6 +274,25 @@ func (r *reader) kubectl(checkout string) string {
 		r.Fatalf("build kubectl: %v\n%s", err, out)
 	}
 	return bin
+}
+
+// company is where the reader has an account: its OpenID provider, and a browser.
+func (r *reader) company(t *testing.T) {
+	t.Helper()
+	p := openid.ForTest(t)
+	p.Add(openid.User{Name: "u-ada", Email: "ada@acme.example", Groups: []string{"fleet-ops"}})
+	r.learn("https://login.example.com", p.Issuer)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := r.path("browser")
+	script := fmt.Sprintf("#!/bin/sh\n%s=u-ada ISSUERCA=%s exec %s \"$1\"\n", beTheBrowser, p.CAFile, self)
+	if err := os.WriteFile(browser, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// The provider's authority is among the machine's, as a company's is.
+	r.env = append(r.env, "BROWSER="+browser, "SSL_CERT_FILE="+p.CAFile)
 }
 
 // cleanUp leaves the shared cluster as it was.

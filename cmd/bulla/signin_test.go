@@ -15,7 +15,8 @@ import (
 
 // browser is a person's: it goes to the page, signs in as BROWSER_USER, and comes back.
 func browser() {
-	if err := openid.Browse(context.Background(), os.Getenv("ISSUERCA"), os.Args[1], os.Getenv("BROWSER_USER")); err != nil {
+	user := os.Getenv("BROWSER_USER")
+	if err := openid.Browse(context.Background(), os.Getenv("ISSUERCA"), os.Args[1], user); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

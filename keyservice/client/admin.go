@@ -43,7 +43,8 @@ func NewAdmin(at string, certificate tls.Certificate, ca *x509.Certificate) *Adm
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(ca)
-	a.transport = newTransport(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{certificate}})
+	a.transport = newTransport(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots,
+		Certificates: []tls.Certificate{certificate}})
 	a.rpc = keyservicev1connect.NewAdminServiceClient(newHTTPClient(a.transport, timeout), at,
 		connect.WithReadMaxBytes(maxAnswer), connect.WithAcceptCompression("gzip", nil, nil))
 	return a

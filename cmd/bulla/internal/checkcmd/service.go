@@ -37,7 +37,8 @@ func (a *run) lookAtService(ctx context.Context) {
 		return
 	}
 	who, err := store.Find(fleet)
-	if errors.Is(err, login.ErrNone) || errors.Is(err, login.ErrSeveral) || err == nil && who.OIDC == nil && who.Certificate == "" {
+	if errors.Is(err, login.ErrNone) || errors.Is(err, login.ErrSeveral) ||
+		err == nil && who.OIDC == nil && who.Certificate == "" {
 		a.unasked("login", cmp.Or(err, login.ErrNone))
 		return
 	}

@@ -34,7 +34,7 @@ func (f *oidcFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.issuer, "issuer", "", "with --oidc: the provider's `URL`")
 	flags.StringVar(&f.clientID, "client-id", "", "with --oidc: the `id` of the fleet's client there")
 	flags.StringSliceVar(&f.scopes, "scopes", nil, "with --oidc: the `scopes` to ask for (openid,email,offline_access)")
-	flags.StringVar(&f.issuerCA, "issuer-ca", "", "with --oidc: PEM `file` with the authority of the provider's certificate")
+	flags.StringVar(&f.issuerCA, "issuer-ca", "", "with --oidc: PEM `file` with the authority of its certificate")
 	flags.StringVar(&f.authority, "authority", "", "with --oidc: the `hash` of the key service's authority, sha256:…")
 	flags.IntVar(&f.port, "port", 0, "with --oidc: the `port` on loopback to come back to; 0 for any")
 	cmd.MarkFlagsMutuallyExclusive("device", "no-browser")
@@ -69,7 +69,8 @@ func (f *oidcFlags) session(before *login.Session) (*login.Session, error) {
 	}
 	switch {
 	case s.Issuer == "" || s.ClientID == "" || s.Authority == "":
-		return nil, fault.NewUsage(lineOfOperator, "--oidc takes --issuer, --client-id, --authority and --url, the first time")
+		return nil, fault.NewUsage(lineOfOperator,
+			"--oidc takes --issuer, --client-id, --authority and --url, the first time")
 	case !hexid.IsDigest(s.Authority):
 		return nil, fault.NewUsage(lineOfOperator, "--authority is not sha256: and 64 hexadecimal digits")
 	}

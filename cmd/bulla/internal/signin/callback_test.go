@@ -1,11 +1,17 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/bulla-dev/bulla/fixtures/openid"
 )
 
 // TestAProviderThatNamesItselfMustDoSo: RFC 9207. The provider of the fixtures does not, so
@@ -42,5 +48,27 @@ func TestAProviderThatNamesItselfMustDoSo(t *testing.T) {
 		if back.ServeHTTP(again, r); again.Code != http.StatusGone {
 			t.Errorf("%s: played again: %d", name, again.Code)
 		}
+	}
+}
+
+// TestATokenOfAnotherSignInIsNotTaken: it is the provider's, for the person and the client,
+// and was given for another nonce.
+func TestATokenOfAnotherSignInIsNotTaken(t *testing.T) {
+	p := openid.ForTest(t)
+	ada := openid.User{Name: "u-ada"}
+	s, err := Provider{Issuer: p.Issuer, ClientID: openid.ClientID, CAFile: p.CAFile}.begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for nonce, good := range map[string]bool{"mine": true, "another": false, "": false} {
+		token := p.Sign(t, p.Claims(ada, time.Now(), map[string]any{"nonce": nonce}))
+		answer := (&oauth2.Token{}).WithExtra(map[string]any{"id_token": token})
+		if _, err := s.read(context.WithoutCancel(t.Context()), answer, "mine"); (err == nil) != good ||
+			!good && !errors.Is(err, ErrForeign) {
+			t.Errorf("of nonce %q: %v", nonce, err)
+		}
+	}
+	if _, err := s.read(t.Context(), &oauth2.Token{}, "mine"); !errors.Is(err, ErrNoToken) {
+		t.Errorf("no token: %v", err)
 	}
 }

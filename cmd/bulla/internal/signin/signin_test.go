@@ -84,7 +84,8 @@ func TestSomebodySignsInByABrowser(t *testing.T) {
 	if _, err := at.Refresh(t.Context(), signin.Before{Refresh: got.Refresh, Subject: ada.Name}); err == nil {
 		t.Error("a refresh token is good twice")
 	}
-	if _, err := at.Refresh(t.Context(), signin.Before{Refresh: again.Refresh, Subject: "u-bob"}); !errors.Is(err, signin.ErrForeign) {
+	bob := signin.Before{Refresh: again.Refresh, Subject: "u-bob"}
+	if _, err := at.Refresh(t.Context(), bob); !errors.Is(err, signin.ErrForeign) {
 		t.Errorf("a token for another person: %v", err)
 	}
 }
