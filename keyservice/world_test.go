@@ -209,8 +209,7 @@ func (w *world) start(sessions int) {
 		token = w.through
 	}
 	// Longer than the product's: the race detector makes a build of many locks slow.
-	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: w.slowAfter,
-		References: true})
+	w.builder = kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: w.slowAfter})
 	renewal := w.listen()
 	w.renewal = "https://" + renewal.Addr().String()
 	hooks := w.listen()

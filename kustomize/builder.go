@@ -37,9 +37,6 @@ type BuilderOptions struct {
 	// Lean builds have stubs without their locks: whoever opens none holds a third of
 	// each stub for nothing.
 	Lean bool
-	// References has references built as the stubs that they name: for who takes stubs
-	// from the store, or from an answer.
-	References bool
 	// Shared builds of one tree share processes, see [sharing]: for who tells what a change
 	// does, and decides nothing by it. They are not put into the store.
 	Shared bool
@@ -54,14 +51,12 @@ const (
 // Builder builds placements and keeps the results. It is safe for concurrent
 // use.
 type Builder struct {
-	options worker.Options
-	lanes   *lanes
-	cache   *kept.Cache
-	store   *BuildStore
-	// references are built as their stubs.
-	references bool
-	processes  atomic.Int64
-	confined   atomic.Pointer[worker.Confinement]
+	options   worker.Options
+	lanes     *lanes
+	cache     *kept.Cache
+	store     *BuildStore
+	processes atomic.Int64
+	confined  atomic.Pointer[worker.Confinement]
 
 	sharing     *sharing // nil for a process for each build
 	substituted substituted
@@ -82,7 +77,7 @@ func NewBuilder(o BuilderOptions) *Builder {
 		options: worker.Options{Timeout: o.Timeout, Memory: o.MemoryLimit, Output: maxOutput, Objects: maxObjects},
 		lanes:   newLanes(o.Concurrency, o.SlowAfter),
 		cache:   kept.NewCache(o.CacheSize),
-		store:   o.Store, lean: o.Lean, references: o.References,
+		store:   o.Store, lean: o.Lean,
 		flights: map[string]*flight{}, substituted: substituted{last: map[string]substitution{}},
 	}
 	if o.Shared {
@@ -208,7 +203,7 @@ func (b *Builder) alone(ctx context.Context, _ *tree.Tree, v *view.View) (*worke
 func (b *Builder) try(ctx context.Context, t *tree.Tree, p *api.Placement, by making) (
 	v *view.View, build *Build, err error,
 ) {
-	v = view.New(t, p, b.references)
+	v = view.New(t, p)
 	defer func() {
 		if r := recover(); r != nil {
 			build, err = nil, &worker.Failure{Problem: panicked()}

@@ -33,7 +33,7 @@ func FuzzWhatABuildGives(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v := view.New(tree.New("", "", tree.NewDir(0, nil), nil), placement(), true)
+		v := view.New(tree.New("", "", tree.NewDir(0, nil), nil), placement())
 		objects, err := v.Objects([][]byte{data, data})
 		if err != nil {
 			_ = v.Refuse(err)

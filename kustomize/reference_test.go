@@ -21,10 +21,10 @@ func referring(name, namespace, scope string, entries ...string) string {
 		"  stub: {digest: " + digest + ", size: 4, content: " + digest + "}\n"
 }
 
-// buildReferring builds with a builder that takes references.
+// buildReferring builds, and has the error.
 func buildReferring(t *testing.T, files testfleet.Files) (*Build, error) {
 	t.Helper()
-	return NewBuilder(BuilderOptions{References: true}).Build(t.Context(), testfleet.Open(t, files), placement())
+	return NewBuilder(BuilderOptions{}).Build(t.Context(), testfleet.Open(t, files), placement())
 }
 
 // TestAReferenceBuildsAsItsStub: kustomize sees the same, so a stub that is moved to the

@@ -194,9 +194,10 @@ func outOfBounds() refusals {
 		{"one of bulla's own kinds",
 			testfleet.Files{"apps/app/x.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: FleetSync\nmetadata: {name: a}\n"},
 			[]string{"bulla's own kinds"}},
-		{"a reference, until references are built",
-			testfleet.Files{"apps/app/x.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: SealedReference\nmetadata: {name: a}\n"},
-			[]string{"a SealedReference is not built yet", "hint: keep the stub itself in Git"}},
+		{"a reference beside another document",
+			testfleet.Files{"apps/app/x.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: SealedReference\nmetadata: {name: a}\n" +
+				"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n"},
+			[]string{"a SealedReference must stand alone in its file"}},
 		{"a generated name",
 			testfleet.Files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n"},
 			[]string{"apps/app"}},

@@ -36,8 +36,7 @@ func newWorld(t testing.TB) *world {
 	spec := root.Spec(1)
 	w := &world{
 		t: t, root: root, sealer: testfleet.SealerOf(t, &spec), now: time.Now(),
-		builder: kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: time.Hour,
-			References: true}),
+		builder: kustomize.NewBuilder(kustomize.BuilderOptions{Timeout: 3 * time.Minute, SlowAfter: time.Hour}),
 	}
 	w.files = testfleet.Files{
 		"fleet.yaml":              root.Fleet(t, 1),

@@ -47,7 +47,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	o.build.Lean, o.build.References = true, true // no lock opens here
+	o.build.Lean = true // no lock opens here
 	builder := kustomize.NewBuilder(o.build)
 	if err := loops(mgr, o, builder); err != nil {
 		return err

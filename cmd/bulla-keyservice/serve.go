@@ -111,7 +111,7 @@ func serve(ctx context.Context, file string, hold bool, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	builder := kustomize.NewBuilder(kustomize.BuilderOptions{References: true})
+	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
 	service, err := keyservice.New(ctx, keyservice.Options{
 		Config: config, Store: rows, Token: token, Source: mirror, Log: log,
 		Builder: builder, Renewal: ports.renewal, Receiver: ports.receiver, Hooks: hooks, Notify: tell,

@@ -107,7 +107,7 @@ func (s *service) serve(ts *testscript.TestScript) {
 	s.server = must(keyservice.New(context.Background(), keyservice.Options{
 		Config: s.config, Store: s.rows, Token: s.worker, Source: mirror,
 		// A busy machine is no slow build.
-		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second, References: true}),
+		Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second}),
 		Log:     slog.New(slog.DiscardHandler),
 		Version: "v0.1.0-test",
 	}))

@@ -97,10 +97,8 @@ func checkIdentity(_ *api.Placement, _ scope.Scopes, o built.Object) string {
 	switch {
 	case gvk.Kind == "" || gvk.Version == "":
 		return "has no apiVersion and kind"
-	case gvk.Group == api.Group && gvk.Kind == api.KindSealedManifest:
-		return "a SealedManifest must stand alone in its file"
-	case gvk.Group == api.Group && gvk.Kind == api.KindSealedReference:
-		return "a SealedReference is not built yet; hint: keep the stub itself in Git"
+	case gvk.Group == api.Group && (gvk.Kind == api.KindSealedManifest || gvk.Kind == api.KindSealedReference):
+		return "a " + gvk.Kind + " must stand alone in its file"
 	case gvk.Group == api.Group:
 		return "bulla's own kinds are not applied by a placement"
 	case o.IsList():

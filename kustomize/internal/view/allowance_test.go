@@ -32,7 +32,7 @@ func TestABuildKeepsNothingOfWhatItReads(t *testing.T) {
 	}
 	opened := testfleet.Open(t, f)
 	v := New(tree.New("", "", opened.Root(), fresh{1 << 20}),
-		&api.Placement{Spec: api.PlacementSpec{Path: "apps/app"}}, false)
+		&api.Placement{Spec: api.PlacementSpec{Path: "apps/app"}})
 	if err := v.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestABuildAsksAndReadsSoMuchAndNoMore(t *testing.T) {
 	opened := testfleet.Open(t, testfleet.Files{"apps/app/a.txt": strings.Repeat("x", 1<<20)})
 	refused := func(what, words string, ask func(v *View, i int) error, most int) {
 		t.Helper()
-		v := New(opened, &api.Placement{Spec: api.PlacementSpec{Path: "apps/app"}}, false)
+		v := New(opened, &api.Placement{Spec: api.PlacementSpec{Path: "apps/app"}})
 		for i := range most + 1 {
 			err := ask(v, i)
 			if err == nil {

@@ -28,7 +28,7 @@ func (v *View) input(p string, data []byte) ([]byte, error) {
 	if line, ok := mergeMark(p, data); ok {
 		return nil, &worker.Failure{File: p, Line: line, Problem: api.MergeMarkProblem}
 	}
-	if !built.IsStub(data) && !(v.references && built.IsReference(data)) {
+	if !built.IsSealed(data) {
 		return data, nil
 	}
 	return v.stubs.Read(p, data, v.used.keeps)

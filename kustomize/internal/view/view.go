@@ -35,18 +35,16 @@ type View struct {
 	loose   *loose.Folder
 	leftOut map[string]bool
 	stubs   *stubs.Ledger
-	// references are built as their stubs.
-	references bool
-	used       allowance
+	used    allowance
 }
 
 var _ worker.Files = (*View)(nil)
 
 // New returns a view of a placement's folder at a tree. [View.Open] comes next.
-func New(t *tree.Tree, p *api.Placement, references bool) *View {
+func New(t *tree.Tree, p *api.Placement) *View {
 	return &View{
 		Root: p.Spec.Path, Answers: asked.Answers{}, tree: t, placement: p, folder: p.Spec.Path, variant: p.Variant,
-		leftOut: map[string]bool{}, stubs: stubs.NewLedger(), references: references,
+		leftOut: map[string]bool{}, stubs: stubs.NewLedger(),
 	}
 }
 

@@ -45,7 +45,7 @@ func (f *Finder) Build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	builder := kustomize.NewBuilder(kustomize.BuilderOptions{References: true})
+	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})
 	index, err := built.All(ctx, builder, tree, placements, f.Progress)
 	if err != nil {
 		return err

@@ -21,8 +21,7 @@ func TellingBuilder(root string) *kustomize.Builder {
 }
 
 func options(root string) kustomize.BuilderOptions {
-	return kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU()), Store: buildStore(root),
-		References: true}
+	return kustomize.BuilderOptions{Concurrency: max(2, runtime.NumCPU()), Store: buildStore(root)}
 }
 
 // buildStore is nil where there can be none: a repository that may not be written
