@@ -67,7 +67,7 @@ func (d *differ) targets(placement string, locked []string) (flags, lacks string
 			return slices.Contains(d.head.members(set), t.ClusterName)
 		}) {
 			lacks = "put cluster " + t.ClusterName + " into a set that the value is sealed to, by its labels; or make one " +
-				"(clustersets/NAME.yaml), and give the value again with --set for it beside those that it has"
+				"(bulla cluster set), and give the value again with --set for it beside those that it has"
 		}
 	}
 	slices.Sort(sets)

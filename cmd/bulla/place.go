@@ -137,7 +137,7 @@ func (o placeOptions) targets(repo *fleetrepo.Repo) ([]api.PlacementTarget, erro
 	}
 	for _, name := range o.sets {
 		if _, ok := repo.Model.Sets[name]; !ok {
-			return nil, shell.Unknown(repo.Model, api.KindClusterSet, name, "write clustersets/NAME.yaml first")
+			return nil, shell.Unknown(repo.Model, api.KindClusterSet, name, "`bulla cluster set` makes one, by labels")
 		}
 		targets = append(targets, api.PlacementTarget{ClusterSet: name})
 	}

@@ -70,7 +70,7 @@ func newCluster(a run) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClusterAdd(a), newClusterList(a), newClusterRemove(a), newClusterFingerprint(a),
-		newClusterVouch(a))
+		newClusterVouch(a), newClusterSet(a))
 	return cmd
 }
 
@@ -131,9 +131,8 @@ func (a run) clusterAdd(ctx context.Context, name string, o clusterAddOptions) e
 			"add cluster %q: %s is there", name, file)
 	}
 	// Before anybody is called up for a fingerprint.
-	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
-		return fault.NewUsage("up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit",
-			"%.80q is no name of a cluster", name)
+	if err := checkName("cluster", name); err != nil {
+		return err
 	}
 	labels, err := ParseLabels(o.labels)
 	if err != nil {
@@ -161,6 +160,15 @@ func (a run) clusterAdd(ctx context.Context, name string, o clusterAddOptions) e
 		return err
 	}
 	return a.reportCluster(repo.Root, name, file)
+}
+
+// checkName refuses what is no name of a cluster, or of a set of them.
+func checkName(what, name string) error {
+	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+		return fault.NewUsage("up to 63 lower-case letters, digits and '-', starting and ending with a letter or digit",
+			"%.80q is no name of a %s", name, what)
+	}
+	return nil
 }
 
 // sharesKeys refuses keys that another cluster has: whoever holds them could

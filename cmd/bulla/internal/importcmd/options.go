@@ -64,7 +64,7 @@ func (o options) begin(ctx context.Context, s *shell.Shell, from source) (*impor
 	if i.folder, err = o.where(repo); err != nil {
 		return nil, err
 	}
-	i.whom = sealjob.Whom{Placement: o.placement}
+	i.whom = sealjob.Whom{Placement: o.placement, SetsOnly: true}
 	for _, name := range o.sets {
 		i.whom.Targets = append(i.whom.Targets, sealing.Target{Kind: sealing.Set, Name: name})
 		if _, ok := repo.Model.Sets[name]; !ok {

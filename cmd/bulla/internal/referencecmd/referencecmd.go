@@ -35,8 +35,8 @@ changed since in a reference alone (wiring, labels) is written into the stub.
 
 All other commands take references as they take stubs; those that need the
 ciphertext ask the key service for it. It takes a login with the role developer
-(see "bulla login"). What no head has named for 30 days is collected there: merge
-before that, or run this again.`
+(see "bulla login"). A stub is collected there once no head of the last 30 days names
+it; one that was never merged, after half a year.`
 
 const example = `  # a large value, sealed, then moved out of Git
   bulla seal --for payments --name payments-keystore --from-file keystore.jks

@@ -69,8 +69,9 @@ type Whom struct {
 	Targets []sealing.Target
 	// More are targets beside those that the file has.
 	More []sealing.Target
-	// TwoLock admits targets that are single clusters.
-	TwoLock bool
+	// TwoLock admits targets that are single clusters; SetsOnly says that the command has
+	// no flag for them, which hints must not name.
+	TwoLock, SetsOnly bool
 	// Never are targets that are left out of those that the file has.
 	Never []sealing.Target
 }

@@ -168,9 +168,11 @@ func (l locking) placed(placement string) ([]sealing.Target, error) {
 		}
 	}
 	if len(single) > 0 {
-		return nil, fault.NewUsage(
-			"name a set that has it with --set (clustersets/NAME.yaml makes one, by labels), or lock to the cluster's own "+
-				"key with --two-lock",
+		hint := "name a set that has it with --set (`bulla cluster set` makes one, by labels)"
+		if !l.whom.SetsOnly {
+			hint += ", or lock to the cluster's own key with --two-lock"
+		}
+		return nil, fault.NewUsage(hint,
 			"placement %q targets %s by name, in none of its sets", placement, strings.Join(single, ", "))
 	}
 	return targets, nil

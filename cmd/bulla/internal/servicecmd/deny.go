@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -21,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/kustomize/built"
 )
 
@@ -94,11 +96,8 @@ func (f *denyFlags) request(named func(string) string, now time.Time) error {
 		}
 		f.in.Digest = api.StubDigest(data)
 	}
-	if f.in.Cluster == "" && f.in.Placement == "" && f.in.Digest == "" {
-		return fault.NewUsage("--cluster, --placement, --stub or --digest", "nothing is named that is to be denied")
-	}
-	if strings.TrimSpace(f.in.Reason) == "" {
-		return fault.NewUsage("--reason TEXT: it stands in the audit log, and is what others see", "a denial needs a reason")
+	if err := f.checkNamed(); err != nil {
+		return err
 	}
 	until := now.Add(f.length)
 	if f.until != "" {
@@ -115,7 +114,40 @@ func (f *denyFlags) request(named func(string) string, now time.Time) error {
 		return fault.NewUsage("--for 24h, or --until TIME, at most a year from now: what is to stay belongs in Git",
 			"a denial needs a time at which it ends")
 	}
+	if until.After(now.Add(mostDenied)) {
+		return fault.NewUsage("at most a year from now: what is to stay belongs in Git", "%s is too far away",
+			until.Format(time.RFC3339))
+	}
 	f.in.Until = until.UnixMicro()
+	return nil
+}
+
+// What the service takes at most: see its package denials, which refuses all of this with
+// one reason and no word more.
+const (
+	mostDenied     = 366 * 24 * time.Hour
+	mostDenyReason = 256
+)
+
+// checkNamed says which of what is named, and of why, is not as it must be.
+func (f *denyFlags) checkNamed() error {
+	const asInGit = "write it as the name of its file in Git has it: lower-case letters, digits and '-'"
+	switch {
+	case f.in.Cluster == "" && f.in.Placement == "" && f.in.Digest == "":
+		return fault.NewUsage("--cluster, --placement, --stub or --digest", "nothing is named that is to be denied")
+	case f.in.Cluster != "" && !protocol.IsName(f.in.Cluster):
+		return fault.NewUsage(asInGit, "--cluster %.80q is no name of a cluster", f.in.Cluster)
+	case f.in.Placement != "" && !protocol.IsName(f.in.Placement):
+		return fault.NewUsage(asInGit, "--placement %.80q is no name of a placement", f.in.Placement)
+	case f.in.Digest != "" && !hexid.IsDigest(f.in.Digest):
+		return fault.NewUsage("`bulla status -o json` and the audit log show it whole; --stub FILE takes a file's",
+			"--digest %.80q is not sha256: and 64 lower-case hexadecimal digits", f.in.Digest)
+	case strings.TrimSpace(f.in.Reason) == "":
+		return fault.NewUsage("--reason TEXT: it stands in the audit log, and is what others see", "a denial needs a reason")
+	}
+	if problem := protocol.TextProblem("reason", f.in.Reason, 1, mostDenyReason); problem != "" {
+		return fault.NewUsage("one line, and a word where the long story stands", "--%s", problem)
+	}
 	return nil
 }
 
