@@ -29,6 +29,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/unseal"
 	"github.com/bulla-dev/bulla/controllers/view"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 const leaseName = "bulla-controller-leader-election"
@@ -37,6 +38,10 @@ const leaseName = "bulla-controller-leader-election"
 // collected. At Go's own 100 the most of a controller's memory is garbage of its first
 // apply; to look twice as often takes some two percent of its processor time.
 const heapGrowth = 50
+
+// unpacked is how much of Git's objects is kept in memory, in bytes. A cluster reads a
+// stub once, when its application is built: what is read again are trees and commits.
+const unpacked = 512 << 10
 
 // run starts the two loops and waits for the context's end.
 func run(ctx context.Context, o *options) error {
@@ -133,7 +138,7 @@ func loops(mgr ctrl.Manager, o *options, builder *kustomize.Builder) error {
 	identities := &unseal.Identities{Client: mgr.GetClient(), Namespace: o.namespace}
 	fleetSync := fleetsync.New(fleetsync.Options{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: recorder, Namespace: o.namespace,
-		Git:     fleetsync.Git{Storage: o.storage, AllowHTTP: o.allowHTTP},
+		Git:     fleetsync.Git{Storage: o.storage, AllowHTTP: o.allowHTTP, Limits: git.Limits{Cache: unpacked}},
 		Builder: builder, Snapshots: snapshots, Identities: identities, Link: link,
 		Metrics: own,
 	})

@@ -245,13 +245,14 @@ func (h *history) consent(name string) {
 	h.must(h.client.Update(h.ctx, d))
 }
 
-// deliveryIsDeleted: somebody deletes a Delivery, and FleetSync makes it anew. Not in
-// the moment between the making of an object and its proof: what it is of, the Delivery
+// deliveryIsDeleted: somebody deletes a Delivery, and FleetSync makes it anew. Not one
+// that Git left, which nobody makes anew, though a suspended cluster knows that later. Nor
+// in the moment between the making of an object and its proof: what it is of, the Delivery
 // alone knows then. Two mishaps at once are promised nothing.
 func (h *history) deliveryIsDeleted() {
 	d := &v1alpha1.Delivery{}
 	key := client.ObjectKey{Namespace: h.system, Name: pick(h, placementNames)}
-	if h.client.Get(h.ctx, key, d) != nil || d.Spec.Removed || !h.proved(d.Name) {
+	if h.client.Get(h.ctx, key, d) != nil || d.Spec.Removed || h.git[d.Name] == nil || !h.proved(d.Name) {
 		return
 	}
 	h.note("somebody deletes the Delivery %s", d.Name)

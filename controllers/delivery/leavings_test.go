@@ -43,3 +43,24 @@ func TestWhatCameBackHasItsWholeTimeWhenItGoesAgain(t *testing.T) {
 		t.Log(strings.Join(h.trail, "\n"))
 	}
 }
+
+// TestGitsLastWordOfWhatStaysCounts: a placement that does not prune says that it does, or
+// the other way round, and leaves before a pass has taken that up.
+func TestGitsLastWordOfWhatStaysCounts(t *testing.T) {
+	for _, prunes := range []bool{true, false} {
+		h := newHistory(t, newModelServer(t), 1)
+		say := func(prunes bool) {
+			h.place("shop", h.configMap("conf", "1")).spec.Prune = &prunes
+		}
+		h.change("Git places an object", func() { say(!prunes) })
+		h.pass("shop")
+		h.change("Git says the opposite", func() { say(prunes) })
+		h.change("Git takes it away", func() { delete(h.git, "shop") })
+		h.pass("shop")
+		live, err := h.server.live(h.ctx, modelKinds[1], client.ObjectKey{Namespace: "shop", Name: "conf"})
+		if h.must(err); (live == nil) != prunes {
+			t.Errorf("Git's last word is prune: %v, and the object stands: %v\n%s", prunes, live != nil,
+				strings.Join(h.trail, "\n"))
+		}
+	}
+}

@@ -27,13 +27,20 @@ func (r *removal) ready(ctx context.Context) error {
 			return err
 		}
 	}
-	// What Git said last may be what no pass took up: it suspended the placement meanwhile.
-	if last := r.record.Obj.Spec.DeletionPolicy; last == string(api.DeletionOrphan) &&
-		!api.DeletionPolicy(policy.DeletionPolicy).Orphans(policy.Prune) {
-		policy.DeletionPolicy = last
-	}
+	lastWord(r.record.Obj.Spec, policy)
 	_, err := r.pass.ready(ctx, policy)
 	return err
+}
+
+// lastWord is what Git said last of what stays. No pass may have taken it up: Git suspended
+// the placement with it, took it away right after, or the process died.
+func lastWord(spec v1alpha1.DeliverySpec, policy *v1alpha1.DeliveryPolicy) {
+	stays := spec.DeletionPolicy == string(api.DeletionOrphan)
+	known := spec.TargetNamespace != "" // else it is of a version that wrote neither
+	if stays == api.DeletionPolicy(policy.DeletionPolicy).Orphans(policy.Prune) || !stays && !known {
+		return
+	}
+	policy.Prune, policy.DeletionPolicy = !stays, spec.DeletionPolicy
 }
 
 // prune needs no consent: the removal was reviewed, and that is it.

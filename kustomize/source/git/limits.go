@@ -31,6 +31,8 @@ type Limits struct {
 	History int
 	// Refs is the greatest size of the remote's list of refs, in bytes.
 	Refs int64
+	// Cache is how much of what was unpacked is kept for the next read, in bytes.
+	Cache int64
 	// Head bounds one look at the remote's head, Fetch one fetch.
 	Head, Fetch time.Duration
 }
@@ -46,6 +48,7 @@ var DefaultLimits = Limits{
 	Depth:    tree.DefaultLimits.Depth,
 	History:  100_000,
 	Refs:     32 << 20,
+	Cache:    4 << 20,
 	Head:     20 * time.Second,
 	Fetch:    10 * time.Minute,
 }
@@ -69,6 +72,7 @@ func (l Limits) orDefaults() Limits {
 	l.Depth = cmp.Or(l.Depth, d.Depth)
 	l.History = cmp.Or(l.History, d.History)
 	l.Refs = cmp.Or(l.Refs, d.Refs)
+	l.Cache = cmp.Or(l.Cache, d.Cache)
 	l.Head = cmp.Or(l.Head, d.Head)
 	l.Fetch = cmp.Or(l.Fetch, d.Fetch)
 	return l

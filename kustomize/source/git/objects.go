@@ -103,14 +103,14 @@ func openStore(path string, limits Limits) *objects {
 		path:    path,
 		limits:  limits,
 		lacks:   &partial{path: filepath.Join(path, partialFile)},
-		storage: openStorage(path),
+		storage: openStorage(path, limits),
 		commits: map[string]*commit{},
 	}
 }
 
-func openStorage(path string) *filesystem.Storage {
+func openStorage(path string, limits Limits) *filesystem.Storage {
 	return filesystem.NewStorageWithOptions(osfs.New(path, osfs.WithBoundOS()),
-		cache.NewObjectLRU(4*cache.MiByte), filesystem.Options{MaxOpenDescriptors: 8})
+		cache.NewObjectLRU(cache.FileSize(limits.Cache)), filesystem.Options{MaxOpenDescriptors: 8})
 }
 
 func (o *objects) damaged() bool { return o.bad.Load() }
@@ -150,7 +150,7 @@ func (o *objects) dropPacksBut(keep []plumbing.Hash) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	_ = o.storage.Close()
-	o.storage = openStorage(o.path)
+	o.storage = openStorage(o.path, o.limits)
 	clear(o.commits)
 }
 
