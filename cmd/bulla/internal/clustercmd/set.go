@@ -45,8 +45,8 @@ func (a run) clusterSet(name string, texts []string) error {
 		return err
 	}
 	if file, exists := repo.Model.Files[api.KindClusterSet+"/"+name]; exists {
-		return fault.New("edit "+file+" to change whom it selects, or choose another name", "make cluster set %q: %s is there",
-			name, file)
+		return fault.New("edit "+file+" to change whom it selects, or choose another name",
+			"make cluster set %q: %s is there", name, file)
 	}
 	if err := checkName("cluster set", name); err != nil {
 		return err
