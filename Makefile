@@ -31,15 +31,23 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories foretold mutants \
-	bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas packagers chromium \
+.PHONY: help build sealer kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories \
+	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas packagers chromium \
 	test-tools release-tools release-check clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## Build bulla, bulla-controller and bulla-keyservice into bin/
+build: sealer ## Build bulla, bulla-controller and bulla-keyservice into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla ./cmd/bulla-controller
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla-keyservice
+
+# Built into the programs that serve pages: console/sealer/static says so where it is missing.
+sealer: ## Build what a browser seals with
+	@mkdir -p .cache && find console sealing api go.mod go.sum -type f ! -name '*_test.go' ! -path '*/built/*' | \
+		sort | xargs sha256sum | cat - <($(GO) version) > .cache/sealer.now; \
+		cmp -s .cache/sealer.now .cache/sealer && [[ -e console/sealer/static/built/sealer.wasm.br ]] || { \
+		echo "console/sealer/static/built/sealer.wasm.br"; \
+		$(GO) run ./console/sealer/pack -o console/sealer/static/built && mv .cache/sealer.now .cache/sealer; }
 
 kube: bin/kube ## Make the control plane for tests, bin/kube (once; minutes. BULLA_PREBUILT=no: no download)
 bin/kube: $(wildcard fixtures/kube/* fixtures/kwok/* fixtures/prebuilt/*.sh fixtures/prebuilt/*.sha512)

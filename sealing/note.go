@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 // algECDSA is the signature type of C2SP signed-note for ECDSA: the key is a
@@ -49,6 +51,16 @@ func ReadVerifierKey(text string) (*ecdsa.PublicKey, error) {
 		return nil, err
 	}
 	return key.pub, nil
+}
+
+// Fingerprint is "sha256:" and the hash of the key (SubjectPublicKeyInfo) in a verifier
+// key: what people compare.
+func Fingerprint(verifierKey string) (string, error) {
+	key, err := parseVerifierKey(verifierKey)
+	if err != nil {
+		return "", err
+	}
+	return hexid.Digest(key.spki), nil
 }
 
 // NewSigner signs notes as name with a P-256 key, which may be in a token.

@@ -33,6 +33,15 @@ func isDataKey(text string) bool {
 	return len(text) <= maxSubdomain && dataKey.MatchString(text) && text != "." && !strings.HasPrefix(text, "..")
 }
 
+// IsSecretName reports whether a Secret can have a name.
+func IsSecretName(text string) bool { return isSubdomain(text) }
+
+// IsNamespace reports whether a namespace can have a name.
+func IsNamespace(text string) bool { return isLabel(text) }
+
+// IsSecretKey reports whether a value in a Secret can have a key.
+func IsSecretKey(text string) bool { return isDataKey(text) }
+
 func isQualified(text string) bool { return len(text) <= maxLabel && qualified.MatchString(text) }
 
 const (

@@ -8,25 +8,6 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
-// TestAGeneratedValueIsOfItsAlphabet and uses all of it.
-func TestAGeneratedValueIsOfItsAlphabet(t *testing.T) {
-	for name, letters := range alphabets {
-		value, bits, err := Generate(maxGenerated, name)
-		if err != nil || len(value) != maxGenerated || bits < maxGenerated*3 {
-			t.Fatalf("%s: %d characters, %v bits, %v", name, len(value), bits, err)
-		}
-		for _, letter := range []byte(letters) {
-			if !bytes.Contains(value, []byte{letter}) {
-				t.Errorf("%s: %q is never drawn", name, letter)
-			}
-			value = bytes.ReplaceAll(value, []byte{letter}, nil)
-		}
-		if len(value) > 0 {
-			t.Errorf("%s: has other characters", name)
-		}
-	}
-}
-
 func TestTwoGeneratedValuesDiffer(t *testing.T) {
 	one, _, err := Generate(32, "alnum")
 	if err != nil {

@@ -1,10 +1,10 @@
 package values
 
 import (
-	"bytes"
 	"maps"
 	"slices"
-	"unicode/utf8"
+
+	"github.com/bulla-dev/bulla/sealing/value"
 )
 
 // Note says of one value that it has something of the text file that it came
@@ -16,36 +16,9 @@ type Note struct{ Key, Text string }
 func (set Set) Notes() []Note {
 	var notes []Note
 	for _, key := range slices.Sorted(maps.Keys(set)) {
-		for _, text := range artefacts(set[key]) {
+		for _, text := range value.Notes(set[key]) {
 			notes = append(notes, Note{key, text})
 		}
 	}
 	return notes
 }
-
-func artefacts(value []byte) []string {
-	var texts []string
-	switch {
-	case bytes.HasPrefix(value, []byte{0xFF, 0xFE}), bytes.HasPrefix(value, []byte{0xFE, 0xFF}):
-		return []string{"is UTF-16 text with a byte order mark, as PowerShell writes files; most programs expect UTF-8"}
-	case bytes.HasPrefix(value, []byte{0xEF, 0xBB, 0xBF}):
-		texts = append(texts, "begins with a UTF-8 byte order mark")
-	}
-	if !isText(value) {
-		return texts // any two bytes may stand in a keystore
-	}
-	if bytes.Contains(value, []byte("\r\n")) {
-		texts = append(texts, "has line ends of Windows (CR LF)")
-	}
-	// A certificate ends with a line end, and should.
-	if line, ok := bytes.CutSuffix(value, []byte("\n")); ok && !bytes.ContainsRune(line, '\n') {
-		texts = append(texts, "is one line that ends with a newline; `printf %s` and `tr -d '\\n'` leave it out")
-	}
-	if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[0] == value[n-1] {
-		texts = append(texts, "is in quotes, which are part of it")
-	}
-	return texts
-}
-
-// isText: what no editor wrote has no line ends, whatever its bytes.
-func isText(value []byte) bool { return utf8.Valid(value) && !bytes.ContainsRune(value, 0) }

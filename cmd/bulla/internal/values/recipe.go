@@ -4,41 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/sealing/value"
 )
-
-// Recipe is how a value was made, and can be made again: so many characters of the
-// alphabet of that name. It says nothing of the value itself.
-type Recipe struct {
-	Length   int
-	Alphabet string
-}
-
-// String writes it as [ParseRecipe] reads it: "32,alnum".
-func (r Recipe) String() string { return strconv.Itoa(r.Length) + "," + r.Alphabet }
-
-// ParseRecipe reads "32,alnum".
-func ParseRecipe(text string) (Recipe, error) {
-	length, alphabet, ok := strings.Cut(text, ",")
-	n, err := strconv.Atoi(length)
-	if !ok || err != nil {
-		return Recipe{}, fmt.Errorf("%.40q says no length and alphabet, as 32,alnum does", text)
-	}
-	r := Recipe{n, alphabet}
-	if _, known := alphabets[alphabet]; !known {
-		return r, fmt.Errorf("alphabet %.40q is none of %s", alphabet, strings.Join(Alphabets(), ", "))
-	}
-	if n < 1 || n > maxGenerated {
-		return r, fmt.Errorf("a value has 1 to %d characters, not %d", maxGenerated, n)
-	}
-	return r, nil
-}
-
-// Make makes a value. Bits is what somebody must guess.
-func (r Recipe) Make() (value []byte, bits float64, err error) { return Generate(r.Length, r.Alphabet) }
 
 // Recipes are those of a stub's keys.
 type Recipes map[string]Recipe
@@ -54,7 +24,7 @@ func ParseRecipes(text string) (Recipes, error) {
 		if _, twice := all[key]; twice {
 			return nil, fmt.Errorf("key %s stands there twice", key)
 		}
-		r, err := ParseRecipe(recipe)
+		r, err := value.ParseRecipe(recipe)
 		if err != nil {
 			return nil, fmt.Errorf("key %s: %w", key, err)
 		}

@@ -1,0 +1,13 @@
+//go:build !js
+
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	fmt.Fprintln(os.Stderr, "error: this program runs in a browser\nhint: make sealer builds it")
+	os.Exit(1)
+}
