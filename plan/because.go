@@ -168,7 +168,19 @@ func (d *differ) becausePlaced(cluster, placement string, add func(GrantingPath,
 		return
 	}
 	old, now := variantOn(d.base.Model, placement, cluster), variantOn(d.head.Model, placement, cluster)
-	add(ByVariant, "it is built "+inVariant(now)+", and was "+inVariant(old), files...)
+	switch {
+	case old != now:
+		add(ByVariant, "it is built "+inVariant(now)+", and was "+inVariant(old), files...)
+	case now != "" && !sameVariant(d.base.Model, d.head.Model, placement, cluster):
+		add(ByVariant, "what it builds "+inVariant(now)+" changed", files...)
+	}
+}
+
+// sameVariant says whether what a cluster gets of a placement builds the same of every tree.
+func sameVariant(base, head *model.Model, placement, cluster string) bool {
+	was, err := base.For(placement, cluster)
+	is, err2 := head.For(placement, cluster)
+	return err == nil && err2 == nil && kustomize.SameBuild(was, is)
 }
 
 // What is said of a file that counts for nothing, on one of the sides.

@@ -81,11 +81,12 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 	return out, changes || out.Change != Changed || out.Before != out.After
 }
 
-// valued puts a cluster's own values into both builds, where they differ between the two
-// sides: elsewhere what changes is the same without them.
+// valued puts values into both builds, where those of the placement or of the cluster
+// differ between the two sides: elsewhere what changes is the same without them.
 func (d *differ) valued(cluster string, was, is *kustomize.Placed, builds pair) pair {
 	if was == nil || is == nil || !is.Placement.Substitutes() && !was.Placement.Substitutes() ||
-		d.base.values(cluster) == d.head.values(cluster) {
+		d.base.values(cluster) == d.head.values(cluster) &&
+			maps.Equal(was.Placement.Spec.Substitute, is.Placement.Spec.Substitute) {
 		return builds
 	}
 	name := is.Placement.Metadata.Name

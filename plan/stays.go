@@ -17,7 +17,8 @@ import (
 // runs, however revoked the value is.
 type staying struct {
 	was, is *kustomize.Placed
-	// waits: the build does not come at once.
+	// waits: the build does not come at once, to some clusters: of those that come in waves,
+	// alike ones stand together here, whatever their wave is.
 	waits bool
 	// users are who names an object that leaves, in words.
 	users map[kustomize.ObjectID]string
@@ -80,7 +81,7 @@ func (s *staying) why(o ObjectChange, old kustomize.Object) (why string, named b
 		return user + " names it", true
 	}
 	if s.waits && !wasSealed(o) {
-		return "it goes with the change that waits", false
+		return "it goes with the change, and not before", false
 	}
 	return "", false
 }

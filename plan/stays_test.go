@@ -64,8 +64,8 @@ func TestWhatStaysForItselfIsTold(t *testing.T) {
 			"ConfigMap shop/config: the placement is suspended: nothing is pruned"},
 		"with a change that waits": {gone("shop/config", "shop/db", "shop/web", "other/far").With(says(closed)).With(
 			testfleet.Files{"apps/shop/more.yaml": testfleet.ConfigMap("more")}),
-			"ConfigMap shop/config: it goes with the change that waits\n" +
-				"Deployment shop/web: it goes with the change that waits\n" +
+			"ConfigMap shop/config: it goes with the change, and not before\n" +
+				"Deployment shop/web: it goes with the change, and not before\n" +
 				"Secret shop/db: Deployment shop/web, until the change comes, names it"},
 		"alone, in a closed window": {gone("shop/config").With(says(closed)), ""},
 	} {

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,34 @@ func TestAValueThatLacksBlocks(t *testing.T) {
 		}
 		if len(p.Blockers) > 0 && p.Blockers[0].Hint == "" {
 			t.Errorf("%s: no hint", name)
+		}
+	}
+}
+
+// TestAnotherValueOfAPlacementIsTold: what stands in its file is what its objects get.
+func TestAnotherValueOfAPlacementIsTold(t *testing.T) {
+	w := newWorld(t)
+	shop := w.files["placements/shop.yaml"]
+	says := func(own, variant string) string {
+		return shop + "  substitute: {REGION: " + own + "}\n  variants: [{name: v, clusterName: two, substitute: {REGION: " +
+			variant + "}}]\n"
+	}
+	w.files = w.files.With(testfleet.Files{"placements/shop.yaml": says("a", "b"),
+		"apps/shop/region.yaml": strings.Replace(testfleet.ConfigMap("region"), "value", "${REGION}", 1)})
+	for name, test := range map[string]struct{ own, variant, want string }{
+		"its own":       {"c", "b", "cluster/one"},
+		"its variant's": {"a", "c", "cluster/two"},
+		"the other one": {"b", "a", "cluster/one cluster/two"},
+		"both the same": {"c", "c", "cluster/one cluster/two"},
+	} {
+		var got []string
+		for _, d := range w.between(testfleet.Files{"placements/shop.yaml": says(test.own, test.variant)}).Deliveries {
+			if len(d.Objects) == 1 && d.Objects[0].Object.Name == "region" {
+				got = append(got, d.On.Title)
+			}
+		}
+		if slices.Sort(got); strings.Join(got, " ") != test.want {
+			t.Errorf("%s: another value for %q, want %q", name, got, test.want)
 		}
 	}
 }

@@ -110,15 +110,27 @@ func (f *foretoldWorld) pick(texts ...string) string { return texts[f.random.Int
 // take whole.
 func (f *foretoldWorld) change() (what string, next testfleet.Files) {
 	next = maps.Clone(f.files)
-	if f.step%4 == 3 && len(objectsOf(next, largest(next)[1])) > 0 {
+	if f.step%3 == 2 && len(objectsOf(next, largest(next)[1])) > 0 {
 		return f.trouble(next), next
 	}
-	var all []string
+	all := f.grows(next)
 	for range 1 + f.random.IntN(3) {
 		all = append(all, f.work(next))
 	}
 	all = append(all, emptied(next)...)
 	return strings.Join(all, ", "), next
+}
+
+// grows has objects come that are nowhere, before there are too few for the guard to hold.
+func (f *foretoldWorld) grows(next testfleet.Files) (all []string) {
+	const enough = 5
+	app := largest(next)[0]
+	for _, name := range foretoldObjects {
+		if n := len(objectsOf(next, app)); f.step%3 == 1 && n < enough && appOf(next, name) == "" {
+			all = append(all, f.returns(next, name, app))
+		}
+	}
+	return all
 }
 
 // emptied takes placements away that have nothing left: a folder that is not there does not
@@ -136,7 +148,7 @@ func emptied(next testfleet.Files) (leave []string) {
 func (f *foretoldWorld) work(next testfleet.Files) (what string) {
 	name := f.pick(foretoldObjects...)
 	from, to := appOf(next, name), f.pick(foretoldApps...)
-	switch n := f.random.IntN(12); {
+	switch n := f.random.IntN(14); {
 	case from == "" || next["placements/"+from+".yaml"] == "":
 		return f.returns(next, name, to)
 	case n < 4:
@@ -151,6 +163,8 @@ func (f *foretoldWorld) work(next testfleet.Files) (what string) {
 		return "a comment in " + name
 	case n == 10:
 		return f.relocks(next, f.pick("db", "mail"))
+	case n > 11:
+		return f.paced(next, from, name)
 	}
 	for _, object := range foretoldObjects { // what others read goes with its readers
 		if appOf(next, object) == to {
@@ -213,7 +227,7 @@ func (f *foretoldWorld) trouble(next testfleet.Files) string {
 	apps := largest(next)
 	app, other := apps[0], apps[1]
 	f.troubles++
-	switch f.troubles % 7 {
+	switch f.troubles % 13 {
 	case 0:
 		for _, object := range objectsOf(next, app) {
 			f.drops(next, object)
@@ -241,17 +255,23 @@ func (f *foretoldWorld) trouble(next testfleet.Files) string {
 	case 5:
 		next[clusterFile] = strings.Replace(next[clusterFile], "spec:\n", "spec:\n  suspend: true\n", 1)
 		return "the cluster is suspended, and " + f.work(next)
-	}
-	// A workload that stays keeps the Secret that it reads, for as long as it runs: no time
-	// of a test.
-	dropped := slices.DeleteFunc(objectsOf(next, app), func(name string) bool {
-		return slices.ContainsFunc(foretoldObjects, func(o string) bool { return reads[o] == name && appOf(next, o) != "" })
-	})
-	if len(dropped) == 0 {
-		return f.work(next)
+	case 6:
+		return f.waits(next, app, closedWindow())
+	case 7:
+		return f.waits(next, app, secondWave)
+	case 8:
+		return f.waits(next, app, pausedWaves)
+	case 9:
+		return f.consented(next, app)
+	case 10:
+		next["placements/"+app+".yaml"] = f.placement(app, "  suspend: true\n")
+		return app + " is suspended, and " + f.drops(next, f.pick(objectsOf(next, app)...))
+	case 11: // who reads it goes from Git, and runs on
+		next["placements/"+app+".yaml"] = f.placement(app, "  prune: false\n")
+		return app + " is not pruned, and " + f.drops(next, f.named(next, app))
 	}
 	next["placements/"+app+".yaml"] = f.placement(app, "  prune: false\n")
-	return app + " is not pruned, and " + f.drops(next, f.pick(dropped...))
+	return app + " is not pruned, and " + f.drops(next, f.pick(objectsOf(next, app)...))
 }
 
 // largest are the applications, with the one that has most objects first.

@@ -164,25 +164,37 @@ func (f *foretoldWorld) told(p *plan.Plan) (told deeds, whole bool) {
 		if !slices.Contains(d.On.Names, "prod-eu") {
 			continue
 		}
-		if shut[d.Placement] || len(d.Waits) > 0 { // it comes whole or not at all
+		if shut[d.Placement] { // it comes whole or not at all
 			whole = false
 			continue
 		}
+		if d.Before != d.After {
+			f.met["of another variant"]++
+		}
+		holds := f.holds(d)
+		whole = whole && !holds
 		for _, o := range d.Objects {
 			key := o.Object.Kind + " " + o.Object.Name
-			switch o.Change {
-			case plan.Removed:
-				if why := stays(d.Prune, o); why != "" {
+			switch {
+			case o.Change == plan.Removed:
+				if why := stays(d.Prune, o, holds); why != "" {
 					f.met[why]++
 					whole = false
 					continue
 				}
 				told[key] = deed("removed from " + d.Placement)
-			case plan.Moved:
+				if d.Prune != nil && len(d.Prune.Consented) > 0 {
+					f.met["consented"]++
+				}
+			case holds:
+			case o.Change == plan.Moved:
 				told[key] = deed("moved from " + o.Other + " to " + d.Placement)
 			default:
 				told[key] = deed(strings.TrimSpace(fmt.Sprintf("%s by %s %s", o.Change, d.Placement, strings.Join(o.Fields, " "))))
 			}
+		}
+		if holds {
+			continue
 		}
 		for _, o := range d.Restarts {
 			told["pods of "+o.Kind+" "+o.Name] = "restarted"
@@ -193,7 +205,17 @@ func (f *foretoldWorld) told(p *plan.Plan) (told deeds, whole bool) {
 
 // stays says by what an object that Git dropped stays, "" where it goes. All of them are
 // in one namespace: what keeps one keeps all.
-func stays(p *plan.Prune, o plan.ObjectChange) string {
+func stays(p *plan.Prune, o plan.ObjectChange, holds bool) string {
+	switch {
+	case strings.Contains(o.Stays, " the change"):
+		if holds {
+			return "waiting with a change"
+		}
+	case strings.HasSuffix(o.Stays, " names it"):
+		return "in use"
+	case o.Stays != "":
+		return "suspended"
+	}
 	switch {
 	case p.Kept > 0:
 		return "kept"

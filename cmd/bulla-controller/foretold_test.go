@@ -29,7 +29,7 @@ import (
 const defaultSeed = 8
 
 var (
-	foretold     = flag.Int("foretold", 28, "how many random changes are planned, and made")
+	foretold     = flag.Int("foretold", 42, "how many random changes are planned, and made")
 	foretoldSeed = flag.Uint64("seed", defaultSeed, "the seed of those changes")
 )
 
@@ -53,11 +53,12 @@ func TestAPlanForetellsWhatControllersDo(t *testing.T) {
 	f.stopController()
 	f.nothingForbidden()
 	t.Logf("%d changes of seed %d: %v", *foretold, *foretoldSeed, f.met)
-	if *foretold < 28 || *foretoldSeed != defaultSeed || f.Failed() {
+	if *foretold < 42 || *foretoldSeed != defaultSeed || f.Failed() {
 		return
 	}
 	for _, what := range []string{"added", "changed", "removed", "moved", "restarted", "held", "kept", "unpruned", "shut",
-		"blocked", "taken back"} {
+		"blocked", "taken back", "in use", "suspended", "consented", "of another variant", "in the first wave",
+		"waiting for its time", "waiting for its wave", "waiting with a change"} {
 		if f.met[what] == 0 {
 			t.Errorf("the changes do not meet what they are about: nothing was %s (seed %d)", what, *foretoldSeed)
 		}
@@ -80,6 +81,8 @@ type foretoldWorld struct {
 	pushed        testfleet.Files
 	stands        picture
 	met           map[string]int
+	// past is what lies between a plan's two revisions, nil for nothing.
+	past *dropped
 }
 
 func newForetold(w *processWorld, seed uint64) *foretoldWorld {
@@ -101,7 +104,8 @@ func (f *foretoldWorld) begins() {
 		f.Fatal(err)
 	}
 	f.files = testfleet.Files{"fleet.yaml": string(fleet),
-		clusterFile: testfleet.ClusterOf("prod-eu", sync.Status.Identity, sync.Status.Recipient)}
+		clusterFile:                   testfleet.ClusterOf("prod-eu", sync.Status.Identity, sync.Status.Recipient),
+		"clusters/" + ghost + ".yaml": testfleet.Cluster(ghost, "")}
 	first := testfleet.Files{
 		"clustersets/retail.yaml": testfleet.Set("retail"),
 		"clustersets/others.yaml": strings.Replace(testfleet.Set("others"), "store", "none", 1),
@@ -145,13 +149,17 @@ func (f *foretoldWorld) live() {
 // a change that the plan says is held, or blocked.
 func (f *foretoldWorld) follows(what string, next testfleet.Files) (told deeds, whole bool) {
 	f.Helper()
-	p, err := plan.Between(f.Context(), f.side(f.files), f.side(next), plan.Options{Builder: f.builder})
+	options := plan.Options{Builder: f.builder}
+	if f.past != nil {
+		options.History, f.past = f.past, nil
+	}
+	p, err := plan.Between(f.Context(), f.side(f.files), f.side(next), options)
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.files = next
 	told, whole = f.told(p)
 	f.granted(p, next)
-	f.files = next
 	head := f.push(next)
 	f.comes(what, head, p, func(now picture) string {
 		if diff := cmp.Diff(told, f.stands.became(now)); diff != "" {
@@ -250,7 +258,10 @@ func (f *foretoldWorld) rests(head string) error {
 		case d.Status.ObservedGeneration != d.Generation:
 			return said
 		case reason == v1alpha1.PruneBlockedReason, reason == v1alpha1.UnsealDeniedReason,
-			reason == v1alpha1.SuspendedReason, reason == meta.BuildFailedReason:
+			reason == v1alpha1.SuspendedReason, reason == meta.BuildFailedReason,
+			reason == v1alpha1.WaitingForWindowReason, reason == v1alpha1.WaitingForWaveReason,
+			// What somebody names stays for as long as it runs: no time of a test.
+			strings.Contains(conditions.GetMessage(d, meta.ReadyCondition), " to name it no more"):
 		case d.Spec.Removed, !conditions.IsReady(d), d.Spec.BuildDigest != d.Status.AppliedBuildDigest:
 			return said
 		}
