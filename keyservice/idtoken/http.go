@@ -18,17 +18,15 @@ const (
 	patience = 10 * time.Second
 	// maxBody bounds what it answers, in bytes.
 	maxBody = 1 << 20
-	// requestEvery and requestBurst bound requests to it. A token with a key that is not
-	// known has its keys asked for, and anybody can make such tokens.
-	requestEvery = 5 * time.Second
-	requestBurst = 10
+	// keysEvery and keysBurst bound requests for its keys, see [Rules.Bounded].
+	keysEvery = 5 * time.Second
+	keysBurst = 10
 )
 
 // NewHTTP reaches an issuer: over TLS alone, under the authorities of a PEM file in the
 // place of the system's where one is named, never to where an answer sends it, bounded in
-// time, size and number. With bounded false the number is not: a command asks a few times
-// and ends.
-func NewHTTP(caFile string, bounded bool) (*http.Client, error) {
+// time and size.
+func NewHTTP(caFile string) (*http.Client, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
 		data, err := os.ReadFile(caFile)
@@ -44,26 +42,17 @@ func NewHTTP(caFile string, bounded bool) (*http.Client, error) {
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: patience, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
 	}}
-	if bounded {
-		over.limiter = rate.NewLimiter(rate.Every(requestEvery), requestBurst)
-	}
 	return &http.Client{Transport: over, Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
 // careful is the transport to an issuer.
-type careful struct {
-	under   http.RoundTripper
-	limiter *rate.Limiter // nil: none
-}
+type careful struct{ under http.RoundTripper }
 
 // RoundTrip is for [http.RoundTripper].
 func (c *careful) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme != "https" {
 		return nil, errors.New("the issuer names a place that is not https")
-	}
-	if c.limiter != nil && !c.limiter.Allow() {
-		return nil, errors.New("the issuer was asked often enough for now")
 	}
 	answer, err := c.under.RoundTrip(r)
 	if err != nil {
@@ -74,4 +63,26 @@ func (c *careful) RoundTrip(r *http.Request) (*http.Response, error) {
 		io.Closer
 	}{io.LimitReader(answer.Body, maxBody), answer.Body}
 	return answer, nil
+}
+
+// limited is a client with a bound of its own on how often it asks. Each time that an
+// issuer is looked at again it is a new one: what strangers have used up of the last keeps
+// nobody from the keys of now.
+func limited(over *http.Client) *http.Client {
+	bounded := *over
+	bounded.Transport = &sparing{over.Transport, rate.NewLimiter(rate.Every(keysEvery), keysBurst)}
+	return &bounded
+}
+
+type sparing struct {
+	under   http.RoundTripper
+	limiter *rate.Limiter
+}
+
+// RoundTrip is for [http.RoundTripper].
+func (s *sparing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !s.limiter.Allow() {
+		return nil, errors.New("the issuer was asked often enough for now")
+	}
+	return s.under.RoundTrip(r)
 }

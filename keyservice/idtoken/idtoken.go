@@ -45,6 +45,10 @@ type Rules struct {
 	Now func() time.Time
 	// HTTP reaches the issuer; see [NewHTTP].
 	HTTP *http.Client
+	// Bounded has the issuer's keys asked for now and then only. A token with a key that is
+	// not known has them asked for, and whom everybody can reach everybody can send such
+	// tokens.
+	Bounded bool
 }
 
 // Claims are for whom a token speaks.

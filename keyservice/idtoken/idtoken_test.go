@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -32,12 +34,12 @@ func newDesk(t *testing.T, bounded bool) *desk {
 	t.Helper()
 	d := &desk{Provider: openid.ForTest(t), now: time.Now()}
 	d.Add(ada)
-	over, err := idtoken.NewHTTP(d.CAFile, bounded)
+	over, err := idtoken.NewHTTP(d.CAFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.Verifier = idtoken.New(idtoken.Rules{Issuer: d.Issuer, ClientID: openid.ClientID, GroupsClaim: "groups",
-		Skew: 30 * time.Second, MaxAge: time.Hour, HTTP: over, Now: func() time.Time { return d.now }})
+		Skew: 30 * time.Second, MaxAge: time.Hour, HTTP: over, Bounded: bounded, Now: func() time.Time { return d.now }})
 	return d
 }
 
@@ -302,7 +304,7 @@ func TestAnIssuerThatIsAwayDecidesNothing(t *testing.T) {
 // TestAnIssuerIsWhoItsCertificateSays: a stranger at its address is not asked.
 func TestAnIssuerIsWhoItsCertificateSays(t *testing.T) {
 	p := openid.ForTest(t)
-	over, err := idtoken.NewHTTP("", true) // the system's authorities
+	over, err := idtoken.NewHTTP("") // the system's authorities
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,5 +317,68 @@ func TestAnIssuerIsWhoItsCertificateSays(t *testing.T) {
 		HTTP: over})
 	if _, err := plain.Endpoints(t.Context()); err == nil || !strings.Contains(err.Error(), "not https") {
 		t.Errorf("without TLS: %v", err)
+	}
+}
+
+// TestAFloodOfStrangersShutsNobodyOut: what they have used up of the requests is not what
+// the keys are looked at again by.
+func TestAFloodOfStrangersShutsNobodyOut(t *testing.T) {
+	d := newDesk(t, true)
+	own, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		forged := openid.SignBy(t, jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: own, KeyID: "x"}},
+			d.Claims(ada, d.now, nil), "JWT")
+		for range 50 {
+			if _, err := d.Verify(t.Context(), forged); err == nil {
+				t.Fatal("a forged token counts")
+			}
+		}
+		d.now = d.now.Add(11 * time.Minute)
+		if _, err := d.Verify(t.Context(), d.token(t, nil)); err != nil {
+			t.Errorf("a good token, once the keys are too old: %v", err)
+		}
+	}
+}
+
+// answers is a provider of which each page is another.
+type answers map[string]string
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, text := http.StatusOK, a[r.URL.Path]
+	if text == "" {
+		status, text = http.StatusNotFound, a["else"]
+	}
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Request: r,
+		Body: io.NopCloser(strings.NewReader(text))}, nil
+}
+
+// TestWhatAnIssuerAnswersFillsNoLog: an error page is of any length, and stands in the log
+// of the service for each token that somebody sends, and on the terminal of a person.
+func TestWhatAnIssuerAnswersFillsNoLog(t *testing.T) {
+	const issuer, discovery = "https://issuer.example", "/.well-known/openid-configuration"
+	page := strings.Repeat("\x1b[31m<p>this page was not found</p>\n", 10_000)
+	named := func(issuer string) string {
+		return `{"issuer":"` + issuer + `","jwks_uri":"https://issuer.example/keys"}`
+	}
+	p := openid.ForTest(t)
+	token := p.Sign(t, p.Claims(ada, time.Now(), nil))
+	for name, a := range map[string]answers{
+		"no issuer":          {"else": page},
+		"another issuer":     {discovery: named(strings.Repeat("https://other.example/", 1000))},
+		"no keys":            {discovery: named(issuer), "else": page},
+		"keys that are none": {discovery: named(issuer), "/keys": page},
+	} {
+		v := idtoken.New(idtoken.Rules{Issuer: issuer, ClientID: openid.ClientID, HTTP: &http.Client{Transport: a}})
+		_, err := v.Verify(t.Context(), token)
+		if !errors.Is(err, idtoken.ErrUnreachable) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if text := err.Error(); len(text) > 500 || strings.ContainsAny(text, "\x1b\n") {
+			t.Errorf("%s: the error has %d bytes: %.100q", name, len(text), text)
+		}
 	}
 }

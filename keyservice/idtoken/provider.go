@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -39,6 +41,26 @@ func New(r Rules) *Verifier {
 	v := &Verifier{rules: r, turn: make(chan struct{}, 1)}
 	return v
 }
+
+// unreachable is [ErrUnreachable] and why. What an issuer answers is of any length, and
+// stands in the log of a service for each token that somebody sends: a short line of it is
+// told.
+type unreachable struct{ cause error }
+
+// maxReason is the length of that line, in characters.
+const maxReason = 300
+
+func (u *unreachable) Error() string {
+	line := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, u.cause.Error())
+	return fmt.Sprintf("%v: %.*s", ErrUnreachable, maxReason, line)
+}
+
+func (u *unreachable) Unwrap() []error { return []error{ErrUnreachable, u.cause} }
 
 // provider is what an issuer said of itself.
 type provider struct {
@@ -81,7 +103,7 @@ func (v *Verifier) provider(ctx context.Context) (*provider, error) {
 	case v.turn <- struct{}{}:
 		defer func() { <-v.turn }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+		return nil, &unreachable{ctx.Err()}
 	}
 	now := v.rules.Now()
 	if v.current != nil && now.Sub(v.current.since) < keysLife && !now.Before(v.current.since) {
@@ -95,12 +117,12 @@ func (v *Verifier) provider(ctx context.Context) (*provider, error) {
 	defer cancel()
 	found, err := oidc.NewProvider(v.Context(asking), v.rules.Issuer)
 	if err != nil {
-		v.failed, v.failure = time.Now(), fmt.Errorf("%w: %w", ErrUnreachable, err)
+		v.failed, v.failure = time.Now(), &unreachable{err}
 		return nil, v.failure
 	}
 	p := &provider{found: found, since: now}
-	if err := p.hold(v.Context(context.WithoutCancel(ctx)), v.rules.Issuer, v.rules.ClientID); err != nil {
-		v.failed, v.failure = time.Now(), fmt.Errorf("%w: %w", ErrUnreachable, err)
+	if err := p.hold(context.WithoutCancel(ctx), v.rules); err != nil {
+		v.failed, v.failure = time.Now(), &unreachable{err}
 		return nil, v.failure
 	}
 	v.current, v.failure = p, nil
@@ -109,7 +131,7 @@ func (v *Verifier) provider(ctx context.Context) (*provider, error) {
 
 // hold makes what holds tokens to signature, issuer and audience. Time is not the
 // library's: see [Rules.checkTime].
-func (p *provider) hold(ctx context.Context, issuer, client string) error {
+func (p *provider) hold(ctx context.Context, r Rules) error {
 	var keys struct {
 		URL string `json:"jwks_uri"`
 	}
@@ -120,8 +142,12 @@ func (p *provider) hold(ctx context.Context, issuer, client string) error {
 	for i, a := range algorithms {
 		names[i] = string(a)
 	}
-	p.verifier = oidc.NewVerifier(issuer, shown{oidc.NewRemoteKeySet(ctx, keys.URL)},
-		&oidc.Config{ClientID: client, SupportedSigningAlgs: names, SkipExpiryCheck: true})
+	over := r.HTTP
+	if r.Bounded {
+		over = limited(over)
+	}
+	p.verifier = oidc.NewVerifier(r.Issuer, shown{oidc.NewRemoteKeySet(oidc.ClientContext(ctx, over), keys.URL)},
+		&oidc.Config{ClientID: r.ClientID, SupportedSigningAlgs: names, SkipExpiryCheck: true})
 	return nil
 }
 
@@ -129,10 +155,10 @@ func (p *provider) hold(ctx context.Context, issuer, client string) error {
 func (p *provider) verify(ctx context.Context, raw string) (*oidc.IDToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var unreachable error
-	token, err := p.verifier.Verify(context.WithValue(ctx, unreachableKey{}, &unreachable), raw)
-	if unreachable != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, unreachable)
+	var away error
+	token, err := p.verifier.Verify(context.WithValue(ctx, unreachableKey{}, &away), raw)
+	if away != nil {
+		return nil, &unreachable{away}
 	}
 	return token, err
 }

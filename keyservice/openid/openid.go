@@ -26,13 +26,13 @@ var _ authority.Authenticator = (*Authenticator)(nil)
 // New makes it for a fleet. The provider is asked at the first token: a service starts
 // without it, and people with certificates are let in.
 func New(fleet string, c config.OIDC, now func() time.Time) (*Authenticator, error) {
-	over, err := idtoken.NewHTTP(c.CAFile, true)
+	over, err := idtoken.NewHTTP(c.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	return &Authenticator{fleet: fleet, verifier: idtoken.New(idtoken.Rules{
 		Issuer: c.Issuer, ClientID: c.ClientID, GroupsClaim: c.GroupsClaim, Now: now, HTTP: over,
-		Skew: time.Duration(c.ClockSkew), MaxAge: time.Duration(c.MaxTokenAge),
+		Skew: time.Duration(c.ClockSkew), MaxAge: time.Duration(c.MaxTokenAge), Bounded: true,
 	})}, nil
 }
 

@@ -64,7 +64,7 @@ type session struct {
 
 // begin asks the provider where people sign in.
 func (p Provider) begin(ctx context.Context) (*session, error) {
-	over, err := idtoken.NewHTTP(p.CAFile, false)
+	over, err := idtoken.NewHTTP(p.CAFile)
 	if err != nil {
 		return nil, fault.WithHint(err, "--issuer-ca names a PEM file with the authority of the provider's certificate")
 	}
