@@ -100,7 +100,7 @@ func checkForm(raw string) error {
 	if len(raw) > MaxSize {
 		return fmt.Errorf("the token is larger than %d bytes", MaxSize)
 	}
-	signed, err := jose.ParseSigned(raw, algorithms)
+	signed, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil || len(signed.Signatures) != 1 {
 		return errors.New("it is no token with one signature of an algorithm that counts")
 	}
