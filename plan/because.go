@@ -45,6 +45,9 @@ func (d *differ) because(cluster string, change Change, v value, from string) []
 	if files := d.changedStubs(cluster, v); len(files) > 0 {
 		add(ByBuild, buildWords[change], files...)
 	}
+	if files := d.otherClaims(cluster, v); len(files) > 0 {
+		add(ByPlacement, claimWords[change], files...)
+	}
 	if len(causes) == 0 {
 		add(ByBuild, "what the placement builds changed", d.head.Model.Files[api.KindPlacement+"/"+v.placement])
 	}

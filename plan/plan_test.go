@@ -196,17 +196,23 @@ func TestWhatMovesIsNeitherGainedNorLost(t *testing.T) {
 // no cluster does.
 func TestWhatSeveralClaimIsNobodys(t *testing.T) {
 	w := newWorld(t)
-	got := lines(w.between(testfleet.Files{
+	second := testfleet.Files{
 		"placements/store.yaml": testfleet.Placement("store", "apps/shop", "shop", "{clusterName: one}"),
-	}))
+	}
+	got := lines(w.between(second))
 	const both = " is claimed by placements shop, store: none of them gets it, and none opens anything there"
 	want := []string{
 		"blocked : ConfigMap shop/config" + both, "blocked : Secret shop/db" + both,
-		"cluster/one: lost shop Secret shop/db by build placements/shop.yaml",
+		"cluster/one: lost shop Secret shop/db by placement placements/store.yaml",
 		"cluster/one: store is added",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	w.files = w.files.With(second)
+	got = lines(w.between(testfleet.Files{"placements/store.yaml": ""}))
+	if want := "cluster/one: gained shop Secret shop/db by placement placements/store.yaml"; !slices.Contains(got, want) {
+		t.Errorf("when the other goes: %q, want %q", got, want)
 	}
 }
 

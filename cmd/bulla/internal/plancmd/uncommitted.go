@@ -40,6 +40,10 @@ func (r *repository) uncommitted(head string) []string {
 	if differ += len(known); differ == 0 {
 		return nil
 	}
+	if differ == 1 {
+		return []string{"1 file of the working tree differs from HEAD, and is not in this plan; commit it to see what it " +
+			"does"}
+	}
 	return []string{fmt.Sprintf("%d files of the working tree differ from HEAD, and are not in this plan; commit them "+
 		"to see what they do", differ)}
 }
