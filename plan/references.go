@@ -68,8 +68,8 @@ func (d *differ) noteStored(p *Plan) {
 	if len(files) == 0 {
 		return
 	}
-	p.Notes = append(p.Notes, "only what Git says of a reference is compared: which of its values are other ones, whether "+
-		"the key service has the stub, and what its locks open, is not in Git "+
+	p.Notes = append(p.Notes, "only what Git says of a reference is compared: which of its values are other ones, "+
+		"whether the key service has the stub, and what its locks open, is not in Git "+
 		"(bulla reference --inline --dry-run FILE asks the service): "+some(files))
 }
 

@@ -30,7 +30,8 @@ ever: two people who each add a key then conflict.
 Sealed values that one side added, changed or took away are taken from that side,
 payload and locks together. Where both sides changed one value nobody but a person
 can choose: the file gets Git's usual marks, and the exit code is 3. Other files
-are merged as text.`
+are merged as text, references too: where both sides changed which stub one names,
+keep one side whole.`
 
 const mergeExample = `  # once in each clone
   bulla merge --install
@@ -96,13 +97,27 @@ func (a *app) merge(ctx context.Context, args []string) error {
 	if errors.As(err, &conflict) {
 		_ = mergeText(ctx, path, base, ours, theirs) // leaves the usual marks
 		return &fault.Error{Code: fault.Findings, Err: fmt.Errorf("merge %s: %w", path, err),
-			Hint: "keep one side (git checkout --ours or --theirs " + printable.Word(path) +
-				"), then seal what the other side changed again"}
+			Hint: keepOneSide(path)}
 	}
 	if err != nil {
-		return mergeText(ctx, path, base, ours, theirs)
+		err = mergeText(ctx, path, base, ours, theirs)
+		if err != nil && (refers(texts[1]) || refers(texts[2])) {
+			// What is right of each would name the stub of one side and the fields of both.
+			return fault.WithHint(err, keepOneSide(path))
+		}
+		return err
 	}
 	return atomicfile.Replace(ours, texts[1], merged)
+}
+
+func refers(data []byte) bool {
+	_, kind, _ := api.KindOf(data)
+	return kind == api.KindSealedReference
+}
+
+func keepOneSide(path string) string {
+	return "keep one side (git checkout --ours or --theirs " + printable.Word(path) +
+		"), then seal what the other side changed again"
 }
 
 // mergeText is Git's own merge, into ours.

@@ -110,7 +110,7 @@ func whyLeft(left reseal.Left) string {
 	case keyservicev1.Refusal_REFUSAL_UNAVAILABLE:
 		return "the key service could not move it now: run this again"
 	}
-	return strings.ReplaceAll(left.Err.Error(), "\n", "; ")
+	return fault.Line(left.Err)
 }
 
 func explainReseal(err error) error {

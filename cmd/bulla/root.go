@@ -50,7 +50,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
 	if err == nil && a.Missed > 0 {
-		err = &fault.Error{Code: fault.Findings, Hint: "`bulla validate` says why; mend them, then run this again",
+		err = &fault.Error{Code: fault.Findings, Hint: "each warning says why; mend that, then run this again",
 			Err: fmt.Errorf("what cannot be read was left out, %s above", shell.Count(a.Missed, "warning"))}
 	}
 	return fault.Print(a.Stderr, err)

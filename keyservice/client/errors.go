@@ -7,6 +7,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -66,7 +67,11 @@ func readRetryAfter(answer *connect.Error) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 }
 
-func (e *UnavailableError) Error() string { return fmt.Sprintf("%v: %v", ErrUnavailable, e.Err) }
+func (e *UnavailableError) Error() string {
+	// The name of connect's code says the same word again.
+	cause := strings.TrimPrefix(e.Err.Error(), connect.CodeUnavailable.String()+": ")
+	return fmt.Sprintf("%v: %s", ErrUnavailable, cause)
+}
 
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }

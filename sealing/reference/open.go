@@ -34,7 +34,7 @@ func (m *Mismatch) Error() string {
 	if m.Part == Form {
 		return "the stored stub is not one that parses"
 	}
-	return fmt.Sprintf("the stored stub has another %s than its reference says", m.Part)
+	return fmt.Sprintf("the stored stub is not what its reference says: they differ in %s", m.Part)
 }
 
 // Open returns the stub that a reference of a fleet names, from the bytes that a store

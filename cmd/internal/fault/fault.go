@@ -76,6 +76,17 @@ func AsTrust(err error) error { return &Error{Code: Trust, Hint: hintOf(err), Er
 // Hint is what to do about an error, where it says so itself.
 func Hint(err error) string { return hintOf(err) }
 
+// Line is an error in one line, with what to do about it where it says so: for what goes on
+// without the part that failed.
+func Line(err error) string {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	line := strings.Join(strings.Fields(strings.Join(lines, "; ")), " ")
+	if hint := hintOf(err); hint != "" {
+		line += "; hint: " + hint
+	}
+	return line
+}
+
 func hintOf(err error) string {
 	var f *Error
 	if errors.As(err, &f) {

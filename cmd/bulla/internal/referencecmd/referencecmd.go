@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -97,7 +98,9 @@ func (o options) run(ctx context.Context, s *shell.Shell, args []string) error {
 		if err != nil {
 			return err
 		}
-		todo = append(todo, f)
+		if !slices.ContainsFunc(todo, func(o *file) bool { return o.path == f.path }) {
+			todo = append(todo, f) // named twice, it would be found changed by this run itself
+		}
 	}
 	all := []moved{}
 	for _, f := range todo {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/keyuse"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
@@ -115,7 +117,7 @@ func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error
 	placements := map[string]map[string]bool{}
 	for _, stub := range stubs {
 		if stub.Err != nil {
-			a.LeaveOut("%s is not counted: %v", stub.Path, stub.Err)
+			a.LeaveOut("%s is not counted: %s", stub.Path, strings.TrimPrefix(fault.Line(stub.Err), stub.Path+": "))
 			continue
 		}
 		for key, locks := range stub.Locks {

@@ -20,10 +20,10 @@ import (
 
 const loginLong = `Get access to the key service as a person.
 
-Sealing needs no login. Reading the audit log, the state of secrets in clusters,
-or moving locks to a new key does: the key service asks for a client certificate,
-and its configuration says what you may do, by role (operator, auditor or
-developer).
+Sealing needs no login. Reading the audit log or the state of secrets in clusters,
+moving locks to a new key, and references ("bulla reference") need one: the key
+service asks for a client certificate, or for a token of your OpenID provider, and
+its configuration says what you may do, by role (operator, auditor or developer).
 
 Without --certificate, this makes a private key on your machine, prints the
 certificate request for it to standard output, and your identity to standard

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/term"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -85,7 +85,7 @@ func (a *Shell) LeaveOut(format string, args ...any) {
 // LeaveOutAll tells of stubs that cannot be read.
 func (a *Shell) LeaveOutAll(unreadable []model.Unreadable) {
 	for _, u := range unreadable {
-		a.LeaveOut("%s is left out: %v", u.Path, strings.ReplaceAll(u.Err.Error(), "\n", "; "))
+		a.LeaveOut("%s is left out: %s", u.Path, fault.Line(u.Err))
 	}
 }
 

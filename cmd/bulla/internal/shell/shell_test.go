@@ -49,12 +49,14 @@ func TestANameThatIsNotThereIsToldWithThoseThatAre(t *testing.T) {
 func TestWhatIsLeftOutIsWarnedOfAndCounted(t *testing.T) {
 	var out, err strings.Builder
 	s := &shell.Shell{Stdout: &out, Stderr: &err, Screen: &err}
-	s.LeaveOutAll([]model.Unreadable{{Path: "a.yaml", Err: fmt.Errorf("one\ntwo")}})
+	s.LeaveOutAll([]model.Unreadable{{Path: "a.yaml", Err: fmt.Errorf("one\ntwo")},
+		{Path: "c.yaml", Err: fault.New("do four", "three")}})
 	s.Notef("look at %s", "b")
 	s.Progress()("not on a terminal")
 	s.Nothing(0, "no login")
-	want := "warning: a.yaml is left out: one; two\nnote: look at b\nnothing matched: no login\n"
-	if s.Missed != 1 || out.String() != "" || err.String() != want {
+	want := "warning: a.yaml is left out: one; two\n" +
+		"warning: c.yaml is left out: three; hint: do four\nnote: look at b\nnothing matched: no login\n"
+	if s.Missed != 2 || out.String() != "" || err.String() != want {
 		t.Errorf("missed %d, %q, %q", s.Missed, out.String(), err.String())
 	}
 }

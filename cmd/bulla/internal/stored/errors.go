@@ -28,8 +28,9 @@ func Reference(fleet, path string, text []byte) (*api.SealedReference, error) {
 
 func explainGet(path string, err error) error {
 	if reason(err) == keyservicev1.ReasonNoStub {
-		return fault.New("who has the file as it was before puts it again (git checkout REVISION -- FILE, bulla reference "+
-			"FILE); else restore the service's database, or seal the values anew",
+		return fault.New("where a commit has the file as a stub (git log -S 'kind: SealedManifest' -- FILE), check that out "+
+			"and run `bulla reference FILE`; else restore the service's database, or remove the file and seal its values "+
+			"anew (`bulla seal FILE`)",
 			"%s: the key service's store has no such stub: %w", path, err)
 	}
 	return login.Refused(fmt.Errorf("take the stub of %s from the key service: %w", path, err))

@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -26,7 +27,7 @@ type tracer struct {
 }
 
 // why is an error in a line, for the part that it leaves out.
-func why(err error) part { return part{Missing: strings.Join(strings.Fields(err.Error()), " ")} }
+func why(err error) part { return part{Missing: fault.Line(err)} }
 
 var errNotSealed = errors.New("it is not sealed")
 
