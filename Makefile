@@ -32,8 +32,8 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
 .PHONY: help build sealer kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories \
-	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas packagers chromium \
-	test-tools release-tools release-check clean
+	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas \
+	packagers chromium test-tools release-tools release-check clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
