@@ -1,5 +1,6 @@
 //go:build !js
 
+// Command browser is package sealer as a page loads it: `make sealer`.
 package main
 
 import (

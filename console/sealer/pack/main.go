@@ -30,7 +30,7 @@ func pack(dir string, level int) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }()
 	program := filepath.Join(scratch, "sealer.wasm")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program,
 		"github.com/bulla-dev/bulla/console/sealer/browser")
@@ -50,7 +50,7 @@ func pack(dir string, level int) error {
 	if err != nil {
 		return fmt.Errorf("%w\nhint: the Go release keeps its glue elsewhere; go1.24 and later have it in lib/wasm", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, static.Glue), glue, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, static.Glue), glue, 0o600); err != nil { //nolint:gosec // a flag's
 		return err
 	}
 	return writePacked(filepath.Join(dir, static.Program), data, level)

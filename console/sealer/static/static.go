@@ -96,7 +96,7 @@ func Handler(files fs.FS) (http.Handler, error) {
 func script(w http.ResponseWriter, text []byte) {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", workerPolicy)
-	_, _ = w.Write(text)
+	_, _ = w.Write(text) //nolint:gosec // scripts of this program, with their type
 }
 
 // program unpacks for whoever does not take brotli: browsers do on loopback and by TLS.

@@ -2,6 +2,7 @@ package static
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http/httptest"
 	"testing"
@@ -15,7 +16,7 @@ func TestAProgramWithoutTheSealerSaysSo(t *testing.T) {
 	if _, err := Handler(fstest.MapFS{}); err == nil {
 		t.Error("a handler without a program")
 	}
-	if _, err := builtIn(fstest.MapFS{Glue: {}}); err != ErrNotBuilt {
+	if _, err := builtIn(fstest.MapFS{Glue: {}}); !errors.Is(err, ErrNotBuilt) {
 		t.Errorf("half of it: %v", err)
 	}
 	if _, err := builtIn(fstest.MapFS{Glue: {}, Program: {}}); err != nil {
