@@ -86,7 +86,7 @@ func OpenBrowser(page string) error {
 			program = "open"
 		}
 	}
-	show := exec.Command(program, page)
+	show := exec.Command(program, page) //nolint:gosec // the person's own browser, and a page that is https
 	if err := show.Start(); err != nil {
 		return err
 	}
