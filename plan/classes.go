@@ -66,14 +66,22 @@ func (r *resolving) values(cluster string) string {
 // opens for one of those that have the same otherwise.
 func (r *resolving) namedInLocks() map[string]bool {
 	names := map[string]bool{}
+	note := func(text string) {
+		if target, err := sealing.ParseTarget(text); err == nil && target.Kind == sealing.Cluster {
+			names[target.Name] = true
+		}
+	}
 	for _, group := range r.groups {
 		for _, b := range group.bound {
 			for _, block := range b.blocks {
 				for _, lock := range block.Block.Locks {
-					if target, err := sealing.ParseTarget(lock.Target); err == nil && target.Kind == sealing.Cluster {
-						names[target.Name] = true
-					}
+					note(lock.Target)
 				}
+			}
+		}
+		for _, one := range group.referred {
+			for _, target := range one.sealed.Targets() {
+				note(target)
 			}
 		}
 	}

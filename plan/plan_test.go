@@ -234,12 +234,7 @@ func TestAClustersOwnLockOpensForItAlone(t *testing.T) {
 	w := newWorld(t)
 	spec := w.root.Spec(1)
 	w.sealer = testfleet.SealerOf(t, &spec)
-	w.sealer.Recipient = func(string) string {
-		text := testfleet.Cluster("x", "")
-		_, after, _ := strings.Cut(text, "recipient: ")
-		return strings.TrimSpace(after)
-	}
-	w.sealer.Recovery = []string{w.sealer.Recipient("")}
+	w.twoLocks()
 	got := lines(w.between(testfleet.Files{"apps/shop/db.yaml": w.seal("db", "cluster/two")}))
 	want := []string{
 		"  changed Secret shop/db",

@@ -29,6 +29,7 @@ func (w *world) refer(stub string) string {
 // but for what only the store knows: what its payloads are bound to.
 func TestAReferenceIsPlannedAsItsStub(t *testing.T) {
 	w := newWorld(t)
+	w.twoLocks()
 	stub := w.files["apps/shop/db.yaml"]
 	for name, change := range map[string]testfleet.Files{
 		"another value":       {"apps/shop/db.yaml": w.seal("db", "set/stores")},
@@ -39,6 +40,8 @@ func TestAReferenceIsPlannedAsItsStub(t *testing.T) {
 		"the placement goes":  {"placements/shop.yaml": ""},
 		"something else":      {"apps/shop/more.yaml": testfleet.ConfigMap("more")},
 		"a lock for one more": {"apps/shop/db.yaml": w.seal("db", "set/stores", "set/labs")},
+		"for the first alone": {"apps/shop/db.yaml": w.seal("db", "cluster/one")},
+		"for another alone":   {"apps/shop/db.yaml": w.seal("db", "cluster/two")},
 	} {
 		w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": stub})
 		want := lines(w.between(change))

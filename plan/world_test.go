@@ -71,6 +71,17 @@ func (w *world) sealIn(namespace, name string, targets ...string) string {
 	return string(file)
 }
 
+// twoLocks has values sealed for clusters by name.
+func (w *world) twoLocks() {
+	w.t.Helper()
+	w.sealer.Recipient = func(string) string {
+		text := testfleet.Cluster("x", "")
+		_, after, _ := strings.Cut(text, "recipient: ")
+		return strings.TrimSpace(after)
+	}
+	w.sealer.Recovery = []string{w.sealer.Recipient("")}
+}
+
 func (w *world) side(name string, files testfleet.Files) *plan.Side {
 	w.t.Helper()
 	s, err := plan.Open(plan.Revision{Name: name, Commit: name}, testfleet.Open(w.t, files), &model.Loader{}, w.now)
