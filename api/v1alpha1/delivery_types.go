@@ -33,7 +33,7 @@ const (
 	TakeOverAnnotation = "bulla.dev/take-over"
 	// ConsentAnnotation on a Delivery or FleetSync, set to the revision named
 	// in its PruneBlocked condition, lets the guarded prune of that revision go
-	// on.
+	// on. It covers nothing that Git placed here after that revision.
 	ConsentAnnotation = "bulla.dev/consent"
 	// AcceptRewriteAnnotation on a FleetSync, set to OLD..NEW (two full commit
 	// hashes), accepts that NEW follows the accepted head OLD although it does

@@ -1,9 +1,11 @@
 package delivery
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -233,15 +235,22 @@ func (h *history) timePasses() {
 	h.note("%s later", d)
 }
 
-func (h *history) somebodyConsents() { h.consent(pick(h, placementNames)) }
+// somebodyConsents to what the condition names, or to what the Delivery was told.
+func (h *history) somebodyConsents() {
+	h.consent(pick(h, placementNames), func(d *v1alpha1.Delivery) string {
+		_, named, _ := strings.Cut(describeConditions(d), v1alpha1.ConsentAnnotation+"=")
+		named, _, _ = strings.Cut(named, " ")
+		return cmp.Or(named, d.Spec.Revision)
+	})
+}
 
-func (h *history) consent(name string) {
+func (h *history) consent(name string, to func(*v1alpha1.Delivery) string) {
 	d := &v1alpha1.Delivery{}
 	if h.client.Get(h.ctx, client.ObjectKey{Namespace: h.system, Name: name}, d) != nil {
 		return
 	}
-	h.note("somebody consents to %s at %s", name, d.Spec.Revision)
-	metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.ConsentAnnotation, d.Spec.Revision)
+	h.note("somebody consents to %s at %s", name, to(d))
+	metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.ConsentAnnotation, to(d))
 	h.must(h.client.Update(h.ctx, d))
 }
 

@@ -98,8 +98,14 @@ func (p *pass) readyToStand(ctx context.Context) error {
 	if hold != nil {
 		return p.waits(ctx, hold)
 	}
-	p.stand.begins(p.aim, last) // with the revision, in one write
-	return nil
+	return p.begins(ctx, last) // with the revision, in one write
+}
+
+// begins notes what ends with this pass, and what came back; see [stand.begins].
+func (p *pass) begins(ctx context.Context, last string) error {
+	return p.stand.begins(p.aim, last, func(id ObjectID, entry v1alpha1.InventoryEntry) (apply.Fate, error) {
+		return p.hands.Deletes.Look(ctx, id, entry)
+	})
 }
 
 // depend holds the pass while what the placement depends on does not stand.

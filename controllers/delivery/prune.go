@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
@@ -145,26 +146,33 @@ func (p *pruning) guard(ctx context.Context, leaving []ObjectID) error {
 	if few(len(all)) {
 		return nil
 	}
-	if d.Annotations[v1alpha1.ConsentAnnotation] == d.Spec.Revision {
-		return nil
-	}
 	var astray []string
+	revision := d.Spec.Revision
 	if ask := p.aim.Snapshot.Consented; ask != nil {
 		var guarded int
 		if guarded, astray = ask(ctx, d, p.stand.leaving(all)); few(guarded) {
 			return nil
 		}
+		// What moved, and was dropped where it moved to, left later than this Delivery was told.
+		would := d.DeepCopy()
+		metav1.SetMetaDataAnnotation(&would.ObjectMeta, v1alpha1.ConsentAnnotation, revision)
+		if guarded, _ = ask(ctx, would, p.stand.leaving(all)); !few(guarded) {
+			revision = p.aim.Snapshot.Revision
+		}
 	}
 	return loop.Stalled(v1alpha1.PruneBlockedReason,
 		"%d of %d objects leave, more than the fleet's share of %d%%: they stay until the annotation %s=%s consents, "+
 			"or spec.prune.consent of fleet.yaml%s", len(all), stood, share, v1alpha1.ConsentAnnotation,
-		d.Spec.Revision, view.Astray(astray))
+		revision, view.Astray(astray))
 }
 
 // removeStages deletes stage by stage. A stage begins when the one before it is
 // confirmed absent. What somebody still names stays, and with it the namespace and
 // the kind that it is in.
 func (p *pruning) removeStages(ctx context.Context, leaving []ObjectID) error {
+	if err := p.intend(ctx); err != nil {
+		return err
+	}
 	defer func() { p.record.EventOf("Pruned", p.pruned) }()
 	stages, held := apply.Removals(leaving), inUse{}
 	for stage, ids := range stages {
@@ -194,6 +202,23 @@ func (p *pruning) removeStages(ctx context.Context, leaving []ObjectID) error {
 		return loop.Progressing("waits for objects to go")
 	}
 	return p.stay(held)
+}
+
+// intend saves what is to end before the first of it is deleted. What comes back while it
+// still goes would else stand as Git has it, for a process that did not delete it.
+func (p *pruning) intend(ctx context.Context) error {
+	if !p.stand.ending {
+		return nil
+	}
+	if err := p.record.Keep(p.stand.inv); err != nil {
+		return err
+	}
+	loop.Working(p.record.Obj, meta.ProgressingReason, "pruning as of "+p.record.Obj.Spec.Revision)
+	if err := p.record.Save(ctx); err != nil {
+		return err
+	}
+	p.stand.ending = false
+	return nil
 }
 
 // removeStage deletes the objects of one stage. It names one that is still

@@ -28,8 +28,10 @@ func (r *removal) ready(ctx context.Context) error {
 		}
 	}
 	lastWord(r.record.Obj.Spec, policy)
-	_, err := r.pass.ready(ctx, policy)
-	return err
+	if _, err := r.pass.ready(ctx, policy); err != nil {
+		return err
+	}
+	return r.begins(ctx, r.record.Obj.Status.LastAttemptedRevision)
 }
 
 // lastWord is what Git said last of what stays. No pass may have taken it up: Git suspended

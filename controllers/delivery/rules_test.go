@@ -235,11 +235,10 @@ func (r *rules) users(id ObjectID) []string {
 func (r *rules) share(owner string) {
 	stood, a := r.settled[owner], r.h.git[owner]
 	d := &v1alpha1.Delivery{}
-	if a == nil || r.h.client.Get(r.h.ctx, client.ObjectKey{Namespace: r.h.system, Name: owner}, d) != nil ||
-		d.Annotations[v1alpha1.ConsentAnnotation] == d.Spec.Revision {
+	if a == nil || r.h.client.Get(r.h.ctx, client.ObjectKey{Namespace: r.h.system, Name: owner}, d) != nil {
 		return
 	}
-	leaving, covered := 0, 0
+	leaving, typed, covered := 0, 0, 0
 	for id := range stood {
 		if r.mayStay[id] {
 			continue
@@ -248,17 +247,20 @@ func (r *rules) share(owner string) {
 		if err == nil && live != nil && !r.claimed()[id] && r.isOurs(live.GetUID()) &&
 			live.GetLabels()[v1alpha1.OwnerLabel] == owner {
 			leaving++
-			if r.covers(id, d) {
+			byHand := r.covers(id, d.Annotations[v1alpha1.ConsentAnnotation])
+			if byHand {
+				typed++
+			}
+			if byHand || r.covers(id, r.h.deliveryWorld.consent) {
 				covered++
 			}
 		}
 	}
 	many := func(n int) bool { return n > 2 && n*100 > r.h.maxShare*len(stood) }
-	if many(leaving) && !many(leaving-covered) {
+	if many(leaving-typed) && !many(leaving-covered) {
 		r.h.tally.Covered++
-		return
 	}
-	if many(leaving) {
+	if many(leaving - covered) {
 		r.breaks("%d of %d objects of %s leave, and nobody consented", leaving, len(stood), owner)
 	}
 }

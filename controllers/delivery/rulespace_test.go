@@ -118,11 +118,11 @@ func (r *rules) standing(id ObjectID, owner string) []string {
 	return users
 }
 
-// covers: a line of fleet.yaml consents to the revision that left an object out, or to a
-// later one, and nothing was placed anew since.
-func (r *rules) covers(id ObjectID, d *v1alpha1.Delivery) bool {
-	consent := r.h.deliveryWorld.consent
-	return consent != "" && r.leftIn[id] <= consent && consent <= d.Spec.Revision
+// covers: who consents to a revision consents to what left Git by then, and was not placed
+// since.
+func (r *rules) covers(id ObjectID, consent string) bool {
+	left := r.leftIn[id]
+	return left != "" && left <= consent
 }
 
 // taken is asked when all was calm for long and no window was open: what is revoked is

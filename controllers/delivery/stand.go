@@ -5,6 +5,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
+	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/view"
@@ -17,6 +18,8 @@ type stand struct {
 	inv inventory.Inventory
 	// saved is how many entries the saved status has.
 	saved int
+	// ending: something ends, and the saved status does not know it yet.
+	ending bool
 
 	sight  *drift.Sight
 	vigil  *vigil
@@ -35,21 +38,32 @@ func (s *stand) wrote(id ObjectID, now time.Time) { s.vigil.wrote(id, now) }
 
 // begins notes, of what Git places here no more, the last revision that was begun
 // while it still did, and forgets it of what is placed. Consent that stands in Git is
-// for one revision: what was placed after that one is not covered.
-func (s *stand) begins(a *aim.Aim, last string) {
+// for one revision: what was placed after that one is not covered. What came back while it
+// goes, as look sees it, no longer stands as Git has it: it is made anew, and that may have
+// to wait for its time.
+func (s *stand) begins(a *aim.Aim, last string,
+	look func(id ObjectID, entry v1alpha1.InventoryEntry) (apply.Fate, error)) error {
 	for id, entry := range s.inv {
 		_, wanted := a.Desired[id]
 		_, contested := a.Snapshot.Resolution.Conflicts[id]
 		switch stays := wanted || contested; {
 		case stays && entry.Until != "":
+			fate, err := look(id, entry)
+			if err != nil {
+				return err
+			}
 			entry.Until = ""
+			if fate.Kept == "" && (fate.Gone || !fate.Deleting.IsZero()) {
+				entry.Applied = ""
+			}
 		case !stays && entry.Until == "":
-			entry.Until = last
+			entry.Until, s.ending = last, s.ending || last != ""
 		default:
 			continue
 		}
 		s.inv[id] = entry
 	}
+	return nil
 }
 
 // leaving are objects with the revision at which Git placed them last.

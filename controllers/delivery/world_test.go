@@ -60,8 +60,8 @@ type deliveryWorld struct {
 	// consent is a revision that fleet.yaml consents to, from the next commit on.
 	consent   string
 	revisions int
-	// owners are those of each revision.
-	owners  map[string]map[ObjectID]string
+	// placed is what each revision placed.
+	placed  map[string]*kustomize.Resolution
 	foreign map[string]client.Object
 	key     []byte
 	// config is the controller's, whose requests the audit log tells apart. It has
@@ -220,23 +220,11 @@ func (w *deliveryWorld) commit() string {
 			return stood[d.Status.AppliedBuildDigest]
 		},
 	}
-	if consent := w.consent; consent != "" {
-		then := w.owners[consent]
-		snapshot.Consented = func(_ context.Context, d *v1alpha1.Delivery, leaving view.Leaving) (guarded int, _ []string) {
-			for id, until := range leaving {
-				_, placed := then[id]
-				between := until != "" && until < consent && consent < d.Spec.Revision
-				if d.Spec.Revision != consent && (placed || !between) {
-					guarded++
-				}
-			}
-			return guarded, []string{"nowhere"}
-		}
+	if w.placed == nil {
+		w.placed = map[string]*kustomize.Resolution{}
 	}
-	if w.owners == nil {
-		w.owners = map[string]map[ObjectID]string{}
-	}
-	w.owners[revision] = resolution.Owners
+	w.placed[revision] = resolution
+	snapshot.Consented = w.consented()
 	w.snapshots.Store(snapshot)
 	standing := &v1alpha1.DeliveryList{}
 	w.must(w.client.List(w.t.Context(), standing, client.InNamespace(w.system)))
@@ -250,6 +238,36 @@ func (w *deliveryWorld) commit() string {
 		w.writeDelivery(name, placed, revision)
 	}
 	return revision
+}
+
+// consented is FleetSync's part of consent: to what a revision of the history placed
+// nowhere, and none after it. fleet.yaml names nowhere beside it.
+func (w *deliveryWorld) consented() view.Consent {
+	consent, placed := w.consent, maps.Clone(w.placed) // the controller reads while the test commits
+	lets := func(revision string, id ObjectID) bool {
+		if placed[revision] == nil {
+			return false
+		}
+		for at, then := range placed {
+			if _, claimed := then.Conflicts[id]; at > revision && (claimed || then.Owners[id] != "") {
+				return false
+			}
+		}
+		gone, _ := placed[revision].MayDelete(id)
+		return gone
+	}
+	return func(_ context.Context, d *v1alpha1.Delivery, leaving view.Leaving) (guarded int, astray []string) {
+		for id, until := range leaving {
+			inGit := lets(consent, id) && (d.Spec.Revision == consent || until != "" && until < consent)
+			if !inGit && !lets(d.Annotations[v1alpha1.ConsentAnnotation], id) {
+				guarded++
+			}
+		}
+		if consent != "" {
+			astray = []string{"nowhere"}
+		}
+		return guarded, astray
+	}
 }
 
 func (w *deliveryWorld) writeDelivery(name string, placed *kustomize.Placed, revision string) {

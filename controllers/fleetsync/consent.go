@@ -23,8 +23,7 @@ import (
 // nothing else, and a removal that was cut short goes on. A cluster that slept through a
 // return as well reads of it in Git's history, and decides as those that were awake.
 
-// mostSince bounds the commits that are read between a consent's revision and what a
-// Delivery was told. Beyond it the consent covers nothing: one to a later revision does.
+// mostSince bounds the commits that are read between a consent's revision and the head. Beyond it the consent covers nothing: one to a later revision does.
 const mostSince = 256
 
 // consents is what fleet.yaml of a snapshot consents to, for one cluster.
@@ -75,37 +74,60 @@ func (c consents) read(revision string) (*tree.Tree, *model.Model, bool) {
 	return files, read, true
 }
 
-// guarded implements [view.Consent]. A Delivery that was told at a consented revision
-// drops nothing that came later. Otherwise the revision stands between the one at which
-// Git placed an object here last and the one that the Delivery was told, and places it
-// nowhere on this cluster, and neither does any commit between them.
+// guarded implements [view.Consent]: of fleet.yaml, and of a Delivery's annotation. What
+// consent covers its revision places nowhere on this cluster, and neither does a commit
+// after it, up to the head. That the Delivery was told at that very revision is not enough:
+// what had moved to another placement, and was not taken by it yet, that one drops later,
+// and nobody tells this Delivery anything.
 func (c consents) guarded(ctx context.Context, d *v1alpha1.Delivery, leaving view.Leaving) (int, []string) {
 	consented, astray := c.revisions()
-	told := hashOf(d.Spec.Revision)
-	if slices.Contains(consented, told) {
-		return 0, astray
-	}
 	left := maps.Clone(leaving)
+	typed, told := hashOf(d.Annotations[v1alpha1.ConsentAnnotation]), hashOf(d.Spec.Revision)
+	if isBefore(c.mirror, typed, c.snapshot.Head) {
+		c.letGo(ctx, left, typed, c.annotated, func(string) bool { return true })
+	}
 	for _, revision := range consented {
 		stood := c.before(left, revision)
-		if len(stood) == 0 || !isBefore(c.mirror, revision, told) {
-			continue
+		if revision == told || len(stood) > 0 {
+			c.letGo(ctx, left, revision, c.read, func(until string) bool { return revision == told || stood[until] })
 		}
-		files, read, ok := c.read(revision)
-		if !ok {
-			continue
-		}
-		back, ok := c.placedSince(ctx, revision, told)
-		if !ok {
-			continue
-		}
-		then := c.builder.ResolveSoon(ctx, files, read, c.cluster)
-		maps.DeleteFunc(left, func(id kustomize.ObjectID, until string) bool {
-			gone, _ := then.MayDelete(id)
-			return gone && stood[until] && !back[id]
-		})
 	}
 	return len(left), astray
+}
+
+// letGo takes out of left what consent to a revision covers, of objects that stood until
+// a revision which it is for.
+func (c consents) letGo(ctx context.Context, left view.Leaving, revision string,
+	read func(revision string) (*tree.Tree, *model.Model, bool), isFor func(until string) bool) {
+	files, model, ok := read(revision)
+	if !ok {
+		return
+	}
+	then, covered := c.builder.ResolveSoon(ctx, files, model, c.cluster), maps.Clone(left)
+	maps.DeleteFunc(covered, func(id kustomize.ObjectID, until string) bool {
+		gone, _ := then.MayDelete(id)
+		return !gone || !isFor(until)
+	})
+	if len(covered) == 0 {
+		return
+	}
+	if back, ok := c.placedSince(ctx, revision); ok {
+		for id := range covered {
+			if !back[id] {
+				delete(left, id)
+			}
+		}
+	}
+}
+
+// annotated reads the revision that a Delivery's annotation names, as of now: whoever typed
+// it saw what is held now, targets that ended since included.
+func (c consents) annotated(revision string) (*tree.Tree, *model.Model, bool) {
+	files, read, err := c.mirror.read(revision)
+	if err != nil || read.Clusters[c.cluster] == nil {
+		return nil, nil, false
+	}
+	return files, read.At(c.snapshot.Model.Now()), true
 }
 
 // before are the revisions of what leaves that are before another.
@@ -120,11 +142,11 @@ func (c consents) before(leaving view.Leaving, revision string) map[string]bool 
 	return stood
 }
 
-// since lists the commits after a consent's revision and up to another, by all parents: a
+// since lists the commits after a consent's revision and up to the head, by all parents: a
 // return and a removal may have been merged into somebody's own commit. Not ok: there are
 // too many, and then the consent covers nothing.
-func (c consents) since(ctx context.Context, revision, last string) (commits []string, ok bool) {
-	commits, err := c.mirror.Since(ctx, last, revision, mostSince)
+func (c consents) since(ctx context.Context, revision string) (commits []string, ok bool) {
+	commits, err := c.mirror.Since(ctx, c.snapshot.Head, revision, mostSince)
 	return commits, err == nil
 }
 
@@ -152,14 +174,14 @@ func isUnread(err error) bool {
 	return errors.Is(err, tree.ErrCorrupt) || errors.Is(err, source.ErrUnknownRevision)
 }
 
-// placedSince are the objects that a commit placed here after a consent's revision, and
-// no later than told. Not ok: that is not known, or not yet, and then the consent waits.
-func (c consents) placedSince(ctx context.Context, revision, told string) (back map[kustomize.ObjectID]bool, ok bool) {
-	key := revision + ".." + told
+// placedSince are the objects that a commit placed here after a consent's revision, the
+// head included. Not ok: that is not known, or not yet, and then the consent waits.
+func (c consents) placedSince(ctx context.Context, revision string) (back map[kustomize.ObjectID]bool, ok bool) {
+	key := revision + ".."
 	if known, ok := c.back.Load(key); ok {
 		return known.(map[kustomize.ObjectID]bool), true
 	}
-	commits, ok := c.since(ctx, revision, told)
+	commits, ok := c.since(ctx, revision)
 	back = map[kustomize.ObjectID]bool{}
 	for _, commit := range commits {
 		if ok = ok && c.placedAt(ctx, commit, back) && ctx.Err() == nil; !ok {
@@ -199,7 +221,7 @@ func (c consents) cameBack(ctx context.Context, revision, placement string) bool
 		return known.(map[string]bool)[placement]
 	}
 	names := map[string]bool{}
-	commits, ok := c.since(ctx, revision, c.snapshot.Head)
+	commits, ok := c.since(ctx, revision)
 	if !ok {
 		return true
 	}

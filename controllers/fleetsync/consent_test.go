@@ -10,6 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -114,6 +115,57 @@ func TestConsentInGitIsForOneRemoval(t *testing.T) {
 	w.expect([]string{"app-4"}, "app-1", "app-2", "app-3")
 }
 
+// guards is asked of a Delivery app-1 that was told a revision and carries consent to
+// another, and from which objects leave.
+func (w *world) guards(what, told, typed, until string, guarded int, leave ...kustomize.ObjectID) {
+	w.Helper()
+	d := &v1alpha1.Delivery{}
+	d.Name, d.Spec.Revision = "app-1", "main@sha1:"+told
+	d.Annotations = map[string]string{v1alpha1.ConsentAnnotation: "main@sha1:" + typed}
+	leaving := view.Leaving{}
+	for _, id := range leave {
+		leaving[id] = "main@sha1:" + until
+	}
+	if n, astray := w.snapshots.Load().Consented(w.Context(), d, leaving); n != guarded || astray != nil {
+		w.Errorf("%s: %d are guarded, %v; want %d", what, n, astray, guarded)
+	}
+}
+
+// TestConsentIsForNothingThatAnotherPlacementDropsLater: an object moves, and where it
+// moves to never takes it. Consent to the move is none to what is dropped there: neither a
+// line in fleet.yaml, nor what was typed.
+func TestConsentIsForNothingThatAnotherPlacementDropsLater(t *testing.T) {
+	w := newWorld(t)
+	till := kustomize.ObjectID{Kind: "ConfigMap", Namespace: "shared", Name: "till"}
+	object := new("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: till\n")
+	const from, to = "apps/app-1/till.yaml", "apps/app-2/till.yaml"
+	w.place("one", "app-1", "app-2")
+	for _, app := range []string{"app-1", "app-2"} {
+		w.commit("to one namespace", map[string]*string{"placements/" + app + ".yaml": new(
+			testfleet.Placement(app, "apps/"+app, "shared", "{clusterName: "+testCluster+"}"))})
+	}
+	before := w.commit("here", map[string]*string{from: object})
+	moved := w.commit("there", map[string]*string{from: nil, to: object})
+	w.consents(moved)
+	w.synced()
+	w.guards("it has moved", moved, moved, before, 1, till)
+
+	dropped := w.commit("nowhere", map[string]*string{to: nil})
+	w.synced()
+	w.guards("dropped later, after consent to the move", moved, "", before, 1, till)
+	w.guards("the same, typed", moved, moved, before, 1, till)
+	w.guards("typed when it was dropped", moved, dropped, before, 0, till)
+	w.guards("the same, and nobody knows until when", moved, dropped, "", 0, till)
+	w.consents(dropped)
+	w.synced()
+	w.guards("consent to what dropped it", moved, "", before, 0, till)
+
+	w.commit("there again", map[string]*string{to: object})
+	w.commit("nowhere again", map[string]*string{to: nil})
+	w.synced()
+	w.guards("dropped a second time, on a cluster that never took it", moved, dropped, before, 1, till)
+}
+
 // TestConsentInGitIsForWhatItsRevisionLeftOut: of a Delivery whose objects leave.
 func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
 	w := newWorld(t)
@@ -127,19 +179,11 @@ func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
 	w.synced()
 	expect := func(what, told, until string, guarded int, ids ...kustomize.ObjectID) {
 		t.Helper()
-		d := &v1alpha1.Delivery{}
-		d.Name, d.Spec.Revision = "app-1", "main@sha1:"+told
-		leaving := view.Leaving{}
-		for _, id := range append(ids, till) {
-			leaving[id] = "main@sha1:" + until
-		}
-		if n, astray := w.snapshots.Load().Consented(t.Context(), d, leaving); n != guarded || astray != nil {
-			t.Errorf("%s: %d are guarded, %v; want %d", what, n, astray, guarded)
-		}
+		w.guards(what, told, "", until, guarded, append(ids, till)...)
 	}
 	expect("told at that revision", removal, before, 0)
 	expect("slept through it", consent, before, 0)
-	expect("told of nothing since", before, before, 1)
+	expect("told of nothing since: where it had moved to, that revision dropped it", before, before, 0)
 	expect("placed at that revision", consent, removal, 1)
 	expect("nobody knows until when", consent, "", 1)
 	other := func(app string) kustomize.ObjectID {
@@ -153,7 +197,7 @@ func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
 	w.synced()
 	expect("left out a second time", later, again, 1)
 	expect("the same, on a cluster that slept through all", later, before, 1)
-	expect("the same, told of no more than the first", consent, before, 0)
+	expect("the same, told of no more than the first", consent, before, 1)
 
 	t.Log("the consent comes with another removal: that one is not covered")
 	stood := w.commit("with", map[string]*string{file: with})
@@ -174,7 +218,7 @@ func TestConsentInGitIsForWhatItsRevisionLeftOut(t *testing.T) {
 	now := w.consents(gone, broken)
 	w.synced()
 	expect("not in the fleet, not readable", now, again, 1)
-	expect("told there", gone, again, 0)
+	expect("told there", gone, again, 1)
 }
 
 // TestConsentInGitIsForWhatCouldBeRead: placements that a broken revision does not show

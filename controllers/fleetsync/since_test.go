@@ -81,7 +81,7 @@ func TestWhatCameBackIsSeenBehindAMerge(t *testing.T) {
 	t.Log("a commit that the mirror cannot read now may have placed it")
 	for _, err := range []error{tree.ErrCorrupt, errors.New("disk")} {
 		source.commit, source.err = back, err
-		if placed, ok := c.placedSince(t.Context(), removal, head); ok {
+		if placed, ok := c.placedSince(t.Context(), removal); ok {
 			t.Errorf("%v: placed %v", err, placed)
 		}
 		if !c.cameBack(t.Context(), removal, "shop") || !c.cameBack(t.Context(), removal, "tool") {
@@ -90,7 +90,7 @@ func TestWhatCameBackIsSeenBehindAMerge(t *testing.T) {
 	}
 	t.Log("one that nobody takes for what it holds placed nothing, and neither did a broken fleet.yaml: " + broken)
 	source.commit, source.err = broken, &tree.Error{Problem: "refused"}
-	placed, ok := c.placedSince(t.Context(), removal, head)
+	placed, ok := c.placedSince(t.Context(), removal)
 	if !ok || !placed[id] || len(placed) != 1 {
 		t.Errorf("placed since: %v, %v", placed, ok)
 	}

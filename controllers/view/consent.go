@@ -12,8 +12,8 @@ import (
 // Git placed it last on this cluster; "" where nobody knows.
 type Leaving map[kustomize.ObjectID]string
 
-// Consent counts those that fleet.yaml does not let go. astray are the revisions that
-// it names and that are not in the history.
+// Consent counts those that neither fleet.yaml nor the Delivery's annotation lets go. astray
+// are the revisions that fleet.yaml names and that are not in the history.
 type Consent func(ctx context.Context, d *v1alpha1.Delivery, leaving Leaving) (guarded int, astray []string)
 
 // Astray says in a condition's words that fleet.yaml consents to revisions that are not

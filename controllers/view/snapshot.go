@@ -43,7 +43,7 @@ type Snapshot struct {
 	// Stood builds what a Delivery applied last again, from the revision that it
 	// was built from; nil when that is not to be had any more.
 	Stood func(context.Context, *v1alpha1.Delivery) *kustomize.Build
-	// Consented is what fleet.yaml at Head consents to; nil for nothing.
+	// Consented is what is consented to at Head; nil for nothing.
 	Consented Consent
 }
 

@@ -1,0 +1,111 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// What histories met, step by step.
+
+// standsOf says what of a history lives by name, of one kind.
+func (h *history) standsOf(kind client.Object, names ...string) {
+	h.t.Helper()
+	for _, name := range names {
+		if !h.exists(kind, name) {
+			h.t.Errorf("%s is gone:\n%s", name, strings.Join(h.trail, "\n"))
+		}
+	}
+}
+
+// TestConsentToAMoveLetsNothingGoThatIsDroppedLater: nobody takes what moved, and where it
+// moved to it is dropped. The Delivery that has it was told of the move alone, and its
+// condition names what to consent to now.
+func TestConsentToAMoveLetsNothingGoThatIsDroppedLater(t *testing.T) {
+	for where, consent := range map[string]func(h *history, revision string){
+		"typed": func(h *history, revision string) {
+			h.consent("shop", func(*v1alpha1.Delivery) string { return revision })
+		},
+		"in Git": func(h *history, revision string) {
+			h.change("fleet.yaml consents", func() { h.deliveryWorld.consent = revision })
+		},
+	} {
+		t.Run(where, func(t *testing.T) {
+			h := newHistory(t, newModelServer(t), 1)
+			var moves []kustomize.Object
+			for _, name := range []string{"rules", "texts", "extra"} {
+				moves = append(moves, h.configMap(name, "1"))
+			}
+			stays := h.configMap("conf", "1")
+			h.change("shop has all", func() { h.place("shop", append(moves, stays)...) })
+			h.rests()
+			h.change("they move, and wait", func() {
+				h.place("shop", stays)
+				h.place("other", moves...).spec.Windows = closed()
+			})
+			moved := h.snapshots.Load().Revision
+			h.rests()
+			consent(h, moved)
+			h.change("other drops them", func() { h.place("other") })
+			dropped := h.snapshots.Load().Revision
+			h.rests()
+			h.standsOf(&corev1.ConfigMap{}, "rules", "texts", "extra")
+			d := h.delivery("shop")
+			if text := describeConditions(d); d.Spec.Revision != moved || count(d, v1alpha1.PruneBlockedReason) == 0 ||
+				!strings.Contains(text, v1alpha1.ConsentAnnotation+"="+dropped+" ") {
+				t.Errorf("told %s, wants consent to %s: %s", d.Spec.Revision, dropped, text)
+			}
+			consent(h, dropped)
+			h.rests()
+			h.rules.equal()
+		})
+	}
+}
+
+// TestWhatComesBackWhileItGoesWaitsForItsTime: a build brings back a workload that is
+// being deleted, and drops something else. It gives something, and so waits as a whole;
+// also where the process died at any write of the removal.
+func TestWhatComesBackWhileItGoesWaitsForItsTime(t *testing.T) {
+	for died := range 5 {
+		t.Run(fmt.Sprint(died), func(t *testing.T) {
+			h := newHistory(t, newModelServer(t), 1)
+			worker, cache, rules := h.build("worker"), h.build("cache"), h.configMap("rules", "1")
+			h.change("shop begins", func() { h.place("shop", worker, cache, rules) })
+			h.rests()
+			h.change("the worker goes", func() { h.place("shop", cache, rules) })
+			if died > 0 {
+				h.starts(&saboteur{kind: dies, at: died})
+			}
+			live := worker.DeepCopy()
+			for range 2 { // one may have died before the deletion
+				if h.exists(live, "worker") {
+					h.pass("shop")
+				}
+			}
+			h.must(h.client.Get(h.ctx, client.ObjectKeyFromObject(live), live))
+			if live.GetDeletionTimestamp() == nil {
+				t.Fatal("the worker does not go")
+			}
+			h.change("the worker is back, and waits", func() {
+				h.place("shop", worker, cache).spec.Windows = closed()
+			})
+			for range 3 {
+				h.pass("shop")
+				h.standsOf(&corev1.ConfigMap{}, "rules")
+				h.podsEnd()
+			}
+			if d := h.delivery("shop"); count(d, v1alpha1.WaitingForWindowReason) == 0 || h.exists(live, "worker") {
+				t.Errorf("it does not wait: %s", describeConditions(d))
+			}
+			h.change("it may come", func() { h.git["shop"].spec.Windows = nil })
+			h.rests()
+			h.rules.equal()
+		})
+	}
+}
