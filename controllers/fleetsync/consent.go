@@ -23,7 +23,8 @@ import (
 // nothing else, and a removal that was cut short goes on. A cluster that slept through a
 // return as well reads of it in Git's history, and decides as those that were awake.
 
-// mostSince bounds the commits that are read between a consent's revision and the head. Beyond it the consent covers nothing: one to a later revision does.
+// mostSince bounds the commits that are read between a consent's revision and the head.
+// Beyond it the consent covers nothing: one to a later revision does.
 const mostSince = 256
 
 // consents is what fleet.yaml of a snapshot consents to, for one cluster.
