@@ -161,6 +161,7 @@ release-check: packagers $(foreach t,$(RELEASERS),bin/.$(notdir $(t))) ## Make a
 		(cd dist && sha256sum *_*/bulla* && cat SHA256SUMS) > .cache/release/$$turn || exit 1; done
 	@diff .cache/release/first .cache/release/second && echo "ok: made twice, all that is signed is the same"
 	@$(GO) run ./fixtures/release check dist
+	@$(GO) run ./fixtures/release cross
 
 clean: ## Remove what make built
 	rm -rf bin .cache
