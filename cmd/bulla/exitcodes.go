@@ -28,12 +28,12 @@ var exitCodes = []struct {
 	{fault.Findings, []string{
 		"it was done, and found something: validate, status --check and audit verify",
 		"have problems to show; audit log and audit who were given a --file that is not",
-		"the audit log; recover or reseal left a stub as it was; keys ls or audit who",
-		"met stubs that cannot be read; import secrets, import kube, import sops or",
-		"another import left something behind; import argocd-vault-plugin found",
-		"placeholders; export secrets or export sops left a stub behind; audit",
-		"statement, or audit verify of one, misses a step; rotate --exposed lists values",
-		"that only people can replace",
+		"the audit log; recover or reseal left a stub as it was; merge left a conflict to",
+		"a person; keys ls or audit who met stubs that cannot be read; import secrets,",
+		"import kube, import sops or another import left something behind; import",
+		"argocd-vault-plugin found placeholders; export secrets or export sops left a",
+		"stub behind; audit statement, or audit verify of one, misses a step; rotate",
+		"--exposed lists values that only people can replace",
 	}},
 	{fault.Trust, []string{
 		"trust was refused: nothing is pinned for this fleet, its keys are not covered",

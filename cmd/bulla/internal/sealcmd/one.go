@@ -68,7 +68,7 @@ func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) (*single, error) 
 // made is a value that is made by a recipe, and that nobody sees.
 func made(s *shell.Shell, key string, recipe values.Recipe) *single {
 	return &single{key, func(source *values.Source, set values.Set) error {
-		value, bits, err := recipe.Make()
+		value, bits, err := values.Generate(recipe.Length, recipe.Alphabet)
 		if err != nil {
 			return err
 		}
