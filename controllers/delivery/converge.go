@@ -91,7 +91,7 @@ func (p *pass) intend(ctx context.Context, changes []change) error {
 		return nil
 	}
 	for _, c := range changes {
-		p.stand.inv.Add(c.object.ID, c.object.Manifest.GroupVersionKind().Version)
+		p.stand.inv.Add(c.object.ID, c.object.Manifest.GroupVersionKind().Version, c.object.Prune())
 	}
 	status, saved := &p.record.Obj.Status, p.record.Saved().Status
 	if digest := p.record.Obj.Spec.BuildDigest; status.AppliedBuildDigest != digest {

@@ -58,15 +58,19 @@ func (p *pruning) run(ctx context.Context, guarded bool) error {
 		p.record.Note("%d objects that Git dropped stay: the cluster is suspended", len(leaving))
 		return nil
 	}
-	if leaving = p.release(leaving); len(leaving) == 0 {
-		return nil
+	leaving, held := p.release(ctx, leaving)
+	if len(leaving) == 0 {
+		return held
 	}
 	if guarded {
 		if err := p.guard(ctx, leaving); err != nil {
 			return err
 		}
 	}
-	return p.removeStages(ctx, leaving)
+	if err := p.removeStages(ctx, leaving); err != nil {
+		return err
+	}
+	return held
 }
 
 // leaving are the objects of the inventory that may be deleted now: the
@@ -117,13 +121,13 @@ func (p *pruning) handOver(ctx context.Context, id ObjectID, to string) error {
 	if err != nil {
 		return pruneFailed(err)
 	}
+	if err := p.vouch(ctx, id, fate); err != nil {
+		return pruneFailed(err)
+	}
 	if fate.Gone {
 		p.leavings.moves(to)
 		p.stand.drop(id)
 		return nil
-	}
-	if err := p.hands.Puts.Vouch(ctx, id, p.stand.inv[id]); err != nil {
-		return pruneFailed(err)
 	}
 	p.record.Note("%s moves to placement %q", inventory.Describe(id), to)
 	p.again.Within(handOverRetry)
@@ -236,6 +240,9 @@ func (p *pruning) removeStage(ctx context.Context, ids []ObjectID) (remaining st
 			continue
 		}
 		fate, err := p.hands.Deletes.Remove(ctx, id, p.stand.inv[id])
+		if err == nil && fate.Gone {
+			err = p.vouch(ctx, id, fate)
+		}
 		switch {
 		case err != nil:
 			errs = append(errs, err)

@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -10,20 +12,52 @@ import (
 
 // release drops what the placement leaves behind from the inventory, and gives what is
 // to be deleted all the same. A word about a whole placement keeps no sealed object:
-// reverting revokes, and only the stub itself can say otherwise.
-func (p *pruning) release(leaving []ObjectID) (deleted []ObjectID) {
+// reverting revokes, and only the stub itself can say otherwise. held is why some of what
+// is left behind is known still: a revoked value waits for none of that.
+func (p *pruning) release(ctx context.Context, leaving []ObjectID) (deleted []ObjectID, held error) {
+	var errs []error
+	released := 0
 	for _, id := range leaving {
-		if p.leavesBehind(id) {
-			p.stand.drop(id)
+		if !p.leavesBehind(id) {
+			deleted = append(deleted, id)
 			continue
 		}
-		deleted = append(deleted, id)
+		if err := p.letsGo(ctx, id); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		released++
 	}
-	if released := len(leaving) - len(deleted); released > 0 {
+	if released > 0 {
 		p.record.Event("Released",
 			fmt.Sprintf("%d objects that Git dropped stay: %s", released, stayWhy(p.record.Obj)))
 	}
-	return deleted
+	if len(errs) > 0 {
+		held = pruneFailed(errors.Join(errs...))
+	}
+	return deleted, held
+}
+
+// letsGo drops an object from the inventory that lives on.
+func (p *pruning) letsGo(ctx context.Context, id ObjectID) error {
+	fate, err := p.hands.Deletes.Look(ctx, id, p.stand.inv[id])
+	if err != nil {
+		return err
+	}
+	if err := p.vouch(ctx, id, fate); err != nil {
+		return err
+	}
+	p.stand.drop(id)
+	return nil
+}
+
+// vouch proves an object whose making was cut short before its Delivery forgets it: a
+// placement that has it next could not tell it from somebody else's.
+func (p *pruning) vouch(ctx context.Context, id ObjectID, fate apply.Fate) error {
+	if !fate.Unproved {
+		return nil
+	}
+	return p.hands.Puts.Vouch(ctx, id, p.stand.inv[id])
 }
 
 // leavesBehind: an object that Git dropped stays, as nobody's.

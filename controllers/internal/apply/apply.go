@@ -78,9 +78,9 @@ func (p *Puts) Prove(ctx context.Context, o Object, entry v1alpha1.InventoryEntr
 	return o.keeping(entry, proved), nil
 }
 
-// Vouch ends the proof of an object that another placement is to take over. One that
-// was made and not yet proved carries a proof that its own Delivery alone can read:
-// to any other it is somebody else's, for ever.
+// Vouch ends the proof of an object that its Delivery lets go: another placement may take
+// it over, now or later. One that was made and not yet proved carries a proof that its own
+// Delivery alone can read: to any other it is somebody else's, for ever.
 func (p *Puts) Vouch(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) error {
 	live, err := p.live.metadata(ctx, id, inventory.GVK(id, entry))
 	if err != nil {

@@ -23,6 +23,9 @@ type Fate struct {
 	// leaves the inventory. Kept says why it was left alone, "" when absent.
 	Gone bool
 	Kept string
+	// Unproved: its making was cut short, and its own Delivery alone can tell that the
+	// object is ours. See [Puts.Vouch].
+	Unproved bool
 	// Deleting is since when the API server is deleting it, and Finalizers are what
 	// it waits for, the garbage collector's aside.
 	Deleting   time.Time
@@ -82,7 +85,7 @@ func (r *Deletes) look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry
 	if live == nil {
 		return Fate{Gone: true}, nil, nil
 	}
-	var fate Fate
+	fate := Fate{Unproved: r.claims.born(id, live)}
 	switch {
 	case !r.claims.keeps(id, live, entry):
 		fate.Gone, fate.Kept = true, "nothing proves that it is this placement's"

@@ -61,9 +61,9 @@ func TestWhatStandsKeepsWhatItNamesAndAServerThatIsDownNoMore(t *testing.T) {
 		{Kind: "ConfigMap", Namespace: "ns", Name: "c"}, {Kind: "Service", Namespace: "ns", Name: "s"},
 		{Kind: "ServiceAccount", Namespace: "ns", Name: "robot"},
 	} {
-		inv.Add(id, "v1")
+		inv.Add(id, "v1", "")
 	}
-	inv.Add(ID{Kind: "Valve", Group: "plant.example", Namespace: "ns", Name: "one"}, "v1")
+	inv.Add(ID{Kind: "Valve", Group: "plant.example", Namespace: "ns", Name: "one"}, "v1", "")
 	secret := func(namespace, name string) ID { return ID{Kind: "Secret", Namespace: namespace, Name: name} }
 	got, err := NewHands(Claims{}, s, nil, s).Live.UsersAmong(t.Context(), inv, []ID{secret("ns", "db"),
 		secret("ns", "valve"), secret("ns", "revoked"), secret("edge", "kept")})

@@ -67,10 +67,11 @@ func (inv Inventory) Entries() []v1alpha1.InventoryEntry {
 	return entries
 }
 
-// Add puts an object into the inventory without overwriting what is known of it.
-func (inv Inventory) Add(id ID, version string) {
+// Add puts an object into the inventory without overwriting what is known of it. prune is
+// what Git says of its removal: one whose making is cut short may be dropped next.
+func (inv Inventory) Add(id ID, version, prune string) {
 	if _, ok := inv[id]; !ok {
-		inv[id] = v1alpha1.InventoryEntry{ID: Format(id), Version: version}
+		inv[id] = v1alpha1.InventoryEntry{ID: Format(id), Version: version, Prune: prune}
 	}
 }
 

@@ -43,8 +43,8 @@ func TestEntriesThatNobodyCouldHaveWrittenAreLeftOut(t *testing.T) {
 func TestAddingKeepsWhatIsKnown(t *testing.T) {
 	id := ID{Kind: "Secret", Namespace: "ns", Name: "db"}
 	inv := Inventory{id: {Version: "v1", UID: "u", Content: "sha256:c"}}
-	inv.Add(id, "v1")
-	inv.Add(ID{Group: "apps", Kind: "Deployment", Namespace: "ns", Name: "api"}, "v1")
+	inv.Add(id, "v1", "")
+	inv.Add(ID{Group: "apps", Kind: "Deployment", Namespace: "ns", Name: "api"}, "v1", "")
 	if inv[id].UID != "u" || len(inv) != 2 || inv.Secrets() != 1 {
 		t.Errorf("got %v", inv)
 	}
