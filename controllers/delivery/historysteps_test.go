@@ -267,6 +267,7 @@ func (h *history) deliveryIsDeleted() {
 	h.note("somebody deletes the Delivery %s", d.Name)
 	h.rules.mishaps++
 	h.must(h.client.Delete(h.ctx, d))
+	h.rules.forgotten(d.Name)
 	h.commit()
 	h.rules.committed()
 }

@@ -129,6 +129,20 @@ func (r *rules) passEnded(name string) {
 	}
 }
 
+// forgotten: with its Delivery goes what stood when a placement last settled. What is
+// proved to be of it is all that anybody knows then, that of a build that was cut short too.
+func (r *rules) forgotten(name string) {
+	stands := map[ObjectID]bool{}
+	for _, gvk := range modelKinds {
+		for _, o := range r.h.list(gvk) {
+			if r.isOurs(o.GetUID()) && o.GetLabels()[v1alpha1.OwnerLabel] == name {
+				stands[built.ObjectIDOf(&o)] = true
+			}
+		}
+	}
+	r.settled[name] = stands
+}
+
 // seen: what a placement has and Git places, and a pass of it saw that. It is as it was
 // before it left.
 func (r *rules) seen(d *v1alpha1.Delivery) {
