@@ -144,13 +144,18 @@ func (r *rules) forgotten(name string) {
 }
 
 // seen: what a placement has and Git places, and a pass of it saw that. It is as it was
-// before it left.
+// before it left. What was left behind and not taken up yet, since the process died before,
+// is left behind still.
 func (r *rules) seen(d *v1alpha1.Delivery) {
 	placed := r.placed()
 	for _, entry := range d.Status.Inventory {
 		id, err := inventory.Parse(entry.ID)
-		if _, again := placed[id]; again && err == nil {
-			delete(r.unseen, id)
+		if _, again := placed[id]; !again || err != nil {
+			continue
+		}
+		delete(r.unseen, id)
+		live, err := r.h.server.live(r.h.ctx, gvkOf(id), client.ObjectKey{Namespace: id.Namespace, Name: id.Name})
+		if r.h.must(err); live != nil && live.GetLabels()[v1alpha1.OwnerLabel] == d.Name {
 			delete(r.mayStay, id)
 		}
 	}
