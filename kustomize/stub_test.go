@@ -197,6 +197,10 @@ func outOfBounds() refusals {
 		{"a reference beside another document",
 			testfleet.Files{"apps/app/x.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: SealedReference\nmetadata: {name: a}\n" +
 				"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n"},
+			[]string{"apps/app/x.yaml:4: ", "second document"}},
+		{"a reference whose kind is written with escapes",
+			testfleet.Files{"apps/app/x.yaml": "apiVersion: bulla.dev/v1alpha1\nkind: \"Sealed\\x52eference\"\n" +
+				"metadata: {name: a}\n"},
 			[]string{"a SealedReference must stand alone in its file"}},
 		{"a generated name",
 			testfleet.Files{"apps/app/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n"},
