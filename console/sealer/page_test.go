@@ -113,8 +113,8 @@ func TestWhatCannotBeSealedStaysInTheBrowser(t *testing.T) {
 			t.Errorf("%s: %q, hint %q; want %q", name, s.Error, s.Hint, c.want)
 		}
 	}
-	if len(w.sent) > 0 {
-		t.Errorf("the page sent %s", w.sent)
+	if sent := w.got(); len(sent) > 0 {
+		t.Errorf("the page sent %s", sent)
 	}
 	b.Open(t, w.url)
 	w.sweep(t, b, secret)

@@ -35,29 +35,36 @@ func TestAPageSealsToNoKeysButThoseOfTheRoot(t *testing.T) {
 			t.Errorf("%s: %q, hint %q; want %q", what, s.Error, s.Hint, want)
 		}
 	}
-	w.spec.RecoveryRecipients = append([]string{stranger.Recipient()}, good.RecoveryRecipients...)
+	w.change(func() {
+		w.spec.RecoveryRecipients = append([]string{stranger.Recipient()}, good.RecoveryRecipients...)
+	})
 	refused("one more recovery recipient", "does not verify")
-	w.spec = good
-	w.spec.Signature = ""
+	w.change(func() {
+		w.spec = good
+		w.spec.Signature = ""
+	})
 	refused("no signature", "does not verify")
-	if len(w.sent) > 0 {
-		t.Fatalf("the page sent %s", w.sent)
+	if sent := w.got(); len(sent) > 0 {
+		t.Fatalf("the page sent %s", sent)
 	}
-	w.spec = good
-	w.spec.Serial = 2
-	root.Sign(t, &w.spec)
+	w.change(func() {
+		w.spec = good
+		w.spec.Serial = 2
+		root.Sign(t, &w.spec)
+	})
 	if s := try(); s.Error != "" {
 		t.Fatalf("the good one: %s", s.Error)
 	}
-	w.sent = nil
-	w.spec = good
+	w.change(func() { w.sent, w.spec = nil, good })
 	refused("an older one", "rolled back")
-	w.root = testfleet.NewRoot(t)
-	w.spec = w.root.Spec(9)
-	w.root.Sign(t, &w.spec)
+	w.change(func() {
+		w.root = testfleet.NewRoot(t)
+		w.spec = w.root.Spec(9)
+		w.root.Sign(t, &w.spec)
+	})
 	refused("another root key", "another than this browser knows")
-	if len(w.sent) > 0 {
-		t.Errorf("the page sent %s", w.sent)
+	if sent := w.got(); len(sent) > 0 {
+		t.Errorf("the page sent %s", sent)
 	}
 	b.Open(t, w.url)
 	b.Act(t, chromedp.SetValue("#password", secret.Value()))
@@ -92,7 +99,7 @@ func TestASealerThatDoesNotLoadSaysSo(t *testing.T) {
 		"away": {static.PagePolicy, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			"the console answers 502"},
 	} {
-		w.policy, w.program = c.policy, c.program
+		w.change(func() { w.policy, w.program = c.policy, c.program })
 		b.Open(t, w.url+"?"+strings.ReplaceAll(name, " ", "-"))
 		b.Act(t, chromedp.SetValue("#password", secret.Value()))
 		s := submit(t, b, newJob([]string{"password"}), map[string]string{"password": "password"}, false)
@@ -100,8 +107,8 @@ func TestASealerThatDoesNotLoadSaysSo(t *testing.T) {
 			t.Errorf("%s: %q, hint %q; want %q", name, s.Error, s.Hint, c.want)
 		}
 	}
-	if len(w.sent) > 0 {
-		t.Errorf("the page sent %s", w.sent)
+	if sent := w.got(); len(sent) > 0 {
+		t.Errorf("the page sent %s", sent)
 	}
 	b.Open(t, "about:blank")
 	canary.Check(t, []canary.Canary{secret}, canary.Bytes("requests", b.Sent()), canary.Path(b.Profile))
@@ -133,13 +140,16 @@ func TestWhatSeesValuesCanAskForNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	w.policy, _, _ = strings.Cut(static.PagePolicy, "require-trusted-types-for")
-	w.program = func(out http.ResponseWriter, _ *http.Request) {
+	program := func(out http.ResponseWriter, _ *http.Request) {
 		out.Header().Set("Content-Type", "text/javascript")
 		out.Header().Set("Content-Security-Policy", response.Header.Get("Content-Security-Policy"))
 		_, _ = out.Write([]byte(`fetch("/send", {method: "POST", body: "out"}).then(() => postMessage("out"),
 			() => postMessage("kept"))`))
 	}
+	w.change(func() {
+		w.policy, _, _ = strings.Cut(static.PagePolicy, "require-trusted-types-for")
+		w.program = program
+	})
 	b.Open(t, w.url)
 	var answer string
 	b.Must(t, &answer, `new Promise((done) => {
@@ -147,7 +157,7 @@ func TestWhatSeesValuesCanAskForNothing(t *testing.T) {
 		worker.onmessage = ({data}) => done(data)
 		worker.onerror = () => done('did not start')
 	})`)
-	if answer != "kept" || len(w.sent) > 0 {
+	if answer != "kept" || len(w.got()) > 0 {
 		t.Errorf("a request got %s", answer)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,14 +56,28 @@ type world struct {
 	spec    api.FleetSpec
 	suite   api.Suite
 	cluster *softkey.Identity
+	url     string
 
-	url string
+	// mu guards what the server reads and writes: of the above, root and spec.
+	mu sync.Mutex
 	// policy is of the page, program what serves sealer.wasm where that is another.
 	policy  string
 	program http.HandlerFunc
+	sent    [][]byte
+}
 
-	mu   sync.Mutex
-	sent [][]byte
+// change changes what the server says from here on.
+func (w *world) change(how func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	how()
+}
+
+// got is what the page sent.
+func (w *world) got() [][]byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.sent)
 }
 
 func newWorld(t testing.TB) *world {
@@ -106,16 +121,20 @@ func (w *world) serve(t testing.TB) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(out http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
 		out.Header().Set("Content-Security-Policy", w.policy)
+		w.mu.Unlock()
 		http.FileServer(http.Dir("testdata/page")).ServeHTTP(out, r)
 	})
 	mux.Handle("/sealer/", files)
 	mux.HandleFunc("/sealer/sealer.wasm", func(out http.ResponseWriter, r *http.Request) {
-		if w.program != nil {
-			w.program(out, r)
-			return
+		w.mu.Lock()
+		program := w.program
+		w.mu.Unlock()
+		if program == nil {
+			program = files.ServeHTTP
 		}
-		files.ServeHTTP(out, r)
+		program(out, r)
 	})
 	mux.HandleFunc("/fleet", func(out http.ResponseWriter, _ *http.Request) { out.Write(w.asked(t)) })
 	mux.HandleFunc("/send", func(_ http.ResponseWriter, r *http.Request) {
@@ -131,6 +150,8 @@ func (w *world) serve(t testing.TB) {
 
 // asked is what the page is told of the fleet.
 func (w *world) asked(t testing.TB) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	fleet, err := json.Marshal(api.Fleet{TypeMeta: api.TypeMeta{APIVersion: api.APIVersion, Kind: api.KindFleet},
 		Metadata: api.Metadata{Name: "acme"}, Spec: w.spec})
 	if err != nil {
@@ -174,12 +195,11 @@ func newJob(blocks ...[]string) sealer.Job {
 // blocks are what the page sent last.
 func (w *world) blocks(t testing.TB) (blocks []api.Block) {
 	t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.sent) == 0 {
+	sent := w.got()
+	if len(sent) == 0 {
 		t.Fatal("nothing was sent")
 	}
-	if err := json.Unmarshal(w.sent[len(w.sent)-1], &blocks); err != nil {
+	if err := json.Unmarshal(sent[len(sent)-1], &blocks); err != nil {
 		t.Fatal(err)
 	}
 	return blocks
@@ -219,9 +239,7 @@ func (w *world) sweep(t testing.TB, b *browser.Browser, secrets ...canary.Canary
 	b.Must(t, &shown, `JSON.stringify([location.href, document.documentElement.outerHTML, {...localStorage},
 		{...sessionStorage}, document.cookie, [...document.querySelectorAll('input, textarea')].map((f) => [f.value,
 		f.defaultValue])])`)
-	w.mu.Lock()
-	got := bytes.Join(w.sent, []byte("\n"))
-	w.mu.Unlock()
+	got := bytes.Join(w.got(), []byte("\n"))
 	canary.Check(t, secrets, canary.Bytes("requests", b.Sent()), canary.Bytes("the server's", got),
 		canary.Bytes("page", []byte(shown)), canary.Bytes("console", []byte(b.Said())), canary.Path(b.Profile))
 	if strays := b.Strays(); len(strays) > 0 {
