@@ -57,9 +57,11 @@ func sealedOf(o kustomize.Object) reference.Sealed {
 	return reference.Sealed{Stub: o.Stub.Manifest, Reference: o.Stub.Reference}
 }
 
-// noteStored says what a plan could not look at: stubs of references that come or change.
+// noteStored says what a plan could not look at: stubs of references that come or change,
+// or that are other ones of the same values, as far as the reference says: it may lie, and
+// then opens nothing.
 func (d *differ) noteStored(p *Plan) {
-	var files []string
+	files := d.replaced()
 	for _, file := range d.changedFiles(p) {
 		if sealed, err := sealedIn(d.head.Tree, file); err == nil && sealed.Reference != nil {
 			files = append(files, file)
@@ -68,9 +70,25 @@ func (d *differ) noteStored(p *Plan) {
 	if len(files) == 0 {
 		return
 	}
+	slices.Sort(files)
+	files = slices.Compact(files)
 	p.Notes = append(p.Notes, "only what Git says of a reference is compared: which of its values are other ones, "+
 		"whether the key service has the stub, and what its locks open, is not in Git "+
 		"(bulla reference --inline --dry-run FILE asks the service): "+some(files))
+}
+
+// replaced are the references that name another stub than at the base.
+func (d *differ) replaced() (files []string) {
+	for _, group := range d.head.groups {
+		for _, one := range group.referred {
+			file := one.candidates[0].Path
+			was, err := sealedIn(d.base.Tree, file)
+			if err == nil && was.Reference != nil && was.Reference.Spec.Stub != one.sealed.Reference.Spec.Stub {
+				files = append(files, file)
+			}
+		}
+	}
+	return files
 }
 
 // some names a few of many.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/sealing/reference"
 )
@@ -81,7 +82,18 @@ func TestAPlanSaysWhatItDoesNotSee(t *testing.T) {
 		!strings.HasSuffix(p.Notes[0], ": apps/shop/db.yaml") {
 		t.Errorf("notes %q", p.Notes)
 	}
-	w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": w.refer(w.files["apps/shop/db.yaml"])})
+	stands := w.refer(w.files["apps/shop/db.yaml"])
+	w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": stands})
+	r, err := api.ParseSealedReference("db.yaml", []byte(stands))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Other bytes, and the values of before: so it says.
+	lies := strings.Replace(stands, r.Spec.Stub.Digest, api.StubDigest([]byte("another")), 1)
+	if p := w.between(testfleet.Files{"apps/shop/db.yaml": lies}); p.Changes() || len(p.Notes) != 1 ||
+		!strings.HasSuffix(p.Notes[0], ": apps/shop/db.yaml") {
+		t.Errorf("another stub: changes %v, notes %q", p.Changes(), p.Notes)
+	}
 	w.supersede()
 	if p := w.between(testfleet.Files{"README": "x"}); len(p.KeysDue) != 0 || len(p.Notes) != 1 ||
 		!strings.HasPrefix(p.Notes[0], "a superseded key may be needed for stubs that references name") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -68,14 +67,12 @@ func (p *pass) send(ctx context.Context, full bool) error {
 // carry has kept what leaves Git with a build that has references.
 func (p *pass) carry(ctx context.Context) {
 	d := p.record.Obj
-	refers := func(o apply.Object) bool { return o.Sealed() && o.Built.Stub.Reference != nil }
-	if d.Status.AppliedBuildDigest == d.Spec.BuildDigest || !slices.ContainsFunc(p.aim.Objects, refers) {
+	if d.Status.AppliedBuildDigest == d.Spec.BuildDigest {
 		return
 	}
-	before, err := p.mem.builds.Stood(ctx, p.aim.Snapshot, d)
-	if err == nil {
-		err = p.unsealing().carry(ctx, before, p.aim.Objects)
-	}
+	err := p.unsealing().carry(ctx, p.aim.Objects, func() ([]apply.Object, error) {
+		return p.mem.builds.Stood(ctx, p.aim.Snapshot, d)
+	})
 	if err != nil && ctx.Err() == nil {
 		logf.FromContext(ctx).Error(say.Steady(err), "stubs that leave Git are not kept: a lost value is asked for",
 			"placement", p.aim.Name)

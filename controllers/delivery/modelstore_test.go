@@ -208,16 +208,11 @@ func (s *modelStore) Create(_ context.Context, o client.Object, options ...clien
 func (s *modelStore) Delete(_ context.Context, o client.Object, options ...client.DeleteOption) error {
 	var all client.DeleteOptions
 	all.ApplyOptions(options)
-	gvk, err := s.GroupVersionKindFor(o)
+	gvk, live, unlock, err := s.hold(o)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	live, err := s.find(gvk, client.ObjectKeyFromObject(o))
-	if err != nil {
-		return err
-	}
+	defer unlock()
 	if p := all.Preconditions; p != nil && (p.UID != nil && *p.UID != live.object.GetUID() ||
 		p.ResourceVersion != nil && *p.ResourceVersion != live.object.GetResourceVersion()) {
 		return apierrors.NewConflict(resourceOf(gvk), o.GetName(), errors.New("it is another, or another version"))

@@ -120,19 +120,27 @@ func part(was, next client.Object, status bool) {
 	d.Status, d.ResourceVersion = written, version
 }
 
+// hold gives what lives, of which nobody else writes until unlock.
+func (s *modelStore) hold(o client.Object) (gvk schema.GroupVersionKind, live *stored, unlock func(), err error) {
+	if gvk, err = s.GroupVersionKindFor(o); err != nil {
+		return gvk, nil, nil, err
+	}
+	s.mu.Lock()
+	if live, err = s.find(gvk, client.ObjectKeyFromObject(o)); err != nil {
+		s.mu.Unlock()
+		return gvk, nil, nil, err
+	}
+	return gvk, live, s.mu.Unlock, nil
+}
+
 func (s *modelStore) Update(_ context.Context, o client.Object, options ...client.UpdateOption) error {
 	var all client.UpdateOptions
 	all.ApplyOptions(options)
-	gvk, err := s.GroupVersionKindFor(o)
+	gvk, live, unlock, err := s.hold(o)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	live, err := s.find(gvk, client.ObjectKeyFromObject(o))
-	if err != nil {
-		return err
-	}
+	defer unlock()
 	next, err := s.own(gvk, o)
 	if err != nil {
 		return err
@@ -155,16 +163,11 @@ func (s *modelStore) Patch(_ context.Context, o client.Object, p client.Patch, o
 }
 
 func (s *modelStore) patch(o client.Object, p client.Patch, manager string, status bool) error {
-	gvk, err := s.GroupVersionKindFor(o)
+	gvk, live, unlock, err := s.hold(o)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	live, err := s.find(gvk, client.ObjectKeyFromObject(o))
-	if err != nil {
-		return err
-	}
+	defer unlock()
 	data, err := p.Data(o)
 	if err != nil {
 		return err

@@ -76,8 +76,11 @@ func (u unsealing) kept(ctx context.Context, changes []change) ([]change, values
 // carry keeps what of stubs is in Git up to now and will not be, so that what stands is
 // healed with the key service away, also once its stubs are references. Where it fails
 // nothing is held: a value that is lost is asked for then.
-func (u unsealing) carry(ctx context.Context, stood, wanted []apply.Object) error {
-	return u.unsealer.Carry(ctx, u.aim.Name, u.aim.Snapshot, sealedOf(stood), sealedOf(wanted))
+func (u unsealing) carry(ctx context.Context, wanted []apply.Object, stood func() ([]apply.Object, error)) error {
+	return u.unsealer.Carry(ctx, u.aim.Name, u.aim.Snapshot, sealedOf(wanted), func() ([]unseal.Sealed, error) {
+		objects, err := stood()
+		return sealedOf(objects), err
+	})
 }
 
 func sealedOf(objects []apply.Object) []unseal.Sealed {

@@ -35,12 +35,14 @@ type consents struct {
 	cluster  string
 	// typed is the revision that the FleetSync's annotation names; "" for none.
 	typed string
-	// back is what Git placed here again, by the commits between which it did.
-	back *sync.Map
+	// back are the objects, and backWhole the placements, that Git placed here after a
+	// consent's revision, by that.
+	back, backWhole *sync.Map
 }
 
 func newConsents(m openMirror, b *kustomize.Builder, s *view.Snapshot, cluster string) consents {
-	return consents{mirror: m, builder: b, snapshot: s, cluster: cluster, back: new(sync.Map)}
+	return consents{mirror: m, builder: b, snapshot: s, cluster: cluster,
+		back: new(sync.Map), backWhole: new(sync.Map)}
 }
 
 // revisions are those that fleet.yaml names, and those among them that are not in the
@@ -178,8 +180,7 @@ func isUnread(err error) bool {
 // placedSince are the objects that a commit placed here after a consent's revision, the
 // head included. Not ok: that is not known, or not yet, and then the consent waits.
 func (c consents) placedSince(ctx context.Context, revision string) (back map[kustomize.ObjectID]bool, ok bool) {
-	key := revision + ".."
-	if known, ok := c.back.Load(key); ok {
+	if known, ok := c.back.Load(revision); ok {
 		return known.(map[kustomize.ObjectID]bool), true
 	}
 	commits, ok := c.since(ctx, revision)
@@ -190,7 +191,7 @@ func (c consents) placedSince(ctx context.Context, revision string) (back map[ku
 		}
 	}
 	if ok {
-		c.back.Store(key, back)
+		c.back.Store(revision, back)
 	}
 	return back, ok
 }
@@ -218,7 +219,7 @@ func (c consents) cameBack(ctx context.Context, revision, placement string) bool
 	if revision == c.typed {
 		return false
 	}
-	if known, there := c.back.Load(revision); there {
+	if known, there := c.backWhole.Load(revision); there {
 		return known.(map[string]bool)[placement]
 	}
 	names := map[string]bool{}
@@ -241,6 +242,6 @@ func (c consents) cameBack(ctx context.Context, revision, placement string) bool
 			names[name] = true
 		}
 	}
-	c.back.Store(revision, names)
+	c.backWhole.Store(revision, names)
 	return names[placement]
 }

@@ -225,15 +225,20 @@ func TestWhatLeavesGitIsKept(t *testing.T) {
 	db := w.seal("db", values)
 	stood := w.sealed(db)
 	asked, _ := w.refer(db)
+	builds := 0
 	carry := func(delivery string) {
 		t.Helper()
-		if err := w.process().Carry(t.Context(), delivery, w.snapshot, stood, []Sealed{asked}); err != nil {
+		err := w.process().Carry(t.Context(), delivery, w.snapshot, []Sealed{asked}, func() ([]Sealed, error) {
+			builds++
+			return stood, nil
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	carry("payments")
-	if len(w.kept()) != 0 {
-		t.Error("a stub without an answer is kept")
+	if len(w.kept()) != 0 || builds != 0 {
+		t.Errorf("a stub without an answer is kept, or was built for: %d", builds)
 	}
 	if _, err := w.process().Unseal(t.Context(), "payments", w.snapshot, stood); err != nil {
 		t.Fatal(err)
@@ -243,6 +248,10 @@ func TestWhatLeavesGitIsKept(t *testing.T) {
 	}
 	before := w.service.asked()
 	carry("payments")
+	carry("payments")
+	if builds != 1 {
+		t.Errorf("what stood was built %d times, for one stub that was not kept", builds)
+	}
 	if !w.heals("payments", asked) || w.service.asked() != before {
 		t.Errorf("it does not heal, or %d requests were made", w.service.asked()-before)
 	}

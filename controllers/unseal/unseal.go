@@ -106,17 +106,11 @@ func (u *Unsealing) Kept(ctx context.Context, delivery string, snapshot *view.Sn
 }
 
 // Carry implements [Unsealer].
-func (u *Unsealing) Carry(ctx context.Context, delivery string, snapshot *view.Snapshot, stood, wanted []Sealed) error {
-	inGit := map[string]*api.SealedManifest{}
-	for _, n := range stood {
-		if n.Object.Stub.Reference == nil {
-			inGit[n.Content] = n.Object.Stub.Manifest
-		}
-	}
-	wanted = slices.DeleteFunc(slices.Clone(wanted), func(n Sealed) bool {
-		return n.Object.Stub.Reference == nil || inGit[n.Content] == nil
-	})
-	if len(wanted) == 0 {
+func (u *Unsealing) Carry(ctx context.Context, delivery string, snapshot *view.Snapshot, wanted []Sealed,
+	stood func() ([]Sealed, error),
+) error {
+	isStub := func(n Sealed) bool { return n.Object.Stub.Reference == nil }
+	if wanted = slices.DeleteFunc(slices.Clone(wanted), isStub); len(wanted) == 0 {
 		return nil
 	}
 	defer u.kept.lock(delivery)()
@@ -124,8 +118,24 @@ func (u *Unsealing) Carry(ctx context.Context, delivery string, snapshot *view.S
 	if err != nil {
 		return err
 	}
+	wanted = slices.DeleteFunc(wanted, func(n Sealed) bool {
+		return o.shelf.get(n.Content) == nil || u.kept.shelves.hasStub(delivery, stubKey(n.Content))
+	})
+	if len(wanted) == 0 {
+		return nil
+	}
+	before, err := stood()
+	if err != nil {
+		return err
+	}
+	inGit := map[string]*api.SealedManifest{}
+	for _, n := range before {
+		if isStub(n) {
+			inGit[n.Content] = n.Object.Stub.Manifest
+		}
+	}
 	for _, n := range wanted {
-		if o.shelf.get(n.Content) == nil || u.kept.shelves.hasStub(delivery, stubKey(n.Content)) {
+		if inGit[n.Content] == nil {
 			continue
 		}
 		if err := u.kept.keepStub(ctx, delivery, n.Content, reference.Keep(inGit[n.Content])); err != nil {

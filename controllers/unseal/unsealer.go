@@ -27,9 +27,11 @@ type Unsealer interface {
 	// asks nobody. It is for what stood: the others are left out.
 	Kept(ctx context.Context, delivery string, snapshot *view.Snapshot, objects []Sealed) (map[ObjectID]map[string]string, error)
 	// Carry keeps, for references among wanted whose answers are kept, what of their
-	// stubs those open, where stood has the same values as stubs in Git: once they left
-	// Git nobody but the key service has them. It asks nobody.
-	Carry(ctx context.Context, delivery string, snapshot *view.Snapshot, stood, wanted []Sealed) error
+	// stubs those open, where stood gives the same values as stubs in Git: once they left
+	// Git nobody but the key service has them. It asks nobody, and stood only where
+	// something lacks.
+	Carry(ctx context.Context, delivery string, snapshot *view.Snapshot, wanted []Sealed,
+		stood func() ([]Sealed, error)) error
 	// Forget drops the kept answers of a Delivery but for those of the content
 	// digests in keep. Call it once the objects of the others are confirmed
 	// absent or replaced; with keep empty nothing of the Delivery is kept.

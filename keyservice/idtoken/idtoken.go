@@ -62,6 +62,17 @@ type Claims struct {
 	Issued, Expires time.Time
 }
 
+// Name is how the audit log names who comes by the token, and what people read. The
+// subject alone says who it is: an address may be given to somebody else, and stands in
+// the log beside the subject. Neither form is one of a certificate's name, so that nobody
+// comes by the entry of another kind.
+func (c Claims) Name() string {
+	if c.Email != "" {
+		return c.Email
+	}
+	return "oidc:" + c.Subject
+}
+
 // Verify returns what a token says if it counts. Its error never quotes the token. That
 // the issuer cannot be asked is [ErrUnreachable].
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {

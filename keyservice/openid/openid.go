@@ -55,19 +55,9 @@ func (a *Authenticator) read(ctx context.Context, raw string) (authority.Person,
 		return authority.Person{}, fmt.Errorf("%w: %w", authority.ErrToken, err)
 	}
 	return authority.Person{
-		Fleet: a.fleet, Name: name(claims), Identity: claims.Issuer + "#" + claims.Subject,
+		Fleet: a.fleet, Name: claims.Name(), Identity: claims.Issuer + "#" + claims.Subject,
 		Claims: &authority.Claims{Subject: claims.Subject, Groups: claims.Groups},
 	}, nil
-}
-
-// name is what people read. The subject alone says who it is: an address may be given to
-// somebody else, and stands in the log beside the subject. Neither form is one of a
-// certificate's name, so that nobody comes by the entry of another kind.
-func name(c idtoken.Claims) string {
-	if c.Email != "" {
-		return c.Email
-	}
-	return "oidc:" + c.Subject
 }
 
 // bearer is the token of a request (RFC 6750, 2.1), the only place where it is looked for:

@@ -76,9 +76,9 @@ type rewrapLock struct {
 
 // Rewrap moves the locks of stubs to the Active key. The caller names digests,
 // and that is all they say: bytes come from the accepted head, or from the store by a
-// reference of that head, context from the
-// object that the head builds, target from the lock itself, which does not open
-// under another, and the key from the signed fleet.yaml. There is no field for a
+// reference of that head, context from the object that the head builds, target from the
+// lock itself, which does not open under another, and the key from the signed
+// fleet.yaml. There is no field for a
 // ciphertext, a scope, a name, a target or a key, and no plaintext: see
 // sealing.Prepared.Rewrap. A digest of history is refused, also one that was
 // placed once: what was revoked stays so.

@@ -37,13 +37,10 @@ const refreshAfter = 8 * time.Minute
 
 // Take keeps what a provider gave.
 func (s *Session) Take(t signin.Tokens) {
-	s.IDToken, s.Subject, s.Person = t.ID, t.Claims.Subject, t.Claims.Email
+	s.IDToken, s.Subject, s.Person = t.ID, t.Claims.Subject, t.Claims.Name()
 	s.Issued, s.Expires = t.Claims.Issued.UTC(), t.Claims.Expires.UTC()
 	if t.Refresh != "" {
 		s.RefreshToken = t.Refresh
-	}
-	if s.Person == "" {
-		s.Person = "oidc:" + s.Subject
 	}
 }
 

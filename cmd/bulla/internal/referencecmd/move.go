@@ -10,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // moved is what became of a file.
@@ -41,7 +42,7 @@ const (
 func (m *moving) move(ctx context.Context, f *file) (moved, error) {
 	switch {
 	case f.is:
-		return m.stays(f)
+		return f.stays(), nil
 	case m.inline:
 		return m.bringBack(ctx, f)
 	}
@@ -61,16 +62,12 @@ func (m *moving) move(ctx context.Context, f *file) (moved, error) {
 }
 
 // stays is a file that is what was asked for already.
-func (m *moving) stays(f *file) (moved, error) {
+func (f *file) stays() moved {
 	did := moved{File: f.path, Change: none, InGit: len(f.data), Digest: api.StubDigest(f.data), Size: len(f.data)}
-	if !m.inline {
-		r, err := api.ParseSealedReference(f.path, f.data)
-		if err != nil {
-			return did, err
-		}
-		did.Digest, did.Size = r.Spec.Stub.Digest, int(r.Spec.Stub.Size)
+	if f.now != nil {
+		did.Digest, did.Size = f.now.Spec.Stub.Digest, int(f.now.Spec.Stub.Size)
 	}
-	return did, nil
+	return did
 }
 
 func (m *moving) bringBack(ctx context.Context, f *file) (moved, error) {
@@ -88,20 +85,29 @@ func (m *moving) bringBack(ctx context.Context, f *file) (moved, error) {
 
 // committed: the commit that is checked out has these bytes. Outside of Git nothing is.
 func (m *moving) committed(f *file) bool {
-	clone, err := git.OpenClone(m.repo.Root, git.Limits{})
-	if err != nil {
-		return false
-	}
-	head, err := clone.Resolve("HEAD")
-	if err != nil {
-		return false
-	}
-	files, err := clone.Tree(head)
-	if err != nil {
+	files := m.head()
+	if files == nil {
 		return false
 	}
 	data, err := files.ReadFile(f.path)
 	return err == nil && bytes.Equal(data, f.data)
+}
+
+// headOf is the commit that is checked out; nil for none.
+func headOf(root string) *tree.Tree {
+	clone, err := git.OpenClone(root, git.Limits{})
+	if err != nil {
+		return nil
+	}
+	head, err := clone.Resolve("HEAD")
+	if err != nil {
+		return nil
+	}
+	files, err := clone.Tree(head)
+	if err != nil {
+		return nil
+	}
+	return files
 }
 
 func (m *moving) tell(all []moved) error {

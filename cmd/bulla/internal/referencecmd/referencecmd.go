@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 const long = `Keep the ciphertext of stubs in the key service's store, and a reference in Git.
@@ -82,6 +84,8 @@ type moving struct {
 	shell *shell.Shell
 	repo  *fleetrepo.Repo
 	store *stored.Store
+	// head is read once, when the first file asks for it.
+	head func() *tree.Tree
 }
 
 func (o options) run(ctx context.Context, s *shell.Shell, args []string) error {
@@ -89,7 +93,8 @@ func (o options) run(ctx context.Context, s *shell.Shell, args []string) error {
 	if err != nil {
 		return err
 	}
-	m := &moving{options: o, shell: s, repo: repo, store: stored.Of(s, repo.Model.Fleet.Spec.ID)}
+	m := &moving{options: o, shell: s, repo: repo, store: stored.Of(s, repo.Model.Fleet.Spec.ID),
+		head: sync.OnceValue(func() *tree.Tree { return headOf(repo.Root) })}
 	defer m.store.Close()
 	// All are read before the first is written: a mistake in the last is told at once.
 	todo := make([]*file, 0, len(args))
@@ -117,8 +122,8 @@ func (o options) run(ctx context.Context, s *shell.Shell, args []string) error {
 type file struct {
 	path string
 	data []byte
-	// next is the reference, of a stub.
-	next *api.SealedReference
+	// now is the reference that it is, next the one that it becomes.
+	now, next *api.SealedReference
 	// is says that there is nothing to do.
 	is bool
 }
@@ -136,7 +141,7 @@ func (m *moving) read(name string) (*file, error) {
 	_, kind, _ := api.KindOf(data)
 	switch {
 	case kind == api.KindSealedReference:
-		_, err = api.ParseSealedReference(path, data)
+		f.now, err = api.ParseSealedReference(path, data)
 		f.is = !m.inline
 	case m.inline:
 		_, err = api.ParseSealedManifest(path, data)

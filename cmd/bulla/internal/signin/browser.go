@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -56,7 +57,7 @@ func (p Provider) Browser(ctx context.Context, o Browser) (Tokens, error) {
 		_ = server.Shutdown(ending)
 	}()
 	s.config.RedirectURL = "http://" + back.host + callbackPath
-	proof, nonce := oauth2.GenerateVerifier(), random()
+	proof, nonce := oauth2.GenerateVerifier(), rand.Text()
 	page := s.config.AuthCodeURL(back.state, oauth2.S256ChallengeOption(proof), oidc.Nonce(nonce))
 	fmt.Fprintf(o.Say, "sign in at this page, in a browser on this machine:\n%s\n", page)
 	if o.Open != nil {
@@ -70,7 +71,7 @@ func (p Provider) Browser(ctx context.Context, o Browser) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	ctx = s.context(ctx)
+	ctx = s.verifier.Context(ctx)
 	answer, err := s.config.Exchange(ctx, code, oauth2.VerifierOption(proof))
 	if err != nil {
 		return Tokens{}, refused("sign in", err)

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ type answer struct {
 }
 
 func newCallback(host, issuer string, namesItself bool) *callback {
-	return &callback{host: host, state: random(), issuer: issuer, namesItself: namesItself, answers: make(chan answer, 1)}
+	return &callback{host: host, state: rand.Text(), issuer: issuer, namesItself: namesItself,
+		answers: make(chan answer, 1)}
 }
 
 // ServeHTTP is for [http.Handler].

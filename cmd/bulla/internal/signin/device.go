@@ -22,7 +22,7 @@ func (p Provider) Device(ctx context.Context, say io.Writer) (Tokens, error) {
 		return Tokens{}, fault.New("sign in on a machine with a browser, without --device",
 			"sign in: the provider has no codes for devices")
 	}
-	ctx = s.context(ctx)
+	ctx = s.verifier.Context(ctx)
 	given, err := s.config.DeviceAuth(ctx)
 	if err != nil {
 		return Tokens{}, refused("sign in", err)

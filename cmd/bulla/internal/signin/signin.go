@@ -7,9 +7,7 @@ package signin
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -80,9 +78,6 @@ func (p Provider) begin(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// context has requests go where the verifier's go.
-func (s *session) context(ctx context.Context) context.Context { return s.verifier.Context(ctx) }
-
 // read takes an answer of the token endpoint. nonce is what the ID token must carry; empty
 // where there was none to send.
 func (s *session) read(ctx context.Context, answer *oauth2.Token, nonce string) (Tokens, error) {
@@ -106,7 +101,7 @@ func (p Provider) Refresh(ctx context.Context, before Before) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	ctx = s.context(ctx)
+	ctx = s.verifier.Context(ctx)
 	answer, err := s.config.TokenSource(ctx, &oauth2.Token{RefreshToken: before.Refresh}).Token()
 	if err != nil {
 		return Tokens{}, refused("sign in again", err)
@@ -143,11 +138,4 @@ func refused(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: the provider's answer cannot be read", doing)
-}
-
-// random is what nobody guesses: 256 bits, for a URL.
-func random() string {
-	data := make([]byte, 32)
-	rand.Read(data)
-	return base64.RawURLEncoding.EncodeToString(data)
 }
