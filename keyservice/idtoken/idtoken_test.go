@@ -343,6 +343,19 @@ func TestAFloodOfStrangersShutsNobodyOut(t *testing.T) {
 	}
 }
 
+// TestWhatATokenSaysFillsNoLog: anybody can send one, and nobody has looked at its signature
+// when the library quotes what it says.
+func TestWhatATokenSaysFillsNoLog(t *testing.T) {
+	d := newDesk(t, false)
+	long := "https://" + strings.Repeat("\x1b[31ma\n", 300)
+	for _, claim := range []string{"iss", "aud"} {
+		_, err := d.Verify(t.Context(), d.token(t, map[string]any{claim: long}))
+		if err == nil || len(err.Error()) > 500 || strings.ContainsAny(err.Error(), "\x1b\n") {
+			t.Errorf("%s: %.100q", claim, err)
+		}
+	}
+}
+
 // answers is a provider of which each page is another.
 type answers map[string]string
 

@@ -38,26 +38,28 @@ func New(r Rules) *Verifier {
 	if r.Now == nil {
 		r.Now = time.Now
 	}
-	v := &Verifier{rules: r, turn: make(chan struct{}, 1)}
-	return v
+	return &Verifier{rules: r, turn: make(chan struct{}, 1)}
 }
 
-// unreachable is [ErrUnreachable] and why. What an issuer answers is of any length, and
-// stands in the log of a service for each token that somebody sends: a short line of it is
-// told.
+// unreachable is [ErrUnreachable] and why.
 type unreachable struct{ cause error }
 
-// maxReason is the length of that line, in characters.
+func (u *unreachable) Error() string { return fmt.Sprintf("%v: %s", ErrUnreachable, told(u.cause)) }
+
+// maxReason is the length of what is told, in characters.
 const maxReason = 300
 
-func (u *unreachable) Error() string {
+// told is a short line of an error. What an issuer answers is of any length, and so is what
+// stands in a token that anybody sends, and the library quotes both: the service's log has a
+// line for each.
+func told(err error) string {
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, u.cause.Error())
-	return fmt.Sprintf("%v: %.*s", ErrUnreachable, maxReason, line)
+	}, err.Error())
+	return fmt.Sprintf("%.*s", maxReason, line)
 }
 
 func (u *unreachable) Unwrap() []error { return []error{ErrUnreachable, u.cause} }
@@ -160,7 +162,10 @@ func (p *provider) verify(ctx context.Context, raw string) (*oidc.IDToken, error
 	if away != nil {
 		return nil, &unreachable{away}
 	}
-	return token, err
+	if err != nil {
+		return nil, errors.New(told(err))
+	}
+	return token, nil
 }
 
 type unreachableKey struct{}
