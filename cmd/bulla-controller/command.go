@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	_ "sigs.k8s.io/controller-runtime/pkg/client/config" // the --kubeconfig flag
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/printable"

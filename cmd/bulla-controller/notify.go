@@ -5,7 +5,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	watch "github.com/bulla-dev/bulla/controllers/notify"
 	"github.com/bulla-dev/bulla/notify"

@@ -4,7 +4,7 @@ import (
 	"io"
 	"testing"
 
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/fixtures/flagcanary"
 )
 

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/fault"
 )
 
 // holdRefusedPIN stays, alive and not ready, until it is stopped. What starts programs

@@ -6,9 +6,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/files"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
 	"github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/hsm"
 )

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 func TestTheTableOfExitCodesHasAllThatThereAre(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/workflows"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
+	"github.com/bulla-dev/bulla/desk/fleetrepo"
 )
 
 // ciOptions are which jobs are written, for which version of bulla.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/bulla-dev/bulla/cmd/internal/closest"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/api/closest"
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/desk/period"
 )
 
 // Flag turns the error of a flag into one of usage. Of the library's own texts none

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/desk/yamltext"
 )
 
 // Edit writes what changed from was to now into the text of fleet.yaml, and

@@ -6,12 +6,12 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditlog"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/auditlog"
+	"github.com/bulla-dev/bulla/desk/built"
+	"github.com/bulla-dev/bulla/desk/exposure"
+	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )

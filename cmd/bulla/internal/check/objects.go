@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/admission"
+	"github.com/bulla-dev/bulla/desk/admission"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/desk/stub"
 )
 
 // recipes checks what a stub says of how its values are made: one that cannot be read,

@@ -2,7 +2,7 @@ package check
 
 import (
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/desk/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/desk/ledger"
+	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )

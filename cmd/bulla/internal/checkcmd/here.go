@@ -5,8 +5,8 @@ import (
 	"errors"
 	"os/exec"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 )

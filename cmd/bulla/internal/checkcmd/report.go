@@ -3,7 +3,7 @@ package checkcmd
 import (
 	"fmt"
 
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/fault"
 )
 
 // Standing is how one thing is.

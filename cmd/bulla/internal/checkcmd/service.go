@@ -7,8 +7,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
-	"github.com/bulla-dev/bulla/cmd/internal/period"
+	"github.com/bulla-dev/bulla/desk/login"
+	"github.com/bulla-dev/bulla/desk/period"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )

@@ -9,9 +9,9 @@ import (
 	"path"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/fleetrepo"
 )
 
 // takenOut are the clusters whose file somebody took out of the repository, by name,

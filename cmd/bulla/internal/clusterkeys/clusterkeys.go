@@ -16,9 +16,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // Keys are a cluster's public keys.

@@ -12,8 +12,8 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // sops is values encrypted by the user's own program, as they are read by it.

@@ -6,13 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/live"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/sealedsecrets"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 func newKube(s *shell.Shell) *cobra.Command {

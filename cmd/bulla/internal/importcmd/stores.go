@@ -3,12 +3,12 @@ package importcmd
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/sops"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/vault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 func newSOPS(s *shell.Shell) *cobra.Command {

@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // substituted is what Flux fills in after it has opened a Secret, where its Kustomization

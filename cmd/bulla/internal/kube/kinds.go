@@ -6,9 +6,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/bulla-dev/bulla/api/closest"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/cmd/internal/closest"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // The kinds of ours that a cluster has.

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // server is an API server of so many FleetSyncs, that keeps what is written to it.

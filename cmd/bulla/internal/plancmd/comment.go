@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/forge"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
+	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/plan"
 	"github.com/bulla-dev/bulla/plan/render"
 )

@@ -3,9 +3,9 @@ package plancmd
 import (
 	"bytes"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/trust"
+	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/trust"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/plan"
 )

@@ -20,8 +20,8 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/files"
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/files"
 )
 
 // maxIdentityFile bounds an identity file, in bytes; a key is 2,000 at most.

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/branch"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/branch"
+	"github.com/bulla-dev/bulla/desk/exposure"
 )
 
 // exposed replaces what a lost cluster opened.

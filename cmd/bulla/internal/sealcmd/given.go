@@ -3,7 +3,7 @@ package sealcmd
 import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/desk/values"
 )
 
 // Given is a new stub at a file of the repository, for a Secret that no flag of

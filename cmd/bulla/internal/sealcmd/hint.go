@@ -3,8 +3,8 @@ package sealcmd
 import (
 	"errors"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 

@@ -2,7 +2,7 @@ package sealcmd
 
 import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
+	"github.com/bulla-dev/bulla/desk/stub"
 )
 
 // recipes writes into the stub how the values that were made here are made again. One

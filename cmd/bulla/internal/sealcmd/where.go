@@ -14,14 +14,14 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
-	"github.com/bulla-dev/bulla/cmd/internal/yamltext"
+	"github.com/bulla-dev/bulla/desk/stub"
+	"github.com/bulla-dev/bulla/desk/values"
+	"github.com/bulla-dev/bulla/desk/yamltext"
 )
 
 var ofSecret = regexp.MustCompile(`\bkind"?\s*:\s*["']?Secret\b`)

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/admission"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/admission"
+	"github.com/bulla-dev/bulla/desk/stub"
 )
 
 // checkValues refuses values that no cluster would take, while they are there

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
-	"github.com/bulla-dev/bulla/cmd/internal/closest"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/api/closest"
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/desk/stub"
 )
 
 // edit says which blocks change.

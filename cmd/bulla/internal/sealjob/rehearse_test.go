@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
+	"github.com/bulla-dev/bulla/desk/values"
 )
 
 // TestARehearsalNoticesAnotherValue and quotes neither.

@@ -10,9 +10,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stub"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/sealing"
 )
 

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 

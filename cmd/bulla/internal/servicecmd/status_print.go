@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/ledger"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/desk/ledger"
 )
 
 // printStatus writes the whole of it; a secret that is named stands alone.

@@ -3,8 +3,8 @@ package shell
 import (
 	"runtime"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/fleetrepo"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
+	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 

@@ -1,9 +1,9 @@
 package shell
 
 import (
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/hexid"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/login"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 

@@ -1,8 +1,8 @@
 package shell
 
 import (
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
 )
 
 // NoWaves says why the key service has no waves of a placement of a fleet, "" for that of

@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/built"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/exposure"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
+	"github.com/bulla-dev/bulla/desk/built"
+	"github.com/bulla-dev/bulla/desk/exposure"
 )
 
 // fromGit finds the placement, the commit and the stub.

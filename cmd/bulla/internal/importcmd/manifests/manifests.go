@@ -4,9 +4,9 @@ package manifests
 import (
 	"context"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/values"
 )
 
 // Reader reads files of manifests, also with several documents and lists.

@@ -9,9 +9,9 @@ import (
 	"github.com/bitnami-labs/sealed-secrets/pkg/crypto"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/values"
-	"github.com/bulla-dev/bulla/cmd/internal/fault"
+	"github.com/bulla-dev/bulla/desk/values"
 )
 
 // KeysHint says how the controller's keys come here without a file: one in the

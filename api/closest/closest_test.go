@@ -1,0 +1,21 @@
+package closest_test
+
+import (
+	"testing"
+
+	"github.com/bulla-dev/bulla/api/closest"
+)
+
+func TestANameIsTakenForOneThatIsNear(t *testing.T) {
+	known := []string{"payments", "payroll", "db"}
+	for given, want := range map[string]string{
+		"paymnts": "payments", "PAYMENTS": "payments", "payrol": "payroll", "bd": "db", "warehouse": "", "": "db",
+	} {
+		if got := closest.Name(given, known); got != want {
+			t.Errorf("%q is taken for %q, want %q", given, got, want)
+		}
+	}
+	if got := closest.Name("payments", nil); got != "" {
+		t.Errorf("of no names %q is near", got)
+	}
+}

@@ -1,0 +1,118 @@
+// Package console serves the pages for people who have neither kubectl nor YAML:
+// `bulla ui` on loopback, for one person and their clone, and bulla-console for a team.
+//
+// It holds no key of a fleet and opens nothing. Values are sealed in the browser (package
+// console/sealer); what arrives here is ciphertext. All that a person does becomes a
+// commit on a branch, and a pull request.
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/pages"
+	"github.com/bulla-dev/bulla/keyservice/client"
+)
+
+// Console has the handlers of all pages.
+type Console struct {
+	clone *clone.Clone
+	who   func(*http.Request) (Person, error)
+	pages *pages.Set
+}
+
+// Person is who asks.
+type Person struct {
+	// Name and Email are what commits of theirs say.
+	Name, Email string
+	// Service asks the key service in their name; nil where they are not logged in to it.
+	// NotAsked says why, and what to do.
+	Service  *client.Admin
+	NotAsked error
+}
+
+// Options are what a console is made of.
+type Options struct {
+	Clone *clone.Clone
+	// Who says who asks; an error is told, and nothing else is done.
+	Who func(*http.Request) (Person, error)
+}
+
+// New makes a console.
+func New(o Options) (*Console, error) {
+	set, err := pages.Parse()
+	if err != nil {
+		return nil, err
+	}
+	return &Console{clone: o.Clone, who: o.Who, pages: set}, nil
+}
+
+// Handler serves all pages.
+func (c *Console) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, request *http.Request) {
+			if err := r.handle(c, w, request); err != nil {
+				c.failed(w, request, err)
+			}
+		})
+	}
+	mux.Handle("GET /static/", http.StripPrefix("/static/", pages.Static()))
+	return mux
+}
+
+type personKey struct{}
+
+// person is who asks, as far as a guard found out; its zero value is nobody.
+func person(ctx context.Context) Person {
+	p, _ := ctx.Value(personKey{}).(Person)
+	return p
+}
+
+// page is one page to show.
+type page struct {
+	// Template is its file in console/pages/templates.
+	Template string
+	Title    string
+	// Section is the entry of the navigation that it belongs to.
+	Section string
+	Status  int
+	Body    any
+}
+
+// show writes a page, or the part of it that htmx asked for.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, p page) error {
+	return c.pages.Write(w, pages.Page{
+		Template: p.Template, Title: p.Title, Section: p.Section, Status: p.Status, Body: p.Body,
+		Person: person(r.Context()).Name, Part: r.Header.Get("HX-Request") == "true",
+	})
+}
+
+// failed shows what failed, and what to do.
+func (c *Console) failed(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusInternalServerError
+	var known *statusError
+	if errors.As(err, &known) {
+		status = known.status
+	}
+	shown := c.show(w, r, page{Template: "error.html", Title: "That did not work", Status: status,
+		Body: map[string]string{"Problem": err.Error(), "Hint": fault.Hint(err)}})
+	if shown != nil {
+		http.Error(w, http.StatusText(status), status)
+	}
+}
+
+// statusError is an error with a status of HTTP.
+type statusError struct {
+	status int
+	error
+}
+
+func (e *statusError) Unwrap() error { return e.error }
+
+func notFound(hint, format string, args ...any) error {
+	return &statusError{http.StatusNotFound, fault.New(hint, format, args...)}
+}

@@ -1,0 +1,23 @@
+package console
+
+import "net/http"
+
+// route is one page, or one thing that a person does.
+type route struct {
+	// pattern as http.ServeMux has it.
+	pattern string
+	handle  func(c *Console, w http.ResponseWriter, r *http.Request) error
+}
+
+// routes are all of them: what is not here is not served.
+var routes = []route{
+	{"GET /{$}", (*Console).home},
+}
+
+func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
+	s, err := c.clone.Snapshot(r.Context())
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, page{Template: "home.html", Title: "Fleet", Section: "fleet", Body: s})
+}

@@ -1,0 +1,29 @@
+package values
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/sealing/value"
+)
+
+// Recipe is how a value was made.
+type Recipe = value.Recipe
+
+// Alphabets are the names of the alphabets, sorted.
+func Alphabets() []string { return value.Alphabets() }
+
+// Generate makes a value as flags ask for it. Bits is what somebody must guess.
+func Generate(length int, alphabet string) (made []byte, bits float64, err error) {
+	if !slices.Contains(Alphabets(), alphabet) {
+		return nil, 0, fault.NewUsage("one of "+strings.Join(Alphabets(), ", "), "--alphabet %.40q is unknown", alphabet)
+	}
+	if length < 1 || length > value.MaxGenerated {
+		return nil, 0, fault.NewUsage(
+			fmt.Sprintf("1 to %d; 32 letters and digits are enough for anything", value.MaxGenerated),
+			"--generate %d: no value has that many characters", length)
+	}
+	return Recipe{Length: length, Alphabet: alphabet}.Make()
+}
