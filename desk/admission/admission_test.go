@@ -116,7 +116,8 @@ func TestATypeIsOneThatKubernetesKnows(t *testing.T) {
 	for name, c := range map[string]refusal{
 		"a misspelt type": {
 			sealed("kubernetes.io/dockerconfigjason", "x"),
-			`type: "kubernetes.io/dockerconfigjason" is no type that Kubernetes knows; did you mean kubernetes.io/dockerconfigjson?`,
+			`type: "kubernetes.io/dockerconfigjason" is no type that Kubernetes knows; ` +
+				`did you mean kubernetes.io/dockerconfigjson?`,
 		},
 		"a short type": {
 			sealed("tls", "x"),
@@ -301,15 +302,19 @@ func TestAValueOfAWrongTypeIsNotShown(t *testing.T) {
 // fields that are all in order, and an object that no API server takes.
 func TestWorkloadsSelectTheirOwnPods(t *testing.T) {
 	for spec, want := range map[string]string{
-		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b","c":"d"}},"spec":{"containers":[{"name":"x"}]}}}`: "",
-		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"x"}},"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does not select its own pods: a=b, and " +
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b","c":"d"}},` +
+			`"spec":{"containers":[{"name":"x"}]}}}`: "",
+		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"x"}},` +
+			`"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does not select its own pods: a=b, and " +
 			"spec.template.metadata.labels has a=x; hint: give both the same labels",
 		`{"selector":{"matchLabels":{"a":"b"}},"template":{"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: does " +
 			"not select its own pods: ",
 		`{"template":{"metadata":{"labels":{"a":"x"}},"spec":{"containers":[{"name":"x"}]}}}`: "spec.selector: names " +
 			"no label; hint: ",
-		`{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}}}}`: "spec.template.spec.containers: there are none; hint: ",
-		`{"selector":{"matchLabels":5},"template":{}}`:                                        "spec.selector.matchLabels: ",
+		`{"selector":{"matchLabels":{"a":"b"}},` +
+			`"template":{"metadata":{"labels":{"a":"b"}}}}`: "spec.template.spec.containers: " +
+			"there are none; hint: ",
+		`{"selector":{"matchLabels":5},"template":{}}`: "spec.selector.matchLabels: ",
 		`null`: "spec.template.spec.containers: there are none; hint: ",
 	} {
 		var object map[string]any

@@ -39,7 +39,8 @@ var markers = []marker{
 	{
 		"documentation",
 		regexp.MustCompile(
-			`(?i)^(<(your|my|insert|replace)[^<>\n]*>|changeme|change-me|change_me|replaceme|replace-me|replace_me|todo|xxx+|redacted|\*\*\*+)$`), false,
+			`(?i)^(<(your|my|insert|replace)[^<>\n]*>|changeme|change-me|change_me|replaceme|replace-me|replace_me|` +
+				`todo|xxx+|redacted|\*\*\*+)$`), false,
 	},
 }
 

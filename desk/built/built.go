@@ -49,7 +49,8 @@ type Index struct {
 // Find builds placements, each in all its variants, and returns where the stub file at path is used,
 // sorted. progress is told how many are built.
 func Find(
-	ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, path string, progress func(string, ...any),
+	ctx context.Context, b *kustomize.Builder, t *tree.Tree, placements []*api.Placement, path string,
+	progress func(string, ...any),
 ) (*Result, error) {
 	index, err := All(ctx, b, t, placements, progress)
 	if err != nil {
