@@ -9,19 +9,23 @@ package console
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/console/pages"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // Console has the handlers of all pages.
 type Console struct {
-	clone *clone.Clone
-	who   func(*http.Request) (Person, error)
-	pages *pages.Set
+	clone   *clone.Clone
+	who     func(*http.Request) (Person, error)
+	pages   *pages.Set
+	rootKey string
+	sealer  sealerFiles
 }
 
 // Person is who asks.
@@ -39,6 +43,10 @@ type Options struct {
 	Clone *clone.Clone
 	// Who says who asks; an error is told, and nothing else is done.
 	Who func(*http.Request) (Person, error)
+	// RootKey is the fleet's root verifier key, from wherever it is pinned: not from Git.
+	RootKey string
+	// Sealer is a folder as `make sealer` builds it; nil is the one that is built in.
+	Sealer fs.FS
 }
 
 // New makes a console.
@@ -47,19 +55,25 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Console{clone: o.Clone, who: o.Who, pages: set}, nil
+	return &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer)}, nil
 }
 
-// Handler serves all pages.
+// Handler serves all pages, and guards none: see [Console.Local].
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, request *http.Request) {
-			if err := r.handle(c, w, request); err != nil {
+			p, err := c.who(request)
+			request = request.WithContext(context.WithValue(request.Context(), personKey{}, p))
+			if err == nil {
+				err = r.handle(c, w, request)
+			}
+			if err != nil {
 				c.failed(w, request, err)
 			}
 		})
 	}
+	mux.Handle("GET /sealer/", c.sealer)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", pages.Static()))
 	return mux
 }
@@ -87,7 +101,7 @@ type page struct {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, p page) error {
 	return c.pages.Write(w, pages.Page{
 		Template: p.Template, Title: p.Title, Section: p.Section, Status: p.Status, Body: p.Body,
-		Person: person(r.Context()).Name, Part: r.Header.Get("HX-Request") == "true",
+		Person: person(r.Context()).Name, Part: r.Header.Get("HX-Request") == "true", CSRF: guard.CSRF(r.Context()),
 	})
 }
 
@@ -95,8 +109,12 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, p page) error {
 func (c *Console) failed(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusInternalServerError
 	var known *statusError
-	if errors.As(err, &known) {
+	var refusal *guard.Refusal
+	switch {
+	case errors.As(err, &known):
 		status = known.status
+	case errors.As(err, &refusal):
+		status = refusal.Status
 	}
 	shown := c.show(w, r, page{Template: "error.html", Title: "That did not work", Status: status,
 		Body: map[string]string{"Problem": err.Error(), "Hint": fault.Hint(err)}})

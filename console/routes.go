@@ -12,6 +12,7 @@ type route struct {
 // routes are all of them: what is not here is not served.
 var routes = []route{
 	{"GET /{$}", (*Console).home},
+	{"GET /fleet.json", (*Console).fleetJSON},
 }
 
 func (c *Console) home(w http.ResponseWriter, r *http.Request) error {

@@ -28,6 +28,9 @@ type Page struct {
 	Person string
 	// Part leaves out the frame: what htmx asks for.
 	Part bool
+	// CSRF is what each form has in its hidden field csrf, and each request of a script
+	// that changes something in the header X-CSRF-Token.
+	CSRF string
 	Body any
 }
 

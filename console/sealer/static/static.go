@@ -7,7 +7,6 @@ package static
 import (
 	"bytes"
 	"embed"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/bulla-dev/bulla/api/fault"
 )
 
 // Names of what `make sealer` builds.
@@ -38,9 +39,9 @@ var scripts embed.FS
 //go:embed all:built
 var built embed.FS
 
-// ErrNotBuilt says that this program has no sealer; its text says how to get it.
-var ErrNotBuilt = errors.New("this program was built without the sealer, so that its pages cannot seal\n" +
-	"hint: build it with make build, which builds the sealer first")
+// ErrNotBuilt says that this program has no sealer; its hint says how to get it.
+var ErrNotBuilt = fault.New("build it with make build, which builds the sealer first",
+	"this program was built without the sealer, so that its pages cannot seal")
 
 // Built is what `make sealer` built into this program, or [ErrNotBuilt].
 func Built() (fs.FS, error) {
