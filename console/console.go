@@ -13,6 +13,7 @@ import (
 	"net/http"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/console/pages"
@@ -24,7 +25,7 @@ type Console struct {
 	clone   *clone.Clone
 	who     func(*http.Request) (Person, error)
 	pages   *pages.Set
-	rootKey string
+	rootKey func(*api.Fleet) (string, error)
 	sealer  sealerFiles
 }
 
@@ -43,8 +44,9 @@ type Options struct {
 	Clone *clone.Clone
 	// Who says who asks; an error is told, and nothing else is done.
 	Who func(*http.Request) (Person, error)
-	// RootKey is the fleet's root verifier key, from wherever it is pinned: not from Git.
-	RootKey string
+	// RootKey is the root verifier key that is pinned for a fleet, wherever that is: not in
+	// Git. It is an error where the fleet does not verify under it.
+	RootKey func(*api.Fleet) (string, error)
 	// Sealer is a folder as `make sealer` builds it; nil is the one that is built in.
 	Sealer fs.FS
 }

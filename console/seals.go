@@ -47,10 +47,14 @@ func (c *Console) fleetJSON(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	rootKey, err := c.rootKey(s.Model.Fleet)
+	if err != nil {
+		return err
+	}
 	fleet, err := json.Marshal(s.Model.Fleet)
 	if err != nil {
 		return fmt.Errorf("write fleet: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(map[string]string{"fleet": string(fleet), "rootKey": c.rootKey})
+	return json.NewEncoder(w).Encode(map[string]string{"fleet": string(fleet), "rootKey": rootKey})
 }
