@@ -17,7 +17,6 @@ import (
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/console/pages"
-	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // Console has the handlers of all pages.
@@ -35,7 +34,7 @@ type Person struct {
 	Name, Email string
 	// Service asks the key service in their name; nil where they are not logged in to it.
 	// NotAsked says why, and what to do.
-	Service  *client.Admin
+	Service  Service
 	NotAsked error
 }
 

@@ -46,6 +46,7 @@ func OpenClone(folder string, limits Limits) (*Clone, error) {
 	limits = limits.orDefaults()
 	return &Clone{repo: repo, limits: limits, objects: &objects{
 		limits: limits, lacks: &partial{path: os.DevNull}, storage: storage, commits: map[string]*commit{},
+		shared: true,
 	}}, nil
 }
 

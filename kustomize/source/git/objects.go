@@ -30,6 +30,8 @@ type objects struct {
 	limits Limits
 	bad    atomic.Bool
 	lacks  *partial
+	// shared: others put packs there and take them away while it is open.
+	shared bool
 
 	mu      sync.Mutex // go-git's storage is not safe for concurrent use
 	storage *filesystem.Storage
@@ -195,9 +197,18 @@ func (o *objects) read(t plumbing.ObjectType, name string, limit int64) ([]byte,
 	return data, nil
 }
 
-func (o *objects) readLocked(t plumbing.ObjectType, h tree.Hash, limit int64) (data []byte, err error) {
+func (o *objects) readLocked(t plumbing.ObjectType, h tree.Hash, limit int64) ([]byte, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	data, err := o.readOnce(t, h, limit)
+	if err != nil && o.shared && !errors.Is(err, tree.ErrTooLarge) {
+		o.storage.Reindex()
+		return o.readOnce(t, h, limit)
+	}
+	return data, err
+}
+
+func (o *objects) readOnce(t plumbing.ObjectType, h tree.Hash, limit int64) (data []byte, err error) {
 	// go-git's pack readers have panicked on damaged files more than once.
 	defer func() {
 		if r := recover(); r != nil {
@@ -229,6 +240,10 @@ func (o *objects) size(h tree.Hash) (int64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	size, err := o.storage.EncodedObjectSize(plumbing.Hash(h))
+	if err != nil && o.shared {
+		o.storage.Reindex()
+		size, err = o.storage.EncodedObjectSize(plumbing.Hash(h))
+	}
 	if errors.Is(err, plumbing.ErrObjectNotFound) && o.lacks.lacks(h, true) {
 		return o.limits.Blob + 1, nil
 	}
