@@ -76,7 +76,9 @@ func (s *Snapshot) Built(ctx context.Context) (*built.Index, error) {
 }
 
 // Changed lists the newest commits that changed one of the paths: see [git.Clone.Changed].
-func (s *Snapshot) Changed(ctx context.Context, most int, paths ...string) (changes []git.Change, whole bool, err error) {
+func (s *Snapshot) Changed(ctx context.Context, most int, paths ...string) (
+	changes []git.Change, whole bool, err error,
+) {
 	return s.clone.Changed(ctx, s.Commit, paths, most, lookBack)
 }
 
