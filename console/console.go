@@ -21,11 +21,12 @@ import (
 
 // Console has the handlers of all pages.
 type Console struct {
-	clone   *clone.Clone
-	who     func(*http.Request) (Person, error)
-	pages   *pages.Set
-	rootKey func(*api.Fleet) (string, error)
-	sealer  sealerFiles
+	clone    *clone.Clone
+	who      func(*http.Request) (Person, error)
+	pages    *pages.Set
+	rootKey  func(*api.Fleet) (string, error)
+	sealer   sealerFiles
+	sections []pages.Link
 }
 
 // Person is who asks.
@@ -56,7 +57,8 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer)}, nil
+	return &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
+		sections: served()}, nil
 }
 
 // Handler serves all pages, and guards none: see [Console.Local].
@@ -102,7 +104,8 @@ type page struct {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, p page) error {
 	return c.pages.Write(w, pages.Page{
 		Template: p.Template, Title: p.Title, Section: p.Section, Status: p.Status, Body: p.Body,
-		Person: person(r.Context()).Name, Part: r.Header.Get("HX-Request") == "true", CSRF: guard.CSRF(r.Context()),
+		Person: person(r.Context()).Name, Frame: c.frame(r.Context()), Part: r.Header.Get("HX-Request") == "true",
+		CSRF: guard.CSRF(r.Context()),
 	})
 }
 

@@ -1,5 +1,14 @@
 // Package pages has what people see: templates, which escape by where a text stands, the
 // style and the scripts. All of it is embedded; nothing comes from anywhere else.
+//
+// A page is a file in templates with {{define "content"}}: an h1, then sections. What it
+// loads besides the frame's stands in {{define "head"}}. pieces.html has what pages are made
+// of, each with its use; functions.go what they may call. A page has no style and no script
+// of its own in it: the policy refuses both.
+//
+// Pages work without a script. With one, elements with hx- attributes fetch a part of a page
+// (htmx 4); static/bulla.js says what htmx may do under Trusted Types. Answers to htmx have
+// "content" alone, without {{define "head"}}, and may have no script in them.
 package pages
 
 import (
@@ -15,9 +24,6 @@ import (
 //go:embed templates
 var templates embed.FS
 
-//go:embed static
-var static embed.FS
-
 // Page is what a template is given.
 type Page struct {
 	// Template is the file, Title and Section what the frame around it says.
@@ -26,6 +32,8 @@ type Page struct {
 	Status int
 	// Person is who is signed in.
 	Person string
+	// Frame is what stands around every page.
+	Frame Frame
 	// Part leaves out the frame: what htmx asks for.
 	Part bool
 	// CSRF is what each form has in its hidden field csrf, and each request of a script
@@ -38,8 +46,10 @@ type Page struct {
 type Set struct{ by map[string]*template.Template }
 
 // Parse reads the templates that are built in.
-func Parse() (*Set, error) {
-	files, err := fs.Glob(templates, "templates/*.html")
+func Parse() (*Set, error) { return parse(templates) }
+
+func parse(from fs.FS) (*Set, error) {
+	files, err := fs.Glob(from, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +59,7 @@ func Parse() (*Set, error) {
 		if name == "frame.html" || name == "pieces.html" {
 			continue
 		}
-		t, err := template.New("frame.html").Funcs(functions).ParseFS(templates,
+		t, err := template.New("frame.html").Funcs(functions).ParseFS(from,
 			"templates/frame.html", "templates/pieces.html", file)
 		if err != nil {
 			return nil, fmt.Errorf("parse a page: %w", err)
@@ -58,9 +68,6 @@ func Parse() (*Set, error) {
 	}
 	return set, nil
 }
-
-// functions are what templates may call.
-var functions = template.FuncMap{}
 
 // Write renders a page whole before the first byte is sent: half a page would look true.
 func (s *Set) Write(w http.ResponseWriter, p Page) error {
@@ -77,18 +84,11 @@ func (s *Set) Write(w http.ResponseWriter, p Page) error {
 		return fmt.Errorf("write the page %s: %w", p.Template, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	// One address gives the page and its part: a cache must not give one for the other.
+	w.Header().Add("Vary", "HX-Request")
 	if p.Status != 0 {
 		w.WriteHeader(p.Status)
 	}
 	_, err := out.WriteTo(w)
 	return err
-}
-
-// Static serves the style and the scripts.
-func Static() http.Handler {
-	files, err := fs.Sub(static, "static")
-	if err != nil {
-		panic(err) // the folder is embedded
-	}
-	return http.FileServerFS(files)
 }

@@ -28,7 +28,7 @@ const (
 // that it may have: add what else a page loads, of this origin alone.
 const PagePolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
 	"style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
-	"require-trusted-types-for 'script'; trusted-types bulla-sealer"
+	"require-trusted-types-for 'script'; trusted-types bulla-sealer bulla-page"
 
 // workerPolicy lets what sees values ask for nothing at all.
 const workerPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"

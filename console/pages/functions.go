@@ -1,0 +1,132 @@
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// functions are what templates may call.
+var functions = template.FuncMap{
+	"ago":         func(t time.Time) template.HTML { return ago(t, time.Now()) },
+	"asset":       asset,
+	"count":       count,
+	"dict":        dict,
+	"fingerprint": fingerprint,
+	"list":        func(items ...any) []any { return items },
+	"number":      number[int],
+	"progress":    progress,
+	"short":       short,
+	"state":       state,
+}
+
+// ago says how long ago a time was, or how soon it will be, with the time itself on hover
+// and for machines. The zero time is "never".
+func ago(t, now time.Time) template.HTML {
+	if t.IsZero() {
+		return "never"
+	}
+	t = t.UTC()
+	//nolint:gosec // of digits and words of ours alone
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, t.Format(time.RFC3339),
+		t.Format("2006-01-02 15:04:05 UTC"), distance(now.Sub(t))))
+}
+
+var units = []struct {
+	length time.Duration
+	name   string
+}{
+	{365 * 24 * time.Hour, "year"}, {30 * 24 * time.Hour, "month"}, {24 * time.Hour, "day"}, {time.Hour, "hour"},
+	{time.Minute, "minute"}, {time.Second, "second"},
+}
+
+func distance(d time.Duration) string {
+	form := "%s ago"
+	if d < 0 {
+		form, d = "in %s", -d
+	}
+	if d < 5*time.Second {
+		return "just now"
+	}
+	for _, unit := range units {
+		if d >= unit.length {
+			return fmt.Sprintf(form, count(int(d/unit.length), unit.name))
+		}
+	}
+	return "just now"
+}
+
+// count is a number with its noun, "3,000 clusters". many is the plural where it is not
+// the noun with an s.
+func count(n int, noun string, many ...string) string {
+	switch {
+	case n == 1:
+	case len(many) > 0:
+		noun = many[0]
+	default:
+		noun += "s"
+	}
+	return number(n) + " " + noun
+}
+
+// number has a comma before every third digit.
+func number[T int | int64](n T) string {
+	text := strconv.FormatInt(int64(n), 10)
+	sign := ""
+	if strings.HasPrefix(text, "-") {
+		sign, text = "-", text[1:]
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return sign + text
+}
+
+// short is a commit or a digest cut to what tells it apart, whole on hover.
+func short(hash string) template.HTML {
+	algorithm, rest, found := strings.Cut(hash, ":")
+	if !found {
+		algorithm, rest = "", hash
+	}
+	if len(rest) > 8 {
+		rest = rest[:8]
+	}
+	if algorithm != "" {
+		rest = algorithm + ":" + rest
+	}
+	//nolint:gosec // both are escaped
+	return template.HTML(fmt.Sprintf(`<code class="hash" title="%s">%s</code>`,
+		template.HTMLEscapeString(hash), template.HTMLEscapeString(rest)))
+}
+
+// fingerprint is one in groups of four, which people can compare by eye and aloud.
+func fingerprint(text string) []string {
+	_, rest, found := strings.Cut(text, ":")
+	if !found {
+		rest = text
+	}
+	var groups []string
+	for ; len(rest) > 4; rest = rest[4:] {
+		groups = append(groups, rest[:4])
+	}
+	return append(groups, rest)
+}
+
+// dict gives a piece its fields by name: {{template "bar" dict "Done" 3 "All" 40}}.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("dict: a name without a value")
+	}
+	all := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is no name", pairs[i])
+		}
+		all[name] = pairs[i+1]
+	}
+	return all, nil
+}
