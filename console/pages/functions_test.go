@@ -82,7 +82,9 @@ func TestAChartSaysWhatItShows(t *testing.T) {
 	if none := (Chart{Title: "Unseals"}); !none.Empty() || none.Summary() != "Unseals: none" {
 		t.Errorf("an empty chart: %s", none.Summary())
 	}
-	for want, got := range map[int]int{0: progress(0, 0), 99: progress(2999, 3000), 100: progress(3, 3), 50: progress(1, 2)} {
+	for want, got := range map[int]int{
+		0: progress(0, 0), 99: progress(2999, 3000), 100: progress(3, 3), 50: progress(1, 2),
+	} {
 		if got != want {
 			t.Errorf("progress %d, want %d", got, want)
 		}

@@ -93,10 +93,12 @@ func TestHtmxLivesUnderThePolicy(t *testing.T) {
 		document.activeElement.id === 'kept'`, was))
 	b.Must(t, nil, `(() => { const q = document.getElementById('q'); q.focus(); q.value = '<i>x</i>';
 		q.dispatchEvent(new Event('input', {bubbles: true})) })()`)
-	until("searched", `document.getElementById('said').textContent === 'found <i>x</i>' && document.activeElement.id === 'q'`)
+	until("searched", `document.getElementById('said').textContent === 'found <i>x</i>' &&
+		document.activeElement.id === 'q'`)
 	b.Must(t, nil, `document.getElementById('hostile').dispatchEvent(new Event('try'))`)
 	b.Must(t, nil, `document.getElementById('loud').dispatchEvent(new Event('try'))`)
-	until("a script in an answer is refused, and told", `document.getElementById('offline').textContent.includes('cannot be shown')`)
+	until("a script in an answer is refused, and told",
+		`document.getElementById('offline').textContent.includes('cannot be shown')`)
 	var title string
 	b.Must(t, &title, `document.title + document.getElementById('hostile').textContent`)
 	if title != "Parts · bullacalm" {

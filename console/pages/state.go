@@ -12,11 +12,12 @@ type tone struct{ class, shape string }
 
 // Shapes on a field of 16 by 16, in the colour of the word.
 const (
-	ring     = `<circle cx="8" cy="8" r="5.25" fill="none" stroke="currentColor" stroke-width="1.5"/>`
-	half     = ring + `<path d="M8 2.75a5.25 5.25 0 0 1 0 10.5z" fill="currentColor"/>`
-	check    = `<circle cx="8" cy="8" r="6" fill="currentColor"/><path d="m5 8.2 2.1 2.1L11.2 6" class="cut"/>`
-	dash     = ring + `<path d="M5.4 8h5.2" stroke="currentColor" stroke-width="1.5"/>`
-	dots     = `<circle cx="8" cy="8" r="5.25" fill="none" stroke="currentColor" stroke-width="1.5" stroke-dasharray="2 2.1"/>`
+	ring  = `<circle cx="8" cy="8" r="5.25" fill="none" stroke="currentColor" stroke-width="1.5"/>`
+	half  = ring + `<path d="M8 2.75a5.25 5.25 0 0 1 0 10.5z" fill="currentColor"/>`
+	check = `<circle cx="8" cy="8" r="6" fill="currentColor"/><path d="m5 8.2 2.1 2.1L11.2 6" class="cut"/>`
+	dash  = ring + `<path d="M5.4 8h5.2" stroke="currentColor" stroke-width="1.5"/>`
+	dots  = `<circle cx="8" cy="8" r="5.25" fill="none" stroke="currentColor" stroke-width="1.5" ` +
+		`stroke-dasharray="2 2.1"/>`
 	triangle = `<path d="M8 2 15 14H1z" fill="currentColor" stroke="currentColor" stroke-linejoin="round"/>` +
 		`<path d="M8 6.4v3.4M8 11.7v.2" class="cut"/>`
 	cross = `<path d="M5.2 1.8h5.6l3.4 3.4v5.6l-3.4 3.4H5.2l-3.4-3.4V5.2z" fill="currentColor"/>` +
@@ -34,8 +35,9 @@ var tones = map[string]tone{
 	"held": {"warn", pause}, "suspended": {"warn", pause}, "paused": {"warn", pause},
 	"late": {"warn", triangle}, "silent": {"warn", triangle}, "warning": {"warn", triangle},
 	"failed": {"bad", cross}, "refused": {"bad", cross}, "denied": {"bad", cross}, "revoked": {"bad", cross},
-	"stalled": {"bad", cross}, "problem": {"bad", cross}, "unreachable": {"bad", cross}, "lost": {"bad", cross}, "not verified": {"bad", cross},
-	"unknown": {"faint", dots},
+	"stalled": {"bad", cross}, "problem": {"bad", cross}, "unreachable": {"bad", cross}, "lost": {"bad", cross},
+	"not verified": {"bad", cross},
+	"unknown":      {"faint", dots},
 }
 
 // state is a state in words, with its shape and colour. One that the table does not have
