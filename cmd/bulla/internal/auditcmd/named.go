@@ -2,7 +2,6 @@ package auditcmd
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -12,8 +11,6 @@ import (
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/exposure"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
-	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // isNamed refuses an object that nothing names. Without it a slip of the pen
@@ -26,12 +23,13 @@ func isNamed(
 	if repo == nil {
 		place = ""
 	} else {
-		names = objectNames(repo, uses)
+		stubs, _ := exposure.Stubs(repo.Tree) // told by who answers the question
+		names = exposure.Objects(uses, stubs)
 	}
 	if slices.Contains(names, object) {
 		return nil
 	}
-	if has, err := logHas(ctx, source, auditlog.Filter{Object: object}); has || err != nil {
+	if has, err := exposure.Named(ctx, source, auditlog.Filter{Object: object}); has || err != nil {
 		return err
 	}
 	return unknownTo(place, "secret", object, names,
@@ -48,46 +46,10 @@ func KnowsCluster(ctx context.Context, source auditlog.Source, repo *fleetrepo.R
 	if slices.Contains(names, cluster) {
 		return nil
 	}
-	if has, err := logHas(ctx, source, auditlog.Filter{Cluster: cluster}); has || err != nil {
+	if has, err := exposure.Named(ctx, source, auditlog.Filter{Cluster: cluster}); has || err != nil {
 		return err
 	}
 	return unknownTo(place, "cluster", cluster, names, "`bulla cluster list` shows those of the fleet")
-}
-
-// objectNames are the objects of the working tree: as placements build them and,
-// where none does, as stubs say.
-func objectNames(repo *fleetrepo.Repo, uses map[string][]built.Use) []string {
-	var names []string
-	for _, of := range uses {
-		for _, use := range of {
-			names = append(names, use.Namespace+"/"+use.Name)
-		}
-	}
-	stubs, _ := exposure.Stubs(repo.Tree) // told by who answers the question
-	for _, stub := range stubs {
-		if len(uses[stub.Path]) == 0 {
-			names = append(names, stub.Manifest.Metadata.Namespace+"/"+stub.Manifest.Metadata.Name)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-var errFound = errors.New("found")
-
-// logHas says whether the log has any entry that a filter chooses.
-func logHas(ctx context.Context, source auditlog.Source, filter auditlog.Filter) (bool, error) {
-	err := source.Read(ctx, filter, func(e client.AuditEntry) error {
-		// An operator may misspell a name too, and a cluster say any.
-		if e.Entry.Kind == audit.Deny || e.Entry.Kind == audit.Report {
-			return nil
-		}
-		return errFound
-	})
-	if errors.Is(err, errFound) {
-		return true, nil
-	}
-	return false, err
 }
 
 // unknownTo is the error about a name that neither the log has nor a place where

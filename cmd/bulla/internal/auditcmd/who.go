@@ -85,15 +85,9 @@ type whoReport struct {
 	Objects  []string           `json:"objects"`
 	Readings []exposure.Reading `json:"readings"`
 	// Placed are the clusters that may open it now and did not ask yet.
-	Placed []placedOn `json:"placed"`
+	Placed []exposure.Placed `json:"placed"`
 	// RecoveryKeys is how many offline keys open every stub, unlogged.
 	RecoveryKeys int `json:"recoveryKeys"`
-}
-
-type placedOn struct {
-	Cluster   string `json:"cluster"`
-	Placement string `json:"placement"`
-	Object    string `json:"object"`
 }
 
 // auditWho answers for one secret. Without a fleet repository it says what the
@@ -103,7 +97,8 @@ func (a run) auditWho(ctx context.Context, f logFlags, secret, cluster string, f
 	if err != nil && f.logKey == "" {
 		return err
 	}
-	report, digest := &whoReport{Objects: []string{secret}, Readings: []exposure.Reading{}, Placed: []placedOn{}}, ""
+	report := &whoReport{Objects: []string{secret}, Readings: []exposure.Reading{}, Placed: []exposure.Placed{}}
+	digest := ""
 	var uses map[string][]built.Use
 	if repo != nil {
 		report.RecoveryKeys = len(repo.Model.Fleet.Spec.RecoveryRecipients)
@@ -121,11 +116,12 @@ func (a run) auditWho(ctx context.Context, f logFlags, secret, cluster string, f
 		return err
 	}
 	defer done()
-	entries, err := grants(ctx, source, cluster, digest, report.Objects)
+	entries, err := exposure.Grants(ctx, source, cluster, digest, report.Objects)
 	if err != nil {
 		return err
 	}
-	report.Readings = append(report.Readings, about(exposure.Readings(entries), report.Objects, digest)...)
+	report.Readings = append(report.Readings,
+		exposure.About(exposure.Readings(entries), report.Objects, digest)...)
 	if len(entries) == 0 && digest == "" {
 		if err := isNamed(ctx, source, repo, uses, secret); err != nil {
 			return err
@@ -145,7 +141,7 @@ func (a run) auditWho(ctx context.Context, f logFlags, secret, cluster string, f
 			r.Commit = history.Describe(r.Head)
 			r.Current = slices.ContainsFunc(stubs, func(s exposure.Stub) bool { return s.Digest == r.Digest })
 		}
-		report.Placed = placedUnread(repo, uses, report, cluster)
+		report.Placed = exposure.Unread(repo.Model, uses, report.Objects, report.Readings, cluster)
 	}
 	return a.printWho(report, format)
 }
@@ -204,67 +200,6 @@ func objectsOf(
 	}
 	slices.Sort(objects)
 	return slices.Compact(objects), digest, nil
-}
-
-// grants reads the answers that were given for objects, and for a version.
-func grants(
-	ctx context.Context, source auditlog.Source, cluster, digest string, objects []string,
-) ([]client.AuditEntry, error) {
-	found := map[int64]client.AuditEntry{}
-	read := func(f auditlog.Filter) error {
-		f.Cluster = cluster
-		return source.Read(ctx, f, func(e client.AuditEntry) error { found[e.Index] = e; return nil })
-	}
-	for _, object := range objects {
-		f := exposure.Granted
-		f.Object = object
-		if err := read(f); err != nil {
-			return nil, err
-		}
-	}
-	if digest != "" {
-		f := exposure.Granted
-		f.Digest = digest
-		if err := read(f); err != nil {
-			return nil, err
-		}
-	}
-	return slices.SortedFunc(maps.Values(found),
-		func(a, b client.AuditEntry) int { return cmp.Compare(a.Index, b.Index) }), nil
-}
-
-// about leaves out what an entry names beside what was asked for.
-func about(readings []exposure.Reading, objects []string, digest string) []exposure.Reading {
-	return slices.DeleteFunc(readings, func(r exposure.Reading) bool {
-		return !slices.Contains(objects, r.Object) && (digest == "" || r.Digest != digest)
-	})
-}
-
-// placedUnread lists the clusters that the working tree places a secret on, and
-// that did not open the version it has.
-func placedUnread(repo *fleetrepo.Repo, uses map[string][]built.Use, report *whoReport, only string) []placedOn {
-	read := map[placedOn]bool{}
-	for _, r := range report.Readings {
-		if r.Current {
-			read[placedOn{r.Cluster, r.Placement, r.Object}] = true
-		}
-	}
-	placed := []placedOn{}
-	for _, file := range slices.Sorted(maps.Keys(uses)) {
-		for _, use := range uses[file] {
-			object := use.Namespace + "/" + use.Name
-			if !slices.Contains(report.Objects, object) {
-				continue
-			}
-			for _, cluster := range repo.Model.Got(use.Placement, use.Variant) {
-				p := placedOn{cluster, use.Placement, object}
-				if !read[p] && !slices.Contains(placed, p) && (only == "" || only == cluster) {
-					placed = append(placed, p)
-				}
-			}
-		}
-	}
-	return placed
 }
 
 func (a run) printWho(report *whoReport, format render.Format) error {

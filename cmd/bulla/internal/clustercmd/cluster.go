@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
-	"filippo.io/age"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -19,12 +16,10 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
-	"github.com/bulla-dev/bulla/docs/reference/schemas"
 )
 
 const clusterAddLong = `Add a cluster to the fleet: writes clusters/NAME.yaml.
@@ -142,7 +137,7 @@ func (a run) clusterAdd(ctx context.Context, name string, o clusterAddOptions) e
 	if err != nil {
 		return err
 	}
-	if err := checkKeys(keys); err != nil {
+	if err := keys.Check(); err != nil {
 		return err
 	}
 	file = "clusters/" + name + ".yaml"
@@ -222,24 +217,10 @@ func (a run) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOp
 		return given, fault.NewUsage("give --context or --kubeconfig alone, or --identity and --recipient",
 			"add cluster %q: its keys come from two places", name)
 	}
-	if err := checkKeys(given); err != nil {
+	if err := given.Check(); err != nil {
 		return given, err
 	}
 	return given, a.confirm("add cluster", given, o.fingerprint)
-}
-
-// checkKeys tells keys that were cut off from keys that somebody changed: those
-// are for the fingerprint.
-func checkKeys(keys clusterkeys.Keys) error {
-	if !hexid.IsDigest(keys.Identity) {
-		return fault.NewUsage("it is sha256: and 64 hexadecimal digits, and stands in the FleetSync's status",
-			"add cluster %q: the identity is not that of a cluster", keys.Cluster)
-	}
-	if _, err := age.ParseHybridRecipient(keys.Recipient); err != nil {
-		return fault.NewUsage("it starts with age1pq1 and stands in the FleetSync's status",
-			"add cluster %q: the recipient is not an age recipient", keys.Cluster)
-	}
-	return nil
 }
 
 // confirm wants a person, or the fingerprint that a person was told.
@@ -269,24 +250,7 @@ func (a run) confirm(what string, keys clusterkeys.Keys, told string) error {
 
 // Render is the text of a new cluster's file.
 func Render(name string, labels map[string]string, keys clusterkeys.Keys) string {
-	return renderBy("", name, labels, keys)
-}
-
-func renderBy(by api.Voucher, name string, labels map[string]string, keys clusterkeys.Keys) string {
-	var b strings.Builder
-	b.WriteString(schemas.Modeline(api.KindCluster))
-	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", api.APIVersion, api.KindCluster, name)
-	if len(labels) > 0 {
-		b.WriteString("  labels:\n")
-		for _, key := range slices.Sorted(maps.Keys(labels)) {
-			fmt.Fprintf(&b, "    %s: %q\n", key, labels[key])
-		}
-	}
-	fmt.Fprintf(&b, "spec:\n  identity: %s\n  recipient: %s\n", keys.Identity, keys.Recipient)
-	if by != "" {
-		fmt.Fprintf(&b, "  vouchedBy: %s\n", by)
-	}
-	return b.String()
+	return keys.File("", name, labels)
 }
 
 // reportCluster says what the cluster gains when this is merged.

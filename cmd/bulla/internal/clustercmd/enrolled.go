@@ -12,12 +12,11 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/auditlog"
+	"github.com/bulla-dev/bulla/desk/enrolment"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/keyservice/audit"
-	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 )
 
@@ -41,11 +40,11 @@ func (a run) clusterAddEnrolled(ctx context.Context, o clusterAddOptions) error 
 		return err
 	}
 	defer done()
-	machines, err := Enrolled(ctx, source, repo.Model.Fleet.Spec.ID, pattern)
+	machines, err := enrolment.Read(ctx, source, repo.Model.Fleet.Spec.ID, pattern)
 	if err != nil {
 		return err
 	}
-	gone, err := takenOut(ctx, repo.Root)
+	gone, err := enrolment.TakenOut(ctx, repo.Root)
 	if err != nil {
 		return err
 	}
@@ -90,30 +89,6 @@ func (a run) auditLog(repo *fleetrepo.Repo) (auditlog.Source, func(), error) {
 	return source, admin.Close, nil
 }
 
-// Enrolled reads which keys enrolled under names of a pattern, as the signed log has it:
-// by name, each different pair of keys once.
-func Enrolled(ctx context.Context, log auditlog.Source, fleet string, pattern protocol.Pattern) (
-	map[string][]clusterkeys.Keys, error,
-) {
-	machines := map[string][]clusterkeys.Keys{}
-	err := log.Read(ctx, auditlog.Filter{Kind: string(audit.Enrol), Outcome: audit.Done},
-		func(e client.AuditEntry) error {
-			keys := clusterkeys.Keys{
-				Fleet: e.Entry.Fleet, Cluster: e.Entry.Cluster,
-				Identity: e.Entry.Identity, Recipient: e.Entry.Recipient,
-			}
-			// An entry of before recipients were recorded says too little.
-			if keys.Fleet != fleet || keys.Recipient == "" || !pattern.Admits(keys.Cluster) {
-				return nil
-			}
-			if !slices.Contains(machines[keys.Cluster], keys) {
-				machines[keys.Cluster] = append(machines[keys.Cluster], keys)
-			}
-			return nil
-		})
-	return machines, err
-}
-
 // Adding writes files of clusters on the key service's word.
 type Adding struct {
 	Repo   *fleetrepo.Repo
@@ -135,83 +110,53 @@ type Added struct {
 	Out []string
 }
 
-// Write writes the files that are not there. Of two machines with one name, or one key,
-// nobody can tell which is meant: they are left out, with a warning.
-func (w Adding) Write(machines map[string][]clusterkeys.Keys) (*Added, error) {
-	out, holders := &Added{}, map[string]string{}
-	for name, cluster := range w.Repo.Model.Clusters {
-		holders[cluster.Spec.Identity], holders[cluster.Spec.Recipient] = name, name
-	}
-	for i, name := range slices.Sorted(maps.Keys(machines)) {
+// Write writes the files that are not there. What cannot have one is left out, with a
+// warning.
+func (w Adding) Write(machines map[string][]enrolment.Keys) (*Added, error) {
+	out := &Added{}
+	for i, m := range enrolment.Judge(w.Repo.Model.Clusters, w.TakenOut, machines) {
 		if i%100 == 0 {
 			w.Progress("wrote %d of %d files", i, len(machines))
 		}
-		if w.isThere(name, machines[name]) {
+		switch m.Standing {
+		case enrolment.OtherKeys:
+			w.Warn("%s has other keys than those that enrolled under that name; it is left as it is; "+
+				"if the cluster was built anew: bulla cluster add %s --rebuilt --context …",
+				w.Repo.Model.Files[api.KindCluster+"/"+m.Name], m.Name)
 			out.Had++
-			continue
-		}
-		if w.TakenOut[name] != "" {
-			out.Out = append(out.Out, name)
-			continue
-		}
-		if why := w.unfit(machines[name], holders); why != "" {
-			w.Warn("cluster %q is left out: %s", name, why)
+		case enrolment.Added:
+			out.Had++
+		case enrolment.TakenOutBefore:
+			out.Out = append(out.Out, m.Name)
+		case enrolment.Unfit:
+			w.Warn("cluster %q is left out: %s", m.Name, m.Why)
 			out.Left++
-			continue
+		case enrolment.New:
+			if err := w.write(m, out); err != nil {
+				return nil, err
+			}
 		}
-		keys := machines[name][0]
-		file := "clusters/" + name + ".yaml"
-		data := []byte(renderBy(api.VouchedByKeyService, name, w.Labels, keys))
-		if _, err := api.ParseCluster(file, data); err != nil {
-			return nil, err
-		}
-		err := atomicfile.Create(w.Repo.Abs(file), data, 0o644)
-		if errors.Is(err, fs.ErrExist) {
-			w.Warn("cluster %q is left out: %s is there, but it is not a cluster that counts; "+
-				"`bulla validate` says why", name, file)
-			out.Left++
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		holders[keys.Identity], holders[keys.Recipient] = name, name
-		out.Names = append(out.Names, name)
 	}
 	return out, nil
 }
 
-// isThere says whether a cluster has a file, and warns where that has none of the keys
-// that enrolled.
-func (w Adding) isThere(name string, machines []clusterkeys.Keys) bool {
-	cluster, ok := w.Repo.Model.Clusters[name]
-	if !ok {
-		return false
+func (w Adding) write(m enrolment.Machine, out *Added) error {
+	file, data, err := m.File(w.Labels)
+	if err != nil {
+		return err
 	}
-	if !slices.ContainsFunc(machines, func(k clusterkeys.Keys) bool {
-		return k.Identity == cluster.Spec.Identity && k.Recipient == cluster.Spec.Recipient
-	}) {
-		w.Warn("%s has other keys than those that enrolled under that name; it is left as it is; "+
-			"if the cluster was built anew: bulla cluster add %s --rebuilt --context …",
-			w.Repo.Model.Files[api.KindCluster+"/"+name], name)
+	err = atomicfile.Create(w.Repo.Abs(file), data, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		w.Warn("cluster %q is left out: %s is there, but it is not a cluster that counts; "+
+			"`bulla validate` says why", m.Name, file)
+		out.Left++
+		return nil
 	}
-	return true
-}
-
-func (w Adding) unfit(machines []clusterkeys.Keys, holders map[string]string) string {
-	keys := machines[0]
-	if len(machines) > 1 {
-		return fmt.Sprintf("%d different pairs of keys enrolled under that name", len(machines))
+	if err != nil {
+		return err
 	}
-	if err := checkKeys(keys); err != nil {
-		return err.Error()
-	}
-	for _, key := range []string{keys.Identity, keys.Recipient} {
-		if other := holders[key]; other != "" {
-			return fmt.Sprintf("cluster %q has the same key", other)
-		}
-	}
-	return ""
+	out.Names = append(out.Names, m.Name)
+	return nil
 }
 
 // reportEnrolled says what they gain when this is merged.
@@ -251,4 +196,15 @@ func (a run) reportEnrolled(root string, added *Added) error {
 	}
 	a.Printf("  their keys stand on the key service's word (vouchedBy): bulla cluster vouch NAME before a two-lock\n")
 	return nil
+}
+
+// takenOutNote says which of them stay out.
+func takenOutNote(names []string, commit string) string {
+	const few = 5
+	listed := strings.Join(names[:min(len(names), few)], ", ")
+	if more := len(names) - few; more > 0 {
+		listed += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%s: taken out of the repository before, and stays out; to bring one back: "+
+		"git checkout %s^ -- clusters/%s.yaml", listed, commit, names[0])
 }

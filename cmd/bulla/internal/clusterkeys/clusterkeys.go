@@ -1,5 +1,4 @@
-// Package clusterkeys reads a cluster's two public keys from the cluster
-// itself, and makes the fingerprint by which two people compare them.
+// Package clusterkeys reads a cluster's two public keys from the cluster itself.
 //
 // The keys must never come from the key service or any other party in the
 // middle: whoever gives a false recipient here reads every secret of that
@@ -8,10 +7,7 @@ package clusterkeys
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,34 +15,11 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
+	"github.com/bulla-dev/bulla/desk/enrolment"
 )
 
 // Keys are a cluster's public keys.
-type Keys struct {
-	// Fleet is the id of the fleet that the cluster follows.
-	Fleet string
-	// Cluster is the cluster's name in it.
-	Cluster string
-	// Identity is "sha256:" and the hash of the mTLS public key.
-	Identity string
-	// Recipient is the age recipient, age1pq1….
-	Recipient string
-}
-
-// Fingerprint is 128 bits of a hash over all fields, in groups of four digits:
-// short enough to be read out, long enough that nobody finds a second one.
-func (k Keys) Fingerprint() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		"bulla.dev/cluster-fingerprint/v1", k.Fleet, k.Cluster, k.Identity,
-		k.Recipient,
-	}, "\n")))
-	digits := hex.EncodeToString(sum[:16])
-	var groups []string
-	for i := 0; i < len(digits); i += 4 {
-		groups = append(groups, digits[i:i+4])
-	}
-	return strings.Join(groups, "-")
-}
+type Keys = enrolment.Keys
 
 const timeout = 15 * time.Second
 
@@ -72,10 +45,10 @@ func Read(ctx context.Context, kubeconfig, kubeContext, cluster string) (Keys, e
 		Fleet: sync.Status.Fleet, Cluster: sync.Spec.ClusterName, Identity: sync.Status.Identity,
 		Recipient: sync.Status.Recipient,
 	}
-	return keys, keys.check(where, cluster)
+	return keys, check(keys, where, cluster)
 }
 
-func (k Keys) check(where, cluster string) error {
+func check(k Keys, where, cluster string) error {
 	switch {
 	case k.Cluster != cluster:
 		return fault.New("is this the right context?", "the cluster of %s calls itself %q, not %q", where, k.Cluster, cluster)

@@ -2,18 +2,18 @@ package rotatecmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/branch"
 	"github.com/bulla-dev/bulla/desk/exposure"
+	rotate "github.com/bulla-dev/bulla/desk/rotation"
 )
 
 // exposed replaces what a lost cluster opened.
@@ -67,23 +67,13 @@ func (r *rotation) exposed(ctx context.Context) error {
 	return r.tell()
 }
 
-// checkGone wants the cluster out of the fleet: what is sealed for a set opens wherever
-// the set is.
+// checkGone wants the cluster out of the fleet.
 func (r *rotation) checkGone(cluster string) error {
-	c, ok := r.repo.Model.Clusters[cluster]
-	switch {
-	case !ok:
-		// A file that is refused is no file that is gone.
-		return r.repo.Model.Refused(api.KindCluster, cluster)
-	case c.Spec.Decommission:
-		return nil
-	case c.Spec.Suspend:
-		r.shell.Notef("%s is suspended, and still in its sets: take its file out before anybody resumes it", cluster)
-		return nil
+	note, err := rotate.CheckGone(r.repo.Model, cluster)
+	if note != "" {
+		r.shell.Notef("%s", note)
 	}
-	return fault.New("write suspend: true into "+r.repo.Model.Files[api.KindCluster+"/"+cluster]+
-		", or bulla cluster remove "+cluster+" --keep-objects; merge that, then run this again",
-		"%s is in the fleet: what is sealed anew for its sets would open there too", cluster)
+	return err
 }
 
 // git finds out whether there can be a branch; nil is none.
@@ -107,40 +97,14 @@ func (r *rotation) git(ctx context.Context) (*branch.Tree, error) {
 
 // wanted are the fields to replace, by file.
 func (r *rotation) wanted(lost []exposure.Lost) (map[string][]string, error) {
-	wanted, unknown := map[string][]string{}, []string{}
-	for _, l := range lost {
-		if l.State == exposure.Unknown && !r.unknown {
-			unknown = append(unknown, l.Object)
-			continue
-		}
-		for _, still := range l.Rotate {
-			wanted[still.Path] = append(wanted[still.Path], r.fields(still)...)
-		}
-	}
-	if len(unknown) > 0 {
-		return nil, fault.New("fetch them (git fetch --unshallow), or give --unknown to replace those too",
-			"%s opened %s at commits that this clone does not have", r.options.exposed, shell.Some(unknown))
-	}
-	for file, fields := range wanted {
-		slices.Sort(fields)
-		wanted[file] = slices.Compact(fields)
-	}
-	return wanted, nil
-}
-
-// fields of a file that a cluster had: all of them, where nobody knows which.
-func (r *rotation) fields(still exposure.Still) []string {
-	if len(still.Fields) > 0 {
-		return still.Fields
-	}
-	var all []string
 	stubs, _ := exposure.Stubs(r.repo.Tree)
-	for _, stub := range stubs {
-		if stub.Path == still.Path {
-			all = append(all, stub.Fields()...)
-		}
+	wanted, err := rotate.Wanted(r.options.exposed, lost, stubs, r.unknown)
+	var unknown *rotate.UnknownError
+	if errors.As(err, &unknown) {
+		return nil, fault.New("fetch them (git fetch --unshallow), or give --unknown to replace those too",
+			"%s opened %s at commits that this clone does not have", r.options.exposed, shell.Some(unknown.Objects))
 	}
-	return all
+	return wanted, err
 }
 
 // nothing says why there is nothing to do.
@@ -174,23 +138,14 @@ func (r *rotation) commit(ctx context.Context, git *branch.Tree, lost []exposure
 
 // message says what the commit replaces, why, and what it does not.
 func (r *rotation) message(lost []exposure.Lost) string {
-	var b strings.Builder
-	var last int64
-	for _, l := range lost {
-		last = max(last, l.Entry)
-	}
-	fmt.Fprintf(&b, "Rotate what %s could read\n\n", r.options.exposed)
-	fmt.Fprintf(&b, "The cluster is lost. By the audit log up to entry %d it opened %s.\n"+
-		"These are replaced, by values that nobody saw:\n\n", last, shell.Count(len(lost), "version"))
+	var done, left []rotate.Part
 	for _, one := range r.report.Replaced {
-		fmt.Fprintf(&b, "- %s: %s\n", one.File, strings.Join(one.keys(), ", "))
-	}
-	if len(r.report.People) > 0 {
-		b.WriteString("\nThese wait for a person:\n\n")
+		done = append(done, rotate.Part{File: one.File, Keys: one.keys()})
 	}
 	for _, one := range r.report.People {
-		fmt.Fprintf(&b, "- %s: %s\n", one.File, strings.Join(one.keys(), ", "))
+		left = append(left, rotate.Part{File: one.File, Keys: one.keys()})
 	}
-	b.WriteString("\nWritten by bulla rotate. Each was opened again, with a key that is thrown away.\n")
-	return b.String()
+	subject, body := rotate.Message(r.options.exposed, lost, done, left,
+		"Written by bulla rotate. Each was opened again, with a key that is thrown away.")
+	return subject + "\n\n" + body
 }

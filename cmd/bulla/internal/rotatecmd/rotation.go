@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	rotate "github.com/bulla-dev/bulla/desk/rotation"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -56,7 +57,6 @@ func (r *rotation) look(ctx context.Context) (err error) {
 }
 
 // replace makes the fields of a stub anew that its recipes allow, and notes the others.
-// A block changes whole: nobody here can open it to keep a part.
 func (r *rotation) replace(ctx context.Context, file string, fields []string) error {
 	data, err := r.tree.ReadFile(file)
 	if err != nil {
@@ -72,12 +72,10 @@ func (r *rotation) replace(ctx context.Context, file string, fields []string) er
 		return err
 	}
 	set := values.Set{}
-	for _, block := range manifest.Spec.Blocks {
-		if !slices.ContainsFunc(block.Fields, func(f string) bool { return slices.Contains(fields, f) }) {
-			continue
-		}
-		if why := r.leaves(manifest, block, recipes); why != "" {
-			r.leave(file, manifest, block, why)
+	for _, d := range rotate.Decide(manifest, recipes, fields, r.options.exposed) {
+		block := manifest.Spec.Blocks[d.Block]
+		if d.Why != "" {
+			r.leave(file, manifest, block, d.Why)
 			continue
 		}
 		if err := r.make(file, block, recipes, set); err != nil {
@@ -88,33 +86,6 @@ func (r *rotation) replace(ctx context.Context, file string, fields []string) er
 		return nil
 	}
 	return r.seal(ctx, read, set)
-}
-
-// leaves says why a block is not replaced, "" if it is.
-func (r *rotation) leaves(manifest *api.SealedManifest, block api.Block, recipes values.Recipes) string {
-	if stub.Immutable(manifest) && !stub.MayReplace(manifest) {
-		return "its Secret is immutable, and no cluster takes another value: seal a stub of another name"
-	}
-	others := slices.ContainsFunc(block.Locks, func(l api.Lock) bool {
-		target, err := sealing.ParseTarget(l.Target)
-		return err != nil || !slices.Contains(r.lost(), target)
-	})
-	if !others {
-		return "no cluster but " + r.options.exposed + " has a lock: take it out, or seal it for another"
-	}
-	var without []string
-	for _, field := range block.Fields {
-		if key := keyOf(field); recipes[key] == (values.Recipe{}) {
-			without = append(without, key)
-		}
-	}
-	switch len(without) {
-	case 0:
-		return ""
-	case len(block.Fields):
-		return "nothing says how it was made"
-	}
-	return "it stands in one block with " + strings.Join(without, ", ") + ", which nothing says how to make"
 }
 
 func (r *rotation) make(file string, block api.Block, recipes values.Recipes, set values.Set) error {
@@ -165,7 +136,7 @@ func (r *rotation) seal(ctx context.Context, read *stored.File, set values.Set) 
 		r.keep[where.File] = keep
 	}
 	done := replaced{File: where.File, Objects: out.Objects(), becomes: out.Becomes(), Key: out.Key,
-		ReadBy: r.readers(where.File, where.Stub)}
+		ReadBy: rotate.Readers(r.index, where.File, where.Stub)}
 	for _, sealed := range out.Sealed {
 		done.Values = append(done.Values, sealedValues{Fields: sealed.Fields, Targets: sealed.Targets})
 	}
@@ -190,24 +161,7 @@ func (r *rotation) checkLost(file string, out *sealjob.Outcome) error {
 // leave notes a block for people.
 func (r *rotation) leave(file string, manifest *api.SealedManifest, block api.Block, why string) {
 	r.report.People = append(r.report.People,
-		people{File: file, Fields: block.Fields, Why: why, ReadBy: r.readers(file, manifest)})
-}
-
-// readers are the workloads that name what a stub becomes.
-func (r *rotation) readers(file string, manifest *api.SealedManifest) []string {
-	objects := []string{manifest.Metadata.Namespace + "/" + manifest.Metadata.Name}
-	if uses := r.index.Uses[file]; len(uses) > 0 {
-		objects = nil
-		for _, use := range uses {
-			objects = append(objects, use.Namespace+"/"+use.Name)
-		}
-	}
-	readers := []string{}
-	for _, object := range objects {
-		readers = append(readers, r.index.Readers[object]...)
-	}
-	slices.Sort(readers)
-	return slices.Compact(readers)
+		people{File: file, Fields: block.Fields, Why: why, ReadBy: rotate.Readers(r.index, file, manifest)})
 }
 
 func keyOf(field string) string { return strings.TrimPrefix(field, "/data/") }

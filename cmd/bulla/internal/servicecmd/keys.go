@@ -1,7 +1,6 @@
 package servicecmd
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -60,20 +59,6 @@ func newKeys(a run) *cobra.Command {
 	return keys
 }
 
-// keyRow is one key of `bulla keys ls`.
-type keyRow struct {
-	Key        string        `json:"key"`
-	Suite      api.Suite     `json:"suite,omitempty"`
-	Status     api.KeyStatus `json:"status"`
-	Locks      int           `json:"locks"`
-	Stubs      int           `json:"stubs"`
-	Needed     int           `json:"needed"`
-	Placements int           `json:"placements"`
-}
-
-// keyUnknown is the status of a key that only locks name.
-const keyUnknown api.KeyStatus = "Unknown"
-
 func (a run) listKeys(ctx context.Context, format render.Format) error {
 	repo, err := a.OpenVerified()
 	if err != nil {
@@ -91,7 +76,7 @@ func (a run) listKeys(ctx context.Context, format render.Format) error {
 	return format.Print(a.Stdout, rows, table)
 }
 
-func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error) {
+func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyuse.Row, error) {
 	spec := &repo.Model.Fleet.Spec
 	store := stored.Of(a.Shell, spec.ID)
 	defer store.Close()
@@ -110,47 +95,10 @@ func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyRow, error
 	for _, name := range slices.Sorted(maps.Keys(index.Failed)) {
 		a.LeaveOut("placement %s does not build and is not counted; `bulla validate` says why", name)
 	}
-	rows := map[string]*keyRow{}
-	for _, key := range spec.SealingKeys {
-		rows[key.ID] = &keyRow{Key: key.ID, Suite: key.Suite, Status: key.Status}
-	}
-	placements := map[string]map[string]bool{}
 	for _, stub := range stubs {
 		if stub.Err != nil {
 			a.LeaveOut("%s is not counted: %s", stub.Path, strings.TrimPrefix(fault.Line(stub.Err), stub.Path+": "))
-			continue
-		}
-		for key, locks := range stub.Locks {
-			row, ok := rows[key]
-			if !ok {
-				row = &keyRow{Key: key, Status: keyUnknown}
-				rows[key] = row
-			}
-			row.Stubs++
-			row.Locks += locks
-			if stub.Needs(key, keyuse.Opens(spec)) {
-				row.Needed++
-			}
-			for _, use := range index.Uses[stub.Path] {
-				if placements[key] == nil {
-					placements[key] = map[string]bool{}
-				}
-				placements[key][use.Placement] = true
-			}
 		}
 	}
-	all := make([]keyRow, 0, len(rows))
-	for key, row := range rows {
-		row.Placements = len(placements[key])
-		all = append(all, *row)
-	}
-	order := func(r keyRow) int {
-		if i := slices.IndexFunc(spec.SealingKeys, func(k api.SealingKey) bool { return k.ID == r.Key }); i >= 0 {
-			return i
-		}
-		return len(spec.SealingKeys)
-	}
-	slices.SortFunc(all,
-		func(a, b keyRow) int { return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Key, b.Key)) })
-	return all, nil
+	return keyuse.Count(spec, stubs, index.Uses), nil
 }

@@ -1,4 +1,4 @@
-package clustercmd
+package enrolment
 
 import (
 	"maps"
@@ -32,7 +32,7 @@ func TestWhatWasTakenOutStaysOut(t *testing.T) {
 	}
 	expect := func(want ...string) map[string]string {
 		t.Helper()
-		got, err := takenOut(t.Context(), root)
+		got, err := TakenOut(t.Context(), root)
 		if names := slices.Sorted(maps.Keys(got)); err != nil || !slices.Equal(names, want) {
 			t.Errorf("%v, %v, want %v", got, err, want)
 		}

@@ -1,10 +1,9 @@
-package clustercmd
+package enrolment
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
 	"path"
 	"strings"
@@ -14,14 +13,14 @@ import (
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 )
 
-// takenOut are the clusters whose file somebody took out of the repository, by name,
+// TakenOut are the clusters whose file somebody took out of the repository, by name,
 // with the commit. Their entries stay in the log for ever: the next batch would bring a
 // machine back that was stolen. A folder that is not in Git never had any.
 //
 // Every edge of the history counts: a file that came and went on a branch, or went in a
 // merge, was taken out too. So do the remote's branches: a clone that is behind does not
 // have the commit yet that took a machine out.
-func takenOut(ctx context.Context, root string) (map[string]string, error) {
+func TakenOut(ctx context.Context, root string) (map[string]string, error) {
 	if fleetrepo.GitDir(root) == "" {
 		return nil, nil
 	}
@@ -67,15 +66,4 @@ func git(ctx context.Context, root string, args ...string) (string, error) {
 		return "", fault.New("is git installed?", "git %s: %w", args[0], err)
 	}
 	return string(out), nil
-}
-
-// takenOutNote says which of them stay out.
-func takenOutNote(names []string, commit string) string {
-	const few = 5
-	listed := strings.Join(names[:min(len(names), few)], ", ")
-	if more := len(names) - few; more > 0 {
-		listed += fmt.Sprintf(" and %d more", more)
-	}
-	return fmt.Sprintf("%s: taken out of the repository before, and stays out; to bring one back: "+
-		"git checkout %s^ -- clusters/%s.yaml", listed, commit, names[0])
 }
