@@ -21,13 +21,13 @@ type comment struct {
 	author, body string
 }
 
-// State is how a plan ended.
-type State string
+// Verdict is how a plan ended.
+type Verdict string
 
-// The states.
+// The verdicts.
 const (
-	Success State = "success"
-	Failure State = "failure"
+	Success Verdict = "success"
+	Failure Verdict = "failure"
 )
 
 // statusName is the name of the commit status.
@@ -42,7 +42,8 @@ type client interface {
 	comments(ctx context.Context, page int) (all []comment, next int, err error)
 	create(ctx context.Context, body string) error
 	edit(ctx context.Context, id int64, body string) error
-	status(ctx context.Context, commit string, state State, text string) error
+	status(ctx context.Context, commit string, verdict Verdict, text string) error
+	requests
 }
 
 // numbered is a forge at which a repository has two names, and one of them for good.
@@ -51,15 +52,15 @@ type numbered interface {
 	number(ctx context.Context) (string, error)
 }
 
-// Forge is one pull request at one forge.
+// Forge is one repository at one forge, or one pull request of it.
 type Forge struct {
 	at     Place
 	client client
 	asked  *asking
 }
 
-// Open makes a client. Nothing is asked yet.
-func Open(at Place) (*Forge, error) {
+// New makes a client. Nothing is asked yet.
+func New(at Place) (*Forge, error) {
 	asked := &asking{token: at.Token, to: http.DefaultTransport, host: at.URL}
 	c, err := at.client(asked.http())
 	if err != nil {
@@ -161,11 +162,11 @@ func (f *Forge) author(ctx context.Context) (string, error) {
 const mostStatus = 140
 
 // Status says on the commit how the plan ended.
-func (f *Forge) Status(ctx context.Context, state State, text string) error {
+func (f *Forge) Status(ctx context.Context, verdict Verdict, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if runes := []rune(text); len(runes) > mostStatus {
 		text = string(runes[:mostStatus-1]) + "…"
 	}
-	return f.failed("set the status of "+f.at.Commit+" for", f.client.status(ctx, f.at.Commit, state, text))
+	return f.failed("set the status of "+f.at.Commit+" for", f.client.status(ctx, f.at.Commit, verdict, text))
 }

@@ -23,7 +23,7 @@ func open(t *testing.T, s *standin.StandIn) (*forge.Forge, forge.Place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := forge.Open(at)
+	f, err := forge.New(at)
 	if err != nil {
 		t.Fatal(err)
 	}

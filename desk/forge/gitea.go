@@ -64,10 +64,10 @@ func (c giteas) edit(ctx context.Context, id int64, body string) error {
 	return err
 }
 
-func (c giteas) status(ctx context.Context, commit string, state State, text string) error {
+func (c giteas) status(ctx context.Context, commit string, verdict Verdict, text string) error {
 	c.SetContext(ctx)
 	_, _, err := c.CreateStatus(c.owner, c.name, commit, gitea.CreateStatusOption{
-		State: gitea.StatusState(state), Description: text, Context: statusName,
+		State: gitea.StatusState(verdict), Description: text, Context: statusName,
 	})
 	return err
 }

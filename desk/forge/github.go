@@ -54,9 +54,9 @@ func (c gitHub) edit(ctx context.Context, id int64, body string) error {
 	return err
 }
 
-func (c gitHub) status(ctx context.Context, commit string, state State, text string) error {
+func (c gitHub) status(ctx context.Context, commit string, verdict Verdict, text string) error {
 	_, _, err := c.Repositories.CreateStatus(ctx, c.owner, c.name, commit, &github.RepoStatus{
-		State: github.Ptr(string(state)), Description: &text, Context: github.Ptr(statusName),
+		State: github.Ptr(string(verdict)), Description: &text, Context: github.Ptr(statusName),
 	})
 	return err
 }

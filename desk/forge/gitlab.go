@@ -64,9 +64,9 @@ func (c gitLab) edit(ctx context.Context, id int64, body string) error {
 	return err
 }
 
-func (c gitLab) status(ctx context.Context, commit string, state State, text string) error {
+func (c gitLab) status(ctx context.Context, commit string, verdict Verdict, text string) error {
 	value := gitlab.Success
-	if state == Failure {
+	if verdict == Failure {
 		value = gitlab.Failed
 	}
 	_, _, err := c.Commits.SetCommitStatus(c.project, commit, &gitlab.SetCommitStatusOptions{

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,8 +19,8 @@ import (
 // Place is one pull request, and the token for it.
 type Place struct {
 	Kind string
-	// URL of the API.
-	URL string
+	// URL of the API; Web is that of its pages, "" where nobody asked for them.
+	URL, Web string
 	// Repository is "owner/name", or GitLab's path or number of a project.
 	Repository string
 	Number     int
@@ -35,6 +36,9 @@ type Place struct {
 
 // String names it to people.
 func (p Place) String() string {
+	if p.Number == 0 {
+		return p.Kind + " " + p.Repository
+	}
 	return fmt.Sprintf("%s %s, pull request %d", p.Kind, p.Repository, p.Number)
 }
 
@@ -147,16 +151,26 @@ var (
 )
 
 func (p *Place) check() error {
-	where := "in a job for a pull request the environment says it; "
+	if err := p.checkAddress("in a job for a pull request the environment says it; "); err != nil {
+		return err
+	}
+	if p.Number <= 0 {
+		return fault.NewUsage("in a job for a pull request the environment says it; --pull-request NUMBER names it",
+			"nothing says which pull request to comment on")
+	}
+	return nil
+}
+
+// checkAddress holds what a token goes to; where says where else a repository is named.
+func (p *Place) checkAddress(where string) error {
 	switch u, err := url.Parse(p.URL); {
 	case p.Token == "":
 		return fault.NewUsage("set the environment variable "+p.TokenFrom+"; no flag takes a token: others would see it",
 			"there is no token for %s", p.Kind)
-	case !repository.MatchString(p.Repository) || p.Kind != "gitlab" && strings.Count(p.Repository, "/") != 1:
+	case !repository.MatchString(p.Repository) || climbs(p.Repository),
+		p.Kind != "gitlab" && strings.Count(p.Repository, "/") != 1:
 		return fault.NewUsage(where+"--forge-repository OWNER/NAME names it", "%q is no repository at %s", p.Repository,
 			p.Kind)
-	case p.Number <= 0:
-		return fault.NewUsage(where+"--pull-request NUMBER names it", "nothing says which pull request to comment on")
 	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http":
 		return fault.NewUsage("--forge-url names it, as https://git.example.com", "%q is no address of %s", p.URL, p.Kind)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
@@ -164,6 +178,12 @@ func (p *Place) check() error {
 			"the address %s of %s is not encrypted", p.URL, p.Kind)
 	}
 	return nil
+}
+
+// climbs finds a name that an address would be walked by.
+func climbs(repository string) bool {
+	names := strings.Split(repository, "/")
+	return slices.Contains(names, ".") || slices.Contains(names, "..")
 }
 
 func loopback(host string) bool {

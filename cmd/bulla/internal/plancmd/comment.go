@@ -52,7 +52,7 @@ func (t *told) tell(ctx context.Context, at forge.Place, p *plan.Plan, why error
 	if at.Commit == "" && p != nil {
 		at.Commit = p.Head.Commit
 	}
-	f, err := forge.Open(at)
+	f, err := forge.New(at)
 	if err != nil {
 		return err
 	}
