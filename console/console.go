@@ -27,6 +27,9 @@ type Console struct {
 	rootKey  func(*api.Fleet) (string, error)
 	sealer   sealerFiles
 	sections []pages.Link
+	// served are the patterns of all routes.
+	served map[string]bool
+	fleet  fleetKept
 }
 
 // Person is who asks.
@@ -57,8 +60,12 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
-		sections: served()}, nil
+	c := &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
+		sections: served(), served: map[string]bool{}}
+	for _, r := range routes {
+		c.served[r.pattern] = true
+	}
+	return c, nil
 }
 
 // Handler serves all pages, and guards none: see [Console.Local].
@@ -102,7 +109,7 @@ type page struct {
 
 // show writes a page, or the part of it that htmx asked for.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, p page) error {
-	return c.pages.Write(w, pages.Page{
+	return c.pages.Write(harmless(w), pages.Page{
 		Template: p.Template, Title: p.Title, Section: p.Section, Status: p.Status, Body: p.Body,
 		Person: person(r.Context()).Name, Frame: c.frame(r.Context()), Part: r.Header.Get("HX-Request") == "true",
 		CSRF: guard.CSRF(r.Context()),

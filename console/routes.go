@@ -13,12 +13,7 @@ type route struct {
 var routes = []route{
 	{"GET /{$}", (*Console).home},
 	{"GET /fleet.json", (*Console).fleetJSON},
-}
-
-func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
-	s, err := c.clone.Snapshot(r.Context())
-	if err != nil {
-		return err
-	}
-	return c.show(w, r, page{Template: "home.html", Title: "Fleet", Section: "fleet", Body: s})
+	{"GET /applications/{placement}", (*Console).application},
+	{"GET /clusters", (*Console).clusters},
+	{"GET /clusters/{name}", (*Console).cluster},
 }

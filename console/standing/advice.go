@@ -1,0 +1,67 @@
+package standing
+
+import (
+	"maps"
+	"slices"
+)
+
+// advice says what to do about each reason of a condition, as docs/reference/conditions.md
+// has it at length: a test holds the one against the other.
+var advice = map[string]string{
+	"NotEnrolled":       "Create the Secret with a join token on the cluster.",
+	"NotInFleet":        "Merge the cluster's file, or take suspend out of it.",
+	"RefDiffers":        "Give the cluster's FleetSync the branch or tag that the key service follows.",
+	"NotPlaced":         "Place the folder of the stub, or delete the object.",
+	"RecipientMismatch": "Run `bulla cluster add` again, from the cluster.",
+	"FleetMismatch":     "Find out who changed fleet.yaml: the pinned root key did not sign it.",
+	"FleetRolledBack":   "Put the newest fleet.yaml back, and find out who put the old one there.",
+	"GitOperationFailed": "The message has what Git said. Look at the address, the credentials and the network; " +
+		"it is tried again by itself.",
+	"HistoryRewritten":  "Put the branch back, or accept one head by name (docs/operations/rewritten-history.md).",
+	"HistoryTooLong":    "Push in smaller steps, or accept the tip as a rewritten history.",
+	"CommitNotVerified": "Sign the commit in the message, and push the branch again.",
+	"InvalidFleet":      "Mend fleet.yaml: the message has file, line and field.",
+	"Conflict":          "Remove one of the two claims, or choose another namespace.",
+	"KeyServiceUnavailable": "Nothing on the cluster: what runs keeps running, and it is asked again every few seconds. " +
+		"Is the key service up?",
+	"UnsealDenied":     "The message has the key service's code: docs/reference/conditions.md says what it means.",
+	"NoServiceAccount": "Name a service account in the placement (docs/operations/accounts.md).",
+	"StubMissing":      "Bring the stub back into the key service's store, or take the commit back.",
+	"Denied":           "An operator denies it for a time. `bulla deny ls` says who, until when and why.",
+	"WaitingForWindow": "Nothing. To have it now, change spec.windows in Git.",
+	"WaitingForWave": "Look at the clusters of the wave before. Mend the release or revert it; a cluster that will not " +
+		"come back is let out by maxUnavailable.",
+	"Suspended":        "Resume it where it was suspended: in Git, or on the cluster.",
+	"UnsealFailed":     "Seal the value again: it was sealed for another object.",
+	"AuditLogMismatch": "Nothing of the answer was used. See docs/operations/audit-log-mismatch.md.",
+	"ApplyFailed":      "The message names the object and why; it is tried again by itself.",
+	"Contested":        "Stop who else changes the object, or take it out of Git.",
+	"PruneBlocked":     "Check what goes, then consent by an annotation on the cluster, or in fleet.yaml for many.",
+	"StatusNotSaved":   "The message has the API server's answer. Split a placement that is too large.",
+	"StillInUse":       "Finish the rollout: a pod or an object in the message still names it.",
+	"Deprovisioning":   "Nothing: it is going.",
+
+	// Flux's own.
+	"Succeeded": "Nothing.", "ReconciliationSucceeded": "Nothing.",
+	"Progressing": "Nothing; the message says with what.", "ProgressingWithRetry": "Nothing; it is tried again.",
+	"BuildFailed":                   "Mend the file and line in the message.",
+	"DependencyNotReady":            "Look at the placement in the message: it is to be Ready first.",
+	"HealthCheckFailed":             "Look at the objects in the message: their events and logs say more.",
+	"InvalidCELExpression":          "Mend healthCheckExprs of the placement: the message has the expression.",
+	"PruneFailed":                   "The message has the object, and why it cannot be deleted; it is tried again.",
+	"ReconciliationFailed":          "The message says what failed; it is tried again.",
+	"InvalidURL":                    "Mend spec.url of the cluster's FleetSync.",
+	"InsecureConnectionsDisallowed": "Use https or ssh in spec.url of the cluster's FleetSync.",
+	"Failed":                        "The message says what; it is tried again.",
+}
+
+// Advice is what to do about a reason.
+func Advice(reason string) string {
+	if do, known := advice[reason]; known {
+		return do
+	}
+	return "`bulla events` and the cluster's own status say more."
+}
+
+// Reasons are those that there is advice for, sorted.
+func Reasons() []string { return slices.Sorted(maps.Keys(advice)) }
