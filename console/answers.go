@@ -19,6 +19,8 @@ const (
 	// askEvery is how old an answer is shown without another question: each is an entry of
 	// the audit log, and pages come in bursts.
 	askEvery = 10 * time.Second
+	// waitAfter is how old an answer is shown while the next one is asked for.
+	waitAfter = time.Minute
 	// askWithin bounds one question: a page with Git alone, now, is better than none.
 	askWithin = 5 * time.Second
 	// silentAfter is how long a cluster may say nothing; `bulla status` has the same.
@@ -39,15 +41,13 @@ type asked struct{ fleet, person, cluster, placement string }
 
 // answer is the last one to a question, and what was made of it.
 type answer struct {
-	mu sync.Mutex // one question at a time
+	turn chan struct{} // held by who asks: one at a time
+	used time.Time     // under answers.mu
 
-	status   *ledger.Status
-	at       time.Time // of status
-	tried    time.Time
-	err      error // of the last try
-	fleet    *standing.Fleet
-	from     string // the commit that fleet is from
-	lastUsed time.Time
+	mu    sync.Mutex
+	last  told
+	tried time.Time
+	from  string // the commit that last.fleet is from
 }
 
 // get gives the place of a question, and forgets what was not asked for longest.
@@ -61,15 +61,15 @@ func (a *answers) get(q asked) *answer {
 		for len(a.of) >= mostAnswers {
 			oldest := q
 			for other, one := range a.of {
-				if oldest == q || one.lastUsed.Before(a.of[oldest].lastUsed) {
+				if oldest == q || one.used.Before(a.of[oldest].used) {
 					oldest = other
 				}
 			}
 			delete(a.of, oldest)
 		}
-		a.of[q] = &answer{}
+		a.of[q] = &answer{turn: make(chan struct{}, 1)}
 	}
-	a.of[q].lastUsed = time.Now()
+	a.of[q].used = time.Now()
 	return a.of[q]
 }
 
@@ -82,41 +82,77 @@ type told struct {
 	err error
 }
 
-// ask asks the key service, or takes what it said a moment ago. A service that cannot be
-// reached leaves what it said last. One that refuses leaves nothing: a role that was taken
-// away shows nothing any more.
+// ask gives what the key service says. What it said a moment ago is shown while it is asked
+// again: to ask, and to make a page's numbers of the answer, may take seconds. A service that
+// cannot be reached leaves what it said last. One that refuses leaves nothing: a role that
+// was taken away shows nothing any more.
 func (a *answers) ask(ctx context.Context, s *clone.Snapshot, service Service, q asked) told {
 	one := a.get(q)
-	one.mu.Lock()
-	defer one.mu.Unlock()
-	if time.Since(one.tried) >= askEvery {
-		one.try(ctx, service, q)
+	last, fresh := one.look(s)
+	if fresh {
+		return last
 	}
-	if one.status == nil {
-		return told{err: one.err}
+	if last.fleet != nil && last.err == nil && time.Since(last.at) < waitAfter {
+		go one.try(context.WithoutCancel(ctx), s, service, q)
+		return last
 	}
-	if one.fleet == nil || one.from != s.Commit {
-		one.fleet, one.from = standing.New(s.Model.At(one.status.Time), one.status), s.Commit
-	}
-	return told{fleet: one.fleet, at: one.at, err: one.err}
+	one.try(ctx, s, service, q)
+	last, _ = one.look(s)
+	return last
 }
 
-func (a *answer) try(ctx context.Context, service Service, q asked) {
+// look gives the last answer, and whether it needs no other.
+func (a *answer) look(s *clone.Snapshot) (last told, fresh bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last, time.Since(a.tried) < askEvery && (a.last.fleet == nil || a.from == s.Commit)
+}
+
+// try asks, unless somebody did while this waited for its turn.
+func (a *answer) try(ctx context.Context, s *clone.Snapshot, service Service, q asked) {
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return
+	}
+	last, fresh := a.look(s)
+	if fresh {
+		return
+	}
+	a.mu.Lock()
+	again, from := time.Since(a.tried) >= askEvery, a.from
+	a.mu.Unlock()
+	if !again { // another commit came: the same answer, of it
+		a.keep(told{standing.New(s.Model.At(last.fleet.Status.Time), last.fleet.Status), last.at, last.err}, s.Commit)
+		return
+	}
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	out, err := service.ListLedger(within, &keyservicev1.ListLedgerRequest{Cluster: q.cluster, Placement: q.placement})
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return // the person went away: that says nothing of the service
+	case errors.As(err, new(*client.DeniedError)):
+		last = told{err: err}
+	case err != nil:
+		last.err = err
+	default:
+		status := ledger.Read(out, silentAfter)
+		last, from = told{standing.New(s.Model.At(status.Time), &status), time.Now(), nil}, s.Commit
+		last.fleet.Problems() // here, and not while a page waits
 	}
-	a.tried, a.err = time.Now(), err
-	if errors.As(err, new(*client.DeniedError)) {
-		a.status, a.fleet = nil, nil
-	}
-	if err != nil {
-		return
-	}
-	status := ledger.Read(out, silentAfter)
-	a.status, a.at, a.fleet = &status, a.tried, nil
+	a.keep(last, from)
+	a.mu.Lock()
+	a.tried = time.Now()
+	a.mu.Unlock()
+}
+
+// keep keeps an answer. from is the commit that its fleet is from.
+func (a *answer) keep(t told, from string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last, a.from = t, from
 }
 
 // refusedLedger gives an error of the key service its hint.

@@ -8,6 +8,8 @@ func (f *Fleet) placeLedger() {
 		return
 	}
 	accepted := f.accepted()
+	scratch := &placing{secrets: make([]State, len(f.applications)), said: make([]bool, len(f.applications)),
+		placed: make([]bool, len(f.applications))}
 	for i := range f.Status.Clusters {
 		c := &f.Status.Clusters[i]
 		column, known := f.cluster[c.Name]
@@ -15,50 +17,61 @@ func (f *Fleet) placeLedger() {
 			continue
 		}
 		f.said[column] = c
-		f.placeCluster(column, c, accepted)
+		scratch.begin(accepted[column])
+		f.placeCluster(column, c, scratch)
+	}
+}
+
+// placing is what is known of one cluster, by application: a fleet has hundreds of thousands
+// of pairs, and maps of them are most of the time.
+type placing struct {
+	secrets      []State // the worst; None for no secret
+	said, placed []bool
+}
+
+func (p *placing) begin(placed []int) {
+	clear(p.secrets)
+	clear(p.said)
+	clear(p.placed)
+	for _, row := range placed {
+		p.placed[row] = true
 	}
 }
 
 // accepted are the placements of the head that the key service accepted, by cluster. What
 // Git places beyond it is Configured, and nothing worse.
-func (f *Fleet) accepted() map[string][]int {
-	by := map[string][]int{}
+func (f *Fleet) accepted() [][]int {
+	by := make([][]int, len(f.clusters))
 	for i := range f.Status.Placements {
 		p := &f.Status.Placements[i]
+		row := f.application[p.Name]
 		for _, cluster := range p.Clusters {
-			by[cluster] = append(by[cluster], f.application[p.Name])
+			if column, known := f.cluster[cluster]; known {
+				by[column] = append(by[column], row)
+			}
 		}
 	}
 	return by
 }
 
-func (f *Fleet) placeCluster(column int, c *ledger.Cluster, accepted map[string][]int) {
-	secrets := map[int]State{} // the worst of each application
+func (f *Fleet) placeCluster(column int, c *ledger.Cluster, p *placing) {
 	for j := range c.Secrets {
 		if row, known := f.application[c.Secrets[j].Placement]; known {
-			secrets[row] = worse(secrets[row], SecretState(&c.Secrets[j]))
+			p.secrets[row] = worse(p.secrets[row], SecretState(&c.Secrets[j]))
 		}
 	}
-	placed := make(map[int]bool, len(accepted[c.Name]))
-	for _, row := range accepted[c.Name] {
-		placed[row] = true
-	}
-	said := map[int]bool{}
 	for j := range c.Deliveries {
-		row, known := f.application[c.Deliveries[j].Placement]
-		if !known {
-			continue
-		}
-		said[row] = true
-		*f.at(row, column) = together(ofDelivery(&c.Deliveries[j]), secrets[row], placed[row])
-	}
-	for row, state := range secrets {
-		if !said[row] {
-			*f.at(row, column) = together(Delivered, state, placed[row])
+		if row, known := f.application[c.Deliveries[j].Placement]; known {
+			p.said[row] = true
+			*f.at(row, column) = together(ofDelivery(&c.Deliveries[j]), p.secrets[row], p.placed[row])
 		}
 	}
-	for row := range placed {
-		if _, has := secrets[row]; !said[row] && !has {
+	for row := range f.applications {
+		switch {
+		case p.said[row]:
+		case p.secrets[row] != None:
+			*f.at(row, column) = together(Delivered, p.secrets[row], p.placed[row])
+		case p.placed[row]:
 			*f.at(row, column) = f.unsaid(c)
 		}
 	}

@@ -63,11 +63,14 @@ func (f *Fleet) name() {
 			if c.Standing != ledger.Left || len(c.Deliveries)+len(c.Secrets) > 0 {
 				clusters[c.Name] = true
 			}
+			last := "" // most come in the order of placements
 			for j := range c.Deliveries {
 				applications[c.Deliveries[j].Placement] = true
 			}
 			for j := range c.Secrets {
-				applications[c.Secrets[j].Placement] = true
+				if of := c.Secrets[j].Placement; of != last {
+					applications[of], last = true, of
+				}
 			}
 		}
 		for i := range f.Status.Placements {

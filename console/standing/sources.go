@@ -115,13 +115,15 @@ func (f *Fleet) ofSecrets(l *list) {
 		if c.Standing == ledger.Left {
 			continue
 		}
-		well := map[string]bool{}
-		for j := range c.Deliveries {
-			well[c.Deliveries[j].Placement] = c.Deliveries[j].Well()
-		}
 		for j := range c.Secrets {
 			s := &c.Secrets[j]
-			if p, is := ofMatch(s); is && (well[s.Placement] && !f.Status.Behind(*c) || s.NeverPlaced) {
+			p, is := ofMatch(s)
+			if !is {
+				continue
+			}
+			// What a delivery says already is not said again of each of its secrets.
+			d := c.Delivery(s.Placement)
+			if s.NeverPlaced || d != nil && d.Well() && !f.Status.Behind(*c) {
 				p.Application, p.Secret = s.Placement, s.Object()
 				l.add(p, c.Name, s.Since)
 			}
