@@ -17,7 +17,7 @@ const evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{.Body}}
 func TestTheHostileFleetIsShown(t *testing.T) {
 	w := exampleWorld(t, testfleet.Hostile())
 	w.login(&said{ledger: w.reported()})
-	w.shows("/", http.StatusOK, "shop-blue", "till", "In use", "set/stores")
+	w.shows("/", http.StatusOK, "shop-blue", "till", "In use</span>", "set/stores")
 	for _, name := range []string{"shop-blue", "shop-green", "till", "tenants"} {
 		w.shows("/applications/"+name, http.StatusOK, name)
 	}

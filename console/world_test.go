@@ -160,7 +160,7 @@ func (w *world) login(s *said) *said {
 
 // again forgets how lately the service was asked.
 func (w *world) again() {
-	for _, a := range w.console.answers.of {
+	for _, a := range w.console.fleet.answers.of {
 		a.mu.Lock()
 		a.tried = time.Time{}
 		if !a.last.at.IsZero() {

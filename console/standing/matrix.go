@@ -157,6 +157,9 @@ func (f *Fleet) choose(q Query) (rows, columns []int) {
 		})
 		rows = f.keepRows(rows, columns, in)
 	}
+	if len(columns) == 0 {
+		return nil, nil
+	}
 	return rows, columns
 }
 

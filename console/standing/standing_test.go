@@ -146,7 +146,7 @@ func TestAQueryKeepsWhatItNames(t *testing.T) {
 		"nothing":           {standing.Query{}, 2, 20},
 		"an application":    {standing.Query{Text: "PA"}, 1, 20},
 		"a cluster":         {standing.Query{Text: "c001"}, 2, 10},
-		"nobody":            {standing.Query{Text: "<script>"}, 2, 0},
+		"nobody":            {standing.Query{Text: "<script>"}, 0, 0},
 		"a set":             {standing.Query{Set: "canary"}, 2, 2},
 		"no such set":       {standing.Query{Set: "none"}, 0, 0},
 		"what failed":       {standing.Query{State: standing.Failed}, 1, 1},
