@@ -27,14 +27,14 @@ const (
 
 var tones = map[string]tone{
 	"in use": {"ok", check}, "ready": {"ok", check}, "merged": {"ok", check}, "active": {"ok", check},
-	"passed": {"ok", check}, "promoted": {"ok", check}, "delivered": {"ok", check}, "done": {"ok", check}, "opened": {"ok", check},
+	"passed": {"ok", check}, "delivered": {"ok", check}, "done": {"ok", check}, "opened": {"ok", check},
 	"enrolled": {"ok", check}, "allowed": {"ok", check},
 	"provisioned": {"info", half}, "delivering": {"info", half}, "open": {"info", half}, "running": {"info", half},
 	"configured": {"plain", ring}, "waiting": {"plain", ring}, "draft": {"plain", ring}, "pending": {"plain", ring},
 	"deprovisioned": {"faint", dash}, "closed": {"faint", dash}, "retired": {"faint", dash}, "none": {"faint", dash},
 	"held": {"warn", pause}, "suspended": {"warn", pause}, "paused": {"warn", pause},
 	"late": {"warn", triangle}, "silent": {"warn", triangle}, "warning": {"warn", triangle},
-	"missing": {"bad", cross}, "leaving": {"faint", dash},
+	"promoted": {"ok", check}, "missing": {"bad", cross}, "leaving": {"faint", dash},
 	"failed": {"bad", cross}, "refused": {"bad", cross}, "denied": {"bad", cross}, "revoked": {"bad", cross},
 	"stalled": {"bad", cross}, "problem": {"bad", cross}, "unreachable": {"bad", cross}, "lost": {"bad", cross},
 	"not verified": {"bad", cross},
