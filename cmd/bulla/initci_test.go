@@ -29,6 +29,7 @@ type job struct {
 type step struct {
 	Name, If, Uses, Run string
 	Env                 map[string]string
+	With                map[string]any
 	ContinueOnError     bool `yaml:"continue-on-error"`
 }
 
@@ -139,6 +140,9 @@ func TestNoJobHasMoreThanItNeeds(t *testing.T) {
 			}
 			for _, s := range one.Steps {
 				own := strings.Contains(s.If, "github.event.pull_request.head.repo.full_name == github.repository")
+				if strings.Contains(s.Uses, "/checkout@") && s.With["persist-credentials"] != false {
+					t.Errorf("%s: job %s leaves its token where a stranger's branch is built", name, of)
+				}
 				if _, token := s.Env["GITHUB_TOKEN"]; token && !own {
 					t.Errorf("%s: step %q has a token for a fork's branch too", name, s.Name)
 				}
