@@ -48,6 +48,7 @@ func Between(ctx context.Context, base, head *Side, o Options) (*Plan, error) {
 		base: base.resolving(ctx, o.Builder, only), head: head.resolving(ctx, o.Builder, only),
 		pairs: map[pair]*compared{}, waved: map[string]bool{}, advice: map[string]string{},
 	}
+	d.head.before = d.base
 	d.consent = sync.OnceValue(func() []consent { return d.consents(ctx, o.History, o.Builder) })
 	if err := d.build(o.Progress); err != nil {
 		return nil, err

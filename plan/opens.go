@@ -71,7 +71,7 @@ func (r *resolving) access(cluster string) access {
 			}
 		}
 	}
-	on.opensStored(targets, a)
+	r.opensStored(on, targets, a)
 	return a
 }
 

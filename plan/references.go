@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/sealing/reference"
@@ -18,23 +19,52 @@ type referred struct {
 }
 
 // opensStored notes what the references of a cluster open, as far as they say it: whoever
-// is among their targets opens all of their fields. The key service holds a stub against
-// its reference before it opens any.
-func (on *resolved) opensStored(targets []string, a access) {
-	for _, r := range on.referred {
-		has := slices.ContainsFunc(targets, func(t string) bool { return slices.Contains(r.sealed.Targets(), t) })
-		for _, c := range r.candidates {
-			for _, field := range r.sealed.Fields() {
+// is among their targets opens all of their fields, of the object that the stub is sealed
+// for. The key service holds a stub against its reference before it opens any.
+func (r *resolving) opensStored(on *resolved, targets []string, a access) {
+	for _, one := range on.referred {
+		has := slices.ContainsFunc(targets, func(t string) bool { return slices.Contains(one.sealed.Targets(), t) })
+		for _, c := range one.candidates {
+			problem := r.unsealed(one.sealed.Reference, c)
+			for _, field := range one.sealed.Fields() {
 				v := value{c.Placement, c.Object, field}
-				if has {
-					a.opens[v] = opened{sealed: r.sealed, stub: c.Path}
-				} else {
+				switch {
+				case problem != "":
+					a.shut[v] = shut{stub: c.Path, problem: problem}
+				case has:
+					a.opens[v] = opened{sealed: one.sealed, stub: c.Path}
+				default:
 					a.shut[v] = shut{c.Path, "the stub of the reference has no lock for the cluster or for a set that it is in", true,
-						r.sealed.Targets()}
+						one.sealed.Targets()}
 				}
 			}
 		}
 	}
+}
+
+// unsealed says why a reference's stub does not open for an object, though its targets
+// would; "" where it does, as far as Git says. Most references are for the object that
+// they name, and nobody else is asked then.
+func (r *resolving) unsealed(of *api.SealedReference, c grant.Candidate) string {
+	object := reference.Object{Namespace: c.Object.Namespace, Name: c.Object.Name}
+	named := reference.Object{Namespace: of.Metadata.Namespace, Name: of.Metadata.Name}
+	if sealed, _ := reference.Among(of, object, []reference.Object{object, named}, nil); sealed {
+		return ""
+	}
+	var was []reference.Object
+	if r.before != nil {
+		if base := r.before.standsOf(c.Path); base.stub != nil && base.stub.Reference != nil &&
+			base.stub.Reference.Spec.Stub == of.Spec.Stub {
+			was = base.objects()
+		}
+	}
+	switch sealed, known := reference.Among(of, object, r.standsOf(c.Path).objects(), was); {
+	case !known:
+		return "it becomes several objects, and its stub is sealed for one of them: Git does not say which"
+	case !sealed:
+		return problemBound
+	}
+	return ""
 }
 
 // sameValue: a payload is compared with a payload. Where one of the two is in a store,

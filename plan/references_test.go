@@ -100,3 +100,35 @@ func TestAPlanSaysWhatItDoesNotSee(t *testing.T) {
 		t.Errorf("keys due %+v, notes %q", p.KeysDue, p.Notes)
 	}
 }
+
+// TestAReferenceOpensForOneOfWhatItBecomes: where a stub is built in a second namespace
+// too, a plan says of its reference what the key service does, as it says it of the stub;
+// and where nobody can tell from Git, that.
+func TestAReferenceOpensForOneOfWhatItBecomes(t *testing.T) {
+	for _, scope := range []api.Scope{api.ScopeNamespace, api.ScopeStrict} {
+		w := newWorld(t)
+		file, err := w.sealer.File(testfleet.Secret{Name: "db", BuiltNamespace: "shop", Scope: scope,
+			Targets: []string{"set/stores"}, Values: map[string]string{"password": "p"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		more := testfleet.Files{
+			"placements/more.yaml": testfleet.Placement("more", "apps/shop", "more", "{clusterSet: stores}"),
+		}
+		w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": string(file)})
+		want := lines(w.between(more))
+		if !strings.Contains(strings.Join(want, "\n"), "it is sealed for another object") {
+			t.Fatalf("of the stub: %q", want)
+		}
+		w.files = w.files.With(testfleet.Files{"apps/shop/db.yaml": w.refer(string(file))})
+		if diff := cmp.Diff(want, lines(w.between(more))); diff != "" {
+			t.Errorf("%s (-stub +reference):\n%s", scope, diff)
+		}
+		delete(w.files, "apps/shop/db.yaml")
+		more["apps/shop/db.yaml"] = w.refer(string(file))
+		got := strings.Join(lines(w.between(more)), "\n")
+		if strings.Count(got, "Git does not say which") != 2 {
+			t.Errorf("%s, both at once:\n%s", scope, got)
+		}
+	}
+}

@@ -6,9 +6,10 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/reach"
-	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // Stand is one object that a placement makes of a stub.
@@ -17,13 +18,12 @@ type Stand struct{ Placement, Namespace, Name string }
 // Several is what to do where no value of a stub can be sealed for all that placements
 // make of it, with every step that is needed; "" where its scope fits them.
 func Several(m *model.Model, stub *api.SealedManifest, stands []Stand) string {
-	contexts := map[[32]byte]bool{}
+	bound := map[[2]string]bool{}
 	for _, s := range stands {
-		if c, err := sealing.ContextOf(m.Fleet.Spec.ID, stub, 0, s.Namespace, s.Name); err == nil {
-			contexts[c.Digest()] = true
-		}
+		namespace, name := stub.Spec.Scope.Binds(s.Namespace, s.Name)
+		bound[[2]string{namespace, name}] = true
 	}
-	if len(contexts) < 2 {
+	if len(bound) < 2 {
 		return ""
 	}
 	return "it becomes several objects: " + OneForAll(m, stands)
@@ -51,35 +51,57 @@ func OneForAll(m *model.Model, stands []Stand) string {
 	return fleet + ", or " + apart
 }
 
-// several is [Several] of a stub at the head. It asks every placement that can have the
-// stub, built for this plan or not: the one that was not touched has it too.
+// several is [Several] of a stub at the head.
 func (d *differ) several(stub string) string {
-	if told, known := d.advice[stub]; known {
-		return told
+	told, known := d.advice[stub]
+	if !known {
+		if one := d.head.standsOf(stub); one.stub != nil {
+			told = Several(d.head.Model, one.stub.Manifest, one.stands)
+		}
+		d.advice[stub] = told
 	}
-	var manifest *api.SealedManifest
-	var stands []Stand
-	finder := reach.In(d.head.Tree)
-	for _, name := range slices.Sorted(maps.Keys(d.head.Model.Placements)) {
-		p := d.head.Model.Placements[name]
-		if paths, known := finder.Of(p); known && !reach.Touched(paths, []string{stub}) {
+	return told
+}
+
+// stood is a stub, or a reference, and all that the fleet makes of it.
+type stood struct {
+	stub   *kustomize.Stub
+	stands []Stand
+}
+
+func (s stood) objects() (all []reference.Object) {
+	for _, one := range s.stands {
+		all = append(all, reference.Object{Namespace: one.Namespace, Name: one.Name})
+	}
+	return all
+}
+
+// standsOf asks every placement that can have a file, built for this plan or not: the one
+// that was not touched has it too.
+func (r *resolving) standsOf(file string) stood {
+	if known, ok := r.stood[file]; ok {
+		return known
+	}
+	var all stood
+	finder := reach.In(r.Tree)
+	for _, name := range slices.Sorted(maps.Keys(r.Model.Placements)) {
+		p := r.Model.Placements[name]
+		if paths, known := finder.Of(p); known && !reach.Touched(paths, []string{file}) {
 			continue
 		}
 		for _, variant := range p.InVariants() {
-			build, err := d.head.builder.Build(d.head.ctx, d.head.Tree, variant)
+			build, err := r.builder.Build(r.ctx, r.Tree, variant)
 			if err != nil {
 				continue // told as a problem of its own
 			}
 			for _, o := range build.Objects {
-				if o.Stub != nil && o.Stub.Path == stub {
-					manifest = o.Stub.Manifest
-					stands = append(stands, Stand{name, o.GetNamespace(), o.GetName()})
+				if o.Stub != nil && o.Stub.Path == file {
+					all.stub = o.Stub
+					all.stands = append(all.stands, Stand{name, o.GetNamespace(), o.GetName()})
 				}
 			}
 		}
 	}
-	if manifest != nil {
-		d.advice[stub] = Several(d.head.Model, manifest, stands)
-	}
-	return d.advice[stub]
+	r.stood[file] = all
+	return all
 }

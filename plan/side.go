@@ -51,6 +51,8 @@ type resolved struct {
 	referred []referred
 }
 
+const problemBound = "it is sealed for another object, or for other fields"
+
 type bound struct {
 	digest string
 	stands []*grant.Candidate
@@ -72,11 +74,15 @@ type resolving struct {
 	sets    map[string][]string // members
 	// only says which placements are built, nil for all: see [touched].
 	only func(placement string) bool
+	// stood is what the fleet makes of a file; see standsOf.
+	stood map[string]stood
+	// before is the base, at the head.
+	before *resolving
 }
 
 func (s *Side) resolving(ctx context.Context, b *kustomize.Builder, only func(string) bool) *resolving {
 	r := &resolving{Side: s, ctx: ctx, builder: b, groups: map[string]*resolved{}, keys: map[string]string{},
-		sets: map[string][]string{}, only: only}
+		sets: map[string][]string{}, stood: map[string]stood{}, only: only}
 	for name := range s.Model.Clusters {
 		r.keys[name] = s.Model.GroupOf(name)
 	}
@@ -129,7 +135,7 @@ func (r *resolving) bind(out *resolved) {
 			case err != nil:
 				out.unbound = append(out.unbound, unbound{candidates[i], "its payload is damaged: " + err.Error()})
 			case !slices.Contains(stands, &candidates[i]):
-				out.unbound = append(out.unbound, unbound{candidates[i], "it is sealed for another object, or for other fields"})
+				out.unbound = append(out.unbound, unbound{candidates[i], problemBound})
 			}
 		}
 		if err == nil && len(stands) > 0 {

@@ -47,17 +47,10 @@ func ContextOf(fleet string, stub *api.SealedManifest, block int, namespace, nam
 		group = ""
 	}
 	c := Context{
-		Fleet: fleet, Scope: stub.Spec.Scope, Group: group, Kind: object.Kind,
-		Namespace: namespace, Name: name, Fields: slices.Clone(stub.Spec.Blocks[block].Fields),
+		Fleet: fleet, Scope: stub.Spec.Scope.OrDefault(), Group: group, Kind: object.Kind,
+		Fields: slices.Clone(stub.Spec.Blocks[block].Fields),
 	}
-	switch c.Scope {
-	case "":
-		c.Scope = api.ScopeStrict
-	case api.ScopeNamespace:
-		c.Name = ""
-	case api.ScopeFleet:
-		c.Namespace, c.Name = "", ""
-	}
+	c.Namespace, c.Name = c.Scope.Binds(namespace, name)
 	return c, c.check()
 }
 

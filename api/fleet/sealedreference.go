@@ -62,6 +62,18 @@ func (r *SealedReference) Keys() []string {
 	return template.keys(r.Spec.Fields)
 }
 
+// Binds returns the parts of a built object's id that a scope binds a value to: two objects
+// with the same are one to it.
+func (s Scope) Binds(namespace, name string) (boundNamespace, boundName string) {
+	switch s {
+	case ScopeFleet:
+		return "", ""
+	case ScopeNamespace:
+		return namespace, ""
+	}
+	return namespace, name
+}
+
 // OrDefault is the scope that an empty one stands for.
 func (s Scope) OrDefault() Scope {
 	if s == "" {

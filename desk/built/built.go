@@ -146,13 +146,7 @@ func (u Use) Title() string {
 // Bound returns the parts of an object's id that a scope binds: two uses with
 // equal parts open with the same lock.
 func (u Use) Bound(scope api.Scope) (namespace, name string) {
-	switch scope {
-	case api.ScopeFleet:
-		return "", ""
-	case api.ScopeNamespace:
-		return u.Namespace, ""
-	}
-	return u.Namespace, u.Name
+	return scope.Binds(u.Namespace, u.Name)
 }
 
 // Distinct returns one use for every id that the scope tells apart.

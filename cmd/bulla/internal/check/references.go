@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // referenceCheck is a reference, looked at as one block that says for whom it is. What
@@ -23,10 +24,30 @@ func inOne(r *api.SealedReference) api.Block {
 }
 
 func (r referenceCheck) check() {
+	r.binding()
 	for i, lock := range r.block.Locks {
 		r.target(fmt.Sprintf(".targets[%d]", i), lock)
 	}
 	r.reach()
+}
+
+// binding says which objects the stub is not sealed for, as the key service will, as far as
+// the reference says.
+func (r referenceCheck) binding() {
+	var all []reference.Object
+	for o := range r.use.clusters {
+		all = append(all, reference.Object{Namespace: o.namespace, Name: o.name})
+	}
+	for o := range r.use.clusters {
+		object := reference.Object{Namespace: o.namespace, Name: o.name}
+		switch sealed, known := reference.Among(r.use.reference, object, all, nil); {
+		case !known:
+			r.report(false, ".stub", "it becomes several objects, among them %s/%s of placement %s, and its stub is sealed for "+
+				"one of them: the others will not open; %s", o.namespace, o.name, o.placement, r.use.advice(r.model, o.placement))
+		case !sealed:
+			r.report(false, ".stub", "%s: it will not open; %s", r.mismatch(o), r.use.advice(r.model, o.placement))
+		}
+	}
 }
 
 // fieldLine is the line of a field, 0 when the layout does not show it.
