@@ -31,27 +31,38 @@ head places somewhere are moved, and only by an operator ("bulla login").
 Files are changed in place, in the text of their locks alone, to be reviewed and
 merged as any change; --commit also commits them, and nothing else. Payloads and
 content digests stay, so that clusters neither unseal nor restart anything when
-it is merged. Of a reference the moved stub goes into the key service's store, which
-takes the role developer too. What cannot be moved, or not even be read, is listed with the reason
+it is merged. What cannot be moved, or not even be read, is listed with the reason
 and stays as it is; the others are moved, and the exit code is 3. Run it again
-after an interruption: it goes on.`
+after an interruption: it goes on.
+
+Of a reference the moved stub goes into the key service's store, which takes the
+role developer too. Where these are two people, the operator runs this with --inline,
+which has the file be the moved stub itself, and gives the working tree to a developer,
+who runs "bulla reference FILE" and commits.`
 
 const resealExample = `  git switch -c reseal
   bulla reseal --commit
   bulla keys ls            # what still needs the old key`
 
 func newReseal(a *app) *cobra.Command {
-	var commit bool
+	var commit, inline bool
 	cmd := &cobra.Command{
 		Use: "reseal", Short: "Move the locks of all stubs to the Active sealing key", Long: resealLong,
 		Example: resealExample, Args: command.None,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.reseal(cmd.Context(), commit) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if commit && inline {
+				return fault.NewUsage("have a developer run `bulla reference FILE`, and commit then: what is committed as a stub "+
+					"stays in Git's history", "--commit and --inline exclude one another")
+			}
+			return a.reseal(cmd.Context(), commit, inline)
+		},
 	}
 	cmd.Flags().BoolVar(&commit, "commit", false, "commit the changed stubs, with your own git")
+	cmd.Flags().BoolVar(&inline, "inline", false, "references become the moved stubs, and nothing goes into the store")
 	return cmd
 }
 
-func (a *app) reseal(ctx context.Context, commit bool) error {
+func (a *app) reseal(ctx context.Context, commit, inline bool) error {
 	repo, err := a.OpenVerified()
 	if err != nil {
 		return err
@@ -67,7 +78,8 @@ func (a *app) reseal(ctx context.Context, commit bool) error {
 	defer admin.Close()
 	store := stored.Of(a.Shell, repo.Model.Fleet.Spec.ID)
 	defer store.Close()
-	job := &reseal.Job{Repo: repo, Service: admin, Store: store, Head: strings.TrimSpace(head), Progress: a.Progress()}
+	job := &reseal.Job{Repo: repo, Service: admin, Store: store, Inline: inline,
+		Head: strings.TrimSpace(head), Progress: a.Progress()}
 	out, err := job.Run(ctx)
 	if out != nil {
 		a.reportReseal(out)

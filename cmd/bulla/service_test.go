@@ -52,6 +52,8 @@ type service struct {
 //
 //	service
 //
+//	service [recovery=RECIPIENT]
+//
 // It sets ROOTKEY, FLEETID, URL and CLONE, a clone with fleet.yaml in it.
 func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
@@ -71,6 +73,11 @@ func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	root := must(s.root.Signer(context.Background(), hsm.SignerLabel(w.fleet, hsm.RoleRoot)))
 	w.roots[w.fleet] = testfleet.RootOf(w.fleet, root, made.Key)
 	spec := w.roots[w.fleet].Spec(0)
+	for _, arg := range args {
+		if recipient, ok := strings.CutPrefix(arg, "recovery="); ok {
+			spec.RecoveryRecipients = []string{recipient}
+		}
+	}
 	spec.LogKey = sealing.VerifierKey(audit.Origin(w.fleet), made.Log)
 	s.sign(ts, &spec)
 	must(s.repo.CommitAll("begin"))

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
@@ -23,6 +24,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -42,6 +44,9 @@ type Job struct {
 	Service Service
 	// Store has the stubs of references.
 	Store *stored.Store
+	// Inline has a reference become its stub, with the moved locks, and keeps nothing in the
+	// store: for an operator who is no developer.
+	Inline bool
 	// Head is the commit that is checked out.
 	Head     string
 	Progress func(format string, args ...any)
@@ -195,7 +200,17 @@ func (j *Job) write(ctx context.Context, active api.SealingKey, s stale, result 
 	if err != nil {
 		return err
 	}
-	return j.Store.Replace(ctx, read, j.Repo.Abs(s.path), text)
+	if j.Inline {
+		return atomicfile.Replace(j.Repo.Abs(s.path), read.Data, text)
+	}
+	err = j.Store.Replace(ctx, read, j.Repo.Abs(s.path), text)
+	var denied *client.DeniedError
+	if errors.As(err, &denied) && denied.Reason == keyservicev1.ReasonRole {
+		return fault.New("its stub goes into the store in the name of a developer: ask for that role too, or run `bulla "+
+			"reseal --inline` and have a developer run `bulla reference "+printable.Word(s.path)+"` before it is committed",
+			"%w", err)
+	}
+	return err
 }
 
 // accept takes new locks that are for the targets of the old ones, in their
