@@ -1,0 +1,41 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/kustomize/model"
+)
+
+// TestAFixLeavesALastLock: of one value, and takes what counts for nothing of the next.
+func TestAFixLeavesALastLock(t *testing.T) {
+	w := newWorld(t)
+	stub, err := w.sealer.Seal(testfleet.Secret{Name: "db", Namespace: "app", Targets: []string{"set/gone", "set/stores"},
+		Values: map[string]string{"a": "1", "b": "2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stub.Spec.Blocks[0].Locks = stub.Spec.Blocks[0].Locks[:1]
+	data, err := yaml.Marshal(stub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := testfleet.Open(t, testfleet.Two().With(testfleet.Files{"apps/app/db.yaml": string(data)}))
+	fleet, err := model.Load(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixes := check.Fixes(tree, fleet)
+	if len(fixes) != 1 || len(fixes[0].Done) != 1 || !strings.Contains(fixes[0].Done[0], "/data/b for set/gone") {
+		t.Fatalf("fixes %+v", fixes)
+	}
+	mended, err := api.ParseSealedManifest("db.yaml", fixes[0].Data)
+	if err != nil || len(mended.Spec.Blocks[0].Locks) != 1 || len(mended.Spec.Blocks[1].Locks) != 1 {
+		t.Errorf("mended to %s, %v", fixes[0].Data, err)
+	}
+}
