@@ -16,7 +16,10 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/guard"
+	"github.com/bulla-dev/bulla/console/logbook"
 	"github.com/bulla-dev/bulla/console/pages"
+	"github.com/bulla-dev/bulla/console/sealed"
+	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
 // Console has the handlers of all pages.
@@ -30,6 +33,8 @@ type Console struct {
 	// served are the patterns of all routes.
 	served map[string]bool
 	fleet  fleetKept
+	books  *logbook.Books
+	stubs  *sealed.Stubs
 }
 
 // Person is who asks.
@@ -52,6 +57,9 @@ type Options struct {
 	RootKey func(*api.Fleet) (string, error)
 	// Sealer is a folder as `make sealer` builds it; nil is the one that is built in.
 	Sealer fs.FS
+	// Checkpoints keep what was seen last of a fleet's audit log; nil keeps it as long as the
+	// console runs.
+	Checkpoints func(fleet string) client.Checkpoints
 }
 
 // New makes a console.
@@ -61,7 +69,8 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
-		sections: served(), served: map[string]bool{}}
+		sections: served(), served: map[string]bool{}, books: logbook.New(o.RootKey, o.Checkpoints),
+		stubs: &sealed.Stubs{}}
 	for _, r := range routes {
 		c.served[r.pattern] = true
 	}

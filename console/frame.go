@@ -12,6 +12,7 @@ import (
 // routes, so that no link leads nowhere.
 var navigation = []pages.Link{
 	{Section: "fleet", Path: "/", Label: "Fleet"},
+	{Section: "secrets", Path: "/secrets", Label: "Secrets"},
 	{Section: "new", Path: "/new", Label: "New secret"},
 	{Section: "requests", Path: "/requests", Label: "Requests"},
 	{Section: "clusters", Path: "/clusters", Label: "Clusters"},

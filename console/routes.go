@@ -16,4 +16,11 @@ var routes = []route{
 	{"GET /applications/{placement}", (*Console).application},
 	{"GET /clusters", (*Console).clusters},
 	{"GET /clusters/{name}", (*Console).cluster},
+	{"GET /secrets", (*Console).secrets},
+	{"GET /secrets/{placement}/{namespace}/{name}", (*Console).secret},
+	{"GET /who", (*Console).whoCouldRead},
+	{"GET /audit", (*Console).auditLog},
+	{"GET /lost/{cluster}", (*Console).lostCluster},
+	{"GET /keys", (*Console).keys},
+	{"GET /enrolment", (*Console).enrolment},
 }

@@ -18,6 +18,7 @@ var functions = template.FuncMap{
 	"fingerprint": fingerprint,
 	"list":        func(items ...any) []any { return items },
 	"number":      number[int],
+	"number64":    number[int64],
 	"progress":    progress,
 	"short":       short,
 	"state":       state,

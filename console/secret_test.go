@@ -1,0 +1,365 @@
+package console
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/fault"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/console/logbook"
+	"github.com/bulla-dev/bulla/fixtures/auditlog"
+	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/fixtures/softkey"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// logged is said with an audit log of fixtures/auditlog. It stands in for the connection
+// alone: answers are verified here as [client.Admin] verifies them, by their proofs.
+type logged struct {
+	said
+
+	fleet  string
+	log    *auditlog.Log
+	refuse error
+	forged bool
+}
+
+func (l *logged) ReadAudit(_ context.Context, _ *client.Log, in *keyservicev1.ListAuditRequest) (*client.AuditPage, error) {
+	if l.refuse != nil {
+		return nil, l.refuse
+	}
+	if l.forged {
+		return nil, &client.LogError{Err: errors.New("entry 1 is not in the log")}
+	}
+	service := &auditlog.Service{}
+	service.Use(l.log)
+	out, err := service.ListAudit(context.Background(), in)
+	if err != nil {
+		return nil, err
+	}
+	page := &client.AuditPage{Next: int64(out.GetNext()), Checkpoint: l.log.At(l.log.Size())}
+	for _, one := range out.GetEntries() {
+		e := client.AuditEntry{Index: int64(one.GetIndex()), Leaf: one.GetEntry()}
+		if err := audit.CheckInclusion(page.Checkpoint, e.Index, e.Leaf, one.GetProof()); err != nil {
+			return nil, &client.LogError{Err: err}
+		}
+		if e.Entry, err = audit.ParseEntry(e.Leaf); err != nil {
+			return nil, err
+		}
+		page.Entries = append(page.Entries, e)
+	}
+	return page, nil
+}
+
+// sealedWorld is a fleet of two clusters whose one secret opens, with an audit log.
+type sealedWorld struct {
+	*world
+
+	root    *testfleet.Root
+	spec    api.FleetSpec
+	sealer  testfleet.Sealer
+	service *logged
+	digest  string
+}
+
+const dbFile = "apps/app/db.yaml"
+
+func newSealedWorld(t *testing.T) *sealedWorld {
+	t.Helper()
+	root := testfleet.NewRoot(t)
+	log := auditlog.New(t, root.ID)
+	w := &sealedWorld{root: root, service: &logged{fleet: root.ID, log: log}}
+	w.spec = root.Spec(1)
+	w.spec.LogKey = log.VerifierKey()
+	file := root.File(t, &w.spec)
+	w.sealer = testfleet.SealerOf(t, &w.spec)
+	files := testfleet.Two().With(testfleet.Files{
+		"fleet.yaml":           file,
+		"clusters/one.yaml":    clusterFile(t, "one"),
+		"clusters/eu/two.yaml": clusterFile(t, "two"),
+		dbFile:                 w.stub(t, "first", map[string]string{"user": "ann", "password": "a"}),
+		"apps/app/api.yaml":    deployment,
+	})
+	w.world = newWorld(t, files)
+	w.console.rootKey = func(f *api.Fleet) (string, error) {
+		return root.Key, sealing.VerifyFleet(&f.Spec, root.Key)
+	}
+	w.console.books = logbook.New(w.console.rootKey, nil)
+	w.person = Person{Name: "Ann", Service: w.service}
+	w.service.ledger = &keyservicev1.ListLedgerResponse{Time: time.Now().UnixMicro()}
+	w.digest = api.StubDigest([]byte(files[dbFile]))
+	return w
+}
+
+const deployment = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec: {containers: [{name: api, image: example/api:1, envFrom: [{secretRef: {name: db}}]}]}
+`
+
+func clusterFile(t *testing.T, name string) string {
+	t.Helper()
+	identity, err := softkey.NewIdentity(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(name))
+	return testfleet.ClusterOf(name, "sha256:"+hex.EncodeToString(sum[:]), identity.Recipient())
+}
+
+// stub seals db for the stores; the password is made by a program.
+func (w *sealedWorld) stub(t *testing.T, _ string, values map[string]string) string {
+	t.Helper()
+	data, err := w.sealer.File(testfleet.Secret{Name: "db", BuiltNamespace: "app", Targets: []string{"set/stores"}, Values: values})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(string(data), "metadata:\n",
+		"metadata:\n  annotations: {bulla.dev/generate: \"password=32,alnum\"}\n", 1)
+}
+
+func (w *sealedWorld) granted(cluster string, at time.Time, more ...func(*audit.Entry)) {
+	head := w.repo.Git(w.t, "rev-parse", "HEAD")
+	e := audit.Entry{Time: at.UTC().Truncate(time.Microsecond), Kind: audit.Unseal, Outcome: "Granted", Fleet: w.root.ID,
+		Cluster: cluster, Placement: "app", Object: "app/db", Digest: w.digest, Head: head,
+		Keys: []string{w.spec.SealingKeys[0].ID}, Targets: []string{"set/stores"}}
+	for _, f := range more {
+		f(&e)
+	}
+	w.service.log.Record(e)
+}
+
+const dbPage = "/secrets/app/app/db"
+
+func TestASecretsPageSaysWhereItIsAndForWhomItOpens(t *testing.T) {
+	w := newSealedWorld(t)
+	now := time.Now().UnixMicro()
+	w.service.ledger.Clusters = []*keyservicev1.LedgerCluster{{Cluster: "one", Member: true, Reported: now,
+		Secrets: []*keyservicev1.LedgerSecret{{PlacedDigest: w.digest, Since: now, Reported: now,
+			Secret: &keyservicev1.SecretReport{Placement: "app", Namespace: "app", Name: "db", Digest: w.digest,
+				State: keyservicev1.SecretState_SECRET_STATE_IN_USE, Workloads: []string{"Deployment/api"}}}}}}
+	w.shows(dbPage, http.StatusOK, "In use</span>", "Configured</span>", "Allowed</span>", "set/stores",
+		w.spec.SealingKeys[0].ID, "Deployment app/api", "by a program: <code>32,alnum</code>", "by hand",
+		"Ada Developer", ">begin<", dbFile, "!Refused</span>")
+	w.shows("/secrets", http.StatusOK, dbPage, "Deployment app/api", "password", "In use</span>")
+	w.shows("/secrets?q=PASSWORD", http.StatusOK, dbPage)
+	w.shows("/secrets?q=nowhere", http.StatusOK, "!"+dbPage, "No secret has that")
+	w.shows("/secrets/app/app/bd", http.StatusNotFound, "did you mean app/app/db?")
+}
+
+// TestANewLockIsNoNewValue: the age of a value is that of its payload.
+func TestANewLockIsNoNewValue(t *testing.T) {
+	w := newSealedWorld(t)
+	data, err := w.console.clone.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := data.Tree.ReadFile(dbFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	relocked := strings.ReplaceAll(string(old), "target: set/stores", "target: set/others")
+	if relocked == string(old) {
+		t.Fatal("the stub is not locked for the set")
+	}
+	w.repo.Commit(t, "lock it for others", testfleet.Files{dbFile: relocked})
+	page := w.shows(dbPage, http.StatusOK, "lock it for others", "no lock names the cluster", "Refused</span>")
+	values, _, _ := strings.Cut(page, "What changed the file")
+	if strings.Contains(values, "lock it for others") {
+		t.Error("a new lock is told as a new value")
+	}
+	w.repo.Commit(t, "seal them anew", testfleet.Files{dbFile: w.stub(t, "second", map[string]string{"user": "x", "password": "y"})})
+	page = w.shows(dbPage, http.StatusOK, "Allowed</span>")
+	values, _, _ = strings.Cut(page, "What changed the file")
+	if strings.Count(values, "seal them anew") != 2 {
+		t.Errorf("new values are not told as such:\n%s", values)
+	}
+}
+
+func TestASuspendedClusterOpensNothing(t *testing.T) {
+	w := newSealedWorld(t)
+	w.repo.Commit(t, "suspend", testfleet.Files{"clusters/one.yaml": clusterFile(t, "one") + "  suspend: true\n"})
+	w.shows(dbPage, http.StatusOK, "suspended in Git", "Refused</span>", "Allowed</span>")
+}
+
+func TestWhatIsDeniedIsToldFirst(t *testing.T) {
+	w := newSealedWorld(t)
+	w.service.ledger.Denials = []*keyservicev1.Denial{{Id: 4, Placement: "app", Reason: "stolen", Person: "olga",
+		Since: time.Now().UnixMicro(), Until: time.Now().Add(time.Hour).UnixMicro()}}
+	w.shows(dbPage, http.StatusOK, "Denied by <bdi>olga</bdi>", "stolen", "bulla deny lift 4")
+}
+
+func TestTheLogSaysWhoCouldReadIt(t *testing.T) {
+	w := newSealedWorld(t)
+	w.granted("one", time.Now().Add(-time.Hour))
+	w.shows("/who", http.StatusOK, `<option value="app/db">`)
+	w.shows("/who?object=app/db", http.StatusOK, "/lost/one", "(current)", "<bdi>two</bdi>")
+	w.shows("/who?object=app/bd", http.StatusNotFound, "did you mean app/db?")
+	w.shows("/who?object=db", http.StatusBadRequest, "namespace/name")
+	w.shows("/audit", http.StatusOK, "Unseal", "Unseals per day", "As numbers", "/who?object=app%2fdb")
+	w.shows("/audit?kind=Unsael", http.StatusBadRequest, "did you mean Unseal?")
+	w.shows("/audit?cluster=nobody", http.StatusOK, "No entry is like that", "!/who?object=app")
+}
+
+// TestALogThatDoesNotHoldShowsNothing: it is told before anything else.
+func TestALogThatDoesNotHoldShowsNothing(t *testing.T) {
+	w := newSealedWorld(t)
+	w.granted("one", time.Now().Add(-time.Hour))
+	w.service.forged = true
+	for _, path := range []string{"/audit", "/who?object=app/db", "/lost/one", "/enrolment"} {
+		w.shows(path, http.StatusOK, "does not hold", "cannot be believed", "!<table>", "!<form")
+	}
+	w.shows("/keys", http.StatusOK, "does not hold")
+}
+
+func TestALogUnderAKeyThatNobodyVouchesForIsNotRead(t *testing.T) {
+	w := newSealedWorld(t)
+	other := testfleet.NewRoot(t)
+	w.console.rootKey = func(f *api.Fleet) (string, error) { return "", sealing.VerifyFleet(&f.Spec, other.Key) }
+	w.console.books = logbook.New(w.console.rootKey, nil)
+	w.granted("one", time.Now())
+	for _, path := range []string{"/audit", "/who?object=app/db", "/lost/one"} {
+		w.shows(path, http.StatusOK, "!<tbody>", "not shown", "problem")
+	}
+}
+
+func TestTheLogIsPagedFromItsEnd(t *testing.T) {
+	w := newSealedWorld(t)
+	for i := range 130 {
+		w.granted(fmt.Sprintf("c%03d", i), time.Now().Add(time.Duration(i-200)*time.Second))
+	}
+	w.shows("/audit", http.StatusOK, "<bdi>c129</bdi>", "<bdi>c080</bdi>", "!<bdi>c079</bdi>", "before=80", "130 entries")
+	w.shows("/audit?before=80", http.StatusOK, "<bdi>c079</bdi>", "<bdi>c030</bdi>", "!<bdi>c029</bdi>", "!Unseals per")
+	w.shows("/audit?cluster=c003", http.StatusOK, "<bdi>c003</bdi>", "!<bdi>c004</bdi>", "!rel=\"next\"")
+}
+
+func TestALostClusterSaysWhatToReplace(t *testing.T) {
+	w := newSealedWorld(t)
+	w.granted("one", time.Now().Add(-time.Hour))
+	w.shows("/lost/one", http.StatusOK, "is in the fleet: what is sealed anew", "app/db", "in use as it was",
+		"bulla rotate --exposed <bdi>one</bdi>", "nothing says how it was made", "Deployment app/api")
+	w.repo.Remove(t, "clusters/one.yaml")
+	w.repo.Commit(t, "stolen", nil)
+	w.shows("/lost/one", http.StatusOK, "!is in the fleet")
+	w.shows("/lost/two", http.StatusOK, "It opened nothing")
+	w.shows("/lost/tow", http.StatusNotFound, "did you mean two?")
+}
+
+func TestTheKeysSayWhatHangsOnThem(t *testing.T) {
+	w := newSealedWorld(t)
+	w.granted("one", time.Now().Add(-time.Hour))
+	print, err := sealing.Fingerprint(w.root.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.shows("/keys", http.StatusOK, w.spec.SealingKeys[0].ID, "Active</span>", "2 in 1 stub, of 1 application", "Used last",
+		"Locks opened per day", strings.TrimPrefix(print, "sha256:")[:4], "Ada Developer")
+	next := w.spec
+	next.Serial, next.SealingKeys = 2, append([]api.SealingKey{}, w.spec.SealingKeys...)
+	next.SealingKeys[0].Status = api.KeySuperseded
+	key, err := softkey.Derive(api.SuiteHybrid, "another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.SealingKeys = append(next.SealingKeys, key.Record("2027-01-a"))
+	w.repo.Commit(t, "rotate the key", testfleet.Files{"fleet.yaml": w.root.File(t, &next)})
+	w.shows("/keys", http.StatusOK, "1 stub needs it still", "bulla reseal", "2027-01-a", "Late</span>")
+}
+
+func TestWhatEnrolledIsShownWithWhatToCompare(t *testing.T) {
+	w := newSealedWorld(t)
+	identity, err := softkey.NewIdentity("three")
+	if err != nil {
+		t.Fatal(err)
+	}
+	enrol := func(name string) {
+		sum := sha256.Sum256([]byte("key of " + name))
+		w.service.log.Record(audit.Entry{Time: time.Now().UTC().Truncate(time.Microsecond), Kind: audit.Enrol,
+			Outcome: audit.Done, Fleet: w.root.ID, Cluster: name, Identity: "sha256:" + hex.EncodeToString(sum[:]),
+			Recipient: identity.Recipient()})
+	}
+	enrol("three")
+	w.shows("/enrolment", http.StatusOK, "bulla cluster add --enrolled three", "None: each cluster", "None was made")
+	enrol("tree") // with the same recipient
+	enrol("two")  // has another key in its file
+	w.repo.Commit(t, "vouch not", testfleet.Files{"clusters/four.yaml": clusterFile(t, "four") + "  vouchedBy: KeyService\n"})
+	w.shows("/enrolment", http.StatusOK, "has the same key", "--rebuilt", "bulla cluster vouch four")
+}
+
+// TestWhoMayNotIsToldWhy: each page says so, shows what Git says, and claims nothing.
+func TestWhoMayNotIsToldWhy(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(w *sealedWorld)
+		says  string
+	}{
+		"not logged in": {func(w *sealedWorld) {
+			w.person = Person{Name: "Ann", NotAsked: fault.New("run `bulla login`", "no login for this fleet")}
+		}, "no login for this fleet"},
+		"not allowed": {func(w *sealedWorld) {
+			w.service.err = &client.DeniedError{Reason: keyservicev1.ReasonRole, Needed: "auditor,operator", Had: "developer"}
+			w.service.refuse = w.service.err
+		}, "auditor or operator"},
+		"unreachable": {func(w *sealedWorld) {
+			w.service.err = &client.UnavailableError{Err: errors.New("connection refused")}
+			w.service.refuse = w.service.err
+		}, "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newSealedWorld(t)
+			test.spoil(w)
+			for _, path := range []string{"/audit", "/who?object=app/db", "/lost/one", "/enrolment", "/keys", dbPage, "/secrets"} {
+				w.shows(path, http.StatusOK, test.says, "problem", "!It opened nothing", "!No cluster opened it", "!In use</span>",
+					"!No entry is like that")
+			}
+		})
+	}
+}
+
+func TestNamesOfStrangersAreTexts(t *testing.T) {
+	w := newSealedWorld(t)
+	const bad = "<script>alert(1)</script>'; DROP TABLE x;--\u202e"
+	w.granted("one", time.Now(), func(e *audit.Entry) {
+		e.Cluster, e.Detail, e.Person = "", bad, bad
+	})
+	q := url.QueryEscape(bad)
+	for path, status := range map[string]int{
+		"/audit": 200, "/audit?person=" + q: 200, "/who?object=" + url.QueryEscape("a/"+strings.ReplaceAll(bad, "/", "")): 404,
+		"/lost/" + url.PathEscape(bad): 404, "/secrets?q=" + q: 200, "/secrets/" + url.PathEscape(bad) + "/a/b": 404,
+		"/audit?kind=" + q: 400, "/audit?days=" + q: 400, "/audit?before=" + q: 200, "/secrets?from=" + q: 200,
+	} {
+		w.shows(path, status, "!<script>alert", "!\u202e")
+	}
+}
+
+func TestNoPageOfSecretsHasAValue(t *testing.T) {
+	example := testfleet.Hostile()
+	w := exampleWorld(t, example)
+	w.console.rootKey = func(*api.Fleet) (string, error) { return "", errors.New("no root key is pinned") }
+	w.console.books = logbook.New(w.console.rootKey, nil)
+	w.login(&said{ledger: w.reported()})
+	var all strings.Builder
+	paths := []string{"/secrets", "/keys", "/enrolment", "/audit", "/who", "/lost/store-001"}
+	for _, s := range example.Stubs {
+		paths = append(paths, "/secrets/"+s.Placement+"/"+s.BuiltNamespace+"/"+s.BuiltName)
+	}
+	for _, path := range paths {
+		all.WriteString(w.shows(path, http.StatusOK))
+	}
+	canary.Check(t, example.Canaries(), canary.Bytes("pages", []byte(all.String())))
+}
