@@ -119,9 +119,9 @@ func index(ctx context.Context, s *clone.Snapshot) (i *built.Index, building *cl
 }
 
 // sealedObjects are all of a commit.
-func (c *Console) sealedObjects(s *clone.Snapshot, i *built.Index) ([]sealed.Secret, []model.StubFile, []model.Unreadable) {
+func (c *Console) sealedObjects(s *clone.Snapshot, i *built.Index) ([]sealed.Secret, []model.Unreadable) {
 	stubs, unreadable := c.stubs.Of(s.Commit, s.Tree)
-	return sealed.All(stubs, i), stubs, unreadable
+	return sealed.All(stubs, i), unreadable
 }
 
 // didYouMean names what is near a name.

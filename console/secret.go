@@ -44,7 +44,7 @@ func (c *Console) secrets(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if body.Building = building; i != nil {
-		all, _, unreadable := c.sealedObjects(s, i)
+		all, unreadable := c.sealedObjects(s, i)
 		for _, u := range unreadable {
 			body.Notices = append(body.Notices, notice{What: "A sealed file cannot be read: " + u.Err.Error(), Where: u.Path,
 				Do: "`bulla validate` says what is wrong with it; no page counts it"})
@@ -133,7 +133,7 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 	if body.Building = building; i == nil {
 		return c.show(w, r, shown)
 	}
-	all, _, _ := c.sealedObjects(s, i)
+	all, _ := c.sealedObjects(s, i)
 	found, ok := sealed.Find(all, ref)
 	if !ok {
 		return unknownSecret(all, ref, i.Failed[ref.Placement])

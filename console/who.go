@@ -51,7 +51,7 @@ func (c *Console) whoCouldRead(w http.ResponseWriter, r *http.Request) error {
 	shown := page{Template: "who.html", Title: "Who could read this", Section: "who", Body: body}
 	namespace, name, ok := strings.Cut(body.Object, "/")
 	if body.Object != "" && (!ok || namespace == "" || name == "" || strings.Contains(name, "/")) {
-		return &statusError{http.StatusBadRequest, fault.New("write namespace/name as clusters have it, with what an overlay adds",
+		return &statusError{http.StatusBadRequest, fault.New("write it as clusters have it, with what an overlay adds",
 			"%q is not namespace/name", body.Object)}
 	}
 	log, err := c.log(ctx, s.Model.Fleet)

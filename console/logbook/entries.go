@@ -74,7 +74,9 @@ func (l *Log) Entries(ctx context.Context, f auditlog.Filter, before int64) (*En
 }
 
 // window reads the entries of [from, to) that a filter chooses.
-func (l *Log) window(ctx context.Context, f auditlog.Filter, from, to int64) (found []client.AuditEntry, asked int, err error) {
+func (l *Log) window(ctx context.Context, f auditlog.Filter, from, to int64) (
+	found []client.AuditEntry, asked int, err error,
+) {
 	in := request(f)
 	for in.From, in.Limit = uint64(from), uint32(min(perAnswer, to-from)); ; asked++ {
 		page, err := l.page(ctx, in)

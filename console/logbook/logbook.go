@@ -79,7 +79,9 @@ func (l *Log) Source() auditlog.Source {
 }
 
 // ReadAudit implements [auditlog.Admin], one question at a time.
-func (l *Log) ReadAudit(ctx context.Context, log *client.Log, in *keyservicev1.ListAuditRequest) (*client.AuditPage, error) {
+func (l *Log) ReadAudit(
+	ctx context.Context, log *client.Log, in *keyservicev1.ListAuditRequest,
+) (*client.AuditPage, error) {
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()

@@ -30,7 +30,8 @@ func (r Ref) Path() string {
 }
 
 func (r Ref) compare(o Ref) int {
-	return cmp.Or(cmp.Compare(r.Placement, o.Placement), cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Name, o.Name))
+	return cmp.Or(cmp.Compare(r.Placement, o.Placement), cmp.Compare(r.Namespace, o.Namespace),
+		cmp.Compare(r.Name, o.Name))
 }
 
 // Part is the file that an object is built from, in one variant of its placement.
