@@ -272,8 +272,8 @@ func TestTheKeysSayWhatHangsOnThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.shows("/keys", http.StatusOK, w.spec.SealingKeys[0].ID, "Active</span>", "2 in 1 stub, of 1 application", "Used last",
-		"Locks opened per day", strings.TrimPrefix(print, "sha256:")[:4], "Ada Developer")
+	w.shows("/keys", http.StatusOK, w.spec.SealingKeys[0].ID, "Active</span>", "2 in 1 stub, of 1 application",
+		"Used last", "Locks opened per day", strings.TrimPrefix(print, "sha256:")[:4], "Ada Developer")
 	next := w.spec
 	next.Serial, next.SealingKeys = 2, append([]api.SealingKey{}, w.spec.SealingKeys...)
 	next.SealingKeys[0].Status = api.KeySuperseded
