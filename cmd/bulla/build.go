@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -68,7 +69,7 @@ func (a *app) build(ctx context.Context, name, cluster, variant string) error {
 	}
 	p, ok := repo.Model.Placements[name]
 	if !ok {
-		return shell.Unknown(repo.Model, api.KindPlacement, name, "`bulla validate` says if its file is wrong")
+		return naming.Unknown(repo.Model, api.KindPlacement, name, "`bulla validate` says if its file is wrong")
 	}
 	if p, err = inVariant(p, variant); err != nil {
 		return err
@@ -127,7 +128,7 @@ func (a *app) builtFor(
 		return builder.Build(ctx, repo.Tree, p)
 	}
 	if _, ok := repo.Model.Clusters[cluster]; !ok {
-		return nil, shell.Unknown(repo.Model, api.KindCluster, cluster, "`bulla cluster list` shows them")
+		return nil, naming.Unknown(repo.Model, api.KindCluster, cluster, "`bulla cluster list` shows them")
 	}
 	name := p.Metadata.Name
 	if !slices.Contains(repo.Model.PlacedOn(cluster), name) {
@@ -151,7 +152,7 @@ func onClusters(clusters []string) string {
 	if len(clusters) == 0 {
 		return "it is placed on no cluster"
 	}
-	return "it is placed on " + shell.Some(clusters)
+	return "it is placed on " + naming.Some(clusters)
 }
 
 // shown is one object as YAML, with the places of its sealed values.

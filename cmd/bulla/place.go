@@ -22,6 +22,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/yamltext"
 	"github.com/bulla-dev/bulla/docs/reference/schemas"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -85,12 +86,12 @@ func (a *app) place(name string, o placeOptions) error {
 	}
 	for _, on := range o.dependsOn {
 		if _, ok := repo.Model.Placements[on]; !ok {
-			return shell.Unknown(repo.Model, api.KindPlacement, on, "place that one first")
+			return naming.Unknown(repo.Model, api.KindPlacement, on, "place that one first")
 		}
 	}
 	file, exists := repo.Model.Files[api.KindPlacement+"/"+name]
 	if !exists && repo.Model.Refused(api.KindPlacement, name) != nil {
-		return shell.Unknown(repo.Model, api.KindPlacement, name, "")
+		return naming.Unknown(repo.Model, api.KindPlacement, name, "")
 	}
 	if !exists {
 		return a.newPlacement(repo, name, o, targets)
@@ -131,13 +132,13 @@ func (o placeOptions) targets(repo *fleetrepo.Repo) ([]api.PlacementTarget, erro
 	var targets []api.PlacementTarget
 	for _, name := range o.clusters {
 		if _, ok := repo.Model.Clusters[name]; !ok {
-			return nil, shell.Unknown(repo.Model, api.KindCluster, name, "bulla cluster add makes one")
+			return nil, naming.Unknown(repo.Model, api.KindCluster, name, "bulla cluster add makes one")
 		}
 		targets = append(targets, api.PlacementTarget{ClusterName: name})
 	}
 	for _, name := range o.sets {
 		if _, ok := repo.Model.Sets[name]; !ok {
-			return nil, shell.Unknown(repo.Model, api.KindClusterSet, name, "`bulla cluster set` makes one, by labels")
+			return nil, naming.Unknown(repo.Model, api.KindClusterSet, name, "`bulla cluster set` makes one, by labels")
 		}
 		targets = append(targets, api.PlacementTarget{ClusterSet: name})
 	}
@@ -147,7 +148,7 @@ func (o placeOptions) targets(repo *fleetrepo.Repo) ([]api.PlacementTarget, erro
 func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, targets []api.PlacementTarget) error {
 	switch {
 	case len(o.removals) > 0:
-		return shell.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
+		return naming.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
 	case o.path == "", len(targets) == 0, len(o.namespaces) == 0:
 		return fault.NewUsage("give --path, --namespace and at least one --cluster or --set",
 			"placement %q does not exist yet", name)

@@ -10,10 +10,10 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -75,7 +75,7 @@ func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) err
 		return err
 	}
 	if _, ok := repo.Model.Clusters[o.cluster]; o.cluster != "" && !ok {
-		return shell.Unknown(repo.Model, api.KindCluster, o.cluster, "`bulla cluster list` shows the clusters")
+		return naming.Unknown(repo.Model, api.KindCluster, o.cluster, "`bulla cluster list` shows the clusters")
 	}
 	job, err := a.recoveryJob(repo, o)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/plan"
@@ -196,6 +196,6 @@ func (b *blockCheck) reach() {
 			again = "--two-lock --cluster, once for each"
 		}
 		b.report(true, field, "no lock opens %s on %s, where it is placed; hint: give the value again with bulla seal %s",
-			strings.Join(b.block.Fields, " "), shell.Some(slices.Sorted(maps.Keys(locked))), again)
+			strings.Join(b.block.Fields, " "), naming.Some(slices.Sorted(maps.Keys(locked))), again)
 	}
 }

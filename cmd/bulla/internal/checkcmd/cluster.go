@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/charts"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/desk/naming"
 )
 
 // controllerLabel is how the chart's pods and Deployment are found.
@@ -225,7 +226,7 @@ func (a *run) deliveries(ctx context.Context, cluster *kube.Cluster, namespace s
 	}
 	if len(unwell) > 0 {
 		a.warn("deliveries", "bulla get deliveries --status-selector ready=false", "%d of %d not ready: %s", len(unwell),
-			len(list.Items), shell.Some(unwell))
+			len(list.Items), naming.Some(unwell))
 		return
 	}
 	a.ok("deliveries", "%d, none unwell", len(list.Items))

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/charts"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/desk/naming"
 )
 
 var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1",
@@ -56,7 +57,7 @@ func (a *run) definitions(ctx context.Context, cluster *kube.Cluster, named bool
 		return false
 	case len(older) > 0:
 		a.failed("definitions", "helm upgrade the chart bulla-controller, with crds.install",
-			"they are older than this bulla, and lack %s", shell.Some(older))
+			"they are older than this bulla, and lack %s", naming.Some(older))
 	default:
 		a.ok("definitions", "%s, as this bulla has them", shell.Count(len(wanted), "kind"))
 	}

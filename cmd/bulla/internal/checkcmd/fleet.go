@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/desk/login"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -53,16 +54,16 @@ func (a *run) lookAtFleet(ctx context.Context, admin *client.Admin) {
 	if len(silent) > 0 {
 		a.failed("reports", "look at the controller there: bulla check --context CONTEXT",
 			"%s of %d said nothing for %s: %s", shell.Count(len(silent), "cluster"), len(members), silentAfter,
-			shell.Some(silent))
+			naming.Some(silent))
 	} else {
 		a.ok("reports", "%s, each heard within %s", shell.Count(len(members), "cluster"), silentAfter)
 	}
 	if len(behind) > 0 {
 		a.warn("heads", "in a moment again; if it stays: bulla get fleetsyncs --context CONTEXT",
-			"not at the accepted head: %s", shell.Some(behind))
+			"not at the accepted head: %s", naming.Some(behind))
 	}
 	if len(suspended) > 0 {
-		a.warn("suspended", "`bulla status` says by whom and since when", "nothing is followed on %s", shell.Some(suspended))
+		a.warn("suspended", "`bulla status` says by whom and since when", "nothing is followed on %s", naming.Some(suspended))
 	}
 	a.versions(versions)
 }
@@ -74,7 +75,7 @@ func (a *run) versions(by map[string][]string) {
 	}
 	var all []string
 	for _, version := range slices.Sorted(maps.Keys(by)) {
-		all = append(all, fmt.Sprintf("%s on %s", version, shell.Some(by[version])))
+		all = append(all, fmt.Sprintf("%s on %s", version, naming.Some(by[version])))
 	}
 	if len(all) == 1 {
 		a.ok("controllers", "%s", all[0])

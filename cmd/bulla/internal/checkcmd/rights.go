@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/bulla-dev/bulla/charts"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/desk/naming"
 )
 
 // rights asks the API server whether the controller may do what its chart lets it: a
@@ -44,7 +44,7 @@ func (a *run) rights(ctx context.Context, client kubernetes.Interface, namespace
 	}
 	if len(lacks) > 0 {
 		a.failed("rights", "helm upgrade the chart bulla-controller: docs/operations/accounts.md",
-			"account %s/%s may not %s", namespace, account, shell.Some(lacks))
+			"account %s/%s may not %s", namespace, account, naming.Some(lacks))
 		return
 	}
 	a.ok("rights", "account %s/%s has all %d of the chart's", namespace, account, len(questions))
@@ -119,7 +119,7 @@ func (a *run) mayInstall(ctx context.Context, client kubernetes.Interface) {
 	}
 	if len(lacks) > 0 {
 		a.failed("right to install", "an administrator of the cluster installs the chart", "you may not %s",
-			shell.Some(lacks))
+			naming.Some(lacks))
 		return
 	}
 	a.ok("right to install", "you may make what the chart does")

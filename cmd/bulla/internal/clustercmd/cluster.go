@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
 )
 
 const clusterAddLong = `Add a cluster to the fleet: writes clusters/NAME.yaml.
@@ -307,7 +308,7 @@ func (a run) keysOf(ctx context.Context, name, kubeContext, kubeconfig string) (
 	}
 	cluster, ok := repo.Model.Clusters[name]
 	if !ok {
-		return clusterkeys.Keys{}, shell.Unknown(repo.Model, api.KindCluster, name, "--context reads from a cluster itself")
+		return clusterkeys.Keys{}, naming.Unknown(repo.Model, api.KindCluster, name, "--context reads from a cluster itself")
 	}
 	return clusterkeys.Keys{
 		Fleet: repo.Model.Fleet.Spec.ID, Cluster: name, Identity: cluster.Spec.Identity,

@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/desk/login"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/yamltext"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
@@ -188,7 +189,7 @@ func (a run) clusterFile(name string) (*fleetrepo.Repo, string, *api.Cluster, er
 	}
 	cluster, ok := repo.Model.Clusters[name]
 	if !ok {
-		return nil, "", nil, shell.Unknown(repo.Model, api.KindCluster, name, "names are those of the files in clusters/")
+		return nil, "", nil, naming.Unknown(repo.Model, api.KindCluster, name, "names are those of the files in clusters/")
 	}
 	return repo, repo.Model.Files[api.KindCluster+"/"+name], cluster, nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/yamltext"
 )
 
@@ -20,7 +20,7 @@ func (a run) clusterRebuilt(ctx context.Context, repo *fleetrepo.Repo, file, nam
 	old, ok := repo.Model.Clusters[name]
 	switch {
 	case !ok:
-		return shell.Unknown(repo.Model, api.KindCluster, name, "leave --rebuilt out to add it")
+		return naming.Unknown(repo.Model, api.KindCluster, name, "leave --rebuilt out to add it")
 	case len(o.labels) > 0:
 		return fault.NewUsage("edit "+file+" to change its labels", "--label stands beside --rebuilt")
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/docs/reference/schemas"
 )
 
@@ -92,6 +92,6 @@ func (a run) reportSet(root, name, file string) error {
 		a.Printf("  has no cluster yet\n")
 		return nil
 	}
-	a.Printf("  has %s\n", shell.Some(members))
+	a.Printf("  has %s\n", naming.Some(members))
 	return nil
 }

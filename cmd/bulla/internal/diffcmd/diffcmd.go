@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/desk/naming"
 )
 
 const long = `Show what a cluster would change, if the tree that stands here were merged.
@@ -75,7 +76,7 @@ func run(ctx context.Context, s *shell.Shell, o options) error {
 	}
 	for _, name := range o.placements {
 		if _, ok := repo.Model.Placements[name]; !ok {
-			return shell.Unknown(repo.Model, api.KindPlacement, name, "`bulla validate` says if its file is wrong")
+			return naming.Unknown(repo.Model, api.KindPlacement, name, "`bulla validate` says if its file is wrong")
 		}
 	}
 	cluster, err := kube.Connect(o.kubeconfig, o.context)

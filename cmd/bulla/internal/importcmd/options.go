@@ -11,10 +11,11 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/branch"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -68,7 +69,7 @@ func (o options) begin(ctx context.Context, s *shell.Shell, from source) (*impor
 	for _, name := range o.sets {
 		i.whom.Targets = append(i.whom.Targets, sealing.Target{Kind: sealing.Set, Name: name})
 		if _, ok := repo.Model.Sets[name]; !ok {
-			return nil, shell.Unknown(repo.Model, api.KindClusterSet, name, "clustersets/"+name+".yaml makes one")
+			return nil, naming.Unknown(repo.Model, api.KindClusterSet, name, "clustersets/"+name+".yaml makes one")
 		}
 	}
 	return i, i.checkGit(ctx)
@@ -78,7 +79,7 @@ func (o options) begin(ctx context.Context, s *shell.Shell, from source) (*impor
 func (o options) where(repo *fleetrepo.Repo) (string, error) {
 	placement, ok := repo.Model.Placements[o.placement]
 	if o.placement != "" && !ok {
-		return "", shell.Unknown(repo.Model, api.KindPlacement, o.placement, "`bulla place` makes one")
+		return "", naming.Unknown(repo.Model, api.KindPlacement, o.placement, "`bulla place` makes one")
 	}
 	if o.folder == "" {
 		return placement.Spec.Path, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
-	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/desk/revisions"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/plan"
 	"github.com/bulla-dev/bulla/plan/render"
@@ -123,29 +123,28 @@ func shown(s *shell.Shell, p *plan.Plan, o options) error {
 
 // between makes the plan.
 func between(ctx context.Context, s *shell.Shell, args []string) (*plan.Plan, error) {
-	r, err := open(s.Repo)
+	clone, err := revisions.Open(s.Repo, time.Now())
 	if err != nil {
 		return nil, err
 	}
+	r := &repository{clone}
 	compared, err := r.compared(args)
 	if err != nil {
 		return nil, err
 	}
-	var loader model.Loader
-	now := time.Now()
-	base, err := r.side(compared.base, &loader, now)
+	base, err := r.Read(compared.base)
 	if err != nil {
 		return nil, err
 	}
-	head, err := r.side(compared.head, &loader, now)
+	head, err := r.Read(compared.head)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.mustBeFleet(head); err != nil {
 		return nil, err
 	}
-	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.TellingBuilder(r.folder),
-		Progress: s.Progress(), History: history{r, &loader, now}})
+	p, err := plan.Between(ctx, base, head, plan.Options{Builder: shell.TellingBuilder(r.Folder),
+		Progress: s.Progress(), History: r.History()})
 	if err != nil {
 		return nil, err
 	}

@@ -4,37 +4,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/desk/revisions"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/plan"
 )
 
 // repository is the clone that both revisions are in.
-type repository struct {
-	folder string
-	clone  *git.Clone
-}
-
-func open(folder string) (*repository, error) {
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return nil, fault.New("name a folder in the fleet repository", "there is no folder %s", folder)
-	}
-	clone, err := git.OpenClone(folder, git.Limits{})
-	if errors.Is(err, git.ErrNoClone) {
-		return nil, fault.New("run this in a clone of the fleet repository, or name one with --repo",
-			"a plan compares two commits, and %s is in no Git repository", folder)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &repository{folder, clone}, nil
-}
+type repository struct{ *revisions.Clone }
 
 // compared are the two commits, and what to know about the choice.
 type compared struct {
@@ -70,11 +50,11 @@ func (r *repository) compared(args []string) (c compared, err error) {
 }
 
 func (r *repository) resolve(name string) (plan.Revision, error) {
-	commit, err := r.clone.Resolve(name)
+	commit, err := r.Resolve(name)
 	if err == nil {
 		return plan.Revision{Name: name, Commit: commit}, nil
 	}
-	if branch := r.clone.Head(); name == "HEAD" && branch != "" {
+	if branch := r.Head(); name == "HEAD" && branch != "" {
 		return plan.Revision{}, fault.New("commit something first", "branch %q has no commit yet", branch)
 	}
 	if errors.Is(err, git.ErrNoCommit) {
@@ -88,7 +68,7 @@ func (r *repository) resolve(name string) (plan.Revision, error) {
 
 func (r *repository) defaultBase() (plan.Revision, error) {
 	for _, name := range defaultBases {
-		if commit, err := r.clone.Resolve(name); err == nil {
+		if commit, err := r.Resolve(name); err == nil {
 			return plan.Revision{Name: shortRef(name), Commit: commit}, nil
 		}
 	}
@@ -107,13 +87,13 @@ func shortRef(name string) string {
 // part takes the commit at which the two parted for the base, where the base went on
 // since: what was merged meanwhile is not taken back by merging the head.
 func (r *repository) part(c *compared) (notes []string, err error) {
-	if r.clone.Descends(c.head.Commit, c.base.Commit) {
+	if r.Descends(c.head.Commit, c.base.Commit) {
 		return nil, nil
 	}
-	if r.clone.Descends(c.base.Commit, c.head.Commit) {
+	if r.Descends(c.base.Commit, c.head.Commit) {
 		return []string{fmt.Sprintf("%s lies before %s: this is what going back does", c.head.Name, c.base.Name)}, nil
 	}
-	common, err := r.clone.MergeBase(c.base.Commit, c.head.Commit)
+	common, err := r.MergeBase(c.base.Commit, c.head.Commit)
 	switch {
 	case errors.Is(err, git.ErrUnrelated):
 		return []string{fmt.Sprintf("%s and %s have no history in common: their trees are compared as they are, and no "+
@@ -126,19 +106,6 @@ func (r *repository) part(c *compared) (notes []string, err error) {
 		c.base.Name, common, c.base.Name)
 	c.base.Commit = common
 	return []string{note}, nil
-}
-
-func (r *repository) side(revision plan.Revision, loader *model.Loader, now time.Time) (*plan.Side, error) {
-	t, err := r.clone.Tree(revision.Commit)
-	if err != nil {
-		return nil, fault.New("this may be a shallow or a partial clone: git fetch --unshallow --refetch brings what lacks",
-			"read revision %q: %w", revision.Name, err)
-	}
-	s, err := plan.Open(revision, t, loader, now)
-	if err != nil {
-		return nil, fault.New("`bulla validate` at that revision says more", "%w", err)
-	}
-	return s, nil
 }
 
 // mustBeFleet refuses a head without fleet.yaml: that fleet has no clusters and no keys,

@@ -11,14 +11,14 @@ import (
 // uncommitted notes that the working tree has what the plan has not: who edits, and looks
 // at a plan, must not take it for one of the edits.
 func (r *repository) uncommitted(head string) []string {
-	root, err := fleetrepo.FindRoot(r.folder)
-	if err != nil || r.clone.Bare() {
+	root, err := fleetrepo.FindRoot(r.Folder)
+	if err != nil || r.Bare() {
 		return nil
 	}
-	if checkedOut, err := r.clone.Resolve("HEAD"); err != nil || checkedOut != head {
+	if checkedOut, err := r.Resolve("HEAD"); err != nil || checkedOut != head {
 		return nil
 	}
-	committed, err := r.clone.Tree(head)
+	committed, err := r.Tree(head)
 	if err != nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/yamltext"
 )
 
@@ -83,7 +84,7 @@ func set(s *shell.Shell, name, value, did string) error {
 	}
 	p := repo.Model.Placements[name]
 	if p == nil {
-		return shell.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
+		return naming.Unknown(repo.Model, api.KindPlacement, name, "names are those of the files in placements/")
 	}
 	file := repo.Model.Files[api.KindPlacement+"/"+name]
 	if p.Spec.Rollout == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/branch"
 	"github.com/bulla-dev/bulla/desk/exposure"
+	"github.com/bulla-dev/bulla/desk/naming"
 	rotate "github.com/bulla-dev/bulla/desk/rotation"
 )
 
@@ -102,7 +103,7 @@ func (r *rotation) wanted(lost []exposure.Lost) (map[string][]string, error) {
 	var unknown *rotate.UnknownError
 	if errors.As(err, &unknown) {
 		return nil, fault.New("fetch them (git fetch --unshallow), or give --unknown to replace those too",
-			"%s opened %s at commits that this clone does not have", r.options.exposed, shell.Some(unknown.Objects))
+			"%s opened %s at commits that this clone does not have", r.options.exposed, naming.Some(unknown.Objects))
 	}
 	return wanted, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
+	"github.com/bulla-dev/bulla/desk/naming"
 )
 
 // report is what was replaced, and what was not. No value is in it.
@@ -137,5 +138,5 @@ func (r *rotation) readBy(readers []string) {
 		r.shell.Printf("  no workload of this repository reads it\n")
 		return
 	}
-	r.shell.Printf("  read by %s\n", shell.Some(readers))
+	r.shell.Printf("  read by %s\n", naming.Some(readers))
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -160,7 +161,7 @@ func (o options) placed(repo *fleetrepo.Repo, manifest *values.Manifest) (string
 			"nothing says which stub to write")
 	}
 	if !ok {
-		return "", shell.Unknown(repo.Model, api.KindPlacement, o.whom.placement, "`bulla place` makes one")
+		return "", naming.Unknown(repo.Model, api.KindPlacement, o.whom.placement, "`bulla place` makes one")
 	}
 	return path.Join(placement.Spec.Path, name+".yaml"), nil
 }

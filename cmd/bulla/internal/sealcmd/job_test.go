@@ -11,8 +11,8 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/sealing"
 )

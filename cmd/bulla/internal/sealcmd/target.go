@@ -1,16 +1,12 @@
 package sealcmd
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -35,7 +31,7 @@ func newTargetAdd(s *shell.Shell) *cobra.Command {
 				return err
 			}
 			o.more, o.whom.twoLock = []sealing.Target{target}, target.Kind == sealing.Cluster
-			o.what.again = func(where sealjob.Where) ([]string, error) { return without(where, target) }
+			o.what.again = func(where sealjob.Where) ([]string, error) { return where.Lacking(target) }
 			return run(cmd.Context(), s, o, args[0])
 		},
 	}
@@ -59,30 +55,6 @@ func parseTarget(text string) (sealing.Target, error) {
 			"the target is none: %w", err)
 	}
 	return target, nil
-}
-
-// without are the keys of the blocks that have no lock for a target.
-func without(where sealjob.Where, target sealing.Target) ([]string, error) {
-	var keys []string
-	for _, block := range where.Stub.Spec.Blocks {
-		if slices.ContainsFunc(block.Locks, func(l api.Lock) bool { return l.Target == target.String() }) {
-			continue
-		}
-		for _, lock := range block.Locks {
-			if target.Kind == sealing.Set && strings.HasPrefix(lock.Target, string(sealing.Cluster)+"/") {
-				return nil, fault.New("seal the values anew for the set alone, with bulla seal --set "+target.Name,
-					"%s is locked to %s: a lock for %s beside it opens without that cluster's key", where.File, lock.Target, target)
-			}
-		}
-		for _, field := range block.Fields {
-			keys = append(keys, strings.TrimPrefix(field, "/data/"))
-		}
-	}
-	if len(keys) == 0 {
-		return nil, fault.New("there is nothing to do; bulla validate says where a lock is missing", "%s is for %s already",
-			where.File, target)
-	}
-	return keys, nil
 }
 
 // completeOwnTargets completes a stub's file, and after it the targets that it is for.

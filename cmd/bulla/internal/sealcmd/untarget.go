@@ -3,18 +3,17 @@ package sealcmd
 import (
 	"context"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/naming"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/sealing"
@@ -59,7 +58,7 @@ func removeTarget(ctx context.Context, s *shell.Shell, name string, target seali
 	if err != nil {
 		return err
 	}
-	locks, err := locksWithout(file, read.Stub, target)
+	locks, err := sealjob.Where{File: file, Stub: read.Stub}.Without(target)
 	if err != nil {
 		return err
 	}
@@ -76,31 +75,9 @@ func removeTarget(ctx context.Context, s *shell.Shell, name string, target seali
 	s.Printf("%s: not for %s any more\n", file, target)
 	if lost := lostBy(repo, read.Stub, target); len(lost) > 0 {
 		s.Notef("once merged, nothing of it opens on %s; what was opened there was read: change the values if it "+
-			"should not have been", shell.Some(lost))
+			"should not have been", naming.Some(lost))
 	}
 	return nil
-}
-
-// locksWithout are the locks that stay, by block. A block keeps one: a value that nobody
-// can open is to be taken out, or given again.
-func locksWithout(file string, old *api.SealedManifest, target sealing.Target) (map[int][]api.Lock, error) {
-	locks := map[int][]api.Lock{}
-	for i, block := range old.Spec.Blocks {
-		rest := slices.DeleteFunc(slices.Clone(block.Locks), func(l api.Lock) bool { return l.Target == target.String() })
-		switch len(rest) {
-		case len(block.Locks):
-			continue
-		case 0:
-			return nil, fault.New(
-				"give the value again for whom it is, with bulla seal --set NAME, or take it out with bulla unset",
-				"%s: %s is for %s alone: nobody could open it", file, strings.Join(block.Fields, " "), target)
-		}
-		locks[i] = rest
-	}
-	if len(locks) == 0 {
-		return nil, fault.New("it is for "+strings.Join(targetsIn(old), ", "), "%s is not for %s", file, target)
-	}
-	return locks, nil
 }
 
 // lostBy are the clusters that no other lock of any block is for.

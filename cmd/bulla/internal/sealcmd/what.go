@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/sealing"
 )

@@ -6,22 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 
-	"sigs.k8s.io/kustomize/api/konfig"
-
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/values"
-	"github.com/bulla-dev/bulla/desk/yamltext"
 )
 
 var ofSecret = regexp.MustCompile(`\bkind"?\s*:\s*["']?Secret\b`)
@@ -61,7 +57,7 @@ func (p *opening) open(ctx context.Context, file string) (where sealjob.Where, e
 	switch {
 	case p.anew:
 		if where.Stub, err = p.begin(file); err == nil {
-			where.Also, err = p.listed(file)
+			where.Also, err = sealjob.Listed(p.fleet.Repo.Tree, file)
 		}
 		return where, err
 	case where.Old == nil:
@@ -113,26 +109,4 @@ func (p opening) takeOver(where sealjob.Where) (sealjob.Where, error) {
 		p.fleet.Note("%s keeps what the manifest does not have: %s", where.File, strings.Join(stays, ", "))
 	}
 	return where, nil
-}
-
-// listed is the kustomization beside the file with the file under its resources, if
-// there is one and it does not list the file yet.
-func (p opening) listed(stub string) (map[string][]byte, error) {
-	for _, name := range konfig.RecognizedKustomizationFileNames() {
-		file := path.Join(path.Dir(stub), name)
-		data, err := os.ReadFile(p.fleet.Repo.Abs(file))
-		if err != nil {
-			continue
-		}
-		base := path.Base(stub)
-		edited, err := yamltext.AppendText(data, base, "resources")
-		if err != nil {
-			return nil, fault.New("list "+base+" under resources there yourself, then seal", "edit %s: %w", file, err)
-		}
-		if string(edited) != string(data) {
-			return map[string][]byte{file: edited}, nil
-		}
-		return nil, nil
-	}
-	return nil, nil
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 

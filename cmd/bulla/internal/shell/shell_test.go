@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -24,19 +23,7 @@ func hint(t *testing.T, err error) string {
 	return f.Hint
 }
 
-func TestANameThatIsNotThereIsToldWithThoseThatAre(t *testing.T) {
-	files := testfleet.Two().With(testfleet.Files{"clusters/bad.yaml": testfleet.Cluster("bad", "  unknown: x\n")})
-	m, err := model.Load(testfleet.Open(t, files))
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = shell.Unknown(m, api.KindPlacement, "ap", "`bulla place` makes one")
-	if got := hint(t, err); got != "the fleet has app, tool; `bulla place` makes one" {
-		t.Errorf("%v, %q", err, got)
-	}
-	if err := shell.Unknown(m, api.KindCluster, "bad", "x"); !strings.Contains(err.Error(), "is refused") {
-		t.Errorf("of a file that is refused: %v", err)
-	}
+func TestAFlagsValueIsToldWithTheClosest(t *testing.T) {
 	if err := shell.OneOf("state", "InUsed", []string{"InUse", "Unknown"}); !strings.HasPrefix(hint(t, err),
 		"did you mean InUse?") {
 		t.Errorf("of a flag's value: %v", err)

@@ -3,6 +3,7 @@ package shell
 import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/desk/naming"
 )
 
 // NoWaves says why the key service has no waves of a placement of a fleet, "" for that of
@@ -18,7 +19,7 @@ func (a *Shell) NoWaves(fleet, placement string) error {
 	file := repo.Model.Files[api.KindPlacement+"/"+placement]
 	switch p := repo.Model.Placements[placement]; {
 	case p == nil:
-		return Unknown(repo.Model, api.KindPlacement, placement, those)
+		return naming.Unknown(repo.Model, api.KindPlacement, placement, those)
 	case p.Spec.Rollout == nil:
 		return Waveless(file)
 	}

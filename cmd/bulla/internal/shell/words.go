@@ -11,9 +11,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/api/fault"
-	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
-	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
 // DidYouMean begins a hint with the closest name, if there is one.
@@ -51,47 +49,6 @@ func Count(n int, what string) string {
 // OutputFlag adds -o to a command.
 func OutputFlag(cmd *cobra.Command, format *render.Format) {
 	render.Flag(cmd.Flags(), format)
-}
-
-// Unknown says why a fleet has no such cluster, set or placement: its file is
-// refused, or nobody wrote it; then it says which names there are.
-func Unknown(m *model.Model, kind, name, hint string) error {
-	what, known := "cluster", list(m.Clusters)
-	switch kind {
-	case api.KindClusterSet:
-		what, known = "cluster set", list(m.Sets)
-	case api.KindPlacement:
-		what, known = "placement", list(m.Placements)
-	}
-	if err := m.Refused(kind, name); err != nil {
-		return fault.New("mend that file first; `bulla validate` lists all that is wrong",
-			"%s %q is refused: %w", what, name, err)
-	}
-	if known != "" {
-		hint = "the fleet has " + known + "; " + hint
-	}
-	return fault.New(hint, "%s %q is not in the fleet", what, name)
-}
-
-// list is the names of a map, as [Some] tells them.
-func list[T any](known map[string]T) string {
-	var names []string
-	for name := range known {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return Some(names)
-}
-
-// told is how many names a sentence lists before it only counts.
-const told = 10
-
-// Some names up to ten things, and says how many more there are.
-func Some(names []string) string {
-	if len(names) <= told {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:told], ", "), len(names)-told)
 }
 
 // Names are what a fleet repository has, for the completion of flags.

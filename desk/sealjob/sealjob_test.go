@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealjob"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"

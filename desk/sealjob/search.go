@@ -11,8 +11,8 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/built"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/plan"
@@ -95,7 +95,7 @@ func (s search) placements() ([]*api.Placement, error) {
 	if s.placement != "" {
 		p, ok := s.Repo.Model.Placements[s.placement]
 		if !ok {
-			return nil, shell.Unknown(s.Repo.Model, api.KindPlacement, s.placement, "`bulla place` makes one")
+			return nil, naming.Unknown(s.Repo.Model, api.KindPlacement, s.placement, "`bulla place` makes one")
 		}
 		all = []*api.Placement{p}
 	}

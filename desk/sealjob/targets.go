@@ -6,8 +6,8 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/built"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
@@ -233,7 +233,7 @@ func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, er
 		}
 		if target.Kind == sealing.Set {
 			if _, ok := l.model.Sets[target.Name]; !ok {
-				return nil, shell.Unknown(l.model, api.KindClusterSet, target.Name,
+				return nil, naming.Unknown(l.model, api.KindClusterSet, target.Name,
 					"clustersets/"+target.Name+".yaml makes one")
 			}
 			locks = append(locks, lock)
@@ -241,7 +241,7 @@ func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, er
 		}
 		cluster, ok := l.model.Clusters[target.Name]
 		if !ok {
-			return nil, shell.Unknown(l.model, api.KindCluster, target.Name, "`bulla cluster list` shows the clusters")
+			return nil, naming.Unknown(l.model, api.KindCluster, target.Name, "`bulla cluster list` shows the clusters")
 		}
 		if len(l.model.Fleet.Spec.RecoveryRecipients) == 0 {
 			return nil, fault.New(

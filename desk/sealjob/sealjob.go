@@ -58,57 +58,22 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 
 // sealAll seals each changed block for the object that the stub becomes.
 func (j *Job) sealAll(ctx context.Context, edit *stub.Edit, out *Outcome) error {
-	sealer, err := j.sealer()
+	asked, err := j.ask(ctx, edit)
 	if err != nil {
 		return err
 	}
-	search := search{Fleet: j.Fleet, where: j.Where, placement: j.Whom.Placement}
-	placements, err := search.placements()
-	if err != nil {
-		return err
-	}
-	var standIn []byte
-	if j.Where.Text == nil && len(placements) > 0 {
-		if standIn, err = j.sheet().in(search.written()).standIn(sealer, edit); err != nil {
-			return err
-		}
-	}
-	found, err := search.uses(ctx, placements, standIn)
-	if err != nil {
-		return err
-	}
-	if out.Object, err = search.object(found); err != nil {
-		return err
-	}
-	sheet := j.sheet()
-	if j.Where.Text == nil && out.Object.Name != sheet.stub.Metadata.Name {
-		sheet = sheet.in(search.written())
-	}
-	out.Uses, out.Key = found.Uses, sealer.Key.ID
-	locks := locking{model: j.Fleet.Repo.Model, whom: j.Whom, where: j.Where}
 	var blocks []api.Block
-	var chosen [][]sealing.LockTarget
-	for _, change := range edit.Changes {
-		targets, err := locks.targets(change, found)
+	for i, change := range edit.Changes {
+		block, err := asked.sheet.seal(asked.sealer, change.Fields, asked.Targets[i], asked.Object)
 		if err != nil {
 			return err
 		}
-		locks.warnFewer(j.Fleet.Warn, change, targets, found.Uses)
-		block, err := sheet.seal(sealer, change.Fields, targets, out.Object)
-		if err != nil {
-			return err
-		}
-		blocks, chosen = append(blocks, block), append(chosen, targets)
-		sealed := Sealed{Fields: change.Fields}
-		for _, target := range targets {
-			sealed.Targets = append(sealed.Targets, target.String())
-		}
-		out.Sealed = append(out.Sealed, sealed)
+		blocks = append(blocks, block)
 	}
-	if out.Data, err = sheet.write(edit, blocks); err != nil || !j.How.Rehearse {
+	if err := asked.write(blocks, out); err != nil || !j.How.Rehearse {
 		return err
 	}
-	return j.rehearse(edit, chosen, out)
+	return j.rehearse(edit, asked.Targets, out)
 }
 
 // sealer picks the key. The whole list is covered by the fleet's signature,

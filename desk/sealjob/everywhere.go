@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/built"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
@@ -54,7 +54,7 @@ func (j *Job) everywhere(ctx context.Context, out *Outcome) error {
 		if left := without(placed, reached(fleet, targets)); len(left) > 0 {
 			return fault.New("name a set for each with --set, or take the placement away from there first",
 				"%s: it is placed on %s, and no lock would open %s there", j.Where.File,
-				shell.Some(left), strings.Join(sealed.Fields, ", "))
+				naming.Some(left), strings.Join(sealed.Fields, ", "))
 		}
 	}
 	return nil
@@ -80,7 +80,7 @@ func (l locking) warnFewer(warn func(string, ...any), change stub.Change, target
 			names = append(names, target.String())
 		}
 		warn("%s: %s was for %s, and is not for %s any more", l.where.File, strings.Join(change.Fields, ", "),
-			strings.Join(names, ", "), shell.Some(left))
+			strings.Join(names, ", "), naming.Some(left))
 	}
 }
 
