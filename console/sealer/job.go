@@ -25,6 +25,9 @@ type Job struct {
 	// Generate has the recipe of each value that is made here and shown to nobody, by
 	// its key: "32,alnum".
 	Generate map[string]string `json:"generate,omitempty"`
+	// Shape says what the values are of, so that they are put together and looked at here:
+	// see shape.go. "" is values as they are.
+	Shape string `json:"shape,omitempty"`
 	// AllowEmpty admits empty values, which are nearly always a mistake.
 	AllowEmpty bool `json:"allowEmpty,omitempty"`
 }
@@ -53,6 +56,15 @@ type Note struct {
 
 // Seal seals values by their keys, and wipes them, whatever comes of it.
 func (f *Fleet) Seal(job Job, values map[string][]byte) (*Sealed, error) {
+	defer func() {
+		for _, v := range values {
+			clear(v)
+		}
+	}()
+	values, err := job.shaped(values)
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
 		for _, v := range values {
 			clear(v)

@@ -55,3 +55,43 @@ func appendFlow(data []byte, list *yaml.Node, text string) ([]byte, error) {
 	at := len(strings.TrimRight(string(data[:from+end]), " ,"))
 	return splice(data, at, from+end, text), nil
 }
+
+// RemoveText returns the file without a plain text in the list of texts at a path of
+// mapping keys; the same file where the list does not have it. The last one stays: what
+// a list of nothing means is not for a text to say.
+func RemoveText(data []byte, text string, at ...string) ([]byte, error) {
+	node, _, _, err := lookup(data, at...)
+	if err != nil || node == nil || node.Kind != yaml.SequenceNode {
+		return data, err
+	}
+	for i, item := range node.Content {
+		if path.Clean(item.Value) != path.Clean(text) {
+			continue
+		}
+		if len(node.Content) == 1 {
+			return nil, ErrShape
+		}
+		if node.Style&yaml.FlowStyle == 0 {
+			s, err := Find(data, at...)
+			if err != nil {
+				return nil, err
+			}
+			return s.Remove(i), nil
+		}
+		return removeFlow(data, node, i)
+	}
+	return data, nil
+}
+
+// removeFlow takes an item of a flow list out, with the comma beside it.
+func removeFlow(data []byte, list *yaml.Node, i int) ([]byte, error) {
+	t := split(data)
+	item := list.Content[i]
+	from := t.offset(item.Line, item.Column)
+	to := from + len(item.Value)
+	if to > len(data) || string(data[from:to]) != item.Value {
+		return nil, ErrShape // in quotes, or over several lines
+	}
+	from, to = flowHole(data, from, to)
+	return splice(data, from, to, ""), nil
+}

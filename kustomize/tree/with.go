@@ -96,3 +96,9 @@ func (s overlaySource) Blob(path string, n *Node) (Hash, error) {
 	}
 	return s.Source.Blob(path, n)
 }
+
+// Draft is a commit's tree as a folder's, to write into: a change on its way, which is in
+// no commit yet, and which nothing is granted by.
+func (t *Tree) Draft() *Tree {
+	return &Tree{hash: "folder-" + rand.Text(), root: t.root, source: t.source}
+}

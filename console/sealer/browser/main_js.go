@@ -27,7 +27,8 @@ type answer struct {
 }
 
 func main() {
-	js.Global().Set("bulla", js.ValueOf(map[string]any{"open": js.FuncOf(open), "seal": js.FuncOf(seal)}))
+	js.Global().Set("bulla", js.ValueOf(map[string]any{"open": js.FuncOf(open), "seal": js.FuncOf(seal),
+		"keys": js.FuncOf(keys)}))
 	select {}
 }
 
@@ -67,6 +68,17 @@ func seal(_ js.Value, args []js.Value) any {
 			js.CopyBytesToGo(values[key], given)
 		}
 		return opened.Seal(job, values)
+	})
+}
+
+// keys(Uint8Array of a .env file) gives the text of {keys: […]}, or of an error.
+func keys(_ js.Value, args []js.Value) any {
+	return reply(func() (any, error) {
+		text := make([]byte, args[0].Length())
+		js.CopyBytesToGo(text, args[0])
+		defer clear(text)
+		all, err := sealer.Keys(text)
+		return map[string][]string{"keys": all}, err
 	})
 }
 

@@ -109,6 +109,13 @@ export class Sealer {
     }
   }
 
+  /** keys gives the names of the variables in a .env file (a Uint8Array, which stays). */
+  async keys(text) {
+    if (!this.#worker) await this.#start();
+    const copy = text.slice();
+    return (await this.#call({ step: "keys", text: copy }, [copy.buffer])).keys;
+  }
+
   /** close ends the worker, with all that it has in memory. The next job starts another. */
   close() {
     this.#worker?.terminate();

@@ -8,6 +8,13 @@ const steps = {
     go.run(await WebAssembly.instantiate(module, go.importObject));
     return bulla.open(ask);
   },
+  keys({ text }) {
+    try {
+      return bulla.keys(text);
+    } finally {
+      text.fill(0);
+    }
+  },
   seal({ ask, values }) {
     try {
       return bulla.seal(ask, values);

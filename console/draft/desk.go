@@ -1,0 +1,103 @@
+package draft
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/fault"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/sealer"
+	"github.com/bulla-dev/bulla/kustomize"
+)
+
+// Desk makes drafts of one clone.
+type Desk struct {
+	Clone   *clone.Clone
+	Builder *kustomize.Builder
+
+	store Store
+}
+
+// Begin keeps a choice of a person as of the newest commit. What needs no value is whole
+// at once.
+func (d *Desk) Begin(ctx context.Context, owner string, c Choice) (Draft, error) {
+	s, err := d.Clone.Snapshot(ctx)
+	if err != nil {
+		return Draft{}, err
+	}
+	draft := Draft{Owner: owner, Choice: c, Base: s.Commit}
+	if !c.Kind.Seals() {
+		if draft.Files, err = c.unsealed(s); err != nil {
+			return draft, err
+		}
+	} else if len(c.Keys) > 0 || c.Kind == Rotate || c.Kind == Add {
+		if _, err := c.at(ctx, d.Builder, s); err != nil {
+			return draft, err
+		}
+	} else if err := c.Check(); err != nil {
+		return draft, err
+	}
+	return d.store.Put(draft, time.Now())
+}
+
+// Get is a person's draft.
+func (d *Desk) Get(id, owner string) (Draft, error) { return d.store.Get(id, owner, time.Now()) }
+
+// Drop forgets one.
+func (d *Desk) Drop(id, owner string) { d.store.Drop(id, owner) }
+
+// Asking is what a browser is to seal.
+type Asking struct {
+	Jobs []sealer.Job `json:"jobs"`
+	// Said are warnings of what was chosen.
+	Said []string `json:"said"`
+}
+
+// Ask says what is to be sealed. keys are those of a .env file, which the browser read;
+// nil where they were chosen before.
+func (d *Desk) Ask(ctx context.Context, draft Draft, keys []string) (*Asking, error) {
+	if keys != nil {
+		if draft.Choice.Kind != New || draft.Shape != Env {
+			return nil, fault.New("load the page anew", "the names of the values were chosen already")
+		}
+		draft.Keys = keys
+	}
+	s, err := d.Clone.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := draft.at(ctx, d.Builder, s)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.asked.Changes) == 0 {
+		return nil, fault.New("give a value", "there is nothing to seal")
+	}
+	asking := &Asking{Said: w.said}
+	if asking.Jobs, err = w.jobs(draft.Choice); err != nil {
+		return nil, err
+	}
+	draft.Base, draft.Blocks, draft.Files = s.Commit, nil, nil
+	_, err = d.store.Put(draft, time.Now())
+	return asking, err
+}
+
+// Take writes what the browser sealed.
+func (d *Desk) Take(ctx context.Context, draft Draft, blocks []api.Block) (Draft, error) {
+	s, err := d.Clone.Snapshot(ctx)
+	if err != nil {
+		return draft, err
+	}
+	w, err := draft.at(ctx, d.Builder, s)
+	if err != nil {
+		return draft, err
+	}
+	files, err := w.take(draft.Choice, blocks)
+	if err != nil {
+		return draft, fmt.Errorf("take what was sealed: %w", err)
+	}
+	draft.Base, draft.Blocks, draft.Files = s.Commit, blocks, files
+	return d.store.Put(draft, time.Now())
+}

@@ -1,0 +1,177 @@
+package draft_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/desk/values"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// TestAPasswordBecomesAVariable: a new secret, sealed for the name that kustomize gives it,
+// listed where it is built, and given to a pod.
+func TestAPasswordBecomesAVariable(t *testing.T) {
+	w := newWorld(t)
+	d := w.begin(password())
+	if d.Sealed() {
+		t.Error("a draft has values that nobody gave")
+	}
+	asking, err := w.Ask(t.Context(), d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job := asking.Jobs[0]; job.Namespace != "app" || job.Name != "shop-db" || job.Targets[0].Set != "stores" {
+		t.Errorf("asked for %+v", job)
+	}
+	p := w.preview(w.seal(d, map[string]string{"password": "correct horse"}))
+	if p.Plan.Blocked() || p.Plan.Summary.ClustersGaining != 2 || p.Plan.Summary.Restarts == 0 {
+		t.Errorf("%s\n%+v\n%+v", p.Verdict, p.Plan.Summary, p.Plan.Blockers)
+	}
+	list := string(p.Files["apps/app/kustomization.yaml"])
+	if !strings.Contains(list, "- db.yaml") || !strings.Contains(string(p.Files["apps/app/db.yaml"]), "DB_PASSWORD") {
+		t.Errorf("%s\n%s", list, p.Files["apps/app/db.yaml"])
+	}
+	if !strings.Contains(p.Text, "shop-db") || strings.Contains(p.Text, "correct horse") {
+		t.Error(p.Text)
+	}
+}
+
+// TestASecondOneLosesNothing: two people change one secret at once.
+func TestASecondOneLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	both := draft.Choice{Kind: draft.New, Placement: "app", Name: "db", Shape: draft.File, Keys: []string{"a", "b"}}
+	w.merge(w.seal(w.begin(both), map[string]string{"a": "1", "b": "2"}).Files)
+	change := func(key string) draft.Draft {
+		return w.seal(w.begin(draft.Choice{Kind: draft.Change, Placement: "app", File: "apps/app/db.yaml",
+			Keys: []string{key}}), map[string]string{key: "new"})
+	}
+	first, other, same := change("a"), change("b"), change("a")
+	w.merge(first.Files)
+	next, err := w.Current(t.Context(), other, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, _ := api.ParseSealedManifest("db.yaml", first.Files["apps/app/db.yaml"])
+	is, err := api.ParseSealedManifest("db.yaml", next.Files["apps/app/db.yaml"])
+	if err != nil || is.Spec.Blocks[0].Payload != was.Spec.Blocks[0].Payload ||
+		is.Spec.Blocks[1].Payload != other.Blocks[0].Payload {
+		t.Errorf("another value of the same secret: one of both is lost (%v)", err)
+	}
+	var moved *draft.Moved
+	if _, err := w.Current(t.Context(), same, false); !errors.As(err, &moved) || len(moved.Fields) != 1 ||
+		moved.Fields[0] != "a" {
+		t.Errorf("the same value: %v", err)
+	}
+	kept, err := w.Get(same.ID, "ann")
+	if err != nil || kept.Blocks[0].Payload != same.Blocks[0].Payload {
+		t.Errorf("what was sealed is gone: %v", err)
+	}
+	if mine, err := w.Current(t.Context(), same, true); err != nil || mine.Base == same.Base {
+		t.Errorf("meant all the same: %v", err)
+	}
+}
+
+func TestWhatIsThereChanges(t *testing.T) {
+	w := newWorld(t)
+	c := draft.Choice{Kind: draft.New, Placement: "app", Name: "db", Shape: draft.Generate, Keys: []string{"token"},
+		Recipes: values.Recipes{"token": {Length: 32, Alphabet: "alnum"}}}
+	w.merge(w.seal(w.begin(c), nil).Files)
+	const file = "apps/app/db.yaml"
+	at := func(kind draft.Kind, targets ...sealing.Target) draft.Choice {
+		return draft.Choice{Kind: kind, Placement: "app", File: file, Targets: targets}
+	}
+	rotated := w.seal(w.begin(at(draft.Rotate)), nil)
+	if p := w.preview(rotated); p.Plan.Summary.SecretsChanged == 0 || p.Plan.Blocked() {
+		t.Errorf("rotate: %s", p.Verdict)
+	}
+	others := sealing.Target{Kind: sealing.Set, Name: "others"}
+	added := w.seal(w.begin(at(draft.Add, others)), map[string]string{"token": "again"})
+	w.merge(added.Files)
+	if got := string(added.Files[file]); !strings.Contains(got, "set/others") || !strings.Contains(got, "set/stores") {
+		t.Error(got)
+	}
+	removed := w.begin(at(draft.Remove, others))
+	if got := string(removed.Files[file]); strings.Contains(got, "set/others") {
+		t.Error(got)
+	}
+	w.merge(removed.Files)
+	if _, err := w.Begin(t.Context(), "ann", at(draft.Remove, sealing.Target{Kind: sealing.Set, Name: "stores"})); err == nil {
+		t.Error("the last lock goes, and nobody could open the value")
+	}
+	away := w.begin(at(draft.Away))
+	if p := w.preview(away); p.Plan.Summary.SecretsLost == 0 || p.Plan.Blocked() ||
+		strings.Contains(string(p.Files["apps/app/kustomization.yaml"]), "db.yaml") {
+		t.Errorf("away: %s %v", p.Verdict, p.Plan.Blockers)
+	}
+	if p := w.preview(w.begin(draft.Choice{Kind: draft.Retire, Placement: "app"})); p.Plan.Summary.ObjectsRemoved == 0 {
+		t.Errorf("retire: %s", p.Verdict)
+	}
+}
+
+// TestADraftIsItsOwners, ends, and is bounded.
+func TestADraftIsItsOwners(t *testing.T) {
+	var s draft.Store
+	now := time.Now()
+	d, err := s.Put(draft.Draft{Owner: "ann"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(d.ID, "bob", now); !errors.Is(err, draft.ErrGone) {
+		t.Errorf("of another person: %v", err)
+	}
+	if _, err := s.Put(draft.Draft{ID: d.ID, Owner: "bob"}, now); !errors.Is(err, draft.ErrGone) {
+		t.Errorf("written by another person: %v", err)
+	}
+	if _, err := s.Get(d.ID, "ann", now.Add(draft.Life)); !errors.Is(err, draft.ErrGone) {
+		t.Errorf("after its time: %v", err)
+	}
+	large := draft.Draft{Owner: "ann", Files: map[string][]byte{"a": make([]byte, draft.MaxSize+1)}}
+	if _, err := s.Put(large, now); err == nil {
+		t.Error("a draft of any size is kept")
+	}
+	mine, err := s.Put(draft.Draft{Owner: "bob"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 60 {
+		if _, err := s.Put(draft.Draft{Owner: "ann"}, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Get(mine.ID, "bob", now); err != nil {
+		t.Errorf("another one's drafts put it out: %v", err)
+	}
+}
+
+// TestWhatKubernetesRefusesIsToldByItsField, whatever syntax is in it.
+func TestWhatKubernetesRefusesIsToldByItsField(t *testing.T) {
+	w := newWorld(t)
+	for _, text := range []string{"<script>alert(1)</script>", "{{.}}", "'; DROP TABLE x; --", "../../etc", "A", "a\nb", ""} {
+		for field, change := range map[string]func(*draft.Choice){
+			"name":     func(c *draft.Choice) { c.Name = text },
+			"shape":    func(c *draft.Choice) { c.Shape = draft.Shape("x" + text) },
+			"keys":     func(c *draft.Choice) { c.Keys = []string{text + "/"} },
+			"variable": func(c *draft.Choice) { c.Deliver[0].Env.Keys["password"] = text + "=" },
+			"path": func(c *draft.Choice) {
+				c.Deliver[0].Env, c.Deliver[0].Volume = nil, &api.DeliverVolume{MountPath: text}
+			},
+		} {
+			c := password()
+			change(&c)
+			_, err := w.Begin(t.Context(), "ann", c)
+			var told *draft.FieldError
+			if !errors.As(err, &told) || told.Field != field {
+				t.Errorf("%s %q: %v", field, text, err)
+			}
+		}
+	}
+	c := password()
+	c.Name = "a"
+	if _, err := w.Begin(t.Context(), "ann", c); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("a file that is there: %v", err)
+	}
+}

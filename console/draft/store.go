@@ -1,0 +1,123 @@
+package draft
+
+import (
+	"crypto/rand"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/fault"
+	api "github.com/bulla-dev/bulla/api/fleet"
+)
+
+// Bounds of a [Store]. A draft has one file and its blocks, of less than MaxSize bytes.
+const (
+	Life      = 12 * time.Hour
+	mostOfOne = 50
+	mostOfAll = 2000
+	MaxSize   = 3 << 20
+)
+
+// Draft is one change on its way. A copy of it is handed out: only the store changes one.
+type Draft struct {
+	ID    string
+	Owner string
+	Choice
+	// Base is the commit that it stands on.
+	Base string
+	// Blocks are what the browser sealed, in the order of the changes; nil before that.
+	Blocks []api.Block
+	// Files of the commit, by path; nil for one that goes.
+	Files map[string][]byte
+	Until time.Time
+}
+
+// Sealed reports whether nothing is missing but a look at it.
+func (d Draft) Sealed() bool { return len(d.Files) > 0 }
+
+// Store keeps drafts in memory. Its zero value is ready; it is safe for concurrent use.
+type Store struct {
+	mu  sync.Mutex
+	all map[string]Draft
+}
+
+// Put keeps a draft: a new one, which gets an id, or another state of one that is there.
+func (s *Store) Put(d Draft, now time.Time) (Draft, error) {
+	size := 0
+	for _, data := range d.Files {
+		size += len(data)
+	}
+	for _, block := range d.Blocks {
+		size += len(block.Payload)
+	}
+	if size > MaxSize {
+		return d, fault.New("split it into several secrets", "the draft has %d bytes, more than %d", size, MaxSize)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(now)
+	if d.ID == "" {
+		if err := s.room(d.Owner); err != nil {
+			return d, err
+		}
+		d.ID, d.Until = rand.Text(), now.Add(Life)
+	} else if old, ok := s.all[d.ID]; !ok || old.Owner != d.Owner {
+		return d, gone()
+	}
+	if s.all == nil {
+		s.all = map[string]Draft{}
+	}
+	s.all[d.ID] = d
+	return d, nil
+}
+
+// Get finds a draft of its owner. That of another person is not found, as one that never was.
+func (s *Store) Get(id, owner string, now time.Time) (Draft, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(now)
+	d, ok := s.all[id]
+	if !ok || d.Owner != owner {
+		return Draft{}, gone()
+	}
+	return d, nil
+}
+
+// Drop forgets a draft.
+func (s *Store) Drop(id, owner string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[id].Owner == owner {
+		delete(s.all, id)
+	}
+}
+
+// ErrGone is of a draft that is not there.
+var ErrGone = fault.New("begin again; a draft ends after twelve hours, and when the console starts anew",
+	"there is no such draft")
+
+func gone() error { return ErrGone }
+
+func (s *Store) drop(now time.Time) {
+	for id, d := range s.all {
+		if !now.Before(d.Until) {
+			delete(s.all, id)
+		}
+	}
+}
+
+// room makes some for one more: who begins many loses their own oldest, and nobody else's.
+func (s *Store) room(owner string) error {
+	var own []Draft
+	for _, d := range s.all {
+		if d.Owner == owner {
+			own = append(own, d)
+		}
+	}
+	if len(own) >= mostOfOne {
+		delete(s.all, slices.MinFunc(own, func(a, b Draft) int { return a.Until.Compare(b.Until) }).ID)
+	} else if len(s.all) >= mostOfAll {
+		return fault.New("try it again later", "the console has %d drafts already", mostOfAll)
+	}
+	return nil
+}
