@@ -99,7 +99,8 @@ func TestWhatIsThereChanges(t *testing.T) {
 		t.Error(got)
 	}
 	w.merge(removed.Files)
-	if _, err := w.Begin(t.Context(), "ann", at(draft.Remove, sealing.Target{Kind: sealing.Set, Name: "stores"})); err == nil {
+	last := at(draft.Remove, sealing.Target{Kind: sealing.Set, Name: "stores"})
+	if _, err := w.Begin(t.Context(), "ann", last); err == nil {
 		t.Error("the last lock goes, and nobody could open the value")
 	}
 	away := w.begin(at(draft.Away))
@@ -150,7 +151,8 @@ func TestADraftIsItsOwners(t *testing.T) {
 // TestWhatKubernetesRefusesIsToldByItsField, whatever syntax is in it.
 func TestWhatKubernetesRefusesIsToldByItsField(t *testing.T) {
 	w := newWorld(t)
-	for _, text := range []string{"<script>alert(1)</script>", "{{.}}", "'; DROP TABLE x; --", "../../etc", "A", "a\nb", ""} {
+	hostile := []string{"<script>alert(1)</script>", "{{.}}", "'; DROP TABLE x; --", "../../etc", "A", "a\nb", ""}
+	for _, text := range hostile {
 		for field, change := range map[string]func(*draft.Choice){
 			"name":     func(c *draft.Choice) { c.Name = text },
 			"shape":    func(c *draft.Choice) { c.Shape = draft.Shape("x" + text) },

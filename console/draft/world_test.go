@@ -2,14 +2,13 @@ package draft_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"encoding/json"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
@@ -81,7 +80,8 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) git(args ...string) string {
 	w.Helper()
-	cmd := exec.Command("git", append([]string{"-C", w.dir, "-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
+	who := []string{"-C", w.dir, "-c", "user.name=t", "-c", "user.email=t@example.com"}
+	cmd := exec.Command("git", append(who, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		w.Fatalf("git %v: %v: %s", args, err, out)
