@@ -118,9 +118,13 @@ type page struct {
 
 // show writes a page, or the part of it that htmx asked for.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, p page) error {
+	var frame pages.Frame
+	if !guard.IsStranger(r.Context()) {
+		frame = c.frame(r.Context())
+	}
 	return c.pages.Write(harmless(w), pages.Page{
 		Template: p.Template, Title: p.Title, Section: p.Section, Status: p.Status, Body: p.Body,
-		Person: person(r.Context()).Name, Frame: c.frame(r.Context()), Part: r.Header.Get("HX-Request") == "true",
+		Person: person(r.Context()).Name, Frame: frame, Part: r.Header.Get("HX-Request") == "true",
 		CSRF: guard.CSRF(r.Context()),
 	})
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/servicecmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/tracecmd"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/uicmd"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -100,7 +101,7 @@ func newRoot(a *app, base string) *cobra.Command {
 	root.AddCommand(clustercmd.New(a.Shell), auditcmd.New(a.Shell))
 	root.AddCommand(servicecmd.New(a.Shell)...)
 	root.AddCommand(lookcmd.New(a.Shell)...)
-	root.AddCommand(tracecmd.New(a.Shell))
+	root.AddCommand(tracecmd.New(a.Shell), uicmd.New(a.Shell))
 	command.Helpers(root)
 	complete.Everywhere(a.Shell, root)
 	return root

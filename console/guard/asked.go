@@ -33,6 +33,13 @@ func Of(ctx context.Context) *Session {
 	return a.session
 }
 
+// IsStranger says that a guard let a request through without a session: nothing of the
+// fleet is for whoever asked.
+func IsStranger(ctx context.Context) bool {
+	a, ok := ctx.Value(askedKey{}).(*asked)
+	return ok && a.session == nil
+}
+
 // CSRF is what each form of a page has in its field [Field]; "" for a stranger's.
 func CSRF(ctx context.Context) string {
 	if s := Of(ctx); s != nil {

@@ -51,8 +51,7 @@ func checkPath(r *http.Request) error {
 			"this method does nothing here")
 	}
 	asked := r.URL.Path
-	folder := strings.TrimSuffix(asked, "/")
-	clean := asked == "/" || folder == path.Clean(asked)
+	clean := path.Clean(asked) == asked || asked != "/" && path.Clean(asked)+"/" == asked && asked != "//"
 	written := strings.ToLower(r.URL.EscapedPath())
 	if r.URL.IsAbs() || r.URL.Host != "" || !strings.HasPrefix(asked, "/") || !clean ||
 		strings.Contains(written, "%2f") || strings.Contains(written, "%5c") || strings.ContainsFunc(asked, odd) {
