@@ -87,8 +87,8 @@ func TestAPageIsToldWhatToSealFor(t *testing.T) {
 
 // hostile is syntax of HTML, of templates, of SQL, of a shell and of paths.
 var hostile = []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`,
-	`{{.Person}}{{template "content"}}`, `' OR 1=1; DROP TABLE entries; --`, "$(touch pwned)`id`", "%00", "..", strings.Repeat("a", 3000),
-	"javascript:alert(1)"}
+	`{{.Person}}{{template "content"}}`, `' OR 1=1; DROP TABLE entries; --`, "$(touch pwned)`id`", "%00", "..",
+	strings.Repeat("a", 3000), "javascript:alert(1)"}
 
 // own is an address of the console.
 var own = regexp.MustCompile(`^/([^/\\]|$)`)
