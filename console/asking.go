@@ -37,6 +37,9 @@ func noticeOf(what string, err error) *notice {
 	if errors.As(err, &denied) || errors.Is(err, client.ErrUnavailable) || errors.Is(err, errNotLoggedIn) {
 		n.Tone = "warn"
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		n.Tone, n.Do = "warn", "it takes longer than a page may; load it again, or ask by command line: `bulla audit`"
+	}
 	return n
 }
 

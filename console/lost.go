@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/logbook"
+	"github.com/bulla-dev/bulla/console/sealed"
 	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/exposure"
@@ -41,6 +42,8 @@ type toRotate struct {
 	Why     string
 	ReadBy  []string
 	Targets []string
+	// Rotate is where new values of it begin; "" where that is not served.
+	Rotate string
 }
 
 func (c *Console) lostCluster(w http.ResponseWriter, r *http.Request) error {
@@ -121,11 +124,11 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 		b.Notices = append(b.Notices, *noticeOf("Values of references count as those that were read", store.failed))
 	}
 	b.Asked = true
-	return b.decide(stubs, i, store)
+	return b.decide(c, stubs, i, store)
 }
 
 // decide says what of it can be made anew. What nobody can compare counts as read.
-func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) error {
+func (b *lostBody) decide(c *Console, stubs []exposure.Stub, i *built.Index, store *kept) error {
 	wanted, err := rotation.Wanted(b.Cluster, b.Lost, stubs, true)
 	if err != nil {
 		return err
@@ -153,6 +156,10 @@ func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) er
 			one := toRotate{File: s.Path, Keys: keysOf(d.Fields), Why: d.Why, ReadBy: readers,
 				Targets: rotation.Targets(manifest.Spec.Blocks[d.Block], b.Cluster)}
 			if d.Why == "" {
+				if uses := i.Uses[s.Path]; len(uses) > 0 {
+					one.Rotate = c.change(sealed.Ref{Placement: uses[0].Placement, Namespace: uses[0].Namespace, Name: uses[0].Name},
+						"rotate")
+				}
 				b.Made = append(b.Made, one)
 			} else {
 				b.People = append(b.People, one)

@@ -57,7 +57,7 @@ func (c *Console) secrets(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		found, body.Pager = paged(found, r.URL.Query(), "/secrets", "secret")
-		states := countStates(status)
+		states := countStates(status, found)
 		for _, one := range found {
 			row := sealedRow{Secret: one, States: states[one.Ref]}
 			for _, p := range one.Parts {
@@ -70,20 +70,22 @@ func (c *Console) secrets(w http.ResponseWriter, r *http.Request) error {
 }
 
 // countStates counts what clusters say of each object, in the order of a secret's life.
-func countStates(status *ledger.Status) map[sealed.Ref][]stateCount {
+func countStates(status *ledger.Status, of []sealed.Secret) map[sealed.Ref][]stateCount {
 	counts := map[sealed.Ref][]stateCount{}
 	if status == nil {
 		return counts
 	}
-	order := []string{"Configured", "Provisioned", "In use", "Unknown"}
 	all := map[sealed.Ref]map[string]int{}
+	for _, one := range of {
+		all[one.Ref] = map[string]int{}
+	}
+	order := []string{"Configured", "Provisioned", "In use", "Unknown"}
 	for _, cluster := range status.Clusters {
 		for _, secret := range cluster.Secrets {
 			ref := sealed.Ref{Placement: secret.Placement, Namespace: secret.Namespace, Name: secret.Name}
-			if all[ref] == nil {
-				all[ref] = map[string]int{}
+			if states := all[ref]; states != nil {
+				states[sealed.InWords(secret.State)]++
 			}
-			all[ref][sealed.InWords(secret.State)]++
 		}
 	}
 	for ref, states := range all {
@@ -105,6 +107,8 @@ type secretBody struct {
 	Denied   []ledger.Denial
 	Files    []*sealed.Told
 	UsedBy   []usedBy
+	// Actions are what a person can begin here, as far as it is served.
+	Actions  []action
 	Recovery int
 }
 
@@ -138,6 +142,7 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return unknownSecret(all, ref, i.Failed[ref.Placement])
 	}
+	body.Actions = c.actions(ref)
 	body.Secret, body.Recovery = found, len(s.Model.Fleet.Spec.RecoveryRecipients)
 	store := keptFor(ctx, s.Model.Fleet.Spec.ID)
 	body.Clusters = sealed.Standing(s.Model, found, status, store.stub)
@@ -158,6 +163,25 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 		body.Files = append(body.Files, told)
 	}
 	return c.show(w, r, shown)
+}
+
+// action is a page where something begins.
+type action struct{ Label, Path string }
+
+func (c *Console) actions(ref sealed.Ref) []action {
+	var all []action
+	for _, one := range []action{{"Change a value", "change"}, {"Rotate", "rotate"},
+		{"Add or remove a cluster", "clusters"}, {"Take it away", "retire"}} {
+		if at := c.change(ref, one.Path); at != "" {
+			all = append(all, action{one.Label, at})
+		}
+	}
+	return all
+}
+
+// change is where a change of an object begins; "" where that is not served.
+func (c *Console) change(ref sealed.Ref, verb string) string {
+	return c.link("GET /secrets/{placement}/{namespace}/{name}/"+verb, ref.Path()+"/"+verb)
 }
 
 func unknownSecret(all []sealed.Secret, ref sealed.Ref, broken error) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/logbook"
+	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
@@ -23,6 +24,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // logged is said with an audit log of fixtures/auditlog. It stands in for the connection
@@ -34,6 +36,14 @@ type logged struct {
 	log    *auditlog.Log
 	refuse error
 	forged bool
+	stored map[string][]byte
+}
+
+func (l *logged) GetStub(_ context.Context, digest string) ([]byte, error) {
+	if data, ok := l.stored[digest]; ok {
+		return data, nil
+	}
+	return nil, &client.DeniedError{Reason: keyservicev1.ReasonNoStub}
 }
 
 func (l *logged) ReadAudit(
@@ -369,4 +379,61 @@ func TestNoPageOfSecretsHasAValue(t *testing.T) {
 		all.WriteString(w.shows(path, http.StatusOK))
 	}
 	canary.Check(t, example.Canaries(), canary.Bytes("pages", []byte(all.String())))
+}
+
+// TestWhatIsNotServedIsNotOffered: pages that change a secret come later than this one.
+func TestWhatIsNotServedIsNotOffered(t *testing.T) {
+	w := newSealedWorld(t)
+	w.granted("one", time.Now())
+	const rotate = "GET /secrets/{placement}/{namespace}/{name}/rotate"
+	for served, not := range map[bool]string{true: "", false: "!"} {
+		w.console.served[rotate] = served
+		w.shows(dbPage, http.StatusOK, not+dbPage+"/rotate")
+		w.shows("/lost/one", http.StatusOK, not+dbPage+"/rotate")
+	}
+}
+
+// TestAReferenceIsShownAsAStubIs: its keys are known where the store gives its stub.
+func TestAReferenceIsShownAsAStubIs(t *testing.T) {
+	w := newSealedWorld(t)
+	s, err := w.console.clone.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := s.Tree.ReadFile(dbFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := reference.Of(w.root.ID, dbFile, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := stub.RenderReference(dbFile, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.repo.Commit(t, "keep it in the store", testfleet.Files{dbFile: string(file)})
+	w.shows(dbPage, http.StatusOK, "SealedReference", "Allowed</span>", "set/stores", "password",
+		"Under which key a reference opens is not shown", "!<code><bdi>"+w.spec.SealingKeys[0].ID)
+	w.service.stored = map[string][]byte{r.Spec.Stub.Digest: data}
+	page := w.shows(dbPage, http.StatusOK, "Allowed</span>", w.spec.SealingKeys[0].ID, "!is not shown")
+	if values, _, _ := strings.Cut(page, "What changed the file"); strings.Contains(values, "keep it in the store") {
+		t.Error("a value that was moved to the store is told as a new one")
+	}
+	w.service.stored[r.Spec.Stub.Digest] = append(data, '\n')
+	w.shows(dbPage, http.StatusOK, "Under which key a reference opens is not shown",
+		"!<code><bdi>"+w.spec.SealingKeys[0].ID)
+}
+
+func TestALongListHasPages(t *testing.T) {
+	w := newSealedWorld(t)
+	files := testfleet.Files{}
+	for i := range 60 {
+		files[fmt.Sprintf("apps/app/more-%02d.yaml", i)] = testfleet.Stub(fmt.Sprintf("more-%02d", i))
+	}
+	w.repo.Commit(t, "many", files)
+	w.shows("/secrets", http.StatusOK, "1 to 50 of 61 secrets", "from=50", "more-48<", "!more-49<")
+	w.shows("/secrets?from=50", http.StatusOK, "51 to 61 of 61", "more-59<", "!more-48<")
+	w.shows("/secrets?from=50&q=more", http.StatusOK, "51 to 60 of 60", "/secrets?from=0&amp;q=more")
+	w.shows("/secrets?from=9999999", http.StatusOK, "51 to 61 of 61")
 }
