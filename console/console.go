@@ -35,6 +35,8 @@ type Console struct {
 	fleet  fleetKept
 	books  *logbook.Books
 	stubs  *sealed.Stubs
+
+	proposals *Proposals
 }
 
 // Person is who asks.
@@ -55,6 +57,8 @@ type Options struct {
 	// RootKey is the root verifier key that is pinned for a fleet, wherever that is: not in
 	// Git. It is an error where the fleet does not verify under it.
 	RootKey func(*api.Fleet) (string, error)
+	// Proposals make branches and pull requests; nil proposes nothing.
+	Proposals *Proposals
 	// Sealer is a folder as `make sealer` builds it; nil is the one that is built in.
 	Sealer fs.FS
 	// Checkpoints keep what was seen last of a fleet's audit log; nil keeps it as long as the
@@ -70,7 +74,7 @@ func New(o Options) (*Console, error) {
 	}
 	c := &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
 		sections: served(), served: map[string]bool{}, books: logbook.New(o.RootKey, o.Checkpoints),
-		stubs: &sealed.Stubs{}}
+		stubs: &sealed.Stubs{}, proposals: o.Proposals}
 	for _, r := range routes {
 		c.served[r.pattern] = true
 	}

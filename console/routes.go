@@ -23,4 +23,6 @@ var routes = []route{
 	{"GET /lost/{cluster}", (*Console).lostCluster},
 	{"GET /keys", (*Console).keys},
 	{"GET /enrolment", (*Console).enrolment},
+	{"GET /requests", (*Console).requests},
+	{"GET /requests/{branch...}", (*Console).request},
 }

@@ -1,0 +1,201 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/desk/forge"
+	"github.com/bulla-dev/bulla/desk/proposal"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+)
+
+// followed is a request, and how far it came.
+type followed struct {
+	Branch, Base string
+	// Commit is what the branch is at; "" where neither clone nor remote knows it.
+	Commit string
+	// Request is the pull request; nil where there is none, or none that can be asked
+	// for. NoForge says why.
+	Request *forge.Request
+	NoForge error
+	// Link is where a person opens one, or looks at it.
+	Link string
+	// Merged is the commit that brought it to the branch that counts, "" for none.
+	Merged string
+	// Closed: it was closed without being merged, or its branch went.
+	Closed bool
+	// Ahead: the forge has it merged, and the clone has not got that commit yet.
+	Ahead bool
+	// NoService says why nothing is known of what comes after; Accepted that the key
+	// service has it in force.
+	NoService error
+	Accepted  bool
+	Refused   *keyservicev1.RefusedTip
+	Delivery  delivery
+	// Over is when there is nothing to wait for any more.
+	Over bool
+	At   time.Time
+}
+
+// Steps are what a request goes through, for the page.
+var requestSteps = []string{"Waiting for review", "Merged", "Accepted by the key service", "Delivering", "In use"}
+
+// Steps of the page.
+func (followed) Steps() []string { return requestSteps }
+
+// Step is the one that it is at, from 0.
+func (f followed) Step() int {
+	switch {
+	case f.Merged == "" && !f.Ahead:
+		return 0
+	case !f.Accepted && f.NoService == nil && !f.Ahead:
+		return 2
+	case !f.Accepted:
+		return 1
+	case f.Delivery.All == 0 || f.Delivery.Done < f.Delivery.All:
+		return 3
+	case f.Delivery.InUse < f.Delivery.All:
+		return 4
+	}
+	return len(requestSteps)
+}
+
+// State of it in one word.
+func (f followed) State() string {
+	switch {
+	case f.Closed:
+		return "closed"
+	case f.Step() == 0:
+		return "waiting"
+	case f.Step() == 1, f.Step() == 2:
+		return "merged"
+	case f.Step() == 3:
+		return "delivering"
+	case f.Step() == 4:
+		return "delivered"
+	}
+	return "in use"
+}
+
+// follow finds out how far a request came: from Git, from the forge and from the key
+// service, each as far as it can be asked.
+func (c *Console) follow(ctx context.Context, p *Proposals, person Person, branch string) (followed, error) {
+	f := followed{Branch: branch, Base: p.Base, At: time.Now(), Link: p.Place.NewRequest(p.Base, branch)}
+	at, err := p.Git.Known(ctx, branch)
+	if err != nil {
+		return f, err
+	}
+	f.Commit = at
+	p.ask(ctx, &f)
+	if f.Commit == "" && f.Request == nil {
+		return f, notFound("it may have been taken away, or not be fetched yet", "there is no branch %s", branch)
+	}
+	snapshot, err := c.clone.Snapshot(ctx)
+	if err != nil {
+		return f, err
+	}
+	if err := p.merged(ctx, &f, snapshot.Commit); err != nil {
+		return f, err
+	}
+	if f.Ahead {
+		c.fetchSoon(ctx)
+	}
+	f.Over = f.Closed
+	if f.Merged == "" {
+		return f, nil
+	}
+	if person.Service == nil {
+		f.NoService = person.NotAsked
+		return f, nil
+	}
+	f.NoService = c.deliver(ctx, p, person.Service, snapshot, &f)
+	f.Over = f.Step() == len(requestSteps)
+	return f, nil
+}
+
+// fetchSoon has the clone look for what the forge says is there, unless it just did. The
+// page does not wait for it: it asks again.
+func (c *Console) fetchSoon(ctx context.Context) {
+	if last, follows := c.clone.Fetched(); follows && time.Since(last.At) > 10*time.Second {
+		go func() { _ = c.clone.Fetch(context.WithoutCancel(ctx)) }()
+	}
+}
+
+// ask asks the forge.
+func (p *Proposals) ask(ctx context.Context, f *followed) {
+	at, err := p.forge()
+	if err != nil {
+		f.NoForge = err
+		return
+	}
+	request, err := at.FindRequest(ctx, f.Branch)
+	if err != nil {
+		f.NoForge = err
+		return
+	}
+	f.Request, f.Link = &request, request.URL
+	f.Closed = request.State == forge.Closed
+	if f.Commit == "" {
+		f.Commit = request.Commit
+	}
+}
+
+// merged looks in Git: what the forge says counts once the clone has it.
+func (p *Proposals) merged(ctx context.Context, f *followed, head string) (err error) {
+	if r := f.Request; r != nil && r.State == forge.Merged && r.MergeCommit != "" {
+		has, err := p.Git.Has(ctx, head, r.MergeCommit)
+		if err != nil {
+			return err
+		}
+		if has {
+			f.Merged = r.MergeCommit
+			return nil
+		}
+	}
+	if f.Commit != "" && !f.Closed {
+		if f.Merged, err = p.Git.Merged(ctx, f.Commit, head); err != nil {
+			return err
+		}
+	}
+	f.Ahead = f.Merged == "" && f.Request != nil && f.Request.State == forge.Merged
+	if f.Merged != "" || f.Request != nil || !errors.Is(f.NoForge, forge.ErrNoRequest) && p.Place.Kind != "" {
+		return nil
+	}
+	// Without a forge, a branch that is gone and was not merged is over.
+	if p.Git.Remote != "" {
+		all, _, err := p.Git.Branches(ctx)
+		f.Closed = err == nil && !has(all, f.Branch)
+	}
+	return nil
+}
+
+func has(all []proposal.Branch, name string) bool {
+	for _, one := range all {
+		if one.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// deliver asks the key service how far it came on clusters.
+func (c *Console) deliver(
+	ctx context.Context, p *Proposals, service Service, snapshot *clone.Snapshot, f *followed,
+) error {
+	ledger, err := service.ListLedger(ctx, &keyservicev1.ListLedgerRequest{})
+	if err != nil {
+		return err
+	}
+	if f.Accepted, err = p.Git.Has(ctx, ledger.GetHead(), f.Merged); err != nil || !f.Accepted {
+		f.Refused = ledger.GetRefused()
+		return err
+	}
+	paths, err := p.Git.Changed(ctx, f.Commit, f.Merged)
+	if err != nil {
+		return err
+	}
+	f.Delivery, err = delivered(ctx, p.Git.Has, ledger, affected(snapshot, paths), f.Merged)
+	return err
+}

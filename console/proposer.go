@@ -1,0 +1,112 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/bulla-dev/bulla/desk/forge"
+	"github.com/bulla-dev/bulla/desk/proposal"
+)
+
+// Proposer is what a change becomes a branch and a pull request by.
+type Proposer interface {
+	// Commit makes a commit that no ref points at: see [proposal.Repository.Commit].
+	Commit(ctx context.Context, c proposal.Change) (commit string, err error)
+	// Propose has the branch made, and a pull request opened. An error is one of the
+	// branch: nothing was proposed then. Where the branch stands and the pull request
+	// could not be opened, [Proposed.NotOpened] says why, and the same call again goes on
+	// from there.
+	Propose(ctx context.Context, p Proposal) (Proposed, error)
+}
+
+// Proposal is a commit that is to be reviewed.
+type Proposal struct {
+	Commit string
+	// Branch is a name as [proposal.CheckBranch] takes it.
+	Branch string
+	// Title and Text of the pull request: the plan.
+	Title, Text string
+}
+
+// Proposed is what came of it.
+type Proposed struct {
+	Branch string
+	// Link is the page of the pull request or, where there is none yet, the one at which a
+	// person opens it themselves; "" where no forge is known.
+	Link string
+	// Number of the pull request; 0 for none.
+	Number int
+	// NotOpened says why there is no pull request, and what to do.
+	NotOpened error
+}
+
+// Proposals proposes by git and, where there is one, a forge. It is a [Proposer], and what
+// the pages about requests ask. It is safe for concurrent use.
+type Proposals struct {
+	Git proposal.Repository
+	// Base is the branch that counts, by its name at the remote: "main".
+	Base string
+	// Place is that of the forge. It may be none, or one that cannot be asked.
+	Place forge.Place
+}
+
+// NewProposals finds the remote and the forge of a clone, and of the branch that counts, as
+// [clone.Open] takes it.
+func NewProposals(
+	ctx context.Context, folder, branch string, asked forge.Asked, env func(string) string,
+) (*Proposals, error) {
+	p := &Proposals{Git: proposal.Repository{Folder: folder}, Base: strings.TrimPrefix(branch, "refs/heads/")}
+	if rest, ok := strings.CutPrefix(branch, "refs/remotes/"); ok {
+		p.Git.Remote, p.Base, _ = strings.Cut(rest, "/")
+	}
+	address, err := p.Git.Address(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.Place, err = forge.FromRemote(address, asked, env)
+	return p, err
+}
+
+// Commit implements [Proposer].
+func (p *Proposals) Commit(ctx context.Context, c proposal.Change) (string, error) {
+	return p.Git.Commit(ctx, c)
+}
+
+// Propose implements [Proposer].
+func (p *Proposals) Propose(ctx context.Context, what Proposal) (Proposed, error) {
+	if err := p.Git.Propose(ctx, what.Commit, what.Branch); err != nil {
+		return Proposed{}, err
+	}
+	done := Proposed{Branch: what.Branch, Link: p.Place.NewRequest(p.Base, what.Branch)}
+	at, err := p.forge()
+	if err != nil {
+		done.NotOpened = err
+		return done, nil
+	}
+	request, err := at.OpenRequest(ctx, forge.Pull{Branch: what.Branch, Base: p.Base, Title: what.Title, Body: what.Text})
+	if err != nil {
+		done.NotOpened = err
+		return done, nil
+	}
+	done.Link, done.Number = request.URL, request.Number
+	return done, nil
+}
+
+// forge is a client for one call: it remembers how the last one was answered.
+func (p *Proposals) forge() (*forge.Forge, error) {
+	if err := p.Place.Ready(); err != nil {
+		return nil, err
+	}
+	return forge.New(p.Place)
+}
+
+var errNoProposals = errors.New("this console proposes nothing: it was started without a Git clone of its own")
+
+func (c *Console) proposing() (*Proposals, error) {
+	if c.proposals == nil {
+		return nil, &statusError{http.StatusNotImplemented, errNoProposals}
+	}
+	return c.proposals, nil
+}
