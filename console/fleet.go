@@ -47,7 +47,7 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 	body := fleetPage{view: v, Query: q, Matrix: v.Matrix(q), Sets: slices.Sorted(maps.Keys(v.Model.Sets)),
 		States: standing.StateWords(), NoApplications: len(v.Applications()) == 0, NoClusters: len(v.Clusters()) == 0}
 	v.Notices = append(v.Notices, unknown...)
-	body.Problems, body.MoreProblems = c.problems(v.Fleet.Problems(), r.URL.Query().Get("problems") == "all")
+	body.Problems, body.MoreProblems = problems(r, v.Fleet.Problems())
 	if before := body.Matrix.Before(); before >= 0 {
 		body.Before = with(r, "from", strconv.Itoa(before))
 	}
@@ -119,33 +119,32 @@ func clip(name string) string {
 }
 
 // problems are as many as a page shows, and how many more there are.
-func (c *Console) problems(all []standing.Problem, whole bool) (shown []notice, more int) {
+func problems(r *http.Request, all []standing.Problem) (shown []notice, more int) {
 	most := someProblems
-	if whole {
+	if r.URL.Query().Get("problems") == "all" {
 		most = mostProblems
 	}
 	for _, p := range all[:min(most, len(all))] {
-		shown = append(shown, c.problem(p))
+		shown = append(shown, problem(p, r.URL.EscapedPath()))
 	}
 	return shown, len(all) - len(shown)
 }
 
-func (c *Console) problem(p standing.Problem) notice {
-	n := notice{Where: p.Why, Do: p.Do}
+// problem is one on a page at an address, which what is of that page need not name.
+func problem(p standing.Problem, here string) notice {
+	n := notice{Where: p.Why, Do: p.Do, What: p.What}
 	if p.Warn {
 		n.Tone = "warn"
 	}
-	var of []string
-	if p.Application != "" {
-		of = append(of, p.Application)
+	if p.Reason != "" && p.Reason != p.What {
+		n.Where = strings.TrimSuffix(p.Reason+": "+p.Why, ": ")
 	}
-	if p.Secret != "" {
-		of = append(of, p.Secret)
+	application := p.Application
+	if here == applicationAddress(application) {
+		application = ""
 	}
-	if where := clustersText(p.Clusters); where != "" {
-		of = append(of, where)
-	}
-	n.What = p.What
+	of := slices.DeleteFunc([]string{application, p.Secret, clustersText(p.Clusters)},
+		func(s string) bool { return s == "" })
 	if len(of) > 0 {
 		n.What += ": " + strings.Join(of, ", ")
 	}
@@ -153,12 +152,15 @@ func (c *Console) problem(p standing.Problem) notice {
 		n.What += ", since " + p.Since.UTC().Format(absolute)
 	}
 	switch {
-	case p.Application != "":
-		n.Link, n.LinkText = applicationAddress(p.Application), "Application "+p.Application
+	case application != "":
+		n.Link, n.LinkText = applicationAddress(application), "Application "+application
 	case p.Clusters.Count == 1:
 		n.Link, n.LinkText = clusterAddress(p.Clusters.Name), "Cluster "+p.Clusters.Name
 	case p.Cluster != "":
 		n.Link, n.LinkText = clusterAddress(p.Cluster), "Cluster "+p.Cluster
+	}
+	if n.Link == here {
+		n.Link, n.LinkText = "", ""
 	}
 	return n
 }

@@ -55,7 +55,9 @@ type rollout struct {
 type wave struct {
 	Name, State     string
 	Ready, Clusters int
-	Lacking         []string
+	// Lacking are the clusters that are not Ready with it, and More how many more.
+	Lacking []string
+	More    int
 }
 
 func (c *Console) application(w http.ResponseWriter, r *http.Request) error {
@@ -70,7 +72,7 @@ func (c *Console) application(w http.ResponseWriter, r *http.Request) error {
 			"there is no application %q", clip(name))
 	}
 	body := applicationPage{view: v, Application: app}
-	body.Problems, body.MoreProblems = c.problems(v.ProblemsOf(name, ""), r.URL.Query().Get("problems") == "all")
+	body.Problems, body.MoreProblems = problems(r, v.ProblemsOf(name, ""))
 	index, so, ready, err := v.Snapshot.Index()
 	switch {
 	case err != nil:
@@ -124,7 +126,8 @@ func (c *Console) takeRollout(r *http.Request, body *applicationPage) {
 	}
 	body.Rollout = &rollout{Paused: said[i].Paused, Building: said[i].Building, Pause: said[i].Pause}
 	for _, w := range said[i].Waves {
-		one := wave{w.Name, w.State, int(w.Ready), int(w.Clusters), w.Lacking}
+		one := wave{w.Name, w.State, int(w.Ready), int(w.Clusters), w.Lacking,
+			max(0, int(w.Clusters)-int(w.Ready)-len(w.Lacking))}
 		body.Rollout.Waves = append(body.Rollout.Waves, one)
 		body.Rollout.Ready += one.Ready
 		body.Rollout.All += one.Clusters

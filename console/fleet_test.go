@@ -72,14 +72,16 @@ func TestProblemsComeFirst(t *testing.T) {
 	}
 	answer.Refused = &keyservicev1.RefusedTip{Tip: "abc", Reason: "CommitNotVerified", Since: answer.GetTime()}
 	w.login(&said{ledger: answer})
-	page := w.shows("/", http.StatusOK, "ApplyFailed: payments", "no such kind", "What to do", "Application payments")
-	refused, failed, matrix := strings.Index(page, "newest commit is refused"), strings.Index(page, "ApplyFailed"),
+	page := w.shows("/", http.StatusOK, "The cluster refuses an object: payments, on ", "ApplyFailed: no such kind",
+		"What to do", "Application payments")
+	refused, failed, matrix := strings.Index(page, "newest commit is refused"), strings.Index(page, "The cluster refuses"),
 		strings.Index(page, "Applications by cluster")
 	if refused < 0 || refused > failed || failed > matrix {
 		t.Errorf("refused at %d, failed at %d, the matrix at %d", refused, failed, matrix)
 	}
-	w.shows("/applications/payments", http.StatusOK, "ApplyFailed", "no such kind", "Failed")
-	w.shows("/clusters/prod-eu", http.StatusOK, "ApplyFailed", "no such kind", "Failed")
+	w.shows("/applications/payments", http.StatusOK, "The cluster refuses an object: on ", "no such kind", "Failed</span>",
+		"!Application payments")
+	w.shows("/clusters/prod-eu", http.StatusOK, "ApplyFailed", "no such kind", "Failed</span>", "Application payments")
 }
 
 // TestAKeyServiceThatGoesAwayLeavesWhatItSaid: with its age, and never as if it were now.

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -179,11 +181,11 @@ func (w *world) reported() *keyservicev1.ListLedgerResponse {
 	}
 	now := time.Now().UnixMicro()
 	out := &keyservicev1.ListLedgerResponse{Head: s.Commit, Time: now, Accepted: now, Looked: now}
-	for name := range s.Model.Placements {
+	for _, name := range slices.Sorted(maps.Keys(s.Model.Placements)) {
 		out.Placements = append(out.Placements, &keyservicev1.LedgerPlacement{Placement: name,
 			Clusters: s.Model.TargetsOf(name)})
 	}
-	for name := range s.Model.Clusters {
+	for _, name := range slices.Sorted(maps.Keys(s.Model.Clusters)) {
 		c := &keyservicev1.LedgerCluster{Cluster: name, Member: true, Head: s.Commit, Reported: now,
 			State: &keyservicev1.ClusterState{Version: "v1.2.3"}}
 		for _, p := range s.Model.PlacedOn(name) {

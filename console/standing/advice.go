@@ -3,6 +3,8 @@ package standing
 import (
 	"maps"
 	"slices"
+
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // advice says what to do about each reason of a condition, as docs/reference/conditions.md
@@ -54,6 +56,44 @@ var advice = map[string]string{
 	"InsecureConnectionsDisallowed": "Use https or ssh in spec.url of the cluster's FleetSync.",
 	"Failed":                        "The message says what; it is tried again.",
 }
+
+// words say a reason of a Delivery to who does not know the term.
+var words = map[string]string{
+	"ApplyFailed":           "The cluster refuses an object",
+	"AuditLogMismatch":      "The key service's answer is not in its audit log",
+	"BuildFailed":           "It does not build",
+	"Conflict":              "An object of it belongs to somebody else",
+	"Contested":             "Somebody else changes an object of it again and again",
+	"Denied":                "An operator denies a value",
+	"DependencyNotReady":    "It waits for another application",
+	"Deprovisioning":        "It is going",
+	"HealthCheckFailed":     "It does not become healthy",
+	"InvalidCELExpression":  "A health check of it cannot be read",
+	"KeyServiceUnavailable": "A new value waits for the key service",
+	"NoServiceAccount":      "It has no service account",
+	"NotInFleet":            "The cluster is not in the fleet",
+	"PruneBlocked":          "More would be deleted than one change may",
+	"PruneFailed":           "Something cannot be deleted",
+	"ReconciliationFailed":  "It cannot be brought about",
+	"StatusNotSaved":        "The cluster does not take its status",
+	"StillInUse":            "Something that Git dropped is still in use",
+	"StubMissing":           "A value is not in the key service's store",
+	"Suspended":             "It is suspended",
+	"UnsealDenied":          "The key service refuses a value",
+	"UnsealFailed":          "A value does not open",
+	"WaitingForWave":        "A new version waits for the wave before",
+	"WaitingForWindow":      "A new version waits for its window",
+}
+
+// Words are a reason in plain words; one that nobody knows is itself, made harmless.
+func Words(reason string) string {
+	if said, known := words[reason]; known {
+		return said
+	}
+	return printable.Line(reason, longestReason)
+}
+
+const longestReason = 80 // bytes
 
 // Advice is what to do about a reason.
 func Advice(reason string) string {

@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -152,7 +153,9 @@ func (f *Fleet) Lines(q Query, word string) []Line {
 			lines[j].Reported = line.Reported
 		}
 	}
-	slices.SortStableFunc(lines, func(a, b Line) int { return wordRank(b.Word) - wordRank(a.Word) })
+	slices.SortStableFunc(lines, func(a, b Line) int {
+		return cmp.Or(rank(b.State)-rank(a.State), wordRank(b.Word)-wordRank(a.Word))
+	})
 	return lines
 }
 

@@ -12,8 +12,9 @@ import (
 // Problem is something that is not as Git wants it, or that waits for somebody: what, why,
 // and what to do. Alike ones are one.
 type Problem struct {
-	// What in a few words, Why as whoever noticed it said: a stranger's words.
-	What, Why, Do string
+	// What in a few words, Why as whoever noticed it said: a stranger's words. Reason is the
+	// term for it, where there is one.
+	What, Reason, Why, Do string
 	// Warn: nothing is broken, it is only held.
 	Warn bool
 	// Application or Cluster that it is of, where it is of one; Secret is NAMESPACE/NAME.
@@ -71,8 +72,8 @@ type list struct {
 }
 
 func (l *list) add(p Problem, cluster string, since *time.Time) {
-	p.Why = printable.Line(p.Why, longestWhy)
-	key := strings.Join([]string{p.What, p.Why, p.Application, p.Cluster, p.Secret}, "\x00")
+	p.Why, p.Reason = printable.Line(p.Why, longestWhy), printable.Line(p.Reason, longestReason)
+	key := strings.Join([]string{p.What, p.Reason, p.Why, p.Application, p.Cluster, p.Secret}, "\x00")
 	i, known := l.at[key]
 	if !known {
 		i = len(l.of)

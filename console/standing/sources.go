@@ -90,7 +90,8 @@ func (f *Fleet) ofDeliveries(l *list) {
 			if d.Well() || d.Ready == "Unknown" && ofDelivery(d) == Delivering {
 				continue
 			}
-			p := Problem{Application: d.Placement, What: d.String(), Why: d.Message, Do: Advice(d.Reason)}
+			p := Problem{Application: d.Placement, What: Words(d.String()), Reason: d.String(), Why: d.Message,
+				Do: Advice(d.Reason)}
 			switch state := ofDelivery(d); {
 			case d.Suspended != nil:
 				p.Why, p.Do = "It is suspended on the cluster"+d.Suspended.Text()+".", Advice("Suspended")

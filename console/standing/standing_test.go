@@ -205,15 +205,15 @@ func TestProblemsAreFoldedAndTheWorstIsFirst(t *testing.T) {
 			t.Errorf("%s: why %q, do %q", p.What, p.Why, p.Do)
 		}
 	}
-	want := []string{"The repository's newest commit is refused", "A secret that Git never placed there", "ApplyFailed",
-		"A secret is missing", "Silent", "WaitingForWindow"}
+	want := []string{"The repository's newest commit is refused", "A secret that Git never placed there",
+		"The cluster refuses an object", "A secret is missing", "Silent", "A new version waits for its window"}
 	if !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
 	if p := f.Problems()[5]; p.Clusters.Count != 10 || !p.Since.Equal(*before(9 * time.Hour)) || !p.Warn {
 		t.Errorf("folded: %+v", p)
 	}
-	if of := f.ProblemsOf("", "c0025"); len(of) != 1 || of[0].What != "ApplyFailed" {
+	if of := f.ProblemsOf("", "c0025"); len(of) != 1 || of[0].Reason != "ApplyFailed" {
 		t.Errorf("of a cluster that a fold has no room for: %+v", of)
 	}
 	if of := f.ProblemsOf("web", ""); len(of) != 0 {
@@ -258,7 +258,7 @@ func TestClustersAreFoldedInALongList(t *testing.T) {
 	f := w.fleet()
 	lines := f.Lines(standing.Query{}, "")
 	if len(lines) != 4 || lines[0].Word != "Silent" || lines[1].Word != "Suspended" || lines[2].Count != 20 ||
-		lines[3].Count != 178 {
+		lines[3].Count != 178 { // the worst first
 		t.Errorf("lines %+v", lines)
 	}
 	if lines := f.Lines(standing.Query{Text: "c00", Unfolded: true}, "Ready"); len(lines) != 98 {
