@@ -238,8 +238,15 @@ func TestASlowBodyEnds(t *testing.T) {
 		t.Errorf("a connection may take %v, %v, %v, %v", s.ReadTimeout, s.ReadHeaderTimeout, s.WriteTimeout, s.IdleTimeout)
 	}
 	w := newWorld(t)
-	w.server.ReadTimeout = 300 * time.Millisecond // of the connections from here on
-	conn, err := net.Dial("tcp", w.address)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasty := guard.Server(w.handler) // it waits for less than a release does
+	hasty.ReadTimeout = 300 * time.Millisecond
+	go hasty.Serve(listener)
+	defer hasty.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type world struct {
 	sessions *guard.Sessions
 	cookie   *http.Cookie
 	csrf     string
+	handler  http.Handler
 	server   *http.Server
 
 	mu  sync.Mutex
@@ -89,7 +90,8 @@ func newWorld(t testing.TB, origins ...string) *world {
 	}
 	g := &guard.Guard{Origins: origins, Sessions: w.sessions, Doors: []string{"/begin", "/static/"}, Stranger: show,
 		Refuse: show, Log: slog.New(slog.NewTextHandler(w, nil))}
-	w.server = guard.Server(g.Handler(mux))
+	w.handler = g.Handler(mux)
+	w.server = guard.Server(w.handler)
 	go w.server.Serve(listener)
 	t.Cleanup(func() { w.server.Close() })
 	w.cookie, w.csrf = w.begin()
