@@ -3,6 +3,7 @@ package uicmd
 import (
 	"context"
 	"net/http"
+	"os"
 	"sync"
 
 	"github.com/bulla-dev/bulla/api/fault"
@@ -59,7 +60,11 @@ func (r run) console(ctx context.Context) (*console.Console, error) {
 	if p := who.is(); p.NotAsked != nil {
 		r.Notef("what clusters have is not shown: %s", fault.Line(p.NotAsked))
 	}
-	return console.New(console.Options{Clone: c, RootKey: rootKey,
+	proposals, err := console.NewProposals(ctx, root, branch.Ref, r.forge, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return console.New(console.Options{Clone: c, RootKey: rootKey, Proposals: proposals,
 		Who: func(*http.Request) (console.Person, error) { return who.is(), nil }})
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/console/sealer/static"
+	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/desk/period"
 	"github.com/bulla-dev/bulla/desk/signin"
 )
@@ -53,6 +55,7 @@ type flags struct {
 	noBrowser bool
 	branch    string
 	verbose   bool
+	forge     forge.Asked
 }
 
 // run is one run of the command.
@@ -73,6 +76,9 @@ func New(s *shell.Shell) *cobra.Command {
 	cmd.Flags().IntVar(&r.port, "port", 0, "the `port` on loopback; 0 for any")
 	cmd.Flags().BoolVar(&r.noBrowser, "no-browser", false, "print the link, and open no browser")
 	cmd.Flags().StringVar(&r.branch, "branch", "", "show this `branch`, and not the remote's default one")
+	cmd.Flags().StringVar(&r.forge.Kind, "forge", "",
+		"which `forge` the remote is at, if not one that everybody knows: "+strings.Join(forge.Kinds, ", "))
+	cmd.Flags().StringVar(&r.forge.URL, "forge-url", "", "`address` of the forge's API, if not at the remote's host")
 	cmd.Flags().BoolVarP(&r.verbose, "verbose", "v", false, "say each request: method, page, status and time")
 	return cmd
 }
