@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/bulla-dev/bulla/api/fault"
@@ -11,8 +12,10 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/trust"
+	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -64,7 +67,11 @@ func (r run) console(ctx context.Context) (*console.Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return console.New(console.Options{Clone: c, RootKey: rootKey, Proposals: proposals,
+	// What the command line saw of the log binds the pages, and the other way round.
+	seen := func(fleet string) client.Checkpoints {
+		return auditlog.NewMemory(filepath.Dir(store.Path()), fleet, r.Warnf)
+	}
+	return console.New(console.Options{Clone: c, RootKey: rootKey, Proposals: proposals, Checkpoints: seen,
 		Who: func(*http.Request) (console.Person, error) { return who.is(), nil }})
 }
 
