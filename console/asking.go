@@ -29,9 +29,9 @@ const (
 	perPage = 50
 )
 
-// noticeOf is an error as a page says it. What is only not allowed, or away for a time, is
+// troubleOf is an error as a page says it. What is only not allowed, or away for a time, is
 // no alarm.
-func noticeOf(what string, err error) *notice {
+func troubleOf(what string, err error) *notice {
 	n := &notice{What: what + ": " + fault.Line(err), Do: fault.Hint(err)}
 	var denied *client.DeniedError
 	if errors.As(err, &denied) || errors.Is(err, client.ErrUnavailable) || errors.Is(err, errNotLoggedIn) {

@@ -45,7 +45,7 @@ func (c *Console) auditLog(w http.ResponseWriter, r *http.Request) error {
 	}
 	log, err := c.log(ctx, s.Model.Fleet)
 	if err != nil {
-		body.Notices = append(body.Notices, *noticeOf("The audit log is not shown", err))
+		body.Notices = append(body.Notices, *troubleOf("The audit log is not shown", err))
 		return c.show(w, r, shown)
 	}
 	before, _ := strconv.ParseInt(body.Filter.Get("before"), 10, 64)
@@ -55,9 +55,9 @@ func (c *Console) auditLog(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case logbook.Broken(err):
-		*body = auditBody{Broken: noticeOf("The audit log does not hold", err)}
+		*body = auditBody{Broken: troubleOf("The audit log does not hold", err)}
 	case err != nil:
-		body.Notices = append(body.Notices, *noticeOf("The audit log is not shown", err))
+		body.Notices = append(body.Notices, *troubleOf("The audit log is not shown", err))
 	}
 	return c.show(w, r, shown)
 }

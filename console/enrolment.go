@@ -54,9 +54,9 @@ func (c *Console) enrolment(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case logbook.Broken(err):
-		*body = enrolmentBody{Broken: noticeOf("The audit log does not hold", err)}
+		*body = enrolmentBody{Broken: troubleOf("The audit log does not hold", err)}
 	case err != nil:
-		body.Notices = append(body.Notices, *noticeOf("What enrolled is not shown", err))
+		body.Notices = append(body.Notices, *troubleOf("What enrolled is not shown", err))
 	}
 	body.Waiting, body.Pager = paged(body.Waiting, r.URL.Query(), "/enrolment", "machine")
 	return c.show(w, r, shown)

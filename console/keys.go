@@ -53,13 +53,13 @@ func (c *Console) keys(w http.ResponseWriter, r *http.Request) error {
 	body := &keysBody{Recovery: spec.RecoveryRecipients, Serial: spec.Serial}
 	shown := page{Template: "keys.html", Title: "Keys", Section: "keys", Body: body}
 	if root, err := c.rootKey(s.Model.Fleet); err != nil {
-		body.Notices = append(body.Notices, *noticeOf("These keys are not vouched for", err))
+		body.Notices = append(body.Notices, *troubleOf("These keys are not vouched for", err))
 	} else if body.RootKey, err = sealing.Fingerprint(root); err != nil {
 		return err
 	}
 	if spec.LogKey != "" {
 		if body.LogKey, err = sealing.Fingerprint(spec.LogKey); err != nil {
-			body.Notices = append(body.Notices, *noticeOf("The key of the audit log cannot be read", err))
+			body.Notices = append(body.Notices, *troubleOf("The key of the audit log cannot be read", err))
 		}
 	}
 	i, building, err := index(ctx, s)
@@ -78,19 +78,19 @@ func (c *Console) keys(w http.ResponseWriter, r *http.Request) error {
 	}}
 	stubs, _ := reader.Read(s.Tree)
 	if store.failed != nil {
-		body.Notices = append(body.Notices, *noticeOf("Locks of references are not counted", store.failed))
+		body.Notices = append(body.Notices, *troubleOf("Locks of references are not counted", store.failed))
 	}
 	for _, row := range keyuse.Count(spec, stubs, i.Uses) {
 		body.Keys = append(body.Keys, keyRow{Row: row, Due: row.Status == api.KeySuperseded && row.Needed > 0})
 	}
 	if err := body.since(ctx, clone.History{Snapshot: s}); err != nil {
-		body.Notices = append(body.Notices, *noticeOf("Since when keys are there is not shown", err))
+		body.Notices = append(body.Notices, *troubleOf("Since when keys are there is not shown", err))
 	}
 	switch err := body.use(ctx, c, s); {
 	case logbook.Broken(err):
-		body.Broken = noticeOf("The audit log does not hold: how often keys were used is not shown", err)
+		body.Broken = troubleOf("The audit log does not hold: how often keys were used is not shown", err)
 	case err != nil:
-		body.Notices = append(body.Notices, *noticeOf("How often keys were used is not shown", err))
+		body.Notices = append(body.Notices, *troubleOf("How often keys were used is not shown", err))
 	}
 	return c.show(w, r, shown)
 }

@@ -57,7 +57,7 @@ func (c *Console) lostCluster(w http.ResponseWriter, r *http.Request) error {
 	shown := page{Template: "lost.html", Title: "If " + body.Cluster + " is lost", Section: "clusters", Body: body}
 	log, err := c.log(ctx, s.Model.Fleet)
 	if err != nil {
-		body.Notices = append(body.Notices, *noticeOf("Nothing says what it opened", err))
+		body.Notices = append(body.Notices, *troubleOf("Nothing says what it opened", err))
 		return c.show(w, r, shown)
 	}
 	i, building, err := index(ctx, s)
@@ -69,11 +69,11 @@ func (c *Console) lostCluster(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch err := body.ask(ctx, c, log, s, i); {
 	case logbook.Broken(err):
-		*body = lostBody{Cluster: body.Cluster, Broken: noticeOf("The audit log does not hold", err)}
+		*body = lostBody{Cluster: body.Cluster, Broken: troubleOf("The audit log does not hold", err)}
 	case errors.As(err, new(*statusError)):
 		return err
 	case err != nil:
-		body.Notices = append(body.Notices, *noticeOf("Nothing says what it opened", err))
+		body.Notices = append(body.Notices, *troubleOf("Nothing says what it opened", err))
 	}
 	body.Lost, body.Pager = paged(body.Lost, r.URL.Query(), r.URL.EscapedPath(), "version")
 	return c.show(w, r, shown)
@@ -105,7 +105,7 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 	note, err := rotation.CheckGone(s.Model, b.Cluster)
 	switch {
 	case err != nil:
-		b.InFleet = noticeOf("Take it out first", err)
+		b.InFleet = troubleOf("Take it out first", err)
 	case note != "":
 		b.InFleet = &notice{What: note, Tone: "warn"}
 	}
@@ -121,7 +121,7 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 		}
 	}
 	if store.failed != nil {
-		b.Notices = append(b.Notices, *noticeOf("Values of references count as those that were read", store.failed))
+		b.Notices = append(b.Notices, *troubleOf("Values of references count as those that were read", store.failed))
 	}
 	b.Asked = true
 	return b.decide(c, stubs, i, store)
@@ -149,7 +149,7 @@ func (b *lostBody) decide(c *Console, stubs []exposure.Stub, i *built.Index, sto
 		}
 		recipes, err := stub.Recipes(s.Path, s.Manifest)
 		if err != nil {
-			b.Notices = append(b.Notices, *noticeOf("How values were made is not known", err))
+			b.Notices = append(b.Notices, *troubleOf("How values were made is not known", err))
 			recipes = values.Recipes{}
 		}
 		for _, d := range rotation.Decide(manifest, recipes, fields, b.Cluster) {

@@ -147,18 +147,18 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 	store := keptFor(ctx, s.Model.Fleet.Spec.ID)
 	body.Clusters = sealed.Standing(s.Model, found, status, store.stub)
 	if store.failed != nil {
-		body.Notices = append(body.Notices, *noticeOf("Under which key a reference opens is not shown", store.failed))
+		body.Notices = append(body.Notices, *troubleOf("Under which key a reference opens is not shown", store.failed))
 	}
 	body.Denied = sealed.Denials(found, status)
 	body.UsedBy = users(found, status)
 	for _, part := range found.Parts {
 		told, err := sealed.Tell(ctx, clone.History{Snapshot: s}, s.Model.Fleet.Spec.ID, part)
 		if err != nil {
-			body.Notices = append(body.Notices, *noticeOf("The history of "+part.Path+" is not shown", err))
+			body.Notices = append(body.Notices, *troubleOf("The history of "+part.Path+" is not shown", err))
 			continue
 		}
 		if told.BadRecipes != nil {
-			body.Notices = append(body.Notices, *noticeOf("How values were made is not shown", told.BadRecipes))
+			body.Notices = append(body.Notices, *troubleOf("How values were made is not shown", told.BadRecipes))
 		}
 		body.Files = append(body.Files, told)
 	}

@@ -56,7 +56,7 @@ func (c *Console) whoCouldRead(w http.ResponseWriter, r *http.Request) error {
 	}
 	log, err := c.log(ctx, s.Model.Fleet)
 	if err != nil {
-		body.Notices = append(body.Notices, *noticeOf("Nothing says who opened it", err))
+		body.Notices = append(body.Notices, *troubleOf("Nothing says who opened it", err))
 		return c.show(w, r, shown)
 	}
 	i, building, err := index(ctx, s)
@@ -71,7 +71,7 @@ func (c *Console) whoCouldRead(w http.ResponseWriter, r *http.Request) error {
 	if body.Object != "" {
 		switch err := body.ask(ctx, log, s, i, exposed(files)); {
 		case logbook.Broken(err):
-			*body = whoBody{Broken: noticeOf("The audit log does not hold", err)}
+			*body = whoBody{Broken: troubleOf("The audit log does not hold", err)}
 		case err != nil:
 			return err
 		}
@@ -106,7 +106,7 @@ func (b *whoBody) ask(
 		return err
 	}
 	if err != nil {
-		b.Notices = append(b.Notices, *noticeOf("Nothing says who opened it", err))
+		b.Notices = append(b.Notices, *troubleOf("Nothing says who opened it", err))
 		return nil
 	}
 	b.Asked, b.Recovery = true, len(s.Model.Fleet.Spec.RecoveryRecipients)
