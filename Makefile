@@ -33,7 +33,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 
 .PHONY: help build sealer kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories \
 	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas \
-	packagers chromium test-tools release-tools release-check clean
+	packagers chromium axe test-tools release-tools release-check clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -75,9 +75,12 @@ packagers: ## Install dpkg and rpm when they are missing, or say how
 chromium: ## Install Chromium when it is missing, or say how
 	@fixtures/install-chromium.sh
 
+axe: ## Put axe-core, which tests of pages ask, into bin/axe
+	@fixtures/install-axe.sh $(BIN)
+
 test-tools: sops bin/.$(notdir $(HELM)) bin/.$(notdir $(NFPM))
 
-test: kube softhsm postgres packagers chromium test-tools ## Run all tests (PKG=./... to choose), with the race detector
+test: kube softhsm postgres packagers chromium axe test-tools ## Run all tests (PKG=./... to choose), with -race
 	@# Not awk: Debian's reads a pipe 4 KB at a time, and a package would be told of minutes after its end.
 	@$(GO) test -race -p 2 -timeout 60m $(PKG) 2>&1 | { ok=0 failed=0; while IFS= read -r line; do case "$$line" in \
 		*'[no test files]'*) continue ;; 'ok '*) ok=$$((ok + 1)) ;; FAIL$$'\t'*) failed=$$((failed + 1)) ;; esac; \

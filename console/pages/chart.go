@@ -26,7 +26,7 @@ const (
 	barWidth    = 8
 )
 
-// Drawn is a bar with its place.
+// drawn is a bar with its place.
 type drawn struct {
 	Bar
 	X, Y, Width, Height int
@@ -51,6 +51,12 @@ func (c Chart) Drawn() []drawn {
 	}
 	return all
 }
+
+// First is the label of the first bar, Last that of the last.
+func (c Chart) First() string { return c.Bars[0].Label }
+
+// Last is the label of the last bar; see First.
+func (c Chart) Last() string { return c.Bars[len(c.Bars)-1].Label }
 
 // Empty reports whether there is nothing to draw.
 func (c Chart) Empty() bool { return c.most().Value == 0 }
