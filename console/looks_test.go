@@ -16,7 +16,7 @@ import (
 )
 
 // looked opens pages of a world in Chromium, with the policy that guards give them.
-func (w *world) looked(state string, paths map[string]string) {
+func (w *world) looked(t *testing.T, state string, paths map[string]string) {
 	w.t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("Content-Security-Policy", sealer.PagePolicy)
@@ -32,7 +32,7 @@ func (w *world) looked(state string, paths map[string]string) {
 		w.t.Fatal(err)
 	}
 	for name, path := range paths {
-		axe.Check(w.t, browser.ForTest(w.t), name+"-"+state, server.URL+path)
+		t.Run(name, func(t *testing.T) { axe.Check(t, browser.ForTest(t), name+"-"+state, server.URL+path) })
 	}
 }
 
@@ -46,7 +46,7 @@ func TestPagesOfTheFleetCanBeUsedByEverybody(t *testing.T) {
 	t.Run("data", func(t *testing.T) {
 		w := exampleWorld(t, testfleet.Plain())
 		w.login(&said{ledger: w.reported()})
-		w.looked("data", fleetPages)
+		w.looked(t, "data", fleetPages)
 	})
 	t.Run("problems", func(t *testing.T) {
 		w := exampleWorld(t, testfleet.Plain())
@@ -57,25 +57,25 @@ func TestPagesOfTheFleetCanBeUsedByEverybody(t *testing.T) {
 		}
 		answer.Refused = &keyservicev1.RefusedTip{Tip: "abc", Reason: "CommitNotVerified", Since: answer.GetTime()}
 		w.login(&said{ledger: answer})
-		w.looked("problems", fleetPages)
+		w.looked(t, "problems", fleetPages)
 	})
 	t.Run("not asked", func(t *testing.T) {
 		w := exampleWorld(t, testfleet.Plain())
 		w.person.NotAsked = fault.New("run `bulla login --oidc`", "no login for this fleet")
-		w.looked("not-asked", map[string]string{"fleet": "/", "cluster": "/clusters/prod-eu"})
+		w.looked(t, "not-asked", map[string]string{"fleet": "/", "cluster": "/clusters/prod-eu"})
 	})
 	t.Run("unreachable", func(t *testing.T) {
 		w := exampleWorld(t, testfleet.Plain())
 		w.login(&said{err: fault.New("is it running?", "ask the key service: connection refused")})
-		w.looked("unreachable", map[string]string{"fleet": "/", "cluster": "/clusters/prod-eu"})
+		w.looked(t, "unreachable", map[string]string{"fleet": "/", "cluster": "/clusters/prod-eu"})
 	})
 	t.Run("many", func(t *testing.T) {
 		w := newWorld(t, many(300, 40))
 		w.login(&said{ledger: w.reported()})
-		w.looked("many", map[string]string{"fleet": "/", "clusters": "/clusters"})
+		w.looked(t, "many", map[string]string{"fleet": "/", "clusters": "/clusters"})
 	})
 	t.Run("not found", func(t *testing.T) {
-		newWorld(t, many(1, 1)).looked("error", map[string]string{"cluster": "/clusters/none"})
+		newWorld(t, many(1, 1)).looked(t, "error", map[string]string{"cluster": "/clusters/none"})
 	})
 }
 
@@ -97,11 +97,11 @@ func TestPagesOfSecretsCanBeUsedByEverybody(t *testing.T) {
 			Secrets: []*keyservicev1.LedgerSecret{{PlacedDigest: w.digest, Since: now, Reported: now,
 				Secret: &keyservicev1.SecretReport{Placement: "app", Namespace: "app", Name: "db", Digest: w.digest,
 					State: keyservicev1.SecretState_SECRET_STATE_IN_USE, Workloads: []string{"Deployment/api"}}}}}}
-		w.looked("data", secretPages)
+		w.looked(t, "data", secretPages)
 	})
 	t.Run("unreadable", func(t *testing.T) {
 		w := newSealedWorld(t)
 		w.service.refuse = errors.New("the log cannot be read: connection refused")
-		w.looked("unreadable", map[string]string{"secret": dbPage, "who": "/who", "audit": "/audit", "keys": "/keys"})
+		w.looked(t, "unreadable", map[string]string{"secret": dbPage, "who": "/who", "audit": "/audit", "keys": "/keys"})
 	})
 }
