@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -109,7 +110,7 @@ func TestSyntaxInAParameterIsText(t *testing.T) {
 		for _, text := range hostile {
 			at := wildcard.ReplaceAllLiteralString(path, url.PathEscape(text))
 			body, answer := l.get(t, l.browser, at+"?q="+url.QueryEscape(text)+"&set="+url.QueryEscape(text))
-			if answer.StatusCode >= 500 {
+			if answer.StatusCode >= 500 && answer.StatusCode != http.StatusNotImplemented {
 				t.Errorf("%s of %.30q: %d %.400s", pattern, text, answer.StatusCode, body)
 			}
 			if strings.ContainsAny(text, "<{") && strings.Contains(body, text) {
