@@ -47,7 +47,7 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 	body := fleetPage{view: v, Query: q, Matrix: v.Matrix(q), Sets: slices.Sorted(maps.Keys(v.Model.Sets)),
 		States: standing.StateWords(), NoApplications: len(v.Applications()) == 0, NoClusters: len(v.Clusters()) == 0}
 	v.Notices = append(v.Notices, unknown...)
-	body.Problems, body.MoreProblems = noticesOf(r, v.Fleet.Problems())
+	body.Problems, body.MoreProblems = problemNotices(r, v.Fleet.Problems())
 	if before := body.Matrix.Before(); before >= 0 {
 		body.Before = with(r, "from", strconv.Itoa(before))
 	}
@@ -118,20 +118,20 @@ func clip(name string) string {
 	return name
 }
 
-// noticesOf are as many as a page shows, and how many more there are.
-func noticesOf(r *http.Request, all []standing.Problem) (shown []notice, more int) {
+// problemNotices are as many as a page shows, and how many more there are.
+func problemNotices(r *http.Request, all []standing.Problem) (shown []notice, more int) {
 	most := someProblems
 	if r.URL.Query().Get("problems") == "all" {
 		most = mostProblems
 	}
 	for _, p := range all[:min(most, len(all))] {
-		shown = append(shown, noticeOf(p, r.URL.EscapedPath()))
+		shown = append(shown, problemNotice(p, r.URL.EscapedPath()))
 	}
 	return shown, len(all) - len(shown)
 }
 
-// noticeOf is one on a page at an address, which what is of that page need not name.
-func noticeOf(p standing.Problem, here string) notice {
+// problemNotice is one on a page at an address, which what is of that page need not name.
+func problemNotice(p standing.Problem, here string) notice {
 	n := notice{Where: p.Why, Do: p.Do, What: p.What}
 	if p.Warn {
 		n.Tone = "warn"

@@ -72,7 +72,7 @@ func (c *Console) application(w http.ResponseWriter, r *http.Request) error {
 			"there is no application %q", clip(name))
 	}
 	body := applicationPage{view: v, Application: app}
-	body.Problems, body.MoreProblems = noticesOf(r, v.ProblemsOf(name, ""))
+	body.Problems, body.MoreProblems = problemNotices(r, v.ProblemsOf(name, ""))
 	index, so, ready, err := v.Snapshot.Index()
 	switch {
 	case err != nil:

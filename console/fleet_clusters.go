@@ -99,7 +99,7 @@ func (c *Console) cluster(w http.ResponseWriter, r *http.Request) error {
 			"there is no cluster %q", clip(name))
 	}
 	body := clusterPage{view: v, Cluster: cluster, Lost: c.link("GET /lost/{cluster}", "/lost/"+url.PathEscape(name))}
-	body.Problems, body.MoreProblems = noticesOf(r, v.ProblemsOf("", name))
+	body.Problems, body.MoreProblems = problemNotices(r, v.ProblemsOf("", name))
 	for i := range cluster.Secrets[:min(mostSecrets, len(cluster.Secrets))] {
 		s := &cluster.Secrets[i]
 		at := c.link("GET /secrets/{placement}/{namespace}/{name}", "/secrets/"+url.PathEscape(s.Placement)+"/"+
