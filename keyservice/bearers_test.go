@@ -2,14 +2,20 @@ package keyservice_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/openid"
@@ -164,9 +170,79 @@ func TestARoleThatIsTakenAwayEndsAtTheNextRequest(t *testing.T) {
 			t.Errorf("the log does not say %q", want)
 		}
 	}
-	if err := b.service.SetGroups(t.Context(), config.OIDC{Issuer: b.oidc.Issuer,
+	if err := b.service.SetGroups(t.Context(), config.OIDC{Issuer: b.oidc.Issuer, ClientID: b.oidc.ClientID,
 		Groups: []config.Group{{Name: "x", Roles: []config.Role{"admin"}}}}); err == nil {
 		t.Error("a role that there is not is taken")
+	}
+}
+
+// TestGroupsOfAnotherProviderAreNobodys: a SIGHUP reads the groups, and a start the issuer.
+func TestGroupsOfAnotherProviderAreNobodys(t *testing.T) {
+	b := newBearers(t)
+	as := b.as(b.token(openid.User{Name: "u-bob", Groups: []string{"ops"}}, nil))
+	for name, change := range map[string]func(*config.OIDC){
+		"issuer": func(c *config.OIDC) { c.Issuer = "https://login.example.com" },
+		"client": func(c *config.OIDC) { c.ClientID = "another" },
+	} {
+		if err := b.service.SetGroups(t.Context(), b.oidc); err != nil {
+			t.Fatal(err)
+		}
+		if err := look(t.Context(), as); err != nil {
+			t.Fatal(err)
+		}
+		next := b.oidc
+		change(&next)
+		if err := b.service.SetGroups(t.Context(), next); err == nil || !strings.Contains(err.Error(), "restart") {
+			t.Errorf("another %s: %v", name, err)
+		}
+		wantDenied(t, look(t.Context(), as), keyservicev1.ReasonPerson)
+	}
+}
+
+// TestForgedTokensAreInTheLogPastTheLimitToo: their keys are unknown, so that the provider
+// is asked, and then no more.
+func TestForgedTokensAreInTheLogPastTheLimitToo(t *testing.T) {
+	b := newBearers(t)
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := json.Marshal(b.provider.Claims(openid.User{Name: "u-ada", Groups: []string{"ops"}}, b.now(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := map[string]int{}
+	for i := range 20 {
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256,
+			Key: jose.JSONWebKey{Key: private, KeyID: fmt.Sprint("forged-", i)}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := signer.Sign(claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := signed.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch err := look(t.Context(), b.as(token)); {
+		case isDenied(err, keyservicev1.ReasonToken):
+			outcomes[keyservicev1.ReasonToken]++
+		case errors.Is(err, client.ErrUnavailable):
+			outcomes[keyservicev1.ReasonUnavailable]++
+		default:
+			t.Fatalf("token %d: %v", i, err)
+		}
+	}
+	for _, outcome := range []string{keyservicev1.ReasonToken, keyservicev1.ReasonUnavailable} {
+		recorded := false
+		for _, e := range b.recorded(audit.Person) {
+			recorded = recorded || e.Outcome == outcome && e.Person == ""
+		}
+		if outcomes[outcome] == 0 || !recorded {
+			t.Errorf("%d times %s, recorded %v", outcomes[outcome], outcome, recorded)
+		}
 	}
 }
 

@@ -41,8 +41,14 @@ func (s *front) admitPerson(ctx context.Context, r *http.Request, route Route) (
 }
 
 // refuseProof answers who did not show who they are. While the provider is away nothing is
-// decided, so nothing is recorded: a good token is told to come again.
+// decided, so nothing is recorded: a good token is told to come again. But who sends so
+// many forged ones that the provider is asked no more stands in the log for all of them.
 func (s *front) refuseProof(ctx context.Context, route Route, why error) error {
+	if errors.Is(why, authority.ErrUnknownKey) {
+		entry := stranger(route)
+		entry.Outcome = keyservicev1.ReasonUnavailable
+		return s.RefuseRecorded(ctx, entry, why)
+	}
 	if errors.Is(why, authority.ErrProvider) {
 		return s.Refuse(keyservicev1.ReasonUnavailable, why, "procedure", path.Base(route.Path))
 	}

@@ -3,6 +3,7 @@ package keyservice
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -310,12 +311,20 @@ func (s *Server) SetPeople(ctx context.Context, people []config.Person) error {
 }
 
 // SetGroups replaces what groups of the OpenID provider may, and who is barred, as
-// [Server.SetPeople] does people. Who the provider is, is taken at the start alone.
+// [Server.SetPeople] does people. Who the provider is, is taken at the start alone: groups
+// of another one are nobody's, since a name there is not the same group here, and whoever
+// changed it may want the tokens of before to be good for nothing.
 func (s *Server) SetGroups(ctx context.Context, of config.OIDC) error {
 	if err := of.CheckGroups(); err != nil {
 		return fmt.Errorf("set groups: %w", err)
 	}
-	return s.tellOfPeople(ctx, s.front.people.SetGroups(of))
+	was, another := s.config.OIDC, error(nil)
+	if of.Issuer != was.Issuer || of.ClientID != was.ClientID {
+		of.Groups = nil
+		another = errors.New("set groups: oidc names another issuer or client than at the start; hint: restart the service; " +
+			"until then nobody has a role by a group")
+	}
+	return errors.Join(another, s.tellOfPeople(ctx, s.front.people.SetGroups(of)))
 }
 
 func (s *Server) tellOfPeople(ctx context.Context, entries []audit.Entry) error {

@@ -33,7 +33,8 @@ var exitCodes = []struct {
 		"import kube, import sops or another import left something behind; import",
 		"argocd-vault-plugin found placeholders; export secrets or export sops left a",
 		"stub behind; audit statement, or audit verify of one, misses a step; rotate",
-		"--exposed lists values that only people can replace",
+		"--exposed lists values that only people can replace, and rotate of a stub has",
+		"no others",
 	}},
 	{fault.Trust, []string{
 		"trust was refused: nothing is pinned for this fleet, its keys are not covered",

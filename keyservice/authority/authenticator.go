@@ -27,6 +27,9 @@ var (
 	ErrToken = errors.New("the token does not count")
 	// ErrProvider says that it is not known whether it does.
 	ErrProvider = errors.New("the OpenID provider does not answer")
+	// ErrUnknownKey is within an ErrProvider: it was asked for its keys so often that nobody
+	// looks now whether the token's is one of them. Most that come then are forged.
+	ErrUnknownKey = errors.New("the token's key is none that the provider showed")
 )
 
 // byCertificate reads the client certificate of the connection.

@@ -74,6 +74,10 @@ func limited(over *http.Client) *http.Client {
 	return &bounded
 }
 
+// ErrOften is within an [ErrUnreachable]: the token's key is none that the issuer showed,
+// and it was asked often enough for now.
+var ErrOften = errors.New("the issuer was asked often enough for now")
+
 type sparing struct {
 	under   http.RoundTripper
 	limiter *rate.Limiter
@@ -82,7 +86,7 @@ type sparing struct {
 // RoundTrip is for [http.RoundTripper].
 func (s *sparing) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !s.limiter.Allow() {
-		return nil, errors.New("the issuer was asked often enough for now")
+		return nil, ErrOften
 	}
 	return s.under.RoundTrip(r)
 }

@@ -48,6 +48,9 @@ func (a *Authenticator) Authenticate(r *http.Request) (authority.Person, error) 
 
 func (a *Authenticator) read(ctx context.Context, raw string) (authority.Person, error) {
 	claims, err := a.verifier.Verify(ctx, raw)
+	if errors.Is(err, idtoken.ErrOften) {
+		return authority.Person{}, fmt.Errorf("%w: %w: %w", authority.ErrProvider, authority.ErrUnknownKey, err)
+	}
 	if errors.Is(err, idtoken.ErrUnreachable) {
 		return authority.Person{}, fmt.Errorf("%w: %w", authority.ErrProvider, err)
 	}

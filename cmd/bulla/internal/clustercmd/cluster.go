@@ -187,6 +187,9 @@ func ParseLabels(texts []string) (map[string]string, error) {
 		if _, twice := labels[key]; !ok || twice {
 			return nil, fault.NewUsage("write --label KEY=VALUE, each key once", "--label %q is not a label", text)
 		}
+		if value == "" { // no cluster has it by accident, and a selector of it is for nobody
+			return nil, fault.NewUsage("write --label "+text+"VALUE", "--label %q has no value", text)
+		}
 		if problems := append(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)...); len(problems) > 0 {
 			return nil, fault.NewUsage(problems[0], "--label %q is not a label", text)
 		}

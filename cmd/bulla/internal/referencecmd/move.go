@@ -18,6 +18,8 @@ type moved struct {
 	File string `json:"file"`
 	// Change is Referenced, Inlined or None.
 	Change change `json:"change"`
+	// DryRun says that nothing was written, here or there: it would be so.
+	DryRun bool `json:"dryRun,omitempty"`
 	// Digest and Size are of the stub.
 	Digest string `json:"digest"`
 	Size   int    `json:"size"`
@@ -46,7 +48,7 @@ func (m *moving) move(ctx context.Context, f *file) (moved, error) {
 	case m.inline:
 		return m.bringBack(ctx, f)
 	}
-	did := moved{File: f.path, Change: referenced, Digest: f.next.Spec.Stub.Digest, Size: len(f.data)}
+	did := moved{File: f.path, Change: referenced, DryRun: m.dryRun, Digest: f.next.Spec.Stub.Digest, Size: len(f.data)}
 	data, err := stub.RenderReference(f.path, f.next)
 	if err != nil {
 		return did, err
@@ -75,8 +77,8 @@ func (m *moving) bringBack(ctx context.Context, f *file) (moved, error) {
 	if err != nil {
 		return moved{}, err
 	}
-	did := moved{File: f.path, Change: inlined, Digest: read.Reference.Spec.Stub.Digest, Size: len(read.Stored),
-		InGit: len(read.Text), Was: true, Edited: !bytes.Equal(read.Text, read.Stored)}
+	did := moved{File: f.path, Change: inlined, DryRun: m.dryRun, Digest: read.Reference.Spec.Stub.Digest,
+		Size: len(read.Stored), InGit: len(read.Text), Was: true, Edited: !bytes.Equal(read.Text, read.Stored)}
 	if m.dryRun {
 		return did, nil
 	}

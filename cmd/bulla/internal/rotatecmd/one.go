@@ -2,6 +2,7 @@ package rotatecmd
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -47,9 +48,13 @@ func (r *rotation) one(ctx context.Context, name string, keys []string) error {
 	left := r.report.People
 	if len(left) > 0 && (len(keys) > 0 || len(r.files) == 0) {
 		key := keyOf(left[0].Fields[0])
-		return fault.New("bulla set "+file+" "+key+" asks for it; or bulla edit says how it is made from now on: "+
-			"metadata.annotations, "+api.GenerateAnnotation+": "+key+"=32,alnum",
-			"%s: %s is not made anew: %s", file, strings.Join(left[0].Fields, ", "), left[0].Why)
+		hint := "bulla set " + file + " " + key + " asks for it; or bulla edit says how it is made from now on: " +
+			"metadata.annotations, " + api.GenerateAnnotation + ": " + key + "=32,alnum"
+		err := fmt.Errorf("%s: %s is not made anew: %s", file, strings.Join(left[0].Fields, ", "), left[0].Why)
+		if len(keys) == 0 { // what can be made was made: nothing
+			return &fault.Error{Code: fault.Findings, Hint: hint, Err: fmt.Errorf("nothing can be made anew: %w", err)}
+		}
+		return fault.New(hint, "%w", err)
 	}
 	if !r.dryRun {
 		if err := r.save(ctx); err != nil {

@@ -61,6 +61,9 @@ func (o *options) job(ctx context.Context, s *shell.Shell, stub string) (_ *work
 		}
 		o.what.manifest = s.Named(stub)
 	}
+	if err := o.what.make(s); err != nil {
+		return nil, err
+	}
 	o.what.pending = append(o.what.pending, o.what.shape.pending()...)
 	set, manifest, err := o.what.read(s.Stdin)
 	if err != nil {

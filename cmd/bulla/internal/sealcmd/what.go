@@ -2,12 +2,14 @@ package sealcmd
 
 import (
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/sealing"
@@ -19,6 +21,7 @@ type what struct {
 	manifest                  string
 	shape                     shape
 	removals, renames         []string
+	generate                  []string
 	allowEmpty                bool
 	// pending are values that are read last; see [what.readPending].
 	pending []*single
@@ -35,6 +38,8 @@ func (w *what) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&w.envFiles, "from-env-file", nil,
 		"`path` of a file of lines KEY=VALUE, - for standard input; may be repeated")
 	f.StringVarP(&w.manifest, "file", "f", "", "`path` of a v1 Secret manifest to seal, - for standard input")
+	f.StringArrayVar(&w.generate, "generate", nil,
+		"`KEY=LENGTH[,ALPHABET]` of a value to make that nobody sees; may be repeated")
 	w.shape.flags(f)
 	f.StringArrayVar(&w.removals, "remove", nil, "`key` to take away; may be repeated")
 	f.StringArrayVar(&w.renames, "rename", nil,
@@ -66,14 +71,36 @@ func (w what) read(stdin io.Reader) (values.Set, *values.Manifest, error) {
 		return nil, nil, err
 	}
 	for _, one := range w.pending {
+		if _, given := set[one.key]; given {
+			return nil, nil, fault.NewUsage("give each key once", "the value of key %q has two sources", one.key)
+		}
 		set[one.key] = []byte{}
 	}
 	if len(set) == 0 && len(w.removals)+len(w.renames) == 0 && w.again == nil {
-		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal, --cert and --key, "+
+		return nil, nil, fault.NewUsage("give --from-file, --from-env-file, --from-literal, --generate, --cert and --key, "+
 			"--docker-server or -f",
 			"there is nothing to seal")
 	}
 	return set, manifest, set.CheckSize()
+}
+
+// make leaves the values pending that are to be made here.
+func (w *what) make(s *shell.Shell) error {
+	words := make([]string, 0, len(w.generate))
+	for _, word := range w.generate {
+		if !strings.Contains(word, ",") {
+			word += ",alnum"
+		}
+		words = append(words, word)
+	}
+	recipes, err := values.ParseRecipes(strings.Join(words, " "))
+	if err != nil {
+		return fault.NewUsage("write --generate KEY=32 or KEY=32,ALPHABET, of "+list(values.Alphabets()), "--generate: %w", err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(recipes)) {
+		w.pending = append(w.pending, made(s, key, recipes[key]))
+	}
+	return nil
 }
 
 // readPending takes the values that are asked for, once everything else is known to be
