@@ -54,22 +54,15 @@ type Note struct {
 	Text string `json:"text"`
 }
 
-// Seal seals values by their keys, and wipes them, whatever comes of it.
-func (f *Fleet) Seal(job Job, values map[string][]byte) (*Sealed, error) {
-	defer func() {
-		for _, v := range values {
-			clear(v)
-		}
-	}()
-	values, err := job.shaped(values)
+// Seal seals values by their keys, and wipes what was given, whatever comes of it.
+func (f *Fleet) Seal(job Job, given map[string][]byte) (*Sealed, error) {
+	defer wipe(given)
+	values, err := job.shaped(given)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		for _, v := range values {
-			clear(v)
-		}
-	}()
+	// Made values are in it too, and what a shape put together.
+	defer wipe(values)
 	if err := job.make(values); err != nil {
 		return nil, err
 	}
@@ -102,6 +95,12 @@ func (f *Fleet) Seal(job Job, values map[string][]byte) (*Sealed, error) {
 		}
 	}
 	return sealed, nil
+}
+
+func wipe(values map[string][]byte) {
+	for _, v := range values {
+		clear(v)
+	}
 }
 
 func (j Job) seal(

@@ -1,6 +1,7 @@
 package sealer_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -66,15 +67,23 @@ func TestValuesAreWipedWhateverComesOfThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"db", "Db"} {
-		secret := []byte("correct horse")
+	for _, c := range []struct {
+		name, shape, key string
+		refused          bool
+	}{
+		{"db", "", "password", false},
+		{"Db", "", "password", true},
+		{"db", "env", sealer.EnvText, false},
+		{"db", "registry", sealer.Username, true}, // by its shape, before there are values of it
+	} {
+		secret := []byte("password=correct horse")
 		job := newJob([]string{"password"})
-		job.Name = name
-		if _, err := fleet.Seal(job, map[string][]byte{"password": secret}); (err == nil) != (name == "db") {
-			t.Errorf("%s: %v", name, err)
+		job.Name, job.Shape = c.name, c.shape
+		if _, err := fleet.Seal(job, map[string][]byte{c.key: secret}); (err != nil) != c.refused {
+			t.Errorf("%+v: %v", c, err)
 		}
-		if string(secret) != strings.Repeat("\x00", 13) {
-			t.Errorf("%s: %q is left", name, secret)
+		if len(bytes.Trim(secret, "\x00")) > 0 {
+			t.Errorf("%+v: %q is left", c, secret)
 		}
 	}
 }
