@@ -18,7 +18,7 @@ import (
 
 func TestTheTableOfExitCodesHasAllThatThereAre(t *testing.T) {
 	var want, have []fault.Code
-	file, err := parser.ParseFile(token.NewFileSet(), "../internal/fault/fault.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../api/fault/fault.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,9 +55,9 @@ func visit() {
 	}
 }
 
-// opens is a person's browser, as far as a command knows: it writes down what it was to
+// shows is a person's browser, as far as a command knows: it writes down what it was to
 // show.
-func opens() {
+func shows() {
 	if err := os.WriteFile("../opened", []byte(os.Args[1]+"\n"), 0o600); err != nil {
 		panic(err)
 	}
