@@ -321,8 +321,8 @@ func (s *Server) SetGroups(ctx context.Context, of config.OIDC) error {
 	was, another := s.config.OIDC, error(nil)
 	if of.Issuer != was.Issuer || of.ClientID != was.ClientID {
 		of.Groups = nil
-		another = errors.New("set groups: oidc names another issuer or client than at the start; hint: restart the service; " +
-			"until then nobody has a role by a group")
+		another = errors.New("set groups: oidc names another issuer or client than at the start; " +
+			"hint: restart the service; until then nobody has a role by a group")
 	}
 	return errors.Join(another, s.tellOfPeople(ctx, s.front.people.SetGroups(of)))
 }

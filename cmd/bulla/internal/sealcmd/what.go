@@ -95,7 +95,8 @@ func (w *what) make(s *shell.Shell) error {
 	}
 	recipes, err := values.ParseRecipes(strings.Join(words, " "))
 	if err != nil {
-		return fault.NewUsage("write --generate KEY=32 or KEY=32,ALPHABET, of "+list(values.Alphabets()), "--generate: %w", err)
+		hint := "write --generate KEY=32 or KEY=32,ALPHABET, of " + list(values.Alphabets())
+		return fault.NewUsage(hint, "--generate: %w", err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(recipes)) {
 		w.pending = append(w.pending, made(s, key, recipes[key]))
