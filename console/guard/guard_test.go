@@ -36,7 +36,7 @@ func TestAnotherNameIsNotServed(t *testing.T) {
 
 // TestAnotherSitesPageGetsNothing, with the person's cookie, as far as browsers send it.
 func TestAnotherSitesPageGetsNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "http://console.example")
 	form := "csrf=" + w.csrf + "&name=x"
 	own := "http://" + w.address
 	for name, c := range map[string]struct {
@@ -55,6 +55,7 @@ func TestAnotherSitesPageGetsNothing(t *testing.T) {
 		"a simple form":            {"POST", "cross-site", "navigate", "document", "https://evil.example", 403},
 		"a form of another port":   {"POST", "same-site", "navigate", "document", "http://127.0.0.1:1", 403},
 		"an old browser's form":    {"POST", "", "", "", "https://evil.example", 403},
+		"its other name's form":    {"POST", "", "", "", "http://console.example", 403},
 		"a sandboxed form":         {"POST", "", "", "", "null", 403},
 		"a form over TLS":          {"POST", "", "", "", "https://" + w.address, 403},
 		"a form without an origin": {"POST", "cross-site", "navigate", "document", "", 403},
