@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/console/logbook"
 	"github.com/bulla-dev/bulla/console/pages"
@@ -27,6 +28,7 @@ type Console struct {
 	clone    *clone.Clone
 	who      func(*http.Request) (Person, error)
 	pages    *pages.Set
+	drafts   *draft.Desk
 	rootKey  func(*api.Fleet) (string, error)
 	sealer   sealerFiles
 	sections []pages.Link

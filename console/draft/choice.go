@@ -158,3 +158,11 @@ type FieldError struct {
 }
 
 func (e *FieldError) Unwrap() error { return e.error }
+
+// What a page says of choices that are none.
+var (
+	ErrReference = fault.New("use `bulla set` in a clone, or `bulla reference back` first",
+		"this secret keeps its values in the key service's store")
+	ErrNoKey    = fault.New("choose at least one", "nothing says which value changes")
+	ErrNoTarget = fault.New("choose a set or a cluster", "nothing says for which clusters")
+)

@@ -3,6 +3,8 @@ package draft
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
@@ -33,8 +35,12 @@ func (d *Desk) Begin(ctx context.Context, owner string, c Choice) (Draft, error)
 			return draft, err
 		}
 	} else if len(c.Keys) > 0 || c.Kind == Rotate || c.Kind == Add {
-		if _, err := c.at(ctx, d.Builder, s); err != nil {
+		w, err := c.at(ctx, d.Builder, s)
+		if err != nil {
 			return draft, err
+		}
+		if c.Kind == Add {
+			draft.Keys = slices.Sorted(maps.Keys(w.What.Values))
 		}
 	} else if err := c.Check(); err != nil {
 		return draft, err

@@ -83,8 +83,7 @@ func (c Choice) where(s *clone.Snapshot) (sealjob.Where, error) {
 		return sealjob.Where{}, err
 	}
 	if read == nil || read.Manifest == nil {
-		return sealjob.Where{}, fault.New("use `bulla set` in a clone, or `bulla reference back` first",
-			"%s keeps its values in the key service's store", c.File)
+		return sealjob.Where{}, ErrReference
 	}
 	return sealjob.Where{File: c.File, Old: data, Text: data, Stub: read.Manifest}, nil
 }

@@ -1,0 +1,132 @@
+package console
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/desk/stub"
+	"github.com/bulla-dev/bulla/kustomize/model"
+	lock "github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/reference"
+)
+
+// change is what is asked of a secret, or of an application, that is there.
+type change struct {
+	// What is the last word of the address.
+	What, Path       string
+	Placement        string
+	Namespace, Name  string
+	File             string
+	Keys, Made       []string
+	Targets, Sets    []string
+	Readers, Reaches []string
+}
+
+// secretAt finds the stub of an object that an application builds.
+func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error) {
+	o := change{Placement: r.PathValue("placement"), Namespace: r.PathValue("namespace"), Name: r.PathValue("name"),
+		Path: r.URL.Path}
+	s, err := c.clone.Snapshot(r.Context())
+	if err != nil {
+		return o, nil, err
+	}
+	index, err := s.Built(r.Context())
+	if err != nil {
+		return o, nil, err
+	}
+	for file, uses := range index.Uses {
+		for _, use := range uses {
+			if use.Placement == o.Placement && use.Namespace == o.Namespace && use.Name == o.Name {
+				o.File = file
+			}
+		}
+	}
+	o.Readers = index.Readers[o.Namespace+"/"+o.Name]
+	data, err := s.Tree.ReadFile(o.File)
+	if o.File == "" || err != nil {
+		return o, nil, notFound("look at the application's page", "there is no secret %.60q in %.60q", o.Name, o.Placement)
+	}
+	read, err := model.ParseStub(o.File, data)
+	if err != nil {
+		return o, nil, err
+	}
+	if read == nil || read.Manifest == nil {
+		return o, nil, &statusError{http.StatusUnprocessableEntity, draft.ErrReference}
+	}
+	for _, block := range read.Manifest.Spec.Blocks {
+		for _, field := range block.Fields {
+			o.Keys = append(o.Keys, field[len("/data/"):])
+		}
+	}
+	slices.Sort(o.Keys)
+	o.Targets = reference.Sealed{Stub: read.Manifest}.Targets()
+	for _, set := range slices.Sorted(maps.Keys(s.Model.Sets)) {
+		if !slices.Contains(o.Targets, "set/"+set) {
+			o.Sets = append(o.Sets, set)
+		}
+	}
+	return o, read.Manifest, nil
+}
+
+// changeSecret is a handler of one kind of change.
+func changeSecret(what, title string) func(*Console, http.ResponseWriter, *http.Request) error {
+	return func(c *Console, w http.ResponseWriter, r *http.Request) error {
+		o, manifest, err := c.secretAt(r)
+		if err != nil {
+			return err
+		}
+		o.What = what
+		if recipes, err := stub.Recipes(o.File, manifest); err == nil {
+			o.Made = slices.Sorted(maps.Keys(recipes))
+		}
+		return c.show(w, r, page{Template: "change.html", Title: title, Section: "fleet", Body: o})
+	}
+}
+
+func (c *Console) retireApplication(w http.ResponseWriter, r *http.Request) error {
+	s, err := c.clone.Snapshot(r.Context())
+	if err != nil {
+		return err
+	}
+	o := change{What: "application", Placement: r.PathValue("placement"), Path: r.URL.Path}
+	if s.Model.Placements[o.Placement] == nil {
+		return notFound("look at the fleet's page", "there is no application %.60q", o.Placement)
+	}
+	o.Reaches = s.Model.TargetsOf(o.Placement)
+	return c.show(w, r, page{Template: "change.html", Title: "Retire " + o.Placement, Section: "fleet", Body: o})
+}
+
+// makeChange begins the draft of a change.
+func (c *Console) makeChange(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	if r.PathValue("name") == "" {
+		return c.begun(w, r, draft.Choice{Kind: draft.Retire, Placement: r.PathValue("placement")})
+	}
+	o, _, err := c.secretAt(r)
+	if err != nil {
+		return err
+	}
+	choice := draft.Choice{Kind: draft.Kind(r.PostForm.Get("kind")), Placement: o.Placement, File: o.File}
+	switch choice.Kind {
+	case draft.Change:
+		choice.Keys = slices.Sorted(slices.Values(r.PostForm["key"]))
+		if len(choice.Keys) == 0 {
+			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoKey}
+		}
+	case draft.Add, draft.Remove:
+		target, err := lock.ParseTarget(r.PostForm.Get("target"))
+		if err != nil {
+			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoTarget}
+		}
+		choice.Targets = []lock.Target{target}
+	case draft.Rotate, draft.Away:
+	default:
+		return notFound("load the page anew", "there is no such change")
+	}
+	return c.begun(w, r, choice)
+}
