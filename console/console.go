@@ -77,6 +77,9 @@ func New(o Options) (*Console, error) {
 	c := &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
 		sections: served(), served: map[string]bool{}, books: logbook.New(o.RootKey, o.Checkpoints),
 		stubs: &sealed.Stubs{}, proposals: o.Proposals}
+	if o.Clone != nil {
+		c.drafts = &draft.Desk{Clone: o.Clone, Builder: o.Clone.Builder()}
+	}
 	for _, r := range routes {
 		c.served[r.pattern] = true
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -15,15 +14,6 @@ import (
 
 // steps are those of the wizard.
 var steps = []string{"Application", "Secret", "Delivery", "Clusters", "Values", "Preview"}
-
-// proposer is the clone's own git.
-func (c *Console) proposer() proposal.Repository {
-	r := proposal.Repository{Folder: c.clone.Folder}
-	if rest, ok := strings.CutPrefix(c.clone.Branch, "refs/remotes/"); ok {
-		r.Remote, _, _ = strings.Cut(rest, "/")
-	}
-	return r
-}
 
 // owner is whose drafts are shown: nobody else finds them.
 func owner(r *http.Request) string {
@@ -201,9 +191,14 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, mine bool) e
 
 // committing makes commits in the name of who asks.
 func (c *Console) committing(ctx context.Context) draft.Committer {
-	p := person(ctx)
+	who := person(ctx)
 	return func(ctx context.Context, base string, files map[string][]byte, title string) (string, error) {
-		return c.proposer().Commit(ctx, proposal.Change{Base: base, Files: files, Title: title, Name: p.Name, Email: p.Email})
+		p, err := c.proposing()
+		if err != nil {
+			return "", err
+		}
+		return p.Commit(ctx, proposal.Change{
+			Base: base, Files: files, Title: title, Name: who.Name, Email: who.Email})
 	}
 }
 
@@ -220,8 +215,8 @@ func (c *Console) again(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// request makes the branch of a draft, for review.
-func (c *Console) request(w http.ResponseWriter, r *http.Request) error {
+// propose makes the branch of a draft, and the pull request.
+func (c *Console) propose(w http.ResponseWriter, r *http.Request) error {
 	d, err := c.draftOf(r)
 	if err != nil {
 		return err
@@ -240,7 +235,7 @@ func (c *Console) request(w http.ResponseWriter, r *http.Request) error {
 		return &statusError{http.StatusUnprocessableEntity, fault.New("go back and mend it",
 			"this change cannot be requested: %s", p.Verdict)}
 	}
-	return c.requested(w, r, p)
+	return c.proposed(w, r, p)
 }
 
 // dropDraft forgets a draft.

@@ -7,15 +7,25 @@ import (
 	"github.com/bulla-dev/bulla/console/draft"
 )
 
-// requested proposes the commit of a preview as a branch.
-func (c *Console) requested(w http.ResponseWriter, r *http.Request, p *draft.Preview) error {
-	branch := branchOf(p)
-	if err := c.proposer().Propose(r.Context(), p.Commit, branch); err != nil {
+// proposed proposes the commit of a preview, and leads on to the page that follows it. A
+// forge that is down keeps the draft: pressed again, the same commit goes on from there.
+func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Preview) error {
+	proposals, err := c.proposing()
+	if err != nil {
 		return err
 	}
-	c.drafts.Drop(p.ID, owner(r))
-	return c.show(w, r, page{Template: "requested.html", Title: "The request is made", Section: "requests",
-		Body: map[string]any{"Branch": branch, "Title": p.Title(), "Text": p.Text}})
+	done, err := proposals.Propose(r.Context(), Proposal{
+		Commit: p.Commit, Branch: branchOf(p), Title: p.Title(), Text: p.Text})
+	if err != nil {
+		return err
+	}
+	if done.NotOpened == nil {
+		c.drafts.Drop(p.ID, owner(r))
+		http.Redirect(w, r, "/requests/"+done.Branch, http.StatusSeeOther)
+		return nil
+	}
+	return c.show(w, r, page{Template: "requested.html", Title: "The branch is made", Section: "requests",
+		Body: map[string]any{"Done": done, "Why": problemOf(done.NotOpened), "ID": p.ID}})
 }
 
 // branchOf names a branch after what it does. The draft's id tells two of one title apart.

@@ -18,6 +18,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/fixtures/browser"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
@@ -50,7 +51,12 @@ func startWizard(t *testing.T, sealer string) (*testfleet.Repository, *console.L
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := console.Options{Clone: at, RootKey: func(*api.Fleet) (string, error) { return root.Key, nil },
+	proposals, err := console.NewProposals(t.Context(), repo.Dir, "refs/heads/main", forge.Asked{},
+		func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := console.Options{Clone: at, Proposals: proposals, RootKey: func(*api.Fleet) (string, error) { return root.Key, nil },
 		Who: func(*http.Request) (console.Person, error) { return console.Person{}, nil }}
 	if sealer != "" {
 		o.Sealer = os.DirFS(sealer)
@@ -108,7 +114,7 @@ func TestSomebodyWhoNeverSawYAMLGivesAPassword(t *testing.T) {
 		t.Errorf("an empty value: %q", wrong)
 	}
 	b.Act(t, chromedp.SendKeys("#value-0", secret.Value()), chromedp.Click("#seal button.primary"),
-		chromedp.WaitVisible(`form[action$="/request"]`))
+		chromedp.WaitVisible(`form[action$="/propose"]`))
 	var shown string
 	b.Must(t, &shown, "document.body.innerText")
 	for _, text := range []string{"payments-db", "Deployment", "restarted", "DB_PASSWORD"} {
@@ -116,7 +122,7 @@ func TestSomebodyWhoNeverSawYAMLGivesAPassword(t *testing.T) {
 			t.Errorf("the preview does not say %q:\n%s", text, shown)
 		}
 	}
-	b.Act(t, chromedp.Click(`form[action$="/request"] button.primary`))
+	b.Act(t, chromedp.Click(`form[action$="/propose"] button.primary`))
 	branch := ""
 	for range 600 {
 		if branch != "" {

@@ -11,8 +11,9 @@ import (
 func headers(h http.Header, secure bool) {
 	h.Set("Content-Security-Policy", static.PagePolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	// An address has names of secrets in it.
-	h.Set("Referrer-Policy", "no-referrer")
+	// An address has names of secrets in it. "no-referrer" would have browsers send the
+	// forms of these pages with the origin null, as a stranger's frame does.
+	h.Set("Referrer-Policy", "same-origin")
 	// What stands here is of one person, and of this moment.
 	h.Set("Cache-Control", "no-store")
 	// A page that opens this one gets no hold of it, and none may load parts of it.

@@ -29,7 +29,7 @@ func TestWhatAPageMayDo(t *testing.T) {
 			}
 		}
 		for name, want := range map[string]string{"Content-Security-Policy": "default-src 'none'",
-			"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+			"Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
 			"Cross-Origin-Opener-Policy":   "same-origin",
 			"Cross-Origin-Resource-Policy": "same-origin", "Permissions-Policy": "camera=()", "X-Frame-Options": "DENY"} {
 			if !strings.Contains(answer.Header.Get(name), want) {
