@@ -56,8 +56,9 @@ func startWizard(t *testing.T, sealer string) (*testfleet.Repository, *console.L
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := console.Options{Clone: at, Proposals: proposals, RootKey: func(*api.Fleet) (string, error) { return root.Key, nil },
-		Who: func(*http.Request) (console.Person, error) { return console.Person{}, nil }}
+	o := console.Options{Clone: at, Proposals: proposals,
+		RootKey: func(*api.Fleet) (string, error) { return root.Key, nil },
+		Who:     func(*http.Request) (console.Person, error) { return console.Person{}, nil }}
 	if sealer != "" {
 		o.Sealer = os.DirFS(sealer)
 	}

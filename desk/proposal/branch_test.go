@@ -113,7 +113,7 @@ func TestWhyABranchWasNotMade(t *testing.T) {
 		!strings.Contains(hint, "GH006: Protected branch") || strings.Contains(hint+err.Error(), "\x1b") {
 		t.Errorf("a rule: %v; %s", err, hint)
 	}
-	w.hook("sleep 600\n")
+	w.hook("sleep 8\n")
 	slow := w.Repository
 	slow.Patience = 2 * time.Second
 	began := time.Now()
