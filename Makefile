@@ -31,7 +31,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X $(V).gitCommit=0000000000000000000000000000000000000000 -X $(V).buildDate=2026-07-22T00:00:00Z \
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
-.PHONY: help build sealer kube tools softhsm postgres sops test generate verify fuzz-smoke threats histories \
+.PHONY: help build sealer kube gitea tools softhsm postgres sops test generate verify fuzz-smoke threats histories \
 	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas \
 	packagers chromium axe test-tools release-tools release-check clean
 help: ## Say what there is
@@ -52,6 +52,11 @@ sealer: ## Build what a browser seals with
 kube: bin/kube ## Make the control plane for tests, bin/kube (once; minutes. BULLA_PREBUILT=no: no download)
 bin/kube: $(wildcard fixtures/kube/* fixtures/kwok/* fixtures/prebuilt/*.sh fixtures/prebuilt/*.sha512)
 	@mkdir -p $(BIN) && GO=$(GO) fixtures/prebuilt/build.sh $(BIN) '$(KUBE_LDFLAGS)'
+
+gitea: bin/gitea ## Make a real Gitea for the tests of pull requests, bin/gitea (once; minutes)
+bin/gitea: fixtures/gitea/go.mod fixtures/gitea/go.sum
+	@mkdir -p $(BIN) && cd fixtures/gitea && CGO_ENABLED=1 $(GO) build -ldflags=-w \
+		-tags 'sqlite sqlite_unlock_notify' -o $(BIN)/gitea code.gitea.io/gitea
 
 tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators and linters into bin/
 define tool

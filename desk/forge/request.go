@@ -61,6 +61,12 @@ type requests interface {
 // ErrNoRequest says that there is no pull request for a branch.
 var ErrNoRequest = errors.New("there is no pull request for it")
 
+const (
+	// mostAgain is how often a branch that was just pushed is tried again, each soon.
+	mostAgain = 3
+	soon      = time.Second
+)
+
 // mostBody is GitHub's bound, the least of the three, in bytes.
 const mostBody = 65000
 
@@ -80,6 +86,15 @@ func (f *Forge) OpenRequest(ctx context.Context, p Pull) (Request, error) {
 		p.Body = strings.ToValidUTF8(p.Body[:mostBody], "") + "\n…\n"
 	}
 	made, err := f.client.open(ctx, p)
+	// Gitea knows of a branch a second after it took it: it was asked for the list just
+	// now, so what is not found is the branch.
+	for n := 0; n < mostAgain && err != nil && f.asked.status() == http.StatusNotFound; n++ {
+		select {
+		case <-ctx.Done():
+		case <-time.After(soon):
+		}
+		made, err = f.client.open(ctx, p)
+	}
 	if err == nil {
 		return f.cleaned(made), nil
 	}

@@ -66,6 +66,28 @@ func TestAPullRequestIsOpenedOnce(t *testing.T) {
 	})
 }
 
+// TestABranchThatTheForgeHasNotSeenYetIsTriedAgain: Gitea 1.24 answers 404 for a second
+// after it took a push.
+func TestABranchThatTheForgeHasNotSeenYetIsTriedAgain(t *testing.T) {
+	each(t, func(t *testing.T, s *standin.StandIn) {
+		f := at(t, s)
+		asked := 0
+		s.Fail = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPost {
+				asked++
+			}
+			if late := r.Method == http.MethodPost && asked == 1; late {
+				w.WriteHeader(http.StatusNotFound)
+				return true
+			}
+			return false
+		}
+		if r, err := f.OpenRequest(t.Context(), pull); err != nil || r.Number != 7 || asked != 2 {
+			t.Errorf("%+v, %v, asked %d times", r, err, asked)
+		}
+	})
+}
+
 // TestWhatBecameOfAPullRequest: its state, and in words what it waits for.
 func TestWhatBecameOfAPullRequest(t *testing.T) {
 	hash := strings.Repeat("ab", 20)
