@@ -7,3 +7,6 @@ func Patterns() (all []string) {
 	}
 	return all
 }
+
+// LookAt looks at pages as people do.
+var LookAt = lookAt

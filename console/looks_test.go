@@ -2,8 +2,10 @@ package console
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,14 +17,9 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
-// looked opens pages of a world in Chromium, with the policy that guards give them.
+// looked looks at pages of a world.
 func (w *world) looked(t *testing.T, state string, paths map[string]string) {
 	w.t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		out.Header().Set("Content-Security-Policy", sealer.PagePolicy)
-		w.console.Handler().ServeHTTP(out, r)
-	}))
-	w.t.Cleanup(server.Close)
 	snapshot, err := w.console.clone.Snapshot(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
@@ -31,8 +28,21 @@ func (w *world) looked(t *testing.T, state string, paths map[string]string) {
 	if _, err := snapshot.Built(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	for name, path := range paths {
-		t.Run(name, func(t *testing.T) { axe.Check(t, browser.ForTest(t), name+"-"+state, server.URL+path) })
+	lookAt(t, w.console.Handler(), state, paths)
+}
+
+// lookAt opens pages in Chromium, with the policy that guards give them, one
+// after the other in one browser.
+func lookAt(t *testing.T, pages http.Handler, state string, paths map[string]string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		out.Header().Set("Content-Security-Policy", sealer.PagePolicy)
+		pages.ServeHTTP(out, r)
+	}))
+	t.Cleanup(server.Close)
+	b := browser.ForTest(t)
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		axe.Check(t, b, name+"-"+state, server.URL+paths[name])
 	}
 }
 

@@ -21,6 +21,7 @@ const parts = `{{define "content"}}<h1>Parts</h1>
 <section id="results"><p id="said">{{.Body}}</p></section>
 <div id="polled" hx-get="/poll" hx-trigger="every 100ms" hx-swap="innerMorph"><button id="kept">0</button></div>
 <div id="hostile" hx-get="/hostile" hx-trigger="try" hx-swap="innerHTML">calm</div>
+<button id="change" hx-post="/change" hx-target="#changed">Change</button><p id="changed"></p>
 <div id="loud" hx-on:try="document.title = 'evaluated'"></div>
 {{end}}`
 
@@ -44,13 +45,16 @@ func world(t *testing.T) (url string, down *atomic.Bool) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", http.StripPrefix("/static/", Static()))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		if err := set.Write(w, Page{Template: "parts.html", Title: "Parts", Body: "found " + r.FormValue("q"),
+		if err := set.Write(w, Page{Template: "parts.html", Title: "Parts", CSRF: "t0ken", Body: "found " + r.FormValue("q"),
 			Part: r.Header.Get("HX-Request") == "true"}); err != nil {
 			t.Error(err)
 		}
 	})
 	mux.HandleFunc("GET /poll", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintf(w, `<button id="kept">%d</button>`, polls.Add(1))
+	})
+	mux.HandleFunc("POST /change", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "<b>%s</b>", r.Header.Get("X-CSRF-Token"))
 	})
 	mux.HandleFunc("GET /hostile", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`<p>put there</p><script>document.title = "taken"</script>`))
@@ -95,6 +99,8 @@ func TestHtmxLivesUnderThePolicy(t *testing.T) {
 		q.dispatchEvent(new Event('input', {bubbles: true})) })()`)
 	until("searched", `document.getElementById('said').textContent === 'found <i>x</i>' &&
 		document.activeElement.id === 'q'`)
+	b.Must(t, nil, `document.getElementById('change').click()`)
+	until("changed, with what shows that the page asked", `document.getElementById('changed').textContent === 't0ken'`)
 	// The next poll takes a notice away again.
 	b.Must(t, nil, `(() => { const at = document.getElementById('offline'); globalThis.heard = '';
 		new MutationObserver(() => { heard += at.textContent }).observe(at, {childList: true}) })()`)

@@ -23,6 +23,13 @@ htmx.registerExtension("bulla", {
     ),
 });
 
+// What changes something shows that a page of this console asks for it.
+document.addEventListener("htmx:config:request", ({ detail }) => {
+  const { request } = detail.ctx;
+  const token = document.querySelector('meta[name="csrf"]')?.content;
+  if (token && request.method !== "GET") request.headers["X-CSRF-Token"] = token;
+});
+
 // A poll that gets no answer must not leave an old page looking new.
 const told = document.getElementById("offline");
 const tell = (text) => {
