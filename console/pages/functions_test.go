@@ -57,7 +57,7 @@ func TestAStateIsAWordAndAShape(t *testing.T) {
 	shapes := map[string]string{}
 	for word, tone := range tones {
 		html := string(state(word))
-		if !strings.Contains(html, word) || !strings.Contains(html, "<svg") {
+		if !strings.Contains(html, ">"+strings.ToUpper(word[:1])+word[1:]+"</span>") || !strings.Contains(html, "<svg") {
 			t.Errorf("%s: %s", word, html)
 		}
 		if was, ok := shapes[tone.shape]; ok && was != tone.class {

@@ -41,10 +41,13 @@ var tones = map[string]tone{
 	"unknown":      {"faint", dots},
 }
 
-// state is a state in words, with its shape and colour. One that the table does not have
+// state is a state in words, with its shape and colour, and a capital as all have. One that the table does not have
 // is shown as it is, with the shape of what is not known.
 func state(word any) template.HTML {
 	text := fmt.Sprint(word)
+	if text != "" && text[0] >= 'a' && text[0] <= 'z' {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
 	t, ok := tones[strings.ToLower(text)]
 	if !ok {
 		t = tones["unknown"]
