@@ -22,6 +22,7 @@ const parts = `{{define "content"}}<h1>Parts</h1>
 <div id="polled" hx-get="/poll" hx-trigger="every 100ms" hx-swap="innerMorph"><button id="kept">0</button></div>
 <div id="hostile" hx-get="/hostile" hx-trigger="try" hx-swap="innerHTML">calm</div>
 <button id="change" hx-post="/change" hx-target="#changed">Change</button><p id="changed"></p>
+<div id="framed" hx-get="/framed" hx-trigger="try">calm</div>
 <div id="loud" hx-on:try="document.title = 'evaluated'"></div>
 {{end}}`
 
@@ -55,6 +56,9 @@ func world(t *testing.T) (url string, down *atomic.Bool) {
 	})
 	mux.HandleFunc("POST /change", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "<b>%s</b>", r.Header.Get("X-CSRF-Token"))
+	})
+	mux.HandleFunc("GET /framed", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`<iframe srcdoc="<p>put there"></iframe>`))
 	})
 	mux.HandleFunc("GET /hostile", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`<p>put there</p><script>document.title = "taken"</script>`))
@@ -108,9 +112,12 @@ func TestHtmxLivesUnderThePolicy(t *testing.T) {
 	b.Must(t, nil, `document.getElementById('loud').dispatchEvent(new Event('try'))`)
 	until("a script in an answer is refused, and told",
 		`heard.includes('cannot be shown')`)
+	b.Must(t, nil, `(() => { heard = ''; document.getElementById('framed').dispatchEvent(new Event('try')) })()`)
+	until("a frame in an answer is refused, and told", `heard.includes('cannot be shown')`)
 	var title string
-	b.Must(t, &title, `document.title + document.getElementById('hostile').textContent`)
-	if title != "Parts · bullacalm" {
+	b.Must(t, &title, `document.title + document.getElementById('hostile').textContent +
+		document.getElementById('framed').innerHTML`)
+	if title != "Parts · bullacalmcalm" {
 		t.Errorf("the page was changed: %q", title)
 	}
 	down.Store(true)
