@@ -49,3 +49,11 @@ func TestPagesOfRequestsCanBeUsedByEverybody(t *testing.T) {
 		console.LookAt(t, a.pages, "delivering", map[string]string{"request": at})
 	})
 }
+
+// TestPagesOfTheWizardCanBeUsedByEverybody: each of its steps, and what goes with an application.
+func TestPagesOfTheWizardCanBeUsedByEverybody(t *testing.T) {
+	_, _, c := startWizard(t, "")
+	const chosen = "/new?application=app&shape=password&name=payments-db&keys=password&way=env&workload=Deployment%2Fapi"
+	console.LookAt(t, c.Handler(), "wizard", map[string]string{"new-application": "/new", "new-values": chosen + "&step=1",
+		"new-delivery": chosen + "&step=2", "new-clusters": chosen + "&step=3", "retire": "/applications/app/retire"})
+}
