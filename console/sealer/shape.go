@@ -16,8 +16,10 @@ import (
 const (
 	// EnvText is a whole .env file.
 	EnvText = ".env"
-	// The parts of a registry's entry.
-	Server, Username, Secret = "server", "username", "password"
+	// Server, Username and Secret are the parts of a registry's entry.
+	Server   = "server"
+	Username = "username"
+	Secret   = "password"
 
 	dockerKey = ".dockerconfigjson"
 	hub       = "https://index.docker.io/v1/"

@@ -66,7 +66,7 @@ func (r Repository) Commit(ctx context.Context, c Change) (commit string, err er
 	if err != nil {
 		return "", fmt.Errorf("commit: %w", err)
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }() // empty indexes, in a folder for such things
 	index, err := r.newIndex(ctx, work, c.Base)
 	if err != nil {
 		return "", err
