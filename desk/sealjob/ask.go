@@ -2,7 +2,6 @@ package sealjob
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 
@@ -122,9 +121,13 @@ func (a *Asked) check(i int, block api.Block) error {
 		if lock.Key != a.sealer.Key.ID {
 			return fmt.Errorf("its lock %d is of another sealing key", n)
 		}
-		if _, err := base64.StdEncoding.DecodeString(lock.Ciphertext); err != nil || lock.Ciphertext == "" {
-			return fmt.Errorf("its lock %d is no ciphertext", n)
+		if err := sealing.CheckLock(a.sealer.Key.Suite, lock); err != nil {
+			return fmt.Errorf("its lock %d is no ciphertext: %w", n, err)
 		}
+	}
+	// Before it is written into a file, whose errors might quote it.
+	if _, err := sealing.ParsePayload(block.Payload); err != nil {
+		return fmt.Errorf("it is no ciphertext: %w", err)
 	}
 	return nil
 }

@@ -86,10 +86,16 @@ func TestOnlyWhatWasAskedForIsTaken(t *testing.T) {
 		"for another target":  func(b []api.Block) []api.Block { b[0].Locks[0].Target = "set/all"; return b },
 		"another sealing key": func(b []api.Block) []api.Block { b[0].Locks[0].Key = "k2"; return b },
 		"is no ciphertext":    func(b []api.Block) []api.Block { b[0].Locks[0].Ciphertext = "horse!"; return b },
-		"spec.blocks[0]":      func(b []api.Block) []api.Block { b[0].Payload = "correct horse"; return b },
+		// A value in base64, as Kubernetes shows it.
+		"lock ciphertext has 13 bytes": func(b []api.Block) []api.Block {
+			b[0].Locks[0].Ciphertext = "Y29ycmVjdCBob3JzZQ=="
+			return b
+		},
+		"it is no ciphertext": func(b []api.Block) []api.Block { b[0].Payload = "correct horse"; return b },
 	} {
 		a := w.ask(j)
-		if _, err := a.Take(change(w.elsewhere(j, a, "db"))); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := a.Take(change(w.elsewhere(j, a, "db")))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "horse") {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
