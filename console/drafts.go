@@ -162,7 +162,8 @@ func (c *Console) preview(w http.ResponseWriter, r *http.Request) error {
 	return c.previewed(w, r, false)
 }
 
-func (c *Console) previewed(w http.ResponseWriter, r *http.Request, mine bool) error {
+// previewed says with anew that it is another one than was looked at.
+func (c *Console) previewed(w http.ResponseWriter, r *http.Request, anew bool) error {
 	d, err := c.draftOf(r)
 	if err != nil {
 		return err
@@ -171,8 +172,8 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, mine bool) e
 		http.Redirect(w, r, "/drafts/"+d.ID+"/seal", http.StatusSeeOther)
 		return nil
 	}
-	body := map[string]any{"Steps": steps, "At": 5, "Draft": d}
-	now, err := c.drafts.Current(r.Context(), d, mine)
+	body := map[string]any{"Steps": steps, "At": 5, "Draft": d, "Anew": anew}
+	now, err := c.drafts.Current(r.Context(), d, false)
 	var moved *draft.Moved
 	switch {
 	case errors.As(err, &moved):
@@ -215,7 +216,8 @@ func (c *Console) again(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// propose makes the branch of a draft, and the pull request.
+// propose makes the branch of a draft, and the pull request: of the commit that the person
+// looked at. Where a merge or another tab made another one of it, they look at that first.
 func (c *Console) propose(w http.ResponseWriter, r *http.Request) error {
 	d, err := c.draftOf(r)
 	if err != nil {
@@ -226,6 +228,9 @@ func (c *Console) propose(w http.ResponseWriter, r *http.Request) error {
 		// The page says what changed, and asks.
 		http.Redirect(w, r, "/drafts/"+d.ID, http.StatusSeeOther)
 		return nil //nolint:nilerr // as above
+	}
+	if now.Commit == "" || now.Commit != r.PostFormValue("commit") {
+		return c.previewed(w, r, true)
 	}
 	p, err := c.drafts.Preview(r.Context(), now, c.committing(r.Context()), "")
 	if err != nil {

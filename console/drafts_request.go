@@ -25,10 +25,11 @@ func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Prev
 		return nil
 	}
 	return c.show(w, r, page{Template: "requested.html", Title: "The branch is made", Section: "requests",
-		Body: map[string]any{"Done": done, "Why": problemOf(done.NotOpened), "ID": p.ID}})
+		Body: map[string]any{"Done": done, "Why": problemOf(done.NotOpened), "ID": p.ID, "Commit": p.Commit}})
 }
 
-// branchOf names a branch after what it does. The draft's id tells two of one title apart.
+// branchOf names a branch after what it does. The commit tells two of one title apart, and
+// what was made anew from what stands at the remote already.
 func branchOf(p *draft.Preview) string {
 	words := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -43,5 +44,5 @@ func branchOf(p *draft.Preview) string {
 		}
 	}
 	name := strings.Join(kept, "-")
-	return "bulla/" + name[:min(len(name), 60)] + "-" + strings.ToLower(p.ID[:6])
+	return "bulla/" + name[:min(len(name), 60)] + "-" + p.Commit[:8]
 }

@@ -1,6 +1,7 @@
 package draft_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -145,6 +146,44 @@ func TestADraftIsItsOwners(t *testing.T) {
 	}
 	if _, err := s.Get(mine.ID, "bob", now); err != nil {
 		t.Errorf("another one's drafts put it out: %v", err)
+	}
+}
+
+// TestWhatIsProposedIsWhatWasLookedAt: one commit for as long as the draft is the same, and
+// none of an older state of it.
+func TestWhatIsProposedIsWhatWasLookedAt(t *testing.T) {
+	w := newWorld(t)
+	d := w.seal(w.begin(password()), map[string]string{"password": "one"})
+	looked := w.preview(d).Commit
+	again, err := w.Get(d.ID, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := func(context.Context, string, map[string][]byte, string) (string, error) {
+		return strings.Repeat("0", len(looked)), nil
+	}
+	for _, at := range []draft.Draft{d, again} {
+		if p, err := w.Preview(t.Context(), at, later, "test"); err != nil || p.Commit != looked {
+			t.Errorf("looked at %s, then at another: %v", looked, err)
+		}
+	}
+	other := w.seal(again, map[string]string{"password": "two"})
+	if other.Commit != "" {
+		t.Error("a commit of other values")
+	}
+	if _, err := w.Preview(t.Context(), d, w.dangling, "test"); err == nil {
+		t.Error("what another tab sealed before is looked at as the draft")
+	}
+	if _, err := w.Take(t.Context(), d, d.Blocks); err == nil {
+		t.Error("what another tab sealed before takes the place of what was sealed since")
+	}
+	w.merge(map[string][]byte{"apps/app/api.yaml": []byte(strings.ReplaceAll(deployment, "api:1", "api:2"))})
+	w.preview(other)
+	if other, err = w.Get(d.ID, "ann"); err != nil || other.Commit == "" {
+		t.Fatalf("nothing was looked at: %v", err)
+	}
+	if moved, err := w.Current(t.Context(), other, false); err != nil || moved.Commit != "" {
+		t.Errorf("on another base: %s, %v", moved.Commit, err)
 	}
 }
 

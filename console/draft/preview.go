@@ -19,9 +19,7 @@ type Committer func(ctx context.Context, base string, files map[string][]byte, t
 // Preview is what a draft does.
 type Preview struct {
 	Draft
-	// Commit has the change, on [Draft.Base].
-	Commit string
-	Plan   *plan.Plan
+	Plan *plan.Plan
 	// Verdict is the plan in one sentence, Text all of it for a pull request.
 	Verdict, Text string
 	Diffs         []Diff
@@ -32,11 +30,16 @@ func (d *Desk) Preview(ctx context.Context, draft Draft, commit Committer, versi
 	if !draft.Sealed() {
 		return nil, fault.New("go back and seal the values", "the draft has no values yet")
 	}
-	p := &Preview{Draft: draft}
-	var err error
-	if p.Commit, err = commit(ctx, draft.Base, draft.Files, draft.Title()); err != nil {
-		return nil, err
+	if draft.Commit == "" {
+		made, err := commit(ctx, draft.Base, draft.Files, draft.Title())
+		if err != nil {
+			return nil, err
+		}
+		if draft, err = d.store.Committed(draft, made, time.Now()); err != nil {
+			return nil, err
+		}
 	}
+	p := &Preview{Draft: draft}
 	both, err := revisions.Open(d.Clone.Folder, time.Now())
 	if err != nil {
 		return nil, err

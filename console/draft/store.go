@@ -29,7 +29,14 @@ type Draft struct {
 	Blocks []api.Block
 	// Files of the commit, by path; nil for one that goes.
 	Files map[string][]byte
-	Until time.Time
+	// Commit has the files on Base; "" until somebody looked at it. What is proposed is what
+	// they saw, and pressed again it is the same one.
+	Commit string
+	Until  time.Time
+
+	// turn tells this state from others: a copy of an older one, as another tab has it, puts
+	// none in its place.
+	turn int
 }
 
 // Sealed reports whether nothing is missing but a look at it.
@@ -63,7 +70,11 @@ func (s *Store) Put(d Draft, now time.Time) (Draft, error) {
 		d.ID, d.Until = rand.Text(), now.Add(Life)
 	} else if old, ok := s.all[d.ID]; !ok || old.Owner != d.Owner {
 		return d, gone()
+	} else if old.turn != d.turn {
+		return d, errTurned
 	}
+	d.Commit = ""
+	d.turn++
 	if s.all == nil {
 		s.all = map[string]Draft{}
 	}
@@ -97,6 +108,28 @@ var ErrGone = fault.New("begin again; a draft ends after twelve hours, and when 
 	"there is no such draft")
 
 func gone() error { return ErrGone }
+
+var errTurned = fault.New("load the page anew: it shows the draft as it is now",
+	"the draft changed meanwhile, in another tab")
+
+// Committed keeps the commit of a draft as it is, unless it has one: of two looks at once
+// the first counts for both.
+func (s *Store) Committed(d Draft, commit string, now time.Time) (Draft, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(now)
+	is, ok := s.all[d.ID]
+	switch {
+	case !ok || is.Owner != d.Owner:
+		return d, gone()
+	case is.turn != d.turn:
+		return d, errTurned
+	case is.Commit == "":
+		is.Commit = commit
+		s.all[d.ID] = is
+	}
+	return is, nil
+}
 
 func (s *Store) drop(now time.Time) {
 	for id, d := range s.all {

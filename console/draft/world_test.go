@@ -128,11 +128,21 @@ func (w *world) dangling(_ context.Context, base string, files map[string][]byte
 // seal does what a browser does.
 func (w *world) seal(d draft.Draft, given map[string]string) draft.Draft {
 	w.Helper()
-	asking, err := w.Ask(w.Context(), d, nil)
+	asking, err := w.Ask(w.Context(), w.again(d), nil)
 	if err != nil {
 		w.Fatal(err)
 	}
-	d, err = w.Take(w.Context(), d, w.blocks(asking, given))
+	d, err = w.Take(w.Context(), w.again(d), w.blocks(asking, given))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return d
+}
+
+// again is a draft as the next request finds it.
+func (w *world) again(d draft.Draft) draft.Draft {
+	w.Helper()
+	d, err := w.Get(d.ID, d.Owner)
 	if err != nil {
 		w.Fatal(err)
 	}
