@@ -14,7 +14,7 @@ import (
 // Its token stands in the query and not in the fragment: a fragment takes a script to be
 // read, and the first page would not work without one. What a query is feared for does
 // not count here: the link is spent before a history or a log is read, no page of ours
-// refers to another, and no proxy stands between a browser and loopback.
+// refers to another site, and no proxy stands between a browser and loopback.
 type Ticket struct {
 	hash  [32]byte
 	until time.Time

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -67,12 +68,24 @@ func (r run) console(ctx context.Context) (*console.Console, error) {
 	if err != nil {
 		return nil, err
 	}
+	follow(ctx, c, proposals, fetchEvery)
 	// What the command line saw of the log binds the pages, and the other way round.
 	seen := func(fleet string) client.Checkpoints {
 		return auditlog.NewMemory(filepath.Dir(store.Path()), fleet, r.Warnf)
 	}
 	return console.New(console.Options{Clone: c, RootKey: rootKey, Proposals: proposals, Checkpoints: seen,
 		Who: func(*http.Request) (console.Person, error) { return who.is(), nil }})
+}
+
+// fetchEvery is as often as editors fetch.
+const fetchEvery = 3 * time.Minute
+
+// follow has the clone brought up to date by the person's own git: what a page waits for,
+// such as a merge, would never be seen.
+func follow(ctx context.Context, c *clone.Clone, p *console.Proposals, every time.Duration) {
+	if p.Git.Remote != "" {
+		c.Follow(ctx, every, p.Git.Fetch)
+	}
 }
 
 // verified is the root key under which the fleet's keys verify. It keeps that this

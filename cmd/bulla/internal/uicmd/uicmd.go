@@ -28,8 +28,9 @@ import (
 const long = `Open the console: pages that show the fleet, and change it by pull requests.
 
 Run it in a clone of the fleet repository. The pages are of the branch that counts,
-which is the default branch of the remote as the clone has it; your own changes in
-the working tree are neither shown nor touched.
+which is the default branch of the remote; git fetches it every 3 minutes, into the
+clone's remote-tracking branches. Your own changes in the working tree are neither
+shown nor touched.
 
 They are served to this machine alone, on loopback. A browser is let in by the link
 that this prints, once, within 5 minutes; others are refused. Values are sealed in

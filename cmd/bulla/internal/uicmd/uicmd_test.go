@@ -13,6 +13,9 @@ import (
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/console"
+	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/desk/forge"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
 // TestItEndsWhenNobodyUsesIt: what somebody left open waits for whoever comes by.
@@ -41,6 +44,50 @@ func TestItEndsWhenNobodyUsesIt(t *testing.T) {
 	}
 	if _, err := http.Get("http://" + address + "/"); err == nil {
 		t.Error("it still answers")
+	}
+}
+
+// TestItSeesWhatWasMergedSince: a page says that the clone fetches by itself.
+func TestItSeesWhatWasMergedSince(t *testing.T) {
+	upstream, folder := testfleet.NewRepository(t, testfleet.Two()), t.TempDir()
+	if out, err := exec.Command("git", "clone", "-q", upstream.Dir, folder).CombinedOutput(); err != nil {
+		t.Fatalf("clone: %v: %s", err, out)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	open := func(branch string) (*clone.Clone, *console.Proposals) {
+		t.Helper()
+		c, err := clone.Open(folder, branch, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := console.NewProposals(ctx, folder, branch, forge.Asked{}, func(string) string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, p
+	}
+	c, p := open("refs/remotes/origin/main")
+	follow(ctx, c, p, time.Millisecond)
+	defer func() { // none is under way when the folder goes
+		cancel()
+		if err := c.Fetch(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	merged := upstream.Commit(t, "merged", nil)
+	for range 300 {
+		if s, err := c.Snapshot(ctx); err == nil && s.Commit == merged {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if s, err := c.Snapshot(ctx); err != nil || s.Commit != merged {
+		t.Errorf("what was merged is not shown: %v", err)
+	}
+	alone, p := open("refs/heads/main")
+	follow(ctx, alone, p, time.Millisecond)
+	if _, follows := alone.Fetched(); follows {
+		t.Error("a branch of the clone alone is fetched")
 	}
 }
 
