@@ -100,7 +100,7 @@ func (c *Console) follow(ctx context.Context, p *Proposals, person Person, branc
 		return f, err
 	}
 	if f.Ahead {
-		c.fetchSoon(ctx)
+		c.clone.FetchSoon(ctx) // the page does not wait for it: it asks again
 	}
 	f.Over = f.Closed
 	if f.Merged == "" {
@@ -113,14 +113,6 @@ func (c *Console) follow(ctx context.Context, p *Proposals, person Person, branc
 	f.NoService = c.deliver(ctx, p, person.Service, snapshot, &f)
 	f.Over = f.Step() == len(requestSteps)
 	return f, nil
-}
-
-// fetchSoon has the clone look for what the forge says is there, unless it just did. The
-// page does not wait for it: it asks again.
-func (c *Console) fetchSoon(ctx context.Context) {
-	if last, follows := c.clone.Fetched(); follows && time.Since(last.At) > 10*time.Second {
-		go func() { _ = c.clone.Fetch(context.WithoutCancel(ctx)) }()
-	}
 }
 
 // ask asks the forge.

@@ -239,3 +239,36 @@ func TestFetchesGoOnAndSaySo(t *testing.T) {
 		t.Errorf("fetched %+v, %v", last, follows)
 	}
 }
+
+// TestManyWhoWaitForAMergeFetchOnce: a page asks every ten seconds, and a remote may hang.
+func TestManyWhoWaitForAMergeFetchOnce(t *testing.T) {
+	r := testfleet.NewRepository(t, testfleet.Two())
+	c := open(t, r.Dir, "main")
+	c.FetchSoon(t.Context()) // nobody follows
+	hung, asked := make(chan struct{}), make(chan struct{}, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Follow(ctx, time.Hour, func(context.Context) error {
+		asked <- struct{}{}
+		<-hung
+		return errors.New("no route")
+	})
+	<-asked
+	for range 50 {
+		c.FetchSoon(t.Context())
+	}
+	hung <- struct{}{}
+	<-asked // the one for all of them
+	hung <- struct{}{}
+	for last, _ := c.Fetched(); last.Err == nil; last, _ = c.Fetched() {
+		time.Sleep(time.Millisecond)
+	}
+	for range 50 {
+		c.FetchSoon(t.Context())
+	}
+	cancel()
+	select {
+	case <-asked:
+		t.Error("pages queue for the remote, or ask it again at once")
+	case <-time.After(50 * time.Millisecond):
+	}
+}

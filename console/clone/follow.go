@@ -23,6 +23,10 @@ type remote struct {
 
 	mu   sync.Mutex
 	last Fetched
+	// tried is when a fetch ended last, whatever came of it.
+	tried time.Time
+	// soon: one that [Clone.FetchSoon] began is under way.
+	soon bool
 }
 
 const (
@@ -30,6 +34,8 @@ const (
 	fetchWithin = 2 * time.Minute
 	// slowest is between fetches that fail.
 	slowest = 10 * time.Minute
+	// moment is how old an answer may be that a page takes for one of now.
+	moment = 10 * time.Second
 )
 
 // Follow fetches now, and then again and again, until ctx ends. Fetches that fail are
@@ -83,10 +89,29 @@ func (c *Clone) Fetch(ctx context.Context) error {
 	}
 	c.remote.mu.Lock()
 	defer c.remote.mu.Unlock()
+	c.remote.tried = time.Now()
 	if c.remote.last.Err = err; err == nil {
 		c.remote.last.At = time.Now().UTC()
 	}
 	return err
+}
+
+// FetchSoon has somebody fetch, and waits for nothing. Pages that wait for a merge ask as
+// often as they are looked at: of all that ask one fetches, and none where one just ended,
+// or a remote that hangs would have them queue without end.
+func (c *Clone) FetchSoon(ctx context.Context) {
+	c.remote.mu.Lock()
+	defer c.remote.mu.Unlock()
+	if c.remote.fetch == nil || c.remote.soon || time.Since(c.remote.tried) < moment {
+		return
+	}
+	c.remote.soon = true
+	go func() {
+		_ = c.Fetch(context.WithoutCancel(ctx)) // Fetched has it
+		c.remote.mu.Lock()
+		defer c.remote.mu.Unlock()
+		c.remote.soon = false
+	}()
 }
 
 // Fetched says when the remote was asked last. follows is false where nobody asks it: then
