@@ -155,6 +155,27 @@ func TestWithoutASessionThereIsNoPage(t *testing.T) {
 	}
 }
 
+// TestAWindowThatWasLeftOpenIsNobodysUse: a page that asks for itself keeps no session.
+func TestAWindowThatWasLeftOpenIsNobodysUse(t *testing.T) {
+	w := newWorld(t)
+	used := w.sessions.LastUsed()
+	for passed := 20; passed <= 80; passed += 20 {
+		w.mu.Lock()
+		w.now = w.now.Add(20 * time.Minute)
+		w.mu.Unlock()
+		want := http.StatusOK
+		if passed > 60 {
+			want = http.StatusUnauthorized
+		}
+		if _, status := w.text("GET", "/", "", w.in, with("HX-Request", "true")); status != want {
+			t.Errorf("after %d minutes: %d", passed, status)
+		}
+	}
+	if now := w.sessions.LastUsed(); !now.Equal(used) {
+		t.Errorf("used last at %v, then at %v", used, now)
+	}
+}
+
 // TestACookieIsTheBrowsersAlone: no script reads it, no other site sends it, and a
 // session that somebody put there before (fixation) is not taken over.
 func TestACookieIsTheBrowsersAlone(t *testing.T) {

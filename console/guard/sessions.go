@@ -101,7 +101,10 @@ func (s *Sessions) find(r *http.Request, cookie string) *Session {
 		delete(s.by, at)
 		return nil
 	}
-	found.seen, s.last = now, now
+	// A page that asks for itself, in a window that somebody left open, is nobody's use.
+	if r.Header.Get("HX-Request") != "true" {
+		found.seen, s.last = now, now
+	}
 	return found
 }
 
