@@ -29,7 +29,7 @@ func Env(text []byte) (map[string][]byte, error) {
 		return nil, ErrNotText
 	}
 	all := map[string][]byte{}
-	number := 0
+	number, above := 0, ""
 	for line := range strings.Lines(string(text)) {
 		number++
 		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
@@ -47,12 +47,28 @@ func Env(text []byte) (map[string][]byte, error) {
 			// The key is not quoted: it may be a piece of a value of several lines.
 			return nil, &LineError{number, "has no name of a variable before its =",
 				"write KEY=VALUE, each value on one line"}
+		case isRest(above, line):
+			return nil, &LineError{number, "looks like the rest of the value above it, cut by base64",
+				"write KEY=VALUE, each value on one line: base64 -w0"}
 		case twice:
 			return nil, &LineError{number, "has a name that stands above already", "give each name once"}
 		}
-		all[key] = []byte(value)
+		all[key], above = []byte(value), value
 	}
 	return all, nil
+}
+
+// isRest says of a line that it is the last of a value that base64(1) or openssl(1) cut: what
+// stands before its padding would be taken for a name, which everybody reads.
+func isRest(above, line string) bool {
+	const letters = lower + upper + digits
+	if len(above) != 76 && len(above) != 64 || strings.Trim(above, letters+"+/-_") != "" {
+		return false
+	}
+	// Names have small letters or digits seldom, and the hex of a key has no large ones.
+	rest := strings.TrimRight(line, "=")
+	return len(line)%4 == 0 && len(line)-len(rest) <= 2 && strings.ContainsAny(above, upper) &&
+		strings.ContainsAny(above, lower) && strings.ContainsAny(rest, lower)
 }
 
 // isVariable: letters, digits, '_', '-' and '.', no digit first, as Kubernetes has it.
