@@ -12,14 +12,12 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
-	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/desk/yamltext"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
-// take writes blocks that a browser sealed; see [sealjob.Asked.Take].
+// take writes blocks that a browser sealed; see Take of desk/sealjob.
 func (w *work) take(c Choice, blocks []api.Block) (map[string][]byte, error) {
 	out, err := w.asked.Take(blocks)
 	if err != nil {
@@ -122,23 +120,4 @@ func without(s *clone.Snapshot, file string) (map[string][]byte, error) {
 		}
 	}
 	return files, nil
-}
-
-// Lost are the clusters that open what is there now, and not what stays.
-func (c Choice) Lost(s *clone.Snapshot) []string {
-	where, err := c.where(s)
-	if err != nil {
-		return nil
-	}
-	var before, after []sealing.Target
-	for _, text := range where.Targets() {
-		t, err := sealing.ParseTarget(text)
-		if err != nil {
-			continue
-		}
-		if before = append(before, t); !slices.Contains(c.Targets, t) {
-			after = append(after, t)
-		}
-	}
-	return sealjob.Lost(s.Model, before, after)
 }

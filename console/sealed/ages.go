@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"time"
 
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/values"
@@ -126,18 +125,4 @@ func payload(s kbuilt.Stub, key string) string {
 		}
 	}
 	return ""
-}
-
-// Oldest is when the oldest of the values was sealed; zero where that is not known.
-func (t *Told) Oldest() time.Time {
-	var oldest time.Time
-	for _, v := range t.Values {
-		switch {
-		case v.Older:
-			return time.Time{}
-		case v.Set != nil && (oldest.IsZero() || v.Set.Time.Before(oldest)):
-			oldest = v.Set.Time
-		}
-	}
-	return oldest
 }

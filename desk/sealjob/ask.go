@@ -9,7 +9,6 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/stub"
-	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -175,9 +174,4 @@ func (a *Asked) write(blocks []api.Block, out *Outcome) (err error) {
 	}
 	out.Data, err = a.sheet.write(a.edit, blocks)
 	return err
-}
-
-// Reached are the clusters that locks for targets open on, sorted.
-func Reached(m *model.Model, targets []sealing.Target) []string {
-	return without(reached(m, targets), nil)
 }
