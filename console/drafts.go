@@ -50,7 +50,8 @@ type valuesPage struct {
 	Steps []string
 	At    int
 	Asked []field
-	Back  string
+	// Back is the address of the step before; "" where there is none.
+	Back string
 	// Cannot says why this console seals nothing.
 	Cannot string
 }
@@ -63,7 +64,7 @@ func (c *Console) sealPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := valuesPage{Draft: d, Steps: steps, At: 4, Asked: fieldsOf(d.Choice), Back: "/new"}
+	body := valuesPage{Draft: d, Steps: steps, At: 4, Asked: fieldsOf(d.Choice), Back: back(d.Choice)}
 	if err := c.canSeal(); err != nil {
 		body.Cannot = err.Error()
 	}

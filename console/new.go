@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/draft"
@@ -27,14 +28,17 @@ type wizard struct {
 	// Chosen are the fields of the address; Kept those of other steps than this one.
 	Chosen url.Values
 	Kept   map[string][]string
-	Wrong  string
+	// Wrong is what cannot be, and Do what to do about it.
+	Wrong, Do string
 
 	Applications []application
 	Shapes       []shapeOf
-	Alphabets    []string
+	Alphabets    []alphabetOf
 	Workloads    []workloadOf
 	Sets         []setOf
 	Clusters     []string
+	// Loose are clusters of the application that no set has which it is placed on.
+	Loose []string
 }
 
 type application struct {
@@ -74,7 +78,7 @@ var fieldsOfStep = [][]string{{"application"}, {"shape", "name", "keys", "length
 	{"way", "workload", "prefix", "path", "mode"}, {"set", "cluster"}}
 
 func (c *Console) newSecret(w http.ResponseWriter, r *http.Request) error {
-	return c.wizard(w, r, r.URL.Query(), "", http.StatusOK)
+	return c.wizard(w, r, r.URL.Query(), nil, http.StatusOK)
 }
 
 // makeDraft takes all choices together.
@@ -90,16 +94,22 @@ func (c *Console) makeDraft(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.PostForm.Del("csrf")
 	r.PostForm.Set("step", strconv.Itoa(stepOf(err)))
-	return c.wizard(w, r, r.PostForm, err.Error(), http.StatusUnprocessableEntity)
+	return c.wizard(w, r, r.PostForm, err, http.StatusUnprocessableEntity)
 }
 
-func (c *Console) wizard(w http.ResponseWriter, r *http.Request, chosen url.Values, wrong string, status int) error {
+func (c *Console) wizard(w http.ResponseWriter, r *http.Request, chosen url.Values, wrong error, status int) error {
 	s, err := c.clone.Snapshot(r.Context())
 	if err != nil {
 		return err
 	}
-	v := &wizard{Steps: steps, Chosen: chosen, Wrong: wrong, Kept: map[string][]string{}, Alphabets: values.Alphabets()}
+	v := &wizard{Steps: steps, Chosen: chosen, Kept: map[string][]string{}, Alphabets: alphabets()}
 	v.At = v.step(s)
+	if wrong == nil {
+		wrong = v.early()
+	}
+	if wrong != nil {
+		v.Wrong, v.Do = wrong.Error(), fault.Hint(wrong)
+	}
 	for step, names := range fieldsOfStep {
 		for _, name := range names {
 			if step != v.At && len(chosen[name]) > 0 {
@@ -186,6 +196,7 @@ func (v *wizard) sets(s *clone.Snapshot) {
 	if len(s.Model.Fleet.Spec.RecoveryRecipients) > 0 {
 		v.Clusters = on
 	}
+	v.loose(s, on)
 }
 
 // choiceOf reads the wizard's fields.
@@ -194,10 +205,19 @@ func choiceOf(f url.Values) (draft.Choice, error) {
 		Shape: draft.Shape(f.Get("shape")), Recipes: values.Recipes{}}
 	c.Keys = c.Shape.Fixed()
 	if c.Keys == nil && c.Shape != draft.Env {
-		c.Keys = strings.Fields(strings.ReplaceAll(cmp.Or(f.Get("keys"), "password"), ",", " "))
+		c.Keys = strings.Fields(strings.ReplaceAll(f.Get("keys"), ",", " "))
+	}
+	if len(c.Keys) == 0 && c.Shape == draft.File {
+		return c, draft.Wrong("keys", fault.NewUsage("write it, as keystore.p12", "nothing says what the file is called"))
+	}
+	if len(c.Keys) == 0 && c.Shape != draft.Env {
+		c.Keys = []string{"password"}
 	}
 	if c.Shape == draft.Generate {
-		length, err := strconv.Atoi(cmp.Or(f.Get("length"), "32"))
+		length, err := strconv.Atoi(strings.TrimSpace(cmp.Or(f.Get("length"), "32")))
+		if err != nil {
+			err = fault.NewUsage("write digits, as 32", "%.40q is no length", f.Get("length"))
+		}
 		recipe := values.Recipe{Length: length, Alphabet: cmp.Or(f.Get("alphabet"), "alnum")}
 		if err == nil {
 			err = recipe.Check()
@@ -223,7 +243,7 @@ func choiceOf(f url.Values) (draft.Choice, error) {
 				d.Env.Keys = variables(c.Keys, prefix)
 			}
 		case "volume":
-			d.Volume = &api.DeliverVolume{MountPath: strings.TrimSpace(f.Get("path")), DefaultMode: f.Get("mode")}
+			d.Volume = &api.DeliverVolume{MountPath: cmp.Or(strings.TrimSpace(f.Get("path")), "/etc/"+c.Name), DefaultMode: f.Get("mode")}
 		default:
 			continue
 		}

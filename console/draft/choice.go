@@ -6,6 +6,7 @@
 package draft
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -132,12 +133,19 @@ func (c Choice) Check() error {
 	return c.checkDeliver()
 }
 
+// variable is narrower than what Kubernetes takes: a shell reads no name with a dash.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // checkDeliver holds the wires to what a pod takes; the rest is the stub's to tell.
 func (c Choice) checkDeliver() error {
 	for _, d := range c.Deliver {
 		if d.Env != nil {
+			if prefix := d.Env.Prefix; prefix != "" && !variable.MatchString(prefix) {
+				return &FieldError{"variable", fault.NewUsage("letters, digits and '_', as DB_",
+					"%.60q begins no name of an environment variable", prefix)}
+			}
 			for _, name := range d.Env.Keys {
-				if len(validation.IsEnvVarName(name)) > 0 {
+				if !variable.MatchString(name) {
 					return &FieldError{"variable", fault.NewUsage("letters, digits and '_', as DB_PASSWORD",
 						"%.60q is no name of an environment variable", name)}
 				}

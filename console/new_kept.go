@@ -1,0 +1,126 @@
+package console
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/desk/values"
+	"github.com/bulla-dev/bulla/sealing"
+)
+
+// alphabetOf is what a generated value is made of, in words.
+type alphabetOf struct{ Name, Label string }
+
+func alphabets() (all []alphabetOf) {
+	words := map[string]string{"alnum": "letters and digits", "base64url": "letters, digits, - and _",
+		"digits": "digits alone", "hex": "0 to 9 and a to f", "printable": "letters, digits and signs"}
+	for _, name := range values.Alphabets() {
+		all = append(all, alphabetOf{name, cmp.Or(words[name], name)})
+	}
+	return all
+}
+
+// Has reports whether a value of a field is chosen.
+func (v *wizard) Has(field, value string) bool { return slices.Contains(v.Chosen[field], value) }
+
+// Way is the chosen one, or what suits the kind of secret.
+func (v *wizard) Way() string {
+	if way := v.Chosen.Get("way"); way != "" {
+		return way
+	}
+	switch draft.Shape(v.Chosen.Get("shape")) {
+	case draft.TLS, draft.SSH, draft.File:
+		return "volume"
+	case draft.Registry:
+		return "none"
+	}
+	return "env"
+}
+
+// Gets reports whether a workload is chosen. All are until somebody chose.
+func (v *wizard) Gets(kind, name string) bool {
+	return !v.Chosen.Has("way") || v.Has("workload", kind+"/"+name)
+}
+
+// Mode of the files; "" is a choice too.
+func (v *wizard) Mode() string {
+	if v.Chosen.Has("mode") {
+		return v.Chosen.Get("mode")
+	}
+	return "0400"
+}
+
+// Singly reports whether single clusters are to be seen at once.
+func (v *wizard) Singly() bool { return len(v.Loose) > 0 || v.Chosen.Has("cluster") }
+
+func (v *wizard) loose(s *clone.Snapshot, on []string) {
+	var sets []string
+	for _, t := range s.Model.LiveTargets(v.Chosen.Get("application")) {
+		if t.ClusterSet != "" {
+			sets = append(sets, t.ClusterSet)
+		}
+	}
+	for _, cluster := range on {
+		if !slices.ContainsFunc(sets, func(set string) bool { return slices.Contains(s.Model.Members(set), cluster) }) {
+			v.Loose = append(v.Loose, cluster)
+		}
+	}
+}
+
+// early is what is wrong with a step that was left: it is told there, not at the end. The
+// step that has it is shown.
+func (v *wizard) early() error {
+	choice, err := choiceOf(v.Chosen)
+	if err == nil {
+		err = choice.Check()
+	}
+	if err == nil || stepOf(err) >= v.At {
+		return nil
+	}
+	v.At = stepOf(err)
+	return err
+}
+
+// back is the step before the values, with all that was chosen; "" where no wizard led there.
+func back(c draft.Choice) string {
+	if c.Kind != draft.New {
+		return ""
+	}
+	q := url.Values{"application": {c.Placement}, "shape": {string(c.Shape)}, "name": {c.Name}, "way": {"none"},
+		"step": {"3"}}
+	if c.Shape.Fixed() == nil {
+		q.Set("keys", strings.Join(c.Keys, " "))
+	}
+	for _, recipe := range c.Recipes {
+		q.Set("length", strconv.Itoa(recipe.Length))
+		q.Set("alphabet", recipe.Alphabet)
+	}
+	for _, d := range c.Deliver {
+		q.Add("workload", d.Workload.Kind+"/"+d.Workload.Name)
+		if d.Env != nil {
+			q.Set("way", "env")
+			q.Set("prefix", d.Env.Prefix)
+			for key, name := range d.Env.Keys {
+				q.Set("prefix", strings.TrimSuffix(name, variables([]string{key}, "")[key]))
+			}
+		}
+		if d.Volume != nil {
+			q.Set("way", "volume")
+			q.Set("path", d.Volume.MountPath)
+			q.Set("mode", d.Volume.DefaultMode)
+		}
+	}
+	for _, t := range c.Targets {
+		field := "set"
+		if t.Kind == sealing.Cluster {
+			field = "cluster"
+		}
+		q.Add(field, t.Name)
+	}
+	return "/new?" + q.Encode()
+}
