@@ -243,7 +243,8 @@ func choiceOf(f url.Values) (draft.Choice, error) {
 				d.Env.Keys = variables(c.Keys, prefix)
 			}
 		case "volume":
-			d.Volume = &api.DeliverVolume{MountPath: cmp.Or(strings.TrimSpace(f.Get("path")), "/etc/"+c.Name), DefaultMode: f.Get("mode")}
+			d.Volume = &api.DeliverVolume{
+				MountPath: cmp.Or(strings.TrimSpace(f.Get("path")), "/etc/"+c.Name), DefaultMode: f.Get("mode")}
 		default:
 			continue
 		}

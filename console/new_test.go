@@ -57,7 +57,8 @@ func TestAStepShowsWhatWasChosen(t *testing.T) {
 			}
 		}
 	}
-	if out := wizardPage(t, c, chosen(map[string][]string{"step": {"2"}, "workload": nil})); strings.Contains(out, workload) {
+	none := chosen(map[string][]string{"step": {"2"}, "workload": nil})
+	if out := wizardPage(t, c, none); strings.Contains(out, workload) {
 		t.Error("a workload that nobody chose is chosen")
 	}
 }

@@ -63,7 +63,7 @@ var ErrNoRequest = errors.New("there is no pull request for it")
 
 const (
 	// mostAgain is how often a branch that was just pushed is tried again, each soon.
-	mostAgain = 3
+	mostAgain = 6
 	soon      = time.Second
 )
 
