@@ -14,11 +14,11 @@ import (
 )
 
 func TestLabelsAreThoseOfKubernetes(t *testing.T) {
-	got, err := clustercmd.ParseLabels([]string{"env=prod", "example.com/tier="})
-	if diff := cmp.Diff(map[string]string{"env": "prod", "example.com/tier": ""}, got); err != nil || diff != "" {
+	got, err := clustercmd.ParseLabels([]string{"env=prod", "example.com/tier=a"})
+	if diff := cmp.Diff(map[string]string{"env": "prod", "example.com/tier": "a"}, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	for _, text := range []string{"env", "=prod", "env=pro d", "Env Name=x", "-env=x"} {
+	for _, text := range []string{"env", "env=", "=prod", "env=pro d", "Env Name=x", "-env=x"} {
 		if got, err := clustercmd.ParseLabels([]string{text}); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
