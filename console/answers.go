@@ -82,6 +82,18 @@ type told struct {
 	err error
 }
 
+// about is the answer for everything or, where that is too much for one, of a cluster or a
+// placement, of which one may be given.
+func (a *answers) about(ctx context.Context, s *clone.Snapshot, service Service, cluster, placement string) told {
+	q := asked{fleet: service.Fleet(), person: service.Person()}
+	t := a.ask(ctx, s, service, q)
+	if isTooMuch(t.err) && cluster+placement != "" {
+		q.cluster, q.placement = cluster, placement
+		t = a.ask(ctx, s, service, q)
+	}
+	return t
+}
+
 // ask gives what the key service says. What it said a moment ago is shown while it is asked
 // again: to ask, and to make a page's numbers of the answer, may take seconds. A service that
 // cannot be reached leaves what it said last. One that refuses leaves nothing: a role that

@@ -2,11 +2,15 @@ package console
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/kustomize/reach"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // delivery is how far a change came on the clusters that it is for.
@@ -23,100 +27,81 @@ type delivery struct {
 // mostLacking clusters are named.
 const mostLacking = 10
 
-// affected are the placements that changed files are of: their own, and those that build
-// from the folder. What is of no placement in particular, such as a Cluster file, is of
-// all: nil.
+// affected are the placements that changed files are of: their own, and those whose builds
+// can ask for one. What is of no placement in particular, such as a Cluster file, is of all:
+// nil.
 func affected(s *clone.Snapshot, paths []string) []string {
-	var names []string
+	names := map[string]bool{}
 	for _, path := range paths {
-		before := len(names)
-		if rest, ok := strings.CutPrefix(path, "placements/"); ok {
-			names = append(names, strings.TrimSuffix(rest, ".yaml"))
-		}
-		for name, placement := range s.Model.Placements {
-			if sameApplication(placement.Spec.Path, path) {
-				names = append(names, name)
-			}
-		}
-		if len(names) == before {
+		switch {
+		case path == tree.FleetFile, reach.Within(path, tree.Clusters), reach.Within(path, tree.ClusterSets):
 			return nil
+		case reach.Within(path, tree.Placements):
+			// As files are named where one is gone, and nothing else has its name.
+			names[strings.TrimSuffix(strings.TrimPrefix(path, tree.Placements+"/"), ".yaml")] = true
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// sameApplication says whether a file is in the application that a folder is an overlay of:
-// apps/payments for apps/payments/overlays/prod.
-func sameApplication(folder, file string) bool {
-	parts := strings.Split(folder, "/")
-	application := strings.Join(parts[:min(2, len(parts))], "/")
-	return strings.HasPrefix(file, application+"/")
+	finder := reach.In(s.Tree)
+	for name, placement := range s.Model.Placements {
+		if asked, known := finder.Of(placement); !known || reach.Touched(asked, paths) {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // delivered counts. has says whether a commit has another one in its history.
 func delivered(
 	ctx context.Context, has func(ctx context.Context, commit, earlier string) (bool, error),
-	ledger *keyservicev1.ListLedgerResponse, placements []string, merged string,
+	status *ledger.Status, placements []string, merged string,
 ) (d delivery, err error) {
 	d.Applications = placements
+	isOf := func(placement string) bool { return len(placements) == 0 || slices.Contains(placements, placement) }
 	targets := map[string]bool{}
-	for _, one := range ledger.GetPlacements() {
-		if placements == nil || slices.Contains(placements, one.GetPlacement()) {
-			for _, name := range one.GetClusters() {
-				targets[name] = true
-			}
+	for _, one := range status.Placements {
+		for _, name := range one.Clusters {
+			targets[name] = targets[name] || isOf(one.Name)
 		}
 	}
 	heads := map[string]bool{}
-	for _, cluster := range ledger.GetClusters() {
-		if !cluster.GetMember() || !targets[cluster.GetCluster()] && !holds(cluster, placements) {
+	for _, cluster := range status.Clusters {
+		// What a placement left behind on a cluster that it does not target any more goes too.
+		left := slices.ContainsFunc(cluster.Secrets, func(s ledger.Secret) bool {
+			return slices.Contains(placements, s.Placement)
+		})
+		if cluster.Standing == ledger.Left || !targets[cluster.Name] && !left {
 			continue
 		}
 		d.All++
-		at := cluster.GetHead()
-		if _, known := heads[at]; !known {
-			if heads[at], err = has(ctx, at, merged); err != nil {
+		if _, known := heads[cluster.Head]; !known {
+			if heads[cluster.Head], err = has(ctx, cluster.Head, merged); err != nil {
 				return d, err
 			}
 		}
-		done, used := stands(cluster, placements)
+		done, used := stands(cluster, isOf)
 		switch {
-		case heads[at] && done:
+		case heads[cluster.Head] && done:
 			d.Done++
 			if used {
 				d.InUse++
 			}
 		case len(d.Lacking) < mostLacking:
-			d.Lacking = append(d.Lacking, cluster.GetCluster())
+			d.Lacking = append(d.Lacking, cluster.Name)
 		}
 	}
 	return d, nil
 }
 
-// holds says whether a cluster has something left of placements that no longer target it.
-func holds(cluster *keyservicev1.LedgerCluster, placements []string) bool {
-	return slices.ContainsFunc(cluster.GetSecrets(), func(s *keyservicev1.LedgerSecret) bool {
-		return slices.Contains(placements, s.GetSecret().GetPlacement())
-	})
-}
-
 // stands says whether a cluster has what is placed there and nothing else of placements,
 // and whether all of it is in use.
-func stands(cluster *keyservicev1.LedgerCluster, placements []string) (done, used bool) {
+func stands(cluster ledger.Cluster, isOf func(placement string) bool) (done, used bool) {
 	done, used = true, true
-	for _, one := range cluster.GetSecrets() {
-		secret := one.GetSecret()
-		if placements != nil && !slices.Contains(placements, secret.GetPlacement()) {
+	for _, s := range cluster.Secrets {
+		if !isOf(s.Placement) || s.Match == ledger.None {
 			continue
 		}
-		gone := secret.GetState() == keyservicev1.SecretState_SECRET_STATE_DEPROVISIONED
-		if one.GetPlacedDigest() == "" {
-			done = done && gone
-			continue
-		}
-		done = done && secret.GetDigest() == one.GetPlacedDigest() && !gone
-		used = used && secret.GetState() == keyservicev1.SecretState_SECRET_STATE_IN_USE
+		done = done && s.Match == ledger.Current
+		used = used && s.State == keyservicev1.SecretState_SECRET_STATE_IN_USE.Name()
 	}
 	return done, used && done
 }

@@ -3,12 +3,13 @@ package console
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/desk/forge"
+	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/desk/proposal"
-	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 )
 
 // followed is a request, and how far it came.
@@ -32,7 +33,7 @@ type followed struct {
 	// service has it in force.
 	NoService error
 	Accepted  bool
-	Refused   *keyservicev1.RefusedTip
+	Refused   *ledger.RefusedTip
 	Delivery  delivery
 	// Over is when there is nothing to wait for any more.
 	Over bool
@@ -158,36 +159,34 @@ func (p *Proposals) merged(ctx context.Context, f *followed, head string) (err e
 	// Without a forge, a branch that is gone and was not merged is over.
 	if p.Git.Remote != "" {
 		all, _, err := p.Git.Branches(ctx)
-		f.Closed = err == nil && !has(all, f.Branch)
+		f.Closed = err == nil &&
+			!slices.ContainsFunc(all, func(one proposal.Branch) bool { return one.Name == f.Branch })
 	}
 	return nil
 }
 
-func has(all []proposal.Branch, name string) bool {
-	for _, one := range all {
-		if one.Name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// deliver asks the key service how far it came on clusters.
+// deliver says how far it came on clusters, by what the key service said last.
 func (c *Console) deliver(
 	ctx context.Context, p *Proposals, service Service, snapshot *clone.Snapshot, f *followed,
 ) error {
-	ledger, err := service.ListLedger(ctx, &keyservicev1.ListLedgerRequest{})
-	if err != nil {
-		return err
-	}
-	if f.Accepted, err = p.Git.Has(ctx, ledger.GetHead(), f.Merged); err != nil || !f.Accepted {
-		f.Refused = ledger.GetRefused()
-		return err
-	}
 	paths, err := p.Git.Changed(ctx, f.Commit, f.Merged)
 	if err != nil {
 		return err
 	}
-	f.Delivery, err = delivered(ctx, p.Git.Has, ledger, affected(snapshot, paths), f.Merged)
+	placements := affected(snapshot, paths)
+	var one string
+	if len(placements) == 1 {
+		one = placements[0]
+	}
+	t := c.fleet.answers.about(ctx, snapshot, service, "", one)
+	if t.err != nil {
+		return refusedLedger(t.err)
+	}
+	status := t.fleet.Status
+	if f.Accepted, err = p.Git.Has(ctx, status.Head, f.Merged); err != nil || !f.Accepted {
+		f.Refused = status.Refused
+		return err
+	}
+	f.Delivery, err = delivered(ctx, p.Git.Has, status, placements, f.Merged)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,11 +33,17 @@ type ledger struct {
 
 	says *keyservicev1.ListLedgerResponse
 	err  error
+	// asked is how often, person who asks: another one gets an answer of their own.
+	asked, person int
 }
+
+func (l *ledger) Fleet() string  { return "acme" }
+func (l *ledger) Person() string { return "person " + strconv.Itoa(l.person) }
 
 func (l *ledger) ListLedger(context.Context, *keyservicev1.ListLedgerRequest) (
 	*keyservicev1.ListLedgerResponse, error,
 ) {
+	l.asked++
 	return l.says, l.err
 }
 
@@ -203,25 +210,36 @@ func TestARequestIsFollowedUntilItIsInUse(t *testing.T) {
 			Secrets: []*keyservicev1.LedgerSecret{{PlacedDigest: "sha256:new",
 				Secret: &keyservicev1.SecretReport{Placement: "app", Digest: digest, State: state}}}}
 	}
-	service.err, service.says = nil, &keyservicev1.ListLedgerResponse{Head: base,
-		Refused: &keyservicev1.RefusedTip{Tip: merged, Reason: "SignatureMissing"}}
+	says := func(ledger *keyservicev1.ListLedgerResponse) {
+		service.err, service.says = nil, ledger
+		service.person++
+	}
+	says(&keyservicev1.ListLedgerResponse{Head: base,
+		Refused: &keyservicev1.RefusedTip{Tip: merged, Reason: "SignatureMissing"}})
+	asked := service.asked
+	for range 3 {
+		a.shows(at, "has not accepted that commit yet", "SignatureMissing")
+	}
+	if service.asked != asked+1 {
+		t.Errorf("a page that is looked at three times asks %d times: each is an entry of the log", service.asked-asked)
+	}
 	a.shows(at, "has not accepted that commit yet", "SignatureMissing")
 
 	const inUse, there = keyservicev1.SecretState_SECRET_STATE_IN_USE, keyservicev1.SecretState_SECRET_STATE_PROVISIONED
 	placements := []*keyservicev1.LedgerPlacement{{Placement: "app", Clusters: []string{"prod-eu", "prod-us", "late"}},
 		{Placement: "other", Clusters: []string{"elsewhere"}}}
-	service.says = &keyservicev1.ListLedgerResponse{Head: merged, Placements: placements,
-		Clusters: []*keyservicev1.LedgerCluster{cluster("prod-eu", merged, "sha256:new", inUse),
-			cluster("prod-us", merged, "sha256:old", inUse), cluster("late", base, "sha256:new", inUse),
-			{Cluster: "elsewhere", Head: base, Member: true}}}
+	stand := func(clusters ...*keyservicev1.LedgerCluster) {
+		says(&keyservicev1.ListLedgerResponse{Head: merged, Placements: placements, Clusters: clusters})
+	}
+	stand(cluster("prod-eu", merged, "sha256:new", inUse), cluster("prod-us", merged, "sha256:old", inUse),
+		cluster("late", base, "sha256:new", inUse), &keyservicev1.LedgerCluster{Cluster: "elsewhere", Head: base, Member: true})
 	a.shows(at, "Delivering: 1 of 3 clusters have it. In use on 1.", "prod-us, late.", "It is about app.")
 	if _, page := a.get(at); strings.Contains(page, "/clusters/elsewhere") || !strings.Contains(page, "hx-get") {
 		t.Errorf("it counts a cluster that it is not for, or asks no more:\n%s", page)
 	}
-	service.says.Clusters = []*keyservicev1.LedgerCluster{cluster("prod-eu", merged, "sha256:new", inUse),
-		cluster("prod-us", merged, "sha256:new", there)}
+	stand(cluster("prod-eu", merged, "sha256:new", inUse), cluster("prod-us", merged, "sha256:new", there))
 	a.shows(at, "All 2 clusters have it. In use on 1.")
-	service.says.Clusters[1] = cluster("prod-us", merged, "sha256:new", inUse)
+	stand(cluster("prod-eu", merged, "sha256:new", inUse), cluster("prod-us", merged, "sha256:new", inUse))
 	a.shows(at, "In use on 2.")
 	if _, page := a.get(at); strings.Contains(page, "hx-trigger=\"every") {
 		t.Error("what is over is asked for again and again")

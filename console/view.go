@@ -42,13 +42,7 @@ func (c *Console) view(r *http.Request, cluster, placement string) (*view, error
 	if p.Service == nil {
 		v.notAsked(p.NotAsked)
 	} else {
-		q := asked{fleet: p.Service.Fleet(), person: p.Service.Person()}
-		t := c.fleet.answers.ask(r.Context(), s, p.Service, q)
-		if isTooMuch(t.err) && cluster+placement != "" {
-			q.cluster, q.placement = cluster, placement
-			t = c.fleet.answers.ask(r.Context(), s, p.Service, q)
-		}
-		v.take(c.clone, t)
+		v.take(c.clone, c.fleet.answers.about(r.Context(), s, p.Service, cluster, placement))
 	}
 	if v.Fleet == nil {
 		v.Fleet = c.gitAlone(s)
