@@ -232,7 +232,8 @@ func TestARequestIsFollowedUntilItIsInUse(t *testing.T) {
 		says(&keyservicev1.ListLedgerResponse{Head: merged, Placements: placements, Clusters: clusters})
 	}
 	stand(cluster("prod-eu", merged, "sha256:new", inUse), cluster("prod-us", merged, "sha256:old", inUse),
-		cluster("late", base, "sha256:new", inUse), &keyservicev1.LedgerCluster{Cluster: "elsewhere", Head: base, Member: true})
+		cluster("late", base, "sha256:new", inUse),
+		&keyservicev1.LedgerCluster{Cluster: "elsewhere", Head: base, Member: true})
 	a.shows(at, "Delivering: 1 of 3 clusters have it. In use on 1.", "prod-us, late.", "It is about app.")
 	if _, page := a.get(at); strings.Contains(page, "/clusters/elsewhere") || !strings.Contains(page, "hx-get") {
 		t.Errorf("it counts a cluster that it is not for, or asks no more:\n%s", page)
