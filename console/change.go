@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/desk/stub"
+	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	lock "github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/reference"
@@ -33,9 +35,13 @@ func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error)
 	if err != nil {
 		return o, nil, err
 	}
-	index, err := s.Built(r.Context())
+	index, building, err := index(r.Context(), s)
 	if err != nil {
 		return o, nil, err
+	}
+	if building != nil {
+		return o, nil, &statusError{http.StatusServiceUnavailable, fault.New("load the page again in a moment",
+			"the applications of this commit are still being read")}
 	}
 	for file, uses := range index.Uses {
 		for _, use := range uses {
@@ -58,7 +64,7 @@ func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error)
 	}
 	for _, block := range read.Manifest.Spec.Blocks {
 		for _, field := range block.Fields {
-			o.Keys = append(o.Keys, field[len("/data/"):])
+			o.Keys = append(o.Keys, built.DataKey(field))
 		}
 	}
 	slices.Sort(o.Keys)

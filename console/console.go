@@ -25,18 +25,15 @@ import (
 
 // Console has the handlers of all pages.
 type Console struct {
-	clone    *clone.Clone
-	who      func(*http.Request) (Person, error)
-	pages    *pages.Set
-	drafts   *draft.Desk
-	rootKey  func(*api.Fleet) (string, error)
-	sealer   sealerFiles
-	sections []pages.Link
-	// served are the patterns of all routes.
-	served map[string]bool
-	fleet  fleetKept
-	books  *logbook.Books
-	stubs  *sealed.Stubs
+	clone   *clone.Clone
+	who     func(*http.Request) (Person, error)
+	pages   *pages.Set
+	drafts  *draft.Desk
+	rootKey func(*api.Fleet) (string, error)
+	sealer  sealerFiles
+	fleet   fleetKept
+	books   *logbook.Books
+	stubs   *sealed.Stubs
 
 	proposals *Proposals
 }
@@ -75,13 +72,10 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
-		sections: served(), served: map[string]bool{}, books: logbook.New(o.RootKey, o.Checkpoints),
+		books: logbook.New(o.RootKey, o.Checkpoints),
 		stubs: &sealed.Stubs{}, proposals: o.Proposals}
 	if o.Clone != nil {
 		c.drafts = &draft.Desk{Clone: o.Clone, Builder: o.Clone.Builder()}
-	}
-	for _, r := range routes {
-		c.served[r.pattern] = true
 	}
 	return c, nil
 }

@@ -15,6 +15,17 @@ import (
 // steps are those of the wizard.
 var steps = []string{"Application", "Secret", "Delivery", "Clusters", "Values", "Preview"}
 
+// stepsOf are those that a draft goes through: a change of what is there has no wizard.
+func stepsOf(k draft.Kind) []string {
+	switch {
+	case k == draft.New:
+		return steps
+	case k.Seals():
+		return []string{"Change", "Values", "Preview"}
+	}
+	return []string{"Change", "Preview"}
+}
+
 // owner is whose drafts are shown: nobody else finds them.
 func owner(r *http.Request) string {
 	p := person(r.Context())
@@ -64,7 +75,8 @@ func (c *Console) sealPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := valuesPage{Draft: d, Steps: steps, At: 4, Asked: fieldsOf(d.Choice), Back: back(d.Choice)}
+	through := stepsOf(d.Kind)
+	body := valuesPage{Draft: d, Steps: through, At: len(through) - 2, Asked: fieldsOf(d.Choice), Back: d.Begun}
 	if err := c.canSeal(); err != nil {
 		body.Cannot = err.Error()
 	}
@@ -173,7 +185,8 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, anew bool) e
 		http.Redirect(w, r, "/drafts/"+d.ID+"/seal", http.StatusSeeOther)
 		return nil
 	}
-	body := map[string]any{"Steps": steps, "At": 5, "Draft": d, "Anew": anew}
+	through := stepsOf(d.Kind)
+	body := map[string]any{"Steps": through, "At": len(through) - 1, "Draft": d, "Anew": anew}
 	now, err := c.drafts.Current(r.Context(), d, false)
 	var moved *draft.Moved
 	switch {

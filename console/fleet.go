@@ -32,8 +32,6 @@ type fleetPage struct {
 	States      []string
 	Before, All string // addresses; "" for none
 	After       string
-	// New is where a person begins; "" where that is not served.
-	New string
 	// Empty: Git has no application, or no cluster.
 	NoApplications, NoClusters bool
 }
@@ -55,16 +53,7 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 		body.After = with(r, "from", strconv.Itoa(after))
 	}
 	body.All = with(r, "rows", "all")
-	body.New = c.link("GET /new", "/new")
 	return c.show(w, r, page{Template: "home.html", Title: "Fleet", Section: "fleet", Body: body})
-}
-
-// link is an address, where its route is served; "" else, so that no link leads nowhere.
-func (c *Console) link(pattern, address string) string {
-	if !c.served[pattern] {
-		return ""
-	}
-	return address
 }
 
 // with is the address of the same page with another value of one parameter.

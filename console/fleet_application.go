@@ -2,11 +2,10 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 
-	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/sealed"
 	"github.com/bulla-dev/bulla/console/standing"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/ledger"
@@ -68,7 +67,7 @@ func (c *Console) application(w http.ResponseWriter, r *http.Request) error {
 	}
 	app, known := v.Application(name)
 	if !known {
-		return notFound(meant(name, v.Applications(), "the page of the fleet has all of them"),
+		return notFound(didYouMean(name, v.Applications())+"the page of the fleet has all of them",
 			"there is no application %q", clip(name))
 	}
 	body := applicationPage{view: v, Application: app}
@@ -85,25 +84,21 @@ func (c *Console) application(w http.ResponseWriter, r *http.Request) error {
 	case index.Failed[name] != nil:
 		body.Unbuilt = index.Failed[name].Error()
 	}
-	body.Secrets = c.secretRows(v.Fleet, name, index)
+	body.Secrets = secretRows(v.Fleet, name, index)
 	c.takeRollout(r, &body)
 	if changes, whole, err := v.Snapshot.Changed(r.Context(), mostChanges, app.Paths()...); err == nil {
 		body.Changes, body.Older = changes, !whole
 	}
-	at := applicationAddress(name)
-	body.Change = c.link("GET /applications/{placement}/clusters", at+"/clusters")
-	body.Retire = c.link("GET /applications/{placement}/retire", at+"/retire")
+	body.Retire = applicationAddress(name) + "/retire"
 	return c.show(w, r, page{Template: "application.html", Title: name, Section: "fleet", Body: body})
 }
 
 // mostChanges is how many commits are shown.
 const mostChanges = 8
 
-func (c *Console) secretRows(f *standing.Fleet, application string, index *built.Index) (rows []secretRow) {
+func secretRows(f *standing.Fleet, application string, index *built.Index) (rows []secretRow) {
 	for _, s := range f.Secrets(application, index) {
-		at := c.link("GET /secrets/{placement}/{namespace}/{name}", "/secrets/"+url.PathEscape(application)+"/"+
-			url.PathEscape(s.Namespace)+"/"+url.PathEscape(s.Name))
-		rows = append(rows, secretRow{s, at})
+		rows = append(rows, secretRow{s, sealed.Ref{Placement: application, Namespace: s.Namespace, Name: s.Name}.Path()})
 	}
 	return rows
 }
@@ -132,12 +127,4 @@ func (c *Console) takeRollout(r *http.Request, body *applicationPage) {
 		body.Rollout.Ready += one.Ready
 		body.Rollout.All += one.Clusters
 	}
-}
-
-// meant is a hint that names what may be meant.
-func meant(name string, names []string, or string) string {
-	if near := closest.Name(clip(name), names); near != "" {
-		return "did you mean " + near + "? Otherwise " + or
-	}
-	return or
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/bulla-dev/bulla/console/sealed"
 	"github.com/bulla-dev/bulla/console/standing"
 )
 
@@ -73,7 +74,7 @@ type clusterPage struct {
 	MoreProblems int
 	Secrets      []clusterSecret
 	MoreSecrets  int
-	// Lost is where a person asks what to rotate if it is lost; "" where it is not served.
+	// Lost is where a person asks what to rotate if it is lost.
 	Lost string
 }
 
@@ -95,15 +96,14 @@ func (c *Console) cluster(w http.ResponseWriter, r *http.Request) error {
 	}
 	cluster, known := v.Cluster(name)
 	if !known {
-		return notFound(meant(name, v.Fleet.Clusters(), "the page of clusters has all of them"),
+		return notFound(didYouMean(name, v.Fleet.Clusters())+"the page of clusters has all of them",
 			"there is no cluster %q", clip(name))
 	}
-	body := clusterPage{view: v, Cluster: cluster, Lost: c.link("GET /lost/{cluster}", "/lost/"+url.PathEscape(name))}
+	body := clusterPage{view: v, Cluster: cluster, Lost: "/lost/" + url.PathEscape(name)}
 	body.Problems, body.MoreProblems = problemNotices(r, v.ProblemsOf("", name))
 	for i := range cluster.Secrets[:min(mostSecrets, len(cluster.Secrets))] {
 		s := &cluster.Secrets[i]
-		at := c.link("GET /secrets/{placement}/{namespace}/{name}", "/secrets/"+url.PathEscape(s.Placement)+"/"+
-			url.PathEscape(s.Namespace)+"/"+url.PathEscape(s.Name))
+		at := sealed.Ref{Placement: s.Placement, Namespace: s.Namespace, Name: s.Name}.Path()
 		state := standing.SecretState(s)
 		body.Secrets = append(body.Secrets, clusterSecret{s.Object(), s.Placement, at, state, s.Workloads})
 	}

@@ -2,14 +2,12 @@ package console
 
 import (
 	"context"
-	"slices"
 
 	"github.com/bulla-dev/bulla/console/pages"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
-// navigation is all sections, in their order. One is shown as soon as its page is among the
-// routes, so that no link leads nowhere.
+// navigation is all sections, in their order.
 var navigation = []pages.Link{
 	{Section: "fleet", Path: "/", Label: "Fleet"},
 	{Section: "secrets", Path: "/secrets", Label: "Secrets"},
@@ -22,18 +20,10 @@ var navigation = []pages.Link{
 	{Section: "keys", Path: "/keys", Label: "Keys"},
 }
 
-func served() []pages.Link {
-	return slices.DeleteFunc(slices.Clone(navigation), func(l pages.Link) bool {
-		return !slices.ContainsFunc(routes, func(r route) bool {
-			return r.pattern == "GET "+l.Path || r.pattern == "GET "+l.Path+"{$}"
-		})
-	})
-}
-
 // frame is what stands around a page. What cannot be read is left out: the page itself
 // says why.
 func (c *Console) frame(ctx context.Context) pages.Frame {
-	frame := pages.Frame{Navigation: c.sections}
+	frame := pages.Frame{Navigation: navigation}
 	s, err := c.clone.Snapshot(ctx)
 	if err != nil {
 		return frame

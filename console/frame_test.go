@@ -7,11 +7,7 @@ import (
 
 // TestTheNavigationLeadsSomewhere: each entry has a route, and each section its entry.
 func TestTheNavigationLeadsSomewhere(t *testing.T) {
-	links := served()
-	if len(links) == 0 {
-		t.Fatal("no section is served")
-	}
-	for _, link := range links {
+	for _, link := range navigation {
 		found := false
 		for _, r := range routes {
 			found = found || strings.TrimSuffix(r.pattern, "{$}") == "GET "+link.Path

@@ -76,7 +76,8 @@ func (c *Console) keys(w http.ResponseWriter, r *http.Request) error {
 		}
 		return nil, errors.New("its stub could not be taken from the key service's store")
 	}}
-	stubs, _ := reader.Read(s.Tree)
+	files, _ := c.stubs.Of(s.Commit, s.Tree)
+	stubs := reader.Of(files)
 	if store.failed != nil {
 		body.Notices = append(body.Notices, *troubleOf("Locks of references are not counted", store.failed))
 	}

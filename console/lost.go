@@ -42,7 +42,7 @@ type toRotate struct {
 	Why     string
 	ReadBy  []string
 	Targets []string
-	// Rotate is where new values of it begin; "" where that is not served.
+	// Rotate is where new values of it begin; "" for references, whose stub is in the store.
 	Rotate string
 }
 
@@ -124,11 +124,11 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 		b.Notices = append(b.Notices, *troubleOf("Values of references count as those that were read", store.failed))
 	}
 	b.Asked = true
-	return b.decide(c, stubs, i, store)
+	return b.decide(stubs, i, store)
 }
 
 // decide says what of it can be made anew. What nobody can compare counts as read.
-func (b *lostBody) decide(c *Console, stubs []exposure.Stub, i *built.Index, store *kept) error {
+func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) error {
 	wanted, err := rotation.Wanted(b.Cluster, b.Lost, stubs, true)
 	if err != nil {
 		return err
@@ -156,9 +156,9 @@ func (b *lostBody) decide(c *Console, stubs []exposure.Stub, i *built.Index, sto
 			one := toRotate{File: s.Path, Keys: keysOf(d.Fields), Why: d.Why, ReadBy: readers,
 				Targets: rotation.Targets(manifest.Spec.Blocks[d.Block], b.Cluster)}
 			if d.Why == "" {
-				if uses := i.Uses[s.Path]; len(uses) > 0 {
-					one.Rotate = c.change(sealed.Ref{Placement: uses[0].Placement, Namespace: uses[0].Namespace, Name: uses[0].Name},
-						"rotate")
+				if uses := i.Uses[s.Path]; len(uses) > 0 && s.Reference == nil {
+					ref := sealed.Ref{Placement: uses[0].Placement, Namespace: uses[0].Namespace, Name: uses[0].Name}
+					one.Rotate = ref.Path() + "/rotate"
 				}
 				b.Made = append(b.Made, one)
 			} else {

@@ -86,13 +86,14 @@ func (c *Console) makeDraft(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return err
 	}
+	r.PostForm.Del("csrf")
 	choice, err := choiceOf(r.PostForm)
 	if err == nil {
+		choice.Begun = begunAt(r.PostForm)
 		if err = c.begun(w, r, choice); err == nil {
 			return nil
 		}
 	}
-	r.PostForm.Del("csrf")
 	r.PostForm.Set("step", strconv.Itoa(stepOf(err)))
 	return c.wizard(w, r, r.PostForm, err, http.StatusUnprocessableEntity)
 }

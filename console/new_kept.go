@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/desk/values"
-	"github.com/bulla-dev/bulla/sealing"
 )
 
 // alphabetOf is what a generated value is made of, in words.
@@ -72,6 +69,19 @@ func (v *wizard) loose(s *clone.Snapshot, on []string) {
 	}
 }
 
+// begunAt is the last step before the values, with all that was chosen.
+func begunAt(chosen url.Values) string {
+	kept := url.Values{}
+	for _, names := range fieldsOfStep {
+		for _, name := range names {
+			if chosen.Has(name) {
+				kept[name] = chosen[name]
+			}
+		}
+	}
+	return "/new?" + kept.Encode()
+}
+
 // early is what is wrong with a step that was left: it is told there, not at the end. The
 // step that has it is shown.
 func (v *wizard) early() error {
@@ -84,43 +94,4 @@ func (v *wizard) early() error {
 	}
 	v.At = stepOf(err)
 	return err
-}
-
-// back is the step before the values, with all that was chosen; "" where no wizard led there.
-func back(c draft.Choice) string {
-	if c.Kind != draft.New {
-		return ""
-	}
-	q := url.Values{"application": {c.Placement}, "shape": {string(c.Shape)}, "name": {c.Name}, "way": {"none"},
-		"step": {"3"}}
-	if c.Shape.Fixed() == nil {
-		q.Set("keys", strings.Join(c.Keys, " "))
-	}
-	for _, recipe := range c.Recipes {
-		q.Set("length", strconv.Itoa(recipe.Length))
-		q.Set("alphabet", recipe.Alphabet)
-	}
-	for _, d := range c.Deliver {
-		q.Add("workload", d.Workload.Kind+"/"+d.Workload.Name)
-		if d.Env != nil {
-			q.Set("way", "env")
-			q.Set("prefix", d.Env.Prefix)
-			for key, name := range d.Env.Keys {
-				q.Set("prefix", strings.TrimSuffix(name, variables([]string{key}, "")[key]))
-			}
-		}
-		if d.Volume != nil {
-			q.Set("way", "volume")
-			q.Set("path", d.Volume.MountPath)
-			q.Set("mode", d.Volume.DefaultMode)
-		}
-	}
-	for _, t := range c.Targets {
-		field := "set"
-		if t.Kind == sealing.Cluster {
-			field = "cluster"
-		}
-		q.Add(field, t.Name)
-	}
-	return "/new?" + q.Encode()
 }

@@ -142,7 +142,7 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return unknownSecret(all, ref, i.Failed[ref.Placement])
 	}
-	body.Actions = c.actions(ref)
+	body.Actions = actions(ref)
 	body.Secret, body.Recovery = found, len(s.Model.Fleet.Spec.RecoveryRecipients)
 	store := keptFor(ctx, s.Model.Fleet.Spec.ID)
 	body.Clusters = sealed.Standing(s.Model, found, status, store.stub)
@@ -168,20 +168,9 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 // action is a page where something begins.
 type action struct{ Label, Path string }
 
-func (c *Console) actions(ref sealed.Ref) []action {
-	var all []action
-	for _, one := range []action{{"Change a value", "change"}, {"Rotate", "rotate"},
-		{"Add or remove a cluster", "clusters"}, {"Take it away", "retire"}} {
-		if at := c.change(ref, one.Path); at != "" {
-			all = append(all, action{one.Label, at})
-		}
-	}
-	return all
-}
-
-// change is where a change of an object begins; "" where that is not served.
-func (c *Console) change(ref sealed.Ref, verb string) string {
-	return c.link("GET /secrets/{placement}/{namespace}/{name}/"+verb, ref.Path()+"/"+verb)
+func actions(ref sealed.Ref) []action {
+	return []action{{"Change a value", ref.Path() + "/change"}, {"Rotate", ref.Path() + "/rotate"},
+		{"Add or remove a cluster", ref.Path() + "/clusters"}, {"Take it away", ref.Path() + "/retire"}}
 }
 
 func unknownSecret(all []sealed.Secret, ref sealed.Ref, broken error) error {

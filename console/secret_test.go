@@ -381,16 +381,12 @@ func TestNoPageOfSecretsHasAValue(t *testing.T) {
 	canary.Check(t, example.Canaries(), canary.Bytes("pages", []byte(all.String())))
 }
 
-// TestWhatIsNotServedIsNotOffered: pages that change a secret come later than this one.
-func TestWhatIsNotServedIsNotOffered(t *testing.T) {
+// TestASecretLeadsToWhatChangesIt, and a lost cluster to what rotates it.
+func TestASecretLeadsToWhatChangesIt(t *testing.T) {
 	w := newSealedWorld(t)
 	w.granted("one", time.Now())
-	const rotate = "GET /secrets/{placement}/{namespace}/{name}/rotate"
-	for served, not := range map[bool]string{true: "", false: "!"} {
-		w.console.served[rotate] = served
-		w.shows(dbPage, http.StatusOK, not+dbPage+"/rotate")
-		w.shows("/lost/one", http.StatusOK, not+dbPage+"/rotate")
-	}
+	w.shows(dbPage, http.StatusOK, dbPage+"/change", dbPage+"/rotate", dbPage+"/clusters", dbPage+"/retire")
+	w.shows("/lost/one", http.StatusOK, dbPage+"/rotate")
 }
 
 // TestAReferenceIsShownAsAStubIs: its keys are known where the store gives its stub.

@@ -53,6 +53,8 @@ type Choice struct {
 	// Targets that were chosen; none for those of the application.
 	Targets []sealing.Target
 	Deliver []api.DeliverAs
+	// Begun is the address at which all of it was chosen; "" where one choice was all.
+	Begun string
 }
 
 // Shape is what kind of secret a new one is.

@@ -61,10 +61,16 @@ func (r *Reader) Read(tree *tree.Tree) (stubs []Stub, broken []string) {
 	for _, u := range unreadable {
 		broken = append(broken, u.Path)
 	}
-	for _, file := range found {
-		stubs = append(stubs, r.needs(file))
+	return r.Of(found), broken
+}
+
+// Of is the same for files that were read already.
+func (r *Reader) Of(files []model.StubFile) []Stub {
+	stubs := make([]Stub, len(files))
+	for i, file := range files {
+		stubs[i] = r.needs(file)
 	}
-	return stubs, broken
+	return stubs
 }
 
 func (r *Reader) needs(file model.StubFile) Stub {
