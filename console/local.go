@@ -24,7 +24,7 @@ type Local struct {
 	ticket  *guard.Ticket
 }
 
-// localLife ends what somebody left open: a working day.
+// localLife ends what somebody left open.
 const localLife = 24 * time.Hour
 
 // Local puts the guards of a console on loopback, at a port, before its pages.

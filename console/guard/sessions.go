@@ -64,19 +64,6 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, origins []strin
 	http.SetCookie(w, ownCookie(cookie, name))
 }
 
-// End ends the session that a request came with.
-func (s *Sessions) End(w http.ResponseWriter, r *http.Request, origins []string) {
-	cookie := cookieName(origins)
-	if sent, err := r.Cookie(cookie); err == nil {
-		s.mu.Lock()
-		delete(s.by, sha256.Sum256([]byte(sent.Value)))
-		s.mu.Unlock()
-	}
-	gone := ownCookie(cookie, "") //nolint:gosec // as every cookie of ours
-	gone.MaxAge = -1
-	http.SetCookie(w, gone)
-}
-
 // LastUsed is when anybody with a session asked for anything; its zero value is never.
 func (s *Sessions) LastUsed() time.Time {
 	s.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
@@ -152,5 +153,5 @@ func (p Place) page(number int) string {
 		return ""
 	}
 	below := map[string]string{"github": "/pull/", "gitlab": "/-/merge_requests/"}[p.Kind]
-	return p.Web + "/" + p.Repository + cmp.Or(below, "/pulls/") + itoa(number)
+	return p.Web + "/" + p.Repository + cmp.Or(below, "/pulls/") + strconv.Itoa(number)
 }

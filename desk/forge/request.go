@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -157,8 +156,6 @@ func (f *Forge) ofBranch(ctx context.Context, branch string) ([]Request, error) 
 	return all, err
 }
 
-var aHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
-
 const (
 	mostWord = 200
 	// mostNames is how many people are named.
@@ -172,7 +169,7 @@ func (f *Forge) cleaned(r Request) Request {
 		*one = printable.Line(*one, mostWord)
 	}
 	for _, one := range []*string{&r.Commit, &r.MergeCommit} {
-		if !aHash.MatchString(*one) {
+		if !hexid.IsCommit(*one) {
 			*one = ""
 		}
 	}
@@ -187,5 +184,3 @@ func (f *Forge) cleaned(r Request) Request {
 	}
 	return r
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

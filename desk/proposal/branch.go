@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -44,7 +45,7 @@ func (r Repository) Propose(ctx context.Context, commit, branch string) error {
 	if err := CheckBranch(branch); err != nil {
 		return err
 	}
-	if !wholeHash.MatchString(commit) {
+	if !hexid.IsCommit(commit) {
 		return fmt.Errorf("propose: %.80q is no whole hash of a commit", commit)
 	}
 	ctx, cancel := r.bound(ctx)
@@ -140,7 +141,7 @@ func (r Repository) Branches(ctx context.Context) (all []Branch, others int, err
 		name, ok := strings.CutPrefix(ref, "refs/heads/")
 		switch {
 		case !ok:
-		case CheckBranch(name) != nil || !wholeHash.MatchString(commit):
+		case CheckBranch(name) != nil || !hexid.IsCommit(commit):
 			others++
 		default:
 			all = append(all, Branch{name, commit})

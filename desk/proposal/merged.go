@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 // mostLooked is how many commits are compared with a branch, the newest: a squash merge is
@@ -15,7 +16,7 @@ const mostLooked = 50
 
 // Has reports whether a commit is another one, or comes after it.
 func (r Repository) Has(ctx context.Context, commit, earlier string) (bool, error) {
-	if !wholeHash.MatchString(commit) || !wholeHash.MatchString(earlier) {
+	if !hexid.IsCommit(commit) || !hexid.IsCommit(earlier) {
 		return false, nil
 	}
 	ctx, cancel := r.bound(ctx)
@@ -34,7 +35,7 @@ func (r Repository) isAncestor(ctx context.Context, earlier, commit string) (boo
 // Merged is the commit that brought a branch's commit to head, "" for none: by its history
 // or, where it was squashed or rebased, by what its files came to be.
 func (r Repository) Merged(ctx context.Context, branch, head string) (string, error) {
-	if !wholeHash.MatchString(branch) || !wholeHash.MatchString(head) {
+	if !hexid.IsCommit(branch) || !hexid.IsCommit(head) {
 		return "", fmt.Errorf("look whether it is merged: %.80q or %.80q is no whole hash", branch, head)
 	}
 	ctx, cancel := r.bound(ctx)
@@ -85,10 +86,10 @@ func (r Repository) squashed(ctx context.Context, branch, head string) (string, 
 	return found, nil
 }
 
-// Changed are the paths that a branch changes, from the repository's root, since it left
-// head's line; at most a thousand.
+// Changed are the paths that a branch changes, from the fleet's folder, since it left head's
+// line; at most a thousand.
 func (r Repository) Changed(ctx context.Context, branch, head string) ([]string, error) {
-	if !wholeHash.MatchString(branch) || !wholeHash.MatchString(head) {
+	if !hexid.IsCommit(branch) || !hexid.IsCommit(head) {
 		return nil, nil
 	}
 	ctx, cancel := r.bound(ctx)
@@ -113,7 +114,7 @@ func (r Repository) changed(ctx context.Context, branch, head string) (base stri
 			return "", nil, nil
 		}
 	}
-	out, err := r.git(ctx, call{args: []string{"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff",
+	out, err := r.git(ctx, call{args: []string{"diff", "--relative", "--name-only", "-z", "--no-renames", "--no-ext-diff",
 		"--no-textconv", base, branch}})
 	if err != nil {
 		return "", nil, err

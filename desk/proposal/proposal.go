@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -44,8 +44,6 @@ type Change struct {
 
 // ErrNothing says that a change changes nothing: the base has all of it.
 var ErrNothing = errors.New("it changes nothing")
-
-var wholeHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // mostTitle is how long a commit's first line may be, in bytes.
 const mostTitle = 200
@@ -95,7 +93,7 @@ func (r Repository) Commit(ctx context.Context, c Change) (commit string, err er
 }
 
 func (r Repository) hasBase(ctx context.Context, base string) error {
-	if !wholeHash.MatchString(base) {
+	if !hexid.IsCommit(base) {
 		return fmt.Errorf("commit: %.80q is no whole hash of a commit", base)
 	}
 	kind, err := r.git(ctx, call{args: []string{"cat-file", "-t", base}})

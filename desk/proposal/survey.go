@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/kustomize/printable"
+
+	"github.com/bulla-dev/bulla/api/hexid"
 )
 
 // About is what the clone knows of a commit. Its texts are those of strangers, in one line
@@ -19,12 +21,12 @@ type About struct {
 func (r Repository) Survey(ctx context.Context, head string, commits []string) (map[string]About, error) {
 	var asked strings.Builder
 	for _, one := range commits {
-		if wholeHash.MatchString(one) {
+		if hexid.IsCommit(one) {
 			asked.WriteString(one + "\n")
 		}
 	}
 	all := map[string]About{}
-	if asked.Len() == 0 || !wholeHash.MatchString(head) {
+	if asked.Len() == 0 || !hexid.IsCommit(head) {
 		return all, nil
 	}
 	ctx, cancel := r.bound(ctx)
