@@ -61,8 +61,11 @@ func Env(text []byte) (map[string][]byte, error) {
 // isRest says of a line that it is the last of a value that base64(1) or openssl(1) cut: what
 // stands before its padding would be taken for a name, which everybody reads.
 func isRest(above, line string) bool {
-	const letters = lower + upper + digits
-	if len(above) != 76 && len(above) != 64 || strings.Trim(above, letters+"+/-_") != "" {
+	const (
+		letters          = lower + upper + digits
+		mime, pemEncoded = 76, 64 // characters a line: base64(1) and RFC 2045 section 6.8, RFC 7468 section 2
+	)
+	if len(above) != mime && len(above) != pemEncoded || strings.Trim(above, letters+"+/-_") != "" {
 		return false
 	}
 	// Names have small letters or digits seldom, and the hex of a key has no large ones.
