@@ -88,6 +88,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars, p.token.Env...)
+	env.Setenv("GORACE", os.Getenv("GORACE")) // how long a program waits at its end
 	env.Setenv("MODULE", p.token.Module)
 	env.Setenv("LABEL", p.token.Label)
 	env.Setenv("ROOTLABEL", p.token.Root.Label)

@@ -97,6 +97,7 @@ func setUp(t *testing.T, age string, control *controlPlane) func(*testscript.Env
 		env.Setenv(transcript, record)
 		env.Setenv("XDG_CONFIG_HOME", config)
 		env.Setenv("HOME", env.WorkDir)
+		env.Setenv("GORACE", os.Getenv("GORACE")) // how long a program waits at its end
 		hooks, err := filepath.Abs("../../docs/hooks")
 		if err != nil {
 			return err
