@@ -16,6 +16,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/console/forgelogin"
 	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/console/logbook"
 	"github.com/bulla-dev/bulla/console/pages"
@@ -36,6 +37,7 @@ type Console struct {
 	stubs   *sealed.Stubs
 
 	proposals *Proposals
+	accounts  *forgelogin.Forge
 }
 
 // Person is who asks.
@@ -46,6 +48,9 @@ type Person struct {
 	// NotAsked says why, and what to do.
 	Service  Service
 	NotAsked error
+	// Forge is the place of their account at the forge, in their session; nil where
+	// [Options.Accounts] is.
+	Forge *forgelogin.Held
 }
 
 // Options are what a console is made of.
@@ -58,6 +63,9 @@ type Options struct {
 	RootKey func(*api.Fleet) (string, error)
 	// Proposals make branches and pull requests; nil proposes nothing.
 	Proposals *Proposals
+	// Accounts are people's own at the forge: what a person requests is pushed as them, and
+	// Proposals reads alone. nil pushes by Proposals, as for one person and their clone.
+	Accounts *forgelogin.Forge
 	// Sealer is a folder as `make sealer` builds it; nil is the one that is built in.
 	Sealer fs.FS
 	// Checkpoints keep what was seen last of a fleet's audit log; nil keeps it as long as the
@@ -73,7 +81,7 @@ func New(o Options) (*Console, error) {
 	}
 	c := &Console{clone: o.Clone, who: o.Who, pages: set, rootKey: o.RootKey, sealer: openSealer(o.Sealer),
 		books: logbook.New(o.RootKey, o.Checkpoints),
-		stubs: &sealed.Stubs{}, proposals: o.Proposals}
+		stubs: &sealed.Stubs{}, proposals: o.Proposals, accounts: o.Accounts}
 	if o.Clone != nil {
 		c.drafts = &draft.Desk{Clone: o.Clone, Builder: o.Clone.Builder()}
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -10,7 +11,14 @@ import (
 // proposed proposes the commit of a preview, and leads on to the page that follows it. A
 // forge that is down keeps the draft: pressed again, the same commit goes on from there.
 func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Preview) error {
-	proposals, err := c.proposing()
+	proposals, err := c.proposingAs(r.Context())
+	if errors.Is(err, errNoAccount) {
+		if held := person(r.Context()).Forge; held != nil {
+			held.Wait(p.ID)
+			http.Redirect(w, r, "/account", http.StatusSeeOther)
+			return nil
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -21,6 +29,9 @@ func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Prev
 	}
 	if done.NotOpened == nil {
 		c.drafts.Drop(p.ID, owner(r))
+		if held := person(r.Context()).Forge; held != nil {
+			held.Wait("")
+		}
 		http.Redirect(w, r, "/requests/"+done.Branch, http.StatusSeeOther)
 		return nil
 	}

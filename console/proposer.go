@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/desk/proposal"
 )
@@ -50,6 +51,10 @@ type Proposals struct {
 	Base string
 	// Place is that of the forge. It may be none, or one that cannot be asked.
 	Place forge.Place
+
+	// denied is what to do where the remote refuses who pushes; "" for what git's own
+	// credentials take.
+	denied string
 }
 
 // NewProposals finds the remote and the forge of a clone, and of the branch that counts, as
@@ -77,6 +82,9 @@ func (p *Proposals) Commit(ctx context.Context, c proposal.Change) (string, erro
 // Propose implements [Proposer].
 func (p *Proposals) Propose(ctx context.Context, what Proposal) (Proposed, error) {
 	if err := p.Git.Propose(ctx, what.Commit, what.Branch); err != nil {
+		if p.denied != "" && errors.Is(err, proposal.ErrDenied) {
+			err = fault.WithHint(err, p.denied)
+		}
 		return Proposed{}, err
 	}
 	done := Proposed{Branch: what.Branch, Link: p.Place.NewRequest(p.Base, what.Branch)}
@@ -103,6 +111,29 @@ func (p *Proposals) forge() (*forge.Forge, error) {
 }
 
 var errNoProposals = errors.New("this console proposes nothing: it was started without a Git clone of its own")
+
+// proposingAs is what the person who asks proposes with: their own account at the forge,
+// where people have one here. The error is [errNoAccount] until they connected it.
+func (c *Console) proposingAs(ctx context.Context) (*Proposals, error) {
+	shared, err := c.proposing()
+	if err != nil || c.accounts == nil {
+		return shared, err
+	}
+	account := person(ctx).Forge.Account()
+	if account == nil {
+		return nil, fault.New("connect it on the page Account: what you request is then pushed as you",
+			"%w at %s", errNoAccount, c.accounts.URL())
+	}
+	git, place, err := c.accounts.Proposals(ctx, account, shared.Git.Folder, shared.Git.Remote)
+	if err != nil {
+		return nil, err
+	}
+	return &Proposals{Git: git, Base: shared.Base, Place: place, denied: "your account " + account.Login + " at " +
+		c.accounts.URL() + " may not push a branch there, or its token may not: it needs " + c.accounts.Needs() +
+		". Connect it again on the page Account; your change is kept"}, nil
+}
+
+var errNoAccount = errors.New("you have not connected your account")
 
 func (c *Console) proposing() (*Proposals, error) {
 	if c.proposals == nil {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 
@@ -44,14 +45,16 @@ func problemOf(err error) *problem {
 
 // requests lists the branches of changes, and their pull requests.
 func (c *Console) requests(w http.ResponseWriter, r *http.Request) error {
-	p, err := c.proposing()
+	p, unasked, err := c.asking(r.Context())
 	if err != nil {
 		return err
 	}
 	ctx := r.Context()
 	list := requestList{Base: p.Base, ForgeKind: p.Place.Kind, Remote: p.Git.Remote}
 	open, err := []forge.Request(nil), error(nil)
-	if at, ready := p.forge(); ready != nil {
+	if unasked != nil {
+		list.NoForge = problemOf(unasked)
+	} else if at, ready := p.forge(); ready != nil {
 		list.NoForge = problemOf(ready)
 	} else if open, err = at.OpenRequests(ctx, proposal.Prefix); err != nil {
 		list.NoForge = problemOf(err)
@@ -104,6 +107,17 @@ func (c *Console) requests(w http.ResponseWriter, r *http.Request) error {
 	return c.show(w, r, page{Template: "requests.html", Title: "Requests", Section: "requests", Body: list})
 }
 
+// asking is what requests are looked at with: the person's account at the forge or, where
+// they have connected none, what the console reads with. unasked is why the forge is not
+// asked then.
+func (c *Console) asking(ctx context.Context) (p *Proposals, unasked, err error) {
+	p, unasked = c.proposingAs(ctx)
+	if unasked != nil {
+		p, err = c.proposing()
+	}
+	return p, unasked, err
+}
+
 func compareBool(a, b bool) int {
 	switch {
 	case a == b:
@@ -122,7 +136,7 @@ type requestPage struct {
 
 // request is the page of one. It fetches nothing: a clone follows its remote by itself.
 func (c *Console) request(w http.ResponseWriter, r *http.Request) error {
-	p, err := c.proposing()
+	p, unasked, err := c.asking(r.Context())
 	if err != nil {
 		return err
 	}
@@ -133,6 +147,9 @@ func (c *Console) request(w http.ResponseWriter, r *http.Request) error {
 	f, err := c.follow(r.Context(), p, person(r.Context()), branch)
 	if err != nil {
 		return err
+	}
+	if unasked != nil {
+		f.NoForge = unasked
 	}
 	return c.show(w, r, page{Template: "request.html", Title: "Request " + branch, Section: "requests",
 		Body: requestPage{f, problemOf(f.NoForge), problemOf(f.NoService)}})

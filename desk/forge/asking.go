@@ -38,7 +38,7 @@ type asking struct {
 	wait string
 }
 
-// http follows no redirect: GitLab's header with the token would go along to whatever
+// http follows no redirect: the token would go along to whatever
 // host it names.
 func (a *asking) http() *http.Client {
 	none := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

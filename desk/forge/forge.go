@@ -62,6 +62,9 @@ type Forge struct {
 // New makes a client. Nothing is asked yet.
 func New(at Place) (*Forge, error) {
 	asked := &asking{token: at.Token, to: http.DefaultTransport, host: at.URL}
+	if at.Through != nil {
+		asked.to = at.Through
+	}
 	c, err := at.client(asked.http())
 	if err != nil {
 		return nil, fault.New("the address is that of the forge's API, with https://", "open %s: %w", at.Kind, err)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
+	"golang.org/x/oauth2"
 )
 
 type gitLab struct {
@@ -16,7 +17,11 @@ type gitLab struct {
 }
 
 func newGitLab(p Place, h *http.Client) (client, error) {
-	c, err := gitlab.NewClient(p.Token, gitlab.WithBaseURL(p.URL), gitlab.WithHTTPClient(h), gitlab.WithoutRetries())
+	// As a bearer GitLab takes a token of OAuth and one that a person made; in its own header
+	// the second alone.
+	bearer := gitlab.OAuthTokenSource{TokenSource: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: p.Token})}
+	c, err := gitlab.NewAuthSourceClient(bearer, gitlab.WithBaseURL(p.URL), gitlab.WithHTTPClient(h),
+		gitlab.WithoutRetries())
 	return gitLab{c, p.Repository, int64(p.Number)}, err
 }
 

@@ -32,6 +32,8 @@ type Place struct {
 	Token             string
 	// TokenFrom is the environment variable that it is from.
 	TokenFrom string
+	// Through is what requests go through, nil for the system's: authorities of its own.
+	Through http.RoundTripper
 }
 
 // String names it to people.
