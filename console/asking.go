@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/closest"
@@ -32,7 +33,8 @@ const (
 // troubleOf is an error as a page says it. What is only not allowed, or away for a time, is
 // no alarm.
 func troubleOf(what string, err error) *notice {
-	n := &notice{What: what + ": " + fault.Line(err), Do: fault.Hint(err)}
+	// What to do stands in its own place, and not behind the error too.
+	n := &notice{What: what + ": " + strings.TrimSuffix(fault.Line(err), "; hint: "+fault.Hint(err)), Do: fault.Hint(err)}
 	var denied *client.DeniedError
 	if errors.As(err, &denied) || errors.Is(err, client.ErrUnavailable) || errors.Is(err, errNotLoggedIn) {
 		n.Tone = "warn"

@@ -207,13 +207,13 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, anew bool) e
 // committing makes commits in the name of who asks.
 func (c *Console) committing(ctx context.Context) draft.Committer {
 	who := person(ctx)
-	return func(ctx context.Context, base string, files map[string][]byte, title string) (string, error) {
+	return func(ctx context.Context, d draft.Draft) (string, error) {
 		p, err := c.proposing()
 		if err != nil {
 			return "", err
 		}
 		return p.Commit(ctx, proposal.Change{
-			Base: base, Files: files, Title: title, Name: who.Name, Email: who.Email})
+			Base: d.Base, Files: d.Files, Title: d.Title(), Body: d.Body(), Name: who.Name, Email: who.Email})
 	}
 }
 

@@ -26,13 +26,27 @@ type lostBody struct {
 	Notices  []notice
 	Building *clone.Progress
 	Asked    bool
-	// InFleet says why nothing can be sealed anew yet; nil where the cluster is out.
+	// InFleet says why nothing can be sealed anew yet; nil where the cluster is out. Member
+	// says that it can be suspended here.
 	InFleet *notice
+	Member  bool
 	Lost    []exposure.Lost
 	Pager   *pager
+	toReplace
+}
+
+// toReplace is what of it is in use still.
+type toReplace struct {
 	// Made can be made anew by a program, People only by people.
 	Made, People []toRotate
 	Unknown      int
+	// Parts are those of Made that one draft makes anew, Left how many it leaves for the next.
+	Parts []rotation.Part
+	Left  int
+	// Stored are references: their values are in the store, and a draft has none of them.
+	Stored int
+
+	lost []exposure.Lost
 }
 
 // toRotate are values of one file.
@@ -42,41 +56,50 @@ type toRotate struct {
 	Why     string
 	ReadBy  []string
 	Targets []string
-	// Rotate is where new values of it begin; "" for references, whose stub is in the store.
-	Rotate string
+	// Rotate is where new values of it begin, Change where people give them; "" for
+	// references, whose stub is in the store.
+	Rotate, Change string
 }
 
 func (c *Console) lostCluster(w http.ResponseWriter, r *http.Request) error {
+	body, err := c.readLost(r)
+	if err != nil {
+		return err
+	}
+	body.Lost, body.Pager = paged(body.Lost, r.URL.Query(), r.URL.EscapedPath(), "version")
+	return c.show(w, r, page{Template: "lost.html", Title: "If " + body.Cluster + " is lost", Section: "clusters", Body: body})
+}
+
+// readLost reads what the log and Git say of the cluster of an address.
+func (c *Console) readLost(r *http.Request) (*lostBody, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), readWithin)
 	defer cancel()
 	s, err := c.clone.Snapshot(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body := &lostBody{Cluster: r.PathValue("cluster")}
-	shown := page{Template: "lost.html", Title: "If " + body.Cluster + " is lost", Section: "clusters", Body: body}
 	log, err := c.log(ctx, s.Model.Fleet)
 	if err != nil {
 		body.Notices = append(body.Notices, *troubleOf("Nothing says what it opened", err))
-		return c.show(w, r, shown)
+		return body, nil //nolint:nilerr // it is shown
 	}
 	i, building, err := index(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if body.Building = building; i == nil {
-		return c.show(w, r, shown)
+		return body, nil
 	}
 	switch err := body.ask(ctx, c, log, s, i); {
 	case logbook.Broken(err):
-		*body = lostBody{Cluster: body.Cluster, Broken: troubleOf("The audit log does not hold", err)}
+		body = &lostBody{Cluster: body.Cluster, Broken: troubleOf("The audit log does not hold", err)}
 	case errors.As(err, new(*statusError)):
-		return err
+		return nil, err
 	case err != nil:
 		body.Notices = append(body.Notices, *troubleOf("Nothing says what it opened", err))
 	}
-	body.Lost, body.Pager = paged(body.Lost, r.URL.Query(), r.URL.EscapedPath(), "version")
-	return c.show(w, r, shown)
+	return body, nil
 }
 
 func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clone.Snapshot, i *built.Index) error {
@@ -106,6 +129,7 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 	switch {
 	case err != nil:
 		b.InFleet = troubleOf("Take it out first", err)
+		b.Member = member
 	case note != "":
 		b.InFleet = &notice{What: note, Tone: "warn"}
 	}
@@ -123,7 +147,7 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 	if store.failed != nil {
 		b.Notices = append(b.Notices, *troubleOf("Values of references count as those that were read", store.failed))
 	}
-	b.Asked = true
+	b.Asked, b.lost = true, b.Lost
 	return b.decide(stubs, i, store)
 }
 
@@ -155,15 +179,16 @@ func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) er
 		for _, d := range rotation.Decide(manifest, recipes, fields, b.Cluster) {
 			one := toRotate{File: s.Path, Keys: keysOf(d.Fields), Why: d.Why, ReadBy: readers,
 				Targets: rotation.Targets(manifest.Spec.Blocks[d.Block], b.Cluster)}
-			if d.Why == "" {
-				if uses := i.Uses[s.Path]; len(uses) > 0 && s.Reference == nil {
-					ref := sealed.Ref{Placement: uses[0].Placement, Namespace: uses[0].Namespace, Name: uses[0].Name}
-					one.Rotate = ref.Path() + "/rotate"
-				}
-				b.Made = append(b.Made, one)
-			} else {
-				b.People = append(b.People, one)
+			if uses := i.Uses[s.Path]; len(uses) > 0 && s.Reference == nil {
+				ref := sealed.Ref{Placement: uses[0].Placement, Namespace: uses[0].Namespace, Name: uses[0].Name}
+				one.Rotate, one.Change = ref.Path()+"/rotate", ref.Path()+"/change"
 			}
+			if d.Why != "" {
+				b.People = append(b.People, one)
+				continue
+			}
+			b.Made = append(b.Made, one)
+			b.part(one, s.Reference != nil)
 		}
 	}
 	return nil

@@ -148,7 +148,8 @@ func (w *world) shows(path string, status int, texts ...string) string {
 			w.t.Errorf("%s shows %q", path, unwanted)
 		}
 		if !not && !strings.Contains(page, text) {
-			w.t.Errorf("%s does not show %q:\n%s", path, text, page)
+			_, main, _ := strings.Cut(page, "<main")
+			w.t.Errorf("%s does not show %q:\n%s", path, text, main)
 		}
 	}
 	return page

@@ -82,7 +82,7 @@ func (draft Draft) moved(before, now *clone.Snapshot) *Moved {
 			}
 			return m
 		}
-		if m.Fields = draft.both(a, b); len(m.Fields) > 0 || !draft.Kind.Seals() {
+		if m.Fields = draft.both(file, a, b); len(m.Fields) > 0 || !draft.Kind.Seals() {
 			return m
 		}
 	}
@@ -90,8 +90,15 @@ func (draft Draft) moved(before, now *clone.Snapshot) *Moved {
 }
 
 // both are the fields of the draft's blocks that differ between two versions of a stub.
-func (draft Draft) both(a, b *api.SealedManifest) (fields []string) {
-	for _, block := range draft.Blocks {
+func (draft Draft) both(file string, a, b *api.SealedManifest) (fields []string) {
+	blocks := draft.Blocks
+	if own, err := api.ParseSealedManifest(file, draft.Files[file]); err == nil {
+		// Of several files each may have a field of that name.
+		blocks = slices.DeleteFunc(slices.Clone(blocks), func(sealed api.Block) bool {
+			return !slices.ContainsFunc(own.Spec.Blocks, func(b api.Block) bool { return b.Payload == sealed.Payload })
+		})
+	}
+	for _, block := range blocks {
 		for _, field := range block.Fields {
 			if payloadOf(a, field) != payloadOf(b, field) {
 				fields = append(fields, strings.TrimPrefix(field, "/data/"))

@@ -22,7 +22,7 @@ import (
 // Kind is what a draft does.
 type Kind string
 
-// The kinds. New, Change, Rotate and Add need values from a browser; the others need none.
+// The kinds. New, Change, Rotate, Add and Lost are sealed in a browser; the others need none.
 const (
 	New    Kind = "new"
 	Change Kind = "change"
@@ -31,10 +31,14 @@ const (
 	Remove Kind = "remove" // a cluster or set less
 	Away   Kind = "away"   // the secret goes
 	Retire Kind = "retire" // the application goes
+	// These are of clusters: see [Many].
+	Lost    Kind = "lost"    // what a lost one could read is made anew
+	Suspend Kind = "suspend" // it opens nothing any more
+	Enrol   Kind = "enrol"   // machines that enrolled get their files
 )
 
 // Seals reports whether a browser has to seal something.
-func (k Kind) Seals() bool { return slices.Contains([]Kind{New, Change, Rotate, Add}, k) }
+func (k Kind) Seals() bool { return slices.Contains([]Kind{New, Change, Rotate, Add, Lost}, k) }
 
 // Choice is what a person chose. All of it is public.
 type Choice struct {
@@ -55,6 +59,8 @@ type Choice struct {
 	Deliver []api.DeliverAs
 	// Begun is the address at which all of it was chosen; "" where one choice was all.
 	Begun string
+	// Many is what a draft of several files is of; nil for others.
+	Many *Many
 }
 
 // Shape is what kind of secret a new one is.

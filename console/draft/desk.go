@@ -34,13 +34,13 @@ func (d *Desk) Begin(ctx context.Context, owner string, c Choice) (Draft, error)
 		if draft.Files, err = c.unsealed(s); err != nil {
 			return draft, err
 		}
-	} else if len(c.Keys) > 0 || c.Kind == Rotate || c.Kind == Add {
-		w, err := c.at(ctx, d.Builder, s)
+	} else if len(c.Keys) > 0 || c.Kind == Rotate || c.Kind == Add || c.Kind == Lost {
+		all, err := c.at(ctx, d.Builder, s)
 		if err != nil {
 			return draft, err
 		}
 		if c.Kind == Add {
-			draft.Keys = slices.Sorted(maps.Keys(w.What.Values))
+			draft.Keys = slices.Sorted(maps.Keys(all[0].What.Values))
 		}
 	} else if err := c.Check(); err != nil {
 		return draft, err
@@ -74,16 +74,16 @@ func (d *Desk) Ask(ctx context.Context, draft Draft, keys []string) (*Asking, er
 	if err != nil {
 		return nil, err
 	}
-	w, err := draft.at(ctx, d.Builder, s)
+	all, err := draft.at(ctx, d.Builder, s)
 	if err != nil {
 		return nil, err
 	}
-	if len(w.asked.Changes) == 0 {
-		return nil, fault.New("give a value", "there is nothing to seal")
-	}
-	asking := &Asking{Said: w.said}
-	if asking.Jobs, err = w.jobs(draft.Choice); err != nil {
+	asking, err := all.asking(draft.Choice)
+	if err != nil {
 		return nil, err
+	}
+	if len(asking.Jobs) == 0 {
+		return nil, fault.New("give a value", "there is nothing to seal")
 	}
 	draft.Base, draft.Blocks, draft.Files = s.Commit, nil, nil
 	_, err = d.store.Put(draft, time.Now())
@@ -96,11 +96,11 @@ func (d *Desk) Take(ctx context.Context, draft Draft, blocks []api.Block) (Draft
 	if err != nil {
 		return draft, err
 	}
-	w, err := draft.at(ctx, d.Builder, s)
+	all, err := draft.at(ctx, d.Builder, s)
 	if err != nil {
 		return draft, err
 	}
-	files, err := w.take(draft.Choice, blocks)
+	files, err := all.take(draft.Choice, blocks)
 	if err != nil {
 		return draft, fmt.Errorf("take what was sealed: %w", err)
 	}

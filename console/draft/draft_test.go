@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/desk/rotation"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -159,7 +160,7 @@ func TestWhatIsProposedIsWhatWasLookedAt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := func(context.Context, string, map[string][]byte, string) (string, error) {
+	later := func(context.Context, draft.Draft) (string, error) {
 		return strings.Repeat("0", len(looked)), nil
 	}
 	for _, at := range []draft.Draft{d, again} {
@@ -214,5 +215,29 @@ func TestWhatKubernetesRefusesIsToldByItsField(t *testing.T) {
 	c.Name = "a"
 	if _, err := w.Begin(t.Context(), "ann", c); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("a file that is there: %v", err)
+	}
+}
+
+// TestNothingIsSealedAnewWhileALostClusterOpens what is sealed for its sets.
+func TestNothingIsSealedAnewWhileALostClusterOpens(t *testing.T) {
+	w := newWorld(t)
+	c := draft.Choice{Kind: draft.New, Placement: "app", Name: "db", Shape: draft.Generate, Keys: []string{"token"},
+		Recipes: values.Recipes{"token": {Length: 32, Alphabet: "alnum"}}}
+	w.merge(w.seal(w.begin(c), nil).Files)
+	lost := draft.Choice{Kind: draft.Lost, Many: &draft.Many{Cluster: "one", Title: "Rotate",
+		Parts: []rotation.Part{{File: "apps/app/db.yaml", Keys: []string{"token"}}}}}
+	if _, err := w.Begin(t.Context(), "ann", lost); err == nil {
+		t.Fatal("a cluster that opens them gets new values")
+	}
+	out := w.begin(draft.Choice{Kind: draft.Suspend, Many: &draft.Many{Cluster: "one", Title: "Suspend"}})
+	w.merge(out.Files)
+	d := w.seal(w.begin(lost), nil)
+	if p := w.preview(d); p.Plan.Blocked() || p.Plan.Summary.SecretsChanged == 0 || p.Title() != "Rotate" {
+		t.Errorf("%s: %s", p.Title(), p.Verdict)
+	}
+	w.merge(map[string][]byte{"clusters/one.yaml": []byte(strings.ReplaceAll(string(out.Files["clusters/one.yaml"]),
+		"suspend: true", "suspend: false"))})
+	if _, err := w.Current(t.Context(), w.again(d), false); err == nil {
+		t.Error("the cluster came back, and the draft goes on")
 	}
 }

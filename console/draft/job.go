@@ -27,27 +27,29 @@ type work struct {
 	said  []string
 }
 
-// at asks what a choice seals at a commit.
-func (c Choice) at(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot) (*work, error) {
+// at asks what a choice seals at a commit: one work for each file.
+func (c Choice) at(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot) (works, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	w := &work{}
-	say := func(format string, args ...any) { w.said = append(w.said, fault.New("", format, args...).Error()) }
-	quiet := func(string, ...any) {}
+	if c.Kind == Lost {
+		return c.Many.lost(ctx, b, s)
+	}
+	w, err := c.one(ctx, b, s)
+	return works{w}, err
+}
+
+// one is the work of a choice of one file.
+func (c Choice) one(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot) (*work, error) {
 	where, err := c.where(s)
 	if err != nil {
 		return nil, err
 	}
-	set := values.Set{}
 	keys := c.Keys
 	if c.Kind == Rotate || c.Kind == Add {
 		if keys, err = c.keys(where); err != nil {
 			return nil, err
 		}
-	}
-	for _, key := range keys {
-		set[key] = []byte{}
 	}
 	whom := sealjob.Whom{Targets: c.Targets}
 	switch c.Kind {
@@ -57,16 +59,31 @@ func (c Choice) at(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot)
 		whom.Targets, whom.More = nil, c.Targets
 	}
 	whom.TwoLock = slices.ContainsFunc(c.Targets, func(t sealing.Target) bool { return t.Kind == sealing.Cluster })
+	return ask(ctx, b, s, sealjob.Job{What: valuesOf(keys), Whom: whom, Where: where,
+		How: sealjob.How{Apart: c.Kind == Rotate}})
+}
+
+// ask fills a job in, and asks it what is to be sealed.
+func ask(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot, job sealjob.Job) (*work, error) {
+	w := &work{Job: &job}
+	say := func(format string, args ...any) { w.said = append(w.said, fault.New("", format, args...).Error()) }
+	quiet := func(string, ...any) {}
 	repo := &fleetrepo.Repo{Tree: s.Tree.Draft(), Model: s.Model}
-	w.Job = &sealjob.Job{
-		Fleet: sealjob.Fleet{Repo: repo, Builder: b, Warn: say, Note: quiet, Progress: quiet},
-		What:  sealjob.What{Values: set}, Whom: whom, Where: where, How: sealjob.How{Apart: c.Kind == Rotate},
+	w.Fleet = sealjob.Fleet{Repo: repo, Builder: b, Warn: say, Note: quiet, Progress: quiet}
+	err := w.Ready()
+	if err == nil {
+		w.asked, err = w.Ask(ctx)
 	}
-	if err := w.Ready(); err != nil {
-		return nil, err
-	}
-	w.asked, err = w.Ask(ctx)
 	return w, err
+}
+
+// valuesOf names values that stay in the browser.
+func valuesOf(keys []string) sealjob.What {
+	set := values.Set{}
+	for _, key := range keys {
+		set[key] = []byte{}
+	}
+	return sealjob.What{Values: set}
 }
 
 // where is the stub's file at a commit: as it is there, or begun.
@@ -74,18 +91,22 @@ func (c Choice) where(s *clone.Snapshot) (sealjob.Where, error) {
 	if c.Kind == New {
 		return c.begin(s)
 	}
-	data, err := s.Tree.ReadFile(c.File)
+	return whereIs(s, c.File)
+}
+
+func whereIs(s *clone.Snapshot, file string) (sealjob.Where, error) {
+	data, err := s.Tree.ReadFile(file)
 	if err != nil || !api.ClaimsStub(data) {
-		return sealjob.Where{}, fault.New("load the page anew: it may be gone since", "there is no secret in %.200q", c.File)
+		return sealjob.Where{}, fault.New("load the page anew: it may be gone since", "there is no secret in %.200q", file)
 	}
-	read, err := model.ParseStub(c.File, data)
+	read, err := model.ParseStub(file, data)
 	if err != nil {
 		return sealjob.Where{}, err
 	}
 	if read == nil || read.Manifest == nil {
 		return sealjob.Where{}, ErrReference
 	}
-	return sealjob.Where{File: c.File, Old: data, Text: data, Stub: read.Manifest}, nil
+	return sealjob.Where{File: file, Old: data, Text: data, Stub: read.Manifest}, nil
 }
 
 func (c Choice) begin(s *clone.Snapshot) (where sealjob.Where, err error) {
@@ -133,7 +154,7 @@ func (c Choice) keys(where sealjob.Where) (keys []string, err error) {
 // jobs are what a browser seals. One job has one list of targets.
 func (w *work) jobs(c Choice) (jobs []sealer.Job, err error) {
 	recipes := c.Recipes
-	if c.Kind == Rotate {
+	if c.Kind == Rotate || c.Kind == Lost {
 		if recipes, err = stub.Recipes(w.Where.File, w.Where.Stub); err != nil {
 			return nil, err
 		}

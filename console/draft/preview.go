@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/desk/revisions"
@@ -14,7 +15,7 @@ import (
 )
 
 // Committer makes a commit object, to which nothing points, of files on a base.
-type Committer func(ctx context.Context, base string, files map[string][]byte, title string) (commit string, err error)
+type Committer func(ctx context.Context, d Draft) (commit string, err error)
 
 // Preview is what a draft does.
 type Preview struct {
@@ -31,7 +32,7 @@ func (d *Desk) Preview(ctx context.Context, draft Draft, commit Committer, versi
 		return nil, fault.New("go back and seal the values", "the draft has no values yet")
 	}
 	if draft.Commit == "" {
-		made, err := commit(ctx, draft.Base, draft.Files, draft.Title())
+		made, err := commit(ctx, draft)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +62,7 @@ func (d *Desk) Preview(ctx context.Context, draft Draft, commit Committer, versi
 	if err := render.Markdown(&text, p.Plan, version); err != nil {
 		return nil, err
 	}
-	p.Text = text.String()
+	p.Text = text.String() + draft.said(render.Budget-utf8.RuneCountInString(text.String()))
 	for _, file := range slices.Sorted(maps.Keys(draft.Files)) {
 		was, _ := base.Tree.ReadFile(file)
 		p.Diffs = append(p.Diffs, diff(file, was, draft.Files[file]))
@@ -71,6 +72,9 @@ func (d *Desk) Preview(ctx context.Context, draft Draft, commit Committer, versi
 
 // Title is the first line of the commit, and the title of the pull request.
 func (c Choice) Title() string {
+	if c.Many != nil {
+		return c.Many.Title
+	}
 	name := c.Name
 	if name == "" {
 		name = strings.TrimSuffix(c.File[strings.LastIndex(c.File, "/")+1:], ".yaml")

@@ -114,10 +114,10 @@ func (w *world) merge(files map[string][]byte) string {
 }
 
 // dangling makes a commit that no branch has, as desk/proposal does.
-func (w *world) dangling(_ context.Context, base string, files map[string][]byte, _ string) (string, error) {
+func (w *world) dangling(_ context.Context, d draft.Draft) (string, error) {
 	before := w.git("rev-parse", "main")
-	w.git("checkout", "-q", base)
-	commit := w.merge(files)
+	w.git("checkout", "-q", d.Base)
+	commit := w.merge(d.Files)
 	w.git("checkout", "-q", "-f", "main")
 	if w.git("rev-parse", "main") != before {
 		w.Error("the branch moved")

@@ -76,6 +76,10 @@ func (c Choice) unsealed(s *clone.Snapshot) (map[string][]byte, error) {
 		return without(s, where.File)
 	case Remove:
 		return c.remove(s)
+	case Suspend:
+		return c.Many.suspended(s)
+	case Enrol:
+		return c.Many.enrolled(s)
 	}
 	return nil, fmt.Errorf("%s is sealed in a browser", c.Kind)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clusterkeys"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/desk/enrolment"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/naming"
 )
@@ -181,21 +182,7 @@ func sharesKeys(repo *fleetrepo.Repo, keys clusterkeys.Keys) error {
 
 // ParseLabels reads KEY=VALUE texts; its errors are of usage.
 func ParseLabels(texts []string) (map[string]string, error) {
-	labels := map[string]string{}
-	for _, text := range texts {
-		key, value, ok := strings.Cut(text, "=")
-		if _, twice := labels[key]; !ok || twice {
-			return nil, fault.NewUsage("write --label KEY=VALUE, each key once", "--label %q is not a label", text)
-		}
-		if value == "" { // no cluster has it by accident, and a selector of it is for nobody
-			return nil, fault.NewUsage("write --label "+text+"VALUE", "--label %q has no value", text)
-		}
-		if problems := append(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)...); len(problems) > 0 {
-			return nil, fault.NewUsage(problems[0], "--label %q is not a label", text)
-		}
-		labels[key] = value
-	}
-	return labels, nil
+	return enrolment.Labels("--label ", texts)
 }
 
 // clusterKeys gets the keys from the cluster, or from a person who compares.
