@@ -9,17 +9,15 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/console/wizard"
 	"github.com/bulla-dev/bulla/desk/proposal"
 )
-
-// steps are those of the wizard.
-var steps = []string{"Application", "Secret", "Delivery", "Clusters", "Values", "Preview"}
 
 // stepsOf are those that a draft goes through: a change of what is there has no wizard.
 func stepsOf(k draft.Kind) []string {
 	switch {
 	case k == draft.New:
-		return steps
+		return wizard.Steps
 	case k.Seals():
 		return []string{"Change", "Values", "Preview"}
 	}

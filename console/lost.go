@@ -67,7 +67,8 @@ func (c *Console) lostCluster(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body.Lost, body.Pager = paged(body.Lost, r.URL.Query(), r.URL.EscapedPath(), "version")
-	return c.show(w, r, page{Template: "lost.html", Title: "If " + body.Cluster + " is lost", Section: "clusters", Body: body})
+	return c.show(w, r, page{Template: "lost.html", Title: "If " + body.Cluster + " is lost", Section: "clusters",
+		Body: body})
 }
 
 // readLost reads what the log and Git say of the cluster of an address.

@@ -55,7 +55,8 @@ func (b *lostBody) cannot() *notice {
 	case !b.Asked:
 		return &notice{What: "the applications of this commit are still being read", Do: "press it again in a moment"}
 	case len(b.Parts) == 0:
-		return &notice{What: "nothing of it can be made anew by a program", Do: "change what the page lists, value by value"}
+		return &notice{What: "nothing of it can be made anew by a program",
+			Do: "change what the page lists, value by value"}
 	}
 	return nil
 }

@@ -103,7 +103,8 @@ func TestAButtonPreparesWhatALostClusterCouldRead(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks are asked for: %+v", len(blocks), asking)
 	}
-	if answer := w.posts("/drafts/"+d.ID+"/blocks", map[string]any{"blocks": []api.Block{blocks[1], blocks[0]}}); answer == "" {
+	swapped := map[string]any{"blocks": []api.Block{blocks[1], blocks[0]}}
+	if answer := w.posts("/drafts/"+d.ID+"/blocks", swapped); answer == "" {
 		t.Error("blocks that were changed for one another are taken")
 	}
 	if answer := w.posts("/drafts/"+d.ID+"/blocks", map[string]any{"blocks": blocks}); answer != "" {

@@ -129,7 +129,8 @@ func (all works) take(c Choice, blocks []api.Block) (map[string][]byte, error) {
 func (m *Many) suspended(s *clone.Snapshot) (map[string][]byte, error) {
 	file := s.Model.Files[api.KindCluster+"/"+m.Cluster]
 	if c := s.Model.Clusters[m.Cluster]; c == nil || c.Spec.Suspend {
-		return nil, fault.New("load the page of the cluster anew", "%.60q is not in the fleet, or suspended already", m.Cluster)
+		return nil, fault.New("load the page of the cluster anew", "%.60q is not in the fleet, or suspended already",
+			m.Cluster)
 	}
 	data, err := s.Tree.ReadFile(file)
 	if err != nil {

@@ -1,4 +1,4 @@
-package console
+package wizard
 
 import (
 	"cmp"
@@ -23,10 +23,10 @@ func alphabets() (all []alphabetOf) {
 }
 
 // Has reports whether a value of a field is chosen.
-func (v *wizard) Has(field, value string) bool { return slices.Contains(v.Chosen[field], value) }
+func (v *Wizard) Has(field, value string) bool { return slices.Contains(v.Chosen[field], value) }
 
 // Way is the chosen one, or what suits the kind of secret.
-func (v *wizard) Way() string {
+func (v *Wizard) Way() string {
 	if way := v.Chosen.Get("way"); way != "" {
 		return way
 	}
@@ -40,12 +40,12 @@ func (v *wizard) Way() string {
 }
 
 // Gets reports whether a workload is chosen. All are until somebody chose.
-func (v *wizard) Gets(kind, name string) bool {
+func (v *Wizard) Gets(kind, name string) bool {
 	return !v.Chosen.Has("way") || v.Has("workload", kind+"/"+name)
 }
 
 // Mode of the files; "" is a choice too.
-func (v *wizard) Mode() string {
+func (v *Wizard) Mode() string {
 	if v.Chosen.Has("mode") {
 		return v.Chosen.Get("mode")
 	}
@@ -53,9 +53,9 @@ func (v *wizard) Mode() string {
 }
 
 // Singly reports whether single clusters are to be seen at once.
-func (v *wizard) Singly() bool { return len(v.Loose) > 0 || v.Chosen.Has("cluster") }
+func (v *Wizard) Singly() bool { return len(v.Loose) > 0 || v.Chosen.Has("cluster") }
 
-func (v *wizard) loose(s *clone.Snapshot, on []string) {
+func (v *Wizard) loose(s *clone.Snapshot, on []string) {
 	var sets []string
 	for _, t := range s.Model.LiveTargets(v.Chosen.Get("application")) {
 		if t.ClusterSet != "" {
@@ -69,8 +69,8 @@ func (v *wizard) loose(s *clone.Snapshot, on []string) {
 	}
 }
 
-// begunAt is the last step before the values, with all that was chosen.
-func begunAt(chosen url.Values) string {
+// BegunAt is the last step before the values, with all that was chosen.
+func BegunAt(chosen url.Values) string {
 	kept := url.Values{}
 	for _, names := range fieldsOfStep {
 		for _, name := range names {
@@ -84,14 +84,14 @@ func begunAt(chosen url.Values) string {
 
 // early is what is wrong with a step that was left: it is told there, not at the end. The
 // step that has it is shown.
-func (v *wizard) early() error {
-	choice, err := choiceOf(v.Chosen)
+func (v *Wizard) early() error {
+	choice, err := ChoiceOf(v.Chosen)
 	if err == nil {
 		err = choice.Check()
 	}
-	if err == nil || stepOf(err) >= v.At {
+	if err == nil || StepOf(err) >= v.At {
 		return nil
 	}
-	v.At = stepOf(err)
+	v.At = StepOf(err)
 	return err
 }
