@@ -64,6 +64,7 @@ func (b *lostBody) cannot() *notice {
 // suspendLost begins the draft that takes a lost cluster out: it opens nothing any more.
 func (c *Console) suspendLost(w http.ResponseWriter, r *http.Request) error {
 	cluster := r.PathValue("cluster")
-	return c.begun(w, r, draft.Choice{Kind: draft.Suspend, Many: &draft.Many{Cluster: cluster,
-		Title: "Suspend " + cluster, Body: "The cluster is lost: it opens nothing any more, and nothing there is deleted.\n"}})
+	return c.begun(w, r, draft.Choice{Kind: draft.Suspend, Many: &draft.Many{
+		Cluster: cluster, Title: "Suspend " + cluster,
+		Body: "The cluster is lost: it opens nothing any more, and nothing there is deleted.\n"}})
 }

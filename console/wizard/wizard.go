@@ -79,7 +79,9 @@ var fieldsOfStep = [][]string{{"application"}, {"shape", "name", "keys", "length
 	{"way", "workload", "prefix", "path", "mode"}, {"set", "cluster"}}
 
 // New is the wizard at the step that what was chosen leads to. wrong is told at its step.
-func New(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot, chosen url.Values, wrong error) (*Wizard, error) {
+func New(
+	ctx context.Context, b *kustomize.Builder, s *clone.Snapshot, chosen url.Values, wrong error,
+) (*Wizard, error) {
 	v := &Wizard{Steps: Steps, Chosen: chosen, Kept: map[string][]string{}, Alphabets: alphabets()}
 	v.At = v.step(s)
 	if wrong == nil {
