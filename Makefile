@@ -37,11 +37,11 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: sealer ## Build bulla, bulla-controller and bulla-keyservice into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla ./cmd/bulla-controller
+build: sealer ## Build bulla, bulla-console, bulla-controller and bulla-keyservice into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla ./cmd/bulla-console ./cmd/bulla-controller
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla-keyservice
 
-# Into what bulla embeds: `bulla ui` serves it to browsers.
+# Into what bulla and bulla-console embed, which serve it to browsers.
 sealer: ## Build what a browser seals with
 	@mkdir -p .cache && find console sealing api go.mod go.sum -type f ! -name '*_test.go' ! -path '*/built/*' | \
 		sort | xargs sha256sum | cat - <($(GO) version) > .cache/sealer.now; \

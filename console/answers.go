@@ -36,8 +36,10 @@ type answers struct {
 	of map[asked]*answer
 }
 
-// asked is who asked what. Cluster and placement are empty for everything.
-type asked struct{ fleet, person, cluster, placement string }
+// asked is who asked what. Cluster and placement are empty for everything. The owner is
+// beside the name that the key service's log has: two people may have one, one after the
+// other.
+type asked struct{ fleet, owner, person, cluster, placement string }
 
 // answer is the last one to a question, and what was made of it.
 type answer struct {
@@ -85,7 +87,7 @@ type told struct {
 // about is the answer for everything or, where that is too much for one, of a cluster or a
 // placement, of which one may be given.
 func (a *answers) about(ctx context.Context, s *clone.Snapshot, service Service, cluster, placement string) told {
-	q := asked{fleet: service.Fleet(), person: service.Person()}
+	q := asked{fleet: service.Fleet(), owner: person(ctx).Owner, person: service.Person()}
 	t := a.ask(ctx, s, service, q)
 	if isTooMuch(t.err) && cluster+placement != "" {
 		q.cluster, q.placement = cluster, placement

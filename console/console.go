@@ -38,10 +38,15 @@ type Console struct {
 
 	proposals *Proposals
 	accounts  *forgelogin.Forge
+	// team is nil of a console on loopback.
+	team *Team
 }
 
 // Person is who asks.
 type Person struct {
+	// Owner tells people apart whose names and addresses may be the same, or become another's:
+	// issuer and subject; "" of the one person of a console on loopback.
+	Owner string
 	// Name and Email are what commits of theirs say.
 	Name, Email string
 	// Service asks the key service in their name; nil where they are not logged in to it.
@@ -56,7 +61,8 @@ type Person struct {
 // Options are what a console is made of.
 type Options struct {
 	Clone *clone.Clone
-	// Who says who asks; an error is told, and nothing else is done.
+	// Who says who asks; an error is told, and nothing else is done. A console for a team
+	// needs none: see [Console.Team].
 	Who func(*http.Request) (Person, error)
 	// RootKey is the root verifier key that is pinned for a fleet, wherever that is: not in
 	// Git. It is an error where the fleet does not verify under it.
@@ -88,7 +94,7 @@ func New(o Options) (*Console, error) {
 	return c, nil
 }
 
-// Handler serves all pages, and guards none: see [Console.Local].
+// Handler serves all pages, and guards none: see [Console.Local] and [Console.Team].
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {

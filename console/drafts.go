@@ -27,6 +27,9 @@ func stepsOf(k draft.Kind) []string {
 // owner is whose drafts are shown: nobody else finds them.
 func owner(r *http.Request) string {
 	p := person(r.Context())
+	if p.Owner != "" {
+		return p.Owner // alone: an address is not whose it was for ever
+	}
 	return p.Email + "\x00" + p.Name
 }
 

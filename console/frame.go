@@ -23,7 +23,7 @@ var navigation = []pages.Link{
 // frame is what stands around a page. What cannot be read is left out: the page itself
 // says why.
 func (c *Console) frame(ctx context.Context) pages.Frame {
-	frame := pages.Frame{Navigation: navigation}
+	frame := pages.Frame{Navigation: navigation, SignsOut: c.team != nil}
 	s, err := c.clone.Snapshot(ctx)
 	if err != nil {
 		return frame

@@ -51,6 +51,8 @@ type Proposals struct {
 	Base string
 	// Place is that of the forge. It may be none, or one that cannot be asked.
 	Place forge.Place
+	// Bars says why nothing is proposed by these, and what to do; nil where something is.
+	Bars error
 
 	// denied is what to do where the remote refuses who pushes; "" for what git's own
 	// credentials take.
@@ -81,6 +83,9 @@ func (p *Proposals) Commit(ctx context.Context, c proposal.Change) (string, erro
 
 // Propose implements [Proposer].
 func (p *Proposals) Propose(ctx context.Context, what Proposal) (Proposed, error) {
+	if p.Bars != nil {
+		return Proposed{}, p.Bars
+	}
 	if err := p.Git.Propose(ctx, what.Commit, what.Branch); err != nil {
 		if p.denied != "" && errors.Is(err, proposal.ErrDenied) {
 			err = fault.WithHint(err, p.denied)

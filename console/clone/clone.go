@@ -9,10 +9,12 @@ package clone
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/source"
@@ -23,6 +25,9 @@ import (
 type Clone struct {
 	// Folder of the clone, Branch that counts: what is merged there is granted.
 	Folder, Branch string
+	// Verify refuses a fleet that is not to be shown, when it is read as the newest; nil
+	// refuses none. It is set before the first use.
+	Verify func(*api.Fleet) error
 
 	builder *kustomize.Builder
 	loader  model.Loader
@@ -128,7 +133,13 @@ func (c *Clone) resolve() (*Snapshot, error) {
 			"read branch: history was rewritten: %s does not come after %s, which was shown before",
 			short(commit), short(c.last.Commit))}
 	}
-	return c.read(commit)
+	s, err := c.read(commit)
+	if err == nil && c.Verify != nil {
+		if err := c.Verify(s.Model.Fleet); err != nil {
+			return nil, &fleetError{fault.WithHint(fmt.Errorf("read commit %s: %w", short(commit), err), fault.Hint(err))}
+		}
+	}
+	return s, err
 }
 
 // follows says whether a commit may be shown after the last one. A shallow clone cannot

@@ -11,8 +11,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// mostSessions bounds memory: a person who begins more ends their oldest ones.
-const mostSessions = 1 << 12
+// mostSessions bounds memory, mostOfOne what one person has of it: who begins more ends
+// their own oldest one, and nobody else's.
+const (
+	mostSessions = 1 << 12
+	mostOfOne    = 16
+)
 
 // Sessions are who is in. They are in memory alone: a restart ends all.
 type Sessions struct {
@@ -29,12 +33,21 @@ type Sessions struct {
 
 // Session is one browser's.
 type Session struct {
-	// Holder is whose it is, as who began it says.
+	// Holder is whose it is, as who began it says; see [Holder].
 	Holder any
 
 	csrf        string
 	began, seen time.Time
 	rate        *rate.Limiter
+}
+
+// Holder is what somebody holds who began a session, where several people do.
+type Holder interface {
+	// Owner tells people apart.
+	Owner() string
+	// Ended is called once, when the session is over. It must not wait for anybody: nobody
+	// is let in meanwhile.
+	Ended()
 }
 
 func (s *Sessions) now() time.Time {
@@ -53,15 +66,63 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, origins []strin
 		s.by = map[[32]byte]*Session{}
 	}
 	cookie := cookieName(origins)
-	if before, err := r.Cookie(cookie); err == nil {
-		delete(s.by, sha256.Sum256([]byte(before.Value)))
-	}
-	s.sweep(now)
+	s.drop(r, cookie)
+	s.sweep(now, holder)
 	s.last = now
 	s.by[sha256.Sum256([]byte(name))] = &Session{Holder: holder, csrf: rand.Text(), began: now, seen: now,
 		rate: rate.NewLimiter(sessionRate, sessionBurst)}
 	s.mu.Unlock()
 	http.SetCookie(w, ownCookie(cookie, name))
+}
+
+// End ends the session of a request, and takes its cookie away. Without one it does
+// nothing.
+func (s *Sessions) End(w http.ResponseWriter, r *http.Request, origins []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cookie := cookieName(origins)
+	if s.drop(r, cookie) {
+		if a, ok := r.Context().Value(askedKey{}).(*asked); ok {
+			a.session = nil // what is answered now is a stranger's page
+		}
+		gone := ownCookie(cookie, "")
+		gone.MaxAge = -1
+		http.SetCookie(w, gone)
+	}
+}
+
+// Len is how many there are.
+func (s *Sessions) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, n := s.now(), 0
+	for _, one := range s.by {
+		if !s.isOver(one, now) {
+			n++
+		}
+	}
+	return n
+}
+
+// drop forgets the session that a request's cookie names.
+func (s *Sessions) drop(r *http.Request, cookie string) bool {
+	sent, err := r.Cookie(cookie)
+	if err != nil {
+		return false
+	}
+	s.forget(sha256.Sum256([]byte(sent.Value)))
+	return true
+}
+
+func (s *Sessions) forget(at [32]byte) {
+	one, ok := s.by[at]
+	if !ok {
+		return
+	}
+	delete(s.by, at)
+	if h, ok := one.Holder.(Holder); ok {
+		h.Ended()
+	}
 }
 
 // LastUsed is when anybody with a session asked for anything; its zero value is never.
@@ -85,7 +146,7 @@ func (s *Sessions) find(r *http.Request, cookie string) *Session {
 		return nil
 	}
 	if s.isOver(found, now) {
-		delete(s.by, at)
+		s.forget(at)
 		return nil
 	}
 	// A page that asks for itself, in a window that somebody left open, is nobody's use.
@@ -99,25 +160,45 @@ func (s *Sessions) isOver(one *Session, now time.Time) bool {
 	return now.Sub(one.seen) > s.Idle || now.Sub(one.began) > s.Life
 }
 
-// sweep forgets what ended, and the one that was not seen for longest where there are
-// too many.
-func (s *Sessions) sweep(now time.Time) {
-	var oldest [32]byte
+// sweep forgets what ended, and makes room for one more: that of the same person, or of
+// all, which was not seen for longest.
+func (s *Sessions) sweep(now time.Time, holder any) {
+	next, known := holder.(Holder)
+	var oldest, own [32]byte
+	owned := 0
 	for at, one := range s.by {
 		if s.isOver(one, now) {
-			delete(s.by, at)
-		} else if before, ok := s.by[oldest]; !ok || one.seen.Before(before.seen) {
-			oldest = at
+			s.forget(at)
+			continue
+		}
+		oldest = s.older(oldest, at)
+		if h, ok := one.Holder.(Holder); ok && known && h.Owner() == next.Owner() {
+			owned++
+			own = s.older(own, at)
 		}
 	}
-	if len(s.by) >= mostSessions {
-		delete(s.by, oldest)
+	if owned >= mostOfOne {
+		s.forget(own)
+	} else if len(s.by) >= mostSessions {
+		s.forget(oldest)
 	}
+}
+
+// older is the one of two that was not seen for longer; a is none at first.
+func (s *Sessions) older(a, b [32]byte) [32]byte {
+	if before, ok := s.by[a]; ok && before.seen.Before(s.by[b].seen) {
+		return a
+	}
+	return b
 }
 
 // hostPrefix has browsers take a cookie by TLS alone, and from no other host of the
 // domain.
 const hostPrefix = "__Host-"
+
+// CookieName is what the console calls a cookie of its own for a purpose, with which other
+// hosts of the domain cannot meddle where there is TLS.
+func CookieName(origins []string, purpose string) string { return cookieName(origins) + "-" + purpose }
 
 // cookieName has the port in it where there is no TLS: browsers keep cookies for all
 // ports of a host together, and two consoles on loopback would end each other's session.

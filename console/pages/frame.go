@@ -16,6 +16,8 @@ type Frame struct {
 	RootKey string
 	// Unverified says why the fleet does not verify under a root key that is pinned.
 	Unverified string
+	// SignsOut says that the person can sign out.
+	SignsOut bool
 }
 
 // Link is one entry of the navigation.

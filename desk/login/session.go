@@ -30,11 +30,6 @@ type Session struct {
 	Expires      time.Time `json:"expires"`
 }
 
-// refreshAfter is how old a token may be that is shown. The service takes none that is
-// older than its configuration says, 10 minutes at least; and what the provider says of a
-// person's groups is so old at most.
-const refreshAfter = 8 * time.Minute
-
 // Take keeps what a provider gave.
 func (s *Session) Take(t signin.Tokens) {
 	s.IDToken, s.Subject, s.Person = t.ID, t.Claims.Subject, t.Claims.Name()
@@ -46,10 +41,7 @@ func (s *Session) Take(t signin.Tokens) {
 
 // isFresh says whether the token may be shown as it is.
 func (s *Session) isFresh(now time.Time) bool {
-	if s.RefreshToken == "" {
-		return now.Before(s.Expires)
-	}
-	return now.Before(s.Expires.Add(-30*time.Second)) && now.Sub(s.Issued) < refreshAfter
+	return signin.IsFresh(s.Issued, s.Expires, now, s.RefreshToken != "")
 }
 
 // bearer is a client of the service in the name of who signed in.

@@ -47,7 +47,12 @@ func Open[T any](name string, rules Rules) (*Store[T], error) {
 			return nil, fault.New("set HOME, or XDG_CONFIG_HOME", "find the configuration folder: %w", err)
 		}
 	}
-	return &Store[T]{path: filepath.Join(folder, "bulla", name), rules: rules}, nil
+	return OpenIn[T](filepath.Join(folder, "bulla"), name, rules), nil
+}
+
+// OpenIn names a file in a folder that a program has for itself.
+func OpenIn[T any](folder, name string, rules Rules) *Store[T] {
+	return &Store[T]{path: filepath.Join(folder, name), rules: rules}
 }
 
 // Path of the file.

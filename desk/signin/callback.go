@@ -55,7 +55,8 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This is not the sign-in that was begun on this machine.", http.StatusBadRequest)
 		return
 	}
-	got := c.read(given)
+	var got answer
+	got.code, got.err = readAnswer(given, c.issuer, c.namesItself)
 	select {
 	case c.answers <- got:
 	default:
@@ -69,27 +70,26 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "The terminal has the answer. You may close this page.")
 }
 
-// read takes an answer whose state is good.
-func (c *callback) read(given url.Values) answer {
+// readAnswer takes an answer whose state is good, and returns its code.
+func readAnswer(given url.Values, issuer string, namesItself bool) (code string, err error) {
 	for _, name := range []string{"code", "iss", "error"} {
 		if len(given[name]) > 1 {
-			return answer{err: foreign("it says " + name + " twice")}
+			return "", foreign("it says " + name + " twice")
 		}
 	}
 	// RFC 9207: the answer of another provider would have its code sent to this one, or this
 	// one's code to the other.
-	issuer := given.Get("iss")
-	if given.Has("iss") && issuer != c.issuer || c.namesItself && issuer != c.issuer {
-		return answer{err: foreign("it is of another provider")}
+	if from := given.Get("iss"); given.Has("iss") && from != issuer || namesItself && from != issuer {
+		return "", foreign("it is of another provider")
 	}
 	if given.Has("error") {
-		return answer{err: fault.New("the provider's own page says more; an operator of it can say who may use the client",
-			"sign in: the provider refuses it: %.60q %.200q", given.Get("error"), given.Get("error_description"))}
+		return "", fault.New("the provider's own page says more; an operator of it can say who may use the client",
+			"sign in: the provider refuses it: %.60q %.200q", given.Get("error"), given.Get("error_description"))
 	}
 	if given.Get("code") == "" {
-		return answer{err: foreign("it has no code")}
+		return "", foreign("it has no code")
 	}
-	return answer{code: given.Get("code")}
+	return given.Get("code"), nil
 }
 
 // wait returns the code.

@@ -10,6 +10,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -45,12 +46,28 @@ type Tokens struct {
 // Before is what a token is made anew for.
 type Before struct{ Refresh, Subject string }
 
+// refreshAfter is how old a token may be that is shown. The service takes none that is
+// older than its configuration says, 10 minutes at least; and what the provider says of a
+// person's groups is so old at most.
+const refreshAfter = 8 * time.Minute
+
+// IsFresh says whether a token may be shown as it is. Where another is to be had for a
+// refresh token, it is had well before the end.
+func IsFresh(issued, expires, now time.Time, refreshes bool) bool {
+	if !refreshes {
+		return now.Before(expires)
+	}
+	return now.Before(expires.Add(-30*time.Second)) && now.Sub(issued) < refreshAfter
+}
+
 // Errors of a sign-in.
 var (
 	// ErrForeign: the answer is not of the provider, or not to this sign-in.
 	ErrForeign = errors.New("the answer is not to this sign-in")
 	// ErrNoToken: the provider gave no ID token.
 	ErrNoToken = errors.New("the provider gave no ID token")
+	// ErrAway: the provider did not say anything; another time it may.
+	ErrAway = errors.New("the provider cannot be asked now")
 )
 
 // session is one sign-in.
@@ -66,8 +83,14 @@ func (p Provider) begin(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fault.WithHint(err, "--issuer-ca names a PEM file with the authority of the provider's certificate")
 	}
-	s := &session{verifier: idtoken.New(idtoken.Rules{Issuer: p.Issuer, ClientID: p.ClientID, Skew: skew, HTTP: over})}
-	if s.endpoints, err = s.verifier.Endpoints(ctx); err != nil {
+	return p.ask(ctx, idtoken.New(idtoken.Rules{Issuer: p.Issuer, ClientID: p.ClientID, Skew: skew, HTTP: over}))
+}
+
+// ask asks through a verifier, which remembers the answer for a while.
+func (p Provider) ask(ctx context.Context, verifier *idtoken.Verifier) (*session, error) {
+	s := &session{verifier: verifier}
+	var err error
+	if s.endpoints, err = verifier.Endpoints(ctx); err != nil {
 		return nil, fault.New("is --issuer spelled as the provider spells it, and does this machine reach it? A certificate "+
 			"of a private authority takes --issuer-ca", "ask %s how people sign in: %w", p.Issuer, err)
 	}
@@ -101,6 +124,10 @@ func (p Provider) Refresh(ctx context.Context, before Before) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
+	return s.refresh(ctx, before)
+}
+
+func (s *session) refresh(ctx context.Context, before Before) (Tokens, error) {
 	ctx = s.verifier.Context(ctx)
 	answer, err := s.config.TokenSource(ctx, &oauth2.Token{RefreshToken: before.Refresh}).Token()
 	if err != nil {
@@ -124,18 +151,29 @@ func foreign(what string) error {
 // refused tells what a provider answered, of which the rest may be anything.
 func refused(doing string, err error) error {
 	var answer *oauth2.RetrieveError
-	if errors.As(err, &answer) && answer.ErrorCode != "" {
-		return fmt.Errorf("%s: the provider refuses it: %.60q %.200q", doing, answer.ErrorCode, answer.ErrorDescription)
-	}
-	if errors.As(err, &answer) {
-		return fmt.Errorf("%s: the provider answers %s", doing, answer.Response.Status)
-	}
 	var away *url.Error
-	if errors.As(err, &away) {
-		return fmt.Errorf("%s: reach the provider: %w", doing, away.Err)
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.As(err, &answer) && isAway(answer.Response.StatusCode):
+		return fmt.Errorf("%s: %w: it answers %s", doing, ErrAway, answer.Response.Status)
+	case errors.As(err, &answer) && answer.ErrorCode != "":
+		return fmt.Errorf("%s: the provider refuses it: %.60q %.200q", doing, answer.ErrorCode, answer.ErrorDescription)
+	case errors.As(err, &answer):
+		return fmt.Errorf("%s: the provider answers %s", doing, answer.Response.Status)
+	case errors.As(err, &away):
+		return fmt.Errorf("%s: reach the provider: %w: %w", doing, ErrAway, away.Err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: the provider's answer cannot be read", doing)
+}
+
+func isAway(status int) bool {
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
+}
+
+// IsAway reports whether an error says nothing of the person: who could not be asked may
+// be asked again.
+func IsAway(err error) bool {
+	return errors.Is(err, ErrAway) || errors.Is(err, idtoken.ErrUnreachable) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded)
 }

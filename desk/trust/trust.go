@@ -51,16 +51,24 @@ func (e *ConflictError) Error() string {
 // Store is the file of pins.
 type Store struct{ file *personal.Store[document] }
 
+const file = "trust.yaml"
+
+func rules() personal.Rules {
+	return personal.Rules{Nobody: 0o022, Exposed: ErrWritable, Then: "then look at it with `bulla trust list`",
+		Writer: "`bulla trust KEY`"}
+}
+
 // Open returns the user's store, bulla/trust.yaml in their configuration.
 func Open() (*Store, error) {
-	file, err := personal.Open[document]("trust.yaml", personal.Rules{
-		Nobody: 0o022, Exposed: ErrWritable, Then: "then look at it with `bulla trust list`", Writer: "`bulla trust KEY`",
-	})
+	file, err := personal.Open[document](file, rules())
 	if err != nil {
 		return nil, err
 	}
 	return &Store{file}, nil
 }
+
+// OpenIn is the store of a program that keeps one in a folder of its own.
+func OpenIn(folder string) *Store { return &Store{personal.OpenIn[document](folder, file, rules())} }
 
 // Path of the store's file, which may not exist yet.
 func (s *Store) Path() string { return s.file.Path() }

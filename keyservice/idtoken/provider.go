@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -77,6 +78,10 @@ type Endpoints struct {
 	// NamesItself says that answers of the authorization endpoint name the issuer (RFC
 	// 9207), so that one without the name is another's.
 	NamesItself bool
+	// End is where people sign out at the issuer; "" where there is no such place.
+	End string
+	// Basic says that the issuer takes a client's secret in a header.
+	Basic bool
 }
 
 // Endpoints asks the issuer for them.
@@ -86,12 +91,16 @@ func (v *Verifier) Endpoints(ctx context.Context) (Endpoints, error) {
 		return Endpoints{}, err
 	}
 	var more struct {
-		NamesItself bool `json:"authorization_response_iss_parameter_supported"`
+		NamesItself bool     `json:"authorization_response_iss_parameter_supported"`
+		End         string   `json:"end_session_endpoint"`
+		Methods     []string `json:"token_endpoint_auth_methods_supported"`
 	}
 	if err := p.found.Claims(&more); err != nil {
 		return Endpoints{}, errors.New("what the issuer says of itself does not parse")
 	}
-	return Endpoints{p.found.Endpoint(), more.NamesItself}, nil
+	// OpenID Connect Discovery 1.0, section 3: who says nothing takes it there.
+	basic := len(more.Methods) == 0 || slices.Contains(more.Methods, "client_secret_basic")
+	return Endpoints{p.found.Endpoint(), more.NamesItself, more.End, basic}, nil
 }
 
 // Context has requests of the oauth2 library go where the verifier's go.

@@ -1,0 +1,159 @@
+package session
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/console/guard"
+	"github.com/bulla-dev/bulla/desk/signin"
+)
+
+const (
+	// patience is how long a person has to sign in.
+	patience = 10 * time.Minute
+	// mostSpent bounds memory.
+	mostSpent = 1 << 14
+)
+
+// Book is where people sign in.
+//
+// What a sign-in that was begun needs for its end is with the browser that began it, sealed
+// under a key of this process: strangers fill no memory, and an answer that comes by another
+// browser is nobody's.
+type Book struct {
+	client   *signin.Client
+	sessions *guard.Sessions
+	origins  []string
+	cookie   string
+	now      func() time.Time
+	seal     cipher.AEAD
+
+	mu sync.Mutex
+	// spent are the sign-ins that were answered, until they would have ended.
+	spent map[[32]byte]time.Time
+}
+
+// New has people sign in by a client. The sessions' clock is also the book's.
+func New(c *signin.Client, sessions *guard.Sessions, origins []string) (*Book, error) {
+	block, err := aes.NewCipher(random(32))
+	if err != nil {
+		return nil, fmt.Errorf("make a key for cookies: %w", err)
+	}
+	seal, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("make a key for cookies: %w", err)
+	}
+	now := sessions.Now
+	if now == nil {
+		now = time.Now
+	}
+	return &Book{client: c, sessions: sessions, origins: origins, cookie: guard.CookieName(origins, "sign-in"), now: now,
+		seal: seal, spent: map[[32]byte]time.Time{}}, nil
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it never fails
+	return b
+}
+
+// begun is a sign-in on its way.
+type begun struct {
+	signin.Begun
+	Next  string    `json:"next"`
+	Until time.Time `json:"until"`
+}
+
+// Begin sends a browser to the provider. next is where the person goes once they are in.
+func (b *Book) Begin(w http.ResponseWriter, r *http.Request, next string) error {
+	one := begun{Next: Local(next), Until: b.now().Add(patience)}
+	var page string
+	var err error
+	if one.Begun, page, err = b.client.Begin(r.Context()); err != nil {
+		return err
+	}
+	text, err := json.Marshal(one)
+	if err != nil {
+		return errors.New("begin to sign in: what is kept of it cannot be written")
+	}
+	b.setCookie(w, base64.RawURLEncoding.EncodeToString(b.seal.Seal(nil, nil, text, []byte(b.cookie))), patience)
+	http.Redirect(w, r, page, http.StatusSeeOther)
+	return nil
+}
+
+// Complete takes the provider's answer, begins a session, and says where the person goes on.
+func (b *Book) Complete(w http.ResponseWriter, r *http.Request) (next string, err error) {
+	one, err := b.take(r)
+	b.setCookie(w, "", -time.Second)
+	if err != nil {
+		return "", err
+	}
+	tokens, err := b.client.Complete(r.Context(), one.Begun, r.URL.Query())
+	if err != nil {
+		return "", err
+	}
+	b.sessions.Begin(w, r, b.origins, newSession(b.client, tokens, b.now))
+	return Local(one.Next), nil
+}
+
+const beginAgain = "begin again, in this browser; each attempt is good once, for ten minutes, and the last one counts"
+
+// take is the sign-in that the browser began, once.
+func (b *Book) take(r *http.Request) (one begun, err error) {
+	sent, err := r.Cookie(b.cookie)
+	if err != nil {
+		return one, foreign("this browser began none")
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(sent.Value)
+	if err != nil {
+		return one, foreign("what this browser has of it cannot be read")
+	}
+	text, err := b.seal.Open(nil, nil, sealed, []byte(b.cookie))
+	if err != nil || json.Unmarshal(text, &one) != nil {
+		return one, foreign("what this browser has of it is not of this console, or of one before it was started anew")
+	}
+	now := b.now()
+	if now.After(one.Until) {
+		return one, foreign("it took too long")
+	}
+	at := sha256.Sum256([]byte(one.State))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, was := b.spent[at]; was {
+		return one, foreign("it was answered before")
+	}
+	if len(b.spent) >= mostSpent {
+		for other, until := range b.spent {
+			if now.After(until) {
+				delete(b.spent, other)
+			}
+		}
+	}
+	if len(b.spent) >= mostSpent {
+		return one, fault.New("begin again in ten minutes", "sign in: too many people sign in at once")
+	}
+	b.spent[at] = one.Until
+	return one, nil
+}
+
+func foreign(what string) error {
+	return fault.New(beginAgain, "sign in: %w: %s", signin.ErrForeign, what)
+}
+
+// setCookie is Lax, and not Strict: the answer comes from the provider's site.
+func (b *Book) setCookie(w http.ResponseWriter, value string, life time.Duration) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure but on loopback, where there is no TLS
+		Name: b.cookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		MaxAge: int(life / time.Second), Secure: strings.HasPrefix(b.cookie, "__Host-")})
+}
