@@ -152,8 +152,8 @@ func (c *Clone) git(ctx context.Context, args ...string) (string, error) {
 
 // passed are the variables of this process that git is given: the way, and nothing of git's
 // own, of which each could lead it elsewhere.
-var passed = []string{"PATH", "TMPDIR", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
-	"ALL_PROXY", "all_proxy"}
+var passed = []string{"PATH", "TMPDIR", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY",
+	"no_proxy", "ALL_PROXY", "all_proxy"}
 
 func environment() []string {
 	env := []string{"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
