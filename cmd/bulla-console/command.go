@@ -123,18 +123,21 @@ func (o *options) bind(cmd *cobra.Command) {
 		"`bulla-keyservice people sign-in` prints it")
 	f.StringVar(&o.oidc.issuer, "oidc-issuer", "", "`URL` of the OpenID provider, as it spells it itself")
 	f.StringVar(&o.oidc.clientID, "oidc-client-id", "", "`id` of the console's client at the provider")
-	f.StringVar(&o.oidc.secretFile, "oidc-client-secret-file", "", "`file` with the client's secret; none for a public client")
-	f.StringVar(&o.oidc.caFile, "oidc-ca", "", "PEM `file` with the authorities of its certificate, in place of the system's")
+	f.StringVar(&o.oidc.secretFile, "oidc-client-secret-file", "",
+		"`file` with the client's secret; none for a public client")
+	f.StringVar(&o.oidc.caFile, "oidc-ca", "",
+		"PEM `file` with the authorities of its certificate, in place of the system's")
 	f.StringVar(&o.oidc.scopes, "oidc-scopes", "openid,email,profile,groups",
 		"scopes to ask for, with commas; offline_access has many providers give a refresh token")
 	f.StringVar(&o.oidc.audience, "oidc-audience", "",
 		"ask for a token that is for this `client` too: the key service's, where it takes no other")
 	f.StringVar(&o.forge.kind, "forge", "", "which `forge` the repository is at: "+strings.Join(forge.Kinds, ", "))
 	f.StringVar(&o.forge.url, "forge-url", "", "`URL` of its pages, if not at the repository's host")
-	f.StringVar(&o.forge.clientID, "forge-client-id", "", "`id` of the console's application there. Without it, people give "+
-		"a personal access token of their own, which is kept in memory alone")
+	f.StringVar(&o.forge.clientID, "forge-client-id", "",
+		"`id` of the console's application there. Without it, people give a personal access token of their own")
 	f.StringVar(&o.forge.secretFile, "forge-client-secret-file", "", "`file` with the application's secret")
-	f.StringVar(&o.forge.caFile, "forge-ca", "", "PEM `file` with the authorities of its certificate, in place of the system's")
+	f.StringVar(&o.forge.caFile, "forge-ca", "",
+		"PEM `file` with the authorities of its certificate, in place of the system's")
 	f.DurationVar(&o.idle, "session-idle", 30*time.Minute, "a session ends when nobody used it for so long")
 	f.DurationVar(&o.life, "session-life", 8*time.Hour, "a session ends after so long")
 }

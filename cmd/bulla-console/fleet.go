@@ -108,8 +108,8 @@ func (p *pin) verified(f *api.Fleet) (string, error) {
 	}
 	known, err := fleetrepo.VerifyFleet(p.store, f, p.key)
 	if err != nil {
-		return "", fault.WithHint(err, "it may be another fleet, or somebody changed its keys: an operator compares --root-key "+
-			"with what `bulla-keyservice init` printed, and looks at who changed fleet.yaml")
+		return "", fault.WithHint(err, "it may be another fleet, or somebody changed its keys: an operator compares "+
+			"--root-key with what `bulla-keyservice init` printed, and looks at who changed fleet.yaml")
 	}
 	if !was {
 		if err := p.store.Add(trust.Pin{Fleet: f.Spec.ID, Name: f.Metadata.Name, RootKey: p.key}, false); err != nil {
