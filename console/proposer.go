@@ -87,8 +87,12 @@ func (p *Proposals) Propose(ctx context.Context, what Proposal) (Proposed, error
 		return Proposed{}, p.Bars
 	}
 	if err := p.Git.Propose(ctx, what.Commit, what.Branch); err != nil {
-		if p.denied != "" && errors.Is(err, proposal.ErrDenied) {
+		switch {
+		case p.denied == "":
+		case errors.Is(err, proposal.ErrDenied):
 			err = fault.WithHint(err, p.denied)
+		case errors.Is(err, proposal.ErrRefused): // Gitea says so by a hook
+			err = fault.WithHint(err, p.denied+". "+fault.Hint(err))
 		}
 		return Proposed{}, err
 	}
