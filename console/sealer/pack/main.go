@@ -32,7 +32,8 @@ func pack(dir string, level int) error {
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	program := filepath.Join(scratch, "sealer.wasm")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program,
+	// Without inlining it is a tenth smaller when packed, which everybody loads before the first seal.
+	build := exec.Command("go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags=-s -w", "-o", program,
 		"github.com/bulla-dev/bulla/console/sealer/browser")
 	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
