@@ -86,14 +86,9 @@ axe: ## Put axe-core, which tests of pages ask, into bin/axe
 
 test-tools: sops bin/.$(notdir $(HELM)) bin/.$(notdir $(NFPM))
 
-test: kube softhsm postgres packagers chromium axe test-tools ## Run all tests (PKG=./... to choose), with -race
+test: kube softhsm postgres packagers chromium axe test-tools ## Run all tests (PKG=./... to choose), most with -race (PLAIN=: all)
 	@$(MAKE) --no-print-directory gitea || echo "make test: NOT CHECKED against a real Gitea: it could not be built"
-	@# Not awk: Debian's reads a pipe 4 KB at a time, and a package would be told of minutes after its end.
-	@# A program with the race detector waits a second at its end, by default: tests start ten thousand. Vet is verify's.
-	@GORACE="$${GORACE:-atexit_sleep_ms=10}" $(GO) test -race -vet=off -ldflags=-w -p 2 -timeout 60m \
-		$(PKG) 2>&1 | { ok=0 failed=0; while IFS= read -r line; do case "$$line" in \
-		*'[no test files]'*) continue ;; 'ok '*) ok=$$((ok + 1)) ;; FAIL$$'\t'*) failed=$$((failed + 1)) ;; esac; \
-		printf '%s\n' "$$line"; done; printf '%d packages passed, %d failed\n' $$ok $$failed; }
+	@GO='$(GO)' fixtures/test.sh $(PKG)
 
 generate: $(foreach t,$(TOOLS),bin/.$(notdir $(t))) ## Write generated code, CRDs and the command reference
 	bin/buf lint && bin/buf generate
