@@ -11,7 +11,6 @@ import (
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/model"
-	lock "github.com/bulla-dev/bulla/sealing"
 	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
@@ -23,8 +22,9 @@ type change struct {
 	Namespace, Name  string
 	File             string
 	Keys, Made       []string
-	Targets, Sets    []string
+	Targets          []string
 	Readers, Reaches []string
+	offer
 }
 
 // secretAt finds the stub of an object that an application builds.
@@ -69,11 +69,7 @@ func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error)
 	}
 	slices.Sort(o.Keys)
 	o.Targets = reference.Sealed{Stub: read.Manifest}.Targets()
-	for _, set := range slices.Sorted(maps.Keys(s.Model.Sets)) {
-		if !slices.Contains(o.Targets, "set/"+set) {
-			o.Sets = append(o.Sets, set)
-		}
-	}
+	o.offer = offers(s, o.Placement, o.Targets)
 	return o, read.Manifest, nil
 }
 
@@ -124,12 +120,10 @@ func (c *Console) makeChange(w http.ResponseWriter, r *http.Request) error {
 		if len(choice.Keys) == 0 {
 			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoKey}
 		}
-	case draft.Add, draft.Remove:
-		target, err := lock.ParseTarget(r.PostForm.Get("target"))
-		if err != nil {
+	case draft.Add, draft.Single, draft.Remove:
+		if choice.Targets, err = chosenTargets(r.PostForm["target"]); err != nil {
 			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoTarget}
 		}
-		choice.Targets = []lock.Target{target}
 	case draft.Rotate, draft.Away:
 	default:
 		return notFound("load the page anew", "there is no such change")

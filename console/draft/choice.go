@@ -22,12 +22,13 @@ import (
 // Kind is what a draft does.
 type Kind string
 
-// The kinds. New, Change, Rotate, Add and Lost are sealed in a browser; the others need none.
+// The kinds. New, Change, Rotate, Add, Single and Lost are sealed in a browser; the others need none.
 const (
 	New    Kind = "new"
 	Change Kind = "change"
 	Rotate Kind = "rotate"
 	Add    Kind = "add"    // a cluster or set more, values given again
+	Single Kind = "single" // for single clusters and their own keys alone, values given again
 	Remove Kind = "remove" // a cluster or set less
 	Away   Kind = "away"   // the secret goes
 	Retire Kind = "retire" // the application goes
@@ -38,7 +39,7 @@ const (
 )
 
 // Seals reports whether a browser has to seal something.
-func (k Kind) Seals() bool { return slices.Contains([]Kind{New, Change, Rotate, Add, Lost}, k) }
+func (k Kind) Seals() bool { return slices.Contains([]Kind{New, Change, Rotate, Add, Single, Lost}, k) }
 
 // Choice is what a person chose. All of it is public.
 type Choice struct {

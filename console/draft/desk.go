@@ -34,12 +34,12 @@ func (d *Desk) Begin(ctx context.Context, owner string, c Choice) (Draft, error)
 		if draft.Files, err = c.unsealed(s); err != nil {
 			return draft, err
 		}
-	} else if len(c.Keys) > 0 || c.Kind == Rotate || c.Kind == Add || c.Kind == Lost {
+	} else if len(c.Keys) > 0 || c.Kind != New && c.Kind != Change {
 		all, err := c.at(ctx, d.Builder, s)
 		if err != nil {
 			return draft, err
 		}
-		if c.Kind == Add {
+		if c.Kind == Add || c.Kind == Single {
 			draft.Keys = slices.Sorted(maps.Keys(all[0].What.Values))
 		}
 	} else if err := c.Check(); err != nil {

@@ -46,7 +46,7 @@ func (c Choice) one(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot
 		return nil, err
 	}
 	keys := c.Keys
-	if c.Kind == Rotate || c.Kind == Add {
+	if c.Kind != New && c.Kind != Change {
 		if keys, err = c.keys(where); err != nil {
 			return nil, err
 		}
@@ -139,6 +139,9 @@ func (c Choice) keys(where sealjob.Where) (keys []string, err error) {
 				"%s has no value that was generated", where.File)
 		}
 		return keys, err
+	}
+	if c.Kind == Single {
+		return where.Keys(), nil
 	}
 	for _, target := range c.Targets {
 		lacking, err := where.Lacking(target)

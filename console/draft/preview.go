@@ -88,6 +88,8 @@ func (c Choice) Title() string {
 		return name + ": rotate what is generated"
 	case Add:
 		return name + ": add " + targets(c)
+	case Single:
+		return name + ": for " + targets(c) + " alone"
 	case Remove:
 		return name + ": take away from " + targets(c)
 	case Away:

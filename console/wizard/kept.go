@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/values"
 )
 
@@ -54,6 +55,9 @@ func (v *Wizard) Mode() string {
 
 // Singly reports whether single clusters are to be seen at once.
 func (v *Wizard) Singly() bool { return len(v.Loose) > 0 || v.Chosen.Has("cluster") }
+
+// LooseNames are some of them, in words.
+func (v *Wizard) LooseNames() string { return naming.Some(v.Loose) }
 
 func (v *Wizard) loose(s *clone.Snapshot, on []string) {
 	var sets []string

@@ -38,6 +38,8 @@ type Wizard struct {
 	Workloads    []workloadOf
 	Sets         []setOf
 	Clusters     []string
+	// NoneSingly says that no single cluster can be chosen: the fleet has no recovery recipient.
+	NoneSingly bool
 	// Loose are clusters of the application that no set has which it is placed on.
 	Loose []string
 }
@@ -173,7 +175,7 @@ func (v *Wizard) sets(s *clone.Snapshot) {
 		}
 		v.Sets = append(v.Sets, o)
 	}
-	if len(s.Model.Fleet.Spec.RecoveryRecipients) > 0 {
+	if v.NoneSingly = len(s.Model.Fleet.Spec.RecoveryRecipients) == 0; !v.NoneSingly {
 		v.Clusters = on
 	}
 	v.loose(s, on)
