@@ -74,6 +74,12 @@ func (j Job) shaped(values map[string][]byte) (map[string][]byte, error) {
 			return nil, &Error{"a name with a colon cannot be used", "what stands after it is taken for the password"}
 		}
 	}
+	// Both halves of a pair, in a change of one that is there too.
+	if cert, key := values["tls.crt"], values["tls.key"]; cert != nil && key != nil {
+		if err := checkPair(cert, key, j.Shape == "tls"); err != nil {
+			return nil, err
+		}
+	}
 	return values, nil
 }
 
