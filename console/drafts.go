@@ -1,16 +1,19 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/console/wizard"
 	"github.com/bulla-dev/bulla/desk/proposal"
+	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // stepsOf are those that a draft goes through: a change of what is there has no wizard.
@@ -173,11 +176,17 @@ func answerJSON(w http.ResponseWriter, out any, err error) error {
 
 // preview shows what a draft does, after it was put onto the newest commit.
 func (c *Console) preview(w http.ResponseWriter, r *http.Request) error {
-	return c.previewed(w, r, false)
+	return c.previewed(w, r, looked{})
 }
 
-// previewed says with anew that it is another one than was looked at.
-func (c *Console) previewed(w http.ResponseWriter, r *http.Request, anew bool) error {
+// looked is why a draft is shown again: Anew, it is another one than was looked at; Failed,
+// it could not be proposed.
+type looked struct {
+	Anew   bool
+	Failed error
+}
+
+func (c *Console) previewed(w http.ResponseWriter, r *http.Request, again looked) error {
 	d, err := c.draftOf(r)
 	if err != nil {
 		return err
@@ -187,7 +196,8 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, anew bool) e
 		return nil
 	}
 	through := stepsOf(d.Kind)
-	body := map[string]any{"Steps": through, "At": len(through) - 1, "Draft": d, "Anew": anew}
+	body := map[string]any{"Steps": through, "At": len(through) - 1, "Draft": d, "Anew": again.Anew,
+		"Failed": problemOf(again.Failed)}
 	now, err := c.drafts.Current(r.Context(), d, false)
 	var moved *draft.Moved
 	switch {
@@ -202,21 +212,41 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, anew bool) e
 		return err
 	}
 	body["Preview"] = p
-	return c.show(w, r, page{Template: "draft.html", Title: p.Title(), Section: "new", Body: body})
+	status := http.StatusOK
+	if again.Failed != nil {
+		status = http.StatusBadGateway
+	}
+	return c.show(w, r, page{Template: "draft.html", Title: p.Title(), Section: "new", Status: status, Body: body})
 }
 
 // committing makes commits in the name of who asks.
 func (c *Console) committing(ctx context.Context) draft.Committer {
 	who := person(ctx)
+	name, email := plainName(who.Name), plainName(who.Email)
 	return func(ctx context.Context, d draft.Draft) (string, error) {
 		p, err := c.proposing()
 		if err != nil {
 			return "", err
 		}
 		return p.Commit(ctx, proposal.Change{
-			Base: d.Base, Files: d.Files, Title: d.Title(), Body: d.Body(), Name: who.Name, Email: who.Email})
+			Base: d.Base, Files: d.Files, Title: d.Title(), Body: d.Body(), Name: cmp.Or(name, email), Email: email})
 	}
 }
+
+// plainName is a name as a commit can have it, in one line and without what stands around an
+// address there: git's own configuration may have them, and git leaves them out too.
+func plainName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == '<' || r == '>' {
+			return -1
+		}
+		return r
+	}, name)
+	return strings.TrimSpace(printable.Line(name, mostName))
+}
+
+// mostName is how long a name in a commit is, in bytes.
+const mostName = 200
 
 // again puts a draft onto what somebody else changed, as a person said who saw that.
 func (c *Console) again(w http.ResponseWriter, r *http.Request) error {
@@ -245,7 +275,7 @@ func (c *Console) propose(w http.ResponseWriter, r *http.Request) error {
 		return nil //nolint:nilerr // as above
 	}
 	if now.Commit == "" || now.Commit != r.PostFormValue("commit") {
-		return c.previewed(w, r, true)
+		return c.previewed(w, r, looked{Anew: true})
 	}
 	p, err := c.drafts.Preview(r.Context(), now, c.committing(r.Context()), "")
 	if err != nil {

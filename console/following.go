@@ -118,6 +118,9 @@ func (c *Console) follow(ctx context.Context, p *Proposals, person Person, branc
 
 // ask asks the forge.
 func (p *Proposals) ask(ctx context.Context, f *followed) {
+	if p.Plain {
+		return
+	}
 	at, err := p.forge()
 	if err != nil {
 		f.NoForge = err

@@ -18,7 +18,17 @@ func (c *Console) makeDraft(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	r.PostForm.Del("csrf")
+	s, err := c.clone.Snapshot(r.Context())
+	if err != nil {
+		return err
+	}
 	choice, err := wizard.ChoiceOf(r.PostForm)
+	if err == nil {
+		err = choice.Check()
+	}
+	if err == nil {
+		err = wizard.Known(r.Context(), c.clone.Builder(), s, choice)
+	}
 	if err == nil {
 		choice.Begun = wizard.BegunAt(r.PostForm)
 		if err = c.begun(w, r, choice); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
@@ -51,6 +52,8 @@ type Proposals struct {
 	Base string
 	// Place is that of the forge. It may be none, or one that cannot be asked.
 	Place forge.Place
+	// Plain says that the remote is a folder, or none: no forge is there to be asked.
+	Plain bool
 	// Bars says why nothing is proposed by these, and what to do; nil where something is.
 	Bars error
 
@@ -73,7 +76,15 @@ func NewProposals(
 		return nil, err
 	}
 	p.Place, err = forge.FromRemote(address, asked, env)
+	p.Plain = p.Place.Kind == "" && isFolder(address)
 	return p, err
+}
+
+// isFolder: the remote is a folder, or there is none. No forge is there.
+func isFolder(address string) bool {
+	return address == "" || strings.HasPrefix(address, "file://") ||
+		!strings.Contains(address, "://") && (filepath.IsAbs(address) || strings.HasPrefix(address, ".") ||
+			!strings.Contains(address, ":"))
 }
 
 // Commit implements [Proposer].
@@ -97,6 +108,9 @@ func (p *Proposals) Propose(ctx context.Context, what Proposal) (Proposed, error
 		return Proposed{}, err
 	}
 	done := Proposed{Branch: what.Branch, Link: p.Place.NewRequest(p.Base, what.Branch)}
+	if p.Plain {
+		return done, nil
+	}
 	at, err := p.forge()
 	if err != nil {
 		done.NotOpened = err

@@ -54,6 +54,8 @@ func (c *Console) requests(w http.ResponseWriter, r *http.Request) error {
 	open, err := []forge.Request(nil), error(nil)
 	if unasked != nil {
 		list.NoForge = problemOf(unasked)
+	} else if p.Plain {
+		// What stands in Git is all there is.
 	} else if at, ready := p.forge(); ready != nil {
 		list.NoForge = problemOf(ready)
 	} else if open, err = at.OpenRequests(ctx, proposal.Prefix); err != nil {

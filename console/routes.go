@@ -12,6 +12,7 @@ type route struct {
 // routes are all of them: what is not here is not served.
 var routes = []route{
 	{"GET /{$}", (*Console).home},
+	{"GET /{nowhere...}", (*Console).nowhere},
 	{"GET /fleet.json", (*Console).fleetJSON},
 	{"GET /applications/{placement}", (*Console).application},
 	{"GET /clusters", (*Console).clusters},

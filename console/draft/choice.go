@@ -6,12 +6,11 @@
 package draft
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/kustomize/api/konfig"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -123,6 +122,10 @@ func (c Choice) Check() error {
 				"up to 253 lower-case letters, digits, '-' and '.', a letter or digit first and last",
 				"%.60q is no name of a secret", c.Name)}
 		}
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), c.Name+".yaml") {
+			return &FieldError{"name", fault.NewUsage("choose another name: a file of this one lists what an application builds",
+				"%s.yaml is no file of a secret", c.Name)}
+		}
 		if !slices.Contains(Shapes, c.Shape) {
 			return &FieldError{"shape", fault.NewUsage("choose one of those shown", "nothing says what kind of secret it is")}
 		}
@@ -140,32 +143,6 @@ func (c Choice) Check() error {
 		}
 	}
 	return c.checkDeliver()
-}
-
-// variable is narrower than what Kubernetes takes: a shell reads no name with a dash.
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// checkDeliver holds the wires to what a pod takes; the rest is the stub's to tell.
-func (c Choice) checkDeliver() error {
-	for _, d := range c.Deliver {
-		if d.Env != nil {
-			if prefix := d.Env.Prefix; prefix != "" && !variable.MatchString(prefix) {
-				return &FieldError{"variable", fault.NewUsage("letters, digits and '_', as DB_",
-					"%.60q begins no name of an environment variable", prefix)}
-			}
-			for _, name := range d.Env.Keys {
-				if !variable.MatchString(name) {
-					return &FieldError{"variable", fault.NewUsage("letters, digits and '_', as DB_PASSWORD",
-						"%.60q is no name of an environment variable", name)}
-				}
-			}
-		}
-		if d.Volume != nil && (!strings.HasPrefix(d.Volume.MountPath, "/") || len(d.Volume.MountPath) < 2) {
-			return &FieldError{"path", fault.NewUsage("write a whole path, as /etc/db", "%.60q is no folder to mount at",
-				d.Volume.MountPath)}
-		}
-	}
-	return nil
 }
 
 // FieldError is about one field of a page.

@@ -174,11 +174,13 @@ func (w *work) jobs(c Choice) (jobs []sealer.Job, err error) {
 			}
 		}
 		job.Blocks = [][]string{keys}
+		job.Variables = variables(keys, slices.Concat(w.Where.Stub.Spec.DeliverAs, c.Deliver)...)
 		for _, t := range w.asked.Targets[i] {
 			job.Targets = append(job.Targets, target(w.Fleet.Repo.Model, t.Target))
 		}
 		if n := len(jobs); n > 0 && slices.Equal(jobs[n-1].Targets, job.Targets) {
 			jobs[n-1].Blocks = append(jobs[n-1].Blocks, keys)
+			jobs[n-1].Variables = append(jobs[n-1].Variables, job.Variables...)
 			for key, recipe := range job.Generate {
 				jobs[n-1].Generate[key] = recipe
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -16,12 +17,26 @@ var functions = template.FuncMap{
 	"count":       count,
 	"dict":        dict,
 	"fingerprint": fingerprint,
+	"first":       first,
+	"after":       after,
 	"list":        func(items ...any) []any { return items },
 	"number":      number[int],
 	"number64":    number[int64],
 	"progress":    progress,
 	"short":       short,
 	"state":       state,
+}
+
+// first are at most n items of a list, after what comes behind them: a page shows the former,
+// and folds the latter.
+func first(n int, list any) any {
+	v := reflect.ValueOf(list)
+	return v.Slice(0, min(n, v.Len())).Interface()
+}
+
+func after(n int, list any) any {
+	v := reflect.ValueOf(list)
+	return v.Slice(min(n, v.Len()), v.Len()).Interface()
 }
 
 // ago says how long ago a time was, or how soon it will be, with the time itself on hover

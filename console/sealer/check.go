@@ -1,8 +1,10 @@
 package sealer
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing/value"
@@ -29,6 +31,13 @@ func (j Job) check(values map[string][]byte) error {
 	}
 	if err := j.checkKeys(values); err != nil {
 		return err
+	}
+	for _, key := range j.Variables {
+		// A kubelet says it to the container's runtime as text, and the pod never starts.
+		if v := values[key]; !utf8.Valid(v) || bytes.IndexByte(v, 0) >= 0 {
+			return &Error{fmt.Sprintf("the value of %q is no text, and no environment variable can have it", key),
+				"have the pods get it as files in memory, or give it as text, as base64 is"}
+		}
 	}
 	total := 0
 	for key, v := range values {

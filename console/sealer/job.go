@@ -28,6 +28,8 @@ type Job struct {
 	// Shape says what the values are of, so that they are put together and looked at here:
 	// see shape.go. "" is values as they are.
 	Shape string `json:"shape,omitempty"`
+	// Variables are the keys whose values pods get as environment variables: text alone.
+	Variables []string `json:"variables,omitempty"`
 	// AllowEmpty admits empty values, which are nearly always a mistake.
 	AllowEmpty bool `json:"allowEmpty,omitempty"`
 }

@@ -45,7 +45,8 @@ func checkPair(cert, key []byte, strict bool) error {
 	case err != nil:
 		return err
 	case own == nil && strict:
-		return &Error{"the private key cannot be read", "choose the file that has PRIVATE KEY----- in it, as a server reads it"}
+		return &Error{"the private key cannot be read",
+			"choose the file that has PRIVATE KEY----- in it, as a server reads it"}
 	case own == nil:
 		return nil
 	}
@@ -53,7 +54,8 @@ func checkPair(cert, key []byte, strict bool) error {
 	case 0:
 		return nil
 	case -1:
-		return &Error{"the private key is of another certificate", "choose the two files that belong together; nothing was sealed"}
+		return &Error{"the private key is of another certificate",
+			"choose the two files that belong together; nothing was sealed"}
 	default:
 		return &Error{fmt.Sprintf("the private key is of certificate %d in the file, which must be the first", at+1),
 			"write the server's certificate first, then who issued it; nothing was sealed"}

@@ -122,3 +122,22 @@ func TestACertificateIsHeldAgainstItsKeyBeforeItIsSealed(t *testing.T) {
 		t.Errorf("a file of another kind under that name: %v", err)
 	}
 }
+
+// TestBytesThatNoVariableCanHaveAreNotSealedForOne: the pod would never start, and nobody
+// could say why.
+func TestBytesThatNoVariableCanHaveAreNotSealedForOne(t *testing.T) {
+	root := testfleet.NewRoot(t)
+	fleet, err := sealer.Open(asJSON(t, root, 1), root.Key, sealing.Known{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"a\x00b", "\xff\xfe"} {
+		job := newJob([]string{"a"}, []string{"b"})
+		job.Variables = []string{"a"}
+		_, err := fleet.Seal(job, map[string][]byte{"a": []byte(value), "b": []byte("text")})
+		told(t, err, `the value of "a" is no text`)
+		if _, err := fleet.Seal(job, map[string][]byte{"a": []byte("täxt"), "b": []byte(value)}); err != nil {
+			t.Errorf("bytes in a file: %v", err)
+		}
+	}
+}

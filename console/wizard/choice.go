@@ -99,7 +99,7 @@ func StepOf(err error) int {
 	switch field.Field {
 	case "name", "shape", "keys":
 		return 1
-	case "variable", "path", "deliver":
+	case "variable", "path", "deliver", "mode", "workload":
 		return 2
 	}
 	return len(fieldsOfStep) - 1

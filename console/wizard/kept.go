@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"cmp"
+	"context"
 	"net/url"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/values"
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // alphabetOf is what a generated value is made of, in words.
@@ -88,10 +90,13 @@ func BegunAt(chosen url.Values) string {
 
 // early is what is wrong with a step that was left: it is told there, not at the end. The
 // step that has it is shown.
-func (v *Wizard) early() error {
+func (v *Wizard) early(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot) error {
 	choice, err := ChoiceOf(v.Chosen)
 	if err == nil {
 		err = choice.Check()
+	}
+	if err == nil && v.At > 2 {
+		err = Known(ctx, b, s, choice)
 	}
 	if err == nil || StepOf(err) >= v.At {
 		return nil

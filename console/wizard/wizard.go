@@ -87,7 +87,7 @@ func New(
 	v := &Wizard{Steps: Steps, Chosen: chosen, Kept: map[string][]string{}, Alphabets: alphabets()}
 	v.At = v.step(s)
 	if wrong == nil {
-		wrong = v.early()
+		wrong = v.early(ctx, b, s)
 	}
 	if wrong != nil {
 		v.Wrong, v.Do = wrong.Error(), fault.Hint(wrong)
@@ -112,6 +112,27 @@ func New(
 		v.sets(s)
 	}
 	return v, nil
+}
+
+// Known wants the application to have every workload of a choice: one that it does not build
+// is told at its step, and not by a build that fails behind the last one.
+func Known(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot, c draft.Choice) error {
+	if len(c.Deliver) == 0 || s.Model.Placements[c.Placement] == nil {
+		return nil
+	}
+	v := &Wizard{Chosen: url.Values{"application": {c.Placement}}}
+	if err := v.workloads(ctx, b, s); err != nil {
+		return err
+	}
+	for _, d := range c.Deliver {
+		if !slices.ContainsFunc(v.Workloads, func(w workloadOf) bool {
+			return w.Kind == d.Workload.Kind && w.Name == d.Workload.Name
+		}) {
+			return draft.Wrong("workload", fault.NewUsage("choose among those that are shown", "%s has no %s %.60q", c.Placement,
+				d.Workload.Kind, d.Workload.Name))
+		}
+	}
+	return nil
 }
 
 // step is the one that was asked for, or the first that lacks something.
