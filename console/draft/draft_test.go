@@ -26,7 +26,8 @@ func TestAPasswordBecomesAVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if job := asking.Jobs[0]; job.Namespace != "app" || job.Name != "shop-db" || len(job.Variables) != 1 || job.Targets[0].Set != "stores" {
+	if job := asking.Jobs[0]; job.Namespace != "app" || job.Name != "shop-db" || len(job.Variables) != 1 ||
+		job.Targets[0].Set != "stores" {
 		t.Errorf("asked for %+v", job)
 	}
 	p := w.preview(w.seal(d, map[string]string{"password": "correct horse"}))
