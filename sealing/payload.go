@@ -33,6 +33,8 @@ type Payload struct {
 	armored string
 	file    []byte
 	context [32]byte
+	// recovery are the types of its recovery stanzas, in their order.
+	recovery []string
 }
 
 // ParsePayload reads the armored text of a block. Armor and header must be in
@@ -57,23 +59,29 @@ func ParsePayload(armored string) (*Payload, error) {
 	if len(file)-len(header) < minStream {
 		return nil, refuse(ClassLength, "payload ends after its header")
 	}
-	context, err := readHeader(header)
+	context, recovery, err := readHeader(header)
 	if err != nil {
 		return nil, err
 	}
-	return &Payload{armored: armored, file: file, context: context}, nil
+	return &Payload{armored: armored, file: file, context: context, recovery: recovery}, nil
 }
 
-func readHeader(header []byte) (context [32]byte, err error) {
+func readHeader(header []byte) (context [32]byte, recovery []string, err error) {
 	var reader headerReader
 	// The reader never has a key: age parses, and then finds nobody.
 	if _, err := age.DecryptHeader(header, &reader); !errors.Is(err, age.ErrIncorrectIdentity) {
-		return context, refuse(ClassParse, "payload header cannot be read")
+		return context, nil, refuse(ClassParse, "payload header cannot be read")
 	}
 	if len(reader.stanzas) > maxStanzas {
-		return context, refuse(ClassParse, "payload has %d stanzas, the limit is %d", len(reader.stanzas), maxStanzas)
+		return context, nil, refuse(ClassParse, "payload has %d stanzas, the limit is %d", len(reader.stanzas), maxStanzas)
 	}
-	return lockArgument(reader.stanzas)
+	if context, err = lockArgument(reader.stanzas); err != nil {
+		return context, nil, err
+	}
+	for _, stanza := range reader.stanzas[1:] {
+		recovery = append(recovery, stanza.Type)
+	}
+	return context, recovery, nil
 }
 
 // headerReader lets age's own parser read a header for us.

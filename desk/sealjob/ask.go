@@ -125,8 +125,12 @@ func (a *Asked) check(i int, block api.Block) error {
 		}
 	}
 	// Before it is written into a file, whose errors might quote it.
-	if _, err := sealing.ParsePayload(block.Payload); err != nil {
+	payload, err := sealing.ParsePayload(block.Payload)
+	if err != nil {
 		return fmt.Errorf("it is no ciphertext: %w", err)
+	}
+	if err := payload.CheckRecovery(a.sealer.Recovery); err != nil {
+		return fmt.Errorf("the fleet's recovery keys would not open it: %w", err)
 	}
 	return nil
 }

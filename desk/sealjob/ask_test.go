@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/values"
@@ -104,4 +106,35 @@ func TestOnlyWhatWasAskedForIsTaken(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "sealed for another object than app/db") {
 		t.Errorf("of another object: %v", err)
 	}
+}
+
+// TestABlockThatNoRecoveryKeyOpensIsNotTaken, nor one that another key opens too.
+func TestABlockThatNoRecoveryKeyOpensIsNotTaken(t *testing.T) {
+	for name, recovery := range map[string]func(fleet []string) []string{
+		"as the fleet has it": func(fleet []string) []string { return fleet },
+		"none":                func([]string) []string { return nil },
+		"one more":            func(fleet []string) []string { return append(slices.Clone(fleet), recipient(t)) },
+	} {
+		w := newWorld(t).recoverable()
+		j := w.job(func(j *sealjob.Job) { j.What.Values = values.Set{"password": nil} })
+		a := w.ask(j)
+		spec := &j.Fleet.Repo.Model.Fleet.Spec
+		fleet := spec.RecoveryRecipients
+		spec.RecoveryRecipients = recovery(fleet)
+		blocks := w.elsewhere(j, a, "db")
+		spec.RecoveryRecipients = fleet
+		_, err := a.Take(blocks)
+		if own := name == "as the fleet has it"; own != (err == nil) || !own && !strings.Contains(err.Error(), "recovery") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func recipient(t *testing.T) string {
+	t.Helper()
+	id, err := age.GenerateHybridIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id.Recipient().String()
 }
