@@ -33,6 +33,7 @@ type Console struct {
 	rootKey func(*api.Fleet) (string, error)
 	sealer  sealerFiles
 	fleet   fleetKept
+	forges  forgeAnswers
 	books   *logbook.Books
 	stubs   *sealed.Stubs
 

@@ -24,6 +24,7 @@ func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Prev
 	}
 	done, err := proposals.Propose(r.Context(), Proposal{
 		Commit: p.Commit, Branch: branchOf(p), Title: p.Title(), Text: p.Text})
+	c.forges.forget(branchOf(p))
 	if err != nil {
 		// The draft is kept, and shown with what to do: a remote that is gone comes back.
 		return c.previewed(w, r, looked{Failed: err})

@@ -10,3 +10,10 @@ func Patterns() (all []string) {
 
 // LookAt looks at pages as people do.
 var LookAt = lookAt
+
+// ForgetForge has the next page ask the forge.
+func (c *Console) ForgetForge() {
+	c.forges.mu.Lock()
+	defer c.forges.mu.Unlock()
+	c.forges.of = nil
+}

@@ -89,7 +89,7 @@ func (c *Console) follow(ctx context.Context, p *Proposals, person Person, branc
 		return f, err
 	}
 	f.Commit = at
-	p.ask(ctx, &f)
+	c.askForge(ctx, p, &f)
 	if f.Commit == "" && f.Request == nil {
 		return f, notFound("it may have been taken away, or not be fetched yet", "there is no branch %s", branch)
 	}
@@ -116,17 +116,12 @@ func (c *Console) follow(ctx context.Context, p *Proposals, person Person, branc
 	return f, nil
 }
 
-// ask asks the forge.
-func (p *Proposals) ask(ctx context.Context, f *followed) {
+// askForge asks the forge, or shows what it said last.
+func (c *Console) askForge(ctx context.Context, p *Proposals, f *followed) {
 	if p.Plain {
 		return
 	}
-	at, err := p.forge()
-	if err != nil {
-		f.NoForge = err
-		return
-	}
-	request, err := at.FindRequest(ctx, f.Branch)
+	request, err := c.forges.find(ctx, p, f.Branch)
 	if err != nil {
 		f.NoForge = err
 		return

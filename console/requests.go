@@ -56,9 +56,7 @@ func (c *Console) requests(w http.ResponseWriter, r *http.Request) error {
 		list.NoForge = problemOf(unasked)
 	} else if p.Plain {
 		// What stands in Git is all there is.
-	} else if at, ready := p.forge(); ready != nil {
-		list.NoForge = problemOf(ready)
-	} else if open, err = at.OpenRequests(ctx, proposal.Prefix); err != nil {
+	} else if open, err = c.forges.open(ctx, p, proposal.Prefix); err != nil {
 		list.NoForge = problemOf(err)
 	}
 	branches, others, err := p.Git.Branches(ctx)

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +57,9 @@ type asking struct {
 	proposals *console.Proposals
 	person    console.Person
 	pages     http.Handler
+	// forget has the next page ask the forge; keep leaves what it said last.
+	forget func()
+	keep   bool
 }
 
 func askingFor(t *testing.T, s *standin.StandIn) *asking {
@@ -95,7 +100,7 @@ func askingFor(t *testing.T, s *standin.StandIn) *asking {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.pages = c.Handler()
+	a.pages, a.forget = c.Handler(), c.ForgetForge
 	return a
 }
 
@@ -127,6 +132,9 @@ func (a *asking) propose(commit, branch string) console.Proposed {
 
 // get is a page.
 func (a *asking) get(path string) (int, string) {
+	if !a.keep {
+		a.forget()
+	}
 	w := httptest.NewRecorder()
 	a.pages.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w.Code, w.Body.String()
@@ -314,4 +322,57 @@ func TestAListOfManyRequestsIsBounded(t *testing.T) {
 	t.Logf("230 branches in %s", time.Since(began))
 	a.must(os.Rename(a.repo.Bare(), filepath.Join(filepath.Dir(a.repo.Bare()), "gone.git")))
 	a.shows("/requests", "list the branches of origin", "What to do")
+}
+
+// TestAForgeIsAskedOnceForAllPagesThatAreOpen of one account, anew for another one, and left
+// alone where it fails.
+func TestAForgeIsAskedOnceForAllPagesThatAreOpen(t *testing.T) {
+	s := standin.New("github")
+	defer s.Close()
+	a := askingFor(t, s)
+	a.propose(a.commit("a"), "bulla/a")
+	var asked atomic.Int64
+	var down atomic.Bool
+	s.Fail = func(w http.ResponseWriter, _ *http.Request) bool {
+		asked.Add(1)
+		if down.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		return down.Load()
+	}
+	a.keep = true
+	for _, path := range []string{"/requests", "/requests/bulla/a"} {
+		before := asked.Load()
+		a.get(path)
+		once := asked.Load() - before
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if code, page := a.get(path); code != http.StatusOK || !strings.Contains(page, "acme/fleet/pull/7") {
+					t.Errorf("%s: %d %s", path, code, page)
+				}
+			})
+		}
+		all.Wait()
+		if got := asked.Load() - before; once == 0 || got != once {
+			t.Errorf("%s: nine pages ask %d times, and one %d times", path, got, once)
+		}
+		token := a.proposals.Place.Token
+		a.proposals.Place.Token = "that of somebody else"
+		if _, page := a.get(path); strings.Contains(page, "acme/fleet/pull/7") {
+			t.Errorf("%s: somebody else is shown what the forge told the first", path)
+		}
+		a.proposals.Place.Token = token
+	}
+	a.forget()
+	down.Store(true)
+	before := asked.Load()
+	a.get("/requests/bulla/a")
+	once := asked.Load() - before
+	for range 5 {
+		a.get("/requests/bulla/a")
+	}
+	if got := asked.Load() - before; once == 0 || got != once {
+		t.Errorf("a forge that is down is asked %d times", got)
+	}
 }
