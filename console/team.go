@@ -49,6 +49,10 @@ const (
 	SignedOutPath = "/signed-out"
 )
 
+// strangers may all come by the one address of a proxy: a team that signs in in the morning,
+// each with pages, style and scripts.
+var strangers = guard.Rate{Each: 20, Burst: 600}
+
 // Team puts the guards of a console for several people before its pages.
 func (c *Console) Team(o TeamOptions) (*Team, error) {
 	issuer, err := url.Parse(o.SignIn.Issuer())
@@ -69,7 +73,7 @@ func (c *Console) Team(o TeamOptions) (*Team, error) {
 	mux.Handle("/", t.held(c.Handler()))
 	g := &guard.Guard{Origins: t.origins, Sessions: t.Sessions,
 		Doors:    []string{"/sign-in", SignInPath, SignedOutPath, "/static/"},
-		Stranger: t.stranger, Refuse: c.failed, Log: o.Log}
+		Stranger: t.stranger, Refuse: c.failed, Log: o.Log, Strangers: strangers}
 	t.Handler = g.Handler(mux)
 	return t, nil
 }

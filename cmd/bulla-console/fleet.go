@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/desk/trust"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/sealing"
 )
 
 // fetchEvery is how long pages may be behind the remote, unless somebody waits for a merge.
@@ -33,6 +34,10 @@ type fleet struct {
 // open opens the clone, and fetches: pages of what was fetched before the last end are better
 // than none, but none at all is an error.
 func (o *options) open(ctx context.Context, log *slog.Logger) (*fleet, error) {
+	accounts, place, err := o.forge.accounts(o.url, o.repository)
+	if err != nil {
+		return nil, err
+	}
 	at, err := remote.Open(ctx, o.data, o.repository, o.credentials)
 	if err != nil {
 		return nil, err
@@ -60,10 +65,6 @@ func (o *options) open(ctx context.Context, log *slog.Logger) (*fleet, error) {
 			return nil, errors.Join(err, fetched)
 		}
 		log.Warn("the fleet cannot be shown", "error", err.Error(), "hint", fault.Hint(err))
-	}
-	accounts, place, err := o.forge.accounts(o.url, o.repository)
-	if err != nil {
-		return nil, err
 	}
 	reading, err := at.Repository()
 	if err != nil {
@@ -108,8 +109,7 @@ func (p *pin) verified(f *api.Fleet) (string, error) {
 	}
 	known, err := fleetrepo.VerifyFleet(p.store, f, p.key)
 	if err != nil {
-		return "", fault.WithHint(err, "it may be another fleet, or somebody changed its keys: an operator compares "+
-			"--root-key with what `bulla-keyservice init` printed, and looks at who changed fleet.yaml")
+		return "", fault.WithHint(err, whyNot(err))
 	}
 	if !was {
 		if err := p.store.Add(trust.Pin{Fleet: f.Spec.ID, Name: f.Metadata.Name, RootKey: p.key}, false); err != nil {
@@ -117,4 +117,14 @@ func (p *pin) verified(f *api.Fleet) (string, error) {
 		}
 	}
 	return p.key, p.store.Remember(f.Spec.ID, known)
+}
+
+// whyNot says what to do about a fleet that does not verify.
+func whyNot(err error) string {
+	if errors.Is(err, sealing.ErrRolledBack) {
+		return "this console showed a newer one before: an operator looks at who put the older one back; where that is right, " +
+			"the fleet's entry in trust.yaml of --data goes, while the console does not run"
+	}
+	return "it may be another fleet, or somebody changed its keys: an operator compares --root-key with what " +
+		"`bulla-keyservice init` printed, and looks at who changed fleet.yaml"
 }

@@ -38,7 +38,13 @@ type Guard struct {
 	// Refuse shows a refusal, which is a [*Refusal].
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 	Log    *slog.Logger
+	// Strangers are how many requests of people who are not in are taken from one address;
+	// its zero value is for a console that one person uses.
+	Strangers Rate
 }
+
+// Rate is a number of requests a second, and how many at once.
+type Rate struct{ Each, Burst int }
 
 // Refusal is what a guard answers.
 type Refusal struct {
@@ -56,7 +62,7 @@ func refuse(status int, hint, format string, args ...any) error {
 // Handler puts the guards before the pages.
 func (g *Guard) Handler(pages http.Handler) http.Handler {
 	origins := newOrigins(g.Origins)
-	limits := newRates()
+	limits := newRates(g.Strangers)
 	cookie := cookieName(g.Origins)
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		w := &answer{ResponseWriter: out}

@@ -14,22 +14,30 @@ import (
 // Requests a second, and how many at once. A page asks for itself, its style and its
 // scripts; a stranger has one page to ask for.
 const (
-	sessionRate   = 20
-	sessionBurst  = 200
-	strangerRate  = 2
-	strangerBurst = 60
+	sessionRate  = 20
+	sessionBurst = 200
 	// mostStrangers bounds memory; beyond, all addresses begin anew.
 	mostStrangers = 1 << 12
 )
 
+// alone is for strangers of a console that one person uses.
+var alone = Rate{Each: 2, Burst: 60}
+
 // rates are of strangers, by their address. A session has its own, so that nobody
 // without one takes from it.
 type rates struct {
+	each Rate
+
 	mu sync.Mutex
 	by map[netip.Addr]*rate.Limiter
 }
 
-func newRates() *rates { return &rates{by: map[netip.Addr]*rate.Limiter{}} }
+func newRates(each Rate) *rates {
+	if each == (Rate{}) {
+		each = alone
+	}
+	return &rates{each: each, by: map[netip.Addr]*rate.Limiter{}}
+}
 
 // take counts a request, or says when to come back.
 func (l *rates) take(r *http.Request, s *Session) error {
@@ -53,7 +61,7 @@ func (l *rates) stranger(remote string) *rate.Limiter {
 		if len(l.by) >= mostStrangers {
 			clear(l.by)
 		}
-		limiter = rate.NewLimiter(strangerRate, strangerBurst)
+		limiter = rate.NewLimiter(rate.Limit(l.each.Each), l.each.Burst)
 		l.by[at.Addr()] = limiter
 	}
 	return limiter

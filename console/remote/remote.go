@@ -56,7 +56,7 @@ func Open(ctx context.Context, folder, address, credentials string) (*Clone, err
 		return nil, fmt.Errorf("make a clone: %w", err)
 	}
 	for _, args := range [][]string{
-		{"init", "--quiet", "--bare", "--initial-branch=main", c.Folder},
+		{"init", "--quiet", "--bare", "--template=", "--initial-branch=main", c.Folder},
 		{"-C", c.Folder, "config", "--replace-all", "remote." + Name + ".url", address},
 		{"-C", c.Folder, "config", "--replace-all", "remote." + Name + ".fetch", "+refs/heads/*:refs/remotes/" + Name + "/*"},
 	} {

@@ -9,6 +9,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -67,8 +68,8 @@ func (s *Session) Email() string { return s.email }
 // String says who it is, and nothing else of it.
 func (s *Session) String() string { return "session of " + s.name }
 
-// GoString is for [fmt.GoStringer].
-func (s *Session) GoString() string { return s.String() }
+// Format is for [fmt.Formatter]: every verb prints the same.
+func (s *Session) Format(to fmt.State, _ rune) { _, _ = to.Write([]byte(s.String())) }
 
 // MarshalText is for [encoding.TextMarshaler], by which JSON and logs write it.
 func (s *Session) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

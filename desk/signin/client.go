@@ -42,8 +42,8 @@ type Secret string
 // String is for [fmt.Stringer].
 func (Secret) String() string { return "a secret" }
 
-// GoString is for [fmt.GoStringer].
-func (Secret) GoString() string { return "a secret" }
+// Format is for [fmt.Formatter]: every verb prints the same.
+func (s Secret) Format(to fmt.State, _ rune) { _, _ = to.Write([]byte(s.String())) }
 
 // MarshalText is for [encoding.TextMarshaler], by which JSON and logs write it.
 func (Secret) MarshalText() ([]byte, error) { return []byte("a secret"), nil }

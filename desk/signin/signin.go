@@ -43,6 +43,15 @@ type Tokens struct {
 	Claims idtoken.Claims
 }
 
+// String says whose they are, and nothing else of them.
+func (t Tokens) String() string { return "tokens of " + t.Claims.Name() }
+
+// Format is for [fmt.Formatter]: every verb prints the same.
+func (t Tokens) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(t.String())) }
+
+// MarshalText is for [encoding.TextMarshaler], by which JSON and logs write them.
+func (t Tokens) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // Before is what a token is made anew for.
 type Before struct{ Refresh, Subject string }
 

@@ -17,6 +17,9 @@ type OIDC struct {
 	// ClientID is whom tokens must be for: the client that was made at the provider for
 	// this fleet, and for nothing else.
 	ClientID string `yaml:"clientID"`
+	// Consoles are further clients of the provider whose people's tokens count: of consoles,
+	// which show each person's own token. Whoever owns one acts as who signs in there.
+	Consoles []string `yaml:"consoles"`
 	// GroupsClaim is the claim with a person's groups. Default groups.
 	GroupsClaim string `yaml:"groupsClaim"`
 	// Groups say what each group may. It is read again on SIGHUP.
@@ -43,8 +46,11 @@ type Group struct {
 // before it is as old.
 const ShortestTokenAge = 10 * time.Minute
 
-// maxGroups bounds both lists.
-const maxGroups = 1000
+// maxGroups bounds groups and who is barred, maxConsoles the consoles.
+const (
+	maxGroups   = 1000
+	maxConsoles = 20
+)
 
 // On says whether anybody comes by a token.
 func (o OIDC) On() bool { return o.Issuer != "" }
@@ -65,13 +71,18 @@ func (o OIDC) WithDefaults() OIDC {
 
 func (o OIDC) check(m *mistakes) {
 	if !o.On() {
-		m.when(o.ClientID != "" || len(o.Groups) > 0 || len(o.Barred) > 0 || o.CAFile != "", "oidc.issuer", "is missing",
+		m.when(o.ClientID != "" || len(o.Consoles) > 0 || len(o.Groups) > 0 || len(o.Barred) > 0 || o.CAFile != "", "oidc.issuer", "is missing",
 			"the rest of oidc is of no use without it")
 		return
 	}
 	m.when(!isIssuer(o.Issuer), "oidc.issuer", "is not https://HOST, with a path or without, and nothing after it",
 		"the provider's page .well-known/openid-configuration spells it")
 	m.when(o.ClientID == "", "oidc.clientID", "is missing", "the id of the client that the provider has for this fleet")
+	for n, id := range o.Consoles {
+		problem := protocol.TextProblem("it", id, 1, 256)
+		m.when(problem != "", fmt.Sprintf("oidc.consoles[%d]", n), "is no client: "+problem, "as the provider spells its id")
+	}
+	m.when(len(o.Consoles) > maxConsoles, "oidc.consoles", fmt.Sprintf("has more than %d entries", maxConsoles), "")
 	skew, age := time.Duration(o.ClockSkew), time.Duration(o.MaxTokenAge)
 	m.when(skew < 0 || skew > 5*time.Minute, "oidc.clockSkew", "is not between 0s and 5m",
 		"for so long a token counts after its end")

@@ -32,6 +32,8 @@ func TestAProviderThatCannotBeServedWith(t *testing.T) {
 		"a skew of an hour":              {with("clockSkew: 1h"), "oidc.clockSkew", "is not between 0s and 5m"},
 		"tokens that live for a month":   {with("maxTokenAge: 720h"), "oidc.maxTokenAge", "is not between 10m and 24h"},
 		"tokens that live for a minute":  {with("maxTokenAge: 1m"), "oidc.maxTokenAge", "is not between 10m and 24h"},
+		"a console of nobody":            {with("consoles: [\"\"]"), "oidc.consoles[0]", "is no client"},
+		"a console without an issuer":    {oidc("consoles: [bulla-console]"), "oidc.issuer", "is missing"},
 		"nobody, barred":                 {with("barred: [\"\"]"), "oidc.barred[0]", "is no subject"},
 		"a field that there is not":      {with("clientSecret: x"), "oidc.clientSecret", "unknown field"},
 	} {

@@ -32,8 +32,10 @@ var ErrUnreachable = errors.New("the issuer cannot be asked for its keys now")
 type Rules struct {
 	// Issuer is the issuer's URL, exactly as it spells it itself.
 	Issuer string
-	// ClientID is whom the token must be for.
+	// ClientID is whom the token must be for, or one of Others: further clients of the issuer
+	// whose people's tokens count.
 	ClientID string
+	Others   []string
 	// GroupsClaim names the claim with the groups; with none they are not read.
 	GroupsClaim string
 	// Skew is how far the issuer's clock may be from this one.
@@ -124,10 +126,19 @@ func checkForm(raw string) error {
 	return nil
 }
 
-// checkParty holds a token that is for several to the one that it was issued to.
+// counts says whether a client is one that a token may be for.
+func (r Rules) counts(client string) bool {
+	return client != "" && (client == r.ClientID || slices.Contains(r.Others, client))
+}
+
+// checkParty holds a token to whom it is for, and one that is for several to the one that it
+// was issued to.
 func (r Rules) checkParty(token *oidc.IDToken, all map[string]json.RawMessage) error {
+	if !slices.ContainsFunc(token.Audience, r.counts) {
+		return errors.New("the token is for another client")
+	}
 	party, has := "", all["azp"] != nil
-	if has && json.Unmarshal(all["azp"], &party) != nil || has && party != r.ClientID {
+	if has && json.Unmarshal(all["azp"], &party) != nil || has && !r.counts(party) {
 		return errors.New("the token was issued to another client")
 	}
 	if !has && len(token.Audience) > 1 {

@@ -38,7 +38,8 @@ func newDesk(t *testing.T, bounded bool) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Verifier = idtoken.New(idtoken.Rules{Issuer: d.Issuer, ClientID: openid.ClientID, GroupsClaim: "groups",
+	d.Verifier = idtoken.New(idtoken.Rules{Issuer: d.Issuer, ClientID: openid.ClientID, Others: []string{"console"},
+		GroupsClaim: "groups",
 		Skew: 30 * time.Second, MaxAge: time.Hour, HTTP: over, Bounded: bounded, Now: func() time.Time { return d.now }})
 	return d
 }
@@ -94,6 +95,9 @@ func TestATokenThatDoesNotCount(t *testing.T) {
 		"for several, given to another": {"aud": []string{openid.ClientID, "other"}, "azp": "other"},
 		"for several, given to nobody":  {"aud": []string{openid.ClientID, "other"}},
 		"given to another":              {"azp": "other"},
+		"for a console, given away":     {"aud": "console", "azp": "other"},
+		"for both, given to nobody":     {"aud": []string{openid.ClientID, "console"}},
+		"for one with an empty name":    {"aud": []string{""}, "azp": ""},
 		"ended beyond the skew":         {"exp": at(-31 * time.Second)},
 		"without an end":                {"exp": nil},
 		"not good yet":                  {"nbf": at(32 * time.Second)},
@@ -115,6 +119,8 @@ func TestATokenThatDoesNotCount(t *testing.T) {
 		"not good yet, within the skew": {"nbf": at(29 * time.Second)},
 		"made within the skew":          {"iat": at(29 * time.Second)},
 		"for several, given to us":      {"aud": []string{openid.ClientID, "other"}, "azp": openid.ClientID},
+		"for a console":                 {"aud": "console"},
+		"for both, given to a console":  {"aud": []string{openid.ClientID, "console"}, "azp": "console"},
 		"as old as may be":              {"iat": at(-time.Hour - 29*time.Second)},
 	} {
 		if _, err := d.Verify(t.Context(), d.token(t, changes)); err != nil {

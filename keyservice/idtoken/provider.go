@@ -140,7 +140,7 @@ func (v *Verifier) provider(ctx context.Context) (*provider, error) {
 	return p, nil
 }
 
-// hold makes what holds tokens to signature, issuer and audience. Time is not the
+// hold makes what holds tokens to signature and issuer. Time is not the
 // library's: see [Rules.checkTime].
 func (p *provider) hold(ctx context.Context, r Rules) error {
 	var keys struct {
@@ -158,11 +158,12 @@ func (p *provider) hold(ctx context.Context, r Rules) error {
 		over = limited(over)
 	}
 	p.verifier = oidc.NewVerifier(r.Issuer, shown{oidc.NewRemoteKeySet(oidc.ClientContext(ctx, over), keys.URL)},
-		&oidc.Config{ClientID: r.ClientID, SupportedSigningAlgs: names, SkipExpiryCheck: true})
+		// The client is not the library's to check: see [Rules.checkParty].
+		&oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: names, SkipExpiryCheck: true})
 	return nil
 }
 
-// verify holds a token to signature, issuer and audience.
+// verify holds a token to signature and issuer.
 func (p *provider) verify(ctx context.Context, raw string) (*oidc.IDToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -31,7 +31,7 @@ func New(fleet string, c config.OIDC, now func() time.Time) (*Authenticator, err
 		return nil, err
 	}
 	return &Authenticator{fleet: fleet, verifier: idtoken.New(idtoken.Rules{
-		Issuer: c.Issuer, ClientID: c.ClientID, GroupsClaim: c.GroupsClaim, Now: now, HTTP: over,
+		Issuer: c.Issuer, ClientID: c.ClientID, Others: c.Consoles, GroupsClaim: c.GroupsClaim, Now: now, HTTP: over,
 		Skew: time.Duration(c.ClockSkew), MaxAge: time.Duration(c.MaxTokenAge), Bounded: true,
 	})}, nil
 }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/gitserver"
+	"github.com/bulla-dev/bulla/fixtures/openid"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/fixtures/token"
+	"github.com/bulla-dev/bulla/fixtures/wait"
+	"github.com/bulla-dev/bulla/keyservice"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/keyservice/store"
+	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
+)
+
+// keys is a whole key service on a token in SoftHSM, and the remote of its fleet.
+type keys struct {
+	t       *testing.T
+	server  *keyservice.Server
+	config  *config.Config
+	repo    *gitserver.Repo
+	address string
+	rootKey string
+	said    *said
+
+	provider *openid.Provider
+}
+
+func must[T any](t *testing.T, v T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+const fleetID = "5e0c0d0e5a7b4c3d8e9f001122334455"
+
+func startKeys(t *testing.T) *keys {
+	t.Helper()
+	device := token.ForTest(t)
+	made, err := device.Ceremony(fleetID, "2026-11-a", api.SuiteHybrid)
+	must(t, made, err)
+	access := device.Config(fleetID)
+	access.PinnedKeys = []api.SealingKey{made.Key}
+	worker, err := hsm.Start(t.Context(), access, nil)
+	must(t, worker, err)
+	t.Cleanup(func() { worker.Close() })
+	root := testfleet.RootOf(fleetID, device.RootSigner(t, fleetID), made.Key)
+	spec := root.Spec(1)
+	spec.LogKey = sealing.VerifierKey(audit.Origin(fleetID), made.Log)
+	_, repo := newRemote(t, testfleet.Two().With(testfleet.Files{"fleet.yaml": root.File(t, &spec)}))
+	k := &keys{t: t, repo: repo, rootKey: root.Key, said: &said{}, provider: openid.ForTest(t)}
+	k.config = &config.Config{
+		Fleet: fleetID, RootKey: root.Key, ServerNames: []string{"127.0.0.1"},
+		Repository: config.Repository{Ref: "main", Interval: config.Duration(time.Second)},
+		Token:      config.TokenFile{Sessions: 2}, CertificateTTL: config.Duration(time.Hour),
+		OIDC: config.OIDC{Issuer: k.provider.Issuer, ClientID: openid.ClientID, Consoles: []string{clientID},
+			CAFile: k.provider.CAFile, Groups: []config.Group{{Name: "fleet-ops", Roles: []config.Role{config.RoleOperator}}}},
+	}
+	rows, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "keyservice.db"))
+	must(t, rows, err)
+	mirror, err := git.Open(filepath.Join(t.TempDir(), "mirror"), repo.URL(), "main",
+		git.Auth{Username: repo.Username, Password: repo.Password}, git.Limits{})
+	must(t, mirror, err)
+	k.server, err = keyservice.New(t.Context(), keyservice.Options{Config: k.config, Store: rows, Token: worker,
+		Source: mirror, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second}),
+		Log: slog.New(slog.NewTextHandler(k.said, nil)), Version: "v0.1.0-test"})
+	must(t, k.server, err)
+	public, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, public, err)
+	health, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, health, err)
+	k.address = public.Addr().String()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- k.server.Serve(ctx, public, health) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, rows.Close()); err != nil {
+			t.Logf("the key service ends: %v", err)
+		}
+	})
+	wait.Until(t, "the key service is ready", func() bool {
+		answer, err := http.Get("http://" + health.Addr().String() + "/readyz")
+		return err == nil && answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+	})
+	return k
+}
+
+// groups is the service's operator, who says anew what groups may.
+func (k *keys) groups(all ...config.Group) {
+	k.t.Helper()
+	to := k.config.OIDC
+	to.Groups = all
+	if err := k.server.SetGroups(k.t.Context(), to); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// TestTheKeyServiceDecidesWhatAPersonSees: by their own token, which the console passes on
+// with each question. Who is in no group sees what Git says, and why no more; a role that was
+// taken away counts at the next question; and two people at one console see each their own.
+func TestTheKeyServiceDecidesWhatAPersonSees(t *testing.T) {
+	k := startKeys(t)
+	c := prepare(t, k.repo, k.rootKey, k.provider)
+	c.args = append(c.args, "--key-service", "https://"+k.address,
+		"--key-service-authority", protocol.SPKIHash(k.server.Authority()))
+	c.start()
+	operator, nobody := c.signIn(ada), c.signIn(eve)
+	status, text, _ := c.get(operator, "/")
+	if status != http.StatusOK || strings.Contains(text, "this shows what Git says") {
+		t.Errorf("an operator: %d %s", status, text)
+	}
+	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK || !strings.Contains(text, ada.Email) {
+		t.Errorf("an operator's log: %d %s", status, text)
+	}
+	for _, page := range []string{"/", "/audit", "/enrolment"} {
+		status, text, _ := c.get(nobody, page)
+		if status != http.StatusOK || strings.Contains(text, ada.Email) ||
+			!strings.Contains(text, "gives no role to any group that the provider has you in") {
+			t.Errorf("somebody without groups, %s: %d %s", page, status, text)
+		}
+	}
+	if _, text, _ := c.get(nobody, "/"); !strings.Contains(text, "frontend") && !strings.Contains(text, "Commit shown") {
+		t.Errorf("somebody without groups does not see what Git says: %s", text)
+	}
+	// Between two pages.
+	k.groups(config.Group{Name: "others", Roles: []config.Role{config.RoleOperator}})
+	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK || strings.Contains(text, ada.Email+"</") ||
+		!strings.Contains(text, "gives no role to any group") {
+		t.Errorf("an operator who was: %d %s", status, text)
+	}
+	k.groups(config.Group{Name: "fleet-ops", Roles: []config.Role{config.RoleDeveloper}})
+	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK ||
+		!strings.Contains(text, "it takes the role") {
+		t.Errorf("a developer reads the log: %d %s", status, text)
+	}
+	c.end()
+	for name, log := range map[string]string{"console": c.log.String(), "key service": k.said.String()} {
+		if strings.Contains(log, "eyJ") || strings.Contains(log, clientSecret) {
+			t.Errorf("the log of the %s has a token", name)
+		}
+	}
+}
