@@ -122,8 +122,8 @@ func (p *pin) verified(f *api.Fleet) (string, error) {
 // whyNot says what to do about a fleet that does not verify.
 func whyNot(err error) string {
 	if errors.Is(err, sealing.ErrRolledBack) {
-		return "this console showed a newer one before: an operator looks at who put the older one back; where that is right, " +
-			"the fleet's entry in trust.yaml of --data goes, while the console does not run"
+		return "this console showed a newer one before: an operator looks at who put the older one back; where that is " +
+			"right, the fleet's entry in trust.yaml of --data goes, while the console does not run"
 	}
 	return "it may be another fleet, or somebody changed its keys: an operator compares --root-key with what " +
 		"`bulla-keyservice init` printed, and looks at who changed fleet.yaml"

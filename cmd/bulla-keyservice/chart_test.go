@@ -105,9 +105,10 @@ oidc:
   groups: [{name: Fleet Ops, roles: [operator]}]
   barred: [u-1]
   caSecretName: issuer-ca`, func(c *config.Config) any {
-			return []any{c.OIDC.Issuer, c.OIDC.ClientID, c.OIDC.Consoles[0], c.OIDC.Groups[0].Name, c.OIDC.Barred[0], tail(c.OIDC.CAFile),
-				time.Duration(c.OIDC.MaxTokenAge)}
-		}, []any{"https://login.example.com/acme", "bulla", "bulla-console", "Fleet Ops", "u-1", "secrets/issuer-ca/caFile", time.Hour}},
+			return []any{c.OIDC.Issuer, c.OIDC.ClientID, c.OIDC.Consoles[0], c.OIDC.Groups[0].Name, c.OIDC.Barred[0],
+				tail(c.OIDC.CAFile), time.Duration(c.OIDC.MaxTokenAge)}
+		}, []any{"https://login.example.com/acme", "bulla", "bulla-console", "Fleet Ops", "u-1",
+			"secrets/issuer-ca/caFile", time.Hour}},
 		{"people, limits and signatures", `
 people: [{name: alice, identity: "` + identity + `", roles: [operator, auditor]}]
 limits: {requestsPerSecond: 7, strangersPerAddress: 0}

@@ -40,7 +40,7 @@ func newDesk(t *testing.T, bounded bool) *desk {
 	}
 	d.Verifier = idtoken.New(idtoken.Rules{Issuer: d.Issuer, ClientID: openid.ClientID, Others: []string{"console"},
 		GroupsClaim: "groups",
-		Skew: 30 * time.Second, MaxAge: time.Hour, HTTP: over, Bounded: bounded, Now: func() time.Time { return d.now }})
+		Skew:        30 * time.Second, MaxAge: time.Hour, HTTP: over, Bounded: bounded, Now: func() time.Time { return d.now }})
 	return d
 }
 
