@@ -71,7 +71,7 @@ func (o OIDC) WithDefaults() OIDC {
 
 func (o OIDC) check(m *mistakes) {
 	if !o.On() {
-		m.when(o.ClientID != "" || len(o.Consoles) > 0 || len(o.Groups) > 0 || len(o.Barred) > 0 || o.CAFile != "", "oidc.issuer", "is missing",
+		m.when(o.ClientID+o.CAFile != "" || len(o.Consoles)+len(o.Groups)+len(o.Barred) > 0, "oidc.issuer", "is missing",
 			"the rest of oidc is of no use without it")
 		return
 	}

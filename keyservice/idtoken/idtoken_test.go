@@ -39,8 +39,8 @@ func newDesk(t *testing.T, bounded bool) *desk {
 		t.Fatal(err)
 	}
 	d.Verifier = idtoken.New(idtoken.Rules{Issuer: d.Issuer, ClientID: openid.ClientID, Others: []string{"console"},
-		GroupsClaim: "groups",
-		Skew:        30 * time.Second, MaxAge: time.Hour, HTTP: over, Bounded: bounded, Now: func() time.Time { return d.now }})
+		GroupsClaim: "groups", Skew: 30 * time.Second, MaxAge: time.Hour, HTTP: over, Bounded: bounded,
+		Now: func() time.Time { return d.now }})
 	return d
 }
 
