@@ -66,8 +66,8 @@ func TestWhoIsThrownOutAtTheProviderIsOutHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.later(9 * time.Minute)
-	if p := b.get("/clusters"); p.StatusCode != http.StatusUnauthorized || !strings.Contains(p.text, "you were signed out") ||
-		!strings.Contains(p.text, "the provider") || strings.Contains(p.text, "Commit shown") {
+	if p := b.get("/clusters"); p.StatusCode != http.StatusUnauthorized ||
+		!strings.Contains(p.text, "you were signed out") || !strings.Contains(p.text, "the provider") || strings.Contains(p.text, "Commit shown") {
 		t.Errorf("thrown out: %d %s", p.StatusCode, p.text)
 	}
 	if !b.isOut() || !other.isIn(bob) || w.Sessions.Len() != 1 {
@@ -201,7 +201,8 @@ func TestOnePersonsSessionServesNobodyElse(t *testing.T) {
 		t.Error("the account outlives the session")
 	}
 	log := string(w.log.text())
-	for _, never := range []string{"canary-forge-token", consoleSecret, ada.Email, csrf, "code=", "eyJ", "drafts/" + at[8:]} {
+	for _, never := range []string{"canary-forge-token", consoleSecret, ada.Email, csrf, "code=", "eyJ",
+		"drafts/" + at[8:]} {
 		if strings.Contains(log, never) {
 			t.Errorf("the log has %q", never)
 		}
@@ -233,8 +234,8 @@ func TestALinkFromElsewhereFindsTheSession(t *testing.T) {
 		t.Errorf("%d %v %s", p.StatusCode, p.Header, p.text)
 	}
 	from[1] = "same-origin" // what the page itself asks for then
-	if p = stranger.get("/clusters?q=a", from...); p.StatusCode != http.StatusUnauthorized || p.Header.Get("Refresh") != "" ||
-		!strings.Contains(p.text, "/sign-in?next=%2Fclusters%3Fq%3Da") {
+	if p = stranger.get("/clusters?q=a", from...); p.StatusCode != http.StatusUnauthorized ||
+		p.Header.Get("Refresh") != "" || !strings.Contains(p.text, "/sign-in?next=%2Fclusters%3Fq%3Da") {
 		t.Errorf("%d %v %s", p.StatusCode, p.Header, p.text)
 	}
 	if p = stranger.get("/clusters", "HX-Request", "true"); p.StatusCode != http.StatusUnauthorized ||
@@ -242,8 +243,8 @@ func TestALinkFromElsewhereFindsTheSession(t *testing.T) {
 		t.Errorf("a part: %d %s", p.StatusCode, p.text)
 	}
 	// What looks ahead begins no sign-in, and another site's frame shows none.
-	for _, ahead := range [][]string{{"Sec-Purpose", "prefetch"}, {"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "iframe",
-		"Sec-Fetch-Mode", "navigate"}} {
+	for _, ahead := range [][]string{{"Sec-Purpose", "prefetch"},
+		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate"}} {
 		if p := stranger.get("/sign-in", ahead...); p.StatusCode == http.StatusSeeOther || len(p.Cookies()) > 0 {
 			t.Errorf("%v: %d %v", ahead, p.StatusCode, p.Cookies())
 		}

@@ -88,7 +88,8 @@ func startTeamOf(t *testing.T, change func(*console.Options), scopes ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	proposals, err := console.NewProposals(t.Context(), folder, "refs/heads/main", noForge, func(string) string { return "" })
+	proposals, err := console.NewProposals(t.Context(), folder, "refs/heads/main", noForge,
+		func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}

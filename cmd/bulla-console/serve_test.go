@@ -56,7 +56,8 @@ func TestATeamsConsoleIsServed(t *testing.T) {
 	}
 	b := c.signIn(ada)
 	status, text, _ := c.get(b, "/")
-	if status != http.StatusOK || !strings.Contains(text, "acme") || !strings.Contains(text, "this console has no key service") {
+	if status != http.StatusOK || !strings.Contains(text, "acme") ||
+		!strings.Contains(text, "this console has no key service") {
 		t.Errorf("the fleet: %d %s", status, text)
 	}
 	wait.Until(t, "the repository is fetched", func() bool {
@@ -232,7 +233,8 @@ func TestFlagsThatCannotBeServedWith(t *testing.T) {
 		"a certificate alone":      {[]string{"--tls-cert", empty}, "stand together"},
 		"an empty certificate":     {[]string{"--tls-cert", empty, "--tls-key", empty}, "--tls-cert and --tls-key"},
 		"a service without a pin":  {[]string{"--key-service", "https://keys.example.com"}, "stand together"},
-		"a pin that is none":       {[]string{"--key-service", "https://k.example.com", "--key-service-authority", "x"}, "sha256:"},
+		"a pin that is none":       {[]string{"--key-service", "https://k.example.com", "--key-service-authority", "x"},
+			"sha256:"},
 		"a service in the clear": {[]string{"--key-service", "http://k.example.com", "--key-service-authority", digest},
 			"--key-service"},
 		"an issuer in the clear":    {[]string{"--oidc-issuer", "http://login.example.com"}, "--oidc-issuer is not"},

@@ -19,7 +19,8 @@ import (
 
 func tokensOf(subject string, expires time.Time) signin.Tokens {
 	return signin.Tokens{ID: "canary-id-token", Refresh: "canary-refresh-token", Claims: idtoken.Claims{
-		Issuer: "https://login.example.com", Subject: subject, Email: "ada@acme.example", Issued: time.Now(), Expires: expires}}
+		Issuer: "https://login.example.com", Subject: subject, Email: "ada@acme.example",
+		Issued: time.Now(), Expires: expires}}
 }
 
 // TestNothingPrintsWhatASessionKeeps: however somebody prints, writes or logs it.
@@ -27,7 +28,8 @@ func TestNothingPrintsWhatASessionKeeps(t *testing.T) {
 	s := newSession(nil, tokensOf("u-ada", time.Now().Add(time.Hour)), time.Now)
 	held := guard.Session{Holder: s}
 	var said bytes.Buffer
-	for _, one := range []any{s, &held, held, struct{ S *Session }{s}, []any{s}, map[string]any{"s": s}, s.tokens, &s.tokens,
+	for _, one := range []any{s, &held, held, struct{ S *Session }{s}, []any{s}, map[string]any{"s": s}, s.tokens,
+		&s.tokens,
 		struct{ Secret signin.Secret }{"canary-secret"}, signin.Secret("canary-secret")} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&said, verb+"\n", one)
