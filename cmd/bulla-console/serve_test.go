@@ -233,7 +233,7 @@ func TestFlagsThatCannotBeServedWith(t *testing.T) {
 		"a certificate alone":      {[]string{"--tls-cert", empty}, "stand together"},
 		"an empty certificate":     {[]string{"--tls-cert", empty, "--tls-key", empty}, "--tls-cert and --tls-key"},
 		"a service without a pin":  {[]string{"--key-service", "https://keys.example.com"}, "stand together"},
-		"a pin that is none":       {[]string{"--key-service", "https://k.example.com", "--key-service-authority", "x"},
+		"a pin that is none": {[]string{"--key-service", "https://k.example.com", "--key-service-authority", "x"},
 			"sha256:"},
 		"a service in the clear": {[]string{"--key-service", "http://k.example.com", "--key-service-authority", digest},
 			"--key-service"},
