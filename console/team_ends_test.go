@@ -67,7 +67,8 @@ func TestWhoIsThrownOutAtTheProviderIsOutHere(t *testing.T) {
 	}
 	w.later(9 * time.Minute)
 	if p := b.get("/clusters"); p.StatusCode != http.StatusUnauthorized ||
-		!strings.Contains(p.text, "you were signed out") || !strings.Contains(p.text, "the provider") || strings.Contains(p.text, "Commit shown") {
+		!strings.Contains(p.text, "you were signed out") || !strings.Contains(p.text, "the provider") ||
+		strings.Contains(p.text, "Commit shown") {
 		t.Errorf("thrown out: %d %s", p.StatusCode, p.text)
 	}
 	if !b.isOut() || !other.isIn(bob) || w.Sessions.Len() != 1 {
