@@ -128,6 +128,18 @@ func TestWhatOneMaySeeIsNotShownToAnother(t *testing.T) {
 	w.shows("/", http.StatusOK, "You may not see", "!In use</span>")
 }
 
+// TestAnAddressThatBecameAnothersShowsThemNothing: people are told apart by issuer and
+// subject, and not by what the log calls them.
+func TestAnAddressThatBecameAnothersShowsThemNothing(t *testing.T) {
+	w := newWorld(t, testfleet.Two())
+	w.person.Owner = "https://login.example.com#u-ann"
+	w.login(&said{ledger: w.reported()})
+	w.shows("/", http.StatusOK, "In use</span>")
+	w.person.Owner = "https://login.example.com#u-eve"
+	w.login(&said{err: &client.DeniedError{Reason: keyservicev1.ReasonPerson}})
+	w.shows("/", http.StatusOK, "You may not see", "!In use</span>")
+}
+
 type other struct{ said }
 
 func (*other) Person() string { return "bob" }

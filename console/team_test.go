@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/fixtures/openid"
 )
@@ -250,3 +254,29 @@ func TestSignInLeadsNowhereElse(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatReadsTheRepositoryPushesNothing: a team's console that knows no forge proposes
+// nothing, whatever its own credentials may.
+func TestWhatReadsTheRepositoryPushesNothing(t *testing.T) {
+	w := startTeamOf(t, func(o *console.Options) {
+		o.Proposals.Bars = fault.New("connect your account", "nothing is proposed in your name")
+	}, "offline_access")
+	b := w.browser()
+	b.signIn(ada)
+	made := b.post("/applications/"+firstApplication(t, b)+"/retire", url.Values{})
+	at := made.Header.Get("Location")
+	commit := proposedCommit.FindStringSubmatch(b.get(at).text)
+	if commit == nil {
+		t.Fatalf("a preview: %s", b.get(at).text)
+	}
+	if p := b.post(at+"/propose", url.Values{"commit": {commit[1]}}); p.StatusCode < 400 ||
+		!strings.Contains(p.text, "nothing is proposed in your name") {
+		t.Errorf("%d %s", p.StatusCode, p.text)
+	}
+	out, err := exec.Command("git", "-C", w.folder, "for-each-ref", "--format=%(refname)").Output()
+	if err != nil || strings.TrimSpace(string(out)) != "refs/heads/main" {
+		t.Errorf("branches: %s, %v", out, err)
+	}
+}
+
+var proposedCommit = regexp.MustCompile(`name="commit" value="([0-9a-f]{40})"`)

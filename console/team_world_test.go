@@ -42,6 +42,7 @@ type team struct {
 	t        *testing.T
 	provider *openid.Provider
 	url      string
+	folder   string // of the clone
 	roots    *x509.CertPool
 	log      logged
 	browsers int
@@ -76,7 +77,7 @@ func startTeamOf(t *testing.T, change func(*console.Options), scopes ...string) 
 	w.provider.Add(bob)
 	root, folder := testfleet.NewRoot(t), t.TempDir()
 	spec := root.Spec(1)
-	w.root = root.Key
+	w.root, w.folder = root.Key, folder
 	testfleet.Two().With(testfleet.Files{"fleet.yaml": root.File(t, &spec)}).Write(t, folder)
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"commit", "-qm", "fleet"}} {
 		cmd := exec.Command("git", append([]string{"-C", folder, "-c", "user.name=a", "-c", "user.email=a@b"}, args...)...)

@@ -50,7 +50,8 @@ func (c *Clone) access() ([]string, error) {
 	}
 	if identity {
 		env = append(env, "GIT_SSH_COMMAND=ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes "+
-			"-o StrictHostKeyChecking=yes -o UserKnownHostsFile="+quoted(at("known_hosts"))+" -i "+quoted(at("identity")))
+			"-o StrictHostKeyChecking=yes -o "+quoted("UserKnownHostsFile="+option(at("known_hosts")))+
+			" -i "+quoted(at("identity")))
 	}
 	header := ""
 	switch {
@@ -67,5 +68,10 @@ func (c *Clone) access() ([]string, error) {
 	return env, nil
 }
 
-// quoted is a path for git's shell.
+// option is a path as ssh_config(5) reads one.
+func option(path string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(path) + `"`
+}
+
+// quoted is a text for the shell that git runs ssh by.
 func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }

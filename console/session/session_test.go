@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/console/forgelogin"
 	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/desk/signin"
 	"github.com/bulla-dev/bulla/keyservice/idtoken"
@@ -72,6 +73,7 @@ func TestWhatASessionKeptGoesWithIt(t *testing.T) {
 	if second, err := s.Service(at, "fleet"); err != nil || second != first {
 		t.Errorf("another client: %v", err)
 	}
+	s.Forge().Keep(&forgelogin.Account{Login: "ada"})
 	r := httptest.NewRequest("GET", "/", nil)
 	r.AddCookie(out.Result().Cookies()[0])
 	gone := httptest.NewRecorder()
