@@ -32,8 +32,8 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 	-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
 
 .PHONY: help build sealer kube gitea tools softhsm postgres sops test generate verify fuzz-smoke threats histories \
-	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo drill-recovery drill-replicas \
-	packagers chromium axe test-tools release-tools release-check clean
+	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo demo-console drill-recovery \
+	drill-replicas packagers chromium axe test-tools release-tools release-check clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -146,8 +146,11 @@ bench-against: softhsm ## Compare benchmarks with COMMIT's, in turn (ROUNDS=5 BE
 # Built as bulla is: with other flags eight hundred packages would be compiled once more.
 DEMO = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/.demo ./fixtures/demo
 
-demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1 leaves it running)
+demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1: it stays, console open)
 	@$(DEMO) && exec $(BIN)/.demo -bin $(BIN) $(if $(KEEP),-keep)
+
+demo-console: build kube softhsm ## Open the console on a live fleet, and say what to click in it
+	@$(DEMO) && exec $(BIN)/.demo -bin $(BIN) -console
 
 drill-recovery: build kube softhsm ## Lose the HSM, a cluster and a token, and get them back, every sentence checked
 	@$(DEMO) && exec $(BIN)/.demo -bin $(BIN) -recovery $(if $(KEEP),-keep)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,8 +16,9 @@ import (
 // followed is a request, and how far it came.
 type followed struct {
 	Branch, Base string
-	// Commit is what the branch is at; "" where neither clone nor remote knows it.
-	Commit string
+	// Commit is what the branch is at; "" where neither clone nor remote knows it. Subject
+	// is what it says of itself; "" where the clone has not got it.
+	Commit, Subject string
 	// Request is the pull request; nil where there is none, or none that can be asked
 	// for. NoForge says why.
 	Request *forge.Request
@@ -63,6 +65,14 @@ func (f followed) Step() int {
 	return len(requestSteps)
 }
 
+// Title is what it is called: by the forge, or by its commit.
+func (f followed) Title() string {
+	if f.Request != nil && f.Request.Title != "" {
+		return f.Request.Title
+	}
+	return cmp.Or(f.Subject, f.Branch)
+}
+
 // State of it in one word.
 func (f followed) State() string {
 	switch {
@@ -97,10 +107,16 @@ func (c *Console) follow(ctx context.Context, p *Proposals, person Person, branc
 	if err != nil {
 		return f, err
 	}
+	about, err := p.Git.Survey(ctx, snapshot.Commit, []string{f.Commit})
+	if err != nil {
+		return f, err
+	}
+	f.Subject = about[f.Commit].Subject
 	if err := p.merged(ctx, &f, snapshot.Commit); err != nil {
 		return f, err
 	}
-	if f.Ahead {
+	// Without a forge that says when it is merged, only a fetch can tell.
+	if f.Ahead || f.Merged == "" && f.Request == nil && !f.Closed {
 		c.clone.FetchSoon(ctx) // the page does not wait for it: it asks again
 	}
 	f.Over = f.Closed

@@ -81,3 +81,26 @@ func TestTheWizardSuitsTheKindOfSecret(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatStandsChosenCanBeDone: where the clusters of an application are in no set that it is
+// placed on, the first line would be refused at the end.
+func TestWhatStandsChosenCanBeDone(t *testing.T) {
+	_, _, c := startWizard(t, "")
+	const set = `name="set" value="stores" checked`
+	at := func(application string, more map[string][]string) string {
+		q := chosen(map[string][]string{"application": {application}, "workload": nil})
+		for name, values := range more {
+			q[name] = values
+		}
+		return wizardPage(t, c, q)
+	}
+	if !strings.Contains(at("tool", nil), set) {
+		t.Error("a set that has its only cluster is not chosen")
+	}
+	if strings.Contains(at("app", nil), set) {
+		t.Error("a set is chosen where all clusters can be")
+	}
+	if strings.Contains(at("tool", map[string][]string{"set": {""}, "cluster": {"one"}}), set) {
+		t.Error("what a person chose is another now")
+	}
+}

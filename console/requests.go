@@ -134,7 +134,7 @@ type requestPage struct {
 	NoForge, NoService *problem
 }
 
-// request is the page of one. It fetches nothing: a clone follows its remote by itself.
+// request is the page of one. It waits for no fetch: a clone follows its remote by itself.
 func (c *Console) request(w http.ResponseWriter, r *http.Request) error {
 	p, unasked, err := c.asking(r.Context())
 	if err != nil {

@@ -173,7 +173,7 @@ func TestAForgeThatIsDownBetweenBranchAndPullRequest(t *testing.T) {
 			!strings.Contains(done.Link, "bulla") {
 			t.Fatalf("%+v", done)
 		}
-		a.shows("/requests/bulla/a", "What stands here is from Git alone", "waits to be merged into main")
+		a.shows("/requests/bulla/a", "What stands here is from Git alone", "Change a", "waits to be merged into main")
 		a.shows("/requests", "Change a", "(you)", "opening its pull request", "from Git alone")
 		down = false
 		done = a.propose(commit, "bulla/a")

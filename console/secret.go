@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/sealed"
+	"github.com/bulla-dev/bulla/console/standing"
 	"github.com/bulla-dev/bulla/desk/ledger"
 )
 
@@ -203,7 +204,7 @@ func users(s sealed.Secret, status *ledger.Status) []usedBy {
 				continue
 			}
 			for _, workload := range secret.Workloads {
-				name := inNamespace(workload, s.Namespace)
+				name := standing.InNamespace(workload, s.Namespace)
 				i, known := at[name]
 				if !known {
 					i, at[name] = len(all), len(all)
@@ -214,12 +215,4 @@ func users(s sealed.Secret, status *ledger.Status) []usedBy {
 		}
 	}
 	return all
-}
-
-// inNamespace writes Deployment/api, as clusters say, as Git is read: Deployment ns/api.
-func inNamespace(workload, namespace string) string {
-	if kind, name, ok := strings.Cut(workload, "/"); ok && !strings.Contains(kind, " ") {
-		return kind + " " + namespace + "/" + name
-	}
-	return workload
 }

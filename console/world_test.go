@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 }
 
 // said stands in for the key service: pages see its answers alone, and a real one wants a
-// token, a Git remote and clusters that report. That real answers are shown is the story's
-// to hold. A call that a test does not expect panics.
+// token, a Git remote and clusters that report. That real answers are shown is held by
+// TestAPersonGivesASecretByTheConsoleAndTakesItAway of fixtures/story. A call that a test does not expect panics.
 type said struct {
 	Service
 
@@ -194,7 +194,7 @@ func (w *world) reported() *keyservicev1.ListLedgerResponse {
 				Ready: keyservicev1.Readiness_READINESS_READY, Objects: 3})
 			c.Secrets = append(c.Secrets, &keyservicev1.LedgerSecret{PlacedDigest: "sha256:1", Since: now,
 				Secret: &keyservicev1.SecretReport{Placement: p, Namespace: p, Name: p + "-db", Digest: "sha256:1",
-					State: keyservicev1.SecretState_SECRET_STATE_IN_USE, Workloads: []string{"Deployment " + p + "/api"}}})
+					State: keyservicev1.SecretState_SECRET_STATE_IN_USE, Workloads: []string{"Deployment/api"}}})
 		}
 		out.Clusters = append(out.Clusters, c)
 	}

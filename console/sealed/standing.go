@@ -26,6 +26,10 @@ type Group struct {
 	From, Till time.Time
 }
 
+// Apart says whether the first and the last of them came at times that a person tells
+// apart: those of one change come within moments.
+func (g Group) Apart() bool { return g.Till.Sub(g.From) >= time.Minute }
+
 // words for what a cluster has against what Git places.
 var words = map[ledger.Match]string{
 	ledger.Outdated: "has another version than Git places", ledger.Missing: "has not taken it yet",

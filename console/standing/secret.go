@@ -3,6 +3,7 @@ package standing
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/bulla-dev/bulla/desk/built"
 )
@@ -80,8 +81,38 @@ func (f *Fleet) Secrets(application string, index *built.Index) []Secret {
 	return all
 }
 
+// ReadBy is who reads it.
+type ReadBy struct {
+	Workload string
+	// Uses: a cluster says that it does, and not Git alone.
+	Uses bool
+}
+
+// ReadBy are those of Git, then those of which only clusters know.
+func (s *Secret) ReadBy() []ReadBy {
+	var all []ReadBy
+	for _, w := range s.Readers {
+		all = append(all, ReadBy{w, slices.Contains(s.Users, w)})
+	}
+	for _, w := range s.Users {
+		if !slices.Contains(s.Readers, w) {
+			all = append(all, ReadBy{w, true})
+		}
+	}
+	return all
+}
+
+// InNamespace writes Deployment/api, as clusters say, as Git is read: Deployment ns/api.
+func InNamespace(workload, namespace string) string {
+	if kind, name, ok := strings.Cut(workload, "/"); ok && !strings.Contains(kind, " ") {
+		return kind + " " + namespace + "/" + name
+	}
+	return workload
+}
+
 func (s *Secret) use(workloads []string) {
 	for _, w := range workloads {
+		w = InNamespace(w, s.Namespace)
 		if len(s.Users) < mostUsers && !slices.Contains(s.Users, w) {
 			s.Users = append(s.Users, w)
 		}

@@ -287,3 +287,14 @@ func TestAnApplicationSaysWhereItIs(t *testing.T) {
 		t.Errorf("cluster %+v", c)
 	}
 }
+
+// TestWhoReadsASecretIsSaidOnce, as Git names it and as clusters do.
+func TestWhoReadsASecretIsSaidOnce(t *testing.T) {
+	s := standing.Secret{Namespace: "shop", Readers: []string{"Deployment shop/api", "Deployment shop/worker"},
+		Users: []string{standing.InNamespace("Deployment/api", "shop"), "Pod shop/by-hand"}}
+	want := []standing.ReadBy{{Workload: "Deployment shop/api", Uses: true}, {Workload: "Deployment shop/worker"},
+		{Workload: "Pod shop/by-hand", Uses: true}}
+	if got := s.ReadBy(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

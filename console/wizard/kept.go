@@ -73,6 +73,11 @@ func (v *Wizard) loose(s *clone.Snapshot, on []string) {
 			v.Loose = append(v.Loose, cluster)
 		}
 	}
+	// The first line would be refused: what stands chosen is a set that has them all.
+	if i := slices.IndexFunc(v.Sets, func(o setOf) bool { return o.Meets == len(on) }); i >= 0 && len(v.Loose) > 0 &&
+		!v.Chosen.Has("set") && !v.Chosen.Has("cluster") {
+		v.Chosen.Set("set", v.Sets[i].Name)
+	}
 }
 
 // BegunAt is the last step before the values, with all that was chosen.
