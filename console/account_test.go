@@ -230,3 +230,32 @@ func TestATokenWithoutRightsLosesNoDraft(t *testing.T) {
 	c.press("/account/forge/paste", url.Values{"token": {c.token("rob", "read:user", "write:repository", "write:issue")}})
 	c.opened(at, looked, 1, "rob", "Eve E <eve@people.example>")
 }
+
+// TestNobodyPushesWithoutTheirAccount: the clone's own credentials could, and do not.
+func TestNobodyPushesWithoutTheirAccount(t *testing.T) {
+	a := askingFor(t, nil)
+	accounts, err := forgelogin.New(forgelogin.Config{Kind: "gitea", URL: "http://127.0.0.1:1"})
+	a.must(err)
+	at, err := clone.Open(a.repo.Dir(), "refs/remotes/origin/main", kustomize.NewBuilder(kustomize.BuilderOptions{}))
+	a.must(err)
+	person := console.Person{Name: "Ann", Email: "ann@people.example", Forge: &forgelogin.Held{}}
+	c, err := console.New(console.Options{Clone: at, Proposals: a.proposals, Accounts: accounts,
+		Who: func(*http.Request) (console.Person, error) { return person, nil }})
+	a.must(err)
+	draft := pressed(t, c, "/applications/app/retire", nil).Header().Get("Location")
+	shown := httptest.NewRecorder()
+	c.Handler().ServeHTTP(shown, httptest.NewRequestWithContext(t.Context(), http.MethodGet, draft, nil))
+	looked := commitField.FindStringSubmatch(shown.Body.String())
+	if looked == nil {
+		t.Fatalf("%s: %s", draft, shown.Body)
+	}
+	sent := pressed(t, c, draft+"/propose", url.Values{"commit": {looked[1]}})
+	branches, _, err := a.proposals.Git.Branches(t.Context())
+	if err != nil || len(branches) > 0 || sent.Header().Get("Location") != "/account" {
+		t.Errorf("%d, branches %v, %v", sent.Code, branches, err)
+	}
+	person.Forge = nil
+	if sent := pressed(t, c, draft+"/propose", url.Values{"commit": {looked[1]}}); sent.Code < 400 {
+		t.Errorf("without a place for an account: %d", sent.Code)
+	}
+}
