@@ -53,33 +53,33 @@ type Forge struct {
 type kind struct {
 	// web is where a forge is that nobody named.
 	web string
-	// authorize and token are paths of OAuth, api that of the API, me who asks there.
-	authorize, token, api, me string
+	// authorize and exchange are paths of OAuth, api that of the API, me who asks there.
+	authorize, exchange, api, me string
 	// scopes that OAuth asks for; needs says to people what a pasted token takes.
 	scopes []string
 	needs  string
-	// tokens is the page where people make them.
-	tokens string
+	// page is where people make tokens of their own.
+	page string
 	// user is what git calls itself beside a token.
 	user string
 }
 
 var giteaKind = kind{
-	authorize: "/login/oauth/authorize", token: "/login/oauth/access_token", me: "/api/v1/user",
+	authorize: "/login/oauth/authorize", exchange: "/login/oauth/access_token", me: "/api/v1/user",
 	scopes: []string{"read:user", "write:repository", "write:issue"}, user: "oauth2",
-	tokens: "/user/settings/applications", needs: "the scopes read:user, write:repository and write:issue",
+	page: "/user/settings/applications", needs: "the scopes read:user, write:repository and write:issue",
 }
 
 var kinds = map[string]kind{
 	"github": {
-		web: "https://github.com", authorize: "/login/oauth/authorize", token: "/login/oauth/access_token",
-		api: "/api/v3", me: "/user", scopes: []string{"repo"}, user: "x-access-token", tokens: "/settings/tokens",
+		web: "https://github.com", authorize: "/login/oauth/authorize", exchange: "/login/oauth/access_token",
+		api: "/api/v3", me: "/user", scopes: []string{"repo"}, user: "x-access-token", page: "/settings/tokens",
 		needs: "the scope repo or, where it is fine-grained, to write contents and pull requests of the fleet's repository",
 	},
 	"gitlab": {
-		web: "https://gitlab.com", authorize: "/oauth/authorize", token: "/oauth/token", api: "/api/v4", me: "/user",
+		web: "https://gitlab.com", authorize: "/oauth/authorize", exchange: "/oauth/token", api: "/api/v4", me: "/user",
 		scopes: []string{"api", "write_repository"}, user: "oauth2",
-		tokens: "/-/user_settings/personal_access_tokens", needs: "the scopes api and write_repository",
+		page: "/-/user_settings/personal_access_tokens", needs: "the scopes api and write_repository",
 	},
 	"gitea": giteaKind, "forgejo": giteaKind,
 }
@@ -109,7 +109,7 @@ func New(c Config) (*Forge, error) {
 	f := &Forge{config: c, kind: k, client: c.asking()}
 	f.oauth = oauth2.Config{ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURL: c.Callback,
 		Scopes: slices.Clone(k.scopes), Endpoint: oauth2.Endpoint{AuthURL: c.URL + k.authorize,
-			TokenURL: c.URL + k.token, AuthStyle: oauth2.AuthStyleInParams}}
+			TokenURL: c.URL + k.exchange, AuthStyle: oauth2.AuthStyleInParams}}
 	return f, nil
 }
 
@@ -129,7 +129,7 @@ func (f *Forge) Needs() string { return f.kind.needs }
 
 // TokenPage is where a person makes a personal access token.
 func (f *Forge) TokenPage() string {
-	return f.config.URL + f.kind.tokens
+	return f.config.URL + f.kind.page
 }
 
 // HasOAuth says whether there is an application: without one, people paste tokens.
