@@ -17,20 +17,21 @@ import (
 // change is what is asked of a secret, or of an application, that is there.
 type change struct {
 	// What is the last word of the address.
-	What, Path       string
+	What             string
 	Placement        string
 	Namespace, Name  string
 	File             string
 	Keys, Made       []string
 	Targets          []string
 	Readers, Reaches []string
+	// Given are those Readers to which the secret itself is wired: that goes with it.
+	Given []string
 	offer
 }
 
 // secretAt finds the stub of an object that an application builds.
 func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error) {
-	o := change{Placement: r.PathValue("placement"), Namespace: r.PathValue("namespace"), Name: r.PathValue("name"),
-		Path: r.URL.Path}
+	o := change{Placement: r.PathValue("placement"), Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}
 	s, err := c.clone.Snapshot(r.Context())
 	if err != nil {
 		return o, nil, err
@@ -81,11 +82,27 @@ func changeSecret(what, title string) func(*Console, http.ResponseWriter, *http.
 			return err
 		}
 		o.What = what
+		o.Given, o.Readers = wired(manifest.Spec.DeliverAs, o.Namespace, o.Readers)
 		if recipes, err := stub.Recipes(o.File, manifest); err == nil {
 			o.Made = slices.Sorted(maps.Keys(recipes))
 		}
-		return c.show(w, r, page{Template: "change.html", Title: title, Section: "fleet", Body: o})
+		return c.show(w, r, page{Template: "change.html", Title: title, Section: "secrets", Body: o})
 	}
+}
+
+// wired tells readers to which a secret is wired from those that name it in files of their
+// own: these do not start without it.
+func wired(deliver []api.DeliverAs, namespace string, readers []string) (given, rest []string) {
+	for _, reader := range readers {
+		if slices.ContainsFunc(deliver, func(d api.DeliverAs) bool {
+			return reader == d.Workload.Kind+" "+namespace+"/"+d.Workload.Name
+		}) {
+			given = append(given, reader)
+		} else {
+			rest = append(rest, reader)
+		}
+	}
+	return given, rest
 }
 
 func (c *Console) retireApplication(w http.ResponseWriter, r *http.Request) error {
@@ -93,7 +110,7 @@ func (c *Console) retireApplication(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	o := change{What: "application", Placement: r.PathValue("placement"), Path: r.URL.Path}
+	o := change{What: "application", Placement: r.PathValue("placement")}
 	if s.Model.Placements[o.Placement] == nil {
 		return notFound("look at the fleet's page", "there is no application %.60q", o.Placement)
 	}
