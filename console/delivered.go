@@ -18,6 +18,8 @@ type delivery struct {
 	// All clusters that it is for, Done that have it, InUse that have every secret of it in
 	// use, where a workload reads it.
 	All, Done, InUse int
+	// Bare: no cluster has a secret of it, as where one was taken away.
+	Bare bool
 	// Applications that it is about.
 	Applications []string
 	// Lacking are clusters that do not have it, at most ten, and why, where it is known.
@@ -55,7 +57,7 @@ func delivered(
 	ctx context.Context, has func(ctx context.Context, commit, earlier string) (bool, error),
 	status *ledger.Status, placements []string, merged string,
 ) (d delivery, err error) {
-	d.Applications = placements
+	d.Applications, d.Bare = placements, true
 	isOf := func(placement string) bool { return len(placements) == 0 || slices.Contains(placements, placement) }
 	targets := map[string]bool{}
 	for _, one := range status.Placements {
@@ -78,7 +80,8 @@ func delivered(
 				return d, err
 			}
 		}
-		done, used := stands(cluster, isOf)
+		done, used, bare := stands(cluster, isOf)
+		d.Bare = d.Bare && bare
 		switch {
 		case heads[cluster.Head] && done:
 			d.Done++
@@ -93,15 +96,16 @@ func delivered(
 }
 
 // stands says whether a cluster has what is placed there and nothing else of placements,
-// and whether all of it is in use.
-func stands(cluster ledger.Cluster, isOf func(placement string) bool) (done, used bool) {
-	done, used = true, true
+// whether all of it is in use, and whether there is none.
+func stands(cluster ledger.Cluster, isOf func(placement string) bool) (done, used, bare bool) {
+	done, used, bare = true, true, true
 	for _, s := range cluster.Secrets {
 		if !isOf(s.Placement) || s.Match == ledger.None {
 			continue
 		}
+		bare = false
 		done = done && s.Match == ledger.Current
 		used = used && s.State == keyservicev1.SecretState_SECRET_STATE_IN_USE.Name()
 	}
-	return done, used && done
+	return done, used && done, bare
 }

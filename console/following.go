@@ -45,8 +45,13 @@ type followed struct {
 // Steps are what a request goes through, for the page.
 var requestSteps = []string{"Waiting for review", "Merged", "Accepted by the key service", "Delivering", "In use"}
 
-// Steps of the page.
-func (followed) Steps() []string { return requestSteps }
+// Steps of the page: what leaves no secret behind is over when it is delivered.
+func (f followed) Steps() []string {
+	if f.Delivery.All > 0 && f.Delivery.Bare {
+		return requestSteps[:len(requestSteps)-1]
+	}
+	return requestSteps
+}
 
 // Step is the one that it is at, from 0.
 func (f followed) Step() int {
@@ -84,7 +89,7 @@ func (f followed) State() string {
 		return "merged"
 	case f.Step() == 3:
 		return "delivering"
-	case f.Step() == 4:
+	case f.Step() == 4, f.Delivery.Bare:
 		return "delivered"
 	}
 	return "in use"
