@@ -86,7 +86,7 @@ axe: ## Put axe-core, which tests of pages ask, into bin/axe
 
 test-tools: sops bin/.$(notdir $(HELM)) bin/.$(notdir $(NFPM))
 
-test: sealer kube softhsm postgres packagers chromium axe test-tools ## Run all tests (PKG=./... chooses), most with -race
+test: sealer kube softhsm postgres packagers chromium axe test-tools ## Run all tests (PKG=./... chooses), most -race
 	@$(MAKE) --no-print-directory gitea || echo "make test: NOT CHECKED against a real Gitea: it could not be built"
 	@GO='$(GO)' fixtures/test.sh $(PKG)
 
