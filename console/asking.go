@@ -47,12 +47,19 @@ func troubleOf(what string, err error) *notice {
 
 var errNotLoggedIn = errors.New("you are not logged in to the key service")
 
+// notAskedError says why nobody is asked in the name of somebody who is signed in.
+type notAskedError struct{ error }
+
+func (notAskedError) Is(target error) bool { return target == errNotLoggedIn }
+
 // service is the key service in the name of who asks.
 func service(ctx context.Context) (Service, error) {
 	p := person(ctx)
 	switch {
 	case p.Service != nil:
 		return p.Service, nil
+	case p.NotAsked != nil && p.Owner != "":
+		return nil, fault.WithHint(notAskedError{p.NotAsked}, fault.Hint(p.NotAsked))
 	case p.NotAsked != nil:
 		return nil, fault.WithHint(errors.Join(errNotLoggedIn, p.NotAsked), fault.Hint(p.NotAsked))
 	}

@@ -40,7 +40,7 @@ func (c *Console) view(r *http.Request, cluster, placement string) (*view, error
 	v.ofClone(c.clone)
 	p := person(r.Context())
 	if p.Service == nil {
-		v.notAsked(p.NotAsked)
+		v.notAsked(p)
 	} else {
 		v.take(c.clone, c.fleet.answers.about(r.Context(), s, p.Service, cluster, placement))
 	}
@@ -68,10 +68,13 @@ func (v *view) ofClone(c *clone.Clone) {
 
 const absolute = "2006-01-02 15:04:05 UTC"
 
-func (v *view) notAsked(why error) {
+func (v *view) notAsked(p Person) {
 	n := notice{Tone: "info", What: "What clusters have is not known here: you are not logged in to the key service.",
 		Do: "Log in with `bulla login`; until then this shows what Git says."}
-	if why != nil {
+	if p.Owner != "" {
+		n.What, n.Do = "What clusters have is not known here: this shows what Git says.", ""
+	}
+	if why := p.NotAsked; why != nil {
 		n.Where = why.Error()
 		if hint := fault.Hint(why); hint != "" {
 			n.Do = hint

@@ -72,12 +72,12 @@ func Refused(err error) error {
 			"the certificate expired, or is of another fleet: `bulla login list` shows it, and `bulla login` prints the "+
 				"request for a new one", "%w", err)
 	case keyservicev1.ReasonToken:
-		return fault.New("sign in again: bulla login --oidc. If it stays so, the service is configured for another issuer "+
-			"or client, or a clock is off: its log says which", "%w", err)
+		return fault.New("sign in again: bulla login --oidc, or out and in again in the console. If it stays so, the service "+
+			"is configured for another issuer or client, or a clock is off: its log says which", "%w", err)
 	case keyservicev1.ReasonPerson:
 		return fault.New(
-			"the service's configuration does not list you, or with another key: give an operator what `bulla login` prints; "+
-				"if you signed in, it gives no role to any group that the provider has you in", "%w", err)
+			"ask an operator. If you signed in, the service gives no role to any group that the provider has you in; with a "+
+				"certificate, it does not list you, or with another key: they need what `bulla login` prints", "%w", err)
 	case keyservicev1.ReasonRole:
 		if denied.Needed != "" {
 			return fault.New(fmt.Sprintf("it takes the role %s, and the service's configuration gives you %s: ask an operator",
