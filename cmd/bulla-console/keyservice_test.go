@@ -122,12 +122,14 @@ func TestTheKeyServiceDecidesWhatAPersonSees(t *testing.T) {
 	c.args = append(c.args, "--key-service", "https://"+k.address,
 		"--key-service-authority", protocol.SPKIHash(k.server.Authority()))
 	c.start()
+	const notShown = "The audit log is not shown"
 	operator, nobody := c.signIn(ada), c.signIn(eve)
 	status, text, _ := c.get(operator, "/")
 	if status != http.StatusOK || strings.Contains(text, "this shows what Git says") {
 		t.Errorf("an operator: %d %s", status, text)
 	}
-	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK || !strings.Contains(text, ada.Email) {
+	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK ||
+		strings.Count(text, ada.Email) < 2 || strings.Contains(text, notShown) { // the foot names her too
 		t.Errorf("an operator's log: %d %s", status, text)
 	}
 	for _, page := range []string{"/", "/audit", "/enrolment"} {
@@ -142,13 +144,13 @@ func TestTheKeyServiceDecidesWhatAPersonSees(t *testing.T) {
 	}
 	// Between two pages.
 	k.groups(config.Group{Name: "others", Roles: []config.Role{config.RoleOperator}})
-	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK || strings.Contains(text, ada.Email+"</") ||
+	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK || !strings.Contains(text, notShown) ||
 		!strings.Contains(text, "gives no role to any group") {
 		t.Errorf("an operator who was: %d %s", status, text)
 	}
 	k.groups(config.Group{Name: "fleet-ops", Roles: []config.Role{config.RoleDeveloper}})
-	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK ||
-		!strings.Contains(text, "it takes the role") {
+	if status, text, _ := c.get(operator, "/audit"); !strings.Contains(text, notShown) ||
+		!strings.Contains(text, "it takes the role") || status != http.StatusOK {
 		t.Errorf("a developer reads the log: %d %s", status, text)
 	}
 	c.end()
