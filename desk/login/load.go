@@ -72,8 +72,8 @@ func Refused(err error) error {
 			"the certificate expired, or is of another fleet: `bulla login list` shows it, and `bulla login` prints the "+
 				"request for a new one", "%w", err)
 	case keyservicev1.ReasonToken:
-		return fault.New("sign in again: bulla login --oidc, or out and in again in the console. If it stays so, the service "+
-			"is configured for another issuer or client, or a clock is off: its log says which", "%w", err)
+		return fault.New("sign in again: bulla login --oidc, or out and in again in the console. If it stays so, the "+
+			"service is configured for another issuer or client, or a clock is off: its log says which", "%w", err)
 	case keyservicev1.ReasonPerson:
 		return fault.New(
 			"ask an operator. If you signed in, the service gives no role to any group that the provider has you in; with a "+
