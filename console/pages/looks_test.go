@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -87,5 +88,93 @@ func TestAnErrorCanBeReadByEverybody(t *testing.T) {
 	} {
 		p.Template, p.Title, p.Status = "error.html", "That did not work", http.StatusInternalServerError
 		axe.Check(t, browser.ForTest(t), name, shown(t, p, nil))
+	}
+}
+
+// TestAPagePrintsWithoutWhatIsPressed: dark ink on white, whole, whatever the screen shows.
+func TestAPagePrintsWithoutWhatIsPressed(t *testing.T) {
+	b, url := browser.ForTest(t), shown(t, Page{Template: "error.html", Title: "Printed", Frame: exampleFrame(),
+		Body: map[string]string{"Problem": "a problem", "Hint": "what to do"}}, nil)
+	b.Look(t, browser.Look{Width: 1280, Dark: true})
+	b.Open(t, url)
+	b.Media(t, "print", nil)
+	var hidden, kept []string
+	const styles = `.filter(q => (getComputedStyle(document.querySelector(q)).display === "none") === `
+	b.Must(t, &hidden, `["nav.main", ".theme", ".skip"]`+styles+`false)`)
+	b.Must(t, &kept, `["main", ".problem", "h1"]`+styles+`true)`)
+	if len(hidden) > 0 || len(kept) > 0 {
+		t.Errorf("printed too: %v; not printed: %v", hidden, kept)
+	}
+	var ink string
+	b.Must(t, &ink, `getComputedStyle(document.body).color + " on " +
+		getComputedStyle(document.documentElement).backgroundColor`)
+	if !strings.HasSuffix(ink, " on rgb(255, 255, 255)") {
+		t.Errorf("the paper is %s", ink)
+	}
+	var scheme string
+	b.Must(t, &scheme, `getComputedStyle(document.documentElement).colorScheme`)
+	if scheme != "light" {
+		t.Errorf("it prints in %s", scheme)
+	}
+}
+
+// TestForcedColoursShowWhatIsChosen: whoever has their own colours sees where they are, what
+// can be pressed, and where a problem begins.
+func TestForcedColoursShowWhatIsChosen(t *testing.T) {
+	b, url := browser.ForTest(t), shown(t, Page{Template: "error.html", Title: "Forced", Section: "keys",
+		Frame: exampleFrame(), Body: map[string]string{"Problem": "a problem", "Hint": "what to do"}}, nil)
+	b.Open(t, url)
+	look := `(() => { const of = q => getComputedStyle(document.querySelector(q));
+		return [matchMedia("(forced-colors: active)").matches, of("nav.main a[aria-current]").outlineStyle,
+			of(".problem").borderTopStyle, of("a.button").borderTopStyle].map(String) })()`
+	var before, forced []string
+	b.Must(t, &before, look)
+	b.Media(t, "", map[string]string{"forced-colors": "active"})
+	b.Must(t, &forced, look)
+	if before[0] != "false" || before[1] == "solid" {
+		t.Errorf("without them: %v", before)
+	}
+	for i, want := range []string{"true", "solid", "solid", "solid"} {
+		if forced[i] != want {
+			t.Errorf("with them: %v", forced)
+			break
+		}
+	}
+}
+
+// TestAChosenThemeStays over pages, against the system's, and can be given back.
+func TestAChosenThemeStays(t *testing.T) {
+	b, url := browser.ForTest(t), shown(t, Page{Template: "error.html", Title: "Themed", Frame: exampleFrame(),
+		Body: map[string]string{"Problem": "a problem", "Hint": "what to do"}}, nil)
+	paper := func() (colour string) {
+		t.Helper()
+		b.Open(t, url)
+		b.Must(t, &colour, `getComputedStyle(document.documentElement).backgroundColor`)
+		return colour
+	}
+	choose := func(theme string) {
+		t.Helper()
+		b.Must(t, nil, `(() => { const s = document.getElementById("theme"); s.value = "`+theme+
+			`"; s.dispatchEvent(new Event("change", { bubbles: true })) })()`)
+	}
+	b.Look(t, browser.Look{Width: 1280})
+	light := paper()
+	b.Look(t, browser.Look{Width: 1280, Dark: true})
+	dark := paper()
+	choose("light")
+	if got := paper(); got != light || light == dark {
+		t.Errorf("light was chosen on a dark system: %s, light is %s, dark %s", got, light, dark)
+	}
+	var shown string
+	if b.Must(t, &shown, `document.getElementById("theme").value`); shown != "light" {
+		t.Errorf("the page says that %q is chosen", shown)
+	}
+	choose("")
+	if got := paper(); got != dark {
+		t.Errorf("given back to the system: %s, want %s", got, dark)
+	}
+	b.Must(t, nil, `localStorage.setItem("bulla.theme", "<b>")`)
+	if got := paper(); got != dark {
+		t.Errorf("a theme that is none: %s", got)
 	}
 }

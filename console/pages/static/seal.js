@@ -102,6 +102,16 @@ async function seal() {
   location.assign(to);
 }
 
+/** wipe empties all that has a value. A page that is left is kept by the browser, to go back to. */
+function wipe() {
+  for (const field of form.querySelectorAll("[data-key], [data-file]")) field.value = "";
+  for (const [key, value] of Object.entries(held)) {
+    value.fill(0);
+    delete held[key];
+  }
+}
+
+if (form) addEventListener("pagehide", wipe);
 form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   clear();
