@@ -85,7 +85,7 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request, origins []string)
 		if a, ok := r.Context().Value(askedKey{}).(*asked); ok {
 			a.session = nil // what is answered now is a stranger's page
 		}
-		gone := ownCookie(cookie, "")
+		gone := ownCookie(cookie, "") //nolint:gosec // as when it was set
 		gone.MaxAge = -1
 		http.SetCookie(w, gone)
 	}

@@ -60,9 +60,10 @@ func newSession(c *signin.Client, t signin.Tokens, now func() time.Time) *Sessio
 // Owner is who it is: an address may be given to somebody else, a subject may not.
 func (s *Session) Owner() string { return s.issuer + "#" + s.subject }
 
-// Name is how the audit log and pages name them, Email an address that the provider
-// verified; "" where it did not.
-func (s *Session) Name() string  { return s.name }
+// Name is how the audit log and pages name them.
+func (s *Session) Name() string { return s.name }
+
+// Email is an address that the provider verified; "" where it did not.
 func (s *Session) Email() string { return s.email }
 
 // String says who it is, and nothing else of it.
