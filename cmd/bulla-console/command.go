@@ -107,12 +107,13 @@ type asked struct {
 func (o *options) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8443", "`address` to serve the pages at")
-	f.StringVar(&o.url, "url", "", "how people reach the console: https://HOST, or http://localhost:PORT to try it out")
+	f.StringVar(&o.url, "url", "",
+		"`URL` by which people reach the console: https://HOST, or http://localhost:PORT to try it out")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "PEM `file` with the certificate and its chain; read again when it changes")
 	f.StringVar(&o.tlsKey, "tls-key", "",
 		"PEM `file` with its key. Without both it serves plain HTTP, to a proxy that ends TLS")
 	f.StringVar(&o.metrics, "metrics-listen", "", "`address` of /metrics, /healthz and /readyz; none without it")
-	f.StringVar(&o.repository, "repository", "", "the fleet's remote: https://, ssh:// or git@HOST:PATH")
+	f.StringVar(&o.repository, "repository", "", "`URL` of the fleet's remote: https://, ssh:// or git@HOST:PATH")
 	f.StringVar(&o.branch, "branch", "", "the `branch` that counts; without it, the remote's default")
 	f.StringVar(&o.credentials, "git-credentials", "", "`folder` with username and password, bearerToken, identity and "+
 		"known_hosts, ca.crt: what reads the repository. It is read again with each fetch")
@@ -128,7 +129,7 @@ func (o *options) bind(cmd *cobra.Command) {
 	f.StringVar(&o.oidc.caFile, "oidc-ca", "",
 		"PEM `file` with the authorities of its certificate, in place of the system's")
 	f.StringVar(&o.oidc.scopes, "oidc-scopes", "openid,email,profile,groups",
-		"scopes to ask for, with commas; offline_access has many providers give a refresh token")
+		"`scopes` to ask for, with commas; offline_access has many providers give a refresh token")
 	f.StringVar(&o.oidc.audience, "oidc-audience", "",
 		"ask for a token that is for this `client` too: the key service's, where it takes no other")
 	f.StringVar(&o.forge.kind, "forge", "", "which `forge` the repository is at: "+strings.Join(forge.Kinds, ", "))

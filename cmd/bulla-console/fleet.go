@@ -62,7 +62,7 @@ func (o *options) open(ctx context.Context, log *slog.Logger) (*fleet, error) {
 	}
 	if _, err := opened.Snapshot(ctx); err != nil {
 		if fetched != nil {
-			return nil, errors.Join(err, fetched)
+			return nil, errors.Join(fetched, err) // the cause first
 		}
 		log.Warn("the fleet cannot be shown", "error", err.Error(), "hint", fault.Hint(err))
 	}

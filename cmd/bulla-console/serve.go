@@ -30,7 +30,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 		return err
 	}
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+		return fault.New("--data names a folder that this process may make, and write to", "make data folder: %w", err)
 	}
 	signIn, err := o.oidc.client(o.url + console.SignInPath)
 	if err != nil {

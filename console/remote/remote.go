@@ -53,7 +53,7 @@ func Open(ctx context.Context, folder, address, credentials string) (*Clone, err
 		return nil, err
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make a clone: %w", err)
+		return nil, fault.New("--data names a folder that this process may make, and write to", "make a clone: %w", err)
 	}
 	for _, args := range [][]string{
 		{"init", "--quiet", "--bare", "--template=", "--initial-branch=main", c.Folder},
@@ -80,8 +80,12 @@ func (c *Clone) Fetch(ctx context.Context) error {
 		return err
 	}
 	err = r.Fetch(ctx)
-	if errors.Is(err, proposal.ErrDenied) {
+	switch {
+	case errors.Is(err, proposal.ErrDenied):
 		return fault.WithHint(err, "an operator of the console looks at --repository and at the files in --git-credentials")
+	case errors.Is(err, proposal.ErrUnreachable):
+		return fault.WithHint(err, "an operator of the console looks at --repository, at the network between, and at ca.crt "+
+			"in --git-credentials where a private authority signed the host's certificate")
 	}
 	return err
 }
@@ -95,6 +99,10 @@ func (c *Clone) Counts(ctx context.Context, named string) (ref string, err error
 	}
 	if named == "" {
 		if named, err = c.standard(ctx); err != nil {
+			// Who cannot fetch is not helped by a name.
+			if why := c.Fetch(ctx); why != nil {
+				return "", fmt.Errorf("find the branch that counts: %w", why)
+			}
 			return "", fault.New("--branch names it", "find the branch that counts: %w", err)
 		}
 		if _, err := c.git(ctx, "-C", c.Folder, "config", "bulla.branch", named); err != nil {

@@ -144,6 +144,22 @@ func TestAHostThatNobodyKnowsIsNotAsked(t *testing.T) {
 	}
 }
 
+// TestARemoteThatDoesNotAnswer is told as that, to whoever runs the console, whether or not a
+// branch was named.
+func TestARemoteThatDoesNotAnswer(t *testing.T) {
+	c, err := remote.Open(t.Context(), t.TempDir(), "https://127.0.0.1:1/fleet", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, unnamed := c.Counts(t.Context(), "")
+	for what, err := range map[string]error{"no branch named": unnamed, "fetch": c.Fetch(t.Context())} {
+		if hint := fault.Hint(err); !errors.Is(err, proposal.ErrUnreachable) || !strings.Contains(hint, "--repository") ||
+			strings.Contains(hint, "--branch") {
+			t.Errorf("%s: %v; %s", what, err, hint)
+		}
+	}
+}
+
 // TestCredentialsThatCannotBeUsedAreRefused: before anything goes over the network, and never
 // quoted.
 func TestCredentialsThatCannotBeUsedAreRefused(t *testing.T) {
