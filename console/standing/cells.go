@@ -56,9 +56,12 @@ func (f *Fleet) accepted() [][]int {
 
 func (f *Fleet) placeCluster(column int, c *ledger.Cluster, p *placing) {
 	for j := range c.Secrets {
-		if row, known := f.application[c.Secrets[j].Placement]; known {
-			p.secrets[row] = worse(p.secrets[row], SecretState(&c.Secrets[j]))
+		row, known := f.application[c.Secrets[j].Placement]
+		state := SecretState(&c.Secrets[j])
+		if !known || state == Deprovisioned && p.placed[row] {
+			continue // what was taken away says nothing of an application that stays
 		}
+		p.secrets[row] = worse(p.secrets[row], state)
 	}
 	for j := range c.Deliveries {
 		if row, known := f.application[c.Deliveries[j].Placement]; known {

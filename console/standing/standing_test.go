@@ -20,6 +20,12 @@ func TestACellIsWhatTheClusterSaysAndNothingBetter(t *testing.T) {
 		"all is well":  {func(*world, *ledger.Cluster) {}, standing.InUse},
 		"no pod reads": {func(_ *world, c *ledger.Cluster) { c.Secrets[0].State = "Provisioned" }, standing.Provisioned},
 		"no secrets":   {func(_ *world, c *ledger.Cluster) { c.Secrets = nil }, standing.Delivered},
+		"its only secret was taken away": {func(_ *world, c *ledger.Cluster) {
+			c.Secrets[0] = ledger.Secret{Placement: "pay", Name: "db", State: "Deprovisioned"}
+		}, standing.Delivered},
+		"one secret was taken away": {func(_ *world, c *ledger.Cluster) {
+			c.Secrets = append(c.Secrets, ledger.Secret{Placement: "pay", Name: "old", State: "Deprovisioned"})
+		}, standing.InUse},
 		"the secret is missing": {func(_ *world, c *ledger.Cluster) {
 			c.Secrets[0].Match, c.Secrets[0].State = ledger.Missing, "Configured"
 		}, standing.Missing},

@@ -121,7 +121,8 @@ func beside(api string) string {
 // Ready says why the forge cannot be asked, and what to do; nil where it can.
 func (p Place) Ready() error {
 	if p.Kind == "" {
-		return fault.NewUsage("--forge "+strings.Join(Kinds, ", ")+" says which one it is",
+		return fault.NewUsage("with plain Git there are branches alone, and somebody merges them; where it is a forge, "+
+			"--forge "+strings.Join(Kinds, ", ")+" says which",
 			"the remote is at no forge that is known here")
 	}
 	return p.checkAddress("")
