@@ -60,7 +60,6 @@ func (d *drawn) one(of ...string) string { return of[d.random.IntN(len(of))] }
 
 func draw(t *testing.T, seed uint64) *drawn {
 	t.Helper()
-	//nolint:gosec // the same fleets each time
 	d := &drawn{T: t, random: rand.New(rand.NewPCG(seed, 11)), dir: t.TempDir(), secrets: map[string]string{}}
 	root := testfleet.NewRoot(t)
 	spec := root.Spec(1)
