@@ -149,8 +149,8 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 	if found.Stored() {
 		// Its stub is in the store, and a draft holds files of Git alone.
 		body.Actions = nil
-		body.Notices = append(body.Notices, notice{Tone: "warn", What: "It is not changed here: " + draft.ErrReference.Error(),
-			Do: fault.Hint(draft.ErrReference)})
+		body.Notices = append(body.Notices, notice{Tone: "warn",
+			What: "It is not changed here: " + draft.ErrReference.Error(), Do: fault.Hint(draft.ErrReference)})
 	}
 	body.Secret, body.Recovery = found, len(s.Model.Fleet.Spec.RecoveryRecipients)
 	store := keptFor(ctx, s.Model.Fleet.Spec.ID)

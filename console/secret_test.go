@@ -409,8 +409,8 @@ func TestAReferenceIsShownAsAStubIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.repo.Commit(t, "keep it in the store", testfleet.Files{dbFile: string(file)})
-	w.shows(dbPage, http.StatusOK, "It is not changed here", "bulla reference back", "!"+dbPage+"/change", "SealedReference",
-		"Allowed</span>", "set/stores", "password",
+	w.shows(dbPage, http.StatusOK, "It is not changed here", "bulla reference back", "!"+dbPage+"/change",
+		"SealedReference", "Allowed</span>", "set/stores", "password",
 		"Under which key a reference opens is not shown", "!<code><bdi>"+w.spec.SealingKeys[0].ID)
 	w.service.stored = map[string][]byte{r.Spec.Stub.Digest: data}
 	page := w.shows(dbPage, http.StatusOK, "Allowed</span>", w.spec.SealingKeys[0].ID, "!is not shown")
