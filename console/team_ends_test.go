@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -97,6 +98,50 @@ func TestAProviderThatIsAwayThrowsNobodyOut(t *testing.T) {
 	w.provider.Down(false)
 	w.provider.Life(2 * time.Hour)
 	wait.Until(t, "the provider is asked again", func() bool { return b.isIn(ada) })
+}
+
+// TestAPageThatIsClosedEndsNoSession: the provider gives another refresh token with each ID
+// token, and takes the one before no more. What it gave to nobody is kept all the same.
+func TestAPageThatIsClosedEndsNoSession(t *testing.T) {
+	w := startTeam(t, "offline_access")
+	b := w.browser()
+	b.signIn(ada)
+	w.later(9 * time.Minute)
+	ctx, closePage := context.WithCancel(t.Context())
+	defer closePage()
+	given := make(chan int, 1)
+	w.provider.Answers(func(out http.ResponseWriter, r *http.Request) {
+		w.provider.Answers(nil)
+		answer := httptest.NewRecorder()
+		w.provider.ServeHTTP(answer, r)
+		closePage()
+		select {
+		case <-r.Context().Done(): // the console hung up
+		case <-time.After(300 * time.Millisecond):
+		}
+		given <- answer.Code
+		out.Header().Set("Content-Type", "application/json")
+		_, _ = out.Write(answer.Body.Bytes())
+	})
+	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+	r.Host = strings.TrimPrefix(w.url, "https://")
+	r.AddCookie(b.cookie("bulla"))
+	w.ServeHTTP(httptest.NewRecorder(), r)
+	select {
+	case code := <-given:
+		if code != http.StatusOK {
+			t.Fatalf("the provider gave nothing: %d", code)
+		}
+	default:
+		t.Fatal("the provider was not asked")
+	}
+	if p := b.get("/"); p.StatusCode != http.StatusOK || !b.isIn(ada) {
+		t.Errorf("who closed a page is out: %d %s", p.StatusCode, p.text)
+	}
+	w.later(9 * time.Minute)
+	if !b.isIn(ada) {
+		t.Error("out with the next token")
+	}
 }
 
 // TestASessionEndsByItself: unused, or old, whatever the token; a page that asks for itself

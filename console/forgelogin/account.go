@@ -73,7 +73,8 @@ func (f *Forge) token(ctx context.Context, a *Account) (string, error) {
 	if now.RefreshToken == "" {
 		return "", fault.New("connect it again on the page Account", "%w: it expired", ErrOver)
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, f.client), patience)
+	// A page that is closed meanwhile would lose what the forge gave in the old one's place.
+	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, f.client), patience)
 	defer cancel()
 	next, err := f.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: now.RefreshToken}).Token()
 	if err != nil {

@@ -1,6 +1,7 @@
 package forgelogin
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -159,5 +160,36 @@ func TestATokenIsRenewedBeforeItEnds(t *testing.T) {
 	}
 	if _, err := f.token(t.Context(), nil); !errors.Is(err, ErrOver) {
 		t.Errorf("of nobody: %v", err)
+	}
+}
+
+// TestAPageThatIsClosedLosesNoToken: the forge takes what it renewed no more, and gave the
+// next one to nobody.
+func TestAPageThatIsClosedLosesNoToken(t *testing.T) {
+	h := newHost(t)
+	ctx, closePage := context.WithCancel(t.Context())
+	defer closePage()
+	h.answer = func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("refresh_token") != "refresh" {
+			http.Error(w, "spent", http.StatusBadRequest)
+			return
+		}
+		closePage()
+		select {
+		case <-r.Context().Done(): // the console hung up
+		case <-time.After(300 * time.Millisecond):
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `{"access_token":"second","refresh_token":"spent","expires_in":3600,"token_type":"bearer"}`)
+	}
+	f, err := New(Config{Kind: "gitlab", URL: h.URL, ClientID: "id", ClientSecret: "hidden", Callback: h.URL + "/back"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &Account{Login: "rob", kept: &kept{token: &oauth2.Token{AccessToken: "first", RefreshToken: "refresh",
+		Expiry: time.Now().Add(time.Minute)}}}
+	_, _ = f.token(ctx, a)
+	if token, err := f.token(t.Context(), a); err != nil || token != "second" {
+		t.Errorf("%q, %v", token, err)
 	}
 }

@@ -99,7 +99,9 @@ func (s *Session) Token(ctx context.Context) (string, error) {
 		return "", s.end(fault.New(signInAgain, "%w: the provider let you in until %s", ErrEnded,
 			before.Claims.Expires.UTC().Format(time.RFC3339)))
 	}
-	made, err := s.client.Refresh(ctx, signin.Before{Refresh: before.Refresh, Subject: s.subject})
+	// Who asked may close the page meanwhile: what the provider gave would be lost, and the
+	// old one, shown again, be a theft to it.
+	made, err := s.client.Refresh(context.WithoutCancel(ctx), signin.Before{Refresh: before.Refresh, Subject: s.subject})
 	switch {
 	case err == nil:
 		return s.take(made)
