@@ -54,6 +54,9 @@ type Proposals struct {
 	Place forge.Place
 	// Plain says that the remote is a folder, or none: no forge is there to be asked.
 	Plain bool
+	// Reading, where there is one, gives Git for each use: what reads a remote is changed
+	// while the console runs.
+	Reading func() (proposal.Repository, error)
 	// Bars says why nothing is proposed by these, and what to do; nil where something is.
 	Bars error
 
@@ -162,5 +165,11 @@ func (c *Console) proposing() (*Proposals, error) {
 	if c.proposals == nil {
 		return nil, &statusError{http.StatusNotImplemented, errNoProposals}
 	}
-	return c.proposals, nil
+	if c.proposals.Reading == nil {
+		return c.proposals, nil
+	}
+	now := *c.proposals
+	var err error
+	now.Git, err = now.Reading()
+	return &now, err
 }

@@ -66,10 +66,6 @@ func (o *options) open(ctx context.Context, log *slog.Logger) (*fleet, error) {
 		}
 		log.Warn("the fleet cannot be shown", "error", err.Error(), "hint", fault.Hint(err))
 	}
-	reading, err := at.Repository()
-	if err != nil {
-		return nil, err
-	}
 	remembering := func(fleet string) client.Checkpoints {
 		return auditlog.NewMemory(o.data, fleet, func(format string, args ...any) {
 			log.Warn("a log that is rewritten would not be noticed after the next start")
@@ -77,7 +73,7 @@ func (o *options) open(ctx context.Context, log *slog.Logger) (*fleet, error) {
 	}
 	return &fleet{at, opened, console.Options{Clone: opened, RootKey: pin.verified, Checkpoints: remembering,
 		Accounts: accounts,
-		Proposals: &console.Proposals{Git: reading, Base: strings.TrimPrefix(branch, "refs/remotes/"+remote.Name+"/"),
+		Proposals: &console.Proposals{Reading: at.Repository, Base: strings.TrimPrefix(branch, "refs/remotes/"+remote.Name+"/"),
 			Place: place, Bars: fault.New("an operator of the console gives it --forge, and you connect your account",
 				"this console proposes nothing in your name: it knows no account of yours at a forge")}}}, nil
 }

@@ -122,6 +122,32 @@ func (c *running) healthPage(path string) string {
 	return string(text)
 }
 
+// TestCredentialsThatChangeAreTaken by pages that ask the remote themselves, without another
+// start.
+func TestCredentialsThatChangeAreTaken(t *testing.T) {
+	root := testfleet.NewRoot(t)
+	_, repo := newRemote(t, testfleet.Two().With(testfleet.Files{"fleet.yaml": root.Fleet(t, 1)}))
+	c := prepare(t, repo, root.Key, openid.ForTest(t))
+	c.start()
+	c.end()
+	c.write("credentials/password", "canary-spent")
+	c.start()
+	b := c.signIn(ada)
+	const denied = "list the branches of"
+	if status, text, _ := c.get(b, "/requests"); status != http.StatusOK || !strings.Contains(text, denied) ||
+		strings.Contains(text, "canary-spent") {
+		t.Errorf("by credentials that count no more: %d %s", status, text)
+	}
+	c.write("credentials/password", repo.Password)
+	if status, text, _ := c.get(b, "/requests"); status != http.StatusOK || strings.Contains(text, denied) {
+		t.Errorf("by those of now: %d %s", status, text)
+	}
+	c.end()
+	if strings.Contains(c.log.String(), "canary-spent") {
+		t.Error("the log has credentials")
+	}
+}
+
 // TestAFleetThatDoesNotVerifyIsNotShown: of another root key, or older than one that was; not
 // after a new start either.
 func TestAFleetThatDoesNotVerifyIsNotShown(t *testing.T) {
