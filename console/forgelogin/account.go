@@ -74,8 +74,9 @@ func (f *Forge) token(ctx context.Context, a *Account) (string, error) {
 		return "", fault.New("connect it again on the page Account", "%w: it expired", ErrOver)
 	}
 	// A page that is closed meanwhile would lose what the forge gave in the old one's place.
-	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, f.client), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, f.client)
 	next, err := f.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: now.RefreshToken}).Token()
 	if err != nil {
 		return "", fault.New("connect it again on the page Account", "%w: %s did not renew it: %w", ErrOver, f.config.URL,
