@@ -29,7 +29,7 @@ const allValues = `
 repository: {branch: release, credentials: {secretName: fleet-git}}
 keyService: {url: "https://keys.example.com:8443", authority: "sha256:` +
 	`aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
-oidc: {secretName: oidc, scopes: [openid, email, offline_access], audience: keys, caSecretName: oidc-ca}
+oidc: {secretName: oidc, scopes: [openid, email, offline_access], caSecretName: oidc-ca}
 forge: {kind: gitea, url: "https://git.example.com", clientID: abc, secretName: forge, caSecretName: forge-ca}
 sessions: {idle: 10m, life: 4h}
 ingress: {enabled: true, className: nginx, tlsSecretName: edge-tls}
@@ -104,7 +104,7 @@ func TestTheChartsCommandIsTakenByTheProgram(t *testing.T) {
 		if texts == nil {
 			continue
 		}
-		if parsed.branch != "release" || parsed.oidc.audience != "keys" || parsed.forge.kind != "gitea" ||
+		if parsed.branch != "release" || parsed.forge.kind != "gitea" ||
 			parsed.forge.clientID != "abc" || parsed.oidc.scopes != "openid,email,offline_access" ||
 			parsed.idle != 10*time.Minute || parsed.life != 4*time.Hour || parsed.credentials == "" ||
 			parsed.authority == "" || parsed.forge.secretFile == "" || parsed.oidc.secretFile == "" {

@@ -96,7 +96,7 @@ type options struct {
 
 // provider is where people sign in.
 type provider struct {
-	issuer, clientID, secretFile, caFile, scopes, audience string
+	issuer, clientID, secretFile, caFile, scopes string
 }
 
 // asked is the forge at which people have accounts.
@@ -130,8 +130,6 @@ func (o *options) bind(cmd *cobra.Command) {
 		"PEM `file` with the authorities of its certificate, in place of the system's")
 	f.StringVar(&o.oidc.scopes, "oidc-scopes", "openid,email,profile,groups",
 		"`scopes` to ask for, with commas; offline_access has many providers give a refresh token")
-	f.StringVar(&o.oidc.audience, "oidc-audience", "",
-		"ask for a token that is for this `client` too: the key service's, where it takes no other")
 	f.StringVar(&o.forge.kind, "forge", "", "which `forge` the repository is at: "+strings.Join(forge.Kinds, ", "))
 	f.StringVar(&o.forge.url, "forge-url", "", "`URL` of its pages, if not at the repository's host")
 	f.StringVar(&o.forge.clientID, "forge-client-id", "",

@@ -102,7 +102,7 @@ func (p provider) client(back string) (*signin.Client, error) {
 	}
 	scopes := strings.FieldsFunc(p.scopes, func(r rune) bool { return r == ',' || r == ' ' })
 	c, err := signin.NewClient(signin.Provider{Issuer: p.issuer, ClientID: p.clientID, Scopes: scopes, CAFile: p.caFile},
-		signin.Server{Secret: hidden, Back: back, Audience: p.audience})
+		signin.Server{Secret: hidden, Back: back})
 	if err != nil {
 		return nil, fault.AsUsage(fault.WithHint(err, "--oidc-ca names a PEM file with the authority of the provider's "+
 			"certificate"))

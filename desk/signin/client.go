@@ -30,8 +30,6 @@ type Server struct {
 	Secret Secret
 	// Back is the address that browsers come back to.
 	Back string
-	// Audience is for whom the token is to be good too: it is asked for where it is not "".
-	Audience string
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 }
@@ -79,11 +77,7 @@ func (c *Client) Begin(ctx context.Context) (b Begun, page string, err error) {
 		return b, "", fmt.Errorf("sign in: the page that the provider names is not https")
 	}
 	b = Begun{State: rand.Text(), Nonce: rand.Text(), Proof: oauth2.GenerateVerifier()}
-	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(b.Proof), oidc.Nonce(b.Nonce)}
-	if c.server.Audience != "" {
-		options = append(options, oauth2.SetAuthURLParam("audience", c.server.Audience))
-	}
-	return b, s.config.AuthCodeURL(b.State, options...), nil
+	return b, s.config.AuthCodeURL(b.State, oauth2.S256ChallengeOption(b.Proof), oidc.Nonce(b.Nonce)), nil
 }
 
 // Complete takes the answer to a sign-in that the same browser began.

@@ -56,9 +56,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .secretName }}
 - --oidc-client-secret-file=/bulla/secrets/oidc/clientSecret
 {{- end }}
-{{- with .audience }}
-- --oidc-audience={{ . }}
-{{- end }}
 {{- if .caSecretName }}
 - --oidc-ca=/bulla/secrets/oidc-ca/caFile
 {{- end }}
