@@ -73,8 +73,9 @@ func (o *options) open(ctx context.Context, log *slog.Logger) (*fleet, error) {
 	}
 	return &fleet{at, opened, console.Options{Clone: opened, RootKey: pin.verified, Checkpoints: remembering,
 		Accounts: accounts,
-		Proposals: &console.Proposals{Reading: at.Repository, Base: strings.TrimPrefix(branch, "refs/remotes/"+remote.Name+"/"),
-			Place: place, Bars: fault.New("an operator of the console gives it --forge, and you connect your account",
+		Proposals: &console.Proposals{Reading: at.Repository, Place: place,
+			Base: strings.TrimPrefix(branch, "refs/remotes/"+remote.Name+"/"),
+			Bars: fault.New("an operator of the console gives it --forge, and you connect your account",
 				"this console proposes nothing in your name: it knows no account of yours at a forge")}}}, nil
 }
 
