@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,8 +170,9 @@ func TestAPageThatIsClosedLosesNoToken(t *testing.T) {
 	h := newHost(t)
 	ctx, closePage := context.WithCancel(t.Context())
 	defer closePage()
+	var spent atomic.Bool
 	h.answer = func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("refresh_token") != "refresh" {
+		if r.FormValue("refresh_token") != "refresh" || spent.Swap(true) {
 			http.Error(w, "spent", http.StatusBadRequest)
 			return
 		}
