@@ -179,6 +179,7 @@ func (t *Team) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := t.book.Begin(w, r, r.URL.Query().Get("next")); err != nil {
+		t.options.Log.Warn("nobody can sign in now", "error", err.Error(), "hint", fault.Hint(err))
 		t.console.failed(w, r, &statusError{http.StatusBadGateway, err})
 	}
 }

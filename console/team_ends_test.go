@@ -311,6 +311,9 @@ func TestAProviderThatIsAwayIsSaid(t *testing.T) {
 	if p := late.get("/sign-in"); p.StatusCode != http.StatusBadGateway || !strings.Contains(p.text, "sign in") {
 		t.Errorf("at the beginning: %d %s", p.StatusCode, p.text)
 	}
+	if !strings.Contains(string(w.log.text()), "nobody can sign in now") {
+		t.Error("an operator who reads the log is not told")
+	}
 	if !b.isIn(ada) {
 		t.Error("ada is out")
 	}

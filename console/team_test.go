@@ -280,3 +280,12 @@ func TestWhatReadsTheRepositoryPushesNothing(t *testing.T) {
 }
 
 var proposedCommit = regexp.MustCompile(`name="commit" value="([0-9a-f]{40})"`)
+
+// TestATeamWithoutAForgeIsToldSo: there is no git of a person's own that would push.
+func TestATeamWithoutAForgeIsToldSo(t *testing.T) {
+	b := startTeam(t).browser()
+	b.signIn(ada)
+	if p := b.get("/account"); !strings.Contains(p.text, "--forge") || strings.Contains(p.text, "your own git") {
+		t.Errorf("%d %s", p.StatusCode, p.text)
+	}
+}
