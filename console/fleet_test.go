@@ -173,7 +173,9 @@ func TestAnEmptyFleetSaysWhatToDoFirst(t *testing.T) {
 	w.shows("/", http.StatusOK, "No cluster is in this fleet yet", "bulla cluster add")
 	w.shows("/clusters", http.StatusOK, "No cluster is as you asked")
 	w.repo.Commit(t, "add one", testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "")})
-	w.shows("/", http.StatusOK, "No application is placed yet", "bulla place")
+	w.shows("/", http.StatusOK, "No application is placed yet", "bulla place", "!Problems")
+	w.repo.Commit(t, "place one by a typing error", testfleet.Files{"placements/app.yaml": "kind: [\n"})
+	w.shows("/", http.StatusOK, "A file cannot be used: placements/app.yaml", "No application is placed yet")
 }
 
 func TestAnOlderCommitIsMarkedAsOld(t *testing.T) {
