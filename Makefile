@@ -48,7 +48,7 @@ sealer: ## Build what a browser seals with
 		sort | xargs sha256sum | cat - <($(GO) version) > .cache/sealer.now; \
 		cmp -s .cache/sealer.now .cache/sealer && [[ -e console/sealer/static/built/sealer.wasm.br ]] || { \
 		echo "console/sealer/static/built/sealer.wasm.br"; \
-		$(GO) run ./console/sealer/pack -o console/sealer/static/built && mv .cache/sealer.now .cache/sealer; }
+		$(GO) run -trimpath ./console/sealer/pack -o console/sealer/static/built && mv .cache/sealer.now .cache/sealer; }
 
 kube: bin/kube ## Make the control plane for tests, bin/kube (once; minutes. BULLA_PREBUILT=no: no download)
 bin/kube: $(wildcard fixtures/kube/* fixtures/kwok/* fixtures/prebuilt/*.sh fixtures/prebuilt/*.sha512)
@@ -56,14 +56,14 @@ bin/kube: $(wildcard fixtures/kube/* fixtures/kwok/* fixtures/prebuilt/*.sh fixt
 
 gitea: bin/gitea ## Make a real Gitea for the tests of pull requests, bin/gitea (once; minutes)
 bin/gitea: fixtures/gitea/go.mod fixtures/gitea/go.sum
-	@mkdir -p $(BIN) && cd fixtures/gitea && CGO_ENABLED=1 $(GO) build -ldflags=-w \
+	@mkdir -p $(BIN) && cd fixtures/gitea && CGO_ENABLED=1 $(GO) build -trimpath -ldflags=-w \
 		-tags 'sqlite sqlite_unlock_notify' -o $(BIN)/gitea code.gitea.io/gitea
 
 tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators and linters into bin/
 define tool
 bin/.$(notdir $(1)):
 	@echo "bin/$(notdir $(1))"
-	@GOFLAGS= GOBIN=$(BIN) $(GO) install $(1) && touch $$@
+	@GOFLAGS=-trimpath GOBIN=$(BIN) $(GO) install $(1) && touch $$@
 endef
 $(foreach t,$(TOOLS) $(LINTERS) $(HELM) $(SOPS) $(NFPM) $(RELEASERS) $(COSIGN),$(eval $(call tool,$(t))))
 

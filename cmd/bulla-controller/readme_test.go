@@ -224,7 +224,8 @@ func (r *reader) environment() {
 	if err := product.Build(r.Context(), bin, "bulla", "bulla-keyservice"); err != nil {
 		r.Fatal(err)
 	}
-	age := exec.Command("go", "build", "-o", bin+"/", "filippo.io/age/cmd/age-keygen", "filippo.io/age/cmd/age")
+	age := exec.Command("go", "build", "-trimpath", "-o", bin+"/",
+		"filippo.io/age/cmd/age-keygen", "filippo.io/age/cmd/age")
 	age.Dir = checkout
 	if out, err := age.CombinedOutput(); err != nil {
 		r.Fatalf("build what the steps use: %v\n%s", err, out)

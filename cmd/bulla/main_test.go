@@ -129,7 +129,8 @@ func setUp(t *testing.T, age string, control *controlPlane) func(*testscript.Env
 func stockAge(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	build := exec.Command("go", "build", "-o", folder, "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
+	build := exec.Command("go", "build", "-trimpath", "-o", folder,
+		"filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build age: %v\n%s", err, out)
 	}
