@@ -91,7 +91,7 @@ func TestSomebodyWhoNeverSawYAMLGivesAPassword(t *testing.T) {
 	b := browser.ForTest(t)
 	secret := canary.New("database password")
 	b.Open(t, local.Link)
-	b.Act(t, chromedp.WaitVisible(`nav.main a[href="/new"]`), chromedp.Click(`nav.main a[href="/new"]`),
+	b.Act(t, chromedp.WaitVisible("#problems"), chromedp.Click(`nav.main a[href="/new"]`),
 		chromedp.Click(`input[name=application][value=app]`), chromedp.Click("button.primary"),
 		chromedp.WaitVisible("#name"), chromedp.Click(`input[name=shape][value=password]`),
 		chromedp.SendKeys("#name", "payments-db"), chromedp.Click("button.primary"),
