@@ -89,17 +89,20 @@ func TestAnAnswerToAnotherSignInLetsNobodyIn(t *testing.T) {
 	eve := w.browser()
 	theirs := eve.back(eve.begin("/"), bob) // an answer of a sign-in that eve began, kept back
 	stolen := must(url.Parse(theirs)).Query()
+	set := func(name, value string) func(string) string {
+		return func(good string) string { return openid.Changed(t, good, name, value) }
+	}
 	for name, change := range map[string]func(good string) string{
-		"a stolen state":              func(good string) string { return with(t, good, "state", stolen.Get("state")) },
-		"a guessed state":             func(good string) string { return with(t, good, "state", "guessed") },
-		"no state":                    func(good string) string { return with(t, good, "state", "") },
+		"a stolen state":              set("state", stolen.Get("state")),
+		"a guessed state":             set("state", "guessed"),
+		"no state":                    set("state", ""),
 		"two states":                  func(good string) string { return good + "&state=other" },
-		"another sign-in's code":      func(good string) string { return with(t, good, "code", stolen.Get("code")) },
-		"a code of nobody's":          func(good string) string { return with(t, good, "code", "guessed") },
-		"no code":                     func(good string) string { return with(t, good, "code", "") },
+		"another sign-in's code":      set("code", stolen.Get("code")),
+		"a code of nobody's":          set("code", "guessed"),
+		"no code":                     set("code", ""),
 		"two codes":                   func(good string) string { return good + "&code=other" },
-		"another issuer's (mix-up)":   func(good string) string { return with(t, good, "iss", "https://evil.example") },
-		"a refusal, with its colours": func(good string) string { return with(t, good, "error", "denied\x1b[31m<i>") },
+		"another issuer's (mix-up)":   set("iss", "https://evil.example"),
+		"a refusal, with its colours": set("error", "denied\x1b[31m<i>"),
 		"an answer as a whole":        func(string) string { return theirs },
 	} {
 		b := w.browser()

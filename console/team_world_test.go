@@ -235,19 +235,6 @@ func (b *visitor) isOut() bool {
 		!strings.Contains(p.text, "Commit shown")
 }
 
-// with is an address with one thing in its query changed.
-func with(t *testing.T, page, name, value string) string {
-	t.Helper()
-	at, err := url.Parse(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := at.Query()
-	q.Set(name, value)
-	at.RawQuery = q.Encode()
-	return at.String()
-}
-
 // cookie is one of the console's, as the browser has it.
 func (b *visitor) cookie(purpose string) *http.Cookie {
 	at, _ := url.Parse(b.w.url)

@@ -42,27 +42,11 @@ networkPolicy:
 
 func values(t *testing.T, texts ...string) helm.Values {
 	t.Helper()
-	all := helm.Values{}
-	for _, text := range append([]string{leastValues}, texts...) {
-		var some helm.Values
-		if err := yaml.Unmarshal([]byte(text), &some); err != nil {
-			t.Fatal(err)
-		}
-		merge(all, some)
+	all, err := helm.Merged(append([]string{leastValues}, texts...)...)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
-}
-
-func merge(into, from helm.Values) {
-	for name, value := range from {
-		below, isMap := value.(helm.Values)
-		under, wasMap := into[name].(helm.Values)
-		if isMap && wasMap {
-			merge(under, below)
-			continue
-		}
-		into[name] = value
-	}
 }
 
 // rendered are the chart's objects.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -68,7 +69,7 @@ func (o *options) open(ctx context.Context, log *slog.Logger) (*fleet, error) {
 	}
 	remembering := func(fleet string) client.Checkpoints {
 		return auditlog.NewMemory(o.data, fleet, func(format string, args ...any) {
-			log.Warn("a log that is rewritten would not be noticed after the next start")
+			log.Warn("what was seen of the audit log is not kept", "error", fmt.Sprintf(format, args...))
 		})
 	}
 	return &fleet{at, opened, console.Options{Clone: opened, RootKey: pin.verified, Checkpoints: remembering,

@@ -57,6 +57,8 @@ func newHealth(c *clone.Clone, team *console.Team) *health {
 		}))
 	h.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	h.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	// It is one replica: a page that says why the fleet cannot be shown is better than none.
+	// Before it serves, nobody answers here.
 	h.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return h
 }

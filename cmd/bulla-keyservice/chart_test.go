@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/bulla-dev/bulla/fixtures/helm"
 	"github.com/bulla-dev/bulla/keyservice/config"
 )
@@ -27,27 +25,11 @@ token: {module: /bulla/module/libvendor.so, label: acme}
 // values are the least, with others over them, one text after the other.
 func values(t *testing.T, texts ...string) helm.Values {
 	t.Helper()
-	all := helm.Values{}
-	for _, text := range append([]string{leastValues}, texts...) {
-		var some helm.Values
-		if err := yaml.Unmarshal([]byte(text), &some); err != nil {
-			t.Fatal(err)
-		}
-		merge(all, some)
+	all, err := helm.Merged(append([]string{leastValues}, texts...)...)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
-}
-
-func merge(into, from helm.Values) {
-	for name, value := range from {
-		below, isMap := value.(helm.Values)
-		under, wasMap := into[name].(helm.Values)
-		if isMap && wasMap {
-			merge(under, below)
-			continue
-		}
-		into[name] = value
-	}
 }
 
 // TestTheChartsConfigurationIsReadByTheService: what the chart makes of values goes

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
@@ -18,7 +16,7 @@ import (
 func (f *Forge) Proposals(ctx context.Context, a *Account, folder, remote string) (
 	proposal.Repository, forge.Place, error,
 ) {
-	r := proposal.Repository{Folder: folder, Remote: remote, Env: f.environment()}
+	r := proposal.Repository{Folder: folder, Remote: remote, Env: proposal.Apart()}
 	var none forge.Place
 	token, err := f.token(ctx, a)
 	if err != nil {
@@ -52,22 +50,6 @@ func (f *Forge) Place(address string) (forge.Place, error) {
 	}
 	place.Through, place.TokenFrom = f.client.Transport, "your session"
 	return place, nil
-}
-
-// passed are the variables of the console's own environment that git needs. None is of
-// git itself: each of those could lead a push, and the token, elsewhere.
-var passed = []string{"PATH", "TMPDIR", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY",
-	"all_proxy", "NO_PROXY", "no_proxy"}
-
-// environment is git's: nobody's configuration, and nobody's credentials.
-func (*Forge) environment() []string {
-	env := []string{"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"}
-	for _, one := range os.Environ() {
-		if name, _, _ := strings.Cut(one, "="); slices.Contains(passed, name) {
-			env = append(env, one)
-		}
-	}
-	return env
 }
 
 type setting struct{ key, value string }

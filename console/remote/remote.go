@@ -8,27 +8,20 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/desk/proposal"
-	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
 
 // Name is what the clone calls the remote.
 const Name = "origin"
 
-const (
-	patience = 2 * time.Minute
-	// mostSaid is how much of what git says an error has, in bytes.
-	mostSaid = 600
-)
+// patience is how long one call of git may take.
+const patience = 2 * time.Minute
 
 // Clone is a bare clone of its own. It is safe for concurrent use, but for [Clone.Fetch],
 // of which one may run at a time.
@@ -52,13 +45,13 @@ func Open(ctx context.Context, folder, address, credentials string) (*Clone, err
 	if _, err := c.access(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
 		return nil, fault.New("--data names a folder that this process may make, and write to", "make a clone: %w", err)
 	}
 	for _, args := range [][]string{
-		{"init", "--quiet", "--bare", "--template=", "--initial-branch=main", c.Folder},
-		{"-C", c.Folder, "config", "--replace-all", "remote." + Name + ".url", address},
-		{"-C", c.Folder, "config", "--replace-all", "remote." + Name + ".fetch", "+refs/heads/*:refs/remotes/" + Name + "/*"},
+		{"init", "--quiet", "--bare", "--template=", "--initial-branch=main", "."},
+		{"config", "--replace-all", "remote." + Name + ".url", address},
+		{"config", "--replace-all", "remote." + Name + ".fetch", "+refs/heads/*:refs/remotes/" + Name + "/*"},
 	} {
 		if _, err := c.git(ctx, args...); err != nil {
 			return nil, fault.New("may this process write to --data, and is the folder its own alone?", "make a clone: %w", err)
@@ -70,7 +63,7 @@ func Open(ctx context.Context, folder, address, credentials string) (*Clone, err
 // Repository is the clone for whoever reads it by the console's own credentials.
 func (c *Clone) Repository() (proposal.Repository, error) {
 	access, err := c.access()
-	return proposal.Repository{Folder: c.Folder, Remote: Name, Env: append(environment(), access...)}, err
+	return proposal.Repository{Folder: c.Folder, Remote: Name, Env: append(proposal.Apart(), access...)}, err
 }
 
 // Fetch brings what is new, by the credentials as they are now.
@@ -95,7 +88,7 @@ func (c *Clone) Fetch(ctx context.Context) error {
 func (c *Clone) Counts(ctx context.Context, named string) (ref string, err error) {
 	named = strings.TrimPrefix(named, "refs/heads/")
 	if named == "" {
-		named, _ = c.git(ctx, "-C", c.Folder, "config", "--get", "bulla.branch")
+		named, _ = c.git(ctx, "config", "--get", "bulla.branch")
 	}
 	if named == "" {
 		if named, err = c.standard(ctx); err != nil {
@@ -105,7 +98,7 @@ func (c *Clone) Counts(ctx context.Context, named string) (ref string, err error
 			}
 			return "", fault.New("--branch names it", "find the branch that counts: %w", err)
 		}
-		if _, err := c.git(ctx, "-C", c.Folder, "config", "bulla.branch", named); err != nil {
+		if _, err := c.git(ctx, "config", "bulla.branch", named); err != nil {
 			return "", fmt.Errorf("keep which branch counts: %w", err)
 		}
 	}
@@ -118,7 +111,7 @@ func (c *Clone) Counts(ctx context.Context, named string) (ref string, err error
 
 // standard asks the remote which branch is its default.
 func (c *Clone) standard(ctx context.Context) (string, error) {
-	out, err := c.git(ctx, "-C", c.Folder, "ls-remote", "--symref", "--end-of-options", Name, "HEAD")
+	out, err := c.git(ctx, "ls-remote", "--symref", "--end-of-options", Name, "HEAD")
 	if err != nil {
 		return "", err
 	}
@@ -131,47 +124,15 @@ func (c *Clone) standard(ctx context.Context) (string, error) {
 	return "", errors.New("the remote does not say which one is its default")
 }
 
-// git runs it with what it needs and nothing else: whoever started the console may have
-// tokens of their own in the environment.
+// git runs it in the clone, by the credentials as they are now.
 func (c *Clone) git(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	access, err := c.access()
+	r, err := c.Repository()
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Env = append(environment(), access...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return "", fmt.Errorf("git did not end: %w", ctx.Err())
-	case errors.As(err, &exit):
-		return "", fmt.Errorf("git: %w: %s", err, printable.Line(string(exit.Stderr), mostSaid))
-	case err != nil:
-		return "", fault.New("install git", "git: %w", err)
-	}
-	return strings.TrimSuffix(string(out), "\n"), nil
-}
-
-// passed are the variables of this process that git is given: the way, and nothing of git's
-// own, of which each could lead it elsewhere.
-var passed = []string{"PATH", "TMPDIR", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY",
-	"no_proxy", "ALL_PROXY", "all_proxy"}
-
-func environment() []string {
-	env := []string{"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
-		"LC_ALL=C"}
-	for _, one := range os.Environ() {
-		if name, _, _ := strings.Cut(one, "="); slices.Contains(passed, name) {
-			env = append(env, one)
-		}
-	}
-	return env
+	return r.Run(ctx, args...)
 }
 
 // scope is the part of an address that credentials are sent to; "" for one of ssh.

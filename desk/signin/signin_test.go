@@ -128,19 +128,6 @@ func (b *text) String() string {
 	return b.of.String()
 }
 
-// with is an address with one thing in its query changed.
-func with(t *testing.T, page, name, value string) string {
-	t.Helper()
-	at, err := url.Parse(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := at.Query()
-	q.Set(name, value)
-	at.RawQuery = q.Encode()
-	return at.String()
-}
-
 // TestNobodyElsesAnswerIsTaken: what a page in the browser sends to the callback neither
 // signs in nor ends the sign-in; an answer with the state that names another provider ends
 // it.
@@ -158,7 +145,7 @@ func TestNobodyElsesAnswerIsTaken(t *testing.T) {
 		host = u.Host
 		for name, forged := range map[string]string{
 			"without a state":     "http://" + host + "/callback?code=x",
-			"of another state":    with(t, back, "state", "guessed"),
+			"of another state":    openid.Changed(t, back, "state", "guessed"),
 			"of two states":       back + "&state=other",
 			"at another path":     strings.Replace(back, "/callback", "/", 1),
 			"by another name":     strings.Replace(back, "127.0.0.1", "localhost", 1),
@@ -192,7 +179,7 @@ func TestNobodyElsesAnswerIsTaken(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			get(t, with(t, back, c.set, c.value))
+			get(t, openid.Changed(t, back, c.set, c.value))
 		})
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\x1b") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -225,7 +212,7 @@ func TestAnotherSignInsCodeIsNotTaken(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		get(t, with(t, back, "code", codes[0]))
+		get(t, openid.Changed(t, back, "code", codes[0]))
 	})
 	if err == nil {
 		t.Errorf("ada signed in as %s", got.Claims.Subject)
