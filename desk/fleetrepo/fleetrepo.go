@@ -21,9 +21,6 @@ import (
 	"github.com/bulla-dev/bulla/sealing"
 )
 
-// FleetFile is the root of trust in Git; the folder that holds it is the root.
-const FleetFile = "fleet.yaml"
-
 // Repo is an opened fleet repository.
 type Repo struct {
 	// Root is the absolute path of the repository.
@@ -32,29 +29,6 @@ type Repo struct {
 	Model *model.Model
 	// known is what the fleet tells about later ones; set by Verify.
 	known sealing.Known
-}
-
-// FindRoot walks up from a folder to the one that holds fleet.yaml, and not
-// beyond the top of a Git repository: a fleet.yaml beside a clone is another's.
-func FindRoot(from string) (string, error) {
-	folder, err := filepath.Abs(from)
-	if err != nil {
-		return "", fmt.Errorf("find fleet repository: %w", err)
-	}
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		// Above it there may be a fleet, and not the one that was meant.
-		return "", fault.New("name a folder in the fleet repository", "find fleet repository: there is no folder %s", folder)
-	}
-	for at := folder; ; at = filepath.Dir(at) {
-		if info, err := os.Lstat(filepath.Join(at, FleetFile)); err == nil && info.Mode().IsRegular() {
-			return at, nil
-		}
-		_, err := os.Lstat(filepath.Join(at, ".git"))
-		if err == nil || at == filepath.Dir(at) {
-			return "", fault.New("run this inside a fleet repository, name one with --repo, or make one with `bulla init`",
-				"find fleet repository: no %s in %s or above it", FleetFile, folder)
-		}
-	}
 }
 
 // Open reads the repository that holds folder from. Nothing in it is trusted

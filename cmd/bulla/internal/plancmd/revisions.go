@@ -61,9 +61,11 @@ func (r *repository) resolve(name string) (plan.Revision, error) {
 		before, _, _ := strings.Cut(name, ":")
 		return plan.Revision{}, fault.New("a plan compares whole commits: name "+cmp.Or(before, "HEAD")+" itself", "%w", err)
 	}
-	return plan.Revision{}, fault.New(
-		"name a branch, a tag or a commit of this clone; git fetch brings what is not here yet",
-		"there is no revision %q", name)
+	hint := "name a branch, a tag or a commit of this clone; git fetch brings what is not here yet"
+	if r.IsShallow() {
+		hint = "git fetch --unshallow, or fetch-depth: 0 in a workflow: this clone is shallow, and has no older commits"
+	}
+	return plan.Revision{}, fault.New(hint, "there is no revision %q", name)
 }
 
 func (r *repository) defaultBase() (plan.Revision, error) {
