@@ -21,6 +21,12 @@ const (
 	askEvery = 10 * time.Second
 	// waitAfter is how old an answer is shown while the next one is asked for.
 	waitAfter = time.Minute
+	// mayEvery is how old the key service's word is by which an answer that is kept is shown: a
+	// role that was taken away shows nothing after it.
+	mayEvery = 2 * time.Second
+	// staleMost is how old it is at most while the service cannot be reached, where several
+	// people have sessions: who keeps the service from answering keeps no role.
+	staleMost = 15 * time.Minute
 	// askWithin bounds one question: a page with Git alone, now, is better than none.
 	askWithin = 5 * time.Second
 	// silentAfter is how long a cluster may say nothing; `bulla status` has the same.
@@ -49,7 +55,10 @@ type answer struct {
 	mu    sync.Mutex
 	last  told
 	tried time.Time
-	from  string // the commit that last.fleet is from
+	from  string    // the commit that last.fleet is from
+	may   time.Time // when the service said last that the person may see it
+	// checking is held by who asks that.
+	checking chan struct{}
 }
 
 // get gives the place of a question, and forgets what was not asked for longest.
@@ -69,7 +78,7 @@ func (a *answers) get(q asked) *answer {
 			}
 			delete(a.of, oldest)
 		}
-		a.of[q] = &answer{turn: make(chan struct{}, 1)}
+		a.of[q] = &answer{turn: make(chan struct{}, 1), checking: make(chan struct{}, 1)}
 	}
 	a.of[q].used = time.Now()
 	return a.of[q]
@@ -99,12 +108,19 @@ func (a *answers) about(ctx context.Context, s *clone.Snapshot, service Service,
 // ask gives what the key service says. What it said a moment ago is shown while it is asked
 // again: to ask, and to make a page's numbers of the answer, may take seconds. A service that
 // cannot be reached leaves what it said last. One that refuses leaves nothing: a role that
-// was taken away shows nothing any more.
+// was taken away shows nothing any more, and each page that shows what is kept has it asked
+// before, by a question that costs little.
 func (a *answers) ask(ctx context.Context, s *clone.Snapshot, service Service, q asked) told {
 	one := a.get(q)
 	last, fresh := one.look(s)
+	if last.fleet != nil {
+		if err := one.check(ctx, service); err != nil {
+			return told{err: err}
+		}
+		last, fresh = one.look(s)
+	}
 	if fresh {
-		return last
+		return one.bounded(q, last)
 	}
 	if last.fleet != nil && last.err == nil && time.Since(last.at) < waitAfter {
 		go one.try(context.WithoutCancel(ctx), s, service, q)
@@ -112,7 +128,7 @@ func (a *answers) ask(ctx context.Context, s *clone.Snapshot, service Service, q
 	}
 	one.try(ctx, s, service, q)
 	last, _ = one.look(s)
-	return last
+	return one.bounded(q, last)
 }
 
 // look gives the last answer, and whether it needs no other.
@@ -143,6 +159,7 @@ func (a *answer) try(ctx context.Context, s *clone.Snapshot, service Service, q 
 	}
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
+	began := time.Now()
 	out, err := service.ListLedger(within, &keyservicev1.ListLedgerRequest{Cluster: q.cluster, Placement: q.placement})
 	switch {
 	case ctx.Err() != nil:
@@ -152,6 +169,7 @@ func (a *answer) try(ctx context.Context, s *clone.Snapshot, service Service, q 
 	case err != nil:
 		last.err = err
 	default:
+		a.allowed(began)
 		status := ledger.Read(out, silentAfter)
 		last, from = told{standing.New(s.Model.At(status.Time), &status), time.Now(), nil}, s.Commit
 		last.fleet.Problems() // here, and not while a page waits

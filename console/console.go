@@ -73,6 +73,8 @@ type Options struct {
 	// Accounts are people's own at the forge: what a person requests is pushed as them, and
 	// Proposals reads alone. nil pushes by Proposals, as for one person and their clone.
 	Accounts *forgelogin.Forge
+	// Drafts is how many bytes all drafts of all people may take; 0 is [draft.Memory].
+	Drafts int64
 	// Sealer is a folder as `make sealer` builds it; nil is the one that is built in.
 	Sealer fs.FS
 	// Checkpoints keep what was seen last of a fleet's audit log; nil keeps it as long as the
@@ -90,7 +92,7 @@ func New(o Options) (*Console, error) {
 		books: logbook.New(o.RootKey, o.Checkpoints),
 		stubs: &sealed.Stubs{}, proposals: o.Proposals, accounts: o.Accounts}
 	if o.Clone != nil {
-		c.drafts = &draft.Desk{Clone: o.Clone, Builder: o.Clone.Builder()}
+		c.drafts = draft.NewDesk(o.Clone, o.Drafts)
 	}
 	return c, nil
 }

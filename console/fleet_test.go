@@ -119,6 +119,33 @@ func TestARoleThatWasTakenAwayShowsNothingAnyMore(t *testing.T) {
 		"Configured")
 }
 
+// TestWhatIsKeptIsShownByAFreshWordAlone: an answer of a moment ago is no right either.
+func TestWhatIsKeptIsShownByAFreshWordAlone(t *testing.T) {
+	w := newWorld(t, testfleet.Two())
+	w.person.Owner = "https://login.example.com#u-ann"
+	s := w.login(&said{ledger: w.reported()})
+	w.shows("/", http.StatusOK, "In use</span>")
+	w.later(mayEvery)
+	w.shows("/", http.StatusOK, "In use</span>")
+	if s.checked != 1 || len(s.asked) != 1 {
+		t.Errorf("it was checked %d times, and asked %d times", s.checked, len(s.asked))
+	}
+	s.err = &client.DeniedError{Reason: keyservicev1.ReasonRole, Needed: "operator,developer", Had: "none"}
+	w.later(mayEvery)
+	for _, path := range []string{"/", "/applications/app", "/clusters", "/clusters/one"} {
+		w.shows(path, http.StatusOK, "You may not see what clusters have", "!In use</span>", "!app-db")
+	}
+	// A service that is away says nothing of the role, for a while.
+	s.err = nil
+	w.again()
+	w.shows("/", http.StatusOK, "In use</span>")
+	s.err = &client.UnavailableError{Err: errors.New("no route")}
+	w.later(mayEvery)
+	w.shows("/", http.StatusOK, "In use</span>", "The key service cannot be reached: this is what it said at ")
+	w.later(staleMost)
+	w.shows("/", http.StatusOK, "!In use</span>", "the key service cannot be reached")
+}
+
 // TestWhatOneMaySeeIsNotShownToAnother: answers are kept for whom they were given to.
 func TestWhatOneMaySeeIsNotShownToAnother(t *testing.T) {
 	w := newWorld(t, testfleet.Two())

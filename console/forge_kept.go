@@ -26,6 +26,9 @@ const (
 // forgeAnswers are the last of a forge, each for the account that it was given to: what one
 // may see says nothing of what another may. The zero value is ready.
 type forgeAnswers struct {
+	// same are whole answers: of what did not change since, a forge says that alone.
+	same forge.Kept
+
 	mu sync.Mutex
 	of map[forgeAsked]*forgeAnswer
 }
@@ -67,7 +70,9 @@ func (k *forgeAnswers) open(ctx context.Context, p *Proposals, prefix string) ([
 func (k *forgeAnswers) ask(
 	ctx context.Context, p *Proposals, branch string, question func(*forge.Forge) ([]forge.Request, error),
 ) ([]forge.Request, error) {
-	at, err := p.forge()
+	asking := *p
+	asking.Place.Through = k.same.Over(p.Place.Through)
+	at, err := asking.forge()
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/desk/forge"
@@ -92,7 +93,7 @@ func (c *Console) requests(w http.ResponseWriter, r *http.Request) error {
 	for i := range list.Rows {
 		row := &list.Rows[i]
 		known := about[row.Commit]
-		row.Mine = known.Email != "" && known.Email == me.Email
+		row.Mine = me.made(row.Request, known.Email)
 		row.Author, row.Title = cmp.Or(row.Author, known.Name), cmp.Or(row.Title, known.Subject)
 		if known.Merged && row.Request == nil {
 			row.State = "merged"
@@ -105,6 +106,15 @@ func (c *Console) requests(w http.ResponseWriter, r *http.Request) error {
 		list.Rows, list.More = list.Rows[:mostRequests], n-mostRequests
 	}
 	return c.show(w, r, page{Template: "requests.html", Title: "Requests", Section: "requests", Body: list})
+}
+
+// made says whether a request is the person's own: by their account at the forge where there
+// is one, since what a commit says of its author anybody writes; without, by that.
+func (p Person) made(request *forge.Request, email string) bool {
+	if account := p.Forge.Account(); account != nil && request != nil {
+		return strings.EqualFold(request.Author, account.Login)
+	}
+	return email != "" && email == p.Email
 }
 
 // asking is what requests are looked at with: the person's account at the forge or, where

@@ -20,6 +20,7 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/forgelogin"
 	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/desk/proposal"
 	standin "github.com/bulla-dev/bulla/fixtures/forge"
@@ -47,6 +48,10 @@ func (l *ledger) ListLedger(context.Context, *keyservicev1.ListLedgerRequest) (
 ) {
 	l.asked++
 	return l.says, l.err
+}
+
+func (l *ledger) ListDenials(context.Context) (*keyservicev1.ListDenialsResponse, error) {
+	return &keyservicev1.ListDenialsResponse{}, l.err
 }
 
 // asking is a console over a clone, a Git host and a forge.
@@ -322,6 +327,37 @@ func TestAListOfManyRequestsIsBounded(t *testing.T) {
 	t.Logf("230 branches in %s", time.Since(began))
 	a.must(os.Rename(a.repo.Bare(), filepath.Join(filepath.Dir(a.repo.Bare()), "gone.git")))
 	a.shows("/requests", "list the branches of origin", "What to do")
+}
+
+// TestMineIsWhatMyAccountRequested, where one is connected: what a commit says of its author
+// anybody writes.
+func TestMineIsWhatMyAccountRequested(t *testing.T) {
+	s := standin.New("github")
+	defer s.Close()
+	a := askingFor(t, s)
+	base, err := a.repo.Git("rev-parse", "refs/remotes/origin/main")
+	a.must(err)
+	commit, err := a.proposals.Commit(t.Context(), proposal.Change{Base: base, Title: "Change a", Name: "Ada",
+		Email: a.person.Email, Files: map[string][]byte{"apps/app/note.txt": []byte("a")}})
+	a.must(err)
+	a.propose(commit, "bulla/a") // by the stand-in's account ann
+	s.Change(func(all []standin.Request) []standin.Request { all[0].Commit = commit; return all })
+	mine := func(want bool) {
+		t.Helper()
+		if _, page := a.get("/requests"); strings.Contains(page, "(you)") != want || !strings.Contains(page, "bulla/a") {
+			t.Errorf("mine, want %v: %s", want, page)
+		}
+	}
+	mine(true)
+	held := &forgelogin.Held{}
+	a.person.Forge = held
+	held.Keep(&forgelogin.Account{Login: "ada"})
+	mine(false)
+	held.Keep(&forgelogin.Account{Login: "Ann"})
+	a.person.Email = "ann@elsewhere.example"
+	mine(true)
+	held.Forget()
+	mine(false)
 }
 
 // TestAForgeIsAskedOnceForAllPagesThatAreOpen of one account, anew for another one, and left

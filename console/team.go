@@ -1,6 +1,8 @@
 package console
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -35,6 +37,9 @@ type TeamOptions struct {
 	SignIn *signin.Client
 	// Idle ends a session that was not used for so long, Life each one.
 	Idle, Life time.Duration
+	// Groups at the provider, one of which a person is in who may sign in; none lets in whom the
+	// provider does.
+	Groups []string
 	// KeyService is asked in each person's own name; its zero value is none.
 	KeyService session.KeyService
 	Log        *slog.Logger
@@ -61,7 +66,8 @@ func (c *Console) Team(o TeamOptions) (*Team, error) {
 	}
 	t := &Team{console: c, options: o, origins: []string{strings.TrimSuffix(o.URL, "/")}, provider: issuer.Host,
 		Sessions: &guard.Sessions{Idle: o.Idle, Life: o.Life, Now: o.Now}}
-	if t.book, err = session.New(o.SignIn, t.Sessions, t.origins); err != nil {
+	if t.book, err = session.New(session.Options{Client: o.SignIn, Sessions: t.Sessions, Origins: t.origins,
+		Groups: o.Groups, Log: o.Log}); err != nil {
 		return nil, err
 	}
 	c.team, c.who = t, t.person
@@ -73,7 +79,7 @@ func (c *Console) Team(o TeamOptions) (*Team, error) {
 	mux.Handle("/", t.held(c.Handler()))
 	g := &guard.Guard{Origins: t.origins, Sessions: t.Sessions,
 		Doors:    []string{"/sign-in", SignInPath, SignedOutPath, "/static/"},
-		Stranger: t.stranger, Refuse: c.failed, Log: o.Log, Strangers: strangers}
+		Stranger: t.stranger, Refuse: t.failed, Log: o.Log, Strangers: strangers}
 	t.Handler = g.Handler(mux)
 	return t, nil
 }
@@ -128,11 +134,20 @@ func (t *Team) held(pages http.Handler) http.Handler {
 			t.Sessions.End(w, r, t.origins)
 			t.offer(w, r, err)
 		case err != nil:
-			t.console.failed(w, r, &statusError{http.StatusServiceUnavailable, err})
+			t.failed(w, r, &statusError{http.StatusServiceUnavailable, err})
 		default:
 			pages.ServeHTTP(w, r)
 		}
 	})
+}
+
+// failed shows what failed before a page was asked for, to whoever it was.
+func (t *Team) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if s := holder(r); s != nil {
+		who := Person{Owner: s.Owner(), Name: s.Name(), Email: s.Email()}
+		r = r.WithContext(context.WithValue(r.Context(), personKey{}, who))
+	}
+	t.console.failed(w, r, err)
 }
 
 // stranger answers who is not in. Of a link that was followed from another site browsers
@@ -179,9 +194,18 @@ func (t *Team) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := t.book.Begin(w, r, r.URL.Query().Get("next")); err != nil {
-		t.options.Log.Warn("nobody can sign in now", "error", err.Error(), "hint", fault.Hint(err))
-		t.console.failed(w, r, &statusError{http.StatusBadGateway, err})
+		t.apart(w, r, err)
 	}
+}
+
+// apart tells somebody who is not in that nobody can sign in now, and the log why: what was
+// asked has addresses that are nothing for strangers.
+func (t *Team) apart(w http.ResponseWriter, r *http.Request, err error) {
+	reference := rand.Text()[:8]
+	t.options.Log.Warn("nobody can sign in now", "reference", reference, "error", err.Error(), "hint", fault.Hint(err))
+	t.console.failed(w, r, &statusError{http.StatusBadGateway, fault.New("try it again in a while; if it stays so, tell "+
+		"whoever runs this console the reference "+reference+": their log says why",
+		"sign in: the provider cannot be asked now")})
 }
 
 func (t *Team) signedIn(w http.ResponseWriter, r *http.Request) {
@@ -190,6 +214,10 @@ func (t *Team) signedIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	next, err := t.book.Complete(w, r)
+	if signin.IsAway(err) {
+		t.apart(w, r, err)
+		return
+	}
 	if err != nil {
 		t.console.failed(w, r, &statusError{http.StatusForbidden, err})
 		return

@@ -132,7 +132,7 @@ func TestAPageThatIsClosedEndsNoSession(t *testing.T) {
 		if code != http.StatusOK {
 			t.Fatalf("the provider gave nothing: %d", code)
 		}
-	default:
+	case <-time.After(time.Minute):
 		t.Fatal("the provider was not asked")
 	}
 	if p := b.get("/"); p.StatusCode != http.StatusOK || !b.isIn(ada) {
@@ -141,6 +141,37 @@ func TestAPageThatIsClosedEndsNoSession(t *testing.T) {
 	w.later(9 * time.Minute)
 	if !b.isIn(ada) {
 		t.Error("out with the next token")
+	}
+}
+
+// TestWhoIsInNoGroupIsNotIn: where a console is for some groups, others are told that, and not
+// which ones; and who is taken out of them is out with their next token.
+func TestWhoIsInNoGroupIsNotIn(t *testing.T) {
+	w := startTeamFor(t, []string{"security", "canary-group"}, func(*console.Options) {}, "offline_access")
+	other := openid.User{Name: "u-eve", Email: "eve@acme.example", Groups: []string{"Security", "secur", "developers"}}
+	w.provider.Add(other)
+	b := w.browser()
+	for who, want := range map[*openid.User]string{&bob: "names no group that you are in", &other: "none of your groups"} {
+		p := b.get(b.back(b.begin("/"), *who))
+		if p.StatusCode != http.StatusForbidden || !b.isOut() || !strings.Contains(p.text, want) ||
+			!strings.Contains(p.text, who.Email) || strings.Contains(p.text, "canary-group") || p.Header.Get("Refresh") != "" {
+			t.Errorf("%s: %d %s", who.Name, p.StatusCode, p.text)
+		}
+	}
+	if !strings.Contains(string(w.log.text()), `"subject":"u-eve"`) {
+		t.Error("an operator does not see who was not let in")
+	}
+	b.signIn(ada)
+	if !b.isIn(ada) {
+		t.Fatal("ada is not in")
+	}
+	gone := ada
+	gone.Groups = other.Groups
+	w.provider.Add(gone)
+	w.later(9 * time.Minute)
+	if p := b.get("/clusters"); p.StatusCode != http.StatusUnauthorized ||
+		!strings.Contains(p.text, "none of your groups") || !b.isOut() || w.Sessions.Len() != 0 {
+		t.Errorf("who was taken out of the group: %d %s", p.StatusCode, p.text)
 	}
 }
 
@@ -297,23 +328,36 @@ func TestALinkFromElsewhereFindsTheSession(t *testing.T) {
 	}
 }
 
-// TestAProviderThatIsAwayIsSaid, and a person who is in stays in.
+var referenceOf = regexp.MustCompile(`the reference ([A-Z0-9]{8})`)
+
+// TestAProviderThatIsAwayIsSaid, and not why, which names what is inside: a
+// stranger gets a reference for whoever reads the log. A person who is in stays in.
 func TestAProviderThatIsAwayIsSaid(t *testing.T) {
 	w := startTeam(t)
 	b, late := w.browser(), w.browser()
 	b.signIn(ada)
 	back := late.back(late.begin("/"), bob)
 	w.provider.Down(true)
-	if p := late.get(back); p.StatusCode != http.StatusForbidden || !strings.Contains(p.text, "cannot be asked now") {
-		t.Errorf("at the end: %d %s", p.StatusCode, p.text)
+	inside := strings.TrimPrefix(w.provider.Issuer, "https://")
+	told := func(when string, p page) {
+		t.Helper()
+		reference := referenceOf.FindStringSubmatch(p.text)
+		if p.StatusCode != http.StatusBadGateway || !strings.Contains(p.text, "cannot be asked now") || reference == nil {
+			t.Fatalf("%s: %d %s", when, p.StatusCode, p.text)
+		}
+		if strings.Contains(p.text, inside) || strings.Contains(p.text, "503") {
+			t.Errorf("%s a stranger is told why: %s", when, p.text)
+		}
+		log := string(w.log.text())
+		_, line, _ := strings.Cut(log, `"reference":"`+reference[1]+`"`)
+		line, _, _ = strings.Cut(line, "\n")
+		if !strings.Contains(line, "503") && !strings.Contains(line, inside) {
+			t.Errorf("%s an operator who looks for %s is told nothing: %s", when, reference[1], log)
+		}
 	}
+	told("at the end", late.get(back))
 	w.later(11 * time.Minute) // what it said of itself is looked at again
-	if p := late.get("/sign-in"); p.StatusCode != http.StatusBadGateway || !strings.Contains(p.text, "sign in") {
-		t.Errorf("at the beginning: %d %s", p.StatusCode, p.text)
-	}
-	if !strings.Contains(string(w.log.text()), "nobody can sign in now") {
-		t.Error("an operator who reads the log is not told")
-	}
+	told("at the beginning", late.get("/sign-in"))
 	if !b.isIn(ada) {
 		t.Error("ada is out")
 	}

@@ -24,8 +24,8 @@ var noForge forge.Asked
 func TestAPersonSignsInAndOut(t *testing.T) {
 	w := startTeam(t)
 	b := w.browser()
-	if !b.isOut() {
-		t.Errorf("a stranger sees %s", b.get("/").text)
+	if p := b.get("/"); !b.isOut() || strings.Contains(p.text, "Signed in as") || strings.Contains(p.text, "nobody") {
+		t.Errorf("a stranger sees %s", p.text)
 	}
 	at := b.begin("/clusters?q=a")
 	asked, _ := url.Parse(at)

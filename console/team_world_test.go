@@ -72,6 +72,12 @@ func startTeam(t *testing.T, scopes ...string) *team {
 
 func startTeamOf(t *testing.T, change func(*console.Options), scopes ...string) *team {
 	t.Helper()
+	return startTeamFor(t, nil, change, scopes...)
+}
+
+// startTeamFor is one for the people of some groups.
+func startTeamFor(t *testing.T, groups []string, change func(*console.Options), scopes ...string) *team {
+	t.Helper()
 	w := &team{t: t, provider: openid.ForTest(t), roots: x509.NewCertPool()}
 	w.provider.Add(ada)
 	w.provider.Add(bob)
@@ -106,12 +112,12 @@ func startTeamOf(t *testing.T, change func(*console.Options), scopes ...string) 
 	w.provider.AddServer(consoleID, consoleSecret, w.url+console.SignInPath, w.url+console.SignedOutPath)
 	client, err := signin.NewClient(signin.Provider{Issuer: w.provider.Issuer, ClientID: consoleID,
 		CAFile: w.provider.CAFile, Scopes: append([]string{"openid", "email"}, scopes...)},
-		signin.Server{Secret: consoleSecret, Back: w.url + console.SignInPath, Now: w.now})
+		signin.Server{Secret: consoleSecret, Back: w.url + console.SignInPath, GroupsClaim: "groups", Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Team, err = c.Team(console.TeamOptions{URL: w.url, SignIn: client, Idle: 30 * time.Minute, Life: 8 * time.Hour,
-		Log: slog.New(slog.NewJSONHandler(&w.log, nil)), Now: w.now})
+		Groups: groups, Log: slog.New(slog.NewJSONHandler(&w.log, nil)), Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ type said struct {
 	rollouts *keyservicev1.ListRolloutsResponse
 	err      error
 	hangs    bool
+	checked  int // how often it was asked whether the person may still see it
 }
 
 func (*said) Fleet() string  { return "fleet" }
@@ -55,6 +56,13 @@ func (s *said) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerReques
 		return nil, ctx.Err()
 	}
 	return s.ledger, s.err
+}
+
+func (s *said) ListDenials(context.Context) (*keyservicev1.ListDenialsResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checked++
+	return &keyservicev1.ListDenialsResponse{}, s.err
 }
 
 func (s *said) ListRollouts(context.Context, string) (*keyservicev1.ListRolloutsResponse, error) {
@@ -169,6 +177,15 @@ func (w *world) again() {
 		if !a.last.at.IsZero() {
 			a.last.at = time.Now().Add(-waitAfter)
 		}
+		a.mu.Unlock()
+	}
+}
+
+// later lets the service's word by which an answer is shown grow old.
+func (w *world) later(by time.Duration) {
+	for _, a := range w.console.fleet.answers.of {
+		a.mu.Lock()
+		a.may = a.may.Add(-by)
 		a.mu.Unlock()
 	}
 }

@@ -29,9 +29,11 @@ const allValues = `
 repository: {branch: release, credentials: {secretName: fleet-git}}
 keyService: {url: "https://keys.example.com:8443", authority: "sha256:` +
 	`aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
-oidc: {secretName: oidc, scopes: [openid, email, offline_access], caSecretName: oidc-ca}
+oidc: {secretName: oidc, scopes: [openid, email, offline_access], caSecretName: oidc-ca,
+  groups: [fleet-ops, "Payments: on call"], groupsClaim: roles}
 forge: {kind: gitea, url: "https://git.example.com", clientID: abc, secretName: forge, caSecretName: forge-ca}
 sessions: {idle: 10m, life: 4h}
+resources: {limits: {memory: 1Gi}}
 ingress: {enabled: true, className: nginx, tlsSecretName: edge-tls}
 storage: {persistent: true}
 monitoring: {serviceMonitor: {enabled: true}}
@@ -90,6 +92,8 @@ func TestTheChartsCommandIsTakenByTheProgram(t *testing.T) {
 		}
 		if parsed.branch != "release" || parsed.forge.kind != "gitea" ||
 			parsed.forge.clientID != "abc" || parsed.oidc.scopes != "openid,email,offline_access" ||
+			parsed.drafts() != 1<<27 || parsed.oidc.groups != "fleet-ops,Payments: on call" ||
+			parsed.oidc.groupsClaim != "roles" ||
 			parsed.idle != 10*time.Minute || parsed.life != 4*time.Hour || parsed.credentials == "" ||
 			parsed.authority == "" || parsed.forge.secretFile == "" || parsed.oidc.secretFile == "" {
 			t.Errorf("%+v", parsed)
@@ -205,6 +209,15 @@ func TestTheChartRefusesWhatCannotServe(t *testing.T) {
 		{"a forge that is nowhere", "forge: {kind: gitea}", "forge.url"},
 		{"a client's secret without the client", "forge: {kind: github, secretName: s}", "forge.clientID"},
 		{"several", "replicas: 2", "replicas"},
+		{"a session of more than a day", "sessions: {life: 30h}", "/sessions/life"},
+		{"a session of no time", "sessions: {idle: 0m}", "/sessions/idle"},
+		{"a session of seconds", "sessions: {idle: 30s}", "/sessions/idle"},
+		{"a session of days", "sessions: {life: 1441m}", "/sessions/life"},
+		{"a branch with a space", `repository: {branch: "my branch"}`, "/repository/branch"},
+		{"a branch that is a flag", `repository: {branch: "-x"}`, "/repository/branch"},
+		{"a branch that climbs", `repository: {branch: "a/../b"}`, "/repository/branch"},
+		{"a group of two", `oidc: {groups: ["a,b"]}`, "/oidc/groups"},
+		{"a group of nobody", `oidc: {groups: [""]}`, "/oidc/groups"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := helm.Render("bulla-console", "team", values(t, test.values))

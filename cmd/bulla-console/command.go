@@ -92,11 +92,13 @@ type options struct {
 	forge asked
 
 	idle, life time.Duration
+	memory     string
 }
 
 // provider is where people sign in.
 type provider struct {
 	issuer, clientID, secretFile, caFile, scopes string
+	groups, groupsClaim                          string
 }
 
 // asked is the forge at which people have accounts.
@@ -130,6 +132,9 @@ func (o *options) bind(cmd *cobra.Command) {
 		"PEM `file` with the authorities of its certificate, in place of the system's")
 	f.StringVar(&o.oidc.scopes, "oidc-scopes", "openid,email,profile,groups",
 		"`scopes` to ask for, with commas; offline_access has many providers give a refresh token")
+	f.StringVar(&o.oidc.groups, "oidc-groups", "", "`groups` at the provider, with commas: who is in none of them is not "+
+		"let in. Without it whom the provider lets in is; what they may see is the key service's to say")
+	f.StringVar(&o.oidc.groupsClaim, "oidc-groups-claim", "groups", "`claim` of the ID token that has a person's groups")
 	f.StringVar(&o.forge.kind, "forge", "", "which `forge` the repository is at: "+strings.Join(forge.Kinds, ", "))
 	f.StringVar(&o.forge.url, "forge-url", "", "`URL` of its pages, if not at the repository's host")
 	f.StringVar(&o.forge.clientID, "forge-client-id", "",
@@ -137,6 +142,8 @@ func (o *options) bind(cmd *cobra.Command) {
 	f.StringVar(&o.forge.secretFile, "forge-client-secret-file", "", "`file` with the application's secret")
 	f.StringVar(&o.forge.caFile, "forge-ca", "",
 		"PEM `file` with the authorities of its certificate, in place of the system's")
+	f.StringVar(&o.memory, "memory", "2Gi", "`size` of the memory that it has, as the limit of its pod; people's drafts "+
+		"take an eighth of it at most")
 	f.DurationVar(&o.idle, "session-idle", 30*time.Minute, "a session ends when nobody used it for so long")
 	f.DurationVar(&o.life, "session-life", 8*time.Hour, "a session ends after so long")
 }

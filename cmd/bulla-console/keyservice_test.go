@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/config"
+	"github.com/bulla-dev/bulla/keyservice/keyservicev1/keyservicev1connect"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -65,20 +67,32 @@ func startKeys(t *testing.T) *keys {
 	spec := root.Spec(1)
 	spec.LogKey = sealing.VerifierKey(audit.Origin(fleetID), made.Log)
 	_, repo := newRemote(t, testfleet.Two().With(testfleet.Files{"fleet.yaml": root.File(t, &spec)}))
-	k := &keys{t: t, repo: repo, rootKey: root.Key, said: &said{}, provider: openid.ForTest(t)}
-	k.config = &config.Config{
-		Fleet: fleetID, RootKey: root.Key, ServerNames: []string{"127.0.0.1"},
-		Repository: config.Repository{Ref: "main", Interval: config.Duration(time.Second)},
-		Token:      config.TokenFile{Sessions: 2}, CertificateTTL: config.Duration(time.Hour),
-		OIDC: config.OIDC{Issuer: k.provider.Issuer, ClientID: openid.ClientID, Consoles: []string{clientID},
-			CAFile: k.provider.CAFile, Groups: []config.Group{{Name: "fleet-ops", Roles: []config.Role{config.RoleOperator}}}},
-	}
+	provider := openid.ForTest(t)
+	k := serveKeys(t, worker, origin{repo.URL(), repo.Username, repo.Password}, &config.Config{
+		Fleet: fleetID, RootKey: root.Key,
+		OIDC: config.OIDC{Issuer: provider.Issuer, ClientID: openid.ClientID, Consoles: []string{clientID},
+			CAFile: provider.CAFile, Groups: []config.Group{{Name: "fleet-ops", Roles: []config.Role{config.RoleOperator}}}},
+	})
+	k.repo, k.provider = repo, provider
+	return k
+}
+
+// origin is a fleet's, and who reads it.
+type origin struct{ url, user, password string }
+
+// serveKeys serves a key service on a token, of a fleet in a remote.
+func serveKeys(t *testing.T, on keyservice.Token, from origin, of *config.Config) *keys {
+	t.Helper()
+	k := &keys{t: t, rootKey: of.RootKey, said: &said{}, config: of}
+	of.ServerNames, of.CertificateTTL = []string{"127.0.0.1"}, config.Duration(time.Hour)
+	of.Repository = config.Repository{Ref: "main", Interval: config.Duration(time.Second)}
+	of.Token = config.TokenFile{Sessions: 2}
 	rows, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "keyservice.db"))
 	must(t, rows, err)
-	mirror, err := git.Open(filepath.Join(t.TempDir(), "mirror"), repo.URL(), "main",
-		git.Auth{Username: repo.Username, Password: repo.Password}, git.Limits{})
+	mirror, err := git.Open(filepath.Join(t.TempDir(), "mirror"), from.url, "main",
+		git.Auth{Username: from.user, Password: from.password}, git.Limits{})
 	must(t, mirror, err)
-	k.server, err = keyservice.New(t.Context(), keyservice.Options{Config: k.config, Store: rows, Token: worker,
+	k.server, err = keyservice.New(t.Context(), keyservice.Options{Config: k.config, Store: rows, Token: on,
 		Source: mirror, Builder: kustomize.NewBuilder(kustomize.BuilderOptions{SlowAfter: 20 * time.Second}),
 		Log: slog.New(slog.NewTextHandler(k.said, nil)), Version: "v0.1.0-test"})
 	must(t, k.server, err)
@@ -113,6 +127,24 @@ func (k *keys) groups(all ...config.Group) {
 	}
 }
 
+// TestWhoMaySeeDenialsMaySeeTheLedger, and nobody else: the console shows what it keeps of the
+// second to whom the service answers the first.
+func TestWhoMaySeeDenialsMaySeeTheLedger(t *testing.T) {
+	of := func(path string) []config.Role {
+		for _, route := range keyservice.Routes() {
+			if route.Path == path {
+				return slices.Sorted(slices.Values(route.Roles))
+			}
+		}
+		t.Fatalf("there is no %s", path)
+		return nil
+	}
+	denials := of(keyservicev1connect.AdminServiceListDenialsProcedure)
+	if ledger := of(keyservicev1connect.AdminServiceListLedgerProcedure); !slices.Equal(denials, ledger) {
+		t.Errorf("denials are for %v, the ledger for %v", denials, ledger)
+	}
+}
+
 // TestTheKeyServiceDecidesWhatAPersonSees: by their own token, which the console passes on
 // with each question. Who is in no group sees what Git says, and why no more; a role that was
 // taken away counts at the next question; and two people at one console see each their own.
@@ -142,8 +174,16 @@ func TestTheKeyServiceDecidesWhatAPersonSees(t *testing.T) {
 	if _, text, _ := c.get(nobody, "/"); !strings.Contains(text, "frontend") && !strings.Contains(text, "Commit shown") {
 		t.Errorf("somebody without groups does not see what Git says: %s", text)
 	}
-	// Between two pages.
+	// Between two pages. What is kept of the ledger is shown by a word of a moment ago.
+	if _, text, _ := c.get(operator, "/"); strings.Contains(text, "this shows what Git says") {
+		t.Errorf("an operator: %s", text)
+	}
 	k.groups(config.Group{Name: "others", Roles: []config.Role{config.RoleOperator}})
+	time.Sleep(2 * time.Second)
+	if _, text, _ := c.get(operator, "/"); !strings.Contains(text, "this shows what Git says") ||
+		!strings.Contains(text, "gives no role to any group") {
+		t.Errorf("an operator who was sees what clusters have: %s", text)
+	}
 	if status, text, _ := c.get(operator, "/audit"); status != http.StatusOK || !strings.Contains(text, notShown) ||
 		!strings.Contains(text, "gives no role to any group") {
 		t.Errorf("an operator who was: %d %s", status, text)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/desk/signin"
@@ -37,6 +39,9 @@ func (o *options) check() error {
 	case o.authority != "" && !hexid.IsDigest(o.authority):
 		return fault.NewUsage("`bulla-keyservice people sign-in` prints it",
 			"--key-service-authority is not sha256: and 64 hexadecimal digits")
+	case o.drafts() < leastDrafts:
+		return fault.NewUsage("such as --memory 2Gi, the limit of its pod: without room nobody puts a change together",
+			"--memory is no size of at least 256Mi")
 	case o.idle < time.Minute || o.life < o.idle || o.life > 24*time.Hour:
 		return fault.NewUsage("such as --session-idle 30m --session-life 8h",
 			"--session-idle is at least 1m, --session-life at least that and at most 24h")
@@ -47,6 +52,19 @@ func (o *options) check() error {
 		}
 	}
 	return nil
+}
+
+// leastDrafts is room for a few of the largest.
+const leastDrafts = 32 << 20
+
+// drafts is how many bytes they may take: the rest is for the fleet, its builds and answers.
+// It is 0 where --memory is no size.
+func (o *options) drafts() int64 {
+	all, err := resource.ParseQuantity(o.memory)
+	if err != nil {
+		return 0
+	}
+	return all.Value() / 8
 }
 
 // checkURL wants an origin. Over plain http anybody on the way would have the session:
@@ -89,6 +107,27 @@ func secret(flag, file string) (signin.Secret, error) {
 	return "", fault.NewUsage("it names a file with the secret alone", "read --%s: the file is empty", flag)
 }
 
+// admits are the groups whose people may sign in; none for everybody. One that is empty would
+// be a list that somebody forgot to fill, and lets nobody in or all.
+func (p provider) admits() ([]string, error) {
+	if p.groups == "" {
+		return nil, nil
+	}
+	hint := "--oidc-groups takes names with commas between: platform,payments; without it everybody whom the provider " +
+		"lets in may sign in"
+	all := strings.Split(p.groups, ",")
+	for i, name := range all {
+		if all[i] = strings.TrimSpace(name); all[i] == "" {
+			return nil, fault.NewUsage(hint, "--oidc-groups has a group without a name")
+		}
+	}
+	if p.groupsClaim == "" {
+		return nil, fault.NewUsage("--oidc-groups-claim names it: groups, at most providers",
+			"--oidc-groups says who may sign in, and no claim says who is in a group")
+	}
+	return all, nil
+}
+
 // client is the console as the provider knows it.
 func (p provider) client(back string) (*signin.Client, error) {
 	u, err := url.Parse(p.issuer)
@@ -102,7 +141,7 @@ func (p provider) client(back string) (*signin.Client, error) {
 	}
 	scopes := strings.FieldsFunc(p.scopes, func(r rune) bool { return r == ',' || r == ' ' })
 	c, err := signin.NewClient(signin.Provider{Issuer: p.issuer, ClientID: p.clientID, Scopes: scopes, CAFile: p.caFile},
-		signin.Server{Secret: hidden, Back: back})
+		signin.Server{Secret: hidden, Back: back, GroupsClaim: p.groupsClaim})
 	if err != nil {
 		return nil, fault.AsUsage(fault.WithHint(err, "--oidc-ca names a PEM file with the authority of the provider's "+
 			"certificate"))

@@ -36,6 +36,10 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	groups, err := o.oidc.admits()
+	if err != nil {
+		return err
+	}
 	certificate, err := openCertificate(o.tlsCert, o.tlsKey)
 	if err != nil {
 		return err
@@ -47,11 +51,13 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	fleet.options.Drafts = o.drafts()
 	pages, err := console.New(fleet.options)
 	if err != nil {
 		return err
 	}
-	team, err := pages.Team(console.TeamOptions{URL: o.url, SignIn: signIn, Idle: o.idle, Life: o.life, Log: log,
+	team, err := pages.Team(console.TeamOptions{URL: o.url, SignIn: signIn, Groups: groups, Idle: o.idle, Life: o.life,
+		Log:        log,
 		KeyService: session.KeyService{URL: o.keyService, Authority: o.authority}})
 	if err != nil {
 		return err

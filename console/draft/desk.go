@@ -22,6 +22,11 @@ type Desk struct {
 	store Store
 }
 
+// NewDesk makes one, whose drafts take so many bytes at most; 0 is [Memory].
+func NewDesk(c *clone.Clone, memory int64) *Desk {
+	return &Desk{Clone: c, Builder: c.Builder(), store: Store{Memory: memory}}
+}
+
 // Begin keeps a choice of a person as of the newest commit. What needs no value is whole
 // at once.
 func (d *Desk) Begin(ctx context.Context, owner string, c Choice) (Draft, error) {

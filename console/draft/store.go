@@ -2,7 +2,6 @@ package draft
 
 import (
 	"crypto/rand"
-	"slices"
 	"sync"
 	"time"
 
@@ -10,12 +9,17 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
-// Bounds of a [Store]. A draft has one file and its blocks, of less than MaxSize bytes.
+// Bounds of a [Store]. A draft's files and blocks have less than MaxSize bytes, and all drafts
+// Memory, unless the store says another number; one person's are an eighth of that at most,
+// and one draft in any case.
 const (
 	Life      = 12 * time.Hour
-	mostOfOne = 50
-	mostOfAll = 2000
 	MaxSize   = 3 << 20
+	Memory    = 256 << 20
+	share     = 8
+	mostOfOne = 50
+	// each is what a draft takes beside them, in bytes: a choice has no files.
+	each = 16 << 10
 )
 
 // Draft is one change on its way. A copy of it is handed out: only the store changes one.
@@ -42,36 +46,44 @@ type Draft struct {
 // Sealed reports whether nothing is missing but a look at it.
 func (d Draft) Sealed() bool { return len(d.Files) > 0 }
 
+// size is what a draft takes of the memory, in bytes.
+func (d Draft) size() (size int64) {
+	for name, data := range d.Files {
+		size += int64(len(name) + len(data))
+	}
+	for _, block := range d.Blocks {
+		size += int64(len(block.Payload))
+	}
+	return size
+}
+
 // Store keeps drafts in memory. Its zero value is ready; it is safe for concurrent use.
 type Store struct {
+	// Memory is how many bytes all drafts may take; 0 is [Memory]. It is set before the first
+	// use.
+	Memory int64
+
 	mu  sync.Mutex
 	all map[string]Draft
 }
 
 // Put keeps a draft: a new one, which gets an id, or another state of one that is there.
 func (s *Store) Put(d Draft, now time.Time) (Draft, error) {
-	size := 0
-	for _, data := range d.Files {
-		size += len(data)
-	}
-	for _, block := range d.Blocks {
-		size += len(block.Payload)
-	}
-	if size > MaxSize {
+	if size := d.size(); size > MaxSize {
 		return d, fault.New("split it into several secrets", "the draft has %d bytes, more than %d", size, MaxSize)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(now)
 	if d.ID == "" {
-		if err := s.room(d.Owner); err != nil {
-			return d, err
-		}
 		d.ID, d.Until = rand.Text(), now.Add(Life)
 	} else if old, ok := s.all[d.ID]; !ok || old.Owner != d.Owner {
 		return d, gone()
 	} else if old.turn != d.turn {
 		return d, errTurned
+	}
+	if err := s.room(d); err != nil {
+		return d, err
 	}
 	d.Commit = ""
 	d.turn++
@@ -104,7 +116,8 @@ func (s *Store) Drop(id, owner string) {
 }
 
 // ErrGone is of a draft that is not there.
-var ErrGone = fault.New("begin again; a draft ends after twelve hours, and when the console starts anew",
+var ErrGone = fault.New("begin again; a draft ends after twelve hours, when the console starts anew, and when "+
+	"its person begins more than there is room for: their oldest goes first",
 	"there is no such draft")
 
 func gone() error { return ErrGone }
@@ -137,20 +150,4 @@ func (s *Store) drop(now time.Time) {
 			delete(s.all, id)
 		}
 	}
-}
-
-// room makes some for one more: who begins many loses their own oldest, and nobody else's.
-func (s *Store) room(owner string) error {
-	var own []Draft
-	for _, d := range s.all {
-		if d.Owner == owner {
-			own = append(own, d)
-		}
-	}
-	if len(own) >= mostOfOne {
-		delete(s.all, slices.MinFunc(own, func(a, b Draft) int { return a.Until.Compare(b.Until) }).ID)
-	} else if len(s.all) >= mostOfAll {
-		return fault.New("try it again later", "the console has %d drafts already", mostOfAll)
-	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +38,8 @@ type Session struct {
 	csrf        string
 	began, seen time.Time
 	rate        *rate.Limiter
+	// ender is the hash of what ends it, and is good for nothing else.
+	ender [32]byte
 }
 
 // Holder is what somebody holds who began a session, where several people do.
@@ -60,19 +61,23 @@ func (s *Sessions) now() time.Time {
 // Begin begins a session of holder in the browser that asked, always under a new name:
 // one that somebody else put there before is worth nothing.
 func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, origins []string, holder any) {
-	now, name := s.now(), rand.Text()+rand.Text()
+	now, name, ender := s.now(), rand.Text()+rand.Text(), rand.Text()
 	s.mu.Lock()
 	if s.by == nil {
 		s.by = map[[32]byte]*Session{}
 	}
 	cookie := cookieName(origins)
 	s.drop(r, cookie)
+	s.dropBefore(r, CookieName(origins, before))
 	s.sweep(now, holder)
 	s.last = now
 	s.by[sha256.Sum256([]byte(name))] = &Session{Holder: holder, csrf: rand.Text(), began: now, seen: now,
-		rate: rate.NewLimiter(sessionRate, sessionBurst)}
+		rate: rate.NewLimiter(sessionRate, sessionBurst), ender: sha256.Sum256([]byte(ender))}
 	s.mu.Unlock()
 	http.SetCookie(w, ownCookie(cookie, name))
+	if _, several := holder.(Holder); several {
+		http.SetCookie(w, beforeCookie(origins, ender))
+	}
 }
 
 // End ends the session of a request, and takes its cookie away. Without one it does
@@ -85,9 +90,10 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request, origins []string)
 		if a, ok := r.Context().Value(askedKey{}).(*asked); ok {
 			a.session = nil // what is answered now is a stranger's page
 		}
-		gone := ownCookie(cookie, "") //nolint:gosec // as when it was set
-		gone.MaxAge = -1
-		http.SetCookie(w, gone)
+		for _, gone := range []*http.Cookie{ownCookie(cookie, ""), beforeCookie(origins, "")} {
+			gone.MaxAge = -1
+			http.SetCookie(w, gone)
+		}
 	}
 }
 
@@ -190,32 +196,4 @@ func (s *Sessions) older(a, b [32]byte) [32]byte {
 		return a
 	}
 	return b
-}
-
-// hostPrefix has browsers take a cookie by TLS alone, and from no other host of the
-// domain.
-const hostPrefix = "__Host-"
-
-// CookieName is what the console calls a cookie of its own for a purpose, with which other
-// hosts of the domain cannot meddle where there is TLS.
-func CookieName(origins []string, purpose string) string { return cookieName(origins) + "-" + purpose }
-
-// cookieName has the port in it where there is no TLS: browsers keep cookies for all
-// ports of a host together, and two consoles on loopback would end each other's session.
-func cookieName(origins []string) string {
-	o := newOrigins(origins)
-	if o.secure {
-		return hostPrefix + "bulla"
-	}
-	if len(o.hosts) > 0 {
-		_, port, _ := strings.Cut(o.hosts[0], ":")
-		return "bulla-" + port
-	}
-	return "bulla"
-}
-
-func ownCookie(name, value string) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure but on loopback, where there is no TLS
-		Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: strings.HasPrefix(name, hostPrefix)}
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -32,7 +33,7 @@ const (
 // under a key of this process: strangers fill no memory, and an answer that comes by another
 // browser is nobody's.
 type Book struct {
-	client   *signin.Client
+	provider *provider
 	sessions *guard.Sessions
 	origins  []string
 	cookie   string
@@ -44,8 +45,22 @@ type Book struct {
 	spent map[[32]byte]time.Time
 }
 
-// New has people sign in by a client. The sessions' clock is also the book's.
-func New(c *signin.Client, sessions *guard.Sessions, origins []string) (*Book, error) {
+// Options are what a [Book] is made of.
+type Options struct {
+	// Client is the console as the provider knows it.
+	Client *signin.Client
+	// Sessions are begun by it. Their clock is also the book's.
+	Sessions *guard.Sessions
+	Origins  []string
+	// Groups at the provider, one of which a person is in who may sign in, and stays in; none
+	// lets in whom the provider does.
+	Groups []string
+	// Log is told why nobody could be let in.
+	Log *slog.Logger
+}
+
+// New has people sign in.
+func New(o Options) (*Book, error) {
 	block, err := aes.NewCipher(random(32))
 	if err != nil {
 		return nil, fmt.Errorf("make a key for cookies: %w", err)
@@ -54,12 +69,13 @@ func New(c *signin.Client, sessions *guard.Sessions, origins []string) (*Book, e
 	if err != nil {
 		return nil, fmt.Errorf("make a key for cookies: %w", err)
 	}
-	now := sessions.Now
+	now := o.Sessions.Now
 	if now == nil {
 		now = time.Now
 	}
-	return &Book{client: c, sessions: sessions, origins: origins, cookie: guard.CookieName(origins, "sign-in"), now: now,
-		seal: seal, spent: map[[32]byte]time.Time{}}, nil
+	p := &provider{client: o.Client, groups: o.Groups, now: now, log: o.Log, places: make(chan struct{}, mostAsking)}
+	return &Book{provider: p, sessions: o.Sessions, origins: o.Origins, cookie: guard.CookieName(o.Origins, "sign-in"),
+		now: now, seal: seal, spent: map[[32]byte]time.Time{}}, nil
 }
 
 func random(n int) []byte {
@@ -80,7 +96,7 @@ func (b *Book) Begin(w http.ResponseWriter, r *http.Request, next string) error 
 	one := begun{Next: Local(next), Until: b.now().Add(patience)}
 	var page string
 	var err error
-	if one.Begun, page, err = b.client.Begin(r.Context()); err != nil {
+	if one.Begun, page, err = b.provider.client.Begin(r.Context()); err != nil {
 		return err
 	}
 	text, err := json.Marshal(one)
@@ -100,11 +116,14 @@ func (b *Book) Complete(w http.ResponseWriter, r *http.Request) (next string, er
 	if err != nil {
 		return "", err
 	}
-	tokens, err := b.client.Complete(r.Context(), one.Begun, r.URL.Query())
+	tokens, err := b.provider.client.Complete(r.Context(), one.Begun, r.URL.Query())
 	if err != nil {
 		return "", err
 	}
-	b.sessions.Begin(w, r, b.origins, newSession(b.client, tokens, b.now))
+	if err := b.provider.admit(tokens.Claims); err != nil {
+		return "", err
+	}
+	b.sessions.Begin(w, r, b.origins, newSession(b.provider, tokens))
 	return Local(one.Next), nil
 }
 

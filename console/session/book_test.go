@@ -18,7 +18,8 @@ import (
 // neither fill the memory nor the room of others. The newest are the last that are forgotten.
 func TestStrangersKeepNobodyFromSigningIn(t *testing.T) {
 	now := time.Now()
-	b, err := New(nil, &guard.Sessions{Now: func() time.Time { return now }}, []string{"https://console.example.com"})
+	b, err := New(Options{Sessions: &guard.Sessions{Now: func() time.Time { return now }},
+		Origins: []string{"https://console.example.com"}})
 	if err != nil {
 		t.Fatal(err)
 	}

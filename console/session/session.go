@@ -7,7 +7,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/desk/signin"
 	"github.com/bulla-dev/bulla/keyservice/client"
+	"github.com/bulla-dev/bulla/keyservice/idtoken"
 )
 
 // KeyService is where people are asked about, in their own names.
@@ -32,113 +32,47 @@ var ErrEnded = errors.New("you were signed out")
 
 const signInAgain = "sign in again"
 
+// errNotAdmitted says that somebody signed in who may not be in.
+var errNotAdmitted = errors.New("you may not use this console")
+
 // Session is one person, signed in. It is safe for concurrent use.
 type Session struct {
-	issuer, subject string
-	name, email     string
-	client          *signin.Client
-	now             func() time.Time
-	// turn is held by who has a token made anew: a provider that gives another refresh token
-	// each time takes the use of an old one for a theft.
-	turn chan struct{}
+	who      idtoken.Claims
+	provider *provider
 	// forge is the place of their account at the forge.
 	forge forgelogin.Held
 
 	mu      sync.Mutex
 	tokens  signin.Tokens
+	attempt *renewal
+	until   time.Time // no attempt before
 	over    error
 	service *client.Admin
 }
 
 var _ guard.Holder = (*Session)(nil)
 
-func newSession(c *signin.Client, t signin.Tokens, now func() time.Time) *Session {
-	return &Session{issuer: t.Claims.Issuer, subject: t.Claims.Subject, name: t.Claims.Name(), email: t.Claims.Email,
-		client: c, now: now, turn: make(chan struct{}, 1), tokens: t}
+func newSession(p *provider, t signin.Tokens) *Session {
+	return &Session{who: t.Claims, provider: p, tokens: t}
 }
 
 // Owner is who it is: an address may be given to somebody else, a subject may not.
-func (s *Session) Owner() string { return s.issuer + "#" + s.subject }
+func (s *Session) Owner() string { return s.who.Issuer + "#" + s.who.Subject }
 
 // Name is how the audit log and pages name them.
-func (s *Session) Name() string { return s.name }
+func (s *Session) Name() string { return s.who.Name() }
 
 // Email is an address that the provider verified; "" where it did not.
-func (s *Session) Email() string { return s.email }
+func (s *Session) Email() string { return s.who.Email }
 
 // String says who it is, and nothing else of it.
-func (s *Session) String() string { return "session of " + s.name }
+func (s *Session) String() string { return "session of " + s.who.Name() }
 
 // Format is for [fmt.Formatter]: every verb prints the same.
 func (s *Session) Format(to fmt.State, _ rune) { _, _ = to.Write([]byte(s.String())) }
 
 // MarshalText is for [encoding.TextMarshaler], by which JSON and logs write it.
 func (s *Session) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Token is the person's ID token, made anew where it is too old. What the provider refuses
-// ends the session: the error is [ErrEnded] then, and ever after. One that is away ends
-// nothing.
-func (s *Session) Token(ctx context.Context) (string, error) {
-	if raw, err := s.current(); raw != "" || err != nil {
-		return raw, err
-	}
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
-	raw, err := s.current() // somebody else may have had it made
-	if raw != "" || err != nil {
-		return raw, err
-	}
-	s.mu.Lock()
-	before := s.tokens
-	s.mu.Unlock()
-	if before.Refresh == "" {
-		return "", s.end(fault.New(signInAgain, "%w: the provider let you in until %s", ErrEnded,
-			before.Claims.Expires.UTC().Format(time.RFC3339)))
-	}
-	// Who asked may close the page meanwhile: what the provider gave would be lost, and the
-	// old one, shown again, be a theft to it.
-	made, err := s.client.Refresh(context.WithoutCancel(ctx), signin.Before{Refresh: before.Refresh, Subject: s.subject})
-	switch {
-	case err == nil:
-		return s.take(made)
-	case s.now().Before(before.Claims.Expires) && (signin.IsAway(err) || errors.Is(err, signin.ErrNoToken)):
-		return before.ID, nil
-	case signin.IsAway(err):
-		return "", fault.New("load the page again in a while: you stay signed in here",
-			"ask whether you may still be in: %w", err)
-	}
-	return "", s.end(fault.New(signInAgain+"; if that does not go, ask who runs the provider", "%w: %w", ErrEnded, err))
-}
-
-// current is the token if it may be shown as it is; "" where another is to be had.
-func (s *Session) current() (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.over != nil {
-		return "", s.over
-	}
-	if signin.IsFresh(s.tokens.Claims.Issued, s.tokens.Claims.Expires, s.now(), s.tokens.Refresh != "") {
-		return s.tokens.ID, nil
-	}
-	return "", nil
-}
-
-func (s *Session) take(made signin.Tokens) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.over != nil {
-		return "", s.over
-	}
-	if made.Refresh == "" {
-		made.Refresh = s.tokens.Refresh
-	}
-	s.tokens = made
-	return made.ID, nil
-}
 
 // end ends it, and forgets what it kept.
 func (s *Session) end(why error) error {
@@ -168,7 +102,7 @@ func (s *Session) Service(at KeyService, fleet string) (*client.Admin, error) {
 		return nil, s.over
 	}
 	if s.service == nil || s.service.Fleet() != fleet {
-		s.service = client.NewBearerAdmin(at.URL, client.Bearer{Fleet: fleet, Person: s.name, Authority: at.Authority,
+		s.service = client.NewBearerAdmin(at.URL, client.Bearer{Fleet: fleet, Person: s.who.Name(), Authority: at.Authority,
 			Token: s.Token})
 	}
 	return s.service, nil

@@ -30,6 +30,8 @@ type Server struct {
 	Secret Secret
 	// Back is the address that browsers come back to.
 	Back string
+	// GroupsClaim names the claim with people's groups; with "" they are not read.
+	GroupsClaim string
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 }
@@ -53,7 +55,8 @@ func NewClient(p Provider, server Server) (*Client, error) {
 		return nil, err
 	}
 	return &Client{p, server, idtoken.New(idtoken.Rules{
-		Issuer: p.Issuer, ClientID: p.ClientID, Skew: skew, Now: server.Now, HTTP: over})}, nil
+		Issuer: p.Issuer, ClientID: p.ClientID, GroupsClaim: server.GroupsClaim, Skew: skew, Now: server.Now,
+		HTTP: over})}, nil
 }
 
 // Issuer is who people sign in at.

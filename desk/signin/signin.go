@@ -115,7 +115,8 @@ func (p Provider) ask(ctx context.Context, verifier *idtoken.Verifier) (*session
 func (s *session) read(ctx context.Context, answer *oauth2.Token, nonce string) (Tokens, error) {
 	raw, ok := answer.Extra("id_token").(string)
 	if !ok {
-		return Tokens{}, fault.New("is openid among --scopes?", "sign in: %w", ErrNoToken)
+		// What another is had for may be a new one all the same, and the one before spent.
+		return Tokens{Refresh: answer.RefreshToken}, fault.New("is openid among --scopes?", "sign in: %w", ErrNoToken)
 	}
 	claims, err := s.verifier.Verify(ctx, raw)
 	if err != nil {
@@ -127,7 +128,8 @@ func (s *session) read(ctx context.Context, answer *oauth2.Token, nonce string) 
 	return Tokens{ID: raw, Refresh: answer.RefreshToken, Claims: claims}, nil
 }
 
-// Refresh has another ID token made, for the person of the one before.
+// Refresh has another ID token made, for the person of the one before. With [ErrNoToken] there
+// may be another refresh token alone.
 func (p Provider) Refresh(ctx context.Context, before Before) (Tokens, error) {
 	s, err := p.begin(ctx)
 	if err != nil {
@@ -144,7 +146,7 @@ func (s *session) refresh(ctx context.Context, before Before) (Tokens, error) {
 	}
 	after, err := s.read(ctx, answer, "")
 	if err != nil {
-		return Tokens{}, err
+		return after, err
 	}
 	if after.Claims.Subject != before.Subject {
 		return Tokens{}, foreign("its token is for another person")

@@ -53,6 +53,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - --oidc-issuer={{ .issuer }}
 - --oidc-client-id={{ .clientID }}
 - --oidc-scopes={{ join "," .scopes }}
+- --oidc-groups-claim={{ .groupsClaim }}
+{{- with .groups }}
+- {{ printf "--oidc-groups=%s" (join "," .) | quote }}
+{{- end }}
 {{- if .secretName }}
 - --oidc-client-secret-file=/bulla/secrets/oidc/clientSecret
 {{- end }}
@@ -75,6 +79,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - --forge-ca=/bulla/secrets/forge-ca/caFile
 {{- end }}
 {{- end }}{{ end }}
+{{- with (.Values.resources.limits | default dict).memory }}
+- --memory={{ . }}
+{{- end }}
 - --session-idle={{ .Values.sessions.idle }}
 - --session-life={{ .Values.sessions.life }}
 {{- if .Values.tls.secretName }}
