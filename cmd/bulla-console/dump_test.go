@@ -37,6 +37,11 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/fixtures/wait"
+	"github.com/bulla-dev/bulla/keyservice/audit"
+	"github.com/bulla-dev/bulla/keyservice/config"
+	"github.com/bulla-dev/bulla/keyservice/protocol"
+	"github.com/bulla-dev/bulla/sealing"
+	"github.com/bulla-dev/bulla/sealing/hsm"
 )
 
 // team is a console that runs as its users have it, and what it has to do with.
@@ -55,6 +60,7 @@ type team struct {
 	log     string
 	process *os.Process
 	secrets []canary.Canary // the fleet's private keys
+	keys    *keys           // the service that has them
 }
 
 const workload = `apiVersion: apps/v1
@@ -101,6 +107,12 @@ func newTeam(t *testing.T) *team {
 	return w
 }
 
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	return must(t, key, err)
+}
+
 func (w *team) must(err error) {
 	w.Helper()
 	if err != nil {
@@ -108,28 +120,35 @@ func (w *team) must(err error) {
 	}
 }
 
-// fleet pushes one whose private keys are known here.
+// fleet pushes one whose private keys are known here, and has a key service serve it.
 func (w *team) fleet() {
 	w.Helper()
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	w.must(err)
-	seed := make([]byte, 64)
+	id, seed := make([]byte, 16), make([]byte, 64)
+	_, _ = rand.Read(id)
 	_, _ = rand.Read(seed)
+	fleet, keyID := hex.EncodeToString(id), "2026-11-a"
 	key, err := softkey.FromSeed(api.SuiteHybrid, seed)
 	w.must(err)
-	scalar, err := signer.Bytes()
+	on := softToken{softkey.NewOpener(map[string]softkey.Key{keyID: key}), map[string]*ecdsa.PrivateKey{}}
+	for _, role := range []string{hsm.RoleRoot, hsm.RoleCA, hsm.RoleLog} {
+		on.signers[hsm.SignerLabel(fleet, role)] = newKey(w.T)
+	}
+	w.secrets, err = on.secrets()
 	w.must(err)
-	w.secrets = []canary.Canary{canary.Of("root key", string(scalar)), canary.Of("sealing key", string(seed))}
-	id := make([]byte, 16)
-	_, _ = rand.Read(id)
-	w.root = testfleet.RootOf(hex.EncodeToString(id), signer, key.Record("2026-11-a"))
+	w.secrets = append(w.secrets, canary.Of("sealing key", string(seed)))
+	w.root = testfleet.RootOf(fleet, on.signers[hsm.SignerLabel(fleet, hsm.RoleRoot)], key.Record(keyID))
 	spec := w.root.Spec(1)
+	spec.LogKey = sealing.VerifierKey(audit.Origin(fleet), &on.signers[hsm.SignerLabel(fleet, hsm.RoleLog)].PublicKey)
 	repo := testfleet.NewRepository(w.T, testfleet.Two().With(testfleet.Files{
 		"fleet.yaml": w.root.File(w.T, &spec), "apps/app/api.yaml": workload,
 		"apps/app/kustomization.yaml": "resources:\n- a.yaml\n- api.yaml\n",
 	}))
 	repo.Git(w.T, "push", "--quiet", strings.Replace(w.gitea.URL, "://", "://ann:"+w.gitea.Password+"@", 1)+"/"+
 		w.gitea.Repository+".git", "HEAD:refs/heads/main")
+	w.keys = serveKeys(w.T, on, origin{w.gitea.URL + "/" + w.gitea.Repository + ".git", "ann", w.gitea.Password},
+		&config.Config{Fleet: fleet, RootKey: w.root.Key, OIDC: config.OIDC{Issuer: w.provider.Issuer,
+			ClientID: openid.ClientID, CAFile: w.provider.CAFile,
+			Groups: []config.Group{{Name: "developers", Roles: []config.Role{config.RoleDeveloper, config.RoleAuditor}}}}})
 }
 
 // program builds the console with the sealer in it, as a release has it.
@@ -176,6 +195,8 @@ func (w *team) start() {
 	cmd := exec.Command(w.program(), "serve", "--url", w.url, "--listen", address, "--data", w.data,
 		"--root-key", w.root.Key, "--repository", w.way.URL+"/"+w.gitea.Repository+".git", "--git-credentials", credentials,
 		"--oidc-issuer", w.provider.Issuer, "--oidc-client-id", openid.ClientID, "--oidc-ca", w.provider.CAFile,
+		"--key-service", "https://"+w.keys.address,
+		"--key-service-authority", protocol.SPKIHash(w.keys.server.Authority()),
 		"--oidc-scopes", "openid,email,profile", "--forge", "gitea", "--forge-url", w.way.URL)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + w.TempDir()}
 	log, err := os.Create(w.log)
@@ -228,9 +249,10 @@ func (w *team) signIn(user string) *http.Cookie {
 }
 
 // TestTheConsolesMemoryHasNoValueAndNoKey: a person seals a password in their browser, and
-// requests it. Then all that the process has in memory, open or in its folders, and all
-// that it asked of Git and forge, is swept for the value and for the fleet's private keys.
-// That the sweep sees memory is shown by what must be there: the person's own token.
+// requests it, beside a key service that answers them. Then all that the process has in
+// memory, open or in its folders, and all that it asked of Git and forge, is swept for the
+// value and for the fleet's private keys. That the sweep sees memory is shown by what must
+// be there: the person's own token.
 func TestTheConsolesMemoryHasNoValueAndNoKey(t *testing.T) {
 	w := newTeam(t)
 	b := browser.ForTest(t)
@@ -261,6 +283,16 @@ func TestTheConsolesMemoryHasNoValueAndNoKey(t *testing.T) {
 	})
 	if request.User.Login != "rob" {
 		t.Errorf("the pull request is by %s", request.User.Login)
+	}
+	// What the key service says to this person is in memory, too.
+	for path, want := range map[string]string{"/": "Configured", "/audit": "ListLedger", "/keys": "2026-11-a"} {
+		b.Open(t, w.url+path)
+		var text string
+		b.Must(t, &text, `document.querySelector("main").innerText`)
+		if strings.Contains(text, "this shows what Git says") || strings.Contains(text, "not shown") ||
+			!strings.Contains(text, want) {
+			t.Errorf("%s has nothing of the key service: %s", path, text)
+		}
 	}
 	memory := filepath.Join(t.TempDir(), "memory")
 	w.dump(memory)
