@@ -8,8 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
 	"testing"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -41,7 +41,7 @@ type hpkeVector struct {
 
 func readHPKEVectors(t *testing.T, file string) []hpkeVector {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "hpke", file))
+	data, err := fs.ReadFile(testdata(), path.Join("testdata", "hpke", file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"crypto/mlkem"
 	"fmt"
 
-	"filippo.io/age/tag"
+	"filippo.io/age/plugin"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 )
@@ -25,6 +25,9 @@ const (
 	// compressedSize is a compressed one.
 	compressedSize = 33
 )
+
+// textNames are what stands behind age1 in the text form, by suite.
+var textNames = map[api.Suite]string{api.SuiteP256: "tag", api.SuiteHybrid: "tagpq"}
 
 // NewPublicKey makes a public key from its parts: an uncompressed P-256 point
 // of 65 bytes and, under the hybrid suite alone, an ML-KEM-768 encapsulation
@@ -51,11 +54,8 @@ func newClassic(point *ecdh.PublicKey) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("make public key: %w", err)
 	}
-	recipient, err := tag.NewClassicRecipient(compress(point.Bytes()))
-	if err != nil {
-		return PublicKey{}, fmt.Errorf("make public key: %w", err)
-	}
-	return PublicKey{suite: api.SuiteP256, key: key, text: recipient.String()}, nil
+	return PublicKey{suite: api.SuiteP256, key: key, text: plugin.EncodeRecipient(textNames[api.SuiteP256],
+		compress(point.Bytes()))}, nil
 }
 
 func newHybrid(point *ecdh.PublicKey, mlkem768 []byte) (PublicKey, error) {
@@ -67,33 +67,27 @@ func newHybrid(point *ecdh.PublicKey, mlkem768 []byte) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("make public key: %w", err)
 	}
-	recipient, err := tag.NewHybridRecipient(key.Bytes())
-	if err != nil {
-		return PublicKey{}, fmt.Errorf("make public key: %w", err)
-	}
-	return PublicKey{suite: api.SuiteHybrid, key: key, text: recipient.String()}, nil
+	return PublicKey{suite: api.SuiteHybrid, key: key, text: plugin.EncodeRecipient(textNames[api.SuiteHybrid],
+		key.Bytes())}, nil
 }
 
 // ParsePublicKey reads age's text form for hardware keys: age1tagpq1… under
 // the hybrid suite, age1tag1… under P256. A text of the other suite, or a
 // second spelling of the same key, is refused.
 func ParsePublicKey(suite api.Suite, text string) (PublicKey, error) {
-	recipient, err := tag.ParseRecipient(text)
+	name, raw, err := plugin.ParseRecipient(text)
+	if err != nil || name != textNames[suite] {
+		return PublicKey{}, refuse(ClassParse, "public key is not age1%s1…, as one of suite %s is", textNames[suite], suite)
+	}
+	var point, lattice []byte
+	if suite == api.SuiteP256 {
+		point = decompress(raw)
+	} else if len(raw) > mlkem.EncapsulationKeySize768 {
+		point, lattice = raw[mlkem.EncapsulationKeySize768:], raw[:mlkem.EncapsulationKeySize768]
+	}
+	key, err := NewPublicKey(suite, point, lattice)
 	if err != nil {
-		return PublicKey{}, refuse(ClassParse, "public key is not age1tagpq1… or age1tag1…")
-	}
-	if recipient.Hybrid() != (suite == api.SuiteHybrid) {
-		return PublicKey{}, refuse(ClassParse, "public key is not one of suite %s", suite)
-	}
-	raw := recipient.Bytes()
-	var key PublicKey
-	if recipient.Hybrid() {
-		key, err = NewPublicKey(suite, raw[mlkem.EncapsulationKeySize768:], raw[:mlkem.EncapsulationKeySize768])
-	} else {
-		key, err = NewPublicKey(suite, decompress(raw), nil)
-	}
-	if err != nil {
-		return PublicKey{}, err
+		return PublicKey{}, refuse(ClassParse, "public key is none of suite %s: %v", suite, err)
 	}
 	if key.text != text {
 		return PublicKey{}, refuse(ClassParse, "public key is not in its canonical spelling")

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"filippo.io/age"
-	"filippo.io/age/tag"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 )
@@ -65,8 +64,12 @@ func parseAny(text string) (age.Recipient, error) {
 	switch {
 	case strings.HasPrefix(text, "age1pq1"):
 		return age.ParseHybridRecipient(text)
-	case strings.HasPrefix(text, "age1tag1"), strings.HasPrefix(text, "age1tagpq1"):
-		return tag.ParseRecipient(text)
+	case strings.HasPrefix(text, "age1tag1"):
+		key, err := ParsePublicKey(api.SuiteP256, text)
+		return tagged{key}, err
+	case strings.HasPrefix(text, "age1tagpq1"):
+		key, err := ParsePublicKey(api.SuiteHybrid, text)
+		return tagged{key}, err
 	}
 	return age.ParseX25519Recipient(text)
 }

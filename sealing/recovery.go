@@ -28,9 +28,9 @@ func recoveryStanzaOf(recipient string) string {
 	case strings.HasPrefix(recipient, "age1pq1"):
 		return hybridStanza
 	case strings.HasPrefix(recipient, "age1tagpq1"):
-		return "mlkem768p256tag"
+		return hybridTag
 	case strings.HasPrefix(recipient, "age1tag1"):
-		return "p256tag"
+		return classicTag
 	}
 	return "X25519"
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -37,10 +38,18 @@ func (s succession) text() string {
 
 // parseSuccession reads the one spelling that text writes.
 func parseSuccession(text string) (succession, error) {
+	fields := map[string]string{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		fields[name] = value
+	}
 	var s succession
-	_, err := fmt.Sscanf(text, successionFormat+"\nfleet %q\nserial %d\nfrom %q\nto %q\n", &s.fleet, &s.serial, &s.from,
-		&s.to)
-	if err != nil || s.text() != text {
+	var errs [4]error
+	s.fleet, errs[0] = strconv.Unquote(fields["fleet"])
+	s.serial, errs[1] = strconv.ParseInt(fields["serial"], 10, 64)
+	s.from, errs[2] = strconv.Unquote(fields["from"])
+	s.to, errs[3] = strconv.Unquote(fields["to"])
+	if errors.Join(errs[:]...) != nil || s.text() != text {
 		return succession{}, errors.New("its text is not in the canonical form")
 	}
 	return s, nil

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
 	"testing"
 
 	"filippo.io/age"
@@ -99,13 +99,13 @@ func (v vector) run(t *testing.T) (class string, values map[string]string, calls
 
 func readVectors(t testing.TB) map[string]vector {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(vectorDir, "*.json"))
+	files, err := fs.Glob(testdata(), path.Join(vectorDir, "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	vectors := map[string]vector{}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := fs.ReadFile(testdata(), file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func readVectors(t testing.TB) map[string]vector {
 		if err := json.Unmarshal(data, &v); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		vectors[filepath.Base(file)] = v
+		vectors[path.Base(file)] = v
 	}
 	return vectors
 }
