@@ -175,6 +175,7 @@ func TestALookOfAnotherReplicaCounts(t *testing.T) {
 	wire := proxy.ForTest(t, remote.Host)
 	remote.Host = wire.Address()
 	other := f.replica(withBound, func(w *world) { w.remote = remote.String() })
+	other.opensInTime(f.head, f.digest) // a busy machine builds longer than a request waits
 	other.opens("before", other.eu, f.head)
 	wire.SetTargets() // it cannot reach Git any more
 	wire.CutAll()

@@ -3,9 +3,7 @@ package keyservice_test
 import (
 	"context"
 	"crypto"
-	"encoding/hex"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/fixtures/emptystore"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/postgres"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
@@ -119,24 +118,18 @@ func newWorldAt(t testing.TB, ahead time.Duration) *world {
 
 func newWorldOf(t testing.TB, suite api.Suite, sessions int, ahead time.Duration, prepare ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), token: token.ForTest(t), logs: &logBuffer{}, refresh: time.Hour,
+	w := &world{t: t, dir: t.TempDir(), logs: &logBuffer{}, refresh: time.Hour,
 		lookEvery: 20 * time.Millisecond, slowAfter: time.Minute}
 	w.offset.Store(int64(ahead))
 	for _, change := range prepare {
 		change(w)
 	}
-	id := make([]byte, 16)
-	for i := range id {
-		id[i] = byte(rand.N(256))
-	}
-	w.fleet = hex.EncodeToString(id)
-	var err error
-	if w.made, err = w.token.Ceremony(w.fleet, keyID, suite); err != nil {
-		t.Fatal(err)
-	}
+	w.token, w.made = token.WithKeys(t, keyID, suite)
+	w.fleet = w.made.Fleet
 	w.rootKey = sealing.VerifierKey("acme", w.made.Root)
 	config := w.token.Config(w.fleet)
 	config.Sessions = sessions
+	var err error
 	if w.worker, err = hsm.Start(t.Context(), config, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +138,7 @@ func newWorldOf(t testing.TB, suite api.Suite, sessions int, ahead time.Duration
 	if w.repo, err = w.git.NewRepo("fleet"); err != nil {
 		t.Fatal(err)
 	}
+	emptystore.At(t, w.storePath())
 	w.rows = w.openStore()
 	t.Cleanup(func() {
 		w.rows = w.openStore() // a test may have closed it
@@ -155,10 +149,12 @@ func newWorldOf(t testing.TB, suite api.Suite, sessions int, ahead time.Duration
 	return w
 }
 
+func (w *world) storePath() string { return filepath.Join(w.dir, "store.db") }
+
 func (w *world) openStore() *store.DB {
 	w.t.Helper()
 	ctx := context.WithoutCancel(w.t.Context())
-	open := func() (*store.DB, error) { return store.Open(ctx, filepath.Join(w.dir, "store.db")) }
+	open := func() (*store.DB, error) { return store.Open(ctx, w.storePath()) }
 	if w.database != "" {
 		open = func() (*store.DB, error) { return store.OpenPostgres(ctx, w.database) }
 	}

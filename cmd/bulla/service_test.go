@@ -57,11 +57,12 @@ type service struct {
 // It sets ROOTKEY, FLEETID, URL and CLONE, a clone with fleet.yaml in it.
 func cmdService(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	w.fleet = randomHex(16)
 	s := &service{dir: ts.MkAbs(".service")}
 	ts.Check(os.MkdirAll(filepath.Join(s.dir, "token"), 0o700))
-	s.token = must(token.New(filepath.Join(s.dir, "token")))
-	made := must(s.token.Ceremony(w.fleet, sealingKey, api.SuiteHybrid))
+	device, made, back, err := token.Lend(filepath.Join(s.dir, "token"), sealingKey, api.SuiteHybrid)
+	ts.Check(err)
+	ts.Defer(back)
+	s.token, w.fleet = device, made.Fleet
 	access := s.token.Config(w.fleet)
 	access.PinnedKeys = []api.SealingKey{made.Key}
 	s.worker = must(hsm.Start(context.Background(), access, nil))

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/bulla-dev/bulla/fixtures/emptystore"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/store"
 )
@@ -69,6 +70,7 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, path: filepath.Join(t.TempDir(), "store.db"), key: newLogKey(t)}
+	emptystore.At(t, b.path)
 	b.rows = b.store()
 	b.j = b.mustOpen(b.rows)
 	return b
