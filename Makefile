@@ -23,7 +23,7 @@ RELEASERS := github.com/goreleaser/goreleaser/v2@v2.15.1 \
 	github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 \
 	sigs.k8s.io/krew/cmd/validate-krew-manifest@v0.4.3
 # Signs where the forge says who runs: not built by release-check.
-COSIGN := github.com/sigstore/cosign/v2/cmd/cosign@v2.6.1
+COSIGN := github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 
 # Without these kubectl cannot parse the server's version.
 V := k8s.io/component-base/version
@@ -60,10 +60,11 @@ bin/gitea: fixtures/gitea/go.mod fixtures/gitea/go.sum
 		-tags 'sqlite sqlite_unlock_notify' -o $(BIN)/gitea code.gitea.io/gitea
 
 tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators and linters into bin/
+# As programs are built: what of Go's own library and of other modules is the same is compiled once.
 define tool
 bin/.$(notdir $(1)):
 	@echo "bin/$(notdir $(1))"
-	@GOFLAGS=-trimpath GOBIN=$(BIN) $(GO) install $(1) && touch $$@
+	@CGO_ENABLED=0 GOFLAGS='-trimpath -ldflags=-w' GOBIN=$(BIN) $(GO) install $(1) && touch $$@
 endef
 $(foreach t,$(TOOLS) $(LINTERS) $(HELM) $(SOPS) $(NFPM) $(RELEASERS) $(COSIGN),$(eval $(call tool,$(t))))
 
@@ -166,7 +167,7 @@ release-tools: $(foreach t,$(RELEASERS) $(COSIGN) $(HELM),bin/.$(notdir $(t)))
 # is one, which is asked for nothing.
 release-check: packagers $(foreach t,$(RELEASERS),bin/.$(notdir $(t))) ## Make a release of this platform, twice, use it
 	@mkdir -p .cache/release && $(GO) run ./fixtures/release host > .cache/release/host.yaml
-	@for turn in first second; do rm -rf dist && touch LICENSE README.md && PATH="$(BIN):$$PATH" TAP_TOKEN= \
+	@for turn in first second; do rm -rf dist && touch LICENSE README.md && PATH="$(BIN):$$PATH" \
 		GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/bulla-dev/bulla \
 		bin/goreleaser release --snapshot --clean --skip sign --config .cache/release/host.yaml && \
 		(cd dist && sha256sum *_*/bulla* && cat SHA256SUMS) > .cache/release/$$turn || exit 1; done
