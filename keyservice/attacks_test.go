@@ -309,12 +309,20 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 	}
 }
 
-// settle makes the service accept head before something is counted.
+// settle makes the service accept head before something is counted. What it builds for
+// that may take longer than a request waits, on a busy machine.
 func (f *fixture) settle(head string) {
 	f.t.Helper()
-	if answers, _ := f.eu.unseal(head, "sha256:"+strings.Repeat("0", 64)); answers.Head != head {
-		f.t.Fatalf("the service is at %s, want %s\n%s", answers.Head, head, f.logs.tail())
-	}
+	f.eventually("the service has an answer", func() bool {
+		answers, err := f.eu.client.Unseal(f.t.Context(), head, []string{"sha256:" + strings.Repeat("0", 64)})
+		if errors.Is(err, client.ErrUnavailable) && !client.IsRepositoryStale(err) {
+			return false
+		}
+		if err != nil || answers.Head != head {
+			f.t.Fatalf("the service is at %+v, %v; want %s\n%s", answers, err, head, f.logs.tail())
+		}
+		return true
+	})
 }
 
 func cutLock(m *api.SealedManifest, change func([]byte) []byte) {
