@@ -1,15 +1,15 @@
 package console
 
 import (
-	"maps"
+	"context"
 	"net/http"
 	"slices"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/desk/stub"
-	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing/reference"
 )
@@ -21,12 +21,39 @@ type change struct {
 	Placement        string
 	Namespace, Name  string
 	File             string
-	Keys, Made       []string
+	Values           []changeable
 	Targets          []string
 	Readers, Reaches []string
 	// Given are those Readers to which the secret itself is wired: that goes with it.
 	Given []string
 	offer
+	keeping
+	making
+}
+
+// changeable is a value that is sealed. Recipe is how it is made; "" for by hand.
+type changeable struct {
+	Key, Recipe string
+	// Chosen is given anew, Made by the browser.
+	Chosen, Made bool
+}
+
+// Made are those that a program made.
+func (o change) Made() (keys []string) {
+	for _, v := range o.Values {
+		if v.Recipe != "" {
+			keys = append(keys, v.Key)
+		}
+	}
+	return keys
+}
+
+// keeping is where the ciphertext of a secret is.
+type keeping struct {
+	// Stored: in the key service's store, and a reference in Git. Cannot says why the
+	// person can keep none there.
+	Stored bool
+	Cannot *notice
 }
 
 // secretAt finds the stub of an object that an application builds.
@@ -60,16 +87,19 @@ func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error)
 	if err != nil {
 		return o, nil, err
 	}
-	if read == nil || read.Manifest == nil {
-		return o, nil, &statusError{http.StatusUnprocessableEntity, draft.ErrReference}
+	recipes, err := stub.Recipes(o.File, read.Manifest)
+	if err != nil {
+		recipes = nil // the secret's page says why
 	}
-	for _, block := range read.Manifest.Spec.Blocks {
-		for _, field := range block.Fields {
-			o.Keys = append(o.Keys, built.DataKey(field))
+	for _, key := range read.SealedKeys() {
+		one := changeable{Key: key}
+		if recipe, made := recipes[key]; made {
+			one.Recipe = recipe.String()
 		}
+		o.Values = append(o.Values, one)
 	}
-	slices.Sort(o.Keys)
-	o.Targets = reference.Sealed{Stub: read.Manifest}.Targets()
+	o.Stored = read.Reference != nil
+	o.Targets = reference.Sealed{Stub: read.Manifest, Reference: read.Reference}.Targets()
 	o.offer = offers(s, o.Placement, o.Targets)
 	return o, read.Manifest, nil
 }
@@ -83,11 +113,27 @@ func changeSecret(what, title string) func(*Console, http.ResponseWriter, *http.
 		}
 		o.What = what
 		o.Given, o.Readers = wired(manifest.Spec.DeliverAs, o.Namespace, o.Readers)
-		if recipes, err := stub.Recipes(o.File, manifest); err == nil {
-			o.Made = slices.Sorted(maps.Keys(recipes))
+		if o.Stored && what != "retire" {
+			o.Cannot = cannotKeep(r.Context())
 		}
+		o.choose(r.URL.Query())
 		return c.show(w, r, page{Template: "change.html", Title: title, Section: "secrets", Body: o})
 	}
+}
+
+// cannotKeep says why a person can keep no ciphertext in the key service's store; nil where
+// they can. It is asked before they type.
+func cannotKeep(ctx context.Context) *notice {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	s, err := service(ctx)
+	if err == nil {
+		err = stored.MayPut(ctx, s)
+	}
+	if err == nil {
+		return nil
+	}
+	return troubleOf("What you would change is kept in the key service's store, and you cannot put it there", err)
 }
 
 // wired tells readers to which a secret is wired from those that name it in files of their
@@ -133,10 +179,14 @@ func (c *Console) makeChange(w http.ResponseWriter, r *http.Request) error {
 	choice := draft.Choice{Kind: draft.Kind(r.PostForm.Get("kind")), Placement: o.Placement, File: o.File}
 	switch choice.Kind {
 	case draft.Change:
-		choice.Keys = slices.Sorted(slices.Values(r.PostForm["key"]))
-		if len(choice.Keys) == 0 {
-			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoKey}
+		r.PostForm.Del("csrf")
+		if err := o.choose(r.PostForm); err != nil {
+			o.What, o.Wrong = "change", problemOf(err)
+			return c.show(w, r, page{Template: "change.html", Title: "Change a value", Section: "secrets", Body: o,
+				Status: http.StatusUnprocessableEntity})
 		}
+		choice.Keys, choice.Recipes = o.keys(), o.Recipes
+		choice.Begun = o.path() + "/change?" + o.again().Encode()
 	case draft.Add, draft.Single, draft.Remove:
 		if choice.Targets, err = chosenTargets(r.PostForm["target"]); err != nil {
 			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoTarget}

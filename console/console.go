@@ -21,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/console/logbook"
 	"github.com/bulla-dev/bulla/console/pages"
 	"github.com/bulla-dev/bulla/console/sealed"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -93,6 +94,7 @@ func New(o Options) (*Console, error) {
 		stubs: &sealed.Stubs{}, proposals: o.Proposals, accounts: o.Accounts}
 	if o.Clone != nil {
 		c.drafts = draft.NewDesk(o.Clone, o.Drafts)
+		c.drafts.Service = func(ctx context.Context) (stored.Service, error) { return service(ctx) }
 	}
 	return c, nil
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
@@ -13,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/console/wizard"
 	"github.com/bulla-dev/bulla/desk/proposal"
+	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -69,6 +72,8 @@ type valuesPage struct {
 	Back string
 	// Cannot says why this console seals nothing.
 	Cannot string
+	// Weak are values that the browser makes and somebody can guess.
+	Weak []string
 }
 
 // field is one value's: its key, as the job or the shape names it.
@@ -83,6 +88,11 @@ func (c *Console) sealPage(w http.ResponseWriter, r *http.Request) error {
 	body := valuesPage{Draft: d, Steps: through, At: len(through) - 2, Asked: fieldsOf(d.Choice), Back: d.Begun}
 	if err := c.canSeal(); err != nil {
 		body.Cannot = err.Error()
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.Recipes)) {
+		if weak := values.Weak(key, d.Recipes[key]); weak != "" {
+			body.Weak = append(body.Weak, weak)
+		}
 	}
 	return c.show(w, r, page{Template: "seal.html", Title: "Values", Section: "new", Body: body})
 }
@@ -211,7 +221,7 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, again looked
 	if err != nil {
 		return err
 	}
-	body["Preview"] = p
+	body["Preview"], body["Store"] = p, storeOf(r.Context(), p.Draft)
 	status := http.StatusOK
 	if again.Failed != nil {
 		status = http.StatusBadGateway

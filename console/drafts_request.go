@@ -22,6 +22,12 @@ func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Prev
 	if err != nil {
 		return err
 	}
+	if err := proposals.Bars; err != nil {
+		return c.previewed(w, r, looked{Failed: err})
+	}
+	if err := c.keep(r.Context(), p.Draft); err != nil {
+		return c.previewed(w, r, looked{Failed: err})
+	}
 	done, err := proposals.Propose(r.Context(), Proposal{
 		Commit: p.Commit, Branch: branchOf(p), Title: p.Title(), Text: p.Text})
 	c.forges.forget(branchOf(p))
@@ -29,11 +35,13 @@ func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Prev
 		// The draft is kept, and shown with what to do: a remote that is gone comes back.
 		return c.previewed(w, r, looked{Failed: err})
 	}
-	if done.NotOpened == nil {
+	if !done.Again {
 		c.drafts.Drop(p.ID, owner(r))
 		if held := person(r.Context()).Forge; held != nil {
 			held.Wait("")
 		}
+	}
+	if done.NotOpened == nil {
 		http.Redirect(w, r, "/requests/"+done.Branch, http.StatusSeeOther)
 		return nil
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/console/logbook"
 	"github.com/bulla-dev/bulla/console/sealed"
 	"github.com/bulla-dev/bulla/desk/auditlog"
@@ -43,10 +45,14 @@ type toReplace struct {
 	// Parts are those of Made that one draft makes anew, Left how many it leaves for the next.
 	Parts []rotation.Part
 	Left  int
-	// Stored are references: their values are in the store, and a draft has none of them.
-	Stored int
+	// Stored are references that the draft leaves out, since the person can keep no
+	// ciphertext in the store: NotKept says why.
+	Stored  int
+	NotKept *notice
 
 	lost []exposure.Lost
+	// room is how many bytes of references' stubs one draft has yet.
+	room int64
 }
 
 // toRotate are values of one file.
@@ -56,8 +62,8 @@ type toRotate struct {
 	Why     string
 	ReadBy  []string
 	Targets []string
-	// Rotate is where new values of it begin, Change where people give them; "" for
-	// references, whose stub is in the store.
+	// Rotate is where new values of it begin, Change where people give them; "" of what no
+	// application builds.
 	Rotate, Change string
 }
 
@@ -154,6 +160,8 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 
 // decide says what of it can be made anew. What nobody can compare counts as read.
 func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) error {
+	b.room = draft.MaxSize / 2
+	cannot := sync.OnceValue(func() *notice { return cannotKeep(store.ctx) })
 	wanted, err := rotation.Wanted(b.Cluster, b.Lost, stubs, true)
 	if err != nil {
 		return err
@@ -180,7 +188,7 @@ func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) er
 		for _, d := range rotation.Decide(manifest, recipes, fields, b.Cluster) {
 			one := toRotate{File: s.Path, Keys: keysOf(d.Fields), Why: d.Why, ReadBy: readers,
 				Targets: rotation.Targets(manifest.Spec.Blocks[d.Block], b.Cluster)}
-			if uses := i.Uses[s.Path]; len(uses) > 0 && s.Reference == nil {
+			if uses := i.Uses[s.Path]; len(uses) > 0 {
 				ref := sealed.Ref{Placement: uses[0].Placement, Namespace: uses[0].Namespace, Name: uses[0].Name}
 				one.Rotate, one.Change = ref.Path()+"/rotate", ref.Path()+"/change"
 			}
@@ -189,7 +197,7 @@ func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) er
 				continue
 			}
 			b.Made = append(b.Made, one)
-			b.part(one, s.Reference != nil)
+			b.part(one, s.Reference, cannot)
 		}
 	}
 	return nil

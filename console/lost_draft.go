@@ -4,21 +4,27 @@ import (
 	"net/http"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/desk/rotation"
 )
 
-// part takes one row into the draft that makes all of them anew.
-func (b *lostBody) part(one toRotate, stored bool) {
+// part takes one row into the draft that makes all of them anew. r is its reference; nil of
+// a stub.
+func (b *lostBody) part(one toRotate, r *api.SealedReference, cannot func() *notice) {
 	last := len(b.Parts) - 1
 	switch {
-	case stored:
+	case r != nil && cannot() != nil:
+		b.NotKept = cannot()
 		b.Stored++
 	case last >= 0 && b.Parts[last].File == one.File:
 		b.Parts[last].Keys = append(b.Parts[last].Keys, one.Keys...)
-	case len(b.Parts) == draft.MostFiles:
+	case len(b.Parts) == draft.MostFiles, r != nil && r.Spec.Stub.Size > b.room:
 		b.Left++
 	default:
+		if r != nil {
+			b.room -= r.Spec.Stub.Size
+		}
 		b.Parts = append(b.Parts, rotation.Part{File: one.File, Keys: one.Keys})
 	}
 }

@@ -40,8 +40,10 @@ type Proposed struct {
 	Link string
 	// Number of the pull request; 0 for none.
 	Number int
-	// NotOpened says why there is no pull request, and what to do.
+	// NotOpened says why there is no pull request, and what to do. Again: the forge is known,
+	// and the same call may open it later.
 	NotOpened error
+	Again     bool
 }
 
 // Proposals proposes by git and, where there is one, a forge. It is a [Proposer], and what
@@ -121,7 +123,7 @@ func (p *Proposals) Propose(ctx context.Context, what Proposal) (Proposed, error
 	}
 	request, err := at.OpenRequest(ctx, forge.Pull{Branch: what.Branch, Base: p.Base, Title: what.Title, Body: what.Text})
 	if err != nil {
-		done.NotOpened = err
+		done.NotOpened, done.Again = err, true
 		return done, nil
 	}
 	done.Link, done.Number = request.URL, request.Number

@@ -41,6 +41,7 @@ var routes = []route{
 	{"POST /drafts/{id}/jobs", (*Console).jobs},
 	{"POST /drafts/{id}/blocks", (*Console).blocks},
 	{"POST /drafts/{id}/again", (*Console).again},
+	{"POST /drafts/{id}/store", (*Console).refer},
 	{"POST /drafts/{id}/propose", (*Console).propose},
 	{"POST /drafts/{id}/drop", (*Console).dropDraft},
 	{"GET /secrets/{placement}/{namespace}/{name}/change", changeSecret("change", "Change a value")},

@@ -4,9 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/console/clone"
-	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/console/sealed"
 	"github.com/bulla-dev/bulla/console/standing"
 	"github.com/bulla-dev/bulla/desk/ledger"
@@ -146,12 +144,6 @@ func (c *Console) secret(w http.ResponseWriter, r *http.Request) error {
 		return unknownSecret(all, ref, i.Failed[ref.Placement])
 	}
 	body.Actions = actions(ref)
-	if found.Stored() {
-		// Its stub is in the store, and a draft holds files of Git alone.
-		body.Actions = nil
-		body.Notices = append(body.Notices, notice{Tone: "warn",
-			What: "It is not changed here: " + draft.ErrReference.Error(), Do: fault.Hint(draft.ErrReference)})
-	}
 	body.Secret, body.Recovery = found, len(s.Model.Fleet.Spec.RecoveryRecipients)
 	store := keptFor(ctx, s.Model.Fleet.Spec.ID)
 	body.Clusters = sealed.Standing(s.Model, found, status, store.stub)

@@ -15,7 +15,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/logbook"
-	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/fixtures/auditlog"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
@@ -24,7 +23,6 @@ import (
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/sealing"
-	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
 // logged is said with an audit log of fixtures/auditlog. It stands in for the connection
@@ -37,6 +35,28 @@ type logged struct {
 	refuse error
 	forged bool
 	stored map[string][]byte
+	// roles are what the person has; refusePut refuses what they put, and was is how often
+	// that was asked.
+	roles     []string
+	refusePut error
+	puts      int
+}
+
+func (l *logged) Describe(context.Context) (*keyservicev1.DescribeResponse, error) {
+	return &keyservicev1.DescribeResponse{Roles: l.roles}, l.refuse
+}
+
+func (l *logged) PutStub(_ context.Context, data []byte) (digest string, was bool, err error) {
+	if l.puts++; l.refusePut != nil {
+		return "", false, l.refusePut
+	}
+	if l.stored == nil {
+		l.stored = map[string][]byte{}
+	}
+	digest = api.StubDigest(data)
+	_, was = l.stored[digest]
+	l.stored[digest] = data
+	return digest, was, nil
 }
 
 func (l *logged) GetStub(_ context.Context, digest string) ([]byte, error) {
@@ -392,24 +412,8 @@ func TestASecretLeadsToWhatChangesIt(t *testing.T) {
 // TestAReferenceIsShownAsAStubIs: its keys are known where the store gives its stub.
 func TestAReferenceIsShownAsAStubIs(t *testing.T) {
 	w := newSealedWorld(t)
-	s, err := w.console.clone.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := s.Tree.ReadFile(dbFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := reference.Of(w.root.ID, dbFile, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := stub.RenderReference(dbFile, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.repo.Commit(t, "keep it in the store", testfleet.Files{dbFile: string(file)})
-	w.shows(dbPage, http.StatusOK, "It is not changed here", "bulla reference back", "!"+dbPage+"/change",
+	r, data := w.refer()
+	w.shows(dbPage, http.StatusOK, dbPage+"/change", dbPage+"/rotate", dbPage+"/clusters", dbPage+"/retire",
 		"SealedReference", "Allowed</span>", "set/stores", "password",
 		"Under which key a reference opens is not shown", "!<code><bdi>"+w.spec.SealingKeys[0].ID)
 	w.service.stored = map[string][]byte{r.Spec.Stub.Digest: data}

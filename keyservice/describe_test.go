@@ -26,6 +26,9 @@ func TestTheServiceSaysToPeopleHowItIs(t *testing.T) {
 		if skew := time.Since(time.UnixMicro(out.GetTime())); skew < 0 || skew > time.Minute {
 			t.Errorf("its clock is %s off", skew)
 		}
+		if roles := out.GetRoles(); len(roles) != 1 || roles[0] != string(config.RoleDeveloper) {
+			t.Errorf("a developer is told to be %v", roles)
+		}
 		if end := time.UnixMicro(out.GetAuthorityNotAfter()); !end.Equal(w.service.Authority().NotAfter) {
 			t.Errorf("the authority ends on %s", end)
 		}

@@ -243,7 +243,8 @@ func (s *Server) answer(o Options) {
 		&rollout.Ordering{Clerk: s.Clerk, Pacing: pacing},
 		&following{Clerk: s.Clerk, heads: s.heads, store: s.store},
 		&stubs.Keeping{Clerk: s.Clerk, Store: s.store, Bounds: s.config.Stubs.WithDefaults()},
-		&describing{Clerk: s.Clerk, version: o.Version, health: s.health, pushes: s.pushes, authority: s.authority},
+		&describing{Clerk: s.Clerk, version: o.Version, health: s.health, pushes: s.pushes, authority: s.authority,
+			people: s.front.people},
 	}
 }
 

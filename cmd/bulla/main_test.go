@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	kustomize.MaybeRunBuildWorker()
 	hsm.MaybeRunWorker()
 	testscript.Main(m, map[string]func(){"bulla": recorded, "kubectl-bulla": recorded, "flux-bulla": recorded,
-		"browser": browser, "visit": visit, "shows": shows, "taken": taken})
+		"browser": browser, "visit": visit, "shows": shows, "taken": taken, "change": change})
 }
 
 // recorded is main with a copy of its output kept for the canary sweep.

@@ -15,9 +15,9 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -97,7 +97,7 @@ func (a *app) openStubs(ctx context.Context, paths []string, o openOptions) erro
 	if err := finder.Build(ctx); err != nil {
 		return err
 	}
-	store := stored.Of(a.Shell, repo.Model.Fleet.Spec.ID)
+	store := a.Shell.Store(repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	var secrets []map[string]any
 	for _, path := range paths {

@@ -10,10 +10,10 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/naming"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -88,7 +88,7 @@ func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) err
 	if err != nil {
 		return err
 	}
-	store := stored.Of(a.Shell, repo.Model.Fleet.Spec.ID)
+	store := a.Shell.Store(repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	renewed, refused := 0, 0
 	for _, file := range stubs {

@@ -13,7 +13,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -76,7 +75,7 @@ func (a *app) reseal(ctx context.Context, commit, inline bool) error {
 		return err
 	}
 	defer admin.Close()
-	store := stored.Of(a.Shell, repo.Model.Fleet.Spec.ID)
+	store := a.Shell.Store(repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	job := &reseal.Job{Repo: repo, Service: admin, Store: store, Inline: inline,
 		Head: strings.TrimSpace(head), Progress: a.Progress()}

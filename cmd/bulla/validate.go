@@ -28,6 +28,10 @@ builds every placement for every cluster with the code that the key service and
 the controllers use, and looks whether every sealed value is bound to the object
 that it becomes and locked for every cluster that it is placed on.
 
+A value that the fleet's recovery keys do not open, or that another key opens, is a
+problem if it was sealed since the fleet has them, and a warning if it is older:
+nobody here can seal them in. The history is looked at for that.
+
 Objects of Kubernetes' own kinds are read as an API server reads them: a field
 that there is not, or a value of the wrong type, is a problem. Custom kinds are
 left to their owners.

@@ -145,12 +145,15 @@ func cmdContent(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdResign signs a changed fleet.yaml by the root key of its fleet:
 //
-//	resign FILE SERIAL [no-recovery]
+//	resign FILE SERIAL [no-recovery | recovery=RECIPIENT]
 func cmdResign(ts *testscript.TestScript, neg bool, args []string) {
 	fleet := must(api.ParseFleet(args[0], []byte(ts.ReadFile(args[0]))))
 	fleet.Spec.Serial = must(strconv.ParseInt(args[1], 10, 64))
 	if len(args) > 2 {
 		fleet.Spec.RecoveryRecipients = nil
+		if recipient, ok := strings.CutPrefix(args[2], "recovery="); ok {
+			fleet.Spec.RecoveryRecipients = []string{recipient}
+		}
 	}
 	w := worldOf(ts)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(w.roots[fleet.Spec.ID].File(w.t, &fleet.Spec)), 0o644))

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/desk/naming"
 )
 
@@ -33,7 +33,7 @@ func (m *Moved) Error() string {
 // [Moved] where both change the same, unless mine says that a person saw that, and means
 // theirs.
 func (d *Desk) Current(ctx context.Context, draft Draft, mine bool) (Draft, error) {
-	now, err := d.Clone.Snapshot(ctx)
+	now, err := d.newest(ctx)
 	if err != nil || now.Commit == draft.Base {
 		return draft, err
 	}
@@ -42,31 +42,32 @@ func (d *Desk) Current(ctx context.Context, draft Draft, mine bool) (Draft, erro
 		if err != nil {
 			return draft, err
 		}
-		if moved := draft.moved(before, now); moved != nil {
+		if moved := draft.moved(ctx, d.on(ctx, before), now); moved != nil {
 			return draft, moved
 		}
 	}
 	switch {
 	case !draft.Kind.Seals():
-		if draft.Files, err = draft.unsealed(now); err != nil {
+		done, err := draft.unsealed(ctx, now)
+		if err != nil {
 			return draft, err
 		}
-		draft.Base = now.Commit
+		draft.Base, draft.Files, draft.Keep = now.Commit, done.files, done.keep
 		return d.store.Put(draft, time.Now())
 	case draft.Blocks == nil:
 		draft.Base = now.Commit
 		return d.store.Put(draft, time.Now())
 	}
 	next, err := d.Take(ctx, draft, draft.Blocks)
-	if err != nil {
+	if err != nil && !errors.As(err, new(*StoreError)) {
 		return draft, fault.New("seal the values again: what they are for is another now; your choices are kept", "%w", err)
 	}
-	return next, nil
+	return next, err
 }
 
 // moved says what both change, nil for nothing. Other values of the same secret are no
 // matter: blocks stand for themselves.
-func (draft Draft) moved(before, now *clone.Snapshot) *Moved {
+func (draft Draft) moved(ctx context.Context, before, now base) *Moved {
 	for file, data := range draft.Files {
 		was, _ := before.Tree.ReadFile(file)
 		is, _ := now.Tree.ReadFile(file)
@@ -74,9 +75,9 @@ func (draft Draft) moved(before, now *clone.Snapshot) *Moved {
 			continue
 		}
 		m := &Moved{File: file, Commit: now.Commit}
-		a, errA := api.ParseSealedManifest(file, was)
-		b, errB := api.ParseSealedManifest(file, is)
-		if data == nil || len(is) == 0 || len(was) == 0 || errA != nil || errB != nil {
+		// Of a reference whose stub nobody gives it is not known which values both change.
+		a, b := before.manifest(ctx, file), now.manifest(ctx, file)
+		if data == nil || len(is) == 0 || len(was) == 0 || a == nil || b == nil {
 			if draft.Kind == New && file != draft.File && len(was) > 0 && len(is) > 0 {
 				continue // a kustomization, to which the line is added again
 			}
@@ -92,7 +93,7 @@ func (draft Draft) moved(before, now *clone.Snapshot) *Moved {
 // both are the fields of the draft's blocks that differ between two versions of a stub.
 func (draft Draft) both(file string, a, b *api.SealedManifest) (fields []string) {
 	blocks := draft.Blocks
-	if own, err := api.ParseSealedManifest(file, draft.Files[file]); err == nil {
+	if own, err := api.ParseSealedManifest(file, draft.stub(file)); err == nil {
 		// Of several files each may have a field of that name.
 		blocks = slices.DeleteFunc(slices.Clone(blocks), func(sealed api.Block) bool {
 			return !slices.ContainsFunc(own.Spec.Blocks, func(b api.Block) bool { return b.Payload == sealed.Payload })
@@ -106,6 +107,14 @@ func (draft Draft) both(file string, a, b *api.SealedManifest) (fields []string)
 		}
 	}
 	return fields
+}
+
+// stub is what a file of the draft stands for.
+func (draft Draft) stub(file string) []byte {
+	if kept := draft.Keep[file]; kept != nil {
+		return kept
+	}
+	return draft.Files[file]
 }
 
 func payloadOf(m *api.SealedManifest, field string) string {

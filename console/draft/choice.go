@@ -52,11 +52,14 @@ type Choice struct {
 	Shape Shape
 	// Keys whose values are given, sorted.
 	Keys []string
-	// Recipes of those that the browser makes.
+	// Recipes of those that the browser makes. A key of a change without one is given, and
+	// was generated before at most.
 	Recipes values.Recipes
 	// Targets that were chosen; none for those of the application.
 	Targets []sealing.Target
 	Deliver []api.DeliverAs
+	// Stored keeps the ciphertext of a stub in the key service's store, and a reference in Git.
+	Stored bool
 	// Begun is the address at which all of it was chosen; "" where one choice was all.
 	Begun string
 	// Many is what a draft of several files is of; nil for others.
@@ -155,8 +158,6 @@ func (e *FieldError) Unwrap() error { return e.error }
 
 // What a page says of choices that are none.
 var (
-	ErrReference = fault.New("use `bulla set` in a clone, or `bulla reference back` first",
-		"this secret keeps its values in the key service's store")
 	ErrNoKey    = fault.New("choose at least one", "nothing says which value changes")
 	ErrNoTarget = fault.New("choose a set or a cluster", "nothing says for which clusters")
 )

@@ -11,6 +11,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/sealer"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -18,6 +19,8 @@ import (
 type Desk struct {
 	Clone   *clone.Clone
 	Builder *kustomize.Builder
+	// Service keeps the stubs of references, in the name of who asks; nil has none.
+	Service func(context.Context) (stored.Service, error)
 
 	store Store
 }
@@ -30,15 +33,17 @@ func NewDesk(c *clone.Clone, memory int64) *Desk {
 // Begin keeps a choice of a person as of the newest commit. What needs no value is whole
 // at once.
 func (d *Desk) Begin(ctx context.Context, owner string, c Choice) (Draft, error) {
-	s, err := d.Clone.Snapshot(ctx)
+	s, err := d.newest(ctx)
 	if err != nil {
 		return Draft{}, err
 	}
 	draft := Draft{Owner: owner, Choice: c, Base: s.Commit}
 	if !c.Kind.Seals() {
-		if draft.Files, err = c.unsealed(s); err != nil {
+		done, err := c.unsealed(ctx, s)
+		if err != nil {
 			return draft, err
 		}
+		draft.Files, draft.Keep = done.files, done.keep
 	} else if len(c.Keys) > 0 || c.Kind != New && c.Kind != Change {
 		all, err := c.at(ctx, d.Builder, s)
 		if err != nil {
@@ -75,7 +80,7 @@ func (d *Desk) Ask(ctx context.Context, draft Draft, keys []string) (*Asking, er
 		}
 		draft.Keys = keys
 	}
-	s, err := d.Clone.Snapshot(ctx)
+	s, err := d.newest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,14 +95,14 @@ func (d *Desk) Ask(ctx context.Context, draft Draft, keys []string) (*Asking, er
 	if len(asking.Jobs) == 0 {
 		return nil, fault.New("give a value", "there is nothing to seal")
 	}
-	draft.Base, draft.Blocks, draft.Files = s.Commit, nil, nil
+	draft.Base, draft.Blocks, draft.Files, draft.Keep = s.Commit, nil, nil, nil
 	_, err = d.store.Put(draft, time.Now())
 	return asking, err
 }
 
 // Take writes what the browser sealed.
 func (d *Desk) Take(ctx context.Context, draft Draft, blocks []api.Block) (Draft, error) {
-	s, err := d.Clone.Snapshot(ctx)
+	s, err := d.newest(ctx)
 	if err != nil {
 		return draft, err
 	}
@@ -105,10 +110,10 @@ func (d *Desk) Take(ctx context.Context, draft Draft, blocks []api.Block) (Draft
 	if err != nil {
 		return draft, err
 	}
-	files, err := all.take(draft.Choice, blocks)
+	done, err := all.take(draft.Choice, blocks)
 	if err != nil {
 		return draft, fmt.Errorf("take what was sealed: %w", err)
 	}
-	draft.Base, draft.Blocks, draft.Files = s.Commit, blocks, files
+	draft.Base, draft.Blocks, draft.Files, draft.Keep = s.Commit, blocks, done.files, done.keep
 	return d.store.Put(draft, time.Now())
 }

@@ -10,6 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/desk/rotation"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -76,6 +77,82 @@ func TestASecondOneLosesNothing(t *testing.T) {
 	if mine, err := w.Current(t.Context(), same, true); err != nil || mine.Base == same.Base {
 		t.Errorf("meant all the same: %v", err)
 	}
+}
+
+// TestTwoWhoChangeAReferenceLoseNothing: another value of it is no matter, the same one is
+// told by its name, and what nobody can compare is told as changed.
+func TestTwoWhoChangeAReferenceLoseNothing(t *testing.T) {
+	w := newWorld(t)
+	const file = "apps/app/db.yaml"
+	kept := keeping{}
+	w.Service = func(context.Context) (stored.Service, error) { return kept, nil }
+	c := draft.Choice{Kind: draft.New, Placement: "app", Name: "db", Shape: draft.File, Keys: []string{"a", "b"}, Stored: true}
+	merge := func(d draft.Draft) {
+		t.Helper()
+		if _, err := api.ParseSealedReference(file, d.Files[file]); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Put(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		w.merge(d.Files)
+	}
+	d := w.seal(w.begin(c), map[string]string{"a": "1", "b": "2"})
+	if len(kept) != 0 {
+		t.Error("a draft is in the store")
+	}
+	merge(d)
+	change := func(key string) draft.Draft {
+		return w.seal(w.begin(draft.Choice{Kind: draft.Change, Placement: "app", File: file, Keys: []string{key}}),
+			map[string]string{key: "new"})
+	}
+	first, other, same := change("a"), change("b"), change("a")
+	merge(first)
+	next, err := w.Current(t.Context(), other, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, _ := api.ParseSealedManifest(file, first.Keep[file])
+	is, err := api.ParseSealedManifest(file, next.Keep[file])
+	if err != nil || is.Spec.Blocks[0].Payload != was.Spec.Blocks[0].Payload ||
+		is.Spec.Blocks[1].Payload != other.Blocks[0].Payload {
+		t.Errorf("another value of the same secret: one of both is lost (%v)", err)
+	}
+	var moved *draft.Moved
+	if _, err := w.Current(t.Context(), same, false); !errors.As(err, &moved) || len(moved.Fields) != 1 ||
+		moved.Fields[0] != "a" {
+		t.Errorf("the same value: %v", err)
+	}
+	if mine, err := w.Current(t.Context(), same, true); err != nil || mine.Base == same.Base {
+		t.Errorf("meant all the same: %v", err)
+	}
+	late := change("b")
+	merge(change("b"))
+	clear(kept)
+	if _, err := w.Current(t.Context(), late, false); !errors.As(err, &moved) || len(moved.Fields) != 0 {
+		t.Errorf("nobody can compare: %v", err)
+	}
+	if _, err := w.Current(t.Context(), late, true); !errors.As(err, new(*draft.StoreError)) {
+		t.Errorf("nobody has the stub: %v", err)
+	}
+	if away := w.begin(draft.Choice{Kind: draft.Away, Placement: "app", File: file}); away.Files[file] != nil {
+		t.Error("it stays")
+	}
+}
+
+// keeping stands in for the key service's store: what stubs it has.
+type keeping map[string][]byte
+
+func (k keeping) GetStub(_ context.Context, digest string) ([]byte, error) {
+	if data, ok := k[digest]; ok {
+		return data, nil
+	}
+	return nil, errors.New("there is no such stub")
+}
+
+func (k keeping) PutStub(_ context.Context, data []byte) (string, bool, error) {
+	k[api.StubDigest(data)] = data
+	return api.StubDigest(data), false, nil
 }
 
 func TestWhatIsThereChanges(t *testing.T) {

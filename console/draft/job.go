@@ -8,7 +8,6 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/console/sealer"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/sealjob"
@@ -23,12 +22,13 @@ import (
 type work struct {
 	*sealjob.Job
 
+	place place
 	asked *sealjob.Asked
 	said  []string
 }
 
 // at asks what a choice seals at a commit: one work for each file.
-func (c Choice) at(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot) (works, error) {
+func (c Choice) at(ctx context.Context, b *kustomize.Builder, s base) (works, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
@@ -40,14 +40,14 @@ func (c Choice) at(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot)
 }
 
 // one is the work of a choice of one file.
-func (c Choice) one(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot) (*work, error) {
-	where, err := c.where(s)
+func (c Choice) one(ctx context.Context, b *kustomize.Builder, s base) (*work, error) {
+	where, err := c.where(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	keys := c.Keys
 	if c.Kind != New && c.Kind != Change {
-		if keys, err = c.keys(where); err != nil {
+		if keys, err = c.keys(where.Where); err != nil {
 			return nil, err
 		}
 	}
@@ -59,13 +59,14 @@ func (c Choice) one(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot
 		whom.Targets, whom.More = nil, c.Targets
 	}
 	whom.TwoLock = slices.ContainsFunc(c.Targets, func(t sealing.Target) bool { return t.Kind == sealing.Cluster })
-	return ask(ctx, b, s, sealjob.Job{What: valuesOf(keys), Whom: whom, Where: where,
+	return ask(ctx, b, s, where, sealjob.Job{What: valuesOf(keys), Whom: whom,
 		How: sealjob.How{Apart: c.Kind == Rotate}})
 }
 
 // ask fills a job in, and asks it what is to be sealed.
-func ask(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot, job sealjob.Job) (*work, error) {
-	w := &work{Job: &job}
+func ask(ctx context.Context, b *kustomize.Builder, s base, where place, job sealjob.Job) (*work, error) {
+	job.Where = where.Where
+	w := &work{Job: &job, place: where}
 	say := func(format string, args ...any) { w.said = append(w.said, fault.New("", format, args...).Error()) }
 	quiet := func(string, ...any) {}
 	repo := &fleetrepo.Repo{Tree: s.Tree.Draft(), Model: s.Model}
@@ -87,29 +88,15 @@ func valuesOf(keys []string) sealjob.What {
 }
 
 // where is the stub's file at a commit: as it is there, or begun.
-func (c Choice) where(s *clone.Snapshot) (sealjob.Where, error) {
+func (c Choice) where(ctx context.Context, s base) (place, error) {
 	if c.Kind == New {
-		return c.begin(s)
+		where, err := c.begin(s)
+		return place{Where: where}, err
 	}
-	return whereIs(s, c.File)
+	return s.at(ctx, c.File)
 }
 
-func whereIs(s *clone.Snapshot, file string) (sealjob.Where, error) {
-	data, err := s.Tree.ReadFile(file)
-	if err != nil || !api.ClaimsStub(data) {
-		return sealjob.Where{}, fault.New("load the page anew: it may be gone since", "there is no secret in %.200q", file)
-	}
-	read, err := model.ParseStub(file, data)
-	if err != nil {
-		return sealjob.Where{}, err
-	}
-	if read == nil || read.Manifest == nil {
-		return sealjob.Where{}, ErrReference
-	}
-	return sealjob.Where{File: file, Old: data, Text: data, Stub: read.Manifest}, nil
-}
-
-func (c Choice) begin(s *clone.Snapshot) (where sealjob.Where, err error) {
+func (c Choice) begin(s base) (where sealjob.Where, err error) {
 	p := s.Model.Placements[c.Placement]
 	if p == nil {
 		return where, fault.New("choose one that is there", "there is no application %.60q", c.Placement)

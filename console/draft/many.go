@@ -40,7 +40,7 @@ type works []*work
 
 // lost asks what is sealed anew where a cluster is lost. What can be made is decided by what
 // stands there now: whoever chose has seen an older commit.
-func (m *Many) lost(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot) (all works, err error) {
+func (m *Many) lost(ctx context.Context, b *kustomize.Builder, s base) (all works, err error) {
 	if _, err := rotation.CheckGone(s.Model, m.Cluster); err != nil {
 		return nil, err
 	}
@@ -49,16 +49,16 @@ func (m *Many) lost(ctx context.Context, b *kustomize.Builder, s *clone.Snapshot
 			MostFiles)
 	}
 	for _, part := range m.Parts {
-		where, err := whereIs(s, part.File)
+		where, err := s.at(ctx, part.File)
 		if err != nil {
 			return nil, err
 		}
-		keys, err := m.anew(where, part)
+		keys, err := m.anew(where.Where, part)
 		if err != nil {
 			return nil, err
 		}
 		never := []sealing.Target{{Kind: sealing.Cluster, Name: m.Cluster}}
-		w, err := ask(ctx, b, s, sealjob.Job{What: valuesOf(keys), Whom: sealjob.Whom{Never: never}, Where: where,
+		w, err := ask(ctx, b, s, where, sealjob.Job{What: valuesOf(keys), Whom: sealjob.Whom{Never: never},
 			How: sealjob.How{Apart: true}})
 		if err != nil {
 			return nil, err
@@ -108,21 +108,22 @@ func (all works) asking(c Choice) (*Asking, error) {
 }
 
 // take writes what a browser sealed, file by file.
-func (all works) take(c Choice, blocks []api.Block) (map[string][]byte, error) {
-	files := map[string][]byte{}
+func (all works) take(c Choice, blocks []api.Block) (done written, err error) {
 	for i, w := range all {
 		own := min(len(w.asked.Changes), len(blocks))
 		if i == len(all)-1 {
 			own = len(blocks) // also what is too much: the last one refuses it
 		}
-		written, err := w.take(c, blocks[:own])
+		one, err := w.take(c, blocks[:own])
 		if err != nil {
-			return nil, err
+			return done, err
 		}
-		maps.Copy(files, written)
+		for file, data := range one.files {
+			done = done.with(file, data, one.keep[file])
+		}
 		blocks = blocks[own:]
 	}
-	return files, nil
+	return done, nil
 }
 
 // suspended is the cluster's file that says so: nothing is opened there, nothing pruned.

@@ -14,7 +14,7 @@ import (
 // and one draft in any case.
 const (
 	Life      = 12 * time.Hour
-	MaxSize   = 3 << 20
+	MaxSize   = 4 << 20
 	Memory    = 256 << 20
 	share     = 8
 	mostOfOne = 50
@@ -33,6 +33,9 @@ type Draft struct {
 	Blocks []api.Block
 	// Files of the commit, by path; nil for one that goes.
 	Files map[string][]byte
+	// Keep are the stubs that the key service's store gets before a branch names them, by
+	// the file of the reference that does.
+	Keep map[string][]byte
 	// Commit has the files on Base; "" until somebody looked at it. What is proposed is what
 	// they saw, and pressed again it is the same one.
 	Commit string
@@ -50,6 +53,9 @@ func (d Draft) Sealed() bool { return len(d.Files) > 0 }
 func (d Draft) size() (size int64) {
 	for name, data := range d.Files {
 		size += int64(len(name) + len(data))
+	}
+	for _, data := range d.Keep {
+		size += int64(len(data))
 	}
 	for _, block := range d.Blocks {
 		size += int64(len(block.Payload))

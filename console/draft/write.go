@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,34 +14,29 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/desk/stub"
-	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/desk/yamltext"
 )
 
 // take writes blocks that a browser sealed; see Take of desk/sealjob.
-func (w *work) take(c Choice, blocks []api.Block) (map[string][]byte, error) {
+func (w *work) take(c Choice, blocks []api.Block) (done written, err error) {
 	out, err := w.asked.Take(blocks)
 	if err != nil {
-		return nil, err
-	}
-	made := values.Recipes{}
-	if c.Kind == New {
-		made = c.Recipes
+		return done, err
 	}
 	if c.Kind == New || c.Kind == Change {
-		if out.Data, err = w.WithRecipes(out.Data, made); err != nil {
-			return nil, err
+		if out.Data, err = w.WithRecipes(out.Data, c.Recipes); err != nil {
+			return done, err
 		}
 	}
 	if out.Data, err = deliver(w.Where.File, out.Data, c.Deliver); err != nil {
-		return nil, err
+		return done, err
 	}
-	files := maps.Clone(w.Where.Also)
-	if files == nil {
-		files = map[string][]byte{}
+	data, keep, err := w.place.next(w.Fleet.Repo.Model.Fleet.Spec.ID, out.Data, c.Stored)
+	if err != nil {
+		return done, err
 	}
-	files[w.Where.File] = out.Data
-	return files, nil
+	done.files = maps.Clone(w.Where.Also)
+	return done.with(w.Where.File, data, keep), nil
 }
 
 func deliver(file string, data []byte, entries []api.DeliverAs) ([]byte, error) {
@@ -60,49 +56,54 @@ func deliver(file string, data []byte, entries []api.DeliverAs) ([]byte, error) 
 }
 
 // unsealed are the files of a choice that seals nothing.
-func (c Choice) unsealed(s *clone.Snapshot) (map[string][]byte, error) {
+func (c Choice) unsealed(ctx context.Context, s base) (done written, err error) {
 	switch c.Kind {
 	case Retire:
 		file := s.Model.Files[api.KindPlacement+"/"+c.Placement]
 		if s.Model.Placements[c.Placement] == nil || file == "" {
-			return nil, fault.New("load the page anew: it may be gone since", "there is no application %.60q", c.Placement)
+			return done, fault.New("load the page anew: it may be gone since", "there is no application %.60q", c.Placement)
 		}
-		return map[string][]byte{file: nil}, nil
+		done.files = map[string][]byte{file: nil}
 	case Away:
-		where, err := c.where(s)
-		if err != nil {
-			return nil, err
+		// What it keeps in a store is not looked at: it goes whatever is there.
+		if _, err = s.file(c.File); err == nil {
+			done.files, err = without(s.Snapshot, c.File)
 		}
-		return without(s, where.File)
 	case Remove:
-		return c.remove(s)
+		done, err = c.remove(ctx, s)
 	case Suspend:
-		return c.Many.suspended(s)
+		done.files, err = c.Many.suspended(s.Snapshot)
 	case Enrol:
-		return c.Many.enrolled(s)
+		done.files, err = c.Many.enrolled(s.Snapshot)
+	default:
+		err = fmt.Errorf("%s is sealed in a browser", c.Kind)
 	}
-	return nil, fmt.Errorf("%s is sealed in a browser", c.Kind)
+	return done, err
 }
 
 // remove takes the locks for targets out of a stub. Payloads stay.
-func (c Choice) remove(s *clone.Snapshot) (map[string][]byte, error) {
-	where, err := c.where(s)
+func (c Choice) remove(ctx context.Context, s base) (done written, err error) {
+	where, err := c.where(ctx, s)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
 	for _, target := range c.Targets {
 		locks, err := where.Without(target)
 		if err != nil {
-			return nil, err
+			return done, err
 		}
 		if where.Text, err = stub.SetLocks(where.File, where.Text, where.Stub, locks); err != nil {
-			return nil, err
+			return done, err
 		}
 		if where.Stub, err = api.ParseSealedManifest(where.File, where.Text); err != nil {
-			return nil, err
+			return done, err
 		}
 	}
-	return map[string][]byte{where.File: where.Text}, nil
+	data, keep, err := where.next(s.Model.Fleet.Spec.ID, where.Text, false)
+	if err != nil {
+		return done, err
+	}
+	return done.with(where.File, data, keep), nil
 }
 
 // without is a stub's file gone, and its line in the kustomization beside it.

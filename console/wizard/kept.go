@@ -13,14 +13,15 @@ import (
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
-// alphabetOf is what a generated value is made of, in words.
-type alphabetOf struct{ Name, Label string }
+// Alphabet is what a generated value is made of, in words.
+type Alphabet struct{ Name, Label string }
 
-func alphabets() (all []alphabetOf) {
+// Alphabets are all that there are.
+func Alphabets() (all []Alphabet) {
 	words := map[string]string{"alnum": "letters and digits", "base64url": "letters, digits, - and _",
 		"digits": "digits alone", "hex": "0 to 9 and a to f", "printable": "letters, digits and signs"}
 	for _, name := range values.Alphabets() {
-		all = append(all, alphabetOf{name, cmp.Or(words[name], name)})
+		all = append(all, Alphabet{name, cmp.Or(words[name], name)})
 	}
 	return all
 }

@@ -34,7 +34,7 @@ type Wizard struct {
 
 	Applications []application
 	Shapes       []shapeOf
-	Alphabets    []alphabetOf
+	Alphabets    []Alphabet
 	Workloads    []workloadOf
 	Sets         []setOf
 	Clusters     []string
@@ -84,7 +84,7 @@ var fieldsOfStep = [][]string{{"application"}, {"shape", "name", "keys", "length
 func New(
 	ctx context.Context, b *kustomize.Builder, s *clone.Snapshot, chosen url.Values, wrong error,
 ) (*Wizard, error) {
-	v := &Wizard{Steps: Steps, Chosen: chosen, Kept: map[string][]string{}, Alphabets: alphabets()}
+	v := &Wizard{Steps: Steps, Chosen: chosen, Kept: map[string][]string{}, Alphabets: Alphabets()}
 	v.At = v.step(s)
 	if wrong == nil {
 		wrong = v.early(ctx, b, s)

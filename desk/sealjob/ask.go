@@ -129,10 +129,7 @@ func (a *Asked) check(i int, block api.Block) error {
 	if err != nil {
 		return fmt.Errorf("it is no ciphertext: %w", err)
 	}
-	if err := payload.CheckRecovery(a.sealer.Recovery); err != nil {
-		return fmt.Errorf("the fleet's recovery keys would not open it: %w", err)
-	}
-	return nil
+	return stub.Recoverable(payload, a.sealer.Recovery)
 }
 
 // bound wants each new block to be sealed for the object that the stub becomes: the

@@ -15,6 +15,23 @@ type Recipe = value.Recipe
 // Alphabets are the names of the alphabets, sorted.
 func Alphabets() []string { return value.Alphabets() }
 
+// guessable bits and less are tried out in an afternoon where nothing counts the tries.
+const guessable = 64
+
+// Weak says of a key's recipe that its values can be guessed; "" of one whose cannot.
+func Weak(key string, r Recipe) string {
+	bits := r.Bits()
+	if bits >= guessable {
+		return ""
+	}
+	characters := "characters"
+	if r.Length == 1 {
+		characters = "character"
+	}
+	return fmt.Sprintf("key %s: %d %s of %s can be guessed with %.0f bits; 64 and more are out of reach", key, r.Length,
+		characters, r.Alphabet, bits)
+}
+
 // Generate makes a value as flags ask for it. Bits is what somebody must guess.
 func Generate(length int, alphabet string) (made []byte, bits float64, err error) {
 	if !slices.Contains(Alphabets(), alphabet) {

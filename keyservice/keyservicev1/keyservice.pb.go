@@ -4594,8 +4594,11 @@ type DescribeResponse struct {
 	Parts []*ServicePart `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
 	// When the certificate of the fleet's authority ends: microseconds since 1970, UTC.
 	AuthorityNotAfter int64 `protobuf:"varint,4,opt,name=authority_not_after,json=authorityNotAfter,proto3" json:"authority_not_after,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What the configuration has the caller use the service as, in order, such as
+	// "developer". A service of before it was said gives none.
+	Roles         []string `protobuf:"bytes,5,rep,name=roles,proto3" json:"roles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DescribeResponse) Reset() {
@@ -4654,6 +4657,13 @@ func (x *DescribeResponse) GetAuthorityNotAfter() int64 {
 		return x.AuthorityNotAfter
 	}
 	return 0
+}
+
+func (x *DescribeResponse) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
 }
 
 // ServicePart is one thing that the service needs, or has.
@@ -5024,12 +5034,13 @@ const file_keyservice_keyservicev1_keyservice_proto_rawDesc = "" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\"%\n" +
 	"\x0fGetStubResponse\x12\x12\n" +
 	"\x04stub\x18\x01 \x01(\fR\x04stub\"\x11\n" +
-	"\x0fDescribeRequest\"\xa8\x01\n" +
+	"\x0fDescribeRequest\"\xbe\x01\n" +
 	"\x10DescribeResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x126\n" +
 	"\x05parts\x18\x03 \x03(\v2 .bulla.keyservice.v1.ServicePartR\x05parts\x12.\n" +
-	"\x13authority_not_after\x18\x04 \x01(\x03R\x11authorityNotAfter\"m\n" +
+	"\x13authority_not_after\x18\x04 \x01(\x03R\x11authorityNotAfter\x12\x14\n" +
+	"\x05roles\x18\x05 \x03(\tR\x05roles\"m\n" +
 	"\vServicePart\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
 	"\afitness\x18\x02 \x01(\x0e2\x1c.bulla.keyservice.v1.FitnessR\afitness\x12\x12\n" +

@@ -86,5 +86,8 @@ func (r Recipe) Make() (value []byte, bits float64, err error) {
 		}
 		value[i] = letters[n.Int64()]
 	}
-	return value, float64(r.Length) * math.Log2(float64(len(letters))), nil
+	return value, r.Bits(), nil
 }
+
+// Bits is what somebody must guess of a value that is made so.
+func (r Recipe) Bits() float64 { return float64(r.Length) * math.Log2(float64(len(alphabets[r.Alphabet]))) }

@@ -491,8 +491,8 @@ type AdminServiceClient interface {
 	// GetStub returns the bytes of a stub that is kept. They are ciphertext. Roles:
 	// developer, operator.
 	GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error)
-	// Describe says which build the service is, and what of it works, as its readiness
-	// does. It changes nothing. Every role.
+	// Describe says which build the service is, what of it works, as its readiness
+	// does, and which roles the caller has. It changes nothing. Every role.
 	Describe(context.Context, *keyservicev1.DescribeRequest) (*keyservicev1.DescribeResponse, error)
 }
 
@@ -774,8 +774,8 @@ type AdminServiceHandler interface {
 	// GetStub returns the bytes of a stub that is kept. They are ciphertext. Roles:
 	// developer, operator.
 	GetStub(context.Context, *keyservicev1.GetStubRequest) (*keyservicev1.GetStubResponse, error)
-	// Describe says which build the service is, and what of it works, as its readiness
-	// does. It changes nothing. Every role.
+	// Describe says which build the service is, what of it works, as its readiness
+	// does, and which roles the caller has. It changes nothing. Every role.
 	Describe(context.Context, *keyservicev1.DescribeRequest) (*keyservicev1.DescribeResponse, error)
 }
 

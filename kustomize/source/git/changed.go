@@ -19,6 +19,18 @@ type Change struct {
 	// Author and Subject are what its author wrote: a stranger's words.
 	Author, Subject string
 	Time            time.Time
+	// Made is, of a merge that took what another side has, the commit which made that; nil
+	// of others, of a merge that made something of both, and where the history that was
+	// looked at does not say.
+	Made *Change
+}
+
+// Maker is who made it: of a merge that of what it took.
+func (c Change) Maker() Change {
+	if c.Made != nil {
+		return *c.Made
+	}
+	return c
 }
 
 // Changed lists the newest commits that changed one of the paths, files or folders, the
@@ -52,12 +64,17 @@ func (c *Clone) Changed(ctx context.Context, newest string, paths []string, most
 				return nil, false, fmt.Errorf("look through history: %w", err)
 			}
 		}
-		touched, err := diff.anyOf(parent, at, paths)
+		path, touched, err := diff.anyOf(parent, at, paths)
 		if err != nil {
 			return nil, false, fmt.Errorf("look through history: %w", err)
 		}
 		if touched {
-			changes = append(changes, c.change(name))
+			change := c.change(name)
+			if made := diff.maker(name, path, look); made != name && made != "" {
+				by := c.change(made)
+				change.Made = &by
+			}
+			changes = append(changes, change)
 		}
 		if parent == nil {
 			return changes, true, nil
@@ -67,17 +84,47 @@ func (c *Clone) Changed(ctx context.Context, newest string, paths []string, most
 	return changes, false, nil
 }
 
-func (d *treeDiff) anyOf(before, after *commit, paths []string) (bool, error) {
+// anyOf is the first of paths that differs.
+func (d *treeDiff) anyOf(before, after *commit, paths []string) (path string, touched bool, err error) {
 	var from tree.Hash
 	if before != nil {
 		from = before.tree
 	}
 	for _, path := range paths {
 		if _, touched, err := d.touches(from, after.tree, path); err != nil || touched {
-			return touched, err
+			return path, touched, err
 		}
 	}
-	return false, nil
+	return "", false, nil
+}
+
+// maker is the commit that made what a path is in another one: of parents that have the
+// same, the first is followed, as git log does. It reads at most so many; "" says that
+// nobody knows.
+func (d *treeDiff) maker(name, path string, look int) string {
+	at, err := d.objects.commit(name)
+	for range look {
+		if err != nil {
+			return ""
+		}
+		next, parent := "", (*commit)(nil)
+		for _, hash := range at.parents {
+			if parent, err = d.objects.commit(hash.String()); err != nil {
+				return ""
+			}
+			if _, touched, err := d.touches(parent.tree, at.tree, path); err != nil {
+				return ""
+			} else if !touched {
+				next = hash.String()
+				break
+			}
+		}
+		if next == "" {
+			return name
+		}
+		name, at = next, parent
+	}
+	return ""
 }
 
 func (c *Clone) change(name string) Change {

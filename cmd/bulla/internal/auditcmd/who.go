@@ -15,13 +15,13 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/exposure"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
@@ -273,7 +273,7 @@ func Lost(
 	history := exposure.OpenClone(repo.Root)
 	stubs, unreadable := exposure.Stubs(repo.Tree)
 	s.LeaveOutAll(unreadable)
-	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	store := s.Store(repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	lost := exposure.After(exposure.Readings(entries), stubs, history, keptBy(ctx, s, store, repo))
 	for i := range lost {

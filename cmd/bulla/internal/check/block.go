@@ -116,6 +116,7 @@ func (b *blockCheck) binding() {
 		b.report(false, ".payload", "the payload is damaged: %v; hint: "+restore, err)
 		return
 	}
+	b.recovery(b.file, b.index, b.block, payload)
 	for o := range b.use.clusters {
 		c, err := sealing.ContextOf(b.model.Fleet.Spec.ID, b.use.manifest, b.index, o.namespace, o.name)
 		if err != nil {

@@ -58,6 +58,7 @@ func Fleet(
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	f.checkRecovery(ctx, head)
 	since{fleet: f, head: head, builds: b.all}.check()
 	findings := merged(f.findings)
 	columns(f.tree.ReadFile, findings)

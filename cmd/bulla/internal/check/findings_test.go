@@ -51,6 +51,10 @@ func (w world) sealedWrong(t *testing.T) map[string]wrong {
 	}
 	good := to("set/stores")
 	other := w.sealed(t, func(s *testfleet.Secret) { s.BuiltName = "x" })
+	more := w
+	recoverable := w.spec
+	recoverable.RecoveryRecipients = []string{recipient(t)}
+	more.sealer = testfleet.SealerOf(t, &recoverable)
 	as := func(old, with string) string { return strings.Replace(good, old, with, 1) }
 	return map[string]wrong{
 		"nothing":           {file, good, ""},
@@ -59,7 +63,12 @@ func (w world) sealedWrong(t *testing.T) map[string]wrong {
 		"a superseded key":  {file, as("2026-11-a", "last"), `.*warning: .*"last" is Superseded.*`},
 		"a damaged lock":    {file, as("ciphertext: ", "ciphertext: AAAA"), ".*the lock is damaged.*"},
 		"a damaged payload": {file, as("      YWdl", "      AAAA"), ".*the payload is damaged.*"},
-		"another object":    {file, other, ".*sealed for another object than app/db, .*"},
+		"a recovery key of nobody": {file, more.sealed(t, func(*testfleet.Secret) {}),
+			`.*warning: spec.blocks\[0\].payload: the recovery keys that open it are not those of the fleet: .*; hint: .*`},
+		"a recovery key of nobody, where nobody builds": {"spare/db.yaml", more.sealed(t, func(*testfleet.Secret) {}),
+			"spare: note: .*\nspare/db.yaml: warning: no placement builds this stub\n" +
+				`spare/db.yaml:.*warning: spec.blocks\[0\].payload: the recovery keys .*`},
+		"another object": {file, other, ".*sealed for another object than app/db, .*"},
 		"a set that is gone": {file, to("set/stores", "set/gone"),
 			`.*warning: .*set "gone" is not in the fleet: this lock is for nobody`},
 		"no lock where it is placed": {file, to("set/few"),

@@ -19,6 +19,8 @@ type fleet struct {
 	findings map[Finding]bool
 	// parsed are the files that a finding's place was looked for in.
 	parsed map[string][]*yaml.Node
+	// unrecovered wait for what history says of when they were sealed.
+	unrecovered []unrecovered
 }
 
 func (f *fleet) add(findings ...Finding) {

@@ -29,6 +29,7 @@ func (s *stubs) checkLoose(broken map[string]bool) {
 	}
 	for _, stub := range all {
 		s.recipes(stub.Path, stub.Manifest, stub.SealedKeys())
+		s.looseRecovery(stub.Path, stub.Manifest)
 	}
 	ofPlacement := func(p model.Problem) bool { return strings.HasPrefix(p.File, "placements/") }
 	if slices.ContainsFunc(s.model.Problems, ofPlacement) {

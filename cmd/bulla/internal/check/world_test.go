@@ -119,3 +119,12 @@ func (w world) findings(t *testing.T, files testfleet.Files) string {
 func selecting(name, label string) string {
 	return strings.Replace(testfleet.Set(name), "tier: store", label, 1)
 }
+
+func recipient(t *testing.T) string {
+	t.Helper()
+	identity, err := softkey.NewIdentity("recovery")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity.Recipient()
+}

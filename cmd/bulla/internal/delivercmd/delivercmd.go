@@ -12,7 +12,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/yamltext"
@@ -90,7 +89,7 @@ func run(ctx context.Context, s *shell.Shell, name string, o *Flags, c changes) 
 	if err != nil {
 		return err
 	}
-	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	store := s.Store(repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	read, err := store.Read(ctx, file, was)
 	if err != nil {
@@ -110,7 +109,7 @@ func run(ctx context.Context, s *shell.Shell, name string, o *Flags, c changes) 
 		return err
 	}
 	if c.dryRun {
-		return store.Show(s, read, data)
+		return store.Show(s.Stdout, read, data)
 	}
 	if err := store.Replace(ctx, read, repo.Abs(file), data); err != nil {
 		return err

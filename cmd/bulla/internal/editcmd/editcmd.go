@@ -14,7 +14,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/yamltext"
@@ -62,7 +61,7 @@ func run(ctx context.Context, s *shell.Shell, name, kept string) error {
 	if !api.ClaimsStub(was) {
 		return fault.New("name a stub; other files are edited as they are", "%s is not a %s", file, api.KindSealedManifest)
 	}
-	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	store := s.Store(repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	read, err := store.Read(ctx, file, was)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/desk/built"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -125,7 +125,7 @@ func (o *options) openAll(
 ) (files []file, left int, err error) {
 	progress := s.Progress()
 	defer progress("")
-	store := stored.Of(s, finder.Repo.Model.Fleet.Spec.ID)
+	store := s.Store(finder.Repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	for i, stub := range stubs {
 		progress("opening %d of %d: %s", i+1, len(stubs), stub.Path)

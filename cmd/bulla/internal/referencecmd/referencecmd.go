@@ -14,10 +14,10 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
@@ -93,7 +93,7 @@ func (o options) run(ctx context.Context, s *shell.Shell, args []string) error {
 	if err != nil {
 		return err
 	}
-	m := &moving{options: o, shell: s, repo: repo, store: stored.Of(s, repo.Model.Fleet.Spec.ID),
+	m := &moving{options: o, shell: s, repo: repo, store: s.Store(repo.Model.Fleet.Spec.ID),
 		head: sync.OnceValue(func() *tree.Tree { return headOf(repo.Root) })}
 	defer m.store.Close()
 	// All are read before the first is written: a mistake in the last is told at once.

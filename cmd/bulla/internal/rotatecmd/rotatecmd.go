@@ -14,7 +14,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/desk/values"
@@ -87,7 +86,7 @@ func run(ctx context.Context, s *shell.Shell, o options, args []string) error {
 	}
 	r := &rotation{options: o, shell: s, repo: repo, builder: shell.Builder(repo.Root), tree: repo.Tree,
 		files: map[string][]byte{}, report: report{Replaced: []replaced{}, People: []people{}},
-		store: stored.Of(s, repo.Model.Fleet.Spec.ID), keep: map[string][]byte{}}
+		store: s.Store(repo.Model.Fleet.Spec.ID), keep: map[string][]byte{}}
 	defer r.store.Close()
 	if o.exposed != "" {
 		return r.exposed(ctx)

@@ -11,11 +11,11 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/sealcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	rotate "github.com/bulla-dev/bulla/desk/rotation"
 	"github.com/bulla-dev/bulla/desk/sealjob"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/kustomize"
@@ -92,7 +92,7 @@ func (r *rotation) make(file string, block api.Block, recipes values.Recipes, se
 	source := &values.Source{}
 	for _, field := range block.Fields {
 		key := keyOf(field)
-		value, bits, err := recipes[key].Make()
+		value, _, err := recipes[key].Make()
 		if err == nil {
 			err = source.Value(set, key, value)
 		}
@@ -100,7 +100,7 @@ func (r *rotation) make(file string, block api.Block, recipes values.Recipes, se
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		// A branch may have made the recipe shorter, for a value that is to be guessed.
-		sealcmd.WarnGuessable(r.shell, key, recipes[key], bits)
+		sealcmd.WarnGuessable(r.shell, key, recipes[key])
 	}
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/delivercmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/sealjob"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/desk/values"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -91,7 +91,7 @@ func (o *options) job(ctx context.Context, s *shell.Shell, stub string) (_ *work
 	opening := &opening{
 		fleet: fleet, what: what, placement: o.whom.placement,
 		asked: asked.with(manifest), manifest: manifest, anew: o.replace, verb: o.verb,
-		store: stored.Of(s, repo.Model.Fleet.Spec.ID),
+		store: s.Store(repo.Model.Fleet.Spec.ID),
 	}
 	defer func() {
 		if err != nil {

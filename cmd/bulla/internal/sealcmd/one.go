@@ -28,9 +28,6 @@ func (o *one) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.alphabet, "alphabet", "alnum", "with --generate, the `alphabet`: "+list(values.Alphabets()))
 }
 
-// guessable bits and less are tried out in an afternoon where nothing counts the tries.
-const guessable = 64
-
 // single is the one value of a verb: its key, and how it is read.
 type single struct {
 	key  string
@@ -68,20 +65,19 @@ func (o *one) of(s *shell.Shell, f *pflag.FlagSet, key string) (*single, error) 
 // made is a value that is made by a recipe, and that nobody sees.
 func made(s *shell.Shell, key string, recipe values.Recipe) *single {
 	return &single{key, func(source *values.Source, set values.Set) error {
-		value, bits, err := values.Generate(recipe.Length, recipe.Alphabet)
+		value, _, err := values.Generate(recipe.Length, recipe.Alphabet)
 		if err != nil {
 			return err
 		}
-		WarnGuessable(s, key, recipe, bits)
+		WarnGuessable(s, key, recipe)
 		return source.Value(set, key, value)
 	}, &recipe}
 }
 
 // WarnGuessable tells of a value that was made by too short a recipe, whoever wrote that.
-func WarnGuessable(s *shell.Shell, key string, recipe values.Recipe, bits float64) {
-	if bits < guessable {
-		s.Warnf("key %s: %s of %s can be guessed with %.0f bits; 64 and more are out of reach",
-			key, shell.Count(recipe.Length, "character"), recipe.Alphabet, bits)
+func WarnGuessable(s *shell.Shell, key string, recipe values.Recipe) {
+	if weak := values.Weak(key, recipe); weak != "" {
+		s.Warnf("%s", weak)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/naming"
@@ -52,7 +51,7 @@ func removeTarget(ctx context.Context, s *shell.Shell, name string, target seali
 	if !api.ClaimsStub(was) {
 		return fault.New(verbTarget.noStub(file, ofSecret.Match(was)), "%s is not a %s", file, api.KindSealedManifest)
 	}
-	store := stored.Of(s, repo.Model.Fleet.Spec.ID)
+	store := s.Store(repo.Model.Fleet.Spec.ID)
 	defer store.Close()
 	read, err := store.Read(ctx, file, was)
 	if err != nil {
@@ -67,7 +66,7 @@ func removeTarget(ctx context.Context, s *shell.Shell, name string, target seali
 		return err
 	}
 	if dryRun {
-		return store.Show(s, read, data)
+		return store.Show(s.Stdout, read, data)
 	}
 	if err := store.Replace(ctx, read, repo.Abs(file), data); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/sealjob"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -41,6 +42,10 @@ func (o options) write(ctx context.Context, s *shell.Shell, job *work, out *seal
 	for _, key := range out.Gone {
 		s.Printf("  /data/%s taken away\n", key)
 	}
+	if len(out.Data) >= stored.Large && (job.read == nil || job.read.Reference == nil) {
+		s.Notef("%s has %d bytes, and each new value adds as much to every clone: `bulla reference %s`, before it is "+
+			"committed, keeps its ciphertext in the key service's store", where.File, len(out.Data), where.File)
+	}
 	if o.replace {
 		return finishReplace(s, job.Job)
 	}
@@ -50,7 +55,7 @@ func (o options) write(ctx context.Context, s *shell.Shell, job *work, out *seal
 // show prints the file instead.
 func (w *work) show(s *shell.Shell, text []byte) error {
 	if w.read != nil {
-		return w.store.Show(s, w.read, text)
+		return w.store.Show(s.Stdout, w.read, text)
 	}
 	_, err := printable.Product(s.Stdout).Write(text)
 	return err

@@ -12,7 +12,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/desk/built"
@@ -78,7 +77,7 @@ func (a run) listKeys(ctx context.Context, format render.Format) error {
 
 func (a run) keyRows(ctx context.Context, repo *fleetrepo.Repo) ([]keyuse.Row, error) {
 	spec := &repo.Model.Fleet.Spec
-	store := stored.Of(a.Shell, spec.ID)
+	store := a.Shell.Store(spec.ID)
 	defer store.Close()
 	reader := keyuse.Reader{Kept: func(path string, r *api.SealedReference) (*api.SealedManifest, error) {
 		return store.Stub(ctx, path, r)

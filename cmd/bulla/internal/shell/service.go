@@ -4,6 +4,7 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/hexid"
 	"github.com/bulla-dev/bulla/desk/login"
+	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/keyservice/client"
 )
 
@@ -32,4 +33,16 @@ func (a *Shell) Admin(fleetFlag string) (*client.Admin, error) {
 		return nil, err
 	}
 	return login.Load(fleet)
+}
+
+// Store is the key service's store of a fleet's stubs, in the name of who is logged in.
+// Close it.
+func (a *Shell) Store(fleet string) *stored.Store {
+	return stored.New(fleet, func() (stored.Service, error) {
+		admin, err := a.Admin(fleet)
+		if err != nil {
+			return nil, err // else there would be a Service that is nil
+		}
+		return admin, nil
+	}, a.Progress())
 }

@@ -10,7 +10,6 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/stored"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/exposure"
 )
@@ -83,7 +82,7 @@ func (t *tracer) stub(ctx context.Context, s exposure.Stub, current bool) {
 	manifest := s.Manifest
 	if s.Reference != nil {
 		t.way.Stub.Stored = s.Reference.Spec.Stub.Digest
-		store := stored.Of(t.shell, t.repo.Model.Fleet.Spec.ID)
+		store := t.shell.Store(t.repo.Model.Fleet.Spec.ID)
 		defer store.Close()
 		var err error
 		if manifest, err = store.Stub(ctx, s.Path, s.Reference); err != nil {

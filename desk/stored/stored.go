@@ -1,20 +1,20 @@
 // Package stored reads and writes the files of sealed values, wherever their ciphertext
 // lies: in the file itself, a stub, or in the key service's store, named by a reference.
 //
-// Commands that change a stub change a reference alike: they take its stub from the
-// store, change that, and keep the changed one there before the file names it.
+// Who changes a stub changes a reference alike: they take its stub from the store, change
+// that, and keep the changed one there before the file, or a commit, names it.
 package stored
 
 import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"reflect"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -25,8 +25,11 @@ import (
 type Service interface {
 	GetStub(ctx context.Context, digest string) ([]byte, error)
 	PutStub(ctx context.Context, stub []byte) (digest string, was bool, err error)
-	Close()
 }
+
+// Large is the size of a stub, in bytes, from which on a reference should stand in Git in
+// its place: each new value adds as much to every clone, for ever.
+const Large = 128 << 10
 
 // Store is the key service's, of one fleet. It is asked when something of it is needed,
 // and not before: who has no reference needs no login. It is not safe for concurrent use.
@@ -37,21 +40,16 @@ type Store struct {
 	service  Service
 }
 
-// Of is the store of a fleet, in the name of who is logged in. Close it.
-func Of(s *shell.Shell, fleet string) *Store {
-	return &Store{fleet: fleet, progress: s.Progress(), open: func() (Service, error) {
-		admin, err := s.Admin(fleet)
-		if err != nil {
-			return nil, err // else there would be a Service that is nil
-		}
-		return admin, nil
-	}}
+// New is the store of a fleet, in the name of whom open asks for. Progress says what takes
+// long; "" is that nothing does.
+func New(fleet string, open func() (Service, error), progress func(format string, args ...any)) *Store {
+	return &Store{fleet: fleet, open: open, progress: progress}
 }
 
-// Close ends its connections.
+// Close ends the connections of a service that has some.
 func (s *Store) Close() {
-	if s.service != nil {
-		s.service.Close()
+	if c, ok := s.service.(interface{ Close() }); ok {
+		c.Close()
 	}
 }
 
@@ -178,12 +176,12 @@ func (s *Store) Keep(ctx context.Context, path string, keep []byte) (was bool, e
 }
 
 // Show prints what would stand in the file, and keeps nothing.
-func (s *Store) Show(to *shell.Shell, f *File, text []byte) error {
+func (s *Store) Show(to io.Writer, f *File, text []byte) error {
 	data, _, err := f.Next(s.fleet, text)
 	if err != nil {
 		return err
 	}
-	_, err = printable.Product(to.Stdout).Write(data)
+	_, err = printable.Product(to).Write(data)
 	return err
 }
 
