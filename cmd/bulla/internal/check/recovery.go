@@ -50,12 +50,12 @@ func (f *fleet) checkRecovery(ctx context.Context, head *Head) {
 	for _, u := range f.unrecovered {
 		finding := Finding{File: u.file, Line: f.blockLine(u.file, u.index),
 			Field: fmt.Sprintf("spec.blocks[%d].payload", u.index)}
-		why := "it was sealed since the fleet has them"
+		why := "it was sealed since fleet.yaml names them so"
 		switch {
 		case !known:
-			finding.Warning, why = true, "the history that is here does not say since when the fleet has them"
+			finding.Warning, why = true, "the history that is here does not say which is older"
 		case older[u.payload]:
-			finding.Warning, why = true, "it is older than they are"
+			finding.Warning, why = true, "it is older than what fleet.yaml names"
 		}
 		finding.Problem = fmt.Sprintf("%v; %s; hint: %s", u.err, why, fault.Hint(u.err))
 		f.add(finding)
