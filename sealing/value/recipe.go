@@ -90,4 +90,6 @@ func (r Recipe) Make() (value []byte, bits float64, err error) {
 }
 
 // Bits is what somebody must guess of a value that is made so.
-func (r Recipe) Bits() float64 { return float64(r.Length) * math.Log2(float64(len(alphabets[r.Alphabet]))) }
+func (r Recipe) Bits() float64 {
+	return float64(r.Length) * math.Log2(float64(len(alphabets[r.Alphabet])))
+}
