@@ -27,7 +27,8 @@ func TestAValueIsMadeByTheBrowserFromNowOn(t *testing.T) {
 		"made, as it is usual": {url.Values{"make": {"user"}}, "password=32,alnum user=32,alnum", []string{"user"}},
 		"made, as it was asked": {url.Values{"make": {"user"}, "key": {"user"}, "length": {"40"}, "alphabet": {"hex"}},
 			"password=32,alnum user=40,hex", []string{"user"}},
-		"made again, longer":  {url.Values{"make": {"password"}, "length": {"48"}}, "password=48,alnum", []string{"password"}},
+		"made again, longer": {url.Values{"make": {"password"}, "length": {"48"}}, "password=48,alnum",
+			[]string{"password"}},
 		"given by hand again": {url.Values{"key": {"password"}}, "", nil},
 		"one of each": {url.Values{"key": {"password", "user"}, "make": {"user"}, "alphabet": {"digits"}}, "user=32,digits",
 			[]string{"user"}},
@@ -78,8 +79,9 @@ func TestWhatCannotBeMadeIsToldWhereItIsTyped(t *testing.T) {
 		form.Set("kind", "change")
 		out := w.press(dbPage+"/draft", form)
 		page := out.Body.String()
-		if out.Code != http.StatusUnprocessableEntity || !strings.Contains(page, want) || !strings.Contains(page, "What to do") ||
-			!strings.Contains(page, `action="`+dbPage+`/draft"`) || strings.Contains(page, "<script>") {
+		if out.Code != http.StatusUnprocessableEntity || !strings.Contains(page, want) ||
+			!strings.Contains(page, "What to do") || !strings.Contains(page, `action="`+dbPage+`/draft"`) ||
+			strings.Contains(page, "<script>") {
 			t.Errorf("%v: %d, no %q in %s", form, out.Code, want, page)
 		}
 	}

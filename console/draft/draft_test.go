@@ -86,7 +86,8 @@ func TestTwoWhoChangeAReferenceLoseNothing(t *testing.T) {
 	const file = "apps/app/db.yaml"
 	kept := keeping{}
 	w.Service = func(context.Context) (stored.Service, error) { return kept, nil }
-	c := draft.Choice{Kind: draft.New, Placement: "app", Name: "db", Shape: draft.File, Keys: []string{"a", "b"}, Stored: true}
+	c := draft.Choice{Kind: draft.New, Placement: "app", Name: "db", Shape: draft.File, Keys: []string{"a", "b"},
+		Stored: true}
 	merge := func(d draft.Draft) {
 		t.Helper()
 		if _, err := api.ParseSealedReference(file, d.Files[file]); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/desk/built"
+	"github.com/bulla-dev/bulla/desk/recoverable"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -129,7 +130,7 @@ func (a *Asked) check(i int, block api.Block) error {
 	if err != nil {
 		return fmt.Errorf("it is no ciphertext: %w", err)
 	}
-	return stub.Recoverable(payload, a.sealer.Recovery)
+	return recoverable.Check(payload, a.sealer.Recovery)
 }
 
 // bound wants each new block to be sealed for the object that the stub becomes: the
