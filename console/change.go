@@ -8,6 +8,8 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/console/sealed"
+	"github.com/bulla-dev/bulla/console/wizard"
 	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -21,31 +23,15 @@ type change struct {
 	Placement        string
 	Namespace, Name  string
 	File             string
-	Values           []changeable
 	Targets          []string
 	Readers, Reaches []string
 	// Given are those Readers to which the secret itself is wired: that goes with it.
 	Given []string
-	offer
+	// Wrong is what of a choice cannot be.
+	Wrong *problem
+	wizard.Offer
+	wizard.Anew
 	keeping
-	making
-}
-
-// changeable is a value that is sealed. Recipe is how it is made; "" for by hand.
-type changeable struct {
-	Key, Recipe string
-	// Chosen is given anew, Made by the browser.
-	Chosen, Made bool
-}
-
-// Made are those that a program made.
-func (o change) Made() (keys []string) {
-	for _, v := range o.Values {
-		if v.Recipe != "" {
-			keys = append(keys, v.Key)
-		}
-	}
-	return keys
 }
 
 // keeping is where the ciphertext of a secret is.
@@ -92,7 +78,7 @@ func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error)
 		recipes = nil // the secret's page says why
 	}
 	for _, key := range read.SealedKeys() {
-		one := changeable{Key: key}
+		one := wizard.Changeable{Key: key}
 		if recipe, made := recipes[key]; made {
 			one.Recipe = recipe.String()
 		}
@@ -100,7 +86,7 @@ func (c *Console) secretAt(r *http.Request) (change, *api.SealedManifest, error)
 	}
 	o.Stored = read.Reference != nil
 	o.Targets = reference.Sealed{Stub: read.Manifest, Reference: read.Reference}.Targets()
-	o.offer = offers(s, o.Placement, o.Targets)
+	o.Offer = wizard.Offers(s, o.Placement, o.Targets)
 	return o, read.Manifest, nil
 }
 
@@ -116,7 +102,7 @@ func changeSecret(what, title string) func(*Console, http.ResponseWriter, *http.
 		if o.Stored && what != "retire" {
 			o.Cannot = cannotKeep(r.Context())
 		}
-		o.choose(r.URL.Query())
+		o.Choose(r.URL.Query())
 		return c.show(w, r, page{Template: "change.html", Title: title, Section: "secrets", Body: o})
 	}
 }
@@ -180,13 +166,14 @@ func (c *Console) makeChange(w http.ResponseWriter, r *http.Request) error {
 	switch choice.Kind {
 	case draft.Change:
 		r.PostForm.Del("csrf")
-		if err := o.choose(r.PostForm); err != nil {
+		if err := o.Choose(r.PostForm); err != nil {
 			o.What, o.Wrong = "change", problemOf(err)
 			return c.show(w, r, page{Template: "change.html", Title: "Change a value", Section: "secrets", Body: o,
 				Status: http.StatusUnprocessableEntity})
 		}
-		choice.Keys, choice.Recipes = o.keys(), o.Recipes
-		choice.Begun = o.path() + "/change?" + o.again().Encode()
+		at := sealed.Ref{Placement: o.Placement, Namespace: o.Namespace, Name: o.Name}
+		choice.Keys, choice.Recipes = o.Keys(), o.Recipes
+		choice.Begun = at.Path() + "/change?" + o.Again().Encode()
 	case draft.Add, draft.Single, draft.Remove:
 		if choice.Targets, err = chosenTargets(r.PostForm["target"]); err != nil {
 			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoTarget}

@@ -1,4 +1,4 @@
-package console
+package wizard
 
 import (
 	"cmp"
@@ -9,34 +9,48 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/console/draft"
-	"github.com/bulla-dev/bulla/console/sealed"
-	"github.com/bulla-dev/bulla/console/wizard"
 	"github.com/bulla-dev/bulla/desk/values"
 )
 
-// making is how values of a change come to be.
-type making struct {
+// Changeable is a value that is sealed. Recipe is how it is made; "" for by hand.
+type Changeable struct {
+	Key, Recipe string
+	// Chosen is given anew, Made by the browser.
+	Chosen, Made bool
+}
+
+// Anew is which values of a secret change, and how they come to be.
+type Anew struct {
+	Values []Changeable
 	// Length and Alphabet of what the browser makes, as they were written; "" as each was
-	// made before, else [usual].
+	// made before, else 32 letters and digits.
 	Length, Alphabet string
 	Recipes          values.Recipes
-	// Wrong is what of it cannot be.
-	Wrong *problem
 }
 
 // usual is a value that nobody guesses, and that every program takes.
 var usual = values.Recipe{Length: 32, Alphabet: "alnum"}
 
 // Alphabets are those that there are, in words.
-func (making) Alphabets() []wizard.Alphabet { return wizard.Alphabets() }
+func (Anew) Alphabets() []Alphabet { return Alphabets() }
 
-// choose reads which values change, and which of them the browser makes. What is made is
+// Made are those that a program made.
+func (o Anew) Made() (keys []string) {
+	for _, v := range o.Values {
+		if v.Recipe != "" {
+			keys = append(keys, v.Key)
+		}
+	}
+	return keys
+}
+
+// Choose reads which values change, and which of them the browser makes. What is made is
 // given anew, ticked or not.
-func (o *change) choose(f url.Values) error {
+func (o *Anew) Choose(f url.Values) error {
 	o.Length, o.Alphabet = strings.TrimSpace(f.Get("length")), f.Get("alphabet")
 	o.Recipes = values.Recipes{}
 	for _, key := range slices.Concat(f["key"], f["make"]) {
-		if !slices.ContainsFunc(o.Values, func(v changeable) bool { return v.Key == key }) {
+		if !slices.ContainsFunc(o.Values, func(v Changeable) bool { return v.Key == key }) {
 			return fault.New("choose among those that are shown", "the secret has no value %.60q", key)
 		}
 	}
@@ -52,14 +66,14 @@ func (o *change) choose(f url.Values) error {
 		}
 		o.Recipes[v.Key] = recipe
 	}
-	if len(o.keys()) == 0 {
+	if len(o.Keys()) == 0 {
 		return draft.ErrNoKey
 	}
 	return nil
 }
 
 // recipe is how a value is made: as it was asked, else as it was made before.
-func (o *change) recipe(v changeable) (values.Recipe, error) {
+func (o *Anew) recipe(v Changeable) (values.Recipe, error) {
 	recipe := usual
 	if before, err := values.ParseRecipes(v.Key + "=" + v.Recipe); err == nil {
 		recipe = before[v.Key]
@@ -77,7 +91,8 @@ func (o *change) recipe(v changeable) (values.Recipe, error) {
 	return recipe, nil
 }
 
-func (o *change) keys() (keys []string) {
+// Keys are those that are given anew, sorted as they stand.
+func (o *Anew) Keys() (keys []string) {
 	for _, v := range o.Values {
 		if v.Chosen {
 			keys = append(keys, v.Key)
@@ -86,8 +101,8 @@ func (o *change) keys() (keys []string) {
 	return keys
 }
 
-// again is what was chosen, as the page's address has it.
-func (o *change) again() url.Values {
+// Again is what was chosen, as the page's address has it.
+func (o *Anew) Again() url.Values {
 	f := url.Values{}
 	for _, v := range o.Values {
 		if v.Chosen {
@@ -104,8 +119,4 @@ func (o *change) again() url.Values {
 		f.Set("alphabet", o.Alphabet)
 	}
 	return f
-}
-
-func (o *change) path() string {
-	return sealed.Ref{Placement: o.Placement, Namespace: o.Namespace, Name: o.Name}.Path()
 }
