@@ -73,6 +73,9 @@ func (c Chart) Summary() string {
 	return fmt.Sprintf("%s: %s in all, the most in %s, %s", c.Title, count(all, c.Noun), most.Label, number(most.Value))
 }
 
+// Most is the height of the highest bar: bars alone do not say of how many they are.
+func (c Chart) Most() int { return c.most().Value }
+
 func (c Chart) most() Bar {
 	var most Bar
 	for _, b := range c.Bars {
