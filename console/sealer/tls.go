@@ -8,33 +8,25 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+	tag "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // What a pair of a certificate and its key is made of. crypto/x509 would be a third of what a
-// page loads; here public keys are compared, and nothing is verified.
+// page loads, and encoding/asn1 reads by reflection; here public keys are compared, and
+// nothing is verified.
 var (
 	oidRSA     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
 	oidEC      = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
 	oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
 )
 
-// algorithm is AlgorithmIdentifier of RFC 5280.
-type algorithm struct {
-	Algorithm  asn1.ObjectIdentifier
-	Parameters asn1.RawValue `asn1:"optional"`
-}
-
-// publicInfo is SubjectPublicKeyInfo of RFC 5280.
-type publicInfo struct {
-	Algorithm algorithm
-	Key       asn1.BitString
-}
-
 // checkPair wants a private key to be that of the first certificate. What it cannot read it
 // says nothing of, but for strict.
 func checkPair(cert, key []byte, strict bool) error {
-	chain, err := publicKeys(cert)
-	if err != nil || len(chain) == 0 {
+	chain, ok := publicKeys(cert)
+	if !ok {
 		if strict {
 			return &Error{"the certificate cannot be read", "choose the file that has -----BEGIN CERTIFICATE----- in it"}
 		}
@@ -63,44 +55,34 @@ func checkPair(cert, key []byte, strict bool) error {
 }
 
 // publicKeys are those of the certificates of a PEM text, in their order: each in a form in
-// which two that are equal have equal bytes.
-func publicKeys(text []byte) (all [][]byte, err error) {
+// which two that are equal have equal bytes; ok is false where one cannot be read.
+func publicKeys(text []byte) (all [][]byte, ok bool) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
-		info, err := publicInfoOf(block.Bytes)
-		if err != nil {
-			return nil, err
+		public, ok := certified(block.Bytes)
+		if !ok {
+			return nil, false
 		}
-		public := info.Key.RightAlign()
 		all = append(all, public)
 	}
-	return all, nil
+	return all, len(all) > 0
 }
 
-// publicInfoOf finds the public key in a certificate: RFC 5280, 4.1.
-func publicInfoOf(der []byte) (info publicInfo, err error) {
-	var outer, inner asn1.RawValue
-	if _, err = asn1.Unmarshal(der, &outer); err != nil {
-		return info, err
-	}
-	if _, err = asn1.Unmarshal(outer.Bytes, &inner); err != nil {
-		return info, err
-	}
-	rest := inner.Bytes
-	// serialNumber, signature, issuer, validity, subject; before them a version, where there is one.
-	for skip := 5; skip > 0; skip-- {
-		var field asn1.RawValue
-		if rest, err = asn1.Unmarshal(rest, &field); err != nil {
-			return info, err
-		}
-		if field.Class == asn1.ClassContextSpecific && field.Tag == 0 {
-			skip++
-		}
-	}
-	_, err = asn1.Unmarshal(rest, &info)
-	return info, err
+// certified finds the public key in a certificate: RFC 5280, 4.1.
+func certified(der cryptobyte.String) (public []byte, ok bool) {
+	var certificate, body, info cryptobyte.String
+	var bits asn1.BitString
+	ok = der.ReadASN1(&certificate, tag.SEQUENCE) && certificate.ReadASN1(&body, tag.SEQUENCE) &&
+		body.SkipOptionalASN1(tag.Tag(0).Constructed().ContextSpecific()) && // version
+		body.SkipASN1(tag.INTEGER) && // serialNumber
+		body.SkipASN1(tag.SEQUENCE) && // signature
+		body.SkipASN1(tag.SEQUENCE) && // issuer
+		body.SkipASN1(tag.SEQUENCE) && // validity
+		body.SkipASN1(tag.SEQUENCE) && // subject
+		body.ReadASN1(&info, tag.SEQUENCE) && info.SkipASN1(tag.SEQUENCE) && info.ReadASN1BitString(&bits)
+	return bits.RightAlign(), ok
 }
 
 // publicOf is the public key of a private one, as publicKeys has them; nil where it is none
@@ -122,28 +104,25 @@ func publicOf(text []byte) ([]byte, error) {
 	return nil, nil
 }
 
-func publicPKCS8(der []byte) []byte {
-	var key struct {
-		Version   int
-		Algorithm algorithm
-		Key       []byte
-		More      asn1.RawValue `asn1:"optional"`
-	}
-	if _, err := asn1.Unmarshal(der, &key); err != nil {
+// publicPKCS8 is of a PrivateKeyInfo of RFC 5208.
+func publicPKCS8(der cryptobyte.String) []byte {
+	var key, algorithm, private, seed cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !der.ReadASN1(&key, tag.SEQUENCE) || !key.SkipASN1(tag.INTEGER) || !key.ReadASN1(&algorithm, tag.SEQUENCE) ||
+		!algorithm.ReadASN1ObjectIdentifier(&oid) || !key.ReadASN1(&private, tag.OCTET_STRING) {
 		return nil
 	}
 	switch {
-	case key.Algorithm.Algorithm.Equal(oidRSA):
-		return publicRSA(key.Key)
-	case key.Algorithm.Algorithm.Equal(oidEC):
+	case oid.Equal(oidRSA):
+		return publicRSA(private)
+	case oid.Equal(oidEC):
 		var curve asn1.ObjectIdentifier
-		if _, err := asn1.Unmarshal(key.Algorithm.Parameters.FullBytes, &curve); err != nil {
+		if !algorithm.ReadASN1ObjectIdentifier(&curve) {
 			return nil
 		}
-		return publicEC(key.Key, curve)
-	case key.Algorithm.Algorithm.Equal(oidEd25519):
-		var seed []byte
-		if _, err := asn1.Unmarshal(key.Key, &seed); err != nil || len(seed) != ed25519.SeedSize {
+		return publicEC(private, curve)
+	case oid.Equal(oidEd25519):
+		if !private.ReadASN1(&seed, tag.OCTET_STRING) || len(seed) != ed25519.SeedSize {
 			return nil
 		}
 		return ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
@@ -153,40 +132,34 @@ func publicPKCS8(der []byte) []byte {
 
 // publicRSA is the modulus and the exponent, which an RSAPrivateKey of RFC 8017 begins with,
 // as a certificate has them.
-func publicRSA(der []byte) []byte {
-	var outer, version, modulus, exponent asn1.RawValue
-	if _, err := asn1.Unmarshal(der, &outer); err != nil {
+func publicRSA(der cryptobyte.String) []byte {
+	var key, modulus, exponent cryptobyte.String
+	if !der.ReadASN1(&key, tag.SEQUENCE) || !key.SkipASN1(tag.INTEGER) || !key.ReadASN1Element(&modulus, tag.INTEGER) ||
+		!key.ReadASN1Element(&exponent, tag.INTEGER) {
 		return nil
 	}
-	rest := outer.Bytes
-	for _, field := range []*asn1.RawValue{&version, &modulus, &exponent} {
-		var err error
-		if rest, err = asn1.Unmarshal(rest, field); err != nil {
-			return nil
-		}
-	}
-	public, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true,
-		Bytes: slices.Concat(modulus.FullBytes, exponent.FullBytes)})
+	var public cryptobyte.Builder
+	public.AddASN1(tag.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(modulus)
+		b.AddBytes(exponent)
+	})
+	out, err := public.Bytes()
 	if err != nil {
 		return nil
 	}
-	return public
+	return out
 }
 
 // publicEC is the point of an ECPrivateKey of RFC 5915, made from the secret: what stands
 // beside it is not believed.
-func publicEC(der []byte, curve asn1.ObjectIdentifier) []byte {
-	var key struct {
-		Version int
-		Secret  []byte
-		Curve   asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
-		Public  asn1.BitString        `asn1:"optional,explicit,tag:1"`
-	}
-	if _, err := asn1.Unmarshal(der, &key); err != nil {
+func publicEC(der cryptobyte.String, curve asn1.ObjectIdentifier) []byte {
+	var key, given, named cryptobyte.String
+	if !der.ReadASN1(&key, tag.SEQUENCE) || !key.SkipASN1(tag.INTEGER) || !key.ReadASN1(&given, tag.OCTET_STRING) {
 		return nil
 	}
-	if curve == nil {
-		curve = key.Curve
+	if curve == nil && (!key.ReadASN1(&named, tag.Tag(0).Constructed().ContextSpecific()) ||
+		!named.ReadASN1ObjectIdentifier(&curve)) {
+		return nil
 	}
 	of, size := ecdh.Curve(nil), 0
 	switch curve.String() {
@@ -197,11 +170,11 @@ func publicEC(der []byte, curve asn1.ObjectIdentifier) []byte {
 	case "1.3.132.0.35":
 		of, size = ecdh.P521(), 66
 	}
-	if of == nil || len(key.Secret) > size {
+	if of == nil || len(given) > size {
 		return nil
 	}
 	secret := make([]byte, size)
-	copy(secret[size-len(key.Secret):], key.Secret)
+	copy(secret[size-len(given):], given)
 	defer clear(secret)
 	private, err := of.NewPrivateKey(secret)
 	if err != nil {
