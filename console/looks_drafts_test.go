@@ -32,6 +32,23 @@ func TestPagesOfDraftsCanBeUsedByEverybody(t *testing.T) {
 	w.looked(t, "moved", map[string]string{"draft": "/drafts/" + away.ID})
 }
 
+// TestPagesOfReferencesCanBeUsedByEverybody: where they can be changed, where they cannot,
+// and where a value is large.
+func TestPagesOfReferencesCanBeUsedByEverybody(t *testing.T) {
+	w, _ := referred(t)
+	d := w.leads(dbPage+"/draft", url.Values{"kind": {"change"}, "key": {"user"}})
+	w.sealIn(d, "another")
+	w.looked(t, "reference", map[string]string{"secret": dbPage, "change-value": dbPage + "/change", "draft": "/drafts/" + d.ID})
+	w.service.roles = []string{"auditor"}
+	w.looked(t, "may-not", map[string]string{"change-value": dbPage + "/change", "change-clusters": dbPage + "/clusters"})
+	large := newSealedWorld(t)
+	large.proposes()
+	large.service.roles = []string{"developer"}
+	d = large.leads(dbPage+"/draft", url.Values{"kind": {"change"}, "key": {"user"}})
+	large.sealIn(d, strings.Repeat("x", 200<<10))
+	large.looked(t, "large", map[string]string{"draft": "/drafts/" + d.ID})
+}
+
 // TestThePageOfValuesCanBeUsedByEverybody, and keeps nothing of what was typed when somebody
 // leaves it: a browser keeps the page, to go back to.
 func TestThePageOfValuesCanBeUsedByEverybody(t *testing.T) {

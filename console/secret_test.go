@@ -426,6 +426,23 @@ func TestAReferenceIsShownAsAStubIs(t *testing.T) {
 		"!<code><bdi>"+w.spec.SealingKeys[0].ID)
 }
 
+// TestWhoSealedAValueIsNamed, and who merged it beside them.
+func TestWhoSealedAValueIsNamed(t *testing.T) {
+	w := newSealedWorld(t)
+	w.repo.Git(t, "checkout", "-q", "-b", "change")
+	w.repo.Commit(t, "another password", testfleet.Files{dbFile: w.stub(t, map[string]string{"user": "x", "password": "y"})})
+	w.repo.Git(t, "commit", "-q", "--amend", "--no-edit", "--author", "Sara <b>Sealer <sara@acme.example>")
+	w.repo.Git(t, "checkout", "-q", "main")
+	w.repo.Git(t, "-c", "user.name=Mia Merger", "-c", "user.email=mia@acme.example", "merge", "-q", "--no-ff", "-m",
+		"Merge branch change", "change")
+	page := w.shows(dbPage, http.StatusOK, "merged by <bdi>Mia Merger</bdi>", "!<b>Sealer")
+	values, _, _ := strings.Cut(page, "What changed the file")
+	if !strings.Contains(values, "<bdi>Sara") || !strings.Contains(values, "another password") ||
+		strings.Contains(values, "Merge branch change") {
+		t.Error(values)
+	}
+}
+
 func TestALongListHasPages(t *testing.T) {
 	w := newSealedWorld(t)
 	files := testfleet.Files{}
