@@ -38,7 +38,8 @@ func TestPagesOfReferencesCanBeUsedByEverybody(t *testing.T) {
 	w, _ := referred(t)
 	d := w.leads(dbPage+"/draft", url.Values{"kind": {"change"}, "key": {"user"}})
 	w.sealIn(d, "another")
-	w.looked(t, "reference", map[string]string{"secret": dbPage, "change-value": dbPage + "/change", "draft": "/drafts/" + d.ID})
+	w.looked(t, "reference", map[string]string{"secret": dbPage, "change-value": dbPage + "/change",
+		"draft": "/drafts/" + d.ID})
 	w.service.roles = []string{"auditor"}
 	w.looked(t, "may-not", map[string]string{"change-value": dbPage + "/change", "change-clusters": dbPage + "/clusters"})
 	large := newSealedWorld(t)

@@ -430,7 +430,8 @@ func TestAReferenceIsShownAsAStubIs(t *testing.T) {
 func TestWhoSealedAValueIsNamed(t *testing.T) {
 	w := newSealedWorld(t)
 	w.repo.Git(t, "checkout", "-q", "-b", "change")
-	w.repo.Commit(t, "another password", testfleet.Files{dbFile: w.stub(t, map[string]string{"user": "x", "password": "y"})})
+	another := w.stub(t, map[string]string{"user": "x", "password": "y"})
+	w.repo.Commit(t, "another password", testfleet.Files{dbFile: another})
 	w.repo.Git(t, "commit", "-q", "--amend", "--no-edit", "--author", "Sara <b>Sealer <sara@acme.example>")
 	w.repo.Git(t, "checkout", "-q", "main")
 	w.repo.Git(t, "-c", "user.name=Mia Merger", "-c", "user.email=mia@acme.example", "merge", "-q", "--no-ff", "-m",
