@@ -102,7 +102,7 @@ func changeSecret(what, title string) func(*Console, http.ResponseWriter, *http.
 		if o.Stored && what != "retire" {
 			o.Cannot = cannotKeep(r.Context())
 		}
-		o.Choose(r.URL.Query())
+		_ = o.Choose(r.URL.Query()) // of a link, or nothing: what is wrong with it is told once the form is sent
 		return c.show(w, r, page{Template: "change.html", Title: title, Section: "secrets", Body: o})
 	}
 }
