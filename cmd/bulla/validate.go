@@ -43,7 +43,7 @@ warning too: clusters read what Git keeps.
 
 --keys-of REVISION takes the keys in fleet.yaml for good where they are signed as at that
 commit, which somebody else looked at: for a job that is given no root key, as those for
-a fork's branch.
+a fork's branch. Which values are older than the recovery keys is read there, too.
 
 --fix takes away what counts for nothing, and only that: locks for clusters and sets
 that the fleet does not have, beside others, and targets that have ended.
@@ -95,11 +95,7 @@ func newValidate(a *app) *cobra.Command {
 					return err
 				}
 			}
-			open := a.OpenVerified
-			if keysOf != "" {
-				open = func() (*fleetrepo.Repo, error) { return a.openAs(keysOf) }
-			}
-			return a.validate(cmd.Context(), open, format, strict)
+			return a.validate(cmd.Context(), keysOf, format, strict)
 		},
 	}
 	render.FlagNoNames(cmd.Flags(), &format)
@@ -109,10 +105,8 @@ func newValidate(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) validate(
-	ctx context.Context, open func() (*fleetrepo.Repo, error), format render.Format, strict bool,
-) error {
-	report, err := a.check(ctx, open)
+func (a *app) validate(ctx context.Context, keysOf string, format render.Format, strict bool) error {
+	report, err := a.check(ctx, keysOf)
 	if err != nil {
 		return err
 	}
@@ -150,7 +144,11 @@ func (a *app) fix() error {
 	return nil
 }
 
-func (a *app) check(ctx context.Context, open func() (*fleetrepo.Repo, error)) (*check.Report, error) {
+func (a *app) check(ctx context.Context, keysOf string) (*check.Report, error) {
+	open := a.OpenVerified
+	if keysOf != "" {
+		open = func() (*fleetrepo.Repo, error) { return a.openAs(keysOf) }
+	}
 	repo, err := open()
 	var parse *api.ParseError
 	if errors.As(err, &parse) {
@@ -164,7 +162,7 @@ func (a *app) check(ctx context.Context, open func() (*fleetrepo.Repo, error)) (
 	}
 	program, _ := version.Program() // without it nothing is remembered
 	clean := likely.OpenClean(fleetrepo.GitDir(repo.Root), program)
-	return check.Fleet(ctx, repo.Tree, repo.Model, shell.Builder(repo.Root), check.OpenHead(repo.Root), clean,
+	return check.Fleet(ctx, repo.Tree, repo.Model, shell.Builder(repo.Root), check.OpenHead(repo.Root, keysOf), clean,
 		a.Progress())
 }
 

@@ -25,13 +25,13 @@ func (s *Store) room(d Draft) error {
 		if id == d.ID {
 			continue
 		}
-		taken += one.size() + each
+		taken += one.bytes + each
 		if one.Owner == d.Owner {
 			own = append(own, one)
-			ours += one.size() + each
+			ours += one.bytes + each
 		}
 	}
-	need := d.size() + each
+	need := d.bytes + each
 	if taken-ours+need > all {
 		return fault.New("try it again later; whoever runs the console gives it more memory",
 			"other people's drafts take all the memory that the console has for them")
@@ -48,7 +48,7 @@ func (s *Store) room(d Draft) error {
 		}
 		delete(s.all, one.ID)
 		own = own[1:]
-		ours, taken = ours-one.size()-each, taken-one.size()-each
+		ours, taken = ours-one.bytes-each, taken-one.bytes-each
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package draft_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestDraftsTakeSoMuchMemoryAndNoMore(t *testing.T) {
 	const each = 16 << 10 // what a draft takes beside its files
 	bobs := must("bob", 1<<20)
 	oldest, second := must("ann", 3<<19), must("ann", 0)
-	third := must("ann", 4<<20-3<<19-2*each-2) // all that there is beside the oldest; names take a byte each
+	third := must("ann", 4<<20-3<<19-2*each-1) // a byte more than there is beside both; names take a byte each
 	has(second, false)                         // though it is newer: nothing is sealed to it
 	has(oldest, true)
 	has(third, true)
@@ -91,5 +92,27 @@ func TestTheLargestDraftIsAlwaysTaken(t *testing.T) {
 	s.Drop(d.ID, "ann")
 	if _, err := s.Put(draft.Draft{Owner: "bob"}, time.Now()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhatWasChosenTakesRoomToo: a length may be written with a million zeros before it.
+func TestWhatWasChosenTakesRoomToo(t *testing.T) {
+	now := time.Now()
+	long := func(n int) draft.Draft {
+		return draft.Draft{Owner: "ann", Choice: draft.Choice{Begun: "/change?length=" + strings.Repeat("0", n) + "32"}}
+	}
+	s := draft.Store{Memory: 32 << 20} // 4 MiB for each
+	if _, err := s.Put(long(5<<20), now); err == nil || fault.Hint(err) == "" {
+		t.Errorf("an address without end is taken: %v", err)
+	}
+	first, err := s.Put(long(3<<20), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Put(long(3<<20), now.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(first.ID, "ann", now); !errors.Is(err, draft.ErrGone) {
+		t.Errorf("two addresses of 3 MiB are kept in 4: %v", err)
 	}
 }

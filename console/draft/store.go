@@ -2,6 +2,7 @@ package draft
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
-// Bounds of a [Store]. A draft's files and blocks have less than MaxSize bytes, and all drafts
+// Bounds of a [Store]. A draft's choice, files and blocks have MaxSize bytes at most, and all drafts
 // Memory, unless the store says another number; one person's are an eighth of that at most,
 // and one draft in any case.
 const (
@@ -18,7 +19,7 @@ const (
 	Memory    = 256 << 20
 	share     = 8
 	mostOfOne = 50
-	// each is what a draft takes beside them, in bytes: a choice has no files.
+	// each is what a draft takes beside them, in bytes, a choice of the usual length among it.
 	each = 16 << 10
 )
 
@@ -44,13 +45,21 @@ type Draft struct {
 	// turn tells this state from others: a copy of an older one, as another tab has it, puts
 	// none in its place.
 	turn int
+	// bytes is [Draft.size], as it was when it was kept.
+	bytes int64
 }
 
 // Sealed reports whether nothing is missing but a look at it.
 func (d Draft) Sealed() bool { return len(d.Files) > 0 }
 
-// size is what a draft takes of the memory, in bytes.
+// size is what a draft takes of the memory beside each, in bytes. What was chosen counts: a
+// person writes an address as long as they like.
 func (d Draft) size() (size int64) {
+	text, err := json.Marshal(d.Choice)
+	if err != nil {
+		return MaxSize + 1
+	}
+	size = max(0, int64(len(text))-each)
 	for name, data := range d.Files {
 		size += int64(len(name) + len(data))
 	}
@@ -75,8 +84,8 @@ type Store struct {
 
 // Put keeps a draft: a new one, which gets an id, or another state of one that is there.
 func (s *Store) Put(d Draft, now time.Time) (Draft, error) {
-	if size := d.size(); size > MaxSize {
-		return d, fault.New("split it into several secrets", "the draft has %d bytes, more than %d", size, MaxSize)
+	if d.bytes = d.size(); d.bytes > MaxSize {
+		return d, fault.New("split it into several secrets", "the draft has %d bytes, more than %d", d.bytes, MaxSize)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

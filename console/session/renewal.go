@@ -119,6 +119,9 @@ func (s *Session) renewed(made signin.Tokens, err error) {
 	s.mu.Lock()
 	s.attempt = nil
 	refused := false
+	if err != nil && made.Refresh != "" && s.over == nil {
+		s.tokens.Refresh = made.Refresh
+	}
 	switch {
 	case s.over != nil, signin.IsAway(err):
 	case err == nil:
@@ -131,9 +134,6 @@ func (s *Session) renewed(made signin.Tokens, err error) {
 		refused = err != nil
 	case errors.Is(err, signin.ErrNoToken) && s.counts():
 		s.until = s.provider.now().Add(withoutToken)
-		if made.Refresh != "" {
-			s.tokens.Refresh = made.Refresh
-		}
 	default:
 		refused = true
 	}

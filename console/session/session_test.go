@@ -58,6 +58,21 @@ func TestNothingPrintsWhatASessionKeeps(t *testing.T) {
 	}
 }
 
+// TestTheNextRefreshTokenIsKept though no token came with it, unless the session is over.
+func TestTheNextRefreshTokenIsKept(t *testing.T) {
+	for name, err := range map[string]error{"no token": signin.ErrNoToken, "no keys": signin.ErrAway} {
+		s := newSession(aProvider(), tokensOf("u-ada", time.Now().Add(time.Hour)))
+		s.renewed(signin.Tokens{Refresh: "next"}, err)
+		if s.over != nil || s.tokens.Refresh != "next" || s.tokens.ID != "canary-id-token" {
+			t.Errorf("%s: over: %v, the next one is kept: %v", name, s.over, s.tokens.Refresh == "next")
+		}
+		s.Ended()
+		if s.renewed(signin.Tokens{Refresh: "later"}, err); s.tokens.Refresh != "" {
+			t.Errorf("%s: something is kept after the end", name)
+		}
+	}
+}
+
 // TestWhatASessionKeptGoesWithIt: tokens, the account at the forge, and the way to the key
 // service; and nothing of it comes back.
 func TestWhatASessionKeptGoesWithIt(t *testing.T) {

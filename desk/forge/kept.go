@@ -12,10 +12,10 @@ import (
 
 const (
 	// keptMost is what all answers take that are kept, keptEach one of them, in bytes: a page of
-	// a hundred pull requests has two millions.
+	// a hundred pull requests has two millions. Headers count: a forge sends what it likes.
 	keptMost = 48 << 20
 	keptEach = 4 << 20
-	// keptBeside is what one takes beside its body.
+	// keptBeside is what one takes beside its body and header.
 	keptBeside = 2 << 10
 	// mostTag is far beyond an entity tag.
 	mostTag = 512
@@ -42,6 +42,18 @@ type keptAnswer struct {
 	tag    string
 	header http.Header
 	body   []byte
+}
+
+// size is what it takes, in bytes.
+func (a *keptAnswer) size() int {
+	size := len(a.body) + keptBeside
+	for name, values := range a.header {
+		size += len(name)
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return size
 }
 
 // Over asks through another; nil is the system's.
@@ -134,7 +146,8 @@ func (k *Kept) keep(by [sha256.Size]byte, answer *http.Response) (*http.Response
 		_ = rest.Close()
 		return nil, err
 	}
-	if len(body) > keptEach {
+	one := &keptAnswer{by, tag, answer.Header.Clone(), body}
+	if one.size() > keptEach+keptBeside {
 		return answer, nil
 	}
 	k.mu.Lock()
@@ -145,8 +158,8 @@ func (k *Kept) keep(by [sha256.Size]byte, answer *http.Response) (*http.Response
 	if at, ok := k.of[by]; ok { // somebody else asked the same meanwhile
 		k.remove(at)
 	}
-	k.of[by] = k.order.PushFront(&keptAnswer{by, tag, answer.Header.Clone(), body})
-	k.bytes += len(body) + keptBeside
+	k.of[by] = k.order.PushFront(one)
+	k.bytes += one.size()
 	for k.bytes > keptMost {
 		k.remove(k.order.Back())
 	}
@@ -164,5 +177,5 @@ func (k *Kept) drop(by [sha256.Size]byte) {
 func (k *Kept) remove(at *list.Element) {
 	one := k.order.Remove(at).(*keptAnswer)
 	delete(k.of, one.by)
-	k.bytes -= len(one.body) + keptBeside
+	k.bytes -= one.size()
 }

@@ -153,10 +153,11 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // TestWhatIsKeptOfAForgeIsBounded in bytes, whatever it sends.
 func TestWhatIsKeptOfAForgeIsBounded(t *testing.T) {
 	kept := &Kept{}
-	body := bytes.Repeat([]byte("a"), keptEach)
-	size := len(body)
+	const tagged = len("Etag") + len(`"x"`)
+	body := bytes.Repeat([]byte("a"), keptEach-tagged)
+	size, header := len(body), http.Header{"Etag": {`"x"`}}
 	far := roundTrip(func(*http.Request) *http.Response {
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"x"`}},
+		return &http.Response{StatusCode: http.StatusOK, Header: header,
 			Body: io.NopCloser(bytes.NewReader(body[:min(size, len(body))]))}
 	})
 	get := func(i int) {
@@ -181,5 +182,14 @@ func TestWhatIsKeptOfAForgeIsBounded(t *testing.T) {
 	get(19)
 	if len(kept.of) != keptMost/(keptEach+keptBeside)-1 {
 		t.Errorf("one that is too long is kept: %d", len(kept.of))
+	}
+	// A header has no bound of its own.
+	*kept, body, size = Kept{}, nil, 0
+	header.Set("X-Long", strings.Repeat("a", 1<<20))
+	for i := range 60 {
+		get(i)
+	}
+	if n := len(kept.of); n == 0 || n<<20 > keptMost {
+		t.Errorf("%d answers with a header of 1 MiB are kept", n)
 	}
 }

@@ -81,6 +81,10 @@ func (s *Store) token(ctx context.Context, fleet string) (string, error) {
 			l.OIDC.Expires.Format(time.RFC3339))
 	}
 	made, err := l.OIDC.Refresh(ctx, signin.Before{Refresh: l.OIDC.RefreshToken, Subject: l.OIDC.Subject})
+	if err != nil && made.Refresh != "" {
+		l.OIDC.RefreshToken = made.Refresh
+		err = errors.Join(err, s.Put(*l))
+	}
 	if errors.Is(err, signin.ErrNoToken) && time.Now().Before(l.OIDC.Expires) {
 		return l.OIDC.IDToken, nil
 	}

@@ -113,13 +113,18 @@ func (p Provider) ask(ctx context.Context, verifier *idtoken.Verifier) (*session
 // read takes an answer of the token endpoint. nonce is what the ID token must carry; empty
 // where there was none to send.
 func (s *session) read(ctx context.Context, answer *oauth2.Token, nonce string) (Tokens, error) {
+	// What another is had for may be a new one though there is no token, or nobody gives the keys
+	// that tell whether it counts; and the one before may be spent.
+	next := Tokens{Refresh: answer.RefreshToken}
 	raw, ok := answer.Extra("id_token").(string)
 	if !ok {
-		// What another is had for may be a new one all the same, and the one before spent.
-		return Tokens{Refresh: answer.RefreshToken}, fault.New("is openid among --scopes?", "sign in: %w", ErrNoToken)
+		return next, fault.New("is openid among --scopes?", "sign in: %w", ErrNoToken)
 	}
 	claims, err := s.verifier.Verify(ctx, raw)
-	if err != nil {
+	switch {
+	case IsAway(err):
+		return next, fmt.Errorf("sign in: %w", err)
+	case err != nil:
 		return Tokens{}, fmt.Errorf("sign in: %w", err)
 	}
 	if nonce != "" && subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(nonce)) != 1 {
@@ -128,8 +133,9 @@ func (s *session) read(ctx context.Context, answer *oauth2.Token, nonce string) 
 	return Tokens{ID: raw, Refresh: answer.RefreshToken, Claims: claims}, nil
 }
 
-// Refresh has another ID token made, for the person of the one before. With [ErrNoToken] there
-// may be another refresh token alone.
+// Refresh has another ID token made, for the person of the one before. With [ErrNoToken], and
+// where [IsAway] says so, there may be another refresh token alone: keep it, the one before may
+// be spent.
 func (p Provider) Refresh(ctx context.Context, before Before) (Tokens, error) {
 	s, err := p.begin(ctx)
 	if err != nil {

@@ -90,6 +90,29 @@ func TestSomebodySignsInByABrowser(t *testing.T) {
 	}
 }
 
+// TestAnotherRefreshTokenIsNotLost: where the keys cannot be had by which a token is verified,
+// the one before was spent all the same, and shown again it would be a theft to the provider.
+func TestAnotherRefreshTokenIsNotLost(t *testing.T) {
+	p, at := newProvider(t)
+	got, err := signIn(t, at, func(page string) { _ = openid.Browse(t.Context(), at.CAFile, page, ada.Name) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Answers(func(w http.ResponseWriter, r *http.Request) {
+		p.Answers(nil)
+		p.ServeHTTP(w, r)
+		p.Down(true)
+	})
+	next, err := at.Refresh(t.Context(), signin.Before{Refresh: got.Refresh, Subject: ada.Name})
+	if !signin.IsAway(err) || next.Refresh == "" || next.Refresh == got.Refresh || next.ID != "" {
+		t.Fatalf("a provider that gives no keys: %v, %+v", err, next.Claims)
+	}
+	p.Down(false)
+	if _, err := at.Refresh(t.Context(), signin.Before{Refresh: next.Refresh, Subject: ada.Name}); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
 func TestSomebodySignsInByACode(t *testing.T) {
 	p, at := newProvider(t)
 	said := &text{}

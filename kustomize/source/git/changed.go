@@ -45,7 +45,7 @@ func (c *Clone) Changed(ctx context.Context, newest string, paths []string, most
 	if err != nil {
 		return nil, false, fmt.Errorf("look through history: %w", err)
 	}
-	name := newest
+	name, spare := newest, look
 	for range look {
 		if err := ctx.Err(); err != nil {
 			return nil, false, fmt.Errorf("look through history: %w", err)
@@ -70,7 +70,7 @@ func (c *Clone) Changed(ctx context.Context, newest string, paths []string, most
 		}
 		if touched {
 			change := c.change(name)
-			if made := diff.maker(name, path, look); made != name && made != "" {
+			if made := diff.maker(name, path, &spare); made != name && made != "" {
 				by := c.change(made)
 				change.Made = &by
 			}
@@ -99,11 +99,12 @@ func (d *treeDiff) anyOf(before, after *commit, paths []string) (path string, to
 }
 
 // maker is the commit that made what a path is in another one: of parents that have the
-// same, the first is followed, as git log does. It reads at most so many; "" says that
-// nobody knows.
-func (d *treeDiff) maker(name, path string, look int) string {
+// same, the first is followed, as git log does. "" says that nobody knows. spare is what may
+// be looked at for all of them: merges that each take a long side's first value would have
+// each of them walk all of it.
+func (d *treeDiff) maker(name, path string, spare *int) string {
 	at, err := d.objects.commit(name)
-	for range look {
+	for ; *spare > 0; *spare-- {
 		if err != nil {
 			return ""
 		}

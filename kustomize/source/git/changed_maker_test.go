@@ -54,3 +54,47 @@ func TestAMergeIsOfWhoMadeWhatItTook(t *testing.T) {
 		}
 	}
 }
+
+// TestMakersAreLookedForWithinOneBound, and not each within as much: who pushes merges that
+// each take the first value of a long branch has nobody read that branch for every one.
+func TestMakersAreLookedForWithinOneBound(t *testing.T) {
+	_, r, _ := repo(t)
+	run := func(args ...string) {
+		t.Helper()
+		_, err := r.Git(args...)
+		must(t, err)
+	}
+	commit := func(file, value string) {
+		t.Helper()
+		testfleet.Files{file: testfleet.ConfigMap(value)}.Write(t, r.Dir())
+		run("add", "-A")
+		run("commit", "-q", "-m", "change")
+	}
+	const file = "apps/app/a.yaml"
+	for _, value := range []string{"one", "two"} {
+		run("checkout", "-q", "-b", value, "main")
+		commit(file, value)
+		for range 4 {
+			run("commit", "-q", "--allow-empty", "-m", "longer")
+		}
+		run("checkout", "-q", "main")
+		run("merge", "-q", "--no-ff", "-X", "theirs", "-m", "merge", value)
+	}
+	c, err := OpenClone(r.Dir(), Limits{})
+	must(t, err)
+	head, err := c.Resolve("main")
+	must(t, err)
+	for look, want := range map[int]int{20: 2, 8: 1} {
+		changes, _, err := c.Changed(t.Context(), head, []string{file}, 2, look)
+		must(t, err)
+		made := 0
+		for _, change := range changes {
+			if change.Made != nil {
+				made++
+			}
+		}
+		if len(changes) != 2 || made != want {
+			t.Errorf("looking at %d: of %d merges %d have a maker, want %d", look, len(changes), made, want)
+		}
+	}
+}

@@ -22,11 +22,16 @@ type Head struct {
 	tree   *tree.Tree
 	commit string
 	clone  *git.Clone
+	// looked is the commit whose history says which values are older than the fleet's keys.
+	looked string
 }
 
 // OpenHead reads the commit that is checked out at a fleet's root; nil outside of
-// Git, before the first commit, and for a fleet in a folder of a larger repository.
-func OpenHead(root string) *Head {
+// Git, before the first commit, and for a fleet in a folder of a larger repository. looked is
+// a revision that somebody else looked at, where the last commits are a stranger's: they could
+// have a history of their own, in which a value of today is older than the fleet's keys. "" is
+// the last commit.
+func OpenHead(root, looked string) *Head {
 	clone, err := git.OpenClone(root, git.Limits{})
 	if err != nil {
 		return nil
@@ -39,7 +44,13 @@ func OpenHead(root string) *Head {
 	if err != nil || !files.Exists(tree.FleetFile) {
 		return nil
 	}
-	return &Head{tree: files, commit: head, clone: clone}
+	h := &Head{tree: files, commit: head, clone: clone, looked: head}
+	if looked != "" {
+		if h.looked, err = clone.Resolve(looked); err != nil {
+			return nil
+		}
+	}
+	return h
 }
 
 func (h *Head) read(file string) ([]byte, bool) {

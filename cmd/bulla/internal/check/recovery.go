@@ -45,7 +45,7 @@ func (f *fleet) checkRecovery(ctx context.Context, head *Head) {
 	var older map[recoverable.Digest]bool
 	known := head != nil
 	if known {
-		history := recoverable.History{Clone: head.clone, Head: head.commit}
+		history := recoverable.History{Clone: head.clone, Head: head.looked}
 		older, known = history.Older(ctx, f.model.Fleet.Spec.RecoveryRecipients)
 	}
 	for _, u := range f.unrecovered {
