@@ -100,16 +100,19 @@ func changeSecret(what, title string) func(*Console, http.ResponseWriter, *http.
 		o.What = what
 		o.Given, o.Readers = wired(manifest.Spec.DeliverAs, o.Namespace, o.Readers)
 		if o.Stored && what != "retire" {
-			o.Cannot = cannotKeep(r.Context())
+			o.Cannot = cannotKeep(r.Context(), ofStored)
 		}
 		_ = o.Choose(r.URL.Query()) // of a link, or nothing: what is wrong with it is told once the form is sent
 		return c.show(w, r, page{Template: "change.html", Title: title, Section: "secrets", Body: o})
 	}
 }
 
+// ofStored begins the words for what the store has already.
+const ofStored = "What you would change is kept in the key service's store, and you cannot put it there"
+
 // cannotKeep says why a person can keep no ciphertext in the key service's store; nil where
-// they can. It is asked before they type.
-func cannotKeep(ctx context.Context) *notice {
+// they can. It is asked before they type. what is the sentence that the reason follows.
+func cannotKeep(ctx context.Context, what string) *notice {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	s, err := service(ctx)
@@ -119,7 +122,7 @@ func cannotKeep(ctx context.Context) *notice {
 	if err == nil {
 		return nil
 	}
-	return troubleOf("What you would change is kept in the key service's store, and you cannot put it there", err)
+	return troubleOf(what, err)
 }
 
 // wired tells readers to which a secret is wired from those that name it in files of their
@@ -176,7 +179,9 @@ func (c *Console) makeChange(w http.ResponseWriter, r *http.Request) error {
 		choice.Begun = at.Path() + "/change?" + o.Again().Encode()
 	case draft.Add, draft.Single, draft.Remove:
 		if choice.Targets, err = chosenTargets(r.PostForm["target"]); err != nil {
-			return &statusError{http.StatusUnprocessableEntity, draft.ErrNoTarget}
+			o.What, o.Wrong = "clusters", problemOf(draft.ErrNoTarget)
+			return c.show(w, r, page{Template: "change.html", Title: "Add or remove a cluster", Section: "secrets", Body: o,
+				Status: http.StatusUnprocessableEntity})
 		}
 	case draft.Rotate, draft.Away:
 	default:

@@ -59,7 +59,8 @@ func (w *sealedWorld) sealIn(d draft.Draft, value string) string {
 func TestASecretOfSingleClustersGetsAnother(t *testing.T) {
 	w := newSealedWorld(t)
 	w.proposes()
-	w.shows(dbPage+"/clusters", http.StatusOK, "needs a recovery recipient", "!value=\"cluster/one\"")
+	w.shows(dbPage+"/clusters", http.StatusOK, "needs a recovery recipient", "!value=\"cluster/one\"",
+		"!Take away from", `For <code>set/stores</code> alone`, `href="`+dbPage+`/retire"`)
 	w.recoverable()
 	alone := strings.Replace(clusterFile(t, "alone"), "tier: store", "tier: none", 1)
 	w.repo.Commit(t, "one in no set", testfleet.Files{"clusters/alone.yaml": alone,
@@ -82,6 +83,13 @@ func TestASecretOfSingleClustersGetsAnother(t *testing.T) {
 	for _, target := range []string{"cluster/one", "cluster/two", "cluster/alone"} {
 		if strings.Count(file, "target: "+target) != 2 {
 			t.Errorf("%s is not in each block:\n%s", target, file)
+		}
+	}
+	for _, kind := range []string{"add", "single", "remove"} {
+		if out := w.press(dbPage+"/draft", form(kind)); out.Code != http.StatusUnprocessableEntity ||
+			!strings.Contains(out.Body.String(), "choose a set or a cluster") ||
+			!strings.Contains(out.Body.String(), `value="cluster/two"`) {
+			t.Errorf("%s for none does not lead on from where it was chosen: %d", kind, out.Code)
 		}
 	}
 	if out := w.press(dbPage+"/draft", form("add", "set/stores")); out.Code != http.StatusUnprocessableEntity {

@@ -22,7 +22,7 @@ type storing struct {
 func storeOf(ctx context.Context, d draft.Draft) storing {
 	s := storing{Kept: d.Kept(), Large: d.Large(), Chosen: d.Stored}
 	if s.Large > 0 || s.Chosen {
-		s.Cannot = cannotKeep(ctx)
+		s.Cannot = cannotKeep(ctx, "You cannot put it there")
 	}
 	return s
 }

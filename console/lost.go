@@ -161,7 +161,7 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 // decide says what of it can be made anew. What nobody can compare counts as read.
 func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) error {
 	b.room = draft.MaxSize / 2
-	cannot := sync.OnceValue(func() *notice { return cannotKeep(store.ctx) })
+	cannot := sync.OnceValue(func() *notice { return cannotKeep(store.ctx, ofStored) })
 	wanted, err := rotation.Wanted(b.Cluster, b.Lost, stubs, true)
 	if err != nil {
 		return err

@@ -150,6 +150,7 @@ func TestAReferenceIsTakenAway(t *testing.T) {
 // TestWhoCannotKeepIsToldBeforeTheyType, and what to ask for.
 func TestWhoCannotKeepIsToldBeforeTheyType(t *testing.T) {
 	w, _ := referred(t)
+	w.repo.Commit(t, "another set", testfleet.Files{"clustersets/others.yaml": testfleet.Set("others")})
 	pages := []string{dbPage + "/change", dbPage + "/rotate", dbPage + "/clusters"}
 	w.service.roles = []string{"auditor", "operator"}
 	for _, page := range pages {
@@ -208,7 +209,8 @@ func TestALargeValueIsOfferedToTheStore(t *testing.T) {
 	w.sealIn(d, strings.Repeat("x", 1<<20-100))
 	at := "/drafts/" + d.ID
 	w.service.roles = []string{"operator"}
-	w.shows(at, http.StatusOK, "It is large for Git", "it takes the role developer", "!Keep it in the store")
+	w.shows(at, http.StatusOK, "It is large for Git", "it takes the role developer", "!Keep it in the store",
+		"You cannot put it there", "!is kept in the key service")
 	w.service.roles = []string{"developer"}
 	w.shows(at, http.StatusOK, "Keep it in the store")
 	w.press(at+"/store", url.Values{"store": {"yes"}})

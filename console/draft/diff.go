@@ -1,6 +1,10 @@
 package draft
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/pmezard/go-difflib/difflib"
+)
 
 // Diff is one file's change. Ciphertext is folded: nobody can read it.
 type Diff struct {
@@ -12,11 +16,15 @@ type Diff struct {
 // Line is one line of a diff: Sign is "+", "-" or " ".
 type Line struct{ Sign, Text string }
 
-// mostLines bounds what a page shows of a file.
-const mostLines = 400
+const (
+	// mostLines bounds what a page shows of a file.
+	mostLines = 400
+	// mostCompared bounds what is compared line by line: it takes the square of it.
+	mostCompared = 2000
+)
 
-// diff is all lines that differ between the first and the last that do, with ciphertext
-// folded to one line.
+// diff is the lines that differ, among those between the first and the last that do, with
+// ciphertext folded to one line.
 func diff(file string, was, is []byte) Diff {
 	d := Diff{File: file, State: "changed"}
 	switch {
@@ -37,16 +45,35 @@ func diff(file string, was, is []byte) Diff {
 	for _, line := range a[max(0, top-3):top] {
 		d.Lines = append(d.Lines, Line{" ", line})
 	}
-	for _, line := range a[top : len(a)-end] {
-		d.Lines = append(d.Lines, Line{"-", line})
-	}
-	for _, line := range b[top : len(b)-end] {
-		d.Lines = append(d.Lines, Line{"+", line})
-	}
+	d.Lines = append(d.Lines, between(a[top:len(a)-end], b[top:len(b)-end])...)
 	if len(d.Lines) > mostLines {
 		d.Lines = append(d.Lines[:mostLines], Line{" ", "…"})
 	}
 	return d
+}
+
+// between tells what stays in the middle of a file from what does not: a line that is
+// shown as taken away and given back is one that somebody has to compare.
+func between(a, b []string) (lines []Line) {
+	put := func(sign string, texts []string) {
+		for _, text := range texts {
+			lines = append(lines, Line{sign, text})
+		}
+	}
+	if len(a) > mostCompared || len(b) > mostCompared {
+		put("-", a)
+		put("+", b)
+		return lines
+	}
+	for _, op := range difflib.NewMatcherWithJunk(a, b, false, nil).GetOpCodes() {
+		if op.Tag == 'e' {
+			put(" ", a[op.I1:op.I2])
+			continue
+		}
+		put("-", a[op.I1:op.I2])
+		put("+", b[op.J1:op.J2])
+	}
+	return lines
 }
 
 // folded are the lines of a file. Of ciphertext only the last line before the end of its

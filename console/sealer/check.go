@@ -42,7 +42,8 @@ func (j Job) check(values map[string][]byte) error {
 	total := 0
 	for key, v := range values {
 		if len(v) == 0 && !j.AllowEmpty {
-			return &Error{fmt.Sprintf("the value of %q is empty", key), "type or choose it again; say so if it is meant"}
+			return &Error{fmt.Sprintf("the value of %q is empty", key),
+				"type or choose it again; one that is meant to be empty is given with bulla set --allow-empty"}
 		}
 		total += len(v)
 	}

@@ -107,6 +107,9 @@ func TestAJobIsHeldToWhatKubernetesTakes(t *testing.T) {
 		change(&job, values)
 		_, err := fleet.Seal(job, values)
 		told(t, err, want)
+		if want == "is empty" && err != nil && !strings.Contains(err.Error(), "bulla set --allow-empty") {
+			t.Errorf("%v: no page takes one that is meant, so the hint says what does", err)
+		}
 		if err != nil && strings.Contains(err.Error(), "correct horse") {
 			t.Errorf("%v: shows what may be a value", err)
 		}

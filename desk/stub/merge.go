@@ -37,7 +37,7 @@ func Merge(file string, base, ours, theirs []byte) ([]byte, error) {
 	text, from := m.header(ours, theirs)
 	blocks := m.blocks()
 	m.twice(blocks)
-	if len(blocks) == 0 {
+	if len(blocks) == 0 && len(m.problems) == 0 { // a block of both sides is a problem, and in none of them
 		m.problem("nothing is sealed any more")
 	}
 	if len(m.problems) > 0 {

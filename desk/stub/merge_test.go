@@ -65,6 +65,8 @@ func sealedIn(t *testing.T, data []byte) string {
 	return strings.Join(all, " ")
 }
 
+const nothingLeft = "nothing is sealed any more"
+
 // mergeCase is two sides of a merge, and what becomes of them.
 type mergeCase struct{ base, ours, theirs, want, conflict string }
 
@@ -84,6 +86,8 @@ func (c mergeCase) check(t *testing.T, name string) {
 		switch {
 		case c.conflict != "" && (!errors.As(err, &conflict) || !strings.Contains(err.Error(), c.conflict)):
 			t.Errorf("%s: %v, not a conflict of %q", name, err, c.conflict)
+		case c.conflict != "" && c.conflict != nothingLeft && strings.Contains(err.Error(), nothingLeft):
+			t.Errorf("%s: %v, but a side has it sealed", name, err)
 		case c.conflict == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
 		case c.conflict == "" && !sameSet(sealedIn(t, got), c.want):
@@ -111,7 +115,7 @@ func TestMergeTakesEachBlockFromTheSideThatChangedIt(t *testing.T) {
 		},
 		"two removals leave nothing": {
 			base: "a=1@e:1 b=1@e:1", ours: "a=1@e:1", theirs: "b=1@e:1",
-			conflict: "nothing is sealed any more",
+			conflict: nothingLeft,
 		},
 		"one value twice": {
 			base: "a=1@e:1", ours: "a=2@e:1", theirs: "a=3@e:1",

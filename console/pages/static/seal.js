@@ -15,7 +15,7 @@ function show(error) {
   const hint = error.hint ?? "load the page anew";
   const field = [...form.querySelectorAll("[data-wrong]")].find((f) => error.message.includes(`"${f.dataset.wrong}"`));
   if (field) {
-    field.textContent = `${error.message}. ${hint}`;
+    field.textContent = `${error.message}. What to do: ${hint}`;
     return;
   }
   problem.querySelector(".what").textContent = error.message;

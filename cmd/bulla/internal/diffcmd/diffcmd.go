@@ -25,6 +25,9 @@ in the answer. A sealed object is compared by its content digest. Its values are
 read nor opened nor shown. Objects that would go are listed, and those that would stay
 although Git drops them, with the reason.
 
+It is this tree that is compared, and not what a merge makes of it: what came to the main
+branch meanwhile, and is not here, is shown as going. Merge or rebase first.
+
 When a change arrives is another matter: waves, windows, a guard or a suspended Delivery
 may hold it. "bulla plan" says so, for all clusters, without one.
 

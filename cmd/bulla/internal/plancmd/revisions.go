@@ -22,6 +22,9 @@ type compared struct {
 	notes      []string
 }
 
+// otherBranch is for a clone of one branch, as --depth makes: it fetches no other, nor does --unshallow.
+const otherBranch = "a clone of one branch gets another by git fetch origin BRANCH:refs/remotes/origin/BRANCH"
+
 // defaultBases are tried in this order.
 var defaultBases = []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
 	"refs/heads/main", "refs/heads/master"}
@@ -65,7 +68,7 @@ func (r *repository) resolve(name string) (plan.Revision, error) {
 	if r.IsShallow() {
 		hint = "git fetch --unshallow, or fetch-depth: 0 in a workflow: this clone is shallow, and has no older commits"
 	}
-	return plan.Revision{}, fault.New(hint, "there is no revision %q", name)
+	return plan.Revision{}, fault.New(hint+"; "+otherBranch, "there is no revision %q", name)
 }
 
 func (r *repository) defaultBase() (plan.Revision, error) {
@@ -74,7 +77,8 @@ func (r *repository) defaultBase() (plan.Revision, error) {
 			return plan.Revision{Name: shortRef(name), Commit: commit}, nil
 		}
 	}
-	return plan.Revision{}, fault.New("name it: bulla plan BASE", "there is no branch main or master to compare with")
+	return plan.Revision{}, fault.New("name it: bulla plan BASE; "+otherBranch,
+		"there is no branch main or master to compare with")
 }
 
 func shortRef(name string) string {
