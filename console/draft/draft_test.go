@@ -44,32 +44,44 @@ func TestAPasswordBecomesAVariable(t *testing.T) {
 	}
 }
 
+// change gives a value anew.
+func (w *world) change(file, key string) draft.Draft {
+	w.Helper()
+	return w.seal(w.begin(draft.Choice{Kind: draft.Change, Placement: "app", File: file, Keys: []string{key}}),
+		map[string]string{key: "new"})
+}
+
+// bothChange has two people change one secret at once: what each sealed of another value
+// stands, and of the same one the second is told. It gives the second's draft of that.
+func (w *world) bothChange(file string, merge func(draft.Draft), stub func(draft.Draft) []byte) draft.Draft {
+	w.Helper()
+	first, other, same := w.change(file, "a"), w.change(file, "b"), w.change(file, "a")
+	merge(first)
+	next, err := w.Current(w.Context(), other, false)
+	if err != nil {
+		w.Fatal(err)
+	}
+	was, _ := api.ParseSealedManifest(file, stub(first))
+	is, err := api.ParseSealedManifest(file, stub(next))
+	if err != nil || is.Spec.Blocks[0].Payload != was.Spec.Blocks[0].Payload ||
+		is.Spec.Blocks[1].Payload != other.Blocks[0].Payload {
+		w.Errorf("another value of the same secret: one of both is lost (%v)", err)
+	}
+	var moved *draft.Moved
+	if _, err := w.Current(w.Context(), same, false); !errors.As(err, &moved) || len(moved.Fields) != 1 ||
+		moved.Fields[0] != "a" {
+		w.Errorf("the same value: %v", err)
+	}
+	return same
+}
+
 // TestASecondOneLosesNothing: two people change one secret at once.
 func TestASecondOneLosesNothing(t *testing.T) {
 	w := newWorld(t)
 	both := draft.Choice{Kind: draft.New, Placement: "app", Name: "db", Shape: draft.File, Keys: []string{"a", "b"}}
 	w.merge(w.seal(w.begin(both), map[string]string{"a": "1", "b": "2"}).Files)
-	change := func(key string) draft.Draft {
-		return w.seal(w.begin(draft.Choice{Kind: draft.Change, Placement: "app", File: "apps/app/db.yaml",
-			Keys: []string{key}}), map[string]string{key: "new"})
-	}
-	first, other, same := change("a"), change("b"), change("a")
-	w.merge(first.Files)
-	next, err := w.Current(t.Context(), other, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	was, _ := api.ParseSealedManifest("db.yaml", first.Files["apps/app/db.yaml"])
-	is, err := api.ParseSealedManifest("db.yaml", next.Files["apps/app/db.yaml"])
-	if err != nil || is.Spec.Blocks[0].Payload != was.Spec.Blocks[0].Payload ||
-		is.Spec.Blocks[1].Payload != other.Blocks[0].Payload {
-		t.Errorf("another value of the same secret: one of both is lost (%v)", err)
-	}
-	var moved *draft.Moved
-	if _, err := w.Current(t.Context(), same, false); !errors.As(err, &moved) || len(moved.Fields) != 1 ||
-		moved.Fields[0] != "a" {
-		t.Errorf("the same value: %v", err)
-	}
+	same := w.bothChange("apps/app/db.yaml", func(d draft.Draft) { w.merge(d.Files) },
+		func(d draft.Draft) []byte { return d.Files["apps/app/db.yaml"] })
 	kept, err := w.Get(same.ID, "ann")
 	if err != nil || kept.Blocks[0].Payload != same.Blocks[0].Payload {
 		t.Errorf("what was sealed is gone: %v", err)
@@ -103,33 +115,14 @@ func TestTwoWhoChangeAReferenceLoseNothing(t *testing.T) {
 		t.Error("a draft is in the store")
 	}
 	merge(d)
-	change := func(key string) draft.Draft {
-		return w.seal(w.begin(draft.Choice{Kind: draft.Change, Placement: "app", File: file, Keys: []string{key}}),
-			map[string]string{key: "new"})
-	}
-	first, other, same := change("a"), change("b"), change("a")
-	merge(first)
-	next, err := w.Current(t.Context(), other, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	was, _ := api.ParseSealedManifest(file, first.Keep[file])
-	is, err := api.ParseSealedManifest(file, next.Keep[file])
-	if err != nil || is.Spec.Blocks[0].Payload != was.Spec.Blocks[0].Payload ||
-		is.Spec.Blocks[1].Payload != other.Blocks[0].Payload {
-		t.Errorf("another value of the same secret: one of both is lost (%v)", err)
-	}
-	var moved *draft.Moved
-	if _, err := w.Current(t.Context(), same, false); !errors.As(err, &moved) || len(moved.Fields) != 1 ||
-		moved.Fields[0] != "a" {
-		t.Errorf("the same value: %v", err)
-	}
+	same := w.bothChange(file, merge, func(d draft.Draft) []byte { return d.Keep[file] })
 	if mine, err := w.Current(t.Context(), same, true); err != nil || mine.Base == same.Base {
 		t.Errorf("meant all the same: %v", err)
 	}
-	late := change("b")
-	merge(change("b"))
+	late := w.change(file, "b")
+	merge(w.change(file, "b"))
 	clear(kept)
+	var moved *draft.Moved
 	if _, err := w.Current(t.Context(), late, false); !errors.As(err, &moved) || len(moved.Fields) != 0 {
 		t.Errorf("nobody can compare: %v", err)
 	}
