@@ -132,7 +132,9 @@ func (a *application) note(s *sent) (made bool) {
 		return false
 	}
 	a.stand.sent(o.ID, entry)
-	a.stand.wrote(o.ID, a.now())
+	if entry.Applied != "" || entry.UID != before.UID { // what goes has the time that it began with
+		a.stand.wrote(o.ID, a.now())
+	}
 	if entry.TakenOver && !before.TakenOver {
 		a.record.Event("TakenOver",
 			inventory.Describe(o.ID)+" was somebody else's and is this placement's now, as Git says")

@@ -45,9 +45,11 @@ var (
 // moves to where it is never taken and is dropped there, after consent to its move. In 1898
 // a build brings back a workload that is on its way out, and waits for its turn. In the
 // two after it the process dies in making an object, and its placement leaves it behind. In
-// 59205 somebody deletes the Delivery of a placement whose build was cut short. In the last
-// the process dies before it takes up what was left behind, and Git drops that again.
-var keptSeeds = []uint64{107, 550, 51402, 722, 1612, 52136, 52324, 1898, 52711, 54044, 59205, 64458}
+// 59205 somebody deletes the Delivery of a placement whose build was cut short. In
+// 64458 the process dies before it takes up what was left behind, and Git drops that again.
+// In the last a placement is given a workload that is on its way out, applies to it, and
+// takes it for standing when its next build has to wait.
+var keptSeeds = []uint64{107, 550, 51402, 722, 1612, 52136, 52324, 1898, 52711, 54044, 59205, 64458, 185464}
 
 // TestWhatMayBeDeletedInAnyHistory is the statement of when deletion may happen. Git,
 // people, other deployers, pods, the clock and the process do what they like, in any

@@ -105,10 +105,27 @@ func (p *Puts) Vouch(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) 
 	return nil
 }
 
-// keeping is the entry of an apply with what the one before it remembers.
+// keeping is the entry of an apply with what the one before it remembers. An object on its
+// way out counts as applied where it was so before alone: it is gone soon, and what comes
+// in its place is something new, that may have to wait for its time.
 func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.InventoryEntry {
 	next.TakenOver, next.Run, next.RunsFor = before.TakenOver, o.run(before), before.RunsFor
+	if next.Applied == "" {
+		next.Run = before.Run
+		if before.Applied == o.Hash {
+			next.Applied = o.Hash
+		}
+	}
 	return next
+}
+
+// applied is the hash that an apply leaves in the inventory: none for an object that it
+// met on its way out.
+func (o Object) applied(deletion *metav1.Time) string {
+	if deletion != nil {
+		return ""
+	}
+	return o.Hash
 }
 
 // on are the terms after a look: the very object that was seen, nil for none. What came
@@ -140,7 +157,7 @@ func (p *Puts) send(ctx context.Context, o Object, values map[string]string, t t
 	}
 	return v1alpha1.InventoryEntry{
 		ID: inventory.Format(o.ID), Version: o.Manifest.GroupVersionKind().Version,
-		UID: string(sent.GetUID()), Applied: o.Hash,
+		UID: string(sent.GetUID()), Applied: o.applied(sent.GetDeletionTimestamp()),
 		Generation: sent.GetGeneration(), ResourceVersion: sent.GetResourceVersion(), Prune: o.Prune(),
 	}, nil
 }
@@ -158,7 +175,7 @@ func (p *Puts) sendSecret(ctx context.Context, o Object, values map[string]strin
 	}
 	entry := v1alpha1.InventoryEntry{
 		ID: inventory.Format(o.ID), Version: "v1", UID: string(*secret.UID),
-		Applied: o.Hash, ResourceVersion: *secret.ResourceVersion,
+		Applied: o.applied(secret.DeletionTimestamp), ResourceVersion: *secret.ResourceVersion,
 		Stub: o.StubDigest(), Content: o.Content, Prune: o.Prune(),
 	}
 	// What others put beside the sealed values has no business there: who reads
