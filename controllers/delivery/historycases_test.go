@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/fluxcd/pkg/apis/meta"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
+	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -108,4 +113,70 @@ func TestWhatComesBackWhileItGoesWaitsForItsTime(t *testing.T) {
 			h.rules.equal()
 		})
 	}
+}
+
+// TestWhatIsGivenToAnotherWhileItGoesWaitsForItsTime: a workload is on its way out when Git
+// gives it to another placement, which applies to it. Its time is that of the first apply.
+// It goes, and the next build, of a closed window, gives something, and drops nothing.
+func TestWhatIsGivenToAnotherWhileItGoesWaitsForItsTime(t *testing.T) {
+	h := newHistory(t, newModelServer(t), 1)
+	worker, rules, texts := h.build("worker"), h.configMap("rules", "1"), h.configMap("texts", "1")
+	h.change("shop has it", func() { h.place("shop", worker, rules) })
+	h.rests()
+	h.change("it goes", func() { h.place("shop", rules) })
+	h.pass("shop")
+	h.change("other has it", func() { h.place("other", worker, texts) })
+	for range 4 { // its pods do not end
+		h.pass("other")
+		h.clock = h.clock.Add(40 * time.Second)
+	}
+	d := h.delivery("other")
+	if entry := inventory.Read(d.Status.Inventory)[worker.ID()]; entry.UID == "" || entry.Applied != "" {
+		t.Errorf("it goes, and the inventory has it as %+v", entry)
+	}
+	if count(d, meta.HealthCheckFailedReason) == 0 {
+		t.Errorf("it is waited for without end: %s", describeConditions(d))
+	}
+	h.change("other's changes wait", func() { h.place("other", worker).spec.Windows = closed() })
+	for range 3 {
+		h.pass("other")
+		h.podsEnd()
+		h.standsOf(&corev1.ConfigMap{}, "texts")
+	}
+	if d = h.delivery("other"); count(d, v1alpha1.WaitingForWindowReason) == 0 || h.exists(worker.DeepCopy(), "worker") {
+		t.Errorf("it does not wait: %s", describeConditions(d))
+	}
+	h.change("it may come", func() { h.git["other"].spec.Windows = nil })
+	h.rests()
+	h.rules.equal()
+}
+
+// TestWhatSomebodyDeletesIsHealedWhileABuildWaits: what stood and goes by somebody's deed
+// is applied to meanwhile. It still stood here: it comes back, though a build waits.
+func TestWhatSomebodyDeletesIsHealedWhileABuildWaits(t *testing.T) {
+	h := newHistory(t, newModelServer(t), 1)
+	worker, rules := h.build("worker"), h.configMap("rules", "1")
+	h.change("shop begins", func() { h.place("shop", worker, rules) })
+	h.rests()
+	live := worker.DeepCopy()
+	h.must(h.client.Get(h.ctx, client.ObjectKeyFromObject(live), live))
+	h.rules.touched[worker.ID()] = true
+	h.must(unstructured.SetNestedField(live.Object, int64(7), "spec", "replicas"))
+	live.SetFinalizers([]string{metav1.FinalizerDeleteDependents})
+	h.must(h.server.raw.Update(h.ctx, live, client.FieldOwner("somebody")))
+	h.must(h.server.raw.Delete(h.ctx, live))
+	h.pass("shop")
+	h.change("the next build waits", func() {
+		h.place("shop", worker, rules, h.configMap("texts", "1")).spec.Windows = closed()
+	})
+	h.podsEnd()
+	for range 3 {
+		h.pass("shop")
+	}
+	if d := h.delivery("shop"); count(d, v1alpha1.WaitingForWindowReason) == 0 || !h.exists(live, "worker") {
+		t.Errorf("it is not healed: %s", describeConditions(d))
+	}
+	h.change("it may come", func() { h.git["shop"].spec.Windows = nil })
+	h.rests()
+	h.rules.equal()
 }

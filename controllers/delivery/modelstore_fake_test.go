@@ -11,7 +11,10 @@ import (
 )
 
 // TestTheStoreAnswersAsTheFakeClientDoes lives the same histories on controller-runtime's
-// fake client and on the store of the model: step by step the same happens.
+// fake client and on the store of the model: step by step the same happens. They would not
+// in an apply to what goes: the store keeps finalizers that others set, as the API server
+// does, and the fake client takes the object away (TestWhatGoesWhenItIsPlacedAgainDoesNotStand
+// has the real one).
 func TestTheStoreAnswersAsTheFakeClientDoes(t *testing.T) {
 	known, err := modelKnows()
 	if err != nil {
