@@ -165,7 +165,13 @@ func TestWhatSomebodyDeletesIsHealedWhileABuildWaits(t *testing.T) {
 	live.SetFinalizers([]string{metav1.FinalizerDeleteDependents})
 	h.must(h.server.raw.Update(h.ctx, live, client.FieldOwner("somebody")))
 	h.must(h.server.raw.Delete(h.ctx, live))
+	h.clock = h.clock.Add(time.Hour)
 	h.pass("shop")
+	h.must(h.client.Get(h.ctx, client.ObjectKeyFromObject(live), live))
+	if replicas, _, _ := unstructured.NestedInt64(live.Object, "spec", "replicas"); replicas == 7 ||
+		live.GetDeletionTimestamp() == nil {
+		t.Fatalf("it was not applied to as it goes: %v", live.Object)
+	}
 	h.change("the next build waits", func() {
 		h.place("shop", worker, rules, h.configMap("texts", "1")).spec.Windows = closed()
 	})

@@ -120,9 +120,10 @@ func (h *history) heldBack(name string) bool {
 		return false
 	}
 	placed := h.rules.placed() // what is contested nobody gets
+	build := name + buildDigestOf(h.git[name].objects)
 	return slices.ContainsFunc(h.git[name].objects, func(o kustomize.Object) bool {
 		_, comes := placed[o.ID()]
-		return comes && !h.rules.touched[o.ID()] && h.stands(name, o) != nil
+		return comes && !h.rules.touched[o.ID()] && h.rules.begun[o.ID()] != build && h.stands(name, o) != nil
 	})
 }
 

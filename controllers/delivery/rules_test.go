@@ -181,6 +181,9 @@ func (r *rules) applies(gvk schema.GroupVersionKind, live *unstructured.Unstruct
 	if live != nil && !r.isOurs(live.GetUID()) {
 		r.breaks("%s is somebody else's and is written", built.ObjectIDOf(live))
 	}
+	if live != nil && live.GetDeletionTimestamp() != nil {
+		r.met(built.ObjectIDOf(live))
+	}
 }
 
 // deletes is asked before an object is deleted.

@@ -23,13 +23,17 @@ type paces struct {
 	// touched are objects that somebody else edited or deleted: they are healed, and
 	// nothing new.
 	touched map[ObjectID]bool
+	// begun are builds, by what they met on its way out when they might come. They make
+	// that anew whatever time it is then.
+	begun map[ObjectID]string
 	// mishaps count what an inventory may not survive whole.
 	mishaps int
 }
 
 func newPaces() paces {
 	return paces{last: map[string]app{}, owners: map[ObjectID]map[string]bool{}, mayStay: map[ObjectID]bool{},
-		leftIn: map[ObjectID]string{}, touched: map[ObjectID]bool{}}
+		leftIn: map[ObjectID]string{}, touched: map[ObjectID]bool{},
+		begun: map[ObjectID]string{}}
 }
 
 // said takes in what a commit says.
@@ -57,6 +61,15 @@ func (r *rules) said() {
 	}
 	for id := range r.before {
 		delete(r.leftIn, id)
+	}
+}
+
+// met notes a write to what goes.
+func (r *rules) met(id ObjectID) {
+	for name, a := range r.h.git {
+		if _, comes := r.placed()[id]; comes && has(a, id.Name) && !r.h.closed(name) {
+			r.begun[id] = name + buildDigestOf(a.objects)
+		}
 	}
 }
 
