@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// askEvery is how old an answer is shown without another question: each is an entry of
-	// the audit log, and pages come in bursts.
+	// askEvery is how old an answer is shown without another question: pages come in bursts,
+	// and a ledger is large.
 	askEvery = 10 * time.Second
 	// waitAfter is how old an answer is shown while the next one is asked for.
 	waitAfter = time.Minute

@@ -9,7 +9,8 @@ import (
 )
 
 // check asks whether the person may still see what is kept, unless the service said so just
-// now: what is denied in the fleet is for the same roles as the ledger is, and a short list.
+// now: who they are to it is for the same roles as the ledger is, and says nothing of the
+// fleet.
 // A refusal leaves nothing of it; a service that is away is not asked again for a while. The
 // error says that the person went away meanwhile.
 func (a *answer) check(ctx context.Context, service Service) error {
@@ -25,7 +26,7 @@ func (a *answer) check(ctx context.Context, service Service) error {
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	began := time.Now()
-	_, err := service.ListDenials(within)
+	_, err := service.Describe(within)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err() // that says nothing of the service

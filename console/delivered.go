@@ -9,6 +9,7 @@ import (
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
+	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/reach"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -24,6 +25,29 @@ type delivery struct {
 	Applications []string
 	// Lacking are clusters that do not have it, at most ten, and why, where it is known.
 	Lacking []string
+	// Waves are how far each wave is, where the change is about one application that has some.
+	Waves []waveTook
+
+	took map[string]bool // the clusters that have it
+}
+
+// waveTook is how many of a wave's clusters have it.
+type waveTook struct {
+	Name      string
+	Done, All int
+}
+
+// inWaves counts by wave, in their order.
+func (d *delivery) inWaves(waves []model.Wave) {
+	for _, w := range waves {
+		one := waveTook{Name: w.String(), All: len(w.Clusters)}
+		for _, name := range w.Clusters {
+			if d.took[name] {
+				one.Done++
+			}
+		}
+		d.Waves = append(d.Waves, one)
+	}
 }
 
 // mostLacking clusters are named.
@@ -57,7 +81,7 @@ func delivered(
 	ctx context.Context, has func(ctx context.Context, commit, earlier string) (bool, error),
 	status *ledger.Status, placements []string, merged string,
 ) (d delivery, err error) {
-	d.Applications, d.Bare = placements, true
+	d.Applications, d.Bare, d.took = placements, true, map[string]bool{}
 	isOf := func(placement string) bool { return len(placements) == 0 || slices.Contains(placements, placement) }
 	targets := map[string]bool{}
 	for _, one := range status.Placements {
@@ -85,6 +109,7 @@ func delivered(
 		switch {
 		case heads[cluster.Head] && done:
 			d.Done++
+			d.took[cluster.Name] = true
 			if used {
 				d.InUse++
 			}

@@ -90,7 +90,7 @@ func (c *Console) sealPage(w http.ResponseWriter, r *http.Request) error {
 		body.Cannot = err.Error()
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.Recipes)) {
-		if weak := values.Weak(key, d.Recipes[key]); weak != "" {
+		if weak := values.WeakOf(key, d.Recipes[key], wizard.InWords(d.Recipes[key].Alphabet)); weak != "" {
 			body.Weak = append(body.Weak, weak)
 		}
 	}

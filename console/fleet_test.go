@@ -3,6 +3,8 @@ package console
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -253,4 +255,28 @@ func TestPagesLeadOn(t *testing.T) {
 	w.login(&said{ledger: w.reported()})
 	w.shows("/applications/app", http.StatusOK, `href="/applications/app/retire"`, `href="/secrets/app/app/app-db"`)
 	w.shows("/clusters/one", http.StatusOK, `href="/lost/one"`, `href="/secrets/app/app/app-db"`)
+}
+
+// TestADeliveryIsShownByWave, where the change is of one application that has some.
+func TestADeliveryIsShownByWave(t *testing.T) {
+	waves := "  rollout:\n    waves:\n    - {name: canary, clusterName: one}\n    - {name: everybody}\n"
+	w := newWorld(t, testfleet.Two().With(testfleet.Files{
+		"placements/app.yaml": testfleet.Placement("app", "apps/app", "app", "{clusterSet: stores}") + waves}))
+	s, err := w.console.clone.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := delivery{All: 2, Done: 1, took: map[string]bool{"one": true}}
+	d.inWaves(s.Model.Waves("app"))
+	d.inWaves(s.Model.Waves("")) // of several applications there are none
+	out := httptest.NewRecorder()
+	f := followed{Branch: "bulla/a", Merged: strings.Repeat("a", 40), Accepted: true, Delivery: d}
+	if err := w.console.show(out, httptest.NewRequest(http.MethodGet, "/", nil),
+		page{Template: "request.html", Title: "Request", Body: requestPage{followed: f}}); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(regexp.MustCompile("<[^>]*>").ReplaceAllString(out.Body.String(), " ")), " ")
+	if !strings.Contains(text, "canary 1 of 1 cluster everybody 0 of 1 cluster") {
+		t.Error(text)
+	}
 }

@@ -35,8 +35,10 @@ type followed struct {
 	// service has it in force.
 	NoService error
 	Accepted  bool
-	Refused   *ledger.RefusedTip
-	Delivery  delivery
+	// Told: the key service was told to look for it.
+	Told     bool
+	Refused  *ledger.RefusedTip
+	Delivery delivery
 	// Over is when there is nothing to wait for any more.
 	Over bool
 	At   time.Time
@@ -204,8 +206,13 @@ func (c *Console) deliver(
 	status := t.fleet.Status
 	if f.Accepted, err = p.Git.Has(ctx, status.Head, f.Merged); err != nil || !f.Accepted {
 		f.Refused = status.Refused
+		if err == nil && f.Refused == nil {
+			of := asked{fleet: service.Fleet(), owner: person(ctx).Owner, person: service.Person()}
+			f.Told = c.fleet.looks.tell(ctx, service, lookedFor{of, f.Merged}, func() { c.fleet.answers.old(of) })
+		}
 		return err
 	}
 	f.Delivery, err = delivered(ctx, p.Git.Has, status, placements, f.Merged)
+	f.Delivery.inWaves(snapshot.Model.Waves(one))
 	return err
 }

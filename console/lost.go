@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/bulla-dev/bulla/console/clone"
-	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/console/logbook"
 	"github.com/bulla-dev/bulla/console/sealed"
 	"github.com/bulla-dev/bulla/desk/auditlog"
@@ -51,8 +50,8 @@ type toReplace struct {
 	NotKept *notice
 
 	lost []exposure.Lost
-	// room is how many bytes of references' stubs one draft has yet.
-	room int64
+	// taken is what the draft of Parts takes.
+	taken takes
 }
 
 // toRotate are values of one file.
@@ -160,7 +159,6 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 
 // decide says what of it can be made anew. What nobody can compare counts as read.
 func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) error {
-	b.room = draft.MaxSize / 2
 	cannot := sync.OnceValue(func() *notice { return cannotKeep(store.ctx, ofStored) })
 	wanted, err := rotation.Wanted(b.Cluster, b.Lost, stubs, true)
 	if err != nil {
@@ -192,12 +190,17 @@ func (b *lostBody) decide(stubs []exposure.Stub, i *built.Index, store *kept) er
 				ref := sealed.Ref{Placement: uses[0].Placement, Namespace: uses[0].Namespace, Name: uses[0].Name}
 				one.Rotate, one.Change = ref.Path()+"/rotate", ref.Path()+"/change"
 			}
-			if d.Why != "" {
+			need := takenBy(manifest, d.Block)
+			if d.Why == "" && need.beyond(oneDraft) {
+				one.Why = "its ciphertext is more than a browser may send at once: in a clone, `bulla rotate " + s.Path + "`"
+				one.Change = ""
+			}
+			if one.Why != "" {
 				b.People = append(b.People, one)
 				continue
 			}
 			b.Made = append(b.Made, one)
-			b.part(one, s.Reference, cannot)
+			b.part(one, need, s.Reference, cannot)
 		}
 	}
 	return nil

@@ -7,16 +7,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
+	"github.com/bulla-dev/bulla/console/guard"
 	"github.com/bulla-dev/bulla/console/sealer"
 	"github.com/bulla-dev/bulla/desk/proposal"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -54,9 +57,12 @@ func (w *world) proposes() {
 }
 
 // generated is a stub of one generated value and one that somebody brought.
-func (w *sealedWorld) generated(name string) string {
+func (w *sealedWorld) generated(name string) string { return w.generatedOf(name, name) }
+
+// generatedOf has a value of its own there.
+func (w *sealedWorld) generatedOf(name, value string) string {
 	data, err := w.sealer.File(testfleet.Secret{Name: name, BuiltNamespace: "app", Targets: []string{"set/stores"},
-		Values: map[string]string{"user": "ann", "password": name}})
+		Values: map[string]string{"user": "ann", "password": value}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -125,6 +131,41 @@ func TestAButtonPreparesWhatALostClusterCouldRead(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("the commit does not say %q:\n%s", want, said)
 		}
+	}
+}
+
+// TestADraftOfALostClusterHasRoomForWhatABrowserMaySend: what is more waits for the next one,
+// and what no draft has room for is said with what to do. Nothing of it is left out unsaid.
+func TestADraftOfALostClusterHasRoomForWhatABrowserMaySend(t *testing.T) {
+	w := newSealedWorld(t)
+	w.proposes()
+	files := testfleet.Files{}
+	for name, size := range map[string]int{"a": 700 << 10, "b": 700 << 10, "c": 20, "far": 1300 << 10} {
+		files["apps/app/"+name+".yaml"] = w.generatedOf(name, strings.Repeat("x", size))
+	}
+	w.repo.Commit(t, "large secrets", files)
+	for name, data := range files {
+		w.granted("one", time.Now().Add(-time.Minute), func(e *audit.Entry) {
+			e.Object, e.Digest = "app/"+strings.TrimSuffix(path.Base(name), ".yaml"), api.StubDigest([]byte(data))
+		})
+	}
+	out := w.leads("/lost/one/suspend", nil)
+	w.repo.Commit(t, "suspend", testfleet.Files{"clusters/one.yaml": string(out.Files["clusters/one.yaml"])})
+	wait.Until(t, "its applications are built", func() bool {
+		return strings.Contains(w.shows("/lost/one", http.StatusOK), "Make all of it anew")
+	})
+	w.shows("/lost/one", http.StatusOK, "makes 2 secrets anew", "1 row more waits for the next request",
+		"more than a browser may send at once", "bulla rotate apps/app/far.yaml")
+	d := w.leads("/lost/one/rotate", nil)
+	if parts := d.Many.Parts; len(parts) != 2 || parts[0].File != "apps/app/a.yaml" || parts[1].File != "apps/app/c.yaml" {
+		t.Fatalf("the draft has %v", parts)
+	}
+	var sent int
+	for _, part := range d.Many.Parts {
+		sent += len(files[part.File])
+	}
+	if sent > guard.MaxBody {
+		t.Errorf("what stands there is %d bytes, more than a request's %d", sent, guard.MaxBody)
 	}
 }
 

@@ -158,8 +158,11 @@ func (c *Console) request(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if unasked != nil {
+	switch {
+	case unasked != nil:
 		f.NoForge = unasked
+	case p.Place.Kind == "":
+		f.NoForge = nil // the list of requests says once that a forge could be named
 	}
 	return c.show(w, r, page{Template: "request.html", Title: "Request " + branch, Section: "requests",
 		Body: requestPage{f, problemOf(f.NoForge), problemOf(f.NoService)}})

@@ -26,6 +26,7 @@ import (
 	standin "github.com/bulla-dev/bulla/fixtures/forge"
 	"github.com/bulla-dev/bulla/fixtures/gitserver"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/kustomize"
 )
@@ -38,6 +39,9 @@ type ledger struct {
 	err  error
 	// asked is how often, person who asks: another one gets an answer of their own.
 	asked, person int
+	// looked is how often it was told to look at Git.
+	looked atomic.Int32
+	mu     sync.Mutex
 }
 
 func (l *ledger) Fleet() string  { return "acme" }
@@ -46,12 +50,25 @@ func (l *ledger) Person() string { return "person " + strconv.Itoa(l.person) }
 func (l *ledger) ListLedger(context.Context, *keyservicev1.ListLedgerRequest) (
 	*keyservicev1.ListLedgerResponse, error,
 ) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.asked++
 	return l.says, l.err
 }
 
-func (l *ledger) ListDenials(context.Context) (*keyservicev1.ListDenialsResponse, error) {
-	return &keyservicev1.ListDenialsResponse{}, l.err
+func (l *ledger) asks() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked
+}
+
+func (l *ledger) Describe(context.Context) (*keyservicev1.DescribeResponse, error) {
+	return &keyservicev1.DescribeResponse{}, l.err
+}
+
+func (l *ledger) Look(context.Context) (*keyservicev1.LookResponse, error) {
+	l.looked.Add(1)
+	return &keyservicev1.LookResponse{}, l.err
 }
 
 // asking is a console over a clone, a Git host and a forge.
@@ -224,19 +241,33 @@ func TestARequestIsFollowedUntilItIsInUse(t *testing.T) {
 				Secret: &keyservicev1.SecretReport{Placement: "app", Digest: digest, State: state}}}}
 	}
 	says := func(ledger *keyservicev1.ListLedgerResponse) {
+		service.mu.Lock()
+		defer service.mu.Unlock()
 		service.err, service.says = nil, ledger
 		service.person++
 	}
 	says(&keyservicev1.ListLedgerResponse{Head: base,
 		Refused: &keyservicev1.RefusedTip{Tip: merged, Reason: "SignatureMissing"}})
-	asked := service.asked
+	asked := service.asks()
 	for range 3 {
 		a.shows(at, "has not accepted that commit yet", "SignatureMissing")
 	}
-	if service.asked != asked+1 {
-		t.Errorf("a page that is looked at three times asks %d times: each is an entry of the log", service.asked-asked)
+	if n := service.asks() - asked; n != 1 {
+		t.Errorf("a page that is looked at three times asks %d times", n)
 	}
 	a.shows(at, "has not accepted that commit yet", "SignatureMissing")
+	if n := service.looked.Load(); n != 0 {
+		t.Errorf("what was refused is looked for %d times", n)
+	}
+	says(&keyservicev1.ListLedgerResponse{Head: base})
+	asked = service.asks()
+	for range 3 {
+		a.shows(at, "has not accepted that commit yet. It was told, and is looking")
+	}
+	wait.Until(t, "the key service looks, and is asked again after it", func() bool {
+		a.shows(at, "It was told, and is looking")
+		return service.looked.Load() == 1 && service.asks() > asked+1
+	})
 
 	const inUse, there = keyservicev1.SecretState_SECRET_STATE_IN_USE, keyservicev1.SecretState_SECRET_STATE_PROVISIONED
 	placements := []*keyservicev1.LedgerPlacement{{Placement: "app", Clusters: []string{"prod-eu", "prod-us", "late"}},

@@ -24,9 +24,7 @@ type Service interface {
 	ListRollouts(ctx context.Context, placement string) (*keyservicev1.ListRolloutsResponse, error)
 	// ReadAudit reads the audit log, and verifies what it reads.
 	ReadAudit(ctx context.Context, log *client.Log, in *keyservicev1.ListAuditRequest) (*client.AuditPage, error)
-	// ListDenials says what is denied now.
-	ListDenials(context.Context) (*keyservicev1.ListDenialsResponse, error)
-	// Describe says which build the service is, and what of it works.
+	// Describe says which build the service is, what of it works, and the person's roles.
 	Describe(context.Context) (*keyservicev1.DescribeResponse, error)
 	// Look has the service look at Git now.
 	Look(context.Context) (*keyservicev1.LookResponse, error)

@@ -171,15 +171,26 @@ func (t *Team) goOn(w http.ResponseWriter, r *http.Request, to, title string) {
 
 // offer is the page to sign in at.
 func (t *Team) offer(w http.ResponseWriter, r *http.Request, why error) {
+	t.offerAs(w, r, why, http.StatusUnauthorized)
+}
+
+// offerAs leads who may not be in to the provider's sign-out, where it has one: without it
+// the same person would be sent back.
+func (t *Team) offerAs(w http.ResponseWriter, r *http.Request, why error, status int) {
 	next := "/"
-	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" {
+	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" && r.URL.Path != SignInPath {
 		next = session.Local(r.URL.RequestURI())
 	}
 	body := map[string]any{"Provider": t.provider, "Link": "/sign-in?next=" + url.QueryEscape(next)}
 	if why != nil {
 		body["Why"], body["Hint"] = why.Error(), fault.Hint(why)
 	}
-	t.show(w, r, page{Template: "signin.html", Title: "Sign in", Status: http.StatusUnauthorized, Body: body})
+	title := "Sign in"
+	if errors.Is(why, session.ErrNotAdmitted) {
+		title, body["Another"] = "You are not let in", true
+		body["End"] = t.options.SignIn.End(r.Context(), t.origins[0]+SignedOutPath)
+	}
+	t.show(w, r, page{Template: "signin.html", Title: title, Status: status, Body: body})
 }
 
 func (t *Team) show(w http.ResponseWriter, r *http.Request, p page) {
@@ -216,6 +227,10 @@ func (t *Team) signedIn(w http.ResponseWriter, r *http.Request) {
 	next, err := t.book.Complete(w, r)
 	if signin.IsAway(err) {
 		t.apart(w, r, err)
+		return
+	}
+	if errors.Is(err, session.ErrNotAdmitted) {
+		t.offerAs(w, r, err, http.StatusForbidden)
 		return
 	}
 	if err != nil {

@@ -144,6 +144,10 @@ func TestAPageThatIsClosedEndsNoSession(t *testing.T) {
 	}
 }
 
+// somebodyElse leads to the provider's sign-out, which leads back: at its sign-in the same
+// person would come back.
+var somebodyElse = regexp.MustCompile(`href="https://[^"]*post_logout_redirect_uri=[^"]*signed-out[^"]*">Sign in as somebody else<`)
+
 // TestWhoIsInNoGroupIsNotIn: where a console is for some groups, others are told that, and not
 // which ones; and who is taken out of them is out with their next token.
 func TestWhoIsInNoGroupIsNotIn(t *testing.T) {
@@ -154,7 +158,8 @@ func TestWhoIsInNoGroupIsNotIn(t *testing.T) {
 	for who, want := range map[*openid.User]string{&bob: "names no group that you are in", &other: "none of your groups"} {
 		p := b.get(b.back(b.begin("/"), *who))
 		if p.StatusCode != http.StatusForbidden || !b.isOut() || !strings.Contains(p.text, want) ||
-			!strings.Contains(p.text, who.Email) || strings.Contains(p.text, "canary-group") || p.Header.Get("Refresh") != "" {
+			!strings.Contains(p.text, who.Email) || strings.Contains(p.text, "canary-group") || p.Header.Get("Refresh") != "" ||
+			!somebodyElse.MatchString(p.text) {
 			t.Errorf("%s: %d %s", who.Name, p.StatusCode, p.text)
 		}
 	}
@@ -170,7 +175,8 @@ func TestWhoIsInNoGroupIsNotIn(t *testing.T) {
 	w.provider.Add(gone)
 	w.later(9 * time.Minute)
 	if p := b.get("/clusters"); p.StatusCode != http.StatusUnauthorized ||
-		!strings.Contains(p.text, "none of your groups") || !b.isOut() || w.Sessions.Len() != 0 {
+		!strings.Contains(p.text, "none of your groups") || !b.isOut() || w.Sessions.Len() != 0 ||
+		!somebodyElse.MatchString(p.text) {
 		t.Errorf("who was taken out of the group: %d %s", p.StatusCode, p.text)
 	}
 }

@@ -110,6 +110,7 @@ func (v *view) take(c *clone.Clone, t told) {
 // is ready.
 type fleetKept struct {
 	answers answers
+	looks   looks
 
 	mu  sync.Mutex
 	git gitFleet

@@ -58,11 +58,11 @@ func (s *said) ListLedger(ctx context.Context, in *keyservicev1.ListLedgerReques
 	return s.ledger, s.err
 }
 
-func (s *said) ListDenials(context.Context) (*keyservicev1.ListDenialsResponse, error) {
+func (s *said) Describe(context.Context) (*keyservicev1.DescribeResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.checked++
-	return &keyservicev1.ListDenialsResponse{}, s.err
+	return &keyservicev1.DescribeResponse{}, s.err
 }
 
 func (s *said) ListRollouts(context.Context, string) (*keyservicev1.ListRolloutsResponse, error) {

@@ -34,7 +34,11 @@ func (s *front) admitPerson(ctx context.Context, r *http.Request, route Route) (
 	if _, ok := s.limiter.People.Get(who.Name).Allow(); !ok {
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, errors.New("too many requests of one person"), "person", who.Name)
 	}
-	if err := s.RecordAct(ctx, who.Entry(audit.Person, audit.Done, path.Base(route.Path))); err != nil {
+	record := s.RecordAct
+	if route.Repeats {
+		record = s.RecordRead
+	}
+	if err := record(ctx, who.Entry(audit.Person, audit.Done, path.Base(route.Path))); err != nil {
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "person", who.Name)
 	}
 	return authority.WithPerson(ctx, who), nil

@@ -42,6 +42,9 @@ type Route struct {
 	// places that its caller has for requests under way: package notices bounds how
 	// many each holds.
 	Held bool
+	// Repeats says that pages ask it again by themselves, and that it changes nothing: what a
+	// person asks of it is an entry once, and a count after that. For AuthPerson only.
+	Repeats bool
 	// Roles, one of which a person must have; for AuthPerson only.
 	Roles []config.Role
 }
@@ -76,8 +79,8 @@ func Routes() []Route {
 			Timeout: 30 * time.Second, InFlight: 64, Auth: AuthCertificate},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListAuditProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor}},
-		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8, Auth: AuthPerson,
-			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
+		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceListLedgerProcedure, Body: 4 << 10, Timeout: 60 * time.Second, InFlight: 8,
+			Auth: AuthPerson, Repeats: true, Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceRewrapProcedure, Body: 128 << 10, Timeout: 100 * time.Second, InFlight: 2, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceAcceptHistoryProcedure, Body: 1 << 10, Timeout: 60 * time.Second, InFlight: 4, Auth: AuthPerson,
@@ -103,7 +106,7 @@ func Routes() []Route {
 			Timeout: 30 * time.Second, InFlight: 4, Auth: AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 		{Method: http.MethodPost, Path: keyservicev1connect.AdminServiceDescribeProcedure, Body: 1 << 10,
-			Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson,
+			Timeout: 15 * time.Second, InFlight: 4, Auth: AuthPerson, Repeats: true,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 	}
 }

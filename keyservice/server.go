@@ -140,7 +140,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	c := o.Config
 	m := metrics.New()
 	s := &Server{config: c, store: o.Store, Clerk: &clerk.Clerk{Fleet: c.Fleet,
-		Ref: c.Repository.Ref, Rows: o.Store, Tally: tally.New(o.Now, m.Log.Coalesced), Metrics: m, Log: o.Log, Now: o.Now}}
+		Ref: c.Repository.Ref, Rows: o.Store, Tally: tally.New(o.Now, m.Log.Coalesced), Reads: tally.NewReads(o.Now),
+		Metrics: m, Log: o.Log, Now: o.Now}}
 	s.pushes = newPushes(o, m)
 	s.roots = &rootWatch{Clerk: s.Clerk, store: o.Store, token: o.Token, pinned: c.RootKey, accepted: c.RootInService()}
 	if err := s.roots.refuseRoots(ctx); err != nil {

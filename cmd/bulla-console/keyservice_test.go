@@ -39,6 +39,7 @@ type keys struct {
 	address string
 	rootKey string
 	said    *said
+	rows    *store.DB
 
 	provider *openid.Provider
 }
@@ -89,6 +90,7 @@ func serveKeys(t *testing.T, on keyservice.Token, from origin, of *config.Config
 	of.Token = config.TokenFile{Sessions: 2}
 	rows, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "keyservice.db"))
 	must(t, rows, err)
+	k.rows = rows
 	mirror, err := git.Open(filepath.Join(t.TempDir(), "mirror"), from.url, "main",
 		git.Auth{Username: from.user, Password: from.password}, git.Limits{})
 	must(t, mirror, err)
@@ -127,9 +129,9 @@ func (k *keys) groups(all ...config.Group) {
 	}
 }
 
-// TestWhoMaySeeDenialsMaySeeTheLedger, and nobody else: the console shows what it keeps of the
-// second to whom the service answers the first.
-func TestWhoMaySeeDenialsMaySeeTheLedger(t *testing.T) {
+// TestWhoMayAskWhoTheyAreMaySeeTheLedger, and nobody else: the console shows what it keeps of
+// the second to whom the service answers the first.
+func TestWhoMayAskWhoTheyAreMaySeeTheLedger(t *testing.T) {
 	of := func(path string) []config.Role {
 		for _, route := range keyservice.Routes() {
 			if route.Path == path {
@@ -139,10 +141,41 @@ func TestWhoMaySeeDenialsMaySeeTheLedger(t *testing.T) {
 		t.Fatalf("there is no %s", path)
 		return nil
 	}
-	denials := of(keyservicev1connect.AdminServiceListDenialsProcedure)
-	if ledger := of(keyservicev1connect.AdminServiceListLedgerProcedure); !slices.Equal(denials, ledger) {
-		t.Errorf("denials are for %v, the ledger for %v", denials, ledger)
+	who := of(keyservicev1connect.AdminServiceDescribeProcedure)
+	if ledger := of(keyservicev1connect.AdminServiceListLedgerProcedure); !slices.Equal(who, ledger) {
+		t.Errorf("who one is may be asked by %v, the ledger by %v", who, ledger)
 	}
+}
+
+// TestAPageLeftOpenAddsFewEntries to the audit log, however often it asks again.
+func TestAPageLeftOpenAddsFewEntries(t *testing.T) {
+	k := startKeys(t)
+	c := prepare(t, k.repo, k.rootKey, k.provider)
+	c.args = append(c.args, "--key-service", "https://"+k.address,
+		"--key-service-authority", protocol.SPKIHash(k.server.Authority()))
+	c.start()
+	operator := c.signIn(ada)
+	asked := func() (entries int) {
+		leaves, _, err := k.rows.FindLeaves(t.Context(), fleetID, store.LogFilter{Limit: 1 << 10})
+		must(t, leaves, err)
+		for _, leaf := range leaves {
+			if e, err := audit.ParseEntry(leaf.Entry); err == nil && e.Kind == audit.Person && strings.Contains(e.Identity, ada.Name) {
+				entries++
+			}
+		}
+		return entries
+	}
+	const refreshes = 6
+	for range refreshes {
+		if status, text, _ := c.get(operator, "/"); status != http.StatusOK || strings.Contains(text, "this shows what Git says") {
+			t.Fatalf("an operator: %d %s", status, text)
+		}
+		time.Sleep(2100 * time.Millisecond) // after it the word counts no more by which the ledger is shown
+	}
+	if n := asked(); n == 0 || n > 2 {
+		t.Errorf("a page that asked %d times made %d entries", refreshes, n)
+	}
+	c.end()
 }
 
 // TestTheKeyServiceDecidesWhatAPersonSees: by their own token, which the console passes on

@@ -120,7 +120,7 @@ type Line struct {
 	Digest  string
 	Head    string
 	Detail  string
-	// More counts refusals that the entry stands for beyond the first.
+	// More counts how often the same came again after the first, which has its own entry.
 	More int
 }
 

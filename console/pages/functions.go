@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ var functions = template.FuncMap{
 	"dict":        dict,
 	"fingerprint": fingerprint,
 	"first":       first,
+	"folded":      folded,
 	"after":       after,
 	"list":        func(items ...any) []any { return items },
 	"number":      number[int],
@@ -116,6 +118,41 @@ func short(hash string) template.HTML {
 	//nolint:gosec // both are escaped
 	return template.HTML(fmt.Sprintf(`<code class="hash" title="%s">%s</code>`,
 		template.HTMLEscapeString(hash), template.HTMLEscapeString(rest)))
+}
+
+// hashes are words that nobody reads to their end: digests, keys, fingerprints.
+var hashes = regexp.MustCompile(`[0-9A-Za-z+/=_.:-]{32,}`)
+
+// folded is a text with its hashes cut to what tells them apart. The whole is there for who
+// points at one, or comes to it by the keyboard, for what is copied, read aloud and printed.
+func folded(text string) template.HTML {
+	var out strings.Builder
+	at := 0
+	for _, found := range hashes.FindAllStringIndex(text, -1) {
+		hash := text[found[0]:found[1]]
+		if digits(hash) < 4 { // a path, or a long word
+			continue
+		}
+		head := 12
+		if algorithm, _, is := strings.Cut(hash, ":"); is && len(algorithm) < 16 {
+			head = len(algorithm) + 1 + 8
+		}
+		out.WriteString(template.HTMLEscapeString(text[at:found[0]]))
+		fmt.Fprintf(&out, `<code class="folded" tabindex="0">%s<span>%s</span></code>`,
+			template.HTMLEscapeString(hash[:head]), template.HTMLEscapeString(hash[head:]))
+		at = found[1]
+	}
+	out.WriteString(template.HTMLEscapeString(text[at:]))
+	return template.HTML(out.String()) //nolint:gosec // all that is not ours is escaped
+}
+
+func digits(text string) (n int) {
+	for _, r := range text {
+		if r >= '0' && r <= '9' {
+			n++
+		}
+	}
+	return n
 }
 
 // fingerprint is one in groups of four, which people can compare by eye and aloud.

@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"html"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +90,29 @@ func TestAChartSaysWhatItShows(t *testing.T) {
 		if got != want {
 			t.Errorf("progress %d, want %d", got, want)
 		}
+	}
+}
+
+// TestAHashIsFoldedAndWhole: what is copied, read aloud and printed has all of it, and markup in
+// an entry stays text.
+func TestAHashIsFoldedAndWhole(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0a1b2c3d", 8)
+	key := "acme.example/log+1a2b3c4d+AbCdEfGh0123456789AbCdEfGh0123456789"
+	for text, folds := range map[string]int{
+		"root key " + key: 1, "stub " + digest + "; again since 2026-11-30T10:00:00Z": 1, digest + " " + digest: 2,
+		"may use the service as developer": 0, "apps/payments/overlays/production/database.yaml": 0,
+		"<b>" + strings.Repeat("1a", 40) + "</b> & \"x\"": 1, "": 0,
+	} {
+		out := string(folded(text))
+		if got := strings.Count(out, `tabindex="0"`); got != folds {
+			t.Errorf("%q folds %d hashes, want %d: %s", text, got, folds, out)
+		}
+		bare := regexp.MustCompile(`</?(code|span)[^>]*>`).ReplaceAllString(out, "")
+		if strings.Contains(bare, "<") || html.UnescapeString(bare) != text {
+			t.Errorf("%q is shown as %s", text, out)
+		}
+	}
+	if out := string(folded(digest)); !strings.Contains(out, `>sha256:0a1b2c3d<span>`) {
+		t.Error(out)
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -19,6 +20,9 @@ const (
 	// twice as long each time.
 	firstRest = 5 * time.Second
 	mostRest  = time.Minute
+	// limitsAll is how many people the provider sends away one after the other before it
+	// counts as away for everybody: it limits some accounts, and clients, and does not say which.
+	limitsAll = 3
 	// askWithin bounds one question: three requests, each with a bound of its own.
 	askWithin = 15 * time.Second
 )
@@ -37,6 +41,9 @@ type provider struct {
 	failed int
 	until  time.Time
 	trying bool // somebody asks whether it is back
+	// limited are people whom it sent away as asking too often since it answered anybody, so
+	// many as are asked about at most.
+	limited map[string]bool
 }
 
 // admit says whether somebody of these claims may be in.
@@ -53,7 +60,7 @@ func (p *provider) admit(c idtoken.Claims) error {
 	p.log.Warn("somebody without a group that may sign in", "person", c.Name(), "subject", c.Subject,
 		"groups", len(c.Groups), "hint", "--oidc-groups names the groups, --oidc-groups-claim the claim that has them")
 	return fault.New("ask who runs this console which group it is for, and an operator of the provider to have you in "+
-		"it; then sign in again", "%w, %s: %s", errNotAdmitted, c.Name(), what)
+		"it; then sign in again", "%w, %s: %s", ErrNotAdmitted, c.Name(), what)
 }
 
 // rest is how long the provider is left alone; 0 where it may be asked.
@@ -69,8 +76,8 @@ func (p *provider) rest() time.Duration {
 	return max(0, p.until.Sub(p.now()))
 }
 
-// ask asks, or says [signin.ErrAway] at once where the provider is left alone.
-func (p *provider) ask(ctx context.Context, question func(context.Context) error) error {
+// ask asks about somebody, or says [signin.ErrAway] at once where the provider is left alone.
+func (p *provider) ask(ctx context.Context, owner string, question func(context.Context) error) error {
 	select {
 	case p.places <- struct{}{}:
 		defer func() { <-p.places }()
@@ -81,7 +88,7 @@ func (p *provider) ask(ctx context.Context, question func(context.Context) error
 		return signin.ErrAway
 	}
 	err := question(ctx)
-	p.ended(err)
+	p.ended(owner, err)
 	return err
 }
 
@@ -95,16 +102,32 @@ func (p *provider) begin() bool {
 	return true
 }
 
-func (p *provider) ended(err error) {
+// ended learns from an answer. One person's bad luck says nothing of the provider: who is
+// sent away as asking too often is left alone, and others ask.
+func (p *provider) ended(owner string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.trying = false
-	if !signin.IsAway(err) {
-		p.failed = 0
+	switch {
+	case !signin.IsAway(err):
+		p.failed, p.limited = 0, nil
+		return
+	case errors.As(err, new(*signin.LimitedError)) && !p.isEverybody(owner):
 		return
 	}
 	rest := min(firstRest<<min(p.failed, 8), mostRest)
 	p.until = p.now().Add(rest)
 	p.failed++
 	p.log.Warn("the provider does not answer: nobody's token can be made anew", "error", err.Error(), "again", rest)
+}
+
+// isEverybody says of somebody who was limited whether by now everybody seems to be.
+func (p *provider) isEverybody(owner string) bool {
+	if p.limited == nil {
+		p.limited = map[string]bool{}
+	}
+	if len(p.limited) < limitsAll {
+		p.limited[owner] = true
+	}
+	return len(p.limited) >= limitsAll
 }

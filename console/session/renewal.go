@@ -15,7 +15,8 @@ const (
 	// counts: who was thrown out is to be out with the first page, and who was not is not to
 	// wait for a provider that hangs.
 	moment = time.Second
-	// withoutToken is how long a provider is not asked again that answered, and gave none.
+	// withoutToken is how long a provider is not asked again that answered, and gave none; and
+	// how long one person at most whom it sends away as asking too often.
 	withoutToken = 5 * time.Minute
 )
 
@@ -59,7 +60,7 @@ func (s *Session) Token(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	}
 	return "", fault.New(fmt.Sprintf("load the page again in %s: you stay signed in here", s.rest()),
-		"ask the provider whether you may still be in: %w", signin.ErrAway)
+		"ask the provider whether you may still be in: %w", s.why())
 }
 
 // wait waits for its end; where a token still counts, for a moment of it.
@@ -75,7 +76,7 @@ func (r *renewal) wait(ctx context.Context, counts bool) {
 	}
 }
 
-// isFresh, counts, rest and renew are called with the session's lock.
+// isFresh, counts, rest, renew, leave and why are called with the session's lock.
 func (s *Session) isFresh() bool {
 	return signin.IsFresh(s.tokens.Claims.Issued, s.tokens.Claims.Expires, s.provider.now(), s.tokens.Refresh != "")
 }
@@ -105,13 +106,32 @@ func (s *Session) renew(ctx context.Context) *renewal {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWithin)
 		defer cancel()
 		var made signin.Tokens
-		err := s.provider.ask(ctx, func(ctx context.Context) (err error) {
+		err := s.provider.ask(ctx, s.Owner(), func(ctx context.Context) (err error) {
 			made, err = s.provider.client.Refresh(ctx, before)
 			return err
 		})
 		s.renewed(made, err)
 	}()
 	return r
+}
+
+// leave has nobody asked for a while about a person whom the provider sends away.
+func (s *Session) leave(err error) {
+	var limited *signin.LimitedError
+	if !errors.As(err, &limited) {
+		return
+	}
+	rest := max(limited.After, min(firstRest<<min(s.limited, 8), mostRest))
+	s.until = s.provider.now().Add(min(rest, withoutToken))
+	s.limited++
+}
+
+// why is what a person is told whose token cannot be made anew now.
+func (s *Session) why() error {
+	if s.limited > 0 && s.provider.rest() == 0 {
+		return &signin.LimitedError{}
+	}
+	return signin.ErrAway
 }
 
 // renewed enters what came of an attempt.
@@ -123,13 +143,15 @@ func (s *Session) renewed(made signin.Tokens, err error) {
 		s.tokens.Refresh = made.Refresh
 	}
 	switch {
-	case s.over != nil, signin.IsAway(err):
+	case s.over != nil:
+	case signin.IsAway(err):
+		s.leave(err)
 	case err == nil:
 		if made.Refresh == "" {
 			made.Refresh = s.tokens.Refresh
 		}
 		if err = s.provider.admit(made.Claims); err == nil {
-			s.tokens, s.until = made, time.Time{}
+			s.tokens, s.until, s.limited = made, time.Time{}, 0
 		}
 		refused = err != nil
 	case errors.Is(err, signin.ErrNoToken) && s.counts():

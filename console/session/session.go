@@ -32,8 +32,8 @@ var ErrEnded = errors.New("you were signed out")
 
 const signInAgain = "sign in again"
 
-// errNotAdmitted says that somebody signed in who may not be in.
-var errNotAdmitted = errors.New("you may not use this console")
+// ErrNotAdmitted says that somebody signed in who may not be in.
+var ErrNotAdmitted = errors.New("you may not use this console")
 
 // Session is one person, signed in. It is safe for concurrent use.
 type Session struct {
@@ -46,6 +46,7 @@ type Session struct {
 	tokens  signin.Tokens
 	attempt *renewal
 	until   time.Time // no attempt before
+	limited int       // how often the provider sent them away since it gave a token
 	over    error
 	service *client.Admin
 }

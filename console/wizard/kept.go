@@ -16,12 +16,17 @@ import (
 // Alphabet is what a generated value is made of, in words.
 type Alphabet struct{ Name, Label string }
 
+// inWords are the alphabets, which flags name.
+var inWords = map[string]string{"alnum": "letters and digits", "base64url": "letters, digits, - and _",
+	"digits": "digits alone", "hex": "0 to 9 and a to f", "printable": "letters, digits and signs"}
+
+// InWords is an alphabet for people.
+func InWords(alphabet string) string { return cmp.Or(inWords[alphabet], alphabet) }
+
 // Alphabets are all that there are.
 func Alphabets() (all []Alphabet) {
-	words := map[string]string{"alnum": "letters and digits", "base64url": "letters, digits, - and _",
-		"digits": "digits alone", "hex": "0 to 9 and a to f", "printable": "letters, digits and signs"}
 	for _, name := range values.Alphabets() {
-		all = append(all, Alphabet{name, cmp.Or(words[name], name)})
+		all = append(all, Alphabet{name, InWords(name)})
 	}
 	return all
 }

@@ -168,16 +168,16 @@ func foreign(what string) error {
 // refused tells what a provider answered, of which the rest may be anything.
 func refused(doing string, err error) error {
 	var answer *oauth2.RetrieveError
-	var away *url.Error
+	var unreached *url.Error
 	switch {
 	case errors.As(err, &answer) && isAway(answer.Response.StatusCode):
-		return fmt.Errorf("%s: %w: it answers %s", doing, ErrAway, answer.Response.Status)
+		return fmt.Errorf("%s: %w", doing, away(answer.Response))
 	case errors.As(err, &answer) && answer.ErrorCode != "":
 		return fmt.Errorf("%s: the provider refuses it: %.60q %.200q", doing, answer.ErrorCode, answer.ErrorDescription)
 	case errors.As(err, &answer):
 		return fmt.Errorf("%s: the provider answers %s", doing, answer.Response.Status)
-	case errors.As(err, &away):
-		return fmt.Errorf("%s: reach the provider: %w: %w", doing, ErrAway, away.Err)
+	case errors.As(err, &unreached):
+		return fmt.Errorf("%s: reach the provider: %w: %w", doing, ErrAway, unreached.Err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w", doing, err)
 	}

@@ -19,7 +19,10 @@ func Alphabets() []string { return value.Alphabets() }
 const guessable = 64
 
 // Weak says of a key's recipe that its values can be guessed; "" of one whose cannot.
-func Weak(key string, r Recipe) string {
+func Weak(key string, r Recipe) string { return WeakOf(key, r, r.Alphabet) }
+
+// WeakOf is Weak with the alphabet as whoever reads it knows it.
+func WeakOf(key string, r Recipe, of string) string {
 	bits := r.Bits()
 	if bits >= guessable {
 		return ""
@@ -29,7 +32,7 @@ func Weak(key string, r Recipe) string {
 		characters = "character"
 	}
 	return fmt.Sprintf("key %s: %d %s of %s can be guessed with %.0f bits; 64 and more are out of reach", key, r.Length,
-		characters, r.Alphabet, bits)
+		characters, of, bits)
 }
 
 // Generate makes a value as flags ask for it. Bits is what somebody must guess.

@@ -50,7 +50,8 @@ type Entry struct {
 	// Operations is how many token operations were started for it, those of
 	// attempts among them that were thrown away since another head was accepted.
 	Operations int `json:"operations,omitempty"`
-	// Count is how many refusals this entry stands for beyond the first.
+	// Count is how often the same came again after the first, which has an entry of its own:
+	// a refusal, or a read of a person.
 	Count int `json:"count,omitempty"`
 	// Detail says in a few words what the other fields cannot, for people.
 	Detail string `json:"detail,omitempty"`

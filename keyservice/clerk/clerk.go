@@ -27,6 +27,7 @@ type Clerk struct {
 	Rows       Rows
 	Journal    Recorder
 	Tally      *tally.Tally
+	Reads      *tally.Reads
 	Metrics    *metrics.Metrics
 	Log        *slog.Logger
 	Now        func() time.Time

@@ -19,6 +19,19 @@ func (s *Clerk) RecordAct(ctx context.Context, e audit.Entry) error {
 	return err
 }
 
+// RecordRead is RecordAct for what people's pages ask again by themselves: the same again is
+// counted for a while.
+func (s *Clerk) RecordRead(ctx context.Context, e audit.Entry) error {
+	if !s.Reads.Admit(e) {
+		return nil
+	}
+	if err := s.RecordAct(ctx, e); err != nil {
+		return err
+	}
+	s.Reads.Recorded(e)
+	return nil
+}
+
 // RecordDenials makes refusals durable, or counts them. The caller may answer
 // when it returns nil.
 func (s *Clerk) RecordDenials(ctx context.Context, refused ...audit.Entry) error {
@@ -33,9 +46,10 @@ func (s *Clerk) RecordDenials(ctx context.Context, refused ...audit.Entry) error
 	return nil
 }
 
-// FlushDenials records the counts that are due, and what other programs left.
+// FlushDenials records the counts that are due, those of reads too, and what other programs
+// left.
 func (s *Clerk) FlushDenials(ctx context.Context, all bool) {
-	entries := s.Tally.Due(all)
+	entries := append(s.Tally.Due(all), s.Reads.Due(all)...)
 	if len(entries) == 0 {
 		if waits, err := s.Rows.HasPending(ctx, s.Fleet); err != nil || !waits {
 			return
@@ -50,7 +64,7 @@ func (s *Clerk) FlushDenials(ctx context.Context, all bool) {
 
 func (s *Clerk) flush(ctx context.Context, entries []audit.Entry) {
 	if _, err := s.Journal.Leave(ctx, entries); err != nil {
-		s.Log.Error("counts of refusals are not recorded yet", "counts", len(entries), "error", err.Error())
+		s.Log.Error("counts are not recorded yet", "counts", len(entries), "error", err.Error())
 		s.Tally.Owe(entries)
 	}
 }

@@ -1,5 +1,5 @@
-// Package tally says which refusals get an entry of the audit log, and counts the
-// others.
+// Package tally says which refusals, and which reads of people, get an entry of the audit
+// log, and counts the others.
 package tally
 
 import (
@@ -98,6 +98,16 @@ type repeated struct {
 func (r *repeated) again(e audit.Entry) {
 	r.count++
 	r.operations += e.Operations
+}
+
+// counted is the entry of how often it came again. What a person did stays in it.
+func (r *repeated) counted() audit.Entry {
+	e, again := r.entry, "again since "+r.since.UTC().Format(time.RFC3339)
+	if e.Kind == audit.Person && e.Detail != "" {
+		again = e.Detail + ", " + again
+	}
+	e.Count, e.Operations, e.Detail = r.count, r.operations, again
+	return e
 }
 
 // everybody is the caller that those without a certificate are, and those that
@@ -230,9 +240,7 @@ func (d *Tally) Due(all bool) []audit.Entry {
 	d.owed = nil
 	take := func(r *repeated) (ended bool) {
 		if ended = all || now.Sub(r.since) >= Window; ended && r.count > 0 {
-			e := r.entry
-			e.Count, e.Operations, e.Detail = r.count, r.operations, "again since "+r.since.UTC().Format(time.RFC3339)
-			entries = append(entries, e)
+			entries = append(entries, r.counted())
 		}
 		return ended
 	}
