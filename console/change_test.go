@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/console/reached"
 	"github.com/bulla-dev/bulla/desk/ledger"
 )
 
@@ -29,7 +30,7 @@ func TestWhatWasTakenAwayIsNotSaidToBeInUse(t *testing.T) {
 		{"Deprovisioned", string(ledger.None), "delivered"}, {"InUse", string(ledger.Current), "in use"}} {
 		s := &status.Clusters[0].Secrets[0]
 		s.State, s.Match = one.secret, ledger.Match(one.match)
-		d, err := delivered(t.Context(), has, status, []string{"shop"}, "merged")
+		d, err := reached.On(t.Context(), has, status, []string{"shop"}, "merged")
 		if err != nil {
 			t.Fatal(err)
 		}

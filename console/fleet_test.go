@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/console/reached"
+	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -266,9 +269,17 @@ func TestADeliveryIsShownByWave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := delivery{All: 2, Done: 1, took: map[string]bool{"one": true}}
-	d.inWaves(s.Model.Waves("app"))
-	d.inWaves(s.Model.Waves("")) // of several applications there are none
+	status := &ledger.Status{Placements: []ledger.Placement{{Name: "app", Clusters: []string{"one", "two"}}}}
+	for name, head := range map[string]string{"one": "merged", "two": "before"} {
+		status.Clusters = append(status.Clusters, ledger.Cluster{Name: name, Head: head})
+	}
+	has := func(_ context.Context, commit, _ string) (bool, error) { return commit == "merged", nil }
+	d, err := reached.On(t.Context(), has, status, []string{"app"}, "merged")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.InWaves(s.Model.Waves("app"))
+	d.InWaves(s.Model.Waves("")) // of several applications there are none
 	out := httptest.NewRecorder()
 	f := followed{Branch: "bulla/a", Merged: strings.Repeat("a", 40), Accepted: true, Delivery: d}
 	if err := w.console.show(out, httptest.NewRequest(http.MethodGet, "/", nil),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/reached"
 	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/desk/proposal"
@@ -38,7 +39,7 @@ type followed struct {
 	// Told: the key service was told to look for it.
 	Told     bool
 	Refused  *ledger.RefusedTip
-	Delivery delivery
+	Delivery reached.Reached
 	// Over is when there is nothing to wait for any more.
 	Over bool
 	At   time.Time
@@ -194,7 +195,7 @@ func (c *Console) deliver(
 	if err != nil {
 		return err
 	}
-	placements := affected(snapshot, paths)
+	placements := reached.Affected(snapshot, paths)
 	var one string
 	if len(placements) == 1 {
 		one = placements[0]
@@ -212,7 +213,7 @@ func (c *Console) deliver(
 		}
 		return err
 	}
-	f.Delivery, err = delivered(ctx, p.Git.Has, status, placements, f.Merged)
-	f.Delivery.inWaves(snapshot.Model.Waves(one))
+	f.Delivery, err = reached.On(ctx, p.Git.Has, status, placements, f.Merged)
+	f.Delivery.InWaves(snapshot.Model.Waves(one))
 	return err
 }

@@ -146,7 +146,8 @@ func TestAPageThatIsClosedEndsNoSession(t *testing.T) {
 
 // somebodyElse leads to the provider's sign-out, which leads back: at its sign-in the same
 // person would come back.
-var somebodyElse = regexp.MustCompile(`href="https://[^"]*post_logout_redirect_uri=[^"]*signed-out[^"]*">Sign in as somebody else<`)
+var somebodyElse = regexp.MustCompile(
+	`href="https://[^"]*post_logout_redirect_uri=[^"]*signed-out[^"]*">Sign in as somebody else<`)
 
 // TestWhoIsInNoGroupIsNotIn: where a console is for some groups, others are told that, and not
 // which ones; and who is taken out of them is out with their next token.

@@ -159,7 +159,8 @@ func TestAPageLeftOpenAddsFewEntries(t *testing.T) {
 		leaves, _, err := k.rows.FindLeaves(t.Context(), fleetID, store.LogFilter{Limit: 1 << 10})
 		must(t, leaves, err)
 		for _, leaf := range leaves {
-			if e, err := audit.ParseEntry(leaf.Entry); err == nil && e.Kind == audit.Person && strings.Contains(e.Identity, ada.Name) {
+			e, err := audit.ParseEntry(leaf.Entry)
+			if err == nil && e.Kind == audit.Person && strings.Contains(e.Identity, ada.Name) {
 				entries++
 			}
 		}
@@ -167,7 +168,8 @@ func TestAPageLeftOpenAddsFewEntries(t *testing.T) {
 	}
 	const refreshes = 6
 	for range refreshes {
-		if status, text, _ := c.get(operator, "/"); status != http.StatusOK || strings.Contains(text, "this shows what Git says") {
+		status, text, _ := c.get(operator, "/")
+		if status != http.StatusOK || strings.Contains(text, "this shows what Git says") {
 			t.Fatalf("an operator: %d %s", status, text)
 		}
 		time.Sleep(2100 * time.Millisecond) // after it the word counts no more by which the ledger is shown

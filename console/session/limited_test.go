@@ -60,8 +60,8 @@ func TestWhoIsSentAwayIsLeftAloneForAWhile(t *testing.T) {
 	p := aProvider()
 	p.now = func() time.Time { return now }
 	s := newSession(p, tokensOf("u-ada", now.Add(-time.Second)))
-	for _, c := range []struct{ said, rest time.Duration }{{0, firstRest}, {0, 2 * firstRest}, {90 * time.Second, 90 * time.Second},
-		{time.Hour, withoutToken}, {0, mostRest}} {
+	for _, c := range []struct{ said, rest time.Duration }{{0, firstRest}, {0, 2 * firstRest},
+		{90 * time.Second, 90 * time.Second}, {time.Hour, withoutToken}, {0, mostRest}} {
 		s.renewed(signin.Tokens{}, &signin.LimitedError{After: c.said})
 		if got := s.until.Sub(now); got != c.rest {
 			t.Errorf("told %v, it is left alone for %v, want %v", c.said, got, c.rest)

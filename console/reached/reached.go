@@ -1,4 +1,5 @@
-package console
+// Package reached counts on which clusters a merged change is, and in use.
+package reached
 
 import (
 	"context"
@@ -14,8 +15,8 @@ import (
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
-// delivery is how far a change came on the clusters that it is for.
-type delivery struct {
+// Reached is how far a change came on the clusters that it is for.
+type Reached struct {
 	// All clusters that it is for, Done that have it, InUse that have every secret of it in
 	// use, where a workload reads it.
 	All, Done, InUse int
@@ -26,21 +27,21 @@ type delivery struct {
 	// Lacking are clusters that do not have it, at most ten, and why, where it is known.
 	Lacking []string
 	// Waves are how far each wave is, where the change is about one application that has some.
-	Waves []waveTook
+	Waves []Wave
 
 	took map[string]bool // the clusters that have it
 }
 
-// waveTook is how many of a wave's clusters have it.
-type waveTook struct {
+// Wave is how many of a wave's clusters have it.
+type Wave struct {
 	Name      string
 	Done, All int
 }
 
-// inWaves counts by wave, in their order.
-func (d *delivery) inWaves(waves []model.Wave) {
+// InWaves counts by wave, in their order.
+func (d *Reached) InWaves(waves []model.Wave) {
 	for _, w := range waves {
-		one := waveTook{Name: w.String(), All: len(w.Clusters)}
+		one := Wave{Name: w.String(), All: len(w.Clusters)}
 		for _, name := range w.Clusters {
 			if d.took[name] {
 				one.Done++
@@ -53,10 +54,10 @@ func (d *delivery) inWaves(waves []model.Wave) {
 // mostLacking clusters are named.
 const mostLacking = 10
 
-// affected are the placements that changed files are of: their own, and those whose builds
+// Affected are the placements that changed files are of: their own, and those whose builds
 // can ask for one. What is of no placement in particular, such as a Cluster file, is of all:
 // nil.
-func affected(s *clone.Snapshot, paths []string) []string {
+func Affected(s *clone.Snapshot, paths []string) []string {
 	names := map[string]bool{}
 	for _, path := range paths {
 		switch {
@@ -76,11 +77,11 @@ func affected(s *clone.Snapshot, paths []string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// delivered counts. has says whether a commit has another one in its history.
-func delivered(
+// On counts. has says whether a commit has another one in its history.
+func On(
 	ctx context.Context, has func(ctx context.Context, commit, earlier string) (bool, error),
 	status *ledger.Status, placements []string, merged string,
-) (d delivery, err error) {
+) (d Reached, err error) {
 	d.Applications, d.Bare, d.took = placements, true, map[string]bool{}
 	isOf := func(placement string) bool { return len(placements) == 0 || slices.Contains(placements, placement) }
 	targets := map[string]bool{}
