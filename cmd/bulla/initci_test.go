@@ -106,6 +106,29 @@ func TestJobsBuildWithTheGoOfTheModule(t *testing.T) {
 	}
 }
 
+// TestJobsAndTheReleaseUseTheSameActions: what one of the two left behind would be found years
+// later, when the forge refuses to run it.
+func TestJobsAndTheReleaseUseTheSameActions(t *testing.T) {
+	data, err := os.ReadFile("../../.github/workflows/release.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := map[string]bool{}
+	for _, m := range regexp.MustCompile(`uses: ((\S+)@.*)`).FindAllStringSubmatch(string(data), -1) {
+		for _, pin := range workflows.Actions["github"] {
+			if name, _, _ := strings.Cut(pin, "@"); name == m[2] {
+				both[name] = true
+				if pin != m[1] {
+					t.Errorf("jobs use %s, the release %s", pin, m[1])
+				}
+			}
+		}
+	}
+	if !both["actions/checkout"] || !both["actions/setup-go"] {
+		t.Errorf("of what jobs use, the release has only %v", both)
+	}
+}
+
 // TestNoJobHasMoreThanItNeeds: a token that writes is never beside what a stranger wrote.
 func TestNoJobHasMoreThanItNeeds(t *testing.T) {
 	for _, name := range workflows.Forges {
