@@ -26,7 +26,8 @@ read nor opened nor shown. Objects that would go are listed, and those that woul
 although Git drops them, with the reason.
 
 It is this tree that is compared, and not what a merge makes of it: what came to the main
-branch meanwhile, and is not here, is shown as going. Merge or rebase first.
+branch meanwhile, and is not here, is shown as going. A warning says so where HEAD does not
+come after the commit that the cluster is at. Merge or rebase first.
 
 When a change arrives is another matter: waves, windows, a guard or a suspended Delivery
 may hold it. "bulla plan" says so, for all clusters, without one.
@@ -90,6 +91,7 @@ func run(ctx context.Context, s *shell.Shell, o options) error {
 	if err := d.look(ctx); err != nil {
 		return err
 	}
+	d.warnBehind()
 	if err := d.compare(ctx); err != nil {
 		return err
 	}
