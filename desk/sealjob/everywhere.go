@@ -2,7 +2,6 @@ package sealjob
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,16 +21,11 @@ func (j *Job) everywhere(ctx context.Context, out *Outcome) error {
 	if err != nil {
 		return err
 	}
-	tree, err := j.Fleet.Repo.Tree.With(j.Where.File, out.Data)
-	for _, file := range slices.Sorted(maps.Keys(j.Where.Also)) {
-		if err == nil {
-			tree, err = tree.With(file, j.Where.Also[file])
-		}
-	}
+	files, err := search{Fleet: j.Fleet, where: j.Where}.tree(out.Data)
 	if err != nil {
 		return err
 	}
-	found, err := built.Find(ctx, j.Fleet.Builder, tree, all, j.Where.File, j.Fleet.Progress)
+	found, err := built.Find(ctx, j.Fleet.Builder, files, all, j.Where.File, j.Fleet.Progress)
 	if err != nil || len(found.Uses) == 0 {
 		return err
 	}

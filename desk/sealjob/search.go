@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 	"github.com/bulla-dev/bulla/plan"
 )
 
@@ -29,18 +30,11 @@ type search struct {
 // uses builds the placements and returns what the stub becomes in them. standIn is
 // in the place of a file that is not there yet, and nil for one that is.
 func (s search) uses(ctx context.Context, placements []*api.Placement, standIn []byte) (*built.Result, error) {
-	tree, err := s.Repo.Tree, error(nil)
-	if standIn != nil {
-		if tree, err = tree.With(s.where.File, standIn); err != nil {
-			return nil, err
-		}
+	files, err := s.tree(standIn)
+	if err != nil {
+		return nil, err
 	}
-	for _, file := range slices.Sorted(maps.Keys(s.where.Also)) {
-		if tree, err = tree.With(file, s.where.Also[file]); err != nil {
-			return nil, err
-		}
-	}
-	result, err := s.find(ctx, tree, placements)
+	result, err := s.find(ctx, files, placements)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +46,20 @@ func (s search) uses(ctx context.Context, placements []*api.Placement, standIn [
 	}
 	s.warnImmutable(result.Uses)
 	return result, s.checkFleetScope(result)
+}
+
+// tree is the repository as it will be, as far as a build sees it.
+func (s search) tree(standIn []byte) (*tree.Tree, error) {
+	files, err := s.Repo.Tree, error(nil)
+	if standIn != nil {
+		files, err = files.With(s.where.File, standIn)
+	}
+	for _, file := range slices.Sorted(maps.Keys(s.where.Also)) {
+		if err == nil {
+			files, err = files.With(file, s.where.Also[file])
+		}
+	}
+	return files, err
 }
 
 // warnImmutable is about an overlay that makes a stub's Secret immutable: of the

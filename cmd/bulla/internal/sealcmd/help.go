@@ -18,8 +18,9 @@ recipient in the fleet.
 
 What as. A value is bound to the object that kustomize builds from the stub:
 its namespace and name after namePrefix and overlays. --for PLACEMENT builds it
-to find out; without --for, every placement is looked through. --scope namespace
-binds the namespace only, --scope fleet neither.
+to find out, and names other placements whose objects it would not fit; without
+--for, every placement is looked through. --scope namespace binds the namespace
+only, --scope fleet neither, and then the stub says no namespace unless told.
 
 Nothing is asked of a network or a cluster. Keys and recovery recipients that
 the pinned root key did not sign are refused.

@@ -120,7 +120,8 @@ func (p opening) placedIn(namespace string) bool {
 // begin is a new stub for the file.
 func (p opening) begin(file string) (*api.SealedManifest, error) {
 	a := p.asked
-	if placement, ok := p.fleet.Repo.Model.Placements[p.placement]; ok {
+	// A stub of scope Fleet says none unless told: one that says it is refused by placements with others.
+	if placement, ok := p.fleet.Repo.Model.Placements[p.placement]; ok && a.scope != api.ScopeFleet {
 		a.namespace = cmp.Or(a.namespace, placement.Spec.TargetNamespace)
 	}
 	a.name = cmp.Or(a.name, strings.TrimSuffix(path.Base(file), path.Ext(file)))
