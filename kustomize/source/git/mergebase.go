@@ -45,6 +45,22 @@ func (c *Clone) MergeBase(a, b string) (string, error) {
 	return slices.Min(hashes), nil
 }
 
+// defaultBranches are where a repository's main branch is found: as its remote says, by the
+// two names that it may have there, and by those here.
+var defaultBranches = []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
+	"refs/heads/main", "refs/heads/master"}
+
+// DefaultBranch is the branch that others are merged into, as a reference, and its commit;
+// "" where none is here.
+func (c *Clone) DefaultBranch() (ref, commit string) {
+	for _, ref := range defaultBranches {
+		if commit, err := c.Resolve(ref); err == nil {
+			return ref, commit
+		}
+	}
+	return "", ""
+}
+
 // Bare reports whether the clone has no working tree.
 func (c *Clone) Bare() bool {
 	_, err := c.repo.Worktree()

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,15 +23,13 @@ type Head struct {
 	tree   *tree.Tree
 	commit string
 	clone  *git.Clone
-	// looked is the commit whose history says which values are older than the fleet's keys.
+	// looked is a revision that somebody looked at; "" for none.
 	looked string
 }
 
 // OpenHead reads the commit that is checked out at a fleet's root; nil outside of
 // Git, before the first commit, and for a fleet in a folder of a larger repository. looked is
-// a revision that somebody else looked at, where the last commits are a stranger's: they could
-// have a history of their own, in which a value of today is older than the fleet's keys. "" is
-// the last commit.
+// a revision that somebody else looked at, where the last commits are a stranger's.
 func OpenHead(root, looked string) *Head {
 	clone, err := git.OpenClone(root, git.Limits{})
 	if err != nil {
@@ -44,13 +43,29 @@ func OpenHead(root, looked string) *Head {
 	if err != nil || !files.Exists(tree.FleetFile) {
 		return nil
 	}
-	h := &Head{tree: files, commit: head, clone: clone, looked: head}
-	if looked != "" {
-		if h.looked, err = clone.Resolve(looked); err != nil {
-			return nil
-		}
+	return &Head{tree: files, commit: head, clone: clone, looked: looked}
+}
+
+// reviewed is the commit whose history says which values are older than the fleet's keys: the
+// revision that was looked at, or where this branch left the default branch. A branch could
+// have other keys for one commit, and a value of today would be older than they are. own: there
+// is nothing but the branch's own history.
+func (h *Head) reviewed() (commit string, own bool) {
+	if h.looked != "" {
+		commit, err := h.clone.Resolve(h.looked)
+		return commit, err != nil
 	}
-	return h
+	ref, tip := h.clone.DefaultBranch()
+	if ref == "" || ref == "refs/heads/"+h.clone.Head() {
+		return h.commit, true
+	}
+	switch base, err := h.clone.MergeBase(h.commit, tip); {
+	case err == nil:
+		return base, false
+	case errors.Is(err, git.ErrUnrelated):
+		return tip, false
+	}
+	return h.commit, true
 }
 
 func (h *Head) read(file string) ([]byte, bool) {

@@ -43,9 +43,11 @@ func (f *fleet) checkRecovery(ctx context.Context, head *Head) {
 		return
 	}
 	var older map[recoverable.Digest]bool
+	var own bool
 	known := head != nil
 	if known {
-		history := recoverable.History{Clone: head.clone, Head: head.looked}
+		history := recoverable.History{Clone: head.clone}
+		history.Head, own = head.reviewed()
 		older, known = history.Older(ctx, f.model.Fleet.Spec.RecoveryRecipients)
 	}
 	for _, u := range f.unrecovered {
@@ -57,6 +59,9 @@ func (f *fleet) checkRecovery(ctx context.Context, head *Head) {
 			finding.Warning, why = true, "the history that is here does not say which is older"
 		case older[u.payload]:
 			finding.Warning, why = true, "it is older than what fleet.yaml names"
+			if own {
+				why += ", by this branch's own word (--keys-of REVISION asks one that was looked at)"
+			}
 		}
 		finding.Problem = fmt.Sprintf("%v; %s; hint: %s", u.err, why, fault.Hint(u.err))
 		f.add(finding)

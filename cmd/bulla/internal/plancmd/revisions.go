@@ -25,10 +25,6 @@ type compared struct {
 // otherBranch is for a clone of one branch, as --depth makes: it fetches no other, nor does --unshallow.
 const otherBranch = "a clone of one branch gets another by git fetch origin BRANCH:refs/remotes/origin/BRANCH"
 
-// defaultBases are tried in this order.
-var defaultBases = []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
-	"refs/heads/main", "refs/heads/master"}
-
 func (r *repository) compared(args []string) (c compared, err error) {
 	head := "HEAD"
 	if len(args) > 1 {
@@ -72,10 +68,8 @@ func (r *repository) resolve(name string) (plan.Revision, error) {
 }
 
 func (r *repository) defaultBase() (plan.Revision, error) {
-	for _, name := range defaultBases {
-		if commit, err := r.Resolve(name); err == nil {
-			return plan.Revision{Name: shortRef(name), Commit: commit}, nil
-		}
+	if name, commit := r.DefaultBranch(); name != "" {
+		return plan.Revision{Name: shortRef(name), Commit: commit}, nil
 	}
 	return plan.Revision{}, fault.New("name it: bulla plan BASE; "+otherBranch,
 		"there is no branch main or master to compare with")
