@@ -15,8 +15,7 @@ import (
 
 // MergeMarkProblem is said of a file with merge marks, by whoever reads it.
 const MergeMarkProblem = "has a merge mark: two branches changed it, and the merge is not finished; hint: " +
-	"git status lists such files; keep what is right of each, or begin again (git checkout --merge FILE); after " +
-	"`bulla merge --install`, Git merges stubs value by value"
+	"keep what is right of each side, or begin again: git checkout --merge FILE"
 
 // ReadDocument reads the one YAML document of a file as a tree of nodes, a mapping,
 // or says in which line it is not plain enough. Everything refused here is a way

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,6 +75,19 @@ func (a *app) installMerge(ctx context.Context, folder string) error {
 		}
 	}
 	return nil
+}
+
+// noteMerge says in a clone that merges stubs as text what would merge them, where a merge left
+// its marks. Where Git calls [mergeDriver] already, both sides changed one value, and nothing
+// but a person can choose.
+func (a *app) noteMerge(ctx context.Context, said string) {
+	if !strings.Contains(said, api.MergeMarkProblem) {
+		return
+	}
+	if driver, err := runGit(ctx, a.Repo, nil, "config", "--get", "merge.bulla.driver"); err != nil || driver == "" {
+		a.Notef("this clone merges stubs as text; after `bulla merge --install`, git checkout --merge merges them value by " +
+			"value")
+	}
 }
 
 func (a *app) merge(ctx context.Context, args []string) error {

@@ -54,6 +54,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 		err = &fault.Error{Code: fault.Findings, Hint: "each warning says why; mend that, then run this again",
 			Err: fmt.Errorf("what cannot be read was left out, %s above", shell.Count(a.Missed, "warning"))}
 	}
+	if err != nil {
+		a.noteMerge(ctx, err.Error())
+	}
 	return fault.Print(a.Stderr, err)
 }
 

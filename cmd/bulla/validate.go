@@ -30,7 +30,8 @@ that it becomes and locked for every cluster that it is placed on.
 
 A value that the fleet's recovery keys do not open, or that another key opens, is a
 problem if it was sealed since the fleet has them, and a warning if it is older:
-nobody here can seal them in. The history is looked at for that.
+nobody here can seal them in. The history that the branch has in common with the default
+branch says which; where there is no other, the branch's own, and the warning tells.
 
 Objects of Kubernetes' own kinds are read as an API server reads them: a field
 that there is not, or a value of the wrong type, is a problem. Custom kinds are
@@ -118,6 +119,7 @@ func (a *app) validate(ctx context.Context, keysOf string, format render.Format,
 		for _, finding := range report.Findings {
 			a.Printf("%s\n", finding)
 		}
+		a.noteMerge(ctx, fmt.Sprint(report.Findings))
 		a.summarize(report)
 	}
 	if report.Errors() > 0 || strict && report.Warnings() > 0 {
