@@ -51,7 +51,7 @@ func TestARealGitea(t *testing.T) {
 	}
 	a.must(g.Ask(http.MethodPost, "/repos/"+g.Repository+"/statuses/"+commit,
 		map[string]any{"state": "failure", "context": "bulla/plan"}, nil))
-	a.shows("/requests/bulla/a", "pull request 1", "by ann", "1 of 1 checks failed", "nobody has approved it")
+	a.shows("/requests/bulla/a", "pull request 1", "by ann", "1 of 1 check failed", "nobody has approved it")
 	a.shows("/requests", "Pull request 1", "(you)")
 
 	merge := func() error {

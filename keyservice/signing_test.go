@@ -120,7 +120,7 @@ func TestACommitThatIsNotVerifiedGrantsNothing(t *testing.T) {
 		t.Errorf("a signed grant: %v at %s", result.Refusal, answers.Head)
 	}
 	accepted := f.entriesOf(audit.Head, "Done")
-	if last := accepted[len(accepted)-1]; last.Head != f.head || !strings.Contains(last.Detail, "1 signatures by ada@acme.example SHA256:") {
+	if last := accepted[len(accepted)-1]; last.Head != f.head || !strings.Contains(last.Detail, "1 signature by ada@acme.example SHA256:") {
 		t.Errorf("the accepted head in the log: %+v", last)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 )
 
 // folded are clusters for which the same holds.
@@ -109,12 +110,13 @@ func (d *differ) clusters(names []string) Clusters {
 			}
 		}
 	}
-	c.Title = fmt.Sprintf("%d clusters", len(names))
+	c.Title = plural.Of(len(names), "cluster")
 	smallest := 0
 	for _, set := range slices.Sorted(maps.Keys(d.head.Model.Sets)) {
 		members := d.head.members(set)
 		if len(members) > len(names) && (smallest == 0 || len(members) < smallest) && holdsAll(members, names) {
-			smallest, c.Title = len(members), fmt.Sprintf("%d of %d clusters of set/%s", len(names), len(members), set)
+			smallest, c.Title = len(members), fmt.Sprintf("%d of %s of set/%s", len(names),
+				plural.Of(len(members), "cluster"), set)
 		}
 	}
 	return c

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/keyneeds"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/period"
@@ -87,8 +88,8 @@ func (o *retireOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr
 		return err
 	}
 	return o.finish(ctx, f, next, audit.Entry{Head: needed.Head,
-		Detail: fmt.Sprintf("needed by %d stubs now, by %d of the last %s", len(needed.Current), len(needed.History),
-			period.Text(o.window))}, stdout, stderr)
+		Detail: fmt.Sprintf("needed by %s now, by %d of the last %s", plural.Of(len(needed.Current), "stub"),
+			len(needed.History), period.Text(o.window))}, stdout, stderr)
 }
 
 // finish signs, records and writes.
@@ -141,11 +142,13 @@ func (o *retireOptions) retired(f *fleetFile) (*api.FleetSpec, error) {
 func (o *retireOptions) mayRetire(n *keyneeds.Needs) error {
 	if len(n.Current) > 0 && !o.breakCurrent {
 		return fault.New("bulla reseal moves their locks; --break-current retires the key all the same",
-			"key %s is needed: %d stubs of the accepted head open under no other", o.key, len(n.Current))
+			"key %s is needed: %s of the accepted head %s under no other", o.key, plural.Of(len(n.Current), "stub"),
+			plural.Verb(len(n.Current), "opens", "open"))
 	}
 	if len(n.History) > 0 && !o.breakRollback {
 		return fault.New("wait until the window is past, or give up these rollbacks with --break-rollback",
-			"key %s is needed: %d stubs of the last %s open under no other", o.key, len(n.History), period.Text(o.window))
+			"key %s is needed: %s of the last %s %s under no other", o.key, plural.Of(len(n.History), "stub"),
+			period.Text(o.window), plural.Verb(len(n.History), "opens", "open"))
 	}
 	return nil
 }

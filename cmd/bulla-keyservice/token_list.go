@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -104,7 +105,7 @@ func revokeToken(ctx context.Context, fleet string, rows *store.DB, tokens []sto
 		}
 		now := time.Now()
 		said := audit.Entry{Kind: audit.Token, Outcome: audit.Done, Cluster: t.Cluster,
-			Detail: fmt.Sprintf("join token %s revoked after %d of %d uses", t.ID(), t.Used, t.Uses)}
+			Detail: fmt.Sprintf("join token %s revoked after %d of %s", t.ID(), t.Used, plural.Of(t.Uses, "use"))}
 		err := rows.Do(ctx, rows.RevokeJoinToken(t.Hash, now), journal.Later(rows, fleet, said, now))
 		if errors.Is(err, store.ErrNotFound) {
 			fmt.Fprintf(stdout, "join token %s was revoked before\n", t.ID())
@@ -113,7 +114,8 @@ func revokeToken(ctx context.Context, fleet string, rows *store.DB, tokens []sto
 		if err != nil {
 			return fmt.Errorf("revoke join token: %w", err)
 		}
-		fmt.Fprintf(stdout, "revoked join token %s for %s, after %d of %d uses\n", t.ID(), t.Cluster, t.Used, t.Uses)
+		fmt.Fprintf(stdout, "revoked join token %s for %s, after %d of %s\n", t.ID(), t.Cluster, t.Used,
+			plural.Of(t.Uses, "use"))
 		return nil
 	}
 	return fault.New("`bulla-keyservice token list` shows those that did not expire", "no join token has the id %q", id)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
@@ -100,11 +101,11 @@ func (a *app) recover(ctx context.Context, paths []string, o recoverOptions) err
 			renewed++
 		}
 	}
-	a.Printf("%d of %d stubs locked to key %s\n", renewed, len(stubs), job.Sealer.Key.ID)
+	a.Printf("%d of %s locked to key %s\n", renewed, plural.Of(len(stubs), "stub"), job.Sealer.Key.ID)
 	if refused > 0 {
 		return &fault.Error{
 			Code: fault.Findings, Hint: "each warning says why",
-			Err: fmt.Errorf("%d of %d stubs were refused", refused, len(stubs)),
+			Err: fmt.Errorf("%d of %s %s refused", refused, plural.Of(len(stubs), "stub"), plural.Verb(refused, "was", "were")),
 		}
 	}
 	return nil

@@ -192,7 +192,7 @@ func TestAJobRunsOnceForEachTemplateInGit(t *testing.T) {
 	w.ask("shop", "after a restart")
 	w.still("shop")
 	d := w.delivery("shop")
-	if said := message(d); !strings.Contains(said, "1 objects stand") || !strings.Contains(said, "ran to the end, and gone: Job "+w.ns+"/once, Job "+w.ns+"/warmup") {
+	if said := message(d); !strings.Contains(said, "1 object stands") || !strings.Contains(said, "ran to the end, and gone: Job "+w.ns+"/once, Job "+w.ns+"/warmup") {
 		t.Errorf("the status says %q", said)
 	}
 	if d.Status.Objects != 1 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
@@ -102,7 +103,8 @@ func (e *ending) success() string {
 	if taken := e.stand.inv.TakenOver(); len(taken) > 0 {
 		e.record.Note("taken over from somebody else: %s", say.List(taken))
 	}
-	message := fmt.Sprintf("%d objects stand as of %s", stand, e.record.Obj.Status.LastAppliedRevision)
+	message := fmt.Sprintf("%s %s as of %s", plural.Of(stand, "object"), plural.Verb(stand, "stands", "stand"),
+		e.record.Obj.Status.LastAppliedRevision)
 	return strings.Join(append([]string{message}, e.record.Notes()...), "; ")
 }
 

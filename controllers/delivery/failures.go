@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
@@ -74,7 +75,7 @@ func (f *failures) end(revision string) error {
 		}
 	}
 	if more := len(f.order) - maxNamed; more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d objects more", more))
+		texts = append(texts, fmt.Sprintf("and %s more", plural.Of(more, "object")))
 	}
 	if len(f.waits) > 0 {
 		texts = append(texts, f.waiting())

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
@@ -60,7 +61,8 @@ func (l *leavings) farewell(d *v1alpha1.Delivery) string {
 	}
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(l.moved)) {
-		parts = append(parts, fmt.Sprintf("%d objects stand for placement %q now", l.moved[name], name))
+		parts = append(parts, fmt.Sprintf("%s %s for placement %q now", plural.Of(l.moved[name], "object"),
+			plural.Verb(l.moved[name], "stands", "stand"), name))
 	}
 	return fmt.Sprintf("%s; everything else is confirmed absent at %s", strings.Join(parts, ", "), revision)
 }

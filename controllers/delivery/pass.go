@@ -9,6 +9,7 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
@@ -185,7 +186,8 @@ func (p *pass) recall(ctx context.Context) error {
 		}
 		maps.DeleteFunc(adopted, func(id ObjectID, _ v1alpha1.InventoryEntry) bool { return !p.aim.Reaches(id) })
 		if len(adopted) > 0 {
-			p.record.Event("Adopted", fmt.Sprintf("%d objects are proved to be this placement's", len(adopted)))
+			p.record.Event("Adopted", fmt.Sprintf("%s %s proved to be this placement's", plural.Of(len(adopted), "object"),
+				plural.Verb(len(adopted), "is", "are")))
 			p.stand.inv, d.Status.Objects = adopted, len(adopted)
 		}
 	}

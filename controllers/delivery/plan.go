@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
@@ -185,22 +186,23 @@ func (c *comparison) contested(desired map[ObjectID]apply.Object) error {
 	seen := map[ObjectID]bool{}
 	for _, contest := range c.putOff {
 		seen[contest.ID] = true
-		texts = append(texts, fmt.Sprintf("%s differs from Git: it was %s again after %d reverts; the next is at %s",
-			inventory.Describe(contest.ID), contest.Deed, contest.Count, contest.Next.UTC().Format(time.RFC3339)))
+		texts = append(texts, fmt.Sprintf("%s differs from Git: it was %s again after %s; the next is at %s",
+			inventory.Describe(contest.ID), contest.Deed, plural.Of(contest.Count, "revert"),
+			contest.Next.UTC().Format(time.RFC3339)))
 	}
 	for _, contest := range c.stand.fights.Going(c.now()) {
 		if _, wanted := desired[contest.ID]; !wanted || seen[contest.ID] {
 			continue
 		}
-		texts = append(texts, fmt.Sprintf("%s is undone again and again: %s and reverted %d times; it stands for now",
-			inventory.Describe(contest.ID), contest.Deed, contest.Count))
+		texts = append(texts, fmt.Sprintf("%s is undone again and again: %s and reverted %s; it stands for now",
+			inventory.Describe(contest.ID), contest.Deed, plural.Of(contest.Count, "time")))
 		c.again.Within(contest.Quiet.Sub(c.now()) + time.Second)
 	}
 	if len(texts) == 0 {
 		return nil
 	}
 	if more := len(texts) - maxNamed; more > 0 {
-		texts = append(texts[:maxNamed], fmt.Sprintf("and %d objects more", more))
+		texts = append(texts[:maxNamed], fmt.Sprintf("and %s more", plural.Of(more, "object")))
 	}
 	return loop.Stalled(v1alpha1.ContestedReason, "%s", strings.Join(texts, "; "))
 }

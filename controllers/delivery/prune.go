@@ -12,6 +12,7 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/aim"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
@@ -55,7 +56,7 @@ func (p *pruning) run(ctx context.Context, guarded bool) error {
 		return nil
 	}
 	if p.aim.Snapshot.ClusterSuspended {
-		p.record.Note("%d objects that Git dropped stay: the cluster is suspended", len(leaving))
+		p.record.Note("%s: the cluster is suspended", droppedStay(len(leaving)))
 		return nil
 	}
 	leaving, held := p.release(ctx, leaving)
@@ -109,7 +110,7 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 		leaving = append(leaving, id)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(why)) {
-		p.record.Note("%d objects that Git dropped stay: %s", why[reason], reason)
+		p.record.Note("%s: %s", droppedStay(why[reason]), reason)
 	}
 	return leaving, nil
 }
@@ -165,9 +166,14 @@ func (p *pruning) guard(ctx context.Context, leaving []ObjectID) error {
 		}
 	}
 	return loop.Stalled(v1alpha1.PruneBlockedReason,
-		"%d of %d objects leave, more than the fleet's share of %d%%: they stay until the annotation %s=%s consents, "+
-			"or spec.prune.consent of fleet.yaml%s", len(all), stood, share, v1alpha1.ConsentAnnotation,
+		"%d of %s leave, more than the fleet's share of %d%%: they stay until the annotation %s=%s consents, "+
+			"or spec.prune.consent of fleet.yaml%s", len(all), plural.Of(stood, "object"), share, v1alpha1.ConsentAnnotation,
 		revision, view.Astray(astray))
+}
+
+// droppedStay is what a cluster keeps that Git has no more.
+func droppedStay(n int) string {
+	return plural.Of(n, "object") + " that Git dropped " + plural.Verb(n, "stays", "stay")
 }
 
 // removeStages deletes stage by stage. A stage begins when the one before it is

@@ -30,7 +30,7 @@ func (p *pruning) release(ctx context.Context, leaving []ObjectID) (deleted []Ob
 	}
 	if released > 0 {
 		p.record.Event("Released",
-			fmt.Sprintf("%d objects that Git dropped stay: %s", released, stayWhy(p.record.Obj)))
+			fmt.Sprintf("%s: %s", droppedStay(released), stayWhy(p.record.Obj)))
 	}
 	if len(errs) > 0 {
 		held = pruneFailed(errors.Join(errs...))

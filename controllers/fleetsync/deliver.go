@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
@@ -222,10 +223,10 @@ func (p *deliveryPlan) change(from, to *v1alpha1.Delivery, revision string) {
 func (p *deliveryPlan) verdict(s *view.Snapshot, astray []string) error {
 	if len(p.blocked) > 0 {
 		return loop.Stalled(v1alpha1.PruneBlockedReason,
-			"%s removes %d of %d deliveries (%s), more than the fleet's share of %d%%; "+
+			"%s removes %d of %s (%s), more than the fleet's share of %d%%; "+
 				"they stay until the annotation %s=%s consents, or spec.prune.consent of fleet.yaml%s",
-			s.Revision, len(p.blocked), p.total, say.List(p.blocked), s.Fleet.Spec.MaxShare(),
-			v1alpha1.ConsentAnnotation, s.Revision, view.Astray(astray))
+			s.Revision, len(p.blocked), plural.Of(p.total, "delivery", "deliveries"), say.List(p.blocked),
+			s.Fleet.Spec.MaxShare(), v1alpha1.ConsentAnnotation, s.Revision, view.Astray(astray))
 	}
 	if s.Resolution.HoldAllDeletes {
 		return loop.Stalled(v1alpha1.InvalidFleetReason, "%s; nothing is pruned on this cluster until it is mended",
@@ -235,12 +236,14 @@ func (p *deliveryPlan) verdict(s *view.Snapshot, astray []string) error {
 		return loop.Stalled(v1alpha1.InvalidFleetReason, "%s; deliveries %s stay until it is mended", why, say.List(p.held))
 	}
 	if names := s.Resolution.Building(); len(names) > 0 && len(names) == len(view.Failing(s)) {
-		return loop.Waiting(meta.ProgressingReason, "%d of %d placements take long to build (%s); the others do not wait for them",
-			len(names), len(s.Resolution.Placed), say.List(names))
+		return loop.Waiting(meta.ProgressingReason, "%d of %s %s long to build (%s); the others do not wait",
+			len(names), plural.Of(len(s.Resolution.Placed), "placement"), plural.Verb(len(names), "takes", "take"),
+			say.List(names))
 	}
 	if names := view.Failing(s); len(names) > 0 {
-		return loop.Waiting(meta.BuildFailedReason, "%d of %d placements do not build: %w",
-			len(names), len(s.Resolution.Placed), s.Resolution.Placed[names[0]].Err)
+		return loop.Waiting(meta.BuildFailedReason, "%d of %s %s not build: %w", len(names),
+			plural.Of(len(s.Resolution.Placed), "placement"), plural.Verb(len(names), "does", "do"),
+			s.Resolution.Placed[names[0]].Err)
 	}
 	return nil
 }

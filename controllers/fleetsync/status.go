@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/own"
@@ -89,7 +90,7 @@ func success(p *pass) string {
 	if own := p.snapshot.Model.Clusters[p.obj.Spec.ClusterName]; own != nil && own.Spec.Decommission {
 		return "this cluster is decommissioned: everything placed here is deprovisioned"
 	}
-	return fmt.Sprintf("%d placements at %s", p.obj.Status.Placements, p.snapshot.Revision)
+	return fmt.Sprintf("%s at %s", plural.Of(p.obj.Status.Placements, "placement"), p.snapshot.Revision)
 }
 
 // next is when to look again. Failures back off up to the interval, with jitter

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -78,7 +79,7 @@ func All(
 			mu.Lock()
 			defer mu.Unlock()
 			built++
-			progress("built %d of %d placements", built, len(all))
+			progress("built %d of %s", built, plural.Of(len(all), "placement"))
 			if err != nil {
 				// Which of several is told must not hang on which was first.
 				if old := result.Failed[p.Metadata.Name]; old == nil || err.Error() < old.Error() {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bulla-dev/bulla/api/plural"
 )
 
 // Checks are what jobs and other programs say of a commit.
@@ -16,9 +18,9 @@ func (c Checks) String() string {
 	case all == 0:
 		return ""
 	case c.Failed > 0:
-		return fmt.Sprintf("%d of %d checks failed", c.Failed, all)
+		return fmt.Sprintf("%d of %s failed", c.Failed, plural.Of(all, "check"))
 	case c.Running > 0:
-		return fmt.Sprintf("%d of %d checks passed, the others run", c.Passed, all)
+		return fmt.Sprintf("%d of %s passed, the others run", c.Passed, plural.Of(all, "check"))
 	case all == 1:
 		return "its check passed"
 	}

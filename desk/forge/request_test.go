@@ -106,7 +106,7 @@ func TestWhatBecameOfAPullRequest(t *testing.T) {
 		}{
 			"open": {standin.Request{State: "open", Check: "pending", Merging: blocked, Merge: hash}, "open  [] 0 of 1"},
 			"failed": {standin.Request{State: "open", Check: "failure", Merging: "mergeable"},
-				"open  [] 1 of 1 checks failed"},
+				"open  [] 1 of 1 check failed"},
 			"approved": {standin.Request{State: "open", Check: "success", Merging: "mergeable", Review: approved},
 				"open  [rob] its check passed it can be merged"},
 			"merged": {standin.Request{State: "merged", Merge: hash}, "merged " + hash},

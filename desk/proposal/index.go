@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -126,7 +127,7 @@ func (i *index) write(ctx context.Context, names []string, files map[string][]by
 	}
 	all := strings.Fields(out)
 	if len(all) != len(written) {
-		return nil, fmt.Errorf("commit: git wrote %d of %d files", len(all), len(written))
+		return nil, fmt.Errorf("commit: git wrote %d of %s", len(all), plural.Of(len(written), "file"))
 	}
 	for n, name := range written {
 		hashes[name] = all[n]

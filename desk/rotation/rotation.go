@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/exposure"
 	"github.com/bulla-dev/bulla/desk/stub"
@@ -176,12 +177,8 @@ func Message(cluster string, lost []exposure.Lost, replaced, people []Part, by s
 	for _, l := range lost {
 		last = max(last, l.Entry)
 	}
-	versions := fmt.Sprintf("%d versions", len(lost))
-	if len(lost) == 1 {
-		versions = "1 version"
-	}
 	fmt.Fprintf(&b, "The cluster is lost. By the audit log up to entry %d it opened %s.\n"+
-		"These are replaced, by values that nobody saw:\n\n", last, versions)
+		"These are replaced, by values that nobody saw:\n\n", last, plural.Of(len(lost), "version"))
 	for _, one := range replaced {
 		fmt.Fprintf(&b, "- %s: %s\n", one.File, strings.Join(one.Keys, ", "))
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/keyservice/store"
 	"github.com/bulla-dev/bulla/kustomize/follow"
 	"github.com/bulla-dev/bulla/kustomize/source"
@@ -107,7 +108,7 @@ func vouchedDetail(v *source.Vouched, rewritten string) string {
 	detail := ""
 	if v != nil && len(v.Signers) > 0 {
 		shown := v.Signers[max(0, len(v.Signers)-most):]
-		detail += fmt.Sprintf("; %d signatures by %s", v.Signatures, strings.Join(shown, ", "))
+		detail += fmt.Sprintf("; %s by %s", plural.Of(v.Signatures, "signature"), strings.Join(shown, ", "))
 		if more := len(v.Signers) - len(shown); more > 0 {
 			detail += fmt.Sprintf(" and %d more", more)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/notify"
 )
@@ -88,7 +89,8 @@ func (r *refusals) take() (n notify.Notice, ok bool) {
 		parts = append(parts, fmt.Sprintf("%s %d", reason, r.reasons[reason]))
 	}
 	n = notify.Notice{Kind: notify.Refusals, Reason: reasons[0]}
-	n.Message = fmt.Sprintf("refused %d times: %s%s; hint: bulla audit log", r.count, strings.Join(parts, ", "), r.by())
+	n.Message = fmt.Sprintf("refused %s: %s%s; hint: bulla audit log", plural.Of(r.count, "time"),
+		strings.Join(parts, ", "), r.by())
 	r.count = 0
 	return n, true
 }

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/keyservice/heads"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
 	"github.com/bulla-dev/bulla/keyservice/store"
@@ -153,7 +154,8 @@ func noticeOf(m *model.Model, set string, clusters map[string]standing) notify.N
 		}
 		count[clusters[name].stand]++
 	}
-	n.Message = fmt.Sprintf("%d of %d clusters are ready", count[ready], len(names))
+	n.Message = fmt.Sprintf("%d of %s %s ready", count[ready], plural.Of(len(names), "cluster"),
+		plural.Verb(count[ready], "is", "are"))
 	switch {
 	case count[broken] > 0:
 		n.Reason, n.Message = "NotReady", n.Message+fmt.Sprintf("; not ready: %d, %s first", count[broken], first)

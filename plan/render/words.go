@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/plan"
 )
 
@@ -54,18 +55,12 @@ func Verdict(p *plan.Plan) string {
 
 // verb is in the form for so many.
 func verb(n int, word string) string {
-	if n == 1 {
-		return word + "s"
-	}
-	return word
+	return plural.Verb(n, word+"s", word)
 }
 
 // count is "1 secret", "3,000 clusters".
 func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return thousands(n) + " " + noun
+	return thousands(n) + " " + plural.Noun(n, noun)
 }
 
 func thousands(n int) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
@@ -105,8 +106,8 @@ func (a *Aim) Conflicts() error {
 		return nil
 	}
 	c := a.Placed.Conflicts[0]
-	return loop.Stalled(v1alpha1.ConflictReason, "%s is claimed by %s too, and %d conflicts in all: nobody gets it",
-		inventory.Describe(c.ID), say.List(c.With), len(a.Placed.Conflicts))
+	return loop.Stalled(v1alpha1.ConflictReason, "%s is claimed by %s too, and %s in all: nobody gets it",
+		inventory.Describe(c.ID), say.List(c.With), plural.Of(len(a.Placed.Conflicts), "conflict"))
 }
 
 // Healable are the objects whose present form the inventory has: of the build

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/kustomize/blame"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/worker"
@@ -100,8 +101,8 @@ func (l *Ledger) Account(patches []deletions.Deletion, who blame.Suspects) ([]bu
 
 func (l *Ledger) lost(stub *built.Stub, missing int, who blame.Suspects) error {
 	file, others := who.Culprits(stub)
-	problem := fmt.Sprintf("stub %s is read %d times and builds %d objects of its own",
-		stub.Path, l.reads[stub.Digest], l.built[stub.Digest])
+	problem := fmt.Sprintf("stub %s is read %s and builds %s of its own",
+		stub.Path, plural.Of(l.reads[stub.Digest], "time"), plural.Of(l.built[stub.Digest], "object"))
 	if missing == l.reads[stub.Digest] {
 		problem = fmt.Sprintf("stub %s is read and builds no Secret: something replaces it, leaves it out, "+
 			"or reads it as another thing than a resource", stub.Path)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/hexid"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -152,6 +153,7 @@ func (a run) auditExport(ctx context.Context, f auditLogFlags) error {
 	if err != nil {
 		return err
 	}
-	a.Printf("%s holds the whole log: %d entries, %d of them new\n", f.export, out.Size, out.Size-out.Had)
+	a.Printf("%s holds the whole log: %s, %d of them new\n", f.export, plural.Of(out.Size, "entry", "entries"),
+		out.Size-out.Had)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/statement"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -180,8 +181,8 @@ func (a run) printSteps(
 	if err := format.Print(a.Stdout, steps, table); err != nil {
 		return err
 	}
-	a.Notef("cluster %s, by the log of fleet %s at %d entries; Delivered and ReportedAbsent are the cluster's own word",
-		s.Cluster, s.Fleet, last.Size)
+	a.Notef("cluster %s, by the log of fleet %s at %s; Delivered and ReportedAbsent are the cluster's own word",
+		s.Cluster, s.Fleet, plural.Of(last.Size, "entry", "entries"))
 	if !whole {
 		a.Notef("that no other entry speaks of it is the key service's word: --against EXPORT holds it to the whole log")
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/desk/auditlog"
@@ -138,7 +139,7 @@ func goesOn(older, newer *audit.Verified) []audit.Finding {
 	found := audit.CompareExports(older, newer)
 	if had, has := int64(len(older.Leaves)), int64(len(newer.Leaves)); has < had {
 		found = append(found, audit.Finding{First: has, Last: had - 1,
-			Text: fmt.Sprintf("truncated: the earlier log has %d entries, and this one %d", had, has)})
+			Text: fmt.Sprintf("truncated: the earlier log has %s, and this one %d", plural.Of(had, "entry", "entries"), has)})
 	}
 	return found
 }
@@ -158,7 +159,8 @@ func (a run) auditVerdict(files []string, logs []*audit.Verified, findings []aud
 	}
 	if format == render.Text {
 		for i, file := range files {
-			a.Printf("%s: %d entries, all of them and no others in the signed log\n", file, len(logs[i].Leaves))
+			a.Printf("%s: %s, all of them and no others in the signed log\n", file,
+				plural.Of(len(logs[i].Leaves), "entry", "entries"))
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -329,7 +330,7 @@ func (a run) printLost(cluster string, model *model.Model, lost []exposure.Lost,
 	if len(lost) == 0 {
 		a.Printf("cluster %s opened nothing\n", cluster)
 	} else {
-		a.Printf("%d files to seal anew; change each value where it is used, too\n", len(files))
+		a.Printf("%s to seal anew; change each value where it is used, too\n", plural.Of(len(files), "file"))
 	}
 	if unknown > 0 {
 		a.Warnf(

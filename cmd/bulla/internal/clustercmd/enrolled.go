@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/desk/enrolment"
@@ -116,7 +117,7 @@ func (w Adding) Write(machines map[string][]enrolment.Keys) (*Added, error) {
 	out := &Added{}
 	for i, m := range enrolment.Judge(w.Repo.Model.Clusters, w.TakenOut, machines) {
 		if i%100 == 0 {
-			w.Progress("wrote %d of %d files", i, len(machines))
+			w.Progress("wrote %d of %s", i, plural.Of(len(machines), "file"))
 		}
 		switch m.Standing {
 		case enrolment.OtherKeys:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -115,7 +116,7 @@ func (d *differ) placement(ctx context.Context, name string, placed *kustomize.P
 	progress := d.shell.Progress()
 	defer progress("")
 	for i, o := range objects {
-		progress("compares %d of %d objects of %s", i+1, len(objects), name)
+		progress("compares %d of %s of %s", i+1, plural.Of(len(objects), "object"), name)
 		if slices.ContainsFunc(placed.Conflicts, func(c kustomize.Conflict) bool { return c.ID == o.ID }) {
 			d.note(name, o.ID, Held, "another placement has it too: neither gets it", "")
 			continue

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 )
 
@@ -91,7 +92,7 @@ func nearest(folder string) string {
 func checkSealed(path string, text, out []byte) error {
 	have, want := haul.Documents(path, out), haul.Documents(path, text)
 	if len(have) != len(want) {
-		return fmt.Errorf("sops wrote %d documents of %s, not %d", len(have), path, len(want))
+		return fmt.Errorf("sops wrote %s of %s, not %d", plural.Of(len(have), "document"), path, len(want))
 	}
 	for i, doc := range have {
 		var before, after struct {

@@ -3,6 +3,7 @@ package plancmd
 import (
 	"fmt"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -40,10 +41,8 @@ func (r *repository) uncommitted(head string) []string {
 	if differ += len(known); differ == 0 {
 		return nil
 	}
-	if differ == 1 {
-		return []string{"1 file of the working tree differs from HEAD, and is not in this plan; commit it to see what it " +
-			"does"}
-	}
-	return []string{fmt.Sprintf("%d files of the working tree differ from HEAD, and are not in this plan; commit them "+
-		"to see what they do", differ)}
+	verb := func(one, many string) string { return plural.Verb(differ, one, many) }
+	return []string{fmt.Sprintf("%s of the working tree %s from HEAD, and %s not in this plan; commit %s to see what %s",
+		plural.Of(differ, "file"), verb("differs", "differ"), verb("is", "are"), verb("it", "them"),
+		verb("it does", "they do"))}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/stored"
 	"github.com/bulla-dev/bulla/desk/stub"
@@ -94,7 +95,7 @@ func (j *Job) Run(ctx context.Context) (*Outcome, error) {
 	out := &Outcome{Key: active.ID, Left: broken}
 	defer j.Progress("")
 	for asked := range slices.Chunk(todo, batch) {
-		j.Progress("moved %d of %d stubs to key %s", len(out.Moved), len(todo), active.ID)
+		j.Progress("moved %d of %s to key %s", len(out.Moved), plural.Of(len(todo), "stub"), active.ID)
 		if err := j.ask(ctx, active, asked, out); err != nil {
 			return out, err
 		}
@@ -155,7 +156,8 @@ func (j *Job) ask(ctx context.Context, active api.SealingKey, stubs []stale, out
 		return fmt.Errorf("%w: %q, and fleet.yaml here says %q", ErrOtherKey, answer.GetKey(), active.ID)
 	}
 	if len(answer.GetResults()) != len(in.Digests) {
-		return fmt.Errorf("%w: %d results for %d stubs", ErrAnswer, len(answer.GetResults()), len(in.Digests))
+		return fmt.Errorf("%w: %d results for %s", ErrAnswer, len(answer.GetResults()),
+			plural.Of(len(in.Digests), "stub"))
 	}
 	for _, s := range stubs {
 		result := answer.GetResults()[slices.Index(in.Digests, s.digest)]

@@ -1,11 +1,11 @@
 package servicecmd
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/desk/ledger"
@@ -159,7 +159,7 @@ func deliveryRow(status ledger.Status, c ledger.Cluster, d ledger.Delivery) []st
 	if d.Suspended != nil {
 		says = strings.TrimSpace("on the cluster" + d.Suspended.Text())
 	} else if d.Well() {
-		says = fmt.Sprintf("%d objects", d.Objects)
+		says = plural.Of(d.Objects, "object")
 	}
 	if d.Variant != "" {
 		says = strings.TrimSpace("variant " + d.Variant + ": " + says)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
 
@@ -40,10 +41,7 @@ func (a *Shell) Nothing(rows int, what string) {
 
 // Count is a number of things, in words.
 func Count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return plural.Of(n, what)
 }
 
 // OutputFlag adds -o to a command.

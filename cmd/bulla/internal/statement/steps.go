@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 )
 
@@ -99,7 +100,7 @@ func (s *Statement) stepsOf(object string, entries []Entry) []Step {
 		}
 	}
 	return []Step{
-		step(object, Granted, granted, fmt.Sprintf("%d times, this is the last", times)),
+		step(object, Granted, granted, fmt.Sprintf("%s, this is the last", plural.Of(times, "time"))),
 		step(object, Delivered, delivered, "the cluster said that it stands"),
 		step(object, Removed, head, "this head was accepted before the cluster said that it is gone"),
 		step(object, ReportedAbsent, absent, "the cluster said that it is gone, and nothing else since"),
