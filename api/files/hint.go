@@ -21,7 +21,9 @@ func Hint(err error, about string) string {
 	var parse *api.ParseError
 	switch {
 	case errors.As(err, &parse):
-		hints = append(hints, "mend the file there; of a fleet's files `bulla validate` says all that is wrong")
+		if !strings.Contains(err.Error(), "; hint: ") { // a second one beside it leads two ways
+			hints = append(hints, "mend the file there; of a fleet's files `bulla validate` says all that is wrong")
+		}
 	case errors.Is(err, atomicfile.ErrChanged):
 		hints = append(hints, "somebody else wrote to it meanwhile: look at it, and run this again")
 	case errors.Is(err, fs.ErrExist):

@@ -37,6 +37,7 @@ func TestAFileThatCannotBeReadComesWithAHintThatDoesNotNameIt(t *testing.T) {
 		{"one that does not parse", fmt.Errorf("read: %w", &api.ParseError{File: "hunter2", Line: 1, Problem: "is empty"}),
 			"",
 			"mend the file there; of a fleet's files `bulla validate` says all that is wrong"},
+		{"one that says itself what to do", &api.ParseError{File: "hunter2", Line: 1, Problem: api.MergeMarkProblem}, "", ""},
 		{"one that somebody else wrote", atomicfile.ErrChanged, "",
 			"somebody else wrote to it meanwhile: look at it, and run this again"},
 		{"one that is there", fs.ErrExist, "", "nothing is overwritten: name a file that is not there yet"},

@@ -67,13 +67,11 @@ func (j *Job) ask(ctx context.Context, edit *stub.Edit) (*Asked, error) {
 	if asked.Object, err = search.object(found); err != nil {
 		return nil, err
 	}
-	if !j.How.Replaces { // everywhere refuses that
-		if err := search.warnOthers(ctx, standIn, asked.Object); err != nil {
-			return nil, err
-		}
-	}
 	if j.Where.Text == nil && asked.Object.Name != asked.sheet.stub.Metadata.Name {
 		asked.sheet = asked.sheet.in(search.written())
+	}
+	if err := j.warnOthers(ctx, search, asked); err != nil {
+		return nil, err
 	}
 	locks := locking{model: j.Fleet.Repo.Model, whom: j.Whom, where: j.Where}
 	for _, change := range edit.Changes {

@@ -18,9 +18,16 @@ import (
 // warnOthers says which other placements build the stub and cannot use it: whoever names one
 // placement seals for what that one makes of the file, and another one's object would not
 // open, or the whole of it not build any more.
-func (s search) warnOthers(ctx context.Context, standIn []byte, own built.Use) error {
-	if s.placement == "" {
-		return nil // all of them were looked through
+func (j *Job) warnOthers(ctx context.Context, s search, a *Asked) error {
+	if s.placement == "" || j.How.Replaces { // all were looked through, or it is refused: see everywhere
+		return nil
+	}
+	var standIn []byte
+	var err error
+	if j.Where.Text == nil { // as it will be written, and not as it was built to learn what it becomes
+		if standIn, err = a.sheet.standIn(a.sealer, a.edit); err != nil {
+			return err
+		}
 	}
 	files, err := s.tree(standIn)
 	if err != nil {
@@ -41,7 +48,7 @@ func (s search) warnOthers(ctx context.Context, standIn []byte, own built.Use) e
 		}
 	}
 	s.warnClosed(found.Uses)
-	s.warnBound(found.Uses, own)
+	s.warnBound(found.Uses, a.Object)
 	return nil
 }
 
