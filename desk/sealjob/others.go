@@ -97,7 +97,7 @@ func (s search) warnBound(uses []built.Use, own built.Use) {
 		}
 	}
 	if len(lost) > 0 {
-		s.Warn("%s is sealed for %s/%s in placement %s alone, and opens not as %s; hint: %s", s.where.File, own.Namespace,
+		s.Warn("%s is sealed for %s/%s in placement %s alone, and does not open as %s; hint: %s", s.where.File, own.Namespace,
 			own.Name, s.placement, strings.Join(lost, ", "), plan.OneForAll(s.Repo.Model, stands))
 	}
 }
