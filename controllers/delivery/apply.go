@@ -139,7 +139,7 @@ func (a *application) note(s *sent) (made bool) {
 		a.record.Event("TakenOver",
 			inventory.Describe(o.ID)+" was somebody else's and is this placement's now, as Git says")
 	}
-	if c.revert {
+	if c.revert && !c.back {
 		a.stand.fights.Reverted(o.ID, c.deed, a.now())
 		a.record.Event("DriftReverted", fmt.Sprintf("%s had been %s", inventory.Describe(o.ID), c.deed))
 	}

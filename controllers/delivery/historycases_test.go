@@ -151,6 +151,26 @@ func TestWhatIsGivenToAnotherWhileItGoesWaitsForItsTime(t *testing.T) {
 	h.rules.equal()
 }
 
+// TestWhatGitGivesBackIsNoFight: Git gives an object to another placement and back, again and
+// again. Each time it is here at once, and nobody is said to have changed it.
+func TestWhatGitGivesBackIsNoFight(t *testing.T) {
+	h := newHistory(t, newModelServer(t), 1)
+	moves, stays := h.configMap("moves", "1"), h.configMap("stays", "1")
+	for range 6 {
+		h.change("shop has it", func() { h.place("other", h.configMap("rules", "1")); h.place("shop", stays, moves) })
+		h.pass("shop")
+		live := &corev1.ConfigMap{}
+		h.must(h.client.Get(h.ctx, client.ObjectKey{Namespace: h.ns, Name: "moves"}, live))
+		if owner := live.Labels[v1alpha1.OwnerLabel]; owner != "shop" {
+			t.Fatalf("it is %q's: %s", owner, describeConditions(h.delivery("shop")))
+		}
+		h.change("other has it", func() { h.place("other", h.configMap("rules", "1"), moves); h.place("shop", stays) })
+		h.pass("other")
+	}
+	h.rests()
+	h.rules.equal()
+}
+
 // TestWhatSomebodyDeletesIsHealedWhileABuildWaits: what stood and goes by somebody's deed
 // is applied to meanwhile. It still stood here: it comes back, though a build waits.
 func TestWhatSomebodyDeletesIsHealedWhileABuildWaits(t *testing.T) {

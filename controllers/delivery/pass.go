@@ -151,7 +151,7 @@ func (p *pass) ready(ctx context.Context, policy *v1alpha1.DeliveryPolicy) (hold
 		Readopt: d.Spec.Revision != "" && d.Annotations[v1alpha1.TakeOverAnnotation] == d.Spec.Revision,
 	}, p.reader, writer, p.finder)
 	p.comparison = &comparison{stand: p.stand, hands: p.hands, watcher: p.watcher, failures: p.failures,
-		again: &p.again, now: p.now}
+		again: &p.again, now: p.now, revision: p.aim.Snapshot.Revision}
 	p.health = &health{aim: p.aim, stand: p.stand, hands: p.hands, failures: p.failures,
 		again: &p.again, now: p.now, timeout: policy.Timeout.Duration}
 	hold = p.aim.Prepare(d, &p.mem.builds, p.options.Namespace)

@@ -21,6 +21,8 @@ type change struct {
 	revert bool
 	// deed is what somebody did.
 	deed drift.Deed
+	// back: it was Git, which gave the object to another placement and back.
+	back bool
 }
 
 // comparison finds what is to be sent. It asks for no value: a plain object is
@@ -33,6 +35,8 @@ type comparison struct {
 	failures *failures
 	again    *loop.Again
 	now      func() time.Time
+	// revision is the accepted head's.
+	revision string
 	// dirty are objects that an event named.
 	dirty map[ObjectID]bool
 	// first: the process compares for the first time. What its watches list then is what
@@ -76,6 +80,9 @@ func (c *comparison) changed(ctx context.Context, o apply.Object) (*change, erro
 		return nil, err
 	}
 	if deed != nil {
+		if c.stand.fights.GivenBack(o.ID, *deed, c.revision) {
+			return &change{object: o, revert: true, back: true}, nil
+		}
 		if c.putsOff(o.ID, *deed) {
 			return nil, nil
 		}
@@ -133,7 +140,7 @@ func (c *comparison) drifted(ctx context.Context, o apply.Object, entry v1alpha1
 		return nil, err
 	}
 	if verdict != apply.Same {
-		return &drift.Deed{Deleted: verdict == apply.Missing, By: seen.By}, nil
+		return &drift.Deed{Deleted: verdict == apply.Missing, By: seen.By, Of: seen.Of}, nil
 	}
 	c.stand.sight.Right(o.ID, drift.Version{ResourceVersion: seen.ResourceVersion, Generation: seen.Generation})
 	return nil, nil

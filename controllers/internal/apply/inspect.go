@@ -33,10 +33,17 @@ type Seen struct {
 	Generation      int64
 	// By is the field manager that changed it last, beside us; "" when unknown.
 	By string
+	// Of is another placement that it is proved to belong to; "" for none.
+	Of string
 }
 
-func seen(live *metav1.PartialObjectMetadata) Seen {
-	return Seen{ResourceVersion: live.ResourceVersion, Generation: live.Generation, By: lastManager(live.ManagedFields)}
+func (i *Inspector) seen(id ID, live *metav1.PartialObjectMetadata) Seen {
+	of := i.claims.ProvenFor(id, live)
+	if of == i.claims.Owner.Placement {
+		of = ""
+	}
+	return Seen{ResourceVersion: live.ResourceVersion, Generation: live.Generation,
+		By: lastManager(live.ManagedFields), Of: of}
 }
 
 // lastManager names who wrote last, beside us and beside who reports a status.
@@ -69,29 +76,29 @@ func (i *Inspector) Inspect(ctx context.Context, o Object, entry v1alpha1.Invent
 	case !i.claims.owns(o.ID, live, entry):
 		return i.foreign(o, live)
 	case string(live.UID) != entry.UID || ByHand(live.ManagedFields):
-		return Drifted, seen(live), nil
+		return Drifted, i.seen(o.ID, live), nil
 	}
 	manager := ssa.NewResourceManager(reading{i.writer, i.live.reader}, nil, ssa.Owner{Field: FieldManager,
 		Group: api.Group})
 	wanted := o.Manifest.DeepCopy()
 	if err := annotate(wanted, v1alpha1.OwnerAnnotation, i.claims.proof(o.ID, live.UID)); err != nil {
-		return Drifted, seen(live), explain(o, "compare", err)
+		return Drifted, i.seen(o.ID, live), explain(o, "compare", err)
 	}
 	change, _, _, err := manager.Diff(ctx, wanted, ssa.DefaultDiffOptions())
 	if err != nil {
-		return Drifted, seen(live), explain(o, "compare", err)
+		return Drifted, i.seen(o.ID, live), explain(o, "compare", err)
 	}
 	if change.Action != ssa.UnchangedAction {
-		return Drifted, seen(live), nil
+		return Drifted, i.seen(o.ID, live), nil
 	}
-	return Same, seen(live), nil
+	return Same, i.seen(o.ID, live), nil
 }
 
 // foreign is an object that somebody put in the place of ours: a conflict, unless
 // Git says that it may be taken over.
 func (i *Inspector) foreign(o Object, live *metav1.PartialObjectMetadata) (Verdict, Seen, error) {
 	if o.takesOver() {
-		return Drifted, seen(live), nil
+		return Drifted, i.seen(o.ID, live), nil
 	}
 	return Drifted, Seen{}, &ConflictError{ID: o.ID, Labelled: i.claims.labelled(live)}
 }
@@ -111,9 +118,9 @@ func (i *Inspector) inspectSecret(ctx context.Context, o Object, entry v1alpha1.
 	mac := i.claims.mac(o, string(secret.UID), string(secret.Type), secret.Data)
 	if !inventory.SameMAC(mac, entry.MAC) || len(o.added(secret.Data)) > 0 ||
 		ByHand(live.ManagedFields) || !i.claims.Proven(o.ID, live) || !MetadataStands(o, secret.Labels, secret.Annotations) {
-		return Drifted, seen(live), nil
+		return Drifted, i.seen(o.ID, live), nil
 	}
-	return Same, seen(live), nil
+	return Same, i.seen(o.ID, live), nil
 }
 
 // MetadataStands reports whether every label and annotation of o lives.

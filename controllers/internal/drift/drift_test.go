@@ -68,3 +68,24 @@ func TestAStatusThatMovesIsProgressAndNothingElseIs(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatGitGivesBackIsToldOnceForEachRevision: an old proof of another placement can be
+// written again by whoever may patch the object.
+func TestWhatGitGivesBackIsToldOnceForEachRevision(t *testing.T) {
+	var f Fights
+	id, other := inventory.ID{Name: "a"}, inventory.ID{Name: "b"}
+	moved := Deed{Of: "shop"}
+	for i, c := range []struct {
+		id       inventory.ID
+		deed     Deed
+		revision string
+		back     bool
+	}{
+		{id, Deed{By: "kubectl"}, "one", false}, {id, moved, "one", true}, {id, moved, "one", false},
+		{other, moved, "one", true}, {id, moved, "two", true}, {id, moved, "two", false},
+	} {
+		if back := f.GivenBack(c.id, c.deed, c.revision); back != c.back {
+			t.Errorf("%d: %v", i, back)
+		}
+	}
+}

@@ -24,6 +24,8 @@ type Deed struct {
 	Deleted bool
 	// By is the field manager that did it; "" when it cannot be told.
 	By string
+	// Of is the placement that the object is proved to belong to, where that is another.
+	Of string
 }
 
 func (d Deed) String() string {
@@ -42,6 +44,8 @@ func (d Deed) String() string {
 // ready; it is not safe for concurrent use.
 type Fights struct {
 	of map[inventory.ID]fight
+	// back are the revisions at which objects were taken back from another placement.
+	back map[inventory.ID]string
 }
 
 type fight struct {
@@ -95,8 +99,25 @@ func (f *Fights) Reverted(id inventory.ID, deed Deed, now time.Time) {
 	f.of[id] = fight{count: known.count + 1, last: now, deed: deed}
 }
 
+// GivenBack reports whether what differs is Git's own doing: it gave the object to another
+// placement, and at revision back to this one. That is no fight, and is asked once for each
+// revision: whoever may patch the object can write an old proof of that placement again.
+func (f *Fights) GivenBack(id inventory.ID, deed Deed, revision string) bool {
+	if deed.Of == "" || f.back[id] == revision {
+		return false
+	}
+	if f.back == nil {
+		f.back = map[inventory.ID]string{}
+	}
+	f.back[id] = revision
+	return true
+}
+
 // Forget ends an object's fight: Git does not want it any more.
-func (f *Fights) Forget(id inventory.ID) { delete(f.of, id) }
+func (f *Fights) Forget(id inventory.ID) {
+	delete(f.of, id)
+	delete(f.back, id)
+}
 
 // Of gives an object's fight, whether or not it is one yet.
 func (f *Fights) Of(id inventory.ID) Contest {
