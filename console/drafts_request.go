@@ -46,7 +46,18 @@ func (c *Console) proposed(w http.ResponseWriter, r *http.Request, p *draft.Prev
 		return nil
 	}
 	return c.show(w, r, page{Template: "requested.html", Title: "The branch is made", Section: "requests",
-		Body: map[string]any{"Done": done, "Why": problemOf(done.NotOpened), "ID": p.ID, "Commit": p.Commit}})
+		Body: map[string]any{"Done": done, "Why": whyNotOpened(done, proposals),
+			"AtForge": proposals.Place.Kind != "", "ID": p.ID, "Commit": p.Commit}})
+}
+
+// whyNotOpened says it in the words of who clicked: that a forge could be named is for whoever
+// runs the console.
+func whyNotOpened(done Proposed, p *Proposals) *problem {
+	if p.Place.Kind == "" {
+		return &problem{"This console does not know at which forge the repository is, if it is at one.",
+			"Tell a reviewer the branch: merged into " + p.Base + ", it counts. An operator names the forge with --forge."}
+	}
+	return problemOf(done.NotOpened)
 }
 
 // branchOf names a branch after what it does. The commit tells two of one title apart, and

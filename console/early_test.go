@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -55,9 +56,13 @@ func TestARemoteThatIsGoneLeavesTheDraft(t *testing.T) {
 		}
 	}
 	w.repo.Git(t, "init", "-q", "--bare", strings.TrimSpace(w.repo.Git(t, "remote", "get-url", "origin")))
-	if out := w.press("/drafts/"+d.ID+"/propose", form); !strings.Contains(out.Body.String(), "The branch is made") {
-		t.Errorf("the remote is back: %d %s", out.Code, out.Body)
+	made := w.press("/drafts/"+d.ID+"/propose", form).Body.String()
+	follow := regexp.MustCompile(`href="(/requests/[^"]*)"`).FindStringSubmatch(made)
+	if follow == nil || !strings.Contains(made, "The branch is made") || !strings.Contains(made, "Tell a reviewer") {
+		t.Fatalf("the remote is back: %s", made)
 	}
+	// That a forge could be named is told once, and not by each request's page.
+	w.shows(follow[1], http.StatusOK, "waits to be merged", "goes on by itself", "!--forge")
 }
 
 // TestAFolderAsRemoteIsNoForgeThatIsMissing: the branch is all there can be.

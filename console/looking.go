@@ -6,12 +6,8 @@ import (
 	"time"
 )
 
-const (
-	// lookWithin bounds the key service's look at Git.
-	lookWithin = time.Minute
-	// mostLooks bounds what is remembered.
-	mostLooks = 500
-)
+// lookWithin bounds the key service's look at Git, mostLooks what is remembered of looks.
+const lookWithin, mostLooks = time.Minute, 500
 
 // looks have the key service look at Git for who waits for a merge, or they would wait for its
 // interval too: once for each person and commit, since each is an entry of the audit log. The
@@ -39,8 +35,8 @@ func (l *looks) tell(ctx context.Context, service Service, what lookedFor, then 
 	if l.of == nil || len(l.of) >= mostLooks {
 		l.of = map[lookedFor]*look{}
 	}
-	one := &look{}
-	l.of[what] = one
+	l.of[what] = &look{}
+	one := l.of[what]
 	go func() {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
 		defer cancel()

@@ -158,10 +158,9 @@ func (c *Console) request(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case unasked != nil:
+	if unasked != nil {
 		f.NoForge = unasked
-	case p.Place.Kind == "":
+	} else if p.Place.Kind == "" {
 		f.NoForge = nil // the list of requests says once that a forge could be named
 	}
 	return c.show(w, r, page{Template: "request.html", Title: "Request " + branch, Section: "requests",
