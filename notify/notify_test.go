@@ -323,6 +323,34 @@ func TestAQueueFoldsAndIsBounded(t *testing.T) {
 	}
 }
 
+// TestWhoHearsOfFailuresAloneHearsOfTheNextOne: what failed and is well again may fail in
+// the same way, at the same revision. That is another failure, an hour later.
+func TestWhoHearsOfFailuresAloneHearsOfTheNextOne(t *testing.T) {
+	q, at := newQueue(Provider{Type: Slack, Severity: Error}), time.Unix(0, 0)
+	bad, good := broken(), broken()
+	good.Ready, good.Reason = true, "ReconciliationSucceeded"
+	take := func(after time.Duration, want bool, what string) {
+		t.Helper()
+		if n, ok, _ := q.take(at.Add(after)); ok != want || ok && n.Ready {
+			t.Errorf("%s: told %v, %+v", what, ok, n)
+		}
+	}
+	q.put(good)
+	take(0, false, "one that was always well")
+	q.put(bad)
+	take(0, true, "it fails")
+	q.put(good)
+	q.put(bad)
+	take(2*quiet, false, "it was well for a moment")
+	q.put(good)
+	take(3*quiet, false, "it is well")
+	q.put(bad)
+	take(3*quiet+time.Second, true, "it fails again")
+	if len(q.waiting) > 0 || len(q.order) > 0 {
+		t.Errorf("%v wait, in the order %v", q.waiting, q.order)
+	}
+}
+
 func TestAProviderIsCheckedAndNotRepeated(t *testing.T) {
 	good := Provider{
 		Name: "x", Type: GitHub, Address: "https://api.example.com", Secret: []byte(secret), Repository: "acme/fleet",

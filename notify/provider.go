@@ -105,17 +105,18 @@ func loopback(host string) bool {
 }
 
 // wants reports whether a notice is for this receiver. A forge has commits, and only it
-// has the sets that each replica tells of; who has alerts must hear of their end.
+// has the sets that each replica tells of.
 func (p Provider) wants(n Notice) bool {
-	switch {
-	case p.isForge():
+	if p.isForge() {
 		return (n.Kind == Delivery || n.Kind == ClusterSet) && n.commit() != ""
-	case n.Kind == ClusterSet:
-		return false
-	case p.Type == Alertmanager:
-		return true
 	}
-	return p.Severity == Info || !n.Ready
+	return n.Kind != ClusterSet
+}
+
+// keepsQuiet reports whether a notice is not told, and only ends what was told before. Who
+// has alerts must hear of their end, and a forge's statuses are all for people who wait.
+func (p Provider) keepsQuiet(n Notice) bool {
+	return n.Ready && p.Severity == Error && !p.isForge() && p.Type != Alertmanager
 }
 
 // isNews is [IsNews], for this receiver: GitLab refuses a status that is running already.

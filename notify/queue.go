@@ -19,9 +19,11 @@ const (
 // queue has the newest notice of each object, in the order in which they came.
 type queue struct {
 	quiet time.Duration
-	// key says which notices replace each other, and isNews which are none.
+	// key says which notices replace each other, isNews which are none, and silent which
+	// are not told: after one of those the same failure is news again.
 	key    func(Notice) string
 	isNews func(before, now Notice) bool
+	silent func(Notice) bool
 
 	mu      sync.Mutex
 	waiting map[string]Notice
@@ -38,8 +40,8 @@ type told struct {
 
 func newQueue(p Provider) *queue {
 	return &queue{
-		quiet: quiet, key: p.key, isNews: p.isNews, waiting: map[string]Notice{}, told: map[string]told{},
-		wake: make(chan struct{}, 1),
+		quiet: quiet, key: p.key, isNews: p.isNews, silent: p.keepsQuiet, waiting: map[string]Notice{},
+		told: map[string]told{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -50,7 +52,10 @@ func (q *queue) put(n Notice) (result string) {
 	defer q.mu.Unlock()
 	key := q.key(n)
 	_, waits := q.waiting[key]
+	_, known := q.told[key]
 	switch {
+	case !waits && !known && q.silent(n):
+		return ""
 	case waits:
 		result = "folded"
 	case len(q.waiting) == queueSize:
@@ -87,6 +92,12 @@ func (q *queue) take(now time.Time) (n Notice, ok bool, again time.Duration) {
 		i--
 		if known && !q.isNews(last.notice, n) {
 			continue // it changed back
+		}
+		if q.silent(n) {
+			if known {
+				q.told[key] = told{n, last.at}
+			}
+			continue
 		}
 		if len(q.told) >= remembered {
 			clear(q.told)
