@@ -132,7 +132,8 @@ func (a *application) note(s *sent) (made bool) {
 		return false
 	}
 	a.stand.sent(o.ID, entry)
-	if entry.Applied != "" || entry.UID != before.UID { // what goes has the time that it began with
+	// What goes has the time that it began with. One that had rolled out has not with this.
+	if entry.Applied != "" || before.Applied != "" || entry.UID != before.UID {
 		a.stand.wrote(o.ID, a.now())
 	}
 	if entry.TakenOver && !before.TakenOver {

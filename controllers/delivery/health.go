@@ -139,7 +139,7 @@ func (h *health) runs(ctx context.Context) error {
 		if !o.Ends() || entry.UID == "" || entry.Run != nil && entry.Run.Ended != "" {
 			continue
 		}
-		ended, err := h.hands.Live.Ended(ctx, o)
+		ended, err := h.hands.Live.Ended(ctx, o, entry)
 		if err != nil {
 			return applyFailed(err)
 		}

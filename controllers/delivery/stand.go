@@ -56,6 +56,9 @@ func (s *stand) begins(a *aim.Aim, last string,
 			if fate.Kept == "" && (fate.Gone || !fate.Deleting.IsZero()) {
 				entry.Applied = ""
 			}
+			if !fate.Deleting.IsZero() {
+				entry.Run = nil // of one that is gone nobody knows whose deed that was
+			}
 		case !stays && entry.Until == "":
 			entry.Until, s.ending = last, s.ending || last != ""
 		default:

@@ -1,10 +1,12 @@
 package apply
 
 import (
+	"fmt"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
@@ -99,8 +101,44 @@ func TestTheEndOfARunIsReadWhereItIsWritten(t *testing.T) {
 		"{}": "",
 	} {
 		u := &unstructured.Unstructured{Object: manifest(t, text).Object}
-		if got := endOf(u); got != want {
+		if got := ownEnd(u, v1alpha1.InventoryEntry{}); got != want {
 			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
+// TestWhatIsDeletedAsItRunsDidNotEnd: its pods are taken from it, and that is written like
+// a failure.
+func TestWhatIsDeletedAsItRunsDidNotEnd(t *testing.T) {
+	const (
+		job = "metadata: {deletionTimestamp: '2026-11-30T12:00:30Z'}, " +
+			"status: {conditions: [{type: %s, status: 'True', lastTransitionTime: '2026-11-30T%s'}]}}"
+		pod = "metadata: {deletionTimestamp: '2026-11-30T12:00:30Z'}, " +
+			"status: {phase: %s, containerStatuses: [{state: {terminated: {finishedAt: '2026-11-30T%s'}}}]}}"
+		apiJob, apiPod = "{apiVersion: batch/v1, kind: Job, ", "{apiVersion: v1, kind: Pod, "
+	)
+	applied, going := v1alpha1.InventoryEntry{Applied: "sha256:a"}, v1alpha1.InventoryEntry{}
+	for name, test := range map[string]struct {
+		text  string
+		entry v1alpha1.InventoryEntry
+		want  string
+	}{
+		"it was deleted at its end":         {fmt.Sprintf(apiJob+job, "Complete", "12:00:30Z"), applied, RunComplete},
+		"it was deleted after it failed":    {fmt.Sprintf(apiJob+job, "Failed", "12:00:01Z"), applied, RunFailed},
+		"its pods were taken from it":       {fmt.Sprintf(apiJob+job, "Failed", "12:00:31Z"), applied, ""},
+		"it ended, and is placed again":     {fmt.Sprintf(apiJob+job, "Complete", "12:00:01Z"), going, ""},
+		"a Pod that was told to stop":       {fmt.Sprintf(apiPod+pod, "Failed", "12:00:02Z"), applied, ""},
+		"a Pod that stopped well when told": {fmt.Sprintf(apiPod+pod, "Succeeded", "12:00:02Z"), applied, ""},
+		"a Pod that was tidied up":          {fmt.Sprintf(apiPod+pod, "Succeeded", "11:58:00Z"), applied, RunComplete},
+		"something that does not say when it ended": {
+			"{metadata: {deletionTimestamp: '2026-11-30T12:00:30Z'}, status: {phase: Failed}}", applied, RunFailed},
+	} {
+		u := &unstructured.Unstructured{Object: manifest(t, test.text).Object}
+		if u.GetKind() == "Pod" {
+			u.SetDeletionGracePeriodSeconds(ptr.To[int64](30))
+		}
+		if got := ownEnd(u, test.entry); got != test.want {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

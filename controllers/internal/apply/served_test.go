@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 )
 
 // server answers as an API server does whose kinds come and go.
@@ -138,7 +140,7 @@ func TestHealthOfWhatIsServedNoMoreIsNotKnown(t *testing.T) {
 		live := NewHands(Claims{}, &test.server, nil, &test.server).Live
 		o := prepare(t, valve)["Valve/one"]
 		health, err := live.Health(t.Context(), o.ID, valve.GroupVersionKind())
-		_, ended := live.Ended(t.Context(), o)
+		_, ended := live.Ended(t.Context(), o, v1alpha1.InventoryEntry{})
 		for _, err := range []error{err, ended} {
 			if (err != nil) != (test.unseen != "") || err != nil && !strings.Contains(err.Error(), test.unseen) {
 				t.Errorf("%s: %v", name, err)
