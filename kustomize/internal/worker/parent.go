@@ -158,7 +158,8 @@ func serve(p *pipe, begin start, o Options, files Files) (*Result, error) {
 		case frameObject:
 			size += int64(len(body))
 			if size > o.Output || len(result.Objects) >= o.Objects {
-				return nil, &Failure{Problem: fmt.Sprintf("build makes more than %d objects or %d MiB", o.Objects, o.Output>>20)}
+				return nil, &Failure{Problem: fmt.Sprintf("build makes more than %d objects or %d MiB; "+
+					"hint: split it into several placements", o.Objects, o.Output>>20)}
 			}
 			result.Objects = append(result.Objects, body)
 		case frameDeletions:
