@@ -60,6 +60,8 @@ func TestWhatGoesWhenItIsPlacedAgainDoesNotStand(t *testing.T) {
 				}
 				return nil
 			})
+			w.says("other", "moves is on its way out, and is made anew when it is gone (deleted",
+				`held by its finalizer \"example.com/waits\"`)
 			w.place("other", moves).spec.Windows = closed()
 			w.commit()
 			w.reason("other", v1alpha1.WaitingForWindowReason)

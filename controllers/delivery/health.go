@@ -72,6 +72,9 @@ func (h *health) ofOne(ctx context.Context, o apply.Object) error {
 		}
 		return nil
 	}
+	if entry := h.stand.inv[o.ID]; entry.UID != "" && entry.Applied == "" && !h.failures.unlike[o.ID] {
+		return h.ofGoing(ctx, o, entry)
+	}
 	health, err := h.hands.Live.HealthBy(ctx, o.ID, o.Manifest.GroupVersionKind(), h.judges.Of(o))
 	if err != nil {
 		return applyFailed(err)
@@ -84,6 +87,17 @@ func (h *health) ofOne(ctx context.Context, o apply.Object) error {
 		}
 	}
 	return h.unwell(o, health, message)
+}
+
+// ofGoing is of an object that its apply met on its way out. Whatever its kind, it does
+// not stand before another is made in its place.
+func (h *health) ofGoing(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) error {
+	fate, err := h.hands.Deletes.Look(ctx, o.ID, entry)
+	if err != nil {
+		return applyFailed(err)
+	}
+	return h.unwell(o, apply.Health{}, inventory.Describe(o.ID)+" is on its way out, and is made anew when it is gone"+
+		fate.HeldBy())
 }
 
 // ofNamed looks at an object that Git names: of this placement, or one that somebody
