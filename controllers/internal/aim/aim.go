@@ -110,18 +110,20 @@ func (a *Aim) Conflicts() error {
 		inventory.Describe(c.ID), say.List(c.With), plural.Of(len(a.Placed.Conflicts), "conflict"))
 }
 
-// Healable are the objects whose present form the inventory has: of the build
-// that was applied last, and of the one that waits where the two are alike or an
-// apply got so far. An object that the head gives to another placement is that
-// one's to heal. A sealed object that the head places nowhere is not brought
-// back: Git took the grant away, and whoever deletes it by hand did so sooner.
+// Healable are the objects whose present form the inventory has: of the build that
+// was applied last, and of the one that waits where the two are alike or an apply got
+// so far. What the one before met on its way out is still its to make. An object that
+// the head gives to another placement is that one's to heal. A sealed object that the
+// head places nowhere is not brought back: Git took the grant away, and whoever deletes
+// it by hand did so sooner.
 func (a *Aim) Healable(inv inventory.Inventory, before []apply.Object) []apply.Object {
 	var objects []apply.Object
 	taken := map[ID]bool{}
-	for _, o := range slices.Concat(a.Objects, before) {
+	for i, o := range slices.Concat(a.Objects, before) {
 		owner, owned := a.Snapshot.Resolution.Owner(o.ID)
+		met := i >= len(a.Objects) && inv[o.ID].UID != "" && inv[o.ID].Applied == ""
 		switch {
-		case taken[o.ID], !stands(inv, o),
+		case taken[o.ID], !stands(inv, o) && !met,
 			owned && owner != a.Name, !owned && !a.MayStand(o.ID),
 			!owned && o.Sealed() && a.Placed.Err == nil,
 			o.Sealed() && inv[o.ID].MAC == "":
