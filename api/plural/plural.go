@@ -7,7 +7,7 @@ import "strconv"
 // Of is a number with its noun: "0 objects", "1 object", "2 objects". many is the plural of a
 // noun that takes more than an s, such as "deliveries".
 func Of[N ~int | ~int64 | ~uint64](n N, noun string, many ...string) string {
-	return strconv.FormatInt(int64(n), 10) + " " + Noun(n, noun, many...) //nolint:gosec // Nobody has 2^63 of anything.
+	return strconv.FormatInt(int64(n), 10) + " " + Noun(n, noun, many...)
 }
 
 // Noun is the noun alone, in the form for so many.

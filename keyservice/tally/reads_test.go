@@ -44,8 +44,10 @@ func TestAPageThatIsLeftOpenIsAFewEntriesADay(t *testing.T) {
 func TestAReadIsCountedWithItsLikeAlone(t *testing.T) {
 	r := NewReads(time.Now)
 	first := readBy("1", "ListLedger")
-	if !r.Admit(first) || !r.Admit(first) {
-		t.Fatal("a read is counted whose first is not on disk")
+	for range 2 {
+		if !r.Admit(first) {
+			t.Fatal("a read is counted whose first is not on disk")
+		}
 	}
 	r.Recorded(first)
 	if r.Admit(first) {
