@@ -38,7 +38,7 @@ func Open(from string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := tree.OpenDir(root)
+	tree, err := tree.OpenWorkTree(root, gitlinks(root))
 	if err != nil {
 		return nil, fmt.Errorf("read fleet repository: %w", err)
 	}

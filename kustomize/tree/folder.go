@@ -17,13 +17,23 @@ import (
 // OpenDir reads a working tree with the same checks as a commit. The ".git"
 // entry of its root is left out. Names are read now, contents when first asked
 // for, and kept: later changes on disk to what was read are not seen.
+//
+// A folder below it with a ".git" of its own is a submodule, or becomes one when it is
+// added: a [Link], as in the commit.
 func OpenDir(root string) (*Tree, error) {
+	return OpenWorkTree(root, func(string) bool { return false })
+}
+
+// OpenWorkTree is OpenDir where somebody knows what Git has: gitlink says whether it has
+// a submodule at a path. Asked of empty folders alone: a checkout that leaves submodules
+// out is full of those, and they look as if Git had nothing there.
+func OpenWorkTree(root string, gitlink func(path string) bool) (*Tree, error) {
 	handle, err := os.OpenRoot(root)
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w", err)
 	}
 	limits := DefaultLimits
-	source := &dirSource{root: handle, limit: limits.Blob, kept: map[string][]byte{}}
+	source := &dirSource{root: handle, limit: limits.Blob, gitlink: gitlink, kept: map[string][]byte{}}
 	d, err := source.load("", limits, limits.Depth)
 	if err != nil {
 		handle.Close()
@@ -35,8 +45,9 @@ func OpenDir(root string) (*Tree, error) {
 // dirSource reads files below an open folder; os.Root keeps links from leading
 // out of it between the listing and the reading.
 type dirSource struct {
-	root  *os.Root
-	limit int64
+	root    *os.Root
+	limit   int64
+	gitlink func(path string) bool
 
 	mu   sync.Mutex
 	kept map[string][]byte
@@ -70,6 +81,7 @@ func (s *dirSource) load(path string, limits Limits, depth int) (*Dir, error) {
 		}
 		n := Node{Name: e.Name(), Kind: Link}
 		switch {
+		case e.IsDir() && s.isRepository(at): // a link
 		case e.IsDir():
 			n.Kind = Folder
 			if n.Dir, err = s.load(at, limits, depth-1); err != nil {
@@ -79,11 +91,20 @@ func (s *dirSource) load(path string, limits Limits, depth int) (*Dir, error) {
 			n.Kind = File
 		}
 		if n.Kind == Folder && n.Dir.files == 0 {
-			continue // Git knows no empty folders
+			if !s.gitlink(at) {
+				continue // Git knows no empty folders
+			}
+			n = Node{Name: e.Name(), Kind: Link}
 		}
 		d.Add(n)
 	}
 	return d.Finish(limits, path == ""), nil
+}
+
+// isRepository: Git adds nothing out of a folder with this in it, but the folder itself.
+func (s *dirSource) isRepository(path string) bool {
+	_, err := s.root.Lstat(Join(path, ".git"))
+	return err == nil
 }
 
 func (s *dirSource) Read(path string, _ *Node) ([]byte, error) {

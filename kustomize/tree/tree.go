@@ -19,6 +19,9 @@ type Tree struct {
 	source   Source
 }
 
+const notRead = "links and submodules are not read; hint: put the files themselves in its place, " +
+	"or take it out (git rm)"
+
 // New is a commit's tree: its hash, its revision (see [Tree.Revision]), its root and
 // where its bytes come from.
 func New(hash, revision string, root *Dir, source Source) *Tree {
@@ -135,7 +138,7 @@ func (t *Tree) Find(p string) (*Node, error) {
 		at = Join(at, name)
 		switch current.Kind {
 		case Link:
-			return nil, &Error{Path: at, Problem: "links and submodules are not read"}
+			return nil, &Error{Path: at, Problem: notRead}
 		case Odd:
 			return nil, &Error{Path: at, Problem: "mode is not 040000, 100644 or 100755, or it has no hash"}
 		}

@@ -269,7 +269,7 @@ func TestAFolderIsHeldToTheSameChecks(t *testing.T) {
 				filepath.Join(dir, "link"))
 		}, false},
 		"a nested repository": {func(dir string) error { return os.MkdirAll(filepath.Join(dir, "sub", ".git"), 0o755) },
-			true},
+			false},
 		"a strange name": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a\nb"), nil, 0o600) }, true},
 		"its own repository": {func(dir string) error { return os.MkdirAll(filepath.Join(dir, ".git", "objects"), 0o755) },
 			false},
