@@ -39,7 +39,7 @@ func (j *Job) edit() (*stub.Edit, error) {
 		return nil, fault.New("to take the whole Secret away, delete the file and its line in the kustomization",
 			"%s: it would seal nothing any more", j.Where.File)
 	}
-	return edit, nil
+	return edit, j.checkWired()
 }
 
 // explain says what to do about an edit that cannot be made.

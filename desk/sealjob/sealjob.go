@@ -104,6 +104,6 @@ func (j *Job) sheet() sheet {
 	return sheet{
 		fleet: j.Fleet.Repo.Model.Fleet.Spec.ID,
 		file:  j.Where.File, text: j.Where.Text, stub: *j.Where.Stub,
-		values: j.What.Values,
+		values: j.What.Values, renamed: j.What.Renamed,
 	}
 }

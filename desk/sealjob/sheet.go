@@ -21,6 +21,8 @@ type sheet struct {
 	text   []byte
 	stub   api.SealedManifest
 	values values.Set
+	// renamed are keys by their old names, which wires have too.
+	renamed map[string]string
 }
 
 // in is the sheet with a namespace in the stub.
@@ -53,7 +55,11 @@ func (s sheet) seal(
 // write returns the file with the blocks in it. What it returns parses.
 func (s sheet) write(edit *stub.Edit, blocks []api.Block) ([]byte, error) {
 	if s.text != nil {
-		return stub.Apply(s.file, s.text, &s.stub, edit, blocks)
+		text, was, err := stub.Rewire(s.file, s.text, &s.stub, s.renamed)
+		if err != nil {
+			return nil, err
+		}
+		return stub.Apply(s.file, text, was, edit, blocks)
 	}
 	whole := s.stub
 	whole.Spec.Blocks = blocks

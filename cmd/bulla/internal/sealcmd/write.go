@@ -42,6 +42,9 @@ func (o options) write(ctx context.Context, s *shell.Shell, job *work, out *seal
 	for _, key := range out.Gone {
 		s.Printf("  /data/%s taken away\n", key)
 	}
+	for _, line := range seenByPods(where.Stub.Spec.DeliverAs, job.What.Renamed) {
+		s.Printf("  %s\n", line)
+	}
 	if len(out.Data) >= stored.Large && (job.read == nil || job.read.Reference == nil) {
 		s.Notef("%s has %d bytes, and each new value adds as much to every clone: `bulla reference %s`, before it is "+
 			"committed, keeps its ciphertext in the key service's store", where.File, len(out.Data), where.File)
