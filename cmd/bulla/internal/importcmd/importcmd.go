@@ -50,6 +50,7 @@ func newEnv(s *shell.Shell) *cobra.Command {
 			}})
 		},
 	}
+	o.names(cmd)
 	o.flags(s, cmd, false)
 	cmd.Flags().StringVar(&name, "name", "", "`name` of the Secret")
 	cmd.Flags().StringVar(&quotes, "quotes", "",
@@ -67,6 +68,7 @@ func newSecrets(s *shell.Shell) *cobra.Command {
 			}})
 		},
 	}
+	o.names(cmd)
 	o.flags(s, cmd, false)
 	return cmd
 }

@@ -1,6 +1,7 @@
 package importcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,9 @@ type came struct {
 
 // sealAll seals each item. What cannot be sealed stays behind; the others come.
 func (i *importing) sealAll(ctx context.Context, h *haul.Haul) error {
+	for _, item := range h.Items {
+		item.Secret.Namespace = cmp.Or(item.Secret.Namespace, i.namespace)
+	}
 	twice := i.twice(h)
 	for _, item := range h.Items {
 		if err := ctx.Err(); err != nil {

@@ -28,6 +28,8 @@ type options struct {
 	branch               string
 	noBranch, allowDirty bool
 	dryRun               bool
+	// namespace of Secrets that say none.
+	namespace string
 }
 
 func (o *options) flags(s *shell.Shell, cmd *cobra.Command, takeOver bool) {
@@ -44,6 +46,12 @@ func (o *options) flags(s *shell.Shell, cmd *cobra.Command, takeOver bool) {
 	f.BoolVar(&o.allowDirty, "allow-dirty", false, "go on though the working tree has local changes")
 	f.BoolVar(&o.dryRun, "dry-run", false, "seal and verify in memory, say what would come, and write nothing")
 	s.CompleteFlags(cmd)
+}
+
+// names adds the flag of what says no namespace itself.
+func (o *options) names(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "",
+		"`namespace` of what says none (default: that of the placement)")
 }
 
 // begin opens the repository, and refuses what can be refused before a value is read.

@@ -22,6 +22,7 @@ func newSOPS(s *shell.Shell) *cobra.Command {
 			}})
 		},
 	}
+	o.names(cmd)
 	o.flags(s, cmd, false)
 	cmd.Flags().StringVar(&name, "name", "", "`name` of the Secret that a .env file becomes")
 	return cmd
@@ -42,6 +43,7 @@ func newVault(s *shell.Shell) *cobra.Command {
 			}})
 		},
 	}
+	o.names(cmd)
 	o.flags(s, cmd, false)
 	cmd.Flags().StringVar(&name, "name", "", "`name` of the Secret")
 	return cmd
