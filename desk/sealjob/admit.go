@@ -3,6 +3,9 @@ package sealjob
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -56,7 +59,17 @@ func (j *Job) checkWhole(data []byte) error {
 			j.Fleet.Warn("%s: %s", j.Where.File, p)
 			continue
 		}
-		return fault.New("every cluster would refuse this Secret; nothing was sealed", "%s: %s", j.Where.File, p)
+		return fault.New(wholeHint(object["type"], manifest.Keys()), "%s: %s", j.Where.File, p)
 	}
 	return nil
+}
+
+// wholeHint says what makes the Secret whole, where a command does.
+func wholeHint(kind any, keys []string) string {
+	pair := slices.Contains(keys, corev1.TLSCertKey) && slices.Contains(keys, corev1.TLSPrivateKeyKey)
+	if kind == string(corev1.SecretTypeTLS) && !pair {
+		return "every cluster would refuse this Secret; nothing was sealed: " +
+			"`bulla seal` takes both with --cert PATH and --key PATH"
+	}
+	return "every cluster would refuse this Secret; nothing was sealed"
 }

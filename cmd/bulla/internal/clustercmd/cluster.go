@@ -185,13 +185,15 @@ func ParseLabels(texts []string) (map[string]string, error) {
 	return enrolment.Labels("--label ", texts)
 }
 
+const whereKeys = "give --context or --kubeconfig alone, or --identity, --recipient and --fingerprint together"
+
 // clusterKeys gets the keys from the cluster, or from a person who compares.
 func (a run) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOptions) (clusterkeys.Keys, error) {
 	given := clusterkeys.Keys{Fleet: fleet, Cluster: name, Identity: o.identity, Recipient: o.recipient}
 	switch {
 	case o.identity == "" && o.recipient == "":
 		if o.context == "" && o.kubeconfig == "" {
-			return given, fault.NewUsage("give --context or --kubeconfig, or --identity and --recipient",
+			return given, fault.NewUsage(whereKeys,
 				"add cluster %q: nothing says where its keys are", name)
 		}
 		keys, err := clusterkeys.Read(ctx, o.kubeconfig, o.context, name)
@@ -204,9 +206,10 @@ func (a run) clusterKeys(ctx context.Context, fleet, name string, o clusterAddOp
 		}
 		keys.Fleet = fleet
 		return keys, nil
-	case o.identity == "" || o.recipient == "" || o.context != "" || o.kubeconfig != "":
-		return given, fault.NewUsage("give --context or --kubeconfig alone, or --identity and --recipient",
-			"add cluster %q: its keys come from two places", name)
+	case o.context != "" || o.kubeconfig != "":
+		return given, fault.NewUsage(whereKeys, "add cluster %q: its keys come from two places", name)
+	case o.identity == "" || o.recipient == "":
+		return given, fault.NewUsage(whereKeys, "add cluster %q: half of its keys is given", name)
 	}
 	if err := given.Check(); err != nil {
 		return given, err

@@ -41,6 +41,9 @@ func (r *Reader) Read(context.Context) (*haul.Haul, error) {
 		if err != nil {
 			return nil, err
 		}
+		if haul.BySOPS(data) {
+			return nil, fault.New("bulla import sops FILE", "read %s: it is encrypted with SOPS", haul.Name(path))
+		}
 		if err := values.EnvText(set, haul.Name(path), data); err != nil {
 			return nil, err
 		}

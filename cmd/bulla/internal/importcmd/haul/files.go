@@ -1,10 +1,12 @@
 package haul
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/kustomize/printable"
@@ -63,3 +65,9 @@ func Name(path string) string {
 	}
 	return printable.Name(path)
 }
+
+// sopsMark is where SOPS writes its own: in a .env file, YAML and JSON.
+var sopsMark = regexp.MustCompile(`(?m)^(sops_mac=ENC\[|sops:|\s*"sops":\s*\{)`)
+
+// BySOPS reports whether SOPS encrypted a file.
+func BySOPS(data []byte) bool { return bytes.Contains(data, []byte("ENC[")) && sopsMark.Match(data) }

@@ -54,9 +54,9 @@ func read(h *haul.Haul, doc haul.Document) {
 		h.Leave(doc.At, "it is not valid YAML or JSON", "`kubectl get secret NAME -o yaml` prints what is read")
 	case hint != "":
 		h.Leave(doc.At, "it is a "+doc.Kind+", and no Secret", hint)
+	case doc.Encrypted && (doc.Kind == "Secret" || doc.Kind == ""):
+		h.Leave(doc.At, "it is encrypted with SOPS", "bulla import sops FILE")
 	case doc.Kind != "Secret":
-	case doc.Encrypted:
-		h.Leave(doc.At, "it is encrypted with SOPS", "open it first: sops -d FILE | bulla import secrets -")
 	default:
 		secret, err := values.Parse(doc.Data)
 		if err != nil {
