@@ -62,7 +62,7 @@ var ErrNoRequest = errors.New("there is no pull request for it")
 
 const (
 	// mostAgain is how often a branch that was just pushed is tried again, each soon.
-	mostAgain = 6
+	mostAgain = 12
 	soon      = time.Second
 )
 
@@ -85,8 +85,8 @@ func (f *Forge) OpenRequest(ctx context.Context, p Pull) (Request, error) {
 		p.Body = strings.ToValidUTF8(p.Body[:mostBody], "") + "\n…\n"
 	}
 	made, err := f.client.open(ctx, p)
-	// Gitea knows of a branch a second after it took it: it was asked for the list just
-	// now, so what is not found is the branch.
+	// Gitea knows of a branch a second after it took it, a busy one later: it was asked for
+	// the list just now, so what is not found is the branch.
 	for n := 0; n < mostAgain && err != nil && f.asked.status() == http.StatusNotFound; n++ {
 		select {
 		case <-ctx.Done():
