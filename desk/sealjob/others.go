@@ -54,11 +54,17 @@ func (j *Job) warnOthers(ctx context.Context, s search, a *Asked) error {
 
 // others are the placements that may have the stub's file, without the one that was named.
 func (s search) others(files *tree.Tree) ([]*api.Placement, error) {
-	all, err := search{Fleet: s.Fleet, where: s.where}.placements()
+	all, err := search{Fleet: s.Fleet, where: s.where}.reaching(files)
+	return slices.DeleteFunc(all, func(p *api.Placement) bool { return p.Metadata.Name == s.placement }), err
+}
+
+// reaching are the placements that may have the stub's file.
+func (s search) reaching(files *tree.Tree) ([]*api.Placement, error) {
+	all, err := s.placements()
 	finder := reach.In(files)
 	return slices.DeleteFunc(all, func(p *api.Placement) bool {
 		paths, known := finder.Of(p)
-		return p.Metadata.Name == s.placement || known && !reach.Touched(paths, []string{s.where.File})
+		return known && !reach.Touched(paths, []string{s.where.File})
 	}), err
 }
 

@@ -122,8 +122,8 @@ func (w *wired) known(t *target) *Problem {
 	}
 	for _, name := range w.delivery.Containers {
 		if !slices.Contains(names, name) {
-			return w.problem("", "%s at %s has no container %q; hint: it has %s", w.workload(), t.document.place(), name,
-				strings.Join(names, ", "))
+			return w.problem("", "%s at %s has no container %q; hint: %sit has %s", w.workload(), t.document.place(), name,
+				meant(name, names), strings.Join(names, ", "))
 		}
 	}
 	return nil

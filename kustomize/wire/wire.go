@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/bulla-dev/bulla/api/closest"
 	api "github.com/bulla-dev/bulla/api/fleet"
 )
 
@@ -159,7 +160,7 @@ func (w *wired) others(documents []Document) string {
 		return "; hint: list its file under resources"
 	}
 	const most = 5
-	return "; hint: it has " + strings.Join(names[:min(most, len(names))], ", ") +
+	return "; hint: " + meant(w.workload(), names) + "it has " + strings.Join(names[:min(most, len(names))], ", ") +
 		"; write the name that the workload's own file has, before namePrefix and nameSuffix"
 }
 
@@ -168,3 +169,11 @@ func (w *wired) others(documents []Document) string {
 func Meet(a, b string) bool { return a == "" || b == "" || a == b }
 
 func (d *Document) place() string { return fmt.Sprintf("%s:%d", d.File, d.Node.Line) }
+
+// meant asks for the name that is near what somebody wrote.
+func meant(name string, names []string) string {
+	if near := closest.Name(name, names); near != "" {
+		return "did you mean " + near + "? "
+	}
+	return ""
+}

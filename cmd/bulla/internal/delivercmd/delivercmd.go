@@ -13,6 +13,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/yamltext"
 )
@@ -26,8 +27,8 @@ anything. Ciphertext, comments and order of the file stay.
 
 Workloads are named as their files name them, before namePrefix and nameSuffix.
 Without a container all containers get the Secret, and no init container. What
-collides with what the workload has is refused by the build: bulla validate says
-where.`
+is not there, or collides with what the workload has, is refused before anything
+is written, as the build of a placement would refuse it.`
 
 const example = `  # every key as a variable of its name
   bulla deliver apps/payments/payments-db.yaml --env deployment/api
@@ -107,6 +108,15 @@ func run(ctx context.Context, s *shell.Shell, name string, o *Flags, c changes) 
 	}
 	if err != nil {
 		return err
+	}
+	if o.Given() {
+		fleet := sealjob.Fleet{
+			Repo: repo, Builder: shell.Builder(repo.Root), Warn: s.Warnf, Note: s.Notef, Progress: s.Progress(),
+		}
+		where := sealjob.Where{File: file, Old: was, Text: read.Text, Stub: read.Stub}
+		if err := fleet.CheckWires(ctx, where, data); err != nil {
+			return err
+		}
 	}
 	if c.dryRun {
 		return store.Show(s.Stdout, read, data)

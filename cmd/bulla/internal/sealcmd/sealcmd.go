@@ -72,6 +72,9 @@ func run(ctx context.Context, s *shell.Shell, o options, stub string) error {
 	}
 	if err == nil && o.wires.Given() {
 		out.Data, err = o.wires.Apply(job.Where.File, out.Data)
+		if err == nil {
+			err = job.Fleet.CheckWires(ctx, job.Where, out.Data)
+		}
 	}
 	if errors.Is(err, yamltext.ErrShape) {
 		return fault.New("write spec.blocks as a plain list, or seal all values into a new file", "%w", err)
