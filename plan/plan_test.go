@@ -60,7 +60,7 @@ func TestEveryGrantingPathIsTold(t *testing.T) {
 			"file cluster/two: it is decommissioned",
 		}},
 		"another's keys": {
-			testfleet.Files{"clusters/two.yaml": strings.Replace(w.files["clusters/two.yaml"], "sha256:abab", "sha256:cdcd", 1)},
+			testfleet.Files{"clusters/two.yaml": rekeyed(w.files["clusters/two.yaml"])},
 			[]string{
 				"cluster/two: gained shop Secret shop/db by cluster clusters/two.yaml",
 				"file cluster/two: its keys changed",
@@ -68,7 +68,7 @@ func TestEveryGrantingPathIsTold(t *testing.T) {
 		},
 		"another's keys, and another value": {
 			testfleet.Files{
-				"clusters/two.yaml":   strings.Replace(w.files["clusters/two.yaml"], "sha256:abab", "sha256:cdcd", 1),
+				"clusters/two.yaml":   rekeyed(w.files["clusters/two.yaml"]),
 				"apps/shop/db.yaml":   "",
 				"apps/shop/more.yaml": w.seal("more", "set/stores"),
 			},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
@@ -27,10 +28,10 @@ func (d *differ) problems() (blockers, known []Problem) {
 	// A line that only moved is no other problem.
 	unplaced := func(p Problem) Problem { p.Line = 0; return p }
 	before := map[Problem]bool{}
-	for _, p := range d.base.problems() {
+	for _, p := range append(d.base.problems(), d.keyProblems(d.base)...) {
 		before[unplaced(p)] = true
 	}
-	for _, p := range d.head.problems() {
+	for _, p := range append(d.head.problems(), d.keyProblems(d.head)...) {
 		if before[unplaced(p)] {
 			known = append(known, p)
 		} else {
@@ -38,6 +39,14 @@ func (d *differ) problems() (blockers, known []Problem) {
 		}
 	}
 	return blockers, known
+}
+
+// keyProblems are those of clusters' keys, as `bulla validate` has them.
+func (d *differ) keyProblems(at *resolving) (all []Problem) {
+	for _, e := range grant.KeyProblems(at.Model, d.base.Model) {
+		all = append(all, told(Problem{File: e.File, Problem: e.Field + ": " + e.Problem}))
+	}
+	return all
 }
 
 func (r *resolving) problems() []Problem {

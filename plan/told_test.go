@@ -28,7 +28,7 @@ func TestASetThatOnlyAWaveNamesIsTold(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if len(p.Blockers) != 1 || p.Blockers[0].File != "placements/shop.yaml" ||
-		!strings.Contains(p.Blockers[0].Problem, "its wave set/canary has no cluster") {
+		!strings.Contains(p.Blockers[0].Problem, `cluster set "canary" does not exist`) {
 		t.Errorf("a wave without clusters, before others: %+v", p.Blockers)
 	}
 	if p := w.between(testfleet.Files{"clusters/three.yaml": testfleet.Cluster("three", "")}); len(p.Waves) > 0 {
@@ -36,6 +36,15 @@ func TestASetThatOnlyAWaveNamesIsTold(t *testing.T) {
 	}
 	if p := w.between(testfleet.Files{"clusters/one.yaml": testfleet.Cluster("one", "")}); len(p.Waves) != 1 {
 		t.Error("a label that takes a cluster out of its wave is not told")
+	}
+	stopped := strings.TrimSuffix(w.files["clusters/one.yaml"], "\n") + "\n  suspend: true\n"
+	if p := w.between(testfleet.Files{"clusters/one.yaml": stopped}); len(p.Blockers) > 0 || len(p.Waves) != 1 {
+		t.Errorf("a stolen cluster is not stopped for its wave's sake: %+v, %+v", p.Blockers, p.Waves)
+	}
+	bad := testfleet.ClusterOf("three", "sha256:"+strings.Repeat("ab", 32), "age1pq1xyz")
+	if p := w.between(testfleet.Files{"clusters/three.yaml": bad}); len(p.Blockers) != 1 ||
+		!strings.Contains(p.Blockers[0].Problem, "spec.recipient: is not a cluster's age recipient") {
+		t.Errorf("a recipient that is none: %+v", p.Blockers)
 	}
 }
 

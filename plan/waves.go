@@ -100,19 +100,14 @@ func waveNames(waves []model.Wave) string {
 	return strings.Join(each, ", ")
 }
 
-// waveProblems are waves without a cluster that could show that a release is good: who
-// comes after them waits for good.
+// waveProblems are waves that hold those after them for good, by a mistake.
 func (s *Side) waveProblems() (all []Problem) {
 	for name := range s.Model.Placements {
-		waves := s.Model.Waves(name)
-		for i, w := range waves {
-			later := slices.ContainsFunc(waves[i:], func(w model.Wave) bool { return len(w.Clusters) > 0 })
-			if len(w.Clusters) > 0 || !later {
-				continue
+		for _, fault := range s.Model.WaveFaults(name) {
+			if fault.Weight == model.Holds {
+				all = append(all, Problem{File: s.Model.Files[api.KindPlacement+"/"+name], Placement: name,
+					Problem: fmt.Sprintf("spec.rollout.waves[%d]: %s", fault.Wave, fault.Problem), Hint: fault.Hint})
 			}
-			all = append(all, Problem{File: s.Model.Files[api.KindPlacement+"/"+name], Placement: name,
-				Problem: fmt.Sprintf("its wave %s has no cluster: the clusters after it get no release any more", w.Of()),
-				Hint:    "mend spec.rollout.waves, or the set that it names"})
 		}
 	}
 	return all

@@ -51,6 +51,12 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// rekeyed is a cluster's file with another identity.
+func rekeyed(file string) string {
+	before, after, _ := strings.Cut(file, "sha256:")
+	return before + "sha256:" + strings.Repeat("cd", 32) + after[64:]
+}
+
 func lab() string {
 	return strings.Replace(testfleet.Cluster("lab", ""), "tier: store", "env: lab", 1)
 }
@@ -74,8 +80,8 @@ func (w *world) sealIn(namespace, name string, targets ...string) string {
 // twoLocks has values sealed for clusters by name.
 func (w *world) twoLocks() {
 	w.t.Helper()
-	w.sealer.Recipient = func(string) string {
-		text := testfleet.Cluster("x", "")
+	w.sealer.Recipient = func(name string) string {
+		text := testfleet.Cluster(name, "")
 		_, after, _ := strings.Cut(text, "recipient: ")
 		return strings.TrimSpace(after)
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"filippo.io/age"
+
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/desk/built"
@@ -252,6 +254,11 @@ func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, er
 		lock, err := sealing.ForCluster(cluster)
 		if err != nil {
 			return nil, fault.WithHint(err, stub.VouchHint(target.Name))
+		}
+		if _, err := age.ParseHybridRecipient(lock.Recipient); err != nil {
+			return nil, fault.New("it starts with age1pq1, and stands whole in the status of the cluster's FleetSync; "+
+				"`bulla validate` checks all", "%s: spec.recipient: is not a cluster's age recipient",
+				l.model.Files[api.KindCluster+"/"+target.Name])
 		}
 		if !slices.Contains(locks, lock) {
 			locks = append(locks, lock)

@@ -13,6 +13,8 @@ type Wave struct {
 	// Clusters are those that the placement targets, sorted, without the suspended:
 	// nobody hears of those whether they are Ready.
 	Clusters []string
+	// Suspended are those that the wave would have besides, sorted.
+	Suspended []string
 }
 
 // Waves are the waves of a placement's rollout, in order; nil for none. Clusters that no
@@ -22,11 +24,19 @@ func (m *Model) Waves(placement string) []Wave {
 	if p == nil || p.Spec.Rollout == nil {
 		return nil
 	}
-	left := slices.DeleteFunc(m.TargetsOf(placement), func(name string) bool { return m.Clusters[name].Spec.Suspend })
+	var left, rest []string
+	for _, name := range m.TargetsOf(placement) {
+		if m.Clusters[name].Spec.Suspend {
+			rest = append(rest, name)
+		} else {
+			left = append(left, name)
+		}
+	}
 	var waves []Wave
 	for _, w := range p.Spec.Rollout.Waves {
 		wave := Wave{RolloutWave: w}
 		wave.Clusters, left = m.split(w, left)
+		wave.Suspended, rest = m.split(w, rest)
 		waves = append(waves, wave)
 	}
 	if len(left) > 0 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -15,6 +16,7 @@ type grants struct{ *fleet }
 
 func (g grants) check() {
 	g.checkFlaws()
+	g.checkKeys()
 	for _, name := range slices.Sorted(maps.Keys(g.model.Placements)) {
 		g.checkTargets(name)
 		g.checkDependencies(name)
@@ -23,6 +25,14 @@ func (g grants) check() {
 	}
 	g.checkOwners()
 	g.checkSigning()
+}
+
+// checkKeys tells of clusters' keys that are none, or not their own.
+func (g grants) checkKeys() {
+	for _, e := range grant.KeyProblems(g.model, nil) {
+		g.add(Finding{File: e.File, Line: g.lineOf(e.File, strings.Split(e.Field, ".")...),
+			Field: e.Field, Problem: e.Problem})
+	}
 }
 
 // checkFlaws tells of folders that nothing is built from. Where they grant, or a

@@ -10,7 +10,7 @@ import (
 )
 
 // checkVariants says which variants no cluster gets: none of the placement's fits, or
-// an earlier variant has them all. That may be on purpose, for clusters to come.
+// an earlier variant has them all: on purpose, for clusters to come, unless it has a name.
 func (g grants) checkVariants(name string) {
 	p, file := g.model.Placements[name], g.placementFile(name)
 	for i, v := range p.Spec.Variants {
@@ -20,16 +20,26 @@ func (g grants) checkVariants(name string) {
 		if len(g.model.Got(name, v.Name)) > 0 {
 			continue
 		}
-		problem := "no cluster that the placement targets fits: it builds for nobody"
-		if first, earlier := g.earlier(name, &p.Spec.Variants[i]); first != "" {
+		problem, note := "no cluster that the placement targets fits: it builds for nobody", true
+		if why, hint := g.notOn(name, v); why != "" {
+			problem, note = why+": the variant builds for nobody; hint: "+hint+", or take the variant out", false
+		} else if first, earlier := g.earlier(name, &p.Spec.Variants[i]); first != "" {
 			problem = fmt.Sprintf("no cluster gets it: the first variant that fits counts, and %s gets %q; "+
 				"hint: put it before that one", first, strings.Join(earlier, `", "`))
 		}
 		g.add(Finding{
-			Note: true, File: file, Line: g.lineOf(file, "spec", "variants", strconv.Itoa(i)),
+			Note: note, Warning: !note, File: file, Line: g.lineOf(file, "spec", "variants", strconv.Itoa(i)),
 			Field: fmt.Sprintf("spec.variants[%d]", i), Problem: problem,
 		})
 	}
+}
+
+// notOn says why the cluster that a variant names is none of the placement's.
+func (g grants) notOn(placement string, v api.PlacementVariant) (problem, hint string) {
+	if v.ClusterName == "" || g.refused(api.KindCluster, v.ClusterName) {
+		return "", ""
+	}
+	return g.model.NotOn(placement, v.ClusterName)
 }
 
 // earlier names a cluster that a variant selects, and the variants that have all of them.
