@@ -96,7 +96,7 @@ func TestACommitHasOneStatusForItsSetOfClusters(t *testing.T) {
 	shows(f.head, "pending", "0 of 2 clusters are ready")
 	f.us.fares(t, f.head) // nothing is placed there
 	f.eu.fares(t, f.head, broken)
-	shows(f.head, "failure", "1 of 2 clusters are ready; not ready: 1, prod-eu (payments BuildFailed) first")
+	shows(f.head, "failure", "1 of 2 clusters is ready; not ready: 1, prod-eu (payments BuildFailed) first")
 
 	next := f.commit(map[string]string{"README.md": "another commit"})
 	f.atHead(next)

@@ -49,7 +49,7 @@ func TestRoutesAreThese(t *testing.T) {
 		{Method: "POST", Path: admin + "ListAudit", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator, config.RoleAuditor}},
 		{Method: "POST", Path: admin + "ListLedger", Body: 4096, Timeout: 60 * time.Second, InFlight: 8, Auth: keyservice.AuthPerson,
-			Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
+			Repeats: true, Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 		{Method: "POST", Path: admin + "Rewrap", Body: 131072, Timeout: 100 * time.Second, InFlight: 2, Auth: keyservice.AuthPerson,
 			Roles: []config.Role{config.RoleOperator}},
 		{Method: "POST", Path: admin + "AcceptHistory", Body: 1024, Timeout: 60 * time.Second, InFlight: 4, Auth: keyservice.AuthPerson,
@@ -73,7 +73,7 @@ func TestRoutesAreThese(t *testing.T) {
 		{Method: "POST", Path: admin + "GetStub", Body: 1024, Timeout: 30 * time.Second, InFlight: 4,
 			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator, config.RoleDeveloper}},
 		{Method: "POST", Path: admin + "Describe", Body: 1024, Timeout: 15 * time.Second, InFlight: 4,
-			Auth: keyservice.AuthPerson, Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
+			Auth: keyservice.AuthPerson, Repeats: true, Roles: []config.Role{config.RoleOperator, config.RoleAuditor, config.RoleDeveloper}},
 	}
 	if diff := cmp.Diff(want, keyservice.Routes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

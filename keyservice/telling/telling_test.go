@@ -77,14 +77,14 @@ func TestASetIsReadyAtItsOwnCommit(t *testing.T) {
 	}{
 		{"all of it", here, state(t, shop(good, "")), false, true, "2 of 2 clusters are ready"},
 		{"as of the commit before", store.Member{Head: strings.Repeat("a", 40)}, state(t, shop(good, "")), true, false,
-			"1 of 2 clusters are ready"},
-		{"nothing of what it has", here, state(t), true, false, "1 of 2 clusters are ready"},
-		{"nothing at all", store.Member{}, nil, true, false, "1 of 2 clusters are ready"},
-		{"at work", here, state(t, shop(0, "Progressing")), true, false, "1 of 2 clusters are ready"},
-		{"a wave before its own", here, state(t, shop(bad, "WaitingForWave")), true, false, "1 of 2 clusters are ready"},
-		{"what was broken as of the commit before", here, state(t, behind), true, false, "1 of 2 clusters are ready"},
+			"1 of 2 clusters is ready"},
+		{"nothing of what it has", here, state(t), true, false, "1 of 2 clusters is ready"},
+		{"nothing at all", store.Member{}, nil, true, false, "1 of 2 clusters is ready"},
+		{"at work", here, state(t, shop(0, "Progressing")), true, false, "1 of 2 clusters is ready"},
+		{"a wave before its own", here, state(t, shop(bad, "WaitingForWave")), true, false, "1 of 2 clusters is ready"},
+		{"what was broken as of the commit before", here, state(t, behind), true, false, "1 of 2 clusters is ready"},
 		{"it is broken", here, state(t, shop(bad, "BuildFailed")), false, false,
-			"1 of 2 clusters are ready; not ready: 1, eu-2 (shop BuildFailed) first"},
+			"1 of 2 clusters is ready; not ready: 1, eu-2 (shop BuildFailed) first"},
 	} {
 		clusters := map[string]standing{
 			"eu-1": standingOf(head, "eu-1", here, state(t, shop(good, ""))),
@@ -128,9 +128,9 @@ func TestWhatWillNotComeAnyMoreIsSuperseded(t *testing.T) {
 	whole, eu, chat := &sender{forge: true}, &sender{forge: true, sets: []string{"eu"}}, &sender{}
 	telling := &Telling{Clerk: &clerk.Clerk{Ref: "main", Now: time.Now}, Senders: []Sender{whole, eu, chat}}
 	next := headOf(strings.Repeat("c", 40))
-	n := notify.Notice{Kind: notify.ClusterSet, Name: "eu", Pending: true, Message: "1 of 2 clusters are ready"}
+	n := notify.Notice{Kind: notify.ClusterSet, Name: "eu", Pending: true, Message: "1 of 2 clusters is ready"}
 	telling.supersede(told{sets: map[string]notify.Notice{"eu": n, "": {Ready: true}}}, next)
-	if got := eu.offered(); len(got) != 1 || got[0].Message != "superseded by cccccccccccc: 1 of 2 clusters are ready" {
+	if got := eu.offered(); len(got) != 1 || got[0].Message != "superseded by cccccccccccc: 1 of 2 clusters is ready" {
 		t.Errorf("told %+v", got)
 	}
 	if len(whole.offered())+len(chat.offered()) > 0 {
