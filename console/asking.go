@@ -138,10 +138,7 @@ func (c *Console) sealedObjects(s *clone.Snapshot, i *built.Index) ([]sealed.Sec
 
 // didYouMean names what is near a name.
 func didYouMean(name string, names []string) string {
-	if near := closest.Name(clip(name), names); near != "" {
-		return "did you mean " + near + "? "
-	}
-	return ""
+	return closest.Hint(clip(name), names)
 }
 
 // pager is the piece of that name.

@@ -14,6 +14,14 @@ func Name(name string, names []string) string {
 	return best
 }
 
+// Hint begins a hint with the name that is near, if there is one: "did you mean db? ".
+func Hint(name string, names []string) string {
+	if near := Name(name, names); near != "" {
+		return "did you mean " + near + "? "
+	}
+	return ""
+}
+
 // distance is how many characters must be put in, taken out or replaced
 // (Levenshtein).
 func distance(a, b string) int {

@@ -15,6 +15,9 @@ func TestANameIsTakenForOneThatIsNear(t *testing.T) {
 			t.Errorf("%q is taken for %q, want %q", given, got, want)
 		}
 	}
+	if got := closest.Hint("paymnts", known) + closest.Hint("warehouse", known); got != "did you mean payments? " {
+		t.Errorf("the hints are %q", got)
+	}
 	if got := closest.Name("payments", nil); got != "" {
 		t.Errorf("of no names %q is near", got)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -359,7 +360,7 @@ func (a *app) reportPlacement(repo *fleetrepo.Repo, name, did string) error {
 		return err
 	}
 	before, now := repo.Model.TargetsOf(name), after.Model.TargetsOf(name)
-	a.Printf("%s: placed on %s\n", did, shell.Count(len(now), "cluster"))
+	a.Printf("%s: placed on %s\n", did, plural.Of(len(now), "cluster"))
 	for _, cluster := range now {
 		if !slices.Contains(before, cluster) {
 			a.Printf("  + %s\n", cluster)

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/reseal"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -94,7 +94,7 @@ func (a *app) reseal(ctx context.Context, commit, inline bool) error {
 	}
 	if len(out.Left) > 0 {
 		return &fault.Error{Code: fault.Findings, Hint: "each warning says why",
-			Err: fmt.Errorf("%s not moved", shell.Count(len(out.Left), "stub"))}
+			Err: fmt.Errorf("%s not moved", plural.Of(len(out.Left), "stub"))}
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (a *app) reportReseal(out *reseal.Outcome) {
 	for _, left := range out.Left {
 		a.Warnf("%s stays as it is: %s", left.Path, whyLeft(left))
 	}
-	a.Printf("%s moved to key %s\n", shell.Count(len(out.Moved), "stub"), out.Key)
+	a.Printf("%s moved to key %s\n", plural.Of(len(out.Moved), "stub"), out.Key)
 }
 
 func whyLeft(left reseal.Left) string {
@@ -146,7 +146,7 @@ func explainReseal(err error) error {
 func (a *app) commitReseal(ctx context.Context, root string, out *reseal.Outcome) error {
 	message := fmt.Sprintf(
 		"Move %s to sealing key %s\n\nOnly locks changed: no value did, and no cluster has anything to do.",
-		shell.Count(len(out.Moved), "stub"), out.Key)
+		plural.Of(len(out.Moved), "stub"), out.Key)
 	paths := []byte(strings.Join(out.Moved, "\x00"))
 	if _, err := runGit(ctx, root, paths, "commit", "--quiet", "--message", message, "--pathspec-from-file=-",
 		"--pathspec-file-nul"); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/checkcmd"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/clustercmd"
@@ -52,7 +53,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) fault.Code {
 	err := root.ExecuteContext(ctx)
 	if err == nil && a.Missed > 0 {
 		err = &fault.Error{Code: fault.Findings, Hint: "each warning says why; mend that, then run this again",
-			Err: fmt.Errorf("what cannot be read was left out, %s above", shell.Count(a.Missed, "warning"))}
+			Err: fmt.Errorf("what cannot be read was left out, %s above", plural.Of(a.Missed, "warning"))}
 	}
 	if err != nil {
 		a.noteMerge(ctx, err.Error())

@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/likely"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -171,8 +172,8 @@ func (a *app) check(ctx context.Context, keysOf string) (*check.Report, error) {
 func (a *app) summarize(r *check.Report) {
 	verdict := "ok"
 	if r.Errors()+r.Warnings() > 0 {
-		verdict = fmt.Sprintf("%s, %s", shell.Count(r.Errors(), "problem"), shell.Count(r.Warnings(), "warning"))
+		verdict = fmt.Sprintf("%s, %s", plural.Of(r.Errors(), "problem"), plural.Of(r.Warnings(), "warning"))
 	}
-	a.Printf("%s: %s, %s, %s\n", verdict, shell.Count(r.Clusters, "cluster"), shell.Count(r.Placements, "placement"),
-		shell.Count(r.Stubs, "stub"))
+	a.Printf("%s: %s, %s, %s\n", verdict, plural.Of(r.Clusters, "cluster"), plural.Of(r.Placements, "placement"),
+		plural.Of(r.Stubs, "stub"))
 }

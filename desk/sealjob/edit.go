@@ -47,10 +47,7 @@ func (j *Job) explain(err error) error {
 	var absent *stub.AbsentError
 	if errors.As(err, &absent) {
 		keys := j.Where.Keys()
-		hint := "it seals " + strings.Join(keys, ", ")
-		if near := closest.Name(strings.TrimPrefix(absent.Pointer, "/data/"), keys); near != "" {
-			hint = "did you mean " + near + "? " + hint
-		}
+		hint := closest.Hint(strings.TrimPrefix(absent.Pointer, "/data/"), keys) + "it seals " + strings.Join(keys, ", ")
 		return fault.New(hint, "%s: %w", j.Where.File, err)
 	}
 	hint := "values sealed together change together: give them all"

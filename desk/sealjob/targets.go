@@ -4,13 +4,12 @@ import (
 	"slices"
 	"strings"
 
-	"filippo.io/age"
-
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
+	"github.com/bulla-dev/bulla/keyservice/grant"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/sealing"
 )
@@ -255,7 +254,7 @@ func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, er
 		if err != nil {
 			return nil, fault.WithHint(err, stub.VouchHint(target.Name))
 		}
-		if _, err := age.ParseHybridRecipient(lock.Recipient); err != nil {
+		if !grant.Receives(cluster) {
 			return nil, fault.New("it starts with age1pq1, and stands whole in the status of the cluster's FleetSync; "+
 				"`bulla validate` checks all", "%s: spec.recipient: is not a cluster's age recipient",
 				l.model.Files[api.KindCluster+"/"+target.Name])

@@ -22,7 +22,8 @@ func (j *Job) checkWired() error {
 		}
 		for i, d := range j.Where.Stub.Spec.DeliverAs {
 			if stub.NamesKey(d, key) {
-				return fault.New(j.unwire(i, key), "%s: %s is wired to %s, in spec.deliverAs", j.Where.File, key, named(d))
+				return fault.New(j.unwire(i, key), "%s: %s is wired to %s, in spec.deliverAs", j.Where.File, key,
+					stub.WiredTo(d))
 			}
 		}
 	}
@@ -76,18 +77,9 @@ func (j *Job) unwire(i int, key string) string {
 		if d.Env.Optional {
 			flags += " --env-optional"
 		}
-		return fmt.Sprintf("wire the others alone first: `bulla deliver %s --env %s%s`", j.Where.File, named(d), flags)
+		return fmt.Sprintf("wire the others alone first: `bulla deliver %s --env %s%s`", j.Where.File, stub.WiredTo(d), flags)
 	case alone && (d.Env != nil || len(d.Volume.Items) == 1):
-		return fmt.Sprintf("take the wire away first: `bulla deliver %s --remove %s`", j.Where.File, named(d))
+		return fmt.Sprintf("take the wire away first: `bulla deliver %s --remove %s`", j.Where.File, stub.WiredTo(d))
 	}
 	return fmt.Sprintf("take %s out of spec.deliverAs[%d] of %s by hand first", key, i, j.Where.File)
-}
-
-// named is the workload as `bulla deliver` takes it.
-func named(d api.DeliverAs) string {
-	name := d.Workload.Kind + "/" + d.Workload.Name
-	if len(d.Containers) > 0 {
-		name += ":" + strings.Join(d.Containers, ",")
-	}
-	return name
 }

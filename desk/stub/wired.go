@@ -4,9 +4,20 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 )
+
+// WiredTo is the workload of an entry as commands take it: KIND/NAME, or
+// KIND/NAME:CONTAINER,CONTAINER.
+func WiredTo(d api.DeliverAs) string {
+	name := d.Workload.Kind + "/" + d.Workload.Name
+	if len(d.Containers) > 0 {
+		name += ":" + strings.Join(d.Containers, ",")
+	}
+	return name
+}
 
 // NamesKey reports whether an entry of deliverAs names the key. One that gives every
 // key names none.

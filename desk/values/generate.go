@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/sealing/value"
 )
 
@@ -27,12 +28,8 @@ func WeakOf(key string, r Recipe, of string) string {
 	if bits >= guessable {
 		return ""
 	}
-	characters := "characters"
-	if r.Length == 1 {
-		characters = "character"
-	}
-	return fmt.Sprintf("key %s: %d %s of %s can be guessed with %.0f bits; 64 and more are out of reach", key, r.Length,
-		characters, of, bits)
+	return fmt.Sprintf("key %s: %s of %s can be guessed with %.0f bits; 64 and more are out of reach", key,
+		plural.Of(r.Length, "character"), of, bits)
 }
 
 // Generate makes a value as flags ask for it. Bits is what somebody must guess.

@@ -47,7 +47,7 @@ func (m *Model) WaveFaults(placement string) (all []WaveFault) {
 		case w.ClusterSet != "" && m.Sets[w.ClusterSet] == nil:
 			fault.Weight = Holds // as of a target: a set is never meant to be missing
 			fault.Problem = fmt.Sprintf("cluster set %q does not exist", w.ClusterSet)
-			fault.Hint = mean(w.ClusterSet, slices.Sorted(maps.Keys(m.Sets))) +
+			fault.Hint = closest.Hint(w.ClusterSet, slices.Sorted(maps.Keys(m.Sets))) +
 				"clustersets/" + w.ClusterSet + ".yaml makes one"
 		case len(w.Suspended) > 0:
 			if fault.Weight == Holds {
@@ -122,18 +122,11 @@ func (m *Model) NotOn(placement, cluster string) (problem, hint string) {
 		return "", ""
 	case c == nil:
 		return fmt.Sprintf("cluster %q is not in the fleet", cluster),
-			mean(cluster, slices.Sorted(maps.Keys(m.Clusters))) + "`bulla cluster add` makes one"
+			closest.Hint(cluster, slices.Sorted(maps.Keys(m.Clusters))) + "`bulla cluster add` makes one"
 	case c.Spec.Decommission:
 		return fmt.Sprintf("cluster %q is being decommissioned, and has no placement any more", cluster),
 			"name another cluster"
 	}
 	return fmt.Sprintf("cluster %q is not one of this placement's clusters", cluster),
-		mean(cluster, targets) + fmt.Sprintf("`bulla place %s --cluster %s` places it there", placement, cluster)
-}
-
-func mean(name string, known []string) string {
-	if near := closest.Name(name, known); near != "" {
-		return "did you mean " + near + "? "
-	}
-	return ""
+		closest.Hint(cluster, targets) + fmt.Sprintf("`bulla place %s --cluster %s` places it there", placement, cluster)
 }

@@ -10,6 +10,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+
+	"github.com/bulla-dev/bulla/api/closest"
 )
 
 // target is a document that is wired.
@@ -123,7 +125,7 @@ func (w *wired) known(t *target) *Problem {
 	for _, name := range w.delivery.Containers {
 		if !slices.Contains(names, name) {
 			return w.problem("", "%s at %s has no container %q; hint: %sit has %s", w.workload(), t.document.place(), name,
-				meant(name, names), strings.Join(names, ", "))
+				closest.Hint(name, names), strings.Join(names, ", "))
 		}
 	}
 	return nil

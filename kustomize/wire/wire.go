@@ -160,7 +160,7 @@ func (w *wired) others(documents []Document) string {
 		return "; hint: list its file under resources"
 	}
 	const most = 5
-	return "; hint: " + meant(w.workload(), names) + "it has " + strings.Join(names[:min(most, len(names))], ", ") +
+	return "; hint: " + closest.Hint(w.workload(), names) + "it has " + strings.Join(names[:min(most, len(names))], ", ") +
 		"; write the name that the workload's own file has, before namePrefix and nameSuffix"
 }
 
@@ -169,11 +169,3 @@ func (w *wired) others(documents []Document) string {
 func Meet(a, b string) bool { return a == "" || b == "" || a == b }
 
 func (d *Document) place() string { return fmt.Sprintf("%s:%d", d.File, d.Node.Line) }
-
-// meant asks for the name that is near what somebody wrote.
-func meant(name string, names []string) string {
-	if near := closest.Name(name, names); near != "" {
-		return "did you mean " + near + "? "
-	}
-	return ""
-}

@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/exposure"
@@ -58,5 +58,5 @@ func unknownTo(place, what, name string, names []string, hint string) error {
 	if place != "" {
 		place = " and no " + place
 	}
-	return fault.New(shell.DidYouMean(name, names)+hint, "no entry of the audit log%s names a %s %q", place, what, name)
+	return fault.New(closest.Hint(name, names)+hint, "no entry of the audit log%s names a %s %q", place, what, name)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/plural"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/statement"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -187,7 +186,7 @@ func (a run) printSteps(
 		a.Notef("that no other entry speaks of it is the key service's word: --against EXPORT holds it to the whole log")
 	}
 	if missing > 0 {
-		a.Warnf("%s not shown", shell.Count(missing, "step"))
+		a.Warnf("%s not shown", plural.Of(missing, "step"))
 		return fault.ErrFindings
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
@@ -72,7 +72,7 @@ func (s *stubs) noteReferences() {
 	}
 	what := "the stub of this reference was"
 	if len(files) > 1 {
-		what = fmt.Sprintf("the stubs of this and %s more were", shell.Count(len(files)-1, "reference"))
+		what = fmt.Sprintf("the stubs of this and %s more were", plural.Of(len(files)-1, "reference"))
 	}
 	s.add(Finding{Note: true, File: files[0], Problem: what + " not looked at, as nothing is asked of a network: " +
 		"whether the key service has it, under which keys its locks are, and what it is sealed for; hint: `bulla " +

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/closest"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/yamltext"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
@@ -38,7 +38,7 @@ func (f *fleet) ofModel(problem model.Problem) []Finding {
 
 // nearest is a hint to what somebody may have meant, and what to do if not.
 func nearest[T any](name string, known map[string]T, otherwise string) string {
-	if near := shell.DidYouMean(name, slices.Sorted(maps.Keys(known))); near != "" {
+	if near := closest.Hint(name, slices.Sorted(maps.Keys(known))); near != "" {
 		return "; hint: " + near + otherwise
 	}
 	return "; hint: " + otherwise

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/kustomize/loose"
 )
 
@@ -36,7 +36,7 @@ func (f *files) checkUnplaced(broken map[string]bool) {
 	}
 	for _, folder := range slices.Sorted(maps.Keys(objects)) {
 		f.add(Finding{Note: true, File: folder, Problem: "no placement builds anything in this folder, which has " +
-			shell.Count(objects[folder], "file") + " with objects; hint: `bulla place NAME --path FOLDER` places it"})
+			plural.Of(objects[folder], "file") + " with objects; hint: `bulla place NAME --path FOLDER` places it"})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -110,8 +111,8 @@ func (a *run) check(ctx context.Context) error {
 			return err
 		}
 	} else {
-		a.Printf("\n%s failed, %s, %d could not be asked\n", shell.Count(out.Failed, "check"),
-			shell.Count(out.Warnings, "warning"), out.NotAsked)
+		a.Printf("\n%s failed, %s, %d could not be asked\n", plural.Of(out.Failed, "check"),
+			plural.Of(out.Warnings, "warning"), out.NotAsked)
 	}
 	if out.Failed > 0 {
 		return fault.ErrUnwell

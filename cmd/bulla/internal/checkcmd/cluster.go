@@ -16,10 +16,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/charts"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/naming"
 )
 
@@ -198,7 +198,7 @@ func (a *run) controller(ctx context.Context, client kubernetes.Interface, names
 		a.failed("controller", "kubectl -n "+namespace+" describe deployment "+one.Name+"; bulla logs",
 			"%s: %d of %d pods ready", says, one.Status.ReadyReplicas, want)
 	} else {
-		a.ok("controller", "%s: %s ready", says, shell.Count(int(want), "pod"))
+		a.ok("controller", "%s: %s ready", says, plural.Of(int(want), "pod"))
 	}
 	return cmp.Or(one.Spec.Template.Spec.ServiceAccountName, "default")
 }

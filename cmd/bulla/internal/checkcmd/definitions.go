@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/charts"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/kube"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/naming"
 )
 
@@ -59,7 +59,7 @@ func (a *run) definitions(ctx context.Context, cluster *kube.Cluster, named bool
 		a.failed("definitions", "helm upgrade the chart bulla-controller, with crds.install",
 			"they are older than this bulla, and lack %s", naming.Some(older))
 	default:
-		a.ok("definitions", "%s, as this bulla has them", shell.Count(len(wanted), "kind"))
+		a.ok("definitions", "%s, as this bulla has them", plural.Of(len(wanted), "kind"))
 	}
 	return true
 }

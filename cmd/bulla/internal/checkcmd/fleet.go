@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/desk/ledger"
 	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/desk/naming"
@@ -53,10 +53,10 @@ func (a *run) lookAtFleet(ctx context.Context, admin *client.Admin) {
 	}
 	if len(silent) > 0 {
 		a.failed("reports", "look at the controller there: bulla check --context CONTEXT",
-			"%s of %d said nothing for %s: %s", shell.Count(len(silent), "cluster"), len(members), silentAfter,
+			"%s of %d said nothing for %s: %s", plural.Of(len(silent), "cluster"), len(members), silentAfter,
 			naming.Some(silent))
 	} else {
-		a.ok("reports", "%s, each heard within %s", shell.Count(len(members), "cluster"), silentAfter)
+		a.ok("reports", "%s, each heard within %s", plural.Of(len(members), "cluster"), silentAfter)
 	}
 	if len(behind) > 0 {
 		a.warn("heads", "in a moment again; if it stays: bulla get fleetsyncs --context CONTEXT",

@@ -6,7 +6,7 @@ import (
 	"os/exec"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
 )
@@ -30,7 +30,7 @@ func (a *run) lookAtRepository(context.Context) {
 	}
 	fleet := repo.Model.Fleet
 	a.ok("repository", "fleet %q (%s), %s, %s", fleet.Metadata.Name, fleet.Spec.ID,
-		shell.Count(len(repo.Model.Clusters), "cluster"), shell.Count(len(repo.Model.Placements), "placement"))
+		plural.Of(len(repo.Model.Clusters), "cluster"), plural.Of(len(repo.Model.Placements), "placement"))
 	if _, err := a.OpenVerified(); err != nil {
 		a.is(Failed, "root key", err)
 	} else {

@@ -13,7 +13,6 @@ import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/plural"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/desk/enrolment"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
@@ -66,7 +65,7 @@ func (a run) clusterAddEnrolled(ctx context.Context, o clusterAddOptions) error 
 	}
 	if added.Left > 0 {
 		return fault.New("look at each machine, and add it by its name: bulla cluster add NAME --context …",
-			"%s left out", shell.Count(added.Left, "cluster"))
+			"%s left out", plural.Of(added.Left, "cluster"))
 	}
 	return nil
 }
@@ -163,7 +162,7 @@ func (w Adding) write(m enrolment.Machine, out *Added) error {
 // reportEnrolled says what they gain when this is merged.
 func (a run) reportEnrolled(root string, added *Added) error {
 	if added.Had > 0 {
-		a.Printf("%s had a file before\n", shell.Count(added.Had, "cluster"))
+		a.Printf("%s had a file before\n", plural.Of(added.Had, "cluster"))
 	}
 	if len(added.Names) == 0 {
 		return nil
@@ -182,7 +181,7 @@ func (a run) reportEnrolled(root string, added *Added) error {
 		}
 	}
 	last := added.Names[len(added.Names)-1]
-	a.Printf("wrote %s: %s to %s\n", shell.Count(len(added.Names), "file"), added.Names[0], last)
+	a.Printf("wrote %s: %s to %s\n", plural.Of(len(added.Names), "file"), added.Names[0], last)
 	for _, part := range []struct {
 		verb string
 		of   map[string]int

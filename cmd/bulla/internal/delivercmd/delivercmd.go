@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/sealjob"
@@ -128,7 +129,7 @@ func run(ctx context.Context, s *shell.Shell, name string, o *Flags, c changes) 
 	if err != nil {
 		return err
 	}
-	s.Printf("%s: %s\n", file, shell.Count(len(now.Spec.DeliverAs), "wire"))
+	s.Printf("%s: %s\n", file, plural.Of(len(now.Spec.DeliverAs), "wire"))
 	for _, d := range now.Spec.DeliverAs {
 		s.Printf("  %s\n", inWords(d))
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
@@ -62,7 +62,7 @@ func (d *differ) tell() error {
 		}
 	}
 	if d.format == render.Text {
-		d.shell.Printf("%s would change on %s, which is at %s\n", shell.Count(differs, "object"), d.report.Cluster,
+		d.shell.Printf("%s would change on %s, which is at %s\n", plural.Of(differs, "object"), d.report.Cluster,
 			d.report.Head)
 	}
 	if differs > 0 {

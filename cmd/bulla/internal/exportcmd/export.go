@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/recovery"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/built"
@@ -248,7 +249,7 @@ func tell(s *shell.Shell, files []file, left int) error {
 	case left > 0:
 		return &fault.Error{
 			Code: fault.Findings, Hint: "each warning says why",
-			Err: fmt.Errorf("%s left behind", shell.Count(left, "stub")),
+			Err: fmt.Errorf("%s left behind", plural.Of(left, "stub")),
 		}
 	}
 	s.Notef("the audit log says nothing of this: who has the recovery key opens without the key service")

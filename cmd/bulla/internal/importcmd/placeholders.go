@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/avp"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
@@ -53,7 +54,7 @@ func reportPlaceholders(s *shell.Shell, paths []string) error {
 		s.Printf("%s\n", said(p))
 	}
 	if len(found) == 0 {
-		s.Printf("no placeholder of argocd-vault-plugin in %s\n", shell.Count(looked, "file"))
+		s.Printf("no placeholder of argocd-vault-plugin in %s\n", plural.Of(looked, "file"))
 		return nil
 	}
 	for _, what := range toDo(found) {
@@ -61,7 +62,7 @@ func reportPlaceholders(s *shell.Shell, paths []string) error {
 	}
 	return &fault.Error{
 		Code: fault.Findings, Hint: "each line above says where; nothing was changed",
-		Err: fmt.Errorf("%s of argocd-vault-plugin", shell.Count(len(found), "placeholder")),
+		Err: fmt.Errorf("%s of argocd-vault-plugin", plural.Of(len(found), "placeholder")),
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -45,7 +45,7 @@ func (i *importing) write(ctx context.Context) error {
 
 func (i *importing) message() string {
 	return fmt.Sprintf("Seal %s from elsewhere (%s)\n\nWritten by bulla import. Each was opened again, with a key that "+
-		"is thrown away.", shell.Count(len(i.came), "Secret"), i.from.kind)
+		"is thrown away.", plural.Of(len(i.came), "Secret"), i.from.kind)
 }
 
 // tell says what came, what did not, and what people must do.
@@ -81,7 +81,7 @@ func (i *importing) tell(h *haul.Haul) error {
 	case len(h.Left) > 0:
 		return &fault.Error{
 			Code: fault.Findings, Hint: "each line above says why",
-			Err: fmt.Errorf("%s left behind", shell.Count(len(h.Left), "object")),
+			Err: fmt.Errorf("%s left behind", plural.Of(len(h.Left), "object")),
 		}
 	}
 	return nil
@@ -93,7 +93,7 @@ func line(text string) string { return printable.Name(strings.ReplaceAll(text, "
 
 // sum says where it is now.
 func (i *importing) sum() {
-	switch secrets := shell.Count(len(i.came), "Secret"); {
+	switch secrets := plural.Of(len(i.came), "Secret"); {
 	case len(i.came) == 0:
 	case i.dryRun:
 		i.shell.Printf("%s would come; nothing was written\n", secrets)

@@ -39,10 +39,7 @@ func KindOf(word string, among ...string) (string, error) {
 		}
 		plurals = append(plurals, words[kind][0])
 	}
-	hint := "one of " + strings.Join(plurals, ", ")
-	if near := closest.Name(word, plurals); near != "" {
-		hint = "did you mean " + near + "? " + hint
-	}
+	hint := closest.Hint(word, plurals) + "one of " + strings.Join(plurals, ", ")
 	return "", fault.NewUsage(hint, "%q is no kind that this command knows", word)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
@@ -160,7 +161,7 @@ func show(s *shell.Shell, p *plan.Plan, o options) error {
 	switch {
 	case p.Blocked():
 		return fault.New("mend them at the head, and run this again; `bulla validate` there says more",
-			"%s at %s: see above", shell.Count(len(p.Blockers), "new problem"), p.Head.Name)
+			"%s at %s: see above", plural.Of(len(p.Blockers), "new problem"), p.Head.Name)
 	case p.Changes():
 		return fault.ErrDifferent
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/auditcmd"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/branch"
 	"github.com/bulla-dev/bulla/desk/exposure"
 	"github.com/bulla-dev/bulla/desk/naming"
@@ -115,7 +115,7 @@ func (r *rotation) nothing(lost []exposure.Lost) {
 		return
 	}
 	r.shell.Notef("cluster %s opened %s, and nothing in the working tree carries a value of it any more: "+
-		"bulla audit who --cluster %s", r.options.exposed, shell.Count(len(lost), "version"), r.options.exposed)
+		"bulla audit who --cluster %s", r.options.exposed, plural.Of(len(lost), "version"), r.options.exposed)
 }
 
 // commit puts everything onto the branch, or into the working tree.

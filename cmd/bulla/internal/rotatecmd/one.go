@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/kustomize/built"
 )
 
@@ -29,7 +29,7 @@ func (r *rotation) one(ctx context.Context, name string, keys []string) error {
 	has := parsed.SealedKeys()
 	for _, key := range keys {
 		if !slices.Contains(has, key) {
-			return fault.New(shell.DidYouMean(key, has)+"it seals "+strings.Join(has, ", "), "%s: no block seals /data/%s",
+			return fault.New(closest.Hint(key, has)+"it seals "+strings.Join(has, ", "), "%s: no block seals /data/%s",
 				file, key)
 		}
 		fields = append(fields, "/data/"+key)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 	"github.com/bulla-dev/bulla/desk/naming"
 )
@@ -102,7 +102,7 @@ func (r *rotation) tell() error {
 	if values > 0 && r.options.exposed != "" {
 		return &fault.Error{
 			Code: fault.Findings, Hint: "bulla set FILE KEY asks for each; change it where it is used, too",
-			Err: fmt.Errorf("only people can replace %s", shell.Count(values, "value")),
+			Err: fmt.Errorf("only people can replace %s", plural.Of(values, "value")),
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (r *rotation) text() {
 		r.shell.Printf("only people can replace %s: %s: %s\n", one.File, strings.Join(one.Fields, " "), one.Why)
 		r.readBy(one.ReadBy)
 	}
-	files := shell.Count(len(r.files), "file")
+	files := plural.Of(len(r.files), "file")
 	switch {
 	case len(r.files) == 0:
 	case r.dryRun:

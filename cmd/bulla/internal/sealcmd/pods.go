@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/desk/stub"
@@ -16,13 +15,9 @@ import (
 func seenByPods(wires []api.DeliverAs, renamed map[string]string) []string {
 	var lines []string
 	for _, d := range wires {
-		to := d.Workload.Kind + "/" + d.Workload.Name
-		if len(d.Containers) > 0 {
-			to += ":" + strings.Join(d.Containers, ",")
-		}
 		for _, old := range slices.Sorted(maps.Keys(renamed)) {
 			if line := seen(d, old, renamed[old]); line != "" {
-				lines = append(lines, to+": "+line)
+				lines = append(lines, stub.WiredTo(d)+": "+line)
 			}
 		}
 	}

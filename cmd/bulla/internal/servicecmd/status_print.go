@@ -134,7 +134,7 @@ func endRows(status ledger.Status, p ledger.Placement) [][]string {
 		}
 		where := strings.Join(clusters, ", ")
 		if len(clusters) > 3 {
-			where = shell.Count(len(clusters), "cluster")
+			where = plural.Of(len(clusters), "cluster")
 		}
 		rows = append(rows, []string{p.Name, where, state, "", "notAfter " + end.Format(time.RFC3339)})
 	}

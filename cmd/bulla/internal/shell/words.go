@@ -11,24 +11,16 @@ import (
 
 	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/api/fault"
-	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
 )
-
-// DidYouMean begins a hint with the closest name, if there is one.
-func DidYouMean(name string, names []string) string {
-	if near := closest.Name(name, names); near != "" {
-		return fmt.Sprintf("did you mean %s? ", near)
-	}
-	return ""
-}
 
 // OneOf refuses the value of a flag that is none of those there are.
 func OneOf(flag, value string, known []string) error {
 	if value == "" || slices.Contains(known, value) {
 		return nil
 	}
-	return fault.NewUsage(DidYouMean(value, known)+"one of "+strings.Join(known, ", "), "--%s %q is unknown", flag, value)
+	return fault.NewUsage(closest.Hint(value, known)+"one of "+strings.Join(known, ", "),
+		"--%s %q is unknown", flag, value)
 }
 
 // Nothing tells on standard error that a list is empty: what is on standard
@@ -37,11 +29,6 @@ func (a *Shell) Nothing(rows int, what string) {
 	if rows == 0 {
 		fmt.Fprintf(a.Stderr, "nothing matched: %s\n", what)
 	}
-}
-
-// Count is a number of things, in words.
-func Count(n int, what string) string {
-	return plural.Of(n, what)
 }
 
 // OutputFlag adds -o to a command.

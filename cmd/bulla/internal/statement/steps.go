@@ -1,7 +1,6 @@
 package statement
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -100,7 +99,7 @@ func (s *Statement) stepsOf(object string, entries []Entry) []Step {
 		}
 	}
 	return []Step{
-		step(object, Granted, granted, fmt.Sprintf("%s, this is the last", plural.Of(times, "time"))),
+		step(object, Granted, granted, plural.Of(times, "time")+", this is the last"),
 		step(object, Delivered, delivered, "the cluster said that it stands"),
 		step(object, Removed, head, "this head was accepted before the cluster said that it is gone"),
 		step(object, ReportedAbsent, absent, "the cluster said that it is gone, and nothing else since"),
