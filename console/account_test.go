@@ -48,6 +48,7 @@ func colleaguesAt(t *testing.T, oauth bool) *colleagues {
 	c.must(err)
 	_, err = c.repo.Push()
 	c.must(err)
+	c.must(g.Took("main"))
 	// What follows has the address alone.
 	_, err = c.repo.Git("remote", "set-url", "origin", address)
 	c.must(err)

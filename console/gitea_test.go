@@ -31,6 +31,7 @@ func TestARealGitea(t *testing.T) {
 	a.must(err)
 	_, err = a.repo.Push()
 	a.must(err)
+	a.must(g.Took("main"))
 	env := map[string]string{"GITEA_TOKEN": g.Token}
 	a.proposals.Place, err = forge.FromRemote(login, forge.Asked{Kind: "gitea"},
 		func(key string) string { return env[key] })

@@ -145,6 +145,7 @@ func (w *team) fleet() {
 	}))
 	repo.Git(w.T, "push", "--quiet", strings.Replace(w.gitea.URL, "://", "://ann:"+w.gitea.Password+"@", 1)+"/"+
 		w.gitea.Repository+".git", "HEAD:refs/heads/main")
+	w.must(w.gitea.Took("main"))
 	w.keys = serveKeys(w.T, on, origin{w.gitea.URL + "/" + w.gitea.Repository + ".git", "ann", w.gitea.Password},
 		&config.Config{Fleet: fleet, RootKey: w.root.Key, OIDC: config.OIDC{Issuer: w.provider.Issuer,
 			ClientID: openid.ClientID, CAFile: w.provider.CAFile,
