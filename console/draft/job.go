@@ -106,7 +106,7 @@ func (c Choice) begin(s base) (where sealjob.Where, err error) {
 		return where, &FieldError{"name", fault.New("choose another name, or change the secret that is there",
 			"%s is there already", where.File)}
 	}
-	if where.Also, err = sealjob.Listed(s.Tree, where.File); err != nil {
+	if where.Also, err = sealjob.Listed(s.Model, s.Tree, where.File); err != nil {
 		return where, err
 	}
 	where.Stub, err = stub.New(c.Name, p.Spec.TargetNamespace, api.ScopeStrict, c.Shape.Type(), nil)

@@ -83,10 +83,19 @@ func (t Tree) Check(ctx context.Context, name string) error {
 		return fault.NewUsage("give another with --branch", "%.80q is no name of a branch", name)
 	}
 	if _, err := t.git(ctx, nil, "rev-parse", "--verify", "--quiet", "refs/heads/"+name); err == nil {
-		return fault.New("give another with --branch, or delete it: git branch -D NAME",
-			"the branch %s is there already", name)
+		return fault.New(t.instead(ctx, name), "the branch %s is there already", name)
 	}
 	return nil
+}
+
+// instead says how to commit onto a branch that is there: a command makes a new one.
+func (t Tree) instead(ctx context.Context, name string) string {
+	const another = "give another with --branch"
+	now, err := t.git(ctx, nil, "symbolic-ref", "--quiet", "--short", "HEAD")
+	if err == nil && strings.TrimSpace(now) == name {
+		return another + "; or --no-branch in its place, and commit what it writes on this branch yourself"
+	}
+	return another + "; or change to that one (git switch " + printable.Word(name) + ") and give --no-branch in its place"
 }
 
 // Begin switches to a new branch.

@@ -78,38 +78,3 @@ func (s search) nameAbsent(files map[string]bool) {
 		s.Note("%s is listed and not there yet", file)
 	}
 }
-
-// listHint says where a new stub must be listed to be built.
-func (s search) listHint() string {
-	folder := s.Repo.Model.Placements[s.placement].Spec.Path
-	for _, p := range s.Repo.Model.Placements[s.placement].InVariants() {
-		if strings.HasPrefix(s.where.File, p.Spec.Path+"/") {
-			folder = p.Spec.Path
-		}
-	}
-	if dir := path.Dir(s.where.File); !strings.HasPrefix(s.where.File, strings.TrimSuffix(folder, "/")+"/") {
-		if file := s.kustomization(dir); file != "" { // as a base has one, which an overlay there builds
-			return fmt.Sprintf("list %s under resources of %s first, which %s is to build",
-				path.Base(s.where.File), file, folder)
-		}
-		return fmt.Sprintf("put the file below %s, or list it under resources of the kustomization there", folder)
-	}
-	for dir := path.Dir(s.where.File); ; dir = path.Dir(dir) {
-		if file := s.kustomization(dir); file != "" {
-			return fmt.Sprintf("list %s under resources of %s first", strings.TrimPrefix(s.where.File, dir+"/"), file)
-		}
-		if dir == folder || dir == "." {
-			return fmt.Sprintf("list it under resources of a kustomization that %s builds", folder)
-		}
-	}
-}
-
-// kustomization is the file of a folder that lists what is built; "" for none.
-func (s search) kustomization(dir string) string {
-	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
-		if file := path.Join(dir, name); s.Repo.Tree.Exists(file) {
-			return file
-		}
-	}
-	return ""
-}

@@ -128,9 +128,30 @@ func SetScalar(data []byte, value string, path ...string) ([]byte, error) {
 	end := t.offset(blockEnd(t, last(parent).Line, first.Column-1), 1)
 	line := strings.Repeat(" ", first.Column-1) + path[len(path)-1] + ": " + value + "\n"
 	if end > 0 && data[end-1] != '\n' {
-		line = "\n" + line
+		line = "\n" + strings.TrimSuffix(line, "\n") // the file ends as it did
 	}
 	return splice(data, end, end, line), nil
+}
+
+// TakeBack returns the file as it was before [SetScalar] added the entry at path with this
+// value. It reports false, and changes nothing, where a person wrote at it too: it is not
+// the last of its mapping, or a comment stands beside or above it.
+func TakeBack(data []byte, value string, path ...string) ([]byte, bool) {
+	node, parent, index, err := lookup(data, path...)
+	if err != nil || node == nil || parent == nil || index < 2 || index+2 != len(parent.Content) {
+		return data, false
+	}
+	t := split(data)
+	n := parent.Content[index].Line
+	if strings.TrimSpace(t.lines[n-1]) != path[len(path)-1]+": "+value ||
+		strings.HasPrefix(strings.TrimSpace(t.lines[n-2]), "#") {
+		return data, false
+	}
+	from, to := t.offset(n, 1), t.offset(n+1, 1)
+	if data[to-1] != '\n' {
+		from = len(bytes.TrimSuffix(bytes.TrimSuffix(data[:from], []byte("\n")), []byte("\r")))
+	}
+	return splice(data, from, to, ""), true
 }
 
 // last returns the deepest last node under n.

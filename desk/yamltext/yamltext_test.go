@@ -110,7 +110,7 @@ func TestAScalarIsSetInPlaceOrAfterTheLastKey(t *testing.T) {
 	for _, test := range []struct{ name, before, after string }{
 		{"in place", "s:\n  v: false # why\n  w: 1\n", "s:\n  v: true # why\n  w: 1\n"},
 		{"after a block scalar", "s:\n  w: |\n    text\n\n# end\n", "s:\n  w: |\n    text\n  v: true\n\n# end\n"},
-		{"at the end of a file without a line end", "s:\n  w: 1", "s:\n  w: 1\n  v: true\n"},
+		{"at the end of a file without a line end", "s:\n  w: 1", "s:\n  w: 1\n  v: true"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := yamltext.SetScalar([]byte(test.before), "true", "s", "v")
@@ -127,6 +127,32 @@ func TestAScalarIsSetInPlaceOrAfterTheLastKey(t *testing.T) {
 	}
 }
 
+func TestWhatWasAddedIsTakenBack(t *testing.T) {
+	for _, before := range []string{
+		"s:\n  w: 1\n", "s:\n  w: 1", "s:\r\n  w: 1\r\nb: 2\r\n", "s:\r\n  w: 1", "s:\n  w: |\n    text\n\n# about b\nb: 2\n",
+		"s:\n    # why\n    w: 1 # one\n    # the end of s\n\n\n",
+	} {
+		added, err := yamltext.SetScalar([]byte(before), "true", "s", "v")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := yamltext.TakeBack(added, "true", "s", "v"); !ok || string(got) != before {
+			t.Errorf("%q became %q, and then %q", before, added, got)
+		}
+	}
+	for name, text := range map[string]string{
+		"nothing there": "s:\n  w: 1\n",
+		"another value": "s:\n  w: 1\n  v: false\n", "not the last": "s:\n  v: true\n  w: 1\n",
+		"alone": "s:\n  v: true\n", "a comment beside": "s:\n  w: 1\n  v: true # INC-1\n",
+		"a comment above": "s:\n  w: 1\n  # INC-1\n  v: true\n", "in a line with others": "s: {w: 1, v: true}\n",
+		"no mapping": "s: 1\n", "no YAML": "s: [\n",
+	} {
+		if got, ok := yamltext.TakeBack([]byte(text), "true", "s", "v"); ok || string(got) != text {
+			t.Errorf("%s: %q became %q", name, text, got)
+		}
+	}
+}
+
 // FuzzEdit feeds text that people may have in a file: nothing may panic.
 func FuzzEdit(f *testing.F) {
 	for _, test := range edits {
@@ -134,6 +160,7 @@ func FuzzEdit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		yamltext.SetScalar(data, "true", "a", "v")
+		yamltext.TakeBack(data, "true", "a", "v")
 		sequence, err := yamltext.Find(data, "a")
 		if err != nil {
 			return

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/api/fault"
 )
 
@@ -94,11 +95,14 @@ func unknown(cmd *cobra.Command, given string) error {
 		return fault.NewUsage(cmd.CommandPath()+" --help lists its flags", "%s takes no arguments", cmd.CommandPath())
 	}
 	hint := cmd.CommandPath() + " --help lists the commands"
-	if cmd.SuggestionsMinimumDistance <= 0 {
-		cmd.SuggestionsMinimumDistance = 2 // cobra's own, which it sets on its way to an error of its own
+	var known []string
+	for _, below := range cmd.Commands() {
+		if below.IsAvailableCommand() {
+			known = append(known, below.Name())
+		}
 	}
-	if near := cmd.SuggestionsFor(given); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean %s %s? %s", cmd.CommandPath(), near[0], hint)
+	if near := closest.Name(given, known); near != "" {
+		hint = fmt.Sprintf("did you mean %s %s? %s", cmd.CommandPath(), near, hint)
 	}
 	return fault.NewUsage(hint, "unknown command %q for %q", given, cmd.CommandPath())
 }

@@ -40,13 +40,13 @@ func flag(s *shell.Shell, cmd *cobra.Command, f *pflag.Flag) {
 		return
 	}
 	word, usage := pflag.UnquoteUsage(f)
-	if f.Name == "cluster" || f.Name == "placement" { // "only of this `name`"
+	if named[f.Name] {
 		word = f.Name
 	}
 	var complete cobra.CompletionFunc
 	switch offered := words[word]; {
-	case word == "format":
-		complete = fixed(formats(usage))
+	case listed[word]:
+		complete = fixed(listIn(usage))
 	case word == "folder":
 		complete = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 	case files[word]:
@@ -59,6 +59,12 @@ func flag(s *shell.Shell, cmd *cobra.Command, f *pflag.Flag) {
 	_ = cmd.RegisterFlagCompletionFunc(f.Name, complete)
 }
 
+// named are flags whose name says more than their word: "only of this `name`".
+var named = map[string]bool{"cluster": true, "placement": true, "sealing-key": true, "variant": true}
+
+// listed are the words of flags whose usage lists what they take.
+var listed = map[string]bool{"format": true, "alphabet": true, "forge": true}
+
 // files are the words of flags that take a file.
 var files = map[string]bool{"file": true, "path": true, "export": true}
 
@@ -68,9 +74,10 @@ type offer func(s *shell.Shell, args []string) []string
 // words are what flags and arguments take, by the word that stands for it.
 var words = map[string]offer{
 	"cluster": clusters, "placement": placements, "set": sets, "target": targets, "namespace": namespaces,
-	"context": contexts, "field": fields, "key": keys,
+	"context": contexts, "field": fields, "key": keys, "sealing-key": activeKey, "variant": variants,
+	"revision": revisions, "branch": branches,
 	"CLUSTER": clusters, "PLACEMENT": placements, "TARGET": targets, "STUB": stubs, "SECRET": secrets, "KEY": keys,
-	"OLD": keys,
+	"OLD": keys, "BASE": revisions, "HEAD": revisions,
 	"SECRET|PLACEMENT": func(s *shell.Shell, args []string) []string {
 		return append(secrets(s, args), placements(s, args)...)
 	},
@@ -90,8 +97,11 @@ func arguments(s *shell.Shell, cmd *cobra.Command) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		name := names[at]
-		if name == "NAME" && cmd.Parent() != nil && cmd.Parent().Name() == "cluster" {
+		switch {
+		case name == "NAME" && cmd.Parent() != nil && cmd.Parent().Name() == "cluster":
 			name = "CLUSTER"
+		case name == "BASE" && cmd.Name() == "merge":
+			name = "FILE"
 		}
 		offered := words[name]
 		switch {
@@ -99,7 +109,7 @@ func arguments(s *shell.Shell, cmd *cobra.Command) {
 			return from(s, offered)(cmd, args, typed)
 		case name == "DIR":
 			return nil, cobra.ShellCompDirectiveFilterDirs
-		case name == "FILE" || name == "PATH" || name == "BASE" && cmd.Name() == "merge":
+		case name == "FILE" || name == "PATH":
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -127,8 +137,8 @@ func argumentsOf(use string) (names []string, repeated bool) {
 	return names, repeated
 }
 
-// formats reads "format: text, json or yaml".
-func formats(usage string) []string {
+// listIn reads "format: text, json or yaml".
+func listIn(usage string) []string {
 	_, list, _ := strings.Cut(usage, ": ")
 	return strings.FieldsFunc(strings.ReplaceAll(list, " or ", ", "), func(r rune) bool { return r == ',' || r == ' ' })
 }

@@ -87,6 +87,29 @@ func keys(s *shell.Shell, args []string) (all []string) {
 	return all
 }
 
+// activeKey is the one key of the fleet that seals.
+var activeKey = names(func(m *model.Model) []string {
+	key, ok := m.Fleet.Spec.ActiveKey()
+	if !ok {
+		return nil
+	}
+	return []string{key.ID}
+})
+
+// variants are those of the placement that is the first argument, else of all.
+func variants(s *shell.Shell, args []string) []string {
+	return names(func(m *model.Model) (all []string) {
+		for name, placement := range m.Placements {
+			for _, variant := range placement.Spec.Variants {
+				if len(args) == 0 || args[0] == name {
+					all = append(all, variant.Name)
+				}
+			}
+		}
+		return all
+	})(s, nil)
+}
+
 // contexts are those of the kubeconfig; no cluster is asked.
 func contexts(*shell.Shell, []string) []string {
 	config, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -22,14 +22,7 @@ const mostFiles = 2000
 
 // Complete completes the flags that name a workload.
 func Complete(s *shell.Shell, cmd *cobra.Command) {
-	for flag, end := range map[string]string{"env": "", "volume": ":/", "remove": ""} {
-		f := cmd.Flags().Lookup(flag)
-		if f == nil {
-			continue
-		}
-		if takes, _ := pflag.UnquoteUsage(f); takes == "key" {
-			continue // seal takes keys away
-		}
+	for flag, end := range map[string]string{"env": "", "volume": ":/"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag,
 			func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				repo, err := s.Open()
@@ -42,6 +35,24 @@ func Complete(s *shell.Shell, cmd *cobra.Command) {
 				}
 				return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 			})
+	}
+}
+
+// completeWired completes what the stub is wired to, and nothing that it is not.
+func completeWired(s *shell.Shell) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		data, err := os.ReadFile(s.Named(args[0]))
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		stub, err := api.ParseSealedManifest(args[0], data)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return wired(stub.Spec.DeliverAs), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

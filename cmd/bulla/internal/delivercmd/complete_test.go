@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 )
 
@@ -22,5 +23,25 @@ func TestWorkloadsOfTheFilesAreCompleted(t *testing.T) {
 	want := []string{"cronjob/tidy", "deployment/api"}
 	if got := workloads(tree); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestOfAWireIsOfferedWhatRemoveTakes(t *testing.T) {
+	wire := func(kind, name string, containers ...string) api.DeliverAs {
+		return api.DeliverAs{Workload: api.WorkloadReference{Kind: kind, Name: name}, Containers: containers}
+	}
+	wires := []api.DeliverAs{
+		wire("Rollout", "canary"), wire("Deployment", "api", "web"), wire("Deployment", "api"),
+		wire("CronJob", "tidy", "a", "b"),
+	}
+	want := []string{"Rollout/canary", "cronjob/tidy", "deployment/api", "deployment/api:web"}
+	got := wired(wires)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, word := range got {
+		if _, _, err := workload("--remove", word); err != nil {
+			t.Errorf("%s is offered, and refused: %v", word, err)
+		}
 	}
 }

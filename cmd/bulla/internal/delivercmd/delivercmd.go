@@ -9,11 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulla-dev/bulla/api/closest"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
+	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/desk/yamltext"
@@ -65,6 +67,7 @@ func New(s *shell.Shell) *cobra.Command {
 		"restart workloads of other deployers, which read the Secret, when its values change (--restart=false: no more)")
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print the file instead of writing it")
 	Complete(s, cmd)
+	_ = cmd.RegisterFlagCompletionFunc("remove", completeWired(s))
 	return cmd
 }
 
@@ -165,11 +168,20 @@ func without(file string, data []byte, removals []string) ([]byte, error) {
 			return d.Workload == gone.Workload && (len(gone.Containers) == 0 || slices.Equal(d.Containers, gone.Containers))
 		})
 		if len(rest) == len(old.Spec.DeliverAs) {
-			return nil, fault.New("name the workload as the file does", "%s: nothing is wired to what --remove names", file)
+			return nil, notWired(file, text, old.Spec.DeliverAs)
 		}
 		if data, err = stub.Deliver(file, data, old, rest); err != nil {
 			return nil, err
 		}
 	}
 	return data, nil
+}
+
+// notWired says what could be taken away instead.
+func notWired(file, given string, wires []api.DeliverAs) error {
+	hint := "leave --remove out: it has no wire"
+	if words := wired(wires); len(words) > 0 {
+		hint = closest.Hint(given, words) + "it is wired to " + naming.Some(words)
+	}
+	return fault.New(hint, "%s: nothing is wired to what --remove names", file)
 }

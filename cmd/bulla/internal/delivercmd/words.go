@@ -10,7 +10,7 @@ import (
 
 // inWords is a wire as a person reads it: to whom, and as what.
 func inWords(d api.DeliverAs) string {
-	to := strings.ToLower(d.Workload.Kind) + "/" + d.Workload.Name
+	to := named(d.Workload)
 	if len(d.Containers) > 0 {
 		to += ":" + strings.Join(d.Containers, ",")
 	}
@@ -39,6 +39,28 @@ func inWords(d api.DeliverAs) string {
 		text += ", mode " + d.Volume.DefaultMode
 	}
 	return text
+}
+
+// named is a workload as the flags take it: Kubernetes' own kinds in small letters, others
+// as their files have them.
+func named(w api.WorkloadReference) string {
+	if word := strings.ToLower(w.Kind); kinds[word] == w.Kind {
+		return word + "/" + w.Name
+	}
+	return w.Kind + "/" + w.Name
+}
+
+// wired is what --remove takes of a stub that has these wires: workloads, and a container
+// of them where a wire is to one alone.
+func wired(wires []api.DeliverAs) (words []string) {
+	for _, d := range wires {
+		words = append(words, named(d.Workload))
+		if len(d.Containers) == 1 {
+			words = append(words, named(d.Workload)+":"+d.Containers[0])
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 func optional(e *api.DeliverEnv) string {

@@ -3,7 +3,6 @@ package importcmd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -11,7 +10,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	"sigs.k8s.io/kustomize/api/konfig"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -23,7 +21,6 @@ import (
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/values"
-	"github.com/bulla-dev/bulla/desk/yamltext"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
@@ -127,7 +124,7 @@ func (i *importing) seal(ctx context.Context, item haul.Item) (came, error) {
 	if err != nil {
 		return came{}, err
 	}
-	if where.Also, err = i.listed(file); err != nil {
+	if where.Also, err = sealjob.Listed(i.repo.Model, i.tree, file); err != nil {
 		return came{}, err
 	}
 	job := &sealjob.Job{
@@ -198,32 +195,6 @@ func (i *importing) file(item haul.Item) (string, error) {
 		return "", fault.New("seal it with `bulla seal`, into a file of a shorter name", "its name is too long for a file")
 	}
 	return file, nil
-}
-
-// listed is the nearest kustomization above the file that does not list it yet, with
-// the file in it. A folder without one is built whole.
-func (i *importing) listed(file string) (map[string][]byte, error) {
-	for dir := path.Dir(file); ; dir = path.Dir(dir) {
-		for _, name := range konfig.RecognizedKustomizationFileNames() {
-			at := path.Join(dir, name)
-			data, err := i.tree.ReadFile(at)
-			if err != nil {
-				continue
-			}
-			base := strings.TrimPrefix(file, dir+"/") // "." has no such beginning
-			edited, err := yamltext.AppendText(data, base, "resources")
-			if errors.Is(err, yamltext.ErrShape) {
-				err = fault.New("list "+base+" under resources there yourself, then import again", "edit %s: %w", at, err)
-			}
-			if err != nil || string(edited) == string(data) {
-				return nil, err
-			}
-			return map[string][]byte{at: edited}, nil
-		}
-		if placement := i.repo.Model.Placements[i.placement]; dir == "." || placement != nil && dir == placement.Spec.Path {
-			return nil, nil
-		}
-	}
 }
 
 // keep puts files into the tree that the next Secret is built with.

@@ -98,7 +98,11 @@ func set(s *shell.Shell, name, value, did string) error {
 	if err != nil {
 		return err
 	}
-	data, err := yamltext.SetScalar(was, value, "spec", "rollout", "paused")
+	at := []string{"spec", "rollout", "paused"}
+	data, taken := yamltext.TakeBack(was, "true", at...)
+	if !taken || value == "true" {
+		data, err = yamltext.SetScalar(was, value, at...)
+	}
 	if err == nil {
 		err = same(file, data, value == "true")
 	}

@@ -5,7 +5,7 @@ const long = `Seal values into a stub file.
 STUB is the path of the file, new or not, from where you are or from the
 repository's root. Values in an existing stub are replaced or added; its other
 values stay as they are, byte for byte, and need not be known. Without STUB, --for and --name write NAME.yaml into the
-placement's folder.
+placement's folder. A new file gets its line in the kustomization of its folder, or in the next one above it.
 
 Whom for. Locks go to sets of clusters (--set). Without --set, --for PLACEMENT
 takes the sets that the placement targets; without both, a value keeps those
@@ -77,7 +77,7 @@ No flag takes the value itself: the shell's history and the list of processes ke
 what is typed.
 
 The other values of the stub stay, byte for byte. A stub that is not there is
-begun. Whom for and what as are those of bulla seal.`
+begun, and listed in the kustomization. Whom for and what as are those of bulla seal.`
 
 const setExample = `  # asked for
   bulla set apps/payments/payments-db.yaml password

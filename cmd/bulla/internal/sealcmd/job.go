@@ -38,6 +38,8 @@ type work struct {
 	store *stored.Store
 	// read is the file as it was read, nil for a new one.
 	read *stored.File
+	// was are the files that change beside it, as they were read.
+	was map[string][]byte
 }
 
 // job is what the flags ask for, of the stub at a path that may be "". The values
@@ -113,7 +115,7 @@ func (o *options) job(ctx context.Context, s *shell.Shell, stub string) (_ *work
 	whom := o.whom.of()
 	whom.More = o.more
 	job := &sealjob.Job{Fleet: fleet, What: what, Whom: whom, Where: where, How: how}
-	return &work{Job: job, store: opening.store, read: opening.read}, nil
+	return &work{Job: job, store: opening.store, read: opening.read, was: opening.was}, nil
 }
 
 // overwrites refuses a new name that has a value already: nobody could bring it back.

@@ -20,6 +20,16 @@ import (
 // job is what the flags of a command line ask for, in a new fleet.
 func job(t *testing.T, args ...string) (*sealjob.Job, error) {
 	t.Helper()
+	w, _, err := workOf(t, args...)
+	if err != nil {
+		return nil, err
+	}
+	return w.Job, nil
+}
+
+// workOf is the job with where its files go, and the shell that it is of.
+func workOf(t *testing.T, args ...string) (*work, *shell.Shell, error) {
+	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -48,10 +58,7 @@ func job(t *testing.T, args ...string) (*sealjob.Job, error) {
 		t.Fatal(err)
 	}
 	w, err := o.job(t.Context(), s, strings.Join(cmd.Flags().Args(), ""))
-	if err != nil {
-		return nil, err
-	}
-	return w.Job, nil
+	return w, s, err
 }
 
 // TestFlagsBecomeOneJob by what, for whom, where and how.
@@ -97,6 +104,25 @@ func TestAFileThatIsThereIsEditedOrReplaced(t *testing.T) {
 	if j.Where.Text != nil || j.Where.Old == nil || !strings.Contains(listed, "clear.yaml") ||
 		string(j.What.Values["password"]) != "horse" {
 		t.Errorf("replaced: the kustomization is to be %q", listed)
+	}
+}
+
+// TestAKustomizationThatSomebodyEditedMeanwhileIsLeft: between reading it and writing it a
+// person may be asked for the value.
+func TestAKustomizationThatSomebodyEditedMeanwhileIsLeft(t *testing.T) {
+	const file, edited = "apps/app/kustomization.yaml", "resources: [mine.yaml]\n"
+	w, s, err := workOf(t, "--for", "app", "--name", "db", "--from-literal", "a=b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.list(s); !strings.Contains(fault.Hint(err), "list db.yaml under resources there yourself") {
+		t.Errorf("it was written: %v", err)
+	}
+	if now, err := os.ReadFile(file); err != nil || string(now) != edited {
+		t.Errorf("it is %q, %v", now, err)
 	}
 }
 

@@ -38,6 +38,8 @@ type opening struct {
 	store *stored.Store
 	// read is the file as it was read, nil for a new one.
 	read *stored.File
+	// was are the files that change beside it, as they were read.
+	was map[string][]byte
 }
 
 // open reads the stub, or begins a new one.
@@ -55,13 +57,10 @@ func (p *opening) open(ctx context.Context, file string) (where sealjob.Where, e
 		where.Old = data
 	}
 	switch {
-	case p.anew:
+	case p.anew, where.Old == nil:
 		if where.Stub, err = p.begin(file); err == nil {
-			where.Also, err = sealjob.Listed(p.fleet.Repo.Tree, file)
+			err = p.list(&where)
 		}
-		return where, err
-	case where.Old == nil:
-		where.Stub, err = p.begin(file)
 		return where, err
 	}
 	if !api.ClaimsStub(data) {
@@ -77,6 +76,22 @@ func (p *opening) open(ctx context.Context, file string) (where sealjob.Where, e
 		return where, err
 	}
 	return p.takeOver(where)
+}
+
+// list has the kustomization of a new stub name it. What it had is kept, to be held to
+// what it has when it is written: a person may be asked for a value in between.
+func (p *opening) list(where *sealjob.Where) (err error) {
+	tree := p.fleet.Repo.Tree
+	if where.Also, err = sealjob.Listed(p.fleet.Repo.Model, tree, where.File); err != nil {
+		return err
+	}
+	p.was = map[string][]byte{}
+	for file := range where.Also {
+		if p.was[file], err = tree.ReadFile(file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeOver puts what a manifest says beside its values into the stub, and says

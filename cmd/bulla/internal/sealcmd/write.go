@@ -2,11 +2,11 @@ package sealcmd
 
 import (
 	"context"
-	"os"
 	"path"
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/atomicfile"
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/desk/sealjob"
 	"github.com/bulla-dev/bulla/desk/stored"
@@ -49,8 +49,12 @@ func (o options) write(ctx context.Context, s *shell.Shell, job *work, out *seal
 		s.Notef("%s has %d bytes, and each new value adds as much to every clone: `bulla reference %s`, before it is "+
 			"committed, keeps its ciphertext in the key service's store", where.File, len(out.Data), where.File)
 	}
+	if err := job.list(s); err != nil {
+		return err
+	}
 	if o.replace {
-		return finishReplace(s, job.Job)
+		s.Notef("if %s was ever committed, its values stay in Git's history: "+
+			"change them where they are checked, and seal the new ones", where.File)
 	}
 	return nil
 }
@@ -64,19 +68,14 @@ func (w *work) show(s *shell.Shell, text []byte) error {
 	return err
 }
 
-// finishReplace writes the kustomization, and says what no tool can undo.
-func finishReplace(s *shell.Shell, job *sealjob.Job) error {
-	for file, data := range job.Where.Also {
-		old, err := os.ReadFile(job.Fleet.Repo.Abs(file))
-		if err != nil {
-			return err
+// list writes the kustomization that a new stub goes into.
+func (w *work) list(s *shell.Shell) error {
+	for file, data := range w.Where.Also {
+		base := strings.TrimPrefix(w.Where.File, path.Dir(file)+"/")
+		if err := atomicfile.Replace(w.Fleet.Repo.Abs(file), w.was[file], data); err != nil {
+			return fault.New("the stub is written: list "+base+" under resources there yourself", "%w", err)
 		}
-		if err := atomicfile.Replace(job.Fleet.Repo.Abs(file), old, data); err != nil {
-			return err
-		}
-		s.Printf("%s: lists %s\n", file, path.Base(job.Where.File))
+		s.Printf("%s: lists %s\n", file, base)
 	}
-	s.Notef("if %s was ever committed, its values stay in Git's history: "+
-		"change them where they are checked, and seal the new ones", job.Where.File)
 	return nil
 }
