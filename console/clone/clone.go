@@ -19,6 +19,7 @@ import (
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/source"
 	"github.com/bulla-dev/bulla/kustomize/source/git"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // Clone is a clone of a fleet repository. It is safe for concurrent use.
@@ -158,6 +159,9 @@ func (c *Clone) read(commit string) (*Snapshot, error) {
 	t, err := c.git.Tree(commit)
 	if err != nil {
 		return nil, readHint(err)
+	}
+	if !t.Exists(tree.FleetFile) {
+		return nil, noFleet(t, commit)
 	}
 	m, err := c.loader.Load(t)
 	if err != nil {

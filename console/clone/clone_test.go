@@ -100,6 +100,28 @@ func TestWhatCannotBeShownLeavesTheLastThatCould(t *testing.T) {
 	}
 }
 
+// TestAFleetBelowTheTopSaysWhereItLies: nothing else of the product reads one there.
+func TestAFleetBelowTheTopSaysWhereItLies(t *testing.T) {
+	below := testfleet.Files{"README": "ours"}
+	for file, text := range testfleet.Two() {
+		below["infra/fleet/"+file] = text
+	}
+	r := testfleet.NewRepository(t, below)
+	_, err := open(t, r.Dir+"/infra/fleet", "main").Snapshot(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `lies at "infra/fleet/fleet.yaml"`) ||
+		!strings.Contains(fault.Hint(err), "to the top of a repository") {
+		t.Errorf("error %v, hint %q", err, fault.Hint(err))
+	}
+	r.Git(t, "mv", "infra/fleet", "moved")
+	r.Git(t, "rm", "-qf", "moved/fleet.yaml")
+	r.Commit(t, "no fleet", nil)
+	_, err = open(t, r.Dir, "main").Snapshot(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "no fleet.yaml at the top") ||
+		!strings.Contains(fault.Hint(err), "bulla init") {
+		t.Errorf("error %v, hint %q", err, fault.Hint(err))
+	}
+}
+
 func TestAFleetThatWasNeverReadIsAnError(t *testing.T) {
 	r := testfleet.NewRepository(t, testfleet.Files{"README": "nothing yet"})
 	if _, err := open(t, r.Dir, "main").Snapshot(t.Context()); err == nil || fault.Hint(err) == "" {

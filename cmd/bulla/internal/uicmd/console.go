@@ -1,6 +1,7 @@
 package uicmd
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"os"
@@ -37,8 +38,8 @@ func (r run) console(ctx context.Context) (*console.Console, error) {
 	}
 	s, err := c.Snapshot(ctx)
 	if err != nil {
-		return nil, fault.New("`git log "+branch.Ref+"` shows what the clone has; another branch is named by --branch",
-			"read the fleet at %s: %w", branch.Ref, err)
+		hint := "`git log " + branch.Ref + "` shows what the clone has; another branch is named by --branch"
+		return nil, fault.New(cmp.Or(fault.Hint(err), hint), "read the fleet at %s: %w", branch.Ref, err)
 	}
 	store, err := trust.Open()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/console/clone"
@@ -88,6 +89,20 @@ func TestItSeesWhatWasMergedSince(t *testing.T) {
 	follow(ctx, alone, p, time.Millisecond)
 	if _, follows := alone.Fetched(); follows {
 		t.Error("a branch of the clone alone is fetched")
+	}
+}
+
+// TestAFleetBelowTheTopIsNotShown: `bulla build` works there, and nothing is ever granted.
+func TestAFleetBelowTheTopIsNotShown(t *testing.T) {
+	below := testfleet.Files{}
+	for file, text := range testfleet.Two() {
+		below["infra/"+file] = text
+	}
+	r := run{Shell: &shell.Shell{Stderr: io.Discard, Repo: testfleet.NewRepository(t, below).Dir + "/infra"}}
+	_, err := r.console(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `lies at "infra/fleet.yaml"`) ||
+		!strings.Contains(fault.Hint(err), "to the top of a repository") {
+		t.Errorf("error %v, hint %q", err, fault.Hint(err))
 	}
 }
 
