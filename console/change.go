@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -98,7 +97,7 @@ func changeSecret(what, title string) func(*Console, http.ResponseWriter, *http.
 			return err
 		}
 		o.What = what
-		o.Given, o.Readers = wired(manifest.Spec.DeliverAs, o.Namespace, o.Readers)
+		o.Given, o.Readers = wizard.Wired(manifest.Spec.DeliverAs, o.Namespace, o.Readers)
 		if o.Stored && what != "retire" {
 			o.Cannot = cannotKeep(r.Context(), ofStored)
 		}
@@ -123,21 +122,6 @@ func cannotKeep(ctx context.Context, what string) *notice {
 		return nil
 	}
 	return troubleOf(what, err)
-}
-
-// wired tells readers to which a secret is wired from those that name it in files of their
-// own: these do not start without it.
-func wired(deliver []api.DeliverAs, namespace string, readers []string) (given, rest []string) {
-	for _, reader := range readers {
-		if slices.ContainsFunc(deliver, func(d api.DeliverAs) bool {
-			return reader == d.Workload.Kind+" "+namespace+"/"+d.Workload.Name
-		}) {
-			given = append(given, reader)
-		} else {
-			rest = append(rest, reader)
-		}
-	}
-	return given, rest
 }
 
 func (c *Console) retireApplication(w http.ResponseWriter, r *http.Request) error {
@@ -178,7 +162,7 @@ func (c *Console) makeChange(w http.ResponseWriter, r *http.Request) error {
 		choice.Keys, choice.Recipes = o.Keys(), o.Recipes
 		choice.Begun = at.Path() + "/change?" + o.Again().Encode()
 	case draft.Add, draft.Single, draft.Remove:
-		if choice.Targets, err = chosenTargets(r.PostForm["target"]); err != nil {
+		if choice.Targets, err = wizard.Targets(r.PostForm["target"]); err != nil {
 			o.What, o.Wrong = "clusters", problemOf(draft.ErrNoTarget)
 			return c.show(w, r, page{Template: "change.html", Title: "Add or remove a cluster", Section: "secrets", Body: o,
 				Status: http.StatusUnprocessableEntity})

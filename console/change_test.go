@@ -7,13 +7,14 @@ import (
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/reached"
+	"github.com/bulla-dev/bulla/console/wizard"
 	"github.com/bulla-dev/bulla/desk/ledger"
 )
 
 // TestWhatIsWiredStartsWithoutTheSecret, and what names it in a file of its own does not.
 func TestWhatIsWiredStartsWithoutTheSecret(t *testing.T) {
 	deliver := []api.DeliverAs{{Workload: api.WorkloadReference{Kind: "Deployment", Name: "api"}}}
-	given, rest := wired(deliver, "shop", []string{"Deployment shop/api", "Deployment shop/worker", "Job shop/api"})
+	given, rest := wizard.Wired(deliver, "shop", []string{"Deployment shop/api", "Deployment shop/worker", "Job shop/api"})
 	if !slices.Equal(given, []string{"Deployment shop/api"}) ||
 		!slices.Equal(rest, []string{"Deployment shop/worker", "Job shop/api"}) {
 		t.Errorf("wired: %v, by themselves: %v", given, rest)

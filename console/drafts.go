@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -16,7 +15,6 @@ import (
 	"github.com/bulla-dev/bulla/console/wizard"
 	"github.com/bulla-dev/bulla/desk/proposal"
 	"github.com/bulla-dev/bulla/desk/values"
-	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
 // stepsOf are those that a draft goes through: a change of what is there has no wizard.
@@ -232,7 +230,7 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, again looked
 // committing makes commits in the name of who asks.
 func (c *Console) committing(ctx context.Context) draft.Committer {
 	who := person(ctx)
-	name, email := plainName(who.Name), plainName(who.Email)
+	name, email := proposal.Plain(who.Name), proposal.Plain(who.Email)
 	return func(ctx context.Context, d draft.Draft) (string, error) {
 		p, err := c.proposing()
 		if err != nil {
@@ -242,21 +240,6 @@ func (c *Console) committing(ctx context.Context) draft.Committer {
 			Base: d.Base, Files: d.Files, Title: d.Title(), Body: d.Body(), Name: cmp.Or(name, email), Email: email})
 	}
 }
-
-// plainName is a name as a commit can have it, in one line and without what stands around an
-// address there: git's own configuration may have them, and git leaves them out too.
-func plainName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r == '<' || r == '>' {
-			return -1
-		}
-		return r
-	}, name)
-	return strings.TrimSpace(printable.Line(name, mostName))
-}
-
-// mostName is how long a name in a commit is, in bytes.
-const mostName = 200
 
 // again puts a draft onto what somebody else changed, as a person said who saw that.
 func (c *Console) again(w http.ResponseWriter, r *http.Request) error {

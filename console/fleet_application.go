@@ -31,7 +31,7 @@ type applicationPage struct {
 	Changes   []git.Change
 	// Older: there are older changes, or the clone does not have all of its history.
 	Older bool
-	// Links to what a person may do; "" where it is not served.
+	// Links to what a person may do; "" where Git does not place it any more.
 	Change, Retire string
 }
 
@@ -89,7 +89,9 @@ func (c *Console) application(w http.ResponseWriter, r *http.Request) error {
 	if changes, whole, err := v.Snapshot.Changed(r.Context(), mostChanges, app.Paths()...); err == nil {
 		body.Changes, body.Older = changes, !whole
 	}
-	body.Retire = applicationAddress(name) + "/retire"
+	if app.Placement != nil {
+		body.Change, body.Retire = applicationAddress(name)+"/clusters", applicationAddress(name)+"/retire"
+	}
 	return c.show(w, r, page{Template: "application.html", Title: name, Section: "fleet", Body: body})
 }
 

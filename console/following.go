@@ -67,7 +67,7 @@ func (f followed) Step() int {
 		return 1
 	case f.Delivery.All == 0 || f.Delivery.Done < f.Delivery.All:
 		return 3
-	case f.Delivery.InUse < f.Delivery.All:
+	case f.Delivery.InUse+f.Delivery.Gone < f.Delivery.All:
 		return 4
 	}
 	return len(requestSteps)

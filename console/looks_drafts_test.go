@@ -25,11 +25,15 @@ func TestPagesOfDraftsCanBeUsedByEverybody(t *testing.T) {
 	w.proposes()
 	w.recoverable()
 	w.looked(t, "change", map[string]string{"change-value": dbPage + "/change", "change-clusters": dbPage + "/clusters",
-		"change-rotate": dbPage + "/rotate", "change-retire": dbPage + "/retire"})
+		"change-rotate": dbPage + "/rotate", "change-retire": dbPage + "/retire", "placed": appPage + "/clusters"})
 	away := w.leads(dbPage+"/draft", url.Values{"kind": {"away"}})
 	w.looked(t, "data", map[string]string{"draft": "/drafts/" + away.ID})
 	w.repo.Commit(t, "somebody else", testfleet.Files{dbFile: w.stub(t, map[string]string{"user": "x", "password": "y"})})
 	w.looked(t, "moved", map[string]string{"draft": "/drafts/" + away.ID})
+	w.repo.Commit(t, "one in no set", testfleet.Files{
+		"clusters/alone.yaml": strings.Replace(clusterFile(t, "alone"), "tier: store", "tier: none", 1)})
+	shut := w.leads(appPage+"/clusters", url.Values{"kind": {"join"}, "target": {"cluster/alone"}})
+	w.looked(t, "shut", map[string]string{"draft": "/drafts/" + shut.ID})
 }
 
 // TestPagesOfReferencesCanBeUsedByEverybody: where they can be changed, where they cannot,

@@ -51,4 +51,6 @@ var routes = []route{
 	{"POST /secrets/{placement}/{namespace}/{name}/draft", (*Console).makeChange},
 	{"GET /applications/{placement}/retire", (*Console).retireApplication},
 	{"POST /applications/{placement}/retire", (*Console).makeChange},
+	{"GET /applications/{placement}/clusters", (*Console).placements},
+	{"POST /applications/{placement}/clusters", (*Console).place},
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -24,7 +23,7 @@ import (
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
 	"github.com/bulla-dev/bulla/desk/naming"
-	"github.com/bulla-dev/bulla/desk/yamltext"
+	"github.com/bulla-dev/bulla/desk/placed"
 	"github.com/bulla-dev/bulla/docs/reference/schemas"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 	"github.com/bulla-dev/bulla/sealing"
@@ -205,7 +204,7 @@ func renderPlacement(name string, o placeOptions, targets []api.PlacementTarget)
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\nspec:\n  path: %s\n  targets:\n",
 		api.APIVersion, api.KindPlacement, scalar(name), scalar(o.path))
 	for _, target := range targets {
-		fmt.Fprintf(&b, "  - %s\n", targetItem(target)[0])
+		fmt.Fprintf(&b, "  - %s\n", placed.Item(target)[0])
 	}
 	if len(o.namespaces) == 1 {
 		fmt.Fprintf(&b, "  targetNamespace: %s\n", scalar(o.namespaces[0]))
@@ -227,13 +226,6 @@ func renderPlacement(name string, o placeOptions, targets []api.PlacementTarget)
 	return b.String()
 }
 
-func targetItem(t api.PlacementTarget) yamltext.Item {
-	if t.ClusterName != "" {
-		return yamltext.Item{"clusterName: " + t.ClusterName}
-	}
-	return yamltext.Item{"clusterSet: " + t.ClusterSet}
-}
-
 func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOptions, add []api.PlacementTarget) error {
 	old := repo.Model.Placements[name]
 	if err := o.sameAs(file, old); err != nil {
@@ -247,15 +239,12 @@ func (a *app) editPlacement(repo *fleetrepo.Repo, file, name string, o placeOpti
 	if err != nil {
 		return err
 	}
-	add = slices.DeleteFunc(add, func(t api.PlacementTarget) bool { return indexOf(old.Spec.Targets, t) >= 0 })
+	add = slices.DeleteFunc(add, func(t api.PlacementTarget) bool { return placed.Index(old.Spec.Targets, t) >= 0 })
 	if len(add)+len(remove) == 0 {
 		a.Printf("%s: nothing to change\n", file)
 		return nil
 	}
-	edited, err := editTargets(file, data, old, add, remove)
-	if errors.Is(err, yamltext.ErrShape) {
-		return fault.New("write spec.targets as a plain list and try again, or edit it by hand", "edit %s: %w", file, err)
-	}
+	edited, err := placed.Edit(file, data, old, add, remove)
 	if err != nil {
 		return err
 	}
@@ -283,11 +272,6 @@ func (o placeOptions) sameAs(file string, old *api.Placement) error {
 	return nil
 }
 
-// indexOf finds whom a target names, whenever that ends.
-func indexOf(targets []api.PlacementTarget, want api.PlacementTarget) int {
-	return slices.IndexFunc(targets, func(t api.PlacementTarget) bool { return t.Names() == want.Names() })
-}
-
 // removals returns the indexes of targets to take away.
 func removals(old *api.Placement, texts []string) ([]int, error) {
 	var indexes []int
@@ -296,11 +280,7 @@ func removals(old *api.Placement, texts []string) ([]int, error) {
 		if err != nil {
 			return nil, fault.NewUsage("write cluster/NAME or set/NAME", "--remove-target %q is not a target", text)
 		}
-		want := api.PlacementTarget{ClusterName: target.Name}
-		if target.Kind == sealing.Set {
-			want = api.PlacementTarget{ClusterSet: target.Name}
-		}
-		i := indexOf(old.Spec.Targets, want)
+		i := placed.Index(old.Spec.Targets, placed.Named(target))
 		if i < 0 {
 			return nil, fault.New("its targets stand under spec.targets",
 				"placement %q does not target %s", old.Metadata.Name, text)
@@ -310,47 +290,6 @@ func removals(old *api.Placement, texts []string) ([]int, error) {
 		}
 	}
 	return indexes, nil
-}
-
-func editTargets(
-	file string, data []byte, old *api.Placement, add []api.PlacementTarget, remove []int,
-) ([]byte, error) {
-	want := old.DeepCopy()
-	for _, i := range slices.SortedFunc(slices.Values(remove), func(x, y int) int { return cmp.Compare(y, x) }) {
-		want.Spec.Targets = slices.Delete(want.Spec.Targets, i, i+1)
-	}
-	want.Spec.Targets = append(want.Spec.Targets, add...)
-	if len(want.Spec.Targets) == 0 {
-		return nil, fault.New("delete "+file+" to place it nowhere: every cluster then deletes what it got",
-			"placement %q would have no target left", old.Metadata.Name)
-	}
-	// Adding comes first: a list may lose its last old item, never its last.
-	if len(add) > 0 {
-		sequence, err := yamltext.Find(data, "spec", "targets")
-		if err != nil {
-			return nil, err
-		}
-		var items []yamltext.Item
-		for _, target := range add {
-			items = append(items, targetItem(target))
-		}
-		data = sequence.Append(items...)
-	}
-	if len(remove) > 0 {
-		sequence, err := yamltext.Find(data, "spec", "targets")
-		if err != nil {
-			return nil, err
-		}
-		data = sequence.Remove(remove...)
-	}
-	got, err := api.ParsePlacement(file, data)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", yamltext.ErrShape, err)
-	}
-	if !reflect.DeepEqual(got, want) {
-		return nil, yamltext.ErrShape
-	}
-	return data, nil
 }
 
 // reportPlacement says what the file, once merged, means.

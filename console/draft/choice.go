@@ -31,6 +31,8 @@ const (
 	Remove Kind = "remove" // a cluster or set less
 	Away   Kind = "away"   // the secret goes
 	Retire Kind = "retire" // the application goes
+	Join   Kind = "join"   // the application comes to a cluster or set more
+	Leave  Kind = "leave"  // the application leaves one
 	// These are of clusters: see [Many].
 	Lost    Kind = "lost"    // what a lost one could read is made anew
 	Suspend Kind = "suspend" // it opens nothing any more
@@ -55,7 +57,7 @@ type Choice struct {
 	// Recipes of those that the browser makes. A key of a change without one is given, and
 	// was generated before at most.
 	Recipes values.Recipes
-	// Targets that were chosen; none for those of the application.
+	// Targets that were chosen; none for those of the application. Join and Leave have one.
 	Targets []sealing.Target
 	Deliver []api.DeliverAs
 	// Stored keeps the ciphertext of a stub in the key service's store, and a reference in Git.

@@ -94,6 +94,10 @@ func (c Choice) Title() string {
 		return name + ": take away from " + targets(c)
 	case Away:
 		return name + ": take the secret away"
+	case Join:
+		return c.Placement + ": place on " + targets(c)
+	case Leave:
+		return c.Placement + ": take away from " + targets(c)
 	}
 	return c.Placement + ": retire the application"
 }

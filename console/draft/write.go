@@ -61,7 +61,7 @@ func (c Choice) unsealed(ctx context.Context, s base) (done written, err error) 
 	case Retire:
 		file := s.Model.Files[api.KindPlacement+"/"+c.Placement]
 		if s.Model.Placements[c.Placement] == nil || file == "" {
-			return done, fault.New("load the page anew: it may be gone since", "there is no application %.60q", c.Placement)
+			return done, c.noApplication()
 		}
 		done.files = map[string][]byte{file: nil}
 	case Away:
@@ -71,6 +71,8 @@ func (c Choice) unsealed(ctx context.Context, s base) (done written, err error) 
 		}
 	case Remove:
 		done, err = c.remove(ctx, s)
+	case Join, Leave:
+		done.files, err = c.placed(s.Snapshot)
 	case Suspend:
 		done.files, err = c.Many.suspended(s.Snapshot)
 	case Enrol:

@@ -18,8 +18,9 @@ import (
 // Reached is how far a change came on the clusters that it is for.
 type Reached struct {
 	// All clusters that it is for, Done that have it, InUse that have every secret of it in
-	// use, where a workload reads it.
-	All, Done, InUse int
+	// use, where a workload reads it. Gone are those of Done from which it took the
+	// application.
+	All, Done, InUse, Gone int
 	// Bare: no cluster has a secret of it, as where one was taken away.
 	Bare bool
 	// Applications that it is about.
@@ -111,7 +112,10 @@ func On(
 		case heads[cluster.Head] && done:
 			d.Done++
 			d.took[cluster.Name] = true
-			if used {
+			switch {
+			case bare && !targets[cluster.Name]:
+				d.Gone++
+			case used:
 				d.InUse++
 			}
 		case len(d.Lacking) < mostLacking:

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/clone"
+	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/desk/stub"
 	lock "github.com/bulla-dev/bulla/sealing"
 )
@@ -49,4 +51,34 @@ func Offers(s *clone.Snapshot, placement string, targets []string) (o Offer) {
 		o.Clusters = append(o.Clusters, one)
 	}
 	return o
+}
+
+// Targets are those of a form, of which there is at least one.
+func Targets(texts []string) (targets []lock.Target, err error) {
+	for _, text := range texts {
+		target, err := lock.ParseTarget(text)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, target)
+	}
+	if len(targets) == 0 {
+		return nil, draft.ErrNoTarget
+	}
+	return targets, nil
+}
+
+// Wired tells readers of a secret to which it is wired from those that name it in files of
+// their own: these do not start without it.
+func Wired(deliver []api.DeliverAs, namespace string, readers []string) (given, rest []string) {
+	for _, reader := range readers {
+		if slices.ContainsFunc(deliver, func(d api.DeliverAs) bool {
+			return reader == d.Workload.Kind+" "+namespace+"/"+d.Workload.Name
+		}) {
+			given = append(given, reader)
+		} else {
+			rest = append(rest, reader)
+		}
+	}
+	return given, rest
 }
