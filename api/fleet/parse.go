@@ -96,7 +96,7 @@ func parse[T any](file string, data []byte, limit int, kind string, validate fun
 	if err != nil {
 		return nil, err
 	}
-	p := &problems{file: file, root: root}
+	p := &problems{file: file, kind: kind, root: root}
 	p.checkKind(root, kind)
 	if p.count == 0 {
 		p.checkType(root, "", typeOf[T]())
@@ -133,6 +133,8 @@ func lineIn(data []byte, limit int, field string) int {
 // problems gathers what is wrong with one file.
 type problems struct {
 	file string
+	// kind is the one that the file is read as.
+	kind string
 	root *yaml.Node
 	// list has the first of them, count is of all.
 	list  []*ParseError
@@ -199,7 +201,7 @@ func (p *problems) checkKind(root *yaml.Node, kind string) {
 		case value == nil:
 			p.add(key, "is missing; write %s", want[key])
 		case value.Kind != yaml.ScalarNode || value.Value != want[key]:
-			p.addAt(value.Line, key, "is %q, not %s", clip(value.Value), want[key])
+			p.addAt(value.Line, key, "is %q, not %s%s", clip(value.Value), want[key], asHint(ofKinds[value.Value]))
 		}
 	}
 }

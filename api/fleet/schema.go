@@ -82,6 +82,14 @@ func hinted(problem string) string {
 	return problem
 }
 
+// asHint ends a problem with what to do, if that is known.
+func asHint(hint string) string {
+	if hint == "" {
+		return ""
+	}
+	return "; hint: " + hint
+}
+
 // KeyProblem refuses what is no key of a mapping, or stood before, as seen has it.
 func KeyProblem(key *yaml.Node, seen map[string]bool) string {
 	problem := NodeProblem(key)
@@ -140,7 +148,7 @@ func (p *problems) checkMapping(node *yaml.Node, path string, typeOf func(key st
 		}
 		t, ok := typeOf(key.Value)
 		if !ok {
-			p.addAt(key.Line, field, "is not a field of this kind")
+			p.addAt(key.Line, field, "is not a field of this kind%s", asHint(elsewhere(p.kind, field)))
 			continue
 		}
 		p.checkType(value, field, t)
