@@ -22,7 +22,15 @@ func (d *differ) because(cluster string, change Change, v value, from string) []
 		slices.Sort(files)
 		causes = append(causes, Cause{Path: path, What: what, Files: append([]string{}, slices.Compact(files)...)})
 	}
+	placements := []string{v.placement}
+	if from != "" {
+		placements = append(placements, from)
+	}
 	was, is := d.base.Model.Clusters[cluster], d.head.Model.Clusters[cluster]
+	if was != nil && is != nil && !d.relabelled(cluster, placements) {
+		was = was.DeepCopy()
+		was.Metadata.Labels = is.Metadata.Labels
+	}
 	if what := clusterChange(was, is); what != "" {
 		switch {
 		case was == nil && d.base.refused(api.KindCluster, cluster):
@@ -31,10 +39,6 @@ func (d *differ) because(cluster string, change Change, v value, from string) []
 			what = cannotBeRead
 		}
 		add(ByCluster, what)
-	}
-	placements := []string{v.placement}
-	if from != "" {
-		placements = append(placements, from)
 	}
 	for _, placement := range placements {
 		d.becausePlaced(cluster, placement, add)
@@ -126,7 +130,7 @@ func (d *differ) becausePlaced(cluster, placement string, add func(GrantingPath,
 	case is == nil:
 		add(ByPlacement, "the placement is gone", files...)
 		return
-	case !reflect.DeepEqual(was.Spec.Targets, is.Spec.Targets):
+	case !reflect.DeepEqual(was.Spec.Targets, is.Spec.Targets) && d.onOneSide(placement, cluster):
 		add(ByPlacement, "its targets changed", files...)
 	case !kustomize.SameBuild(was, is):
 		add(ByPlacement, "it builds or admits something else", files...)
@@ -151,7 +155,7 @@ func (d *differ) becausePlaced(cluster, placement string, add func(GrantingPath,
 		if set == "" || before == nil && after == nil {
 			continue
 		}
-		if before == nil || after == nil || !reflect.DeepEqual(before.Spec, after.Spec) {
+		if before == nil || after == nil || !reflect.DeepEqual(before.Spec, after.Spec) && d.joins(set, cluster) {
 			key, what := api.KindClusterSet+"/"+set, "set/"+set+" selects others"
 			switch {
 			case before == nil && d.base.refused(api.KindClusterSet, set):
@@ -214,17 +218,21 @@ func inVariant(name string) string {
 }
 
 // changedStubs are the files of stubs that stand for an object on one side and not, with
-// the same bytes, on the other.
+// the same bytes, on the other. Where a placement comes to a cluster or leaves it, a stub
+// that would have opened there as it was is no reason, whatever else became of it.
 func (d *differ) changedStubs(cluster string, v value) []string {
 	was, is := d.base.stubsOf(cluster, v), d.head.stubsOf(cluster, v)
+	came := d.onOneSide(v.placement, cluster)
 	var files []string
 	for path, digest := range is {
-		if blob := d.base.digestAt(path); blob != digest && was[path] != digest {
+		if blob := d.base.digestAt(path); blob != digest && was[path] != digest &&
+			(!came || !d.head.wouldOpen(d.base, path, cluster, v.field)) {
 			files = append(files, path)
 		}
 	}
 	for path, digest := range was {
-		if blob := d.head.digestAt(path); blob != digest && is[path] != digest {
+		if blob := d.head.digestAt(path); blob != digest && is[path] != digest &&
+			(!came || !d.base.wouldOpen(d.head, path, cluster, v.field)) {
 			files = append(files, path)
 		}
 	}

@@ -78,7 +78,11 @@ func (d *differ) delivery(cluster, name string, before, after *resolved) (Delive
 	d.stay(&out, was, is, before, after)
 	// What a workload reads may move away, and restart it, and nothing else changes here.
 	changes := len(out.Settings)+len(out.Ends)+len(out.Objects)+len(out.Restarts) > 0
-	return out, changes || out.Change != Changed || out.Before != out.After
+	changes = changes || out.Change != Changed || out.Before != out.After
+	if out.Change != Changed || out.Before == out.After { // alike ones are told together, whichever variant it is
+		out.Before, out.After = "", ""
+	}
+	return out, changes
 }
 
 // valued puts values into both builds, where those of the placement or of the cluster

@@ -155,7 +155,8 @@ type Delivery struct {
 	Change    Change   `json:"change"`
 	Placement string   `json:"placement"`
 	On        Clusters `json:"on"`
-	// Before and After are the variants, "" for the placement's own.
+	// Before and After are the variants that a change is between, "" for the placement's own.
+	// Both are "" where it stays in one, comes or leaves.
 	Before string `json:"variantBefore,omitempty"`
 	After  string `json:"variantAfter,omitempty"`
 	// Settings are the fields of its spec that change, but for targets and variants.

@@ -81,8 +81,8 @@ func TestAnotherValueOfAPlacementIsTold(t *testing.T) {
 	for name, test := range map[string]struct{ own, variant, want string }{
 		"its own":       {"c", "b", "cluster/one"},
 		"its variant's": {"a", "c", "cluster/two"},
-		"the other one": {"b", "a", "cluster/one cluster/two"},
-		"both the same": {"c", "c", "cluster/one cluster/two"},
+		"the other one": {"b", "a", "set/stores"},
+		"both the same": {"c", "c", "set/stores"},
 	} {
 		var got []string
 		for _, d := range w.between(testfleet.Files{"placements/shop.yaml": says(test.own, test.variant)}).Deliveries {
