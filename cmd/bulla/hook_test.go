@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,5 +50,37 @@ func TestTheServersHookChecksWhatGitKeeps(t *testing.T) {
 	said := git("push", "server.git", "main")
 	if !strings.Contains(said, `303251$Id$x\n`) {
 		t.Errorf("what was checked is not %q: %s", kept, said)
+	}
+}
+
+// TestTheHooksUseFindAsPOSIXHasIt: a primary that is an extension fails where somebody
+// copied the hook to, and with it every commit and push.
+func TestTheHooksUseFindAsPOSIXHasIt(t *testing.T) {
+	known := strings.Fields("-name -path -nouser -nogroup -xdev -prune -perm -type -links -user -group -size -atime " +
+		"-ctime -mtime -exec -ok -print -newer -depth -H -L -o")
+	seen := 0
+	for _, hook := range []string{"pre-commit", "pre-receive"} {
+		data, err := os.ReadFile("../../docs/hooks/" + hook)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			words := strings.Fields(line)
+			if len(words) == 0 || words[0] != "find" {
+				continue
+			}
+			for _, word := range words[1:] {
+				if word == "sh" {
+					break // the rest is what it runs
+				}
+				if strings.HasPrefix(word, "-") && !slices.Contains(known, word) {
+					t.Errorf("%s: find %s is not in POSIX", hook, word)
+				}
+				seen++
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no hook uses find, or the test does not see it")
 	}
 }
