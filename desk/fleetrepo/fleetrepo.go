@@ -89,7 +89,8 @@ func VerifyFleet(store *trust.Store, fleet *api.Fleet, rootKey string) (sealing.
 	switch {
 	case errors.Is(err, sealing.ErrRolledBack):
 		return known, fault.NewTrust("get the newest "+FleetFile+
-			" (merge the default branch); if your fleet's operators say that this one is right: bulla trust KEY --replace",
+			" (merge the default branch, or the branch that brings the newer one if it is not merged yet: somebody sealed "+
+			"by it here); if your fleet's operators say that this one is right: bulla trust KEY --replace",
 			"verify %s: %w", FleetFile, err)
 	case errors.Is(err, sealing.ErrSignature):
 		return known, fault.NewTrust(

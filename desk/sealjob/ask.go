@@ -82,6 +82,7 @@ func (j *Job) ask(ctx context.Context, edit *stub.Edit) (*Asked, error) {
 		locks.warnFewer(j.Fleet.Warn, change, targets, found.Uses)
 		asked.Targets = append(asked.Targets, targets)
 	}
+	locks.warnEmpty(j.Fleet.Warn, asked.Targets)
 	return asked, nil
 }
 

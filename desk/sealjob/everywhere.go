@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
@@ -88,6 +89,26 @@ func (l locking) warnNowhere(warn func(string, ...any), change stub.Change, now 
 	if len(left) > 0 && len(left) == len(without(placed, nil)) {
 		warn("%s: %s is for no cluster on which it is placed, such as %s", l.where.File,
 			strings.Join(change.Fields, ", "), left[0])
+	}
+}
+
+// warnEmpty tells of sets without a cluster: a lock for one is for nobody yet. It is sealed
+// all the same, since a set may be there before its first cluster. Who is in which set is
+// not known while a cluster's file is refused.
+func (l locking) warnEmpty(warn func(string, ...any), targets [][]sealing.LockTarget) {
+	if slices.ContainsFunc(l.model.Problems, func(p model.Problem) bool { return p.Kind == api.KindCluster }) {
+		return
+	}
+	var empty []string
+	for _, target := range slices.Concat(targets...) {
+		if target.Kind == sealing.Set && len(l.model.Members(target.Name)) == 0 {
+			empty = append(empty, target.String())
+		}
+	}
+	slices.Sort(empty)
+	for _, set := range slices.Compact(empty) {
+		warn("%s: %s has no cluster: its lock opens for nobody until one has the set's labels; "+
+			"`bulla cluster list` shows the labels that clusters have", l.where.File, set)
 	}
 }
 
