@@ -43,7 +43,11 @@ func (d *differ) problems() (blockers, known []Problem) {
 
 // keyProblems are those of clusters' keys, as `bulla validate` has them.
 func (d *differ) keyProblems(at *resolving) (all []Problem) {
-	for _, e := range grant.KeyProblems(at.Model, d.base.Model) {
+	stood := func(c *api.Cluster) bool { // who had it before the change is not asked again
+		was := d.base.Model.Clusters[c.Metadata.Name]
+		return was != nil && was.Spec.Recipient == c.Spec.Recipient || grant.Receives(c)
+	}
+	for _, e := range grant.KeyProblems(at.Model, stood) {
 		all = append(all, told(Problem{File: e.File, Problem: e.Field + ": " + e.Problem}))
 	}
 	return all

@@ -16,6 +16,7 @@ import (
 	"github.com/bulla-dev/bulla/api/files"
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/owners"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/workflows"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
@@ -29,6 +30,10 @@ pinned root key or --root-key, and writes it with the folders of a fleet, a
 README.md, a CODEOWNERS that covers everything that grants access, and a
 .gitattributes that keeps line ends as they are. Git is told to merge stubs with
 "bulla merge" in this clone.
+
+What placements build grants too: CODEOWNERS names the folders that placements in
+the folder build from, apps/ where there is none yet. It is for the forge of --ci,
+else for all of them: GitHub and GitLab read patterns, Gitea and Forgejo expressions.
 
 The folder (--repo, default: the current one) is the top of a Git repository,
 empty or not. Nothing is overwritten: a README.md, CODEOWNERS or
@@ -52,7 +57,7 @@ const initExample = `  git init fleet && cd fleet
 
 func newInit(a *app) *cobra.Command {
 	var fleet string
-	var owners []string
+	var who []string
 	var ci ciOptions
 	cmd := &cobra.Command{
 		Use: "init [--fleet FILE] [--ci FORGE]", Short: "Lay out a fleet repository", Long: initLong, Example: initExample,
@@ -61,13 +66,13 @@ func newInit(a *app) *cobra.Command {
 			if err := ci.check(); err != nil {
 				return err
 			}
-			if fleet == "" && len(owners) == 0 && ci.forge != "" {
+			if fleet == "" && len(who) == 0 && ci.forge != "" {
 				if err := a.mustBeLaidOut(); err != nil {
 					return err
 				}
 				return a.writeJobs(ci)
 			}
-			if err := a.init(fleet, owners); err != nil {
+			if err := a.init(fleet, who, ci.forge); err != nil {
 				return err
 			}
 			if err := a.writeJobs(ci); err != nil {
@@ -78,7 +83,7 @@ func newInit(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&fleet, "fleet", "", "`file` made by bulla-keyservice init, - for standard input")
-	cmd.Flags().StringArrayVar(&owners, "owner", nil,
+	cmd.Flags().StringArrayVar(&who, "owner", nil,
 		"code `owner` of everything that grants access, such as @acme/platform; may be repeated")
 	cmd.Flags().StringVar(&ci.forge, "ci", "", "write the jobs of a `forge`: "+strings.Join(workflows.Forges, ", "))
 	cmd.Flags().StringVar(&ci.version, "ci-version", "", "`version` of bulla that the jobs build, or its commit "+
@@ -87,12 +92,12 @@ func newInit(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) init(source string, owners []string) error {
+func (a *app) init(source string, who []string, forge string) error {
 	if source == "" {
 		return fault.NewUsage("`bulla-keyservice init` makes it; --fleet - reads standard input", "--fleet is missing")
 	}
-	for _, owner := range owners {
-		if !layout.IsOwner(owner) {
+	for _, owner := range who {
+		if !owners.IsOwner(owner) {
 			return fault.NewUsage(
 				"write @user, @organization/team or a mail address: a forge ignores a line of CODEOWNERS with anything else on it",
 				"--owner %q is not a code owner", owner)
@@ -116,7 +121,7 @@ func (a *app) init(source string, owners []string) error {
 	if err := checkGitTop(a.Repo); err != nil {
 		return err
 	}
-	return a.layOut(fleet, data, owners)
+	return a.layOut(fleet, data, who, forge)
 }
 
 func (a *app) readFleetFile(source string) ([]byte, error) {
@@ -146,7 +151,7 @@ func checkGitTop(folder string) error {
 	return nil
 }
 
-func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
+func (a *app) layOut(fleet *api.Fleet, data []byte, who []string, forge string) error {
 	target := filepath.Join(a.Repo, fleetrepo.FleetFile)
 	switch old, err := os.ReadFile(target); {
 	case err == nil && string(old) != string(data):
@@ -155,7 +160,9 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("lay out fleet: %w", err)
 	}
-	readme, err := layout.ReadMe(fleet.Metadata.Name, fleet.Spec.ID)
+	repo := checkout(a.Repo)
+	built := repo.built()
+	readme, err := layout.ReadMe(fleet.Metadata.Name, fleet.Spec.ID, built)
 	if err != nil {
 		return fmt.Errorf("lay out fleet: %w", err)
 	}
@@ -163,10 +170,10 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 		name string
 		data []byte
 	}{
-		{fleetrepo.FleetFile, data}, {"CODEOWNERS", layout.CodeOwners(owners)}, {".gitattributes", layout.GitAttributes()},
-		{"README.md", readme},
+		{fleetrepo.FleetFile, data}, {repo.codeOwners(), layout.CodeOwners(who, built, repo.forges(forge))},
+		{".gitattributes", layout.GitAttributes()}, {"README.md", readme},
 	}
-	for _, folder := range layout.Folders {
+	for _, folder := range layout.Folders(built) {
 		write = append(write, struct {
 			name string
 			data []byte
@@ -183,19 +190,8 @@ func (a *app) layOut(fleet *api.Fleet, data []byte, owners []string) error {
 		}
 		a.Printf("wrote %s\n", f.name)
 	}
-	a.adviseOwners()
+	a.adviseOwners(built)
 	return nil
-}
-
-// adviseOwners says which grants nobody guards yet.
-func (a *app) adviseOwners() {
-	data, err := os.ReadFile(filepath.Join(a.Repo, "CODEOWNERS"))
-	if err != nil {
-		return
-	}
-	for _, path := range layout.Missing(data) {
-		a.Warnf("CODEOWNERS names nobody for %s, which grants access", path)
-	}
 }
 
 // adviseAttributes says that line ends may be converted.

@@ -19,6 +19,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/owners"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
@@ -165,6 +166,11 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 			return fault.New("`bulla validate` says why", "%s is there, but it is not a placement that counts", file)
 		}
 		return err
+	}
+	if who := owners.Find(repo.Tree); who != nil && !who.Own(owners.Any(o.path)) {
+		folder := "/" + o.path + "/"
+		a.Warnf("%s names nobody for %s: whoever merges there says what is granted; hint: a line for it is %q",
+			who.Path, folder, who.Line(folder))
 	}
 	return a.reportPlacement(repo, name, "wrote "+file)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/likely"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/passed"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -48,7 +49,9 @@ commit, which somebody else looked at: for a job that is given no root key, as t
 a fork's branch. Which values are older than the recovery keys is read there, too.
 
 --fix takes away what counts for nothing, and only that: locks for clusters and sets
-that the fleet does not have, beside others, and targets that have ended.
+that the fleet does not have, beside others, and targets that have ended. A lock for
+what a placement still names stays, and so does everything while a file is refused:
+it says so.
 
 Problems are printed one to a line, as FILE:LINE:COLUMN: FIELD: PROBLEM. The exit code
 is 3 when there are any; warnings alone count only with --strict. No network and
@@ -57,9 +60,9 @@ no cluster is asked.
 The folder is compared with the last commit too: another value for a Secret that
 is immutable is a problem, and a placement that is gone is a note.
 
-What was built, and which files had no secret in them, is kept in Git's own folder
-(.git/bulla, at most 64 MiB), by all that was read for it and by the program; deleting
-it costs time and nothing else.`
+What was built, which files had no secret in them, and which clusters' keys are keys, is
+kept in Git's own folder (.git/bulla, at most 64 MiB), by all that was read for it and
+by the program; deleting it costs time and nothing else.`
 
 const validateExample = `  bulla validate
 
@@ -121,7 +124,7 @@ func (a *app) validate(ctx context.Context, keysOf string, format render.Format,
 			a.Printf("%s\n", finding)
 		}
 		a.noteMerge(ctx, fmt.Sprint(report.Findings))
-		a.summarize(report)
+		a.summarize(report, strict)
 	}
 	if report.Errors() > 0 || strict && report.Warnings() > 0 {
 		return fault.ErrFindings
@@ -136,13 +139,17 @@ func (a *app) fix() error {
 	if err != nil {
 		return err
 	}
-	for _, fix := range check.Fixes(repo.Tree, repo.Model) {
+	fixes, kept := check.Fixes(repo.Tree, repo.Model)
+	for _, fix := range fixes {
 		if err := atomicfile.Replace(repo.Abs(fix.File), fix.Old, fix.Data); err != nil {
 			return err
 		}
 		for _, done := range fix.Done {
 			a.Notef("%s: took away %s", fix.File, done)
 		}
+	}
+	for _, why := range kept {
+		a.Notef("%s", why)
 	}
 	return nil
 }
@@ -164,14 +171,22 @@ func (a *app) check(ctx context.Context, keysOf string) (*check.Report, error) {
 		return nil, err
 	}
 	program, _ := version.Program() // without it nothing is remembered
-	clean := likely.OpenClean(fleetrepo.GitDir(repo.Root), program)
-	return check.Fleet(ctx, repo.Tree, repo.Model, shell.Builder(repo.Root), check.OpenHead(repo.Root, keysOf), clean,
+	git := fleetrepo.GitDir(repo.Root)
+	known := &check.Known{
+		Clean: likely.OpenClean(git, program), Recipients: passed.Open(git, "recipients", program),
+	}
+	return check.Fleet(ctx, repo.Tree, repo.Model, shell.Builder(repo.Root), check.OpenHead(repo.Root, keysOf), known,
 		a.Progress())
 }
 
-func (a *app) summarize(r *check.Report) {
+// summarize says how many problems there are, as the exit code counts them.
+func (a *app) summarize(r *check.Report, strict bool) {
 	verdict := "ok"
-	if r.Errors()+r.Warnings() > 0 {
+	switch all := r.Errors() + r.Warnings(); {
+	case strict && r.Warnings() > 0:
+		verdict = fmt.Sprintf("%s, of which %s that --strict counts", plural.Of(all, "problem"),
+			plural.Of(r.Warnings(), "warning"))
+	case all > 0:
 		verdict = fmt.Sprintf("%s, %s", plural.Of(r.Errors(), "problem"), plural.Of(r.Warnings(), "warning"))
 	}
 	a.Printf("%s: %s, %s, %s\n", verdict, plural.Of(r.Clusters, "cluster"), plural.Of(r.Placements, "placement"),

@@ -13,9 +13,9 @@ import (
 // holds such a key could answer for both. The files count all the same: one more
 // file with its key must not be what takes a cluster out of the fleet.
 //
-// Recipients that stand in known are not looked at again: each costs a good part of a
-// millisecond, and most changes have ten thousand clusters as they were. known may be nil.
-func KeyProblems(at, known *model.Model) (all []*api.ParseError) {
+// receives says whether an answer can be sealed to a cluster, as [Receives] does, which costs
+// a good part of a millisecond: most changes have ten thousand clusters as they were.
+func KeyProblems(at *model.Model, receives func(*api.Cluster) bool) (all []*api.ParseError) {
 	holders := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(at.Clusters)) {
 		spec := at.Clusters[name].Spec
@@ -28,7 +28,7 @@ func KeyProblems(at, known *model.Model) (all []*api.ParseError) {
 			all = append(all, &api.ParseError{File: at.Files[api.KindCluster+"/"+name], Field: "spec." + field,
 				Problem: fmt.Sprintf(format, args...)})
 		}
-		if !stood(known, name, cluster) && !Receives(cluster) {
+		if !receives(cluster) {
 			add("recipient", "is not a cluster's age recipient; hint: it starts with age1pq1, and stands whole in the "+
 				"status of the cluster's FleetSync")
 		}
@@ -44,8 +44,4 @@ func KeyProblems(at, known *model.Model) (all []*api.ParseError) {
 		}
 	}
 	return all
-}
-
-func stood(known *model.Model, name string, cluster *api.Cluster) bool {
-	return known != nil && known.Clusters[name] != nil && known.Clusters[name].Spec.Recipient == cluster.Spec.Recipient
 }

@@ -37,7 +37,9 @@ type Problem struct {
 	Kind string
 	// Name is the name that the file's base name says.
 	Name string
-	Err  error
+	// Field is the one at fault, where the file itself can be read; "" where it cannot.
+	Field string
+	Err   error
 }
 
 func (p Problem) Error() string { return fmt.Sprintf("%s: %v", p.File, p.Err) }
@@ -199,20 +201,23 @@ func (m *Model) loadFile(t *tree.Tree, parsed *parsing, file, kind, name string)
 func (m *Model) checkTargets() {
 	for _, name := range slices.Sorted(maps.Keys(m.Placements)) {
 		spec := m.Placements[name].Spec
-		for _, target := range spec.Targets {
-			m.checkSet(name, target.ClusterSet, "targets")
+		for i, target := range spec.Targets {
+			m.checkSet(name, target.ClusterSet, "targets", fmt.Sprintf("spec.targets[%d].clusterSet", i))
 		}
-		for _, v := range spec.Variants {
-			m.checkSet(name, v.ClusterSet, fmt.Sprintf("in its variant %q selects", v.Name))
+		for i, v := range spec.Variants {
+			m.checkSet(name, v.ClusterSet, fmt.Sprintf("in its variant %q selects", v.Name),
+				fmt.Sprintf("spec.variants[%d].clusterSet", i))
 		}
 	}
 }
 
-func (m *Model) checkSet(placement, set, does string) {
+func (m *Model) checkSet(placement, set, does, field string) {
 	// A file that was refused is a problem of its own, and the cause of this one.
 	if set != "" && m.Sets[set] == nil && m.Refused(api.KindClusterSet, set) == nil {
-		m.problem(m.Files[api.KindPlacement+"/"+placement], api.KindClusterSet, set,
-			fmt.Errorf("placement %q %s cluster set %q, which does not exist", placement, does, set))
+		m.Problems = append(m.Problems, Problem{
+			File: m.Files[api.KindPlacement+"/"+placement], Kind: api.KindClusterSet, Name: set, Field: field,
+			Err: fmt.Errorf("placement %q %s cluster set %q, which does not exist", placement, does, set),
+		})
 	}
 }
 

@@ -35,7 +35,11 @@ func newBuilds(f *fleet, builder *kustomize.Builder) *builds {
 func (b *builds) cluster(r *kustomize.Resolution) {
 	for name, placed := range r.Placed {
 		if placed.Err != nil {
-			b.fails(name, placed.Err)
+			if _, err := b.model.For(name, r.Cluster); err == nil {
+				b.fails(name, placed.Err)
+			} else { // a variant's set cannot be read, which is a finding of its own, where that is written
+				b.breaks(name, placed.Err)
+			}
 			continue
 		}
 		for _, conflict := range placed.Conflicts {
@@ -81,6 +85,11 @@ func (b *builds) valued(ctx context.Context, p *api.Placement, build *kustomize.
 
 func (b *builds) fails(placement string, err error) {
 	b.add(fromError(b.placementFile(placement), Blame(b.tree, b.model, err))...)
+	b.breaks(placement, err)
+}
+
+// breaks notes that nobody knows what is in a placement's folder.
+func (b *builds) breaks(placement string, err error) {
 	variant := ""
 	if build := (*kustomize.BuildError)(nil); errors.As(err, &build) {
 		variant = build.Variant

@@ -15,17 +15,29 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/likely"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/passed"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
 	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
-// Fleet checks a fleet, also against the last commit. clean is what was looked through
-// for secrets before; progress is told what is being done.
+// Known is what runs before looked at, and found nothing wrong with. Nil is nothing.
+type Known struct {
+	// Clean are files without a secret in the clear, Recipients are clusters' that can be
+	// sealed to.
+	Clean      *likely.Clean
+	Recipients *passed.Set
+}
+
+// Fleet checks a fleet, also against the last commit. known is of runs before; progress is
+// told what is being done.
 func Fleet(
 	ctx context.Context, tree *tree.Tree, model *model.Model, builder *kustomize.Builder, head *Head,
-	clean *likely.Clean, progress func(string, ...any),
+	known *Known, progress func(string, ...any),
 ) (*Report, error) {
+	if known == nil {
+		known = &Known{}
+	}
 	f := &fleet{tree: tree, model: model, findings: map[Finding]bool{}, parsed: map[string][]*yaml.Node{}}
 	for _, problem := range model.Problems {
 		f.add(f.ofModel(problem)...)
@@ -49,11 +61,11 @@ func Fleet(
 	progress("")
 	b.stubs.check(b.broken)
 	b.files.check(b.broken)
-	grants{f}.check()
+	grants{fleet: f, builds: b.all, recipients: known.Recipients}.check()
 	if len(b.broken) == 0 { // else who knows what those would make
 		reads{objects: objects{f}, all: b.all}.check()
 	}
-	f.checkLikely(ctx, clean)
+	f.checkLikely(ctx, known.Clean)
 	f.checkAttributes()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -62,6 +74,7 @@ func Fleet(
 	since{fleet: f, head: head, builds: b.all}.check()
 	findings := merged(f.findings)
 	columns(f.tree.ReadFile, findings)
+	slices.SortStableFunc(findings, compare)
 	report := &Report{
 		Findings: findings,
 		Clusters: len(model.Clusters), Placements: len(model.Placements), Stubs: len(b.stubs.uses),

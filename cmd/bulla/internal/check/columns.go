@@ -8,13 +8,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// columns gives every finding that has a line its column: where the field is written on
-// that line, else where the line begins to say something.
+// columns gives every finding with a line or a field the place where that is written: the
+// field's own or its nearest parent's line, and the column of the field on that line, else
+// where the line begins to say something.
 func columns(read func(file string) ([]byte, error), findings []Finding) {
 	files := map[string]*written{}
 	for i := range findings {
 		one := &findings[i]
-		if one.Line == 0 || one.Column > 0 {
+		if one.Line == 0 && one.Field == "" || one.Column > 0 {
 			continue
 		}
 		w := files[one.File]
@@ -23,7 +24,12 @@ func columns(read func(file string) ([]byte, error), findings []Finding) {
 			w = &written{data: data}
 			files[one.File] = w
 		}
-		one.Column = w.column(one.Line, one.Field)
+		if one.Line == 0 {
+			one.Line = w.line(one.Field)
+		}
+		if one.Line > 0 {
+			one.Column = w.column(one.Line, one.Field)
+		}
 	}
 }
 
@@ -34,12 +40,29 @@ type written struct {
 	documents []*yaml.Node
 }
 
-// column counts bytes from 1; 0 where the file has no such line.
-func (w *written) column(line int, field string) int {
+func (w *written) read() {
 	if w.lines == nil {
 		w.lines = bytes.Split(w.data, []byte("\n"))
 		w.documents = documents(w.data)
 	}
+}
+
+// line is that of a field or of the nearest parent that is written; 0 where none is.
+func (w *written) line(field string) int {
+	w.read()
+	for ; field != ""; field = field[:max(0, strings.LastIndexAny(field, ".["))] {
+		for _, document := range w.documents {
+			if at := fieldAt(document, field); at != nil {
+				return at.Line
+			}
+		}
+	}
+	return 0
+}
+
+// column counts bytes from 1; 0 where the file has no such line.
+func (w *written) column(line int, field string) int {
+	w.read()
 	if line > len(w.lines) {
 		return 0
 	}

@@ -38,20 +38,30 @@ func (g grants) dependency(name, on string) string {
 	case len(alone) > 0 && !g.targetsRefused(g.model.Placements[on]):
 		return fmt.Sprintf("placement %q is not placed on %s: %s would wait for it there for ever", on,
 			strings.Join(alone, ", "), name)
-	case g.leadsTo(on, name, map[string]bool{}):
+	}
+	switch chain := g.leadsTo(on, name, map[string]bool{}); {
+	case len(chain) == 2:
 		return fmt.Sprintf("placement %q depends on this one: each would wait for the other for ever", on)
+	case len(chain) > 2:
+		return name + " → " + strings.Join(chain, " → ") + ": each would wait for the next for ever"
 	}
 	return ""
 }
 
-// leadsTo follows dependsOn.
-func (g grants) leadsTo(from, to string, seen map[string]bool) bool {
+// leadsTo follows dependsOn: the placements on the way, with both ends; nil for none.
+func (g grants) leadsTo(from, to string, seen map[string]bool) []string {
 	p := g.model.Placements[from]
 	if p == nil || seen[from] {
-		return false
+		return nil
 	}
 	seen[from] = true
-	return slices.ContainsFunc(p.Spec.DependsOn, func(d api.PlacementReference) bool {
-		return d.Name == to || g.leadsTo(d.Name, to, seen)
-	})
+	if slices.ContainsFunc(p.Spec.DependsOn, func(d api.PlacementReference) bool { return d.Name == to }) {
+		return []string{from, to}
+	}
+	for _, d := range p.Spec.DependsOn {
+		if rest := g.leadsTo(d.Name, to, seen); rest != nil {
+			return append([]string{from}, rest...)
+		}
+	}
+	return nil
 }

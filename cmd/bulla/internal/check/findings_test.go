@@ -95,6 +95,11 @@ var grantedWrong = map[string]wrong{
 	"an owner is missing": {"CODEOWNERS",
 		"/fleet.yaml @a/b\n/clusters/ @a/b\n/clustersets/ @a/b\n/apps/ @a/b\n/CODEOWNERS @a/b\n",
 		".*warning: it names nobody for /placements/.*"},
+	"an owner of what is placed is missing": {"CODEOWNERS", "* @a/b\n/apps/app/\n/apps/listed/*.yaml\n",
+		`.*warning: it names nobody for /apps/app/, of which placement app builds: .*; hint: .* "/apps/app/ @org.*"\n` +
+			".*it names nobody for /apps/listed/, of which placement late builds: .*"},
+	"an owner of the owners is missing": {"CODEOWNERS", "* @a/b\n/CODEOWNERS\n",
+		".*warning: it names nobody for /CODEOWNERS, which grants access; hint: .*"},
 	"attributes": {".gitattributes", "*.yaml ident\n", ".*warning: ident has a checkout differ.*"},
 	"a target that is not there": {"placements/app.yaml", on("{clusterSet: stores}, {clusterName: gone}"),
 		`.*warning: .*cluster "gone" is not in the fleet.*`},
@@ -106,7 +111,13 @@ var grantedWrong = map[string]wrong{
 		".*is not placed on two: .*for ever"},
 	"waits round a corner": {"placements/app.yaml",
 		on("{clusterName: one}") + "  dependsOn: [{name: late}]\n",
-		`.*"late" depends on this one.*\n.*"app" depends on this one.*`},
+		`placements/app.yaml:\d+:\d+: .*"late" depends on this one.*\n.*"app" depends on this one.*`},
+	"waits in a ring": {"placements/app.yaml", on("{clusterName: one}") + "  dependsOn: [{name: one}]\n",
+		`placements/app.yaml:\d+:\d+: spec.dependsOn\[0\].name: app → one → late → app: each would wait for .*\n` +
+			`placements/late.yaml:\d+:\d+: .*: late → app → one → late: .*\n` +
+			`placements/one.yaml:\d+:\d+: .*: one → late → app → one: .*`},
+	"a variant's set": {"placements/app.yaml", app("  variants: [{name: v, clusterSet: gone, path: apps/app}]\n"),
+		`placements/app.yaml:\d+:\d+: spec.variants\[0\].clusterSet: placement "app" in its variant "v" selects .*`},
 	"an empty wave": {"placements/app.yaml", app("  rollout: {waves: [{clusterName: gone}, {}]}\n"),
 		`.*\[0\]: cluster "gone" is not in the fleet: the clusters after it get no release any more; hint: .*`},
 	"a wave of no set": {"placements/app.yaml", app("  rollout: {waves: [{clusterSet: gone}, {}]}\n"),

@@ -30,12 +30,41 @@ func TestAFixLeavesALastLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fixes := check.Fixes(tree, fleet)
+	fixes, kept := check.Fixes(tree, fleet)
+	if len(kept) > 0 {
+		t.Errorf("kept %q", kept)
+	}
 	if len(fixes) != 1 || len(fixes[0].Done) != 1 || !strings.Contains(fixes[0].Done[0], "/data/b for set/gone") {
 		t.Fatalf("fixes %+v", fixes)
 	}
 	mended, err := api.ParseSealedManifest("db.yaml", fixes[0].Data)
 	if err != nil || len(mended.Spec.Blocks[0].Locks) != 1 || len(mended.Spec.Blocks[1].Locks) != 1 {
 		t.Errorf("mended to %s, %v", fixes[0].Data, err)
+	}
+}
+
+// TestAFixLeavesLocksForWhatIsStillPlaced: whether a set, a cluster or that of a variant is
+// gone; the placement is what is wrong.
+func TestAFixLeavesLocksForWhatIsStillPlaced(t *testing.T) {
+	w := newWorld(t)
+	locked := w.sealed(t, func(s *testfleet.Secret) { s.Targets = []string{"set/stores", "set/gone", "set/left"} })
+	for name, placement := range map[string]string{
+		"a target":  on("{clusterSet: stores}, {clusterSet: gone}"),
+		"a variant": app("  variants: [{name: v, clusterSet: gone, path: apps/app}]\n"),
+	} {
+		tree := testfleet.Open(t, testfleet.Two().With(testfleet.Files{
+			"apps/app/db.yaml": locked, "placements/app.yaml": placement}))
+		fleet, err := model.Load(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fixes, kept := check.Fixes(tree, fleet)
+		if len(kept) != 1 || !strings.Contains(kept[0], "kept the locks for set/gone") ||
+			!strings.Contains(kept[0], "placement app still names it") {
+			t.Errorf("%s: kept %q", name, kept)
+		}
+		if len(fixes) != 1 || len(fixes[0].Done) != 1 || !strings.Contains(fixes[0].Done[0], "for set/left") {
+			t.Errorf("%s: fixes %+v", name, fixes)
+		}
 	}
 }

@@ -5,14 +5,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/passed"
 	"github.com/bulla-dev/bulla/keyservice/grant"
+	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/model"
-	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // grants are the files that say who gets what, without what they build.
-type grants struct{ *fleet }
+type grants struct {
+	*fleet
+	// builds are those of all placements that build.
+	builds []*kustomize.Build
+	// recipients are those that a run before parsed.
+	recipients *passed.Set
+}
 
 func (g grants) check() {
 	g.checkFlaws()
@@ -23,13 +30,26 @@ func (g grants) check() {
 		g.checkExpressions(name)
 		g.checkWaves(name)
 	}
-	g.checkOwners()
-	g.checkSigning()
+	placed := g.placed()
+	g.checkOwners(placed)
+	g.checkSigning(placed)
 }
 
 // checkKeys tells of clusters' keys that are none, or not their own.
 func (g grants) checkKeys() {
-	for _, e := range grant.KeyProblems(g.model, nil) {
+	defer g.recipients.Save()
+	receives := func(c *api.Cluster) bool {
+		recipient := []byte(c.Spec.Recipient)
+		if g.recipients.Has(recipient) {
+			return true
+		}
+		ok := grant.Receives(c)
+		if ok {
+			g.recipients.Note(recipient)
+		}
+		return ok
+	}
+	for _, e := range grant.KeyProblems(g.model, receives) {
 		g.add(Finding{File: e.File, Line: g.lineOf(e.File, strings.Split(e.Field, ".")...),
 			Field: e.Field, Problem: e.Problem})
 	}
@@ -41,41 +61,6 @@ func (g grants) checkFlaws() {
 	for _, flawed := range g.tree.Flaws() {
 		if !slices.ContainsFunc(g.model.Problems, func(p model.Problem) bool { return p.File == flawed.Path }) {
 			g.warn(flawed.Path, "%s: no placement can build its folder; hint: give it another name (git mv)", flawed.Problem)
-		}
-	}
-}
-
-// checkOwners wants a reviewer for everything that grants access.
-func (g grants) checkOwners() {
-	for _, file := range []string{"CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS"} {
-		data, err := g.tree.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		for _, path := range layout.Missing(data) {
-			if path != "/CODEOWNERS" || file == "CODEOWNERS" {
-				g.warn(file, "it names nobody for %s, which grants access", path)
-			}
-		}
-		return
-	}
-	g.warn("CODEOWNERS", "it is missing: nobody must approve what grants access")
-}
-
-// checkSigning says what a fleet that demands signatures leaves to every pusher.
-func (g grants) checkSigning() {
-	signing := g.model.Fleet.Spec.Signing
-	if signing == nil || len(signing.Require) == 0 {
-		return
-	}
-	for _, grant := range layout.Grants {
-		path := strings.Trim(grant.Path, "/")
-		if path == tree.FleetFile || path == "CODEOWNERS" { // the one is always signed, the other grants nothing by itself
-			continue
-		}
-		if !slices.ContainsFunc(signing.Require, func(r string) bool { return strings.TrimSuffix(r, "/") == path }) {
-			g.add(Finding{Warning: true, File: tree.FleetFile, Field: "spec.signing.require",
-				Problem: "leaves out " + path + "/, " + grant.Why + ": whoever can push changes that without a signature"})
 		}
 	}
 }

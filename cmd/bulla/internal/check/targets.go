@@ -17,21 +17,14 @@ import (
 func (f *fleet) ofModel(problem model.Problem) []Finding {
 	findings := fromError(problem.File, problem.Err)
 	for i, found := range findings {
-		if found.Line > 0 || found.File != problem.File {
-			continue
+		switch {
+		case found.Line > 0 || found.File != problem.File:
+		case problem.Field != "": // a placement that names what is not there
+			findings[i].Field = problem.Field
+			findings[i].Problem += nearest(problem.Name, f.model.Sets, "clustersets/"+problem.Name+".yaml makes one")
+		case strings.HasPrefix(found.Problem, "metadata.name "):
+			findings[i].Line = f.lineOf(found.File, "metadata", "name")
 		}
-		p := f.naming(problem)
-		if p == nil {
-			if strings.HasPrefix(found.Problem, "metadata.name ") {
-				findings[i].Line = f.lineOf(found.File, "metadata", "name")
-			}
-			continue
-		}
-		if at := slices.IndexFunc(p.Spec.Targets,
-			func(t api.PlacementTarget) bool { return t.ClusterSet == problem.Name }); at >= 0 {
-			findings[i].Line = f.lineOf(found.File, "spec", "targets", strconv.Itoa(at))
-		}
-		findings[i].Problem += nearest(problem.Name, f.model.Sets, "clustersets/"+problem.Name+".yaml makes one")
 	}
 	return findings
 }
@@ -42,16 +35,6 @@ func nearest[T any](name string, known map[string]T, otherwise string) string {
 		return "; hint: " + near + otherwise
 	}
 	return "; hint: " + otherwise
-}
-
-// naming is the placement that names what is not there.
-func (f *fleet) naming(problem model.Problem) *api.Placement {
-	for name, p := range f.model.Placements {
-		if problem.Kind != api.KindPlacement && f.placementFile(name) == problem.File {
-			return p
-		}
-	}
-	return nil
 }
 
 func (f *fleet) lineOf(file string, path ...string) int {

@@ -84,7 +84,8 @@ func (w world) findings(t *testing.T, files testfleet.Files) string {
 		"placements/late.yaml": testfleet.Placement("late", "apps/listed", "late", "{clusterName: one}") +
 			"  dependsOn: [{name: app}]\n",
 		"apps/listed/kustomization.yaml": "resources: [a.yaml]\n", "apps/listed/a.yaml": testfleet.ConfigMap("a"),
-		"placements/one.yaml": testfleet.Placement("one", "apps/one", "one", "{clusterName: one}"),
+		"placements/one.yaml": testfleet.Placement("one", "apps/one", "one", "{clusterName: one}") +
+			"  dependsOn: [{name: late}]\n",
 		"apps/one/db.yaml": w.referred(t, w.sealed(t, func(s *testfleet.Secret) {
 			s.Namespace, s.BuiltNamespace, s.Scope = "", "one", api.ScopeNamespace
 		})),

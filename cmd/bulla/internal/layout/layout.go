@@ -7,88 +7,80 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/owners"
 )
 
 //go:embed README.md.tmpl
 var readme string
 
-// Grants are the paths that give access to secrets: whoever may merge a change
-// to one of them decides who can read what. CODEOWNERS guards them all, and
-// itself.
+// Grants are the paths that give access to secrets, whatever is placed: whoever may merge
+// a change to one of them decides who can read what. CODEOWNERS guards them, and what
+// placements build.
 var Grants = []struct{ Path, Why string }{
 	{"/fleet.yaml", "the sealing keys and the recovery recipients"},
 	{"/clusters/", "who the clusters are, and by their labels which sets they are in"},
 	{"/clustersets/", "which labels make a set"},
 	{"/placements/", "which application goes where"},
-	{"/apps/", "what a placement's path builds"},
-	{"/CODEOWNERS", "this file"},
 }
 
-// Placeholder stands for the owners while nobody is named.
-const Placeholder = "@OWNERS"
+// Built is why what placements build is guarded.
+const Built = "what a placement's path builds"
 
-// Folders are kept in Git while they are empty.
-var Folders = []string{"clusters", "clustersets", "placements", "apps"}
+// Apps is the folder of applications, as long as no placement says another.
+const Apps = "apps"
 
-// CodeOwners returns the CODEOWNERS file, for GitHub, GitLab, Gitea and Forgejo.
-func CodeOwners(owners []string) []byte {
-	if len(owners) == 0 {
-		owners = []string{Placeholder}
+// folders are kept in Git while they are empty.
+var folders = []string{"clusters", "clustersets", "placements"}
+
+// Folders are those of a fleet whose placements build from others; none for one that has
+// no placement yet.
+func Folders(built []string) []string {
+	if len(built) == 0 {
+		return append(slices.Clone(folders), Apps)
+	}
+	return folders
+}
+
+// CodeOwners returns the CODEOWNERS file for some forges. built are the folders that
+// placements build from.
+func CodeOwners(who, built []string, forges owners.Forges) []byte {
+	if len(who) == 0 {
+		who = []string{owners.Placeholder}
+	}
+	if len(built) == 0 {
+		built = []string{Apps}
 	}
 	var b strings.Builder
 	b.WriteString("# Everything here grants access to secrets. Demand a review by code owners for\n" +
 		"# the branch that the fleet follows, or this file guards nothing.\n")
-	for _, grant := range Grants {
-		b.WriteString("\n# " + grant.Why + "\n" + grant.Path + " " + strings.Join(owners, " ") + "\n")
+	if forges == owners.Anybody {
+		b.WriteString("# GitHub and GitLab read the patterns of folders, Gitea and Forgejo the expressions.\n")
 	}
+	for _, grant := range Grants {
+		b.WriteString("\n# " + grant.Why + "\n" + owners.Lines(grant.Path, who, forges))
+	}
+	b.WriteString("\n# " + Built + ": each folder that placements build from has a line here;\n" +
+		"# `bulla validate` names those that have none\n")
+	for _, folder := range built {
+		b.WriteString(owners.Lines("/"+folder+"/", who, forges))
+	}
+	b.WriteString("\n# this file\n" + owners.Lines("/CODEOWNERS", who, forges))
 	return []byte(b.String())
 }
 
-// IsOwner says whether forges take s for somebody: @user, @group/team or a mail
-// address. Of a line with anything else on it GitHub ignores all, so a forgotten
-// @ guards nothing and nobody is told.
-func IsOwner(s string) bool {
-	before, after, ok := strings.Cut(s, "@")
-	return ok && after != "" && !strings.ContainsAny(s, " \t\r\n#") && !strings.HasSuffix(s, "/") &&
-		!strings.Contains(before, "/")
-}
-
-// owned says whether a line's owners, up to a comment, are all owners, and
-// somebody among them is.
-func owned(owners []string) bool {
-	if i := slices.IndexFunc(owners, func(s string) bool { return strings.HasPrefix(s, "#") }); i >= 0 {
-		owners = owners[:i]
+// ReadMe returns the repository's README.md; built are the folders that placements build
+// from.
+func ReadMe(fleet, id string, built []string) ([]byte, error) {
+	if len(built) == 0 {
+		built = []string{Apps}
 	}
-	return len(owners) > 0 && !slices.ContainsFunc(owners, func(s string) bool { return s == Placeholder || !IsOwner(s) })
-}
-
-// Missing returns the grants that a CODEOWNERS file has no line for that names
-// somebody.
-func Missing(codeowners []byte) []string {
-	guarded := map[string]bool{}
-	for line := range strings.Lines(string(codeowners)) {
-		fields := strings.Fields(line)
-		if len(fields) >= 2 && !strings.HasPrefix(fields[0], "#") && owned(fields[1:]) {
-			guarded[strings.Trim(fields[0], "/*")] = true
-		}
-	}
-	var missing []string
-	for _, grant := range Grants {
-		if !guarded[strings.Trim(grant.Path, "/")] && !guarded[""] {
-			missing = append(missing, grant.Path)
-		}
-	}
-	return missing
-}
-
-// ReadMe returns the repository's README.md.
-func ReadMe(fleet, id string) ([]byte, error) {
 	t, err := template.New("README.md").Parse(readme)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = t.Execute(&b, map[string]string{"Fleet": fleet, "ID": id})
+	err = t.Execute(&b, map[string]any{"Fleet": fleet, "ID": id, "Built": built})
 	return b.Bytes(), err
 }
 

@@ -34,25 +34,6 @@ func TestWhatIsRememberedIsOneFileAsItWas(t *testing.T) {
 		t.Error("another text, or another program's, is passed over")
 	}
 
-	// What no run asks for goes; a file that somebody broke counts for nothing.
-	other := OpenClean(git, "p")
-	other.Note("b", []byte("text"), Result{})
-	other.Save()
-	if OpenClean(git, "p").Has("a", []byte("text")) {
-		t.Error("what nobody asked for is kept")
-	}
-	file := filepath.Join(git, "bulla", "likely")
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data[len(data)-1] ^= 1
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if OpenClean(git, "p").Has("b", []byte("text")) {
-		t.Error("a broken file counts")
-	}
 	var none *Clean
 	none.Note("a", nil, Result{})
 	if none.Save(); none.Has("a", nil) {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/owners"
+)
+
+// checkout is a folder that becomes a fleet's repository: no tree can be read of it yet.
+type checkout string
+
+// ReadFile reads a file of the repository.
+func (c checkout) ReadFile(file string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(string(c), file))
+}
+
+// IsDir reports whether a folder is there.
+func (c checkout) IsDir(folder string) bool {
+	info, err := os.Stat(filepath.Join(string(c), folder))
+	return err == nil && info.IsDir()
+}
+
+// codeOwners is where the forge looks for CODEOWNERS: where one is, a second would have one
+// of the two ignored.
+func (c checkout) codeOwners() string {
+	if file := owners.Find(c); file != nil {
+		return file.Path
+	}
+	return "CODEOWNERS"
+}
+
+// forges are those of a flag's forge, or what the repository itself says.
+func (c checkout) forges(forge string) owners.Forges {
+	switch forge {
+	case "github", "gitlab":
+		return owners.WithPatterns
+	case "forgejo":
+		return owners.WithExpressions
+	}
+	return owners.ForgesOf(c)
+}
+
+// built are the folders at the root that placements build from, as far as their files can
+// be read: `bulla validate` looks at the rest.
+func (c checkout) built() (folders []string) {
+	_ = filepath.WalkDir(filepath.Join(string(c), "placements"), func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(file) != ".yaml" {
+			return nil //nolint:nilerr // what cannot be read is left to validate
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil //nolint:nilerr // as above
+		}
+		placement, err := api.ParsePlacement(file, data)
+		if err != nil {
+			return nil //nolint:nilerr // as above
+		}
+		for _, variant := range placement.InVariants() {
+			folder, _, _ := strings.Cut(variant.Spec.Path, "/")
+			folders = append(folders, folder)
+		}
+		return nil
+	})
+	slices.Sort(folders)
+	return slices.Compact(folders)
+}
+
+// adviseOwners says which grants nobody guards yet.
+func (a *app) adviseOwners(built []string) {
+	file := owners.Find(checkout(a.Repo))
+	if file == nil {
+		return
+	}
+	paths := []string{file.Path}
+	for _, grant := range layout.Grants {
+		path := strings.Trim(grant.Path, "/")
+		if strings.HasSuffix(grant.Path, "/") {
+			path = owners.Any(path)
+		}
+		paths = append(paths, path)
+	}
+	for _, folder := range built {
+		paths = append(paths, owners.Any(folder))
+	}
+	for _, path := range owners.Open(paths, file.Own) {
+		a.Warnf("%s names nobody for %s, which grants access", file.Path, path)
+	}
+}
