@@ -58,8 +58,9 @@ func TestAFileThatIsNotTheReasonIsNotNamed(t *testing.T) {
 			[]string{"set/stores: changed shop Secret shop/db by build " + value}},
 		"a set that selects the same otherwise, and another value": {
 			nil,
-			testfleet.Files{value: w.seal("db", "set/stores"), "clustersets/stores.yaml": strings.Replace(testfleet.Set("stores"),
-				"matchLabels: {tier: store}", "matchExpressions: [{key: tier, operator: In, values: [store]}]", 1)},
+			testfleet.Files{value: w.seal("db", "set/stores"), "clustersets/stores.yaml": strings.Replace(
+				testfleet.Set("stores"), "matchLabels: {tier: store}",
+				"matchExpressions: [{key: tier, operator: In, values: [store]}]", 1)},
 			[]string{"set/stores: changed shop Secret shop/db by build " + value}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,12 +29,13 @@ var ofFlux = map[string]map[string]string{
 var ofFleetSync = []string{"url", "ref", "tag", "semver", "secretRef", "proxySecretRef", "verify", "provider",
 	"recurseSubmodules", "include", "sparseCheckout", "acceptRewrites", "keyService"}
 
+const fluxPage = "docs/reference/from-flux.md has its fields"
+
 // ofKinds are kinds that stand where one of ours belongs.
 var ofKinds = map[string]string{
-	"Kustomization": "Flux's Kustomization is a Placement here, in placements/: docs/reference/from-flux.md has its fields",
-	"GitRepository": "Flux's GitRepository is a FleetSync here, which is applied to a cluster: docs/reference/from-flux.md " +
-		"has its fields",
-	"FleetSync": "a FleetSync is applied to a cluster, and not read from Git",
+	"Kustomization": "Flux's Kustomization is a Placement here, in placements/: " + fluxPage,
+	"GitRepository": "Flux's GitRepository is a FleetSync here, which is applied to a cluster: " + fluxPage,
+	"FleetSync":     "a FleetSync is applied to a cluster, and not read from Git",
 }
 
 // anyItem is the index of an item in a list.

@@ -15,6 +15,7 @@ import (
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/likely"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/mend"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/passed"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -139,7 +140,7 @@ func (a *app) fix() error {
 	if err != nil {
 		return err
 	}
-	fixes, kept := check.Fixes(repo.Tree, repo.Model)
+	fixes, kept := mend.Fixes(repo.Tree, repo.Model)
 	for _, fix := range fixes {
 		if err := atomicfile.Replace(repo.Abs(fix.File), fix.Old, fix.Data); err != nil {
 			return err

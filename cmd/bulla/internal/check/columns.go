@@ -1,18 +1,12 @@
 package check
 
-import (
-	"bytes"
-	"strconv"
-	"strings"
-
-	"go.yaml.in/yaml/v3"
-)
+import "github.com/bulla-dev/bulla/cmd/bulla/internal/written"
 
 // columns gives every finding with a line or a field the place where that is written: the
 // field's own or its nearest parent's line, and the column of the field on that line, else
 // where the line begins to say something.
 func columns(read func(file string) ([]byte, error), findings []Finding) {
-	files := map[string]*written{}
+	files := map[string]*written.Text{}
 	for i := range findings {
 		one := &findings[i]
 		if one.Line == 0 && one.Field == "" || one.Column > 0 {
@@ -21,100 +15,14 @@ func columns(read func(file string) ([]byte, error), findings []Finding) {
 		w := files[one.File]
 		if w == nil {
 			data, _ := read(one.File) // of what cannot be read the line is all there is
-			w = &written{data: data}
+			w = written.Of(data)
 			files[one.File] = w
 		}
 		if one.Line == 0 {
-			one.Line = w.line(one.Field)
+			one.Line = w.Line(one.Field)
 		}
 		if one.Line > 0 {
-			one.Column = w.column(one.Line, one.Field)
+			one.Column = w.Column(one.Line, one.Field)
 		}
 	}
-}
-
-// written is the text of one file.
-type written struct {
-	data      []byte
-	lines     [][]byte
-	documents []*yaml.Node
-}
-
-func (w *written) read() {
-	if w.lines == nil {
-		w.lines = bytes.Split(w.data, []byte("\n"))
-		w.documents = documents(w.data)
-	}
-}
-
-// line is that of a field or of the nearest parent that is written; 0 where none is.
-func (w *written) line(field string) int {
-	w.read()
-	for ; field != ""; field = field[:max(0, strings.LastIndexAny(field, ".["))] {
-		for _, document := range w.documents {
-			if at := fieldAt(document, field); at != nil {
-				return at.Line
-			}
-		}
-	}
-	return 0
-}
-
-// column counts bytes from 1; 0 where the file has no such line.
-func (w *written) column(line int, field string) int {
-	w.read()
-	if line > len(w.lines) {
-		return 0
-	}
-	text := w.lines[line-1]
-	for _, document := range w.documents {
-		if at := fieldAt(document, field); at != nil && at.Line == line && at.Column > 0 {
-			return byteOf(text, at.Column)
-		}
-	}
-	return len(text) - len(bytes.TrimLeft(text, " \t")) + 1
-}
-
-// byteOf is the byte at which a character stands: YAML's columns count characters.
-func byteOf(text []byte, character int) int {
-	n := 0
-	for at := range string(text) {
-		if n++; n == character {
-			return at + 1
-		}
-	}
-	return len(text) + 1
-}
-
-// fieldAt finds where a field is written: its key, or its item in a list; nil where it
-// is not. Keys have dots, so each that the field may begin with is tried.
-func fieldAt(node *yaml.Node, field string) *yaml.Node {
-	if field == "" {
-		return nil
-	}
-	if node.Kind == yaml.SequenceNode {
-		index, rest, ok := strings.Cut(strings.TrimPrefix(field, "["), "]")
-		i, err := strconv.Atoi(index)
-		if !ok || err != nil || i < 0 || i >= len(node.Content) {
-			return nil
-		}
-		if rest = strings.TrimPrefix(rest, "."); rest != "" {
-			return fieldAt(node.Content[i], rest)
-		}
-		return node.Content[i]
-	}
-	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		rest, ok := strings.CutPrefix(field, key.Value)
-		switch {
-		case !ok:
-		case rest == "":
-			return key
-		case rest[0] == '.', rest[0] == '[':
-			if at := fieldAt(value, strings.TrimPrefix(rest, ".")); at != nil {
-				return at
-			}
-		}
-	}
-	return nil
 }

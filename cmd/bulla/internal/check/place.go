@@ -1,7 +1,6 @@
 package check
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/written"
 	"github.com/bulla-dev/bulla/kustomize"
 	"github.com/bulla-dev/bulla/kustomize/blame"
 )
@@ -56,23 +56,10 @@ func (c objects) documents(file string) []*yaml.Node {
 	}
 	var all []*yaml.Node
 	if data, err := c.tree.ReadFile(file); err == nil {
-		all = documents(data)
+		all = written.Documents(data)
 	}
 	c.parsed[file] = all
 	return all
-}
-
-// documents are those of a file, up to the first that is no YAML.
-func documents(data []byte) (all []*yaml.Node) {
-	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
-		var node yaml.Node
-		if decoder.Decode(&node) != nil {
-			return all
-		}
-		if len(node.Content) > 0 {
-			all = append(all, node.Content[0])
-		}
-	}
 }
 
 // follow walks along a JSON pointer; the key of what is not there is nil. For a

@@ -1,4 +1,4 @@
-package check_test
+package mend_test
 
 import (
 	"strings"
@@ -7,15 +7,20 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
+	"github.com/bulla-dev/bulla/cmd/bulla/internal/mend"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize/model"
 )
 
+func sealer(t *testing.T) testfleet.Sealer {
+	t.Helper()
+	spec := testfleet.NewRoot(t).Spec(1)
+	return testfleet.SealerOf(t, &spec)
+}
+
 // TestAFixLeavesALastLock: of one value, and takes what counts for nothing of the next.
 func TestAFixLeavesALastLock(t *testing.T) {
-	w := newWorld(t)
-	stub, err := w.sealer.Seal(testfleet.Secret{Name: "db", Namespace: "app", Targets: []string{"set/gone", "set/stores"},
+	stub, err := sealer(t).Seal(testfleet.Secret{Name: "db", Namespace: "app", Targets: []string{"set/gone", "set/stores"},
 		Values: map[string]string{"a": "1", "b": "2"}})
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +35,7 @@ func TestAFixLeavesALastLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fixes, kept := check.Fixes(tree, fleet)
+	fixes, kept := mend.Fixes(tree, fleet)
 	if len(kept) > 0 {
 		t.Errorf("kept %q", kept)
 	}
@@ -46,19 +51,23 @@ func TestAFixLeavesALastLock(t *testing.T) {
 // TestAFixLeavesLocksForWhatIsStillPlaced: whether a set, a cluster or that of a variant is
 // gone; the placement is what is wrong.
 func TestAFixLeavesLocksForWhatIsStillPlaced(t *testing.T) {
-	w := newWorld(t)
-	locked := w.sealed(t, func(s *testfleet.Secret) { s.Targets = []string{"set/stores", "set/gone", "set/left"} })
+	locked, err := sealer(t).File(testfleet.Secret{Name: "db", Namespace: "app", Values: map[string]string{"a": "1"},
+		Targets: []string{"set/stores", "set/gone", "set/left"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, placement := range map[string]string{
-		"a target":  on("{clusterSet: stores}, {clusterSet: gone}"),
-		"a variant": app("  variants: [{name: v, clusterSet: gone, path: apps/app}]\n"),
+		"a target": testfleet.Placement("app", "apps/app", "app", "{clusterSet: stores}, {clusterSet: gone}"),
+		"a variant": testfleet.Placement("app", "apps/app", "app", "{clusterSet: stores}") +
+			"  variants: [{name: v, clusterSet: gone, path: apps/app}]\n",
 	} {
 		tree := testfleet.Open(t, testfleet.Two().With(testfleet.Files{
-			"apps/app/db.yaml": locked, "placements/app.yaml": placement}))
+			"apps/app/db.yaml": string(locked), "placements/app.yaml": placement}))
 		fleet, err := model.Load(tree)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fixes, kept := check.Fixes(tree, fleet)
+		fixes, kept := mend.Fixes(tree, fleet)
 		if len(kept) != 1 || !strings.Contains(kept[0], "kept the locks for set/gone") ||
 			!strings.Contains(kept[0], "placement app still names it") {
 			t.Errorf("%s: kept %q", name, kept)

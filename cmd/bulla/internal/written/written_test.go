@@ -1,4 +1,4 @@
-package check
+package written
 
 import "testing"
 
@@ -29,13 +29,23 @@ spec: {other: 1}
 		{8, "spec.targets[7].clusterName", 3},
 		{10, "spec.other", 8}, {11, "spec", 1}, {99, "spec", 0},
 	} {
-		w := &written{data: []byte(file)}
-		if got := w.column(test.line, test.field); got != test.want {
+		w := Of([]byte(file))
+		if got := w.Column(test.line, test.field); got != test.want {
 			t.Errorf("line %d, field %q: column %d, want %d", test.line, test.field, got, test.want)
 		}
 	}
-	broken := &written{data: []byte("a: 1\n\tb: 2\n")}
-	if got := broken.column(2, "b"); got != 2 {
+	broken := Of([]byte("a: 1\n\tb: 2\n"))
+	if got := broken.Column(2, "b"); got != 2 {
 		t.Errorf("of what is no YAML, column %d, want 2", got)
+	}
+	if broken.Line("b") != 0 {
+		t.Error("of what is no YAML, a field has a line")
+	}
+	for field, want := range map[string]int{
+		"spec.targets[1].clusterSet": 7, "spec.targets[1].gone.a": 7, "spec.targets[9]": 5, "spec.gone": 4, "gone": 0, "": 0,
+	} {
+		if got := Of([]byte(file)).Line(field); got != want {
+			t.Errorf("field %q is in line %d, want that of it or its nearest parent, %d", field, got, want)
+		}
 	}
 }

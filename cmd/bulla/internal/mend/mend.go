@@ -1,4 +1,6 @@
-package check
+// Package mend takes out of a fleet what counts for nothing, where that is certain: nobody
+// gains or loses anything by it.
+package mend
 
 import (
 	"fmt"
