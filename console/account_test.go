@@ -3,6 +3,7 @@ package console_test
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	standin "github.com/bulla-dev/bulla/fixtures/forge"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -182,11 +184,19 @@ func TestPeopleRequestAsThemselves(t *testing.T) {
 // opened has the draft requested, and holds the pull request to whose it is.
 func (c *colleagues) opened(at string, looked url.Values, number int, login, author string) {
 	c.Helper()
-	w := c.press(at+"/propose", looked)
-	branch, ok := strings.CutPrefix(w.Header().Get("Location"), "/requests/")
-	if !ok {
-		c.Fatalf("%d, %s", w.Code, w.Body)
-	}
+	var branch string
+	wait.For(c.T, "the request is made", func() error { // who is told that Gitea is late presses again
+		w := c.press(at+"/propose", looked)
+		var ok bool
+		if branch, ok = strings.CutPrefix(w.Header().Get("Location"), "/requests/"); ok {
+			return nil
+		}
+		err := fmt.Errorf("%d, %s", w.Code, w.Body)
+		if strings.Contains(w.Body.String(), "Try again") {
+			return err
+		}
+		return wait.Final{Err: err}
+	})
 	var request struct {
 		User struct{ Login string }
 		Head struct{ Ref, Sha string }

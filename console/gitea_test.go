@@ -7,11 +7,12 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/desk/forge"
 	standin "github.com/bulla-dev/bulla/fixtures/forge"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 // TestARealGitea: a change is pushed to it, its pull request opened once, reviewed, merged
@@ -39,11 +40,7 @@ func TestARealGitea(t *testing.T) {
 
 	commit := a.commit("a")
 	for range 2 {
-		done := a.propose(commit, "bulla/a")
-		for deadline := time.Now().Add(time.Minute); done.NotOpened != nil && time.Now().Before(deadline); {
-			done = a.propose(commit, "bulla/a") // as a person presses again, where the machine is slow
-		}
-		if done.NotOpened != nil || done.Number != 1 || done.Link != g.URL+"/ann/fleet/pulls/1" {
+		if done := a.opens(commit, "bulla/a"); done.Number != 1 || done.Link != g.URL+"/ann/fleet/pulls/1" {
 			t.Fatalf("%+v", done)
 		}
 	}
@@ -55,24 +52,18 @@ func TestARealGitea(t *testing.T) {
 	a.shows("/requests/bulla/a", "pull request 1", "by ann", "1 of 1 check failed", "nobody has approved it")
 	a.shows("/requests", "Pull request 1", "(you)")
 
-	merge := func() error {
+	wait.For(t, "it is merged", func() error { // Gitea looks for conflicts first
 		return g.Ask(http.MethodPost, "/repos/"+g.Repository+"/pulls/1/merge",
 			map[string]any{"Do": "squash", "delete_branch_after_merge": true}, nil)
-	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(500 * time.Millisecond) {
-		if err = merge(); err == nil || time.Now().After(deadline) { // it looks for conflicts first
-			break
-		}
-	}
-	a.must(err)
+	})
 	a.shows("/requests/bulla/a", "The forge has merged it. The clone")
 	a.must(a.proposals.Git.Fetch(t.Context()))
 	a.shows("/requests/bulla/a", "Merged into main with", "you are not logged in to the key service")
 
-	done := a.propose(a.commit("b"), "bulla/b")
+	done := a.opens(a.commit("b"), "bulla/b")
 	a.must(g.Ask(http.MethodPatch, "/repos/"+g.Repository+"/pulls/2", map[string]any{"state": "closed"}, nil))
 	a.shows("/requests/bulla/b", "closed without being merged")
-	if again := a.propose(commitOf(t, a, "bulla/b"), "bulla/b"); again.NotOpened != nil || again.Number != done.Number+1 {
+	if again := a.opens(commitOf(t, a, "bulla/b"), "bulla/b"); again.Number != done.Number+1 {
 		t.Errorf("again: %+v", again)
 	}
 	a.proposals.Place.Token = "wrong"
@@ -80,6 +71,17 @@ func TestARealGitea(t *testing.T) {
 	if refused.NotOpened == nil || !strings.Contains(fault.Hint(refused.NotOpened), "is wrong, or expired") {
 		t.Errorf("with a wrong token: %v", refused.NotOpened)
 	}
+}
+
+// opens proposes until there is a pull request, as a person presses again: a busy Gitea says
+// late that it has a branch.
+func (a *asking) opens(commit, branch string) (done console.Proposed) {
+	a.Helper()
+	wait.For(a.T, "a pull request of "+branch+" is opened", func() error {
+		done = a.propose(commit, branch)
+		return done.NotOpened
+	})
+	return done
 }
 
 // commitOf is what the remote has.

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -15,6 +14,7 @@ import (
 	sealer "github.com/bulla-dev/bulla/console/sealer/static"
 	"github.com/bulla-dev/bulla/fixtures/browser"
 	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/sealing/reference"
 )
 
@@ -63,12 +63,10 @@ func TestAReferenceIsChangedInABrowser(t *testing.T) {
 	}
 	b.Act(t, chromedp.Click(".decide button.primary"))
 	branch := ""
-	for range 600 {
-		if branch = w.repo.Git(t, "for-each-ref", "--format=%(refname:short)", "refs/heads/bulla/"); branch != "" {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	wait.Until(t, "the branch is made", func() bool {
+		branch = w.repo.Git(t, "for-each-ref", "--format=%(refname:short)", "refs/heads/bulla/")
+		return branch != ""
+	})
 	file := w.repo.Git(t, "show", branch+":"+dbFile) + "\n"
 	now, err := api.ParseSealedReference(dbFile, []byte(file))
 	if err != nil || now.Spec.Stub.Digest == before.Spec.Stub.Digest {

@@ -17,6 +17,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/softkey"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -296,12 +297,9 @@ func TestALongListHasPages(t *testing.T) {
 		files[fmt.Sprintf("apps/app/more-%02d.yaml", i)] = testfleet.Stub(fmt.Sprintf("more-%02d", i))
 	}
 	w.repo.Commit(t, "many", files)
-	for range 300 { // no page waits for a build
-		if strings.Contains(w.get("/secrets").Body.String(), "of 61") {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	wait.Until(t, "all are built", func() bool { // no page waits for a build
+		return strings.Contains(w.get("/secrets").Body.String(), "of 61")
+	})
 	w.shows("/secrets", http.StatusOK, "1 to 50 of 61 secrets", "from=50", "more-48<", "!more-49<")
 	w.shows("/secrets?from=50", http.StatusOK, "51 to 61 of 61", "more-59<", "!more-48<")
 	w.shows("/secrets?from=50&q=more", http.StatusOK, "51 to 60 of 60", "/secrets?from=0&amp;q=more")

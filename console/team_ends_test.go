@@ -127,13 +127,8 @@ func TestAPageThatIsClosedEndsNoSession(t *testing.T) {
 	r.Host = strings.TrimPrefix(w.url, "https://")
 	r.AddCookie(b.cookie("bulla"))
 	w.ServeHTTP(httptest.NewRecorder(), r)
-	select {
-	case code := <-given:
-		if code != http.StatusOK {
-			t.Fatalf("the provider gave nothing: %d", code)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("the provider was not asked")
+	if code := wait.Receive(t, "the provider is asked", given); code != http.StatusOK {
+		t.Fatalf("the provider gave nothing: %d", code)
 	}
 	if p := b.get("/"); p.StatusCode != http.StatusOK || !b.isIn(ada) {
 		t.Errorf("who closed a page is out: %d %s", p.StatusCode, p.text)

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/bulla-dev/bulla/fixtures/browser"
 	"github.com/bulla-dev/bulla/fixtures/canary"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 	"github.com/bulla-dev/bulla/kustomize"
 )
 
@@ -125,13 +125,10 @@ func TestSomebodyWhoNeverSawYAMLGivesAPassword(t *testing.T) {
 	}
 	b.Act(t, chromedp.Click(`form[action$="/propose"] button.primary`))
 	branch := ""
-	for range 600 {
-		if branch != "" {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
+	wait.Until(t, "the branch is made", func() bool {
 		branch = repo.Git(t, "for-each-ref", "--format=%(refname:short)", "refs/heads/bulla/")
-	}
+		return branch != ""
+	})
 	file := repo.Git(t, "show", branch+":apps/app/payments-db.yaml")
 	if !strings.Contains(file, "DB_PASSWORD") || !strings.Contains(file, "set/stores") {
 		t.Error(file)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/console/guard"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 func asRefusal(err error, to **guard.Refusal) bool { return errors.As(err, to) }
@@ -276,7 +277,7 @@ func TestASlowBodyEnds(t *testing.T) {
 	fmt.Fprintf(conn, "POST /change HTTP/1.1\r\nHost: %s\r\nCookie: %s=%s\r\n"+
 		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\ncsrf=", w.address,
 		w.cookie.Name, w.cookie.Value)
-	conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(wait.Patience()))
 	answer, err := io.ReadAll(conn)
 	if err != nil || !strings.Contains(string(answer), " 400 ") || w.changed() != 0 {
 		t.Errorf("%v %s", err, answer)

@@ -89,7 +89,6 @@ func TestAPushOverSSH(t *testing.T) {
 	w.must(os.WriteFile(key, w.repo.SSHKey, 0o600))
 	w.must(os.WriteFile(hosts, nil, 0o600))
 	r := w.with(w.repo.SSHURL())
-	r.Patience = time.Minute
 	r.Env = append(r.Env, "GIT_SSH_COMMAND=ssh -F /dev/null -i "+key+" -o UserKnownHostsFile="+hosts)
 	err := w.propose(r, "bulla/ssh")
 	if !errors.Is(err, proposal.ErrDenied) || !strings.Contains(fault.Hint(err), "host's key") {
@@ -137,6 +136,9 @@ func TestWhyABranchWasNotMade(t *testing.T) {
 		"silence":        {at + silence(t) + "/fleet.git", proposal.ErrUnreachable, "does not answer"},
 	} {
 		r := w.with(test.address)
+		if name == "silence" {
+			r.Patience = 3 * time.Second
+		}
 		both := map[string]error{"push": w.propose(r, "bulla/x"), "fetch": r.Fetch(t.Context())}
 		for what, err := range both {
 			if !errors.Is(err, test.kind) || !strings.Contains(fault.Hint(err), test.hint) ||

@@ -116,7 +116,7 @@ func (w *world) seen() string {
 func (w *world) with(address string) proposal.Repository {
 	w.in("remote", "add", "other", address)
 	r := w.Repository
-	r.Remote, r.Patience = "other", 3*time.Second
+	r.Remote = "other"
 	return r
 }
 

@@ -2,6 +2,7 @@ package uicmd
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/bulla-dev/bulla/console/clone"
 	"github.com/bulla-dev/bulla/desk/forge"
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
+	"github.com/bulla-dev/bulla/fixtures/wait"
 )
 
 // TestItEndsWhenNobodyUsesIt: what somebody left open waits for whoever comes by.
@@ -35,13 +37,9 @@ func TestItEndsWhenNobodyUsesIt(t *testing.T) {
 	ended := make(chan error, 1)
 	local := c.Local(listener.Addr().(*net.TCPAddr).Port, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	go func() { ended <- r.serve(context.Background(), listener, local) }()
-	select {
-	case err := <-ended:
-		if err != nil || !strings.Contains(said.String(), "nobody used the console") {
-			t.Errorf("%v, %s", err, said.String())
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("it goes on for ever")
+	err = wait.Receive(t, "it ends", ended)
+	if err != nil || !strings.Contains(said.String(), "nobody used the console") {
+		t.Errorf("%v, %s", err, said.String())
 	}
 	if _, err := http.Get("http://" + address + "/"); err == nil {
 		t.Error("it still answers")
@@ -76,15 +74,13 @@ func TestItSeesWhatWasMergedSince(t *testing.T) {
 		}
 	}()
 	merged := upstream.Commit(t, "merged", nil)
-	for range 300 {
-		if s, err := c.Snapshot(ctx); err == nil && s.Commit == merged {
-			break
+	wait.For(t, "what was merged is shown", func() error {
+		s, err := c.Snapshot(ctx)
+		if err == nil && s.Commit != merged {
+			err = errors.New("another commit is")
 		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	if s, err := c.Snapshot(ctx); err != nil || s.Commit != merged {
-		t.Errorf("what was merged is not shown: %v", err)
-	}
+		return err
+	})
 	alone, p := open("refs/heads/main")
 	follow(ctx, alone, p, time.Millisecond)
 	if _, follows := alone.Fetched(); follows {
