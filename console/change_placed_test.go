@@ -29,7 +29,7 @@ func TestAnApplicationIsTakenFromOneClusterAndPlacedOnMore(t *testing.T) {
 	form := func(kind, target string) url.Values { return url.Values{"kind": {kind}, "target": {target}} }
 
 	d := w.leads(appPage+"/clusters", form("leave", "cluster/two"))
-	w.shows("/drafts/"+d.ID, http.StatusOK, "app: take away from cluster/two", "lost", "app/db",
+	w.shows("/drafts/"+d.ID, http.StatusOK, "app: take away from cluster/two", "Lost", "app/db",
 		">Make the pull request</button>")
 	w.repo.Commit(t, "without two", testfleet.Files{"placements/app.yaml": string(d.Files["placements/app.yaml"])})
 	w.shows(appPage+"/clusters", http.StatusOK, "It is on 1 cluster",

@@ -17,17 +17,6 @@ import (
 	"github.com/bulla-dev/bulla/desk/values"
 )
 
-// stepsOf are those that a draft goes through: a change of what is there has no wizard.
-func stepsOf(k draft.Kind) []string {
-	switch {
-	case k == draft.New:
-		return wizard.Steps
-	case k.Seals():
-		return []string{"Change", "Values", "Preview"}
-	}
-	return []string{"Change", "Preview"}
-}
-
 // owner is whose drafts are shown: nobody else finds them.
 func owner(r *http.Request) string {
 	p := person(r.Context())
@@ -82,7 +71,7 @@ func (c *Console) sealPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	through := stepsOf(d.Kind)
+	through := wizard.StepsOf(d.Kind)
 	body := valuesPage{Draft: d, Steps: through, At: len(through) - 2, Asked: fieldsOf(d.Choice), Back: d.Begun}
 	if err := c.canSeal(); err != nil {
 		body.Cannot = err.Error()
@@ -92,7 +81,7 @@ func (c *Console) sealPage(w http.ResponseWriter, r *http.Request) error {
 			body.Weak = append(body.Weak, weak)
 		}
 	}
-	return c.show(w, r, page{Template: "seal.html", Title: "Values", Section: "new", Body: body})
+	return c.show(w, r, page{Template: "seal.html", Title: "Values", Section: wizard.SectionOf(d.Kind), Body: body})
 }
 
 // fieldsOf are what a person types; none where the browser makes all.
@@ -203,7 +192,7 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, again looked
 		http.Redirect(w, r, "/drafts/"+d.ID+"/seal", http.StatusSeeOther)
 		return nil
 	}
-	through := stepsOf(d.Kind)
+	through := wizard.StepsOf(d.Kind)
 	body := map[string]any{"Steps": through, "At": len(through) - 1, "Draft": d, "Anew": again.Anew,
 		"Failed": problemOf(again.Failed)}
 	now, err := c.drafts.Current(r.Context(), d, false)
@@ -224,7 +213,8 @@ func (c *Console) previewed(w http.ResponseWriter, r *http.Request, again looked
 	if again.Failed != nil {
 		status = http.StatusBadGateway
 	}
-	return c.show(w, r, page{Template: "draft.html", Title: p.Title(), Section: "new", Status: status, Body: body})
+	return c.show(w, r, page{Template: "draft.html", Title: p.Title(), Section: wizard.SectionOf(d.Kind), Status: status,
+		Body: body})
 }
 
 // committing makes commits in the name of who asks.
@@ -283,7 +273,11 @@ func (c *Console) propose(w http.ResponseWriter, r *http.Request) error {
 
 // dropDraft forgets a draft.
 func (c *Console) dropDraft(w http.ResponseWriter, r *http.Request) error {
+	to := "/new"
+	if d, err := c.draftOf(r); err == nil && d.Kind != draft.New {
+		to = "/"
+	}
 	c.drafts.Drop(r.PathValue("id"), owner(r))
-	http.Redirect(w, r, "/new", http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }

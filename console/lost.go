@@ -134,8 +134,9 @@ func (b *lostBody) ask(ctx context.Context, c *Console, log *logbook.Log, s *clo
 	note, err := rotation.CheckGone(s.Model, b.Cluster)
 	switch {
 	case err != nil:
-		b.InFleet = troubleOf("Take it out first", err)
-		b.Member = member
+		if b.Member = member; !member {
+			b.InFleet = troubleOf("Take it out first", err)
+		}
 	case note != "":
 		b.InFleet = &notice{What: note, Tone: "warn"}
 	}

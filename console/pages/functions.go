@@ -27,6 +27,7 @@ var functions = template.FuncMap{
 	"progress":    progress,
 	"short":       short,
 	"state":       state,
+	"value":       func(field string) string { return strings.TrimPrefix(field, "/data/") },
 }
 
 // first are at most n items of a list, after what comes behind them: a page shows the former,

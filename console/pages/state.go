@@ -22,6 +22,10 @@ const (
 		`<path d="M8 6.4v3.4M8 11.7v.2" class="cut"/>`
 	cross = `<path d="M5.2 1.8h5.6l3.4 3.4v5.6l-3.4 3.4H5.2l-3.4-3.4V5.2z" fill="currentColor"/>` +
 		`<path d="m5.8 5.8 4.4 4.4m0-4.4-4.4 4.4" class="cut"/>`
+	minus = `<circle cx="8" cy="8" r="6" fill="currentColor"/><path d="M5 8h6" class="cut"/>`
+	plus  = ring + `<path d="M5.4 8h5.2M8 5.4v5.2" stroke="currentColor" stroke-width="1.5"/>`
+	turn  = `<path d="M12.6 9.6A5 5 0 1 1 12 5" fill="none" stroke="currentColor" stroke-width="1.5"/>` +
+		`<path d="M13.4 2.4v4h-4z" fill="currentColor"/>`
 	pause = ring + `<path d="M6.6 5.8v4.4M9.4 5.8v4.4" stroke="currentColor" stroke-width="1.5"/>`
 )
 
@@ -36,9 +40,12 @@ var tones = map[string]tone{
 	"late": {"warn", triangle}, "silent": {"warn", triangle}, "warning": {"warn", triangle},
 	"promoted": {"ok", check}, "missing": {"bad", cross}, "leaving": {"faint", dash},
 	"failed": {"bad", cross}, "refused": {"bad", cross}, "denied": {"bad", cross}, "revoked": {"bad", cross},
-	"stalled": {"bad", cross}, "problem": {"bad", cross}, "unreachable": {"bad", cross}, "lost": {"bad", cross},
+	"stalled": {"bad", cross}, "problem": {"bad", cross}, "unreachable": {"bad", cross},
 	"not verified": {"bad", cross},
 	"unknown":      {"faint", dots},
+	// What a change does, of the plan's words.
+	"gained": {"info", plus}, "added": {"info", plus}, "changed": {"info", half}, "moved": {"info", half},
+	"lost": {"warn", minus}, "removed": {"faint", dash}, "restarted": {"warn", turn}, "waits": {"warn", pause},
 }
 
 // state is a state in words, with its shape and colour, and a capital as all have. One that the table does not have
