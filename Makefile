@@ -37,10 +37,17 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Each with its CGO_ENABLED: the key service alone speaks to a token, by a library in C.
+PROGRAMS := bulla:0 bulla-console:0 bulla-controller:0 bulla-keyservice:1
+
+# $(call compile,OUTPUT,PACKAGE,NAME) builds a program as it is released, and says how far it is.
+compile = $(GO) build -v -trimpath -ldflags '$(LDFLAGS)' -o $(1) $(2) 2>&1 | \
+	GO='$(GO)' fixtures/progress.sh $(3) -trimpath -ldflags '$(LDFLAGS)' $(2)
+
 build: sealer ## Build bulla, bulla-console, bulla-controller and bulla-keyservice into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla ./cmd/bulla-console \
-		./cmd/bulla-controller
-	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/bulla-keyservice
+	@n=0; for program in $(PROGRAMS); do n=$$((n + 1)); name=$${program%:*}; \
+		echo "bin/$$name, program $$n of $(words $(PROGRAMS))"; \
+		export CGO_ENABLED=$${program#*:}; $(call compile,$(BIN)/,./cmd/$$name,bin/$$name); done
 
 # Into what bulla and bulla-console embed, which serve it to browsers.
 sealer: ## Build what a browser seals with
@@ -48,7 +55,8 @@ sealer: ## Build what a browser seals with
 		sort | xargs sha256sum | cat - <($(GO) version) > .cache/sealer.now; \
 		cmp -s .cache/sealer.now .cache/sealer && [[ -e console/sealer/static/built/sealer.wasm.br ]] || { \
 		echo "console/sealer/static/built/sealer.wasm.br"; \
-		$(GO) run -trimpath ./console/sealer/pack -o console/sealer/static/built && mv .cache/sealer.now .cache/sealer; }
+		$(GO) run -v -trimpath ./console/sealer/pack -v -o console/sealer/static/built 2>&1 | \
+			fixtures/progress.sh "what a browser seals with" && mv .cache/sealer.now .cache/sealer; }
 
 kube: bin/kube ## Make the control plane for tests, bin/kube (once; minutes. BULLA_PREBUILT=no: no download)
 bin/kube: $(wildcard fixtures/kube/* fixtures/kwok/* fixtures/prebuilt/*.sh fixtures/prebuilt/*.sha512)
@@ -146,7 +154,7 @@ bench-against: softhsm ## Compare benchmarks with COMMIT's, in turn (ROUNDS=5 BE
 	BENCHSTAT=$(BENCHSTAT) fixtures/bench-against.sh $(COMMIT)
 
 # Built as bulla is: with other flags eight hundred packages would be compiled once more.
-DEMO = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/.demo ./fixtures/demo
+DEMO = (export CGO_ENABLED=0; $(call compile,$(BIN)/.demo,./fixtures/demo,the story))
 
 demo: build kube softhsm ## Tell the whole story on real parts, every sentence checked (KEEP=1: it stays, console open)
 	@$(DEMO) && exec $(BIN)/.demo -bin $(BIN) $(if $(KEEP),-keep)

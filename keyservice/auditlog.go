@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/clerk"
 	"github.com/bulla-dev/bulla/keyservice/keyservicev1"
@@ -101,7 +102,7 @@ func (s *auditing) ProveConsistency(ctx context.Context, in *keyservicev1.ProveC
 	}
 	proof, err := state.Growth(ctx, int64(older), int64(newer))
 	if errors.Is(err, store.ErrLog) {
-		err = fmt.Errorf("%w; see docs/operations.md", err)
+		err = fmt.Errorf("%w; see %soperations/audit-log-mismatch.md", err, manual.At)
 	}
 	if err != nil {
 		return nil, s.Refuse(keyservicev1.ReasonUnavailable, err, "cluster", who.Name)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/kustomize/built"
 	"github.com/bulla-dev/bulla/kustomize/internal/check"
 	"github.com/bulla-dev/bulla/kustomize/internal/kept"
@@ -95,7 +96,8 @@ func MaybeRunBuildWorker() { worker.MaybeRun() }
 func (b *Builder) Processes() int64 { return b.processes.Load() }
 
 // ConfinementHint says what to do about what [Builder.Unconfined] names.
-const ConfinementHint = "the kernel or the container refuses it; docs/security-model.md says what each part is for"
+const ConfinementHint = "the kernel or the container refuses it; what each part is for: " +
+	manual.At + "security-model.md"
 
 // Unconfined names what builds on this system lack of their confinement, none for
 // nothing. It starts a process that builds nothing.

@@ -6,12 +6,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/controllers/metrics"
 	watch "github.com/bulla-dev/bulla/controllers/notify"
 	"github.com/bulla-dev/bulla/notify"
 )
 
-const notifyHint = "docs/operations/notifications.md shows the file"
+const notifyHint = "the file is shown at " + manual.At + "operations/notifications.md"
 
 // addNotifications has changes of how things stand sent, where a file says to whom.
 func addNotifications(mgr ctrl.Manager, path string, m *metrics.Metrics) error {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/fleettext"
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -70,8 +71,8 @@ lost fleet, and two-lock stubs are refused.
 fleet keeps its id, its recovery recipients and all that is no key, and the lost
 sealing keys are Retired. Where the token that is named for the root key has it
 still, it signs and stays; else there is a new one, which must be pinned anew. Then
-"bulla recover" locks what is in Git to the new key. docs/operations.md has the
-whole way, and "make drill-recovery" walks it.`,
+"bulla recover" locks what is in Git to the new key. The whole way is at
+` + manual.At + `operations/recovery.md`,
 		Example: `  age-keygen -pq -o recovery.key   # then keep it offline
   bulla-keyservice init --name acme --module /usr/lib/softhsm/libsofthsm2.so \
     --token-label acme --pin-file pin --root-token-label acme-root --root-pin-file root-pin \

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/keyservice"
 	"github.com/bulla-dev/bulla/keyservice/authority"
 	"github.com/bulla-dev/bulla/keyservice/config"
@@ -59,10 +60,11 @@ func hintOf(err error) string {
 		return setup.Hint
 	case errors.Is(err, authority.ErrOtherToken):
 		return "if the token was lost and replaced, give the service a new store and keep the old one: " +
-			"docs/operations.md, Recovery"
+			manual.At + "operations/recovery.md"
 	case errors.Is(err, keyservice.ErrRootInToken):
-		return "`bulla-keyservice root move` and `root forget` bring it into a token of its own, docs/operations.md says " +
-			"how; rootInServiceToken: accepted in the configuration where somebody decided that whoever runs code in this " +
+		return "`bulla-keyservice root move` and `root forget` bring it into a token of its own, see " +
+			manual.At + "operations/keys.md; rootInServiceToken: accepted in the configuration where somebody decided " +
+			"that whoever runs code in this " +
 			"service may sign as root"
 	case errors.Is(err, hsm.ErrPIN):
 		return "it was tried once and is not tried again, because tokens lock; check the PIN file"

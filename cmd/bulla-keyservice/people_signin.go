@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/keyservice/protocol"
@@ -37,8 +38,8 @@ func printSignIn(cmd *cobra.Command, file string, stdout io.Writer) error {
 		return err
 	}
 	if !config.OIDC.On() {
-		return fault.New("docs/operations/people.md says how: oidc: {issuer: …, clientID: …, groups: […]}",
-			"%s has no OpenID provider", file)
+		return fault.New("oidc: {issuer: …, clientID: …, groups: […]} in there names it: "+
+			manual.At+"operations/people.md", "%s has no OpenID provider", file)
 	}
 	authority, rows, err := openAuthority(cmd.Context(), config)
 	if err != nil {

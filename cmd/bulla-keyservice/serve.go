@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/version"
@@ -133,7 +134,7 @@ func providers(file string) ([]notify.Provider, error) {
 	read, err := notify.Load(file)
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("read notificationsFile: %w", err),
-			"docs/operations/notifications.md shows the file")
+			"the file is shown at "+manual.At+"operations/notifications.md")
 	}
 	return read, nil
 }

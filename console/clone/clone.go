@@ -130,7 +130,7 @@ func (c *Clone) resolve() (*Snapshot, error) {
 	}
 	if c.last != nil && !c.follows(commit) {
 		return nil, &rewrittenError{fault.New("the key service and every cluster refuse such a history: put the branch "+
-			"back, or have an operator accept it (docs/operations/rewritten-history.md); without a login, start this again",
+			"back, or have an operator accept it (`bulla history accept --help`); without a login, start this again",
 			"read branch: history was rewritten: %s does not come after %s, which was shown before",
 			short(commit), short(c.last.Commit))}
 	}

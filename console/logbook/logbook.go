@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/keyservice/audit"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -67,7 +68,7 @@ func (b *Books) Of(admin auditlog.Admin, fleet *api.Fleet) (*Log, error) {
 		return nil, err
 	}
 	if _, err := audit.FleetVerifier(&fleet.Spec); err != nil {
-		return nil, fault.NewTrust("an operator adds it: see docs/operations.md", "%w", err)
+		return nil, fault.NewTrust("an operator adds it: "+manual.At+"operations/keys.md", "%w", err)
 	}
 	one, key := b.of(fleet.Spec.ID), fleet.Spec.LogKey
 	return &Log{admin: admin, log: client.NewLog(func() string { return key }, one.seen), turn: one.turn}, nil

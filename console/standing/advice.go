@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -19,15 +20,15 @@ var advice = map[string]string{
 	"FleetRolledBack":   "Put the newest fleet.yaml back, and find out who put the old one there.",
 	"GitOperationFailed": "The message has what Git said. Look at the address, the credentials and the network; " +
 		"it is tried again by itself.",
-	"HistoryRewritten":  "Put the branch back, or accept one head by name (docs/operations/rewritten-history.md).",
+	"HistoryRewritten":  "Put the branch back, or accept one head by name (`bulla history accept --help`).",
 	"HistoryTooLong":    "Push in smaller steps, or accept the tip as a rewritten history.",
 	"CommitNotVerified": "Sign the commit in the message, and push the branch again.",
 	"InvalidFleet":      "Mend fleet.yaml: the message has file, line and field.",
 	"Conflict":          "Remove one of the two claims, or choose another namespace.",
 	"KeyServiceUnavailable": "Nothing on the cluster: what runs keeps running, and it is asked again every few seconds. " +
 		"Is the key service up?",
-	"UnsealDenied":     "The message has the key service's code: docs/reference/conditions.md says what it means.",
-	"NoServiceAccount": "Name a service account in the placement (docs/operations/accounts.md).",
+	"UnsealDenied":     "The message has the key service's code. What it means: " + manual.Reasons,
+	"NoServiceAccount": "Name a service account in the placement: " + manual.At + "operations/accounts.md",
 	"StubMissing":      "Bring the stub back into the key service's store, or take the commit back.",
 	"Denied":           "An operator denies it for a time. `bulla deny ls` says who, until when and why.",
 	"WaitingForWindow": "Nothing. To have it now, change spec.windows in Git.",
@@ -35,7 +36,7 @@ var advice = map[string]string{
 		"come back is let out by maxUnavailable.",
 	"Suspended":        "Resume it where it was suspended: in Git, or on the cluster.",
 	"UnsealFailed":     "Seal the value again: it was sealed for another object.",
-	"AuditLogMismatch": "Nothing of the answer was used. See docs/operations/audit-log-mismatch.md.",
+	"AuditLogMismatch": "Nothing of the answer was used. What now: " + manual.At + "operations/audit-log-mismatch.md",
 	"ApplyFailed":      "The message names the object and why; it is tried again by itself.",
 	"Contested":        "Stop who else changes the object, or take it out of Git.",
 	"PruneBlocked":     "Check what goes, then consent by an annotation on the cluster, or in fleet.yaml for many.",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/desk/ledger"
 )
 
@@ -30,7 +31,7 @@ func (f *Fleet) ofService(l *list) {
 	s := f.Status
 	if s.Refused != nil {
 		l.add(Problem{What: "The repository's newest commit is refused", Why: s.Refused.Says(s.Time), weight: weightFleet + 1,
-			Do: "Mend it, or take it off the branch: docs/operations/tip-refused.md."}, "", nil)
+			Do: "Mend it, or take it off the branch: " + manual.At + "operations/tip-refused.md"}, "", nil)
 	}
 	for _, d := range s.Denied {
 		l.add(Problem{What: "Denied by " + d.Person + ": " + d.What(), Application: d.Placement, Cluster: d.Cluster,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/internal/say"
@@ -78,9 +79,10 @@ func logMismatch(err *client.LogError) *loop.Error {
 // mismatchHint is for whoever reads the condition. Numbers are in the log: a
 // message that changed with every try would be an event each.
 const mismatchHint = `somebody rewrote the log or put an old copy of it in its place; ` +
-	`see "When the audit log does not agree" in docs/operations.md before anything is changed`
+	`before anything is changed, read ` + manual.At + `operations/audit-log-mismatch.md`
 
-const memoryHint = `find out who wrote to it; see "When the audit log does not agree" in docs/operations.md before it is deleted`
+const memoryHint = `find out who wrote to it; before it is deleted, read ` + manual.At +
+	`operations/audit-log-mismatch.md`
 
 // refusal says why one stub was refused. At another head than ours it may be
 // granted when the two meet.

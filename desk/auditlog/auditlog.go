@@ -15,6 +15,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/files"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/desk/trust"
 	"github.com/bulla-dev/bulla/keyservice/audit"
@@ -113,14 +114,15 @@ func Refused(err error) error {
 	if errors.As(err, new(*client.LogError)) {
 		return fault.NewTrust(
 			"the log was rewritten, or an old copy of it was put in its place; keep your export, tell the security team, and "+
-				"see docs/operations.md",
+				"read "+manual.At+"operations/audit-log-mismatch.md",
 			"%w", err)
 	}
 	var memory *client.MemoryError
 	if errors.As(err, &memory) {
 		return fault.NewTrust(
 			"whoever damaged it may have rewritten the log: hold an older export against the service's log, then move "+
-				memory.Where+" away to believe the log as it is shown now; see docs/operations.md", "%w", err)
+				memory.Where+" away to believe the log as it is shown now; "+manual.At+"operations/audit-log-mismatch.md",
+			"%w", err)
 	}
 	return login.Refused(err)
 }

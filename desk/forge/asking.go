@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/kustomize/printable"
 )
 
@@ -134,7 +135,7 @@ func (p Place) hint(status int, wait string) string {
 		return "the token in " + p.TokenFrom + " is wrong, or expired: make another one"
 	case http.StatusForbidden:
 		return "the token in " + p.TokenFrom + " may not do that: " + p.needs() +
-			"; a job for a fork's pull request gets one that only reads, see docs/how-to/plan.md"
+			"; a job for a fork's pull request gets one that only reads: " + manual.At + "how-to/plan.md"
 	case http.StatusNotFound:
 		return fmt.Sprintf("there is no %s, or the token in %s may not see it: %s; the address was %s", p, p.TokenFrom,
 			p.needs(), p.URL)

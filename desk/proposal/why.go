@@ -38,7 +38,7 @@ var reasons = []struct {
 		`|repository .* not found|no such remote|could not be found`), ErrDenied,
 		"there is no such repository, or whoever git signs in as may not see it: `git remote -v` shows the address"},
 	{regexp.MustCompile(`(?i)returned error: 413|pack exceeds maximum|file size limit|exceeds .* limit`), ErrRefused,
-		"it is too large for the remote: keep the values as references, see docs/how-to/large.md"},
+		"it is too large for the remote: keep the values as references (`bulla reference --help`)"},
 	{regexp.MustCompile(`(?i)returned error: (429|5\d\d)|rpc failed`), ErrUnreachable,
 		"the remote has trouble: press again later"},
 	{regexp.MustCompile(`(?i)could not resolve|couldn't (connect|resolve)|failed to connect` +

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/andybalholm/brotli"
@@ -17,15 +20,16 @@ import (
 
 func main() {
 	dir := flag.String("o", "", "the `folder` to write into")
+	tell := flag.Bool("v", false, "print each package that is compiled, as go build -v does")
 	level := flag.Int("level", brotli.BestCompression, "of brotli, 0 to 11")
 	flag.Parse()
-	if err := pack(*dir, *level); err != nil {
+	if err := pack(*dir, *level, *tell); err != nil {
 		fmt.Fprintln(os.Stderr, "error: build the sealer:", err)
 		os.Exit(1)
 	}
 }
 
-func pack(dir string, level int) error {
+func pack(dir string, level int, tell bool) error {
 	scratch, err := os.MkdirTemp("", "bulla-sealer-")
 	if err != nil {
 		return err
@@ -36,8 +40,14 @@ func pack(dir string, level int) error {
 	build := exec.Command("go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags=-s -w", "-o", program,
 		"github.com/bulla-dev/bulla/console/sealer/browser")
 	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
+	var said bytes.Buffer
+	build.Stderr = &said
+	if tell {
+		build.Args = slices.Insert(build.Args, 2, "-v")
+		build.Stderr = io.MultiWriter(os.Stderr, &said)
+	}
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
 	data, err := os.ReadFile(program)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/cmd/bulla-keyservice/internal/parts"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -40,8 +41,8 @@ func newCheckCommand() *cobra.Command {
 for, reads the attributes back, derives, signs and computes with them, and
 destroys them. It prints a line for each thing tried, and exits with 1 when one
 failed. Do it before the ceremony, and after the token's firmware or its mode
-changed. docs/hsm.md says what each is for, and has settings for tokens of
-several vendors.
+changed. What each is for, and settings for tokens of several vendors:
+` + manual.At + `hsm.md
 
 The PIN is tried once.`,
 		Example: `  bulla-keyservice hsm check --config keyservice.yaml
@@ -135,6 +136,6 @@ func (o *checkOptions) report(stdout io.Writer, checks []hsm.Check) error {
 	if o.format == render.Text {
 		fmt.Fprint(stdout, reasons)
 	}
-	return fault.New("docs/hsm.md says what each is for, and which settings of a token matter",
+	return fault.New("what each is for, and which settings of a token matter: "+manual.At+"hsm.md",
 		"the token does not do what a fleet needs of it")
 }

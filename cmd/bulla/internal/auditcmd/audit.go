@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/cmd/internal/render"
@@ -90,7 +91,8 @@ func (a run) logKey(flag string) (string, note.Verifier, error) {
 	spec := &repo.Model.Fleet.Spec
 	verifier, err := audit.FleetVerifier(spec)
 	if err != nil {
-		return "", nil, fault.NewTrust("an operator adds it: see docs/operations.md; or give --log-key", "%w", err)
+		return "", nil, fault.NewTrust("give --log-key, or have an operator add it: "+manual.At+"operations/keys.md",
+			"%w", err)
 	}
 	return spec.LogKey, verifier, nil
 }

@@ -27,7 +27,7 @@ func (f *fleet) checkAttributes() {
 				f.add(Finding{
 					Warning: true, File: entry.Path, Line: line,
 					Problem: attribute + " has a checkout differ from what Git keeps, which is what clusters read; " +
-						"hint: take it out, or check what Git keeps, as docs/hooks/pre-receive does",
+						"hint: take it out, or have a pre-receive hook check what Git keeps",
 				})
 			}
 		}

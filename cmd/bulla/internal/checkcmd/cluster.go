@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/charts"
@@ -155,14 +156,14 @@ func (a *run) fleetSync(ctx context.Context, cluster *kube.Cluster) (namespace s
 	case ready == nil:
 		a.failed("follows", "does the controller run? bulla logs", "it says nothing yet")
 	case ready.Status != metav1.ConditionTrue:
-		a.failed("follows", "docs/reference/conditions.md has what to do about "+ready.Reason, "%s: %s", ready.Reason,
+		a.failed("follows", manual.About(ready.Reason), "%s: %s", ready.Reason,
 			ready.Message)
 	default:
 		a.ok("follows", "%s: %s", ready.Reason, ready.Message)
 	}
 	if end := sync.Status.CertificateNotAfter; end != nil && end.Time.Before(a.now()) {
-		a.failed("certificate", "docs/operations/certificates.md: within the grace it renews by itself, after it a new join "+
-			"token is due", "this cluster's ended on %s", end.UTC().Format(time.RFC3339))
+		a.failed("certificate", "within the grace it renews by itself, after it a new join token is due: "+
+			manual.At+"operations/certificates.md", "this cluster's ended on %s", end.UTC().Format(time.RFC3339))
 	} else if end != nil {
 		a.ok("certificate", "this cluster's, until %s; it renews by itself", end.UTC().Format(time.RFC3339))
 	}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/charts"
 	"github.com/bulla-dev/bulla/desk/naming"
 )
@@ -43,7 +44,7 @@ func (a *run) rights(ctx context.Context, client kubernetes.Interface, namespace
 		}
 	}
 	if len(lacks) > 0 {
-		a.failed("rights", "helm upgrade the chart bulla-controller: docs/operations/accounts.md",
+		a.failed("rights", "helm upgrade the chart bulla-controller: "+manual.At+"operations/accounts.md",
 			"account %s/%s may not %s", namespace, account, naming.Some(lacks))
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/desk/login"
 	"github.com/bulla-dev/bulla/desk/period"
 	"github.com/bulla-dev/bulla/keyservice/client"
@@ -107,7 +108,7 @@ func (a *run) askService(ctx context.Context, admin *client.Admin) {
 	a.clock("clock", began, time.UnixMicro(said.GetTime()))
 	a.ok("version", "%s", cmp.Or(said.GetVersion(), "not said"))
 	if end := time.UnixMicro(said.GetAuthorityNotAfter()).UTC(); end.Sub(a.now()) < authorityEnds {
-		a.warn("authority", "begin its succession: docs/operations/certificates.md", "its certificate ends on %s",
+		a.warn("authority", "begin its succession: "+manual.At+"operations/certificates.md", "its certificate ends on %s",
 			end.Format(time.RFC3339))
 	} else {
 		a.ok("authority", "certificate until %s", end.Format(time.RFC3339))
@@ -141,12 +142,13 @@ func (a *run) clock(what string, began, theirs time.Time) {
 
 // hints are what to do about a part of the service, by its name.
 var hints = map[string]string{
-	"token":    "on its machine: bulla-keyservice hsm check --config FILE",
-	"store":    "can it reach its database, and write to it? its log says more",
-	"stale":    "docs/operations/git-not-seen.md",
-	"refused":  "docs/operations/tip-refused.md; for a rewritten history: bulla history accept",
-	"log key":  "put the token's key into spec.logKey of fleet.yaml, signed: docs/operations/keys.md",
-	"root key": "the service's login must not see it: docs/operations/keys.md",
+	"token": "on its machine: bulla-keyservice hsm check --config FILE",
+	"store": "can it reach its database, and write to it? its log says more",
+	"stale": "can it reach the repository? " + manual.At + "operations/git-not-seen.md",
+	"refused": "mend the branch, or for a rewritten history: bulla history accept; " + manual.At +
+		"operations/tip-refused.md",
+	"log key":  "put the token's key into spec.logKey of fleet.yaml, signed: " + manual.At + "operations/keys.md",
+	"root key": "the service's login must not see it: " + manual.At + "operations/keys.md",
 }
 
 func (a *run) servicePart(part *keyservicev1.ServicePart) {

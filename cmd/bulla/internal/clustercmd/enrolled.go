@@ -12,6 +12,7 @@ import (
 	"github.com/bulla-dev/bulla/api/atomicfile"
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/desk/auditlog"
 	"github.com/bulla-dev/bulla/desk/enrolment"
@@ -74,7 +75,7 @@ func (a run) clusterAddEnrolled(ctx context.Context, o clusterAddOptions) error 
 func (a run) auditLog(repo *fleetrepo.Repo) (auditlog.Source, func(), error) {
 	spec := &repo.Model.Fleet.Spec
 	if _, err := audit.FleetVerifier(spec); err != nil {
-		return nil, nil, fault.NewTrust("an operator adds it: see docs/operations.md", "%w", err)
+		return nil, nil, fault.NewTrust("an operator adds it: "+manual.At+"operations/keys.md", "%w", err)
 	}
 	admin, err := a.Admin(spec.ID)
 	if err != nil {

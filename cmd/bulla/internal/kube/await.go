@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 )
 
 // every is between two looks at an object that is waited for.
@@ -88,8 +89,8 @@ func outcome(o *unstructured.Unstructured, request string) (*Outcome, bool) {
 // Tell prints an outcome that is good, and is an error otherwise.
 func (o *Outcome) Tell(kind, name string, printf func(string, ...any)) error {
 	if !o.Ready {
-		return fault.New(fmt.Sprintf("docs/reference/conditions.md says what to do about %s; `bulla events --for %s/%s`",
-			o.Reason, words[kind][1], name), "%s %q is not Ready: %s: %s", kind, name, o.Reason, o.Message)
+		return fault.New(fmt.Sprintf("%s; `bulla events --for %s/%s`",
+			manual.About(o.Reason), words[kind][1], name), "%s %q is not Ready: %s: %s", kind, name, o.Reason, o.Message)
 	}
 	revision := o.Revision
 	if revision == "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulla-dev/bulla/api/fault"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
@@ -61,7 +62,7 @@ const example = `  # what this branch does to main
   # what to look at, for code scanning: SARIF 2.1.0
   bulla plan origin/main -o sarif > plan.sarif
 
-  # by program; the form is docs/reference/plan.schema.json
+  # by program; the form is ` + manual.At + `reference/plan.schema.json
   bulla plan origin/main -o json | jq '.summary'`
 
 type options struct {

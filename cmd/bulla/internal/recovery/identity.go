@@ -22,6 +22,7 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/api/files"
+	"github.com/bulla-dev/bulla/api/manual"
 )
 
 // maxIdentityFile bounds an identity file, in bytes; a key is 2,000 at most.
@@ -94,7 +95,8 @@ func (s *Source) parse(path string, data []byte) ([]age.Identity, error) {
 		}
 		plain = decrypted
 	case strings.Contains(string(data), "AGE-PLUGIN-"):
-		return nil, fault.New("open the payload with the stock age command and its plugin; docs/operations.md shows how",
+		return nil, fault.New("open the payload with the stock age command and its plugin: "+
+			manual.At+"how-to/leave.md#open-one-value",
 			"%s is a key of an age plugin, which this command does not run", path)
 	}
 	ids, err := age.ParseIdentities(plain)

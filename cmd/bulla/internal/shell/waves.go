@@ -3,6 +3,7 @@ package shell
 import (
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/manual"
 	"github.com/bulla-dev/bulla/desk/naming"
 )
 
@@ -29,6 +30,6 @@ func (a *Shell) NoWaves(fleet, placement string) error {
 
 // Waveless is the error about a placement's file without a pace.
 func Waveless(file string) error {
-	return fault.New("write waves there first, as docs/reference/repository.md shows",
+	return fault.New("write waves there first, as shown at "+manual.At+"how-to/waves.md",
 		"%s has no spec.rollout, so that there is no pace to change", file)
 }
