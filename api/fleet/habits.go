@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulla-dev/bulla/api/manual"
 )
 
 // ofFlux are fields that who comes from Flux writes out of habit, by kind and path, and what
@@ -29,7 +31,7 @@ var ofFlux = map[string]map[string]string{
 var ofFleetSync = []string{"url", "ref", "tag", "semver", "secretRef", "proxySecretRef", "verify", "provider",
 	"recurseSubmodules", "include", "sparseCheckout", "acceptRewrites", "keyService"}
 
-const fluxPage = "docs/reference/from-flux.md has its fields"
+const fluxPage = "its fields: " + manual.At + "reference/from-flux.md"
 
 // ofKinds are kinds that stand where one of ours belongs.
 var ofKinds = map[string]string{
