@@ -148,7 +148,11 @@ func (p *problems) checkMapping(node *yaml.Node, path string, typeOf func(key st
 		}
 		t, ok := typeOf(key.Value)
 		if !ok {
-			p.addAt(key.Line, field, "is not a field of this kind%s", asHint(elsewhere(p.kind, field)))
+			hint := ""
+			if len(p.list) < maxProblems { // what is not told is not looked up: a file may have many
+				hint = asHint(elsewhere(p.kind, field))
+			}
+			p.addAt(key.Line, field, "is not a field of this kind%s", hint)
 			continue
 		}
 		p.checkType(value, field, t)
