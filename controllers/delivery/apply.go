@@ -131,16 +131,22 @@ func (a *application) note(s *sent) (made bool) {
 	if _, gone := a.stand.inv.Gone(o.ID); gone { // nobody's deed, and nothing was made
 		return false
 	}
-	a.stand.sent(o.ID, entry)
+	a.stand.sent(o.ID, entry, o.Hash)
 	// What goes has the time that it began with. One that had rolled out has not with this.
 	if entry.Applied != "" || before.Applied != "" || entry.UID != before.UID {
 		a.stand.wrote(o.ID, a.now())
 	}
+	a.stand.vigil.goes(o.ID, entry.Applied == "")
 	if entry.TakenOver && !before.TakenOver {
 		a.record.Event("TakenOver",
 			inventory.Describe(o.ID)+" was somebody else's and is this placement's now, as Git says")
 	}
-	if c.revert && !c.back {
+	switch {
+	case c.back:
+		a.stand.sight.Took(o.ID)
+		a.record.Event("TakenOver", fmt.Sprintf("%s was placement %q's and is this placement's now, as Git says",
+			inventory.Describe(o.ID), c.deed.Of))
+	case c.revert:
 		a.stand.fights.Reverted(o.ID, c.deed, a.now())
 		a.record.Event("DriftReverted", fmt.Sprintf("%s had been %s", inventory.Describe(o.ID), c.deed))
 	}
@@ -161,7 +167,7 @@ func (a *application) prove(ctx context.Context, made []apply.Object, values val
 	}
 	_ = group.Wait()
 	for i, o := range made {
-		a.stand.sent(o.ID, entries[i])
+		a.stand.sent(o.ID, entries[i], o.Hash)
 		if errs[i] != nil {
 			a.failures.add(o, entries[i], errs[i])
 		}
@@ -177,7 +183,7 @@ func (a *application) notReplaced(id ObjectID, before v1alpha1.InventoryEntry, e
 	}
 	a.stand.wrote(id, a.now())
 	if failed.Outcome == apply.PutBack {
-		a.stand.sent(id, a.stand.inv[id])
+		a.stand.sent(id, a.stand.inv[id], before.Applied)
 		return
 	}
 	a.stand.sight.Forget(id)

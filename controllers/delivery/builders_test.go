@@ -147,7 +147,9 @@ func relock(o kustomize.Object) kustomize.Object {
 func (w *deliveryWorld) object(text string, args ...any) kustomize.Object {
 	w.t.Helper()
 	u := &unstructured.Unstructured{}
-	w.must(yaml.Unmarshal([]byte(fmt.Sprintf(text, append([]any{w.ns}, args...)...)), &u.Object))
+	raw, err := yaml.YAMLToJSON([]byte(fmt.Sprintf(text, append([]any{w.ns}, args...)...)))
+	w.must(err)
+	w.must(u.UnmarshalJSON(raw)) // numbers as the API server gives them: whole ones are int64
 	return kustomize.Object{Unstructured: u}
 }
 

@@ -53,7 +53,8 @@ func (e *ending) count() error {
 	d.Status.Secrets = e.stand.inv.Secrets()
 	settled := d.Status.AppliedBuildDigest == d.Spec.BuildDigest && !d.Spec.Removed
 	if settled && len(e.stand.inv) == len(e.aim.Desired) {
-		d.Status.Objects, _ = e.stand.inv.Standing()
+		stand, _, going := e.stand.inv.Standing()
+		d.Status.Objects = stand + len(going)
 	}
 	return nil
 }
@@ -96,7 +97,10 @@ func (e *ending) remember(reason string, attempt bool) {
 }
 
 func (e *ending) success() string {
-	stand, ran := e.stand.inv.Standing()
+	stand, ran, going := e.stand.inv.Standing()
+	if len(going) > 0 {
+		e.record.Note("on its way out, and made anew when it is gone: %s", say.List(going))
+	}
 	if len(ran) > 0 {
 		e.record.Note("ran to the end, and gone: %s", say.List(ran))
 	}

@@ -174,6 +174,7 @@ func newHistory(t *testing.T, server *modelServer, seed uint64) *history {
 	h.rules = newRules(h)
 	server.applies, server.deletes, server.taken = h.rules.applies, h.rules.deletes, h.taken
 	h.starts(&saboteur{})
+	h.snapshots.OnStore(func(previous, next *view.Snapshot) { h.process.onStore(previous, next) })
 	h.change("Git begins", func() {})
 	return h
 }

@@ -18,10 +18,13 @@ import (
 // had. A build that gives nothing new is none to hold: what Git takes away goes at once.
 func (p *pass) mayChange(ctx context.Context) error {
 	d := p.record.Obj
-	if d.Status.AppliedBuildDigest == d.Spec.BuildDigest || !p.aim.Gives(p.stand.inv) {
+	spec := p.aim.Placed.Placement.Spec
+	held := hold.Window(spec, d.Spec.Revision, p.now())
+	if d.Status.AppliedBuildDigest == d.Spec.BuildDigest || held == nil && spec.Rollout == nil ||
+		!p.aim.Gives(p.stand.inv) && !p.stand.lost(p.aim, p.look(ctx)) {
 		return nil
 	}
-	if held := hold.Window(p.aim.Placed.Placement.Spec, d.Spec.Revision, p.now()); held != nil {
+	if held != nil {
 		return p.held(ctx, held)
 	}
 	return p.turn(ctx)

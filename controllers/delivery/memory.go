@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/drift"
 	"github.com/bulla-dev/bulla/controllers/internal/judging"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
+	"github.com/bulla-dev/bulla/controllers/view"
 )
 
 // memory is what the process knows of one Delivery beside its status. Losing
@@ -93,6 +94,19 @@ func (s *memories) find(name string) (*memory, bool) {
 	defer s.mu.Unlock()
 	m, ok := s.by[name]
 	return m, ok
+}
+
+// give tells the placements what Git gives them that they did not have.
+func (s *memories) give(previous, next *view.Snapshot) {
+	if previous == nil || previous.Resolution == nil || next == nil || next.Resolution == nil {
+		return
+	}
+	all := s.all()
+	for id, owner := range next.Resolution.Owners {
+		if before, _ := previous.Resolution.Owner(id); before != owner && all[owner] != nil {
+			all[owner].sight.Give(id)
+		}
+	}
 }
 
 func (s *memories) forget(name string) {

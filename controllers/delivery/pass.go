@@ -99,14 +99,14 @@ func (p *pass) readyToStand(ctx context.Context) error {
 	if hold != nil {
 		return p.waits(ctx, hold)
 	}
-	return p.begins(ctx, last) // with the revision, in one write
+	p.stand.begins(p.aim, last, p.look(ctx)) // with the revision, in one write
+	return nil
 }
 
-// begins notes what ends with this pass, and what came back; see [stand.begins].
-func (p *pass) begins(ctx context.Context, last string) error {
-	return p.stand.begins(p.aim, last, func(id ObjectID, entry v1alpha1.InventoryEntry) (apply.Fate, error) {
-		return p.hands.Deletes.Look(ctx, id, entry)
-	})
+func (p *pass) look(ctx context.Context) func(ObjectID, v1alpha1.InventoryEntry) (apply.Seen, bool, error) {
+	return func(id ObjectID, entry v1alpha1.InventoryEntry) (apply.Seen, bool, error) {
+		return p.hands.Inspector.Look(ctx, id, entry)
+	}
 }
 
 // depend holds the pass while what the placement depends on does not stand.
@@ -151,7 +151,7 @@ func (p *pass) ready(ctx context.Context, policy *v1alpha1.DeliveryPolicy) (hold
 		Readopt: d.Spec.Revision != "" && d.Annotations[v1alpha1.TakeOverAnnotation] == d.Spec.Revision,
 	}, p.reader, writer, p.finder)
 	p.comparison = &comparison{stand: p.stand, hands: p.hands, watcher: p.watcher, failures: p.failures,
-		again: &p.again, now: p.now, revision: p.aim.Snapshot.Revision}
+		again: &p.again, now: p.now}
 	p.health = &health{aim: p.aim, stand: p.stand, hands: p.hands, failures: p.failures,
 		again: &p.again, now: p.now, timeout: policy.Timeout.Duration}
 	hold = p.aim.Prepare(d, &p.mem.builds, p.options.Namespace)

@@ -35,8 +35,6 @@ type comparison struct {
 	failures *failures
 	again    *loop.Again
 	now      func() time.Time
-	// revision is the accepted head's.
-	revision string
 	// dirty are objects that an event named.
 	dirty map[ObjectID]bool
 	// first: the process compares for the first time. What its watches list then is what
@@ -71,21 +69,22 @@ func (c *comparison) changed(ctx context.Context, o apply.Object) (*change, erro
 	if ran, err := c.ran(ctx, o, entry); ran || err != nil {
 		return nil, err
 	}
-	if !known || entry.Applied != o.Hash || entry.Content != o.Content || o.Sealed() && entry.MAC == "" ||
+	if !known || !c.stand.was(o) || entry.Content != o.Content || o.Sealed() && entry.MAC == "" ||
 		c.unproved(ctx, o, entry) {
 		return &change{object: o}, nil
 	}
 	deed, err := c.drifted(ctx, o, entry)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if deed != nil {
-		if c.stand.fights.GivenBack(o.ID, *deed, c.revision) {
-			return &change{object: o, revert: true, back: true}, nil
-		}
-		if c.putsOff(o.ID, *deed) {
-			return nil, nil
-		}
+	case deed == nil:
+	case deed.Deleted && entry.Applied == "":
+		return &change{object: o}, nil // it was on its way out, and now is gone
+	case deed.Of != "" && c.stand.sight.Given(o.ID, c.first):
+		return &change{object: o, revert: true, deed: *deed, back: true}, nil
+	case c.putsOff(o.ID, *deed):
+		return nil, nil
+	default:
 		return &change{object: o, revert: true, deed: *deed}, nil
 	}
 	// The locks alone changed: the same values, authorised by other bytes. And what
@@ -142,7 +141,12 @@ func (c *comparison) drifted(ctx context.Context, o apply.Object, entry v1alpha1
 	if verdict != apply.Same {
 		return &drift.Deed{Deleted: verdict == apply.Missing, By: seen.By, Of: seen.Of}, nil
 	}
-	c.stand.sight.Right(o.ID, drift.Version{ResourceVersion: seen.ResourceVersion, Generation: seen.Generation})
+	if entry.Applied == "" && !seen.Terminating {
+		c.stand.sight.Forget(o.ID) // it goes no more, as after a restored etcd: it is sent once again
+		return nil, nil
+	}
+	c.stand.sight.Right(o.ID, drift.Version{ResourceVersion: seen.ResourceVersion, Generation: seen.Generation,
+		Hash: o.Hash})
 	return nil, nil
 }
 
@@ -152,7 +156,7 @@ func (c *comparison) drifted(ctx context.Context, o apply.Object, entry v1alpha1
 func (c *comparison) undisturbed(ctx context.Context, o apply.Object, entry v1alpha1.InventoryEntry) bool {
 	live, known := c.watcher.Get(ctx, o.Manifest.GroupVersionKind(), o.ID)
 	if !known || live == nil || string(live.UID) != entry.UID || apply.ByHand(live.ManagedFields) ||
-		!c.hands.Claims.Proven(o.ID, live) {
+		!c.hands.Claims.Proven(o.ID, live) || entry.Applied == "" && live.DeletionTimestamp == nil {
 		return false
 	}
 	right, ok := c.stand.sight.RightOf(o.ID)
@@ -166,7 +170,8 @@ func (c *comparison) undisturbed(ctx context.Context, o apply.Object, entry v1al
 		!apply.MetadataStands(o, live.Labels, live.Annotations) {
 		return false
 	}
-	c.stand.sight.Right(o.ID, drift.Version{ResourceVersion: live.ResourceVersion, Generation: live.Generation})
+	c.stand.sight.Right(o.ID, drift.Version{ResourceVersion: live.ResourceVersion, Generation: live.Generation,
+		Hash: o.Hash})
 	return true
 }
 

@@ -31,7 +31,8 @@ func (r *removal) ready(ctx context.Context) error {
 	if _, err := r.pass.ready(ctx, policy); err != nil {
 		return err
 	}
-	return r.begins(ctx, r.record.Obj.Status.LastAttemptedRevision)
+	r.stand.begins(r.aim, r.record.Obj.Status.LastAttemptedRevision, r.look(ctx))
+	return nil
 }
 
 // lastWord is what Git said last of what stays. No pass may have taken it up: Git suspended

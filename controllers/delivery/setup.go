@@ -170,6 +170,7 @@ func (r *Reconciler) enqueue(name string) {
 // those whose placement stands differently, those that are not settled (what
 // held them may be mended), and all of them after a start.
 func (r *Reconciler) onStore(previous, next *view.Snapshot) {
+	r.memories.give(previous, next)
 	for _, name := range view.ChangedPlacements(previous, next) {
 		r.enqueue(name)
 	}

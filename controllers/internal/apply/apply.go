@@ -112,7 +112,7 @@ func (o Object) keeping(before, next v1alpha1.InventoryEntry) v1alpha1.Inventory
 	next.TakenOver, next.Run, next.RunsFor = before.TakenOver, o.run(before), before.RunsFor
 	if next.Applied == "" {
 		next.Run = before.Run
-		if before.Applied == o.Hash {
+		if before.Applied == o.Hash && before.UID == next.UID {
 			next.Applied = o.Hash
 		}
 	}

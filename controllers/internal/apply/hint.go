@@ -14,6 +14,8 @@ var hints = []struct{ in, hint string }{
 		"look at spec.conversion of its CustomResourceDefinition, and at what runs behind it"},
 	{"failed to convert", "the API server cannot convert this kind between its versions: " +
 		"look at spec.conversion of its CustomResourceDefinition"},
+	{"the server is currently unable to handle the request", "what serves this kind does not answer: " +
+		"where a server beside the API server has it, `kubectl get apiservices` says which and why"},
 	{"failed to create typed patch object", "a field has another type than its kind gives it, or is not one of its kind: correct it in Git"},
 	{"cannot be handled as a", "a field has another type than its kind gives it: correct it in Git; numbers and booleans in quotes are strings"},
 }

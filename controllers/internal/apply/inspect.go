@@ -35,6 +35,8 @@ type Seen struct {
 	By string
 	// Of is another placement that it is proved to belong to; "" for none.
 	Of string
+	// Terminating: it has a deletion timestamp.
+	Terminating bool
 }
 
 func (i *Inspector) seen(id ID, live *metav1.PartialObjectMetadata) Seen {
@@ -43,7 +45,20 @@ func (i *Inspector) seen(id ID, live *metav1.PartialObjectMetadata) Seen {
 		of = ""
 	}
 	return Seen{ResourceVersion: live.ResourceVersion, Generation: live.Generation,
-		By: lastManager(live.ManagedFields), Of: of}
+		By: lastManager(live.ManagedFields), Of: of, Terminating: live.DeletionTimestamp != nil}
+}
+
+// Look reads an object that Git places; exists is false where it is absent.
+func (i *Inspector) Look(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) (seen Seen, exists bool,
+	err error) {
+	live, err := i.live.metadata(ctx, id, inventory.GVK(id, entry))
+	if err != nil {
+		return Seen{}, false, explainRemoval(id, entry, "read", err)
+	}
+	if live == nil {
+		return Seen{}, false, nil
+	}
+	return i.seen(id, live), true, nil
 }
 
 // lastManager names who wrote last, beside us and beside who reports a status.

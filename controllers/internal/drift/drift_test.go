@@ -69,23 +69,29 @@ func TestAStatusThatMovesIsProgressAndNothingElseIs(t *testing.T) {
 	}
 }
 
-// TestWhatGitGivesBackIsToldOnceForEachRevision: an old proof of another placement can be
-// written again by whoever may patch the object.
-func TestWhatGitGivesBackIsToldOnceForEachRevision(t *testing.T) {
-	var f Fights
-	id, other := inventory.ID{Name: "a"}, inventory.ID{Name: "b"}
-	moved := Deed{Of: "shop"}
-	for i, c := range []struct {
-		id       inventory.ID
-		deed     Deed
-		revision string
-		back     bool
+// TestWhatGitGivesIsTakenOnce: an old proof of another placement can be written again by
+// whoever may patch the object.
+func TestWhatGitGivesIsTakenOnce(t *testing.T) {
+	id := inventory.ID{Name: "a"}
+	for name, c := range map[string]struct {
+		before func(s *Sight)
+		first  bool
+		given  bool
 	}{
-		{id, Deed{By: "kubectl"}, "one", false}, {id, moved, "one", true}, {id, moved, "one", false},
-		{other, moved, "one", true}, {id, moved, "two", true}, {id, moved, "two", false},
+		"nobody gave it":                   {func(*Sight) {}, false, false},
+		"before the process began":         {func(*Sight) {}, true, true},
+		"and it was taken then":            {func(s *Sight) { s.Took(id) }, true, false},
+		"Git gave it":                      {func(s *Sight) { s.Give(id) }, false, true},
+		"Git gave another":                 {func(s *Sight) { s.Give(inventory.ID{Name: "b"}) }, false, false},
+		"and it was taken":                 {func(s *Sight) { s.Give(id); s.Took(id) }, false, false},
+		"Git gave it once more":            {func(s *Sight) { s.Took(id); s.Give(id) }, false, true},
+		"a version that is right no more":  {func(s *Sight) { s.Give(id); s.Forget(id) }, false, true},
+		"it was taken, and then forgotten": {func(s *Sight) { s.Took(id); s.Forget(id) }, true, false},
 	} {
-		if back := f.GivenBack(c.id, c.deed, c.revision); back != c.back {
-			t.Errorf("%d: %v", i, back)
+		s := NewSight()
+		c.before(s)
+		if s.Given(id, c.first) != c.given {
+			t.Errorf("%s: it is given: %v", name, !c.given)
 		}
 	}
 }

@@ -44,8 +44,6 @@ func (d Deed) String() string {
 // ready; it is not safe for concurrent use.
 type Fights struct {
 	of map[inventory.ID]fight
-	// back are the revisions at which objects were taken back from another placement.
-	back map[inventory.ID]string
 }
 
 type fight struct {
@@ -99,25 +97,8 @@ func (f *Fights) Reverted(id inventory.ID, deed Deed, now time.Time) {
 	f.of[id] = fight{count: known.count + 1, last: now, deed: deed}
 }
 
-// GivenBack reports whether what differs is Git's own doing: it gave the object to another
-// placement, and at revision back to this one. That is no fight, and is asked once for each
-// revision: whoever may patch the object can write an old proof of that placement again.
-func (f *Fights) GivenBack(id inventory.ID, deed Deed, revision string) bool {
-	if deed.Of == "" || f.back[id] == revision {
-		return false
-	}
-	if f.back == nil {
-		f.back = map[inventory.ID]string{}
-	}
-	f.back[id] = revision
-	return true
-}
-
 // Forget ends an object's fight: Git does not want it any more.
-func (f *Fights) Forget(id inventory.ID) {
-	delete(f.of, id)
-	delete(f.back, id)
-}
+func (f *Fights) Forget(id inventory.ID) { delete(f.of, id) }
 
 // Of gives an object's fight, whether or not it is one yet.
 func (f *Fights) Of(id inventory.ID) Contest {

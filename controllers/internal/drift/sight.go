@@ -14,6 +14,8 @@ import (
 type Version struct {
 	ResourceVersion string
 	Generation      int64
+	// Hash is that of the object as Git has it, which it is right for; "" where nobody knows.
+	Hash string
 }
 
 // Sight is what a Delivery expects to see in its watches, so that its own writes
@@ -24,7 +26,10 @@ type Sight struct {
 	versions map[inventory.ID]Version
 	// marked are objects that may differ.
 	marked map[inventory.ID]bool
-	kinds  []schema.GroupVersionKind
+	// given says of objects whether Git gave them to the placement and nobody made them
+	// so yet; see [Sight.Give].
+	given map[inventory.ID]bool
+	kinds []schema.GroupVersionKind
 	// waiting: a status that moves is news. unsettled: a new snapshot is.
 	waiting, unsettled bool
 }
@@ -38,7 +43,7 @@ func (s *Sight) Learn(inv inventory.Inventory) {
 	defer s.mu.Unlock()
 	for id, entry := range inv {
 		if _, ok := s.versions[id]; !ok && entry.ResourceVersion != "" {
-			s.versions[id] = Version{entry.ResourceVersion, entry.Generation}
+			s.versions[id] = Version{ResourceVersion: entry.ResourceVersion, Generation: entry.Generation}
 		}
 	}
 }
@@ -58,11 +63,43 @@ func (s *Sight) RightOf(id inventory.ID) (Version, bool) {
 	return v, ok
 }
 
-// Forget is for an object that is gone.
+// Forget is for an object that is gone, or that nobody knows to be right.
 func (s *Sight) Forget(id inventory.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.versions, id)
+}
+
+// Give notes that Git gave an object to the placement, which had another's before or none.
+// It may carry the other's proof for a while.
+func (s *Sight) Give(id inventory.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.give(id, true)
+}
+
+// Given reports whether Git gave an object to the placement, and nobody made it so yet. Of
+// what Git did before the process began to look nobody knows: first says that it begins.
+func (s *Sight) Given(id inventory.ID, first bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	given, known := s.given[id]
+	return given || first && !known
+}
+
+// Took notes that what Git gave was made this placement's. Whoever writes an old proof of the
+// other again, as anybody can who may patch the object, fights from here on.
+func (s *Sight) Took(id inventory.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.give(id, false)
+}
+
+func (s *Sight) give(id inventory.ID, given bool) {
+	if s.given == nil {
+		s.given = map[inventory.ID]bool{}
+	}
+	s.given[id] = given
 }
 
 // Mark has an object looked at in the next pass.

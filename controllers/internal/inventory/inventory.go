@@ -110,18 +110,23 @@ func (inv Inventory) Gone(id ID) (ended string, ok bool) {
 	return run.Ended, true
 }
 
-// Standing counts the objects that are not known to be gone, and names, sorted, the
-// others: those that ran.
-func (inv Inventory) Standing() (count int, ran []string) {
-	for id := range inv {
-		if _, gone := inv.Gone(id); gone {
+// Standing counts the objects that stand as an apply made them, and names, sorted, the
+// others: those that ran and are gone, and those that an apply met on their way out.
+func (inv Inventory) Standing() (count int, ran, going []string) {
+	for id, entry := range inv {
+		_, gone := inv.Gone(id)
+		switch {
+		case gone:
 			ran = append(ran, Describe(id))
-			continue
+		case entry.Applied == "":
+			going = append(going, Describe(id))
+		default:
+			count++
 		}
-		count++
 	}
 	slices.Sort(ran)
-	return count, ran
+	slices.Sort(going)
+	return count, ran, going
 }
 
 // TakenOver names, sorted, the objects that lived before bulla had them.

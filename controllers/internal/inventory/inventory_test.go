@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,5 +96,18 @@ func TestTheMACSeesEveryPartAndOnlyOwnedKeys(t *testing.T) {
 	}
 	if SameMAC("", "") {
 		t.Error("an unknown MAC equals another")
+	}
+}
+
+// TestWhatStandsIsCounted: neither what ran and is gone, nor what an apply met on its way out.
+func TestWhatStandsIsCounted(t *testing.T) {
+	inv := Inventory{
+		{Kind: "ConfigMap", Name: "a"}: {Applied: "sha256:1", UID: "1"},
+		{Kind: "ConfigMap", Name: "b"}: {UID: "2"},
+		{Kind: "Job", Name: "c"}:       {Applied: "sha256:1", UID: "3", Run: &v1alpha1.InventoryRun{Gone: true}},
+	}
+	count, ran, going := inv.Standing()
+	if count != 1 || !slices.Equal(ran, []string{"Job c"}) || !slices.Equal(going, []string{"ConfigMap b"}) {
+		t.Errorf("%d stand, ran %q, going %q", count, ran, going)
 	}
 }
