@@ -49,10 +49,11 @@ var (
 // 64458 the process dies before it takes up what was left behind, and Git drops that again.
 // In 185464 a placement is given a workload that is on its way out, applies to it, and
 // takes it for standing when its next build has to wait. In 251844 that workload is of the
-// build that began while it might, which the rules took for another. In the last Git gives
-// an object to another placement and back so often that it was taken for a fight.
+// build that began while it might, which the rules took for another. In 227351 Git
+// gives an object to another placement and back so often that it was taken for a fight. In
+// the last a build that had its time met nothing new of what goes, which the rules missed.
 var keptSeeds = []uint64{107, 550, 51402, 722, 1612, 52136, 52324, 1898, 52711, 54044, 59205, 64458, 185464,
-	251844, 227351}
+	251844, 227351, 312959}
 
 // TestWhatMayBeDeletedInAnyHistory is the statement of when deletion may happen. Git,
 // people, other deployers, pods, the clock and the process do what they like, in any

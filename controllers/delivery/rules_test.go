@@ -115,6 +115,7 @@ func (r *rules) passEnded(name string) {
 	r.h.tally.Waves += count(d, v1alpha1.WaitingForWaveReason)
 	r.kept(d)
 	r.seen(d)
+	r.came(d)
 	if d.Status.AppliedBuildDigest != d.Spec.BuildDigest || d.Spec.Removed {
 		return
 	}

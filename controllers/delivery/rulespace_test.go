@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
@@ -69,6 +70,22 @@ func (r *rules) met(id ObjectID) {
 	for name, a := range r.h.git {
 		if _, comes := r.placed()[id]; comes && has(a, id.Name) && !r.h.closed(name) {
 			r.begun[id] = name + buildDigestOf(a.objects)
+		}
+	}
+}
+
+// came notes that a pass of a placement found its time, and its build applied: what of it is on
+// its way out then is made anew whatever time it is. An apply may have met that for the build
+// before, and is not made again.
+func (r *rules) came(d *v1alpha1.Delivery) {
+	a := r.h.git[d.Name]
+	if a == nil || r.h.closed(d.Name) || d.Status.AppliedBuildDigest != buildDigestOf(a.objects) {
+		return
+	}
+	for _, o := range a.objects {
+		live, err := r.h.server.live(r.h.ctx, o.GroupVersionKind(), client.ObjectKeyFromObject(o.Unstructured))
+		if r.h.must(err); live != nil && live.GetDeletionTimestamp() != nil {
+			r.begun[o.ID()] = d.Name + d.Status.AppliedBuildDigest
 		}
 	}
 }

@@ -200,3 +200,24 @@ func TestASecretIsBuiltFromTemplateAndValuesOrNotAtAll(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatGoesCountsAsAppliedWhereItDid: an apply that met the object on its way out leaves no
+// hash, unless the very object had it before.
+func TestWhatGoesCountsAsAppliedWhereItDid(t *testing.T) {
+	o := Object{ID: ID{Kind: "ConfigMap", Name: "a"}, Hash: "sha256:two",
+		Manifest: manifest(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}").Unstructured}
+	going := v1alpha1.InventoryEntry{UID: "u"}
+	for name, c := range map[string]struct {
+		before v1alpha1.InventoryEntry
+		want   string
+	}{
+		"it was so before":     {v1alpha1.InventoryEntry{UID: "u", Applied: "sha256:two"}, "sha256:two"},
+		"it had another form":  {v1alpha1.InventoryEntry{UID: "u", Applied: "sha256:one"}, ""},
+		"it was never applied": {v1alpha1.InventoryEntry{UID: "u"}, ""},
+		"it is another":        {v1alpha1.InventoryEntry{UID: "v", Applied: "sha256:two"}, ""},
+	} {
+		if got := o.keeping(c.before, going).Applied; got != c.want {
+			t.Errorf("%s: applied %q, want %q", name, got, c.want)
+		}
+	}
+}
