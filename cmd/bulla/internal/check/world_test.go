@@ -77,6 +77,12 @@ func (w world) referred(t *testing.T, stub string) string {
 // findings are those of the world's fleet, with other files and without some, one to a line.
 func (w world) findings(t *testing.T, files testfleet.Files) string {
 	t.Helper()
+	return w.findingsKnowing(t, files, nil)
+}
+
+// findingsKnowing are those of a run after others.
+func (w world) findingsKnowing(t *testing.T, files testfleet.Files, known *check.Known) string {
+	t.Helper()
 	all := testfleet.Two().With(testfleet.Files{
 		"fleet.yaml": w.fleet, "CODEOWNERS": "* @acme/platform\n",
 		"clusters/one.yaml":    strings.Replace(testfleet.Cluster("one", ""), "tier: store", "tier: store, few: x", 1),
@@ -100,7 +106,7 @@ func (w world) findings(t *testing.T, files testfleet.Files) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := check.Fleet(t.Context(), tree, fleet, kustomize.NewBuilder(kustomize.BuilderOptions{}), nil, nil,
+	report, err := check.Fleet(t.Context(), tree, fleet, kustomize.NewBuilder(kustomize.BuilderOptions{}), nil, known,
 		func(string, ...any) {})
 	if err != nil {
 		t.Fatal(err)
