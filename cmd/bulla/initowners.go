@@ -3,6 +3,7 @@ package main
 import (
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,17 +50,22 @@ func (c checkout) forges(forge string) owners.Forges {
 // built are the folders at the root that placements build from, as far as their files can
 // be read: `bulla validate` looks at the rest.
 func (c checkout) built() (folders []string) {
-	_ = filepath.WalkDir(filepath.Join(string(c), "placements"), func(file string, _ fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(file) != ".yaml" {
-			return nil //nolint:nilerr // what cannot be read is left to validate
+	root, err := os.OpenRoot(string(c))
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	_ = fs.WalkDir(root.FS(), "placements", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Ext(file) != ".yaml" {
+			return nil // what cannot be read is left to validate
 		}
-		data, err := os.ReadFile(file)
+		data, err := fs.ReadFile(root.FS(), file)
 		if err != nil {
-			return nil //nolint:nilerr // as above
+			return nil
 		}
 		placement, err := api.ParsePlacement(file, data)
 		if err != nil {
-			return nil //nolint:nilerr // as above
+			return nil
 		}
 		for _, variant := range placement.InVariants() {
 			folder, _, _ := strings.Cut(variant.Spec.Path, "/")
@@ -79,16 +85,16 @@ func (a *app) adviseOwners(built []string) {
 	}
 	paths := []string{file.Path}
 	for _, grant := range layout.Grants {
-		path := strings.Trim(grant.Path, "/")
+		granting := strings.Trim(grant.Path, "/")
 		if strings.HasSuffix(grant.Path, "/") {
-			path = owners.Any(path)
+			granting = owners.Any(granting)
 		}
-		paths = append(paths, path)
+		paths = append(paths, granting)
 	}
 	for _, folder := range built {
 		paths = append(paths, owners.Any(folder))
 	}
-	for _, path := range owners.Open(paths, file.Own) {
-		a.Warnf("%s names nobody for %s, which grants access", file.Path, path)
+	for _, open := range owners.Open(paths, file.Own) {
+		a.Warnf("%s names nobody for %s, which grants access", file.Path, open)
 	}
 }
