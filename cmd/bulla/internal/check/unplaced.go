@@ -9,6 +9,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/kustomize/loose"
+	"github.com/bulla-dev/bulla/kustomize/tree"
 )
 
 // checkUnplaced tells of folders with objects of which no placement builds anything:
@@ -26,6 +27,9 @@ func (f *files) checkUnplaced(broken map[string]bool) {
 	}
 	objects := map[string]int{}
 	for _, entry := range f.tree.Files("") {
+		if root, _, _ := strings.Cut(entry.Path, "/"); tree.IsGranting(root) {
+			continue // clusters by the thousand, each of which was parsed as what it is
+		}
 		top := entry.Path
 		for folder := path.Dir(entry.Path); !inUse[folder]; folder = path.Dir(folder) {
 			top = folder
