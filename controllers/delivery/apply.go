@@ -136,7 +136,9 @@ func (a *application) note(s *sent) (made bool) {
 	if entry.Applied != "" || before.Applied != "" || entry.UID != before.UID {
 		a.stand.wrote(o.ID, a.now())
 	}
-	a.stand.vigil.goes(o.ID, entry.Applied == "")
+	if entry.Applied == "" {
+		a.stand.vigil.goes(o.ID)
+	}
 	if entry.TakenOver && !before.TakenOver {
 		a.record.Event("TakenOver",
 			inventory.Describe(o.ID)+" was somebody else's and is this placement's now, as Git says")

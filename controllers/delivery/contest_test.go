@@ -53,6 +53,36 @@ func TestWhatIsUndoneAgainAndAgainIsNotReady(t *testing.T) {
 	}
 }
 
+// TestWhoTakesAProofOffAgainAndAgainFights: what cannot be made beside the object is no reason to
+// take each of these for the first look of the process, which blames nobody.
+func TestWhoTakesAProofOffAgainAndAgainFights(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.alien(w.configMap("theirs", "x"))
+	w.run()
+	w.place("shop", w.configMap("settings", "1"), w.configMap("theirs", "1"))
+	w.commit()
+	w.reason("shop", v1alpha1.ConflictReason)
+	proof := func() string {
+		live := &corev1.ConfigMap{}
+		w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "settings"}, live))
+		return live.Annotations[v1alpha1.OwnerAnnotation]
+	}
+	undone, put := 0, true
+	for ; undone < 8 && put; undone++ {
+		w.editAs("somebody", &corev1.ConfigMap{}, "settings", func(o client.Object) { o.SetAnnotations(nil) })
+		put = false
+		for range 30 {
+			if put = proof() != ""; put {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	if put {
+		t.Errorf("it is written %d times at once", undone)
+	}
+}
+
 // Healing begins the wait for health anew: what is being mended is no failure.
 func TestHealingHasItsWholeTimeout(t *testing.T) {
 	w := newDeliveryWorld(t)

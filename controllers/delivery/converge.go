@@ -44,7 +44,7 @@ func (p *pass) converge(ctx context.Context) error {
 // stages.
 func (p *pass) send(ctx context.Context, full bool) error {
 	d := p.record.Obj
-	changes, values, sealed := p.unsealing().fresh(ctx, p.comparison.of(ctx, p.aim.Objects, full))
+	changes, values, sealed := p.unsealing().fresh(ctx, p.compare(ctx, p.aim.Objects, full))
 	if sealed != nil && d.Status.AppliedBuildDigest != d.Spec.BuildDigest {
 		return sealed // a new stub: the application is held whole
 	}
@@ -62,6 +62,12 @@ func (p *pass) send(ctx context.Context, full bool) error {
 	}
 	p.mem.compared.ended(d.Spec.BuildDigest, full, p.failures.any())
 	return nil
+}
+
+// compare finds what is to be sent. What differs at the next look, somebody did meanwhile.
+func (p *pass) compare(ctx context.Context, objects []apply.Object, full bool) []change {
+	p.mem.compared.begun = true
+	return p.comparison.of(ctx, objects, full)
 }
 
 // carry has kept what leaves Git with a build that has references.
@@ -134,7 +140,7 @@ func (p *pass) heal(ctx context.Context) error {
 	if len(objects) == 0 {
 		return nil
 	}
-	possible, values, err := p.unsealing().kept(ctx, p.comparison.of(ctx, objects, true))
+	possible, values, err := p.unsealing().kept(ctx, p.compare(ctx, objects, true))
 	if err != nil {
 		return err
 	}

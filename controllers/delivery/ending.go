@@ -53,7 +53,7 @@ func (e *ending) count() error {
 	d.Status.Secrets = e.stand.inv.Secrets()
 	settled := d.Status.AppliedBuildDigest == d.Spec.BuildDigest && !d.Spec.Removed
 	if settled && len(e.stand.inv) == len(e.aim.Desired) {
-		stand, _, going := e.stand.inv.Standing()
+		stand, _, going := e.stand.inv.Standing(e.aim.Wants)
 		d.Status.Objects = stand + len(going)
 	}
 	return nil
@@ -97,7 +97,7 @@ func (e *ending) remember(reason string, attempt bool) {
 }
 
 func (e *ending) success() string {
-	stand, ran, going := e.stand.inv.Standing()
+	stand, ran, going := e.stand.inv.Standing(e.aim.Wants)
 	if len(going) > 0 {
 		e.record.Note("on its way out, and made anew when it is gone: %s", say.List(going))
 	}

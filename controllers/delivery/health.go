@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -146,8 +147,8 @@ func (h *health) unwell(o apply.Object, health apply.Health, message string) err
 }
 
 // runs looks how the objects that end by themselves fare, while they stand: once
-// one is gone, nobody can tell.
-func (h *health) runs(ctx context.Context) error {
+// one is gone, nobody can tell. It gives the first that cannot be looked at.
+func (h *health) runs(ctx context.Context) (failed error) {
 	for _, o := range h.aim.Objects {
 		entry := h.stand.inv[o.ID]
 		if !o.Ends() || entry.UID == "" || entry.Run != nil && entry.Run.Ended != "" {
@@ -155,7 +156,8 @@ func (h *health) runs(ctx context.Context) error {
 		}
 		ended, err := h.hands.Live.Ended(ctx, o, entry)
 		if err != nil {
-			return applyFailed(err)
+			failed = cmp.Or(failed, applyFailed(err))
+			continue
 		}
 		if ended == "" {
 			h.running = true
@@ -164,13 +166,13 @@ func (h *health) runs(ctx context.Context) error {
 		entry.Run = &v1alpha1.InventoryRun{Spec: o.Spec, Ended: ended}
 		h.stand.inv[o.ID] = entry
 	}
-	return nil
+	return failed
 }
 
 // rollouts looks which workloads that read sealed secrets have rolled out. It
 // asks the API server about those that had not when it looked last, and about
-// none once the whole placement is healthy.
-func (h *health) rollouts(ctx context.Context) error {
+// none once the whole placement is healthy. It gives the first that cannot be looked at.
+func (h *health) rollouts(ctx context.Context) (failed error) {
 	vigil, waits := h.stand.vigil, false
 	for _, o := range h.aim.Objects {
 		if vigil.rolled[o.ID] || len(h.aim.SealedReads(o)) == 0 {
@@ -182,7 +184,8 @@ func (h *health) rollouts(ctx context.Context) error {
 		if !vigil.healthy {
 			health, err := h.hands.Live.Health(ctx, o.ID, o.Manifest.GroupVersionKind())
 			if err != nil {
-				return applyFailed(err)
+				failed = cmp.Or(failed, applyFailed(err))
+				continue
 			}
 			if !health.Current() {
 				waits = true
@@ -194,5 +197,5 @@ func (h *health) rollouts(ctx context.Context) error {
 	if waits && h.now().Sub(vigil.since) <= h.timeout {
 		h.again.Within(unhealthyPoll)
 	}
-	return nil
+	return failed
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bulla-dev/bulla/controllers/internal/judging"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
 	"github.com/bulla-dev/bulla/controllers/view"
+	"github.com/bulla-dev/bulla/kustomize"
 )
 
 // memory is what the process knows of one Delivery beside its status. Losing
@@ -51,6 +52,8 @@ func newMemory(uid types.UID) *memory { return &memory{uid: uid, sight: drift.Ne
 
 // compared is what everything was compared with last.
 type compared struct {
+	// begun: the process compared before, whatever came of it.
+	begun bool
 	// whole: a whole comparison succeeded since the start, and nothing failed since.
 	whole bool
 	// digest of the build that it was made for.
@@ -96,17 +99,33 @@ func (s *memories) find(name string) (*memory, bool) {
 	return m, ok
 }
 
-// give tells the placements what Git gives them that they did not have.
+// give tells the placements what Git gives them that they did not have, and what it takes.
+// What a placement has that does not build, or is still building, nobody knows: once it does
+// that is no gift, or each build would excuse an old proof once more.
 func (s *memories) give(previous, next *view.Snapshot) {
 	if previous == nil || previous.Resolution == nil || next == nil || next.Resolution == nil {
 		return
 	}
 	all := s.all()
 	for id, owner := range next.Resolution.Owners {
-		if before, _ := previous.Resolution.Owner(id); before != owner && all[owner] != nil {
+		if all[owner] != nil && hasOther(previous.Resolution, id, owner) {
 			all[owner].sight.Give(id)
 		}
 	}
+	for id, owner := range previous.Resolution.Owners {
+		if all[owner] != nil && hasOther(next.Resolution, id, owner) {
+			all[owner].sight.Withdraw(id)
+		}
+	}
+}
+
+// hasOther: Git has an object in another placement than this, or in none.
+func hasOther(r *kustomize.Resolution, id ObjectID, owner string) bool {
+	if other, owned := r.Owner(id); owned {
+		return other != owner
+	}
+	known, _ := r.MayDelete(id)
+	return known
 }
 
 func (s *memories) forget(name string) {

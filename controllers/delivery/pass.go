@@ -158,7 +158,7 @@ func (p *pass) ready(ctx context.Context, policy *v1alpha1.DeliveryPolicy) (hold
 	if err := p.recall(ctx); err != nil {
 		return nil, err
 	}
-	p.comparison.dirty, p.comparison.first = p.mem.sight.Marked(p.stand.inv), p.mem.compared.digest == ""
+	p.comparison.dirty, p.comparison.first = p.mem.sight.Marked(p.stand.inv), !p.mem.compared.begun
 	p.lookout.watch(ctx, p.stand, p.aim)
 	return hold, nil
 }

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -43,14 +42,21 @@ type pruning struct {
 	later []ObjectID
 	// pruned is what this pass confirmed absent, for the event.
 	pruned []string
+	// failed is what kept single objects from going, or from being handed over.
+	failed []error
 }
 
 // run prunes. guarded holds a large removal until somebody consents.
 func (p *pruning) run(ctx context.Context, guarded bool) error {
-	leaving, err := p.leaving(ctx)
-	if err != nil {
+	err := p.takeAway(ctx, guarded)
+	if len(p.failed) == 0 {
 		return err
 	}
+	return loop.Together(pruneFailed(errors.Join(p.failed...)), err)
+}
+
+func (p *pruning) takeAway(ctx context.Context, guarded bool) error {
+	leaving := p.leaving(ctx)
 	p.leavings.set(leaving, p.now())
 	if len(leaving) == 0 {
 		return nil
@@ -59,24 +65,20 @@ func (p *pruning) run(ctx context.Context, guarded bool) error {
 		p.record.Note("%s: the cluster is suspended", droppedStay(len(leaving)))
 		return nil
 	}
-	leaving, held := p.release(ctx, leaving)
-	if len(leaving) == 0 {
-		return held
+	if leaving = p.release(ctx, leaving); len(leaving) == 0 {
+		return nil
 	}
 	if guarded {
 		if err := p.guard(ctx, leaving); err != nil {
 			return err
 		}
 	}
-	if err := p.removeStages(ctx, leaving); err != nil {
-		return err
-	}
-	return held
+	return p.removeStages(ctx, leaving)
 }
 
 // leaving are the objects of the inventory that may be deleted now: the
 // revision's map does not hold them, and no failing placement could.
-func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
+func (p *pruning) leaving(ctx context.Context) []ObjectID {
 	var leaving []ObjectID
 	why := map[string]int{}
 	for _, id := range slices.SortedFunc(maps.Keys(p.stand.inv), compareIDs) {
@@ -85,7 +87,7 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 		}
 		if owner, ok := p.aim.Snapshot.Resolution.Owner(id); ok {
 			if err := p.handOver(ctx, id, owner); err != nil {
-				return nil, err
+				p.failed = append(p.failed, err)
 			}
 			continue
 		}
@@ -93,17 +95,8 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 			why[reason]++
 			continue
 		}
-		// What replaces it may be among what failed. A secret goes all the same: an
-		// object that somebody keeps failing must not keep a revoked value.
-		if p.failing && p.stand.inv[id].Content == "" {
-			why["not everything of Git could be applied"]++
-			p.later = append(p.later, id)
-			continue
-		}
-		// What takes its place may be in there, under another name or of another kind. A
-		// sealed object is revoked, and waits for no time.
-		if p.held && !holdsValue(id, p.stand.inv[id]) {
-			why["they go with the build that waits"]++
+		if reason := p.waits(id); reason != "" {
+			why[reason]++
 			p.later = append(p.later, id)
 			continue
 		}
@@ -112,7 +105,23 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 	for _, reason := range slices.Sorted(maps.Keys(why)) {
 		p.record.Note("%s: %s", droppedStay(why[reason]), reason)
 	}
-	return leaving, nil
+	return leaving
+}
+
+// waits says why an object that Git dropped goes later, "" for now. What takes its place,
+// under another name or of another kind, may be among what failed, or in the build that
+// waits. What holds a value is revoked, and waits for neither: an object that somebody keeps
+// failing must not keep it.
+func (p *pruning) waits(id ObjectID) string {
+	switch {
+	case holdsValue(id, p.stand.inv[id]):
+		return ""
+	case p.failing:
+		return "not everything of Git could be applied"
+	case p.held:
+		return "they go with the build that waits"
+	}
+	return ""
 }
 
 // handOver keeps an object that moved to another placement until that one has
@@ -120,10 +129,10 @@ func (p *pruning) leaving(ctx context.Context) ([]ObjectID, error) {
 func (p *pruning) handOver(ctx context.Context, id ObjectID, to string) error {
 	fate, err := p.hands.Deletes.Look(ctx, id, p.stand.inv[id])
 	if err != nil {
-		return pruneFailed(err)
+		return err
 	}
 	if err := p.vouch(ctx, id, fate); err != nil {
-		return pruneFailed(err)
+		return err
 	}
 	if fate.Gone {
 		p.leavings.moves(to)
@@ -174,115 +183,6 @@ func (p *pruning) guard(ctx context.Context, leaving []ObjectID) error {
 // droppedStay is what a cluster keeps that Git has no more.
 func droppedStay(n int) string {
 	return plural.Of(n, "object") + " that Git dropped " + plural.Verb(n, "stays", "stay")
-}
-
-// removeStages deletes stage by stage. A stage begins when the one before it is
-// confirmed absent. What somebody still names stays, and with it the namespace and
-// the kind that it is in.
-func (p *pruning) removeStages(ctx context.Context, leaving []ObjectID) error {
-	if err := p.intend(ctx); err != nil {
-		return err
-	}
-	defer func() { p.record.EventOf("Pruned", p.pruned) }()
-	stages, held := apply.Removals(leaving), inUse{}
-	for stage, ids := range stages {
-		if stage > apply.RemoveAccess && len(held) > 0 {
-			break
-		}
-		ids, err := p.unused(ctx, ids, held)
-		if err != nil {
-			return err
-		}
-		remaining, since, err := p.removeStage(ctx, ids)
-		if err != nil {
-			return err
-		}
-		if remaining == "" {
-			continue
-		}
-		if stage == apply.RemoveWorkloads && p.now().Sub(since) > p.timeout() && len(stages[apply.RemovePassive]) > 0 {
-			p.record.Note("%s is still terminating; its secrets go as soon as nobody names them", remaining)
-			continue
-		}
-		p.again.Within(removalPoll)
-		return loop.Progressing("waits for %s to go", remaining)
-	}
-	if len(held) == 0 && p.stillLeaving(leaving) {
-		p.again.Within(removalPoll)
-		return loop.Progressing("waits for objects to go")
-	}
-	return p.stay(held)
-}
-
-// intend saves what is to end before the first of it is deleted. What comes back while it
-// still goes would else stand as Git has it, for a process that did not delete it.
-func (p *pruning) intend(ctx context.Context) error {
-	if !p.stand.ending {
-		return nil
-	}
-	if err := p.record.Keep(p.stand.inv); err != nil {
-		return err
-	}
-	loop.Working(p.record.Obj, meta.ProgressingReason, "pruning as of "+p.record.Obj.Spec.Revision)
-	if err := p.record.Save(ctx); err != nil {
-		return err
-	}
-	p.stand.ending = false
-	return nil
-}
-
-// removeStage deletes the objects of one stage. It names one that is still
-// going, and since when the first of them is.
-func (p *pruning) removeStage(ctx context.Context, ids []ObjectID) (remaining string, since time.Time, err error) {
-	var errs []error
-	for _, id := range ids {
-		occupant, err := p.hands.Live.Occupied(ctx, id)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if occupant != "" {
-			errs = append(errs, fmt.Errorf("%s stays: it still holds %s", inventory.Describe(id), occupant))
-			continue
-		}
-		fate, err := p.hands.Deletes.Remove(ctx, id, p.stand.inv[id])
-		if err == nil && fate.Gone {
-			err = p.vouch(ctx, id, fate)
-		}
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case fate.Gone:
-			p.went(id, fate)
-		default:
-			remaining = inventory.Describe(id) + fate.HeldBy()
-			if started := fate.Deleting; !started.IsZero() && (since.IsZero() || started.Before(since)) {
-				since = started
-			}
-		}
-	}
-	if len(errs) > 0 {
-		return "", since, pruneFailed(errors.Join(errs...))
-	}
-	if since.IsZero() {
-		since = p.now()
-	}
-	return remaining, since, nil
-}
-
-// went takes an object out of the inventory that is confirmed absent, or not ours.
-func (p *pruning) went(id ObjectID, fate apply.Fate) {
-	if fate.Kept != "" {
-		p.record.Event("Released", fmt.Sprintf("%s stays: %s", inventory.Describe(id), fate.Kept))
-	} else {
-		p.ledger.lost(id, p.stand.inv[id])
-		p.pruned = append(p.pruned, inventory.Describe(id))
-	}
-	p.stand.drop(id)
-}
-
-func (p *pruning) stillLeaving(ids []ObjectID) bool {
-	return slices.ContainsFunc(ids, func(id ObjectID) bool { _, ok := p.stand.inv[id]; return ok })
 }
 
 func (p *pruning) timeout() time.Duration { return p.record.Obj.Status.Policy.Timeout.Duration }

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
@@ -12,10 +11,9 @@ import (
 
 // release drops what the placement leaves behind from the inventory, and gives what is
 // to be deleted all the same. A word about a whole placement keeps no sealed object:
-// reverting revokes, and only the stub itself can say otherwise. held is why some of what
-// is left behind is known still: a revoked value waits for none of that.
-func (p *pruning) release(ctx context.Context, leaving []ObjectID) (deleted []ObjectID, held error) {
-	var errs []error
+// reverting revokes, and only the stub itself can say otherwise. What cannot be left behind
+// yet is known still.
+func (p *pruning) release(ctx context.Context, leaving []ObjectID) (deleted []ObjectID) {
 	released := 0
 	for _, id := range leaving {
 		if !p.leavesBehind(id) {
@@ -23,7 +21,7 @@ func (p *pruning) release(ctx context.Context, leaving []ObjectID) (deleted []Ob
 			continue
 		}
 		if err := p.letsGo(ctx, id); err != nil {
-			errs = append(errs, err)
+			p.failed = append(p.failed, err)
 			continue
 		}
 		released++
@@ -32,10 +30,7 @@ func (p *pruning) release(ctx context.Context, leaving []ObjectID) (deleted []Ob
 		p.record.Event("Released",
 			fmt.Sprintf("%s: %s", droppedStay(released), stayWhy(p.record.Obj)))
 	}
-	if len(errs) > 0 {
-		held = pruneFailed(errors.Join(errs...))
-	}
-	return deleted, held
+	return deleted
 }
 
 // letsGo drops an object from the inventory that lives on.

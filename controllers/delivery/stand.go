@@ -114,5 +114,5 @@ func (s *stand) drop(id ObjectID) {
 	s.vigil.drop(id)
 	s.fights.Forget(id)
 	s.sight.Forget(id)
-	s.sight.Took(id)
+	s.sight.Withdraw(id)
 }

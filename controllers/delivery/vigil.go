@@ -36,14 +36,13 @@ func (v *vigil) wrote(id ObjectID, now time.Time) {
 	delete(v.rolled, id)
 }
 
-// goes says whether an object was met on its way out: what it was sent then is not rolled out.
-func (v *vigil) goes(id ObjectID, going bool) {
-	if going {
-		delete(v.rolled, id)
-	}
-}
+// goes notes that an object was met on its way out: what it was sent then is not rolled out.
+func (v *vigil) goes(id ObjectID) { delete(v.rolled, id) }
 
-func (v *vigil) drop(id ObjectID) { delete(v.changed, id) }
+func (v *vigil) drop(id ObjectID) {
+	delete(v.changed, id)
+	delete(v.rolled, id)
+}
 
 // rollsOut remembers that a workload rolled out since it was applied last.
 func (v *vigil) rollsOut(id ObjectID) {

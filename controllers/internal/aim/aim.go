@@ -77,12 +77,17 @@ func inOwnNamespace(id ID, own string) bool {
 	return id.Namespace == own || id.Group == "" && id.Kind == "Namespace" && id.Name == own
 }
 
+// Wants reports whether the build wants an object to stand.
+func (a *Aim) Wants(id ID) bool {
+	_, wanted := a.Desired[id]
+	return wanted
+}
+
 // Reaches reports whether an object is one that the build wants, or stands where
 // the placement may write. Of a placement that is gone nobody knows where that
 // was: the proof has to do.
 func (a *Aim) Reaches(id ID) bool {
-	_, wanted := a.Desired[id]
-	return wanted || a.Placed == nil || a.MayStand(id)
+	return a.Wants(id) || a.Placed == nil || a.MayStand(id)
 }
 
 // MayStand says whether the placement, as the head has it, may place an object:

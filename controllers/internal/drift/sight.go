@@ -95,6 +95,14 @@ func (s *Sight) Took(id inventory.ID) {
 	s.give(id, false)
 }
 
+// Withdraw notes that Git took an object away: whether it was given is of no interest until it
+// is given again.
+func (s *Sight) Withdraw(id inventory.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.given, id)
+}
+
 func (s *Sight) give(id inventory.ID, given bool) {
 	if s.given == nil {
 		s.given = map[inventory.ID]bool{}

@@ -110,15 +110,15 @@ func (inv Inventory) Gone(id ID) (ended string, ok bool) {
 	return run.Ended, true
 }
 
-// Standing counts the objects that stand as an apply made them, and names, sorted, the
-// others: those that ran and are gone, and those that an apply met on their way out.
-func (inv Inventory) Standing() (count int, ran, going []string) {
+// Standing counts the objects that stand, and names, sorted, the others: those that ran and
+// are gone, and those that Git wants and an apply met on their way out.
+func (inv Inventory) Standing(wanted func(ID) bool) (count int, ran, going []string) {
 	for id, entry := range inv {
 		_, gone := inv.Gone(id)
 		switch {
 		case gone:
 			ran = append(ran, Describe(id))
-		case entry.Applied == "":
+		case entry.Applied == "" && wanted(id):
 			going = append(going, Describe(id))
 		default:
 			count++
