@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/account"
 )
 
@@ -88,6 +90,52 @@ func TestWhatCannotBeRemovedKeepsNoRevokedValue(t *testing.T) {
 			}
 			if h.isGone(modelKinds[3], "worker") {
 				t.Error("the workload is gone")
+			}
+		})
+	}
+}
+
+// TestARevocationWaitsForNothingElse: a commit takes a value away, and has something else that
+// cannot come.
+func TestARevocationWaitsForNothingElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason string
+		change func(h *history)
+	}{
+		"a value that is not to be had": {v1alpha1.KeyServiceUnavailableReason, func(h *history) {
+			h.unsealer.set(true)
+			h.place("shop", h.seal("mail", map[string]string{"token": "9"}), h.configMap("rules", "1"))
+		}},
+		"what it depends on": {"DependencyNotReady", func(h *history) {
+			h.place("third", h.configMap("extra", "1")).spec.Suspend = true
+			h.place("shop", h.configMap("rules", "2")).spec.DependsOn = []api.PlacementReference{{Name: "third"}}
+		}},
+		"its time": {v1alpha1.WaitingForWindowReason, func(h *history) {
+			h.place("shop", h.configMap("rules", "2")).spec.Windows = closed()
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t, newModelServer(t), 1)
+			h.change("shop begins", func() {
+				h.place("shop", h.seal("db", map[string]string{"token": "1"}), h.seal("cache", map[string]string{"token": "1"}),
+					h.configMap("rules", "1"), h.configMap("texts", "1"))
+			})
+			h.rests()
+			h.podOf("cache")
+			h.maxShare = 90
+			h.change("two values are revoked, and a ConfigMap goes", func() { c.change(h) })
+			for range 6 {
+				h.pass("shop")
+				h.clock = h.clock.Add(time.Minute)
+			}
+			d := h.delivery("shop")
+			if !h.isGone(modelKinds[0], "db") {
+				t.Errorf("a revoked value stays: %s", describeConditions(d))
+			}
+			h.standsOf(&corev1.Secret{}, "cache")
+			h.standsOf(&corev1.ConfigMap{}, "texts", "rules")
+			if said := message(d); count(d, c.reason) == 0 || !strings.Contains(said, "cache") {
+				t.Errorf("nobody is told what it waits for, or what is in use: %s", describeConditions(d))
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -27,7 +28,7 @@ func (p *pass) converge(ctx context.Context) error {
 	if full || len(p.comparison.dirty) > 0 {
 		p.mem.compared.whole = false
 		if err := p.send(ctx, full); err != nil {
-			return p.waits(ctx, err)
+			return err
 		}
 		p.lookout.watch(ctx, p.stand, p.aim) // a CRD of this build may just have come
 	}
@@ -46,11 +47,11 @@ func (p *pass) send(ctx context.Context, full bool) error {
 	d := p.record.Obj
 	changes, values, sealed := p.unsealing().fresh(ctx, p.compare(ctx, p.aim.Objects, full))
 	if sealed != nil && d.Status.AppliedBuildDigest != d.Spec.BuildDigest {
-		return sealed // a new stub: the application is held whole
+		return p.revokes(ctx, sealed) // a new stub: the application is held whole
 	}
 	p.carry(ctx)
 	if err := p.intend(ctx, changes); err != nil {
-		return err
+		return p.waits(ctx, err)
 	}
 	if err := p.beforeRotation(ctx, changes); err != nil {
 		// Nobody's restart holds up a value.
@@ -180,9 +181,16 @@ func (p *pass) prune(ctx context.Context) error {
 }
 
 // settle ends the work on objects: what is in the inventory stands. Answers for
-// values that stand no more are dropped.
+// values that neither stand nor come are dropped.
 func (p *pass) settle(ctx context.Context) error {
 	keep := p.stand.inv.Contents()
+	for _, o := range p.aim.Objects {
+		if o.Sealed() {
+			keep = append(keep, o.Content)
+		}
+	}
+	slices.Sort(keep)
+	keep = slices.Compact(keep)
 	text := fmt.Sprint(keep)
 	if p.mem.kept == text {
 		return nil

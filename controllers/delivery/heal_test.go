@@ -51,6 +51,10 @@ func TestWhatStoodIsHealedWhileWhatIsNewWaits(t *testing.T) {
 	w.commit()
 	w.settled()
 	w.unsealer.set(true)
+	user := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "theirs"}, Spec: corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "c", Image: "c", EnvFrom: []corev1.EnvFromSource{{
+			SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "dropped"}}}}}}}}
+	w.must(w.client.Create(t.Context(), user)) // else it goes by itself
 
 	// One value is new, one object is changed, one sealed object leaves.
 	next := []kustomize.Object{w.seal("db", map[string]string{"password": "two"}), stood[1], stood[2], w.configMap("settings", "2")}
@@ -86,6 +90,7 @@ func TestWhatStoodIsHealedWhileWhatIsNewWaits(t *testing.T) {
 	w.reason("shop", "DependencyNotReady")
 	w.lose(stood, everything())
 
+	w.must(w.client.Delete(t.Context(), user))
 	w.git["shop"].spec.DependsOn = nil
 	w.unsealer.set(false)
 	w.commit()

@@ -67,18 +67,25 @@ func stood(d *v1alpha1.Delivery) bool {
 	})
 }
 
-// held ends a pass whose build waits. Nothing that is new is sent; of what Git dropped
-// only values go.
+// held ends a pass whose build may not come yet.
 func (p *pass) held(ctx context.Context, held *hold.Hold) error {
 	p.again.Within(held.Again)
-	result := p.waits(ctx, held.End)
+	return p.revokes(ctx, held.End)
+}
+
+// revokes ends a pass whose build waits: for its time, for what it depends on, for a value.
+// Nothing that is new is sent; of what Git dropped only values go. A commit that takes one away
+// takes it, whatever else is in it.
+func (p *pass) revokes(ctx context.Context, hold error) error {
+	result := p.waits(ctx, hold)
 	pruning := p.pruning()
 	pruning.held = true
 	err := pruning.run(ctx, true)
-	var ended *loop.Error
-	if errors.As(err, &ended) && ended.InUse {
-		held.End.Message += "; " + ended.Message
-		err = nil
+	var ended, why *loop.Error
+	if errors.As(err, &ended) && ended.InUse && errors.As(hold, &why) {
+		said := *why
+		said.Message += "; " + ended.Message
+		result, err = &said, nil
 	}
 	if err := p.settle(ctx); err != nil {
 		return loop.Together(result, err)

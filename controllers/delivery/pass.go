@@ -112,7 +112,7 @@ func (p *pass) look(ctx context.Context) func(ObjectID, v1alpha1.InventoryEntry)
 // depend holds the pass while what the placement depends on does not stand.
 func (p *pass) depend(ctx context.Context) error {
 	if hold := p.dependencies(ctx); hold != nil {
-		return p.waits(ctx, hold)
+		return p.revokes(ctx, hold)
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func (p *pruning) stay(held inUse) error {
 	first = ids[over]
 	hint := "finish the rollout, or let it go with allow.pruneInUse in the placement"
 	if p.held {
-		hint = "it goes when nobody names it; take rollout or windows out of the placement to let the release come now"
+		hint = "it goes when nobody names it, or after the build that waits; what that waits for is said before"
 	}
 	stays := loop.Stalled(v1alpha1.StillInUseReason, "%s, which Git dropped, %sstays: %s still names it; hint: %s",
 		inventory.Describe(first), more(ids), held[first], hint)
