@@ -60,7 +60,7 @@ func (r *resolving) problems() []Problem {
 			all[told(one)] = true
 		}
 	}
-	for _, p := range r.waveProblems() {
+	for _, p := range append(r.waveProblems(), r.dependencyProblems()...) {
 		all[p] = true
 	}
 	for _, group := range r.groups {

@@ -100,19 +100,6 @@ func waveNames(waves []model.Wave) string {
 	return strings.Join(each, ", ")
 }
 
-// waveProblems are waves that hold those after them for good, by a mistake.
-func (s *Side) waveProblems() (all []Problem) {
-	for name := range s.Model.Placements {
-		for _, fault := range s.Model.WaveFaults(name) {
-			if fault.Weight == model.Holds {
-				all = append(all, Problem{File: s.Model.Files[api.KindPlacement+"/"+name], Placement: name,
-					Problem: fmt.Sprintf("spec.rollout.waves[%d]: %s", fault.Wave, fault.Problem), Hint: fault.Hint})
-			}
-		}
-	}
-	return all
-}
-
 // meetsWaves says whether a placement's waves have not let its release through yet: by
 // what is built in all variants together, as the key service goes by it, and not by the
 // labels and values of one cluster.

@@ -72,8 +72,7 @@ func (m *Model) unsure(w api.RolloutWave) bool {
 	if w.ClusterName != "" {
 		return m.Refused(api.KindCluster, w.ClusterName) != nil
 	}
-	return m.Refused(api.KindClusterSet, w.ClusterSet) != nil ||
-		slices.ContainsFunc(m.Problems, func(p Problem) bool { return p.Kind == api.KindCluster })
+	return m.MembersRefused(w.ClusterSet)
 }
 
 func (m *Model) resting(placement string, w Wave) (problem, hint string) {

@@ -93,7 +93,7 @@ func (b *blockCheck) vouched(field string, lock api.Lock) {
 // lostTarget: whom a lock is for is not known while the file that says so is refused.
 func (b *blockCheck) lostTarget(target sealing.Target) bool {
 	if target.Kind == sealing.Set {
-		return b.setUnknown(target.Name)
+		return b.model.MembersRefused(target.Name)
 	}
 	return b.refused(api.KindCluster, target.Name)
 }

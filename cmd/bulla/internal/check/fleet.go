@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -40,19 +39,6 @@ func (f *fleet) placementFile(name string) string {
 // refused reports whether a file that says it is this object is refused: a finding
 // of its own, whose consequences are no findings.
 func (f *fleet) refused(kind, name string) bool { return f.model.Refused(kind, name) != nil }
-
-func (f *fleet) targetsRefused(p *api.Placement) bool {
-	return slices.ContainsFunc(p.Spec.Targets, func(t api.PlacementTarget) bool {
-		return f.refused(api.KindCluster, t.ClusterName) || t.ClusterSet != "" && f.setUnknown(t.ClusterSet)
-	})
-}
-
-// setUnknown: who is in a set is not known while its file is refused, or that of a
-// cluster, whose labels nobody read.
-func (f *fleet) setUnknown(set string) bool {
-	return f.refused(api.KindClusterSet, set) ||
-		slices.ContainsFunc(f.model.Problems, func(p model.Problem) bool { return p.Kind == api.KindCluster })
-}
 
 func describe(id kustomize.ObjectID) string {
 	if id.Namespace == "" {

@@ -78,7 +78,7 @@ func (g grants) checkTargets(name string) {
 		g.checkVariants(name)
 	}
 	// A set that is not there is a finding of the model, and the cause of this one.
-	if len(g.model.TargetsOf(name)) == 0 && !missing && !g.targetsRefused(p) {
+	if len(g.model.TargetsOf(name)) == 0 && !missing && !g.model.TargetsRefused(name) {
 		g.add(Finding{
 			Warning: true, File: file, Line: g.lineOf(file, "spec", "targets"), Problem: "it reaches no cluster",
 		})
