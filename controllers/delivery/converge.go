@@ -175,6 +175,8 @@ func (p *pass) prune(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
+		// What is well or not, of what was applied, is so whatever stays.
+		_ = p.wellness(ctx)
 		return errors.Join(p.failed(), err)
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/fluxcd/pkg/runtime/conditions"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -314,6 +316,47 @@ func TestADeniedDeleteStaysInTheInventoryAndIsTriedAgain(t *testing.T) {
 	w.checkStatuses()
 	allow()
 	w.settled()
+}
+
+// A Namespace that the account may not write is in the inventory before it is applied.
+// Somebody made it: once Git drops it, what it holds keeps nobody waiting.
+func TestANamespaceOfSomebodyElseHoldsNoPrune(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	theirs := w.object("{apiVersion: v1, kind: Namespace, metadata: {name: %[1]s-theirs}}")
+	w.place("shop", append(w.configMaps("a"), theirs)...).across(w.ns, theirs.GetName())
+	w.commit()
+	if said := describeConditions(w.reason("shop", "ApplyFailed")); !strings.Contains(said, "operations/accounts.md") {
+		t.Errorf("nothing says what to do: %s", said)
+	}
+	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: theirs.GetName()}}
+	w.must(w.client.Create(t.Context(), made))
+	w.must(w.client.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: made.Name, Name: "theirs"}}))
+	w.place("shop", w.configMaps("a")...)
+	w.commit()
+	w.settled()
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(made), made))
+	if made.DeletionTimestamp != nil {
+		t.Error("a Namespace of somebody else was deleted")
+	}
+}
+
+// What Git drops may fail to go for long: whether the rest is well is told meanwhile.
+func TestHealthIsToldWhileAPruneFails(t *testing.T) {
+	w := newDeliveryWorld(t)
+	w.run()
+	w.place("shop", append(w.configMaps("a"), w.seal("db", map[string]string{"password": "one"}))...)
+	w.commit()
+	w.settled()
+	allow := w.denyDeletes("'no'")
+	ill := w.deployment("ill", "nothing")
+	w.place("shop", append(w.configMaps("a"), ill)...)
+	w.commit()
+	d := w.reason("shop", "PruneFailed")
+	if c := conditions.Get(d, meta.HealthyCondition); c == nil || c.Status == metav1.ConditionTrue {
+		t.Errorf("Healthy is %+v, and a Deployment has no pod", c)
+	}
+	allow()
 }
 
 // denyDeletes denies deletes of Secrets in the world's namespace by a policy

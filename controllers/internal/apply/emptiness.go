@@ -30,6 +30,9 @@ var (
 	}
 )
 
+// Holds: other objects die with one of this kind.
+func Holds(id ID) bool { return groupKind(id) == namespace || groupKind(id) == crd }
+
 // Occupied names something that would die with a Namespace or a CRD, "" when
 // nothing would. Everything of ours went in earlier stages, so whatever is left
 // is somebody else's, or still going. An answer that is not complete is an
