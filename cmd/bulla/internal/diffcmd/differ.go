@@ -150,7 +150,7 @@ func (d *differ) prunes(resolution *kustomize.Resolution) {
 		}
 		for _, o := range d.owned[name] {
 			id := idOf(o)
-			if _, built := resolution.Owners[id]; built || o.Gone {
+			if _, built := resolution.Owners[id]; built || o.Gone || o.Unmade {
 				continue
 			}
 			if why := d.stays(resolution, name, o); why != "" {

@@ -22,6 +22,8 @@ type Owned struct {
 	Until string
 	// Gone: it ran, ended, and does not stand any more.
 	Gone bool
+	// Unmade: its Delivery meant to apply it, and nothing says yet that it did.
+	Unmade bool
 	// Prune is what Git said of its removal, "disabled" or "force"; empty for nothing.
 	Prune string
 }
@@ -58,6 +60,7 @@ func (c *Cluster) Inventory(ctx context.Context, d *v1alpha1.Delivery) ([]Owned,
 		owned = append(owned, Owned{
 			Group: id.GroupKind.Group, Version: version, Kind: id.GroupKind.Kind, Namespace: id.Namespace, Name: id.Name,
 			Stub: e.Stub, Content: e.Content, Until: e.Until, Gone: e.Run != nil && e.Run.Gone, Prune: e.Prune,
+			Unmade: e.UID == "" && e.Applied == "" && e.Run == nil,
 		})
 	}
 	return owned, nil

@@ -152,6 +152,9 @@ func marks(o kube.Owned) string {
 	if o.Until != "" {
 		says = append(says, "(placed until "+o.Until+")")
 	}
+	if o.Unmade {
+		says = append(says, "(not applied yet)")
+	}
 	if o.Gone {
 		says = append(says, "(ended, and is gone)")
 	}

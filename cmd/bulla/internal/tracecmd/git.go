@@ -30,9 +30,13 @@ func (t *tracer) fromGit(ctx context.Context) {
 	if t.way.Object.Missing == "" {
 		t.way.Placement.Name = t.way.Delivery.Name
 		t.commit(revisionHash(t.way.Delivery.Revision))
-		if t.way.Object.Sealed {
+		switch {
+		case t.way.Object.Sealed:
 			t.find(ctx)
-		} else {
+		case t.way.Object.Unmade && t.way.Object.Kind == "Secret":
+			// The inventory has no stub before there is a Secret. Git knows.
+			t.build(ctx)
+		default:
 			t.way.Stub.part = why(errNotSealed)
 		}
 	} else {
@@ -115,6 +119,9 @@ func (t *tracer) build(ctx context.Context) {
 		return
 	}
 	namespace := t.namespace
+	if t.way.Object.Missing == "" {
+		namespace = t.way.Object.Namespace
+	}
 	for _, file := range slices.Sorted(maps.Keys(index.Uses)) {
 		for _, use := range index.Uses[file] {
 			if use.Name != t.name || namespace != "" && use.Namespace != namespace {
@@ -129,8 +136,10 @@ func (t *tracer) build(ctx context.Context) {
 			return
 		}
 	}
-	t.way.Placement.part = why(errors.New("no placement of the working tree builds it"))
-	t.way.Stub.part = t.way.Placement.part
+	t.way.Stub.part = why(errors.New("no placement of the working tree builds it"))
+	if t.way.Placement.Name == "" {
+		t.way.Placement.part = t.way.Stub.part
+	}
 }
 
 // placed says where the placement stands in the working tree.
@@ -146,6 +155,9 @@ func (t *tracer) placed() {
 	}
 	t.way.Placement.File, t.way.Placement.Path = t.repo.Model.Files[api.KindPlacement+"/"+name], p.Spec.Path
 	cluster := t.way.Object.Cluster
+	if got, err := t.repo.Model.For(name, cluster); err == nil {
+		t.way.Placement.Path = got.Spec.Path
+	}
 	t.way.Placement.Placed = cluster == "" || slices.Contains(t.repo.Model.PlacedOn(cluster), name)
 }
 

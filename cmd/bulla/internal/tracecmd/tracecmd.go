@@ -71,7 +71,7 @@ func run(ctx context.Context, s *shell.Shell, o options, object string) error {
 	t.fromLog(ctx)
 	if t.way.Object.Missing != "" && t.way.Stub.Missing != "" && t.way.Audit.Missing != "" {
 		return fault.New("`bulla tree fleetsync NAME` lists what a cluster has, `bulla build PLACEMENT` what Git builds",
-			"neither a cluster nor Git says anything of %s: %s; %s", object, t.way.Object.Missing, t.way.Stub.Missing)
+			"neither a cluster nor Git says anything of %s: %s; %s", object, t.way.Stub.Missing, t.way.Object.Missing)
 	}
 	return t.tell()
 }

@@ -43,6 +43,7 @@ func (t *tracer) fromCluster(ctx context.Context) {
 	}
 	t.way.Object.Kind, t.way.Object.Namespace, t.way.Object.Name = owned.Kind, owned.Namespace, owned.Name
 	t.way.Object.Sealed, t.way.Object.Content, t.way.Object.Until = owned.Stub != "", owned.Content, owned.Until
+	t.way.Object.Unmade = owned.Unmade
 	t.way.Stub.Digest = owned.Stub
 	t.way.Delivery = delivery{Namespace: d.Namespace, Name: d.Name, Revision: d.Status.LastAppliedRevision,
 		Variant: d.Spec.Variant, Suspended: d.Spec.Suspend}

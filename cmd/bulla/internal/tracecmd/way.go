@@ -34,6 +34,8 @@ type object struct {
 	Name      string `json:"name,omitempty"`
 	// Sealed says that it came out of a stub.
 	Sealed bool `json:"sealed"`
+	// Unmade: the Delivery meant to apply it, and nothing says yet that it did.
+	Unmade bool `json:"unmade,omitempty"`
 	// Content is the content digest, of what is sealed.
 	Content string `json:"content,omitempty"`
 	// Until is set once Git places it no more: the last revision that did.
@@ -155,6 +157,9 @@ func (o object) String() string {
 	if o.Sealed {
 		says += ", sealed, content " + shell.Short(strings.TrimPrefix(o.Content, "sha256:"))
 	}
+	if o.Unmade {
+		says += ", not applied yet"
+	}
 	if o.Until != "" {
 		says += ", placed until " + o.Until
 	}
@@ -174,7 +179,10 @@ func (d delivery) String() string {
 	if d.Suspended {
 		says += ", suspended"
 	}
-	return says + ", at " + d.Revision
+	if d.Revision != "" {
+		says += ", at " + d.Revision
+	}
+	return says
 }
 
 func (p placement) String() string {
