@@ -73,6 +73,9 @@ func (j *Job) ask(ctx context.Context, edit *stub.Edit) (*Asked, error) {
 	if err := j.warnOthers(ctx, search, asked); err != nil {
 		return nil, err
 	}
+	if j.Where.Text == nil {
+		search.noteVariants(found.Uses)
+	}
 	locks := locking{model: j.Fleet.Repo.Model, whom: j.Whom, where: j.Where}
 	for _, change := range edit.Changes {
 		targets, err := locks.targets(change, found)

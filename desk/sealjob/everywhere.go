@@ -7,10 +7,12 @@ import (
 
 	"github.com/bulla-dev/bulla/api/fault"
 	api "github.com/bulla-dev/bulla/api/fleet"
+	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/desk/built"
 	"github.com/bulla-dev/bulla/desk/naming"
 	"github.com/bulla-dev/bulla/desk/stub"
 	"github.com/bulla-dev/bulla/kustomize/model"
+	"github.com/bulla-dev/bulla/kustomize/reach"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -89,6 +91,27 @@ func (l locking) warnNowhere(warn func(string, ...any), change stub.Change, now 
 	if len(left) > 0 && len(left) == len(without(placed, nil)) {
 		warn("%s: %s is for no cluster on which it is placed, such as %s", l.where.File,
 			strings.Join(change.Fields, ", "), left[0])
+	}
+}
+
+// noteVariants says which clusters of a placement do not get a new stub that stands in the
+// placement's own folder: their variants build another one. Who put it into a variant's
+// folder means those alone.
+func (s search) noteVariants(uses []built.Use) {
+	p := s.Repo.Model.Placements[s.placement]
+	if p == nil || !reach.Within(s.where.File, p.Spec.Path) {
+		return
+	}
+	var get []string
+	for _, use := range uses {
+		get = append(get, s.Repo.Model.Got(use.Placement, use.Variant)...)
+	}
+	for _, v := range p.InVariants() {
+		if left := without(s.Repo.Model.Got(s.placement, v.Variant), get); len(left) > 0 {
+			s.Note("%s is not for %s: %s in variant %s of placement %s, which builds %s; a folder that all of them "+
+				"build gives it to all", s.where.File, naming.Some(left), plural.Verb(len(left), "it is", "they are"),
+				v.Variant, s.placement, v.Spec.Path)
+		}
 	}
 }
 
