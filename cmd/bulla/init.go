@@ -115,6 +115,11 @@ func (a *app) init(source string, who []string, forge string) error {
 	if err != nil {
 		return err
 	}
+	if _, pinned, err := store.Lookup(fleet.Spec.ID); err == nil && !pinned && a.RootKey == "" {
+		// There is no repository yet that says which fleet it is.
+		return fault.NewTrust("get the root verifier key from your fleet's operators, then: bulla trust KEY --fleet-id "+
+			fleet.Spec.ID, "no root key is pinned for fleet %q (%s)", fleet.Metadata.Name, fleet.Spec.ID)
+	}
 	if _, err := fleetrepo.VerifyFleet(store, fleet, a.RootKey); err != nil {
 		return err
 	}
@@ -144,6 +149,9 @@ func (a *app) readFleetFile(source string) ([]byte, error) {
 // checkGitTop wants the top of a Git working tree: paths in a fleet are
 // relative to it, for the key service too.
 func checkGitTop(folder string) error {
+	if fleetrepo.IsBare(folder) {
+		return fault.New("work in a clone of it", "lay out fleet: %s is a bare repository: no files stand in it", folder)
+	}
 	if _, err := os.Lstat(filepath.Join(folder, ".git")); err != nil {
 		return fault.New("run `git init` here first, or go to the top of your Git repository",
 			"lay out fleet: %s is not the top of a Git repository", folder)

@@ -26,7 +26,7 @@ func FindRoot(from string) (string, error) {
 		if info, err := os.Lstat(filepath.Join(at, FleetFile)); err == nil && info.Mode().IsRegular() {
 			return at, nil
 		}
-		if isBare(at) {
+		if IsBare(at) {
 			return "", fault.New("work in a clone of it, or in a tree of it (git worktree add FOLDER BRANCH)",
 				"find fleet repository: %s is a bare repository: no files stand in it", at)
 		}
@@ -38,9 +38,9 @@ func FindRoot(from string) (string, error) {
 	}
 }
 
-// isBare tells a repository without a working tree by what Git itself looks for
+// IsBare tells a repository without a working tree by what Git itself looks for
 // (gitrepository-layout(5)).
-func isBare(folder string) bool {
+func IsBare(folder string) bool {
 	head, err := os.Lstat(filepath.Join(folder, "HEAD"))
 	if err != nil || head.IsDir() {
 		return false
