@@ -11,6 +11,8 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/layout"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/owners"
+	"github.com/bulla-dev/bulla/desk/fleetrepo"
+	"github.com/bulla-dev/bulla/kustomize/reach"
 )
 
 // checkout is a folder that becomes a fleet's repository: no tree can be read of it yet.
@@ -96,5 +98,39 @@ func (a *app) adviseOwners(built []string) {
 	}
 	for _, open := range owners.Open(paths, file.Own) {
 		a.Warnf("%s names nobody for %s, which grants access", file.Path, open)
+	}
+}
+
+// adviseBuilt says what a new placement builds from, bases too, that nobody guards: in the
+// lines that `bulla validate` would want, which go by all placements together.
+func (a *app) adviseBuilt(repo *fleetrepo.Repo, placement *api.Placement) {
+	file := owners.Find(repo.Tree)
+	if file == nil {
+		return
+	}
+	finder := reach.In(repo.Tree)
+	from := func(p *api.Placement) (files []string) {
+		paths, ok := finder.Of(p)
+		if !ok {
+			paths = []string{p.Spec.Path}
+		}
+		for _, at := range paths {
+			if repo.Tree.IsDir(at) {
+				at = owners.Any(at)
+			}
+			files = append(files, at)
+		}
+		return files
+	}
+	its := from(placement)
+	all := slices.Clone(its)
+	for _, other := range repo.Model.Placements {
+		all = append(all, from(other)...)
+	}
+	for _, open := range owners.Open(all, file.Own) {
+		if slices.ContainsFunc(its, func(f string) bool { return strings.HasPrefix("/"+f, open) }) {
+			a.Warnf("%s names nobody for %s: whoever merges there says what is granted; hint: a line for it is %q",
+				file.Path, open, file.Line(open))
+		}
 	}
 }

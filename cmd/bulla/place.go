@@ -19,7 +19,6 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/api/plural"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/check"
-	"github.com/bulla-dev/bulla/cmd/bulla/internal/owners"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/shell"
 	"github.com/bulla-dev/bulla/cmd/internal/command"
 	"github.com/bulla-dev/bulla/desk/fleetrepo"
@@ -158,7 +157,8 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 	}
 	file := "placements/" + name + ".yaml"
 	data := []byte(renderPlacement(name, o, targets))
-	if _, err := api.ParsePlacement(file, data); err != nil {
+	placement, err := api.ParsePlacement(file, data)
+	if err != nil {
 		return ofFlags(name, err)
 	}
 	if err := atomicfile.Create(repo.Abs(file), data, 0o644); err != nil {
@@ -167,11 +167,7 @@ func (a *app) newPlacement(repo *fleetrepo.Repo, name string, o placeOptions, ta
 		}
 		return err
 	}
-	if who := owners.Find(repo.Tree); who != nil && !who.Own(owners.Any(o.path)) {
-		folder := "/" + o.path + "/"
-		a.Warnf("%s names nobody for %s: whoever merges there says what is granted; hint: a line for it is %q",
-			who.Path, folder, who.Line(folder))
-	}
+	a.adviseBuilt(repo, placement)
 	return a.reportPlacement(repo, name, "wrote "+file)
 }
 
@@ -288,8 +284,15 @@ func removals(old *api.Placement, texts []string) ([]int, error) {
 		}
 		i := placed.Index(old.Spec.Targets, placed.Named(target))
 		if i < 0 {
-			return nil, fault.New("its targets stand under spec.targets",
-				"placement %q does not target %s", old.Metadata.Name, text)
+			var has []string
+			for _, t := range old.Spec.Targets {
+				if t.ClusterSet != "" {
+					has = append(has, "set/"+t.ClusterSet)
+				} else {
+					has = append(has, "cluster/"+t.ClusterName)
+				}
+			}
+			return nil, fault.New("it targets "+naming.Some(has), "placement %q does not target %s", old.Metadata.Name, text)
 		}
 		if !slices.Contains(indexes, i) {
 			indexes = append(indexes, i)
