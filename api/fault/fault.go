@@ -166,7 +166,14 @@ func ask(err error, known []Known) (code Code, hint string) {
 func print(w io.Writer, err error, hint string) {
 	if !errors.Is(err, errTold) {
 		for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
-			fmt.Fprintf(w, "error: %s\n", line)
+			// What found the mistake knows best what to do about it. Of several in one
+			// line each has its hint behind it.
+			what, own, told := strings.Cut(line, "; hint: ")
+			if !told || strings.Contains(own, "; hint: ") {
+				fmt.Fprintf(w, "error: %s\n", line)
+				continue
+			}
+			fmt.Fprintf(w, "error: %s\nhint: %s\n", what, own)
 		}
 	}
 	if hint != "" {
