@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	yamlv3 "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -121,14 +122,15 @@ func Parse(data []byte) (*corev1.Secret, error) {
 		Kind       any `json:"kind"`
 		SOPS       any `json:"sops"`
 	}
-	if json.Unmarshal(raw, &head) != nil || head.APIVersion != "v1" || head.Kind != "Secret" {
+	read := json.Unmarshal(raw, &head) == nil
+	if read && head.SOPS != nil && (head.Kind == "Secret" || strings.HasPrefix(fmt.Sprint(head.Kind), "ENC[")) {
+		return nil, fmt.Errorf("it is encrypted with SOPS; open it first: sops -d FILE | bulla seal -f -")
+	}
+	if !read || head.APIVersion != "v1" || head.Kind != "Secret" {
 		return nil, fmt.Errorf("it is not a v1 Secret%s", otherKinds[fmt.Sprint(head.Kind)])
 	}
 	if problem := badKey(data); problem != "" {
 		return nil, fmt.Errorf("%s", problem)
-	}
-	if head.SOPS != nil {
-		return nil, fmt.Errorf("it is encrypted with SOPS; open it first: sops -d FILE | bulla seal -f -")
 	}
 	var secret corev1.Secret
 	decoder := json.NewDecoder(bytes.NewReader(raw))

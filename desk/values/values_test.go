@@ -92,6 +92,7 @@ func TestNoErrorQuotesAValue(t *testing.T) {
 		"two":        secret(head + "stringData: {a: " + canary + "}\n---\n" + head),
 		"no values":  secret(head),
 		"other kind": secret("apiVersion: v1\nkind: ConfigMap\ndata: {a: " + canary + "}\n"),
+		"SOPS, all":  secret("apiVersion: ENC[" + canary + "]\nkind: ENC[" + canary + "]\nsops: {mac: " + canary + "}\n"),
 		"SOPS":       secret(head + "stringData: {a: " + canary + "}\nsops: {mac: " + canary + "}\n"),
 	} {
 		err := read(&values.Source{Stdin: bytes.NewReader(nil)}, values.Set{})

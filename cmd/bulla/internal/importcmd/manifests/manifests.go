@@ -3,6 +3,7 @@ package manifests
 
 import (
 	"context"
+	"strings"
 
 	"github.com/bulla-dev/bulla/api/fault"
 	"github.com/bulla-dev/bulla/cmd/bulla/internal/importcmd/haul"
@@ -18,7 +19,7 @@ type Reader struct {
 // others says what reads a kind that people have instead of a Secret.
 var others = map[string]string{ //nolint:gosec // kinds, no credentials
 	"SealedManifest":    "it is a stub of bulla already",
-	"SealedSecret":      "import the Secret that it made: bulla import kube",
+	"SealedSecret":      "bulla import sealed-secrets opens it with its controller's keys, bulla import kube takes the Secret that it made",
 	"ExternalSecret":    "import the Secret that it made: bulla import kube",
 	"VaultStaticSecret": "import the Secret that it made: bulla import kube",
 }
@@ -54,7 +55,8 @@ func read(h *haul.Haul, doc haul.Document) {
 		h.Leave(doc.At, "it is not valid YAML or JSON", "`kubectl get secret NAME -o yaml` prints what is read")
 	case hint != "":
 		h.Leave(doc.At, "it is a "+doc.Kind+", and no Secret", hint)
-	case doc.Encrypted && (doc.Kind == "Secret" || doc.Kind == ""):
+	case doc.Encrypted && (doc.Kind == "Secret" || doc.Kind == "" || strings.HasPrefix(doc.Kind, "ENC[")):
+		// Without a rule of its own SOPS encrypts the kind, too.
 		h.Leave(doc.At, "it is encrypted with SOPS", "bulla import sops FILE")
 	case doc.Kind != "Secret":
 	default:
