@@ -42,7 +42,7 @@ PROGRAMS := bulla:0 bulla-console:0 bulla-controller:0 bulla-keyservice:1
 
 # $(call compile,OUTPUT,PACKAGE,NAME) builds a program as it is released, and says how far it is.
 compile = $(GO) build -v -trimpath -ldflags '$(LDFLAGS)' -o $(1) $(2) 2>&1 | \
-	GO='$(GO)' fixtures/progress.sh $(3) -trimpath -ldflags '$(LDFLAGS)' $(2)
+	GO='$(GO)' fixtures/progress.sh '$(3)' -trimpath -ldflags '$(LDFLAGS)' $(2)
 
 build: sealer ## Build bulla, bulla-console, bulla-controller and bulla-keyservice into bin/
 	@n=0; for program in $(PROGRAMS); do n=$$((n + 1)); name=$${program%:*}; \

@@ -235,7 +235,7 @@ func (l locking) lockTargets(targets []sealing.Target) ([]sealing.LockTarget, er
 		if target.Kind == sealing.Set {
 			if _, ok := l.model.Sets[target.Name]; !ok {
 				return nil, naming.Unknown(l.model, api.KindClusterSet, target.Name,
-					"clustersets/"+target.Name+".yaml makes one")
+					"`bulla cluster set` makes one, by labels")
 			}
 			locks = append(locks, lock)
 			continue

@@ -77,7 +77,7 @@ func (o options) begin(ctx context.Context, s *shell.Shell, from source) (*impor
 	for _, name := range o.sets {
 		i.whom.Targets = append(i.whom.Targets, sealing.Target{Kind: sealing.Set, Name: name})
 		if _, ok := repo.Model.Sets[name]; !ok {
-			return nil, naming.Unknown(repo.Model, api.KindClusterSet, name, "clustersets/"+name+".yaml makes one")
+			return nil, naming.Unknown(repo.Model, api.KindClusterSet, name, "`bulla cluster set` makes one, by labels")
 		}
 	}
 	return i, i.checkGit(ctx)

@@ -55,7 +55,7 @@ const loginExample = `  # 1. you
   bulla status
 
   # or sign in, by the line that an operator gave you; later: bulla login --oidc
-  bulla login --oidc --issuer https://login.example.com --client-id bulla \\
+  bulla login --oidc --issuer https://login.example.com --client-id bulla \
     --url https://keyservice.example.com:8443 --authority sha256:…`
 
 // maxCertificate bounds the file that --certificate names, in bytes.

@@ -37,7 +37,11 @@ func (a run) printStatus(format render.Format, status ledger.Status, secrets ren
 		printed = true
 	}
 	if secret != "" || countSecrets(status)+len(status.Placements) == 0 {
-		a.Nothing(len(secrets.Rows), "no such secret is placed on a cluster, or was reported by one")
+		what := "nothing of the kind"
+		if secret != "" {
+			what = "no such secret"
+		}
+		a.Nothing(len(secrets.Rows), what+" is placed on a cluster, or was reported by one")
 	}
 	if status.Refused != nil {
 		a.Warnf("%s", status.Refused.Says(status.Time))
