@@ -13,6 +13,7 @@ import (
 	"github.com/bulla-dev/bulla/console"
 	"github.com/bulla-dev/bulla/console/sealer"
 	"github.com/bulla-dev/bulla/fixtures/canary"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -66,7 +67,7 @@ func TestAPageIsToldWhatToSealFor(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &told); err != nil || answer.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%v %v\n%s", err, answer.Header, text)
 	}
-	fleet, err := sealer.Open([]byte(told.Fleet), told.RootKey, sealing.Known{}, false)
+	fleet, err := sealer.Open(testfleet.Parsed([]byte(told.Fleet)), told.RootKey, sealing.Known{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

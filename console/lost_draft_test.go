@@ -218,7 +218,7 @@ func (w *sealedWorld) browser() *sealer.Fleet {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	fleet, err := sealer.Open(text, w.root.Key, sealing.Known{}, false)
+	fleet, err := sealer.Open(testfleet.Parsed(text), w.root.Key, sealing.Known{}, false)
 	if err != nil {
 		w.t.Fatal(err)
 	}

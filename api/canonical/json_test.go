@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,24 @@ func TestExamplesOfTheRFC(t *testing.T) {
 	} {
 		if got, err := JSON(math.Float64frombits(bits)); err != nil || string(got) != want {
 			t.Errorf("%x: %s, %v; want %s", bits, got, err, want)
+		}
+	}
+}
+
+// TestNumbersAreAsEncodingJSONHasThem: digests of before were taken so, and each would change.
+func TestNumbersAreAsEncodingJSONHasThem(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 200_000 {
+		float := math.Float64frombits(random.Uint64())
+		if i%2 == 0 {
+			float = math.Trunc(random.NormFloat64()*1e4) * math.Pow10(random.IntN(60)-30)
+		}
+		want, err := json.Marshal(float)
+		if err != nil || float == 0 {
+			continue
+		}
+		if got, err := JSON(float); err != nil || string(got) != string(want) {
+			t.Fatalf("%x: %s, %v; want %s", math.Float64bits(float), got, err, want)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/console/draft"
 	"github.com/bulla-dev/bulla/console/sealer"
+	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/sealing"
 )
 
@@ -91,7 +92,8 @@ func change() {
 	var asking draft.Asking
 	v.json(id+"/jobs", map[string]any{}, &asking)
 	fleet := must(api.ParseFleet("fleet.yaml", must(os.ReadFile("fleet.yaml"))))
-	browser := must(sealer.Open(must(json.Marshal(fleet)), os.Getenv("ROOTKEY"), sealing.Known{}, false))
+	given := testfleet.Parsed(must(json.Marshal(fleet)))
+	browser := must(sealer.Open(given, os.Getenv("ROOTKEY"), sealing.Known{}, false))
 	var blocks []api.Block
 	for _, job := range asking.Jobs {
 		sealed := must(browser.Seal(job, map[string][]byte{key: must(os.ReadFile(os.Args[4]))}))

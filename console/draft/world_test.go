@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.fleet, err = sealer.Open(text, root.Key, sealing.Known{}, false); err != nil {
+	if w.fleet, err = sealer.Open(testfleet.Parsed(text), root.Key, sealing.Known{}, false); err != nil {
 		t.Fatal(err)
 	}
 	builder := kustomize.NewBuilder(kustomize.BuilderOptions{})

@@ -9,10 +9,7 @@
 package sealer
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 
 	api "github.com/bulla-dev/bulla/api/fleet"
 	"github.com/bulla-dev/bulla/sealing"
@@ -35,20 +32,15 @@ type Fleet struct {
 	Known sealing.Known
 }
 
-// Open reads a fleet as JSON, in the fields of fleet.yaml, and verifies it under the
-// root key. known is what was kept of the last one, its zero value at first. Another
+// Open reads a fleet, in the fields of fleet.yaml as JSON.parse gave them, and verifies
+// it under the root key. known is what was kept of the last one, its zero value at first. Another
 // root key than the one before is refused, unless repinned says that a person compared
 // its fingerprint: the key comes from the server, and a browser that takes whatever
 // comes seals to whoever has the server.
-func Open(text []byte, rootKey string, known sealing.Known, repinned bool) (*Fleet, error) {
+func Open(given any, rootKey string, known sealing.Known, repinned bool) (*Fleet, error) {
 	fleet := new(api.Fleet)
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(fleet); err != nil {
+	if err := Read(given, fleet); err != nil {
 		return nil, &Error{"fleet.yaml cannot be read", "load the page anew; if that does not help, tell an operator"}
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, &Error{"fleet.yaml has something behind its end", "tell an operator: nothing was sealed"}
 	}
 	fingerprint, err := sealing.Fingerprint(rootKey)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 const (
 	imports = "testdata/imports.txt"
 	// maxPacked bounds, in bytes, what a page loads: packed less well than a release,
-	// of which docs/benchmarks.md has the size.
-	maxPacked = 2 << 20
+	// of which docs/benchmarks.md has the size. There it is 1.18 MB, and 1.2 MB the goal.
+	maxPacked = 1_600_000
 )
 
 // forbidden are packages of the standard library that are large, or that nothing that

@@ -108,17 +108,12 @@ func wipe(values map[string][]byte) {
 func (j Job) seal(
 	fleet string, sealer *sealing.Sealer, i int, values map[string][]byte, targets []sealing.LockTarget,
 ) (api.Block, error) {
-	stub := &api.SealedManifest{Spec: api.SealedManifestSpec{
-		Scope: j.Scope, Template: []byte(`{"apiVersion":"v1","kind":"Secret"}`), Blocks: make([]api.Block, len(j.Blocks)),
-	}}
+	c := sealing.Context{Fleet: fleet, Scope: j.Scope.OrDefault(), Kind: "Secret"}
+	c.Namespace, c.Name = c.Scope.Binds(j.Namespace, j.Name)
 	plain := map[string]string{}
 	for _, key := range slices.Sorted(slices.Values(j.Blocks[i])) {
-		stub.Spec.Blocks[i].Fields = append(stub.Spec.Blocks[i].Fields, "/data/"+key)
+		c.Fields = append(c.Fields, "/data/"+key)
 		plain["/data/"+key] = base64.StdEncoding.EncodeToString(values[key])
-	}
-	c, err := sealing.ContextOf(fleet, stub, i, j.Namespace, j.Name)
-	if err != nil {
-		return api.Block{}, err
 	}
 	return sealer.Seal(c, plain, targets)
 }

@@ -3,12 +3,12 @@ package sealer
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/bulla-dev/bulla/api/canonical"
 	"github.com/bulla-dev/bulla/sealing/value"
 )
 
@@ -94,7 +94,7 @@ func registry(parts map[string][]byte) (map[string][]byte, error) {
 	case server == "":
 		server = hub
 	}
-	text, err := json.Marshal(map[string]any{"auths": map[string]any{server: map[string]string{
+	text, err := canonical.JSON(map[string]any{"auths": map[string]any{server: map[string]string{
 		"username": user, "password": secret, "auth": base64.StdEncoding.EncodeToString([]byte(user + ":" + secret)),
 	}}})
 	if err != nil {

@@ -79,7 +79,7 @@ func asPEM(kind string, der []byte) []byte {
 // does not start, and nobody can look at what was sealed.
 func TestACertificateIsHeldAgainstItsKeyBeforeItIsSealed(t *testing.T) {
 	root := testfleet.NewRoot(t)
-	fleet, err := sealer.Open(asJSON(t, root, 1), root.Key, sealing.Known{}, false)
+	fleet, err := sealer.Open(given(t, root, 1), root.Key, sealing.Known{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestACertificateIsHeldAgainstItsKeyBeforeItIsSealed(t *testing.T) {
 // could say why.
 func TestBytesThatNoVariableCanHaveAreNotSealedForOne(t *testing.T) {
 	root := testfleet.NewRoot(t)
-	fleet, err := sealer.Open(asJSON(t, root, 1), root.Key, sealing.Known{}, false)
+	fleet, err := sealer.Open(given(t, root, 1), root.Key, sealing.Known{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

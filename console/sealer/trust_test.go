@@ -75,6 +75,29 @@ func TestAPageSealsToNoKeysButThoseOfTheRoot(t *testing.T) {
 	w.sweep(t, b, secret)
 }
 
+// TestAFleetThatCannotBeReadIsRefused: cut, with more behind its end, with a field that is not known.
+func TestAFleetThatCannotBeReadIsRefused(t *testing.T) {
+	w, b := newWorld(t), browser.ForTest(t)
+	b.Open(t, w.url)
+	for _, change := range []string{"fleet.slice(0, -1)", "fleet + '{}'", "'<!doctype html>sign in'", "'null'", "'[]'",
+		`fleet.replace('"serial"', '"Serial"')`, `fleet.replace('{', '{"more": 1, ')`} {
+		var said string
+		b.Must(t, &said, `(async () => {
+			const { Sealer } = await import("/sealer/sealer.js")
+			const { fleet, rootKey } = await (await fetch("fleet")).json()
+			try { await Sealer.open({ fleet: `+change+`, rootKey }) } catch (error) { return error.message + " / " + error.hint }
+			return "taken"
+		})()`)
+		if !strings.HasPrefix(said, "fleet.yaml ") || strings.HasSuffix(said, "undefined") {
+			t.Errorf("%s: %s", change, said)
+		}
+	}
+	var kept int
+	if b.Must(t, &kept, "localStorage.length"); kept > 0 {
+		t.Errorf("the browser keeps %d things of what it refused", kept)
+	}
+}
+
 // TestASealerThatDoesNotLoadSaysSo: and takes no value.
 func TestASealerThatDoesNotLoadSaysSo(t *testing.T) {
 	w, b := newWorld(t), browser.ForTest(t)

@@ -69,6 +69,7 @@ async function load() {
 /** Sealer seals for one verified fleet. */
 export class Sealer {
   #module;
+  #fleet;
   #ask;
   #worker;
   #fingerprint;
@@ -81,10 +82,15 @@ export class Sealer {
   static async open({ fleet, rootKey, repinned = false }) {
     const sealer = new Sealer();
     sealer.#module = await load();
-    sealer.#ask = { fleet, rootKey, repinned, known: JSON.parse(localStorage.getItem(knownAt) ?? "{}") };
+    try {
+      sealer.#fleet = JSON.parse(fleet);
+    } catch {
+      throw new SealerError("fleet.yaml cannot be read", "load the page anew; if that does not help, tell an operator");
+    }
+    sealer.#ask = { rootKey, repinned, known: JSON.parse(localStorage.getItem(knownAt) ?? "{}") };
     const { fingerprint, known } = await sealer.#start();
     localStorage.setItem(knownAt, JSON.stringify(known));
-    sealer.#ask = { fleet, rootKey, repinned: false, known };
+    sealer.#ask = { rootKey, repinned: false, known };
     sealer.#fingerprint = fingerprint;
     return sealer;
   }
@@ -103,7 +109,7 @@ export class Sealer {
     try {
       if (!this.#worker) await this.#start();
       const buffers = [...new Set(Object.values(values).map((value) => value.buffer))];
-      return await this.#call({ step: "seal", ask: JSON.stringify(job), values }, buffers);
+      return await this.#call({ step: "seal", ask: job, values }, buffers);
     } finally {
       this.close();
     }
@@ -125,7 +131,7 @@ export class Sealer {
   async #start() {
     this.#worker = new Worker(policy?.createScriptURL(workerURL) ?? workerURL, { type: "module" });
     try {
-      return await this.#call({ step: "open", module: this.#module, ask: JSON.stringify(this.#ask) });
+      return await this.#call({ step: "open", module: this.#module, fleet: this.#fleet, ask: this.#ask });
     } catch (error) {
       this.close();
       throw error;
@@ -145,8 +151,7 @@ export class Sealer {
       worker.postMessage(message, transfer);
     });
     if (failed || answer === undefined) throw stopped(failed ?? "without an answer");
-    const result = JSON.parse(answer);
-    if (result.error) throw new SealerError(result.error, result.hint);
-    return result;
+    if (answer.error) throw new SealerError(answer.error, answer.hint);
+    return answer;
   }
 }

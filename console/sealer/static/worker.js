@@ -3,10 +3,10 @@
 import "./wasm_exec.js";
 
 const steps = {
-  async open({ module, ask }) {
+  async open({ module, fleet, ask }) {
     const go = new Go();
     go.run(await WebAssembly.instantiate(module, go.importObject));
-    return bulla.open(ask);
+    return bulla.open(fleet, ask);
   },
   keys({ text }) {
     try {

@@ -104,7 +104,7 @@ func draw(t *testing.T, seed uint64) *drawn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.fleet, err = sealer.Open(text, root.Key, sealing.Known{}, false); err != nil {
+	if d.fleet, err = sealer.Open(testfleet.Parsed(text), root.Key, sealing.Known{}, false); err != nil {
 		t.Fatal(err)
 	}
 	d.errors = d.validate()
