@@ -91,6 +91,25 @@ func TestAnErrorCanBeReadByEverybody(t *testing.T) {
 	}
 }
 
+// TestTheSectionThatIsShownIsInSight: on a telephone the row of them scrolls, and a page that
+// shows none of them as its own is one that nobody knows their place in.
+func TestTheSectionThatIsShownIsInSight(t *testing.T) {
+	b := browser.ForTest(t)
+	b.Look(t, browser.Look{Width: 360})
+	for _, section := range exampleFrame().Navigation {
+		b.Open(t, shown(t, Page{Template: "error.html", Title: "Here",
+			Section: section.Section, Frame: exampleFrame(), Body: map[string]string{"Problem": "none", "Hint": ""}}, nil))
+		var hidden float64
+		b.Must(t, &hidden, `(() => {
+			const r = document.querySelector("nav.main [aria-current]").getBoundingClientRect()
+			return Math.max(0, -r.left, r.right - innerWidth)
+		})()`)
+		if hidden > 0 {
+			t.Errorf("%s: %v pixels of it are out of sight", section.Label, hidden)
+		}
+	}
+}
+
 // TestAPagePrintsWithoutWhatIsPressed: dark ink on white, whole, whatever the screen shows.
 func TestAPagePrintsWithoutWhatIsPressed(t *testing.T) {
 	b, url := browser.ForTest(t), shown(t, Page{Template: "error.html", Title: "Printed", Frame: exampleFrame(),

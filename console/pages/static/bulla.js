@@ -48,6 +48,11 @@ document.addEventListener("htmx:after:request", ({ detail }) => {
   tell(status < 500 ? "" : status === 500 ? odd : unreachable);
 });
 
+// On a narrow screen the sections are a row that scrolls: the one that is shown is in sight.
+const row = document.querySelector("nav.main");
+const here = row?.querySelector("[aria-current]");
+if (here) row.scrollLeft = here.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+
 const theme = document.getElementById("theme");
 theme.value = document.documentElement.dataset.theme ?? "";
 theme.addEventListener("change", () => {
