@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ const (
 	secondWave  = "  rollout: {waves: [{clusterName: " + ghost + "}, {}]}\n"
 	pausedWaves = "  rollout: {paused: true, waves: [{}]}\n"
 )
+
+var consents = regexp.MustCompile(`\n  prune: \{consent: .*\n`)
 
 // closedWindow opens in six hours.
 func closedWindow() string {
@@ -111,7 +114,9 @@ func (f *foretoldWorld) consented(next testfleet.Files, app string) string {
 	last := fmt.Sprint("last-", f.step) // it stays, and another one may come elsewhere
 	next[file(app, last)] = f.object(last)
 	f.past = &dropped{f: f, files: maps.Clone(next), commit: f.push(next)}
-	next["fleet.yaml"] = strings.Replace(next["fleet.yaml"], "\nspec:\n", fmt.Sprintf(
+	// What was consented to before was done, and nobody asks for it again.
+	fleet := consents.ReplaceAllString(next["fleet.yaml"], "\n")
+	next["fleet.yaml"] = strings.Replace(fleet, "\nspec:\n", fmt.Sprintf(
 		"\nspec:\n  prune: {consent: [{revision: %s, reason: it moved}]}\n", f.past.commit), 1)
 	return "nearly everything of " + app + " goes, with consent"
 }
