@@ -33,7 +33,7 @@ KUBE_LDFLAGS := -s -w -X $(V).gitVersion=v1.36.3 -X $(V).gitMajor=1 -X $(V).gitM
 
 .PHONY: help build sealer kube gitea tools softhsm postgres sops test generate verify fuzz-smoke threats histories \
 	foretold mutants bench bench-reconcile bench-reconnect bench-many bench-against demo demo-console drill-recovery \
-	drill-replicas packagers chromium axe test-tools release-tools release-check clean
+	drill-replicas packagers chromium axe test-tools release-tools sign-tools release-check clean
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -71,7 +71,7 @@ tools: $(foreach t,$(TOOLS) $(LINTERS),bin/.$(notdir $(t))) ## Build generators 
 # As programs are built: what of Go's own library and of other modules is the same is compiled once.
 define tool
 bin/.$(notdir $(1)):
-	@echo "bin/$(notdir $(1))"
+	@echo "bin/$(notdir $(subst /v2@,@,$(1)))"
 	@CGO_ENABLED=0 GOFLAGS='-trimpath -ldflags=-w' GOBIN=$(BIN) $(GO) install $(1) && touch $$@
 endef
 $(foreach t,$(TOOLS) $(LINTERS) $(HELM) $(SOPS) $(NFPM) $(RELEASERS) $(COSIGN),$(eval $(call tool,$(t))))
@@ -168,7 +168,9 @@ drill-recovery: build kube softhsm ## Lose the HSM, a cluster and a token, and g
 drill-replicas: softhsm postgres ## Kill, stop and replace replicas on a real PostgreSQL, and restore its backup
 	@$(GO) test -count=1 -v -timeout 20m ./fixtures/drills
 
-release-tools: $(foreach t,$(RELEASERS) $(COSIGN) $(HELM),bin/.$(notdir $(t)))
+release-tools: sign-tools $(foreach t,$(RELEASERS),bin/.$(notdir $(t)))
+
+sign-tools: $(foreach t,$(COSIGN) $(HELM),bin/.$(notdir $(t)))
 
 # Twice, the second time as if checked out at another hour: what differs is what a release takes from the machine or
 # the hour. Without a remote GoReleaser does not say of which hour the commit is, and dates files by the build: so there
