@@ -110,6 +110,10 @@ func TestARevocationWaitsForNothingElse(t *testing.T) {
 			h.place("third", h.configMap("extra", "1")).spec.Suspend = true
 			h.place("shop", h.configMap("rules", "2")).spec.DependsOn = []api.PlacementReference{{Name: "third"}}
 		}},
+		"what another placement claims too": {v1alpha1.ConflictReason, func(h *history) {
+			h.place("third", h.configMap("rules", "2"))
+			h.place("shop", h.configMap("rules", "1"))
+		}},
 		"its time": {v1alpha1.WaitingForWindowReason, func(h *history) {
 			h.place("shop", h.configMap("rules", "2")).spec.Windows = closed()
 		}},

@@ -17,7 +17,7 @@ import (
 
 // converge makes the cluster as the build says, where that differs: compare,
 // unseal, intend, apply. An object that another placement claims too ends the pass
-// then: everything else was applied, and nothing is pruned.
+// then: everything else was applied, and of what Git dropped only values go.
 //
 // Marks are taken here and nowhere else. A pass that does not come to this leaves them:
 // what another placement took while this one did not build, or waited, is looked at when
@@ -33,7 +33,7 @@ func (p *pass) converge(ctx context.Context) error {
 		p.lookout.watch(ctx, p.stand, p.aim) // a CRD of this build may just have come
 	}
 	if err := p.aim.Conflicts(); err != nil {
-		return errors.Join(p.failed(), err)
+		return errors.Join(p.failed(), p.revokes(ctx, err))
 	}
 	if full && !p.failures.any() {
 		p.applied()

@@ -22,8 +22,8 @@ import (
 // clock, and nothing of how the product decides:
 //
 //   - what Git places is not deleted; nor is anything while what Git has is not known:
-//     a placement does not build, a file cannot be read, a claim is double, the
-//     cluster or the owner is suspended.
+//     a placement does not build, a file cannot be read, the cluster or the owner is
+//     suspended. What two claim is placed by both.
 //   - what somebody else made is neither deleted nor written.
 //   - a removal of more than the fleet's share of what stood waits for consent.
 //   - what a live pod or a workload of Git names stays; what a placement leaves behind
