@@ -292,7 +292,8 @@ func removals(old *api.Placement, texts []string) ([]int, error) {
 					has = append(has, "cluster/"+t.ClusterName)
 				}
 			}
-			return nil, fault.New("it targets "+naming.Some(has), "placement %q does not target %s", old.Metadata.Name, text)
+			return nil, fault.New("it targets "+naming.Some(has),
+				"placement %q does not target %s", old.Metadata.Name, text)
 		}
 		if !slices.Contains(indexes, i) {
 			indexes = append(indexes, i)

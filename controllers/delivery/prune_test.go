@@ -331,7 +331,8 @@ func TestANamespaceOfSomebodyElseHoldsNoPrune(t *testing.T) {
 	}
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: theirs.GetName()}}
 	w.must(w.client.Create(t.Context(), made))
-	w.must(w.client.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: made.Name, Name: "theirs"}}))
+	inIt := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: made.Name, Name: "theirs"}}
+	w.must(w.client.Create(t.Context(), inIt))
 	w.place("shop", w.configMaps("a")...)
 	w.commit()
 	w.settled()

@@ -8,7 +8,6 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 
-	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/apply"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 	"github.com/bulla-dev/bulla/controllers/internal/loop"
@@ -90,7 +89,7 @@ func (p *pruning) intend(ctx context.Context) error {
 func (p *pruning) removeStage(ctx context.Context, ids []ObjectID) (remaining string, since time.Time, whole bool) {
 	var errs []error
 	for _, id := range ids {
-		if err := p.empty(ctx, id); err != nil {
+		if err := p.hands.Deletes.Empty(ctx, id, p.stand.inv[id]); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -116,25 +115,6 @@ func (p *pruning) removeStage(ctx context.Context, ids []ObjectID) (remaining st
 		since = p.now()
 	}
 	return remaining, since, len(errs) == 0
-}
-
-// empty is an error where something would die with a Namespace or a CRD. Whose it is
-// counts first: one that somebody else made holds no prune, for it stays as it is.
-func (p *pruning) empty(ctx context.Context, id ObjectID) error {
-	if !apply.Holds(id) {
-		return nil
-	}
-	fate, err := p.hands.Deletes.Look(ctx, id, p.stand.inv[id])
-	if err != nil || fate.Gone {
-		return err
-	}
-	occupant, err := p.hands.Live.Occupied(ctx, id)
-	if err != nil || occupant == "" {
-		return err
-	}
-	return fmt.Errorf("%s stays: it still holds %s; hint: take away what it holds, or put it back into Git: "+
-		"with %s: disabled, merged before it is dropped again, it is let go of",
-		inventory.Describe(id), occupant, v1alpha1.PruneAnnotation)
 }
 
 // goes forgets the run of an object that is deleted because Git dropped it. Should Git have it

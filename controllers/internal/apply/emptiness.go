@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/bulla-dev/bulla/api/v1alpha1"
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
 )
 
@@ -30,8 +31,24 @@ var (
 	}
 )
 
-// Holds: other objects die with one of this kind.
-func Holds(id ID) bool { return groupKind(id) == namespace || groupKind(id) == crd }
+// Empty is an error where something would die with a Namespace or a CRD. Whose it is
+// counts first: one that somebody else made holds no prune, for it stays as it is.
+func (r *Deletes) Empty(ctx context.Context, id ID, entry v1alpha1.InventoryEntry) error {
+	if kind := groupKind(id); kind != namespace && kind != crd {
+		return nil
+	}
+	fate, err := r.Look(ctx, id, entry)
+	if err != nil || fate.Gone {
+		return err
+	}
+	occupant, err := r.live.Occupied(ctx, id)
+	if err != nil || occupant == "" {
+		return err
+	}
+	return fmt.Errorf("%s stays: it still holds %s; hint: take away what it holds, or put it back into Git: "+
+		"with %s: disabled, merged before it is dropped again, it is let go of",
+		inventory.Describe(id), occupant, v1alpha1.PruneAnnotation)
+}
 
 // Occupied names something that would die with a Namespace or a CRD, "" when
 // nothing would. Everything of ours went in earlier stages, so whatever is left

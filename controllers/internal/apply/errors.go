@@ -144,7 +144,7 @@ func explain(o Object, verb string, err error) error {
 	if quotable(o.ID, o.Sealed()) {
 		return said // it names the object
 	}
-	return fmt.Errorf("%s %s: %w", verb, inventory.Describe(o.ID), hinted(said))
+	return fmt.Errorf("%s %s: %w", verb, inventory.Describe(o.ID), mask.Hinted(said))
 }
 
 // explainRemoval is explain for an object that the inventory alone knows: an
@@ -158,7 +158,7 @@ func explainRemoval(id ID, entry v1alpha1.InventoryEntry, verb string, err error
 	if quotable(id, sealed) {
 		return fmt.Errorf("%s: %w", verb, said)
 	}
-	return fmt.Errorf("%s %s: %w", verb, inventory.Describe(id), hinted(said))
+	return fmt.Errorf("%s %s: %w", verb, inventory.Describe(id), mask.Hinted(said))
 }
 
 // spoken are errors of this package, which say what they mean.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/bulla-dev/bulla/controllers/internal/inventory"
+	"github.com/bulla-dev/bulla/controllers/internal/mask"
 	"github.com/bulla-dev/bulla/kustomize/workload"
 )
 
@@ -62,7 +63,7 @@ func (l *Live) whole(ctx context.Context, id ID, gvk schema.GroupVersionKind,
 	})
 	switch {
 	case err != nil:
-		return nil, Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), hinted(err))
+		return nil, Health{}, fmt.Errorf("read status of %s: %w", inventory.Describe(id), mask.Hinted(err))
 	case !found:
 		return nil, Health{Status: status.NotFoundStatus, Message: "not found"}, nil
 	}

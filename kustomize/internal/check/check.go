@@ -137,8 +137,8 @@ func checkNamespace(p *api.Placement, known scope.Scopes, o built.Object) string
 func elsewhere(p *api.Placement, o built.Object) string {
 	hint := "write metadata.namespace: " + strings.Join(p.Spec.AllNamespaces(), " or ")
 	if p.Spec.TargetNamespace != "" {
-		hint = fmt.Sprintf("take metadata.namespace out, or namespace out of the kustomization that says it, and it is in %s; "+
-			"or let the placement say targetNamespace: %s", p.Spec.TargetNamespace, o.GetNamespace())
+		hint = fmt.Sprintf("take metadata.namespace out, or namespace out of the kustomization that says it, "+
+			"and it is in %s; or let the placement say targetNamespace: %s", p.Spec.TargetNamespace, o.GetNamespace())
 	}
 	if o.Stub != nil {
 		hint += "; where placements with other namespaces build it too, it says none, has scope Fleet (a new stub, by " +

@@ -19,7 +19,7 @@ type Reader struct {
 // others says what reads a kind that people have instead of a Secret.
 var others = map[string]string{ //nolint:gosec // kinds, no credentials
 	"SealedManifest":    "it is a stub of bulla already",
-	"SealedSecret":      "bulla import sealed-secrets opens it with its controller's keys, bulla import kube takes the Secret that it made",
+	"SealedSecret":      "bulla import sealed-secrets opens it; bulla import kube takes the Secret that it made",
 	"ExternalSecret":    "import the Secret that it made: bulla import kube",
 	"VaultStaticSecret": "import the Secret that it made: bulla import kube",
 }

@@ -1,4 +1,4 @@
-package apply
+package mask
 
 import (
 	"fmt"
@@ -26,8 +26,8 @@ var hints = []struct{ in, hint string }{
 // lacksRight is how RBAC refuses. An admission plugin says "forbidden" too, and knows why.
 var lacksRight = regexp.MustCompile(`" cannot [a-z]+ resource "([a-z]+)`)
 
-// hinted adds what to do to an error about an object that is not sealed.
-func hinted(err error) error {
+// Hinted adds what to do to an error about an object that is not sealed.
+func Hinted(err error) error {
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return fmt.Errorf("%w; hint: its namespace is being deleted: it is made anew once that is over, "+
 			"and if it is not, look for finalizers in the namespace", err)
