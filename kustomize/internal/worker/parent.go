@@ -112,7 +112,9 @@ func notBegun(ctx, deadline context.Context, o Options, err error) error {
 }
 
 func tooLong(o Options) *Failure {
-	return &Failure{Problem: fmt.Sprintf("build takes longer than %v", o.Timeout), Temporary: true}
+	// The key service builds too, and has no more time: another limit of a controller alone would grant nothing.
+	return &Failure{Problem: fmt.Sprintf("build takes longer than %v; hint: split it into several placements", o.Timeout),
+		Temporary: true}
 }
 
 func explain(ctx, deadline context.Context, o Options, child *child, err error) error {

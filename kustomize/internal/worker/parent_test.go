@@ -20,7 +20,8 @@ func TestABuildThatIsGivenUpAsItBeginsIsNoFailure(t *testing.T) {
 		t.Errorf("given up before it began: %v", err)
 	}
 	var failed *Failure
-	if _, err := Build(t.Context(), Options{Timeout: -1}, nil, "."); !errors.As(err, &failed) || !failed.Temporary {
+	if _, err := Build(t.Context(), Options{Timeout: -1}, nil, "."); !errors.As(err, &failed) || !failed.Temporary ||
+		!strings.HasSuffix(failed.Problem, "; hint: split it into several placements") {
 		t.Errorf("past its deadline before it began: %v", err)
 	}
 }
