@@ -29,12 +29,13 @@ func TestWhatGitGives(t *testing.T) {
 		history []*view.Snapshot
 		given   bool
 	}{
-		"it stays":                          {[]*view.Snapshot{at("shop", ""), at("shop", "")}, false},
-		"from another":                      {[]*view.Snapshot{at("other", ""), at("shop", "")}, true},
-		"from nobody":                       {[]*view.Snapshot{at("", ""), at("shop", "")}, true},
-		"it builds again":                   {[]*view.Snapshot{at("shop", ""), at("", "shop"), at("shop", "")}, false},
-		"from another, and it builds again": {[]*view.Snapshot{at("other", ""), at("shop", ""), at("", "shop"), at("shop", "")}, true},
-		"and it was taken":                  {[]*view.Snapshot{at("other", ""), at("shop", ""), at("", "")}, false},
+		"it stays":        {[]*view.Snapshot{at("shop", ""), at("shop", "")}, false},
+		"from another":    {[]*view.Snapshot{at("other", ""), at("shop", "")}, true},
+		"from nobody":     {[]*view.Snapshot{at("", ""), at("shop", "")}, true},
+		"it builds again": {[]*view.Snapshot{at("shop", ""), at("", "shop"), at("shop", "")}, false},
+		"from another, and it builds again": {
+			[]*view.Snapshot{at("other", ""), at("shop", ""), at("", "shop"), at("shop", "")}, true},
+		"and it was taken": {[]*view.Snapshot{at("other", ""), at("shop", ""), at("", "")}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &memories{}

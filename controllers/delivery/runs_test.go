@@ -64,7 +64,8 @@ func TestARunIsSeenToEndThoughAnotherCannotBeLookedAt(t *testing.T) {
 		spec: {restartPolicy: Never, containers: [{name: c, image: c}]}}`)
 	job := runner(t, migration)
 	live := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "migrate", UID: "u"},
-		Status: batchv1.JobStatus{Conditions: []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue}}}}
+		Status: batchv1.JobStatus{
+			Conditions: []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue}}}}
 	server := fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(live).WithInterceptorFuncs(
 		interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
 			options ...client.GetOption) error {
@@ -74,7 +75,8 @@ func TestARunIsSeenToEndThoughAnotherCannotBeLookedAt(t *testing.T) {
 			return c.Get(ctx, key, o, options...)
 		}}).Build()
 	entry := v1alpha1.InventoryEntry{Version: "v1", UID: "u", Applied: "sha256:1"}
-	h := &health{aim: &aim.Aim{Objects: []apply.Object{pod, job}}, hands: apply.NewHands(apply.Claims{}, server, server, nil),
+	h := &health{aim: &aim.Aim{Objects: []apply.Object{pod, job}},
+		hands: apply.NewHands(apply.Claims{}, server, server, nil),
 		stand: &stand{inv: inventory.Inventory{pod.ID: entry, job.ID: entry}}}
 	if err := h.runs(t.Context()); err == nil {
 		t.Error("nobody is told of the kind that is away")
