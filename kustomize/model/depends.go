@@ -73,7 +73,7 @@ func (m *Model) leadsTo(from, to string, seen map[string]bool) []string {
 	return nil
 }
 
-// TargetsRefused: where a placement is, is not known while a file that says so is refused.
+// TargetsRefused says that where a placement is, is not known while a file that says so is refused.
 func (m *Model) TargetsRefused(placement string) bool {
 	return slices.ContainsFunc(m.Placements[placement].Spec.Targets, func(t api.PlacementTarget) bool {
 		if t.ClusterSet != "" {
@@ -83,7 +83,7 @@ func (m *Model) TargetsRefused(placement string) bool {
 	})
 }
 
-// MembersRefused: who is in a set is not known while its file is refused, or that of a
+// MembersRefused says that who is in a set is not known while its file is refused, or that of a
 // cluster, whose labels nobody read.
 func (m *Model) MembersRefused(set string) bool {
 	return m.Refused(api.KindClusterSet, set) != nil ||
