@@ -3,6 +3,7 @@ package kustomize
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/bulla-dev/bulla/fixtures/testfleet"
 	"github.com/bulla-dev/bulla/kustomize/model"
@@ -10,7 +11,9 @@ import (
 
 // applications is a fleet of n applications with 20 stubs and a workload each,
 // all on cluster "one".
-func applications(n int) testfleet.Files {
+func applications(n int) testfleet.Files { return applicationsOf(n, 20) }
+
+func applicationsOf(n, stubs int) testfleet.Files {
 	f := testfleet.Two()
 	delete(f, "placements/app.yaml")
 	delete(f, "placements/team/tool.yaml")
@@ -18,7 +21,7 @@ func applications(n int) testfleet.Files {
 		name := fmt.Sprintf("app%d", i)
 		f["placements/"+name+".yaml"] = testfleet.Placement(name, "apps/"+name, name, "{clusterSet: stores}")
 		f["apps/"+name+"/api.yaml"] = deployment
-		for j := range 20 {
+		for j := range stubs {
 			f[fmt.Sprintf("apps/%s/secret-%02d.yaml", name, j)] = testfleet.Stub(fmt.Sprintf("secret-%02d", j))
 		}
 	}
@@ -32,6 +35,21 @@ func BenchmarkBuild(b *testing.B) {
 		if _, err := NewBuilder(BuilderOptions{}).Build(b.Context(), tr, m.Placements["app0"]); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkBuildLarge is one build of thousands of stubs: how far [BuilderOptions.Timeout] goes.
+func BenchmarkBuildLarge(b *testing.B) {
+	for _, stubs := range []int{1000, 2000, 4000, maxObjects - 1} {
+		b.Run(fmt.Sprintf("stubs=%d", stubs), func(b *testing.B) {
+			tr, m := load(b, applicationsOf(1, stubs))
+			for b.Loop() {
+				builder := NewBuilder(BuilderOptions{Timeout: 10 * time.Minute})
+				if _, err := builder.Build(b.Context(), tr, m.Placements["app0"]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
